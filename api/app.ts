@@ -1,0 +1,62 @@
+import express, { type Express, type RequestHandler, Router } from 'express';
+import { MirError } from '../shared/platform/errors';
+import { metricsListener } from '../shared/platform/listen';
+import type { ApiContext } from './context';
+import { submitEventsHandler } from './events/submit-events';
+import { sendProblem } from './http/problem';
+import { requestIdOf } from './http/request-id';
+import type { Route } from './http/route';
+import { createAdmit, runRoute } from './http/run-route';
+import { healthz, readyz } from './ops/health';
+import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
+
+/** Mounts routes and, for every path, a 405 that names the methods it has. */
+function mount(router: Router, handlers: { method: string; path: string; handle: RequestHandler }[]): void {
+  for (const { method, path, handle } of handlers) {
+    router[method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete'](path, handle);
+  }
+  for (const path of new Set(handlers.map((handler) => handler.path))) {
+    const methods = handlers.filter((handler) => handler.path === path).map(({ method }) => method);
+    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
+    router.all(path, () => {
+      throw new MirError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
+    });
+  }
+}
+
+/** The Express app over a context. Does no I/O of its own. */
+export function createApp(ctx: ApiContext): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', ctx.config.trustProxyHops);
+
+  const admit = createAdmit(ctx);
+  const handlerOf = (route: Route) => ({ method: route.method, path: route.path, handle: runRoute(ctx, route, admit) });
+  const partners = Router({ caseSensitive: true });
+  mount(partners, [
+    { method: 'POST', path: '/events', handle: submitEventsHandler(ctx) },
+    ...PARTNER_ROUTES.map(handlerOf),
+  ]);
+  const others = Router({ caseSensitive: true });
+  mount(others, [
+    ...ADMIN_ROUTES.map(handlerOf),
+    { method: 'GET', path: '/healthz', handle: healthz },
+    { method: 'GET', path: '/readyz', handle: readyz(ctx) },
+    ...(ctx.config.metricsOnPublicPort
+      ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
+      : []),
+  ]);
+
+  app.use(partners);
+  app.use('/v1', partners);
+  app.use(others);
+  app.use((req) => {
+    throw new MirError('NOT_FOUND', `There is no ${req.method} ${req.path}. GET /openapi.json lists what there is.`);
+  });
+  app.use(((error, req, res, _next) => {
+    sendProblem(res, error, { requestId: requestIdOf(req), log: ctx.log });
+  }) satisfies express.ErrorRequestHandler);
+  return app;
+}

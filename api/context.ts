@@ -1,0 +1,92 @@
+import { type Door, createDoor } from '../shared/access/door';
+import type { Credential } from '../shared/access/credential';
+import { createSignalsCache, type SignalsCache } from '../shared/cache/signals';
+import type { UserRef } from '../shared/domain/ids';
+import { type Signals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
+import type { Ground } from '../shared/ground';
+import { createBreaker } from '../shared/platform/breaker';
+import { MirError } from '../shared/platform/errors';
+import { type AwaitDurable, createDurability } from '../shared/queue/durability';
+import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
+import { readCredential } from '../shared/store/read-credential';
+import { createOverloadGuard, type OverloadGuard } from './overload';
+
+const CREDENTIAL_READ_TIMEOUT_MS = 2_000;
+const CREDENTIAL_READS_IN_FLIGHT = 64;
+const SIGNALS_READ_TIMEOUT_MS = 2_000;
+const SIGNALS_READS_IN_FLIGHT = 64;
+
+/** All that handlers can use; each takes only what it names. */
+export interface ApiContext extends Ground {
+  door: Door;
+  eventQueue: EventQueue;
+  awaitDurable: AwaitDurable;
+  overload: OverloadGuard;
+  signalsCache: SignalsCache;
+  /** The store behind its breaker. */
+  readRows: (refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
+  presentSignals: (row: SignalsRow, nowMs: number) => Signals;
+  /** Set while the process drains: `/readyz` says so, and no keep-alive is promised. */
+  draining: { now: boolean };
+}
+
+function storeUnavailable(error: unknown): MirError {
+  return new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', {
+    retryAfterSeconds: 2,
+    cause: error,
+  });
+}
+
+/** Builds the API's context over its ground. Rejects when the queue store cannot give the asked durability. */
+export async function createApiContext(ground: Ground): Promise<ApiContext> {
+  const { config, keys, log, metrics, queueLink, cacheLink, store } = ground;
+  const durability = await createDurability(queueLink.client, config.queueDurability, keys);
+  const overload = createOverloadGuard({
+    link: queueLink,
+    keys,
+    log,
+    metrics,
+    maxQueuedBytes: config.maxQueuedBytes,
+    maxRedisMemoryPercent: config.maxRedisMemoryPercent,
+  });
+  const eventQueue = createEventQueue({ link: queueLink, keys, log, onHeldBytes: overload.heard });
+  const credentials = createBreaker(
+    'credential-read',
+    (keyHash: string): Promise<Credential | null> => readCredential(store, keyHash),
+    { timeoutMs: CREDENTIAL_READ_TIMEOUT_MS, maxInFlight: CREDENTIAL_READS_IN_FLIGHT, metrics },
+  );
+  const rows = createBreaker('signals-read', (refs: UserRef[]) => store.users.rows(refs), {
+    timeoutMs: SIGNALS_READ_TIMEOUT_MS,
+    maxInFlight: SIGNALS_READS_IN_FLIGHT,
+    metrics,
+  });
+  return {
+    ...ground,
+    door: createDoor({
+      link: queueLink,
+      keys,
+      lookup: (keyHash) =>
+        credentials.fire(keyHash).catch((error: unknown) => {
+          throw storeUnavailable(error);
+        }),
+    }),
+    eventQueue,
+    awaitDurable: durability.wait,
+    overload,
+    signalsCache: createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds }),
+    readRows: (refs) =>
+      rows.fire(refs).catch((error: unknown) => {
+        throw storeUnavailable(error);
+      }),
+    presentSignals: signalsPresenter(config.tierRules),
+    draining: { now: false },
+    close: async () => {
+      overload.stop();
+      credentials.shutdown();
+      rows.shutdown();
+      await durability.close();
+      await eventQueue.close();
+      await ground.close();
+    },
+  };
+}

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { MirError } from '../../shared/platform/errors';
+import { route } from '../http/route';
+import { eventSchema, presentEvent } from './present-event';
+
+/** `GET /events/:eventId`: one own event. A foreign one answers like a missing one. */
+export const getEvent = route({
+  method: 'GET',
+  path: '/events/:eventId',
+  auth: { kind: 'key', scope: 'events:read', readable: true },
+  tag: 'Events',
+  summary: 'One of your own events',
+  params: z.object({ eventId: z.string().max(100) }),
+  answers: { 200: { description: 'The event', schema: eventSchema } },
+  problems: ['NOT_FOUND'],
+  handle: async ({ ctx: { store }, caller: { tenant }, params }) => {
+    const event = await store.events.get(tenant, params.eventId);
+    if (!event) throw new MirError('NOT_FOUND', 'No such event, or it is not stored yet; its receipt tells.');
+    return { status: 200, body: presentEvent(event) };
+  },
+});

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { chunkIdsOf, readReceipt, RECEIPT_RETENTION_MS, type ReceiptFacts } from '../../shared/domain/receipt';
+import { MirError } from '../../shared/platform/errors';
+import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
+import { route } from '../http/route';
+
+const receiptSchema = z.object({
+  receiptId: z.string(),
+  status: z.enum(['QUEUED', 'DONE', 'DONE_WITH_FAILURES']),
+  accepted: z.int(),
+  persisted: z.int(),
+  duplicates: z.int(),
+  conflicts: z.int(),
+  failed: z.int(),
+  receivedAt: z.iso.datetime(),
+  settledAt: z.iso.datetime().nullable(),
+  items: z
+    .array(
+      z.object({
+        index: z.int(),
+        eventId: z.string(),
+        outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED']),
+        code: z.string().optional(),
+        message: z.string().optional(),
+      }),
+    )
+    .optional()
+    .describe('Only those that are not plain PERSISTED.'),
+});
+
+/** Adds up what the parts say of this receipt's events; QUEUED until every chunk has settled. */
+function presentReceipt(
+  receiptId: string,
+  facts: ReceiptFacts,
+  parts: ReceiptPartDoc[],
+): z.input<typeof receiptSchema> {
+  const { slot, accepted, receivedAtMs } = facts;
+  const items: ReceiptItem[] = parts
+    .flatMap((part) => part.items)
+    .filter(({ index }) => slot === null || index === slot)
+    .map((item) => (slot === null ? item : { ...item, index: 0 }))
+    .sort((a, b) => a.index - b.index);
+  const settled = parts.length === chunkIdsOf(facts).length;
+  const seen = slot === null ? parts.reduce((sum, { total }) => sum + total, 0) : parts.length;
+  const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
+  const status = !settled
+    ? 'QUEUED'
+    : items.some(({ outcome }) => outcome !== 'DUPLICATE')
+      ? 'DONE_WITH_FAILURES'
+      : 'DONE';
+  const settledAtMs = Math.max(...parts.map(({ settledAt }) => settledAt.getTime()));
+  return {
+    receiptId,
+    status,
+    accepted,
+    persisted: seen - items.length,
+    duplicates: count('DUPLICATE'),
+    conflicts: count('CONFLICT'),
+    failed: count('FAILED'),
+    receivedAt: new Date(receivedAtMs).toISOString(),
+    settledAt: settled ? new Date(settledAtMs).toISOString() : null,
+    ...(items.length > 0 ? { items } : {}),
+  };
+}
+
+/** `GET /events/receipts/:receiptId`: answered from the id itself (signed) and what the workers settled. */
+export const getReceipt = route({
+  method: 'GET',
+  path: '/events/receipts/:receiptId',
+  auth: { kind: 'key', scope: 'events:read', readable: true },
+  tag: 'Events',
+  summary: 'What became of a submission',
+  params: z.object({ receiptId: z.string().max(200) }),
+  answers: { 200: { description: 'The receipt', schema: receiptSchema } },
+  problems: ['NOT_FOUND'],
+  handle: async ({ ctx: { store, secrets }, caller, params: { receiptId } }) => {
+    const facts = readReceipt(secrets.receipt, caller.tenant, receiptId);
+    const nowMs = caller.admission.nowMs ?? Date.now();
+    if (!facts || facts.receivedAtMs < nowMs - RECEIPT_RETENTION_MS) {
+      throw new MirError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
+    }
+    const parts = await store.receipts.parts(caller.tenant, chunkIdsOf(facts));
+    return { status: 200, body: presentReceipt(receiptId, facts, parts) };
+  },
+});

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { route } from '../http/route';
+
+const CACHE_SECONDS = 300;
+
+/** `GET /event-types`: the catalog, for anybody. */
+export const listEventTypes = route({
+  method: 'GET',
+  path: '/event-types',
+  auth: { kind: 'public' },
+  tag: 'Events',
+  summary: 'The catalog of event types with their meanings',
+  answers: {
+    200: {
+      description: 'The catalog',
+      schema: z.object({
+        data: z.array(
+          z.object({
+            eventType: z.string(),
+            group: z.enum(['commerce', 'community', 'platform', 'custom']),
+            category: z.string(),
+            action: z.string(),
+            meaning: z.string(),
+          }),
+        ),
+      }),
+    },
+  },
+  problems: [],
+  handle: ({ ctx }) => ({
+    status: 200,
+    body: { data: ctx.catalog.entries },
+    headers: { 'Cache-Control': `public, max-age=${CACHE_SECONDS}` },
+  }),
+});

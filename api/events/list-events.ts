@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { userExternalIdSchema } from '../../shared/domain/event';
+import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
+import { userRefOf } from '../../shared/domain/subject';
+import type { EventsFilter } from '../../shared/store/events';
+import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
+import { route } from '../http/route';
+import { eventSchema, presentEvent } from './present-event';
+
+const time = z.iso.datetime({ offset: true });
+
+/** `GET /events`: own events, newest received first. */
+export const listEvents = route({
+  method: 'GET',
+  path: '/events',
+  auth: { kind: 'key', scope: 'events:read', readable: true },
+  tag: 'Events',
+  summary: 'List your own events, newest received first',
+  query: z.strictObject({
+    ...pageQuery,
+    userExternalId: userExternalIdSchema.optional(),
+    eventType: z.string().max(100).optional(),
+    agentId: z.string().max(100).optional(),
+    receiptId: z.string().max(200).optional(),
+    from: time.optional().describe('Received at or after.'),
+    to: time.optional().describe('Received before.'),
+  }),
+  answers: {
+    200: {
+      description: 'A page of events',
+      schema: z.object({ data: z.array(eventSchema), nextCursor: z.string().nullable() }),
+    },
+  },
+  problems: ['VALIDATION_FAILED'],
+  handle: async ({ ctx: { store, secrets }, caller: { tenant }, query }) => {
+    const filter: EventsFilter = {};
+    if (query.userExternalId !== undefined) filter.userRef = userRefOf(secrets.subject, tenant, query.userExternalId);
+    if (query.eventType !== undefined) filter.eventType = query.eventType;
+    if (query.agentId !== undefined) filter.agentId = query.agentId;
+    if (query.from !== undefined) filter.fromMs = Date.parse(query.from);
+    if (query.to !== undefined) filter.toMs = Date.parse(query.to);
+    if (query.receiptId !== undefined) {
+      const facts = readReceipt(secrets.receipt, tenant, query.receiptId);
+      if (!facts) return { status: 200, body: { data: [], nextCursor: null } };
+      filter.receipt = { chunkIds: chunkIdsOf(facts), slot: facts.slot, receivedAtMs: facts.receivedAtMs };
+    }
+    const after = readCursor(secrets.cursor, tenant, query.cursor);
+    const rows = await store.events.list(
+      tenant,
+      filter,
+      after && { receivedAtMs: after.atMs, eventId: after.id },
+      query.limit + 1,
+    );
+    const body = pageOf(
+      rows,
+      query.limit,
+      (row) => presentEvent(row, query.userExternalId),
+      (row) => signCursor(secrets.cursor, tenant, [row.receivedAt.getTime(), row._id]),
+    );
+    return { status: 200, body };
+  },
+});

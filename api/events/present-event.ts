@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { EventDoc } from '../../shared/store/events';
+
+/** An event as partners read it. */
+export const eventSchema = z.object({
+  eventId: z.string(),
+  userRef: z.string().describe('Keyed hash of your user id; the raw id is never stored.'),
+  userExternalId: z.string().optional().describe('Echoed only when it was the filter.'),
+  eventType: z.string(),
+  occurredAt: z.iso.datetime(),
+  receivedAt: z.iso.datetime(),
+  weight: z.number(),
+  metadata: z.record(z.string(), z.unknown()).nullable(),
+  agentId: z.string().nullable(),
+});
+
+export function presentEvent(doc: EventDoc, userExternalId?: string): z.input<typeof eventSchema> {
+  return {
+    eventId: doc._id,
+    userRef: doc.userRef,
+    ...(userExternalId === undefined ? {} : { userExternalId }),
+    eventType: doc.eventType,
+    occurredAt: doc.occurredAt.toISOString(),
+    receivedAt: doc.receivedAt.toISOString(),
+    weight: doc.weight,
+    metadata: doc.metadata ?? null,
+    agentId: doc.agentId ?? null,
+  };
+}

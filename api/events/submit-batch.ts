@@ -1,0 +1,135 @@
+import type { Admission } from '../../shared/access/door';
+import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { AcceptedEvent } from '../../shared/domain/event';
+import { type ChunkId, type EventId, newChunkId, type Tenant } from '../../shared/domain/ids';
+import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
+import { type FieldError, MirError } from '../../shared/platform/errors';
+import { type EventChunk, MAX_CHUNK_BYTES, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
+import { chunkBytes } from '../../shared/queue/enqueue';
+import type { ApiContext } from '../context';
+import { rateHeaders, rateLimited } from '../http/rate-headers';
+import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './accept';
+
+/** One item of a batch: the event's JSON value, or why its line could not be read. */
+export type BatchItem = { value: unknown } | { unreadable: FieldError };
+
+export interface ItemError extends FieldError {
+  index: number;
+}
+export interface CheckedBatch {
+  tenant: Tenant;
+  good: { index: number; event: CheckedEvent }[];
+  /** Id of each item by its index; null at a rejected one. Filled for keyed events at once, for others when placed. */
+  eventIds: (EventId | null)[];
+  errors: ItemError[];
+}
+
+/** Checks every item; the good ones go on, the bad ones are named. One key with two contents is an item error. */
+export function checkBatch(deps: AcceptDeps, tenant: Tenant, items: BatchItem[], nowMs: number): CheckedBatch {
+  const batch: CheckedBatch = { tenant, good: [], eventIds: items.map(() => null), errors: [] };
+  const contents = new Map<EventId, string>();
+  items.forEach((item, index) => {
+    const checked = 'value' in item ? checkEvent(deps, tenant, item.value, nowMs) : [item.unreadable];
+    if (Array.isArray(checked)) {
+      for (const error of checked) batch.errors.push({ index, ...error });
+      return;
+    }
+    const { keyedId, accepted } = checked;
+    if (keyedId !== null) {
+      const before = contents.get(keyedId);
+      if (before !== undefined && before !== accepted.fingerprint) {
+        batch.errors.push({
+          index,
+          code: 'IDEMPOTENCY_KEY_REUSED',
+          path: 'idempotencyKey',
+          message: 'an earlier item of this batch has the same key with other content',
+        });
+        return;
+      }
+      contents.set(keyedId, accepted.fingerprint!);
+    }
+    batch.good.push({ index, event: checked });
+  });
+  return batch;
+}
+
+export interface BatchReceipt {
+  receiptId: string;
+  accepted: number;
+  rejected: number;
+  eventIds: (string | null)[];
+  errors: ItemError[];
+  receivedAt: string;
+}
+
+type Deps = Pick<ApiContext, 'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics'>;
+
+/** Cuts placed events into chunks by count and bytes. */
+function cutChunks(base: ChunkId, events: CheckedBatch['good'], tenant: Tenant, requestId: string): EventChunk[] {
+  const chunks: EventChunk[] = [];
+  let at = 0;
+  while (at < events.length) {
+    const chunkId = chunkIdAt(base, chunks.length);
+    const head = { chunkId, tenant, agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false };
+    let chunk: EventChunk;
+    let size = Math.min(MAX_EVENTS_PER_CHUNK, events.length - at);
+    for (;;) {
+      const placed: AcceptedEvent[] = events
+        .slice(at, at + size)
+        .map(({ index, event }) => placeEvent(event, chunkId, index));
+      chunk = { ...head, events: placed };
+      if (size === 1 || chunkBytes(chunk) <= MAX_CHUNK_BYTES) break;
+      size = Math.ceil(size / 2);
+    }
+    chunks.push(chunk);
+    at += size;
+  }
+  return chunks;
+}
+
+/** Submits a checked batch with at least one good item: charged whole, entered and queued as few chunks. */
+export async function submitBatch(
+  deps: Deps,
+  key: ParsedApiKey,
+  batch: CheckedBatch,
+  requestId: string,
+): Promise<{ receipt: BatchReceipt; admission: Admission }> {
+  const { door, eventQueue, awaitDurable, overload, secrets, metrics } = deps;
+  const { tenant, good, eventIds, errors } = batch;
+  overload.check();
+  const base = newChunkId(Date.now());
+  const chunks = cutChunks(base, good, tenant, requestId);
+  const cost = good.length;
+  const entry = { cost, divisible: false, chunkIds: chunks.map(({ chunkId }) => chunkId) };
+  const admission = await door.enter(key, 'events', 'events:write', [entry]);
+  if (admission.granted[0] === 0) {
+    metrics.rateLimited.labels('events').inc();
+    throw cost > admission.budget!.capacity ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
+  }
+  const receivedAtMs = admission.nowMs!;
+  for (const chunk of chunks) {
+    chunk.receivedAtMs = receivedAtMs;
+    for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
+  }
+  await eventQueue.add(chunks, admission.openChunks);
+  await awaitDurable();
+  metrics.eventsSubmitted.labels('accepted').inc(cost);
+  const facts = { base, chunks: chunks.length, slot: null, accepted: cost, receivedAtMs };
+  const receipt: BatchReceipt = {
+    receiptId: signReceipt(secrets.receipt, tenant, facts),
+    accepted: cost,
+    rejected: eventIds.length - cost,
+    eventIds,
+    errors,
+    receivedAt: new Date(receivedAtMs).toISOString(),
+  };
+  return { receipt, admission };
+}
+
+function exceedsLimit(cost: number, admission: Admission): MirError {
+  return new MirError(
+    'BATCH_EXCEEDS_LIMIT',
+    `The batch has ${cost} events, the limit is ${admission.budget!.capacity} a minute: it can never fit. Split it.`,
+    { headers: rateHeaders(admission) },
+  );
+}

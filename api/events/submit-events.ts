@@ -1,0 +1,137 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { ParsedApiKey } from '../../shared/domain/api-key';
+import { tenantOf } from '../../shared/domain/ids';
+import { MirError, type ProblemCode } from '../../shared/platform/errors';
+import type { ApiContext } from '../context';
+import { readIdempotencyKey } from '../http/idempotency-key';
+import { observer } from '../http/observe';
+import { sendProblem } from '../http/problem';
+import { rateHeaders, rateLimited } from '../http/rate-headers';
+import { bodyKind, isSmallBody, MAX_EVENTS_BODY_BYTES, parseJson, readText } from '../http/read-body';
+import { readKey } from '../http/read-key';
+import { requestIdOf } from '../http/request-id';
+import { send } from '../http/respond';
+import { checkEvent } from './accept';
+import { itemsOfBatch, itemsOfLines } from './read-batch';
+import { type BatchItem, checkBatch, submitBatch } from './submit-batch';
+import { createSubmitSingle } from './submit-single';
+
+/**
+ * `POST /events`. It is not an ordinary route: authority, budget, clock and marker are one script call that comes
+ * after validation, and single posts of one turn share it. Only a large body is preceded by a check of its key.
+ */
+export function submitEventsHandler(ctx: ApiContext): RequestHandler {
+  const observe = observer(ctx.metrics, '/events', 'POST');
+  const submitSingle = createSubmitSingle(ctx);
+  const refused = ctx.metrics.eventsSubmitted.labels('refused');
+
+  /** Answers what is wrong with the input, but only to a caller whose key is good, and charged as a request. */
+  const refuse = async (key: ParsedApiKey, error: MirError, headers: Record<string, string>): Promise<never> => {
+    const admission = await ctx.door.enter(key, 'requests', 'events:write', [
+      { cost: 1, divisible: false, chunkIds: [] },
+    ]);
+    Object.assign(headers, rateHeaders(admission));
+    throw admission.granted[0] === 0 ? rateLimited(admission, 1) : error;
+  };
+
+  const single = async (
+    req: Request,
+    key: ParsedApiKey,
+    body: unknown,
+    requestId: string,
+    headers: Record<string, string>,
+  ): Promise<unknown> => {
+    const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, body), Date.now());
+    if (Array.isArray(checked)) {
+      refused.inc();
+      throw new MirError('VALIDATION_FAILED', 'The event has problems; `errors` names them all.', { errors: checked });
+    }
+    const { receipt, admission } = await submitSingle(key, checked, requestId);
+    Object.assign(headers, rateHeaders(admission));
+    return receipt;
+  };
+
+  const batch = async (
+    req: Request,
+    key: ParsedApiKey,
+    items: BatchItem[],
+    requestId: string,
+    headers: Record<string, string>,
+  ): Promise<unknown> => {
+    if (req.headers['idempotency-key'] !== undefined) {
+      throw new MirError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
+    }
+    const checked = checkBatch(ctx, tenantOf(key.partnerId, key.env), items, Date.now());
+    const rejected = items.length - checked.good.length;
+    if (rejected > 0) refused.inc(rejected);
+    if (checked.good.length === 0) {
+      const errors = checked.errors.map(({ index, path, ...rest }) => ({
+        path: `events.${index}${path && `.${path}`}`,
+        ...rest,
+      }));
+      throw new MirError('VALIDATION_FAILED', 'No event of the batch is valid; `errors` names them all.', { errors });
+    }
+    const { receipt, admission } = await submitBatch(ctx, key, checked, requestId);
+    Object.assign(headers, rateHeaders(admission));
+    return receipt;
+  };
+
+  const run = async (
+    req: Request,
+    res: Response,
+    requestId: string,
+    headers: Record<string, string>,
+  ): Promise<unknown> => {
+    const key = readKey(req);
+    try {
+      const kind = bodyKind(req, ['json', 'ndjson']);
+      if (!isSmallBody(req)) await ctx.door.enter(key, 'requests', 'events:write', []);
+      const text = await readText(req, res, MAX_EVENTS_BODY_BYTES);
+      if (kind === 'ndjson') return await batch(req, key, itemsOfLines(text), requestId, headers);
+      const body = parseJson(text);
+      const items = itemsOfBatch(body);
+      return items
+        ? await batch(req, key, items, requestId, headers)
+        : await single(req, key, body, requestId, headers);
+    } catch (error) {
+      // Whatever the input's fault: first it is settled whose input it is.
+      const inputFault = error instanceof MirError && INPUT_FAULTS.has(error.code);
+      return inputFault ? refuse(key, error, headers) : Promise.reject(error as Error);
+    }
+  };
+
+  return (req, res) => {
+    const startedAtMs = performance.now();
+    const requestId = requestIdOf(req);
+    const headers: Record<string, string> = { 'X-Request-Id': requestId };
+    if (ctx.draining.now) headers['Connection'] = 'close';
+    run(req, res, requestId, headers).then(
+      (receipt) => {
+        send(res, 202, receipt, headers);
+        observe(202, startedAtMs);
+      },
+      (error: unknown) => observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs),
+    );
+  };
+}
+
+/** Faults of the input, found before the door was asked. */
+const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([
+  'UNSUPPORTED_MEDIA_TYPE',
+  'INVALID_JSON',
+  'VALIDATION_FAILED',
+  'TOO_MANY_EVENTS',
+  'IDEMPOTENCY_KEY_INVALID',
+  'IDEMPOTENCY_KEY_REUSED',
+]);
+
+/** The event with the key of the `Idempotency-Key` header; both given must agree. */
+function withHeaderKey(req: Request, body: unknown): unknown {
+  const header = readIdempotencyKey(req);
+  if (header === null || typeof body !== 'object' || body === null) return body;
+  const own = (body as { idempotencyKey?: unknown }).idempotencyKey;
+  if (own !== undefined && own !== header) {
+    throw new MirError('IDEMPOTENCY_KEY_INVALID', 'Header Idempotency-Key and field idempotencyKey differ; send one.');
+  }
+  return { ...body, idempotencyKey: header };
+}

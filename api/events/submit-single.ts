@@ -1,0 +1,108 @@
+import { LRUCache } from 'lru-cache';
+import type { Admission } from '../../shared/access/door';
+import type { ParsedApiKey } from '../../shared/domain/api-key';
+import { newChunkId, type EventId } from '../../shared/domain/ids';
+import { signReceipt } from '../../shared/domain/receipt';
+import { MirError } from '../../shared/platform/errors';
+import { tickBatch } from '../../shared/platform/tick-batch';
+import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
+import type { ApiContext } from '../context';
+import { rateLimited } from '../http/rate-headers';
+import { type CheckedEvent, placeEvent } from './accept';
+
+/** Keys of accepted single events, remembered to refuse a misuse at the door; the store is the truth. */
+const REMEMBERED_KEYS = 50_000;
+
+export interface SingleReceipt {
+  eventId: string;
+  receiptId: string;
+  status: 'ACCEPTED';
+  receivedAt: string;
+}
+export interface SingleAnswer {
+  receipt: SingleReceipt;
+  admission: Admission;
+}
+
+type Deps = Pick<ApiContext, 'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics'>;
+
+interface Waiting {
+  key: ParsedApiKey;
+  event: CheckedEvent;
+  requestId: string;
+  resolve: (answer: SingleAnswer) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
+export function createSubmitSingle(
+  deps: Deps,
+): (key: ParsedApiKey, event: CheckedEvent, requestId: string) => Promise<SingleAnswer> {
+  const { door, eventQueue, awaitDurable, overload, secrets, metrics } = deps;
+  const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
+  const accepted = metrics.eventsSubmitted.labels('accepted');
+
+  const refuseReuse = ({ keyedId, accepted: { fingerprint } }: CheckedEvent): void => {
+    const before = keyedId === null ? undefined : remembered.get(keyedId);
+    if (before === undefined || before === fingerprint) return;
+    throw new MirError(
+      'IDEMPOTENCY_KEY_REUSED',
+      'This idempotency key was used for other content. Use a new key for new content; repeat the same content to repeat.',
+    );
+  };
+
+  const submitGroup = async (group: Waiting[]): Promise<void> => {
+    const { key, event } = group[0]!;
+    const { tenant } = event;
+    try {
+      overload.check();
+      const chunkId = newChunkId(Date.now());
+      const entry = { cost: group.length, divisible: true, chunkIds: [chunkId] };
+      const admission = await door.enter(key, 'events', 'events:write', [entry]);
+      const granted = group.slice(0, admission.granted[0]);
+      for (const { reject } of group.slice(granted.length)) {
+        metrics.rateLimited.labels('events').inc();
+        reject(rateLimited(admission, 1));
+      }
+      if (granted.length === 0) return;
+      const receivedAtMs = admission.nowMs!;
+      const events = granted.map((one, index) => placeEvent(one.event, chunkId, index));
+      const requestIds = granted.map(({ requestId }) => requestId);
+      const chunk = { chunkId, tenant, agentId: null, receivedAtMs, requestIds, shared: true, events };
+      await eventQueue.add([chunk], admission.openChunks);
+      await awaitDurable();
+      accepted.inc(granted.length);
+      const receivedAt = new Date(receivedAtMs).toISOString();
+      granted.forEach(({ resolve }, index) => {
+        const { eventId, fingerprint } = events[index]!;
+        if (fingerprint !== null) remembered.set(eventId, fingerprint);
+        const receiptId = signReceipt(secrets.receipt, tenant, {
+          base: chunkId,
+          chunks: 1,
+          slot: index,
+          accepted: 1,
+          receivedAtMs,
+        });
+        resolve({ receipt: { eventId, receiptId, status: 'ACCEPTED', receivedAt }, admission });
+      });
+    } catch (error) {
+      group.forEach(({ reject }) => reject(error));
+    }
+  };
+
+  const soon = tickBatch<Waiting>((waiting) => {
+    const groups = new Map<string, Waiting[]>();
+    for (const one of waiting) {
+      const group = groups.get(one.key.hash);
+      if (group) group.push(one);
+      else groups.set(one.key.hash, [one]);
+    }
+    for (const group of groups.values()) void submitGroup(group);
+  }, MAX_EVENTS_PER_CHUNK);
+
+  return (key, event, requestId) =>
+    new Promise((resolve, reject) => {
+      refuseReuse(event);
+      soon({ key, event, requestId, resolve, reject });
+    });
+}

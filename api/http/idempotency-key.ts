@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http';
+import { parseItem } from 'structured-headers';
+import { MAX_IDEMPOTENCY_KEY_LENGTH } from '../../shared/domain/event';
+import { MirError } from '../../shared/platform/errors';
+
+const BARE_TOKEN = /^[\x21-\x7e]+$/;
+
+/** Header `Idempotency-Key`: an RFC 9651 string as in the IETF draft, or a bare token as most clients send. */
+export function readIdempotencyKey(req: IncomingMessage): string | null {
+  const header = req.headers['idempotency-key'];
+  if (header === undefined) return null;
+  const text = String(header);
+  const key = text.startsWith('"') ? quoted(text) : BARE_TOKEN.test(text) ? text : null;
+  if (key === null || key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY_LENGTH) {
+    throw new MirError(
+      'IDEMPOTENCY_KEY_INVALID',
+      `Idempotency-Key must be a quoted string or a token of 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters.`,
+    );
+  }
+  return key;
+}
+
+function quoted(text: string): string | null {
+  try {
+    const [value] = parseItem(text);
+    return typeof value === 'string' ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,66 @@
+import type { ServerResponse } from 'node:http';
+import { MirError, messageOf } from '../../shared/platform/errors';
+import type { Log } from '../../shared/platform/log';
+import { send } from './respond';
+
+/** Errors of the body reader (body-parser), by their `type` or zlib code. */
+function fromBodyReader(error: Error & { type?: string; code?: string; status?: number }): MirError | null {
+  switch (error.type) {
+    case 'entity.too.large':
+      return new MirError('BODY_TOO_LARGE', 'The body is larger than this route takes, counted after decompression.');
+    case 'encoding.unsupported':
+      return new MirError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
+    case 'request.size.invalid':
+    case 'request.aborted':
+      return new MirError('INVALID_REQUEST', 'The body did not arrive whole.');
+    default:
+      return error.code?.startsWith('Z_') || error.status === 400
+        ? new MirError('INVALID_ENCODING', 'The body is not valid gzip.')
+        : null;
+  }
+}
+
+/** Turns anything thrown into the one error that has an HTTP answer. */
+export function toMirError(error: unknown): MirError {
+  if (error instanceof MirError) return error;
+  if (error instanceof URIError) return new MirError('INVALID_REQUEST', 'The path is not validly percent-encoded.');
+  const known = error instanceof Error ? fromBodyReader(error) : null;
+  return known ?? new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause: error });
+}
+
+/** Answers an error as RFC 9457 problem+json, with all that is wrong and how to mend it. Returns the status. */
+export function sendProblem(
+  res: ServerResponse,
+  error: unknown,
+  { requestId, log, headers }: { requestId: string; log: Log; headers?: Record<string, string> },
+): number {
+  const problem = toMirError(error);
+  if (problem.status >= 500) {
+    const line = { requestId, code: problem.code, err: messageOf(problem.more.cause ?? problem) };
+    if (problem.code === 'INTERNAL')
+      log.error({ ...line, stack: (problem.more.cause as Error)?.stack }, 'request failed');
+    else log.warn(line, 'request refused');
+  }
+  const { retryAfterSeconds, errors } = problem.more;
+  send(
+    res,
+    problem.status,
+    {
+      type: `urn:mir:problem:${problem.code}`,
+      title: problem.title,
+      status: problem.status,
+      detail: problem.detail,
+      code: problem.code,
+      requestId,
+      ...(errors ? { errors } : {}),
+    },
+    {
+      ...headers,
+      ...problem.more.headers,
+      ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }),
+      'Content-Type': 'application/problem+json',
+      'X-Request-Id': requestId,
+    },
+  );
+  return problem.status;
+}

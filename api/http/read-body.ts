@@ -1,0 +1,63 @@
+import express, { type Request, type Response } from 'express';
+import { MirError } from '../../shared/platform/errors';
+
+/** Largest body of `POST /events`, counted after decompression. */
+export const MAX_EVENTS_BODY_BYTES = 5 * 1024 * 1024;
+/** Largest body of any other route. */
+export const MAX_BODY_BYTES = 64 * 1024;
+/** A larger (or unmeasured) body is read only from a caller whose key is known to be good. */
+export const MAX_UNKNOWN_CALLER_BYTES = 16 * 1024;
+
+export type BodyKind = 'json' | 'ndjson';
+
+const readers = new Map(
+  [MAX_EVENTS_BODY_BYTES, MAX_BODY_BYTES].map((limit) => [limit, express.raw({ type: () => true, limit })]),
+);
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The media type of a body. Throws 415 for what this API does not read. */
+export function bodyKind(req: Request, allowed: readonly BodyKind[]): BodyKind {
+  const encoding = req.headers['content-encoding'];
+  if (encoding !== undefined && !/^(gzip|identity)$/i.test(encoding)) {
+    throw new MirError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
+  }
+  const [type, ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
+  const kind = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' }[type!.trim()] as BodyKind | undefined;
+  if (!kind || !allowed.includes(kind)) {
+    const names = allowed.map((name) => (name === 'json' ? 'application/json' : 'application/x-ndjson'));
+    throw new MirError('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be ${names.join(' or ')}.`);
+  }
+  if (parameters.some((parameter) => /^\s*charset=(?!"?utf-8"?\s*$)/.test(parameter))) {
+    throw new MirError('UNSUPPORTED_MEDIA_TYPE', 'The charset must be utf-8.');
+  }
+  return kind;
+}
+
+/** True when the body may be read before it is known who sends it. */
+export function isSmallBody(req: Request): boolean {
+  const length = Number(req.headers['content-length']);
+  return req.headers['content-encoding'] === undefined && length <= MAX_UNKNOWN_CALLER_BYTES;
+}
+
+/** The body's text, decompressed, at most `limit` bytes. Throws 400 or 413. */
+export async function readText(req: Request, res: Response, limit: number): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(error as Error) : resolve()));
+  });
+  const body: unknown = req.body;
+  if (!Buffer.isBuffer(body) || body.length === 0) throw new MirError('INVALID_JSON', 'The body is empty.');
+  try {
+    return utf8.decode(body);
+  } catch {
+    throw new MirError('INVALID_ENCODING', 'The body is not valid UTF-8.');
+  }
+}
+
+/** Parses JSON or throws 400. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new MirError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}.`);
+  }
+}

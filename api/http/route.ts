@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import type { Admission } from '../../shared/access/door';
+import type { Scope } from '../../shared/access/credential';
+import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { Tenant } from '../../shared/domain/ids';
+import type { ProblemCode } from '../../shared/platform/errors';
+import type { Log } from '../../shared/platform/log';
+import type { ApiContext } from '../context';
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+
+/** Who may call a route. */
+export type Auth =
+  | { kind: 'public' }
+  /** `readable`: answered from the store alone while the queue store is away. */
+  | { kind: 'key'; scope: Scope; readable: boolean }
+  | { kind: 'admin' };
+
+export interface Answer {
+  status: number;
+  body: unknown;
+  headers?: Record<string, string>;
+}
+
+/** What a handler is given: only validated input. `caller` is there for `key` routes. */
+export interface Call<Body, Query, Params> {
+  ctx: ApiContext;
+  body: Body;
+  query: Query;
+  params: Params;
+  requestId: string;
+  log: Log;
+  ip: string;
+  caller: Caller;
+}
+
+export interface Caller {
+  key: ParsedApiKey;
+  tenant: Tenant;
+  admission: Admission;
+}
+
+/** One documented answer of a route, as the OpenAPI document shows it. */
+export interface Documented {
+  description: string;
+  schema?: z.ZodType;
+}
+
+export interface Route {
+  method: Method;
+  /** Express path, served bare and (partner routes) under /v1. */
+  path: string;
+  auth: Auth;
+  tag: string;
+  summary: string;
+  body?: z.ZodType;
+  query?: z.ZodType;
+  params?: z.ZodType;
+  answers: Record<number, Documented>;
+  problems: ProblemCode[];
+  handle: (call: Call<never, never, never>) => Promise<Answer> | Answer;
+}
+
+type Parsed<T> = T extends z.ZodType ? z.output<T> : undefined;
+
+/** Declares a route; the handler's input types follow from the schemas beside it. */
+export function route<
+  B extends z.ZodType | undefined = undefined,
+  Q extends z.ZodType | undefined = undefined,
+  P extends z.ZodType | undefined = undefined,
+>(
+  definition: Omit<Route, 'handle' | 'body' | 'query' | 'params'> & {
+    body?: B;
+    query?: Q;
+    params?: P;
+    handle: (call: Call<Parsed<B>, Parsed<Q>, Parsed<P>>) => Promise<Answer> | Answer;
+  },
+): Route {
+  return definition as unknown as Route;
+}

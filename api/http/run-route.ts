@@ -1,0 +1,114 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { Admission } from '../../shared/access/door';
+import type { ParsedApiKey } from '../../shared/domain/api-key';
+import { tenantOf } from '../../shared/domain/ids';
+import { MirError } from '../../shared/platform/errors';
+import type { ApiContext } from '../context';
+import { requireAdmin } from './admin-token';
+import { observer } from './observe';
+import { sendProblem } from './problem';
+import { rateHeaders, rateLimited } from './rate-headers';
+import { bodyKind, MAX_BODY_BYTES, parseJson, readText } from './read-body';
+import { readKey } from './read-key';
+import { requestIdOf } from './request-id';
+import { send } from './respond';
+import type { Answer, Auth, Call, Caller, Route } from './route';
+import { tickBatch } from '../../shared/platform/tick-batch';
+import { validate } from './validate';
+
+const MAX_REQUESTS_PER_SCRIPT = 1_000;
+
+interface Waiting {
+  key: ParsedApiKey;
+  auth: Auth & { kind: 'key' };
+  resolve: (admission: Admission) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Admits requests: all of one key and scope that arrive in the same turn share one script call. */
+export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & { kind: 'key' }) => Promise<Admission> {
+  const admitGroup = async (group: Waiting[]): Promise<void> => {
+    const { key, auth } = group[0]!;
+    try {
+      const admission = await ctx.door
+        .enter(key, 'requests', auth.scope, [{ cost: group.length, divisible: true, chunkIds: [] }])
+        .catch((error: unknown) => {
+          const away = error instanceof MirError && error.code === 'OVERLOADED';
+          if (!auth.readable || !away) throw error;
+          return ctx.door.enterFromStore(key, auth.scope);
+        });
+      const granted = admission.granted[0] ?? group.length;
+      group.forEach(({ resolve, reject }, n) => {
+        if (n < granted) return resolve(admission);
+        ctx.metrics.rateLimited.labels('requests').inc();
+        reject(rateLimited(admission, 1));
+      });
+    } catch (error) {
+      group.forEach(({ reject }) => reject(error));
+    }
+  };
+  const soon = tickBatch<Waiting>((waiting) => {
+    const groups = new Map<string, Waiting[]>();
+    for (const one of waiting) {
+      const name = `${one.key.hash} ${one.auth.scope}`;
+      const group = groups.get(name);
+      if (group) group.push(one);
+      else groups.set(name, [one]);
+    }
+    for (const group of groups.values()) void admitGroup(group);
+  }, MAX_REQUESTS_PER_SCRIPT);
+  return (key, auth) => new Promise((resolve, reject) => soon({ key, auth, resolve, reject }));
+}
+
+const NO_CALLER = undefined as unknown as Caller;
+
+/** The Express handler of a route: who, how much, what, then the handler, then the answer. */
+export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof createAdmit>): RequestHandler {
+  const observe = observer(ctx.metrics, route.path, route.method);
+
+  const run = async (
+    req: Request,
+    res: Response,
+    requestId: string,
+    headers: Record<string, string>,
+  ): Promise<Answer> => {
+    let caller = NO_CALLER;
+    if (route.auth.kind === 'admin') await requireAdmin(ctx, req);
+    if (route.auth.kind === 'key') {
+      const key = readKey(req);
+      const admission = await admit(key, route.auth);
+      Object.assign(headers, rateHeaders(admission));
+      caller = { key, tenant: tenantOf(key.partnerId, key.env), admission };
+    }
+    let body: unknown;
+    if (route.body) {
+      bodyKind(req, ['json']);
+      body = validate(route.body, parseJson(await readText(req, res, MAX_BODY_BYTES)), 'body');
+    }
+    const call = {
+      ctx,
+      caller,
+      body,
+      query: route.query && validate(route.query, { ...req.query }, 'query'),
+      params: route.params && validate(route.params, { ...req.params }, 'path'),
+      requestId,
+      log: ctx.log,
+      ip: req.ip ?? 'unknown',
+    };
+    return route.handle(call as Call<never, never, never>);
+  };
+
+  return (req, res) => {
+    const startedAtMs = performance.now();
+    const requestId = requestIdOf(req);
+    const headers: Record<string, string> = { 'X-Request-Id': requestId };
+    if (ctx.draining.now) headers['Connection'] = 'close';
+    run(req, res, requestId, headers).then(
+      (answer) => {
+        send(res, answer.status, answer.body, { ...headers, ...answer.headers });
+        observe(answer.status, startedAtMs);
+      },
+      (error: unknown) => observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs),
+    );
+  };
+}

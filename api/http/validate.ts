@@ -1,0 +1,30 @@
+import type { z } from 'zod';
+import { type FieldError, MirError } from '../../shared/platform/errors';
+
+/** zod's issues as field errors: a dotted path, a code in capitals and what to do. */
+export function fieldErrors(issues: readonly z.core.$ZodIssue[], prefix = ''): FieldError[] {
+  return issues.flatMap((issue): FieldError[] => {
+    const at = (path: readonly PropertyKey[]): string => [...(prefix ? [prefix] : []), ...path.map(String)].join('.');
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        path: at([...issue.path, key]),
+        code: 'UNKNOWN_FIELD',
+        message: 'this field is not known here; remove it or check its spelling',
+      }));
+    }
+    const missing =
+      issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message);
+    const own = issue.code === 'custom' ? (issue.params?.['code'] as string | undefined) : undefined;
+    const code = missing ? 'REQUIRED' : (own ?? issue.code.toUpperCase());
+    return [{ path: at(issue.path), code, message: missing ? 'is required' : issue.message }];
+  });
+}
+
+/** Parses an input part or throws 422 with every problem in it. */
+export function validate<T extends z.ZodType>(schema: T, input: unknown, what: string): z.output<T> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new MirError('VALIDATION_FAILED', `The ${what} has problems; \`errors\` names them all.`, {
+    errors: fieldErrors(parsed.error.issues),
+  });
+}

@@ -1,0 +1,56 @@
+import type { Server } from 'node:http';
+import { openGround } from '../shared/ground';
+import { readConfig, type Config } from '../shared/platform/config';
+import { listen, metricsListener } from '../shared/platform/listen';
+import { runProcess, type Running } from '../shared/platform/lifecycle';
+import { createApp } from './app';
+import { createApiContext } from './context';
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than usual load balancers keep theirs (60 s), so that it is they who close idle connections. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+/** Starts the API: stores, app, public port, metrics port. */
+async function startApi(config: Config): Promise<Running> {
+  const ground = await openGround(config, 'api');
+  try {
+    const ctx = await createApiContext(ground);
+    const { server, port } = await listen(createApp(ctx), config.port, 'PORT');
+    const metrics = await listen(metricsListener(ctx.metrics.registry), config.metricsPort, 'METRICS_PORT');
+    server.headersTimeout = HEADERS_TIMEOUT_MS;
+    server.requestTimeout = REQUEST_TIMEOUT_MS;
+    server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+    ctx.log.info({ port, metricsPort: metrics.port }, 'api serves');
+    return {
+      port,
+      stop: async () => {
+        ctx.draining.now = true;
+        ctx.log.info('api drains');
+        const deadline = setTimeout(() => server.closeAllConnections(), config.drainTimeoutMs);
+        await closeServer(server);
+        clearTimeout(deadline);
+        await closeServer(metrics.server);
+        await ctx.close();
+      },
+    };
+  } catch (error) {
+    await ground.close();
+    throw error;
+  }
+}
+
+let config: Config | undefined;
+runProcess(
+  'MIR api',
+  () => config?.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS,
+  async () => startApi((config = readConfig())),
+);

@@ -1,0 +1,40 @@
+import type { RequestHandler } from 'express';
+import type { ApiContext } from '../context';
+import { send } from '../http/respond';
+
+const CHECK_TIMEOUT_MS = 1_500;
+
+type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'cacheLink' | 'draining'>;
+
+/** `GET /healthz`: the process runs. */
+export const healthz: RequestHandler = (_req, res) => send(res, 200, { status: 'ok' }, {});
+
+async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
+  try {
+    await check;
+    return 'up';
+  } catch {
+    return 'down';
+  }
+}
+
+/**
+ * `GET /readyz`: 503 while draining or while the queue store is away (nothing could be accepted). The document store
+ * and the cache are shown but do not take the API out of rotation: it goes on accepting without the one and
+ * resolving without the other.
+ */
+export function readyz({ store, queueLink, cacheLink, draining }: Deps): RequestHandler {
+  return async (_req, res) => {
+    const [queue, cache, documents] = await Promise.all([
+      isUp(queueLink.client.ping()),
+      isUp(cacheLink.client.ping()),
+      isUp(store.ping(CHECK_TIMEOUT_MS)),
+    ]);
+    const ready = !draining.now && queue === 'up';
+    const body = {
+      status: draining.now ? 'draining' : ready ? 'ready' : 'not ready',
+      checks: { queue, cache, store: documents },
+    };
+    send(res, ready ? 200 : 503, body, ready ? {} : { 'Retry-After': '2' });
+  };
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { userExternalIdSchema } from '../../shared/domain/event';
+import { userRefOf } from '../../shared/domain/subject';
+import { route } from '../http/route';
+import { readSignals } from './read-signals';
+
+export const MAX_USERS_PER_RESOLVE = 100;
+
+const nullableTime = z.iso.datetime().nullable();
+const tier = z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]);
+
+export const signalsSchema = z.object({
+  userExternalId: z.string(),
+  linked: z.boolean(),
+  tier: tier.describe('Depth only: 0 no events, 1 any, 2 and 3 by the rules in `basis`.'),
+  eventCount: z.int(),
+  partnerCount: z.int(),
+  recency: z.object({ lastEventAt: nullableTime, daysSinceLastEvent: z.int().nullable() }),
+  history: z.object({ firstEventAt: nullableTime, days: z.int() }),
+  basis: z.object({
+    scope: z.enum(['LINKED', 'OWN']),
+    tierRule: z.string(),
+    nextTier: z.object({ tier, rule: z.string() }).nullable(),
+  }),
+  includesEventsThrough: nullableTime.describe(
+    'Every event of yours received before this time is in the answer, or has its failure in a receipt.',
+  ),
+  asOf: z.iso.datetime(),
+});
+
+/** `POST /resolve`: neutral facts of one user or up to a hundred. */
+export const resolve = route({
+  method: 'POST',
+  path: '/resolve',
+  auth: { kind: 'key', scope: 'resolve:read', readable: true },
+  tag: 'Signals',
+  summary: 'What history exists of a user',
+  body: z.union([
+    z.strictObject({ userExternalId: userExternalIdSchema }),
+    z.strictObject({ userExternalIds: z.array(userExternalIdSchema).min(1).max(MAX_USERS_PER_RESOLVE) }),
+  ]),
+  answers: {
+    200: {
+      description: 'The facts: of one user, or `results` in the order asked',
+      schema: z.union([signalsSchema, z.object({ results: z.array(signalsSchema) })]),
+    },
+  },
+  problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, caller: { tenant, admission }, body }) => {
+    const ids = 'userExternalId' in body ? [body.userExternalId] : body.userExternalIds;
+    const refs = ids.map((id) => userRefOf(ctx.secrets.subject, tenant, id));
+    const { rows, source } = await readSignals(ctx, refs);
+    const nowMs = admission.nowMs ?? Date.now();
+    const shared = {
+      includesEventsThrough:
+        admission.settledBeforeMs === null ? null : new Date(admission.settledBeforeMs).toISOString(),
+      asOf: new Date(nowMs).toISOString(),
+    };
+    const results = ids.map((userExternalId, n) => ({
+      userExternalId,
+      ...ctx.presentSignals(rows[n]!, nowMs),
+      ...shared,
+    }));
+    return {
+      status: 200,
+      body: 'userExternalId' in body ? results[0] : { results },
+      headers: { 'X-Signals-Source': source },
+    };
+  },
+});

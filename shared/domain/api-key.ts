@@ -1,0 +1,64 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { type Env, type PartnerId, partnerIdOf } from './ids';
+
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const SECRET_BYTES = 32;
+/** Base62 digits that hold 256 bits. */
+const SECRET_LENGTH = 43;
+/** Base62 digits that hold a CRC-32. */
+const CRC_LENGTH = 6;
+const PREFIX_SHOWN = 8;
+const FORMAT = new RegExp(`^mir_(live|test)_(agent_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`);
+
+/** What an API key says of itself, before anybody has checked that it exists. */
+export interface ParsedApiKey {
+  env: Env;
+  agent: boolean;
+  tag: string;
+  partnerId: PartnerId;
+  /** SHA-256 of the whole key, hex: the only form that is stored. */
+  hash: string;
+}
+
+function toBase62(value: bigint, length: number): string {
+  let rest = value;
+  let text = '';
+  while (rest > 0n) {
+    text = BASE62[Number(rest % 62n)] + text;
+    rest /= 62n;
+  }
+  return text.padStart(length, '0');
+}
+
+function checksum(text: string): string {
+  return toBase62(BigInt(crc32(text)), CRC_LENGTH);
+}
+
+/** A new key `mir_<env>_[agent_]<tag>_<secret><crc>`: 256 random bits in base62, then their CRC-32. Shown once. */
+export function newApiKey(env: Env, tag: string, agent = false): { key: string; hash: string; prefix: string } {
+  const head = `mir_${env}_${agent ? 'agent_' : ''}${tag}_`;
+  const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);
+  const body = head + secret;
+  const key = body + checksum(body);
+  return { key, hash: hashApiKey(key), prefix: body.slice(0, head.length + PREFIX_SHOWN) };
+}
+
+export function hashApiKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/** Reads a key, or null when its form or checksum is wrong, so that a typing error costs no look-up. */
+export function parseApiKey(key: string): ParsedApiKey | null {
+  const match = FORMAT.exec(key);
+  if (!match) return null;
+  if (checksum(key.slice(0, -CRC_LENGTH)) !== key.slice(-CRC_LENGTH)) return null;
+  const tag = match[3]!;
+  return {
+    env: match[1] as Env,
+    agent: match[2] !== undefined,
+    tag,
+    partnerId: partnerIdOf(tag),
+    hash: hashApiKey(key),
+  };
+}

@@ -1,0 +1,102 @@
+import { hash } from 'node:crypto';
+import { configure } from 'safe-stable-stringify';
+import { z } from 'zod';
+import { EVENT_TYPE_PATTERN } from './catalog';
+import { type ChunkId, envOf, type EventId, type Tenant, type UserRef } from './ids';
+import { metadataProblem } from './metadata';
+import { identifierProblem } from './text';
+
+export const MAX_EVENTS_PER_CALL = 5_000;
+export const MAX_FUTURE_MS = 5 * 60 * 1000;
+export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
+export const MAX_WEIGHT = 10;
+export const DEFAULT_WEIGHT = 1;
+
+const identifier = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .superRefine((text, check) => {
+      const message = identifierProblem(text);
+      if (message) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
+    });
+
+/** A partner's own id of a user: 1–256 characters, no control characters. */
+export const userExternalIdSchema = identifier(256).describe(
+  'Your own id of the user, 1–256 characters. Stored only as a keyed hash.',
+);
+
+export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).describe(
+  'Repeating a submission with the same key and content stores nothing twice, for ever.',
+);
+
+const jsonObject = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'must be a JSON object',
+  )
+  .superRefine((value, check) => {
+    const problem = metadataProblem(value);
+    if (!problem) return;
+    const path = problem.path.split('.').slice(1);
+    check.addIssue({ code: 'custom', message: problem.message, path, params: { code: problem.code } });
+  })
+  .meta({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Any JSON object up to 4 KiB; no key starts with $.',
+  });
+
+/** One event as a partner submits it. */
+export const submittedEventSchema = z.strictObject({
+  userExternalId: userExternalIdSchema,
+  eventType: z
+    .string()
+    .regex(EVENT_TYPE_PATTERN, 'must look like mir.category.action')
+    .meta({ examples: ['mir.transaction.completed'] }),
+  occurredAt: z.iso
+    .datetime({ offset: true, error: 'must be an RFC 3339 time with an offset, like 2026-01-31T12:00:00.000Z' })
+    .optional()
+    .describe('When it happened. Default: when MIR received it.'),
+  weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('How significant it was to you, 0–10. Default: 1.'),
+  metadata: jsonObject.optional(),
+  idempotencyKey: idempotencyKeySchema.optional(),
+});
+export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
+
+/**
+ * One accepted event on its way through the queue. `index` is its place in the submission; null times and weights
+ * are defaults that the worker fills in, so that content is compared as it was submitted.
+ */
+export interface AcceptedEvent {
+  index: number;
+  eventId: EventId;
+  userRef: UserRef;
+  eventType: string;
+  occurredAtMs: number | null;
+  weight: number | null;
+  metadata: Record<string, unknown> | null;
+  /** Hash of the submitted content; only beside an idempotency key. */
+  fingerprint: string | null;
+}
+
+const stable = configure({ deterministic: true });
+
+/** Id of an event without idempotency key: its chunk and place, unique by construction. */
+export function serverEventId(tenant: Tenant, chunkId: ChunkId, index: number): EventId {
+  return `evt_${envOf(tenant)}_${chunkId}.${index.toString(36)}` as EventId;
+}
+
+/** Id of an event with idempotency key: derived, so that a repeat at any time meets the same row. */
+export function keyedEventId(tenant: Tenant, idempotencyKey: string): EventId {
+  return `evt_${envOf(tenant)}_k${hash('sha256', `${tenant}|${idempotencyKey}`, 'base64url').slice(0, 24)}` as EventId;
+}
+
+/** Hash of what was submitted, before defaults, independent of the order of keys. */
+export function fingerprintOf(userRef: UserRef, event: SubmittedEvent): string {
+  const { eventType, occurredAt, weight, metadata } = event;
+  const at = occurredAt === undefined ? null : Date.parse(occurredAt);
+  const content = stable([userRef, eventType, at, weight ?? null, metadata ?? null]);
+  return hash('sha256', content ?? '', 'base64url').slice(0, 22);
+}

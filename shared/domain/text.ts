@@ -1,0 +1,9 @@
+/** Control characters of ASCII, NUL among them: never part of an id, and hostile to logs and terminals. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** What is wrong with a text that is meant to be an identifier or label, or null. */
+export function identifierProblem(text: string): string | null {
+  if (CONTROL.test(text)) return 'must not contain control characters (NUL, line breaks, …)';
+  return text.isWellFormed() ? null : 'must be well-formed Unicode (no lone surrogates)';
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { type Catalog, createCatalog, customCatalogSchema } from './domain/catalog';
+import { deriveSecrets, type Secrets } from './domain/subject';
+import { connectRedis, type RedisLink } from './queue/connect';
+import { type RedisKeys, redisKeys } from './queue/keys';
+import { connectStore } from './store/connect';
+import { createStore, type Store } from './store/store';
+import type { Config } from './platform/config';
+import { createLog, type Log } from './platform/log';
+import { createMetrics, type Metrics } from './platform/metrics';
+
+const REDIS_READY_TIMEOUT_MS = 10_000;
+
+/** What every process stands on: settings, log, metrics, stores. */
+export interface Ground {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  keys: RedisKeys;
+  secrets: Secrets;
+  catalog: Catalog;
+  store: Store;
+  /** Queue and security state; fails fast. */
+  queueLink: RedisLink;
+  /** Cached signals; fails fast. */
+  cacheLink: RedisLink;
+  close(): Promise<void>;
+}
+
+function readCatalog(file: string | null): Catalog {
+  if (file === null) return createCatalog();
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`CATALOG_FILE ${file} cannot be read as JSON: ${(error as Error).message}`, { cause: error });
+  }
+  const parsed = customCatalogSchema.safeParse(json);
+  if (parsed.success) return createCatalog(parsed.data);
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  throw new Error(`CATALOG_FILE ${file} is not a catalog: ${problems}`);
+}
+
+/** Connects the stores and prepares them (indexes, pepper check). Rejects with one readable message. */
+export async function openGround(config: Config, service: 'api' | 'worker'): Promise<Ground> {
+  const log = createLog(config.logLevel, service);
+  const catalog = readCatalog(config.catalogFile);
+  const secrets = deriveSecrets(config.subjectPepper);
+  const queueLink = connectRedis(config.redisUrl, 'request', log);
+  const cacheLink = connectRedis(config.cacheRedisUrl, 'request', log);
+  const closeLinks = (): Promise<unknown> => Promise.all([queueLink.close(), cacheLink.close()]);
+  try {
+    const [connection] = await Promise.all([
+      connectStore(config.mongoUrl),
+      queueLink.whenReady(REDIS_READY_TIMEOUT_MS),
+      cacheLink.whenReady(REDIS_READY_TIMEOUT_MS),
+    ]);
+    const store = createStore(connection);
+    try {
+      await store.prepare(secrets.fingerprint);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return {
+      config,
+      log,
+      metrics: createMetrics(service),
+      keys: redisKeys(config.keyspace),
+      secrets,
+      catalog,
+      store,
+      queueLink,
+      cacheLink,
+      close: async () => {
+        await closeLinks();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await closeLinks();
+    throw error;
+  }
+}

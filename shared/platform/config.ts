@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { TierRules } from '../domain/signals';
+import { SETTINGS, type SettingName } from './settings';
+
+/** What the start stops with: all that is wrong with the settings, in one readable message. */
+export class SettingsError extends Error {
+  constructor(problems: string[]) {
+    super(
+      `MIR cannot start: ${problems.length} setting${problems.length === 1 ? ' is' : 's are'} wrong.\n` +
+        problems.map((problem) => `  - ${problem}`).join('\n') +
+        '\nSettings are environment variables; the README lists them all.',
+    );
+    this.name = 'SettingsError';
+  }
+}
+
+export interface Config {
+  production: boolean;
+  port: number;
+  metricsPort: number;
+  metricsOnPublicPort: boolean;
+  workerPort: number;
+  publicUrl: string;
+  mongoUrl: string;
+  redisUrl: string;
+  cacheRedisUrl: string;
+  keyspace: string;
+  dataDir: string;
+  adminToken: string | null;
+  subjectPepper: string;
+  queueDurability: 'everysec' | 'fsync';
+  maxQueuedBytes: number;
+  maxRedisMemoryPercent: number;
+  eventWorkerConcurrency: number;
+  defaultLimits: { eventsPerMinute: number; requestsPerMinute: number };
+  tierRules: TierRules;
+  catalogFile: string | null;
+  signalsTtlSeconds: number;
+  trustProxyHops: number;
+  logLevel: string;
+  drainTimeoutMs: number;
+}
+
+/** Outside production a missing pepper is derived from the store's URL, so that a laptop needs no settings. */
+function developmentPepper(mongoUrl: string): string {
+  return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');
+}
+
+/** Reads and checks the settings. Throws one SettingsError that names everything wrong and how to mend it. */
+export function readConfig(env: Record<string, string | undefined> = process.env): Config {
+  const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {
+    [Name in SettingName]: (typeof SETTINGS)[Name]['schema'];
+  };
+  const given = Object.fromEntries(
+    Object.keys(SETTINGS).flatMap((name) => {
+      const value = env[name];
+      return value === undefined || value === '' ? [] : [[name, value]];
+    }),
+  );
+  const parsed = z.object(shape).safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => {
+        const name = String(issue.path[0]);
+        return name in given ? `${name}: ${issue.message}` : `${name}: is required (${describe(name)})`;
+      });
+  const production = given['NODE_ENV'] === 'production';
+  if (production && !given['SUBJECT_PEPPER']) {
+    problems.push(
+      'SUBJECT_PEPPER: is required in production; make one with `openssl rand -hex 32` and never change it',
+    );
+  }
+  if (parsed.success && tierRulesOf(parsed.data).tier3.minEvents < parsed.data.TIER_2_MIN_EVENTS) {
+    problems.push('TIER_3_MIN_EVENTS: must not be below TIER_2_MIN_EVENTS');
+  }
+  if (parsed.success && parsed.data.TIER_3_MIN_DAYS < parsed.data.TIER_2_MIN_DAYS) {
+    problems.push('TIER_3_MIN_DAYS: must not be below TIER_2_MIN_DAYS');
+  }
+  if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
+  const s = parsed.data;
+  return {
+    production: s.NODE_ENV === 'production',
+    port: s.PORT,
+    metricsPort: s.METRICS_PORT,
+    metricsOnPublicPort: s.METRICS_ON_PUBLIC_PORT,
+    workerPort: s.WORKER_PORT,
+    publicUrl: s.PUBLIC_URL.replace(/\/+$/, ''),
+    mongoUrl: s.MONGO_URL,
+    redisUrl: s.REDIS_URL,
+    cacheRedisUrl: s.CACHE_REDIS_URL ?? s.REDIS_URL,
+    keyspace: s.KEYSPACE,
+    dataDir: s.DATA_DIR,
+    adminToken: s.ADMIN_TOKEN ?? null,
+    subjectPepper: s.SUBJECT_PEPPER ?? developmentPepper(s.MONGO_URL),
+    queueDurability: s.QUEUE_DURABILITY,
+    maxQueuedBytes: s.MAX_QUEUED_BYTES,
+    maxRedisMemoryPercent: s.MAX_REDIS_MEMORY_PERCENT,
+    eventWorkerConcurrency: s.EVENT_WORKER_CONCURRENCY,
+    defaultLimits: {
+      eventsPerMinute: s.DEFAULT_EVENTS_PER_MINUTE,
+      requestsPerMinute: s.DEFAULT_REQUESTS_PER_MINUTE,
+    },
+    tierRules: tierRulesOf(s),
+    catalogFile: s.CATALOG_FILE ?? null,
+    signalsTtlSeconds: s.SIGNALS_TTL_SECONDS,
+    trustProxyHops: s.TRUST_PROXY_HOPS,
+    logLevel: s.LOG_LEVEL,
+    drainTimeoutMs: s.DRAIN_TIMEOUT_MS,
+  };
+}
+
+function describe(name: string): string {
+  return (SETTINGS as Record<string, { meaning: string } | undefined>)[name]?.meaning ?? 'see the README';
+}
+
+function tierRulesOf(s: {
+  TIER_2_MIN_EVENTS: number;
+  TIER_2_MIN_DAYS: number;
+  TIER_3_MIN_EVENTS: number;
+  TIER_3_MIN_DAYS: number;
+}): TierRules {
+  return {
+    tier2: { minEvents: s.TIER_2_MIN_EVENTS, minDays: s.TIER_2_MIN_DAYS },
+    tier3: { minEvents: s.TIER_3_MIN_EVENTS, minDays: s.TIER_3_MIN_DAYS },
+  };
+}

@@ -1,0 +1,67 @@
+/** One wrong field of the input: JSON path, code and what to do about it. */
+export interface FieldError {
+  path: string;
+  code: string;
+  message: string;
+}
+
+/** All codes that leave this service, with their HTTP status and title. The Partner Guide explains each. */
+export const PROBLEMS = {
+  INVALID_JSON: [400, 'The body is not valid JSON'],
+  INVALID_ENCODING: [400, 'The body cannot be decoded'],
+  IDEMPOTENCY_KEY_INVALID: [400, 'The idempotency key cannot be used'],
+  IDEMPOTENCY_KEY_REQUIRED: [400, 'An idempotency key is required'],
+  INVALID_REQUEST: [400, 'The request cannot be read'],
+  API_KEY_MISSING: [401, 'An API key is required'],
+  API_KEY_INVALID: [401, 'The API key is not valid'],
+  ADMIN_TOKEN_INVALID: [401, 'The admin token is not valid'],
+  SCOPE_MISSING: [403, 'The API key lacks a scope'],
+  PARTNER_SUSPENDED: [403, 'The partner is suspended'],
+  ENTERPRISE_REQUIRED: [403, 'The enterprise plan is required'],
+  NOT_FOUND: [404, 'Not found'],
+  METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
+  CONFLICT: [409, 'The state does not allow this'],
+  BODY_TOO_LARGE: [413, 'The body is too large'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'Unsupported media type'],
+  VALIDATION_FAILED: [422, 'The input is not valid'],
+  TOO_MANY_EVENTS: [422, 'Too many events in one call'],
+  BATCH_EXCEEDS_LIMIT: [422, 'The batch can never fit the limit'],
+  IDEMPOTENCY_KEY_REUSED: [422, 'The idempotency key was used for other content'],
+  RATE_LIMITED: [429, 'Too many requests'],
+  INTERNAL: [500, 'Something went wrong on our side'],
+  OVERLOADED: [503, 'Overloaded'],
+  STORE_UNAVAILABLE: [503, 'A store is unavailable'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** The one error that carries an HTTP answer; `detail` is public text. */
+export class MirError extends Error {
+  readonly status: number;
+  readonly title: string;
+  constructor(
+    readonly code: ProblemCode,
+    readonly detail: string,
+    readonly more: {
+      errors?: FieldError[];
+      headers?: Record<string, string>;
+      retryAfterSeconds?: number;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(`${code}: ${detail}`, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'MirError';
+    this.status = PROBLEMS[code][0];
+    this.title = PROBLEMS[code][1];
+  }
+}
+
+/** The queue store is away, too slow or full: nothing was promised. */
+export function overloaded(detail: string, retryAfterSeconds = 2, cause?: unknown): MirError {
+  return new MirError('OVERLOADED', detail, { retryAfterSeconds, cause });
+}
+
+/** The text of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

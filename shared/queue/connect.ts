@@ -1,0 +1,94 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Log } from '../platform/log';
+import { messageOf } from '../platform/errors';
+
+/** A request waits at most this long for one Redis answer; the door's 503 must come within 1 s. */
+export const COMMAND_TIMEOUT_MS = 700;
+/** A connection that owes an answer for this long is half-open: it is closed and made anew. */
+const SOCKET_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+const RETRY_FIRST_MS = 50;
+const RETRY_MAX_MS = 1_000;
+const ERROR_LOG_EVERY_MS = 5_000;
+
+/** A Redis connection that knows which server process it talks to. */
+export interface RedisLink {
+  client: Redis;
+  /** The server's run id while connected and known, else null. Ends with every lost connection. */
+  runId(): string | null;
+  /** Resolves when the server's run id is known. Rejects after `timeoutMs`. */
+  whenReady(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const retryStrategy = (times: number): number => Math.min(RETRY_FIRST_MS * 2 ** Math.min(times, 10), RETRY_MAX_MS);
+
+/**
+ * `request`: fails fast, never queues offline, never resends (a resent command could act twice).
+ * `worker`: waits for the server to come back, as BullMQ workers need.
+ */
+function optionsFor(role: 'request' | 'worker'): RedisOptions {
+  const common: RedisOptions = { connectTimeout: CONNECT_TIMEOUT_MS, retryStrategy, keepAlive: 10_000 };
+  return role === 'worker'
+    ? { ...common, maxRetriesPerRequest: null }
+    : {
+        ...common,
+        enableOfflineQueue: false,
+        autoResendUnfulfilledCommands: false,
+        maxRetriesPerRequest: 0,
+        commandTimeout: COMMAND_TIMEOUT_MS,
+        socketTimeout: SOCKET_TIMEOUT_MS,
+      };
+}
+
+/** Opens a connection; it reconnects by itself for ever and logs at most one error line in 5 s. */
+export function connectRedis(url: string, role: 'request' | 'worker', log: Log): RedisLink {
+  const client = new Redis(url, optionsFor(role));
+  let runId: string | null = null;
+  let lastLoggedAt = 0;
+  const waiting = new Set<() => void>();
+  client.on('error', (error) => {
+    const now = Date.now();
+    if (now - lastLoggedAt < ERROR_LOG_EVERY_MS) return;
+    lastLoggedAt = now;
+    log.warn({ err: error.message, role }, 'redis connection trouble');
+  });
+  client.on('close', () => {
+    runId = null;
+  });
+  client.on('ready', () => {
+    client
+      .info('server')
+      .then((info) => {
+        runId = /run_id:([0-9a-f]+)/.exec(info)?.[1]?.slice(0, 12) ?? null;
+        for (const resolve of waiting) resolve();
+        waiting.clear();
+      })
+      .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'redis did not tell its run id'));
+  });
+  return {
+    client,
+    runId: () => runId,
+    whenReady: (timeoutMs) =>
+      new Promise((resolve, reject) => {
+        if (runId !== null) return resolve();
+        const timer = setTimeout(() => {
+          waiting.delete(done);
+          reject(new Error(`Redis at ${redactUrl(url)} did not answer within ${timeoutMs} ms`));
+        }, timeoutMs);
+        const done = (): void => {
+          clearTimeout(timer);
+          resolve();
+        };
+        waiting.add(done);
+      }),
+    close: async () => {
+      await client.quit().catch(() => client.disconnect());
+    },
+  };
+}
+
+/** A store's URL without its user and password, fit for messages. */
+export function redactUrl(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//');
+}

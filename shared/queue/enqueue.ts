@@ -1,0 +1,92 @@
+import { Queue } from 'bullmq';
+import type { ChunkId, Tenant } from '../domain/ids';
+import { messageOf, overloaded } from '../platform/errors';
+import type { Log } from '../platform/log';
+import type { RedisLink } from './connect';
+import { EVENT_JOB_OPTIONS, encodeChunk, type EventChunk, QUEUES } from './jobs';
+import type { RedisKeys } from './keys';
+import { holdBytes, releaseBytes } from './ledger';
+
+/** Backlogged chunks of one tenant that share a priority step; tenants with less waiting go first. */
+const CHUNKS_PER_PRIORITY = 16;
+const MAX_PRIORITY = 1_000;
+
+/** A fixed estimate of a row's bytes besides its metadata: close enough for a bound, and free. */
+const ROW_BYTES = 200;
+
+/** Approximate payload bytes of a chunk in the queue store. */
+export function chunkBytes(chunk: EventChunk): number {
+  let bytes = ROW_BYTES;
+  for (const { metadata } of chunk.events) bytes += ROW_BYTES + (metadata ? JSON.stringify(metadata).length : 0);
+  return bytes;
+}
+
+export interface EventQueue {
+  queue: Queue;
+  /** Resolves when the queue store has all chunks. Throws OVERLOADED when that is not certain. */
+  add(chunks: EventChunk[], openChunks: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The producer's side of the events queue. `onHeldBytes` hears the queue's size after every add. */
+export function createEventQueue(deps: {
+  link: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+  onHeldBytes?: (bytes: number) => void;
+}): EventQueue {
+  const { link, keys, log, onHeldBytes } = deps;
+  const queue = new Queue(QUEUES.events, {
+    connection: link.client,
+    prefix: keys.queuePrefix(QUEUES.events),
+    skipMetasUpdate: true,
+  });
+  queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
+
+  return {
+    queue,
+    async add(chunks, openChunks) {
+      const entries = chunks.map((chunk) => ({
+        chunkId: chunk.chunkId,
+        tenant: chunk.tenant,
+        bytes: chunkBytes(chunk),
+      }));
+      const priority = Math.min(Math.floor(openChunks / CHUNKS_PER_PRIORITY), MAX_PRIORITY);
+      const jobs = chunks.map((chunk) => ({
+        name: QUEUES.events,
+        data: encodeChunk(chunk),
+        opts: { ...EVENT_JOB_OPTIONS, jobId: chunk.chunkId, ...(priority > 0 ? { priority } : {}) },
+      }));
+      try {
+        const held = holdBytes(link.client, keys, QUEUES.events, entries, chunks[0]!.receivedAtMs);
+        const added = jobs.length === 1 ? queue.add(jobs[0]!.name, jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs);
+        const [bytes] = await Promise.all([held, added]);
+        onHeldBytes?.(bytes);
+      } catch (error) {
+        throw overloaded(
+          `The queue store did not confirm the events (${messageOf(error)}). They may still have been stored: send them again with the same idempotency keys.`,
+          2,
+          error,
+        );
+      }
+    },
+    close: () => queue.close(),
+  };
+}
+
+/** Ends a settled chunk's marks: its open marker (the watermark moves on) and its bytes in the ledger. */
+export async function settleChunks(
+  link: RedisLink,
+  keys: RedisKeys,
+  chunks: { chunkId: ChunkId; tenant: Tenant }[],
+): Promise<void> {
+  const byTenant = new Map<Tenant, ChunkId[]>();
+  for (const { chunkId, tenant } of chunks) {
+    const own = byTenant.get(tenant);
+    if (own) own.push(chunkId);
+    else byTenant.set(tenant, [chunkId]);
+  }
+  const removals = [...byTenant].map(([tenant, own]) => link.client.zrem(keys.openChunks(tenant), ...own));
+  const ids = chunks.map(({ chunkId }) => chunkId);
+  await Promise.all([...removals, releaseBytes(link.client, keys, QUEUES.events, ids)]);
+}

@@ -1,0 +1,104 @@
+import type { JobsOptions } from 'bullmq';
+import { z } from 'zod';
+import type { AcceptedEvent } from '../domain/event';
+import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
+
+/** THE contract between api and workers: queue and job names, payloads, retry policies. */
+export const QUEUES = { events: 'events', maintenance: 'maintenance' } as const;
+export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
+
+export const MAX_EVENTS_PER_CHUNK = 500;
+/** Serialised payload of a chunk; one event is at most about 6 KiB, so a chunk always fits. */
+export const MAX_CHUNK_BYTES = 1024 * 1024;
+
+const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
+const DEAD_LETTER_MAX_COUNT = 1_000;
+/** A stall is a crashed or frozen worker, never the job's fault; only attempts are spent on failures. */
+export const MAX_STALLED_COUNT = 10_000;
+
+export const EVENT_JOB_OPTIONS = {
+  attempts: 8,
+  backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
+  removeOnComplete: true,
+  removeOnFail: { age: DEAD_LETTER_AGE_SECONDS, count: DEAD_LETTER_MAX_COUNT },
+} satisfies JobsOptions;
+
+const nullableInt = z.number().int().nullable();
+
+/** An AcceptedEvent as a row, in the order of its fields: half the bytes of an object. */
+const eventRowSchema = z.tuple([
+  z.number().int().min(0),
+  z.string().min(1),
+  z.string().min(1),
+  z.string().min(1),
+  nullableInt,
+  z.number().nullable(),
+  z.record(z.string(), z.unknown()).nullable(),
+  z.string().nullable(),
+]);
+export type EventRow = z.infer<typeof eventRowSchema>;
+
+export const eventChunkSchema = z.object({
+  v: z.literal(1),
+  chunkId: z.string().min(1),
+  tenant: z.string().min(1),
+  agentId: z.string().nullable(),
+  receivedAtMs: z.number().int().positive(),
+  /** Requests whose events these are, for the logs. */
+  requestIds: z.array(z.string()),
+  /** The receipt whose events these are covers only its slot: several single submissions share the chunk. */
+  shared: z.boolean(),
+  events: z.array(eventRowSchema).min(1).max(MAX_EVENTS_PER_CHUNK),
+});
+export type EventChunkPayload = z.infer<typeof eventChunkSchema>;
+
+/** A chunk of accepted events of one tenant: what one job carries. */
+export interface EventChunk {
+  chunkId: ChunkId;
+  tenant: Tenant;
+  agentId: string | null;
+  receivedAtMs: number;
+  requestIds: string[];
+  shared: boolean;
+  events: AcceptedEvent[];
+}
+
+export function encodeChunk(chunk: EventChunk): EventChunkPayload {
+  return {
+    v: 1,
+    ...chunk,
+    events: chunk.events.map((e) => [
+      e.index,
+      e.eventId,
+      e.userRef,
+      e.eventType,
+      e.occurredAtMs,
+      e.weight,
+      e.metadata,
+      e.fingerprint,
+    ]),
+  };
+}
+
+/** Reads a payload back; throws a ZodError on anything that is not a chunk. */
+export function decodeChunk(data: unknown): EventChunk {
+  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, events } = eventChunkSchema.parse(data);
+  return {
+    chunkId: chunkId as ChunkId,
+    tenant: tenant as Tenant,
+    agentId,
+    receivedAtMs,
+    requestIds,
+    shared,
+    events: events.map(([index, eventId, userRef, eventType, occurredAtMs, weight, metadata, fingerprint]) => ({
+      index,
+      eventId: eventId as EventId,
+      userRef: userRef as UserRef,
+      eventType,
+      occurredAtMs,
+      weight,
+      metadata,
+      fingerprint,
+    })),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Env, Tenant } from '../domain/ids';
+import { envOf, partnerOf, tagOf } from '../domain/ids';
+
+/** Redis keys by role. What stands in braces is the Cluster hash tag: keys that one script touches share it. */
+export function redisKeys(keyspace: string) {
+  const p = keyspace;
+  return {
+    /** BullMQ's prefix of a queue; BullMQ adds `:<queue>:…`. */
+    queuePrefix: (queue: string) => `{${p}-${queue}}`,
+    credential: (tag: string, keyHash: string) => `${p}:{${tag}}:credential:${keyHash}`,
+    credentialLease: (tag: string, keyHash: string) => `${p}:{${tag}}:credential-lease:${keyHash}`,
+    budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}`,
+    openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
+    ledger: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
+    ledgerBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
+    partitionLock: (partition: number) => `${p}:{partition-${partition}}:lock`,
+    fsyncProbe: () => `${p}:{fsync}:probe`,
+    /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
+    signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,
+    signalsLease: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:lease:${userRef}`,
+    throttle: (what: string) => `${p}:throttle:${what}`,
+  };
+}
+
+export type RedisKeys = ReturnType<typeof redisKeys>;

@@ -1,0 +1,31 @@
+import mongoose, { type Connection } from 'mongoose';
+import { redactUrl } from '../queue/connect';
+
+/** A store call that takes longer is given up; the driver counts its retries into it. */
+export const STORE_TIMEOUT_MS = 5_000;
+const SERVER_SELECTION_TIMEOUT_MS = 3_000;
+const MAX_POOL_SIZE = 50;
+
+/** Opens MongoDB with majority, journaled writes. Rejects with one readable message when it cannot be reached. */
+export async function connectStore(
+  url: string,
+  { serverSelectionTimeoutMs = SERVER_SELECTION_TIMEOUT_MS }: { serverSelectionTimeoutMs?: number } = {},
+): Promise<Connection> {
+  const connection = mongoose.createConnection(url, {
+    autoIndex: false,
+    autoCreate: false,
+    bufferCommands: false,
+    maxPoolSize: MAX_POOL_SIZE,
+    serverSelectionTimeoutMS: serverSelectionTimeoutMs,
+    writeConcern: { w: 'majority', journal: true },
+    readConcern: { level: 'majority' },
+    readPreference: 'primary',
+  });
+  try {
+    await connection.asPromise();
+  } catch (error) {
+    await connection.close().catch(() => undefined);
+    throw new Error(`MongoDB at ${redactUrl(url)} cannot be reached: ${(error as Error).message}`, { cause: error });
+  }
+  return connection;
+}

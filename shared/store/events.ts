@@ -1,0 +1,112 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
+
+/** One persisted event. (chunkId, index) tell which submission stored it: meeting its own pair means PERSISTED. */
+export interface EventDoc {
+  _id: EventId;
+  tenant: Tenant;
+  userRef: UserRef;
+  eventType: string;
+  occurredAt: Date;
+  receivedAt: Date;
+  weight: number;
+  metadata?: Record<string, unknown>;
+  agentId?: string;
+  chunkId: ChunkId;
+  index: number;
+  fingerprint?: string;
+}
+
+export type ExistingEvent = Pick<EventDoc, '_id' | 'chunkId' | 'index' | 'fingerprint'>;
+
+/** Where a page of the list ended: the last item's receivedAt (ms) and id. */
+export interface EventsCursor {
+  receivedAtMs: number;
+  eventId: string;
+}
+
+export interface EventsFilter {
+  userRef?: UserRef;
+  eventType?: string;
+  agentId?: string;
+  /** A receipt's chunks, its one slot if it shares a chunk, and their common receivedAt, which the index serves. */
+  receipt?: { chunkIds: ChunkId[]; slot: number | null; receivedAtMs: number };
+  fromMs?: number;
+  toMs?: number;
+}
+
+const schema = new Schema<EventDoc>(
+  {
+    _id: String,
+    tenant: String,
+    userRef: String,
+    eventType: String,
+    occurredAt: Date,
+    receivedAt: Date,
+    weight: Number,
+    metadata: Schema.Types.Mixed,
+    agentId: String,
+    chunkId: String,
+    index: Number,
+    fingerprint: String,
+  },
+  { collection: 'events', versionKey: false, strict: 'throw', minimize: false },
+);
+schema.index({ tenant: 1, receivedAt: -1, _id: -1 });
+schema.index({ tenant: 1, userRef: 1, receivedAt: -1, _id: -1 });
+schema.index({ tenant: 1, eventType: 1, receivedAt: -1, _id: -1 });
+schema.index(
+  { tenant: 1, agentId: 1, receivedAt: -1, _id: -1 },
+  { partialFilterExpression: { agentId: { $exists: true } } },
+);
+
+export function eventsStore(connection: Connection) {
+  const model = connection.model<EventDoc>('Event', schema);
+  const collection = () => model.collection;
+  return {
+    model,
+
+    /** Those of the ids that are stored already. */
+    async existing(ids: EventId[], session: ClientSession): Promise<ExistingEvent[]> {
+      const projection = { chunkId: 1, index: 1, fingerprint: 1 };
+      const rows = await collection()
+        .find({ _id: { $in: ids as never[] } }, { session, projection })
+        .toArray();
+      return rows as unknown as ExistingEvent[];
+    },
+
+    /** Inserts new events with the driver's own bulk call (mongoose documents are slow in bulk). Throws on 11000. */
+    async insert(events: EventDoc[], session: ClientSession): Promise<void> {
+      if (events.length > 0) await collection().insertMany(events as never[], { session, ordered: true });
+    },
+
+    /** A page, newest received first. Every filter alone is served by an index. */
+    async list(tenant: Tenant, filter: EventsFilter, after: EventsCursor | null, limit: number): Promise<EventDoc[]> {
+      const conditions: Record<string, unknown>[] = [{ tenant }];
+      const { receipt } = filter;
+      if (filter.userRef) conditions.push({ userRef: filter.userRef });
+      if (filter.eventType) conditions.push({ eventType: filter.eventType });
+      if (filter.agentId) conditions.push({ agentId: filter.agentId });
+      if (receipt) {
+        conditions.push({ receivedAt: new Date(receipt.receivedAtMs), chunkId: { $in: receipt.chunkIds } });
+        if (receipt.slot !== null) conditions.push({ index: receipt.slot });
+      }
+      if (filter.fromMs !== undefined) conditions.push({ receivedAt: { $gte: new Date(filter.fromMs) } });
+      if (filter.toMs !== undefined) conditions.push({ receivedAt: { $lt: new Date(filter.toMs) } });
+      if (after) {
+        const at = new Date(after.receivedAtMs);
+        conditions.push({
+          receivedAt: { $lte: at },
+          $or: [{ receivedAt: { $lt: at } }, { receivedAt: at, _id: { $lt: after.eventId } }],
+        });
+      }
+      return model.find({ $and: conditions }).sort({ receivedAt: -1, _id: -1 }).limit(limit).lean<EventDoc[]>();
+    },
+
+    async get(tenant: Tenant, eventId: string): Promise<EventDoc | null> {
+      return model.findOne({ _id: eventId as EventId, tenant }).lean<EventDoc>();
+    },
+  };
+}
+
+export type EventsStore = ReturnType<typeof eventsStore>;

@@ -1,0 +1,24 @@
+import type { Connection } from 'mongoose';
+
+/** The one row that says how a store was made. */
+interface MetaDoc {
+  _id: 'store';
+  pepperFingerprint: string;
+  createdAt: Date;
+}
+
+/** Remembers the first pepper's fingerprint and refuses any other: with a new pepper every user would be a stranger. */
+export async function checkPepper(connection: Connection, fingerprint: string): Promise<void> {
+  const meta = connection.collection<MetaDoc>('meta');
+  await meta.updateOne(
+    { _id: 'store' },
+    { $setOnInsert: { pepperFingerprint: fingerprint, createdAt: new Date() } },
+    { upsert: true },
+  );
+  const row = await meta.findOne({ _id: 'store' });
+  if (row?.pepperFingerprint === fingerprint) return;
+  throw new Error(
+    'SUBJECT_PEPPER differs from the one this store was made with, so every user in it would be unknown. ' +
+      'Start with the old pepper, or give an empty MONGO_URL database.',
+  );
+}

@@ -1,0 +1,102 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+import type { Env, PartnerId } from '../domain/ids';
+
+export type Plan = 'STANDARD' | 'ENTERPRISE';
+export interface PartnerLimits {
+  eventsPerMinute: number;
+  requestsPerMinute: number;
+}
+/** A partner's key: only its hash and the few characters that tell it apart. */
+export interface PartnerKey {
+  env: Env;
+  hash: string;
+  prefix: string;
+  createdAt: Date;
+}
+export interface PartnerDoc {
+  _id: PartnerId;
+  name: string;
+  website: string;
+  contactEmail: string;
+  plan: Plan;
+  limits: PartnerLimits;
+  suspended: boolean;
+  allowedReturnOrigins: string[];
+  keys: PartnerKey[];
+  createdAt: Date;
+  updatedAt: Date;
+}
+export type PartnerChange = Partial<
+  Pick<PartnerDoc, 'plan' | 'limits' | 'suspended' | 'allowedReturnOrigins' | 'keys'>
+>;
+
+const schema = new Schema<PartnerDoc>(
+  {
+    _id: String,
+    name: { type: String, required: true },
+    website: { type: String, required: true },
+    contactEmail: { type: String, required: true },
+    plan: { type: String, enum: ['STANDARD', 'ENTERPRISE'], required: true },
+    limits: { _id: false, eventsPerMinute: Number, requestsPerMinute: Number },
+    suspended: { type: Boolean, required: true },
+    allowedReturnOrigins: [String],
+    keys: [{ _id: false, env: String, hash: String, prefix: String, createdAt: Date }],
+    createdAt: { type: Date, required: true },
+    updatedAt: { type: Date, required: true },
+  },
+  { collection: 'partners', versionKey: false, strict: 'throw' },
+);
+schema.index({ 'keys.hash': 1 }, { unique: true });
+schema.index({ createdAt: -1, _id: -1 });
+
+export function partnersStore(connection: Connection) {
+  const model = connection.model<PartnerDoc>('Partner', schema);
+  return {
+    model,
+
+    async byKeyHash(hash: string): Promise<PartnerDoc | null> {
+      return model.findOne({ 'keys.hash': hash }).read('primary').lean<PartnerDoc>();
+    },
+
+    async get(partnerId: string): Promise<PartnerDoc | null> {
+      return model.findById(partnerId).lean<PartnerDoc>();
+    },
+
+    async insert(partner: PartnerDoc, session: ClientSession): Promise<void> {
+      await model.create([partner], { session });
+    },
+
+    /**
+     * Applies a change unless the partner was changed since `before` was read; answers what it is then, or null
+     * when somebody else was first (or it is gone).
+     */
+    async change(
+      before: PartnerDoc,
+      change: PartnerChange,
+      at: Date,
+      session: ClientSession,
+    ): Promise<PartnerDoc | null> {
+      return model
+        .findOneAndUpdate(
+          { _id: before._id, updatedAt: before.updatedAt },
+          { $set: { ...change, updatedAt: new Date(Math.max(at.getTime(), before.updatedAt.getTime() + 1)) } },
+          { returnDocument: 'after', session },
+        )
+        .lean<PartnerDoc>();
+    },
+
+    /** A page, newest first, after (createdAt, id) of the last one seen. */
+    async list(after: { atMs: number; id: string } | null, limit: number): Promise<PartnerDoc[]> {
+      return model.find(afterCreated(after)).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<PartnerDoc[]>();
+    },
+  };
+}
+
+/** The condition of a page that goes on after the last row seen, newest first. */
+export function afterCreated(after: { atMs: number; id: string } | null): Record<string, unknown> {
+  if (!after) return {};
+  const at = new Date(after.atMs);
+  return { $or: [{ createdAt: { $lt: at } }, { createdAt: at, _id: { $lt: after.id } }] };
+}
+
+export type PartnersStore = ReturnType<typeof partnersStore>;

@@ -1,0 +1,56 @@
+import { type Connection, Schema } from 'mongoose';
+import type { ChunkId, EventId, Tenant } from '../domain/ids';
+import type { Outcome } from '../domain/receipt';
+
+/** An item that is not plain PERSISTED. */
+export interface ReceiptItem {
+  index: number;
+  eventId: EventId;
+  outcome: Exclude<Outcome, 'PERSISTED'>;
+  code?: string;
+  message?: string;
+}
+
+/** What became of one chunk. A receipt is the sum of its chunks' parts (or one slot of a shared chunk). */
+export interface ReceiptPartDoc {
+  _id: ChunkId;
+  tenant: Tenant;
+  total: number;
+  items: ReceiptItem[];
+  settledAt: Date;
+  expireAt: Date;
+}
+
+const schema = new Schema<ReceiptPartDoc>(
+  {
+    _id: String,
+    tenant: String,
+    total: Number,
+    items: [{ _id: false, index: Number, eventId: String, outcome: String, code: String, message: String }],
+    settledAt: Date,
+    expireAt: Date,
+  },
+  { collection: 'receipt_parts', versionKey: false, strict: 'throw' },
+);
+schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
+
+export function receiptsStore(connection: Connection) {
+  const model = connection.model<ReceiptPartDoc>('ReceiptPart', schema);
+  return {
+    model,
+
+    /** Writes parts; a part that a first try wrote is replaced by the same outcome. */
+    async put(parts: ReceiptPartDoc[]): Promise<void> {
+      const writes = parts.map((part) => ({
+        replaceOne: { filter: { _id: part._id as never }, replacement: part as never, upsert: true },
+      }));
+      await model.collection.bulkWrite(writes, { ordered: false });
+    },
+
+    async parts(tenant: Tenant, chunkIds: ChunkId[]): Promise<ReceiptPartDoc[]> {
+      return model.find({ _id: { $in: chunkIds }, tenant }).lean<ReceiptPartDoc[]>();
+    },
+  };
+}
+
+export type ReceiptsStore = ReturnType<typeof receiptsStore>;
