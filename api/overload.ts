@@ -17,10 +17,10 @@ const RETRY_AFTER_SECONDS = 5;
  */
 export interface OverloadGuard {
   /** Throws OVERLOADED while the queue is at its bound or Redis too full. */
-  check(): void;
+  check: () => void;
   /** Hears the bytes held by the queue after an add. */
-  heard(bytes: number): void;
-  stop(): void;
+  heard: (bytes: number) => void;
+  stop: () => void;
 }
 
 export function createOverloadGuard(deps: {

@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import {
   type AcceptedEvent,
   fingerprintOf,
@@ -30,7 +29,7 @@ export function checkEvent(
   input: unknown,
   nowMs: number,
 ): CheckedEvent | FieldError[] {
-  const parsed = submittedEventSchema.safeParse(input) as z.ZodSafeParseResult<SubmittedEvent>;
+  const parsed = submittedEventSchema.safeParse(input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues);
   const eventType = (input as SubmittedEvent | null)?.eventType;
   if (typeof eventType === 'string' && !catalog.has(eventType) && !errors.some(({ path }) => path === 'eventType')) {

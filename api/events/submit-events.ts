@@ -96,7 +96,8 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     } catch (error) {
       // Whatever the input's fault: first it is settled whose input it is.
       const inputFault = error instanceof MirError && INPUT_FAULTS.has(error.code);
-      return inputFault ? refuse(key, error, headers) : Promise.reject(error as Error);
+      if (inputFault) return refuse(key, error, headers);
+      throw error;
     }
   };
 

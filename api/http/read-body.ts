@@ -42,7 +42,7 @@ export function isSmallBody(req: Request): boolean {
 /** The body's text, decompressed, at most `limit` bytes. Throws 400 or 413. */
 export async function readText(req: Request, res: Response, limit: number): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(error as Error) : resolve()));
+    readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
   });
   const body: unknown = req.body;
   if (!Buffer.isBuffer(body) || body.length === 0) throw new MirError('INVALID_JSON', 'The body is empty.');

@@ -5,7 +5,10 @@ import { messageOf } from './errors';
 /** Answers `GET /metrics` in Prometheus text format. */
 export function metricsListener(registry: Registry): RequestListener {
   return (req, res) => {
-    if (req.url !== '/metrics') return void res.writeHead(404).end();
+    if (req.url !== '/metrics') {
+      res.writeHead(404).end();
+      return;
+    }
     registry.metrics().then(
       (text) => res.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
       (error: unknown) => res.writeHead(500).end(messageOf(error)),

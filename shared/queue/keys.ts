@@ -13,7 +13,7 @@ export function redisKeys(keyspace: string) {
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
     ledger: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
     ledgerBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
-    partitionLock: (partition: number) => `${p}:{partition-${partition}}:lock`,
+    partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,

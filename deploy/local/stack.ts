@@ -1,0 +1,108 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { supervise, type SupervisedChild } from './child';
+import { demoPartner, type DemoPartner } from './demo-partner';
+import { messageOf } from './error-facts';
+import { tryLock } from './lock';
+import { dataDirOf, localSettings, type LocalSettings } from './settings';
+import { readStackFile, removeStackFile, writeStackFile } from './stack-file';
+import { startStores, type Stores } from './stores';
+import type { StopSignals } from './stop-signals';
+import { welcome } from './welcome';
+
+const OWNER_ONLY = 0o700;
+const DRAIN_MARGIN_MS = 3_000;
+
+export interface StackOptions {
+  env: NodeJS.ProcessEnv;
+  /** The compiled programs. */
+  programs: { api: string; worker: string; cli: string };
+  signals: StopSignals;
+  print: (text: string) => void;
+  colour: boolean;
+}
+
+/** Runs stores, API and workers until it is told to stop. Returns the exit code; throws one readable message. */
+export async function runStack(options: StackOptions): Promise<number> {
+  const { env, programs, print } = options;
+  const missing = [programs.api, programs.worker].find((program) => !existsSync(program));
+  if (missing !== undefined) throw new Error(`${missing} is missing: run "npm run build" first`);
+  const dataDir = dataDirOf(env);
+  mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY });
+  const lock = tryLock(join(dataDir, 'lock'));
+  if (lock.outcome === 'busy') {
+    print(`MIR already runs on this data: pid ${lock.pid}, ${urlOf(dataDir, lock.pid)}, data ${dataDir}`);
+    return 1;
+  }
+  try {
+    const settings = await localSettings(env, dataDir);
+    const starting = startStores({ dataDir, env: settings.env, onProgress: print });
+    const stores = await Promise.race([starting, options.signals.stop.then(() => null)]);
+    // Stopped half-way: the guards of the stores end them when this process exits.
+    if (stores === null) return 0;
+    try {
+      return await serve(options, settings, stores);
+    } finally {
+      await stores.stop();
+    }
+  } finally {
+    removeStackFile(dataDir);
+    lock.release();
+  }
+}
+
+async function serve(options: StackOptions, settings: LocalSettings, stores: Stores): Promise<number> {
+  const { programs, signals, print } = options;
+  const env = { ...settings.env, MONGO_URL: stores.mongoUrl, REDIS_URL: stores.redisUrl };
+  const start = (name: string, script: string, own: NodeJS.ProcessEnv): SupervisedChild =>
+    supervise({ name, script, env: { ...env, ...own }, say: print });
+  const children = [
+    start('API', programs.api, {}),
+    ...settings.workerPorts.map((port, index) =>
+      start(`worker ${index + 1}`, programs.worker, { WORKER_PORT: String(port) }),
+    ),
+  ];
+  signals.onHurry(() => {
+    for (const child of children) child.kill();
+  });
+  const stop = signals.stop.then(() => null);
+  const end = Promise.race([stop, stores.gaveUp, ...children.map((child) => child.gaveUp)]);
+  const allReady = Promise.all(children.map((child) => child.ready)).then(() => 'ready' as const);
+  if ((await Promise.race([allReady, end.then(() => 'end' as const)])) === 'ready') {
+    await Promise.race([announce(options, settings, stores, env), end]);
+  }
+  const reason = await end;
+  print(reason === null ? '\nStopping ...' : `Stopping: ${reason}`);
+  await Promise.all(children.map((child) => child.stop(settings.drainTimeoutMs + DRAIN_MARGIN_MS)));
+  return reason === null ? 0 : 1;
+}
+
+async function announce(
+  { programs, print, colour }: StackOptions,
+  { url, metricsUrl, workerPorts, env: { DATA_DIR: dataDir } }: LocalSettings,
+  stores: Stores,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  writeStackFile(dataDir, {
+    pid: process.pid,
+    url,
+    mongoUrl: stores.mongoUrl,
+    redisUrl: stores.redisUrl,
+    metricsUrl,
+    workerUrls: workerPorts.map((port) => `http://localhost:${port}`),
+    startedAt: new Date().toISOString(),
+  });
+  const partner = await demoPartner({ dataDir, url, cli: programs.cli, env }).catch(
+    (error: unknown): DemoPartner | null => {
+      print(`Warning: there is no demo partner: ${messageOf(error)}`);
+      return null;
+    },
+  );
+  const { mongo, redis } = stores;
+  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers: workerPorts.length, partner, colour }));
+}
+
+function urlOf(dataDir: string, pid: number): string {
+  const stack = readStackFile(dataDir);
+  return stack?.pid === pid ? stack.url : 'still starting';
+}

@@ -1,0 +1,52 @@
+import type { DemoPartner } from './demo-partner';
+
+interface Facts {
+  url: string;
+  metricsUrl: string;
+  dataDir: string;
+  mongo: string;
+  redis: string;
+  workers: number;
+  partner: DemoPartner | null;
+  colour: boolean;
+}
+
+/** What `npm start` says when everything serves. */
+export function welcome(facts: Facts): string {
+  const style = (code: number, text: string): string => (facts.colour ? `\u001B[${code}m${text}\u001B[0m` : text);
+  const label = (text: string): string => style(2, text.padEnd(9));
+  const lines = [
+    '',
+    `  ${style(1, 'MIR is ready')}  ${style(36, facts.url)}`,
+    '',
+    `  ${label('data')}${facts.dataDir}`,
+    `  ${label('MongoDB')}${facts.mongo}`,
+    `  ${label('Redis')}${facts.redis}`,
+    `  ${label('workers')}${facts.workers}`,
+    `  ${label('metrics')}${facts.metricsUrl}`,
+    ...(facts.partner === null ? [] : firstSteps(facts.url, facts.partner, label, (text) => style(1, text))),
+    '',
+    `  Ctrl-C stops it; the data stays.`,
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function firstSteps(
+  url: string,
+  partner: DemoPartner,
+  label: (text: string) => string,
+  title: (text: string) => string,
+): string[] {
+  const post = (path: string, body: object): string =>
+    `curl -s ${url}${path} -H 'x-api-key: ${partner.liveApiKey}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
+  return [
+    `  ${label('demo key')}${partner.liveApiKey}`,
+    '',
+    `  ${title('Try it')}`,
+    '',
+    post('/events', { userExternalId: 'u-1', eventType: 'mir.transaction.completed' }),
+    post('/resolve', { userExternalId: 'u-1' }),
+    'npm run demo',
+  ];
+}

@@ -1,0 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from './errors';
+import type { Log } from './log';
+
+const FIRST_WAIT_MS = 50;
+const MAX_WAIT_MS = 2_000;
+
+/**
+ * Does `work` until it succeeds, waiting longer and longer between tries: an outage costs time, never data. An error
+ * that `isFatal` is thrown on. Ends with the signal's reason when the process gives up waiting.
+ */
+export async function withPatience<T>(
+  work: () => Promise<T>,
+  {
+    what,
+    log,
+    signal,
+    isFatal,
+  }: { what: string; log: Log; signal: AbortSignal; isFatal?: (error: unknown) => boolean },
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (isFatal?.(error)) throw error;
+      signal.throwIfAborted();
+      log.warn({ err: messageOf(error), tries }, `${what}: waiting to try again`);
+      await delay(Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), MAX_WAIT_MS), undefined, { signal });
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { ChunkId, Tenant } from '../domain/ids';
+import type { RedisLink } from './connect';
+import { settleChunks } from './enqueue';
+import { QUEUES } from './jobs';
+import type { RedisKeys } from './keys';
+import { parseLedgerEntry } from './ledger';
+
+/** A mark this old without a job belongs to a submission that never got its job. */
+export const ABANDONED_AFTER_MS = 60_000;
+const PAGE = 200;
+
+type Chunk = { chunkId: ChunkId; tenant: Tenant };
+
+async function withoutJob({ client }: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
+  const prefix = `${keys.queuePrefix(QUEUES.events)}:${QUEUES.events}:`;
+  const exists = await Promise.all(chunks.map(({ chunkId }) => client.exists(prefix + chunkId)));
+  return chunks.filter((_, n) => exists[n] === 0);
+}
+
+/** Ends open markers of one tenant that have no job, so that its watermark moves on. Answers how many. */
+export async function sweepOpenChunks(
+  link: RedisLink,
+  keys: RedisKeys,
+  tenant: Tenant,
+  nowMs: number,
+): Promise<number> {
+  const before = nowMs - ABANDONED_AFTER_MS;
+  const ids = await link.client.zrangebyscore(keys.openChunks(tenant), 0, before, 'LIMIT', 0, PAGE);
+  const lost = await withoutJob(
+    link,
+    keys,
+    ids.map((chunkId) => ({ chunkId: chunkId as ChunkId, tenant })),
+  );
+  if (lost.length > 0) await settleChunks(link, keys, lost);
+  return lost.length;
+}
+
+/** Ends the marks of all chunks in the ledger that have no job (their submission died between mark and add). */
+export async function sweepLedger(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
+  let cursor = '0';
+  let swept = 0;
+  do {
+    const [next, fields] = await link.client.hscan(keys.ledger(QUEUES.events), cursor, 'COUNT', PAGE);
+    cursor = next;
+    const old: Chunk[] = [];
+    for (let at = 0; at < fields.length; at += 2) {
+      const entry = parseLedgerEntry(fields[at]!, fields[at + 1]!);
+      if (entry.enteredAtMs < nowMs - ABANDONED_AFTER_MS) old.push(entry);
+    }
+    const lost = await withoutJob(link, keys, old);
+    if (lost.length > 0) await settleChunks(link, keys, lost);
+    swept += lost.length;
+  } while (cursor !== '0');
+  return swept;
+}

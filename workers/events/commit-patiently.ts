@@ -1,0 +1,57 @@
+import { messageOf } from '../../shared/platform/errors';
+import type { Log } from '../../shared/platform/log';
+import type { Metrics } from '../../shared/platform/metrics';
+import { withPatience } from '../../shared/platform/patience';
+import { classifyStoreError } from '../../shared/store/errors';
+import type { Store } from '../../shared/store/store';
+import { commitGroup } from './commit-group';
+import type { GroupResult, PendingEvent } from './pending';
+
+interface Deps {
+  store: Pick<Store, 'transaction' | 'events' | 'users'>;
+  log: Log;
+  metrics: Metrics;
+  signal: AbortSignal;
+}
+
+/**
+ * Commits a group whatever it takes: waits out an outage, reads again after a racing twin, and splits only when the
+ * store refuses the content, until the item at fault stands alone and is FAILED while all others are in.
+ */
+export async function commitPatiently(deps: Deps, group: PendingEvent[]): Promise<GroupResult> {
+  const { store, log, metrics, signal } = deps;
+  let lookUpAll = false;
+  try {
+    return await withPatience(
+      async () => {
+        try {
+          return await commitGroup(store, group, lookUpAll);
+        } catch (error) {
+          const failure = classifyStoreError(error);
+          metrics.commitRetries.labels(failure).inc();
+          lookUpAll ||= failure !== 'rejected';
+          throw error;
+        }
+      },
+      { what: 'commit', log, signal, isFatal: (error) => classifyStoreError(error) === 'rejected' },
+    );
+  } catch (error) {
+    if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
+    if (group.length > 1) return commitHalves(deps, group);
+    log.error({ err: messageOf(error), eventId: group[0]!.event.eventId }, 'the store refuses an event');
+    const decision = {
+      pending: group[0]!,
+      outcome: 'FAILED',
+      code: 'STORE_REFUSED',
+      message: messageOf(error),
+    } as const;
+    return { decisions: [decision], rows: new Map() };
+  }
+}
+
+async function commitHalves(deps: Deps, group: PendingEvent[]): Promise<GroupResult> {
+  const middle = Math.ceil(group.length / 2);
+  const left = await commitPatiently(deps, group.slice(0, middle));
+  const right = await commitPatiently(deps, group.slice(middle));
+  return { decisions: [...left.decisions, ...right.decisions], rows: new Map([...left.rows, ...right.rows]) };
+}

@@ -1,0 +1,134 @@
+import type { SignalsCache } from '../../shared/cache/signals';
+import { PARTITIONS, partitionOf } from '../../shared/domain/partition';
+import type { Log } from '../../shared/platform/log';
+import type { Metrics } from '../../shared/platform/metrics';
+import { withPatience } from '../../shared/platform/patience';
+import type { EventChunk } from '../../shared/queue/jobs';
+import type { ReceiptItem } from '../../shared/store/receipts';
+import type { Store } from '../../shared/store/store';
+import { commitPatiently } from './commit-patiently';
+import type { PartitionLocks } from './partition-locks';
+import type { Decision, GroupResult, PendingChunk, PendingEvent } from './pending';
+
+/** Events that one transaction takes. */
+const MAX_GROUP_EVENTS = 2_000;
+/** A group spans so many partitions at most, so that another can be committed beside it. */
+const MAX_GROUP_PARTITIONS = PARTITIONS / 2;
+const MAX_COMMITS_IN_FLIGHT = 4;
+/** When other processes hold all partitions that have work. */
+const LOCK_RETRY_MS = 5;
+
+export interface Committer {
+  /** Resolves with the items that are not plain PERSISTED, once all events are stored and their signals visible. */
+  commit(chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]>;
+}
+
+/**
+ * Gathers the events of all jobs at work, by partition of their user, and commits them in groups: few transactions,
+ * and none that shares a user with another.
+ */
+export function createCommitter(deps: {
+  store: Pick<Store, 'transaction' | 'events' | 'users'>;
+  cache: Pick<SignalsCache, 'putNewer'>;
+  locks: PartitionLocks;
+  log: Log;
+  metrics: Metrics;
+  signal: AbortSignal;
+}): Committer {
+  const { cache, locks, log, metrics, signal } = deps;
+  const waiting: PendingEvent[][] = Array.from({ length: PARTITIONS }, () => []);
+  const busy = new Set<number>();
+  let inFlight = 0;
+  let pumpPlanned = false;
+
+  const planPump = (): void => {
+    if (pumpPlanned) return;
+    pumpPlanned = true;
+    setImmediate(() => {
+      pumpPlanned = false;
+      pump();
+    });
+  };
+
+  /** Free partitions that have work, fullest first, as many as make up a group. */
+  const choose = (): number[] => {
+    const ready = waiting.flatMap((events, p) => (events.length > 0 && !busy.has(p) ? [p] : []));
+    ready.sort((a, b) => waiting[b]!.length - waiting[a]!.length);
+    let events = 0;
+    return ready.slice(0, MAX_GROUP_PARTITIONS).filter((p, n) => {
+      const fits = n === 0 || events + waiting[p]!.length <= MAX_GROUP_EVENTS;
+      if (fits) events += waiting[p]!.length;
+      return fits;
+    });
+  };
+
+  const pump = (): void => {
+    while (inFlight < MAX_COMMITS_IN_FLIGHT) {
+      const partitions = choose();
+      if (partitions.length === 0) return;
+      for (const p of partitions) busy.add(p);
+      inFlight += 1;
+      void runGroup(partitions);
+    }
+  };
+
+  const runGroup = async (partitions: number[]): Promise<void> => {
+    const mine = await locks.acquire(partitions);
+    const group = mine.flatMap((p) => waiting[p]!.splice(0, MAX_GROUP_EVENTS));
+    let result: GroupResult | null = null;
+    let failure: unknown;
+    if (group.length > 0) {
+      const stopTimer = metrics.commitSeconds.startTimer();
+      metrics.commitEvents.observe(group.length);
+      try {
+        result = await commitPatiently(deps, group);
+      } catch (error) {
+        failure = error;
+      }
+      stopTimer();
+    }
+    void locks.release(mine);
+    for (const p of partitions) busy.delete(p);
+    inFlight -= 1;
+    if (mine.length === 0) setTimeout(planPump, LOCK_RETRY_MS);
+    else planPump();
+    if (result) await finish(group, result);
+    else for (const { of } of group) of.failed(failure);
+  };
+
+  /** Makes the signals visible, then counts the events off their chunks. */
+  const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult): Promise<void> => {
+    try {
+      const entries = [...rows];
+      await withPatience(() => cache.putNewer(entries), { what: 'signals', log, signal });
+      decisions.forEach(settle);
+    } catch (error) {
+      for (const { of } of group) of.failed(error);
+    }
+  };
+
+  const settle = ({ pending: { event, of }, outcome, code, message }: Decision): void => {
+    if (outcome !== 'PERSISTED') {
+      const { index, eventId } = event;
+      of.items.push({ index, eventId, outcome, ...(code ? { code } : {}), ...(message ? { message } : {}) });
+    }
+    of.open -= 1;
+    if (of.open === 0) of.settled();
+  };
+
+  return {
+    commit: (chunk, redelivered) =>
+      new Promise((resolve, reject) => {
+        const of: PendingChunk = {
+          chunk,
+          redelivered,
+          open: chunk.events.length,
+          items: [],
+          settled: () => resolve(of.items),
+          failed: reject,
+        };
+        for (const event of chunk.events) waiting[partitionOf(event.userRef)]!.push({ event, of });
+        planPump();
+      }),
+  };
+}

@@ -1,0 +1,36 @@
+import type { AcceptedEvent } from '../../shared/domain/event';
+import type { UserRef } from '../../shared/domain/ids';
+import type { Outcome } from '../../shared/domain/receipt';
+import type { SignalsRow } from '../../shared/domain/signals';
+import type { EventChunk } from '../../shared/queue/jobs';
+import type { ReceiptItem } from '../../shared/store/receipts';
+
+/** A chunk at work: settled when none of its events is open any more. */
+export interface PendingChunk {
+  chunk: EventChunk;
+  /** A worker had this job before: its events may be stored already. */
+  redelivered: boolean;
+  open: number;
+  items: ReceiptItem[];
+  settled: () => void;
+  failed: (error: unknown) => void;
+}
+
+export interface PendingEvent {
+  event: AcceptedEvent;
+  of: PendingChunk;
+}
+
+/** What a commit decided about one event. */
+export interface Decision {
+  pending: PendingEvent;
+  outcome: Outcome;
+  code?: string;
+  message?: string;
+}
+
+export interface GroupResult {
+  decisions: Decision[];
+  /** Every user that the group named, as the store has them now. */
+  rows: Map<UserRef, SignalsRow>;
+}

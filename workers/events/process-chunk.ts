@@ -1,0 +1,70 @@
+import { type Job, UnrecoverableError } from 'bullmq';
+import { z } from 'zod';
+import type { ChunkId, EventId, Tenant } from '../../shared/domain/ids';
+import { messageOf } from '../../shared/platform/errors';
+import type { Log } from '../../shared/platform/log';
+import type { Metrics } from '../../shared/platform/metrics';
+import { decodeChunk, type EventChunk } from '../../shared/queue/jobs';
+import type { Committer } from './committer';
+import type { SettledChunk } from './settle-chunk';
+
+interface Deps {
+  committer: Committer;
+  settle: (settled: SettledChunk) => Promise<void>;
+  log: Log;
+  metrics: Metrics;
+}
+
+/** What can still be read of a payload that is not a chunk: enough to tell its partner and to end its marks. */
+const remainsSchema = z.object({
+  chunkId: z.string(),
+  tenant: z.string(),
+  events: z.array(z.tuple([z.number(), z.string()], z.unknown())),
+});
+
+async function settleAsFailed({ settle }: Deps, data: unknown, code: string, message: string): Promise<void> {
+  const remains = remainsSchema.safeParse(data);
+  if (!remains.success) return;
+  const { chunkId, tenant, events } = remains.data;
+  const items = events.map(([index, eventId]) => ({
+    index,
+    eventId: eventId as EventId,
+    outcome: 'FAILED' as const,
+    code,
+    message,
+  }));
+  await settle({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, total: events.length, items });
+}
+
+/**
+ * The events job: commit, make visible, settle. A job that cannot succeed is settled as FAILED (its partner's receipt
+ * says so) and kept among the dead letters, from where it can be replayed: what it stored before stays stored once.
+ */
+export async function processChunk(deps: Deps, job: Job): Promise<void> {
+  const { committer, settle, log, metrics } = deps;
+  let chunk: EventChunk;
+  try {
+    chunk = decodeChunk(job.data);
+  } catch (error) {
+    await settleAsFailed(deps, job.data, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
+    log.error({ jobId: job.id, err: messageOf(error) }, 'a queued payload is not a chunk');
+    throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${messageOf(error)}`);
+  }
+  const { chunkId, tenant, events, receivedAtMs, requestIds } = chunk;
+  try {
+    const items = await committer.commit(chunk, job.attemptsStarted > 1 || job.stalledCounter > 0);
+    await settle({ chunkId, tenant, total: events.length, items });
+    metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
+    const failed = items.filter(({ outcome }) => outcome === 'FAILED');
+    if (failed.length === 0) return;
+    throw new UnrecoverableError(
+      `STORE_REFUSED: ${failed.length} of ${events.length} events; first: ${failed[0]!.message}`,
+    );
+  } catch (error) {
+    if (error instanceof UnrecoverableError) throw error;
+    const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'a chunk was not committed');
+    if (last) await settleAsFailed(deps, job.data, 'COMMIT_FAILED', 'The events could not be committed.');
+    throw error;
+  }
+}

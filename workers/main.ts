@@ -1,0 +1,69 @@
+import type { RequestListener } from 'node:http';
+import { type Ground, openGround } from '../shared/ground';
+import { type Config, readConfig } from '../shared/platform/config';
+import { listen, metricsListener } from '../shared/platform/listen';
+import { runProcess, type Running } from '../shared/platform/lifecycle';
+import { startWorkers } from './context';
+
+const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
+const CHECK_TIMEOUT_MS = 1_500;
+
+/** `/healthz`, `/readyz` and `/metrics` of a worker. */
+function opsListener({ queueLink, store, metrics }: Ground, isDraining: () => boolean): RequestListener {
+  const metricsPage = metricsListener(metrics.registry);
+  const answer = (res: Parameters<RequestListener>[1], status: number, body: unknown): void => {
+    res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+  };
+  const up = (check: Promise<unknown>): Promise<'up' | 'down'> =>
+    check.then(
+      () => 'up' as const,
+      () => 'down' as const,
+    );
+  return (req, res) => {
+    if (req.url === '/healthz') return answer(res, 200, { status: 'ok' });
+    if (req.url !== '/readyz') return metricsPage(req, res);
+    return void Promise.all([up(queueLink.client.ping()), up(store.ping(CHECK_TIMEOUT_MS))]).then(
+      ([queue, documents]) => {
+        const ready = !isDraining() && queue === 'up' && documents === 'up';
+        const status = isDraining() ? 'draining' : ready ? 'ready' : 'not ready';
+        answer(res, ready ? 200 : 503, { status, checks: { queue, store: documents } });
+      },
+    );
+  };
+}
+
+/** Starts one worker process: stores, workers, operations port. */
+async function startWorker(config: Config): Promise<Running> {
+  const ground = await openGround(config, 'worker');
+  try {
+    let draining = false;
+    const workers = await startWorkers(ground);
+    const { server, port } = await listen(
+      opsListener(ground, () => draining),
+      config.workerPort,
+      'WORKER_PORT',
+    );
+    ground.log.info({ port }, 'worker runs');
+    return {
+      port,
+      stop: async () => {
+        draining = true;
+        ground.log.info('worker drains');
+        await workers.stop();
+        server.close();
+        server.closeAllConnections();
+        await ground.close();
+      },
+    };
+  } catch (error) {
+    await ground.close();
+    throw error;
+  }
+}
+
+let config: Config | undefined;
+runProcess(
+  'MIR worker',
+  () => config?.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS,
+  async () => startWorker((config = readConfig())),
+);

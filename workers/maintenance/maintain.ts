@@ -1,0 +1,48 @@
+import type { Queue } from 'bullmq';
+import { messageOf } from '../../shared/platform/errors';
+import type { Log } from '../../shared/platform/log';
+import type { Metrics } from '../../shared/platform/metrics';
+import type { RedisLink } from '../../shared/queue/connect';
+import { QUEUES } from '../../shared/queue/jobs';
+import type { RedisKeys } from '../../shared/queue/keys';
+import { sweepLedger } from '../../shared/queue/sweep';
+
+const SWEEP_EVERY_MS = 30_000;
+const GAUGES_EVERY_MS = 5_000;
+
+/** Runs `work` again and again, one run at a time; a failed run is logged and the next one goes on. Returns the stop. */
+function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unknown>): () => void {
+  let running = false;
+  const timer = setInterval(() => {
+    if (running) return;
+    running = true;
+    work()
+      .catch((error: unknown) => log.warn({ err: messageOf(error) }, `${what} failed; it will run again`))
+      .finally(() => {
+        running = false;
+      });
+  }, everyMs);
+  return () => clearInterval(timer);
+}
+
+/** A worker's housekeeping: sweeps abandoned marks and reads the queue's size for the metrics. */
+export function maintain(deps: {
+  queue: Queue;
+  link: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+  metrics: Metrics;
+}): () => void {
+  const { queue, link, keys, log, metrics } = deps;
+  const stops = [
+    repeat(SWEEP_EVERY_MS, 'the sweep', log, async () => {
+      const swept = await sweepLedger(link, keys, Date.now());
+      if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
+    }),
+    repeat(GAUGES_EVERY_MS, 'reading the queue', log, async () => {
+      const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+      for (const [state, jobs] of Object.entries(counts)) metrics.queueDepth.labels(QUEUES.events, state).set(jobs);
+    }),
+  ];
+  return () => stops.forEach((stop) => stop());
+}
