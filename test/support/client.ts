@@ -1,0 +1,40 @@
+export interface TestAnswer {
+  status: number;
+  headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read answers as their users do: without our types
+  body: any;
+}
+
+/** A partner's HTTP client: JSON in, JSON out, every status an answer. */
+export interface ApiClient {
+  request(
+    method: string,
+    path: string,
+    options?: { key?: string; body?: unknown; headers?: Record<string, string> },
+  ): Promise<TestAnswer>;
+  get(path: string, key?: string): Promise<TestAnswer>;
+  post(path: string, key: string | undefined, body: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
+}
+
+export function createClient(url: string): ApiClient {
+  const client: ApiClient = {
+    async request(method, path, { key, body, headers = {} } = {}) {
+      const raw = typeof body === 'string' || body instanceof Uint8Array || body instanceof ReadableStream;
+      const res = await fetch(url + path, {
+        method,
+        headers: {
+          ...(key === undefined ? {} : { 'x-api-key': key }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+      });
+      const text = await res.text();
+      return { status: res.status, headers: res.headers, body: text === '' ? null : (JSON.parse(text) as unknown) };
+    },
+    get: (path, key) => client.request('GET', path, key === undefined ? {} : { key }),
+    post: (path, key, body, headers = {}) =>
+      client.request('POST', path, { body, headers, ...(key === undefined ? {} : { key }) }),
+  };
+  return client;
+}

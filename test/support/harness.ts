@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
+import { createApp } from '../../api/app';
+import { type ApiContext, createApiContext } from '../../api/context';
+import { type ParsedApiKey, newApiKey, parseApiKey } from '../../shared/domain/api-key';
+import { newPartnerTag, partnerIdOf, type PartnerId } from '../../shared/domain/ids';
+import { type Ground, openGround } from '../../shared/ground';
+import { readConfig } from '../../shared/platform/config';
+import { listen } from '../../shared/platform/listen';
+import type { PartnerDoc } from '../../shared/store/partners';
+import { type RunningWorkers, startWorkers } from '../../workers/context';
+import { type ApiClient, createClient } from './client';
+import { waitUntil } from './wait-until';
+
+export const ADMIN_TOKEN = 'test-admin-token-0123456789abcdef0123456789';
+
+/** A partner made straight in the store, with its keys in the clear. */
+export interface TestPartner {
+  partnerId: PartnerId;
+  liveKey: string;
+  testKey: string;
+  key: ParsedApiKey;
+}
+
+/** App and workers in process, on the run's real servers, in a database and keyspace of their own. */
+export interface Harness {
+  env: Record<string, string>;
+  ctx: ApiContext;
+  url: string;
+  client: ApiClient;
+  partner(changes?: Partial<PartnerDoc>): Promise<TestPartner>;
+  startWorkers(): Promise<RunningWorkers>;
+  stopWorkers(): Promise<void>;
+  /** Settles when the events queue holds no job that is not failed. */
+  drained(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A database name and keyspace that no other test uses. */
+export function freshEnv(overrides: Record<string, string> = {}): Record<string, string> {
+  const name = `t${randomBytes(6).toString('hex')}`;
+  const mongo = new URL(overrides['MONGO_URL'] ?? process.env['TEST_MONGO_URL']!);
+  mongo.pathname = `/${name}`;
+  return {
+    NODE_ENV: 'test',
+    REDIS_URL: process.env['TEST_REDIS_URL']!,
+    KEYSPACE: name,
+    SUBJECT_PEPPER: 'test-pepper-0123456789abcdef0123456789',
+    ADMIN_TOKEN,
+    LOG_LEVEL: 'silent',
+    ...overrides,
+    MONGO_URL: mongo.href,
+  };
+}
+
+/** Writes a partner with known keys into the store. */
+export async function insertPartner(store: Ground['store'], changes: Partial<PartnerDoc> = {}): Promise<TestPartner> {
+  const tag = newPartnerTag();
+  const live = newApiKey('live', tag);
+  const test = newApiKey('test', tag);
+  const createdAt = new Date();
+  const partnerId = partnerIdOf(tag);
+  await store.partners.model.create({
+    _id: partnerId,
+    name: 'Harbour Market',
+    website: 'https://harbour.example',
+    contactEmail: 'ops@harbour.example',
+    plan: 'ENTERPRISE',
+    limits: { eventsPerMinute: 10_000_000, requestsPerMinute: 1_000_000 },
+    suspended: false,
+    allowedReturnOrigins: [],
+    keys: [
+      { env: 'live', hash: live.hash, prefix: live.prefix, createdAt },
+      { env: 'test', hash: test.hash, prefix: test.prefix, createdAt },
+    ],
+    createdAt,
+    updatedAt: createdAt,
+    ...changes,
+  } satisfies PartnerDoc);
+  return { partnerId, liveKey: live.key, testKey: test.key, key: parseApiKey(live.key)! };
+}
+
+/** Starts app and, unless told not to, one worker. Settings may be overridden by their environment names. */
+export async function startHarness({
+  workers = true,
+  env: overrides = {},
+}: { workers?: boolean; env?: Record<string, string> } = {}): Promise<Harness> {
+  const env = freshEnv(overrides);
+  const config = readConfig(env);
+  const ctx = await createApiContext(await openGround(config, 'api'));
+  const { server, port } = await listen(createApp(ctx), 0, 'PORT');
+  const url = `http://127.0.0.1:${port}`;
+  const running: { workers: RunningWorkers; ground: Ground }[] = [];
+
+  const harness: Harness = {
+    env,
+    ctx,
+    url,
+    client: createClient(url),
+    partner: (changes) => insertPartner(ctx.store, changes),
+    startWorkers: async () => {
+      const ground = await openGround(config, 'worker');
+      const started = await startWorkers(ground);
+      running.push({ workers: started, ground });
+      return started;
+    },
+    stopWorkers: async () => {
+      for (const { workers: started, ground } of running.splice(0)) {
+        await started.stop();
+        await ground.close();
+      }
+    },
+    drained: () =>
+      waitUntil('the queue is drained', async () => {
+        const counts = await ctx.eventQueue.queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+        return Object.values(counts).every((count) => count === 0);
+      }),
+    close: async () => {
+      await harness.stopWorkers();
+      await closeServer(server);
+      await ctx.store.connection.dropDatabase().catch(() => undefined);
+      await ctx.close();
+    },
+  };
+  if (workers) await harness.startWorkers();
+  return harness;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
