@@ -3,11 +3,14 @@ import { MirError } from '../shared/platform/errors';
 import { metricsListener } from '../shared/platform/listen';
 import type { ApiContext } from './context';
 import { submitEventsHandler } from './events/submit-events';
+import { submitEventsDoc } from './events/submit-events-doc';
 import { sendProblem } from './http/problem';
 import { requestIdOf } from './http/request-id';
+import { send } from './http/respond';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
 import { healthz, readyz } from './ops/health';
+import { buildOpenApi } from './ops/openapi';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
 
 /** Mounts routes and, for every path, a 405 that names the methods it has. */
@@ -39,11 +42,13 @@ export function createApp(ctx: ApiContext): Express {
     { method: 'POST', path: '/events', handle: submitEventsHandler(ctx) },
     ...PARTNER_ROUTES.map(handlerOf),
   ]);
+  const openApi = buildOpenApi([submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES], ctx.config.publicUrl);
   const others = Router({ caseSensitive: true });
   mount(others, [
     ...ADMIN_ROUTES.map(handlerOf),
     { method: 'GET', path: '/healthz', handle: healthz },
     { method: 'GET', path: '/readyz', handle: readyz(ctx) },
+    { method: 'GET', path: '/openapi.json', handle: (_req, res) => send(res, 200, openApi, {}) },
     ...(ctx.config.metricsOnPublicPort
       ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
       : []),

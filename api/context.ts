@@ -1,13 +1,15 @@
+import { LRUCache } from 'lru-cache';
 import { type Door, createDoor } from '../shared/access/door';
 import type { Credential } from '../shared/access/credential';
 import { createSignalsCache, type SignalsCache } from '../shared/cache/signals';
-import type { UserRef } from '../shared/domain/ids';
+import type { Tenant, UserRef } from '../shared/domain/ids';
 import { type Signals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
 import type { Ground } from '../shared/ground';
 import { createBreaker } from '../shared/platform/breaker';
-import { MirError } from '../shared/platform/errors';
+import { messageOf, MirError } from '../shared/platform/errors';
 import { type AwaitDurable, createDurability } from '../shared/queue/durability';
 import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
+import { sweepOpenChunks } from '../shared/queue/sweep';
 import { readCredential } from '../shared/store/read-credential';
 import { createOverloadGuard, type OverloadGuard } from './overload';
 
@@ -15,6 +17,9 @@ const CREDENTIAL_READ_TIMEOUT_MS = 2_000;
 const CREDENTIAL_READS_IN_FLIGHT = 64;
 const SIGNALS_READ_TIMEOUT_MS = 2_000;
 const SIGNALS_READS_IN_FLIGHT = 64;
+/** A tenant's abandoned markers are looked for at most this often by one process. */
+const SWEEP_TENANT_EVERY_MS = 10_000;
+const SWEPT_REMEMBERED = 1_000;
 
 /** All that handlers can use; each takes only what it names. */
 export interface ApiContext extends Ground {
@@ -60,11 +65,19 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     maxInFlight: SIGNALS_READS_IN_FLIGHT,
     metrics,
   });
+  const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
   return {
     ...ground,
     door: createDoor({
       link: queueLink,
       keys,
+      onOldMarker: (tenant, nowMs) => {
+        if (sweptLately.has(tenant)) return;
+        sweptLately.set(tenant, true);
+        sweepOpenChunks(queueLink, keys, tenant, nowMs).catch((error: unknown) => {
+          log.warn({ err: messageOf(error) }, 'abandoned chunks were not swept');
+        });
+      },
       lookup: (keyHash) =>
         credentials.fire(keyHash).catch((error: unknown) => {
           throw storeUnavailable(error);

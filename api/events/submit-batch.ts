@@ -1,17 +1,21 @@
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
-import type { AcceptedEvent } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
 import { type FieldError, MirError } from '../../shared/platform/errors';
-import { type EventChunk, MAX_CHUNK_BYTES, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
-import { chunkBytes } from '../../shared/queue/enqueue';
+import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './accept';
 
 /** One item of a batch: the event's JSON value, or why its line could not be read. */
 export type BatchItem = { value: unknown } | { unreadable: FieldError };
+
+/** A batch as it was read: its items and its size as text. */
+export interface Batch {
+  items: BatchItem[];
+  sentBytes: number;
+}
 
 export interface ItemError extends FieldError {
   index: number;
@@ -22,11 +26,19 @@ export interface CheckedBatch {
   /** Id of each item by its index; null at a rejected one. Filled for keyed events at once, for others when placed. */
   eventIds: (EventId | null)[];
   errors: ItemError[];
+  /** Size of an item as it was sent, on average. */
+  sentBytes: number;
 }
 
 /** Checks every item; the good ones go on, the bad ones are named. One key with two contents is an item error. */
-export function checkBatch(deps: AcceptDeps, tenant: Tenant, items: BatchItem[], nowMs: number): CheckedBatch {
-  const batch: CheckedBatch = { tenant, good: [], eventIds: items.map(() => null), errors: [] };
+export function checkBatch(deps: AcceptDeps, tenant: Tenant, { items, sentBytes }: Batch, nowMs: number): CheckedBatch {
+  const batch: CheckedBatch = {
+    tenant,
+    good: [],
+    eventIds: items.map(() => null),
+    errors: [],
+    sentBytes: sentBytes / items.length,
+  };
   const contents = new Map<EventId, string>();
   items.forEach((item, index) => {
     const checked = 'value' in item ? checkEvent(deps, tenant, item.value, nowMs) : [item.unreadable];
@@ -64,25 +76,15 @@ export interface BatchReceipt {
 
 type Deps = Pick<ApiContext, 'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics'>;
 
-/** Cuts placed events into chunks by count and bytes. */
-function cutChunks(base: ChunkId, events: CheckedBatch['good'], tenant: Tenant, requestId: string): EventChunk[] {
+/** Cuts events into chunks and thereby gives them their ids. */
+function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: string): EventChunk[] {
   const chunks: EventChunk[] = [];
-  let at = 0;
-  while (at < events.length) {
+  for (let at = 0; at < good.length; at += MAX_EVENTS_PER_CHUNK) {
     const chunkId = chunkIdAt(base, chunks.length);
-    const head = { chunkId, tenant, agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false };
-    let chunk: EventChunk;
-    let size = Math.min(MAX_EVENTS_PER_CHUNK, events.length - at);
-    for (;;) {
-      const placed: AcceptedEvent[] = events
-        .slice(at, at + size)
-        .map(({ index, event }) => placeEvent(event, chunkId, index));
-      chunk = { ...head, events: placed };
-      if (size === 1 || chunkBytes(chunk) <= MAX_CHUNK_BYTES) break;
-      size = Math.ceil(size / 2);
-    }
-    chunks.push(chunk);
-    at += size;
+    const events = good
+      .slice(at, at + MAX_EVENTS_PER_CHUNK)
+      .map(({ index, event }) => placeEvent(event, chunkId, index));
+    chunks.push({ chunkId, tenant, agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false, events });
   }
   return chunks;
 }
@@ -98,9 +100,10 @@ export async function submitBatch(
   const { tenant, good, eventIds, errors } = batch;
   overload.check();
   const base = newChunkId(Date.now());
-  const chunks = cutChunks(base, good, tenant, requestId);
+  const chunks = cutChunks(base, batch, requestId);
   const cost = good.length;
   const entry = { cost, divisible: false, chunkIds: chunks.map(({ chunkId }) => chunkId) };
+  const enteredAt = performance.now();
   const admission = await door.enter(key, 'events', 'events:write', [entry]);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.labels('events').inc();
@@ -111,7 +114,7 @@ export async function submitBatch(
     chunk.receivedAtMs = receivedAtMs;
     for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
   }
-  await eventQueue.add(chunks, admission.openChunks);
+  await eventQueue.add(chunks, { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt });
   await awaitDurable();
   metrics.eventsSubmitted.labels('accepted').inc(cost);
   const facts = { base, chunks: chunks.length, slot: null, accepted: cost, receivedAtMs };

@@ -13,7 +13,7 @@ import { requestIdOf } from '../http/request-id';
 import { send } from '../http/respond';
 import { checkEvent } from './accept';
 import { itemsOfBatch, itemsOfLines } from './read-batch';
-import { type BatchItem, checkBatch, submitBatch } from './submit-batch';
+import { type Batch, checkBatch, submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
 
 /**
@@ -37,7 +37,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   const single = async (
     req: Request,
     key: ParsedApiKey,
-    body: unknown,
+    { body, sentBytes }: { body: unknown; sentBytes: number },
     requestId: string,
     headers: Record<string, string>,
   ): Promise<unknown> => {
@@ -46,7 +46,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       refused.inc();
       throw new MirError('VALIDATION_FAILED', 'The event has problems; `errors` names them all.', { errors: checked });
     }
-    const { receipt, admission } = await submitSingle(key, checked, requestId);
+    const { receipt, admission } = await submitSingle({ key, event: checked, requestId, sentBytes });
     Object.assign(headers, rateHeaders(admission));
     return receipt;
   };
@@ -54,15 +54,15 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   const batch = async (
     req: Request,
     key: ParsedApiKey,
-    items: BatchItem[],
+    sent: Batch,
     requestId: string,
     headers: Record<string, string>,
   ): Promise<unknown> => {
     if (req.headers['idempotency-key'] !== undefined) {
       throw new MirError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
     }
-    const checked = checkBatch(ctx, tenantOf(key.partnerId, key.env), items, Date.now());
-    const rejected = items.length - checked.good.length;
+    const checked = checkBatch(ctx, tenantOf(key.partnerId, key.env), sent, Date.now());
+    const rejected = sent.items.length - checked.good.length;
     if (rejected > 0) refused.inc(rejected);
     if (checked.good.length === 0) {
       const errors = checked.errors.map(({ index, path, ...rest }) => ({
@@ -87,12 +87,13 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       const kind = bodyKind(req, ['json', 'ndjson']);
       if (!isSmallBody(req)) await ctx.door.enter(key, 'requests', 'events:write', []);
       const text = await readText(req, res, MAX_EVENTS_BODY_BYTES);
-      if (kind === 'ndjson') return await batch(req, key, itemsOfLines(text), requestId, headers);
+      if (kind === 'ndjson')
+        return await batch(req, key, { items: itemsOfLines(text), sentBytes: text.length }, requestId, headers);
       const body = parseJson(text);
       const items = itemsOfBatch(body);
       return items
-        ? await batch(req, key, items, requestId, headers)
-        : await single(req, key, body, requestId, headers);
+        ? await batch(req, key, { items, sentBytes: text.length }, requestId, headers)
+        : await single(req, key, { body, sentBytes: text.length }, requestId, headers);
     } catch (error) {
       // Whatever the input's fault: first it is settled whose input it is.
       const inputFault = error instanceof MirError && INPUT_FAULTS.has(error.code);
@@ -119,6 +120,8 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
 /** Faults of the input, found before the door was asked. */
 const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([
   'UNSUPPORTED_MEDIA_TYPE',
+  'INVALID_ENCODING',
+  'BODY_TOO_LARGE',
   'INVALID_JSON',
   'VALIDATION_FAILED',
   'TOO_MANY_EVENTS',

@@ -26,18 +26,21 @@ export interface SingleAnswer {
 
 type Deps = Pick<ApiContext, 'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics'>;
 
-interface Waiting {
+export interface Single {
   key: ParsedApiKey;
   event: CheckedEvent;
   requestId: string;
+  /** Size of the event as it was sent. */
+  sentBytes: number;
+}
+
+interface Waiting extends Single {
   resolve: (answer: SingleAnswer) => void;
   reject: (error: unknown) => void;
 }
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
-export function createSubmitSingle(
-  deps: Deps,
-): (key: ParsedApiKey, event: CheckedEvent, requestId: string) => Promise<SingleAnswer> {
+export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
   const { door, eventQueue, awaitDurable, overload, secrets, metrics } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.labels('accepted');
@@ -58,6 +61,7 @@ export function createSubmitSingle(
       overload.check();
       const chunkId = newChunkId(Date.now());
       const entry = { cost: group.length, divisible: true, chunkIds: [chunkId] };
+      const enteredAt = performance.now();
       const admission = await door.enter(key, 'events', 'events:write', [entry]);
       const granted = group.slice(0, admission.granted[0]);
       for (const { reject } of group.slice(granted.length)) {
@@ -69,7 +73,8 @@ export function createSubmitSingle(
       const events = granted.map((one, index) => placeEvent(one.event, chunkId, index));
       const requestIds = granted.map(({ requestId }) => requestId);
       const chunk = { chunkId, tenant, agentId: null, receivedAtMs, requestIds, shared: true, events };
-      await eventQueue.add([chunk], admission.openChunks);
+      const sentBytes = granted.reduce((sum, one) => sum + one.sentBytes, 0) / granted.length;
+      await eventQueue.add([chunk], { openChunks: admission.openChunks, sentBytes, enteredAt });
       await awaitDurable();
       accepted.inc(granted.length);
       const receivedAt = new Date(receivedAtMs).toISOString();
@@ -100,9 +105,9 @@ export function createSubmitSingle(
     for (const group of groups.values()) void submitGroup(group);
   }, MAX_EVENTS_PER_CHUNK);
 
-  return (key, event, requestId) =>
+  return (single) =>
     new Promise((resolve, reject) => {
-      refuseReuse(event);
-      soon({ key, event, requestId, resolve, reject });
+      refuseReuse(single.event);
+      soon({ ...single, resolve, reject });
     });
 }

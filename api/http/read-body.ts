@@ -1,5 +1,6 @@
 import express, { type Request, type Response } from 'express';
 import { MirError } from '../../shared/platform/errors';
+import { toMirError } from './problem';
 
 /** Largest body of `POST /events`, counted after decompression. */
 export const MAX_EVENTS_BODY_BYTES = 5 * 1024 * 1024;
@@ -42,7 +43,7 @@ export function isSmallBody(req: Request): boolean {
 /** The body's text, decompressed, at most `limit` bytes. Throws 400 or 413. */
 export async function readText(req: Request, res: Response, limit: number): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
+    readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(toMirError(error)) : resolve()));
   });
   const body: unknown = req.body;
   if (!Buffer.isBuffer(body) || body.length === 0) throw new MirError('INVALID_JSON', 'The body is empty.');

@@ -46,7 +46,10 @@ export interface Documented {
   schema?: z.ZodType;
 }
 
-export interface Route {
+/** What the OpenAPI document tells of a route. */
+export interface RouteDoc {
+  /** Unique; default: method and path in camel case. */
+  operationId?: string;
   method: Method;
   /** Express path, served bare and (partner routes) under /v1. */
   path: string;
@@ -58,6 +61,14 @@ export interface Route {
   params?: z.ZodType;
   answers: Record<number, Documented>;
   problems: ProblemCode[];
+  description?: string;
+  /** Media types of the body. Default: application/json. */
+  media?: string[];
+  /** Request headers that the route reads, as OpenAPI parameters. */
+  headers?: Record<string, unknown>[];
+}
+
+export interface Route extends RouteDoc {
   handle: (call: Call<never, never, never>) => Promise<Answer> | Answer;
 }
 

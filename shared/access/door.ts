@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { ParsedApiKey } from '../domain/api-key';
-import type { ChunkId } from '../domain/ids';
-import { tenantOf } from '../domain/ids';
+import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
 import { MirError, messageOf, overloaded } from '../platform/errors';
 import type { RedisLink } from '../queue/connect';
 import type { RedisKeys } from '../queue/keys';
+import { ABANDONED_AFTER_MS } from '../queue/sweep';
 import { capacityOf, type Credential, credentialSchema, type Policy, type Scope } from './credential';
 import { ENTER, FILL, HOLD, TAKE_LEASE } from './enter-script';
 
@@ -53,13 +53,17 @@ interface DoorCommands {
   mirHold(numKeys: 2, ...args: (string | number)[]): Promise<number>;
 }
 
-/** `lookup` reads a credential from the store's primary by key hash; null when there is no such key. */
+/**
+ * `lookup` reads a credential from the store's primary by key hash; null when there is no such key. `onOldMarker`
+ * hears of a tenant whose oldest open chunk may be abandoned.
+ */
 export function createDoor(deps: {
   link: RedisLink;
   keys: RedisKeys;
   lookup: (keyHash: string) => Promise<Credential | null>;
+  onOldMarker?: (tenant: Tenant, nowMs: number) => void;
 }): Door {
-  const { link, keys, lookup } = deps;
+  const { link, keys, lookup, onOldMarker } = deps;
   const redis = link.client as RedisLink['client'] & DoorCommands;
   redis.defineCommand('mirEnter', { lua: ENTER });
   redis.defineCommand('mirTakeLease', { lua: TAKE_LEASE });
@@ -148,6 +152,9 @@ export function createDoor(deps: {
       const [status, body, nowMs, lowestOpenMs, capacity, left, openChunks, ...granted] = answer;
       if (status === 'SCOPE') throw scopeMissing(scope);
       if (status === 'PARTNER_SUSPENDED') throw suspended();
+      if (lowestOpenMs !== -1 && nowMs! - lowestOpenMs! > ABANDONED_AFTER_MS) {
+        onOldMarker?.(tenantOf(key.partnerId, key.env), nowMs!);
+      }
       if (status !== 'OK') throw new MirError('INTERNAL', 'The door gave an answer nobody knows.', { cause: status });
       return {
         credential: read ?? parseBody(body),

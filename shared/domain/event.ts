@@ -32,10 +32,10 @@ export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).descr
 );
 
 const jsonObject = z
-  .custom<Record<string, unknown>>(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    'must be a JSON object',
-  )
+  .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
+    message: 'must be a JSON object',
+    params: { code: 'INVALID_TYPE' },
+  })
   .superRefine((value, check) => {
     const problem = metadataProblem(value);
     if (!problem) return;

@@ -15,35 +15,57 @@ function textProblem(text: string): string | null {
 
 function keyProblem(key: string): string | null {
   if (key === '__proto__') return 'the key __proto__ is not allowed';
+  // The store's driver takes an object with this key for one of its own types and refuses it.
+  if (key === '_bsontype') return 'the key _bsontype is not allowed';
   if (key.startsWith('$')) return 'keys must not start with $';
   return key === '' ? 'keys must not be empty' : textProblem(key);
 }
 
-function walk(value: unknown, path: string, depth: number): MetadataProblem | null {
+/** Bytes that a text takes as JSON at the very most: every character escaped as \uXXXX, and its quotes. */
+const mostBytes = (text: string): number => text.length * 6 + 2;
+
+interface Walk {
+  problem: MetadataProblem | null;
+  /** Upper bound of the bytes as JSON, so that only large metadata has to be serialised to be measured. */
+  mostBytes: number;
+}
+
+/** Bytes of any number, `true`, `false` or `null`, and of a separator. */
+const SCALAR_BYTES = 26;
+
+function walk(value: unknown, path: string, depth: number, state: Walk): void {
   if (typeof value === 'string') {
+    state.mostBytes += mostBytes(value) + 1;
     const message = textProblem(value);
-    return message ? { path, code: 'INVALID_TEXT', message } : null;
+    if (message) state.problem = { path, code: 'INVALID_TEXT', message };
+    return;
   }
-  if (typeof value === 'number') {
-    return Number.isFinite(value) ? null : { path, code: 'INVALID_NUMBER', message: 'must be a finite number' };
+  state.mostBytes += SCALAR_BYTES;
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    state.problem = { path, code: 'INVALID_NUMBER', message: 'must be a finite number' };
   }
-  if (typeof value !== 'object' || value === null) return null;
+  if (typeof value !== 'object' || value === null) return;
   if (depth >= METADATA_MAX_DEPTH) {
-    return { path, code: 'TOO_DEEP', message: `must not nest deeper than ${METADATA_MAX_DEPTH} levels` };
+    state.problem = { path, code: 'TOO_DEEP', message: `must not nest deeper than ${METADATA_MAX_DEPTH} levels` };
+    return;
   }
   for (const key of Object.keys(value)) {
     const message = Array.isArray(value) ? null : keyProblem(key);
-    if (message) return { path, code: 'INVALID_KEY', message };
-    const problem = walk((value as Record<string, unknown>)[key], `${path}.${key}`, depth + 1);
-    if (problem) return problem;
+    if (message) {
+      state.problem = { path: `${path}.${key}`, code: 'INVALID_KEY', message };
+      return;
+    }
+    state.mostBytes += mostBytes(key) + 1;
+    walk((value as Record<string, unknown>)[key], `${path}.${key}`, depth + 1, state);
+    if (state.problem) return;
   }
-  return null;
 }
 
 /** The first thing that keeps `metadata` (already known to be a JSON object) from being stored, or null. */
 export function metadataProblem(metadata: object): MetadataProblem | null {
-  const problem = walk(metadata, 'metadata', 0);
-  if (problem) return problem;
+  const state: Walk = { problem: null, mostBytes: 0 };
+  walk(metadata, 'metadata', 0, state);
+  if (state.problem || state.mostBytes <= METADATA_MAX_BYTES) return state.problem;
   const bytes = Buffer.byteLength(JSON.stringify(metadata));
   if (bytes <= METADATA_MAX_BYTES) return null;
   return {

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import type { Tenant, UserRef } from './ids';
 
 /** Characters of base64url that are kept of the HMAC: 132 bits. */
@@ -6,7 +6,7 @@ const REF_LENGTH = 22;
 
 /** Keys derived from the operator's pepper, one per purpose, so that no two uses share a key. */
 export interface Secrets {
-  subject: KeyObject;
+  subject: KeyedHash;
   receipt: KeyObject;
   cursor: KeyObject;
   /** Stored beside the data: tells that a store was made with another pepper, and nothing else of it. */
@@ -16,15 +16,43 @@ export interface Secrets {
 export function deriveSecrets(pepper: string): Secrets {
   const derive = (purpose: string): Buffer => createHmac('sha256', pepper).update(`mir/${purpose}/v1`).digest();
   return {
-    subject: createSecretKey(derive('subject')),
+    subject: keyedHash(derive('subject')),
     receipt: createSecretKey(derive('receipt')),
     cursor: createSecretKey(derive('cursor')),
     fingerprint: derive('fingerprint').toString('base64url').slice(0, REF_LENGTH),
   };
 }
 
+/** HMAC-SHA-256 of a text, base64url. */
+export type KeyedHash = (text: string) => string;
+
+const BLOCK_BYTES = 64;
+const INNER_PAD = 0x36;
+const OUTER_PAD = 0x5c;
+
+/**
+ * HMAC-SHA-256 (RFC 2104) with its padded keys made once, over the one-shot hash: half the time of `createHmac` and
+ * no native object a call, which counts where every event of a batch is hashed. A test holds it against `createHmac`.
+ */
+export function keyedHash(key: Buffer): KeyedHash {
+  if (key.length > BLOCK_BYTES) throw new RangeError(`the key must be at most ${BLOCK_BYTES} bytes`);
+  const padded = (pad: number): Buffer =>
+    Buffer.alloc(BLOCK_BYTES, key.toString('latin1').padEnd(BLOCK_BYTES, '\0'), 'latin1').map(
+      (byte) => byte ^ pad,
+    ) as Buffer;
+  const inner = padded(INNER_PAD);
+  const outer = Buffer.concat([padded(OUTER_PAD), Buffer.alloc(32)]);
+  let message = Buffer.concat([inner, Buffer.alloc(1024)]);
+  return (text) => {
+    const needed = BLOCK_BYTES + text.length * 3;
+    if (needed > message.length) message = Buffer.concat([inner, Buffer.alloc(text.length * 3)]);
+    const end = BLOCK_BYTES + message.write(text, BLOCK_BYTES, 'utf8');
+    outer.write(hash('sha256', message.subarray(0, end), 'binary'), BLOCK_BYTES, 'latin1');
+    return hash('sha256', outer, 'base64url');
+  };
+}
+
 /** `usr_` + HMAC-SHA-256(pepper, partner | env | id): the same person at two partners has unrelated refs. */
-export function userRefOf(key: KeyObject, tenant: Tenant, userExternalId: string): UserRef {
-  const mac = createHmac('sha256', key).update(`${tenant}|${userExternalId}`).digest('base64url');
-  return `usr_${mac.slice(0, REF_LENGTH)}` as UserRef;
+export function userRefOf(subject: KeyedHash, tenant: Tenant, userExternalId: string): UserRef {
+  return `usr_${subject(`${tenant}|${userExternalId}`).slice(0, REF_LENGTH)}` as UserRef;
 }

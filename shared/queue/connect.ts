@@ -2,8 +2,8 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../platform/log';
 import { messageOf } from '../platform/errors';
 
-/** A request waits at most this long for one Redis answer; the door's 503 must come within 1 s. */
-export const COMMAND_TIMEOUT_MS = 700;
+/** A request waits at most this long for one Redis answer; two in a row, and the 503 still comes within 1 s. */
+export const COMMAND_TIMEOUT_MS = 450;
 /** A connection that owes an answer for this long is half-open: it is closed and made anew. */
 const SOCKET_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -10,21 +10,20 @@ import { holdBytes, releaseBytes } from './ledger';
 /** Backlogged chunks of one tenant that share a priority step; tenants with less waiting go first. */
 const CHUNKS_PER_PRIORITY = 16;
 const MAX_PRIORITY = 1_000;
+/** Well below the age at which markers without a job are swept. */
+const MAX_ENTER_TO_ADD_MS = 30_000;
 
-/** A fixed estimate of a row's bytes besides its metadata: close enough for a bound, and free. */
+/** Bytes that an accepted event takes in the queue besides what its partner sent of it. */
 const ROW_BYTES = 200;
-
-/** Approximate payload bytes of a chunk in the queue store. */
-export function chunkBytes(chunk: EventChunk): number {
-  let bytes = ROW_BYTES;
-  for (const { metadata } of chunk.events) bytes += ROW_BYTES + (metadata ? JSON.stringify(metadata).length : 0);
-  return bytes;
-}
 
 export interface EventQueue {
   queue: Queue;
-  /** Resolves when the queue store has all chunks. Throws OVERLOADED when that is not certain. */
-  add(chunks: EventChunk[], openChunks: number): Promise<void>;
+  /**
+   * Resolves when the queue store has all chunks. Throws OVERLOADED when that is not certain. `sentBytes` is the
+   * size of an event as it was sent, on average: close enough for the ledger's bound, and free. `enteredAt` (of
+   * `performance.now`) is when the open markers were set: a process that froze since must not add what was swept.
+   */
+  add(chunks: EventChunk[], load: { openChunks: number; sentBytes: number; enteredAt: number }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,11 +44,13 @@ export function createEventQueue(deps: {
 
   return {
     queue,
-    async add(chunks, openChunks) {
+    async add(chunks, { openChunks, sentBytes, enteredAt }) {
+      if (performance.now() - enteredAt > MAX_ENTER_TO_ADD_MS)
+        throw overloaded('The server was frozen. Send it again.');
       const entries = chunks.map((chunk) => ({
         chunkId: chunk.chunkId,
         tenant: chunk.tenant,
-        bytes: chunkBytes(chunk),
+        bytes: Math.ceil(chunk.events.length * (sentBytes + ROW_BYTES)),
       }));
       const priority = Math.min(Math.floor(openChunks / CHUNKS_PER_PRIORITY), MAX_PRIORITY);
       const jobs = chunks.map((chunk) => ({

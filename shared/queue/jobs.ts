@@ -7,9 +7,8 @@ import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 export const QUEUES = { events: 'events', maintenance: 'maintenance' } as const;
 export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 
+/** An event is at most about 6 KiB, so a chunk is at most about 3 MB. */
 export const MAX_EVENTS_PER_CHUNK = 500;
-/** Serialised payload of a chunk; one event is at most about 6 KiB, so a chunk always fits. */
-export const MAX_CHUNK_BYTES = 1024 * 1024;
 
 const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
 const DEAD_LETTER_MAX_COUNT = 1_000;

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
+import type { RouteDoc } from '../http/route';
+
+const singleReceipt = z.object({
+  eventId: z.string(),
+  receiptId: z.string(),
+  status: z.literal('ACCEPTED'),
+  receivedAt: z.iso.datetime(),
+});
+
+const batchReceipt = z.object({
+  receiptId: z.string(),
+  accepted: z.int(),
+  rejected: z.int(),
+  eventIds: z.array(z.string().nullable()).describe('In the order sent; null at a rejected index.'),
+  errors: z.array(z.object({ index: z.int(), code: z.string(), path: z.string(), message: z.string() })),
+  receivedAt: z.iso.datetime(),
+});
+
+/** `POST /events` as documented; its handler (submit-events.ts) has a path of its own, for speed. */
+export const submitEventsDoc: RouteDoc = {
+  operationId: 'submitEvents',
+  method: 'POST',
+  path: '/events',
+  auth: { kind: 'key', scope: 'events:write', readable: false },
+  tag: 'Events',
+  summary: 'Submit one event or a batch',
+  description:
+    `One event, \`{ "events": [ … ] }\`, or NDJSON (one event a line); at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, gzip or plain. ` +
+    'Of a batch the good items are taken and the bad ones named. 202 means that the queue store has the events',
+  body: z.union([
+    submittedEventSchema,
+    z.strictObject({ events: z.array(submittedEventSchema).min(1).max(MAX_EVENTS_PER_CALL) }),
+  ]),
+  media: ['application/json', 'application/x-ndjson'],
+  headers: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: false,
+      description: 'For single events: a quoted string or a bare token, at most 255 characters.',
+      schema: { type: 'string' },
+    },
+  ],
+  answers: {
+    202: { description: 'Accepted: of one event, or of a batch', schema: z.union([singleReceipt, batchReceipt]) },
+  },
+  problems: ['TOO_MANY_EVENTS', 'BATCH_EXCEEDS_LIMIT', 'IDEMPOTENCY_KEY_INVALID', 'IDEMPOTENCY_KEY_REUSED'],
+};

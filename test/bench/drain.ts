@@ -1,0 +1,85 @@
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { Tenant } from '../../shared/domain/ids';
+import { tenantOf } from '../../shared/domain/ids';
+import type { EventChunk } from '../../shared/queue/jobs';
+import { waitUntil } from '../support/wait-until';
+import { chunksOf } from './events';
+import type { BenchProcess } from './processes';
+import type { Stage } from './stage';
+
+const PER_CHUNK = 500;
+const SENT_BYTES = 200;
+const DRAIN_TIMEOUT_MS = 120_000;
+
+function plainEvents(chunks: EventChunk[]): Record<string, unknown>[] {
+  return chunks.flatMap(({ tenant, chunkId, receivedAtMs, events }) =>
+    events.map(({ eventId, userRef, eventType, occurredAtMs, weight, metadata, index }) => {
+      return {
+        _id: eventId,
+        tenant,
+        userRef,
+        eventType,
+        occurredAt: occurredAtMs,
+        receivedAt: receivedAtMs,
+        weight,
+        metadata,
+        chunkId,
+        index,
+      };
+    }),
+  );
+}
+
+/** Events a second that a running worker drains from a full queue: committed, signals in the cache, settled. */
+export async function drainRate(stage: Stage, count: number, users: number): Promise<number> {
+  const { ctx, partner } = stage;
+  const tenant: Tenant = tenantOf(partner.partnerId, 'live');
+  const open = ctx.keys.openChunks(tenant);
+  const chunks = chunksOf(stage, tenant, count / PER_CHUNK, PER_CHUNK, users);
+  await ctx.eventQueue.queue.pause();
+  for (const chunk of chunks) {
+    await ctx.queueLink.client.zadd(open, chunk.receivedAtMs, chunk.chunkId);
+    await ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: SENT_BYTES, enteredAt: performance.now() });
+  }
+  const startedAt = performance.now();
+  await ctx.eventQueue.queue.resume();
+  await waitUntil('all is settled', async () => (await ctx.queueLink.client.zcard(open)) === 0, DRAIN_TIMEOUT_MS);
+  const ms = performance.now() - startedAt;
+  await ctx.store.events.model.collection.deleteMany({});
+  await ctx.store.users.model.collection.deleteMany({});
+  return (count / ms) * 1000;
+}
+
+/** The same events through the driver-only loop. */
+export async function loopRate(stage: Stage, loop: BenchProcess, count: number, users: number): Promise<number> {
+  const tenant = tenantOf(stage.partner.partnerId, 'live');
+  const events = plainEvents(chunksOf(stage, tenant, count / PER_CHUNK, PER_CHUNK, users));
+  const ms = await new Promise<number>((resolve, reject) => {
+    loop.child.once('message', (message) => resolve((message as { ms: number }).ms));
+    loop.child.once('exit', () => reject(new Error('the driver loop ended')));
+    loop.child.send({ events });
+  });
+  return (count / ms) * 1000;
+}
+
+/** The usual shape: one job an event, drained by the usual worker. */
+export async function usualRate(stage: Stage, count: number, users: number): Promise<number> {
+  const tenant = tenantOf(stage.partner.partnerId, 'live');
+  const events = plainEvents(chunksOf(stage, tenant, Math.ceil(count / PER_CHUNK), PER_CHUNK, users)).slice(0, count);
+  const redis = new Redis(stage.env['REDIS_URL']!, { maxRetriesPerRequest: null });
+  const queue = new Queue('usual', { connection: redis });
+  await queue.pause();
+  await queue.addBulk(events.map((data) => ({ name: 'event', data, opts: { removeOnComplete: true } })));
+  const startedAt = performance.now();
+  await queue.resume();
+  await waitUntil(
+    'the usual queue is empty',
+    async () => Object.values(await queue.getJobCounts('waiting', 'active')).every((jobs) => jobs === 0),
+    DRAIN_TIMEOUT_MS,
+  );
+  const ms = performance.now() - startedAt;
+  await queue.close();
+  await redis.quit();
+  return (count / ms) * 1000;
+}

@@ -1,0 +1,141 @@
+import { parseArgs } from 'node:util';
+import { compare, type Comparison, describe } from './rounds';
+import { drainRate, loopRate, usualRate } from './drain';
+import { submitted } from './events';
+import { requestsPerSecond } from './load';
+import { startProgram } from './processes';
+import { setStage, type Stage } from './stage';
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'single,batch,resolve,drain,usual' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    events: { type: 'string', default: '50000' },
+    users: { type: 'string', default: '20000' },
+  },
+});
+const chosen = new Set(options.only.split(','));
+const rounds = Number(options.rounds);
+const seconds = Number(options.seconds);
+const events = Number(options.events);
+const users = Number(options.users);
+const WARM_UP_SECONDS = 2;
+const USUAL_EVENTS = 4_000;
+const BATCH = 500;
+
+async function http(stage: Stage, report: (result: Comparison) => void): Promise<void> {
+  const api = await startProgram('api/main.js', stage.env);
+  const plain = await startProgram('test/bench/servers/plain.js', stage.env);
+  const headers = { 'x-api-key': stage.partner.liveKey };
+  const at = (port: number, path: string): string => `http://127.0.0.1:${port}${path}`;
+  const singles = Array.from({ length: 200 }, (_, n) => JSON.stringify(submitted(n, users)));
+  const batches = Array.from({ length: 20 }, (_, b) =>
+    JSON.stringify({ events: Array.from({ length: BATCH }, (_, n) => submitted(b * BATCH + n, users)) }),
+  );
+  const asked = Array.from({ length: 200 }, (_, n) =>
+    JSON.stringify({ userExternalId: submitted(n, users)['userExternalId'] }),
+  );
+
+  const side = async (url: string, bodies: string[], forSeconds: number, connections?: number): Promise<number> => {
+    const figure = await requestsPerSecond({
+      url,
+      headers,
+      bodies,
+      seconds: forSeconds,
+      ...(connections ? { connections } : {}),
+    });
+    await stage.clearQueue();
+    return figure;
+  };
+  const pair = async (
+    name: string,
+    target: number,
+    bodies: string[],
+    ours: string,
+    other: string,
+    connections?: number,
+  ): Promise<void> => {
+    const a = at(api.port, ours);
+    const b = at(plain.port, other);
+    await side(a, bodies, WARM_UP_SECONDS, connections);
+    await side(b, bodies, WARM_UP_SECONDS, connections);
+    report(
+      await compare(
+        name,
+        'req/s',
+        target,
+        rounds,
+        () => side(a, bodies, seconds, connections),
+        () => side(b, bodies, seconds, connections),
+      ),
+    );
+  };
+  if (chosen.has('single')) {
+    await pair('single POST /events, full path / bare Express JSON route', 0.9, singles, '/events', '/bare');
+  }
+  if (chosen.has('batch')) {
+    await pair('batch of 500 / parse and zod check only', 0.4, batches, '/events', '/parse-and-check', 8);
+  }
+  if (chosen.has('resolve')) {
+    const text = JSON.stringify({ tier: 1, eventCount: 1, partnerCount: 1, recency: { lastEventAt: new Date() } });
+    await stage.ctx.queueLink.client.mset(
+      ...asked.flatMap((body) => [(JSON.parse(body) as { userExternalId: string }).userExternalId, text]),
+    );
+    await pair('resolve from cache / Express and raw Redis GET', 0.9, asked, '/resolve', '/redis-get');
+  }
+  await api.stop();
+  await plain.stop();
+}
+
+async function drains(stage: Stage, report: (result: Comparison) => void): Promise<void> {
+  const worker = await startProgram('workers/main.js', stage.env);
+  const loop = await startProgram('test/bench/servers/driver-loop.js', stage.env);
+  const ours = (): Promise<number> => drainRate(stage, events, users);
+  await ours();
+  if (chosen.has('drain')) {
+    const other = (): Promise<number> => loopRate(stage, loop, events, users);
+    await other();
+    report(
+      await compare(
+        'drain of one worker / driver-only loop of 500 a transaction',
+        'events/s',
+        1.2,
+        rounds,
+        ours,
+        other,
+      ),
+    );
+  }
+  if (chosen.has('usual')) {
+    const usual = await startProgram('test/bench/servers/usual-worker.js', stage.env);
+    const other = (): Promise<number> => usualRate(stage, USUAL_EVENTS, users);
+    await other();
+    report(
+      await compare('drain of one worker / one job an event with Model.create', 'events/s', 14, rounds, ours, other),
+    );
+    await usual.stop();
+  }
+  await loop.stop();
+  await worker.stop();
+}
+
+async function main(): Promise<void> {
+  const stage = await setStage();
+  const report = (result: Comparison): void => console.log(describe(result));
+  console.log(`stores: ${stage.stores.mongo}; ${stage.stores.redis}; ${rounds} rounds`);
+  try {
+    if (['single', 'batch', 'resolve'].some((name) => chosen.has(name))) await http(stage, report);
+    if (['drain', 'usual'].some((name) => chosen.has(name))) await drains(stage, report);
+  } finally {
+    await stage.close();
+  }
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

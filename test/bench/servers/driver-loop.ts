@@ -1,0 +1,75 @@
+import mongoose from 'mongoose';
+
+/** The yardstick of the drain: one process, the driver alone, one transaction per 500 events, one after the other. */
+interface Go {
+  events: Record<string, unknown>[];
+}
+const GROUP = 500;
+
+async function main(): Promise<void> {
+  const client = await mongoose.mongo.MongoClient.connect(process.env['MONGO_URL']!, {
+    writeConcern: { w: 'majority', journal: true },
+    readConcern: { level: 'majority' },
+  });
+  const db = client.db();
+  const events = db.collection<{ _id: string }>('loop_events');
+  const users = db.collection<{ _id: string }>('loop_users');
+  for (const key of [{}, { userRef: 1 }, { eventType: 1 }]) {
+    await events.createIndex({ tenant: 1, ...key, receivedAt: -1, _id: -1 });
+  }
+  await users.createIndex({ tenant: 1 });
+
+  const commit = async (group: Record<string, unknown>[]): Promise<void> => {
+    const session = client.startSession();
+    await session.withTransaction(
+      async () => {
+        const ids = group.map((event) => event['_id'] as string);
+        const found = await events.find({ _id: { $in: ids } }, { session, projection: { _id: 1 } }).toArray();
+        const known = new Set(found.map(({ _id }) => _id));
+        const fresh = group.filter((event) => !known.has(event['_id'] as string));
+        await events.insertMany(fresh as never[], { session });
+        const counters = new Map<string, { count: number; first: Date; last: Date }>();
+        for (const event of fresh) {
+          const at = event['occurredAt'] as Date;
+          const counter = counters.get(event['userRef'] as string);
+          if (!counter) counters.set(event['userRef'] as string, { count: 1, first: at, last: at });
+          else {
+            counter.count += 1;
+            if (at < counter.first) counter.first = at;
+            if (at > counter.last) counter.last = at;
+          }
+        }
+        const writes = [...counters].map(([_id, { count, first, last }]) => ({
+          updateOne: {
+            filter: { _id },
+            update: { $inc: { eventCount: count }, $min: { firstEventAt: first }, $max: { lastEventAt: last } },
+            upsert: true,
+          },
+        }));
+        await users.bulkWrite(writes, { session, ordered: false });
+      },
+      { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority', journal: true } },
+    );
+    await session.endSession();
+  };
+
+  process.on('message', (message) => {
+    const all = (message as Go).events.map((event) => ({
+      ...event,
+      occurredAt: new Date(event['occurredAt'] as number),
+      receivedAt: new Date(event['receivedAt'] as number),
+    }));
+    void (async () => {
+      const startedAt = performance.now();
+      for (let at = 0; at < all.length; at += GROUP) await commit(all.slice(at, at + GROUP));
+      const ms = performance.now() - startedAt;
+      await events.deleteMany({});
+      await users.deleteMany({});
+      process.send?.({ type: 'done', ms });
+    })();
+  });
+  process.on('disconnect', () => process.exit(0));
+  process.send?.({ type: 'ready', port: 0 });
+}
+
+void main();

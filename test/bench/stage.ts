@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { startStores } from '../../deploy/local/stores';
+import { createApiContext } from '../../api/context';
+import { openGround } from '../../shared/ground';
+import { readConfig } from '../../shared/platform/config';
+import { insertPartner } from '../support/harness';
+
+const PARTNERS_LIMIT = 1_000_000_000;
+
+/** Stores, a partner without practical limits, and the settings that all programs of the bench share. */
+export async function setStage() {
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
+  const stores = await startStores({ dataDir, onProgress: (line) => process.stderr.write(`${line}\n`) });
+  const env: Record<string, string> = {
+    NODE_ENV: 'test',
+    MONGO_URL: stores.mongoUrl,
+    REDIS_URL: stores.redisUrl,
+    SUBJECT_PEPPER: 'bench-pepper-0123456789abcdef0123456789',
+    LOG_LEVEL: 'warn',
+    PORT: '0',
+    METRICS_PORT: '0',
+    WORKER_PORT: '0',
+  };
+  const ctx = await createApiContext(await openGround(readConfig(env), 'api'));
+  const partner = await insertPartner(ctx.store, {
+    limits: { eventsPerMinute: PARTNERS_LIMIT, requestsPerMinute: PARTNERS_LIMIT },
+  });
+  return {
+    env,
+    ctx,
+    partner,
+    stores,
+    /** Empties the queue and all marks, so that each round starts alike. */
+    async clearQueue(): Promise<void> {
+      await ctx.eventQueue.queue.obliterate({ force: true });
+      const stale = await ctx.queueLink.client.keys(`${ctx.keys.ledger('events').split(':ledger')[0]}*`);
+      const open = await ctx.queueLink.client.keys('*:open-chunks');
+      if (stale.length + open.length > 0) await ctx.queueLink.client.del(...stale, ...open);
+    },
+    async close(): Promise<void> {
+      await ctx.close();
+      await stores.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Stage = Awaited<ReturnType<typeof setStage>>;
