@@ -3,10 +3,28 @@ import { getReceipt } from './events/get-receipt';
 import { listEventTypes } from './events/list-event-types';
 import { listEvents } from './events/list-events';
 import type { Route } from './http/route';
+import { DEAD_LETTER_ROUTES } from './ops/dead-letter-routes';
+import { apply } from './partners/apply';
+import { approveApplication } from './partners/approve-application';
+import { getPartner } from './partners/get-partner';
+import { listApplications } from './partners/list-applications';
+import { listPartners } from './partners/list-partners';
+import { rejectApplication } from './partners/reject-application';
+import { rotateKeys } from './partners/rotate-keys';
+import { updatePartner } from './partners/update-partner';
 import { resolve } from './resolve/resolve';
 
 /** Partner routes, each served bare and under /v1. `POST /events` stands in app.ts: it has a path of its own. */
-export const PARTNER_ROUTES: readonly Route[] = [resolve, listEvents, getReceipt, getEvent, listEventTypes];
+export const PARTNER_ROUTES: readonly Route[] = [resolve, listEvents, getReceipt, getEvent, listEventTypes, apply];
 
 /** Operator routes, served bare only. */
-export const ADMIN_ROUTES: readonly Route[] = [];
+export const ADMIN_ROUTES: readonly Route[] = [
+  listApplications,
+  approveApplication,
+  rejectApplication,
+  listPartners,
+  getPartner,
+  updatePartner,
+  rotateKeys,
+  ...DEAD_LETTER_ROUTES,
+];

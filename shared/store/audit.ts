@@ -1,8 +1,8 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { PartnerId } from '../domain/ids';
 
-/** Who did something: an operator (admin route or CLI), or the system itself. */
-export type Actor = { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI' } | { kind: 'SYSTEM' };
+/** Who did something: an operator (admin route or CLI), somebody who applies without a key, or the system itself. */
+export type Actor = { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI' } | { kind: 'APPLICANT' } | { kind: 'SYSTEM' };
 
 /** One append-only entry, written in the transaction of the change it tells of. Never holds a key or its hash. */
 export interface AuditDoc {

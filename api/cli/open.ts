@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { createDoor } from '../../shared/access/door';
+import { openGround } from '../../shared/ground';
+import type { Config } from '../../shared/platform/config';
+import { createEventQueue } from '../../shared/queue/enqueue';
+import { readCredential } from '../../shared/store/read-credential';
+import type { ApiContext } from '../context';
+import type { Act } from '../partners/act';
+
+/** What operator commands use: the part of the API's context that its admin routes use. */
+export interface CliContext extends Pick<
+  ApiContext,
+  'config' | 'store' | 'secrets' | 'keys' | 'queueLink' | 'door' | 'eventQueue'
+> {
+  close(): Promise<void>;
+}
+
+/** Connects to the stores of an installation. */
+export async function openCliContext(config: Config): Promise<CliContext> {
+  const ground = await openGround(config, 'api');
+  const { keys, log, queueLink, store } = ground;
+  const eventQueue = createEventQueue({ link: queueLink, keys, log });
+  return {
+    ...ground,
+    eventQueue,
+    door: createDoor({ link: queueLink, keys, lookup: (keyHash) => readCredential(store, keyHash) }),
+    close: async () => {
+      await eventQueue.close();
+      await ground.close();
+    },
+  };
+}
+
+/** An operator's act through the CLI. */
+export function cliAct(): Act {
+  return { actor: { kind: 'OPERATOR', via: 'CLI' }, requestId: `cli-${randomUUID()}`, at: new Date() };
+}

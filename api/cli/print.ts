@@ -1,0 +1,54 @@
+import Table from 'cli-table3';
+import { MirError, messageOf } from '../../shared/platform/errors';
+
+// Control characters, C1 and bidirectional overrides among them: stored text must not steer the operator's terminal.
+// oxlint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+type Cell = string | number | boolean | null;
+
+function cell(value: Cell): string {
+  return value === null ? '–' : String(value).replace(UNPRINTABLE, '�');
+}
+
+const plain = { head: [], border: [] };
+
+/** Rows under their headings. */
+export function table(head: string[], rows: Cell[][]): string {
+  const made = new Table({ head, style: plain });
+  made.push(...rows.map((row) => row.map(cell)));
+  return made.toString();
+}
+
+/** Name and value, one pair a line. */
+export function sheet(pairs: Record<string, Cell>): string {
+  const made = new Table({ style: plain });
+  made.push(...Object.entries(pairs).map(([name, value]) => ({ [name]: cell(value) })));
+  return made.toString();
+}
+
+/** A page of a list, with how to get the next one. */
+export function page<Item>(
+  { data, nextCursor }: { data: Item[]; nextCursor: string | null },
+  head: string[],
+  row: (item: Item) => Cell[],
+): string {
+  if (data.length === 0) return 'None.';
+  return table(head, data.map(row)) + (nextCursor === null ? '' : `\nMore: add --cursor ${nextCursor}`);
+}
+
+/** Keys as text of their own: a table would break them over lines. */
+export function secrets(pairs: Record<string, string>): string {
+  const lines = Object.entries(pairs).map(([name, value]) => `  ${name.padEnd(12)}${value}`);
+  return `${lines.join('\n')}\nThe keys are shown this once; only their hashes are stored.`;
+}
+
+/** What went wrong, for stderr: the problem's code, its detail and every field at fault. */
+export function failure(error: unknown, json: boolean): string {
+  const code = error instanceof MirError ? error.code : 'FAILED';
+  const detail = error instanceof MirError ? error.detail : messageOf(error);
+  const errors = error instanceof MirError ? error.more.errors : undefined;
+  if (json) return JSON.stringify({ code, detail, ...(errors ? { errors } : {}) });
+  const fields = (errors ?? []).map(({ path, message }) => `  ${path === '' ? '' : `${path}: `}${message}`);
+  return [`${code}: ${detail}`, ...fields].join('\n').replace(UNPRINTABLE, '�');
+}

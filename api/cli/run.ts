@@ -1,0 +1,49 @@
+import { Command, CommanderError } from 'commander';
+import { addApplicationCommands } from './applications-commands';
+import type { Shell } from './command';
+import { addDeadLetterCommands } from './dead-letter-commands';
+import { addPartnerCommands } from './partners-commands';
+import { failure } from './print';
+
+const OK = 0;
+const REFUSED = 1;
+const USAGE = 2;
+
+const HELP = `
+Finds its stores by MONGO_URL and REDIS_URL, else by the running \`npm start\` (DATA_DIR, default .data).
+Exit codes: 0 done, 1 refused or failed (the problem's code is on stderr), 2 wrong usage.
+
+Examples:
+  npm run mir -- applications list --status PENDING
+  npm run mir -- partners approve app_0123 --plan STANDARD
+  npm run mir -- partners rotate prt_0123 --env live
+  npm run mir -- partners suspend prt_0123 --reason "stolen key"
+  npm run mir -- dead-letters replay --all`;
+
+/** The operator's commands: the same code as the admin routes. */
+function createProgram(shell: Shell): Command {
+  const program = new Command('mir')
+    .description('Operate MIR: partners, keys, dead letters.')
+    .option('--json', 'print machine-readable JSON only')
+    .addHelpText('after', HELP)
+    .showHelpAfterError('(--help shows how)')
+    .configureOutput({ writeOut: shell.out, writeErr: shell.err })
+    .exitOverride();
+  addApplicationCommands(program, shell);
+  addPartnerCommands(program, shell);
+  addDeadLetterCommands(program, shell);
+  return program;
+}
+
+/** Runs one command line and answers its exit code. Prints everything it has to say; never throws. */
+export async function runCli(args: string[], shell: Shell): Promise<number> {
+  const program = createProgram(shell);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return OK;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
+    shell.err(`${failure(error, program.opts<{ json?: boolean }>().json === true)}\n`);
+    return REFUSED;
+  }
+}

@@ -1,0 +1,73 @@
+import { newApiKey } from '../../shared/domain/api-key';
+import { newPartnerTag, type PartnerId, partnerIdOf } from '../../shared/domain/ids';
+import { MirError } from '../../shared/platform/errors';
+import type { ApplicationDoc } from '../../shared/store/applications';
+import { classifyStoreError } from '../../shared/store/errors';
+import type { PartnerDoc } from '../../shared/store/partners';
+import type { StoreSession } from '../../shared/store/store';
+import type { ApiContext } from '../context';
+import { type Act, auditEntry } from './act';
+import { inTransaction } from './from-store';
+import { mergeLimits, type TermsInput } from './input';
+import { auditedFacts, type IssuedKeys } from './present-partner';
+
+const MAX_TAG_TRIES = 5;
+
+/** What admitting stands on; `newTag` is another source of tags for tests of their collision. */
+export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => string };
+
+/**
+ * Makes a partner of an application: `approve` writes the approved application, then the partner with a key per
+ * environment and the audit entries are written, all in one transaction. The keys are nowhere but in the answer.
+ */
+export async function admitPartner(
+  { store, config, newTag = newPartnerTag }: AdmitDeps,
+  terms: TermsInput,
+  act: Act,
+  approve: (partnerId: PartnerId, session: StoreSession) => Promise<ApplicationDoc>,
+): Promise<IssuedKeys> {
+  for (let attempt = 1; attempt <= MAX_TAG_TRIES; attempt += 1) {
+    const tag = newTag();
+    const partnerId = partnerIdOf(tag);
+    const live = newApiKey('live', tag);
+    const test = newApiKey('test', tag);
+    const admit = async (session: StoreSession): Promise<void> => {
+      const application = await approve(partnerId, session);
+      const { name, website, contactEmail } = application;
+      const partner: PartnerDoc = {
+        _id: partnerId,
+        name,
+        website,
+        contactEmail,
+        plan: terms.plan,
+        limits: mergeLimits(config.defaultLimits, terms.limits),
+        suspended: false,
+        allowedReturnOrigins: terms.allowedReturnOrigins ?? [],
+        keys: [
+          { env: 'live', hash: live.hash, prefix: live.prefix, createdAt: act.at },
+          { env: 'test', hash: test.hash, prefix: test.prefix, createdAt: act.at },
+        ],
+        createdAt: act.at,
+        updatedAt: act.at,
+      };
+      await store.partners.insert(partner, session);
+      const approved = {
+        partnerId,
+        action: 'APPLICATION_APPROVED',
+        target: application._id,
+        after: { status: 'APPROVED' },
+      };
+      await store.audit.append(auditEntry(act, approved), session);
+      const created = { partnerId, action: 'PARTNER_CREATED', target: partnerId, after: auditedFacts(partner) };
+      await store.audit.append(auditEntry(act, created), session);
+    };
+    try {
+      await inTransaction({ store }, admit);
+      return { partnerId, liveApiKey: live.key, testApiKey: test.key };
+    } catch (error) {
+      const tagTaken = !(error instanceof MirError) && classifyStoreError(error) === 'duplicate';
+      if (!tagTaken) throw error;
+    }
+  }
+  throw new MirError('INTERNAL', 'No free partner tag was found. Nothing was changed; try again.');
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { newId } from '../../shared/domain/ids';
+import { overloaded } from '../../shared/platform/errors';
+import type { ApplicationDoc } from '../../shared/store/applications';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { type Act, auditEntry } from './act';
+import { fromStore, inTransaction } from './from-store';
+import { type ApplicationInput, applicationInput } from './input';
+import { throttleApplications } from './throttle-applications';
+
+/** More than any operator reads; a flood ends here. Soft: applications that arrive together may pass it by a few. */
+export const MAX_PENDING_APPLICATIONS = 10_000;
+const FULL_RETRY_AFTER_SECONDS = 3_600;
+
+/** Stores an application that waits for an operator's decision. */
+export async function submitApplication(
+  { store }: Pick<ApiContext, 'store'>,
+  input: ApplicationInput,
+  act: Act,
+): Promise<{ applicationId: string; status: 'PENDING' }> {
+  if ((await fromStore(store.applications.countPending())) >= MAX_PENDING_APPLICATIONS) {
+    throw overloaded('Too many applications wait for a decision. Try again later.', FULL_RETRY_AFTER_SECONDS);
+  }
+  const application: ApplicationDoc = { _id: newId('app'), ...input, status: 'PENDING', createdAt: act.at };
+  const entry = auditEntry(act, {
+    partnerId: null,
+    action: 'APPLICATION_SUBMITTED',
+    target: application._id,
+    after: { status: 'PENDING' },
+  });
+  await inTransaction({ store }, async (session) => {
+    await store.applications.insert(application, session);
+    await store.audit.append(entry, session);
+  });
+  return { applicationId: application._id, status: 'PENDING' };
+}
+
+/** `POST /partners/applications`: ask to become a partner. */
+export const apply = route({
+  method: 'POST',
+  path: '/partners/applications',
+  auth: { kind: 'public' },
+  tag: 'Partners',
+  summary: 'Apply to become a partner',
+  body: applicationInput,
+  answers: {
+    202: {
+      description: 'An operator will decide',
+      schema: z.object({ applicationId: z.string(), status: z.literal('PENDING') }),
+    },
+  },
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, body, ip, requestId }) => {
+    await throttleApplications(ctx, ip);
+    const act: Act = { actor: { kind: 'APPLICANT' }, requestId, at: new Date() };
+    return { status: 202, body: await submitApplication(ctx, body, act) };
+  },
+});

@@ -1,0 +1,52 @@
+import { MirError } from '../../shared/platform/errors';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { type Act, adminAct } from './act';
+import { type AdmitDeps, admitPartner } from './admit-partner';
+import { idParams, type TermsInput, termsInput } from './input';
+import { type IssuedKeys, issuedKeysSchema } from './present-partner';
+
+/** Why an application cannot be decided: it is unknown, or decided already. */
+export async function whyUndecidable({ store }: Pick<ApiContext, 'store'>, applicationId: string): Promise<MirError> {
+  const application = await store.applications.get(applicationId);
+  if (!application) return new MirError('NOT_FOUND', 'There is no such application.');
+  const { status, partnerId } = application;
+  return new MirError(
+    'CONFLICT',
+    partnerId === undefined
+      ? `The application is ${status} already.`
+      : `The application is ${status} already, as partner ${partnerId}. Were its keys lost, rotate them.`,
+  );
+}
+
+/** Approves a pending application: its partner comes to be, with one key per environment. */
+export function approvePendingApplication(
+  deps: AdmitDeps,
+  applicationId: string,
+  terms: TermsInput,
+  act: Act,
+): Promise<IssuedKeys> {
+  return admitPartner(deps, terms, act, async (partnerId, session) => {
+    const decision = { status: 'APPROVED' as const, decidedAt: act.at, partnerId };
+    const approved = await deps.store.applications.decide(applicationId, decision, session);
+    if (!approved) throw await whyUndecidable(deps, applicationId);
+    return approved;
+  });
+}
+
+/** `POST /admin/applications/:id/approve`: the keys are shown this once. */
+export const approveApplication = route({
+  method: 'POST',
+  path: '/admin/applications/:id/approve',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Approve an application and issue its keys',
+  params: idParams,
+  body: termsInput,
+  answers: { 201: { description: 'The new partner and its keys, shown once', schema: issuedKeysSchema } },
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, params, body, requestId }) => {
+    const issued = await approvePendingApplication(ctx, params.id, body, adminAct({ requestId }));
+    return { status: 201, body: issued, headers: { Location: `/admin/partners/${issued.partnerId}` } };
+  },
+});

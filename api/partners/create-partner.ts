@@ -1,0 +1,27 @@
+import { newId } from '../../shared/domain/ids';
+import type { ApplicationDoc } from '../../shared/store/applications';
+import type { Act } from './act';
+import { type AdmitDeps, admitPartner } from './admit-partner';
+import type { ApplicationInput, TermsInput } from './input';
+import type { IssuedKeys } from './present-partner';
+
+/** An application and its approval in one: for operators who know the partner already. */
+export function createPartner(
+  deps: AdmitDeps,
+  input: ApplicationInput,
+  terms: TermsInput,
+  act: Act,
+): Promise<IssuedKeys> {
+  return admitPartner(deps, terms, act, async (partnerId, session) => {
+    const application: ApplicationDoc = {
+      _id: newId('app'),
+      ...input,
+      status: 'APPROVED',
+      partnerId,
+      createdAt: act.at,
+      decidedAt: act.at,
+    };
+    await deps.store.applications.insert(application, session);
+    return application;
+  });
+}

@@ -1,0 +1,27 @@
+import { MirError } from '../../shared/platform/errors';
+import type { PartnerDoc } from '../../shared/store/partners';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { fromStore } from './from-store';
+import { idParams } from './input';
+import { partnerSchema, presentPartner } from './present-partner';
+
+/** Reads a partner or throws 404. */
+export async function readPartner({ store }: Pick<ApiContext, 'store'>, partnerId: string): Promise<PartnerDoc> {
+  const partner = await fromStore(store.partners.get(partnerId));
+  if (!partner) throw new MirError('NOT_FOUND', 'There is no such partner.');
+  return partner;
+}
+
+/** `GET /admin/partners/:id`. */
+export const getPartner = route({
+  method: 'GET',
+  path: '/admin/partners/:id',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Read a partner',
+  params: idParams,
+  answers: { 200: { description: 'The partner', schema: partnerSchema } },
+  problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, params }) => ({ status: 200, body: presentPartner(await readPartner(ctx, params.id)) }),
+});

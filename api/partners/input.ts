@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { identifierProblem } from '../../shared/domain/text';
+import type { PartnerLimits } from '../../shared/store/partners';
+
+const MAX_PER_MINUTE = 1_000_000_000;
+const MAX_RETURN_ORIGINS = 20;
+const MAX_URL_LENGTH = 2_048;
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+function refuse(check: z.RefinementCtx, code: string, message: string | null): void {
+  if (message !== null) check.addIssue({ code: 'custom', message, params: { code } });
+}
+
+const line = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .superRefine((text, check) => refuse(check, 'INVALID_TEXT', identifierProblem(text)));
+const paragraphs = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .superRefine((text, check) => refuse(check, 'INVALID_TEXT', identifierProblem(text.replace(/[\n\r\t]/g, ' '))));
+
+/** Why something is done, as the audit keeps it. */
+export const reasonSchema = line(500).describe('Why, as the audit keeps it.');
+
+/** What an applicant tells of itself. */
+export const applicationInput = z.strictObject({
+  name: line(120).describe('Name of the service, as its users know it.'),
+  // URL parsers drop tabs and line breaks silently, hence the text check beside the URL check.
+  website: line(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
+  contactEmail: line(254).check(z.email()),
+  useCase: paragraphs(2_000).describe('What events will be submitted and what signals are for.'),
+});
+export type ApplicationInput = z.output<typeof applicationInput>;
+
+export const planSchema = z.enum(['STANDARD', 'ENTERPRISE']);
+
+const perMinute = z.number().int().min(1).max(MAX_PER_MINUTE);
+const limitsInput = z
+  .strictObject({
+    eventsPerMinute: perMinute.optional(),
+    requestsPerMinute: perMinute.optional(),
+  })
+  .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'name at least one limit')
+  .describe('Per environment. What is not named stays as it is (or is the default).');
+
+function originOf(text: string): string | null {
+  if (identifierProblem(text) !== null || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  const secure = url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname));
+  // Taking the origin of a longer URL would silently allow more than was written.
+  const bare = url.href === `${url.origin}/` && !/[?#]/.test(text);
+  return secure && bare ? url.origin : null;
+}
+
+const originSchema = z
+  .string()
+  .max(MAX_URL_LENGTH)
+  .superRefine((text, check) => {
+    const problem = 'must be an origin such as https://shop.example (http only for localhost), without a path';
+    refuse(check, 'INVALID_ORIGIN', originOf(text) === null ? problem : null);
+  })
+  .overwrite((text) => originOf(text) ?? text);
+
+const originsInput = z
+  .array(originSchema)
+  .max(MAX_RETURN_ORIGINS)
+  .overwrite((origins) => [...new Set(origins)])
+  .describe('Origins that links may return to.');
+
+/** The terms on which an application is approved. */
+export const termsInput = z.strictObject({
+  plan: planSchema,
+  limits: limitsInput.optional(),
+  allowedReturnOrigins: originsInput.optional(),
+});
+export type TermsInput = z.output<typeof termsInput>;
+
+/** What an operator may change of a partner. */
+export const partnerPatch = z
+  .strictObject({
+    plan: planSchema.optional(),
+    limits: limitsInput.optional(),
+    suspended: z.boolean().optional(),
+    allowedReturnOrigins: originsInput.optional(),
+    reason: reasonSchema.optional(),
+  })
+  .refine(
+    (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
+    'name at least one of plan, limits, suspended, allowedReturnOrigins',
+  );
+export type PartnerPatch = z.output<typeof partnerPatch>;
+
+/** The limits with those replaced that are given. */
+export function mergeLimits(base: PartnerLimits, given: z.output<typeof limitsInput> | undefined): PartnerLimits {
+  return {
+    eventsPerMinute: given?.eventsPerMinute ?? base.eventsPerMinute,
+    requestsPerMinute: given?.requestsPerMinute ?? base.requestsPerMinute,
+  };
+}
+
+/** The id in a path; any text that no row has is simply not found. */
+export const idParams = z.strictObject({ id: z.string().min(1).max(100) });

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { ApplicationStatus } from '../../shared/store/applications';
+import type { ApiContext } from '../context';
+import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
+import { route } from '../http/route';
+import { fromStore } from './from-store';
+import {
+  applicationSchema,
+  applicationStatusSchema,
+  presentApplication,
+  type PresentedApplication,
+} from './present-application';
+
+/** A page of applications, newest first. */
+export async function pageOfApplications(
+  { store, secrets }: Pick<ApiContext, 'store' | 'secrets'>,
+  query: { status?: ApplicationStatus | undefined; limit: number; cursor?: string | undefined },
+): Promise<{ data: PresentedApplication[]; nextCursor: string | null }> {
+  const after = readCursor(secrets.cursor, 'admin', query.cursor);
+  const rows = await fromStore(store.applications.list(query.status ?? null, after, query.limit + 1));
+  return pageOf(rows, query.limit, presentApplication, (row) =>
+    signCursor(secrets.cursor, 'admin', [row.createdAt.getTime(), row._id]),
+  );
+}
+
+/** `GET /admin/applications`. */
+export const listApplications = route({
+  method: 'GET',
+  path: '/admin/applications',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'List applications, newest first',
+  query: z.strictObject({ ...pageQuery, status: applicationStatusSchema.optional() }),
+  answers: {
+    200: {
+      description: 'A page of applications',
+      schema: z.object({ data: z.array(applicationSchema), nextCursor: z.string().nullable() }),
+    },
+  },
+  problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, query }) => ({ status: 200, body: await pageOfApplications(ctx, query) }),
+});

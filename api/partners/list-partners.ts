@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import type { ApiContext } from '../context';
+import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
+import { route } from '../http/route';
+import { fromStore } from './from-store';
+import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
+
+/** A page of partners, newest first. */
+export async function pageOfPartners(
+  { store, secrets }: Pick<ApiContext, 'store' | 'secrets'>,
+  query: { limit: number; cursor?: string | undefined },
+): Promise<{ data: PresentedPartner[]; nextCursor: string | null }> {
+  const after = readCursor(secrets.cursor, 'admin', query.cursor);
+  const rows = await fromStore(store.partners.list(after, query.limit + 1));
+  return pageOf(rows, query.limit, presentPartner, (row) =>
+    signCursor(secrets.cursor, 'admin', [row.createdAt.getTime(), row._id]),
+  );
+}
+
+/** `GET /admin/partners`. */
+export const listPartners = route({
+  method: 'GET',
+  path: '/admin/partners',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'List partners, newest first',
+  query: z.strictObject(pageQuery),
+  answers: {
+    200: {
+      description: 'A page of partners',
+      schema: z.object({ data: z.array(partnerSchema), nextCursor: z.string().nullable() }),
+    },
+  },
+  problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, query }) => ({ status: 200, body: await pageOfPartners(ctx, query) }),
+});

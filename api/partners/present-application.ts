@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { ApplicationDoc } from '../../shared/store/applications';
+
+const time = z.iso.datetime();
+
+export const applicationStatusSchema = z.enum(['PENDING', 'APPROVED', 'REJECTED']);
+
+/** An application as operators see it. */
+export const applicationSchema = z.object({
+  applicationId: z.string(),
+  name: z.string(),
+  website: z.string(),
+  contactEmail: z.string(),
+  useCase: z.string(),
+  status: applicationStatusSchema,
+  reason: z.string().nullable(),
+  partnerId: z.string().nullable(),
+  createdAt: time,
+  decidedAt: time.nullable(),
+});
+export type PresentedApplication = z.infer<typeof applicationSchema>;
+
+export function presentApplication(application: ApplicationDoc): PresentedApplication {
+  const { _id, name, website, contactEmail, useCase, status, reason, partnerId, createdAt, decidedAt } = application;
+  return {
+    applicationId: _id,
+    name,
+    website,
+    contactEmail,
+    useCase,
+    status,
+    reason: reason ?? null,
+    partnerId: partnerId ?? null,
+    createdAt: createdAt.toISOString(),
+    decidedAt: decidedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { PartnerDoc } from '../../shared/store/partners';
+import { planSchema } from './input';
+
+const time = z.iso.datetime();
+
+/** A partner as operators see it. A key shows only the characters that tell it apart. */
+export const partnerSchema = z.object({
+  partnerId: z.string(),
+  name: z.string(),
+  website: z.string(),
+  contactEmail: z.string(),
+  plan: planSchema,
+  limits: z.object({ eventsPerMinute: z.number().int(), requestsPerMinute: z.number().int() }),
+  suspended: z.boolean(),
+  allowedReturnOrigins: z.array(z.string()),
+  keys: z.array(z.object({ env: z.enum(['live', 'test']), prefix: z.string(), createdAt: time })),
+  createdAt: time,
+  updatedAt: time,
+});
+export type PresentedPartner = z.infer<typeof partnerSchema>;
+
+/** Shows a stored partner without the hashes of its keys. */
+export function presentPartner(partner: PartnerDoc): PresentedPartner {
+  const { name, website, contactEmail, plan, limits, suspended, allowedReturnOrigins } = partner;
+  return {
+    partnerId: partner._id,
+    name,
+    website,
+    contactEmail,
+    plan,
+    limits: { eventsPerMinute: limits.eventsPerMinute, requestsPerMinute: limits.requestsPerMinute },
+    suspended,
+    allowedReturnOrigins,
+    keys: partner.keys.map(({ env, prefix, createdAt }) => ({ env, prefix, createdAt: createdAt.toISOString() })),
+    createdAt: partner.createdAt.toISOString(),
+    updatedAt: partner.updatedAt.toISOString(),
+  };
+}
+
+/** The facts of a partner that the audit may keep. */
+export function auditedFacts(partner: PartnerDoc): Record<string, unknown> {
+  const { plan, limits, suspended, allowedReturnOrigins, keys } = partner;
+  const keyPrefixes = Object.fromEntries(keys.map(({ env, prefix }) => [env, prefix]));
+  return { plan, limits, suspended, allowedReturnOrigins, keyPrefixes };
+}
+
+/** Keys of a new partner, shown this once. */
+export const issuedKeysSchema = z.object({
+  partnerId: z.string(),
+  liveApiKey: z.string().describe('Shown once.'),
+  testApiKey: z.string().describe('Shown once.'),
+});
+export type IssuedKeys = z.infer<typeof issuedKeysSchema>;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { type Act, adminAct, auditEntry } from './act';
+import { whyUndecidable } from './approve-application';
+import { inTransaction } from './from-store';
+import { idParams, reasonSchema } from './input';
+import { applicationSchema, presentApplication, type PresentedApplication } from './present-application';
+
+/** Rejects a pending application, for good. */
+export function rejectPendingApplication(
+  { store }: Pick<ApiContext, 'store'>,
+  applicationId: string,
+  { reason }: { reason?: string | undefined },
+  act: Act,
+): Promise<PresentedApplication> {
+  return inTransaction({ store }, async (session) => {
+    const decision = { status: 'REJECTED' as const, decidedAt: act.at, ...(reason === undefined ? {} : { reason }) };
+    const rejected = await store.applications.decide(applicationId, decision, session);
+    if (!rejected) throw await whyUndecidable({ store }, applicationId);
+    const entry = {
+      partnerId: null,
+      action: 'APPLICATION_REJECTED',
+      target: applicationId,
+      reason,
+      after: { status: 'REJECTED' },
+    };
+    await store.audit.append(auditEntry(act, entry), session);
+    return presentApplication(rejected);
+  });
+}
+
+/** `POST /admin/applications/:id/reject`. */
+export const rejectApplication = route({
+  method: 'POST',
+  path: '/admin/applications/:id/reject',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Reject an application',
+  params: idParams,
+  body: z.strictObject({ reason: reasonSchema.optional() }),
+  answers: { 200: { description: 'The rejected application', schema: applicationSchema } },
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, params, body, requestId }) => ({
+    status: 200,
+    body: await rejectPendingApplication(ctx, params.id, body, adminAct({ requestId })),
+  }),
+});

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { newApiKey } from '../../shared/domain/api-key';
+import { type Env, tagOf } from '../../shared/domain/ids';
+import { route } from '../http/route';
+import { type Act, adminAct } from './act';
+import { changePartner, type ChangeDeps } from './change-partner';
+import { idParams, reasonSchema } from './input';
+
+/** Which key to replace, and why. */
+export const rotationInput = z.strictObject({ env: z.enum(['live', 'test']), reason: reasonSchema.optional() });
+
+export interface RotatedKey {
+  partnerId: string;
+  env: Env;
+  apiKey: string;
+}
+
+/**
+ * Replaces a partner's key of one environment. The old key is refused by every process before this resolves. Of
+ * rotations at the same time the later wins: it replaces the key that the earlier one made.
+ */
+export async function rotateKey(
+  deps: ChangeDeps,
+  partnerId: string,
+  { env, reason }: z.output<typeof rotationInput>,
+  act: Act,
+): Promise<RotatedKey> {
+  let apiKey = '';
+  const partner = await changePartner(deps, partnerId, act, (before) => {
+    const { key, hash, prefix } = newApiKey(env, tagOf(before._id));
+    apiKey = key;
+    const others = before.keys.filter((other) => other.env !== env);
+    const keys = [...others, { env, hash, prefix, createdAt: act.at }];
+    return { change: { keys }, action: 'KEY_ROTATED', reason };
+  });
+  return { partnerId: partner._id, env, apiKey };
+}
+
+/** `POST /admin/partners/:id/keys/rotate`: the new key is shown this once. */
+export const rotateKeys = route({
+  method: 'POST',
+  path: '/admin/partners/:id/keys/rotate',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Replace a partner’s key of one environment',
+  params: idParams,
+  body: rotationInput,
+  answers: {
+    200: {
+      description: 'The new key, shown once; the old one is refused from now on',
+      schema: z.object({ partnerId: z.string(), env: z.enum(['live', 'test']), apiKey: z.string() }),
+    },
+  },
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, params, body, requestId }) => ({
+    status: 200,
+    body: await rotateKey(ctx, params.id, body, adminAct({ requestId })),
+  }),
+});

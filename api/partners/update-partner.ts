@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
+import { route } from '../http/route';
+import { type Act, adminAct } from './act';
+import { changePartner, type ChangeDeps } from './change-partner';
+import { idParams, mergeLimits, type PartnerPatch, partnerPatch } from './input';
+import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
+
+/** The fields of the patch that differ from what the partner has. */
+function differences(before: PartnerDoc, patch: PartnerPatch): PartnerChange {
+  const wanted: PartnerChange = {};
+  if (patch.plan !== undefined) wanted.plan = patch.plan;
+  if (patch.limits !== undefined) wanted.limits = mergeLimits(before.limits, patch.limits);
+  if (patch.suspended !== undefined) wanted.suspended = patch.suspended;
+  if (patch.allowedReturnOrigins !== undefined) wanted.allowedReturnOrigins = patch.allowedReturnOrigins;
+  const differing = Object.entries(wanted).filter(
+    ([field, value]) => !isDeepStrictEqual(value, before[field as keyof PartnerChange]),
+  );
+  return Object.fromEntries(differing) as PartnerChange;
+}
+
+function actionOf(change: PartnerChange): string {
+  const suspensionOnly = Object.keys(change).join() === 'suspended';
+  if (!suspensionOnly) return 'PARTNER_UPDATED';
+  return change.suspended ? 'PARTNER_SUSPENDED' : 'PARTNER_UNSUSPENDED';
+}
+
+/** Changes plan, limits, suspension or return origins; in force everywhere before it resolves. */
+export async function applyPartnerPatch(
+  deps: ChangeDeps,
+  partnerId: string,
+  patch: PartnerPatch,
+  act: Act,
+): Promise<PresentedPartner> {
+  const partner = await changePartner(deps, partnerId, act, (before) => {
+    const change = differences(before, patch);
+    const nothing = Object.keys(change).length === 0;
+    return { change: nothing ? null : change, action: actionOf(change), reason: patch.reason };
+  });
+  return presentPartner(partner);
+}
+
+/** `PATCH /admin/partners/:id`. */
+export const updatePartner = route({
+  method: 'PATCH',
+  path: '/admin/partners/:id',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Change a partner’s plan, limits, suspension or return origins',
+  params: idParams,
+  body: partnerPatch,
+  answers: { 200: { description: 'The partner as it is now; in force in every process', schema: partnerSchema } },
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, params, body, requestId }) => ({
+    status: 200,
+    body: await applyPartnerPatch(ctx, params.id, body, adminAct({ requestId })),
+  }),
+});

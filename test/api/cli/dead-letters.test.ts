@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { UnrecoverableError, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { QUEUES } from '../../../shared/queue/jobs';
+import { heldBytes } from '../../../shared/queue/ledger';
+import { anEvent } from '../../support/builders';
+import { type Harness, startHarness, type TestPartner } from '../../support/harness';
+import { waitUntil } from '../../support/wait-until';
+import { asAdmin, auditOf } from '../partners/support';
+import { cli } from './support';
+
+let h: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+  partner = await h.partner();
+});
+afterAll(() => h.close());
+const mir = (...args: string[]) => cli(h.env, 'dead-letters', ...args);
+
+/** A worker that gives up everything that waits. */
+async function giveUpAll(): Promise<void> {
+  const { queue } = h.ctx.eventQueue;
+  const connection = new Redis(h.env['REDIS_URL']!, { maxRetriesPerRequest: null });
+  const refuse = (): Promise<never> => Promise.reject(new UnrecoverableError('the disk was full'));
+  const worker = new Worker(QUEUES.events, refuse, { connection, prefix: h.ctx.keys.queuePrefix(QUEUES.events) });
+  await waitUntil('all are given up', async () => {
+    const counts = await queue.getJobCounts('waiting', 'prioritized', 'active');
+    return Object.values(counts).every((count) => count === 0);
+  });
+  await worker.close();
+  connection.disconnect();
+}
+
+/** Submits events that become a dead letter; answers its id. */
+async function aDeadLetter(userExternalId: string = randomUUID(), events = 3): Promise<string> {
+  const before = new Set((await h.ctx.eventQueue.queue.getFailed()).map(({ id }) => id));
+  const metadata = { note: 'private words' };
+  const body = { events: Array.from({ length: events }, () => anEvent({ userExternalId, metadata })) };
+  expect((await h.client.post('/events', partner.liveKey, body)).status).toBe(202);
+  await giveUpAll();
+  const failed = await h.ctx.eventQueue.queue.getFailed();
+  return failed.find(({ id }) => !before.has(id))!.id!;
+}
+
+describe('dead letters', () => {
+  it('are listed and shown without any content of theirs, by route and by CLI alike', async () => {
+    const id = await aDeadLetter('u-private');
+    const facts = {
+      id,
+      partnerId: partner.partnerId,
+      env: 'live',
+      events: 3,
+      attempts: 1,
+      failedReason: 'the disk was full',
+      failedAt: expect.any(String),
+      receivedAt: expect.any(String),
+    };
+    const listed = await asAdmin(h.client, 'GET', '/dead-letters');
+    expect(listed).toMatchObject({ status: 200, body: { nextCursor: null } });
+    expect(listed.body.data).toContainEqual(facts);
+    expect((await mir('list', '--json')).json()).toEqual(listed.body);
+    const shown = await asAdmin(h.client, 'GET', `/dead-letters/${id}`);
+    expect(shown.body).toMatchObject({ ...facts, problems: [], shape: { tenant: 'string(21)' } });
+    expect((await mir('show', id, '--json')).json()).toEqual(shown.body);
+    const everything = [listed.body, shown.body, (await mir('list')).out, (await mir('show', id)).out];
+    for (const secret of ['private words', 'u-private', 'mir.transaction']) {
+      expect(JSON.stringify(everything)).not.toContain(secret);
+    }
+    expect((await mir('show', id)).out).toContain('list(3) of');
+    expect((await mir('list')).out).toContain('the disk was full');
+  });
+
+  it('are paged without repeats', async () => {
+    for (let n = 0; n < 3; n += 1) await aDeadLetter();
+    const all = (await asAdmin(h.client, 'GET', '/dead-letters')).body.data;
+    const seen: unknown[] = [];
+    let cursor = '';
+    do {
+      const { body } = await asAdmin(h.client, 'GET', `/dead-letters?limit=1${cursor}`);
+      seen.push(...body.data);
+      cursor = body.nextCursor === null ? '' : `&cursor=${encodeURIComponent(body.nextCursor as string)}`;
+    } while (cursor !== '');
+    expect(seen).toEqual(all);
+  });
+
+  it('name what is broken in a payload that is no chunk', async () => {
+    await h.ctx.eventQueue.queue.add('events', { v: 1, tenant: 7, chunkId: 'secret' }, { jobId: 'broken-one' });
+    await giveUpAll();
+    const { body } = await asAdmin(h.client, 'GET', '/dead-letters/broken-one');
+    expect(body).toMatchObject({ partnerId: null, events: null, shape: { tenant: 'number', chunkId: 'string(6)' } });
+    expect(body.problems.map(({ path }: { path: string }) => path)).toContain('tenant');
+    expect(JSON.stringify(body)).not.toContain('secret');
+  });
+
+  it('are no other key of the queue, whatever id is asked for', async () => {
+    for (const id of ['meta', 'failed', 'events', 'none']) {
+      expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
+      expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
+      expect((await asAdmin(h.client, 'DELETE', `/dead-letters/${id}`)).status).toBe(404);
+    }
+  });
+
+  it('are dropped only by one who means it, and then gone with their bytes', async () => {
+    const id = await aDeadLetter();
+    expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
+    const before = await heldBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events);
+    expect(await mir('drop', id, '--yes')).toMatchObject({ code: 0 });
+    expect(await heldBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events)).toBeLessThan(before);
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
+    expect(await mir('drop', id, '--yes')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });
+    expect(await auditOf(h.ctx, id)).toMatchObject([
+      { action: 'DEAD_LETTER_DROPPED', partnerId: partner.partnerId, actor: { via: 'CLI' }, before: { events: 3 } },
+    ]);
+  });
+
+  it('are stored once when replayed, and the audit says by whom', async () => {
+    const user = randomUUID();
+    const id = await aDeadLetter(user);
+    expect(await mir('replay')).toMatchObject({ code: 2 });
+    expect(await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).toMatchObject({
+      status: 202,
+      body: { id, status: 'QUEUED' },
+    });
+    expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
+    await giveUpAll();
+    const all = (await mir('list', '--json')).json().data;
+    expect((await mir('replay', '--all', '--json')).json()).toEqual({ replayed: all.length });
+    await h.startWorkers();
+    await h.drained();
+    const stored = await h.client.get(`/events?userExternalId=${user}`, partner.liveKey);
+    expect(stored.body.data).toHaveLength(3);
+    expect((await auditOf(h.ctx, id)).map(({ action, actor }) => [action, actor])).toEqual([
+      ['DEAD_LETTER_REPLAYED', { kind: 'OPERATOR', via: 'ADMIN_API' }],
+      ['DEAD_LETTER_REPLAYED', { kind: 'OPERATOR', via: 'CLI' }],
+    ]);
+    const left = (await mir('list', '--json')).json().data.map((letter: { id: string }) => letter.id);
+    expect(left).toEqual(['broken-one']);
+  });
+});

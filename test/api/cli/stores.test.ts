@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
+import { cli } from './support';
+
+const MAIN = join(__dirname, '..', '..', '..', 'dist', 'api', 'cli', 'main.js');
+
+let h: Harness;
+let dataDir: string;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+  dataDir = mkdtempSync(join(tmpdir(), 'mir-cli-'));
+});
+afterAll(async () => {
+  rmSync(dataDir, { recursive: true, force: true });
+  await h.close();
+});
+
+const write = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
+
+describe('the stores of the CLI', () => {
+  it('are missed with one message that says what to do', async () => {
+    const answer = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
+    expect(answer).toMatchObject({ code: 1, out: '' });
+    expect(JSON.parse(answer.err).detail).toMatch(/npm start[^]*MONGO_URL, REDIS_URL and SUBJECT_PEPPER/);
+  });
+
+  it('are those of the running `npm start` when the environment names none', async () => {
+    const { partnerId } = await h.partner();
+    const { MONGO_URL: mongoUrl, REDIS_URL: redisUrl, SUBJECT_PEPPER, KEYSPACE } = h.env;
+    write('stack.json', { pid: process.pid, url: h.url, mongoUrl, redisUrl });
+    write('secrets.json', { ADMIN_TOKEN, SUBJECT_PEPPER });
+    const answer = await cli({ DATA_DIR: dataDir, KEYSPACE }, 'partners', 'list', '--json');
+    expect(answer.json().data.map((partner: { partnerId: string }) => partner.partnerId)).toEqual([partnerId]);
+  });
+
+  it('refuse another pepper than theirs', async () => {
+    const answer = await cli({ ...h.env, SUBJECT_PEPPER: 'x'.repeat(40) }, 'partners', 'list');
+    expect(answer).toMatchObject({ code: 1, out: '' });
+    expect(answer.err).toContain('SUBJECT_PEPPER differs');
+  });
+
+  it('are named when they cannot be reached', async () => {
+    const answer = await cli({ ...h.env, MONGO_URL: 'mongodb://127.0.0.1:1/none' }, 'partners', 'list');
+    expect(answer.code).toBe(1);
+    expect(answer.err).toContain('mongodb://127.0.0.1:1/none cannot be reached');
+  });
+});
+
+describe('the process', () => {
+  it('ends by itself, with only JSON on stdout whatever LOG_LEVEL says', async () => {
+    const env = { ...process.env, ...h.env, LOG_LEVEL: 'trace' };
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, 'partners', 'list', '--json'], {
+      env: { ...env, NODE_OPTIONS: '' },
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ nextCursor: null });
+    expect(stderr).toBe('');
+  });
+
+  it('ends with the code of a refusal', async () => {
+    const run = promisify(execFile)(process.execPath, [MAIN, 'partners', 'show', 'prt_none'], {
+      env: { ...process.env, ...h.env },
+    });
+    await expect(run).rejects.toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('NOT_FOUND') });
+  });
+});
