@@ -1,0 +1,46 @@
+import { type TierRules, type Tier, tierOf } from '../../shared/domain/signals';
+import type { PartnerDay } from './generate-day';
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/** What the registry must say of one user, counted from what was generated and from no answer. */
+export interface Expected {
+  eventCount: number;
+  firstAtMs: number;
+  lastAtMs: number;
+}
+
+/** Counts each user's events of one partner: every idempotency key once, faulty items and reused keys never. */
+export function countUsers({ day, evening }: Pick<PartnerDay, 'day' | 'evening'>): Map<string, Expected> {
+  const users = new Map<string, Expected>();
+  const seen = new Set<string>();
+  for (const { event, fate } of [...day, ...evening]) {
+    if (fate !== 'COUNTS' && fate !== 'REPEAT') continue;
+    const { userExternalId, occurredAt, idempotencyKey } = event as Required<typeof event>;
+    if (seen.has(idempotencyKey)) continue;
+    seen.add(idempotencyKey);
+    const atMs = Date.parse(occurredAt);
+    const before = users.get(userExternalId) ?? { eventCount: 0, firstAtMs: atMs, lastAtMs: atMs };
+    users.set(userExternalId, {
+      eventCount: before.eventCount + 1,
+      firstAtMs: Math.min(before.firstAtMs, atMs),
+      lastAtMs: Math.max(before.lastAtMs, atMs),
+    });
+  }
+  return users;
+}
+
+/** All events of all users. */
+export function totalOf(users: ReadonlyMap<string, Expected>): number {
+  return [...users.values()].reduce((sum, { eventCount }) => sum + eventCount, 0);
+}
+
+/** Whole days between a time and now. */
+export function daysSince(atMs: number, nowMs: number): number {
+  return Math.floor((nowMs - atMs) / DAY_MS);
+}
+
+/** The tier that a user must have. */
+export function expectedTier(rules: TierRules, { eventCount, firstAtMs }: Expected, nowMs: number): Tier {
+  return tierOf(rules, eventCount, daysSince(firstAtMs, nowMs));
+}

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../local/error-facts';
+
+const ANSWER_TIMEOUT_MS = 30_000;
+const MAX_RETRY_AFTER_MS = 10_000;
+/** After an answer without Retry-After, or none at all. */
+const DEFAULT_RETRY_MS = 1_000;
+/** How long one request is tried again before the run gives up. */
+const RETRY_FOR_MS = 120_000;
+const RETRIED_STATUS: ReadonlySet<number> = new Set([429, 503]);
+
+export interface Call {
+  path: string;
+  apiKey: string;
+  method?: 'GET' | 'POST';
+  headers?: Record<string, string>;
+  body?: string | Uint8Array<ArrayBuffer>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: unknown;
+  /** Attempts that were answered 429, which stored nothing. */
+  refusals: number;
+  /** Attempts answered 503 or not at all: what they carried may have been stored. */
+  uncertain: number;
+}
+
+/** Calls the API; 429, 503 and lost connections are tried again after Retry-After. `fetch` keeps connections open. */
+export async function callApi(url: string, call: Call, retryForMs = RETRY_FOR_MS): Promise<Answer> {
+  const giveUpAtMs = Date.now() + retryForMs;
+  let refusals = 0;
+  let uncertain = 0;
+  for (;;) {
+    const attempt = await tryOnce(url, call);
+    if (!('failure' in attempt) && !RETRIED_STATUS.has(attempt.status)) return { ...attempt, refusals, uncertain };
+    if ('failure' in attempt || attempt.status !== 429) uncertain += 1;
+    else refusals += 1;
+    const waitMs = 'failure' in attempt ? DEFAULT_RETRY_MS : retryAfterMs(attempt.headers);
+    if (Date.now() + waitMs > giveUpAtMs) {
+      const last = 'failure' in attempt ? attempt.failure : `status ${attempt.status}: ${JSON.stringify(attempt.body)}`;
+      throw new Error(`${call.method ?? 'POST'} ${url}${call.path} failed for ${retryForMs / 1000} s (${last})`);
+    }
+    await sleep(waitMs);
+  }
+}
+
+type Attempt = Pick<Answer, 'status' | 'headers' | 'body'> | { failure: string };
+
+async function tryOnce(url: string, { path, apiKey, method = 'POST', headers, body }: Call): Promise<Attempt> {
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { 'x-api-key': apiKey, 'content-type': 'application/json', ...headers },
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? null : parsed(text) };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
+    return { failure: `${messageOf(error)}${cause}` };
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+function retryAfterMs(headers: Headers): number {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, seconds * 1000)) : DEFAULT_RETRY_MS;
+}
+
+/** Runs `work` on every item, at most `concurrency` at once, begun in order. The first failure ends it. */
+export async function inParallel<T>(
+  items: readonly T[],
+  concurrency: number,
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    while (next < items.length && !failed) {
+      const index = next++;
+      try {
+        await work(items[index]!, index);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, lane));
+}

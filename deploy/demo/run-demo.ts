@@ -1,0 +1,174 @@
+import { messageOf } from '../local/error-facts';
+import { checkSignals } from './check';
+import { checkStore } from './check-store';
+import { countUsers, totalOf } from './count';
+import { createPartner } from './create-partners';
+import { generateDay, type PartnerDay } from './generate-day';
+import { callApi } from './http';
+import type { DemoOptions } from './options';
+import { showProgress } from './progress';
+import { differencesText, hotUsersTable, type PartnerResult, partnersTable } from './report';
+import { type DemoRequest, planRequests } from './requests';
+import { type DemoPartner, nothingSent, type Sent, sendRequests } from './send';
+import { type Settled, settleReceipts } from './settle';
+
+/** For a slow machine with every fault at once; a healthy one needs seconds. */
+const SETTLE_BASE_MS = 120_000;
+const SETTLE_PER_EVENT_MS = 5;
+/** A system that is just being started may need this long; one that is not there is told sooner than by the first post. */
+const REACHED_WITHIN_MS = 5_000;
+const STRANGERS = ['nobody-yet', 'nobody-at-all'];
+
+interface Run {
+  options: DemoOptions;
+  partners: DemoPartner[];
+  sent: Sent;
+  totals: Settled['totals'];
+  problems: string[];
+  settleForMs: number;
+}
+
+/** Plays the day against the running system, checks every user of every partner, prints it. Returns the exit code. */
+export async function runDemo(options: DemoOptions, cli: string, print: (line: string) => void): Promise<number> {
+  await reach(options.url);
+  const days = generateDay({ seed: options.seed, events: options.events, endMs: Date.now() });
+  const plan = planRequests(days, options);
+  const partners = await Promise.all(days.map(({ profile }) => createPartner(cli, profile, options.env)));
+  print(`Three partners live through a day at ${options.url} (${options.env}, seed ${options.seed}).`);
+  const run: Run = {
+    options,
+    partners,
+    sent: nothingSent(partners.length),
+    totals: partners.map(() => ({ persisted: 0, duplicates: 0, conflicts: 0, failed: 0 })),
+    problems: [],
+    settleForMs: SETTLE_BASE_MS + SETTLE_PER_EVENT_MS * options.events,
+  };
+  const startedAtMs = performance.now();
+  await submit(run, 'day', plan.day);
+  const sentAtMs = performance.now();
+  await settle(run, 'settling', 0);
+  const pace = paceLine(run, sentAtMs - startedAtMs, performance.now() - sentAtMs);
+  const before = run.sent.receipts.length;
+  await submit(run, 'evening', plan.evening);
+  await settle(run, 'settling', before);
+  print(pace);
+  const results = await check(run, days);
+  print(partnersTable(results));
+  print(hotUsersTable(results, options.rules, Date.now()));
+  return conclude(run, results, print);
+}
+
+async function reach(url: string): Promise<void> {
+  const call = { path: '/healthz', apiKey: '', method: 'GET' } as const;
+  const status = await callApi(url, call, REACHED_WITHIN_MS).then(
+    (answer) => `it answers ${answer.status}`,
+    (error: unknown) => messageOf(error),
+  );
+  if (status !== 'it answers 200')
+    throw new Error(`No MIR at ${url}: ${status}. Start it with \`npm start\`, or give --url.`);
+}
+
+async function submit({ options, partners, sent }: Run, label: string, requests: DemoRequest[]): Promise<void> {
+  const events = requests.reduce((sum, { items }) => sum + items.length, 0);
+  const progress = showProgress(label, events);
+  try {
+    await sendRequests(requests, sent, { ...options, partners, onSent: (count) => progress.add(count) });
+  } finally {
+    progress.stop();
+  }
+}
+
+async function settle(run: Run, label: string, from: number): Promise<void> {
+  const receipts = run.sent.receipts.slice(from);
+  const progress = showProgress(label, receipts.length);
+  try {
+    const settled = await settleReceipts(receipts, {
+      ...run.options,
+      partners: run.partners,
+      deadlineMs: Date.now() + run.settleForMs,
+      onSettled: () => progress.add(1),
+    });
+    run.problems.push(...settled.problems);
+    settled.totals.forEach((total, n) => {
+      for (const name of ['persisted', 'duplicates', 'conflicts', 'failed'] as const) {
+        run.totals[n]![name] += total[name];
+      }
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
+  const { options, partners, sent, totals } = run;
+  const expected = days.map(countUsers);
+  const checks = await Promise.all(
+    partners.map((partner, n) =>
+      checkSignals(expected[n]!, STRANGERS, {
+        ...options,
+        partner,
+        throughMs: sent.lastReceivedMs[n]!,
+        deadlineMs: Date.now() + run.settleForMs,
+      }),
+    ),
+  );
+  const store = await checkStore(
+    options.mongoUrl,
+    partners.map(({ partnerId, name }, n) => ({
+      tenant: `${partnerId}:${options.env}`,
+      name,
+      expected: expected[n]!,
+    })),
+  );
+  run.problems.push(...store.differences);
+  return partners.map(({ name }, n) => ({
+    name,
+    expected: expected[n]!,
+    settled: totals[n]!,
+    checked: checks[n]!,
+    store: store.totals[n]!,
+  }));
+}
+
+/** Receipts must add up too: what they call persisted is every event once, unless an answer got lost on the way. */
+function receiptDifferences({ sent }: Run, results: readonly PartnerResult[]): string[] {
+  return results.flatMap(({ name, expected, settled: { persisted } }) => {
+    const wanted = totalOf(expected);
+    const right = persisted === wanted || (sent.uncertain > 0 && persisted < wanted);
+    return right ? [] : [`${name}: receipts say ${persisted} events were persisted, counted ${wanted}`];
+  });
+}
+
+function conclude(run: Run, results: PartnerResult[], print: (line: string) => void): number {
+  const { sent, problems } = run;
+  const differences = [
+    ...sent.problems,
+    ...problems,
+    ...results.flatMap(({ checked }) => checked.differences),
+    ...receiptDifferences(run, results),
+  ];
+  if (differences.length > 0) {
+    print(differencesText(differences));
+    return 1;
+  }
+  const users = results.reduce((sum, { checked }) => sum + checked.users, 0);
+  const sources = new Map<string, number>();
+  for (const { checked } of results) {
+    for (const [source, count] of Object.entries(checked.sources)) {
+      sources.set(source, (sources.get(source) ?? 0) + count);
+    }
+  }
+  const from = [...sources].map(([source, count]) => `${count} from ${source}`).join(', ');
+  print(`Equal: own count, receipts, POST /resolve for all ${users} users (answers: ${from}) and MongoDB.`);
+  return 0;
+}
+
+function paceLine({ sent }: Run, sendMs: number, settleMs: number): string {
+  const pace = Math.round((sent.submitted / sendMs) * 1000).toLocaleString('en-US');
+  return (
+    `${sent.submitted.toLocaleString('en-US')} events in ${sent.requests} requests: ` +
+    `${(sendMs / 1000).toFixed(1)} s to submit the day (${pace} events/s), ` +
+    `${(settleMs / 1000).toFixed(1)} s more until every receipt was settled and read. ` +
+    `Sent again: ${sent.refusals} after 429, ${sent.uncertain} after 503 or no answer.`
+  );
+}

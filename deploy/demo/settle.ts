@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { callApi, inParallel } from './http';
+import type { DemoPartner, PendingReceipt } from './send';
+
+const POLL_MS = 100;
+
+const receiptSchema = z.object({
+  status: z.enum(['QUEUED', 'DONE', 'DONE_WITH_FAILURES']),
+  accepted: z.int(),
+  persisted: z.int(),
+  duplicates: z.int(),
+  conflicts: z.int(),
+  failed: z.int(),
+  items: z.array(z.unknown()).default([]),
+});
+
+/** What the settled receipts say, added up by partner, and which of them say the wrong thing. */
+export interface Settled {
+  totals: { persisted: number; duplicates: number; conflicts: number; failed: number }[];
+  problems: string[];
+}
+
+interface SettleOptions {
+  url: string;
+  partners: readonly DemoPartner[];
+  concurrency: number;
+  deadlineMs: number;
+  onSettled: () => void;
+}
+
+/** Polls every receipt until none is QUEUED; those that still are at the deadline become problems. */
+export async function settleReceipts(receipts: readonly PendingReceipt[], options: SettleOptions): Promise<Settled> {
+  const { partners, concurrency, deadlineMs } = options;
+  const totals = partners.map(() => ({ persisted: 0, duplicates: 0, conflicts: 0, failed: 0 }));
+  const problems: string[] = [];
+  await inParallel(receipts, concurrency, async (pending) => {
+    const partner = partners[pending.partner]!;
+    for (;;) {
+      const receipt = await readReceipt(options.url, partner, pending.receiptId);
+      if (typeof receipt === 'string') {
+        problems.push(`${partner.name}: receipt ${pending.receiptId}: ${receipt}`);
+        break;
+      }
+      if (receipt.status !== 'QUEUED') {
+        const total = totals[pending.partner]!;
+        for (const name of ['persisted', 'duplicates', 'conflicts', 'failed'] as const) total[name] += receipt[name];
+        const wrong = receiptProblem(pending, receipt);
+        if (wrong) problems.push(`${partner.name}: receipt ${pending.receiptId}: ${wrong}`);
+        break;
+      }
+      if (Date.now() > deadlineMs) {
+        problems.push(`${partner.name}: receipt ${pending.receiptId} was still QUEUED at the deadline`);
+        break;
+      }
+      await sleep(POLL_MS);
+    }
+    options.onSettled();
+  });
+  return { totals, problems };
+}
+
+type Receipt = z.infer<typeof receiptSchema>;
+
+async function readReceipt(url: string, { apiKey }: DemoPartner, receiptId: string): Promise<Receipt | string> {
+  const { status, body } = await callApi(url, { path: `/events/receipts/${receiptId}`, apiKey, method: 'GET' });
+  const parsed = receiptSchema.safeParse(body);
+  return status === 200 && parsed.success ? parsed.data : `answered ${status}: ${JSON.stringify(body).slice(0, 300)}`;
+}
+
+function receiptProblem(pending: PendingReceipt, receipt: Receipt): string | null {
+  const { status, accepted, persisted, duplicates, conflicts, failed, items } = receipt;
+  const wanted = pending.conflicts > 0 ? 'DONE_WITH_FAILURES' : 'DONE';
+  const right =
+    status === wanted &&
+    accepted === pending.accepted &&
+    persisted + duplicates + conflicts === accepted &&
+    conflicts === pending.conflicts &&
+    failed === 0 &&
+    items.length === duplicates + conflicts;
+  return right
+    ? null
+    : `expected ${wanted}, ${pending.conflicts} conflicts; is ${JSON.stringify(receipt).slice(0, 400)}`;
+}

@@ -1,0 +1,133 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { readConfig } from '../../shared/platform/config';
+import { SETTINGS } from '../../shared/platform/settings';
+
+const ROOT = join(__dirname, '..', '..');
+/** A long secret, as an operator would give it. */
+const SECRET = 's'.repeat(64);
+
+interface Service {
+  image?: string;
+  build?: { dockerfile: string };
+  command?: string[];
+  environment?: Record<string, string | number>;
+  ports?: string[];
+  healthcheck?: { test: string[] };
+  depends_on?: Record<string, { condition: string }>;
+  volumes?: string[];
+}
+
+const compose = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+  services: Record<'api' | 'worker' | 'mongo' | 'queue' | 'cache', Service>;
+  volumes: Record<string, null>;
+};
+const dockerfile = readFileSync(join(ROOT, 'deploy', 'Dockerfile'), 'utf8');
+const { services } = compose;
+const own = [services.api, services.worker];
+
+/** Fills `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does. Throws where a required one is missing. */
+function interpolate(text: string, env: Record<string, string>): string {
+  return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
+    if (env[name]) return env[name];
+    if (kind === '?') throw new Error(`${name}: ${rest}`);
+    return kind === '-' ? rest : '';
+  });
+}
+
+function environmentOf({ environment = {} }: Service, env: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).map(([name, text]) => [name, interpolate(String(text), env)]));
+}
+
+/** The value that follows an option of a command. */
+function optionOf({ command = [] }: Service, name: string): string | undefined {
+  return command[command.indexOf(name) + 1];
+}
+
+/** Every dist/….js that a text names, as the source file that becomes it. */
+function entrySources(text: string): string[] {
+  return [...text.matchAll(/dist\/([\w/-]+)\.js/g)].map(([, path]) => `${path}.ts`);
+}
+
+describe('docker-compose.yml', () => {
+  test('every variable that it gives our processes is a setting', () => {
+    const names = own.flatMap(({ environment = {} }) => Object.keys(environment));
+    expect(names.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
+    expect(names.length).toBeGreaterThan(0);
+  });
+
+  test('with the secrets alone both processes have settings that they accept, in production', () => {
+    for (const service of own) {
+      const config = readConfig(environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }));
+      expect(config).toMatchObject({ production: true, subjectPepper: SECRET });
+      expect(config.cacheRedisUrl).not.toBe(config.redisUrl);
+    }
+  });
+
+  test('without a secret it does not start', () => {
+    expect(() => environmentOf(services.api, { SUBJECT_PEPPER: SECRET })).toThrow('ADMIN_TOKEN');
+    for (const service of own) expect(() => environmentOf(service, { ADMIN_TOKEN: SECRET })).toThrow('SUBJECT_PEPPER');
+  });
+
+  test('the stores that the URLs name are services, and waited for until healthy', () => {
+    for (const service of own) {
+      const env = environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET });
+      const hosts = [env['MONGO_URL'], env['REDIS_URL'], env['CACHE_REDIS_URL']].map((url) => new URL(url!).hostname);
+      expect(hosts).toEqual(['mongo', 'queue', 'cache']);
+      for (const host of hosts) expect(service.depends_on?.[host]).toEqual({ condition: 'service_healthy' });
+    }
+    for (const { healthcheck } of [services.mongo, services.queue, services.cache]) expect(healthcheck).toBeDefined();
+  });
+
+  test('the queue keeps everything, the cache may forget', () => {
+    expect(optionOf(services.queue, '--maxmemory-policy')).toBe('noeviction');
+    expect(optionOf(services.queue, '--appendonly')).toBe('yes');
+    expect(optionOf(services.queue, '--maxmemory')).toMatch(/^\d+[mg]b$/);
+    expect(optionOf(services.cache, '--maxmemory-policy')).toBe('allkeys-lru');
+    expect(optionOf(services.cache, '--appendonly')).toBe('no');
+    expect(optionOf(services.cache, '--save')).toBe('');
+    expect(optionOf(services.cache, '--maxmemory')).toMatch(/^\d+[mg]b$/);
+  });
+
+  test('MongoDB is the replica set that the URL names, and its health check makes it one', () => {
+    const url = new URL(String(services.api.environment?.['MONGO_URL']));
+    const set = url.searchParams.get('replicaSet');
+    expect(optionOf(services.mongo, '--replSet')).toBe(set);
+    expect(services.mongo.healthcheck?.test.join(' ')).toContain(`rs.initiate({ _id: '${set}'`);
+  });
+
+  test('only the API has a published port; what must last is on named volumes', () => {
+    const published = Object.entries(services).filter(([, { ports }]) => ports);
+    expect(published.map(([name]) => name)).toEqual(['api']);
+    expect(services.api.ports?.map((port) => port.split(':').at(-1))).toEqual([
+      String(services.api.environment?.['PORT']),
+    ]);
+    const mounted = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((one) => one.split(':')[0]));
+    expect(new Set(mounted)).toEqual(new Set(Object.keys(compose.volumes)));
+  });
+
+  test('it builds from a Dockerfile that is there and starts entry files that are there', () => {
+    for (const { build } of own) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
+    const entries = entrySources([...(services.worker.command ?? []), dockerfile].join(' '));
+    expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts']));
+    expect(entries.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe('deploy/Dockerfile', () => {
+  test('what it copies is there and not ignored; it runs as an ordinary user', () => {
+    const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
+    const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
+    expect(copied.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    expect(copied.filter((file) => !ignore.includes(`!${file}`))).toEqual([]);
+    expect(dockerfile).toMatch(/^USER node$/m);
+  });
+
+  test('its Node is one that package.json takes, pinned to a minor version in every stage', () => {
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
+    expect(new Set(bases).size).toBe(1);
+    expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);
+  });
+});
