@@ -40,14 +40,18 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
 
   const link = connectRedis(config.redisUrl, 'worker', log);
   const prefix = keys.queuePrefix(QUEUES.events);
-  const events = new Worker(QUEUES.events, (job) => processChunk({ committer, settle, log, metrics }, job), {
-    connection: link.client,
-    prefix,
-    concurrency: config.eventWorkerConcurrency,
-    lockDuration: JOB_LOCK_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    maxStalledCount: MAX_STALLED_COUNT,
-  });
+  const events = new Worker(
+    QUEUES.events,
+    (job, token) => processChunk({ committer, settle, log, metrics, signal }, job, token),
+    {
+      connection: link.client,
+      prefix,
+      concurrency: config.eventWorkerConcurrency,
+      lockDuration: JOB_LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      maxStalledCount: MAX_STALLED_COUNT,
+    },
+  );
   let resting = false;
   events.on('error', (error) => {
     log.warn({ err: error.message }, 'events worker trouble');

@@ -82,10 +82,9 @@ const BUILT_IN: Record<Exclude<EventGroup, 'custom'>, Record<string, Record<stri
 };
 
 /** What an operator's own catalog file holds. */
-export const customCatalogSchema = z.record(
-  z.string().regex(EVENT_TYPE_PATTERN, 'an event type looks like mir.category.action'),
-  z.string().min(1).max(200),
-);
+export const customCatalogSchema = z.record(z.string().regex(EVENT_TYPE_PATTERN), z.string().min(1).max(200), {
+  error: ({ code }) => (code === 'invalid_key' ? 'an event type looks like mir.category.action' : undefined),
+});
 
 export interface Catalog {
   entries: readonly EventTypeEntry[];

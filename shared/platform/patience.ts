@@ -19,13 +19,28 @@ export async function withPatience<T>(
   }: { what: string; log: Log; signal: AbortSignal; isFatal?: (error: unknown) => boolean },
 ): Promise<T> {
   for (let tries = 1; ; tries += 1) {
+    signal.throwIfAborted();
     try {
-      return await work();
+      return await orAborted(work(), signal);
     } catch (error) {
-      if (isFatal?.(error)) throw error;
-      signal.throwIfAborted();
+      if (signal.aborted || isFatal?.(error)) throw error;
       log.warn({ err: messageOf(error), tries }, `${what}: waiting to try again`);
       await delay(Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), MAX_WAIT_MS), undefined, { signal });
     }
+  }
+}
+
+/** Stops waiting for `work` when the signal comes; the work itself is not cancelled, and its outcome stays unknown. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

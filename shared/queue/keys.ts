@@ -14,6 +14,7 @@ export function redisKeys(keyspace: string) {
     ledger: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
     ledgerBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
     partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
+    partitionHolders: () => `${p}:{partitions}:holders`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,

@@ -11,10 +11,18 @@ const PAGE = 200;
 
 type Chunk = { chunkId: ChunkId; tenant: Tenant };
 
+/** Chunks that no job will settle: there is none, or it has failed (a failed job whose payload names nobody ended no marks). */
 async function withoutJob({ client }: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
   const prefix = `${keys.queuePrefix(QUEUES.events)}:${QUEUES.events}:`;
-  const exists = await Promise.all(chunks.map(({ chunkId }) => client.exists(prefix + chunkId)));
-  return chunks.filter((_, n) => exists[n] === 0);
+  const isLost = async ({ chunkId }: Chunk): Promise<boolean> => {
+    const [exists, failedAt] = await Promise.all([
+      client.exists(prefix + chunkId),
+      client.zscore(`${prefix}failed`, chunkId),
+    ]);
+    return exists === 0 || failedAt !== null;
+  };
+  const lost = await Promise.all(chunks.map(isLost));
+  return chunks.filter((_, n) => lost[n]);
 }
 
 /** Ends open markers of one tenant that have no job, so that its watermark moves on. Answers how many. */

@@ -1,4 +1,4 @@
-import type { ClientSession, Connection } from 'mongoose';
+import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
 import { eventsStore } from './events';
@@ -8,6 +8,8 @@ import { receiptsStore } from './receipts';
 import { usersStore } from './users';
 
 export type StoreSession = ClientSession;
+
+const KILL_TIMEOUT_MS = 2_000;
 
 /** All collections over one connection. */
 export function createStore(connection: Connection) {
@@ -33,8 +35,12 @@ export function createStore(connection: Connection) {
     },
 
     /** Runs `work` in one snapshot transaction with majority commit; the driver retries transient conflicts. */
-    async transaction<T>(work: (session: ClientSession) => Promise<T>, timeoutMs: number): Promise<T> {
-      const session = await connection.startSession();
+    async transaction<T>(
+      work: (session: ClientSession) => Promise<T>,
+      timeoutMs: number,
+      given?: ClientSession,
+    ): Promise<T> {
+      const session = given ?? (await connection.startSession());
       try {
         return await session.withTransaction(work, {
           readConcern: { level: 'snapshot' },
@@ -43,8 +49,21 @@ export function createStore(connection: Connection) {
           timeoutMS: timeoutMs,
         });
       } finally {
-        await session.endSession().catch(() => undefined);
+        if (!given) await session.endSession().catch(() => undefined);
       }
+    },
+
+    /** A session whose name others can use to end what its process left open. The caller ends it. */
+    async openSession(): Promise<{ session: ClientSession; name: string }> {
+      const session = await connection.startSession();
+      const { id } = session.id as { id: { toString(encoding: 'hex'): string } };
+      return { session, name: id.toString('hex') };
+    },
+
+    /** Aborts the transactions of sessions whose processes died; the server itself would take a minute. */
+    async killSessions(names: string[]): Promise<void> {
+      const ids = names.map((name) => ({ id: new mongo.Binary(Buffer.from(name, 'hex'), mongo.Binary.SUBTYPE_UUID) }));
+      await connection.getClient().db('admin').command({ killSessions: ids }, { timeoutMS: KILL_TIMEOUT_MS });
     },
 
     async ping(timeoutMs: number): Promise<void> {

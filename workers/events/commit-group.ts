@@ -3,7 +3,7 @@ import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import { EMPTY_ROW } from '../../shared/domain/signals';
 import type { EventDoc, ExistingEvent } from '../../shared/store/events';
-import type { Store } from '../../shared/store/store';
+import type { Store, StoreSession } from '../../shared/store/store';
 import { addDelta, type UserDelta } from '../../shared/store/users';
 import type { Decision, GroupResult, PendingEvent } from './pending';
 
@@ -60,6 +60,7 @@ export async function commitGroup(
   store: Pick<Store, 'transaction' | 'events' | 'users'>,
   group: PendingEvent[],
   lookUpAll: boolean,
+  session: StoreSession,
 ): Promise<GroupResult> {
   const first = new Map<EventId, PendingEvent>();
   for (const pending of group) {
@@ -71,19 +72,23 @@ export async function commitGroup(
     .map(({ event }) => event.eventId);
   const refs = [...new Set(group.map(({ event }) => event.userRef))];
 
-  return store.transaction(async (session) => {
-    const existing = maybeStored.length > 0 ? await store.events.existing(maybeStored, session) : [];
-    const rows = await store.users.rows(refs, session);
-    const stored = new Map<EventId, Stored>(existing.map((row) => [row._id, row]));
-    const docs = unique.filter(({ event }) => !stored.has(event.eventId)).map(docOf);
-    for (const doc of docs) stored.set(doc._id, doc);
-    const deltas = deltasOf(docs);
-    await store.events.insert(docs, session);
-    await store.users.add(deltas, rows, session);
-    for (const delta of deltas) rows.set(delta.userRef, addDelta(rows.get(delta.userRef) ?? EMPTY_ROW, delta));
-    const decisions = group.map((pending): Decision => {
-      return { pending, outcome: compare(pending, stored.get(pending.event.eventId)!) };
-    });
-    return { decisions, rows };
-  }, COMMIT_TIMEOUT_MS);
+  return store.transaction(
+    async () => {
+      const existing = maybeStored.length > 0 ? await store.events.existing(maybeStored, session) : [];
+      const rows = await store.users.rows(refs, session);
+      const stored = new Map<EventId, Stored>(existing.map((row) => [row._id, row]));
+      const docs = unique.filter(({ event }) => !stored.has(event.eventId)).map(docOf);
+      for (const doc of docs) stored.set(doc._id, doc);
+      const deltas = deltasOf(docs);
+      await store.events.insert(docs, session);
+      await store.users.add(deltas, rows, session);
+      for (const delta of deltas) rows.set(delta.userRef, addDelta(rows.get(delta.userRef) ?? EMPTY_ROW, delta));
+      const decisions = group.map((pending): Decision => {
+        return { pending, outcome: compare(pending, stored.get(pending.event.eventId)!) };
+      });
+      return { decisions, rows };
+    },
+    COMMIT_TIMEOUT_MS,
+    session,
+  );
 }

@@ -3,7 +3,7 @@ import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
 import { withPatience } from '../../shared/platform/patience';
 import { classifyStoreError } from '../../shared/store/errors';
-import type { Store } from '../../shared/store/store';
+import type { Store, StoreSession } from '../../shared/store/store';
 import { commitGroup } from './commit-group';
 import type { GroupResult, PendingEvent } from './pending';
 
@@ -18,14 +18,14 @@ interface Deps {
  * Commits a group whatever it takes: waits out an outage, reads again after a racing twin, and splits only when the
  * store refuses the content, until the item at fault stands alone and is FAILED while all others are in.
  */
-export async function commitPatiently(deps: Deps, group: PendingEvent[]): Promise<GroupResult> {
+export async function commitPatiently(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
   const { store, log, metrics, signal } = deps;
   let lookUpAll = false;
   try {
     return await withPatience(
       async () => {
         try {
-          return await commitGroup(store, group, lookUpAll);
+          return await commitGroup(store, group, lookUpAll, session);
         } catch (error) {
           const failure = classifyStoreError(error);
           metrics.commitRetries.labels(failure).inc();
@@ -37,7 +37,7 @@ export async function commitPatiently(deps: Deps, group: PendingEvent[]): Promis
     );
   } catch (error) {
     if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
-    if (group.length > 1) return commitHalves(deps, group);
+    if (group.length > 1) return commitHalves(deps, group, session);
     log.error({ err: messageOf(error), eventId: group[0]!.event.eventId }, 'the store refuses an event');
     const decision = {
       pending: group[0]!,
@@ -49,9 +49,9 @@ export async function commitPatiently(deps: Deps, group: PendingEvent[]): Promis
   }
 }
 
-async function commitHalves(deps: Deps, group: PendingEvent[]): Promise<GroupResult> {
+async function commitHalves(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
   const middle = Math.ceil(group.length / 2);
-  const left = await commitPatiently(deps, group.slice(0, middle));
-  const right = await commitPatiently(deps, group.slice(middle));
+  const left = await commitPatiently(deps, group.slice(0, middle), session);
+  const right = await commitPatiently(deps, group.slice(middle), session);
   return { decisions: [...left.decisions, ...right.decisions], rows: new Map([...left.rows, ...right.rows]) };
 }

@@ -1,11 +1,12 @@
 import type { SignalsCache } from '../../shared/cache/signals';
 import { PARTITIONS, partitionOf } from '../../shared/domain/partition';
+import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
 import { withPatience } from '../../shared/platform/patience';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
-import type { Store } from '../../shared/store/store';
+import type { Store, StoreSession } from '../../shared/store/store';
 import { commitPatiently } from './commit-patiently';
 import type { PartitionLocks } from './partition-locks';
 import type { Decision, GroupResult, PendingChunk, PendingEvent } from './pending';
@@ -28,14 +29,14 @@ export interface Committer {
  * and none that shares a user with another.
  */
 export function createCommitter(deps: {
-  store: Pick<Store, 'transaction' | 'events' | 'users'>;
+  store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'events' | 'users'>;
   cache: Pick<SignalsCache, 'putNewer'>;
   locks: PartitionLocks;
   log: Log;
   metrics: Metrics;
   signal: AbortSignal;
 }): Committer {
-  const { cache, locks, log, metrics, signal } = deps;
+  const { store, cache, locks, log, metrics, signal } = deps;
   const waiting: PendingEvent[][] = Array.from({ length: PARTITIONS }, () => []);
   const busy = new Set<number>();
   let inFlight = 0;
@@ -68,26 +69,38 @@ export function createCommitter(deps: {
       if (partitions.length === 0) return;
       for (const p of partitions) busy.add(p);
       inFlight += 1;
-      void runGroup(partitions);
+      runGroup(partitions).catch((error: unknown) =>
+        log.error({ err: messageOf(error) }, 'a commit could not be started'),
+      );
     }
   };
 
+  const commit = async (group: PendingEvent[], session: StoreSession, orphans: string[]): Promise<GroupResult> => {
+    if (orphans.length > 0) {
+      log.warn({ orphans: orphans.length }, 'another worker died in a commit; its sessions are ended');
+      await store
+        .killSessions(orphans)
+        .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'sessions not ended'));
+    }
+    const stopTimer = metrics.commitSeconds.startTimer();
+    metrics.commitEvents.observe(group.length);
+    const result = await commitPatiently(deps, group, session);
+    stopTimer();
+    return result;
+  };
+
   const runGroup = async (partitions: number[]): Promise<void> => {
-    const mine = await locks.acquire(partitions);
+    const { session, name } = await store.openSession();
+    const { partitions: mine, orphans } = await locks.acquire(partitions, name);
     const group = mine.flatMap((p) => waiting[p]!.splice(0, MAX_GROUP_EVENTS));
     let result: GroupResult | null = null;
     let failure: unknown;
-    if (group.length > 0) {
-      const stopTimer = metrics.commitSeconds.startTimer();
-      metrics.commitEvents.observe(group.length);
-      try {
-        result = await commitPatiently(deps, group);
-      } catch (error) {
-        failure = error;
-      }
-      stopTimer();
+    try {
+      if (group.length > 0) result = await commit(group, session, orphans);
+    } catch (error) {
+      failure = error;
     }
-    void locks.release(mine);
+    void locks.release(mine, name).finally(() => session.endSession().catch(() => undefined));
     for (const p of partitions) busy.delete(p);
     inFlight -= 1;
     if (mine.length === 0) setTimeout(planPump, LOCK_RETRY_MS);

@@ -1,51 +1,67 @@
-import { randomUUID } from 'node:crypto';
 import type { RedisLink } from '../../shared/queue/connect';
 import type { RedisKeys } from '../../shared/queue/keys';
 
 /** Longer than a commit takes; a lock that outlives its crashed holder delays a partition by no more than this. */
 const LOCK_MS = 5_000;
 
+/** Answer a partition: 0 not got; 1 got; a session's name: got, from a holder that never gave it back. */
 const ACQUIRE = `
 local got = {}
-for i, key in ipairs(KEYS) do
-  got[i] = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+for i = 2, #KEYS do
+  got[i - 1] = 0
+  if redis.call('SET', KEYS[i], ARGV[1], 'NX', 'PX', ARGV[2]) then
+    local before = redis.call('HGET', KEYS[1], KEYS[i])
+    got[i - 1] = before or 1
+    redis.call('HSET', KEYS[1], KEYS[i], ARGV[1])
+  end
 end
 return got
 `;
 const RELEASE = `
-for _, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
+for i = 2, #KEYS do
+  if redis.call('GET', KEYS[i]) == ARGV[1] then
+    redis.call('DEL', KEYS[i])
+    redis.call('HDEL', KEYS[1], KEYS[i])
+  end
 end
 return 1
 `;
 
 interface LockCommands {
-  mirLock(numKeys: number, ...args: (string | number)[]): Promise<number[]>;
+  mirLock(numKeys: number, ...args: (string | number)[]): Promise<(number | string)[]>;
   mirUnlock(numKeys: number, ...args: (string | number)[]): Promise<number>;
+}
+
+export interface Acquired {
+  partitions: number[];
+  /** Store sessions of holders that died with their locks: what they left open would block us for a minute. */
+  orphans: string[];
 }
 
 /**
  * Short locks that keep worker processes off each other's partitions, so that their transactions do not conflict.
- * Only a hint: without it (Redis away, a lock expired) commits are merely tried again.
+ * Only a hint: without it (Redis away, a lock expired) commits are merely tried again. A lock bears the name of the
+ * store session that commits under it.
  */
 export function createPartitionLocks(link: RedisLink, keys: RedisKeys) {
   const redis = link.client as RedisLink['client'] & LockCommands;
   redis.defineCommand('mirLock', { lua: ACQUIRE });
   redis.defineCommand('mirUnlock', { lua: RELEASE });
-  const token = randomUUID();
+  const namesOf = (partitions: number[]): string[] => [keys.partitionHolders(), ...partitions.map(keys.partitionLock)];
   return {
-    /** Those of the partitions that are now this process's. */
-    async acquire(partitions: number[]): Promise<number[]> {
+    /** Those of the partitions that are now the session's. */
+    async acquire(partitions: number[], sessionName: string): Promise<Acquired> {
       try {
-        const got = await redis.mirLock(partitions.length, ...partitions.map(keys.partitionLock), token, LOCK_MS);
-        return partitions.filter((_, n) => got[n] === 1);
+        const got = await redis.mirLock(partitions.length + 1, ...namesOf(partitions), sessionName, LOCK_MS);
+        const orphans = got.filter((holder): holder is string => typeof holder === 'string');
+        return { partitions: partitions.filter((_, n) => got[n] !== 0), orphans: [...new Set(orphans)] };
       } catch {
-        return partitions;
+        return { partitions, orphans: [] };
       }
     },
-    async release(partitions: number[]): Promise<void> {
+    async release(partitions: number[], sessionName: string): Promise<void> {
       if (partitions.length === 0) return;
-      await redis.mirUnlock(partitions.length, ...partitions.map(keys.partitionLock), token).catch(() => undefined);
+      await redis.mirUnlock(partitions.length + 1, ...namesOf(partitions), sessionName).catch(() => undefined);
     },
   };
 }

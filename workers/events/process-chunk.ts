@@ -1,9 +1,10 @@
-import { type Job, UnrecoverableError } from 'bullmq';
+import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { z } from 'zod';
 import type { ChunkId, EventId, Tenant } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
+import { orAborted } from '../../shared/platform/patience';
 import { decodeChunk, type EventChunk } from '../../shared/queue/jobs';
 import type { Committer } from './committer';
 import type { SettledChunk } from './settle-chunk';
@@ -13,6 +14,8 @@ interface Deps {
   settle: (settled: SettledChunk) => Promise<void>;
   log: Log;
   metrics: Metrics;
+  /** Aborted when the process gives up waiting. */
+  signal: AbortSignal;
 }
 
 /** What can still be read of a payload that is not a chunk: enough to tell its partner and to end its marks. */
@@ -40,8 +43,8 @@ async function settleAsFailed({ settle }: Deps, data: unknown, code: string, mes
  * The events job: commit, make visible, settle. A job that cannot succeed is settled as FAILED (its partner's receipt
  * says so) and kept among the dead letters, from where it can be replayed: what it stored before stays stored once.
  */
-export async function processChunk(deps: Deps, job: Job): Promise<void> {
-  const { committer, settle, log, metrics } = deps;
+export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
+  const { committer, settle, log, metrics, signal } = deps;
   let chunk: EventChunk;
   try {
     chunk = decodeChunk(job.data);
@@ -52,7 +55,7 @@ export async function processChunk(deps: Deps, job: Job): Promise<void> {
   }
   const { chunkId, tenant, events, receivedAtMs, requestIds } = chunk;
   try {
-    const items = await committer.commit(chunk, job.attemptsStarted > 1 || job.stalledCounter > 0);
+    const items = await orAborted(committer.commit(chunk, job.attemptsStarted > 1 || job.stalledCounter > 0), signal);
     await settle({ chunkId, tenant, total: events.length, items });
     metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
     const failed = items.filter(({ outcome }) => outcome === 'FAILED');
@@ -62,6 +65,11 @@ export async function processChunk(deps: Deps, job: Job): Promise<void> {
     );
   } catch (error) {
     if (error instanceof UnrecoverableError) throw error;
+    // The process stops during an outage, which is not the job's fault. Where giving it back fails, its lock expires.
+    if (signal.aborted) {
+      await job.moveToWait(token).catch(() => undefined);
+      throw new WaitingError();
+    }
     const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'a chunk was not committed');
     if (last) await settleAsFailed(deps, job.data, 'COMMIT_FAILED', 'The events could not be committed.');
