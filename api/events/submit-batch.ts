@@ -101,7 +101,9 @@ export async function submitBatch(
   overload.check();
   const base = newChunkId(Date.now());
   const chunks = cutChunks(base, batch, requestId);
-  const cost = good.length;
+  const accepted = good.length;
+  // Charged as submitted: a refused event costs its check, too.
+  const cost = eventIds.length;
   const entry = { cost, divisible: false, chunkIds: chunks.map(({ chunkId }) => chunkId) };
   const enteredAt = performance.now();
   const admission = await door.enter(key, 'events', 'events:write', [entry]);
@@ -116,12 +118,12 @@ export async function submitBatch(
   }
   await eventQueue.add(chunks, { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt });
   await awaitDurable();
-  metrics.eventsSubmitted.labels('accepted').inc(cost);
-  const facts = { base, chunks: chunks.length, slot: null, accepted: cost, receivedAtMs };
+  metrics.eventsSubmitted.labels('accepted').inc(accepted);
+  const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
   const receipt: BatchReceipt = {
     receiptId: signReceipt(secrets.receipt, tenant, facts),
-    accepted: cost,
-    rejected: eventIds.length - cost,
+    accepted,
+    rejected: eventIds.length - accepted,
     eventIds,
     errors,
     receivedAt: new Date(receivedAtMs).toISOString(),

@@ -10,7 +10,7 @@ import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { bodyKind, isSmallBody, MAX_EVENTS_BODY_BYTES, parseJson, readText } from '../http/read-body';
 import { readKey } from '../http/read-key';
 import { requestIdOf } from '../http/request-id';
-import { send } from '../http/respond';
+import { leaveIfDraining, send } from '../http/respond';
 import { checkEvent } from './accept';
 import { itemsOfBatch, itemsOfLines } from './read-batch';
 import { type Batch, checkBatch, submitBatch } from './submit-batch';
@@ -106,13 +106,16 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     const startedAtMs = performance.now();
     const requestId = requestIdOf(req);
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
-    if (ctx.draining.now) headers['Connection'] = 'close';
     run(req, res, requestId, headers).then(
       (receipt) => {
+        leaveIfDraining(ctx, headers);
         send(res, 202, receipt, headers);
         observe(202, startedAtMs);
       },
-      (error: unknown) => observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs),
+      (error: unknown) => {
+        leaveIfDraining(ctx, headers);
+        observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs);
+      },
     );
   };
 }

@@ -36,10 +36,10 @@ export function readCursor(
   cursor: string | undefined,
 ): { atMs: number; id: string } | null {
   if (cursor === undefined) return null;
-  const [body, mac] = cursor.split('.');
+  const [body, mac, ...more] = cursor.split('.');
   const expected = Buffer.from(macOf(key, owner, body ?? ''));
   const given = Buffer.from(mac ?? '');
-  if (expected.length !== given.length || !timingSafeEqual(expected, given)) {
+  if (more.length > 0 || expected.length !== given.length || !timingSafeEqual(expected, given)) {
     throw new MirError('VALIDATION_FAILED', 'The cursor is not one that this list gave out.', {
       errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'use nextCursor of the page before, unchanged' }],
     });

@@ -4,8 +4,8 @@ import { toMirError } from './problem';
 
 /** Largest body of `POST /events`, counted after decompression. */
 export const MAX_EVENTS_BODY_BYTES = 5 * 1024 * 1024;
-/** Largest body of any other route. */
-export const MAX_BODY_BYTES = 64 * 1024;
+/** Largest body of any other route: a hundred ids of 256 characters fit, each character escaped as \uXXXX. */
+export const MAX_BODY_BYTES = 256 * 1024;
 /** A larger (or unmeasured) body is read only from a caller whose key is known to be good. */
 export const MAX_UNKNOWN_CALLER_BYTES = 16 * 1024;
 

@@ -14,3 +14,11 @@ export function send(res: ServerResponse, status: number, body: unknown, headers
   res.writeHead(status, all);
   res.end(text);
 }
+
+/**
+ * Ends the connection with this answer while the process drains. Asked at the end: a request that was open when the
+ * drain began would else keep its connection, and the process, until the drain's deadline.
+ */
+export function leaveIfDraining({ draining }: { draining: { now: boolean } }, headers: Record<string, string>): void {
+  if (draining.now) headers['Connection'] = 'close';
+}

@@ -11,7 +11,7 @@ import { rateHeaders, rateLimited } from './rate-headers';
 import { bodyKind, MAX_BODY_BYTES, parseJson, readText } from './read-body';
 import { readKey } from './read-key';
 import { requestIdOf } from './request-id';
-import { send } from './respond';
+import { leaveIfDraining, send } from './respond';
 import type { Answer, Auth, Call, Caller, Route } from './route';
 import { tickBatch } from '../../shared/platform/tick-batch';
 import { validate } from './validate';
@@ -102,13 +102,16 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
     const startedAtMs = performance.now();
     const requestId = requestIdOf(req);
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
-    if (ctx.draining.now) headers['Connection'] = 'close';
     run(req, res, requestId, headers).then(
       (answer) => {
+        leaveIfDraining(ctx, headers);
         send(res, answer.status, answer.body, { ...headers, ...answer.headers });
         observe(answer.status, startedAtMs);
       },
-      (error: unknown) => observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs),
+      (error: unknown) => {
+        leaveIfDraining(ctx, headers);
+        observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs);
+      },
     );
   };
 }

@@ -1,9 +1,29 @@
 import type { z } from 'zod';
 import { type FieldError, MirError } from '../../shared/platform/errors';
 
+/** Fields that are missing or unknown at the top of one of several allowed shapes: the fewer, the more it was meant. */
+function misfits(option: readonly z.core.$ZodIssue[]): number {
+  return option.filter(
+    (issue) =>
+      issue.code === 'unrecognized_keys' || (issue.code === 'invalid_type' && /received undefined/.test(issue.message)),
+  ).length;
+}
+
+/** More problems than anybody mends by hand; a body of junk fields must not be answered with one of a size many times its own. */
+const MAX_FIELD_ERRORS = 1_000;
+
 /** zod's issues as field errors: a dotted path, a code in capitals and what to do. */
 export function fieldErrors(issues: readonly z.core.$ZodIssue[], prefix = ''): FieldError[] {
+  return allFieldErrors(issues, prefix).slice(0, MAX_FIELD_ERRORS);
+}
+
+function allFieldErrors(issues: readonly z.core.$ZodIssue[], prefix: string): FieldError[] {
   return issues.flatMap((issue): FieldError[] => {
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      const nearest = issue.errors.reduce((best, option) => (misfits(option) < misfits(best) ? option : best));
+      const path = [...(prefix ? [prefix] : []), ...issue.path.map(String)].join('.');
+      return allFieldErrors(nearest, path);
+    }
     const at = (path: readonly PropertyKey[]): string => [...(prefix ? [prefix] : []), ...path.map(String)].join('.');
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({

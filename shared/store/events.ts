@@ -82,11 +82,13 @@ export function eventsStore(connection: Connection) {
 
     /** A page, newest received first. Every filter alone is served by an index. */
     async list(tenant: Tenant, filter: EventsFilter, after: EventsCursor | null, limit: number): Promise<EventDoc[]> {
-      const conditions: Record<string, unknown>[] = [{ tenant }];
+      // Equalities stand flat: inside $and not every planner finds the partial index for them.
+      const equal: Record<string, unknown> = { tenant };
+      const conditions: Record<string, unknown>[] = [];
       const { receipt } = filter;
-      if (filter.userRef) conditions.push({ userRef: filter.userRef });
-      if (filter.eventType) conditions.push({ eventType: filter.eventType });
-      if (filter.agentId) conditions.push({ agentId: filter.agentId });
+      if (filter.userRef) equal['userRef'] = filter.userRef;
+      if (filter.eventType) equal['eventType'] = filter.eventType;
+      if (filter.agentId) equal['agentId'] = filter.agentId;
       if (receipt) {
         conditions.push({ receivedAt: new Date(receipt.receivedAtMs), chunkId: { $in: receipt.chunkIds } });
         if (receipt.slot !== null) conditions.push({ index: receipt.slot });
@@ -100,7 +102,11 @@ export function eventsStore(connection: Connection) {
           $or: [{ receivedAt: { $lt: at } }, { receivedAt: at, _id: { $lt: after.eventId } }],
         });
       }
-      return model.find({ $and: conditions }).sort({ receivedAt: -1, _id: -1 }).limit(limit).lean<EventDoc[]>();
+      return model
+        .find({ ...equal, ...(conditions.length > 0 ? { $and: conditions } : {}) })
+        .sort({ receivedAt: -1, _id: -1 })
+        .limit(limit)
+        .lean<EventDoc[]>();
     },
 
     async get(tenant: Tenant, eventId: string): Promise<EventDoc | null> {

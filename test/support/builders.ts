@@ -4,3 +4,8 @@ import type { SubmittedEvent } from '../../shared/domain/event';
 export function anEvent(changes: Partial<SubmittedEvent> = {}): SubmittedEvent {
   return { userExternalId: 'u-1', eventType: 'mir.transaction.completed', ...changes };
 }
+
+/** Valid events of as many users: `u-0`, `u-1`, … */
+export function someEvents(count: number, changes: Partial<SubmittedEvent> = {}): SubmittedEvent[] {
+  return Array.from({ length: count }, (_, n) => anEvent({ userExternalId: `u-${n}`, ...changes }));
+}

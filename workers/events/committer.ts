@@ -89,6 +89,11 @@ export function createCommitter(deps: {
     return result;
   };
 
+  const giveBack = async (partitions: number[], name: string, session: StoreSession): Promise<void> => {
+    await locks.release(partitions, name);
+    await session.endSession().catch(() => undefined);
+  };
+
   const runGroup = async (partitions: number[]): Promise<void> => {
     const { session, name } = await store.openSession();
     const { partitions: mine, orphans } = await locks.acquire(partitions, name);
@@ -100,7 +105,7 @@ export function createCommitter(deps: {
     } catch (error) {
       failure = error;
     }
-    void locks.release(mine, name).finally(() => session.endSession().catch(() => undefined));
+    void giveBack(mine, name, session);
     for (const p of partitions) busy.delete(p);
     inFlight -= 1;
     if (mine.length === 0) setTimeout(planPump, LOCK_RETRY_MS);

@@ -16,7 +16,7 @@ app.post('/parse-and-check', express.json({ limit: '5mb' }), (req, res) => {
   res.json({ accepted: events.length });
 });
 app.post('/redis-get', express.json(), (req, res, next) => {
-  redis.get(String((req.body as { userExternalId: string }).userExternalId)).then((text) => {
+  redis.get((req.body as { userExternalId: string }).userExternalId).then((text) => {
     res.json(text === null ? null : JSON.parse(text));
   }, next);
 });

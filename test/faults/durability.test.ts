@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  acceptedAtLast,
+  drainedAtLast,
+  expectBalanced,
+  newBooks,
+  someKeyedEvents,
+  submit,
+  sweepNow,
+} from '../support/books';
+import { type Harness, startHarness } from '../support/harness';
+import { type OwnStore, ownStores } from '../support/own-stores';
+import { refusedStart, testProcesses } from '../support/processes';
+import { waitUntil } from '../support/wait-until';
+
+const CLIENTS = 4;
+const ROUNDS = 3;
+
+let mir: Harness;
+// First of all ends, before the stores and the processes.
+afterAll(() => mir.close());
+const start = testProcesses();
+const { ownRedis } = ownStores();
+let redis: OwnStore;
+beforeAll(async () => {
+  redis = await ownRedis();
+  mir = await startHarness({ workers: false, env: { REDIS_URL: redis.url, QUEUE_DURABILITY: 'fsync' } });
+});
+
+test('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses nothing', async () => {
+  const books = newBooks(await mir.partner());
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const before = books.receiptIds.length;
+    const killed = new AbortController();
+    const clients = Array.from({ length: CLIENTS }, async () => {
+      while (!killed.signal.aborted) {
+        const events = someKeyedEvents(20, 10);
+        const status = await submit(mir.client, books, events);
+        if (status === 202) continue;
+        expect(status).toBe(503);
+        await acceptedAtLast(mir.client, books, events);
+      }
+    });
+    await waitUntil('something is accepted', () => books.receiptIds.length > before);
+    await redis.kill();
+    killed.abort();
+    await redis.startAgain();
+    await Promise.all(clients);
+  }
+  // Nobody worked so far: all that was promised has lain in the file through every kill.
+  await start('worker', mir.env);
+  await drainedAtLast(mir);
+  await sweepNow(mir, books);
+  await expectBalanced(mir, books);
+});
+
+test('a server that cannot give the asked durability refuses the start with one readable message', async () => {
+  const forgetful = await ownRedis(['--appendonly', 'no']);
+  const env = { ...mir.env, REDIS_URL: forgetful.url };
+  const { code, stderr } = await refusedStart('api', env);
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    'MIR api cannot start: QUEUE_DURABILITY=fsync needs `appendonly yes` on the server at REDIS_URL; it is off there.\n',
+  );
+});
+
+test.each(['api', 'worker'] as const)(
+  'the %s refuses to start on a store of another SUBJECT_PEPPER',
+  async (program) => {
+    const other = { ...mir.env, SUBJECT_PEPPER: 'another-pepper-0123456789abcdef0123456789' };
+    const { code, stderr } = await refusedStart(program, other);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      new RegExp(
+        `^MIR ${program} cannot start: SUBJECT_PEPPER differs from the one this store was made with[^\\n]*\\n$`,
+      ),
+    );
+  },
+);

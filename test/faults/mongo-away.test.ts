@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { accepted, type Books, expectBalanced, newBooks, someEvents, someKeyedEvents } from '../support/books';
+import { type Harness, startHarness } from '../support/harness';
+import { type OwnStore, ownStores } from '../support/own-stores';
+import { testProcesses } from '../support/processes';
+import { waitUntil } from '../support/wait-until';
+
+/** How long the store is away; FAULT_OUTAGE_SECONDS=30 is the outage that the issue names. */
+const OUTAGE_MS = Number(process.env['FAULT_OUTAGE_SECONDS'] ?? 3) * 1_000;
+const WORKERS = 2;
+const BATCH = 10;
+const USERS = 30;
+const TIMEOUT_MS = 120_000 + 3 * OUTAGE_MS;
+
+let mir: Harness;
+// First of all ends, before the stores and the processes.
+afterAll(() => mir.close());
+const start = testProcesses();
+const { ownMongo } = ownStores();
+let mongo: OwnStore;
+beforeAll(async () => {
+  mongo = await ownMongo();
+  mir = await startHarness({ workers: false, env: { MONGO_URL: mongo.url } });
+  for (let n = 0; n < WORKERS; n += 1) await start('worker', mir.env);
+});
+
+/** Submits, one batch after the other, until the time is over or the predicate holds. */
+async function submitWhile(books: Books, goesOn: () => Promise<boolean> | boolean): Promise<void> {
+  while (await goesOn()) {
+    await accepted(mir.client, books, someEvents(BATCH, USERS));
+    await accepted(mir.client, books, someKeyedEvents(BATCH, USERS));
+  }
+}
+
+describe.each([
+  { what: 'stopped', away: () => mongo.stop(), back: () => mongo.startAgain() },
+  { what: 'killed in mid-burst', away: () => mongo.kill(), back: () => mongo.startAgain() },
+  { what: 'frozen', away: async () => mongo.freeze(), back: async () => mongo.thaw() },
+])('with MongoDB $what', ({ away, back }) => {
+  test(
+    'events are accepted all the time, and land afterwards: none lost, none doubled, no attempt spent',
+    async () => {
+      const books = newBooks(await mir.partner());
+      const { queue } = mir.ctx.eventQueue;
+      const { receipts } = mir.ctx.store;
+      await submitWhile(books, async () => (await receipts.model.countDocuments({ tenant: books.tenant })) < 2);
+
+      await away();
+      const endsAt = Date.now() + OUTAGE_MS;
+      await submitWhile(books, async () => {
+        await expectServed(books);
+        return Date.now() < endsAt;
+      });
+      const jobs = await queue.getJobs(['active', 'waiting', 'prioritized']);
+      expect(jobs.length).toBeGreaterThan(0);
+      expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));
+
+      const finished = expectBack(books);
+      await back();
+      await finished;
+      await expectBalanced(mir, books);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** What the cache knows is resolved all the time, and no job is put back or failed. */
+async function expectServed({ partner }: Books): Promise<void> {
+  const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
+  expect([resolved.status, resolved.headers.get('x-signals-source')]).toEqual([200, 'cache']);
+  expect(await mir.ctx.eventQueue.queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
+}
+
+/** While the store comes back, no job is ever put back or failed; ends when all are done. */
+async function expectBack({ receiptIds }: Books): Promise<void> {
+  const { queue } = mir.ctx.eventQueue;
+  expect(receiptIds.length).toBeGreaterThan(0);
+  await waitUntil(
+    'the jobs are done',
+    async () => {
+      const { failed, delayed, active, waiting, prioritized } = await queue.getJobCounts();
+      expect({ failed, delayed }).toEqual({ failed: 0, delayed: 0 });
+      return active === 0 && waiting === 0 && prioritized === 0;
+    },
+    TIMEOUT_MS,
+  );
+}

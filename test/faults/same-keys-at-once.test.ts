@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { SubmittedEvent } from '../../shared/domain/event';
+import { userRefOf } from '../../shared/domain/subject';
+import { type Books, drainedAtLast, leftMarks, newBooks, NO_MARKS, receiptsOf, resolvedCounts } from '../support/books';
+import { anEvent } from '../support/builders';
+import { type Harness, startHarness } from '../support/harness';
+import { type TestProcess, testProcesses } from '../support/processes';
+
+const APIS = 2;
+const WORKERS = 4;
+const CLIENTS = 8;
+const KEYS = 240;
+const KEYS_PER_BATCH = 40;
+const USERS = 12;
+const TIMEOUT_MS = 120_000;
+
+let mir: Harness;
+// First of all ends, before the processes.
+afterAll(() => mir.close());
+const start = testProcesses();
+let apis: TestProcess[];
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+  apis = await Promise.all(Array.from({ length: APIS }, () => start('api', mir.env)));
+  await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
+});
+
+/** Every third key is claimed for two users: by even clients for the one, by odd ones for the other. */
+function claim(key: number, client: number): SubmittedEvent {
+  const user = key % 3 === 0 && client % 2 === 1 ? `other-${key % USERS}` : `u-${key % USERS}`;
+  return anEvent({ userExternalId: user, idempotencyKey: `k-${key}` });
+}
+
+interface Sent {
+  receiptId: string;
+  events: SubmittedEvent[];
+  eventIds: string[];
+}
+
+/** One client: all keys, in batches from another place on, one batch sent twice, and some as single events. */
+async function runClient({ partner }: Books, n: number): Promise<Sent[]> {
+  const { client } = apis[n % APIS]!;
+  const sent: Sent[] = [];
+  const send = async (events: SubmittedEvent[]): Promise<void> => {
+    const { status, body } = await client.post('/v1/events', partner.liveKey, { events });
+    expect(status).toBe(202);
+    sent.push({ receiptId: body.receiptId, events, eventIds: body.eventIds });
+  };
+  const batches = Array.from({ length: KEYS / KEYS_PER_BATCH }, (_, b) => {
+    const from = ((b + n) * KEYS_PER_BATCH) % KEYS;
+    return Array.from({ length: KEYS_PER_BATCH }, (_, k) => claim(from + k, n));
+  });
+  await Promise.all([...batches, batches[0]!].map(send));
+  for (let key = n; key < KEYS; key += CLIENTS) {
+    const event = claim(key, n);
+    const { status, body } = await client.post('/v1/events', partner.liveKey, event);
+    // A key that this API accepted for other content may be refused at the door; never is it dropped.
+    if (status === 202) sent.push({ receiptId: body.receiptId, events: [event], eventIds: [body.eventId] });
+    else expect([status, body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+  }
+  return sent;
+}
+
+interface Told {
+  userExternalId: string;
+  outcome: string;
+}
+
+test(
+  'of the same keys sent at once by many clients one submission each is PERSISTED, the others are told what they are',
+  async () => {
+    const books = newBooks(await mir.partner());
+    const sent = (await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(books, n)))).flat();
+    await drainedAtLast(mir);
+    books.receiptIds = sent.map(({ receiptId }) => receiptId);
+    const receipts = await receiptsOf(apis[0]!.client, books);
+
+    const told = new Map<string, Told[]>();
+    sent.forEach(({ events, eventIds }, n) => {
+      const items = new Map<number, string>(
+        (receipts[n].items ?? []).map((item: { index: number; outcome: string }) => [item.index, item.outcome]),
+      );
+      events.forEach(({ userExternalId }, index) => {
+        const one = { userExternalId, outcome: items.get(index) ?? 'PERSISTED' };
+        told.set(eventIds[index]!, [...(told.get(eventIds[index]!) ?? []), one]);
+      });
+    });
+    expect(told.size).toBe(KEYS);
+    const stored = new Map(
+      (await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean()).map((doc) => [doc._id as string, doc]),
+    );
+    expect([...stored.keys()].sort()).toEqual([...told.keys()].sort());
+
+    for (const [eventId, outcomes] of told) {
+      const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
+      expect(winners).toHaveLength(1);
+      const { userExternalId: winner } = winners[0]!;
+      expect(stored.get(eventId)!.userRef).toBe(userRefOf(mir.ctx.secrets.subject, books.tenant, winner));
+      for (const { userExternalId, outcome } of outcomes) {
+        if (outcome === 'PERSISTED') continue;
+        expect(outcome).toBe(userExternalId === winner ? 'DUPLICATE' : 'CONFLICT');
+      }
+      books.events.set(eventId, winner);
+    }
+    const conflicts = receipts.filter(({ status }) => status === 'DONE_WITH_FAILURES');
+    expect(conflicts.length).toBeGreaterThan(0);
+    expect(receipts.every(({ status, failed }) => status !== 'QUEUED' && failed === 0)).toBe(true);
+
+    // Counted once each, for the winner; a user who won nothing has nothing.
+    const counts: Record<string, number> = {};
+    for (const user of books.events.values()) counts[user] = (counts[user] ?? 0) + 1;
+    expect(await resolvedCounts(apis[1]!.client, books)).toEqual(counts);
+    const rows = await mir.ctx.store.users.model.find({ tenant: books.tenant }).lean();
+    expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(KEYS);
+    expect(await mir.ctx.eventQueue.queue.getFailedCount()).toBe(0);
+    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+  },
+  TIMEOUT_MS,
+);

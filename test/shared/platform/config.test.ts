@@ -1,0 +1,105 @@
+import { expect, test } from '@jest/globals';
+import { readConfig, SettingsError } from '../../../shared/platform/config';
+
+const PEPPER = 'a-pepper-of-at-least-32-characters';
+const GOOD = { MONGO_URL: 'mongodb://127.0.0.1/mir', REDIS_URL: 'redis://127.0.0.1' };
+
+/** The message that a start with these settings stops with. */
+function refusal(env: Record<string, string>): string {
+  try {
+    readConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(SettingsError);
+    return (error as Error).message;
+  }
+  throw new Error('these settings were accepted');
+}
+
+test('two URLs are enough; all else has a default', () => {
+  expect(readConfig(GOOD)).toMatchObject({
+    production: false,
+    port: 3000,
+    metricsPort: 3100,
+    metricsOnPublicPort: false,
+    cacheRedisUrl: GOOD.REDIS_URL,
+    adminToken: null,
+    catalogFile: null,
+    queueDurability: 'everysec',
+    tierRules: { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } },
+  });
+});
+
+test('everything that is wrong is named in one message, each with its setting', () => {
+  const message = refusal({
+    MONGO_URL: 'http://wrong',
+    PORT: 'eighty',
+    METRICS_PORT: '70000',
+    ADMIN_TOKEN: 'short',
+    KEYSPACE: 'Not Allowed',
+    QUEUE_DURABILITY: 'maybe',
+    PUBLIC_URL: 'javascript:alert(1)',
+    NODE_ENV: 'staging',
+  });
+  const named = [...message.matchAll(/^ {2}- (\w+): \S/gm)].map(([, name]) => name);
+  expect(named.toSorted((a, b) => a!.localeCompare(b!))).toEqual(
+    [
+      'ADMIN_TOKEN',
+      'KEYSPACE',
+      'METRICS_PORT',
+      'MONGO_URL',
+      'NODE_ENV',
+      'PORT',
+      'PUBLIC_URL',
+      'QUEUE_DURABILITY',
+      'REDIS_URL',
+    ].sort(),
+  );
+  expect(message).toContain('9 settings are wrong');
+  expect(message).toMatch(/REDIS_URL: is required \(.+\)/);
+});
+
+test('secrets are never part of the message', () => {
+  const message = refusal({
+    ...GOOD,
+    ADMIN_TOKEN: 'secret-a',
+    SUBJECT_PEPPER: 'secret-b',
+    REDIS_URL: 'http://u:secret-c@h',
+  });
+  expect(message).not.toMatch(/secret-/);
+});
+
+test('production needs a pepper; the message says how to make one, beside what else is wrong', () => {
+  const message = refusal({ ...GOOD, NODE_ENV: 'production', PORT: '-1' });
+  expect(message).toMatch(/SUBJECT_PEPPER: is required in production.*openssl rand/);
+  expect(message).toContain('PORT: ');
+  expect(readConfig({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER })).toMatchObject({
+    production: true,
+    subjectPepper: PEPPER,
+  });
+});
+
+test('an empty pepper in production is no pepper, a short one is refused everywhere', () => {
+  expect(refusal({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: '' })).toContain('SUBJECT_PEPPER: is required');
+  expect(refusal({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: needs at least 32');
+});
+
+test('on a laptop the pepper follows the store, so that a restart knows its users again', () => {
+  const one = readConfig(GOOD).subjectPepper;
+  expect(readConfig(GOOD).subjectPepper).toBe(one);
+  expect(readConfig({ ...GOOD, MONGO_URL: 'mongodb://127.0.0.1/other' }).subjectPepper).not.toBe(one);
+});
+
+test.each([
+  [{ TIER_3_MIN_EVENTS: '19' }, 'TIER_3_MIN_EVENTS'],
+  [{ TIER_2_MIN_DAYS: '181' }, 'TIER_3_MIN_DAYS'],
+])('tiers that contradict each other are refused: %j', (env, named) => {
+  expect(refusal({ ...GOOD, ...env })).toContain(`${named}: must not be below`);
+});
+
+test('an empty variable is an unset one', () => {
+  expect(readConfig({ ...GOOD, PORT: '', ADMIN_TOKEN: '', CACHE_REDIS_URL: '' })).toMatchObject({
+    port: 3000,
+    adminToken: null,
+    cacheRedisUrl: GOOD.REDIS_URL,
+  });
+});
