@@ -16,7 +16,7 @@ function differences(before: PartnerDoc, patch: PartnerPatch): PartnerChange {
   const differing = Object.entries(wanted).filter(
     ([field, value]) => !isDeepStrictEqual(value, before[field as keyof PartnerChange]),
   );
-  return Object.fromEntries(differing) as PartnerChange;
+  return Object.fromEntries(differing);
 }
 
 function actionOf(change: PartnerChange): string {

@@ -55,6 +55,7 @@ export function connectRedis(url: string, role: 'request' | 'worker', log: Log):
   });
   client.on('close', () => {
     runId = null;
+    forgetSocketTimeout(client);
   });
   client.on('ready', () => {
     client
@@ -86,6 +87,16 @@ export function connectRedis(url: string, role: 'request' | 'worker', log: Log):
       await client.quit().catch(() => client.disconnect());
     },
   };
+}
+
+/**
+ * ioredis 5.11 leaves the timer of a connection that ended while it owed an answer; it would then cut the next one,
+ * which is healthy, and keep the process alive.
+ */
+function forgetSocketTimeout(client: Redis): void {
+  const timed = client as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined };
+  clearTimeout(timed.socketTimeoutTimer);
+  timed.socketTimeoutTimer = undefined;
 }
 
 /** A store's URL without its user and password, fit for messages. */

@@ -37,7 +37,7 @@ export function ownStores(): {
     const end = async (way: 'stop' | 'kill'): Promise<void> => {
       if (!runs) return;
       runs = false;
-      process.kill(server.pid, 'SIGCONT');
+      if (way === 'stop') process.kill(server.pid, 'SIGCONT');
       await server[way]();
     };
     ends.push(async () => {
