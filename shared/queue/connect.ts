@@ -57,7 +57,7 @@ export function connectRedis(url: string, role: 'request' | 'worker', log: Log):
     runId = null;
     forgetSocketTimeout(client);
   });
-  client.on('ready', () => {
+  const askRunId = (): void => {
     client
       .info('server')
       .then((info) => {
@@ -65,8 +65,13 @@ export function connectRedis(url: string, role: 'request' | 'worker', log: Log):
         for (const resolve of waiting) resolve();
         waiting.clear();
       })
-      .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'redis did not tell its run id'));
-  });
+      .catch((error: unknown) => {
+        log.warn({ err: messageOf(error) }, 'redis did not tell its run id');
+        // Still connected: unless it is asked again, the link would count as away until its next reconnect.
+        if (client.status === 'ready') setTimeout(askRunId, RETRY_MAX_MS).unref();
+      });
+  };
+  client.on('ready', askRunId);
   return {
     client,
     runId: () => runId,
