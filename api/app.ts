@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler, Router } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import { MirError } from '../shared/platform/errors';
 import { metricsListener } from '../shared/platform/listen';
 import type { ApiContext } from './context';
@@ -13,15 +13,25 @@ import { healthz, readyz } from './ops/health';
 import { buildOpenApi } from './ops/openapi';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
 
-/** Mounts routes and, for every path, a 405 that names the methods it has. */
-function mount(router: Router, handlers: { method: string; path: string; handle: RequestHandler }[]): void {
-  for (const { method, path, handle } of handlers) {
-    router[method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete'](path, handle);
+interface Mounted {
+  method: string;
+  path: string;
+  handle: RequestHandler;
+}
+
+/**
+ * Mounts routes under all prefixes and, for every path, a 405 that names the methods it has. They stand on the app
+ * itself, the busiest first: a router in a router costs a tenth of a small request.
+ */
+function mount(app: Express, prefixes: readonly string[], routes: readonly Mounted[]): void {
+  const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);
+  for (const { method, path, handle } of routes) {
+    app[method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete'](under(path), handle);
   }
-  for (const path of new Set(handlers.map((handler) => handler.path))) {
-    const methods = handlers.filter((handler) => handler.path === path).map(({ method }) => method);
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const methods = routes.filter((route) => route.path === path).map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
-    router.all(path, () => {
+    app.all(under(path), () => {
       throw new MirError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
     });
   }
@@ -38,26 +48,26 @@ export function createApp(ctx: ApiContext): Express {
 
   const admit = createAdmit(ctx);
   const handlerOf = (route: Route) => ({ method: route.method, path: route.path, handle: runRoute(ctx, route, admit) });
-  const partners = Router({ caseSensitive: true });
-  mount(partners, [
-    { method: 'POST', path: '/events', handle: submitEventsHandler(ctx) },
-    ...PARTNER_ROUTES.map(handlerOf),
-  ]);
+  mount(
+    app,
+    ['', '/v1'],
+    [{ method: 'POST', path: '/events', handle: submitEventsHandler(ctx) }, ...PARTNER_ROUTES.map(handlerOf)],
+  );
   const openApi = buildOpenApi([submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES], ctx.config.publicUrl);
-  const others = Router({ caseSensitive: true });
-  mount(others, [
-    ...ADMIN_ROUTES.map(handlerOf),
-    { method: 'GET', path: '/healthz', handle: healthz },
-    { method: 'GET', path: '/readyz', handle: readyz(ctx) },
-    { method: 'GET', path: '/openapi.json', handle: (_req, res) => send(res, 200, openApi, {}) },
-    ...(ctx.config.metricsOnPublicPort
-      ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
-      : []),
-  ]);
+  mount(
+    app,
+    [''],
+    [
+      ...ADMIN_ROUTES.map(handlerOf),
+      { method: 'GET', path: '/healthz', handle: healthz },
+      { method: 'GET', path: '/readyz', handle: readyz(ctx) },
+      { method: 'GET', path: '/openapi.json', handle: (_req, res) => send(res, 200, openApi, {}) },
+      ...(ctx.config.metricsOnPublicPort
+        ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
+        : []),
+    ],
+  );
 
-  app.use(partners);
-  app.use('/v1', partners);
-  app.use(others);
   app.use((req) => {
     throw new MirError('NOT_FOUND', `There is no ${req.method} ${req.path}. GET /openapi.json lists what there is.`);
   });

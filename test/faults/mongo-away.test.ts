@@ -24,12 +24,18 @@ beforeAll(async () => {
   for (let n = 0; n < WORKERS; n += 1) await start('worker', mir.env);
 });
 
-/** Submits, one batch after the other, until the time is over or the predicate holds. */
+/** Submits, one batch after the other, as long as `goesOn`. */
 async function submitWhile(books: Books, goesOn: () => Promise<boolean> | boolean): Promise<void> {
-  while (await goesOn()) {
-    await accepted(mir.client, books, someEvents(BATCH, USERS));
-    await accepted(mir.client, books, someKeyedEvents(BATCH, USERS));
-  }
+  await waitUntil(
+    'enough is submitted',
+    async () => {
+      if (!(await goesOn())) return true;
+      await accepted(mir.client, books, someEvents(BATCH, USERS));
+      await accepted(mir.client, books, someKeyedEvents(BATCH, USERS));
+      return false;
+    },
+    TIMEOUT_MS,
+  );
 }
 
 describe.each([
