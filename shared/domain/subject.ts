@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Tenant, UserRef } from './ids';
 
 /** Characters of base64url that are kept of the HMAC: 132 bits. */
@@ -16,7 +17,7 @@ export interface Secrets {
 export function deriveSecrets(pepper: string): Secrets {
   const derive = (purpose: string): Buffer => createHmac('sha256', pepper).update(`mir/${purpose}/v1`).digest();
   return {
-    subject: keyedHash(derive('subject')),
+    subject: remembering(keyedHash(derive('subject'))),
     receipt: createSecretKey(derive('receipt')),
     cursor: createSecretKey(derive('cursor')),
     fingerprint: derive('fingerprint').toString('base64url').slice(0, REF_LENGTH),
@@ -26,6 +27,8 @@ export function deriveSecrets(pepper: string): Secrets {
 /** HMAC-SHA-256 of a text, base64url. */
 export type KeyedHash = (text: string) => string;
 
+/** Users whose hash a process keeps at hand; some 200 bytes each. */
+const REMEMBERED_USERS = 50_000;
 const BLOCK_BYTES = 64;
 const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
@@ -49,6 +52,16 @@ export function keyedHash(key: Buffer): KeyedHash {
     const end = BLOCK_BYTES + message.write(text, BLOCK_BYTES, 'utf8');
     outer.write(hash('sha256', message.subarray(0, end), 'binary'), BLOCK_BYTES, 'latin1');
     return hash('sha256', outer, 'base64url');
+  };
+}
+
+/** The same hash, which remembers its latest answers: the users of a busy partner come back again and again. */
+function remembering(keyed: KeyedHash): KeyedHash {
+  const remembered = new LRUCache<string, string>({ max: REMEMBERED_USERS });
+  return (text) => {
+    let mac = remembered.get(text);
+    if (mac === undefined) remembered.set(text, (mac = keyed(text)));
+    return mac;
   };
 }
 

@@ -1,6 +1,6 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import type { AcceptedEvent } from '../domain/event';
+import { type AcceptedEvent, serverEventId } from '../domain/event';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 
 /** THE contract between api and workers: queue and job names, payloads, retry policies. */
@@ -27,7 +27,8 @@ const nullableInt = z.number().int().nullable();
 /** An AcceptedEvent as a row, in the order of its fields: half the bytes of an object. */
 const eventRowSchema = z.tuple([
   z.number().int().min(0),
-  z.string().min(1),
+  // Null: derived from chunk and index, a third of an event's bytes saved.
+  z.string().min(1).nullable(),
   z.string().min(1),
   z.string().min(1),
   nullableInt,
@@ -68,7 +69,7 @@ export function encodeChunk(chunk: EventChunk): EventChunkPayload {
     ...chunk,
     events: chunk.events.map((e) => [
       e.index,
-      e.eventId,
+      e.fingerprint === null ? null : e.eventId,
       e.userRef,
       e.eventType,
       e.occurredAtMs,
@@ -91,7 +92,7 @@ export function decodeChunk(data: unknown): EventChunk {
     shared,
     events: events.map(([index, eventId, userRef, eventType, occurredAtMs, weight, metadata, fingerprint]) => ({
       index,
-      eventId: eventId as EventId,
+      eventId: (eventId as EventId | null) ?? serverEventId(tenant as Tenant, chunkId as ChunkId, index),
       userRef: userRef as UserRef,
       eventType,
       occurredAtMs,

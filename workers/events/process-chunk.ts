@@ -1,5 +1,6 @@
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { z } from 'zod';
+import { serverEventId } from '../../shared/domain/event';
 import type { ChunkId, EventId, Tenant } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
@@ -22,7 +23,7 @@ interface Deps {
 const remainsSchema = z.object({
   chunkId: z.string(),
   tenant: z.string(),
-  events: z.array(z.tuple([z.number(), z.string()], z.unknown())),
+  events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
 
 async function settleAsFailed({ settle }: Deps, data: unknown, code: string, message: string): Promise<void> {
@@ -31,7 +32,7 @@ async function settleAsFailed({ settle }: Deps, data: unknown, code: string, mes
   const { chunkId, tenant, events } = remains.data;
   const items = events.map(([index, eventId]) => ({
     index,
-    eventId: eventId as EventId,
+    eventId: (eventId as EventId | null) ?? serverEventId(tenant as Tenant, chunkId as ChunkId, index),
     outcome: 'FAILED' as const,
     code,
     message,
