@@ -70,7 +70,7 @@ export function supervise(spec: ChildSpec): SupervisedChild {
 // Detached: a Ctrl-C in the terminal reaches this process only, which then stops everything in order.
 // Should this process be killed, the child notices by its IPC channel and drains by itself.
 function launch({ script, env }: ChildSpec): ChildProcess {
-  return spawn(process.execPath, ['--enable-source-maps', script], {
+  return spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', script], {
     env,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

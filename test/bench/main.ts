@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { tenantOf } from '../../shared/domain/ids';
+import { userRefOf } from '../../shared/domain/subject';
 import { compare, type Comparison, describe } from './rounds';
 import { drainRate, loopRate, usualRate } from './drain';
 import { submitted } from './events';
@@ -23,6 +25,14 @@ const users = Number(options.users);
 const WARM_UP_SECONDS = 2;
 const USUAL_EVENTS = 4_000;
 const BATCH = 500;
+
+/** Puts signals of the users that will be asked for into the cache, as a worker would. */
+async function seedSignals({ ctx, partner }: Stage, asked: string[]): Promise<void> {
+  const tenant = tenantOf(partner.partnerId, 'live');
+  const row = { revision: 3, eventCount: 43, firstEventAtMs: 1_780_000_000_000, lastEventAtMs: 1_790_000_000_000 };
+  const ids = new Set(asked.map((body) => (JSON.parse(body) as { userExternalId: string }).userExternalId));
+  await ctx.signalsCache.putNewer([...ids].map((id) => [userRefOf(ctx.secrets.subject, tenant, id), row]));
+}
 
 async function http(stage: Stage, report: (result: Comparison) => void): Promise<void> {
   const api = await startProgram('api/main.js', stage.env);
@@ -78,6 +88,7 @@ async function http(stage: Stage, report: (result: Comparison) => void): Promise
     await pair('batch of 500 / parse and zod check only', 0.4, batches, '/events', '/parse-and-check', 8);
   }
   if (chosen.has('resolve')) {
+    await seedSignals(stage, asked);
     const text = JSON.stringify({ tier: 1, eventCount: 1, partnerCount: 1, recency: { lastEventAt: new Date() } });
     await stage.ctx.queueLink.client.mset(
       ...asked.flatMap((body) => [(JSON.parse(body) as { userExternalId: string }).userExternalId, text]),

@@ -12,7 +12,7 @@ export interface BenchProcess {
 export async function startProgram(program: string, env: Record<string, string>): Promise<BenchProcess> {
   const child = fork(path.join(__dirname, '..', '..', program), {
     env: { ...process.env, LOG_LEVEL: 'warn', ...env },
-    execArgv: (process.env['BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean),
+    execArgv: ['--max-semi-space-size=64', ...(process.env['BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean)],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const port = await new Promise<number>((resolve, reject) => {
