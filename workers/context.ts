@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import { createSignalsCache } from '../shared/cache/signals';
@@ -33,6 +34,8 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const { config, log, metrics, keys, store, queueLink, cacheLink } = ground;
   const giveUp = new AbortController();
   const { signal } = giveUp;
+  // Every job that waits out an outage listens to it; their number is bounded by the concurrency.
+  setMaxListeners(0, signal);
   const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const locks = createPartitionLocks(queueLink, keys);
   const committer = createCommitter({ store, cache, locks, log, metrics, signal });
