@@ -1,13 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import {
-  acceptedAtLast,
-  drainedAtLast,
-  expectBalanced,
-  newBooks,
-  someKeyedEvents,
-  submit,
-  sweepNow,
-} from '../support/books';
+import { accepted, drainedAtLast, expectBalanced, newBooks, someKeyedEvents, submit, sweepNow } from '../support/books';
 import { type Harness, startHarness } from '../support/harness';
 import { type OwnStore, ownStores } from '../support/own-stores';
 import { refusedStart, testProcesses } from '../support/processes';
@@ -38,7 +30,7 @@ test('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses not
         const status = await submit(mir.client, books, events);
         if (status === 202) continue;
         expect(status).toBe(503);
-        await acceptedAtLast(mir.client, books, events);
+        await accepted(mir.client, books, events);
       }
     });
     await waitUntil('something is accepted', () => books.receiptIds.length > before);

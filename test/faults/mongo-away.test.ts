@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { accepted, type Books, expectBalanced, newBooks, someEvents, someKeyedEvents } from '../support/books';
 import { type Harness, startHarness } from '../support/harness';
+import { observe } from '../support/observer';
 import { type OwnStore, ownStores } from '../support/own-stores';
 import { testProcesses } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
@@ -47,7 +48,7 @@ describe.each([
     'events are accepted all the time, and land afterwards: none lost, none doubled, no attempt spent',
     async () => {
       const books = newBooks(await mir.partner());
-      const { queue } = mir.ctx.eventQueue;
+      const { queue } = observe(mir);
       const { receipts } = mir.ctx.store;
       await submitWhile(books, async () => (await receipts.model.countDocuments({ tenant: books.tenant })) < 2);
 
@@ -72,14 +73,16 @@ describe.each([
 
 /** What the cache knows is resolved all the time, and no job is put back or failed. */
 async function expectServed({ partner }: Books): Promise<void> {
-  const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
-  expect([resolved.status, resolved.headers.get('x-signals-source')]).toEqual([200, 'cache']);
-  expect(await mir.ctx.eventQueue.queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
+  await waitUntil('signals come from the cache', async () => {
+    const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
+    return resolved.status === 200 && resolved.headers.get('x-signals-source') === 'cache';
+  });
+  expect(await observe(mir).queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
 }
 
 /** While the store comes back, no job is ever put back or failed; ends when all are done. */
 async function expectBack({ receiptIds }: Books): Promise<void> {
-  const { queue } = mir.ctx.eventQueue;
+  const { queue } = observe(mir);
   expect(receiptIds.length).toBeGreaterThan(0);
   await waitUntil(
     'the jobs are done',

@@ -19,6 +19,7 @@ import {
 } from '../support/books';
 import { anEvent } from '../support/builders';
 import { type Harness, startHarness } from '../support/harness';
+import { observe } from '../support/observer';
 import { waitUntil } from '../support/wait-until';
 
 const EVENTS = 20;
@@ -49,28 +50,25 @@ async function enteredChunk({ partner, tenant }: Books): Promise<{ chunk: EventC
 }
 
 async function queued(chunkId: ChunkId, data: unknown): Promise<void> {
-  await mir.ctx.eventQueue.queue.add(QUEUES.events, data, { ...EVENT_JOB_OPTIONS, jobId: chunkId });
+  await observe(mir).queue.add(QUEUES.events, data, { ...EVENT_JOB_OPTIONS, jobId: chunkId });
 }
 
 async function failedReasons(): Promise<Record<string, string>> {
-  const jobs = await mir.ctx.eventQueue.queue.getFailed();
+  const jobs = await observe(mir).queue.getFailed();
   return Object.fromEntries(jobs.map((job) => [job.id, job.failedReason]));
 }
 
 async function retryAll(): Promise<void> {
-  const jobs = await mir.ctx.eventQueue.queue.getFailed();
+  const jobs = await observe(mir).queue.getFailed();
   await Promise.all(jobs.map((job) => job.retry()));
   await drainedAtLast(mir);
-  await waitUntil(
-    'all have failed again',
-    async () => (await mir.ctx.eventQueue.queue.getFailedCount()) === jobs.length,
-  );
+  await waitUntil('all have failed again', async () => (await observe(mir).queue.getFailedCount()) === jobs.length);
 }
 
 test('an item that the store refuses is FAILED alone; all beside it is PERSISTED, and a retry doubles nothing', async () => {
   const books = newBooks(await mir.partner());
   // All that follows is taken up at once, so that good and bad share a group.
-  await mir.ctx.eventQueue.queue.pause();
+  await observe(mir).queue.pause();
   await accepted(mir.client, books, someEvents(100, 5));
   const { chunk, receiptId } = await enteredChunk(books);
   // No name of a BSON field may hold a NUL.
@@ -81,7 +79,7 @@ test('an item that the store refuses is FAILED alone; all beside it is PERSISTED
     if (n !== BAD) books.events.set(eventId, `u-${n % 5}`);
   });
 
-  await mir.ctx.eventQueue.queue.resume();
+  await observe(mir).queue.resume();
   await drainedAtLast(mir);
   const expectSettled = async (): Promise<void> => {
     const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, books.partner.liveKey);
@@ -106,7 +104,7 @@ test('an item that the store refuses is FAILED alone; all beside it is PERSISTED
   await expectSettled();
   await retryAll();
   await expectSettled();
-  await mir.ctx.eventQueue.queue.clean(0, 0, 'failed');
+  await observe(mir).queue.clean(0, 0, 'failed');
 });
 
 test('a job whose payload is no chunk settles as FAILED, is kept with its reason, and ends its marks', async () => {
@@ -125,7 +123,7 @@ test('a job whose payload is no chunk settles as FAILED, is kept with its reason
   await accepted(mir.client, books, [anEvent({ userExternalId: 'u-0' })]);
   await drainedAtLast(mir);
   expect(await resolvedCounts(mir.client, books)).toEqual({ 'u-0': 1 });
-  await mir.ctx.eventQueue.queue.clean(0, 0, 'failed');
+  await observe(mir).queue.clean(0, 0, 'failed');
 });
 
 test('a job of whose payload nothing can be read holds the watermark no longer than an abandoned marker', async () => {

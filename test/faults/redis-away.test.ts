@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
 import {
   accepted,
-  acceptedAtLast,
   type Books,
   drainedAtLast,
   expectBalanced,
@@ -85,7 +84,7 @@ describe.each([
     await expectRefusedInTime(books, refused);
 
     await back();
-    await acceptedAtLast(mir.client, books, refused);
+    await accepted(mir.client, books, refused);
     await accepted(mir.client, books, someKeyedEvents(CLIENTS, USERS));
     await drainedAtLast(mir);
     // Commands that a frozen server read too late may have left marks without a job.
@@ -103,7 +102,7 @@ test('once Redis is back after a crash, its connections stay', async () => {
   await expectRefusedInTime(books, refused);
   await redis.kill();
   await redis.startAgain();
-  await acceptedAtLast(mir.client, books, refused);
+  await accepted(mir.client, books, refused);
   const until = Date.now() + SOCKET_TIMEOUT_MS + REFUSED_WITHIN_MS;
   await waitUntil('the old connection would have been given up', async () => {
     const resolved = await mir.client.post('/v1/resolve', books.partner.liveKey, { userExternalId: 'u-0' });

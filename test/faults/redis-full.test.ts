@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
-import { accepted, acceptedAtLast, expectBalanced, newBooks, someKeyedEvents, submit } from '../support/books';
+import { accepted, expectBalanced, newBooks, someKeyedEvents, submit } from '../support/books';
 import { type Harness, startHarness } from '../support/harness';
+import { observe } from '../support/observer';
 import { type OwnStore, ownStores } from '../support/own-stores';
 import { testProcesses } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
@@ -32,7 +33,7 @@ function bigEvents(): SubmittedEvent[] {
 
 /** Commands that the server refused because it is full. */
 async function refusedByFull(): Promise<number> {
-  const stats = await mir.ctx.queueLink.client.info('errorstats');
+  const stats = await observe(mir).redis.info('errorstats');
   return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
@@ -52,7 +53,7 @@ test(
     expect(books.receiptIds.length).toBeGreaterThan(10);
 
     const worker = await start('worker', mir.env);
-    await acceptedAtLast(mir.client, books, refused!);
+    await accepted(mir.client, books, refused!);
     await expectBalanced(mir, books);
     expect(await refusedByFull()).toBe(0);
     expect(await worker.stop()).toEqual({ code: 0, signal: null });
@@ -63,7 +64,7 @@ test(
 test(
   'workers outlive a Redis that others have filled: when there is room again everything drains by itself',
   async () => {
-    const { client } = mir.ctx.queueLink;
+    const { redis: client } = observe(mir);
     const books = newBooks(await mir.partner());
     const worker = await start('worker', mir.env);
     await accepted(mir.client, books, someKeyedEvents(10, 10));
@@ -82,7 +83,7 @@ test(
     expect(await submit(mir.client, books, late)).toBe(503);
 
     await client.del('foreign-1', 'foreign-2');
-    await acceptedAtLast(mir.client, books, late);
+    await accepted(mir.client, books, late);
     await expectBalanced(mir, books);
     expect(await worker.stop()).toEqual({ code: 0, signal: null });
   },

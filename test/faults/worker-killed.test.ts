@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { accepted, type Books, expectBalanced, newBooks, someEvents, someKeyedEvents } from '../support/books';
 import { type Harness, startHarness } from '../support/harness';
+import { observe } from '../support/observer';
 import { testProcesses } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
 
@@ -21,13 +22,14 @@ beforeAll(async () => {
 
 /** Moments of a worker's life at which it is killed. */
 async function moments({ tenant }: Books): Promise<(() => Promise<boolean>)[]> {
-  const { eventQueue, store } = mir.ctx;
+  const { store } = mir.ctx;
+  const { queue } = observe(mir);
   const atStart = {
     events: await store.events.model.countDocuments({ tenant }),
     parts: await store.receipts.model.countDocuments({ tenant }),
   };
   return [
-    async () => (await eventQueue.queue.getActiveCount()) > 0,
+    async () => (await queue.getActiveCount()) > 0,
     async () => (await store.events.model.countDocuments({ tenant })) > atStart.events,
     async () => (await store.receipts.model.countDocuments({ tenant })) > atStart.parts,
   ];
@@ -37,7 +39,7 @@ test(
   'kill -9 of workers in mid-burst loses nothing and doubles nothing',
   async () => {
     const books = newBooks(await mir.partner());
-    const { queue } = mir.ctx.eventQueue;
+    const { queue } = observe(mir);
     let killedAtWork = 0;
     let activeOfTheDead = 0;
     for (let round = 0; killedAtWork < KILLS && round < MAX_ROUNDS; round += 1) {

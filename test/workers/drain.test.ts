@@ -1,9 +1,10 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { accepted, type Books, expectBalanced, newBooks, someEvents } from '../support/books';
+import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../support/books';
 import { anEvent } from '../support/builders';
 import { type Harness, startHarness } from '../support/harness';
+import { observe } from '../support/observer';
 import { type OwnStore, ownStores } from '../support/own-stores';
 import { testProcesses } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
@@ -28,7 +29,7 @@ async function backlog(books: Books): Promise<void> {
 
 test('SIGTERM: a worker finishes the jobs at work, exits 0 and leaves none behind', async () => {
   const books = newBooks(await mir.partner());
-  const { queue } = mir.ctx.eventQueue;
+  const { queue } = observe(mir);
   await backlog(books);
   const first = await start('worker', mir.env);
   await waitUntil('the worker is at work', async () => (await queue.getActiveCount()) > 0);
@@ -43,10 +44,10 @@ test('SIGTERM: a worker finishes the jobs at work, exits 0 and leaves none behin
 
 test('SIGTERM during an outage of MongoDB: a worker gives its jobs back without spending an attempt', async () => {
   const books = newBooks(await mir.partner());
-  const { queue } = mir.ctx.eventQueue;
+  const { queue } = observe(mir);
   await accepted(mir.client, books, someEvents(1, 1));
   const worker = await start('worker', { ...mir.env, DRAIN_TIMEOUT_MS: '300' });
-  await mir.drained();
+  await drainedAtLast(mir);
   await mongo.stop();
   const before = books.receiptIds.length;
   await backlog(books);

@@ -17,7 +17,6 @@ async function main(): Promise<void> {
   for (const key of [{}, { userRef: 1 }, { eventType: 1 }]) {
     await events.createIndex({ tenant: 1, ...key, receivedAt: -1, _id: -1 });
   }
-  await users.createIndex({ tenant: 1 });
 
   const commit = async (group: Record<string, unknown>[]): Promise<void> => {
     const session = client.startSession();
