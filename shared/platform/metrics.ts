@@ -80,6 +80,19 @@ export function createMetrics(service: 'api' | 'worker') {
       buckets: FRESHNESS_SECONDS,
       registers,
     }),
+    agentsRevoked: new Counter({ name: 'mir_agents_revoked_total', help: 'Agents revoked by cascades.', registers }),
+    cascadeSeconds: new Histogram({
+      name: 'mir_cascade_duration_seconds',
+      help: 'Time from a kill to its cascade being closed.',
+      buckets: FRESHNESS_SECONDS,
+      registers,
+    }),
+    cascadesOpen: new Gauge({
+      name: 'mir_cascades_open',
+      help: 'Cascades that are not closed, by status.',
+      labelNames: ['status'],
+      registers,
+    }),
     jobsFailed: new Counter({
       name: 'mir_jobs_failed_total',
       help: 'Jobs that ended in the dead letters.',

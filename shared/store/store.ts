@@ -1,9 +1,12 @@
 import type { ClientSession, Connection } from 'mongoose';
+import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
+import { cascadesStore } from './cascades';
 import { eventsStore } from './events';
 import { checkPepper } from './meta';
 import { partnersStore } from './partners';
+import { policiesStore } from './policies';
 import { receiptsStore } from './receipts';
 import { usersStore } from './users';
 
@@ -18,6 +21,9 @@ export function createStore(connection: Connection) {
     partners: partnersStore(connection),
     applications: applicationsStore(connection),
     audit: auditStore(connection),
+    agents: agentsStore(connection),
+    policies: policiesStore(connection),
+    cascades: cascadesStore(connection),
   };
   return {
     connection,
