@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Act } from '../partners/act';
+import type { Act } from '../audit/act';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../http/page';
 import { type CliContext, cliAct, openCliContext } from './open';
 import { readCliConfig } from './settings';

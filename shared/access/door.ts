@@ -8,8 +8,6 @@ import type { RedisLink } from '../queue/connect';
 import type { RedisKeys } from '../queue/keys';
 import { ABANDONED_AFTER_MS } from '../queue/sweep';
 import {
-  type Block,
-  BLOCKS,
   type Credential,
   credentialOf,
   type KeyFacts,
@@ -20,6 +18,7 @@ import {
   type Scope,
 } from './credential';
 import { ENTER, FILL, HOLD, RELEASE, TAKE_LEASES } from './enter-script';
+import { blocked, isBlock, scopeMissing, unknownKey } from './refusals';
 
 /** A row lives this long before the store is asked again. */
 const ROW_TTL_MS = 3600 * 1000;
@@ -281,26 +280,4 @@ function nodeRow({ blocked: block, selfBlocked, budgets, facts }: PathNode): Rec
     'cap:requests': budgets.requests ?? '',
     facts: JSON.stringify(facts),
   };
-}
-
-function isBlock(status: string): status is Block {
-  return (BLOCKS as readonly string[]).includes(status);
-}
-
-function unknownKey(): MirError {
-  return new MirError('API_KEY_INVALID', 'No such API key. It may have been rotated; use the newest one.');
-}
-
-const BLOCK_TEXTS: Record<Block, string> = {
-  PARTNER_SUSPENDED: 'The operator of this registry suspended the partner. Ask them why.',
-  AGENT_SUSPENDED: 'This agent, or one above it, is suspended. Whoever manages it can reactivate it.',
-  AGENT_KEY_REVOKED: 'This agent, or one above it, was revoked for good.',
-};
-
-function blocked(block: Block): MirError {
-  return new MirError(block, BLOCK_TEXTS[block]);
-}
-
-function scopeMissing(scope: Scope | null): MirError {
-  return new MirError('SCOPE_MISSING', `This API key lacks the scope ${scope ?? ''}.`);
 }

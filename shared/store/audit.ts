@@ -5,7 +5,7 @@ import type { PartnerId, Tenant } from '../domain/ids';
 export type Actor =
   | { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI' }
   | { kind: 'APPLICANT' }
-  | { kind: 'PARTNER'; keyPrefix: string }
+  | { kind: 'PARTNER'; partnerId: PartnerId }
   | { kind: 'AGENT'; agentId: string }
   | { kind: 'SYSTEM' };
 
