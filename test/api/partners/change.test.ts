@@ -119,7 +119,7 @@ describe('changing a partner', () => {
     const actions = (await auditOf(h.ctx, partnerId)).map(({ action, reason }) => [action, reason]);
     expect(actions).toEqual([
       ['PARTNER_SUSPENDED', 'stolen'],
-      ['PARTNER_UNSUSPENDED', undefined],
+      ['PARTNER_UNSUSPENDED', null],
     ]);
   });
 
