@@ -11,6 +11,7 @@ import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-q
 import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
 import { sweepOpenChunks } from '../shared/queue/sweep';
 import { authorityStore } from '../shared/store/read-authority';
+import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/note-activity';
 import { createOverloadGuard, type OverloadGuard } from './overload';
 
 const CREDENTIAL_READ_TIMEOUT_MS = 2_000;
@@ -24,6 +25,7 @@ const SWEPT_REMEMBERED = 1_000;
 /** All that handlers can use; each takes only what it names. */
 export interface ApiContext extends Ground {
   door: Door;
+  activity: ActivityNotes;
   eventQueue: EventQueue;
   cascadeQueue: CascadeQueue;
   awaitDurable: AwaitDurable;
@@ -80,20 +82,23 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     metrics,
   });
   const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
+  const door = createDoor({
+    link: queueLink,
+    keys,
+    store: guardedAuthority,
+    onOldMarker: (tenant, nowMs) => {
+      if (sweptLately.has(tenant)) return;
+      sweptLately.set(tenant, true);
+      sweepOpenChunks(queueLink, keys, tenant, nowMs).catch((error: unknown) => {
+        log.warn({ err: messageOf(error) }, 'abandoned chunks were not swept');
+      });
+    },
+  });
+  const activity = createActivityNotes({ store, log });
   return {
     ...ground,
-    door: createDoor({
-      link: queueLink,
-      keys,
-      store: guardedAuthority,
-      onOldMarker: (tenant, nowMs) => {
-        if (sweptLately.has(tenant)) return;
-        sweptLately.set(tenant, true);
-        sweepOpenChunks(queueLink, keys, tenant, nowMs).catch((error: unknown) => {
-          log.warn({ err: messageOf(error) }, 'abandoned chunks were not swept');
-        });
-      },
-    }),
+    door: notingDoor(door, activity),
+    activity,
     eventQueue,
     cascadeQueue,
     awaitDurable: durability.wait,
@@ -107,6 +112,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     draining: { now: false },
     close: async () => {
       overload.stop();
+      await activity.close();
       authorityReads.shutdown();
       rows.shutdown();
       await durability.close();

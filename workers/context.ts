@@ -8,7 +8,9 @@ import { connectRedis } from '../shared/queue/connect';
 import { MAX_STALLED_COUNT, QUEUES } from '../shared/queue/jobs';
 import { authorityStore } from '../shared/store/read-authority';
 import { revokeCascade } from './agents/revoke-cascade';
+import { startSealer } from './audit/sealer';
 import { createCommitter } from './events/committer';
+import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { processChunk } from './events/process-chunk';
 import { createSettleChunk } from './events/settle-chunk';
@@ -17,6 +19,9 @@ import { maintain } from './maintenance/maintain';
 /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
 const JOB_LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
+/** A dead worker's cascades go on soon: doing one twice at once is harmless, so a short lock costs nothing. */
+const CASCADE_LOCK_MS = 3_000;
+const CASCADE_STALLED_CHECK_MS = 1_000;
 /** Kills at work in one process; each holds two transactions at most. */
 const CASCADE_CONCURRENCY = 2;
 /** After an OOM answer of Redis a worker rests this long instead of spinning on errors. */
@@ -42,7 +47,8 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const { signal } = giveUp;
   const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const locks = createPartitionLocks(queueLink, keys);
-  const committer = createCommitter({ store, cache, locks, log, metrics, signal });
+  const guard = { store, log, signal };
+  const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, signal }), guard);
   const settle = createSettleChunk({ store, link: queueLink, keys, log, metrics, signal });
 
   const link = connectRedis(config.redisUrl, 'worker', log);
@@ -80,8 +86,8 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
       connection: link.client,
       prefix: keys.queuePrefix(QUEUES.cascades),
       concurrency: CASCADE_CONCURRENCY,
-      lockDuration: JOB_LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
+      lockDuration: CASCADE_LOCK_MS,
+      stalledInterval: CASCADE_STALLED_CHECK_MS,
       maxStalledCount: MAX_STALLED_COUNT,
     },
   );
@@ -93,6 +99,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
 
   const queue = new Queue(QUEUES.events, { connection: queueLink.client, prefix, skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
+  const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
   const stopMaintenance = maintain({ queue, cascadeQueue, store, link: queueLink, keys, log, metrics });
 
   return {
@@ -101,7 +108,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     stop: async () => {
       stopMaintenance();
       const deadline = setTimeout(() => giveUp.abort(new Error('the worker stops')), config.drainTimeoutMs);
-      await Promise.all([events.close(), cascades.close()]);
+      await Promise.all([events.close(), cascades.close(), sealer.stop()]);
       clearTimeout(deadline);
       await queue.close();
       await cascadeQueue.close();

@@ -66,9 +66,13 @@ export interface Door {
   /**
    * Runs a change of authority. From before the change until after it nobody, in any process, is admitted by the rows
    * that it touches; they are then read anew from the store. `doneAtMs` is the queue store's time from which the change
-   * is in force everywhere.
+   * is in force everywhere. A change that may `hold` right before it commits keeps callers waiting for less long.
    */
-  whileHeld<T>(tag: string, touched: Touched, change: () => Promise<T>): Promise<{ result: T; doneAtMs: number }>;
+  whileHeld<T>(
+    tag: string,
+    touched: Touched,
+    change: (hold: (touched: Touched) => Promise<void>) => Promise<T>,
+  ): Promise<{ result: T; doneAtMs: number }>;
 }
 
 /** A key as the store knows it: its facts and its path from the partner to its own agent. */
@@ -241,22 +245,27 @@ export function createDoor(deps: {
       return { credential, nowMs: null, settledBeforeMs: null, openChunks: 0, budget: null, granted: [] };
     },
 
-    async whileHeld(tag, { nodes = [], keyHashes = [] }, change) {
-      const slots = [...nodes.map((id) => nodeSlot(tag, id)), ...keyHashes.map((hash) => keySlot(tag, hash))];
+    async whileHeld(tag, touched, change) {
+      const held: [string, string][] = [];
       const token = randomUUID();
-      try {
-        await redis.mirHold(slots.length * 2, ...slots.flat(), runIdNow(), HOLD_MS, token);
-      } catch (error) {
-        throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
-      }
-      const release = (): Promise<number> => redis.mirRelease(slots.length, ...slots.map(([slot]) => slot), token);
+      const hold = async ({ nodes = [], keyHashes = [] }: Touched): Promise<void> => {
+        const slots = [...nodes.map((id) => nodeSlot(tag, id)), ...keyHashes.map((hash) => keySlot(tag, hash))];
+        held.push(...slots);
+        try {
+          if (slots.length > 0) await redis.mirHold(slots.length * 2, ...slots.flat(), runIdNow(), HOLD_MS, token);
+        } catch (error) {
+          throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
+        }
+      };
+      const release = (): Promise<number> => redis.mirRelease(held.length * 2, ...held.flat(), token);
       let result: Awaited<ReturnType<typeof change>>;
       try {
-        result = await change();
+        await hold(touched);
+        result = await change(hold);
       } catch (error) {
         // A refusal changed nothing. After anything else the outcome is unknown and may still come: the marks stand
         // until they expire, so that nobody reads the old state into a row meanwhile.
-        if (error instanceof MirError) await release().catch(() => undefined);
+        if (error instanceof MirError && error.code !== 'STORE_UNAVAILABLE') await release().catch(() => undefined);
         throw error;
       }
       try {

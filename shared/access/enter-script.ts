@@ -98,10 +98,16 @@ end
 return 1
 `;
 
-/** Ends the holder's own marks. KEYS: slots. ARGV: token. Answer: now, in ms. */
+/**
+ * Ends the holder's marks and voids whatever was read meanwhile: its mark may have been lost (a flush, a restart) or
+ * taken over by another holder that ended first, and then rows and leases of the old state may stand here. Another
+ * holder's mark stays. KEYS: slot and lease, pair by pair. ARGV: token. Answer: now, in ms.
+ */
 export const RELEASE = `
-for _, key in ipairs(KEYS) do
-  if redis.call('HGET', key, 'token') == ARGV[1] then redis.call('DEL', key) end
+for i = 1, #KEYS, 2 do
+  local row = redis.call('HMGET', KEYS[i], 'blocked', 'token')
+  if row[1] ~= 'HOLD' or row[2] == ARGV[1] then redis.call('DEL', KEYS[i]) end
+  redis.call('DEL', KEYS[i + 1])
 end
 local time = redis.call('TIME')
 return time[1] * 1000 + math.floor(time[2] / 1000)

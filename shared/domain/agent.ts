@@ -1,7 +1,10 @@
+import { hash, randomUUID } from 'node:crypto';
+import { configure } from 'safe-stable-stringify';
 import type { Tenant } from './ids';
 import type { Scope } from './scopes';
 
-export type AgentType = 'AI_AGENT' | 'SERVICE_ACCOUNT';
+export const AGENT_TYPES = ['AI_AGENT', 'SERVICE_ACCOUNT'] as const;
+export type AgentType = (typeof AGENT_TYPES)[number];
 export const PRESETS = ['READ_ONLY', 'SUBMIT_ONLY', 'STANDARD', 'ORCHESTRATOR', 'ADMIN'] as const;
 export type Preset = (typeof PRESETS)[number];
 
@@ -15,14 +18,20 @@ export const PRESET_SCOPES: Record<Preset, readonly Scope[]> = {
 };
 
 /** An agent's own status; what its ancestors' subtree marks make of it is its effective status. */
-export type AgentStatus = 'PENDING_APPROVAL' | 'ACTIVE' | 'SUSPENDED' | 'REVOKED' | 'REJECTED';
+export const AGENT_STATUSES = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'REVOKED', 'REJECTED'] as const;
+export type AgentStatus = (typeof AGENT_STATUSES)[number];
+/** Statuses that count as living: not ended for good. */
+export const LIVING_STATUSES: readonly AgentStatus[] = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED'];
 export type MembershipSource = 'REGISTERED' | 'SPAWNED';
 
 /** Marks that bind a whole subtree. They stand on its root and are never copied to descendants. */
 export interface SubtreeMarks {
   killedAt: Date | null;
-  suspendedAt: Date | null;
+  subtreeSuspendedAt: Date | null;
 }
+
+/** Hexadecimal digits of the digest in an id that an idempotency key made. */
+const KEYED_ID_DIGITS = 40;
 
 export const MAX_AGENT_DEPTH = 32;
 export const MAX_ALLOWED_EVENT_TYPES = 200;
@@ -50,11 +59,43 @@ export const DEFAULT_POLICY: SpawnPolicy = {
 export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]): AgentStatus {
   if (own === 'REVOKED' || own === 'REJECTED') return own;
   if (marks.some(({ killedAt }) => killedAt !== null)) return 'REVOKED';
-  if (own === 'ACTIVE' && marks.some(({ suspendedAt }) => suspendedAt !== null)) return 'SUSPENDED';
+  if (own === 'ACTIVE' && marks.some(({ subtreeSuspendedAt }) => subtreeSuspendedAt !== null)) return 'SUSPENDED';
   return own;
 }
+
+/**
+ * The own statuses from which an effective one can come: what an index can tell before the ancestors are known.
+ */
+export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
+  PENDING_APPROVAL: ['PENDING_APPROVAL'],
+  ACTIVE: ['ACTIVE'],
+  SUSPENDED: ['ACTIVE', 'SUSPENDED'],
+  REVOKED: ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'REVOKED'],
+  REJECTED: ['REJECTED'],
+};
 
 /** Whose agents: ids of the tenant's agents carry its environment. */
 export function agentIdPrefix(tenant: Tenant): string {
   return `agt_${tenant.endsWith(':test') ? 'test' : 'live'}_`;
+}
+
+/** The id of a new agent. Its hexadecimal digits keep it apart from ids with a `k`, which idempotency keys make. */
+export function newAgentId(tenant: Tenant): string {
+  return `${agentIdPrefix(tenant)}${randomUUID().replaceAll('-', '')}`;
+}
+
+/**
+ * The id that a caller's idempotency key makes, always the same: `caller` is the partner or the agent that asks, so
+ * that two agents that both count from 1 never meet.
+ */
+export function keyedAgentId(tenant: Tenant, caller: string, idempotencyKey: string): string {
+  const digest = hash('sha256', `${tenant}|${caller}|${idempotencyKey}`);
+  return `${agentIdPrefix(tenant)}k${digest.slice(0, KEYED_ID_DIGITS)}`;
+}
+
+const stringify = configure({ deterministic: true });
+
+/** What was asked for, as asked, to tell a repetition from another use of its idempotency key. */
+export function agentFingerprint(parentId: string | null, asked: object): string {
+  return hash('sha256', stringify({ parentId, asked })!);
 }

@@ -89,3 +89,34 @@ export function grantProblems({
   if (allowedEventTypes.length === 0 || !allowedEventTypes.every(isNarrowPattern)) problems.push('ALLOWLIST_REQUIRED');
   return problems;
 }
+
+/** What both of two lists allow. Two patterns either lie one within the other or share nothing. */
+function meet(some: readonly string[], others: readonly string[]): string[] {
+  const within = (inner: readonly string[], outer: readonly string[]): string[] =>
+    inner.filter((pattern) => outer.some((wide) => covers(wide, pattern)));
+  return [...new Set([...within(some, others), ...within(others, some)])];
+}
+
+/** The event types that all of a path's allowlists allow; what a child inherits that names none. */
+export function effectiveAllowlist(path: readonly Pick<Grant, 'allowedEventTypes'>[]): string[] {
+  const [first, ...rest] = path;
+  return rest.reduce(
+    (held, { allowedEventTypes }) => meet(held, allowedEventTypes),
+    [...(first?.allowedEventTypes ?? [])],
+  );
+}
+
+/**
+ * What a change widens beyond the agent's parents. What gets narrower is fine, even where the parents hold less by
+ * now; so only what `before` does not cover is looked at.
+ */
+export function wideningsBeyond(parents: readonly Grant[], before: Grant, after: Grant): Violation[] {
+  const [was, is] = [before.rateLimitPerMinute, after.rateLimitPerMinute];
+  return escalations(parents, {
+    ...after,
+    allowedEventTypes: after.allowedEventTypes.filter(
+      (pattern) => !before.allowedEventTypes.some((held) => covers(held, pattern)),
+    ),
+    rateLimitPerMinute: was !== null && is !== null && is <= was ? null : is,
+  });
+}

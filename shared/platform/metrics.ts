@@ -93,6 +93,16 @@ export function createMetrics(service: 'api' | 'worker') {
       labelNames: ['status'],
       registers,
     }),
+    auditSealed: new Counter({
+      name: 'mir_audit_sealed_total',
+      help: 'Audit entries sealed into their chains.',
+      registers,
+    }),
+    auditUnsealed: new Gauge({
+      name: 'mir_audit_unsealed',
+      help: 'Audit entries that wait to be sealed; counts to 100000.',
+      registers,
+    }),
     jobsFailed: new Counter({
       name: 'mir_jobs_failed_total',
       help: 'Jobs that ended in the dead letters.',

@@ -1,8 +1,17 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
-import type { AgentStatus, AgentType, MembershipSource, Preset } from '../domain/agent';
+import {
+  type AgentStatus,
+  type AgentType,
+  LIVING_STATUSES,
+  type MembershipSource,
+  type Preset,
+  type SubtreeMarks,
+} from '../domain/agent';
 import type { Tenant } from '../domain/ids';
+import { afterCreated } from './partners';
+import { agentTreeQueries } from './agent-tree';
 
-/** An agent. `ancestors` (root … parent) never change, so a subtree is one indexed look-up. */
+/** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the index of paths. */
 export interface AgentDoc {
   _id: string;
   tenant: Tenant;
@@ -28,9 +37,11 @@ export interface AgentDoc {
   approvalId: string | null;
   /** Hash of what was asked, to tell a replay from a misuse of its idempotency key. */
   fingerprint: string | null;
+  /** At least the number of living children: deaths are taken off when a limit is met. */
   childCount: number;
-  /** On roots: agents in the tree, and a counter that every kill and spawn in the tree writes, so that they conflict. */
+  /** On roots: at least the number of living agents in the tree, itself included. */
   treeSize: number;
+  /** On roots: written by every change of the tree, so that they conflict. */
   treeRevision: number;
   createdAt: Date;
   updatedAt: Date;
@@ -43,6 +54,13 @@ export type AgentChange = Partial<
     'name' | 'allowedEventTypes' | 'rateLimitPerMinute' | 'status' | 'key' | 'subtreeSuspendedAt' | 'approvalId'
   >
 >;
+
+/** Which agents a list shows; `below`: that agent and its descendants. */
+export interface AgentFilter {
+  statuses?: readonly AgentStatus[];
+  type?: AgentType;
+  below?: string;
+}
 
 const keySchema = new Schema({ hash: String, prefix: String, createdAt: Date }, { _id: false });
 
@@ -80,18 +98,17 @@ const schema = new Schema<AgentDoc>(
 schema.index({ 'key.hash': 1 }, { unique: true, partialFilterExpression: { 'key.hash': { $exists: true } } });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, status: 1, createdAt: -1, _id: -1 });
-schema.index({ tenant: 1, path: 1 });
-schema.index({ ancestors: 1, status: 1 });
+schema.index({ tenant: 1, path: 1, status: 1 });
+schema.index({ ancestors: 1, createdAt: -1, _id: -1 });
 schema.index({ parentId: 1, createdAt: 1, _id: 1 });
+schema.index({ parentId: 1, status: 1 });
 schema.index({ approvalId: 1 }, { partialFilterExpression: { approvalId: { $type: 'string' } } });
-
-/** Statuses from which an agent can still be revoked. */
-const REVOCABLE: AgentStatus[] = ['ACTIVE', 'SUSPENDED', 'PENDING_APPROVAL'];
 
 export function agentsStore(connection: Connection) {
   const model = connection.model<AgentDoc>('Agent', schema);
   return {
     model,
+    ...agentTreeQueries(model),
 
     async insert(agent: AgentDoc, session: ClientSession): Promise<void> {
       await model.create([agent], { session });
@@ -115,6 +132,33 @@ export function agentsStore(connection: Connection) {
         .lean<AgentDoc[]>();
       const found = new Map(docs.map((doc) => [doc._id, doc]));
       return ids.flatMap((id) => found.get(id) ?? []);
+    },
+
+    async byApproval(tenant: Tenant, approvalId: string): Promise<AgentDoc | null> {
+      return model.findOne({ approvalId, tenant }).read('primary').lean<AgentDoc>();
+    },
+
+    /** Subtree marks by agent id, of those of the given that have any. */
+    async marksOf(ids: readonly string[]): Promise<Map<string, SubtreeMarks>> {
+      const marked = { $or: [{ killedAt: { $ne: null } }, { subtreeSuspendedAt: { $ne: null } }] };
+      const docs = await model
+        .find({ _id: { $in: [...ids] }, ...marked }, { killedAt: 1, subtreeSuspendedAt: 1 })
+        .lean<(SubtreeMarks & { _id: string })[]>();
+      return new Map(docs.map((doc) => [doc._id, doc]));
+    },
+
+    /** A page, newest first, after (createdAt, id) of the last one seen. */
+    async list(
+      tenant: Tenant,
+      { statuses, type, below }: AgentFilter,
+      after: { atMs: number; id: string } | null,
+      limit: number,
+    ): Promise<AgentDoc[]> {
+      const conditions: Record<string, unknown>[] = [{ tenant }, afterCreated(after)];
+      if (statuses) conditions.push({ status: { $in: [...statuses] } });
+      if (type) conditions.push({ type });
+      if (below) conditions.push({ $or: [{ _id: below }, { ancestors: below }] });
+      return model.find({ $and: conditions }).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<AgentDoc[]>();
     },
 
     async byKeyHash(hash: string): Promise<AgentDoc | null> {
@@ -142,47 +186,19 @@ export function agentsStore(connection: Connection) {
       await model.updateOne({ _id: parentId }, { $inc: { childCount: count } }, { session });
     },
 
+    /** Children that are not revoked or rejected, counted up to `limit`. */
+    async livingChildren(parentId: string, limit: number, session: ClientSession): Promise<number> {
+      return model.countDocuments({ parentId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
+    },
+
+    /** Agents below a root that are not revoked or rejected, counted up to `limit`. */
+    async livingBelow(rootId: string, limit: number, session: ClientSession): Promise<number> {
+      return model.countDocuments({ ancestors: rootId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
+    },
+
     /** Sets the kill mark of a subtree; it never goes away. */
     async markKilled(agentId: string, at: Date, session: ClientSession): Promise<void> {
       await model.updateOne({ _id: agentId, killedAt: null }, { $set: { killedAt: at } }, { session });
-    },
-
-    /** Ids below an agent that are not revoked yet, in one streaming pass. */
-    descendantsAlive(agentId: string, batchSize: number): AsyncIterable<{ _id: string }> {
-      return model
-        .find({ ancestors: agentId, status: { $in: REVOCABLE } }, { _id: 1 })
-        .read('primary')
-        .lean<{ _id: string }[]>()
-        .cursor({ batchSize });
-    },
-
-    /** How many would be revoked with an agent, itself included: by status, and the deepest of them. */
-    async preview(agentId: string): Promise<{ byStatus: Record<string, number>; deepest: number }> {
-      const groups = await model.aggregate<{ _id: string; count: number; deepest: number }>([
-        { $match: { $or: [{ _id: agentId }, { ancestors: agentId }], status: { $in: REVOCABLE } } },
-        { $group: { _id: '$status', count: { $sum: 1 }, deepest: { $max: '$depth' } } },
-      ]);
-      return {
-        byStatus: Object.fromEntries(groups.map(({ _id, count }) => [_id, count])),
-        deepest: Math.max(0, ...groups.map(({ deepest }) => deepest)),
-      };
-    },
-
-    /** Of the given agents, those still to be revoked, as they are before. */
-    async stillAlive(ids: readonly string[], session: ClientSession): Promise<Pick<AgentDoc, '_id' | 'status'>[]> {
-      return model
-        .find({ _id: { $in: [...ids] }, status: { $in: REVOCABLE } }, { status: 1 })
-        .session(session)
-        .lean<Pick<AgentDoc, '_id' | 'status'>[]>();
-    },
-
-    /** Revokes agents for good: status and key. */
-    async revokeMany(ids: readonly string[], at: Date, session: ClientSession): Promise<void> {
-      await model.updateMany(
-        { _id: { $in: [...ids] } },
-        { $set: { status: 'REVOKED', key: null, updatedAt: at } },
-        { session },
-      );
     },
 
     /** Notes when agents were last seen; never moves back. */

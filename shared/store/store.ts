@@ -2,6 +2,7 @@ import type { ClientSession, Connection } from 'mongoose';
 import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
+import { auditHeadsStore } from './audit-heads';
 import { cascadesStore } from './cascades';
 import { eventsStore } from './events';
 import { checkPepper } from './meta';
@@ -21,6 +22,7 @@ export function createStore(connection: Connection) {
     partners: partnersStore(connection),
     applications: applicationsStore(connection),
     audit: auditStore(connection),
+    auditHeads: auditHeadsStore(connection),
     agents: agentsStore(connection),
     policies: policiesStore(connection),
     cascades: cascadesStore(connection),

@@ -12,7 +12,7 @@ import type { Store } from '../../shared/store/store';
 const SWEEP_EVERY_MS = 30_000;
 const GAUGES_EVERY_MS = 5_000;
 const CASCADES_EVERY_MS = 5_000;
-/** Open cascades that one look takes up; the oldest first. */
+/** Open cascades that one look takes up, those that wait longest first. */
 const MAX_CASCADES_PER_LOOK = 1_000;
 
 /** Runs `work` again and again, one run at a time; a failed run is logged and the next one goes on. Returns the stop. */
@@ -47,11 +47,11 @@ export function maintain(deps: {
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
     repeat(CASCADES_EVERY_MS, 'taking up cascades', log, async () => {
-      const open = await store.cascades.open(MAX_CASCADES_PER_LOOK);
       for (const status of ['RUNNING', 'PARTIAL'] as const) {
-        metrics.cascadesOpen.labels(status).set(open.filter((cascade) => cascade.status === status).length);
+        metrics.cascadesOpen.labels(status).set(await store.cascades.countOpen(status));
       }
-      for (const { _id } of open) await cascadeQueue.add(_id);
+      const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_LOOK);
+      for (const { _id } of due) await cascadeQueue.add(_id);
     }),
     repeat(GAUGES_EVERY_MS, 'reading the queue', log, async () => {
       const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');

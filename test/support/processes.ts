@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { projectRoot } from '../../deploy/local/paths';
+import { type ApiClient, createClient } from './client';
+
+const PROGRAMS = { api: 'api/main.js', worker: 'workers/main.js' } as const;
+type Program = keyof typeof PROGRAMS;
+
+interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** A real process of the compiled product. */
+export interface TestProcess {
+  pid: number;
+  port: number;
+  client: ApiClient;
+  /** Resolves when it is gone. */
+  exit: Promise<Exit>;
+  stderr(): string;
+  /** kill -9, and waits for the end. */
+  kill9(): Promise<void>;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<Exit>;
+}
+
+function launch(program: Program, env: Record<string, string>) {
+  const child = spawn(process.execPath, [join(projectRoot(), 'dist', PROGRAMS[program])], {
+    env: { PATH: process.env['PATH'], ...env, PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0' },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let stderr = '';
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exit = new Promise<Exit>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  const ready = new Promise<number>((resolve) => {
+    child.on('message', (message: { type?: string; port?: number }) => {
+      if (message.type === 'ready') resolve(message.port!);
+    });
+  });
+  return { child, exit, ready, stderr: () => stderr };
+}
+
+/** A starter of processes that end with the test file, whatever becomes of its tests. */
+export function testProcesses(): (program: Program, env: Record<string, string>) => Promise<TestProcess> {
+  const started: TestProcess[] = [];
+  afterAll(async () => {
+    await Promise.all(started.map((one) => one.kill9()));
+  });
+  return async (program, env) => {
+    const { child, exit, ready, stderr } = launch(program, env);
+    const failed = exit.then(({ code, signal }) => {
+      throw new Error(`the ${program} process ended before it was ready (${code ?? signal}): ${stderr()}`);
+    });
+    const port = await Promise.race([ready, failed]);
+    failed.catch(() => undefined);
+    const end = (signal: NodeJS.Signals): Promise<Exit> => {
+      child.kill(signal);
+      return exit;
+    };
+    const one: TestProcess = {
+      pid: child.pid!,
+      port,
+      client: createClient(`http://127.0.0.1:${port}`),
+      exit,
+      stderr,
+      kill9: async () => void (await end('SIGKILL')),
+      stop: () => end('SIGTERM'),
+    };
+    started.push(one);
+    return one;
+  };
+}
+
+/** Starts a process that must refuse to start; answers how it ended and what it said. */
+export async function refusedStart(program: Program, env: Record<string, string>): Promise<Exit & { stderr: string }> {
+  const { child, exit, ready, stderr } = launch(program, env);
+  const outcome = await Promise.race([exit, ready.then(() => null)]);
+  if (outcome !== null) return { ...outcome, stderr: stderr() };
+  child.kill('SIGKILL');
+  await exit;
+  throw new Error(`the ${program} process started, though it should have refused`);
+}
