@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type Door, createDoor } from '../shared/access/door';
-import type { Credential } from '../shared/access/credential';
+import { type AuthorityStore, type Door, createDoor } from '../shared/access/door';
 import { createSignalsCache, type SignalsCache } from '../shared/cache/signals';
 import type { Tenant, UserRef } from '../shared/domain/ids';
 import { type Signals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
@@ -8,9 +7,11 @@ import type { Ground } from '../shared/ground';
 import { createBreaker } from '../shared/platform/breaker';
 import { messageOf, MirError } from '../shared/platform/errors';
 import { type AwaitDurable, createDurability } from '../shared/queue/durability';
+import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
 import { sweepOpenChunks } from '../shared/queue/sweep';
-import { readCredential } from '../shared/store/read-credential';
+import { authorityStore } from '../shared/store/read-authority';
+import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/note-activity';
 import { createOverloadGuard, type OverloadGuard } from './overload';
 
 const CREDENTIAL_READ_TIMEOUT_MS = 2_000;
@@ -24,7 +25,9 @@ const SWEPT_REMEMBERED = 1_000;
 /** All that handlers can use; each takes only what it names. */
 export interface ApiContext extends Ground {
   door: Door;
+  activity: ActivityNotes;
   eventQueue: EventQueue;
+  cascadeQueue: CascadeQueue;
   awaitDurable: AwaitDurable;
   overload: OverloadGuard;
   signalsCache: SignalsCache;
@@ -55,35 +58,49 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     maxRedisMemoryPercent: config.maxRedisMemoryPercent,
   });
   const eventQueue = createEventQueue({ link: queueLink, keys, log, onHeldBytes: overload.heard });
-  const credentials = createBreaker(
-    'credential-read',
-    (keyHash: string): Promise<Credential | null> => readCredential(store, keyHash),
-    { timeoutMs: CREDENTIAL_READ_TIMEOUT_MS, maxInFlight: CREDENTIAL_READS_IN_FLIGHT, metrics },
-  );
+  const authority = authorityStore(store);
+  const authorityReads = createBreaker('authority-read', (read: () => Promise<unknown>) => read(), {
+    timeoutMs: CREDENTIAL_READ_TIMEOUT_MS,
+    maxInFlight: CREDENTIAL_READS_IN_FLIGHT,
+    metrics,
+  });
+  const guarded = async <T>(read: () => Promise<T>): Promise<T> => {
+    try {
+      return (await authorityReads.fire(read)) as T;
+    } catch (error) {
+      throw storeUnavailable(error);
+    }
+  };
+  const guardedAuthority: AuthorityStore = {
+    key: (hash, isAgent) => guarded(() => authority.key(hash, isAgent)),
+    nodes: (ids) => guarded(() => authority.nodes(ids)),
+  };
+  const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const rows = createBreaker('signals-read', (refs: UserRef[]) => store.users.rows(refs), {
     timeoutMs: SIGNALS_READ_TIMEOUT_MS,
     maxInFlight: SIGNALS_READS_IN_FLIGHT,
     metrics,
   });
   const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
+  const door = createDoor({
+    link: queueLink,
+    keys,
+    store: guardedAuthority,
+    onOldMarker: (tenant, nowMs) => {
+      if (sweptLately.has(tenant)) return;
+      sweptLately.set(tenant, true);
+      sweepOpenChunks(queueLink, keys, tenant, nowMs).catch((error: unknown) => {
+        log.warn({ err: messageOf(error) }, 'abandoned chunks were not swept');
+      });
+    },
+  });
+  const activity = createActivityNotes({ store, log });
   return {
     ...ground,
-    door: createDoor({
-      link: queueLink,
-      keys,
-      onOldMarker: (tenant, nowMs) => {
-        if (sweptLately.has(tenant)) return;
-        sweptLately.set(tenant, true);
-        sweepOpenChunks(queueLink, keys, tenant, nowMs).catch((error: unknown) => {
-          log.warn({ err: messageOf(error) }, 'abandoned chunks were not swept');
-        });
-      },
-      lookup: (keyHash) =>
-        credentials.fire(keyHash).catch((error: unknown) => {
-          throw storeUnavailable(error);
-        }),
-    }),
+    door: notingDoor(door, activity),
+    activity,
     eventQueue,
+    cascadeQueue,
     awaitDurable: durability.wait,
     overload,
     signalsCache: createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds }),
@@ -95,10 +112,12 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     draining: { now: false },
     close: async () => {
       overload.stop();
-      credentials.shutdown();
+      await activity.close();
+      authorityReads.shutdown();
       rows.shutdown();
       await durability.close();
       await eventQueue.close();
+      await cascadeQueue.close();
       await ground.close();
     },
   };

@@ -1,3 +1,10 @@
+import { getCascade } from './agents/get-cascade';
+import { AGENT_ROUTES } from './agents/lifecycle-routes';
+import { getLineage } from './agents/lineage';
+import { revokeDescendants } from './agents/revoke-descendants';
+import { getTree } from './agents/tree';
+import { listAudit } from './audit/list-audit';
+import { verifyAudit } from './audit/verify-audit';
 import { getEvent } from './events/get-event';
 import { getReceipt } from './events/get-receipt';
 import { listEventTypes } from './events/list-event-types';
@@ -15,7 +22,22 @@ import { updatePartner } from './partners/update-partner';
 import { resolve } from './resolve/resolve';
 
 /** Partner routes, each served bare and under /v1. `POST /events` stands in app.ts: it has a path of its own. */
-export const PARTNER_ROUTES: readonly Route[] = [resolve, listEvents, getReceipt, getEvent, listEventTypes, apply];
+export const PARTNER_ROUTES: readonly Route[] = [
+  resolve,
+  listEvents,
+  getReceipt,
+  getEvent,
+  listEventTypes,
+  apply,
+  listAudit,
+  verifyAudit,
+  // Before what has :id in its place.
+  getTree,
+  getCascade,
+  getLineage,
+  revokeDescendants,
+  ...AGENT_ROUTES,
+];
 
 /** Operator routes, served bare only. */
 export const ADMIN_ROUTES: readonly Route[] = [

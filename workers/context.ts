@@ -1,11 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
+import { createDoor } from '../shared/access/door';
 import { createSignalsCache } from '../shared/cache/signals';
 import type { Ground } from '../shared/ground';
+import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { connectRedis } from '../shared/queue/connect';
 import { MAX_STALLED_COUNT, QUEUES } from '../shared/queue/jobs';
+import { authorityStore } from '../shared/store/read-authority';
+import { revokeCascade } from './agents/revoke-cascade';
+import { startSealer } from './audit/sealer';
 import { createCommitter } from './events/committer';
+import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { processChunk } from './events/process-chunk';
 import { createSettleChunk } from './events/settle-chunk';
@@ -14,6 +20,11 @@ import { maintain } from './maintenance/maintain';
 /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
 const JOB_LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
+/** A dead worker's cascades go on soon: doing one twice at once is harmless, so a short lock costs nothing. */
+const CASCADE_LOCK_MS = 3_000;
+const CASCADE_STALLED_CHECK_MS = 1_000;
+/** Kills at work in one process; each holds two transactions at most. */
+const CASCADE_CONCURRENCY = 2;
 /** After an OOM answer of Redis a worker rests this long instead of spinning on errors. */
 const OOM_REST_MS = 1_000;
 
@@ -25,6 +36,7 @@ async function rest(worker: Worker): Promise<void> {
 
 export interface RunningWorkers {
   events: Worker;
+  cascades: Worker;
   /** Takes no new jobs, waits for those at work, then closes its own connections. */
   stop(): Promise<void>;
 }
@@ -38,7 +50,8 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   setMaxListeners(0, signal);
   const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const locks = createPartitionLocks(queueLink, keys);
-  const committer = createCommitter({ store, cache, locks, log, metrics, signal });
+  const guard = { store, log, signal };
+  const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, signal }), guard);
   const settle = createSettleChunk({ store, link: queueLink, keys, log, metrics, signal });
 
   const link = connectRedis(config.redisUrl, 'worker', log);
@@ -68,20 +81,44 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     if (job && job.finishedOn !== undefined) metrics.jobsFailed.labels(QUEUES.events).inc();
     log.warn({ jobId: job?.id, err: error.message }, 'a job failed');
   });
-  await events.waitUntilReady();
+  const door = createDoor({ link: queueLink, keys, store: authorityStore(store) });
+  const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
+  const cascades = new Worker(
+    QUEUES.cascades,
+    async (job) => {
+      const { cascadeId } = cascadeJobSchema.parse(job.data);
+      await revokeCascade({ store, door, log, metrics, signal }, cascadeId);
+    },
+    {
+      connection: link.client,
+      prefix: keys.queuePrefix(QUEUES.cascades),
+      concurrency: CASCADE_CONCURRENCY,
+      lockDuration: CASCADE_LOCK_MS,
+      stalledInterval: CASCADE_STALLED_CHECK_MS,
+      maxStalledCount: MAX_STALLED_COUNT,
+    },
+  );
+  cascades.on('error', (error) => log.warn({ err: error.message }, 'cascades worker trouble'));
+  cascades.on('failed', (job, error) =>
+    log.warn({ jobId: job?.id, err: error.message }, 'a cascade will be tried again'),
+  );
+  await Promise.all([events.waitUntilReady(), cascades.waitUntilReady()]);
 
   const queue = new Queue(QUEUES.events, { connection: queueLink.client, prefix, skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
-  const stopMaintenance = maintain({ queue, link: queueLink, keys, log, metrics });
+  const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
+  const stopMaintenance = maintain({ queue, cascadeQueue, store, link: queueLink, keys, log, metrics });
 
   return {
     events,
+    cascades,
     stop: async () => {
       stopMaintenance();
       const deadline = setTimeout(() => giveUp.abort(new Error('the worker stops')), config.drainTimeoutMs);
-      await events.close();
+      await Promise.all([events.close(), cascades.close(), sealer.stop()]);
       clearTimeout(deadline);
       await queue.close();
+      await cascadeQueue.close();
       await link.close();
     },
   };

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Act } from '../partners/act';
+import type { Act } from '../audit/act';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../http/page';
 import { type CliContext, cliAct, openCliContext } from './open';
 import { readCliConfig } from './settings';
@@ -11,16 +11,20 @@ export interface Shell {
   err: (text: string) => void;
 }
 
-/** Runs one operation against the stores and prints what it answers: as JSON with `--json`, else as `show` says. */
+/**
+ * Runs one operation against the stores and prints what it answers: as JSON with `--json`, else as `show` says.
+ * `show` null: the operation printed by itself.
+ */
 export async function operate<T>(
   shell: Shell,
   command: Command,
   work: (ctx: CliContext, act: Act) => Promise<T>,
-  show: (answer: T) => string,
+  show: ((answer: T) => string) | null,
 ): Promise<void> {
   const ctx = await openCliContext(readCliConfig(shell.env));
   try {
     const answer = await work(ctx, cliAct());
+    if (show === null) return;
     const { json } = command.optsWithGlobals<{ json?: boolean }>();
     shell.out(`${json ? JSON.stringify(answer, null, 2) : show(answer)}\n`);
   } finally {

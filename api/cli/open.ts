@@ -3,14 +3,15 @@ import { createDoor } from '../../shared/access/door';
 import { openGround } from '../../shared/ground';
 import type { Config } from '../../shared/platform/config';
 import { createEventQueue } from '../../shared/queue/enqueue';
-import { readCredential } from '../../shared/store/read-credential';
+import { createCascadeQueue } from '../../shared/queue/cascade-queue';
+import { authorityStore } from '../../shared/store/read-authority';
 import type { ApiContext } from '../context';
-import type { Act } from '../partners/act';
+import type { Act } from '../audit/act';
 
 /** What operator commands use: the part of the API's context that its admin routes use. */
 export interface CliContext extends Pick<
   ApiContext,
-  'config' | 'store' | 'secrets' | 'keys' | 'queueLink' | 'door' | 'eventQueue'
+  'config' | 'log' | 'store' | 'secrets' | 'keys' | 'queueLink' | 'door' | 'eventQueue' | 'cascadeQueue'
 > {
   close(): Promise<void>;
 }
@@ -20,12 +21,15 @@ export async function openCliContext(config: Config): Promise<CliContext> {
   const ground = await openGround(config, 'api');
   const { keys, log, queueLink, store } = ground;
   const eventQueue = createEventQueue({ link: queueLink, keys, log });
+  const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   return {
     ...ground,
     eventQueue,
-    door: createDoor({ link: queueLink, keys, lookup: (keyHash) => readCredential(store, keyHash) }),
+    cascadeQueue,
+    door: createDoor({ link: queueLink, keys, store: authorityStore(store) }),
     close: async () => {
       await eventQueue.close();
+      await cascadeQueue.close();
       await ground.close();
     },
   };

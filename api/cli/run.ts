@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addApplicationCommands } from './applications-commands';
+import { addAuditCommands } from './audit-commands';
 import type { Shell } from './command';
 import { addDeadLetterCommands } from './dead-letter-commands';
 import { addPartnerCommands } from './partners-commands';
@@ -18,12 +19,13 @@ Examples:
   npm run mir -- partners approve app_0123 --plan STANDARD
   npm run mir -- partners rotate prt_0123 --env live
   npm run mir -- partners suspend prt_0123 --reason "stolen key"
-  npm run mir -- dead-letters replay --all`;
+  npm run mir -- dead-letters replay --all
+  npm run mir -- audit verify --partner prt_0123`;
 
 /** The operator's commands: the same code as the admin routes. */
 function createProgram(shell: Shell): Command {
   const program = new Command('mir')
-    .description('Operate MIR: partners, keys, dead letters.')
+    .description('Operate MIR: partners, keys, dead letters, audit.')
     .option('--json', 'print machine-readable JSON only')
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows how)')
@@ -32,6 +34,7 @@ function createProgram(shell: Shell): Command {
   addApplicationCommands(program, shell);
   addPartnerCommands(program, shell);
   addDeadLetterCommands(program, shell);
+  addAuditCommands(program, shell);
   return program;
 }
 

@@ -1,12 +1,15 @@
+import type { Credential } from '../../shared/access/credential';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { type ChunkId, type EventId, newChunkId, type Tenant } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
 import { type FieldError, MirError } from '../../shared/platform/errors';
+import { settleChunks } from '../../shared/queue/enqueue';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './accept';
+import { refusalOf, refused, requireAgentPlan } from './agent-rules';
 
 /** One item of a batch: the event's JSON value, or why its line could not be read. */
 export type BatchItem = { value: unknown } | { unreadable: FieldError };
@@ -30,8 +33,17 @@ export interface CheckedBatch {
   sentBytes: number;
 }
 
-/** Checks every item; the good ones go on, the bad ones are named. One key with two contents is an item error. */
-export function checkBatch(deps: AcceptDeps, tenant: Tenant, { items, sentBytes }: Batch, nowMs: number): CheckedBatch {
+/**
+ * Checks every item; the good ones go on, the bad ones are named. One key with two contents is an item error, and so
+ * is what the agent may not submit whose key it is (`agent` null: the partner's own).
+ */
+export function checkBatch(
+  deps: AcceptDeps,
+  tenant: Tenant,
+  { items, sentBytes }: Batch,
+  nowMs: number,
+  agent: Credential | null = null,
+): CheckedBatch {
   const batch: CheckedBatch = {
     tenant,
     good: [],
@@ -44,6 +56,11 @@ export function checkBatch(deps: AcceptDeps, tenant: Tenant, { items, sentBytes 
     const checked = 'value' in item ? checkEvent(deps, tenant, item.value, nowMs) : [item.unreadable];
     if (Array.isArray(checked)) {
       for (const error of checked) batch.errors.push({ index, ...error });
+      return;
+    }
+    const refusal = agent && refusalOf(agent, checked);
+    if (refusal) {
+      batch.errors.push({ index, ...refusal });
       return;
     }
     const { keyedId, accepted } = checked;
@@ -74,7 +91,10 @@ export interface BatchReceipt {
   receivedAt: string;
 }
 
-type Deps = Pick<ApiContext, 'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics'>;
+type Deps = Pick<
+  ApiContext,
+  'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
+>;
 
 /** Cuts events into chunks and thereby gives them their ids. */
 function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: string): EventChunk[] {
@@ -89,6 +109,34 @@ function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: str
   return chunks;
 }
 
+/**
+ * What of a batch its agent may still submit: its rights, as they were when the batch entered, are what counts. Items
+ * refused are named; chunks that are not needed any more end their marks. Throws when nothing is left.
+ */
+async function keepAllowed(
+  { queueLink, keys }: Deps,
+  credential: Credential,
+  batch: CheckedBatch,
+  chunks: EventChunk[],
+  cut: (batch: CheckedBatch) => EventChunk[],
+): Promise<EventChunk[]> {
+  try {
+    requireAgentPlan(credential);
+  } catch (error) {
+    await settleChunks(queueLink, keys, chunks);
+    throw error;
+  }
+  const refusals = batch.good.map(({ event }) => refusalOf(credential, event));
+  const first = refusals.find((refusal) => refusal !== null);
+  if (!first) return chunks;
+  batch.good.forEach(({ index }, n) => refusals[n] && batch.errors.push({ index, ...refusals[n] }));
+  batch.good = batch.good.filter((_, n) => refusals[n] === null);
+  const left = cut(batch);
+  await settleChunks(queueLink, keys, chunks.slice(left.length));
+  if (left.length === 0) throw refused(first);
+  return left;
+}
+
 /** Submits a checked batch with at least one good item: charged whole, entered and queued as few chunks. */
 export async function submitBatch(
   deps: Deps,
@@ -97,11 +145,11 @@ export async function submitBatch(
   requestId: string,
 ): Promise<{ receipt: BatchReceipt; admission: Admission }> {
   const { door, eventQueue, awaitDurable, overload, secrets, metrics } = deps;
-  const { tenant, good, eventIds, errors } = batch;
+  const { tenant, eventIds, errors } = batch;
   overload.check();
   const base = newChunkId(Date.now());
-  const chunks = cutChunks(base, batch, requestId);
-  const accepted = good.length;
+  const cut = (from: CheckedBatch): EventChunk[] => cutChunks(base, from, requestId);
+  let chunks = cut(batch);
   // Charged as submitted: a refused event costs its check, too.
   const cost = eventIds.length;
   const entry = { cost, divisible: false, chunkIds: chunks.map(({ chunkId }) => chunkId) };
@@ -112,8 +160,12 @@ export async function submitBatch(
     throw cost > admission.budget!.capacity ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
   const receivedAtMs = admission.nowMs!;
+  const { agent } = admission.credential;
+  if (agent) chunks = await keepAllowed(deps, admission.credential, batch, chunks, cut);
+  const accepted = batch.good.length;
   for (const chunk of chunks) {
     chunk.receivedAtMs = receivedAtMs;
+    chunk.agentId = agent?.agentId ?? null;
     for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
   }
   await eventQueue.add(chunks, { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt });

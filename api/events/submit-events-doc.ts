@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import { MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
 import type { RouteDoc } from '../http/route';
 
@@ -28,7 +29,8 @@ export const submitEventsDoc: RouteDoc = {
   summary: 'Submit one event or a batch',
   description:
     `One event, \`{ "events": [ … ] }\`, or NDJSON (one event a line); at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, gzip or plain. ` +
-    'Of a batch the good items are taken and the bad ones named. 202 means that the queue store has the events',
+    'Of a batch the good items are taken and the bad ones named. 202 means that the queue store has the events. ' +
+    `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch, each with an idempotency key; agents submit the types of their allowlists only`,
   body: z.union([
     submittedEventSchema,
     z.strictObject({ events: z.array(submittedEventSchema).min(1).max(MAX_EVENTS_PER_CALL) }),
@@ -46,5 +48,14 @@ export const submitEventsDoc: RouteDoc = {
   answers: {
     202: { description: 'Accepted: of one event, or of a batch', schema: z.union([singleReceipt, batchReceipt]) },
   },
-  problems: ['TOO_MANY_EVENTS', 'BATCH_EXCEEDS_LIMIT', 'IDEMPOTENCY_KEY_INVALID', 'IDEMPOTENCY_KEY_REUSED'],
+  problems: [
+    'TOO_MANY_EVENTS',
+    'BATCH_EXCEEDS_LIMIT',
+    'BULK_LIMIT_EXCEEDED',
+    'IDEMPOTENCY_KEY_INVALID',
+    'IDEMPOTENCY_KEY_REUSED',
+    'IDEMPOTENCY_KEY_REQUIRED',
+    'EVENT_TYPE_NOT_ALLOWED',
+    'ENTERPRISE_REQUIRED',
+  ],
 };

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import type { Credential } from '../../shared/access/credential';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { tenantOf } from '../../shared/domain/ids';
 import { MirError, type ProblemCode } from '../../shared/platform/errors';
@@ -12,18 +13,21 @@ import { readKey } from '../http/read-key';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining, send } from '../http/respond';
 import { checkEvent } from './accept';
+import { createAdmitAgent, refusalOf, refused, requireSmallBatch } from './agent-rules';
 import { itemsOfBatch, itemsOfLines } from './read-batch';
 import { type Batch, checkBatch, submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
 
 /**
  * `POST /events`. It is not an ordinary route: authority, budget, clock and marker are one script call that comes
- * after validation, and single posts of one turn share it. Only a large body is preceded by a check of its key.
+ * after validation, and single posts of one turn share it. Only a large body is preceded by a check of its key, and an
+ * agent's input by a look at what that agent may do.
  */
 export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   const observe = observer(ctx.metrics, '/events', 'POST');
   const submitSingle = createSubmitSingle(ctx);
-  const refused = ctx.metrics.eventsSubmitted.labels('refused');
+  const admitAgent = createAdmitAgent(ctx);
+  const refusedEvents = ctx.metrics.eventsSubmitted.labels('refused');
 
   /** Answers what is wrong with the input, but only to a caller whose key is good, and charged as a request. */
   const refuse = async (key: ParsedApiKey, error: MirError, headers: Record<string, string>): Promise<never> => {
@@ -38,13 +42,19 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     req: Request,
     key: ParsedApiKey,
     { body, sentBytes }: { body: unknown; sentBytes: number },
+    agent: Credential | null,
     requestId: string,
     headers: Record<string, string>,
   ): Promise<unknown> => {
     const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, body), Date.now());
     if (Array.isArray(checked)) {
-      refused.inc();
+      refusedEvents.inc();
       throw new MirError('VALIDATION_FAILED', 'The event has problems; `errors` names them all.', { errors: checked });
+    }
+    const refusal = agent && refusalOf(agent, checked);
+    if (refusal) {
+      refusedEvents.inc();
+      throw refused(refusal);
     }
     const { receipt, admission } = await submitSingle({ key, event: checked, requestId, sentBytes });
     Object.assign(headers, rateHeaders(admission));
@@ -55,15 +65,17 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     req: Request,
     key: ParsedApiKey,
     sent: Batch,
+    agent: Credential | null,
     requestId: string,
     headers: Record<string, string>,
   ): Promise<unknown> => {
     if (req.headers['idempotency-key'] !== undefined) {
       throw new MirError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
     }
-    const checked = checkBatch(ctx, tenantOf(key.partnerId, key.env), sent, Date.now());
+    if (agent) requireSmallBatch(agent, sent.items.length);
+    const checked = checkBatch(ctx, tenantOf(key.partnerId, key.env), sent, Date.now(), agent);
     const rejected = sent.items.length - checked.good.length;
-    if (rejected > 0) refused.inc(rejected);
+    if (rejected > 0) refusedEvents.inc(rejected);
     if (checked.good.length === 0) {
       const errors = checked.errors.map(({ index, path, ...rest }) => ({
         path: `events.${index}${path && `.${path}`}`,
@@ -85,15 +97,16 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     const key = readKey(req);
     try {
       const kind = bodyKind(req, ['json', 'ndjson']);
-      if (!isSmallBody(req)) await ctx.door.enter(key, 'requests', 'events:write', []);
+      const agent = key.agent ? await admitAgent(key) : null;
+      if (!agent && !isSmallBody(req)) await ctx.door.enter(key, 'requests', 'events:write', []);
       const text = await readText(req, res, MAX_EVENTS_BODY_BYTES);
       if (kind === 'ndjson')
-        return await batch(req, key, { items: itemsOfLines(text), sentBytes: text.length }, requestId, headers);
+        return await batch(req, key, { items: itemsOfLines(text), sentBytes: text.length }, agent, requestId, headers);
       const body = parseJson(text);
       const items = itemsOfBatch(body);
       return items
-        ? await batch(req, key, { items, sentBytes: text.length }, requestId, headers)
-        : await single(req, key, { body, sentBytes: text.length }, requestId, headers);
+        ? await batch(req, key, { items, sentBytes: text.length }, agent, requestId, headers)
+        : await single(req, key, { body, sentBytes: text.length }, agent, requestId, headers);
     } catch (error) {
       // Whatever the input's fault: first it is settled whose input it is.
       const inputFault = error instanceof MirError && INPUT_FAULTS.has(error.code);
@@ -120,7 +133,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   };
 }
 
-/** Faults of the input, found before the door was asked. */
+/** Faults of the input, found before the door charged anything for it. */
 const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([
   'UNSUPPORTED_MEDIA_TYPE',
   'INVALID_ENCODING',
@@ -130,6 +143,10 @@ const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([
   'TOO_MANY_EVENTS',
   'IDEMPOTENCY_KEY_INVALID',
   'IDEMPOTENCY_KEY_REUSED',
+  'IDEMPOTENCY_KEY_REQUIRED',
+  'BULK_LIMIT_EXCEEDED',
+  'EVENT_TYPE_NOT_ALLOWED',
+  'ENTERPRISE_REQUIRED',
 ]);
 
 /** The event with the key of the `Idempotency-Key` header; both given must agree. */

@@ -5,10 +5,12 @@ import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { MirError } from '../../shared/platform/errors';
 import { tickBatch } from '../../shared/platform/tick-batch';
+import { settleChunks } from '../../shared/queue/enqueue';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type CheckedEvent, placeEvent } from './accept';
+import { refusalOf, refused, requireAgentPlan } from './agent-rules';
 
 /** Keys of accepted single events, remembered to refuse a misuse at the door; the store is the truth. */
 const REMEMBERED_KEYS = 50_000;
@@ -24,7 +26,10 @@ export interface SingleAnswer {
   admission: Admission;
 }
 
-type Deps = Pick<ApiContext, 'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics'>;
+type Deps = Pick<
+  ApiContext,
+  'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
+>;
 
 export interface Single {
   key: ParsedApiKey;
@@ -41,7 +46,7 @@ interface Waiting extends Single {
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
-  const { door, eventQueue, awaitDurable, overload, secrets, metrics } = deps;
+  const { door, eventQueue, awaitDurable, overload, secrets, metrics, queueLink, keys } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.labels('accepted');
 
@@ -54,6 +59,22 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     );
   };
 
+  /** Those that the agent may still submit: its rights, as they were when the events entered, are what counts. */
+  const stillAllowed = ({ credential }: Admission, group: Waiting[]): Waiting[] => {
+    if (credential.agent === null) return group;
+    return group.filter(({ event, reject }) => {
+      try {
+        requireAgentPlan(credential);
+        const refusal = refusalOf(credential, event);
+        if (refusal) throw refused(refusal);
+        return true;
+      } catch (error) {
+        reject(error);
+        return false;
+      }
+    });
+  };
+
   const submitGroup = async (group: Waiting[]): Promise<void> => {
     const { key, event } = group[0]!;
     const { tenant } = event;
@@ -63,16 +84,19 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
       const entry = { cost: group.length, divisible: true, chunkIds: [chunkId] };
       const enteredAt = performance.now();
       const admission = await door.enter(key, 'events', 'events:write', [entry]);
-      const granted = group.slice(0, admission.granted[0]);
-      for (const { reject } of group.slice(granted.length)) {
+      const entered = group.slice(0, admission.granted[0]);
+      for (const { reject } of group.slice(entered.length)) {
         metrics.rateLimited.labels('events').inc();
         reject(rateLimited(admission, 1));
       }
-      if (granted.length === 0) return;
+      if (entered.length === 0) return;
+      const granted = stillAllowed(admission, entered);
+      if (granted.length === 0) return await settleChunks(queueLink, keys, [{ chunkId, tenant }]);
       const receivedAtMs = admission.nowMs!;
       const events = granted.map((one, index) => placeEvent(one.event, chunkId, index));
       const requestIds = granted.map(({ requestId }) => requestId);
-      const chunk = { chunkId, tenant, agentId: null, receivedAtMs, requestIds, shared: true, events };
+      const agentId = admission.credential.agent?.agentId ?? null;
+      const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, events };
       const sentBytes = granted.reduce((sum, one) => sum + one.sentBytes, 0) / granted.length;
       await eventQueue.add([chunk], { openChunks: admission.openChunks, sentBytes, enteredAt });
       await awaitDurable();

@@ -6,7 +6,7 @@ import { MirError } from '../../shared/platform/errors';
 const BARE_TOKEN = /^[\x21-\x7e]+$/;
 
 /** Header `Idempotency-Key`: an RFC 9651 string as in the IETF draft, or a bare token as most clients send. */
-export function readIdempotencyKey(req: IncomingMessage): string | null {
+export function readIdempotencyKey(req: Pick<IncomingMessage, 'headers'>): string | null {
   const header = req.headers['idempotency-key'];
   if (header === undefined) return null;
   const text = String(header);

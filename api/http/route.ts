@@ -1,11 +1,13 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { Admission } from '../../shared/access/door';
 import type { Scope } from '../../shared/access/credential';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import type { Tenant } from '../../shared/domain/ids';
-import type { ProblemCode } from '../../shared/platform/errors';
+import type { FieldError, ProblemCode } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { ApiContext } from '../context';
+import type { Streamed } from './send-stream';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
@@ -16,11 +18,11 @@ export type Auth =
   | { kind: 'key'; scope: Scope; readable: boolean }
   | { kind: 'admin' };
 
-export interface Answer {
-  status: number;
-  body: unknown;
-  headers?: Record<string, string>;
-}
+export type Answer = { status: number; headers?: Record<string, string> } & (
+  | { body: unknown }
+  /** Written while it is made, no faster than it is read. */
+  | Pick<Streamed, 'stream' | 'mediaType'>
+);
 
 /** What a handler is given: only validated input. `caller` is there for `key` routes. */
 export interface Call<Body, Query, Params> {
@@ -31,6 +33,7 @@ export interface Call<Body, Query, Params> {
   requestId: string;
   log: Log;
   ip: string;
+  headers: IncomingHttpHeaders;
   caller: Caller;
 }
 
@@ -44,6 +47,8 @@ export interface Caller {
 export interface Documented {
   description: string;
   schema?: z.ZodType;
+  /** The same answer in another media type, by `Accept`. */
+  otherMedia?: Record<string, z.ZodType>;
 }
 
 /** What the OpenAPI document tells of a route. */
@@ -57,6 +62,8 @@ export interface RouteDoc {
   tag: string;
   summary: string;
   body?: z.ZodType;
+  /** No body at all reads as `{}`. */
+  bodyOptional?: boolean;
   query?: z.ZodType;
   params?: z.ZodType;
   answers: Record<number, Documented>;
@@ -69,6 +76,8 @@ export interface RouteDoc {
 }
 
 export interface Route extends RouteDoc {
+  /** What else is wrong with a body, of any shape: named in one answer with what the schema finds. */
+  check?: (ctx: ApiContext, body: unknown) => FieldError[];
   handle: (call: Call<never, never, never>) => Promise<Answer> | Answer;
 }
 

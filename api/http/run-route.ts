@@ -12,6 +12,7 @@ import { bodyKind, MAX_BODY_BYTES, parseJson, readText } from './read-body';
 import { readKey } from './read-key';
 import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
+import { sendStream } from './send-stream';
 import type { Answer, Auth, Call, Caller, Route } from './route';
 import { tickBatch } from '../../shared/platform/tick-batch';
 import { validate } from './validate';
@@ -60,6 +61,10 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & {
   return (key, auth) => new Promise((resolve, reject) => soon({ key, auth, resolve, reject }));
 }
 
+function hasNoBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+}
+
 const NO_CALLER = undefined as unknown as Caller;
 
 /** The Express handler of a route: who, how much, what, then the handler, then the answer. */
@@ -82,8 +87,10 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
     }
     let body: unknown;
     if (route.body) {
-      bodyKind(req, ['json']);
-      body = validate(route.body, parseJson(await readText(req, res, MAX_BODY_BYTES)), 'body');
+      const none = route.bodyOptional && hasNoBody(req);
+      if (!none) bodyKind(req, ['json']);
+      const json = none ? {} : parseJson(await readText(req, res, MAX_BODY_BYTES));
+      body = validate(route.body, json, 'body', route.check?.(ctx, json));
     }
     const call = {
       ctx,
@@ -94,6 +101,7 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
       requestId,
       log: ctx.log,
       ip: req.ip ?? 'unknown',
+      headers: req.headers,
     };
     return route.handle(call as Call<never, never, never>);
   };
@@ -102,16 +110,22 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
     const startedAtMs = performance.now();
     const requestId = requestIdOf(req);
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
-    run(req, res, requestId, headers).then(
-      (answer) => {
+    const refuse = (error: unknown): void => {
+      leaveIfDraining(ctx, headers);
+      observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs);
+    };
+    run(req, res, requestId, headers)
+      .then((answer) => {
         leaveIfDraining(ctx, headers);
-        send(res, answer.status, answer.body, { ...headers, ...answer.headers });
-        observe(answer.status, startedAtMs);
-      },
-      (error: unknown) => {
-        leaveIfDraining(ctx, headers);
-        observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs);
-      },
-    );
+        const all = { ...headers, ...answer.headers };
+        if ('stream' in answer) {
+          return sendStream(res, answer, all, { log: ctx.log, requestId }).then((status) =>
+            observe(status, startedAtMs),
+          );
+        }
+        send(res, answer.status, answer.body, all);
+        return observe(answer.status, startedAtMs);
+      })
+      .catch(refuse);
   };
 }

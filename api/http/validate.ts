@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type FieldError, MirError } from '../../shared/platform/errors';
+import { type FieldError, MirError, type ProblemCode, PROBLEMS } from '../../shared/platform/errors';
 
 /** Fields that are missing or unknown at the top of one of several allowed shapes: the fewer, the more it was meant. */
 function misfits(option: readonly z.core.$ZodIssue[]): number {
@@ -40,11 +40,19 @@ function allFieldErrors(issues: readonly z.core.$ZodIssue[], prefix: string): Fi
   });
 }
 
-/** Parses an input part or throws 422 with every problem in it. */
-export function validate<T extends z.ZodType>(schema: T, input: unknown, what: string): z.output<T> {
+/**
+ * Parses an input part or throws 422 with every problem in it: the schema's, and `more` that somebody else found. The
+ * answer's code is that of the first field whose code is a problem of its own.
+ */
+export function validate<T extends z.ZodType>(
+  schema: T,
+  input: unknown,
+  what: string,
+  more: readonly FieldError[] = [],
+): z.output<T> {
   const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  throw new MirError('VALIDATION_FAILED', `The ${what} has problems; \`errors\` names them all.`, {
-    errors: fieldErrors(parsed.error.issues),
-  });
+  if (parsed.success && more.length === 0) return parsed.data;
+  const errors = [...(parsed.success ? [] : fieldErrors(parsed.error.issues)), ...more];
+  const own = errors.map(({ code }) => code).find((code): code is ProblemCode => code in PROBLEMS);
+  throw new MirError(own ?? 'VALIDATION_FAILED', `The ${what} has problems; \`errors\` names them all.`, { errors });
 }

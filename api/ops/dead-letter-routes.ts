@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { pageQuery } from '../http/page';
 import { type Route, route } from '../http/route';
-import { adminAct } from '../partners/act';
+import { adminAct } from '../audit/act';
 import { dropDeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './dead-letters';
 
 const params = z.strictObject({ id: z.string().min(1).max(200) });

@@ -7,7 +7,7 @@ import { settleChunks } from '../../shared/queue/enqueue';
 import { decodeChunk, eventChunkSchema, QUEUES } from '../../shared/queue/jobs';
 import { holdBytes } from '../../shared/queue/ledger';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from '../partners/act';
+import { type Act, auditEntry } from '../audit/act';
 import { inTransaction } from '../partners/from-store';
 import { readCursor, signCursor } from '../http/page';
 import { shapeOf } from './shape-of';
@@ -118,6 +118,7 @@ async function auditAct({ store }: DeadLetterDeps, job: Job, action: string, act
   const { tenant, events } = factsOf(job);
   const entry = auditEntry(act, {
     partnerId: tenant && partnerOf(tenant),
+    tenant,
     action,
     target: job.id!,
     before: { env: tenant && envOf(tenant), events: events && events.length, attempts: job.attemptsMade },

@@ -97,14 +97,14 @@ function responsesOf(doc: RouteDoc): Json {
   const limits =
     doc.auth.kind === 'key' ? { RateLimit: header('RateLimit'), 'RateLimit-Policy': header('RateLimitPolicy') } : {};
   const headers = { 'X-Request-Id': header('RequestId'), ...limits };
-  const answers = Object.entries(doc.answers).map(([status, { description, schema }]) => [
-    status,
-    {
-      description,
-      headers,
-      ...(schema ? { content: { 'application/json': { schema: jsonSchema(schema, 'output') } } } : {}),
-    },
-  ]);
+  const answers = Object.entries(doc.answers).map(([status, { description, schema, otherMedia }]) => {
+    const bodies = Object.entries({ ...(schema ? { 'application/json': schema } : {}), ...otherMedia });
+    const content = bodies.map(([media, body]) => [media, { schema: jsonSchema(body, 'output') }]);
+    return [
+      status,
+      { description, headers, ...(content.length > 0 ? { content: Object.fromEntries(content) as Json } : {}) },
+    ];
+  });
   const problems = [...problemsOf(doc)].map(([status, codes]) => [
     String(status),
     {
@@ -141,7 +141,7 @@ function operationOf(doc: RouteDoc): Json {
     ...(doc.body
       ? {
           requestBody: {
-            required: true,
+            required: !doc.bodyOptional,
             content: Object.fromEntries((doc.media ?? ['application/json']).map((type) => [type, media])),
           },
         }

@@ -6,7 +6,7 @@ import { classifyStoreError } from '../../shared/store/errors';
 import type { PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from './act';
+import { type Act, auditEntry } from '../audit/act';
 import { inTransaction } from './from-store';
 import { mergeLimits, type TermsInput } from './input';
 import { auditedFacts, type IssuedKeys } from './present-partner';

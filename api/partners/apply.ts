@@ -4,7 +4,7 @@ import { overloaded } from '../../shared/platform/errors';
 import type { ApplicationDoc } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type Act, auditEntry } from './act';
+import { type Act, auditEntry } from '../audit/act';
 import { fromStore, inTransaction } from './from-store';
 import { type ApplicationInput, applicationInput } from './input';
 import { throttleApplications } from './throttle-applications';

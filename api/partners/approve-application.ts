@@ -1,7 +1,7 @@
 import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type Act, adminAct } from './act';
+import { type Act, adminAct } from '../audit/act';
 import { type AdmitDeps, admitPartner } from './admit-partner';
 import { idParams, type TermsInput, termsInput } from './input';
 import { type IssuedKeys, issuedKeysSchema } from './present-partner';

@@ -2,7 +2,7 @@ import { tagOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/platform/errors';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from './act';
+import { type Act, auditEntry } from '../audit/act';
 import { inTransaction } from './from-store';
 import { readPartner } from './get-partner';
 import { auditedFacts } from './present-partner';
@@ -33,8 +33,8 @@ export async function changePartner(
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
     const before = await readPartner({ store }, partnerId);
     const { change, action, reason } = decide(before);
-    const hashes = before.keys.map(({ hash }) => hash);
-    const after = await door.whileHeld(tagOf(before._id), hashes, async () =>
+    const touched = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
+    const { result: after } = await door.whileHeld(tagOf(before._id), touched, async () =>
       change === null
         ? before
         : inTransaction({ store }, async (session) => {

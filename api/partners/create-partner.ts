@@ -1,6 +1,6 @@
 import { newId } from '../../shared/domain/ids';
 import type { ApplicationDoc } from '../../shared/store/applications';
-import type { Act } from './act';
+import type { Act } from '../audit/act';
 import { type AdmitDeps, admitPartner } from './admit-partner';
 import type { ApplicationInput, TermsInput } from './input';
 import type { IssuedKeys } from './present-partner';

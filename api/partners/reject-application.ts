@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type Act, adminAct, auditEntry } from './act';
+import { type Act, adminAct, auditEntry } from '../audit/act';
 import { whyUndecidable } from './approve-application';
 import { inTransaction } from './from-store';
 import { idParams, reasonSchema } from './input';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { newApiKey } from '../../shared/domain/api-key';
 import { type Env, tagOf } from '../../shared/domain/ids';
 import { route } from '../http/route';
-import { type Act, adminAct } from './act';
+import { type Act, adminAct } from '../audit/act';
 import { changePartner, type ChangeDeps } from './change-partner';
 import { idParams, reasonSchema } from './input';
 

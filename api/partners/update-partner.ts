@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import { route } from '../http/route';
-import { type Act, adminAct } from './act';
+import { type Act, adminAct } from '../audit/act';
 import { changePartner, type ChangeDeps } from './change-partner';
 import { idParams, mergeLimits, type PartnerPatch, partnerPatch } from './input';
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';

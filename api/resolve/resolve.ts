@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { AI_MAX_USERS_PER_RESOLVE } from '../../shared/domain/agent';
 import { userExternalIdSchema } from '../../shared/domain/event';
 import { userRefOf } from '../../shared/domain/subject';
+import { MirError } from '../../shared/platform/errors';
 import { route } from '../http/route';
 import { readSignals } from './read-signals';
 
@@ -35,6 +37,7 @@ export const resolve = route({
   auth: { kind: 'key', scope: 'resolve:read', readable: true },
   tag: 'Signals',
   summary: 'What history exists of a user',
+  description: `One user, or up to ${MAX_USERS_PER_RESOLVE} at once; for AI agents up to ${AI_MAX_USERS_PER_RESOLVE}.`,
   body: z.union([
     z.strictObject({ userExternalId: userExternalIdSchema }),
     z.strictObject({ userExternalIds: z.array(userExternalIdSchema).min(1).max(MAX_USERS_PER_RESOLVE) }),
@@ -45,9 +48,13 @@ export const resolve = route({
       schema: z.union([signalsSchema, z.object({ results: z.array(signalsSchema) })]),
     },
   },
-  problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
+  problems: ['VALIDATION_FAILED', 'BULK_LIMIT_EXCEEDED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant, admission }, body }) => {
     const ids = 'userExternalId' in body ? [body.userExternalId] : body.userExternalIds;
+    if (admission.credential.agent?.type === 'AI_AGENT' && ids.length > AI_MAX_USERS_PER_RESOLVE) {
+      const text = `An AI agent resolves at most ${AI_MAX_USERS_PER_RESOLVE} users at once; these are ${ids.length}.`;
+      throw new MirError('BULK_LIMIT_EXCEEDED', text);
+    }
     const refs = ids.map((id) => userRefOf(ctx.secrets.subject, tenant, id));
     const { rows, source } = await readSignals(ctx, refs);
     const nowMs = admission.nowMs ?? Date.now();

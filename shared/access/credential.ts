@@ -1,32 +1,61 @@
 import { z } from 'zod';
 import type { PartnerId } from '../domain/ids';
+import { SCOPES, type Scope } from '../domain/scopes';
 
-/** What a key may be allowed to do. */
-export const SCOPES = [
-  'events:write',
-  'events:read',
-  'resolve:read',
-  'links:write',
-  'users:erase',
-  'agents:manage',
-] as const;
-export type Scope = (typeof SCOPES)[number];
+export type { Scope };
 
-export const credentialSchema = z.object({
+/** Why a caller may do nothing now. */
+export const BLOCKS = ['PARTNER_SUSPENDED', 'AGENT_SUSPENDED', 'AGENT_KEY_REVOKED'] as const;
+export type Block = (typeof BLOCKS)[number];
+
+/** What a key says of itself for ever: it is remembered beside the key's hash. */
+export const keyFactsSchema = z.object({
   partnerId: z.string().transform((id) => id as PartnerId),
   env: z.enum(['live', 'test']),
-  plan: z.enum(['STANDARD', 'ENTERPRISE']),
-  /** Why the key may do nothing now, or null. */
-  blocked: z.enum(['PARTNER_SUSPENDED']).nullable(),
   scopes: z.array(z.enum(SCOPES)),
-  limits: z.object({ eventsPerMinute: z.number().int(), requestsPerMinute: z.number().int() }),
+  /** Null: the partner's own key, held by humans. */
+  agent: z
+    .object({
+      agentId: z.string(),
+      name: z.string(),
+      type: z.enum(['AI_AGENT', 'SERVICE_ACCOUNT']),
+    })
+    .nullable(),
 });
+export type KeyFacts = z.infer<typeof keyFactsSchema>;
+
+/** What a node of the path (the partner, then the agents from root to self) grants now. */
+export const nodeFactsSchema = z.object({
+  plan: z.enum(['STANDARD', 'ENTERPRISE']).optional(),
+  allowedEventTypes: z.array(z.string()).optional(),
+});
+export type NodeFacts = z.infer<typeof nodeFactsSchema>;
+
+/** A node as the door keeps it. Budgets are units a minute; null: none of its own. */
+export interface PathNode {
+  id: string;
+  /** Binds the node and all below it. */
+  blocked: Block | null;
+  /** Binds the node itself only. */
+  selfBlocked: Block | null;
+  budgets: Record<Policy, number | null>;
+  facts: NodeFacts;
+}
 
 /** Who a key is and what it may do, as the door needs it. */
-export type Credential = z.infer<typeof credentialSchema>;
+export interface Credential extends KeyFacts {
+  plan: 'STANDARD' | 'ENTERPRISE';
+  /** An event type must be allowed by each of these lists: one an agent on the path. */
+  allowlists: string[][];
+}
+
 export type Policy = 'events' | 'requests';
 
-/** Tokens per minute that a credential has of a policy. */
-export function capacityOf(credential: Credential, policy: Policy): number {
-  return policy === 'events' ? credential.limits.eventsPerMinute : credential.limits.requestsPerMinute;
+/** Puts together what the key and its path say. */
+export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {
+  return {
+    ...key,
+    plan: path[0]?.plan ?? 'STANDARD',
+    allowlists: path.flatMap(({ allowedEventTypes }) => (allowedEventTypes ? [allowedEventTypes] : [])),
+  };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { ParsedApiKey } from '../domain/api-key';
 import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
@@ -6,15 +7,28 @@ import { MirError, messageOf, overloaded } from '../platform/errors';
 import type { RedisLink } from '../queue/connect';
 import type { RedisKeys } from '../queue/keys';
 import { ABANDONED_AFTER_MS } from '../queue/sweep';
-import { capacityOf, type Credential, credentialSchema, type Policy, type Scope } from './credential';
-import { ENTER, FILL, HOLD, TAKE_LEASE } from './enter-script';
+import {
+  type Credential,
+  credentialOf,
+  type KeyFacts,
+  keyFactsSchema,
+  nodeFactsSchema,
+  type PathNode,
+  type Policy,
+  type Scope,
+} from './credential';
+import { ENTER, FILL, HOLD, RELEASE, TAKE_LEASES } from './enter-script';
+import { blocked, isBlock, scopeMissing, unknownKey } from './refusals';
 
-/** A credential row lives this long before the store is asked again. */
-const CREDENTIAL_TTL_MS = 3600 * 1000;
+/** A row lives this long before the store is asked again. */
+const ROW_TTL_MS = 3600 * 1000;
 const LEASE_MS = 10_000;
-/** While a HOLD row stands the store is asked; longer than any store write may take. */
-const HOLD_MS = 60_000;
-const BODY_MEMO_SIZE = 10_000;
+/** Longer than any store write may take; a holder that died delays its partner by no more than this. */
+const HOLD_MS = 10_000;
+/** Whoever meets a change under way looks again after this long, so many times. */
+const HOLD_RETRY_MS = 10;
+const MAX_TRIES = 40;
+const MEMO_SIZE = 10_000;
 
 export interface Entry {
   cost: number;
@@ -32,9 +46,16 @@ export interface Admission {
   /** Every event of this tenant received before it is settled; null when the queue store cannot tell. */
   settledBeforeMs: number | null;
   openChunks: number;
+  /** The tightest budget of the path. */
   budget: { policy: Policy; capacity: number; left: number } | null;
   /** Units granted to each entry, in order. */
   granted: number[];
+}
+
+/** What a change of authority touches: nodes (partner or agent ids) and keys, by hash. */
+export interface Touched {
+  nodes?: readonly string[];
+  keyHashes?: readonly string[];
 }
 
 export interface Door {
@@ -42,41 +63,54 @@ export interface Door {
   enter(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
   /** Authority from the store alone, without budget: for reading while the queue store is away. */
   enterFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
-  /** Runs a change of credentials so that no door, in any process, trusts a cached row of `keyHashes` meanwhile. */
-  whileHeld<T>(tag: string, keyHashes: string[], change: () => Promise<T>): Promise<T>;
+  /**
+   * Runs a change of authority. From before the change until after it nobody, in any process, is admitted by the rows
+   * that it touches; they are then read anew from the store. `doneAtMs` is the queue store's time from which the change
+   * is in force everywhere. A change that may `hold` right before it commits keeps callers waiting for less long.
+   */
+  whileHeld<T>(
+    tag: string,
+    touched: Touched,
+    change: (hold: (touched: Touched) => Promise<void>) => Promise<T>,
+  ): Promise<{ result: T; doneAtMs: number }>;
 }
+
+/** A key as the store knows it: its facts and its path from the partner to its own agent. */
+export interface StoredKey {
+  facts: KeyFacts;
+  path: string[];
+}
+
+/** Reads of the primary. */
+export interface AuthorityStore {
+  key(hash: string, isAgent: boolean): Promise<StoredKey | null>;
+  nodes(ids: string[]): Promise<PathNode[]>;
+}
+
+type EnterAnswer = [string, string, string, ...number[]];
 
 interface DoorCommands {
-  mirEnter(numKeys: 3, ...args: (string | number)[]): Promise<[string, string, ...number[]]>;
-  mirTakeLease(numKeys: 2, ...args: (string | number)[]): Promise<number>;
+  mirEnter(numKeys: 2, ...args: (string | number)[]): Promise<EnterAnswer>;
+  mirTakeLeases(numKeys: number, ...args: (string | number)[]): Promise<number>;
   mirFill(numKeys: 2, ...args: (string | number)[]): Promise<number>;
-  mirHold(numKeys: 2, ...args: (string | number)[]): Promise<number>;
+  mirHold(numKeys: number, ...args: (string | number)[]): Promise<number>;
+  mirRelease(numKeys: number, ...args: (string | number)[]): Promise<number>;
 }
 
-/**
- * `lookup` reads a credential from the store's primary by key hash; null when there is no such key. `onOldMarker`
- * hears of a tenant whose oldest open chunk may be abandoned.
- */
+/** `onOldMarker` hears of a tenant whose oldest open chunk may be abandoned. */
 export function createDoor(deps: {
   link: RedisLink;
   keys: RedisKeys;
-  lookup: (keyHash: string) => Promise<Credential | null>;
+  store: AuthorityStore;
   onOldMarker?: (tenant: Tenant, nowMs: number) => void;
 }): Door {
-  const { link, keys, lookup, onOldMarker } = deps;
+  const { link, keys, store, onOldMarker } = deps;
   const redis = link.client as RedisLink['client'] & DoorCommands;
   redis.defineCommand('mirEnter', { lua: ENTER });
-  redis.defineCommand('mirTakeLease', { lua: TAKE_LEASE });
+  redis.defineCommand('mirTakeLeases', { lua: TAKE_LEASES });
   redis.defineCommand('mirFill', { lua: FILL });
   redis.defineCommand('mirHold', { lua: HOLD });
-
-  /** Parses a credential's text once; it says nothing of whether the key is still valid. */
-  const bodies = new LRUCache<string, Credential>({ max: BODY_MEMO_SIZE });
-  const parseBody = (body: string): Credential => {
-    let credential = bodies.get(body);
-    if (!credential) bodies.set(body, (credential = credentialSchema.parse(JSON.parse(body))));
-    return credential;
-  };
+  redis.defineCommand('mirRelease', { lua: RELEASE });
 
   const runIdNow = (): string => {
     const runId = link.runId();
@@ -84,31 +118,48 @@ export function createDoor(deps: {
     return runId;
   };
 
-  const loading = new Map<string, Promise<Credential>>();
-  /** Reads the store and fills the slot under a lease. Concurrent misses of one key share the read. */
-  const load = (key: ParsedApiKey): Promise<Credential> => {
+  /** Puts texts of key and nodes together once; it says nothing of whether they still hold. */
+  const memo = new LRUCache<string, Credential>({ max: MEMO_SIZE });
+  const parse = (body: string, nodes: string): Credential => {
+    const name = `${body}\n${nodes}`;
+    let credential = memo.get(name);
+    if (!credential) {
+      const facts = nodes.split('\n').map((text) => nodeFactsSchema.parse(JSON.parse(text)));
+      memo.set(name, (credential = credentialOf(keyFactsSchema.parse(JSON.parse(body)), facts)));
+    }
+    return credential;
+  };
+
+  const keySlot = (tag: string, hash: string): [string, string] => [
+    keys.credential(tag, hash),
+    keys.credentialLease(tag, hash),
+  ];
+  const nodeSlot = (tag: string, id: string): [string, string] => [keys.node(tag, id), keys.nodeLease(tag, id)];
+
+  const loading = new Map<string, Promise<void>>();
+  /** Reads key and path from the store and fills their rows under leases. Concurrent misses of one key share it. */
+  const load = (key: ParsedApiKey): Promise<void> => {
     const running = loading.get(key.hash);
     if (running) return running;
     const work = (async () => {
-      const slot = keys.credential(key.tag, key.hash);
-      const lease = keys.credentialLease(key.tag, key.hash);
       const runId = runIdNow();
       const token = randomUUID();
-      const leased = await redis.mirTakeLease(2, slot, lease, runId, token, LEASE_MS);
-      const credential = await lookup(key.hash);
-      if (!credential) throw unknownKey();
-      if (leased === 1) {
-        const row = [
-          ['run', runId],
-          ['body', JSON.stringify(credential)],
-          ['blocked', credential.blocked ?? ''],
-          ['scopes', ` ${credential.scopes.join(' ')} `],
-          ['cap:events', credential.limits.eventsPerMinute],
-          ['cap:requests', credential.limits.requestsPerMinute],
-        ].flat();
-        await redis.mirFill(2, slot, lease, token, CREDENTIAL_TTL_MS, ...row);
-      }
-      return credential;
+      const own = keySlot(key.tag, key.hash);
+      await redis.mirTakeLeases(2, ...own, runId, token, LEASE_MS);
+      const stored = await store.key(key.hash, key.agent);
+      if (!stored) throw unknownKey();
+      const slots = stored.path.map((id) => nodeSlot(key.tag, id));
+      await redis.mirTakeLeases(slots.length * 2, ...slots.flat(), runId, token, LEASE_MS);
+      const nodes = await store.nodes(stored.path);
+      if (nodes.length !== stored.path.length) throw unknownKey();
+      const fill = (slot: [string, string], row: Record<string, string | number>): Promise<number> =>
+        redis.mirFill(2, ...slot, token, ROW_TTL_MS, ...Object.entries({ run: runId, ...row }).flat());
+      await Promise.all(nodes.map((node, n) => fill(slots[n]!, nodeRow(node))));
+      await fill(own, {
+        path: stored.path.join(' '),
+        scopes: ` ${stored.facts.scopes.join(' ')} `,
+        body: JSON.stringify(stored.facts),
+      });
     })().finally(() => loading.delete(key.hash));
     loading.set(key.hash, work);
     return work;
@@ -119,45 +170,58 @@ export function createDoor(deps: {
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
-    read: Credential | null,
-  ): Promise<[string, string, ...number[]]> => {
+  ): Promise<EnterAnswer> => {
     const args = entries.flatMap(({ cost, divisible, chunkIds }) => [cost, divisible ? 1 : 0, chunkIds.join(' ')]);
+    return redis.mirEnter(
+      2,
+      keys.credential(key.tag, key.hash),
+      keys.openChunks(tenantOf(key.partnerId, key.env)),
+      runIdNow(),
+      policy,
+      scope ?? '',
+      keys.node(key.tag, ''),
+      keys.budget(key.tag, key.env, policy),
+      ...args,
+    );
+  };
+
+  /** Asks until the rows are there and nobody is changing them. */
+  const ask = async (
+    key: ParsedApiKey,
+    policy: Policy,
+    scope: Scope | null,
+    entries: Entry[],
+  ): Promise<EnterAnswer> => {
     try {
-      return await redis.mirEnter(
-        3,
-        keys.credential(key.tag, key.hash),
-        keys.budget(key.tag, key.env, policy),
-        keys.openChunks(tenantOf(key.partnerId, key.env)),
-        runIdNow(),
-        policy,
-        scope ?? '',
-        read ? capacityOf(read, policy) : '',
-        ...args,
-      );
+      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+        const answer = await call(key, policy, scope, entries);
+        if (answer[0] === 'MISS') await load(key);
+        else if (answer[0] === 'HOLD') await delay(HOLD_RETRY_MS);
+        else return answer;
+      }
     } catch (error) {
       if (error instanceof MirError) throw error;
       throw overloaded(`The queue store does not answer (${messageOf(error)}). Send it again.`, 2, error);
     }
+    throw overloaded('The rights of this key are being changed. Send it again.', 1);
   };
 
   return {
     async enter(key, policy, scope, entries) {
-      let read: Credential | null = null;
-      let answer = await call(key, policy, scope, entries, null);
-      if (answer[0] === 'MISS' || answer[0] === 'HOLD') {
-        read = await load(key);
-        refuseUnlessAllowed(read, scope);
-        answer = await call(key, policy, scope, entries, read);
-      }
-      const [status, body, nowMs, lowestOpenMs, capacity, left, openChunks, ...granted] = answer;
+      const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, ...granted] = await ask(
+        key,
+        policy,
+        scope,
+        entries,
+      );
       if (status === 'SCOPE') throw scopeMissing(scope);
-      if (status === 'PARTNER_SUSPENDED') throw suspended();
+      if (isBlock(status)) throw blocked(status);
+      if (status !== 'OK') throw new MirError('INTERNAL', 'The door gave an answer nobody knows.', { cause: status });
       if (lowestOpenMs !== -1 && nowMs! - lowestOpenMs! > ABANDONED_AFTER_MS) {
         onOldMarker?.(tenantOf(key.partnerId, key.env), nowMs!);
       }
-      if (status !== 'OK') throw new MirError('INTERNAL', 'The door gave an answer nobody knows.', { cause: status });
       return {
-        credential: read ?? parseBody(body),
+        credential: parse(body, nodes),
         nowMs: nowMs!,
         settledBeforeMs: lowestOpenMs === -1 ? nowMs! : lowestOpenMs!,
         openChunks: openChunks!,
@@ -167,43 +231,62 @@ export function createDoor(deps: {
     },
 
     async enterFromStore(key, scope) {
-      const credential = await lookup(key.hash);
-      if (!credential) throw unknownKey();
-      refuseUnlessAllowed(credential, scope);
+      const stored = await store.key(key.hash, key.agent);
+      if (!stored) throw unknownKey();
+      const nodes = await store.nodes(stored.path);
+      if (nodes.length !== stored.path.length) throw unknownKey();
+      const block = nodes.find((node) => node.blocked)?.blocked ?? nodes.at(-1)?.selfBlocked;
+      if (block) throw blocked(block);
+      if (scope && !stored.facts.scopes.includes(scope)) throw scopeMissing(scope);
+      const credential = credentialOf(
+        stored.facts,
+        nodes.map(({ facts }) => facts),
+      );
       return { credential, nowMs: null, settledBeforeMs: null, openChunks: 0, budget: null, granted: [] };
     },
 
-    async whileHeld(tag, keyHashes, change) {
-      const slots = keyHashes.map((hash) => [keys.credential(tag, hash), keys.credentialLease(tag, hash)] as const);
-      const runId = runIdNow();
+    async whileHeld(tag, touched, change) {
+      const held: [string, string][] = [];
+      const token = randomUUID();
+      const hold = async ({ nodes = [], keyHashes = [] }: Touched): Promise<void> => {
+        const slots = [...nodes.map((id) => nodeSlot(tag, id)), ...keyHashes.map((hash) => keySlot(tag, hash))];
+        held.push(...slots);
+        try {
+          if (slots.length > 0) await redis.mirHold(slots.length * 2, ...slots.flat(), runIdNow(), HOLD_MS, token);
+        } catch (error) {
+          throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
+        }
+      };
+      const release = (): Promise<number> => redis.mirRelease(held.length * 2, ...held.flat(), token);
+      let result: Awaited<ReturnType<typeof change>>;
       try {
-        await Promise.all(slots.map(([slot, lease]) => redis.mirHold(2, slot, lease, runId, HOLD_MS)));
+        await hold(touched);
+        result = await change(hold);
       } catch (error) {
-        throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
+        // A refusal changed nothing. After anything else the outcome is unknown and may still come: the marks stand
+        // until they expire, so that nobody reads the old state into a row meanwhile.
+        if (error instanceof MirError && error.code !== 'STORE_UNAVAILABLE') await release().catch(() => undefined);
+        throw error;
       }
       try {
-        return await change();
-      } finally {
-        // When this fails the HOLD rows stand until they expire, and the store is asked meanwhile: slow, never wrong.
-        await Promise.all(slots.map(([slot, lease]) => redis.del(slot, lease))).catch(() => undefined);
+        return { result, doneAtMs: await release() };
+      } catch (error) {
+        throw overloaded(
+          'The change is stored; the queue store did not confirm that it is in force. It is within 10 s. Look before you repeat it.',
+          2,
+          error,
+        );
       }
     },
   };
 }
 
-function refuseUnlessAllowed(credential: Credential, scope: Scope | null): void {
-  if (credential.blocked === 'PARTNER_SUSPENDED') throw suspended();
-  if (scope && !credential.scopes.includes(scope)) throw scopeMissing(scope);
-}
-
-function unknownKey(): MirError {
-  return new MirError('API_KEY_INVALID', 'No such API key. It may have been rotated; use the newest one.');
-}
-
-function suspended(): MirError {
-  return new MirError('PARTNER_SUSPENDED', 'The operator of this registry suspended the partner. Ask them why.');
-}
-
-function scopeMissing(scope: Scope | null): MirError {
-  return new MirError('SCOPE_MISSING', `This API key lacks the scope ${scope ?? ''}.`);
+function nodeRow({ blocked: block, selfBlocked, budgets, facts }: PathNode): Record<string, string | number> {
+  return {
+    blocked: block ?? '',
+    self: selfBlocked ?? '',
+    'cap:events': budgets.events ?? '',
+    'cap:requests': budgets.requests ?? '',
+    facts: JSON.stringify(facts),
+  };
 }

@@ -1,63 +1,82 @@
 /**
- * The door's one round trip: credential, scope, budget, clock, open marker, watermark — one script, all keys of one
- * partner under its hash tag. A call serves every request of one key that arrived in the same turn.
+ * The door's one round trip: credential, marks and budgets of its whole path, scope, clock, open markers, watermark —
+ * one script, all keys of one partner under its hash tag. A call serves every request of one key that arrived in the
+ * same turn. A path is the partner, then the agents from the root to the key's own.
  *
- * KEYS: credential, budget, open chunks.
- * ARGV: 1 server run id; 2 policy (`events` | `requests`); 3 needed scope or ''; 4 capacity when the caller has just
- * read the credential from the store itself, else ''; then triples (cost, divisible 0|1, chunk ids).
- * Answer: [status, body, now ms, lowest open ms or -1, capacity, tokens left, open chunks, granted …].
+ * KEYS: credential, open chunks. (Rows of nodes and budgets are named by the credential; all share the hash tag.)
+ * ARGV: 1 server run id; 2 policy (`events` | `requests`); 3 needed scope or ''; 4 prefix of node rows; 5 prefix of
+ * budgets; then triples (cost, divisible 0|1, chunk ids).
+ * Answer: [status, key facts, node facts joined by newlines, now ms, lowest open ms or -1, capacity and tokens left
+ * of the tightest budget, open chunks, granted …].
  */
 export const ENTER = `
-local cap = tonumber(ARGV[4])
-local body = ''
-if not cap then
-  local c = redis.call('HMGET', KEYS[1], 'run', 'body', 'cap:' .. ARGV[2], 'blocked', 'scopes')
-  if c[1] ~= ARGV[1] then return {'MISS'} end
-  if c[4] ~= '' then return {c[4], c[2]} end
-  if ARGV[3] ~= '' and not string.find(c[5], ' ' .. ARGV[3] .. ' ', 1, true) then return {'SCOPE', c[2]} end
-  cap = tonumber(c[3])
-  body = c[2]
+local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
+if c[1] ~= ARGV[1] then return {'MISS'} end
+if c[2] == '' then return {'HOLD'} end
+local ids, caps, facts = {}, {}, {}
+for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
+for i, id in ipairs(ids) do
+  local node = redis.call('HMGET', ARGV[4] .. id, 'run', 'blocked', 'self', 'cap:' .. ARGV[2], 'facts')
+  if node[1] ~= ARGV[1] then return {'MISS'} end
+  if node[2] ~= '' then return {node[2]} end
+  if i == #ids and node[3] ~= '' then return {node[3]} end
+  caps[i] = tonumber(node[4])
+  facts[i] = node[5]
 end
+if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then return {'SCOPE'} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local tokens, at = cap, now
-local budget = redis.call('GET', KEYS[2])
-if budget then
-  local t, a = string.match(budget, '^([^ ]+) (%d+)$')
-  at = tonumber(a)
-  tokens = math.min(cap, tonumber(t) + math.max(0, now - at) * cap / 60000)
+local tokens = {}
+for i, cap in pairs(caps) do
+  tokens[i] = cap
+  local budget = redis.call('GET', ARGV[5] .. ids[i])
+  if budget then
+    local t, at = string.match(budget, '^([^ ]+) (%d+)$')
+    tokens[i] = math.min(cap, tonumber(t) + math.max(0, now - tonumber(at)) * cap / 60000)
+  end
 end
-local low = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+local tightest
+for i in pairs(caps) do
+  if not tightest or tokens[i] < tokens[tightest] then tightest = i end
+end
+local low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local open = 0
-if low[2] then open = redis.call('ZCARD', KEYS[3]) end
-local answer = {'OK', body, now, low[2] and tonumber(low[2]) or -1, cap, 0, open}
-for i = 5, #ARGV, 3 do
+if low[2] then open = redis.call('ZCARD', KEYS[2]) end
+local answer = {'OK', c[4], table.concat(facts, '\\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open}
+local left, spent = tokens[tightest], 0
+for i = 6, #ARGV, 3 do
   local cost = tonumber(ARGV[i])
   local granted = 0
-  if cost <= tokens then granted = cost
-  elseif ARGV[i + 1] == '1' then granted = math.max(0, math.floor(tokens)) end
-  tokens = tokens - granted
+  if cost <= left then granted = cost
+  elseif ARGV[i + 1] == '1' then granted = math.max(0, math.floor(left)) end
+  left = left - granted
+  spent = spent + granted
   if granted > 0 then
-    for chunk in string.gmatch(ARGV[i + 2], '%S+') do redis.call('ZADD', KEYS[3], now, chunk) end
+    for chunk in string.gmatch(ARGV[i + 2], '%S+') do redis.call('ZADD', KEYS[2], now, chunk) end
   end
   answer[#answer + 1] = granted
 end
-answer[6] = math.floor(tokens)
-redis.call('SET', KEYS[2], string.format('%.3f %d', tokens, now), 'PX', 120000)
+answer[7] = math.floor(left)
+if spent > 0 then
+  for i in pairs(caps) do
+    redis.call('SET', ARGV[5] .. ids[i], string.format('%.3f %d', tokens[i] - spent, now), 'PX', 120000)
+  end
+end
 return answer
 `;
 
 /**
- * A reader that missed takes a lease; only its token may fill the slot. HOLD rows and newer rows stay.
- * KEYS: credential, lease. ARGV: run id, token, lease ms. Answer: 1 when taken.
+ * A reader that missed takes leases; only its token may fill a slot. HOLD rows and rows of this run stay.
+ * KEYS: slot and lease, pair by pair. ARGV: run id, token, lease ms.
  */
-export const TAKE_LEASE = `
-if redis.call('HGET', KEYS[1], 'run') == ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+export const TAKE_LEASES = `
+for i = 1, #KEYS, 2 do
+  if redis.call('HGET', KEYS[i], 'run') ~= ARGV[1] then redis.call('SET', KEYS[i + 1], ARGV[2], 'PX', ARGV[3]) end
+end
 return 1
 `;
 
-/** KEYS: credential, lease. ARGV: token, ttl ms, then field-value pairs. Answer: 1 when written. */
+/** KEYS: slot, lease. ARGV: token, ttl ms, then field-value pairs. Answer: 1 when written. */
 export const FILL = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
@@ -66,10 +85,30 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 `;
 
-/** Marks a credential as "ask the store" while it is being changed, and voids leases. KEYS: credential, lease. ARGV: run id, ttl ms. */
+/**
+ * Marks rows as being changed, and voids leases: whoever meets one waits for the change. KEYS: slot and lease, pair by
+ * pair. ARGV: run id, ttl ms, token.
+ */
 export const HOLD = `
-redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[1], 'run', ARGV[1], 'blocked', 'HOLD', 'body', '')
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+for i = 1, #KEYS, 2 do
+  redis.call('DEL', KEYS[i], KEYS[i + 1])
+  redis.call('HSET', KEYS[i], 'run', ARGV[1], 'path', '', 'blocked', 'HOLD', 'token', ARGV[3])
+  redis.call('PEXPIRE', KEYS[i], ARGV[2])
+end
 return 1
+`;
+
+/**
+ * Ends the holder's marks and voids whatever was read meanwhile: its mark may have been lost (a flush, a restart) or
+ * taken over by another holder that ended first, and then rows and leases of the old state may stand here. Another
+ * holder's mark stays. KEYS: slot and lease, pair by pair. ARGV: token. Answer: now, in ms.
+ */
+export const RELEASE = `
+for i = 1, #KEYS, 2 do
+  local row = redis.call('HMGET', KEYS[i], 'blocked', 'token')
+  if row[1] ~= 'HOLD' or row[2] == ARGV[1] then redis.call('DEL', KEYS[i]) end
+  redis.call('DEL', KEYS[i + 1])
+end
+local time = redis.call('TIME')
+return time[1] * 1000 + math.floor(time[2] / 1000)
 `;

@@ -80,6 +80,29 @@ export function createMetrics(service: 'api' | 'worker') {
       buckets: FRESHNESS_SECONDS,
       registers,
     }),
+    agentsRevoked: new Counter({ name: 'mir_agents_revoked_total', help: 'Agents revoked by cascades.', registers }),
+    cascadeSeconds: new Histogram({
+      name: 'mir_cascade_duration_seconds',
+      help: 'Time from a kill to its cascade being closed.',
+      buckets: FRESHNESS_SECONDS,
+      registers,
+    }),
+    cascadesOpen: new Gauge({
+      name: 'mir_cascades_open',
+      help: 'Cascades that are not closed, by status.',
+      labelNames: ['status'],
+      registers,
+    }),
+    auditSealed: new Counter({
+      name: 'mir_audit_sealed_total',
+      help: 'Audit entries sealed into their chains.',
+      registers,
+    }),
+    auditUnsealed: new Gauge({
+      name: 'mir_audit_unsealed',
+      help: 'Audit entries that wait to be sealed; counts to 100000.',
+      registers,
+    }),
     jobsFailed: new Counter({
       name: 'mir_jobs_failed_total',
       help: 'Jobs that ended in the dead letters.',

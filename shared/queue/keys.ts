@@ -9,12 +9,18 @@ export function redisKeys(keyspace: string) {
     queuePrefix: (queue: string) => `{${p}-${queue}}`,
     credential: (tag: string, keyHash: string) => `${p}:{${tag}}:credential:${keyHash}`,
     credentialLease: (tag: string, keyHash: string) => `${p}:{${tag}}:credential-lease:${keyHash}`,
-    budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}`,
+    /** `id` '' gives the prefix that the door's script completes. */
+    node: (tag: string, id: string) => `${p}:{${tag}}:node:${id}`,
+    nodeLease: (tag: string, id: string) => `${p}:{${tag}}:node-lease:${id}`,
+    /** Prefix of the budgets of one environment and policy; a node's id completes it. */
+    budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
     ledger: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
     ledgerBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
     partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
     partitionHolders: () => `${p}:{partitions}:holders`,
+    sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
+    treeUrgent: (rootId: string) => `${p}:tree-urgent:${rootId}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,

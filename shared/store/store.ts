@@ -1,9 +1,13 @@
 import { type ClientSession, type Connection, mongo } from 'mongoose';
+import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
+import { auditHeadsStore } from './audit-heads';
+import { cascadesStore } from './cascades';
 import { eventsStore } from './events';
 import { checkPepper } from './meta';
 import { partnersStore } from './partners';
+import { policiesStore } from './policies';
 import { receiptsStore } from './receipts';
 import { usersStore } from './users';
 
@@ -20,6 +24,10 @@ export function createStore(connection: Connection) {
     partners: partnersStore(connection),
     applications: applicationsStore(connection),
     audit: auditStore(connection),
+    auditHeads: auditHeadsStore(connection),
+    agents: agentsStore(connection),
+    policies: policiesStore(connection),
+    cascades: cascadesStore(connection),
   };
   return {
     connection,

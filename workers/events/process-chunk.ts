@@ -62,7 +62,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     const failed = items.filter(({ outcome }) => outcome === 'FAILED');
     if (failed.length === 0) return;
     throw new UnrecoverableError(
-      `STORE_REFUSED: ${failed.length} of ${events.length} events; first: ${failed[0]!.message}`,
+      `${failed[0]!.code}: ${failed.length} of ${events.length} events; first: ${failed[0]!.message}`,
     );
   } catch (error) {
     if (error instanceof UnrecoverableError) throw error;

@@ -2,13 +2,18 @@ import type { Queue } from 'bullmq';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
+import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { RedisLink } from '../../shared/queue/connect';
 import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/queue/keys';
 import { sweepLedger } from '../../shared/queue/sweep';
+import type { Store } from '../../shared/store/store';
 
 const SWEEP_EVERY_MS = 30_000;
 const GAUGES_EVERY_MS = 5_000;
+const CASCADES_EVERY_MS = 5_000;
+/** Open cascades that one look takes up, those that wait longest first. */
+const MAX_CASCADES_PER_LOOK = 1_000;
 
 /** Runs `work` again and again, one run at a time; a failed run is logged and the next one goes on. Returns the stop. */
 function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unknown>): () => void {
@@ -28,16 +33,25 @@ function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unk
 /** A worker's housekeeping: sweeps abandoned marks and reads the queue's size for the metrics. */
 export function maintain(deps: {
   queue: Queue;
+  cascadeQueue: CascadeQueue;
+  store: Pick<Store, 'cascades'>;
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
   metrics: Metrics;
 }): () => void {
-  const { queue, link, keys, log, metrics } = deps;
+  const { queue, cascadeQueue, store, link, keys, log, metrics } = deps;
   const stops = [
     repeat(SWEEP_EVERY_MS, 'the sweep', log, async () => {
       const swept = await sweepLedger(link, keys, Date.now());
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
+    }),
+    repeat(CASCADES_EVERY_MS, 'taking up cascades', log, async () => {
+      for (const status of ['RUNNING', 'PARTIAL'] as const) {
+        metrics.cascadesOpen.labels(status).set(await store.cascades.countOpen(status));
+      }
+      const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_LOOK);
+      for (const { _id } of due) await cascadeQueue.add(_id);
     }),
     repeat(GAUGES_EVERY_MS, 'reading the queue', log, async () => {
       const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { adminAct } from '../../../api/partners/act';
+import { adminAct } from '../../../api/audit/act';
 import { rotateKey } from '../../../api/partners/rotate-keys';
 import { type Harness, startHarness } from '../../support/harness';
 import { asAdmin, auditOf, startSecondApi, statusWith } from './support';
@@ -119,7 +119,7 @@ describe('changing a partner', () => {
     const actions = (await auditOf(h.ctx, partnerId)).map(({ action, reason }) => [action, reason]);
     expect(actions).toEqual([
       ['PARTNER_SUSPENDED', 'stolen'],
-      ['PARTNER_UNSUSPENDED', undefined],
+      ['PARTNER_UNSUSPENDED', null],
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createPartner } from '../../../api/partners/create-partner';
-import { adminAct } from '../../../api/partners/act';
+import { adminAct } from '../../../api/audit/act';
 import { submitApplication } from '../../../api/partners/apply';
 import { applicationInput } from '../../../api/partners/input';
 import { tagOf, type PartnerId } from '../../../shared/domain/ids';

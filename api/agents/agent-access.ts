@@ -1,0 +1,67 @@
+import type { PartnerId, Tenant } from '../../shared/domain/ids';
+import { MirError } from '../../shared/platform/errors';
+import type { AgentDoc } from '../../shared/store/agents';
+import { type Act, callerAct } from '../audit/act';
+import { readIdempotencyKey } from '../http/idempotency-key';
+import type { Call } from '../http/route';
+
+/** Who calls an agent route, and what it may touch. */
+export interface AgentAccess {
+  tenant: Tenant;
+  partnerId: PartnerId;
+  /** The agent whose key it is; null: the partner's own key. */
+  self: string | null;
+  act: Act;
+  idempotencyKey: string | null;
+}
+
+export interface AccessNeeds {
+  /** `ANY`: reading, suspending and revoking stay after a downgrade. */
+  plan: 'ENTERPRISE' | 'ANY';
+  /** Only the partner's own key, which humans hold. */
+  human?: boolean;
+  write: boolean;
+}
+
+/** Checks plan, kind of key and idempotency key. Throws 400 or 403. The scope was checked at the door. */
+export function agentAccess(
+  call: Pick<Call<unknown, unknown, unknown>, 'caller' | 'headers' | 'requestId'>,
+  { plan, human = false, write }: AccessNeeds,
+): AgentAccess {
+  const { tenant, admission } = call.caller;
+  const { credential } = admission;
+  if (plan === 'ENTERPRISE' && credential.plan !== 'ENTERPRISE') {
+    throw new MirError(
+      'ENTERPRISE_REQUIRED',
+      'Agents are part of the ENTERPRISE plan. The operator can change the plan.',
+    );
+  }
+  if (human && credential.agent) {
+    throw new MirError('HUMAN_REQUIRED', 'An agent may not do this. Use the partner’s own key.');
+  }
+  const idempotencyKey = write ? readIdempotencyKey(call) : null;
+  if (write && credential.agent?.type === 'AI_AGENT' && idempotencyKey === null) {
+    throw new MirError('IDEMPOTENCY_KEY_REQUIRED', 'An AI agent sends the header Idempotency-Key with every write.');
+  }
+  return {
+    tenant,
+    partnerId: credential.partnerId,
+    self: credential.agent?.agentId ?? null,
+    act: callerAct(call),
+    idempotencyKey,
+  };
+}
+
+/** The agent when the caller may see it: an agent sees itself and what is below it. Throws 403 or 404. */
+export function visible(access: AgentAccess, agent: AgentDoc | null): AgentDoc {
+  return agent?._id === access.self && agent !== null ? agent : reached(access, agent);
+}
+
+/** The agent when the caller may change it: an agent changes only what is below it. Throws 403 or 404. */
+export function reached({ self }: AgentAccess, agent: AgentDoc | null): AgentDoc {
+  if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
+  if (self !== null && !agent.ancestors.includes(self)) {
+    throw new MirError('NOT_YOUR_DESCENDANT', 'An agent acts only on agents below itself.');
+  }
+  return agent;
+}

@@ -1,0 +1,68 @@
+import type { Touched } from '../../shared/access/door';
+import { tagOf } from '../../shared/domain/ids';
+import { MirError } from '../../shared/platform/errors';
+import type { AgentChange } from '../../shared/store/agents';
+import type { StoreSession } from '../../shared/store/store';
+import { auditEntry } from '../audit/act';
+import type { ApiContext } from '../context';
+import { fromStore, inTransaction } from '../partners/from-store';
+import { type AgentAccess, reached } from './agent-access';
+import { type AgentPath, requireCallerAlive } from './agent-state';
+import { auditedAgent } from './present-agent';
+import { inTreeTurn } from './tree-turn';
+
+export type ChangeDeps = Pick<ApiContext, 'store' | 'door' | 'queueLink' | 'keys'>;
+
+/** What to change of the agent as it was read; `change: null` when it is so already. */
+export interface Decision {
+  change: AgentChange | null;
+  action: string;
+}
+
+/** Decides in the transaction; throws MirError to refuse. */
+export type Decide = (path: AgentPath, at: Date, session: StoreSession) => Decision | Promise<Decision>;
+
+/**
+ * Changes an agent so that every process refuses or allows by the new state before this resolves. The transaction
+ * reads the whole path and writes the tree's root, so it conflicts with any other change of the tree: nothing is
+ * decided by a state that a kill, suspension or rotation at the same time has overtaken.
+ */
+export async function changeAgent(
+  deps: ChangeDeps,
+  access: AgentAccess,
+  agentId: string,
+  reason: string | undefined,
+  decide: Decide,
+): Promise<AgentPath> {
+  const { store, door } = deps;
+  const { tenant, partnerId, self, act } = access;
+  const { rootId, ancestors: above } = reached(access, await fromStore(store.agents.get(tenant, agentId)));
+
+  const change = async (session: StoreSession, hold: (touched: Touched) => Promise<void>): Promise<AgentPath> => {
+    await store.agents.touchTree(rootId, 0, session);
+    const ancestors = await store.agents.byIds([...above, agentId], session);
+    const before = ancestors.pop()!;
+    requireCallerAlive(self, ancestors);
+    const at = new Date();
+    const decision = await decide({ ancestors, agent: before }, at, session);
+    let agent = before;
+    if (decision.change) {
+      const after = await store.agents.change(before, decision.change, at, session);
+      if (!after) throw new MirError('CONFLICT', 'Somebody else changed this agent. Nothing was changed by you.');
+      const facts = { before: auditedAgent(before), after: auditedAgent(after) };
+      const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };
+      await store.audit.append(auditEntry({ ...act, at: after.updatedAt }, entry), session);
+      agent = after;
+    }
+    // Only the commit follows. Where nothing changes, rows that a failed first try left behind are voided.
+    await hold({ nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] });
+    return { ancestors, agent };
+  };
+
+  return inTreeTurn(deps, rootId, async () => {
+    const { result } = await door.whileHeld(tagOf(partnerId), {}, (hold) =>
+      inTransaction({ store }, (session) => change(session, hold)),
+    );
+    return result;
+  });
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import type { Tenant } from '../../shared/domain/ids';
+import { MirError } from '../../shared/platform/errors';
+import type { CascadeDoc } from '../../shared/store/cascades';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { fromStore } from '../partners/from-store';
+import { idParams } from '../partners/input';
+import { agentAccess, reached } from './agent-access';
+
+const time = z.iso.datetime();
+
+const cascadeSchema = z.object({
+  cascadeId: z.string(),
+  agentId: z.string(),
+  status: z
+    .enum(['RUNNING', 'PARTIAL', 'CLOSED'])
+    .describe('CLOSED: no key is left and each revocation has its audit entry. PARTIAL: some are parked, tried again.'),
+  affected: z.int().nullable().describe('Agents to be revoked; null until they are counted.'),
+  revoked: z.int(),
+  audited: z.int(),
+  parked: z.int().describe('Agents whose key could not be deleted yet. They are refused all the same.'),
+  effectiveAt: time.nullable().describe('From when on all are refused; null until that is confirmed.'),
+  createdAt: time,
+  closedAt: time.nullable(),
+});
+export type PresentedCascade = z.output<typeof cascadeSchema>;
+
+/** Shows a cascade; `audited` are its entries in the audit. */
+function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade {
+  const { _id, agentId, status, affected, revoked, parkedCount, effectiveAt, createdAt, closedAt } = cascade;
+  return {
+    cascadeId: _id,
+    agentId,
+    status,
+    affected,
+    // A revocation and its entry are one transaction; the cascade's own count of them is written now and then.
+    revoked: Math.max(revoked, audited),
+    audited,
+    parked: parkedCount,
+    effectiveAt: effectiveAt?.toISOString() ?? null,
+    createdAt: createdAt.toISOString(),
+    closedAt: closedAt?.toISOString() ?? null,
+  };
+}
+
+/** Reads a cascade of a tenant or throws 404. */
+export async function readCascade(
+  { store }: Pick<ApiContext, 'store'>,
+  tenant: Tenant,
+  cascadeId: string,
+): Promise<PresentedCascade> {
+  const cascade = await fromStore(store.cascades.get(tenant, cascadeId));
+  if (!cascade) throw new MirError('NOT_FOUND', 'There is no such cascade.');
+  return presentCascade(cascade, await fromStore(store.audit.countOfCascade(cascadeId)));
+}
+
+/** `GET /agents/cascades/:id`. */
+export const getCascade = route({
+  method: 'GET',
+  path: '/agents/cascades/:id',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Agents',
+  summary: 'Read how far a kill has been carried out',
+  params: idParams,
+  answers: { 200: { description: 'The cascade', schema: cascadeSchema } },
+  problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],
+  handle: async (call) => {
+    const { ctx, params } = call;
+    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const cascade = await readCascade(ctx, access.tenant, params.id);
+    if (access.self !== null) reached(access, await fromStore(ctx.store.agents.get(access.tenant, cascade.agentId)));
+    return { status: 200, body: cascade };
+  },
+});

@@ -1,0 +1,19 @@
+import { route } from '../http/route';
+import { fromStore } from '../partners/from-store';
+import { agentAccess } from './agent-access';
+import { policySchema } from './policy';
+
+/** `GET /agents/policy`: by humans only. */
+export const getPolicy = route({
+  method: 'GET',
+  path: '/agents/policy',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Agents',
+  summary: 'The spawn policy',
+  answers: { 200: { description: 'The policy; by default nothing may be spawned', schema: policySchema } },
+  problems: ['HUMAN_REQUIRED'],
+  handle: async (call) => {
+    const { tenant } = agentAccess(call, { plan: 'ANY', human: true, write: false });
+    return { status: 200, body: await fromStore(call.ctx.store.policies.get(tenant)) };
+  },
+});

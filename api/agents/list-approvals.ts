@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { pageQuery } from '../http/page';
+import { route } from '../http/route';
+import { agentAccess } from './agent-access';
+import { pageOfAgents } from './list';
+import { pendingAgentSchema, presentAgent } from './present-agent';
+
+/** `GET /agents/approvals`: agents that wait for a human decision. */
+export const listApprovals = route({
+  method: 'GET',
+  path: '/agents/approvals',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Agents',
+  summary: 'List spawned agents that wait for a human decision, newest first',
+  query: z.strictObject(pageQuery),
+  answers: {
+    200: {
+      description: 'A page of agents, each with its approvalId',
+      schema: z.object({ data: z.array(pendingAgentSchema), nextCursor: z.string().nullable() }),
+    },
+  },
+  problems: ['HUMAN_REQUIRED'],
+  handle: async (call) => {
+    const access = agentAccess(call, { plan: 'ANY', human: true, write: false });
+    const query = { ...call.query, status: 'PENDING_APPROVAL' as const };
+    const body = await pageOfAgents(call.ctx, access, query, ({ agent, above }) => ({
+      ...presentAgent(agent, above),
+      approvalId: agent.approvalId,
+    }));
+    return { status: 200, body };
+  },
+});

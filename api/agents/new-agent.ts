@@ -1,0 +1,55 @@
+import { newApiKey } from '../../shared/domain/api-key';
+import { envOf, tagOf } from '../../shared/domain/ids';
+import type { Grant } from '../../shared/domain/permissions';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { AgentAccess } from './agent-access';
+
+/** What tells one new agent from another. */
+export interface Newborn extends Grant {
+  agentId: string;
+  name: string;
+  authorizer: string | null;
+  fingerprint: string;
+  /** Set when a human has to agree first: then it has no key yet. */
+  approvalId: string | null;
+}
+
+/** A new agent below `parent` (null: a root of its own), and its key, which is nowhere else. */
+export function newAgent(
+  { tenant, partnerId }: Pick<AgentAccess, 'tenant' | 'partnerId'>,
+  parent: AgentDoc | null,
+  newborn: Newborn,
+  at: Date,
+): { agent: AgentDoc; apiKey: string | null } {
+  const { agentId, name, type, preset, allowedEventTypes, rateLimitPerMinute, authorizer, fingerprint } = newborn;
+  const issued = newborn.approvalId === null ? newApiKey(envOf(tenant), tagOf(partnerId), true) : null;
+  const agent: AgentDoc = {
+    _id: agentId,
+    tenant,
+    name,
+    type,
+    preset,
+    allowedEventTypes: [...allowedEventTypes],
+    rateLimitPerMinute,
+    status: issued ? 'ACTIVE' : 'PENDING_APPROVAL',
+    parentId: parent?._id ?? null,
+    rootId: parent?.rootId ?? agentId,
+    ancestors: parent ? [...parent.ancestors, parent._id] : [],
+    depth: parent ? parent.depth + 1 : 0,
+    path: `${parent?.path ?? ''}/${agentId}`,
+    membershipSource: parent ? 'SPAWNED' : 'REGISTERED',
+    authorizer,
+    key: issued && { hash: issued.hash, prefix: issued.prefix, createdAt: at },
+    killedAt: null,
+    subtreeSuspendedAt: null,
+    approvalId: newborn.approvalId,
+    fingerprint,
+    childCount: 0,
+    treeSize: 1,
+    treeRevision: 0,
+    createdAt: at,
+    updatedAt: at,
+    lastActivityAt: null,
+  };
+  return { agent, apiKey: issued?.key ?? null };
+}

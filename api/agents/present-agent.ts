@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import {
+  AGENT_STATUSES,
+  AGENT_TYPES,
+  effectiveStatus,
+  PRESET_SCOPES,
+  PRESETS,
+  type SubtreeMarks,
+} from '../../shared/domain/agent';
+import { SCOPES } from '../../shared/domain/scopes';
+import type { AgentDoc } from '../../shared/store/agents';
+
+const time = z.iso.datetime();
+
+/** An agent as its partner sees it. */
+export const agentSchema = z.object({
+  agentId: z.string(),
+  name: z.string(),
+  type: z.enum(AGENT_TYPES),
+  preset: z.enum(PRESETS),
+  scopes: z.array(z.enum(SCOPES)),
+  allowedEventTypes: z.array(z.string()).describe('Its own list; an event type must be on the lists above it too.'),
+  rateLimitPerMinute: z.int().nullable(),
+  status: z.enum(AGENT_STATUSES).describe('What counts: a kill or suspension of a subtree above it is in it.'),
+  authMode: z.literal('API_KEY'),
+  parentId: z.string().nullable(),
+  rootId: z.string(),
+  depth: z.int(),
+  membershipSource: z.enum(['REGISTERED', 'SPAWNED']),
+  authorizer: z.string().nullable(),
+  createdAt: time,
+  lastActivityAt: time.nullable(),
+  keyPrefix: z.string().nullable().describe('First characters of its key; null: it has none.'),
+});
+export type PresentedAgent = z.infer<typeof agentSchema>;
+
+/** An agent with its key, which is in this answer only. */
+export const issuedAgentSchema = agentSchema.extend({ apiKey: z.string().describe('Shown once.') });
+
+/** An agent that waits for a human decision. */
+export const pendingAgentSchema = agentSchema.extend({ approvalId: z.string() });
+
+/** The status that counts, by the marks of the agent and of those above it. */
+export function statusOf(agent: AgentDoc, above: readonly SubtreeMarks[]): AgentDoc['status'] {
+  return effectiveStatus(agent.status, [...above, agent]);
+}
+
+/** Shows an agent; `above` are its ancestors, or those of them that bear marks. */
+export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): PresentedAgent {
+  return {
+    agentId: agent._id,
+    name: agent.name,
+    type: agent.type,
+    preset: agent.preset,
+    scopes: [...PRESET_SCOPES[agent.preset]],
+    allowedEventTypes: agent.allowedEventTypes,
+    rateLimitPerMinute: agent.rateLimitPerMinute,
+    status: statusOf(agent, above),
+    authMode: 'API_KEY',
+    parentId: agent.parentId,
+    rootId: agent.rootId,
+    depth: agent.depth,
+    membershipSource: agent.membershipSource,
+    authorizer: agent.authorizer,
+    createdAt: agent.createdAt.toISOString(),
+    lastActivityAt: agent.lastActivityAt?.toISOString() ?? null,
+    keyPrefix: agent.key?.prefix ?? null,
+  };
+}
+
+/** The facts of an agent that the audit may keep. */
+export function auditedAgent(agent: AgentDoc): Record<string, unknown> {
+  const { name, type, preset, allowedEventTypes, rateLimitPerMinute, status, subtreeSuspendedAt, key } = agent;
+  return {
+    name,
+    type,
+    preset,
+    allowedEventTypes,
+    rateLimitPerMinute,
+    status,
+    subtreeSuspended: subtreeSuspendedAt !== null,
+    keyPrefix: key?.prefix ?? null,
+  };
+}

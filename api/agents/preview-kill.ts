@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { AGENT_STATUSES, type AgentStatus } from '../../shared/domain/agent';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { ApiContext } from '../context';
+import { walkTree } from './walk-tree';
+
+export const killPreviewSchema = z.object({
+  affected: z.int().describe('Agents that would lose their rights, the agent itself included.'),
+  byStatus: z.partialRecord(z.enum(AGENT_STATUSES), z.int()).describe('The same by their status now.'),
+  deepest: z.int().nullable().describe('Depth of the deepest of them; null when nobody would be affected.'),
+});
+export type KillPreview = z.output<typeof killPreviewSchema>;
+
+/** What a kill would do to an agent and everything below it. Changes nothing. */
+export async function previewKill(
+  deps: { store: Pick<ApiContext['store'], 'agents'> },
+  agent: AgentDoc,
+): Promise<KillPreview> {
+  const byStatus: Partial<Record<AgentStatus, number>> = {};
+  let affected = 0;
+  let deepest: number | null = null;
+  for await (const { status, depth } of walkTree(deps, { tenant: agent.tenant, root: agent })) {
+    if (status === 'REVOKED' || status === 'REJECTED') continue;
+    affected += 1;
+    byStatus[status] = (byStatus[status] ?? 0) + 1;
+    deepest = Math.max(deepest ?? 0, depth);
+  }
+  return { affected, byStatus, deepest };
+}

@@ -1,0 +1,43 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { SpawnPolicy } from '../../shared/domain/agent';
+import { auditEntry } from '../audit/act';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { inTransaction } from '../partners/from-store';
+import { type AgentAccess, agentAccess } from './agent-access';
+import { policyInput, policySchema } from './policy';
+
+/** Replaces the spawn policy: it holds for every spawn and approval that begins after this resolved. */
+export function replacePolicy(
+  { store }: Pick<ApiContext, 'store'>,
+  { tenant, partnerId, act }: AgentAccess,
+  policy: SpawnPolicy,
+  reason?: string,
+): Promise<SpawnPolicy> {
+  return inTransaction({ store }, async (session) => {
+    const before = await store.policies.get(tenant, session);
+    if (isDeepStrictEqual({ ...before }, policy)) return policy;
+    const at = new Date();
+    await store.policies.put(tenant, policy, at, session);
+    const entry = { partnerId, tenant, action: 'agent.policy.changed', target: tenant, reason, before, after: policy };
+    await store.audit.append(auditEntry({ ...act, at }, entry), session);
+    return policy;
+  });
+}
+
+/** `PUT /agents/policy`: by humans only. */
+export const putPolicy = route({
+  method: 'PUT',
+  path: '/agents/policy',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  tag: 'Agents',
+  summary: 'Replace the spawn policy',
+  body: policyInput,
+  answers: { 200: { description: 'The policy as it is now', schema: policySchema } },
+  problems: ['ENTERPRISE_REQUIRED', 'HUMAN_REQUIRED'],
+  handle: async (call) => {
+    const access = agentAccess(call, { plan: 'ENTERPRISE', human: true, write: true });
+    const { reason, ...policy } = call.body;
+    return { status: 200, body: await replacePolicy(call.ctx, access, policy, reason) };
+  },
+});

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { route } from '../http/route';
+import { fromStore } from '../partners/from-store';
+import { idParams, reasonSchema } from '../partners/input';
+import { agentAccess, reached } from './agent-access';
+import { killSubtree } from './kill-subtree';
+import { killPreviewSchema, previewKill } from './preview-kill';
+
+/** `POST /agents/:id/revoke-descendants`: the kill switch. Asks for no plan: a downgrade must not keep agents alive. */
+export const revokeDescendants = route({
+  method: 'POST',
+  path: '/agents/:id/revoke-descendants',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Agents',
+  summary: 'Kill an agent and everything below it',
+  description:
+    'The agent and everything below it is refused by every process from `effectiveAt` on, whatever the size of the tree; then each key is deleted and audited, and `GET /agents/cascades/{id}` tells how far that is. Works on an agent that is revoked already. A repetition answers the kill that stands. A 503 `OVERLOADED` names a kill that is recorded and not confirmed yet',
+  params: idParams,
+  body: z.strictObject({
+    reason: reasonSchema.optional(),
+    dryRun: z.boolean().default(false).describe('Only count what would be affected.'),
+  }),
+  bodyOptional: true,
+  answers: {
+    200: { description: 'With `dryRun`: what would be affected; nothing was changed', schema: killPreviewSchema },
+    202: {
+      description: 'In force',
+      schema: z.object({
+        cascadeId: z.string(),
+        status: z.enum(['RUNNING', 'PARTIAL', 'CLOSED']),
+        effectiveAt: z.iso.datetime(),
+      }),
+    },
+  },
+  problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT', 'IDEMPOTENCY_KEY_REQUIRED', 'IDEMPOTENCY_KEY_INVALID'],
+  handle: async (call) => {
+    const { ctx, params, body, requestId } = call;
+    const access = agentAccess(call, { plan: 'ANY', write: !body.dryRun });
+    const { tenant, act } = access;
+    const agent = reached(access, await fromStore(ctx.store.agents.get(tenant, params.id)));
+    if (body.dryRun) return { status: 200, body: await previewKill(ctx, agent) };
+    const { _id: agentId, rootId } = agent;
+    const order = { tenant, agentId, rootId, actor: act.actor, reason: body.reason ?? null, requestId };
+    const { _id: cascadeId, status, effectiveAt } = await killSubtree(ctx, order);
+    return {
+      status: 202,
+      body: { cascadeId, status, effectiveAt: effectiveAt.toISOString() },
+      headers: { Location: `/v1/agents/cascades/${cascadeId}` },
+    };
+  },
+});

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { AGENT_STATUSES, AGENT_TYPES, type AgentStatus } from '../../shared/domain/agent';
+import type { Tenant } from '../../shared/domain/ids';
+import { statusesInPathOrder } from '../../shared/domain/tree-order';
+import type { TreeRow } from '../../shared/store/agent-tree';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { ApiContext } from '../context';
+import { fromStore } from '../partners/from-store';
+
+const WALK_BATCH = 500;
+
+/** An agent as a node of its tree. `status` is what counts: what its ancestors' marks make of its own. */
+export const treeNodeSchema = z.object({
+  agentId: z.string(),
+  name: z.string(),
+  type: z.enum(AGENT_TYPES),
+  parentId: z.string().nullable(),
+  depth: z.int().describe('0 for a registered agent, 1 for its children, and so on.'),
+  membershipSource: z.enum(['REGISTERED', 'SPAWNED']),
+  status: z.enum(AGENT_STATUSES).describe('In force now, whatever became of the ancestors.'),
+  lastActivityAt: z.iso.datetime().nullable(),
+  createdAt: z.iso.datetime(),
+});
+export type TreeNode = z.output<typeof treeNodeSchema>;
+
+/** Shows a row with its effective status. */
+export function presentNode(row: TreeRow, status: AgentStatus): TreeNode {
+  const { _id, name, type, parentId, depth, membershipSource, lastActivityAt, createdAt } = row;
+  return {
+    agentId: _id,
+    name,
+    type,
+    parentId,
+    depth,
+    membershipSource,
+    status,
+    lastActivityAt: lastActivityAt?.toISOString() ?? null,
+    createdAt: createdAt.toISOString(),
+  };
+}
+
+/** Which part of the tenant's trees: those of one agent or all, down to so many levels below their roots. */
+export interface TreePart {
+  tenant: Tenant;
+  root: AgentDoc | null;
+  levels?: number | undefined;
+  /** Only what comes after this agent. */
+  after?: AgentDoc | null;
+}
+
+type Deps = { store: Pick<ApiContext['store'], 'agents'> };
+
+/**
+ * Walks agents depth-first, with their effective statuses, in memory that does not grow with the tree. Siblings come in
+ * the order of their ids. The caller may stop anywhere.
+ */
+export async function* walkTree(
+  { store }: Deps,
+  { tenant, root, levels, after = null }: TreePart,
+): AsyncGenerator<TreeNode, void> {
+  // Whoever comes after an agent has above it only ancestors of that agent, itself, or what the walk has passed.
+  const above = after ? [...after.ancestors, after._id] : (root?.ancestors ?? []);
+  const statusOf = statusesInPathOrder(await fromStore(store.agents.byIds(above)));
+  const rows = store.agents.walk(
+    {
+      tenant,
+      rootPath: root?.path ?? null,
+      afterPath: after?.path ?? null,
+      maxDepth: levels === undefined ? null : (root?.depth ?? 0) + levels,
+    },
+    WALK_BATCH,
+  );
+  try {
+    for await (const row of rows) yield presentNode(row, statusOf(row));
+  } catch (error) {
+    await fromStore(Promise.reject(error as Error));
+  }
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { overloaded } from '../../shared/platform/errors';
+import type { AuditChain } from '../../shared/store/audit';
+import type { ApiContext } from '../context';
+import { pageQuery, readCursor, signCursor } from '../http/page';
+import { route } from '../http/route';
+import { fromStore } from '../partners/from-store';
+import { type Checked, UNCHECKED, verifyChain } from './verify-chain';
+
+/** What one call checks at most; a longer chain takes several. */
+const MAX_ENTRIES_PER_CALL = 100_000;
+const CALL_TIMEOUT_MS = 5_000;
+/** Checking is work for the processor: no more of it at once in one process, so that others are served, too. */
+const MAX_CALLS_AT_ONCE = 8;
+
+const verdictSchema = z.union([
+  z.object({
+    intact: z.literal(true),
+    entries: z.int().describe('Entries checked, from the first of the chain on.'),
+    sealedThrough: z.iso.datetime().nullable().describe('The latest time among them.'),
+    headHash: z.string().nullable().describe('Hash of the last one checked: keep it, and nobody can rewrite the past.'),
+    unsealed: z.int().describe('Newer entries that wait to be sealed, usually for a second.'),
+    nextCursor: z.string().nullable().describe('Null: checked to the newest sealed entry; else ask again with it.'),
+  }),
+  z.object({
+    intact: z.literal(false),
+    firstBroken: z.object({
+      seq: z.int(),
+      auditId: z.string().nullable(),
+      reason: z.enum(['ENTRY_CHANGED', 'ENTRY_MISSING', 'ENTRY_INSERTED', 'LINK_BROKEN', 'HEAD_CHANGED']),
+    }),
+  }),
+]);
+export type PresentedVerdict = z.input<typeof verdictSchema>;
+
+type Deps = Pick<ApiContext, 'store' | 'secrets'>;
+
+function readPosition({ secrets }: Deps, owner: string, cursor: string | undefined): Checked {
+  const position = readCursor(secrets.cursor, owner, cursor);
+  if (!position) return UNCHECKED;
+  const [hash, throughMs] = position.id.split(' ');
+  return { seq: position.atMs, hash: hash!, throughMs: Number(throughMs) };
+}
+
+/** Checks a chain, or the part of it that follows where an earlier call ended. */
+export async function verdictOfAudit(
+  deps: Deps,
+  chain: AuditChain,
+  { limit = MAX_ENTRIES_PER_CALL, cursor }: { limit?: number; cursor?: string | undefined },
+): Promise<PresentedVerdict> {
+  const { store, secrets } = deps;
+  const owner = `verify|${chain}`;
+  const from = readPosition(deps, owner, cursor);
+  const verdict = await verifyChain(store, chain, from, { maxEntries: limit, timeoutMs: CALL_TIMEOUT_MS });
+  if (!verdict.intact) return verdict;
+  const { seq, hash, throughMs } = verdict.checked;
+  return {
+    intact: true,
+    entries: seq,
+    sealedThrough: seq === 0 ? null : new Date(throughMs).toISOString(),
+    headHash: seq === 0 ? null : hash,
+    unsealed: await store.audit.countUnsealed(chain),
+    nextCursor: verdict.complete ? null : signCursor(secrets.cursor, owner, [seq, `${hash} ${throughMs}`]),
+  };
+}
+
+let running = 0;
+
+/** `GET /audit/verify`: is the chain what it was when it was sealed? */
+export const verifyAudit = route({
+  method: 'GET',
+  path: '/audit/verify',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Audit',
+  summary: 'Recompute the hash chain',
+  query: z.strictObject({
+    cursor: pageQuery.cursor,
+    limit: z.coerce.number().int().min(1).max(MAX_ENTRIES_PER_CALL).default(MAX_ENTRIES_PER_CALL),
+  }),
+  answers: { 200: { description: 'Intact as far as checked, or what is wrong first', schema: verdictSchema } },
+  problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, caller: { tenant }, query }) => {
+    if (running >= MAX_CALLS_AT_ONCE) throw overloaded('Other chains are being checked. Ask again.', 1);
+    running += 1;
+    try {
+      return { status: 200, body: await fromStore(verdictOfAudit(ctx, tenant, query)) };
+    } finally {
+      running -= 1;
+    }
+  },
+});

@@ -1,0 +1,72 @@
+import { breakAfter, type ChainBreak, CHAIN_START, type ChainPosition } from '../../shared/domain/audit-chain';
+import { type AuditChain, contentOf } from '../../shared/store/audit';
+import type { Store } from '../../shared/store/store';
+
+/** How far a chain was checked: its last entry and the latest time among its entries. */
+export interface Checked extends ChainPosition {
+  throughMs: number;
+}
+
+export const UNCHECKED: Checked = { ...CHAIN_START, throughMs: 0 };
+
+export interface Broken {
+  seq: number;
+  /** Null: the entry that should stand there is gone, or it is the head that is wrong. */
+  auditId: string | null;
+  reason: ChainBreak;
+}
+
+/** `complete`: the chain was checked to its head, not only as far as one call goes. */
+export type Verdict = { intact: true; checked: Checked; complete: boolean } | { intact: false; firstBroken: Broken };
+
+export interface Bounds {
+  maxEntries: number;
+  timeoutMs: number;
+}
+
+/**
+ * Recomputes a chain from where an earlier call ended, in one streaming pass with flat memory, within bounds. The head
+ * is read after the entries: what is sealed meanwhile moves both, so only a head behind its entries is at fault.
+ */
+export async function verifyChain(
+  { audit, auditHeads }: Pick<Store, 'audit' | 'auditHeads'>,
+  chain: AuditChain,
+  from: Checked,
+  { maxEntries, timeoutMs }: Bounds,
+): Promise<Verdict> {
+  const deadline = performance.now() + timeoutMs;
+  let checked = from;
+  let left = maxEntries;
+  for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
+    const reason = breakAfter(checked, contentOf(doc), doc);
+    if (reason) return broken(reason, checked, doc);
+    checked = { seq: doc.seq!, hash: doc.hash!, throughMs: Math.max(checked.throughMs, doc.at.getTime()) };
+    left -= 1;
+    if (performance.now() > deadline) left = 0;
+    if (left === 0) return { intact: true, checked, complete: false };
+  }
+  const head = await auditHeads.get(chain);
+  if ((head?.seq ?? 0) > checked.seq) return verifyTail(audit, chain, checked);
+  const seen = head ?? { ...CHAIN_START, sealedThrough: new Date(0) };
+  const agrees =
+    seen.seq === checked.seq && seen.hash === checked.hash && seen.sealedThrough.getTime() === checked.throughMs;
+  if (!agrees) return { intact: false, firstBroken: { seq: checked.seq, auditId: null, reason: 'HEAD_CHANGED' } };
+  return { intact: true, checked, complete: true };
+}
+
+/** The head tells of more than was read: either sealed since, which a next call goes on with, or cut off. */
+async function verifyTail(audit: Store['audit'], chain: AuditChain, checked: Checked): Promise<Verdict> {
+  for await (const _next of audit.sealedAfter(chain, checked.seq, 1)) {
+    return { intact: true, checked, complete: false };
+  }
+  return { intact: false, firstBroken: { seq: checked.seq + 1, auditId: null, reason: 'ENTRY_MISSING' } };
+}
+
+function broken(reason: ChainBreak, after: Checked, { _id, seq }: { _id: string; seq?: number }): Verdict {
+  const expected = after.seq + 1;
+  const gone = reason === 'ENTRY_MISSING';
+  return {
+    intact: false,
+    firstBroken: { seq: gone ? expected : (seq ?? expected), auditId: gone ? null : _id, reason },
+  };
+}

@@ -1,0 +1,98 @@
+import type { Credential } from '../../shared/access/credential';
+import type { Door } from '../../shared/access/door';
+import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
+import type { ParsedApiKey } from '../../shared/domain/api-key';
+import { allows } from '../../shared/domain/permissions';
+import { type FieldError, MirError } from '../../shared/platform/errors';
+import { tickBatch } from '../../shared/platform/tick-batch';
+import type { CheckedEvent } from './accept';
+
+const MAX_PER_TURN = 1_000;
+
+/** Why an agent may not submit an event; the code is an item's in a batch, a problem's for a single event. */
+export interface AgentRefusal extends FieldError {
+  code: 'IDEMPOTENCY_KEY_REQUIRED' | 'EVENT_TYPE_NOT_ALLOWED';
+}
+
+/** Verdicts on event types, remembered with the credential they follow from: a changed right is another credential. */
+const verdicts = new WeakMap<Credential, Map<string, boolean>>();
+
+function mayType(credential: Credential, eventType: string): boolean {
+  let known = verdicts.get(credential);
+  if (!known) verdicts.set(credential, (known = new Map()));
+  let verdict = known.get(eventType);
+  if (verdict === undefined) {
+    verdict = credential.allowlists.every((patterns) => allows(patterns, eventType));
+    // Only types of the catalog come here, so the map stays small.
+    known.set(eventType, verdict);
+  }
+  return verdict;
+}
+
+/** Why the credential's agent may not submit the event; null when it may. The partner's own key may submit anything. */
+export function refusalOf(credential: Credential, { keyedId, accepted }: CheckedEvent): AgentRefusal | null {
+  if (credential.agent === null) return null;
+  if (credential.agent.type === 'AI_AGENT' && keyedId === null) {
+    return {
+      path: 'idempotencyKey',
+      code: 'IDEMPOTENCY_KEY_REQUIRED',
+      message: 'an AI agent sends one on every event',
+    };
+  }
+  if (mayType(credential, accepted.eventType)) return null;
+  const message = `this agent, or one above it, is not allowed ${accepted.eventType}`;
+  return { path: 'eventType', code: 'EVENT_TYPE_NOT_ALLOWED', message };
+}
+
+const REFUSAL_TEXTS: Record<AgentRefusal['code'], string> = {
+  IDEMPOTENCY_KEY_REQUIRED: 'An AI agent sends an idempotency key on every event, so that its repeats are harmless.',
+  EVENT_TYPE_NOT_ALLOWED: 'Not on the allowlist of this agent, or of one above it.',
+};
+
+/** A refusal as the answer to a single event, or to a batch of which nothing is left. */
+export function refused(refusal: AgentRefusal): MirError {
+  return new MirError(refusal.code, REFUSAL_TEXTS[refusal.code], { errors: [refusal] });
+}
+
+/** Throws when the partner's plan has no agents (any more): what is left to them is reading. */
+export function requireAgentPlan({ agent, plan }: Credential): void {
+  if (agent === null || plan === 'ENTERPRISE') return;
+  throw new MirError('ENTERPRISE_REQUIRED', 'Agents write on the plan ENTERPRISE only; reading goes on.');
+}
+
+/** Throws when an AI agent sends more at once than it may. */
+export function requireSmallBatch({ agent }: Credential, events: number): void {
+  if (agent?.type !== 'AI_AGENT' || events <= AI_MAX_EVENTS_PER_BATCH) return;
+  throw new MirError(
+    'BULK_LIMIT_EXCEEDED',
+    `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch; this one has ${events}.`,
+  );
+}
+
+/** Asks the door who an agent's key is, before its input is looked at. Requests of one turn share the round trip. */
+export function createAdmitAgent({ door }: { door: Door }): (key: ParsedApiKey) => Promise<Credential> {
+  interface Waiting {
+    key: ParsedApiKey;
+    resolve: (credential: Credential) => void;
+    reject: (error: unknown) => void;
+  }
+  const admitGroup = async (group: Waiting[]): Promise<void> => {
+    try {
+      const { credential } = await door.enter(group[0]!.key, 'events', 'events:write', []);
+      requireAgentPlan(credential);
+      group.forEach(({ resolve }) => resolve(credential));
+    } catch (error) {
+      group.forEach(({ reject }) => reject(error));
+    }
+  };
+  const soon = tickBatch<Waiting>((waiting) => {
+    const groups = new Map<string, Waiting[]>();
+    for (const one of waiting) {
+      const group = groups.get(one.key.hash);
+      if (group) group.push(one);
+      else groups.set(one.key.hash, [one]);
+    }
+    for (const group of groups.values()) void admitGroup(group);
+  }, MAX_PER_TURN);
+  return (key) => new Promise((resolve, reject) => soon({ key, resolve, reject }));
+}

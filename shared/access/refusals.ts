@@ -1,0 +1,24 @@
+import { MirError } from '../platform/errors';
+import { type Block, BLOCKS, type Scope } from './credential';
+
+const BLOCK_TEXTS: Record<Block, string> = {
+  PARTNER_SUSPENDED: 'The operator of this registry suspended the partner. Ask them why.',
+  AGENT_SUSPENDED: 'This agent, or one above it, is suspended. Whoever manages it can reactivate it.',
+  AGENT_KEY_REVOKED: 'This agent, or one above it, was revoked for good.',
+};
+
+export function isBlock(status: string): status is Block {
+  return (BLOCKS as readonly string[]).includes(status);
+}
+
+export function blocked(block: Block): MirError {
+  return new MirError(block, BLOCK_TEXTS[block]);
+}
+
+export function unknownKey(): MirError {
+  return new MirError('API_KEY_INVALID', 'No such API key. It may have been rotated; use the newest one.');
+}
+
+export function scopeMissing(scope: Scope | null): MirError {
+  return new MirError('SCOPE_MISSING', `This API key lacks the scope ${scope ?? ''}.`);
+}

@@ -1,0 +1,11 @@
+/** What a key may be allowed to do. */
+export const SCOPES = [
+  'events:write',
+  'events:read',
+  'resolve:read',
+  'links:write',
+  'users:erase',
+  'agents:manage',
+  'agents:spawn',
+] as const;
+export type Scope = (typeof SCOPES)[number];

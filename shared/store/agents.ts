@@ -1,0 +1,215 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+import {
+  type AgentStatus,
+  type AgentType,
+  LIVING_STATUSES,
+  type MembershipSource,
+  type Preset,
+  type SubtreeMarks,
+} from '../domain/agent';
+import type { Tenant } from '../domain/ids';
+import { afterCreated } from './partners';
+import { agentTreeQueries } from './agent-tree';
+
+/** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the index of paths. */
+export interface AgentDoc {
+  _id: string;
+  tenant: Tenant;
+  name: string;
+  type: AgentType;
+  preset: Preset;
+  allowedEventTypes: string[];
+  rateLimitPerMinute: number | null;
+  status: AgentStatus;
+  parentId: string | null;
+  rootId: string;
+  ancestors: string[];
+  depth: number;
+  /** Order of a depth-first walk: the ids from the root to this agent, each preceded by a slash. */
+  path: string;
+  membershipSource: MembershipSource;
+  /** Who answers for it, in the partner's own words. */
+  authorizer: string | null;
+  key: { hash: string; prefix: string; createdAt: Date } | null;
+  /** Marks of the whole subtree below and including this agent. */
+  killedAt: Date | null;
+  subtreeSuspendedAt: Date | null;
+  approvalId: string | null;
+  /** Hash of what was asked, to tell a replay from a misuse of its idempotency key. */
+  fingerprint: string | null;
+  /** At least the number of living children: deaths are taken off when a limit is met. */
+  childCount: number;
+  /** On roots: at least the number of living agents in the tree, itself included. */
+  treeSize: number;
+  /** On roots: written by every change of the tree, so that they conflict. */
+  treeRevision: number;
+  createdAt: Date;
+  updatedAt: Date;
+  lastActivityAt: Date | null;
+}
+
+export type AgentChange = Partial<
+  Pick<
+    AgentDoc,
+    'name' | 'allowedEventTypes' | 'rateLimitPerMinute' | 'status' | 'key' | 'subtreeSuspendedAt' | 'approvalId'
+  >
+>;
+
+/** Which agents a list shows; `below`: that agent and its descendants. */
+export interface AgentFilter {
+  statuses?: readonly AgentStatus[];
+  type?: AgentType;
+  below?: string;
+}
+
+const keySchema = new Schema({ hash: String, prefix: String, createdAt: Date }, { _id: false });
+
+const schema = new Schema<AgentDoc>(
+  {
+    _id: String,
+    tenant: { type: String, required: true },
+    name: { type: String, required: true },
+    type: { type: String, required: true },
+    preset: { type: String, required: true },
+    allowedEventTypes: [String],
+    rateLimitPerMinute: Number,
+    status: { type: String, required: true },
+    parentId: String,
+    rootId: { type: String, required: true },
+    ancestors: [String],
+    depth: { type: Number, required: true },
+    path: { type: String, required: true },
+    membershipSource: { type: String, required: true },
+    authorizer: String,
+    key: { type: keySchema, default: null },
+    killedAt: Date,
+    subtreeSuspendedAt: Date,
+    approvalId: String,
+    fingerprint: String,
+    childCount: { type: Number, required: true },
+    treeSize: { type: Number, required: true },
+    treeRevision: { type: Number, required: true },
+    createdAt: { type: Date, required: true },
+    updatedAt: { type: Date, required: true },
+    lastActivityAt: Date,
+  },
+  { collection: 'agents', versionKey: false, strict: 'throw' },
+);
+schema.index({ 'key.hash': 1 }, { unique: true, partialFilterExpression: { 'key.hash': { $exists: true } } });
+schema.index({ tenant: 1, createdAt: -1, _id: -1 });
+schema.index({ tenant: 1, status: 1, createdAt: -1, _id: -1 });
+schema.index({ tenant: 1, path: 1, status: 1 });
+schema.index({ ancestors: 1, createdAt: -1, _id: -1 });
+schema.index({ parentId: 1, createdAt: 1, _id: 1 });
+schema.index({ parentId: 1, status: 1 });
+schema.index({ approvalId: 1 }, { partialFilterExpression: { approvalId: { $type: 'string' } } });
+
+export function agentsStore(connection: Connection) {
+  const model = connection.model<AgentDoc>('Agent', schema);
+  return {
+    model,
+    ...agentTreeQueries(model),
+
+    async insert(agent: AgentDoc, session: ClientSession): Promise<void> {
+      await model.create([agent], { session });
+    },
+
+    /** The agent when it is the tenant's; a foreign one answers like a missing one. */
+    async get(tenant: Tenant, agentId: string, session?: ClientSession): Promise<AgentDoc | null> {
+      return model
+        .findOne({ _id: agentId, tenant })
+        .session(session ?? null)
+        .read('primary')
+        .lean<AgentDoc>();
+    },
+
+    /** Agents by id, in the order asked; those that are missing are left out. */
+    async byIds(ids: readonly string[], session?: ClientSession): Promise<AgentDoc[]> {
+      const docs = await model
+        .find({ _id: { $in: [...ids] } })
+        .session(session ?? null)
+        .read('primary')
+        .lean<AgentDoc[]>();
+      const found = new Map(docs.map((doc) => [doc._id, doc]));
+      return ids.flatMap((id) => found.get(id) ?? []);
+    },
+
+    async byApproval(tenant: Tenant, approvalId: string): Promise<AgentDoc | null> {
+      return model.findOne({ approvalId, tenant }).read('primary').lean<AgentDoc>();
+    },
+
+    /** Subtree marks by agent id, of those of the given that have any. */
+    async marksOf(ids: readonly string[]): Promise<Map<string, SubtreeMarks>> {
+      const marked = { $or: [{ killedAt: { $ne: null } }, { subtreeSuspendedAt: { $ne: null } }] };
+      const docs = await model
+        .find({ _id: { $in: [...ids] }, ...marked }, { killedAt: 1, subtreeSuspendedAt: 1 })
+        .lean<(SubtreeMarks & { _id: string })[]>();
+      return new Map(docs.map((doc) => [doc._id, doc]));
+    },
+
+    /** A page, newest first, after (createdAt, id) of the last one seen. */
+    async list(
+      tenant: Tenant,
+      { statuses, type, below }: AgentFilter,
+      after: { atMs: number; id: string } | null,
+      limit: number,
+    ): Promise<AgentDoc[]> {
+      const conditions: Record<string, unknown>[] = [{ tenant }, afterCreated(after)];
+      if (statuses) conditions.push({ status: { $in: [...statuses] } });
+      if (type) conditions.push({ type });
+      if (below) conditions.push({ $or: [{ _id: below }, { ancestors: below }] });
+      return model.find({ $and: conditions }).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<AgentDoc[]>();
+    },
+
+    async byKeyHash(hash: string): Promise<AgentDoc | null> {
+      return model.findOne({ 'key.hash': hash }).read('primary').lean<AgentDoc>();
+    },
+
+    /** Applies a change unless the agent changed since `before` was read; null when somebody else was first. */
+    async change(before: AgentDoc, change: AgentChange, at: Date, session: ClientSession): Promise<AgentDoc | null> {
+      const updatedAt = new Date(Math.max(at.getTime(), before.updatedAt.getTime() + 1));
+      return model
+        .findOneAndUpdate(
+          { _id: before._id, updatedAt: before.updatedAt, status: before.status },
+          { $set: { ...change, updatedAt } },
+          { returnDocument: 'after', session },
+        )
+        .lean<AgentDoc>();
+    },
+
+    /** Writes the tree's root, so that whatever else writes it in a racing transaction conflicts. */
+    async touchTree(rootId: string, grown: number, session: ClientSession): Promise<void> {
+      await model.updateOne({ _id: rootId }, { $inc: { treeRevision: 1, treeSize: grown } }, { session });
+    },
+
+    async addChildren(parentId: string, count: number, session: ClientSession): Promise<void> {
+      await model.updateOne({ _id: parentId }, { $inc: { childCount: count } }, { session });
+    },
+
+    /** Children that are not revoked or rejected, counted up to `limit`. */
+    async livingChildren(parentId: string, limit: number, session: ClientSession): Promise<number> {
+      return model.countDocuments({ parentId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
+    },
+
+    /** Agents below a root that are not revoked or rejected, counted up to `limit`. */
+    async livingBelow(rootId: string, limit: number, session: ClientSession): Promise<number> {
+      return model.countDocuments({ ancestors: rootId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
+    },
+
+    /** Sets the kill mark of a subtree; it never goes away. */
+    async markKilled(agentId: string, at: Date, session: ClientSession): Promise<void> {
+      await model.updateOne({ _id: agentId, killedAt: null }, { $set: { killedAt: at } }, { session });
+    },
+
+    /** Notes when agents were last seen; never moves back. */
+    async noteActivity(seen: readonly (readonly [agentId: string, at: Date])[]): Promise<void> {
+      if (seen.length === 0) return;
+      const writes = seen.map(([agentId, at]) => ({
+        updateOne: { filter: { _id: agentId as never }, update: { $max: { lastActivityAt: at } } },
+      }));
+      await model.collection.bulkWrite(writes, { ordered: false });
+    },
+  };
+}
+
+export type AgentsStore = ReturnType<typeof agentsStore>;

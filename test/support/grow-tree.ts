@@ -1,0 +1,102 @@
+import { newAgentId } from '../../shared/domain/agent';
+import { newApiKey } from '../../shared/domain/api-key';
+import { envOf, partnerOf, tagOf, type Tenant } from '../../shared/domain/ids';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { Store } from '../../shared/store/store';
+
+/** An agent of a grown tree, with its key in the clear. */
+export interface GrownAgent {
+  agentId: string;
+  key: string;
+  depth: number;
+  parentId: string | null;
+  path: string;
+}
+
+const INSERT_BATCH = 5_000;
+const MAX_DEPTH = 8;
+/** Children of one node, in turn: chains, small teams and crowds. */
+const FAN_OUTS = [3, 1, 9, 1, 2, 0, 3];
+
+/** A live agent right for the store; `changes` may make it anything else. */
+export function anAgent(
+  tenant: Tenant,
+  parent: AgentDoc | null,
+  changes: Partial<AgentDoc> = {},
+): { doc: AgentDoc; key: string } {
+  const _id = newAgentId(tenant);
+  const { key, hash, prefix } = newApiKey(envOf(tenant), tagOf(partnerOf(tenant)), true);
+  const at = new Date();
+  const doc: AgentDoc = {
+    _id,
+    tenant,
+    name: `agent ${_id.slice(-6)}`,
+    type: 'SERVICE_ACCOUNT',
+    preset: 'STANDARD',
+    allowedEventTypes: ['*'],
+    rateLimitPerMinute: null,
+    status: 'ACTIVE',
+    parentId: parent?._id ?? null,
+    rootId: parent?.rootId ?? _id,
+    ancestors: parent ? [...parent.ancestors, parent._id] : [],
+    depth: parent ? parent.depth + 1 : 0,
+    path: `${parent?.path ?? ''}/${_id}`,
+    membershipSource: parent ? 'SPAWNED' : 'REGISTERED',
+    authorizer: null,
+    key: { hash, prefix, createdAt: at },
+    killedAt: null,
+    subtreeSuspendedAt: null,
+    approvalId: null,
+    fingerprint: null,
+    childCount: 0,
+    treeSize: 1,
+    treeRevision: 0,
+    createdAt: at,
+    updatedAt: at,
+    lastActivityAt: null,
+    ...changes,
+  };
+  return { doc, key };
+}
+
+/** Puts agents into the store as they are. */
+export async function plant(store: Pick<Store, 'agents'>, docs: AgentDoc[]): Promise<void> {
+  for (let at = 0; at < docs.length; at += INSERT_BATCH) {
+    await store.agents.model.collection.insertMany(docs.slice(at, at + INSERT_BATCH) as never[], { ordered: false });
+  }
+}
+
+/** Grows a tree of so many live agents, eight levels deep, with mixed fan-out. The root comes first. */
+export async function growTree(
+  store: Pick<Store, 'agents'>,
+  tenant: Tenant,
+  size: number,
+  changesOf: (n: number) => Partial<AgentDoc> = () => ({}),
+): Promise<GrownAgent[]> {
+  const root = anAgent(tenant, null, { preset: 'ADMIN', treeSize: size, ...changesOf(0) });
+  const grown = [root];
+  let open = [root];
+  while (grown.length < size) {
+    const next: typeof grown = [];
+    for (const [n, parent] of open.entries()) {
+      if (parent.doc.depth >= MAX_DEPTH) continue;
+      for (
+        let child = 0;
+        child < FAN_OUTS[(n + parent.doc.depth) % FAN_OUTS.length]! && grown.length < size;
+        child += 1
+      ) {
+        const made = anAgent(tenant, parent.doc, changesOf(grown.length));
+        parent.doc.childCount += 1;
+        grown.push(made);
+        next.push(made);
+      }
+    }
+    // A tree that cannot go deeper goes on growing wide, from its root.
+    open = next.some(({ doc }) => doc.depth < MAX_DEPTH) ? next : grown.filter(({ doc }) => doc.depth < MAX_DEPTH);
+  }
+  await plant(
+    store,
+    grown.map(({ doc }) => doc),
+  );
+  return grown.map(({ doc: { _id, depth, parentId, path }, key }) => ({ agentId: _id, key, depth, parentId, path }));
+}

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { tenantOf } from '../../../shared/domain/ids';
+import { asAdmin } from '../../api/partners/support';
+import { type Harness, startHarness } from '../../support/harness';
+import { waitUntil } from '../../support/wait-until';
+
+let h: Harness;
+beforeAll(async () => {
+  h = await startHarness();
+  await h.startWorkers();
+});
+afterAll(() => h.close());
+
+it('has every change of a burst in its partner’s chain, once and intact, while two workers seal', async () => {
+  const partners = await Promise.all([h.partner(), h.partner(), h.partner()]);
+  const patch = (partnerId: string, n: number) =>
+    asAdmin(h.client, 'PATCH', `/partners/${partnerId}`, { limits: { eventsPerMinute: 1_000 + n } });
+  const changes = Array.from({ length: 20 }, (_, n) => partners.map(({ partnerId }) => patch(partnerId, n)));
+  const statuses = (await Promise.all(changes.flat())).map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  await waitUntil('all is sealed', async () => (await h.ctx.store.audit.countUnsealed()) === 0);
+  for (const { partnerId, liveKey } of partners) {
+    const { body } = await h.client.get('/v1/audit/verify', liveKey);
+    expect(body).toMatchObject({ intact: true, entries: 20, unsealed: 0, nextCursor: null });
+    expect((await h.ctx.store.auditHeads.get(tenantOf(partnerId, 'live')))?.hash).toBe(body.headHash);
+  }
+});

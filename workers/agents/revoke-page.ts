@@ -1,0 +1,65 @@
+import type { AgentStatus } from '../../shared/domain/agent';
+import { partnerOf } from '../../shared/domain/ids';
+import type { AliveRow } from '../../shared/store/agent-tree';
+import type { CascadeDoc } from '../../shared/store/cascades';
+import type { Store, StoreSession } from '../../shared/store/store';
+
+const COMMIT_TIMEOUT_MS = 20_000;
+
+type Deps = Pick<Store, 'transaction' | 'agents' | 'audit'>;
+
+/** Somebody else changed one of the agents since they were read. */
+class OvertakenError extends Error {}
+
+async function revokeAll(
+  { agents, audit }: Deps,
+  { _id: cascadeId, tenant, actor, reason, requestId }: CascadeDoc,
+  page: readonly AliveRow[],
+  session: StoreSession,
+): Promise<void> {
+  const at = new Date();
+  const byStatus = new Map<AgentStatus, string[]>();
+  for (const { _id, status } of page) {
+    const ids = byStatus.get(status);
+    if (ids) ids.push(_id);
+    else byStatus.set(status, [_id]);
+  }
+  for (const [status, ids] of byStatus) {
+    const revoked = await agents.revokeMany(ids, status, at, session);
+    if (revoked !== ids.length) throw new OvertakenError();
+  }
+  const entries = page.map(({ _id, status }) => ({
+    _id: `aud_${cascadeId}_${_id}`,
+    chain: tenant,
+    partnerId: partnerOf(tenant),
+    action: 'agent.revoked',
+    target: _id,
+    actor,
+    reason,
+    requestId,
+    cascadeId,
+    before: { status },
+    after: { status: 'REVOKED' },
+    at,
+  }));
+  await audit.appendMany(entries, session);
+}
+
+/**
+ * Revokes the given agents, each with its audit entry, in one transaction. Answers how many were still alive: what
+ * they were when they were read is believed until the update says otherwise, which saves a read of each.
+ */
+export async function revokePage(store: Deps, cascade: CascadeDoc, page: readonly AliveRow[]): Promise<number> {
+  try {
+    await store.transaction((session) => revokeAll(store, cascade, page, session), COMMIT_TIMEOUT_MS);
+    return page.length;
+  } catch (error) {
+    if (!(error instanceof OvertakenError)) throw error;
+  }
+  const ids = page.map(({ _id }) => _id);
+  return store.transaction(async (session) => {
+    const alive = await store.agents.stillAlive(ids, session);
+    if (alive.length > 0) await revokeAll(store, cascade, alive, session);
+    return alive.length;
+  }, COMMIT_TIMEOUT_MS);
+}

@@ -1,0 +1,35 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { AuditChain, AuditDoc } from '../../shared/store/audit';
+import type { Store } from '../../shared/store/store';
+import { sealPage } from './seal-page';
+
+/** Entries that one transaction seals. */
+export const MAX_ENTRIES_PER_PAGE = 1_000;
+/** Entries that one visit seals, so that a chain with a burst does not keep the others waiting. */
+const MAX_ENTRIES_PER_VISIT = 10_000;
+
+/**
+ * Seals a chain's oldest entries, page after page, oldest first; ends early when another sealer is at it. An entry
+ * that is committed late, with an earlier time, comes after: what is sealed is never rewritten.
+ */
+export async function sealChain(
+  store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>,
+  chain: AuditChain,
+  { signal, onSealed }: { signal: AbortSignal; onSealed: (entries: number) => void },
+): Promise<void> {
+  const seal = async (page: AuditDoc[]): Promise<boolean> => {
+    if ((await sealPage(store, chain, page)) === 'overtaken') return false;
+    onSealed(page.length);
+    // Jobs of events and kills that came meanwhile go first.
+    await turn();
+    return !signal.aborted;
+  };
+  let page: AuditDoc[] = [];
+  for await (const entry of store.audit.unsealed(chain, MAX_ENTRIES_PER_VISIT, MAX_ENTRIES_PER_PAGE)) {
+    page.push(entry);
+    if (page.length < MAX_ENTRIES_PER_PAGE) continue;
+    if (!(await seal(page))) return;
+    page = [];
+  }
+  if (page.length > 0) await seal(page);
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../shared/platform/errors';
+import type { Log } from '../../shared/platform/log';
+import type { Metrics } from '../../shared/platform/metrics';
+import type { RedisLink } from '../../shared/queue/connect';
+import type { RedisKeys } from '../../shared/queue/keys';
+import { type AuditChain, BEFORE_ALL_CHAINS } from '../../shared/store/audit';
+import { classifyStoreError } from '../../shared/store/errors';
+import type { Store } from '../../shared/store/store';
+import { sealChain } from './seal-chain';
+
+/** How often a worker without work looks for some. */
+const LOOK_EVERY_MS = 1_000;
+const COUNT_EVERY_MS = 5_000;
+/** About as long as a visit takes; a crashed holder delays its chain by no more than this. */
+const LOCK_MS = 10_000;
+
+const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
+
+interface SealerDeps {
+  store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>;
+  link: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+  metrics: Metrics;
+}
+
+export interface Sealer {
+  /** Ends after the page at work. */
+  stop(): Promise<void>;
+}
+
+/** Seals what is unsealed, chain after chain, one page of each at a time, for as long as the process runs. */
+export function startSealer(deps: SealerDeps): Sealer {
+  const { store, link, keys, log, metrics } = deps;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const token = randomUUID();
+  const failing = new Set<AuditChain>();
+
+  /** Runs `work` unless another worker is at this chain. The lock only saves work that would conflict. */
+  const withHint = async (chain: AuditChain, work: () => Promise<void>): Promise<void> => {
+    const lock = keys.sealerLock(chain);
+    const got = await link.client.set(lock, token, 'PX', LOCK_MS, 'NX').catch(() => 'OK');
+    if (got !== 'OK') return;
+    try {
+      await work();
+    } finally {
+      await link.client.eval(UNLOCK, 1, lock, token).catch(() => undefined);
+    }
+  };
+
+  /** A chain that cannot be sealed is told of once, and never keeps the others waiting. */
+  const visit = async (chain: AuditChain, onSealed: (entries: number) => void): Promise<void> => {
+    try {
+      await withHint(chain, () => sealChain(store, chain, { signal, onSealed }));
+      failing.delete(chain);
+    } catch (error) {
+      if (classifyStoreError(error) === 'transient') throw error;
+      if (!failing.has(chain)) log.error({ chain, err: messageOf(error) }, 'an audit chain cannot be sealed');
+      failing.add(chain);
+    }
+  };
+
+  /** Visits every chain that has work, in the order of their names. Answers how many entries were sealed. */
+  const pass = async (): Promise<number> => {
+    let sealed = 0;
+    const onSealed = (entries: number): void => {
+      metrics.auditSealed.inc(entries);
+      sealed += entries;
+    };
+    let chain = await store.audit.nextUnsealedChain(BEFORE_ALL_CHAINS);
+    while (chain !== null && !signal.aborted) {
+      await visit(chain, onSealed);
+      chain = await store.audit.nextUnsealedChain(chain);
+    }
+    return sealed;
+  };
+
+  const run = async (): Promise<void> => {
+    let countedAt = -COUNT_EVERY_MS;
+    while (!signal.aborted) {
+      let sealed = 0;
+      try {
+        sealed = await pass();
+        if (performance.now() - countedAt >= COUNT_EVERY_MS) {
+          metrics.auditUnsealed.set(await store.audit.countUnsealed());
+          countedAt = performance.now();
+        }
+      } catch (error) {
+        log.warn({ err: messageOf(error) }, 'the audit was not sealed; it will be tried again');
+      }
+      if (sealed === 0) await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  };
+
+  const running = run();
+  return {
+    stop: () => {
+      stopping.abort();
+      return running;
+    },
+  };
+}

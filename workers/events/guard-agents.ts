@@ -1,0 +1,76 @@
+import { LRUCache } from 'lru-cache';
+import type { Tenant } from '../../shared/domain/ids';
+import type { Log } from '../../shared/platform/log';
+import { withPatience } from '../../shared/platform/patience';
+import type { EventChunk } from '../../shared/queue/jobs';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { ReceiptItem } from '../../shared/store/receipts';
+import type { Store } from '../../shared/store/store';
+import type { Committer } from './committer';
+
+const REMEMBERED_AGENTS = 10_000;
+
+/** What of an agent never changes; so it may be remembered. */
+type AgentFacts = Pick<AgentDoc, 'tenant' | 'type' | 'ancestors'>;
+
+interface Deps {
+  store: Pick<Store, 'agents' | 'cascades'>;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/**
+ * Stands before the committer and looks at agents' chunks once more: the agent is the tenant's, nothing above it was
+ * killed before the chunk was received, and an AI agent's events carry keys. Rights that were narrowed later do not
+ * count: what was accepted is accepted. The door lets none of this pass, so what is found here is an error of ours.
+ */
+export function guardAgents(committer: Committer, { store, log, signal }: Deps): Committer {
+  const remembered = new LRUCache<string, AgentFacts>({ max: REMEMBERED_AGENTS });
+
+  const factsOf = async (tenant: Tenant, agentId: string): Promise<AgentFacts | null> => {
+    const known = remembered.get(agentId);
+    if (known) return known.tenant === tenant ? known : null;
+    const agent = await store.agents.get(tenant, agentId);
+    if (!agent) return null;
+    const { type, ancestors } = agent;
+    const facts = { tenant, type, ancestors };
+    remembered.set(agentId, facts);
+    return facts;
+  };
+
+  /** Indexes of the events that must not be stored, with the reason. */
+  const refusedOf = async (agentId: string, chunk: EventChunk): Promise<{ why: string; indexes: Set<number> }> => {
+    const { tenant, receivedAtMs, events } = chunk;
+    const all = (): Set<number> => new Set(events.map(({ index }) => index));
+    const facts = await factsOf(tenant, agentId);
+    if (!facts) return { why: 'There is no such agent.', indexes: all() };
+    const killed = await store.cascades.inForce([...facts.ancestors, agentId], new Date(receivedAtMs));
+    if (killed) return { why: 'The agent was revoked before the events were received.', indexes: all() };
+    if (facts.type !== 'AI_AGENT') return { why: '', indexes: new Set() };
+    const keyless = events.filter(({ fingerprint }) => fingerprint === null).map(({ index }) => index);
+    return { why: 'An AI agent sends an idempotency key on every event.', indexes: new Set(keyless) };
+  };
+
+  const commitGuarded = async (agentId: string, chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]> => {
+    const { why, indexes } = await withPatience(() => refusedOf(agentId, chunk), { what: 'agent check', log, signal });
+    if (indexes.size === 0) return committer.commit(chunk, redelivered);
+    const { chunkId, tenant, requestIds } = chunk;
+    log.error({ chunkId, tenant, agentId, requestIds, refused: indexes.size, why }, 'an agent’s events are refused');
+    const items = chunk.events
+      .filter(({ index }) => indexes.has(index))
+      .map(({ index, eventId }): ReceiptItem => ({
+        index,
+        eventId,
+        outcome: 'FAILED',
+        code: 'AGENT_NOT_ALLOWED',
+        message: why,
+      }));
+    const events = chunk.events.filter(({ index }) => !indexes.has(index));
+    return events.length === 0 ? items : [...items, ...(await committer.commit({ ...chunk, events }, redelivered))];
+  };
+
+  return {
+    commit: (chunk, redelivered) =>
+      chunk.agentId === null ? committer.commit(chunk, redelivered) : commitGuarded(chunk.agentId, chunk, redelivered),
+  };
+}
