@@ -46,8 +46,9 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
   const log = createLog(config.logLevel, service);
   const catalog = readCatalog(config.catalogFile);
   const secrets = deriveSecrets(config.subjectPepper);
-  const queueLink = connectRedis(config.redisUrl, 'request', log);
-  const cacheLink = connectRedis(config.cacheRedisUrl, 'request', log);
+  const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs } as const;
+  const queueLink = connectRedis(config.redisUrl, requests, log);
+  const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);
   const closeLinks = (): Promise<unknown> => Promise.all([queueLink.close(), cacheLink.close()]);
   try {
     const [connection] = await Promise.all([

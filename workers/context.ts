@@ -54,7 +54,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, signal }), guard);
   const settle = createSettleChunk({ store, link: queueLink, keys, log, metrics, signal });
 
-  const link = connectRedis(config.redisUrl, 'worker', log);
+  const link = connectRedis(config.redisUrl, { kind: 'worker' }, log);
   const prefix = keys.queuePrefix(QUEUES.events);
   const events = new Worker(
     QUEUES.events,

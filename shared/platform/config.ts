@@ -25,6 +25,7 @@ export interface Config {
   mongoUrl: string;
   redisUrl: string;
   cacheRedisUrl: string;
+  redisTimeoutMs: number;
   keyspace: string;
   dataDir: string;
   adminToken: string | null;
@@ -94,6 +95,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     mongoUrl: s.MONGO_URL,
     redisUrl: s.REDIS_URL,
     cacheRedisUrl: s.CACHE_REDIS_URL ?? s.REDIS_URL,
+    redisTimeoutMs: s.REDIS_TIMEOUT_MS,
     keyspace: s.KEYSPACE,
     dataDir: s.DATA_DIR,
     adminToken: s.ADMIN_TOKEN ?? null,

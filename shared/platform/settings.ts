@@ -43,6 +43,10 @@ export const SETTINGS = {
       .optional(),
     'Redis for cached signals; may evict. Default: `REDIS_URL`.',
   ),
+  REDIS_TIMEOUT_MS: setting(
+    positive.max(10_000).default(450),
+    'Milliseconds that a request waits for one answer of Redis. Two of them fit into the second after which overload is told.',
+  ),
   KEYSPACE: setting(
     z
       .string()

@@ -2,14 +2,15 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../platform/log';
 import { messageOf } from '../platform/errors';
 
-/** A request waits at most this long for one Redis answer; two in a row, and the 503 still comes within 1 s. */
-export const COMMAND_TIMEOUT_MS = 450;
 /** A connection that owes an answer for this long is half-open: it is closed and made anew. */
 const SOCKET_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const ERROR_LOG_EVERY_MS = 5_000;
+
+/** How a connection behaves; `timeoutMs` bounds each command of a request. */
+export type LinkRole = { kind: 'request'; timeoutMs: number } | { kind: 'worker' };
 
 /** A Redis connection that knows which server process it talks to. */
 export interface RedisLink {
@@ -27,22 +28,22 @@ const retryStrategy = (times: number): number => Math.min(RETRY_FIRST_MS * 2 ** 
  * `request`: fails fast, never queues offline, never resends (a resent command could act twice).
  * `worker`: waits for the server to come back, as BullMQ workers need.
  */
-function optionsFor(role: 'request' | 'worker'): RedisOptions {
+function optionsFor(role: LinkRole): RedisOptions {
   const common: RedisOptions = { connectTimeout: CONNECT_TIMEOUT_MS, retryStrategy, keepAlive: 10_000 };
-  return role === 'worker'
+  return role.kind === 'worker'
     ? { ...common, maxRetriesPerRequest: null }
     : {
         ...common,
         enableOfflineQueue: false,
         autoResendUnfulfilledCommands: false,
         maxRetriesPerRequest: 0,
-        commandTimeout: COMMAND_TIMEOUT_MS,
+        commandTimeout: role.timeoutMs,
         socketTimeout: SOCKET_TIMEOUT_MS,
       };
 }
 
 /** Opens a connection; it reconnects by itself for ever and logs at most one error line in 5 s. */
-export function connectRedis(url: string, role: 'request' | 'worker', log: Log): RedisLink {
+export function connectRedis(url: string, role: LinkRole, log: Log): RedisLink {
   const client = new Redis(url, optionsFor(role));
   let runId: string | null = null;
   let lastLoggedAt = 0;
@@ -51,7 +52,7 @@ export function connectRedis(url: string, role: 'request' | 'worker', log: Log):
     const now = Date.now();
     if (now - lastLoggedAt < ERROR_LOG_EVERY_MS) return;
     lastLoggedAt = now;
-    log.warn({ err: error.message, role }, 'redis connection trouble');
+    log.warn({ err: error.message, role: role.kind }, 'redis connection trouble');
   });
   client.on('close', () => {
     runId = null;

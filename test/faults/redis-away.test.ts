@@ -29,7 +29,7 @@ const { ownRedis } = ownStores();
 let redis: OwnStore;
 beforeAll(async () => {
   redis = await ownRedis();
-  mir = await startHarness({ workers: false, env: { REDIS_URL: redis.url } });
+  mir = await startHarness({ workers: false, env: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '450' } });
   await start('worker', mir.env);
 });
 
