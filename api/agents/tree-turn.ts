@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { overloaded } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
@@ -5,10 +6,10 @@ import type { ApiContext } from '../context';
 /** Changes of one tree that may wait in this process, and how long. */
 const MAX_WAITING = 1_000;
 const MAX_WAIT_MS = 10_000;
-/** Longer than an urgent change may take; one whose process died is waited for no longer than the patience. */
-const URGENT_MS = 5_000;
+/** Whoever heads the line of processes for longer died or is slow, and is passed over. */
 const PATIENCE_MS = 500;
-const LOOK_EVERY_MS = 5;
+const LOOK_EVERY_MS = 2;
+const LINE_TTL_MS = 5_000;
 
 interface Waiting {
   urgent: boolean;
@@ -38,19 +39,27 @@ function takePlace(line: Waiting[], urgent: boolean): Promise<void> {
   });
 }
 
-/** Lets an urgent change of another process go first, but never keeps one waiting in this process. */
-async function letUrgentPass({ queueLink, keys }: Deps, rootId: string, line: Waiting[]): Promise<void> {
-  const giveUpAtMs = Date.now() + PATIENCE_MS;
-  while (!line[0]?.urgent && Date.now() < giveUpAtMs) {
-    if ((await queueLink.client.exists(keys.treeUrgent(rootId))) === 0) return;
+/** Waits until no other process stands before this one, but never while something urgent waits in this process. */
+async function awaitTurn({ queueLink, keys }: Deps, rootId: string, token: string, line: Waiting[]): Promise<void> {
+  const redis = queueLink.client;
+  const key = keys.treeLine(rootId);
+  await redis.multi().rpush(key, token).pexpire(key, LINE_TTL_MS).exec();
+  let head = '';
+  let sinceMs = 0;
+  while (!line[0]?.urgent) {
+    const first = await redis.lindex(key, 0);
+    if (first === null || first === token) return;
+    if (first !== head) [head, sinceMs] = [first, Date.now()];
+    else if (Date.now() - sinceMs > PATIENCE_MS) await redis.lrem(key, 0, first);
     await delay(LOOK_EVERY_MS);
   }
 }
 
 /**
- * Runs changes of one tree one after another in this process, urgent ones first; those of other processes let an urgent
- * one pass too. All changes write the tree's root, so side by side they would only abort each other. That write is the
- * guarantee; this spares the retries, and a kill the many that a storm of spawns would cost it.
+ * Runs changes of one tree one after another: in this process in a line, urgent ones first, and the heads of the
+ * processes' lines in a line of their own, so that none starves. All changes write the tree's root, so side by side
+ * they would only abort each other. That write is the guarantee; the lines spare the retries, and a kill the many that
+ * a storm of spawns would cost it.
  */
 export async function inTreeTurn<T>(
   deps: Deps,
@@ -59,19 +68,20 @@ export async function inTreeTurn<T>(
   { urgent = false }: { urgent?: boolean } = {},
 ): Promise<T> {
   const { store, queueLink, keys } = deps;
+  const [redis, key, token] = [queueLink.client, keys.treeLine(rootId), randomUUID()];
   // A hint only: while the queue store is away, changes merely meet and are tried again.
   const hint = (said: Promise<unknown>): Promise<unknown> => said.catch(() => undefined);
   let ofStore = lines.get(store);
   if (!ofStore) lines.set(store, (ofStore = new Map()));
   let line = ofStore.get(rootId);
-  const told = urgent ? hint(queueLink.client.set(keys.treeUrgent(rootId), 1, 'PX', URGENT_MS)) : null;
+  const told = urgent ? hint(redis.multi().lpush(key, token).pexpire(key, LINE_TTL_MS).exec()) : null;
   if (line) await takePlace(line, urgent);
   else ofStore.set(rootId, (line = []));
   try {
-    await (told ?? hint(letUrgentPass(deps, rootId, line)));
+    await (told ?? hint(awaitTurn(deps, rootId, token, line)));
     return await work();
   } finally {
-    if (urgent) void hint(queueLink.client.del(keys.treeUrgent(rootId)));
+    void hint(redis.lrem(key, 0, token));
     const next = line.shift();
     if (next) next.start();
     else ofStore.delete(rootId);

@@ -20,7 +20,7 @@ export function redisKeys(keyspace: string) {
     partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
     partitionHolders: () => `${p}:{partitions}:holders`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
-    treeUrgent: (rootId: string) => `${p}:tree-urgent:${rootId}`,
+    treeLine: (rootId: string) => `${p}:tree-line:${rootId}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,

@@ -186,18 +186,22 @@ function conditionsOf(
   { action, target, actorKind, cascadeId, fromMs, toMs }: AuditFilter,
   after: { atMs: number; id: string } | null,
 ): Record<string, unknown> {
-  const conditions: Record<string, unknown>[] = [{ chain }];
-  if (action !== undefined) conditions.push({ action });
-  if (target !== undefined) conditions.push({ target });
-  if (actorKind !== undefined) conditions.push({ 'actor.kind': actorKind });
-  if (cascadeId !== undefined) conditions.push({ cascadeId });
-  if (fromMs !== undefined) conditions.push({ at: { $gte: new Date(fromMs) } });
-  if (toMs !== undefined) conditions.push({ at: { $lt: new Date(toMs) } });
+  const bounds: Record<string, unknown>[] = [];
+  if (fromMs !== undefined) bounds.push({ at: { $gte: new Date(fromMs) } });
+  if (toMs !== undefined) bounds.push({ at: { $lt: new Date(toMs) } });
   if (after) {
     const at = new Date(after.atMs);
-    conditions.push({ at: { $lte: at }, $or: [{ at: { $lt: at } }, { at, _id: { $lt: after.id } }] });
+    bounds.push({ at: { $lte: at }, $or: [{ at: { $lt: at } }, { at, _id: { $lt: after.id } }] });
   }
-  return { $and: conditions };
+  // Equalities stand flat: inside $and not every planner finds the index for them.
+  return {
+    chain,
+    ...(action === undefined ? {} : { action }),
+    ...(target === undefined ? {} : { target }),
+    ...(actorKind === undefined ? {} : { 'actor.kind': actorKind }),
+    ...(cascadeId === undefined ? {} : { cascadeId }),
+    ...(bounds.length === 0 ? {} : { $and: bounds }),
+  };
 }
 
 export type AuditStore = ReturnType<typeof auditStore>;

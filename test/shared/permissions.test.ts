@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { AGENT_TYPES, effectiveStatus, PRESET_SCOPES, PRESETS } from '../../shared/domain/agent';
 import { createCatalog } from '../../shared/domain/catalog';
 import {

@@ -4,6 +4,7 @@ import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
 import type { RedisLink } from '../../shared/queue/connect';
+import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/queue/keys';
 import { type AuditChain, BEFORE_ALL_CHAINS } from '../../shared/store/audit';
 import { classifyStoreError } from '../../shared/store/errors';
@@ -14,7 +15,12 @@ import { sealChain } from './seal-chain';
 const LOOK_EVERY_MS = 1_000;
 const COUNT_EVERY_MS = 5_000;
 /** About as long as a visit takes; a crashed holder delays its chain by no more than this. */
-const LOCK_MS = 10_000;
+const LOCK_MS = 20_000;
+
+/** While others work: how long to rest for the time that a page took. */
+const REST_PER_WORK = 2;
+
+type OnSealed = (entries: number, tookMs: number) => Promise<void>;
 
 const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
@@ -39,6 +45,12 @@ export function startSealer(deps: SealerDeps): Sealer {
   const token = randomUUID();
   const failing = new Set<AuditChain>();
 
+  /** True while any worker has events or kills at work: they go first. */
+  const othersWork = async (): Promise<boolean> => {
+    const counts = Object.values(QUEUES).map((name) => link.client.llen(`${keys.queuePrefix(name)}:${name}:active`));
+    return (await Promise.all(counts).catch(() => [0])).some((count) => count > 0);
+  };
+
   /** Runs `work` unless another worker is at this chain. The lock only saves work that would conflict. */
   const withHint = async (chain: AuditChain, work: () => Promise<void>): Promise<void> => {
     const lock = keys.sealerLock(chain);
@@ -52,7 +64,7 @@ export function startSealer(deps: SealerDeps): Sealer {
   };
 
   /** A chain that cannot be sealed is told of once, and never keeps the others waiting. */
-  const visit = async (chain: AuditChain, onSealed: (entries: number) => void): Promise<void> => {
+  const visit = async (chain: AuditChain, onSealed: OnSealed): Promise<void> => {
     try {
       await withHint(chain, () => sealChain(store, chain, { signal, onSealed }));
       failing.delete(chain);
@@ -66,9 +78,10 @@ export function startSealer(deps: SealerDeps): Sealer {
   /** Visits every chain that has work, in the order of their names. Answers how many entries were sealed. */
   const pass = async (): Promise<number> => {
     let sealed = 0;
-    const onSealed = (entries: number): void => {
+    const onSealed: OnSealed = async (entries, tookMs) => {
       metrics.auditSealed.inc(entries);
       sealed += entries;
+      if (await othersWork()) await delay(tookMs * REST_PER_WORK, undefined, { signal }).catch(() => undefined);
     };
     let chain = await store.audit.nextUnsealedChain(BEFORE_ALL_CHAINS);
     while (chain !== null && !signal.aborted) {

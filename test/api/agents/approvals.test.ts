@@ -66,7 +66,10 @@ describe('an approval', () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, n) => decide(body.approvalId, n % 2 ? 'approve' : 'reject')),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 409)]);
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([
+      200,
+      ...Array.from({ length: 7 }, () => 409),
+    ]);
     const keys = answers.flatMap(({ body: { apiKey } }) => (apiKey === undefined ? [] : [apiKey as string]));
     const { body: agent } = await h.client.get(`/v1/agents/${body.agentId}`, partner.liveKey);
     expect(agent.status).toBe(keys.length === 1 ? 'ACTIVE' : 'REJECTED');

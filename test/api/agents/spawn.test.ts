@@ -105,7 +105,7 @@ describe('spawning', () => {
         (n % 2 ? h : other).client.post(`/v1/agents/${root.id}/spawn`, root.key, { name: 'Child' }, headers),
       ),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
     expect(new Set(answers.map(({ body }) => body.agentId)).size).toBe(1);
     expect(answers.filter(({ body }) => 'apiKey' in body)).toHaveLength(1);
     expect(await ask(root.key, root.id, { name: 'Else' }, headers)).toMatchObject({

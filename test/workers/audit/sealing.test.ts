@@ -3,7 +3,7 @@ import { verifyChain, UNCHECKED } from '../../../api/audit/verify-chain';
 import { newPartnerTag, partnerIdOf, tenantOf } from '../../../shared/domain/ids';
 import { type Ground, openGround } from '../../../shared/ground';
 import { readConfig } from '../../../shared/platform/config';
-import type { AuditChain } from '../../../shared/store/audit';
+import type { AuditChain, AuditDoc } from '../../../shared/store/audit';
 import { sealPage } from '../../../workers/audit/seal-page';
 import { sealChain } from '../../../workers/audit/seal-chain';
 import { startSealer } from '../../../workers/audit/sealer';
@@ -77,9 +77,13 @@ describe('sealing', () => {
     await appendEntries(ground.store, chain, 600);
     const race = async ({ store }: Ground): Promise<void> => {
       while ((await store.audit.countUnsealed(chain)) > 0) {
-        const page = await store.audit.model.find({ chain, sealed: false }).sort({ at: 1, _id: 1 }).limit(50).lean();
+        const page = await store.audit.model
+          .find({ chain, sealed: false })
+          .sort({ at: 1, _id: 1 })
+          .limit(50)
+          .lean<AuditDoc[]>();
         if (page.length === 0) return;
-        counts[await sealPage(store, chain, page as never)] += 1;
+        counts[await sealPage(store, chain, page)] += 1;
       }
     };
     const late = async (): Promise<void> => {
@@ -96,9 +100,9 @@ describe('sealing', () => {
   it('seals all or nothing of a page that another sealer had a part of', async () => {
     const chain = aChain();
     await appendEntries(ground.store, chain, 10);
-    const page = await ground.store.audit.model.find({ chain }).sort({ at: 1, _id: 1 }).lean();
-    expect(await sealPage(other.store, chain, page.slice(5) as never)).toBe('sealed');
-    expect(await sealPage(ground.store, chain, page as never)).toBe('overtaken');
+    const page = await ground.store.audit.model.find({ chain }).sort({ at: 1, _id: 1 }).lean<AuditDoc[]>();
+    expect(await sealPage(other.store, chain, page.slice(5))).toBe('sealed');
+    expect(await sealPage(ground.store, chain, page)).toBe('overtaken');
     expect(await ground.store.audit.countUnsealed(chain)).toBe(5);
     await sealAll(ground.store, chain);
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 10 } });
