@@ -10,10 +10,26 @@ const { authorityStore } = require('./dist/shared/store/read-authority.js');
   const tree = await growTree(s.ctx.store, tenant, n);
   const a = authorityStore(s.ctx.store);
   for (const conc of [1, 8, 32, 96]) {
-    let next = 0; let max = 0; const N = 600;
+    let next = 0;
+    let max = 0;
+    const N = 600;
     const t = performance.now();
-    await Promise.all(Array.from({ length: conc }, async () => { while (next < N) { const i = next++; const t1 = performance.now(); const k = await a.key(parseApiKey(tree[(i * 13) % n].key).hash, true); await a.nodes(k.path); max = Math.max(max, performance.now() - t1); } }));
-    console.log(conc, (N / (performance.now() - t) * 1000).toFixed(0), 'loads/s, slowest', max.toFixed(0));
+    await Promise.all(
+      Array.from({ length: conc }, async () => {
+        while (next < N) {
+          const i = next++;
+          const t1 = performance.now();
+          const k = await a.key(parseApiKey(tree[(i * 13) % n].key).hash, true);
+          await a.nodes(k.path);
+          max = Math.max(max, performance.now() - t1);
+        }
+      }),
+    );
+    console.log(conc, ((N / (performance.now() - t)) * 1000).toFixed(0), 'loads/s, slowest', max.toFixed(0));
   }
-  await s.close(); process.exit(0);
-})().catch((e) => { console.error(e); process.exit(1); });
+  await s.close();
+  process.exit(0);
+})().catch((e) => {
+  console.error(e);
+  process.exit(1);
+});
