@@ -134,7 +134,7 @@ export async function replayDeadLetter(
 ): Promise<{ id: string; status: 'QUEUED' }> {
   const { keys, queueLink } = deps;
   const job = await readJob(deps, id);
-  await auditAct(deps, job, 'DEAD_LETTER_REPLAYED', act);
+  await auditAct(deps, job, 'dead-letter.replayed', act);
   const read = eventChunkSchema.safeParse(job.data);
   if (read.success) {
     const chunk = decodeChunk(job.data);
@@ -172,7 +172,7 @@ export async function dropDeadLetter(
   act: Act,
 ): Promise<{ id: string; status: 'DROPPED' }> {
   const job = await readJob(deps, id);
-  await auditAct(deps, job, 'DEAD_LETTER_DROPPED', act);
+  await auditAct(deps, job, 'dead-letter.dropped', act);
   await fromQueue(job.remove());
   const { tenant } = factsOf(job);
   if (tenant) await fromQueue(settleChunks(deps.queueLink, deps.keys, [{ chunkId: id as ChunkId, tenant }]));

@@ -53,12 +53,12 @@ export async function admitPartner(
       await store.partners.insert(partner, session);
       const approved = {
         partnerId,
-        action: 'APPLICATION_APPROVED',
+        action: 'application.approved',
         target: application._id,
         after: { status: 'APPROVED' },
       };
       await store.audit.append(auditEntry(act, approved), session);
-      const created = { partnerId, action: 'PARTNER_CREATED', target: partnerId, after: auditedFacts(partner) };
+      const created = { partnerId, action: 'partner.created', target: partnerId, after: auditedFacts(partner) };
       await store.audit.append(auditEntry(act, created), session);
     };
     try {

@@ -25,7 +25,7 @@ export async function submitApplication(
   const application: ApplicationDoc = { _id: newId('app'), ...input, status: 'PENDING', createdAt: act.at };
   const entry = auditEntry(act, {
     partnerId: null,
-    action: 'APPLICATION_SUBMITTED',
+    action: 'application.submitted',
     target: application._id,
     after: { status: 'PENDING' },
   });

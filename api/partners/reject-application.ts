@@ -20,7 +20,7 @@ export function rejectPendingApplication(
     if (!rejected) throw await whyUndecidable({ store }, applicationId);
     const entry = {
       partnerId: null,
-      action: 'APPLICATION_REJECTED',
+      action: 'application.rejected',
       target: applicationId,
       reason,
       after: { status: 'REJECTED' },

@@ -31,7 +31,7 @@ export async function rotateKey(
     apiKey = key;
     const others = before.keys.filter((other) => other.env !== env);
     const keys = [...others, { env, hash, prefix, createdAt: act.at }];
-    return { change: { keys }, action: 'KEY_ROTATED', reason };
+    return { change: { keys }, action: 'partner.key.rotated', reason };
   });
   return { partnerId: partner._id, env, apiKey };
 }

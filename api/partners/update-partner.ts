@@ -21,8 +21,8 @@ function differences(before: PartnerDoc, patch: PartnerPatch): PartnerChange {
 
 function actionOf(change: PartnerChange): string {
   const suspensionOnly = Object.keys(change).join() === 'suspended';
-  if (!suspensionOnly) return 'PARTNER_UPDATED';
-  return change.suspended ? 'PARTNER_SUSPENDED' : 'PARTNER_UNSUSPENDED';
+  if (!suspensionOnly) return 'partner.updated';
+  return change.suspended ? 'partner.suspended' : 'partner.unsuspended';
 }
 
 /** Changes plan, limits, suspension or return origins; in force everywhere before it resolves. */

@@ -101,7 +101,8 @@ return 1
 /**
  * Ends the holder's marks and voids whatever was read meanwhile: its mark may have been lost (a flush, a restart) or
  * taken over by another holder that ended first, and then rows and leases of the old state may stand here. Another
- * holder's mark stays. KEYS: slot and lease, pair by pair. ARGV: token. Answer: now, in ms.
+ * holder's mark stays. KEYS: slot and lease, pair by pair. ARGV: token. Answer: the next whole ms,
+ * which nothing admitted before can bear.
  */
 export const RELEASE = `
 for i = 1, #KEYS, 2 do
@@ -110,5 +111,5 @@ for i = 1, #KEYS, 2 do
   redis.call('DEL', KEYS[i + 1])
 end
 local time = redis.call('TIME')
-return time[1] * 1000 + math.floor(time[2] / 1000)
+return time[1] * 1000 + math.floor(time[2] / 1000) + 1
 `;

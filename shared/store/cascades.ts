@@ -25,6 +25,8 @@ export interface CascadeDoc {
   nextLookAt: Date;
   createdAt: Date;
   closedAt: Date | null;
+  /** Names of the store sessions that are at it; left behind by a worker that was killed. */
+  sessions?: string[];
 }
 
 const schema = new Schema<CascadeDoc>(
@@ -45,6 +47,7 @@ const schema = new Schema<CascadeDoc>(
     nextLookAt: { type: Date, required: true },
     createdAt: { type: Date, required: true },
     closedAt: Date,
+    sessions: { type: [String], default: undefined },
   },
   { collection: 'cascades', versionKey: false, strict: 'throw' },
 );
@@ -105,6 +108,14 @@ export function cascadesStore(connection: Connection) {
         .read('primary')
         .lean();
       return found !== null;
+    },
+
+    /** Writes whose store sessions are at a cascade now; answers whose were before. */
+    async takeOver(cascadeId: string, sessions: string[]): Promise<string[]> {
+      const before = await model
+        .findOneAndUpdate({ _id: cascadeId }, { $set: { sessions } }, { returnDocument: 'before' })
+        .lean<CascadeDoc>();
+      return before?.sessions ?? [];
     },
 
     async noteAffected(cascadeId: string, affected: number): Promise<void> {

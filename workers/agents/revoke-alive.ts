@@ -4,16 +4,17 @@ import { withPatience } from '../../shared/platform/patience';
 import type { AliveRow, Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { classifyStoreError } from '../../shared/store/errors';
-import type { Store } from '../../shared/store/store';
+import type { Store, StoreSession } from '../../shared/store/store';
+import type { CascadeSessions } from './cascade-sessions';
 import { revokePage } from './revoke-page';
 
 const PAGE_SIZE = 1_000;
-const PAGES_IN_FLIGHT = 2;
+export const PAGES_IN_FLIGHT = 2;
 /** Parked agents that a cascade names; more are only counted. */
 const MAX_PARKED_NAMED = 1_000;
 
 export interface RevokeDeps {
-  store: Pick<Store, 'transaction' | 'agents' | 'audit' | 'cascades'>;
+  store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'agents' | 'audit' | 'cascades'>;
   log: Log;
   signal: AbortSignal;
 }
@@ -29,10 +30,11 @@ async function revokeOrPark(
   cascade: CascadeDoc,
   page: readonly AliveRow[],
   parked: Set<string>,
+  session: StoreSession,
 ): Promise<number> {
   const { store, log, signal } = deps;
   try {
-    return await withPatience(() => revokePage(store, cascade, page), {
+    return await withPatience(() => revokePage(store, cascade, page, session), {
       what: 'cascade page',
       log,
       signal,
@@ -49,8 +51,8 @@ async function revokeOrPark(
       return 0;
     }
     const middle = Math.ceil(page.length / 2);
-    const left = await revokeOrPark(deps, cascade, page.slice(0, middle), parked);
-    return left + (await revokeOrPark(deps, cascade, page.slice(middle), parked));
+    const left = await revokeOrPark(deps, cascade, page.slice(0, middle), parked, session);
+    return left + (await revokeOrPark(deps, cascade, page.slice(middle), parked, session));
   }
 }
 
@@ -63,6 +65,7 @@ export async function revokeAlive(
   cascade: CascadeDoc,
   subtree: Subtree,
   parked: Set<string>,
+  sessions: CascadeSessions,
   onRevoked: (count: number) => void,
 ): Promise<number> {
   const { store, signal } = deps;
@@ -70,7 +73,8 @@ export async function revokeAlive(
   let revoked = 0;
   let failure: Error | null = null;
   const start = async (page: readonly AliveRow[]): Promise<void> => {
-    const work: Promise<void> = revokeOrPark(deps, cascade, page, parked)
+    const work: Promise<void> = sessions
+      .use((session) => revokeOrPark(deps, cascade, page, parked, session))
       .then((count) => {
         revoked += count;
         onRevoked(count);

@@ -3,7 +3,8 @@ import { partnerOf, tagOf } from '../../shared/domain/ids';
 import type { Metrics } from '../../shared/platform/metrics';
 import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
-import { revokeAlive, type RevokeDeps } from './revoke-alive';
+import { openCascadeSessions } from './cascade-sessions';
+import { PAGES_IN_FLIGHT, revokeAlive, type RevokeDeps } from './revoke-alive';
 
 /** Progress is written at most this often, for whoever watches. */
 const PROGRESS_EVERY_MS = 500;
@@ -90,6 +91,11 @@ export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promi
     writeProgress((revoked += count));
   };
   const parked = new Set<string>();
-  while ((await revokeAlive(deps, cascade, agent, parked, onRevoked)) > 0);
+  const sessions = await openCascadeSessions(deps, cascadeId, PAGES_IN_FLIGHT);
+  try {
+    while ((await revokeAlive(deps, cascade, agent, parked, sessions, onRevoked)) > 0);
+  } finally {
+    await sessions.end();
+  }
   await finish(deps, cascade, agent, parked);
 }

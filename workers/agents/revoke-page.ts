@@ -49,17 +49,26 @@ async function revokeAll(
  * Revokes the given agents, each with its audit entry, in one transaction. Answers how many were still alive: what
  * they were when they were read is believed until the update says otherwise, which saves a read of each.
  */
-export async function revokePage(store: Deps, cascade: CascadeDoc, page: readonly AliveRow[]): Promise<number> {
+export async function revokePage(
+  store: Deps,
+  cascade: CascadeDoc,
+  page: readonly AliveRow[],
+  session: StoreSession,
+): Promise<number> {
   try {
-    await store.transaction((session) => revokeAll(store, cascade, page, session), COMMIT_TIMEOUT_MS);
+    await store.transaction(() => revokeAll(store, cascade, page, session), COMMIT_TIMEOUT_MS, session);
     return page.length;
   } catch (error) {
     if (!(error instanceof OvertakenError)) throw error;
   }
   const ids = page.map(({ _id }) => _id);
-  return store.transaction(async (session) => {
-    const alive = await store.agents.stillAlive(ids, session);
-    if (alive.length > 0) await revokeAll(store, cascade, alive, session);
-    return alive.length;
-  }, COMMIT_TIMEOUT_MS);
+  return store.transaction(
+    async () => {
+      const alive = await store.agents.stillAlive(ids, session);
+      if (alive.length > 0) await revokeAll(store, cascade, alive, session);
+      return alive.length;
+    },
+    COMMIT_TIMEOUT_MS,
+    session,
+  );
 }

@@ -112,7 +112,7 @@ describe('dead letters', () => {
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });
     expect(await auditOf(h.ctx, id)).toMatchObject([
-      { action: 'DEAD_LETTER_DROPPED', partnerId: partner.partnerId, actor: { via: 'CLI' }, before: { events: 3 } },
+      { action: 'dead-letter.dropped', partnerId: partner.partnerId, actor: { via: 'CLI' }, before: { events: 3 } },
     ]);
   });
 
@@ -133,8 +133,8 @@ describe('dead letters', () => {
     const stored = await h.client.get(`/events?userExternalId=${user}`, partner.liveKey);
     expect(stored.body.data).toHaveLength(3);
     expect((await auditOf(h.ctx, id)).map(({ action, actor }) => [action, actor])).toEqual([
-      ['DEAD_LETTER_REPLAYED', { kind: 'OPERATOR', via: 'ADMIN_API' }],
-      ['DEAD_LETTER_REPLAYED', { kind: 'OPERATOR', via: 'CLI' }],
+      ['dead-letter.replayed', { kind: 'OPERATOR', via: 'ADMIN_API' }],
+      ['dead-letter.replayed', { kind: 'OPERATOR', via: 'CLI' }],
     ]);
     const left = (await mir('list', '--json')).json().data.map((letter: { id: string }) => letter.id);
     expect(left).toEqual(['broken-one']);

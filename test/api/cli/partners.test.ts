@@ -24,7 +24,7 @@ describe('mir partners', () => {
     const shown = (await mir('partners', 'show', partnerId, '--json')).json();
     expect(shown).toMatchObject({ partnerId, name: 'Demo shop', plan: 'ENTERPRISE', limits: { eventsPerMinute: 77 } });
     const [entry] = await auditOf(h.ctx, partnerId);
-    expect(entry).toMatchObject({ action: 'PARTNER_CREATED', actor: { kind: 'OPERATOR', via: 'CLI' } });
+    expect(entry).toMatchObject({ action: 'partner.created', actor: { kind: 'OPERATOR', via: 'CLI' } });
   });
 
   it('goes from an application to a partner, once', async () => {

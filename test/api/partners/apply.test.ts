@@ -33,7 +33,7 @@ describe('POST /partners/applications', () => {
       decidedAt: null,
     });
     const entries = await auditOf(h.ctx, applicationId);
-    expect(entries).toMatchObject([{ action: 'APPLICATION_SUBMITTED', actor: { kind: 'APPLICANT' } }]);
+    expect(entries).toMatchObject([{ action: 'application.submitted', actor: { kind: 'APPLICANT' } }]);
     expect(entries[0]!.requestId).toBe(answer.headers.get('x-request-id'));
   });
 

@@ -33,7 +33,7 @@ describe('rotating a key', () => {
       expect(await statusWith(client, testKey)).toBe(200);
     }
     const [entry] = await auditOf(h.ctx, partnerId);
-    expect(entry).toMatchObject({ action: 'KEY_ROTATED', partnerId, reason: 'was in a log' });
+    expect(entry).toMatchObject({ action: 'partner.key.rotated', partnerId, reason: 'was in a log' });
     const stored = (await h.ctx.store.partners.get(partnerId))!;
     for (const { hash } of stored.keys) expect(JSON.stringify(entry)).not.toContain(hash);
     expect(JSON.stringify(entry)).not.toContain(body.apiKey);
@@ -118,8 +118,8 @@ describe('changing a partner', () => {
     for (const { client } of [h, other]) expect(await statusWith(client, liveKey)).toBe(200);
     const actions = (await auditOf(h.ctx, partnerId)).map(({ action, reason }) => [action, reason]);
     expect(actions).toEqual([
-      ['PARTNER_SUSPENDED', 'stolen'],
-      ['PARTNER_UNSUSPENDED', null],
+      ['partner.suspended', 'stolen'],
+      ['partner.unsuspended', null],
     ]);
   });
 
@@ -145,7 +145,7 @@ describe('changing a partner', () => {
     await patch(partnerId, { plan: 'STANDARD', allowedReturnOrigins: ['https://shop.example'] });
     expect(await auditOf(h.ctx, partnerId)).toMatchObject([
       {
-        action: 'PARTNER_UPDATED',
+        action: 'partner.updated',
         actor: { kind: 'OPERATOR', via: 'ADMIN_API' },
         before: { plan: 'ENTERPRISE', allowedReturnOrigins: [] },
         after: { plan: 'STANDARD', allowedReturnOrigins: ['https://shop.example'] },

@@ -88,7 +88,7 @@ describe('approval', () => {
     ]);
     expect(await partnersNow()).toBe(before + 1);
     const entries = await auditOf(h.ctx, applicationId);
-    expect(entries.filter(({ action }) => action === 'APPLICATION_APPROVED')).toHaveLength(1);
+    expect(entries.filter(({ action }) => action === 'application.approved')).toHaveLength(1);
   });
 
   it('takes another tag when the first is taken', async () => {
@@ -128,7 +128,7 @@ describe('rejection', () => {
     expect((await approve(applicationId)).body).toMatchObject({ code: 'CONFLICT' });
     expect((await asAdmin(h.client, 'POST', `/applications/${applicationId}/reject`, {})).status).toBe(409);
     const entries = await auditOf(h.ctx, applicationId);
-    expect(entries[1]).toMatchObject({ action: 'APPLICATION_REJECTED', reason: 'no website' });
+    expect(entries[1]).toMatchObject({ action: 'application.rejected', reason: 'no website' });
     expect(entries).toHaveLength(2);
   });
 
