@@ -15,9 +15,9 @@ import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/no
 import { createOverloadGuard, type OverloadGuard } from './overload';
 
 const CREDENTIAL_READ_TIMEOUT_MS = 2_000;
-const CREDENTIAL_READS_IN_FLIGHT = 64;
+const CREDENTIAL_READS_IN_FLIGHT = 512;
 const SIGNALS_READ_TIMEOUT_MS = 2_000;
-const SIGNALS_READS_IN_FLIGHT = 64;
+const SIGNALS_READS_IN_FLIGHT = 512;
 /** A tenant's abandoned markers are looked for at most this often by one process. */
 const SWEEP_TENANT_EVERY_MS = 10_000;
 const SWEPT_REMEMBERED = 1_000;
