@@ -10,15 +10,16 @@ import { waitUntil } from '../support/wait-until';
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? 6_000);
 const KILLS = 2;
 
+let mir: Harness;
+// First of all ends, before the stores and the processes.
+afterAll(() => mir.close());
 const { ownRedis } = ownStores();
 const startProcess = testProcesses();
 let redis: Awaited<ReturnType<typeof ownRedis>>;
-let mir: Harness;
 beforeAll(async () => {
   redis = await ownRedis();
   mir = await startHarness({ workers: false, env: { REDIS_URL: redis.url } });
 });
-afterAll(() => mir.close());
 
 async function aTree(size: number) {
   const partner = await mir.partner();
