@@ -3,6 +3,10 @@ import { MirError, messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import { send } from './respond';
 
+/** While a store is away every request is refused; one line now and then says it, the metrics count them. */
+const REFUSALS_LOGGED_EVERY_MS = 1_000;
+let refusalLoggedAt = 0;
+
 /** Errors of the body reader (body-parser), by their `type` or zlib code. */
 function fromBodyReader(error: Error & { type?: string; code?: string; status?: number }): MirError | null {
   switch (error.type) {
@@ -39,7 +43,10 @@ export function sendProblem(
     const line = { requestId, code: problem.code, err: messageOf(problem.more.cause ?? problem) };
     if (problem.code === 'INTERNAL')
       log.error({ ...line, stack: (problem.more.cause as Error)?.stack }, 'request failed');
-    else log.warn(line, 'request refused');
+    else if (Date.now() - refusalLoggedAt > REFUSALS_LOGGED_EVERY_MS) {
+      refusalLoggedAt = Date.now();
+      log.warn(line, 'requests are being refused');
+    }
   }
   const { retryAfterSeconds, errors } = problem.more;
   send(

@@ -11,7 +11,7 @@ export interface BenchProcess {
 /** Starts a compiled program of this project and waits until it says it is ready. */
 export async function startProgram(program: string, env: Record<string, string>): Promise<BenchProcess> {
   const child = fork(path.join(__dirname, '..', '..', program), {
-    env: { ...process.env, LOG_LEVEL: 'warn', ...env },
+    env: { ...process.env, LOG_LEVEL: 'error', ...env },
     execArgv: ['--max-semi-space-size=64', ...(process.env['BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean)],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
