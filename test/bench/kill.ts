@@ -146,11 +146,11 @@ async function crash(stage: Stage, apis: BenchProcess[]): Promise<void> {
   const startedAt = performance.now();
   const { cascadeId } = await kill(apis[0]!, stage, tree[0]!);
   let kills = 0;
-  let over = false;
+  const state = { over: false };
   const killer = (async () => {
     for (;;) {
       await delay(KILL_WORKER_EVERY_MS);
-      if (over || (await closed(stage, cascadeId))) return;
+      if (state.over || (await closed(stage, cascadeId))) return;
       worker.child.kill('SIGKILL');
       kills += 1;
       worker = await startProgram('workers/main.js', stage.env);
@@ -160,11 +160,11 @@ async function crash(stage: Stage, apis: BenchProcess[]): Promise<void> {
   const tryer = (async () => {
     do {
       for (const [status, n] of await statuses(apis, keys)) tried.set(status, (tried.get(status) ?? 0) + n);
-    } while (!over);
+    } while (!state.over);
   })();
   await waitUntil('the cascade is closed', () => closed(stage, cascadeId), CLOSED_WITHIN_MS);
   const seconds = (performance.now() - startedAt) / 1000;
-  over = true;
+  state.over = true;
   await Promise.all([killer, tryer]);
   await worker.stop();
   const passes = passesOf(tried);
