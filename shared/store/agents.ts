@@ -95,7 +95,8 @@ const schema = new Schema<AgentDoc>(
   },
   { collection: 'agents', versionKey: false, strict: 'throw' },
 );
-schema.index({ 'key.hash': 1 }, { unique: true, partialFilterExpression: { 'key.hash': { $exists: true } } });
+// Not unique: 256 random bits are, and one of the servers that stand in for mongod cannot use a partial index.
+schema.index({ 'key.hash': 1 });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, status: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, path: 1, status: 1 });
