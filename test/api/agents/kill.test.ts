@@ -7,6 +7,7 @@ import { auditOf, startSecondApi, statusWith } from './support';
 
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? 2_000);
 const SAMPLES = 40;
+const KEYS_AT_ONCE = 4;
 
 let mir: Harness;
 let others: Awaited<ReturnType<typeof startSecondApi>>[] = [];
@@ -39,10 +40,16 @@ async function closed(cascadeId: string, key: string): Promise<Record<string, un
   return body;
 }
 
-/** Statuses of all keys on all API processes. */
+/** Statuses of all keys on all API processes; few at once, for each cold key costs reads of a maybe slow store. */
 async function statuses(agents: readonly GrownAgent[]): Promise<number[]> {
-  const calls = agents.flatMap(({ key }) => clients().map((client) => statusWith(client, key)));
-  return Promise.all(calls);
+  const found: number[] = [];
+  for (let at = 0; at < agents.length; at += KEYS_AT_ONCE) {
+    const calls = agents
+      .slice(at, at + KEYS_AT_ONCE)
+      .flatMap(({ key }) => clients().map((client) => statusWith(client, key)));
+    found.push(...(await Promise.all(calls)));
+  }
+  return found;
 }
 
 const below = (tree: GrownAgent[], { path }: GrownAgent) => tree.filter((agent) => agent.path.startsWith(path));
