@@ -32,7 +32,8 @@ export async function pageOfTree(
   { status, ...part }: TreeAsk,
   { limit, cursor }: { limit: number; cursor?: string | undefined },
 ): Promise<{ data: TreeNode[]; nextCursor: string | null }> {
-  const owner = `tree|${part.tenant}`;
+  // Marks above another tree are not those above this one, so a cursor leads on in its own tree only.
+  const owner = `tree|${part.tenant}|${part.root?._id ?? ''}`;
   const position = readCursor(secrets.cursor, owner, cursor);
   const after = position && (await fromStore(store.agents.get(part.tenant, position.id)));
   const data: TreeNode[] = [];
