@@ -1,3 +1,4 @@
+import type { Queue } from 'bullmq';
 import { LRUCache } from 'lru-cache';
 import { type AuthorityStore, type Door, createDoor } from '../shared/access/door';
 import { createSignalsCache, type SignalsCache } from '../shared/cache/signals';
@@ -9,6 +10,7 @@ import { messageOf, MirError } from '../shared/platform/errors';
 import { type AwaitDurable, createDurability } from '../shared/queue/durability';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
+import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
 import { sweepOpenChunks } from '../shared/queue/sweep';
 import { authorityStore } from '../shared/store/read-authority';
 import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/note-activity';
@@ -27,6 +29,7 @@ export interface ApiContext extends Ground {
   door: Door;
   activity: ActivityNotes;
   eventQueue: EventQueue;
+  deadLetterQueues: Readonly<Record<DeadLetterQueue, Queue>>;
   cascadeQueue: CascadeQueue;
   awaitDurable: AwaitDurable;
   overload: OverloadGuard;
@@ -100,6 +103,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     door: notingDoor(door, activity),
     activity,
     eventQueue,
+    deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
     awaitDurable: durability.wait,
     overload,

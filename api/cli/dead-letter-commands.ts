@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
 import {
   dropDeadLetter,
   listDeadLetters,
@@ -20,15 +21,18 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
         '\nExamples:\n  npm run mir -- dead-letters list\n  npm run mir -- dead-letters replay --all\n  npm run mir -- dead-letters drop c0123 --yes',
     );
 
-  paged(deadLetters.command('list').description('list them, newest first')).action(
-    async (options: { limit: number; cursor?: string }, command: Command) =>
+  const list = paged(deadLetters.command('list').description('list them, newest first'));
+  list
+    .addOption(new Option('--queue <queue>', 'only those of this queue').choices(DEAD_LETTER_QUEUES))
+    .action(async (options: { limit: number; cursor?: string; queue?: DeadLetterQueue }, command: Command) =>
       operate(
         shell,
         command,
         (ctx) => listDeadLetters(ctx, options),
         (answer) =>
-          page(answer, ['id', 'partner', 'env', 'events', 'attempts', 'failed', 'reason'], (one) => [
+          page(answer, ['id', 'queue', 'partner', 'env', 'events', 'attempts', 'failed', 'reason'], (one) => [
             one.id,
+            one.queue,
             one.partnerId,
             one.env,
             one.events,
@@ -37,7 +41,7 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
             one.failedReason,
           ]),
       ),
-  );
+    );
 
   deadLetters
     .command('show <id>')

@@ -4,6 +4,7 @@ import { openGround } from '../../shared/ground';
 import type { Config } from '../../shared/platform/config';
 import { createEventQueue } from '../../shared/queue/enqueue';
 import { createCascadeQueue } from '../../shared/queue/cascade-queue';
+import { QUEUES } from '../../shared/queue/jobs';
 import { authorityStore } from '../../shared/store/read-authority';
 import type { ApiContext } from '../context';
 import type { Act } from '../audit/act';
@@ -11,7 +12,16 @@ import type { Act } from '../audit/act';
 /** What operator commands use: the part of the API's context that its admin routes use. */
 export interface CliContext extends Pick<
   ApiContext,
-  'config' | 'log' | 'store' | 'secrets' | 'keys' | 'queueLink' | 'door' | 'eventQueue' | 'cascadeQueue'
+  | 'config'
+  | 'log'
+  | 'store'
+  | 'secrets'
+  | 'keys'
+  | 'queueLink'
+  | 'door'
+  | 'eventQueue'
+  | 'deadLetterQueues'
+  | 'cascadeQueue'
 > {
   close(): Promise<void>;
 }
@@ -25,6 +35,7 @@ export async function openCliContext(config: Config): Promise<CliContext> {
   return {
     ...ground,
     eventQueue,
+    deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
     door: createDoor({ link: queueLink, keys, store: authorityStore(store) }),
     close: async () => {

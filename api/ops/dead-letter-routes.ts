@@ -2,17 +2,20 @@ import { z } from 'zod';
 import { pageQuery } from '../http/page';
 import { type Route, route } from '../http/route';
 import { adminAct } from '../audit/act';
+import { DEAD_LETTER_QUEUES } from '../../shared/queue/jobs';
 import { dropDeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './dead-letters';
 
 const params = z.strictObject({ id: z.string().min(1).max(200) });
 
 const deadLetterSchema = z.object({
   id: z.string(),
+  queue: z.enum(DEAD_LETTER_QUEUES),
   partnerId: z.string().nullable(),
   env: z.enum(['live', 'test']).nullable(),
   events: z.number().int().nullable(),
   receivedAt: z.iso.datetime().nullable(),
-  failedAt: z.iso.datetime().nullable(),
+  failedAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().describe('From then on it may be deleted for its age.'),
   attempts: z.number().int(),
   failedReason: z.string(),
 });
@@ -23,7 +26,7 @@ const list = route({
   auth: { kind: 'admin' },
   tag: 'Operator',
   summary: 'List jobs that workers gave up, newest first',
-  query: z.strictObject(pageQuery),
+  query: z.strictObject({ ...pageQuery, queue: z.enum(DEAD_LETTER_QUEUES).optional() }),
   answers: {
     200: {
       description: 'A page of dead letters, without their payload',
@@ -59,7 +62,7 @@ const replay = route({
   path: '/admin/dead-letters/:id/replay',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Queue a dead letter again',
+  summary: 'Queue a dead letter again; one that is queued already stays as it is',
   params,
   answers: {
     202: { description: 'Queued again', schema: z.object({ id: z.string(), status: z.literal('QUEUED') }) },
@@ -91,5 +94,5 @@ const drop = route({
   }),
 });
 
-/** Dead letters of the events queue, for operators. */
+/** Dead letters of all queues that keep them, for operators. */
 export const DEAD_LETTER_ROUTES: readonly Route[] = [list, show, replay, drop];

@@ -1,13 +1,33 @@
 const MAX_DEPTH = 6;
+/** Different shapes that a list shows; more are only counted. */
+const MAX_SHAPES_SHOWN = 5;
+const MAX_TUPLE_LENGTH = 16;
 
-/** The fields and types of a value without any of its content; a list shows its length and its first item's shape. */
-export function shapeOf(value: unknown, depth = 0): unknown {
+const isPlain = (value: unknown): boolean => value === null || typeof value !== 'object';
+
+/** A field's name if it is one of the contract's own; any other may itself be somebody's data and is only measured. */
+function nameOf(field: string, n: number, known: ReadonlySet<string>): string {
+  return known.has(field) ? field : `field ${n + 1} (name of ${field.length})`;
+}
+
+/**
+ * The fields and types of a value without any of its content: texts show their length, lists theirs and the shapes
+ * that occur in them. Names of fields are shown if `known` has them; others are content too.
+ */
+export function shapeOf(value: unknown, known: ReadonlySet<string>, depth = 0): unknown {
   if (value === null) return 'null';
   if (typeof value === 'string') return `string(${value.length})`;
   if (typeof value !== 'object') return typeof value;
   if (depth >= MAX_DEPTH) return '…';
-  if (Array.isArray(value)) {
-    return value.length === 0 ? 'list(0)' : { [`list(${value.length}) of`]: shapeOf(value[0], depth + 1) };
+  const inner = (one: unknown): unknown => shapeOf(one, known, depth + 1);
+  if (!Array.isArray(value)) {
+    return Object.fromEntries(Object.entries(value).map(([field, one], n) => [nameOf(field, n, known), inner(one)]));
   }
-  return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, shapeOf(inner, depth + 1)]));
+  if (value.length === 0) return 'list(0)';
+  // A row: its places mean different things.
+  if (value.length <= MAX_TUPLE_LENGTH && value.some(isPlain)) return value.map(inner);
+  const shapes = new Map(value.map((one) => [JSON.stringify(inner(one)), inner(one)]));
+  const shown = [...shapes.values()].slice(0, MAX_SHAPES_SHOWN);
+  if (shapes.size > shown.length) shown.push(`… ${shapes.size - shown.length} more`);
+  return { [`list(${value.length}) of`]: shown.length === 1 ? shown[0] : shown };
 }

@@ -10,7 +10,16 @@ export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 /** An event is at most about 6 KiB, so a chunk is at most about 3 MB. */
 export const MAX_EVENTS_PER_CHUNK = 500;
 
-const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
+/**
+ * Queues that keep what workers gave up, until an operator replays or drops it or it is too old. The other queues' jobs
+ * are hints: a row in the store is the truth, a sweep adds it again, and a failed job is not kept.
+ */
+export const DEAD_LETTER_QUEUES = [QUEUES.events] as const satisfies readonly QueueName[];
+export type DeadLetterQueue = (typeof DEAD_LETTER_QUEUES)[number];
+
+/** As long as receipts are kept, which tell what became of the events. */
+export const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
+/** Beyond it the oldest goes. */
 const DEAD_LETTER_MAX_COUNT = 1_000;
 /** A stall is a crashed or frozen worker, never the job's fault; only attempts are spent on failures. */
 export const MAX_STALLED_COUNT = 10_000;

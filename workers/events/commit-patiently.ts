@@ -6,6 +6,7 @@ import { classifyStoreError } from '../../shared/store/errors';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { commitGroup } from './commit-group';
 import type { GroupResult, PendingEvent } from './pending';
+import { withoutContent } from './without-content';
 
 interface Deps {
   store: Pick<Store, 'transaction' | 'events' | 'users'>;
@@ -38,13 +39,11 @@ export async function commitPatiently(deps: Deps, group: PendingEvent[], session
   } catch (error) {
     if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
     if (group.length > 1) return commitHalves(deps, group, session);
-    log.error({ err: messageOf(error), eventId: group[0]!.event.eventId }, 'the store refuses an event');
-    const decision = {
-      pending: group[0]!,
-      outcome: 'FAILED',
-      code: 'STORE_REFUSED',
-      message: messageOf(error),
-    } as const;
+    const pending = group[0]!;
+    // It goes into logs, the receipt and the dead letter.
+    const message = withoutContent(messageOf(error), pending.event.metadata);
+    log.error({ err: message, eventId: pending.event.eventId }, 'the store refuses an event');
+    const decision = { pending, outcome: 'FAILED', code: 'STORE_REFUSED', message } as const;
     return { decisions: [decision], rows: new Map() };
   }
 }

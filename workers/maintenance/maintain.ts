@@ -8,9 +8,11 @@ import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/queue/keys';
 import { sweepLedger } from '../../shared/queue/sweep';
 import type { Store } from '../../shared/store/store';
+import { expireDeadLetters } from './expire-dead-letters';
 
 const SWEEP_EVERY_MS = 30_000;
 const GAUGES_EVERY_MS = 5_000;
+const DEAD_LETTERS_EVERY_MS = 60_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Open cascades that one look takes up, those that wait longest first. */
 const MAX_CASCADES_PER_LOOK = 1_000;
@@ -46,6 +48,7 @@ export function maintain(deps: {
       const swept = await sweepLedger(link, keys, Date.now());
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
+    repeat(DEAD_LETTERS_EVERY_MS, 'deleting old dead letters', log, () => expireDeadLetters([queue], log)),
     repeat(CASCADES_EVERY_MS, 'taking up cascades', log, async () => {
       for (const status of ['RUNNING', 'PARTIAL'] as const) {
         metrics.cascadesOpen.labels(status).set(await store.cascades.countOpen(status));

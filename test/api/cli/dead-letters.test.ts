@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { QUEUES } from '../../../shared/queue/jobs';
+import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, EVENT_JOB_OPTIONS, QUEUES } from '../../../shared/queue/jobs';
 import { heldBytes } from '../../../shared/queue/ledger';
+import { expireDeadLetters } from '../../../workers/maintenance/expire-dead-letters';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
 import { waitUntil } from '../../support/wait-until';
@@ -36,7 +37,7 @@ async function giveUpAll(): Promise<void> {
 /** Submits events that become a dead letter; answers its id. */
 async function aDeadLetter(userExternalId: string = randomUUID(), events = 3): Promise<string> {
   const before = new Set((await h.ctx.eventQueue.queue.getFailed()).map(({ id }) => id));
-  const metadata = { note: 'private words' };
+  const metadata = { 'ann@private.example': 'private words' };
   const body = { events: Array.from({ length: events }, () => anEvent({ userExternalId, metadata })) };
   expect((await h.client.post('/events', partner.liveKey, body)).status).toBe(202);
   await giveUpAll();
@@ -49,12 +50,14 @@ describe('dead letters', () => {
     const id = await aDeadLetter('u-private');
     const facts = {
       id,
+      queue: 'events',
       partnerId: partner.partnerId,
       env: 'live',
       events: 3,
       attempts: 1,
       failedReason: 'the disk was full',
       failedAt: expect.any(String),
+      expiresAt: expect.any(String),
       receivedAt: expect.any(String),
     };
     const listed = await asAdmin(h.client, 'GET', '/dead-letters');
@@ -65,11 +68,14 @@ describe('dead letters', () => {
     expect(shown.body).toMatchObject({ ...facts, problems: [], shape: { tenant: 'string(21)' } });
     expect((await mir('show', id, '--json')).json()).toEqual(shown.body);
     const everything = [listed.body, shown.body, (await mir('list')).out, (await mir('show', id)).out];
-    for (const secret of ['private words', 'u-private', 'mir.transaction']) {
+    for (const secret of ['private', 'u-private', 'mir.transaction']) {
       expect(JSON.stringify(everything)).not.toContain(secret);
     }
     expect((await mir('show', id)).out).toContain('list(3) of');
     expect((await mir('list')).out).toContain('the disk was full');
+    expect(Date.parse(shown.body.expiresAt) - Date.parse(shown.body.failedAt)).toBe(30 * 24 * 3600 * 1000);
+    expect((await mir('list', '--queue', 'events', '--json')).json()).toEqual(listed.body);
+    expect(await mir('list', '--queue', 'cascades')).toMatchObject({ code: 2, out: '' });
   });
 
   it('are paged without repeats', async () => {
@@ -124,7 +130,12 @@ describe('dead letters', () => {
       status: 202,
       body: { id, status: 'QUEUED' },
     });
-    expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
+    // The first answer may have been lost: asked again, it is the same, and nothing happens twice.
+    expect(await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).toMatchObject({
+      status: 202,
+      body: { id, status: 'QUEUED' },
+    });
+    expect(await mir('replay', id)).toMatchObject({ code: 0 });
     await giveUpAll();
     const all = (await mir('list', '--json')).json().data;
     expect((await mir('replay', '--all', '--json')).json()).toEqual({ replayed: all.length });
@@ -136,7 +147,53 @@ describe('dead letters', () => {
       ['dead-letter.replayed', { kind: 'OPERATOR', via: 'ADMIN_API' }],
       ['dead-letter.replayed', { kind: 'OPERATOR', via: 'CLI' }],
     ]);
+    expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
     const left = (await mir('list', '--json')).json().data.map((letter: { id: string }) => letter.id);
     expect(left).toEqual(['broken-one']);
+  });
+
+  it('are queued once when many replay them at the same time', async () => {
+    await h.stopWorkers();
+    const user = randomUUID();
+    const id = await aDeadLetter(user);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+    expect(await h.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
+    await h.startWorkers();
+    await h.drained();
+    const stored = await h.client.get(`/events?userExternalId=${user}`, partner.liveKey);
+    expect(stored.body.data).toHaveLength(3);
+  });
+
+  it('are deleted when they are too old, and not before', async () => {
+    const { queue } = h.ctx.eventQueue;
+    const { client } = h.ctx.queueLink;
+    await h.stopWorkers();
+    const [old, young] = [await aDeadLetter(), await aDeadLetter()];
+    const age = async (id: string, seconds: number): Promise<void> => {
+      const failedAtMs = Date.now() - seconds * 1_000;
+      await client.zadd(queue.toKey('failed'), failedAtMs, id);
+      await client.hset(queue.toKey(id), 'finishedOn', failedAtMs);
+    };
+    await age(old, DEAD_LETTER_AGE_SECONDS + 60);
+    await age(young, DEAD_LETTER_AGE_SECONDS - 60);
+    expect(await expireDeadLetters([queue], h.ctx.log)).toBe(1);
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${old}`)).status).toBe(404);
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
+  });
+
+  it('stand in every queue that keeps failed jobs, and in no other', async () => {
+    const cascades = h.ctx.cascadeQueue;
+    await cascades.add('csc_none');
+    const [job] = await cascades.queue.getJobs();
+    const keeps: Record<string, boolean> = {
+      [QUEUES.events]: EVENT_JOB_OPTIONS.removeOnFail.age > 0,
+      [QUEUES.cascades]: job!.opts.removeOnFail !== true,
+    };
+    expect(Object.keys(keeps).sort()).toEqual(Object.values(QUEUES).sort());
+    const keeping = Object.keys(keeps).filter((queue) => keeps[queue]);
+    expect(keeping).toEqual([...DEAD_LETTER_QUEUES]);
   });
 });
