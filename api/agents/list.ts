@@ -24,6 +24,9 @@ export interface FoundAgent {
   above: SubtreeMarks[];
 }
 
+/** Whose agents: all of a tenant, or an agent's own subtree. */
+export type AgentScope = Pick<AgentAccess, 'tenant' | 'self'>;
+
 export interface AgentQuery {
   limit: number;
   cursor?: string | undefined;
@@ -43,7 +46,7 @@ async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgen
 /** A page of agents, newest first; with a status it may be short, and goes on with its cursor all the same. */
 export async function pageOfAgents<Item>(
   deps: Deps,
-  { tenant, self }: AgentAccess,
+  { tenant, self }: AgentScope,
   { limit, cursor, status, type }: AgentQuery,
   present: (found: FoundAgent) => Item,
 ): Promise<{ data: Item[]; nextCursor: string | null }> {

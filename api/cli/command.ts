@@ -9,7 +9,19 @@ export interface Shell {
   env: Record<string, string | undefined>;
   out: (text: string) => void;
   err: (text: string) => void;
+  /** Where somebody sits who can be asked; null: a script runs the command. */
+  terminal: Terminal | null;
 }
+
+/** A terminal: what is asked and drawn there never mixes with the answer on stdout. */
+export interface Terminal {
+  /** Answers the line that was typed. */
+  ask: (question: string) => Promise<string>;
+  screen: NodeJS.WritableStream;
+}
+
+/** Whoever reads the answer has had enough of it, as `| head -1` does. */
+export class ReaderGoneError extends Error {}
 
 /**
  * Runs one operation against the stores and prints what it answers: as JSON with `--json`, else as `show` says.
@@ -36,6 +48,15 @@ export async function operate<T>(
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
+}
+
+/** A reader of an option's whole number from 0 to `max`. */
+export function wholeNumberUpTo(max: number): (text: string) => number {
+  return (text) => {
+    const value = wholeNumber(text);
+    if (value > max) throw new InvalidArgumentError(`Give a number from 0 to ${max}.`);
+    return value;
+  };
 }
 
 /** An object without the fields that were not given. */

@@ -7,8 +7,13 @@ const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-
 
 type Cell = string | number | boolean | null;
 
+/** Stored text, fit for a terminal. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, '�');
+}
+
 function cell(value: Cell): string {
-  return value === null ? '–' : String(value).replace(UNPRINTABLE, '�');
+  return value === null ? '–' : printable(String(value));
 }
 
 const plain = { head: [], border: [] };
@@ -50,5 +55,5 @@ export function failure(error: unknown, json: boolean): string {
   const errors = error instanceof MirError ? error.more.errors : undefined;
   if (json) return JSON.stringify({ code, detail, ...(errors ? { errors } : {}) });
   const fields = (errors ?? []).map(({ path, message }) => `  ${path === '' ? '' : `${path}: `}${message}`);
-  return [`${code}: ${detail}`, ...fields].join('\n').replace(UNPRINTABLE, '�');
+  return printable([`${code}: ${detail}`, ...fields].join('\n'));
 }

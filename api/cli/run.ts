@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import { addAgentCommands } from './agents-commands';
 import { addApplicationCommands } from './applications-commands';
 import { addAuditCommands } from './audit-commands';
-import type { Shell } from './command';
+import { ReaderGoneError, type Shell } from './command';
 import { addDeadLetterCommands } from './dead-letter-commands';
 import { addPartnerCommands } from './partners-commands';
 import { failure } from './print';
@@ -19,13 +20,15 @@ Examples:
   npm run mir -- partners approve app_0123 --plan STANDARD
   npm run mir -- partners rotate prt_0123 --env live
   npm run mir -- partners suspend prt_0123 --reason "stolen key"
+  npm run mir -- agents tree --partner prt_0123
+  npm run mir -- agents kill agt_live_0123 --preview
   npm run mir -- dead-letters replay --all
   npm run mir -- audit verify --partner prt_0123`;
 
 /** The operator's commands: the same code as the admin routes. */
 function createProgram(shell: Shell): Command {
   const program = new Command('mir')
-    .description('Operate MIR: partners, keys, dead letters, audit.')
+    .description('Operate MIR: partners, keys, agents, dead letters, audit.')
     .option('--json', 'print machine-readable JSON only')
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows how)')
@@ -33,6 +36,7 @@ function createProgram(shell: Shell): Command {
     .exitOverride();
   addApplicationCommands(program, shell);
   addPartnerCommands(program, shell);
+  addAgentCommands(program, shell);
   addDeadLetterCommands(program, shell);
   addAuditCommands(program, shell);
   return program;
@@ -45,6 +49,7 @@ export async function runCli(args: string[], shell: Shell): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
     return OK;
   } catch (error) {
+    if (error instanceof ReaderGoneError) return OK;
     if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
     shell.err(`${failure(error, program.opts<{ json?: boolean }>().json === true)}\n`);
     return REFUSED;

@@ -1,10 +1,13 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { tenantOf } from '../../../shared/domain/ids';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
+import { growTree } from '../../support/grow-tree';
 import { cli } from './support';
 
 const MAIN = join(__dirname, '..', '..', '..', 'dist', 'api', 'cli', 'main.js');
@@ -59,6 +62,24 @@ describe('the process', () => {
     });
     expect(JSON.parse(stdout)).toMatchObject({ nextCursor: null });
     expect(stderr).toBe('');
+  });
+
+  it.each([
+    ['a list', ['partners', 'list'], 0],
+    ['a stream', ['agents', 'tree', '--partner'], 0],
+    ['a refusal', ['partners', 'show', 'prt_none'], 1],
+  ])('ends quietly when its reader leaves before the end of %s', async (_what, args, code) => {
+    const { partnerId } = await h.partner();
+    // More lines than a pipe holds.
+    if (args[1] === 'tree') await growTree(h.ctx.store, tenantOf(partnerId, 'live'), 2_000);
+    const whole = args[1] === 'tree' ? [...args, partnerId] : args;
+    const child = spawn(process.execPath, [MAIN, ...whole], { env: { ...process.env, ...h.env, NODE_OPTIONS: '' } });
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.stdout.destroy();
+    const [exitCode] = (await once(child, 'close')) as [number | null];
+    expect({ exitCode, crash: err.includes('EPIPE') }).toEqual({ exitCode: code, crash: false });
+    if (code === 0) expect(err).toBe('');
   });
 
   it('ends with the code of a refusal', async () => {

@@ -1,3 +1,4 @@
+import type { Terminal } from '../../../api/cli/command';
 import { runCli } from '../../../api/cli/run';
 
 /** What a command line answered. */
@@ -10,13 +11,23 @@ export interface CliAnswer {
   json(): any;
 }
 
-/** Runs the CLI in process with the given environment. */
+/** Runs the CLI in process with the given environment, as a script does. */
 export async function cli(env: Record<string, string | undefined>, ...args: string[]): Promise<CliAnswer> {
+  return cliAt(null, env, ...args);
+}
+
+/** The same with somebody at a terminal. */
+export async function cliAt(
+  terminal: Terminal | null,
+  env: Record<string, string | undefined>,
+  ...args: string[]
+): Promise<CliAnswer> {
   const said = { out: '', err: '' };
   const code = await runCli(args, {
     env,
     out: (text) => void (said.out += text),
     err: (text) => void (said.err += text),
+    terminal,
   });
   return { code, ...said, json: () => JSON.parse(said.out) as unknown };
 }

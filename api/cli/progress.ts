@@ -1,0 +1,40 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { Shell } from './command';
+
+/** Shows how far something is. */
+export interface Progress {
+  at(done: number, total: number): void;
+  stop(): void;
+}
+
+/** A bar on a terminal; elsewhere a line on stderr whenever it went on. */
+export function showProgress(shell: Shell): Progress {
+  return shell.terminal ? bar(shell.terminal.screen) : lines(shell);
+}
+
+function bar(stream: NodeJS.WritableStream): Progress {
+  const format = '{bar} {percentage} %  {value}/{total}  {duration_formatted}';
+  const shown = new SingleBar({ format, hideCursor: true, stream }, Presets.shades_classic);
+  let started = false;
+  return {
+    at: (done, total) => {
+      if (!started) shown.start(total, 0);
+      started = true;
+      shown.setTotal(total);
+      shown.update(done);
+    },
+    stop: () => shown.stop(),
+  };
+}
+
+function lines({ err }: Shell): Progress {
+  let last = '';
+  return {
+    at: (done, total) => {
+      const line = `${done} of ${total} revoked\n`;
+      if (line !== last) err(line);
+      last = line;
+    },
+    stop: () => undefined,
+  };
+}
