@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import { MirError } from '../shared/platform/errors';
 import { metricsListener } from '../shared/platform/listen';
 import type { ApiContext } from './context';
+import { buildOpenApi } from './docs/openapi';
 import { submitEventsHandler } from './events/submit-events';
 import { submitEventsDoc } from './events/submit-events-doc';
 import { sendProblem } from './http/problem';
@@ -10,7 +11,6 @@ import { send } from './http/respond';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
 import { healthz, readyz } from './ops/health';
-import { buildOpenApi } from './ops/openapi';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
 
 interface Mounted {
@@ -25,11 +25,13 @@ interface Mounted {
  */
 function mount(app: Express, prefixes: readonly string[], routes: readonly Mounted[]): void {
   const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);
-  for (const { method, path, handle } of routes) {
-    app[method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete'](under(path), handle);
-  }
   for (const path of new Set(routes.map((route) => route.path))) {
-    const methods = routes.filter((route) => route.path === path).map(({ method }) => method);
+    const here = routes.filter((route) => route.path === path);
+    for (const { method, handle } of here) {
+      app[method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete'](under(path), handle);
+    }
+    // Before the paths that follow: else `PATCH /agents/policy` would be taken for a change of the agent `policy`.
+    const methods = here.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
     app.all(under(path), () => {
       throw new MirError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
@@ -53,7 +55,10 @@ export function createApp(ctx: ApiContext): Express {
     ['', '/v1'],
     [{ method: 'POST', path: '/events', handle: submitEventsHandler(ctx) }, ...PARTNER_ROUTES.map(handlerOf)],
   );
-  const openApi = buildOpenApi([submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES], ctx.config.publicUrl);
+  const openApi = buildOpenApi([submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES], {
+    publicUrl: ctx.config.publicUrl,
+    eventTypes: ctx.catalog.entries.map(({ eventType }) => eventType),
+  });
   mount(
     app,
     [''],

@@ -63,7 +63,7 @@ export const getCascade = route({
   tag: 'Agents',
   summary: 'Read how far a kill has been carried out',
   params: idParams,
-  answers: { 200: { description: 'The cascade', schema: cascadeSchema } },
+  answers: { 200: { description: 'The cascade', schema: cascadeSchema, exampleFields: { status: 'CLOSED' } } },
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],
   handle: async (call) => {
     const { ctx, params } = call;

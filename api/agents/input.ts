@@ -39,7 +39,7 @@ const rateLimit = z
   .max(MAX_PER_MINUTE)
   .nullable()
   .describe('Events, and requests, a minute, shared with everything below it. null: no budget of its own.');
-const name = line(120);
+const name = line(120).meta({ examples: ['Restock bot'] });
 const type = z.enum(AGENT_TYPES);
 const preset = z.enum(PRESETS);
 

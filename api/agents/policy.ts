@@ -31,7 +31,8 @@ export const policySchema = z.strictObject({
         .optional()
         .describe('A human agrees to the child that would be this many in its tree, and to later ones.'),
     })
-    .default({}),
+    .default({})
+    .meta({ examples: [{ fromDepth: 3 }] }),
 });
 
 /** What replaces the policy: what is left out gets its default. */

@@ -15,13 +15,16 @@ const time = z.iso.datetime();
 /** An agent as its partner sees it. */
 export const agentSchema = z.object({
   agentId: z.string(),
-  name: z.string(),
+  name: z.string().meta({ examples: ['Restock bot'] }),
   type: z.enum(AGENT_TYPES),
   preset: z.enum(PRESETS),
   scopes: z.array(z.enum(SCOPES)),
   allowedEventTypes: z.array(z.string()).describe('Its own list; an event type must be on the lists above it too.'),
   rateLimitPerMinute: z.int().nullable(),
-  status: z.enum(AGENT_STATUSES).describe('What counts: a kill or suspension of a subtree above it is in it.'),
+  status: z
+    .enum(AGENT_STATUSES)
+    .meta({ examples: ['ACTIVE'] })
+    .describe('What counts: a kill or suspension of a subtree above it is in it.'),
   authMode: z.literal('API_KEY'),
   parentId: z.string().nullable(),
   rootId: z.string(),
@@ -38,7 +41,14 @@ export type PresentedAgent = z.infer<typeof agentSchema>;
 export const issuedAgentSchema = agentSchema.extend({ apiKey: z.string().describe('Shown once.') });
 
 /** An agent that waits for a human decision. */
-export const pendingAgentSchema = agentSchema.extend({ approvalId: z.string() });
+export const pendingAgentSchema = agentSchema.extend({
+  status: z.enum(AGENT_STATUSES).meta({ examples: ['PENDING_APPROVAL'] }),
+  keyPrefix: z
+    .string()
+    .nullable()
+    .meta({ examples: [null] }),
+  approvalId: z.string(),
+});
 
 /** The status that counts, by the marks of the agent and of those above it. */
 export function statusOf(agent: AgentDoc, above: readonly SubtreeMarks[]): AgentDoc['status'] {

@@ -43,7 +43,7 @@ export const register = route({
   check: registrationErrors,
   headers: idempotencyHeader,
   answers: {
-    201: { description: 'The new agent and its key, shown once', schema: issuedAgentSchema },
+    201: { description: 'The new agent and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
     200: {
       description: 'A repetition with the same idempotency key: the same agent, without its key',
       schema: agentSchema,

@@ -17,7 +17,13 @@ export const reject = route({
   params: agentParams,
   body: reasonInput,
   bodyOptional: true,
-  answers: { 200: { description: 'The rejected agent', schema: agentSchema } },
+  answers: {
+    200: {
+      description: 'The rejected agent',
+      schema: agentSchema,
+      exampleFields: { status: 'REJECTED', keyPrefix: null },
+    },
+  },
   problems: ['HUMAN_REQUIRED', 'NOT_FOUND', 'AGENT_REVOKED', 'AGENT_STATE', 'CONFLICT'],
   handle: async (call) => {
     const { ctx, params, body } = call;

@@ -25,6 +25,7 @@ export const revokeDescendants = route({
     200: { description: 'With `dryRun`: what would be affected; nothing was changed', schema: killPreviewSchema },
     202: {
       description: 'In force',
+      headers: ['Location'],
       schema: z.object({
         cascadeId: z.string(),
         status: z.enum(['RUNNING', 'PARTIAL', 'CLOSED']),

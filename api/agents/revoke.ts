@@ -40,7 +40,13 @@ export const revoke = route({
   body: subtreeInput,
   bodyOptional: true,
   headers: idempotencyHeader,
-  answers: { 200: { description: 'The agent as it is now', schema: agentSchema } },
+  answers: {
+    200: {
+      description: 'The agent as it is now',
+      schema: agentSchema,
+      exampleFields: { status: 'REVOKED', keyPrefix: null },
+    },
+  },
   problems: [
     'IDEMPOTENCY_KEY_REQUIRED',
     'NOT_YOUR_DESCENDANT',

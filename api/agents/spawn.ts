@@ -107,7 +107,7 @@ export const spawn = route({
   check: unknownTypes,
   headers: idempotencyHeader,
   answers: {
-    201: { description: 'The child and its key, shown once', schema: issuedAgentSchema },
+    201: { description: 'The child and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
     202: { description: 'The policy asks a human first; approving gives out the key', schema: pendingAgentSchema },
     200: {
       description: 'A repetition with the same idempotency key: the same child, without its key',

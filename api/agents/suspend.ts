@@ -21,7 +21,9 @@ export const suspend = route({
   body: subtreeInput,
   bodyOptional: true,
   headers: idempotencyHeader,
-  answers: { 200: { description: 'The agent as it is now', schema: agentSchema } },
+  answers: {
+    200: { description: 'The agent as it is now', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
+  },
   problems: [
     'IDEMPOTENCY_KEY_REQUIRED',
     'NOT_YOUR_DESCENDANT',

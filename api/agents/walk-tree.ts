@@ -12,12 +12,15 @@ const WALK_BATCH = 500;
 /** An agent as a node of its tree. `status` is what counts: what its ancestors' marks make of its own. */
 export const treeNodeSchema = z.object({
   agentId: z.string(),
-  name: z.string(),
+  name: z.string().meta({ examples: ['Restock bot'] }),
   type: z.enum(AGENT_TYPES),
   parentId: z.string().nullable(),
   depth: z.int().describe('0 for a registered agent, 1 for its children, and so on.'),
   membershipSource: z.enum(['REGISTERED', 'SPAWNED']),
-  status: z.enum(AGENT_STATUSES).describe('In force now, whatever became of the ancestors.'),
+  status: z
+    .enum(AGENT_STATUSES)
+    .meta({ examples: ['ACTIVE'] })
+    .describe('In force now, whatever became of the ancestors.'),
   lastActivityAt: z.iso.datetime().nullable(),
   createdAt: z.iso.datetime(),
 });

@@ -15,7 +15,7 @@ export const auditEntrySchema = z.object({
   auditId: z.string(),
   chain: z.string().describe('Whose chain: your partner id and environment.'),
   partnerId: z.string().nullable(),
-  action: z.string(),
+  action: z.string().meta({ examples: ['agent.suspended'] }),
   target: z.string(),
   actor: actorSchema,
   reason: z.string().nullable(),

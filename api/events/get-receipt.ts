@@ -28,6 +28,32 @@ const receiptSchema = z.object({
     .describe('Only those that are not plain PERSISTED.'),
 });
 
+const SETTLED = {
+  receiptId: 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.3.Jm3vQx8Yk2Lp6Rt9Wz4NbA',
+  accepted: 3,
+  receivedAt: '2026-11-24T09:30:00.000Z',
+  settledAt: '2026-11-24T09:30:00.120Z',
+};
+const STORED = { ...SETTLED, status: 'DONE', persisted: 3, duplicates: 0, conflicts: 0, failed: 0 };
+const MIXED = {
+  ...SETTLED,
+  status: 'DONE_WITH_FAILURES',
+  persisted: 1,
+  duplicates: 1,
+  conflicts: 1,
+  failed: 0,
+  items: [
+    { index: 1, eventId: 'evt_live_k3vQx8Yk2Lp6Rt9Wz4NbA7mTc', outcome: 'DUPLICATE' },
+    {
+      index: 2,
+      eventId: 'evt_live_kB7mTc3vQx8Yk2Lp6Rt9Wz4NA',
+      outcome: 'CONFLICT',
+      code: 'IDEMPOTENCY_KEY_REUSED',
+      message: 'this idempotency key was used for other content',
+    },
+  ],
+};
+
 /** Adds up what the parts say of this receipt's events; QUEUED until every chunk has settled. */
 function presentReceipt(
   receiptId: string,
@@ -71,7 +97,13 @@ export const getReceipt = route({
   tag: 'Events',
   summary: 'What became of a submission',
   params: z.object({ receiptId: z.string().max(200) }),
-  answers: { 200: { description: 'The receipt', schema: receiptSchema } },
+  answers: {
+    200: {
+      description: 'The receipt',
+      schema: receiptSchema,
+      examples: { 'All stored': STORED, 'One repeated, one in conflict': MIXED },
+    },
+  },
   problems: ['NOT_FOUND'],
   handle: async ({ ctx: { store, secrets }, caller, params: { receiptId } }) => {
     const facts = readReceipt(secrets.receipt, caller.tenant, receiptId);

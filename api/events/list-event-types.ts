@@ -13,6 +13,7 @@ export const listEventTypes = route({
   answers: {
     200: {
       description: 'The catalog',
+      headers: ['CacheControl'],
       schema: z.object({
         data: z.array(
           z.object({

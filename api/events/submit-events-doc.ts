@@ -19,6 +19,18 @@ const batchReceipt = z.object({
   receivedAt: z.iso.datetime(),
 });
 
+const ONE = {
+  userExternalId: 'u-1',
+  eventType: 'mir.transaction.completed',
+  occurredAt: '2026-11-24T09:12:00.000Z',
+  metadata: { orderId: 'o-4711' },
+  idempotencyKey: 'order-4711-completed',
+};
+const OTHER = { userExternalId: 'u-2', eventType: 'mir.review.posted', idempotencyKey: 'review-815-posted' };
+const EVENT_ID = 'evt_live_k3vQx8Yk2Lp6Rt9Wz4NbA7mTc';
+const RECEIPT_ID = 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.1.Jm3vQx8Yk2Lp6Rt9Wz4NbA';
+const RECEIVED_AT = '2026-11-24T09:30:00.000Z';
+
 /** `POST /events` as documented; its handler (submit-events.ts) has a path of its own, for speed. */
 export const submitEventsDoc: RouteDoc = {
   operationId: 'submitEvents',
@@ -35,7 +47,11 @@ export const submitEventsDoc: RouteDoc = {
     submittedEventSchema,
     z.strictObject({ events: z.array(submittedEventSchema).min(1).max(MAX_EVENTS_PER_CALL) }),
   ]),
-  media: ['application/json', 'application/x-ndjson'],
+  bodyExamples: {
+    'One event': ONE,
+    'A batch': { events: [ONE, OTHER] },
+  },
+  lines: { schema: submittedEventSchema, example: `${JSON.stringify(ONE)}\n${JSON.stringify(OTHER)}\n` },
   headers: [
     {
       name: 'Idempotency-Key',
@@ -46,7 +62,28 @@ export const submitEventsDoc: RouteDoc = {
     },
   ],
   answers: {
-    202: { description: 'Accepted: of one event, or of a batch', schema: z.union([singleReceipt, batchReceipt]) },
+    202: {
+      description: 'Accepted: of one event, or of a batch',
+      schema: z.union([singleReceipt, batchReceipt]),
+      examples: {
+        'One event': { eventId: EVENT_ID, receiptId: RECEIPT_ID, status: 'ACCEPTED', receivedAt: RECEIVED_AT },
+        'A batch of which the second item was refused': {
+          receiptId: RECEIPT_ID,
+          accepted: 1,
+          rejected: 1,
+          eventIds: [EVENT_ID, null],
+          errors: [
+            {
+              index: 1,
+              code: 'UNKNOWN_EVENT_TYPE',
+              path: 'eventType',
+              message: 'mir.transaction.complete is not in the catalog. Did you mean mir.transaction.completed?',
+            },
+          ],
+          receivedAt: RECEIVED_AT,
+        },
+      },
+    },
   },
   problems: [
     'TOO_MANY_EVENTS',

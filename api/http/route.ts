@@ -7,6 +7,7 @@ import type { Tenant } from '../../shared/domain/ids';
 import type { FieldError, ProblemCode } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { ApiContext } from '../context';
+import type { HeaderName } from '../docs/openapi-headers';
 import type { Streamed } from './send-stream';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -47,8 +48,14 @@ export interface Caller {
 export interface Documented {
   description: string;
   schema?: z.ZodType;
-  /** The same answer in another media type, by `Accept`. */
+  /** The same as lines of JSON, by `Accept`: the schema of one line. */
   otherMedia?: Record<string, z.ZodType>;
+  /** Response headers beyond those of every answer. */
+  headers?: HeaderName[];
+  /** By name; default: one made from the schema. */
+  examples?: Record<string, unknown>;
+  /** What is different in the example made from the schema. */
+  exampleFields?: Record<string, unknown>;
 }
 
 /** What the OpenAPI document tells of a route. */
@@ -69,8 +76,10 @@ export interface RouteDoc {
   answers: Record<number, Documented>;
   problems: ProblemCode[];
   description?: string;
-  /** Media types of the body. Default: application/json. */
-  media?: string[];
+  /** Examples of the body by name; default: one made from the schema. */
+  bodyExamples?: Record<string, unknown>;
+  /** The body may also come as lines of JSON (NDJSON): the schema of one line, and an example of several. */
+  lines?: { schema: z.ZodType; example: string };
   /** Request headers that the route reads, as OpenAPI parameters. */
   headers?: Record<string, unknown>[];
 }

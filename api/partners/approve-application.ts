@@ -43,7 +43,9 @@ export const approveApplication = route({
   summary: 'Approve an application and issue its keys',
   params: idParams,
   body: termsInput,
-  answers: { 201: { description: 'The new partner and its keys, shown once', schema: issuedKeysSchema } },
+  answers: {
+    201: { description: 'The new partner and its keys, shown once', schema: issuedKeysSchema, headers: ['Location'] },
+  },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => {
     const issued = await approvePendingApplication(ctx, params.id, body, adminAct({ requestId }));

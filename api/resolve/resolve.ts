@@ -14,7 +14,7 @@ const tier = z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]);
 export const signalsSchema = z.object({
   userExternalId: z.string(),
   linked: z.boolean(),
-  tier: tier.describe('Depth only: 0 no events, 1 any, 2 and 3 by the rules in `basis`.'),
+  tier: tier.meta({ examples: [2] }).describe('Depth only: 0 no events, 1 any, 2 and 3 by the rules in `basis`.'),
   eventCount: z.int(),
   partnerCount: z.int(),
   recency: z.object({ lastEventAt: nullableTime, daysSinceLastEvent: z.int().nullable() }),
@@ -22,7 +22,10 @@ export const signalsSchema = z.object({
   basis: z.object({
     scope: z.enum(['LINKED', 'OWN']),
     tierRule: z.string(),
-    nextTier: z.object({ tier, rule: z.string() }).nullable(),
+    nextTier: z
+      .object({ tier, rule: z.string() })
+      .nullable()
+      .meta({ examples: [{ tier: 3, rule: '≥ 100 events and ≥ 180 days' }] }),
   }),
   includesEventsThrough: nullableTime.describe(
     'Every event of yours received before this time is in the answer, or has its failure in a receipt.',
@@ -42,10 +45,15 @@ export const resolve = route({
     z.strictObject({ userExternalId: userExternalIdSchema }),
     z.strictObject({ userExternalIds: z.array(userExternalIdSchema).min(1).max(MAX_USERS_PER_RESOLVE) }),
   ]),
+  bodyExamples: {
+    'One user': { userExternalId: 'u-1' },
+    'Several users': { userExternalIds: ['u-1', 'u-2'] },
+  },
   answers: {
     200: {
       description: 'The facts: of one user, or `results` in the order asked',
       schema: z.union([signalsSchema, z.object({ results: z.array(signalsSchema) })]),
+      headers: ['SignalsSource'],
     },
   },
   problems: ['VALIDATION_FAILED', 'BULK_LIMIT_EXCEEDED', 'STORE_UNAVAILABLE'],

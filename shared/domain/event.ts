@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { EVENT_TYPE_PATTERN } from './catalog';
 import { type ChunkId, envOf, type EventId, type Tenant, type UserRef } from './ids';
 import { metadataProblem } from './metadata';
-import { identifierProblem } from './text';
+import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
@@ -17,6 +17,7 @@ const identifier = (max: number) =>
     .string()
     .min(1)
     .max(max)
+    .meta({ pattern: IDENTIFIER_PATTERN })
     .superRefine((text, check) => {
       const message = identifierProblem(text);
       if (message) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
@@ -48,13 +49,16 @@ const jsonObject = z
     description: 'Any JSON object up to 4 KiB; no key starts with $.',
   });
 
+/** An event type's form; whether the catalog has it is asked apart. */
+export const eventTypeSchema = z
+  .string()
+  .regex(EVENT_TYPE_PATTERN, 'must look like mir.category.action')
+  .meta({ examples: ['mir.transaction.completed'] });
+
 /** One event as a partner submits it. */
 export const submittedEventSchema = z.strictObject({
   userExternalId: userExternalIdSchema,
-  eventType: z
-    .string()
-    .regex(EVENT_TYPE_PATTERN, 'must look like mir.category.action')
-    .meta({ examples: ['mir.transaction.completed'] }),
+  eventType: eventTypeSchema,
   occurredAt: z.iso
     .datetime({ offset: true, error: 'must be an RFC 3339 time with an offset, like 2026-01-31T12:00:00.000Z' })
     .optional()

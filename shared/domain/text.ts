@@ -2,6 +2,9 @@
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
+/** The same for readers of the OpenAPI document: a JSON Schema pattern of texts that `identifierProblem` lets pass. */
+export const IDENTIFIER_PATTERN = '^[^\\u0000-\\u001f\\u007f]*$';
+
 /** What is wrong with a text that is meant to be an identifier or label, or null. */
 export function identifierProblem(text: string): string | null {
   if (CONTROL.test(text)) return 'must not contain control characters (NUL, line breaks, …)';

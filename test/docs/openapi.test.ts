@@ -48,6 +48,19 @@ test('every documented path is there, bare and under /v1, and answers with a doc
   }
 });
 
+test('a documented path answers 405 with its methods to every other one, also where a path with a parameter has it', async () => {
+  const known = ['get', 'post', 'put', 'patch', 'delete'];
+  for (const [path, methods] of Object.entries(paths)) {
+    const others = known.filter((method) => !(method in methods));
+    for (const method of others) {
+      const { status, headers } = await mir.client.request(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, 'x'));
+      expect({ method, path, status }).toEqual({ method, path, status: 405 });
+      const allowed = headers.get('allow')!.toLowerCase().split(', ');
+      expect(allowed.filter((one) => one !== 'head').toSorted()).toEqual(Object.keys(methods).toSorted());
+    }
+  }
+});
+
 test('operation ids are unique and every reference leads somewhere', () => {
   const ids = operations().map(([, , { operationId }]) => operationId);
   expect(new Set(ids).size).toBe(ids.length);
