@@ -44,13 +44,7 @@ const MIXED = {
   failed: 0,
   items: [
     { index: 1, eventId: 'evt_live_k3vQx8Yk2Lp6Rt9Wz4NbA7mTc', outcome: 'DUPLICATE' },
-    {
-      index: 2,
-      eventId: 'evt_live_kB7mTc3vQx8Yk2Lp6Rt9Wz4NA',
-      outcome: 'CONFLICT',
-      code: 'IDEMPOTENCY_KEY_REUSED',
-      message: 'this idempotency key was used for other content',
-    },
+    { index: 2, eventId: 'evt_live_kB7mTc3vQx8Yk2Lp6Rt9Wz4NA', outcome: 'CONFLICT' },
   ],
 };
 
