@@ -2,8 +2,10 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { tenantOf } from '../../shared/domain/ids';
+import type { Scope } from '../../shared/domain/scopes';
 import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
+import { requireAgentPlan } from '../events/agent-rules';
 import { requireAdmin } from './admin-token';
 import { observer } from './observe';
 import { sendProblem } from './problem';
@@ -65,6 +67,9 @@ function hasNoBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 
+/** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
+const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);
+
 const NO_CALLER = undefined as unknown as Caller;
 
 /** The Express handler of a route: who, how much, what, then the handler, then the answer. */
@@ -83,6 +88,7 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
       const key = readKey(req);
       const admission = await admit(key, route.auth);
       Object.assign(headers, rateHeaders(admission));
+      if (WRITING_SCOPES.has(route.auth.scope)) requireAgentPlan(admission.credential);
       caller = { key, tenant: tenantOf(key.partnerId, key.env), admission };
     }
     let body: unknown;
