@@ -3,11 +3,11 @@ import { MirError } from '../shared/platform/errors';
 import { metricsListener } from '../shared/platform/listen';
 import type { ApiContext } from './context';
 import { buildOpenApi } from './docs/openapi';
+import { referencePage } from './docs/reference-page';
 import { submitEventsHandler } from './events/submit-events';
 import { submitEventsDoc } from './events/submit-events-doc';
 import { sendProblem } from './http/problem';
 import { requestIdOf } from './http/request-id';
-import { send } from './http/respond';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
 import { healthz, readyz } from './ops/health';
@@ -66,7 +66,7 @@ export function createApp(ctx: ApiContext): Express {
       ...ADMIN_ROUTES.map(handlerOf),
       { method: 'GET', path: '/healthz', handle: healthz },
       { method: 'GET', path: '/readyz', handle: readyz(ctx) },
-      { method: 'GET', path: '/openapi.json', handle: (_req, res) => send(res, 200, openApi, {}) },
+      ...referencePage(openApi),
       ...(ctx.config.metricsOnPublicPort
         ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
         : []),

@@ -21,7 +21,9 @@ export function jsonSchema(schema: z.ZodType, io: 'input' | 'output', eventTypes
     target: 'draft-2020-12',
     override: ({ zodSchema, jsonSchema: out }) => {
       // What may be submitted is what the catalog has: the pattern alone would promise more.
-      if (zodSchema === eventTypeSchema && eventTypes.length > 0) out.enum = [...eventTypes];
+      if (zodSchema !== eventTypeSchema || eventTypes.length === 0) return;
+      delete out.pattern;
+      out.enum = [...eventTypes];
     },
   }) as Json;
   return rest;

@@ -3,21 +3,25 @@ import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import { MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
 import type { RouteDoc } from '../http/route';
 
-const singleReceipt = z.object({
-  eventId: z.string(),
-  receiptId: z.string(),
-  status: z.literal('ACCEPTED'),
-  receivedAt: z.iso.datetime(),
-});
+const singleReceipt = z
+  .object({
+    eventId: z.string(),
+    receiptId: z.string(),
+    status: z.literal('ACCEPTED'),
+    receivedAt: z.iso.datetime(),
+  })
+  .meta({ title: 'Of one event' });
 
-const batchReceipt = z.object({
-  receiptId: z.string(),
-  accepted: z.int(),
-  rejected: z.int(),
-  eventIds: z.array(z.string().nullable()).describe('In the order sent; null at a rejected index.'),
-  errors: z.array(z.object({ index: z.int(), code: z.string(), path: z.string(), message: z.string() })),
-  receivedAt: z.iso.datetime(),
-});
+const batchReceipt = z
+  .object({
+    receiptId: z.string(),
+    accepted: z.int(),
+    rejected: z.int(),
+    eventIds: z.array(z.string().nullable()).describe('In the order sent; null at a rejected index.'),
+    errors: z.array(z.object({ index: z.int(), code: z.string(), path: z.string(), message: z.string() })),
+    receivedAt: z.iso.datetime(),
+  })
+  .meta({ title: 'Of a batch' });
 
 const ONE = {
   userExternalId: 'u-1',
@@ -45,7 +49,9 @@ export const submitEventsDoc: RouteDoc = {
     `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch, each with an idempotency key; agents submit the types of their allowlists only`,
   body: z.union([
     submittedEventSchema,
-    z.strictObject({ events: z.array(submittedEventSchema).min(1).max(MAX_EVENTS_PER_CALL) }),
+    z
+      .strictObject({ events: z.array(submittedEventSchema).min(1).max(MAX_EVENTS_PER_CALL) })
+      .meta({ title: 'A batch' }),
   ]),
   bodyExamples: {
     'One event': ONE,

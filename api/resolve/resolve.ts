@@ -42,8 +42,10 @@ export const resolve = route({
   summary: 'What history exists of a user',
   description: `One user, or up to ${MAX_USERS_PER_RESOLVE} at once; for AI agents up to ${AI_MAX_USERS_PER_RESOLVE}.`,
   body: z.union([
-    z.strictObject({ userExternalId: userExternalIdSchema }),
-    z.strictObject({ userExternalIds: z.array(userExternalIdSchema).min(1).max(MAX_USERS_PER_RESOLVE) }),
+    z.strictObject({ userExternalId: userExternalIdSchema }).meta({ title: 'One user' }),
+    z
+      .strictObject({ userExternalIds: z.array(userExternalIdSchema).min(1).max(MAX_USERS_PER_RESOLVE) })
+      .meta({ title: 'Several users' }),
   ]),
   bodyExamples: {
     'One user': { userExternalId: 'u-1' },
@@ -52,7 +54,10 @@ export const resolve = route({
   answers: {
     200: {
       description: 'The facts: of one user, or `results` in the order asked',
-      schema: z.union([signalsSchema, z.object({ results: z.array(signalsSchema) })]),
+      schema: z.union([
+        signalsSchema.meta({ title: 'Of one user' }),
+        z.object({ results: z.array(signalsSchema) }).meta({ title: 'Of several users' }),
+      ]),
       headers: ['SignalsSource'],
     },
   },

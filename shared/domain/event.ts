@@ -56,17 +56,19 @@ export const eventTypeSchema = z
   .meta({ examples: ['mir.transaction.completed'] });
 
 /** One event as a partner submits it. */
-export const submittedEventSchema = z.strictObject({
-  userExternalId: userExternalIdSchema,
-  eventType: eventTypeSchema,
-  occurredAt: z.iso
-    .datetime({ offset: true, error: 'must be an RFC 3339 time with an offset, like 2026-01-31T12:00:00.000Z' })
-    .optional()
-    .describe('When it happened. Default: when MIR received it.'),
-  weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('How significant it was to you, 0–10. Default: 1.'),
-  metadata: jsonObject.optional(),
-  idempotencyKey: idempotencyKeySchema.optional(),
-});
+export const submittedEventSchema = z
+  .strictObject({
+    userExternalId: userExternalIdSchema,
+    eventType: eventTypeSchema,
+    occurredAt: z.iso
+      .datetime({ offset: true, error: 'must be an RFC 3339 time with an offset, like 2026-01-31T12:00:00.000Z' })
+      .optional()
+      .describe('When it happened. Default: when MIR received it.'),
+    weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('How significant it was to you, 0–10. Default: 1.'),
+    metadata: jsonObject.optional(),
+    idempotencyKey: idempotencyKeySchema.optional(),
+  })
+  .meta({ title: 'One event' });
 export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
 
 /**
