@@ -11,6 +11,7 @@ import { requestIdOf } from './http/request-id';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
 import { healthz, readyz } from './ops/health';
+import { errorPages, pageRoutes } from './pages/mount-pages';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
 
 interface Mounted {
@@ -70,12 +71,14 @@ export function createApp(ctx: ApiContext): Express {
       ...(ctx.config.metricsOnPublicPort
         ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
         : []),
+      ...pageRoutes(ctx),
     ],
   );
 
   app.use((req) => {
     throw new MirError('NOT_FOUND', `There is no ${req.method} ${req.path}. GET /openapi.json lists what there is.`);
   });
+  app.use(errorPages(ctx));
   app.use(((error, req, res, _next) => {
     sendProblem(res, error, { requestId: requestIdOf(req), log: ctx.log });
   }) satisfies express.ErrorRequestHandler);

@@ -13,6 +13,7 @@ import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
 import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
 import { sweepOpenChunks } from '../shared/queue/sweep';
 import { authorityStore } from '../shared/store/read-authority';
+import { type Auth, createAuth } from './identity/auth';
 import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/note-activity';
 import { createOverloadGuard, type OverloadGuard } from './overload';
 
@@ -37,6 +38,8 @@ export interface ApiContext extends Ground {
   /** The store behind its breaker. */
   readRows: (refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
   presentSignals: (row: SignalsRow, nowMs: number) => Signals;
+  /** People's accounts. Loads its library when first used. */
+  auth: Auth;
   /** Set while the process drains: `/readyz` says so, and no keep-alive is promised. */
   draining: { now: boolean };
 }
@@ -113,6 +116,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
         throw storeUnavailable(error);
       }),
     presentSignals: signalsPresenter(config.tierRules),
+    auth: createAuth(ground),
     draining: { now: false },
     close: async () => {
       overload.stop();

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { openGround } from '../shared/ground';
 import { readConfig, type Config } from '../shared/platform/config';
+import { messageOf } from '../shared/platform/errors';
 import { listen, metricsListener } from '../shared/platform/listen';
 import { runProcess, type Running } from '../shared/platform/lifecycle';
 import { createApp } from './app';
@@ -30,6 +31,8 @@ async function startApi(config: Config): Promise<Running> {
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
     ctx.log.info({ port, metricsPort: metrics.port }, 'api serves');
+    // The first visitor should not wait for the library; what fails here fails, and is told, at that visit.
+    ctx.auth.warmUp().catch((error: unknown) => ctx.log.warn({ err: messageOf(error) }, 'people cannot log in'));
     return {
       port,
       stop: async () => {

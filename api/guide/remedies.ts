@@ -13,6 +13,7 @@ export const REMEDIES: Record<ProblemCode, string> = {
   API_KEY_INVALID:
     'Look for a cut or mistyped key; take the newest one if it was rotated. A retry with the same key cannot succeed.',
   ADMIN_TOKEN_INVALID: 'Send the operator’s ADMIN_TOKEN in the header `x-admin-token`.',
+  FORM_REFUSED: 'Only pages for people answer this: load the page again, then send its form.',
   SCOPE_MISSING: 'Use a key whose preset has the scope that `detail` names. The partner’s own key has them all.',
   AGENT_KEY_REVOKED: 'Stop: the agent, or one above it, was revoked for good. A human can register a new one.',
   AGENT_SUSPENDED: 'Wait and ask whoever manages the agent; it can be reactivated. Nothing was stored meanwhile.',

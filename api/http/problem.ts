@@ -32,6 +32,18 @@ export function toMirError(error: unknown): MirError {
   return known ?? new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause: error });
 }
 
+/** Logs what is our fault; refusals while a store is away at most once a second. */
+export function logProblem(problem: MirError, requestId: string, log: Log): void {
+  if (problem.status < 500) return;
+  const line = { requestId, code: problem.code, err: messageOf(problem.more.cause ?? problem) };
+  if (problem.code === 'INTERNAL')
+    log.error({ ...line, stack: (problem.more.cause as Error)?.stack }, 'request failed');
+  else if (Date.now() - refusalLoggedAt > REFUSALS_LOGGED_EVERY_MS) {
+    refusalLoggedAt = Date.now();
+    log.warn(line, 'requests are being refused');
+  }
+}
+
 /** Answers an error as RFC 9457 problem+json, with all that is wrong and how to mend it. Returns the status. */
 export function sendProblem(
   res: ServerResponse,
@@ -39,15 +51,7 @@ export function sendProblem(
   { requestId, log, headers }: { requestId: string; log: Log; headers?: Record<string, string> },
 ): number {
   const problem = toMirError(error);
-  if (problem.status >= 500) {
-    const line = { requestId, code: problem.code, err: messageOf(problem.more.cause ?? problem) };
-    if (problem.code === 'INTERNAL')
-      log.error({ ...line, stack: (problem.more.cause as Error)?.stack }, 'request failed');
-    else if (Date.now() - refusalLoggedAt > REFUSALS_LOGGED_EVERY_MS) {
-      refusalLoggedAt = Date.now();
-      log.warn(line, 'requests are being refused');
-    }
-  }
+  logProblem(problem, requestId, log);
   const { retryAfterSeconds, errors } = problem.more;
   send(
     res,

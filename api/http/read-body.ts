@@ -6,13 +6,18 @@ import { toMirError } from './problem';
 export const MAX_EVENTS_BODY_BYTES = 5 * 1024 * 1024;
 /** Largest body of any other route: a hundred ids of 256 characters fit, each character escaped as \uXXXX. */
 export const MAX_BODY_BYTES = 256 * 1024;
+/** Largest body of a posted form. */
+export const MAX_FORM_BODY_BYTES = 16 * 1024;
 /** A larger (or unmeasured) body is read only from a caller whose key is known to be good. */
 export const MAX_UNKNOWN_CALLER_BYTES = 16 * 1024;
 
 export type BodyKind = 'json' | 'ndjson';
 
 const readers = new Map(
-  [MAX_EVENTS_BODY_BYTES, MAX_BODY_BYTES].map((limit) => [limit, express.raw({ type: () => true, limit })]),
+  [MAX_EVENTS_BODY_BYTES, MAX_BODY_BYTES, MAX_FORM_BODY_BYTES].map((limit) => [
+    limit,
+    express.raw({ type: () => true, limit }),
+  ]),
 );
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

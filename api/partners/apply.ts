@@ -4,14 +4,21 @@ import { overloaded } from '../../shared/platform/errors';
 import type { ApplicationDoc } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
+import { throttle, throttledAddress, type ThrottleRule } from '../http/throttle';
 import { type Act, auditEntry } from '../audit/act';
 import { fromStore, inTransaction } from './from-store';
 import { type ApplicationInput, applicationInput } from './input';
-import { throttleApplications } from './throttle-applications';
 
 /** More than any operator reads; a flood ends here. Soft: applications that arrive together may pass it by a few. */
 export const MAX_PENDING_APPLICATIONS = 10_000;
 const FULL_RETRY_AFTER_SECONDS = 3_600;
+
+const BY_ADDRESS: ThrottleRule = {
+  name: 'applications',
+  points: 5,
+  seconds: 3_600,
+  refusal: 'An address may send 5 applications an hour.',
+};
 
 /** Stores an application that waits for an operator's decision. */
 export async function submitApplication(
@@ -52,7 +59,7 @@ export const apply = route({
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, body, ip, requestId }) => {
-    await throttleApplications(ctx, ip);
+    await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
     const act: Act = { actor: { kind: 'APPLICANT' }, requestId, at: new Date() };
     return { status: 202, body: await submitApplication(ctx, body, act) };
   },

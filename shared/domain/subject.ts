@@ -10,6 +10,12 @@ export interface Secrets {
   subject: KeyedHash;
   receipt: KeyObject;
   cursor: KeyObject;
+  /** Signs the cookies and mailed tokens of people's sessions (better-auth). */
+  identity: string;
+  /** Binds the forms of pages to their visitor. */
+  forms: KeyObject;
+  /** Hides e-mail addresses and the like in the keys of throttles. */
+  throttle: KeyedHash;
   /** Stored beside the data: tells that a store was made with another pepper, and nothing else of it. */
   fingerprint: string;
 }
@@ -20,6 +26,9 @@ export function deriveSecrets(pepper: string): Secrets {
     subject: remembering(keyedHash(derive('subject'))),
     receipt: createSecretKey(derive('receipt')),
     cursor: createSecretKey(derive('cursor')),
+    identity: derive('identity').toString('base64url'),
+    forms: createSecretKey(derive('forms')),
+    throttle: keyedHash(derive('throttle')),
     fingerprint: derive('fingerprint').toString('base64url').slice(0, REF_LENGTH),
   };
 }

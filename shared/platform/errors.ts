@@ -15,6 +15,7 @@ export const PROBLEMS = {
   API_KEY_MISSING: [401, 'An API key is required'],
   API_KEY_INVALID: [401, 'The API key is not valid'],
   ADMIN_TOKEN_INVALID: [401, 'The admin token is not valid'],
+  FORM_REFUSED: [403, 'The form cannot be accepted'],
   SCOPE_MISSING: [403, 'The API key lacks a scope'],
   AGENT_KEY_REVOKED: [401, 'The agent was revoked'],
   AGENT_SUSPENDED: [403, 'The agent is suspended'],

@@ -37,6 +37,11 @@ export function createMetrics(service: 'api' | 'worker') {
       labelNames: ['source'],
       registers,
     }),
+    passwordHashes: new Counter({
+      name: 'mir_password_hashes_total',
+      help: 'Passwords of people that were hashed or checked.',
+      registers,
+    }),
     breakerState: new Gauge({
       name: 'mir_breaker_open',
       help: '1 while the breaker refuses calls.',

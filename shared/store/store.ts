@@ -5,7 +5,14 @@ import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
 import { cascadesStore } from './cascades';
 import { eventsStore } from './events';
+import {
+  identitiesStore,
+  identityAccountsStore,
+  identitySessionsStore,
+  identityVerificationsStore,
+} from './identities';
 import { checkPepper } from './meta';
+import { outboxMailsStore } from './outbox-mails';
 import { partnersStore } from './partners';
 import { policiesStore } from './policies';
 import { receiptsStore } from './receipts';
@@ -28,6 +35,11 @@ export function createStore(connection: Connection) {
     agents: agentsStore(connection),
     policies: policiesStore(connection),
     cascades: cascadesStore(connection),
+    identities: identitiesStore(connection),
+    identitySessions: identitySessionsStore(connection),
+    identityAccounts: identityAccountsStore(connection),
+    identityVerifications: identityVerificationsStore(connection),
+    outboxMails: outboxMailsStore(connection),
   };
   return {
     connection,

@@ -97,8 +97,8 @@ test('every problem code is documented somewhere, each with its status, an examp
       }
     }
   }
-  // Of a path that has other methods; no route answers it.
-  expect([...seen, 'METHOD_NOT_ALLOWED'].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
+  // Of a path that has other methods, and of posted forms: no route of the API answers them.
+  expect([...seen, 'METHOD_NOT_ALLOWED', 'FORM_REFUSED'].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
 });
 
 test('a problem whose code the route does not document is told by the schema', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MAX_PENDING_APPLICATIONS } from '../../../api/partners/apply';
-import { throttledAddress } from '../../../api/partners/throttle-applications';
+import { throttledAddress } from '../../../api/http/throttle';
 import { type Harness, startHarness } from '../../support/harness';
 import { ownStores } from '../../support/own-stores';
 import { anApplication, asAdmin, auditOf } from './support';

@@ -1,0 +1,172 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Ground } from '../../shared/ground';
+import { withDeadline } from '../../shared/platform/deadline';
+import { MirError } from '../../shared/platform/errors';
+import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
+import { readCookie } from '../pages/cookies';
+import { askedMails, type AuthMail, type BetterAuth, buildBetterAuth, sessionCookieName } from './better-auth';
+
+/** Longer than the slowest thing within: a password that waits for its turn, and a store that is slow. */
+const CALL_TIMEOUT_MS = 15_000;
+
+/** Who is signed in. */
+export interface Session {
+  identityId: string;
+  email: string;
+  name?: string;
+  sessionId: string;
+  emailVerified: boolean;
+}
+
+/** A session as it was read, with the cookies that renew or remove it. */
+export interface ReadSession {
+  session: Session | null;
+  cookies: readonly string[];
+}
+
+export const NOBODY: ReadSession = { session: null, cookies: [] };
+
+/** People's accounts: what pages can do with them. E-mail addresses are taken as given and compared in lower case. */
+export interface Auth {
+  /** Who a Cookie header stands for; nobody costs no look-up. */
+  readSession(cookie: string): Promise<ReadSession>;
+  /** Who asks: the session of a request, or null. */
+  sessionOf(req: { headers: IncomingHttpHeaders }): Promise<Session | null>;
+  /** Makes an unverified identity. The mail to send is the only sign of whether the address was known. */
+  signUp(email: string, password: string): Promise<AuthMail | null>;
+  /** A new session with a new id, whatever cookie came along. */
+  logIn(email: string, password: string): Promise<{ cookies: string[] } | 'WRONG' | 'UNVERIFIED'>;
+  /** Ends the session in the store; the cookies remove it from the browser. */
+  logOut(cookie: string): Promise<string[]>;
+  /** The mailed token came back. Repeating it is harmless. */
+  verify(token: string): Promise<'VERIFIED' | 'INVALID'>;
+  askVerification(email: string): Promise<AuthMail | null>;
+  askReset(email: string): Promise<AuthMail | null>;
+  /** Sets a new password and ends all sessions. */
+  reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
+  /** Loads the library; the first call does it too. */
+  warmUp(): Promise<void>;
+}
+
+/** An error of better-auth, by its code; null when it is none. */
+function codeOf(error: unknown): string | null {
+  const { name, body } = error as { name?: string; body?: { code?: string } };
+  return name === 'APIError' ? (body?.code ?? 'UNKNOWN') : null;
+}
+
+/** Errors of the driver carry rows in their messages; only their names go on. */
+function harmless(error: unknown): MirError {
+  if (error instanceof MirError) return error;
+  let deepest = error as { name?: string; code?: string | number; cause?: unknown };
+  while (deepest.cause instanceof Error) deepest = deepest.cause;
+  const ofStore = deepest.name?.startsWith('Mongo') || codeOf(error)?.startsWith('FAILED_TO');
+  const cause = new Error(`people's accounts: ${deepest.name ?? 'error'} ${codeOf(error) ?? deepest.code ?? ''}`);
+  return ofStore
+    ? new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', { retryAfterSeconds: 2, cause })
+    : new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause });
+}
+
+const asLate = (): MirError =>
+  new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', { retryAfterSeconds: 2 });
+
+/** The accounts over their library, which is loaded when it is first needed: it takes its time. */
+export function createAuth(ground: Ground): Auth {
+  const { config, store } = ground;
+  const cookieName = sessionCookieName(config.publicUrl);
+  let building: Promise<BetterAuth> | null = null;
+  const library = (): Promise<BetterAuth> => {
+    building ??= buildBetterAuth(ground).catch((error: unknown) => {
+      building = null;
+      throw error;
+    });
+    return building;
+  };
+
+  /** Runs a call; `codes` are refusals that it may end with. */
+  async function call<T, R extends string = never>(
+    work: (api: BetterAuth['api']) => Promise<T>,
+    codes: Record<string, R> = {},
+  ): Promise<T | R> {
+    try {
+      return await withDeadline(
+        library().then(({ api }) => work(api)),
+        CALL_TIMEOUT_MS,
+        asLate,
+      );
+    } catch (error) {
+      const known = codes[codeOf(error) ?? ''];
+      if (known !== undefined) return known;
+      throw harmless(error);
+    }
+  }
+
+  async function mailOf(work: (api: BetterAuth['api']) => Promise<unknown>): Promise<AuthMail | null> {
+    const mails: AuthMail[] = [];
+    await askedMails.run(mails, () => call(work));
+    return mails[0] ?? null;
+  }
+
+  async function readSession(cookie: string): Promise<ReadSession> {
+    if (readCookie(cookie, cookieName) === undefined) return NOBODY;
+    const { headers, response } = await call((api) =>
+      api.getSession({ headers: new Headers({ cookie }), returnHeaders: true }),
+    );
+    const cookies = headers?.getSetCookie() ?? [];
+    if (!response) return { session: null, cookies };
+    const { user, session } = response;
+    const { id: identityId, email, name, emailVerified } = user;
+    return { session: { identityId, email, ...(name && { name }), sessionId: session.id, emailVerified }, cookies };
+  }
+
+  return {
+    readSession,
+    sessionOf: async ({ headers }) => (await readSession(headers.cookie ?? '')).session,
+
+    signUp: async (email, password) => {
+      // Until somebody confirms the address, the newest sign-up counts: nobody can wait in it with a password of his.
+      await store
+        .transaction((session) => store.identities.dropUnverified(email, session), STORE_TIMEOUT_MS)
+        .catch((error: unknown) => {
+          throw harmless(error);
+        });
+      return mailOf((api) => api.signUpEmail({ body: { email, password, name: '' } }));
+    },
+
+    logIn: async (email, password) => {
+      const answer = await call((api) => api.signInEmail({ body: { email, password }, returnHeaders: true }), {
+        INVALID_EMAIL_OR_PASSWORD: 'WRONG',
+        INVALID_EMAIL: 'WRONG',
+        PASSWORD_TOO_LONG: 'WRONG',
+        EMAIL_NOT_VERIFIED: 'UNVERIFIED',
+      });
+      return typeof answer === 'string' ? answer : { cookies: answer.headers.getSetCookie() };
+    },
+
+    logOut: async (cookie) => {
+      const { headers } = await call((api) => api.signOut({ headers: new Headers({ cookie }), returnHeaders: true }));
+      return headers.getSetCookie();
+    },
+
+    verify: async (token) => {
+      const answer = await call((api) => api.verifyEmail({ query: { token } }), {
+        TOKEN_EXPIRED: 'INVALID',
+        INVALID_TOKEN: 'INVALID',
+        USER_NOT_FOUND: 'INVALID',
+      });
+      return answer === 'INVALID' ? answer : 'VERIFIED';
+    },
+
+    askVerification: (email) => mailOf((api) => api.sendVerificationEmail({ body: { email } })),
+    askReset: (email) => mailOf((api) => api.requestPasswordReset({ body: { email } })),
+
+    reset: async (token, newPassword) => {
+      const answer = await call((api) => api.resetPassword({ body: { token, newPassword } }), {
+        INVALID_TOKEN: 'INVALID',
+        USER_NOT_FOUND: 'INVALID',
+      });
+      return answer === 'INVALID' ? answer : 'DONE';
+    },
+
+    warmUp: async () => void (await library()),
+  };
+}

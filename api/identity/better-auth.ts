@@ -1,0 +1,98 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { newId } from '../../shared/domain/ids';
+import type { Ground } from '../../shared/ground';
+import { identityDatabase } from '../../shared/store/identity-adapter';
+import { countedPasswords } from './passwords';
+
+export const MIN_PASSWORD_LENGTH = 10;
+export const MAX_PASSWORD_LENGTH = 128;
+const HOUR_SECONDS = 3_600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+const SESSION_SECONDS = 14 * DAY_SECONDS;
+const SESSION_RENEWED_AFTER_SECONDS = DAY_SECONDS;
+export const VERIFY_LINK_HOURS = 24;
+export const RESET_LINK_HOURS = 1;
+
+/** What an identity is to be told by mail. The token goes into its link. */
+export type AuthMail =
+  | { kind: 'VERIFY'; to: string; token: string }
+  | { kind: 'ALREADY_SIGNED_UP'; to: string }
+  | { kind: 'RESET'; to: string; token: string };
+
+/** Mails that better-auth asks for during one call: its own sending would swallow our errors. */
+export const askedMails = new AsyncLocalStorage<AuthMail[]>();
+
+const PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account: 'acc', verification: 'ver' };
+
+/** The session's cookie; over https only our own origin can set one of this name. */
+export function sessionCookieName(publicUrl: string): string {
+  return publicUrl.startsWith('https:') ? '__Host-mir_session' : 'mir_session';
+}
+
+/**
+ * better-auth over our own store. It mounts no routes: pages call its functions. Its logger says levels and fixed
+ * texts only, since its messages may name addresses.
+ */
+export async function buildBetterAuth({ config, log, metrics, secrets, store }: Ground) {
+  const { betterAuth } = await import('better-auth');
+  const secure = config.publicUrl.startsWith('https:');
+  const ask = (mail: AuthMail): Promise<void> => {
+    askedMails.getStore()?.push(mail);
+    return Promise.resolve();
+  };
+  return betterAuth({
+    appName: 'MIR',
+    baseURL: config.publicUrl,
+    // `secrets` and not `secret`: else an environment variable of the library's own would win.
+    secrets: [{ version: 1, value: secrets.identity }],
+    database: await identityDatabase(store.connection),
+    telemetry: { enabled: false },
+    logger: {
+      level: 'error',
+      log: (level) => {
+        if (level === 'error') log.warn('better-auth reports an error');
+      },
+    },
+    rateLimit: { enabled: false },
+    user: { modelName: 'identities' },
+    session: {
+      modelName: 'identity_sessions',
+      expiresIn: SESSION_SECONDS,
+      updateAge: SESSION_RENEWED_AFTER_SECONDS,
+    },
+    account: { modelName: 'identity_accounts', accountLinking: { enabled: false } },
+    verification: { modelName: 'identity_verifications', storeIdentifier: 'hashed' },
+    emailAndPassword: {
+      enabled: true,
+      requireEmailVerification: true,
+      autoSignIn: false,
+      minPasswordLength: MIN_PASSWORD_LENGTH,
+      maxPasswordLength: MAX_PASSWORD_LENGTH,
+      revokeSessionsOnPasswordReset: true,
+      resetPasswordTokenExpiresIn: RESET_LINK_HOURS * HOUR_SECONDS,
+      password: await countedPasswords(metrics),
+      sendResetPassword: ({ user, token }) => ask({ kind: 'RESET', to: user.email, token }),
+      onExistingUserSignUp: ({ user }) => ask({ kind: 'ALREADY_SIGNED_UP', to: user.email }),
+      // Whoever reset it has read a mail to this address.
+      onPasswordReset: ({ user }) => store.identities.noteVerified(user.id),
+    },
+    emailVerification: {
+      expiresIn: VERIFY_LINK_HOURS * HOUR_SECONDS,
+      sendOnSignUp: true,
+      sendOnSignIn: false,
+      autoSignInAfterVerification: false,
+      sendVerificationEmail: ({ user, token }) => ask({ kind: 'VERIFY', to: user.email, token }),
+    },
+    advanced: {
+      cookiePrefix: 'mir',
+      // The prefix of the name is ours, so that it can be the stricter one.
+      useSecureCookies: false,
+      defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', path: '/', secure },
+      cookies: { session_token: { name: sessionCookieName(config.publicUrl) } },
+      ipAddress: { disableIpTracking: true },
+      database: { generateId: ({ model }) => newId(PREFIXES[model] ?? 'x') },
+    },
+  });
+}
+
+export type BetterAuth = Awaited<ReturnType<typeof buildBetterAuth>>;

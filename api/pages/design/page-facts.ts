@@ -1,0 +1,17 @@
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+
+/** What every page knows of the request it answers; given by the page runner. */
+export interface PageFacts {
+  /** Who is signed in; null before log-in, and on pages that do not ask. */
+  signedInAs: string | null;
+  /** The hidden token that each form of this page carries. */
+  formToken: string;
+}
+
+/** Provided around every page by the runner. */
+export const PageFactsContext = createContext<PageFacts>({ signedInAs: null, formToken: '' });
+
+export function usePageFacts(): PageFacts {
+  return useContext(PageFactsContext);
+}

@@ -1,0 +1,124 @@
+import { type Colours, DARK, LIGHT, SPACE, TARGET_PX } from './tokens';
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+function variables({ series, ...colours }: Colours): string {
+  return [
+    ...Object.entries(colours).map(([name, value]) => `--${kebab(name)}:${value}`),
+    ...series.map((value, index) => `--series-${index + 1}:${value}`),
+  ].join(';');
+}
+
+const spaces = Object.entries(SPACE)
+  .map(([name, rem]) => `--${name}:${rem}rem`)
+  .join(';');
+
+const BASE = `
+*{box-sizing:border-box}
+html{text-size-adjust:100%}
+body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,sans-serif;overflow-wrap:break-word}
+h1,h2,.brand{font-family:"Iowan Old Style",Palatino,"Palatino Linotype",Georgia,serif;font-weight:600}
+h1{font-size:1.75rem;line-height:1.2;margin:0 0 var(--s4);text-wrap:balance}
+h2{font-size:1.25rem;line-height:1.3;margin:var(--s8) 0 var(--s3)}
+h3{font-size:1rem;margin:var(--s6) 0 var(--s2)}
+p{margin:0 0 var(--s4);max-width:60ch}
+a{color:var(--accent);text-underline-offset:.15em}
+ul,ol{padding-left:1.25rem;margin:0 0 var(--s4)}
+li{margin:0 0 var(--s2)}
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+.quiet{color:var(--quiet)}.small{font-size:.875rem}
+.num,code,pre{font-family:ui-monospace,"SF Mono",Menlo,Consolas,monospace;font-variant-numeric:tabular-nums}
+code,pre{font-size:.9375em}
+pre{overflow-x:auto;background:var(--sheet);border:1px solid var(--rule);border-radius:4px;padding:var(--s3) var(--s4)}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+`;
+
+const LAYOUT = `
+.skip{position:absolute;left:var(--s2);top:-6rem;background:var(--sheet);color:var(--ink);padding:var(--s3) var(--s4);border:1px solid var(--edge);border-radius:4px;z-index:1}
+.skip:focus{top:var(--s2)}
+.top{border-bottom:1px solid var(--rule);padding:var(--s1) var(--s6);display:flex;flex-wrap:wrap;gap:0 var(--s4);align-items:center}
+.top .brand{font-size:1.1rem;letter-spacing:.04em;color:var(--ink);text-decoration:none;min-height:${TARGET_PX}px;display:inline-flex;align-items:center;min-width:${TARGET_PX}px}
+.top .who{margin-left:auto;display:flex;flex-wrap:wrap;gap:0 var(--s3);align-items:center;justify-content:flex-end;color:var(--quiet);font-size:.875rem;min-width:0;overflow-wrap:anywhere}
+.top nav{display:flex;flex-wrap:wrap;gap:0 var(--s4)}
+.top nav a,.who a,.link-button{min-height:${TARGET_PX}px;display:inline-flex;align-items:center;font-size:.875rem}
+main{max-width:36rem;margin:0 auto;padding:var(--s12) var(--s6)}
+main.wide{max-width:72rem}
+.foot{border-top:1px solid var(--rule);color:var(--quiet);font-size:.875rem;padding:var(--s4) var(--s6)}
+.foot p{margin:0;max-width:none}
+@media(max-width:30rem){.top,.foot{padding-left:var(--s4);padding-right:var(--s4)}main{padding:var(--s8) var(--s4)}}
+`;
+
+const PARTS = `
+dl.facts{display:grid;grid-template-columns:minmax(7rem,auto) 1fr;border-top:1px solid var(--rule);margin:var(--s6) 0}
+dl.facts>div{display:grid;grid-template-columns:subgrid;grid-column:1/-1;border-bottom:1px solid var(--rule)}
+dl.facts dt{color:var(--quiet);padding:var(--s3) var(--s4) var(--s3) 0}
+dl.facts dd{font-weight:500;margin:0;padding:var(--s3) 0;min-width:0;overflow-wrap:anywhere}
+.columns{display:grid;gap:0 var(--s6);grid-template-columns:repeat(auto-fit,minmax(14rem,1fr));margin:var(--s6) 0}
+.columns h2{margin-top:0;font:600 .875rem/1.3 system-ui,sans-serif;color:var(--quiet)}
+ul.marks{list-style:none;padding:0}
+ul.marks li{padding-left:1.5rem;position:relative}
+ul.marks li::before{position:absolute;left:0;content:"✓" / "";color:var(--accent)}
+ul.marks.no li::before{content:"–" / "";color:var(--quiet)}
+.notice{border:1px solid var(--rule);border-left:4px solid var(--accent);background:var(--sheet);border-radius:4px;padding:var(--s4);margin:0 0 var(--s6)}
+.notice.warn{border-left-color:var(--warn)}
+.notice h2{font:600 1rem/1.3 system-ui,sans-serif;margin:0 0 var(--s2)}
+.notice>:last-child{margin-bottom:0}
+.notice ul{margin-bottom:0}
+.strata{display:inline-flex;gap:.5rem;align-items:center;white-space:nowrap}
+.strata svg{width:2.6rem;height:1.35rem}
+.strata rect{fill:none;stroke:var(--ink);stroke-width:1.2}
+.strata rect.on{fill:var(--ink)}
+.table{overflow-x:auto;margin:0 0 var(--s6)}
+table{border-collapse:collapse;width:100%}
+caption{text-align:left;color:var(--quiet);font-size:.875rem;padding:0 0 var(--s2)}
+th,td{text-align:left;vertical-align:top;padding:var(--s2) var(--s4) var(--s2) 0;border-bottom:1px solid var(--rule)}
+thead th{color:var(--quiet);font-weight:600;font-size:.875rem}
+td.num,th.num{text-align:right;white-space:nowrap}
+tbody th{font-weight:500}
+figure{margin:0 0 var(--s6)}
+.chart svg{display:block;width:100%;max-width:30rem;height:auto}
+.chart text{font:11px system-ui,sans-serif;fill:var(--ink);text-anchor:middle}
+.chart text.month{fill:var(--quiet)}
+.chart line{stroke:var(--edge);stroke-width:1}
+.chart rect{stroke:var(--paper);stroke-width:1}
+.legend{list-style:none;padding:0;margin:var(--s3) 0;display:flex;flex-wrap:wrap;gap:var(--s1) var(--s4);font-size:.875rem}
+.legend li{display:inline-flex;gap:var(--s2);align-items:center;margin:0}
+.legend svg{width:.9rem;height:.9rem;flex:none}
+.series-1{fill:var(--series-1)}.series-2{fill:var(--series-2)}.series-3{fill:var(--series-3)}.series-4{fill:var(--series-4)}
+details{margin:0 0 var(--s6)}
+summary{min-height:${TARGET_PX}px;padding:.6rem 0;cursor:pointer;color:var(--accent)}
+`;
+
+const FORMS = `
+form.fields{margin:0 0 var(--s6)}
+.field{margin:0 0 var(--s6);max-width:26rem}
+.field label{display:block;font-weight:600;margin:0 0 var(--s1)}
+.field .hint{color:var(--quiet);font-size:.875rem;margin:0 0 var(--s2)}
+.field .error{color:var(--warn);font-weight:600;margin:0 0 var(--s2)}
+input,select,textarea{font:1rem/1.4 system-ui,sans-serif;color:var(--ink);background:var(--sheet);border:1px solid var(--edge);border-radius:4px;padding:.6rem .75rem;width:100%;min-height:${TARGET_PX}px}
+input.code{font-family:ui-monospace,"SF Mono",Menlo,Consolas,monospace;letter-spacing:.08em;text-transform:uppercase}
+input[aria-invalid=true]{border:2px solid var(--warn)}
+.check{display:flex;gap:var(--s3);align-items:center;min-height:${TARGET_PX}px}
+.check input{width:1.4rem;height:1.4rem;min-height:0;flex:none;accent-color:var(--accent)}
+.check label{margin:0;font-weight:400}
+.actions{display:flex;gap:var(--s3);flex-wrap:wrap;margin:var(--s8) 0 var(--s6)}
+.actions form{margin:0}
+button,.button{font:600 1rem/1.2 system-ui,sans-serif;padding:.8rem 1.4rem;border-radius:4px;border:1px solid var(--accent);background:var(--accent);color:var(--accent-ink);min-height:${TARGET_PX}px;cursor:pointer;text-decoration:none;display:inline-flex;align-items:center}
+button.plain,.button.plain{background:none;color:var(--ink);border-color:var(--edge)}
+button.danger{background:var(--warn);border-color:var(--warn);color:var(--paper)}
+button.link-button{background:none;border:0;padding:0;color:var(--accent);font-weight:400;font-size:.875rem;text-decoration:underline;text-underline-offset:.15em}
+@media(forced-colors:active){.strata rect.on{fill:CanvasText}button{border-color:ButtonText}}
+@media print{.top .who,.skip{display:none}}
+`;
+
+/** The one stylesheet of all pages; no page has a style of its own. */
+export const STYLESHEET = [
+  `:root{color-scheme:light dark;${variables(LIGHT)};${spaces}}`,
+  `@media(prefers-color-scheme:dark){:root{${variables(DARK)}}}`,
+  BASE,
+  LAYOUT,
+  PARTS,
+  FORMS,
+]
+  .join('')
+  .replace(/\n/g, '');

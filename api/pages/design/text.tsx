@@ -1,0 +1,68 @@
+import type { ComponentChildren, VNode } from 'preact';
+
+/** The page's own heading; one a page. */
+export function Heading({ children }: { children: ComponentChildren }): VNode {
+  return <h1>{children}</h1>;
+}
+
+/** Facts by name, in the order given; null values are left out. */
+export function Facts({ facts }: { facts: readonly (readonly [string, ComponentChildren] | null)[] }): VNode {
+  return (
+    <dl class="facts">
+      {facts.map(
+        (fact) =>
+          fact && (
+            <div key={fact[0]}>
+              <dt>{fact[0]}</dt>
+              <dd>{fact[1]}</dd>
+            </div>
+          ),
+      )}
+    </dl>
+  );
+}
+
+/** Something that just happened (`done`), or that needs care (`warn`). */
+export function Notice({
+  kind = 'done',
+  title,
+  children,
+}: {
+  kind?: 'done' | 'warn';
+  title?: string;
+  children: ComponentChildren;
+}): VNode {
+  return (
+    <div class={kind === 'warn' ? 'notice warn' : 'notice'} role={kind === 'warn' ? 'alert' : 'status'}>
+      {title && <h2>{title}</h2>}
+      {children}
+    </div>
+  );
+}
+
+/** A list of what is so (✓) or of what is not (–); the words alone must say it. */
+export function Marks({ no = false, items }: { no?: boolean; items: readonly ComponentChildren[] }): VNode {
+  return (
+    <ul class={no ? 'marks no' : 'marks'}>
+      {items.map((item, index) => (
+        <li key={String(index)}>{item}</li>
+      ))}
+    </ul>
+  );
+}
+
+/** Sections side by side where there is room. */
+export function Columns({ children }: { children: ComponentChildren }): VNode {
+  return <div class="columns">{children}</div>;
+}
+
+/** A number, an id or a code, in tabular figures. */
+export function Num({ children }: { children: ComponentChildren }): VNode {
+  return <span class="num">{children}</span>;
+}
+
+/** A day as people read it, in UTC: 4 March 2026. */
+export function Day({ at }: { at: Date }): VNode {
+  const text = at.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+  return <time dateTime={at.toISOString().slice(0, 10)}>{text}</time>;
+}

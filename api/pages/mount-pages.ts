@@ -1,0 +1,33 @@
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import type { ApiContext } from '../context';
+import { ASSETS } from './design/assets';
+import { PAGES } from './routes';
+import { answerWithErrorPage, runPage } from './run-page';
+import { serveAsset } from './serve-asset';
+
+interface Mounted {
+  method: string;
+  path: string;
+  handle: RequestHandler;
+}
+
+/** All pages and their files, as routes of the app. */
+export function pageRoutes(ctx: ApiContext): Mounted[] {
+  return [
+    ...PAGES.map((page) => ({ method: page.method, path: page.path, handle: runPage(ctx, page) })),
+    ...ASSETS.map((asset) => ({ method: 'GET', path: asset.path, handle: serveAsset(asset) })),
+  ];
+}
+
+/** True for a browser that opens a page: it names HTML, where a program takes anything. */
+function wantsPage(req: Request): boolean {
+  return (req.headers.accept ?? '').includes('text/html') && req.accepts(['json', 'html']) === 'html';
+}
+
+/** Errors outside of any route (no such path, wrong method) are pages for whoever opens them in a browser. */
+export function errorPages(ctx: ApiContext): ErrorRequestHandler {
+  return (error, req, res, next) => {
+    if (wantsPage(req)) answerWithErrorPage(ctx, req, res, error);
+    else next(error);
+  };
+}

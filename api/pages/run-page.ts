@@ -1,0 +1,139 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { MirError } from '../../shared/platform/errors';
+import type { ApiContext } from '../context';
+import { observer } from '../http/observe';
+import { logProblem, toMirError } from '../http/problem';
+import { requestIdOf } from '../http/request-id';
+import { leaveIfDraining } from '../http/respond';
+import { NOBODY, type ReadSession } from '../identity/auth';
+import { type Visitor, visitorOf } from './cookies';
+import { FORM_TOKEN_FIELD } from './design/form';
+import { errorPage } from './error-page';
+import { checkFormToken, checkOrigin, formTokenOf } from './form-token';
+import type { Page, PageAnswer } from './page';
+import { fieldsOf, readForm } from './read-form';
+import { render } from './render';
+import { securityHeaders } from './security-headers';
+
+const SEE_OTHER = 303;
+const OWN_PATH = /^\/(?![/\\])/;
+
+/** What is known of a request while its page is made; the error page knows as much as was found out. */
+interface Asking {
+  requestId: string;
+  visitor: Visitor;
+  read: ReadSession;
+}
+
+function textOf(pairs: Record<string, unknown>): [string, string][] {
+  return Object.entries(pairs).flatMap(([name, value]): [string, string][] => {
+    const first: unknown = Array.isArray(value) ? value[0] : value;
+    return typeof first === 'string' ? [[name, first]] : [];
+  });
+}
+
+function locationOf(answer: PageAnswer): string | null {
+  if ('leaveTo' in answer) return answer.leaveTo.href;
+  if (!('redirect' in answer)) return null;
+  if (!OWN_PATH.test(answer.redirect)) throw new Error('a page redirects to a path of ours only');
+  return answer.redirect;
+}
+
+/** Writes a page's answer with the headers of every page. Returns the status. */
+function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestId, visitor, read }: Asking): number {
+  const { publicUrl } = ctx.config;
+  const headers: Record<string, string | string[]> = {
+    ...securityHeaders(publicUrl, 'formAction' in answer ? answer.formAction : undefined),
+    'Cache-Control': 'no-store',
+    'X-Request-Id': requestId,
+    ...answer.headers,
+  };
+  const cookies = [...(visitor.cookie ? [visitor.cookie] : []), ...read.cookies, ...(answer.cookies ?? [])];
+  if (cookies.length > 0) headers['Set-Cookie'] = cookies;
+  leaveIfDraining(ctx, headers as Record<string, string>);
+  const location = locationOf(answer);
+  const status = 'html' in answer ? (answer.status ?? 200) : SEE_OTHER;
+  let text = '';
+  if ('html' in answer) {
+    const formToken = formTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id });
+    text = render(answer.html, { signedInAs: read.session?.email ?? null, formToken });
+    headers['Content-Type'] = 'text/html; charset=utf-8';
+  }
+  if (location !== null) headers['Location'] = location;
+  headers['Content-Length'] = String(Buffer.byteLength(text));
+  if (!res.headersSent && !res.destroyed) res.writeHead(status, headers).end(text);
+  return status;
+}
+
+/** Answers an error as a page. Returns the status. */
+function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: Asking): number {
+  const problem = toMirError(error);
+  logProblem(problem, asking.requestId, ctx.log);
+  const { retryAfterSeconds, headers } = problem.more;
+  return sendPage(
+    ctx,
+    res,
+    {
+      status: problem.status,
+      html: errorPage(problem, asking.requestId),
+      headers: {
+        ...headers,
+        ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }),
+      },
+    },
+    asking,
+  );
+}
+
+const NO_PAGE = new MirError('NOT_FOUND', 'Check the address. If you followed a link, it may have been cut off.');
+
+/** The error page of a path that no page stands at. */
+export function answerWithErrorPage(ctx: ApiContext, req: Request, res: Response, thrown: unknown): void {
+  const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
+  const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
+  sendErrorPage(ctx, res, error, { requestId: requestIdOf(req), visitor: { ...visitor, cookie: null }, read: NOBODY });
+}
+
+/** The Express handler of a page: who asks, whether a post is the visitor's own, the handler, then the document. */
+export function runPage(ctx: ApiContext, { path, method, handle }: Page): RequestHandler {
+  const observe = observer(ctx.metrics, path, method);
+
+  const run = async (req: Request, res: Response, asking: Asking): Promise<PageAnswer> => {
+    const cookie = req.headers.cookie ?? '';
+    if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl);
+    asking.read = await ctx.auth.readSession(cookie);
+    const { session } = asking.read;
+    let form = fieldsOf([]);
+    if (method === 'POST') {
+      form = await readForm(req, res);
+      const bearer = { sessionId: session?.sessionId ?? null, visitor: asking.visitor.id };
+      checkFormToken(form[FORM_TOKEN_FIELD], formTokenOf(ctx.secrets, bearer));
+    }
+    return handle({
+      ctx,
+      requestId: asking.requestId,
+      log: ctx.log,
+      ip: req.ip ?? 'unknown',
+      session,
+      visitor: asking.visitor.id,
+      form,
+      query: fieldsOf(textOf(req.query)),
+      params: fieldsOf(textOf(req.params)),
+      cookie,
+    });
+  };
+
+  return (req, res) => {
+    const startedAtMs = performance.now();
+    const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
+    const asking: Asking = { requestId: requestIdOf(req), visitor, read: NOBODY };
+    run(req, res, asking)
+      .then((answer) => sendPage(ctx, res, answer, asking))
+      .catch((error: unknown) => sendErrorPage(ctx, res, error, asking))
+      .then((status) => observe(status, startedAtMs))
+      .catch((error: unknown) => {
+        ctx.log.error({ err: (error as Error).message, requestId: asking.requestId }, 'an error page failed');
+        res.destroy();
+      });
+  };
+}

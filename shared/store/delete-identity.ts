@@ -1,0 +1,21 @@
+import type { ClientSession } from 'mongoose';
+import type { Store } from './store';
+
+type Collections = Pick<
+  Store,
+  'identities' | 'identitySessions' | 'identityAccounts' | 'identityVerifications' | 'outboxMails'
+>;
+
+/** Deletes all that is stored of an identity as such: itself, sessions, passwords, pending mails. Links are not its matter. */
+export async function deleteIdentityDocs(
+  store: Collections,
+  identityId: string,
+  email: string,
+  session: ClientSession,
+): Promise<void> {
+  await store.identitySessions.model.deleteMany({ userId: identityId }, { session });
+  await store.identityAccounts.model.deleteMany({ userId: identityId }, { session });
+  await store.identityVerifications.model.deleteMany({ value: identityId }, { session });
+  await store.outboxMails.model.deleteMany({ to: email.toLowerCase() }, { session });
+  await store.identities.model.deleteOne({ _id: identityId }, { session });
+}

@@ -1,0 +1,117 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+
+/** A person's MIR account. Written by better-auth, whose adapter names the fields. */
+export interface IdentityDoc {
+  _id: string;
+  /** Lower case. */
+  email: string;
+  emailVerified: boolean;
+  name: string;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+interface SessionDoc {
+  _id: string;
+  userId: string;
+  /** SHA-256 of the token in the cookie. */
+  token: string;
+  expiresAt: Date;
+}
+
+interface AccountDoc {
+  _id: string;
+  userId: string;
+  providerId: string;
+  accountId: string;
+  /** scrypt hash; absent for accounts of an OIDC provider. */
+  password?: string;
+}
+
+interface VerificationDoc {
+  _id: string;
+  /** SHA-256 of what was mailed. */
+  identifier: string;
+  /** The identity that it is for. */
+  value: string;
+  expiresAt: Date;
+}
+
+const options = { versionKey: false, strict: false } as const;
+
+const identitySchema = new Schema<IdentityDoc>(
+  { _id: String, email: String, emailVerified: Boolean, name: String, createdAt: Date, updatedAt: Date },
+  { ...options, collection: 'identities' },
+);
+// The names are those that better-auth's adapter would give: it makes no second index beside them.
+identitySchema.index({ email: 1 }, { name: 'identities_email_uidx', unique: true });
+identitySchema.index({ emailVerified: 1, createdAt: 1 });
+
+const sessionSchema = new Schema<SessionDoc>(
+  { _id: String, userId: String, token: String, expiresAt: Date },
+  { ...options, collection: 'identity_sessions' },
+);
+sessionSchema.index({ token: 1 }, { name: 'identity_sessions_token_uidx', unique: true });
+sessionSchema.index({ userId: 1 }, { name: 'identity_sessions_userId_idx' });
+sessionSchema.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+
+const accountSchema = new Schema<AccountDoc>(
+  { _id: String, userId: String, providerId: String, accountId: String, password: String },
+  { ...options, collection: 'identity_accounts' },
+);
+accountSchema.index({ userId: 1 }, { name: 'identity_accounts_userId_idx' });
+
+const verificationSchema = new Schema<VerificationDoc>(
+  { _id: String, identifier: String, value: String, expiresAt: Date },
+  { ...options, collection: 'identity_verifications' },
+);
+verificationSchema.index({ identifier: 1 }, { name: 'identity_verifications_identifier_idx' });
+verificationSchema.index({ value: 1 });
+verificationSchema.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+
+export function identitySessionsStore(connection: Connection) {
+  const model = connection.model<SessionDoc>('IdentitySession', sessionSchema);
+  return {
+    model,
+
+    /** Ends all sessions of an identity. */
+    async endAll(identityId: string, session?: ClientSession): Promise<void> {
+      await model.deleteMany({ userId: identityId }, session ? { session } : {});
+    },
+  };
+}
+
+function accountModel(connection: Connection) {
+  return connection.model<AccountDoc>('IdentityAccount', accountSchema);
+}
+
+export function identityAccountsStore(connection: Connection) {
+  return { model: accountModel(connection) };
+}
+
+export function identityVerificationsStore(connection: Connection) {
+  return { model: connection.model<VerificationDoc>('IdentityVerification', verificationSchema) };
+}
+
+export function identitiesStore(connection: Connection) {
+  const model = connection.model<IdentityDoc>('Identity', identitySchema);
+  const accounts = accountModel(connection);
+  return {
+    model,
+
+    async get(identityId: string): Promise<IdentityDoc | null> {
+      return model.findById(identityId).lean<IdentityDoc>();
+    },
+
+    /** A mailed secret came back: the address is the person's. */
+    async noteVerified(identityId: string): Promise<void> {
+      await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });
+    },
+
+    /** Forgets an address that nobody has confirmed, with its password; others stay as they are. */
+    async dropUnverified(email: string, session: ClientSession): Promise<void> {
+      const dropped = await model.findOneAndDelete({ email: email.toLowerCase(), emailVerified: false }, { session });
+      if (dropped) await accounts.deleteMany({ userId: dropped._id }, { session });
+    },
+  };
+}
