@@ -7,7 +7,7 @@ import { type Signals, type SignalsRow, signalsPresenter } from '../shared/domai
 import type { Ground } from '../shared/ground';
 import { createBreaker } from '../shared/platform/breaker';
 import { messageOf, MirError } from '../shared/platform/errors';
-import { type AwaitDurable, createDurability } from '../shared/queue/durability';
+import { createDurability, type Durably } from '../shared/queue/durability';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
 import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
@@ -32,7 +32,7 @@ export interface ApiContext extends Ground {
   eventQueue: EventQueue;
   deadLetterQueues: Readonly<Record<DeadLetterQueue, Queue>>;
   cascadeQueue: CascadeQueue;
-  awaitDurable: AwaitDurable;
+  durably: Durably;
   overload: OverloadGuard;
   signalsCache: SignalsCache;
   /** The store behind its breaker. */
@@ -54,7 +54,13 @@ function storeUnavailable(error: unknown): MirError {
 /** Builds the API's context over its ground. Rejects when the queue store cannot give the asked durability. */
 export async function createApiContext(ground: Ground): Promise<ApiContext> {
   const { config, keys, log, metrics, queueLink, cacheLink, store } = ground;
-  const durability = await createDurability(queueLink.client, config.queueDurability, keys);
+  const durability = await createDurability({
+    link: queueLink,
+    url: config.redisUrl,
+    mode: config.queueDurability,
+    keys,
+    log,
+  });
   const overload = createOverloadGuard({
     link: queueLink,
     keys,
@@ -108,7 +114,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     eventQueue,
     deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
-    awaitDurable: durability.wait,
+    durably: durability.durably,
     overload,
     signalsCache: createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds }),
     readRows: (refs) =>

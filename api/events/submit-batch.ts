@@ -93,7 +93,7 @@ export interface BatchReceipt {
 
 type Deps = Pick<
   ApiContext,
-  'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
+  'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
 >;
 
 /** Cuts events into chunks and thereby gives them their ids. */
@@ -144,7 +144,7 @@ export async function submitBatch(
   batch: CheckedBatch,
   requestId: string,
 ): Promise<{ receipt: BatchReceipt; admission: Admission }> {
-  const { door, eventQueue, awaitDurable, overload, secrets, metrics } = deps;
+  const { door, eventQueue, durably, overload, secrets, metrics } = deps;
   const { tenant, eventIds, errors } = batch;
   overload.check();
   const base = newChunkId(Date.now());
@@ -168,8 +168,8 @@ export async function submitBatch(
     chunk.agentId = agent?.agentId ?? null;
     for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
   }
-  await eventQueue.add(chunks, { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt });
-  await awaitDurable();
+  const load = { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt };
+  await durably(() => eventQueue.add(chunks, load));
   metrics.eventsSubmitted.labels('accepted').inc(accepted);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
   const receipt: BatchReceipt = {

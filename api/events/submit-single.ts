@@ -28,7 +28,7 @@ export interface SingleAnswer {
 
 type Deps = Pick<
   ApiContext,
-  'door' | 'eventQueue' | 'awaitDurable' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
+  'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
 >;
 
 export interface Single {
@@ -46,7 +46,7 @@ interface Waiting extends Single {
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
-  const { door, eventQueue, awaitDurable, overload, secrets, metrics, queueLink, keys } = deps;
+  const { door, eventQueue, durably, overload, secrets, metrics, queueLink, keys } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.labels('accepted');
 
@@ -98,8 +98,8 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
       const agentId = admission.credential.agent?.agentId ?? null;
       const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, events };
       const sentBytes = granted.reduce((sum, one) => sum + one.sentBytes, 0) / granted.length;
-      await eventQueue.add([chunk], { openChunks: admission.openChunks, sentBytes, enteredAt });
-      await awaitDurable();
+      const { openChunks } = admission;
+      await durably(() => eventQueue.add([chunk], { openChunks, sentBytes, enteredAt }));
       accepted.inc(granted.length);
       const receivedAt = new Date(receivedAtMs).toISOString();
       granted.forEach(({ resolve }, index) => {

@@ -46,6 +46,23 @@ test('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses not
   await expectBalanced(mir, books);
 });
 
+test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that restarted since', async () => {
+  const { durably, queueLink } = mir.ctx;
+  const restarted = durably(async () => {
+    await queueLink.client.set('written', '1');
+    await redis.kill();
+    await redis.startAgain();
+    await waitUntil('the server is back', () => queueLink.runId() !== null);
+  });
+  await expect(restarted).rejects.toMatchObject({ code: 'OVERLOADED' });
+  await waitUntil('writes are confirmed again', () =>
+    durably(() => queueLink.client.set('written', '2')).then(
+      () => true,
+      () => false,
+    ),
+  );
+});
+
 test('a server that cannot give the asked durability refuses the start with one readable message', async () => {
   const forgetful = await ownRedis(['--appendonly', 'no']);
   const env = { ...mir.env, REDIS_URL: forgetful.url };
