@@ -3,11 +3,11 @@ import { PARTITIONS, partitionOf } from '../../shared/domain/partition';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
-import { withPatience } from '../../shared/platform/patience';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { commitPatiently } from './commit-patiently';
+import { makeVisible } from './make-visible';
 import type { PartitionLocks } from './partition-locks';
 import type { Decision, GroupResult, PendingChunk, PendingEvent } from './pending';
 
@@ -36,7 +36,7 @@ export function createCommitter(deps: {
   metrics: Metrics;
   signal: AbortSignal;
 }): Committer {
-  const { store, cache, locks, log, metrics, signal } = deps;
+  const { store, locks, log, metrics, signal } = deps;
   const waiting: PendingEvent[][] = Array.from({ length: PARTITIONS }, () => []);
   const busy = new Set<number>();
   let inFlight = 0;
@@ -64,6 +64,7 @@ export function createCommitter(deps: {
   };
 
   const pump = (): void => {
+    if (signal.aborted) return giveUp();
     while (inFlight < MAX_COMMITS_IN_FLIGHT) {
       const partitions = choose();
       if (partitions.length === 0) return;
@@ -117,8 +118,7 @@ export function createCommitter(deps: {
   /** Makes the signals visible, then counts the events off their chunks. */
   const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult): Promise<void> => {
     try {
-      const entries = [...rows];
-      await withPatience(() => cache.putNewer(entries), { what: 'signals', log, signal });
+      await makeVisible(deps, rows);
       decisions.forEach(settle);
     } catch (error) {
       for (const { of } of group) of.failed(error);
@@ -133,6 +133,13 @@ export function createCommitter(deps: {
     of.open -= 1;
     if (of.open === 0) of.settled();
   };
+
+  /** What waits for its partition has not been begun: whoever gets the job next finds all of it to be done. */
+  const giveUp = (): void => {
+    const left = waiting.flatMap((events) => events.splice(0));
+    for (const { of } of left) of.failed(signal.reason);
+  };
+  signal.addEventListener('abort', giveUp, { once: true });
 
   return {
     commit: (chunk, redelivered) =>
