@@ -41,7 +41,10 @@ function readCatalog(file: string | null): Catalog {
   throw new Error(`CATALOG_FILE ${file} is not a catalog: ${problems}`);
 }
 
-/** Connects the stores and prepares them (indexes, pepper check). Rejects with one readable message. */
+/**
+ * Connects the stores and checks the pepper. Indexes are built in passing, but not in production, where an unplanned
+ * build could stall a full store: there `mir migrate` is a step of its own. Rejects with one readable message.
+ */
 export async function openGround(config: Config, service: 'api' | 'worker'): Promise<Ground> {
   const log = createLog(config.logLevel, service);
   const catalog = readCatalog(config.catalogFile);
@@ -58,7 +61,7 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
     ]);
     const store = createStore(connection);
     try {
-      await store.prepare(secrets.fingerprint);
+      await (config.production ? store.assertMigrated(secrets.fingerprint) : store.prepare(secrets.fingerprint));
     } catch (error) {
       await store.close();
       throw error;

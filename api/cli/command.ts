@@ -13,6 +13,14 @@ export interface Shell {
   terminal: Terminal | null;
 }
 
+/** Ends the command with this exit code; everything that there is to say was said. */
+export class ExitCode extends Error {
+  constructor(readonly code: number) {
+    super(`exit code ${code}`);
+    this.name = 'ExitCode';
+  }
+}
+
 /** A terminal: what is asked and drawn there never mixes with the answer on stdout. */
 export interface Terminal {
   /** Answers the line that was typed. */

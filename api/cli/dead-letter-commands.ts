@@ -9,6 +9,7 @@ import {
 } from '../ops/dead-letters';
 import { operate, paged, type Shell } from './command';
 import { page, sheet } from './print';
+import { showProgress } from './progress';
 
 /** `dead-letters …`. */
 export function addDeadLetterCommands(program: Command, shell: Shell): void {
@@ -67,7 +68,13 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
     .action(async (id: string | undefined, { all = false }: { all?: boolean }, command: Command) => {
       if ((id === undefined) !== all) command.error('error: give either an id or --all');
       if (id === undefined) {
-        await operate(shell, command, replayAllDeadLetters, ({ replayed }) => `${replayed} queued again.`);
+        const progress = showProgress(shell, 'queued again');
+        await operate(
+          shell,
+          command,
+          (ctx, act) => replayAllDeadLetters(ctx, act, progress.at).finally(() => progress.stop()),
+          ({ replayed }) => `${replayed} queued again.`,
+        );
       } else {
         await operate(
           shell,

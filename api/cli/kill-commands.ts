@@ -47,7 +47,7 @@ async function followCascade(
   shell: Shell,
   { tenant, cascadeId, untilMs }: { tenant: AgentDoc['tenant']; cascadeId: string; untilMs: number },
 ): Promise<PresentedCascade> {
-  const progress = showProgress(shell);
+  const progress = showProgress(shell, 'revoked');
   try {
     for (;;) {
       const cascade = await readCascade(ctx, tenant, cascadeId);

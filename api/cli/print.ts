@@ -12,7 +12,8 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '�');
 }
 
-function cell(value: Cell): string {
+/** A value as the operator's terminal may show it. */
+export function cell(value: Cell): string {
   return value === null ? '–' : printable(String(value));
 }
 

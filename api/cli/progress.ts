@@ -3,13 +3,13 @@ import type { Shell } from './command';
 
 /** Shows how far something is. */
 export interface Progress {
-  at(done: number, total: number): void;
-  stop(): void;
+  at: (done: number, total: number) => void;
+  stop: () => void;
 }
 
-/** A bar on a terminal; elsewhere a line on stderr whenever it went on. */
-export function showProgress(shell: Shell): Progress {
-  return shell.terminal ? bar(shell.terminal.screen) : lines(shell);
+/** A bar on a terminal; elsewhere a line on stderr whenever it went on: `3 of 7 <done>`. */
+export function showProgress(shell: Shell, done: string): Progress {
+  return shell.terminal ? bar(shell.terminal.screen) : lines(shell, done);
 }
 
 function bar(stream: NodeJS.WritableStream): Progress {
@@ -27,11 +27,11 @@ function bar(stream: NodeJS.WritableStream): Progress {
   };
 }
 
-function lines({ err }: Shell): Progress {
+function lines({ err }: Shell, what: string): Progress {
   let last = '';
   return {
     at: (done, total) => {
-      const line = `${done} of ${total} revoked\n`;
+      const line = `${done} of ${total} ${what}\n`;
       if (line !== last) err(line);
       last = line;
     },

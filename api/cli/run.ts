@@ -2,9 +2,11 @@ import { Command, CommanderError } from 'commander';
 import { addAgentCommands } from './agents-commands';
 import { addApplicationCommands } from './applications-commands';
 import { addAuditCommands } from './audit-commands';
-import { ReaderGoneError, type Shell } from './command';
+import { ExitCode, ReaderGoneError, type Shell } from './command';
 import { addDeadLetterCommands } from './dead-letter-commands';
 import { addPartnerCommands } from './partners-commands';
+import { addDoctorCommand } from './doctor-command';
+import { addMigrateCommands } from './migrate-commands';
 import { failure } from './print';
 
 const OK = 0;
@@ -39,6 +41,8 @@ function createProgram(shell: Shell): Command {
   addAgentCommands(program, shell);
   addDeadLetterCommands(program, shell);
   addAuditCommands(program, shell);
+  addDoctorCommand(program, shell);
+  addMigrateCommands(program, shell);
   return program;
 }
 
@@ -50,6 +54,7 @@ export async function runCli(args: string[], shell: Shell): Promise<number> {
     return OK;
   } catch (error) {
     if (error instanceof ReaderGoneError) return OK;
+    if (error instanceof ExitCode) return error.code;
     if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
     shell.err(`${failure(error, program.opts<{ json?: boolean }>().json === true)}\n`);
     return REFUSED;

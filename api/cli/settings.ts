@@ -37,6 +37,16 @@ function readFacts<T extends z.ZodType>(dataDir: string, name: string, schema: T
   }
 }
 
+/** Where `npm start` keeps its data, as this environment says. */
+export function cliDataDir(env: Environment): string {
+  return resolve(env['DATA_DIR'] || join(projectRoot(), '.data'));
+}
+
+/** Whether somebody chose the pepper: the operator, or `npm start` for its own data. */
+export function isPepperGiven(env: Environment): boolean {
+  return Boolean(env['SUBJECT_PEPPER']) || !(env['MONGO_URL'] || env['REDIS_URL']);
+}
+
 /**
  * The settings of the installation: by the environment when it names a store, else those of the `npm start` that runs
  * on DATA_DIR. Nothing is logged, whatever LOG_LEVEL says: stdout belongs to the answer.
@@ -44,7 +54,7 @@ function readFacts<T extends z.ZodType>(dataDir: string, name: string, schema: T
 export function readCliConfig(env: Environment): Config {
   const silent = { ...env, LOG_LEVEL: 'silent' };
   if (env['MONGO_URL'] || env['REDIS_URL']) return readConfig(silent);
-  const dataDir = resolve(env['DATA_DIR'] || join(projectRoot(), '.data'));
+  const dataDir = cliDataDir(env);
   const stack = readFacts(dataDir, 'stack.json', stackSchema);
   const secrets = readFacts(dataDir, 'secrets.json', secretsSchema);
   return readConfig({
@@ -52,5 +62,6 @@ export function readCliConfig(env: Environment): Config {
     MONGO_URL: stack.mongoUrl,
     REDIS_URL: stack.redisUrl,
     SUBJECT_PEPPER: env['SUBJECT_PEPPER'] || secrets.SUBJECT_PEPPER,
+    ADMIN_TOKEN: env['ADMIN_TOKEN'] || secrets.ADMIN_TOKEN,
   });
 }

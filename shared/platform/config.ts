@@ -5,7 +5,7 @@ import { SETTINGS, type SettingName } from './settings';
 
 /** What the start stops with: all that is wrong with the settings, in one readable message. */
 export class SettingsError extends Error {
-  constructor(problems: string[]) {
+  constructor(readonly problems: readonly string[]) {
     super(
       `MIR cannot start: ${problems.length} setting${problems.length === 1 ? ' is' : 's are'} wrong.\n` +
         problems.map((problem) => `  - ${problem}`).join('\n') +

@@ -93,6 +93,15 @@ export function cascadesStore(connection: Connection) {
       return model.countDocuments({ closedAt: null, status });
     },
 
+    /** When the longest open cascade was ordered; null: none is open. */
+    async oldestOpen(): Promise<Date | null> {
+      const oldest = await model
+        .findOne({ closedAt: null, nextLookAt: { $gt: new Date(0) } }, { createdAt: 1 })
+        .sort({ createdAt: 1 })
+        .lean<Pick<CascadeDoc, 'createdAt'>>();
+      return oldest?.createdAt ?? null;
+    },
+
     /** Notes from when a kill is in force; an earlier time that was noted stays. */
     async inForceSince(cascadeId: string, effectiveAt: Date): Promise<void> {
       await model.updateOne(

@@ -22,3 +22,10 @@ export async function checkPepper(connection: Connection, fingerprint: string): 
       'Start with the old pepper, or give an empty MONGO_URL database.',
   );
 }
+
+/** Whether the store was made with this pepper. Changes nothing; `new`: it has not met any. */
+export async function comparePepper(connection: Connection, fingerprint: string): Promise<'same' | 'other' | 'new'> {
+  const row = await connection.collection<MetaDoc>('meta').findOne({ _id: 'store' });
+  if (!row) return 'new';
+  return row.pepperFingerprint === fingerprint ? 'same' : 'other';
+}

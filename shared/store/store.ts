@@ -11,7 +11,9 @@ import {
   identitySessionsStore,
   identityVerificationsStore,
 } from './identities';
-import { checkPepper } from './meta';
+import { type AnyModel, pendingSteps, stepText } from './indexes';
+import { checkPepper, comparePepper } from './meta';
+import { DATA_MIGRATIONS, type DataMigration, migrationsStore } from './migrations';
 import { outboxMailsStore } from './outbox-mails';
 import { partnersStore } from './partners';
 import { policiesStore } from './policies';
@@ -21,9 +23,11 @@ import { usersStore } from './users';
 export type StoreSession = ClientSession;
 
 const KILL_TIMEOUT_MS = 2_000;
+/** Pending steps that a refused start names; more are only counted. */
+const MAX_STEPS_NAMED = 5;
 
 /** All collections over one connection. */
-export function createStore(connection: Connection) {
+export function createStore(connection: Connection, dataMigrations: readonly DataMigration[] = DATA_MIGRATIONS) {
   const collections = {
     events: eventsStore(connection),
     users: usersStore(connection),
@@ -41,18 +45,39 @@ export function createStore(connection: Connection) {
     identityVerifications: identityVerificationsStore(connection),
     outboxMails: outboxMailsStore(connection),
   };
+  const models = (): AnyModel[] => Object.values(collections).map(({ model }) => model as AnyModel);
+  const migrations = migrationsStore(connection, models, dataMigrations);
   return {
     connection,
     ...collections,
+    migrations,
 
-    /** Builds missing collections and indexes and checks the pepper; safe to repeat and to run side by side. */
+    /** Checks the pepper, builds what is missing and migrates data; safe to repeat and to run side by side. */
     async prepare(pepperFingerprint: string): Promise<void> {
       await checkPepper(connection, pepperFingerprint);
       for (const { model } of Object.values(collections)) {
         await model.createCollection();
         await model.createIndexes();
       }
+      if (dataMigrations.length > 0) await migrations.catchUp();
     },
+
+    /** Checks the pepper, and that nothing has to be migrated; builds nothing. Throws one readable message. */
+    async assertMigrated(pepperFingerprint: string): Promise<void> {
+      await checkPepper(connection, pepperFingerprint);
+      const { data, indexes } = await migrations.plan();
+      const steps = [...pendingSteps(indexes).map(stepText), ...data.map(({ id, about }) => `${id}: ${about}`)];
+      if (steps.length === 0) return;
+      const named = steps.slice(0, MAX_STEPS_NAMED).map((step) => `  - ${step}`);
+      if (steps.length > named.length) named.push(`  - and ${steps.length - named.length} more`);
+      throw new Error(
+        `The store is not migrated to this version; ${steps.length} step${steps.length === 1 ? ' is' : 's are'} pending:\n` +
+          `${named.join('\n')}\nRun \`npm run mir -- migrate apply\` (in the image: \`node dist/api/cli/main.js migrate apply\`), then start again.`,
+      );
+    },
+
+    /** Whether the store was made with this pepper. */
+    pepper: (fingerprint: string): Promise<'same' | 'other' | 'new'> => comparePepper(connection, fingerprint),
 
     /** Runs `work` in one snapshot transaction with majority commit; the driver retries transient conflicts. */
     async transaction<T>(

@@ -11,6 +11,7 @@ const SECRET = 's'.repeat(64);
 
 interface Service {
   image?: string;
+  restart?: string;
   build?: { dockerfile: string };
   command?: string[];
   environment?: Record<string, string | number>;
@@ -21,12 +22,13 @@ interface Service {
 }
 
 const compose = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
-  services: Record<'api' | 'worker' | 'mongo' | 'queue' | 'cache', Service>;
+  services: Record<'migrate' | 'api' | 'worker' | 'mongo' | 'queue' | 'cache', Service>;
   volumes: Record<string, null>;
 };
 const dockerfile = readFileSync(join(ROOT, 'deploy', 'Dockerfile'), 'utf8');
 const { services } = compose;
 const own = [services.api, services.worker];
+const mirs = [services.migrate, ...own];
 
 /** Fills `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does. Throws where a required one is missing. */
 function interpolate(text: string, env: Record<string, string>): string {
@@ -53,7 +55,7 @@ function entrySources(text: string): string[] {
 
 describe('docker-compose.yml', () => {
   test('every variable that it gives our processes is a setting', () => {
-    const names = own.flatMap(({ environment = {} }) => Object.keys(environment));
+    const names = mirs.flatMap(({ environment = {} }) => Object.keys(environment));
     expect(names.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
     expect(names.length).toBeGreaterThan(0);
   });
@@ -79,6 +81,14 @@ describe('docker-compose.yml', () => {
       for (const host of hosts) expect(service.depends_on?.[host]).toEqual({ condition: 'service_healthy' });
     }
     for (const { healthcheck } of [services.mongo, services.queue, services.cache]) expect(healthcheck).toBeDefined();
+  });
+
+  test('the store is migrated once, before any process of ours starts', () => {
+    expect(services.migrate.command).toEqual(['node', 'dist/api/cli/main.js', 'migrate', 'apply']);
+    expect(services.migrate.restart).toBe('no');
+    expect(Object.keys(services.migrate.depends_on!)).toEqual(['mongo', 'queue', 'cache']);
+    for (const { depends_on } of own)
+      expect(depends_on!['migrate']).toEqual({ condition: 'service_completed_successfully' });
   });
 
   test('the queue keeps everything, the cache may forget', () => {
@@ -109,9 +119,9 @@ describe('docker-compose.yml', () => {
   });
 
   test('it builds from a Dockerfile that is there and starts entry files that are there', () => {
-    for (const { build } of own) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
-    const entries = entrySources([...(services.worker.command ?? []), dockerfile].join(' '));
-    expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts']));
+    for (const { build } of mirs) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
+    const entries = entrySources([...mirs.flatMap(({ command = [] }) => command), dockerfile].join(' '));
+    expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts', 'api/cli/main.ts']));
     expect(entries.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { STAND_IN_VERSION, writeMongoScript } from '../../deploy/local/mongo-script';
 import { projectRoot } from '../../deploy/local/paths';
 import { freePort } from '../../deploy/local/ports';
-import { awaitExit, identify } from '../../deploy/local/processes';
+import { awaitExit, identify } from '../../shared/platform/processes';
 import { startMongo, startRedis, startStores } from '../../deploy/local/stores';
 import { envWithoutStores, tempDirs } from './temp-dirs';
 

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { tryLock } from '../../deploy/local/lock';
 import { projectRoot } from '../../deploy/local/paths';
 import { freePort } from '../../deploy/local/ports';
-import { awaitExit, identify, type ProcessIdentity } from '../../deploy/local/processes';
+import { awaitExit, identify, type ProcessIdentity } from '../../shared/platform/processes';
 import { readStackFile } from '../../deploy/local/stack-file';
 import { envWithoutStores, tempDirs } from './temp-dirs';
 

@@ -1,0 +1,118 @@
+import type { Command } from 'commander';
+import { connectStore } from '../../shared/store/connect';
+import type { MigrationPlan } from '../../shared/store/migrations';
+import { pendingSteps, stepText } from '../../shared/store/indexes';
+import { createStore, type Store } from '../../shared/store/store';
+import { ExitCode, type Shell } from './command';
+import { showProgress } from './progress';
+import { sheet, table } from './print';
+import { readCliConfig } from './settings';
+
+const PENDING = 1;
+const APPLIED_SHOWN = 20;
+
+/** Runs one operation against the document store alone, as it is: nothing is built or checked before. */
+async function withStore(shell: Shell, work: (store: Store) => Promise<void>): Promise<void> {
+  const store = createStore(await connectStore(readCliConfig(shell.env).mongoUrl));
+  try {
+    await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+const isJson = (command: Command): boolean => command.optsWithGlobals<{ json?: boolean }>().json === true;
+
+function presentPlan({ data, indexes }: MigrationPlan) {
+  const pending = pendingSteps(indexes);
+  return {
+    pending: pending.length + data.length,
+    indexes: pending.map((step) => ({ ...step, step: stepText(step) })),
+    data: data.map(({ id, about }) => ({ id, about })),
+    leftAlone: indexes.filter(({ kind }) => kind === 'EXTRA'),
+  };
+}
+
+function planText({ pending, indexes, data, leftAlone }: ReturnType<typeof presentPlan>): string {
+  const lines = [
+    ...indexes.map(({ step }) => step),
+    ...data.map(({ id, about }) => `migrate data, ${id}: ${about}`),
+    ...leftAlone.map((step) => `(${stepText(step)})`),
+  ];
+  if (pending === 0) return ['Nothing is pending.', ...lines].join('\n');
+  return [`${pending} pending:`, ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+/** `migrate plan | apply | status`. */
+export function addMigrateCommands(program: Command, shell: Shell): void {
+  const migrate = program
+    .command('migrate')
+    .description("bring a store's indexes and data to this version; in production nothing else does")
+    .addHelpText(
+      'after',
+      '\nIn production API and workers refuse to start while something is pending. Run `apply` once with the new version,' +
+        '\nbefore its processes: it may be cut off and repeated, and of two at once the second is refused.' +
+        '\nIndexes that are not MIR’s are left alone.' +
+        '\nExamples:\n  npm run mir -- migrate plan\n  npm run mir -- migrate apply\n  npm run --silent mir -- migrate status --json',
+    );
+
+  migrate
+    .command('plan')
+    .description('say what `apply` would do; changes nothing')
+    .addHelpText('after', '\nExample:\n  npm run mir -- migrate plan')
+    .action(async (_options: object, command: Command) =>
+      withStore(shell, async ({ migrations }) => {
+        const plan = presentPlan(await migrations.plan());
+        shell.out(`${isJson(command) ? JSON.stringify(plan, null, 2) : planText(plan)}\n`);
+      }),
+    );
+
+  migrate
+    .command('apply')
+    .description('do what is pending, and record it')
+    .addHelpText('after', '\nExit codes: 0 nothing is pending any more, 1 it failed or another process is at it.')
+    .action(async (_options: object, command: Command) =>
+      withStore(shell, async ({ migrations }) => {
+        const progress = showProgress(shell, 'steps done');
+        const { applied } = await migrations
+          .apply((_step, done, total) => progress.at(done, total))
+          .finally(() => progress.stop());
+        const lines = applied.length === 0 ? ['Nothing was pending.'] : applied.map((step) => `done: ${step}`);
+        shell.out(`${isJson(command) ? JSON.stringify({ applied }, null, 2) : lines.join('\n')}\n`);
+      }),
+    );
+
+  migrate
+    .command('status')
+    .description('show what is pending, what was applied, and who applies now')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 nothing is pending, 1 something is.\nExample:\n  npm run mir -- migrate status',
+    )
+    .action(async (_options: object, command: Command) =>
+      withStore(shell, async ({ migrations }) => {
+        const [plan, applied, holder] = [
+          presentPlan(await migrations.plan()),
+          await migrations.applied(APPLIED_SHOWN),
+          await migrations.holder(),
+        ];
+        const rows = applied.map(({ kind, about, by, finishedAt }) => ({
+          kind,
+          about,
+          by,
+          finishedAt: finishedAt?.toISOString() ?? null,
+        }));
+        const head = sheet({ pending: plan.pending, 'applied by now': holder });
+        const done = table(
+          ['finished', 'kind', 'what', 'by'],
+          rows.map((row) => [row.finishedAt, row.kind, row.about, row.by]),
+        );
+        shell.out(
+          isJson(command)
+            ? `${JSON.stringify({ ...plan, holder, applied: rows }, null, 2)}\n`
+            : `${head}\n${planText(plan)}\n${rows.length === 0 ? 'Nothing was applied by `migrate` yet.' : done}\n`,
+        );
+        if (plan.pending > 0) throw new ExitCode(PENDING);
+      }),
+    );
+}

@@ -1,0 +1,45 @@
+import { type Config, SettingsError } from '../../shared/platform/config';
+import { messageOf } from '../../shared/platform/errors';
+import { type Finding, fail, ok, warn } from './finding';
+
+const MIN_NODE = [20, 19] as const;
+
+/** Settings that cannot be used: one finding for each problem. */
+export function settingsProblems(error: unknown): Finding[] {
+  if (!(error instanceof SettingsError)) {
+    return [fail('settings', messageOf(error), 'give this command the environment that the API has')];
+  }
+  return error.problems.map((problem) =>
+    fail('settings', problem, "change the environment variable; the README's table says what it may be"),
+  );
+}
+
+/** Settings that can be used, but are not wise, and the Node that runs. */
+export function checkSettings(config: Config, given: { pepper: boolean }): Finding[] {
+  const findings: Finding[] = [];
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isNodeNew = major > MIN_NODE[0] || (major === MIN_NODE[0] && minor >= MIN_NODE[1]);
+  const node = `Node ${process.versions.node}`;
+  findings.push(
+    isNodeNew ? ok('node', node) : fail('node', node, `run it on Node ${MIN_NODE.join('.')} or a later version`),
+  );
+  if (config.adminToken === null) {
+    findings.push(
+      warn('settings', 'ADMIN_TOKEN is not set: the /admin routes are off', 'set it: openssl rand -hex 32'),
+    );
+  }
+  if (!given.pepper) {
+    const found = 'SUBJECT_PEPPER is not set: it is derived from MONGO_URL, and changes with it';
+    findings.push(warn('settings', found, 'set it before real data comes in: openssl rand -hex 32; never change it'));
+  }
+  if (config.production && config.publicUrl.startsWith('http://')) {
+    const found = `PUBLIC_URL is ${config.publicUrl}: pages and links without TLS`;
+    findings.push(warn('settings', found, 'put a TLS proxy in front and give PUBLIC_URL its https:// address'));
+  }
+  if (config.production && config.cacheRedisUrl === config.redisUrl) {
+    const found = 'queue and cache share one Redis: cached rows take the room that the queue needs';
+    findings.push(warn('settings', found, 'give CACHE_REDIS_URL a Redis of its own (allkeys-lru, no persistence)'));
+  }
+  if (findings.every(({ check }) => check !== 'settings')) findings.push(ok('settings', 'all can be used'));
+  return findings;
+}
