@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { openGround } from '../shared/ground';
 import { readConfig, type Config } from '../shared/platform/config';
 import { messageOf } from '../shared/platform/errors';
@@ -6,19 +5,15 @@ import { listen, metricsListener } from '../shared/platform/listen';
 import { runProcess, type Running } from '../shared/platform/lifecycle';
 import { createApp } from './app';
 import { createApiContext } from './context';
+import { closeServer, leaveWhileDraining } from './http/drain';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than usual load balancers keep theirs (60 s), so that it is they who close idle connections. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** The metrics tell of the drain to its end; then a scrape has this long. */
+const METRICS_CLOSE_MS = 1_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
-}
 
 /** Starts the API: stores, app, public port, metrics port. */
 async function startApi(config: Config): Promise<Running> {
@@ -27,6 +22,7 @@ async function startApi(config: Config): Promise<Running> {
     const ctx = await createApiContext(ground);
     const { server, port } = await listen(createApp(ctx), config.port, 'PORT');
     const metrics = await listen(metricsListener(ctx.metrics.registry), config.metricsPort, 'METRICS_PORT');
+    for (const one of [server, metrics.server]) leaveWhileDraining(one, ctx.draining);
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
@@ -38,10 +34,8 @@ async function startApi(config: Config): Promise<Running> {
       stop: async () => {
         ctx.draining.now = true;
         ctx.log.info('api drains');
-        const deadline = setTimeout(() => server.closeAllConnections(), config.drainTimeoutMs);
-        await closeServer(server);
-        clearTimeout(deadline);
-        await closeServer(metrics.server);
+        await closeServer(server, config.drainTimeoutMs);
+        await closeServer(metrics.server, METRICS_CLOSE_MS);
         await ctx.close();
       },
     };

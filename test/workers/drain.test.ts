@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../support/books';
@@ -16,7 +16,7 @@ let mir: Harness;
 // First of all ends, before the stores and the processes.
 afterAll(() => mir.close());
 const start = testProcesses();
-const { ownMongo } = ownStores();
+const { ownMongo, ownRedis } = ownStores();
 let mongo: OwnStore;
 beforeAll(async () => {
   mongo = await ownMongo();
@@ -107,6 +107,50 @@ test('SIGTERM: the API answers the requests that are open, then exits 0', async 
   expect(await exit).toEqual(EXITED_WELL);
   await start('worker', mir.env);
   await expectBalanced(mir, books);
+});
+
+/** Asks for a path again and again on one connection, until it is refused. Answers what each answer said of it. */
+async function poll(port: number, path: string, onAsk: () => void): Promise<string[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const said: string[] = [];
+  const ask = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const req = request({ port, path, agent }, (res) => {
+        res.resume().on('end', () => resolve(res.headers.connection!));
+      });
+      req.on('error', reject).end();
+    });
+  try {
+    for (;;) {
+      const answer = ask();
+      onAsk();
+      said.push(await answer);
+    }
+  } catch {
+    return said;
+  } finally {
+    agent.destroy();
+  }
+}
+
+test('SIGTERM: whoever polls on a kept connection does not hold the process, nor who was being answered', async () => {
+  const redis = await ownRedis();
+  const env = { ...mir.env, REDIS_URL: redis.url, METRICS_ON_PUBLIC_PORT: 'true', DRAIN_TIMEOUT_MS: '600000' };
+  const api = await start('api', env);
+  const asked: Record<string, number> = {};
+  const paths = ['/healthz', '/readyz', '/openapi.json', '/metrics', '/v1/event-types', '/nowhere'];
+  const polls = paths.map((path) => poll(api.port, path, () => (asked[path] = (asked[path] ?? 0) + 1)));
+  await waitUntil('all of them are answered', () => paths.every((path) => (asked[path] ?? 0) > 3));
+  // While the queue store is frozen, /readyz is being answered.
+  redis.freeze();
+  const before = asked['/healthz']!;
+  await waitUntil('/readyz waits', () => asked['/healthz']! > before + 100);
+  const exit = api.stop();
+  await waitUntil('no new connection is taken', () => refusesConnections(api.port));
+  redis.thaw();
+  expect(await exit).toEqual(EXITED_WELL);
+  for (const said of await Promise.all(polls)) expect(said.slice(0, 3)).toEqual(Array(3).fill('keep-alive'));
+  expect((await polls[1]!).at(-1)).toBe('close');
 });
 
 test('SIGTERM under load: every 202 of an API that stops is kept', async () => {
