@@ -1,13 +1,15 @@
 import type { RequestHandler } from 'express';
 import type { ApiContext } from '../context';
-import { send } from '../http/respond';
+import { requestIdOf } from '../http/request-id';
+import { leaveIfDraining, send } from '../http/respond';
 
 const CHECK_TIMEOUT_MS = 1_500;
 
 type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'cacheLink' | 'draining'>;
 
 /** `GET /healthz`: the process runs. */
-export const healthz: RequestHandler = (_req, res) => send(res, 200, { status: 'ok' }, {});
+export const healthz: RequestHandler = (req, res) =>
+  send(res, 200, { status: 'ok' }, { 'X-Request-Id': requestIdOf(req) });
 
 async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
   try {
@@ -24,7 +26,7 @@ async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
  * resolving without the other.
  */
 export function readyz({ store, queueLink, cacheLink, draining }: Deps): RequestHandler {
-  return async (_req, res) => {
+  return async (req, res) => {
     const [queue, cache, documents] = await Promise.all([
       isUp(queueLink.client.ping()),
       isUp(cacheLink.client.ping()),
@@ -35,6 +37,9 @@ export function readyz({ store, queueLink, cacheLink, draining }: Deps): Request
       status: draining.now ? 'draining' : ready ? 'ready' : 'not ready',
       checks: { queue, cache, store: documents },
     };
-    send(res, ready ? 200 : 503, body, ready ? {} : { 'Retry-After': '2' });
+    const headers: Record<string, string> = { 'X-Request-Id': requestIdOf(req) };
+    if (!ready) headers['Retry-After'] = '2';
+    leaveIfDraining({ draining }, headers);
+    send(res, ready ? 200 : 503, body, headers);
   };
 }

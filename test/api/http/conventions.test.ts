@@ -78,6 +78,9 @@ const ROUTES: [string, string, unknown, number][] = [
   ['GET', '/v1/nowhere', undefined, 404],
   ['DELETE', '/v1/events', undefined, 405],
   ['POST', '/v1/resolve', { userExternalId: 'u' }, 200],
+  ['GET', '/healthz', undefined, 200],
+  ['GET', '/readyz', undefined, 200],
+  ['GET', '/openapi.json', undefined, 200],
 ];
 
 test.each(ROUTES)('%s %s %j: a harmless X-Request-Id is taken over', async (method, path, body, status) => {
