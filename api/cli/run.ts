@@ -8,6 +8,7 @@ import { addPartnerCommands } from './partners-commands';
 import { addDoctorCommand } from './doctor-command';
 import { addMigrateCommands } from './migrate-commands';
 import { failure } from './print';
+import { teach } from './teach';
 
 const OK = 0;
 const REFUSED = 1;
@@ -25,12 +26,13 @@ Examples:
   npm run mir -- agents tree --partner prt_0123
   npm run mir -- agents kill agt_live_0123 --preview
   npm run mir -- dead-letters replay --all
-  npm run mir -- audit verify --partner prt_0123`;
+  npm run mir -- audit verify --partner prt_0123
+  npm run mir -- doctor`;
 
 /** The operator's commands: the same code as the admin routes. */
-function createProgram(shell: Shell): Command {
+export function createProgram(shell: Shell): Command {
   const program = new Command('mir')
-    .description('Operate MIR: partners, keys, agents, dead letters, audit.')
+    .description('Operate MIR: partners, keys, agents, dead letters, audit, migrations, health.')
     .option('--json', 'print machine-readable JSON only')
     .addHelpText('after', HELP)
     .showHelpAfterError('(--help shows how)')
@@ -43,6 +45,7 @@ function createProgram(shell: Shell): Command {
   addAuditCommands(program, shell);
   addDoctorCommand(program, shell);
   addMigrateCommands(program, shell);
+  teach(program);
   return program;
 }
 

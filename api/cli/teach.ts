@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+
+/** Examples of commands whose own files give none, by their path. */
+const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  applications: ['applications list --status PENDING'],
+  partners: ['partners list', 'partners create --help', 'partners suspend prt_0123 --reason "stolen key"'],
+  'partners list': ['partners list --limit 10', 'partners list --json'],
+  'partners show': ['partners show prt_0123'],
+  'partners apply': [
+    'partners apply --name "Demo shop" --website https://demo.example \\\n    --contact-email ops@demo.example --use-case "Orders become events"',
+  ],
+  'partners reject': ['partners reject app_0123 --reason "no answer to our questions"'],
+  'partners suspend': ['partners suspend prt_0123 --reason "stolen key"'],
+  'partners unsuspend': ['partners unsuspend prt_0123 --reason "key was rotated"'],
+  agents: ['agents tree --partner prt_0123', 'agents kill agt_live_0123 --preview'],
+  'agents list': ['agents list --partner prt_0123 --status ACTIVE'],
+  'agents show': ['agents show agt_live_0123'],
+  'agents cascade': ['agents cascade csc_0123'],
+  'dead-letters list': ['dead-letters list --queue events', 'dead-letters list --json'],
+  'dead-letters show': ['dead-letters show c0123'],
+  'dead-letters replay': ['dead-letters replay c0123', 'dead-letters replay --all'],
+  'dead-letters drop': ['dead-letters drop c0123 --yes'],
+  audit: ['audit list --partner prt_0123 --limit 20', 'audit verify --registry'],
+  'audit list': ['audit list --partner prt_0123 --action agent.revoked', 'audit list --registry'],
+  'audit verify': ['audit verify --partner prt_0123 --env live', 'audit verify --registry'],
+  'migrate apply': ['migrate apply'],
+};
+
+/** Commands whose help tells their own exit codes. */
+const OWN_CODES: ReadonlySet<string> = new Set(['agents kill', 'doctor', 'migrate apply', 'migrate status']);
+
+const CODES = '\nExit codes: 0 done, 1 refused or failed (the code is on stderr), 2 wrong usage.';
+
+/** Completes the help of every command: examples, and what its exit codes mean. */
+export function teach(command: Command, path: readonly string[] = []): void {
+  const name = path.join(' ');
+  const lines = EXAMPLES[name] ?? [];
+  if (lines.length > 0) {
+    const examples = lines.map((line) => `  npm run mir -- ${line}`).join('\n');
+    command.addHelpText('after', `\nExample${lines.length === 1 ? '' : 's'}:\n${examples}`);
+  }
+  const isLeaf = command.commands.length === 0;
+  if (isLeaf && !OWN_CODES.has(name)) command.addHelpText('after', CODES);
+  for (const sub of command.commands) teach(sub, [...path, sub.name()]);
+}
