@@ -6,6 +6,7 @@ import { buildOpenApi } from './docs/openapi';
 import { referencePage } from './docs/reference-page';
 import { submitEventsHandler } from './events/submit-events';
 import { submitEventsDoc } from './events/submit-events-doc';
+import { observed, OTHER_METHOD, UNMATCHED } from './http/observe';
 import { sendProblem } from './http/problem';
 import { requestIdOf } from './http/request-id';
 import type { Route } from './http/route';
@@ -22,21 +23,23 @@ interface Mounted {
 
 /**
  * Mounts routes under all prefixes and, for every path, a 405 that names the methods it has. They stand on the app
- * itself, the busiest first: a router in a router costs a tenth of a small request.
+ * itself, the busiest first: a router in a router costs a tenth of a small request. Each is observed under its bare path.
  */
-function mount(app: Express, prefixes: readonly string[], routes: readonly Mounted[]): void {
+function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], routes: readonly Mounted[]): void {
   const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
     for (const { method, handle } of here) {
-      app[method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete'](under(path), handle);
+      const name = method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete';
+      app[name](under(path), observed(ctx, path, method, handle));
     }
     // Before the paths that follow: else `PATCH /agents/policy` would be taken for a change of the agent `policy`.
     const methods = here.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
-    app.all(under(path), () => {
+    const refuse: RequestHandler = () => {
       throw new MirError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
-    });
+    };
+    app.all(under(path), observed(ctx, path, OTHER_METHOD, refuse));
   }
 }
 
@@ -53,6 +56,7 @@ export function createApp(ctx: ApiContext): Express {
   const handlerOf = (route: Route) => ({ method: route.method, path: route.path, handle: runRoute(ctx, route, admit) });
   mount(
     app,
+    ctx,
     ['', '/v1'],
     [{ method: 'POST', path: '/events', handle: submitEventsHandler(ctx) }, ...PARTNER_ROUTES.map(handlerOf)],
   );
@@ -62,6 +66,7 @@ export function createApp(ctx: ApiContext): Express {
   });
   mount(
     app,
+    ctx,
     [''],
     [
       ...ADMIN_ROUTES.map(handlerOf),
@@ -75,9 +80,16 @@ export function createApp(ctx: ApiContext): Express {
     ],
   );
 
-  app.use((req) => {
+  const notFound: RequestHandler = (req) => {
     throw new MirError('NOT_FOUND', `There is no ${req.method} ${req.path}. GET /openapi.json lists what there is.`);
-  });
+  };
+  app.use(observed(ctx, UNMATCHED, OTHER_METHOD, notFound));
+  const observeOnly = observed(ctx, UNMATCHED, OTHER_METHOD, () => undefined);
+  app.use(((error, req, res, next) => {
+    // A path that cannot be decoded comes here before any handler saw it.
+    if (error instanceof URIError) void observeOnly(req, res, next);
+    next(error);
+  }) satisfies express.ErrorRequestHandler);
   app.use(errorPages(ctx));
   app.use(((error, req, res, _next) => {
     sendProblem(res, error, { requestId: requestIdOf(req), log: ctx.log });

@@ -51,6 +51,9 @@ export function createOverloadGuard(deps: {
     const max = field('maxmemory');
     bound = max > 0 ? Math.min(maxQueuedBytes, max * MAX_SHARE_OF_REDIS) : maxQueuedBytes;
     memoryPercent = max > 0 ? (field('used_memory') / max) * 100 : 0;
+    metrics.queuedBytesLimit.set(bound);
+    metrics.queueMemoryBytes.set(field('used_memory'));
+    metrics.queueMemoryLimit.set(max > 0 ? (max * maxRedisMemoryPercent) / 100 : Number.POSITIVE_INFINITY);
     heard(bytes);
   };
   const timer = setInterval(() => {

@@ -3,6 +3,7 @@ import { type Catalog, createCatalog, customCatalogSchema } from './domain/catal
 import { deriveSecrets, type Secrets } from './domain/subject';
 import { connectRedis, type RedisLink } from './queue/connect';
 import { type RedisKeys, redisKeys } from './queue/keys';
+import { watchLatency } from './queue/watch-latency';
 import { connectStore } from './store/connect';
 import { createStore, type Store } from './store/store';
 import type { Config } from './platform/config';
@@ -48,14 +49,19 @@ function readCatalog(file: string | null): Catalog {
 export async function openGround(config: Config, service: 'api' | 'worker'): Promise<Ground> {
   const log = createLog(config.logLevel, service);
   const catalog = readCatalog(config.catalogFile);
+  const metrics = createMetrics(service);
   const secrets = deriveSecrets(config.subjectPepper);
   const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs } as const;
   const queueLink = connectRedis(config.redisUrl, requests, log);
   const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);
-  const closeLinks = (): Promise<unknown> => Promise.all([queueLink.close(), cacheLink.close()]);
+  const stopWatching = [watchLatency(queueLink, 'queue', metrics), watchLatency(cacheLink, 'cache', metrics)];
+  const closeLinks = (): Promise<unknown> => {
+    stopWatching.forEach((stop) => stop());
+    return Promise.all([queueLink.close(), cacheLink.close()]);
+  };
   try {
     const [connection] = await Promise.all([
-      connectStore(config.mongoUrl),
+      connectStore(config.mongoUrl, { metrics }),
       queueLink.whenReady(REDIS_READY_TIMEOUT_MS),
       cacheLink.whenReady(REDIS_READY_TIMEOUT_MS),
     ]);
@@ -69,7 +75,7 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
     return {
       config,
       log,
-      metrics: createMetrics(service),
+      metrics,
       keys: redisKeys(config.keyspace),
       secrets,
       catalog,

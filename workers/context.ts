@@ -5,6 +5,7 @@ import { createDoor } from '../shared/access/door';
 import { createSignalsCache } from '../shared/cache/signals';
 import type { Ground } from '../shared/ground';
 import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
+import { countsOf } from '../shared/platform/series/values';
 import { connectRedis } from '../shared/queue/connect';
 import { MAX_STALLED_COUNT, QUEUES } from '../shared/queue/jobs';
 import { authorityStore } from '../shared/store/read-authority';
@@ -56,6 +57,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
 
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log);
   const prefix = keys.queuePrefix(QUEUES.events);
+  const jobsFailed = countsOf(metrics.jobsFailed, Object.values(QUEUES));
   const events = new Worker(
     QUEUES.events,
     (job, token) => processChunk({ committer, settle, log, metrics, signal }, job, token),
@@ -78,7 +80,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     });
   });
   events.on('failed', (job, error) => {
-    if (job && job.finishedOn !== undefined) metrics.jobsFailed.labels(QUEUES.events).inc();
+    if (job && job.finishedOn !== undefined) jobsFailed.events.inc();
     log.warn({ jobId: job?.id, err: error.message }, 'a job failed');
   });
   const door = createDoor({ link: queueLink, keys, store: authorityStore(store) });
@@ -99,9 +101,10 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     },
   );
   cascades.on('error', (error) => log.warn({ err: error.message }, 'cascades worker trouble'));
-  cascades.on('failed', (job, error) =>
-    log.warn({ jobId: job?.id, err: error.message }, 'a cascade will be tried again'),
-  );
+  cascades.on('failed', (job, error) => {
+    if (job && job.finishedOn !== undefined) jobsFailed.cascades.inc();
+    log.warn({ jobId: job?.id, err: error.message }, 'a cascade will be tried again');
+  });
   await Promise.all([events.waitUntilReady(), cascades.waitUntilReady()]);
 
   const queue = new Queue(QUEUES.events, { connection: queueLink.client, prefix, skipMetasUpdate: true });

@@ -19,7 +19,7 @@ import { type Birth, onceOnly } from './replay';
 import { throttleSpawns } from './throttle-spawns';
 import { inTreeTurn } from './tree-turn';
 
-type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys'>;
+type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics'>;
 
 /** The agent under which the caller may spawn: an agent only under itself, the partner under any of its own. */
 async function readParent({ store }: Deps, access: AgentAccess, parentId: string): Promise<AgentDoc> {

@@ -23,11 +23,15 @@ function limiterOf({ queueLink, keys }: Pick<ApiContext, 'queueLink' | 'keys'>):
 }
 
 /** Throws 429 when a tree spawns too fast, and 503 while nobody can count. */
-export async function throttleSpawns(ctx: Pick<ApiContext, 'queueLink' | 'keys'>, rootId: string): Promise<void> {
+export async function throttleSpawns(
+  ctx: Pick<ApiContext, 'queueLink' | 'keys' | 'metrics'>,
+  rootId: string,
+): Promise<void> {
   try {
     await limiterOf(ctx).consume(rootId);
   } catch (error) {
     if (!(error instanceof RateLimiterRes)) throw overloaded('Spawns cannot be counted now. Try again soon.', 2, error);
+    ctx.metrics.throttled.labels('spawns').inc();
     throw new MirError(
       'RATE_LIMITED',
       `The tree of ${rootId} spawns more than ${SPAWNS_PER_ROOT_PER_MINUTE} agents a minute; the breaker against spawn storms opened.`,

@@ -156,7 +156,7 @@ export async function submitBatch(
   const enteredAt = performance.now();
   const admission = await door.enter(key, 'events', 'events:write', [entry]);
   if (admission.granted[0] === 0) {
-    metrics.rateLimited.labels('events').inc();
+    metrics.rateLimited.events.inc();
     throw cost > admission.budget!.capacity ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
   const receivedAtMs = admission.nowMs!;
@@ -170,7 +170,7 @@ export async function submitBatch(
   }
   const load = { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt };
   await durably(() => eventQueue.add(chunks, load));
-  metrics.eventsSubmitted.labels('accepted').inc(accepted);
+  metrics.eventsSubmitted.accepted.inc(accepted);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
   const receipt: BatchReceipt = {
     receiptId: signReceipt(secrets.receipt, tenant, facts),

@@ -5,7 +5,6 @@ import { tenantOf } from '../../shared/domain/ids';
 import { MirError, type ProblemCode } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
 import { readIdempotencyKey } from '../http/idempotency-key';
-import { observer } from '../http/observe';
 import { sendProblem } from '../http/problem';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { bodyKind, isSmallBody, MAX_EVENTS_BODY_BYTES, parseJson, readText } from '../http/read-body';
@@ -24,10 +23,9 @@ import { createSubmitSingle } from './submit-single';
  * agent's input by a look at what that agent may do.
  */
 export function submitEventsHandler(ctx: ApiContext): RequestHandler {
-  const observe = observer(ctx.metrics, '/events', 'POST');
   const submitSingle = createSubmitSingle(ctx);
   const admitAgent = createAdmitAgent(ctx);
-  const refusedEvents = ctx.metrics.eventsSubmitted.labels('refused');
+  const refusedEvents = ctx.metrics.eventsSubmitted.refused;
 
   /** Answers what is wrong with the input, but only to a caller whose key is good, and charged as a request. */
   const refuse = async (key: ParsedApiKey, error: MirError, headers: Record<string, string>): Promise<never> => {
@@ -35,7 +33,9 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       { cost: 1, divisible: false, chunkIds: [] },
     ]);
     Object.assign(headers, rateHeaders(admission));
-    throw admission.granted[0] === 0 ? rateLimited(admission, 1) : error;
+    if (admission.granted[0] !== 0) throw error;
+    ctx.metrics.rateLimited.requests.inc();
+    throw rateLimited(admission, 1);
   };
 
   const single = async (
@@ -116,18 +116,16 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   };
 
   return (req, res) => {
-    const startedAtMs = performance.now();
     const requestId = requestIdOf(req);
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
     run(req, res, requestId, headers).then(
       (receipt) => {
         leaveIfDraining(ctx, headers);
         send(res, 202, receipt, headers);
-        observe(202, startedAtMs);
       },
       (error: unknown) => {
         leaveIfDraining(ctx, headers);
-        observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs);
+        sendProblem(res, error, { requestId, log: ctx.log, headers });
       },
     );
   };

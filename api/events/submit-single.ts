@@ -48,7 +48,7 @@ interface Waiting extends Single {
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
   const { door, eventQueue, durably, overload, secrets, metrics, queueLink, keys } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
-  const accepted = metrics.eventsSubmitted.labels('accepted');
+  const accepted = metrics.eventsSubmitted.accepted;
 
   const refuseReuse = ({ keyedId, accepted: { fingerprint } }: CheckedEvent): void => {
     const before = keyedId === null ? undefined : remembered.get(keyedId);
@@ -86,7 +86,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
       const admission = await door.enter(key, 'events', 'events:write', [entry]);
       const entered = group.slice(0, admission.granted[0]);
       for (const { reject } of group.slice(entered.length)) {
-        metrics.rateLimited.labels('events').inc();
+        metrics.rateLimited.events.inc();
         reject(rateLimited(admission, 1));
       }
       if (entered.length === 0) return;

@@ -15,10 +15,16 @@ const wrongTries = memoryThrottle({
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Throws unless the header `x-admin-token` is the operator's; ten wrong tries a minute and address, then 429. */
-export async function requireAdmin({ config }: Pick<ApiContext, 'config'>, req: Request): Promise<void> {
+export async function requireAdmin(
+  { config, metrics }: Pick<ApiContext, 'config' | 'metrics'>,
+  req: Request,
+): Promise<void> {
   if (config.adminToken === null) throw new MirError('NOT_FOUND', 'There is nothing here. ADMIN_TOKEN is not set.');
   const ip = req.ip ?? 'unknown';
-  await wrongTries.check(ip);
+  await wrongTries.check(ip).catch((error: unknown) => {
+    metrics.throttled.labels('admin-token').inc();
+    throw error;
+  });
   const token = req.headers['x-admin-token'];
   if (typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken))) return;
   await wrongTries.punish(ip);

@@ -1,17 +1,33 @@
+import type { RequestHandler, Response } from 'express';
 import type { Metrics } from '../../shared/platform/metrics';
 
-const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'];
+const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+const CLIENT_CLOSED_REQUEST = 499;
 
-/** Returns the recorder of one route's answers; the label sets are made once. */
-export function observer(
-  metrics: Metrics,
-  routePath: string,
+/** Label of the requests that no route takes, and of methods that a path does not have. */
+export const UNMATCHED = 'unmatched';
+export const OTHER_METHOD = 'other';
+
+/** What became of a closed response: an answer that was not sent whole is the caller's leaving, unless we broke it off. */
+function statusOf({ statusCode, writableFinished }: Response): number {
+  return writableFinished || statusCode >= 500 ? statusCode : CLIENT_CLOSED_REQUEST;
+}
+
+/** Wraps a handler so that each of its answers is counted and timed; the label sets are made once. */
+export function observed(
+  { metrics: { requestSeconds } }: { metrics: Metrics },
+  route: string,
   method: string,
-): (status: number, startedAtMs: number) => void {
-  const series = CLASSES.map((status_class) =>
-    metrics.requestSeconds.labels({ route: routePath, method, status_class }),
-  );
-  return (status, startedAtMs) => {
-    series[Math.floor(status / 100) - 1]?.observe((performance.now() - startedAtMs) / 1000);
+  handle: RequestHandler,
+): RequestHandler {
+  const series = STATUS_CLASSES.map((status_class) => requestSeconds.labels({ route, method, status_class }));
+  // A rate misses the first step of a series that appears with 1, and the first failure is the one that matters.
+  requestSeconds.zero({ route, method, status_class: '5xx' });
+  return (req, res, next) => {
+    const startedAtMs = performance.now();
+    res.once('close', () => {
+      series[Math.floor(statusOf(res) / 100) - 1]?.observe((performance.now() - startedAtMs) / 1000);
+    });
+    return handle(req, res, next);
   };
 }

@@ -7,7 +7,6 @@ import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
 import { requireAgentPlan } from '../events/agent-rules';
 import { requireAdmin } from './admin-token';
-import { observer } from './observe';
 import { sendProblem } from './problem';
 import { rateHeaders, rateLimited } from './rate-headers';
 import { bodyKind, MAX_BODY_BYTES, parseJson, readText } from './read-body';
@@ -43,7 +42,7 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & {
       const granted = admission.granted[0] ?? group.length;
       group.forEach(({ resolve, reject }, n) => {
         if (n < granted) return resolve(admission);
-        ctx.metrics.rateLimited.labels('requests').inc();
+        ctx.metrics.rateLimited.requests.inc();
         reject(rateLimited(admission, 1));
       });
     } catch (error) {
@@ -74,8 +73,6 @@ const NO_CALLER = undefined as unknown as Caller;
 
 /** The Express handler of a route: who, how much, what, then the handler, then the answer. */
 export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof createAdmit>): RequestHandler {
-  const observe = observer(ctx.metrics, route.path, route.method);
-
   const run = async (
     req: Request,
     res: Response,
@@ -113,24 +110,20 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
   };
 
   return (req, res) => {
-    const startedAtMs = performance.now();
     const requestId = requestIdOf(req);
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
     const refuse = (error: unknown): void => {
       leaveIfDraining(ctx, headers);
-      observe(sendProblem(res, error, { requestId, log: ctx.log, headers }), startedAtMs);
+      sendProblem(res, error, { requestId, log: ctx.log, headers });
     };
     run(req, res, requestId, headers)
       .then((answer) => {
         leaveIfDraining(ctx, headers);
         const all = { ...headers, ...answer.headers };
         if ('stream' in answer) {
-          return sendStream(res, answer, all, { log: ctx.log, requestId }).then((status) =>
-            observe(status, startedAtMs),
-          );
+          return sendStream(res, answer, all, { log: ctx.log, requestId });
         }
-        send(res, answer.status, answer.body, all);
-        return observe(answer.status, startedAtMs);
+        return send(res, answer.status, answer.body, all);
       })
       .catch(refuse);
   };

@@ -6,7 +6,6 @@ import type { Log } from '../../shared/platform/log';
 
 /** A reader that takes nothing for this long is given up: it would hold a cursor of the store. */
 const STALLED_AFTER_MS = 60_000;
-const CLIENT_CLOSED_REQUEST = 499;
 
 /** An answer that is made while it is read. */
 export interface Streamed {
@@ -25,32 +24,31 @@ async function* following(
 /**
  * Writes an answer piece by piece, no faster than it is read, and ends its source when the reader goes away. A source
  * that fails before its first piece rejects; later the connection is cut, so that nobody takes a part for the whole.
- * Answers the status for the metrics.
  */
 export async function sendStream(
   res: ServerResponse,
   { status, stream, mediaType }: Streamed,
   headers: Record<string, string>,
   { log, requestId }: { log: Log; requestId: string },
-): Promise<number> {
+): Promise<void> {
   const all = { 'Content-Type': mediaType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
   if (res.req.method === 'HEAD') {
     res.writeHead(status, { ...all, ...headers }).end();
-    return status;
+    return;
   }
   const source = stream[Symbol.asyncIterator]();
   try {
     const first = await source.next();
-    if (res.destroyed) return CLIENT_CLOSED_REQUEST;
+    if (res.destroyed) return;
     res.writeHead(status, { ...all, ...headers });
     res.setTimeout(STALLED_AFTER_MS, () => res.destroy());
     await pipeline(Readable.from(following(first, source)), res);
-    return status;
   } catch (error) {
     if (!res.headersSent) throw error;
-    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return CLIENT_CLOSED_REQUEST;
+    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
     log.error({ requestId, err: messageOf(error) }, 'a streamed answer broke off');
-    return 500;
+    // The caller has its status already; this one is for the metrics.
+    res.statusCode = 500;
   } finally {
     await source.return?.();
   }

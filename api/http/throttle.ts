@@ -5,7 +5,7 @@ import type { ApiContext } from '../context';
 
 /** How often something may be tried, and what is said to whoever tries oftener. */
 export interface ThrottleRule {
-  /** Part of the Redis key; unique. */
+  /** Part of the Redis key, and a label of the metrics; unique. */
   name: string;
   points: number;
   seconds: number;
@@ -24,9 +24,10 @@ export interface Throttle {
   forgive(key: string): Promise<void>;
 }
 
-function throttleOver(limiter: RateLimiterAbstract, { points, refusal }: ThrottleRule): Throttle {
+function throttleOver(limiter: RateLimiterAbstract, { points, refusal }: ThrottleRule, onRefused: () => void): Throttle {
   const refuse = (error: unknown): never => {
     if (!(error instanceof RateLimiterRes)) throw overloaded('This cannot be done now. Try again soon.', 2, error);
+    onRefused();
     throw new MirError('RATE_LIMITED', refusal, {
       retryAfterSeconds: Math.max(1, Math.ceil(error.msBeforeNext / 1_000)),
     });
@@ -44,17 +45,22 @@ function throttleOver(limiter: RateLimiterAbstract, { points, refusal }: Throttl
 
 /** Counts in this process alone: for what must work while the queue store is away. */
 export function memoryThrottle(rule: ThrottleRule): Throttle {
-  return throttleOver(new RateLimiterMemory({ points: rule.points, duration: rule.seconds }), rule);
+  return throttleOver(new RateLimiterMemory({ points: rule.points, duration: rule.seconds }), rule, () => undefined);
 }
 
 const throttles = new WeakMap<object, Map<string, Throttle>>();
 
 /** Counts in the queue store, for all processes; while it is away nothing passes. */
-export function throttle({ queueLink, keys }: Pick<ApiContext, 'queueLink' | 'keys'>, rule: ThrottleRule): Throttle {
+export function throttle(
+  { queueLink, keys, metrics }: Pick<ApiContext, 'queueLink' | 'keys' | 'metrics'>,
+  rule: ThrottleRule,
+): Throttle {
   const ofLink = throttles.get(queueLink) ?? new Map<string, Throttle>();
   throttles.set(queueLink, ofLink);
   const known = ofLink.get(rule.name);
   if (known) return known;
+  const refused = metrics.throttled.labels(rule.name);
+  refused.inc(0);
   const made = throttleOver(
     new RateLimiterRedis({
       storeClient: queueLink.client,
@@ -64,6 +70,7 @@ export function throttle({ queueLink, keys }: Pick<ApiContext, 'queueLink' | 'ke
       rejectIfRedisNotReady: true,
     }),
     rule,
+    () => refused.inc(),
   );
   ofLink.set(rule.name, made);
   return made;

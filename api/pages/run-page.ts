@@ -1,7 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
-import { observer } from '../http/observe';
 import { logProblem, toMirError } from '../http/problem';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining } from '../http/respond';
@@ -39,8 +38,8 @@ function locationOf(answer: PageAnswer): string | null {
   return answer.redirect;
 }
 
-/** Writes a page's answer with the headers of every page. Returns the status. */
-function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestId, visitor, read }: Asking): number {
+/** Writes a page's answer with the headers of every page. */
+function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestId, visitor, read }: Asking): void {
   const { publicUrl } = ctx.config;
   const headers: Record<string, string | string[]> = {
     ...securityHeaders(publicUrl, 'formAction' in answer ? answer.formAction : undefined),
@@ -62,15 +61,14 @@ function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestI
   if (location !== null) headers['Location'] = location;
   headers['Content-Length'] = String(Buffer.byteLength(text));
   if (!res.headersSent && !res.destroyed) res.writeHead(status, headers).end(text);
-  return status;
 }
 
-/** Answers an error as a page. Returns the status. */
-function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: Asking): number {
+/** Answers an error as a page. */
+function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: Asking): void {
   const problem = toMirError(error);
   logProblem(problem, asking.requestId, ctx.log);
   const { retryAfterSeconds, headers } = problem.more;
-  return sendPage(
+  sendPage(
     ctx,
     res,
     {
@@ -95,9 +93,7 @@ export function answerWithErrorPage(ctx: ApiContext, req: Request, res: Response
 }
 
 /** The Express handler of a page: who asks, whether a post is the visitor's own, the handler, then the document. */
-export function runPage(ctx: ApiContext, { path, method, handle }: Page): RequestHandler {
-  const observe = observer(ctx.metrics, path, method);
-
+export function runPage(ctx: ApiContext, { method, handle }: Page): RequestHandler {
   const run = async (req: Request, res: Response, asking: Asking): Promise<PageAnswer> => {
     const cookie = req.headers.cookie ?? '';
     if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl);
@@ -124,13 +120,11 @@ export function runPage(ctx: ApiContext, { path, method, handle }: Page): Reques
   };
 
   return (req, res) => {
-    const startedAtMs = performance.now();
     const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
     const asking: Asking = { requestId: requestIdOf(req), visitor, read: NOBODY };
     run(req, res, asking)
       .then((answer) => sendPage(ctx, res, answer, asking))
       .catch((error: unknown) => sendErrorPage(ctx, res, error, asking))
-      .then((status) => observe(status, startedAtMs))
       .catch((error: unknown) => {
         ctx.log.error({ err: (error as Error).message, requestId: asking.requestId }, 'an error page failed');
         res.destroy();

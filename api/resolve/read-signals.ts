@@ -23,11 +23,11 @@ const isRow = (cached: Cached): cached is SignalsRow => cached !== null && 'revi
 export async function readSignals(deps: Deps, refs: UserRef[]): Promise<{ rows: SignalsRow[]; source: SignalsSource }> {
   const cached = await Promise.all(refs.map((ref) => readCache(deps, ref)));
   const missing = refs.filter((_, n) => !isRow(cached[n]!));
-  deps.metrics.signalsReads.labels('cache').inc(refs.length - missing.length);
+  deps.metrics.signalsReads.cache.inc(refs.length - missing.length);
   if (missing.length === 0) return { rows: cached as SignalsRow[], source: 'cache' };
 
   const stored = await deps.readRows([...new Set(missing)]);
-  deps.metrics.signalsReads.labels('store').inc(missing.length);
+  deps.metrics.signalsReads.store.inc(missing.length);
   const rows = refs.map((ref, n) => {
     const own = cached[n]!;
     if (isRow(own)) return own;

@@ -5,6 +5,8 @@ const ERROR_PERCENT = 50;
 const MIN_CALLS = 5;
 const RESET_MS = 2_000;
 const WINDOW_MS = 10_000;
+const BREAKER_STATES = ['closed', 'half_open', 'open'] as const;
+type BreakerState = (typeof BREAKER_STATES)[number];
 
 /** One breaker per dependency and process. Open: calls are refused at once instead of piling up on a dead store. */
 export function createBreaker<Args extends unknown[], Result>(
@@ -23,9 +25,12 @@ export function createBreaker<Args extends unknown[], Result>(
     rollingPercentilesEnabled: false,
     enableSnapshots: false,
   });
-  const gauge = metrics.breakerState.labels(name);
-  gauge.set(0);
-  breaker.on('open', () => gauge.set(1));
-  breaker.on('close', () => gauge.set(0));
+  const show = (now: BreakerState): void => {
+    for (const state of BREAKER_STATES) metrics.breakerState.labels(name, state).set(state === now ? 1 : 0);
+  };
+  show('closed');
+  breaker.on('open', () => show('open'));
+  breaker.on('halfOpen', () => show('half_open'));
+  breaker.on('close', () => show('closed'));
   return breaker;
 }

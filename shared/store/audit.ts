@@ -89,6 +89,7 @@ schema.index(BY_CASCADE, { partialFilterExpression: { cascadeId: { $type: 'strin
 
 /** Counting stops here: a gauge needs no more. */
 const MAX_COUNTED = 100_000;
+const MAX_CHAINS_LOOKED_AT = 100;
 /** Sorts before every chain. */
 export const BEFORE_ALL_CHAINS = '' as AuditChain;
 /** Entries that a streaming read fetches at once: they are hashed without a pause. */
@@ -96,6 +97,15 @@ const STREAM_BATCH = 250;
 
 export function auditStore(connection: Connection) {
   const model = connection.model<AuditDoc>('AuditEntry', schema);
+  /** The oldest unsealed entry of the first chain after `chain` that has one. */
+  const firstUnsealedAfter = (chain: AuditChain): Promise<Pick<AuditDoc, 'chain' | 'at'> | null> =>
+    model
+      .findOne({ sealed: false, chain: { $gt: chain } }, { chain: 1, at: 1 })
+      .sort(BY_UNSEALED)
+      .hint(BY_UNSEALED)
+      .read('primary')
+      .lean<Pick<AuditDoc, 'chain' | 'at'>>()
+      .exec();
   return {
     model,
 
@@ -115,13 +125,7 @@ export function auditStore(connection: Connection) {
 
     /** The first chain after `chain`, in order of names, that has unsealed entries: one step in the partial index. */
     async nextUnsealedChain(chain: AuditChain): Promise<AuditChain | null> {
-      const doc = await model
-        .findOne({ sealed: false, chain: { $gt: chain } }, { chain: 1 })
-        .sort(BY_UNSEALED)
-        .hint(BY_UNSEALED)
-        .read('primary')
-        .lean<Pick<AuditDoc, 'chain'>>();
-      return doc?.chain ?? null;
+      return (await firstUnsealedAfter(chain))?.chain ?? null;
     },
 
     /** A chain's oldest unsealed entries as a stream, read in batches. */
@@ -146,6 +150,19 @@ export function auditStore(connection: Connection) {
           { limit: MAX_COUNTED, hint: BY_UNSEALED },
         )
         .read('primary');
+    },
+
+    /** When the oldest entry that waits to be sealed was written, of the first chains that have such; null: none waits. */
+    async oldestUnsealedAt(): Promise<Date | null> {
+      let oldest: Date | null = null;
+      let chain = BEFORE_ALL_CHAINS;
+      for (let looked = 0; looked < MAX_CHAINS_LOOKED_AT; looked += 1) {
+        const next = await firstUnsealedAfter(chain);
+        if (next === null) break;
+        if (oldest === null || next.at < oldest) oldest = next.at;
+        chain = next.chain;
+      }
+      return oldest;
     },
 
     /** Sealed entries after a place in the chain, in its order, as a stream; those without a place come first. */

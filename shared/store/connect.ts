@@ -1,5 +1,7 @@
-import mongoose, { type Connection } from 'mongoose';
+import mongoose, { type Connection, type mongo } from 'mongoose';
+import type { Metrics } from '../platform/metrics';
 import { redactUrl } from '../queue/connect';
+import { watchPool } from './watch-pool';
 
 /** A store call that takes longer is given up; the driver counts its retries into it. */
 export const STORE_TIMEOUT_MS = 5_000;
@@ -9,7 +11,10 @@ const MAX_POOL_SIZE = 50;
 /** Opens MongoDB with majority, journaled writes. Rejects with one readable message when it cannot be reached. */
 export async function connectStore(
   url: string,
-  { serverSelectionTimeoutMs = SERVER_SELECTION_TIMEOUT_MS }: { serverSelectionTimeoutMs?: number } = {},
+  {
+    serverSelectionTimeoutMs = SERVER_SELECTION_TIMEOUT_MS,
+    metrics,
+  }: { serverSelectionTimeoutMs?: number; metrics?: Metrics } = {},
 ): Promise<Connection> {
   const connection = mongoose.createConnection(url, {
     autoIndex: false,
@@ -21,6 +26,9 @@ export async function connectStore(
     readConcern: { level: 'majority' },
     readPreference: 'primary',
   });
+  // There before the first connection is; not there at all when the URL is no URL.
+  const client = connection.getClient() as mongo.MongoClient | null;
+  if (client && metrics) watchPool(client, metrics);
   try {
     await connection.asPromise();
   } catch (error) {

@@ -13,7 +13,6 @@ import { sealChain } from './seal-chain';
 
 /** How often a worker without work looks for some. */
 const LOOK_EVERY_MS = 1_000;
-const COUNT_EVERY_MS = 5_000;
 /** About as long as a visit takes; a crashed holder delays its chain by no more than this. */
 const LOCK_MS = 20_000;
 
@@ -92,15 +91,10 @@ export function startSealer(deps: SealerDeps): Sealer {
   };
 
   const run = async (): Promise<void> => {
-    let countedAt = -COUNT_EVERY_MS;
     while (!signal.aborted) {
       let sealed = 0;
       try {
         sealed = await pass();
-        if (performance.now() - countedAt >= COUNT_EVERY_MS) {
-          metrics.auditUnsealed.set(await store.audit.countUnsealed());
-          countedAt = performance.now();
-        }
       } catch (error) {
         log.warn({ err: messageOf(error) }, 'the audit was not sealed; it will be tried again');
       }

@@ -29,7 +29,7 @@ export async function commitPatiently(deps: Deps, group: PendingEvent[], session
           return await commitGroup(store, group, lookUpAll, session);
         } catch (error) {
           const failure = classifyStoreError(error);
-          metrics.commitRetries.labels(failure).inc();
+          metrics.commitRetries[failure].inc();
           lookUpAll ||= failure !== 'rejected';
           throw error;
         }

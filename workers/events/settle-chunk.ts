@@ -43,8 +43,8 @@ export function createSettleChunk(deps: {
     expireAt: new Date(now.getTime() + RECEIPT_RETENTION_MS),
   });
   const count = ({ total, items }: SettledChunk): void => {
-    metrics.eventOutcomes.labels('PERSISTED').inc(total - items.length);
-    for (const { outcome } of items) metrics.eventOutcomes.labels(outcome).inc();
+    metrics.eventOutcomes.PERSISTED.inc(total - items.length);
+    for (const { outcome } of items) metrics.eventOutcomes[outcome].inc();
   };
   const flush = async (waiting: Waiting[]): Promise<void> => {
     const chunks = waiting.map(({ settled }) => settled);

@@ -4,11 +4,11 @@ import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { RedisLink } from '../../shared/queue/connect';
-import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/queue/keys';
 import { sweepLedger } from '../../shared/queue/sweep';
 import type { Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';
+import { gaugeReadings } from './read-gauges';
 
 const SWEEP_EVERY_MS = 30_000;
 const GAUGES_EVERY_MS = 5_000;
@@ -17,10 +17,16 @@ const CASCADES_EVERY_MS = 5_000;
 /** Open cascades that one look takes up, those that wait longest first. */
 const MAX_CASCADES_PER_LOOK = 1_000;
 
-/** Runs `work` again and again, one run at a time; a failed run is logged and the next one goes on. Returns the stop. */
-function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unknown>): () => void {
+interface Repeated {
+  /** Runs it at once, too. */
+  run: () => void;
+  stop: () => void;
+}
+
+/** Runs `work` again and again, one run at a time; a failed run is logged and the next one goes on. */
+function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unknown>): Repeated {
   let running = false;
-  const timer = setInterval(() => {
+  const run = (): void => {
     if (running) return;
     running = true;
     work()
@@ -28,38 +34,37 @@ function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unk
       .finally(() => {
         running = false;
       });
-  }, everyMs);
-  return () => clearInterval(timer);
+  };
+  const timer = setInterval(run, everyMs);
+  return { run, stop: () => clearInterval(timer) };
 }
 
-/** A worker's housekeeping: sweeps abandoned marks and reads the queue's size for the metrics. */
+/** A worker's housekeeping: sweeps abandoned marks, takes up open cascades, reads the gauges of the metrics. */
 export function maintain(deps: {
   queue: Queue;
   cascadeQueue: CascadeQueue;
-  store: Pick<Store, 'cascades'>;
+  store: Pick<Store, 'cascades' | 'audit'>;
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
   metrics: Metrics;
 }): () => void {
   const { queue, cascadeQueue, store, link, keys, log, metrics } = deps;
-  const stops = [
+  const gauges = gaugeReadings({ store, link, keys, metrics }).map(({ what, read }) =>
+    repeat(GAUGES_EVERY_MS, `reading the gauges of ${what}`, log, read),
+  );
+  const others = [
     repeat(SWEEP_EVERY_MS, 'the sweep', log, async () => {
       const swept = await sweepLedger(link, keys, Date.now());
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
     repeat(DEAD_LETTERS_EVERY_MS, 'deleting old dead letters', log, () => expireDeadLetters([queue], log)),
     repeat(CASCADES_EVERY_MS, 'taking up cascades', log, async () => {
-      for (const status of ['RUNNING', 'PARTIAL'] as const) {
-        metrics.cascadesOpen.labels(status).set(await store.cascades.countOpen(status));
-      }
       const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_LOOK);
       for (const { _id } of due) await cascadeQueue.add(_id);
     }),
-    repeat(GAUGES_EVERY_MS, 'reading the queue', log, async () => {
-      const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
-      for (const [state, jobs] of Object.entries(counts)) metrics.queueDepth.labels(QUEUES.events, state).set(jobs);
-    }),
   ];
-  return () => stops.forEach((stop) => stop());
+  // Whoever watches a worker that has just started should not look at gaps.
+  gauges.forEach(({ run }) => run());
+  return () => [...gauges, ...others].forEach(({ stop }) => stop());
 }

@@ -1,0 +1,77 @@
+import type { Gauge } from 'prom-client';
+import type { Metrics } from '../../shared/platform/metrics';
+import { forget } from '../../shared/platform/series/values';
+import type { RedisLink } from '../../shared/queue/connect';
+import { QUEUES } from '../../shared/queue/jobs';
+import type { RedisKeys } from '../../shared/queue/keys';
+import { lookAtQueue } from '../../shared/queue/look';
+import type { Store } from '../../shared/store/store';
+
+/** What was read longer ago is no longer shown: no value is better than one that looks like now. */
+const STALE_AFTER_MS = 30_000;
+const MS_PER_SECOND = 1_000;
+
+interface Deps {
+  store: Pick<Store, 'cascades' | 'audit'>;
+  link: RedisLink;
+  keys: RedisKeys;
+  metrics: Metrics;
+}
+
+/** Gauges that are read together. */
+export interface Reading {
+  what: 'queues' | 'cascades' | 'audit';
+  /** Reads and sets them. Rejects when they could not be read; then they go once they are too old. */
+  read: () => Promise<void>;
+}
+
+function ageSeconds(at: Date | null): number {
+  return at === null ? 0 : Math.max(0, Date.now() - at.getTime()) / MS_PER_SECOND;
+}
+
+async function readQueues({ link, keys, metrics }: Deps): Promise<void> {
+  for (const queue of Object.values(QUEUES)) {
+    const { jobs, oldestWaitingMs } = await lookAtQueue(link, keys, queue);
+    for (const [state, count] of Object.entries(jobs)) metrics.queueJobs.labels(queue, state).set(count);
+    metrics.queueOldestSeconds.labels(queue).set(oldestWaitingMs / MS_PER_SECOND);
+    metrics.deadLetters.labels(queue).set(jobs.failed);
+  }
+}
+
+async function readCascades({ store, metrics }: Deps): Promise<void> {
+  for (const status of ['RUNNING', 'PARTIAL'] as const) {
+    metrics.cascadesOpen.labels(status).set(await store.cascades.countOpen(status));
+  }
+  metrics.cascadeOldestSeconds.set(ageSeconds(await store.cascades.oldestOpen()));
+}
+
+async function readAudit({ store, metrics }: Deps): Promise<void> {
+  metrics.auditUnsealed.set(await store.audit.countUnsealed());
+  metrics.auditLagSeconds.set(ageSeconds(await store.audit.oldestUnsealedAt()));
+}
+
+/** The gauges that only a look into the stores can tell, each look bounded; none is shown before it was read. */
+export function gaugeReadings(deps: Deps): Reading[] {
+  const { metrics } = deps;
+  const reading = (what: Reading['what'], gauges: Gauge[], work: (deps: Deps) => Promise<void>): Reading => {
+    let readAtMs = performance.now();
+    gauges.forEach(forget);
+    const read = async (): Promise<void> => {
+      try {
+        await work(deps);
+        readAtMs = performance.now();
+        metrics.readAtSeconds.labels(what).set(Date.now() / MS_PER_SECOND);
+      } catch (error) {
+        if (performance.now() - readAtMs > STALE_AFTER_MS) gauges.forEach(forget);
+        throw error;
+      }
+    };
+    return { what, read };
+  };
+  const { queueJobs, queueOldestSeconds, deadLetters, cascadesOpen, cascadeOldestSeconds } = metrics;
+  return [
+    reading('queues', [queueJobs, queueOldestSeconds, deadLetters], readQueues),
+    reading('cascades', [cascadesOpen, cascadeOldestSeconds], readCascades),
+    reading('audit', [metrics.auditUnsealed, metrics.auditLagSeconds], readAudit),
+  ];
+}
