@@ -51,7 +51,7 @@ export function maintain(deps: {
 }): () => void {
   const { queue, cascadeQueue, store, link, keys, log, metrics } = deps;
   const gauges = gaugeReadings({ store, link, keys, metrics }).map(({ what, read }) =>
-    repeat(GAUGES_EVERY_MS, `reading the gauges of ${what}`, log, read),
+    repeat(GAUGES_EVERY_MS, `reading the gauges of ${what}`, log, () => read(performance.now())),
   );
   const others = [
     repeat(SWEEP_EVERY_MS, 'the sweep', log, async () => {

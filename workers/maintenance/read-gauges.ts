@@ -8,7 +8,7 @@ import { lookAtQueue } from '../../shared/queue/look';
 import type { Store } from '../../shared/store/store';
 
 /** What was read longer ago is no longer shown: no value is better than one that looks like now. */
-const STALE_AFTER_MS = 30_000;
+export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
 interface Deps {
@@ -21,8 +21,8 @@ interface Deps {
 /** Gauges that are read together. */
 export interface Reading {
   what: 'queues' | 'cascades' | 'audit';
-  /** Reads and sets them. Rejects when they could not be read; then they go once they are too old. */
-  read: () => Promise<void>;
+  /** Reads and sets them. Rejects when they could not be read; then they go once they are too old. `nowMs` may start anywhere. */
+  read: (nowMs: number) => Promise<void>;
 }
 
 function ageSeconds(at: Date | null): number {
@@ -54,15 +54,15 @@ async function readAudit({ store, metrics }: Deps): Promise<void> {
 export function gaugeReadings(deps: Deps): Reading[] {
   const { metrics } = deps;
   const reading = (what: Reading['what'], gauges: Gauge[], work: (deps: Deps) => Promise<void>): Reading => {
-    let readAtMs = performance.now();
+    let readAtMs = Number.NEGATIVE_INFINITY;
     gauges.forEach(forget);
-    const read = async (): Promise<void> => {
+    const read = async (nowMs: number): Promise<void> => {
       try {
         await work(deps);
-        readAtMs = performance.now();
+        readAtMs = nowMs;
         metrics.readAtSeconds.labels(what).set(Date.now() / MS_PER_SECOND);
       } catch (error) {
-        if (performance.now() - readAtMs > STALE_AFTER_MS) gauges.forEach(forget);
+        if (nowMs - readAtMs > STALE_AFTER_MS) gauges.forEach(forget);
         throw error;
       }
     };

@@ -1,0 +1,73 @@
+import type { Ground } from '../../shared/ground';
+import { allowSpawning, register, spawn } from '../api/agents/support';
+import { anEvent, someEvents } from './builders';
+import type { ApiClient } from './client';
+import { insertPartner } from './harness';
+import { waitUntil } from './wait-until';
+
+/** One address may send five an hour. */
+const APPLICATIONS = 6;
+
+async function waitForSettled(client: ApiClient, key: string, receiptId: string): Promise<void> {
+  await waitUntil('the events are settled', async () => {
+    const { body } = await client.get(`/v1/events/receipts/${receiptId}`, key);
+    return body.status !== 'QUEUED';
+  });
+}
+
+async function sendEvents(client: ApiClient, key: string): Promise<string[]> {
+  const single = anEvent({ userExternalId: 'somebody', idempotencyKey: 'order-1' });
+  const first = await client.post('/v1/events', key, single);
+  await client.post('/v1/events', key, { events: someEvents(30) });
+  await client.post('/events', key, { events: [{ nothing: true }, anEvent(), single] });
+  await waitForSettled(client, key, first.body.receiptId);
+  const other = anEvent({ userExternalId: 'another', idempotencyKey: 'order-1' });
+  const last = await client.post('/v1/events', key, { events: [other] });
+  await client.post('/v1/events', key, {});
+  await client.post('/v1/events', key, '{');
+  await waitForSettled(client, key, last.body.receiptId);
+  for (const userExternalId of ['somebody', 'nobody', 'nobody else'])
+    await client.post('/v1/resolve', key, { userExternalId });
+  await client.get('/v1/events?userExternalId=somebody', key);
+  await client.get(`/v1/events/${first.body.eventId}`, key);
+  return [first.body.eventId, first.body.receiptId, last.body.receiptId, 'somebody', 'order-1'];
+}
+
+async function killTree(client: ApiClient, key: string): Promise<string[]> {
+  const root = await register(client, key);
+  const child = await spawn(client, key, root.id);
+  const kill = await client.post(`/v1/agents/${root.id}/revoke-descendants`, key, {});
+  await waitUntil('the cascade is closed', async () => {
+    const { body } = await client.get(`/v1/agents/cascades/${kill.body.cascadeId}`, key);
+    return body.status === 'CLOSED';
+  });
+  await client.get('/v1/audit', key);
+  return [root.id, root.key, child.id, child.key, kill.body.cascadeId];
+}
+
+/**
+ * Plays traffic of every kind over HTTP, good and bad, and waits until workers are through with it. Answers names
+ * that it used (ids, keys, users), none of which may show anywhere but in answers.
+ */
+export async function playTraffic(client: ApiClient, store: Ground['store'], adminToken: string): Promise<string[]> {
+  const partner = await insertPartner(store);
+  const poor = await insertPartner(store, { limits: { eventsPerMinute: 1, requestsPerMinute: 1 } });
+  const key = partner.liveKey;
+  await allowSpawning(client, partner);
+  const names = [...(await sendEvents(client, key)), ...(await killTree(client, key))];
+  for (const send of [1, 2]) {
+    await client.post('/v1/events', poor.liveKey, anEvent({ userExternalId: `u-${send}` }));
+    await client.post('/v1/resolve', poor.liveKey, { userExternalId: 'u' });
+  }
+  for (let n = 0; n < APPLICATIONS; n += 1) {
+    const contactEmail = `a${n}@harbour.example`;
+    const application = { name: 'Harbour', website: 'https://harbour.example', contactEmail, useCase: 'Orders' };
+    await client.post('/partners/applications', undefined, application);
+  }
+  await client.request('GET', '/admin/partners', { headers: { 'x-admin-token': adminToken } });
+  await client.get('/admin/partners');
+  await client.get('/v1/events', 'mir_live_nonsense');
+  for (const path of ['/healthz', '/readyz', '/openapi.json', '/nowhere', '/v1/events/%zz']) await client.get(path);
+  await client.request('DELETE', '/v1/resolve');
+  return [...names, partner.partnerId, partner.liveKey, partner.key.tag, poor.partnerId, poor.liveKey];
+}

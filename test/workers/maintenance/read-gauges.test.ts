@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Queue } from 'bullmq';
+import { createMetrics } from '../../../shared/platform/metrics';
+import { QUEUES } from '../../../shared/queue/jobs';
+import { tenantOf } from '../../../shared/domain/ids';
+import { gaugeReadings, STALE_AFTER_MS } from '../../../workers/maintenance/read-gauges';
+import { growTree } from '../../support/grow-tree';
+import { type Harness, startHarness } from '../../support/harness';
+import { waitUntil } from '../../support/wait-until';
+
+const HOUR_MS = 3_600_000;
+
+let mir: Harness;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+});
+afterAll(() => mir.close());
+
+function aReader() {
+  const metrics = createMetrics('worker');
+  const { store, queueLink, keys } = mir.ctx;
+  const readings = gaugeReadings({ store, link: queueLink, keys, metrics });
+  return {
+    readAll: () => Promise.all(readings.map(({ read }) => read(0))),
+    shown: async (name: string, labels: Record<string, string> = {}): Promise<number | undefined> => {
+      const { values } = await metrics.registry.getSingleMetric(name)!.get();
+      return values.find((one) => Object.entries(labels).every(([label, value]) => one.labels[label] === value))?.value;
+    },
+  };
+}
+
+test('before the first reading nothing is shown: a 0 would look like good news', async () => {
+  const { shown } = aReader();
+  for (const name of ['mir_queue_jobs', 'mir_audit_seal_lag_seconds', 'mir_cascade_oldest_open_seconds']) {
+    expect(await shown(name)).toBeUndefined();
+  }
+});
+
+test('depth and the age of the oldest waiting job are there for every queue, whatever its priority', async () => {
+  const ageOf = async (queue: string): Promise<number> => {
+    const { readAll, shown } = aReader();
+    await readAll();
+    return (await shown('mir_queue_oldest_waiting_seconds', { queue }))!;
+  };
+  for (const name of Object.values(QUEUES)) {
+    const prefix = mir.ctx.keys.queuePrefix(name);
+    const queue = new Queue(name, { connection: mir.ctx.queueLink.client, prefix, skipMetasUpdate: true });
+    try {
+      expect(await ageOf(name)).toBe(0);
+      const now = Date.now();
+      await queue.add('one', {}, { timestamp: now - HOUR_MS });
+      await queue.add('two', {}, { timestamp: now });
+      expect(await ageOf(name)).toBeCloseTo(3_600, -2);
+      await queue.add('three', {}, { timestamp: now, priority: 1 });
+      await queue.add('four', {}, { timestamp: now - 2 * HOUR_MS, priority: 7 });
+      await queue.add('five', {}, { timestamp: now - HOUR_MS, priority: 1_000 });
+      expect(await ageOf(name)).toBeCloseTo(7_200, -2);
+
+      const { readAll, shown } = aReader();
+      await readAll();
+      expect(await shown('mir_queue_jobs', { queue: name, state: 'waiting' })).toBe(2);
+      expect(await shown('mir_queue_jobs', { queue: name, state: 'prioritized' })).toBe(3);
+      expect(await shown('mir_dead_letters', { queue: name })).toBe(0);
+    } finally {
+      await queue.obliterate({ force: true });
+      await queue.close();
+    }
+  }
+});
+
+test('an open cascade and an unsealed audit entry show their age', async () => {
+  const { partnerId, liveKey } = await mir.partner();
+  const [root] = await growTree(mir.ctx.store, tenantOf(partnerId, 'live'), 3);
+  await mir.client.post(`/v1/agents/${root!.agentId}/revoke-descendants`, liveKey, {});
+  const old = new Date(Date.now() - HOUR_MS);
+  await mir.ctx.store.cascades.model.updateMany({}, { $set: { createdAt: old } });
+  await mir.ctx.store.audit.model.updateMany({}, { $set: { at: old } });
+  const { readAll, shown } = aReader();
+  await readAll();
+  expect(await shown('mir_cascades_open', { status: 'RUNNING' })).toBe(1);
+  expect(await shown('mir_cascade_oldest_open_seconds')).toBeCloseTo(3_600, -2);
+  expect(await shown('mir_audit_seal_lag_seconds')).toBeCloseTo(3_600, -2);
+  expect(await shown('mir_audit_unsealed')).toBeGreaterThan(0);
+});
+
+test('values that cannot be read any more go, and the time of the last reading stays', async () => {
+  const own = await startHarness({ workers: false });
+  try {
+    const metrics = createMetrics('worker');
+    const { store, queueLink, keys } = own.ctx;
+    const queues = gaugeReadings({ store, link: queueLink, keys, metrics }).find(({ what }) => what === 'queues')!;
+    await queues.read(0);
+    const readAt = await metrics.readAtSeconds.get();
+    queueLink.client.disconnect();
+    await expect(queues.read(STALE_AFTER_MS)).rejects.toThrow();
+    expect((await metrics.queueJobs.get()).values.length).toBeGreaterThan(0);
+    await expect(queues.read(STALE_AFTER_MS + 1)).rejects.toThrow();
+    expect((await metrics.queueJobs.get()).values).toEqual([]);
+    expect(await metrics.readAtSeconds.get()).toEqual(readAt);
+  } finally {
+    const { client } = own.ctx.queueLink;
+    await waitUntil('the connection has ended', () => client.status === 'end');
+    await client.connect();
+    await own.close();
+  }
+});
