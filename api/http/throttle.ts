@@ -24,7 +24,11 @@ export interface Throttle {
   forgive(key: string): Promise<void>;
 }
 
-function throttleOver(limiter: RateLimiterAbstract, { points, refusal }: ThrottleRule, onRefused: () => void): Throttle {
+function throttleOver(
+  limiter: RateLimiterAbstract,
+  { points, refusal }: ThrottleRule,
+  onRefused: () => void,
+): Throttle {
   const refuse = (error: unknown): never => {
     if (!(error instanceof RateLimiterRes)) throw overloaded('This cannot be done now. Try again soon.', 2, error);
     onRefused();

@@ -92,9 +92,9 @@ test('values that cannot be read any more go, and the time of the last reading s
     await queues.read(0);
     const readAt = await metrics.readAtSeconds.get();
     queueLink.client.disconnect();
-    await expect(queues.read(STALE_AFTER_MS)).rejects.toThrow();
+    await expect(queues.read(STALE_AFTER_MS)).rejects.toBeInstanceOf(Error);
     expect((await metrics.queueJobs.get()).values.length).toBeGreaterThan(0);
-    await expect(queues.read(STALE_AFTER_MS + 1)).rejects.toThrow();
+    await expect(queues.read(STALE_AFTER_MS + 1)).rejects.toBeInstanceOf(Error);
     expect((await metrics.queueJobs.get()).values).toEqual([]);
     expect(await metrics.readAtSeconds.get()).toEqual(readAt);
   } finally {
