@@ -3,11 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import { createDoor } from '../shared/access/door';
 import { createSignalsCache } from '../shared/cache/signals';
+import type { ChunkId, Tenant } from '../shared/domain/ids';
 import type { Ground } from '../shared/ground';
 import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { countsOf } from '../shared/platform/series/values';
 import { connectRedis } from '../shared/queue/connect';
 import { MAX_STALLED_COUNT, QUEUES } from '../shared/queue/jobs';
+import { tenantInLedger } from '../shared/queue/ledger';
 import { authorityStore } from '../shared/store/read-authority';
 import { revokeCascade } from './agents/revoke-cascade';
 import { startSealer } from './audit/sealer';
@@ -55,12 +57,15 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, signal }), guard);
   const settle = createSettleChunk({ store, link: queueLink, keys, log, metrics, signal });
 
+  const tenantOfChunk = (chunkId: ChunkId): Promise<Tenant | null> =>
+    tenantInLedger(queueLink.client, keys, QUEUES.events, chunkId);
+
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log);
   const prefix = keys.queuePrefix(QUEUES.events);
   const jobsFailed = countsOf(metrics.jobsFailed, Object.values(QUEUES));
   const events = new Worker(
     QUEUES.events,
-    (job, token) => processChunk({ committer, settle, log, metrics, signal }, job, token),
+    (job, token) => processChunk({ committer, settle, tenantOfChunk, log, metrics, signal }, job, token),
     {
       connection: link.client,
       prefix,

@@ -25,7 +25,9 @@ const receiptSchema = z.object({
       }),
     )
     .optional()
-    .describe('Only those that are not plain PERSISTED.'),
+    .describe(
+      'Only those that are not plain PERSISTED. Of what is counted as failed beyond them nothing could be read.',
+    ),
 });
 
 const SETTLED = {
@@ -61,11 +63,14 @@ function presentReceipt(
     .map((item) => (slot === null ? item : { ...item, index: 0 }))
     .sort((a, b) => a.index - b.index);
   const settled = parts.length === chunkIdsOf(facts).length;
-  const seen = slot === null ? parts.reduce((sum, { total }) => sum + total, 0) : parts.length;
+  const read = parts.filter(({ total }) => total !== null);
+  const seen = slot === null ? read.reduce((sum, { total }) => sum + total!, 0) : read.length;
+  // What no worker could read is what is missing from what was promised; who it was cannot be told.
+  const unread = settled && read.length < parts.length ? accepted - seen : 0;
   const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
   const status = !settled
     ? 'QUEUED'
-    : items.some(({ outcome }) => outcome !== 'DUPLICATE')
+    : unread > 0 || items.some(({ outcome }) => outcome !== 'DUPLICATE')
       ? 'DONE_WITH_FAILURES'
       : 'DONE';
   const settledAtMs = Math.max(...parts.map(({ settledAt }) => settledAt.getTime()));
@@ -76,7 +81,7 @@ function presentReceipt(
     persisted: seen - items.length,
     duplicates: count('DUPLICATE'),
     conflicts: count('CONFLICT'),
-    failed: count('FAILED'),
+    failed: count('FAILED') + unread,
     receivedAt: new Date(receivedAtMs).toISOString(),
     settledAt: settled ? new Date(settledAtMs).toISOString() : null,
     ...(items.length > 0 ? { items } : {}),

@@ -64,6 +64,17 @@ export async function heldBytes(redis: Redis, keys: RedisKeys, queue: string): P
   return Number((await redis.get(keys.ledgerBytes(queue))) ?? 0);
 }
 
+/** Whose chunk it is, while it is queued or at work; null when the ledger does not have it. */
+export async function tenantInLedger(
+  redis: Redis,
+  keys: RedisKeys,
+  queue: string,
+  chunkId: ChunkId,
+): Promise<Tenant | null> {
+  const value = await redis.hget(keys.ledger(queue), chunkId);
+  return value === null ? null : parseLedgerEntry(chunkId, value).tenant;
+}
+
 /** Reads one stored ledger entry. */
 export function parseLedgerEntry(chunkId: string, value: string): LedgerEntry & { enteredAtMs: number } {
   const [bytes, tenant, enteredAtMs] = value.split(' ');

@@ -15,7 +15,8 @@ export interface ReceiptItem {
 export interface ReceiptPartDoc {
   _id: ChunkId;
   tenant: Tenant;
-  total: number;
+  /** Null: its payload could not be read, not even how many events it had. All of them are FAILED. */
+  total: number | null;
   items: ReceiptItem[];
   settledAt: Date;
   expireAt: Date;

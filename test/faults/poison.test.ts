@@ -126,7 +126,34 @@ test('a job whose payload is no chunk settles as FAILED, is kept with its reason
   await observe(mir).queue.clean(0, 0, 'failed');
 });
 
-test('a job of whose payload nothing can be read holds the watermark no longer than an abandoned marker', async () => {
+test('a job of whose payload nothing can be read settles all the same: receipts say that their events failed', async () => {
+  const books = newBooks(await mir.partner());
+  const { queue } = observe(mir);
+  await queue.pause();
+  const { liveKey } = books.partner;
+  const single = await mir.client.post('/v1/events', liveKey, anEvent());
+  // Two chunks, of which one stays whole.
+  const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(700, 5) });
+  const jobs = await queue.getJobs(['waiting', 'prioritized']);
+  expect(jobs).toHaveLength(3);
+  for (const job of jobs) {
+    if (!(job.data as { chunkId: string }).chunkId.endsWith('x1')) await job.updateData('garbage');
+  }
+  await queue.resume();
+  await drainedAtLast(mir);
+  const receiptOf = async ({ body }: { body: { receiptId: string } }) =>
+    (await mir.client.get(`/v1/events/receipts/${body.receiptId}`, liveKey)).body;
+  const nothing = { duplicates: 0, conflicts: 0, settledAt: expect.any(String) };
+  const failed = { status: 'DONE_WITH_FAILURES', ...nothing };
+  expect(await receiptOf(single)).toMatchObject({ ...failed, accepted: 1, persisted: 0, failed: 1 });
+  expect(await receiptOf(batch)).toMatchObject({ ...failed, accepted: 700, persisted: 200, failed: 500 });
+  // At once, without waiting for a sweep.
+  expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+  expect(await mir.ctx.store.events.model.countDocuments({ tenant: books.tenant })).toBe(200);
+  await queue.clean(0, 0, 'failed');
+});
+
+test('a job of whose payload nothing can be read, and of which nothing was noted, holds the watermark no longer than an abandoned marker', async () => {
   const books = newBooks(await mir.partner());
   const { chunk } = await enteredChunk(books);
   await queued(chunk.chunkId, 'garbage');

@@ -13,6 +13,8 @@ import type { SettledChunk } from './settle-chunk';
 interface Deps {
   committer: Committer;
   settle: (settled: SettledChunk) => Promise<void>;
+  /** Whose chunk it is, by what was noted beside its job; null when nothing is. */
+  tenantOfChunk: (chunkId: ChunkId) => Promise<Tenant | null>;
   log: Log;
   metrics: Metrics;
   /** Aborted when the process gives up waiting. */
@@ -26,9 +28,20 @@ const remainsSchema = z.object({
   events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
 
-async function settleAsFailed({ settle }: Deps, data: unknown, code: string, message: string): Promise<void> {
+async function settleAsFailed(
+  { settle, tenantOfChunk }: Deps,
+  { id, data }: Job,
+  code: string,
+  message: string,
+): Promise<void> {
   const remains = remainsSchema.safeParse(data);
-  if (!remains.success) return;
+  if (!remains.success) {
+    const chunkId = id as ChunkId;
+    const tenant = await tenantOfChunk(chunkId);
+    // Its receipt knows how many events it promised, and that none of them is stored.
+    if (tenant !== null) await settle({ chunkId, tenant, total: null, items: [] });
+    return;
+  }
   const { chunkId, tenant, events } = remains.data;
   const items = events.map(([index, eventId]) => ({
     index,
@@ -50,7 +63,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
   try {
     chunk = decodeChunk(job.data);
   } catch (error) {
-    await settleAsFailed(deps, job.data, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
+    await settleAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
     log.error({ jobId: job.id, err: messageOf(error) }, 'a queued payload is not a chunk');
     throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${messageOf(error)}`);
   }
@@ -73,7 +86,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     }
     const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'a chunk was not committed');
-    if (last) await settleAsFailed(deps, job.data, 'COMMIT_FAILED', 'The events could not be committed.');
+    if (last) await settleAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
     throw error;
   }
 }

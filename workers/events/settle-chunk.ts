@@ -15,7 +15,8 @@ const MAX_PARTS_PER_WRITE = 500;
 export interface SettledChunk {
   chunkId: ChunkId;
   tenant: Tenant;
-  total: number;
+  /** Null: the payload could not be read. */
+  total: number | null;
   items: ReceiptItem[];
 }
 
@@ -43,7 +44,7 @@ export function createSettleChunk(deps: {
     expireAt: new Date(now.getTime() + RECEIPT_RETENTION_MS),
   });
   const count = ({ total, items }: SettledChunk): void => {
-    metrics.eventOutcomes.PERSISTED.inc(total - items.length);
+    if (total !== null) metrics.eventOutcomes.PERSISTED.inc(total - items.length);
     for (const { outcome } of items) metrics.eventOutcomes[outcome].inc();
   };
   const flush = async (waiting: Waiting[]): Promise<void> => {
