@@ -1,0 +1,74 @@
+import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE, PRESET_SCOPES } from '../../shared/domain/agent';
+import type { Catalog, EventGroup } from '../../shared/domain/catalog';
+import { DEFAULT_WEIGHT, MAX_EVENTS_PER_CALL, MAX_FUTURE_MS, MAX_WEIGHT } from '../../shared/domain/event';
+import { METADATA_MAX_BYTES } from '../../shared/domain/metadata';
+import { RECEIPT_RETENTION_DAYS } from '../../shared/domain/receipt';
+import { PROBLEMS, type ProblemCode } from '../../shared/platform/errors';
+import { MAX_PAGE_SIZE } from '../http/page';
+import { MAX_EVENTS_BODY_BYTES } from '../http/read-body';
+import { MAX_USERS_PER_RESOLVE } from '../resolve/resolve';
+import { REMEDIES } from './remedies';
+
+const GROUPS: Record<EventGroup, string> = {
+  commerce: 'Commerce',
+  community: 'Community',
+  platform: 'Platform',
+  custom: 'Of this registry',
+};
+
+const number = (value: number): string => value.toLocaleString('en-US');
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** One table a status, each code with what to do; the code is the row's anchor. */
+function problemTables(): string {
+  const codes = Object.keys(PROBLEMS) as ProblemCode[];
+  return table(
+    ['code', 'status', 'meaning', 'what to do'],
+    codes.map((code) => {
+      const [status, title] = PROBLEMS[code];
+      return [`\`${code}\``, String(status), title, REMEDIES[code]];
+    }),
+  );
+}
+
+function eventTypeTables({ entries }: Catalog): string {
+  const groups = [...new Set(entries.map(({ group }) => group))];
+  return groups
+    .map((group) => {
+      const rows = entries
+        .filter((entry) => entry.group === group)
+        .map(({ eventType, meaning }) => [`\`${eventType}\``, meaning]);
+      return `### ${GROUPS[group]}\n\n${table(['type', 'meaning'], rows)}`;
+    })
+    .join('\n\n');
+}
+
+function presetRows(): string {
+  return Object.entries(PRESET_SCOPES)
+    .map(([preset, scopes]) => `| \`${preset}\` | ${scopes.map((scope) => `\`${scope}\``).join(', ')} |`)
+    .join('\n');
+}
+
+/** What the chapters name in double braces: limits from the code that keeps them, tables from catalog and problems. */
+export function guideFacts(catalog: Catalog): Record<string, string> {
+  return {
+    MAX_EVENTS_PER_CALL: number(MAX_EVENTS_PER_CALL),
+    MAX_EVENTS_BODY_MIB: number(MAX_EVENTS_BODY_BYTES / 1024 / 1024),
+    MAX_FUTURE_MINUTES: number(MAX_FUTURE_MS / 60_000),
+    MAX_WEIGHT: number(MAX_WEIGHT),
+    DEFAULT_WEIGHT: number(DEFAULT_WEIGHT),
+    METADATA_MAX_KIB: number(METADATA_MAX_BYTES / 1024),
+    MAX_PAGE_SIZE: number(MAX_PAGE_SIZE),
+    MAX_USERS_PER_RESOLVE: number(MAX_USERS_PER_RESOLVE),
+    RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
+    AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
+    AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
+    problems: problemTables(),
+    eventTypes: eventTypeTables(catalog),
+    presets: presetRows(),
+  };
+}

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { transformSync } from '@swc/core';
+import { parse } from 'node-html-parser';
+import { projectRoot } from '../../deploy/local/paths';
+import { type Harness, startHarness } from '../support/harness';
+
+const run = promisify(execFile);
+const EXAMPLE_TIMEOUT_MS = 120_000;
+
+let mir: Harness;
+let html: string;
+let folder: string;
+beforeAll(async () => {
+  mir = await startHarness();
+  html = await (await fetch(`${mir.url}/guide`)).text();
+  folder = mkdtempSync(path.join(tmpdir(), 'mir-guide-'));
+});
+afterAll(async () => {
+  await mir.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The examples of one language as one program, in the order of the page, exactly as they stand there. */
+function programOf(language: string): string {
+  const blocks = parse(html).querySelectorAll(`pre[data-language="${language}"] code`);
+  expect(blocks.length).toBeGreaterThan(8);
+  return blocks.map((block) => block.textContent).join('\n');
+}
+
+/** Runs a program with nothing but the two variables of the guide; answers what it printed. */
+async function transcript(file: string, args: string[], env: Record<string, string>): Promise<string> {
+  const { stdout } = await run(file, args, {
+    cwd: projectRoot(),
+    env: { PATH: process.env['PATH']!, HOME: folder, MIR_URL: mir.url, ...env },
+    timeout: EXAMPLE_TIMEOUT_MS,
+  });
+  return stdout;
+}
+
+async function ownKey(): Promise<Record<string, string>> {
+  const partner = await mir.partner({ allowedReturnOrigins: ['https://harbour.example'] });
+  return { MIR_KEY: partner.testKey };
+}
+
+const codesIn = (text: string): string[] => [...new Set([...text.matchAll(/urn:mir:problem:(\w+)/g)].map((m) => m[1]!))];
+
+test(
+  'the curl examples lead from an application, approved by the command line, to the killed agent',
+  async () => {
+    // What the operator runs needs to find the stores; nothing else is added.
+    const stores = { MONGO_URL: mir.env['MONGO_URL']!, REDIS_URL: mir.env['REDIS_URL']!, KEYSPACE: mir.env['KEYSPACE']! };
+    const operator = { ...stores, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']! };
+    const said = await transcript('bash', ['-euo', 'pipefail', '-c', programOf('sh')], operator);
+    expect(said).toContain('"status":"PENDING"');
+    expect(said).toContain('"eventCount":1');
+    expect(said).toContain('"code":"UNKNOWN_EVENT_TYPE"');
+    expect(said).toContain('"status":"DONE"');
+    expect(said).toMatch(/RateLimit: "requests";r=\d+/);
+    expect(said).toMatch(/"affected":2.*"status":"CLOSED"/s);
+    expect(codesIn(said)).toEqual(['VALIDATION_FAILED']);
+  },
+  EXAMPLE_TIMEOUT_MS,
+);
+
+test(
+  'the TypeScript examples are valid under strict rules and do what they say',
+  async () => {
+    const source = path.join(folder, 'example.mts');
+    writeFileSync(source, programOf('ts'));
+    const strict = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2023', '--module', 'nodenext'];
+    const types = ['--types', 'node', '--typeRoots', path.join(projectRoot(), 'node_modules/@types')];
+    await run(process.execPath, [path.join(projectRoot(), 'node_modules/typescript/bin/tsc'), ...strict, ...types, source]);
+    const { code } = transformSync(programOf('ts'), {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+      module: { type: 'es6' },
+    });
+    const program = path.join(folder, 'example.mjs');
+    writeFileSync(program, code);
+    const said = await transcript(process.execPath, [program], await ownKey());
+    expect(said).toContain('tier 1, events: 1');
+    expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
+    expect(said).toContain('the same event: true');
+    expect(said).toContain('DONE: 1 of 1 stored');
+    expect(said).toContain('events of u-3: 1');
+    expect(said).toContain('wieght: UNKNOWN_FIELD');
+    expect(said).toContain('its key answers 401');
+    expect(said).toContain('revoked 2, audited 2');
+  },
+  EXAMPLE_TIMEOUT_MS,
+);
+
+test(
+  'the Python examples run with the standard library alone and do what they say',
+  async () => {
+    const program = path.join(folder, 'example.py');
+    writeFileSync(program, programOf('python'));
+    const said = await transcript('python3', [program], await ownKey());
+    expect(said).toContain('tier 1, events: 1');
+    expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
+    expect(said).toContain('the same event: True');
+    expect(said).toContain('DONE: 1 of 1 stored');
+    expect(said).toContain('events of u-3: 1');
+    expect(said).toContain('wieght: UNKNOWN_FIELD');
+    expect(said).toContain('its key answers 401');
+    expect(said).toContain('revoked 2, audited 2');
+  },
+  EXAMPLE_TIMEOUT_MS,
+);
