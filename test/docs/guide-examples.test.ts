@@ -47,13 +47,19 @@ async function ownKey(): Promise<Record<string, string>> {
   return { MIR_KEY: partner.testKey };
 }
 
-const codesIn = (text: string): string[] => [...new Set([...text.matchAll(/urn:mir:problem:(\w+)/g)].map((m) => m[1]!))];
+const codesIn = (text: string): string[] => [
+  ...new Set([...text.matchAll(/urn:mir:problem:(\w+)/g)].map((m) => m[1]!)),
+];
 
 test(
   'the curl examples lead from an application, approved by the command line, to the killed agent',
   async () => {
     // What the operator runs needs to find the stores; nothing else is added.
-    const stores = { MONGO_URL: mir.env['MONGO_URL']!, REDIS_URL: mir.env['REDIS_URL']!, KEYSPACE: mir.env['KEYSPACE']! };
+    const stores = {
+      MONGO_URL: mir.env['MONGO_URL']!,
+      REDIS_URL: mir.env['REDIS_URL']!,
+      KEYSPACE: mir.env['KEYSPACE']!,
+    };
     const operator = { ...stores, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']! };
     const said = await transcript('bash', ['-euo', 'pipefail', '-c', programOf('sh')], operator);
     expect(said).toContain('"status":"PENDING"');
@@ -74,7 +80,12 @@ test(
     writeFileSync(source, programOf('ts'));
     const strict = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2023', '--module', 'nodenext'];
     const types = ['--types', 'node', '--typeRoots', path.join(projectRoot(), 'node_modules/@types')];
-    await run(process.execPath, [path.join(projectRoot(), 'node_modules/typescript/bin/tsc'), ...strict, ...types, source]);
+    await run(process.execPath, [
+      path.join(projectRoot(), 'node_modules/typescript/bin/tsc'),
+      ...strict,
+      ...types,
+      source,
+    ]);
     const { code } = transformSync(programOf('ts'), {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
       module: { type: 'es6' },

@@ -111,6 +111,23 @@ button.link-button{background:none;border:0;padding:0;color:var(--accent);font-w
 @media print{.top .who,.skip{display:none}}
 `;
 
+const GUIDE = `
+.guide .contents ol{list-style:none;padding:0;margin:0 0 var(--s8);font-size:.875rem}
+.guide .contents li{margin:0}
+.guide .contents a{min-height:${TARGET_PX}px;display:inline-flex;align-items:center}
+.guide article{min-width:0}
+.guide article h2{font-size:1.5rem;margin-top:var(--s12);padding-top:var(--s6);border-top:1px solid var(--rule)}
+.guide article h2:first-child{margin-top:var(--s6)}
+.guide article :is(h2,h3,tr){scroll-margin-top:var(--s4)}
+.guide article table{font-size:.9375rem}
+.guide article td:first-child{white-space:nowrap}
+.guide article td{min-width:5rem}.guide article td:last-child{min-width:14rem}
+.guide pre{margin:0 0 var(--s4);max-width:none}
+.guide details{margin:0 0 var(--s2)}
+.guide tr:target{background:var(--sheet)}
+@media(min-width:60rem){.guide{display:grid;grid-template-columns:13rem minmax(0,1fr);gap:0 var(--s12)}.guide .contents{position:sticky;top:var(--s6);align-self:start;max-height:calc(100vh - 3rem);overflow-y:auto}}
+`;
+
 /** The one stylesheet of all pages; no page has a style of its own. */
 export const STYLESHEET = [
   `:root{color-scheme:light dark;${variables(LIGHT)};${spaces}}`,
@@ -119,6 +136,7 @@ export const STYLESHEET = [
   LAYOUT,
   PARTS,
   FORMS,
+  GUIDE,
 ]
   .join('')
   .replace(/\n/g, '');
