@@ -39,13 +39,11 @@ function GuidePage({ guide: { html, headings } }: { guide: Guide }): VNode {
   ];
   return (
     <Layout title="Partner Guide" wide nav={nav}>
+      <Heading>Partner Guide</Heading>
       <div class="guide">
         <Contents headings={headings} />
-        <article>
-          <Heading>Partner Guide</Heading>
-          {/* Rendered from our own chapters, with all HTML in them escaped. */}
-          <div dangerouslySetInnerHTML={{ __html: html }} />
-        </article>
+        {/* Rendered from our own chapters, with all HTML in them escaped. */}
+        <article dangerouslySetInnerHTML={{ __html: html }} />
       </div>
     </Layout>
   );

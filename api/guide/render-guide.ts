@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Marked, type Token, type Tokens } from 'marked';
+import MarkdownIt from 'markdown-it';
 import type { Catalog } from '../../shared/domain/catalog';
 import { guideFacts } from './guide-facts';
 
@@ -45,53 +45,58 @@ function fill(markdown: string, facts: Record<string, string>): string {
   });
 }
 
-const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (mark) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[mark]!);
-
 const idOf = (text: string): string =>
   text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
 
-/** A code block; `lang` is its language and, for what the operator runs, the word `operator`. */
-function codeBlock({ text, lang = '' }: Tokens.Code): string {
-  const [language = '', role = ''] = lang.split(' ');
-  const facts = language ? ` data-language="${escaped(language)}" data-role="${escaped(role)}"` : '';
-  // Wide code scrolls by itself, and whoever uses a keyboard must be able to do that.
-  const pre = `<pre tabindex="0"${facts}><code>${escaped(text)}\n</code></pre>`;
-  const name = LANGUAGES[language];
-  if (!name || role) return pre;
-  return `<details${language === 'sh' ? ' open' : ''}><summary>${name}</summary>${pre}</details>`;
+/** A renderer whose headings and rows can be linked to and whose wide parts scroll by keyboard, too. */
+function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
+  const markdown = new MarkdownIt({ html: false, linkify: false });
+  const { escapeHtml } = markdown.utils;
+  const { rules } = markdown.renderer;
+
+  /** A code block; its language may be followed by the word `operator`: not for partners to run. */
+  rules.fence = (tokens, index) => {
+    const { content, info } = tokens[index]!;
+    const [language = '', role = ''] = info.trim().split(' ');
+    const facts = language ? ` data-language="${escapeHtml(language)}"` : '';
+    const pre = `<pre tabindex="0"${facts}><code>${escapeHtml(content)}</code></pre>\n`;
+    const name = LANGUAGES[language];
+    if (!name || role) return pre;
+    return `<details${language === 'sh' ? ' open' : ''}><summary>${name}</summary>${pre}</details>\n`;
+  };
+  rules.heading_open = (tokens, index) => {
+    const text = tokens[index + 1]!.content;
+    const heading = { id: idOf(text), text, level: Number(tokens[index]!.tag.slice(1)) };
+    headings.push(heading);
+    return `<${tokens[index]!.tag} id="${heading.id}">`;
+  };
+  let anchored = false;
+  rules.table_open = (tokens, index) => {
+    const first = tokens.slice(index).find(({ type }) => type === 'inline');
+    anchored = ANCHORED.has(first!.content);
+    const label = escapeHtml(headings.at(-1)?.text ?? '');
+    return `<div class="table" tabindex="0" role="group" aria-label="Table: ${label}"><table role="table">`;
+  };
+  rules.table_close = () => '</table></div>\n';
+  // Rows become blocks where the screen is narrow; the roles keep them a table for whoever hears it.
+  rules.thead_open = () => '<thead role="rowgroup">';
+  rules.tbody_open = () => '<tbody role="rowgroup">';
+  rules.th_open = () => '<th scope="col" role="columnheader">';
+  rules.td_open = () => '<td role="cell">';
+  rules.tr_open = (tokens, index) => {
+    const [cell, inline] = tokens.slice(index + 1, index + 3);
+    const id = anchored && cell?.type === 'td_open' ? inline!.content.replaceAll('`', '') : null;
+    return id === null ? '<tr role="row">' : `<tr role="row" id="${escapeHtml(id)}">`;
+  };
+  return markdown;
 }
 
 /** Renders the chapters for a catalog. Throws when a chapter names what nobody fills. */
 export function renderGuide(catalog: Catalog): Guide {
   const headings: Heading[] = [];
-  const marked = new Marked({
-    gfm: true,
-    renderer: {
-      code: codeBlock,
-      // The chapters are ours and hold no HTML; text that looks like it is text.
-      html: ({ text }: Tokens.HTML | Tokens.Tag) => escaped(text),
-      heading({ tokens, depth, text }: Tokens.Heading): string {
-        const id = idOf(text);
-        headings.push({ id, text, level: depth });
-        return `<h${depth} id="${id}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
-      },
-      table({ header, rows }: Tokens.Table): string {
-        const cell = (tag: string, { tokens }: { tokens: Token[] }): string =>
-          `<${tag}>${this.parser.parseInline(tokens)}</${tag}>`;
-        const head = header.map((one) => cell('th scope="col"', one).replace('</th scope="col">', '</th>')).join('');
-        const body = rows.map((row) => {
-          const anchor = ANCHORED.has(header[0]!.text) ? row[0]!.text.replaceAll('`', '') : null;
-          const cells = row.map((one) => cell('td', one)).join('');
-          return `<tr${anchor ? ` id="${anchor}"` : ''}>${cells}</tr>`;
-        });
-        return `<div class="table" tabindex="0" role="group" aria-label="Table: ${escaped(headings.at(-1)?.text ?? '')}"><table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>\n`;
-      },
-    },
-  });
-  const html = marked.parse(fill(readChapters(), guideFacts(catalog)), { async: false });
+  const html = createRenderer(headings).render(fill(readChapters(), guideFacts(catalog)));
   return { html, headings };
 }

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** The examples of one language as one program, in the order of the page, exactly as they stand there. */
 function programOf(language: string): string {
-  const blocks = parse(html).querySelectorAll(`pre[data-language="${language}"] code`);
+  const blocks = parse(html, { blockTextElements: {} }).querySelectorAll(`pre[data-language="${language}"] code`);
   expect(blocks.length).toBeGreaterThan(8);
   return blocks.map((block) => block.textContent).join('\n');
 }
@@ -78,14 +78,29 @@ test(
   async () => {
     const source = path.join(folder, 'example.mts');
     writeFileSync(source, programOf('ts'));
-    const strict = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2023', '--module', 'nodenext'];
+    const strict = [
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2023',
+      '--lib',
+      'es2023',
+      '--module',
+      'nodenext',
+    ];
     const types = ['--types', 'node', '--typeRoots', path.join(projectRoot(), 'node_modules/@types')];
-    await run(process.execPath, [
+    const tsc = run(process.execPath, [
       path.join(projectRoot(), 'node_modules/typescript/bin/tsc'),
       ...strict,
       ...types,
       source,
     ]);
+    const complaints = await tsc.then(
+      () => '',
+      ({ stdout }: { stdout: string }) => stdout,
+    );
+    expect(complaints).toBe('');
     const { code } = transformSync(programOf('ts'), {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
       module: { type: 'es6' },

@@ -112,20 +112,20 @@ button.link-button{background:none;border:0;padding:0;color:var(--accent);font-w
 `;
 
 const GUIDE = `
-.guide .contents ol{list-style:none;padding:0;margin:0 0 var(--s8);font-size:.875rem}
+.guide .contents ol{list-style:none;padding:0;margin:0 0 var(--s8);font-size:.875rem;display:flex;flex-wrap:wrap;gap:0 var(--s6)}
 .guide .contents li{margin:0}
 .guide .contents a{min-height:${TARGET_PX}px;display:inline-flex;align-items:center}
 .guide article{min-width:0}
 .guide article h2{font-size:1.5rem;margin-top:var(--s12);padding-top:var(--s6);border-top:1px solid var(--rule)}
-.guide article h2:first-child{margin-top:var(--s6)}
+.guide article h2:first-child{margin-top:0}
 .guide article :is(h2,h3,tr){scroll-margin-top:var(--s4)}
 .guide article table{font-size:.9375rem}
-.guide article td:first-child{white-space:nowrap}
-.guide article td{min-width:5rem}.guide article td:last-child{min-width:14rem}
 .guide pre{margin:0 0 var(--s4);max-width:none}
 .guide details{margin:0 0 var(--s2)}
 .guide tr:target{background:var(--sheet)}
-@media(min-width:60rem){.guide{display:grid;grid-template-columns:13rem minmax(0,1fr);gap:0 var(--s12)}.guide .contents{position:sticky;top:var(--s6);align-self:start;max-height:calc(100vh - 3rem);overflow-y:auto}}
+@media(min-width:40rem){.guide article td:first-child{white-space:nowrap}}
+@media(max-width:40rem){.guide article :is(table,tbody,tr,td){display:block}.guide article thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.guide article tr{border-bottom:1px solid var(--rule);padding:var(--s2) 0}.guide article td{border:0;padding:0}.guide article td:first-child{font-weight:600}}
+@media(min-width:60rem){.guide .contents ol{display:block}.guide{display:grid;grid-template-columns:13rem minmax(0,1fr);gap:0 var(--s12)}.guide .contents{position:sticky;top:var(--s6);align-self:start;max-height:calc(100vh - 3rem);overflow-y:auto}}
 `;
 
 /** The one stylesheet of all pages; no page has a style of its own. */
