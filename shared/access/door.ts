@@ -7,6 +7,7 @@ import { MirError, messageOf, overloaded } from '../platform/errors';
 import type { RedisLink } from '../queue/connect';
 import type { RedisKeys } from '../queue/keys';
 import { ABANDONED_AFTER_MS } from '../queue/sweep';
+import type { Budget } from './budget';
 import {
   type Credential,
   credentialOf,
@@ -47,7 +48,7 @@ export interface Admission {
   settledBeforeMs: number | null;
   openChunks: number;
   /** The tightest budget of the path. */
-  budget: { policy: Policy; capacity: number; left: number } | null;
+  budget: Budget | null;
   /** Units granted to each entry, in order. */
   granted: number[];
 }
@@ -214,8 +215,9 @@ export function createDoor(deps: {
         scope,
         entries,
       );
-      if (status === 'SCOPE') throw scopeMissing(scope);
-      if (isBlock(status)) throw blocked(status);
+      const budget = capacity === undefined ? null : { policy, capacity, left: left! };
+      if (status === 'SCOPE') throw scopeMissing(scope, budget);
+      if (isBlock(status)) throw blocked(status, budget);
       if (status !== 'OK') throw new MirError('INTERNAL', 'The door gave an answer nobody knows.', { cause: status });
       if (lowestOpenMs !== -1 && nowMs! - lowestOpenMs! > ABANDONED_AFTER_MS) {
         onOldMarker?.(tenantOf(key.partnerId, key.env), nowMs!);
@@ -225,7 +227,7 @@ export function createDoor(deps: {
         nowMs: nowMs!,
         settledBeforeMs: lowestOpenMs === -1 ? nowMs! : lowestOpenMs!,
         openChunks: openChunks!,
-        budget: { policy, capacity: capacity!, left: left! },
+        budget,
         granted,
       };
     },

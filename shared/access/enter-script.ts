@@ -7,23 +7,29 @@
  * ARGV: 1 server run id; 2 policy (`events` | `requests`); 3 needed scope or ''; 4 prefix of node rows; 5 prefix of
  * budgets; then triples (cost, divisible 0|1, chunk ids).
  * Answer: [status, key facts, node facts joined by newlines, now ms, lowest open ms or -1, capacity and tokens left
- * of the tightest budget, open chunks, granted …].
+ * of the tightest budget, open chunks, granted …]. A refusal that is no end of the key tells the budget, too.
  */
 export const ENTER = `
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
 if c[1] ~= ARGV[1] then return {'MISS'} end
 if c[2] == '' then return {'HOLD'} end
-local ids, caps, facts = {}, {}, {}
+local ids, caps, facts, refused = {}, {}, {}, nil
 for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
 for i, id in ipairs(ids) do
   local node = redis.call('HMGET', ARGV[4] .. id, 'run', 'blocked', 'self', 'cap:' .. ARGV[2], 'facts')
   if node[1] ~= ARGV[1] then return {'MISS'} end
-  if node[2] ~= '' then return {node[2]} end
-  if i == #ids and node[3] ~= '' then return {node[3]} end
+  if node[2] ~= '' then
+    if node[2] == 'HOLD' or node[2] == 'AGENT_KEY_REVOKED' then return {node[2]} end
+    refused = refused or node[2]
+  end
+  if i == #ids and node[3] ~= '' then
+    if node[3] == 'AGENT_KEY_REVOKED' then return {node[3]} end
+    refused = refused or node[3]
+  end
   caps[i] = tonumber(node[4])
   facts[i] = node[5]
 end
-if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then return {'SCOPE'} end
+if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then refused = refused or 'SCOPE' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local tokens = {}
@@ -39,6 +45,7 @@ local tightest
 for i in pairs(caps) do
   if not tightest or tokens[i] < tokens[tightest] then tightest = i end
 end
+if refused then return {refused, '', '', now, -1, caps[tightest], math.floor(tokens[tightest])} end
 local low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local open = 0
 if low[2] then open = redis.call('ZCARD', KEYS[2]) end

@@ -1,4 +1,5 @@
 import { MirError } from '../platform/errors';
+import { type Budget, budgetHeaders } from './budget';
 import { type Block, BLOCKS, type Scope } from './credential';
 
 const BLOCK_TEXTS: Record<Block, string> = {
@@ -11,14 +12,16 @@ export function isBlock(status: string): status is Block {
   return (BLOCKS as readonly string[]).includes(status);
 }
 
-export function blocked(block: Block): MirError {
-  return new MirError(block, BLOCK_TEXTS[block]);
+export function blocked(block: Block, budget: Budget | null = null): MirError {
+  return new MirError(block, BLOCK_TEXTS[block], { headers: budgetHeaders(budget) });
 }
 
 export function unknownKey(): MirError {
   return new MirError('API_KEY_INVALID', 'No such API key. It may have been rotated; use the newest one.');
 }
 
-export function scopeMissing(scope: Scope | null): MirError {
-  return new MirError('SCOPE_MISSING', `This API key lacks the scope ${scope ?? ''}.`);
+export function scopeMissing(scope: Scope | null, budget: Budget | null = null): MirError {
+  return new MirError('SCOPE_MISSING', `This API key lacks the scope ${scope ?? ''}.`, {
+    headers: budgetHeaders(budget),
+  });
 }

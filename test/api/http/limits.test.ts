@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { anEvent, someEvents } from '../../support/builders';
 import type { TestAnswer } from '../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
+import { insertAgent } from '../../support/insert-agent';
 import { expectProblem } from '../../support/problems';
 import { pipelinedPosts } from '../../support/raw-request';
 
@@ -35,6 +36,32 @@ test.each<[string, number, 'events' | 'requests', (key: string) => Promise<TestA
   expect(answer.headers.get('ratelimit')).toMatch(
     new RegExp(`^"${policy}";r=${quota - 1 - (_what === 'a batch' ? 1 : 0)};t=1$`),
   );
+});
+
+test.each([
+  ['suspended partner', 'PARTNER_SUSPENDED'],
+  ['suspended agent', 'AGENT_SUSPENDED'],
+  ['missing scope', 'SCOPE_MISSING'],
+] as const)('the answer to a %s (403 %s) shows the budget, and costs nothing of it', async (what, code) => {
+  const partner = await mir.partner({
+    limits: { eventsPerMinute: 600, requestsPerMinute: 300 },
+    suspended: what === 'suspended partner',
+  });
+  const agent = await insertAgent(mir.ctx.store, partner, {
+    preset: 'SUBMIT_ONLY',
+    status: what === 'suspended agent' ? 'SUSPENDED' : 'ACTIVE',
+  });
+  const key = what === 'suspended partner' ? partner.liveKey : agent.apiKey;
+  for (let n = 0; n < 2; n += 1) {
+    const answer = await mir.client.get('/v1/events', key);
+    expectProblem(answer, 403, code);
+    expect(answer.headers.get('ratelimit-policy')).toBe('"requests";q=300;w=60');
+    expect(left(answer)).toBe(300);
+  }
+  const event = await mir.client.post('/v1/events', key, anEvent({ idempotencyKey: 'k' }));
+  if (what === 'missing scope') return expect(event.status).toBe(202);
+  expectProblem(event, 403, code);
+  expect(event.headers.get('ratelimit-policy')).toBe('"events";q=600;w=60');
 });
 
 test('the budget spent: 429 with Retry-After, and nothing is queued', async () => {

@@ -1,0 +1,25 @@
+import type { Policy } from './credential';
+
+const WINDOW_SECONDS = 60;
+
+/** What a caller may still spend: units a minute, and how many are left now. */
+export interface Budget {
+  policy: Policy;
+  capacity: number;
+  left: number;
+}
+
+/** Seconds until `units` of a budget have come back. */
+export function secondsUntil(units: number, { capacity }: Budget): number {
+  return Math.ceil((units * WINDOW_SECONDS) / capacity);
+}
+
+/** `RateLimit-Policy` and `RateLimit` of the IETF httpapi draft: quota a minute, what is left, seconds until full. */
+export function budgetHeaders(budget: Budget | null): Record<string, string> {
+  if (!budget) return {};
+  const { policy, capacity, left } = budget;
+  return {
+    'RateLimit-Policy': `"${policy}";q=${capacity};w=${WINDOW_SECONDS}`,
+    RateLimit: `"${policy}";r=${left};t=${secondsUntil(capacity - left, budget)}`,
+  };
+}
