@@ -1,14 +1,20 @@
 import type { Queue } from 'bullmq';
 import { LRUCache } from 'lru-cache';
 import { type AuthorityStore, type Door, createDoor } from '../shared/access/door';
-import { createSignalsCache, type SignalsCache } from '../shared/cache/signals';
-import type { Tenant, UserRef } from '../shared/domain/ids';
-import { type Signals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
+import {
+  createIdentityCache,
+  createSignalsCache,
+  type IdentityCache,
+  type SignalsCache,
+} from '../shared/cache/signals';
+import type { IdentityRef, Tenant, UserRef } from '../shared/domain/ids';
+import { type IdentityRow, type PresentSignals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
 import type { Ground } from '../shared/ground';
 import { createBreaker } from '../shared/platform/breaker';
 import { messageOf, MirError } from '../shared/platform/errors';
 import { createDurability, type Durably } from '../shared/queue/durability';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
+import { createHintQueue, type HintQueue } from '../shared/queue/hint-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
 import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
 import { sweepOpenChunks } from '../shared/queue/sweep';
@@ -33,13 +39,17 @@ export interface ApiContext extends Ground {
   deadLetterQueues: Readonly<Record<DeadLetterQueue, Queue>>;
   cascadeQueue: CascadeQueue;
   durably: Durably;
+  webhookQueue: HintQueue;
+  erasureQueue: HintQueue;
   overload: OverloadGuard;
   signalsCache: SignalsCache;
   /** The store behind its breaker. */
   readRows: (refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
-  presentSignals: (row: SignalsRow, nowMs: number) => Signals;
   /** People's accounts. Loads its library when first used. */
   auth: Auth;
+  identityCache: IdentityCache;
+  readIdentityRows: (refs: IdentityRef[]) => Promise<Map<IdentityRef, IdentityRow>>;
+  presentSignals: PresentSignals;
   /** Set while the process drains: `/readyz` says so, and no keep-alive is promised. */
   draining: { now: boolean };
 }
@@ -88,11 +98,21 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     nodes: (ids) => guarded(() => authority.nodes(ids)),
   };
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
-  const rows = createBreaker('signals-read', (refs: UserRef[]) => store.users.rows(refs), {
+  const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
+  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const signalsReads = createBreaker('signals-read', (read: () => Promise<unknown>) => read(), {
     timeoutMs: SIGNALS_READ_TIMEOUT_MS,
     maxInFlight: SIGNALS_READS_IN_FLIGHT,
     metrics,
   });
+  const readSignalsStore = async <T>(read: () => Promise<T>): Promise<T> => {
+    try {
+      return (await signalsReads.fire(read)) as T;
+    } catch (error) {
+      throw storeUnavailable(error);
+    }
+  };
+  const cacheOptions = { link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds };
   const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
   const door = createDoor({
     link: queueLink,
@@ -115,12 +135,13 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
     durably: durability.durably,
+    webhookQueue,
+    erasureQueue,
     overload,
-    signalsCache: createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds }),
-    readRows: (refs) =>
-      rows.fire(refs).catch((error: unknown) => {
-        throw storeUnavailable(error);
-      }),
+    signalsCache: createSignalsCache(cacheOptions),
+    readRows: (refs) => readSignalsStore(() => store.users.rows(refs)),
+    identityCache: createIdentityCache(cacheOptions),
+    readIdentityRows: (refs) => readSignalsStore(() => store.memberships.rows(refs)),
     presentSignals: signalsPresenter(config.tierRules),
     auth: createAuth(ground),
     draining: { now: false },
@@ -128,10 +149,10 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
       overload.stop();
       await activity.close();
       authorityReads.shutdown();
-      rows.shutdown();
+      signalsReads.shutdown();
       await durability.close();
       await eventQueue.close();
-      await cascadeQueue.close();
+      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);
       await ground.close();
     },
   };

@@ -19,7 +19,11 @@ import { listPartners } from './partners/list-partners';
 import { rejectApplication } from './partners/reject-application';
 import { rotateKeys } from './partners/rotate-keys';
 import { updatePartner } from './partners/update-partner';
+import { codeToLink, inviteToLink } from './links/invite';
+import { linkStatus } from './links/status';
+import { WEBHOOK_ROUTES } from './links/webhook';
 import { resolve } from './resolve/resolve';
+import { ERASE_ROUTES } from './users/erase';
 
 /** Partner routes, each served bare and under /v1. `POST /events` stands in app.ts: it has a path of its own. */
 export const PARTNER_ROUTES: readonly Route[] = [
@@ -29,6 +33,11 @@ export const PARTNER_ROUTES: readonly Route[] = [
   getEvent,
   listEventTypes,
   apply,
+  inviteToLink,
+  codeToLink,
+  linkStatus,
+  ...WEBHOOK_ROUTES,
+  ...ERASE_ROUTES,
   listAudit,
   verifyAudit,
   // Before what has :id in its place.

@@ -2,13 +2,14 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import { createDoor } from '../shared/access/door';
-import { createSignalsCache } from '../shared/cache/signals';
 import type { ChunkId, Tenant } from '../shared/domain/ids';
+import { createIdentityCache, createSignalsCache } from '../shared/cache/signals';
 import type { Ground } from '../shared/ground';
 import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { countsOf } from '../shared/platform/series/values';
 import { connectRedis } from '../shared/queue/connect';
-import { MAX_STALLED_COUNT, QUEUES } from '../shared/queue/jobs';
+import { createHintQueue, hintJobSchema } from '../shared/queue/hint-queue';
+import { MAX_STALLED_COUNT, type QueueName, QUEUES } from '../shared/queue/jobs';
 import { tenantInLedger } from '../shared/queue/ledger';
 import { authorityStore } from '../shared/store/read-authority';
 import { revokeCascade } from './agents/revoke-cascade';
@@ -18,7 +19,11 @@ import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { processChunk } from './events/process-chunk';
 import { createSettleChunk } from './events/settle-chunk';
+import { deliverWebhook } from './links/deliver-webhook';
+import { refreshRows } from './links/refresh-rows';
 import { maintain } from './maintenance/maintain';
+import { sweepOutbox } from './maintenance/sweep-outbox';
+import { eraseUser } from './users/erase-user';
 
 /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
 const JOB_LOCK_MS = 15_000;
@@ -28,6 +33,9 @@ const CASCADE_LOCK_MS = 3_000;
 const CASCADE_STALLED_CHECK_MS = 1_000;
 /** Kills at work in one process; each holds two transactions at most. */
 const CASCADE_CONCURRENCY = 2;
+/** Messages on their way from one process; partners' servers are slow, and each waits for its own. */
+const WEBHOOK_CONCURRENCY = 32;
+const ERASURE_CONCURRENCY = 2;
 /** After an OOM answer of Redis a worker rests this long instead of spinning on errors. */
 const OOM_REST_MS = 1_000;
 
@@ -110,10 +118,43 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     if (job && job.finishedOn !== undefined) jobsFailed.cascades.inc();
     log.warn({ jobId: job?.id, err: error.message }, 'a cascade will be tried again');
   });
-  await Promise.all([events.waitUntilReady(), cascades.waitUntilReady()]);
-
   const queue = new Queue(QUEUES.events, { connection: queueLink.client, prefix, skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
+  const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
+  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const onHints = (name: QueueName, concurrency: number, work: (id: string) => Promise<void>): Worker => {
+    const worker = new Worker(name, (job) => work(hintJobSchema.parse(job.data).id), {
+      connection: link.client,
+      prefix: keys.queuePrefix(name),
+      concurrency,
+      lockDuration: JOB_LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      maxStalledCount: MAX_STALLED_COUNT,
+    });
+    worker.on('error', (error) => log.warn({ err: error.message }, `${name} worker trouble`));
+    worker.on('failed', (job, error) => {
+      jobsFailed[name].inc();
+      log.warn({ jobId: job?.id, err: error.message }, `${name}: to be tried again`);
+    });
+    return worker;
+  };
+  const delivering = { store, secrets: ground.secrets, config, log, queue: webhookQueue, signal };
+  const webhooks = onHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
+  const erasures = onHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id) =>
+    eraseUser({ store, events: queue, log, signal }, id),
+  );
+  const all = [events, cascades, webhooks, erasures];
+  await Promise.all(all.map((worker) => worker.waitUntilReady()));
+
+  const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
+  const refreshing = { store, signalsCache: cache, identityCache };
+  const stopOutbox = sweepOutbox({
+    store,
+    webhookQueue,
+    erasureQueue,
+    refresh: (note) => refreshRows(refreshing, note),
+    log,
+  });
   const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
   const stopMaintenance = maintain({ queue, cascadeQueue, store, link: queueLink, keys, log, metrics });
 
@@ -122,11 +163,12 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     cascades,
     stop: async () => {
       stopMaintenance();
+      stopOutbox();
       const deadline = setTimeout(() => giveUp.abort(new Error('the worker stops')), config.drainTimeoutMs);
-      await Promise.all([events.close(), cascades.close(), sealer.stop()]);
+      await Promise.all([...all.map((worker) => worker.close()), sealer.stop()]);
       clearTimeout(deadline);
       await queue.close();
-      await cascadeQueue.close();
+      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);
       await link.close();
     },
   };

@@ -3,7 +3,7 @@ import { MirError } from '../../shared/platform/errors';
 import type { AgentDoc } from '../../shared/store/agents';
 import { type Act, callerAct } from '../audit/act';
 import { readIdempotencyKey } from '../http/idempotency-key';
-import type { Call } from '../http/route';
+import type { Call, Caller } from '../http/route';
 
 /** Who calls an agent route, and what it may touch. */
 export interface AgentAccess {
@@ -36,9 +36,7 @@ export function agentAccess(
       'Agents are part of the ENTERPRISE plan. The operator can change the plan.',
     );
   }
-  if (human && credential.agent) {
-    throw new MirError('HUMAN_REQUIRED', 'An agent may not do this. Use the partner’s own key.');
-  }
+  if (human) requireHuman(call.caller);
   const idempotencyKey = write ? readIdempotencyKey(call) : null;
   if (write && credential.agent?.type === 'AI_AGENT' && idempotencyKey === null) {
     throw new MirError('IDEMPOTENCY_KEY_REQUIRED', 'An AI agent sends the header Idempotency-Key with every write.');
@@ -50,6 +48,13 @@ export function agentAccess(
     act: callerAct(call),
     idempotencyKey,
   };
+}
+
+/** Throws 403 unless it is the partner's own key, which humans hold. */
+export function requireHuman({ admission }: Caller): void {
+  if (admission.credential.agent) {
+    throw new MirError('HUMAN_REQUIRED', 'An agent may not do this. Use the partner’s own key.');
+  }
 }
 
 /** The agent when the caller may see it: an agent sees itself and what is below it. Throws 403 or 404. */

@@ -6,9 +6,10 @@ const actorSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('APPLICANT') }),
   z.object({ kind: z.literal('PARTNER'), partnerId: z.string() }),
   z.object({ kind: z.literal('AGENT'), agentId: z.string() }),
+  z.object({ kind: z.literal('IDENTITY') }),
   z.object({ kind: z.literal('SYSTEM') }),
 ]);
-export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'SYSTEM'] as const;
+export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'IDENTITY', 'SYSTEM'] as const;
 
 /** An audit entry as it is read. Whoever exported a chain can check it alone. */
 export const auditEntrySchema = z.object({

@@ -12,6 +12,7 @@ const receiptSchema = z.object({
   duplicates: z.int(),
   conflicts: z.int(),
   failed: z.int(),
+  erased: z.int().describe('Dropped because their user was erased after they were received.'),
   receivedAt: z.iso.datetime(),
   settledAt: z.iso.datetime().nullable(),
   items: z
@@ -19,7 +20,7 @@ const receiptSchema = z.object({
       z.object({
         index: z.int(),
         eventId: z.string(),
-        outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED']),
+        outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
         code: z.string().optional(),
         message: z.string().optional(),
       }),
@@ -36,7 +37,7 @@ const SETTLED = {
   receivedAt: '2026-11-24T09:30:00.000Z',
   settledAt: '2026-11-24T09:30:00.120Z',
 };
-const STORED = { ...SETTLED, status: 'DONE', persisted: 3, duplicates: 0, conflicts: 0, failed: 0 };
+const STORED = { ...SETTLED, status: 'DONE', persisted: 3, duplicates: 0, conflicts: 0, failed: 0, erased: 0 };
 const MIXED = {
   ...SETTLED,
   status: 'DONE_WITH_FAILURES',
@@ -44,6 +45,7 @@ const MIXED = {
   duplicates: 1,
   conflicts: 1,
   failed: 0,
+  erased: 0,
   items: [
     { index: 1, eventId: 'evt_live_k3vQx8Yk2Lp6Rt9Wz4NbA7mTc', outcome: 'DUPLICATE' },
     { index: 2, eventId: 'evt_live_kB7mTc3vQx8Yk2Lp6Rt9Wz4NA', outcome: 'CONFLICT' },
@@ -70,7 +72,7 @@ function presentReceipt(
   const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
   const status = !settled
     ? 'QUEUED'
-    : unread > 0 || items.some(({ outcome }) => outcome !== 'DUPLICATE')
+    : unread > 0 || items.some(({ outcome }) => outcome === 'CONFLICT' || outcome === 'FAILED')
       ? 'DONE_WITH_FAILURES'
       : 'DONE';
   const settledAtMs = Math.max(...parts.map(({ settledAt }) => settledAt.getTime()));
@@ -82,6 +84,7 @@ function presentReceipt(
     duplicates: count('DUPLICATE'),
     conflicts: count('CONFLICT'),
     failed: count('FAILED') + unread,
+    erased: count('ERASED'),
     receivedAt: new Date(receivedAtMs).toISOString(),
     settledAt: settled ? new Date(settledAtMs).toISOString() : null,
     ...(items.length > 0 ? { items } : {}),

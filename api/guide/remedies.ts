@@ -39,6 +39,10 @@ export const REMEDIES: Record<ProblemCode, string> = {
   BULK_LIMIT_EXCEEDED: 'An AI agent sends at most 100 events and resolves at most 25 users in one call. Split it.',
   PRESET_NOT_ALLOWED: 'Take ORCHESTRATOR or less for an AI agent; ADMIN is for service accounts.',
   ALLOWLIST_REQUIRED: 'Name the event types of an AI agent, at least as `mir.<category>.*`.',
+  TOO_MANY_LINK_REQUESTS: 'Use one of the invites that the user has already, or wait until they expire.',
+  RETURN_URL_NOT_ALLOWED:
+    'Give a URL of an origin that is registered for you; the operator registers more (`allowedReturnOrigins`).',
+  WEBHOOK_URL_NOT_ALLOWED: 'Give an https URL without credentials and without a fragment.',
   BATCH_EXCEEDS_LIMIT: 'Split the batch: it is larger than your limit of a whole minute and would never fit.',
   IDEMPOTENCY_KEY_REUSED: 'Take a new key for new content. To repeat a submission, send the same content.',
   RATE_LIMITED: 'Wait as many seconds as `Retry-After` says, then send it again with the same idempotency key.',

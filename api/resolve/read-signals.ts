@@ -1,43 +1,76 @@
-import type { UserRef } from '../../shared/domain/ids';
-import { EMPTY_ROW, type SignalsRow } from '../../shared/domain/signals';
-import type { SignalsLease } from '../../shared/cache/signals';
+import type { IdentityRef, UserRef } from '../../shared/domain/ids';
+import {
+  EMPTY_IDENTITY_ROW,
+  EMPTY_ROW,
+  type History,
+  linkedMembers,
+  ownHistory,
+  type Scope,
+  type SignalsRow,
+  sumOf,
+} from '../../shared/domain/signals';
 import type { ApiContext } from '../context';
+import { readThrough, type RowSource } from './read-through';
 
 export type SignalsSource = 'cache' | 'store';
-type Deps = Pick<ApiContext, 'signalsCache' | 'readRows' | 'metrics' | 'log'>;
+export interface FoundHistory {
+  history: History;
+  scope: Scope;
+}
+export type SignalsDeps = Pick<
+  ApiContext,
+  'signalsCache' | 'identityCache' | 'readRows' | 'readIdentityRows' | 'metrics' | 'log'
+>;
 
-/** What the cache has of a user: a row, the lease to fill its empty slot, or null while the cache is away. */
-type Cached = SignalsRow | SignalsLease | null;
+const usersOf = ({ signalsCache, readRows }: SignalsDeps): RowSource<UserRef, SignalsRow> => {
+  return { cache: signalsCache, readStore: readRows, empty: EMPTY_ROW };
+};
 
-async function readCache({ signalsCache }: Deps, userRef: UserRef): Promise<Cached> {
-  try {
-    return (await signalsCache.get(userRef)) ?? (await signalsCache.lease(userRef));
-  } catch {
-    return null;
+/** Adds to the users' own rows what linked people have elsewhere: the identities' rows, then their other accounts'. */
+async function combine(
+  deps: SignalsDeps,
+  refs: UserRef[],
+  own: SignalsRow[],
+): Promise<{ found: FoundHistory[]; fromStore: boolean }> {
+  const identities = [...new Set(own.flatMap(({ identity }) => (identity === null ? [] : [identity])))];
+  const people = await readThrough(
+    deps,
+    { cache: deps.identityCache, readStore: deps.readIdentityRows, empty: EMPTY_IDENTITY_ROW },
+    identities,
+  );
+  const membersOf = new Map(identities.map((identity, n) => [identity, people.rows[n]!.members]));
+  const known = new Map(refs.map((ref, n) => [ref, own[n]!]));
+  const others = [...new Set([...membersOf.values()].flat().map(({ userRef }) => userRef))].filter(
+    (ref) => !known.has(ref),
+  );
+  const accounts = await readThrough(deps, usersOf(deps), others);
+  others.forEach((ref, n) => known.set(ref, accounts.rows[n]!));
+  const rowOf = (ref: UserRef): SignalsRow => known.get(ref) ?? EMPTY_ROW;
+
+  const sums = new Map<IdentityRef, { refs: Set<UserRef>; history: History }>();
+  for (const [identity, members] of membersOf) {
+    const linked = linkedMembers(identity, members, rowOf);
+    sums.set(identity, { refs: new Set(linked.map(({ userRef }) => userRef)), history: sumOf(linked, rowOf) });
   }
+  const found = refs.map((ref, n): FoundHistory => {
+    const sum = own[n]!.identity === null ? undefined : sums.get(own[n]!.identity);
+    return sum?.refs.has(ref)
+      ? { history: sum.history, scope: 'LINKED' }
+      : { history: ownHistory(own[n]!), scope: 'OWN' };
+  });
+  return { found, fromStore: people.fromStore || accounts.fromStore };
 }
 
-const isRow = (cached: Cached): cached is SignalsRow => cached !== null && 'revision' in cached;
-
-/** Rows of the users, in order: from the cache, the missing ones in one read of the store, which refills the cache. */
-export async function readSignals(deps: Deps, refs: UserRef[]): Promise<{ rows: SignalsRow[]; source: SignalsSource }> {
-  const cached = await Promise.all(refs.map((ref) => readCache(deps, ref)));
-  const missing = refs.filter((_, n) => !isRow(cached[n]!));
-  deps.metrics.signalsReads.cache.inc(refs.length - missing.length);
-  if (missing.length === 0) return { rows: cached as SignalsRow[], source: 'cache' };
-
-  const stored = await deps.readRows([...new Set(missing)]);
-  deps.metrics.signalsReads.store.inc(missing.length);
-  const rows = refs.map((ref, n) => {
-    const own = cached[n]!;
-    if (isRow(own)) return own;
-    const row = stored.get(ref) ?? EMPTY_ROW;
-    if (own !== null) {
-      deps.signalsCache
-        .refill(own, row)
-        .catch((error: unknown) => deps.log.debug({ err: error }, 'signals refill failed'));
-    }
-    return row;
-  });
-  return { rows, source: 'store' };
+/** Histories of the users, in order: of a linked one the person's whole, else what its own partner submitted. */
+export async function readSignals(
+  deps: SignalsDeps,
+  refs: UserRef[],
+): Promise<{ found: FoundHistory[]; source: SignalsSource }> {
+  const own = await readThrough(deps, usersOf(deps), refs);
+  if (own.rows.every(({ identity }) => identity === null)) {
+    const found = own.rows.map((row): FoundHistory => ({ history: ownHistory(row), scope: 'OWN' }));
+    return { found, source: own.fromStore ? 'store' : 'cache' };
+  }
+  const { found, fromStore } = await combine(deps, refs, own.rows);
+  return { found, source: own.fromStore || fromStore ? 'store' : 'cache' };
 }

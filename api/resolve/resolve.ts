@@ -40,7 +40,10 @@ export const resolve = route({
   auth: { kind: 'key', scope: 'resolve:read', readable: true },
   tag: 'Signals',
   summary: 'What history exists of a user',
-  description: `One user, or up to ${MAX_USERS_PER_RESOLVE} at once; for AI agents up to ${AI_MAX_USERS_PER_RESOLVE}.`,
+  description:
+    `One user, or up to ${MAX_USERS_PER_RESOLVE} at once; for AI agents up to ${AI_MAX_USERS_PER_RESOLVE}. ` +
+    'Of a user who linked this account to a MIR identity: the whole history of that person, times rounded to the UTC day. ' +
+    'Else only what you submitted yourself.',
   body: z.union([
     z.strictObject({ userExternalId: userExternalIdSchema }).meta({ title: 'One user' }),
     z
@@ -69,7 +72,7 @@ export const resolve = route({
       throw new MirError('BULK_LIMIT_EXCEEDED', text);
     }
     const refs = ids.map((id) => userRefOf(ctx.secrets.subject, tenant, id));
-    const { rows, source } = await readSignals(ctx, refs);
+    const { found, source } = await readSignals(ctx, refs);
     const nowMs = admission.nowMs ?? Date.now();
     const shared = {
       includesEventsThrough:
@@ -78,7 +81,7 @@ export const resolve = route({
     };
     const results = ids.map((userExternalId, n) => ({
       userExternalId,
-      ...ctx.presentSignals(rows[n]!, nowMs),
+      ...ctx.presentSignals(found[n]!.history, found[n]!.scope, nowMs),
       ...shared,
     }));
     return {

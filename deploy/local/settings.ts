@@ -24,7 +24,7 @@ export function dataDirOf(env: NodeJS.ProcessEnv): string {
 
 /** Checks the environment, fills in what a laptop need not say, and finds the ports. Throws one readable message. */
 export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): Promise<LocalSettings> {
-  const defaults = { LOG_LEVEL: 'warn', DRAIN_TIMEOUT_MS };
+  const defaults = { LOG_LEVEL: 'warn', DRAIN_TIMEOUT_MS, WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
   const base: Record<string, string> & { DATA_DIR: string } = {
     ...defaults,
     ...withoutEmpty(given),

@@ -10,6 +10,10 @@ export type PartnerId = Branded<string, 'PartnerId'>;
 export type Tenant = Branded<string, 'Tenant'>;
 /** Keyed hash of (tenant, userExternalId): the only form in which a partner's user id is kept. */
 export type UserRef = Branded<string, 'UserRef'>;
+/** A person's MIR account. */
+export type IdentityId = Branded<string, 'IdentityId'>;
+/** `<identityId>:<env>`: a person's links in one environment; test never meets live here either. */
+export type IdentityRef = Branded<string, 'IdentityRef'>;
 export type EventId = Branded<string, 'EventId'>;
 /** One job's worth of accepted events of one tenant; also the BullMQ job id, hence no `:` and never all digits. */
 export type ChunkId = Branded<string, 'ChunkId'>;
@@ -41,6 +45,14 @@ export function envOf(tenant: Tenant): Env {
 
 export function partnerOf(tenant: Tenant): PartnerId {
   return tenant.slice(0, tenant.indexOf(':')) as PartnerId;
+}
+
+export function identityRefOf(identityId: IdentityId, env: Env): IdentityRef {
+  return `${identityId}:${env}` as IdentityRef;
+}
+
+export function identityOf(ref: IdentityRef): IdentityId {
+  return ref.slice(0, ref.lastIndexOf(':')) as IdentityId;
 }
 
 /** A new chunk id: `c`, time in base 36 (so that ids made together lie together in an index), 80 random bits. */

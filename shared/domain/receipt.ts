@@ -5,8 +5,8 @@ const MAC_LENGTH = 22;
 export const RECEIPT_RETENTION_DAYS = 30;
 export const RECEIPT_RETENTION_MS = RECEIPT_RETENTION_DAYS * 24 * 3600 * 1000;
 
-/** What happened to one accepted event. FAILED items carry a code and stand in the dead letters. */
-export type Outcome = 'PERSISTED' | 'DUPLICATE' | 'CONFLICT' | 'FAILED';
+/** What happened to one accepted event. FAILED items carry a code and stand in the dead letters; ERASED: its user was. */
+export type Outcome = 'PERSISTED' | 'DUPLICATE' | 'CONFLICT' | 'FAILED' | 'ERASED';
 
 /** Everything a receipt needs to be answered before any worker has seen its chunks. */
 export interface ReceiptFacts {

@@ -9,6 +9,10 @@ const REF_LENGTH = 22;
 export interface Secrets {
   subject: KeyedHash;
   receipt: KeyObject;
+  /** Of the short codes that people type. */
+  linkCode: KeyedHash;
+  /** AES-256 key that webhook secrets are sealed with. */
+  webhook: Buffer;
   cursor: KeyObject;
   /** Signs the cookies and mailed tokens of people's sessions (better-auth). */
   identity: string;
@@ -25,6 +29,8 @@ export function deriveSecrets(pepper: string): Secrets {
   return {
     subject: remembering(keyedHash(derive('subject'))),
     receipt: createSecretKey(derive('receipt')),
+    linkCode: keyedHash(derive('link-code')),
+    webhook: derive('webhook'),
     cursor: createSecretKey(derive('cursor')),
     identity: derive('identity').toString('base64url'),
     forms: createSecretKey(derive('forms')),

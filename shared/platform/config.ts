@@ -38,6 +38,7 @@ export interface Config {
   tierRules: TierRules;
   catalogFile: string | null;
   signalsTtlSeconds: number;
+  webhooksToPrivateAddresses: boolean;
   trustProxyHops: number;
   logLevel: string;
   drainTimeoutMs: number;
@@ -111,6 +112,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     tierRules: tierRulesOf(s),
     catalogFile: s.CATALOG_FILE ?? null,
     signalsTtlSeconds: s.SIGNALS_TTL_SECONDS,
+    webhooksToPrivateAddresses: s.WEBHOOKS_TO_PRIVATE_ADDRESSES,
     trustProxyHops: s.TRUST_PROXY_HOPS,
     logLevel: s.LOG_LEVEL,
     drainTimeoutMs: s.DRAIN_TIMEOUT_MS,

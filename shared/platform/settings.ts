@@ -97,6 +97,10 @@ export const SETTINGS = {
     positive.default(7 * 24 * 3600),
     'Seconds a cached signals row lives unread by a worker.',
   ),
+  WEBHOOKS_TO_PRIVATE_ADDRESSES: setting(
+    flag.default(false),
+    'Send webhooks to private, loopback and other reserved addresses too, and over plain http. For a laptop only: it opens your network to partners.',
+  ),
   TRUST_PROXY_HOPS: setting(
     z.coerce.number().int().min(0).max(16).default(0),
     'Exact number of reverse proxies in front of the API.',

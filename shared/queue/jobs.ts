@@ -4,7 +4,12 @@ import { type AcceptedEvent, serverEventId } from '../domain/event';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 
 /** THE contract between api and workers: queue and job names, payloads, retry policies. */
-export const QUEUES = { events: 'events', cascades: 'cascades' } as const;
+export const QUEUES = {
+  events: 'events',
+  cascades: 'cascades',
+  webhooks: 'webhooks',
+  erasures: 'erasures',
+} as const;
 export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 
 /** An event is at most about 6 KiB, so a chunk is at most about 3 MB. */

@@ -1,4 +1,4 @@
-import type { Env, Tenant } from '../domain/ids';
+import type { Env, IdentityRef, Tenant } from '../domain/ids';
 import { envOf, partnerOf, tagOf } from '../domain/ids';
 
 /** Redis keys by role. What stands in braces is the Cluster hash tag: keys that one script touches share it. */
@@ -25,6 +25,8 @@ export function redisKeys(keyspace: string) {
     /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,
     signalsLease: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:lease:${userRef}`,
+    identity: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:identity`,
+    identityLease: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:lease`,
     throttle: (what: string) => `${p}:throttle:${what}`,
   };
 }

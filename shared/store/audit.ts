@@ -9,6 +9,8 @@ export type Actor =
   | { kind: 'APPLICANT' }
   | { kind: 'PARTNER'; partnerId: PartnerId }
   | { kind: 'AGENT'; agentId: string }
+  /** A person, whom the audit does not name. */
+  | { kind: 'IDENTITY' }
   | { kind: 'SYSTEM' };
 
 /** Whose chain an entry belongs to: a tenant's (a partner's own affairs stand in its live one), or the registry's. */

@@ -17,7 +17,7 @@ export interface EventDoc {
   fingerprint?: string;
 }
 
-export type ExistingEvent = Pick<EventDoc, '_id' | 'chunkId' | 'index' | 'fingerprint'>;
+export type ExistingEvent = Pick<EventDoc, '_id' | 'chunkId' | 'index' | 'fingerprint' | 'userRef' | 'receivedAt'>;
 
 /** Where a page of the list ended: the last item's receivedAt (ms) and id. */
 export interface EventsCursor {
@@ -68,7 +68,7 @@ export function eventsStore(connection: Connection) {
 
     /** Those of the ids that are stored already. */
     async existing(ids: EventId[], session: ClientSession): Promise<ExistingEvent[]> {
-      const projection = { chunkId: 1, index: 1, fingerprint: 1 };
+      const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1 };
       const rows = await collection()
         .find({ _id: { $in: ids as never[] } }, { session, projection })
         .toArray();
@@ -78,6 +78,22 @@ export function eventsStore(connection: Connection) {
     /** Inserts new events with the driver's own bulk call (mongoose documents are slow in bulk). Throws on 11000. */
     async insert(events: EventDoc[], session: ClientSession): Promise<void> {
       if (events.length > 0) await collection().insertMany(events as never[], { session, ordered: true });
+    },
+
+    /** Deletes events whose user was erased after they were received, so that their keys are free again. */
+    async remove(ids: EventId[], session: ClientSession): Promise<void> {
+      await collection().deleteMany({ _id: { $in: ids as never[] } }, { session });
+    },
+
+    /** Deletes up to `limit` events of a user that were received up to a time; answers how many. */
+    async erasePage(tenant: Tenant, userRef: UserRef, through: Date, limit: number): Promise<number> {
+      const page = await model
+        .find({ tenant, userRef, receivedAt: { $lte: through } }, { _id: 1 })
+        .sort({ receivedAt: -1, _id: -1 })
+        .limit(limit)
+        .lean<Pick<EventDoc, '_id'>[]>();
+      if (page.length === 0) return 0;
+      return (await model.deleteMany({ _id: { $in: page.map(({ _id }) => _id) } })).deletedCount;
     },
 
     /** A page, newest received first. Every filter alone is served by an index. */

@@ -4,6 +4,7 @@ import { applicationsStore } from './applications';
 import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
 import { cascadesStore } from './cascades';
+import { erasuresStore } from './erasures';
 import { eventsStore } from './events';
 import {
   identitiesStore,
@@ -15,10 +16,14 @@ import { type AnyModel, pendingSteps, stepText } from './indexes';
 import { checkPepper, comparePepper } from './meta';
 import { DATA_MIGRATIONS, type DataMigration, migrationsStore } from './migrations';
 import { outboxMailsStore } from './outbox-mails';
+import { linkRequestsStore } from './link-requests';
+import { membershipsStore } from './memberships';
 import { partnersStore } from './partners';
 import { policiesStore } from './policies';
 import { receiptsStore } from './receipts';
+import { refreshesStore } from './refreshes';
 import { usersStore } from './users';
+import { deliveriesStore, webhooksStore } from './webhooks';
 
 export type StoreSession = ClientSession;
 
@@ -44,6 +49,12 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     identityAccounts: identityAccountsStore(connection),
     identityVerifications: identityVerificationsStore(connection),
     outboxMails: outboxMailsStore(connection),
+    memberships: membershipsStore(connection),
+    linkRequests: linkRequestsStore(connection),
+    refreshes: refreshesStore(connection),
+    erasures: erasuresStore(connection),
+    webhooks: webhooksStore(connection),
+    deliveries: deliveriesStore(connection),
   };
   const models = (): AnyModel[] => Object.values(collections).map(({ model }) => model as AnyModel);
   const migrations = migrationsStore(connection, models, dataMigrations);

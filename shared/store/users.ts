@@ -1,5 +1,5 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
-import type { Tenant, UserRef } from '../domain/ids';
+import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import { EMPTY_ROW, type SignalsRow } from '../domain/signals';
 
 /** One user of one partner and environment: the truth that the cached signals row repeats. */
@@ -7,10 +7,21 @@ export interface UserDoc {
   _id: UserRef;
   tenant: Tenant;
   eventCount: number;
-  firstEventAt: Date;
-  lastEventAt: Date;
+  /** Absent until the first event, so that $min and $max begin with it. */
+  firstEventAt?: Date;
+  lastEventAt?: Date;
   /** Grows with every commit that touches the row; a cache takes only a newer one. */
   revision: number;
+  /** Whose account this user is linked to, and since when. */
+  identity?: IdentityRef;
+  linkedAt?: Date;
+  /** What was received up to then was erased, and is dropped where it is still queued. */
+  erasedAt?: Date;
+}
+
+/** A user as the committer needs it: with the time up to which everything was erased. */
+export interface UserRow extends SignalsRow {
+  erasedAtMs: number | null;
 }
 
 /** What one commit adds to a user. */
@@ -30,28 +41,38 @@ const schema = new Schema<UserDoc>(
     firstEventAt: Date,
     lastEventAt: Date,
     revision: Number,
+    identity: String,
+    linkedAt: Date,
+    erasedAt: Date,
   },
   { collection: 'users', versionKey: false, strict: 'throw' },
 );
 
-function rowOf(doc: UserDoc): SignalsRow {
+/** A stored user as a row. */
+export function userRowOf(doc: UserDoc): UserRow {
   return {
     revision: doc.revision,
     eventCount: doc.eventCount,
-    firstEventAtMs: doc.firstEventAt.getTime(),
-    lastEventAtMs: doc.lastEventAt.getTime(),
+    firstEventAtMs: doc.firstEventAt?.getTime() ?? null,
+    lastEventAtMs: doc.lastEventAt?.getTime() ?? null,
+    identity: doc.identity ?? null,
+    erasedAtMs: doc.erasedAt?.getTime() ?? null,
   };
 }
 
 /** The row after a delta: what the store's $inc, $min and $max will make of it within the same transaction. */
-export function addDelta(row: SignalsRow, delta: UserDelta): SignalsRow {
+export function addDelta(row: UserRow, delta: UserDelta): UserRow {
   return {
+    ...row,
     revision: row.revision + 1,
     eventCount: row.eventCount + delta.eventCount,
     firstEventAtMs: Math.min(row.firstEventAtMs ?? Infinity, delta.firstEventAtMs),
     lastEventAtMs: Math.max(row.lastEventAtMs ?? -Infinity, delta.lastEventAtMs),
   };
 }
+
+/** A user of whom nothing is stored. */
+export const NEW_USER_ROW: UserRow = { ...EMPTY_ROW, erasedAtMs: null };
 
 export function usersStore(connection: Connection) {
   const model = connection.model<UserDoc>('User', schema);
@@ -60,12 +81,12 @@ export function usersStore(connection: Connection) {
     model,
 
     /** Rows of the refs, by ref; a user without events has no entry. Refs are keyed hashes that include the tenant. */
-    async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, SignalsRow>> {
+    async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {
       const options = session ? { session } : {};
       const docs = await collection()
         .find({ _id: { $in: refs as never[] } }, options)
         .toArray();
-      return new Map((docs as unknown as UserDoc[]).map((doc) => [doc._id, rowOf(doc)]));
+      return new Map((docs as unknown as UserDoc[]).map((doc) => [doc._id, userRowOf(doc)]));
     },
 
     /** Adds the deltas; new users are inserted, known ones updated. */
@@ -96,6 +117,37 @@ export function usersStore(connection: Connection) {
         }));
         await collection().bulkWrite(updates, { session, ordered: true });
       }
+    },
+
+    /** One user of a tenant; null when nothing was ever stored of it. */
+    async get(tenant: Tenant, userRef: UserRef, session?: ClientSession): Promise<UserDoc | null> {
+      return model
+        .findOne({ _id: userRef, tenant })
+        .session(session ?? null)
+        .lean<UserDoc>();
+    },
+
+    /** Changes one user, who is made when there is none; its revision grows. Answers the user as it is then. */
+    async change(
+      tenant: Tenant,
+      userRef: UserRef,
+      { set = {}, unset = [] }: { set?: Partial<UserDoc>; unset?: (keyof UserDoc)[] },
+      session: ClientSession,
+    ): Promise<UserDoc> {
+      const fresh = 'eventCount' in set ? { tenant } : { tenant, eventCount: 0 };
+      return model
+        .findOneAndUpdate(
+          { _id: userRef },
+          {
+            $setOnInsert: fresh,
+            $inc: { revision: 1 },
+            ...(Object.keys(set).length > 0 ? { $set: set } : {}),
+            ...(unset.length > 0 ? { $unset: Object.fromEntries(unset.map((field) => [field, ''])) } : {}),
+          },
+          { session, upsert: true, returnDocument: 'after' },
+        )
+        .lean<UserDoc>()
+        .orFail();
     },
   };
 }

@@ -29,7 +29,8 @@ const BATCH = 500;
 /** Puts signals of the users that will be asked for into the cache, as a worker would. */
 async function seedSignals({ ctx, partner }: Stage, asked: string[]): Promise<void> {
   const tenant = tenantOf(partner.partnerId, 'live');
-  const row = { revision: 3, eventCount: 43, firstEventAtMs: 1_780_000_000_000, lastEventAtMs: 1_790_000_000_000 };
+  const times = { firstEventAtMs: 1_780_000_000_000, lastEventAtMs: 1_790_000_000_000 };
+  const row = { revision: 3, eventCount: 43, ...times, identity: null };
   const ids = new Set(asked.map((body) => (JSON.parse(body) as { userExternalId: string }).userExternalId));
   await ctx.signalsCache.putNewer([...ids].map((id) => [userRefOf(ctx.secrets.subject, tenant, id), row]));
 }

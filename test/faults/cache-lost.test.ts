@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { SignalsLease } from '../../shared/cache/signals';
+import type { RowLease } from '../../shared/cache/rows';
 import type { UserRef } from '../../shared/domain/ids';
 import type { SignalsRow } from '../../shared/domain/signals';
 import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../support/books';
@@ -87,9 +87,10 @@ const row = (revision: number): SignalsRow => ({
   eventCount: revision,
   firstEventAtMs: revision === 0 ? null : 1_000,
   lastEventAtMs: revision === 0 ? null : 2_000,
+  identity: null,
 });
 const newRef = (): UserRef => `usr_${randomUUID().replaceAll('-', '').slice(0, 22)}` as UserRef;
-async function leaseOf(ref: UserRef): Promise<SignalsLease> {
+async function leaseOf(ref: UserRef): Promise<RowLease<UserRef>> {
   const lease = await mir.ctx.signalsCache.lease(ref);
   if ('revision' in lease) throw new Error('the slot is filled');
   return lease;

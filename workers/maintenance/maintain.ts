@@ -1,5 +1,4 @@
 import type { Queue } from 'bullmq';
-import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
@@ -9,6 +8,7 @@ import { sweepLedger } from '../../shared/queue/sweep';
 import type { Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';
 import { gaugeReadings } from './read-gauges';
+import { repeat } from './repeat';
 
 const SWEEP_EVERY_MS = 30_000;
 const GAUGES_EVERY_MS = 5_000;
@@ -16,28 +16,6 @@ const DEAD_LETTERS_EVERY_MS = 60_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Open cascades that one look takes up, those that wait longest first. */
 const MAX_CASCADES_PER_LOOK = 1_000;
-
-interface Repeated {
-  /** Runs it at once, too. */
-  run: () => void;
-  stop: () => void;
-}
-
-/** Runs `work` again and again, one run at a time; a failed run is logged and the next one goes on. */
-function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unknown>): Repeated {
-  let running = false;
-  const run = (): void => {
-    if (running) return;
-    running = true;
-    work()
-      .catch((error: unknown) => log.warn({ err: messageOf(error) }, `${what} failed; it will run again`))
-      .finally(() => {
-        running = false;
-      });
-  };
-  const timer = setInterval(run, everyMs);
-  return { run, stop: () => clearInterval(timer) };
-}
 
 /** A worker's housekeeping: sweeps abandoned marks, takes up open cascades, reads the gauges of the metrics. */
 export function maintain(deps: {

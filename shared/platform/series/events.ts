@@ -20,7 +20,7 @@ export function eventSeries({ registers }: In) {
     registers,
   });
   return {
-    eventOutcomes: countsOf(outcomes, ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED']),
+    eventOutcomes: countsOf(outcomes, ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
     commitSeconds: new Histogram({
       name: 'mir_commit_duration_seconds',
       help: 'Time of one group commit, retries included.',

@@ -48,6 +48,7 @@ test('a receipt says QUEUED before any worker saw its events, DONE after', async
       duplicates: 0,
       conflicts: 0,
       failed: 0,
+      erased: 0,
       receivedAt: sent.body.receivedAt,
       settledAt: null,
     };

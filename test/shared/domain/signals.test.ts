@@ -1,16 +1,26 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { EMPTY_ROW, type SignalsRow, signalsPresenter, type TierRules, tierOf } from '../../../shared/domain/signals';
+import {
+  EMPTY_ROW,
+  ownHistory,
+  type Signals,
+  type SignalsRow,
+  signalsPresenter,
+  type TierRules,
+  tierOf,
+} from '../../../shared/domain/signals';
 
 const DAY_MS = 24 * 3600 * 1000;
 const NOW_MS = Date.UTC(2026, 5, 1, 12);
 const RULES: TierRules = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } };
-const present = signalsPresenter(RULES);
+const presentHistory = signalsPresenter(RULES);
+const present = (row: SignalsRow, nowMs: number): Signals => presentHistory(ownHistory(row), 'OWN', nowMs);
 const rowOf = (eventCount: number, firstAgoMs: number, lastAgoMs = 0): SignalsRow => ({
   revision: 1,
   eventCount,
   firstEventAtMs: NOW_MS - firstAgoMs,
   lastEventAtMs: NOW_MS - lastAgoMs,
+  identity: null,
 });
 
 test.each([

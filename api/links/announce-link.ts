@@ -1,0 +1,49 @@
+import { newId, type Tenant, type UserRef } from '../../shared/domain/ids';
+import type { LinkedAccount } from '../../shared/store/memberships';
+import type { Store, StoreSession } from '../../shared/store/store';
+import type { WebhookEventType } from '../../shared/store/webhooks';
+
+const DELIVERY_RETENTION_MS = 30 * 24 * 3600 * 1000;
+/** The sweep leaves a message to its first job for this long. */
+const FIRST_LOOK_AFTER_MS = 15_000;
+
+export type RemovalReason = 'UNLINKED' | 'IDENTITY_DELETED' | 'USER_ERASED';
+
+/**
+ * Writes the message to the partner that wants to be told, in the transaction of what it tells; answers its ids. The
+ * body follows Standard Webhooks: `type`, `timestamp`, `data`. A user is named by `userRef`, as invites answer it.
+ */
+export async function announceLink(
+  { store }: { store: Pick<Store, 'webhooks' | 'deliveries'> },
+  type: WebhookEventType,
+  {
+    tenant,
+    userRef,
+    linkId,
+    requestId,
+    linkedAt,
+  }: Pick<LinkedAccount, 'linkId' | 'requestId' | 'linkedAt'> & {
+    tenant: Tenant;
+    userRef: UserRef;
+  },
+  { at, reason }: { at: Date; reason?: RemovalReason },
+  session: StoreSession,
+): Promise<string[]> {
+  if ((await store.webhooks.get(tenant, session)) === null) return [];
+  const data = { linkId, inviteId: requestId, userRef, linkedAt: linkedAt.toISOString() };
+  const removal = reason === undefined ? {} : { removedAt: at.toISOString(), reason };
+  const delivery = {
+    _id: newId('msg'),
+    tenant,
+    userRef,
+    type,
+    body: JSON.stringify({ type, timestamp: at.toISOString(), data: { ...data, ...removal } }),
+    status: 'OPEN' as const,
+    attempts: 0,
+    nextLookAt: new Date(at.getTime() + FIRST_LOOK_AFTER_MS),
+    createdAt: at,
+    expireAt: new Date(at.getTime() + DELIVERY_RETENTION_MS),
+  };
+  await store.deliveries.insert([delivery], session);
+  return [delivery._id];
+}

@@ -1,0 +1,103 @@
+import { envOf, type IdentityId, identityRefOf, newId, partnerOf } from '../../shared/domain/ids';
+import { MAX_LINKS_PER_IDENTITY } from '../../shared/domain/link';
+import type { LinkRequestDoc } from '../../shared/store/link-requests';
+import type { LinkedAccount } from '../../shared/store/memberships';
+import type { StoreSession } from '../../shared/store/store';
+import { type Act, auditEntry } from '../audit/act';
+import { announceLink } from './announce-link';
+import { type LinkRefusal, refusalOf } from './find-request';
+import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
+
+/** Undoes what the transaction did so far: the request stays open. */
+class Refused extends Error {
+  constructor(readonly refusal: LinkRefusal) {
+    super(refusal);
+    this.name = 'Refused';
+  }
+}
+
+export type Confirmed =
+  | { kind: 'LINKED' | 'ALREADY_LINKED'; visibility: Visibility }
+  | { kind: 'REFUSED'; refusal: LinkRefusal };
+
+/** Why nobody can confirm the request now. */
+async function whyNot({ store }: LinkDeps, request: LinkRequestDoc, now: Date): Promise<LinkRefusal> {
+  const current = await store.linkRequests.byTokenHash(request.tokenHash);
+  return current === null ? 'UNKNOWN' : (refusalOf(current, now) ?? 'USED');
+}
+
+async function link(
+  deps: LinkDeps,
+  request: LinkRequestDoc,
+  identityId: IdentityId,
+  act: Act,
+  session: StoreSession,
+): Promise<{ outcome: 'LINKED' | 'ALREADY_LINKED'; changed?: Changed }> {
+  const { store } = deps;
+  const { tenant, userRef, _id: requestId } = request;
+  const identity = identityRefOf(identityId, envOf(tenant));
+  const before = await store.linkRequests.end(requestId, 'USED', identityId, act.at, session);
+  if (!before) throw new Refused(await whyNot(deps, request, act.at));
+  const partner = await store.partners.get(partnerOf(tenant));
+  if (!partner || partner.suspended) throw new Refused('PARTNER_UNAVAILABLE');
+  const user = await store.users.get(tenant, userRef, session);
+  if (user?.identity === identity) return { outcome: 'ALREADY_LINKED' };
+  if (user?.identity) throw new Refused('LINKED_ELSEWHERE');
+  const mine = await store.memberships.get(identity, session);
+  if ((mine?.members.length ?? 0) >= MAX_LINKS_PER_IDENTITY) throw new Refused('TOO_MANY_LINKS');
+
+  const account: LinkedAccount = {
+    linkId: newId('lnk'),
+    requestId,
+    userRef,
+    tenant,
+    linkedAt: act.at,
+    ...(before.accountLabel === undefined ? {} : { accountLabel: before.accountLabel }),
+  };
+  const linked = { set: { identity, linkedAt: act.at } };
+  const users = [await store.users.change(tenant, userRef, linked, session)];
+  const memberships = [await store.memberships.add(identity, account, session)];
+  const { linkId } = account;
+  const facts = { partnerId: partner._id, tenant, action: 'link.confirmed', target: linkId, after: { requestId } };
+  await store.audit.append(auditEntry(act, facts), session);
+  const deliveryIds = await announceLink(deps, 'link.confirmed', account, { at: act.at }, session);
+  return { outcome: 'LINKED', changed: { users, memberships, deliveryIds } };
+}
+
+/**
+ * A person confirms a request: it is used up and the account linked, in one transaction. Of any number at once exactly
+ * one succeeds. The signals are right for every reader before it resolves, unless the visibility is `pending`.
+ */
+export async function confirmLink(
+  deps: LinkDeps,
+  request: LinkRequestDoc,
+  identityId: IdentityId,
+  act: Act,
+): Promise<Confirmed> {
+  try {
+    const { outcome, visibility } = await changeLinks(deps, (session) => link(deps, request, identityId, act, session));
+    return { kind: outcome, visibility };
+  } catch (error) {
+    if (error instanceof Refused) return { kind: 'REFUSED', refusal: error.refusal };
+    throw error;
+  }
+}
+
+/** A person declines a request: it can never be used. Answers why not, where it was not open any more. */
+export async function declineLink(
+  deps: LinkDeps,
+  request: LinkRequestDoc,
+  identityId: IdentityId,
+  act: Act,
+): Promise<LinkRefusal | null> {
+  const { store } = deps;
+  const { tenant, _id: target } = request;
+  const { outcome } = await changeLinks(deps, async (session) => {
+    const before = await store.linkRequests.end(target, 'DECLINED', identityId, act.at, session);
+    if (!before) return { outcome: false };
+    const facts = { partnerId: partnerOf(tenant), tenant, action: 'link.declined', target };
+    await store.audit.append(auditEntry(act, facts), session);
+    return { outcome: true };
+  });
+  return outcome ? null : whyNot(deps, request, act.at);
+}

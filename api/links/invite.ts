@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import { userExternalIdSchema } from '../../shared/domain/event';
+import {
+  DEFAULT_INVITE_SECONDS,
+  MAX_INVITE_SECONDS,
+  MAX_LABEL_LENGTH,
+  MAX_STATE_LENGTH,
+  MIN_INVITE_SECONDS,
+} from '../../shared/domain/link';
+import { identifierProblem } from '../../shared/domain/text';
+import { callerAct } from '../audit/act';
+import { route } from '../http/route';
+import { createCode, createInvite } from './request-link';
+
+const MAX_URL_LENGTH = 2_048;
+
+export const accountLabelSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(MAX_LABEL_LENGTH)
+  .superRefine((text, check) => {
+    const message = identifierProblem(text);
+    if (message) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
+  })
+  .describe('The account as its owner knows it, e.g. a masked name. Shown where the link is confirmed.');
+
+const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5kq1rJ8mT2nW7bC4dF6gH0aSLpEuXoIiYcM'] });
+const userRef = z.string().describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /events`.');
+const INVITE_PROBLEMS = ['INVALID_JSON', 'VALIDATION_FAILED', 'TOO_MANY_LINK_REQUESTS', 'STORE_UNAVAILABLE'] as const;
+
+/** `POST /partners/link/invite`. */
+export const inviteToLink = route({
+  method: 'POST',
+  path: '/partners/link/invite',
+  auth: { kind: 'key', scope: 'links:write', readable: false },
+  tag: 'Linking',
+  summary: 'Make a link that a user opens to connect their account',
+  description: 'Single use. The user logs in to MIR, sees who asks and what you will see, and confirms or declines.',
+  body: z.strictObject({
+    userExternalId: userExternalIdSchema,
+    accountLabel: accountLabelSchema.optional(),
+    returnUrl: z
+      .string()
+      .max(MAX_URL_LENGTH)
+      .check(z.url({ protocol: /^https?$/ }))
+      .optional()
+      .describe(
+        'Where the user goes afterwards; of a registered origin. Gets `link` (linked, pending or declined) and `state`.',
+      )
+      .meta({ examples: ['https://harbour.example/settings'] }),
+    state: z.string().min(1).max(MAX_STATE_LENGTH).optional().describe('Given back with `returnUrl`, unchanged.'),
+    expiresInSeconds: z
+      .int()
+      .min(MIN_INVITE_SECONDS)
+      .max(MAX_INVITE_SECONDS)
+      .optional()
+      .describe(`Default: ${DEFAULT_INVITE_SECONDS / 86_400} days.`),
+  }),
+  answers: {
+    201: {
+      description: 'Show or send the URL to the user; it is told this once',
+      schema: z.object({ inviteId: z.string(), url: inviteUrl, expiresAt: z.iso.datetime(), userRef }),
+    },
+  },
+  problems: [...INVITE_PROBLEMS, 'RETURN_URL_NOT_ALLOWED'],
+  handle: async ({ ctx, caller, requestId, body }) => {
+    const { userExternalId, accountLabel, returnUrl, state, expiresInSeconds = DEFAULT_INVITE_SECONDS } = body;
+    const wish = {
+      userExternalId,
+      ...(accountLabel === undefined ? {} : { accountLabel }),
+      ...(returnUrl === undefined ? {} : { returnUrl }),
+      ...(state === undefined ? {} : { state }),
+    };
+    const act = callerAct({ caller, requestId });
+    const { request, token } = await createInvite(ctx, caller.tenant, wish, expiresInSeconds, act);
+    return {
+      status: 201,
+      body: {
+        inviteId: request._id,
+        url: `${ctx.config.publicUrl}/link/${token}`,
+        expiresAt: request.expiresAt.toISOString(),
+        userRef: request.userRef,
+      },
+    };
+  },
+});
+
+/** `POST /partners/link/code`. */
+export const codeToLink = route({
+  method: 'POST',
+  path: '/partners/link/code',
+  auth: { kind: 'key', scope: 'links:write', readable: false },
+  tag: 'Linking',
+  summary: 'Make a short code that a user types at MIR to connect their account',
+  description:
+    'Single use, valid for ten minutes; a new one replaces it. The user types it at `/link` after logging in.',
+  body: z.strictObject({ userExternalId: userExternalIdSchema, accountLabel: accountLabelSchema.optional() }),
+  answers: {
+    201: {
+      description: 'Show the code to the user; it is told this once',
+      schema: z.object({
+        code: z.string().meta({ examples: ['7K2M-9QXD'] }),
+        url: z
+          .url()
+          .describe('Where the code is typed.')
+          .meta({ examples: ['https://mir.example/link'] }),
+        expiresAt: z.iso.datetime(),
+        inviteId: z.string(),
+        userRef,
+      }),
+    },
+  },
+  problems: [...INVITE_PROBLEMS],
+  handle: async ({ ctx, caller, requestId, body: { userExternalId, accountLabel } }) => {
+    const wish = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
+    const { request, code } = await createCode(ctx, caller.tenant, wish, callerAct({ caller, requestId }));
+    return {
+      status: 201,
+      body: {
+        code,
+        url: `${ctx.config.publicUrl}/link`,
+        expiresAt: request.expiresAt.toISOString(),
+        inviteId: request._id,
+        userRef: request.userRef,
+      },
+    };
+  },
+});

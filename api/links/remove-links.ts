@@ -1,0 +1,97 @@
+import { type IdentityId, type IdentityRef, partnerOf, type Tenant, type UserRef } from '../../shared/domain/ids';
+import { accountByLinkId, accountOf, type LinkedAccount, type MembershipDoc } from '../../shared/store/memberships';
+import type { StoreSession } from '../../shared/store/store';
+import type { UserDoc } from '../../shared/store/users';
+import { type Act, auditEntry } from '../audit/act';
+import { announceLink, type RemovalReason } from './announce-link';
+import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
+
+/** An identity's links in both environments, a few writes each. */
+const REMOVE_ALL_TIMEOUT_MS = 20_000;
+
+/** Ends one link on the person's side, with its audit entry and its message; null when there is none. */
+export async function dropMembership(
+  deps: Pick<LinkDeps, 'store'>,
+  identity: IdentityRef,
+  { userRef, tenant }: { userRef: UserRef; tenant: Tenant },
+  act: Act,
+  reason: RemovalReason,
+  session: StoreSession,
+): Promise<{ membership: MembershipDoc; deliveryIds: string[] } | null> {
+  const { store } = deps;
+  const account = accountOf(await store.memberships.get(identity, session), userRef);
+  if (!account) return null;
+  const membership = await store.memberships.remove(identity, userRef, session);
+  if (!membership) return null;
+  const facts = { partnerId: partnerOf(tenant), tenant, action: 'link.removed', target: account.linkId, reason };
+  await store.audit.append(auditEntry(act, facts), session);
+  const deliveryIds = await announceLink(deps, 'link.removed', account, { at: act.at, reason }, session);
+  return { membership, deliveryIds };
+}
+
+async function unlinkAccount(
+  deps: Pick<LinkDeps, 'store'>,
+  identity: IdentityRef,
+  account: LinkedAccount,
+  act: Act,
+  reason: RemovalReason,
+  session: StoreSession,
+): Promise<Changed> {
+  const { userRef, tenant } = account;
+  const users: UserDoc[] = [];
+  const user = await deps.store.users.get(tenant, userRef, session);
+  if (user?.identity === identity) {
+    users.push(await deps.store.users.change(tenant, userRef, { unset: ['identity', 'linkedAt'] }, session));
+  }
+  const dropped = await dropMembership(deps, identity, account, act, reason, session);
+  return { users, memberships: dropped ? [dropped.membership] : [], deliveryIds: dropped?.deliveryIds ?? [] };
+}
+
+/** A person ends one of their links. Null when they have no such link. */
+export async function removeLink(
+  deps: LinkDeps,
+  identityId: IdentityId,
+  linkId: string,
+  act: Act,
+): Promise<{ partnerId: string; visibility: Visibility } | null> {
+  const { outcome, visibility } = await changeLinks(deps, async (session) => {
+    const found = accountByLinkId(await deps.store.memberships.ofIdentity(identityId, session), linkId);
+    if (!found) return { outcome: null };
+    const changed = await unlinkAccount(deps, found.identity, found.account, act, 'UNLINKED', session);
+    return { outcome: partnerOf(found.account.tenant), changed };
+  });
+  return outcome === null ? null : { partnerId: outcome, visibility };
+}
+
+/** Ends all links of a person and does `also` in the same transaction: the rest of what is known of them goes with it. */
+export async function removeAllLinks(
+  deps: LinkDeps,
+  identityId: IdentityId,
+  act: Act,
+  also: (session: StoreSession) => Promise<void>,
+): Promise<Visibility> {
+  const { store } = deps;
+  const { visibility } = await changeLinks(
+    deps,
+    async (session) => {
+      const changed: Changed = { users: [], memberships: [], deliveryIds: [] };
+      for (const { _id: identity, members } of await store.memberships.ofIdentity(identityId, session)) {
+        for (const account of members) {
+          const one = await unlinkAccount(deps, identity, account, act, 'IDENTITY_DELETED', session);
+          changed.users.push(...one.users);
+          // Only the last state of a person's row counts.
+          if (one.memberships.length > 0) {
+            changed.memberships = [...changed.memberships.filter(({ _id }) => _id !== identity), ...one.memberships];
+          }
+          changed.deliveryIds.push(...one.deliveryIds);
+        }
+        await store.memberships.drop(identity, session);
+      }
+      await store.linkRequests.dropOfIdentity(identityId, session);
+      await also(session);
+      return { outcome: null, changed };
+    },
+    REMOVE_ALL_TIMEOUT_MS,
+  );
+  return visibility;
+}

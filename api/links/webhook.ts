@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { seal } from '../../shared/domain/sealed';
+import { partnerOf } from '../../shared/domain/ids';
+import { MirError } from '../../shared/platform/errors';
+import { type Act, auditEntry, callerAct } from '../audit/act';
+import { requireHuman } from '../agents/agent-access';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { fromStore, inTransaction } from '../partners/from-store';
+import type { Tenant } from '../../shared/domain/ids';
+
+const MAX_URL_LENGTH = 2_048;
+const SECRET_BYTES = 24;
+/** Standard Webhooks: a symmetric secret is `whsec_` and base64. */
+const SECRET_PREFIX = 'whsec_';
+
+const EXAMPLE_URL = 'https://harbour.example/hooks/mir';
+const webhookSchema = z.object({ url: z.url().meta({ examples: [EXAMPLE_URL] }), createdAt: z.iso.datetime() });
+const auth = { kind: 'key', scope: 'links:write', readable: false } as const;
+
+/** Throws 422 for a URL that no message will ever be sent to. The address itself is checked at each sending. */
+function checkUrl(text: string, allowHttp: boolean): void {
+  const url = new URL(text);
+  const secure = url.protocol === 'https:' || (allowHttp && url.protocol === 'http:');
+  const bare = url.username === '' && url.password === '' && url.hash === '';
+  if (secure && bare) return;
+  const message = 'must be an https URL without credentials and fragment';
+  throw new MirError('WEBHOOK_URL_NOT_ALLOWED', `The URL ${message}.`, {
+    errors: [{ path: 'url', code: 'WEBHOOK_URL_NOT_ALLOWED', message }],
+  });
+}
+
+/** Sets where a tenant's messages go, with a new secret, which is told this once. */
+export async function putWebhook(
+  { store, secrets, config }: Pick<ApiContext, 'store' | 'secrets' | 'config'>,
+  tenant: Tenant,
+  url: string,
+  act: Act,
+): Promise<{ url: string; secret: string; createdAt: string }> {
+  checkUrl(url, config.webhooksToPrivateAddresses);
+  const secret = SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64');
+  const webhook = { _id: tenant, url, sealedSecret: seal(secrets.webhook, tenant, secret), createdAt: act.at };
+  const { host } = new URL(url);
+  const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.set', target: tenant, after: { host } };
+  await inTransaction({ store }, async (session) => {
+    await store.webhooks.put(webhook, session);
+    await store.audit.append(auditEntry(act, facts), session);
+  });
+  return { url, secret, createdAt: act.at.toISOString() };
+}
+
+const setWebhook = route({
+  method: 'PUT',
+  path: '/partners/webhook',
+  auth,
+  tag: 'Linking',
+  summary: 'Be told of links as they are made and removed',
+  description:
+    'Messages `link.confirmed` and `link.removed` follow Standard Webhooks (headers `webhook-id`, `webhook-timestamp`, ' +
+    '`webhook-signature`): check them with one of its libraries and the secret. They are sent again until your server ' +
+    'answers 2xx, for about a day, and may come twice: `webhook-id` tells. Setting it again makes a new secret.',
+  body: z.strictObject({
+    url: z
+      .string()
+      .max(MAX_URL_LENGTH)
+      .check(z.url({ protocol: /^https?$/ }))
+      .meta({ examples: [EXAMPLE_URL] }),
+  }),
+  answers: {
+    200: {
+      description: 'In force for messages from now on',
+      schema: webhookSchema.extend({ secret: z.string().describe('Told this once.') }),
+    },
+  },
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'WEBHOOK_URL_NOT_ALLOWED', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, caller, requestId, body: { url } }) => {
+    requireHuman(caller);
+    return { status: 200, body: await putWebhook(ctx, caller.tenant, url, callerAct({ caller, requestId })) };
+  },
+});
+
+const getWebhook = route({
+  method: 'GET',
+  path: '/partners/webhook',
+  auth: { ...auth, readable: true },
+  tag: 'Linking',
+  summary: 'Where messages of links go',
+  answers: { 200: { description: 'Without the secret', schema: webhookSchema } },
+  problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx: { store }, caller: { tenant } }) => {
+    const webhook = await fromStore(store.webhooks.get(tenant));
+    if (!webhook) throw new MirError('NOT_FOUND', 'No webhook is set.');
+    return { status: 200, body: { url: webhook.url, createdAt: webhook.createdAt.toISOString() } };
+  },
+});
+
+const removeWebhook = route({
+  method: 'DELETE',
+  path: '/partners/webhook',
+  auth,
+  tag: 'Linking',
+  summary: 'Be told no more; messages not yet delivered are dropped',
+  answers: { 200: { description: 'Removed', schema: z.object({ removed: z.literal(true) }) } },
+  problems: ['NOT_FOUND', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx: { store }, caller, requestId }) => {
+    requireHuman(caller);
+    const { tenant } = caller;
+    const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.removed', target: tenant };
+    await inTransaction({ store }, async (session) => {
+      if (!(await store.webhooks.remove(tenant, session))) throw new MirError('NOT_FOUND', 'No webhook is set.');
+      await store.deliveries.dropOpenOfTenant(tenant, session);
+      await store.audit.append(auditEntry(callerAct({ caller, requestId }), facts), session);
+    });
+    return { status: 200, body: { removed: true } };
+  },
+});
+
+export const WEBHOOK_ROUTES = [setWebhook, getWebhook, removeWebhook];

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { tickBatch } from '../platform/tick-batch';
+import type { RedisLink } from '../queue/connect';
+
+const LEASE_MS = 10_000;
+/** What the store does not have is remembered as empty for this long, so that strangers do not reach it each time. */
+const EMPTY_TTL_SECONDS = 60;
+const MAX_KEYS_PER_CALL = 500;
+
+/** Only a newer revision replaces a row; any put voids a reader's lease. ARGV: ttl s, then a row each. KEYS: slot, lease each. */
+const PUT_NEWER = `
+for i = 1, #KEYS, 2 do
+  local row = ARGV[1 + (i + 1) / 2]
+  local old = redis.call('GET', KEYS[i])
+  if not old or tonumber(string.match(old, '^%[(%d+)')) <= tonumber(string.match(row, '^%[(%d+)')) then
+    redis.call('SET', KEYS[i], row, 'EX', ARGV[1])
+  end
+  redis.call('DEL', KEYS[i + 1])
+end
+return 1
+`;
+
+/** A miss takes the lease. KEYS: slot, lease. ARGV: token, lease ms. Answer: the row if one is there meanwhile. */
+const LEASE = `
+local row = redis.call('GET', KEYS[1])
+if row then return row end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return false
+`;
+
+/** Fills the slot only while the lease is still this reader's. KEYS: slot, lease. ARGV: token, row, ttl s. */
+const REFILL = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+`;
+
+interface RowCommands {
+  mirPutNewer(numKeys: number, ...args: (string | number)[]): Promise<number>;
+  mirLease(numKeys: 2, ...args: (string | number)[]): Promise<string | null>;
+  mirRefill(numKeys: 2, ...args: (string | number)[]): Promise<number>;
+}
+
+/** Thrown when the cache's server is not known to be reachable: read the store instead. */
+export class CacheAwayError extends Error {
+  constructor() {
+    super('the signals cache is not reachable');
+    this.name = 'CacheAwayError';
+  }
+}
+
+/** What a reader that missed holds: the right to fill the slot, until anybody writes to it. */
+export interface RowLease<Ref> {
+  ref: Ref;
+  token: string;
+  runId: string;
+}
+
+/** What a kind of row is: where it lies and how it is written. The text is a JSON array that begins with the revision. */
+interface RowKind<Ref, Row> {
+  slotOf: (run: string, ref: Ref) => string;
+  leaseOf: (run: string, ref: Ref) => string;
+  encode: (row: Row) => string;
+  decode: (text: string) => Row;
+}
+
+/** Cached rows of one kind. Keys carry the server's run id: rows that survived a restart are never read again. */
+export function createRowCache<Ref extends string, Row extends { revision: number }>(
+  { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },
+  { slotOf, leaseOf, encode, decode }: RowKind<Ref, Row>,
+) {
+  const redis = link.client as RedisLink['client'] & RowCommands;
+  redis.defineCommand('mirPutNewer', { lua: PUT_NEWER });
+  redis.defineCommand('mirLease', { lua: LEASE });
+  redis.defineCommand('mirRefill', { lua: REFILL });
+
+  const runIdNow = (): string => {
+    const runId = link.runId();
+    if (runId === null) throw new CacheAwayError();
+    return runId;
+  };
+
+  interface Waiting {
+    key: string;
+    resolve: (text: string | null) => void;
+    reject: (error: unknown) => void;
+  }
+  const readSoon = tickBatch<Waiting>((waiting) => {
+    redis.mget(waiting.map(({ key }) => key)).then(
+      (texts) => waiting.forEach(({ resolve }, n) => resolve(texts[n] ?? null)),
+      (error: unknown) => waiting.forEach(({ reject }) => reject(error)),
+    );
+  }, MAX_KEYS_PER_CALL);
+
+  return {
+    /** The cached row, or null on a miss. Reads of one turn share one MGET. */
+    async get(ref: Ref): Promise<Row | null> {
+      const key = slotOf(runIdNow(), ref);
+      const text = await new Promise<string | null>((resolve, reject) => readSoon({ key, resolve, reject }));
+      return text === null ? null : decode(text);
+    },
+
+    /** After a miss: either a row that came meanwhile, or the lease to fill the slot with. */
+    async lease(ref: Ref): Promise<Row | RowLease<Ref>> {
+      const runId = runIdNow();
+      const token = randomUUID();
+      const text = await redis.mirLease(2, slotOf(runId, ref), leaseOf(runId, ref), token, LEASE_MS);
+      return text === null ? { ref, token, runId } : decode(text);
+    },
+
+    /** Fills the slot that the lease was taken for; does nothing when anybody wrote to it since. */
+    async refill({ ref, token, runId }: RowLease<Ref>, row: Row): Promise<void> {
+      const ttl = row.revision === 0 ? EMPTY_TTL_SECONDS : ttlSeconds;
+      await redis.mirRefill(2, slotOf(runId, ref), leaseOf(runId, ref), token, encode(row), ttl);
+    },
+
+    /** Puts rows unless the cache holds newer ones. */
+    async putNewer(rows: [Ref, Row][]): Promise<void> {
+      const runId = runIdNow();
+      const calls: Promise<number>[] = [];
+      for (let at = 0; at < rows.length; at += MAX_KEYS_PER_CALL) {
+        const part = rows.slice(at, at + MAX_KEYS_PER_CALL);
+        const names = part.flatMap(([ref]) => [slotOf(runId, ref), leaseOf(runId, ref)]);
+        calls.push(redis.mirPutNewer(names.length, ...names, ttlSeconds, ...part.map(([, row]) => encode(row))));
+      }
+      await Promise.all(calls);
+    },
+  };
+}

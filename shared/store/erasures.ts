@@ -1,0 +1,76 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+import type { Tenant, UserRef } from '../domain/ids';
+
+/** A partner's order to erase one user, with its receipt. The row is the outbox: what is not DONE is taken up again. */
+export interface ErasureDoc {
+  _id: string;
+  tenant: Tenant;
+  /** Gone once it is done: the receipt alone remains. */
+  userRef?: UserRef;
+  /** Queue store's time: what was received up to then is erased. */
+  erasedAt: Date;
+  status: 'RUNNING' | 'DONE';
+  eventsErased: number;
+  /** A sweep takes it up from then on. */
+  nextLookAt: Date;
+  settledAt?: Date;
+  expireAt: Date;
+}
+
+const schema = new Schema<ErasureDoc>(
+  {
+    _id: String,
+    tenant: String,
+    userRef: String,
+    erasedAt: Date,
+    status: String,
+    eventsErased: Number,
+    nextLookAt: Date,
+    settledAt: Date,
+    expireAt: Date,
+  },
+  { collection: 'erasures', versionKey: false, strict: 'throw' },
+);
+schema.index({ status: 1, nextLookAt: 1 });
+schema.index({ expireAt: 1 }, { expireAfterSeconds: 0, partialFilterExpression: { status: 'DONE' } });
+
+export function erasuresStore(connection: Connection) {
+  const model = connection.model<ErasureDoc>('Erasure', schema);
+  return {
+    model,
+
+    async insert(erasure: ErasureDoc, session: ClientSession): Promise<void> {
+      await model.create([erasure], { session });
+    },
+
+    async get(tenant: Tenant, receiptId: string): Promise<ErasureDoc | null> {
+      return model.findOne({ _id: receiptId, tenant }).lean<ErasureDoc>();
+    },
+
+    async byId(receiptId: string): Promise<ErasureDoc | null> {
+      return model.findById(receiptId).lean<ErasureDoc>();
+    },
+
+    /** Running erasures that are due for a look, the longest waiting first. */
+    async due(now: Date, limit: number): Promise<Pick<ErasureDoc, '_id'>[]> {
+      return model
+        .find({ status: 'RUNNING', nextLookAt: { $lte: now } }, { _id: 1 })
+        .sort({ nextLookAt: 1 })
+        .limit(limit)
+        .lean<Pick<ErasureDoc, '_id'>[]>();
+    },
+
+    async noteErased(receiptId: string, count: number): Promise<void> {
+      await model.updateOne({ _id: receiptId, status: 'RUNNING' }, { $inc: { eventsErased: count } });
+    },
+
+    async close(receiptId: string, settledAt: Date): Promise<void> {
+      await model.updateOne(
+        { _id: receiptId, status: 'RUNNING' },
+        { $set: { status: 'DONE', settledAt }, $unset: { userRef: '' } },
+      );
+    },
+  };
+}
+
+export type ErasuresStore = ReturnType<typeof erasuresStore>;

@@ -1,0 +1,42 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+import type { IdentityRef, UserRef } from '../domain/ids';
+
+/** Cached rows that a committed change has yet to reach: written with the change, deleted once the cache has them. */
+export interface RefreshDoc {
+  _id: string;
+  userRefs: UserRef[];
+  identities: IdentityRef[];
+  /** A sweep takes it up from then on; before that its writer is still at it. */
+  dueAt: Date;
+}
+
+const schema = new Schema<RefreshDoc>(
+  { _id: String, userRefs: [String], identities: [String], dueAt: Date },
+  { collection: 'refreshes', versionKey: false, strict: 'throw' },
+);
+schema.index({ dueAt: 1 });
+
+export function refreshesStore(connection: Connection) {
+  const model = connection.model<RefreshDoc>('Refresh', schema);
+  return {
+    model,
+
+    async insert(refresh: RefreshDoc, session: ClientSession): Promise<void> {
+      await model.create([refresh], { session });
+    },
+
+    async due(now: Date, limit: number): Promise<RefreshDoc[]> {
+      return model
+        .find({ dueAt: { $lte: now } })
+        .sort({ dueAt: 1 })
+        .limit(limit)
+        .lean<RefreshDoc[]>();
+    },
+
+    async done(id: string): Promise<void> {
+      await model.deleteOne({ _id: id });
+    },
+  };
+}
+
+export type RefreshesStore = ReturnType<typeof refreshesStore>;

@@ -1,0 +1,121 @@
+import { type ClientSession, type Connection, Schema } from 'mongoose';
+import type { Tenant, UserRef } from '../domain/ids';
+
+/** Where a tenant wants to be told of links, and the sealed secret that its messages are signed with. */
+export interface WebhookDoc {
+  _id: Tenant;
+  url: string;
+  sealedSecret: string;
+  createdAt: Date;
+}
+
+export type WebhookEventType = 'link.confirmed' | 'link.removed';
+
+/** One message on its way. The row is the outbox: what is OPEN is taken up again. */
+export interface DeliveryDoc {
+  _id: string;
+  tenant: Tenant;
+  userRef: UserRef;
+  type: WebhookEventType;
+  /** The JSON text that is signed and sent, the same at each try. */
+  body: string;
+  status: 'OPEN' | 'DELIVERED' | 'FAILED';
+  attempts: number;
+  /** Status or error code of the last try; never a body. */
+  lastOutcome?: string;
+  nextLookAt: Date;
+  createdAt: Date;
+  expireAt: Date;
+}
+
+const webhookSchema = new Schema<WebhookDoc>(
+  { _id: String, url: String, sealedSecret: String, createdAt: Date },
+  { collection: 'webhooks', versionKey: false, strict: 'throw' },
+);
+
+const deliverySchema = new Schema<DeliveryDoc>(
+  {
+    _id: String,
+    tenant: String,
+    userRef: String,
+    type: String,
+    body: String,
+    status: String,
+    attempts: Number,
+    lastOutcome: String,
+    nextLookAt: Date,
+    createdAt: Date,
+    expireAt: Date,
+  },
+  { collection: 'webhook_deliveries', versionKey: false, strict: 'throw' },
+);
+deliverySchema.index({ status: 1, nextLookAt: 1 });
+deliverySchema.index({ tenant: 1, userRef: 1 });
+deliverySchema.index({ tenant: 1, createdAt: -1, _id: -1 });
+deliverySchema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
+
+export function webhooksStore(connection: Connection) {
+  const model = connection.model<WebhookDoc>('Webhook', webhookSchema);
+  return {
+    model,
+
+    async get(tenant: Tenant, session?: ClientSession): Promise<WebhookDoc | null> {
+      return model
+        .findById(tenant)
+        .session(session ?? null)
+        .lean<WebhookDoc>();
+    },
+
+    async put(webhook: WebhookDoc, session: ClientSession): Promise<void> {
+      await model.replaceOne({ _id: webhook._id }, webhook, { upsert: true, session });
+    },
+
+    /** True when there was one. */
+    async remove(tenant: Tenant, session: ClientSession): Promise<boolean> {
+      return (await model.deleteOne({ _id: tenant }, { session })).deletedCount === 1;
+    },
+  };
+}
+
+export function deliveriesStore(connection: Connection) {
+  const model = connection.model<DeliveryDoc>('WebhookDelivery', deliverySchema);
+  return {
+    model,
+
+    async insert(deliveries: DeliveryDoc[], session: ClientSession): Promise<void> {
+      if (deliveries.length > 0) await model.insertMany(deliveries, { session });
+    },
+
+    async byId(id: string): Promise<DeliveryDoc | null> {
+      return model.findById(id).lean<DeliveryDoc>();
+    },
+
+    /** Open messages that are due for a look, the longest waiting first. */
+    async due(now: Date, limit: number): Promise<Pick<DeliveryDoc, '_id' | 'attempts'>[]> {
+      return model
+        .find({ status: 'OPEN', nextLookAt: { $lte: now } }, { _id: 1, attempts: 1 })
+        .sort({ nextLookAt: 1 })
+        .limit(limit)
+        .lean<Pick<DeliveryDoc, '_id' | 'attempts'>[]>();
+    },
+
+    /** Notes a try of an open message. */
+    async tried(
+      id: string,
+      outcome: Pick<DeliveryDoc, 'status' | 'nextLookAt'> & { lastOutcome: string },
+    ): Promise<void> {
+      await model.updateOne({ _id: id, status: 'OPEN' }, { $set: outcome, $inc: { attempts: 1 } });
+    },
+
+    async dropOfUser(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<void> {
+      await model.deleteMany({ tenant, userRef }, { session });
+    },
+
+    async dropOpenOfTenant(tenant: Tenant, session: ClientSession): Promise<void> {
+      await model.deleteMany({ tenant, status: 'OPEN' }, { session });
+    },
+  };
+}
+
+export type WebhooksStore = ReturnType<typeof webhooksStore>;
+export type DeliveriesStore = ReturnType<typeof deliveriesStore>;

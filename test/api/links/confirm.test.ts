@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { confirmLink, declineLink } from '../../../api/links/confirm-link';
+import { findRequest, hashOfToken } from '../../../api/links/find-request';
+import { MAX_LINKS_PER_IDENTITY } from '../../../shared/domain/link';
+import { removeAllLinks } from '../../../api/links/remove-links';
+import { type Harness, startHarness, type TestPartner } from '../../support/harness';
+import { invite, linkUser, newIdentityId, personsAct } from '../../support/link';
+
+let mir: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+  partner = await mir.partner();
+});
+afterAll(() => mir.close());
+
+const auditOf = async (action: string, of = partner) => {
+  const { body } = await mir.client.get(`/v1/audit?action=${action}&limit=500`, of.liveKey);
+  return body.data as { target: string; actor: { kind: string } }[];
+};
+
+test('an invite that 50 people confirm at once is used by one of them', async () => {
+  const { request } = await invite(mir, partner, 'popular');
+  const people = Array.from({ length: 50 }, newIdentityId);
+  const outcomes = await Promise.all(people.map((person) => confirmLink(mir.ctx, request, person, personsAct())));
+  const winners = people.filter((_, n) => outcomes[n]!.kind === 'LINKED');
+  expect(winners).toHaveLength(1);
+  const losers = outcomes.filter(({ kind }) => kind === 'REFUSED');
+  expect(losers).toHaveLength(49);
+  expect(new Set(losers.map((outcome) => 'refusal' in outcome && outcome.refusal))).toEqual(new Set(['USED']));
+  const user = await mir.ctx.store.users.get(request.tenant, request.userRef);
+  expect(user?.identity).toBe(`${winners[0]}:live`);
+  expect(await mir.ctx.store.memberships.model.countDocuments({ 'members.userRef': request.userRef })).toBe(1);
+  expect((await auditOf('link.confirmed')).length).toBe(1);
+});
+
+test('one person who confirms 50 times at once is linked once', async () => {
+  const { request, token } = await invite(mir, partner, 'eager');
+  const person = newIdentityId();
+  const outcomes = await Promise.all(
+    Array.from({ length: 50 }, () => confirmLink(mir.ctx, request, person, personsAct())),
+  );
+  expect(outcomes.filter(({ kind }) => kind === 'LINKED')).toHaveLength(1);
+  const mine = await mir.ctx.store.memberships.get(`${person}:live` as never);
+  expect(mine?.members).toHaveLength(1);
+  expect((await findRequest(mir.ctx, hashOfToken(token), person, new Date())).kind).toBe('YOURS');
+  const stranger = await findRequest(mir.ctx, hashOfToken(token), newIdentityId(), new Date());
+  expect(stranger).toMatchObject({ kind: 'REFUSED', refusal: 'USED' });
+});
+
+test('a second invite of an account that is linked already is used up and changes nothing', async () => {
+  const person = newIdentityId();
+  await linkUser(mir, partner, 'twice', person);
+  expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', visibility: 'done' });
+  expect((await mir.ctx.store.memberships.get(`${person}:live` as never))?.members).toHaveLength(1);
+});
+
+test('an account that is linked to somebody else stays so, and the invite stays open', async () => {
+  await linkUser(mir, partner, 'taken', newIdentityId());
+  const { request, token } = await invite(mir, partner, 'taken');
+  const refused = await confirmLink(mir.ctx, request, newIdentityId(), personsAct());
+  expect(refused).toEqual({ kind: 'REFUSED', refusal: 'LINKED_ELSEWHERE' });
+  expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
+});
+
+test('a declined invite can never be confirmed, and an expired one neither', async () => {
+  const declined = await invite(mir, partner, 'declined');
+  expect(await declineLink(mir.ctx, declined.request, newIdentityId(), personsAct())).toBeNull();
+  expect(await declineLink(mir.ctx, declined.request, newIdentityId(), personsAct())).toBe('DECLINED');
+  const confirm = (request: typeof declined.request) => confirmLink(mir.ctx, request, newIdentityId(), personsAct());
+  expect(await confirm(declined.request)).toEqual({ kind: 'REFUSED', refusal: 'DECLINED' });
+
+  const expired = await invite(mir, partner, 'expired');
+  const expiresAt = new Date(Date.now() - 1);
+  await mir.ctx.store.linkRequests.model.updateOne({ _id: expired.inviteId }, { $set: { expiresAt } });
+  expect(await confirm(expired.request)).toEqual({ kind: 'REFUSED', refusal: 'EXPIRED' });
+  expect(await findRequest(mir.ctx, hashOfToken(expired.token), null, new Date())).toMatchObject({
+    refusal: 'EXPIRED',
+  });
+});
+
+test('a suspended partner cannot be linked, and its invite works again when it is back', async () => {
+  const gone = await mir.partner();
+  const { request, token } = await invite(mir, gone, 'u');
+  await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } });
+  const refused = await confirmLink(mir.ctx, request, newIdentityId(), personsAct());
+  expect(refused).toEqual({ kind: 'REFUSED', refusal: 'PARTNER_UNAVAILABLE' });
+  expect(await findRequest(mir.ctx, hashOfToken(token), null, new Date())).toMatchObject({
+    refusal: 'PARTNER_UNAVAILABLE',
+  });
+  await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: false } });
+  expect((await confirmLink(mir.ctx, request, newIdentityId(), personsAct())).kind).toBe('LINKED');
+});
+
+test('the links of one person are bounded', async () => {
+  const person = newIdentityId();
+  await linkUser(mir, partner, 'first', person);
+  const { model } = mir.ctx.store.memberships;
+  const [member] = (await model.findById(`${person}:live` as never).lean())!.members;
+  const full = Array.from({ length: MAX_LINKS_PER_IDENTITY }, (_, n) => ({ ...member!, userRef: `usr_${n}` }));
+  await model.updateOne({ _id: `${person}:live` as never }, { $set: { members: full } });
+  const refused = await linkUser(mir, partner, 'one-too-many', person);
+  expect(refused).toEqual({ kind: 'REFUSED', refusal: 'TOO_MANY_LINKS' });
+});
+
+test('the audit tells that a link was made and removed, and nothing of the person', async () => {
+  const other = await mir.partner();
+  const person = newIdentityId();
+  await linkUser(mir, other, 'private-id', person);
+  await removeAllLinks(mir.ctx, person, personsAct(), () => Promise.resolve());
+  const [made] = await auditOf('link.confirmed', other);
+  const [removed] = await auditOf('link.removed', other);
+  expect(made!.actor).toEqual({ kind: 'IDENTITY' });
+  expect(removed!.target).toBe(made!.target);
+  const all = JSON.stringify((await mir.client.get('/v1/audit?limit=500', other.liveKey)).body);
+  for (const secret of [person, 'private-id', 'usr_']) expect(all).not.toContain(secret);
+});

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { confirmLink } from '../../../api/links/confirm-link';
+import { anEvent } from '../../support/builders';
+import { type Harness, startHarness, type TestPartner } from '../../support/harness';
+import { invite, linkUser, newIdentityId, personsAct, unlinkUser } from '../../support/link';
+import { type OwnStore, ownStores } from '../../support/own-stores';
+import { waitUntil } from '../../support/wait-until';
+
+let mir: Harness;
+// First of all ends, before its cache.
+afterAll(() => mir.close());
+const { ownRedis } = ownStores();
+let cache: OwnStore;
+let a: TestPartner;
+let b: TestPartner;
+beforeAll(async () => {
+  cache = await ownRedis();
+  mir = await startHarness({ env: { CACHE_REDIS_URL: cache.url, REDIS_TIMEOUT_MS: '450' } });
+  [a, b] = [await mir.partner(), await mir.partner()];
+  for (const { liveKey } of [a, b]) await mir.client.post('/v1/events', liveKey, anEvent());
+  await mir.drained();
+});
+
+const linked = async (
+  partner: TestPartner,
+): Promise<{ linked: boolean; eventCount: number; source: string | null }> => {
+  const { body, headers } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-1' });
+  return { linked: body.linked, eventCount: body.eventCount, source: headers.get('x-signals-source') };
+};
+
+test('while the cache is away a change of links says pending, and is in force for whoever reads the store', async () => {
+  const person = newIdentityId();
+  await linkUser(mir, a, 'u-1', person);
+  const { request, userRef } = await invite(mir, b, 'u-1');
+  cache.freeze();
+  try {
+    const confirmed = await confirmLink(mir.ctx, request, person, personsAct());
+    expect(confirmed).toEqual({ kind: 'LINKED', visibility: 'pending' });
+  } finally {
+    cache.thaw();
+  }
+  await waitUntil(
+    'the sweep has told the cache',
+    async () => (await mir.ctx.store.refreshes.model.countDocuments()) === 0,
+  );
+  expect(await linked(b)).toEqual({ linked: true, eventCount: 2, source: 'cache' });
+
+  await cache.stop();
+  expect(await unlinkUser(mir, person, userRef)).toBe('pending');
+  expect(await linked(b)).toEqual({ linked: false, eventCount: 1, source: 'store' });
+  await cache.startAgain();
+  await waitUntil(
+    'the sweep has told the cache',
+    async () => (await mir.ctx.store.refreshes.model.countDocuments()) === 0,
+  );
+  expect(await linked(b)).toMatchObject({ linked: false, eventCount: 1 });
+  expect(await linked(a)).toMatchObject({ linked: true, eventCount: 1 });
+});
+
+test('a process that dies between the commit and the cache leaves a note that another one follows', async () => {
+  const person = newIdentityId();
+  await linkUser(mir, a, 'u-1', newIdentityId());
+  const { store } = mir.ctx;
+  const { userRef } = await invite(mir, b, 'u-1');
+  await linkUser(mir, b, 'u-1', person);
+  expect((await linked(b)).linked).toBe(true);
+  // What a commit leaves behind when nothing after it was done.
+  await store.transaction(async (session) => {
+    const tenant = `${b.partnerId}:live` as never;
+    await store.users.change(tenant, userRef as never, { unset: ['identity', 'linkedAt'] }, session);
+    await store.memberships.remove(`${person}:live` as never, userRef as never, session);
+    const note = {
+      _id: 'rfs_left',
+      userRefs: [userRef as never],
+      identities: [`${person}:live` as never],
+      dueAt: new Date(),
+    };
+    await store.refreshes.insert(note, session);
+  }, 5_000);
+  await waitUntil('the note is followed', async () => (await store.refreshes.model.countDocuments()) === 0);
+  expect(await linked(b)).toEqual({ linked: false, eventCount: 1, source: 'cache' });
+});

@@ -1,0 +1,168 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { removeAllLinks } from '../../../api/links/remove-links';
+import { RETRY_AFTER_MS } from '../../../workers/links/deliver-webhook';
+import { postWebhook } from '../../../workers/links/post-webhook';
+import { type Harness, startHarness, type TestPartner } from '../../support/harness';
+import { invite, linkUser, newIdentityId, personsAct } from '../../support/link';
+import { waitUntil } from '../../support/wait-until';
+
+interface Received {
+  headers: Record<string, string>;
+  body: string;
+}
+
+let mir: Harness;
+let partner: TestPartner;
+/** A partner's own server: what it got, and what it answers next. */
+let server: http.Server;
+let received: Received[] = [];
+let answers: number[] = [];
+let url: string;
+
+beforeAll(async () => {
+  mir = await startHarness({ env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' } });
+  server = http.createServer((req, res) => {
+    const parts: Buffer[] = [];
+    req.on('data', (part: Buffer) => parts.push(part));
+    req.on('end', () => {
+      received.push({ headers: req.headers as Record<string, string>, body: Buffer.concat(parts).toString() });
+      const status = answers.shift() ?? 204;
+      res.writeHead(status, status === 302 ? { location: `${url}/elsewhere` } : {}).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+});
+afterAll(async () => {
+  await mir.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+beforeEach(async () => {
+  received = [];
+  answers = [];
+  partner = await mir.partner();
+});
+
+const setWebhook = async (key = partner.liveKey): Promise<string> => {
+  const { status, body } = await mir.client.request('PUT', '/v1/partners/webhook', { key, body: { url } });
+  expect(status).toBe(200);
+  return body.secret as string;
+};
+const deliveries = () => mir.ctx.store.deliveries.model.find({ tenant: `${partner.partnerId}:live` as never }).lean();
+const delivered = (count: number): Promise<void> =>
+  waitUntil(`${count} messages are delivered`, async () => {
+    return (await deliveries()).filter(({ status }) => status === 'DELIVERED').length === count;
+  });
+/** Makes retries due now, as time would. */
+const letTimePass = async (): Promise<void> => {
+  for (const job of await mir.ctx.webhookQueue.queue.getDelayed()) await job.promote();
+};
+
+test('a link that is made and removed is told in signed Standard Webhooks messages', async () => {
+  const secret = await setWebhook();
+  const person = newIdentityId();
+  const { inviteId, userRef } = await invite(mir, partner, 'told');
+  await linkUser(mir, partner, 'told', person);
+  await removeAllLinks(mir.ctx, person, personsAct(), () => Promise.resolve());
+  await delivered(2);
+  const messages = received.map(({ headers, body }) => new Webhook(secret).verify(body, headers)) as {
+    type: string;
+    timestamp: string;
+    data: Record<string, string>;
+  }[];
+  const confirmed = messages.find(({ type }) => type === 'link.confirmed')!;
+  const removed = messages.find(({ type }) => type === 'link.removed')!;
+  expect(confirmed.data).toMatchObject({ userRef, linkedAt: expect.any(String) });
+  expect(confirmed.data['inviteId']).not.toBe(inviteId);
+  expect(removed.data).toMatchObject({ userRef, linkId: confirmed.data['linkId'], reason: 'IDENTITY_DELETED' });
+  expect(JSON.stringify(messages)).not.toContain(person);
+  expect(JSON.stringify(messages)).not.toContain('told');
+});
+
+test('a message that is not acknowledged is sent again with the same id, and a redirect is not followed', async () => {
+  await setWebhook();
+  answers = [500, 302];
+  await linkUser(mir, partner, 'again', newIdentityId());
+  for (const tries of [1, 2]) {
+    await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
+    await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
+    await letTimePass();
+  }
+  await delivered(1);
+  expect(received).toHaveLength(3);
+  expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  expect(new Set(received.map(({ body }) => body)).size).toBe(1);
+});
+
+test('a message is given up after the last try, and only then', async () => {
+  await setWebhook();
+  answers = Array.from({ length: RETRY_AFTER_MS.length + 1 }, () => 410);
+  await linkUser(mir, partner, 'deaf', newIdentityId());
+  for (let tries = 1; tries <= RETRY_AFTER_MS.length; tries += 1) {
+    await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
+    expect((await deliveries())[0]!.status).toBe('OPEN');
+    await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
+    await letTimePass();
+  }
+  await waitUntil('it is given up', async () => (await deliveries())[0]!.status === 'FAILED');
+  expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
+});
+
+test('messages written while no worker ran are sent by the next one', async () => {
+  await mir.stopWorkers();
+  await setWebhook();
+  await linkUser(mir, partner, 'later', newIdentityId());
+  await mir.ctx.webhookQueue.queue.obliterate({ force: true });
+  await mir.ctx.store.deliveries.model.updateMany({ status: 'OPEN' }, { $set: { nextLookAt: new Date(0) } });
+  await mir.startWorkers();
+  await delivered(1);
+});
+
+test('a webhook is set by the partner itself only, its secret is told once and sealed at rest', async () => {
+  const secret = await setWebhook();
+  const seen = await mir.client.get('/v1/partners/webhook', partner.liveKey);
+  expect(seen.body).toEqual({ url, createdAt: expect.any(String) });
+  const row = JSON.stringify(await mir.ctx.store.webhooks.get(`${partner.partnerId}:live` as never));
+  expect(row).not.toContain(secret);
+  expect(row).not.toContain(secret.slice('whsec_'.length));
+  expect((await mir.client.get('/v1/partners/webhook', partner.testKey)).status).toBe(404);
+  const { body } = await mir.client.get('/v1/audit?action=webhook.set', partner.liveKey);
+  expect(body.data).toHaveLength(1);
+  const removed = await mir.client.request('DELETE', '/v1/partners/webhook', { key: partner.liveKey });
+  expect(removed.body).toEqual({ removed: true });
+  expect((await mir.client.get('/v1/partners/webhook', partner.liveKey)).status).toBe(404);
+});
+
+test.each([
+  'https://127.0.0.1/x',
+  'https://10.1.2.3/x',
+  'https://169.254.169.254/latest/meta-data',
+  'https://[::1]/x',
+  'https://[::ffff:127.0.0.1]/x',
+  'https://localhost/x',
+  'https://0x7f000001/x',
+])('no message goes to %s', async (target) => {
+  const message = { url: target, body: '{}', headers: {} };
+  const { signal } = new AbortController();
+  await expect(postWebhook(message, { allowPrivate: false, signal })).rejects.toThrow(/is not allowed/);
+});
+
+test('plain http, credentials and fragments are refused when a webhook is set', async () => {
+  const strict = await startHarness({ workers: false });
+  try {
+    const { liveKey } = await strict.partner();
+    for (const target of ['http://harbour.example/', 'https://a:b@harbour.example/', 'https://harbour.example/#x']) {
+      const answer = await strict.client.request('PUT', '/v1/partners/webhook', {
+        key: liveKey,
+        body: { url: target },
+      });
+      expect([answer.status, answer.body.code]).toEqual([422, 'WEBHOOK_URL_NOT_ALLOWED']);
+    }
+  } finally {
+    await strict.close();
+  }
+});

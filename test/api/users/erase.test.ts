@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { anEvent } from '../../support/builders';
+import { type Harness, startHarness, type TestPartner } from '../../support/harness';
+import { linkUser, newIdentityId } from '../../support/link';
+import { waitUntil } from '../../support/wait-until';
+
+let mir: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  mir = await startHarness();
+  partner = await mir.partner();
+});
+afterAll(() => mir.close());
+
+const post = (path: string, body: unknown, key = partner.liveKey) => mir.client.post(path, key, body);
+const submit = async (userExternalId: string, keys: (string | undefined)[]): Promise<string> => {
+  const events = keys.map((idempotencyKey) =>
+    anEvent({ userExternalId, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }),
+  );
+  const { status, body } = await post('/v1/events', { events });
+  expect(status).toBe(202);
+  return body.receiptId as string;
+};
+const erase = async (userExternalId: string): Promise<string> => {
+  const { status, body } = await post('/v1/users/erase', { userExternalId });
+  expect(status).toBe(202);
+  return body.receiptId as string;
+};
+const done = (receiptId: string): Promise<void> =>
+  waitUntil('the erasure is done', async () => {
+    return (await mir.client.get(`/v1/users/erase/${receiptId}`, partner.liveKey)).body.status === 'DONE';
+  });
+const countOf = async (userExternalId: string): Promise<number> =>
+  (await post('/v1/resolve', { userExternalId })).body.eventCount as number;
+const listed = async (userExternalId: string): Promise<unknown[]> =>
+  (await mir.client.get(`/v1/events?userExternalId=${userExternalId}`, partner.liveKey)).body.data as unknown[];
+
+test('from the answer on nothing of an erased user is counted, and soon nothing is stored', async () => {
+  await submit(
+    'gone',
+    Array.from({ length: 2_500 }, () => undefined),
+  );
+  await submit('stays', [undefined]);
+  await mir.drained();
+  const receiptId = await erase('gone');
+  expect(await countOf('gone')).toBe(0);
+  await done(receiptId);
+  expect(await listed('gone')).toEqual([]);
+  const { body } = await mir.client.get(`/v1/users/erase/${receiptId}`, partner.liveKey);
+  expect(body).toMatchObject({ eventsErased: 2_500, settledAt: expect.any(String) });
+  expect(await countOf('stays')).toBe(1);
+});
+
+test('what was accepted before and is still queued settles as ERASED; what comes later starts anew', async () => {
+  await mir.stopWorkers();
+  const before = await submit('queued', ['k-1', undefined, 'k-2']);
+  const receiptId = await erase('queued');
+  const after = await submit('queued', ['k-1']);
+  await mir.startWorkers();
+  await mir.drained();
+  await done(receiptId);
+  const receipt = async (id: string) => (await mir.client.get(`/v1/events/receipts/${id}`, partner.liveKey)).body;
+  expect(await receipt(before)).toMatchObject({ status: 'DONE', accepted: 3, persisted: 0, erased: 3, failed: 0 });
+  expect(await receipt(after)).toMatchObject({ status: 'DONE', persisted: 1, erased: 0 });
+  expect(await countOf('queued')).toBe(1);
+  expect(await listed('queued')).toHaveLength(1);
+});
+
+test('an idempotency key of an erased event is free again, even before its event is deleted', async () => {
+  await submit('reborn', ['r-1', 'r-2']);
+  await mir.drained();
+  // Keeps the erasure from its events: only the commit itself can make room.
+  await mir.ctx.erasureQueue.queue.pause();
+  try {
+    await erase('reborn');
+    const receiptId = await submit('reborn', ['r-1']);
+    await mir.drained();
+    const { body } = await mir.client.get(`/v1/events/receipts/${receiptId}`, partner.liveKey);
+    expect(body).toMatchObject({ persisted: 1, duplicates: 0, conflicts: 0 });
+    expect(await countOf('reborn')).toBe(1);
+  } finally {
+    await mir.ctx.erasureQueue.queue.resume();
+  }
+  await waitUntil('the old event is deleted', async () => (await listed('reborn')).length === 1);
+  expect(await countOf('reborn')).toBe(1);
+});
+
+test('an erased user is not linked any more, and its pending invites are gone', async () => {
+  const person = newIdentityId();
+  const other = await mir.partner();
+  await submit('linked', [undefined]);
+  await mir.client.post('/v1/events', other.liveKey, anEvent({ userExternalId: 'elsewhere' }));
+  await mir.drained();
+  await linkUser(mir, partner, 'linked', person);
+  await linkUser(mir, other, 'elsewhere', person);
+  await post('/v1/partners/link/code', { userExternalId: 'linked' });
+  await done(await erase('linked'));
+  const { body } = await mir.client.get('/v1/partners/link/status?userExternalId=linked', partner.liveKey);
+  expect(body).toEqual({ linked: false, linkedAt: null, pending: null });
+  const elsewhere = await mir.client.post('/v1/resolve', other.liveKey, { userExternalId: 'elsewhere' });
+  expect(elsewhere.body).toMatchObject({ linked: true, eventCount: 1, partnerCount: 1 });
+});
+
+test('an order that no job told of is carried out by the sweep', async () => {
+  await submit('forgotten', [undefined, undefined]);
+  await mir.drained();
+  await mir.stopWorkers();
+  const receiptId = await erase('forgotten');
+  await mir.ctx.erasureQueue.queue.obliterate({ force: true });
+  await mir.ctx.store.erasures.model.updateOne({ _id: receiptId }, { $set: { nextLookAt: new Date(0) } });
+  await mir.startWorkers();
+  await done(receiptId);
+  expect(await listed('forgotten')).toEqual([]);
+});
+
+test('dead letters lose the events of an erased user and keep the others', async () => {
+  const queue = mir.ctx.eventQueue.queue;
+  await mir.stopWorkers();
+  await submit('in-letters', [undefined]);
+  const shared = await post('/v1/events', {
+    events: [anEvent({ userExternalId: 'in-letters' }), anEvent({ userExternalId: 'neighbour' })],
+  });
+  expect(shared.status).toBe(202);
+  const waiting = await queue.getJobs(['waiting', 'prioritized']);
+  expect(waiting).toHaveLength(2);
+  for (const job of waiting) await toDeadLetters(job.id!);
+  await mir.startWorkers();
+  await done(await erase('in-letters'));
+  const letters = await queue.getFailed();
+  expect(letters.map(({ data }) => data.events.length)).toEqual([1]);
+});
+
+/** Fails a waiting job for good, as its worker would. */
+async function toDeadLetters(jobId: string): Promise<void> {
+  const queue = mir.ctx.eventQueue.queue;
+  const { Worker, UnrecoverableError } = await import('bullmq');
+  const connection = mir.ctx.queueLink.client.duplicate({ maxRetriesPerRequest: null });
+  const failing = new Worker(
+    queue.name,
+    () => {
+      throw new UnrecoverableError('a test says so');
+    },
+    { connection, prefix: queue.opts.prefix! },
+  );
+  await waitUntil('the job has failed', async () => (await queue.getJob(jobId))?.isFailed() ?? false);
+  await failing.close();
+  connection.disconnect();
+}
+
+test("another partner's receipt and a missing one are answered alike", async () => {
+  const receiptId = await erase('private');
+  const other = await mir.partner();
+  const foreign = await mir.client.get(`/v1/users/erase/${receiptId}`, other.liveKey);
+  const missing = await mir.client.get('/v1/users/erase/ers_live_0', other.liveKey);
+  expect([foreign.status, foreign.body.detail]).toEqual([missing.status, missing.body.detail]);
+  expect(foreign.status).toBe(404);
+});

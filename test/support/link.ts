@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import type { Act } from '../../api/audit/act';
+import { confirmLink, type Confirmed } from '../../api/links/confirm-link';
+import { findRequest, hashOfToken } from '../../api/links/find-request';
+import { removeLink } from '../../api/links/remove-links';
+import type { IdentityId } from '../../shared/domain/ids';
+import type { LinkRequestDoc } from '../../shared/store/link-requests';
+import type { Harness, TestPartner } from './harness';
+
+/** The id of a person, as accounts have it. */
+export const newIdentityId = (): IdentityId => randomUUID() as IdentityId;
+
+/** What a person does through a page. */
+export const personsAct = (): Act => ({ actor: { kind: 'IDENTITY' }, requestId: randomUUID(), at: new Date() });
+
+/** An invite of a user, as its person will find it. */
+export async function invite(
+  mir: Harness,
+  partner: TestPartner,
+  userExternalId: string,
+  more: Record<string, unknown> = {},
+  key = partner.liveKey,
+): Promise<{ request: LinkRequestDoc; token: string; inviteId: string; userRef: string }> {
+  const answer = await mir.client.post('/partners/link/invite', key, { userExternalId, ...more });
+  if (answer.status !== 201) throw new Error(`the invite answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  const { url, inviteId, userRef } = answer.body as { url: string; inviteId: string; userRef: string };
+  const token = url.slice(url.lastIndexOf('/') + 1);
+  const found = await findRequest(mir.ctx, hashOfToken(token), null, new Date());
+  if (found.kind !== 'OPEN') throw new Error('the invite is not open');
+  return { request: found.request, token, inviteId, userRef };
+}
+
+/** A person confirms an invite of a user, made this moment. */
+export async function linkUser(
+  mir: Harness,
+  partner: TestPartner,
+  userExternalId: string,
+  identityId: IdentityId,
+  key = partner.liveKey,
+): Promise<Confirmed> {
+  const { request } = await invite(mir, partner, userExternalId, {}, key);
+  return confirmLink(mir.ctx, request, identityId, personsAct());
+}
+
+/** A person ends the link of an account. */
+export async function unlinkUser(mir: Harness, identityId: IdentityId, userRef: string): Promise<string> {
+  const docs = await mir.ctx.store.memberships.ofIdentity(identityId);
+  const account = docs.flatMap(({ members }) => members).find((member) => member.userRef === userRef);
+  if (!account) throw new Error('there is no such link');
+  const removed = await removeLink(mir.ctx, identityId, account.linkId, personsAct());
+  return removed?.visibility ?? 'none';
+}

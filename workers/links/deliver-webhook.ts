@@ -1,0 +1,77 @@
+import { Webhook } from 'standardwebhooks';
+import { unseal } from '../../shared/domain/sealed';
+import type { Ground } from '../../shared/ground';
+import type { HintQueue } from '../../shared/queue/hint-queue';
+import type { DeliveryDoc } from '../../shared/store/webhooks';
+import { postWebhook } from './post-webhook';
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Waits between tries, as Standard Webhooks proposes; after the last one the message is given up. */
+export const RETRY_AFTER_MS = [
+  5 * SECOND_MS,
+  30 * SECOND_MS,
+  5 * MINUTE_MS,
+  30 * MINUTE_MS,
+  2 * HOUR_MS,
+  5 * HOUR_MS,
+  10 * HOUR_MS,
+];
+/** The sweep leaves a retry to its own delayed job for this long. */
+const SWEEP_SLACK_MS = MINUTE_MS;
+
+type Deps = Pick<Ground, 'store' | 'secrets' | 'config' | 'log'> & { queue: HintQueue; signal: AbortSignal };
+
+async function send({ store, secrets, config, signal }: Deps, delivery: DeliveryDoc, now: Date): Promise<number> {
+  const webhook = await store.webhooks.get(delivery.tenant);
+  if (!webhook) throw new Error('the webhook was removed');
+  const signer = new Webhook(unseal(secrets.webhook, delivery.tenant, webhook.sealedSecret));
+  const headers = {
+    'webhook-id': delivery._id,
+    'webhook-timestamp': String(Math.floor(now.getTime() / SECOND_MS)),
+    'webhook-signature': signer.sign(delivery._id, now, delivery.body),
+    'user-agent': 'MIR-Webhooks/1',
+  };
+  const message = { url: webhook.url, body: delivery.body, headers };
+  return postWebhook(message, { allowPrivate: config.webhooksToPrivateAddresses, signal });
+}
+
+/** How a try ended, in a word that tells neither address nor content. */
+function outcomeOf(error: unknown): string {
+  const { code, name } = error as { code?: string; name?: string };
+  return code ?? name ?? 'ERROR';
+}
+
+/**
+ * Sends one message. A 2xx ends it; anything else is tried again later, up to a day in all. A process that dies on the
+ * way leaves the row OPEN, so it is sent again: at least once.
+ */
+export async function deliverWebhook(deps: Deps, deliveryId: string): Promise<void> {
+  const { store, queue, log, signal } = deps;
+  const delivery = await store.deliveries.byId(deliveryId);
+  if (!delivery || delivery.status !== 'OPEN') return;
+  const now = new Date();
+  let lastOutcome: string;
+  try {
+    const status = await send(deps, delivery, now);
+    lastOutcome = String(status);
+    if (status >= 200 && status < 300) {
+      await store.deliveries.tried(deliveryId, { status: 'DELIVERED', lastOutcome, nextLookAt: now });
+      return;
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
+    lastOutcome = outcomeOf(error);
+  }
+  const attempt = delivery.attempts + 1;
+  const delayMs = RETRY_AFTER_MS[attempt - 1];
+  log.warn({ deliveryId, attempt, lastOutcome, last: delayMs === undefined }, 'a webhook was not delivered');
+  if (delayMs === undefined) {
+    await store.deliveries.tried(deliveryId, { status: 'FAILED', lastOutcome, nextLookAt: now });
+    return;
+  }
+  const nextLookAt = new Date(now.getTime() + delayMs + SWEEP_SLACK_MS);
+  await store.deliveries.tried(deliveryId, { status: 'OPEN', lastOutcome, nextLookAt });
+  await queue.add(deliveryId, { attempt, delayMs });
+}

@@ -1,0 +1,51 @@
+import http from 'node:http';
+import https from 'node:https';
+
+/** From connecting to the first byte of the answer; a partner's server acknowledges first and works later. */
+const ANSWER_WITHIN_MS = 10_000;
+
+export interface WebhookMessage {
+  url: string;
+  body: string;
+  headers: Record<string, string>;
+}
+
+/** The agent that refuses addresses which are not public at the moment of connecting, or a plain one. */
+async function agentFor(url: string, allowPrivate: boolean): Promise<http.Agent> {
+  if (allowPrivate) return new (url.startsWith('https:') ? https : http).Agent();
+  const { useAgent } = await import('request-filtering-agent');
+  return useAgent(url);
+}
+
+/**
+ * Posts a message; answers the status. Redirects are not followed and the answer's body is not read. Unless
+ * `allowPrivate`, an address that is not public is never connected to, whatever its name resolves to at that moment.
+ */
+export async function postWebhook(
+  { url, body, headers }: WebhookMessage,
+  { allowPrivate, signal }: { allowPrivate: boolean; signal: AbortSignal },
+): Promise<number> {
+  const { protocol } = new URL(url);
+  if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:')) {
+    throw new Error('only https is allowed');
+  }
+  const agent = await agentFor(url, allowPrivate);
+  const { request } = protocol === 'https:' ? https : http;
+  return new Promise((resolve, reject) => {
+    const call = request(
+      url,
+      {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
+        agent,
+      },
+      (answer) => {
+        resolve(answer.statusCode ?? 0);
+        answer.destroy();
+      },
+    );
+    call.on('error', reject);
+    call.end(body);
+  });
+}

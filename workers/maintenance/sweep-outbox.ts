@@ -1,0 +1,38 @@
+import type { Log } from '../../shared/platform/log';
+import type { HintQueue } from '../../shared/queue/hint-queue';
+import type { RefreshDoc } from '../../shared/store/refreshes';
+import type { Store } from '../../shared/store/store';
+import { repeat } from './repeat';
+
+const SWEEP_EVERY_MS = 5_000;
+/** Cached rows that a person waits for are looked for more often. */
+const REFRESHES_EVERY_MS = 1_000;
+const MAX_ROWS_PER_LOOK = 500;
+
+/**
+ * Takes up what was committed and is not done yet: rows that the cache has to hear of, messages to send, users to
+ * erase. Jobs are only hints; a crash between a commit and its job loses nothing. Returns the stop.
+ */
+export function sweepOutbox(deps: {
+  store: Pick<Store, 'refreshes' | 'deliveries' | 'erasures'>;
+  webhookQueue: HintQueue;
+  erasureQueue: HintQueue;
+  refresh: (note: RefreshDoc) => Promise<void>;
+  log: Log;
+}): () => void {
+  const { store, webhookQueue, erasureQueue, refresh, log } = deps;
+  const stops = [
+    repeat(REFRESHES_EVERY_MS, 'refreshing linked rows', log, async () => {
+      for (const note of await store.refreshes.due(new Date(), MAX_ROWS_PER_LOOK)) await refresh(note);
+    }),
+    repeat(SWEEP_EVERY_MS, 'taking up webhooks', log, async () => {
+      for (const { _id, attempts } of await store.deliveries.due(new Date(), MAX_ROWS_PER_LOOK)) {
+        await webhookQueue.add(_id, { attempt: attempts, delayMs: 0 });
+      }
+    }),
+    repeat(SWEEP_EVERY_MS, 'taking up erasures', log, async () => {
+      for (const { _id } of await store.erasures.due(new Date(), MAX_ROWS_PER_LOOK)) await erasureQueue.add(_id);
+    }),
+  ];
+  return () => stops.forEach(({ stop }) => stop());
+}
