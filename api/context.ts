@@ -17,6 +17,7 @@ import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-q
 import { createHintQueue, type HintQueue } from '../shared/queue/hint-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
 import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
+import { createMailQueue, type MailQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep';
 import { authorityStore } from '../shared/store/read-authority';
 import { type Auth, createAuth } from './identity/auth';
@@ -38,6 +39,7 @@ export interface ApiContext extends Ground {
   eventQueue: EventQueue;
   deadLetterQueues: Readonly<Record<DeadLetterQueue, Queue>>;
   cascadeQueue: CascadeQueue;
+  mailQueue: MailQueue;
   durably: Durably;
   webhookQueue: HintQueue;
   erasureQueue: HintQueue;
@@ -100,6 +102,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
   const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: ground.secrets.throttle });
   const signalsReads = createBreaker('signals-read', (read: () => Promise<unknown>) => read(), {
     timeoutMs: SIGNALS_READ_TIMEOUT_MS,
     maxInFlight: SIGNALS_READS_IN_FLIGHT,
@@ -134,6 +137,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     eventQueue,
     deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
+    mailQueue,
     durably: durability.durably,
     webhookQueue,
     erasureQueue,
@@ -152,7 +156,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
       signalsReads.shutdown();
       await durability.close();
       await eventQueue.close();
-      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);
+      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue.close()]);
       await ground.close();
     },
   };

@@ -27,6 +27,9 @@ async function startApi(config: Config): Promise<Running> {
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
     ctx.log.info({ port, metricsPort: metrics.port }, 'api serves');
+    if (config.mail.kind === 'off') {
+      ctx.log.warn('the pages for people are off: set SMTP_URL and MAIL_FROM');
+    }
     // The first visitor should not wait for the library; what fails here fails, and is told, at that visit.
     ctx.auth.warmUp().catch((error: unknown) => ctx.log.warn({ err: messageOf(error) }, 'people cannot log in'));
     return {

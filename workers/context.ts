@@ -21,6 +21,7 @@ import { processChunk } from './events/process-chunk';
 import { createSettleChunk } from './events/settle-chunk';
 import { deliverWebhook } from './links/deliver-webhook';
 import { refreshRows } from './links/refresh-rows';
+import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
 import { sweepOutbox } from './maintenance/sweep-outbox';
 import { eraseUser } from './users/erase-user';
@@ -118,6 +119,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     if (job && job.finishedOn !== undefined) jobsFailed.cascades.inc();
     log.warn({ jobId: job?.id, err: error.message }, 'a cascade will be tried again');
   });
+  const mails = startMailsWorker(ground, link, () => jobsFailed.mails.inc());
   const queue = new Queue(QUEUES.events, { connection: queueLink.client, prefix, skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
   const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
@@ -144,7 +146,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     eraseUser({ store, events: queue, log, signal }, id),
   );
   const all = [events, cascades, webhooks, erasures];
-  await Promise.all(all.map((worker) => worker.waitUntilReady()));
+  await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);
 
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const refreshing = { store, signalsCache: cache, identityCache };
@@ -165,7 +167,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
       stopMaintenance();
       stopOutbox();
       const deadline = setTimeout(() => giveUp.abort(new Error('the worker stops')), config.drainTimeoutMs);
-      await Promise.all([...all.map((worker) => worker.close()), sealer.stop()]);
+      await Promise.all([...all.map((worker) => worker.close()), mails.close(), sealer.stop()]);
       clearTimeout(deadline);
       await queue.close();
       await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);

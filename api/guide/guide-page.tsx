@@ -53,5 +53,6 @@ function GuidePage({ guide: { html, headings } }: { guide: Guide }): VNode {
 export const guidePage = page({
   method: 'GET',
   path: '/guide',
+  always: true,
   handle: ({ ctx }) => ({ html: <GuidePage guide={guideOf(ctx.catalog)} /> }),
 });

@@ -11,7 +11,7 @@ const DAY_SECONDS = 24 * HOUR_SECONDS;
 const SESSION_SECONDS = 14 * DAY_SECONDS;
 const SESSION_RENEWED_AFTER_SECONDS = DAY_SECONDS;
 export const VERIFY_LINK_HOURS = 24;
-export const RESET_LINK_HOURS = 1;
+export const RESET_LINK_MINUTES = 60;
 
 /** What an identity is to be told by mail. The token goes into its link. */
 export type AuthMail =
@@ -69,7 +69,7 @@ export async function buildBetterAuth({ config, log, metrics, secrets, store }: 
       minPasswordLength: MIN_PASSWORD_LENGTH,
       maxPasswordLength: MAX_PASSWORD_LENGTH,
       revokeSessionsOnPasswordReset: true,
-      resetPasswordTokenExpiresIn: RESET_LINK_HOURS * HOUR_SECONDS,
+      resetPasswordTokenExpiresIn: RESET_LINK_MINUTES * 60,
       password: await countedPasswords(metrics),
       sendResetPassword: ({ user, token }) => ask({ kind: 'RESET', to: user.email, token }),
       onExistingUserSignUp: ({ user }) => ask({ kind: 'ALREADY_SIGNED_UP', to: user.email }),

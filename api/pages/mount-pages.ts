@@ -11,10 +11,15 @@ interface Mounted {
   handle: RequestHandler;
 }
 
-/** All pages and their files, as routes of the app. */
+/** All pages and their files, as routes of the app. Without mails there are no accounts, so no pages for people either. */
 export function pageRoutes(ctx: ApiContext): Mounted[] {
+  const withPeople = ctx.config.mail.kind !== 'off';
   return [
-    ...PAGES.map((page) => ({ method: page.method, path: page.path, handle: runPage(ctx, page) })),
+    ...PAGES.filter(({ always }) => always || withPeople).map((page) => ({
+      method: page.method,
+      path: page.path,
+      handle: runPage(ctx, page),
+    })),
     ...ASSETS.map((asset) => ({ method: 'GET', path: asset.path, handle: serveAsset(asset) })),
   ];
 }

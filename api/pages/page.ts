@@ -45,6 +45,8 @@ export interface Page {
   method: 'GET' | 'POST';
   /** Express path; also the label of its metrics. */
   path: string;
+  /** Served also where people cannot sign up, because no mail leaves: pages for operators. */
+  always?: boolean;
   handle: (call: PageCall) => Promise<PageAnswer> | PageAnswer;
 }
 

@@ -1,5 +1,28 @@
 import { guidePage } from '../guide/guide-page';
+import { forgot, forgotPage } from './accounts/forgot';
+import { logIn, logInPage, logOut } from './accounts/log-in';
+import { outboxPage } from './accounts/outbox';
+import { resend, resendPage } from './accounts/resend';
+import { reset, resetPage } from './accounts/reset';
+import { signUp, signUpPage } from './accounts/sign-up';
+import { verify, verifyPage } from './accounts/verify';
 import type { Page } from './page';
 
-/** THE table of pages for people: bare paths only, not under /v1, not in the OpenAPI document. */
-export const PAGES: readonly Page[] = [guidePage];
+/** THE table of pages: bare paths only, not under /v1, not in the OpenAPI document. */
+export const PAGES: readonly Page[] = [
+  signUpPage,
+  signUp,
+  verifyPage,
+  verify,
+  resendPage,
+  resend,
+  logInPage,
+  logIn,
+  logOut,
+  forgotPage,
+  forgot,
+  resetPage,
+  reset,
+  outboxPage,
+  guidePage,
+];

@@ -55,7 +55,8 @@ function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestI
   let text = '';
   if ('html' in answer) {
     const formToken = formTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id });
-    text = render(answer.html, { signedInAs: read.session?.email ?? null, formToken });
+    const outbox = ctx.config.mail.kind === 'outbox';
+    text = render(answer.html, { signedInAs: read.session?.email ?? null, formToken, outbox });
     headers['Content-Type'] = 'text/html; charset=utf-8';
   }
   if (location !== null) headers['Location'] = location;

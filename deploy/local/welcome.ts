@@ -24,6 +24,7 @@ export function welcome(facts: Facts): string {
     `  ${label('Redis')}${facts.redis}`,
     `  ${label('workers')}${facts.workers}`,
     `  ${label('metrics')}${facts.metricsUrl}`,
+    `  ${label('people')}${facts.url}/signup (mails: ${facts.url}/outbox)`,
     ...(facts.partner === null ? [] : firstSteps(facts.url, facts.partner, label, (text) => style(1, text))),
     '',
     `  Ctrl-C stops it; the data stays.`,

@@ -15,6 +15,9 @@ export class SettingsError extends Error {
   }
 }
 
+/** Where mails to people go. `off`: nowhere, so there are no pages for people either. */
+export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
+
 export interface Config {
   production: boolean;
   port: number;
@@ -22,6 +25,7 @@ export interface Config {
   metricsOnPublicPort: boolean;
   workerPort: number;
   publicUrl: string;
+  mail: MailConfig;
   mongoUrl: string;
   redisUrl: string;
   cacheRedisUrl: string;
@@ -78,6 +82,9 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       'SUBJECT_PEPPER: is required in production; make one with `openssl rand -hex 32` and never change it',
     );
   }
+  if (given['SMTP_URL'] && !given['MAIL_FROM']) {
+    problems.push('MAIL_FROM: is required with SMTP_URL; the sender of mails, as in `MIR <mir@example.org>`');
+  }
   if (parsed.success && tierRulesOf(parsed.data).tier3.minEvents < parsed.data.TIER_2_MIN_EVENTS) {
     problems.push('TIER_3_MIN_EVENTS: must not be below TIER_2_MIN_EVENTS');
   }
@@ -93,6 +100,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     metricsOnPublicPort: s.METRICS_ON_PUBLIC_PORT,
     workerPort: s.WORKER_PORT,
     publicUrl: s.PUBLIC_URL.replace(/\/+$/, ''),
+    mail: mailOf(s),
     mongoUrl: s.MONGO_URL,
     redisUrl: s.REDIS_URL,
     cacheRedisUrl: s.CACHE_REDIS_URL ?? s.REDIS_URL,
@@ -117,6 +125,20 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     logLevel: s.LOG_LEVEL,
     drainTimeoutMs: s.DRAIN_TIMEOUT_MS,
   };
+}
+
+const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** An outbox shows everybody's mails to whoever opens it, so it is only where the outside cannot come. */
+function mailOf(s: {
+  NODE_ENV: string;
+  PUBLIC_URL: string;
+  SMTP_URL?: string | undefined;
+  MAIL_FROM?: string | undefined;
+}): MailConfig {
+  if (s.SMTP_URL && s.MAIL_FROM) return { kind: 'smtp', url: s.SMTP_URL, from: s.MAIL_FROM };
+  const isLocal = s.NODE_ENV !== 'production' && LOCAL_HOSTS.has(new URL(s.PUBLIC_URL).hostname);
+  return { kind: isLocal ? 'outbox' : 'off' };
 }
 
 function describe(name: string): string {

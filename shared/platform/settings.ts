@@ -28,6 +28,17 @@ export const SETTINGS = {
     z.url({ protocol: /^https?$/ }).default('http://localhost:3000'),
     'Where the outside reaches the API; used in links and problem types.',
   ),
+  SMTP_URL: setting(
+    z
+      .string()
+      .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
+      .optional(),
+    'Mail server for mails to people, with user and password in it. Unset: on a laptop (a local `PUBLIC_URL`, not `production`) mails go to the page `/outbox`; elsewhere the pages for people are off.',
+  ),
+  MAIL_FROM: setting(
+    z.string().regex(/@/, 'must be an address').optional(),
+    'Sender of these mails: `MIR <mir@example.org>`. Required with `SMTP_URL`.',
+  ),
   MONGO_URL: setting(
     z.string().regex(/^mongodb(\+srv)?:\/\//, 'must start with mongodb:// or mongodb+srv://'),
     'MongoDB 7 or later, a replica set (transactions). With a database name in its path.',

@@ -9,6 +9,7 @@ export const QUEUES = {
   cascades: 'cascades',
   webhooks: 'webhooks',
   erasures: 'erasures',
+  mails: 'mails',
 } as const;
 export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 

@@ -27,6 +27,7 @@ export function redisKeys(keyspace: string) {
     signalsLease: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:lease:${userRef}`,
     identity: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:identity`,
     identityLease: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:lease`,
+    forgottenMails: (addressHash: string) => `${p}:forgotten-mails:${addressHash}`,
     throttle: (what: string) => `${p}:throttle:${what}`,
   };
 }

@@ -90,7 +90,7 @@ export async function startHarness({
   const env = freshEnv(overrides);
   const config = readConfig(env);
   const ctx = await createApiContext(await openGround(config, 'api'));
-  const { server, port } = await listen(createApp(ctx), 0, 'PORT');
+  const { server, port } = await listen(createApp(ctx), Number(env['PORT'] ?? 0), 'PORT');
   const url = `http://127.0.0.1:${port}`;
   const running: { workers: RunningWorkers; ground: Ground }[] = [];
 

@@ -7,10 +7,12 @@ export interface PageFacts {
   signedInAs: string | null;
   /** The hidden token that each form of this page carries. */
   formToken: string;
+  /** Mails stay on this machine, on the page `/outbox`. */
+  outbox: boolean;
 }
 
 /** Provided around every page by the runner. */
-export const PageFactsContext = createContext<PageFacts>({ signedInAs: null, formToken: '' });
+export const PageFactsContext = createContext<PageFacts>({ signedInAs: null, formToken: '', outbox: false });
 
 export function usePageFacts(): PageFacts {
   return useContext(PageFactsContext);

@@ -1,0 +1,60 @@
+import type { VNode } from 'preact';
+import { MirError } from '../../../shared/platform/errors';
+import type { OutboxMailDoc } from '../../../shared/store/outbox-mails';
+import { fromStore } from '../../partners/from-store';
+import { Layout } from '../design/layout';
+import { Facts, Heading } from '../design/text';
+import { page } from '../page';
+
+const SHOWN_MAILS = 50;
+
+/** A mail's text, its links clickable. */
+function Text({ text }: { text: string }): VNode {
+  return (
+    <>
+      {text.split(/\n{2,}/).map((paragraph) => (
+        <p key={paragraph}>{/^https?:\/\/\S+$/.test(paragraph) ? <a href={paragraph}>{paragraph}</a> : paragraph}</p>
+      ))}
+    </>
+  );
+}
+
+function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
+  return (
+    <Layout title="Outbox">
+      <Heading>Outbox</Heading>
+      <p class="quiet">
+        Mails that this MIR would have sent, newest first. They stay here because SMTP_URL is not set, and are deleted
+        after a day.
+      </p>
+      {mails.length === 0 && <p>No mails yet. Sign up, and the first one appears here.</p>}
+      {mails.map(({ _id, to, subject, text, createdAt }) => (
+        <article key={_id}>
+          <h2>{subject}</h2>
+          <Facts
+            facts={[
+              ['To', to],
+              [
+                'At',
+                <time dateTime={createdAt.toISOString()}>
+                  {createdAt.toISOString().replace('T', ' ').slice(0, 19)} UTC
+                </time>,
+              ],
+            ]}
+          />
+          <Text text={text.trim()} />
+        </article>
+      ))}
+    </Layout>
+  );
+}
+
+/** Everybody's mails, for whoever tries MIR on a laptop. Not there where mails are sent, or could be read by others. */
+export const outboxPage = page({
+  method: 'GET',
+  path: '/outbox',
+  handle: async ({ ctx }) => {
+    if (ctx.config.mail.kind !== 'outbox') throw new MirError('NOT_FOUND', 'This MIR sends its mails.');
+    return { html: <Outbox mails={await fromStore(ctx.store.outboxMails.newest(SHOWN_MAILS))} /> };
+  },
+});

@@ -1,0 +1,72 @@
+import type { VNode } from 'preact';
+import { Actions, Button, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Layout } from '../design/layout';
+import { Heading } from '../design/text';
+import { nextOrHome, nextPath, withNext } from '../next-path';
+import { page } from '../page';
+import { CheckMail } from './check-mail';
+import { emailErrors, emailOf, PASSWORD_HINT, passwordErrors } from './fields';
+import { sendAuthMail } from './mails';
+import { sameTime } from './same-time';
+import { countTry } from './throttles';
+
+function SignUp({
+  next,
+  email = '',
+  errors = [],
+}: {
+  next: string | null;
+  email?: string;
+  errors?: FormError[];
+}): VNode {
+  return (
+    <Layout title={errors.length > 0 ? 'Sign up: something to mend' : 'Sign up'}>
+      <Heading>Sign up</Heading>
+      <p>
+        A MIR account shows you what is registered about your participation, and lets you decide who may see it. We need
+        an e-mail address to reach you, and nothing else.
+      </p>
+      <ErrorSummary errors={errors} />
+      <Form action="/signup" hidden={{ next }}>
+        <Field name="email" label="E-mail address" type="email" autocomplete="username" value={email} errors={errors} />
+        <Field
+          name="password"
+          label="Password"
+          type="password"
+          autocomplete="new-password"
+          hint={PASSWORD_HINT}
+          errors={errors}
+        />
+        <Actions>
+          <Button>Sign up</Button>
+        </Actions>
+      </Form>
+      <p>
+        You have an account already? <a href={withNext('/login', next)}>Log in</a>
+      </p>
+    </Layout>
+  );
+}
+
+export const signUpPage = page({
+  method: 'GET',
+  path: '/signup',
+  handle: ({ session, query }) =>
+    session ? { redirect: nextOrHome(query['next']) } : { html: <SignUp next={nextPath(query['next'])} /> },
+});
+
+/** Answers a known address like a new one; only the mail differs. */
+export const signUp = page({
+  method: 'POST',
+  path: '/signup',
+  handle: async ({ ctx, form, ip }) => {
+    const next = nextPath(form['next']);
+    const email = emailOf(form['email']);
+    const password = form['password'] ?? '';
+    const errors = [...emailErrors(email), ...passwordErrors(password)];
+    if (errors.length > 0) return { status: 422, html: <SignUp next={next} email={email} errors={errors} /> };
+    await countTry(ctx, 'sign-up', ip, email);
+    await sameTime(ctx.auth.signUp(email, password).then((mail) => sendAuthMail(ctx, mail, next)));
+    return { html: <CheckMail email={email} next={next} /> };
+  },
+});

@@ -1,0 +1,104 @@
+import { type JobsOptions, Queue } from 'bullmq';
+import { z } from 'zod';
+import { newId } from '../domain/ids';
+import type { KeyedHash } from '../domain/subject';
+import { overloaded } from '../platform/errors';
+import type { Log } from '../platform/log';
+import type { RedisLink } from './connect';
+import { QUEUES } from './jobs';
+import type { RedisKeys } from './keys';
+
+export const mailSchema = z.object({
+  /** Lower case. */
+  to: z.string().min(3),
+  subject: z.string().min(1),
+  text: z.string().min(1),
+  html: z.string().min(1),
+});
+/** One mail, ready to be sent. */
+export type Mail = z.infer<typeof mailSchema>;
+
+export const mailJobSchema = z.object({ v: z.literal(1), mail: mailSchema });
+
+/** Tries at 0 s, 5 s, 15 s, 35 s, … the last after 43 minutes; then the person asks again. No address stays behind. */
+const MAIL_JOB_OPTIONS = {
+  attempts: 10,
+  backoff: { type: 'exponential', delay: 5_000 },
+  removeOnComplete: true,
+  removeOnFail: true,
+  stackTraceLimit: 0,
+} satisfies JobsOptions;
+/** Longer than any mail is tried. */
+const FORGOTTEN_SECONDS = 2 * 3_600;
+/** More wait only while the mail server is away, and then nobody reads them any more. */
+const MAX_WAITING_MAILS = 10_000;
+const JOBS_PER_LOOK = 500;
+const WAITING = ['waiting', 'delayed', 'prioritized'] as const;
+
+export interface MailQueue {
+  queue: Queue;
+  /** Queues a mail. Throws 503 when too many wait, or nobody can take it. */
+  add(mail: Mail): Promise<void>;
+  /** Removes what waits for an address; what is being sent at this moment is not tried again. */
+  forget(to: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** When mails to an address were forgotten, ms; null when they were not. */
+export async function forgottenAt(link: RedisLink, keys: RedisKeys, addressHash: string): Promise<number | null> {
+  const at = await link.client.get(keys.forgottenMails(addressHash));
+  return at === null ? null : Number(at);
+}
+
+export function createMailQueue({
+  link,
+  keys,
+  log,
+  hashOf,
+}: {
+  link: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+  /** Hides addresses in keys. */
+  hashOf: KeyedHash;
+}): MailQueue {
+  const queue = new Queue(QUEUES.mails, {
+    connection: link.client,
+    prefix: keys.queuePrefix(QUEUES.mails),
+    skipMetasUpdate: true,
+  });
+  queue.on('error', (error) => log.warn({ err: error.message }, 'mails queue trouble'));
+  const cannot = (error: unknown): never => {
+    throw overloaded('A mail cannot be sent now. Try again soon.', 2, error);
+  };
+
+  async function removeWaiting(to: string): Promise<void> {
+    for (let start = 0; ; start += JOBS_PER_LOOK) {
+      const jobs = await queue.getJobs([...WAITING], start, start + JOBS_PER_LOOK - 1);
+      for (const job of jobs) {
+        const parsed = mailJobSchema.safeParse(job?.data);
+        if (parsed.success && parsed.data.mail.to === to) await job.remove().catch(() => undefined);
+      }
+      if (jobs.length < JOBS_PER_LOOK) return;
+    }
+  }
+
+  return {
+    queue,
+    add: async (mail) => {
+      const counts = await queue.getJobCounts(...WAITING).catch(cannot);
+      if (Object.values(counts).reduce((sum, count) => sum + count, 0) >= MAX_WAITING_MAILS) {
+        throw overloaded('Too many mails wait to be sent. Try again later.', 60);
+      }
+      await queue.add(QUEUES.mails, { v: 1, mail }, { ...MAIL_JOB_OPTIONS, jobId: newId('mail') }).catch(cannot);
+    },
+    forget: async (to) => {
+      const address = to.toLowerCase();
+      await link.client
+        .set(keys.forgottenMails(hashOf(address)), String(Date.now()), 'EX', FORGOTTEN_SECONDS)
+        .then(() => removeWaiting(address))
+        .catch(cannot);
+    },
+    close: () => queue.close(),
+  };
+}

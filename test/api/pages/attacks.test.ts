@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { FORM_TOKEN_FIELD } from '../../../api/pages/design/form';
+import { PAGES } from '../../../api/pages/routes';
+import type { Harness } from '../../support/harness';
+import { logIn, loggedIn, PASSWORD, signUpAndConfirm, somebody, startHarnessForPeople } from '../../support/people';
+import type { Visitor } from '../../support/visitor';
+
+let h: Harness;
+let people = 0;
+let email: string;
+let ana: Visitor;
+let origin: string;
+
+beforeAll(async () => {
+  h = await startHarnessForPeople();
+  origin = h.ctx.config.publicUrl;
+});
+afterAll(() => h.close());
+beforeEach(() => {
+  email = `person-${(people += 1)}@example.org`;
+  ana = somebody(h);
+});
+
+const tokenOf = async (visitor: Visitor, path = '/outbox'): Promise<string> =>
+  (await visitor.get(path)).root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
+
+describe('a form that is not the visitor’s own', () => {
+  const stillIn = async (visitor: Visitor) => (await visitor.get('/outbox')).root.querySelector('header .who') !== null;
+
+  it.each([
+    ['no token', () => ({ something: 'else' }), {}],
+    ['a made-up token', () => ({ [FORM_TOKEN_FIELD]: 'x'.repeat(43) }), {}],
+    ['another visitor’s token', async () => ({ [FORM_TOKEN_FIELD]: await tokenOf(somebody(h), '/login') }), {}],
+    [
+      'another session’s token',
+      async () => ({ [FORM_TOKEN_FIELD]: await tokenOf(await loggedIn(h, `other-${email}`)) }),
+      {},
+    ],
+    ['a foreign origin', 'own', { origin: 'https://evil.example' }],
+    ['the origin null', 'own', { origin: 'null' }],
+    ['a cross-site fetch', 'own', { 'sec-fetch-site': 'cross-site' }],
+    ['a sibling site', 'own', { 'sec-fetch-site': 'same-site' }],
+  ] as const)('is refused and does nothing: %s', async (_name, fields, headers) => {
+    const visitor = await loggedIn(h, email);
+    const sent = fields === 'own' ? { [FORM_TOKEN_FIELD]: await tokenOf(visitor) } : await fields();
+    const answer = await visitor.post('/logout', sent, { origin, ...headers });
+    expect(answer.status).toBe(403);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+    expect(answer.text).toContain('Nothing was done');
+    expect(await stillIn(visitor)).toBe(true);
+  });
+
+  it('is refused before log-in too, so nobody is logged in by another site', async () => {
+    await signUpAndConfirm(h, somebody(h), email);
+    const answer = await ana.post('/login', { email, password: PASSWORD }, { origin });
+    expect(answer.status).toBe(403);
+    expect(answer.headers.getSetCookie().join()).not.toContain('mir_session');
+  });
+
+  it('has another token after log-in than before', async () => {
+    const before = await tokenOf(ana, '/login');
+    await signUpAndConfirm(h, ana, email);
+    expect(await tokenOf(ana, '/login')).toBe(before);
+    await logIn(ana, email);
+    expect(await tokenOf(ana)).not.toBe(before);
+  });
+
+  it.each([
+    ['application/json', '{}', 415],
+    ['multipart/form-data; boundary=x', '--x--', 415],
+    ['application/x-www-form-urlencoded', 'a='.padEnd(17 * 1024, 'x'), 413],
+    ['application/x-www-form-urlencoded', 'a=1&'.repeat(100), 400],
+  ])('is refused as %s', async (type, body, status) => {
+    const answer = await fetch(`${h.url}/login`, { method: 'POST', headers: { 'content-type': type, origin }, body });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toContain('text/html');
+  });
+});
+
+describe('an address to go on to', () => {
+  const known = 'traveller@example.org';
+  beforeAll(async () => void (await signUpAndConfirm(h, somebody(h), known)));
+
+  it.each([
+    'https://evil.example/',
+    '//evil.example',
+    '/\\evil.example',
+    '/%5cevil.example',
+    'javascript:alert(1)',
+    '/account/../outbox',
+    '/account@evil.example',
+    '/link/..%2f..%2fevil',
+    '/link/a/b',
+    '/login',
+    '\t/account',
+    '/account\r\nset-cookie: a=b',
+  ])('that is not one of ours is dropped: %j', async (next) => {
+    const page = await ana.get(`/login?next=${encodeURIComponent(next)}`);
+    expect(page.root.querySelector('input[name=next]')).toBeNull();
+    const token = page.root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
+    const answer = await ana.post(
+      '/login',
+      { email: known, password: PASSWORD, next, [FORM_TOKEN_FIELD]: token },
+      { origin },
+    );
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('location')).toBe('/account');
+  });
+});
+
+describe('a session', () => {
+  it('never takes the name that somebody planted', async () => {
+    await signUpAndConfirm(h, ana, email);
+    const form = await ana.get('/login');
+    ana.cookies.set('mir_session', 'planted.by-somebody');
+    expect((await ana.submit(form, { email, password: PASSWORD })).path).toBe('/account');
+    expect(ana.cookies.get('mir_session')).not.toContain('planted');
+    expect((await ana.get('/outbox')).text).not.toBe('');
+    expect((await ana.get('/outbox')).html).toContain(`Signed in as ${email}`);
+  });
+
+  it('that a stranger planted is not what somebody logs in to', async () => {
+    const stranger = await loggedIn(h, `stranger-${email}`);
+    await signUpAndConfirm(h, ana, email);
+    const form = await ana.get('/login');
+    ana.cookies.set('mir_session', stranger.cookies.get('mir_session')!);
+    expect((await ana.submit(form, { email, password: PASSWORD })).status).toBe(403);
+    expect((await stranger.get('/outbox')).html).toContain(`Signed in as stranger-${email}`);
+  });
+
+  it('has a new name at each log-in, in a cookie that scripts and other sites do not get', async () => {
+    await signUpAndConfirm(h, ana, email);
+    const names = new Set<string>();
+    for (let n = 0; n < 3; n += 1) {
+      const form = await ana.get('/login');
+      const token = form.root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
+      const answer = await ana.post('/login', { email, password: PASSWORD, [FORM_TOKEN_FIELD]: token }, { origin });
+      const cookie = answer.headers.getSetCookie().find((line) => line.startsWith('mir_session='))!;
+      expect(cookie).toMatch(/; HttpOnly/);
+      expect(cookie).toMatch(/; SameSite=Lax/);
+      expect(cookie).toMatch(/; Path=\//);
+      expect(cookie).not.toMatch(/Domain/i);
+      names.add(cookie.split(';')[0]!);
+      ana.cookies.delete('mir_session');
+    }
+    expect(names.size).toBe(3);
+  });
+});
+
+describe('every page', () => {
+  it.each(PAGES.filter(({ method }) => method === 'GET').map(({ path }) => path))(
+    '%s is closed against frames, scripts and caches',
+    async (path) => {
+      const { headers } = await ana.get(path.replace(/:\w+/, 'x'));
+      expect(headers.get('content-security-policy')).toBe(
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+      );
+      expect(Object.fromEntries(headers)).toMatchObject({
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'same-origin',
+        'x-content-type-options': 'nosniff',
+        'cross-origin-opener-policy': 'same-origin',
+        'cache-control': 'no-store',
+      });
+      expect(headers.get('x-request-id')).not.toBeNull();
+    },
+  );
+
+  it('is text, whatever is typed into it', async () => {
+    const evil = '"><script>alert(1)</script>';
+    const page = await ana.submit(await ana.get('/login'), { email: evil, password: 'x' });
+    expect(page.html).not.toContain('<script');
+    expect(page.root.querySelector('#email')!.getAttribute('value')).toBe(evil);
+  });
+
+  it('that is not there is a page for people and a problem for programs', async () => {
+    const page = await ana.get('/nowhere');
+    expect(page.status).toBe(404);
+    expect(page.text).toContain('There is no such page');
+    const problem = await h.client.get('/nowhere');
+    expect(problem).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+  });
+
+  it('counts in the metrics under its route', async () => {
+    await ana.get('/login');
+    const { values } = await h.ctx.metrics.requestSeconds.get();
+    expect(values.map(({ labels }) => labels)).toContainEqual(
+      expect.objectContaining({ route: '/login', method: 'GET', status_class: '2xx' }),
+    );
+  });
+});
+
+describe('guessing', () => {
+  const hashes = async (): Promise<number> =>
+    (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
+
+  it('of a password ends in 429 after ten tries of an address, and no further password is checked', async () => {
+    await signUpAndConfirm(h, ana, email);
+    const statuses: number[] = [];
+    for (let n = 0; n < 10; n += 1) statuses.push((await logIn(somebody(h), email, `wrong password ${n}`)).status);
+    expect(statuses).toEqual(Array.from({ length: 10 }, () => 422));
+    const before = await hashes();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => logIn(somebody(h), email)));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 429));
+    expect(Number(answers[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await hashes()).toBe(before);
+  });
+
+  it('many at once by one caller gets no more tries than one after the other', async () => {
+    const form = await ana.get('/login');
+    const before = await hashes();
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => ana.submit(form, { email: `guess-${n}-${email}`, password: PASSWORD })),
+    );
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused).toHaveLength(30);
+    expect((await hashes()) - before).toBe(30);
+  });
+
+  it('right in the end is no longer held against the person', async () => {
+    await signUpAndConfirm(h, ana, email);
+    for (let round = 0; round < 3; round += 1) {
+      for (let n = 0; n < 4; n += 1) expect((await logIn(somebody(h), email, 'wrong password')).status).toBe(422);
+      expect((await logIn(somebody(h), email)).path).toBe('/account');
+    }
+  });
+
+  it.each(['/signup', '/forgot', '/verify/resend'])(
+    '%s sends an address no more than five mails an hour',
+    async (path) => {
+      const fields = path === '/signup' ? { email, password: PASSWORD } : { email };
+      const send = async () => {
+        const visitor = somebody(h);
+        return (await visitor.submit(await visitor.get(path), fields)).status;
+      };
+      const statuses = [];
+      for (let n = 0; n < 6; n += 1) statuses.push(await send());
+      expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
+    },
+  );
+});

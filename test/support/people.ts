@@ -1,0 +1,58 @@
+import { freePort } from '../../deploy/local/ports';
+import { type Harness, startHarness } from './harness';
+import { createVisitor, type VisitedPage, type Visitor } from './visitor';
+import { waitUntil } from './wait-until';
+
+export const PASSWORD = 'correct horse battery';
+
+/** A harness whose PUBLIC_URL is where it serves, as pages need it; mails go to the outbox. */
+export async function startHarnessForPeople({
+  env = {},
+  workers = true,
+}: { env?: Record<string, string>; workers?: boolean } = {}): Promise<Harness> {
+  const port = String(await freePort());
+  const harness = await startHarness({
+    workers,
+    env: { PORT: port, PUBLIC_URL: `http://localhost:${port}`, TRUST_PROXY_HOPS: '1', ...env },
+  });
+  return { ...harness, url: `http://localhost:${port}` };
+}
+
+/** The link in the newest mail to an address whose subject matches: path and query. */
+export async function mailedLink({ ctx }: Harness, to: string, subject: RegExp): Promise<string> {
+  let link: string | undefined;
+  await waitUntil(`a mail to ${to} is in the outbox`, async () => {
+    const mails = await ctx.store.outboxMails.newest(100);
+    const mail = mails.find((one) => one.to === to && subject.test(one.subject));
+    link = /https?:\/\/\S+/.exec(mail?.text ?? '')?.[0];
+    return link !== undefined;
+  });
+  const { pathname, search } = new URL(link!);
+  return pathname + search;
+}
+
+let addresses = 0;
+/** A browser at an address of its own, so that throttles of one person do not meet another. */
+export function somebody({ url }: Pick<Harness, 'url'>): Visitor {
+  addresses += 1;
+  return createVisitor(url, { ip: `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}` });
+}
+
+/** Signs up and confirms the address; not logged in afterwards. Returns the page after the button. */
+export async function signUpAndConfirm(harness: Harness, visitor: Visitor, email: string): Promise<VisitedPage> {
+  await visitor.submit(await visitor.get('/signup'), { email, password: PASSWORD });
+  const link = await mailedLink(harness, email.toLowerCase(), /Confirm/);
+  return visitor.submit(await visitor.get(link), {});
+}
+
+export async function logIn(visitor: Visitor, email: string, password = PASSWORD): Promise<VisitedPage> {
+  return visitor.submit(await visitor.get('/login'), { email, password });
+}
+
+/** A person with a confirmed address, logged in. */
+export async function loggedIn(harness: Harness, email: string): Promise<Visitor> {
+  const visitor = somebody(harness);
+  await signUpAndConfirm(harness, visitor, email);
+  await logIn(visitor, email);
+  return visitor;
+}

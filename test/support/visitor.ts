@@ -1,0 +1,112 @@
+import { type HTMLElement, parse } from 'node-html-parser';
+
+/** A page as a browser without scripts has it. */
+export interface VisitedPage {
+  status: number;
+  headers: Headers;
+  /** Where it was found after redirects: path and query. */
+  path: string;
+  html: string;
+  root: HTMLElement;
+  /** All words of the main part. */
+  text: string;
+}
+
+export interface FormOptions {
+  /** The form by its action; default: the page's only form in its main part. */
+  action?: string;
+  /** Headers instead of those a browser sends with its own form. */
+  headers?: Record<string, string>;
+}
+
+/** A person's browser: keeps cookies, follows redirects within the origin, sends what a browser sends. */
+export interface Visitor {
+  cookies: Map<string, string>;
+  get(path: string): Promise<VisitedPage>;
+  /** Fills a form of a page by field names and sends it with its hidden fields. */
+  submit(page: VisitedPage, fields: Record<string, string>, options?: FormOptions): Promise<VisitedPage>;
+  /** Posts as it is, and follows nothing. */
+  post(path: string, fields: Record<string, string>, headers?: Record<string, string>): Promise<VisitedPage>;
+}
+
+const MAX_REDIRECTS = 5;
+
+export function createVisitor(url: string, { ip }: { ip?: string } = {}): Visitor {
+  const cookies = new Map<string, string>();
+  const { origin } = new URL(url);
+
+  const keep = (headers: Headers): void => {
+    for (const line of headers.getSetCookie()) {
+      const [pair, ...attributes] = line.split(';');
+      const at = pair!.indexOf('=');
+      const gone = attributes.some((attribute) => /^\s*max-age=0$/i.test(attribute));
+      if (gone) cookies.delete(pair!.slice(0, at));
+      else cookies.set(pair!.slice(0, at), pair!.slice(at + 1));
+    }
+  };
+
+  async function send(
+    path: string,
+    own: Record<string, string> = {},
+    sent: { method?: 'POST'; body?: string } = {},
+  ): Promise<VisitedPage> {
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const answer = await fetch(origin + path, {
+      ...sent,
+      redirect: 'manual',
+      headers: {
+        accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
+        ...(cookie && { cookie }),
+        ...(ip && { 'x-forwarded-for': ip }),
+        ...own,
+      },
+    });
+    keep(answer.headers);
+    const html = await answer.text();
+    const root = parse(html);
+    const text = (root.querySelector('main')?.structuredText ?? '').replace(/\s+/g, ' ').trim();
+    return { status: answer.status, headers: answer.headers, path, html, root, text };
+  }
+
+  async function follow(first: VisitedPage): Promise<VisitedPage> {
+    let page = first;
+    for (let hops = 0; page.status === 303; hops += 1) {
+      const target = new URL(page.headers.get('location')!, origin);
+      if (target.origin !== origin || hops === MAX_REDIRECTS) return page;
+      page = await send(target.pathname + target.search);
+    }
+    return page;
+  }
+
+  const post = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
+    send(
+      path,
+      { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      { method: 'POST', body: new URLSearchParams(fields).toString() },
+    );
+
+  return {
+    cookies,
+    get: async (path) => follow(await send(path)),
+    post,
+    submit: async (page, fields, { action, headers } = {}) => {
+      const form = action ? page.root.querySelector(`form[action="${action}"]`) : page.root.querySelector('main form');
+      if (!form) throw new Error(`${page.path} has no form${action ? ` for ${action}` : ''}: ${page.text}`);
+      const names = new Set(
+        form.querySelectorAll('input, select, textarea, button').map((input) => input.getAttribute('name')),
+      );
+      const unknown = Object.keys(fields).filter((name) => !names.has(name));
+      if (unknown.length > 0) throw new Error(`the form has no field ${unknown.join(', ')}`);
+      const filled = form
+        .querySelectorAll('input')
+        .map((input) => [input.getAttribute('name')!, input.getAttribute('value') ?? ''] as const);
+      return follow(
+        await post(
+          form.getAttribute('action')!,
+          { ...Object.fromEntries(filled), ...fields },
+          headers ?? { origin, 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'navigate' },
+        ),
+      );
+    },
+  };
+}
