@@ -12,6 +12,7 @@ import { requestIdOf } from './http/request-id';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
 import { healthz, readyz } from './ops/health';
+import { queuesPage } from './operator/queues-page';
 import { errorPages, pageRoutes } from './pages/mount-pages';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
 
@@ -76,6 +77,7 @@ export function createApp(ctx: ApiContext): Express {
       ...(ctx.config.metricsOnPublicPort
         ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
         : []),
+      queuesPage(ctx),
       ...pageRoutes(ctx),
     ],
   );

@@ -32,6 +32,10 @@ export function checkSettings(config: Config, given: { pepper: boolean }): Findi
     const found = 'SUBJECT_PEPPER is not set: it is derived from MONGO_URL, and changes with it';
     findings.push(warn('settings', found, 'set it before real data comes in: openssl rand -hex 32; never change it'));
   }
+  if (config.mail.kind === 'off') {
+    const found = 'no mail leaves here: the pages for people (sign-up, links) are off';
+    findings.push(warn('settings', found, 'set SMTP_URL and MAIL_FROM'));
+  }
   if (config.production && config.publicUrl.startsWith('http://')) {
     const found = `PUBLIC_URL is ${config.publicUrl}: pages and links without TLS`;
     findings.push(warn('settings', found, 'put a TLS proxy in front and give PUBLIC_URL its https:// address'));

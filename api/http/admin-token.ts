@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
 import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
-import { memoryThrottle } from './throttle';
+import { memoryThrottle, throttledAddress } from './throttle';
 
 /** Counted in the process: an operator must get in while the queue store is away. */
 const wrongTries = memoryThrottle({
@@ -14,19 +14,21 @@ const wrongTries = memoryThrottle({
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Throws unless the header `x-admin-token` is the operator's; ten wrong tries a minute and address, then 429. */
-export async function requireAdmin(
-  { config, metrics }: Pick<ApiContext, 'config' | 'metrics'>,
-  req: Request,
+/** Throws unless the token is the operator's; ten wrong tries a minute and address, then 429. */
+export async function checkAdminToken(
+  { config }: Pick<ApiContext, 'config'>,
+  token: unknown,
+  ip: string,
 ): Promise<void> {
   if (config.adminToken === null) throw new MirError('NOT_FOUND', 'There is nothing here. ADMIN_TOKEN is not set.');
-  const ip = req.ip ?? 'unknown';
-  await wrongTries.check(ip).catch((error: unknown) => {
-    metrics.throttled.labels('admin-token').inc();
-    throw error;
-  });
-  const token = req.headers['x-admin-token'];
+  const address = throttledAddress(ip);
+  await wrongTries.check(address);
   if (typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken))) return;
-  await wrongTries.punish(ip);
+  await wrongTries.punish(address);
   throw new MirError('ADMIN_TOKEN_INVALID', 'Send the operator’s ADMIN_TOKEN in the header x-admin-token.');
+}
+
+/** Throws unless the header `x-admin-token` is the operator's. */
+export async function requireAdmin(deps: Pick<ApiContext, 'config'>, req: Request): Promise<void> {
+  await checkAdminToken(deps, req.headers['x-admin-token'], req.ip ?? 'unknown');
 }

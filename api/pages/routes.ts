@@ -1,4 +1,5 @@
 import { guidePage } from '../guide/guide-page';
+import { OPERATOR_PAGES } from '../operator/log-in';
 import { forgot, forgotPage } from './accounts/forgot';
 import { logIn, logInPage, logOut } from './accounts/log-in';
 import { outboxPage } from './accounts/outbox';
@@ -25,4 +26,5 @@ export const PAGES: readonly Page[] = [
   reset,
   outboxPage,
   guidePage,
+  ...OPERATOR_PAGES,
 ];

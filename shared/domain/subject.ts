@@ -18,6 +18,8 @@ export interface Secrets {
   identity: string;
   /** Binds the forms of pages to their visitor. */
   forms: KeyObject;
+  /** Signs the cookie of a logged-in operator. */
+  operator: KeyObject;
   /** Hides e-mail addresses and the like in the keys of throttles. */
   throttle: KeyedHash;
   /** Stored beside the data: tells that a store was made with another pepper, and nothing else of it. */
@@ -34,6 +36,7 @@ export function deriveSecrets(pepper: string): Secrets {
     cursor: createSecretKey(derive('cursor')),
     identity: derive('identity').toString('base64url'),
     forms: createSecretKey(derive('forms')),
+    operator: createSecretKey(derive('operator')),
     throttle: keyedHash(derive('throttle')),
     fingerprint: derive('fingerprint').toString('base64url').slice(0, REF_LENGTH),
   };

@@ -21,12 +21,23 @@ interface Deps {
   signal: AbortSignal;
 }
 
+/** Problems that the reason of a dead letter names; `dead-letters show` has all. */
+const MAX_ISSUES_NAMED = 5;
+
 /** What can still be read of a payload that is not a chunk: enough to tell its partner and to end its marks. */
 const remainsSchema = z.object({
   chunkId: z.string(),
   tenant: z.string(),
   events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
+
+/** What is wrong with a payload, in one line; never a value of it. */
+function whyUnreadable(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return 'it cannot be decoded';
+  const named = error.issues.slice(0, MAX_ISSUES_NAMED).map(({ path, message }) => `${path.join('.')}: ${message}`);
+  const more = error.issues.length - named.length;
+  return named.join('; ') + (more > 0 ? `; and ${more} more` : '');
+}
 
 async function settleAsFailed(
   { settle, tenantOfChunk }: Deps,
@@ -64,8 +75,9 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     chunk = decodeChunk(job.data);
   } catch (error) {
     await settleAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
-    log.error({ jobId: job.id, err: messageOf(error) }, 'a queued payload is not a chunk');
-    throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${messageOf(error)}`);
+    const why = whyUnreadable(error);
+    log.error({ jobId: job.id, err: why }, 'a queued payload is not a chunk');
+    throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${why}`);
   }
   const { chunkId, tenant, events, receivedAtMs, requestIds } = chunk;
   try {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, EVENT_JOB_OPTIONS, QUEUES } from '../../../shared/queue/jobs';
+import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, QUEUES } from '../../../shared/queue/jobs';
 import { heldBytes } from '../../../shared/queue/ledger';
 import { expireDeadLetters } from '../../../workers/maintenance/expire-dead-letters';
 import { anEvent } from '../../support/builders';
@@ -185,15 +185,18 @@ describe('dead letters', () => {
   });
 
   it('stand in every queue that keeps failed jobs, and in no other', async () => {
-    const cascades = h.ctx.cascadeQueue;
-    await cascades.add('csc_none');
-    const [job] = await cascades.queue.getJobs();
-    const keeps: Record<string, boolean> = {
-      [QUEUES.events]: EVENT_JOB_OPTIONS.removeOnFail.age > 0,
-      [QUEUES.cascades]: job!.opts.removeOnFail !== true,
-    };
-    expect(Object.keys(keeps).sort()).toEqual(Object.values(QUEUES).sort());
-    const keeping = Object.keys(keeps).filter((queue) => keeps[queue]);
-    expect(keeping).toEqual([...DEAD_LETTER_QUEUES]);
+    const { eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
+    for (const hints of [cascadeQueue, webhookQueue, erasureQueue]) await hints.add('none');
+    await mailQueue.add({ to: 'ann@example.org', subject: 's', text: 't', html: 'h' });
+    expect((await h.client.post('/events', partner.liveKey, anEvent())).status).toBe(202);
+    const queues = [eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue].map(({ queue }) => queue);
+    expect(queues.map(({ name }) => name).sort()).toEqual(Object.values(QUEUES).sort());
+    const kept = await Promise.all(
+      queues.map(async (queue) => {
+        const [job] = await queue.getJobs(['waiting', 'prioritized']);
+        return job!.opts.removeOnFail === true ? [] : [queue.name];
+      }),
+    );
+    expect(kept.flat()).toEqual([...DEAD_LETTER_QUEUES]);
   });
 });

@@ -46,7 +46,7 @@ describe('the doctor', () => {
     expect([code, ok]).toEqual([0, true]);
     const looked =
       'node settings mongo replica_set transactions pepper indexes cascades audit redis queue_policy queue_memory ' +
-      'cache queue_events queue_cascades dead_letters clocks embedded_stack disk';
+      'cache queue_events dead_letters queue_cascades queue_webhooks queue_erasures queue_mails clocks embedded_stack disk';
     expect([...new Set(checks.map(({ check }) => check.replace(' ', '_')))].join(' ')).toBe(looked);
     const { out } = await cli({ ...h.env, DATA_DIR: dataDir }, 'doctor');
     expect(out).toMatch(/● OK\s+transactions/);
@@ -70,6 +70,9 @@ describe('the doctor', () => {
       { check: 'queue memory', verdict: 'WARN', found: expect.stringContaining('MAX_QUEUED_BYTES') },
       { check: 'queue events', verdict: 'WARN', found: 'no worker is connected' },
       { check: 'queue cascades', verdict: 'WARN' },
+      { check: 'queue webhooks', verdict: 'WARN' },
+      { check: 'queue erasures', verdict: 'WARN' },
+      { check: 'queue mails', verdict: 'WARN' },
     ]);
     const unbounded = await ownRedis(['--maxmemory', '0']);
     const second = await doctor({ REDIS_URL: unbounded.url, QUEUE_DURABILITY: 'fsync' });
