@@ -21,8 +21,8 @@ export function observed(
   handle: RequestHandler,
 ): RequestHandler {
   const series = STATUS_CLASSES.map((status_class) => requestSeconds.labels({ route, method, status_class }));
-  // A rate misses the first step of a series that appears with 1, and the first failure is the one that matters.
-  requestSeconds.zero({ route, method, status_class: '5xx' });
+  // A rate misses the first step of a series that appears with 1: the first failure, and the only kill of a month.
+  for (const status_class of ['2xx', '5xx']) requestSeconds.zero({ route, method, status_class });
   return (req, res, next) => {
     const startedAtMs = performance.now();
     res.once('close', () => {
