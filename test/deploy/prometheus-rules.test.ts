@@ -81,6 +81,6 @@ test("the runbook's entries follow each other, tell what users feel, and their l
     if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Users feel\*\*[^]*\*\*Mend\*\*|\*\*mend\*\*/);
   }
   const anchors = [...text.matchAll(/\]\(#([a-z]+)\)/g)].map(([, anchor]) => anchor);
-  const known = sections.map((section) => section.slice(0, section.indexOf('\n')).toLowerCase());
-  expect(anchors.filter((anchor) => !known.includes(anchor!))).toEqual([]);
+  const known = new Set(sections.map((section) => section.slice(0, section.indexOf('\n')).toLowerCase()));
+  expect(anchors.filter((anchor) => !known.has(anchor!))).toEqual([]);
 });
