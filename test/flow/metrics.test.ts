@@ -65,7 +65,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   policy: ['events', 'requests'],
   answer: ['accepted', 'refused'],
   source: ['cache', 'store'],
-  outcome: ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED'],
+  outcome: ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED'],
   reason: ['transient', 'duplicate', 'rejected'],
   breaker: ['authority-read', 'signals-read'],
   state: ['closed', 'half_open', 'open', 'waiting', 'prioritized', 'active', 'delayed', 'failed'],
