@@ -20,6 +20,8 @@ export interface Throttle {
   check(key: string): Promise<void>;
   /** Counts a failed try and throws nothing for it. */
   punish(key: string): Promise<void>;
+  /** Takes one counted try back. */
+  giveBack(key: string): Promise<void>;
   /** Forgets the tries of a key. */
   forgive(key: string): Promise<void>;
 }
@@ -43,6 +45,7 @@ function throttleOver(
       if (used && used.consumedPoints >= points) refuse(used);
     },
     punish: async (key) => void (await limiter.penalty(key).catch(refuse)),
+    giveBack: async (key) => void (await limiter.reward(key).catch(refuse)),
     forgive: async (key) => void (await limiter.delete(key).catch(refuse)),
   };
 }

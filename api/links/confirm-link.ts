@@ -1,4 +1,4 @@
-import { envOf, type IdentityId, identityRefOf, newId, partnerOf } from '../../shared/domain/ids';
+import { envOf, type IdentityId, type IdentityRef, identityRefOf, newId, partnerOf } from '../../shared/domain/ids';
 import { MAX_LINKS_PER_IDENTITY } from '../../shared/domain/link';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { LinkedAccount } from '../../shared/store/memberships';
@@ -26,6 +26,21 @@ async function whyNot({ store }: LinkDeps, request: LinkRequestDoc, now: Date): 
   return current === null ? 'UNKNOWN' : (refusalOf(current, now) ?? 'USED');
 }
 
+/** Puts the rows once more: whoever linked them may still be at it, and nobody is told before every reader sees it. */
+async function alreadyLinked(
+  { store }: LinkDeps,
+  { tenant, userRef }: LinkRequestDoc,
+  identity: IdentityRef,
+  session: StoreSession,
+): Promise<{ outcome: 'ALREADY_LINKED'; changed: Changed }> {
+  const user = await store.users.get(tenant, userRef, session);
+  const mine = await store.memberships.get(identity, session);
+  return {
+    outcome: 'ALREADY_LINKED',
+    changed: { users: user ? [user] : [], memberships: mine ? [mine] : [], deliveryIds: [] },
+  };
+}
+
 async function link(
   deps: LinkDeps,
   request: LinkRequestDoc,
@@ -41,7 +56,7 @@ async function link(
   const partner = await store.partners.get(partnerOf(tenant));
   if (!partner || partner.suspended) throw new Refused('PARTNER_UNAVAILABLE');
   const user = await store.users.get(tenant, userRef, session);
-  if (user?.identity === identity) return { outcome: 'ALREADY_LINKED' };
+  if (user?.identity === identity) return alreadyLinked(deps, request, identity, session);
   if (user?.identity) throw new Refused('LINKED_ELSEWHERE');
   const mine = await store.memberships.get(identity, session);
   if ((mine?.members.length ?? 0) >= MAX_LINKS_PER_IDENTITY) throw new Refused('TOO_MANY_LINKS');
@@ -78,9 +93,24 @@ export async function confirmLink(
     const { outcome, visibility } = await changeLinks(deps, (session) => link(deps, request, identityId, act, session));
     return { kind: outcome, visibility };
   } catch (error) {
-    if (error instanceof Refused) return { kind: 'REFUSED', refusal: error.refusal };
-    throw error;
+    if (!(error instanceof Refused)) throw error;
+    if (error.refusal === 'USED' && (await isMine(deps, request, identityId))) {
+      const identity = identityRefOf(identityId, envOf(request.tenant));
+      const { outcome, visibility } = await changeLinks(deps, (session) =>
+        alreadyLinked(deps, request, identity, session),
+      );
+      return { kind: outcome, visibility };
+    }
+    return { kind: 'REFUSED', refusal: error.refusal };
   }
+}
+
+/** True when this very person used the request, in another tab perhaps, and the account is still theirs. */
+async function isMine({ store }: LinkDeps, request: LinkRequestDoc, identityId: IdentityId): Promise<boolean> {
+  const { tenant, userRef, tokenHash } = request;
+  const current = await store.linkRequests.byTokenHash(tokenHash);
+  if (current?.usedBy !== identityId) return false;
+  return (await store.users.get(tenant, userRef))?.identity === identityRefOf(identityId, envOf(tenant));
 }
 
 /** A person declines a request: it can never be used. Answers why not, where it was not open any more. */

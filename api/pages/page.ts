@@ -38,6 +38,8 @@ export type PageAnswer = { cookies?: readonly string[]; headers?: Record<string,
   | { redirect: string }
   /** 303 to another origin. The handler has checked that it may be gone to. */
   | { leaveTo: URL }
+  /** A file, written while it is made. */
+  | { download: AsyncIterable<string>; filename: string; mediaType: string }
 );
 
 /** A page: HTML for people at a path of its own, bare only (not under /v1), and not in the OpenAPI document. */

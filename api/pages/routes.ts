@@ -1,5 +1,9 @@
 import { guidePage } from '../guide/guide-page';
 import { OPERATOR_PAGES } from '../operator/log-in';
+import { accountPage } from './account/account';
+import { deleteIdentity, deletePage } from './account/delete';
+import { disconnect, disconnectPage } from './account/disconnect';
+import { exportAccount } from './account/export';
 import { forgot, forgotPage } from './accounts/forgot';
 import { logIn, logInPage, logOut } from './accounts/log-in';
 import { outboxPage } from './accounts/outbox';
@@ -7,6 +11,8 @@ import { resend, resendPage } from './accounts/resend';
 import { reset, resetPage } from './accounts/reset';
 import { signUp, signUpPage } from './accounts/sign-up';
 import { verify, verifyPage } from './accounts/verify';
+import { answerCode, codePage } from './links/link-by-code';
+import { answerInvite, invitePage } from './links/link-by-invite';
 import type { Page } from './page';
 
 /** THE table of pages: bare paths only, not under /v1, not in the OpenAPI document. */
@@ -25,6 +31,16 @@ export const PAGES: readonly Page[] = [
   resetPage,
   reset,
   outboxPage,
+  codePage,
+  answerCode,
+  invitePage,
+  answerInvite,
+  accountPage,
+  exportAccount,
+  deletePage,
+  deleteIdentity,
+  disconnectPage,
+  disconnect,
   guidePage,
   ...OPERATOR_PAGES,
 ];

@@ -4,6 +4,7 @@ import type { ApiContext } from '../context';
 import { logProblem, toMirError } from '../http/problem';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining } from '../http/respond';
+import { sendStream } from '../http/send-stream';
 import { NOBODY, type ReadSession } from '../identity/auth';
 import { type Visitor, visitorOf } from './cookies';
 import { FORM_TOKEN_FIELD } from './design/form';
@@ -39,7 +40,12 @@ function locationOf(answer: PageAnswer): string | null {
 }
 
 /** Writes a page's answer with the headers of every page. */
-function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestId, visitor, read }: Asking): void {
+async function sendPage(
+  ctx: ApiContext,
+  res: Response,
+  answer: PageAnswer,
+  { requestId, visitor, read }: Asking,
+): Promise<void> {
   const { publicUrl } = ctx.config;
   const headers: Record<string, string | string[]> = {
     ...securityHeaders(publicUrl, 'formAction' in answer ? answer.formAction : undefined),
@@ -50,6 +56,13 @@ function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestI
   const cookies = [...(visitor.cookie ? [visitor.cookie] : []), ...read.cookies, ...(answer.cookies ?? [])];
   if (cookies.length > 0) headers['Set-Cookie'] = cookies;
   leaveIfDraining(ctx, headers as Record<string, string>);
+  if ('download' in answer) {
+    const disposition = `attachment; filename="${answer.filename}"`;
+    const file = { status: 200, stream: answer.download, mediaType: answer.mediaType };
+    const more = { ...(headers as Record<string, string>), 'Content-Disposition': disposition };
+    await sendStream(res, file, more, { log: ctx.log, requestId });
+    return;
+  }
   const location = locationOf(answer);
   const status = 'html' in answer ? (answer.status ?? 200) : SEE_OTHER;
   let text = '';
@@ -65,11 +78,11 @@ function sendPage(ctx: ApiContext, res: Response, answer: PageAnswer, { requestI
 }
 
 /** Answers an error as a page. */
-function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: Asking): void {
+function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: Asking): Promise<void> {
   const problem = toMirError(error);
   logProblem(problem, asking.requestId, ctx.log);
   const { retryAfterSeconds, headers } = problem.more;
-  sendPage(
+  return sendPage(
     ctx,
     res,
     {
@@ -87,10 +100,16 @@ function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: A
 const NO_PAGE = new MirError('NOT_FOUND', 'Check the address. If you followed a link, it may have been cut off.');
 
 /** The error page of a path that no page stands at. */
-export function answerWithErrorPage(ctx: ApiContext, req: Request, res: Response, thrown: unknown): void {
+export async function answerWithErrorPage(
+  ctx: ApiContext,
+  req: Request,
+  res: Response,
+  thrown: unknown,
+): Promise<void> {
   const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
   const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
-  sendErrorPage(ctx, res, error, { requestId: requestIdOf(req), visitor: { ...visitor, cookie: null }, read: NOBODY });
+  const asking = { requestId: requestIdOf(req), visitor: { ...visitor, cookie: null }, read: NOBODY };
+  await sendErrorPage(ctx, res, error, asking);
 }
 
 /** The Express handler of a page: who asks, whether a post is the visitor's own, the handler, then the document. */

@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
+import { streamOf } from './stream';
 
 /** One persisted event. (chunkId, index) tell which submission stored it: meeting its own pair means PERSISTED. */
 export interface EventDoc {
@@ -18,6 +19,17 @@ export interface EventDoc {
 }
 
 export type ExistingEvent = Pick<EventDoc, '_id' | 'chunkId' | 'index' | 'fingerprint' | 'userRef' | 'receivedAt'>;
+
+/** Events of one tenant's users in one month (YYYY-MM, UTC). */
+export interface MonthCount {
+  tenant: Tenant;
+  month: string;
+  count: number;
+}
+
+/** A person waits for it; a history that takes longer is shown without its chart. */
+const COUNT_TIMEOUT_MS = 3_000;
+const STREAM_BATCH = 500;
 
 /** Where a page of the list ended: the last item's receivedAt (ms) and id. */
 export interface EventsCursor {
@@ -123,6 +135,40 @@ export function eventsStore(connection: Connection) {
         .sort({ receivedAt: -1, _id: -1 })
         .limit(limit)
         .lean<EventDoc[]>();
+    },
+
+    /** Events of some users by month of occurrence, from a time on. Costs a look at each of their events. */
+    async countByMonth(users: { tenant: Tenant; userRef: UserRef }[], from: Date): Promise<MonthCount[]> {
+      const tenants = [...new Set(users.map(({ tenant }) => tenant))];
+      const rows = await collection()
+        .aggregate(
+          [
+            {
+              $match: {
+                tenant: { $in: tenants },
+                userRef: { $in: users.map(({ userRef }) => userRef) },
+                occurredAt: { $gte: from },
+              },
+            },
+            { $project: { tenant: 1, month: { $dateToString: { date: '$occurredAt', format: '%Y-%m' } } } },
+            { $group: { _id: { tenant: '$tenant', month: '$month' }, count: { $sum: 1 } } },
+          ],
+          { timeoutMS: COUNT_TIMEOUT_MS },
+        )
+        .toArray();
+      return rows.map((row) => {
+        const { _id, count } = row as unknown as { _id: Omit<MonthCount, 'count'>; count: number };
+        return { ..._id, count };
+      });
+    },
+
+    /** All events of one user, newest received first, as a stream. */
+    ofUser(tenant: Tenant, userRef: UserRef): AsyncIterable<EventDoc> {
+      return streamOf(
+        model as never,
+        { tenant, userRef },
+        { sort: { receivedAt: -1, _id: -1 }, batchSize: STREAM_BATCH },
+      );
     },
 
     async get(tenant: Tenant, eventId: string): Promise<EventDoc | null> {

@@ -62,6 +62,12 @@ export function partnersStore(connection: Connection) {
       return model.findById(partnerId).lean<PartnerDoc>();
     },
 
+    /** Partners by id; those that are not there have no entry. */
+    async many(partnerIds: PartnerId[]): Promise<Map<PartnerId, PartnerDoc>> {
+      const docs = await model.find({ _id: { $in: partnerIds } }).lean<PartnerDoc[]>();
+      return new Map(docs.map((doc) => [doc._id, doc]));
+    },
+
     async insert(partner: PartnerDoc, session: ClientSession): Promise<void> {
       await model.create([partner], { session });
     },

@@ -41,6 +41,7 @@ test('one person who confirms 50 times at once is linked once', async () => {
     Array.from({ length: 50 }, () => confirmLink(mir.ctx, request, person, personsAct())),
   );
   expect(outcomes.filter(({ kind }) => kind === 'LINKED')).toHaveLength(1);
+  expect(outcomes.filter(({ kind }) => kind === 'ALREADY_LINKED')).toHaveLength(49);
   const mine = await mir.ctx.store.memberships.get(`${person}:live` as never);
   expect(mine?.members).toHaveLength(1);
   expect((await findRequest(mir.ctx, hashOfToken(token), person, new Date())).kind).toBe('YOURS');

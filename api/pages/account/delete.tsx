@@ -1,0 +1,104 @@
+import type { VNode } from 'preact';
+import type { IdentityId } from '../../../shared/domain/ids';
+import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
+import { messageOf } from '../../../shared/platform/errors';
+import { removeAllLinks } from '../../links/remove-links';
+import { countTry } from '../accounts/throttles';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Layout } from '../design/layout';
+import { Heading, Marks, Num } from '../design/text';
+import { personsAct } from '../links/persons-act';
+import { readMyHistory } from '../links/read-history';
+import { withNext } from '../next-path';
+import { page, type PageCall } from '../page';
+
+interface DeleteProps {
+  email: string;
+  platforms: number;
+  errors?: FormError[];
+}
+
+function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
+  return (
+    <Layout title={errors.length > 0 ? 'Delete my identity: something to mend' : 'Delete my identity'}>
+      <Heading>Delete my identity?</Heading>
+      <p>This cannot be undone. It happens at once:</p>
+      <Marks
+        items={[
+          <>
+            Your <Num>{platforms}</Num> connected {platforms === 1 ? 'account is' : 'accounts are'} disconnected; each
+            platform sees only its own events again.
+          </>,
+          <>Your address {email}, your password and all your sessions are deleted.</>,
+          'Nobody, we included, can tell any more which accounts belonged together.',
+        ]}
+      />
+      <p>
+        The events stay with the platforms that submitted them; ask a platform to erase what it knows of you. If you
+        want a copy of everything first, <a href="/account/export">export it</a>.
+      </p>
+      <ErrorSummary errors={errors} />
+      <Form action="/account/delete">
+        <Field
+          name="password"
+          label="Your password"
+          hint="So that nobody else does this in a browser you left open."
+          type="password"
+          autocomplete="current-password"
+          errors={errors}
+        />
+        <Actions>
+          <Button kind="danger">Delete my identity</Button>
+          <ButtonLink href="/account" plain>
+            Keep it
+          </ButtonLink>
+        </Actions>
+      </Form>
+    </Layout>
+  );
+}
+
+async function countAccounts({ ctx }: Pick<PageCall, 'ctx'>, identityId: IdentityId): Promise<number> {
+  const now = new Date();
+  const both = await Promise.all((['live', 'test'] as const).map((env) => readMyHistory(ctx, identityId, env, now)));
+  return both.reduce((sum, { accounts }) => sum + accounts.length, 0);
+}
+
+const WRONG: FormError = { field: 'password', message: 'This is not your password. Nothing was deleted.' };
+
+/** What deleting means, before it is done. */
+export const deletePage = page({
+  method: 'GET',
+  path: '/account/delete',
+  handle: async (call) => {
+    const { session } = call;
+    if (!session) return { redirect: withNext('/login', '/account') };
+    const platforms = await countAccounts(call, session.identityId as IdentityId);
+    return { html: <Delete email={session.email} platforms={platforms} /> };
+  },
+});
+
+/** Ends all links and forgets the person, in one transaction. */
+export const deleteIdentity = page({
+  method: 'POST',
+  path: '/account/delete',
+  handle: async (call) => {
+    const { ctx, session, form, ip, cookie, requestId, log } = call;
+    if (!session) return { redirect: withNext('/login', '/account') };
+    const { email } = session;
+    const identityId = session.identityId as IdentityId;
+    await countTry(ctx, 'log-in', ip, email);
+    if (typeof (await ctx.auth.logIn(email, form['password'] ?? '')) === 'string') {
+      const platforms = await countAccounts(call, identityId);
+      return { status: 422, html: <Delete email={email} platforms={platforms} errors={[WRONG]} /> };
+    }
+    await removeAllLinks(ctx, identityId, personsAct(requestId), (tx) =>
+      deleteIdentityDocs(ctx.store, identityId, email, tx),
+    );
+    // What waits there ends by itself within the hour; a queue store that is away must not undo the deletion.
+    await ctx.mailQueue
+      .forget(email)
+      .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'mails not forgotten'));
+    return { redirect: '/login?done=deleted', cookies: await ctx.auth.logOut(cookie) };
+  },
+});

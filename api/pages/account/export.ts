@@ -1,0 +1,80 @@
+import { envOf, type IdentityId } from '../../../shared/domain/ids';
+import type { EventDoc } from '../../../shared/store/events';
+import type { ApiContext } from '../../context';
+import { fromStore } from '../../partners/from-store';
+import type { Session } from '../../identity/auth';
+import { throttle, type ThrottleRule } from '../../http/throttle';
+import { type MyAccount, readMyHistory } from '../links/read-history';
+import { withNext } from '../next-path';
+import { page } from '../page';
+
+/** An export reads every event of a person. */
+const EXPORTS: ThrottleRule = {
+  name: 'account-export',
+  points: 10,
+  seconds: 3_600,
+  refusal: 'An account can be exported ten times an hour.',
+};
+
+function presentEvent({ _id, eventType, occurredAt, receivedAt, weight, metadata }: EventDoc): string {
+  return JSON.stringify({ eventId: _id, eventType, occurredAt, receivedAt, weight, metadata: metadata ?? null });
+}
+
+function presentAccount({ account, partner, row }: MyAccount): Record<string, unknown> {
+  return {
+    linkId: account.linkId,
+    platform: partner?.name ?? null,
+    website: partner?.website ?? null,
+    environment: envOf(account.tenant),
+    accountLabel: account.accountLabel ?? null,
+    linkedAt: account.linkedAt,
+    eventCount: row?.eventCount ?? 0,
+  };
+}
+
+/** Everything that is known of a person, as one JSON document, written while it is read. */
+async function* documentOf(
+  { store }: Pick<ApiContext, 'store'>,
+  about: Record<string, unknown>,
+  accounts: readonly MyAccount[],
+): AsyncGenerator<string> {
+  yield `${JSON.stringify(about, null, 1).slice(0, -2)},\n "accounts": [`;
+  let firstAccount = true;
+  for (const mine of accounts) {
+    yield `${firstAccount ? '' : ','}\n${JSON.stringify(presentAccount(mine)).slice(0, -1)},"events":[`;
+    firstAccount = false;
+    let firstEvent = true;
+    for await (const event of store.events.ofUser(mine.account.tenant, mine.account.userRef)) {
+      yield `${firstEvent ? '' : ','}\n${presentEvent(event)}`;
+      firstEvent = false;
+    }
+    yield ']}';
+  }
+  yield '\n ]\n}\n';
+}
+
+async function aboutOf({ store }: Pick<ApiContext, 'store'>, { identityId, email }: Session, now: Date) {
+  const identity = await fromStore(store.identities.get(identityId));
+  return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null } };
+}
+
+/** `/account/export`: a file with all that MIR knows of the person, events included. */
+export const exportAccount = page({
+  method: 'GET',
+  path: '/account/export',
+  handle: async ({ ctx, session }) => {
+    if (!session) return { redirect: withNext('/login', '/account') };
+    await throttle(ctx, EXPORTS).take(session.identityId);
+    const now = new Date();
+    const identityId = session.identityId as IdentityId;
+    const [live, test] = await Promise.all(
+      (['live', 'test'] as const).map((env) => readMyHistory(ctx, identityId, env, now)),
+    );
+    const about = { ...(await aboutOf(ctx, session, now)), history: live!.signals };
+    return {
+      download: documentOf(ctx, about, [...live!.accounts, ...test!.accounts]),
+      filename: `mir-account-${now.toISOString().slice(0, 10)}.json`,
+      mediaType: 'application/json; charset=utf-8',
+    };
+  },
+});

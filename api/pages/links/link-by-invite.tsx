@@ -1,0 +1,66 @@
+import type { IdentityId } from '../../../shared/domain/ids';
+import { type FoundRequest, findRequest, hashOfToken } from '../../links/find-request';
+import { page, type PageAnswer, type PageCall } from '../page';
+import { Consent, Introduction } from './consent';
+import { Connected, decide, returnOrigin } from './decide';
+import { accountWords, readHistoryWith } from './read-history';
+import { refusedPage } from './refused';
+
+const pathOf = (token: string): string => `/link/${token}`;
+
+type Open = Extract<FoundRequest, { kind: 'OPEN' }>;
+
+async function ask(
+  { ctx }: PageCall,
+  identityId: IdentityId,
+  { request, partner }: Open,
+  token: string,
+): Promise<PageAnswer> {
+  const signals = await readHistoryWith(ctx, identityId, request, new Date());
+  return {
+    html: <Consent request={request} partner={partner} signals={signals} action={pathOf(token)} />,
+    ...returnOrigin(request, partner),
+  };
+}
+
+/** What stands at an invite's address for whoever opens it, unless it is open. */
+function unlessOpen(found: FoundRequest): PageAnswer | null {
+  if (found.kind === 'REFUSED') return refusedPage(found.refusal, found.partner);
+  if (found.kind === 'OPEN') return null;
+  const { request, partner } = found;
+  return { html: <Connected account={accountWords(request.accountLabel, partner)} partner={partner} /> };
+}
+
+/** An invite, opened: who asks before log-in, the question after it. */
+export const invitePage = page({
+  method: 'GET',
+  path: '/link/:token',
+  handle: async (call) => {
+    const { ctx, session, params } = call;
+    const token = params['token'] ?? '';
+    const identityId = (session?.identityId ?? null) as IdentityId | null;
+    const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
+    const answer = unlessOpen(found);
+    if (answer || found.kind !== 'OPEN') return answer!;
+    if (identityId === null) {
+      return { html: <Introduction request={found.request} partner={found.partner} next={pathOf(token)} /> };
+    }
+    return ask(call, identityId, found, token);
+  },
+});
+
+/** The answer to an invite. */
+export const answerInvite = page({
+  method: 'POST',
+  path: '/link/:token',
+  handle: async (call) => {
+    const { ctx, session, params } = call;
+    const token = params['token'] ?? '';
+    if (!session) return { redirect: pathOf(encodeURIComponent(token)) };
+    const identityId = session.identityId as IdentityId;
+    const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
+    const answer = unlessOpen(found);
+    if (answer || found.kind !== 'OPEN') return answer!;
+    return (await decide(call, identityId, found.request, found.partner)) ?? ask(call, identityId, found, token);
+  },
+});
