@@ -4,7 +4,7 @@ import { ButtonLink } from '../design/form';
 import { Chart } from '../design/chart';
 import { Layout } from '../design/layout';
 import { Strata } from '../design/strata';
-import { Table } from '../design/table';
+import { Records } from '../design/records';
 import { Day, Facts, Heading, Notice, Num } from '../design/text';
 import { accountWords, type MyAccount, type MyHistory, readMyHistory } from '../links/read-history';
 import { withNext } from '../next-path';
@@ -21,29 +21,25 @@ const DONE: Record<string, string> = {
 const wordsOf = ({ account, partner }: MyAccount): string =>
   partner ? accountWords(account.accountLabel, partner) : (account.accountLabel ?? 'an account');
 
-function Accounts({ caption, accounts, empty }: { caption: string; accounts: MyAccount[]; empty: string }): VNode {
-  return (
-    <Table
-      caption={caption}
-      rows={accounts}
-      keyOf={({ account }) => account.linkId}
-      empty={empty}
-      columns={[
-        { head: 'Platform', cell: ({ partner }) => partner?.name ?? 'A platform that is gone' },
-        { head: 'Account', cell: wordsOf },
-        { head: 'Since', cell: ({ account }) => <Day at={account.linkedAt} /> },
-        { head: 'Events', cell: ({ row }) => row?.eventCount ?? 0, numeric: true },
-        {
-          head: 'Connection',
-          cell: (mine) => (
-            <a href={`/account/links/${mine.account.linkId}`} aria-label={`Disconnect ${wordsOf(mine)}`}>
-              Disconnect
-            </a>
-          ),
-        },
-      ]}
-    />
-  );
+function Accounts({ label, accounts, empty }: { label: string; accounts: MyAccount[]; empty: string }): VNode {
+  if (accounts.length === 0) return <p class="quiet">{empty}</p>;
+  const records = accounts.map((mine) => ({
+    key: mine.account.linkId,
+    name: mine.partner?.name ?? 'A platform that is gone',
+    lines: [
+      wordsOf(mine),
+      <>
+        Since <Day at={mine.account.linkedAt} /> · <Num>{mine.row?.eventCount ?? 0}</Num>{' '}
+        {mine.row?.eventCount === 1 ? 'event' : 'events'}
+      </>,
+    ],
+    action: (
+      <a href={`/account/links/${mine.account.linkId}`} aria-label={`Disconnect ${wordsOf(mine)}`}>
+        Disconnect
+      </a>
+    ),
+  }));
+  return <Records label={label} records={records} />;
 }
 
 function History({ history: { signals } }: { history: MyHistory }): VNode {
@@ -80,7 +76,7 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
       <section>
         <h2>My platforms</h2>
         <Accounts
-          caption="Connected accounts"
+          label="Connected accounts"
           accounts={live.accounts}
           empty="Nothing is connected yet. A platform that takes part gives you a link or a code; what you connect appears here."
         />
@@ -109,7 +105,7 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
         <section>
           <h2>Test data</h2>
           <p class="quiet">Platforms connected these to try things out. They touch nothing of your real history.</p>
-          <Accounts caption="Accounts of test data" accounts={test.accounts} empty="" />
+          <Accounts label="Accounts of test data" accounts={test.accounts} empty="" />
         </section>
       )}
       <section>

@@ -64,8 +64,8 @@ ul.marks.no li::before{content:"–" / "";color:var(--quiet)}
 .notice h2{font:600 1rem/1.3 system-ui,sans-serif;margin:0 0 var(--s2)}
 .notice>:last-child{margin-bottom:0}
 .notice ul{margin-bottom:0}
-.strata{display:inline-flex;gap:.5rem;align-items:center;white-space:nowrap}
-.strata svg{width:2.6rem;height:1.35rem}
+.strata{display:inline-flex;gap:.5rem;align-items:center}
+.strata svg{width:2.6rem;height:1.35rem;flex:none}
 .strata rect{fill:none;stroke:var(--ink);stroke-width:1.2}
 .strata rect.on{fill:var(--ink)}
 .table{overflow-x:auto;margin:0 0 var(--s6)}
@@ -74,6 +74,13 @@ caption{text-align:left;color:var(--quiet);font-size:.875rem;padding:0 0 var(--s
 th,td{text-align:left;vertical-align:top;padding:var(--s2) var(--s4) var(--s2) 0;border-bottom:1px solid var(--rule)}
 thead th{color:var(--quiet);font-weight:600;font-size:.875rem}
 td.num,th.num{text-align:right;white-space:nowrap}
+thead th.num{font-family:inherit}
+ul.records{list-style:none;padding:0;margin:0 0 var(--s6);border-top:1px solid var(--rule)}
+ul.records li{display:flex;flex-wrap:wrap;gap:var(--s2) var(--s6);align-items:center;justify-content:space-between;border-bottom:1px solid var(--rule);margin:0;padding:var(--s3) 0}
+ul.records h3{margin:0;font:600 1rem/1.4 system-ui,sans-serif}
+ul.records p{margin:0}
+ul.records a{min-height:44px;display:inline-flex;align-items:center}
+td time{white-space:nowrap}
 tbody th{font-weight:500}
 figure{margin:0 0 var(--s6)}
 .chart svg{display:block;width:100%;max-width:30rem;height:auto}

@@ -65,7 +65,7 @@ test('disconnecting shows what it means, ends the link at once and leaves the ot
   await connect(visitor, forum, 'leaver');
   expect(await resolve(forum, 'leaver')).toMatchObject({ eventCount: 5, linked: true });
   const account = await visitor.get('/account');
-  const row = account.root.querySelectorAll('tbody tr').find((tr) => tr.textContent.includes('Quiet Forum'))!;
+  const row = account.root.querySelectorAll('ul.records li').find((li) => li.textContent.includes('Quiet Forum'))!;
   const path = row.querySelector('a')!.getAttribute('href')!;
 
   const stranger = await loggedIn(mir, newAddress());
