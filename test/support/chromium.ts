@@ -89,7 +89,7 @@ export async function faultsOf(page: Page): Promise<string[]> {
 export async function shoot(page: Page, name: string, { width, scheme }: View): Promise<void> {
   const folder = process.env['SHOTS_DIR'];
   if (!folder) return;
-  await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`) as `${string}.png`, fullPage: true });
+  await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`), fullPage: true });
 }
 
 /** Clicks a button or link by its words, with the mouse and without any script, and waits for the page behind it. */

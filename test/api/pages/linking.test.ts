@@ -12,6 +12,10 @@ import {
 } from '../../support/people';
 import type { VisitedPage, Visitor } from '../../support/visitor';
 
+/** The issue's figure is 10,000; a part of it shows the same. */
+const CODE_TRIES = Number(process.env['CODE_TRIES'] ?? 500);
+const TRIERS = 100;
+
 let mir: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
@@ -151,11 +155,17 @@ test('of many tries at once with wrong codes all but five are refused, and the r
   const visitor = await loggedIn(mir, newAddress());
   const page = await visitor.get('/link');
   const right = await code('guarded');
-  const tries = Array.from({ length: 200 }, (_, n) => `${String(n).padStart(4, '0')}-0000`);
-  const answers = await Promise.all(tries.map((typed) => visitor.submit(page, { code: typed })));
-  const statuses = answers.map(({ status }) => status);
+  const statuses: number[] = [];
+  let next = 0;
+  const trier = async (): Promise<void> => {
+    for (let n = next++; n < CODE_TRIES; n = next++) {
+      const typed = `${String(n).padStart(5, '0')}000`;
+      statuses.push((await visitor.submit(page, { code: typed })).status);
+    }
+  };
+  await Promise.all(Array.from({ length: TRIERS }, trier));
   expect(statuses.filter((status) => status === 422)).toHaveLength(5);
-  expect(statuses.filter((status) => status === 429)).toHaveLength(195);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(CODE_TRIES - 5);
   const refused = await visitor.submit(page, { code: right });
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, expect.any(String)]);
   expect(await isLinked('guarded')).toBe(false);
