@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
     samples: { type: 'string', default: '1000' },
     apis: { type: 'string', default: '3' },
     only: { type: 'string', default: 'latency,crash,rate' },
+    'kill-every-seconds': { type: 'string', default: '5' },
   },
 });
 const agents = Number(options.agents);
@@ -28,8 +29,8 @@ const SMALL = 10;
 const SMALL_KILLS_A_ROUND = 5;
 const CONCURRENCY = 32;
 const MAX_WARMINGS = 10;
-const KILL_WORKER_EVERY_MS = 3_000;
-const CLOSED_WITHIN_MS = 900_000;
+const killEveryMs = Number(options['kill-every-seconds']) * 1_000;
+const CLOSED_WITHIN_MS = 1_800_000;
 
 interface Killed {
   cascadeId: string;
@@ -149,7 +150,7 @@ async function crash(stage: Stage, apis: BenchProcess[]): Promise<void> {
   const state = { over: false };
   const killer = (async () => {
     for (;;) {
-      await delay(KILL_WORKER_EVERY_MS);
+      await delay(killEveryMs);
       if (state.over || (await closed(stage, cascadeId))) return;
       worker.child.kill('SIGKILL');
       kills += 1;
@@ -169,7 +170,7 @@ async function crash(stage: Stage, apis: BenchProcess[]): Promise<void> {
   await worker.stop();
   const passes = passesOf(tried);
   console.log(
-    `kill -9 of the worker every ${KILL_WORKER_EVERY_MS / 1000} s: ${kills} kills, closed after ${seconds.toFixed(1)} s\n` +
+    `kill -9 of the worker every ${killEveryMs / 1000} s: ${kills} kills, closed after ${seconds.toFixed(1)} s\n` +
       `    ${keys.length} keys on ${apis.length} APIs from the 202 on: ${shown(tried)}; passes: ${passes}`,
   );
   await expectExact(stage, tree[0]!, cascadeId);
