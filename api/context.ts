@@ -81,7 +81,13 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     maxQueuedBytes: config.maxQueuedBytes,
     maxRedisMemoryPercent: config.maxRedisMemoryPercent,
   });
-  const eventQueue = createEventQueue({ link: queueLink, keys, log, onHeldBytes: overload.heard });
+  const eventQueue = createEventQueue({
+    link: queueLink,
+    keys,
+    log,
+    onHeldBytes: overload.heard,
+    tracing: ground.tracing,
+  });
   const authority = authorityStore(store);
   const authorityReads = createBreaker('authority-read', (read: () => Promise<unknown>) => read(), {
     timeoutMs: CREDENTIAL_READ_TIMEOUT_MS,

@@ -9,6 +9,7 @@ import { createStore, type Store } from './store/store';
 import type { Config } from './platform/config';
 import { createLog, type Log } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
+import { createTracing, type Tracing } from './platform/tracing';
 
 const REDIS_READY_TIMEOUT_MS = 10_000;
 
@@ -17,6 +18,7 @@ export interface Ground {
   config: Config;
   log: Log;
   metrics: Metrics;
+  tracing: Tracing;
   keys: RedisKeys;
   secrets: Secrets;
   catalog: Catalog;
@@ -50,9 +52,10 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
   const log = createLog(config.logLevel, service);
   const catalog = readCatalog(config.catalogFile);
   const metrics = createMetrics(service);
+  const tracing = createTracing(config.tracing, service, log);
   const secrets = deriveSecrets(config.subjectPepper);
   const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs } as const;
-  const queueLink = connectRedis(config.redisUrl, requests, log);
+  const queueLink = connectRedis(config.redisUrl, requests, log, tracing.telemetry);
   const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);
   const stopWatching = [watchLatency(queueLink, 'queue', metrics), watchLatency(cacheLink, 'cache', metrics)];
   const closeLinks = (): Promise<unknown> => {
@@ -76,6 +79,7 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
       config,
       log,
       metrics,
+      tracing,
       keys: redisKeys(config.keyspace),
       secrets,
       catalog,
@@ -85,10 +89,12 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
       close: async () => {
         await closeLinks();
         await store.close();
+        await tracing.stop();
       },
     };
   } catch (error) {
     await closeLinks();
+    await tracing.stop();
     throw error;
   }
 }

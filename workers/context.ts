@@ -55,7 +55,7 @@ export interface RunningWorkers {
 
 /** Starts the workers of this process over its ground (which the caller closes). */
 export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
-  const { config, log, metrics, keys, store, queueLink, cacheLink } = ground;
+  const { config, log, metrics, tracing, keys, store, queueLink, cacheLink } = ground;
   const giveUp = new AbortController();
   const { signal } = giveUp;
   // Every job that waits out an outage listens to it; their number is bounded by the concurrency.
@@ -63,20 +63,20 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const locks = createPartitionLocks(queueLink, keys);
   const guard = { store, log, signal };
-  const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, signal }), guard);
+  const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, tracing, signal }), guard);
   const settle = createSettleChunk({ store, link: queueLink, keys, log, metrics, signal });
 
   const tenantOfChunk = (chunkId: ChunkId): Promise<Tenant | null> =>
     tenantInLedger(queueLink.client, keys, QUEUES.events, chunkId);
 
-  const link = connectRedis(config.redisUrl, { kind: 'worker' }, log);
+  const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
   const prefix = keys.queuePrefix(QUEUES.events);
   const jobsFailed = countsOf(metrics.jobsFailed, Object.values(QUEUES));
   const events = new Worker(
     QUEUES.events,
     (job, token) => processChunk({ committer, settle, tenantOfChunk, log, metrics, signal }, job, token),
     {
-      connection: link.client,
+      ...link.bullmq,
       prefix,
       concurrency: config.eventWorkerConcurrency,
       lockDuration: JOB_LOCK_MS,
@@ -106,7 +106,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
       await revokeCascade({ store, door, log, metrics, signal }, cascadeId);
     },
     {
-      connection: link.client,
+      ...link.bullmq,
       prefix: keys.queuePrefix(QUEUES.cascades),
       concurrency: CASCADE_CONCURRENCY,
       lockDuration: CASCADE_LOCK_MS,
@@ -126,7 +126,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
   const onHints = (name: QueueName, concurrency: number, work: (id: string) => Promise<void>): Worker => {
     const worker = new Worker(name, (job) => work(hintJobSchema.parse(job.data).id), {
-      connection: link.client,
+      ...link.bullmq,
       prefix: keys.queuePrefix(name),
       concurrency,
       lockDuration: JOB_LOCK_MS,

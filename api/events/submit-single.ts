@@ -5,6 +5,7 @@ import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { MirError } from '../../shared/platform/errors';
 import { tickBatch } from '../../shared/platform/tick-batch';
+import type { Place } from '../../shared/platform/tracing';
 import { settleChunks } from '../../shared/queue/enqueue';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
@@ -28,7 +29,7 @@ export interface SingleAnswer {
 
 type Deps = Pick<
   ApiContext,
-  'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
+  'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'tracing' | 'queueLink' | 'keys'
 >;
 
 export interface Single {
@@ -40,13 +41,14 @@ export interface Single {
 }
 
 interface Waiting extends Single {
+  place: Place | null;
   resolve: (answer: SingleAnswer) => void;
   reject: (error: unknown) => void;
 }
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
-  const { door, eventQueue, durably, overload, secrets, metrics, queueLink, keys } = deps;
+  const { door, eventQueue, durably, overload, secrets, metrics, tracing, queueLink, keys } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.accepted;
 
@@ -99,7 +101,8 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
       const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, events };
       const sentBytes = granted.reduce((sum, one) => sum + one.sentBytes, 0) / granted.length;
       const { openChunks } = admission;
-      await durably(() => eventQueue.add([chunk], { openChunks, sentBytes, enteredAt }));
+      const places = granted.map(({ place }) => place);
+      await durably(() => eventQueue.add([chunk], { openChunks, sentBytes, enteredAt, places }));
       accepted.inc(granted.length);
       const receivedAt = new Date(receivedAtMs).toISOString();
       granted.forEach(({ resolve }, index) => {
@@ -132,6 +135,6 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
   return (single) =>
     new Promise((resolve, reject) => {
       refuseReuse(single.event);
-      soon({ ...single, resolve, reject });
+      soon({ ...single, place: tracing.here(), resolve, reject });
     });
 }

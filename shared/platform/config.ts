@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { TierRules } from '../domain/signals';
 import { SETTINGS, type SettingName } from './settings';
+import type { TracingSettings } from './tracing';
 
 /** What the start stops with: all that is wrong with the settings, in one readable message. */
 export class SettingsError extends Error {
@@ -44,6 +45,8 @@ export interface Config {
   signalsTtlSeconds: number;
   webhooksToPrivateAddresses: boolean;
   trustProxyHops: number;
+  /** Null: no tracing. */
+  tracing: TracingSettings | null;
   logLevel: string;
   drainTimeoutMs: number;
 }
@@ -122,6 +125,10 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     signalsTtlSeconds: s.SIGNALS_TTL_SECONDS,
     webhooksToPrivateAddresses: s.WEBHOOKS_TO_PRIVATE_ADDRESSES,
     trustProxyHops: s.TRUST_PROXY_HOPS,
+    tracing:
+      s.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? null
+        : { endpoint: s.OTEL_EXPORTER_OTLP_ENDPOINT, ratio: s.OTEL_TRACES_SAMPLER_ARG },
     logLevel: s.LOG_LEVEL,
     drainTimeoutMs: s.DRAIN_TIMEOUT_MS,
   };

@@ -116,6 +116,14 @@ export const SETTINGS = {
     z.coerce.number().int().min(0).max(16).default(0),
     'Exact number of reverse proxies in front of the API.',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting(
+    z.url({ protocol: /^https?$/ }).optional(),
+    "Where an OpenTelemetry collector takes OTLP over HTTP, e.g. `http://collector:4318`. Unset: no tracing, at no cost. The SDK's other variables (headers, batches) apply.",
+  ),
+  OTEL_TRACES_SAMPLER_ARG: setting(
+    z.coerce.number().min(0).max(1).default(1),
+    'Share of the requests that are traced, 0 to 1, with all the jobs and commits that they cause.',
+  ),
   LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
     'Least severity that is logged (JSON lines on stdout).',

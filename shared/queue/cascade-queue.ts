@@ -25,7 +25,7 @@ export interface CascadeQueue {
 /** Kills have a queue of their own: a burst of events never stands before one. */
 export function createCascadeQueue({ link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log }): CascadeQueue {
   const queue = new Queue(QUEUES.cascades, {
-    connection: link.client,
+    ...link.bullmq,
     prefix: keys.queuePrefix(QUEUES.cascades),
     skipMetasUpdate: true,
   });

@@ -1,3 +1,4 @@
+import type { Telemetry } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../platform/log';
 import { messageOf } from '../platform/errors';
@@ -15,6 +16,8 @@ export type LinkRole = { kind: 'request'; timeoutMs: number } | { kind: 'worker'
 /** A Redis connection that knows which server process it talks to. */
 export interface RedisLink {
   client: Redis;
+  /** What a queue or worker over it is made with. */
+  bullmq: { connection: Redis; telemetry?: Telemetry };
   /** The server's run id while connected and known, else null. Ends with every lost connection. */
   runId(): string | null;
   /** Resolves when the server's run id is known. Rejects after `timeoutMs`. */
@@ -43,7 +46,7 @@ function optionsFor(role: LinkRole): RedisOptions {
 }
 
 /** Opens a connection; it reconnects by itself for ever and logs at most one error line in 5 s. */
-export function connectRedis(url: string, role: LinkRole, log: Log): RedisLink {
+export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: Telemetry): RedisLink {
   const client = new Redis(url, optionsFor(role));
   let runId: string | null = null;
   let lastLoggedAt = 0;
@@ -75,6 +78,7 @@ export function connectRedis(url: string, role: LinkRole, log: Log): RedisLink {
   client.on('ready', askRunId);
   return {
     client,
+    bullmq: { connection: client, ...(telemetry ? { telemetry } : {}) },
     runId: () => runId,
     whenReady: (timeoutMs) =>
       new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@ import { Queue } from 'bullmq';
 import type { ChunkId, Tenant } from '../domain/ids';
 import { messageOf, overloaded } from '../platform/errors';
 import type { Log } from '../platform/log';
+import { NO_TRACING, type Place, type Tracing } from '../platform/tracing';
 import type { RedisLink } from './connect';
 import { EVENT_JOB_OPTIONS, encodeChunk, type EventChunk, QUEUES } from './jobs';
 import type { RedisKeys } from './keys';
@@ -16,6 +17,16 @@ const MAX_ENTER_TO_ADD_MS = 30_000;
 /** Bytes that an accepted event takes in the queue besides what its partner sent of it. */
 const ROW_BYTES = 200;
 
+/** What the queue is told of the chunks that it takes. */
+export interface QueueLoad {
+  /** Chunks of the tenant that are open already. */
+  openChunks: number;
+  sentBytes: number;
+  enteredAt: number;
+  /** Of the requests whose events these are. Default: what runs now. */
+  places?: readonly (Place | null)[];
+}
+
 export interface EventQueue {
   queue: Queue;
   /**
@@ -23,7 +34,7 @@ export interface EventQueue {
    * size of an event as it was sent, on average: close enough for the ledger's bound, and free. `enteredAt` (of
    * `performance.now`) is when the open markers were set: a process that froze since must not add what was swept.
    */
-  add(chunks: EventChunk[], load: { openChunks: number; sentBytes: number; enteredAt: number }): Promise<void>;
+  add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,10 +44,11 @@ export function createEventQueue(deps: {
   keys: RedisKeys;
   log: Log;
   onHeldBytes?: (bytes: number) => void;
+  tracing?: Tracing;
 }): EventQueue {
-  const { link, keys, log, onHeldBytes } = deps;
+  const { link, keys, log, onHeldBytes, tracing = NO_TRACING } = deps;
   const queue = new Queue(QUEUES.events, {
-    connection: link.client,
+    ...link.bullmq,
     prefix: keys.queuePrefix(QUEUES.events),
     skipMetasUpdate: true,
   });
@@ -44,7 +56,7 @@ export function createEventQueue(deps: {
 
   return {
     queue,
-    async add(chunks, { openChunks, sentBytes, enteredAt }) {
+    async add(chunks, { openChunks, sentBytes, enteredAt, places = [] }) {
       if (performance.now() - enteredAt > MAX_ENTER_TO_ADD_MS)
         throw overloaded('The server was frozen. Send it again.');
       const entries = chunks.map((chunk) => ({
@@ -59,10 +71,13 @@ export function createEventQueue(deps: {
         opts: { ...EVENT_JOB_OPTIONS, jobId: chunk.chunkId, ...(priority > 0 ? { priority } : {}) },
       }));
       try {
-        const held = holdBytes(link.client, keys, QUEUES.events, entries, chunks[0]!.receivedAtMs);
-        const added = jobs.length === 1 ? queue.add(jobs[0]!.name, jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs);
-        const [bytes] = await Promise.all([held, added]);
-        onHeldBytes?.(bytes);
+        await tracing.inSpan('enqueue', { 'mir.jobs': jobs.length }, places, async () => {
+          const held = holdBytes(link.client, keys, QUEUES.events, entries, chunks[0]!.receivedAtMs);
+          const [only] = jobs;
+          const added = jobs.length === 1 ? queue.add(only!.name, only!.data, only!.opts) : queue.addBulk(jobs);
+          const [bytes] = await Promise.all([held, added]);
+          onHeldBytes?.(bytes);
+        });
       } catch (error) {
         throw overloaded(
           `The queue store did not confirm the events (${messageOf(error)}). They may still have been stored: send them again with the same idempotency keys.`,

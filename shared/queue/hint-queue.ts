@@ -23,7 +23,7 @@ export function createHintQueue(
   name: QueueName,
   { link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log },
 ): HintQueue {
-  const queue = new Queue(name, { connection: link.client, prefix: keys.queuePrefix(name), skipMetasUpdate: true });
+  const queue = new Queue(name, { ...link.bullmq, prefix: keys.queuePrefix(name), skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error.message }, `${name} queue trouble`));
   return {
     queue,

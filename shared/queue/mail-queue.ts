@@ -63,7 +63,7 @@ export function createMailQueue({
   hashOf: KeyedHash;
 }): MailQueue {
   const queue = new Queue(QUEUES.mails, {
-    connection: link.client,
+    ...link.bullmq,
     prefix: keys.queuePrefix(QUEUES.mails),
     skipMetasUpdate: true,
   });

@@ -3,6 +3,7 @@ import { PARTITIONS, partitionOf } from '../../shared/domain/partition';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
+import type { Tracing } from '../../shared/platform/tracing';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store, StoreSession } from '../../shared/store/store';
@@ -34,9 +35,10 @@ export function createCommitter(deps: {
   locks: PartitionLocks;
   log: Log;
   metrics: Metrics;
+  tracing: Tracing;
   signal: AbortSignal;
 }): Committer {
-  const { store, locks, log, metrics, signal } = deps;
+  const { store, locks, log, metrics, tracing, signal } = deps;
   const waiting: PendingEvent[][] = Array.from({ length: PARTITIONS }, () => []);
   const busy = new Set<number>();
   let inFlight = 0;
@@ -85,7 +87,10 @@ export function createCommitter(deps: {
     }
     const stopTimer = metrics.commitSeconds.startTimer();
     metrics.commitEvents.observe(group.length);
-    const result = await commitPatiently(deps, group, session);
+    const chunks = [...new Set(group.map(({ of }) => of))];
+    const facts = { 'mir.events': group.length, 'mir.jobs': chunks.length };
+    const places = chunks.map(({ place }) => place);
+    const result = await tracing.inSpan('commit', facts, places, () => commitPatiently(deps, group, session));
     stopTimer();
     return result;
   };
@@ -146,6 +151,7 @@ export function createCommitter(deps: {
       new Promise((resolve, reject) => {
         const of: PendingChunk = {
           chunk,
+          place: tracing.here(),
           redelivered,
           open: chunk.events.length,
           items: [],

@@ -2,12 +2,15 @@ import type { AcceptedEvent } from '../../shared/domain/event';
 import type { UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { SignalsRow } from '../../shared/domain/signals';
+import type { Place } from '../../shared/platform/tracing';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 
 /** A chunk at work: settled when none of its events is open any more. */
 export interface PendingChunk {
   chunk: EventChunk;
+  /** Of its job in a trace. */
+  place: Place | null;
   /** A worker had this job before: its events may be stored already. */
   redelivered: boolean;
   open: number;

@@ -20,7 +20,7 @@ export function startMailsWorker(ground: Ground, link: RedisLink, onGivenUp: () 
   if (config.mail.kind === 'off') return { ready: () => Promise.resolve(), close: () => Promise.resolve() };
   const mailer = createSendMail(ground);
   const worker = new Worker(QUEUES.mails, (job) => mailer.send(job), {
-    connection: link.client,
+    ...link.bullmq,
     prefix: keys.queuePrefix(QUEUES.mails),
     concurrency: CONCURRENCY,
     lockDuration: LOCK_MS,

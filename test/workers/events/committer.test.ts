@@ -30,10 +30,10 @@ beforeAll(async () => {
   cache = createSignalsCache({ link: cacheLink, keys: h.ctx.keys, ttlSeconds: 600 });
 });
 beforeEach(() => {
-  const { store, queueLink, keys, log, metrics } = h.ctx;
+  const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
   giveUp = new AbortController();
   const locks = createPartitionLocks(queueLink, keys);
-  committer = createCommitter({ store, cache, locks, log, metrics, signal: giveUp.signal });
+  committer = createCommitter({ store, cache, locks, log, metrics, tracing, signal: giveUp.signal });
 });
 
 /** A chunk of one event of a new user. */

@@ -1,0 +1,50 @@
+import type { SpanContext } from '@opentelemetry/api';
+import type { Telemetry } from 'bullmq';
+import type { Log } from './log';
+import type * as OpenTracing from './open-tracing';
+
+/** A place in a trace: what a span can be put below or linked to. */
+export type Place = SpanContext;
+
+export type SpanFacts = Record<string, string | number>;
+
+/** An open span of a request. */
+export interface RequestSpan {
+  /** Runs `work` inside of it: what it starts, now or later, knows its place. */
+  run<T>(work: () => T): T;
+  end(status: number): void;
+}
+
+/** Where tracing is on: spans of requests, of what they queue, of jobs (BullMQ's own) and of commits. */
+export interface Tracing {
+  /** BullMQ's hook: a job carries the trace of whoever added it. Absent without tracing. */
+  telemetry?: Telemetry;
+  /** Opens a trace for a request; a foreign one that it names is linked, not continued. Absent without tracing. */
+  openRequest?(route: string, method: string, headers: Record<string, unknown>): RequestSpan;
+  /** Where the running code stands; null outside of any span. */
+  here(): Place | null;
+  /** Runs `work` in a span below the first of `places`, linked to the others. Without any it is below what runs now. */
+  inSpan<T>(name: string, facts: SpanFacts, places: readonly (Place | null)[], work: () => Promise<T>): Promise<T>;
+  /** Sends what is left; gives up soon, since nothing may wait for a collector that is gone. */
+  stop(): Promise<void>;
+}
+
+export const NO_TRACING: Tracing = {
+  here: () => null,
+  inSpan: (_name, _facts, _places, work) => work(),
+  stop: () => Promise.resolve(),
+};
+
+export interface TracingSettings {
+  /** Of the collector; `/v1/traces` is added. */
+  endpoint: string;
+  /** Share of the requests that are traced, 0 to 1. */
+  ratio: number;
+}
+
+/** Tracing as the settings ask for it. Without an endpoint nothing of OpenTelemetry is even loaded. */
+export function createTracing(settings: TracingSettings | null, service: 'api' | 'worker', log: Log): Tracing {
+  if (settings === null) return NO_TRACING;
+  const { openTracing } = require('./open-tracing') as typeof OpenTracing;
+  return openTracing(settings, service, log);
+}
