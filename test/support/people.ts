@@ -56,3 +56,9 @@ export async function loggedIn(harness: Harness, email: string): Promise<Visitor
   await logIn(visitor, email);
   return visitor;
 }
+
+/** The address that a page's header names; null when nobody is signed in. */
+export function signedInAs({ root }: Pick<VisitedPage, 'root'>): string | null {
+  const words = root.querySelector('header .who a')?.text;
+  return words === undefined ? null : words.replace(/^Signed in as /, '');
+}

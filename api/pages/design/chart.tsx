@@ -33,7 +33,7 @@ function monthName(month: string, form: 'short' | 'long'): string {
   const date = new Date(`${month}-01T00:00:00Z`);
   return form === 'short'
     ? date.toLocaleDateString('en-GB', { month: 'short', timeZone: 'UTC' })
-    : date.toLocaleDateString('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
+    : date.toLocaleDateString('en-GB', { month: 'short', year: 'numeric', timeZone: 'UTC' });
 }
 
 /** The largest first; what is beyond the drawn ones is added up as the last. */

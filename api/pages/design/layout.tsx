@@ -19,7 +19,9 @@ function Who(): VNode | null {
   if (signedInAs === null) return null;
   return (
     <div class="who">
-      <a href="/account">Signed in as {signedInAs}</a>
+      <a href="/account">
+        <span class="lead">Signed in as</span> {signedInAs}
+      </a>
       <Form action="/logout" class="plain-form">
         <button class="link-button">Log out</button>
       </Form>

@@ -16,7 +16,7 @@ const spaces = Object.entries(SPACE)
 const BASE = `
 *{box-sizing:border-box}
 html{text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,sans-serif;overflow-wrap:break-word}
+body{margin:0;min-height:100vh;display:flex;flex-direction:column;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,sans-serif;overflow-wrap:break-word}
 h1,h2,.brand{font-family:"Iowan Old Style",Palatino,"Palatino Linotype",Georgia,serif;font-weight:600}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 var(--s4);text-wrap:balance}
 h2{font-size:1.25rem;line-height:1.3;margin:var(--s8) 0 var(--s3)}
@@ -40,12 +40,13 @@ const LAYOUT = `
 .top .brand{font-size:1.1rem;letter-spacing:.04em;color:var(--ink);text-decoration:none;min-height:${TARGET_PX}px;display:inline-flex;align-items:center;min-width:${TARGET_PX}px}
 .top .who{margin-left:auto;display:flex;flex-wrap:wrap;gap:0 var(--s3);align-items:center;justify-content:flex-end;color:var(--quiet);font-size:.875rem;min-width:0;overflow-wrap:anywhere}
 .top nav{display:flex;flex-wrap:wrap;gap:0 var(--s4)}
+.who a{gap:.35em}
 .top nav a,.who a,.link-button{min-height:${TARGET_PX}px;display:inline-flex;align-items:center;font-size:.875rem}
-main{max-width:36rem;margin:0 auto;padding:var(--s12) var(--s6)}
+main{flex:1;width:100%;max-width:36rem;margin:0 auto;padding:var(--s12) var(--s6)}
 main.wide{max-width:72rem}
 .foot{border-top:1px solid var(--rule);color:var(--quiet);font-size:.875rem;padding:var(--s4) var(--s6)}
 .foot p{margin:0;max-width:none}
-@media(max-width:30rem){.top,.foot{padding-left:var(--s4);padding-right:var(--s4)}main{padding:var(--s8) var(--s4)}}
+@media(max-width:30rem){.top,.foot{padding-left:var(--s4);padding-right:var(--s4)}main{padding:var(--s8) var(--s4)}.top .who{width:100%;justify-content:space-between}.who .lead{display:none}}
 `;
 
 const PARTS = `
@@ -64,6 +65,7 @@ ul.marks.no li::before{content:"–" / "";color:var(--quiet)}
 .notice h2{font:600 1rem/1.3 system-ui,sans-serif;margin:0 0 var(--s2)}
 .notice>:last-child{margin-bottom:0}
 .notice ul{margin-bottom:0}
+.notice li:last-child{margin-bottom:0}
 .strata{display:inline-flex;gap:.5rem;align-items:center}
 .strata svg{width:2.6rem;height:1.35rem;flex:none}
 .strata rect{fill:none;stroke:var(--ink);stroke-width:1.2}
@@ -74,7 +76,7 @@ caption{text-align:left;color:var(--quiet);font-size:.875rem;padding:0 0 var(--s
 th,td{text-align:left;vertical-align:top;padding:var(--s2) var(--s4) var(--s2) 0;border-bottom:1px solid var(--rule)}
 thead th{color:var(--quiet);font-weight:600;font-size:.875rem}
 td.num,th.num{text-align:right;white-space:nowrap}
-thead th.num{font-family:inherit}
+thead th.num{font-family:inherit;white-space:normal}
 ul.records{list-style:none;padding:0;margin:0 0 var(--s6);border-top:1px solid var(--rule)}
 ul.records li{display:flex;flex-wrap:wrap;gap:var(--s2) var(--s6);align-items:center;justify-content:space-between;border-bottom:1px solid var(--rule);margin:0;padding:var(--s3) 0}
 ul.records h3{margin:0;font:600 1rem/1.4 system-ui,sans-serif}
@@ -82,6 +84,7 @@ ul.records p{margin:0}
 ul.records a{min-height:44px;display:inline-flex;align-items:center}
 td time{white-space:nowrap}
 tbody th{font-weight:500}
+.chart tbody th{white-space:nowrap}
 figure{margin:0 0 var(--s6)}
 .chart svg{display:block;width:100%;max-width:30rem;height:auto}
 .chart text{font:11px system-ui,sans-serif;fill:var(--ink);text-anchor:middle}

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { Page } from 'puppeteer-core';
+import { chromium, describeInBrowser, faultsOf, press, shoot, show, type View, VIEWS } from '../support/chromium';
+import type { Harness } from '../support/harness';
+import { mailedLink, PASSWORD, startHarnessForPeople } from '../support/people';
+
+let h: Harness;
+const browser = chromium();
+
+describeInBrowser('accounts in a browser without scripts', () => {
+  beforeAll(async () => {
+    h = await startHarnessForPeople();
+  });
+  afterAll(() => h.close());
+
+  /** A tab without scripts, and what its browser complained of. */
+  async function openTab(view: View): Promise<{ page: Page; complaints: string[] }> {
+    const context = await (await browser()).createBrowserContext();
+    const page = await context.newPage();
+    await page.setJavaScriptEnabled(false);
+    await page.setExtraHTTPHeaders({ 'x-forwarded-for': `10.1.${VIEWS.indexOf(view)}.1` });
+    await show(page, view);
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('requestfailed', (request) => complaints.push(`${request.url()} ${request.failure()?.errorText ?? ''}`));
+    return { page, complaints };
+  }
+
+  it.each(VIEWS)('lead from sign-up to log-out at $width px, $scheme', async (view) => {
+    const { page, complaints } = await openTab(view);
+    const email = `ana-${view.width}-${view.scheme}@example.org`;
+    const look = async (name: string): Promise<void> => {
+      await shoot(page, name, view);
+      expect({ name, faults: await faultsOf(page) }).toEqual({ name, faults: [] });
+    };
+    const heading = () => page.$eval('h1', ({ textContent }) => textContent);
+
+    await page.goto(`${h.url}/signup?next=/link`);
+    await look('signup');
+    await page.type('#email', 'ana');
+    await press(page, 'Sign up');
+    await look('signup-errors');
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('alert');
+
+    await page.$eval('#email', (input) => input.setAttribute('value', ''));
+    await page.type('#email', email);
+    await page.type('#password', PASSWORD);
+    await press(page, 'Sign up');
+    expect(await heading()).toBe('Look into your mail');
+    await look('check-mail');
+
+    await mailedLink(h, email, /Confirm/);
+    await page.goto(`${h.url}/outbox`);
+    await look('outbox');
+    await press(page, '/verify?token=');
+    expect(await heading()).toBe('Confirm your address');
+    await look('verify');
+    await press(page, 'Confirm my address');
+    expect(await heading()).toBe('Log in');
+    await look('login-confirmed');
+    await page.type('#email', email);
+    await page.type('#password', 'not this password');
+    await press(page, 'Log in');
+    await look('login-wrong');
+    await page.type('#password', PASSWORD);
+    await press(page, 'Log in');
+    expect(new URL(page.url()).pathname).toBe('/link');
+
+    await page.goto(`${h.url}/outbox`);
+    await look('signed-in');
+    await press(page, 'Log out');
+    expect(page.url()).toContain('/login?done=out');
+    await press(page, 'Choose a new one');
+    await look('forgot');
+    await page.type('#email', email);
+    await press(page, 'Send me the link');
+    await look('forgot-sent');
+    await page.goto(h.url + (await mailedLink(h, email, /new password/)));
+    await look('reset');
+    await page.goto(`${h.url}/reset`);
+    await look('reset-gone');
+    await page.goto(`${h.url}/nowhere`);
+    await look('nowhere');
+    // A reset form does not know whose it is, so it has no user name for password managers.
+    expect(complaints.filter((text) => !/status of 4\d\d|should have .* username/.test(text))).toEqual([]);
+    await page.browserContext().close();
+  });
+});
