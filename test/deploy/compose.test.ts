@@ -19,10 +19,11 @@ interface Service {
   healthcheck?: { test: string[] };
   depends_on?: Record<string, { condition: string }>;
   volumes?: string[];
+  profiles?: string[];
 }
 
 const compose = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
-  services: Record<'migrate' | 'api' | 'worker' | 'mongo' | 'queue' | 'cache', Service>;
+  services: Record<'migrate' | 'api' | 'worker' | 'mongo' | 'queue' | 'cache' | 'prometheus' | 'grafana', Service>;
   volumes: Record<string, null>;
 };
 const dockerfile = readFileSync(join(ROOT, 'deploy', 'Dockerfile'), 'utf8');
@@ -109,13 +110,52 @@ describe('docker-compose.yml', () => {
   });
 
   test('only the API has a published port; what must last is on named volumes', () => {
-    const published = Object.entries(services).filter(([, { ports }]) => ports);
+    const published = Object.entries(services).filter(([, { ports, profiles }]) => ports && !profiles);
     expect(published.map(([name]) => name)).toEqual(['api']);
     expect(services.api.ports?.map((port) => port.split(':').at(-1))).toEqual([
       String(services.api.environment?.['PORT']),
     ]);
-    const mounted = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((one) => one.split(':')[0]));
+    const mounted = Object.values(services)
+      .flatMap(({ volumes = [] }) => volumes.map((one) => one.split(':')[0]!))
+      .filter((name) => !name.startsWith('./'));
     expect(new Set(mounted)).toEqual(new Set(Object.keys(compose.volumes)));
+  });
+
+  test('Prometheus and Grafana come only with their profile, for this machine alone, from files that are there', () => {
+    const profiled = Object.entries(services).filter(([, { profiles }]) => profiles);
+    expect(profiled.map(([name, { profiles }]) => [name, profiles])).toEqual([
+      ['prometheus', ['observability']],
+      ['grafana', ['observability']],
+    ]);
+    for (const [, { ports = [], volumes = [] }] of profiled) {
+      expect(ports.every((port) => port.startsWith('127.0.0.1:'))).toBe(true);
+      const files = volumes.map((one) => one.split(':')).filter(([name]) => name!.startsWith('./'));
+      expect(files.length).toBeGreaterThan(0);
+      expect(files.filter(([path, , mode]) => mode !== 'ro' || !existsSync(join(ROOT, path!)))).toEqual([]);
+    }
+  });
+
+  test('Prometheus scrapes the ports on which our processes serve their metrics; Grafana finds it and its dashboards', () => {
+    const read = (file: string): unknown => parse(readFileSync(join(ROOT, 'deploy', file), 'utf8'));
+    const { scrape_configs } = read('prometheus/prometheus.yml') as {
+      scrape_configs: { job_name: string; dns_sd_configs: { names: string[]; port: number }[] }[];
+    };
+    const scraped = scrape_configs.map((job) => [
+      job.job_name,
+      job.dns_sd_configs[0]!.names,
+      job.dns_sd_configs[0]!.port,
+    ]);
+    expect(scraped).toEqual([
+      ['mir-api', ['api'], services.api.environment?.['METRICS_PORT']],
+      ['mir-worker', ['worker'], services.worker.environment?.['WORKER_PORT']],
+    ]);
+    const source = read('grafana/provisioning/datasources/prometheus.yml') as {
+      datasources: { url: string; uid: string }[];
+    };
+    expect(source.datasources).toMatchObject([{ url: 'http://prometheus:9090', uid: 'mir-prometheus' }]);
+    const provider = read('grafana/provisioning/dashboards/mir.yml') as { providers: { options: { path: string } }[] };
+    const mounts = services.grafana.volumes!.map((one) => one.split(':')[1]);
+    expect(mounts).toContain(provider.providers[0]!.options.path);
   });
 
   test('it builds from a Dockerfile that is there and starts entry files that are there', () => {
