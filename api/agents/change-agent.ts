@@ -6,12 +6,12 @@ import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../audit/act';
 import type { ApiContext } from '../context';
 import { fromStore, inTransaction } from '../partners/from-store';
+import { inTurn } from '../turns/in-turn';
 import { type AgentAccess, reached } from './agent-access';
 import { type AgentPath, requireCallerAlive } from './agent-state';
 import { auditedAgent } from './present-agent';
-import { inTreeTurn } from './tree-turn';
 
-export type ChangeDeps = Pick<ApiContext, 'store' | 'door' | 'queueLink' | 'keys'>;
+export type ChangeDeps = Pick<ApiContext, 'store' | 'door' | 'queueLink' | 'keys' | 'log'>;
 
 /** What to change of the agent as it was read; `change: null` when it is so already. */
 export interface Decision {
@@ -59,9 +59,9 @@ export async function changeAgent(
     return { ancestors, agent };
   };
 
-  return inTreeTurn(deps, rootId, async () => {
+  return inTurn(deps, rootId, async (own) => {
     const { result } = await door.whileHeld(tagOf(partnerId), {}, (hold) =>
-      inTransaction({ store }, (session) => change(session, hold)),
+      inTransaction({ store }, (session) => change(session, hold), own),
     );
     return result;
   });

@@ -7,7 +7,7 @@ import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../audit/act';
 import type { ApiContext } from '../context';
 import { inTransaction } from '../partners/from-store';
-import { inTreeTurn } from './tree-turn';
+import { inTurn } from '../turns/in-turn';
 
 export type KillDeps = Pick<ApiContext, 'store' | 'door' | 'cascadeQueue' | 'log' | 'queueLink' | 'keys'>;
 
@@ -43,8 +43,9 @@ function writeOrder(
   { store }: Pick<KillDeps, 'store'>,
   { tenant, agentId, rootId, actor, reason, requestId }: KillOrder,
   cascadeId: string,
+  own: StoreSession,
 ): Promise<CascadeDoc> {
-  return inTransaction({ store }, async (session) => {
+  const write = async (session: StoreSession): Promise<CascadeDoc> => {
     await store.agents.touchTree(rootId, 0, session);
     const agent = await store.agents.get(tenant, agentId, session);
     if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
@@ -76,7 +77,8 @@ function writeOrder(
     const entry = auditEntry({ actor, requestId, at: now }, { ...about, ...facts });
     await store.audit.append({ ...entry, _id: `aud_${cascadeId}` }, session);
     return cascade;
-  });
+  };
+  return inTransaction({ store }, write, own);
 }
 
 /** Notes that the order is in force and wakes a worker. Neither is needed for the kill itself: a sweep does both. */
@@ -113,7 +115,7 @@ function maybeRecorded(cascadeId: string, cause: unknown): MirError {
 export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<KillInForce> {
   const cascadeId = newId('csc');
   const write = (): Promise<CascadeDoc> =>
-    inTreeTurn(deps, order.rootId, () => writeOrder(deps, order, cascadeId), { urgent: true }).catch(
+    inTurn(deps, order.rootId, (own) => writeOrder(deps, order, cascadeId, own), { urgent: true }).catch(
       (error: unknown) => {
         throw error instanceof MirError && error.code === 'STORE_UNAVAILABLE' ? maybeRecorded(cascadeId, error) : error;
       },

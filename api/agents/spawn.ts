@@ -8,6 +8,7 @@ import { auditEntry } from '../audit/act';
 import type { ApiContext } from '../context';
 import { type Answer, route } from '../http/route';
 import { fromStore, inTransaction } from '../partners/from-store';
+import { inTurn } from '../turns/in-turn';
 import { type AgentAccess, agentAccess, reached } from './agent-access';
 import { agentParams, idempotencyHeader } from './agent-docs';
 import { requireCallerAlive } from './agent-state';
@@ -17,9 +18,8 @@ import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema, presentAgent } from './present-agent';
 import { type Birth, onceOnly } from './replay';
 import { throttleSpawns } from './throttle-spawns';
-import { inTreeTurn } from './tree-turn';
 
-type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics'>;
+type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log'>;
 
 /** The agent under which the caller may spawn: an agent only under itself, the partner under any of its own. */
 async function readParent({ store }: Deps, access: AgentAccess, parentId: string): Promise<AgentDoc> {
@@ -90,7 +90,7 @@ export async function spawnAgent(deps: Deps, access: AgentAccess, parentId: stri
 
   return onceOnly(deps, access, fingerprint, async (agentId) => {
     await throttleSpawns(deps, rootId);
-    return inTreeTurn(deps, rootId, () => inTransaction(deps, (session) => attempt(agentId, session)));
+    return inTurn(deps, rootId, (own) => inTransaction(deps, (session) => attempt(agentId, session), own));
   });
 }
 

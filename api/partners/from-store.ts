@@ -20,7 +20,14 @@ export async function fromStore<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-/** One transaction: a change and its audit entry are stored together or not at all. */
-export function inTransaction<T>({ store }: { store: Store }, work: (session: StoreSession) => Promise<T>): Promise<T> {
-  return fromStore(store.transaction(work, STORE_TIMEOUT_MS));
+/**
+ * One transaction: a change and its audit entry are stored together or not at all. In the given session, or in one of
+ * its own.
+ */
+export function inTransaction<T>(
+  { store }: { store: Store },
+  work: (session: StoreSession) => Promise<T>,
+  given?: StoreSession,
+): Promise<T> {
+  return fromStore(store.transaction(work, STORE_TIMEOUT_MS, given));
 }

@@ -20,7 +20,10 @@ export function redisKeys(keyspace: string) {
     partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
     partitionHolders: () => `${p}:{partitions}:holders`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
-    treeLine: (rootId: string) => `${p}:tree-line:${rootId}`,
+    /** Changes of one subject (a tree of agents, a partner) take turns. */
+    turnLine: (subject: string) => `${p}:{turn-${subject}}:line`,
+    turnNames: (subject: string) => `${p}:{turn-${subject}}:names`,
+    turnAlive: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,
