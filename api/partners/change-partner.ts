@@ -1,16 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { tagOf } from '../../shared/domain/ids';
-import { MirError } from '../../shared/platform/errors';
+import { overloaded } from '../../shared/platform/errors';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
+import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
 import { type Act, auditEntry } from '../audit/act';
+import { inTurn } from '../turns/in-turn';
 import { inTransaction } from './from-store';
 import { readPartner } from './get-partner';
 import { auditedFacts } from './present-partner';
 
-/** Each try is lost only to somebody else's finished change, so this many must be at it at once. */
+/** Changes of a partner take turns; only while the queue store cannot tell whose it is do they meet at all. */
 const MAX_TRIES = 16;
+const RETRY_JITTER_MS = 20;
 
-export type ChangeDeps = Pick<ApiContext, 'store' | 'door'>;
+export type ChangeDeps = Pick<ApiContext, 'store' | 'door' | 'queueLink' | 'keys' | 'log'>;
 
 /** What to change of the partner as it was read; `change: null` when it is so already. */
 export interface Decision {
@@ -25,28 +29,38 @@ export interface Decision {
  * repeating it mends what a failed first try may have left behind.
  */
 export async function changePartner(
-  { store, door }: ChangeDeps,
+  deps: ChangeDeps,
   partnerId: string,
   act: Act,
   decide: (before: PartnerDoc) => Decision,
 ): Promise<PartnerDoc> {
-  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+  const { store, door } = deps;
+  const attempt = async (own: StoreSession): Promise<PartnerDoc | null> => {
     const before = await readPartner({ store }, partnerId);
     const { change, action, reason } = decide(before);
+    const write = async (session: StoreSession): Promise<PartnerDoc | null> => {
+      const changed = await store.partners.change(before, change!, act.at, session);
+      if (!changed) return null;
+      const facts = { before: auditedFacts(before), after: auditedFacts(changed) };
+      const entry = { partnerId: before._id, action, target: before._id, reason, ...facts };
+      await store.audit.append(auditEntry({ ...act, at: changed.updatedAt }, entry), session);
+      return changed;
+    };
     const touched = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
-    const { result: after } = await door.whileHeld(tagOf(before._id), touched, async () =>
-      change === null
-        ? before
-        : inTransaction({ store }, async (session) => {
-            const changed = await store.partners.change(before, change, act.at, session);
-            if (!changed) return null;
-            const facts = { before: auditedFacts(before), after: auditedFacts(changed) };
-            const entry = { partnerId: before._id, action, target: before._id, reason, ...facts };
-            await store.audit.append(auditEntry({ ...act, at: changed.updatedAt }, entry), session);
-            return changed;
-          }),
+    const { result } = await door.whileHeld(tagOf(before._id), touched, async () =>
+      change === null ? before : inTransaction({ store }, write, own),
     );
-    if (after) return after;
-  }
-  throw new MirError('CONFLICT', 'Others change this partner all the time. Nothing was changed by you; try again.');
+    return result;
+  };
+
+  // Who does not exist gets no line of its own.
+  await readPartner({ store }, partnerId);
+  return inTurn(deps, partnerId, async (own) => {
+    for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
+      const after = await attempt(own);
+      if (after) return after;
+      await delay(Math.random() * RETRY_JITTER_MS * tries);
+    }
+    throw overloaded('Others change this partner all the time. Nothing was changed by you; try again.', 1);
+  });
 }

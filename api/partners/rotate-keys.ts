@@ -51,7 +51,7 @@ export const rotateKeys = route({
       schema: z.object({ partnerId: z.string(), env: z.enum(['live', 'test']), apiKey: z.string() }),
     },
   },
-  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({
     status: 200,
     body: await rotateKey(ctx, params.id, body, adminAct({ requestId })),

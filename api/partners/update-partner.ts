@@ -50,7 +50,7 @@ export const updatePartner = route({
   params: idParams,
   body: partnerPatch,
   answers: { 200: { description: 'The partner as it is now; in force in every process', schema: partnerSchema } },
-  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({
     status: 200,
     body: await applyPartnerPatch(ctx, params.id, body, adminAct({ requestId })),

@@ -4,6 +4,8 @@ import { rotateKey } from '../../../api/partners/rotate-keys';
 import { type Harness, startHarness } from '../../support/harness';
 import { asAdmin, auditOf, startSecondApi, statusWith } from './support';
 
+const MANY = 120;
+
 let h: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 beforeAll(async () => {
@@ -137,6 +139,19 @@ describe('changing a partner', () => {
     await Promise.all([patch(partnerId, { plan: 'STANDARD' }), patch(partnerId, { limits: { eventsPerMinute: 5 } })]);
     const { body } = await asAdmin(h.client, 'GET', `/partners/${partnerId}`);
     expect(body).toMatchObject({ plan: 'STANDARD', limits: { eventsPerMinute: 5 } });
+  });
+
+  it('takes many changes at once, whichever process they meet: each is made, none is refused for the others', async () => {
+    const { partnerId } = await h.partner();
+    const patches = Array.from({ length: MANY }, (_, n) =>
+      asAdmin((n % 2 ? h : other).client, 'PATCH', `/partners/${partnerId}`, { limits: { eventsPerMinute: n + 1 } }),
+    );
+    const answers = await Promise.all(patches);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const made = (await auditOf(h.ctx, partnerId)).map(({ before, after }) => ({ before, after }));
+    expect(made).toHaveLength(MANY);
+    // One after the other: each began with what the one before it left.
+    made.slice(1).forEach(({ before }, n) => expect(before).toEqual(made[n]!.after));
   });
 
   it('tells the audit what was and what is, and nothing when nothing changes', async () => {
