@@ -11,12 +11,14 @@ import { resend, resendPage } from './accounts/resend';
 import { reset, resetPage } from './accounts/reset';
 import { signUp, signUpPage } from './accounts/sign-up';
 import { verify, verifyPage } from './accounts/verify';
+import { homePage } from './home';
 import { answerCode, codePage } from './links/link-by-code';
 import { answerInvite, invitePage } from './links/link-by-invite';
 import type { Page } from './page';
 
 /** THE table of pages: bare paths only, not under /v1, not in the OpenAPI document. */
 export const PAGES: readonly Page[] = [
+  homePage,
   signUpPage,
   signUp,
   verifyPage,

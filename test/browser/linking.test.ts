@@ -61,6 +61,8 @@ describeInBrowser('linking in a browser without scripts', () => {
     const user = `eva-${view.width}-${view.scheme}`;
     await submit(user, 25);
     const { url } = await post('/v1/partners/link/invite', { userExternalId: user, accountLabel: 'eva_•••' });
+    await page.goto(h.url);
+    await look(page, 'home', view);
     await page.goto(url);
     await look(page, 'link-introduction', view);
     await press(page, 'Sign up');

@@ -45,7 +45,7 @@ export function Layout({ title, wide = false, nav = [], children }: LayoutProps)
           Skip to the content
         </a>
         <header class="top">
-          <a class="brand" href="/account">
+          <a class="brand" href="/">
             MIR
           </a>
           {nav.length > 0 && (

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-test.each(['/', '/v1', '/v2/events', '/v1/v1/events', '/v1/healthz', '/v1/Events', '/EVENTS', '/v1//events', '/.env'])(
+test.each(['/v1', '/v2/events', '/v1/v1/events', '/v1/healthz', '/v1/Events', '/EVENTS', '/v1//events', '/.env'])(
   '%s is 404 as a problem',
   async (path) => {
     expectProblem(await mir.client.get(path, key), 404, 'NOT_FOUND');
