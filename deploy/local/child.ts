@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from './error-facts';
 
 const READY_TIMEOUT_MS = 60_000;
 const DEATHS_BEFORE_READY_MAX = 5;
@@ -12,7 +13,8 @@ export interface ChildSpec {
   name: string;
   /** A Node program that sends `{ type: 'ready', port }` when it serves, and drains and exits on SIGTERM. */
   script: string;
-  env: NodeJS.ProcessEnv;
+  /** Its environment: asked before each start until it served once, and kept from then on. */
+  env: () => Promise<NodeJS.ProcessEnv>;
   say: (line: string) => void;
 }
 
@@ -36,10 +38,15 @@ export function supervise(spec: ChildSpec): SupervisedChild {
   const run = async (): Promise<void> => {
     let backoffMs = BACKOFF_MIN_MS;
     let deathsBeforeReady = 0;
+    let env: NodeJS.ProcessEnv = {};
+    let served = false;
     while (!stopping.signal.aborted) {
-      current = launch(spec);
+      if (!served) env = await spec.env();
+      if (stopping.signal.aborted) return;
+      current = launch(spec, env);
       const life = await livesUntilExit(current, sayReady);
       if (stopping.signal.aborted) return;
+      served ||= life.servedMs !== null;
       deathsBeforeReady = life.servedMs === null ? deathsBeforeReady + 1 : 0;
       if (life.servedMs !== null && life.servedMs > STABLE_MS) backoffMs = BACKOFF_MIN_MS;
       if (deathsBeforeReady === DEATHS_BEFORE_READY_MAX) {
@@ -52,7 +59,7 @@ export function supervise(spec: ChildSpec): SupervisedChild {
     }
   };
 
-  const running = run();
+  const running = run().catch((error: unknown) => giveUp(`${spec.name} cannot be started: ${messageOf(error)}`));
   return {
     ready,
     gaveUp,
@@ -69,7 +76,7 @@ export function supervise(spec: ChildSpec): SupervisedChild {
 
 // Detached: a Ctrl-C in the terminal reaches this process only, which then stops everything in order.
 // Should this process be killed, the child notices by its IPC channel and drains by itself.
-function launch({ script, env }: ChildSpec): ChildProcess {
+function launch({ script }: ChildSpec, env: NodeJS.ProcessEnv): ChildProcess {
   return spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', script], {
     env,
     detached: true,

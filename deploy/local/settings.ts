@@ -8,12 +8,16 @@ import { loadSecrets } from './secrets';
 /** Below the time after which a draining process is killed. */
 const DRAIN_TIMEOUT_MS = '12000';
 
+/** A port that a process will listen on. One that nobody asked for gives way while it was never in use. */
+interface LocalPort {
+  number: number;
+  isGiven: boolean;
+}
+
 export interface LocalSettings {
-  /** The environment of every process; a worker gets its own WORKER_PORT. */
-  env: NodeJS.ProcessEnv & Record<'PORT' | 'METRICS_PORT' | 'PUBLIC_URL' | 'DATA_DIR', string>;
-  url: string;
-  metricsUrl: string;
-  workerPorts: number[];
+  /** The environment of every process, without what is its own. */
+  env: NodeJS.ProcessEnv & { DATA_DIR: string };
+  ports: { api: LocalPort; metrics: LocalPort; workers: LocalPort[] };
   drainTimeoutMs: number;
 }
 
@@ -35,26 +39,19 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
   const config = readConfig({ MONGO_URL: 'mongodb://to.come/mir', REDIS_URL: 'redis://to.come', ...base });
   const workers = SETTINGS.WORKERS.schema.parse(base['WORKERS']);
   const taken: number[] = [];
-  const choose = async (name: 'PORT' | 'METRICS_PORT' | 'WORKER_PORT', wanted: number): Promise<number> => {
-    const port = await choosePort(name, wanted, base[name] !== undefined, taken);
-    taken.push(port);
-    return port;
+  const choose = async (name: 'PORT' | 'METRICS_PORT' | 'WORKER_PORT', wanted: number): Promise<LocalPort> => {
+    const isGiven = base[name] !== undefined && wanted !== 0;
+    const number = await choosePort(name, wanted, isGiven, taken);
+    taken.push(number);
+    return { number, isGiven };
   };
-  const port = await choose('PORT', config.port);
-  const metricsPort = await choose('METRICS_PORT', config.metricsPort);
-  const workerPorts: number[] = [];
+  const api = await choose('PORT', config.port);
+  const metrics = await choose('METRICS_PORT', config.metricsPort);
+  const ofWorkers: LocalPort[] = [];
   for (let index = 0; index < workers; index += 1) {
-    workerPorts.push(await choose('WORKER_PORT', config.workerPort === 0 ? 0 : config.workerPort + index));
+    ofWorkers.push(await choose('WORKER_PORT', config.workerPort === 0 ? 0 : config.workerPort + index));
   }
-  const url = `http://localhost:${port}`;
-  const ports = { PORT: String(port), METRICS_PORT: String(metricsPort), PUBLIC_URL: base['PUBLIC_URL'] ?? url };
-  return {
-    env: { ...base, ...ports },
-    url,
-    metricsUrl: `http://localhost:${metricsPort}/metrics`,
-    workerPorts,
-    drainTimeoutMs: config.drainTimeoutMs,
-  };
+  return { env: base, ports: { api, metrics, workers: ofWorkers }, drainTimeoutMs: config.drainTimeoutMs };
 }
 
 async function choosePort(name: string, wanted: number, isGiven: boolean, taken: readonly number[]): Promise<number> {
@@ -64,6 +61,42 @@ async function choosePort(name: string, wanted: number, isGiven: boolean, taken:
     throw new Error(`MIR cannot start: ${name}=${wanted} is taken. Give another one, or none to get a free one.`);
   }
   return wanted;
+}
+
+/** Moves ports that somebody else took since they were chosen. */
+async function moveTaken({ ports }: LocalSettings, ours: readonly LocalPort[]): Promise<void> {
+  for (const port of ours) {
+    if (port.isGiven || (await isPortFree(port.number))) continue;
+    const others = [ports.api, ports.metrics, ...ports.workers].map(({ number }) => number);
+    port.number = await nextFreePort(port.number, others);
+  }
+}
+
+/** Where the system is found. */
+export function urlsOf({ ports }: LocalSettings): { url: string; metricsUrl: string; workerUrls: string[] } {
+  const urlOf = ({ number }: LocalPort): string => `http://localhost:${number}`;
+  return { url: urlOf(ports.api), metricsUrl: `${urlOf(ports.metrics)}/metrics`, workerUrls: ports.workers.map(urlOf) };
+}
+
+/** What the API's environment has of its own; asked before each start until it serves. */
+export async function apiEnv(settings: LocalSettings): Promise<NodeJS.ProcessEnv> {
+  const { api, metrics } = settings.ports;
+  await moveTaken(settings, [api, metrics]);
+  return {
+    PORT: String(api.number),
+    METRICS_PORT: String(metrics.number),
+    PUBLIC_URL: settings.env['PUBLIC_URL'] ?? urlsOf(settings).url,
+  };
+}
+
+/** The same of a worker. */
+export async function workerEnv(settings: LocalSettings, index: number): Promise<NodeJS.ProcessEnv> {
+  const port = settings.ports.workers[index]!;
+  await moveTaken(settings, [port]);
+  return {
+    WORKER_PORT: String(port.number),
+    PUBLIC_URL: settings.env['PUBLIC_URL'] ?? urlsOf(settings).url,
+  };
 }
 
 function withoutEmpty(env: NodeJS.ProcessEnv): Record<string, string> {

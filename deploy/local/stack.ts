@@ -4,7 +4,7 @@ import { supervise, type SupervisedChild } from './child';
 import { demoPartner, type DemoPartner } from './demo-partner';
 import { messageOf } from './error-facts';
 import { tryLock } from './lock';
-import { dataDirOf, localSettings, type LocalSettings } from './settings';
+import { apiEnv, dataDirOf, localSettings, type LocalSettings, urlsOf, workerEnv } from './settings';
 import { readStackFile, removeStackFile, writeStackFile } from './stack-file';
 import { startStores, type Stores } from './stores';
 import type { StopSignals } from './stop-signals';
@@ -54,12 +54,12 @@ export async function runStack(options: StackOptions): Promise<number> {
 async function serve(options: StackOptions, settings: LocalSettings, stores: Stores): Promise<number> {
   const { programs, signals, print } = options;
   const env = { ...settings.env, MONGO_URL: stores.mongoUrl, REDIS_URL: stores.redisUrl };
-  const start = (name: string, script: string, own: NodeJS.ProcessEnv): SupervisedChild =>
-    supervise({ name, script, env: { ...env, ...own }, say: print });
+  const start = (name: string, script: string, own: () => Promise<NodeJS.ProcessEnv>): SupervisedChild =>
+    supervise({ name, script, env: async () => ({ ...env, ...(await own()) }), say: print });
   const children = [
-    start('API', programs.api, {}),
-    ...settings.workerPorts.map((port, index) =>
-      start(`worker ${index + 1}`, programs.worker, { WORKER_PORT: String(port) }),
+    start('API', programs.api, () => apiEnv(settings)),
+    ...settings.ports.workers.map((_, index) =>
+      start(`worker ${index + 1}`, programs.worker, () => workerEnv(settings, index)),
     ),
   ];
   signals.onHurry(() => {
@@ -79,17 +79,19 @@ async function serve(options: StackOptions, settings: LocalSettings, stores: Sto
 
 async function announce(
   { programs, print, colour }: StackOptions,
-  { url, metricsUrl, workerPorts, env: { DATA_DIR: dataDir } }: LocalSettings,
+  settings: LocalSettings,
   stores: Stores,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
+  const { url, metricsUrl, workerUrls } = urlsOf(settings);
+  const { DATA_DIR: dataDir } = settings.env;
   writeStackFile(dataDir, {
     pid: process.pid,
     url,
     mongoUrl: stores.mongoUrl,
     redisUrl: stores.redisUrl,
     metricsUrl,
-    workerUrls: workerPorts.map((port) => `http://localhost:${port}`),
+    workerUrls,
     startedAt: new Date().toISOString(),
   });
   const partner = await demoPartner({ dataDir, url, cli: programs.cli, env }).catch(
@@ -99,7 +101,7 @@ async function announce(
     },
   );
   const { mongo, redis } = stores;
-  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers: workerPorts.length, partner, colour }));
+  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers: workerUrls.length, partner, colour }));
 }
 
 function urlOf(dataDir: string, pid: number): string {

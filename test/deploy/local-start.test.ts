@@ -153,6 +153,32 @@ describe('npm start', () => {
     expect(started.output()).toContain('drained');
   });
 
+  it('goes to another port when somebody takes the chosen one before the API listens on it', async () => {
+    const dataDir = tempDir();
+    const pidFile = join(dataDir, 'thief.pid');
+    // Somebody else's program, which is quicker once.
+    const robbed = `
+      const { existsSync, writeFileSync } = require('fs');
+      const pidFile = ${JSON.stringify(pidFile)};
+      if (existsSync(pidFile)) { ${API} } else {
+        const listen = 'require("http").createServer().listen(' + process.env.PORT + ', () => console.log("up"))';
+        const stdio = ['ignore', 'pipe', 'ignore'];
+        const thief = require('child_process').spawn(process.execPath, ['-e', listen], { detached: true, stdio });
+        thief.stdout.once('data', () => {
+          writeFileSync(pidFile, thief.pid + ' ' + process.env.PORT);
+          process.exit(1);
+        });
+      }`;
+    afterTest(() => process.kill(Number(readFileSync(pidFile, 'utf8').split(' ')[0]), 'SIGKILL'));
+    const started = start(dataDir, { api: robbed });
+    await started.says(/Ctrl-C stops it/);
+    const [, stolen] = readFileSync(pidFile, 'utf8').split(' ');
+    const stack = readStackFile(dataDir)!;
+    expect(new URL(stack.url).port).not.toBe(stolen);
+    expect((await fetch(stack.url)).status).toBe(200);
+    expect(started.output()).toContain(`curl -s ${stack.url}/events`);
+  });
+
   it('refuses a given port that is taken, and wrong settings, before it starts anything', async () => {
     const port = String(await freePort());
     const first = start(tempDir(), {}, { PORT: port });
