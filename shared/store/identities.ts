@@ -108,9 +108,22 @@ export function identitiesStore(connection: Connection) {
       await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });
     },
 
-    /** Forgets an address that nobody has confirmed, with its password; others stay as they are. */
-    async dropUnverified(email: string, session: ClientSession): Promise<void> {
-      const dropped = await model.findOneAndDelete({ email: email.toLowerCase(), emailVerified: false }, { session });
+    /** Addresses that signed up before a time and that nobody has confirmed, the oldest first. */
+    async unverifiedBefore(before: Date, limit: number): Promise<Pick<IdentityDoc, 'email'>[]> {
+      return model
+        .find({ emailVerified: false, createdAt: { $lt: before } }, { email: 1 })
+        .sort({ createdAt: 1 })
+        .limit(limit)
+        .lean<Pick<IdentityDoc, 'email'>[]>();
+    },
+
+    /** Forgets an address that nobody has confirmed (since `before`), with its password; others stay as they are. */
+    async dropUnverified(email: string, session: ClientSession, before?: Date): Promise<void> {
+      const unverified = { email: email.toLowerCase(), emailVerified: false };
+      const dropped = await model.findOneAndDelete(
+        { ...unverified, ...(before && { createdAt: { $lt: before } }) },
+        { session },
+      );
       if (dropped) await accounts.deleteMany({ userId: dropped._id }, { session });
     },
   };

@@ -19,6 +19,8 @@ export interface TestProcess {
   client: ApiClient;
   /** Resolves when it is gone. */
   exit: Promise<Exit>;
+  /** Its log, JSON lines. */
+  stdout(): string;
   stderr(): string;
   /** kill -9, and waits for the end. */
   kill9(): Promise<void>;
@@ -28,10 +30,12 @@ export interface TestProcess {
 
 function launch(program: Program, env: Record<string, string>) {
   const child = spawn(process.execPath, [join(projectRoot(), 'dist', PROGRAMS[program])], {
-    env: { PATH: process.env['PATH'], ...env, PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0' },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { PATH: process.env['PATH'], PORT: '0', ...env, METRICS_PORT: '0', WORKER_PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let stderr = '';
+  let stdout = '';
+  child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const exit = new Promise<Exit>((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal }));
@@ -41,7 +45,7 @@ function launch(program: Program, env: Record<string, string>) {
       if (message.type === 'ready') resolve(message.port!);
     });
   });
-  return { child, exit, ready, stderr: () => stderr };
+  return { child, exit, ready, stdout: () => stdout, stderr: () => stderr };
 }
 
 /** A starter of processes that end with the test file, whatever becomes of its tests. */
@@ -51,7 +55,7 @@ export function testProcesses(): (program: Program, env: Record<string, string>)
     await Promise.all(started.map((one) => one.kill9()));
   });
   return async (program, env) => {
-    const { child, exit, ready, stderr } = launch(program, env);
+    const { child, exit, ready, stdout, stderr } = launch(program, env);
     const failed = exit.then(({ code, signal }) => {
       throw new Error(`the ${program} process ended before it was ready (${code ?? signal}): ${stderr()}`);
     });
@@ -66,6 +70,7 @@ export function testProcesses(): (program: Program, env: Record<string, string>)
       port,
       client: createClient(`http://127.0.0.1:${port}`),
       exit,
+      stdout,
       stderr,
       kill9: async () => void (await end('SIGKILL')),
       stop: () => end('SIGTERM'),

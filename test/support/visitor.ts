@@ -31,9 +31,10 @@ export interface Visitor {
 
 const MAX_REDIRECTS = 5;
 
-export function createVisitor(url: string, { ip }: { ip?: string } = {}): Visitor {
+/** `publicUrl`: where the browser believes to be, when a proxy stands before `url`. */
+export function createVisitor(url: string, { ip, publicUrl = url }: { ip?: string; publicUrl?: string } = {}): Visitor {
   const cookies = new Map<string, string>();
-  const { origin } = new URL(url);
+  const { origin } = new URL(publicUrl);
 
   const keep = (headers: Headers): void => {
     for (const line of headers.getSetCookie()) {
@@ -51,7 +52,7 @@ export function createVisitor(url: string, { ip }: { ip?: string } = {}): Visito
     sent: { method?: 'POST'; body?: string } = {},
   ): Promise<VisitedPage> {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await fetch(origin + path, {
+    const answer = await fetch(new URL(url).origin + path, {
       ...sent,
       redirect: 'manual',
       headers: {

@@ -7,12 +7,14 @@ import type { RedisKeys } from '../../shared/queue/keys';
 import { sweepLedger } from '../../shared/queue/sweep';
 import type { Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';
+import { forgetSignUps } from './forget-sign-ups';
 import { gaugeReadings } from './read-gauges';
 import { repeat } from './repeat';
 
 const SWEEP_EVERY_MS = 30_000;
 const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
+const SIGN_UPS_EVERY_MS = 10 * 60_000;
 const CASCADES_EVERY_MS = 5_000;
 /** Open cascades that one look takes up, those that wait longest first. */
 const MAX_CASCADES_PER_LOOK = 1_000;
@@ -21,7 +23,7 @@ const MAX_CASCADES_PER_LOOK = 1_000;
 export function maintain(deps: {
   queue: Queue;
   cascadeQueue: CascadeQueue;
-  store: Pick<Store, 'cascades' | 'audit'>;
+  store: Pick<Store, 'cascades' | 'audit' | 'identities' | 'transaction'>;
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
@@ -37,6 +39,7 @@ export function maintain(deps: {
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
     repeat(DEAD_LETTERS_EVERY_MS, 'deleting old dead letters', log, () => expireDeadLetters([queue], log)),
+    repeat(SIGN_UPS_EVERY_MS, 'forgetting sign-ups', log, () => forgetSignUps(store, Date.now())),
     repeat(CASCADES_EVERY_MS, 'taking up cascades', log, async () => {
       const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_LOOK);
       for (const { _id } of due) await cascadeQueue.add(_id);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { FORM_TOKEN_FIELD } from '../../../api/pages/design/form';
 import { PAGES } from '../../../api/pages/routes';
-import type { Harness } from '../../support/harness';
+import { type Harness, startHarness } from '../../support/harness';
 import {
   logIn,
   loggedIn,
@@ -11,7 +11,7 @@ import {
   somebody,
   startHarnessForPeople,
 } from '../../support/people';
-import type { Visitor } from '../../support/visitor';
+import { createVisitor, type Visitor } from '../../support/visitor';
 
 let h: Harness;
 let people = 0;
@@ -194,6 +194,29 @@ describe('every page', () => {
     expect(values.map(({ labels }) => labels)).toContainEqual(
       expect.objectContaining({ route: '/login', method: 'GET', status_class: '2xx' }),
     );
+  });
+});
+
+describe('behind https', () => {
+  it('cookies bear the names that no other host can set, and go over https only', async () => {
+    const env = { PUBLIC_URL: 'https://mir.example', SMTP_URL: 'smtp://127.0.0.1:9', MAIL_FROM: 'mir@mir.example' };
+    const https = await startHarness({ workers: false, env });
+    const mail = await https.ctx.auth.signUp(email, PASSWORD);
+    await https.ctx.auth.verify((mail as { token: string }).token);
+    const visitor = createVisitor(https.url, { publicUrl: 'https://mir.example' });
+    const form = await visitor.get('/login');
+    expect(form.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
+    expect(form.headers.getSetCookie()).toEqual([
+      expect.stringMatching(/^__Host-mir_visitor=[^;]+; Path=\/; .*; Secure$/),
+    ]);
+    const token = form.root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
+    const sent = { email, password: PASSWORD, [FORM_TOKEN_FIELD]: token };
+    expect((await visitor.post('/login', sent, { origin: 'http://mir.example' })).status).toBe(403);
+    const answer = await visitor.post('/login', sent, { origin: 'https://mir.example' });
+    const cookie = answer.headers.getSetCookie().find((line) => line.includes('mir_session'));
+    expect(cookie).toMatch(/^__Host-mir_session=/);
+    expect(cookie).toMatch(/; Secure/);
+    await https.close();
   });
 });
 

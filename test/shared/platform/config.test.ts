@@ -103,3 +103,26 @@ test('an empty variable is an unset one', () => {
     cacheRedisUrl: GOOD.REDIS_URL,
   });
 });
+
+test.each([
+  [{}, { kind: 'outbox' }],
+  [{ PUBLIC_URL: 'http://127.0.0.1:3000' }, { kind: 'outbox' }],
+  [{ PUBLIC_URL: 'https://mir.example' }, { kind: 'off' }],
+  [{ PUBLIC_URL: 'http://localhost.mir.example' }, { kind: 'off' }],
+  [{ NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER }, { kind: 'off' }],
+  [
+    {
+      NODE_ENV: 'production',
+      SUBJECT_PEPPER: PEPPER,
+      SMTP_URL: 'smtps://u:p@mail.example',
+      MAIL_FROM: 'mir@mir.example',
+    },
+    { kind: 'smtp', url: 'smtps://u:p@mail.example', from: 'mir@mir.example' },
+  ],
+])('everybody’s mails are shown on a page only where the outside cannot come: %j', (env, mail) => {
+  expect(readConfig({ ...GOOD, ...env }).mail).toEqual(mail);
+});
+
+test('a mail server needs a sender', () => {
+  expect(refusal({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
+});

@@ -1,0 +1,57 @@
+import type { AddressInfo } from 'node:net';
+import { afterAll } from '@jest/globals';
+import { SMTPServer } from 'smtp-server';
+
+export interface TakenMail {
+  from: string;
+  to: string[];
+  /** Headers and body as they came. */
+  source: string;
+}
+
+/** A mail server of a test's own. */
+export interface MailServer {
+  url: string;
+  taken: TakenMail[];
+  /** What it answers to a recipient: null takes the mail, else an SMTP reply such as "451 later". */
+  answer: (to: string) => string | null;
+}
+
+/** Starts mail servers that end with the test file. */
+export function mailServers(): () => Promise<MailServer> {
+  const ends: (() => Promise<void>)[] = [];
+  afterAll(async () => {
+    await Promise.all(ends.map((end) => end()));
+  });
+  return async () => {
+    const mails: MailServer = { url: '', taken: [], answer: () => null };
+    const server = new SMTPServer({
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      onRcptTo: ({ address }, _session, done) => {
+        const reply = mails.answer(address);
+        if (reply === null) return done();
+        return done(Object.assign(new Error(reply.slice(4)), { responseCode: Number(reply.slice(0, 3)) }));
+      },
+      onData: (stream, { envelope }, done) => {
+        let source = '';
+        stream.setEncoding('utf8').on('data', (part: string) => (source += part));
+        stream.on('end', () => {
+          const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address;
+          mails.taken.push({ from, to: envelope.rcptTo.map(({ address }) => address), source });
+          done();
+        });
+      },
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    mails.url = `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
+    ends.push(
+      () =>
+        new Promise((resolve) => {
+          server.close(() => resolve());
+        }),
+    );
+    return mails;
+  };
+}
