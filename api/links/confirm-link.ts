@@ -3,6 +3,7 @@ import { MAX_LINKS_PER_IDENTITY } from '../../shared/domain/link';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { LinkedAccount } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
+import { MirError } from '../../shared/platform/errors';
 import { type Act, auditEntry } from '../audit/act';
 import { announceLink } from './announce-link';
 import { type LinkRefusal, refusalOf } from './find-request';
@@ -41,6 +42,10 @@ async function alreadyLinked(
   };
 }
 
+function identityGone(): MirError {
+  return new MirError('FORM_REFUSED', 'Your identity was deleted in the meantime. Nothing was connected.');
+}
+
 async function link(
   deps: LinkDeps,
   request: LinkRequestDoc,
@@ -53,6 +58,8 @@ async function link(
   const identity = identityRefOf(identityId, envOf(tenant));
   const before = await store.linkRequests.end(requestId, 'USED', identityId, act.at, session);
   if (!before) throw new Refused(await whyNot(deps, request, act.at));
+  // A page may still be open while its person deletes the identity elsewhere.
+  if (!(await store.identities.hold(identityId, session))) throw identityGone();
   const partner = await store.partners.get(partnerOf(tenant));
   if (!partner || partner.suspended) throw new Refused('PARTNER_UNAVAILABLE');
   const user = await store.users.get(tenant, userRef, session);

@@ -9,6 +9,8 @@ export interface IdentityDoc {
   name: string;
   createdAt: Date;
   updatedAt: Date;
+  /** Grows with every link, so that a link and a deletion of the identity cannot both happen at once. */
+  links?: number;
 }
 
 interface SessionDoc {
@@ -40,7 +42,7 @@ interface VerificationDoc {
 const options = { versionKey: false, strict: false } as const;
 
 const identitySchema = new Schema<IdentityDoc>(
-  { _id: String, email: String, emailVerified: Boolean, name: String, createdAt: Date, updatedAt: Date },
+  { _id: String, email: String, emailVerified: Boolean, name: String, createdAt: Date, updatedAt: Date, links: Number },
   { ...options, collection: 'identities' },
 );
 // The names are those that better-auth's adapter would give: it makes no second index beside them.
@@ -101,6 +103,11 @@ export function identitiesStore(connection: Connection) {
 
     async get(identityId: string): Promise<IdentityDoc | null> {
       return model.findById(identityId).lean<IdentityDoc>();
+    },
+
+    /** Keeps an identity from being deleted until the transaction is through; false when it is gone already. */
+    async hold(identityId: string, session: ClientSession): Promise<boolean> {
+      return (await model.updateOne({ _id: identityId }, { $inc: { links: 1 } }, { session })).matchedCount === 1;
     },
 
     /** A mailed secret came back: the address is the person's. */

@@ -3,12 +3,19 @@ import type { Act } from '../../api/audit/act';
 import { confirmLink, type Confirmed } from '../../api/links/confirm-link';
 import { findRequest, hashOfToken } from '../../api/links/find-request';
 import { removeLink } from '../../api/links/remove-links';
-import type { IdentityId } from '../../shared/domain/ids';
+import { type IdentityId, newId } from '../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { Harness, TestPartner } from './harness';
 
-/** The id of a person, as accounts have it. */
-export const newIdentityId = (): IdentityId => randomUUID() as IdentityId;
+/** A person with a MIR account, made straight in the store. */
+export async function newPerson({ ctx }: Harness): Promise<IdentityId> {
+  const identityId = newId('idn') as IdentityId;
+  const now = new Date();
+  const email = `${identityId}@example.org`;
+  const account = { email, emailVerified: true, name: '', createdAt: now, updatedAt: now };
+  await ctx.store.identities.model.create({ _id: identityId, ...account });
+  return identityId;
+}
 
 /** What a person does through a page. */
 export const personsAct = (): Act => ({ actor: { kind: 'IDENTITY' }, requestId: randomUUID(), at: new Date() });

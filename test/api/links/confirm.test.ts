@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { confirmLink, declineLink } from '../../../api/links/confirm-link';
 import { findRequest, hashOfToken } from '../../../api/links/find-request';
+import type { IdentityId } from '../../../shared/domain/ids';
 import { MAX_LINKS_PER_IDENTITY } from '../../../shared/domain/link';
 import { removeAllLinks } from '../../../api/links/remove-links';
+import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { invite, linkUser, newIdentityId, personsAct } from '../../support/link';
+import { invite, linkUser, newPerson, personsAct } from '../../support/link';
 
 let mir: Harness;
 let partner: TestPartner;
@@ -21,7 +23,7 @@ const auditOf = async (action: string, of = partner) => {
 
 test('an invite that 50 people confirm at once is used by one of them', async () => {
   const { request } = await invite(mir, partner, 'popular');
-  const people = Array.from({ length: 50 }, newIdentityId);
+  const people = await Promise.all(Array.from({ length: 50 }, () => newPerson(mir)));
   const outcomes = await Promise.all(people.map((person) => confirmLink(mir.ctx, request, person, personsAct())));
   const winners = people.filter((_, n) => outcomes[n]!.kind === 'LINKED');
   expect(winners).toHaveLength(1);
@@ -36,7 +38,7 @@ test('an invite that 50 people confirm at once is used by one of them', async ()
 
 test('one person who confirms 50 times at once is linked once', async () => {
   const { request, token } = await invite(mir, partner, 'eager');
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   const outcomes = await Promise.all(
     Array.from({ length: 50 }, () => confirmLink(mir.ctx, request, person, personsAct())),
   );
@@ -45,30 +47,31 @@ test('one person who confirms 50 times at once is linked once', async () => {
   const mine = await mir.ctx.store.memberships.get(`${person}:live` as never);
   expect(mine?.members).toHaveLength(1);
   expect((await findRequest(mir.ctx, hashOfToken(token), person, new Date())).kind).toBe('YOURS');
-  const stranger = await findRequest(mir.ctx, hashOfToken(token), newIdentityId(), new Date());
+  const stranger = await findRequest(mir.ctx, hashOfToken(token), await newPerson(mir), new Date());
   expect(stranger).toMatchObject({ kind: 'REFUSED', refusal: 'USED' });
 });
 
 test('a second invite of an account that is linked already is used up and changes nothing', async () => {
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await linkUser(mir, partner, 'twice', person);
   expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', visibility: 'done' });
   expect((await mir.ctx.store.memberships.get(`${person}:live` as never))?.members).toHaveLength(1);
 });
 
 test('an account that is linked to somebody else stays so, and the invite stays open', async () => {
-  await linkUser(mir, partner, 'taken', newIdentityId());
+  await linkUser(mir, partner, 'taken', await newPerson(mir));
   const { request, token } = await invite(mir, partner, 'taken');
-  const refused = await confirmLink(mir.ctx, request, newIdentityId(), personsAct());
+  const refused = await confirmLink(mir.ctx, request, await newPerson(mir), personsAct());
   expect(refused).toEqual({ kind: 'REFUSED', refusal: 'LINKED_ELSEWHERE' });
   expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
 });
 
 test('a declined invite can never be confirmed, and an expired one neither', async () => {
   const declined = await invite(mir, partner, 'declined');
-  expect(await declineLink(mir.ctx, declined.request, newIdentityId(), personsAct())).toBeNull();
-  expect(await declineLink(mir.ctx, declined.request, newIdentityId(), personsAct())).toBe('DECLINED');
-  const confirm = (request: typeof declined.request) => confirmLink(mir.ctx, request, newIdentityId(), personsAct());
+  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), personsAct())).toBeNull();
+  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), personsAct())).toBe('DECLINED');
+  const confirm = async (request: typeof declined.request) =>
+    confirmLink(mir.ctx, request, await newPerson(mir), personsAct());
   expect(await confirm(declined.request)).toEqual({ kind: 'REFUSED', refusal: 'DECLINED' });
 
   const expired = await invite(mir, partner, 'expired');
@@ -84,17 +87,17 @@ test('a suspended partner cannot be linked, and its invite works again when it i
   const gone = await mir.partner();
   const { request, token } = await invite(mir, gone, 'u');
   await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } });
-  const refused = await confirmLink(mir.ctx, request, newIdentityId(), personsAct());
+  const refused = await confirmLink(mir.ctx, request, await newPerson(mir), personsAct());
   expect(refused).toEqual({ kind: 'REFUSED', refusal: 'PARTNER_UNAVAILABLE' });
   expect(await findRequest(mir.ctx, hashOfToken(token), null, new Date())).toMatchObject({
     refusal: 'PARTNER_UNAVAILABLE',
   });
   await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: false } });
-  expect((await confirmLink(mir.ctx, request, newIdentityId(), personsAct())).kind).toBe('LINKED');
+  expect((await confirmLink(mir.ctx, request, await newPerson(mir), personsAct())).kind).toBe('LINKED');
 });
 
 test('the links of one person are bounded', async () => {
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await linkUser(mir, partner, 'first', person);
   const { model } = mir.ctx.store.memberships;
   const [member] = (await model.findById(`${person}:live` as never).lean())!.members;
@@ -106,7 +109,7 @@ test('the links of one person are bounded', async () => {
 
 test('the audit tells that a link was made and removed, and nothing of the person', async () => {
   const other = await mir.partner();
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await linkUser(mir, other, 'private-id', person);
   await removeAllLinks(mir.ctx, person, personsAct(), () => Promise.resolve());
   const [made] = await auditOf('link.confirmed', other);
@@ -115,4 +118,29 @@ test('the audit tells that a link was made and removed, and nothing of the perso
   expect(removed!.target).toBe(made!.target);
   const all = JSON.stringify((await mir.client.get('/v1/audit?limit=500', other.liveKey)).body);
   for (const secret of [person, 'private-id', 'usr_']) expect(all).not.toContain(secret);
+});
+
+const deleteIdentity = (person: IdentityId) =>
+  removeAllLinks(mir.ctx, person, personsAct(), (session) =>
+    deleteIdentityDocs(mir.ctx.store, person, `${person}@example.org`, session),
+  );
+
+test('whoever deleted their identity can confirm nothing with a page that is still open', async () => {
+  const person = await newPerson(mir);
+  const { request, token } = await invite(mir, partner, 'after-deletion');
+  await deleteIdentity(person);
+  await expect(confirmLink(mir.ctx, request, person, personsAct())).rejects.toMatchObject({ code: 'FORM_REFUSED' });
+  expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
+  expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
+});
+
+test('confirming and deleting the identity at once leaves no link behind', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const person = await newPerson(mir);
+    const { request } = await invite(mir, partner, `both-at-once-${round}`);
+    await Promise.allSettled([confirmLink(mir.ctx, request, person, personsAct()), deleteIdentity(person)]);
+    expect(await mir.ctx.store.identities.get(person)).toBeNull();
+    expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
+    expect(await mir.ctx.store.memberships.ofIdentity(person)).toEqual([]);
+  }
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { confirmLink } from '../../../api/links/confirm-link';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { invite, linkUser, newIdentityId, personsAct, unlinkUser } from '../../support/link';
+import { invite, linkUser, newPerson, personsAct, unlinkUser } from '../../support/link';
 import { type OwnStore, ownStores } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 
@@ -29,7 +29,7 @@ const linked = async (
 };
 
 test('while the cache is away a change of links says pending, and is in force for whoever reads the store', async () => {
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await linkUser(mir, a, 'u-1', person);
   const { request, userRef } = await invite(mir, b, 'u-1');
   cache.freeze();
@@ -58,8 +58,8 @@ test('while the cache is away a change of links says pending, and is in force fo
 });
 
 test('a process that dies between the commit and the cache leaves a note that another one follows', async () => {
-  const person = newIdentityId();
-  await linkUser(mir, a, 'u-1', newIdentityId());
+  const person = await newPerson(mir);
+  await linkUser(mir, a, 'u-1', await newPerson(mir));
   const { store } = mir.ctx;
   const { userRef } = await invite(mir, b, 'u-1');
   await linkUser(mir, b, 'u-1', person);

@@ -3,7 +3,7 @@ import { CODE_SECONDS, MAX_INVITE_SECONDS, normalCode } from '../../../shared/do
 import { findRequest, hashOfCode, hashOfToken } from '../../../api/links/find-request';
 import { MAX_OPEN_REQUESTS_PER_USER } from '../../../api/links/request-link';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { invite, linkUser, newIdentityId } from '../../support/link';
+import { invite, linkUser, newPerson } from '../../support/link';
 
 let mir: Harness;
 let partner: TestPartner;
@@ -86,7 +86,7 @@ test('the status says what is pending, and that and since when a user is linked'
   expect((await status('u-6')).body).toEqual({ linked: false, linkedAt: null, pending: null });
   const { body } = await post('/v1/partners/link/code', { userExternalId: 'u-6' });
   expect((await status('u-6')).body.pending).toEqual({ kind: 'CODE', expiresAt: body.expiresAt });
-  await linkUser(mir, partner, 'u-6', newIdentityId());
+  await linkUser(mir, partner, 'u-6', await newPerson(mir));
   const linked = (await status('u-6')).body;
   expect(linked).toMatchObject({ linked: true });
   expect(Date.parse(linked.linkedAt)).toBeLessThanOrEqual(Date.now());

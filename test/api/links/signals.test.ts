@@ -5,7 +5,7 @@ import { someEvents } from '../../support/books';
 import { anEvent } from '../../support/builders';
 import type { TestAnswer } from '../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { linkUser, newIdentityId, unlinkUser } from '../../support/link';
+import { linkUser, newPerson, unlinkUser } from '../../support/link';
 import { waitUntil } from '../../support/wait-until';
 
 let mir: Harness;
@@ -27,7 +27,7 @@ async function submit(key: string, userExternalId: string, count: number, occurr
 
 test('a partner sees its own events before the link, the whole history after it, and its own again after unlinking', async () => {
   const [a, b] = [await mir.partner(), await mir.partner()];
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await submit(a.liveKey, 'ana-at-a', 5);
   await submit(b.liveKey, 'ana-at-b', 2);
   expect((await resolve(b.liveKey, 'ana-at-b')).body).toMatchObject({
@@ -59,7 +59,7 @@ test('a partner sees its own events before the link, the whole history after it,
 
 test('several accounts of one person at one partner are one partner, and each shows the sum', async () => {
   const [a, b] = [await mir.partner(), await mir.partner()];
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   for (const id of ['old', 'new', 'shop']) await submit(a.liveKey, id, 2);
   await submit(b.liveKey, 'forum', 3);
   for (const id of ['old', 'new', 'shop']) await linkUser(mir, a, id, person);
@@ -72,7 +72,7 @@ test('several accounts of one person at one partner are one partner, and each sh
 
 test('a user without any event can be linked, and its first event counts', async () => {
   const [a, b] = [await mir.partner(), await mir.partner()];
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await linkUser(mir, a, 'empty', person);
   expect((await resolve(a.liveKey, 'empty')).body).toMatchObject({ linked: true, eventCount: 0, partnerCount: 0 });
   await submit(b.liveKey, 'busy', 4, '2026-03-01T10:20:30.000Z');
@@ -89,14 +89,14 @@ test('times of a linked history are UTC days; those of an own one are exact', as
   const a = await mir.partner();
   await submit(a.liveKey, 'timed', 1, '2026-03-01T10:20:30.456Z');
   expect((await resolve(a.liveKey, 'timed')).body.recency.lastEventAt).toBe('2026-03-01T10:20:30.456Z');
-  await linkUser(mir, a, 'timed', newIdentityId());
+  await linkUser(mir, a, 'timed', await newPerson(mir));
   const { recency, history } = (await resolve(a.liveKey, 'timed')).body;
   expect([recency.lastEventAt, history.firstEventAt]).toEqual(['2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.000Z']);
 });
 
 test('a link in test data never shows live data, and the other way round', async () => {
   const [a, b] = [await mir.partner(), await mir.partner()];
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await submit(a.liveKey, 'u', 5);
   await submit(b.testKey, 'u', 2);
   await linkUser(mir, a, 'u', person);
@@ -108,7 +108,7 @@ test('a link in test data never shows live data, and the other way round', async
 
 test('a row that names an identity which does not name it back is not linked', async () => {
   const [a, b] = [await mir.partner(), await mir.partner()];
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await submit(a.liveKey, 'one-sided', 3);
   await submit(b.liveKey, 'whole', 4);
   await linkUser(mir, a, 'one-sided', person);
@@ -125,7 +125,7 @@ test('a row that names an identity which does not name it back is not linked', a
 
 test('the answer from the store is the answer from the cache, with many links', async () => {
   const partners = await Promise.all(Array.from({ length: 6 }, () => mir.partner()));
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   for (const [n, { liveKey }] of partners.entries()) {
     await mir.client.post('/v1/events', liveKey, { events: someEvents(10 + n, 2, 'many') });
   }
@@ -147,7 +147,7 @@ test('the answer from the store is the answer from the cache, with many links', 
 
 test('whatever is linked and unlinked meanwhile, no answer shows more than the links of that moment allow', async () => {
   const [a, b] = [await mir.partner(), await mir.partner()];
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   await submit(a.liveKey, 'x', 3);
   await submit(b.liveKey, 'y', 4);
   await linkUser(mir, a, 'x', person);

@@ -6,7 +6,7 @@ import { removeAllLinks } from '../../../api/links/remove-links';
 import { RETRY_AFTER_MS } from '../../../workers/links/deliver-webhook';
 import { postWebhook } from '../../../workers/links/post-webhook';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { invite, linkUser, newIdentityId, personsAct } from '../../support/link';
+import { invite, linkUser, newPerson, personsAct } from '../../support/link';
 import { waitUntil } from '../../support/wait-until';
 
 interface Received {
@@ -64,7 +64,7 @@ const letTimePass = async (): Promise<void> => {
 
 test('a link that is made and removed is told in signed Standard Webhooks messages', async () => {
   const secret = await setWebhook();
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   const { inviteId, userRef } = await invite(mir, partner, 'told');
   await linkUser(mir, partner, 'told', person);
   await removeAllLinks(mir.ctx, person, personsAct(), () => Promise.resolve());
@@ -86,7 +86,7 @@ test('a link that is made and removed is told in signed Standard Webhooks messag
 test('a message that is not acknowledged is sent again with the same id, and a redirect is not followed', async () => {
   await setWebhook();
   answers = [500, 302];
-  await linkUser(mir, partner, 'again', newIdentityId());
+  await linkUser(mir, partner, 'again', await newPerson(mir));
   for (const tries of [1, 2]) {
     await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
     await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
@@ -101,7 +101,7 @@ test('a message that is not acknowledged is sent again with the same id, and a r
 test('a message is given up after the last try, and only then', async () => {
   await setWebhook();
   answers = Array.from({ length: RETRY_AFTER_MS.length + 1 }, () => 410);
-  await linkUser(mir, partner, 'deaf', newIdentityId());
+  await linkUser(mir, partner, 'deaf', await newPerson(mir));
   for (let tries = 1; tries <= RETRY_AFTER_MS.length; tries += 1) {
     await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
     expect((await deliveries())[0]!.status).toBe('OPEN');
@@ -115,7 +115,7 @@ test('a message is given up after the last try, and only then', async () => {
 test('messages written while no worker ran are sent by the next one', async () => {
   await mir.stopWorkers();
   await setWebhook();
-  await linkUser(mir, partner, 'later', newIdentityId());
+  await linkUser(mir, partner, 'later', await newPerson(mir));
   await mir.ctx.webhookQueue.queue.obliterate({ force: true });
   await mir.ctx.store.deliveries.model.updateMany({ status: 'OPEN' }, { $set: { nextLookAt: new Date(0) } });
   await mir.startWorkers();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
-import { linkUser, newIdentityId } from '../../support/link';
+import { linkUser, newPerson } from '../../support/link';
 import { waitUntil } from '../../support/wait-until';
 
 let mir: Harness;
@@ -86,7 +86,7 @@ test('an idempotency key of an erased event is free again, even before its event
 });
 
 test('an erased user is not linked any more, and its pending invites are gone', async () => {
-  const person = newIdentityId();
+  const person = await newPerson(mir);
   const other = await mir.partner();
   await submit('linked', [undefined]);
   await mir.client.post('/v1/events', other.liveKey, anEvent({ userExternalId: 'elsewhere' }));
