@@ -1,0 +1,46 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const OWNER_ONLY = 0o600;
+const FILE = 'manifest.json';
+
+const part = z.object({
+  name: z.string(),
+  count: z.number().int().min(0),
+  bytes: z.number().int().min(0),
+  /** Of the uncompressed content. */
+  sha256: z.string(),
+});
+export type Part = z.infer<typeof part>;
+
+const manifestSchema = z.object({
+  format: z.literal(1),
+  createdAt: z.iso.datetime(),
+  /** How the collections were read at one moment. */
+  consistency: z.enum(['SNAPSHOT_READS', 'TRANSACTION']),
+  pepperFingerprint: z.string(),
+  collections: z.array(part),
+  queue: part,
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** Written last: a folder without it is no backup. */
+export function writeManifest(folder: string, manifest: Manifest): void {
+  const file = join(folder, FILE);
+  writeFileSync(`${file}.tmp`, `${JSON.stringify(manifest, null, 2)}\n`, { mode: OWNER_ONLY });
+  renameSync(`${file}.tmp`, file);
+}
+
+/** Reads it back. Throws one readable message when the folder holds no whole backup. */
+export function readManifest(folder: string): Manifest {
+  let text: string;
+  try {
+    text = readFileSync(join(folder, FILE), 'utf8');
+  } catch {
+    throw new Error(`${folder} holds no whole backup: there is no ${FILE}. It is written last.`);
+  }
+  const parsed = manifestSchema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new Error(`${join(folder, FILE)} is not of a backup that this version can read`);
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { pipeline as join } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { Part } from './manifest';
+
+const OWNER_ONLY = 0o600;
+
+/** Packs records into a new file; answers what its content was. */
+export async function pack(file: string, name: string, records: AsyncIterable<Buffer>): Promise<Part> {
+  const hash = createHash('sha256');
+  let count = 0;
+  let bytes = 0;
+  async function* counted(): AsyncGenerator<Buffer> {
+    for await (const record of records) {
+      hash.update(record);
+      count += 1;
+      bytes += record.length;
+      yield record;
+    }
+  }
+  const target = createWriteStream(file, { flags: 'wx', mode: OWNER_ONLY, flush: true });
+  await pipeline(counted(), createGzip(), target);
+  return { name, count, bytes, sha256: hash.digest('hex') };
+}
+
+/** The content of a packed file, in pieces of any size. */
+export function unpack(file: string): AsyncIterable<Buffer> {
+  // An error ends the iteration; the callback is there because it must be.
+  return join(createReadStream(file), createGunzip(), () => undefined) as AsyncIterable<Buffer>;
+}
+
+/** Throws unless a file's content is what the manifest says. */
+export async function checkPacked(file: string, { name, bytes, sha256 }: Part): Promise<void> {
+  const hash = createHash('sha256');
+  let found = 0;
+  try {
+    for await (const piece of unpack(file)) {
+      hash.update(piece);
+      found += piece.length;
+    }
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (found !== bytes || hash.digest('hex') !== sha256)
+    throw new Error(`${file} (${name}) is damaged: use another copy`);
+}
