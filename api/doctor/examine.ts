@@ -64,7 +64,13 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
       // Nobody queues mails that would go nowhere, and nobody waits for them.
       if (name === QUEUES.mails && config.mail.kind === 'off') continue;
       const prefix = keys.queuePrefix(name);
-      const queue = new Queue(name, { connection: queueLink.client, prefix, skipMetasUpdate: true });
+      const queue = new Queue(name, {
+        connection: queueLink.client,
+        prefix,
+        skipMetasUpdate: true,
+        // It would warn on the console of what is told above.
+        skipVersionCheck: true,
+      });
       queue.on('error', () => undefined);
       findings.push(...(await checked(`queue ${name}`, AGAIN, () => checkQueue(queue, Date.now()))));
       if (name === QUEUES.events) {

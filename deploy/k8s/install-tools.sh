@@ -23,7 +23,8 @@ import json, os, sys, zipfile
 wheel, version, target = sys.argv[1:]
 kinds = [
     'configmap-v1', 'deployment-apps-v1', 'horizontalpodautoscaler-autoscaling-v2', 'ingress-networking-v1', 'job-batch-v1',
-    'cronjob-batch-v1', 'namespace-v1', 'networkpolicy-networking-v1', 'poddisruptionbudget-policy-v1', 'secret-v1',
+    'cronjob-batch-v1', 'namespace-v1', 'networkpolicy-networking-v1',
+    'persistentvolumeclaim-v1', 'poddisruptionbudget-policy-v1', 'secret-v1',
     'service-v1', 'serviceaccount-v1',
 ]
 folder = f'kubernetes_validate/kubernetes-json-schema/v{version}-local-strict/'

@@ -21,7 +21,9 @@ const api = file('base/api.yaml');
 const worker = file('base/worker.yaml');
 const [job] = file('migrate/job.yaml');
 const [config] = file('base/config.yaml');
+const [cronJob] = file('backup/cron-job.yaml');
 const pods: [string, Manifest][] = [api[0], worker[0], job].map((one) => [one.metadata.name, one.spec.template]);
+pods.push([cronJob.metadata.name, cronJob.spec.jobTemplate.spec.template]);
 const containerOf = (template: Manifest): Manifest => template.spec.containers[0];
 
 /** The lines `NAME=value` of the example of secrets, filled in. */
@@ -55,7 +57,7 @@ describe('the manifests', () => {
 
   test.each(pods)('%s starts a program that the image has, with all settings and secrets', (_name, template) => {
     const { args, envFrom } = containerOf(template);
-    const program = args.find((word: string) => word.startsWith('dist/'));
+    const [program] = /dist\/[\w/-]+\.js/.exec(args.join(' ')) ?? [''];
     expect(existsSync(join(ROOT, program.replace(/^dist\//, '').replace(/\.js$/, '.ts')))).toBe(true);
     expect(envFrom).toEqual([{ configMapRef: { name: 'mir-config' } }, { secretRef: { name: 'mir-secrets' } }]);
   });
@@ -158,6 +160,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     const policy = of('NetworkPolicy').find(({ metadata }) => metadata.name === 'mir-nothing-else');
     const [migrate] = documents(await kustomize(join(copy, 'overlays/example/migrate')));
     expect(migrate.spec.template.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
+    expect(pods.at(-1)![1].metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
   });
 
   test('a wrong field is found', async () => {
