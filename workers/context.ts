@@ -143,7 +143,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const delivering = { store, secrets: ground.secrets, config, log, queue: webhookQueue, signal };
   const webhooks = onHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
   const erasures = onHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id) =>
-    eraseUser({ store, events: queue, log, signal }, id),
+    eraseUser({ store, cache, events: queue, log, signal }, id),
   );
   const all = [events, cascades, webhooks, erasures];
   await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);

@@ -34,31 +34,39 @@ function presentErasure(doc: ErasureDoc): z.output<typeof erasureSchema> {
   };
 }
 
+/** The latest of some times. */
+function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
+  return others.reduce<Date>((so, time) => (time && time > so ? time : so), first);
+}
+
 /**
- * Orders that a user be erased: from the answer on nothing of it is counted, shown or linked; its events are deleted by
- * a worker. What is received later starts anew.
+ * Orders that a user be erased: from the answer on nothing of it is counted or linked, and shown only while the
+ * visibility is `pending`; its events are deleted by a worker. What is received later starts anew. `askedAt` is the
+ * queue store's time; what was committed while the order was on its way is erased too, else it would be stored and not
+ * counted.
  */
 export async function orderErasure(
   deps: LinkDeps & Pick<ApiContext, 'erasureQueue'>,
   tenant: Tenant,
   userRef: UserRef,
-  erasedAt: Date,
+  askedAt: Date,
   act: Act,
 ): Promise<{ erasure: ErasureDoc; visibility: Visibility }> {
   const { store } = deps;
-  const erasure: ErasureDoc = {
+  const order = {
     _id: newId(`ers_${envOf(tenant)}`),
     tenant,
     userRef,
-    erasedAt,
-    status: 'RUNNING',
+    status: 'RUNNING' as const,
     eventsErased: 0,
     nextLookAt: new Date(Date.now() + FIRST_LOOK_AFTER_MS),
-    expireAt: new Date(erasedAt.getTime() + RECEIPT_RETENTION_MS),
+    expireAt: new Date(askedAt.getTime() + RECEIPT_RETENTION_MS),
   };
-  const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: erasure._id };
-  const { visibility } = await changeLinks(deps, async (session) => {
+  const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: order._id };
+  const { outcome: erasure, visibility } = await changeLinks(deps, async (session) => {
     const before = await store.users.get(tenant, userRef, session);
+    const newest = await store.events.newestReceivedAt(tenant, userRef, session);
+    const erasedAt = latest(askedAt, newest, before?.erasedAt);
     await store.deliveries.dropOfUser(tenant, userRef, session);
     await store.linkRequests.dropOfUser(tenant, userRef, session);
     const dropped = before?.identity
@@ -70,10 +78,11 @@ export async function orderErasure(
       { set: { erasedAt, eventCount: 0 }, unset: ['firstEventAt', 'lastEventAt', 'identity', 'linkedAt'] },
       session,
     );
-    await store.erasures.insert(erasure, session);
+    const ordered: ErasureDoc = { ...order, erasedAt };
+    await store.erasures.insert(ordered, session);
     await store.audit.append(auditEntry(act, facts), session);
     const memberships = dropped ? [dropped.membership] : [];
-    return { outcome: null, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
+    return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
   // A hint: the row is the outbox.
   deps.erasureQueue.add(erasure._id).catch(() => undefined);
@@ -92,15 +101,18 @@ const erase = route({
     'submit later start a new history. The audit keeps that it was done, and nothing of whom.',
   body: z.strictObject({ userExternalId: userExternalIdSchema }),
   answers: {
-    202: { description: 'Nothing of the user is shown from now on; the rest is being deleted', schema: erasureSchema },
+    202: {
+      description: 'Nothing of the user is counted from now on; the rest is being deleted. At DONE all of it is gone',
+      schema: erasureSchema,
+    },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller, requestId, body: { userExternalId } }) => {
     const { tenant, admission } = caller;
     const userRef = userRefOf(ctx.secrets.subject, tenant, userExternalId);
-    const erasedAt = new Date(admission.nowMs ?? Date.now());
+    const askedAt = new Date(admission.nowMs ?? Date.now());
     const act = callerAct({ caller, requestId });
-    const { erasure } = await orderErasure(ctx, tenant, userRef, erasedAt, act);
+    const { erasure } = await orderErasure(ctx, tenant, userRef, askedAt, act);
     return { status: 202, body: presentErasure(erasure) };
   },
 });

@@ -97,15 +97,36 @@ export function eventsStore(connection: Connection) {
       await collection().deleteMany({ _id: { $in: ids as never[] } }, { session });
     },
 
-    /** Deletes up to `limit` events of a user that were received up to a time; answers how many. */
-    async erasePage(tenant: Tenant, userRef: UserRef, through: Date, limit: number): Promise<number> {
+    /**
+     * Deletes up to `limit` events of a user that were received up to a time: how many were found, and how many of them
+     * deleted. One that a commit replaced in between under the same id is new, and stays.
+     */
+    async erasePage(
+      tenant: Tenant,
+      userRef: UserRef,
+      through: Date,
+      limit: number,
+    ): Promise<{ found: number; erased: number }> {
+      const receivedAt = { $lte: through };
       const page = await model
-        .find({ tenant, userRef, receivedAt: { $lte: through } }, { _id: 1 })
+        .find({ tenant, userRef, receivedAt }, { _id: 1 })
         .sort({ receivedAt: -1, _id: -1 })
         .limit(limit)
         .lean<Pick<EventDoc, '_id'>[]>();
-      if (page.length === 0) return 0;
-      return (await model.deleteMany({ _id: { $in: page.map(({ _id }) => _id) } })).deletedCount;
+      if (page.length === 0) return { found: 0, erased: 0 };
+      const ids = page.map(({ _id }) => _id);
+      const { deletedCount: erased } = await model.deleteMany({ _id: { $in: ids }, userRef, receivedAt });
+      return { found: page.length, erased };
+    },
+
+    /** When the newest stored event of a user was received; null when there is none. */
+    async newestReceivedAt(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<Date | null> {
+      const newest = await model
+        .findOne({ tenant, userRef }, { receivedAt: 1 })
+        .sort({ receivedAt: -1, _id: -1 })
+        .session(session)
+        .lean<Pick<EventDoc, 'receivedAt'>>();
+      return newest?.receivedAt ?? null;
     },
 
     /** A page, newest received first. Every filter alone is served by an index. */

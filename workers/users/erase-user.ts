@@ -1,17 +1,20 @@
 import type { Job, Queue } from 'bullmq';
+import type { SignalsCache } from '../../shared/cache/signals';
 import type { UserRef } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import { eventChunkSchema, type EventChunkPayload } from '../../shared/queue/jobs';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
+import { makeVisible } from '../events/make-visible';
 
 const PAGE_EVENTS = 1_000;
 /** Dead letters are bounded by this many (queue/jobs.ts), and so is the look through them. */
 const PAGE_DEAD_LETTERS = 100;
 
 interface Deps {
-  store: Pick<Store, 'events' | 'erasures'>;
+  store: Pick<Store, 'events' | 'erasures' | 'users'>;
+  cache: Pick<SignalsCache, 'putNewer'>;
   /** The events queue, whose dead letters hold payloads. */
   events: Queue;
   log: Log;
@@ -41,8 +44,8 @@ async function eraseFromDeadLetters({ events }: Deps, tenant: string, userRef: U
 }
 
 /**
- * Carries out an order to erase a user: deletes what was received up to then, in bounded pages. The counters, the link
- * and the cache were dealt with when the order was given, and the committer drops what is still queued. May be
+ * Carries out an order to erase a user: deletes what was received up to then, in bounded pages. The counters and
+ * the link were dealt with when the order was given, and the committer drops what is still queued. May be
  * stopped anywhere and done twice.
  */
 export async function eraseUser(deps: Deps, receiptId: string): Promise<void> {
@@ -52,8 +55,8 @@ export async function eraseUser(deps: Deps, receiptId: string): Promise<void> {
   const { tenant, userRef, erasedAt } = erasure;
   for (;;) {
     signal.throwIfAborted();
-    const erased = await store.events.erasePage(tenant, userRef, erasedAt, PAGE_EVENTS);
-    if (erased === 0) break;
+    const { found, erased } = await store.events.erasePage(tenant, userRef, erasedAt, PAGE_EVENTS);
+    if (found === 0) break;
     await store.erasures.noteErased(receiptId, erased);
   }
   try {
@@ -62,5 +65,7 @@ export async function eraseUser(deps: Deps, receiptId: string): Promise<void> {
     log.warn({ receiptId, err: messageOf(error) }, 'dead letters could not be gone through; it will be done again');
     throw error;
   }
+  // Whoever took the order may have died before the cache heard of it; DONE is told of what no reader sees any more.
+  await makeVisible(deps, await store.users.rows([userRef]));
   await store.erasures.close(receiptId, new Date());
 }

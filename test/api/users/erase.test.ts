@@ -1,4 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Act } from '../../../api/audit/act';
+import { createApiContext } from '../../../api/context';
+import { orderErasure } from '../../../api/users/erase';
+import type { Tenant, UserRef } from '../../../shared/domain/ids';
+import { userRefOf } from '../../../shared/domain/subject';
+import { openGround } from '../../../shared/ground';
+import { readConfig } from '../../../shared/platform/config';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
 import { linkUser, newPerson } from '../../support/link';
@@ -146,6 +153,68 @@ async function toDeadLetters(jobId: string): Promise<void> {
   await failing.close();
   connection.disconnect();
 }
+
+const tenantOf = (): Tenant => `${partner.partnerId}:live` as Tenant;
+const refOf = (userExternalId: string): UserRef => userRefOf(mir.ctx.secrets.subject, tenantOf(), userExternalId);
+const act = (): Act => ({
+  actor: { kind: 'PARTNER', partnerId: partner.partnerId },
+  requestId: 'r',
+  at: new Date(),
+});
+const order = (userExternalId: string, erasedAt: Date, ctx = mir.ctx) =>
+  orderErasure(ctx, tenantOf(), refOf(userExternalId), erasedAt, act());
+
+test('what was committed while the order was on its way is erased with the rest, not left uncounted', async () => {
+  await submit('overtaken', [undefined, undefined]);
+  await mir.drained();
+  const [{ receivedAt }] = (await listed('overtaken')) as [{ receivedAt: string }];
+  const { erasure } = await order('overtaken', new Date(Date.parse(receivedAt) - 1));
+  expect(erasure.erasedAt.toISOString()).toBe(receivedAt);
+  await done(erasure._id);
+  expect([await listed('overtaken'), await countOf('overtaken')]).toEqual([[], 0]);
+});
+
+test('of two orders at once the later time counts, whichever is written last', async () => {
+  const later = new Date();
+  await order('ordered-twice', later);
+  const { erasure } = await order('ordered-twice', new Date(later.getTime() - 60_000));
+  expect(erasure.erasedAt).toEqual(later);
+  expect((await mir.ctx.store.users.get(tenantOf(), refOf('ordered-twice')))?.erasedAt).toEqual(later);
+});
+
+test('an event that took the key of an erased one is not deleted in its place', async () => {
+  await submit('replaced', ['key']);
+  await mir.drained();
+  const { events } = mir.ctx.store;
+  const { model } = events;
+  const old = (await model.findOne({ userRef: refOf('replaced') }).lean())!;
+  const receivedAt = new Date(old.receivedAt.getTime() + 1);
+  const original = model.deleteMany.bind(model);
+  // A commit between the look and the deletion, as `withoutErased` makes it.
+  model.deleteMany = ((...args: Parameters<typeof original>) => {
+    model.deleteMany = original;
+    return model.updateOne({ _id: old._id }, { $set: { receivedAt } }).then(() => original(...args));
+  }) as never;
+  expect(await events.erasePage(tenantOf(), refOf('replaced'), old.receivedAt, 10)).toEqual({ found: 1, erased: 0 });
+  expect(await model.countDocuments({ _id: old._id })).toBe(1);
+});
+
+test('DONE is told only when no reader can see the user any more, also where the order could not reach the cache', async () => {
+  await submit('cached', [undefined]);
+  await mir.drained();
+  expect(await countOf('cached')).toBe(1);
+  const apart = await openGround(readConfig(mir.env), 'api');
+  try {
+    const ctx = await createApiContext(apart);
+    apart.cacheLink.client.disconnect();
+    const { erasure, visibility } = await order('cached', new Date(), ctx);
+    expect(visibility).toBe('pending');
+    await done(erasure._id);
+    expect(await countOf('cached')).toBe(0);
+  } finally {
+    await apart.close();
+  }
+});
 
 test("another partner's receipt and a missing one are answered alike", async () => {
   const receiptId = await erase('private');
