@@ -100,10 +100,11 @@ export function createAuth(ground: Ground): Auth {
     }
   }
 
-  async function mailOf(work: (api: BetterAuth['api']) => Promise<unknown>): Promise<AuthMail | null> {
+  /** What a call answers, and the mail that it asked for. */
+  async function withMail<T>(run: () => Promise<T>): Promise<{ answer: T; mail: AuthMail | null }> {
     const mails: AuthMail[] = [];
-    await askedMails.run(mails, () => call(work));
-    return mails[0] ?? null;
+    const answer = await askedMails.run(mails, run);
+    return { answer, mail: mails[0] ?? null };
   }
 
   async function readSession(cookie: string): Promise<ReadSession> {
@@ -129,7 +130,14 @@ export function createAuth(ground: Ground): Auth {
         .catch((error: unknown) => {
           throw harmless(error);
         });
-      return mailOf((api) => api.signUpEmail({ body: { email, password, name: '' } }));
+      const { answer, mail } = await withMail(() =>
+        call((api) => api.signUpEmail({ body: { email, password, name: '' } }), {
+          FAILED_TO_CREATE_USER: 'NOT_CREATED',
+        }),
+      );
+      // Somebody signed the address up at the same moment: the mail of that one is on its way.
+      if (answer === 'NOT_CREATED' && !(await store.identities.byEmail(email))) throw asLate();
+      return mail;
     },
 
     logIn: async (email, password) => {
@@ -156,8 +164,15 @@ export function createAuth(ground: Ground): Auth {
       return answer === 'INVALID' ? answer : 'VERIFIED';
     },
 
-    askVerification: (email) => mailOf((api) => api.sendVerificationEmail({ body: { email } })),
-    askReset: (email) => mailOf((api) => api.requestPasswordReset({ body: { email } })),
+    askVerification: async (email) => {
+      const { mail } = await withMail(() => call((api) => api.sendVerificationEmail({ body: { email } })));
+      return mail;
+    },
+
+    askReset: async (email) => {
+      const { mail } = await withMail(() => call((api) => api.requestPasswordReset({ body: { email } })));
+      return mail;
+    },
 
     reset: async (token, newPassword) => {
       const answer = await call((api) => api.resetPassword({ body: { token, newPassword } }), {

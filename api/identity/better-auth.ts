@@ -47,6 +47,8 @@ export async function buildBetterAuth({ config, log, metrics, secrets, store }: 
     secrets: [{ version: 1, value: secrets.identity }],
     database: await identityDatabase(store.connection),
     telemetry: { enabled: false },
+    // Its spans would join ours, with what it thinks worth telling.
+    experimental: { instrumentation: { enabled: false } },
     logger: {
       level: 'error',
       log: (level) => {

@@ -110,6 +110,10 @@ export function identitiesStore(connection: Connection) {
       return (await model.updateOne({ _id: identityId }, { $inc: { links: 1 } }, { session })).matchedCount === 1;
     },
 
+    async byEmail(email: string): Promise<IdentityDoc | null> {
+      return model.findOne({ email: email.toLowerCase() }).lean<IdentityDoc>();
+    },
+
     /** A mailed secret came back: the address is the person's. */
     async noteVerified(identityId: string): Promise<void> {
       await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });

@@ -64,6 +64,18 @@ describe("people's accounts", () => {
     expect(await cookieOfLogIn()).toContain('mir_session=');
   });
 
+  it('makes one identity of sign-ups of one address at the same moment', async () => {
+    const mails = await Promise.all(
+      Array.from({ length: 8 }, () => h.ctx.auth.signUp(email, PASSWORD).catch(() => null)),
+    );
+    expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
+    const outcomes = await Promise.all(
+      mails.map(async (mail) => (mail?.kind === 'VERIFY' ? h.ctx.auth.verify(mail.token) : 'NO_MAIL')),
+    );
+    expect(outcomes).toContain('VERIFIED');
+    expect(await h.ctx.store.identities.model.countDocuments({ email, emailVerified: true })).toBe(1);
+  });
+
   it('stores neither password, session token nor mailed token as they are', async () => {
     const { auth, store } = h.ctx;
     await verified();
