@@ -5,6 +5,7 @@ import type { LinkedAccount } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
 import { MirError } from '../../shared/platform/errors';
 import { type Act, auditEntry } from '../audit/act';
+import { fromStore } from '../partners/from-store';
 import { announceLink } from './announce-link';
 import { type LinkRefusal, refusalOf } from './find-request';
 import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
@@ -101,23 +102,30 @@ export async function confirmLink(
     return { kind: outcome, visibility };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (error.refusal === 'USED' && (await isMine(deps, request, identityId))) {
-      const identity = identityRefOf(identityId, envOf(request.tenant));
-      const { outcome, visibility } = await changeLinks(deps, (session) =>
-        alreadyLinked(deps, request, identity, session),
-      );
-      return { kind: outcome, visibility };
+    if (error.refusal === 'USED') {
+      const current = await fromStore(deps.store.linkRequests.byTokenHash(request.tokenHash));
+      const visibility = current?.usedBy === identityId ? await linkedBefore(deps, request, identityId) : null;
+      if (visibility !== null) return { kind: 'ALREADY_LINKED', visibility };
     }
     return { kind: 'REFUSED', refusal: error.refusal };
   }
 }
 
-/** True when this very person used the request, in another tab perhaps, and the account is still theirs. */
-async function isMine({ store }: LinkDeps, request: LinkRequestDoc, identityId: IdentityId): Promise<boolean> {
-  const { tenant, userRef, tokenHash } = request;
-  const current = await store.linkRequests.byTokenHash(tokenHash);
-  if (current?.usedBy !== identityId) return false;
-  return (await store.users.get(tenant, userRef))?.identity === identityRefOf(identityId, envOf(tenant));
+/**
+ * How visible a link is that this very person made by a used request, in another tab perhaps or long ago. Null when the
+ * account is theirs no more.
+ */
+export async function linkedBefore(
+  deps: LinkDeps,
+  request: LinkRequestDoc,
+  identityId: IdentityId,
+): Promise<Visibility | null> {
+  const identity = identityRefOf(identityId, envOf(request.tenant));
+  const { outcome, visibility } = await changeLinks(deps, async (session) => {
+    const user = await deps.store.users.get(request.tenant, request.userRef, session);
+    return user?.identity === identity ? alreadyLinked(deps, request, identity, session) : { outcome: null };
+  });
+  return outcome === null ? null : visibility;
 }
 
 /** A person declines a request: it can never be used. Answers why not, where it was not open any more. */
@@ -136,5 +144,5 @@ export async function declineLink(
     await store.audit.append(auditEntry(act, facts), session);
     return { outcome: true };
   });
-  return outcome ? null : whyNot(deps, request, act.at);
+  return outcome ? null : fromStore(whyNot(deps, request, act.at));
 }

@@ -19,7 +19,7 @@ export type LinkRefusal =
 /** An open request with the partner that made it, or why it cannot be followed. */
 export type FoundRequest =
   | { kind: 'OPEN'; request: LinkRequestDoc; partner: PartnerDoc }
-  /** Confirmed before, by this very person. */
+  /** Confirmed before, by this very person; the link itself may have ended since. */
   | { kind: 'YOURS'; request: LinkRequestDoc; partner: PartnerDoc }
   | { kind: 'REFUSED'; refusal: LinkRefusal; partner: PartnerDoc | null };
 

@@ -92,13 +92,14 @@ export const deleteIdentity = page({
       const platforms = await countAccounts(call, identityId);
       return { status: 422, html: <Delete email={email} platforms={platforms} errors={[WRONG]} /> };
     }
-    await removeAllLinks(ctx, identityId, personsAct(requestId), (tx) =>
+    const visibility = await removeAllLinks(ctx, identityId, personsAct(requestId), (tx) =>
       deleteIdentityDocs(ctx.store, identityId, email, tx),
     );
     // What waits there ends by itself within the hour; a queue store that is away must not undo the deletion.
     await ctx.mailQueue
       .forget(email)
       .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'mails not forgotten'));
-    return { redirect: '/login?done=deleted', cookies: await ctx.auth.logOut(cookie) };
+    const done = visibility === 'done' ? 'deleted' : 'deleted-pending';
+    return { redirect: `/login?done=${done}`, cookies: await ctx.auth.logOut(cookie) };
   },
 });

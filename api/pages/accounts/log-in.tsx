@@ -13,6 +13,8 @@ const DONE: Record<string, string> = {
   password: 'Your new password is set, and all sessions have ended. Log in with it.',
   out: 'You are logged out.',
   deleted: 'Your identity is deleted.',
+  'deleted-pending':
+    'Your identity is deleted. Part of our system cannot be reached, so platforms may still see your history for a moment; it will end by itself.',
 };
 
 interface LogInProps {

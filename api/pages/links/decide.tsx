@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../../shared/store/link-requests';
 import type { PartnerDoc } from '../../../shared/store/partners';
-import { confirmLink, declineLink } from '../../links/confirm-link';
+import { confirmLink, declineLink, linkedBefore } from '../../links/confirm-link';
 import { isAllowedReturn } from '../../links/request-link';
 import type { Visibility } from '../../links/link-transaction';
 import { ButtonLink } from '../design/form';
@@ -44,7 +44,7 @@ function Outcome({ title, children }: { title: string; children: string }): VNod
 }
 
 /** It is connected: what that means from now on. */
-export function Connected({ account, partner }: { account: string; partner: Pick<PartnerDoc, 'name'> }): VNode {
+function Connected({ account, partner }: { account: string; partner: Pick<PartnerDoc, 'name'> }): VNode {
   const text = `${partner.name} now sees how much history you have, how long and how recent. You can disconnect ${account} at any time in your account.`;
   return <Outcome title={`Connected to ${partner.name}`}>{text}</Outcome>;
 }
@@ -65,6 +65,17 @@ function connected(request: LinkRequestDoc, partner: PartnerDoc, visibility: Vis
   if (leaveTo) return { leaveTo };
   if (pending) return { status: 202, html: <Pending partner={partner} /> };
   return { html: <Connected account={accountWords(request.accountLabel, partner)} partner={partner} /> };
+}
+
+/** What a request has led to that this very person confirmed before. */
+export async function decidedBefore(
+  { ctx }: Pick<PageCall, 'ctx'>,
+  identityId: IdentityId,
+  request: LinkRequestDoc,
+  partner: PartnerDoc,
+): Promise<PageAnswer> {
+  const visibility = await linkedBefore(ctx, request, identityId);
+  return visibility === null ? refusedPage('USED', partner) : connected(request, partner, visibility);
 }
 
 /** A person's answer to the question, carried out: connected, declined, or why it cannot be. Null: neither was pressed. */

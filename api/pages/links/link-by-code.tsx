@@ -8,8 +8,8 @@ import { Heading } from '../design/text';
 import { withNext } from '../next-path';
 import { page, type PageAnswer, type PageCall } from '../page';
 import { Consent } from './consent';
-import { Connected, decide } from './decide';
-import { accountWords, readHistoryWith } from './read-history';
+import { decide, decidedBefore } from './decide';
+import { readHistoryWith } from './read-history';
 import { refusedPage } from './refused';
 
 const WINDOW_SECONDS = 10 * 60;
@@ -66,14 +66,15 @@ async function tryCode({ ctx, ip, form }: PageCall, sessionId: string, identityI
 }
 
 /** What stands behind a code that is not open; a wrong one is said beside its field. */
-function unlessOpen(found: FoundRequest, code: string): PageAnswer | null {
+function unlessOpen(
+  call: PageCall,
+  found: FoundRequest,
+  identityId: IdentityId,
+): Promise<PageAnswer> | PageAnswer | null {
   if (found.kind === 'OPEN') return null;
-  if (found.kind === 'YOURS') {
-    const { request, partner } = found;
-    return { html: <Connected account={accountWords(request.accountLabel, partner)} partner={partner} /> };
-  }
+  if (found.kind === 'YOURS') return decidedBefore(call, identityId, found.request, found.partner);
   if (found.refusal !== 'UNKNOWN') return refusedPage(found.refusal, found.partner);
-  return { status: 422, html: <EnterCode errors={[WRONG]} code={code} /> };
+  return { status: 422, html: <EnterCode errors={[WRONG]} code={call.form['code'] ?? ''} /> };
 }
 
 /** `/link`: where codes are typed, after log-in only. */
@@ -93,7 +94,7 @@ export const answerCode = page({
     const identityId = session.identityId as IdentityId;
     const code = form['code'] ?? '';
     const found = await tryCode(call, session.sessionId, identityId);
-    const answer = unlessOpen(found, code);
+    const answer = await unlessOpen(call, found, identityId);
     if (answer || found.kind !== 'OPEN') return answer!;
     const { request, partner } = found;
     const decided = await decide(call, identityId, request, partner);

@@ -2,8 +2,8 @@ import type { IdentityId } from '../../../shared/domain/ids';
 import { type FoundRequest, findRequest, hashOfToken } from '../../links/find-request';
 import { page, type PageAnswer, type PageCall } from '../page';
 import { Consent, Introduction } from './consent';
-import { Connected, decide, returnOrigin } from './decide';
-import { accountWords, readHistoryWith } from './read-history';
+import { decide, decidedBefore, returnOrigin } from './decide';
+import { readHistoryWith } from './read-history';
 import { refusedPage } from './refused';
 
 const pathOf = (token: string): string => `/link/${token}`;
@@ -24,11 +24,13 @@ async function ask(
 }
 
 /** What stands at an invite's address for whoever opens it, unless it is open. */
-function unlessOpen(found: FoundRequest): PageAnswer | null {
+function unlessOpen(
+  call: PageCall,
+  found: FoundRequest,
+  identityId: IdentityId | null,
+): Promise<PageAnswer> | PageAnswer | null {
   if (found.kind === 'REFUSED') return refusedPage(found.refusal, found.partner);
-  if (found.kind === 'OPEN') return null;
-  const { request, partner } = found;
-  return { html: <Connected account={accountWords(request.accountLabel, partner)} partner={partner} /> };
+  return found.kind === 'OPEN' ? null : decidedBefore(call, identityId!, found.request, found.partner);
 }
 
 /** An invite, opened: who asks before log-in, the question after it. */
@@ -40,7 +42,7 @@ export const invitePage = page({
     const token = params['token'] ?? '';
     const identityId = (session?.identityId ?? null) as IdentityId | null;
     const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
-    const answer = unlessOpen(found);
+    const answer = await unlessOpen(call, found, identityId);
     if (answer || found.kind !== 'OPEN') return answer!;
     if (identityId === null) {
       return { html: <Introduction request={found.request} partner={found.partner} next={pathOf(token)} /> };
@@ -59,7 +61,7 @@ export const answerInvite = page({
     if (!session) return { redirect: pathOf(encodeURIComponent(token)) };
     const identityId = session.identityId as IdentityId;
     const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
-    const answer = unlessOpen(found);
+    const answer = await unlessOpen(call, found, identityId);
     if (answer || found.kind !== 'OPEN') return answer!;
     return (await decide(call, identityId, found.request, found.partner)) ?? ask(call, identityId, found, token);
   },

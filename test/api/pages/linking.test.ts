@@ -180,6 +180,17 @@ test('two tabs at once: one connects, the other says that it is connected', asyn
   expect(await isLinked('tabs')).toBe(true);
 });
 
+test('an invite says that it is connected only for as long as it is', async () => {
+  const visitor = await loggedIn(mir, newAddress());
+  const path = await invite('ended');
+  await answer(visitor, await visitor.get(path), 'connect');
+  expect((await visitor.get(path)).text).toContain('Connected to Harbour Market');
+  const disconnect = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
+  await visitor.submit(await visitor.get(disconnect), {});
+  const ended = await visitor.get(path);
+  expect([ended.status, ended.text.includes('was used already')]).toEqual([410, true]);
+});
+
 test('a forged or stolen form connects nothing', async () => {
   const visitor = await loggedIn(mir, newAddress());
   const attacker = await loggedIn(mir, newAddress());
