@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ProblemCode } from '../../shared/platform/errors';
 
 /** The agent in a path. */
 export const agentParams = z.strictObject({ id: z.string().min(1).max(100) });
@@ -12,4 +13,14 @@ export const idempotencyHeader = [
     description: 'A quoted string or a bare token, at most 255 characters. Required of AI agents.',
     schema: { type: 'string' },
   },
+];
+
+/** What every change of one agent may answer. */
+export const changeProblems: readonly ProblemCode[] = [
+  'IDEMPOTENCY_KEY_REQUIRED',
+  'NOT_YOUR_DESCENDANT',
+  'NOT_FOUND',
+  'AGENT_REVOKED',
+  'AGENT_STATE',
+  'CONFLICT',
 ];

@@ -4,7 +4,7 @@ import { MirError } from '../../shared/platform/errors';
 import type { AgentChange } from '../../shared/store/agents';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, idempotencyHeader } from './agent-docs';
+import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { type PatchInput, patchInput, typeErrors, unknownTypes } from './input';
@@ -45,17 +45,7 @@ export const patchAgent = route({
   check: unknownTypes,
   headers: idempotencyHeader,
   answers: { 200: { description: 'The agent as it is now, in force in every process', schema: agentSchema } },
-  problems: [
-    'IDEMPOTENCY_KEY_REQUIRED',
-    'ENTERPRISE_REQUIRED',
-    'NOT_YOUR_DESCENDANT',
-    'ESCALATION_DENIED',
-    'NOT_FOUND',
-    'AGENT_REVOKED',
-    'AGENT_STATE',
-    'CONFLICT',
-    'ALLOWLIST_REQUIRED',
-  ],
+  problems: ['ENTERPRISE_REQUIRED', 'ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });

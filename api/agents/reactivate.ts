@@ -1,6 +1,6 @@
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, idempotencyHeader } from './agent-docs';
+import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { reasonInput } from './input';
@@ -19,15 +19,7 @@ export const reactivate = route({
   bodyOptional: true,
   headers: idempotencyHeader,
   answers: { 200: { description: 'The agent as it is now', schema: agentSchema } },
-  problems: [
-    'IDEMPOTENCY_KEY_REQUIRED',
-    'ENTERPRISE_REQUIRED',
-    'NOT_YOUR_DESCENDANT',
-    'NOT_FOUND',
-    'AGENT_REVOKED',
-    'AGENT_STATE',
-    'CONFLICT',
-  ],
+  problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });

@@ -4,7 +4,7 @@ import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { type AgentAccess, agentAccess, reached } from './agent-access';
-import { agentParams, idempotencyHeader } from './agent-docs';
+import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { subtreeInput } from './input';
@@ -47,14 +47,7 @@ export const revoke = route({
       exampleFields: { status: 'REVOKED', keyPrefix: null },
     },
   },
-  problems: [
-    'IDEMPOTENCY_KEY_REQUIRED',
-    'NOT_YOUR_DESCENDANT',
-    'NOT_FOUND',
-    'AGENT_REVOKED',
-    'AGENT_STATE',
-    'CONFLICT',
-  ],
+  problems: [...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { plan: 'ANY', write: true });

@@ -3,7 +3,7 @@ import { newApiKey } from '../../shared/domain/api-key';
 import { envOf, tagOf } from '../../shared/domain/ids';
 import { route } from '../http/route';
 import { type AgentAccess, agentAccess } from './agent-access';
-import { agentParams, idempotencyHeader } from './agent-docs';
+import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent, type ChangeDeps } from './change-agent';
 import { reasonInput } from './input';
@@ -45,15 +45,7 @@ export const rotateAgentKeyRoute = route({
       schema: z.object({ agentId: z.string(), apiKey: z.string() }),
     },
   },
-  problems: [
-    'IDEMPOTENCY_KEY_REQUIRED',
-    'ENTERPRISE_REQUIRED',
-    'NOT_YOUR_DESCENDANT',
-    'NOT_FOUND',
-    'AGENT_REVOKED',
-    'AGENT_STATE',
-    'CONFLICT',
-  ],
+  problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });

@@ -1,7 +1,7 @@
 import type { AgentStatus } from '../../shared/domain/agent';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, idempotencyHeader } from './agent-docs';
+import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { subtreeInput } from './input';
@@ -24,14 +24,7 @@ export const suspend = route({
   answers: {
     200: { description: 'The agent as it is now', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
   },
-  problems: [
-    'IDEMPOTENCY_KEY_REQUIRED',
-    'NOT_YOUR_DESCENDANT',
-    'NOT_FOUND',
-    'AGENT_REVOKED',
-    'AGENT_STATE',
-    'CONFLICT',
-  ],
+  problems: [...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
     const access = agentAccess(call, { plan: 'ANY', write: true });
