@@ -7,12 +7,18 @@ import { ownStores } from '../support/own-stores';
 import { testProcesses } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
 
-const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? 6_000);
+/** The stand-in from PyPI revokes a page in seconds, so fewer of them leave as much time between the kills. */
+const DEFAULT_SIZE = process.env['TEST_MONGO_SERVER']?.startsWith('secantusd-py') ? 3_500 : 6_000;
+const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? DEFAULT_SIZE);
 const KILLS = 2;
 
 let mir: Harness;
 // First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
+afterAll(async () => {
+  // What the killed workers left open would keep the database from being dropped for a minute.
+  await mir.ctx.store.connection.getClient().db('admin').command({ killAllSessions: [] });
+  await mir.close();
+}, 120_000);
 const { ownRedis } = ownStores();
 const startProcess = testProcesses();
 let redis: Awaited<ReturnType<typeof ownRedis>>;
@@ -40,8 +46,10 @@ test('workers killed with -9 in mid-cascade change nothing in its result', async
     await waitUntil('the worker has revoked a page', async () => (await audit.countOfCascade(cascadeId)) > before);
     await worker.kill9();
   }
-  await startProcess('worker', mir.env);
+  const last = await startProcess('worker', mir.env);
   await waitUntil('the cascade is closed', async () => (await cascades.byId(cascadeId))?.status === 'CLOSED', 90_000);
+  // It would go on sealing thousands of entries beside the other tests.
+  await last.stop();
   const ids = tree.map(({ agentId }) => agentId);
   expect(await agents.model.countDocuments({ _id: { $in: ids }, key: null, status: 'REVOKED' })).toBe(SIZE);
   expect(await audit.countOfCascade(cascadeId)).toBe(SIZE);

@@ -27,6 +27,7 @@ export default async function globalSetup(): Promise<void> {
   globalThis.mirTestStores = { stores, dataDir };
   process.env['TEST_MONGO_URL'] = stores.mongoUrl;
   process.env['TEST_REDIS_URL'] = stores.redisUrl;
+  process.env['TEST_MONGO_SERVER'] = stores.mongo;
 }
 
 /** Stops what the setup started and deletes its files. */
