@@ -1,4 +1,11 @@
-import { type IdentityId, type IdentityRef, partnerOf, type Tenant, type UserRef } from '../../shared/domain/ids';
+import {
+  type IdentityId,
+  type IdentityRef,
+  newId,
+  partnerOf,
+  type Tenant,
+  type UserRef,
+} from '../../shared/domain/ids';
 import { accountByLinkId, accountOf, type LinkedAccount, type MembershipDoc } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
 import type { UserDoc } from '../../shared/store/users';
@@ -77,7 +84,9 @@ export async function removeAllLinks(
       const changed: Changed = { users: [], memberships: [], deliveryIds: [] };
       for (const { _id: identity, members } of await store.memberships.ofIdentity(identityId, session)) {
         for (const account of members) {
-          const one = await unlinkAccount(deps, identity, account, act, 'IDENTITY_DELETED', session);
+          // Partners read their audit: one request id in several chains would tell which accounts belonged together.
+          const apart = { ...act, requestId: newId('req') };
+          const one = await unlinkAccount(deps, identity, account, apart, 'IDENTITY_DELETED', session);
           changed.users.push(...one.users);
           // Only the last state of a person's row counts.
           if (one.memberships.length > 0) {

@@ -126,5 +126,11 @@ export function createRowCache<Ref extends string, Row extends { revision: numbe
       }
       await Promise.all(calls);
     },
+
+    /** Empties the slots of rows that the store has no more, and voids the leases of readers that may still have them. */
+    async drop(refs: readonly Ref[]): Promise<void> {
+      const runId = runIdNow();
+      await Promise.all(refs.map((ref) => redis.del(slotOf(runId, ref), leaseOf(runId, ref))));
+    },
   };
 }

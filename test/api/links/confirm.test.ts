@@ -18,7 +18,7 @@ afterAll(() => mir.close());
 
 const auditOf = async (action: string, of = partner) => {
   const { body } = await mir.client.get(`/v1/audit?action=${action}&limit=500`, of.liveKey);
-  return body.data as { target: string; actor: { kind: string } }[];
+  return body.data as { target: string; requestId: string; actor: { kind: string } }[];
 };
 
 test('an invite that 50 people confirm at once is used by one of them', async () => {
@@ -118,6 +118,17 @@ test('the audit tells that a link was made and removed, and nothing of the perso
   expect(removed!.target).toBe(made!.target);
   const all = JSON.stringify((await mir.client.get('/v1/audit?limit=500', other.liveKey)).body);
   for (const secret of [person, 'private-id', 'usr_']) expect(all).not.toContain(secret);
+});
+
+test('the audits of two partners do not tell that the accounts of a deleted identity belonged together', async () => {
+  const partners = [await mir.partner(), await mir.partner()];
+  const person = await newPerson(mir);
+  for (const one of partners) await linkUser(mir, one, 'u', person);
+  const act = personsAct();
+  await removeAllLinks(mir.ctx, person, act, () => Promise.resolve());
+  const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
+  const ids = entries.flat().map(({ requestId }) => requestId);
+  expect(new Set([...ids, act.requestId]).size).toBe(3);
 });
 
 const deleteIdentity = (person: IdentityId) =>

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { confirmLink } from '../../../api/links/confirm-link';
+import { createApiContext } from '../../../api/context';
+import { removeAllLinks } from '../../../api/links/remove-links';
+import type { IdentityRef } from '../../../shared/domain/ids';
+import { openGround } from '../../../shared/ground';
+import { readConfig } from '../../../shared/platform/config';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
 import { invite, linkUser, newPerson, personsAct, unlinkUser } from '../../support/link';
@@ -79,4 +84,20 @@ test('a process that dies between the commit and the cache leaves a note that an
   }, 5_000);
   await waitUntil('the note is followed', async () => (await store.refreshes.model.countDocuments()) === 0);
   expect(await linked(b)).toEqual({ linked: false, eventCount: 1, source: 'cache' });
+});
+
+test('of a deleted identity no row stays in the cache, also where the deletion could not reach it', async () => {
+  const person = await newPerson(mir);
+  await linkUser(mir, a, 'u-gone', person);
+  await linkUser(mir, b, 'u-gone', person);
+  const apart = await openGround(readConfig(mir.env), 'api');
+  try {
+    const ctx = await createApiContext(apart);
+    apart.cacheLink.client.disconnect();
+    expect(await removeAllLinks(ctx, person, personsAct(), () => Promise.resolve())).toBe('pending');
+    await waitUntil('the note is followed', async () => (await ctx.store.refreshes.model.countDocuments()) === 0);
+    expect(await mir.ctx.identityCache.get(`${person}:live` as IdentityRef)).toBeNull();
+  } finally {
+    await apart.close();
+  }
 });
