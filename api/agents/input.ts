@@ -1,35 +1,26 @@
 import { z } from 'zod';
 import { AGENT_TYPES, MAX_ALLOWED_EVENT_TYPES, PRESETS } from '../../shared/domain/agent';
+import { lineSchema } from '../../shared/domain/line';
 import { type Catalog, EVENT_TYPE_PATTERN } from '../../shared/domain/catalog';
 import { type Grant, grantProblems, isAllowPattern } from '../../shared/domain/permissions';
-import { identifierProblem } from '../../shared/domain/text';
+
 import type { FieldError } from '../../shared/platform/errors';
-import { reasonSchema } from '../partners/input';
+import { atLeastOne, reasonSchema } from '../partners/input';
 
 const MAX_PER_MINUTE = 1_000_000_000;
 const MAX_PATTERN_LENGTH = 100;
 
-const line = (max: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(max)
-    .superRefine((text, check) => {
-      const message = identifierProblem(text);
-      if (message !== null) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
-    });
+/** One entry of an allowlist; the OpenAPI document names those that the catalog has. */
+export const allowPatternSchema = z
+  .string()
+  .max(MAX_PATTERN_LENGTH)
+  .refine(isAllowPattern, {
+    message: 'must be mir.<category>.<action>, mir.<category>.*, mir.* or *',
+    params: { code: 'INVALID_PATTERN' },
+  });
 
 const allowlist = z
-  .array(
-    z
-      .string()
-      .max(MAX_PATTERN_LENGTH)
-      .refine(isAllowPattern, {
-        message: 'must be mir.<category>.<action>, mir.<category>.*, mir.* or *',
-        params: { code: 'INVALID_PATTERN' },
-      }),
-  )
+  .array(allowPatternSchema)
   .max(MAX_ALLOWED_EVENT_TYPES)
   .overwrite((patterns) => [...new Set(patterns)])
   .describe('Event types the agent may submit: exact types, `mir.<category>.*`, `mir.*` or `*`.');
@@ -39,29 +30,46 @@ const rateLimit = z
   .max(MAX_PER_MINUTE)
   .nullable()
   .describe('Events, and requests, a minute, shared with everything below it. null: no budget of its own.');
-const name = line(120).meta({ examples: ['Restock bot'] });
+const name = lineSchema(120).meta({ examples: ['Restock bot'] });
 const type = z.enum(AGENT_TYPES);
 const preset = z.enum(PRESETS);
 
+/** What `grantProblems` refuses, as JSON Schema: an AI agent is never ADMIN and names at least categories. */
+const AI_AGENT_RULE = {
+  anyOf: [
+    { not: { properties: { type: { const: 'AI_AGENT' } }, required: ['type'] } },
+    {
+      properties: {
+        preset: { not: { const: 'ADMIN' } },
+        allowedEventTypes: { minItems: 1, items: { not: { enum: ['*', 'mir.*'] } } },
+      },
+    },
+  ],
+};
+
 /** What registering an agent takes. */
-export const registerInput = z.strictObject({
-  name,
-  type,
-  preset,
-  allowedEventTypes: allowlist,
-  rateLimitPerMinute: rateLimit.optional(),
-  authorizer: line(200).optional().describe('Who answers for it, in your own words.'),
-});
+export const registerInput = z
+  .strictObject({
+    name,
+    type,
+    preset,
+    allowedEventTypes: allowlist,
+    rateLimitPerMinute: rateLimit.optional(),
+    authorizer: lineSchema(200).optional().describe('Who answers for it, in your own words.'),
+  })
+  .meta({ allOf: [AI_AGENT_RULE] });
 export type RegisterInput = z.output<typeof registerInput>;
 
 /** What spawning takes; what is left out is inherited. */
-export const spawnInput = z.strictObject({
-  name,
-  type: type.optional(),
-  preset: preset.optional(),
-  allowedEventTypes: allowlist.optional(),
-  rateLimitPerMinute: rateLimit.optional(),
-});
+export const spawnInput = z
+  .strictObject({
+    name,
+    type: type.optional(),
+    preset: preset.optional(),
+    allowedEventTypes: allowlist.optional(),
+    rateLimitPerMinute: rateLimit.optional(),
+  })
+  .meta({ allOf: [AI_AGENT_RULE] });
 export type SpawnInput = z.output<typeof spawnInput>;
 
 /** What may be changed of an agent. */
@@ -75,7 +83,8 @@ export const patchInput = z
   .refine(
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
     'name at least one of name, allowedEventTypes, rateLimitPerMinute',
-  );
+  )
+  .meta(atLeastOne(['name', 'allowedEventTypes', 'rateLimitPerMinute']));
 export type PatchInput = z.output<typeof patchInput>;
 
 /** Why an action is taken, where it is told. */

@@ -27,11 +27,11 @@ export function exampleOf(schema: Schema, field = ''): unknown {
   const { examples, enum: allowed, anyOf, oneOf, properties, items } = schema;
   if (examples) return examples[0];
   if ('const' in schema) return schema.const;
-  const variants = anyOf ?? oneOf;
-  if (variants) return exampleOf(variants.find((variant) => !isNull(variant)) ?? variants[0]!, field);
   if (properties) {
     return Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, exampleOf(inner, name)]));
   }
+  const variants = anyOf ?? oneOf;
+  if (variants) return exampleOf(variants.find((variant) => !isNull(variant)) ?? variants[0]!, field);
   const usual = FIELD_EXAMPLES[field];
   if (usual !== undefined && !(allowed && !allowed.includes(usual))) return usual;
   if (allowed) return allowed[0];
@@ -44,7 +44,7 @@ export function exampleOf(schema: Schema, field = ''): unknown {
     case 'boolean':
       return schema.default ?? false;
     case 'string':
-      return schema.format === 'date-time' ? '2026-11-24T09:30:00.000Z' : 'text';
+      return schema.format === 'date-time' ? '2026-01-31T09:30:00.000Z' : 'text';
     case 'null':
       return null;
     default:

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { eventTypeSchema } from '../../shared/domain/event';
 import { NDJSON } from '../http/ndjson';
+import { allowPatternSchema } from '../agents/input';
 import type { Documented, RouteDoc } from '../http/route';
 import { exampleOf, type Json } from './example-of';
 import { type HeaderName, headerRefs } from './openapi-headers';
@@ -13,6 +14,12 @@ export interface Facts {
   eventTypes: readonly string[];
 }
 
+/** All that an allowlist may hold: everything, everything of MIR, each category, each type. */
+function allowPatternsOf(eventTypes: readonly string[]): string[] {
+  const categories = eventTypes.map((eventType) => eventType.replace(/[^.]+$/, '*'));
+  return ['*', 'mir.*', ...new Set(categories), ...eventTypes];
+}
+
 /** A zod schema as JSON Schema 2020-12, as it is read (`input`) or answered (`output`). */
 export function jsonSchema(schema: z.ZodType, io: 'input' | 'output', eventTypes: readonly string[] = []): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
@@ -21,9 +28,9 @@ export function jsonSchema(schema: z.ZodType, io: 'input' | 'output', eventTypes
     target: 'draft-2020-12',
     override: ({ zodSchema, jsonSchema: out }) => {
       // What may be submitted is what the catalog has: the pattern alone would promise more.
-      if (zodSchema !== eventTypeSchema || eventTypes.length === 0) return;
+      if (eventTypes.length === 0 || (zodSchema !== eventTypeSchema && zodSchema !== allowPatternSchema)) return;
       delete out.pattern;
-      out.enum = [...eventTypes];
+      out.enum = zodSchema === eventTypeSchema ? [...eventTypes] : allowPatternsOf(eventTypes);
     },
   }) as Json;
   return rest;

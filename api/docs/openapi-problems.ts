@@ -61,6 +61,7 @@ export function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
     ...(doc.auth.kind === 'key' ? WITH_KEY : []),
     ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
     ...(doc.body ? WITH_BODY : []),
+    ...(doc.headers ? (['IDEMPOTENCY_KEY_INVALID'] as const) : []),
     ...(doc.query || doc.params ? (['VALIDATION_FAILED'] as const) : []),
   ]);
   const byStatus = new Map<number, ProblemCode[]>();

@@ -1,3 +1,4 @@
+import { METADATA_VALUE_SCHEMA } from '../../shared/domain/metadata';
 import type { RouteDoc } from '../http/route';
 import type { Json } from './example-of';
 import { headerComponents } from './openapi-headers';
@@ -14,6 +15,8 @@ const TAGS: Record<string, string> = {
   Events: 'What users did: submit it, look it up, see what became of it.',
   Signals: 'What history exists of a user, as facts.',
   Partners: 'How to become one.',
+  Linking: 'A person connects an account of yours to their own MIR account, always by their own action.',
+  Users: 'Erase a user of yours.',
   Agents: 'Keys of your AI agents and service accounts, their trees, and the kill switch. Plan ENTERPRISE.',
   Audit: 'What was changed, by whom, in a chain of hashes.',
   Operator: 'For whoever runs this registry.',
@@ -35,7 +38,7 @@ export function buildOpenApi(docs: readonly RouteDoc[], facts: Facts): Json {
     tags: tags.map((name) => ({ name, ...(TAGS[name] ? { description: TAGS[name] } : {}) })),
     paths,
     components: {
-      schemas: { Problem: jsonSchema(problemSchema, 'output') },
+      schemas: { Problem: jsonSchema(problemSchema, 'output'), MetadataValue: METADATA_VALUE_SCHEMA },
       headers: headerComponents(),
       parameters: {
         RequestId: {

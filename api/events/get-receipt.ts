@@ -34,8 +34,8 @@ const receiptSchema = z.object({
 const SETTLED = {
   receiptId: 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.3.Jm3vQx8Yk2Lp6Rt9Wz4NbA',
   accepted: 3,
-  receivedAt: '2026-11-24T09:30:00.000Z',
-  settledAt: '2026-11-24T09:30:00.120Z',
+  receivedAt: '2026-01-31T09:30:00.000Z',
+  settledAt: '2026-01-31T09:30:00.120Z',
 };
 const STORED = { ...SETTLED, status: 'DONE', persisted: 3, duplicates: 0, conflicts: 0, failed: 0, erased: 0 };
 const MIXED = {

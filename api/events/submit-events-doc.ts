@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import { MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
+import { idempotencyHeader } from '../http/idempotency-key';
 import type { RouteDoc } from '../http/route';
 
 const singleReceipt = z
@@ -26,14 +27,14 @@ const batchReceipt = z
 const ONE = {
   userExternalId: 'u-1',
   eventType: 'mir.transaction.completed',
-  occurredAt: '2026-11-24T09:12:00.000Z',
+  occurredAt: '2026-01-31T09:12:00.000Z',
   metadata: { orderId: 'o-4711' },
   idempotencyKey: 'order-4711-completed',
 };
 const OTHER = { userExternalId: 'u-2', eventType: 'mir.review.posted', idempotencyKey: 'review-815-posted' };
 const EVENT_ID = 'evt_live_k3vQx8Yk2Lp6Rt9Wz4NbA7mTc';
 const RECEIPT_ID = 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.1.Jm3vQx8Yk2Lp6Rt9Wz4NbA';
-const RECEIVED_AT = '2026-11-24T09:30:00.000Z';
+const RECEIVED_AT = '2026-01-31T09:30:00.000Z';
 
 /** `POST /events` as documented; its handler (submit-events.ts) has a path of its own, for speed. */
 export const submitEventsDoc: RouteDoc = {
@@ -58,15 +59,7 @@ export const submitEventsDoc: RouteDoc = {
     'A batch': { events: [ONE, OTHER] },
   },
   lines: { schema: submittedEventSchema, example: `${JSON.stringify(ONE)}\n${JSON.stringify(OTHER)}\n` },
-  headers: [
-    {
-      name: 'Idempotency-Key',
-      in: 'header',
-      required: false,
-      description: 'For single events: a quoted string or a bare token, at most 255 characters.',
-      schema: { type: 'string' },
-    },
-  ],
+  headers: [idempotencyHeader('For single events: a quoted string or a bare token, at most 255 characters.')],
   answers: {
     202: {
       description: 'Accepted: of one event, or of a batch',

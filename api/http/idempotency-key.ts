@@ -3,6 +3,23 @@ import { parseItem } from 'structured-headers';
 import { MAX_IDEMPOTENCY_KEY_LENGTH } from '../../shared/domain/event';
 import { MirError } from '../../shared/platform/errors';
 
+/** The header as an OpenAPI parameter; each route says in its own words whom it concerns. */
+export function idempotencyHeader(description: string): Record<string, unknown> {
+  const inner = `{1,${MAX_IDEMPOTENCY_KEY_LENGTH}}`;
+  return {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description,
+    schema: {
+      type: 'string',
+      // A quoted string as RFC 9651 has it, or a bare token.
+      pattern: `^("([ !#-\\[\\]-~]|\\\\["\\\\])${inner}"|[!#-~][!-~]{0,${MAX_IDEMPOTENCY_KEY_LENGTH - 1}})$`,
+    },
+    example: 'order-4711-completed',
+  };
+}
+
 const BARE_TOKEN = /^[\x21-\x7e]+$/;
 
 /** Header `Idempotency-Key`: an RFC 9651 string as in the IETF draft, or a bare token as most clients send. */

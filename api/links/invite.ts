@@ -7,23 +7,16 @@ import {
   MAX_STATE_LENGTH,
   MIN_INVITE_SECONDS,
 } from '../../shared/domain/link';
-import { identifierProblem } from '../../shared/domain/text';
+import { lineSchema } from '../../shared/domain/line';
 import { callerAct } from '../audit/act';
 import { route } from '../http/route';
 import { createCode, createInvite } from './request-link';
 
 const MAX_URL_LENGTH = 2_048;
 
-export const accountLabelSchema = z
-  .string()
-  .trim()
-  .min(1)
-  .max(MAX_LABEL_LENGTH)
-  .superRefine((text, check) => {
-    const message = identifierProblem(text);
-    if (message) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
-  })
-  .describe('The account as its owner knows it, e.g. a masked name. Shown where the link is confirmed.');
+export const accountLabelSchema = lineSchema(MAX_LABEL_LENGTH)
+  .describe('The account as its owner knows it, e.g. a masked name. Shown where the link is confirmed.')
+  .meta({ examples: ['h•••r@harbour.example'] });
 
 const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5kq1rJ8mT2nW7bC4dF6gH0aSLpEuXoIiYcM'] });
 const userRef = z.string().describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /events`.');
@@ -49,7 +42,13 @@ export const inviteToLink = route({
         'Where the user goes afterwards; of a registered origin. Gets `link` (linked, pending or declined) and `state`.',
       )
       .meta({ examples: ['https://harbour.example/settings'] }),
-    state: z.string().min(1).max(MAX_STATE_LENGTH).optional().describe('Given back with `returnUrl`, unchanged.'),
+    state: z
+      .string()
+      .min(1)
+      .max(MAX_STATE_LENGTH)
+      .optional()
+      .describe('Given back with `returnUrl`, unchanged.')
+      .meta({ examples: ['settings-42'] }),
     expiresInSeconds: z
       .int()
       .min(MIN_INVITE_SECONDS)

@@ -65,7 +65,8 @@ const setWebhook = route({
       .string()
       .max(MAX_URL_LENGTH)
       .check(z.url({ protocol: /^https?$/ }))
-      .meta({ examples: [EXAMPLE_URL] }),
+      .meta({ examples: [EXAMPLE_URL], pattern: '^https://[^@#/?]+([/?][^#]*)?$' })
+      .describe('An https URL without credentials and fragment.'),
   }),
   answers: {
     200: {

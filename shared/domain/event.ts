@@ -3,7 +3,7 @@ import { configure } from 'safe-stable-stringify';
 import { z } from 'zod';
 import { EVENT_TYPE_PATTERN } from './catalog';
 import { type ChunkId, envOf, type EventId, type Tenant, type UserRef } from './ids';
-import { metadataProblem } from './metadata';
+import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
@@ -45,7 +45,8 @@ const jsonObject = z
   })
   .meta({
     type: 'object',
-    additionalProperties: true,
+    propertyNames: METADATA_KEY_SCHEMA,
+    additionalProperties: { $ref: '#/components/schemas/MetadataValue' },
     description: 'Any JSON object up to 4 KiB; no key starts with $.',
   });
 

@@ -8,6 +8,25 @@ export interface MetadataProblem {
   message: string;
 }
 
+/** What keys and values `metadataProblem` lets pass, as JSON Schema; size and depth it cannot tell. */
+export const METADATA_KEY_SCHEMA = {
+  type: 'string',
+  pattern: '^[^$\\u0000][^\\u0000]*$',
+  not: { enum: ['__proto__', '_bsontype'] },
+};
+export const METADATA_VALUE_SCHEMA = {
+  anyOf: [
+    { type: ['null', 'boolean', 'number'] },
+    { type: 'string', pattern: '^[^\\u0000]*$' },
+    { type: 'array', items: { $ref: '#/components/schemas/MetadataValue' } },
+    {
+      type: 'object',
+      propertyNames: METADATA_KEY_SCHEMA,
+      additionalProperties: { $ref: '#/components/schemas/MetadataValue' },
+    },
+  ],
+};
+
 function textProblem(text: string): string | null {
   if (text.includes('\u0000')) return 'must not contain NUL characters';
   return text.isWellFormed() ? null : 'must be well-formed Unicode (no lone surrogates)';

@@ -5,6 +5,11 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 /** The same for readers of the OpenAPI document: a JSON Schema pattern of texts that `identifierProblem` lets pass. */
 export const IDENTIFIER_PATTERN = '^[^\\u0000-\\u001f\\u007f]*$';
 
+/** The same for a line, and for a text with line breaks and tabs: neither is blank. */
+export const LINE_PATTERN = '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$';
+export const PARAGRAPHS_PATTERN =
+  '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$';
+
 /** What is wrong with a text that is meant to be an identifier or label, or null. */
 export function identifierProblem(text: string): string | null {
   if (CONTROL.test(text)) return 'must not contain control characters (NUL, line breaks, …)';

@@ -1,0 +1,18 @@
+import path from 'node:path';
+import { projectRoot } from '../../deploy/local/paths';
+import { installPypiStore } from '../../deploy/local/pypi-stores';
+
+const SCHEMATHESIS = {
+  requirement: 'schemathesis==4.32.5',
+  locate: 'import os, sys; print(os.path.join(os.path.dirname(sys.executable), "schemathesis"))',
+};
+
+/** The Python that has schemathesis, installed once into `.cache/fuzz`. Rejects where Python or PyPI is not in reach. */
+export async function installSchemathesis(): Promise<string> {
+  const { python } = await installPypiStore(SCHEMATHESIS, {
+    cacheDir: path.join(projectRoot(), '.cache', 'fuzz'),
+    env: process.env,
+    onProgress: (line) => console.log(line),
+  });
+  return python;
+}
