@@ -3,7 +3,7 @@ import type { Metrics } from '../platform/metrics';
 import { redactUrl } from '../queue/connect';
 import { watchPool } from './watch-pool';
 
-/** A store call that takes longer is given up; the driver counts its retries into it. */
+/** A change is not tried again after this long. What a server that hangs owes ends with the driver's heartbeat. */
 export const STORE_TIMEOUT_MS = 5_000;
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 const MAX_POOL_SIZE = 50;

@@ -9,6 +9,14 @@ export type StoreFailure =
   /** The store refuses the content: only splitting the group helps. */
   | 'rejected';
 
+/**
+ * The store took longer than the caller waits; an outage like any other. The driver has no such limit of its own any
+ * more: its `timeoutMS` is without effect since 7.
+ */
+export function storeTooSlow(what: string, timeoutMs: number): Error {
+  return new mongo.MongoRuntimeError(`${what}: not done within ${timeoutMs} ms`);
+}
+
 const DUPLICATE_KEY = 11_000;
 /** Codes of servers that cannot serve now or do not let us in: an operator mends them, no event is at fault. */
 const OUTAGE_CODES = new Set([

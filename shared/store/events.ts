@@ -174,7 +174,7 @@ export function eventsStore(connection: Connection) {
             { $project: { tenant: 1, month: { $dateToString: { date: '$occurredAt', format: '%Y-%m' } } } },
             { $group: { _id: { tenant: '$tenant', month: '$month' }, count: { $sum: 1 } } },
           ],
-          { timeoutMS: COUNT_TIMEOUT_MS },
+          { maxTimeMS: COUNT_TIMEOUT_MS },
         )
         .toArray();
       return rows.map((row) => {

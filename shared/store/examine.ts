@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection } from 'mongoose';
+import { withDeadline } from '../platform/deadline';
+import { storeTooSlow } from './errors';
 
 const TIMEOUT_MS = 5_000;
 
@@ -18,7 +20,7 @@ export interface ServerFacts {
 export async function serverFacts(connection: Connection): Promise<ServerFacts> {
   const admin = connection.getClient().db('admin');
   const ask = async (command: Record<string, unknown>): Promise<Record<string, unknown>> =>
-    admin.command(command, { timeoutMS: TIMEOUT_MS });
+    withDeadline(admin.command(command), TIMEOUT_MS, () => storeTooSlow('examination', TIMEOUT_MS));
   const { version } = await ask({ buildInfo: 1 });
   const sentMs = Date.now();
   const hello = await ask({ hello: 1 });

@@ -1,10 +1,12 @@
 import { type ClientSession, type Connection, mongo } from 'mongoose';
+import { withDeadline } from '../platform/deadline';
 import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
 import { cascadesStore } from './cascades';
 import { erasuresStore } from './erasures';
+import { storeTooSlow } from './errors';
 import { eventsStore } from './events';
 import {
   identitiesStore,
@@ -90,7 +92,10 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     /** Whether the store was made with this pepper. */
     pepper: (fingerprint: string): Promise<'same' | 'other' | 'new'> => comparePepper(connection, fingerprint),
 
-    /** Runs `work` in one snapshot transaction with majority commit; the driver retries transient conflicts. */
+    /**
+     * Runs `work` in one snapshot transaction with majority commit. The driver retries transient conflicts; no try
+     * begins after the time is over, and then it rejects as in an outage.
+     */
     async transaction<T>(
       work: (session: ClientSession) => Promise<T>,
       timeoutMs: number,
@@ -98,11 +103,15 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     ): Promise<T> {
       const session = given ?? (await connection.startSession());
       try {
-        return await session.withTransaction(work, {
+        const until = performance.now() + timeoutMs;
+        const inTime = async (own: ClientSession): Promise<T> => {
+          if (performance.now() > until) throw storeTooSlow('transaction', timeoutMs);
+          return work(own);
+        };
+        return await session.withTransaction(inTime, {
           readConcern: { level: 'snapshot' },
           writeConcern: { w: 'majority', journal: true },
           readPreference: 'primary',
-          timeoutMS: timeoutMs,
         });
       } finally {
         if (!given) await session.endSession().catch(() => undefined);
@@ -119,11 +128,12 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     /** Aborts the transactions of sessions whose processes died; the server itself would take a minute. */
     async killSessions(names: string[]): Promise<void> {
       const ids = names.map((name) => ({ id: new mongo.Binary(Buffer.from(name, 'hex'), mongo.Binary.SUBTYPE_UUID) }));
-      await connection.getClient().db('admin').command({ killSessions: ids }, { timeoutMS: KILL_TIMEOUT_MS });
+      const killed = connection.getClient().db('admin').command({ killSessions: ids });
+      await withDeadline(killed, KILL_TIMEOUT_MS, () => storeTooSlow('killSessions', KILL_TIMEOUT_MS));
     },
 
     async ping(timeoutMs: number): Promise<void> {
-      await connection.db!.command({ ping: 1 }, { timeoutMS: timeoutMs });
+      await withDeadline(connection.db!.command({ ping: 1 }), timeoutMs, () => storeTooSlow('ping', timeoutMs));
     },
 
     async close(): Promise<void> {
