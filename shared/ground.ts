@@ -62,9 +62,10 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
     stopWatching.forEach((stop) => stop());
     return Promise.all([queueLink.close(), cacheLink.close()]);
   };
+  const connecting = connectStore(config.mongoUrl, { metrics });
   try {
     const [connection] = await Promise.all([
-      connectStore(config.mongoUrl, { metrics }),
+      connecting,
       queueLink.whenReady(REDIS_READY_TIMEOUT_MS),
       cacheLink.whenReady(REDIS_READY_TIMEOUT_MS),
     ]);
@@ -95,6 +96,8 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
   } catch (error) {
     await closeLinks();
     await tracing.stop();
+    // Where it was a Redis that was not there, MongoDB's connection would keep the process.
+    await connecting.then((connection) => connection.close()).catch(() => undefined);
     throw error;
   }
 }

@@ -1,7 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { MirError, messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
+import { classifyStoreError } from '../../shared/store/errors';
 import { send } from './respond';
+
+const STORE_RETRY_AFTER_SECONDS = 2;
 
 /** While a store is away every request is refused; one line now and then says it, the metrics count them. */
 const REFUSALS_LOGGED_EVERY_MS = 1_000;
@@ -24,12 +27,23 @@ function fromBodyReader(error: Error & { type?: string; code?: string; status?: 
   }
 }
 
+/** An outage of the store that no handler foresaw: not our fault, and worth trying again. */
+function fromDriver(error: unknown): MirError | null {
+  if (!(error instanceof Error) || !error.name.startsWith('Mongo') || classifyStoreError(error) !== 'transient')
+    return null;
+  return new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', {
+    retryAfterSeconds: STORE_RETRY_AFTER_SECONDS,
+    cause: error,
+  });
+}
+
 /** Turns anything thrown into the one error that has an HTTP answer. */
 export function toMirError(error: unknown): MirError {
   if (error instanceof MirError) return error;
   if (error instanceof URIError) return new MirError('INVALID_REQUEST', 'The path is not validly percent-encoded.');
   const known = error instanceof Error ? fromBodyReader(error) : null;
-  return known ?? new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause: error });
+  const answer = known ?? fromDriver(error);
+  return answer ?? new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause: error });
 }
 
 /** Logs what is our fault; refusals while a store is away at most once a second. */

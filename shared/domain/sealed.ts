@@ -7,7 +7,7 @@ const TAG_BYTES = 16;
 /** Encrypts a secret that must be read back (AES-256-GCM, random 96-bit nonce), bound to whose it is. base64url. */
 export function seal(key: Buffer, owner: string, secret: string): string {
   const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(ALGORITHM, key, iv).setAAD(Buffer.from(owner));
+  const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(owner));
   const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
   return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
 }
@@ -15,7 +15,7 @@ export function seal(key: Buffer, owner: string, secret: string): string {
 /** Reads a sealed secret. Throws when it was sealed with another key or for another owner. */
 export function unseal(key: Buffer, owner: string, text: string): string {
   const bytes = Buffer.from(text, 'base64url');
-  const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, IV_BYTES))
+  const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
     .setAAD(Buffer.from(owner))
     .setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
   return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8');

@@ -15,3 +15,17 @@ export function identifierProblem(text: string): string | null {
   if (CONTROL.test(text)) return 'must not contain control characters (NUL, line breaks, …)';
   return text.isWellFormed() ? null : 'must be well-formed Unicode (no lone surrogates)';
 }
+
+/** Marks that reorder or hide what stands beside them (Unicode TR36): a label with one could disguise the words after it. */
+const DISGUISE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
+
+/** The same for readers of the OpenAPI document: a line without such marks. */
+export const LABEL_PATTERN = LINE_PATTERN.replaceAll(
+  '\\u007f]',
+  '\\u007f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]',
+);
+
+/** What is wrong with a line that is shown to a person beside words of ours, or null. */
+export function labelProblem(text: string): string | null {
+  return DISGUISE.test(text) ? 'must not contain invisible or direction-changing characters' : null;
+}

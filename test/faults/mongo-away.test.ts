@@ -94,3 +94,22 @@ async function expectBack({ receiptIds }: Books): Promise<void> {
     TIMEOUT_MS,
   );
 }
+
+test(
+  'whatever reads the store says that it is away, and never that it is our fault',
+  async () => {
+    const { liveKey } = await mir.partner();
+    const reads = ['/v1/events', '/v1/events/evt_live_x', '/v1/audit', '/v1/agents', '/v1/partners/webhook'];
+    expect((await mir.client.get(reads[0]!, liveKey)).status).toBe(200);
+    await mongo.stop();
+    try {
+      const answers = await Promise.all(reads.map((path) => mir.client.get(path, liveKey)));
+      for (const { status, body, headers } of answers) {
+        expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'STORE_UNAVAILABLE', expect.any(String)]);
+      }
+    } finally {
+      await mongo.startAgain();
+    }
+  },
+  TIMEOUT_MS,
+);

@@ -1,3 +1,4 @@
+import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { HintQueue } from '../../shared/queue/hint-queue';
 import type { RefreshDoc } from '../../shared/store/refreshes';
@@ -23,7 +24,10 @@ export function sweepOutbox(deps: {
   const { store, webhookQueue, erasureQueue, refresh, log } = deps;
   const stops = [
     repeat(REFRESHES_EVERY_MS, 'refreshing linked rows', log, async () => {
-      for (const note of await store.refreshes.due(new Date(), MAX_ROWS_PER_LOOK)) await refresh(note);
+      for (const note of await store.refreshes.due(new Date(), MAX_ROWS_PER_LOOK)) {
+        // One note that cannot be followed must not stand before all others.
+        await refresh(note).catch((error: unknown) => log.warn({ err: messageOf(error) }, 'a note was not followed'));
+      }
     }),
     repeat(SWEEP_EVERY_MS, 'taking up webhooks', log, async () => {
       for (const { _id, attempts } of await store.deliveries.due(new Date(), MAX_ROWS_PER_LOOK)) {

@@ -30,7 +30,7 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
             platform sees only its own events again.
           </>,
           <>Your address {email}, your password and all your sessions are deleted.</>,
-          'Nobody, we included, can tell any more which accounts belonged together.',
+          'It is no longer written anywhere which accounts belonged together.',
         ]}
       />
       <p>

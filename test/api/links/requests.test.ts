@@ -100,6 +100,11 @@ test("another partner's status, and test's, know nothing of it", async () => {
   }
 });
 
+test.each(['\u202e', '\u200b', '\u2066'])('a label cannot disguise the words beside it', async (mark) => {
+  const wish = { userExternalId: 'u-8', accountLabel: `ana${mark}k` };
+  expect((await post('/v1/partners/link/invite', wish)).status).toBe(422);
+});
+
 test('every wrong field is named', async () => {
   const { status: code, body } = await post('/v1/partners/link/invite', {
     userExternalId: '',
