@@ -1,6 +1,7 @@
 import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE, PRESET_SCOPES } from '../../shared/domain/agent';
 import type { Catalog, EventGroup } from '../../shared/domain/catalog';
 import { DEFAULT_WEIGHT, MAX_EVENTS_PER_CALL, MAX_FUTURE_MS, MAX_WEIGHT } from '../../shared/domain/event';
+import { CODE_SECONDS } from '../../shared/domain/link';
 import { METADATA_MAX_BYTES } from '../../shared/domain/metadata';
 import { RECEIPT_RETENTION_DAYS } from '../../shared/domain/receipt';
 import { PROBLEMS, type ProblemCode } from '../../shared/platform/errors';
@@ -65,6 +66,7 @@ export function guideFacts(catalog: Catalog): Record<string, string> {
     MAX_PAGE_SIZE: number(MAX_PAGE_SIZE),
     MAX_USERS_PER_RESOLVE: number(MAX_USERS_PER_RESOLVE),
     RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
+    CODE_MINUTES: number(CODE_SECONDS / 60),
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
     problems: problemTables(),

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { transformSync } from '@swc/core';
 import { parse } from 'node-html-parser';
+import { Webhook } from 'standardwebhooks';
 import { projectRoot } from '../../deploy/local/paths';
 import { type Harness, startHarness } from '../support/harness';
 
@@ -47,6 +49,18 @@ async function ownKey(): Promise<Record<string, string>> {
   return { MIR_KEY: partner.testKey };
 }
 
+/** A message as workers sign them, with its secret. */
+function signedMessage(): { headers: Record<string, string>; body: string; secret: string } {
+  const secret = `whsec_${randomBytes(24).toString('base64')}`;
+  const [id, at, body] = ['msg_1', new Date(), JSON.stringify({ type: 'link.confirmed', data: { userRef: 'idn_1' } })];
+  const headers = {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': new Webhook(secret).sign(id, at, body),
+  };
+  return { headers, body, secret };
+}
+
 const codesIn = (text: string): string[] => [
   ...new Set([...text.matchAll(/urn:mir:problem:(\w+)/g)].map((m) => m[1]!)),
 ];
@@ -67,6 +81,9 @@ test(
     expect(said).toContain('"code":"UNKNOWN_EVENT_TYPE"');
     expect(said).toContain('"status":"DONE"');
     expect(said).toMatch(/RateLimit: "requests";r=\d+/);
+    expect(said).toMatch(/"url":"[^"]*\/link\/[\w-]{43}"/);
+    expect(said).toMatch(/"linked":false.*"kind":"CODE"/);
+    expect(said).toContain('"secret":"whsec_');
     expect(said).toMatch(/"affected":2.*"status":"CLOSED"/s);
     expect(codesIn(said)).toEqual(['VALIDATION_FAILED']);
   },
@@ -106,11 +123,22 @@ test(
       module: { type: 'es6' },
     });
     const program = path.join(folder, 'example.mjs');
-    writeFileSync(program, code);
+    const told = signedMessage();
+    const check = `
+      const told = ${JSON.stringify(told)};
+      console.log('told of', readMessage(new Headers(told.headers), told.body, told.secret).type);
+      try { readMessage(new Headers(told.headers), told.body.replace('idn', 'idx'), told.secret); }
+      catch (error) { console.log('forged:', error.message); }`;
+    writeFileSync(program, code + check);
     const said = await transcript(process.execPath, [program], await ownKey());
     expect(said).toContain('tier 1, events: 1');
     expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
     expect(said).toContain('the same event: true');
+    expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
+    expect(said).toContain('not connected, open: CODE');
+    expect(said).toMatch(/erased events: 1/);
+    expect(said).toContain('told of link.confirmed');
+    expect(said).toContain('forged: not from MIR');
     expect(said).toContain('DONE: 1 of 1 stored');
     expect(said).toContain('events of u-3: 1');
     expect(said).toContain('wieght: UNKNOWN_FIELD');
@@ -124,11 +152,25 @@ test(
   'the Python examples run with the standard library alone and do what they say',
   async () => {
     const program = path.join(folder, 'example.py');
-    writeFileSync(program, programOf('python'));
+    const told = signedMessage();
+    const check = `
+told = json.loads(r'''${JSON.stringify(told)}''')
+print("told of", read_message(told["headers"], told["body"].encode(), told["secret"])["type"])
+try:
+    read_message(told["headers"], told["body"].replace("idn", "idx").encode(), told["secret"])
+except ValueError as error:
+    print("forged:", error)
+`;
+    writeFileSync(program, programOf('python') + check);
     const said = await transcript('python3', [program], await ownKey());
     expect(said).toContain('tier 1, events: 1');
     expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
     expect(said).toContain('the same event: True');
+    expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
+    expect(said).toContain('not connected, open: CODE');
+    expect(said).toMatch(/erased events: 1/);
+    expect(said).toContain('told of link.confirmed');
+    expect(said).toContain('forged: not from MIR');
     expect(said).toContain('DONE: 1 of 1 stored');
     expect(said).toContain('events of u-3: 1');
     expect(said).toContain('wieght: UNKNOWN_FIELD');
