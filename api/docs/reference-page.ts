@@ -26,7 +26,10 @@ const POLICY = [
 
 const HEADERS = { ...ASK_AGAIN, 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'no-referrer' };
 
-/** Nothing is fetched from elsewhere and nothing told to anybody; requests go to where the page came from. */
+/**
+ * Nothing is fetched from elsewhere and nothing told to anybody; requests go to where the page came from. Scalar's own
+ * greys are too faint to read.
+ */
 const START = `Scalar.createApiReference('#reference', {
   url: '/openapi.json',
   servers: [{ url: location.origin }],
@@ -39,6 +42,7 @@ const START = `Scalar.createApiReference('#reference', {
   mcp: { disabled: true },
   hideModels: true,
   authentication: { preferredSecurityScheme: 'apiKey' },
+  customCss: '.light-mode{--scalar-color-2:#454545;--scalar-color-3:#595959}.dark-mode{--scalar-color-2:#d0d0d0;--scalar-color-3:#b8b8b8}',
   documentDownloadType: 'json',
   operationTitleSource: 'summary',
   metaData: { title: 'MIR API reference' },

@@ -15,16 +15,11 @@ export const METADATA_KEY_SCHEMA = {
   not: { enum: ['__proto__', '_bsontype'] },
 };
 export const METADATA_VALUE_SCHEMA = {
-  anyOf: [
-    { type: ['null', 'boolean', 'number'] },
-    { type: 'string', pattern: '^[^\\u0000]*$' },
-    { type: 'array', items: { $ref: '#/components/schemas/MetadataValue' } },
-    {
-      type: 'object',
-      propertyNames: METADATA_KEY_SCHEMA,
-      additionalProperties: { $ref: '#/components/schemas/MetadataValue' },
-    },
-  ],
+  type: ['null', 'boolean', 'number', 'string', 'array', 'object'],
+  pattern: '^[^\\u0000]*$',
+  items: { $ref: '#/components/schemas/MetadataValue' },
+  propertyNames: METADATA_KEY_SCHEMA,
+  additionalProperties: { $ref: '#/components/schemas/MetadataValue' },
 };
 
 function textProblem(text: string): string | null {

@@ -8,7 +8,6 @@ const browser = chromium();
 
 describeInBrowser('guide and reference in a browser', () => {
   beforeAll(async () => {
-    // The page shows the address that it was loaded from; the document names PUBLIC_URL.
     h = await startHarness({ workers: false });
   });
   afterAll(() => h.close());
@@ -33,7 +32,7 @@ describeInBrowser('guide and reference in a browser', () => {
   });
 
   it.each(VIEWS.filter(({ scheme }) => scheme === 'light'))(
-    'the reference shows every operation and asks nobody but this API, at $width px',
+    'the reference opens and asks nobody but this API, at $width px',
     async (view) => {
       const { page, complaints, asked } = await openTab(view);
       await page.goto(`${h.url}/docs`, { waitUntil: 'networkidle0' });
@@ -42,28 +41,27 @@ describeInBrowser('guide and reference in a browser', () => {
       expect(asked.length).toBeGreaterThan(3);
       expect(asked.filter((url) => !url.startsWith(h.url) && !url.startsWith('data:'))).toEqual([]);
       expect(complaints).toEqual([]);
-      const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement);
-      expect({ scrollWidth, clientWidth }).toEqual({ scrollWidth: view.width, clientWidth: view.width });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(view.width);
     },
   );
 
   it('a request sent from the reference reaches this API and shows its answer', async () => {
     const { page, complaints } = await openTab({ width: 1280, scheme: 'light' });
     await page.goto(`${h.url}/docs#tag/events/GET/event-types`, { waitUntil: 'networkidle0' });
-    const click = async (words: string): Promise<void> => {
+    /** The first button that begins with these words, within the operation or (its client) anywhere. */
+    const click = async (words: string, within: string): Promise<void> => {
       const button = await page.waitForFunction(
-        (wanted) =>
-          [...document.querySelectorAll('button')].find(
-            (one) => one.textContent?.includes(wanted) && one.getBoundingClientRect().top > 0,
-          ),
+        (wanted, place) =>
+          [...document.querySelectorAll(`${place} button`)].find((one) => one.textContent?.trim().startsWith(wanted)),
         {},
         words,
+        within,
       );
       await (button as unknown as { click(): Promise<void> }).click();
     };
-    await click('Test Request');
+    await click('Test Request', '[id$="tag/events/GET/event-types"]');
     const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/event-types');
-    await click('Send');
+    await click('Send', 'body');
     expect((await answered).status()).toBe(200);
     await page.waitForFunction(() => document.body.textContent?.includes('200 OK'));
     expect(complaints).toEqual([]);
