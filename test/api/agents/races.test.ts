@@ -6,8 +6,8 @@ import { waitUntil } from '../../support/wait-until';
 import { allowSpawning, eventStatus, register, spawn, startSecondApi, statusWith, type TestAgent } from './support';
 
 /** More of them by `RACE_CLIENTS=200 RACE_ROUNDS=50`. */
-const CLIENTS = Number(process.env['RACE_CLIENTS'] ?? 60);
-const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 10);
+const CLIENTS = Number(process.env['RACE_CLIENTS'] ?? 40);
+const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 5);
 const ACTIONS_PER_CLIENT = 3;
 const TIMEOUT_MS = 120_000 + ROUNDS * CLIENTS * 1_000;
 
