@@ -49,5 +49,7 @@ export const REMEDIES: Record<ProblemCode, string> = {
   INTERNAL: 'Send it again later with the same idempotency key. If it stays, tell the operator the `requestId`.',
   OVERLOADED:
     'Wait as many seconds as `Retry-After` says, then send it again with the same idempotency key: it may have been stored.',
+  LINKING_UNAVAILABLE:
+    'Ask the operator: without a mail server (`SMTP_URL`) nobody can sign up, so no link can be confirmed. A retry does not help.',
   STORE_UNAVAILABLE: 'Wait as many seconds as `Retry-After` says and ask again.',
 };

@@ -29,7 +29,8 @@ export function observed(
   return (req, res, next) => {
     const startedAtMs = performance.now();
     const span = UNTRACED.has(route) ? undefined : tracing.openRequest?.(route, method, req.headers);
-    res.once('close', () => {
+    // `on`, not `once`: it comes once, and the wrapper would be one more object a request.
+    res.on('close', () => {
       const status = statusOf(res);
       series[Math.floor(status / 100) - 1]?.observe((performance.now() - startedAtMs) / 1000);
       span?.end(status);

@@ -1,5 +1,4 @@
-import type { IdentityId } from '../../shared/domain/ids';
-import { partnerOf } from '../../shared/domain/ids';
+import { type IdentityId, partnerOf } from '../../shared/domain/ids';
 import { codeHash, inviteTokenHash, isInviteToken, normalCode } from '../../shared/domain/link';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { PartnerDoc } from '../../shared/store/partners';

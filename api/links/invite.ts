@@ -25,7 +25,13 @@ export const accountLabelSchema = lineSchema(MAX_LABEL_LENGTH)
 
 const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5kq1rJ8mT2nW7bC4dF6gH0aSLpEuXoIiYcM'] });
 const userRef = z.string().describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /events`.');
-const INVITE_PROBLEMS = ['INVALID_JSON', 'VALIDATION_FAILED', 'TOO_MANY_LINK_REQUESTS', 'STORE_UNAVAILABLE'] as const;
+const INVITE_PROBLEMS = [
+  'INVALID_JSON',
+  'VALIDATION_FAILED',
+  'TOO_MANY_LINK_REQUESTS',
+  'LINKING_UNAVAILABLE',
+  'STORE_UNAVAILABLE',
+] as const;
 
 /** `POST /partners/link/invite`. */
 export const inviteToLink = route({

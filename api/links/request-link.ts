@@ -1,4 +1,4 @@
-import { newId, type Tenant } from '../../shared/domain/ids';
+import { newId, partnerOf, type Tenant } from '../../shared/domain/ids';
 import {
   CODE_SECONDS,
   codeHash,
@@ -14,15 +14,20 @@ import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import { type Act, auditEntry } from '../audit/act';
 import type { ApiContext } from '../context';
 import { fromStore, inTransaction } from '../partners/from-store';
-import { partnerOf } from '../../shared/domain/ids';
 
 /** Invites of one user that can be used at the same time. */
 export const MAX_OPEN_REQUESTS_PER_USER = 20;
 /** So long a used or expired request can still say why it does not work. */
 const PURGE_AFTER_MS = 30 * 24 * 3600 * 1000;
 
-type Deps = Pick<ApiContext, 'store' | 'secrets'>;
+type Deps = Pick<ApiContext, 'store' | 'secrets' | 'config'>;
 type Wish = Pick<LinkRequestDoc, 'accountLabel' | 'returnUrl' | 'state'> & { userExternalId: string };
+
+/** Throws 503 where people have no pages to confirm anything on: an invite would lead nowhere. */
+function requirePages({ config }: Deps): void {
+  if (config.mail.kind !== 'off') return;
+  throw new MirError('LINKING_UNAVAILABLE', 'People cannot sign up here, because no mail server is set (SMTP_URL).');
+}
 
 async function insertRequest(
   deps: Deps,
@@ -33,6 +38,7 @@ async function insertRequest(
   lifeMs: number,
   act: Act,
 ): Promise<LinkRequestDoc> {
+  requirePages(deps);
   const { store, secrets } = deps;
   const userRef = userRefOf(secrets.subject, tenant, userExternalId);
   const expiresAt = new Date(act.at.getTime() + lifeMs);

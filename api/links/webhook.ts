@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { seal } from '../../shared/domain/sealed';
-import { partnerOf } from '../../shared/domain/ids';
+import { partnerOf, type Tenant } from '../../shared/domain/ids';
 import { MirError } from '../../shared/platform/errors';
 import { type Act, auditEntry, callerAct } from '../audit/act';
 import { requireHuman } from '../agents/agent-access';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { fromStore, inTransaction } from '../partners/from-store';
-import type { Tenant } from '../../shared/domain/ids';
 
 const MAX_URL_LENGTH = 2_048;
 const SECRET_BYTES = 24;

@@ -47,6 +47,7 @@ export const PROBLEMS = {
   RATE_LIMITED: [429, 'Too many requests'],
   INTERNAL: [500, 'Something went wrong on our side'],
   OVERLOADED: [503, 'Overloaded'],
+  LINKING_UNAVAILABLE: [503, 'People cannot link here'],
   STORE_UNAVAILABLE: [503, 'A store is unavailable'],
 } as const satisfies Record<string, readonly [number, string]>;
 

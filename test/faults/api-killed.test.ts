@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { mongo } from 'mongoose';
 import type { TestAnswer } from '../support/client';
 import { type Harness, startHarness, type TestPartner } from '../support/harness';
 import { insertAgent, type TestAgent } from '../support/insert-agent';
@@ -8,8 +8,7 @@ import { waitUntil } from '../support/wait-until';
 
 /** So many that one of them is nearly always in its transaction. */
 const CLIENTS = 8;
-/** A write that nothing is in the way of is done by then. */
-const HELD_AFTER_MS = 1_000;
+const WRITE_CONFLICT = 112;
 
 let mir: Harness;
 // First of all ends, before the stores and the processes.
@@ -19,14 +18,21 @@ beforeAll(async () => {
   mir = await startHarness({ workers: false });
 });
 
-/** True while somebody's open transaction has written the tree's root: another write is refused, or has to wait. */
+/** True while somebody's open transaction has written the tree's root: in a transaction a second write conflicts at once. */
 async function isHeld({ agentId }: TestAgent): Promise<boolean> {
-  const { agents } = mir.ctx.store;
-  const written = agents.model.updateOne({ _id: agentId }, { $inc: { treeRevision: 1 } }).then(
-    () => false,
-    () => true,
-  );
-  return Promise.race([written, delay(HELD_AFTER_MS, true)]);
+  const { agents, connection } = mir.ctx.store;
+  const session = await connection.startSession();
+  session.startTransaction();
+  try {
+    await agents.model.updateOne({ _id: agentId }, { $inc: { treeRevision: 1 } }, { session });
+    return false;
+  } catch (error) {
+    if (!(error instanceof mongo.MongoServerError) || error.code !== WRITE_CONFLICT) throw error;
+    return true;
+  } finally {
+    await session.abortTransaction().catch(() => undefined);
+    await session.endSession();
+  }
 }
 
 /** Kills a process with -9 right in a transaction that has written the tree's root. */

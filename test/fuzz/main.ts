@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
 });
 /** Random cases an operation, in each of the phases that draw; the examples and edges of each come on top. */
 const EXAMPLES = { short: 3, full: 60 };
-const REQUIRED_CASES = { short: 1_000, full: 5_000 };
+const REQUIRED_CASES = { short: 1_500, full: 5_000 };
 const SHORT_SEED = 20_261_124;
 
 function line({ name, cases, failures, errors, accepted, acceptedBy, seconds }: Outcome): string {

@@ -100,10 +100,13 @@ test("another partner's status, and test's, know nothing of it", async () => {
   }
 });
 
-test.each(['\u202e', '\u200b', '\u2066'])('a label cannot disguise the words beside it', async (mark) => {
-  const wish = { userExternalId: 'u-8', accountLabel: `ana${mark}k` };
-  expect((await post('/v1/partners/link/invite', wish)).status).toBe(422);
-});
+test.each(['\u202e', '\u200b', '\u2066'])(
+  'a label with %j, which could disguise the words beside it, is refused',
+  async (mark) => {
+    const wish = { userExternalId: 'u-8', accountLabel: `ana${mark}k` };
+    expect((await post('/v1/partners/link/invite', wish)).status).toBe(422);
+  },
+);
 
 test('every wrong field is named', async () => {
   const { status: code, body } = await post('/v1/partners/link/invite', {
@@ -116,4 +119,18 @@ test('every wrong field is named', async () => {
   expect(code).toBe(422);
   const paths = body.errors.map(({ path }: { path: string }) => path).sort();
   expect(paths).toEqual(['accountLabel', 'expiresInSeconds', 'more', 'returnUrl', 'userExternalId']);
+});
+
+test('where people have no pages, nobody is given a link or a code that leads nowhere', async () => {
+  const closed = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
+  try {
+    const { liveKey } = await closed.partner();
+    for (const path of ['/v1/partners/link/invite', '/v1/partners/link/code']) {
+      const answer = await closed.client.post(path, liveKey, { userExternalId: 'u-9' });
+      expect([answer.status, answer.body.code]).toEqual([503, 'LINKING_UNAVAILABLE']);
+    }
+    expect(await closed.ctx.store.linkRequests.model.countDocuments()).toBe(0);
+  } finally {
+    await closed.close();
+  }
 });
