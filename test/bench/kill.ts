@@ -96,6 +96,24 @@ async function expectExact({ ctx }: Stage, root: GrownAgent, cascadeId: string):
   console.log(`    CLOSED: ${facts}`);
 }
 
+/** Waits for the sealer and recomputes the whole chain of the partner, as a reader of its audit would. */
+async function expectSealed(api: BenchProcess, { ctx, partner }: Stage): Promise<void> {
+  const startedAt = performance.now();
+  const chain = tenantOf(partner.partnerId, 'live');
+  const sealed = async (): Promise<boolean> => (await ctx.store.audit.countUnsealed(chain)) === 0;
+  await waitUntil('every entry is sealed', sealed, CLOSED_WITHIN_MS);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  let verdict = { intact: true, entries: 0, nextCursor: '' as string | null };
+  while (verdict.intact && verdict.nextCursor !== null) {
+    const query = verdict.nextCursor === '' ? '' : `?cursor=${encodeURIComponent(verdict.nextCursor)}`;
+    const headers = { 'x-api-key': partner.liveKey };
+    const answer = await fetch(`http://127.0.0.1:${api.port}/v1/audit/verify${query}`, { headers });
+    verdict = (await answer.json()) as typeof verdict;
+  }
+  if (!verdict.intact || verdict.entries < agents) throw new Error(`the audit: ${JSON.stringify(verdict)}`);
+  console.log(`    audit chain: intact, ${verdict.entries} entries, all sealed ${seconds} s after CLOSED`);
+}
+
 const keysOf = (tree: GrownAgent[]): string[] => {
   const step = Math.max(1, Math.floor(tree.length / samples));
   return tree.filter((_, n) => n % step === 0).map(({ key }) => key);
@@ -108,7 +126,7 @@ async function grow({ ctx, partner }: Stage, size: number): Promise<GrownAgent[]
 }
 
 async function forget({ ctx }: Stage): Promise<void> {
-  for (const { model } of [ctx.store.agents, ctx.store.audit, ctx.store.cascades])
+  for (const { model } of [ctx.store.agents, ctx.store.audit, ctx.store.auditHeads, ctx.store.cascades])
     await model.collection.deleteMany({});
 }
 
@@ -167,6 +185,7 @@ async function crash(stage: Stage, apis: BenchProcess[]): Promise<void> {
   const seconds = (performance.now() - startedAt) / 1000;
   state.over = true;
   await Promise.all([killer, tryer]);
+  await expectSealed(apis[0]!, stage);
   await worker.stop();
   const passes = passesOf(tried);
   console.log(
