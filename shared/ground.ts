@@ -9,7 +9,8 @@ import { createStore, type Store } from './store/store';
 import type { Config } from './platform/config';
 import { createLog, type Log } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
-import { createTracing, type Tracing } from './platform/tracing';
+import { createTracing } from './platform/create-tracing';
+import type { Tracing } from './platform/tracing';
 
 const REDIS_READY_TIMEOUT_MS = 10_000;
 

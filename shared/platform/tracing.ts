@@ -1,7 +1,5 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { Telemetry } from 'bullmq';
-import type { Log } from './log';
-import type * as OpenTracing from './open-tracing';
 
 /** A place in a trace: what a span can be put below or linked to. */
 export type Place = SpanContext;
@@ -40,11 +38,4 @@ export interface TracingSettings {
   endpoint: string;
   /** Share of the requests that are traced, 0 to 1. */
   ratio: number;
-}
-
-/** Tracing as the settings ask for it. Without an endpoint nothing of OpenTelemetry is even loaded. */
-export function createTracing(settings: TracingSettings | null, service: 'api' | 'worker', log: Log): Tracing {
-  if (settings === null) return NO_TRACING;
-  const { openTracing } = require('./open-tracing') as typeof OpenTracing;
-  return openTracing(settings, service, log);
 }

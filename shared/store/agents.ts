@@ -9,7 +9,6 @@ import {
 } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
 import { afterCreated } from './partners';
-import { agentTreeQueries } from './agent-tree';
 
 /** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the index of paths. */
 export interface AgentDoc {
@@ -109,7 +108,6 @@ export function agentsStore(connection: Connection) {
   const model = connection.model<AgentDoc>('Agent', schema);
   return {
     model,
-    ...agentTreeQueries(model),
 
     async insert(agent: AgentDoc, session: ClientSession): Promise<void> {
       await model.create([agent], { session });
@@ -212,5 +210,3 @@ export function agentsStore(connection: Connection) {
     },
   };
 }
-
-export type AgentsStore = ReturnType<typeof agentsStore>;

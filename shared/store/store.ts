@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { withDeadline } from '../platform/deadline';
+import { agentTreeQueries } from './agent-tree';
 import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
 import { auditStore } from './audit';
@@ -35,6 +36,7 @@ const MAX_STEPS_NAMED = 5;
 
 /** All collections over one connection. */
 export function createStore(connection: Connection, dataMigrations: readonly DataMigration[] = DATA_MIGRATIONS) {
+  const agents = agentsStore(connection);
   const collections = {
     events: eventsStore(connection),
     users: usersStore(connection),
@@ -43,7 +45,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     applications: applicationsStore(connection),
     audit: auditStore(connection),
     auditHeads: auditHeadsStore(connection),
-    agents: agentsStore(connection),
+    agents: { ...agents, ...agentTreeQueries(agents.model) },
     policies: policiesStore(connection),
     cascades: cascadesStore(connection),
     identities: identitiesStore(connection),
