@@ -9,7 +9,7 @@ export const MAX_BODY_BYTES = 256 * 1024;
 /** Largest body of a posted form. */
 export const MAX_FORM_BODY_BYTES = 16 * 1024;
 /** A larger (or unmeasured) body is read only from a caller whose key is known to be good. */
-export const MAX_UNKNOWN_CALLER_BYTES = 16 * 1024;
+const MAX_UNKNOWN_CALLER_BYTES = 16 * 1024;
 
 export type BodyKind = 'json' | 'ndjson';
 

@@ -1,4 +1,4 @@
-import { messageOf } from './error-facts';
+import { messageOf } from '../../shared/platform/errors';
 
 /** One way to get a server. `find` throws an Error that says why it is no way here. */
 export interface Way<T> {
@@ -13,7 +13,7 @@ export interface Need {
 }
 
 /** Nothing worked: says what was tried, what each attempt said, and the ways out. */
-export class StoreNotFoundError extends Error {
+class StoreNotFoundError extends Error {
   constructor({ store, remedies }: Need, attempts: readonly string[]) {
     super(
       `No ${store} server can be started here. Any one of these helps:\n` +

@@ -43,7 +43,7 @@ interface RowCommands {
 }
 
 /** Thrown when the cache's server is not known to be reachable: read the store instead. */
-export class CacheAwayError extends Error {
+class CacheAwayError extends Error {
   constructor() {
     super('the signals cache is not reachable');
     this.name = 'CacheAwayError';

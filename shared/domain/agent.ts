@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
 import { configure } from 'safe-stable-stringify';
-import type { Tenant } from './ids';
+import { envOf, type Tenant } from './ids';
 import type { Scope } from './scopes';
 
 export const AGENT_TYPES = ['AI_AGENT', 'SERVICE_ACCOUNT'] as const;
@@ -75,8 +75,8 @@ export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
 };
 
 /** Whose agents: ids of the tenant's agents carry its environment. */
-export function agentIdPrefix(tenant: Tenant): string {
-  return `agt_${tenant.endsWith(':test') ? 'test' : 'live'}_`;
+function agentIdPrefix(tenant: Tenant): string {
+  return `agt_${envOf(tenant)}_`;
 }
 
 /** The id of a new agent. Its hexadecimal digits keep it apart from ids with a `k`, which idempotency keys make. */

@@ -44,7 +44,7 @@ export function newApiKey(env: Env, tag: string, agent = false): { key: string; 
   return { key, hash: hashApiKey(key), prefix: body.slice(0, head.length + PREFIX_SHOWN) };
 }
 
-export function hashApiKey(key: string): string {
+function hashApiKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 

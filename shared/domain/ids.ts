@@ -51,10 +51,6 @@ export function identityRefOf(identityId: IdentityId, env: Env): IdentityRef {
   return `${identityId}:${env}` as IdentityRef;
 }
 
-export function identityOf(ref: IdentityRef): IdentityId {
-  return ref.slice(0, ref.lastIndexOf(':')) as IdentityId;
-}
-
 /** A new chunk id: `c`, time in base 36 (so that ids made together lie together in an index), 80 random bits. */
 export function newChunkId(nowMs: number): ChunkId {
   const random = randomUUID();

@@ -75,5 +75,3 @@ export function applicationsStore(connection: Connection) {
     },
   };
 }
-
-export type ApplicationsStore = ReturnType<typeof applicationsStore>;

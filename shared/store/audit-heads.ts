@@ -50,5 +50,3 @@ export function auditHeadsStore(connection: Connection) {
     },
   };
 }
-
-export type AuditHeadsStore = ReturnType<typeof auditHeadsStore>;

@@ -222,5 +222,3 @@ function conditionsOf(
     ...(bounds.length === 0 ? {} : { $and: bounds }),
   };
 }
-
-export type AuditStore = ReturnType<typeof auditStore>;

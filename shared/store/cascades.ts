@@ -150,5 +150,3 @@ export function cascadesStore(connection: Connection) {
     },
   };
 }
-
-export type CascadesStore = ReturnType<typeof cascadesStore>;

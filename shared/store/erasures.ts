@@ -72,5 +72,3 @@ export function erasuresStore(connection: Connection) {
     },
   };
 }
-
-export type ErasuresStore = ReturnType<typeof erasuresStore>;

@@ -197,5 +197,3 @@ export function eventsStore(connection: Connection) {
     },
   };
 }
-
-export type EventsStore = ReturnType<typeof eventsStore>;

@@ -108,5 +108,3 @@ export function linkRequestsStore(connection: Connection) {
     },
   };
 }
-
-export type LinkRequestsStore = ReturnType<typeof linkRequestsStore>;

@@ -98,8 +98,6 @@ export function membershipsStore(connection: Connection) {
   };
 }
 
-export type MembershipsStore = ReturnType<typeof membershipsStore>;
-
 /** The account of one user among a person's links. */
 export function accountOf(doc: MembershipDoc | null, userRef: UserRef): LinkedAccount | null {
   return doc?.members.find((member) => member.userRef === userRef) ?? null;

@@ -179,7 +179,5 @@ export function migrationsStore(
   };
 }
 
-export type MigrationsStore = ReturnType<typeof migrationsStore>;
-
 /** Changes of stored data, oldest first. None yet: every version so far reads what the first one wrote. */
 export const DATA_MIGRATIONS: readonly DataMigration[] = [];

@@ -35,5 +35,3 @@ export function outboxMailsStore(connection: Connection) {
     },
   };
 }
-
-export type OutboxMailsStore = ReturnType<typeof outboxMailsStore>;

@@ -104,5 +104,3 @@ export function afterCreated(after: { atMs: number; id: string } | null): Record
   const at = new Date(after.atMs);
   return { $or: [{ createdAt: { $lt: at } }, { createdAt: at, _id: { $lt: after.id } }] };
 }
-
-export type PartnersStore = ReturnType<typeof partnersStore>;

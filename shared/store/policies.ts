@@ -43,5 +43,3 @@ export function policiesStore(connection: Connection) {
     },
   };
 }
-
-export type PoliciesStore = ReturnType<typeof policiesStore>;

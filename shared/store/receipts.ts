@@ -53,5 +53,3 @@ export function receiptsStore(connection: Connection) {
     },
   };
 }
-
-export type ReceiptsStore = ReturnType<typeof receiptsStore>;

@@ -38,5 +38,3 @@ export function refreshesStore(connection: Connection) {
     },
   };
 }
-
-export type RefreshesStore = ReturnType<typeof refreshesStore>;

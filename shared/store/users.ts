@@ -151,5 +151,3 @@ export function usersStore(connection: Connection) {
     },
   };
 }
-
-export type UsersStore = ReturnType<typeof usersStore>;

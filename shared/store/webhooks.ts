@@ -116,6 +116,3 @@ export function deliveriesStore(connection: Connection) {
     },
   };
 }
-
-export type WebhooksStore = ReturnType<typeof webhooksStore>;
-export type DeliveriesStore = ReturnType<typeof deliveriesStore>;

@@ -17,7 +17,7 @@ function isProgram(path: string): boolean {
 }
 
 /** A browser on this machine: CHROMIUM_PATH, or one of the usual names on PATH; null when there is none. */
-export function findChromium(): string | null {
+function findChromium(): string | null {
   const given = process.env['CHROMIUM_PATH'];
   if (given) return given;
   const folders = (process.env['PATH'] ?? '').split(delimiter);

@@ -3,7 +3,7 @@ import type { Store } from '../../shared/store/store';
 import { sealPage } from './seal-page';
 
 /** Entries that one transaction seals. */
-export const MAX_ENTRIES_PER_PAGE = 1_000;
+const MAX_ENTRIES_PER_PAGE = 1_000;
 /** Entries that one visit seals, so that a chain with a burst does not keep the others waiting. */
 const MAX_ENTRIES_PER_VISIT = 20_000;
 
