@@ -18,26 +18,88 @@ export function storeTooSlow(what: string, timeoutMs: number): Error {
 }
 
 const DUPLICATE_KEY = 11_000;
+
 /** Codes of servers that cannot serve now or do not let us in: an operator mends them, no event is at fault. */
-const OUTAGE_CODES = new Set([
-  6, 7, 13, 18, 24, 50, 63, 89, 91, 112, 133, 150, 189, 202, 225, 246, 251, 262, 317, 8000, 9001, 10_107, 11_600,
-  11_602, 13_435, 13_436, 14_031,
-]);
+const OUTAGES = {
+  HostUnreachable: 6,
+  HostNotFound: 7,
+  Unauthorized: 13,
+  AuthenticationFailed: 18,
+  /** A server without a replica set answers it to every transaction. */
+  IllegalOperation: 20,
+  LockTimeout: 24,
+  CursorNotFound: 43,
+  LockBusy: 46,
+  MaxTimeMSExpired: 50,
+  CommandNotFound: 59,
+  StaleShardVersion: 63,
+  WriteConcernTimeout: 64,
+  UnknownReplWriteConcern: 79,
+  NetworkTimeout: 89,
+  ShutdownInProgress: 91,
+  UnsatisfiableWriteConcern: 100,
+  WriteConflict: 112,
+  CommandNotSupported: 115,
+  FailedToSatisfyReadPreference: 133,
+  ReadConcernMajorityNotAvailableYet: 134,
+  StaleEpoch: 150,
+  QueryPlanKilled: 175,
+  PrimarySteppedDown: 189,
+  NetworkInterfaceExceededTimeLimit: 202,
+  /** The keys of the cluster's clock are not there yet. */
+  KeyNotFound: 211,
+  TransactionTooOld: 225,
+  CursorKilled: 237,
+  SnapshotUnavailable: 246,
+  NoSuchTransaction: 251,
+  TooManyLogicalSessions: 261,
+  ExceededTimeLimit: 262,
+  PreparedTransactionInProgress: 267,
+  TransactionExceededLifetimeLimit: 290,
+  ConnectionPoolExpired: 317,
+  TemporarilyUnavailable: 365,
+  ReauthenticationRequired: 391,
+  IngressRequestRateLimitExceeded: 462,
+  AtlasError: 8_000,
+  SocketException: 9_001,
+  LegacyNotPrimary: 10_058,
+  NotWritablePrimary: 10_107,
+  InterruptedAtShutdown: 11_600,
+  /** Whoever took a slow worker for dead ended its session. */
+  Interrupted: 11_601,
+  InterruptedDueToReplStateChange: 11_602,
+  StaleConfig: 13_388,
+  NotPrimaryNoSecondaryOk: 13_435,
+  NotPrimaryOrSecondary: 13_436,
+  OutOfDiskSpace: 14_031,
+} as const;
+const OUTAGE_CODES: ReadonlySet<number> = new Set(Object.values(OUTAGES));
+
+/** What servers and driver call errors that pass by themselves. */
+const TRANSIENT_LABELS = [
+  'TransientTransactionError',
+  'RetryableWriteError',
+  'UnknownTransactionCommitResult',
+  'RetryableError',
+  'SystemOverloadedError',
+] as const;
+
+function isLabelledTransient(error: mongo.MongoError): boolean {
+  return TRANSIENT_LABELS.some((label) => error.hasErrorLabel(label));
+}
 
 /** Sorts an error of the driver; anything unknown that did not come from the content counts as transient. */
 export function classifyStoreError(error: unknown): StoreFailure {
   if (error instanceof mongo.MongoBulkWriteError) {
+    if (isLabelledTransient(error)) return 'transient';
+    // Without any of its own it wraps what refused the whole command.
     const writeErrors = [error.writeErrors].flat();
-    const duplicatesOnly = writeErrors.length > 0 && writeErrors.every(({ code }) => code === DUPLICATE_KEY);
-    if (duplicatesOnly && !error.result.getWriteConcernError()) return 'duplicate';
-    if (error.hasErrorLabel('TransientTransactionError')) return 'transient';
-    return writeErrors.length > 0 && writeErrors.every(({ code }) => !OUTAGE_CODES.has(code))
-      ? 'rejected'
-      : 'transient';
+    const codes = writeErrors.length > 0 ? writeErrors.map(({ code }) => code) : [error.code];
+    if (codes.every((code) => code === DUPLICATE_KEY) && !error.result.getWriteConcernError()) return 'duplicate';
+    return codes.every((code) => typeof code === 'number' && !OUTAGE_CODES.has(code)) ? 'rejected' : 'transient';
   }
   if (error instanceof mongo.MongoError) {
-    const labelled = error.hasErrorLabel('TransientTransactionError') || error.hasErrorLabel('RetryableWriteError');
-    if (labelled || error instanceof mongo.MongoNetworkError) return 'transient';
+    if (isLabelledTransient(error) || error instanceof mongo.MongoNetworkError) return 'transient';
     if (error instanceof mongo.MongoServerError) {
       if (error.code === DUPLICATE_KEY) return 'duplicate';
       return OUTAGE_CODES.has(Number(error.code)) ? 'transient' : 'rejected';
