@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { failureOf, messageOf } from '../local/error-facts';
+import { messageOf } from '../../shared/platform/errors';
+import { failureOf } from '../local/error-facts';
 import type { Profile } from './profiles';
 import type { DemoPartner } from './send';
 

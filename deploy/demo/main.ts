@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf } from '../local/error-facts';
+import { messageOf } from '../../shared/platform/errors';
 import { projectRoot } from '../local/paths';
 import { runDemo } from './run-demo';
 import { readOptions, usage } from './options';

@@ -1,4 +1,4 @@
-import { messageOf } from '../local/error-facts';
+import { messageOf } from '../../shared/platform/errors';
 import { checkSignals } from './check';
 import { checkStore } from './check-store';
 import { countUsers, totalOf } from './count';

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { failureOf, messageOf } from './error-facts';
+import { messageOf } from '../../shared/platform/errors';
+import { failureOf } from './error-facts';
 import { readJson, writePrivateJson } from './private-file';
 
 const CLI_TIMEOUT_MS = 60_000;

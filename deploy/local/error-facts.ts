@@ -8,12 +8,6 @@ export function codeOf(error: unknown): unknown {
   return fieldOf(error, 'code');
 }
 
-/** What an error says. */
-export function messageOf(error: unknown): string {
-  const message = fieldOf(error, 'message');
-  return typeof message === 'string' ? message : String(error);
-}
-
 /** Of a failed child process: whether its time ran out, and what it wrote to stderr. */
 export function failureOf(error: unknown): { timedOut: boolean; stderr: string } {
   const stderr = fieldOf(error, 'stderr');

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from './error-facts';
+import { messageOf } from '../../shared/platform/errors';
 import type { StoreServer } from './store-server';
 
 const RESTARTS_MAX = 5;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf } from './error-facts';
+import { messageOf } from '../../shared/platform/errors';
 import { projectRoot } from './paths';
 import { runStack } from './stack';
 import { listenForStop } from './stop-signals';

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { messageOf } from './error-facts';
+import { messageOf } from '../../shared/platform/errors';
+import { redactUrl } from '../../shared/platform/redact-url';
 import { keepAlive, type KeptServer } from './keep-alive';
 import { startMongo } from './mongo';
 import { startRedis } from './redis';
@@ -57,13 +58,9 @@ async function bothOrNone(one: Promise<KeptServer>, other: Promise<KeptServer>):
 function adopt(url: string | undefined): Promise<KeptServer> | null {
   if (url === undefined || url === '') return null;
   const never = new Promise<string>(() => {});
-  return Promise.resolve({ url, description: `${withoutPassword(url)} (given)`, gaveUp: never, stop: async () => {} });
+  return Promise.resolve({ url, description: `${redactUrl(url)} (given)`, gaveUp: never, stop: async () => {} });
 }
 
 function withPort(options: Omit<StartOptions, 'port'>, port: number | undefined): StartOptions {
   return port === undefined ? options : { ...options, port };
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
 }

@@ -79,7 +79,8 @@ export function overloaded(detail: string, retryAfterSeconds = 2, cause?: unknow
   return new MirError('OVERLOADED', detail, { retryAfterSeconds, cause });
 }
 
-/** The text of anything thrown. */
+/** The text of anything thrown. By its shape: an error may come from another realm. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined;
+  return typeof message === 'string' ? message : String(error);
 }

@@ -2,6 +2,7 @@ import type { Telemetry } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../platform/log';
 import { messageOf } from '../platform/errors';
+import { redactUrl } from '../platform/redact-url';
 
 /** A connection that owes an answer for this long is half-open: it is closed and made anew. */
 const SOCKET_TIMEOUT_MS = 10_000;
@@ -107,9 +108,4 @@ function forgetSocketTimeout(client: Redis): void {
   const timed = client as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined };
   clearTimeout(timed.socketTimeoutTimer);
   timed.socketTimeoutTimer = undefined;
-}
-
-/** A store's URL without its user and password, fit for messages. */
-export function redactUrl(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
 }
