@@ -10,6 +10,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const ERROR_LOG_EVERY_MS = 5_000;
+/** What a server says that takes no writes (any more): after a failover it is the former primary, or one that loads. */
+const NOT_PRIMARY = /READONLY|LOADING|MASTERDOWN/;
+
+const ROLE_WATCH_MS = 1_000;
+const IS_REPLICA = /^role:(?!master)/m;
 
 /** How a connection behaves; `timeoutMs` bounds each command of a request. */
 export type LinkRole = { kind: 'request'; timeoutMs: number } | { kind: 'worker' };
@@ -31,9 +36,16 @@ const retryStrategy = (times: number): number => Math.min(RETRY_FIRST_MS * 2 ** 
 /**
  * `request`: fails fast, never queues offline, never resends (a resent command could act twice).
  * `worker`: waits for the server to come back, as BullMQ workers need.
+ * Both leave a server that no longer takes writes, though it keeps their connection.
  */
 function optionsFor(role: LinkRole): RedisOptions {
-  const common: RedisOptions = { connectTimeout: CONNECT_TIMEOUT_MS, retryStrategy, keepAlive: 10_000 };
+  const common: RedisOptions = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy,
+    keepAlive: 10_000,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    reconnectOnError: ({ message }) => NOT_PRIMARY.test(message),
+  };
   return role.kind === 'worker'
     ? { ...common, maxRetriesPerRequest: null }
     : {
@@ -42,13 +54,14 @@ function optionsFor(role: LinkRole): RedisOptions {
         autoResendUnfulfilledCommands: false,
         maxRetriesPerRequest: 0,
         commandTimeout: role.timeoutMs,
-        socketTimeout: SOCKET_TIMEOUT_MS,
       };
 }
 
 /** Opens a connection; it reconnects by itself for ever and logs at most one error line in 5 s. */
 export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: Telemetry): RedisLink {
   const client = new Redis(url, optionsFor(role));
+  // BullMQ blocks on a duplicate, where silence is no fault, and watches over it itself.
+  client.duplicate = (override) => Redis.prototype.duplicate.call(client, { ...override, socketTimeout: undefined });
   let runId: string | null = null;
   let lastLoggedAt = 0;
   const waiting = new Set<() => void>();
@@ -67,6 +80,7 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
       .info('server')
       .then((info) => {
         runId = /run_id:([0-9a-f]+)/.exec(info)?.[1]?.slice(0, 12) ?? null;
+        if (runId === null) return log.error({ role: role.kind }, 'this Redis tells no run id; MIR cannot work on it');
         for (const resolve of waiting) resolve();
         waiting.clear();
       })
@@ -77,6 +91,14 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
       });
   };
   client.on('ready', askRunId);
+  /** Reading alone would never show that others write elsewhere by now. */
+  const leaveReplica = async (): Promise<void> => {
+    if (runId === null || !IS_REPLICA.test(await client.info('replication'))) return;
+    log.warn({ role: role.kind }, 'this Redis has become a replica; connecting anew');
+    client.disconnect(true);
+  };
+  const roleWatch = setInterval(() => void leaveReplica().catch(() => undefined), ROLE_WATCH_MS);
+  roleWatch.unref();
   return {
     client,
     bullmq: { connection: client, ...(telemetry ? { telemetry } : {}) },
@@ -95,6 +117,7 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
         waiting.add(done);
       }),
     close: async () => {
+      clearInterval(roleWatch);
       await client.quit().catch(() => client.disconnect());
     },
   };
