@@ -12,6 +12,7 @@ import { type IdentityRow, type PresentSignals, type SignalsRow, signalsPresente
 import type { Ground } from '../shared/ground';
 import { createBreaker } from '../shared/platform/breaker';
 import { messageOf, MirError } from '../shared/platform/errors';
+import { assertKeeps } from '../shared/queue/assert-keeps';
 import { createDurability, type Durably } from '../shared/queue/durability';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createHintQueue, type HintQueue } from '../shared/queue/hint-queue';
@@ -63,9 +64,10 @@ function storeUnavailable(error: unknown): MirError {
   });
 }
 
-/** Builds the API's context over its ground. Rejects when the queue store cannot give the asked durability. */
+/** Builds the API's context over its ground. Rejects when the queue store cannot keep what will be promised. */
 export async function createApiContext(ground: Ground): Promise<ApiContext> {
   const { config, keys, log, metrics, queueLink, cacheLink, store } = ground;
+  await assertKeeps(queueLink);
   const durability = await createDurability({
     link: queueLink,
     url: config.redisUrl,

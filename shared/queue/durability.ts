@@ -1,14 +1,12 @@
 import type { Redis } from 'ioredis';
 import { overloaded } from '../platform/errors';
 import type { Log } from '../platform/log';
-import { tickBatch } from '../platform/tick-batch';
 import { connectRedis, type RedisLink } from './connect';
 import type { RedisKeys } from './keys';
 
-/** With `appendfsync everysec` an fsync comes within a second or two. */
-const FSYNC_TIMEOUT_MS = 3_000;
+/** With `appendfsync everysec` an fsync comes within a second or two, and who comes late waits for two of them. */
+const FSYNC_TIMEOUT_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-const MAX_WAITERS = 100_000;
 
 /**
  * Runs a write to the queue store and resolves with its result when that is as safe as asked. Throws OVERLOADED when
@@ -23,13 +21,15 @@ export interface Durability {
 
 const AS_IT_IS: Durability = { durably: (write) => write(), close: () => Promise.resolve() };
 
-/** How the server syncs its append-only file, or why it cannot be told. */
-async function appendOnlyMode(redis: Redis): Promise<{ appendonly: string; appendfsync: string }> {
-  const read = async (name: string): Promise<string> => {
-    const answer = (await redis.config('GET', name)) as string[];
-    return answer[1] ?? 'unknown';
-  };
-  return { appendonly: await read('appendonly'), appendfsync: await read('appendfsync') };
+/** How the server syncs its append-only file. */
+async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlways: boolean }> {
+  const isOn = /^aof_enabled:1/m.test(await redis.info('persistence'));
+  // Managed servers forbid CONFIG; then an fsync is waited for that may have been.
+  const syncsAlways = await redis.config('GET', 'appendfsync').then(
+    (answer) => (answer as string[])[1] === 'always',
+    () => false,
+  );
+  return { isOn, syncsAlways };
 }
 
 /**
@@ -52,11 +52,11 @@ export async function createDurability({
   log: Log;
 }): Promise<Durability> {
   if (mode === 'everysec') return AS_IT_IS;
-  const { appendonly, appendfsync } = await appendOnlyMode(link.client);
-  if (appendonly !== 'yes') {
+  const { isOn, syncsAlways } = await appendOnlyMode(link.client);
+  if (!isOn) {
     throw new Error('QUEUE_DURABILITY=fsync needs `appendonly yes` on the server at REDIS_URL; it is off there.');
   }
-  if (appendfsync === 'always') return AS_IT_IS;
+  if (syncsAlways) return AS_IT_IS;
   const info = (await link.client.call('COMMAND', 'INFO', 'WAITAOF')) as unknown[];
   if (!info[0]) {
     throw new Error(
@@ -80,29 +80,36 @@ export async function createDurability({
   };
 }
 
-/** Waits for the fsync of everything written before, on the server process of that run id. Waits of one turn share it. */
+interface Waiter {
+  runId: string | null;
+  /** Of `performance.now`. */
+  sinceMs: number;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * Waits for the fsync of everything written before, on the server process of that run id. Those who come while one is
+ * awaited share the next: on one connection each would else have an fsync of its own, one after the other.
+ */
 function fsyncWaiter(own: RedisLink, keys: RedisKeys): (runId: string | null) => Promise<void> {
-  interface Waiter {
-    runId: string | null;
-    resolve: () => void;
-    reject: (error: Error) => void;
-  }
   /** Answers the run id of the server that confirmed. A lost connection rejects: nothing is sent twice. */
-  const confirm = async (): Promise<string> => {
+  const confirm = async (timeoutMs: number): Promise<string> => {
     const runId = own.runId();
     if (runId === null) throw new Error('the queue store is not reachable');
     const [, answer] = await Promise.all([
       own.client.set(keys.fsyncProbe(), '1'),
-      own.client.call('WAITAOF', '1', '0', String(FSYNC_TIMEOUT_MS)) as Promise<[number, number]>,
+      own.client.call('WAITAOF', '1', '0', String(timeoutMs)) as Promise<[number, number]>,
     ]);
     if (answer[0] < 1) throw new Error('the fsync did not finish in time');
     return runId;
   };
   const refuse = ({ reject }: Waiter, cause: unknown): void =>
     reject(overloaded('The events are queued, but their fsync is not confirmed. Send them again.', 2, cause));
-  const flush = async (waiters: Waiter[]): Promise<void> => {
+  const confirmAll = async (waiters: readonly Waiter[]): Promise<void> => {
     try {
-      const confirmedBy = await confirm();
+      const waitedMs = performance.now() - waiters[0]!.sinceMs;
+      const confirmedBy = await confirm(Math.max(1, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
       for (const waiter of waiters) {
         if (waiter.runId === confirmedBy) waiter.resolve();
         else refuse(waiter, new Error('the queue store restarted after the write'));
@@ -111,6 +118,21 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (runId: string | null) =>
       waiters.forEach((waiter) => refuse(waiter, error));
     }
   };
-  const soon = tickBatch<Waiter>((waiters) => void flush(waiters), MAX_WAITERS);
-  return (runId) => new Promise((resolve, reject) => soon({ runId, resolve, reject }));
+  let waiting: Waiter[] = [];
+  let running = false;
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const waiters = waiting;
+      waiting = [];
+      await confirmAll(waiters);
+    }
+    running = false;
+  };
+  return (runId) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ runId, sinceMs: performance.now(), resolve, reject });
+      if (running) return;
+      running = true;
+      setImmediate(() => void run());
+    });
 }

@@ -1,22 +1,24 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setImmediate as turn } from 'node:timers/promises';
+import { beforeAll, expect, test } from '@jest/globals';
+import { connectRedis } from '../../shared/queue/connect';
+import { createDurability } from '../../shared/queue/durability';
 import { accepted, drainedAtLast, expectBalanced, newBooks, someKeyedEvents, submit, sweepNow } from '../support/books';
-import { type Harness, startHarness } from '../support/harness';
-import { type OwnStore, ownStores } from '../support/own-stores';
-import { refusedStart, testProcesses } from '../support/processes';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
+import type { OwnStore } from '../support/own-stores';
+import { refusedStart } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
 
 const CLIENTS = 4;
 const ROUNDS = 3;
+const TURNS = 50;
 
+const { start, ownRedis, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
-const { ownRedis } = ownStores();
 let redis: OwnStore;
 beforeAll(async () => {
   redis = await ownRedis();
-  mir = await startHarness({ workers: false, env: { REDIS_URL: redis.url, QUEUE_DURABILITY: 'fsync' } });
+  mir = await serve({ workers: false, env: { REDIS_URL: redis.url, QUEUE_DURABILITY: 'fsync' } });
 });
 
 test('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses nothing', async () => {
@@ -46,6 +48,23 @@ test('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses not
   await expectBalanced(mir, books);
 });
 
+test('with QUEUE_DURABILITY=fsync writes that come while an fsync is awaited share the next one', async () => {
+  const { durably, queueLink } = mir.ctx;
+  const waits = async (): Promise<number> =>
+    Number(/cmdstat_waitaof:calls=(\d+)/.exec(await queueLink.client.info('commandstats'))?.[1] ?? 0);
+  const before = await waits();
+  // The first wait has no end yet while the others come, one a turn.
+  redis.freeze();
+  const written: Promise<unknown>[] = [];
+  for (let n = 0; n < TURNS; n += 1) {
+    written.push(durably(() => Promise.resolve()));
+    await turn();
+  }
+  redis.thaw();
+  await Promise.all(written);
+  expect((await waits()) - before).toBe(2);
+});
+
 test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that restarted since', async () => {
   const { durably, queueLink } = mir.ctx;
   const restarted = durably(async () => {
@@ -63,6 +82,21 @@ test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that rest
   );
 });
 
+test('a server that forbids CONFIG, as managed ones do, gives the asked durability all the same', async () => {
+  const managed = await ownRedis(['--rename-command', 'CONFIG', '']);
+  const link = connectRedis(managed.url, { kind: 'request', timeoutMs: 5_000 }, mir.ctx.log);
+  try {
+    await link.whenReady(5_000);
+    const { keys, log } = mir.ctx;
+    const durability = await createDurability({ link, url: managed.url, mode: 'fsync', keys, log });
+    expect(await durability.durably(() => link.client.set('written', '3'))).toBe('OK');
+    expect(await link.client.info('commandstats')).toMatch(/cmdstat_waitaof:calls=1,/);
+    await durability.close();
+  } finally {
+    await link.close();
+  }
+});
+
 test('a server that cannot give the asked durability refuses the start with one readable message', async () => {
   const forgetful = await ownRedis(['--appendonly', 'no']);
   const env = { ...mir.env, REDIS_URL: forgetful.url };
@@ -71,6 +105,13 @@ test('a server that cannot give the asked durability refuses the start with one 
   expect(stderr).toBe(
     'MIR api cannot start: QUEUE_DURABILITY=fsync needs `appendonly yes` on the server at REDIS_URL; it is off there.\n',
   );
+});
+
+test('a server that would throw accepted events away once it is full refuses the start with one readable message', async () => {
+  const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru']);
+  const { code, stderr } = await refusedStart('api', { ...mir.env, REDIS_URL: evicting.url });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^MIR api cannot start: The server at REDIS_URL has maxmemory-policy allkeys-lru: [^\n]*\n$/);
 });
 
 test.each(['api', 'worker'] as const)(
