@@ -6,7 +6,7 @@ import { drainRate, loopRate, usualRate } from './drain';
 import { submitted } from './events';
 import { requestsPerSecond } from './load';
 import { startProgram } from './processes';
-import { setStage, type Stage } from './stage';
+import { onStage, type Stage } from './stage';
 
 const { values: options } = parseArgs({
   options: {
@@ -132,22 +132,9 @@ async function drains(stage: Stage, report: (result: Comparison) => void): Promi
   await worker.stop();
 }
 
-async function main(): Promise<void> {
-  const stage = await setStage();
+onStage(async (stage) => {
   const report = (result: Comparison): void => console.log(describe(result));
   console.log(`stores: ${stage.stores.mongo}; ${stage.stores.redis}; ${rounds} rounds`);
-  try {
-    if (['single', 'batch', 'resolve'].some((name) => chosen.has(name))) await http(stage, report);
-    if (['drain', 'usual'].some((name) => chosen.has(name))) await drains(stage, report);
-  } finally {
-    await stage.close();
-  }
-}
-
-main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+  if (['single', 'batch', 'resolve'].some((name) => chosen.has(name))) await http(stage, report);
+  if (['drain', 'usual'].some((name) => chosen.has(name))) await drains(stage, report);
+});

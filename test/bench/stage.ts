@@ -10,7 +10,7 @@ import { insertPartner } from '../support/harness';
 const PARTNERS_LIMIT = 1_000_000_000;
 
 /** Stores, a partner without practical limits, and the settings that all programs of the bench share. */
-export async function setStage() {
+async function setStage() {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
   const stores = await startStores({
     dataDir,
@@ -54,3 +54,22 @@ export async function setStage() {
 }
 
 export type Stage = Awaited<ReturnType<typeof setStage>>;
+
+/** Runs a bench on a stage of its own, then ends the process. */
+export function onStage(bench: (stage: Stage) => Promise<void>): void {
+  const run = async (): Promise<void> => {
+    const stage = await setStage();
+    try {
+      await bench(stage);
+    } finally {
+      await stage.close();
+    }
+  };
+  run().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+}

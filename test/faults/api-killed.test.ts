@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { mongo } from 'mongoose';
 import type { TestAnswer } from '../support/client';
-import { type Harness, startHarness, type TestPartner } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness, TestPartner } from '../support/harness';
 import { insertAgent, type TestAgent } from '../support/insert-agent';
-import { type TestProcess, testProcesses } from '../support/processes';
+import type { TestProcess } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
 
 /** So many that one of them is nearly always in its transaction. */
 const CLIENTS = 8;
 const WRITE_CONFLICT = 112;
 
+const { start, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await serve({ workers: false });
 });
 
 /** True while somebody's open transaction has written the tree's root: in a transaction a second write conflicts at once. */

@@ -1,22 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import type { RowLease } from '../../shared/cache/rows';
 import type { UserRef } from '../../shared/domain/ids';
 import type { SignalsRow } from '../../shared/domain/signals';
 import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../support/books';
-import { type Harness, startHarness } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
 import { observe } from '../support/observer';
-import { type OwnStore, ownStores } from '../support/own-stores';
+import type { OwnStore } from '../support/own-stores';
 import { waitUntil } from '../support/wait-until';
 
+const { ownRedis, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores.
-afterAll(() => mir.close());
-const { ownRedis } = ownStores();
 let cache: OwnStore;
 beforeAll(async () => {
   cache = await ownRedis();
-  mir = await startHarness({ env: { CACHE_REDIS_URL: cache.url, DRAIN_TIMEOUT_MS: '300' } });
+  mir = await serve({ env: { CACHE_REDIS_URL: cache.url, DRAIN_TIMEOUT_MS: '300' } });
 });
 
 async function resolveFirst({ partner }: Books): Promise<{ source: string | null; eventCount: number }> {

@@ -1,23 +1,20 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { accepted, expectBalanced, newBooks, resolvedCounts, someEvents } from '../support/books';
 import { anEvent } from '../support/builders';
-import { type Harness, startHarness } from '../support/harness';
-import { type OwnStore, ownStores } from '../support/own-stores';
-import { testProcesses } from '../support/processes';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
+import type { OwnStore } from '../support/own-stores';
 import { waitUntil } from '../support/wait-until';
 
 const FOR_THE_WHOLE_TEST_MS = 600_000;
 const TIMEOUT_MS = 90_000;
 
+const { start, ownRedis, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
-const { ownRedis } = ownStores();
 let cache: OwnStore;
 beforeAll(async () => {
   cache = await ownRedis();
-  mir = await startHarness({ workers: false, env: { CACHE_REDIS_URL: cache.url } });
+  mir = await serve({ workers: false, env: { CACHE_REDIS_URL: cache.url } });
 });
 
 test(

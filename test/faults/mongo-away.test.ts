@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { accepted, type Books, expectBalanced, newBooks, someEvents, someKeyedEvents } from '../support/books';
-import { type Harness, startHarness } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
 import { observe } from '../support/observer';
-import { type OwnStore, ownStores } from '../support/own-stores';
-import { testProcesses } from '../support/processes';
+import type { OwnStore } from '../support/own-stores';
 import { waitUntil } from '../support/wait-until';
 
 /** How long the store is away; FAULT_OUTAGE_SECONDS=30 is the outage that the issue names. */
@@ -13,15 +13,12 @@ const BATCH = 10;
 const USERS = 30;
 const TIMEOUT_MS = 120_000 + 3 * OUTAGE_MS;
 
+const { start, ownMongo, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
-const { ownMongo } = ownStores();
 let mongo: OwnStore;
 beforeAll(async () => {
   mongo = await ownMongo();
-  mir = await startHarness({ workers: false, env: { MONGO_URL: mongo.url } });
+  mir = await serve({ workers: false, env: { MONGO_URL: mongo.url } });
   for (let n = 0; n < WORKERS; n += 1) await start('worker', mir.env);
 });
 

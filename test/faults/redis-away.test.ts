@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
 import {
   accepted,
@@ -9,9 +9,9 @@ import {
   someKeyedEvents,
   sweepNow,
 } from '../support/books';
-import { type Harness, startHarness } from '../support/harness';
-import { type OwnStore, ownStores } from '../support/own-stores';
-import { testProcesses } from '../support/processes';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
+import type { OwnStore } from '../support/own-stores';
 import { waitUntil } from '../support/wait-until';
 
 /** The contract's bound for the refusal; the client gives up then. */
@@ -21,15 +21,12 @@ const SOCKET_TIMEOUT_MS = 10_000;
 const CLIENTS = 20;
 const USERS = 10;
 
+const { start, ownRedis, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
-const { ownRedis } = ownStores();
 let redis: OwnStore;
 beforeAll(async () => {
   redis = await ownRedis();
-  mir = await startHarness({ workers: false, env: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '450' } });
+  mir = await serve({ workers: false, env: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '450' } });
   await start('worker', mir.env);
 });
 

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
 import { accepted, expectBalanced, newBooks, someKeyedEvents, submit } from '../support/books';
-import { type Harness, startHarness } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
 import { observe } from '../support/observer';
-import { type OwnStore, ownStores } from '../support/own-stores';
-import { testProcesses } from '../support/processes';
+import type { OwnStore } from '../support/own-stores';
 import { waitUntil } from '../support/wait-until';
 
 const METADATA = { note: 'x'.repeat(2_000) };
@@ -13,15 +13,12 @@ const MAX_MEMORY_BYTES = 32 * MIB;
 const MAX_BATCHES = 1_000;
 const TIMEOUT_MS = 120_000;
 
+const { start, ownRedis, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
-const { ownRedis } = ownStores();
 let redis: OwnStore;
 beforeAll(async () => {
   redis = await ownRedis(['--maxmemory', String(MAX_MEMORY_BYTES)]);
-  mir = await startHarness({
+  mir = await serve({
     workers: false,
     env: { REDIS_URL: redis.url, CACHE_REDIS_URL: process.env['TEST_REDIS_URL']! },
   });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
 import { userRefOf } from '../../shared/domain/subject';
 import {
@@ -12,9 +12,10 @@ import {
   resolvedCounts,
 } from '../support/books';
 import { anEvent } from '../support/builders';
-import { type Harness, startHarness } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
 import { observe } from '../support/observer';
-import { type TestProcess, testProcesses } from '../support/processes';
+import type { TestProcess } from '../support/processes';
 
 const APIS = 2;
 const WORKERS = 4;
@@ -24,13 +25,11 @@ const KEYS_PER_BATCH = 40;
 const USERS = 12;
 const TIMEOUT_MS = 120_000;
 
+const { start, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
 let apis: TestProcess[];
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await serve({ workers: false });
   apis = await Promise.all(Array.from({ length: APIS }, () => start('api', mir.env)));
   await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
 });

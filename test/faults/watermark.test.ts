@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { newChunkId } from '../../shared/domain/ids';
 import { QUEUES } from '../../shared/queue/jobs';
 import { holdBytes } from '../../shared/queue/ledger';
@@ -17,16 +17,14 @@ import {
 } from '../support/books';
 import { anEvent } from '../support/builders';
 import type { ApiClient } from '../support/client';
-import { type Harness, startHarness } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
 import { observe } from '../support/observer';
-import { testProcesses } from '../support/processes';
 
+const { start, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await serve({ workers: false });
 });
 
 /** The watermark as a partner sees it, in ms. */

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { accepted, type Books, expectBalanced, newBooks, someEvents, someKeyedEvents } from '../support/books';
-import { type Harness, startHarness } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
 import { observe } from '../support/observer';
-import { testProcesses } from '../support/processes';
 import { waitUntil } from '../support/wait-until';
 
 const KILLS = 6;
@@ -12,12 +12,10 @@ const EVENTS_PER_BATCH = 150;
 const USERS = 250;
 const TIMEOUT_MS = 150_000;
 
+const { start, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
 beforeAll(async () => {
-  mir = await startHarness({ workers: false, env: { EVENT_WORKER_CONCURRENCY: '4' } });
+  mir = await serve({ workers: false, env: { EVENT_WORKER_CONCURRENCY: '4' } });
 });
 
 /** Moments of a worker's life at which it is killed. */

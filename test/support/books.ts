@@ -80,7 +80,7 @@ export async function accepted(client: ApiClient, books: Books, events: Submitte
 }
 
 /** Jobs of the events queue that wait or are at work. */
-export async function unfinishedJobs(mir: Harness): Promise<number> {
+async function unfinishedJobs(mir: Harness): Promise<number> {
   const counts = await observe(mir).queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
@@ -127,10 +127,15 @@ export async function resolvedCounts(client: ApiClient, books: Books): Promise<R
   return counts;
 }
 
-export function expectedCounts({ events }: Books): Record<string, number> {
+/** How often each user stands in a list that names one an event. */
+function countByUser(users: Iterable<string>): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const user of events.values()) counts[user] = (counts[user] ?? 0) + 1;
+  for (const user of users) counts[user] = (counts[user] ?? 0) + 1;
   return counts;
+}
+
+export function expectedCounts({ events }: Books): Record<string, number> {
+  return countByUser(events.values());
 }
 
 /** Reads receipts; each must be there. */
@@ -143,13 +148,6 @@ export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Boo
   }
   expect(receipts.filter(({ status }) => status !== 200)).toEqual([]);
   return receipts.map(({ body }) => body);
-}
-
-/** Events of each user, counted from the stored events themselves. */
-function countByUser(refs: string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const ref of refs) counts[ref] = (counts[ref] ?? 0) + 1;
-  return counts;
 }
 
 /**

@@ -60,7 +60,7 @@ export function anAgent(
 }
 
 /** Puts agents into the store as they are. */
-export async function plant(store: Pick<Store, 'agents'>, docs: AgentDoc[]): Promise<void> {
+async function plant(store: Pick<Store, 'agents'>, docs: AgentDoc[]): Promise<void> {
   for (let at = 0; at < docs.length; at += INSERT_BATCH) {
     await store.agents.model.collection.insertMany(docs.slice(at, at + INSERT_BATCH) as never[], { ordered: false });
   }

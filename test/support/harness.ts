@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { Server } from 'node:http';
-import { createApp } from '../../api/app';
-import { type ApiContext, createApiContext } from '../../api/context';
+import type { ApiContext } from '../../api/context';
 import { type ParsedApiKey, newApiKey, parseApiKey } from '../../shared/domain/api-key';
 import { newPartnerTag, partnerIdOf, type PartnerId } from '../../shared/domain/ids';
 import { type Ground, openGround } from '../../shared/ground';
 import { readConfig } from '../../shared/platform/config';
-import { listen } from '../../shared/platform/listen';
 import type { PartnerDoc } from '../../shared/store/partners';
 import { type RunningWorkers, startWorkers } from '../../workers/context';
-import { type ApiClient, createClient } from './client';
+import type { ApiClient } from './client';
+import { serveApi } from './serve-api';
 import { waitUntil } from './wait-until';
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789abcdef0123456789';
@@ -89,16 +87,15 @@ export async function startHarness({
 }: { workers?: boolean; env?: Record<string, string> } = {}): Promise<Harness> {
   const env = freshEnv(overrides);
   const config = readConfig(env);
-  const ctx = await createApiContext(await openGround(config, 'api'));
-  const { server, port } = await listen(createApp(ctx), Number(env['PORT'] ?? 0), 'PORT');
-  const url = `http://127.0.0.1:${port}`;
+  const api = await serveApi(config, Number(env['PORT'] ?? 0));
+  const { ctx, url, client } = api;
   const running: { workers: RunningWorkers; ground: Ground }[] = [];
 
   const harness: Harness = {
     env,
     ctx,
     url,
-    client: createClient(url),
+    client,
     partner: (changes) => insertPartner(ctx.store, changes),
     startWorkers: async () => {
       const ground = await openGround(config, 'worker');
@@ -119,18 +116,10 @@ export async function startHarness({
       }),
     close: async () => {
       await harness.stopWorkers();
-      await closeServer(server);
       await ctx.store.connection.dropDatabase().catch(() => undefined);
-      await ctx.close();
+      await api.close();
     },
   };
   if (workers) await harness.startWorkers();
   return harness;
-}
-
-async function closeServer(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -1,26 +1,23 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../support/books';
 import { anEvent } from '../support/builders';
-import { type Harness, startHarness } from '../support/harness';
+import { faultStage } from '../support/fault-stage';
+import type { Harness } from '../support/harness';
 import { observe } from '../support/observer';
-import { type OwnStore, ownStores } from '../support/own-stores';
-import { testProcesses } from '../support/processes';
+import type { OwnStore } from '../support/own-stores';
 import { waitUntil } from '../support/wait-until';
 
 const EXITED_WELL = { code: 0, signal: null };
 
+const { start, ownMongo, ownRedis, serve } = faultStage();
 let mir: Harness;
-// First of all ends, before the stores and the processes.
-afterAll(() => mir.close());
-const start = testProcesses();
-const { ownMongo, ownRedis } = ownStores();
 let mongo: OwnStore;
 beforeAll(async () => {
   mongo = await ownMongo();
-  mir = await startHarness({ workers: false, env: { MONGO_URL: mongo.url, EVENT_WORKER_CONCURRENCY: '4' } });
+  mir = await serve({ workers: false, env: { MONGO_URL: mongo.url, EVENT_WORKER_CONCURRENCY: '4' } });
 });
 
 /** Submits so much that a worker is busy with it for a while. */

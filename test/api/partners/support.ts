@@ -1,11 +1,9 @@
-import { createApp } from '../../../api/app';
-import { type ApiContext, createApiContext } from '../../../api/context';
-import { openGround } from '../../../shared/ground';
+import type { ApiContext } from '../../../api/context';
 import { readConfig } from '../../../shared/platform/config';
-import { listen } from '../../../shared/platform/listen';
 import type { AuditDoc } from '../../../shared/store/audit';
-import { type ApiClient, createClient, type TestAnswer } from '../../support/client';
+import type { ApiClient, TestAnswer } from '../../support/client';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
+import { type ServedApi, serveApi } from '../../support/serve-api';
 
 /** An application as somebody sends it. */
 export function anApplication(changes: Record<string, unknown> = {}): Record<string, unknown> {
@@ -35,20 +33,6 @@ export function auditOf({ store }: Pick<ApiContext, 'store'>, target: string): P
 }
 
 /** A second API over the same stores, as another process would be. */
-export async function startSecondApi({
-  env,
-}: Harness): Promise<{ ctx: ApiContext; client: ApiClient; close(): Promise<void> }> {
-  const ctx = await createApiContext(await openGround(readConfig(env), 'api'));
-  const { server, port } = await listen(createApp(ctx), 0, 'PORT');
-  return {
-    ctx,
-    client: createClient(`http://127.0.0.1:${port}`),
-    close: async () => {
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      await ctx.close();
-    },
-  };
+export function startSecondApi({ env }: Harness): Promise<ServedApi> {
+  return serveApi(readConfig(env));
 }

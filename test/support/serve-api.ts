@@ -1,0 +1,33 @@
+import { createApp } from '../../api/app';
+import { type ApiContext, createApiContext } from '../../api/context';
+import { openGround } from '../../shared/ground';
+import type { Config } from '../../shared/platform/config';
+import { listen } from '../../shared/platform/listen';
+import { type ApiClient, createClient } from './client';
+
+/** An API in this process, as one of its own would be. */
+export interface ServedApi {
+  ctx: ApiContext;
+  url: string;
+  client: ApiClient;
+  close(): Promise<void>;
+}
+
+/** Serves the API over its settings' stores; on any free port unless told. */
+export async function serveApi(config: Config, onPort = 0): Promise<ServedApi> {
+  const ctx = await createApiContext(await openGround(config, 'api'));
+  const { server, port } = await listen(createApp(ctx), onPort, 'PORT');
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    ctx,
+    url,
+    client: createClient(url),
+    close: async () => {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      await ctx.close();
+    },
+  };
+}
