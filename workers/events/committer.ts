@@ -19,6 +19,8 @@ const MAX_GROUP_PARTITIONS = PARTITIONS / 2;
 const MAX_COMMITS_IN_FLIGHT = 4;
 /** When other processes hold all partitions that have work. */
 const LOCK_RETRY_MS = 5;
+/** When a commit could not even be begun. */
+const START_RETRY_MS = 1_000;
 
 export interface Committer {
   /** Resolves with the items that are not plain PERSISTED, once all events are stored and their signals visible. */
@@ -65,6 +67,13 @@ export function createCommitter(deps: {
     });
   };
 
+  /** What waits for the partitions, no more than a group. */
+  const take = (partitions: number[]): PendingEvent[] => {
+    const group: PendingEvent[] = [];
+    for (const p of partitions) group.push(...waiting[p]!.splice(0, MAX_GROUP_EVENTS - group.length));
+    return group;
+  };
+
   const pump = (): void => {
     if (signal.aborted) return giveUp();
     while (inFlight < MAX_COMMITS_IN_FLIGHT) {
@@ -72,9 +81,11 @@ export function createCommitter(deps: {
       if (partitions.length === 0) return;
       for (const p of partitions) busy.add(p);
       inFlight += 1;
-      runGroup(partitions).catch((error: unknown) =>
-        log.error({ err: messageOf(error) }, 'a commit could not be started'),
-      );
+      runGroup(partitions).catch((error: unknown) => {
+        log.error({ err: messageOf(error) }, 'a commit could not be begun; it will be tried again');
+        free(partitions);
+        setTimeout(planPump, START_RETRY_MS);
+      });
     }
   };
 
@@ -100,10 +111,16 @@ export function createCommitter(deps: {
     await session.endSession().catch(() => undefined);
   };
 
+  const free = (partitions: number[]): void => {
+    for (const p of partitions) busy.delete(p);
+    inFlight -= 1;
+  };
+
+  /** Rejects only when nothing was begun. */
   const runGroup = async (partitions: number[]): Promise<void> => {
     const { session, name } = await store.openSession();
     const { partitions: mine, orphans } = await locks.acquire(partitions, name);
-    const group = mine.flatMap((p) => waiting[p]!.splice(0, MAX_GROUP_EVENTS));
+    const group = take(mine);
     let result: GroupResult | null = null;
     let failure: unknown;
     try {
@@ -111,13 +128,14 @@ export function createCommitter(deps: {
     } catch (error) {
       failure = error;
     }
+    // Its rows are on their way into the cache before anybody else may commit newer ones of these partitions.
+    const visible = result ? finish(group, result) : undefined;
     void giveBack(mine, name, session);
-    for (const p of partitions) busy.delete(p);
-    inFlight -= 1;
+    free(partitions);
     if (mine.length === 0) setTimeout(planPump, LOCK_RETRY_MS);
     else planPump();
-    if (result) await finish(group, result);
-    else for (const { of } of group) of.failed(failure);
+    if (!result) for (const { of } of group) of.failed(failure);
+    await visible;
   };
 
   /** Makes the signals visible, then counts the events off their chunks. */

@@ -17,12 +17,11 @@ for i = 2, #KEYS do
 end
 return got
 `;
+/** A holder whose lock expired while it worked is named no longer either: it did not die. */
 const RELEASE = `
 for i = 2, #KEYS do
-  if redis.call('GET', KEYS[i]) == ARGV[1] then
-    redis.call('DEL', KEYS[i])
-    redis.call('HDEL', KEYS[1], KEYS[i])
-  end
+  if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('DEL', KEYS[i]) end
+  if redis.call('HGET', KEYS[1], KEYS[i]) == ARGV[1] then redis.call('HDEL', KEYS[1], KEYS[i]) end
 end
 return 1
 `;

@@ -86,3 +86,45 @@ test('events that wait for partitions of another process are given back when the
   await expect(committer.commit(aChunk().chunk, false)).rejects.toBe(reason);
   expect(await countOf(chunk)).toBe(0);
 });
+
+test('rows are on their way into the cache before other processes may commit to their partitions', async () => {
+  const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
+  const order: string[] = [];
+  const locks = createPartitionLocks(queueLink, keys);
+  const watched = createCommitter({
+    store,
+    cache: {
+      putNewer: (rows) => {
+        order.push('put');
+        return cache.putNewer(rows);
+      },
+    },
+    locks: {
+      ...locks,
+      release: (...args) => {
+        order.push('release');
+        return locks.release(...args);
+      },
+    },
+    log,
+    metrics,
+    tracing,
+    signal: giveUp.signal,
+  });
+  expect(await watched.commit(aChunk().chunk, false)).toEqual([]);
+  expect(order).toEqual(['put', 'release']);
+});
+
+test('a commit that cannot even be begun keeps nobody waiting for ever: it is begun again', async () => {
+  const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
+  let refused = 0;
+  const openSession: typeof store.openSession = () => {
+    refused += 1;
+    return refused === 1 ? Promise.reject(new Error('no session')) : store.openSession();
+  };
+  const locks = createPartitionLocks(queueLink, keys);
+  const deps = { store: { ...store, openSession }, cache, locks, log, metrics, tracing, signal: giveUp.signal };
+  const { chunk } = aChunk();
+  expect(await createCommitter(deps).commit(chunk, false)).toEqual([]);
+  expect(await countOf(chunk)).toBe(1);
+});
