@@ -1,15 +1,13 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
-import { Queue, Worker } from 'bullmq';
+import { Queue, type Worker } from 'bullmq';
 import { createDoor } from '../shared/access/door';
 import type { ChunkId, Tenant } from '../shared/domain/ids';
 import { createIdentityCache, createSignalsCache } from '../shared/cache/signals';
 import type { Ground } from '../shared/ground';
 import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
-import { countsOf } from '../shared/platform/series/values';
 import { connectRedis } from '../shared/queue/connect';
 import { createHintQueue, hintJobSchema } from '../shared/queue/hint-queue';
-import { MAX_STALLED_COUNT, type QueueName, QUEUES } from '../shared/queue/jobs';
+import { type QueueName, QUEUES } from '../shared/queue/jobs';
 import { tenantInLedger } from '../shared/queue/ledger';
 import { authorityStore } from '../shared/store/read-authority';
 import { revokeCascade } from './agents/revoke-cascade';
@@ -24,6 +22,7 @@ import { refreshRows } from './links/refresh-rows';
 import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
 import { sweepOutbox } from './maintenance/sweep-outbox';
+import { queueWorkers } from './queue-worker';
 import { eraseUser } from './users/erase-user';
 
 /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
@@ -37,14 +36,6 @@ const CASCADE_CONCURRENCY = 2;
 /** Messages on their way from one process; partners' servers are slow, and each waits for its own. */
 const WEBHOOK_CONCURRENCY = 32;
 const ERASURE_CONCURRENCY = 2;
-/** After an OOM answer of Redis a worker rests this long instead of spinning on errors. */
-const OOM_REST_MS = 1_000;
-
-async function rest(worker: Worker): Promise<void> {
-  await worker.pause(true);
-  await delay(OOM_REST_MS);
-  await worker.resume();
-}
 
 export interface RunningWorkers {
   events: Worker;
@@ -70,84 +61,40 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     tenantInLedger(queueLink.client, keys, QUEUES.events, chunkId);
 
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
-  const prefix = keys.queuePrefix(QUEUES.events);
-  const jobsFailed = countsOf(metrics.jobsFailed, Object.values(QUEUES));
-  const events = new Worker(
-    QUEUES.events,
-    (job, token) => processChunk({ committer, settle, tenantOfChunk, log, metrics, signal }, job, token),
-    {
-      ...link.bullmq,
-      prefix,
-      concurrency: config.eventWorkerConcurrency,
-      lockDuration: JOB_LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: MAX_STALLED_COUNT,
-    },
-  );
-  let resting = false;
-  events.on('error', (error) => {
-    log.warn({ err: error.message }, 'events worker trouble');
-    if (resting || !error.message.includes('OOM')) return;
-    resting = true;
-    void rest(events).finally(() => {
-      resting = false;
-    });
-  });
-  events.on('failed', (job, error) => {
-    if (job && job.finishedOn !== undefined) jobsFailed.events.inc();
-    log.warn({ jobId: job?.id, err: error.message }, 'a job failed');
+  const start = queueWorkers({ link, keys, log, metrics });
+  const patient = { lockMs: JOB_LOCK_MS, stalledCheckMs: STALLED_CHECK_MS };
+  const startOnHints = (name: QueueName, concurrency: number, work: (id: string) => Promise<void>): Worker =>
+    start(name, (job) => work(hintJobSchema.parse(job.data).id), { concurrency, ...patient });
+
+  const chunks = { committer, settle, tenantOfChunk, log, metrics, signal };
+  const events = start(QUEUES.events, (job, token) => processChunk(chunks, job, token), {
+    concurrency: config.eventWorkerConcurrency,
+    ...patient,
   });
   const door = createDoor({ link: queueLink, keys, store: authorityStore(store) });
-  const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
-  const cascades = new Worker(
+  const revoking = { store, door, log, metrics, signal };
+  const cascades = start(
     QUEUES.cascades,
-    async (job) => {
-      const { cascadeId } = cascadeJobSchema.parse(job.data);
-      await revokeCascade({ store, door, log, metrics, signal }, cascadeId);
-    },
-    {
-      ...link.bullmq,
-      prefix: keys.queuePrefix(QUEUES.cascades),
-      concurrency: CASCADE_CONCURRENCY,
-      lockDuration: CASCADE_LOCK_MS,
-      stalledInterval: CASCADE_STALLED_CHECK_MS,
-      maxStalledCount: MAX_STALLED_COUNT,
-    },
+    (job) => revokeCascade(revoking, cascadeJobSchema.parse(job.data).cascadeId),
+    { concurrency: CASCADE_CONCURRENCY, lockMs: CASCADE_LOCK_MS, stalledCheckMs: CASCADE_STALLED_CHECK_MS },
   );
-  cascades.on('error', (error) => log.warn({ err: error.message }, 'cascades worker trouble'));
-  cascades.on('failed', (job, error) => {
-    if (job && job.finishedOn !== undefined) jobsFailed.cascades.inc();
-    log.warn({ jobId: job?.id, err: error.message }, 'a cascade will be tried again');
-  });
-  const mails = startMailsWorker(ground, link, () => jobsFailed.mails.inc());
-  const queue = new Queue(QUEUES.events, { connection: queueLink.client, prefix, skipMetasUpdate: true });
-  queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
   const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
-  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
-  const onHints = (name: QueueName, concurrency: number, work: (id: string) => Promise<void>): Worker => {
-    const worker = new Worker(name, (job) => work(hintJobSchema.parse(job.data).id), {
-      ...link.bullmq,
-      prefix: keys.queuePrefix(name),
-      concurrency,
-      lockDuration: JOB_LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: MAX_STALLED_COUNT,
-    });
-    worker.on('error', (error) => log.warn({ err: error.message }, `${name} worker trouble`));
-    worker.on('failed', (job, error) => {
-      jobsFailed[name].inc();
-      log.warn({ jobId: job?.id, err: error.message }, `${name}: to be tried again`);
-    });
-    return worker;
-  };
   const delivering = { store, secrets: ground.secrets, config, log, queue: webhookQueue, signal };
-  const webhooks = onHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
-  const erasures = onHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id) =>
-    eraseUser({ store, cache, events: queue, log, signal }, id),
-  );
+  const webhooks = startOnHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
+  const queue = new Queue(QUEUES.events, {
+    connection: queueLink.client,
+    prefix: keys.queuePrefix(QUEUES.events),
+    skipMetasUpdate: true,
+  });
+  queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
+  const erasing = { store, cache, events: queue, log, signal };
+  const erasures = startOnHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id) => eraseUser(erasing, id));
+  const mails = startMailsWorker(ground, start);
   const all = [events, cascades, webhooks, erasures];
   await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);
 
+  const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
+  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const refreshing = { store, signalsCache: cache, identityCache };
   const stopOutbox = sweepOutbox({

@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Processor, Worker } from 'bullmq';
+import type { Log } from '../shared/platform/log';
+import type { Metrics } from '../shared/platform/metrics';
+import { countsOf } from '../shared/platform/series/values';
+import type { RedisLink } from '../shared/queue/connect';
+import { MAX_STALLED_COUNT, type QueueName, QUEUES } from '../shared/queue/jobs';
+import type { RedisKeys } from '../shared/queue/keys';
+
+/** What Redis says while it takes no writes: it is full, cannot write its file, is no primary, or is held up. */
+const REFUSES_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;
+/** Then a worker rests this long instead of spinning on errors. */
+const REST_MS = 1_000;
+
+export interface QueueWorkerOptions {
+  /** Jobs that this process holds at once. */
+  concurrency: number;
+  /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
+  lockMs: number;
+  stalledCheckMs: number;
+  /** After so many crashes of its workers a job is given up. Default: never, in practice. */
+  maxStalledCount?: number;
+}
+
+/** Starts a BullMQ worker that tells its troubles and failures, and outlives a Redis that takes no writes. */
+export type StartQueueWorker = (name: QueueName, work: Processor, options: QueueWorkerOptions) => Worker;
+
+async function rest(worker: Worker): Promise<void> {
+  await worker.pause(true);
+  await delay(REST_MS);
+  await worker.resume();
+}
+
+export function queueWorkers(deps: {
+  link: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+  metrics: Pick<Metrics, 'jobsFailed'>;
+}): StartQueueWorker {
+  const { link, keys, log, metrics } = deps;
+  const failed = countsOf(metrics.jobsFailed, Object.values(QUEUES));
+  return (name, work, { concurrency, lockMs, stalledCheckMs, maxStalledCount = MAX_STALLED_COUNT }) => {
+    const worker = new Worker(name, work, {
+      ...link.bullmq,
+      prefix: keys.queuePrefix(name),
+      concurrency,
+      lockDuration: lockMs,
+      stalledInterval: stalledCheckMs,
+      maxStalledCount,
+    });
+    let resting = false;
+    worker.on('error', (error) => {
+      log.warn({ queue: name, err: error.message }, 'a worker has trouble with its queue');
+      if (resting || !REFUSES_WRITES.test(error.message)) return;
+      resting = true;
+      void rest(worker).finally(() => {
+        resting = false;
+      });
+    });
+    worker.on('failed', (job, error) => {
+      const last = job?.finishedOn !== undefined;
+      if (last) failed[name].inc();
+      log.warn({ queue: name, jobId: job?.id, err: error.message, last }, 'a job failed');
+    });
+    return worker;
+  };
+}
