@@ -11,6 +11,9 @@ import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './accept';
 import { refusalOf, refused, requireAgentPlan } from './agent-rules';
 
+/** More than an event has fields; items of junk fields must not be answered with many times their own size. */
+const MAX_ERRORS_PER_ITEM = 20;
+
 /** One item of a batch: the event's JSON value, or why its line could not be read. */
 export type BatchItem = { value: unknown } | { unreadable: FieldError };
 
@@ -55,7 +58,7 @@ export function checkBatch(
   items.forEach((item, index) => {
     const checked = 'value' in item ? checkEvent(deps, tenant, item.value, nowMs) : [item.unreadable];
     if (Array.isArray(checked)) {
-      for (const error of checked) batch.errors.push({ index, ...error });
+      for (const error of checked.slice(0, MAX_ERRORS_PER_ITEM)) batch.errors.push({ index, ...error });
       return;
     }
     const refusal = agent && refusalOf(agent, checked);

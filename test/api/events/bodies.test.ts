@@ -49,6 +49,16 @@ test('a chunked body that does not tell its size is 413 once it passes 5 MiB', a
   expect([answer.status, JSON.parse(answer.text).code]).toEqual([413, 'BODY_TOO_LARGE']);
 });
 
+test('a batch of junk fields is named item by item, and not answered with many times its own size', async () => {
+  const junk = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`f${n}`, 1]));
+  const sent = JSON.stringify({ events: Array.from({ length: 1_000 }, () => junk) });
+  const answer = await post(sent);
+  expectProblem(answer, 422, 'VALIDATION_FAILED');
+  const paths = (answer.body.errors as { path: string }[]).map(({ path }) => path.split('.')[1]);
+  expect(new Set(paths).size).toBe(1_000);
+  expect(JSON.stringify(answer.body).length).toBeLessThan(sent.length);
+});
+
 test('size is counted after decompression: 6 MiB in a few KiB of gzip is 413', async () => {
   const body = gzipSync(json.padEnd(6 * MIB, ' '));
   expect(body.length).toBeLessThan(16 * 1024);
