@@ -4,7 +4,7 @@ import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { allows } from '../../shared/domain/permissions';
 import { type FieldError, MirError } from '../../shared/platform/errors';
-import { tickBatch } from '../../shared/platform/tick-batch';
+import { tickGroups } from '../../shared/platform/tick-batch';
 import type { CheckedEvent } from './accept';
 
 const MAX_PER_TURN = 1_000;
@@ -85,14 +85,10 @@ export function createAdmitAgent({ door }: { door: Door }): (key: ParsedApiKey) 
       group.forEach(({ reject }) => reject(error));
     }
   };
-  const soon = tickBatch<Waiting>((waiting) => {
-    const groups = new Map<string, Waiting[]>();
-    for (const one of waiting) {
-      const group = groups.get(one.key.hash);
-      if (group) group.push(one);
-      else groups.set(one.key.hash, [one]);
-    }
-    for (const group of groups.values()) void admitGroup(group);
-  }, MAX_PER_TURN);
+  const soon = tickGroups<Waiting>(
+    ({ key }) => key.hash,
+    (group) => void admitGroup(group),
+    MAX_PER_TURN,
+  );
   return (key) => new Promise((resolve, reject) => soon({ key, resolve, reject }));
 }

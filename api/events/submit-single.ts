@@ -4,7 +4,7 @@ import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { MirError } from '../../shared/platform/errors';
-import { tickBatch } from '../../shared/platform/tick-batch';
+import { tickGroups } from '../../shared/platform/tick-batch';
 import type { Place } from '../../shared/platform/tracing';
 import { settleChunks } from '../../shared/queue/enqueue';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
@@ -122,15 +122,11 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     }
   };
 
-  const soon = tickBatch<Waiting>((waiting) => {
-    const groups = new Map<string, Waiting[]>();
-    for (const one of waiting) {
-      const group = groups.get(one.key.hash);
-      if (group) group.push(one);
-      else groups.set(one.key.hash, [one]);
-    }
-    for (const group of groups.values()) void submitGroup(group);
-  }, MAX_EVENTS_PER_CHUNK);
+  const soon = tickGroups<Waiting>(
+    ({ key }) => key.hash,
+    (group) => void submitGroup(group),
+    MAX_EVENTS_PER_CHUNK,
+  );
 
   return (single) =>
     new Promise((resolve, reject) => {

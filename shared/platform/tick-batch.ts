@@ -14,3 +14,21 @@ export function tickBatch<T>(flush: (items: T[]) => void, maxItems: number): (it
     if (items.push(item) === 1) setImmediate(run);
   };
 }
+
+/** The same, handed over in groups of one name each. */
+export function tickGroups<T>(
+  nameOf: (item: T) => string,
+  flush: (group: T[]) => void,
+  maxItems: number,
+): (item: T) => void {
+  return tickBatch<T>((items) => {
+    const groups = new Map<string, T[]>();
+    for (const item of items) {
+      const name = nameOf(item);
+      const group = groups.get(name);
+      if (group) group.push(item);
+      else groups.set(name, [item]);
+    }
+    groups.forEach((group) => flush(group));
+  }, maxItems);
+}
