@@ -24,7 +24,8 @@ export async function listen(
 ): Promise<{ server: Server; port: number }> {
   const server = createServer(listener);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // For good: a connection that cannot be accepted later must not end the process.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be opened (${error.message})`;
       reject(new Error(`Port ${port} ${why}. Choose another with ${setting}.`));
     });
