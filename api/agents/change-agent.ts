@@ -1,4 +1,4 @@
-import type { Touched } from '../../shared/access/door';
+import type { Touched } from '../../shared/access/while-held';
 import { tagOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/platform/errors';
 import type { AgentChange } from '../../shared/store/agents';

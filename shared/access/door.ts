@@ -20,12 +20,11 @@ import {
 } from './credential';
 import { ENTER, FILL, HOLD, RELEASE, TAKE_LEASES } from './enter-script';
 import { blocked, isBlock, scopeMissing, unknownKey } from './refusals';
+import { createWhileHeld, type HoldCommands, type WhileHeld } from './while-held';
 
 /** A row lives this long before the store is asked again. */
 const ROW_TTL_MS = 3600 * 1000;
 const LEASE_MS = 10_000;
-/** Longer than any store write may take; a holder that died delays its partner by no more than this. */
-const HOLD_MS = 10_000;
 /** Whoever meets a change under way looks again after this long, so many times. */
 const HOLD_RETRY_MS = 10;
 const MAX_TRIES = 40;
@@ -53,12 +52,6 @@ export interface Admission {
   granted: number[];
 }
 
-/** What a change of authority touches: nodes (partner or agent ids) and keys, by hash. */
-export interface Touched {
-  nodes?: readonly string[];
-  keyHashes?: readonly string[];
-}
-
 export interface Door {
   /** One round trip for all entries of one key. Throws MirError (401, 403, 503). */
   enter(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
@@ -69,11 +62,7 @@ export interface Door {
    * that it touches; they are then read anew from the store. `doneAtMs` is the queue store's time from which the change
    * is in force everywhere. A change that may `hold` right before it commits keeps callers waiting for less long.
    */
-  whileHeld<T>(
-    tag: string,
-    touched: Touched,
-    change: (hold: (touched: Touched) => Promise<void>) => Promise<T>,
-  ): Promise<{ result: T; doneAtMs: number }>;
+  whileHeld: WhileHeld;
 }
 
 /** A key as the store knows it: its facts and its path from the partner to its own agent. */
@@ -90,12 +79,10 @@ export interface AuthorityStore {
 
 type EnterAnswer = [string, string, string, ...number[]];
 
-interface DoorCommands {
+interface DoorCommands extends HoldCommands {
   mirEnter(numKeys: 2, ...args: (string | number)[]): Promise<EnterAnswer>;
   mirTakeLeases(numKeys: number, ...args: (string | number)[]): Promise<number>;
   mirFill(numKeys: 2, ...args: (string | number)[]): Promise<number>;
-  mirHold(numKeys: number, ...args: (string | number)[]): Promise<number>;
-  mirRelease(numKeys: number, ...args: (string | number)[]): Promise<number>;
 }
 
 /** `onOldMarker` hears of a tenant whose oldest open chunk may be abandoned. */
@@ -247,39 +234,14 @@ export function createDoor(deps: {
       return { credential, nowMs: null, settledBeforeMs: null, openChunks: 0, budget: null, granted: [] };
     },
 
-    async whileHeld(tag, touched, change) {
-      const held: [string, string][] = [];
-      const token = randomUUID();
-      const hold = async ({ nodes = [], keyHashes = [] }: Touched): Promise<void> => {
-        const slots = [...nodes.map((id) => nodeSlot(tag, id)), ...keyHashes.map((hash) => keySlot(tag, hash))];
-        held.push(...slots);
-        try {
-          if (slots.length > 0) await redis.mirHold(slots.length * 2, ...slots.flat(), runIdNow(), HOLD_MS, token);
-        } catch (error) {
-          throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
-        }
-      };
-      const release = (): Promise<number> => redis.mirRelease(held.length * 2, ...held.flat(), token);
-      let result: Awaited<ReturnType<typeof change>>;
-      try {
-        await hold(touched);
-        result = await change(hold);
-      } catch (error) {
-        // A refusal changed nothing. After anything else the outcome is unknown and may still come: the marks stand
-        // until they expire, so that nobody reads the old state into a row meanwhile.
-        if (error instanceof MirError && error.code !== 'STORE_UNAVAILABLE') await release().catch(() => undefined);
-        throw error;
-      }
-      try {
-        return { result, doneAtMs: await release() };
-      } catch (error) {
-        throw overloaded(
-          'The change is stored; the queue store did not confirm that it is in force. It is within 10 s. Look before you repeat it.',
-          2,
-          error,
-        );
-      }
-    },
+    whileHeld: createWhileHeld({
+      redis,
+      runIdNow,
+      slotsOf: (tag, { nodes = [], keyHashes = [] }) => [
+        ...nodes.map((id) => nodeSlot(tag, id)),
+        ...keyHashes.map((hash) => keySlot(tag, hash)),
+      ],
+    }),
   };
 }
 
