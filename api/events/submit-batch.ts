@@ -160,7 +160,7 @@ export async function submitBatch(
   const admission = await door.enter(key, 'events', 'events:write', [entry]);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
-    throw cost > admission.budget!.capacity ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
+    throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
   const receivedAtMs = admission.nowMs!;
   const { agent } = admission.credential;
@@ -189,7 +189,7 @@ export async function submitBatch(
 function exceedsLimit(cost: number, admission: Admission): MirError {
   return new MirError(
     'BATCH_EXCEEDS_LIMIT',
-    `The batch has ${cost} events, the limit is ${admission.budget!.capacity} a minute: it can never fit. Split it.`,
+    `The batch has ${cost} events, the limit is ${admission.budget!.smallest} a minute: it can never fit. Split it.`,
     { headers: rateHeaders(admission) },
   );
 }

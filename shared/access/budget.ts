@@ -7,6 +7,8 @@ export interface Budget {
   policy: Policy;
   capacity: number;
   left: number;
+  /** Capacity of the smallest budget of the path: what costs more can never fit, whatever is left of the others. */
+  smallest: number;
 }
 
 /** Seconds until `units` of a budget have come back. */

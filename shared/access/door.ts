@@ -196,13 +196,13 @@ export function createDoor(deps: {
 
   return {
     async enter(key, policy, scope, entries) {
-      const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, ...granted] = await ask(
+      const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] = await ask(
         key,
         policy,
         scope,
         entries,
       );
-      const budget = capacity === undefined ? null : { policy, capacity, left: left! };
+      const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
       if (status === 'SCOPE') throw scopeMissing(scope, budget);
       if (isBlock(status)) throw blocked(status, budget);
       if (status !== 'OK') throw new MirError('INTERNAL', 'The door gave an answer nobody knows.', { cause: status });

@@ -7,7 +7,8 @@
  * ARGV: 1 server run id; 2 policy (`events` | `requests`); 3 needed scope or ''; 4 prefix of node rows; 5 prefix of
  * budgets; then triples (cost, divisible 0|1, chunk ids).
  * Answer: [status, key facts, node facts joined by newlines, now ms, lowest open ms or -1, capacity and tokens left
- * of the tightest budget, open chunks, granted …]. A refusal that is no end of the key tells the budget, too.
+ * of the tightest budget, open chunks, capacity of the smallest budget, granted …]. A refusal that is no end of the key
+ * tells the first seven.
  */
 export const ENTER = `
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
@@ -41,15 +42,16 @@ for i, cap in pairs(caps) do
     tokens[i] = math.min(cap, tonumber(t) + math.max(0, now - tonumber(at)) * cap / 60000)
   end
 end
-local tightest
-for i in pairs(caps) do
+local tightest, smallest
+for i, cap in pairs(caps) do
   if not tightest or tokens[i] < tokens[tightest] then tightest = i end
+  if not smallest or cap < smallest then smallest = cap end
 end
 if refused then return {refused, '', '', now, -1, caps[tightest], math.floor(tokens[tightest])} end
 local low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local open = 0
 if low[2] then open = redis.call('ZCARD', KEYS[2]) end
-local answer = {'OK', c[4], table.concat(facts, '\\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open}
+local answer = {'OK', c[4], table.concat(facts, '\\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open, smallest}
 local left, spent = tokens[tightest], 0
 for i = 6, #ARGV, 3 do
   local cost = tonumber(ARGV[i])

@@ -123,6 +123,20 @@ test('a batch that could never fit is 422, not an eternal 429', async () => {
   expect(fits.status).toBe(202);
 });
 
+test('a batch that could never fit is 422 also while a bigger budget above is the one that is spent', async () => {
+  const partner = await limited(10_000, 100);
+  const service = { type: 'SERVICE_ACCOUNT' as const, allowedEventTypes: ['*'] };
+  const root = await insertAgent(mir.ctx.store, partner, { ...service, rateLimitPerMinute: 300 });
+  const child = await insertAgent(mir.ctx.store, partner, { ...service, rateLimitPerMinute: 5 }, root);
+  const spent = await mir.client.post('/v1/events', root.apiKey, { events: someEvents(300) });
+  expect(spent.status).toBe(202);
+  const answer = await mir.client.post('/v1/events', child.apiKey, { events: someEvents(6) });
+  expectProblem(answer, 422, 'BATCH_EXCEEDS_LIMIT');
+  expect(answer.body.detail).toContain('the limit is 5 a minute');
+  expect(answer.headers.get('ratelimit-policy')).toBe('"events";q=300;w=60');
+  expectProblem(await mir.client.post('/v1/events', child.apiKey, { events: someEvents(5) }), 429, 'RATE_LIMITED');
+});
+
 test('of many singles at once exactly the budget is granted', async () => {
   const { liveKey } = await limited(7, 100);
   const answers = await Promise.all(
