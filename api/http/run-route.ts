@@ -27,7 +27,7 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Admits requests: all of one key and scope that arrive in the same turn share one script call. */
+/** Admits requests: all of one key and kind that arrive in the same turn share one script call. */
 export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & { kind: 'key' }) => Promise<Admission> {
   const admitGroup = async (group: Waiting[]): Promise<void> => {
     const { key, auth } = group[0]!;
@@ -52,7 +52,8 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & {
   const soon = tickBatch<Waiting>((waiting) => {
     const groups = new Map<string, Waiting[]>();
     for (const one of waiting) {
-      const name = `${one.key.hash} ${one.auth.scope}`;
+      // Apart by `readable`, too: while the queue store is away, a kill must not be refused for a write beside it.
+      const name = `${one.key.hash} ${one.auth.scope} ${one.auth.readable}`;
       const group = groups.get(name);
       if (group) group.push(one);
       else groups.set(name, [one]);
