@@ -8,6 +8,7 @@ import { auditEntry } from '../audit/act';
 import type { ApiContext } from '../context';
 import { inTransaction } from '../partners/from-store';
 import { inTurn } from '../turns/in-turn';
+import { requireCallerAlive } from './agent-state';
 
 export type KillDeps = Pick<ApiContext, 'store' | 'door' | 'cascadeQueue' | 'log' | 'queueLink' | 'keys'>;
 
@@ -49,6 +50,9 @@ function writeOrder(
     await store.agents.touchTree(rootId, 0, session);
     const agent = await store.agents.get(tenant, agentId, session);
     if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
+    if (actor.kind === 'AGENT') {
+      requireCallerAlive(actor.agentId, await store.agents.byIds(agent.ancestors, session));
+    }
     const standing = await standingOrder({ store }, agent, session);
     if (standing) return standing;
     const now = new Date();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AgentAccess } from '../../../api/agents/agent-access';
+import { killSubtree } from '../../../api/agents/kill-subtree';
 import { rotateAgentKey } from '../../../api/agents/rotate-key';
 import { spawnAgent } from '../../../api/agents/spawn';
 import { tenantOf } from '../../../shared/domain/ids';
@@ -47,6 +48,10 @@ describe('a caller that came through the door before it was revoked or suspended
     await act(root.id, what, body);
     await expect(rotateAgentKey(h.ctx, admitted, child.id)).rejects.toMatchObject({ code });
     await expect(spawnAgent(h.ctx, admitted, root.id, { name: 'Late' })).rejects.toMatchObject({ code });
+    const { tenant, act: late } = admitted;
+    const order = { tenant, agentId: child.id, rootId: root.id, reason: null, actor: late.actor, requestId: 'late' };
+    await expect(killSubtree(h.ctx, order)).rejects.toMatchObject({ code });
+    expect((await h.ctx.store.agents.get(tenant, child.id))!.killedAt).toBeNull();
     expect((await auditOf(h.ctx, child.id)).map(({ requestId }) => requestId)).not.toContain('late');
   });
 });
