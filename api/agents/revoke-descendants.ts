@@ -3,6 +3,7 @@ import { route } from '../http/route';
 import { fromStore } from '../partners/from-store';
 import { idParams, reasonSchema } from '../partners/input';
 import { agentAccess, reached } from './agent-access';
+import { noQuery } from './input';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
@@ -16,6 +17,7 @@ export const revokeDescendants = route({
   description:
     'The agent and everything below it is refused by every process from `effectiveAt` on, whatever the size of the tree; then each key is deleted and audited, and `GET /agents/cascades/{id}` tells how far that is. Works on an agent that is revoked already. A repetition answers the kill that stands. A 503 `OVERLOADED` names a kill that is recorded and not confirmed yet',
   params: idParams,
+  query: noQuery,
   body: z.strictObject({
     reason: reasonSchema.optional(),
     dryRun: z.boolean().default(false).describe('Only count what would be affected.'),

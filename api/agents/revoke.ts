@@ -7,7 +7,7 @@ import { type AgentAccess, agentAccess, reached } from './agent-access';
 import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
-import { subtreeInput } from './input';
+import { noQuery, subtreeInput } from './input';
 import { killSubtree } from './kill-subtree';
 import { agentSchema, presentAgent } from './present-agent';
 
@@ -37,6 +37,7 @@ export const revoke = route({
   summary: 'Revoke an agent for good',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
   params: agentParams,
+  query: noQuery,
   body: subtreeInput,
   bodyOptional: true,
   headers: idempotencyHeader,

@@ -4,7 +4,7 @@ import { agentAccess } from './agent-access';
 import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
-import { subtreeInput } from './input';
+import { noQuery, subtreeInput } from './input';
 import { agentSchema, presentAgent } from './present-agent';
 
 const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
@@ -18,6 +18,7 @@ export const suspend = route({
   summary: 'Suspend an agent',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
   params: agentParams,
+  query: noQuery,
   body: subtreeInput,
   bodyOptional: true,
   headers: idempotencyHeader,

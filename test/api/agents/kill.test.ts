@@ -85,6 +85,19 @@ test('a dry run tells what a kill would do and changes nothing', async () => {
   expect(new Set(await statuses(subtree.slice(0, 5)))).toEqual(new Set([200]));
 });
 
+test.each(['revoke-descendants?dryRun=true', 'revoke?includeDescendants=true', 'suspend?reason=x'])(
+  'what is asked beside the body is refused, never ignored: %s',
+  async (path) => {
+    const { partner, tree } = await aTree(3);
+    const answer = await mir.client.post(`/v1/agents/${tree[0]!.agentId}/${path}`, partner.liveKey, {});
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { code: 'VALIDATION_FAILED', errors: [{ code: 'UNKNOWN_FIELD' }] },
+    });
+    expect(new Set(await statuses(tree))).toEqual(new Set([200]));
+  },
+);
+
 test('a kill of an inner agent leaves its ancestors and siblings alone', async () => {
   const { partner, tree } = await aTree(120);
   const inner = tree.find(({ depth, path }) => depth === 2 && below(tree, { path } as GrownAgent).length > 3)!;
