@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { AGENT_STATUSES, type AgentStatus, MAX_AGENT_DEPTH } from '../../shared/domain/agent';
-import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
-import { NDJSON, ndjsonOf, wantsNdjson } from '../http/ndjson';
+import { NDJSON, ndjsonOf, refuseCursor, wantsNdjson } from '../http/ndjson';
 import { pageQuery, readCursor, signCursor } from '../http/page';
 import { route } from '../http/route';
 import { fromStore } from '../partners/from-store';
@@ -89,7 +88,7 @@ export const getTree = route({
     const root = rootId === null ? null : visible(access, await fromStore(ctx.store.agents.get(tenant, rootId)));
     const ask: TreeAsk = { tenant, root, levels: asked.maxDepth, status: asked.status };
     if (!wantsNdjson(headers)) return { status: 200, body: await pageOfTree(ctx, ask, asked) };
-    if (asked.cursor !== undefined) throw new MirError('VALIDATION_FAILED', 'A stream takes no cursor: it is whole.');
+    refuseCursor(asked);
     return { status: 200, mediaType: NDJSON, stream: ndjsonOf(nodesOf(ctx, ask), (node) => node) };
   },
 });

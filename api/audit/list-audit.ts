@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
-import { NDJSON, ndjsonOf, wantsNdjson } from '../http/ndjson';
+import { NDJSON, ndjsonOf, refuseCursor, wantsNdjson } from '../http/ndjson';
 import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
 import { route } from '../http/route';
 import { fromStore } from '../partners/from-store';
@@ -104,8 +104,8 @@ export const listAudit = route({
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant, admission }, query, headers }) => {
     const self = admission.credential.agent?.agentId ?? null;
-    return wantsNdjson(headers)
-      ? { status: 200, mediaType: NDJSON, stream: exportOfAudit(ctx, tenant, query, self) }
-      : { status: 200, body: await fromStore(pageOfAudit(ctx, tenant, query, self)) };
+    if (!wantsNdjson(headers)) return { status: 200, body: await fromStore(pageOfAudit(ctx, tenant, query, self)) };
+    refuseCursor(query);
+    return { status: 200, mediaType: NDJSON, stream: exportOfAudit(ctx, tenant, query, self) };
   },
 });

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { MirError } from '../../shared/platform/errors';
 
 export const NDJSON = 'application/x-ndjson';
 /** Lines are handed on in pieces of about this size: one write each would cost more than the lines. */
@@ -7,6 +8,14 @@ const PIECE_CHARS = 32 * 1024;
 /** True when the caller asks for one JSON value a line instead of a page. */
 export function wantsNdjson({ accept }: IncomingHttpHeaders): boolean {
   return (accept ?? '').split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === NDJSON);
+}
+
+/** Throws 422 when a stream is asked to begin in its middle: what follows would pass for the whole. */
+export function refuseCursor({ cursor }: { cursor?: string | undefined }): void {
+  if (cursor === undefined) return;
+  throw new MirError('VALIDATION_FAILED', 'A stream takes no cursor: it is whole.', {
+    errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'leave it out, or ask for pages of JSON' }],
+  });
 }
 
 /** Rows as lines of JSON, made while they are read. */

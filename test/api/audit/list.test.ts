@@ -166,6 +166,18 @@ describe('the export', () => {
     });
   });
 
+  it('takes no cursor: a part must not pass for the whole', async () => {
+    const { liveKey, chain } = await aPartner();
+    await appendEntries(h.ctx.store, chain, 3);
+    const { nextCursor } = (await list(liveKey, '?limit=1')).body;
+    const headers = { 'x-api-key': liveKey, accept: 'application/x-ndjson' };
+    const res = await fetch(`${h.url}/v1/audit?cursor=${nextCursor}`, { headers });
+    expect([res.status, await res.json()]).toMatchObject([
+      422,
+      { errors: [{ path: 'cursor', code: 'INVALID_CURSOR' }] },
+    ]);
+  });
+
   it('is narrowed by the same filters, and empty when nothing matches', async () => {
     const { liveKey, chain } = await aPartner();
     await appendEntries(h.ctx.store, chain, 3, { target: 'agt_live_7' });
