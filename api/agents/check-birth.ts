@@ -12,9 +12,14 @@ export interface Crowd {
   agents: number;
 }
 
-/** Counts only when the number kept, which is never too low, reaches what matters. */
-async function alive(kept: number, matters: number, count: () => Promise<number>): Promise<number> {
-  return kept < matters ? kept : count();
+/**
+ * Counts only when the number kept, which is never too low, reaches what matters, and no further than that: a spawn in a
+ * big tree must not read all of it.
+ */
+async function alive(kept: number, matters: number, count: (limit: number) => Promise<number>): Promise<number> {
+  if (kept < matters || matters < 1) return kept;
+  const counted = await count(matters);
+  return counted < matters ? counted : kept;
 }
 
 /** Who lives around a child. `counted`: the child stands in the store already and is not meant. */
@@ -28,15 +33,15 @@ export async function crowdAround(
   const [root, parent] = [path[0]!, path.at(-1)!];
   const own = counted ? 1 : 0;
   const { maxChildrenPerAgent, maxAgentsPerRoot, approval } = policy;
-  const agentsMatter = Math.min(maxAgentsPerRoot, (approval.fromAgentsPerRoot ?? Infinity) - 1);
+  const keptAgents = root.treeSize - own;
+  const asks = (approval.fromAgentsPerRoot ?? Infinity) - 1;
+  const agentsMatter = keptAgents < maxAgentsPerRoot ? asks : maxAgentsPerRoot;
   return {
-    children: await alive(parent.childCount - own, maxChildrenPerAgent, async () => {
-      const living = await store.agents.livingChildren(parent._id, maxChildrenPerAgent + own, session);
-      return living - own;
+    children: await alive(parent.childCount - own, maxChildrenPerAgent, async (limit) => {
+      return (await store.agents.livingChildren(parent._id, limit + own, session)) - own;
     }),
-    agents: await alive(root.treeSize - own, agentsMatter, async () => {
-      const below = await store.agents.livingBelow(root._id, maxAgentsPerRoot + own, session);
-      return 1 + below - own;
+    agents: await alive(keptAgents, agentsMatter, async (limit) => {
+      return (await store.agents.countAlive(root, { limit: limit + own, session })) - own;
     }),
   };
 }

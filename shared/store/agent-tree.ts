@@ -75,9 +75,9 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
       return (await model.findOne(alive(subtree), { _id: 1 }).session(session).lean()) !== null;
     },
 
-    /** How many of a subtree are not revoked yet. */
-    async countAlive(subtree: Subtree): Promise<number> {
-      return model.countDocuments(alive(subtree)).read('primary');
+    /** How many of a subtree are not revoked yet, itself included; counted up to a limit when one is given. */
+    async countAlive(subtree: Subtree, options: { limit?: number; session?: ClientSession } = {}): Promise<number> {
+      return model.countDocuments(alive(subtree), options).read('primary');
     },
 
     /** Agents of a subtree that are not revoked yet, in one streaming pass. */

@@ -103,6 +103,23 @@ describe('an approval', () => {
     expect((await ask(root.id)).status).toBe(202);
   });
 
+  it('is asked by the number of the living: whoever is rejected or revoked makes room', async () => {
+    await allowSpawning(h.client, partner, { approval: { fromAgentsPerRoot: 3 } });
+    const root = await register(h.client, partner.liveKey);
+    const child = await spawn(h.client, partner.liveKey, root.id);
+    for (let n = 0; n < 2; n += 1) {
+      const { status, body } = await ask(root.id);
+      expect(status).toBe(202);
+      await decide(body.approvalId, 'reject');
+    }
+    await act(child.id, 'revoke');
+    expect((await ask(root.id)).status).toBe(201);
+    expect((await ask(root.id)).status).toBe(202);
+    await allowSpawning(h.client, partner, { approval: { fromAgentsPerRoot: 1 } });
+    const other = await register(h.client, partner.liveKey);
+    expect((await ask(other.id)).status).toBe(202);
+  });
+
   it('is checked again when it is given: state above, policy, rights, limits', async () => {
     const root = await register(h.client, partner.liveKey, { rateLimitPerMinute: 60 });
     const { body } = await ask(root.id, { rateLimitPerMinute: 50 });
