@@ -38,13 +38,17 @@ export async function verifyChain(
   let checked = from;
   let left = maxEntries;
   for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
-    const reason = breakAfter(checked, contentOf(doc), doc);
+    // A time that is no time any more reads the same in JSON.
+    const reason = doc.at instanceof Date ? breakAfter(checked, contentOf(doc), doc) : 'ENTRY_CHANGED';
     if (reason) return broken(reason, checked, doc);
     checked = { seq: doc.seq!, hash: doc.hash!, throughMs: Math.max(checked.throughMs, doc.at.getTime()) };
     left -= 1;
     if (performance.now() > deadline) left = 0;
     if (left === 0) return { intact: true, checked, complete: false };
   }
+  // A part begins behind a number, so an entry whose place is no number is in none but the first.
+  const last = await audit.lastSealed(chain);
+  if (last && typeof last.seq !== 'number') return broken('ENTRY_INSERTED', checked, { _id: last._id });
   const head = await auditHeads.get(chain);
   if ((head?.seq ?? 0) > checked.seq) return verifyTail(audit, chain, checked);
   const seen = head ?? { ...CHAIN_START, sealedThrough: new Date(0) };
@@ -62,11 +66,11 @@ async function verifyTail(audit: Store['audit'], chain: AuditChain, checked: Che
   return { intact: false, firstBroken: { seq: checked.seq + 1, auditId: null, reason: 'ENTRY_MISSING' } };
 }
 
-function broken(reason: ChainBreak, after: Checked, { _id, seq }: { _id: string; seq?: number }): Verdict {
+function broken(reason: ChainBreak, after: Checked, { _id, seq }: { _id: string; seq?: unknown }): Verdict {
   const expected = after.seq + 1;
   const gone = reason === 'ENTRY_MISSING';
   return {
     intact: false,
-    firstBroken: { seq: gone ? expected : (seq ?? expected), auditId: gone ? null : _id, reason },
+    firstBroken: { seq: gone || typeof seq !== 'number' ? expected : seq, auditId: gone ? null : _id, reason },
   };
 }

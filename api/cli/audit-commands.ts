@@ -8,7 +8,7 @@ import { validate } from '../http/validate';
 import { readPartner } from '../partners/get-partner';
 import { operate, paged, type Shell } from './command';
 import type { CliContext } from './open';
-import { page, sheet } from './print';
+import { page, printable, sheet } from './print';
 
 interface ChainOptions {
   partner?: string;
@@ -61,7 +61,10 @@ async function verifyWhole(ctx: CliContext, chain: AuditChain): Promise<Presente
 }
 
 function verdictText(verdict: PresentedVerdict): string {
-  if (!verdict.intact) return `Broken at entry ${verdict.firstBroken.seq}: ${verdict.firstBroken.reason}.`;
+  if (!verdict.intact) {
+    const { seq, reason, auditId } = verdict.firstBroken;
+    return `Broken at entry ${seq}${auditId === null ? '' : ` (${printable(auditId)})`}: ${reason}.`;
+  }
   const { entries, sealedThrough, headHash, unsealed } = verdict;
   return `Intact.\n${sheet({ entries, 'sealed through': sealedThrough, 'head hash': headHash, 'not sealed yet': unsealed })}`;
 }

@@ -173,6 +173,11 @@ export function auditStore(connection: Connection) {
       return streamOf(model, filter, { sort: { seq: 1 }, limit, batchSize: STREAM_BATCH });
     },
 
+    /** The sealed entry that stands behind all others; what has a place that is no number stands behind all that have. */
+    async lastSealed(chain: AuditChain): Promise<AuditDoc | null> {
+      return model.findOne({ chain, sealed: true }).sort({ seq: -1 }).read('primary').lean<AuditDoc>();
+    },
+
     /** A page, newest first, after (at, id) of the last one seen. The filters `target` and `cascadeId` are indexed. */
     async list(
       chain: AuditChain,

@@ -139,6 +139,23 @@ describe('a chain that somebody touched', () => {
     expect(await verify(liveKey)).toEqual(broken(1.5, entry._id, 'ENTRY_INSERTED'));
   });
 
+  it('is found by an inserted entry whose place is no number, in whichever part it is looked for', async () => {
+    const { liveKey, chain, audit } = await aSealedChain(4);
+    const { nextCursor } = await verify(liveKey, '?limit=2');
+    const entry = anEntry(chain);
+    await audit.collection.insertOne({ ...entry, sealed: true, seq: 'x', previousHash: 'f', hash: 'f' } as never);
+    for (const query of ['', `?cursor=${nextCursor}`]) {
+      expect(await verify(liveKey, query)).toEqual(broken(5, entry._id, 'ENTRY_INSERTED'));
+    }
+  });
+
+  it('is found by a time that became a text of the same letters', async () => {
+    const { liveKey, chain, audit } = await aSealedChain(3);
+    const entry = (await sealedEntries(h.ctx.store, chain))[1]!;
+    await audit.collection.updateOne({ _id: entry._id as never }, { $set: { at: entry.at.toISOString() } });
+    expect(await verify(liveKey)).toEqual(broken(2, entry._id, 'ENTRY_CHANGED'));
+  });
+
   it('is found by two entries that changed places', async () => {
     const { liveKey, chain, audit } = await aSealedChain(5);
     const [, second, third] = await sealedEntries(h.ctx.store, chain);
