@@ -31,7 +31,8 @@ export interface Ground {
   close(): Promise<void>;
 }
 
-function readCatalog(file: string | null): Catalog {
+/** The catalog with the operator's own types. Throws one readable message when the file is not a catalog. */
+export function readCatalog(file: string | null): Catalog {
   if (file === null) return createCatalog();
   let json: unknown;
   try {

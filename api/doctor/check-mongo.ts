@@ -50,6 +50,11 @@ async function checkPepper(store: Store, fingerprint: string): Promise<Finding[]
   return [fail('pepper', found, 'set the old SUBJECT_PEPPER again, or name the right database in MONGO_URL')];
 }
 
+/** Not read as a URL: one that names several members of a replica set is none to the WHATWG. */
+function namesDatabase(mongoUrl: string): boolean {
+  return /^[^/]*\/\/[^/]*\/[^?]/.test(mongoUrl);
+}
+
 function named(texts: string[]): string {
   const more = texts.length - MAX_NAMED;
   return texts.slice(0, MAX_NAMED).join('; ') + (more > 0 ? `; and ${more} more` : '');
@@ -81,9 +86,8 @@ export async function checkMongo(
   } catch (error) {
     return { findings: [fail('mongo', messageOf(error), `look at the server that MONGO_URL names`)], clock: null };
   }
-  const database = new URL(mongoUrl).pathname.slice(1);
   const findings = checkServer(facts, production);
-  if (database === '') {
+  if (!namesDatabase(mongoUrl)) {
     findings.push(warn('mongo', 'MONGO_URL names no database, so it is `test`', 'add it: mongodb://host:27017/mir'));
   }
   const server = 'MongoDB must be a replica set of version 7 or later; see the findings above';

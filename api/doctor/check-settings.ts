@@ -1,3 +1,4 @@
+import { readCatalog } from '../../shared/ground';
 import { type Config, SettingsError } from '../../shared/platform/config';
 import { messageOf } from '../../shared/platform/errors';
 import { type Finding, fail, ok, warn } from './finding';
@@ -14,7 +15,35 @@ export function settingsProblems(error: unknown): Finding[] {
   );
 }
 
-/** Settings that can be used, but are not wise, and the Node that runs. */
+function checkCatalog({ catalogFile }: Config): Finding[] {
+  try {
+    readCatalog(catalogFile);
+    return [];
+  } catch (error) {
+    return [fail('settings', messageOf(error), 'correct the file, or unset CATALOG_FILE: no process starts with it')];
+  }
+}
+
+/** What is for a laptop, or forgotten, in an installation that the world reaches. */
+function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivateAddresses }: Config): Finding[] {
+  const findings: Finding[] = [];
+  if (!production) return findings;
+  if (publicUrl.startsWith('http://')) {
+    const found = `PUBLIC_URL is ${publicUrl}: pages and links without TLS`;
+    findings.push(warn('settings', found, 'put a TLS proxy in front and give PUBLIC_URL its https:// address'));
+  } else if (trustProxyHops === 0) {
+    const found =
+      'TRUST_PROXY_HOPS is 0, so all callers have the address of the TLS proxy: who tries too often locks out all';
+    findings.push(warn('settings', found, 'set it to the exact number of proxies in front of the API'));
+  }
+  if (webhooksToPrivateAddresses) {
+    const found = 'WEBHOOKS_TO_PRIVATE_ADDRESSES is on: partners can have requests made into your network';
+    findings.push(warn('settings', found, 'unset it'));
+  }
+  return findings;
+}
+
+/** Settings that cannot be used after all, or are not wise, and the Node that runs. */
 export function checkSettings(config: Config, given: { pepper: boolean }): Finding[] {
   const findings: Finding[] = [];
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -23,6 +52,7 @@ export function checkSettings(config: Config, given: { pepper: boolean }): Findi
   findings.push(
     isNodeNew ? ok('node', node) : fail('node', node, `run it on Node ${MIN_NODE.join('.')} or a later version`),
   );
+  findings.push(...checkCatalog(config));
   if (config.adminToken === null) {
     findings.push(
       warn('settings', 'ADMIN_TOKEN is not set: the /admin routes are off', 'set it: openssl rand -hex 32'),
@@ -36,10 +66,7 @@ export function checkSettings(config: Config, given: { pepper: boolean }): Findi
     const found = 'no mail leaves here: the pages for people (sign-up, links) are off';
     findings.push(warn('settings', found, 'set SMTP_URL and MAIL_FROM'));
   }
-  if (config.production && config.publicUrl.startsWith('http://')) {
-    const found = `PUBLIC_URL is ${config.publicUrl}: pages and links without TLS`;
-    findings.push(warn('settings', found, 'put a TLS proxy in front and give PUBLIC_URL its https:// address'));
-  }
+  findings.push(...checkExposure(config));
   if (config.production && config.cacheRedisUrl === config.redisUrl) {
     const found = 'queue and cache share one Redis: cached rows take the room that the queue needs';
     findings.push(warn('settings', found, 'give CACHE_REDIS_URL a Redis of its own (allkeys-lru, no persistence)'));

@@ -84,24 +84,37 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
   }
 }
 
+interface Settings {
+  config: Config;
+  pepperGiven: boolean;
+}
+
+function usable(readSettings: () => Settings): Settings | { problems: Finding[] } {
+  try {
+    return readSettings();
+  } catch (error) {
+    return { problems: settingsProblems(error) };
+  }
+}
+
 /**
  * Looks at an installation from settings to disk and says of each thing whether it is well. Builds, changes and
  * repairs nothing. `readSettings` throws where the settings cannot be used.
  */
-export async function examine(
-  readSettings: () => { config: Config; pepperGiven: boolean },
-  dataDir: string,
-): Promise<Finding[]> {
+export async function examine(readSettings: () => Settings, dataDir: string): Promise<Finding[]> {
   const findings: Finding[] = [];
-  try {
-    const { config, pepperGiven } = readSettings();
+  const settings = usable(readSettings);
+  if ('problems' in settings) findings.push(...settings.problems);
+  else {
+    const { config, pepperGiven } = settings;
     findings.push(...checkSettings(config, { pepper: pepperGiven }));
     const { fingerprint } = deriveSecrets(config.subjectPepper);
     const clocks: Clock[] = [];
-    findings.push(...(await examineMongo(config, fingerprint, clocks)), ...(await examineRedis(config, clocks)));
+    findings.push(
+      ...(await checked('mongo', AGAIN, () => examineMongo(config, fingerprint, clocks))),
+      ...(await checked('redis', AGAIN, () => examineRedis(config, clocks))),
+    );
     if (clocks.length > 0) findings.push(compareClocks(clocks));
-  } catch (error) {
-    findings.push(...settingsProblems(error));
   }
   findings.push(...checkLeftovers(dataDir), ...(await checkDisk(dataDir)));
   return findings;

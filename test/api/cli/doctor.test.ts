@@ -60,6 +60,24 @@ describe('the doctor', () => {
     expect(checks.at(-1)!.check).toBe('disk');
   });
 
+  it('tells of settings that no process starts with, or that are unsafe where the world reaches them', async () => {
+    const settings = async (env: Record<string, string>) =>
+      notOk((await doctor(env)).checks).filter(({ check }) => check === 'settings');
+    write('catalog.json', { 'not.a.type': 'x' });
+    const catalog = await settings({ CATALOG_FILE: join(dataDir, 'catalog.json') });
+    expect(catalog).toMatchObject([{ verdict: 'FAIL', found: expect.stringContaining('is not a catalog') }]);
+    const production = { NODE_ENV: 'production', WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
+    const found = (await settings({ ...production, PUBLIC_URL: 'https://mir.example' }))
+      .map((one) => one.found)
+      .join('\n');
+    expect(found).toMatch(/TRUST_PROXY_HOPS is 0[^]*WEBHOOKS_TO_PRIVATE_ADDRESSES is on/);
+    const plain = (await settings({ ...production, PUBLIC_URL: 'http://mir.example' }))
+      .map((one) => one.found)
+      .join('\n');
+    expect(plain).toMatch(/without TLS/);
+    expect(plain).not.toMatch(/TRUST_PROXY_HOPS/);
+  });
+
   it('tells of a queue store that may evict, keeps no file, and has too little or no room', async () => {
     const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru', '--appendonly', 'no', '--maxmemory', '64mb']);
     const { code, checks } = await doctor({ REDIS_URL: evicting.url });
@@ -90,6 +108,19 @@ describe('the doctor', () => {
       ['cache', 'WARN'],
     ]);
     expect(checks).toContainEqual(expect.objectContaining({ check: 'cache', verdict: 'OK' }));
+  });
+
+  it('looks at everything where the URL names several members of a replica set', async () => {
+    const { port, pathname } = new URL(h.env['MONGO_URL']!);
+    const { code, checks } = await doctor({
+      MONGO_URL: `mongodb://127.0.0.1:${port},localhost:${port}${pathname}?appName=mir`,
+    });
+    expect(notOk(checks)).toEqual([]);
+    expect([code, checks.some(({ check }) => check === 'redis')]).toEqual([0, true]);
+    const nameless = await doctor({ MONGO_URL: `mongodb://127.0.0.1:${port},localhost:${port}/?appName=mir` });
+    expect(nameless.checks).toContainEqual(
+      expect.objectContaining({ check: 'mongo', verdict: 'WARN', found: expect.stringContaining('names no database') }),
+    );
   });
 
   it('tells of another pepper', async () => {
