@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Tenant } from '../../shared/domain/ids';
+import { type Env, envOf, type PartnerId, partnerOf, type Tenant } from '../../shared/domain/ids';
 import { MirError } from '../../shared/platform/errors';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import type { ApiContext } from '../context';
@@ -53,6 +53,23 @@ export async function readCascade(
   const cascade = await fromStore(store.cascades.get(tenant, cascadeId));
   if (!cascade) throw new MirError('NOT_FOUND', 'There is no such cascade.');
   return presentCascade(cascade, await fromStore(store.audit.countOfCascade(cascadeId)));
+}
+
+/** The oldest kills, whosever they are, that are not yet carried out to the end, and how many there are in all. */
+export async function readOpenCascades(
+  { store }: Pick<ApiContext, 'store'>,
+  limit: number,
+): Promise<{ data: (PresentedCascade & { partnerId: PartnerId; env: Env })[]; open: number }> {
+  const { cascades, audit } = store;
+  const [found, running, partial] = await fromStore(
+    Promise.all([cascades.open(limit), cascades.countOpen('RUNNING'), cascades.countOpen('PARTIAL')]),
+  );
+  const data = found.map(async (cascade) => ({
+    ...presentCascade(cascade, await fromStore(audit.countOfCascade(cascade._id))),
+    partnerId: partnerOf(cascade.tenant),
+    env: envOf(cascade.tenant),
+  }));
+  return { data: await Promise.all(data), open: running + partial };
 }
 
 /** `GET /agents/cascades/:id`. */

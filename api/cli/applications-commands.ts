@@ -3,14 +3,14 @@ import { validate } from '../http/validate';
 import { submitApplication } from '../partners/apply';
 import { approvePendingApplication } from '../partners/approve-application';
 import { applicationInput, reasonSchema, termsInput } from '../partners/input';
-import { pageOfApplications } from '../partners/list-applications';
+import { pageOfApplications, readApplication } from '../partners/list-applications';
 import { rejectPendingApplication } from '../partners/reject-application';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import { operate, paged, type Shell } from './command';
-import { page, secrets } from './print';
+import { page, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
-/** `applications list`. */
+/** `applications list | show`. */
 export function addApplicationCommands(program: Command, shell: Shell): void {
   const applications = program.command('applications').description('applications to become a partner');
   const list = paged(applications.command('list').description('list applications, newest first'));
@@ -33,6 +33,12 @@ export function addApplicationCommands(program: Command, shell: Shell): void {
             one.createdAt,
           ]),
       ),
+    );
+  applications
+    .command('show <applicationId>')
+    .description('show an application: who applies, and what for')
+    .action(async (applicationId: string, _options: object, command: Command) =>
+      operate(shell, command, (ctx) => readApplication(ctx, applicationId), sheet),
     );
 }
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Act } from '../audit/act';
+import { messageOf } from '../../shared/platform/errors';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../http/page';
 import { type CliContext, cliAct, openCliContext } from './open';
 import { readCliConfig } from './settings';
@@ -31,6 +32,17 @@ export interface Terminal {
 /** Whoever reads the answer has had enough of it, as `| head -1` does. */
 export class ReaderGoneError extends Error {}
 
+/** The stores as they were opened; where they could not be, the message says what to do next. */
+export async function opened<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw new Error(`${messageOf(error)}\n\`npm run mir -- doctor\` looks at every store and says how to mend it.`, {
+      cause: error,
+    });
+  }
+}
+
 /**
  * Runs one operation against the stores and prints what it answers: as JSON with `--json`, else as `show` says.
  * `show` null: the operation printed by itself.
@@ -41,7 +53,7 @@ export async function operate<T>(
   work: (ctx: CliContext, act: Act) => Promise<T>,
   show: ((answer: T) => string) | null,
 ): Promise<void> {
-  const ctx = await openCliContext(readCliConfig(shell.env));
+  const ctx = await opened(openCliContext(readCliConfig(shell.env)));
   try {
     const answer = await work(ctx, cliAct());
     if (show === null) return;

@@ -20,7 +20,7 @@ export function addDoctorCommand(program: Command, shell: Shell): void {
     .addHelpText(
       'after',
       '\nIt changes nothing. ● OK, ◐ WARN: works, but not as it should, ○ FAIL: refuses or loses something, or will soon.' +
-        '\nExit codes: 0 nothing FAILs, 1 something does.' +
+        '\nExit codes: 0 nothing FAILs, 1 something does, 2 wrong usage.' +
         '\nExamples:\n  npm run mir -- doctor\n  npm run --silent mir -- doctor --json',
     )
     .action(async (_options: object, command: Command) => {

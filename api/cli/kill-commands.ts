@@ -4,7 +4,7 @@ import { partnerOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/platform/errors';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Act } from '../audit/act';
-import { type PresentedCascade, readCascade } from '../agents/get-cascade';
+import { type PresentedCascade, readCascade, readOpenCascades } from '../agents/get-cascade';
 import { killSubtree } from '../agents/kill-subtree';
 import { type KillPreview, previewKill } from '../agents/preview-kill';
 import { validate } from '../http/validate';
@@ -13,12 +13,13 @@ import { reasonSchema } from '../partners/input';
 import { operate, type Shell, wholeNumberUpTo } from './command';
 import { findAgent } from './find-agent';
 import type { CliContext } from './open';
-import { sheet } from './print';
+import { page, sheet } from './print';
 import { showProgress } from './progress';
 
 const LOOK_EVERY_MS = 500;
 const DEFAULT_WAIT_SECONDS = 600;
 const MAX_WAIT_SECONDS = 86_400;
+const OPEN_SHOWN = 100;
 
 interface KillOptions {
   preview?: boolean;
@@ -32,6 +33,22 @@ const previewText = ({ affected, byStatus, deepest }: KillPreview): string =>
   sheet({ 'would lose their rights': affected, ...byStatus, 'deepest at depth': deepest });
 
 const cascadeText = (cascade: PresentedCascade): string => sheet(cascade);
+
+function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCascades>>): string {
+  const head = ['cascade', 'status', 'partner', 'env', 'agent', 'revoked', 'affected', 'parked', 'ordered'];
+  const shown = page({ data, nextCursor: null }, head, (one) => [
+    one.cascadeId,
+    one.status,
+    one.partnerId,
+    one.env,
+    one.agentId,
+    one.revoked,
+    one.affected,
+    one.parked,
+    one.createdAt,
+  ]);
+  return open > data.length ? `${shown}\n${data.length} of ${open} shown, the oldest.` : shown;
+}
 
 /** Asks somebody at the terminal to type the agent's id, after showing what the kill would do. */
 async function confirmed(ctx: CliContext, shell: Shell, agent: AgentDoc): Promise<void> {
@@ -100,7 +117,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
     )
     .addHelpText(
       'after',
-      '\nExit codes: 0 done (with --no-wait: in force), 1 also when it is in force but not yet carried out.' +
+      '\nExit codes: 0 done (with --no-wait: in force), 1 also when it is in force but not yet carried out, 2 wrong usage.' +
         '\nExamples:\n  npm run mir -- agents kill agt_live_0123 --preview\n' +
         '  npm run mir -- agents kill agt_live_0123 --reason "prompt injection"',
     )
@@ -132,9 +149,12 @@ export function addKillCommands(agents: Command, shell: Shell): void {
     });
 
   agents
-    .command('cascade <cascadeId>')
-    .description('how far a kill has been carried out')
-    .action(async (cascadeId: string, _options: object, command: Command) =>
-      operate(shell, command, (ctx) => cascadeOfAny(ctx, cascadeId), cascadeText),
-    );
+    .command('cascade [cascadeId]')
+    .description('how far a kill has been carried out; without an id, all that are still open, the oldest first')
+    .action(async (cascadeId: string | undefined, _options: object, command: Command) => {
+      if (cascadeId !== undefined) {
+        return operate(shell, command, (ctx) => cascadeOfAny(ctx, cascadeId), cascadeText);
+      }
+      return operate(shell, command, (ctx) => readOpenCascades(ctx, OPEN_SHOWN), openCascadesText);
+    });
 }

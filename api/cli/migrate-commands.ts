@@ -3,7 +3,7 @@ import { connectStore } from '../../shared/store/connect';
 import type { MigrationPlan } from '../../shared/store/migrations';
 import { pendingSteps, stepText } from '../../shared/store/indexes';
 import { createStore, type Store } from '../../shared/store/store';
-import { ExitCode, type Shell } from './command';
+import { ExitCode, opened, type Shell } from './command';
 import { showProgress } from './progress';
 import { sheet, table } from './print';
 import { readCliConfig } from './settings';
@@ -13,7 +13,7 @@ const APPLIED_SHOWN = 20;
 
 /** Runs one operation against the document store alone, as it is: nothing is built or checked before. */
 async function withStore(shell: Shell, work: (store: Store) => Promise<void>): Promise<void> {
-  const store = createStore(await connectStore(readCliConfig(shell.env).mongoUrl));
+  const store = createStore(await opened(connectStore(readCliConfig(shell.env).mongoUrl)));
   try {
     await work(store);
   } finally {
@@ -70,7 +70,10 @@ export function addMigrateCommands(program: Command, shell: Shell): void {
   migrate
     .command('apply')
     .description('do what is pending, and record it')
-    .addHelpText('after', '\nExit codes: 0 nothing is pending any more, 1 it failed or another process is at it.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 nothing is pending any more, 1 it failed or another process is at it, 2 wrong usage.',
+    )
     .action(async (_options: object, command: Command) =>
       withStore(shell, async ({ migrations }) => {
         const progress = showProgress(shell, 'steps done');
@@ -87,7 +90,7 @@ export function addMigrateCommands(program: Command, shell: Shell): void {
     .description('show what is pending, what was applied, and who applies now')
     .addHelpText(
       'after',
-      '\nExit codes: 0 nothing is pending, 1 something is.\nExample:\n  npm run mir -- migrate status',
+      '\nExit codes: 0 nothing is pending, 1 something is, 2 wrong usage.\nExample:\n  npm run mir -- migrate status',
     )
     .action(async (_options: object, command: Command) =>
       withStore(shell, async ({ migrations }) => {

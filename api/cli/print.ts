@@ -19,17 +19,26 @@ export function cell(value: Cell): string {
 
 const plain = { head: [], border: [] };
 
+/** Columns that a text of several words takes at most: where it stands beside others, and where it stands alone. */
+const TABLE_TEXT_COLUMNS = 48;
+const SHEET_TEXT_COLUMNS = 72;
+
+/** A value in lines of so many columns, broken at spaces only: ids and keys stay whole, to be copied. */
+function lines(value: Cell, columns: number): string {
+  return cell(value).replaceAll(new RegExp(`(?![^\\n]{1,${columns}}$)([^\\n]{1,${columns}})[ ]`, 'gm'), '$1\n');
+}
+
 /** Rows under their headings. */
 export function table(head: string[], rows: Cell[][]): string {
   const made = new Table({ head, style: plain });
-  made.push(...rows.map((row) => row.map(cell)));
+  made.push(...rows.map((row) => row.map((value) => lines(value, TABLE_TEXT_COLUMNS))));
   return made.toString();
 }
 
 /** Name and value, one pair a line. */
 export function sheet(pairs: Record<string, Cell>): string {
   const made = new Table({ style: plain });
-  made.push(...Object.entries(pairs).map(([name, value]) => ({ [name]: cell(value) })));
+  made.push(...Object.entries(pairs).map(([name, value]) => ({ [name]: lines(value, SHEET_TEXT_COLUMNS) })));
   return made.toString();
 }
 

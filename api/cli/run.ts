@@ -20,6 +20,7 @@ Exit codes: 0 done, 1 refused or failed (the problem's code is on stderr), 2 wro
 
 Examples:
   npm run mir -- applications list --status PENDING
+  npm run mir -- applications show app_0123
   npm run mir -- partners approve app_0123 --plan STANDARD
   npm run mir -- partners rotate prt_0123 --env live
   npm run mir -- partners suspend prt_0123 --reason "stolen key"

@@ -5,7 +5,7 @@ import { type Config, readConfig } from '../../shared/platform/config';
 
 type Environment = Record<string, string | undefined>;
 
-const stackSchema = z.object({ mongoUrl: z.string(), redisUrl: z.string() });
+const stackSchema = z.object({ mongoUrl: z.string(), redisUrl: z.string(), keyspace: z.string().optional() });
 const secretsSchema = z.object({ ADMIN_TOKEN: z.string(), SUBJECT_PEPPER: z.string() });
 
 /** The CLI cannot know where its stores are. */
@@ -61,6 +61,8 @@ export function readCliConfig(env: Environment): Config {
     ...silent,
     MONGO_URL: stack.mongoUrl,
     REDIS_URL: stack.redisUrl,
+    // In another one a suspension or a kill would be written where the running API does not look.
+    KEYSPACE: env['KEYSPACE'] || stack.keyspace,
     SUBJECT_PEPPER: env['SUBJECT_PEPPER'] || secrets.SUBJECT_PEPPER,
     ADMIN_TOKEN: env['ADMIN_TOKEN'] || secrets.ADMIN_TOKEN,
   });

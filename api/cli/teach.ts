@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 
 /** Examples of commands whose own files give none, by their path. */
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
-  applications: ['applications list --status PENDING'],
+  applications: ['applications list --status PENDING', 'applications show app_0123'],
+  'applications show': ['applications show app_0123'],
   partners: ['partners list', 'partners create --help', 'partners suspend prt_0123 --reason "stolen key"'],
   'partners list': ['partners list --limit 10', 'partners list --json'],
   'partners show': ['partners show prt_0123'],
@@ -15,7 +16,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   agents: ['agents tree --partner prt_0123', 'agents kill agt_live_0123 --preview'],
   'agents list': ['agents list --partner prt_0123 --status ACTIVE'],
   'agents show': ['agents show agt_live_0123'],
-  'agents cascade': ['agents cascade csc_0123'],
+  'agents cascade': ['agents cascade', 'agents cascade csc_0123'],
   'dead-letters list': ['dead-letters list --queue events', 'dead-letters list --json'],
   'dead-letters show': ['dead-letters show c0123'],
   'dead-letters replay': ['dead-letters replay c0123', 'dead-letters replay --all'],

@@ -67,7 +67,13 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
   const openMs = oldest === null ? 0 : nowMs - oldest.getTime();
   if (partial > 0) {
     const found = `${partial} kills are in force, but some keys could not be deleted`;
-    findings.push(warn('cascades', found, 'the worker logs name the agents; it is tried again by itself'));
+    findings.push(
+      warn(
+        'cascades',
+        found,
+        '`npm run mir -- agents cascade` lists them, the worker logs name the agents; it is tried again by itself',
+      ),
+    );
   }
   if (openMs > LONG_CASCADE_MS) {
     const found = `${running + partial} kills are open, the oldest for ${seconds(openMs)}`;

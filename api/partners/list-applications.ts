@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MirError } from '../../shared/platform/errors';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
 import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
@@ -21,6 +22,16 @@ export async function pageOfApplications(
   return pageOf(rows, query.limit, presentApplication, (row) =>
     signCursor(secrets.cursor, 'admin', [row.createdAt.getTime(), row._id]),
   );
+}
+
+/** One application, or 404. */
+export async function readApplication(
+  { store }: Pick<ApiContext, 'store'>,
+  applicationId: string,
+): Promise<PresentedApplication> {
+  const application = await fromStore(store.applications.get(applicationId));
+  if (!application) throw new MirError('NOT_FOUND', 'There is no such application.');
+  return presentApplication(application);
 }
 
 /** `GET /admin/applications`. */

@@ -19,6 +19,7 @@ export interface LocalSettings {
   env: NodeJS.ProcessEnv & { DATA_DIR: string };
   ports: { api: LocalPort; metrics: LocalPort; workers: LocalPort[] };
   drainTimeoutMs: number;
+  keyspace: string;
 }
 
 /** The data folder of this environment. */
@@ -51,7 +52,8 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
   for (let index = 0; index < workers; index += 1) {
     ofWorkers.push(await choose('WORKER_PORT', config.workerPort === 0 ? 0 : config.workerPort + index));
   }
-  return { env: base, ports: { api, metrics, workers: ofWorkers }, drainTimeoutMs: config.drainTimeoutMs };
+  const { drainTimeoutMs, keyspace } = config;
+  return { env: base, ports: { api, metrics, workers: ofWorkers }, drainTimeoutMs, keyspace };
 }
 
 async function choosePort(name: string, wanted: number, isGiven: boolean, taken: readonly number[]): Promise<number> {

@@ -8,6 +8,7 @@ const Stack = z.object({
   url: z.string(),
   mongoUrl: z.string(),
   redisUrl: z.string(),
+  keyspace: z.string().default('mir'),
   metricsUrl: z.string(),
   workerUrls: z.array(z.string()),
   startedAt: z.string(),

@@ -78,7 +78,7 @@ async function serve(options: StackOptions, settings: LocalSettings, stores: Sto
 }
 
 async function announce(
-  { programs, print, colour }: StackOptions,
+  { env: given, programs, print, colour }: StackOptions,
   settings: LocalSettings,
   stores: Stores,
   env: NodeJS.ProcessEnv,
@@ -90,6 +90,7 @@ async function announce(
     url,
     mongoUrl: stores.mongoUrl,
     redisUrl: stores.redisUrl,
+    keyspace: settings.keyspace,
     metricsUrl,
     workerUrls,
     startedAt: new Date().toISOString(),
@@ -101,7 +102,9 @@ async function announce(
     },
   );
   const { mongo, redis } = stores;
-  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers: workerUrls.length, partner, colour }));
+  const adminToken = given['ADMIN_TOKEN'] ? 'ADMIN_TOKEN as given' : `ADMIN_TOKEN in ${join(dataDir, 'secrets.json')}`;
+  const workers = workerUrls.length;
+  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers, adminToken, partner, colour }));
 }
 
 function urlOf(dataDir: string, pid: number): string {

@@ -7,6 +7,8 @@ interface Facts {
   mongo: string;
   redis: string;
   workers: number;
+  /** Where the admin token is read, as an operator is told. */
+  adminToken: string;
   partner: DemoPartner | null;
   colour: boolean;
 }
@@ -24,7 +26,9 @@ export function welcome(facts: Facts): string {
     `  ${label('Redis')}${facts.redis}`,
     `  ${label('workers')}${facts.workers}`,
     `  ${label('metrics')}${facts.metricsUrl}`,
+    `  ${label('partners')}${facts.url}/guide (API: ${facts.url}/docs)`,
     `  ${label('people')}${facts.url}/signup (mails: ${facts.url}/outbox)`,
+    `  ${label('operator')}${facts.url}/admin/login (${facts.adminToken})`,
     ...(facts.partner === null ? [] : firstSteps(facts.url, facts.partner, label, (text) => style(1, text))),
     '',
     `  Ctrl-C stops it; the data stays.`,

@@ -102,6 +102,15 @@ export function cascadesStore(connection: Connection) {
       return oldest?.createdAt ?? null;
     },
 
+    /** Open cascades, the oldest first. */
+    async open(limit: number): Promise<CascadeDoc[]> {
+      return model
+        .find({ closedAt: null, nextLookAt: { $gt: new Date(0) } })
+        .sort({ createdAt: 1 })
+        .limit(limit)
+        .lean<CascadeDoc[]>();
+    },
+
     /** Notes from when a kill is in force; an earlier time that was noted stays. */
     async inForceSince(cascadeId: string, effectiveAt: Date): Promise<void> {
       await model.updateOne(

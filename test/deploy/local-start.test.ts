@@ -88,13 +88,15 @@ function runningProcess(pid: string | undefined): ProcessIdentity {
 describe('npm start', () => {
   it('serves on free ports, tells where, keeps its secrets private, and cleans up on Ctrl-C', async () => {
     const dataDir = tempDir();
-    const first = start(dataDir, {}, { WORKERS: '2' });
+    const first = start(dataDir, {}, { WORKERS: '2', KEYSPACE: 'elsewhere' });
     await first.says(/Ctrl-C stops it/);
     const stack = readStackFile(dataDir);
-    expect(stack).toMatchObject({ pid: first.process.pid });
+    expect(stack).toMatchObject({ pid: first.process.pid, keyspace: 'elsewhere' });
     expect(stack?.workerUrls).toHaveLength(2);
     expect((await fetch(stack?.url ?? '')).status).toBe(200);
     expect(first.output()).toContain(`curl -s ${stack?.url}/events -H 'x-api-key: live-key'`);
+    expect(first.output()).toContain(`${stack?.url}/guide`);
+    expect(first.output()).toContain(`ADMIN_TOKEN in ${join(dataDir, 'secrets.json')}`);
     for (const file of ['secrets.json', 'stack.json', 'demo-partner.json']) {
       expect([file, statSync(join(dataDir, file)).mode & PERMISSIONS]).toEqual([file, OWNER_ONLY]);
     }

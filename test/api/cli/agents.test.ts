@@ -133,6 +133,10 @@ describe('mir agents kill', () => {
     expect(waited).toMatchObject({ code: 1, err: expect.stringContaining('RUNNING') });
     const { cascadeId } = started.json();
     expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ cascadeId, status: 'RUNNING' });
+    // Without an id: those that are open, as the alert of a stuck one asks for.
+    const open = (await mir('cascade', '--json')).json();
+    expect(open).toMatchObject({ open: 1, data: [{ cascadeId, partnerId: partner.partnerId, env: 'live' }] });
+    expect((await mir('cascade')).out).toContain(cascadeId);
   });
 
   it('asks for the id first, and changes nothing when something else is typed', async () => {
@@ -172,6 +176,7 @@ describe('mir agents kill', () => {
     expect(answer.code).toBe(0);
     const { affected, status } = answer.json();
     expect(status).toBe('CLOSED');
+    expect((await mir('cascade')).out).not.toContain(answer.json().cascadeId);
     expect(answer.err).toContain(`${affected} of ${affected} revoked`);
     expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
   });

@@ -31,6 +31,8 @@ describe('mir partners', () => {
     const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
     const applied = await mir('partners', 'apply', ...about, '--use-case', 'orders', '--json');
     const { applicationId } = applied.json();
+    const shown = await mir('applications', 'show', applicationId, '--json');
+    expect(shown.json()).toMatchObject({ applicationId, status: 'PENDING', useCase: 'orders', partnerId: null });
     expect((await mir('applications', 'list', '--status', 'PENDING')).out).toContain(applicationId);
     const approved = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD');
     expect(approved.out).toMatch(/live key\s+mir_live_\w+\n\s+test key\s+mir_test_\w+/);
@@ -66,6 +68,17 @@ describe('mir partners', () => {
     expect(await update()).toMatchObject({ code: 1, out: '' });
   });
 
+  it('breaks long texts at their spaces and nothing else, so that ids can be copied', async () => {
+    const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
+    const [word, id] = ['a few words of a long use case ', 'x'.repeat(200)];
+    const applied = await mir('partners', 'apply', ...about, '--use-case', word.repeat(40) + id, '--json');
+    const { out } = await mir('applications', 'show', applied.json().applicationId);
+    expect(out).toContain(id);
+    const texts = out.split('\n').filter((line) => line.includes('a few words'));
+    expect(texts.length).toBeGreaterThan(10);
+    for (const text of texts) expect(text.trim().length).toBeLessThan(110);
+  });
+
   it('goes through a list page by page', async () => {
     const first = (await mir('partners', 'list', '--limit', '1', '--json')).json();
     expect(first.data).toHaveLength(1);
@@ -81,6 +94,7 @@ describe('mir partners', () => {
 
   it.each([
     [['partners', 'show', 'prt_none'], 1, /^NOT_FOUND: /],
+    [['applications', 'show', 'app_none'], 1, /^NOT_FOUND: /],
     [[...CREATE, '--contact-email', 'nobody', '--plan', 'STANDARD'], 1, /VALIDATION_FAILED[^]*contactEmail: /],
     [[...CREATE, '--contact-email', 'a@b.example', '--plan', 'GOLD'], 2, /STANDARD, ENTERPRISE/],
     [CREATE, 2, /--contact-email/],

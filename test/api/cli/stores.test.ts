@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { tenantOf } from '../../../shared/domain/ids';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
 import { growTree } from '../../support/grow-tree';
+import { statusWith } from '../partners/support';
 import { cli } from './support';
 
 const MAIN = join(__dirname, '..', '..', '..', 'dist', 'api', 'cli', 'main.js');
@@ -35,10 +36,17 @@ describe('the stores of the CLI', () => {
   it('are those of the running `npm start` when the environment names none', async () => {
     const { partnerId } = await h.partner();
     const { MONGO_URL: mongoUrl, REDIS_URL: redisUrl, SUBJECT_PEPPER, KEYSPACE } = h.env;
-    write('stack.json', { pid: process.pid, url: h.url, mongoUrl, redisUrl });
+    write('stack.json', { pid: process.pid, url: h.url, mongoUrl, redisUrl, keyspace: KEYSPACE });
     write('secrets.json', { ADMIN_TOKEN, SUBJECT_PEPPER });
-    const answer = await cli({ DATA_DIR: dataDir, KEYSPACE }, 'partners', 'list', '--json');
+    const answer = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
     expect(answer.json().data.map((partner: { partnerId: string }) => partner.partnerId)).toEqual([partnerId]);
+  });
+
+  it('are used in the keyspace of the running `npm start`: what is suspended is refused there', async () => {
+    const { partnerId, liveKey } = await h.partner();
+    expect(await statusWith(h.client, liveKey)).toBe(200);
+    expect((await cli({ DATA_DIR: dataDir }, 'partners', 'suspend', partnerId)).code).toBe(0);
+    expect(await statusWith(h.client, liveKey)).toBe(403);
   });
 
   it('refuse another pepper than theirs', async () => {
@@ -50,7 +58,9 @@ describe('the stores of the CLI', () => {
   it('are named when they cannot be reached', async () => {
     const answer = await cli({ ...h.env, MONGO_URL: 'mongodb://127.0.0.1:1/none' }, 'partners', 'list');
     expect(answer.code).toBe(1);
-    expect(answer.err).toContain('mongodb://127.0.0.1:1/none cannot be reached');
+    expect(answer.err).toMatch(/mongodb:\/\/127\.0\.0\.1:1\/none cannot be reached[^]*mir -- doctor/);
+    const migrating = await cli({ ...h.env, MONGO_URL: 'mongodb://127.0.0.1:1/none' }, 'migrate', 'plan');
+    expect(migrating.err).toMatch(/cannot be reached[^]*mir -- doctor/);
   });
 });
 
