@@ -42,7 +42,7 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
   const headers = { ...securityHeaders(publicUrl), 'Content-Security-Policy': POLICY };
 
   const router = express.Router();
-  router.use('/static', express.static(board.staticDir, { fallthrough: false, index: false, maxAge: STATIC_MAX_AGE }));
+  router.use('/static', express.static(board.staticDir, { index: false, redirect: false, maxAge: STATIC_MAX_AGE }));
   for (const { paths, answer } of board.routes) {
     router.get(paths, async (req, res) => {
       const { status = 200, body } = await answer({ params: req.params, query: { ...req.query } });
