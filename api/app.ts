@@ -11,7 +11,7 @@ import { sendProblem } from './http/problem';
 import { requestIdOf } from './http/request-id';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
-import { healthz, readyz } from './ops/health';
+import { HEALTH_DOCS, healthz, readyz } from './ops/health';
 import { queuesPage } from './operator/queues-page';
 import { errorPages, pageRoutes } from './pages/mount-pages';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
@@ -61,7 +61,7 @@ export function createApp(ctx: ApiContext): Express {
     ['', '/v1'],
     [{ method: 'POST', path: '/events', handle: submitEventsHandler(ctx) }, ...PARTNER_ROUTES.map(handlerOf)],
   );
-  const openApi = buildOpenApi([submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES], {
+  const openApi = buildOpenApi([submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES, ...HEALTH_DOCS], {
     publicUrl: ctx.config.publicUrl,
     eventTypes: ctx.catalog.entries.map(({ eventType }) => eventType),
   });

@@ -29,7 +29,7 @@ const WITH_BODY: readonly ProblemCode[] = [
 const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
   VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'is required' }],
   ESCALATION_DENIED: [
-    { path: 'preset', code: 'ESCALATION_DENIED', message: 'the parent does not have the scope agents:manage' },
+    { path: 'preset', code: 'ESCALATION', message: 'the parent does not have the scope agents:manage' },
   ],
   PRESET_NOT_ALLOWED: [{ path: 'preset', code: 'PRESET_NOT_ALLOWED', message: 'ADMIN is for service accounts' }],
   ALLOWLIST_REQUIRED: [

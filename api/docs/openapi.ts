@@ -4,10 +4,11 @@ import type { Json } from './example-of';
 import { headerComponents } from './openapi-headers';
 import { type Facts, jsonSchema, operationOf } from './openapi-operation';
 import { problemSchema } from './openapi-problems';
+import { webhooksOf } from './openapi-webhooks';
 
 const DESCRIPTION = `Participation history as neutral facts: depth, number of events and partners, recency. Nothing here rates anybody.
 
-Partner routes are served bare (\`/events\`) and under \`/v1\`; operator routes bare only. The [Partner Guide](/guide) leads from an application to the first signal.
+Partner routes are served bare (\`/events\`) and under \`/v1\`; those of operators and operations bare only. The [Partner Guide](/guide) leads from an application to the first signal.
 
 A path that exists answers 405 \`METHOD_NOT_ALLOWED\` with \`Allow\` to other methods; a path that does not, 404 \`NOT_FOUND\`.`;
 
@@ -20,6 +21,7 @@ const TAGS: Record<string, string> = {
   Agents: 'Keys of your AI agents and service accounts, their trees, and the kill switch. Plan ENTERPRISE.',
   Audit: 'What was changed, by whom, in a chain of hashes.',
   Operator: 'For whoever runs this registry.',
+  Operations: 'For balancers and orchestrators: whether a process runs, and whether to give it requests.',
 };
 
 /** The OpenAPI 3.1 document, made at start from the very schemas that validate. */
@@ -37,6 +39,7 @@ export function buildOpenApi(docs: readonly RouteDoc[], facts: Facts): Json {
     servers: [{ url: facts.publicUrl }],
     tags: tags.map((name) => ({ name, ...(TAGS[name] ? { description: TAGS[name] } : {}) })),
     paths,
+    webhooks: webhooksOf(),
     components: {
       schemas: { Problem: jsonSchema(problemSchema, 'output'), MetadataValue: METADATA_VALUE_SCHEMA },
       headers: headerComponents(),

@@ -1,9 +1,45 @@
 import type { RequestHandler } from 'express';
+import { z } from 'zod';
 import type { ApiContext } from '../context';
+import type { RouteDoc } from '../http/route';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining, send } from '../http/respond';
 
 const CHECK_TIMEOUT_MS = 1_500;
+
+const state = z.enum(['up', 'down']);
+const readiness = <Status extends string>(statuses: readonly [Status, ...Status[]]) =>
+  z.object({ status: z.enum(statuses), checks: z.object({ queue: state, cache: state, store: state }) });
+
+const shared = { method: 'GET', auth: { kind: 'public' }, tag: 'Operations' } as const;
+
+/** Both as documented. */
+export const HEALTH_DOCS: readonly RouteDoc[] = [
+  {
+    ...shared,
+    problems: [],
+    path: '/healthz',
+    summary: 'Whether the process runs',
+    answers: { 200: { description: 'It runs', schema: z.object({ status: z.literal('ok') }) } },
+  },
+  {
+    ...shared,
+    problems: [],
+    path: '/readyz',
+    summary: 'Whether the process can be given requests',
+    description:
+      'The store and the cache are shown, but do not decide: events are accepted without the one, signals read without the other',
+    answers: {
+      200: { description: 'It can', schema: readiness(['ready']) },
+      503: {
+        description: 'It stops, or the queue store does not answer it',
+        schema: readiness(['draining', 'not ready']),
+        headers: ['RetryAfter'],
+        exampleFields: { checks: { queue: 'down', cache: 'up', store: 'up' }, status: 'not ready' },
+      },
+    },
+  },
+];
 
 type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'cacheLink' | 'draining'>;
 

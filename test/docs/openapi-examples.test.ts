@@ -3,6 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import { submitEventsDoc } from '../../api/events/submit-events-doc';
 import type { RouteDoc } from '../../api/http/route';
+import { HEALTH_DOCS } from '../../api/ops/health';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../api/routes';
 import { PROBLEMS, type ProblemCode } from '../../shared/platform/errors';
 import { type Harness, startHarness } from '../support/harness';
@@ -16,7 +17,7 @@ interface Operation {
   responses: Record<string, { headers: Record<string, { $ref: string }>; content?: Record<string, Media> }>;
 }
 
-const routes: readonly RouteDoc[] = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES];
+const routes: readonly RouteDoc[] = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES, ...HEALTH_DOCS];
 let mir: Harness;
 let document: {
   paths: Record<string, Record<string, Operation>>;

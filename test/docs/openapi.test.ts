@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { submitEventsDoc } from '../../api/events/submit-events-doc';
 import type { RouteDoc } from '../../api/http/route';
+import { HEALTH_DOCS } from '../../api/ops/health';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../api/routes';
 import { PROBLEMS } from '../../shared/platform/errors';
 import { anEvent } from '../support/builders';
@@ -12,7 +13,7 @@ interface Operation {
   responses: Record<string, unknown>;
 }
 
-const routes: readonly RouteDoc[] = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES];
+const routes: readonly RouteDoc[] = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES, ...HEALTH_DOCS];
 let mir: Harness;
 let paths: Record<string, Record<string, Operation>>;
 let text: string;
@@ -40,7 +41,8 @@ test('every documented path is there, bare and under /v1, and answers with a doc
     const concrete = path.replaceAll(/\{\w+\}/g, 'x');
     const isAdmin = path.startsWith('/admin');
     const headers = isAdmin ? { 'x-admin-token': ADMIN_TOKEN } : {};
-    for (const prefix of isAdmin ? [''] : ['', '/v1']) {
+    const isOps = HEALTH_DOCS.some((doc) => doc.path === path);
+    for (const prefix of isAdmin || isOps ? [''] : ['', '/v1']) {
       const { status, body } = await mir.client.request(method.toUpperCase(), prefix + concrete, { headers });
       expect(Object.keys(responses)).toContain(String(status));
       if (!isAdmin && security.length > 0) expect(body).toMatchObject({ status: 401 });
@@ -116,6 +118,8 @@ test('what is answered is what is documented: events, receipts, lists, signals, 
   await answered('POST', '/resolve', '/resolve', { userExternalId: 'u-1' });
   await answered('POST', '/resolve', '/resolve', { userExternalIds: ['u-1', 'nobody'] });
   await answered('GET', '/event-types', '/event-types');
+  await answered('GET', '/healthz', '/healthz');
+  await answered('GET', '/readyz', '/readyz');
   await answered('GET', '/admin/partners', '/admin/partners', undefined, true);
   await answered('GET', '/admin/applications', '/admin/applications', undefined, true);
 });
