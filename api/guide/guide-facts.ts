@@ -2,12 +2,13 @@ import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE, PRESET_SCOPES } from
 import type { Catalog, EventGroup } from '../../shared/domain/catalog';
 import { DEFAULT_WEIGHT, MAX_EVENTS_PER_CALL, MAX_FUTURE_MS, MAX_WEIGHT } from '../../shared/domain/event';
 import { CODE_SECONDS } from '../../shared/domain/link';
-import { METADATA_MAX_BYTES } from '../../shared/domain/metadata';
+import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../shared/domain/metadata';
 import { RECEIPT_RETENTION_DAYS } from '../../shared/domain/receipt';
 import { PROBLEMS, type ProblemCode } from '../../shared/platform/errors';
 import { MAX_PAGE_SIZE } from '../http/page';
 import { MAX_EVENTS_BODY_BYTES } from '../http/read-body';
 import { MAX_USERS_PER_RESOLVE } from '../resolve/resolve';
+import { FIELD_CODES, RECEIPT_CODES } from './field-codes';
 import { REMEDIES } from './remedies';
 
 const GROUPS: Record<EventGroup, string> = {
@@ -36,6 +37,13 @@ function problemTables(): string {
   );
 }
 
+function codeTable(codes: Record<string, string>): string {
+  return table(
+    ['code', 'what to do'],
+    Object.entries(codes).map(([code, remedy]) => [`\`${code}\``, remedy]),
+  );
+}
+
 function eventTypeTables({ entries }: Catalog): string {
   const groups = [...new Set(entries.map(({ group }) => group))];
   return groups
@@ -55,14 +63,16 @@ function presetRows(): string {
 }
 
 /** What the chapters name in double braces: limits from the code that keeps them, tables from catalog and problems. */
-export function guideFacts(catalog: Catalog): Record<string, string> {
+export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, string> {
   return {
+    PUBLIC_URL: publicUrl,
     MAX_EVENTS_PER_CALL: number(MAX_EVENTS_PER_CALL),
     MAX_EVENTS_BODY_MIB: number(MAX_EVENTS_BODY_BYTES / 1024 / 1024),
     MAX_FUTURE_MINUTES: number(MAX_FUTURE_MS / 60_000),
     MAX_WEIGHT: number(MAX_WEIGHT),
     DEFAULT_WEIGHT: number(DEFAULT_WEIGHT),
     METADATA_MAX_KIB: number(METADATA_MAX_BYTES / 1024),
+    METADATA_MAX_DEPTH: number(METADATA_MAX_DEPTH),
     MAX_PAGE_SIZE: number(MAX_PAGE_SIZE),
     MAX_USERS_PER_RESOLVE: number(MAX_USERS_PER_RESOLVE),
     RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
@@ -70,6 +80,8 @@ export function guideFacts(catalog: Catalog): Record<string, string> {
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
     problems: problemTables(),
+    fieldCodes: codeTable(FIELD_CODES),
+    receiptCodes: codeTable(RECEIPT_CODES),
     eventTypes: eventTypeTables(catalog),
     presets: presetRows(),
   };

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import type { Catalog } from '../../shared/domain/catalog';
+import type { ApiContext } from '../context';
 import { Layout } from '../pages/design/layout';
 import { Heading } from '../pages/design/text';
 import { page } from '../pages/page';
@@ -10,9 +11,9 @@ const CHAPTER_LEVEL = 2;
 /** Rendered once for a catalog: it does not change while the process lives. */
 const rendered = new WeakMap<Catalog, Guide>();
 
-function guideOf(catalog: Catalog): Guide {
+function guideOf({ catalog, config }: Pick<ApiContext, 'catalog' | 'config'>): Guide {
   let guide = rendered.get(catalog);
-  if (!guide) rendered.set(catalog, (guide = renderGuide(catalog)));
+  if (!guide) rendered.set(catalog, (guide = renderGuide(catalog, config.publicUrl)));
   return guide;
 }
 
@@ -54,5 +55,5 @@ export const guidePage = page({
   method: 'GET',
   path: '/guide',
   always: true,
-  handle: ({ ctx }) => ({ html: <GuidePage guide={guideOf(ctx.catalog)} /> }),
+  handle: ({ ctx }) => ({ html: <GuidePage guide={guideOf(ctx)} /> }),
 });

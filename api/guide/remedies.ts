@@ -1,11 +1,17 @@
+import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE } from '../../shared/domain/agent';
+import { MAX_EVENTS_PER_CALL, MAX_IDEMPOTENCY_KEY_LENGTH } from '../../shared/domain/event';
 import type { ProblemCode } from '../../shared/platform/errors';
+import { MAX_BODY_BYTES, MAX_EVENTS_BODY_BYTES } from '../http/read-body';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const EVENTS_PER_CALL = MAX_EVENTS_PER_CALL.toLocaleString('en-US');
 
 /** What a caller does about each problem: the Partner Guide and the OpenAPI document show these texts. */
 export const REMEDIES: Record<ProblemCode, string> = {
   INVALID_JSON: 'Send a body that is valid JSON; `detail` says where it breaks.',
   INVALID_ENCODING: 'Send UTF-8, and real gzip where `Content-Encoding: gzip` is set.',
-  IDEMPOTENCY_KEY_INVALID:
-    'Send 1–255 visible ASCII characters, bare or in quotes. In a batch each item has its own `idempotencyKey`; the header is for single writes. Header and field must not differ.',
+  IDEMPOTENCY_KEY_INVALID: `Send 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters, bare or in quotes. In a batch each item has its own \`idempotencyKey\`; the header is for single writes. Header and field must not differ.`,
   IDEMPOTENCY_KEY_REQUIRED:
     'An AI agent sends an idempotency key with every write: header `Idempotency-Key`, or `idempotencyKey` in each event.',
   INVALID_REQUEST: 'The path is not validly percent-encoded, or the body broke off. Encode the path, send it again.',
@@ -31,12 +37,12 @@ export const REMEDIES: Record<ProblemCode, string> = {
   AGENT_STATE: 'Read the agent, then take a step that its `status` allows.',
   POLICY_LIMIT: 'Revoke agents that are not needed, or widen the policy with the partner’s own key.',
   CONFLICT: 'Read the thing again: somebody changed it in the meantime. Then decide anew.',
-  BODY_TOO_LARGE: 'Split the batch. 5 MiB is the limit of `POST /events`, counted after decompression.',
+  BODY_TOO_LARGE: `Split the batch. ${MAX_EVENTS_BODY_BYTES / MIB} MiB is the limit of \`POST /events\`, ${MAX_BODY_BYTES / KIB} KiB that of all others, counted after decompression.`,
   UNSUPPORTED_MEDIA_TYPE:
     'Send `Content-Type: application/json` (for events also `application/x-ndjson`), UTF-8, plain or gzip.',
   VALIDATION_FAILED: 'Mend each field that `errors` names. A retry of the same input cannot succeed.',
-  TOO_MANY_EVENTS: 'Send at most 5,000 events in one call.',
-  BULK_LIMIT_EXCEEDED: 'An AI agent sends at most 100 events and resolves at most 25 users in one call. Split it.',
+  TOO_MANY_EVENTS: `Send at most ${EVENTS_PER_CALL} events in one call.`,
+  BULK_LIMIT_EXCEEDED: `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events and resolves at most ${AI_MAX_USERS_PER_RESOLVE} users in one call. Split it.`,
   PRESET_NOT_ALLOWED: 'Take ORCHESTRATOR or less for an AI agent; ADMIN is for service accounts.',
   ALLOWLIST_REQUIRED: 'Name the event types of an AI agent, at least as `mir.<category>.*`.',
   TOO_MANY_LINK_REQUESTS: 'Use one of the invites that the user has already, or wait until they expire.',

@@ -94,9 +94,9 @@ function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
   return markdown;
 }
 
-/** Renders the chapters for a catalog. Throws when a chapter names what nobody fills. */
-export function renderGuide(catalog: Catalog): Guide {
+/** Renders the chapters for a catalog and the address at which they are read. Throws when a chapter names what nobody fills. */
+export function renderGuide(catalog: Catalog, publicUrl: string): Guide {
   const headings: Heading[] = [];
-  const html = createRenderer(headings).render(fill(readChapters(), guideFacts(catalog)));
+  const html = createRenderer(headings).render(fill(readChapters(), guideFacts(catalog, publicUrl)));
   return { html, headings };
 }

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +11,8 @@ import { transformSync } from '@swc/core';
 import { parse } from 'node-html-parser';
 import { Webhook } from 'standardwebhooks';
 import { projectRoot } from '../../deploy/local/paths';
-import { type Harness, startHarness } from '../support/harness';
+import type { Harness } from '../support/harness';
+import { startHarnessForPeople } from '../support/people';
 
 const run = promisify(execFile);
 const EXAMPLE_TIMEOUT_MS = 120_000;
@@ -18,7 +21,7 @@ let mir: Harness;
 let html: string;
 let folder: string;
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await startHarnessForPeople();
   html = await (await fetch(`${mir.url}/guide`)).text();
   folder = mkdtempSync(path.join(tmpdir(), 'mir-guide-'));
 });
@@ -27,18 +30,28 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The examples of one language as one program, in the order of the page, exactly as they stand there. */
-function programOf(language: string): string {
+/** The examples of one language, in the order of the page, exactly as they stand there. */
+function examplesOf(language: string): string[] {
   const blocks = parse(html, { blockTextElements: {} }).querySelectorAll(`pre[data-language="${language}"] code`);
   expect(blocks.length).toBeGreaterThan(8);
-  return blocks.map((block) => block.textContent).join('\n');
+  return blocks.map((block) => block.textContent);
 }
 
-/** Runs a program with nothing but the two variables of the guide; answers what it printed. */
+const programOf = (language: string): string => examplesOf(language).join('\n');
+
+/** Types are taken away, nothing else is changed. */
+function asJavaScript(source: string): string {
+  return transformSync(source, {
+    jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+    module: { type: 'es6' },
+  }).code;
+}
+
+/** Runs a program with no other variables than these; answers what it printed. */
 async function transcript(file: string, args: string[], env: Record<string, string>): Promise<string> {
   const { stdout } = await run(file, args, {
     cwd: projectRoot(),
-    env: { PATH: process.env['PATH']!, HOME: folder, MIR_URL: mir.url, ...env },
+    env: { PATH: process.env['PATH']!, HOME: folder, ...env },
     timeout: EXAMPLE_TIMEOUT_MS,
   });
   return stdout;
@@ -46,7 +59,7 @@ async function transcript(file: string, args: string[], env: Record<string, stri
 
 async function ownKey(): Promise<Record<string, string>> {
   const partner = await mir.partner({ allowedReturnOrigins: ['https://harbour.example'] });
-  return { MIR_KEY: partner.testKey };
+  return { MIR_URL: mir.url, MIR_KEY: partner.testKey };
 }
 
 /** A message as workers sign them, with its secret. */
@@ -118,10 +131,6 @@ test(
       ({ stdout }: { stdout: string }) => stdout,
     );
     expect(complaints).toBe('');
-    const { code } = transformSync(programOf('ts'), {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
-      module: { type: 'es6' },
-    });
     const program = path.join(folder, 'example.mjs');
     const told = signedMessage();
     const check = `
@@ -129,7 +138,7 @@ test(
       console.log('told of', readMessage(new Headers(told.headers), told.body, told.secret).type);
       try { readMessage(new Headers(told.headers), told.body.replace('idn', 'idx'), told.secret); }
       catch (error) { console.log('forged:', error.message); }`;
-    writeFileSync(program, code + check);
+    writeFileSync(program, asJavaScript(programOf('ts')) + check);
     const said = await transcript(process.execPath, [program], await ownKey());
     expect(said).toContain('tier 1, events: 1');
     expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
@@ -176,6 +185,43 @@ except ValueError as error:
     expect(said).toContain('wieght: UNKNOWN_FIELD');
     expect(said).toContain('its key answers 401');
     expect(said).toContain('revoked 2, audited 2');
+  },
+  EXAMPLE_TIMEOUT_MS,
+);
+
+/**
+ * Takes an event like MIR, but breaks the second connection before its answer, and has the fourth call answered by
+ * something in between that knows no JSON.
+ */
+async function unreliable(): Promise<{ url: string; calls: () => number; close: () => void }> {
+  let calls = 0;
+  const server = createServer((req, res) => {
+    calls += 1;
+    const [status, body] = calls === 4 ? [502, '<h1>Bad gateway</h1>'] : [202, '{"eventId":"evt_1"}'];
+    if (calls === 2) req.socket.destroy();
+    else res.writeHead(status).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, calls: () => calls, close: () => void server.close() };
+}
+
+test.each([
+  ['TypeScript', 'ts', process.execPath, 'repeats.mjs', 'true'],
+  ['Python', 'python', 'python3', 'repeats.py', 'True'],
+])(
+  'the repeats in %s go on when a connection breaks or a proxy answers in place of MIR',
+  async (_name, language, runner, file, yes) => {
+    const examples = examplesOf(language);
+    const repeats = examples.find((example) => /sendUntilTaken|send_until_taken/.test(example))!;
+    const source = `${examples[0]}\n${repeats}`;
+    const program = path.join(folder, file);
+    writeFileSync(program, language === 'ts' ? asJavaScript(source) : source);
+    const between = await unreliable();
+    const said = await transcript(runner, [program], { MIR_URL: between.url, MIR_KEY: 'any' });
+    between.close();
+    expect(said).toContain(`the same event: ${yes}`);
+    expect(between.calls()).toBe(5);
   },
   EXAMPLE_TIMEOUT_MS,
 );

@@ -1,8 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type HTMLElement, parse } from 'node-html-parser';
 import { createCatalog } from '../../shared/domain/catalog';
 import { PROBLEMS } from '../../shared/platform/errors';
 import { renderGuide } from '../../api/guide/render-guide';
+import { projectRoot } from '../../deploy/local/paths';
 import { type Harness, startHarness } from '../support/harness';
 
 let mir: Harness;
@@ -30,10 +33,30 @@ test('every event type of the catalog is listed with its meaning, the operatorâ€
       meaning,
     ]);
   }
-  const { html } = renderGuide(createCatalog({ 'mir.boat.moored': 'A <boat> was moored.' }));
+  const { html } = renderGuide(createCatalog({ 'mir.boat.moored': 'A <boat> was moored.' }), 'https://mir.example');
   expect(html).toContain('Of this registry');
   expect(html).toContain('<tr role="row" id="mir.boat.moored">');
   expect(html).toContain('A &lt;boat&gt; was moored.');
+});
+
+test('every code that the sources give to a field, an item or a receipt has an entry', () => {
+  const root = projectRoot();
+  const sources = ['api', 'shared', 'workers'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.tsx?$/.test(name))
+      .map((name) => readFileSync(path.join(root, folder, name), 'utf8')),
+  );
+  const given = /\bcode: '([A-Z_]+)'|settleAsFailed\(deps, job, '([A-Z_]+)'|refuse\(check, '([A-Z_]+)'/g;
+  const codes = sources.flatMap((text) => [...text.matchAll(given)].map(([, ...found]) => found.find(Boolean)!));
+  expect(codes.length).toBeGreaterThan(20);
+  const ids = new Set(idsOf(guide));
+  expect([...new Set(codes)].filter((code) => !ids.has(code))).toEqual([]);
+});
+
+test('the guide says where this registry answers, so that its examples need no guess', () => {
+  expect(guide.querySelector('pre[data-language="sh"]')!.textContent).toBe(
+    `export MIR_URL=${mir.ctx.config.publicUrl}\n`,
+  );
 });
 
 test('every link within the guide leads to a place of it, and no place bears the name of another', () => {
