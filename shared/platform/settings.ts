@@ -26,7 +26,7 @@ export const SETTINGS = {
   WORKER_PORT: setting(port.default(3200), "Port of a worker's `/healthz`, `/readyz` and `/metrics`."),
   PUBLIC_URL: setting(
     z.url({ protocol: /^https?$/ }).default('http://localhost:3000'),
-    'Where the outside reaches the API; used in links and problem types.',
+    'Where the outside reaches the API: in mails, invites and the API reference. Forms are taken from this origin only.',
   ),
   SMTP_URL: setting(
     z

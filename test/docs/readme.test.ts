@@ -22,6 +22,12 @@ test('every npm command that the README names exists', () => {
   expect(own.filter((name) => !(name in scripts))).toEqual([]);
 });
 
+test('the decisions stand in the order of their dates', () => {
+  const dates = [...readme.matchAll(/^\| (\d{4}-\d{2}-\d{2}) \|/gm)].map(([, date]) => date!);
+  expect(dates.length).toBeGreaterThan(10);
+  expect(dates).toEqual(dates.toSorted());
+});
+
 test('every path that the README links exists', () => {
   const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, link]) => link!);
   for (const link of links) expect(() => readFileSync(path.join(__dirname, '../..', link))).not.toThrow();
