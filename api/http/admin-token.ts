@@ -16,7 +16,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 
 /** Throws unless the token is the operator's; ten wrong tries a minute and address, then 429. */
 export async function checkAdminToken(
-  { config }: Pick<ApiContext, 'config'>,
+  { config, log }: Pick<ApiContext, 'config' | 'log'>,
   token: unknown,
   ip: string,
 ): Promise<void> {
@@ -25,10 +25,11 @@ export async function checkAdminToken(
   await wrongTries.check(address);
   if (typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken))) return;
   await wrongTries.punish(address);
+  log.warn('a wrong admin token was sent');
   throw new MirError('ADMIN_TOKEN_INVALID', 'Send the operator’s ADMIN_TOKEN in the header x-admin-token.');
 }
 
 /** Throws unless the header `x-admin-token` is the operator's. */
-export async function requireAdmin(deps: Pick<ApiContext, 'config'>, req: Request): Promise<void> {
+export async function requireAdmin(deps: Pick<ApiContext, 'config' | 'log'>, req: Request): Promise<void> {
   await checkAdminToken(deps, req.headers['x-admin-token'], req.ip ?? 'unknown');
 }

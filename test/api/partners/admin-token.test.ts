@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { checkAdminToken } from '../../../api/http/admin-token';
 import { ADMIN_ROUTES } from '../../../api/routes';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
 import { asAdmin } from './support';
@@ -28,6 +30,16 @@ describe('admin routes', () => {
     const off = await startHarness({ workers: false, env: { ADMIN_TOKEN: '' } });
     expect((await asAdmin(off.client, 'GET', '/partners')).status).toBe(404);
     await off.close();
+  });
+
+  it('log that a wrong token was sent, without it and without the address', async () => {
+    const lines: string[] = [];
+    const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
+    await expect(checkAdminToken({ ...h.ctx, log }, 'guessed', '192.0.2.7')).rejects.toThrow('ADMIN_TOKEN_INVALID');
+    expect(lines).toEqual([expect.stringContaining('a wrong admin token was sent')]);
+    expect(lines.join()).not.toMatch(/guessed|192\.0/);
+    await checkAdminToken({ ...h.ctx, log }, ADMIN_TOKEN, '192.0.2.7');
+    expect(lines).toHaveLength(1);
   });
 
   it('throttle wrong tokens of one address', async () => {
