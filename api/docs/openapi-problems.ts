@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../../shared/platform/errors';
 import { REMEDIES } from '../guide/remedies';
-import type { RouteDoc } from '../http/route';
+import { type RouteDoc, WRITING_SCOPES } from '../http/route';
 import type { Json } from './example-of';
 import { type HeaderName, headerRefs } from './openapi-headers';
 
@@ -59,6 +59,8 @@ export function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
     ...ALWAYS,
     ...doc.problems,
     ...(doc.auth.kind === 'key' ? WITH_KEY : []),
+    // Of an agent's key when the partner's plan has no agents any more.
+    ...(doc.auth.kind === 'key' && WRITING_SCOPES.has(doc.auth.scope) ? (['ENTERPRISE_REQUIRED'] as const) : []),
     ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
     ...(doc.body ? WITH_BODY : []),
     ...(doc.headers ? (['IDEMPOTENCY_KEY_INVALID'] as const) : []),

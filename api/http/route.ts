@@ -19,6 +19,9 @@ export type Auth =
   | { kind: 'key'; scope: Scope; readable: boolean }
   | { kind: 'admin' };
 
+/** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
+export const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);
+
 export type Answer = { status: number; headers?: Record<string, string> } & (
   | { body: unknown }
   /** Written while it is made, no faster than it is read. */

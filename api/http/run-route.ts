@@ -2,7 +2,6 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { tenantOf } from '../../shared/domain/ids';
-import type { Scope } from '../../shared/domain/scopes';
 import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
 import { requireAgentPlan } from '../events/agent-rules';
@@ -14,7 +13,7 @@ import { readKey } from './read-key';
 import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
 import { sendStream } from './send-stream';
-import type { Answer, Auth, Call, Caller, Route } from './route';
+import { type Answer, type Auth, type Call, type Caller, type Route, WRITING_SCOPES } from './route';
 import { tickBatch } from '../../shared/platform/tick-batch';
 import { validate } from './validate';
 
@@ -66,9 +65,6 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & {
 function hasNoBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
-
-/** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
-const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);
 
 const NO_CALLER = undefined as unknown as Caller;
 
