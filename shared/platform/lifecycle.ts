@@ -9,7 +9,7 @@ export interface Running {
 }
 
 /** Longer than a call to a store that is gone takes to give up; with the default drain below Kubernetes' 30 s. */
-const FORCED_EXIT_SLACK_MS = 8_000;
+export const FORCED_EXIT_SLACK_MS = 8_000;
 
 /**
  * Runs a process: start, tell the parent when it serves, drain on SIGTERM, SIGINT or when the parent is gone, exit.

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { readConfig } from '../../shared/platform/config';
+import { FORCED_EXIT_SLACK_MS } from '../../shared/platform/lifecycle';
 import { SETTINGS } from '../../shared/platform/settings';
 
 const ROOT = join(__dirname, '..', '..');
@@ -12,6 +13,10 @@ const SECRET = 's'.repeat(64);
 interface Service {
   image?: string;
   restart?: string;
+  init?: boolean;
+  mem_limit?: string;
+  logging?: { options: Record<string, string> };
+  stop_grace_period?: string;
   build?: { dockerfile: string };
   command?: string[];
   environment?: Record<string, string | number>;
@@ -135,6 +140,14 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  test('Grafana shows everybody who reaches it everything, and lets nobody log in to change anything', () => {
+    expect(services.grafana.environment).toMatchObject({
+      GF_AUTH_ANONYMOUS_ORG_ROLE: 'Viewer',
+      GF_AUTH_BASIC_ENABLED: 'false',
+      GF_AUTH_DISABLE_LOGIN_FORM: 'true',
+    });
+  });
+
   test('Prometheus scrapes the ports on which our processes serve their metrics; Grafana finds it and its dashboards', () => {
     const read = (file: string): unknown => parse(readFileSync(join(ROOT, 'deploy', file), 'utf8'));
     const { scrape_configs } = read('prometheus/prometheus.yml') as {
@@ -158,6 +171,34 @@ describe('docker-compose.yml', () => {
     expect(mounts).toContain(provider.providers[0]!.options.path);
   });
 
+  test('from outside this machine nothing is reached unless the operator says so', () => {
+    expect(services.api.ports!.map((port) => interpolate(port, {}))).toEqual(['127.0.0.1:3000:3000']);
+    expect(services.api.ports!.map((port) => interpolate(port, { BIND_ADDRESS: '0.0.0.0', PORT: '80' }))).toEqual([
+      '0.0.0.0:80:3000',
+    ]);
+  });
+
+  test('no container can take all memory or fill the disk with its log', () => {
+    for (const service of Object.values(services)) {
+      expect(service.mem_limit).toMatch(/^\d+[mg]$/);
+      expect(service.logging?.options).toEqual({ 'max-size': expect.any(String), 'max-file': expect.any(String) });
+    }
+    const bytes = (text: string): number => Number.parseInt(text) * (text.includes('g') ? 1_024 : 1);
+    for (const store of [services.queue, services.cache]) {
+      expect(bytes(store.mem_limit!)).toBeGreaterThan(1.4 * bytes(optionOf(store, '--maxmemory')!));
+    }
+  });
+
+  test('a process is given longer to end than it takes to drain, and is told so', () => {
+    for (const { stop_grace_period, environment, init } of own) {
+      const { drainTimeoutMs } = readConfig(
+        environmentOf({ environment: environment! }, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }),
+      );
+      expect(Number.parseInt(stop_grace_period!) * 1_000).toBeGreaterThan(drainTimeoutMs + FORCED_EXIT_SLACK_MS);
+      expect(init).toBe(true);
+    }
+  });
+
   test('it builds from a Dockerfile that is there and starts entry files that are there', () => {
     for (const { build } of mirs) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
     const entries = entrySources([...mirs.flatMap(({ command = [] }) => command), dockerfile].join(' '));
@@ -172,6 +213,10 @@ describe('deploy/Dockerfile', () => {
     const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
     expect(copied.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
     expect(copied.filter((file) => !ignore.includes(`!${file}`))).toEqual([]);
+    // Later lines win, so these stand after what lets their folder in.
+    for (const secret of ['deploy/k8s', '**/*.env']) {
+      expect(ignore.indexOf(secret)).toBeGreaterThan(ignore.indexOf('!deploy'));
+    }
     expect(dockerfile).toMatch(/^USER node$/m);
   });
 
