@@ -1,9 +1,21 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../../shared/platform/config';
+import { FORCED_EXIT_SLACK_MS } from '../../shared/platform/lifecycle';
 import { createMetrics } from '../../shared/platform/metrics';
 import { SETTINGS } from '../../shared/platform/settings';
 import { describeWithKubernetesTools, kubeconform, kustomize } from '../support/kubernetes';
@@ -86,12 +98,45 @@ describe('the manifests', () => {
         '/readyz',
       ]);
       expect(readinessProbe.httpGet.port).toBe(ports[0].name);
-      expect(template.metadata.annotations['prometheus.io/port']).toBe(String(ports.at(-1).containerPort));
+    }
+  });
+
+  test('Prometheus finds every process, ready or not, by the names that rules and dashboards know', () => {
+    const scrape = parse(readFileSync(join(ROOT, 'deploy/prometheus/kubernetes.yml'), 'utf8'));
+    const scraped = scrape.scrape_configs.map(({ job_name, dns_sd_configs: [{ names, port }] }: Manifest) => [
+      job_name,
+      names,
+      port,
+    ]);
+    expect(scraped).toEqual([
+      ['mir-api', ['mir-api-metrics.mir.svc'], Number(config.data.METRICS_PORT)],
+      ['mir-worker', ['mir-worker.mir.svc'], Number(config.data.WORKER_PORT)],
+    ]);
+    const services = [...api, ...worker].filter(({ kind }) => kind === 'Service');
+    for (const [, [name], port] of scraped) {
+      const { spec } = services.find(({ metadata }) => `${metadata.name}.mir.svc` === name);
+      expect(spec).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true, ports: [{ port }] });
+    }
+  });
+
+  test('what goes out of a pod is what MIR sends: names, stores, traces; of a worker webhooks and mails, to any outside port', () => {
+    const policies = file('base/network.yaml');
+    const out = (name: string): Manifest => policies.find(({ metadata }) => metadata.name === name).spec.egress;
+    const named = ['MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL'].flatMap((name) =>
+      [...secretPairs[name]!.matchAll(/svc:(\d+)/g)].map(([, port]) => Number(port)),
+    );
+    expect(new Set(named)).toEqual(new Set(out('mir-stores-out')[1].ports.map(({ port }: Manifest) => port)));
+    expect(out('mir-stores-out')[0].ports).toEqual(['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })));
+    expect(SETTINGS.OTEL_EXPORTER_OTLP_ENDPOINT.meaning).toContain(`:${out('mir-traces-out')[0].ports[0].port}\``);
+    const [outside] = out('mir-worker-out');
+    expect(outside.ports).toEqual([{ protocol: 'TCP' }]);
+    for (const cidr of ['10.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16']) {
+      expect(outside.to[0].ipBlock.except).toContain(cidr);
     }
   });
 
   test('a pod is given longer to end than it takes to drain', () => {
-    const drainSeconds = Number(config.data.DRAIN_TIMEOUT_MS) / 1_000;
+    const drainSeconds = (Number(config.data.DRAIN_TIMEOUT_MS) + FORCED_EXIT_SLACK_MS) / 1_000;
     for (const [, { spec }] of pods.slice(0, 2)) {
       const before = Number(spec.containers[0].lifecycle?.preStop.exec.command[1] ?? 0);
       expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(drainSeconds + before);
@@ -106,6 +151,34 @@ describe('the manifests', () => {
     expect(registry.getSingleMetric(series!)).toBeDefined();
     expect(scaled.spec.scaleTargetRef.name).toBe(worker[0].metadata.name);
     expect(readFileSync(join(K8S, 'keda/kustomization.yaml'), 'utf8')).toContain('$patch: delete');
+  });
+
+  test('the nightly backup first removes halves, keeps the last month, and removes older ones only after it is whole', () => {
+    const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
+    const [shell, options, script] = containerOf(cronJob.spec.jobTemplate.spec.template).args;
+    const night = (create: string): void => {
+      const here = script.replaceAll('/backups', backups).replace('node dist/deploy/backup/main.js create', create);
+      execFileSync(shell, [options, here]);
+    };
+    const aBackup = (name: string, ageDays: number): void => {
+      mkdirSync(join(backups, name));
+      writeFileSync(join(backups, name, 'manifest.json'), '{}');
+      utimesSync(join(backups, name), new Date(), new Date(Date.now() - ageDays * 86_400_000));
+    };
+    try {
+      aBackup('2026-09-01T021700Z', 40);
+      aBackup('2026-10-05T021700Z', 5);
+      mkdirSync(join(backups, '2026-10-06T021700Z'));
+      mkdirSync(join(backups, 'lost+found'));
+      expect(() => night('false')).toThrow();
+      expect(readdirSync(backups)).toEqual(['2026-09-01T021700Z', '2026-10-05T021700Z', 'lost+found']);
+      night('mkdir');
+      const [kept, made, ...others] = readdirSync(backups);
+      expect([kept, others]).toEqual(['2026-10-05T021700Z', ['lost+found']]);
+      expect(made).toMatch(/^20\d\d-\d\d-\d\dT\d{6}Z$/);
+    } finally {
+      rmSync(backups, { recursive: true });
+    }
   });
 
   test('no secret is in the tree: the overlay takes them from a file that git ignores', () => {

@@ -26,7 +26,7 @@ const alerts = yamlIn('rules')
 
 describeWithPrometheus('promtool', () => {
   test('takes the configuration and every rule', async () => {
-    expect(await promtool(['check', 'config', 'prometheus.yml'], DIR)).toMatchObject({ code: 0 });
+    expect(await promtool(['check', 'config', 'prometheus.yml', 'kubernetes.yml'], DIR)).toMatchObject({ code: 0 });
     expect(await promtool(['check', 'rules', ...yamlIn('rules')], DIR)).toMatchObject({ code: 0 });
   });
 
