@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { deriveSecrets } from '../../shared/domain/subject';
 import type { Config } from '../../shared/platform/config';
@@ -45,10 +45,20 @@ async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T
   }
 }
 
-/** Makes a backup in a new or empty folder while MIR runs. Throws one readable message. */
+/** Makes a backup in a new or empty folder while MIR runs. Throws one readable message, and leaves nothing behind then. */
 export async function createBackup(config: Config, folder: string, tell: Tell): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: OWNER_ONLY });
   if (readdirSync(folder).length > 0) throw new Error(`${folder} is not empty: a backup never overwrites another`);
+  try {
+    await fillBackup(config, folder, tell);
+  } catch (error) {
+    // Else the halves of a few nights fill the disk, and no backup succeeds any more.
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
+    throw error;
+  }
+}
+
+async function fillBackup(config: Config, folder: string, tell: Tell): Promise<void> {
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   await withStores(config, async ({ store, queueLink }) => {
     if ((await store.pepper(fingerprint)) !== 'same') {

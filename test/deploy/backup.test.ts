@@ -183,6 +183,18 @@ describe('a restore is refused before anything is written', () => {
   test('a backup never overwrites another', async () => {
     await expect(createBackup(readConfig(mir.env), whole, tell)).rejects.toThrow('is not empty');
   });
+
+  test('one that fails halfway leaves nothing that fills the disk', async () => {
+    const folder = join(dir, 'halfway');
+    let written: string[] = [];
+    const fail = (): never => {
+      written = readdirSync(folder);
+      throw new Error('the disk is full');
+    };
+    await expect(createBackup(readConfig(mir.env), folder, fail)).rejects.toThrow('the disk is full');
+    expect(written).not.toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
 test('verify finds a count that is not that of the events, a missing row and a changed audit entry', async () => {
