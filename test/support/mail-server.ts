@@ -15,6 +15,8 @@ export interface MailServer {
   taken: TakenMail[];
   /** What it answers to a recipient: null takes the mail, else an SMTP reply such as "451 later". */
   answer: (to: string) => string | null;
+  /** The same to the sender. */
+  answerSender: () => string | null;
 }
 
 /** Starts mail servers that end with the test file. */
@@ -24,14 +26,13 @@ export function mailServers(): () => Promise<MailServer> {
     await Promise.all(ends.map((end) => end()));
   });
   return async () => {
-    const mails: MailServer = { url: '', taken: [], answer: () => null };
+    const mails: MailServer = { url: '', taken: [], answer: () => null, answerSender: () => null };
+    const errorOf = (reply: string | null): Error | null =>
+      reply === null ? null : Object.assign(new Error(reply.slice(4)), { responseCode: Number(reply.slice(0, 3)) });
     const server = new SMTPServer({
       disabledCommands: ['AUTH', 'STARTTLS'],
-      onRcptTo: ({ address }, _session, done) => {
-        const reply = mails.answer(address);
-        if (reply === null) return done();
-        return done(Object.assign(new Error(reply.slice(4)), { responseCode: Number(reply.slice(0, 3)) }));
-      },
+      onMailFrom: (_address, _session, done) => done(errorOf(mails.answerSender())),
+      onRcptTo: ({ address }, _session, done) => done(errorOf(mails.answer(address))),
       onData: (stream, { envelope }, done) => {
         let source = '';
         stream.setEncoding('utf8').on('data', (part: string) => (source += part));

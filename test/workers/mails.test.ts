@@ -18,6 +18,7 @@ afterAll(() => h.close());
 beforeEach(() => {
   email = `person-${(people += 1)}@example.org`;
   server.answer = () => null;
+  server.answerSender = () => null;
 });
 
 const to = (address: string) => server.taken.filter((mail) => mail.to.includes(address));
@@ -71,6 +72,14 @@ describe('mails', () => {
     await waitUntil('the job is gone', async () => tries > 0 && (await queueIsEmpty(h)));
     expect(tries).toBe(1);
     expect(await allOfRedis(h)).not.toContain(email);
+  });
+
+  it('are not given up for what is wrong with our settings, and not with them', async () => {
+    let tries = 0;
+    server.answerSender = () => ((tries += 1) === 1 ? '550 this sender may not' : null);
+    await h.ctx.mailQueue.add(aMail(email));
+    await waitUntil('the mail is taken', () => to(email).length === 1);
+    expect(tries).toBe(2);
   });
 
   it('that wait for an address are forgotten with it, later ones are sent', async () => {

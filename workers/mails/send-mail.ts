@@ -7,15 +7,18 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 10_000;
 /** SMTP replies from here on are final: the server will not take this mail later either. */
 const FIRST_FINAL_REPLY = 500;
+/** What such a reply is about this mail after. To anything before it is about our settings, which somebody mends. */
+const ABOUT_THE_MAIL: readonly (string | undefined)[] = ['RCPT TO', 'DATA'];
 
 /** Takes one mail away; settles when the next one may come. */
 type Deliver = (mail: Mail, id: string) => Promise<void>;
 
 /** A mail server's refusal without the address that its words repeat. */
 function harmless(error: unknown): Error {
-  const { code, responseCode } = error as { code?: string; responseCode?: number };
+  const { code, command, responseCode } = error as { code?: string; command?: string; responseCode?: number };
   const text = `the mail server refused: ${code ?? 'no code'} ${responseCode ?? ''}`.trim();
-  return (responseCode ?? 0) >= FIRST_FINAL_REPLY ? new UnrecoverableError(text) : new Error(text);
+  const isFinal = (responseCode ?? 0) >= FIRST_FINAL_REPLY && ABOUT_THE_MAIL.includes(command);
+  return isFinal ? new UnrecoverableError(text) : new Error(text);
 }
 
 function bySmtp(url: string, from: string): { deliver: Deliver; close: () => void } {
