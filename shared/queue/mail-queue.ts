@@ -73,13 +73,20 @@ export function createMailQueue({
   };
 
   async function removeWaiting(to: string): Promise<void> {
-    for (let start = 0; ; start += JOBS_PER_LOOK) {
+    for (let start = 0; ;) {
       const jobs = await queue.getJobs([...WAITING], start, start + JOBS_PER_LOOK - 1);
+      let removed = 0;
       for (const job of jobs) {
         const parsed = mailJobSchema.safeParse(job?.data);
-        if (parsed.success && parsed.data.mail.to === to) await job.remove().catch(() => undefined);
+        if (!parsed.success || parsed.data.mail.to !== to) continue;
+        await job.remove().then(
+          () => (removed += 1),
+          () => undefined,
+        );
       }
       if (jobs.length < JOBS_PER_LOOK) return;
+      // Those behind the removed ones have moved up.
+      start += Math.max(0, JOBS_PER_LOOK - removed);
     }
   }
 

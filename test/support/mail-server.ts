@@ -17,6 +17,8 @@ export interface MailServer {
   answer: (to: string) => string | null;
   /** The same to the sender. */
   answerSender: () => string | null;
+  /** Whether it lets a sender in who logs in with a password. */
+  logIn: (password: string) => boolean;
 }
 
 /** Starts mail servers that end with the test file. */
@@ -26,11 +28,23 @@ export function mailServers(): () => Promise<MailServer> {
     await Promise.all(ends.map((end) => end()));
   });
   return async () => {
-    const mails: MailServer = { url: '', taken: [], answer: () => null, answerSender: () => null };
+    const mails: MailServer = {
+      url: '',
+      taken: [],
+      answer: () => null,
+      answerSender: () => null,
+      logIn: () => true,
+    };
     const errorOf = (reply: string | null): Error | null =>
       reply === null ? null : Object.assign(new Error(reply.slice(4)), { responseCode: Number(reply.slice(0, 3)) });
     const server = new SMTPServer({
-      disabledCommands: ['AUTH', 'STARTTLS'],
+      disabledCommands: ['STARTTLS'],
+      authOptional: true,
+      allowInsecureAuth: true,
+      onAuth: ({ password }, _session, done) => {
+        if (mails.logIn(password ?? '')) return done(null, { user: 'sender' });
+        return done(errorOf('535 wrong password'));
+      },
       onMailFrom: (_address, _session, done) => done(errorOf(mails.answerSender())),
       onRcptTo: ({ address }, _session, done) => done(errorOf(mails.answer(address))),
       onData: (stream, { envelope }, done) => {

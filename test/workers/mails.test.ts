@@ -48,6 +48,7 @@ describe('mails', () => {
     expect(mail!.source).toMatch(/^Subject: Confirm your address for MIR\r?$/m);
     expect(mail!.source).toMatch(/text\/plain/);
     expect(mail!.source).toMatch(/text\/html/);
+    expect(mail!.source).toMatch(/^Auto-Submitted: auto-generated\r?$/m);
     await waitUntil('the job is gone', () => queueIsEmpty(h));
     expect(await allOfRedis(h)).not.toContain(email);
     expect(await h.ctx.store.outboxMails.model.countDocuments()).toBe(0);
@@ -60,6 +61,17 @@ describe('mails', () => {
     await waitUntil('the mail is taken', () => to(email).length === 1);
     expect(tries).toBe(2);
     expect(to(email)).toHaveLength(1);
+  });
+
+  it('are tried again when the server refuses our log-in, however final that sounds', async () => {
+    let tries = 0;
+    server.logIn = () => (tries += 1) > 1;
+    const env = { SMTP_URL: server.url.replace('//', '//mir:secret@'), MAIL_FROM: 'mir@mir.example' };
+    const withLogIn = await startHarness({ env });
+    await withLogIn.ctx.mailQueue.add(aMail(email));
+    await waitUntil('the mail is taken', () => to(email).length === 1);
+    expect(tries).toBe(2);
+    await withLogIn.close();
   });
 
   it('are given up when the server says never, and nothing of them stays', async () => {
@@ -93,6 +105,19 @@ describe('mails', () => {
     await h.ctx.mailQueue.add(aMail(email));
     await waitUntil('the later mail is taken', () => to(email).length === 1);
     expect(to(email)).toHaveLength(1);
+  });
+
+  it('that wait for an address are forgotten however many wait', async () => {
+    await h.stopWorkers();
+    const jobs = Array.from({ length: 1_100 }, (_, n) => {
+      const mail = aMail(n % 100 === 0 ? `other-${email}` : email);
+      return { name: 'mails', data: { v: 1, mail }, opts: { removeOnComplete: true } };
+    });
+    await h.ctx.mailQueue.queue.addBulk(jobs);
+    await h.ctx.mailQueue.forget(email);
+    expect(await h.ctx.mailQueue.queue.getWaitingCount()).toBe(11);
+    await h.startWorkers();
+    await waitUntil('the others are taken', () => to(`other-${email}`).length === 11);
   });
 
   it('that are on their way when the address is forgotten are not tried again', async () => {

@@ -5,10 +5,13 @@ import { forgottenAt, type Mail, mailJobSchema } from '../../shared/queue/mail-q
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 10_000;
-/** SMTP replies from here on are final: the server will not take this mail later either. */
+/** SMTP replies to a mail from here on are final: the server will not take it later either. */
 const FIRST_FINAL_REPLY = 500;
 /** What such a reply is about this mail after. To anything before it is about our settings, which somebody mends. */
 const ABOUT_THE_MAIL: readonly (string | undefined)[] = ['RCPT TO', 'DATA'];
+
+/** Keeps out-of-office replies from coming back (RFC 3834). */
+const ANSWERED_BY_NOBODY = { 'Auto-Submitted': 'auto-generated' };
 
 /** Takes one mail away; settles when the next one may come. */
 type Deliver = (mail: Mail, id: string) => Promise<void>;
@@ -37,8 +40,9 @@ function bySmtp(url: string, from: string): { deliver: Deliver; close: () => voi
   return {
     deliver: async ({ to, subject, text, html }, id) => {
       const domain = from.replace(/^.*@|>.*$/g, '');
+      const mail = { to, subject, text, html, headers: ANSWERED_BY_NOBODY };
       // The same id at each try: a server that took the mail, but whose answer was lost, can tell the repeat.
-      await transport.sendMail({ to, subject, text, html, messageId: `<${id}@${domain}>` }).catch((error: unknown) => {
+      await transport.sendMail({ ...mail, messageId: `<${id}@${domain}>` }).catch((error: unknown) => {
         throw harmless(error);
       });
     },
