@@ -7,21 +7,16 @@ import {
   MAX_STATE_LENGTH,
   MIN_INVITE_SECONDS,
 } from '../../shared/domain/link';
-import { lineSchema } from '../../shared/domain/line';
-import { LABEL_PATTERN, labelProblem } from '../../shared/domain/text';
+import { labelSchema } from '../../shared/domain/line';
 import { callerAct } from '../audit/act';
 import { route } from '../http/route';
 import { createCode, createInvite } from './request-link';
 
 const MAX_URL_LENGTH = 2_048;
 
-export const accountLabelSchema = lineSchema(MAX_LABEL_LENGTH)
-  .superRefine((text, check) => {
-    const message = labelProblem(text);
-    if (message !== null) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
-  })
+export const accountLabelSchema = labelSchema(MAX_LABEL_LENGTH)
   .describe('The account as its owner knows it, e.g. a masked name. Shown where the link is confirmed.')
-  .meta({ pattern: LABEL_PATTERN, examples: ['h•••r@harbour.example'] });
+  .meta({ examples: ['h•••r@harbour.example'] });
 
 const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5kq1rJ8mT2nW7bC4dF6gH0aSLpEuXoIiYcM'] });
 const userRef = z.string().describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /events`.');

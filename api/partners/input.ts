@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { lineSchema } from '../../shared/domain/line';
+import { labelSchema, lineSchema } from '../../shared/domain/line';
 import { identifierProblem, PARAGRAPHS_PATTERN } from '../../shared/domain/text';
 import type { PartnerLimits } from '../../shared/store/partners';
 
@@ -27,7 +27,7 @@ export const reasonSchema = lineSchema(500).describe('Why, as the audit keeps it
 
 /** What an applicant tells of itself. */
 export const applicationInput = z.strictObject({
-  name: lineSchema(120).describe('Name of the service, as its users know it.'),
+  name: labelSchema(120).describe('Name of the service, as its users know it.'),
   // URL parsers drop tabs and line breaks silently, hence the text check beside the URL check.
   website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
   contactEmail: lineSchema(254)

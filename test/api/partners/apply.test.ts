@@ -60,6 +60,8 @@ describe('POST /partners/applications', () => {
     ['name', 'x'.repeat(121)],
     ['name', 'two\nlines'],
     ['name', '   '],
+    ['name', 'Harbour\u200b Market'],
+    ['name', 'tekraM \u202eruobraH'],
     ['website', 'ftp://harbour.example'],
     ['website', 'https://harbour\n.example'],
     ['useCase', 'x'.repeat(2001)],
