@@ -4,6 +4,7 @@ import { withDeadline } from '../../shared/platform/deadline';
 import { MirError } from '../../shared/platform/errors';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { readCookie } from '../pages/cookies';
+import { rightHashes } from './passwords';
 import { askedMails, type AuthMail, type BetterAuth, buildBetterAuth, sessionCookieName } from './better-auth';
 
 /** Longer than the slowest thing within: a password that waits for its turn, and a store that is slow. */
@@ -119,6 +120,20 @@ export function createAuth(ground: Ground): Auth {
     return { session: { identityId, email, ...(name && { name }), sessionId: session.id, emailVerified }, cookies };
   }
 
+  async function logOut(cookie: string): Promise<string[]> {
+    const { headers } = await call((api) => api.signOut({ headers: new Headers({ cookie }), returnHeaders: true }));
+    return headers.getSetCookie();
+  }
+
+  /** False when the password was replaced while it waited for its turn to be looked at: a reset ends such log-ins too. */
+  async function isStillRight(identityId: string, hashes: readonly string[]): Promise<boolean> {
+    const [hash] = hashes;
+    if (hash === undefined) return false;
+    return store.identityAccounts.hasPassword(identityId, hash).catch((error: unknown) => {
+      throw harmless(error);
+    });
+  }
+
   return {
     readSession,
     sessionOf: async ({ headers }) => (await readSession(headers.cookie ?? '')).session,
@@ -141,19 +156,23 @@ export function createAuth(ground: Ground): Auth {
     },
 
     logIn: async (email, password) => {
-      const answer = await call((api) => api.signInEmail({ body: { email, password }, returnHeaders: true }), {
-        INVALID_EMAIL_OR_PASSWORD: 'WRONG',
-        INVALID_EMAIL: 'WRONG',
-        PASSWORD_TOO_LONG: 'WRONG',
-        EMAIL_NOT_VERIFIED: 'UNVERIFIED',
-      });
-      return typeof answer === 'string' ? answer : { cookies: answer.headers.getSetCookie() };
+      const hashes: string[] = [];
+      const answer = await rightHashes.run(hashes, () =>
+        call((api) => api.signInEmail({ body: { email, password }, returnHeaders: true }), {
+          INVALID_EMAIL_OR_PASSWORD: 'WRONG',
+          INVALID_EMAIL: 'WRONG',
+          PASSWORD_TOO_LONG: 'WRONG',
+          EMAIL_NOT_VERIFIED: 'UNVERIFIED',
+        }),
+      );
+      if (typeof answer === 'string') return answer;
+      const cookies = answer.headers.getSetCookie();
+      if (await isStillRight(answer.response.user.id, hashes)) return { cookies };
+      await logOut(cookies.map((cookie) => cookie.split(';')[0]).join('; '));
+      return 'WRONG';
     },
 
-    logOut: async (cookie) => {
-      const { headers } = await call((api) => api.signOut({ headers: new Headers({ cookie }), returnHeaders: true }));
-      return headers.getSetCookie();
-    },
+    logOut,
 
     verify: async (token) => {
       const answer = await call((api) => api.verifyEmail({ query: { token } }), {

@@ -75,8 +75,14 @@ export async function buildBetterAuth({ config, log, metrics, secrets, store }: 
       password: await countedPasswords(metrics),
       sendResetPassword: ({ user, token }) => ask({ kind: 'RESET', to: user.email, token }),
       onExistingUserSignUp: ({ user }) => ask({ kind: 'ALREADY_SIGNED_UP', to: user.email }),
-      // Whoever reset it has read a mail to this address.
-      onPasswordReset: ({ user }) => store.identities.noteVerified(user.id),
+      onPasswordReset: async ({ user }) => {
+        // Sessions of log-ins that were under way; those that are still under way look at the password again.
+        await store.identitySessions.endAll(user.id);
+        // Other mailed links would set yet another password.
+        await store.identityVerifications.endAll(user.id);
+        // Whoever reset it has read a mail to this address.
+        await store.identities.noteVerified(user.id);
+      },
     },
     emailVerification: {
       expiresIn: VERIFY_LINK_HOURS * HOUR_SECONDS,

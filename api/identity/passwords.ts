@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { overloaded } from '../../shared/platform/errors';
 import { createGate } from '../../shared/platform/gate';
 import type { Metrics } from '../../shared/platform/metrics';
@@ -5,6 +6,9 @@ import type { Metrics } from '../../shared/platform/metrics';
 /** One hash takes some 32 MiB and a tenth of a second of a core: more at once would starve the requests of partners. */
 const HASHES_AT_ONCE = 2;
 const HASHES_WAITING = 40;
+
+/** Hashes that a password was right for, during one call: who was let in by one may have to be put out again. */
+export const rightHashes = new AsyncLocalStorage<string[]>();
 
 /** better-auth's scrypt, a few at a time, each counted. */
 export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>) {
@@ -18,6 +22,10 @@ export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>)
   };
   return {
     hash: (password: string) => counted(() => hashPassword(password)),
-    verify: (given: { hash: string; password: string }) => counted(() => verifyPassword(given)),
+    verify: async (given: { hash: string; password: string }) => {
+      const isRight = await counted(() => verifyPassword(given));
+      if (isRight) rightHashes.getStore()?.push(given.hash);
+      return isRight;
+    },
   };
 }

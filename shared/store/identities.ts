@@ -88,11 +88,27 @@ function accountModel(connection: Connection) {
 }
 
 export function identityAccountsStore(connection: Connection) {
-  return { model: accountModel(connection) };
+  const model = accountModel(connection);
+  return {
+    model,
+
+    /** Whether a hash is (still) that of the identity's password. */
+    async hasPassword(identityId: string, password: string): Promise<boolean> {
+      return (await model.exists({ userId: identityId, password }).read('primary')) !== null;
+    },
+  };
 }
 
 export function identityVerificationsStore(connection: Connection) {
-  return { model: connection.model<VerificationDoc>('IdentityVerification', verificationSchema) };
+  const model = connection.model<VerificationDoc>('IdentityVerification', verificationSchema);
+  return {
+    model,
+
+    /** Ends all that was mailed to an identity and not used yet. */
+    async endAll(identityId: string): Promise<void> {
+      await model.deleteMany({ value: identityId });
+    },
+  };
 }
 
 export function identitiesStore(connection: Connection) {

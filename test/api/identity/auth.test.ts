@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AuthMail } from '../../../api/identity/better-auth';
 import { type Harness, startHarness } from '../../support/harness';
+import { waitUntil } from '../../support/wait-until';
 
 const PASSWORD = 'correct horse battery';
 let h: Harness;
@@ -27,6 +28,9 @@ async function cookieOfLogIn(password = PASSWORD): Promise<string> {
   if (typeof answer === 'string') throw new Error(answer);
   return answer.cookies.map((cookie) => cookie.split(';')[0]).join('; ');
 }
+
+const hashes = async (): Promise<number> =>
+  (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
 describe("people's accounts", () => {
   it('lets nobody in before the address is confirmed, then everybody with the password', async () => {
@@ -100,6 +104,32 @@ describe("people's accounts", () => {
     expect(await auth.logIn(email, PASSWORD)).toBe('WRONG');
     expect(await auth.reset(reset, 'yet another password')).toBe('INVALID');
     expect(await cookieOfLogIn('a new password, long')).toContain('mir_session=');
+  });
+
+  it('lets nobody stay by the old password whose log-in was under way at a reset', async () => {
+    const { auth, store } = h.ctx;
+    await verified();
+    const { _id: identityId } = (await store.identities.byEmail(email))!;
+    const token = tokenOf(await auth.askReset(email));
+    const before = await hashes();
+    // These keep the reset waiting for its turn, so that the later ones have read the old password before it is gone.
+    const earlier = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
+    await waitUntil('all wait for their turn', async () => (await hashes()) === before + 8);
+    const reset = auth.reset(token, 'a new password, long');
+    await waitUntil('the reset waits for its turn', async () => (await hashes()) === before + 9);
+    const later = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
+    expect(await reset).toBe('DONE');
+    await Promise.all(earlier);
+    expect(new Set(await Promise.all(later))).toEqual(new Set(['WRONG']));
+    expect(await store.identitySessions.model.countDocuments({ userId: identityId })).toBe(0);
+  });
+
+  it('ends the other mailed links at a reset', async () => {
+    const { auth } = h.ctx;
+    await verified();
+    const [first, second] = [tokenOf(await auth.askReset(email)), tokenOf(await auth.askReset(email))];
+    expect(await auth.reset(second, 'a new password, long')).toBe('DONE');
+    expect(await auth.reset(first, 'yet another password')).toBe('INVALID');
   });
 
   it('ends a session in the store at log-out', async () => {
