@@ -1,7 +1,16 @@
 import type { VNode } from 'preact';
 import { MirError } from '../../shared/platform/errors';
 import { checkAdminToken } from '../http/admin-token';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError } from '../pages/design/form';
+import {
+  Actions,
+  Button,
+  ButtonLink,
+  ErrorSummary,
+  Field,
+  Form,
+  type FormError,
+  titleWith,
+} from '../pages/design/form';
 import { Layout } from '../pages/design/layout';
 import { Heading } from '../pages/design/text';
 import { type Page, page } from '../pages/page';
@@ -11,10 +20,10 @@ const AFTER_LOG_IN = '/admin/queues';
 
 function LogInPage({ errors = [] }: { errors?: readonly FormError[] }): VNode {
   return (
-    <Layout title="Operator log-in">
-      <ErrorSummary errors={errors} />
+    <Layout title={titleWith(errors, 'Operator log-in')}>
       <Heading>Operator log-in</Heading>
       <p>For whoever runs this registry. You stay logged in for {OPERATOR_SESSION_SECONDS / 60} minutes.</p>
+      <ErrorSummary errors={errors} />
       <Form action="/admin/login">
         <Field
           name="token"
@@ -53,7 +62,10 @@ const logIn = page({
       await checkAdminToken(ctx, form['token'], ip);
     } catch (error) {
       if (!(error instanceof MirError) || error.code !== 'ADMIN_TOKEN_INVALID') throw error;
-      return { status: error.status, html: <LogInPage errors={[{ field: 'token', message: 'This is not it.' }]} /> };
+      return {
+        status: error.status,
+        html: <LogInPage errors={[{ field: 'token', message: 'This is not the ADMIN_TOKEN of this installation.' }]} />,
+      };
     }
     log.info({ requestId }, 'an operator logged in');
     return { redirect: AFTER_LOG_IN, cookies: [openOperatorSession(ctx, Date.now())] };

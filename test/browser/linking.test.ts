@@ -116,6 +116,30 @@ describeInBrowser('linking in a browser without scripts', () => {
     await page.browserContext().close();
   });
 
+  it('long names, labels and addresses fit a phone, and every month of every platform can be read there', async () => {
+    const email = 'anastasia.konstantinopoulou-fitzgerald@students.mail.university-of-somewhere.example.org';
+    await loggedIn(h, email);
+    const page = await openTab(NARROW);
+    await page.goto(`${h.url}/login`);
+    await logInAt(page, email);
+    const names = ['Donaudampfschifffahrtsgesellschaftskapitänsverein', 'A', 'B', 'C', 'D', 'E'];
+    for (const [n, name] of names.entries()) {
+      const partner = await h.partner({ name, website: `https://${name.toLowerCase()}.example` });
+      await submit('long', 2 * n + 2, partner);
+      const wish = { userExternalId: 'long', accountLabel: `a${'•'.repeat(36)}z@${'x'.repeat(30)}.example` };
+      await page.goto((await post('/v1/partners/link/invite', wish, partner)).url);
+      if (n === 0) await look(page, 'link-consent-long', NARROW);
+      await press(page, 'Connect');
+    }
+    await page.goto(`${h.url}/account`);
+    await look(page, 'account-long', NARROW);
+    const counted = await page.$$eval('.chart tbody td.num', (cells) =>
+      cells.reduce((sum, { textContent }) => sum + Number(textContent), 0),
+    );
+    expect(counted).toBe(2 + 4 + 6 + 8 + 10 + 12);
+    await page.browserContext().close();
+  });
+
   it('declined, used and expired invites say so', async () => {
     const email = 'kim@example.org';
     await loggedIn(h, email);

@@ -110,12 +110,17 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
       )}
       <section>
         <h2>My data</h2>
-        <p>
-          <a href="/account/export">Export everything as JSON</a>
-        </p>
-        <p>
-          <a href="/account/delete">Delete my identity</a>
-        </p>
+        <ul class="ways">
+          <li>
+            <a href="/account/export">Export everything as JSON</a>
+          </li>
+          <li>
+            <a href="/forgot">Choose a new password</a>
+          </li>
+          <li>
+            <a href="/account/delete">Delete my identity</a>
+          </li>
+        </ul>
       </section>
     </Layout>
   );

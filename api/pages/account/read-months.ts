@@ -3,7 +3,7 @@ import { partnerOf } from '../../../shared/domain/ids';
 import type { MonthCount } from '../../../shared/store/events';
 import { messageOf } from '../../../shared/platform/errors';
 import type { ApiContext } from '../../context';
-import type { Series } from '../design/chart';
+import type { Series } from '../design/month-table';
 import type { MyAccount } from '../links/read-history';
 
 const MONTHS_SHOWN = 12;

@@ -1,11 +1,5 @@
 import type { VNode } from 'preact';
-import { Table } from './table';
-
-/** One partner's counts, month by month; `counts` has one number for each of the chart's months. */
-export interface Series {
-  name: string;
-  counts: readonly number[];
-}
+import { monthName, MonthTable, type Series } from './month-table';
 
 interface ChartProps {
   /** What is counted, as the figure's name: "Events by month". */
@@ -29,12 +23,10 @@ const FOOT = 22;
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 
-function monthName(month: string, form: 'short' | 'long'): string {
-  const date = new Date(`${month}-01T00:00:00Z`);
-  return form === 'short'
-    ? date.toLocaleDateString('en-GB', { month: 'short', timeZone: 'UTC' })
-    : date.toLocaleDateString('en-GB', { month: 'short', year: 'numeric', timeZone: 'UTC' });
-}
+/** Counts that stand above their bar without touching the next one's; the table has them whole. */
+const LONGEST_WHOLE = 9_999;
+const compact = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumSignificantDigits: 3 });
+const above = (count: number): string => (count > LONGEST_WHOLE ? compact.format(count) : String(count));
 
 /** The largest first; what is beyond the drawn ones is added up as the last. */
 function drawnSeries(series: readonly Series[]): Series[] {
@@ -72,7 +64,7 @@ function Bars({ months, series }: { months: readonly string[]; series: readonly 
             })}
             {totals[at]! > 0 && (
               <text x={x + BAR / 2} y={(base - 4).toFixed(1)}>
-                {totals[at]}
+                {above(totals[at]!)}
               </text>
             )}
             <text class="month" x={x + BAR / 2} y={TOP + HEIGHT + 16}>
@@ -86,16 +78,17 @@ function Bars({ months, series }: { months: readonly string[]; series: readonly 
   );
 }
 
-/** Stacked bars by month (the last twelve), their legend, and a table of the same numbers. */
+/** Stacked bars by month (the last twelve), their legend, and the same numbers to read. */
 export function Chart({ title, months, series, empty }: ChartProps): VNode {
   if (series.every(({ counts }) => sum(counts) === 0)) return <p class="quiet">{empty}</p>;
   const first = Math.max(0, months.length - DRAWN_MONTHS);
+  const shown = months.slice(first);
   const drawn = drawnSeries(series).map(({ name, counts }) => ({ name, counts: counts.slice(first) }));
-  const rows = months.map((month, index) => ({ month, index })).reverse();
+  const span = [shown[0]!, shown.at(-1)!].map((month) => monthName(month, 'long')).join(' to ');
   return (
     <figure class="chart">
-      <figcaption class="quiet">{title}</figcaption>
-      <Bars months={months.slice(first)} series={drawn} />
+      <figcaption class="quiet">{`${title}, ${span}`}</figcaption>
+      <Bars months={shown} series={drawn} />
       <ul class="legend">
         {drawn.map(({ name }, index) => (
           <li key={name}>
@@ -106,20 +99,7 @@ export function Chart({ title, months, series, empty }: ChartProps): VNode {
           </li>
         ))}
       </ul>
-      <Table
-        caption={`${title}, in numbers`}
-        rows={rows}
-        keyOf={({ month }) => month}
-        empty={empty}
-        columns={[
-          { head: 'Month', cell: ({ month }) => monthName(month, 'long') },
-          ...series.map(({ name, counts }) => ({
-            head: name,
-            numeric: true,
-            cell: ({ index }: { index: number }) => counts[index] ?? 0,
-          })),
-        ]}
-      />
+      <MonthTable title={title} months={months} series={series} />
     </figure>
   );
 }

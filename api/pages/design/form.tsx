@@ -10,6 +10,11 @@ export interface FormError {
   message: string;
 }
 
+/** A page's title, which says first of all when something is to mend: screen readers read it first. */
+export function titleWith(errors: readonly FormError[], title: string): string {
+  return errors.length === 0 ? title : `Something to mend: ${title}`;
+}
+
 interface FormProps {
   /** Where it is posted to: a path of ours. */
   action: string;

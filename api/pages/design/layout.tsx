@@ -19,9 +19,9 @@ function Who(): VNode | null {
   if (signedInAs === null) return null;
   return (
     <div class="who">
-      <a href="/account">
-        <span class="lead">Signed in as</span> {signedInAs}
-      </a>
+      <span class="me">
+        <span class="lead">Signed in as</span> <a href="/account">{signedInAs}</a>
+      </span>
       <Form action="/logout" class="plain-form">
         <button class="link-button">Log out</button>
       </Form>

@@ -38,24 +38,26 @@ const LAYOUT = `
 .skip:focus{top:var(--s2)}
 .top{border-bottom:1px solid var(--rule);padding:var(--s1) var(--s6);display:flex;flex-wrap:wrap;gap:0 var(--s4);align-items:center}
 .top .brand{font-size:1.1rem;letter-spacing:.04em;color:var(--ink);text-decoration:none;min-height:${TARGET_PX}px;display:inline-flex;align-items:center;min-width:${TARGET_PX}px}
-.top .who{margin-left:auto;display:flex;flex-wrap:wrap;gap:0 var(--s3);align-items:center;justify-content:flex-end;color:var(--quiet);font-size:.875rem;min-width:0;overflow-wrap:anywhere}
+.top .who{margin-left:auto;display:flex;gap:0 var(--s4);align-items:center;justify-content:flex-end;color:var(--quiet);font-size:.875rem;min-width:0}
+.who .me{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.who .me a{padding:.75rem 0}
 .top nav{display:flex;flex-wrap:wrap;gap:0 var(--s4)}
-.who a{gap:.35em}
-.top nav a,.who a,.link-button{min-height:${TARGET_PX}px;display:inline-flex;align-items:center;font-size:.875rem}
+.top nav a,.link-button{white-space:nowrap;min-height:${TARGET_PX}px;display:inline-flex;align-items:center;font-size:.875rem}
 main{flex:1;width:100%;max-width:36rem;margin:0 auto;padding:var(--s12) var(--s6)}
 main.wide{max-width:72rem}
 .foot{border-top:1px solid var(--rule);color:var(--quiet);font-size:.875rem;padding:var(--s4) var(--s6)}
 .foot p{margin:0;max-width:none}
-@media(max-width:30rem){.top,.foot{padding-left:var(--s4);padding-right:var(--s4)}main{padding:var(--s8) var(--s4)}.top .who{width:100%;justify-content:space-between}.who .lead{display:none}}
+@media(max-width:30rem){.top,.foot{padding-left:var(--s4);padding-right:var(--s4)}main{padding:var(--s8) var(--s4)}.top .who{width:100%;justify-content:space-between}.who .lead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 `;
 
 const PARTS = `
-dl.facts{display:grid;grid-template-columns:minmax(7rem,auto) 1fr;border-top:1px solid var(--rule);margin:var(--s6) 0}
+dl.facts{display:grid;grid-template-columns:fit-content(10rem) minmax(0,1fr);border-top:1px solid var(--rule);margin:var(--s6) 0}
 dl.facts>div{display:grid;grid-template-columns:subgrid;grid-column:1/-1;border-bottom:1px solid var(--rule)}
-dl.facts dt{color:var(--quiet);padding:var(--s3) var(--s4) var(--s3) 0}
+dl.facts dt{color:var(--quiet);padding:var(--s3) var(--s6) var(--s3) 0}
 dl.facts dd{font-weight:500;margin:0;padding:var(--s3) 0;min-width:0;overflow-wrap:anywhere}
-.columns{display:grid;gap:0 var(--s6);grid-template-columns:repeat(auto-fit,minmax(14rem,1fr));margin:var(--s6) 0}
-.columns h2{margin-top:0;font:600 .875rem/1.3 system-ui,sans-serif;color:var(--quiet)}
+.columns{display:grid;gap:var(--s6);grid-template-columns:repeat(auto-fit,minmax(14rem,1fr));margin:var(--s6) 0}
+.columns h2{margin:0 0 var(--s2);font:600 .875rem/1.3 system-ui,sans-serif;color:var(--quiet)}
+.columns ul{margin:0}
 ul.marks{list-style:none;padding:0}
 ul.marks li{padding-left:1.5rem;position:relative}
 ul.marks li::before{position:absolute;left:0;content:"✓" / "";color:var(--accent)}
@@ -74,26 +76,34 @@ ul.marks.no li::before{content:"–" / "";color:var(--quiet)}
 table{border-collapse:collapse;width:100%}
 caption{text-align:left;color:var(--quiet);font-size:.875rem;padding:0 0 var(--s2)}
 th,td{text-align:left;vertical-align:top;padding:var(--s2) var(--s4) var(--s2) 0;border-bottom:1px solid var(--rule)}
+tr>:last-child{padding-right:0}
 thead th{color:var(--quiet);font-weight:600;font-size:.875rem}
 td.num,th.num{text-align:right;white-space:nowrap}
 thead th.num{font-family:inherit;white-space:normal}
 ul.records{list-style:none;padding:0;margin:0 0 var(--s6);border-top:1px solid var(--rule)}
-ul.records li{display:flex;flex-wrap:wrap;gap:var(--s2) var(--s6);align-items:center;justify-content:space-between;border-bottom:1px solid var(--rule);margin:0;padding:var(--s3) 0}
-ul.records h3{margin:0;font:600 1rem/1.4 system-ui,sans-serif}
+ul.records li{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:0 var(--s6);align-items:center;border-bottom:1px solid var(--rule);margin:0;padding:var(--s3) 0}
+ul.records li>div{overflow-wrap:anywhere}
+ul.records h3{margin:0;font:600 1rem/1.4 system-ui,sans-serif;text-wrap:balance}
 ul.records p{margin:0}
-ul.records a{min-height:44px;display:inline-flex;align-items:center}
+ul.records a,ul.ways a{min-height:${TARGET_PX}px;display:inline-flex;align-items:center}
+ul.ways{list-style:none;padding:0}
+ul.ways li{margin:0}
+@media(max-width:30rem){ul.records li{grid-template-columns:minmax(0,1fr)}}
 td time{white-space:nowrap}
 tbody th{font-weight:500}
-.chart tbody th{white-space:nowrap}
+.chart :is(thead th,tbody th){white-space:nowrap}
+.chart td{overflow-wrap:anywhere}
+.chart tbody tr:not(:last-child)>td{border-bottom:0}
 figure{margin:0 0 var(--s6)}
-.chart svg{display:block;width:100%;max-width:30rem;height:auto}
-.chart text{font:11px system-ui,sans-serif;fill:var(--ink);text-anchor:middle}
+.chart svg{display:block;width:100%;height:auto}
+.chart text{font:10.5px system-ui,sans-serif;fill:var(--ink);text-anchor:middle}
 .chart text.month{fill:var(--quiet)}
 .chart line{stroke:var(--edge);stroke-width:1}
 .chart rect{stroke:var(--paper);stroke-width:1}
 .legend{list-style:none;padding:0;margin:var(--s3) 0;display:flex;flex-wrap:wrap;gap:var(--s1) var(--s4);font-size:.875rem}
-.legend li{display:inline-flex;gap:var(--s2);align-items:center;margin:0}
-.legend svg{width:.9rem;height:.9rem;flex:none}
+.legend li{display:inline-flex;gap:var(--s2);margin:0;min-width:0;overflow-wrap:anywhere}
+.legend svg{width:.9rem;height:.9rem;flex:none;margin-top:.25em}
+@media(max-width:30rem){.chart text{font-size:13px}}
 .series-1{fill:var(--series-1)}.series-2{fill:var(--series-2)}.series-3{fill:var(--series-3)}.series-4{fill:var(--series-4)}
 details{margin:0 0 var(--s6)}
 summary{min-height:${TARGET_PX}px;padding:.6rem 0;cursor:pointer;color:var(--accent)}

@@ -74,10 +74,10 @@ export function Consent({ request, partner, signals, action, code }: ConsentProp
         facts={[
           ['Account', accountWords(request.accountLabel, partner)],
           [
-            'Your history with it',
+            'Your history',
             <>
               <Num>{eventCount}</Num> {eventCount === 1 ? 'event' : 'events'} from <Num>{partnerCount}</Num>{' '}
-              {partnerCount === 1 ? 'platform' : 'platforms'}
+              {partnerCount === 1 ? 'platform' : 'platforms'}, this account included
             </>,
           ],
           ['Depth', <Strata tier={tier} />],

@@ -5,7 +5,7 @@ import type { PartnerDoc } from '../../../shared/store/partners';
 import { confirmLink, declineLink, linkedBefore } from '../../links/confirm-link';
 import { isAllowedReturn } from '../../links/request-link';
 import type { Visibility } from '../../links/link-transaction';
-import { ButtonLink } from '../design/form';
+import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import type { PageAnswer, PageCall } from '../page';
@@ -38,7 +38,9 @@ function Outcome({ title, children }: { title: string; children: string }): VNod
     <Layout title={title}>
       <Heading>{title}</Heading>
       <p>{children}</p>
-      <ButtonLink href="/account">To my account</ButtonLink>
+      <Actions>
+        <ButtonLink href="/account">To my account</ButtonLink>
+      </Actions>
     </Layout>
   );
 }

@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import { type FoundRequest, findRequest, hashOfCode } from '../../links/find-request';
 import { throttle, throttledAddress, type ThrottleRule } from '../../http/throttle';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { withNext } from '../next-path';
@@ -27,7 +27,7 @@ const WRONG: FormError = {
 
 function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: string }): VNode {
   return (
-    <Layout title={errors.length > 0 ? 'Enter your code: something to mend' : 'Enter your code'}>
+    <Layout title={titleWith(errors, 'Enter your code')}>
       <Heading>Enter your code</Heading>
       <p>A platform that you want to connect shows you a code of eight letters and digits. It works for ten minutes.</p>
       <ErrorSummary errors={errors} />

@@ -61,8 +61,8 @@ export async function readHistoryWith(
   return presentSignals(sumOf(counted, rowOf), 'LINKED', now.getTime());
 }
 
-/** The account in words: its label if the partner gave one, and where it is. */
+/** The account in words: its label if the partner gave one, in quotes since the words are the partner's, and where it is. */
 export function accountWords(label: string | undefined, partner: Pick<PartnerDoc, 'website' | 'name'>): string {
   const { host } = new URL(partner.website);
-  return label === undefined ? `your account at ${host}` : `${label} at ${host}`;
+  return label === undefined ? `your account at ${host}` : `“${label}” at ${host}`;
 }

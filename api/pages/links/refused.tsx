@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import type { LinkRefusal } from '../../links/find-request';
 import type { PartnerDoc } from '../../../shared/store/partners';
 import { MAX_LINKS_PER_IDENTITY } from '../../../shared/domain/link';
-import { ButtonLink } from '../design/form';
+import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 
@@ -68,9 +68,11 @@ export function refusedPage(
       <Layout title={title}>
         <Heading>{title}</Heading>
         <p>{text(partner?.name ?? 'whoever gave it to you')}</p>
-        <ButtonLink href="/account" plain>
-          To my account
-        </ButtonLink>
+        <Actions>
+          <ButtonLink href="/account" plain>
+            To my account
+          </ButtonLink>
+        </Actions>
       </Layout>
     ),
   };

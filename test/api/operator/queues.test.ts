@@ -62,7 +62,7 @@ describe('the log-in of the operator', () => {
   it('refuses another token with the form again, and a post without the form of this browser', async () => {
     const wrong = await logIn('x'.repeat(40));
     expect(wrong.status).toBe(401);
-    expect(wrong.text).toContain('This is not it.');
+    expect(wrong.text).toContain('This is not the ADMIN_TOKEN');
     expect(wrong.cookies).not.toHaveProperty('mir_operator');
     const forged = await ask('/admin/login', { form: { token: ADMIN_TOKEN } });
     expect([forged.status, forged.set.join()]).toEqual([403, expect.not.stringContaining('mir_operator')]);

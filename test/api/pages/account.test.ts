@@ -47,12 +47,15 @@ test('the account shows my platforms, my history in numbers and its months, and 
   await connect(visitor, shop, 'me-at-shop', 'me_k');
   await connect(visitor, forum, 'me-at-forum');
   const { text, root } = await visitor.get('/account');
-  for (const words of ['Harbour Market', 'me_k at harbour.example', 'Quiet Forum', 'your account at forum.example']) {
+  for (const words of ['Harbour Market', '“me_k” at harbour.example', 'Quiet Forum', 'your account at forum.example']) {
     expect(text).toContain(words);
   }
   const facts = root.querySelectorAll('dl.facts div').map((div) => div.structuredText.replace(/\s+/g, ' '));
   expect(facts.slice(0, 2)).toEqual(['Events 5', 'Platforms 2']);
   expect(root.querySelector('main svg')).not.toBeNull();
+  const numbers = root.querySelectorAll('.chart tbody td').map((cell) => cell.text);
+  expect(numbers.slice(0, 4)).toEqual(['Harbour Market', '3', 'Quiet Forum', '2']);
+  expect(root.querySelectorAll('.chart tbody')).toHaveLength(12);
   const stranger = await loggedIn(mir, newAddress());
   expect((await stranger.get('/account')).text).not.toContain('Harbour Market');
 });

@@ -47,7 +47,7 @@ test('an invite is kept through sign-up, mail and log-in, and confirmed by one p
   const before = await visitor.get(path);
   expect(before.status).toBe(200);
   expect(before.text).toContain('Harbour Market asks to connect an account');
-  expect(before.text).toContain('ana_k at harbour.example');
+  expect(before.text).toContain('“ana_k” at harbour.example');
   const signUp = before.root.querySelectorAll('main a').find((a) => a.textContent === 'Sign up')!;
   const email = newAddress();
   await visitor.submit(await visitor.get(signUp.getAttribute('href')!), { email, password: PASSWORD });
