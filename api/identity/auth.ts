@@ -4,6 +4,8 @@ import { withDeadline } from '../../shared/platform/deadline';
 import { MirError } from '../../shared/platform/errors';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { readCookie } from '../pages/cookies';
+import { type Call, providerAway, type ProviderLogIn, providerLogIn } from './log-in-by-provider';
+import { oidcPlugins } from './oidc';
 import { rightHashes } from './passwords';
 import { askedMails, type AuthMail, type BetterAuth, buildBetterAuth, sessionCookieName } from './better-auth';
 
@@ -28,7 +30,7 @@ export interface ReadSession {
 export const NOBODY: ReadSession = { session: null, cookies: [] };
 
 /** People's accounts: what pages can do with them. E-mail addresses are taken as given and compared in lower case. */
-export interface Auth {
+export interface Auth extends ProviderLogIn {
   /** Who a Cookie header stands for; nobody costs no look-up. */
   readSession(cookie: string): Promise<ReadSession>;
   /** Who asks: the session of a request, or null. */
@@ -70,36 +72,46 @@ function harmless(error: unknown): MirError {
 const asLate = (): MirError =>
   new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', { retryAfterSeconds: 2 });
 
-/** The accounts over their library, which is loaded when it is first needed: it takes its time. */
-export function createAuth(ground: Ground): Auth {
-  const { config, store } = ground;
-  const cookieName = sessionCookieName(config.publicUrl);
+/** Builds when it is first asked, and again after it failed. */
+function onceBuilt(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
   let building: Promise<BetterAuth> | null = null;
-  const library = (): Promise<BetterAuth> => {
-    building ??= buildBetterAuth(ground).catch((error: unknown) => {
+  return () => {
+    building ??= build().catch((error: unknown) => {
       building = null;
       throw error;
     });
     return building;
   };
+}
 
-  /** Runs a call; `codes` are refusals that it may end with. */
-  async function call<T, R extends string = never>(
+/** Runs calls; `codes` are refusals that one may end with. */
+function callerOf(library: () => Promise<BetterAuth>, onLate: () => Error): Call {
+  return async <T, R extends string = never>(
     work: (api: BetterAuth['api']) => Promise<T>,
     codes: Record<string, R> = {},
-  ): Promise<T | R> {
+  ): Promise<T | R> => {
     try {
-      return await withDeadline(
-        library().then(({ api }) => work(api)),
-        CALL_TIMEOUT_MS,
-        asLate,
-      );
+      const answer = library().then(({ api }) => work(api));
+      return await withDeadline(answer, CALL_TIMEOUT_MS, onLate);
     } catch (error) {
       const known = codes[codeOf(error) ?? ''];
       if (known !== undefined) return known;
       throw harmless(error);
     }
-  }
+  };
+}
+
+/** The accounts over their library, which is loaded when it is first needed: it takes its time. */
+export function createAuth(ground: Ground): Auth {
+  const { config, store } = ground;
+  const cookieName = sessionCookieName(config.publicUrl);
+  const library = onceBuilt(() => buildBetterAuth(ground));
+  const call = callerOf(library, asLate);
+  // A library of its own: it asks the provider for its addresses first, and passwords must not wait for that.
+  const callWithProvider = callerOf(
+    onceBuilt(async () => buildBetterAuth(ground, await oidcPlugins(ground))),
+    providerAway,
+  );
 
   /** What a call answers, and the mail that it asked for. */
   async function withMail<T>(run: () => Promise<T>): Promise<{ answer: T; mail: AuthMail | null }> {
@@ -172,6 +184,7 @@ export function createAuth(ground: Ground): Auth {
       return 'WRONG';
     },
 
+    ...providerLogIn(callWithProvider, ground),
     logOut,
 
     verify: async (token) => {

@@ -2,6 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { newId } from '../../shared/domain/ids';
 import type { Ground } from '../../shared/ground';
 import { identityDatabase } from '../../shared/store/identity-adapter';
+import { cookieName } from '../pages/cookies';
+import { type oidcPlugins, refuseUnverified, withoutTokens } from './oidc';
 import { countedPasswords } from './passwords';
 
 export const MIN_PASSWORD_LENGTH = 10;
@@ -26,14 +28,17 @@ const PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account:
 
 /** The session's cookie; over https only our own origin can set one of this name. */
 export function sessionCookieName(publicUrl: string): string {
-  return publicUrl.startsWith('https:') ? '__Host-mir_session' : 'mir_session';
+  return cookieName(publicUrl, 'mir_session');
 }
 
 /**
  * better-auth over our own store. It mounts no routes: pages call its functions. Its logger says levels and fixed
  * texts only, since its messages may name addresses.
  */
-export async function buildBetterAuth({ config, log, metrics, secrets, store }: Ground) {
+export async function buildBetterAuth(
+  { config, log, metrics, secrets, store }: Ground,
+  plugins: Awaited<ReturnType<typeof oidcPlugins>> = [],
+) {
   const { betterAuth } = await import('better-auth');
   const secure = config.publicUrl.startsWith('https:');
   const ask = (mail: AuthMail): Promise<void> => {
@@ -56,13 +61,21 @@ export async function buildBetterAuth({ config, log, metrics, secrets, store }: 
       },
     },
     rateLimit: { enabled: false },
-    user: { modelName: 'identities' },
+    user: { modelName: 'identities', validateUserInfo: refuseUnverified },
     session: {
       modelName: 'identity_sessions',
       expiresIn: SESSION_SECONDS,
       updateAge: SESSION_RENEWED_AFTER_SECONDS,
     },
-    account: { modelName: 'identity_accounts', accountLinking: { enabled: false } },
+    account: {
+      modelName: 'identity_accounts',
+      storeStateStrategy: 'cookie',
+      updateAccountOnSignIn: false,
+      // Both sides have seen that the address is the person's.
+      accountLinking: { enabled: plugins.length > 0, trustedProviders: [], requireLocalEmailVerified: true },
+    },
+    databaseHooks: { account: { create: { before: withoutTokens } } },
+    plugins,
     verification: { modelName: 'identity_verifications', storeIdentifier: 'hashed' },
     emailAndPassword: {
       enabled: true,
@@ -96,7 +109,10 @@ export async function buildBetterAuth({ config, log, metrics, secrets, store }: 
       // The prefix of the name is ours, so that it can be the stricter one.
       useSecureCookies: false,
       defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', path: '/', secure },
-      cookies: { session_token: { name: sessionCookieName(config.publicUrl) } },
+      cookies: {
+        session_token: { name: sessionCookieName(config.publicUrl) },
+        oauth_state: { name: cookieName(config.publicUrl, 'mir_oidc') },
+      },
       ipAddress: { disableIpTracking: true },
       database: { generateId: ({ model }) => newId(PREFIXES[model] ?? 'x') },
     },

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 
 const VISITOR_BYTES = 16;
 const VISITOR = /^[\w-]{22}$/;
-const VISITOR_DAYS = 30;
-const DAY_SECONDS = 24 * 3_600;
+/** How long a browser is known by the name we gave it. */
+export const VISITOR_SECONDS = 30 * 24 * 3_600;
 
 /** Over https a cookie bears a prefix that only our own origin, and only over https, can set. */
 export function cookieName(publicUrl: string, name: string): string {
@@ -34,6 +34,6 @@ export function visitorOf(header: string | undefined, publicUrl: string): Visito
   const secure = publicUrl.startsWith('https:') ? '; Secure' : '';
   return {
     id,
-    cookie: `${name}=${id}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${VISITOR_DAYS * DAY_SECONDS}${secure}`,
+    cookie: `${name}=${id}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${VISITOR_SECONDS}${secure}`,
   };
 }

@@ -1,7 +1,8 @@
 import type { VNode } from 'preact';
 import type { MirError } from '../../shared/platform/errors';
-import { ButtonLink } from './design/form';
+import { Actions, ButtonLink } from './design/form';
 import { Layout } from './design/layout';
+import { usePageFacts } from './design/page-facts';
 import { Heading } from './design/text';
 
 const WORDS: Record<number, string> = {
@@ -21,6 +22,19 @@ function waitOf(seconds: number): string {
   return minutes === 1 ? 'a minute' : `${minutes} minutes`;
 }
 
+/** Where to go from here; nowhere where people have no pages. */
+function WayOn(): VNode | null {
+  const { signedInAs, mails } = usePageFacts();
+  if (mails === 'off') return null;
+  return (
+    <Actions>
+      <ButtonLink href={signedInAs === null ? '/' : '/account'} plain>
+        {signedInAs === null ? 'To the start page' : 'To my account'}
+      </ButtonLink>
+    </Actions>
+  );
+}
+
 /** An error as a page: what happened, what to do, and the id to quote. */
 export function errorPage(error: MirError, requestId: string): VNode {
   const title = WORDS[error.status] ?? error.title;
@@ -30,11 +44,7 @@ export function errorPage(error: MirError, requestId: string): VNode {
       <Heading>{title}</Heading>
       <p>{error.detail}</p>
       {retryAfterSeconds !== undefined && <p>Try again in {waitOf(retryAfterSeconds)}.</p>}
-      <p>
-        <ButtonLink href="/account" plain>
-          To my account
-        </ButtonLink>
-      </p>
+      <WayOn />
       <p class="quiet small">
         If you ask somebody about this, quote <span class="num">{requestId}</span>.
       </p>

@@ -19,10 +19,10 @@ function refuse(why: string): never {
 /** Throws 403 when a browser says that a post comes from another site. */
 export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string): void {
   const { origin } = headers;
+  const own = new URL(publicUrl).origin;
   const site = headers['sec-fetch-site'];
-  const foreign =
-    (origin !== undefined && origin !== new URL(publicUrl).origin) || (site !== undefined && site !== 'same-origin');
-  if (foreign) refuse('This form was sent from another site.');
+  const foreign = (origin !== undefined && origin !== own) || (site !== undefined && site !== 'same-origin');
+  if (foreign) refuse(`This form was not sent from a page of ${own}, which is where this MIR lives.`);
 }
 
 /** Throws 403 unless the posted token is the one that this visitor's page carried. */

@@ -11,6 +11,8 @@ export interface PageCall {
   ctx: ApiContext;
   requestId: string;
   log: Log;
+  /** Host and port that the browser asked for. */
+  host: string;
   /** The caller's address; throttle by `throttledAddress(ip)`. */
   ip: string;
   /** Who is signed in (e-mail verified), or null. */

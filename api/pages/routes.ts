@@ -6,6 +6,7 @@ import { disconnect, disconnectPage } from './account/disconnect';
 import { exportAccount } from './account/export';
 import { forgot, forgotPage } from './accounts/forgot';
 import { logIn, logInPage, logOut } from './accounts/log-in';
+import { askProvider, hearProvider } from './accounts/log-in-by-provider';
 import { outboxPage } from './accounts/outbox';
 import { resend, resendPage } from './accounts/resend';
 import { reset, resetPage } from './accounts/reset';
@@ -28,6 +29,8 @@ export const PAGES: readonly Page[] = [
   logInPage,
   logIn,
   logOut,
+  askProvider,
+  hearProvider,
   forgotPage,
   forgot,
   resetPage,

@@ -68,8 +68,9 @@ async function sendPage(
   let text = '';
   if ('html' in answer) {
     const formToken = formTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id });
-    const outbox = ctx.config.mail.kind === 'outbox';
-    text = render(answer.html, { signedInAs: read.session?.email ?? null, formToken, outbox });
+    const { mail, oidc } = ctx.config;
+    const facts = { formToken, mails: mail.kind, provider: oidc?.name ?? null };
+    text = render(answer.html, { signedInAs: read.session?.email ?? null, ...facts });
     headers['Content-Type'] = 'text/html; charset=utf-8';
   }
   if (location !== null) headers['Location'] = location;
@@ -129,6 +130,7 @@ export function runPage(ctx: ApiContext, { method, handle }: Page): RequestHandl
       ctx,
       requestId: asking.requestId,
       log: ctx.log,
+      host: req.headers.host ?? '',
       ip: req.ip ?? 'unknown',
       session,
       visitor: asking.visitor.id,

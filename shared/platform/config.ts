@@ -19,6 +19,15 @@ export class SettingsError extends Error {
 /** Where mails to people go. `off`: nowhere, so there are no pages for people either. */
 export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
 
+/** An OpenID Connect provider with which people may log in, beside e-mail and password. */
+export interface OidcConfig {
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  /** As people know it. */
+  name: string;
+}
+
 export interface Config {
   production: boolean;
   port: number;
@@ -27,6 +36,8 @@ export interface Config {
   workerPort: number;
   publicUrl: string;
   mail: MailConfig;
+  /** Null: none. */
+  oidc: OidcConfig | null;
   mongoUrl: string;
   redisUrl: string;
   cacheRedisUrl: string;
@@ -88,6 +99,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
   if (given['SMTP_URL'] && !given['MAIL_FROM']) {
     problems.push('MAIL_FROM: is required with SMTP_URL; the sender of mails, as in `MIR <mir@example.org>`');
   }
+  if (parsed.success) problems.push(...oidcProblems(parsed.data));
   if (parsed.success && tierRulesOf(parsed.data).tier3.minEvents < parsed.data.TIER_2_MIN_EVENTS) {
     problems.push('TIER_3_MIN_EVENTS: must not be below TIER_2_MIN_EVENTS');
   }
@@ -104,6 +116,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     workerPort: s.WORKER_PORT,
     publicUrl: s.PUBLIC_URL.replace(/\/+$/, ''),
     mail: mailOf(s),
+    oidc: oidcOf(s),
     mongoUrl: s.MONGO_URL,
     redisUrl: s.REDIS_URL,
     cacheRedisUrl: s.CACHE_REDIS_URL ?? s.REDIS_URL,
@@ -146,6 +159,36 @@ function mailOf(s: {
   if (s.SMTP_URL && s.MAIL_FROM) return { kind: 'smtp', url: s.SMTP_URL, from: s.MAIL_FROM };
   const isLocal = s.NODE_ENV !== 'production' && LOCAL_HOSTS.has(new URL(s.PUBLIC_URL).hostname);
   return { kind: isLocal ? 'outbox' : 'off' };
+}
+
+interface OidcSettings {
+  OIDC_ISSUER?: string | undefined;
+  OIDC_CLIENT_ID?: string | undefined;
+  OIDC_CLIENT_SECRET?: string | undefined;
+  OIDC_NAME?: string | undefined;
+}
+
+function oidcProblems({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET }: OidcSettings): string[] {
+  const given = { OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET };
+  if (Object.values(given).every((value) => value === undefined)) return [];
+  const missing = Object.entries(given).filter(([, value]) => value === undefined);
+  const problems = missing.map(([name]) => `${name}: is required, as the other OIDC settings are given`);
+  const issuer = OIDC_ISSUER === undefined ? null : new URL(OIDC_ISSUER);
+  if (issuer?.protocol === 'http:' && !LOCAL_HOSTS.has(issuer.hostname)) {
+    problems.push('OIDC_ISSUER: must be https; what it says of people could be forged on the way');
+  }
+  return problems;
+}
+
+function oidcOf({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_NAME }: OidcSettings): OidcConfig | null {
+  if (!OIDC_ISSUER || !OIDC_CLIENT_ID || !OIDC_CLIENT_SECRET) return null;
+  const issuer = OIDC_ISSUER.replace(/\/+$/, '');
+  return {
+    issuer,
+    clientId: OIDC_CLIENT_ID,
+    clientSecret: OIDC_CLIENT_SECRET,
+    name: OIDC_NAME ?? new URL(issuer).host,
+  };
 }
 
 function describe(name: string): string {

@@ -39,6 +39,19 @@ export const SETTINGS = {
     z.string().regex(/@/, 'must be an address').optional(),
     'Sender of these mails: `MIR <mir@example.org>`. Required with `SMTP_URL`.',
   ),
+  OIDC_ISSUER: setting(
+    z.url({ protocol: /^https?$/ }).optional(),
+    'OpenID Connect provider with which people may log in, too, e.g. `https://login.example.org/realms/main`. Its redirect URI is `<PUBLIC_URL>/login/oidc/callback`.',
+  ),
+  OIDC_CLIENT_ID: setting(z.string().min(1).optional(), 'What the provider knows MIR as. Required with `OIDC_ISSUER`.'),
+  OIDC_CLIENT_SECRET: setting(
+    z.string().min(1).optional(),
+    'The secret that goes with it. Required with `OIDC_ISSUER`.',
+  ),
+  OIDC_NAME: setting(
+    z.string().min(1).max(60).optional(),
+    'What people call the provider: `Go on with <name>`. Default: the host of `OIDC_ISSUER`.',
+  ),
   MONGO_URL: setting(
     z.string().regex(/^mongodb(\+srv)?:\/\//, 'must start with mongodb:// or mongodb+srv://'),
     'MongoDB 7 or later, a replica set (transactions). With a database name in its path.',

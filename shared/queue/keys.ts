@@ -31,6 +31,7 @@ export function redisKeys(keyspace: string) {
     identity: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:identity`,
     identityLease: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:lease`,
     forgottenMails: (addressHash: string) => `${p}:forgotten-mails:${addressHash}`,
+    knownBrowser: (browserHash: string) => `${p}:known-browser:${browserHash}`,
     endedOperatorSession: (nonce: string) => `${p}:operator-session-ended:${nonce}`,
     throttle: (what: string) => `${p}:throttle:${what}`,
   };

@@ -62,6 +62,7 @@ const accountSchema = new Schema<AccountDoc>(
   { ...options, collection: 'identity_accounts' },
 );
 accountSchema.index({ userId: 1 }, { name: 'identity_accounts_userId_idx' });
+accountSchema.index({ accountId: 1, providerId: 1 }, { unique: true });
 
 const verificationSchema = new Schema<VerificationDoc>(
   { _id: String, identifier: String, value: String, expiresAt: Date },

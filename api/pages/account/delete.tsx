@@ -4,9 +4,10 @@ import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
 import { messageOf } from '../../../shared/platform/errors';
 import { removeAllLinks } from '../../links/remove-links';
 import { countTry } from '../accounts/throttles';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
-import { Heading, Marks, Num } from '../design/text';
+import { usePageFacts } from '../design/page-facts';
+import { Heading, Num } from '../design/text';
 import { personsAct } from '../links/persons-act';
 import { readMyHistory } from '../links/read-history';
 import { withNext } from '../next-path';
@@ -20,19 +21,19 @@ interface DeleteProps {
 
 function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
   return (
-    <Layout title={errors.length > 0 ? 'Delete my identity: something to mend' : 'Delete my identity'}>
+    <Layout title={titleWith(errors, 'Delete my identity')}>
       <Heading>Delete my identity?</Heading>
       <p>This cannot be undone. It happens at once:</p>
-      <Marks
-        items={[
-          <>
+      <ul>
+        {platforms > 0 && (
+          <li>
             Your <Num>{platforms}</Num> connected {platforms === 1 ? 'account is' : 'accounts are'} disconnected; each
             platform sees only its own events again.
-          </>,
-          <>Your address {email}, your password and all your sessions are deleted.</>,
-          'It is no longer written anywhere which accounts belonged together.',
-        ]}
-      />
+          </li>
+        )}
+        <li>Your address {email}, your password and all your sessions are deleted.</li>
+        <li>It is no longer written anywhere which accounts belonged together.</li>
+      </ul>
       <p>
         The events stay with the platforms that submitted them; ask a platform to erase what it knows of you. If you
         want a copy of everything first, <a href="/account/export">export it</a>.
@@ -54,7 +55,19 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
           </ButtonLink>
         </Actions>
       </Form>
+      <NoPassword />
     </Layout>
+  );
+}
+
+/** Whoever logs in by a provider may never have chosen one. */
+function NoPassword(): VNode | null {
+  const { provider } = usePageFacts();
+  if (provider === null) return null;
+  return (
+    <p>
+      You log in with {provider} and have no password here? <a href="/forgot">Choose one first</a>.
+    </p>
   );
 }
 
@@ -83,11 +96,11 @@ export const deleteIdentity = page({
   method: 'POST',
   path: '/account/delete',
   handle: async (call) => {
-    const { ctx, session, form, ip, cookie, requestId, log } = call;
+    const { ctx, session, form, cookie, requestId, log } = call;
     if (!session) return { redirect: withNext('/login', '/account') };
     const { email } = session;
     const identityId = session.identityId as IdentityId;
-    await countTry(ctx, 'log-in', ip, email);
+    await countTry(call, 'log-in', email);
     if (typeof (await ctx.auth.logIn(email, form['password'] ?? '')) === 'string') {
       const platforms = await countAccounts(call, identityId);
       return { status: 422, html: <Delete email={email} platforms={platforms} errors={[WRONG]} /> };

@@ -7,7 +7,7 @@ import { usePageFacts } from '../design/page-facts';
 
 /** On a laptop mails do not leave it. */
 export function OutboxHint(): VNode | null {
-  if (!usePageFacts().outbox) return null;
+  if (usePageFacts().mails !== 'outbox') return null;
   return (
     <Notice title="This MIR runs on a laptop">
       <p>

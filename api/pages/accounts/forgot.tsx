@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import { RESET_LINK_MINUTES } from '../../identity/better-auth';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextPath, withNext } from '../next-path';
@@ -21,7 +21,7 @@ function Forgot({
   errors?: FormError[];
 }): VNode {
   return (
-    <Layout title="Choose a new password">
+    <Layout title={titleWith(errors, 'Choose a new password')}>
       <Heading>Choose a new password</Heading>
       <p>We send you a link with which you can choose a new one.</p>
       <ErrorSummary errors={errors} />
@@ -55,19 +55,22 @@ function Sent({ email }: { email: string }): VNode {
 export const forgotPage = page({
   method: 'GET',
   path: '/forgot',
-  handle: ({ query }) => ({ html: <Forgot next={nextPath(query['next'])} /> }),
+  handle: ({ query, session }) => ({
+    html: <Forgot next={nextPath(query['next'])} email={session?.email ?? ''} />,
+  }),
 });
 
 /** Answers every address alike. */
 export const forgot = page({
   method: 'POST',
   path: '/forgot',
-  handle: async ({ ctx, form, ip }) => {
+  handle: async (call) => {
+    const { ctx, form } = call;
     const next = nextPath(form['next']);
     const email = emailOf(form['email']);
     const errors = emailErrors(email);
     if (errors.length > 0) return { status: 422, html: <Forgot next={next} email={email} errors={errors} /> };
-    await countTry(ctx, 'forgot', ip, email);
+    await countTry(call, 'forgot', email);
     await sameTime(ctx.auth.askReset(email).then((mail) => sendAuthMail(ctx, mail, next)));
     return { html: <Sent email={email} /> };
   },

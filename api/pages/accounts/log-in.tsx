@@ -1,11 +1,12 @@
 import type { VNode } from 'preact';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../next-path';
 import { page } from '../page';
+import { ByProvider } from './log-in-by-provider';
 import { emailErrors, emailOf } from './fields';
-import { countTry, forgiveTries } from './throttles';
+import { countTry, forgiveTries, rememberBrowser } from './throttles';
 
 /** What was done just before, by the `done` of the address. Nothing else of the address is ever shown. */
 const DONE: Record<string, string> = {
@@ -28,7 +29,7 @@ interface LogInProps {
 
 function LogIn({ next, done, email = '', errors = [], unverified = false }: LogInProps): VNode {
   return (
-    <Layout title={errors.length > 0 ? 'Log in: something to mend' : 'Log in'}>
+    <Layout title={titleWith(errors, 'Log in')}>
       <Heading>Log in</Heading>
       {done && errors.length === 0 && (
         <Notice>
@@ -56,6 +57,7 @@ function LogIn({ next, done, email = '', errors = [], unverified = false }: LogI
       <p>
         You have no account yet? <a href={withNext('/signup', next)}>Sign up</a>
       </p>
+      <ByProvider next={next} />
     </Layout>
   );
 }
@@ -83,20 +85,23 @@ const UNVERIFIED: FormError = {
 export const logIn = page({
   method: 'POST',
   path: '/login',
-  handle: async ({ ctx, form, ip, session, cookie }) => {
+  handle: async (call) => {
+    const { ctx, form, session, cookie } = call;
     const next = nextPath(form['next']);
     const email = emailOf(form['email']);
     const password = form['password'] ?? '';
     const missing = password === '' ? [{ field: 'password', message: 'Enter your password.' }] : [];
     const errors = [...emailErrors(email), ...missing];
     if (errors.length > 0) return { status: 422, html: <LogIn next={next} email={email} errors={errors} /> };
-    await countTry(ctx, 'log-in', ip, email);
+    await countTry(call, 'log-in', email);
     const answer = await ctx.auth.logIn(email, password);
     if (answer === 'WRONG') return { status: 422, html: <LogIn next={next} email={email} errors={[WRONG]} /> };
-    await forgiveTries(ctx, 'log-in', email);
+    await forgiveTries(call, 'log-in', email);
     if (answer === 'UNVERIFIED') {
       return { status: 422, html: <LogIn next={next} email={email} errors={[UNVERIFIED]} unverified /> };
     }
+    // Only of a confirmed address: who signs up somebody else's knows its password too.
+    await rememberBrowser(call, email);
     if (session) await ctx.auth.logOut(cookie);
     return { redirect: nextOrHome(form['next']), cookies: answer.cookies };
   },

@@ -8,12 +8,18 @@ import { page } from '../page';
 
 const SHOWN_MAILS = 50;
 
+const LINK_TEXT_LENGTH = 64;
+const shortened = (link: string): string =>
+  link.length > LINK_TEXT_LENGTH ? `${link.slice(0, LINK_TEXT_LENGTH)}…` : link;
+
 /** A mail's text, its links clickable. */
 function Text({ text }: { text: string }): VNode {
   return (
     <>
       {text.split(/\n{2,}/).map((paragraph) => (
-        <p key={paragraph}>{/^https?:\/\/\S+$/.test(paragraph) ? <a href={paragraph}>{paragraph}</a> : paragraph}</p>
+        <p key={paragraph}>
+          {/^https?:\/\/\S+$/.test(paragraph) ? <a href={paragraph}>{shortened(paragraph)}</a> : paragraph}
+        </p>
       ))}
     </>
   );
@@ -53,8 +59,11 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
 export const outboxPage = page({
   method: 'GET',
   path: '/outbox',
-  handle: async ({ ctx }) => {
-    if (ctx.config.mail.kind !== 'outbox') throw new MirError('NOT_FOUND', 'This MIR sends its mails.');
+  handle: async ({ ctx, host }) => {
+    const { mail, publicUrl } = ctx.config;
+    if (mail.kind !== 'outbox') throw new MirError('NOT_FOUND', 'This MIR sends its mails.');
+    // Another site could give its own name our address, and read everybody's mails from a browser on this machine.
+    if (host !== new URL(publicUrl).host) throw new MirError('NOT_FOUND', `The outbox is at ${publicUrl}/outbox.`);
     return { html: <Outbox mails={await fromStore(ctx.store.outboxMails.newest(SHOWN_MAILS))} /> };
   },
 });

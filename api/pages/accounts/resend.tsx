@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextPath } from '../next-path';
@@ -20,7 +20,7 @@ function Resend({
   errors?: FormError[];
 }): VNode {
   return (
-    <Layout title="Send the mail again">
+    <Layout title={titleWith(errors, 'Send the mail again')}>
       <Heading>Send the mail again</Heading>
       <p>We send a new link to an address that signed up and waits to be confirmed.</p>
       <ErrorSummary errors={errors} />
@@ -44,12 +44,13 @@ export const resendPage = page({
 export const resend = page({
   method: 'POST',
   path: '/verify/resend',
-  handle: async ({ ctx, form, ip }) => {
+  handle: async (call) => {
+    const { ctx, form } = call;
     const next = nextPath(form['next']);
     const email = emailOf(form['email']);
     const errors = emailErrors(email);
     if (errors.length > 0) return { status: 422, html: <Resend next={next} email={email} errors={errors} /> };
-    await countTry(ctx, 'resend', ip, email);
+    await countTry(call, 'resend', email);
     await sameTime(ctx.auth.askVerification(email).then((mail) => sendAuthMail(ctx, mail, next)));
     return { html: <CheckMail email={email} next={next} again /> };
   },

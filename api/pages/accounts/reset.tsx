@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextPath, withNext } from '../next-path';
@@ -11,7 +11,7 @@ const GONE = 410;
 
 function Reset({ token, next, errors = [] }: { token: string; next: string | null; errors?: FormError[] }): VNode {
   return (
-    <Layout title="Choose a new password">
+    <Layout title={titleWith(errors, 'Choose a new password')}>
       <Heading>Choose a new password</Heading>
       <p>All sessions of your account end, on every device. Then you log in with the new password.</p>
       <ErrorSummary errors={errors} />
@@ -58,13 +58,14 @@ export const resetPage = page({
 export const reset = page({
   method: 'POST',
   path: '/reset',
-  handle: async ({ ctx, form, ip }) => {
+  handle: async (call) => {
+    const { ctx, form } = call;
     const next = nextPath(form['next']);
     const token = form['token'] ?? '';
     const password = form['password'] ?? '';
     const errors = passwordErrors(password);
     if (errors.length > 0) return { status: 422, html: <Reset token={token} next={next} errors={errors} /> };
-    await countTry(ctx, 'reset', ip, null);
+    await countTry(call, 'reset', null);
     if ((await ctx.auth.reset(token, password)) === 'INVALID') return { status: GONE, html: <NoLonger next={next} /> };
     return { redirect: withNext('/login?done=password', next) };
   },

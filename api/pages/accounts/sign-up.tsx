@@ -1,11 +1,12 @@
 import type { VNode } from 'preact';
-import { Actions, Button, ErrorSummary, Field, Form, type FormError } from '../design/form';
+import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../next-path';
 import { page } from '../page';
 import { CheckMail } from './check-mail';
 import { emailErrors, emailOf, PASSWORD_HINT, passwordErrors } from './fields';
+import { ByProvider } from './log-in-by-provider';
 import { sendAuthMail } from './mails';
 import { sameTime } from './same-time';
 import { countTry } from './throttles';
@@ -20,11 +21,11 @@ function SignUp({
   errors?: FormError[];
 }): VNode {
   return (
-    <Layout title={errors.length > 0 ? 'Sign up: something to mend' : 'Sign up'}>
+    <Layout title={titleWith(errors, 'Sign up')}>
       <Heading>Sign up</Heading>
       <p>
         A MIR account shows you what is registered about your participation, and lets you decide who may see it. We need
-        an e-mail address to reach you, and nothing else.
+        your mail address to reach you, and nothing else.
       </p>
       <ErrorSummary errors={errors} />
       <Form action="/signup" hidden={{ next }}>
@@ -44,6 +45,7 @@ function SignUp({
       <p>
         You have an account already? <a href={withNext('/login', next)}>Log in</a>
       </p>
+      <ByProvider next={next} />
     </Layout>
   );
 }
@@ -59,13 +61,14 @@ export const signUpPage = page({
 export const signUp = page({
   method: 'POST',
   path: '/signup',
-  handle: async ({ ctx, form, ip }) => {
+  handle: async (call) => {
+    const { ctx, form } = call;
     const next = nextPath(form['next']);
     const email = emailOf(form['email']);
     const password = form['password'] ?? '';
     const errors = [...emailErrors(email), ...passwordErrors(password)];
     if (errors.length > 0) return { status: 422, html: <SignUp next={next} email={email} errors={errors} /> };
-    await countTry(ctx, 'sign-up', ip, email);
+    await countTry(call, 'sign-up', email);
     await sameTime(ctx.auth.signUp(email, password).then((mail) => sendAuthMail(ctx, mail, next)));
     return { html: <CheckMail email={email} next={next} /> };
   },

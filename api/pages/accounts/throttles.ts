@@ -1,5 +1,7 @@
-import type { ApiContext } from '../../context';
+import { messageOf, overloaded } from '../../../shared/platform/errors';
 import { throttle, throttledAddress } from '../../http/throttle';
+import { VISITOR_SECONDS } from '../cookies';
+import type { PageCall } from '../page';
 
 const QUARTER_SECONDS = 900;
 const HOUR_SECONDS = 3_600;
@@ -20,13 +22,39 @@ const ruleOf = (tried: Tried, by: 'ip' | 'email') => {
   return { name: `${tried}-${by}`, points: by === 'ip' ? byIp : byEmail, seconds, refusal };
 };
 
-/** Counts a try before anything is looked up. Throws 429 when there were too many, 503 when nobody can count. */
-export async function countTry(ctx: ApiContext, tried: Tried, ip: string, email: string | null): Promise<void> {
-  await throttle(ctx, ruleOf(tried, 'ip')).take(throttledAddress(ip));
-  if (email !== null) await throttle(ctx, ruleOf(tried, 'email')).take(ctx.secrets.throttle(email.toLowerCase()));
+type Try = Pick<PageCall, 'ctx' | 'ip' | 'visitor'>;
+
+const browserOf = ({ ctx, visitor }: Try, email: string): string =>
+  ctx.secrets.throttle(`${email.toLowerCase()}|${visitor}`);
+
+/**
+ * By what tries for an address are counted. A browser in which its person was logged in has tries of its own: else
+ * ten wrong passwords of a stranger would keep the person out.
+ */
+async function addressKeyOf(by: Try, email: string): Promise<string> {
+  const { queueLink, keys, secrets } = by.ctx;
+  const browser = browserOf(by, email);
+  const isKnown = await queueLink.client.exists(keys.knownBrowser(browser)).catch((error: unknown) => {
+    throw overloaded('This cannot be done now. Try again soon.', 2, error);
+  });
+  return isKnown === 1 ? browser : secrets.throttle(email.toLowerCase());
 }
 
-/** The person knew the password: earlier wrong tries for this address do not count any more. */
-export async function forgiveTries(ctx: ApiContext, tried: Tried, email: string): Promise<void> {
-  await throttle(ctx, ruleOf(tried, 'email')).forgive(ctx.secrets.throttle(email.toLowerCase()));
+/** Counts a try before anything is looked up. Throws 429 when there were too many, 503 when nobody can count. */
+export async function countTry(by: Try, tried: Tried, email: string | null): Promise<void> {
+  await throttle(by.ctx, ruleOf(tried, 'ip')).take(throttledAddress(by.ip));
+  if (email !== null) await throttle(by.ctx, ruleOf(tried, 'email')).take(await addressKeyOf(by, email));
+}
+
+/** The person knew the password: earlier wrong tries do not count any more. */
+export async function forgiveTries(by: Try, tried: Tried, email: string): Promise<void> {
+  await throttle(by.ctx, ruleOf(tried, 'email')).forgive(await addressKeyOf(by, email));
+}
+
+/** The person is logged in: this browser is one of theirs from now on. */
+export async function rememberBrowser(by: Try, email: string): Promise<void> {
+  const { queueLink, keys, log } = by.ctx;
+  await queueLink.client
+    .set(keys.knownBrowser(browserOf(by, email)), '1', 'EX', VISITOR_SECONDS)
+    .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'a browser is not remembered'));
 }

@@ -1,5 +1,6 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
+import type { MailConfig } from '../../../shared/platform/config';
 
 /** What every page knows of the request it answers; given by the page runner. */
 export interface PageFacts {
@@ -7,12 +8,19 @@ export interface PageFacts {
   signedInAs: string | null;
   /** The hidden token that each form of this page carries. */
   formToken: string;
-  /** Mails stay on this machine, on the page `/outbox`. */
-  outbox: boolean;
+  /** Where mails go: `outbox` keeps them on this machine, with `off` there are no pages for people. */
+  mails: MailConfig['kind'];
+  /** The provider with which people may log in, too, by its name; null: there is none. */
+  provider: string | null;
 }
 
 /** Provided around every page by the runner. */
-export const PageFactsContext = createContext<PageFacts>({ signedInAs: null, formToken: '', outbox: false });
+export const PageFactsContext = createContext<PageFacts>({
+  signedInAs: null,
+  formToken: '',
+  mails: 'off',
+  provider: null,
+});
 
 export function usePageFacts(): PageFacts {
   return useContext(PageFactsContext);

@@ -126,3 +126,21 @@ test.each([
 test('a mail server needs a sender', () => {
   expect(refusal({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
 });
+
+const OIDC = { OIDC_ISSUER: 'https://login.example/', OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret-d' };
+
+test('a provider for log-ins is whole or not there, and is named by its host unless told otherwise', () => {
+  expect(readConfig(GOOD).oidc).toBeNull();
+  const { oidc } = readConfig({ ...GOOD, ...OIDC });
+  const client = { clientId: 'mir', clientSecret: 'secret-d' };
+  expect(oidc).toEqual({ issuer: 'https://login.example', name: 'login.example', ...client });
+  expect(readConfig({ ...GOOD, ...OIDC, OIDC_NAME: 'Harbour ID' }).oidc?.name).toBe('Harbour ID');
+  for (const name of Object.keys(OIDC)) {
+    expect(refusal({ ...GOOD, ...OIDC, [name]: '' })).toContain(`${name}: is required`);
+  }
+});
+
+test('what a provider says of people comes over https, except on this machine', () => {
+  expect(refusal({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://login.example' })).toContain('OIDC_ISSUER: must be https');
+  expect(readConfig({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://localhost:9000' }).oidc).not.toBeNull();
+});

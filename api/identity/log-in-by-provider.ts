@@ -1,0 +1,69 @@
+import type { Ground } from '../../shared/ground';
+import { type MirError, overloaded } from '../../shared/platform/errors';
+import type { BetterAuth } from './better-auth';
+import { OIDC_PROVIDER } from './oidc';
+
+/** What the provider sends somebody back with. */
+export type ProviderAnswer = Record<'code' | 'state' | 'iss' | 'error', string | undefined>;
+
+/** Why the provider's answer lets nobody in. */
+export type ProviderRefusal = 'CANCELLED' | 'UNVERIFIED' | 'FAILED';
+
+export type HeardProvider = { cookies: string[] } & (
+  | { kind: 'LOGGED_IN'; next: string }
+  | { kind: 'REFUSED'; why: ProviderRefusal }
+);
+
+/** Logging in by the configured OpenID Connect provider. */
+export interface ProviderLogIn {
+  /** Where the provider asks who somebody is; `next` comes back with its answer. Throws 503 while it is away. */
+  askProvider(next: string): Promise<{ url: URL; cookies: string[] }>;
+  /** The provider's answer: a new session, or why there is none. */
+  hearProvider(answer: ProviderAnswer, cookie: string): Promise<HeardProvider>;
+}
+
+/** Runs a call of better-auth; `codes` are refusals that it may end with. */
+export type Call = <T, R extends string = never>(
+  work: (api: BetterAuth['api']) => Promise<T>,
+  codes?: Record<string, R>,
+) => Promise<T | R>;
+
+/** Errors that the person can do something about, as better-auth and the provider name them. */
+const REFUSALS: Partial<Record<string, ProviderRefusal>> = {
+  access_denied: 'CANCELLED',
+  email_not_verified: 'UNVERIFIED',
+  email_not_found: 'UNVERIFIED',
+};
+/** Whoever calls back chooses these words. */
+const MAX_LOGGED_ERROR = 60;
+
+export function providerAway(): MirError {
+  return overloaded('The provider you log in with does not answer. Try again soon, or use a password.', 5);
+}
+
+export function providerLogIn(call: Call, { config, log }: Pick<Ground, 'config' | 'log'>): ProviderLogIn {
+  const params = { id: OIDC_PROVIDER };
+  return {
+    askProvider: async (next) => {
+      const body = { provider: OIDC_PROVIDER, callbackURL: next, disableRedirect: true };
+      const answer = await call((api) => api.signInSocial({ body, returnHeaders: true }), {
+        PROVIDER_NOT_FOUND: 'AWAY',
+      });
+      if (answer === 'AWAY' || !answer.response.url) throw providerAway();
+      return { url: new URL(answer.response.url), cookies: answer.headers.getSetCookie() };
+    },
+
+    hearProvider: async (query, cookie) => {
+      const headers = new Headers({ cookie });
+      const answer = await call((api) =>
+        api.callbackOAuth({ method: 'GET', params, query, headers, asResponse: true }),
+      );
+      const cookies = answer.headers.getSetCookie();
+      const { pathname, searchParams } = new URL(answer.headers.get('location') ?? '?error=none', config.publicUrl);
+      const error = searchParams.get('error');
+      if (error === null) return { kind: 'LOGGED_IN', next: pathname, cookies };
+      log.warn({ error: error.slice(0, MAX_LOGGED_ERROR) }, 'a log-in by the provider failed');
+      return { kind: 'REFUSED', why: REFUSALS[error] ?? 'FAILED', cookies };
+    },
+  };
+}

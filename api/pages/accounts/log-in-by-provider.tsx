@@ -1,0 +1,88 @@
+import type { VNode } from 'preact';
+import { MirError } from '../../../shared/platform/errors';
+import type { ApiContext } from '../../context';
+import type { ProviderRefusal } from '../../identity/log-in-by-provider';
+import { OIDC_CALLBACK_PATH } from '../../identity/oidc';
+import { Actions, ButtonLink } from '../design/form';
+import { Layout } from '../design/layout';
+import { usePageFacts } from '../design/page-facts';
+import { Heading } from '../design/text';
+import { nextOrHome, withNext } from '../next-path';
+import { page } from '../page';
+import { countTry } from './throttles';
+
+const PATH = '/login/oidc';
+const REFUSED = 403;
+
+/** The other way in, where one is configured. */
+export function ByProvider({ next }: { next: string | null }): VNode | null {
+  const { provider } = usePageFacts();
+  if (provider === null) return null;
+  return (
+    <section>
+      <h2>Or without a password here</h2>
+      <p>
+        <ButtonLink href={withNext(PATH, next)} plain>
+          Go on with {provider}
+        </ButtonLink>
+      </p>
+    </section>
+  );
+}
+
+const WORDS: Record<ProviderRefusal, (provider: string) => string> = {
+  CANCELLED: (provider) => `You broke the log-in with ${provider} off. Nothing was done.`,
+  UNVERIFIED: (provider) =>
+    `${provider} does not say that your e-mail address is confirmed there. Confirm it there and come back, or log in with a password.`,
+  FAILED: (provider) =>
+    `${provider} and this MIR did not understand each other, or it took longer than ten minutes. Nothing was done. Try again, or log in with a password.`,
+};
+
+function NotLoggedIn({ why, provider }: { why: ProviderRefusal; provider: string }): VNode {
+  return (
+    <Layout title="You are not logged in">
+      <Heading>You are not logged in</Heading>
+      <p>{WORDS[why](provider)}</p>
+      <Actions>
+        <ButtonLink href="/login">To the log-in</ButtonLink>
+      </Actions>
+    </Layout>
+  );
+}
+
+function providerOf({ config }: Pick<ApiContext, 'config'>): string {
+  if (config.oidc === null) throw new MirError('NOT_FOUND', 'People log in with e-mail and password here.');
+  return config.oidc.name;
+}
+
+/** Sends the browser to the provider. Opened by a link: a form might lead to our own pages only. */
+export const askProvider = page({
+  method: 'GET',
+  path: PATH,
+  handle: async ({ ctx, session, query }) => {
+    providerOf(ctx);
+    const next = nextOrHome(query['next']);
+    if (session) return { redirect: next };
+    const { url, cookies } = await ctx.auth.askProvider(next);
+    return { leaveTo: url, cookies };
+  },
+});
+
+/** Where the provider sends the browser back to. A session of its own for each log-in, as with a password. */
+export const hearProvider = page({
+  method: 'GET',
+  path: OIDC_CALLBACK_PATH,
+  handle: async (call) => {
+    const { ctx, session, cookie } = call;
+    const provider = providerOf(ctx);
+    await countTry(call, 'log-in', null);
+    const { code, state, iss, error } = call.query;
+    const heard = await ctx.auth.hearProvider({ code, state, iss, error }, cookie);
+    const { cookies } = heard;
+    if (heard.kind === 'REFUSED') {
+      return { status: REFUSED, html: <NotLoggedIn why={heard.why} provider={provider} />, cookies };
+    }
+    if (session) await ctx.auth.logOut(cookie);
+    return { redirect: nextOrHome(heard.next), cookies };
+  },
+});
