@@ -1,5 +1,5 @@
 export const METADATA_MAX_BYTES = 4096;
-const METADATA_MAX_DEPTH = 16;
+export const METADATA_MAX_DEPTH = 16;
 
 /** A problem at a path below `metadata`. */
 export interface MetadataProblem {
