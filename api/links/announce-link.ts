@@ -40,7 +40,7 @@ export async function announceLink(
     body: JSON.stringify({ type, timestamp: at.toISOString(), data: { ...data, ...removal } }),
     status: 'OPEN' as const,
     attempts: 0,
-    nextLookAt: new Date(at.getTime() + FIRST_LOOK_AFTER_MS),
+    nextLookAt: new Date(Date.now() + FIRST_LOOK_AFTER_MS),
     createdAt: at,
     expireAt: new Date(at.getTime() + DELIVERY_RETENTION_MS),
   };

@@ -60,7 +60,8 @@ async function makeVisible(deps: LinkDeps, refreshId: string, { users, membershi
 
 /**
  * Changes links in one transaction together with the note that the cache must hear of it, then tells the cache before
- * it resolves: from then on every reader sees the change, or the answer is `pending`. `work` may run more than once.
+ * it resolves: from then on every reader sees the change, or the answer is `pending`. Partners are told after that.
+ * `work` may run more than once.
  * What it throws undoes everything.
  */
 export async function changeLinks<T>(
@@ -77,11 +78,15 @@ export async function changeLinks<T>(
       return { outcome, changed, refreshId: touched ? refresh._id : null };
     }, timeoutMs);
   const { outcome, changed, refreshId } = await fromStore(again(commit));
-  for (const id of changed.deliveryIds) {
-    // A hint: the row is the outbox.
-    deps.webhookQueue.add(id).catch(() => undefined);
-  }
-  return { outcome, visibility: refreshId === null ? 'done' : await makeVisible(deps, refreshId, changed) };
+  const visibility = refreshId === null ? 'done' : await makeVisible(deps, refreshId, changed);
+  // Whoever is told looks at once, and must not see the state of before. What stays pending is left to the sweep.
+  if (visibility === 'done') hintDeliveries(deps, changed);
+  return { outcome, visibility };
+}
+
+/** Hints: the rows are the outbox. */
+function hintDeliveries({ webhookQueue }: LinkDeps, { deliveryIds }: Changed): void {
+  for (const id of deliveryIds) webhookQueue.add(id).catch(() => undefined);
 }
 
 async function again<T>(commit: () => Promise<T>): Promise<T> {

@@ -86,6 +86,32 @@ test('a process that dies between the commit and the cache leaves a note that an
   expect(await linked(b)).toEqual({ linked: false, eventCount: 1, source: 'cache' });
 });
 
+test('a partner is told of a link only when every reader sees it', async () => {
+  const { queue } = mir.ctx.webhookQueue;
+  const person = await newPerson(mir);
+  const url = 'https://127.0.0.1:1/never-connected-to';
+  await mir.client.request('PUT', '/v1/partners/webhook', { key: b.liveKey, body: { url } });
+  const { request, userRef } = await invite(mir, b, 'u-told');
+  await mir.stopWorkers();
+  try {
+    cache.freeze();
+    try {
+      const { visibility } = (await confirmLink(mir.ctx, request, person, personsAct())) as { visibility: string };
+      expect(visibility).toBe('pending');
+      expect(await queue.getJobCountByTypes('waiting', 'delayed', 'active', 'prioritized')).toBe(0);
+    } finally {
+      cache.thaw();
+    }
+    // What waits for the sweep is there all the same.
+    expect(await mir.ctx.store.deliveries.model.countDocuments({ status: 'OPEN', type: 'link.confirmed' })).toBe(1);
+    await waitUntil('the cache is back', () => mir.ctx.cacheLink.runId() !== null);
+    expect(await unlinkUser(mir, person, userRef)).toBe('done');
+    await waitUntil('the worker is told', async () => (await queue.getWaitingCount()) === 1);
+  } finally {
+    await mir.startWorkers();
+  }
+});
+
 test('of a deleted identity no row stays in the cache, also where the deletion could not reach it', async () => {
   const person = await newPerson(mir);
   await linkUser(mir, a, 'u-gone', person);
