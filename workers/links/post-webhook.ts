@@ -11,10 +11,10 @@ export interface WebhookMessage {
 }
 
 /** The agent that refuses addresses which are not public at the moment of connecting, or a plain one. */
-async function agentFor(url: string, allowPrivate: boolean): Promise<http.Agent> {
-  if (allowPrivate) return new (url.startsWith('https:') ? https : http).Agent();
+async function agentFor({ protocol, href }: URL, allowPrivate: boolean): Promise<http.Agent> {
+  if (allowPrivate) return new (protocol === 'https:' ? https : http).Agent();
   const { useAgent } = await import('request-filtering-agent');
-  return useAgent(url);
+  return useAgent(href);
 }
 
 /**
@@ -25,15 +25,17 @@ export async function postWebhook(
   { url, body, headers }: WebhookMessage,
   { allowPrivate, signal }: { allowPrivate: boolean; signal: AbortSignal },
 ): Promise<number> {
-  const { protocol } = new URL(url);
+  // As it is understood, not as it was typed: `HTTPS://…` is https, too.
+  const target = new URL(url);
+  const { protocol } = target;
   if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:')) {
     throw new Error('only https is allowed');
   }
-  const agent = await agentFor(url, allowPrivate);
+  const agent = await agentFor(target, allowPrivate);
   const { request } = protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const call = request(
-      url,
+      target,
       {
         method: 'POST',
         headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },

@@ -145,6 +145,8 @@ test.each([
   'https://[::ffff:127.0.0.1]/x',
   'https://localhost/x',
   'https://0x7f000001/x',
+  'HTTPS://127.0.0.1/x',
+  'https://[64:ff9b::7f00:1]/x',
 ])('no message goes to %s', async (target) => {
   const message = { url: target, body: '{}', headers: {} };
   const { signal } = new AbortController();
