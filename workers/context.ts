@@ -87,14 +87,14 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     skipMetasUpdate: true,
   });
   queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
-  const erasing = { store, cache, events: queue, log, signal };
+  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const erasing = { store, cache, link: queueLink, keys, events: queue, queue: erasureQueue, log, signal };
   const erasures = startOnHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id) => eraseUser(erasing, id));
   const mails = startMailsWorker(ground, start);
   const all = [events, cascades, webhooks, erasures];
   await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);
 
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
-  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const refreshing = { store, signalsCache: cache, identityCache };
   const stopOutbox = sweepOutbox({

@@ -67,6 +67,25 @@ export const eventChunkSchema = z.object({
 });
 export type EventChunkPayload = z.infer<typeof eventChunkSchema>;
 
+/** What stands in an emptied row for texts that a row must have. */
+const EMPTIED = 'erased';
+
+/** True for a row of which only its place in the receipt and its user are left. */
+export function isEmptied(row: EventRow): boolean {
+  return row[3] === EMPTIED;
+}
+
+/**
+ * A payload without the content of some events. Their rows stay: a replay settles them as ERASED, and their receipt
+ * still adds up.
+ */
+export function emptyRows(payload: EventChunkPayload, isErased: (row: EventRow) => boolean): EventChunkPayload {
+  const emptied = ([index, eventId, userRef, , , , , fingerprint]: EventRow): EventRow => {
+    return [index, eventId, userRef, EMPTIED, null, null, null, fingerprint && EMPTIED];
+  };
+  return { ...payload, events: payload.events.map((row) => (isErased(row) ? emptied(row) : row)) };
+}
+
 /** A chunk of accepted events of one tenant: what one job carries. */
 export interface EventChunk {
   chunkId: ChunkId;

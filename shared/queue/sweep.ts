@@ -11,18 +11,42 @@ const PAGE = 200;
 
 type Chunk = { chunkId: ChunkId; tenant: Tenant };
 
-/** Chunks that no job will settle: there is none, or it has failed (a failed job whose payload names nobody ended no marks). */
-async function withoutJob({ client }: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
+/** What a chunk's job is: `none` before it is added, and once it is finished. */
+async function jobOf({ client }: RedisLink, keys: RedisKeys, chunkId: string): Promise<'queued' | 'failed' | 'none'> {
   const prefix = `${keys.queuePrefix(QUEUES.events)}:${QUEUES.events}:`;
-  const isLost = async ({ chunkId }: Chunk): Promise<boolean> => {
-    const [exists, failedAt] = await Promise.all([
-      client.exists(prefix + chunkId),
-      client.zscore(`${prefix}failed`, chunkId),
-    ]);
-    return exists === 0 || failedAt !== null;
-  };
-  const lost = await Promise.all(chunks.map(isLost));
-  return chunks.filter((_, n) => lost[n]);
+  const [exists, failedAt] = await Promise.all([
+    client.exists(prefix + chunkId),
+    client.zscore(`${prefix}failed`, chunkId),
+  ]);
+  if (failedAt !== null) return 'failed';
+  return exists === 0 ? 'none' : 'queued';
+}
+
+/** Chunks that no job will settle: there is none, or it has failed (a failed job whose payload names nobody ended no marks). */
+async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
+  const jobs = await Promise.all(chunks.map(({ chunkId }) => jobOf(link, keys, chunkId)));
+  return chunks.filter((_, n) => jobs[n] !== 'queued');
+}
+
+/**
+ * Whether anything that was received up to a time is still queued or at work. A mark that has no job yet may get one
+ * until it is abandoned.
+ */
+export async function isQueuedUpTo(
+  link: RedisLink,
+  keys: RedisKeys,
+  tenant: Tenant,
+  throughMs: number,
+  nowMs: number,
+): Promise<boolean> {
+  const flat = await link.client.zrangebyscore(keys.openChunks(tenant), 0, throughMs, 'WITHSCORES', 'LIMIT', 0, PAGE);
+  // One by one: in a backlog the first tells, and many may ask.
+  for (let at = 0; at < flat.length; at += 2) {
+    const job = await jobOf(link, keys, flat[at]!);
+    if (job === 'queued' || (job === 'none' && Number(flat[at + 1]) > nowMs - ABANDONED_AFTER_MS)) return true;
+  }
+  // The oldest come first: while they fill the page, more may follow.
+  return flat.length === 2 * PAGE;
 }
 
 /** Ends open markers of one tenant that have no job, so that its watermark moves on. Answers how many. */

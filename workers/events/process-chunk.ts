@@ -6,7 +6,8 @@ import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
 import { orAborted } from '../../shared/platform/patience';
-import { decodeChunk, type EventChunk } from '../../shared/queue/jobs';
+import { decodeChunk, emptyRows, type EventChunk, type EventChunkPayload } from '../../shared/queue/jobs';
+import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Committer } from './committer';
 import type { SettledChunk } from './settle-chunk';
 
@@ -64,6 +65,12 @@ async function settleAsFailed(
   await settle({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, total: events.length, items });
 }
 
+/** A dead letter must not keep what was erased before the letter was one. */
+async function emptyErased(job: Job, items: readonly ReceiptItem[]): Promise<void> {
+  const erased = new Set(items.filter(({ outcome }) => outcome === 'ERASED').map(({ index }) => index));
+  if (erased.size > 0) await job.updateData(emptyRows(job.data as EventChunkPayload, ([index]) => erased.has(index)));
+}
+
 /**
  * The events job: commit, make visible, settle. A job that cannot succeed is settled as FAILED (its partner's receipt
  * says so) and kept among the dead letters, from where it can be replayed: what it stored before stays stored once.
@@ -86,6 +93,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
     const failed = items.filter(({ outcome }) => outcome === 'FAILED');
     if (failed.length === 0) return;
+    await emptyErased(job, items);
     throw new UnrecoverableError(
       `${failed[0]!.code}: ${failed.length} of ${events.length} events; first: ${failed[0]!.message}`,
     );
