@@ -57,6 +57,7 @@ async function link(
   const { store } = deps;
   const { tenant, userRef, _id: requestId } = request;
   const identity = identityRefOf(identityId, envOf(tenant));
+  await store.users.hold([request], session);
   const before = await store.linkRequests.end(requestId, 'USED', identityId, act.at, session);
   if (!before) throw new Refused(await whyNot(deps, request, act.at));
   // A page may still be open while its person deletes the identity elsewhere.

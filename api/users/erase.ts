@@ -64,6 +64,7 @@ export async function orderErasure(
   };
   const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: order._id };
   const { outcome: erasure, visibility } = await changeLinks(deps, async (session) => {
+    await store.users.hold([{ tenant, userRef }], session);
     const before = await store.users.get(tenant, userRef, session);
     const newest = await store.events.newestReceivedAt(tenant, userRef, session);
     const erasedAt = latest(askedAt, newest, before?.erasedAt);

@@ -127,6 +127,22 @@ export function usersStore(connection: Connection) {
         .lean<UserDoc>();
     },
 
+    /**
+     * Takes users for a transaction, before it reads anything: commits of their events wait for it then. Whoever looked
+     * first would lose against each of them, for as long as events keep coming. Users that are not there are made.
+     */
+    async hold(users: readonly { tenant: Tenant; userRef: UserRef }[], session: ClientSession): Promise<void> {
+      if (users.length === 0) return;
+      const writes = users.map(({ tenant, userRef }) => ({
+        updateOne: {
+          filter: { _id: userRef as never },
+          update: { $setOnInsert: { tenant, eventCount: 0 }, $inc: { revision: 1 } },
+          upsert: true,
+        },
+      }));
+      await collection().bulkWrite(writes, { session, ordered: true });
+    },
+
     /** Changes one user, who is made when there is none; its revision grows. Answers the user as it is then. */
     async change(
       tenant: Tenant,
