@@ -6,10 +6,12 @@ import {
   type Tenant,
   type UserRef,
 } from '../../shared/domain/ids';
+import { utcDayOf } from '../../shared/domain/signals';
 import { accountByLinkId, accountOf, type LinkedAccount, type MembershipDoc } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
 import type { UserDoc } from '../../shared/store/users';
 import { type Act, auditEntry } from '../audit/act';
+import { fromStore } from '../partners/from-store';
 import { announceLink, type RemovalReason } from './announce-link';
 import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
 
@@ -61,13 +63,27 @@ export async function removeLink(
   linkId: string,
   act: Act,
 ): Promise<{ partnerId: string; visibility: Visibility } | null> {
+  const { store } = deps;
+  // A link is of one user for ever, so it may be looked up before.
+  const known = accountByLinkId(await fromStore(store.memberships.ofIdentity(identityId)), linkId);
+  if (!known) return null;
   const { outcome, visibility } = await changeLinks(deps, async (session) => {
-    const found = accountByLinkId(await deps.store.memberships.ofIdentity(identityId, session), linkId);
+    await store.users.hold([known.account], session);
+    const found = accountByLinkId(await store.memberships.ofIdentity(identityId, session), linkId);
     if (!found) return { outcome: null };
     const changed = await unlinkAccount(deps, found.identity, found.account, act, 'UNLINKED', session);
     return { outcome: partnerOf(found.account.tenant), changed };
   });
   return outcome === null ? null : { partnerId: outcome, visibility };
+}
+
+/**
+ * What partners are told of one account of a deleted identity, in audit and messages: one request id, or one
+ * millisecond, in several of them would say for ever which accounts belonged together. So only the day is told.
+ */
+function actApart(act: Act, { linkedAt }: LinkedAccount): Act {
+  const dayMs = utcDayOf(act.at.getTime());
+  return { ...act, requestId: newId('req'), at: new Date(Math.max(dayMs, linkedAt.getTime())) };
 }
 
 /** Ends all links of a person and does `also` in the same transaction: the rest of what is known of them goes with it. */
@@ -78,14 +94,18 @@ export async function removeAllLinks(
   also: (session: StoreSession) => Promise<void>,
 ): Promise<Visibility> {
   const { store } = deps;
+  const known = await fromStore(store.memberships.ofIdentity(identityId));
   const { visibility } = await changeLinks(
     deps,
     async (session) => {
+      await store.users.hold(
+        known.flatMap(({ members }) => members),
+        session,
+      );
       const changed: Changed = { users: [], memberships: [], deliveryIds: [] };
       for (const { _id: identity, members } of await store.memberships.ofIdentity(identityId, session)) {
         for (const account of members) {
-          // Partners read their audit: one request id in several chains would tell which accounts belonged together.
-          const apart = { ...act, requestId: newId('req') };
+          const apart = actApart(act, account);
           const one = await unlinkAccount(deps, identity, account, apart, 'IDENTITY_DELETED', session);
           changed.users.push(...one.users);
           // Only the last state of a person's row counts.

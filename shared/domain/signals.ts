@@ -108,9 +108,14 @@ export function ownHistory({ eventCount, firstEventAtMs, lastEventAtMs }: Signal
   return { eventCount, partnerCount: eventCount > 0 ? 1 : 0, firstEventAtMs, lastEventAtMs };
 }
 
+/** Start of the UTC day of a time. */
+export function utcDayOf(ms: number): number {
+  return Math.floor(ms / DAY_MS) * DAY_MS;
+}
+
 /** UTC day of a time: what other partners submitted must not be timed by asking again and again. */
 function dayOf(ms: number | null): number | null {
-  return ms === null ? null : Math.floor(ms / DAY_MS) * DAY_MS;
+  return ms === null ? null : utcDayOf(ms);
 }
 
 export type Scope = Signals['basis']['scope'];

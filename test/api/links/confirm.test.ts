@@ -18,7 +18,7 @@ afterAll(() => mir.close());
 
 const auditOf = async (action: string, of = partner) => {
   const { body } = await mir.client.get(`/v1/audit?action=${action}&limit=500`, of.liveKey);
-  return body.data as { target: string; requestId: string; actor: { kind: string } }[];
+  return body.data as { target: string; requestId: string; at: string; actor: { kind: string } }[];
 };
 
 test('an invite that 50 people confirm at once is used by one of them', async () => {
@@ -129,6 +129,34 @@ test('the audits of two partners do not tell that the accounts of a deleted iden
   const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
   const ids = entries.flat().map(({ requestId }) => requestId);
   expect(new Set([...ids, act.requestId]).size).toBe(3);
+  // Linked long ago: then only the day is told. Else not even a time before the link.
+  expect(entries.flat().map(({ at }) => at)).not.toContain(act.at.toISOString());
+});
+
+test('of a deleted identity the audit and the messages tell the day, and the audit of one link goes on in time', async () => {
+  const other = await mir.partner();
+  await mir.client.request('PUT', '/v1/partners/webhook', {
+    key: other.liveKey,
+    body: { url: 'https://127.0.0.1:1/' },
+  });
+  const person = await newPerson(mir);
+  await linkUser(mir, other, 'old', person);
+  await linkUser(mir, other, 'fresh', person);
+  const { model } = mir.ctx.store.memberships;
+  const linkedAt = new Date('2026-01-31T10:20:30.456Z');
+  await model.updateOne({ _id: `${person}:live` as never }, { $set: { 'members.0.linkedAt': linkedAt } });
+  const [, fresh] = (await model.findById(`${person}:live` as never).lean())!.members;
+  const act = personsAct();
+  await removeAllLinks(mir.ctx, person, act, () => Promise.resolve());
+  const today = `${act.at.toISOString().slice(0, 10)}T00:00:00.000Z`;
+  const times = (await auditOf('link.removed', other)).map(({ at }) => at);
+  expect(new Set(times)).toEqual(new Set([today, fresh!.linkedAt.toISOString()]));
+  const messages = await mir.ctx.store.deliveries.model
+    .find({ tenant: `${other.partnerId}:live` as never, type: 'link.removed' })
+    .lean();
+  const told = messages.map(({ body }) => JSON.parse(body) as { timestamp: string; data: { removedAt: string } });
+  expect(new Set(told.map(({ timestamp }) => timestamp))).toEqual(new Set(times));
+  expect(told.map(({ data }) => data.removedAt)).toEqual(told.map(({ timestamp }) => timestamp));
 });
 
 const deleteIdentity = (person: IdentityId) =>
