@@ -18,6 +18,7 @@ interface SessionDoc {
   userId: string;
   /** SHA-256 of the token in the cookie. */
   token: string;
+  createdAt: Date;
   expiresAt: Date;
 }
 
@@ -50,7 +51,7 @@ identitySchema.index({ email: 1 }, { name: 'identities_email_uidx', unique: true
 identitySchema.index({ emailVerified: 1, createdAt: 1 });
 
 const sessionSchema = new Schema<SessionDoc>(
-  { _id: String, userId: String, token: String, expiresAt: Date },
+  { _id: String, userId: String, token: String, createdAt: Date, expiresAt: Date },
   { ...options, collection: 'identity_sessions' },
 );
 sessionSchema.index({ token: 1 }, { name: 'identity_sessions_token_uidx', unique: true });
@@ -76,6 +77,14 @@ export function identitySessionsStore(connection: Connection) {
   const model = connection.model<SessionDoc>('IdentitySession', sessionSchema);
   return {
     model,
+
+    /** Where an identity is logged in, the newest first. */
+    async ofIdentity(identityId: string): Promise<Pick<SessionDoc, 'createdAt' | 'expiresAt'>[]> {
+      return model
+        .find({ userId: identityId, expiresAt: { $gt: new Date() } }, { _id: 0, createdAt: 1, expiresAt: 1 })
+        .sort({ createdAt: -1 })
+        .lean<Pick<SessionDoc, 'createdAt' | 'expiresAt'>[]>();
+    },
 
     /** Ends all sessions of an identity. */
     async endAll(identityId: string, session?: ClientSession): Promise<void> {

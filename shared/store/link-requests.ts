@@ -99,6 +99,11 @@ export function linkRequestsStore(connection: Connection) {
       await model.deleteMany({ tenant, userRef, status: 'OPEN', kind: 'CODE' }, { session });
     },
 
+    /** Requests that a person answered, the newest first. */
+    async answeredBy(identityId: IdentityId): Promise<LinkRequestDoc[]> {
+      return model.find({ usedBy: identityId }).sort({ createdAt: -1 }).lean<LinkRequestDoc[]>();
+    },
+
     async dropOfUser(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<void> {
       await model.deleteMany({ tenant, userRef }, { session });
     },

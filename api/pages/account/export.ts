@@ -1,4 +1,4 @@
-import { envOf, type IdentityId } from '../../../shared/domain/ids';
+import { envOf, type IdentityId, partnerOf } from '../../../shared/domain/ids';
 import type { EventDoc } from '../../../shared/store/events';
 import type { ApiContext } from '../../context';
 import { fromStore } from '../../partners/from-store';
@@ -53,9 +53,28 @@ async function* documentOf(
   yield '\n ]\n}\n';
 }
 
-async function aboutOf({ store }: Pick<ApiContext, 'store'>, { identityId, email }: Session, now: Date) {
-  const identity = await fromStore(store.identities.get(identityId));
-  return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null } };
+/** What a person said to invites and codes, also to those that are not connected (any more). */
+async function answersOf({ store }: Pick<ApiContext, 'store'>, identityId: IdentityId) {
+  const requests = await fromStore(store.linkRequests.answeredBy(identityId));
+  const asking = [...new Set(requests.map(({ tenant }) => partnerOf(tenant)))];
+  const partners = await fromStore(store.partners.many(asking));
+  return requests.map(({ tenant, kind, status, createdAt }) => ({
+    platform: partners.get(partnerOf(tenant))?.name ?? null,
+    environment: envOf(tenant),
+    kind,
+    answer: status === 'DECLINED' ? 'DECLINED' : 'CONNECTED',
+    askedAt: createdAt,
+  }));
+}
+
+async function aboutOf(ctx: Pick<ApiContext, 'store'>, { identityId, email }: Session, now: Date) {
+  const { store } = ctx;
+  const [identity, sessions, answers] = await Promise.all([
+    fromStore(store.identities.get(identityId)),
+    fromStore(store.identitySessions.ofIdentity(identityId)),
+    answersOf(ctx, identityId as IdentityId),
+  ]);
+  return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null }, sessions, answers };
 }
 
 /** `/account/export`: a file with all that MIR knows of the person, events included. */

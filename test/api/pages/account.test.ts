@@ -103,6 +103,24 @@ test('the export is one JSON document with the identity, the accounts and every 
   expect(accounts[0].events[0]).toMatchObject({ eventType: 'mir.transaction.completed', weight: 1 });
 });
 
+test('the export tells sessions and every answer to an invite, also a declined one and one that has ended', async () => {
+  const visitor = await loggedIn(mir, newAddress());
+  await connect(visitor, shop, 'answering', 'a label');
+  const disconnectPath = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
+  await visitor.submit(await visitor.get(disconnectPath), {});
+  const wish = { userExternalId: 'answering' };
+  const { body } = await mir.client.post('/v1/partners/link/invite', forum.testKey, wish);
+  await visitor.submit(await visitor.get(new URL(body.url).pathname), { decision: 'decline' });
+  const { sessions, answers, accounts } = JSON.parse((await visitor.get('/account/export')).html);
+  expect(accounts).toEqual([]);
+  expect(sessions).toEqual([{ createdAt: expect.any(String), expiresAt: expect.any(String) }]);
+  const asked = { kind: 'INVITE', askedAt: expect.any(String) };
+  expect(answers).toEqual([
+    { ...asked, platform: 'Quiet Forum', environment: 'test', answer: 'DECLINED' },
+    { ...asked, platform: 'Harbour Market', environment: 'live', answer: 'CONNECTED' },
+  ]);
+});
+
 test('an account without links exports as valid JSON', async () => {
   const visitor = await loggedIn(mir, newAddress());
   expect(JSON.parse((await visitor.get('/account/export')).html).accounts).toEqual([]);
