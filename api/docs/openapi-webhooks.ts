@@ -25,7 +25,7 @@ export const WEBHOOK_MESSAGES: Record<string, { summary: string; schema: z.ZodTy
     summary: 'A link ended',
     schema: messageOf('link.removed', {
       ...LINK,
-      removedAt: z.iso.datetime(),
+      removedAt: z.iso.datetime().describe('Of a deleted identity only the day.'),
       reason: z.enum(['UNLINKED', 'IDENTITY_DELETED', 'USER_ERASED']),
     }),
   },
