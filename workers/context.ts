@@ -34,7 +34,7 @@ const CASCADE_STALLED_CHECK_MS = 1_000;
 /** Kills at work in one process; each holds two transactions at most. */
 const CASCADE_CONCURRENCY = 2;
 /** Messages on their way from one process; partners' servers are slow, and each waits for its own. */
-const WEBHOOK_CONCURRENCY = 32;
+const WEBHOOK_CONCURRENCY = 256;
 const ERASURE_CONCURRENCY = 2;
 
 export interface RunningWorkers {
@@ -79,7 +79,8 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     { concurrency: CASCADE_CONCURRENCY, lockMs: CASCADE_LOCK_MS, stalledCheckMs: CASCADE_STALLED_CHECK_MS },
   );
   const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
-  const delivering = { store, secrets: ground.secrets, config, log, queue: webhookQueue, signal };
+  const inFlight = new Map<Tenant, number>();
+  const delivering = { store, secrets: ground.secrets, config, log, queue: webhookQueue, signal, inFlight };
   const webhooks = startOnHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
   const queue = new Queue(QUEUES.events, {
     connection: queueLink.client,

@@ -99,6 +99,11 @@ export function deliveriesStore(connection: Connection) {
         .lean<Pick<DeliveryDoc, '_id' | 'attempts'>[]>();
     },
 
+    /** Leaves an open message to the sweep; no try is spent. */
+    async putOff(id: string, nextLookAt: Date): Promise<void> {
+      await model.updateOne({ _id: id, status: 'OPEN' }, { $set: { nextLookAt } });
+    },
+
     /** Notes a try of an open message. */
     async tried(
       id: string,

@@ -1,4 +1,5 @@
 import { Webhook } from 'standardwebhooks';
+import type { Tenant } from '../../shared/domain/ids';
 import { unseal } from '../../shared/domain/sealed';
 import type { Ground } from '../../shared/ground';
 import type { HintQueue } from '../../shared/queue/hint-queue';
@@ -18,10 +19,19 @@ export const RETRY_AFTER_MS = [
   5 * HOUR_MS,
   10 * HOUR_MS,
 ];
+/** Messages of one tenant on their way from one process: a server that never answers must not hold all places. */
+export const MAX_IN_FLIGHT_PER_TENANT = 32;
+/** So long later the sweep takes up what found no place. */
+const PUT_OFF_MS = 5 * SECOND_MS;
 /** The sweep leaves a retry to its own delayed job for this long. */
 const SWEEP_SLACK_MS = MINUTE_MS;
 
-type Deps = Pick<Ground, 'store' | 'secrets' | 'config' | 'log'> & { queue: HintQueue; signal: AbortSignal };
+type Deps = Pick<Ground, 'store' | 'secrets' | 'config' | 'log'> & {
+  queue: HintQueue;
+  signal: AbortSignal;
+  /** How many messages of each tenant are on their way from this process. */
+  inFlight: Map<Tenant, number>;
+};
 
 async function send({ store, secrets, config, signal }: Deps, delivery: DeliveryDoc, now: Date): Promise<number> {
   const webhook = await store.webhooks.get(delivery.tenant);
@@ -43,18 +53,31 @@ function outcomeOf(error: unknown): string {
   return code ?? name ?? 'ERROR';
 }
 
+function leave(inFlight: Map<Tenant, number>, tenant: Tenant): void {
+  const left = inFlight.get(tenant)! - 1;
+  if (left > 0) inFlight.set(tenant, left);
+  else inFlight.delete(tenant);
+}
+
 /**
  * Sends one message. A 2xx ends it; anything else is tried again later, up to a day in all. A process that dies on the
- * way leaves the row OPEN, so it is sent again: at least once.
+ * way leaves the row OPEN, so it is sent again: at least once. What finds no place is left to the sweep.
  */
 export async function deliverWebhook(deps: Deps, deliveryId: string): Promise<void> {
-  const { store, queue, log, signal } = deps;
+  const { store, queue, log, signal, inFlight } = deps;
   const delivery = await store.deliveries.byId(deliveryId);
   if (!delivery || delivery.status !== 'OPEN') return;
   const now = new Date();
+  const { tenant } = delivery;
+  const besides = inFlight.get(tenant) ?? 0;
+  if (besides >= MAX_IN_FLIGHT_PER_TENANT) {
+    await store.deliveries.putOff(deliveryId, new Date(now.getTime() + PUT_OFF_MS));
+    return;
+  }
   let lastOutcome: string;
+  inFlight.set(tenant, besides + 1);
   try {
-    const status = await send(deps, delivery, now);
+    const status = await send(deps, delivery, now).finally(() => leave(inFlight, tenant));
     lastOutcome = String(status);
     if (status >= 200 && status < 300) {
       await store.deliveries.tried(deliveryId, { status: 'DELIVERED', lastOutcome, nextLookAt: now });

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { removeAllLinks } from '../../../api/links/remove-links';
-import { RETRY_AFTER_MS } from '../../../workers/links/deliver-webhook';
+import type { UserRef } from '../../../shared/domain/ids';
+import { MAX_IN_FLIGHT_PER_TENANT, RETRY_AFTER_MS } from '../../../workers/links/deliver-webhook';
 import { postWebhook } from '../../../workers/links/post-webhook';
 import { type Harness, startHarness, type TestPartner } from '../../support/harness';
 import { invite, linkUser, newPerson, personsAct } from '../../support/link';
@@ -20,6 +21,9 @@ let partner: TestPartner;
 let server: http.Server;
 let received: Received[] = [];
 let answers: number[] = [];
+/** Requests to a path of this name wait for their answer until the test lets them go. */
+const SILENT = '/silent';
+let waiting: http.ServerResponse[] = [];
 let url: string;
 
 beforeAll(async () => {
@@ -28,6 +32,10 @@ beforeAll(async () => {
     const parts: Buffer[] = [];
     req.on('data', (part: Buffer) => parts.push(part));
     req.on('end', () => {
+      if (req.url === SILENT) {
+        waiting.push(res);
+        return;
+      }
       received.push({ headers: req.headers as Record<string, string>, body: Buffer.concat(parts).toString() });
       const status = answers.shift() ?? 204;
       res.writeHead(status, status === 302 ? { location: `${url}/elsewhere` } : {}).end();
@@ -110,6 +118,50 @@ test('a message is given up after the last try, and only then', async () => {
   }
   await waitUntil('it is given up', async () => (await deliveries())[0]!.status === 'FAILED');
   expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
+});
+
+test('a server that never answers keeps nobody else waiting, and its own messages are sent when it answers', async () => {
+  const MESSAGES = 40;
+  waiting = [];
+  const silent = partner;
+  await mir.client.request('PUT', '/v1/partners/webhook', {
+    key: silent.liveKey,
+    body: { url: new URL(SILENT, url).href },
+  });
+  const tenant = `${silent.partnerId}:live` as never;
+  const at = new Date();
+  const row = {
+    tenant,
+    type: 'link.confirmed' as const,
+    body: '{}',
+    status: 'OPEN' as const,
+    attempts: 0,
+    nextLookAt: at,
+    createdAt: at,
+    expireAt: new Date(at.getTime() + 60_000),
+  };
+  const rows = Array.from({ length: MESSAGES }, (_, n) => ({
+    ...row,
+    _id: `msg_${n}`,
+    userRef: `usr_${n}` as UserRef,
+  }));
+  await mir.ctx.store.transaction((session) => mir.ctx.store.deliveries.insert(rows, session), 5_000);
+  for (const { _id } of rows) await mir.ctx.webhookQueue.add(_id);
+  await waitUntil('its places are taken', () => waiting.length === MAX_IN_FLIGHT_PER_TENANT);
+
+  partner = await mir.partner();
+  await setWebhook();
+  await linkUser(mir, partner, 'beside', await newPerson(mir));
+  await delivered(1);
+  const tries = await mir.ctx.store.deliveries.model.distinct('attempts', { tenant });
+  expect([tries, waiting.length]).toEqual([[0], MAX_IN_FLIGHT_PER_TENANT]);
+
+  partner = silent;
+  await mir.client.request('PUT', '/v1/partners/webhook', { key: silent.liveKey, body: { url } });
+  for (const res of waiting.splice(0)) res.writeHead(204).end();
+  // As the sweep finds them once their time has come.
+  await mir.ctx.store.deliveries.model.updateMany({ tenant, status: 'OPEN' }, { $set: { nextLookAt: at } });
+  await delivered(MESSAGES);
 });
 
 test('messages written while no worker ran are sent by the next one', async () => {
