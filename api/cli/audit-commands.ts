@@ -5,10 +5,12 @@ import { type AuditAsk, auditFilterSchema, exportOfAudit, pageOfAudit } from '..
 import { ACTOR_KINDS, type PresentedEntry } from '../audit/present-entry';
 import { type PresentedVerdict, verdictOfAudit } from '../audit/verify-audit';
 import { validate } from '../http/validate';
+import { fromStore } from '../partners/from-store';
 import { readPartner } from '../partners/get-partner';
 import { operate, paged, type Shell } from './command';
 import type { CliContext } from './open';
 import { page, printable, sheet } from './print';
+import { type Progress, showProgress } from './progress';
 
 interface ChainOptions {
   partner?: string;
@@ -51,13 +53,25 @@ function actorText({ actor }: PresentedEntry): string {
   return actor.kind === 'OPERATOR' ? `OPERATOR ${actor.via}` : actor.kind;
 }
 
-/** Checks a chain to its head, call after call. */
-async function verifyWhole(ctx: CliContext, chain: AuditChain): Promise<PresentedVerdict> {
-  let verdict = await verdictOfAudit(ctx, chain, {});
-  while (verdict.intact && verdict.nextCursor !== null) {
-    verdict = await verdictOfAudit(ctx, chain, { cursor: verdict.nextCursor });
+/** Checks a chain to its head, step after step of at most `limit` entries; `progress` hears of each but the last. */
+export async function verifyWhole(
+  ctx: Pick<CliContext, 'store' | 'secrets'>,
+  chain: AuditChain,
+  progress: Progress,
+  limit?: number,
+): Promise<PresentedVerdict> {
+  const step = limit === undefined ? {} : { limit };
+  try {
+    let verdict = await verdictOfAudit(ctx, chain, step);
+    while (verdict.intact && verdict.nextCursor !== null) {
+      const sealed = (await fromStore(ctx.store.auditHeads.get(chain)))?.seq ?? 0;
+      progress.at(verdict.entries, Math.max(sealed, verdict.entries));
+      verdict = await verdictOfAudit(ctx, chain, { ...step, cursor: verdict.nextCursor });
+    }
+    return verdict;
+  } finally {
+    progress.stop();
   }
-  return verdict;
 }
 
 function verdictText(verdict: PresentedVerdict): string {
@@ -100,7 +114,10 @@ export function addAuditCommands(program: Command, shell: Shell): void {
       await operate(
         shell,
         command,
-        async (ctx) => (verdict = await verifyWhole(ctx, await chainOf(ctx, command, options))),
+        async (ctx) => {
+          const chain = await chainOf(ctx, command, options);
+          return (verdict = await verifyWhole(ctx, chain, showProgress(shell, 'entries checked')));
+        },
         verdictText,
       );
       if (verdict?.intact === false) throw new Error('the audit chain is broken');

@@ -11,7 +11,16 @@ const CLI_TIMEOUT_MS = 60_000;
 const CHECK_TIMEOUT_MS = 10_000;
 const UNAUTHORIZED = 401;
 const CREATE = ['partners', 'create', '--name', 'Demo shop', '--website', 'https://demo.example'];
-const TERMS = ['--contact-email', 'demo@demo.example', '--plan', 'ENTERPRISE', '--json'];
+// With the origin of the Partner Guide's examples, so that they run with the demo key as well.
+const TERMS = [
+  '--contact-email',
+  'demo@demo.example',
+  '--plan',
+  'ENTERPRISE',
+  '--origin',
+  'https://harbour.example',
+  '--json',
+];
 
 const DemoPartner = z.object({ partnerId: z.string(), liveApiKey: z.string(), testApiKey: z.string() });
 export type DemoPartner = z.infer<typeof DemoPartner>;
