@@ -35,9 +35,11 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
   );
 }
 
-/** `/`: what this is, and where to go. */
+/** `/`: what this is, and where to go. Where people have no pages, whoever comes is a partner or runs the registry. */
 export const homePage = page({
   method: 'GET',
   path: '/',
-  handle: ({ session }) => ({ html: <Home signedIn={session !== null} /> }),
+  always: true,
+  handle: ({ ctx, session }) =>
+    ctx.config.mail.kind === 'off' ? { redirect: '/guide' } : { html: <Home signedIn={session !== null} /> },
 });

@@ -74,3 +74,14 @@ test('the guide is written for whoever holds a key: each example is there for cu
   }
   expect(guide.textContent).not.toMatch(/\{\{|\[object/);
 });
+
+test('where people have no pages, the start page leads to the guide', async () => {
+  const own = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
+  try {
+    const start = await fetch(`${own.url}/`, { redirect: 'manual' });
+    expect([start.status, start.headers.get('location')]).toEqual([303, '/guide']);
+    expect((await fetch(`${own.url}/signup`)).status).toBe(404);
+  } finally {
+    await own.close();
+  }
+});
