@@ -102,6 +102,14 @@ export function identityAccountsStore(connection: Connection) {
   return {
     model,
 
+    /** Whom other providers know an identity as: all ways in but its password. */
+    async atProviders(identityId: string): Promise<{ provider: string; subject: string }[]> {
+      const accounts = await model
+        .find({ userId: identityId, providerId: { $ne: 'credential' } }, { providerId: 1, accountId: 1 })
+        .lean<AccountDoc[]>();
+      return accounts.map(({ providerId, accountId }) => ({ provider: providerId, subject: accountId }));
+    },
+
     /** Whether a hash is (still) that of the identity's password. */
     async hasPassword(identityId: string, password: string): Promise<boolean> {
       return (await model.exists({ userId: identityId, password }).read('primary')) !== null;

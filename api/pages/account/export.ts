@@ -69,12 +69,13 @@ async function answersOf({ store }: Pick<ApiContext, 'store'>, identityId: Ident
 
 async function aboutOf(ctx: Pick<ApiContext, 'store'>, { identityId, email }: Session, now: Date) {
   const { store } = ctx;
-  const [identity, sessions, answers] = await Promise.all([
+  const [identity, logIns, sessions, answers] = await Promise.all([
     fromStore(store.identities.get(identityId)),
+    fromStore(store.identityAccounts.atProviders(identityId)),
     fromStore(store.identitySessions.ofIdentity(identityId)),
     answersOf(ctx, identityId as IdentityId),
   ]);
-  return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null }, sessions, answers };
+  return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null }, logIns, sessions, answers };
 }
 
 /** `/account/export`: a file with all that MIR knows of the person, events included. */

@@ -74,6 +74,8 @@ describe('a log-in by the provider', () => {
     expect(others).toEqual([]);
     expect(account).toMatchObject({ providerId: 'oidc', accountId: `sub-${people}` });
     expect(JSON.stringify(account)).not.toMatch(/an access token|eyJ/);
+    const { logIns } = JSON.parse((await ana.get('/account/export')).html);
+    expect(logIns).toEqual([{ provider: 'oidc', subject: `sub-${people}` }]);
   });
 
   it('opens the identity that the same person has by password, and the password goes on', async () => {
