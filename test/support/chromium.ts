@@ -85,6 +85,17 @@ export async function faultsOf(page: Page): Promise<string[]> {
   return faults;
 }
 
+/** What is pressed or tapped and smaller than a fingertip (44 px); links within a sentence may be. */
+export async function smallTargetsOf(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const targets = 'button, .button, summary, input:not([type=hidden]), .top a, .ways a, .records a';
+    return [...document.querySelectorAll(targets)].flatMap((target) => {
+      const { width, height } = target.getBoundingClientRect();
+      return width < 44 || height < 44 ? [`${width} × ${height}: ${target.outerHTML}`] : [];
+    });
+  });
+}
+
 /** Keeps a picture of the page where SHOTS_DIR says; nowhere without it. */
 export async function shoot(page: Page, name: string, { width, scheme }: View): Promise<void> {
   const folder = process.env['SHOTS_DIR'];

@@ -39,8 +39,9 @@ const LAYOUT = `
 .top{border-bottom:1px solid var(--rule);padding:var(--s1) var(--s6);display:flex;flex-wrap:wrap;gap:0 var(--s4);align-items:center}
 .top .brand{font-size:1.1rem;letter-spacing:.04em;color:var(--ink);text-decoration:none;min-height:${TARGET_PX}px;display:inline-flex;align-items:center;min-width:${TARGET_PX}px}
 .top .who{margin-left:auto;display:flex;gap:0 var(--s4);align-items:center;justify-content:flex-end;color:var(--quiet);font-size:.875rem;min-width:0}
-.who .me{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.who .me a{padding:.75rem 0}
+.who .me{display:flex;gap:.35em;align-items:center;min-width:0}
+.who .lead{flex:none}
+.who .me a{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;line-height:${TARGET_PX}px}
 .top nav{display:flex;flex-wrap:wrap;gap:0 var(--s4)}
 .top nav a,.link-button{white-space:nowrap;min-height:${TARGET_PX}px;display:inline-flex;align-items:center;font-size:.875rem}
 main{flex:1;width:100%;max-width:36rem;margin:0 auto;padding:var(--s12) var(--s6)}
