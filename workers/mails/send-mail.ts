@@ -8,7 +8,7 @@ const SOCKET_TIMEOUT_MS = 10_000;
 /** SMTP replies to a mail from here on are final: the server will not take it later either. */
 const FIRST_FINAL_REPLY = 500;
 /** What such a reply is about this mail after. To anything before it is about our settings, which somebody mends. */
-const ABOUT_THE_MAIL: readonly (string | undefined)[] = ['RCPT TO', 'DATA'];
+const ABOUT_THE_MAIL = new Set(['RCPT TO', 'DATA']);
 
 /** Keeps out-of-office replies from coming back (RFC 3834). */
 const ANSWERED_BY_NOBODY = { 'Auto-Submitted': 'auto-generated' };
@@ -20,7 +20,7 @@ type Deliver = (mail: Mail, id: string) => Promise<void>;
 function harmless(error: unknown): Error {
   const { code, command, responseCode } = error as { code?: string; command?: string; responseCode?: number };
   const text = `the mail server refused: ${code ?? 'no code'} ${responseCode ?? ''}`.trim();
-  const isFinal = (responseCode ?? 0) >= FIRST_FINAL_REPLY && ABOUT_THE_MAIL.includes(command);
+  const isFinal = (responseCode ?? 0) >= FIRST_FINAL_REPLY && ABOUT_THE_MAIL.has(command ?? '');
   return isFinal ? new UnrecoverableError(text) : new Error(text);
 }
 
