@@ -75,7 +75,7 @@ export const hearProvider = page({
   handle: async (call) => {
     const { ctx, session, cookie } = call;
     const provider = providerOf(ctx);
-    await countTry(call, 'log-in', null);
+    await countTry(call, 'provider', null);
     const { code, state, iss, error } = call.query;
     const heard = await ctx.auth.hearProvider({ code, state, iss, error }, cookie);
     const { cookies } = heard;
