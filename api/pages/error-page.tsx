@@ -22,10 +22,9 @@ function waitOf(seconds: number): string {
   return minutes === 1 ? 'a minute' : `${minutes} minutes`;
 }
 
-/** Where to go from here; nowhere where people have no pages. */
-function WayOn(): VNode | null {
-  const { signedInAs, mails } = usePageFacts();
-  if (mails === 'off') return null;
+/** Where to go from here. */
+function WayOn(): VNode {
+  const { signedInAs } = usePageFacts();
   return (
     <Actions>
       <ButtonLink href={signedInAs === null ? '/' : '/account'} plain>

@@ -8,7 +8,7 @@ export interface PageFacts {
   signedInAs: string | null;
   /** The hidden token that each form of this page carries. */
   formToken: string;
-  /** Where mails go: `outbox` keeps them on this machine, with `off` there are no pages for people. */
+  /** Where mails go: `outbox` keeps them on this machine, on the page `/outbox`. */
   mails: MailConfig['kind'];
   /** The provider with which people may log in, too, by its name; null: there is none. */
   provider: string | null;
