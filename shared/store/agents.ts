@@ -104,6 +104,10 @@ schema.index({ parentId: 1, createdAt: 1, _id: 1 });
 schema.index({ parentId: 1, status: 1 });
 schema.index({ approvalId: 1 }, { partialFilterExpression: { approvalId: { $type: 'string' } } });
 
+function newestFirst(a: AgentDoc, b: AgentDoc): number {
+  return b.createdAt.getTime() - a.createdAt.getTime() || (a._id < b._id ? 1 : -1);
+}
+
 export function agentsStore(connection: Connection) {
   const model = connection.model<AgentDoc>('Agent', schema);
   return {
@@ -153,11 +157,18 @@ export function agentsStore(connection: Connection) {
       after: { atMs: number; id: string } | null,
       limit: number,
     ): Promise<AgentDoc[]> {
-      const conditions: Record<string, unknown>[] = [{ tenant }, afterCreated(after)];
-      if (statuses) conditions.push({ status: { $in: [...statuses] } });
-      if (type) conditions.push({ type });
-      if (below) conditions.push({ $or: [{ _id: below }, { ancestors: below }] });
-      return model.find({ $and: conditions }).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<AgentDoc[]>();
+      const status = statuses ? { status: { $in: [...statuses] } } : {};
+      const shared = { tenant, ...status, ...(type ? { type } : {}) };
+      const page = async (which: Record<string, unknown>): Promise<AgentDoc[]> =>
+        model
+          .find({ $and: [{ ...shared, ...which }, afterCreated(after)] })
+          .sort({ createdAt: -1, _id: -1 })
+          .limit(limit)
+          .lean<AgentDoc[]>();
+      if (below === undefined) return page({});
+      // Each has an index that gives the order; one query for both has none.
+      const found = await Promise.all([page({ _id: below }), page({ ancestors: below })]);
+      return found.flat().sort(newestFirst).slice(0, limit);
     },
 
     async byKeyHash(hash: string): Promise<AgentDoc | null> {
@@ -188,11 +199,6 @@ export function agentsStore(connection: Connection) {
     /** Children that are not revoked or rejected, counted up to `limit`. */
     async livingChildren(parentId: string, limit: number, session: ClientSession): Promise<number> {
       return model.countDocuments({ parentId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
-    },
-
-    /** Agents below a root that are not revoked or rejected, counted up to `limit`. */
-    async livingBelow(rootId: string, limit: number, session: ClientSession): Promise<number> {
-      return model.countDocuments({ ancestors: rootId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
     },
 
     /** Sets the kill mark of a subtree; it never goes away. */

@@ -222,11 +222,11 @@ describe('listing', () => {
       preset: 'STANDARD',
       allowedEventTypes: ['mir.transaction.*'],
     });
-    const names = async (query: string): Promise<string[]> => {
+    const names = async (query: string, key = p.liveKey): Promise<string[]> => {
       const all: string[] = [];
       let cursor = '';
       do {
-        const { body } = await h.client.get(`/v1/agents?${query}${cursor && `&cursor=${cursor}`}`, p.liveKey);
+        const { body } = await h.client.get(`/v1/agents?${query}${cursor && `&cursor=${cursor}`}`, key);
         all.push(...body.data.map(({ name }: { name: string }) => name));
         cursor = body.nextCursor ?? '';
       } while (cursor !== '');
@@ -234,7 +234,9 @@ describe('listing', () => {
     };
     const everybody = ['ai', 'kid 3', 'kid 2', 'kid 1', 'kid 0', 'root'];
     for (const limit of [1, 2, 3, 6, 50]) expect(await names(`limit=${limit}`)).toEqual(everybody);
+    for (const limit of [1, 2, 5, 50]) expect(await names(`limit=${limit}`, root.key)).toEqual(everybody.slice(1));
     expect(await names('type=AI_AGENT')).toEqual(['ai']);
+    expect(await names('type=AI_AGENT', root.key)).toEqual([]);
     await act(kids[0]!.id, 'suspend', {}, p.liveKey);
     expect(await names('status=SUSPENDED')).toEqual(['kid 0']);
     await act(root.id, 'suspend', { includeDescendants: true }, p.liveKey);
