@@ -16,7 +16,6 @@ export function isNarrowPattern(pattern: string): boolean {
 /** True when every event type that `inner` matches is matched by `outer` too. */
 export function covers(outer: string, inner: string): boolean {
   if (outer === '*' || outer === inner) return true;
-  if (outer === 'mir.*') return inner !== '*';
   if (!outer.endsWith('.*')) return false;
   return inner.startsWith(outer.slice(0, -1));
 }
