@@ -20,6 +20,8 @@ const LOOK_EVERY_MS = 500;
 const DEFAULT_WAIT_SECONDS = 600;
 const MAX_WAIT_SECONDS = 86_400;
 const OPEN_SHOWN = 100;
+/** Parked agents that the sheet names; `--json` has all that are kept. */
+const MAX_PARKED_SHOWN = 20;
 
 interface KillOptions {
   preview?: boolean;
@@ -94,10 +96,18 @@ async function kill(
   return followCascade(ctx, shell, { tenant, cascadeId, untilMs: Date.now() + waitSeconds * 1_000 });
 }
 
-async function cascadeOfAny(ctx: CliContext, cascadeId: string): Promise<PresentedCascade> {
+/** A cascade of any partner, with the agents that the store refuses to revoke: the operator is to mend their rows. */
+async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
   const cascade = await fromStore(ctx.store.cascades.byId(cascadeId));
   if (!cascade) throw new MirError('NOT_FOUND', 'There is no such cascade.');
-  return readCascade(ctx, cascade.tenant, cascadeId);
+  return { ...(await readCascade(ctx, cascade.tenant, cascadeId)), parkedAgents: cascade.parked };
+}
+
+function cascadeOfAnyText({ parkedAgents, ...facts }: Awaited<ReturnType<typeof cascadeOfAny>>): string {
+  if (parkedAgents.length === 0) return cascadeText(facts);
+  const named = parkedAgents.slice(0, MAX_PARKED_SHOWN).join('\n');
+  const more = facts.parked - Math.min(parkedAgents.length, MAX_PARKED_SHOWN);
+  return sheet({ ...facts, 'parked agents': more > 0 ? `${named}\nand ${more} more` : named });
 }
 
 /** `agents kill | cascade`. */
@@ -153,7 +163,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
     .description('how far a kill has been carried out; without an id, all that are still open, the oldest first')
     .action(async (cascadeId: string | undefined, _options: object, command: Command) => {
       if (cascadeId !== undefined) {
-        return operate(shell, command, (ctx) => cascadeOfAny(ctx, cascadeId), cascadeText);
+        return operate(shell, command, (ctx) => cascadeOfAny(ctx, cascadeId), cascadeOfAnyText);
       }
       return operate(shell, command, (ctx) => readOpenCascades(ctx, OPEN_SHOWN), openCascadesText);
     });

@@ -137,6 +137,14 @@ describe('mir agents kill', () => {
     const open = (await mir('cascade', '--json')).json();
     expect(open).toMatchObject({ open: 1, data: [{ cascadeId, partnerId: partner.partnerId, env: 'live' }] });
     expect((await mir('cascade')).out).toContain(cascadeId);
+    expect((await mir('cascade', cascadeId)).out).not.toContain('parked agents');
+    const parked = Array.from({ length: 25 }, (_, n) => `agt_live_parked${n}`);
+    const { cascades } = h.ctx.store;
+    await cascades.model.updateOne({ _id: cascadeId }, { $set: { status: 'PARTIAL', parked, parkedCount: 30 } });
+    expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ parked: 30, parkedAgents: parked });
+    const { out } = await mir('cascade', cascadeId);
+    expect(out).toMatch(/parked agents[^]*agt_live_parked0[^]*agt_live_parked19[^]*and 10 more/);
+    expect(out).not.toContain('agt_live_parked20');
   });
 
   it('asks for the id first, and changes nothing when something else is typed', async () => {
