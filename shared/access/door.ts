@@ -29,6 +29,8 @@ const LEASE_MS = 10_000;
 const HOLD_RETRY_MS = 10;
 const MAX_TRIES = 40;
 const MEMO_SIZE = 10_000;
+/** Characters of all texts in the memo: paths of long lists are long, and their number alone would not bound it. */
+const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 
 export interface Entry {
   cost: number;
@@ -107,7 +109,11 @@ export function createDoor(deps: {
   };
 
   /** Puts texts of key and nodes together once; it says nothing of whether they still hold. */
-  const memo = new LRUCache<string, Credential>({ max: MEMO_SIZE });
+  const memo = new LRUCache<string, Credential>({
+    max: MEMO_SIZE,
+    maxSize: MEMO_MAX_CHARS,
+    sizeCalculation: (_credential, text) => text.length,
+  });
   const parse = (body: string, nodes: string): Credential => {
     const name = `${body}\n${nodes}`;
     let credential = memo.get(name);
