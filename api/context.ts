@@ -11,7 +11,7 @@ import type { IdentityRef, Tenant, UserRef } from '../shared/domain/ids';
 import { type IdentityRow, type PresentSignals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
 import type { Ground } from '../shared/ground';
 import { createBreaker } from '../shared/platform/breaker';
-import { messageOf, MirError } from '../shared/platform/errors';
+import { messageOf } from '../shared/platform/errors';
 import { assertKeeps } from '../shared/queue/assert-keeps';
 import { createDurability, type Durably } from '../shared/queue/durability';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
@@ -25,10 +25,6 @@ import { type Auth, createAuth } from './identity/auth';
 import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/note-activity';
 import { createOverloadGuard, type OverloadGuard } from './overload';
 
-const CREDENTIAL_READ_TIMEOUT_MS = 2_000;
-const CREDENTIAL_READS_IN_FLIGHT = 512;
-const SIGNALS_READ_TIMEOUT_MS = 2_000;
-const SIGNALS_READS_IN_FLIGHT = 512;
 /** A tenant's abandoned markers are looked for at most this often by one process. */
 const SWEEP_TENANT_EVERY_MS = 10_000;
 const SWEPT_REMEMBERED = 1_000;
@@ -55,13 +51,6 @@ export interface ApiContext extends Ground {
   presentSignals: PresentSignals;
   /** Set while the process drains: `/readyz` says so, and no keep-alive is promised. */
   draining: { now: boolean };
-}
-
-function storeUnavailable(error: unknown): MirError {
-  return new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', {
-    retryAfterSeconds: 2,
-    cause: error,
-  });
 }
 
 /** Builds the API's context over its ground. Rejects when the queue store cannot keep what will be promised. */
@@ -91,38 +80,16 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     tracing: ground.tracing,
   });
   const authority = authorityStore(store);
-  const authorityReads = createBreaker('authority-read', (read: () => Promise<unknown>) => read(), {
-    timeoutMs: CREDENTIAL_READ_TIMEOUT_MS,
-    maxInFlight: CREDENTIAL_READS_IN_FLIGHT,
-    metrics,
-  });
-  const guarded = async <T>(read: () => Promise<T>): Promise<T> => {
-    try {
-      return (await authorityReads.fire(read)) as T;
-    } catch (error) {
-      throw storeUnavailable(error);
-    }
-  };
+  const authorityReads = createBreaker('authority-read', metrics);
   const guardedAuthority: AuthorityStore = {
-    key: (hash, isAgent) => guarded(() => authority.key(hash, isAgent)),
-    nodes: (ids) => guarded(() => authority.nodes(ids)),
+    key: (hash, isAgent) => authorityReads.read(() => authority.key(hash, isAgent)),
+    nodes: (ids) => authorityReads.read(() => authority.nodes(ids)),
   };
+  const signalsReads = createBreaker('signals-read', metrics);
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
   const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
   const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: ground.secrets.throttle });
-  const signalsReads = createBreaker('signals-read', (read: () => Promise<unknown>) => read(), {
-    timeoutMs: SIGNALS_READ_TIMEOUT_MS,
-    maxInFlight: SIGNALS_READS_IN_FLIGHT,
-    metrics,
-  });
-  const readSignalsStore = async <T>(read: () => Promise<T>): Promise<T> => {
-    try {
-      return (await signalsReads.fire(read)) as T;
-    } catch (error) {
-      throw storeUnavailable(error);
-    }
-  };
   const cacheOptions = { link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds };
   const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
   const door = createDoor({
@@ -151,9 +118,9 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     erasureQueue,
     overload,
     signalsCache: createSignalsCache(cacheOptions),
-    readRows: (refs) => readSignalsStore(() => store.users.rows(refs)),
+    readRows: (refs) => signalsReads.read(() => store.users.rows(refs)),
     identityCache: createIdentityCache(cacheOptions),
-    readIdentityRows: (refs) => readSignalsStore(() => store.memberships.rows(refs)),
+    readIdentityRows: (refs) => signalsReads.read(() => store.memberships.rows(refs)),
     presentSignals: signalsPresenter(config.tierRules),
     auth: createAuth(ground),
     draining: { now: false },

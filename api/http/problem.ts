@@ -1,10 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { MirError, messageOf } from '../../shared/platform/errors';
+import { MirError, messageOf, storeUnavailable } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import { classifyStoreError } from '../../shared/store/errors';
 import { send } from './respond';
-
-const STORE_RETRY_AFTER_SECONDS = 2;
 
 /** While a store is away every request is refused; one line now and then says it, the metrics count them. */
 const REFUSALS_LOGGED_EVERY_MS = 1_000;
@@ -31,10 +29,7 @@ function fromBodyReader(error: Error & { type?: string; code?: string; status?: 
 function fromDriver(error: unknown): MirError | null {
   if (!(error instanceof Error) || !error.name.startsWith('Mongo') || classifyStoreError(error) !== 'transient')
     return null;
-  return new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', {
-    retryAfterSeconds: STORE_RETRY_AFTER_SECONDS,
-    cause: error,
-  });
+  return storeUnavailable(error);
 }
 
 /** Turns anything thrown into the one error that has an HTTP answer. */

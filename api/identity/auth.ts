@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Ground } from '../../shared/ground';
 import { withDeadline } from '../../shared/platform/deadline';
-import { MirError } from '../../shared/platform/errors';
+import { MirError, storeUnavailable } from '../../shared/platform/errors';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { readCookie } from '../pages/cookies';
 import { type Call, providerAway, type ProviderLogIn, providerLogIn } from './log-in-by-provider';
@@ -65,12 +65,9 @@ function harmless(error: unknown): MirError {
   const ofStore = deepest.name?.startsWith('Mongo') || codeOf(error)?.startsWith('FAILED_TO');
   const cause = new Error(`people's accounts: ${deepest.name ?? 'error'} ${codeOf(error) ?? deepest.code ?? ''}`);
   return ofStore
-    ? new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', { retryAfterSeconds: 2, cause })
+    ? storeUnavailable(cause)
     : new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause });
 }
-
-const asLate = (): MirError =>
-  new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', { retryAfterSeconds: 2 });
 
 /** Builds when it is first asked, and again after it failed. */
 function onceBuilt(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
@@ -106,7 +103,7 @@ export function createAuth(ground: Ground): Auth {
   const { config, store } = ground;
   const cookieName = sessionCookieName(config.publicUrl);
   const library = onceBuilt(() => buildBetterAuth(ground));
-  const call = callerOf(library, asLate);
+  const call = callerOf(library, storeUnavailable);
   // A library of its own: it asks the provider for its addresses first, and passwords must not wait for that.
   const callWithProvider = callerOf(
     onceBuilt(async () => buildBetterAuth(ground, await oidcPlugins(ground))),
@@ -163,7 +160,7 @@ export function createAuth(ground: Ground): Auth {
         }),
       );
       // Somebody signed the address up at the same moment: the mail of that one is on its way.
-      if (answer === 'NOT_CREATED' && !(await store.identities.byEmail(email))) throw asLate();
+      if (answer === 'NOT_CREATED' && !(await store.identities.byEmail(email))) throw storeUnavailable();
       return mail;
     },
 

@@ -79,6 +79,14 @@ export function overloaded(detail: string, retryAfterSeconds = 2, cause?: unknow
   return new MirError('OVERLOADED', detail, { retryAfterSeconds, cause });
 }
 
+/** The document store is away, or too slow. */
+export function storeUnavailable(cause?: unknown): MirError {
+  return new MirError('STORE_UNAVAILABLE', 'The store does not answer. Try again soon.', {
+    retryAfterSeconds: 2,
+    cause,
+  });
+}
+
 /** The text of anything thrown. By its shape: an error may come from another realm. */
 export function messageOf(error: unknown): string {
   const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined;
