@@ -14,7 +14,7 @@ import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
 import { sendStream } from './send-stream';
 import { type Answer, type Auth, type Call, type Caller, type Route, WRITING_SCOPES } from './route';
-import { tickBatch } from '../../shared/platform/tick-batch';
+import { tickGroups } from '../../shared/platform/tick-batch';
 import { validate } from './validate';
 
 const MAX_REQUESTS_PER_SCRIPT = 1_000;
@@ -48,17 +48,12 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & {
       group.forEach(({ reject }) => reject(error));
     }
   };
-  const soon = tickBatch<Waiting>((waiting) => {
-    const groups = new Map<string, Waiting[]>();
-    for (const one of waiting) {
-      // Apart by `readable`, too: while the queue store is away, a kill must not be refused for a write beside it.
-      const name = `${one.key.hash} ${one.auth.scope} ${one.auth.readable}`;
-      const group = groups.get(name);
-      if (group) group.push(one);
-      else groups.set(name, [one]);
-    }
-    for (const group of groups.values()) void admitGroup(group);
-  }, MAX_REQUESTS_PER_SCRIPT);
+  const soon = tickGroups<Waiting>(
+    // Apart by `readable`, too: while the queue store is away, a kill must not be refused for a write beside it.
+    ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.readable}`,
+    (group) => void admitGroup(group),
+    MAX_REQUESTS_PER_SCRIPT,
+  );
   return (key, auth) => new Promise((resolve, reject) => soon({ key, auth, resolve, reject }));
 }
 
