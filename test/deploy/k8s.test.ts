@@ -170,7 +170,7 @@ describe('the manifests', () => {
       aBackup('2026-10-05T021700Z', 5);
       mkdirSync(join(backups, '2026-10-06T021700Z'));
       mkdirSync(join(backups, 'lost+found'));
-      expect(() => night('false')).toThrow();
+      expect(() => night('false')).toThrow('Command failed');
       expect(readdirSync(backups)).toEqual(['2026-09-01T021700Z', '2026-10-05T021700Z', 'lost+found']);
       night('mkdir');
       const [kept, made, ...others] = readdirSync(backups);
