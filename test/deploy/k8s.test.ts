@@ -119,7 +119,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('what goes out of a pod is what MIR sends: names, stores, traces; of a worker webhooks and mails, to any outside port', () => {
+  test('what goes out of a pod is what MIR sends: names, stores, traces; of the API log-ins, of a worker webhooks and mails to any port', () => {
     const policies = file('base/network.yaml');
     const out = (name: string): Manifest => policies.find(({ metadata }) => metadata.name === name).spec.egress;
     const named = ['MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL'].flatMap((name) =>
@@ -130,6 +130,7 @@ describe('the manifests', () => {
     expect(SETTINGS.OTEL_EXPORTER_OTLP_ENDPOINT.meaning).toContain(`:${out('mir-traces-out')[0].ports[0].port}\``);
     const [outside] = out('mir-worker-out');
     expect(outside.ports).toEqual([{ protocol: 'TCP' }]);
+    expect(out('mir-api-out')).toEqual([{ to: outside.to, ports: [{ protocol: 'TCP', port: 443 }] }]);
     for (const cidr of ['10.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16']) {
       expect(outside.to[0].ipBlock.except).toContain(cidr);
     }
