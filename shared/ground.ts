@@ -3,7 +3,6 @@ import { type Catalog, createCatalog, customCatalogSchema } from './domain/catal
 import { deriveSecrets, type Secrets } from './domain/subject';
 import { connectRedis, type RedisLink } from './queue/connect';
 import { type RedisKeys, redisKeys } from './queue/keys';
-import { watchLatency } from './queue/watch-latency';
 import { connectStore } from './store/connect';
 import { createStore, type Store } from './store/store';
 import type { Config } from './platform/config';
@@ -11,8 +10,10 @@ import { createLog, type Log } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
 import { createTracing } from './platform/create-tracing';
 import type { Tracing } from './platform/tracing';
+import { watchPing } from './platform/watch-ping';
 
 const REDIS_READY_TIMEOUT_MS = 10_000;
+const STORE_PING_TIMEOUT_MS = 1_500;
 
 /** What every process stands on: settings, log, metrics, stores. */
 export interface Ground {
@@ -59,7 +60,11 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
   const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs } as const;
   const queueLink = connectRedis(config.redisUrl, requests, log, tracing.telemetry);
   const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);
-  const stopWatching = [watchLatency(queueLink, 'queue', metrics), watchLatency(cacheLink, 'cache', metrics)];
+  const { redisPingSeconds: seconds, redisPingFailures: failures } = metrics;
+  const stopWatching = [
+    watchPing(() => queueLink.client.ping(), { seconds: seconds.queue, failures: failures.queue }),
+    watchPing(() => cacheLink.client.ping(), { seconds: seconds.cache, failures: failures.cache }),
+  ];
   const closeLinks = (): Promise<unknown> => {
     stopWatching.forEach((stop) => stop());
     return Promise.all([queueLink.close(), cacheLink.close()]);
@@ -78,6 +83,8 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
       await store.close();
       throw error;
     }
+    const pingStore = (): Promise<void> => store.ping(STORE_PING_TIMEOUT_MS);
+    stopWatching.push(watchPing(pingStore, { seconds: metrics.mongoPingSeconds, failures: metrics.mongoPingFailures }));
     return {
       config,
       log,

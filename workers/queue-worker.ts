@@ -35,9 +35,10 @@ export function queueWorkers(deps: {
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
-  metrics: Pick<Metrics, 'jobsFailed'>;
+  metrics: Pick<Metrics, 'jobsDone' | 'jobsFailed'>;
 }): StartQueueWorker {
   const { link, keys, log, metrics } = deps;
+  const done = countsOf(metrics.jobsDone, Object.values(QUEUES));
   const failed = countsOf(metrics.jobsFailed, Object.values(QUEUES));
   return (name, work, { concurrency, lockMs, stalledCheckMs, maxStalledCount = MAX_STALLED_COUNT }) => {
     const worker = new Worker(name, work, {
@@ -57,6 +58,7 @@ export function queueWorkers(deps: {
         resting = false;
       });
     });
+    worker.on('completed', () => done[name].inc());
     worker.on('failed', (job, error) => {
       const last = job?.finishedOn !== undefined;
       if (last) failed[name].inc();

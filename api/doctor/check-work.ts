@@ -64,7 +64,7 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
     audit.countUnsealed(),
   ]);
   const findings: Finding[] = [];
-  const openMs = oldest === null ? 0 : nowMs - oldest.getTime();
+  const openMs = oldest === null ? 0 : nowMs - oldest.createdAt.getTime();
   if (partial > 0) {
     const found = `${partial} kills are in force, but some keys could not be deleted`;
     findings.push(
@@ -76,7 +76,7 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
     );
   }
   if (openMs > LONG_CASCADE_MS) {
-    const found = `${running + partial} kills are open, the oldest for ${seconds(openMs)}`;
+    const found = `${running + partial} kills are open, the oldest for ${seconds(openMs)} (${oldest?._id})`;
     findings.push(warn('cascades', found, 'are workers running? They delete the keys; the kill itself is in force'));
   }
   if (findings.length === 0) findings.push(ok('cascades', `${running} open`));

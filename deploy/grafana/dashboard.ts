@@ -4,15 +4,15 @@ export type Unit = 's' | 'reqps' | 'ops' | 'short' | 'bytes' | 'percentunit' | '
 /** One line of a panel: a PromQL expression and its legend (`{{label}}` is filled in by Grafana). */
 export type Series = [expr: string, legend: string];
 
-/** A value from which a panel turns red: where an alert stands. */
 export interface PanelSpec {
   title: string;
   /** What it shows and how to read it, in one sentence. */
   description: string;
   unit: Unit;
   series: Series[];
-  /** `stat` shows the last value large. */
+  /** `stat` shows the value of now large, and nothing where there is none: one of an hour ago would look like now. */
   kind?: 'timeseries' | 'stat';
+  /** A value from which a panel turns red: where an alert stands. */
   redFrom?: number;
 }
 
@@ -58,7 +58,7 @@ function panel({ title, description, unit, series, kind = 'timeseries', redFrom 
           }
         : {
             colorMode: 'value',
-            graphMode: 'area',
+            graphMode: 'none',
             reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
           },
     targets: series.map(([expr, legendFormat], n) => ({
@@ -66,7 +66,7 @@ function panel({ title, description, unit, series, kind = 'timeseries', redFrom 
       datasource: DATASOURCE,
       expr,
       legendFormat,
-      range: true,
+      ...(kind === 'stat' ? { instant: true, range: false } : { range: true }),
     })),
   };
 }

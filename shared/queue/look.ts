@@ -4,10 +4,13 @@ import type { RedisKeys } from './keys';
 /** Jobs of one tenant are spread over so many priorities at most (see enqueue.ts). */
 const MAX_PRIORITIES = 1_000;
 
+/** Jobs at work that are looked at, those taken first; more than a few workers hold at once. */
+const MAX_ACTIVE = 1_000;
+
 /**
- * Counts the jobs and finds when the oldest that waits was added: `wait` is in that order, `prioritized` within each
- * priority, so its first of each is looked at. KEYS: wait, prioritized, active, delayed, failed.
- * ARGV: prefix of the jobs' keys, most priorities.
+ * Counts the jobs, finds when the oldest that waits was added (`wait` is in that order, `prioritized` within each
+ * priority, so its first of each is looked at) and when the one longest at work was taken.
+ * KEYS: wait, prioritized, active, delayed, failed. ARGV: prefix of the jobs' keys, most priorities, most at work.
  */
 const LOOK = `
 local heads = { redis.call('LINDEX', KEYS[1], -1) }
@@ -18,24 +21,32 @@ for n = 1, tonumber(ARGV[2]) do
   heads[n + 1] = head[1]
   from = (math.floor(head[2] / 4294967296) + 1) * 4294967296
 end
-local oldest = -1
-for _, id in pairs(heads) do
-  local at = id and tonumber(redis.call('HGET', ARGV[1] .. id, 'timestamp'))
-  if at and (oldest == -1 or at < oldest) then oldest = at end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function ageOf(ids, field)
+  local oldest = now
+  for _, id in pairs(ids) do
+    local at = id and tonumber(redis.call('HGET', ARGV[1] .. id, field))
+    if at and at < oldest then oldest = at end
+  end
+  return now - oldest
 end
-local now = redis.call('TIME')
-local age = oldest == -1 and 0 or math.max(0, now[1] * 1000 + math.floor(now[2] / 1000) - oldest)
+local active = redis.call('LRANGE', KEYS[3], -tonumber(ARGV[3]), -1)
 return {
   redis.call('LLEN', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('LLEN', KEYS[3]),
-  redis.call('ZCARD', KEYS[4]), redis.call('ZCARD', KEYS[5]), age
+  redis.call('ZCARD', KEYS[4]), redis.call('ZCARD', KEYS[5]), ageOf(heads, 'timestamp'), ageOf(active, 'processedOn')
 }
 `;
+
+type LookAnswer = [number, number, number, number, number, number, number];
 
 /** A queue at one moment. */
 export interface QueueLook {
   jobs: Record<'waiting' | 'prioritized' | 'active' | 'delayed' | 'failed', number>;
   /** Age of the oldest job that waits for a worker; 0 when none does. */
   oldestWaitingMs: number;
+  /** Time since a worker took the job that is longest at work; 0 when none is. */
+  longestActiveMs: number;
 }
 
 /** Looks at a queue in one round trip, whatever its length. */
@@ -46,14 +57,7 @@ export async function lookAtQueue(
 ): Promise<QueueLook> {
   const prefix = `${keys.queuePrefix(queue)}:${queue}:`;
   const sets = ['wait', 'prioritized', 'active', 'delayed', 'failed'].map((name) => prefix + name);
-  const answer = (await client.eval(LOOK, sets.length, ...sets, prefix, MAX_PRIORITIES)) as number[];
-  const [waiting, prioritized, active, delayed, failed, oldestWaitingMs] = answer as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { jobs: { waiting, prioritized, active, delayed, failed }, oldestWaitingMs };
+  const answer = await client.eval(LOOK, sets.length, ...sets, prefix, MAX_PRIORITIES, MAX_ACTIVE);
+  const [waiting, prioritized, active, delayed, failed, oldestWaitingMs, longestActiveMs] = answer as LookAnswer;
+  return { jobs: { waiting, prioritized, active, delayed, failed }, oldestWaitingMs, longestActiveMs };
 }

@@ -52,6 +52,8 @@ const schema = new Schema<CascadeDoc>(
   { collection: 'cascades', versionKey: false, strict: 'throw' },
 );
 schema.index({ nextLookAt: 1 }, { partialFilterExpression: { closedAt: null } });
+/** Every open cascade, in a form that the partial index serves: a cascade is never deleted, so a scan would grow for ever. */
+const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
 schema.index({ agentId: 1, createdAt: -1 });
 
 /** Cascades of one agent are made one after the other, and a closed one never changes. */
@@ -90,16 +92,12 @@ export function cascadesStore(connection: Connection) {
     },
 
     async countOpen(status: CascadeStatus): Promise<number> {
-      return model.countDocuments({ closedAt: null, status });
+      return model.countDocuments({ ...OPEN, status });
     },
 
-    /** When the longest open cascade was ordered; null: none is open. */
-    async oldestOpen(): Promise<Date | null> {
-      const oldest = await model
-        .findOne({ closedAt: null, nextLookAt: { $gt: new Date(0) } }, { createdAt: 1 })
-        .sort({ createdAt: 1 })
-        .lean<Pick<CascadeDoc, 'createdAt'>>();
-      return oldest?.createdAt ?? null;
+    /** The longest open cascade; null: none is open. */
+    async oldestOpen(): Promise<Pick<CascadeDoc, '_id' | 'createdAt'> | null> {
+      return model.findOne(OPEN, { createdAt: 1 }).sort({ createdAt: 1 }).lean<Pick<CascadeDoc, '_id' | 'createdAt'>>();
     },
 
     /** Open cascades, the oldest first. */

@@ -60,6 +60,15 @@ export function erasuresStore(connection: Connection) {
         .lean<Pick<ErasureDoc, '_id'>[]>();
     },
 
+    /** When the running erasure that waits longest is, or was, due; null: none runs. */
+    async nextDueAt(): Promise<Date | null> {
+      const next = await model
+        .findOne({ status: 'RUNNING' }, { nextLookAt: 1 })
+        .sort({ nextLookAt: 1 })
+        .lean<Pick<ErasureDoc, 'nextLookAt'>>();
+      return next?.nextLookAt ?? null;
+    },
+
     async noteErased(receiptId: string, count: number): Promise<void> {
       await model.updateOne({ _id: receiptId, status: 'RUNNING' }, { $inc: { eventsErased: count } });
     },

@@ -33,6 +33,12 @@ export function refreshesStore(connection: Connection) {
         .lean<RefreshDoc[]>();
     },
 
+    /** When the note that waits longest is, or was, due; null: there is none. */
+    async nextDueAt(): Promise<Date | null> {
+      const next = await model.findOne({}, { dueAt: 1 }).sort({ dueAt: 1 }).lean<Pick<RefreshDoc, 'dueAt'>>();
+      return next?.dueAt ?? null;
+    },
+
     async done(id: string): Promise<void> {
       await model.deleteOne({ _id: id });
     },

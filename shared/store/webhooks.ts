@@ -104,6 +104,15 @@ export function deliveriesStore(connection: Connection) {
       await model.updateOne({ _id: id, status: 'OPEN' }, { $set: { nextLookAt } });
     },
 
+    /** When the open message that waits longest is, or was, due; null: none is open. */
+    async nextDueAt(): Promise<Date | null> {
+      const next = await model
+        .findOne({ status: 'OPEN' }, { nextLookAt: 1 })
+        .sort({ nextLookAt: 1 })
+        .lean<Pick<DeliveryDoc, 'nextLookAt'>>();
+      return next?.nextLookAt ?? null;
+    },
+
     /** Notes a try of an open message. */
     async tried(
       id: string,

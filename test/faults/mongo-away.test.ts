@@ -22,6 +22,11 @@ beforeAll(async () => {
   for (let n = 0; n < WORKERS; n += 1) await start('worker', mir.env);
 });
 
+/** Pings of the API process to MongoDB that had no answer. */
+async function pingFailures(): Promise<number> {
+  return (await mir.ctx.metrics.mongoPingFailures.get()).values[0]!.value;
+}
+
 /** Submits, one batch after the other, as long as `goesOn`. */
 async function submitWhile(books: Books, goesOn: () => Promise<boolean> | boolean): Promise<void> {
   await waitUntil(
@@ -49,12 +54,14 @@ describe.each([
       const { receipts } = mir.ctx.store;
       await submitWhile(books, async () => (await receipts.model.countDocuments({ tenant: books.tenant })) < 2);
 
+      const failuresBefore = await pingFailures();
       await away();
       const endsAt = Date.now() + OUTAGE_MS;
       await submitWhile(books, async () => {
         await expectServed(books);
         return Date.now() < endsAt;
       });
+      await waitUntil('it is told that MongoDB is away', async () => (await pingFailures()) > failuresBefore);
       const jobs = await queue.getJobs(['active', 'waiting', 'prioritized']);
       expect(jobs.length).toBeGreaterThan(0);
       expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));

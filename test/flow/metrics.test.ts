@@ -41,7 +41,7 @@ beforeAll(async () => {
   names = await playTraffic(mir.client, mir.ctx.store, ADMIN_TOKEN);
   await waitUntil('the pings are answered', async () => {
     const all = await samplesOf(ground.metrics.registry);
-    return all.filter(({ metric, value }) => metric === 'mir_redis_ping_seconds_count' && value > 0).length === 2;
+    return all.filter(({ metric, value }) => metric.endsWith('_ping_seconds_count') && value > 0).length === 3;
   });
   samples = [...(await samplesOf(mir.ctx.metrics.registry)), ...(await samplesOf(ground.metrics.registry))];
 });
@@ -72,7 +72,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   queue: Object.values(QUEUES),
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
-  what: ['queues', 'cascades', 'audit'],
+  what: ['queues', 'cascades', 'audit', 'outbox'],
+  rows: ['refreshes', 'deliveries', 'erasures'],
 };
 
 test('after traffic of every kind no label has a value that is not known beforehand', () => {
@@ -131,12 +132,17 @@ describe('what was played is what the series say', () => {
     ['mir_agents_revoked_total', {}, 2],
     ['mir_cascade_duration_seconds_count', {}, 1],
     ['mir_cascades_open', { status: 'RUNNING' }, 0],
+    ['mir_jobs_done_total', { queue: 'cascades' }, 1],
+    ['mir_jobs_failed_total', {}, 0],
+    ['mir_outbox_overdue_seconds', {}, 0],
+    ['mir_mongo_ping_failures_total', {}, 0],
   ])('%s %j', (metric, labels, expected) => {
     expect(samples.some((one) => one.metric === metric)).toBe(true);
     expect(total(metric, labels)).toBe(expected);
   });
 
   test.each([
+    'mir_jobs_done_total',
     'mir_commit_duration_seconds_count',
     'mir_commit_events_count',
     'mir_freshness_seconds_count',

@@ -23,7 +23,7 @@ const MAX_CASCADES_PER_LOOK = 1_000;
 export function maintain(deps: {
   queue: Queue;
   cascadeQueue: CascadeQueue;
-  store: Pick<Store, 'cascades' | 'audit' | 'identities' | 'transaction'>;
+  store: Pick<Store, 'cascades' | 'audit' | 'refreshes' | 'deliveries' | 'erasures' | 'identities' | 'transaction'>;
   link: RedisLink;
   keys: RedisKeys;
   log: Log;

@@ -12,7 +12,7 @@ export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
 interface Deps {
-  store: Pick<Store, 'cascades' | 'audit'>;
+  store: Pick<Store, 'cascades' | 'audit' | 'refreshes' | 'deliveries' | 'erasures'>;
   link: RedisLink;
   keys: RedisKeys;
   metrics: Metrics;
@@ -20,7 +20,7 @@ interface Deps {
 
 /** Gauges that are read together. */
 export interface Reading {
-  what: 'queues' | 'cascades' | 'audit';
+  what: 'queues' | 'cascades' | 'audit' | 'outbox';
   /** Reads and sets them. Rejects when they could not be read; then they go once they are too old. `nowMs` may start anywhere. */
   read: (nowMs: number) => Promise<void>;
 }
@@ -31,9 +31,10 @@ function ageSeconds(at: Date | null): number {
 
 async function readQueues({ link, keys, metrics }: Deps): Promise<void> {
   for (const queue of Object.values(QUEUES)) {
-    const { jobs, oldestWaitingMs } = await lookAtQueue(link, keys, queue);
+    const { jobs, oldestWaitingMs, longestActiveMs } = await lookAtQueue(link, keys, queue);
     for (const [state, count] of Object.entries(jobs)) metrics.queueJobs.labels(queue, state).set(count);
     metrics.queueOldestSeconds.labels(queue).set(oldestWaitingMs / MS_PER_SECOND);
+    metrics.queueLongestActiveSeconds.labels(queue).set(longestActiveMs / MS_PER_SECOND);
     metrics.deadLetters.labels(queue).set(jobs.failed);
   }
 }
@@ -42,7 +43,14 @@ async function readCascades({ store, metrics }: Deps): Promise<void> {
   for (const status of ['RUNNING', 'PARTIAL'] as const) {
     metrics.cascadesOpen.labels(status).set(await store.cascades.countOpen(status));
   }
-  metrics.cascadeOldestSeconds.set(ageSeconds(await store.cascades.oldestOpen()));
+  metrics.cascadeOldestSeconds.set(ageSeconds((await store.cascades.oldestOpen())?.createdAt ?? null));
+}
+
+async function readOutbox({ store, metrics }: Deps): Promise<void> {
+  const { refreshes, deliveries, erasures } = store;
+  for (const [rows, collection] of Object.entries({ refreshes, deliveries, erasures })) {
+    metrics.outboxOverdueSeconds.labels(rows).set(ageSeconds(await collection.nextDueAt()));
+  }
 }
 
 async function readAudit({ store, metrics }: Deps): Promise<void> {
@@ -56,6 +64,8 @@ export function gaugeReadings(deps: Deps): Reading[] {
   const reading = (what: Reading['what'], gauges: Gauge[], work: (deps: Deps) => Promise<void>): Reading => {
     let readAtMs = Number.NEGATIVE_INFINITY;
     gauges.forEach(forget);
+    // A reading that never succeeds is as old as can be: without a time nobody would miss it.
+    metrics.readAtSeconds.labels(what).set(0);
     const read = async (nowMs: number): Promise<void> => {
       try {
         await work(deps);
@@ -68,10 +78,12 @@ export function gaugeReadings(deps: Deps): Reading[] {
     };
     return { what, read };
   };
-  const { queueJobs, queueOldestSeconds, deadLetters, cascadesOpen, cascadeOldestSeconds } = metrics;
+  const { queueJobs, queueOldestSeconds, queueLongestActiveSeconds, deadLetters } = metrics;
+  const { cascadesOpen, cascadeOldestSeconds } = metrics;
   return [
-    reading('queues', [queueJobs, queueOldestSeconds, deadLetters], readQueues),
+    reading('queues', [queueJobs, queueOldestSeconds, queueLongestActiveSeconds, deadLetters], readQueues),
     reading('cascades', [cascadesOpen, cascadeOldestSeconds], readCascades),
     reading('audit', [metrics.auditUnsealed, metrics.auditLagSeconds], readAudit),
+    reading('outbox', [metrics.outboxOverdueSeconds], readOutbox),
   ];
 }

@@ -15,7 +15,7 @@ export const agents: DashboardSpec = {
       unit: 'percentunit',
       kind: 'stat',
       redFrom: 0.01,
-      series: [['mir:kill_late:ratio_rate1h', 'late']],
+      series: [['mir:kill_late:ratio_rate1h >= 0', 'late']],
     },
     {
       title: 'Open cascades',

@@ -14,7 +14,7 @@ export const ingestion: DashboardSpec = {
       unit: 'percentunit',
       kind: 'stat',
       redFrom: 0.01,
-      series: [['mir:freshness_late:ratio_rate1h', 'late']],
+      series: [['mir:freshness_late:ratio_rate1h >= 0', 'late']],
     },
     {
       title: 'Failed requests',
@@ -22,7 +22,7 @@ export const ingestion: DashboardSpec = {
       unit: 'percentunit',
       kind: 'stat',
       redFrom: 0.001,
-      series: [['mir:request_errors:ratio_rate1h', '5xx']],
+      series: [['mir:request_errors:ratio_rate1h >= 0', '5xx']],
     },
     {
       title: 'Dead letters',
@@ -65,6 +65,13 @@ export const ingestion: DashboardSpec = {
       unit: 's',
       redFrom: 60,
       series: [['max by (queue) (mir_queue_oldest_waiting_seconds)', '{{queue}}']],
+    },
+    {
+      title: 'Longest at work',
+      description: 'How long a worker has held the job that is longest at work. Events: seconds, or a store is away.',
+      unit: 's',
+      redFrom: 60,
+      series: [['max by (queue) (mir_queue_longest_active_seconds)', '{{queue}}']],
     },
     {
       title: 'Accepted until visible',
@@ -111,10 +118,20 @@ export const ingestion: DashboardSpec = {
       ],
     },
     {
-      title: 'Jobs that failed for good',
-      description: 'Jobs a second that ended without success.',
+      title: 'Jobs done and failed for good',
+      description: 'Jobs a second by queue and how they ended.',
       unit: 'ops',
-      series: [[rate('mir_jobs_failed_total', '', ['queue']), '{{queue}}']],
+      series: [
+        [rate('mir_jobs_done_total', '', ['queue']), '{{queue}} done'],
+        [rate('mir_jobs_failed_total', '', ['queue']), '{{queue}} failed'],
+      ],
+    },
+    {
+      title: 'Outbox',
+      description: 'How long committed work has been overdue: changes of links, webhook messages, erasures.',
+      unit: 's',
+      redFrom: 900,
+      series: [['max by (rows) (mir_outbox_overdue_seconds)', '{{rows}}']],
     },
   ],
 };

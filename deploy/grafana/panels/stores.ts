@@ -31,11 +31,20 @@ export const stores: DashboardSpec = {
       series: [[quantile(0.99, 'mir_redis_ping_seconds', '', ['role']), '{{role}}']],
     },
     {
+      title: 'Time of a ping to MongoDB',
+      description: 'One a second from every process to the primary.',
+      unit: 's',
+      series: [0.5, 0.99].map((q) => [quantile(q, 'mir_mongo_ping_seconds'), `p${q * 100}`]),
+    },
+    {
       title: 'Pings without an answer',
-      description: 'A second, by role and process.',
+      description: 'A second, by store and process.',
       unit: 'ops',
       redFrom: 0.5,
-      series: [[rate('mir_redis_ping_failures_total', '', ['role', 'instance']), '{{role}} {{instance}}']],
+      series: [
+        [rate('mir_redis_ping_failures_total', '', ['role', 'instance']), 'Redis {{role}} {{instance}}'],
+        [rate('mir_mongo_ping_failures_total', '', ['instance']), 'MongoDB {{instance}}'],
+      ],
     },
     {
       title: 'Connections to MongoDB in use',

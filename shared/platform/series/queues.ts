@@ -18,9 +18,21 @@ export function queueSeries({ registers }: In) {
       labelNames: ['queue'],
       registers,
     }),
+    queueLongestActiveSeconds: new Gauge({
+      name: 'mir_queue_longest_active_seconds',
+      help: `Time for which a worker has held the job that is longest at work, 0 when none is. ${READ}`,
+      labelNames: ['queue'],
+      registers,
+    }),
     deadLetters: new Gauge({
       name: 'mir_dead_letters',
       help: `Jobs that could not succeed and are kept for an operator. ${READ}`,
+      labelNames: ['queue'],
+      registers,
+    }),
+    jobsDone: new Counter({
+      name: 'mir_jobs_done_total',
+      help: 'Jobs that were done.',
       labelNames: ['queue'],
       registers,
     }),
@@ -51,9 +63,15 @@ export function queueSeries({ registers }: In) {
       help: `Age of the oldest audit entry that waits to be sealed, 0 when none does; looks at 100 chains. ${READ}`,
       registers,
     }),
+    outboxOverdueSeconds: new Gauge({
+      name: 'mir_outbox_overdue_seconds',
+      help: `Time for which the row that is longest overdue has waited to be taken up, 0 when none is due. ${READ}`,
+      labelNames: ['rows'],
+      registers,
+    }),
     readAtSeconds: new Gauge({
       name: 'mir_gauges_read_timestamp_seconds',
-      help: 'Unix time of the last successful reading of the gauges, by what was read.',
+      help: 'Unix time of the last successful reading of the gauges, by what was read; 0 before the first.',
       labelNames: ['what'],
       registers,
     }),

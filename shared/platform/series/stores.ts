@@ -2,7 +2,6 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import { countsOf, type In } from './values';
 
 const PING_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
-export type RedisRole = 'queue' | 'cache';
 
 /** The stores as this process meets them. */
 export function storeSeries({ registers }: In) {
@@ -19,6 +18,8 @@ export function storeSeries({ registers }: In) {
     buckets: PING_SECONDS,
     registers,
   });
+  // From 0 on: what never answered is seen by its count, too.
+  for (const role of ['queue', 'cache']) pingSeconds.zero({ role });
   return {
     mongoPoolSize: new Gauge({ name: 'mir_mongo_pool_size', help: 'Connections of the pool to MongoDB.', registers }),
     mongoPoolCheckedOut: new Gauge({
@@ -34,6 +35,17 @@ export function storeSeries({ registers }: In) {
     mongoCheckoutFailures: new Counter({
       name: 'mir_mongo_checkout_failures_total',
       help: 'Operations that got no connection of the pool.',
+      registers,
+    }),
+    mongoPingSeconds: new Histogram({
+      name: 'mir_mongo_ping_seconds',
+      help: 'Time of a ping to the primary of MongoDB, sent once a second by every process.',
+      buckets: PING_SECONDS,
+      registers,
+    }),
+    mongoPingFailures: new Counter({
+      name: 'mir_mongo_ping_failures_total',
+      help: 'Pings to the primary of MongoDB without an answer in time.',
       registers,
     }),
     redisPingSeconds: { queue: pingSeconds.labels('queue'), cache: pingSeconds.labels('cache') },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
 import { createMetrics } from '../../../shared/platform/metrics';
 import { QUEUES } from '../../../shared/queue/jobs';
 import { tenantOf } from '../../../shared/domain/ids';
@@ -31,8 +31,16 @@ function aReader() {
 
 test('before the first reading nothing is shown: a 0 would look like good news', async () => {
   const { shown } = aReader();
-  for (const name of ['mir_queue_jobs', 'mir_audit_seal_lag_seconds', 'mir_cascade_oldest_open_seconds']) {
+  const names = ['mir_queue_jobs', 'mir_queue_longest_active_seconds', 'mir_outbox_overdue_seconds'];
+  for (const name of [...names, 'mir_audit_seal_lag_seconds', 'mir_cascade_oldest_open_seconds']) {
     expect(await shown(name)).toBeUndefined();
+  }
+});
+
+test('a reading that never succeeded is as old as can be, and so is missed', async () => {
+  const { shown } = aReader();
+  for (const what of ['queues', 'cascades', 'audit', 'outbox']) {
+    expect(await shown('mir_gauges_read_timestamp_seconds', { what })).toBe(0);
   }
 });
 
@@ -66,6 +74,73 @@ test('depth and the age of the oldest waiting job are there for every queue, wha
       await queue.close();
     }
   }
+});
+
+test('a job that a worker took long ago shows, whatever came before and after it', async () => {
+  const { queueLink, keys } = mir.ctx;
+  const connection = queueLink.client;
+  const prefix = keys.queuePrefix(QUEUES.events);
+  const queue = new Queue(QUEUES.events, { connection, prefix, skipMetasUpdate: true });
+  const patient = connection.duplicate({ maxRetriesPerRequest: null, enableOfflineQueue: true });
+  const worker = new Worker(QUEUES.events, null, { connection: patient, prefix });
+  const longest = async (): Promise<number> => {
+    const { readAll, shown } = aReader();
+    await readAll();
+    return (await shown('mir_queue_longest_active_seconds', { queue: QUEUES.events }))!;
+  };
+  try {
+    await queue.add('waits', {}, { timestamp: Date.now() - HOUR_MS });
+    expect(await longest()).toBe(0);
+    await queue.addBulk([
+      { name: 'two', data: {} },
+      { name: 'three', data: {} },
+    ]);
+    const taken = [];
+    for (const token of ['1', '2', '3']) taken.push(await worker.getNextJob(token));
+    expect(await longest()).toBeLessThan(60);
+    await connection.hset(queue.toKey(taken[1]!.id!), 'processedOn', Date.now() - HOUR_MS);
+    expect(await longest()).toBeCloseTo(3_600, -2);
+  } finally {
+    await worker.close(true);
+    patient.disconnect();
+    await queue.obliterate({ force: true });
+    await queue.close();
+  }
+});
+
+test('committed work that nobody took up shows how long it is overdue; what is not due yet does not', async () => {
+  const { refreshes, deliveries, erasures } = mir.ctx.store;
+  const overdue = async (rows: string): Promise<number> => {
+    const { readAll, shown } = aReader();
+    await readAll();
+    return (await shown('mir_outbox_overdue_seconds', { rows }))!;
+  };
+  const at = (ms: number): Date => new Date(Date.now() + ms);
+  const delivery = { status: 'OPEN' as const, attempts: 0, type: 'link.confirmed' as const, body: '{}' };
+  const erasure = { status: 'RUNNING' as const, eventsErased: 0, erasedAt: at(0), expireAt: at(HOUR_MS) };
+  const rest = { tenant: 'prt_a:live' as never, userRef: 'u' as never, createdAt: at(0), expireAt: at(HOUR_MS) };
+  for (const [id, ms] of [
+    ['later', HOUR_MS],
+    ['long-ago', -HOUR_MS],
+  ] as const) {
+    await refreshes.model.create({ _id: id, userRefs: [], identities: [], dueAt: at(ms) });
+    await deliveries.model.create({ _id: id, ...delivery, ...rest, nextLookAt: at(ms) });
+    await erasures.model.create({
+      _id: id,
+      ...erasure,
+      tenant: rest.tenant,
+      userRef: rest.userRef,
+      nextLookAt: at(ms),
+    });
+    const expected = ms > 0 ? 0 : 3_600;
+    for (const rows of ['refreshes', 'deliveries', 'erasures']) {
+      expect([rows, Math.round((await overdue(rows)) / 10) * 10]).toEqual([rows, expected]);
+    }
+  }
+  await deliveries.model.updateMany({}, { $set: { status: 'DELIVERED' } });
+  await erasures.model.updateMany({}, { $set: { status: 'DONE' } });
+  await refreshes.model.deleteMany({});
+  for (const rows of ['refreshes', 'deliveries', 'erasures']) expect(await overdue(rows)).toBe(0);
 });
 
 test('an open cascade and an unsealed audit entry show their age', async () => {
