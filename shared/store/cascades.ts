@@ -52,9 +52,10 @@ const schema = new Schema<CascadeDoc>(
   { collection: 'cascades', versionKey: false, strict: 'throw' },
 );
 schema.index({ nextLookAt: 1 }, { partialFilterExpression: { closedAt: null } });
+schema.index({ agentId: 1, createdAt: -1 });
+
 /** Every open cascade, in a form that the partial index serves: a cascade is never deleted, so a scan would grow for ever. */
 const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
-schema.index({ agentId: 1, createdAt: -1 });
 
 /** Cascades of one agent are made one after the other, and a closed one never changes. */
 export function cascadesStore(connection: Connection) {
@@ -102,11 +103,7 @@ export function cascadesStore(connection: Connection) {
 
     /** Open cascades, the oldest first. */
     async open(limit: number): Promise<CascadeDoc[]> {
-      return model
-        .find({ closedAt: null, nextLookAt: { $gt: new Date(0) } })
-        .sort({ createdAt: 1 })
-        .limit(limit)
-        .lean<CascadeDoc[]>();
+      return model.find(OPEN).sort({ createdAt: 1 }).limit(limit).lean<CascadeDoc[]>();
     },
 
     /** Notes from when a kill is in force; an earlier time that was noted stays. */
