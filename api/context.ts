@@ -23,6 +23,7 @@ import { sweepOpenChunks } from '../shared/queue/sweep';
 import { authorityStore } from '../shared/store/read-authority';
 import { type Auth, createAuth } from './identity/auth';
 import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/note-activity';
+import { createLongWork, type LongWork } from './http/long-work';
 import { createOverloadGuard, type OverloadGuard } from './overload';
 
 /** A tenant's abandoned markers are looked for at most this often by one process. */
@@ -49,6 +50,7 @@ export interface ApiContext extends Ground {
   identityCache: IdentityCache;
   readIdentityRows: (refs: IdentityRef[]) => Promise<Map<IdentityRef, IdentityRow>>;
   presentSignals: PresentSignals;
+  longWork: LongWork;
   /** Set while the process drains: `/readyz` says so, and no keep-alive is promised. */
   draining: { now: boolean };
 }
@@ -123,6 +125,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     readIdentityRows: (refs) => signalsReads.read(() => store.memberships.rows(refs)),
     presentSignals: signalsPresenter(config.tierRules),
     auth: createAuth(ground),
+    longWork: createLongWork(),
     draining: { now: false },
     close: async () => {
       overload.stop();

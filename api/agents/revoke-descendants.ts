@@ -41,7 +41,9 @@ export const revokeDescendants = route({
     const access = agentAccess(call, { plan: 'ANY', write: !body.dryRun });
     const { tenant, act } = access;
     const agent = reached(access, await fromStore(ctx.store.agents.get(tenant, params.id)));
-    if (body.dryRun) return { status: 200, body: await previewKill(ctx, agent) };
+    if (body.dryRun) {
+      return { status: 200, body: await ctx.longWork.run(tenant, () => previewKill(ctx, agent)) };
+    }
     const { _id: agentId, rootId } = agent;
     const order = { tenant, agentId, rootId, actor: act.actor, reason: body.reason ?? null, requestId };
     const { _id: cascadeId, status, effectiveAt } = await killSubtree(ctx, order);

@@ -89,6 +89,7 @@ export const getTree = route({
     const ask: TreeAsk = { tenant, root, levels: asked.maxDepth, status: asked.status };
     if (!wantsNdjson(headers)) return { status: 200, body: await pageOfTree(ctx, ask, asked) };
     refuseCursor(asked);
-    return { status: 200, mediaType: NDJSON, stream: ndjsonOf(nodesOf(ctx, ask), (node) => node) };
+    const nodes = ndjsonOf(nodesOf(ctx, ask), (node) => node);
+    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(tenant, nodes) };
   },
 });

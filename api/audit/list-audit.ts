@@ -106,6 +106,7 @@ export const listAudit = route({
     const self = admission.credential.agent?.agentId ?? null;
     if (!wantsNdjson(headers)) return { status: 200, body: await fromStore(pageOfAudit(ctx, tenant, query, self)) };
     refuseCursor(query);
-    return { status: 200, mediaType: NDJSON, stream: exportOfAudit(ctx, tenant, query, self) };
+    const entries = exportOfAudit(ctx, tenant, query, self);
+    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(tenant, entries) };
   },
 });

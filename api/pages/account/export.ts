@@ -92,7 +92,7 @@ export const exportAccount = page({
     );
     const about = { ...(await aboutOf(ctx, session, now)), history: live!.signals };
     return {
-      download: documentOf(ctx, about, [...live!.accounts, ...test!.accounts]),
+      download: ctx.longWork.stream(session.identityId, documentOf(ctx, about, [...live!.accounts, ...test!.accounts])),
       filename: `mir-account-${now.toISOString().slice(0, 10)}.json`,
       mediaType: 'application/json; charset=utf-8',
     };
