@@ -44,7 +44,7 @@ beforeAll(async () => {
 
   const traffic = { goesOn: true };
   const submitting = (async () => {
-    while (traffic.goesOn) await accepted(mir.client, books, someKeyedEvents(40, USERS));
+    while (traffic.goesOn) await accepted(mir.client, books, someKeyedEvents(2, USERS));
   })();
   acceptedBefore = [...books.events.keys()];
   whole = join(dir, 'whole');
