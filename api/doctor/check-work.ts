@@ -71,7 +71,7 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
       warn(
         'cascades',
         found,
-        '`npm run mir -- agents cascade` lists them, the worker logs name the agents; it is tried again by itself',
+        '`npm run mir -- agents cascade <id>` names the agents, the worker logs have the reason; it is tried again by itself',
       ),
     );
   }

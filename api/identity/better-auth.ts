@@ -3,7 +3,7 @@ import { newId } from '../../shared/domain/ids';
 import type { Ground } from '../../shared/ground';
 import { identityDatabase } from '../../shared/store/identity-adapter';
 import { cookieName } from '../pages/cookies';
-import { type oidcPlugins, refuseUnverified, withoutTokens } from './oidc';
+import { type oidcPlugins, refuseStrangers, withoutTokens } from './oidc';
 import { countedPasswords } from './passwords';
 
 export const MIN_PASSWORD_LENGTH = 10;
@@ -61,7 +61,7 @@ export async function buildBetterAuth(
       },
     },
     rateLimit: { enabled: false },
-    user: { modelName: 'identities', validateUserInfo: refuseUnverified },
+    user: { modelName: 'identities', validateUserInfo: refuseStrangers(store) },
     session: {
       modelName: 'identity_sessions',
       expiresIn: SESSION_SECONDS,

@@ -13,6 +13,8 @@ export interface PageCall {
   log: Log;
   /** Host and port that the browser asked for. */
   host: string;
+  /** The browser says that another site sent it here. */
+  crossSite: boolean;
   /** The caller's address; throttle by `throttledAddress(ip)`. */
   ip: string;
   /** Who is signed in (e-mail verified), or null. */

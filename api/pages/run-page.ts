@@ -131,6 +131,7 @@ export function runPage(ctx: ApiContext, { method, handle }: Page): RequestHandl
       requestId: asking.requestId,
       log: ctx.log,
       host: req.headers.host ?? '',
+      crossSite: req.headers['sec-fetch-site'] === 'cross-site',
       ip: req.ip ?? 'unknown',
       session,
       visitor: asking.visitor.id,

@@ -46,7 +46,7 @@ export const SETTINGS = {
   OIDC_CLIENT_ID: setting(z.string().min(1).optional(), 'What the provider knows MIR as. Required with `OIDC_ISSUER`.'),
   OIDC_CLIENT_SECRET: setting(
     z.string().min(1).optional(),
-    'The secret that goes with it. Required with `OIDC_ISSUER`.',
+    'The secret that goes with it, sent as `client_secret_basic`. Required with `OIDC_ISSUER`.',
   ),
   OIDC_NAME: setting(
     z.string().min(1).max(60).optional(),

@@ -93,6 +93,9 @@ export function identitySessionsStore(connection: Connection) {
   };
 }
 
+/** What better-auth calls the account that is a password. */
+export const PASSWORD_ACCOUNT = 'credential';
+
 function accountModel(connection: Connection) {
   return connection.model<AccountDoc>('IdentityAccount', accountSchema);
 }
@@ -105,7 +108,7 @@ export function identityAccountsStore(connection: Connection) {
     /** Whom other providers know an identity as: all ways in but its password. */
     async atProviders(identityId: string): Promise<{ provider: string; subject: string }[]> {
       const accounts = await model
-        .find({ userId: identityId, providerId: { $ne: 'credential' } }, { providerId: 1, accountId: 1 })
+        .find({ userId: identityId, providerId: { $ne: PASSWORD_ACCOUNT } }, { providerId: 1, accountId: 1 })
         .lean<AccountDoc[]>();
       return accounts.map(({ providerId, accountId }) => ({ provider: providerId, subject: accountId }));
     },

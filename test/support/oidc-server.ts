@@ -22,9 +22,12 @@ export interface OidcServer {
   claims: (honest: Record<string, unknown>) => Record<string, unknown>;
   /** Signs with a key that is not among the published ones. */
   forges: boolean;
+  /** Sends an access token alone. */
+  withholds: boolean;
 }
 
 const b64 = (value: string | Buffer): string => Buffer.from(value).toString('base64url');
+const formEncoded = (value: string): string => new URLSearchParams({ v: value }).toString().slice(2);
 const newKey = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 function idToken(claims: Record<string, unknown>, key: ReturnType<typeof newKey>['privateKey']): string {
@@ -48,6 +51,7 @@ export function oidcServers(): () => Promise<OidcServer> {
       person: null,
       claims: (honest) => honest,
       forges: false,
+      withholds: false,
     };
     const json = (res: ServerResponse, status: number, body: object): void => {
       res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -72,8 +76,11 @@ export function oidcServers(): () => Promise<OidcServer> {
       const challenge = createHash('sha256')
         .update(body.get('code_verifier') ?? '')
         .digest('base64url');
+      const basic = Buffer.from([provider.clientId, provider.clientSecret].map(formEncoded).join(':')).toString(
+        'base64',
+      );
       const isGood =
-        body.get('client_secret') === provider.clientSecret &&
+        req.headers.authorization === `Basic ${basic}` &&
         grant?.asked.get('redirect_uri') === body.get('redirect_uri') &&
         grant?.asked.get('code_challenge') === challenge;
       if (!grant || !isGood) return json(res, 400, { error: 'invalid_grant' });
@@ -88,7 +95,8 @@ export function oidcServers(): () => Promise<OidcServer> {
       };
       const key = provider.forges ? keys.secret : keys.published;
       const id_token = idToken(provider.claims(honest), key.privateKey);
-      json(res, 200, { access_token: 'an access token', token_type: 'Bearer', expires_in: 300, id_token });
+      const tokens = { access_token: 'an access token', token_type: 'Bearer', expires_in: 300 };
+      json(res, 200, provider.withholds ? tokens : { ...tokens, id_token });
     }
 
     const server = createServer((req, res) => {
@@ -96,6 +104,7 @@ export function oidcServers(): () => Promise<OidcServer> {
       const { issuer } = provider;
       if (pathname === '/authorize') return authorize(searchParams, res);
       if (pathname === '/token') return void token(req, res);
+      if (pathname === '/userinfo') return json(res, 200, provider.person ?? {});
       if (pathname === '/jwks') {
         const jwk = keys.published.publicKey.export({ format: 'jwk' });
         return json(res, 200, { keys: [{ ...jwk, kid: 'k1', alg: 'RS256', use: 'sig' }] });
@@ -104,6 +113,7 @@ export function oidcServers(): () => Promise<OidcServer> {
         issuer,
         authorization_endpoint: `${issuer}/authorize`,
         token_endpoint: `${issuer}/token`,
+        userinfo_endpoint: `${issuer}/userinfo`,
         jwks_uri: `${issuer}/jwks`,
         id_token_signing_alg_values_supported: ['RS256'],
       });

@@ -22,7 +22,8 @@ export interface FormOptions {
 /** A person's browser: keeps cookies, follows redirects within the origin, sends what a browser sends. */
 export interface Visitor {
   cookies: Map<string, string>;
-  get(path: string): Promise<VisitedPage>;
+  /** `headers`: those of the first request, beyond what every request has. */
+  get(path: string, headers?: Record<string, string>): Promise<VisitedPage>;
   /** Fills a form of a page by field names and sends it with its hidden fields. */
   submit(page: VisitedPage, fields: Record<string, string>, options?: FormOptions): Promise<VisitedPage>;
   /** Posts as it is, and follows nothing. */
@@ -88,7 +89,7 @@ export function createVisitor(url: string, { ip, publicUrl = url }: { ip?: strin
 
   return {
     cookies,
-    get: async (path) => follow(await send(path)),
+    get: async (path, headers) => follow(await send(path, headers)),
     post,
     submit: async (page, fields, { action, headers } = {}) => {
       const form = action ? page.root.querySelector(`form[action="${action}"]`) : page.root.querySelector('main form');

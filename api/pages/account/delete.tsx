@@ -20,6 +20,7 @@ interface DeleteProps {
 }
 
 function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
+  const { provider } = usePageFacts();
   return (
     <Layout title={titleWith(errors, 'Delete my identity')}>
       <Heading>Delete my identity?</Heading>
@@ -31,7 +32,10 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
             platform sees only its own events again.
           </li>
         )}
-        <li>Your address {email}, your password and all your sessions are deleted.</li>
+        <li>
+          Your address {email}, your password
+          {provider !== null && `, your way in by ${provider}`} and all your sessions are deleted.
+        </li>
         <li>It is no longer written anywhere which accounts belonged together.</li>
       </ul>
       <p>

@@ -7,9 +7,9 @@ import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
 import { Heading } from '../design/text';
-import { nextOrHome, withNext } from '../next-path';
+import { nextOrHome, nextPath, withNext } from '../next-path';
 import { page } from '../page';
-import { countTry } from './throttles';
+import { countTry, rememberBrowser } from './throttles';
 
 const PATH = '/login/oidc';
 const REFUSED = 403;
@@ -31,20 +31,28 @@ export function ByProvider({ next }: { next: string | null }): VNode | null {
 }
 
 const WORDS: Record<ProviderRefusal, (provider: string) => string> = {
-  CANCELLED: (provider) => `You broke the log-in with ${provider} off. Nothing was done.`,
+  CANCELLED: (provider) => `${provider} did not let you through, or you stopped there. Nothing was done.`,
   UNVERIFIED: (provider) =>
     `${provider} does not say that your e-mail address is confirmed there. Confirm it there and come back, or log in with a password.`,
+  KNOWN_AS_ANOTHER: (provider) =>
+    `Your address belongs to a MIR identity that somebody else opens with ${provider}. Nothing was done. If it is yours, log in with its password, or choose a new one by mail.`,
   FAILED: (provider) =>
     `${provider} and this MIR did not understand each other, or it took longer than ten minutes. Nothing was done. Try again, or log in with a password.`,
 };
 
-function NotLoggedIn({ why, provider }: { why: ProviderRefusal; provider: string }): VNode {
+interface NotLoggedInProps {
+  why: ProviderRefusal;
+  provider: string;
+  next: string | null;
+}
+
+function NotLoggedIn({ why, provider, next }: NotLoggedInProps): VNode {
   return (
     <Layout title="You are not logged in">
       <Heading>You are not logged in</Heading>
       <p>{WORDS[why](provider)}</p>
       <Actions>
-        <ButtonLink href="/login">To the log-in</ButtonLink>
+        <ButtonLink href={withNext('/login', next)}>To the log-in</ButtonLink>
       </Actions>
     </Layout>
   );
@@ -55,15 +63,21 @@ function providerOf({ config }: Pick<ApiContext, 'config'>): string {
   return config.oidc.name;
 }
 
-/** Sends the browser to the provider. Opened by a link: a form might lead to our own pages only. */
+/**
+ * Sends the browser to the provider. Opened by a link: a form might lead to our own pages only. Another site's link
+ * leads to the log-in, so that nobody gets an identity without having pressed anything here.
+ */
 export const askProvider = page({
   method: 'GET',
   path: PATH,
-  handle: async ({ ctx, session, query }) => {
+  handle: async (call) => {
+    const { ctx, session, query, crossSite } = call;
     providerOf(ctx);
     const next = nextOrHome(query['next']);
     if (session) return { redirect: next };
-    const { url, cookies } = await ctx.auth.askProvider(next);
+    if (crossSite) return { redirect: withNext('/login', next) };
+    await countTry(call, 'provider', null);
+    const { url, cookies } = await ctx.auth.askProvider(next, withNext('/login', next));
     return { leaveTo: url, cookies };
   },
 });
@@ -80,9 +94,14 @@ export const hearProvider = page({
     const heard = await ctx.auth.hearProvider({ code, state, iss, error }, cookie);
     const { cookies } = heard;
     if (heard.kind === 'REFUSED') {
-      return { status: REFUSED, html: <NotLoggedIn why={heard.why} provider={provider} />, cookies };
+      const next = nextPath(heard.next ?? undefined);
+      // The Back button brings an old answer again.
+      if (session) return { redirect: next ?? nextOrHome(undefined), cookies };
+      return { status: REFUSED, html: <NotLoggedIn why={heard.why} provider={provider} next={next} />, cookies };
     }
     if (session) await ctx.auth.logOut(cookie);
+    const { session: mine } = await ctx.auth.readSession(cookies.map((set) => set.split(';')[0]).join('; '));
+    if (mine) await rememberBrowser(call, mine.email);
     return { redirect: nextOrHome(heard.next), cookies };
   },
 });

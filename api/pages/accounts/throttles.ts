@@ -9,8 +9,8 @@ const HOUR_SECONDS = 3_600;
 /** Tries by address of the caller and by e-mail address; the second also bounds a crowd of callers. */
 const RULES = {
   'log-in': { byIp: 30, byEmail: 10, seconds: QUARTER_SECONDS, refusal: 'There were too many tries to log in.' },
-  // No password is tried here, and a whole house may log in from behind one address.
-  provider: { byIp: 300, byEmail: 300, seconds: QUARTER_SECONDS, refusal: 'There were too many tries to log in.' },
+  // No password is tried here, and a whole house may log in from behind one address. A log-in counts twice.
+  provider: { byIp: 600, byEmail: 600, seconds: QUARTER_SECONDS, refusal: 'There were too many tries to log in.' },
   'sign-up': { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'There were too many sign-ups.' },
   resend: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'We have sent enough mails for now.' },
   forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'We have sent enough mails for now.' },

@@ -40,6 +40,7 @@ beforeEach(() => {
   provider.person = { sub: `sub-${people}`, email, email_verified: true };
   provider.claims = (honest) => honest;
   provider.forges = false;
+  provider.withholds = false;
 });
 
 /** What the browser is sent back to us with, once it was at the provider. */
@@ -72,10 +73,10 @@ describe('a log-in by the provider', () => {
     const { _id: userId } = (await h.ctx.store.identities.byEmail(email))!;
     const [account, ...others] = await h.ctx.store.identityAccounts.model.find({ userId }).lean();
     expect(others).toEqual([]);
-    expect(account).toMatchObject({ providerId: 'oidc', accountId: `sub-${people}` });
+    expect(account).toMatchObject({ providerId: provider.issuer, accountId: `sub-${people}` });
     expect(JSON.stringify(account)).not.toMatch(/an access token|eyJ/);
     const { logIns } = JSON.parse((await ana.get('/account/export')).html);
-    expect(logIns).toEqual([{ provider: 'oidc', subject: `sub-${people}` }]);
+    expect(logIns).toEqual([{ provider: provider.issuer, subject: `sub-${people}` }]);
   });
 
   it('opens the identity that the same person has by password, and the password goes on', async () => {
@@ -91,6 +92,13 @@ describe('a log-in by the provider', () => {
     await stranger.submit(await stranger.get('/signup'), { email, password: 'the password of a stranger' });
     expect(signedInAs(await logInByProvider(ana))).toBe(email);
     expect((await logIn(stranger, email, 'the password of a stranger')).status).toBe(422);
+  });
+
+  it('makes the browser one of the person’s: wrong passwords of strangers do not keep it from deleting the identity', async () => {
+    await logInByProvider(ana);
+    for (let n = 0; n < 10; n += 1) await logIn(somebody(h), email, `wrong password ${n}`);
+    expect((await logIn(somebody(h), email)).status).toBe(429);
+    expect((await ana.submit(await ana.get('/account/delete'), { password: 'wrong' })).status).toBe(422);
   });
 
   it('ends the session that was there before it', async () => {
@@ -122,11 +130,33 @@ describe('nobody is let in', () => {
     expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
   });
 
-  it('who breaks off', async () => {
-    provider.person = null;
+  it('whose address is confirmed in words of the person’s own only', async () => {
+    provider.claims = (honest) => ({ ...honest, email_verified: false, emailVerified: true });
+    await refused(await logInByProvider(ana));
+    expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
+  });
+
+  it('without an id token, whatever the access token opens', async () => {
+    provider.withholds = true;
+    await refused(await logInByProvider(ana));
+    expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
+  });
+
+  it('whom the provider gave an address after somebody else', async () => {
+    await logInByProvider(somebody(h));
+    provider.person!.sub = `heir of ${email}`;
     const page = await logInByProvider(ana);
     await refused(page);
-    expect(page.text).toContain('broke the log-in with Harbour ID off');
+    expect(page.text).toContain('that somebody else opens with Harbour ID');
+    expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `heir of ${email}` })).toBe(0);
+  });
+
+  it('who breaks off, and the log-in still leads to where the person wanted to go', async () => {
+    provider.person = null;
+    const page = await logInByProvider(ana, '/link');
+    expect(page.html).toContain('href="/login?next=%2Flink"');
+    await refused(page);
+    expect(page.text).toContain('Harbour ID did not let you through, or you stopped there');
   });
 
   it.each([
@@ -143,6 +173,18 @@ describe('nobody is let in', () => {
   it('by an answer that another browser asked for: nobody is put into a stranger’s account', async () => {
     const victim = somebody(h);
     await refused(await victim.get(await answerOfProvider(ana)), victim);
+  });
+
+  it('without a press here: a link of another site leads to the log-in only', async () => {
+    const page = await ana.get('/login/oidc?next=%2Flink', { 'sec-fetch-site': 'cross-site' });
+    expect([page.status, page.path]).toEqual([200, '/login?next=%2Flink']);
+  });
+
+  it('twice by one answer, and who is logged in by it already comes home', async () => {
+    const answer = await answerOfProvider(ana);
+    await ana.get(answer);
+    const again = await ana.get(answer);
+    expect([again.path, signedInAs(again)]).toEqual(['/account', email]);
   });
 
   it('by an answer that was taken before', async () => {
