@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { Queue, type Worker } from 'bullmq';
+import { type Job, Queue, type Worker } from 'bullmq';
 import { createDoor } from '../shared/access/door';
 import type { ChunkId, Tenant } from '../shared/domain/ids';
 import { createIdentityCache, createSignalsCache } from '../shared/cache/signals';
@@ -63,10 +63,14 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
   const start = queueWorkers({ link, keys, log, metrics });
   const patient = { lockMs: JOB_LOCK_MS, stalledCheckMs: STALLED_CHECK_MS };
-  const startOnHints = (name: QueueName, concurrency: number, work: (id: string) => Promise<void>): Worker =>
-    start(name, (job) => work(hintJobSchema.parse(job.data).id), { concurrency, ...patient });
+  const startOnHints = (
+    name: QueueName,
+    concurrency: number,
+    work: (id: string, job: Job, token?: string) => Promise<void>,
+  ): Worker =>
+    start(name, (job, token) => work(hintJobSchema.parse(job.data).id, job, token), { concurrency, ...patient });
 
-  const chunks = { committer, settle, tenantOfChunk, log, metrics, signal };
+  const chunks = { store, committer, settle, tenantOfChunk, log, metrics, signal };
   const events = start(QUEUES.events, (job, token) => processChunk(chunks, job, token), {
     concurrency: config.eventWorkerConcurrency,
     ...patient,
@@ -89,8 +93,10 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   });
   queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
   const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
-  const erasing = { store, cache, link: queueLink, keys, events: queue, queue: erasureQueue, log, signal };
-  const erasures = startOnHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id) => eraseUser(erasing, id));
+  const erasing = { store, cache, link: queueLink, keys, events: queue, log, signal };
+  const erasures = startOnHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id, job, token) =>
+    eraseUser(erasing, id, job, token),
+  );
   const mails = startMailsWorker(ground, start);
   const all = [events, cascades, webhooks, erasures];
   await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);

@@ -6,6 +6,8 @@ import type { RedisKeys } from './keys';
 
 /** With `appendfsync everysec` an fsync comes within a second or two, and who comes late waits for two of them. */
 const FSYNC_TIMEOUT_MS = 4_000;
+/** An fsync is waited for at least this long: less would only ask again and again. */
+const MIN_WAIT_MS = 100;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
@@ -80,6 +82,14 @@ export async function createDurability({
   };
 }
 
+/** The server was reached, and its disk was slow. */
+class FsyncLate extends Error {
+  constructor() {
+    super('the fsync did not finish in time');
+    this.name = 'FsyncLate';
+  }
+}
+
 interface Waiter {
   runId: string | null;
   /** Of `performance.now`. */
@@ -101,24 +111,28 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (runId: string | null) =>
       own.client.set(keys.fsyncProbe(), '1'),
       own.client.call('WAITAOF', '1', '0', String(timeoutMs)) as Promise<[number, number]>,
     ]);
-    if (answer[0] < 1) throw new Error('the fsync did not finish in time');
+    if (answer[0] < 1) throw new FsyncLate();
     return runId;
   };
   const refuse = ({ reject }: Waiter, cause: unknown): void =>
     reject(overloaded('The events are queued, but their fsync is not confirmed. Send them again.', 2, cause));
+  let waiting: Waiter[] = [];
   const confirmAll = async (waiters: readonly Waiter[]): Promise<void> => {
     try {
       const waitedMs = performance.now() - waiters[0]!.sinceMs;
-      const confirmedBy = await confirm(Math.max(1, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
+      const confirmedBy = await confirm(Math.max(MIN_WAIT_MS, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
       for (const waiter of waiters) {
         if (waiter.runId === confirmedBy) waiter.resolve();
         else refuse(waiter, new Error('the queue store restarted after the write'));
       }
     } catch (error) {
-      waiters.forEach((waiter) => refuse(waiter, error));
+      // The time of the oldest is over. Whoever came later may still wait, at the head of the next group.
+      const oldestMs = performance.now() - FSYNC_TIMEOUT_MS + MIN_WAIT_MS;
+      const mayWait = (waiter: Waiter): boolean => error instanceof FsyncLate && waiter.sinceMs > oldestMs;
+      for (const waiter of waiters) if (!mayWait(waiter)) refuse(waiter, error);
+      waiting = [...waiters.filter(mayWait), ...waiting];
     }
   };
-  let waiting: Waiter[] = [];
   let running = false;
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {

@@ -1,17 +1,18 @@
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { z } from 'zod';
 import { serverEventId } from '../../shared/domain/event';
-import type { ChunkId, EventId, Tenant } from '../../shared/domain/ids';
+import type { ChunkId, EventId, Tenant, UserRef } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
 import { orAborted } from '../../shared/platform/patience';
 import { decodeChunk, emptyRows, type EventChunk, type EventChunkPayload } from '../../shared/queue/jobs';
-import type { ReceiptItem } from '../../shared/store/receipts';
+import type { Store } from '../../shared/store/store';
 import type { Committer } from './committer';
 import type { SettledChunk } from './settle-chunk';
 
 interface Deps {
+  store: Pick<Store, 'users'>;
   committer: Committer;
   settle: (settled: SettledChunk) => Promise<void>;
   /** Whose chunk it is, by what was noted beside its job; null when nothing is. */
@@ -65,10 +66,15 @@ async function settleAsFailed(
   await settle({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, total: events.length, items });
 }
 
-/** A dead letter must not keep what was erased before the letter was one. */
-async function emptyErased(job: Job, items: readonly ReceiptItem[]): Promise<void> {
-  const erased = new Set(items.filter(({ outcome }) => outcome === 'ERASED').map(({ index }) => index));
-  if (erased.size > 0) await job.updateData(emptyRows(job.data as EventChunkPayload, ([index]) => erased.has(index)));
+/**
+ * A dead letter must not keep what was erased before the letter was one, whatever it failed of. Before it is settled:
+ * an erasure waits for what is not.
+ */
+async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
+  const rows = await store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
+  const isErased = (userRef: UserRef): boolean => (rows.get(userRef)?.erasedAtMs ?? -1) >= receivedAtMs;
+  if (!events.some(({ userRef }) => isErased(userRef))) return;
+  await job.updateData(emptyRows(job.data as EventChunkPayload, ([, , userRef]) => isErased(userRef as UserRef)));
 }
 
 /**
@@ -89,11 +95,11 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
   const { chunkId, tenant, events, receivedAtMs, requestIds } = chunk;
   try {
     const items = await orAborted(committer.commit(chunk, job.attemptsStarted > 1 || job.stalledCounter > 0), signal);
+    const failed = items.filter(({ outcome }) => outcome === 'FAILED');
+    if (failed.length > 0) await emptyErased(deps, job, chunk);
     await settle({ chunkId, tenant, total: events.length, items });
     metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
-    const failed = items.filter(({ outcome }) => outcome === 'FAILED');
     if (failed.length === 0) return;
-    await emptyErased(job, items);
     throw new UnrecoverableError(
       `${failed[0]!.code}: ${failed.length} of ${events.length} events; first: ${failed[0]!.message}`,
     );
@@ -106,7 +112,12 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     }
     const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'a chunk was not committed');
-    if (last) await settleAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
+    if (last) {
+      await emptyErased(deps, job, chunk).catch((reason: unknown) =>
+        log.error({ chunkId, err: messageOf(reason) }, 'a dead letter may hold what was erased'),
+      );
+      await settleAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
+    }
     throw error;
   }
 }

@@ -1,53 +1,24 @@
-import type { Queue } from 'bullmq';
+import { DelayedError, type Job } from 'bullmq';
 import type { SignalsCache } from '../../shared/cache/signals';
-import type { ChunkId, Tenant, UserRef } from '../../shared/domain/ids';
+import type { Tenant, UserRef } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
-import type { RedisLink } from '../../shared/queue/connect';
-import { settleChunks } from '../../shared/queue/enqueue';
-import type { HintQueue } from '../../shared/queue/hint-queue';
-import { emptyRows, eventChunkSchema, isEmptied } from '../../shared/queue/jobs';
-import type { RedisKeys } from '../../shared/queue/keys';
 import { isQueuedUpTo } from '../../shared/queue/sweep';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
 import { makeVisible } from '../events/make-visible';
+import { eraseFromLetter, type LetterDeps } from './erase-from-letter';
 
 const PAGE_EVENTS = 1_000;
-/** How soon it is looked again whether what was queued has been settled. */
-const LOOK_AGAIN_MS = 500;
+/** How soon it is looked again whether what was queued has been settled: the longer it takes, the later, up to the last. */
+const FIRST_LOOK_AGAIN_MS = 500;
+const LAST_LOOK_AGAIN_MS = 10_000;
+const LOOKS_PER_AGE = 10;
 
-interface Deps {
+interface Deps extends LetterDeps {
   store: Pick<Store, 'events' | 'erasures' | 'users'>;
   cache: Pick<SignalsCache, 'putNewer'>;
-  link: RedisLink;
-  keys: RedisKeys;
-  /** The events queue, whose dead letters hold payloads. */
-  events: Queue;
-  /** Where this order can be put off. */
-  queue: HintQueue;
   log: Log;
-  signal: AbortSignal;
-}
-
-const USER_REF = 2;
-
-/** Takes the content of a user's events out of one dead letter; one that holds nothing else goes. */
-async function eraseFromLetter(
-  { events, link, keys }: Deps,
-  id: string,
-  tenant: Tenant,
-  userRef: UserRef,
-): Promise<void> {
-  const job = await events.getJob(id);
-  const chunk = eventChunkSchema.safeParse(job?.data);
-  if (!job || !chunk.success || chunk.data.tenant !== tenant) return;
-  const isTheirs = (row: (typeof chunk.data.events)[number]): boolean => row[USER_REF] === userRef;
-  if (!chunk.data.events.some(isTheirs)) return;
-  const left = emptyRows(chunk.data, isTheirs);
-  if (!left.events.every(isEmptied)) return job.updateData(left);
-  await job.remove();
-  await settleChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
 }
 
 /** Letter by letter: a thousand of them are more than a process can hold. Those that come later hold nothing of it. */
@@ -60,8 +31,8 @@ async function eraseFromDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef
  * the link were dealt with when the order was given, and the committer drops what is still queued; until it has, the
  * order is put off. May be stopped anywhere and done twice.
  */
-export async function eraseUser(deps: Deps, receiptId: string): Promise<void> {
-  const { store, link, keys, queue, log, signal } = deps;
+export async function eraseUser(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
+  const { store, link, keys, log, signal } = deps;
   const erasure: ErasureDoc | null = await store.erasures.byId(receiptId);
   if (erasure?.status !== 'RUNNING' || erasure.userRef === undefined) return;
   const { tenant, userRef, erasedAt } = erasure;
@@ -73,9 +44,11 @@ export async function eraseUser(deps: Deps, receiptId: string): Promise<void> {
   }
   const nowMs = Date.now();
   if (await isQueuedUpTo(link, keys, tenant, erasedAt.getTime(), nowMs)) {
-    // Its own id: this very job still bears the last one.
-    await queue.add(receiptId, { attempt: Math.ceil(nowMs / LOOK_AGAIN_MS), delayMs: LOOK_AGAIN_MS });
-    return;
+    const ageMs = nowMs - erasedAt.getTime();
+    const waitMs = Math.min(LAST_LOOK_AGAIN_MS, Math.max(FIRST_LOOK_AGAIN_MS, ageMs / LOOKS_PER_AGE));
+    // The job stays what it is, so that the sweep adds no other beside it.
+    await job.moveToDelayed(nowMs + waitMs, token);
+    throw new DelayedError();
   }
   try {
     await eraseFromDeadLetters(deps, tenant, userRef);
