@@ -96,9 +96,6 @@ export const subtreeInput = z.strictObject({
   includeDescendants: z.boolean().default(false).describe('Also everything below it.'),
 });
 
-/** Of acts that cannot be taken back: `?dryRun=true` beside an empty body must not kill. */
-export const noQuery = z.strictObject({});
-
 const RULES = {
   PRESET_NOT_ALLOWED: {
     path: 'preset',

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { ownerOf } from '../http/long-work';
+import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { fromStore } from '../partners/from-store';
 import { idParams, reasonSchema } from '../partners/input';
 import { agentAccess, reached } from './agent-access';
-import { noQuery } from './input';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
@@ -42,7 +43,7 @@ export const revokeDescendants = route({
     const { tenant, act } = access;
     const agent = reached(access, await fromStore(ctx.store.agents.get(tenant, params.id)));
     if (body.dryRun) {
-      return { status: 200, body: await ctx.longWork.run(tenant, () => previewKill(ctx, agent)) };
+      return { status: 200, body: await ctx.longWork.run(ownerOf(tenant, access.self), () => previewKill(ctx, agent)) };
     }
     const { _id: agentId, rootId } = agent;
     const order = { tenant, agentId, rootId, actor: act.actor, reason: body.reason ?? null, requestId };

@@ -2,12 +2,13 @@ import { LIVING_STATUSES } from '../../shared/domain/agent';
 import { fromStore } from '../partners/from-store';
 import { MirError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
+import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type AgentAccess, agentAccess, reached } from './agent-access';
 import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
-import { noQuery, subtreeInput } from './input';
+import { subtreeInput } from './input';
 import { killSubtree } from './kill-subtree';
 import { agentSchema, presentAgent } from './present-agent';
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { newApiKey } from '../../shared/domain/api-key';
 import { envOf, tagOf } from '../../shared/domain/ids';
+import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type AgentAccess, agentAccess } from './agent-access';
 import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
@@ -36,6 +37,7 @@ export const rotateAgentKeyRoute = route({
   tag: 'Agents',
   summary: 'Replace an agent’s key',
   params: agentParams,
+  query: noQuery,
   body: reasonInput,
   bodyOptional: true,
   headers: idempotencyHeader,

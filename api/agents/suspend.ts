@@ -1,10 +1,11 @@
 import type { AgentStatus } from '../../shared/domain/agent';
+import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
 import { agentParams, changeProblems, idempotencyHeader } from './agent-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
-import { noQuery, subtreeInput } from './input';
+import { subtreeInput } from './input';
 import { agentSchema, presentAgent } from './present-agent';
 
 const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { noQuery } from '../http/no-query';
 import { pageQuery } from '../http/page';
 import { type Route, route } from '../http/route';
 import { adminAct } from '../audit/act';
@@ -81,6 +82,7 @@ const drop = route({
   tag: 'Operator',
   summary: 'Delete a dead letter for good',
   params,
+  query: noQuery,
   answers: {
     200: {
       description: 'Deleted; its receipt still says FAILED',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { newApiKey } from '../../shared/domain/api-key';
 import { type Env, tagOf } from '../../shared/domain/ids';
+import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type Act, adminAct } from '../audit/act';
 import { changePartner, type ChangeDeps } from './change-partner';
@@ -44,6 +45,7 @@ export const rotateKeys = route({
   tag: 'Operator',
   summary: 'Replace a partner’s key of one environment',
   params: idParams,
+  query: noQuery,
   body: rotationInput,
   answers: {
     200: {

@@ -7,6 +7,7 @@ import { MirError } from '../../shared/platform/errors';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import { type Act, auditEntry, callerAct } from '../audit/act';
 import type { ApiContext } from '../context';
+import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { changeLinks, type LinkDeps, type Visibility } from '../links/link-transaction';
 import { dropMembership } from '../links/remove-links';
@@ -100,6 +101,7 @@ const erase = route({
   description:
     'Its events, signals and link go, also what is accepted but still queued (it settles as ERASED). Events that you ' +
     'submit later start a new history. The audit keeps that it was done, and nothing of whom.',
+  query: noQuery,
   body: z.strictObject({ userExternalId: userExternalIdSchema }),
   answers: {
     202: {

@@ -59,6 +59,10 @@ test('from the answer on nothing of an erased user is counted, and soon nothing 
   expect(await countOf('stays')).toBe(1);
 });
 
+test('a dry run asked for in the query, which there is not, erases nobody', async () => {
+  expect((await post('/v1/users/erase?dryRun=true', { userExternalId: 'stays' })).status).toBe(422);
+});
+
 test('what was accepted before and is still queued settles as ERASED; what comes later starts anew', async () => {
   await mir.stopWorkers();
   const before = await submit('queued', ['k-1', undefined, 'k-2']);
