@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AGENT_STATUSES, type AgentStatus, MAX_AGENT_DEPTH } from '../../shared/domain/agent';
 import type { ApiContext } from '../context';
 import { NDJSON, ndjsonOf, refuseCursor, wantsNdjson } from '../http/ndjson';
+import { ownerOf } from '../http/long-work';
 import { pageQuery, readCursor, signCursor } from '../http/page';
 import { route } from '../http/route';
 import { fromStore } from '../partners/from-store';
@@ -90,6 +91,6 @@ export const getTree = route({
     if (!wantsNdjson(headers)) return { status: 200, body: await pageOfTree(ctx, ask, asked) };
     refuseCursor(asked);
     const nodes = ndjsonOf(nodesOf(ctx, ask), (node) => node);
-    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(tenant, nodes) };
+    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), nodes) };
   },
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
+import { ownerOf } from '../http/long-work';
 import { NDJSON, ndjsonOf, refuseCursor, wantsNdjson } from '../http/ndjson';
 import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
 import { route } from '../http/route';
@@ -107,6 +108,6 @@ export const listAudit = route({
     if (!wantsNdjson(headers)) return { status: 200, body: await fromStore(pageOfAudit(ctx, tenant, query, self)) };
     refuseCursor(query);
     const entries = exportOfAudit(ctx, tenant, query, self);
-    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(tenant, entries) };
+    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), entries) };
   },
 });

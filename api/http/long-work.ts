@@ -1,3 +1,4 @@
+import type { Tenant } from '../../shared/domain/ids';
 import { overloaded } from '../../shared/platform/errors';
 
 /** Long answers that one process makes at once: each holds a cursor of the store and a connection. */
@@ -5,6 +6,11 @@ export const MAX_AT_ONCE = 64;
 /** Of one partner's environment or person, so that nobody takes all places with readers that do not read. */
 export const MAX_OF_ONE_OWNER = 8;
 const RETRY_AFTER_SECONDS = 5;
+
+/** Whose work it is: a partner's agents must not take the places of the people who hold its own key. */
+export function ownerOf(tenant: Tenant, agentId: string | null): string {
+  return agentId === null ? tenant : `${tenant} agents`;
+}
 
 /** Bounds what takes as long as its subject is large: exports, trees, counts of trees. Throws OVERLOADED (503). */
 export interface LongWork {

@@ -154,28 +154,34 @@ describe('the manifests', () => {
     expect(readFileSync(join(K8S, 'keda/kustomization.yaml'), 'utf8')).toContain('$patch: delete');
   });
 
-  test('the nightly backup first removes halves, keeps the last month, and removes older ones only after it is whole', () => {
+  test('the nightly backup first removes halves of nights before, keeps the last month, and removes older ones only after it is whole', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = containerOf(cronJob.spec.jobTemplate.spec.template).args;
     const night = (create: string): void => {
       const here = script.replaceAll('/backups', backups).replace('node dist/deploy/backup/main.js create', create);
       execFileSync(shell, [options, here]);
     };
-    const aBackup = (name: string, ageDays: number): void => {
+    const aBackup = (name: string, ageDays: number, isWhole = true): void => {
       mkdirSync(join(backups, name));
-      writeFileSync(join(backups, name, 'manifest.json'), '{}');
+      if (isWhole) writeFileSync(join(backups, name, 'manifest.json'), '{}');
       utimesSync(join(backups, name), new Date(), new Date(Date.now() - ageDays * 86_400_000));
     };
     try {
       aBackup('2026-09-01T021700Z', 40);
       aBackup('2026-10-05T021700Z', 5);
-      mkdirSync(join(backups, '2026-10-06T021700Z'));
+      aBackup('2026-10-06T021700Z', 1, false);
+      aBackup('2026-10-07-by-hand', 0, false);
       mkdirSync(join(backups, 'lost+found'));
       expect(() => night('false')).toThrow('Command failed');
-      expect(readdirSync(backups)).toEqual(['2026-09-01T021700Z', '2026-10-05T021700Z', 'lost+found']);
+      expect(readdirSync(backups)).toEqual([
+        '2026-09-01T021700Z',
+        '2026-10-05T021700Z',
+        '2026-10-07-by-hand',
+        'lost+found',
+      ]);
       night('mkdir');
-      const [kept, made, ...others] = readdirSync(backups);
-      expect([kept, others]).toEqual(['2026-10-05T021700Z', ['lost+found']]);
+      const [kept, atWork, made, ...others] = readdirSync(backups);
+      expect([kept, atWork, others]).toEqual(['2026-10-05T021700Z', '2026-10-07-by-hand', ['lost+found']]);
       expect(made).toMatch(/^20\d\d-\d\d-\d\dT\d{6}Z$/);
     } finally {
       rmSync(backups, { recursive: true });
