@@ -29,7 +29,7 @@ function docOf({ event, of: { chunk } }: PendingEvent): EventDoc {
 }
 
 /** True for what was received no later than its user was erased. */
-function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, receivedAtMs: number): boolean {
+export function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, receivedAtMs: number): boolean {
   const erasedAtMs = rows.get(userRef)?.erasedAtMs;
   return erasedAtMs !== null && erasedAtMs !== undefined && receivedAtMs <= erasedAtMs;
 }

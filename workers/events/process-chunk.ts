@@ -8,6 +8,7 @@ import type { Metrics } from '../../shared/platform/metrics';
 import { orAborted } from '../../shared/platform/patience';
 import { decodeChunk, emptyRows, type EventChunk, type EventChunkPayload } from '../../shared/queue/jobs';
 import type { Store } from '../../shared/store/store';
+import { isErased } from './commit-group';
 import type { Committer } from './committer';
 import type { SettledChunk } from './settle-chunk';
 
@@ -72,9 +73,9 @@ async function settleAsFailed(
  */
 async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
   const rows = await store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
-  const isErased = (userRef: UserRef): boolean => (rows.get(userRef)?.erasedAtMs ?? -1) >= receivedAtMs;
-  if (!events.some(({ userRef }) => isErased(userRef))) return;
-  await job.updateData(emptyRows(job.data as EventChunkPayload, ([, , userRef]) => isErased(userRef as UserRef)));
+  const isGone = (userRef: UserRef): boolean => isErased(rows, userRef, receivedAtMs);
+  if (!events.some(({ userRef }) => isGone(userRef))) return;
+  await job.updateData(emptyRows(job.data as EventChunkPayload, ([, , userRef]) => isGone(userRef as UserRef)));
 }
 
 /**
