@@ -12,7 +12,7 @@ import { killPreviewSchema, previewKill } from './preview-kill';
 export const revokeDescendants = route({
   method: 'POST',
   path: '/agents/:id/revoke-descendants',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', readable: true, budget: 'control' },
   tag: 'Agents',
   summary: 'Kill an agent and everything below it',
   description:

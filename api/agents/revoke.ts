@@ -33,7 +33,7 @@ async function revokeSubtree(
 export const revoke = route({
   method: 'POST',
   path: '/agents/:id/revoke',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', readable: false, budget: 'control' },
   tag: 'Agents',
   summary: 'Revoke an agent for good',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',

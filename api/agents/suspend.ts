@@ -14,7 +14,7 @@ const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
 export const suspend = route({
   method: 'POST',
   path: '/agents/:id/suspend',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', readable: false, budget: 'control' },
   tag: 'Agents',
   summary: 'Suspend an agent',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',

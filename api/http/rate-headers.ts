@@ -12,7 +12,8 @@ export function rateLimited(admission: Admission, cost: number): MirError {
   const budget = admission.budget!;
   const { policy, capacity, left } = budget;
   const waitSeconds = Math.max(1, secondsUntil(cost - left, budget));
-  return new MirError('RATE_LIMITED', `The limit is ${capacity} ${policy} a minute. Try again in ${waitSeconds} s.`, {
+  const limit = `${capacity} ${policy === 'control' ? 'control requests' : policy} per minute`;
+  return new MirError('RATE_LIMITED', `The limit is ${limit}. Try again in ${waitSeconds} s.`, {
     retryAfterSeconds: waitSeconds,
     headers: budgetHeaders(budget),
   });

@@ -12,12 +12,18 @@ import type { Streamed } from './send-stream';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
+/** A route that takes an API key. */
+export interface KeyAuth {
+  kind: 'key';
+  scope: Scope;
+  /** Answered from the store alone while the queue store is away. */
+  readable: boolean;
+  /** The budget it draws on when called with a partner's own key; an agent's key always draws on `requests`. */
+  budget?: 'control';
+}
+
 /** Who may call a route. */
-export type Auth =
-  | { kind: 'public' }
-  /** `readable`: answered from the store alone while the queue store is away. */
-  | { kind: 'key'; scope: Scope; readable: boolean }
-  | { kind: 'admin' };
+export type Auth = { kind: 'public' } | KeyAuth | { kind: 'admin' };
 
 /** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
 export const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import type { Policy } from '../../shared/access/credential';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { tenantOf } from '../../shared/domain/ids';
@@ -13,7 +14,7 @@ import { readKey } from './read-key';
 import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
 import { sendStream } from './send-stream';
-import { type Answer, type Auth, type Call, type Caller, type Route, WRITING_SCOPES } from './route';
+import { type Answer, type Call, type Caller, type KeyAuth, type Route, WRITING_SCOPES } from './route';
 import { tickGroups } from '../../shared/platform/tick-batch';
 import { validate } from './validate';
 
@@ -21,18 +22,24 @@ const MAX_REQUESTS_PER_SCRIPT = 1_000;
 
 interface Waiting {
   key: ParsedApiKey;
-  auth: Auth & { kind: 'key' };
+  auth: KeyAuth;
   resolve: (admission: Admission) => void;
   reject: (error: unknown) => void;
 }
 
+/** Which budget a request draws on. Traffic of agents never touches the control budget of their partner. */
+function policyOf(key: ParsedApiKey, { budget }: KeyAuth): Policy {
+  return key.agent ? 'requests' : (budget ?? 'requests');
+}
+
 /** Admits requests: all of one key and kind that arrive in the same turn share one script call. */
-export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & { kind: 'key' }) => Promise<Admission> {
+export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth) => Promise<Admission> {
   const admitGroup = async (group: Waiting[]): Promise<void> => {
     const { key, auth } = group[0]!;
+    const policy = policyOf(key, auth);
     try {
       const admission = await ctx.door
-        .enter(key, 'requests', auth.scope, [{ cost: group.length, divisible: true, chunkIds: [] }])
+        .enter(key, policy, auth.scope, [{ cost: group.length, divisible: true, chunkIds: [] }])
         .catch((error: unknown) => {
           const away = error instanceof MirError && error.code === 'OVERLOADED';
           if (!auth.readable || !away) throw error;
@@ -41,7 +48,7 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & {
       const granted = admission.granted[0] ?? group.length;
       group.forEach(({ resolve, reject }, n) => {
         if (n < granted) return resolve(admission);
-        ctx.metrics.rateLimited.requests.inc();
+        ctx.metrics.rateLimited[policy].inc();
         reject(rateLimited(admission, 1));
       });
     } catch (error) {
@@ -50,7 +57,7 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: Auth & {
   };
   const soon = tickGroups<Waiting>(
     // Apart by `readable`, too: while the queue store is away, a kill must not be refused for a write beside it.
-    ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.readable}`,
+    ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.readable} ${policyOf(key, auth)}`,
     (group) => void admitGroup(group),
     MAX_REQUESTS_PER_SCRIPT,
   );

@@ -95,7 +95,7 @@ export async function orderErasure(
 const erase = route({
   method: 'POST',
   path: '/users/erase',
-  auth: { kind: 'key', scope: 'users:erase', readable: false },
+  auth: { kind: 'key', scope: 'users:erase', readable: false, budget: 'control' },
   tag: 'Users',
   summary: 'Erase a user of yours',
   description:

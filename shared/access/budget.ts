@@ -2,6 +2,12 @@ import type { Policy } from './credential';
 
 const WINDOW_SECONDS = 60;
 
+/**
+ * Requests a minute, per partner and environment, that suspend, revoke, kill or erase with the partner's own key. No
+ * other traffic draws on this budget, so that a runaway agent cannot keep its partner from stopping it.
+ */
+export const CONTROL_REQUESTS_PER_MINUTE = 120;
+
 /** What a caller may still spend: units a minute, and how many are left now. */
 export interface Budget {
   policy: Policy;

@@ -38,7 +38,7 @@ export interface PathNode {
   blocked: Block | null;
   /** Binds the node itself only. */
   selfBlocked: Block | null;
-  budgets: Record<Policy, number | null>;
+  budgets: Record<NodePolicy, number | null>;
   facts: NodeFacts;
 }
 
@@ -49,7 +49,10 @@ export interface Credential extends KeyFacts {
   allowlists: string[][];
 }
 
-export type Policy = 'events' | 'requests';
+/** Which budget a call draws on. */
+export type Policy = 'events' | 'requests' | 'control';
+/** Budgets that a node's row carries. `control` is the same constant for every partner, and agents have none. */
+export type NodePolicy = Exclude<Policy, 'control'>;
 
 /** Puts together what the key and its path say. */
 export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {

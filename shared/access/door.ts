@@ -7,7 +7,7 @@ import { MirError, messageOf, overloaded } from '../platform/errors';
 import type { RedisLink } from '../queue/connect';
 import type { RedisKeys } from '../queue/keys';
 import { ABANDONED_AFTER_MS } from '../queue/sweep';
-import type { Budget } from './budget';
+import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
 import {
   type Credential,
   credentialOf,
@@ -175,6 +175,7 @@ export function createDoor(deps: {
       scope ?? '',
       keys.node(key.tag, ''),
       keys.budget(key.tag, key.env, policy),
+      policy === 'control' ? CONTROL_REQUESTS_PER_MINUTE : '',
       ...args,
     );
   };

@@ -4,8 +4,9 @@
  * same turn. A path is the partner, then the agents from the root to the key's own.
  *
  * KEYS: credential, open chunks. (Rows of nodes and budgets are named by the credential; all share the hash tag.)
- * ARGV: 1 server run id; 2 policy (`events` | `requests`); 3 needed scope or ''; 4 prefix of node rows; 5 prefix of
- * budgets; then triples (cost, divisible 0|1, chunk ids).
+ * ARGV: 1 server run id; 2 policy (`events` | `requests` | `control`); 3 needed scope or ''; 4 prefix of node rows;
+ * 5 prefix of budgets; 6 the partner's capacity where its row does not carry one, or ''; then triples (cost,
+ * divisible 0|1, chunk ids).
  * Answer: [status, key facts, node facts joined by newlines, now ms, lowest open ms or -1, capacity and tokens left
  * of the tightest budget, open chunks, capacity of the smallest budget, granted …]. A refusal that is no end of the key
  * tells the first seven.
@@ -31,6 +32,7 @@ for i, id in ipairs(ids) do
   facts[i] = node[5]
 end
 if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then refused = refused or 'SCOPE' end
+if ARGV[6] ~= '' then caps[1] = tonumber(ARGV[6]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local tokens = {}
@@ -53,7 +55,7 @@ local open = 0
 if low[2] then open = redis.call('ZCARD', KEYS[2]) end
 local answer = {'OK', c[4], table.concat(facts, '\\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open, smallest}
 local left, spent = tokens[tightest], 0
-for i = 6, #ARGV, 3 do
+for i = 7, #ARGV, 3 do
   local cost = tonumber(ARGV[i])
   local granted = 0
   if cost <= left then granted = cost

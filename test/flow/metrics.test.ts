@@ -62,7 +62,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   service: ['api', 'worker'],
   method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'other'],
   status_class: ['2xx', '3xx', '4xx', '5xx'],
-  policy: ['events', 'requests'],
+  policy: ['events', 'requests', 'control'],
   answer: ['accepted', 'refused'],
   source: ['cache', 'store'],
   outcome: ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED'],

@@ -31,7 +31,7 @@ export function requestSeries({ registers }: In) {
       buckets: ANSWER_SECONDS,
       registers,
     }),
-    rateLimited: countsOf(rateLimited, ['events', 'requests']),
+    rateLimited: countsOf(rateLimited, ['events', 'requests', 'control']),
     throttled: new Counter({
       name: 'mir_throttled_total',
       help: 'Tries refused because there were too many of them, by the rule that counts them.',
