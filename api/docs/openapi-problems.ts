@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PROBLEMS, type ProblemCode } from '../../shared/platform/errors';
+import { MAX_LISTED_ERRORS, PROBLEMS, type ProblemCode } from '../../shared/platform/errors';
 import { REMEDIES } from '../guide/remedies';
 import { type RouteDoc, WRITING_SCOPES } from '../http/route';
 import type { Json } from './example-of';
@@ -49,7 +49,8 @@ export const problemSchema = z
     errors: z
       .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
       .optional()
-      .describe('For bad input: all that is wrong, not only the first.'),
+      .describe(`For bad input: everything that is wrong, up to ${MAX_LISTED_ERRORS} problems.`),
+    errorsTruncated: z.literal(true).optional().describe('There are more problems than are listed.'),
   })
   .describe('RFC 9457 problem details.');
 

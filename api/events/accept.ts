@@ -22,15 +22,21 @@ export interface CheckedEvent {
   accepted: Omit<AcceptedEvent, 'eventId' | 'index'>;
 }
 
-/** All that is wrong with one submitted event, or the event checked. `nowMs` bounds how far ahead it may lie. */
+/**
+ * What is wrong with one submitted event, or the event checked. `nowMs` bounds how far ahead it may lie; `maxErrors`
+ * bounds what is made of the problems: with 0 the list is empty, and says only that the event is rejected.
+ */
 export function checkEvent(
   { catalog, secrets }: AcceptDeps,
   tenant: Tenant,
   input: unknown,
   nowMs: number,
+  maxErrors?: number,
 ): CheckedEvent | FieldError[] {
   const parsed = submittedEventSchema.safeParse(input);
-  const errors = parsed.success ? [] : fieldErrors(parsed.error.issues);
+  const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
+  // A verdict alone is asked for: no suggestion is looked up.
+  if (maxErrors === 0 && !(parsed.success && catalog.has(parsed.data.eventType))) return [];
   const eventType = (input as SubmittedEvent | null)?.eventType;
   if (typeof eventType === 'string' && !catalog.has(eventType) && !errors.some(({ path }) => path === 'eventType')) {
     errors.push(unknownType(eventType, catalog.nearest(eventType)));

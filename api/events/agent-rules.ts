@@ -1,10 +1,11 @@
 import type { Credential } from '../../shared/access/credential';
-import type { Door } from '../../shared/access/door';
+import type { Admission } from '../../shared/access/door';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { allows } from '../../shared/domain/permissions';
 import { type FieldError, MirError } from '../../shared/platform/errors';
 import { tickGroups } from '../../shared/platform/tick-batch';
+import type { ApiContext } from '../context';
 import type { CheckedEvent } from './accept';
 
 const MAX_PER_TURN = 1_000;
@@ -69,25 +70,25 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
   );
 }
 
-/** Asks the door who an agent's key is, before its input is looked at. Requests of one turn share the round trip. */
-export function createAdmitAgent({ door }: { door: Door }): (key: ParsedApiKey) => Promise<Credential> {
+/** Asks the door who a key is, before its input is looked at. Requests of one turn share the round trip. */
+export function createAuthorizeFirst({ door }: Pick<ApiContext, 'door'>): (key: ParsedApiKey) => Promise<Admission> {
   interface Waiting {
     key: ParsedApiKey;
-    resolve: (credential: Credential) => void;
+    resolve: (admission: Admission) => void;
     reject: (error: unknown) => void;
   }
-  const admitGroup = async (group: Waiting[]): Promise<void> => {
+  const authorizeGroup = async (group: Waiting[]): Promise<void> => {
     try {
-      const { credential } = await door.enter(group[0]!.key, 'events', 'events:write', []);
-      requireAgentPlan(credential);
-      group.forEach(({ resolve }) => resolve(credential));
+      const admission = await door.enter(group[0]!.key, 'events', 'events:write', []);
+      requireAgentPlan(admission.credential);
+      group.forEach(({ resolve }) => resolve(admission));
     } catch (error) {
       group.forEach(({ reject }) => reject(error));
     }
   };
   const soon = tickGroups<Waiting>(
     ({ key }) => key.hash,
-    (group) => void admitGroup(group),
+    (group) => void authorizeGroup(group),
     MAX_PER_TURN,
   );
   return (key) => new Promise((resolve, reject) => soon({ key, resolve, reject }));

@@ -1,23 +1,30 @@
 import type { Credential } from '../../shared/access/credential';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
-import { type ChunkId, type EventId, newChunkId, type Tenant } from '../../shared/domain/ids';
+import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
-import { type FieldError, MirError } from '../../shared/platform/errors';
+import { type FieldError, MAX_LISTED_ERRORS, MirError } from '../../shared/platform/errors';
+import { createTimeSlices } from '../../shared/platform/time-slices';
 import { settleChunks } from '../../shared/queue/enqueue';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './accept';
-import { refusalOf, refused, requireAgentPlan } from './agent-rules';
+import { refusalOf, requireAgentPlan } from './agent-rules';
+import { type BatchItem, readItem } from './read-batch';
+import { unitsOf } from './units';
 
 /** More than an event has fields; items of junk fields must not be answered with many times their own size. */
 const MAX_ERRORS_PER_ITEM = 20;
+/** How long a batch is validated before other requests get their turn. */
+const SLICE_MS = 4;
+const ITEMS_BETWEEN_CLOCK_READS = 32;
+/** A larger batch waits for its slice before it begins: many that arrive at once must not add up. */
+const MAX_UNSLICED_BYTES = 256 * 1024;
 
-/** One item of a batch: the event's JSON value, or why its line could not be read. */
-export type BatchItem = { value: unknown } | { unreadable: FieldError };
+const nextSlice = createTimeSlices();
 
-/** A batch as it was read: its items and its size as text. */
+/** A batch as it was read: its items and its size in bytes. */
 export interface Batch {
   items: BatchItem[];
   sentBytes: number;
@@ -36,17 +43,40 @@ export interface CheckedBatch {
   sentBytes: number;
 }
 
+/** Checks one item; null when it is rejected. One error more than a response lists tells that there are more. */
+function checkItem(
+  deps: AcceptDeps,
+  { tenant, errors }: CheckedBatch,
+  index: number,
+  item: BatchItem,
+  nowMs: number,
+  agent: Credential | null,
+): CheckedEvent | null {
+  const room = Math.min(MAX_ERRORS_PER_ITEM, MAX_LISTED_ERRORS + 1 - errors.length);
+  const reject = (problems: readonly FieldError[]): null => {
+    for (const problem of problems.slice(0, room)) errors.push({ index, ...problem });
+    return null;
+  };
+  const read = readItem(item);
+  if ('unreadable' in read) return reject([{ path: '', code: 'INVALID_JSON', message: read.unreadable }]);
+  const checked = checkEvent(deps, tenant, read.value, nowMs, room);
+  if (Array.isArray(checked)) return reject(checked);
+  const refusal = agent && refusalOf(agent, checked);
+  return refusal ? reject([refusal]) : checked;
+}
+
 /**
- * Checks every item; the good ones go on, the bad ones are named. One key with two contents is an item error, and so
- * is what the agent may not submit whose key it is (`agent` null: the partner's own).
+ * Checks every item, in slices of time; the good ones go on, the bad ones are named. One key with two contents is an
+ * item error, and so is what the agent may not submit whose key it is (`agent` null: the partner's own). Throws 400
+ * when an item makes the whole body invalid JSON.
  */
-export function checkBatch(
+export async function checkBatch(
   deps: AcceptDeps,
   tenant: Tenant,
   { items, sentBytes }: Batch,
   nowMs: number,
-  agent: Credential | null = null,
-): CheckedBatch {
+  agent: Credential | null,
+): Promise<CheckedBatch> {
   const batch: CheckedBatch = {
     tenant,
     good: [],
@@ -55,33 +85,33 @@ export function checkBatch(
     sentBytes: sentBytes / items.length,
   };
   const contents = new Map<EventId, string>();
-  items.forEach((item, index) => {
-    const checked = 'value' in item ? checkEvent(deps, tenant, item.value, nowMs) : [item.unreadable];
-    if (Array.isArray(checked)) {
-      for (const error of checked.slice(0, MAX_ERRORS_PER_ITEM)) batch.errors.push({ index, ...error });
-      return;
+  if (sentBytes > MAX_UNSLICED_BYTES) await nextSlice(tenant);
+  let sliceEndsAt = performance.now() + SLICE_MS;
+  for (const [index, item] of items.entries()) {
+    if (index % ITEMS_BETWEEN_CLOCK_READS === 0 && performance.now() > sliceEndsAt) {
+      await nextSlice(tenant);
+      sliceEndsAt = performance.now() + SLICE_MS;
     }
-    const refusal = agent && refusalOf(agent, checked);
-    if (refusal) {
-      batch.errors.push({ index, ...refusal });
-      return;
-    }
-    const { keyedId, accepted } = checked;
+    const event = checkItem(deps, batch, index, item, nowMs, agent);
+    if (!event) continue;
+    const { keyedId, accepted } = event;
     if (keyedId !== null) {
       const before = contents.get(keyedId);
       if (before !== undefined && before !== accepted.fingerprint) {
-        batch.errors.push({
-          index,
-          code: 'IDEMPOTENCY_KEY_REUSED',
-          path: 'idempotencyKey',
-          message: 'an earlier item of this batch has the same key with other content',
-        });
-        return;
+        if (batch.errors.length <= MAX_LISTED_ERRORS) {
+          batch.errors.push({
+            index,
+            code: 'IDEMPOTENCY_KEY_REUSED',
+            path: 'idempotencyKey',
+            message: 'an earlier item of this batch has the same key with other content',
+          });
+        }
+        continue;
       }
       contents.set(keyedId, accepted.fingerprint!);
     }
-    batch.good.push({ index, event: checked });
-  });
+    batch.good.push({ index, event });
+  }
   return batch;
 }
 
@@ -91,12 +121,14 @@ export interface BatchReceipt {
   rejected: number;
   eventIds: (string | null)[];
   errors: ItemError[];
+  /** Present when there are more errors than are listed. */
+  errorsTruncated?: true;
   receivedAt: string;
 }
 
 type Deps = Pick<
   ApiContext,
-  'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
+  'catalog' | 'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
 >;
 
 /** Cuts events into chunks and thereby gives them their ids. */
@@ -112,84 +144,85 @@ function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: str
   return chunks;
 }
 
-/**
- * What of a batch its agent may still submit: its rights, as they were when the batch entered, are what counts. Items
- * refused are named; chunks that are not needed any more end their marks. Throws when nothing is left.
- */
-async function keepAllowed(
-  { queueLink, keys }: Deps,
-  credential: Credential,
-  batch: CheckedBatch,
-  chunks: EventChunk[],
-  cut: (batch: CheckedBatch) => EventChunk[],
-): Promise<EventChunk[]> {
-  try {
-    requireAgentPlan(credential);
-  } catch (error) {
-    await settleChunks(queueLink, keys, chunks);
-    throw error;
-  }
-  const refusals = batch.good.map(({ event }) => refusalOf(credential, event));
-  const first = refusals.find((refusal) => refusal !== null);
-  if (!first) return chunks;
-  batch.good.forEach(({ index }, n) => refusals[n] && batch.errors.push({ index, ...refusals[n] }));
-  batch.good = batch.good.filter((_, n) => refusals[n] === null);
-  const left = cut(batch);
-  await settleChunks(queueLink, keys, chunks.slice(left.length));
-  if (left.length === 0) throw refused(first);
-  return left;
+/** A batch and who submits it. `admitted` hears of its admission as soon as it is charged. */
+export interface BatchSubmission extends Batch {
+  key: ParsedApiKey;
+  requestId: string;
+  admitted: (admission: Admission) => void;
 }
 
-/** Submits a checked batch with at least one good item: charged whole, entered and queued as few chunks. */
-export async function submitBatch(
-  deps: Deps,
-  key: ParsedApiKey,
-  batch: CheckedBatch,
-  requestId: string,
-): Promise<{ receipt: BatchReceipt; admission: Admission }> {
-  const { door, eventQueue, durably, overload, secrets, metrics } = deps;
-  const { tenant, eventIds, errors } = batch;
+/** What is accepted of an admitted batch. Throws when that is nothing. */
+async function checkAdmitted(deps: Deps, sent: BatchSubmission, { credential }: Admission): Promise<CheckedBatch> {
+  const { key, items } = sent;
+  const agent = credential.agent && credential;
+  if (agent) requireAgentPlan(agent);
+  const batch = await checkBatch(deps, tenantOf(key.partnerId, key.env), sent, Date.now(), agent);
+  const rejected = items.length - batch.good.length;
+  if (rejected > 0) deps.metrics.eventsSubmitted.refused.inc(rejected);
+  if (batch.good.length > 0) return batch;
+  const errors = batch.errors.map(({ index, path, ...rest }) => ({
+    path: `events.${index}${path && `.${path}`}`,
+    ...rest,
+  }));
+  throw new MirError('VALIDATION_FAILED', 'No event of the batch is valid; `errors` names them all.', { errors });
+}
+
+/**
+ * Submits a batch. It is charged whole and its chunks are marked open before an item is validated, in one call: nobody
+ * gets thousands of items validated who has no valid key or no budget for them.
+ */
+export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
+  const { door, eventQueue, durably, overload, secrets, metrics, queueLink, keys } = deps;
+  const { key, items, sentBytes, requestId, admitted } = sent;
+  const tenant = tenantOf(key.partnerId, key.env);
   overload.check();
   const base = newChunkId(Date.now());
-  const cut = (from: CheckedBatch): EventChunk[] => cutChunks(base, from, requestId);
-  let chunks = cut(batch);
-  // Charged as submitted: a refused event costs its check, too.
-  const cost = eventIds.length;
-  const entry = { cost, divisible: false, chunkIds: chunks.map(({ chunkId }) => chunkId) };
+  const marked = Array.from({ length: Math.ceil(items.length / MAX_EVENTS_PER_CHUNK) }, (_, n) => ({
+    chunkId: chunkIdAt(base, n),
+    tenant,
+  }));
+  const cost = unitsOf(items.length, sentBytes);
+  const entry = { cost, divisible: false, chunkIds: marked.map(({ chunkId }) => chunkId) };
   const enteredAt = performance.now();
   const admission = await door.enter(key, 'events', 'events:write', [entry]);
+  admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
-  const receivedAtMs = admission.nowMs!;
-  const { agent } = admission.credential;
-  if (agent) chunks = await keepAllowed(deps, admission.credential, batch, chunks, cut);
+  const batch = await checkAdmitted(deps, sent, admission).catch(async (error: unknown) => {
+    await settleChunks(queueLink, keys, marked);
+    throw error;
+  });
+  const chunks = cutChunks(base, batch, requestId);
+  if (chunks.length < marked.length) await settleChunks(queueLink, keys, marked.slice(chunks.length));
+  const { eventIds, errors } = batch;
   const accepted = batch.good.length;
+  const receivedAtMs = admission.nowMs!;
   for (const chunk of chunks) {
     chunk.receivedAtMs = receivedAtMs;
-    chunk.agentId = agent?.agentId ?? null;
+    chunk.agentId = admission.credential.agent?.agentId ?? null;
     for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
   }
   const load = { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt };
   await durably(() => eventQueue.add(chunks, load));
   metrics.eventsSubmitted.accepted.inc(accepted);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
-  const receipt: BatchReceipt = {
+  return {
     receiptId: signReceipt(secrets.receipt, tenant, facts),
     accepted,
     rejected: eventIds.length - accepted,
     eventIds,
-    errors,
+    errors: errors.slice(0, MAX_LISTED_ERRORS),
+    ...(errors.length > MAX_LISTED_ERRORS ? { errorsTruncated: true } : {}),
     receivedAt: new Date(receivedAtMs).toISOString(),
   };
-  return { receipt, admission };
 }
 
 function exceedsLimit(cost: number, admission: Admission): MirError {
   return new MirError(
     'BATCH_EXCEEDS_LIMIT',
-    `The batch has ${cost} events, the limit is ${admission.budget!.smallest} a minute: it can never fit. Split it.`,
+    `The batch costs ${cost} units, and the limit is ${admission.budget!.smallest} per minute, so it can never fit. Split it.`,
     { headers: rateHeaders(admission) },
   );
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import { MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
+import { MAX_LISTED_ERRORS } from '../../shared/platform/errors';
 import { idempotencyHeader } from '../http/idempotency-key';
 import type { RouteDoc } from '../http/route';
 
@@ -19,7 +20,10 @@ const batchReceipt = z
     accepted: z.int(),
     rejected: z.int(),
     eventIds: z.array(z.string().nullable()).describe('In the order sent; null at a rejected index.'),
-    errors: z.array(z.object({ index: z.int(), code: z.string(), path: z.string(), message: z.string() })),
+    errors: z
+      .array(z.object({ index: z.int(), code: z.string(), path: z.string(), message: z.string() }))
+      .describe(`At most ${MAX_LISTED_ERRORS}.`),
+    errorsTruncated: z.literal(true).optional().describe('There are more errors than are listed.'),
     receivedAt: z.iso.datetime(),
   })
   .meta({ title: 'Of a batch' });
@@ -46,7 +50,7 @@ export const submitEventsDoc: RouteDoc = {
   summary: 'Submit one event or a batch',
   description:
     `One event, \`{ "events": [ … ] }\`, or NDJSON (one event a line); at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, gzip or plain. ` +
-    'Of a batch the good items are taken and the bad ones named. 202 means that the queue store has the events. ' +
+    'The valid items of a batch are accepted and the others are listed with their problems. Submitting costs one unit of the events budget per item, or per 32 KiB when that is more, rejected items included. 202 means that the queue store has the events. ' +
     `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch, each with an idempotency key; agents submit the types of their allowlists only`,
   body: z.union([
     submittedEventSchema,

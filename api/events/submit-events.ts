@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Credential } from '../../shared/access/credential';
+import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { tenantOf } from '../../shared/domain/ids';
 import { MirError, type ProblemCode } from '../../shared/platform/errors';
@@ -7,46 +8,54 @@ import type { ApiContext } from '../context';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { sendProblem } from '../http/problem';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
-import { bodyKind, isSmallBody, MAX_EVENTS_BODY_BYTES, parseJson, readText } from '../http/read-body';
+import { bodyKind, isSmallBody, MAX_EVENTS_BODY_BYTES, readBody } from '../http/read-body';
 import { readKey } from '../http/read-key';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining, send } from '../http/respond';
 import { checkEvent } from './accept';
-import { createAdmitAgent, refusalOf, refused, requireSmallBatch } from './agent-rules';
-import { itemsOfBatch, itemsOfLines } from './read-batch';
-import { type Batch, checkBatch, submitBatch } from './submit-batch';
+import { createAuthorizeFirst, refusalOf, refused, requireSmallBatch } from './agent-rules';
+import { readSubmission, requireBatchSize } from './read-batch';
+import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
+import { unitsOf } from './units';
+
+/** What one request is about, as far as it is known yet. */
+interface Submitting {
+  req: Request;
+  key: ParsedApiKey;
+  /** Null for the partner's own key. */
+  agent: Credential | null;
+  requestId: string;
+  sentBytes: number;
+  admitted: (admission: Admission) => void;
+}
 
 /**
- * `POST /events`. It is not an ordinary route: authority, budget, clock and marker are one script call that comes
- * after validation, and single posts of one turn share it. Only a large body is preceded by a check of its key, and an
- * agent's input by a look at what that agent may do.
+ * `POST /events`. It is not an ordinary route: authority, budget, clock and open markers are one script call, which
+ * single posts of one turn share, after they were checked; a batch makes it before an item of it is checked. An agent's
+ * input, and a large body, are preceded by a call that asks whether the key may submit at all.
  */
 export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   const submitSingle = createSubmitSingle(ctx);
-  const admitAgent = createAdmitAgent(ctx);
+  const authorizeFirst = createAuthorizeFirst(ctx);
   const refusedEvents = ctx.metrics.eventsSubmitted.refused;
 
-  /** Answers what is wrong with the input, but only to a caller whose key is good, and charged as a request. */
-  const refuse = async (key: ParsedApiKey, error: MirError, headers: Record<string, string>): Promise<never> => {
-    const admission = await ctx.door.enter(key, 'requests', 'events:write', [
-      { cost: 1, divisible: false, chunkIds: [] },
-    ]);
-    Object.assign(headers, rateHeaders(admission));
-    if (admission.granted[0] !== 0) throw error;
-    ctx.metrics.rateLimited.requests.inc();
-    throw rateLimited(admission, 1);
+  const tooManyEvents = (admission: Admission, units: number): MirError => {
+    ctx.metrics.rateLimited.events.inc();
+    return rateLimited(admission, units);
   };
 
-  const single = async (
-    req: Request,
-    key: ParsedApiKey,
-    { body, sentBytes }: { body: unknown; sentBytes: number },
-    agent: Credential | null,
-    requestId: string,
-    headers: Record<string, string>,
-  ): Promise<unknown> => {
-    const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, body), Date.now());
+  /** Charges a rejected submission, as far as anything is left. Throws 429 when nothing is. */
+  const chargeRejected = async (key: ParsedApiKey, units: number): Promise<Admission> => {
+    const admission = await ctx.door.enter(key, 'events', 'events:write', [
+      { cost: units, divisible: true, chunkIds: [] },
+    ]);
+    if (admission.granted[0] !== 0) return admission;
+    throw tooManyEvents(admission, units);
+  };
+
+  const single = async ({ req, key, agent, requestId, sentBytes, admitted }: Submitting, event: unknown) => {
+    const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, event), Date.now());
     if (Array.isArray(checked)) {
       refusedEvents.inc();
       throw new MirError('VALIDATION_FAILED', 'The event has problems; `errors` names them all.', { errors: checked });
@@ -57,34 +66,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       throw refused(refusal);
     }
     const { receipt, admission } = await submitSingle({ key, event: checked, requestId, sentBytes });
-    Object.assign(headers, rateHeaders(admission));
-    return receipt;
-  };
-
-  const batch = async (
-    req: Request,
-    key: ParsedApiKey,
-    sent: Batch,
-    agent: Credential | null,
-    requestId: string,
-    headers: Record<string, string>,
-  ): Promise<unknown> => {
-    if (req.headers['idempotency-key'] !== undefined) {
-      throw new MirError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
-    }
-    if (agent) requireSmallBatch(agent, sent.items.length);
-    const checked = checkBatch(ctx, tenantOf(key.partnerId, key.env), sent, Date.now(), agent);
-    const rejected = sent.items.length - checked.good.length;
-    if (rejected > 0) refusedEvents.inc(rejected);
-    if (checked.good.length === 0) {
-      const errors = checked.errors.map(({ index, path, ...rest }) => ({
-        path: `events.${index}${path && `.${path}`}`,
-        ...rest,
-      }));
-      throw new MirError('VALIDATION_FAILED', 'No event of the batch is valid; `errors` names them all.', { errors });
-    }
-    const { receipt, admission } = await submitBatch(ctx, key, checked, requestId);
-    Object.assign(headers, rateHeaders(admission));
+    admitted(admission);
     return receipt;
   };
 
@@ -95,22 +77,46 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     headers: Record<string, string>,
   ): Promise<unknown> => {
     const key = readKey(req);
+    let charged = false;
+    const admitted = (admission: Admission): void => {
+      charged = true;
+      Object.assign(headers, rateHeaders(admission));
+    };
+    let units = 1;
     try {
       const kind = bodyKind(req, ['json', 'ndjson']);
-      const agent = key.agent ? await admitAgent(key) : null;
-      if (!agent && !isSmallBody(req)) await ctx.door.enter(key, 'requests', 'events:write', []);
-      const text = await readText(req, res, MAX_EVENTS_BODY_BYTES);
-      if (kind === 'ndjson')
-        return await batch(req, key, { items: itemsOfLines(text), sentBytes: text.length }, agent, requestId, headers);
-      const body = parseJson(text);
-      const items = itemsOfBatch(body);
-      return items
-        ? await batch(req, key, { items, sentBytes: text.length }, agent, requestId, headers)
-        : await single(req, key, { body, sentBytes: text.length }, agent, requestId, headers);
+      const large = !isSmallBody(req);
+      const known = key.agent || large ? await authorizeFirst(key) : null;
+      if (large) {
+        // Not even read when nothing is left to pay for it.
+        if (known?.budget && known.budget.left < 1) throw tooManyEvents(known, 1);
+        // Until its size is known: a body that is too large was read up to the limit.
+        units = unitsOf(1, MAX_EVENTS_BODY_BYTES);
+      }
+      const body = await readBody(req, res, MAX_EVENTS_BODY_BYTES);
+      const sentBytes = body.length;
+      units = unitsOf(1, sentBytes);
+      const submission = readSubmission(kind, body);
+      const submitting = {
+        req,
+        key,
+        agent: known?.credential.agent ? known.credential : null,
+        requestId,
+        sentBytes,
+        admitted,
+      };
+      if ('event' in submission) return await single(submitting, submission.event);
+      const { items } = submission;
+      units = unitsOf(items.length, sentBytes);
+      if (req.headers['idempotency-key'] !== undefined) {
+        throw new MirError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
+      }
+      requireBatchSize(items.length);
+      if (known) requireSmallBatch(known.credential, items.length);
+      return await submitBatch(ctx, { items, ...submitting });
     } catch (error) {
-      // Whatever the input's fault: first it is settled whose input it is.
-      const inputFault = error instanceof MirError && INPUT_FAULTS.has(error.code);
-      if (inputFault) return refuse(key, error, headers);
+      const inputFault = !charged && error instanceof MirError && INPUT_FAULTS.has(error.code);
+      if (inputFault) admitted(await chargeRejected(key, units));
       throw error;
     }
   };
@@ -131,7 +137,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   };
 }
 
-/** Faults of the input, found before the door charged anything for it. */
+/** Faults of the input, which are charged like input without fault. */
 const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([
   'UNSUPPORTED_MEDIA_TYPE',
   'INVALID_ENCODING',

@@ -9,7 +9,7 @@ const EVENTS_PER_CALL = MAX_EVENTS_PER_CALL.toLocaleString('en-US');
 
 /** What a caller does about each problem: the Partner Guide and the OpenAPI document show these texts. */
 export const REMEDIES: Record<ProblemCode, string> = {
-  INVALID_JSON: 'Send a body that is valid JSON; `detail` says where it breaks.',
+  INVALID_JSON: 'Send valid JSON, nested at most 32 levels deep; `detail` says where it breaks.',
   INVALID_ENCODING: 'Send UTF-8, and real gzip where `Content-Encoding: gzip` is set.',
   IDEMPOTENCY_KEY_INVALID: `Send 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters, bare or in quotes. In a batch each item has its own \`idempotencyKey\`; the header is for single writes. Header and field must not differ.`,
   IDEMPOTENCY_KEY_REQUIRED:

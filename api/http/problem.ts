@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { MirError, messageOf, storeUnavailable } from '../../shared/platform/errors';
+import { MAX_LISTED_ERRORS, MirError, messageOf, storeUnavailable } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import { classifyStoreError } from '../../shared/store/errors';
 import { send } from './respond';
@@ -61,7 +61,7 @@ export function sendProblem(
 ): number {
   const problem = toMirError(error);
   logProblem(problem, requestId, log);
-  const { retryAfterSeconds, errors } = problem.more;
+  const { retryAfterSeconds, errors = [] } = problem.more;
   send(
     res,
     problem.status,
@@ -72,7 +72,8 @@ export function sendProblem(
       detail: problem.detail,
       code: problem.code,
       requestId,
-      ...(errors ? { errors } : {}),
+      ...(errors.length > 0 ? { errors: errors.slice(0, MAX_LISTED_ERRORS) } : {}),
+      ...(errors.length > MAX_LISTED_ERRORS ? { errorsTruncated: true } : {}),
     },
     {
       ...headers,

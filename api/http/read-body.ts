@@ -1,5 +1,6 @@
 import express, { type Request, type Response } from 'express';
 import { MirError } from '../../shared/platform/errors';
+import { MAX_JSON_DEPTH, nestsDeeperThan } from './json-scan';
 import { toMirError } from './problem';
 
 /** Largest body of `POST /events`, counted after decompression. */
@@ -9,7 +10,7 @@ export const MAX_BODY_BYTES = 256 * 1024;
 /** Largest body of a posted form. */
 export const MAX_FORM_BODY_BYTES = 16 * 1024;
 /** A larger (or unmeasured) body is read only from a caller whose key is known to be good. */
-const MAX_UNKNOWN_CALLER_BYTES = 16 * 1024;
+const MAX_UNKNOWN_CALLER_BYTES = 4 * 1024;
 
 export type BodyKind = 'json' | 'ndjson';
 
@@ -63,10 +64,15 @@ async function readLarge(req: Request, res: Response, limit: number): Promise<Bu
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-/** The body's text, decompressed, at most `limit` bytes. Throws 400 or 413. */
-export async function readText(req: Request, res: Response, limit: number): Promise<string> {
+/** The body, decompressed, at most `limit` bytes. Throws 400 or 413. */
+export async function readBody(req: Request, res: Response, limit: number): Promise<Buffer> {
   const body = await (isSmallBody(req) ? readSmall(req) : readLarge(req, res, limit));
   if (body.length === 0) throw new MirError('INVALID_JSON', 'The body is empty.');
+  return body;
+}
+
+/** The text of a body. Throws 400 unless it is valid UTF-8. */
+export function textOf(body: Buffer): string {
   try {
     return utf8.decode(body);
   } catch {
@@ -74,11 +80,23 @@ export async function readText(req: Request, res: Response, limit: number): Prom
   }
 }
 
-/** Parses JSON or throws 400. */
-export function parseJson(text: string): unknown {
+/** Throws 400 when a body is nested too deep to be parsed. */
+export function requireShallow(body: Uint8Array): void {
+  if (!nestsDeeperThan(body, MAX_JSON_DEPTH)) return;
+  throw new MirError('INVALID_JSON', `The body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
+}
+
+export function invalidJson(error: unknown): MirError {
+  return new MirError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}.`);
+}
+
+/** Parses a JSON body. Throws 400 when it is not valid or nested deeper than 32 levels. */
+export function parseJson(body: Buffer): unknown {
+  requireShallow(body);
+  const text = textOf(body);
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new MirError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}.`);
+    throw invalidJson(error);
   }
 }

@@ -9,7 +9,7 @@ import { requireAgentPlan } from '../events/agent-rules';
 import { requireAdmin } from './admin-token';
 import { sendProblem } from './problem';
 import { rateHeaders, rateLimited } from './rate-headers';
-import { bodyKind, MAX_BODY_BYTES, parseJson, readText } from './read-body';
+import { bodyKind, MAX_BODY_BYTES, parseJson, readBody } from './read-body';
 import { readKey } from './read-key';
 import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
@@ -91,7 +91,7 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
     if (route.body) {
       const none = route.bodyOptional && hasNoBody(req);
       if (!none) bodyKind(req, ['json']);
-      const json = none ? {} : parseJson(await readText(req, res, MAX_BODY_BYTES));
+      const json = none ? {} : parseJson(await readBody(req, res, MAX_BODY_BYTES));
       body = validate(route.body, json, 'body', route.check?.(ctx, json));
     }
     const call = {

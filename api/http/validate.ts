@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type FieldError, MirError, type ProblemCode, PROBLEMS } from '../../shared/platform/errors';
+import { type FieldError, MAX_LISTED_ERRORS, MirError, type ProblemCode, PROBLEMS } from '../../shared/platform/errors';
 
 /** Fields that are missing or unknown at the top of one of several allowed shapes: the fewer, the more it was meant. */
 function misfits(option: readonly z.core.$ZodIssue[]): number {
@@ -9,24 +9,24 @@ function misfits(option: readonly z.core.$ZodIssue[]): number {
   ).length;
 }
 
-/** More problems than anybody mends by hand; a body of junk fields must not be answered with one of a size many times its own. */
-const MAX_FIELD_ERRORS = 1_000;
+/** One more than a response lists, so that it can say that there are more. */
+const MAX_FIELD_ERRORS = MAX_LISTED_ERRORS + 1;
 
-/** zod's issues as field errors: a dotted path, a code in capitals and what to do. */
-export function fieldErrors(issues: readonly z.core.$ZodIssue[], prefix = ''): FieldError[] {
-  return allFieldErrors(issues, prefix).slice(0, MAX_FIELD_ERRORS);
-}
-
-function allFieldErrors(issues: readonly z.core.$ZodIssue[], prefix: string): FieldError[] {
-  return issues.flatMap((issue): FieldError[] => {
+/** zod's issues as field errors: a dotted path, a code in capitals and what to do. At most about `max` are made. */
+export function fieldErrors(
+  issues: readonly z.core.$ZodIssue[],
+  max: number = MAX_FIELD_ERRORS,
+  prefix = '',
+): FieldError[] {
+  return issues.slice(0, max).flatMap((issue): FieldError[] => {
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
       const nearest = issue.errors.reduce((best, option) => (misfits(option) < misfits(best) ? option : best));
       const path = [...(prefix ? [prefix] : []), ...issue.path.map(String)].join('.');
-      return allFieldErrors(nearest, path);
+      return fieldErrors(nearest, max, path);
     }
     const at = (path: readonly PropertyKey[]): string => [...(prefix ? [prefix] : []), ...path.map(String)].join('.');
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, max).map((key) => ({
         path: at([...issue.path, key]),
         code: 'UNKNOWN_FIELD',
         message: 'this field is not known here; remove it or check its spelling',

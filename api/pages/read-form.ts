@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { MirError } from '../../shared/platform/errors';
-import { MAX_FORM_BODY_BYTES, readText } from '../http/read-body';
+import { MAX_FORM_BODY_BYTES, readBody, textOf } from '../http/read-body';
 import type { Fields } from './page';
 
 const MAX_FIELDS = 64;
@@ -22,5 +22,5 @@ export async function readForm(req: Request, res: Response): Promise<Fields> {
   if (type?.trim() !== 'application/x-www-form-urlencoded' || req.headers['content-encoding'] !== undefined) {
     throw new MirError('UNSUPPORTED_MEDIA_TYPE', 'Forms are sent as application/x-www-form-urlencoded.');
   }
-  return fieldsOf(new URLSearchParams(await readText(req, res, MAX_FORM_BODY_BYTES)));
+  return fieldsOf(new URLSearchParams(textOf(await readBody(req, res, MAX_FORM_BODY_BYTES))));
 }

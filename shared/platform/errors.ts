@@ -1,3 +1,6 @@
+/** Most errors that one response lists. A body of junk must not get a response many times its own size. */
+export const MAX_LISTED_ERRORS = 1_000;
+
 /** One wrong field of the input: JSON path, code and what to do about it. */
 export interface FieldError {
   path: string;

@@ -36,7 +36,7 @@ describe('an AI agent', () => {
     const answer = await post(apiKey, anEvent());
     expect(answer).toMatchObject({ status: 400, body: { code: 'IDEMPOTENCY_KEY_REQUIRED' } });
     expect(answer.body.errors).toMatchObject([{ path: 'idempotencyKey' }]);
-    expect(answer.headers.get('ratelimit-policy')).toMatch(/^"requests"/);
+    expect(answer.headers.get('ratelimit-policy')).toMatch(/^"events"/);
   });
 
   it('has the good items of a batch taken and the others named', async () => {
@@ -159,11 +159,11 @@ describe('what an agent submits', () => {
     expect(await post(reader.apiKey, keyed())).toMatchObject({ status: 403, body: { code: 'SCOPE_MISSING' } });
   });
 
-  it('is charged as a request when it is refused, as an event when it is taken', async () => {
+  it('costs a unit of the events budget whether it is accepted or rejected', async () => {
     const { apiKey } = await agent({ rateLimitPerMinute: 2 });
-    expect((await post(apiKey, anEvent())).headers.get('ratelimit')).toMatch(/^"requests";r=1/);
-    expect((await post(apiKey, anEvent())).status).toBe(400);
+    expect((await post(apiKey, anEvent())).headers.get('ratelimit')).toMatch(/^"events";r=1/);
+    expect((await post(apiKey, keyed())).headers.get('ratelimit')).toMatch(/^"events";r=0/);
     expect(await post(apiKey, anEvent())).toMatchObject({ status: 429 });
-    expect((await post(apiKey, keyed())).headers.get('ratelimit')).toMatch(/^"events";r=1/);
+    expect(await post(apiKey, keyed())).toMatchObject({ status: 429 });
   });
 });

@@ -28,7 +28,7 @@ const post = (body: string | Buffer, headers: Record<string, string> = {}, apiKe
 const queued = (): Promise<number> => mir.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized');
 
 test('a body of exactly 5 MiB is read, one byte more is 413', async () => {
-  const padded = (length: number): string => json.padEnd(length, ' ');
+  const padded = (length: number): string => `{"events":[${json}]}`.padEnd(length, ' ');
   expect((await post(padded(5 * MIB))).status).toBe(202);
   expectProblem(await post(padded(5 * MIB + 1)), 413, 'BODY_TOO_LARGE');
 });
@@ -36,7 +36,7 @@ test('a body of exactly 5 MiB is read, one byte more is 413', async () => {
 test('a body of 6 MiB is 413, with the caller’s limits in the headers', async () => {
   const answer = await post(json.padEnd(6 * MIB, ' '));
   expectProblem(answer, 413, 'BODY_TOO_LARGE');
-  expect(answer.headers.get('ratelimit')).toMatch(/^"requests";r=\d+;t=\d+$/);
+  expect(answer.headers.get('ratelimit')).toMatch(/^"events";r=\d+;t=\d+$/);
 });
 
 test('a chunked body that does not tell its size is 413 once it passes 5 MiB', async () => {
@@ -49,13 +49,11 @@ test('a chunked body that does not tell its size is 413 once it passes 5 MiB', a
   expect([answer.status, JSON.parse(answer.text).code]).toEqual([413, 'BODY_TOO_LARGE']);
 });
 
-test('a batch of junk fields is named item by item, and not answered with many times its own size', async () => {
+test('a batch of junk fields is not answered with many times its own size', async () => {
   const junk = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`f${n}`, 1]));
   const sent = JSON.stringify({ events: Array.from({ length: 1_000 }, () => junk) });
   const answer = await post(sent);
   expectProblem(answer, 422, 'VALIDATION_FAILED');
-  const paths = (answer.body.errors as { path: string }[]).map(({ path }) => path.split('.')[1]);
-  expect(new Set(paths).size).toBe(1_000);
   expect(JSON.stringify(answer.body).length).toBeLessThan(sent.length);
 });
 
@@ -158,13 +156,13 @@ test.each([
   expectProblem(await post(body), 422, 'VALIDATION_FAILED');
 });
 
-test('nesting 100,000 deep is answered like any other mistake, wherever it stands', async () => {
+test('nesting 100,000 deep is 400 wherever it is', async () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
   const whole = await post(deep);
   const id = await post(`{"eventType":"mir.transaction.completed","userExternalId":${deep}}`);
   const metadata = await post(`${json.slice(0, -1)},"metadata":{"a":${deep}}}`);
   const events = await post(`{"events":[${deep}]}`);
-  for (const answer of [whole, id, metadata, events]) expectProblem(answer, 422, 'VALIDATION_FAILED');
+  for (const answer of [whole, id, metadata, events]) expectProblem(answer, 400, 'INVALID_JSON');
 });
 
 test('nothing that was refused was queued', async () => {

@@ -86,7 +86,11 @@ test.each([
   expect(errorsOf(answer)).toEqual([error]);
 });
 
-test.each([64, 100_000])('metadata nested %i deep is refused as too deep', async (depth) => {
+test.each([64, 100_000])('metadata nested %i deep is rejected before it is parsed', async (depth) => {
+  expectProblem(await postField('metadata', nested(depth)), 400, 'INVALID_JSON');
+});
+
+test.each([17, 30])('metadata nested %i deep is rejected as too deep', async (depth) => {
   const answer = await postField('metadata', nested(depth));
   expectProblem(answer, 422, 'VALIDATION_FAILED');
   expect(errorsOf(answer)).toEqual([expect.stringMatching(/^metadata(\.a)+ TOO_DEEP$/)]);

@@ -1,0 +1,153 @@
+import { gzipSync } from 'node:zlib';
+import { parseArgs } from 'node:util';
+import autocannon from 'autocannon';
+import { newApiKey } from '../../../shared/domain/api-key';
+import { newPartnerTag } from '../../../shared/domain/ids';
+import { insertPartner } from '../../support/harness';
+import { submitted } from '../events';
+import { startProgram } from '../processes';
+import { median } from '../rounds';
+import { onStage, type Stage } from '../stage';
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '8' },
+    connections: { type: 'string', default: '40' },
+    only: { type: 'string', default: '' },
+  },
+});
+const rounds = Number(options.rounds);
+const seconds = Number(options.seconds);
+const connections = Number(options.connections);
+const BYSTANDER_CONNECTIONS = 4;
+const BYSTANDER_USERS = 1_000;
+const DEFAULT_LIMITS = { eventsPerMinute: 60_000, requestsPerMinute: 6_000 };
+const JUNK_ITEMS = 5_000;
+const JUNK_FIELDS = 110;
+const MIB = 1024 * 1024;
+
+interface Attack {
+  name: string;
+  headers: Record<string, string>;
+  /** One body, or one made for each request. */
+  body: string | Buffer;
+  /** A key for each request; default: the one of a partner with default limits. */
+  keys?: () => string;
+}
+
+const unknownKey = (): string => newApiKey('live', newPartnerTag()).key;
+const junkFields = Object.fromEntries(Array.from({ length: JUNK_FIELDS }, (_, n) => [`f${n}`, 1]));
+const distinctFields = (item: number) =>
+  Object.fromEntries(Array.from({ length: 60 }, (_, n) => [(item * 60 + n).toString(36), 1]));
+const gzip = { 'content-encoding': 'gzip' };
+const oneUnknownKey = unknownKey();
+
+/** Item 1 and 2 of issue 10, and their nearest relatives. */
+const ATTACKS: Attack[] = [
+  {
+    name: 'unknown key, 15 KB of {} lines',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: '{}\n'.repeat(5_000),
+    keys: () => oneUnknownKey,
+  },
+  {
+    name: 'unknown key, batch of 5,000 numbers',
+    headers: {},
+    body: `{"events":[${'1,'.repeat(4_999)}1]}`,
+    keys: () => oneUnknownKey,
+  },
+  {
+    name: 'a new unknown key per request, {} lines',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: '{}\n'.repeat(5_000),
+    keys: unknownKey,
+  },
+  {
+    name: 'gzip of 5,000 items with 110 unknown fields',
+    headers: gzip,
+    body: gzipSync(JSON.stringify({ events: Array.from({ length: JUNK_ITEMS }, () => junkFields) })),
+  },
+  { name: 'gzip of 5 MiB of [', headers: gzip, body: gzipSync('['.repeat(5 * MIB)) },
+  {
+    name: 'gzip of 5,000 items with 60 distinct fields',
+    headers: gzip,
+    body: gzipSync(JSON.stringify({ events: Array.from({ length: JUNK_ITEMS }, (_, n) => distinctFields(n)) })),
+  },
+  { name: 'gzip of 5 MiB of spaces', headers: gzip, body: gzipSync(' '.repeat(5 * MIB)) },
+];
+
+interface Figures {
+  p50: number;
+  p99: number;
+  rejected: number;
+  perSecond: number;
+}
+
+/** Another partner's single events, from a few connections, for as long as the attack lasts. */
+async function bystander(port: number, key: string): Promise<Figures> {
+  const result = await autocannon({
+    url: `http://127.0.0.1:${port}/v1/events`,
+    connections: BYSTANDER_CONNECTIONS,
+    duration: seconds,
+    requests: Array.from({ length: 200 }, (_, n) => ({
+      method: 'POST' as const,
+      body: JSON.stringify(submitted(n, BYSTANDER_USERS)),
+      headers: { 'content-type': 'application/json', 'x-api-key': key },
+    })),
+  });
+  const { p50, p99 } = result.latency;
+  return { p50, p99, rejected: result.non2xx + result.errors, perSecond: result.requests.average };
+}
+
+async function attack(port: number, { headers, body, keys }: Attack, ownKey: string): Promise<{ perSecond: number }> {
+  const result = await autocannon({
+    url: `http://127.0.0.1:${port}/v1/events`,
+    connections,
+    duration: seconds,
+    timeout: 60,
+    requests: Array.from({ length: keys ? 5_000 : 1 }, () => ({
+      method: 'POST' as const,
+      body,
+      headers: { 'content-type': 'application/json', ...headers, 'x-api-key': keys ? keys() : ownKey },
+    })),
+  });
+  return { perSecond: result.requests.average };
+}
+
+async function round(stage: Stage, port: number, one: Attack | null): Promise<Figures & { attacksPerSecond: number }> {
+  const { liveKey: victim } = stage.partner;
+  const { liveKey } = await insertPartner(stage.ctx.store, { limits: DEFAULT_LIMITS });
+  const [figures, attacks] = await Promise.all([
+    bystander(port, victim),
+    one ? attack(port, one, liveKey) : { perSecond: 0 },
+  ]);
+  await stage.clearQueue();
+  return { ...figures, attacksPerSecond: attacks.perSecond };
+}
+
+/** What other partners notice of an attack on the API's CPU: nothing rejected, p99 at most 3 x idle + 20 ms. */
+onStage(async (stage) => {
+  console.log(`stores: ${stage.stores.mongo}; ${stage.stores.redis}; ${connections} connections, ${seconds} s`);
+  const api = await startProgram('api/main.js', stage.env);
+  await round(stage, api.port, null);
+  const chosen = ATTACKS.filter(({ name }) => name.includes(options.only));
+  for (const one of chosen) {
+    const idle: Figures[] = [];
+    const under: (Figures & { attacksPerSecond: number })[] = [];
+    for (let n = 0; n < rounds; n += 1) {
+      idle.push(await round(stage, api.port, null));
+      under.push(await round(stage, api.port, one));
+    }
+    const of = (all: Figures[], field: keyof Figures): number => median(all.map((figures) => figures[field]));
+    const bound = 3 * of(idle, 'p99') + 20;
+    const rejected = under.reduce((sum, figures) => sum + figures.rejected, 0);
+    const pass = rejected === 0 && of(under, 'p99') <= bound;
+    console.log(
+      `${one.name}\n    ${pass ? 'pass' : 'FAIL'}   idle p50 / p99 ${of(idle, 'p50')} / ${of(idle, 'p99')} ms` +
+        `   under attack ${of(under, 'p50')} / ${of(under, 'p99')} ms (at most ${bound})   rejected ${rejected}` +
+        `   ${Math.round(median(under.map(({ attacksPerSecond }) => attacksPerSecond)))} attacks/s`,
+    );
+  }
+  await api.stop();
+});
