@@ -1,7 +1,7 @@
 import { openGround } from '../shared/ground';
 import { readConfig, type Config } from '../shared/platform/config';
 import { messageOf } from '../shared/platform/errors';
-import { listen, metricsListener } from '../shared/platform/listen';
+import { addressesOf, listenOnEach, metricsListener } from '../shared/platform/listen';
 import { runProcess, type Running } from '../shared/platform/lifecycle';
 import { createApp } from './app';
 import { createApiContext } from './context';
@@ -20,13 +20,17 @@ async function startApi(config: Config): Promise<Running> {
   const ground = await openGround(config, 'api');
   try {
     const ctx = await createApiContext(ground);
-    const { server, port } = await listen(createApp(ctx), config.port, 'PORT');
-    const metrics = await listen(metricsListener(ctx.metrics.registry), config.metricsPort, 'METRICS_PORT');
-    for (const one of [server, metrics.server]) leaveWhileDraining(one, ctx.draining);
-    server.headersTimeout = HEADERS_TIMEOUT_MS;
-    server.requestTimeout = REQUEST_TIMEOUT_MS;
-    server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
-    ctx.log.info({ port, metricsPort: metrics.port }, 'api serves');
+    const addresses = addressesOf(config.bindAddress);
+    const { servers, port } = await listenOnEach(addresses, createApp(ctx), config.port, 'PORT');
+    const metricsPage = metricsListener(ctx.metrics.registry);
+    const metrics = await listenOnEach(addresses, metricsPage, config.metricsPort, 'METRICS_PORT');
+    for (const server of [...servers, ...metrics.servers]) leaveWhileDraining(server, ctx.draining);
+    for (const server of servers) {
+      server.headersTimeout = HEADERS_TIMEOUT_MS;
+      server.requestTimeout = REQUEST_TIMEOUT_MS;
+      server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+    }
+    ctx.log.info({ port, metricsPort: metrics.port, bindAddress: config.bindAddress }, 'api serves');
     if (config.mail.kind === 'off') {
       ctx.log.warn('the pages for people are off: set SMTP_URL and MAIL_FROM');
     }
@@ -37,8 +41,8 @@ async function startApi(config: Config): Promise<Running> {
       stop: async () => {
         ctx.draining.now = true;
         ctx.log.info('api drains');
-        await closeServer(server, config.drainTimeoutMs);
-        await closeServer(metrics.server, METRICS_CLOSE_MS);
+        await Promise.all(servers.map((server) => closeServer(server, config.drainTimeoutMs)));
+        await Promise.all(metrics.servers.map((server) => closeServer(server, METRICS_CLOSE_MS)));
         await ctx.close();
       },
     };

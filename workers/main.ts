@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { type Ground, openGround } from '../shared/ground';
 import { type Config, readConfig } from '../shared/platform/config';
-import { listen, metricsListener } from '../shared/platform/listen';
+import { addressesOf, listenOnEach, metricsListener } from '../shared/platform/listen';
 import { runProcess, type Running } from '../shared/platform/lifecycle';
 import { startWorkers } from './context';
 
@@ -38,20 +38,23 @@ async function startWorker(config: Config): Promise<Running> {
   try {
     let draining = false;
     const workers = await startWorkers(ground);
-    const { server, port } = await listen(
+    const { servers, port } = await listenOnEach(
+      addressesOf(config.bindAddress),
       opsListener(ground, () => draining),
       config.workerPort,
       'WORKER_PORT',
     );
-    ground.log.info({ port }, 'worker runs');
+    ground.log.info({ port, bindAddress: config.bindAddress }, 'worker runs');
     return {
       port,
       stop: async () => {
         draining = true;
         ground.log.info('worker drains');
         await workers.stop();
-        server.close();
-        server.closeAllConnections();
+        for (const server of servers) {
+          server.close();
+          server.closeAllConnections();
+        }
         await ground.close();
       },
     };

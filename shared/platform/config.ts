@@ -34,6 +34,8 @@ export interface Config {
   metricsPort: number;
   metricsOnPublicPort: boolean;
   workerPort: number;
+  /** An IP address or `localhost`. Null: all interfaces. */
+  bindAddress: string | null;
   publicUrl: string;
   mail: MailConfig;
   /** Null: none. */
@@ -114,6 +116,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     metricsPort: s.METRICS_PORT,
     metricsOnPublicPort: s.METRICS_ON_PUBLIC_PORT,
     workerPort: s.WORKER_PORT,
+    bindAddress: s.BIND_ADDRESS ?? null,
     publicUrl: s.PUBLIC_URL.replace(/\/+$/, ''),
     mail: mailOf(s),
     oidc: oidcOf(s),
@@ -149,6 +152,11 @@ export function readConfig(env: Record<string, string | undefined> = process.env
 
 const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
 
+/** Returns whether the URL names this machine, so that no other machine can follow it. */
+export function isLocalUrl(url: string): boolean {
+  return LOCAL_HOSTS.has(new URL(url).hostname);
+}
+
 /** An outbox shows everybody's mails to whoever opens it, so it is only where the outside cannot come. */
 function mailOf(s: {
   NODE_ENV: string;
@@ -157,7 +165,7 @@ function mailOf(s: {
   MAIL_FROM?: string | undefined;
 }): MailConfig {
   if (s.SMTP_URL && s.MAIL_FROM) return { kind: 'smtp', url: s.SMTP_URL, from: s.MAIL_FROM };
-  const isLocal = s.NODE_ENV !== 'production' && LOCAL_HOSTS.has(new URL(s.PUBLIC_URL).hostname);
+  const isLocal = s.NODE_ENV !== 'production' && isLocalUrl(s.PUBLIC_URL);
   return { kind: isLocal ? 'outbox' : 'off' };
 }
 

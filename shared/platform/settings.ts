@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 const MIB = 1024 * 1024;
@@ -24,6 +25,15 @@ export const SETTINGS = {
   METRICS_PORT: setting(port.default(3100), "Port of the API's `/metrics`, kept off the public one."),
   METRICS_ON_PUBLIC_PORT: setting(flag.default(false), 'Serve `/metrics` on `PORT` too.'),
   WORKER_PORT: setting(port.default(3200), "Port of a worker's `/healthz`, `/readyz` and `/metrics`."),
+  BIND_ADDRESS: setting(
+    z
+      .string()
+      .refine((value) => value === 'localhost' || (isIP(value) !== 0 && !value.includes('%')), {
+        error: 'must be an IP address without brackets, port or zone, such as 127.0.0.1 or ::, or localhost',
+      })
+      .optional(),
+    'Address on which the API, its metrics and the workers listen: an IP address (`0.0.0.0` is all of IPv4, `::` all of IPv6 and IPv4), or `localhost` for both 127.0.0.1 and ::1. Default: all interfaces.',
+  ),
   PUBLIC_URL: setting(
     z.url({ protocol: /^https?$/ }).default('http://localhost:3000'),
     'Where the outside reaches the API: in mails, invites and the API reference. Forms are taken from this origin only.',

@@ -1,10 +1,14 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { readConfig } from '../../shared/platform/config';
 import { FORCED_EXIT_SLACK_MS } from '../../shared/platform/lifecycle';
+import { addressesOf, listenOnEach } from '../../shared/platform/listen';
 import { SETTINGS } from '../../shared/platform/settings';
+import { loopbackAddresses, otherAddresses } from '../support/reach';
 
 const ROOT = join(__dirname, '..', '..');
 /** A long secret, as an operator would give it. */
@@ -178,6 +182,14 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
+  test('inside its container a process listens on all interfaces, whatever address the port is published on', () => {
+    for (const service of own) {
+      const env = { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET, BIND_ADDRESS: '127.0.0.1' };
+      expect(service.environment).toHaveProperty('BIND_ADDRESS');
+      expect(readConfig(environmentOf(service, env)).bindAddress).toBeNull();
+    }
+  });
+
   test('no container can take all memory or fill the disk with its log', () => {
     for (const service of Object.values(services)) {
       expect(service.mem_limit).toMatch(/^\d+[mg]$/);
@@ -225,4 +237,21 @@ describe('deploy/Dockerfile', () => {
     expect(new Set(bases).size).toBe(1);
     expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);
   });
+
+  test.each(['', '0.0.0.0', 'localhost', ...loopbackAddresses(), ...otherAddresses().slice(0, 1)])(
+    'its health check finds the API that listens with BIND_ADDRESS=%s, and fails without one',
+    async (bindAddress) => {
+      const [program, ...args] = JSON.parse(/^HEALTHCHECK [^]*?CMD (\[.*\])$/m.exec(dockerfile)![1]!) as string[];
+      const { servers, port } = await listenOnEach(addressesOf(bindAddress || null), (_, res) => res.end(), 0, 'PORT');
+      const env = { PATH: process.env['PATH'], PORT: String(port), BIND_ADDRESS: bindAddress };
+      const check = (): Promise<number> =>
+        promisify(execFile)(program!, args, { env }).then(
+          () => 0,
+          (error: { code: number }) => error.code,
+        );
+      const whileServing = await check();
+      await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
+      expect([whileServing, await check()]).toEqual([0, 1]);
+    },
+  );
 });

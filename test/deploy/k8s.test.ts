@@ -80,6 +80,8 @@ describe('the manifests', () => {
     const read = readConfig(env);
     expect(read).toMatchObject({ production: true, adminToken: SECRET, subjectPepper: SECRET });
     expect(read.cacheRedisUrl).not.toBe(read.redisUrl);
+    // Probes, services and scrapes reach a pod by its own address; the network policies decide who may.
+    expect(read.bindAddress).toBeNull();
     for (const name of ['SUBJECT_PEPPER', 'ADMIN_TOKEN', 'MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL', 'SMTP_URL']) {
       expect(config.data).not.toHaveProperty(name);
     }

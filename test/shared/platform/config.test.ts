@@ -127,6 +127,25 @@ test('a mail server needs a sender', () => {
   expect(refusal({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
 });
 
+test.each(['127.0.0.1', '0.0.0.0', '192.0.2.1', '::', '::1', 'fd00::2', 'localhost'])(
+  '%s is an address to listen on',
+  (address) => {
+    expect(readConfig({ ...GOOD, BIND_ADDRESS: address }).bindAddress).toBe(address);
+  },
+);
+
+test.each(['127.0.0.1:3000', '[::1]', 'fe80::1%eth0', '127.1', '*', 'all', 'mir.example', ' ::'])(
+  '%j is not an address to listen on',
+  (address) => {
+    expect(refusal({ ...GOOD, BIND_ADDRESS: address })).toContain('BIND_ADDRESS: must be an IP address');
+  },
+);
+
+test('processes listen on all interfaces unless told otherwise', () => {
+  expect(readConfig(GOOD).bindAddress).toBeNull();
+  expect(readConfig({ ...GOOD, BIND_ADDRESS: '' }).bindAddress).toBeNull();
+});
+
 const OIDC = { OIDC_ISSUER: 'https://login.example/', OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret-d' };
 
 test('a provider for log-ins is whole or not there, and is named by its host unless told otherwise', () => {

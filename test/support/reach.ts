@@ -1,0 +1,43 @@
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+
+const LOOPBACK = new Set(['127.0.0.1', '::1']);
+
+/** Whether something on this machine accepts TCP connections at the address and port. */
+export function isReached(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const end = (reached: boolean): void => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
+/** The addresses that accept TCP connections at the port. */
+export async function reachedOf(hosts: readonly string[], port: number): Promise<string[]> {
+  const reached = await Promise.all(hosts.map((host) => isReached(host, port)));
+  return hosts.filter((_, index) => reached[index]);
+}
+
+/** `127.0.0.1`, and `::1` where this machine has IPv6. */
+export function loopbackAddresses(): string[] {
+  return addresses().filter((address) => LOOPBACK.has(address));
+}
+
+/**
+ * Every other address of this machine. A server bound to 127.0.0.1 does not answer at them, one bound to all interfaces
+ * does. Linux serves all of 127.0.0.0/8, so there is at least one even without a network.
+ */
+export function otherAddresses(): string[] {
+  const own = addresses().filter((address) => !LOOPBACK.has(address));
+  return process.platform === 'linux' ? ['127.0.0.2', ...own] : own;
+}
+
+function addresses(): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, infos = []]) =>
+    infos.map(({ address, scopeid }) => (scopeid ? `${address}%${name}` : address)),
+  );
+}
