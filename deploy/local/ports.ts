@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import { addressesOf, listenOnEach } from '../../shared/platform/listen';
+import { codeOf } from './error-facts';
 
 // Below every system's ephemeral range: an outgoing connection can then never take (or connect to itself on)
 // the port of a server that is down for a moment and will be started again on it.
@@ -8,18 +10,26 @@ const PORT_MAX = 32_000;
 const PICKS_MAX = 100;
 const SEARCH_SPAN_PORTS = 200;
 const START_ATTEMPTS_MAX = 3;
+/** This machine does not have the address, so nothing can listen on it. */
+const NO_SUCH_ADDRESS = new Set<unknown>(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 function canListen(port: number, host?: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
+    server.once('error', (error) => resolve(NO_SUCH_ADDRESS.has(codeOf(error))));
     server.listen({ port, ...(host === undefined ? {} : { host }) }, () => server.close(() => resolve(true)));
   });
 }
 
 /** Whether nobody listens on the port, neither on loopback nor on all addresses. */
 export async function isPortFree(port: number): Promise<boolean> {
-  return (await canListen(port, '127.0.0.1')) && (await canListen(port));
+  return (await canListen(port, '127.0.0.1')) && (await canListen(port, '::1')) && (await canListen(port));
+}
+
+/** Fails with one readable message when this machine cannot listen on what BIND_ADDRESS names. */
+export async function tryToListen(bindAddress: string): Promise<void> {
+  const { servers } = await listenOnEach(addressesOf(bindAddress), () => {}, await freePort(), 'BIND_ADDRESS');
+  await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
 }
 
 /** A port that is free now, at random so that stacks side by side seldom meet. */

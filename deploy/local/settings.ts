@@ -1,12 +1,16 @@
+import { isIPv6 } from 'node:net';
 import { resolve, join } from 'node:path';
 import { readConfig } from '../../shared/platform/config';
+import { messageOf } from '../../shared/platform/errors';
 import { SETTINGS } from '../../shared/platform/settings';
 import { projectRoot } from './paths';
-import { freePort, isPortFree, nextFreePort } from './ports';
+import { freePort, isPortFree, nextFreePort, tryToListen } from './ports';
 import { loadSecrets } from './secrets';
 
 /** Below the time after which a draining process is killed. */
 const DRAIN_TIMEOUT_MS = '12000';
+/** `localhost` reaches these: clients try both 127.0.0.1 and ::1. */
+const REACHED_AT_LOCALHOST = new Set(['localhost', '0.0.0.0', '::']);
 
 /** A port that a process will listen on. One that nobody asked for gives way while it was never in use. */
 interface LocalPort {
@@ -17,6 +21,7 @@ interface LocalPort {
 export interface LocalSettings {
   /** The environment of every process, without what is its own. */
   env: NodeJS.ProcessEnv & { DATA_DIR: string };
+  bindAddress: string;
   ports: { api: LocalPort; metrics: LocalPort; workers: LocalPort[] };
   drainTimeoutMs: number;
   keyspace: string;
@@ -29,8 +34,13 @@ export function dataDirOf(env: NodeJS.ProcessEnv): string {
 
 /** Checks the environment, fills in what a laptop need not say, and finds the ports. Throws one readable message. */
 export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): Promise<LocalSettings> {
-  const defaults = { LOG_LEVEL: 'warn', DRAIN_TIMEOUT_MS, WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
-  const base: Record<string, string> & { DATA_DIR: string } = {
+  const defaults = {
+    LOG_LEVEL: 'warn',
+    DRAIN_TIMEOUT_MS,
+    BIND_ADDRESS: 'localhost',
+    WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true',
+  };
+  const base: Record<string, string> & { BIND_ADDRESS: string; DATA_DIR: string } = {
     ...defaults,
     ...withoutEmpty(given),
     ...loadSecrets(dataDir, given),
@@ -38,6 +48,10 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
   };
   // The stores' URLs are known only once they run; all else is checked before anything is started.
   const config = readConfig({ MONGO_URL: 'mongodb://to.come/mir', REDIS_URL: 'redis://to.come', ...base });
+  const bindAddress = base.BIND_ADDRESS;
+  await tryToListen(bindAddress).catch((error: unknown) => {
+    throw new Error(`MIR cannot start: ${messageOf(error)}`, { cause: error });
+  });
   const workers = SETTINGS.WORKERS.schema.parse(base['WORKERS']);
   const taken: number[] = [];
   const choose = async (name: 'PORT' | 'METRICS_PORT' | 'WORKER_PORT', wanted: number): Promise<LocalPort> => {
@@ -53,7 +67,7 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     ofWorkers.push(await choose('WORKER_PORT', config.workerPort === 0 ? 0 : config.workerPort + index));
   }
   const { drainTimeoutMs, keyspace } = config;
-  return { env: base, ports: { api, metrics, workers: ofWorkers }, drainTimeoutMs, keyspace };
+  return { env: base, bindAddress, ports: { api, metrics, workers: ofWorkers }, drainTimeoutMs, keyspace };
 }
 
 async function choosePort(name: string, wanted: number, isGiven: boolean, taken: readonly number[]): Promise<number> {
@@ -74,10 +88,22 @@ async function moveTaken({ ports }: LocalSettings, ours: readonly LocalPort[]): 
   }
 }
 
+function urlOf(bindAddress: string, { number }: LocalPort): string {
+  const address = isIPv6(bindAddress) ? `[${bindAddress}]` : bindAddress;
+  return `http://${REACHED_AT_LOCALHOST.has(bindAddress) ? 'localhost' : address}:${number}`;
+}
+
 /** Where the system is found. */
-export function urlsOf({ ports }: LocalSettings): { url: string; metricsUrl: string; workerUrls: string[] } {
-  const urlOf = ({ number }: LocalPort): string => `http://localhost:${number}`;
-  return { url: urlOf(ports.api), metricsUrl: `${urlOf(ports.metrics)}/metrics`, workerUrls: ports.workers.map(urlOf) };
+export function urlsOf({ bindAddress, ports }: LocalSettings): {
+  url: string;
+  metricsUrl: string;
+  workerUrls: string[];
+} {
+  return {
+    url: urlOf(bindAddress, ports.api),
+    metricsUrl: `${urlOf(bindAddress, ports.metrics)}/metrics`,
+    workerUrls: ports.workers.map((port) => urlOf(bindAddress, port)),
+  };
 }
 
 /** What the API's environment has of its own; asked before each start until it serves. */

@@ -32,7 +32,7 @@ export const SETTINGS = {
         error: 'must be an IP address without brackets, port or zone, such as 127.0.0.1 or ::, or localhost',
       })
       .optional(),
-    'Address on which the API, its metrics and the workers listen: an IP address (`0.0.0.0` is all of IPv4, `::` all of IPv6 and IPv4), or `localhost` for both 127.0.0.1 and ::1. Default: all interfaces.',
+    'Address on which the API, its metrics and the workers listen: an IP address (`0.0.0.0` is all of IPv4, `::` all of IPv6 and IPv4), or `localhost` for both 127.0.0.1 and ::1. Default: all interfaces; under `npm start`, `localhost`.',
   ),
   PUBLIC_URL: setting(
     z.url({ protocol: /^https?$/ }).default('http://localhost:3000'),

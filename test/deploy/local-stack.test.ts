@@ -14,6 +14,7 @@ import { projectRoot } from '../../deploy/local/paths';
 import { freePort } from '../../deploy/local/ports';
 import { awaitExit, identify } from '../../shared/platform/processes';
 import { startMongo, startRedis, startStores } from '../../deploy/local/stores';
+import { otherAddresses, reachedOf } from '../support/reach';
 import { envWithoutStores, tempDirs } from './temp-dirs';
 
 const EXIT_TIMEOUT_MS = 15_000;
@@ -100,6 +101,15 @@ describe('embedded stores', () => {
     expect(await texts(stores.mongoUrl)).toEqual(['both']);
     const settings = await withRedis(stores.redisUrl, (redis) => redis.config('GET', 'maxmemory*'));
     expect(settings).toEqual(expect.arrayContaining(['maxmemory-policy', 'noeviction', 'maxmemory', '1073741824']));
+  });
+
+  it('are reached on loopback only', async () => {
+    const stores = await startStores({ dataDir: tempDir(), env });
+    afterTest(() => stores.stop());
+    for (const url of [stores.mongoUrl, stores.redisUrl]) {
+      const port = Number(new URL(url).port);
+      expect([url, await reachedOf(['127.0.0.1', ...otherAddresses()], port)]).toEqual([url, ['127.0.0.1']]);
+    }
   });
 
   it('run side by side without seeing each other', async () => {
@@ -198,6 +208,7 @@ describe('the stand-in script', () => {
     expect(JSON.parse(await firstLine(server.stdout))).toEqual({ msg: 'Waiting for connections' });
     const { pid, args } = Recorded.parse(JSON.parse(readFileSync(record, 'utf8')));
     expect(args).toEqual(expect.arrayContaining(['--port', port, '--storage-path', dbpath, '--sync-on-commit']));
+    expect(args).toEqual(expect.arrayContaining(['--host', '127.0.0.1']));
     expect(args).not.toContain('--noauth');
     expect(pid).toBe(server.pid);
     const exited = once(server, 'exit');

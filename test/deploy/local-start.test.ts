@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { tryLock } from '../../deploy/local/lock';
@@ -9,6 +10,7 @@ import { projectRoot } from '../../deploy/local/paths';
 import { freePort } from '../../deploy/local/ports';
 import { awaitExit, identify, type ProcessIdentity } from '../../shared/platform/processes';
 import { readStackFile } from '../../deploy/local/stack-file';
+import { loopbackAddresses, otherAddresses, reachedOf } from '../support/reach';
 import { envWithoutStores, tempDirs } from './temp-dirs';
 
 const EXIT_TIMEOUT_MS = 15_000;
@@ -28,6 +30,16 @@ const API = `process.env.PORT_OF_MINE = process.env.PORT; ${SERVE}`;
 const WORKER = `process.env.ROLE = 'worker'; process.env.PORT_OF_MINE = process.env.WORKER_PORT; ${SERVE}`;
 const CLI = `console.log(JSON.stringify({ partnerId: 'p', liveApiKey: 'live-key', testApiKey: 'test-key' }));`;
 
+/** The product's own programs, as `npm start` runs them. */
+const REAL = Object.fromEntries(
+  Object.entries({ api: 'api/main.js', worker: 'workers/main.js', cli: 'api/cli/main.js' }).map(([name, file]) => [
+    name,
+    join(projectRoot(), 'dist', file),
+  ]),
+);
+/** Reserved for documentation (RFC 5737), so no machine has it. */
+const FOREIGN_ADDRESS = '198.51.100.7';
+
 interface Started {
   process: ChildProcess;
   output: () => string;
@@ -40,6 +52,7 @@ function start(
   dataDir: string,
   programs: { api?: string; worker?: string } = {},
   extraEnv: NodeJS.ProcessEnv = {},
+  useReal = false,
 ): Started {
   const folder = tempDir();
   const written = Object.entries({ api: API, worker: WORKER, cli: CLI, ...programs }).map(([name, text]) => {
@@ -51,7 +64,7 @@ function start(
     const { runStack } = require('./stack.js');
     const { listenForStop } = require('./stop-signals.js');
     const options = { env: process.env, colour: false, signals: listenForStop(), print: console.log };
-    runStack({ ...options, programs: ${JSON.stringify(Object.fromEntries(written))} })
+    runStack({ ...options, programs: ${JSON.stringify(useReal ? REAL : Object.fromEntries(written))} })
       .catch((error) => { console.log(error.message); return 1; })
       .then((code) => process.exit(code));`;
   const child = spawn(process.execPath, ['-e', script], {
@@ -191,6 +204,65 @@ describe('npm start', () => {
     expect(taken.output()).toContain(`PORT=${port} is taken`);
     expect(wrong.output()).toContain('WORKERS');
     expect(taken.output() + wrong.output()).not.toContain('serving');
+  });
+});
+
+/** The port of every URL that the stack names. */
+function portsOf(dataDir: string): number[] {
+  const { url, metricsUrl, workerUrls, mongoUrl, redisUrl } = readStackFile(dataDir)!;
+  return [url, metricsUrl, ...workerUrls, mongoUrl, redisUrl].map((one) => Number(new URL(one).port));
+}
+
+describe('npm start on a network', () => {
+  it('is reached from its own machine only, and the URL and curl that it prints work', async () => {
+    const dataDir = tempDir();
+    const started = start(dataDir, {}, {}, true);
+    await started.says(/Ctrl-C stops it/);
+    const [api = 0, metrics = 0, worker = 0, ...stores] = portsOf(dataDir);
+    for (const port of [api, metrics, worker, ...stores]) {
+      expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, []]);
+    }
+    for (const port of [api, metrics, worker]) {
+      expect([port, await reachedOf(loopbackAddresses(), port)]).toEqual([port, loopbackAddresses()]);
+    }
+    expect((await fetch(`${readStackFile(dataDir)?.url}/readyz`)).status).toBe(200);
+    const curl = /^curl -s .*\/events .*$/m.exec(started.output())?.[0] ?? '';
+    const { stdout } = await promisify(execFile)('sh', ['-c', curl]);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'ACCEPTED' });
+  });
+
+  it.each(loopbackAddresses())('prints a URL that works when BIND_ADDRESS is %s alone', async (address) => {
+    const dataDir = tempDir();
+    const started = start(dataDir, {}, { BIND_ADDRESS: address }, true);
+    await started.says(/Ctrl-C stops it/);
+    const { url } = readStackFile(dataDir)!;
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect(started.output()).toContain(`curl -s ${url}/events`);
+    expect(await reachedOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
+  });
+
+  it('opens API, metrics and workers, but not its stores, to the network when BIND_ADDRESS is ::', async () => {
+    const dataDir = tempDir();
+    const started = start(dataDir, {}, { BIND_ADDRESS: loopbackAddresses().includes('::1') ? '::' : '0.0.0.0' }, true);
+    await started.says(/Ctrl-C stops it/);
+    const [api = 0, metrics = 0, worker = 0, ...stores] = portsOf(dataDir);
+    for (const port of [api, metrics, worker]) {
+      expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, otherAddresses()]);
+    }
+    for (const port of stores) expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, []]);
+  });
+
+  it('stops with one message, before it starts anything, on an address that it cannot listen on', async () => {
+    const foreign = start(tempDir(), {}, { BIND_ADDRESS: FOREIGN_ADDRESS });
+    const wrong = start(tempDir(), {}, { BIND_ADDRESS: '[::]' });
+    expect([await foreign.exitCode, await wrong.exitCode]).toEqual([1, 1]);
+    expect(foreign.output()).toBe(
+      `MIR cannot start: This machine cannot listen on ${FOREIGN_ADDRESS} (EADDRNOTAVAIL). ` +
+        'Set BIND_ADDRESS to one of its own addresses, or to localhost.\n',
+    );
+    expect(wrong.output()).toMatch(
+      /^MIR cannot start: 1 setting is wrong\.\n {2}- BIND_ADDRESS: must be an IP address/,
+    );
   });
 });
 
