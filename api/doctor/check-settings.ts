@@ -1,5 +1,5 @@
 import { readCatalog } from '../../shared/ground';
-import { type Config, SettingsError } from '../../shared/platform/config';
+import { type Config, isLocalUrl, SettingsError } from '../../shared/platform/config';
 import { messageOf } from '../../shared/platform/errors';
 import { type Finding, fail, ok, warn } from './finding';
 
@@ -27,16 +27,15 @@ function checkCatalog({ catalogFile }: Config): Finding[] {
 /** What is for a laptop, or forgotten, in an installation that the world reaches. */
 function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivateAddresses }: Config): Finding[] {
   const findings: Finding[] = [];
-  if (!production) return findings;
-  if (publicUrl.startsWith('http://')) {
+  if (production && publicUrl.startsWith('http://')) {
     const found = `PUBLIC_URL is ${publicUrl}: pages and links without TLS`;
     findings.push(warn('settings', found, 'put a TLS proxy in front and give PUBLIC_URL its https:// address'));
-  } else if (trustProxyHops === 0) {
+  } else if (production && trustProxyHops === 0) {
     const found =
       'TRUST_PROXY_HOPS is 0, so all callers have the address of the TLS proxy: who tries too often locks out all';
     findings.push(warn('settings', found, 'set it to the exact number of proxies in front of the API'));
   }
-  if (webhooksToPrivateAddresses) {
+  if (webhooksToPrivateAddresses && (production || !isLocalUrl(publicUrl))) {
     const found = 'WEBHOOKS_TO_PRIVATE_ADDRESSES is on: partners can have requests made into your network';
     findings.push(warn('settings', found, 'unset it'));
   }

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { resolve, join } from 'node:path';
-import { readConfig } from '../../shared/platform/config';
+import { isLocalUrl, readConfig } from '../../shared/platform/config';
 import { messageOf } from '../../shared/platform/errors';
 import { SETTINGS } from '../../shared/platform/settings';
 import { projectRoot } from './paths';
@@ -34,12 +34,7 @@ export function dataDirOf(env: NodeJS.ProcessEnv): string {
 
 /** Checks the environment, fills in what a laptop need not say, and finds the ports. Throws one readable message. */
 export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): Promise<LocalSettings> {
-  const defaults = {
-    LOG_LEVEL: 'warn',
-    DRAIN_TIMEOUT_MS,
-    BIND_ADDRESS: 'localhost',
-    WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true',
-  };
+  const defaults = { LOG_LEVEL: 'warn', DRAIN_TIMEOUT_MS, BIND_ADDRESS: 'localhost' };
   const base: Record<string, string> & { BIND_ADDRESS: string; DATA_DIR: string } = {
     ...defaults,
     ...withoutEmpty(given),
@@ -67,7 +62,15 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     ofWorkers.push(await choose('WORKER_PORT', config.workerPort === 0 ? 0 : config.workerPort + index));
   }
   const { drainTimeoutMs, keyspace } = config;
-  return { env: base, bindAddress, ports: { api, metrics, workers: ofWorkers }, drainTimeoutMs, keyspace };
+  const isLocal = isLocalUrl(base['PUBLIC_URL'] ?? urlOf(bindAddress, api));
+  return {
+    // For receivers on this machine while one tries MIR out on it; elsewhere it would open the network to partners.
+    env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: String(isLocal && !config.production), ...base },
+    bindAddress,
+    ports: { api, metrics, workers: ofWorkers },
+    drainTimeoutMs,
+    keyspace,
+  };
 }
 
 async function choosePort(name: string, wanted: number, isGiven: boolean, taken: readonly number[]): Promise<number> {

@@ -133,7 +133,7 @@ export const SETTINGS = {
   ),
   WEBHOOKS_TO_PRIVATE_ADDRESSES: setting(
     flag.default(false),
-    'Send webhooks to private, loopback and other reserved addresses too, and over plain http. For a laptop only: it opens your network to partners.',
+    'Send webhooks to private, loopback and other reserved addresses too, and over plain http. For a laptop only: it opens your network to partners. `npm start` turns it on while `PUBLIC_URL` is local and `NODE_ENV` is not `production`.',
   ),
   TRUST_PROXY_HOPS: setting(
     z.coerce.number().int().min(0).max(16).default(0),

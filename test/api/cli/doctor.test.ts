@@ -76,6 +76,12 @@ describe('the doctor', () => {
       .join('\n');
     expect(plain).toMatch(/without TLS/);
     expect(plain).not.toMatch(/TRUST_PROXY_HOPS/);
+    const webhooks = { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
+    const remote = await settings({ ...webhooks, PUBLIC_URL: 'https://mir.example' });
+    expect(remote.map((one) => one.found)).toContainEqual(
+      expect.stringContaining('WEBHOOKS_TO_PRIVATE_ADDRESSES is on'),
+    );
+    expect(await settings({ ...webhooks, PUBLIC_URL: 'http://localhost:3000' })).toEqual([]);
   });
 
   it('tells of a queue store that may evict, keeps no file, and has too little or no room', async () => {
