@@ -2,12 +2,18 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Ground } from '../../shared/ground';
 import { withDeadline } from '../../shared/platform/deadline';
 import { MirError, storeUnavailable } from '../../shared/platform/errors';
-import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { readCookie } from '../pages/cookies';
 import { type Call, providerAway, type ProviderLogIn, providerLogIn } from './log-in-by-provider';
 import { oidcPlugins } from './oidc';
 import { rightHashes } from './passwords';
-import { askedMails, type AuthMail, type BetterAuth, buildBetterAuth, sessionCookieName } from './better-auth';
+import {
+  askedMails,
+  type AuthMail,
+  type BetterAuth,
+  buildBetterAuth,
+  MAILED_LINK_PREFIX,
+  sessionCookieName,
+} from './better-auth';
 
 /** Longer than the slowest thing within: a password that waits for its turn, and a store that is slow. */
 const CALL_TIMEOUT_MS = 15_000;
@@ -35,17 +41,20 @@ export interface Auth extends ProviderLogIn {
   readSession(cookie: string): Promise<ReadSession>;
   /** Who asks: the session of a request, or null. */
   sessionOf(req: { headers: IncomingHttpHeaders }): Promise<Session | null>;
-  /** Makes an unverified identity. The mail to send is the only sign of whether the address was known. */
-  signUp(email: string, password: string): Promise<AuthMail | null>;
+  /**
+   * Signs an address up without a password: whoever reads the mail chooses it. Repeating it makes another mail. The mail
+   * is the only sign of whether the address was known.
+   */
+  signUp(email: string): Promise<AuthMail | null>;
   /** A new session with a new id, whatever cookie came along. */
   logIn(email: string, password: string): Promise<{ cookies: string[] } | 'WRONG' | 'UNVERIFIED'>;
   /** Ends the session in the store; the cookies remove it from the browser. */
   logOut(cookie: string): Promise<string[]>;
-  /** The mailed token came back. Repeating it is harmless. */
-  verify(token: string): Promise<'VERIFIED' | 'INVALID'>;
-  askVerification(email: string): Promise<AuthMail | null>;
+  /** Makes the mail with which a password is chosen; null for an unknown address. */
   askReset(email: string): Promise<AuthMail | null>;
-  /** Sets a new password and ends all sessions. */
+  /** The address whose password a mailed link sets; null when the link no longer works. */
+  ownerOfLink(token: string): Promise<string | null>;
+  /** Sets the password, which confirms the address, and ends all sessions and all other mailed links. */
   reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
   /** Loads the library; the first call does it too. */
   warmUp(): Promise<void>;
@@ -110,11 +119,10 @@ export function createAuth(ground: Ground): Auth {
     providerAway,
   );
 
-  /** What a call answers, and the mail that it asked for. */
-  async function withMail<T>(run: () => Promise<T>): Promise<{ answer: T; mail: AuthMail | null }> {
+  async function askReset(email: string): Promise<AuthMail | null> {
     const mails: AuthMail[] = [];
-    const answer = await askedMails.run(mails, run);
-    return { answer, mail: mails[0] ?? null };
+    await askedMails.run(mails, () => call((api) => api.requestPasswordReset({ body: { email } })));
+    return mails[0] ?? null;
   }
 
   async function readSession(cookie: string): Promise<ReadSession> {
@@ -147,21 +155,11 @@ export function createAuth(ground: Ground): Auth {
     readSession,
     sessionOf: async ({ headers }) => (await readSession(headers.cookie ?? '')).session,
 
-    signUp: async (email, password) => {
-      // Until somebody confirms the address, the newest sign-up counts: nobody can wait in it with a password of his.
-      await store
-        .transaction((session) => store.identities.dropUnverified(email, session), STORE_TIMEOUT_MS)
-        .catch((error: unknown) => {
-          throw harmless(error);
-        });
-      const { answer, mail } = await withMail(() =>
-        call((api) => api.signUpEmail({ body: { email, password, name: '' } }), {
-          FAILED_TO_CREATE_USER: 'NOT_CREATED',
-        }),
-      );
-      // Somebody signed the address up at the same moment: the mail of that one is on its way.
-      if (answer === 'NOT_CREATED' && !(await store.identities.byEmail(email))) throw storeUnavailable();
-      return mail;
+    signUp: async (email) => {
+      const { emailVerified } = await store.identities.signUp(email, new Date()).catch((error: unknown) => {
+        throw harmless(error);
+      });
+      return emailVerified ? { kind: 'ALREADY_SIGNED_UP', to: email.toLowerCase() } : askReset(email);
     },
 
     logIn: async (email, password) => {
@@ -184,24 +182,15 @@ export function createAuth(ground: Ground): Auth {
     ...providerLogIn(callWithProvider, ground),
     logOut,
 
-    verify: async (token) => {
-      const answer = await call((api) => api.verifyEmail({ query: { token } }), {
-        TOKEN_EXPIRED: 'INVALID',
-        INVALID_TOKEN: 'INVALID',
-        USER_NOT_FOUND: 'INVALID',
-      });
-      return answer === 'INVALID' ? answer : 'VERIFIED';
-    },
+    askReset,
 
-    askVerification: async (email) => {
-      const { mail } = await withMail(() => call((api) => api.sendVerificationEmail({ body: { email } })));
-      return mail;
-    },
-
-    askReset: async (email) => {
-      const { mail } = await withMail(() => call((api) => api.requestPasswordReset({ body: { email } })));
-      return mail;
-    },
+    ownerOfLink: (token) =>
+      call(async () => {
+        const { internalAdapter } = await (await library()).$context;
+        const link = await internalAdapter.findVerificationValue(MAILED_LINK_PREFIX + token);
+        if (link === null || link.expiresAt < new Date()) return null;
+        return (await store.identities.get(link.value))?.email ?? null;
+      }),
 
     reset: async (token, newPassword) => {
       const answer = await call((api) => api.resetPassword({ body: { token, newPassword } }), {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { newId } from '../../shared/domain/ids';
 import type { Ground } from '../../shared/ground';
 import { identityDatabase } from '../../shared/store/identity-adapter';
+import type { Store } from '../../shared/store/store';
 import { cookieName } from '../pages/cookies';
 import { type oidcPlugins, refuseStrangers, withoutTokens } from './oidc';
 import { countedPasswords } from './passwords';
@@ -21,6 +22,9 @@ export type AuthMail =
   | { kind: 'ALREADY_SIGNED_UP'; to: string }
   | { kind: 'RESET'; to: string; token: string };
 
+/** What better-auth puts before the token of a mailed link when it stores its hash. */
+export const MAILED_LINK_PREFIX = 'reset-password:';
+
 /** Mails that better-auth asks for during one call: its own sending would swallow our errors. */
 export const askedMails = new AsyncLocalStorage<AuthMail[]>();
 
@@ -29,6 +33,21 @@ const PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account:
 /** The session's cookie; over https only our own origin can set one of this name. */
 export function sessionCookieName(publicUrl: string): string {
   return cookieName(publicUrl, 'mir_session');
+}
+
+interface MailedLink {
+  /** The identity whose password the link sets. */
+  value: string;
+  expiresAt: Date;
+}
+
+/** Lets the link of a sign-up work longer than that of a forgotten password; better-auth has one lifetime for both. */
+function withLifetimeOfSignUp({ identities }: Pick<Store, 'identities'>) {
+  return async <T extends MailedLink>(link: T): Promise<{ data: T } | undefined> => {
+    const identity = await identities.get(link.value);
+    if (identity === null || identity.emailVerified) return undefined;
+    return { data: { ...link, expiresAt: new Date(Date.now() + VERIFY_LINK_HOURS * HOUR_SECONDS * 1_000) } };
+  };
 }
 
 /**
@@ -74,20 +93,24 @@ export async function buildBetterAuth(
       // Both sides have seen that the address is the person's.
       accountLinking: { enabled: plugins.length > 0, trustedProviders: [], requireLocalEmailVerified: true },
     },
-    databaseHooks: { account: { create: { before: withoutTokens } } },
+    databaseHooks: {
+      account: { create: { before: withoutTokens } },
+      verification: { create: { before: withLifetimeOfSignUp(store) } },
+    },
     plugins,
     verification: { modelName: 'identity_verifications', storeIdentifier: 'hashed' },
     emailAndPassword: {
       enabled: true,
+      // Its sign-up wants a password, and whoever types one need not own the address.
+      disableSignUp: true,
       requireEmailVerification: true,
-      autoSignIn: false,
       minPasswordLength: MIN_PASSWORD_LENGTH,
       maxPasswordLength: MAX_PASSWORD_LENGTH,
       revokeSessionsOnPasswordReset: true,
       resetPasswordTokenExpiresIn: RESET_LINK_MINUTES * 60,
       password: await countedPasswords(metrics),
-      sendResetPassword: ({ user, token }) => ask({ kind: 'RESET', to: user.email, token }),
-      onExistingUserSignUp: ({ user }) => ask({ kind: 'ALREADY_SIGNED_UP', to: user.email }),
+      sendResetPassword: ({ user, token }) =>
+        ask({ kind: user.emailVerified ? 'RESET' : 'VERIFY', to: user.email, token }),
       onPasswordReset: async ({ user }) => {
         // Sessions of log-ins that were under way; those that are still under way look at the password again.
         await store.identitySessions.endAll(user.id);
@@ -96,13 +119,6 @@ export async function buildBetterAuth(
         // Whoever reset it has read a mail to this address.
         await store.identities.noteVerified(user.id);
       },
-    },
-    emailVerification: {
-      expiresIn: VERIFY_LINK_HOURS * HOUR_SECONDS,
-      sendOnSignUp: true,
-      sendOnSignIn: false,
-      autoSignInAfterVerification: false,
-      sendVerificationEmail: ({ user, token }) => ask({ kind: 'VERIFY', to: user.email, token }),
     },
     advanced: {
       cookiePrefix: 'mir',

@@ -1,4 +1,5 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
+import { newId } from '../domain/ids';
 
 /** A person's MIR account. Written by better-auth, whose adapter names the fields. */
 export interface IdentityDoc {
@@ -149,6 +150,26 @@ export function identitiesStore(connection: Connection) {
 
     async byEmail(email: string): Promise<IdentityDoc | null> {
       return model.findOne({ email: email.toLowerCase() }).lean<IdentityDoc>();
+    },
+
+    /**
+     * Returns the identity of an address, created unconfirmed and without a password if there was none. Renews a sign-up
+     * that is not confirmed yet, so that it outlives the link that is mailed next.
+     */
+    async signUp(email: string, now: Date): Promise<IdentityDoc> {
+      const created = { _id: newId('idn'), emailVerified: false, name: '', createdAt: now, updatedAt: now };
+      const identity = await model
+        .findOneAndUpdate(
+          { email: email.toLowerCase() },
+          { $setOnInsert: created },
+          { upsert: true, returnDocument: 'after' },
+        )
+        .lean<IdentityDoc>()
+        .orFail();
+      if (!identity.emailVerified) {
+        await model.updateOne({ _id: identity._id, emailVerified: false }, { $set: { createdAt: now } });
+      }
+      return identity;
     },
 
     /** A mailed secret came back: the address is the person's. */

@@ -79,10 +79,10 @@ describeInBrowser('linking in a browser without scripts', () => {
     await look(page, 'link-introduction', view);
     await press(page, 'Sign up');
     await page.type('#email', email);
-    await page.type('#password', PASSWORD);
     await press(page, 'Sign up');
     await page.goto(h.url + (await mailedLink(h, email, /Confirm/)));
-    await press(page, 'Confirm my address');
+    await page.type('#password', PASSWORD);
+    await press(page, 'Set password');
     await logInAt(page, email);
     expect([page.url(), await heading(page)]).toEqual([url, 'Connect your Harbour Market account?']);
     await look(page, 'link-consent', view);

@@ -88,7 +88,7 @@ export async function faultsOf(page: Page): Promise<string[]> {
 /** What is pressed or tapped and smaller than a fingertip (44 px); links within a sentence may be. */
 export async function smallTargetsOf(page: Page): Promise<string[]> {
   return page.evaluate(() => {
-    const targets = 'button, .button, summary, input:not([type=hidden]), .top a, .ways a, .records a';
+    const targets = 'button, .button, summary, input:not([type=hidden], [hidden]), .top a, .ways a, .records a';
     return [...document.querySelectorAll(targets)].flatMap((target) => {
       const { width, height } = target.getBoundingClientRect();
       return width < 44 || height < 44 ? [`${width} × ${height}: ${target.outerHTML}`] : [];

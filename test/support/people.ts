@@ -1,4 +1,6 @@
 import { freePort } from '../../deploy/local/ports';
+import { newId } from '../../shared/domain/ids';
+import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
 import { type Harness, startHarness } from './harness';
 import { createVisitor, type VisitedPage, type Visitor } from './visitor';
 import { waitUntil } from './wait-until';
@@ -38,11 +40,30 @@ export function somebody({ url }: Pick<Harness, 'url'>): Visitor {
   return createVisitor(url, { ip: `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}` });
 }
 
-/** Signs up and confirms the address; not logged in afterwards. Returns the page after the button. */
+/** Signs up, confirms the address and sets the password; not logged in afterwards. Returns the page after the button. */
 export async function signUpAndConfirm(harness: Harness, visitor: Visitor, email: string): Promise<VisitedPage> {
-  await visitor.submit(await visitor.get('/signup'), { email, password: PASSWORD });
+  await visitor.submit(await visitor.get('/signup'), { email });
   const link = await mailedLink(harness, email.toLowerCase(), /Confirm/);
-  return visitor.submit(await visitor.get(link), {});
+  return visitor.submit(await visitor.get(link), { password: PASSWORD });
+}
+
+/** Creates a confirmed account without sending its mail. */
+export async function confirmedAccount({ ctx }: Pick<Harness, 'ctx'>, email: string): Promise<void> {
+  const mail = await ctx.auth.signUp(email);
+  if (mail?.kind !== 'VERIFY') throw new Error(`${email} has an account already`);
+  await ctx.auth.reset(mail.token, PASSWORD);
+}
+
+/** A sign-up as earlier versions stored it: not confirmed, with the password that was typed into its form. */
+export async function earlierSignUp({ ctx }: Pick<Harness, 'ctx'>, email: string, password: string): Promise<void> {
+  const { hashPassword } = await import('better-auth/crypto');
+  const { _id: userId } = await ctx.store.identities.signUp(email, new Date());
+  const account = { userId, providerId: PASSWORD_ACCOUNT, accountId: userId };
+  await ctx.store.identityAccounts.model.create({
+    _id: newId('acc'),
+    ...account,
+    password: await hashPassword(password),
+  });
 }
 
 export async function logIn(visitor: Visitor, email: string, password = PASSWORD): Promise<VisitedPage> {

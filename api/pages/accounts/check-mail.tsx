@@ -28,25 +28,25 @@ export function CheckMail({
   again?: boolean;
 }): VNode {
   return (
-    <Layout title="Look into your mail">
-      <Heading>Look into your mail</Heading>
+    <Layout title="Check your email">
+      <Heading>Check your email</Heading>
       {again && (
         <Notice>
-          <p>If this address waits to be confirmed, another mail is on its way.</p>
+          <p>Another mail is on its way.</p>
         </Notice>
       )}
       <p>
-        We wrote to <strong>{email}</strong>. Open the link in that mail within {VERIFY_LINK_HOURS} hours and press its
-        button. Then you can log in.
+        We wrote to <strong>{email}</strong>. Open the link in that mail within {VERIFY_LINK_HOURS} hours and choose
+        your password. Then you can log in.
       </p>
       <OutboxHint />
       <p class="quiet">
-        Nothing came? Look among unwanted mail, and whether the address is right. Sign-ups that nobody confirms are
-        forgotten.
+        Nothing came? Look in your spam folder, and check that the address is right. We delete sign-ups that are not
+        finished after two days.
       </p>
       <Actions>
         <Form action="/verify/resend" hidden={{ email, next }} class="resend">
-          <Button kind="plain">Send the mail again</Button>
+          <Button kind="plain">Send again</Button>
         </Form>
       </Actions>
     </Layout>

@@ -8,14 +8,14 @@ import { OutboxHint } from './check-mail';
 
 function Sent({ email }: { email: string }): VNode {
   return (
-    <Layout title="Look into your mail">
-      <Heading>Look into your mail</Heading>
+    <Layout title="Check your email">
+      <Heading>Check your email</Heading>
       <p>
         If <strong>{email}</strong> has an account, a link is on its way. It works once, for {RESET_LINK_MINUTES}{' '}
         minutes.
       </p>
       <OutboxHint />
-      <p class="quiet">Nothing came? Look among unwanted mail, and whether it is the address you signed up with.</p>
+      <p class="quiet">Nothing came? Look in your spam folder, and check that it is the address you signed up with.</p>
     </Layout>
   );
 }

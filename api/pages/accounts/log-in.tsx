@@ -47,7 +47,7 @@ function LogIn({ next, done, email = '', errors = [], unverified = false }: LogI
       </Form>
       {unverified ? (
         <p>
-          The mail is lost? <a href={withNext('/verify/resend', next)}>Send it again</a>
+          You need a new link? <a href={withNext('/verify/resend', next)}>Get a new link</a>
         </p>
       ) : (
         <p>
@@ -78,7 +78,7 @@ const WRONG: FormError = {
 };
 const UNVERIFIED: FormError = {
   field: '',
-  message: 'Your address is not confirmed yet. Open the link in the mail we sent you, then log in.',
+  message: 'Your address is not confirmed yet. Get a new link below, and choose your password on the page it opens.',
 };
 
 /** A session of its own for each log-in; a wrong password and an unknown address are answered alike. */

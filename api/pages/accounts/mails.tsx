@@ -16,10 +16,12 @@ const WORDS: Record<AuthMail['kind'], Omit<Words, 'link'> & { path: string }> = 
   VERIFY: {
     path: '/verify',
     subject: 'Confirm your address for MIR',
-    before: ['Somebody signed up to MIR with this e-mail address. If it was you, open this page and press its button:'],
+    before: [
+      'Someone signed up to MIR with this e-mail address. If it was you, open this page to confirm the address and choose your password:',
+    ],
     after: [
-      `The link works for ${VERIFY_LINK_HOURS} hours. Then you log in with the password you chose.`,
-      'If it was not you, do nothing. Without the button there is no account.',
+      `The link works once, for ${VERIFY_LINK_HOURS} hours.`,
+      'If it was not you, do nothing. No account is opened, and we delete the sign-up after two days.',
     ],
   },
   ALREADY_SIGNED_UP: {

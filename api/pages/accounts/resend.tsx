@@ -1,12 +1,13 @@
 import { askForMail } from './ask-for-mail';
 import { CheckMail } from './check-mail';
 
+/** A repeated sign-up: what is mailed, and how often, is the same. */
 export const [resendPage, resend] = askForMail({
   path: '/verify/resend',
-  tried: 'resend',
-  title: 'Send the mail again',
-  intro: 'We send a new link to an address that signed up and waits to be confirmed.',
-  button: 'Send the mail',
-  ask: (auth, email) => auth.askVerification(email),
+  tried: 'sign-up',
+  title: 'Get a new link',
+  intro: 'We send you a new link to choose your password and finish your sign-up.',
+  button: 'Send link',
+  ask: (auth, email) => auth.signUp(email),
   sent: (email, next) => <CheckMail email={email} next={next} again />,
 });

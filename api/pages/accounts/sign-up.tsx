@@ -5,7 +5,7 @@ import { Heading } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../next-path';
 import { page } from '../page';
 import { CheckMail } from './check-mail';
-import { emailErrors, emailOf, PASSWORD_HINT, passwordErrors } from './fields';
+import { emailErrors, emailOf } from './fields';
 import { ByProvider } from './log-in-by-provider';
 import { sendAuthMail } from './mails';
 import { sameTime } from './same-time';
@@ -24,20 +24,12 @@ function SignUp({
     <Layout title={titleWith(errors, 'Sign up')}>
       <Heading>Sign up</Heading>
       <p>
-        A MIR account shows you what is registered about your participation, and lets you decide who may see it. We need
-        your mail address to reach you, and nothing else.
+        A MIR account shows you what is registered about your participation, and lets you decide which platforms see
+        your whole history. Enter your e-mail address and we send you a link to choose a password.
       </p>
       <ErrorSummary errors={errors} />
       <Form action="/signup" hidden={{ next }}>
         <Field name="email" label="E-mail address" type="email" autocomplete="username" value={email} errors={errors} />
-        <Field
-          name="password"
-          label="Password"
-          type="password"
-          autocomplete="new-password"
-          hint={PASSWORD_HINT}
-          errors={errors}
-        />
         <Actions>
           <Button>Sign up</Button>
         </Actions>
@@ -57,7 +49,7 @@ export const signUpPage = page({
     session ? { redirect: nextOrHome(query['next']) } : { html: <SignUp next={nextPath(query['next'])} /> },
 });
 
-/** Answers a known address like a new one; only the mail differs. */
+/** Answers a known address like a new one; only the mail differs. Asks for no password: its sender need not own the address. */
 export const signUp = page({
   method: 'POST',
   path: '/signup',
@@ -65,11 +57,10 @@ export const signUp = page({
     const { ctx, form } = call;
     const next = nextPath(form['next']);
     const email = emailOf(form['email']);
-    const password = form['password'] ?? '';
-    const errors = [...emailErrors(email), ...passwordErrors(password)];
+    const errors = emailErrors(email);
     if (errors.length > 0) return { status: 422, html: <SignUp next={next} email={email} errors={errors} /> };
     await countTry(call, 'sign-up', email);
-    await sameTime(ctx.auth.signUp(email, password).then((mail) => sendAuthMail(ctx, mail, next)));
+    await sameTime(ctx.auth.signUp(email).then((mail) => sendAuthMail(ctx, mail, next)));
     return { html: <CheckMail email={email} next={next} /> };
   },
 });

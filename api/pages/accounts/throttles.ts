@@ -12,7 +12,6 @@ const RULES = {
   // No password is tried here, and a whole house may log in from behind one address. A log-in counts twice.
   provider: { byIp: 600, byEmail: 600, seconds: QUARTER_SECONDS, refusal: 'There were too many tries to log in.' },
   'sign-up': { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'There were too many sign-ups.' },
-  resend: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'We have sent enough mails for now.' },
   forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'We have sent enough mails for now.' },
   reset: { byIp: 20, byEmail: 20, seconds: HOUR_SECONDS, refusal: 'There were too many tries to set a password.' },
 } as const;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AuthMail } from '../../../api/identity/better-auth';
+import { type AuthMail, RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../../api/identity/better-auth';
 import { type Harness, startHarness } from '../../support/harness';
 import { waitUntil } from '../../support/wait-until';
 
@@ -20,7 +20,7 @@ beforeEach(() => {
 const tokenOf = (mail: AuthMail | null): string => (mail as { token: string }).token;
 
 async function verified(): Promise<void> {
-  expect(await h.ctx.auth.verify(tokenOf(await h.ctx.auth.signUp(email, PASSWORD)))).toBe('VERIFIED');
+  expect(await h.ctx.auth.reset(tokenOf(await h.ctx.auth.signUp(email)), PASSWORD)).toBe('DONE');
 }
 
 async function cookieOfLogIn(password = PASSWORD): Promise<string> {
@@ -33,12 +33,15 @@ const hashes = async (): Promise<number> =>
   (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
 describe("people's accounts", () => {
-  it('lets nobody in before the address is confirmed, then everybody with the password', async () => {
-    const { auth } = h.ctx;
-    const mail = await auth.signUp(email.toUpperCase(), PASSWORD);
+  it('stores no password for a sign-up until its mailed link sets one, which confirms the address', async () => {
+    const { auth, store } = h.ctx;
+    const mail = await auth.signUp(email.toUpperCase());
     expect(mail).toMatchObject({ kind: 'VERIFY', to: email });
-    expect(await auth.logIn(email, PASSWORD)).toBe('UNVERIFIED');
-    expect(await auth.verify(tokenOf(mail))).toBe('VERIFIED');
+    const { _id: userId } = (await store.identities.byEmail(email))!;
+    expect(await store.identityAccounts.model.countDocuments({ userId })).toBe(0);
+    expect(await auth.ownerOfLink(tokenOf(mail))).toBe(email);
+    expect(await auth.reset(tokenOf(mail), PASSWORD)).toBe('DONE');
+    expect(await store.identities.byEmail(email)).toMatchObject({ _id: userId, emailVerified: true });
     expect(await auth.logIn(email, 'another password')).toBe('WRONG');
     const { session } = await auth.readSession(await cookieOfLogIn());
     expect(session).toEqual({
@@ -51,33 +54,50 @@ describe("people's accounts", () => {
 
   it('tells a known address from a new one by mail only', async () => {
     await verified();
-    expect(await h.ctx.auth.signUp(email, 'the password of a stranger')).toEqual({
-      kind: 'ALREADY_SIGNED_UP',
-      to: email,
-    });
-    expect(await h.ctx.auth.logIn(email, 'the password of a stranger')).toBe('WRONG');
+    expect(await h.ctx.auth.signUp(email)).toEqual({ kind: 'ALREADY_SIGNED_UP', to: email });
   });
 
-  it('forgets the password of whoever signed up an address first but never confirmed it', async () => {
+  it('accepts every link of repeated sign-ups until one is used', async () => {
     const { auth } = h.ctx;
-    const first = await auth.signUp(email, 'the password of a stranger');
-    const second = await auth.signUp(email, PASSWORD);
-    expect(await auth.verify(tokenOf(first))).toBe('INVALID');
-    expect(await auth.verify(tokenOf(second))).toBe('VERIFIED');
-    expect(await auth.logIn(email, 'the password of a stranger')).toBe('WRONG');
+    const [first, second] = [tokenOf(await auth.signUp(email)), tokenOf(await auth.signUp(email))];
+    expect([await auth.ownerOfLink(first), await auth.ownerOfLink(second)]).toEqual([email, email]);
+    expect(await auth.reset(first, PASSWORD)).toBe('DONE');
+    for (const token of [first, second]) {
+      expect(await auth.ownerOfLink(token)).toBeNull();
+      expect(await auth.reset(token, 'yet another password')).toBe('INVALID');
+    }
     expect(await cookieOfLogIn()).toContain('mir_session=');
   });
 
-  it('makes one identity of sign-ups of one address at the same moment', async () => {
-    const mails = await Promise.all(
-      Array.from({ length: 8 }, () => h.ctx.auth.signUp(email, PASSWORD).catch(() => null)),
-    );
+  it('creates one identity for concurrent sign-ups of one address', async () => {
+    const mails = await Promise.all(Array.from({ length: 8 }, () => h.ctx.auth.signUp(email)));
+    expect(mails.map((mail) => mail?.kind)).toEqual(Array.from({ length: 8 }, () => 'VERIFY'));
     expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
-    const outcomes = await Promise.all(
-      mails.map(async (mail) => (mail?.kind === 'VERIFY' ? h.ctx.auth.verify(mail.token) : 'NO_MAIL')),
-    );
-    expect(outcomes).toContain('VERIFIED');
+    expect(await h.ctx.auth.reset(tokenOf(mails[3]!), PASSWORD)).toBe('DONE');
     expect(await h.ctx.store.identities.model.countDocuments({ email, emailVerified: true })).toBe(1);
+  });
+
+  it('mails the sign-up link again when an unconfirmed address asks for a new password', async () => {
+    await h.ctx.auth.signUp(email);
+    expect(await h.ctx.auth.askReset(email)).toMatchObject({ kind: 'VERIFY', to: email });
+  });
+
+  it.each([
+    ['a sign-up', VERIFY_LINK_HOURS * 60, () => h.ctx.auth.signUp(email)],
+    ['a forgotten password', RESET_LINK_MINUTES, () => verified().then(() => h.ctx.auth.askReset(email))],
+  ])('expires the link of %s after %d minutes', async (_name, minutes, ask) => {
+    const { auth, store } = h.ctx;
+    const before = Date.now();
+    const token = tokenOf(await ask());
+    const { model } = store.identityVerifications;
+    const { _id: value } = (await store.identities.byEmail(email))!;
+    const { expiresAt } = (await model.findOne({ value }).lean())!;
+    const lifetimeMs = minutes * 60_000;
+    expect(expiresAt.getTime()).toBeGreaterThanOrEqual(before + lifetimeMs);
+    expect(expiresAt.getTime()).toBeLessThanOrEqual(Date.now() + lifetimeMs);
+    await model.updateOne({ value }, { $set: { expiresAt: new Date(Date.now() - 1) } });
+    expect(await auth.ownerOfLink(token)).toBeNull();
+    expect(await auth.reset(token, PASSWORD)).toBe('INVALID');
   });
 
   it('stores neither password, session token nor mailed token as they are', async () => {
@@ -86,12 +106,13 @@ describe("people's accounts", () => {
     const cookie = await cookieOfLogIn();
     const token = /mir_session=([^.]+)/.exec(cookie)![1]!;
     const reset = tokenOf(await auth.askReset(email));
+    const signUp = tokenOf(await auth.signUp(`new-${email}`));
     const { sessionId } = (await auth.readSession(cookie)).session!;
     const row = await store.identitySessions.model.findById(sessionId).lean();
     expect(row!.token).toBe(createHash('sha256').update(token).digest('base64url'));
     const collections = await store.connection.db!.collections();
     const rows = JSON.stringify(await Promise.all(collections.map((collection) => collection.find().toArray())));
-    for (const secret of [PASSWORD, token, reset]) expect(rows).not.toContain(secret);
+    for (const secret of [PASSWORD, token, reset, signUp]) expect(rows).not.toContain(secret);
   });
 
   it('ends all sessions at a reset, whose link works once', async () => {
@@ -145,7 +166,6 @@ describe("people's accounts", () => {
 
   it('asks nobody for anything when the address is not known', async () => {
     expect(await h.ctx.auth.askReset(email)).toBeNull();
-    expect(await h.ctx.auth.askVerification(email)).toBeNull();
   });
 
   it('makes no index beside those that were prepared', async () => {

@@ -3,6 +3,7 @@ import { FORM_TOKEN_FIELD } from '../../../api/pages/design/form';
 import { PAGES } from '../../../api/pages/routes';
 import { type Harness, startHarness } from '../../support/harness';
 import {
+  confirmedAccount,
   logIn,
   loggedIn,
   PASSWORD,
@@ -213,8 +214,7 @@ describe('behind https', () => {
   it('cookies bear the names that no other host can set, and go over https only', async () => {
     const env = { PUBLIC_URL: 'https://mir.example', SMTP_URL: 'smtp://127.0.0.1:9', MAIL_FROM: 'mir@mir.example' };
     const https = await startHarness({ workers: false, env });
-    const mail = await https.ctx.auth.signUp(email, PASSWORD);
-    await https.ctx.auth.verify((mail as { token: string }).token);
+    await confirmedAccount(https, email);
     const visitor = createVisitor(https.url, { publicUrl: 'https://mir.example' });
     const form = await visitor.get('/login');
     expect(form.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);

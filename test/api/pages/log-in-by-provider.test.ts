@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { startHarness, type Harness } from '../../support/harness';
 import { type OidcServer, oidcServers } from '../../support/oidc-server';
 import {
+  earlierSignUp,
   logIn,
   mailedLink,
   PASSWORD,
@@ -89,8 +90,11 @@ describe('a log-in by the provider', () => {
 
   it('leaves nothing to who signed up the address but never confirmed it', async () => {
     const stranger = somebody(h);
-    await stranger.submit(await stranger.get('/signup'), { email, password: 'the password of a stranger' });
+    await earlierSignUp(h, email, 'the password of a stranger');
+    await stranger.submit(await stranger.get('/signup'), { email });
+    const link = await mailedLink(h, email, /Confirm/);
     expect(signedInAs(await logInByProvider(ana))).toBe(email);
+    expect((await stranger.get(link)).status).toBe(410);
     expect((await logIn(stranger, email, 'the password of a stranger')).status).toBe(422);
   });
 
