@@ -16,13 +16,18 @@ function refuse(why: string): never {
   throw new MirError('FORM_REFUSED', `${why} Nothing was done. Go back, load the page again, and send it once more.`);
 }
 
-/** Throws 403 when a browser says that a post comes from another site. */
-export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string): void {
+/**
+ * Throws 403 when a browser says that a post comes from another site. From a page with a token in its URL, which has no
+ * referrer, browsers send the origin `null`. Most still say `same-origin`; those that do not are left to the form token.
+ */
+export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string, tokenInUrl: boolean): void {
   const { origin } = headers;
   const own = new URL(publicUrl).origin;
   const site = headers['sec-fetch-site'];
-  const foreign = (origin !== undefined && origin !== own) || (site !== undefined && site !== 'same-origin');
-  if (foreign) refuse(`This form was not sent from a page of ${own}, which is where this MIR lives.`);
+  const hidden = origin === 'null' && (site === 'same-origin' || (site === undefined && tokenInUrl));
+  const ownOrigin = origin === undefined || origin === own || hidden;
+  if (!ownOrigin || (site !== undefined && site !== 'same-origin'))
+    refuse(`This form was not sent from a page of ${own}, which is where this MIR lives.`);
 }
 
 /** Throws 403 unless the posted token is the one that this visitor's page carried. */

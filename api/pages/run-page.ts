@@ -21,6 +21,7 @@ const OWN_PATH = /^\/(?![/\\])/;
 /** What is known of a request while its page is made; the error page knows as much as was found out. */
 interface Asking {
   requestId: string;
+  tokenInUrl: boolean;
   visitor: Visitor;
   read: ReadSession;
 }
@@ -44,11 +45,11 @@ async function sendPage(
   ctx: ApiContext,
   res: Response,
   answer: PageAnswer,
-  { requestId, visitor, read }: Asking,
+  { requestId, tokenInUrl, visitor, read }: Asking,
 ): Promise<void> {
   const { publicUrl } = ctx.config;
   const headers: Record<string, string | string[]> = {
-    ...securityHeaders(publicUrl, 'formAction' in answer ? answer.formAction : undefined),
+    ...securityHeaders(publicUrl, { tokenInUrl, formAction: 'formAction' in answer ? answer.formAction : undefined }),
     'Cache-Control': 'no-store',
     'X-Request-Id': requestId,
     ...answer.headers,
@@ -109,15 +110,16 @@ export async function answerWithErrorPage(
 ): Promise<void> {
   const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
   const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
-  const asking = { requestId: requestIdOf(req), visitor: { ...visitor, cookie: null }, read: NOBODY };
+  // The address may be a mailed one that was cut off or mistyped.
+  const asking = { requestId: requestIdOf(req), tokenInUrl: true, visitor: { ...visitor, cookie: null }, read: NOBODY };
   await sendErrorPage(ctx, res, error, asking);
 }
 
 /** The Express handler of a page: who asks, whether a post is the visitor's own, the handler, then the document. */
-export function runPage(ctx: ApiContext, { method, handle }: Page): RequestHandler {
+export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }: Page): RequestHandler {
   const run = async (req: Request, res: Response, asking: Asking): Promise<PageAnswer> => {
     const cookie = req.headers.cookie ?? '';
-    if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl);
+    if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl, tokenInUrl);
     asking.read = await ctx.auth.readSession(cookie);
     const { session } = asking.read;
     let form = fieldsOf([]);
@@ -144,7 +146,7 @@ export function runPage(ctx: ApiContext, { method, handle }: Page): RequestHandl
 
   return (req, res) => {
     const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
-    const asking: Asking = { requestId: requestIdOf(req), visitor, read: NOBODY };
+    const asking: Asking = { requestId: requestIdOf(req), tokenInUrl, visitor, read: NOBODY };
     run(req, res, asking)
       .then((answer) => sendPage(ctx, res, answer, asking))
       .catch((error: unknown) => sendErrorPage(ctx, res, error, asking))

@@ -12,13 +12,16 @@ const FEATURES = ['camera', 'geolocation', 'microphone', 'payment', 'usb', 'brow
 
 /**
  * Headers of every page: nothing but our own stylesheet and images, no script, no frame. The referrer stays on our
- * origin; `no-referrer` would turn the Origin of our own form posts into null.
+ * origin. With a token in the URL there is none at all, although browsers then send the Origin of our own forms as null.
  */
-export function securityHeaders(publicUrl: string, formAction?: string): Record<string, string> {
+export function securityHeaders(
+  publicUrl: string,
+  { formAction, tokenInUrl = false }: { formAction?: string | undefined; tokenInUrl?: boolean } = {},
+): Record<string, string> {
   return {
     'Content-Security-Policy': [...POLICY, `form-action 'self'${formAction ? ` ${formAction}` : ''}`].join('; '),
     'X-Frame-Options': 'DENY',
-    'Referrer-Policy': 'same-origin',
+    'Referrer-Policy': tokenInUrl ? 'no-referrer' : 'same-origin',
     'X-Content-Type-Options': 'nosniff',
     'Permissions-Policy': FEATURES.map((feature) => `${feature}=()`).join(', '),
     'Cross-Origin-Opener-Policy': 'same-origin',

@@ -102,11 +102,16 @@ export function createVisitor(url: string, { ip, publicUrl = url }: { ip?: strin
       const filled = form
         .querySelectorAll('input')
         .map((input) => [input.getAttribute('name')!, input.getAttribute('value') ?? ''] as const);
+      const hidesOrigin = page.headers.get('referrer-policy') === 'no-referrer';
       return follow(
         await post(
           form.getAttribute('action')!,
           { ...Object.fromEntries(filled), ...fields },
-          headers ?? { origin, 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'navigate' },
+          headers ?? {
+            origin: hidesOrigin ? 'null' : origin,
+            'sec-fetch-site': 'same-origin',
+            'sec-fetch-mode': 'navigate',
+          },
         ),
       );
     },

@@ -57,6 +57,7 @@ export function askForMail(of: MailPage): [Page, Page] {
     page({
       method: 'GET',
       path: of.path,
+      tokenInUrl: true,
       handle: ({ query, session }) => ({
         html: <AskForMail of={of} next={nextPath(query['next'])} email={session?.email ?? ''} />,
       }),
@@ -64,6 +65,7 @@ export function askForMail(of: MailPage): [Page, Page] {
     page({
       method: 'POST',
       path: of.path,
+      tokenInUrl: true,
       handle: async (call) => {
         const { ctx, form } = call;
         const next = nextPath(form['next']);

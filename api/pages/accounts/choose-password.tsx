@@ -84,6 +84,7 @@ export function choosePassword(of: PasswordPage): [Page, Page] {
     page({
       method: 'GET',
       path: of.path,
+      tokenInUrl: true,
       handle: async ({ ctx, query }) => {
         const next = nextPath(query['next']);
         const token = query['token'] ?? '';
@@ -96,6 +97,7 @@ export function choosePassword(of: PasswordPage): [Page, Page] {
     page({
       method: 'POST',
       path: of.path,
+      tokenInUrl: true,
       handle: async (call) => {
         const { ctx, form } = call;
         const next = nextPath(form['next']);

@@ -70,6 +70,7 @@ function providerOf({ config }: Pick<ApiContext, 'config'>): string {
 export const askProvider = page({
   method: 'GET',
   path: PATH,
+  tokenInUrl: true,
   handle: async (call) => {
     const { ctx, session, query, crossSite } = call;
     providerOf(ctx);
@@ -86,6 +87,7 @@ export const askProvider = page({
 export const hearProvider = page({
   method: 'GET',
   path: OIDC_CALLBACK_PATH,
+  tokenInUrl: true,
   handle: async (call) => {
     const { ctx, session, cookie } = call;
     const provider = providerOf(ctx);

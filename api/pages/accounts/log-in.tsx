@@ -65,6 +65,7 @@ function LogIn({ next, done, email = '', errors = [], unverified = false }: LogI
 export const logInPage = page({
   method: 'GET',
   path: '/login',
+  tokenInUrl: true,
   handle: ({ session, query }) => {
     if (session) return { redirect: nextOrHome(query['next']) };
     const done = Object.hasOwn(DONE, query['done'] ?? '') ? DONE[query['done']!] : undefined;
@@ -85,6 +86,7 @@ const UNVERIFIED: FormError = {
 export const logIn = page({
   method: 'POST',
   path: '/login',
+  tokenInUrl: true,
   handle: async (call) => {
     const { ctx, form, session, cookie } = call;
     const next = nextPath(form['next']);

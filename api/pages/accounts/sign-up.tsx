@@ -45,6 +45,7 @@ function SignUp({
 export const signUpPage = page({
   method: 'GET',
   path: '/signup',
+  tokenInUrl: true,
   handle: ({ session, query }) =>
     session ? { redirect: nextOrHome(query['next']) } : { html: <SignUp next={nextPath(query['next'])} /> },
 });
@@ -53,6 +54,7 @@ export const signUpPage = page({
 export const signUp = page({
   method: 'POST',
   path: '/signup',
+  tokenInUrl: true,
   handle: async (call) => {
     const { ctx, form } = call;
     const next = nextPath(form['next']);

@@ -37,6 +37,7 @@ function unlessOpen(
 export const invitePage = page({
   method: 'GET',
   path: '/link/:token',
+  tokenInUrl: true,
   handle: async (call) => {
     const { ctx, session, params } = call;
     const token = params['token'] ?? '';
@@ -55,6 +56,7 @@ export const invitePage = page({
 export const answerInvite = page({
   method: 'POST',
   path: '/link/:token',
+  tokenInUrl: true,
   handle: async (call) => {
     const { ctx, session, params } = call;
     const token = params['token'] ?? '';

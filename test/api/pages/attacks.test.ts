@@ -15,6 +15,19 @@ import {
 import { rawRequest } from '../../support/raw-request';
 import { createVisitor, type Visitor } from '../../support/visitor';
 
+/** Pages whose URL can carry a token: of a mailed link, of an invite (also within `next`), of the provider's answer. */
+const TOKEN_PAGES = new Set([
+  '/signup',
+  '/verify',
+  '/verify/resend',
+  '/login',
+  '/login/oidc',
+  '/login/oidc/callback',
+  '/forgot',
+  '/reset',
+  '/link/:token',
+]);
+
 let h: Harness;
 let people = 0;
 let email: string;
@@ -84,6 +97,29 @@ describe('a form that is not the visitor’s own', () => {
     const answer = await fetch(`${h.url}/login`, { method: 'POST', headers: { 'content-type': type, origin }, body });
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toContain('text/html');
+  });
+});
+
+describe('a form of a page that hides its URL, so that the browser hides its origin', () => {
+  const send = async (path: string, headers: Record<string, string>) => {
+    const token = await tokenOf(ana, '/login');
+    return ana.post(path, { email, [FORM_TOKEN_FIELD]: token }, { origin: 'null', ...headers });
+  };
+
+  it.each([
+    ['is accepted from our own origin', '/forgot', { 'sec-fetch-site': 'same-origin' }, 200],
+    ['is accepted from a browser that says no more', '/forgot', {}, 200],
+    ['is refused from another site', '/forgot', { 'sec-fetch-site': 'cross-site' }, 403],
+    ['is refused from a sibling site', '/forgot', { 'sec-fetch-site': 'same-site' }, 403],
+    ['is accepted from our own origin by another page', '/logout', { 'sec-fetch-site': 'same-origin' }, 303],
+    ['is refused by another page from a browser that says no more', '/logout', {}, 403],
+  ] as const)('%s: %s %j', async (_name, path, headers, status) => {
+    expect((await send(path, headers)).status).toBe(status);
+  });
+
+  it('is refused without its token', async () => {
+    const answer = await ana.post('/forgot', { email }, { origin: 'null', 'sec-fetch-site': 'same-origin' });
+    expect(answer.status).toBe(403);
   });
 });
 
@@ -166,7 +202,6 @@ describe('every page', () => {
       );
       expect(Object.fromEntries(headers)).toMatchObject({
         'x-frame-options': 'DENY',
-        'referrer-policy': 'same-origin',
         'x-content-type-options': 'nosniff',
         'cross-origin-opener-policy': 'same-origin',
         'cache-control': 'no-store',
@@ -174,6 +209,36 @@ describe('every page', () => {
       expect(headers.get('x-request-id')).not.toBeNull();
     },
   );
+
+  it('that can carry a token in its URL passes the URL on to no one, with or without a good token', async () => {
+    const partner = await h.partner();
+    const { body } = await h.client.post('/v1/partners/link/invite', partner.liveKey, { userExternalId: 'ana' });
+    const invite = new URL(body.url).pathname.slice('/link/'.length);
+    const signUp = await h.ctx.auth.signUp(email);
+    if (signUp?.kind !== 'VERIFY') throw new Error('no link to choose a password');
+    const carrying = new Set<string>();
+    for (const { method, path } of PAGES) {
+      if (method !== 'GET') continue;
+      const query = `?token=${signUp.token}&next=${encodeURIComponent(`/link/${invite}`)}`;
+      const url = h.url + path.replace(/:\w+/, invite) + query;
+      const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html' } });
+      const html = await page.text();
+      if (TOKEN_PAGES.has(path) || html.includes(invite) || html.includes(signUp.token)) carrying.add(path);
+      const expected = carrying.has(path) ? 'no-referrer' : 'same-origin';
+      expect([path, page.headers.get('referrer-policy')]).toEqual([path, expected]);
+    }
+    expect(carrying).toEqual(TOKEN_PAGES);
+    for (const path of TOKEN_PAGES) {
+      const bad = path.replace(':token', 'cut-off');
+      const answers = [
+        await ana.get(`${bad}?token=cut-off`),
+        await ana.post(bad, {}),
+        await ana.get(`${bad}/x?token=x`),
+      ];
+      const policies = answers.map(({ headers }) => headers.get('referrer-policy'));
+      expect([path, ...policies]).toEqual([path, 'no-referrer', 'no-referrer', 'no-referrer']);
+    }
+  });
 
   it('is text, whatever is typed into it', async () => {
     const evil = '"><script>alert(1)</script>';
