@@ -15,6 +15,8 @@ export interface PageCall {
   host: string;
   /** The browser says that another site sent it here. */
   crossSite: boolean;
+  /** The remote address of the socket itself, whatever the headers say: the proxy's where one is in front. */
+  peer: string | undefined;
   /** The caller's address; throttle by `throttledAddress(ip)`. */
   ip: string;
   /** Who is signed in (e-mail verified), or null. */

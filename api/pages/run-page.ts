@@ -134,6 +134,7 @@ export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }:
       log: ctx.log,
       host: req.headers.host ?? '',
       crossSite: req.headers['sec-fetch-site'] === 'cross-site',
+      peer: req.socket.remoteAddress,
       ip: req.ip ?? 'unknown',
       session,
       visitor: asking.visitor.id,

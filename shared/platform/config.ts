@@ -157,7 +157,7 @@ export function isLocalUrl(url: string): boolean {
   return LOCAL_HOSTS.has(new URL(url).hostname);
 }
 
-/** An outbox shows everybody's mails to whoever opens it, so it is only where the outside cannot come. */
+/** An outbox shows everybody's mails to anyone on this machine, so it exists only for trying MIR locally. */
 function mailOf(s: {
   NODE_ENV: string;
   PUBLIC_URL: string;

@@ -43,7 +43,7 @@ export const SETTINGS = {
       .string()
       .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
       .optional(),
-    'Mail server for mails to people, with user and password in it. Unset: on a laptop (a local `PUBLIC_URL`, not `production`) mails go to the page `/outbox`; elsewhere the pages for people are off.',
+    'Mail server for mails to people, with user and password in it. Unset: on a laptop (a local `PUBLIC_URL`, not `production`) mails go to the page `/outbox`, which opens on the same machine only; elsewhere the pages for people are off.',
   ),
   MAIL_FROM: setting(
     z.string().regex(/@/, 'must be an address').optional(),

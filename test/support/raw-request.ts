@@ -17,10 +17,18 @@ export async function rawRequest(
     path,
     headers = {},
     body,
-  }: { method?: string; path: string; headers?: Record<string, string | string[]>; body?: string | Buffer | Readable },
+    localAddress,
+  }: {
+    method?: string;
+    path: string;
+    headers?: Record<string, string | string[]>;
+    body?: string | Buffer | Readable;
+    /** The address of this machine that the request comes from. */
+    localAddress?: string;
+  },
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
-    const req = request(url, { method, path, headers, agent: false }, (res) => {
+    const req = request(url, { method, path, headers, agent: false, ...(localAddress && { localAddress }) }, (res) => {
       text(res).then((all) => resolve({ status: res.statusCode!, headers: res.headers, text: all }), reject);
     });
     req.on('error', reject);

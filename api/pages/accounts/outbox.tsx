@@ -4,6 +4,7 @@ import type { OutboxMailDoc } from '../../../shared/store/outbox-mails';
 import { fromStore } from '../../partners/from-store';
 import { Layout } from '../design/layout';
 import { Facts, Heading } from '../design/text';
+import { isLoopback } from '../loopback';
 import { page } from '../page';
 
 const SHOWN_MAILS = 50;
@@ -55,14 +56,15 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
   );
 }
 
-/** Everybody's mails, for whoever tries MIR on a laptop. Not there where mails are sent, or could be read by others. */
+/** Everybody's mails, for trying MIR on a laptop: for this machine only, and not where mails are sent. */
 export const outboxPage = page({
   method: 'GET',
   path: '/outbox',
-  handle: async ({ ctx, host }) => {
+  handle: async ({ ctx, host, peer }) => {
     const { mail, publicUrl } = ctx.config;
     if (mail.kind !== 'outbox') throw new MirError('NOT_FOUND', 'This MIR sends its mails.');
-    // Another site could give its own name our address, and read everybody's mails from a browser on this machine.
+    if (!isLoopback(peer)) throw new MirError('NOT_FOUND', 'The outbox opens only on the machine that runs MIR.');
+    // Against DNS rebinding: a site that points its own name at this machine could read the mails in a browser on it.
     if (host !== new URL(publicUrl).host) throw new MirError('NOT_FOUND', `The outbox is at ${publicUrl}/outbox.`);
     return { html: <Outbox mails={await fromStore(ctx.store.outboxMails.newest(SHOWN_MAILS))} /> };
   },

@@ -12,7 +12,6 @@ import {
   somebody,
   startHarnessForPeople,
 } from '../../support/people';
-import { rawRequest } from '../../support/raw-request';
 import { createVisitor, type Visitor } from '../../support/visitor';
 
 /** Pages whose URL can carry a token: of a mailed link, of an invite (also within `next`), of the provider's answer. */
@@ -261,17 +260,6 @@ describe('every page', () => {
     expect(values.map(({ labels }) => labels)).toContainEqual(
       expect.objectContaining({ route: '/login', method: 'GET', status_class: '2xx' }),
     );
-  });
-});
-
-describe('the outbox', () => {
-  it('is not shown under another name, which a foreign site may give to our address', async () => {
-    expect((await ana.get('/outbox')).status).toBe(200);
-    const { port } = new URL(h.url);
-    for (const host of [`evil.example:${port}`, `127.0.0.1:${port}`, 'localhost']) {
-      const answer = await rawRequest(h.url, { path: '/outbox', headers: { host } });
-      expect([host, answer.status]).toEqual([host, 404]);
-    }
   });
 });
 
