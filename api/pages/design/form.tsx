@@ -10,9 +10,9 @@ export interface FormError {
   message: string;
 }
 
-/** A page's title, which says first of all when something is to mend: screen readers read it first. */
+/** A page's title, which starts with the fact that something is wrong: screen readers read it first. */
 export function titleWith(errors: readonly FormError[], title: string): string {
-  return errors.length === 0 ? title : `Something to mend: ${title}`;
+  return errors.length === 0 ? title : `Error: ${title}`;
 }
 
 interface FormProps {
@@ -43,7 +43,9 @@ export function ErrorSummary({ errors }: { errors: readonly FormError[] }): VNod
   if (errors.length === 0) return null;
   return (
     <div class="notice warn" role="alert" tabIndex={-1} autofocus aria-labelledby="error-summary">
-      <h2 id="error-summary">{errors.length === 1 ? 'One thing to mend' : `${errors.length} things to mend`}</h2>
+      <h2 id="error-summary">
+        {errors.length === 1 ? 'Please fix 1 problem' : `Please fix ${errors.length} problems`}
+      </h2>
       <ul>
         {errors.map(({ field, message }) => (
           <li key={field + message}>{field === '' ? message : <a href={`#${field}`}>{message}</a>}</li>

@@ -71,7 +71,7 @@ describe('from sign-up to log-out', () => {
     const page = await ana.submit(await ana.get('/login'), { email: 'ana', password: '' });
     expect(page.status).toBe(422);
     expect(page.root.querySelectorAll('[role=alert] li')).toHaveLength(2);
-    expect(page.root.querySelector('title')!.text).toBe('Something to mend: Log in · MIR');
+    expect(page.root.querySelector('title')!.text).toBe('Error: Log in · MIR');
     for (const name of ['email', 'password']) {
       const input = page.root.querySelector(`#${name}`)!;
       expect(input.getAttribute('aria-invalid')).toBe('true');
