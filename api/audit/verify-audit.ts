@@ -18,7 +18,12 @@ const verdictSchema = z.union([
     intact: z.literal(true),
     entries: z.int().describe('Entries checked, from the first of the chain on.'),
     sealedThrough: z.iso.datetime().nullable().describe('The latest time among them.'),
-    headHash: z.string().nullable().describe('Hash of the last one checked: keep it, and nobody can rewrite the past.'),
+    headHash: z
+      .string()
+      .nullable()
+      .describe(
+        'Hash of the last one checked. Keep it: if earlier entries are changed, the chain no longer leads to it.',
+      ),
     unsealed: z.int().describe('Newer entries that wait to be sealed, usually for a second.'),
     nextCursor: z.string().nullable().describe('Null: checked to the newest sealed entry; else ask again with it.'),
   }),

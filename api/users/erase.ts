@@ -99,13 +99,15 @@ const erase = route({
   tag: 'Users',
   summary: 'Erase a user of yours',
   description:
-    'Its events, signals and link go, also what is accepted but still queued (it settles as ERASED). Events that you ' +
-    'submit later start a new history. The audit keeps that it was done, and nothing of whom.',
+    'Deletes its events, totals and link, also what is accepted but still queued (it settles as ERASED). Events that ' +
+    'you submit later start a new history. The keyed hash of the user id stays with the time of the erasure; the audit ' +
+    'entry does not name the user. Backups made before still hold the events.',
   query: noQuery,
   body: z.strictObject({ userExternalId: userExternalIdSchema }),
   answers: {
     202: {
-      description: 'Nothing of the user is counted from now on; the rest is being deleted. At DONE all of it is gone',
+      description:
+        'Nothing of the user is counted from now on; the events are being deleted. At DONE none is stored or queued',
       schema: erasureSchema,
     },
   },

@@ -88,7 +88,10 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
       </section>
       <section>
         <h2>My history</h2>
-        <p class="quiet">This is what each connected platform sees, by day: how much, how long, how recent.</p>
+        <p class="quiet">
+          Each connected platform sees these totals, and in full the events it reported itself. The months are for you;
+          platforms do not see them.
+        </p>
         <History history={live} />
         {chart === null ? (
           <p class="quiet">The events by month cannot be counted at the moment. Load the page again later.</p>
@@ -112,7 +115,7 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
         <h2>My data</h2>
         <ul class="ways">
           <li>
-            <a href="/account/export">Export everything as JSON</a>
+            <a href="/account/export">Export my data as JSON</a>
           </li>
           <li>
             <a href="/forgot">Choose a new password</a>

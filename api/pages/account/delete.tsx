@@ -24,23 +24,31 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
   return (
     <Layout title={titleWith(errors, 'Delete my identity')}>
       <Heading>Delete my identity?</Heading>
-      <p>This cannot be undone. It happens at once:</p>
+      <p>You cannot undo this.</p>
+      <h2>What is deleted</h2>
       <ul>
         {platforms > 0 && (
           <li>
-            Your <Num>{platforms}</Num> connected {platforms === 1 ? 'account is' : 'accounts are'} disconnected; each
-            platform sees only its own events again.
+            Your <Num>{platforms}</Num> connected {platforms === 1 ? 'account is' : 'accounts are'} disconnected. Each
+            platform sees only its own events again, and can see that you deleted your identity.
           </li>
         )}
         <li>
           Your address {email}, your password
           {provider !== null && `, your way in by ${provider}`} and all your sessions are deleted.
         </li>
-        <li>It is no longer written anywhere which accounts belonged together.</li>
+        <li>MIR no longer stores which accounts belonged together.</li>
+      </ul>
+      <h2>What stays</h2>
+      <ul>
+        <li>
+          The events that platforms reported stay in MIR, each with its type, time, weight and metadata. Each platform
+          still sees its own. Ask each platform to erase you: MIR then deletes the events it reported.
+        </li>
+        <li>Backups made before keep what they hold until the operator of this MIR deletes them.</li>
       </ul>
       <p>
-        The events stay with the platforms that submitted them; ask a platform to erase what it knows of you. If you
-        want a copy of everything first, <a href="/account/export">export it</a>.
+        If you want a copy first, <a href="/account/export">export your data</a>.
       </p>
       <ErrorSummary errors={errors} />
       <Form action="/account/delete">

@@ -40,8 +40,9 @@ function Disconnect({ mine: { account, partner, row } }: { mine: MyAccount }): V
         ]}
       />
       <p>
-        From then on {name} sees only the events that it submitted itself, and your other platforms no longer see what
-        is known there. No event is deleted. To connect again you need a new link or code from {name}.
+        From then on {name} sees only the events that it reported itself, and your other platforms no longer see those
+        in your totals. What they have seen until then cannot be taken back. No event is deleted. To connect again you
+        need a new link or code from {name}.
       </p>
       <Form action={pathOf(account.linkId)}>
         <Actions>

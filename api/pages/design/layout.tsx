@@ -63,7 +63,10 @@ export function Layout({ title, wide = false, nav = [], children }: LayoutProps)
           {children}
         </main>
         <footer class="foot">
-          <p>MIR is a register of participation: how much, how long, how recent. Nothing else.</p>
+          <p>
+            MIR is a register of participation. It stores the events that platforms report. Other platforms see totals
+            only, once the person connects them.
+          </p>
         </footer>
       </body>
     </html>

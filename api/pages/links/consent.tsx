@@ -59,7 +59,7 @@ interface ConsentProps {
   code?: string;
 }
 
-/** The question itself: who asks, which account, what will be seen and what never. */
+/** The question itself: who asks, which account, what will be seen and what will not. */
 export function Consent({ request, partner, signals, action, code }: ConsentProps): VNode {
   const { eventCount, partnerCount, tier } = signals;
   return (
@@ -90,23 +90,23 @@ export function Consent({ request, partner, signals, action, code }: ConsentProp
             items={[
               'How many events you have, on how many platforms',
               'How long your history is and how recent, by day',
-              'All of it: also what comes later, while you stay connected',
+              'These totals as they change, while you stay connected',
             ]}
           />
         </section>
         <section>
-          <h2>They will never see</h2>
+          <h2>They will not see</h2>
           <Marks
             no
             items={[
-              'What you did elsewhere, or where',
-              'Your e-mail address',
-              'Your other accounts, by name or number',
+              'What you did on other platforms, or which ones',
+              'Your e-mail address at MIR',
+              'The names of your other accounts',
             ]}
           />
         </section>
       </Columns>
-      <p>What {partner.name} knows of you counts for the other platforms you connect, in the same way.</p>
+      <p>The events that {partner.name} reported count in the totals that your other connected platforms see.</p>
       <Form action={action} hidden={{ code: code ?? null }}>
         <Actions>
           <Button name={DECISION_FIELD} value={CONNECT}>
@@ -118,7 +118,8 @@ export function Consent({ request, partner, signals, action, code }: ConsentProp
         </Actions>
       </Form>
       <p class="quiet small">
-        Connect only an account of your own. You can disconnect at any time in your account; the link ends at once.
+        Connect only an account of your own. You can disconnect at any time in your account. What {partner.name} has
+        seen until then cannot be taken back.
       </p>
     </Layout>
   );

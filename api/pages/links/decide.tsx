@@ -57,7 +57,7 @@ function Pending({ partner }: { partner: PartnerDoc }): VNode {
 }
 
 function Declined({ partner }: { partner: PartnerDoc }): VNode {
-  const text = `Nothing is shared with ${partner.name}. If you change your mind, ask there for a new link.`;
+  const text = `${partner.name} does not see your history on other platforms. ${partner.name} can see that you declined. If you change your mind, ask there for a new link.`;
   return <Outcome title="Not connected">{text}</Outcome>;
 }
 
