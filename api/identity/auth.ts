@@ -42,7 +42,7 @@ export interface Auth extends ProviderLogIn {
   /** Who asks: the session of a request, or null. */
   sessionOf(req: { headers: IncomingHttpHeaders }): Promise<Session | null>;
   /**
-   * Signs an address up without a password: whoever reads the mail chooses it. Repeating it makes another mail. The mail
+   * Signs an address up without a password: the reader of the mail chooses it. A repetition makes another mail. The mail
    * is the only sign of whether the address was known.
    */
   signUp(email: string): Promise<AuthMail | null>;

@@ -101,7 +101,7 @@ export async function buildBetterAuth(
     verification: { modelName: 'identity_verifications', storeIdentifier: 'hashed' },
     emailAndPassword: {
       enabled: true,
-      // Its sign-up wants a password, and whoever types one need not own the address.
+      // It requires a password, but the sender of a sign-up form need not own the address.
       disableSignUp: true,
       requireEmailVerification: true,
       minPasswordLength: MIN_PASSWORD_LENGTH,

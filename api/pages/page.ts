@@ -53,7 +53,7 @@ export interface Page {
   method: 'GET' | 'POST';
   /** Express path; also the label of its metrics. */
   path: string;
-  /** The URL can carry a token, also within `next`: browsers are told to pass the URL on to no one. */
+  /** The URL can carry a token, also within `next`: responses forbid browsers to send it as a referrer. */
   tokenInUrl?: boolean;
   /** Served also where people cannot sign up, because no mail leaves: pages for operators. */
   always?: boolean;
