@@ -57,7 +57,8 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
   const metrics = createMetrics(service);
   const tracing = createTracing(config.tracing, service, log);
   const secrets = deriveSecrets(config.subjectPepper);
-  const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs } as const;
+  const keys = redisKeys(config.keyspace);
+  const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs, epochKey: keys.epochToken() } as const;
   const queueLink = connectRedis(config.redisUrl, requests, log, tracing.telemetry);
   const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);
   const { redisPingSeconds: seconds, redisPingFailures: failures } = metrics;
@@ -90,7 +91,7 @@ export async function openGround(config: Config, service: 'api' | 'worker'): Pro
       log,
       metrics,
       tracing,
-      keys: redisKeys(config.keyspace),
+      keys,
       secrets,
       catalog,
       store,

@@ -102,10 +102,10 @@ export function createDoor(deps: {
   redis.defineCommand('mirHold', { lua: HOLD });
   redis.defineCommand('mirRelease', { lua: RELEASE });
 
-  const runIdNow = (): string => {
-    const runId = link.runId();
-    if (runId === null) throw overloaded('The queue store is not reachable. Nothing was stored; send it again.');
-    return runId;
+  const epochNow = (): string => {
+    const epoch = link.epoch();
+    if (epoch === null) throw overloaded('The queue store is not reachable. Nothing was stored; send it again.');
+    return epoch;
   };
 
   /** Puts texts of key and nodes together once; it says nothing of whether they still hold. */
@@ -136,18 +136,18 @@ export function createDoor(deps: {
     const running = loading.get(key.hash);
     if (running) return running;
     const work = (async () => {
-      const runId = runIdNow();
+      const epoch = epochNow();
       const token = randomUUID();
       const own = keySlot(key.tag, key.hash);
-      await redis.mirTakeLeases(2, ...own, runId, token, LEASE_MS);
+      await redis.mirTakeLeases(2, ...own, epoch, token, LEASE_MS);
       const stored = await store.key(key.hash, key.agent);
       if (!stored) throw unknownKey();
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
-      await redis.mirTakeLeases(slots.length * 2, ...slots.flat(), runId, token, LEASE_MS);
+      await redis.mirTakeLeases(slots.length * 2, ...slots.flat(), epoch, token, LEASE_MS);
       const nodes = await store.nodes(stored.path);
       if (nodes.length !== stored.path.length) throw unknownKey();
       const fill = (slot: [string, string], row: Record<string, string | number>): Promise<number> =>
-        redis.mirFill(2, ...slot, token, ROW_TTL_MS, ...Object.entries({ run: runId, ...row }).flat());
+        redis.mirFill(2, ...slot, token, ROW_TTL_MS, ...Object.entries({ run: epoch, ...row }).flat());
       await Promise.all(nodes.map((node, n) => fill(slots[n]!, nodeRow(node))));
       await fill(own, {
         path: stored.path.join(' '),
@@ -170,7 +170,7 @@ export function createDoor(deps: {
       2,
       keys.credential(key.tag, key.hash),
       keys.openChunks(tenantOf(key.partnerId, key.env)),
-      runIdNow(),
+      epochNow(),
       policy,
       scope ?? '',
       keys.node(key.tag, ''),
@@ -243,7 +243,7 @@ export function createDoor(deps: {
 
     whileHeld: createWhileHeld({
       redis,
-      runIdNow,
+      epochNow,
       slotsOf: (tag, { nodes = [], keyHashes = [] }) => [
         ...nodes.map((id) => nodeSlot(tag, id)),
         ...keyHashes.map((hash) => keySlot(tag, hash)),

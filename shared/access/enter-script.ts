@@ -4,7 +4,7 @@
  * same turn. A path is the partner, then the agents from the root to the key's own.
  *
  * KEYS: credential, open chunks. (Rows of nodes and budgets are named by the credential; all share the hash tag.)
- * ARGV: 1 server run id; 2 policy (`events` | `requests` | `control`); 3 needed scope or ''; 4 prefix of node rows;
+ * ARGV: 1 epoch of the server; 2 policy (`events` | `requests` | `control`); 3 needed scope or ''; 4 prefix of node rows;
  * 5 prefix of budgets; 6 the partner's capacity where its row does not carry one, or ''; then triples (cost,
  * divisible 0|1, chunk ids).
  * Answer: [status, key facts, node facts joined by newlines, now ms, lowest open ms or -1, capacity and tokens left
@@ -77,8 +77,8 @@ return answer
 `;
 
 /**
- * A reader that missed takes leases; only its token may fill a slot. HOLD rows and rows of this run stay.
- * KEYS: slot and lease, pair by pair. ARGV: run id, token, lease ms.
+ * A reader that missed takes leases; only its token may fill a slot. HOLD rows and rows of this epoch stay.
+ * KEYS: slot and lease, pair by pair. ARGV: epoch, token, lease ms.
  */
 export const TAKE_LEASES = `
 for i = 1, #KEYS, 2 do
@@ -98,7 +98,7 @@ return 1
 
 /**
  * Marks rows as being changed, and voids leases: whoever meets one waits for the change. KEYS: slot and lease, pair by
- * pair. ARGV: run id, ttl ms, token.
+ * pair. ARGV: epoch, ttl ms, token.
  */
 export const HOLD = `
 for i = 1, #KEYS, 2 do

@@ -32,10 +32,10 @@ export interface HoldCommands {
 /** `slotsOf` names the rows of what is touched, each with its lease. */
 export function createWhileHeld(deps: {
   redis: RedisLink['client'] & HoldCommands;
-  runIdNow: () => string;
+  epochNow: () => string;
   slotsOf: (tag: string, touched: Touched) => [row: string, lease: string][];
 }): WhileHeld {
-  const { redis, runIdNow, slotsOf } = deps;
+  const { redis, epochNow, slotsOf } = deps;
   const pause = (ms: number): Promise<void> => delay(ms, undefined, { ref: false });
 
   const releaseUntilDone = async (release: () => Promise<number>): Promise<void> => {
@@ -66,7 +66,7 @@ export function createWhileHeld(deps: {
       const slots = slotsOf(tag, more);
       held.push(...slots);
       try {
-        if (slots.length > 0) await redis.mirHold(slots.length * 2, ...slots.flat(), runIdNow(), HOLD_MS, token);
+        if (slots.length > 0) await redis.mirHold(slots.length * 2, ...slots.flat(), epochNow(), HOLD_MS, token);
       } catch (error) {
         throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
       }

@@ -7,7 +7,10 @@ const LEASE_MS = 10_000;
 const EMPTY_TTL_SECONDS = 60;
 const MAX_KEYS_PER_CALL = 500;
 
-/** Only a newer revision replaces a row; any put voids a reader's lease. ARGV: ttl s, then a row each. KEYS: slot, lease each. */
+/**
+ * Only a newer revision replaces a row, of whichever epoch it is; any put voids a reader's lease. ARGV: ttl s, then a row
+ * each. KEYS: slot, lease each.
+ */
 const PUT_NEWER = `
 for i = 1, #KEYS, 2 do
   local row = ARGV[1 + (i + 1) / 2]
@@ -20,10 +23,10 @@ end
 return 1
 `;
 
-/** A miss takes the lease. KEYS: slot, lease. ARGV: token, lease ms. Answer: the row if one is there meanwhile. */
+/** A miss takes the lease. KEYS: slot, lease. ARGV: token, lease ms, epoch. Answer: the row if one is there meanwhile. */
 const LEASE = `
 local row = redis.call('GET', KEYS[1])
-if row then return row end
+if row and string.sub(row, -#ARGV[3]) == ARGV[3] then return row end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return false
 `;
@@ -55,6 +58,7 @@ export interface RowLease<Ref> {
   ref: Ref;
   token: string;
   runId: string;
+  epoch: string;
 }
 
 /** What a kind of row is: where it lies and how it is written. The text is a JSON array that begins with the revision. */
@@ -65,7 +69,11 @@ interface RowKind<Ref, Row> {
   decode: (text: string) => Row;
 }
 
-/** Cached rows of one kind. Keys carry the server's run id: rows that survived a restart are never read again. */
+/**
+ * Cached rows of one kind. Keys carry the server's run id, and the text of a row ends with the epoch it was written in:
+ * rows that survived a restart or a failover are never read again. For up to a second processes may use two epochs of one
+ * server side by side: they share slots and leases, so a put in either one still voids what a reader of the other holds.
+ */
 export function createRowCache<Ref extends string, Row extends { revision: number }>(
   { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },
   { slotOf, leaseOf, encode, decode }: RowKind<Ref, Row>,
@@ -75,11 +83,13 @@ export function createRowCache<Ref extends string, Row extends { revision: numbe
   redis.defineCommand('mirLease', { lua: LEASE });
   redis.defineCommand('mirRefill', { lua: REFILL });
 
-  const runIdNow = (): string => {
-    const runId = link.runId();
-    if (runId === null) throw new CacheAwayError();
-    return runId;
+  const here = (): { runId: string; epoch: string } => {
+    const [runId, epoch] = [link.runId(), link.epoch()];
+    if (runId === null || epoch === null) throw new CacheAwayError();
+    return { runId, epoch };
   };
+  const rowIn = (epoch: string, text: string | null): Row | null =>
+    text?.endsWith(epoch) ? decode(text.slice(0, -epoch.length)) : null;
 
   interface Waiting {
     key: string;
@@ -96,40 +106,43 @@ export function createRowCache<Ref extends string, Row extends { revision: numbe
   return {
     /** The cached row, or null on a miss. Reads of one turn share one MGET. */
     async get(ref: Ref): Promise<Row | null> {
-      const key = slotOf(runIdNow(), ref);
+      const { runId, epoch } = here();
+      const key = slotOf(runId, ref);
       const text = await new Promise<string | null>((resolve, reject) => readSoon({ key, resolve, reject }));
-      return text === null ? null : decode(text);
+      return rowIn(epoch, text);
     },
 
     /** After a miss: either a row that came meanwhile, or the lease to fill the slot with. */
     async lease(ref: Ref): Promise<Row | RowLease<Ref>> {
-      const runId = runIdNow();
+      const { runId, epoch } = here();
       const token = randomUUID();
-      const text = await redis.mirLease(2, slotOf(runId, ref), leaseOf(runId, ref), token, LEASE_MS);
-      return text === null ? { ref, token, runId } : decode(text);
+      const text = await redis.mirLease(2, slotOf(runId, ref), leaseOf(runId, ref), token, LEASE_MS, epoch);
+      return rowIn(epoch, text) ?? { ref, token, runId, epoch };
     },
 
     /** Fills the slot that the lease was taken for; does nothing when anybody wrote to it since. */
-    async refill({ ref, token, runId }: RowLease<Ref>, row: Row): Promise<void> {
+    async refill({ ref, token, runId, epoch }: RowLease<Ref>, row: Row): Promise<void> {
       const ttl = row.revision === 0 ? EMPTY_TTL_SECONDS : ttlSeconds;
-      await redis.mirRefill(2, slotOf(runId, ref), leaseOf(runId, ref), token, encode(row), ttl);
+      await redis.mirRefill(2, slotOf(runId, ref), leaseOf(runId, ref), token, encode(row) + epoch, ttl);
     },
 
     /** Puts rows unless the cache holds newer ones. */
     async putNewer(rows: [Ref, Row][]): Promise<void> {
-      const runId = runIdNow();
+      const { runId, epoch } = here();
       const calls: Promise<number>[] = [];
       for (let at = 0; at < rows.length; at += MAX_KEYS_PER_CALL) {
         const part = rows.slice(at, at + MAX_KEYS_PER_CALL);
         const names = part.flatMap(([ref]) => [slotOf(runId, ref), leaseOf(runId, ref)]);
-        calls.push(redis.mirPutNewer(names.length, ...names, ttlSeconds, ...part.map(([, row]) => encode(row))));
+        calls.push(
+          redis.mirPutNewer(names.length, ...names, ttlSeconds, ...part.map(([, row]) => encode(row) + epoch)),
+        );
       }
       await Promise.all(calls);
     },
 
     /** Empties the slots of rows that the store has no more, and voids the leases of readers that may still have them. */
     async drop(refs: readonly Ref[]): Promise<void> {
-      const runId = runIdNow();
+      const { runId } = here();
       await Promise.all(refs.map((ref) => redis.del(slotOf(runId, ref), leaseOf(runId, ref))));
     },
   };

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Telemetry } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../platform/log';
 import { messageOf } from '../platform/errors';
 import { redactUrl } from '../platform/redact-url';
+import { agreeOnToken, epochOf, readServerIdentity } from './server-epoch';
 
 /** A connection that owes an answer for this long is half-open: it is closed and made anew. */
 const SOCKET_TIMEOUT_MS = 10_000;
@@ -13,19 +15,31 @@ const ERROR_LOG_EVERY_MS = 5_000;
 /** What a server says that takes no writes (any more): after a failover it is the former primary, or one that loads. */
 const NOT_PRIMARY = /READONLY|LOADING|MASTERDOWN/;
 
-const ROLE_WATCH_MS = 1_000;
-const IS_REPLICA = /^role:(?!master)/m;
+/** How often a connected server is asked who it is. */
+const IDENTITY_WATCH_MS = 1_000;
 
-/** How a connection behaves; `timeoutMs` bounds each command of a request. */
-export type LinkRole = { kind: 'request'; timeoutMs: number } | { kind: 'worker' };
+/**
+ * How a connection behaves; `timeoutMs` bounds each command of a request. `epochKey` is where processes agree on the
+ * server's epoch; without it the epoch is the server's identity alone, and nothing is written.
+ */
+export type LinkRole = { kind: 'request'; timeoutMs: number; epochKey?: string } | { kind: 'worker' };
 
-/** A Redis connection that knows which server process it talks to. */
+/** A Redis connection that knows which server it talks to. */
 export interface RedisLink {
   client: Redis;
   /** What a queue or worker over it is made with. */
   bullmq: { connection: Redis; telemetry?: Telemetry };
   /** The server's run id while connected and known, else null. Ends with every lost connection. */
   runId(): string | null;
+  /** `run_id` and `master_replid`, known exactly when the run id is. */
+  serverId(): string | null;
+  /**
+   * Cached rows and authority are valid only in the epoch they were written in; known exactly when the run id is. It is
+   * a new one after a restart, after a failover, and whenever a process comes from another server: that process may have
+   * changed there what this server's rows say. Other processes notice within a second, so rows must stay safe while two
+   * epochs are in use side by side.
+   */
+  epoch(): string | null;
   /** Resolves when the server's run id is known. Rejects after `timeoutMs`. */
   whenReady(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
@@ -62,7 +76,11 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
   const client = new Redis(url, optionsFor(role));
   // BullMQ blocks on a duplicate, where silence is no fault, and watches over it itself.
   client.duplicate = (override) => Redis.prototype.duplicate.call(client, { ...override, socketTimeout: undefined });
-  let runId: string | null = null;
+  const epochKey = role.kind === 'request' ? role.epochKey : undefined;
+  let known: { runId: string; serverId: string; epoch: string; token: string } | null = null;
+  let lastServerId: string | null = null;
+  let connection = 0;
+  let identifying = -1;
   let lastLoggedAt = 0;
   const waiting = new Set<() => void>();
   client.on('error', (error) => {
@@ -72,40 +90,60 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     log.warn({ err: error.message, role: role.kind }, 'redis connection trouble');
   });
   client.on('close', () => {
-    runId = null;
+    known = null;
+    connection += 1;
     forgetSocketTimeout(client);
   });
-  const askRunId = (): void => {
-    client
-      .info('server')
-      .then((info) => {
-        runId = /run_id:([0-9a-f]+)/.exec(info)?.[1]?.slice(0, 12) ?? null;
-        if (runId === null) return log.error({ role: role.kind }, 'this Redis tells no run id; MIR cannot work on it');
-        for (const resolve of waiting) resolve();
-        waiting.clear();
-      })
-      .catch((error: unknown) => {
-        log.warn({ err: messageOf(error) }, 'redis did not tell its run id');
-        // Still connected: unless it is asked again, the link would count as away until its next reconnect.
-        if (client.status === 'ready') setTimeout(askRunId, RETRY_MAX_MS).unref();
-      });
+  /** Reconnects after a failover under the open connection: others may write elsewhere by now. */
+  const identify = async (isNew: boolean): Promise<void> => {
+    const current = connection;
+    const identity = await readServerIdentity(client);
+    const { runId, serverId, isReplica } = identity;
+    if (current !== connection) return;
+    if (isReplica || (known !== null && known.serverId !== serverId)) {
+      // A name may lead to a replica for the whole of a failover; the watch tries again every second.
+      if (isNew) return;
+      const what = isReplica ? 'the Redis server is a replica' : 'the replication id of the Redis server has changed';
+      log.warn({ role: role.kind }, `${what}, reconnecting`);
+      return client.disconnect(true);
+    }
+    let token = '';
+    if (epochKey !== undefined) {
+      const replace = lastServerId !== null && lastServerId !== serverId;
+      token = await agreeOnToken(client, epochKey, known?.token ?? randomUUID(), { replace });
+      if (current !== connection) return;
+    }
+    known = { runId, serverId, epoch: epochOf(identity, token), token };
+    lastServerId = serverId;
+    for (const resolve of waiting) resolve();
+    waiting.clear();
   };
-  client.on('ready', askRunId);
-  /** Reading alone would never show that others write elsewhere by now. */
-  const leaveReplica = async (): Promise<void> => {
-    if (runId === null || !IS_REPLICA.test(await client.info('replication'))) return;
-    log.warn({ role: role.kind }, 'this Redis has become a replica; connecting anew');
-    client.disconnect(true);
+  const watchIdentity = async (isNew: boolean): Promise<void> => {
+    // While a command waits out a lost connection, the next connection is identified all the same.
+    if (client.status !== 'ready' || identifying === connection) return;
+    const current = (identifying = connection);
+    try {
+      await identify(isNew);
+    } catch (error) {
+      if (known === null && current === connection) {
+        log.warn({ err: messageOf(error), role: role.kind }, 'the Redis server could not be identified, retrying');
+      }
+    } finally {
+      if (identifying === current) identifying = -1;
+    }
   };
-  const roleWatch = setInterval(() => void leaveReplica().catch(() => undefined), ROLE_WATCH_MS);
-  roleWatch.unref();
+  client.on('ready', () => void watchIdentity(true));
+  const identityWatch = setInterval(() => void watchIdentity(false), IDENTITY_WATCH_MS);
+  identityWatch.unref();
   return {
     client,
     bullmq: { connection: client, ...(telemetry ? { telemetry } : {}) },
-    runId: () => runId,
+    runId: () => known?.runId ?? null,
+    serverId: () => known?.serverId ?? null,
+    epoch: () => known?.epoch ?? null,
     whenReady: (timeoutMs) =>
       new Promise((resolve, reject) => {
-        if (runId !== null) return resolve();
+        if (known !== null) return resolve();
         const timer = setTimeout(() => {
           waiting.delete(done);
           reject(new Error(`Redis at ${redactUrl(url)} did not answer within ${timeoutMs} ms`));
@@ -117,7 +155,7 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
         waiting.add(done);
       }),
     close: async () => {
-      clearInterval(roleWatch);
+      clearInterval(identityWatch);
       await client.quit().catch(() => client.disconnect());
     },
   };

@@ -25,6 +25,8 @@ export function redisKeys(keyspace: string) {
     turnNames: (subject: string) => `${p}:{turn-${subject}}:names`,
     turnAlive: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
+    /** Where the processes on a server agree on its epoch. */
+    epochToken: () => `${p}:{epoch}:token`,
     /** Cache role. The server's run id is part of the key: what a restarted server still holds is never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,
     signalsLease: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:lease:${userRef}`,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from '@jest/globals';
 import type { RowLease } from '../../shared/cache/rows';
+import { createSignalsCache, type SignalsCache } from '../../shared/cache/signals';
 import type { UserRef } from '../../shared/domain/ids';
 import type { SignalsRow } from '../../shared/domain/signals';
 import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../support/books';
@@ -73,7 +74,7 @@ test('a cache server that comes back with the rows of its last life does not ser
   await cache.startAgain();
   const { cacheLink } = mir.ctx;
   await cacheLink.whenReady(10_000);
-  const lastLife = (await cacheLink.client.keys('*')).filter((key) => !key.includes(cacheLink.runId()!));
+  const lastLife = (await cacheLink.client.keys('*:signals:*')).filter((key) => !key.includes(cacheLink.runId()!));
   expect(lastLife.length).toBeGreaterThanOrEqual(3);
   expect(await resolveFirst(books)).toEqual({ source: 'store', eventCount: 20 });
   await mir.startWorkers();
@@ -149,4 +150,34 @@ test('a put of an older revision leaves a newer row', async () => {
   await signalsCache.putNewer([[ref, row(10)]]);
   await signalsCache.putNewer([[ref, row(9)]]);
   expect(await signalsCache.get(ref)).toEqual(row(10));
+});
+
+/** The cache as a process sees it that has not noticed a new epoch yet, or has before the others. */
+const cacheIn = (epoch: string): SignalsCache =>
+  createSignalsCache({ link: { ...mir.ctx.cacheLink, epoch: () => epoch }, keys: mir.ctx.keys, ttlSeconds: 600 });
+
+test('a row of another epoch is a miss', async () => {
+  const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
+  const ref = newRef();
+  await before.putNewer([[ref, row(3)]]);
+  expect(await before.get(ref)).toEqual(row(3));
+  expect(await after.get(ref)).toBeNull();
+  const lease = await after.lease(ref);
+  if ('revision' in lease) throw new Error('a row of another epoch was read');
+  await after.refill(lease, row(4));
+  expect(await after.get(ref)).toEqual(row(4));
+});
+
+test('a put of a process that has not noticed the new epoch still hides what others read before it', async () => {
+  const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
+  const [filled, leased] = [newRef(), newRef()];
+  await after.putNewer([[filled, row(1)]]);
+  const lease = await after.lease(leased);
+  if ('revision' in lease) throw new Error('the slot is filled');
+  await before.putNewer([
+    [filled, row(2)],
+    [leased, row(2)],
+  ]);
+  await after.refill(lease, row(1));
+  for (const ref of [filled, leased]) expect(await after.get(ref)).toBeNull();
 });

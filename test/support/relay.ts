@@ -8,6 +8,8 @@ export interface Relay {
   moveTo(url: string): void;
   /** The open connections stay open, and nothing passes through them any more. */
   deaden(): void;
+  /** Ends the open connections. */
+  cut(): void;
 }
 
 /** A starter of relays, which end with the test file. */
@@ -43,6 +45,7 @@ export function relays(): (url: string) => Promise<Relay> {
         target = new URL(next);
       },
       deaden: () => open.forEach((socket) => dead.add(socket)),
+      cut: () => open.forEach((socket) => socket.destroy()),
     };
   };
 }
