@@ -3,6 +3,7 @@ import { overloaded } from '../platform/errors';
 import type { Log } from '../platform/log';
 import { connectRedis, type RedisLink } from './connect';
 import type { RedisKeys } from './keys';
+import { readServerIdentity } from './server-epoch';
 
 /** With `appendfsync everysec` an fsync comes within a second or two, and who comes late waits for two of them. */
 const FSYNC_TIMEOUT_MS = 4_000;
@@ -37,8 +38,8 @@ async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlway
 /**
  * `everysec`: nothing to wait for. `fsync`: with `appendfsync always` every answer comes after its fsync; else a
  * WAITAOF (Redis 7.2+, Valkey) on a connection of its own, behind a write that is newer than what must be safe. It
- * counts only if the same server process took the write: one that restarted in between may have lost it, and would
- * confirm its own file all the same. Rejects with one readable message when the server can give neither.
+ * counts only if the same server took the write: one that restarted or was a replica in between may have lost it, and
+ * would confirm its own file all the same. Rejects with one readable message when the server can give neither.
  */
 export async function createDurability({
   link,
@@ -73,9 +74,9 @@ export async function createDurability({
   const wait = fsyncWaiter(own, keys);
   return {
     durably: async (write) => {
-      const runId = link.runId();
+      const serverId = link.serverId();
       const result = await write();
-      await wait(runId);
+      await wait(serverId);
       return result;
     },
     close: () => own.close(),
@@ -91,7 +92,7 @@ class FsyncLate extends Error {
 }
 
 interface Waiter {
-  runId: string | null;
+  serverId: string | null;
   /** Of `performance.now`. */
   sinceMs: number;
   resolve: () => void;
@@ -99,20 +100,21 @@ interface Waiter {
 }
 
 /**
- * Waits for the fsync of everything written before, on the server process of that run id. Those who come while one is
+ * Waits for the fsync of everything written before, on the server of that identity. Those who come while one is
  * awaited share the next: on one connection each would else have an fsync of its own, one after the other.
  */
-function fsyncWaiter(own: RedisLink, keys: RedisKeys): (runId: string | null) => Promise<void> {
-  /** Answers the run id of the server that confirmed. A lost connection rejects: nothing is sent twice. */
+function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null) => Promise<void> {
+  /** Returns the identity of the server that confirmed. A lost connection rejects: nothing is sent twice. */
   const confirm = async (timeoutMs: number): Promise<string> => {
-    const runId = own.runId();
-    if (runId === null) throw new Error('the queue store is not reachable');
-    const [, answer] = await Promise.all([
+    if (own.runId() === null) throw new Error('the queue store is not reachable');
+    const [, answer, { serverId }] = await Promise.all([
       own.client.set(keys.fsyncProbe(), '1'),
       own.client.call('WAITAOF', '1', '0', String(timeoutMs)) as Promise<[number, number]>,
+      // Read after the fsync: a server that became a replica and a primary again since the write has a new one.
+      readServerIdentity(own.client),
     ]);
     if (answer[0] < 1) throw new FsyncLate();
-    return runId;
+    return serverId;
   };
   const refuse = ({ reject }: Waiter, cause: unknown): void =>
     reject(overloaded('The events are queued, but their fsync is not confirmed. Send them again.', 2, cause));
@@ -122,8 +124,8 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (runId: string | null) =>
       const waitedMs = performance.now() - waiters[0]!.sinceMs;
       const confirmedBy = await confirm(Math.max(MIN_WAIT_MS, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
       for (const waiter of waiters) {
-        if (waiter.runId === confirmedBy) waiter.resolve();
-        else refuse(waiter, new Error('the queue store restarted after the write'));
+        if (waiter.serverId === confirmedBy) waiter.resolve();
+        else refuse(waiter, new Error('the queue store restarted or failed over after the write'));
       }
     } catch (error) {
       // The time of the oldest is over. Whoever came later may still wait, at the head of the next group.
@@ -142,9 +144,9 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (runId: string | null) =>
     }
     running = false;
   };
-  return (runId) =>
+  return (serverId) =>
     new Promise((resolve, reject) => {
-      waiting.push({ runId, sinceMs: performance.now(), resolve, reject });
+      waiting.push({ serverId, sinceMs: performance.now(), resolve, reject });
       if (running) return;
       running = true;
       setImmediate(() => void run());

@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { connectRedis } from '../../shared/queue/connect';
 import { createDurability } from '../../shared/queue/durability';
 import { accepted, drainedAtLast, expectBalanced, newBooks, someKeyedEvents, submit, sweepNow } from '../support/books';
+import { onServer } from '../support/failover';
 import { faultStage } from '../support/fault-stage';
 import type { Harness } from '../support/harness';
 import type { OwnStore } from '../support/own-stores';
@@ -76,6 +77,23 @@ test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that rest
   await expect(restarted).rejects.toMatchObject({ code: 'OVERLOADED' });
   await waitUntil('writes are confirmed again', () =>
     durably(() => queueLink.client.set('written', '2')).then(
+      () => true,
+      () => false,
+    ),
+  );
+});
+
+test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that was a replica since', async () => {
+  const { durably, queueLink } = mir.ctx;
+  const failedOver = durably(async () => {
+    await queueLink.client.set('written', '3');
+    await onServer(redis, (server) =>
+      server.multi().call('REPLICAOF', '127.0.0.1', '1').call('REPLICAOF', 'NO', 'ONE').exec(),
+    );
+  });
+  await expect(failedOver).rejects.toMatchObject({ code: 'OVERLOADED' });
+  await waitUntil('writes are confirmed again', () =>
+    durably(() => queueLink.client.set('written', '4')).then(
       () => true,
       () => false,
     ),
