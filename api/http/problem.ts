@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { MAX_LISTED_ERRORS, MirError, messageOf, storeUnavailable } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
-import { classifyStoreError } from '../../shared/store/errors';
+import { isStoreOutage } from '../../shared/store/errors';
 import { send } from './respond';
 
 /** While a store is away every request is refused; one line now and then says it, the metrics count them. */
@@ -9,7 +9,7 @@ const REFUSALS_LOGGED_EVERY_MS = 1_000;
 let refusalLoggedAt = 0;
 
 /** Errors of the body reader (body-parser), by their `type` or zlib code. */
-function fromBodyReader(error: Error & { type?: string; code?: string; status?: number }): MirError | null {
+function fromBodyReader(error: Error & { type?: string; code?: unknown; status?: number }): MirError | null {
   switch (error.type) {
     case 'entity.too.large':
       return new MirError('BODY_TOO_LARGE', 'The body is larger than this route takes, counted after decompression.');
@@ -19,7 +19,8 @@ function fromBodyReader(error: Error & { type?: string; code?: string; status?: 
     case 'request.aborted':
       return new MirError('INVALID_REQUEST', 'The body did not arrive whole.');
     default:
-      return error.code?.startsWith('Z_') || error.status === 400
+      // A server error of MongoDB has a number.
+      return (typeof error.code === 'string' && error.code.startsWith('Z_')) || error.status === 400
         ? new MirError('INVALID_ENCODING', 'The body is not valid gzip.')
         : null;
   }
@@ -27,9 +28,7 @@ function fromBodyReader(error: Error & { type?: string; code?: string; status?: 
 
 /** An outage of the store that no handler foresaw: not our fault, and worth trying again. */
 function fromDriver(error: unknown): MirError | null {
-  if (!(error instanceof Error) || !error.name.startsWith('Mongo') || classifyStoreError(error) !== 'transient')
-    return null;
-  return storeUnavailable(error);
+  return isStoreOutage(error) ? storeUnavailable(error) : null;
 }
 
 /** Turns anything thrown into the one error that has an HTTP answer. */

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Ground } from '../../shared/ground';
 import { withDeadline } from '../../shared/platform/deadline';
 import { MirError, storeUnavailable } from '../../shared/platform/errors';
+import { isStoreOutage } from '../../shared/store/errors';
 import { readCookie } from '../pages/cookies';
 import { type Call, providerAway, type ProviderLogIn, providerLogIn } from './log-in-by-provider';
 import { oidcPlugins } from './oidc';
@@ -71,7 +72,7 @@ function harmless(error: unknown): MirError {
   if (error instanceof MirError) return error;
   let deepest = error as { name?: string; code?: string | number; cause?: unknown };
   while (deepest.cause instanceof Error) deepest = deepest.cause;
-  const ofStore = deepest.name?.startsWith('Mongo') || codeOf(error)?.startsWith('FAILED_TO');
+  const ofStore = deepest.name?.startsWith('Mongo') || isStoreOutage(deepest) || codeOf(error)?.startsWith('FAILED_TO');
   const cause = new Error(`people's accounts: ${deepest.name ?? 'error'} ${codeOf(error) ?? deepest.code ?? ''}`);
   return ofStore
     ? storeUnavailable(cause)

@@ -1,5 +1,5 @@
 import { MirError } from '../../shared/platform/errors';
-import { classifyStoreError } from '../../shared/store/errors';
+import { isStoreOutage } from '../../shared/store/errors';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import type { Store, StoreSession } from '../../shared/store/store';
 
@@ -10,8 +10,7 @@ export async function fromStore<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    const ofDriver = error instanceof Error && error.name.startsWith('Mongo');
-    if (!ofDriver || classifyStoreError(error) !== 'transient') throw error;
+    if (!isStoreOutage(error)) throw error;
     throw new MirError(
       'STORE_UNAVAILABLE',
       'The store did not answer. A change may have been made or not: look before you repeat it.',

@@ -110,3 +110,12 @@ export function classifyStoreError(error: unknown): StoreFailure {
     ? 'rejected'
     : 'transient';
 }
+
+/**
+ * Returns whether the store is away or busy, by an error of the driver or of mongoose. The driver's class decides and
+ * not only its name: `PoolClearedOnNetworkError`, thrown when the server stops responding, does not begin with "Mongo".
+ */
+export function isStoreOutage(error: unknown): boolean {
+  const ofDriver = error instanceof mongo.MongoError || (error instanceof Error && error.name.startsWith('Mongo'));
+  return ofDriver && classifyStoreError(error) === 'transient';
+}

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { mongo } from 'mongoose';
-import { classifyStoreError } from '../../../shared/store/errors';
+import { classifyStoreError, isStoreOutage } from '../../../shared/store/errors';
 
 const fromServer = (code: number): Error => new mongo.MongoServerError({ message: 'refused', code });
 
@@ -62,4 +62,19 @@ test('duplicate keys are told from everything else only when there is nothing el
   expect(classifyStoreError(fromServer(11_000))).toBe('duplicate');
   expect(classifyStoreError(fromBulk(11_000, 11_000))).toBe('duplicate');
   expect(classifyStoreError(fromBulk(11_000, 121))).toBe('rejected');
+});
+
+/** Named as the driver names the error of a connection that it interrupts; its class is not public. */
+class InterruptedError extends mongo.MongoNetworkError {
+  override get name(): string {
+    return 'PoolClearedOnNetworkError';
+  }
+}
+
+test('isStoreOutage goes by the class of an error of the driver, not only by its name', () => {
+  expect(isStoreOutage(new InterruptedError('interrupted due to server monitor timeout'))).toBe(true);
+  expect(isStoreOutage(new mongo.MongoNetworkError('connection closed'))).toBe(true);
+  expect(isStoreOutage(fromServer(121))).toBe(false);
+  expect(isStoreOutage(fromServer(11_000))).toBe(false);
+  expect(isStoreOutage(new Error('a bug of ours'))).toBe(false);
 });
