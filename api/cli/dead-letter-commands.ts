@@ -18,7 +18,8 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
     .description('jobs that workers gave up: their events are accepted, but not stored')
     .addHelpText(
       'after',
-      '\nMend the cause first (`show` names it), then replay; what was stored before stays stored once.' +
+      '\nFix the cause first, then replay; what was stored before stays stored once. `show` has the reason as a code;' +
+        '\nthe worker’s log has the cause, under the id of the dead letter.' +
         '\nExamples:\n  npm run mir -- dead-letters list\n  npm run mir -- dead-letters replay --all\n  npm run mir -- dead-letters drop c0123 --yes',
     );
 

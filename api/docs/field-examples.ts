@@ -84,6 +84,6 @@ export const FIELD_EXAMPLES: Record<string, unknown> = {
   headHash: 'a3f5'.repeat(16),
 
   id: CHUNK,
-  failedReason: 'the store refused the document',
+  failedReason: 'STORE_REFUSED: 1 of 20 events; first: The database rejected the content of this event.',
   shape: { events: 'list(1)' },
 };

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { chunkIdsOf, readReceipt, RECEIPT_RETENTION_MS, type ReceiptFacts } from '../../shared/domain/receipt';
+import {
+  chunkIdsOf,
+  readReceipt,
+  RECEIPT_RETENTION_MS,
+  type ReceiptFacts,
+  STORE_REFUSED_MESSAGE,
+} from '../../shared/domain/receipt';
 import { MirError } from '../../shared/platform/errors';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
 import { route } from '../http/route';
@@ -63,6 +69,8 @@ function presentReceipt(
     .flatMap((part) => part.items)
     .filter(({ index }) => slot === null || index === slot)
     .map((item) => (slot === null ? item : { ...item, index: 0 }))
+    // Receipts of earlier versions have the driver's message.
+    .map((item) => (item.code === 'STORE_REFUSED' ? { ...item, message: STORE_REFUSED_MESSAGE } : item))
     .sort((a, b) => a.index - b.index);
   const settled = parts.length === chunkIdsOf(facts).length;
   const read = parts.filter(({ total }) => total !== null);

@@ -17,6 +17,7 @@ import { hintJobSchema } from '../../shared/queue/hint-queue';
 import { eventChunkSchema, type QueueName, QUEUES } from '../../shared/queue/jobs';
 import { mailSchema } from '../../shared/queue/mail-queue';
 import type { ApiContext } from '../context';
+import { presentFailure } from '../ops/present-failure';
 import { shapeOf } from '../ops/shape-of';
 
 /** What bull-board gives its server: its reading routes, the paths that open its page, and that page. */
@@ -54,14 +55,19 @@ function readOnly(name: QueueName, queue: Queue): BullMQAdapter {
 
 const ADDRESS = /[^\s<>"'(),:;]+@[^\s<>"'(),:;]+/g;
 
-/** Other servers' messages may quote an address, and stack traces begin with such messages. */
-function withoutQuotes(body: unknown): unknown {
-  if (typeof body === 'string') return body.replace(ADDRESS, '…@…');
-  if (Array.isArray(body)) return body.map(withoutQuotes);
+/** Fields of bull-board's responses that hold the message of whatever a worker threw. */
+const FAILURES: ReadonlySet<string> = new Set(['failedReason', 'deferredFailure']);
+
+/**
+ * Removes what drivers and other servers say: failures are shown as `presentFailure` does, stack traces (which begin
+ * with them), the port of the queue store and mail addresses not at all.
+ */
+function withoutQuotes(body: unknown, name = ''): unknown {
+  if (typeof body === 'string') return (FAILURES.has(name) ? presentFailure(body) : body).replace(ADDRESS, '…@…');
+  if (Array.isArray(body)) return name === 'stacktrace' ? [] : body.map((one) => withoutQuotes(one));
   if (typeof body !== 'object' || body === null) return body;
-  return Object.fromEntries(
-    Object.entries(body).map(([field, value]) => [field, field === 'stacktrace' ? [] : withoutQuotes(value)]),
-  );
+  const shown = Object.entries(body).filter(([field]) => field !== 'port');
+  return Object.fromEntries(shown.map(([field, value]) => [field, withoutQuotes(value, field)]));
 }
 
 /** bull-board's page without what it would load from elsewhere and without inline styles. */

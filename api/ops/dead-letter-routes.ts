@@ -18,7 +18,11 @@ const deadLetterSchema = z.object({
   failedAt: z.iso.datetime(),
   expiresAt: z.iso.datetime().describe('From then on it may be deleted for its age.'),
   attempts: z.number().int(),
-  failedReason: z.string(),
+  failedReason: z
+    .string()
+    .describe(
+      'A code and what it means. The words of a store or a driver are in the worker’s log, under the job’s id.',
+    ),
 });
 
 const list = route({

@@ -7,6 +7,7 @@ import { type Act, auditEntry } from '../audit/act';
 import { inTransaction } from '../partners/from-store';
 import { readCursor, signCursor } from '../http/page';
 import { DEAD_LETTER_KINDS } from './dead-letter-kinds';
+import { presentFailure } from './present-failure';
 import { shapeOf } from './shape-of';
 
 const MAX_REASON_LENGTH = 500;
@@ -68,7 +69,7 @@ function present(found: Found): DeadLetter {
     failedAt: new Date(failedAtMs).toISOString(),
     expiresAt: new Date(failedAtMs + DEAD_LETTER_AGE_SECONDS * 1_000).toISOString(),
     attempts: job.attemptsMade,
-    failedReason: (job.failedReason ?? '').slice(0, MAX_REASON_LENGTH),
+    failedReason: presentFailure(job.failedReason ?? '').slice(0, MAX_REASON_LENGTH),
   };
 }
 

@@ -8,6 +8,9 @@ export const RECEIPT_RETENTION_MS = RECEIPT_RETENTION_DAYS * 24 * 3600 * 1000;
 /** What happened to one accepted event. FAILED items carry a code and stand in the dead letters; ERASED: its user was. */
 export type Outcome = 'PERSISTED' | 'DUPLICATE' | 'CONFLICT' | 'FAILED' | 'ERASED';
 
+/** What is said of an event that the store rejects. The store's own words are for the log: they may quote content. */
+export const STORE_REFUSED_MESSAGE = 'The database rejected the content of this event.';
+
 /** Everything a receipt needs to be answered before any worker has seen its chunks. */
 export interface ReceiptFacts {
   base: ChunkId;

@@ -1,3 +1,4 @@
+import { STORE_REFUSED_MESSAGE } from '../../shared/domain/receipt';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
@@ -40,10 +41,11 @@ export async function commitPatiently(deps: Deps, group: PendingEvent[], session
     if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
     if (group.length > 1) return commitHalves(deps, group, session);
     const pending = group[0]!;
-    // It goes into logs, the receipt and the dead letter.
-    const message = withoutContent(messageOf(error), pending.event.metadata);
-    log.error({ err: message, eventId: pending.event.eventId }, 'the store refuses an event');
-    const decision = { pending, outcome: 'FAILED', code: 'STORE_REFUSED', message } as const;
+    const err = withoutContent(messageOf(error), pending.event.metadata);
+    const { event, of } = pending;
+    log.error({ err, chunkId: of.chunk.chunkId, eventId: event.eventId }, 'the store refuses an event');
+    // Receipt and dead letter do not repeat the driver's message.
+    const decision = { pending, outcome: 'FAILED', code: 'STORE_REFUSED', message: STORE_REFUSED_MESSAGE } as const;
     return { decisions: [decision], rows: new Map() };
   }
 }

@@ -183,7 +183,7 @@ describe('the queues page', () => {
     for (const secret of ['private', 'mir.transaction', ...refs]) expect(texts.join()).not.toContain(secret);
   });
 
-  it('shows no address and no link of a mail, nor those that a mail server quotes', async () => {
+  it('shows no address and no link of a mail, nor what a mail server says', async () => {
     const { mailQueue } = h.ctx;
     const url = 'https://mir.example/verify/secret-token';
     await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
@@ -194,9 +194,9 @@ describe('the queues page', () => {
     const { text } = await ask(`/admin/queues/api/queues/mails/${job!.id}`, { cookies, accept: 'application/json' });
     expect(JSON.parse(text).job).toMatchObject({
       data: { v: 'number', mail: { to: 'string(19)' } },
-      failedReason: '550 <…@…>: no such user',
+      failedReason: expect.stringMatching(/^JOB_FAILED: /),
     });
-    expect(text).not.toMatch(/private|secret-token/);
+    expect(text).not.toMatch(/private|secret-token|no such user/);
   });
 
   it('can change nothing: no writing method is there, whoever asks', async () => {
