@@ -75,7 +75,13 @@ export function createApp(ctx: ApiContext): Express {
       { method: 'GET', path: '/readyz', handle: readyz(ctx) },
       ...referencePage(openApi),
       ...(ctx.config.metricsOnPublicPort
-        ? [{ method: 'GET', path: '/metrics', handle: metricsListener(ctx.metrics.registry) as RequestHandler }]
+        ? [
+            {
+              method: 'GET',
+              path: '/metrics',
+              handle: metricsListener(ctx.metrics.registry, ctx.log) as RequestHandler,
+            },
+          ]
         : []),
       queuesPage(ctx),
       ...pageRoutes(ctx),

@@ -22,7 +22,7 @@ async function startApi(config: Config): Promise<Running> {
     const ctx = await createApiContext(ground);
     const addresses = addressesOf(config.bindAddress);
     const { servers, port } = await listenOnEach(addresses, createApp(ctx), config.port, 'PORT');
-    const metricsPage = metricsListener(ctx.metrics.registry);
+    const metricsPage = metricsListener(ctx.metrics.registry, ctx.log);
     const metrics = await listenOnEach(addresses, metricsPage, config.metricsPort, 'METRICS_PORT');
     for (const server of [...servers, ...metrics.servers]) leaveWhileDraining(server, ctx.draining);
     for (const server of servers) {

@@ -9,8 +9,8 @@ const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 const CHECK_TIMEOUT_MS = 1_500;
 
 /** `/healthz`, `/readyz` and `/metrics` of a worker. */
-function opsListener({ queueLink, store, metrics }: Ground, isDraining: () => boolean): RequestListener {
-  const metricsPage = metricsListener(metrics.registry);
+function opsListener({ queueLink, store, metrics, log }: Ground, isDraining: () => boolean): RequestListener {
+  const metricsPage = metricsListener(metrics.registry, log);
   const answer = (res: Parameters<RequestListener>[1], status: number, body: unknown): void => {
     res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
   };

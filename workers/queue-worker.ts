@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Processor, Worker } from 'bullmq';
+import { messageWithCauses } from '../shared/platform/errors';
 import type { Log } from '../shared/platform/log';
 import type { Metrics } from '../shared/platform/metrics';
 import { countsOf } from '../shared/platform/series/values';
@@ -62,7 +63,7 @@ export function queueWorkers(deps: {
     worker.on('failed', (job, error) => {
       const last = job?.finishedOn !== undefined;
       if (last) failed[name].inc();
-      log.warn({ queue: name, jobId: job?.id, err: error.message, last }, 'a job failed');
+      log.warn({ queue: name, jobId: job?.id, err: messageWithCauses(error), last }, 'a job failed');
     });
     return worker;
   };

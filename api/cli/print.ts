@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { MirError, messageOf } from '../../shared/platform/errors';
+import { MirError, messageOf, messageWithCauses } from '../../shared/platform/errors';
 
 // Control characters, C1 and bidirectional overrides among them: stored text must not steer the operator's terminal.
 // oxlint-disable-next-line no-control-regex
@@ -58,12 +58,16 @@ export function secrets(pairs: Record<string, string>): string {
   return `${lines.join('\n')}\nThe keys are shown this once; only their hashes are stored.`;
 }
 
-/** What went wrong, for stderr: the problem's code, its detail and every field at fault. */
+/**
+ * What went wrong, for stderr: the problem's code, its detail, every field at fault, and what caused it. The operator
+ * may read a driver's message here: the CLI writes no log that would have it.
+ */
 export function failure(error: unknown, json: boolean): string {
   const code = error instanceof MirError ? error.code : 'FAILED';
   const detail = error instanceof MirError ? error.detail : messageOf(error);
   const errors = error instanceof MirError ? error.more.errors : undefined;
-  if (json) return JSON.stringify({ code, detail, ...(errors ? { errors } : {}) });
+  const cause = error instanceof MirError && error.cause !== undefined ? messageWithCauses(error.cause) : undefined;
+  if (json) return JSON.stringify({ code, detail, ...(errors ? { errors } : {}), ...(cause ? { cause } : {}) });
   const fields = (errors ?? []).map(({ path, message }) => `  ${path === '' ? '' : `${path}: `}${message}`);
-  return printable([`${code}: ${detail}`, ...fields].join('\n'));
+  return printable([`${code}: ${detail}`, ...fields, ...(cause ? [`  cause: ${cause}`] : [])].join('\n'));
 }

@@ -1,12 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import { MAX_LISTED_ERRORS, MirError, messageOf, storeUnavailable } from '../../shared/platform/errors';
+import {
+  MAX_LISTED_ERRORS,
+  MirError,
+  messageWithCauses,
+  type ProblemCode,
+  storeUnavailable,
+} from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import { isStoreOutage } from '../../shared/store/errors';
 import { send } from './respond';
 
-/** While a store is away every request is refused; one line now and then says it, the metrics count them. */
+/** While a store is away every request is rejected: each code is logged this often, and the metrics count them all. */
 const REFUSALS_LOGGED_EVERY_MS = 1_000;
-let refusalLoggedAt = 0;
+const refusalLoggedAt = new Map<ProblemCode, number>();
 
 /** Errors of the body reader (body-parser), by their `type` or zlib code. */
 function fromBodyReader(error: Error & { type?: string; code?: unknown; status?: number }): MirError | null {
@@ -40,14 +46,14 @@ export function toMirError(error: unknown): MirError {
   return answer ?? new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause: error });
 }
 
-/** Logs what is our fault; refusals while a store is away at most once a second. */
+/** Logs what is our fault, with its causes, which no response shows. Rejections in an outage: once a second and code. */
 export function logProblem(problem: MirError, requestId: string, log: Log): void {
   if (problem.status < 500) return;
-  const line = { requestId, code: problem.code, err: messageOf(problem.more.cause ?? problem) };
+  const line = { requestId, code: problem.code, err: messageWithCauses(problem) };
   if (problem.code === 'INTERNAL')
     log.error({ ...line, stack: (problem.more.cause as Error)?.stack }, 'request failed');
-  else if (Date.now() - refusalLoggedAt > REFUSALS_LOGGED_EVERY_MS) {
-    refusalLoggedAt = Date.now();
+  else if (Date.now() - (refusalLoggedAt.get(problem.code) ?? 0) > REFUSALS_LOGGED_EVERY_MS) {
+    refusalLoggedAt.set(problem.code, Date.now());
     log.warn(line, 'requests are being refused');
   }
 }

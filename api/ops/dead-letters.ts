@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq';
 import { type Env, envOf, partnerOf } from '../../shared/domain/ids';
-import { MirError, messageOf, overloaded } from '../../shared/platform/errors';
+import { MirError, overloaded } from '../../shared/platform/errors';
 import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { type Act, auditEntry } from '../audit/act';
@@ -41,11 +41,15 @@ interface Found {
   job: Job;
 }
 
+function queueStoreAway(cause: unknown): MirError {
+  return overloaded('The queue store did not respond. Retry the request.', 2, cause);
+}
+
 async function fromQueue<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    throw overloaded(`The queue store does not answer (${messageOf(error)}). Try again.`, 2, error);
+    throw queueStoreAway(error);
   }
 }
 
@@ -190,7 +194,7 @@ export async function replayDeadLetter(
     // Another replay was first, or a drop.
     if (await isQueued(deps, id)) return queued;
     await read(deps, id);
-    throw overloaded(`The queue store does not answer (${messageOf(error)}). Try again.`, 2, error);
+    throw queueStoreAway(error);
   }
   return queued;
 }

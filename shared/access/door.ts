@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { ParsedApiKey } from '../domain/api-key';
 import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
-import { MirError, messageOf, overloaded } from '../platform/errors';
+import { MirError, overloaded } from '../platform/errors';
 import type { RedisLink } from '../queue/connect';
 import type { RedisKeys } from '../queue/keys';
 import { ABANDONED_AFTER_MS } from '../queue/sweep';
@@ -196,7 +196,7 @@ export function createDoor(deps: {
       }
     } catch (error) {
       if (error instanceof MirError) throw error;
-      throw overloaded(`The queue store does not answer (${messageOf(error)}). Send it again.`, 2, error);
+      throw overloaded('The queue store did not respond. Retry the request.', 2, error);
     }
     throw overloaded('The rights of this key are being changed. Send it again.', 1);
   };

@@ -95,3 +95,16 @@ export function messageOf(error: unknown): string {
   const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined;
   return typeof message === 'string' ? message : String(error);
 }
+
+/** Causes that `messageWithCauses` follows; more are a cycle. */
+const MAX_CAUSES = 5;
+
+/** Returns the text of anything thrown and of what caused it, for logs: responses never show a cause. */
+export function messageWithCauses(error: unknown): string {
+  const messages: string[] = [];
+  for (let cause = error; cause !== undefined && messages.length <= MAX_CAUSES;) {
+    messages.push(messageOf(cause));
+    cause = typeof cause === 'object' && cause !== null && 'cause' in cause ? cause.cause : undefined;
+  }
+  return messages.join('; caused by: ');
+}

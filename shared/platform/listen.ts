@@ -1,9 +1,10 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Registry } from 'prom-client';
-import { messageOf } from './errors';
+import { messageWithCauses } from './errors';
+import type { Log } from './log';
 
 /** Answers `GET /metrics` in Prometheus text format. */
-export function metricsListener(registry: Registry): RequestListener {
+export function metricsListener(registry: Registry, log: Log): RequestListener {
   return (req, res) => {
     if (req.url !== '/metrics') {
       res.writeHead(404).end();
@@ -11,7 +12,10 @@ export function metricsListener(registry: Registry): RequestListener {
     }
     registry.metrics().then(
       (text) => res.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
-      (error: unknown) => res.writeHead(500).end(messageOf(error)),
+      (error: unknown) => {
+        log.error({ err: messageWithCauses(error) }, 'metrics not collected');
+        res.writeHead(500).end('The metrics could not be collected. The log has the cause.');
+      },
     );
   };
 }

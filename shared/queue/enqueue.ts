@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import type { ChunkId, Tenant } from '../domain/ids';
-import { messageOf, overloaded } from '../platform/errors';
+import { overloaded } from '../platform/errors';
 import type { Log } from '../platform/log';
 import { NO_TRACING, type Place, type Tracing } from '../platform/tracing';
 import type { RedisLink } from './connect';
@@ -80,7 +80,7 @@ export function createEventQueue(deps: {
         });
       } catch (error) {
         throw overloaded(
-          `The queue store did not confirm the events (${messageOf(error)}). They may still have been stored: send them again with the same idempotency keys.`,
+          'The queue store did not confirm the events. They may still be stored; resend them with the same idempotency keys.',
           2,
           error,
         );

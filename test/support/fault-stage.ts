@@ -16,6 +16,8 @@ export function faultStage() {
   return {
     start,
     ...ownStores(),
+    /** Closes an app that the test served in another way. */
+    keep: (harness: Harness): void => void served.push(harness),
     serve: async (options: Parameters<typeof startHarness>[0] = {}): Promise<Harness> => {
       const harness = await startHarness(options);
       served.push(harness);

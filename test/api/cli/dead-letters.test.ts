@@ -78,6 +78,27 @@ describe('dead letters', () => {
     expect(await mir('list', '--queue', 'cascades')).toMatchObject({ code: 2, out: '' });
   });
 
+  it('cannot be listed while the queue store rejects commands: the CLI names the cause, the route does not', async () => {
+    const { client } = h.ctx.queueLink;
+    const key = h.ctx.eventQueue.queue.toKey('failed');
+    await client.rename(key, `${key}:kept`);
+    await client.hset(key, 'of', 'another type');
+    try {
+      const { status, body } = await asAdmin(h.client, 'GET', '/dead-letters');
+      expect([status, body.code, JSON.stringify(body)]).toEqual([
+        503,
+        'OVERLOADED',
+        expect.not.stringContaining('WRONGTYPE'),
+      ]);
+      expect(await mir('list')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('cause: WRONGTYPE') });
+      const { err } = await mir('list', '--json');
+      expect(JSON.parse(err)).toMatchObject({ code: 'OVERLOADED', cause: expect.stringMatching(/^WRONGTYPE/) });
+    } finally {
+      await client.del(key);
+      await client.rename(`${key}:kept`, key);
+    }
+  });
+
   it('are paged without repeats', async () => {
     for (let n = 0; n < 3; n += 1) await aDeadLetter();
     const all = (await asAdmin(h.client, 'GET', '/dead-letters')).body.data;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Gauge, Registry } from 'prom-client';
 import { listen, metricsListener } from '../../../shared/platform/listen';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness } from '../../support/harness';
@@ -67,6 +68,21 @@ function valueOf(text: string, name: string, labels: Record<string, string>): nu
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
 }
 
+test('/metrics returns 500 without the message of the error when it cannot be collected', async () => {
+  const registry = new Registry();
+  const collect = (): never => {
+    throw new Error('connect ECONNREFUSED 127.0.0.1:6379');
+  };
+  registry.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }));
+  const { server, port } = await listen(metricsListener(registry, mir.ctx.log), 0, 'METRICS_PORT');
+  try {
+    const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
+    expect([status, text]).toEqual([500, 'The metrics could not be collected. The log has the cause.']);
+  } finally {
+    server.close();
+  }
+});
+
 test('/metrics on its own listener counts what happened and names no partner, user, event or key', async () => {
   const { liveKey, partnerId, key } = await mir.partner();
   const event = anEvent({ userExternalId: 'somebody', idempotencyKey: 'order-1' });
@@ -76,7 +92,7 @@ test('/metrics on its own listener counts what happened and names no partner, us
   const read = await mir.client.get('/v1/events?userExternalId=somebody', liveKey);
   await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, liveKey);
   await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'somebody' });
-  const { server, port } = await listen(metricsListener(mir.ctx.metrics.registry), 0, 'METRICS_PORT');
+  const { server, port } = await listen(metricsListener(mir.ctx.metrics.registry, mir.ctx.log), 0, 'METRICS_PORT');
   try {
     const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
     expect(status).toBe(200);

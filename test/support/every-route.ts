@@ -1,0 +1,229 @@
+import { openOperatorSession } from '../../api/operator/session';
+import { formTokenOf } from '../../api/pages/form-token';
+import { ADMIN_TOKEN, type Harness } from './harness';
+import type { OidcServer } from './oidc-server';
+import { PASSWORD } from './people';
+import { prepareRoutes, type Prepared } from './route-fixtures';
+
+export type StoreRole = 'queue' | 'cache' | 'store';
+
+/** A request that succeeds while all stores are up. */
+export interface RouteCall {
+  /** `METHOD path`, as the tables of routes name it. */
+  route: string;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body?: string;
+  /** The stores without which the contract says 503. Without any other store it succeeds all the same. */
+  needs: readonly StoreRole[];
+}
+
+interface Asked {
+  params?: Record<string, string>;
+  query?: string;
+  body?: unknown;
+  key?: string;
+  headers?: Record<string, string>;
+}
+
+const QUEUE = ['queue'] as const;
+const STORE = ['store'] as const;
+const BOTH = ['queue', 'store'] as const;
+const NONE = [] as const;
+
+const EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
+
+let addresses = 0;
+/** Another client address for each call, so that no throttle of addresses rejects it. */
+const fromElsewhere = (): Record<string, string> => {
+  addresses += 1;
+  return { 'x-forwarded-for': `10.99.${addresses >> 8}.${addresses & 255}` };
+};
+
+function callOf(route: string, needs: readonly StoreRole[], prefix: string, asked: Asked): RouteCall {
+  const [method, template] = route.split(' ') as [string, string];
+  const path = template.replaceAll(/:(\w+)/g, (_all, name: string) => encodeURIComponent(asked.params![name]!));
+  const { body, key, query = '', headers = {} } = asked;
+  const json = body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' };
+  return {
+    route,
+    method,
+    path: prefix + path + query,
+    needs,
+    headers: { ...fromElsewhere(), ...json, ...(key === undefined ? {} : { 'x-api-key': key }), ...headers },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  };
+}
+
+function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
+  const call = (route: string, needs: readonly StoreRole[], asked: Asked = {}): RouteCall =>
+    callOf(route, needs, '/v1', { key: partner.liveKey, ...asked });
+  const submit = (asked: Asked): RouteCall => call('POST /events', QUEUE, asked);
+  const of = (id: string): Asked => ({ params: { id } });
+  return [
+    submit({ body: EVENT }),
+    submit({ body: { ...EVENT, idempotencyKey: 'order-1' }, key: agents.bot.apiKey }),
+    submit({ body: { events: [EVENT, EVENT, { eventType: 'mir.none' }] } }),
+    submit({
+      body: `${JSON.stringify(EVENT)}\n${JSON.stringify(EVENT)}\n`,
+      headers: { 'content-type': 'application/x-ndjson' },
+    }),
+    call('POST /resolve', STORE, { body: { userExternalId: 'u-1' } }),
+    call('POST /resolve', STORE, { body: { userExternalIds: ['u-2', 'u-3'] }, key: agents.bot.apiKey }),
+    call('GET /events', STORE),
+    call('GET /events/receipts/:receiptId', STORE, { params: { receiptId: ids.receipt } }),
+    call('GET /events/:eventId', STORE, { params: { eventId: ids.event } }),
+    call('GET /event-types', NONE),
+    call('POST /partners/applications', BOTH, { body: ids.application }),
+    call('POST /partners/link/invite', BOTH, { body: { userExternalId: 'u-4' } }),
+    call('POST /partners/link/code', BOTH, { body: { userExternalId: 'u-5' } }),
+    call('GET /partners/link/status', STORE, { query: '?userExternalId=u-4' }),
+    call('PUT /partners/webhook', BOTH, { body: { url: 'https://harbour.example/hooks' } }),
+    call('GET /partners/webhook', STORE),
+    call('DELETE /partners/webhook', BOTH, { key: other.liveKey }),
+    call('POST /users/erase', BOTH, { body: { userExternalId: 'u-6' } }),
+    call('GET /users/erase/:receiptId', STORE, { params: { receiptId: ids.erasure } }),
+    call('GET /audit', STORE),
+    call('GET /audit/verify', STORE),
+    call('GET /agents/tree', STORE),
+    call('GET /agents/tree', STORE, { headers: { accept: 'application/x-ndjson' } }),
+    call('GET /agents/cascades/:id', STORE, of(ids.cascade)),
+    call('GET /agents/:id/lineage', STORE, of(agents.parent.agentId)),
+    call('POST /agents/:id/revoke-descendants', STORE, { ...of(agents.parent.agentId), body: { dryRun: true } }),
+    call('POST /agents/:id/revoke-descendants', BOTH, { ...of(agents.killed.agentId), body: {} }),
+    call('GET /agents', STORE),
+    call('POST /agents', BOTH, {
+      body: { name: 'Any', type: 'AI_AGENT', preset: 'STANDARD', allowedEventTypes: ['mir.content.*'] },
+    }),
+    call('GET /agents/policy', STORE),
+    call('PUT /agents/policy', BOTH, { body: { spawnEnabled: true }, key: other.liveKey }),
+    call('GET /agents/approvals', STORE),
+    call('POST /agents/approvals/:id/approve', BOTH, of(ids.approvals[0]!)),
+    call('POST /agents/approvals/:id/reject', BOTH, of(ids.approvals[1]!)),
+    call('GET /agents/:id', STORE, of(agents.parent.agentId)),
+    call('PATCH /agents/:id', BOTH, { ...of(agents.patched.agentId), body: { name: 'Another name' } }),
+    call('POST /agents/:id/suspend', BOTH, { ...of(agents.active.agentId), body: {} }),
+    call('POST /agents/:id/reactivate', BOTH, { ...of(agents.suspended.agentId), body: {} }),
+    call('POST /agents/:id/revoke', BOTH, { ...of(agents.revoked.agentId), body: {} }),
+    call('POST /agents/:id/key/rotate', BOTH, of(agents.rotated.agentId)),
+    call('POST /agents/:id/spawn', BOTH, { ...of(agents.parent.agentId), body: { name: 'Child' } }),
+  ];
+}
+
+function adminCalls({ other, ids }: Prepared): RouteCall[] {
+  const call = (route: string, needs: readonly StoreRole[], asked: Asked = {}): RouteCall =>
+    callOf(route, needs, '', { ...asked, headers: { 'x-admin-token': ADMIN_TOKEN } });
+  const of = (id: string): Asked => ({ params: { id } });
+  const [shown, replayed, dropped] = ids.deadLetters as [string, string, string];
+  return [
+    call('GET /admin/applications', STORE),
+    call('POST /admin/applications/:id/approve', STORE, { ...of(ids.applications[0]!), body: { plan: 'STANDARD' } }),
+    call('POST /admin/applications/:id/reject', STORE, { ...of(ids.applications[1]!), body: { reason: 'no fit' } }),
+    call('GET /admin/partners', STORE),
+    call('GET /admin/partners/:id', STORE, of(other.partnerId)),
+    call('PATCH /admin/partners/:id', BOTH, { ...of(ids.changedPartner), body: { suspended: true } }),
+    call('POST /admin/partners/:id/keys/rotate', BOTH, { ...of(ids.changedPartner), body: { env: 'test' } }),
+    call('GET /admin/dead-letters', QUEUE),
+    call('GET /admin/dead-letters/:id', QUEUE, of(shown)),
+    call('POST /admin/dead-letters/:id/replay', BOTH, of(replayed)),
+    call('DELETE /admin/dead-letters/:id', BOTH, of(dropped)),
+  ];
+}
+
+function pageCalls({ ctx, url }: Harness, { visitor, ana, bea, links, emails, tokens, oidc }: Prepared): RouteCall[] {
+  const cookieOf = (session: string | null): string =>
+    [`mir_visitor=${visitor}`, ...(session === null ? [] : [session])].join('; ');
+  const open = (route: string, needs: readonly StoreRole[], asked: Asked = {}, session: string | null = null) =>
+    callOf(route, needs, '', {
+      ...asked,
+      headers: { accept: 'text/html', cookie: cookieOf(session), ...asked.headers },
+    });
+  const post = (
+    route: string,
+    needs: readonly StoreRole[],
+    fields: Record<string, string>,
+    session: { id: string | null; cookie: string } | null = null,
+    params: Record<string, string> = {},
+  ): RouteCall => {
+    const form_token = formTokenOf(ctx.secrets, { sessionId: session?.id ?? null, visitor });
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded',
+      origin: url,
+      'sec-fetch-site': 'same-origin',
+    };
+    const body = new URLSearchParams({ form_token, ...fields }).toString();
+    return open(route, needs, { params, headers, body }, session?.cookie ?? null);
+  };
+  const operator = openOperatorSession(ctx, Date.now()).split(';')[0]!;
+  return [
+    open('GET /', NONE),
+    open('GET /signup', NONE),
+    post('POST /signup', BOTH, { email: emails.unknown }),
+    open('GET /verify', STORE, { query: `?token=${tokens.verifyShown}` }),
+    post('POST /verify', BOTH, { token: tokens.verifyUsed, password: PASSWORD }),
+    open('GET /verify/resend', NONE),
+    post('POST /verify/resend', BOTH, { email: emails.unconfirmed }),
+    open('GET /login', NONE),
+    post('POST /login', BOTH, { email: ana.email, password: PASSWORD }),
+    post('POST /logout', STORE, {}, ana.second),
+    open('GET /login/oidc', QUEUE),
+    open('GET /login/oidc/callback', BOTH, { query: oidc.query, headers: { cookie: oidc.cookie } }),
+    open('GET /forgot', NONE),
+    post('POST /forgot', BOTH, { email: ana.email }),
+    open('GET /reset', STORE, { query: `?token=${tokens.resetShown}` }),
+    post('POST /reset', BOTH, { token: tokens.resetUsed, password: PASSWORD }),
+    open('GET /outbox', STORE, {}, ana.session.cookie),
+    open('GET /link', STORE, {}, ana.session.cookie),
+    post('POST /link', BOTH, { code: links.code }, ana.session),
+    open('GET /link/:token', STORE, { params: { token: links.shown } }, ana.session.cookie),
+    post('POST /link/:token', STORE, { decision: 'connect' }, ana.session, { token: links.confirmed }),
+    open('GET /account', STORE, {}, ana.session.cookie),
+    open('GET /account/export', BOTH, {}, ana.session.cookie),
+    open('GET /account/delete', STORE, {}, ana.session.cookie),
+    post('POST /account/delete', BOTH, { password: PASSWORD }, bea.session),
+    open('GET /account/links/:linkId', STORE, { params: { linkId: links.kept } }, ana.session.cookie),
+    post('POST /account/links/:linkId', STORE, {}, ana.session, { linkId: links.removed }),
+    open('GET /guide', NONE),
+    open('GET /admin/login', NONE),
+    open('GET /admin/login', QUEUE, {}, operator),
+    post('POST /admin/login', NONE, { token: ADMIN_TOKEN }),
+    open('GET /admin/logout', NONE, {}, operator),
+    post('POST /admin/logout', QUEUE, {}, { id: null, cookie: openOperatorSession(ctx, Date.now()).split(';')[0]! }),
+  ];
+}
+
+/** Paths of the queues page that read. */
+function boardCalls({ ctx }: Harness, { ids }: Prepared): RouteCall[] {
+  const cookie = openOperatorSession(ctx, Date.now()).split(';')[0]!;
+  return [
+    '',
+    '/api/queues?activeQueue=events&status=latest&page=1&jobsPerPage=10',
+    `/api/queues/events/${ids.deadLetters[0]}`,
+    `/api/queues/events/${ids.deadLetters[0]}/logs`,
+    `/api/queues/events/${ids.deadLetters[0]}/flow`,
+    '/api/queues/events/workers',
+    '/api/job-schedulers',
+    '/api/redis/stats',
+  ].map((path) => {
+    const accept = path === '' ? 'text/html' : 'application/json';
+    return callOf(`GET /admin/queues${path}`, QUEUE, '', { headers: { cookie, accept } });
+  });
+}
+
+function otherCalls(): RouteCall[] {
+  return ['/healthz', '/metrics', '/docs', '/openapi.json'].map((path) => callOf(`GET ${path}`, NONE, '', {}));
+}
+
+/** Returns requests of every route that succeed while all stores are up, each with rows of its own to change. */
+export async function everyRoute(h: Harness, provider: OidcServer): Promise<RouteCall[]> {
+  const prepared = await prepareRoutes(h, provider);
+  return [
+    ...partnerCalls(prepared),
+    ...adminCalls(prepared),
+    ...pageCalls(h, prepared),
+    ...boardCalls(h, prepared),
+    ...otherCalls(),
+    callOf('GET /readyz', QUEUE, '', {}),
+  ];
+}

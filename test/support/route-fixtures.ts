@@ -1,0 +1,215 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { UnrecoverableError, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { anApplication } from '../api/partners/support';
+import { type IdentityId, tenantOf } from '../../shared/domain/ids';
+import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
+import { userRefOf } from '../../shared/domain/subject';
+import { QUEUES } from '../../shared/queue/jobs';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { TestAnswer } from './client';
+import type { Harness, TestPartner } from './harness';
+import { insertAgent, type TestAgent } from './insert-agent';
+import { invite, linkUser } from './link';
+import type { OidcServer } from './oidc-server';
+import { confirmedAccount, PASSWORD } from './people';
+import { waitUntil } from './wait-until';
+
+/** What a driver says when its store is away: as workers of older versions left it in stored rows. */
+export const STORED_DRIVER_TEXT = 'connect ECONNREFUSED 127.0.0.1:6379';
+
+interface Session {
+  id: string;
+  cookie: string;
+}
+
+interface Person {
+  email: string;
+  session: Session;
+  second: Session;
+}
+
+const AGENTS = ['parent', 'killed', 'patched', 'active', 'suspended', 'revoked', 'rotated', 'bot'] as const;
+
+/** Rows for one request of every route. What a request changes or ends is for that request alone. */
+export interface Prepared {
+  partner: TestPartner;
+  other: TestPartner;
+  agents: Record<(typeof AGENTS)[number], TestAgent>;
+  visitor: string;
+  ana: Person;
+  bea: Person;
+  links: Record<'code' | 'shown' | 'confirmed' | 'kept' | 'removed', string>;
+  /** Addresses that signed up. Of mailed links, one is only opened and the other is used. */
+  emails: Record<'unknown' | 'unconfirmed', string>;
+  tokens: Record<'verifyShown' | 'verifyUsed' | 'resetShown' | 'resetUsed', string>;
+  oidc: { query: string; cookie: string };
+  ids: {
+    event: string;
+    receipt: string;
+    erasure: string;
+    cascade: string;
+    approvals: string[];
+    applications: string[];
+    application: Record<string, unknown>;
+    changedPartner: string;
+    deadLetters: string[];
+  };
+}
+
+const newEmail = (): string => `${randomUUID()}@example.org`;
+
+function granted(answer: TestAnswer): TestAnswer['body'] {
+  if (answer.status >= 300) throw new Error(`a fixture got ${answer.status}: ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}
+
+/** Signs up an address of its own; returns the token of its mailed link, which confirms it or sets its password. */
+async function mailedToken({ ctx }: Harness): Promise<string> {
+  const mail = await ctx.auth.signUp(newEmail());
+  if (mail === null || !('token' in mail)) throw new Error('no mail with a token was asked for');
+  return mail.token;
+}
+
+async function logIn({ ctx }: Harness, email: string): Promise<Session> {
+  const answer = await ctx.auth.logIn(email, PASSWORD);
+  if (typeof answer === 'string') throw new Error(`the log-in ended as ${answer}`);
+  const cookie = answer.cookies.map((one) => one.split(';')[0]).join('; ');
+  const { session } = await ctx.auth.readSession(cookie);
+  return { id: session!.sessionId, cookie };
+}
+
+async function newPerson(h: Harness): Promise<Person> {
+  const email = newEmail();
+  await confirmedAccount(h, email);
+  const [session, second] = await Promise.all([logIn(h, email), logIn(h, email)]);
+  return { email, session, second };
+}
+
+async function linksOf(h: Harness, partner: TestPartner, { email }: Person): Promise<Prepared['links']> {
+  const { store } = h.ctx;
+  const identityId = (await store.identities.byEmail(email))!._id as IdentityId;
+  for (const user of ['kept', 'removed']) await linkUser(h, partner, user, identityId);
+  const members = (await store.memberships.ofIdentity(identityId)).flatMap((one) => one.members);
+  const { code } = granted(
+    await h.client.post('/v1/partners/link/code', partner.liveKey, { userExternalId: 'by-code' }),
+  );
+  return {
+    code,
+    shown: (await invite(h, partner, 'shown')).token,
+    confirmed: (await invite(h, partner, 'confirmed')).token,
+    kept: members[0]!.linkId,
+    removed: members[1]!.linkId,
+  };
+}
+
+/** Where the provider sends a browser back to, with the cookies that it has then. */
+async function atProvider(h: Harness, provider: OidcServer): Promise<Prepared['oidc']> {
+  provider.person = { sub: randomUUID(), email: newEmail(), email_verified: true };
+  const headers = { accept: 'text/html', 'x-forwarded-for': '10.98.0.1' };
+  const sent = await fetch(`${h.url}/login/oidc`, { headers, redirect: 'manual' });
+  const back = await fetch(sent.headers.get('location')!, { redirect: 'manual' });
+  const cookies = sent.headers.getSetCookie().map((one) => one.split(';')[0]);
+  return { query: new URL(back.headers.get('location')!).search, cookie: cookies.join('; ') };
+}
+
+/** Jobs that a worker gave up, with a driver's words as the reason. */
+async function deadLetters({ ctx, env }: Harness, count: number): Promise<string[]> {
+  const { queue } = ctx.eventQueue;
+  const ids = Array.from({ length: count }, () => `dead-${randomUUID()}`);
+  await queue.addBulk(ids.map((jobId) => ({ name: QUEUES.events, data: {}, opts: { jobId } })));
+  const connection = new Redis(env['REDIS_URL']!, { maxRetriesPerRequest: null });
+  const refuse = (): Promise<never> => Promise.reject(new UnrecoverableError(STORED_DRIVER_TEXT));
+  const worker = new Worker(QUEUES.events, refuse, { connection, prefix: ctx.keys.queuePrefix(QUEUES.events) });
+  await waitUntil('the jobs are given up', async () => {
+    const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
+    return states.every((state) => state === 'failed');
+  });
+  await worker.close();
+  connection.disconnect();
+  return ids;
+}
+
+/** An event in the store, whose receipt says FAILED with a driver's words as older workers wrote them. */
+async function eventAndReceipt({ ctx, client }: Harness, { liveKey, partnerId }: TestPartner) {
+  const tenant = tenantOf(partnerId, 'live');
+  const event = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
+  const { eventId, receiptId } = granted(await client.post('/v1/events', liveKey, event));
+  const chunkId = chunkIdsOf(readReceipt(ctx.secrets.receipt, tenant, receiptId)!)[0]!;
+  const item = { index: 0, eventId, outcome: 'FAILED' as const, code: 'STORE_REFUSED', message: STORED_DRIVER_TEXT };
+  const now = new Date();
+  const expireAt = new Date(now.getTime() + 3_600_000);
+  await ctx.store.receipts.put([{ _id: chunkId, tenant, total: 1, items: [item], settledAt: now, expireAt }]);
+  await ctx.store.events.model.create({
+    _id: eventId,
+    tenant,
+    userRef: userRefOf(ctx.secrets.subject, tenant, event.userExternalId),
+    eventType: event.eventType,
+    occurredAt: now,
+    receivedAt: now,
+    weight: 1,
+    chunkId,
+    index: 0,
+  });
+  return { eventId, receiptId };
+}
+
+/** Prepares rows for one request of every route, while all stores are up. */
+export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<Prepared> {
+  const { ctx, client } = h;
+  const [partner, other, changed] = await Promise.all([h.partner(), h.partner(), h.partner()]);
+  const post = async (path: string, body: unknown, key: string | undefined = partner.liveKey) =>
+    granted(await client.post(`/v1${path}`, key, body, { 'x-forwarded-for': `10.97.${randomBytes(2).join('.')}` }));
+  const put = async (path: string, body: unknown, key: string) =>
+    granted(await client.request('PUT', `/v1${path}`, { key, body }));
+
+  const policy = { spawnEnabled: true, approval: { fromDepth: 1 } };
+  await put('/agents/policy', policy, partner.liveKey);
+  for (const { liveKey } of [partner, other])
+    await put('/partners/webhook', { url: 'https://a.example/hook' }, liveKey);
+  const made = await Promise.all(
+    AGENTS.map(async (name) => {
+      const changes: Partial<AgentDoc> = { status: name === 'suspended' ? 'SUSPENDED' : 'ACTIVE' };
+      if (name !== 'bot') Object.assign(changes, { type: 'SERVICE_ACCOUNT', allowedEventTypes: ['*'] });
+      return [name, await insertAgent(ctx.store, partner, changes)] as const;
+    }),
+  );
+  const agents = Object.fromEntries(made) as Prepared['agents'];
+  const spawned = [0, 1].map(() => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' }));
+  const killed = await insertAgent(ctx.store, partner);
+  const [ana, bea] = await Promise.all([newPerson(h), newPerson(h)]);
+  const emails = { unknown: newEmail(), unconfirmed: newEmail() };
+  await ctx.auth.signUp(emails.unconfirmed);
+  const applied = [0, 1].map(() => post('/partners/applications', anApplication({ contactEmail: newEmail() }), ''));
+  const { eventId: event, receiptId: receipt } = await eventAndReceipt(h, partner);
+  // The keys are known to the queue store from here on.
+  for (const key of [agents.bot.apiKey, other.liveKey]) await client.post('/v1/resolve', key, { userExternalId: 'u' });
+  return {
+    partner,
+    other,
+    agents,
+    ana,
+    bea,
+    visitor: randomBytes(16).toString('base64url'),
+    links: await linksOf(h, partner, ana),
+    emails,
+    tokens: {
+      verifyShown: await mailedToken(h),
+      verifyUsed: await mailedToken(h),
+      resetShown: await mailedToken(h),
+      resetUsed: await mailedToken(h),
+    },
+    oidc: await atProvider(h, provider),
+    ids: {
+      event,
+      receipt,
+      erasure: (await post('/users/erase', { userExternalId: 'erased' })).receiptId,
+      cascade: (await post(`/agents/${killed.agentId}/revoke-descendants`, {})).cascadeId,
+      approvals: (await Promise.all(spawned)).map(({ approvalId }) => approvalId as string),
+      applications: (await Promise.all(applied)).map(({ applicationId }) => applicationId as string),
+      application: anApplication({ contactEmail: newEmail() }),
+      changedPartner: changed.partnerId,
+      deadLetters: await deadLetters(h, 3),
+    },
+  };
+}
