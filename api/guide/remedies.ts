@@ -17,14 +17,14 @@ export const REMEDIES: Record<ProblemCode, string> = {
   INVALID_REQUEST: 'The path is not validly percent-encoded, or the body broke off. Encode the path, send it again.',
   API_KEY_MISSING: 'Send your key in the header `x-api-key`.',
   API_KEY_INVALID:
-    'Look for a cut or mistyped key; take the newest one if it was rotated. A retry with the same key cannot succeed.',
+    'Check that the key is complete and correctly typed. If it is, a retry with it cannot succeed: ask a person who manages your keys.',
   ADMIN_TOKEN_INVALID: 'Send the operator’s ADMIN_TOKEN in the header `x-admin-token`.',
   FORM_REFUSED: 'Only pages for people answer this: load the page again, then send its form.',
   SCOPE_MISSING: 'Use a key whose preset has the scope that `detail` names. The partner’s own key has them all.',
-  AGENT_KEY_REVOKED: 'Stop: the agent, or one above it, was revoked for good. A human can register a new one.',
+  AGENT_KEY_REVOKED:
+    'Stop. The agent, or one above it, was revoked permanently, and no retry can succeed. Ask the person responsible for the agent.',
   AGENT_SUSPENDED: 'Wait and ask whoever manages the agent; it can be reactivated. Nothing was stored meanwhile.',
-  EVENT_TYPE_NOT_ALLOWED:
-    'Add the type to the allowlist of the agent and of each one above it, or submit with another key.',
+  EVENT_TYPE_NOT_ALLOWED: 'Add the type to the allowlist of the agent and of each one above it.',
   SPAWN_DISABLED: 'Turn spawning on with `PUT /v1/agents/policy` and the partner’s own key.',
   ESCALATION_DENIED: 'Ask for less: `errors` names each field that goes beyond the parent.',
   NOT_YOUR_DESCENDANT: 'Use the partner’s own key, or the key of an agent above this one.',
