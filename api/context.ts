@@ -81,7 +81,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     onHeldBytes: overload.heard,
     tracing: ground.tracing,
   });
-  const authority = authorityStore(store);
+  const authority = authorityStore(store, ground.secrets);
   const authorityReads = createBreaker('authority-read', metrics);
   const guardedAuthority: AuthorityStore = {
     key: (hash, isAgent) => authorityReads.read(() => authority.key(hash, isAgent)),

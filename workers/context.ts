@@ -46,7 +46,7 @@ export interface RunningWorkers {
 
 /** Starts the workers of this process over its ground (which the caller closes). */
 export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
-  const { config, log, metrics, tracing, keys, store, queueLink, cacheLink } = ground;
+  const { config, log, metrics, tracing, keys, secrets, store, queueLink, cacheLink } = ground;
   const giveUp = new AbortController();
   const { signal } = giveUp;
   // Every job that waits out an outage listens to it; their number is bounded by the concurrency.
@@ -75,8 +75,8 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
     concurrency: config.eventWorkerConcurrency,
     ...patient,
   });
-  const door = createDoor({ link: queueLink, keys, store: authorityStore(store) });
-  const revoking = { store, door, log, metrics, signal };
+  const door = createDoor({ link: queueLink, keys, store: authorityStore(store, secrets) });
+  const revoking = { store, secrets, door, log, metrics, signal };
   const cascades = start(
     QUEUES.cascades,
     (job) => revokeCascade(revoking, cascadeJobSchema.parse(job.data).cascadeId),
@@ -84,7 +84,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   );
   const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
   const inFlight = new Map<Tenant, number>();
-  const delivering = { store, secrets: ground.secrets, config, log, queue: webhookQueue, signal, inFlight };
+  const delivering = { store, secrets, config, log, queue: webhookQueue, signal, inFlight };
   const webhooks = startOnHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
   const queue = new Queue(QUEUES.events, {
     connection: queueLink.client,

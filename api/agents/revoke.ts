@@ -57,7 +57,9 @@ export const revoke = route({
       ? await revokeSubtree(ctx, access, params.id, body.reason)
       : await changeAgent(ctx, access, params.id, body.reason, (path) => {
           requireStatus(path, LIVING_STATUSES);
-          return { change: { status: 'REVOKED', key: null }, action: 'agent.revoked' };
+          const { key } = path.agent;
+          const left = key ? { revokedKeyRef: ctx.secrets.revokedKey(key.hash) } : {};
+          return { change: { status: 'REVOKED', key: null, ...left }, action: 'agent.revoked' };
         });
     return { status: 200, body: presentAgent(agent, ancestors) };
   },

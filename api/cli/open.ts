@@ -29,7 +29,7 @@ export interface CliContext extends Pick<
 /** Connects to the stores of an installation. */
 export async function openCliContext(config: Config): Promise<CliContext> {
   const ground = await openGround(config, 'api');
-  const { keys, log, queueLink, store } = ground;
+  const { keys, log, queueLink, secrets, store } = ground;
   const eventQueue = createEventQueue({ link: queueLink, keys, log });
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   return {
@@ -37,7 +37,7 @@ export async function openCliContext(config: Config): Promise<CliContext> {
     eventQueue,
     deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
-    door: createDoor({ link: queueLink, keys, store: authorityStore(store) }),
+    door: createDoor({ link: queueLink, keys, store: authorityStore(store, secrets) }),
     close: async () => {
       await eventQueue.close();
       await cascadeQueue.close();

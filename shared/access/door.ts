@@ -9,6 +9,7 @@ import type { RedisKeys } from '../queue/keys';
 import { ABANDONED_AFTER_MS } from '../queue/sweep';
 import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
 import {
+  type Block,
   type Credential,
   credentialOf,
   type KeyFacts,
@@ -73,9 +74,9 @@ export interface StoredKey {
   path: string[];
 }
 
-/** Reads of the primary. */
+/** Reads of the primary. `AGENT_KEY_REVOKED`: no agent has the key any more, and one that was revoked had it. */
 export interface AuthorityStore {
-  key(hash: string, isAgent: boolean): Promise<StoredKey | null>;
+  key(hash: string, isAgent: boolean): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
   nodes(ids: string[]): Promise<PathNode[]>;
 }
 
@@ -130,6 +131,20 @@ export function createDoor(deps: {
   ];
   const nodeSlot = (tag: string, id: string): [string, string] => [keys.node(tag, id), keys.nodeLease(tag, id)];
 
+  /**
+   * Replaces a key's row with the tombstone of a revoked agent's key, so that its callers stop reaching the store. Needs
+   * no lease: revocation is permanent, so no later state can be overwritten. Without the row, callers get the same error.
+   */
+  const writeTombstone = async (slot: [string, string], runId: string): Promise<void> => {
+    const tombstone = { run: runId, path: 'AGENT_KEY_REVOKED' satisfies Block };
+    const write = redis
+      .multi()
+      .del(...slot)
+      .hset(slot[0], tombstone)
+      .pexpire(slot[0], ROW_TTL_MS);
+    await write.exec().catch(() => undefined);
+  };
+
   const loading = new Map<string, Promise<void>>();
   /** Reads key and path from the store and fills their rows under leases. Concurrent misses of one key share it. */
   const load = (key: ParsedApiKey): Promise<void> => {
@@ -141,6 +156,10 @@ export function createDoor(deps: {
       const own = keySlot(key.tag, key.hash);
       await redis.mirTakeLeases(2, ...own, epoch, token, LEASE_MS);
       const stored = await store.key(key.hash, key.agent);
+      if (stored === 'AGENT_KEY_REVOKED') {
+        await writeTombstone(own, runId);
+        throw blocked(stored);
+      }
       if (!stored) throw unknownKey();
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
       await redis.mirTakeLeases(slots.length * 2, ...slots.flat(), epoch, token, LEASE_MS);
@@ -228,10 +247,15 @@ export function createDoor(deps: {
 
     async enterFromStore(key, scope) {
       const stored = await store.key(key.hash, key.agent);
+      if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
       if (!stored) throw unknownKey();
       const nodes = await store.nodes(stored.path);
       if (nodes.length !== stored.path.length) throw unknownKey();
-      const block = nodes.find((node) => node.blocked)?.blocked ?? nodes.at(-1)?.selfBlocked;
+      const blocks = [...nodes.map((node) => node.blocked), nodes.at(-1)!.selfBlocked].filter(
+        (block) => block !== null,
+      );
+      // Of several, the one that is permanent counts, as in the script.
+      const block = blocks.find((one) => one === 'AGENT_KEY_REVOKED') ?? blocks[0];
       if (block) throw blocked(block);
       if (scope && !stored.facts.scopes.includes(scope)) throw scopeMissing(scope);
       const credential = credentialOf(

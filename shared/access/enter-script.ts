@@ -9,12 +9,14 @@
  * divisible 0|1, chunk ids).
  * Answer: [status, key facts, node facts joined by newlines, now ms, lowest open ms or -1, capacity and tokens left
  * of the tightest budget, open chunks, capacity of the smallest budget, granted …]. A refusal that is no end of the key
- * tells the first seven.
+ * tells the first seven. A credential whose path is AGENT_KEY_REVOKED is the tombstone of a revoked agent's key. (To a
+ * process of an older version it names a node that has no row: a miss, which it looks up in the store.)
  */
 export const ENTER = `
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
 if c[1] ~= ARGV[1] then return {'MISS'} end
 if c[2] == '' then return {'HOLD'} end
+if c[2] == 'AGENT_KEY_REVOKED' then return {c[2]} end
 local ids, caps, facts, refused = {}, {}, {}, nil
 for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
 for i, id in ipairs(ids) do

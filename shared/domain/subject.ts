@@ -22,6 +22,8 @@ export interface Secrets {
   operator: KeyObject;
   /** Hides e-mail addresses and the like in the keys of throttles. */
   throttle: KeyedHash;
+  /** Of the hash of a revoked agent's key: recognizes the key, and authenticates nothing. */
+  revokedKey: KeyedHash;
   /** Stored beside the data: tells that a store was made with another pepper, and nothing else of it. */
   fingerprint: string;
 }
@@ -38,6 +40,7 @@ export function deriveSecrets(pepper: string): Secrets {
     forms: createSecretKey(derive('forms')),
     operator: createSecretKey(derive('operator')),
     throttle: keyedHash(derive('throttle')),
+    revokedKey: keyedHash(derive('revoked-key')),
     fingerprint: derive('fingerprint').toString('base64url').slice(0, REF_LENGTH),
   };
 }

@@ -1,6 +1,7 @@
 import type { ClientSession, Model } from 'mongoose';
 import { type AgentStatus, LIVING_STATUSES } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
+import type { KeyedHash } from '../domain/subject';
 import type { AgentDoc } from './agents';
 import { streamOf } from './stream';
 
@@ -34,8 +35,12 @@ export interface Walk {
   maxDepth: number | null;
 }
 
-/** An agent that a kill has not revoked yet. */
-export type AliveRow = Pick<AgentDoc, '_id' | 'status'>;
+/** An agent that a kill has not revoked yet; `key` is missing or null while it waits for approval. */
+export type AliveRow = Pick<AgentDoc, '_id' | 'status'> & { key?: { hash: string } | null };
+const ALIVE_FIELDS = { status: 1, 'key.hash': 1 } as const;
+
+/** The server searches a command's list of hashes for each agent, so the cost of a command grows with the square. */
+const AGENTS_PER_COMMAND = 250;
 
 /** Sorts right behind the slash: what begins with `<path>/` lies between `<path>` and `<path>0`. */
 const BEHIND_SLASH = '0';
@@ -46,6 +51,7 @@ const alive = ({ tenant, path }: Subtree) => ({ tenant, path: within(path), stat
 
 /** Queries that go over whole subtrees, however big: streamed, counted, or in bounded lists of ids. */
 export function agentTreeQueries(model: Model<AgentDoc>) {
+  const collection = model.db.collection<AgentDoc>(model.collection.collectionName);
   return {
     /** Agents in the order of a depth-first walk, as one stream. */
     walk({ tenant, rootPath, afterPath, maxDepth }: Walk, batchSize: number): AsyncIterable<TreeRow> {
@@ -82,25 +88,48 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
 
     /** Agents of a subtree that are not revoked yet, in one streaming pass. */
     aliveIn(subtree: Subtree, batchSize: number): AsyncIterable<AliveRow> {
-      return streamOf(model, alive(subtree), { projection: { status: 1 }, batchSize });
+      return streamOf(model, alive(subtree), { projection: ALIVE_FIELDS, batchSize });
     },
 
     /** Of the given agents, those still to be revoked, as they are now. */
     async stillAlive(ids: readonly string[], session: ClientSession): Promise<AliveRow[]> {
       return model
-        .find({ _id: { $in: [...ids] }, status: { $in: [...LIVING_STATUSES] } }, { status: 1 })
+        .find({ _id: { $in: [...ids] }, status: { $in: [...LIVING_STATUSES] } }, ALIVE_FIELDS)
         .session(session)
         .lean<AliveRow[]>();
     },
 
-    /** Revokes those of the agents that still have the given status, for good: status and key. Answers how many. */
-    async revokeMany(ids: readonly string[], status: AgentStatus, at: Date, session: ClientSession): Promise<number> {
-      const { modifiedCount } = await model.collection.updateMany(
-        { _id: { $in: [...ids] as never[] }, status },
-        { $set: { status: 'REVOKED', key: null, updatedAt: at } },
-        { session },
-      );
-      return modifiedCount;
+    /**
+     * Revokes those of the agents that still have the status and key that were read: sets the status, nulls the key and
+     * stores its reference. One command revokes many agents with a key: the server picks each reference from a list, by
+     * the hash that it nulls. Returns how many were revoked.
+     */
+    async revokeMany(
+      rows: readonly AliveRow[],
+      status: AgentStatus,
+      revokedKey: KeyedHash,
+      at: Date,
+      session: ClientSession,
+    ): Promise<number> {
+      const revoked = { status: 'REVOKED' as const, key: null, updatedAt: at };
+      const idsOf = (some: readonly AliveRow[]): string[] => some.map(({ _id }) => _id);
+      const keyed = rows.filter(({ key }) => key);
+      const keyless = rows.filter(({ key }) => !key);
+      let count = 0;
+      for (let n = 0; n < keyed.length; n += AGENTS_PER_COMMAND) {
+        const some = keyed.slice(n, n + AGENTS_PER_COMMAND);
+        const hashes = some.map(({ key }) => key!.hash);
+        const position = { $indexOfArray: [{ $literal: hashes }, '$key.hash'] };
+        const revokedKeyRef = { $arrayElemAt: [{ $literal: hashes.map(revokedKey) }, position] };
+        const filter = { _id: { $in: idsOf(some) }, status, 'key.hash': { $in: hashes } };
+        const update = [{ $set: { ...revoked, revokedKeyRef } }];
+        count += (await collection.updateMany(filter, update, { session })).modifiedCount;
+      }
+      if (keyless.length > 0) {
+        const filter = { _id: { $in: idsOf(keyless) }, status, key: null };
+        count += (await collection.updateMany(filter, { $set: revoked }, { session })).modifiedCount;
+      }
+      return count;
     },
   };
 }

@@ -30,6 +30,8 @@ export interface AgentDoc {
   /** Who answers for it, in the partner's own words. */
   authorizer: string | null;
   key: { hash: string; prefix: string; createdAt: Date } | null;
+  /** HMAC of the hash that its key had when it was revoked. Absent while it is not, for the index is sparse. */
+  revokedKeyRef?: string;
   /** Marks of the whole subtree below and including this agent. */
   killedAt: Date | null;
   subtreeSuspendedAt: Date | null;
@@ -50,7 +52,14 @@ export interface AgentDoc {
 export type AgentChange = Partial<
   Pick<
     AgentDoc,
-    'name' | 'allowedEventTypes' | 'rateLimitPerMinute' | 'status' | 'key' | 'subtreeSuspendedAt' | 'approvalId'
+    | 'name'
+    | 'allowedEventTypes'
+    | 'rateLimitPerMinute'
+    | 'status'
+    | 'key'
+    | 'revokedKeyRef'
+    | 'subtreeSuspendedAt'
+    | 'approvalId'
   >
 >;
 
@@ -81,6 +90,7 @@ const schema = new Schema<AgentDoc>(
     membershipSource: { type: String, required: true },
     authorizer: String,
     key: { type: keySchema, default: null },
+    revokedKeyRef: String,
     killedAt: Date,
     subtreeSuspendedAt: Date,
     approvalId: String,
@@ -96,6 +106,7 @@ const schema = new Schema<AgentDoc>(
 );
 // Not unique: 256 random bits are, and one of the servers that stand in for mongod cannot use a partial index.
 schema.index({ 'key.hash': 1 });
+schema.index({ revokedKeyRef: 1 }, { sparse: true });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, status: 1, createdAt: -1, _id: -1 });
 schema.index({ tenant: 1, path: 1, status: 1 });
@@ -173,6 +184,11 @@ export function agentsStore(connection: Connection) {
 
     async byKeyHash(hash: string): Promise<AgentDoc | null> {
       return model.findOne({ 'key.hash': hash }).read('primary').lean<AgentDoc>();
+    },
+
+    /** True when an agent was revoked whose key had the hash that this is the reference of. */
+    async isRevokedKey(ref: string): Promise<boolean> {
+      return (await model.exists({ revokedKeyRef: ref }).read('primary').lean()) !== null;
     },
 
     /** Applies a change unless the agent changed since `before` was read; null when somebody else was first. */

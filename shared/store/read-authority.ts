@@ -3,6 +3,7 @@ import type { Block, PathNode } from '../access/credential';
 import { PRESET_SCOPES } from '../domain/agent';
 import { envOf, partnerOf } from '../domain/ids';
 import { SCOPES } from '../domain/scopes';
+import type { Secrets } from '../domain/subject';
 import type { AgentDoc } from './agents';
 import type { PartnerDoc } from './partners';
 import type { Store } from './store';
@@ -36,10 +37,16 @@ function agentNode(agent: AgentDoc): PathNode {
   };
 }
 
-/** What the door reads from the primary when its rows are missing: keys by hash, and the nodes of their paths. */
-export function authorityStore({ partners, agents }: Pick<Store, 'partners' | 'agents'>): AuthorityStore {
+/**
+ * What the door reads from the primary when its rows are missing: keys by hash, and the nodes of their paths. Only a
+ * miss of an agent's key costs a second read: of the references that revoked keys leave behind.
+ */
+export function authorityStore(
+  { partners, agents }: Pick<Store, 'partners' | 'agents'>,
+  { revokedKey }: Pick<Secrets, 'revokedKey'>,
+): AuthorityStore {
   return {
-    async key(hash, isAgent): Promise<StoredKey | null> {
+    async key(hash, isAgent): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null> {
       if (!isAgent) {
         const partner = await partners.byKeyHash(hash);
         const own = partner?.keys.find((key) => key.hash === hash);
@@ -50,7 +57,7 @@ export function authorityStore({ partners, agents }: Pick<Store, 'partners' | 'a
         };
       }
       const agent = await agents.byKeyHash(hash);
-      if (!agent) return null;
+      if (!agent) return (await agents.isRevokedKey(revokedKey(hash))) ? 'AGENT_KEY_REVOKED' : null;
       const { _id, tenant, name, type, preset, ancestors } = agent;
       return {
         facts: {

@@ -1,4 +1,5 @@
 import { messageOf } from '../../shared/platform/errors';
+import type { Secrets } from '../../shared/domain/subject';
 import type { Log } from '../../shared/platform/log';
 import { withPatience } from '../../shared/platform/patience';
 import type { AliveRow, Subtree } from '../../shared/store/agent-tree';
@@ -15,6 +16,7 @@ const MAX_PARKED_NAMED = 1_000;
 
 export interface RevokeDeps {
   store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'agents' | 'audit' | 'cascades'>;
+  secrets: Pick<Secrets, 'revokedKey'>;
   log: Log;
   signal: AbortSignal;
 }
@@ -32,9 +34,9 @@ async function revokeOrPark(
   parked: Set<string>,
   session: StoreSession,
 ): Promise<number> {
-  const { store, log, signal } = deps;
+  const { log, signal } = deps;
   try {
-    return await withPatience(() => revokePage(store, cascade, page, session), {
+    return await withPatience(() => revokePage(deps, cascade, page, session), {
       what: 'cascade page',
       log,
       signal,

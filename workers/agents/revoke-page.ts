@@ -1,32 +1,36 @@
 import type { AgentStatus } from '../../shared/domain/agent';
 import { partnerOf } from '../../shared/domain/ids';
+import type { Secrets } from '../../shared/domain/subject';
 import type { AliveRow } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import type { Store, StoreSession } from '../../shared/store/store';
 
 const COMMIT_TIMEOUT_MS = 20_000;
 
-type Deps = Pick<Store, 'transaction' | 'agents' | 'audit'>;
+interface Deps {
+  store: Pick<Store, 'transaction' | 'agents' | 'audit'>;
+  secrets: Pick<Secrets, 'revokedKey'>;
+}
 
 /** Somebody else changed one of the agents since they were read. */
 class OvertakenError extends Error {}
 
 async function revokeAll(
-  { agents, audit }: Deps,
+  { store: { agents, audit }, secrets }: Deps,
   { _id: cascadeId, tenant, actor, reason, requestId }: CascadeDoc,
   page: readonly AliveRow[],
   session: StoreSession,
 ): Promise<void> {
   const at = new Date();
-  const byStatus = new Map<AgentStatus, string[]>();
-  for (const { _id, status } of page) {
-    const ids = byStatus.get(status);
-    if (ids) ids.push(_id);
-    else byStatus.set(status, [_id]);
+  const byStatus = new Map<AgentStatus, AliveRow[]>();
+  for (const row of page) {
+    const rows = byStatus.get(row.status);
+    if (rows) rows.push(row);
+    else byStatus.set(row.status, [row]);
   }
-  for (const [status, ids] of byStatus) {
-    const revoked = await agents.revokeMany(ids, status, at, session);
-    if (revoked !== ids.length) throw new OvertakenError();
+  for (const [status, rows] of byStatus) {
+    const revoked = await agents.revokeMany(rows, status, secrets.revokedKey, at, session);
+    if (revoked !== rows.length) throw new OvertakenError();
   }
   const entries = page.map(({ _id, status }) => ({
     _id: `aud_${cascadeId}_${_id}`,
@@ -50,13 +54,14 @@ async function revokeAll(
  * they were when they were read is believed until the update says otherwise, which saves a read of each.
  */
 export async function revokePage(
-  store: Deps,
+  deps: Deps,
   cascade: CascadeDoc,
   page: readonly AliveRow[],
   session: StoreSession,
 ): Promise<number> {
+  const { store } = deps;
   try {
-    await store.transaction(() => revokeAll(store, cascade, page, session), COMMIT_TIMEOUT_MS, session);
+    await store.transaction(() => revokeAll(deps, cascade, page, session), COMMIT_TIMEOUT_MS, session);
     return page.length;
   } catch (error) {
     if (!(error instanceof OvertakenError)) throw error;
@@ -65,7 +70,7 @@ export async function revokePage(
   return store.transaction(
     async () => {
       const alive = await store.agents.stillAlive(ids, session);
-      if (alive.length > 0) await revokeAll(store, cascade, alive, session);
+      if (alive.length > 0) await revokeAll(deps, cascade, alive, session);
       return alive.length;
     },
     COMMIT_TIMEOUT_MS,
