@@ -7,7 +7,16 @@ export interface IndexStep {
   fields: string;
   /** EXTRA: not in the schema, so the operator's own; it is told of and left alone. */
   kind: 'COLLECTION_MISSING' | 'MISSING' | 'DIFFERENT' | 'EXTRA';
+  /** What the step cannot do for documents that exist already. */
+  note?: string;
 }
+
+/** Notes on indexes that came with a later version, by collection and fields. */
+const NOTES: Readonly<Record<string, string>> = {
+  'agents(revokedKeyRef:1)':
+    'agents revoked before, or by a process of an earlier version, have lost their key hash, which cannot be recovered: ' +
+    'their keys stay 401 API_KEY_INVALID instead of AGENT_KEY_REVOKED',
+};
 
 // What is asked of a model here does not depend on its documents.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -39,7 +48,13 @@ async function stepsOf(model: AnyModel): Promise<IndexStep[]> {
   const created = toCreate.map((key) => fieldsOf(key));
   return [
     ...created.map((fields): IndexStep => {
-      return { collection, fields, kind: dropped.includes(fields) ? 'DIFFERENT' : 'MISSING' };
+      const note = NOTES[`${collection}(${fields})`];
+      return {
+        collection,
+        fields,
+        kind: dropped.includes(fields) ? 'DIFFERENT' : 'MISSING',
+        ...(note ? { note } : {}),
+      };
     }),
     ...dropped
       .filter((fields) => !created.includes(fields))
@@ -58,7 +73,7 @@ export async function planIndexes(models: readonly AnyModel[]): Promise<IndexSte
 export const pendingSteps = (steps: readonly IndexStep[]): IndexStep[] => steps.filter(({ kind }) => kind !== 'EXTRA');
 
 /** Says a step in words. */
-export function stepText({ collection, fields, kind }: IndexStep): string {
+export function stepText({ collection, fields, kind, note }: IndexStep): string {
   const index = `${collection}(${fields})`;
   const texts: Record<IndexStep['kind'], string> = {
     COLLECTION_MISSING: `create the collection ${collection}`,
@@ -66,7 +81,7 @@ export function stepText({ collection, fields, kind }: IndexStep): string {
     DIFFERENT: `drop and build anew ${index}: its options differ`,
     EXTRA: `${index} is not MIR's and is left alone`,
   };
-  return texts[kind];
+  return note === undefined ? texts[kind] : `${texts[kind]}: ${note}`;
 }
 
 /** Does one step. Repeating it is harmless. */

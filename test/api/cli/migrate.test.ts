@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
 import type { Connection } from 'mongoose';
 import { readConfig } from '../../../shared/platform/config';
 import { deriveSecrets } from '../../../shared/domain/subject';
@@ -77,6 +77,21 @@ describe('in production', () => {
     expect((await mir('apply')).code).toBe(0);
     await (await start('api', env)).stop();
   });
+});
+
+test('the plan for a store of an earlier version says that agents revoked before cannot be told from unknown keys', async () => {
+  const env = production();
+  expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build agents\(revokedKeyRef:1\)$/m);
+  await cli(env, 'migrate', 'apply');
+  const { agents } = await openStore(env);
+  await agents.model.collection.dropIndex('revokedKeyRef_1');
+  const { pending, indexes } = (await cli(env, 'migrate', 'plan', '--json')).json();
+  expect(pending).toBe(1);
+  expect(indexes[0].step).toMatch(
+    /^build agents\(revokedKeyRef:1\): .*revoked before\b.*cannot be recovered.*API_KEY_INVALID/,
+  );
+  expect((await cli(env, 'migrate', 'apply')).out).toContain('cannot be recovered');
+  expect((await cli(env, 'migrate', 'status')).code).toBe(0);
 });
 
 describe('migrations', () => {
