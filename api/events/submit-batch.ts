@@ -1,28 +1,26 @@
 import type { Credential } from '../../shared/access/credential';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
+import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
 import { type FieldError, MAX_LISTED_ERRORS, MirError } from '../../shared/platform/errors';
-import { createTimeSlices } from '../../shared/platform/time-slices';
 import { settleChunks } from '../../shared/queue/enqueue';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './accept';
 import { refusalOf, requireAgentPlan } from './agent-rules';
-import { type BatchItem, readItem } from './read-batch';
-import { unitsOf } from './units';
+import { type BatchItem, readItem, sizeOf } from './read-batch';
+import { nextSlice } from './slices';
+import { chargeOnCredit, unitsOf } from './units';
 
 /** More than an event has fields; items of junk fields must not be answered with many times their own size. */
 const MAX_ERRORS_PER_ITEM = 20;
 /** How long a batch is validated before other requests get their turn. */
 const SLICE_MS = 4;
-const ITEMS_BETWEEN_CLOCK_READS = 32;
-/** A larger batch waits for its slice before it begins: many that arrive at once must not add up. */
-const MAX_UNSLICED_BYTES = 256 * 1024;
-
-const nextSlice = createTimeSlices();
+/** Items, or KiB of them, that are validated between two looks at the clock. */
+const WORK_PER_CLOCK_READ = 32;
 
 /** A batch as it was read: its items and its size in bytes. */
 export interface Batch {
@@ -57,8 +55,8 @@ function checkItem(
     for (const problem of problems.slice(0, room)) errors.push({ index, ...problem });
     return null;
   };
-  const read = readItem(item);
-  if ('unreadable' in read) return reject([{ path: '', code: 'INVALID_JSON', message: read.unreadable }]);
+  const read = readItem(item, index);
+  if ('problem' in read) return reject([read.problem]);
   const checked = checkEvent(deps, tenant, read.value, nowMs, room);
   if (Array.isArray(checked)) return reject(checked);
   const refusal = agent && refusalOf(agent, checked);
@@ -85,12 +83,17 @@ export async function checkBatch(
     sentBytes: sentBytes / items.length,
   };
   const contents = new Map<EventId, string>();
-  if (sentBytes > MAX_UNSLICED_BYTES) await nextSlice(tenant);
+  if (sentBytes > MAX_EVENT_BYTES) await nextSlice(tenant);
   let sliceEndsAt = performance.now() + SLICE_MS;
+  let work = 0;
   for (const [index, item] of items.entries()) {
-    if (index % ITEMS_BETWEEN_CLOCK_READS === 0 && performance.now() > sliceEndsAt) {
-      await nextSlice(tenant);
-      sliceEndsAt = performance.now() + SLICE_MS;
+    work += 1 + sizeOf(item) / 1024;
+    if (work > WORK_PER_CLOCK_READ) {
+      work = 0;
+      if (performance.now() > sliceEndsAt) {
+        await nextSlice(tenant);
+        sliceEndsAt = performance.now() + SLICE_MS;
+      }
     }
     const event = checkItem(deps, batch, index, item, nowMs, agent);
     if (!event) continue;
@@ -164,7 +167,9 @@ async function checkAdmitted(deps: Deps, sent: BatchSubmission, { credential }: 
     path: `events.${index}${path && `.${path}`}`,
     ...rest,
   }));
-  throw new MirError('VALIDATION_FAILED', 'No event of the batch is valid; `errors` names them all.', { errors });
+  throw new MirError('VALIDATION_FAILED', 'No event of the batch is valid. Fix the problems listed in `errors`.', {
+    errors,
+  });
 }
 
 /**
@@ -182,20 +187,24 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
     tenant,
   }));
   const cost = unitsOf(items.length, sentBytes);
-  const entry = { cost, divisible: false, chunkIds: marked.map(({ chunkId }) => chunkId) };
+  const entry = { cost, grant: 'whole' as const, chunkIds: marked.map(({ chunkId }) => chunkId) };
   const enteredAt = performance.now();
   const admission = await door.enter(key, 'events', 'events:write', [entry]);
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
+    // It is paid for that a large body was read.
+    if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, unitsOf(1, sentBytes));
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
+  // Marks that stay, because the queue store does not respond now, end with the sweep.
+  const unmark = (chunks: typeof marked): Promise<void> =>
+    chunks.length > 0 ? settleChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
   const batch = await checkAdmitted(deps, sent, admission).catch(async (error: unknown) => {
-    await settleChunks(queueLink, keys, marked);
+    await unmark(marked);
     throw error;
   });
   const chunks = cutChunks(base, batch, requestId);
-  if (chunks.length < marked.length) await settleChunks(queueLink, keys, marked.slice(chunks.length));
   const { eventIds, errors } = batch;
   const accepted = batch.good.length;
   const receivedAtMs = admission.nowMs!;
@@ -205,7 +214,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
     for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
   }
   const load = { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt };
-  await durably(() => eventQueue.add(chunks, load));
+  await Promise.all([durably(() => eventQueue.add(chunks, load)), unmark(marked.slice(chunks.length))]);
   metrics.eventsSubmitted.accepted.inc(accepted);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
   return {

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Credential } from '../../shared/access/credential';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
+import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { tenantOf } from '../../shared/domain/ids';
 import { MirError, type ProblemCode } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
@@ -17,7 +18,8 @@ import { createAuthorizeFirst, refusalOf, refused, requireSmallBatch } from './a
 import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
-import { unitsOf } from './units';
+import { nextSlice } from './slices';
+import { chargeOnCredit, unitsOf } from './units';
 
 /** What one request is about, as far as it is known yet. */
 interface Submitting {
@@ -45,20 +47,20 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     return rateLimited(admission, units);
   };
 
-  /** Charges a rejected submission, as far as anything is left. Throws 429 when nothing is. */
+  /** Charges a rejected submission. Throws 429 when nothing is left of the budget. */
   const chargeRejected = async (key: ParsedApiKey, units: number): Promise<Admission> => {
-    const admission = await ctx.door.enter(key, 'events', 'events:write', [
-      { cost: units, divisible: true, chunkIds: [] },
-    ]);
+    const admission = await chargeOnCredit(ctx, key, units);
     if (admission.granted[0] !== 0) return admission;
-    throw tooManyEvents(admission, units);
+    throw tooManyEvents(admission, 1);
   };
 
   const single = async ({ req, key, agent, requestId, sentBytes, admitted }: Submitting, event: unknown) => {
     const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, event), Date.now());
     if (Array.isArray(checked)) {
       refusedEvents.inc();
-      throw new MirError('VALIDATION_FAILED', 'The event has problems; `errors` names them all.', { errors: checked });
+      throw new MirError('VALIDATION_FAILED', 'The event is not valid. Fix the problems listed in `errors`.', {
+        errors: checked,
+      });
     }
     const refusal = agent && refusalOf(agent, checked);
     if (refusal) {
@@ -83,19 +85,19 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       Object.assign(headers, rateHeaders(admission));
     };
     let units = 1;
+    let wasRead = false;
     try {
       const kind = bodyKind(req, ['json', 'ndjson']);
       const large = !isSmallBody(req);
       const known = key.agent || large ? await authorizeFirst(key) : null;
-      if (large) {
-        // Not even read when nothing is left to pay for it.
-        if (known?.budget && known.budget.left < 1) throw tooManyEvents(known, 1);
-        // Until its size is known: a body that is too large was read up to the limit.
-        units = unitsOf(1, MAX_EVENTS_BODY_BYTES);
-      }
+      // Not even read when nothing is left to pay for it.
+      if (large && known?.budget && known.budget.left < 1) throw tooManyEvents(known, 1);
+      units = unitsOf(1, Number(req.headers['content-length'] ?? 0));
       const body = await readBody(req, res, MAX_EVENTS_BODY_BYTES);
       const sentBytes = body.length;
       units = unitsOf(1, sentBytes);
+      wasRead = true;
+      if (sentBytes > MAX_EVENT_BYTES) await nextSlice(tenantOf(key.partnerId, key.env));
       const submission = readSubmission(kind, body);
       const submitting = {
         req,
@@ -116,7 +118,11 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       return await submitBatch(ctx, { items, ...submitting });
     } catch (error) {
       const inputFault = !charged && error instanceof MirError && INPUT_FAULTS.has(error.code);
-      if (inputFault) admitted(await chargeRejected(key, units));
+      if (inputFault) {
+        // A body that is too large was read, and inflated, up to the limit.
+        const isCutOff = error.code === 'BODY_TOO_LARGE' && !wasRead;
+        admitted(await chargeRejected(key, isCutOff ? unitsOf(1, MAX_EVENTS_BODY_BYTES) : units));
+      }
       throw error;
     }
   };

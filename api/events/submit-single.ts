@@ -12,7 +12,6 @@ import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type CheckedEvent, placeEvent } from './accept';
 import { refusalOf, refused, requireAgentPlan } from './agent-rules';
-import { unitsOf } from './units';
 
 /** Keys of accepted single events, remembered to refuse a misuse at the door; the store is the truth. */
 const REMEMBERED_KEYS = 50_000;
@@ -39,13 +38,6 @@ export interface Single {
   requestId: string;
   /** Size of the body as it was sent. */
   sentBytes: number;
-}
-
-/** How many of a group, from the first on, the granted units pay for. */
-function paidFor(group: readonly Single[], granted: number): number {
-  let left = granted;
-  const firstUnpaid = group.findIndex(({ sentBytes }) => (left -= unitsOf(1, sentBytes)) < 0);
-  return firstUnpaid === -1 ? group.length : firstUnpaid;
 }
 
 interface Waiting extends Single {
@@ -91,19 +83,16 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     try {
       overload.check();
       const chunkId = newChunkId(Date.now());
-      const cost = group.reduce((sum, { sentBytes }) => sum + unitsOf(1, sentBytes), 0);
-      const entry = { cost, divisible: true, chunkIds: [chunkId] };
+      // No event is large enough to cost more than one unit.
+      const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
       const enteredAt = performance.now();
       const admission = await door.enter(key, 'events', 'events:write', [entry]);
-      const entered = group.slice(0, paidFor(group, admission.granted[0]!));
+      const entered = group.slice(0, admission.granted[0]);
       for (const { reject } of group.slice(entered.length)) {
         metrics.rateLimited.events.inc();
         reject(rateLimited(admission, 1));
       }
-      if (entered.length === 0) {
-        if (admission.granted[0]! > 0) await settleChunks(queueLink, keys, [{ chunkId, tenant }]);
-        return;
-      }
+      if (entered.length === 0) return;
       const granted = stillAllowed(admission, entered);
       if (granted.length === 0) return await settleChunks(queueLink, keys, [{ chunkId, tenant }]);
       const receivedAtMs = admission.nowMs!;

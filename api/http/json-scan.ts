@@ -1,3 +1,5 @@
+import { MAX_EVENTS_PER_CALL } from '../../shared/domain/event';
+
 /** Deepest nesting of arrays and objects that a body may have. An event needs 18 levels at the most. */
 export const MAX_JSON_DEPTH = 32;
 
@@ -13,6 +15,9 @@ const CLOSE_BRACE = 0x7d;
 const BATCH_HEAD = /^[ \t\r\n]*\{[ \t\r\n]*"events"[ \t\r\n]*:[ \t\r\n]*\[/;
 const BATCH_HEAD_MAX_BYTES = 1_024;
 const BATCH_TAIL = /^[ \t\r\n]*\}[ \t\r\n]*$/;
+/** Levels around an item: the object and its list. */
+const BATCH_DEPTH = 2;
+const BLANK = /^[ \t\r\n]*$/;
 const ANOTHER_FIELD = /^[ \t\r\n]*,/;
 
 /** The index behind the string whose opening quote lies before `at`. */
@@ -44,34 +49,39 @@ export function nestsDeeperThan(json: Uint8Array, maxDepth: number): boolean {
   return false;
 }
 
+/** Why a text cannot be cut into the items of a batch. */
+export type SplitProblem = 'NOT_A_BATCH' | 'OTHER_FIELDS' | 'TOO_DEEP' | 'UNBALANCED';
+
 /**
- * Cuts `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in slices of time. The
- * batch is valid JSON exactly when each item is. `OTHER_FORM`: the text has other fields, or is no batch at all;
- * `UNBALANCED`: it is not valid JSON.
+ * Cuts `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in slices of time; the
+ * batch is valid JSON if each item is. Stops at the first item that is too many, and at the first level too deep.
  */
-export function splitBatch(json: Buffer): Buffer[] | 'OTHER_FORM' | 'UNBALANCED' {
+export function splitBatch(json: Buffer): Buffer[] | SplitProblem {
   const head = BATCH_HEAD.exec(json.toString('latin1', 0, BATCH_HEAD_MAX_BYTES));
-  if (!head) return 'OTHER_FORM';
+  if (!head) return 'NOT_A_BATCH';
   const items: Buffer[] = [];
   let start = head[0].length;
-  let depth = 0;
+  let depth = BATCH_DEPTH;
   let i = start;
   while (i < json.length) {
     const byte = json[i];
     i += 1;
     if (byte === QUOTE) i = endOfString(json, i);
-    else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) depth += 1;
-    else if (byte === COMMA && depth === 0) {
+    else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
+      depth += 1;
+      if (depth > MAX_JSON_DEPTH) return 'TOO_DEEP';
+    } else if (byte === COMMA && depth === BATCH_DEPTH) {
       items.push(json.subarray(start, i - 1));
+      if (items.length > MAX_EVENTS_PER_CALL) return items;
       start = i;
     } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {
       depth -= 1;
-      if (depth >= 0) continue;
+      if (depth >= BATCH_DEPTH) continue;
       const tail = json.toString('latin1', i);
       if (byte !== CLOSE_BRACKET) return 'UNBALANCED';
-      if (!BATCH_TAIL.test(tail)) return ANOTHER_FIELD.test(tail) ? 'OTHER_FORM' : 'UNBALANCED';
+      if (!BATCH_TAIL.test(tail)) return ANOTHER_FIELD.test(tail) ? 'OTHER_FIELDS' : 'UNBALANCED';
       const last = json.subarray(start, i - 1);
-      if (items.length > 0 || last.toString('latin1').trim() !== '') items.push(last);
+      if (items.length > 0 || !BLANK.test(last.toString('latin1'))) items.push(last);
       return items;
     }
   }

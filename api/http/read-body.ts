@@ -80,10 +80,8 @@ export function textOf(body: Buffer): string {
   }
 }
 
-/** Throws 400 when a body is nested too deep to be parsed. */
-export function requireShallow(body: Uint8Array): void {
-  if (!nestsDeeperThan(body, MAX_JSON_DEPTH)) return;
-  throw new MirError('INVALID_JSON', `The body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
+export function tooDeep(): MirError {
+  return new MirError('INVALID_JSON', `The body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
 }
 
 export function invalidJson(error: unknown): MirError {
@@ -92,7 +90,7 @@ export function invalidJson(error: unknown): MirError {
 
 /** Parses a JSON body. Throws 400 when it is not valid or nested deeper than 32 levels. */
 export function parseJson(body: Buffer): unknown {
-  requireShallow(body);
+  if (nestsDeeperThan(body, MAX_JSON_DEPTH)) throw tooDeep();
   const text = textOf(body);
   try {
     return JSON.parse(text) as unknown;

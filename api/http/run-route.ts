@@ -39,7 +39,7 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
     const policy = policyOf(key, auth);
     try {
       const admission = await ctx.door
-        .enter(key, policy, auth.scope, [{ cost: group.length, divisible: true, chunkIds: [] }])
+        .enter(key, policy, auth.scope, [{ cost: group.length, grant: 'part', chunkIds: [] }])
         .catch((error: unknown) => {
           const away = error instanceof MirError && error.code === 'OVERLOADED';
           if (!auth.readable || !away) throw error;

@@ -9,6 +9,8 @@ function misfits(option: readonly z.core.$ZodIssue[]): number {
   ).length;
 }
 
+/** A path may hold names that the sender chose. */
+const MAX_PATH_CHARS = 512;
 /** One more than a response lists, so that it can say that there are more. */
 const MAX_FIELD_ERRORS = MAX_LISTED_ERRORS + 1;
 
@@ -24,7 +26,8 @@ export function fieldErrors(
       const path = [...(prefix ? [prefix] : []), ...issue.path.map(String)].join('.');
       return fieldErrors(nearest, max, path);
     }
-    const at = (path: readonly PropertyKey[]): string => [...(prefix ? [prefix] : []), ...path.map(String)].join('.');
+    const at = (path: readonly PropertyKey[]): string =>
+      [...(prefix ? [prefix] : []), ...path.map(String)].join('.').slice(0, MAX_PATH_CHARS);
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.slice(0, max).map((key) => ({
         path: at([...issue.path, key]),
@@ -54,5 +57,7 @@ export function validate<T extends z.ZodType>(
   if (parsed.success && more.length === 0) return parsed.data;
   const errors = [...(parsed.success ? [] : fieldErrors(parsed.error.issues)), ...more];
   const own = errors.map(({ code }) => code).find((code): code is ProblemCode => code in PROBLEMS);
-  throw new MirError(own ?? 'VALIDATION_FAILED', `The ${what} has problems; \`errors\` names them all.`, { errors });
+  throw new MirError(own ?? 'VALIDATION_FAILED', `The ${what} is not valid. Fix the problems listed in \`errors\`.`, {
+    errors,
+  });
 }

@@ -8,7 +8,7 @@ const WINDOW_SECONDS = 60;
  */
 export const CONTROL_REQUESTS_PER_MINUTE = 120;
 
-/** What a caller may still spend: units a minute, and how many are left now. */
+/** What a caller may still spend: units a minute, and how many are left now (negative: owed). */
 export interface Budget {
   policy: Policy;
   capacity: number;
@@ -28,6 +28,6 @@ export function budgetHeaders(budget: Budget | null): Record<string, string> {
   const { policy, capacity, left } = budget;
   return {
     'RateLimit-Policy': `"${policy}";q=${capacity};w=${WINDOW_SECONDS}`,
-    RateLimit: `"${policy}";r=${left};t=${secondsUntil(capacity - left, budget)}`,
+    RateLimit: `"${policy}";r=${Math.max(0, left)};t=${secondsUntil(capacity - left, budget)}`,
   };
 }

@@ -35,8 +35,11 @@ const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 
 export interface Entry {
   cost: number;
-  /** May be granted in part (several requests share the entry). */
-  divisible: boolean;
+  /**
+   * `whole`: all or nothing. `part`: as much as is left (several requests share the entry). `credit`: all, as long as
+   * anything is left, for work that was done already; the debt is at most the budget of a minute.
+   */
+  grant: 'whole' | 'part' | 'credit';
   /** Chunks whose open markers are set when anything is granted. */
   chunkIds: ChunkId[];
 }
@@ -135,8 +138,8 @@ export function createDoor(deps: {
    * Replaces a key's row with the tombstone of a revoked agent's key, so that its callers stop reaching the store. Needs
    * no lease: revocation is permanent, so no later state can be overwritten. Without the row, callers get the same error.
    */
-  const writeTombstone = async (slot: [string, string], runId: string): Promise<void> => {
-    const tombstone = { run: runId, path: 'AGENT_KEY_REVOKED' satisfies Block };
+  const writeTombstone = async (slot: [string, string], epoch: string): Promise<void> => {
+    const tombstone = { run: epoch, path: 'AGENT_KEY_REVOKED' satisfies Block };
     const write = redis
       .multi()
       .del(...slot)
@@ -157,7 +160,7 @@ export function createDoor(deps: {
       await redis.mirTakeLeases(2, ...own, epoch, token, LEASE_MS);
       const stored = await store.key(key.hash, key.agent);
       if (stored === 'AGENT_KEY_REVOKED') {
-        await writeTombstone(own, runId);
+        await writeTombstone(own, epoch);
         throw blocked(stored);
       }
       if (!stored) throw unknownKey();
@@ -184,7 +187,7 @@ export function createDoor(deps: {
     scope: Scope | null,
     entries: Entry[],
   ): Promise<EnterAnswer> => {
-    const args = entries.flatMap(({ cost, divisible, chunkIds }) => [cost, divisible ? 1 : 0, chunkIds.join(' ')]);
+    const args = entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]);
     return redis.mirEnter(
       2,
       keys.credential(key.tag, key.hash),

@@ -6,7 +6,7 @@
  * KEYS: credential, open chunks. (Rows of nodes and budgets are named by the credential; all share the hash tag.)
  * ARGV: 1 epoch of the server; 2 policy (`events` | `requests` | `control`); 3 needed scope or ''; 4 prefix of node rows;
  * 5 prefix of budgets; 6 the partner's capacity where its row does not carry one, or ''; then triples (cost,
- * divisible 0|1, chunk ids).
+ * `whole` | `part` | `credit`, chunk ids).
  * Answer: [status, key facts, node facts joined by newlines, now ms, lowest open ms or -1, capacity and tokens left
  * of the tightest budget, open chunks, capacity of the smallest budget, granted …]. A refusal that is no end of the key
  * tells the first seven. A credential whose path is AGENT_KEY_REVOKED is the tombstone of a revoked agent's key. (To a
@@ -60,8 +60,8 @@ local left, spent = tokens[tightest], 0
 for i = 7, #ARGV, 3 do
   local cost = tonumber(ARGV[i])
   local granted = 0
-  if cost <= left then granted = cost
-  elseif ARGV[i + 1] == '1' then granted = math.max(0, math.floor(left)) end
+  if cost <= left or (ARGV[i + 1] == 'credit' and left >= 1) then granted = cost
+  elseif ARGV[i + 1] == 'part' then granted = math.max(0, math.floor(left)) end
   left = left - granted
   spent = spent + granted
   if granted > 0 then
@@ -72,7 +72,7 @@ end
 answer[7] = math.floor(left)
 if spent > 0 then
   for i in pairs(caps) do
-    redis.call('SET', ARGV[5] .. ids[i], string.format('%.3f %d', tokens[i] - spent, now), 'PX', 120000)
+    redis.call('SET', ARGV[5] .. ids[i], string.format('%.3f %d', math.max(tokens[i] - spent, -caps[i]), now), 'PX', 120000)
   end
 end
 return answer

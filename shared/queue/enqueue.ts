@@ -58,7 +58,7 @@ export function createEventQueue(deps: {
     queue,
     async add(chunks, { openChunks, sentBytes, enteredAt, places = [] }) {
       if (performance.now() - enteredAt > MAX_ENTER_TO_ADD_MS)
-        throw overloaded('The server was frozen. Send it again.');
+        throw overloaded('The request took too long to process. Resend it with the same idempotency keys.');
       const entries = chunks.map((chunk) => ({
         chunkId: chunk.chunkId,
         tenant: chunk.tenant,

@@ -158,14 +158,9 @@ export function identitiesStore(connection: Connection) {
      */
     async signUp(email: string, now: Date): Promise<IdentityDoc> {
       const created = { _id: newId('idn'), emailVerified: false, name: '', createdAt: now, updatedAt: now };
-      const identity = await model
-        .findOneAndUpdate(
-          { email: email.toLowerCase() },
-          { $setOnInsert: created },
-          { upsert: true, returnDocument: 'after' },
-        )
-        .lean<IdentityDoc>()
-        .orFail();
+      const address = { email: email.toLowerCase() };
+      await model.updateOne(address, { $setOnInsert: created }, { upsert: true });
+      const identity = await model.findOne(address).lean<IdentityDoc>().orFail();
       if (!identity.emailVerified) {
         await model.updateOne({ _id: identity._id, emailVerified: false }, { $set: { createdAt: now } });
       }

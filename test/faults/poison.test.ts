@@ -35,7 +35,7 @@ afterAll(() => mir.close());
 async function enteredChunk({ partner, tenant }: Books): Promise<{ chunk: EventChunk; receiptId: string }> {
   const base = newChunkId(Date.now());
   const chunkId = chunkIdAt(base, 0);
-  const entry = { cost: EVENTS, divisible: false, chunkIds: [chunkId] };
+  const entry = { cost: EVENTS, grant: 'whole' as const, chunkIds: [chunkId] };
   const admission = await mir.ctx.door.enter(partner.key, 'events', 'events:write', [entry]);
   const receivedAtMs = admission.nowMs!;
   const events = someEvents(EVENTS, 5).map((event, index): AcceptedEvent => {

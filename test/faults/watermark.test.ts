@@ -155,7 +155,7 @@ describe('a marker whose submission died before its job was added', () => {
   async function enterAndDie({ partner, tenant }: Books, ledgerToo: boolean): Promise<number> {
     const { door, keys } = mir.ctx;
     const chunkId = newChunkId(Date.now());
-    const entry = { cost: 1, divisible: true, chunkIds: [chunkId] };
+    const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
     const { nowMs } = await door.enter(partner.key, 'events', 'events:write', [entry]);
     if (ledgerToo)
       await holdBytes(observe(mir).redis, keys, QUEUES.events, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);

@@ -113,5 +113,7 @@ export const logIn = page({
 export const logOut = page({
   method: 'POST',
   path: '/logout',
+  // Its form is on pages that hide their address, and is then sent without an origin.
+  tokenInUrl: true,
   handle: async ({ ctx, cookie }) => ({ redirect: '/login?done=out', cookies: await ctx.auth.logOut(cookie) }),
 });
