@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { resolve, join } from 'node:path';
 import { isLocalUrl, readConfig } from '../../shared/platform/config';
+import { isLoopback } from '../../shared/platform/loopback';
 import { messageOf } from '../../shared/platform/errors';
 import { SETTINGS } from '../../shared/platform/settings';
 import { projectRoot } from './paths';
@@ -62,7 +63,10 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     ofWorkers.push(await choose('WORKER_PORT', config.workerPort === 0 ? 0 : config.workerPort + index));
   }
   const { drainTimeoutMs, keyspace } = config;
-  const isLocal = isLocalUrl(base['PUBLIC_URL'] ?? urlOf(bindAddress, api));
+  // A wildcard address is reached as localhost, but not only from this machine.
+  const isLocal =
+    (bindAddress === 'localhost' || isLoopback(bindAddress)) &&
+    isLocalUrl(base['PUBLIC_URL'] ?? urlOf(bindAddress, api));
   return {
     // For receivers on this machine while one tries MIR out on it; elsewhere it would open the network to partners.
     env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: String(isLocal && !config.production), ...base },

@@ -39,6 +39,10 @@ test.each([...unset, ...explicit])(
   },
 );
 
+test.each(['0.0.0.0', '::'])('webhooks to private addresses stay off when BIND_ADDRESS is %s', async (wildcard) => {
+  expect(await settingsUnder({ BIND_ADDRESS: wildcard })).toMatchObject({ webhooksToPrivateAddresses: false });
+});
+
 test('without PUBLIC_URL the address that is listened on decides: another one than loopback is not local', async () => {
   const narrow = await settingsUnder({ BIND_ADDRESS: '127.0.0.1' });
   expect(narrow).toMatchObject({ bindAddress: '127.0.0.1', webhooksToPrivateAddresses: true });

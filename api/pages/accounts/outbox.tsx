@@ -4,7 +4,7 @@ import type { OutboxMailDoc } from '../../../shared/store/outbox-mails';
 import { fromStore } from '../../partners/from-store';
 import { Layout } from '../design/layout';
 import { Facts, Heading } from '../design/text';
-import { isLoopback } from '../loopback';
+import { isLoopback } from '../../../shared/platform/loopback';
 import { page } from '../page';
 
 const SHOWN_MAILS = 50;

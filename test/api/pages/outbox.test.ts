@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { isLoopback } from '../../../api/pages/loopback';
+import { isLoopback } from '../../../shared/platform/loopback';
 import type { Harness } from '../../support/harness';
 import { startHarnessForPeople } from '../../support/people';
 import { rawRequest } from '../../support/raw-request';
