@@ -53,12 +53,15 @@ export interface ApiContext extends Ground {
   longWork: LongWork;
   /** Set while the process drains: `/readyz` says so, and no keep-alive is promised. */
   draining: { now: boolean };
+  /** New events are stored under keyed ids from then on; 0: the store holds no others. */
+  keyedIdsFromMs: number;
 }
 
 /** Builds the API's context over its ground. Rejects when the queue store cannot keep what will be promised. */
 export async function createApiContext(ground: Ground): Promise<ApiContext> {
   const { config, keys, log, metrics, queueLink, cacheLink, store } = ground;
   await assertKeeps(queueLink);
+  const keyedIdsFromMs = await store.keyedIdsFromMs();
   const durability = await createDurability({
     link: queueLink,
     url: config.redisUrl,
@@ -127,6 +130,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     auth: createAuth(ground),
     longWork: createLongWork(),
     draining: { now: false },
+    keyedIdsFromMs,
     close: async () => {
       overload.stop();
       await activity.close();

@@ -70,7 +70,7 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   ): Worker =>
     start(name, (job, token) => work(hintJobSchema.parse(job.data).id, job, token), { concurrency, ...patient });
 
-  const chunks = { store, committer, settle, tenantOfChunk, log, metrics, signal };
+  const chunks = { store, secrets: ground.secrets, committer, settle, tenantOfChunk, log, metrics, signal };
   const events = start(QUEUES.events, (job, token) => processChunk(chunks, job, token), {
     concurrency: config.eventWorkerConcurrency,
     ...patient,

@@ -1,6 +1,7 @@
 import {
   type AcceptedEvent,
   fingerprintOf,
+  formerEventId,
   keyedEventId,
   MAX_FUTURE_MS,
   serverEventId,
@@ -13,24 +14,28 @@ import type { FieldError } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
 import { fieldErrors } from '../http/validate';
 
-export type AcceptDeps = Pick<ApiContext, 'catalog' | 'secrets'>;
+export type AcceptDeps = Pick<ApiContext, 'catalog' | 'secrets' | 'keyedIdsFromMs'>;
 
 /** An event that passed every check but has no chunk yet (and so no id, unless its key gives it one). */
 export interface CheckedEvent {
   tenant: Tenant;
   keyedId: EventId | null;
+  /** The id that earlier versions gave it; null where the store holds none of those. */
+  formerId: EventId | null;
   accepted: Omit<AcceptedEvent, 'eventId' | 'index'>;
 }
 
 /**
  * What is wrong with one submitted event, or the event checked. `nowMs` bounds how far ahead it may lie; `maxErrors`
  * bounds what is made of the problems: with 0 the list is empty, and says only that the event is rejected.
+ * `agentId` is the submitting agent, null for the partner's own key.
  */
 export function checkEvent(
-  { catalog, secrets }: AcceptDeps,
+  { catalog, secrets, keyedIdsFromMs }: AcceptDeps,
   tenant: Tenant,
   input: unknown,
   nowMs: number,
+  agentId: string | null = null,
   maxErrors?: number,
 ): CheckedEvent | FieldError[] {
   const parsed = submittedEventSchema.safeParse(input);
@@ -49,9 +54,11 @@ export function checkEvent(
   if (errors.length > 0) return errors;
   const userRef = userRefOf(secrets.subject, tenant, event.userExternalId);
   const key = event.idempotencyKey;
+  const formerId = key === undefined || keyedIdsFromMs === 0 ? null : formerEventId(tenant, key);
   return {
     tenant,
-    keyedId: key === undefined ? null : keyedEventId(tenant, key),
+    keyedId: key === undefined ? null : keyedEventId(secrets.eventId, tenant, agentId, formerId ?? key),
+    formerId,
     accepted: {
       userRef,
       eventType: event.eventType,
@@ -63,13 +70,20 @@ export function checkEvent(
   };
 }
 
-/** Gives a checked event its place in a chunk, and thereby its id. */
+/**
+ * Gives a checked event its place in a chunk, and thereby its id. Without `keyedIds` that is the former one, where the
+ * store holds such.
+ */
 export function placeEvent(
-  { tenant, keyedId, accepted }: CheckedEvent,
+  { tenant, keyedId, formerId, accepted }: CheckedEvent,
   chunkId: ChunkId,
   index: number,
+  keyedIds = true,
 ): AcceptedEvent {
-  return { index, eventId: keyedId ?? serverEventId(tenant, chunkId, index), ...accepted };
+  if (keyedId === null) return { index, eventId: serverEventId(tenant, chunkId, index), ...accepted };
+  if (formerId === null) return { index, eventId: keyedId, ...accepted };
+  const [eventId, otherId] = keyedIds ? [keyedId, formerId] : [formerId, keyedId];
+  return { index, eventId, otherId, ...accepted };
 }
 
 function unknownType(eventType: string, nearest: string[]): FieldError {

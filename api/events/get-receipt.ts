@@ -25,7 +25,7 @@ const receiptSchema = z.object({
     .array(
       z.object({
         index: z.int(),
-        eventId: z.string(),
+        eventId: z.string().describe('For DUPLICATE and CONFLICT the id of the stored event.'),
         outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
         code: z.string().optional(),
         message: z.string().optional(),
@@ -53,8 +53,8 @@ const MIXED = {
   failed: 0,
   erased: 0,
   items: [
-    { index: 1, eventId: 'evt_live_k3vQx8Yk2Lp6Rt9Wz4NbA7mTc', outcome: 'DUPLICATE' },
-    { index: 2, eventId: 'evt_live_kB7mTc3vQx8Yk2Lp6Rt9Wz4NA', outcome: 'CONFLICT' },
+    { index: 1, eventId: 'evt_live_h3vQx8Yk2Lp6Rt9Wz4NbA7mTc', outcome: 'DUPLICATE' },
+    { index: 2, eventId: 'evt_live_hB7mTc3vQx8Yk2Lp6Rt9Wz4NA', outcome: 'CONFLICT' },
   ],
 };
 

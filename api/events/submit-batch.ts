@@ -57,7 +57,7 @@ function checkItem(
   };
   const read = readItem(item, index);
   if ('problem' in read) return reject([read.problem]);
-  const checked = checkEvent(deps, tenant, read.value, nowMs, room);
+  const checked = checkEvent(deps, tenant, read.value, nowMs, agent?.agent?.agentId ?? null, room);
   if (Array.isArray(checked)) return reject(checked);
   const refusal = agent && refusalOf(agent, checked);
   return refusal ? reject([refusal]) : checked;
@@ -131,18 +131,28 @@ export interface BatchReceipt {
 
 type Deps = Pick<
   ApiContext,
-  'catalog' | 'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'queueLink' | 'keys'
+  | 'catalog'
+  | 'door'
+  | 'eventQueue'
+  | 'durably'
+  | 'overload'
+  | 'secrets'
+  | 'metrics'
+  | 'queueLink'
+  | 'keys'
+  | 'keyedIdsFromMs'
 >;
 
 /** Cuts events into chunks and thereby gives them their ids. */
-function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: string): EventChunk[] {
+function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: string, keyedIds: boolean): EventChunk[] {
   const chunks: EventChunk[] = [];
   for (let at = 0; at < good.length; at += MAX_EVENTS_PER_CHUNK) {
     const chunkId = chunkIdAt(base, chunks.length);
     const events = good
       .slice(at, at + MAX_EVENTS_PER_CHUNK)
-      .map(({ index, event }) => placeEvent(event, chunkId, index));
-    chunks.push({ chunkId, tenant, agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false, events });
+      .map(({ index, event }) => placeEvent(event, chunkId, index, keyedIds));
+    const facts = { agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false, keyedIds };
+    chunks.push({ chunkId, tenant, ...facts, events });
   }
   return chunks;
 }
@@ -155,11 +165,16 @@ export interface BatchSubmission extends Batch {
 }
 
 /** What is accepted of an admitted batch. Throws when that is nothing. */
-async function checkAdmitted(deps: Deps, sent: BatchSubmission, { credential }: Admission): Promise<CheckedBatch> {
+async function checkAdmitted(
+  deps: Deps,
+  sent: BatchSubmission,
+  { credential }: Admission,
+  nowMs: number,
+): Promise<CheckedBatch> {
   const { key, items } = sent;
   const agent = credential.agent && credential;
   if (agent) requireAgentPlan(agent);
-  const batch = await checkBatch(deps, tenantOf(key.partnerId, key.env), sent, Date.now(), agent);
+  const batch = await checkBatch(deps, tenantOf(key.partnerId, key.env), sent, nowMs, agent);
   const rejected = items.length - batch.good.length;
   if (rejected > 0) deps.metrics.eventsSubmitted.refused.inc(rejected);
   if (batch.good.length > 0) return batch;
@@ -181,7 +196,8 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   const { key, items, sentBytes, requestId, admitted } = sent;
   const tenant = tenantOf(key.partnerId, key.env);
   overload.check();
-  const base = newChunkId(Date.now());
+  const nowMs = Date.now();
+  const base = newChunkId(nowMs);
   const marked = Array.from({ length: Math.ceil(items.length / MAX_EVENTS_PER_CHUNK) }, (_, n) => ({
     chunkId: chunkIdAt(base, n),
     tenant,
@@ -200,11 +216,11 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   // Marks that stay, because the queue store does not respond now, end with the sweep.
   const unmark = (chunks: typeof marked): Promise<void> =>
     chunks.length > 0 ? settleChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
-  const batch = await checkAdmitted(deps, sent, admission).catch(async (error: unknown) => {
+  const batch = await checkAdmitted(deps, sent, admission, nowMs).catch(async (error: unknown) => {
     await unmark(marked);
     throw error;
   });
-  const chunks = cutChunks(base, batch, requestId);
+  const chunks = cutChunks(base, batch, requestId, nowMs >= deps.keyedIdsFromMs);
   const { eventIds, errors } = batch;
   const accepted = batch.good.length;
   const receivedAtMs = admission.nowMs!;

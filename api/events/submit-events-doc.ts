@@ -36,7 +36,7 @@ const ONE = {
   idempotencyKey: 'order-4711-completed',
 };
 const OTHER = { userExternalId: 'u-2', eventType: 'mir.review.posted', idempotencyKey: 'review-815-posted' };
-const EVENT_ID = 'evt_live_k3vQx8Yk2Lp6Rt9Wz4NbA7mTc';
+const EVENT_ID = 'evt_live_h3vQx8Yk2Lp6Rt9Wz4NbA7mTc';
 const RECEIPT_ID = 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.1.Jm3vQx8Yk2Lp6Rt9Wz4NbA';
 const RECEIVED_AT = '2026-01-31T09:30:00.000Z';
 

@@ -55,7 +55,8 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   };
 
   const single = async ({ req, key, agent, requestId, sentBytes, admitted }: Submitting, event: unknown) => {
-    const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, event), Date.now());
+    const agentId = agent?.agent?.agentId ?? null;
+    const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, event), Date.now(), agentId);
     if (Array.isArray(checked)) {
       refusedEvents.inc();
       throw new MirError('VALIDATION_FAILED', 'The event is not valid. Fix the problems listed in `errors`.', {

@@ -29,7 +29,16 @@ export interface SingleAnswer {
 
 type Deps = Pick<
   ApiContext,
-  'door' | 'eventQueue' | 'durably' | 'overload' | 'secrets' | 'metrics' | 'tracing' | 'queueLink' | 'keys'
+  | 'door'
+  | 'eventQueue'
+  | 'durably'
+  | 'overload'
+  | 'secrets'
+  | 'metrics'
+  | 'tracing'
+  | 'queueLink'
+  | 'keys'
+  | 'keyedIdsFromMs'
 >;
 
 export interface Single {
@@ -48,7 +57,7 @@ interface Waiting extends Single {
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
-  const { door, eventQueue, durably, overload, secrets, metrics, tracing, queueLink, keys } = deps;
+  const { door, eventQueue, durably, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.accepted;
 
@@ -96,19 +105,20 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
       const granted = stillAllowed(admission, entered);
       if (granted.length === 0) return await settleChunks(queueLink, keys, [{ chunkId, tenant }]);
       const receivedAtMs = admission.nowMs!;
-      const events = granted.map((one, index) => placeEvent(one.event, chunkId, index));
+      const keyedIds = receivedAtMs >= keyedIdsFromMs;
+      const events = granted.map((one, index) => placeEvent(one.event, chunkId, index, keyedIds));
       const requestIds = granted.map(({ requestId }) => requestId);
       const agentId = admission.credential.agent?.agentId ?? null;
-      const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, events };
+      const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, keyedIds, events };
       const sentBytes = granted.reduce((sum, one) => sum + one.sentBytes, 0) / granted.length;
       const { openChunks } = admission;
       const places = granted.map(({ place }) => place);
       await durably(() => eventQueue.add([chunk], { openChunks, sentBytes, enteredAt, places }));
       accepted.inc(granted.length);
       const receivedAt = new Date(receivedAtMs).toISOString();
-      granted.forEach(({ resolve }, index) => {
+      granted.forEach(({ resolve, event: { keyedId } }, index) => {
         const { eventId, fingerprint } = events[index]!;
-        if (fingerprint !== null) remembered.set(eventId, fingerprint);
+        if (keyedId !== null && fingerprint !== null) remembered.set(keyedId, fingerprint);
         const receiptId = signReceipt(secrets.receipt, tenant, {
           base: chunkId,
           chunks: 1,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { EVENT_TYPE_PATTERN } from './catalog';
 import { type ChunkId, envOf, type EventId, type Tenant, type UserRef } from './ids';
 import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
+import type { KeyedHash } from './subject';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
@@ -31,7 +32,7 @@ export const userExternalIdSchema = identifier(256).describe(
 );
 
 export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).describe(
-  'Repeating a submission with the same key and content stores nothing twice, for ever.',
+  'Resending an event with the same key and content never stores it twice. Each agent has its own keys, separate from yours.',
 );
 
 const jsonObject = z
@@ -80,7 +81,10 @@ export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
  */
 export interface AcceptedEvent {
   index: number;
+  /** The id that the API returned. */
   eventId: EventId;
+  /** The id by the other derivation, which the store may hold the event under; absent where it cannot. */
+  otherId?: EventId;
   userRef: UserRef;
   eventType: string;
   occurredAtMs: number | null;
@@ -97,12 +101,38 @@ export function serverEventId(tenant: Tenant, chunkId: ChunkId, index: number): 
   return `evt_${envOf(tenant)}_${chunkId}.${index.toString(36)}` as EventId;
 }
 
-/** Id of an event with idempotency key: derived, so that a repeat at any time meets the same row. */
-export function keyedEventId(tenant: Tenant, idempotencyKey: string): EventId {
-  return `evt_${envOf(tenant)}_k${hash('sha256', `${tenant}|${idempotencyKey}`, 'base64url').slice(0, 24)}` as EventId;
+/** Where the letter of the derivation is in `evt_live_…` and `evt_test_…`. */
+const DERIVATION_AT = 'evt_live_'.length;
+const DIGEST_LENGTH = 24;
+
+/**
+ * Returns the id of an event with an idempotency key, the same for every repeat. It is an HMAC, so a copy of the store
+ * does not allow anyone to confirm a guessed key, and the keys of each agent are a namespace of their own. In a store of
+ * an earlier version the former id replaces the key, because jobs of that version do not carry the key.
+ */
+export function keyedEventId(hmac: KeyedHash, tenant: Tenant, agentId: string | null, key: string | EventId): EventId {
+  const digest = hmac(`${tenant}|${agentId ?? ''}|${key}`).slice(0, DIGEST_LENGTH);
+  return `evt_${envOf(tenant)}_h${digest}` as EventId;
 }
 
-/** Hash of what was submitted, before defaults, independent of the order of keys. */
+/**
+ * Returns the id that earlier versions gave an event with an idempotency key. Anyone can compute it from the key, and a
+ * partner and its agents share it.
+ */
+export function formerEventId(tenant: Tenant, idempotencyKey: string): EventId {
+  const digest = hash('sha256', `${tenant}|${idempotencyKey}`, 'base64url').slice(0, DIGEST_LENGTH);
+  return `evt_${envOf(tenant)}_k${digest}` as EventId;
+}
+
+/** Returns true for an id that `formerEventId` made. */
+export function isFormerId(eventId: EventId): boolean {
+  return eventId[DERIVATION_AT] === 'k';
+}
+
+/**
+ * Hash of what was submitted, before defaults, independent of the order of keys. It needs no pepper: it is kept only
+ * beside the content itself.
+ */
 export function fingerprintOf(userRef: UserRef, event: SubmittedEvent): string {
   const { eventType, occurredAt, weight, metadata } = event;
   const at = occurredAt === undefined ? null : Date.parse(occurredAt);

@@ -8,6 +8,8 @@ const REF_LENGTH = 22;
 /** Keys derived from the operator's pepper, one per purpose, so that no two uses share a key. */
 export interface Secrets {
   subject: KeyedHash;
+  /** Derives the ids of events from their idempotency keys. */
+  eventId: KeyedHash;
   receipt: KeyObject;
   /** Of the short codes that people type. */
   linkCode: KeyedHash;
@@ -32,6 +34,7 @@ export function deriveSecrets(pepper: string): Secrets {
   const derive = (purpose: string): Buffer => createHmac('sha256', pepper).update(`mir/${purpose}/v1`).digest();
   return {
     subject: remembering(keyedHash(derive('subject'))),
+    eventId: keyedHash(derive('event-id')),
     receipt: createSecretKey(derive('receipt')),
     linkCode: keyedHash(derive('link-code')),
     webhook: derive('webhook'),

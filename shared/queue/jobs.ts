@@ -63,6 +63,11 @@ export const eventChunkSchema = z.object({
   requestIds: z.array(z.string()),
   /** The receipt whose events these are covers only its slot: several single submissions share the chunk. */
   shared: z.boolean(),
+  /**
+   * The API returned keyed ids. The rows carry former ids all the same where the store may hold events under those: a
+   * worker can derive the keyed id from them, but not the other way round.
+   */
+  keyedIds: z.boolean().optional(),
   events: z.array(eventRowSchema).min(1).max(MAX_EVENTS_PER_CHUNK),
 });
 export type EventChunkPayload = z.infer<typeof eventChunkSchema>;
@@ -94,6 +99,7 @@ export interface EventChunk {
   receivedAtMs: number;
   requestIds: string[];
   shared: boolean;
+  keyedIds?: boolean | undefined;
   events: AcceptedEvent[];
 }
 
@@ -103,7 +109,7 @@ export function encodeChunk(chunk: EventChunk): EventChunkPayload {
     ...chunk,
     events: chunk.events.map((e) => [
       e.index,
-      e.fingerprint === null ? null : e.eventId,
+      e.fingerprint === null ? null : chunk.keyedIds ? (e.otherId ?? e.eventId) : e.eventId,
       e.userRef,
       e.eventType,
       e.occurredAtMs,
@@ -116,7 +122,7 @@ export function encodeChunk(chunk: EventChunk): EventChunkPayload {
 
 /** Reads a payload back; throws a ZodError on anything that is not a chunk. */
 export function decodeChunk(data: unknown): EventChunk {
-  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, events } = eventChunkSchema.parse(data);
+  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, events } = eventChunkSchema.parse(data);
   return {
     chunkId: chunkId as ChunkId,
     tenant: tenant as Tenant,
@@ -124,6 +130,7 @@ export function decodeChunk(data: unknown): EventChunk {
     receivedAtMs,
     requestIds,
     shared,
+    keyedIds,
     events: events.map(([index, eventId, userRef, eventType, occurredAtMs, weight, metadata, fingerprint]) => ({
       index,
       eventId: (eventId as EventId | null) ?? serverEventId(tenant as Tenant, chunkId as ChunkId, index),

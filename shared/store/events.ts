@@ -18,7 +18,10 @@ export interface EventDoc {
   fingerprint?: string;
 }
 
-export type ExistingEvent = Pick<EventDoc, '_id' | 'chunkId' | 'index' | 'fingerprint' | 'userRef' | 'receivedAt'>;
+export type ExistingEvent = Pick<
+  EventDoc,
+  '_id' | 'chunkId' | 'index' | 'fingerprint' | 'userRef' | 'receivedAt' | 'agentId'
+>;
 
 /** Events of one tenant's users in one month (YYYY-MM, UTC). */
 export interface MonthCount {
@@ -80,7 +83,7 @@ export function eventsStore(connection: Connection) {
 
     /** Those of the ids that are stored already. */
     async existing(ids: EventId[], session: ClientSession): Promise<ExistingEvent[]> {
-      const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1 };
+      const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1, agentId: 1 };
       const rows = await collection()
         .find({ _id: { $in: ids as never[] } }, { session, projection })
         .toArray();

@@ -16,7 +16,7 @@ import {
   identityVerificationsStore,
 } from './identities';
 import { type AnyModel, pendingSteps, stepText } from './indexes';
-import { checkPepper, comparePepper } from './meta';
+import { checkPepper, comparePepper, keyedIdsFrom } from './meta';
 import { DATA_MIGRATIONS, type DataMigration, migrationsStore } from './migrations';
 import { outboxMailsStore } from './outbox-mails';
 import { linkRequestsStore } from './link-requests';
@@ -90,6 +90,9 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
           `${named.join('\n')}\nRun \`npm run mir -- migrate apply\` (in the image: \`node dist/api/cli/main.js migrate apply\`), then start again.`,
       );
     },
+
+    /** The time from which new events are stored under keyed ids; see `keyedIdsFrom` in meta.ts. */
+    keyedIdsFromMs: (): Promise<number> => keyedIdsFrom(connection),
 
     /** Whether the store was made with this pepper. */
     pepper: (fingerprint: string): Promise<'same' | 'other' | 'new'> => comparePepper(connection, fingerprint),

@@ -45,7 +45,7 @@ describe('the generated day', () => {
   });
 
   test('the API refuses exactly the faulty items, for the fault they have', () => {
-    const deps = { catalog: createCatalog(), secrets: deriveSecrets('p'.repeat(32)) };
+    const deps = { catalog: createCatalog(), secrets: deriveSecrets('p'.repeat(32)), keyedIdsFromMs: 0 };
     const tenant = tenantOf(partnerIdOf('abcdefghijkm'), 'live');
     const surprises = itemsOf().filter(({ event, fate }) => {
       const checked = checkEvent(deps, tenant, event, END_MS);

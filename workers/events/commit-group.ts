@@ -1,4 +1,4 @@
-import { DEFAULT_WEIGHT } from '../../shared/domain/event';
+import { type AcceptedEvent, DEFAULT_WEIGHT, isFormerId } from '../../shared/domain/event';
 import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { EventDoc, ExistingEvent } from '../../shared/store/events';
@@ -8,12 +8,12 @@ import type { Decision, GroupResult, PendingEvent } from './pending';
 
 const COMMIT_TIMEOUT_MS = 30_000;
 
-type Stored = Pick<ExistingEvent, 'chunkId' | 'index' | 'fingerprint'>;
+type StoredEvent = Pick<ExistingEvent, '_id' | 'chunkId' | 'index' | 'fingerprint' | 'agentId'>;
 
-function docOf({ event, of: { chunk } }: PendingEvent): EventDoc {
+function docOf({ event, of: { chunk } }: PendingEvent, eventId: EventId): EventDoc {
   const receivedAt = new Date(chunk.receivedAtMs);
   return {
-    _id: event.eventId,
+    _id: eventId,
     tenant: chunk.tenant,
     userRef: event.userRef,
     eventType: event.eventType,
@@ -34,8 +34,32 @@ export function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, 
   return erasedAtMs !== null && erasedAtMs !== undefined && receivedAtMs <= erasedAtMs;
 }
 
+/** Returns an id that two submissions share only if the same caller sent them with the same idempotency key. */
+function submissionId({ eventId, otherId }: AcceptedEvent): EventId {
+  return otherId !== undefined && isFormerId(eventId) ? otherId : eventId;
+}
+
+/**
+ * Returns the stored event of the same submission. A row under a former id may be another caller's, because a partner
+ * and its agents share former ids.
+ */
+function ownRow(
+  byId: ReadonlyMap<EventId, StoredEvent>,
+  { event, of: { chunk } }: PendingEvent,
+): StoredEvent | undefined {
+  const row = byId.get(event.eventId);
+  if (event.otherId === undefined) return row;
+  const rows = [row, byId.get(event.otherId)];
+  return rows.find((one) => one && (!isFormerId(one._id) || (one.agentId ?? null) === chunk.agentId));
+}
+
+/** Returns the id to store a new event under: the one that the API returned, unless it is another caller's row. */
+function freeId(byId: ReadonlyMap<EventId, StoredEvent>, { eventId, otherId }: AcceptedEvent): EventId {
+  return otherId !== undefined && byId.has(eventId) ? otherId : eventId;
+}
+
 /** What an event is against the one stored under its id: itself, a repeat, or other content. */
-function compare({ event, of }: PendingEvent, stored: Stored): Exclude<Outcome, 'FAILED' | 'ERASED'> {
+function compare({ event, of }: PendingEvent, stored: StoredEvent): Exclude<Outcome, 'FAILED' | 'ERASED'> {
   if (stored.chunkId === of.chunk.chunkId && stored.index === event.index) return 'PERSISTED';
   return stored.fingerprint === event.fingerprint ? 'DUPLICATE' : 'CONFLICT';
 }
@@ -79,8 +103,9 @@ async function withoutErased(
 /**
  * Commits a group in one transaction: finds what is stored, inserts what is new, adds to the users' counters. Either
  * all of it happens or nothing; repeating it at any time changes nothing. An event without key on its first delivery
- * cannot be stored yet, so it is not looked for unless `lookUpAll` (after a duplicate-key error). What was received
- * before its user was erased is dropped.
+ * cannot be stored yet, so it is not looked for unless `lookUpAll` (after a duplicate-key error). An event that may be
+ * stored under a former id is looked for under both of its ids, in the same query. What was received before its user was
+ * erased is dropped.
  */
 export async function commitGroup(
   store: Pick<Store, 'transaction' | 'events' | 'users'>,
@@ -98,24 +123,38 @@ export async function commitGroup(
       for (const pending of group) {
         const { event, of } = pending;
         if (isErased(rows, event.userRef, of.chunk.receivedAtMs)) erased.add(pending);
-        else if (!first.has(event.eventId)) first.set(event.eventId, pending);
+        else if (!first.has(submissionId(event))) first.set(submissionId(event), pending);
       }
-      const unique = [...first.values()];
-      const maybeStored = unique
-        .filter(({ event, of }) => lookUpAll || of.redelivered || event.fingerprint !== null)
-        .map(({ event }) => event.eventId);
+      const maybeStored: EventId[] = [];
+      for (const { event, of } of first.values()) {
+        if (!lookUpAll && !of.redelivered && event.fingerprint === null) continue;
+        maybeStored.push(event.eventId);
+        if (event.otherId !== undefined) maybeStored.push(event.otherId);
+      }
       const found = maybeStored.length > 0 ? await store.events.existing(maybeStored, session) : [];
       const existing = await withoutErased(store, found, rows, session);
-      const stored = new Map<EventId, Stored>(existing.map((row) => [row._id, row]));
-      const docs = unique.filter(({ event }) => !stored.has(event.eventId)).map(docOf);
-      for (const doc of docs) stored.set(doc._id, doc);
+      const byId = new Map<EventId, StoredEvent>(existing.map((row) => [row._id, row]));
+      const stored = new Map<EventId, StoredEvent>();
+      const docs: EventDoc[] = [];
+      for (const [id, pending] of first) {
+        const row = ownRow(byId, pending);
+        if (row) {
+          stored.set(id, row);
+          continue;
+        }
+        const doc = docOf(pending, freeId(byId, pending.event));
+        docs.push(doc);
+        stored.set(id, doc);
+        if (pending.event.otherId !== undefined) byId.set(doc._id, doc);
+      }
       const deltas = deltasOf(docs);
       await store.events.insert(docs, session);
       await store.users.add(deltas, rows, session);
       for (const delta of deltas) rows.set(delta.userRef, addDelta(rows.get(delta.userRef) ?? NEW_USER_ROW, delta));
       const decisions = group.map((pending): Decision => {
-        const outcome = erased.has(pending) ? 'ERASED' : compare(pending, stored.get(pending.event.eventId)!);
-        return { pending, outcome };
+        if (erased.has(pending)) return { pending, outcome: 'ERASED' };
+        const row = stored.get(submissionId(pending.event))!;
+        return { pending, outcome: compare(pending, row), storedId: row._id };
       });
       return { decisions, rows };
     },

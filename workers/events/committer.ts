@@ -148,9 +148,10 @@ export function createCommitter(deps: {
     }
   };
 
-  const settle = ({ pending: { event, of }, outcome, code, message }: Decision): void => {
+  const settle = ({ pending: { event, of }, outcome, storedId, code, message }: Decision): void => {
     if (outcome !== 'PERSISTED') {
-      const { index, eventId } = event;
+      const { index } = event;
+      const eventId = storedId ?? event.eventId;
       of.items.push({ index, eventId, outcome, ...(code ? { code } : {}), ...(message ? { message } : {}) });
     }
     of.open -= 1;

@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from '../../shared/domain/event';
-import type { UserRef } from '../../shared/domain/ids';
+import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { SignalsRow } from '../../shared/domain/signals';
 import type { Place } from '../../shared/platform/tracing';
@@ -28,6 +28,8 @@ export interface PendingEvent {
 export interface Decision {
   pending: PendingEvent;
   outcome: Outcome;
+  /** The id of the stored event: its own row, or the one that it repeats or conflicts with. */
+  storedId?: EventId;
   code?: string;
   message?: string;
 }

@@ -2,6 +2,7 @@ import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { z } from 'zod';
 import { serverEventId } from '../../shared/domain/event';
 import type { ChunkId, EventId, Tenant, UserRef } from '../../shared/domain/ids';
+import type { Secrets } from '../../shared/domain/subject';
 import { messageOf } from '../../shared/platform/errors';
 import type { Log } from '../../shared/platform/log';
 import type { Metrics } from '../../shared/platform/metrics';
@@ -10,10 +11,12 @@ import { decodeChunk, emptyRows, type EventChunk, type EventChunkPayload } from 
 import type { Store } from '../../shared/store/store';
 import { isErased } from './commit-group';
 import type { Committer } from './committer';
+import { idsOf, withDerivedIds } from './derive-ids';
 import type { SettledChunk } from './settle-chunk';
 
 interface Deps {
   store: Pick<Store, 'users'>;
+  secrets: Pick<Secrets, 'eventId'>;
   committer: Committer;
   settle: (settled: SettledChunk) => Promise<void>;
   /** Whose chunk it is, by what was noted beside its job; null when nothing is. */
@@ -31,6 +34,8 @@ const MAX_ISSUES_NAMED = 5;
 const remainsSchema = z.object({
   chunkId: z.string(),
   tenant: z.string(),
+  agentId: z.string().nullable().catch(null),
+  keyedIds: z.boolean().optional().catch(false),
   events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
 
@@ -43,7 +48,7 @@ function whyUnreadable(error: unknown): string {
 }
 
 async function settleAsFailed(
-  { settle, tenantOfChunk }: Deps,
+  { settle, tenantOfChunk, secrets }: Deps,
   { id, data }: Job,
   code: string,
   message: string,
@@ -59,7 +64,10 @@ async function settleAsFailed(
   const { chunkId, tenant, events } = remains.data;
   const items = events.map(([index, eventId]) => ({
     index,
-    eventId: (eventId as EventId | null) ?? serverEventId(tenant as Tenant, chunkId as ChunkId, index),
+    eventId:
+      eventId === null
+        ? serverEventId(tenant as Tenant, chunkId as ChunkId, index)
+        : idsOf(secrets.eventId, { ...remains.data, tenant: tenant as Tenant }, eventId as EventId).eventId,
     outcome: 'FAILED' as const,
     code,
     message,
@@ -86,7 +94,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
   const { committer, settle, log, metrics, signal } = deps;
   let chunk: EventChunk;
   try {
-    chunk = decodeChunk(job.data);
+    chunk = withDerivedIds(deps.secrets.eventId, decodeChunk(job.data));
   } catch (error) {
     await settleAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
     const why = whyUnreadable(error);

@@ -1,13 +1,30 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { fingerprintOf, keyedEventId, type SubmittedEvent } from '../../../shared/domain/event';
-import { envOf, newChunkId, partnerIdOf, partnerOf, tagOf, tenantOf, type UserRef } from '../../../shared/domain/ids';
+import {
+  fingerprintOf,
+  formerEventId,
+  isFormerId,
+  keyedEventId,
+  serverEventId,
+  type SubmittedEvent,
+} from '../../../shared/domain/event';
+import {
+  envOf,
+  newChunkId,
+  partnerIdOf,
+  partnerOf,
+  tagOf,
+  type Tenant,
+  tenantOf,
+  type UserRef,
+} from '../../../shared/domain/ids';
 import { PARTITIONS, partitionOf } from '../../../shared/domain/partition';
 import { deriveSecrets, keyedHash, userRefOf } from '../../../shared/domain/subject';
 import { anEvent } from '../../support/builders';
 
-const { subject } = deriveSecrets('a-pepper-of-at-least-32-characters');
+const { subject, eventId } = deriveSecrets('a-pepper-of-at-least-32-characters');
+const idOf = (tenant: Tenant, agentId: string | null, key: string) => keyedEventId(eventId, tenant, agentId, key);
 const anyTag = fc.stringMatching(/^[a-z0-9]{12}$/);
 const anyTenant = fc
   .tuple(anyTag, fc.constantFrom('live' as const, 'test' as const))
@@ -64,9 +81,35 @@ test('the same user id is another reference, and the same key another event, at 
       expect(userRefOf(subject, one, id)).toMatch(/^usr_[\w-]{22}$/);
       expect(userRefOf(subject, one, id)).toBe(userRefOf(subject, one, id));
       expect(userRefOf(subject, one, id)).not.toBe(userRefOf(subject, other, id));
-      expect(keyedEventId(one, id)).toMatch(new RegExp(`^evt_${envOf(one)}_k[\\w-]{24}$`));
-      expect(keyedEventId(one, id)).toBe(keyedEventId(one, id));
-      expect(keyedEventId(one, id)).not.toBe(keyedEventId(other, id));
+      expect(idOf(one, null, id)).toMatch(new RegExp(`^evt_${envOf(one)}_h[\\w-]{24}$`));
+      expect(idOf(one, null, id)).toBe(idOf(one, null, id));
+      expect(idOf(one, null, id)).not.toBe(idOf(other, null, id));
+    }),
+  );
+});
+
+test('an idempotency key makes another id for the partner and for each of its agents', () => {
+  fc.assert(
+    fc.property(anyTenant, anyId, fc.uniqueArray(anyTag, { minLength: 2, maxLength: 4 }), (tenant, key, tags) => {
+      const callers = [null, ...tags.map((tag) => `agt_${tag}`)];
+      expect(new Set(callers.map((agentId) => idOf(tenant, agentId, key))).size).toBe(callers.length);
+    }),
+  );
+});
+
+test('without the pepper nobody can compute the id of an event from its key', () => {
+  const { eventId: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
+  const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
+  const [here, there] = [eventId, other].map((hmac) => keyedEventId(hmac, tenant, null, 'ada@shop.example'));
+  expect(there).not.toBe(here);
+});
+
+test('an id tells whether an earlier version derived it', () => {
+  fc.assert(
+    fc.property(anyTenant, anyId, (tenant, key) => {
+      const former = formerEventId(tenant, key);
+      const ids = [former, idOf(tenant, null, key), serverEventId(tenant, newChunkId(Date.now()), 0)];
+      expect(ids.map(isFormerId)).toEqual([true, false, false]);
     }),
   );
 });

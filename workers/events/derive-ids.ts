@@ -1,0 +1,23 @@
+import { isFormerId, keyedEventId } from '../../shared/domain/event';
+import type { EventId } from '../../shared/domain/ids';
+import type { KeyedHash } from '../../shared/domain/subject';
+import type { EventChunk } from '../../shared/queue/jobs';
+
+type Ids = { eventId: EventId; otherId?: EventId };
+
+/** Returns the id that the API returned for a queued one, and the other id that the store may hold the event under. */
+export function idsOf(
+  hmac: KeyedHash,
+  { tenant, agentId, keyedIds }: Pick<EventChunk, 'tenant' | 'agentId' | 'keyedIds'>,
+  queuedId: EventId,
+): Ids {
+  if (!isFormerId(queuedId)) return { eventId: queuedId };
+  const keyedId = keyedEventId(hmac, tenant, agentId, queuedId);
+  return keyedIds ? { eventId: keyedId, otherId: queuedId } : { eventId: queuedId, otherId: keyedId };
+}
+
+/** Returns the chunk with both ids on every event that carries a former one. */
+export function withDerivedIds(hmac: KeyedHash, chunk: EventChunk): EventChunk {
+  if (!chunk.events.some(({ eventId }) => isFormerId(eventId))) return chunk;
+  return { ...chunk, events: chunk.events.map((event) => ({ ...event, ...idsOf(hmac, chunk, event.eventId) })) };
+}
