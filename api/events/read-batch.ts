@@ -67,7 +67,8 @@ function itemsOfLargeBatch(body: Buffer): BatchItem[] {
   const items = splitBatch(marked ? body.subarray(BYTE_ORDER_MARK.length) : body);
   switch (items) {
     case 'NOT_A_BATCH':
-      throw nestsDeeperThan(body, MAX_JSON_DEPTH) ? tooDeep() : tooLargeForOne();
+      // It is rejected in any case; its begin decides which of the two is said.
+      throw nestsDeeperThan(body.subarray(0, MAX_EVENT_BYTES), MAX_JSON_DEPTH) ? tooDeep() : tooLargeForOne();
     case 'TOO_DEEP':
       throw tooDeep();
     case 'UNBALANCED':

@@ -9,7 +9,7 @@ import type { ApiContext } from '../context';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { sendProblem } from '../http/problem';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
-import { bodyKind, isSmallBody, MAX_EVENTS_BODY_BYTES, readBody } from '../http/read-body';
+import { type BodyKind, bodyKind, isHeavyBody, isSmallBody, MAX_EVENTS_BODY_BYTES, readBody } from '../http/read-body';
 import { readKey } from '../http/read-key';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining, send } from '../http/respond';
@@ -18,7 +18,7 @@ import { createAuthorizeFirst, refusalOf, refused, requireSmallBatch } from './a
 import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
-import { nextSlice } from './slices';
+import { nextSlice, withHeavyBody } from './slices';
 import { chargeOnCredit, unitsOf } from './units';
 
 /** What one request is about, as far as it is known yet. */
@@ -80,6 +80,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     headers: Record<string, string>,
   ): Promise<unknown> => {
     const key = readKey(req);
+    const tenant = tenantOf(key.partnerId, key.env);
     let charged = false;
     const admitted = (admission: Admission): void => {
       charged = true;
@@ -87,36 +88,36 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     };
     let units = 1;
     let wasRead = false;
-    try {
-      const kind = bodyKind(req, ['json', 'ndjson']);
-      const large = !isSmallBody(req);
-      const known = key.agent || large ? await authorizeFirst(key) : null;
+
+    const submit = async (kind: BodyKind, known: Admission | null): Promise<unknown> => {
       // Not even read when nothing is left to pay for it.
-      if (large && known?.budget && known.budget.left < 1) throw tooManyEvents(known, 1);
+      if (known?.budget && known.budget.left < 1 && !isSmallBody(req)) throw tooManyEvents(known, 1);
       units = unitsOf(1, Number(req.headers['content-length'] ?? 0));
       const body = await readBody(req, res, MAX_EVENTS_BODY_BYTES);
       const sentBytes = body.length;
       units = unitsOf(1, sentBytes);
       wasRead = true;
-      if (sentBytes > MAX_EVENT_BYTES) await nextSlice(tenantOf(key.partnerId, key.env));
+      if (sentBytes > MAX_EVENT_BYTES) await nextSlice(tenant);
       const submission = readSubmission(kind, body);
-      const submitting = {
-        req,
-        key,
-        agent: known?.credential.agent ? known.credential : null,
-        requestId,
-        sentBytes,
-        admitted,
-      };
-      if ('event' in submission) return await single(submitting, submission.event);
+      const agent = known?.credential.agent ? known.credential : null;
+      const submitting = { req, key, agent, requestId, sentBytes, admitted };
+      if ('event' in submission) return single(submitting, submission.event);
       const { items } = submission;
       units = unitsOf(items.length, sentBytes);
       if (req.headers['idempotency-key'] !== undefined) {
         throw new MirError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
       }
       requireBatchSize(items.length);
-      if (known) requireSmallBatch(known.credential, items.length);
-      return await submitBatch(ctx, { items, ...submitting });
+      if (agent) requireSmallBatch(agent, items.length);
+      return submitBatch(ctx, { items, ...submitting });
+    };
+
+    try {
+      const kind = bodyKind(req, ['json', 'ndjson']);
+      const known = key.agent || !isSmallBody(req) ? await authorizeFirst(key) : null;
+      if (!isHeavyBody(req)) return await submit(kind, known);
+      // Asked again when it is its turn: those that were ahead may have spent the budget.
+      return await withHeavyBody(tenant, async () => submit(kind, await authorizeFirst(key)));
     } catch (error) {
       const inputFault = !charged && error instanceof MirError && INPUT_FAULTS.has(error.code);
       if (inputFault) {

@@ -36,8 +36,8 @@ const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 export interface Entry {
   cost: number;
   /**
-   * `whole`: all or nothing. `part`: as much as is left (several requests share the entry). `credit`: all, as long as
-   * anything is left, for work that was done already; the debt is at most the budget of a minute.
+   * `whole`: all or nothing. `part`: as much as is left (several requests share the entry). `credit`: charged in
+   * full for work that was done already, and granted if anything was left; the debt is at most a minute's budget.
    */
   grant: 'whole' | 'part' | 'credit';
   /** Chunks whose open markers are set when anything is granted. */

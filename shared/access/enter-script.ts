@@ -62,8 +62,9 @@ for i = 7, #ARGV, 3 do
   local granted = 0
   if cost <= left or (ARGV[i + 1] == 'credit' and left >= 1) then granted = cost
   elseif ARGV[i + 1] == 'part' then granted = math.max(0, math.floor(left)) end
-  left = left - granted
-  spent = spent + granted
+  local charged = ARGV[i + 1] == 'credit' and cost or granted
+  left = left - charged
+  spent = spent + charged
   if granted > 0 then
     for chunk in string.gmatch(ARGV[i + 2], '%S+') do redis.call('ZADD', KEYS[2], now, chunk) end
   end

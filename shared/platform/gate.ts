@@ -20,3 +20,22 @@ export function createGate(maxAtOnce: number, maxWaiting: number, onFull: () => 
     }
   };
 }
+
+/** A gate for each owner, so that no owner's tasks wait for another's. */
+export type GateByOwner = <T>(owner: string, task: () => Promise<T>) => Promise<T>;
+
+/** The bounds are those of one owner. Owners without a task take no memory. */
+export function createGateByOwner(maxAtOnce: number, maxWaiting: number, onFull: () => Error): GateByOwner {
+  const owners = new Map<string, { gate: Gate; tasks: number }>();
+  return async (owner, task) => {
+    let own = owners.get(owner);
+    if (!own) owners.set(owner, (own = { gate: createGate(maxAtOnce, maxWaiting, onFull), tasks: 0 }));
+    own.tasks += 1;
+    try {
+      return await own.gate(task);
+    } finally {
+      own.tasks -= 1;
+      if (own.tasks === 0) owners.delete(owner);
+    }
+  };
+}
