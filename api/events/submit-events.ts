@@ -3,7 +3,7 @@ import type { Credential } from '../../shared/access/credential';
 import type { Admission } from '../../shared/access/door';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
-import { tenantOf } from '../../shared/domain/ids';
+import { type Tenant, tenantOf } from '../../shared/domain/ids';
 import { MirError, type ProblemCode } from '../../shared/platform/errors';
 import type { ApiContext } from '../context';
 import { readIdempotencyKey } from '../http/idempotency-key';
@@ -25,6 +25,7 @@ import { chargeOnCredit, unitsOf } from './units';
 interface Submitting {
   req: Request;
   key: ParsedApiKey;
+  tenant: Tenant;
   /** Null for the partner's own key. */
   agent: Credential | null;
   requestId: string;
@@ -54,9 +55,9 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     throw tooManyEvents(admission, 1);
   };
 
-  const single = async ({ req, key, agent, requestId, sentBytes, admitted }: Submitting, event: unknown) => {
+  const single = async ({ req, key, tenant, agent, requestId, sentBytes, admitted }: Submitting, event: unknown) => {
     const agentId = agent?.agent?.agentId ?? null;
-    const checked = checkEvent(ctx, tenantOf(key.partnerId, key.env), withHeaderKey(req, event), Date.now(), agentId);
+    const checked = checkEvent(ctx, tenant, withHeaderKey(req, event), Date.now(), agentId);
     if (Array.isArray(checked)) {
       refusedEvents.inc();
       throw new MirError('VALIDATION_FAILED', 'The event is not valid. Fix the problems listed in `errors`.', {
@@ -81,6 +82,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   ): Promise<unknown> => {
     const key = readKey(req);
     const tenant = tenantOf(key.partnerId, key.env);
+    const small = isSmallBody(req);
     let charged = false;
     const admitted = (admission: Admission): void => {
       charged = true;
@@ -91,16 +93,19 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
 
     const submit = async (kind: BodyKind, known: Admission | null): Promise<unknown> => {
       // Not even read when nothing is left to pay for it.
-      if (known?.budget && known.budget.left < 1 && !isSmallBody(req)) throw tooManyEvents(known, 1);
-      units = unitsOf(1, Number(req.headers['content-length'] ?? 0));
+      if (known?.budget && known.budget.left < 1 && !small) throw tooManyEvents(known, 1);
+      // Until it is read, its size as it is sent counts.
+      if (!small) units = unitsOf(1, Number(req.headers['content-length'] ?? 0));
       const body = await readBody(req, res, MAX_EVENTS_BODY_BYTES);
       const sentBytes = body.length;
-      units = unitsOf(1, sentBytes);
       wasRead = true;
-      if (sentBytes > MAX_EVENT_BYTES) await nextSlice(tenant);
+      if (sentBytes > MAX_EVENT_BYTES) {
+        units = unitsOf(1, sentBytes);
+        await nextSlice(tenant);
+      }
       const submission = readSubmission(kind, body);
       const agent = known?.credential.agent ? known.credential : null;
-      const submitting = { req, key, agent, requestId, sentBytes, admitted };
+      const submitting = { req, key, tenant, agent, requestId, sentBytes, admitted };
       if ('event' in submission) return single(submitting, submission.event);
       const { items } = submission;
       units = unitsOf(items.length, sentBytes);
@@ -114,8 +119,8 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
 
     try {
       const kind = bodyKind(req, ['json', 'ndjson']);
-      const known = key.agent || !isSmallBody(req) ? await authorizeFirst(key) : null;
-      if (!isHeavyBody(req)) return await submit(kind, known);
+      const known = key.agent || !small ? await authorizeFirst(key) : null;
+      if (small || !isHeavyBody(req)) return await submit(kind, known);
       // Asked again when it is its turn: those that were ahead may have spent the budget.
       return await withHeavyBody(tenant, async () => submit(kind, await authorizeFirst(key)));
     } catch (error) {

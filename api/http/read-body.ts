@@ -66,6 +66,8 @@ function readSmall(req: Request): Promise<Buffer> {
 }
 
 async function readLarge(req: Request, res: Response, limit: number): Promise<Buffer> {
+  // The caller may have left while its key was checked or it waited for its turn; the end of its body would never come.
+  if (req.destroyed) throw new MirError('INVALID_REQUEST', 'The body did not arrive whole.');
   await new Promise<void>((resolve, reject) => {
     readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(toMirError(error)) : resolve()));
   });
@@ -75,8 +77,6 @@ async function readLarge(req: Request, res: Response, limit: number): Promise<Bu
 
 /** The body, decompressed, at most `limit` bytes. Throws 400 or 413. */
 export async function readBody(req: Request, res: Response, limit: number): Promise<Buffer> {
-  // Its end would never come; it may have left while it waited for its turn.
-  if (req.destroyed) throw new MirError('INVALID_REQUEST', 'The body did not arrive whole.');
   const body = await (isSmallBody(req) ? readSmall(req) : readLarge(req, res, limit));
   if (body.length === 0) throw new MirError('INVALID_JSON', 'The body is empty.');
   return body;
