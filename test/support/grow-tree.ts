@@ -3,6 +3,7 @@ import { newApiKey } from '../../shared/domain/api-key';
 import { envOf, partnerOf, tagOf, type Tenant } from '../../shared/domain/ids';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Store } from '../../shared/store/store';
+import { rawCollection } from './raw-collection';
 
 /** An agent of a grown tree, with its key in the clear. */
 export interface GrownAgent {
@@ -62,7 +63,10 @@ export function anAgent(
 /** Puts agents into the store as they are. */
 async function plant(store: Pick<Store, 'agents'>, docs: AgentDoc[]): Promise<void> {
   for (let at = 0; at < docs.length; at += INSERT_BATCH) {
-    await store.agents.model.collection.insertMany(docs.slice(at, at + INSERT_BATCH) as never[], { ordered: false });
+    await rawCollection(store.agents.model).insertMany(
+      docs.slice(at, at + INSERT_BATCH).map((doc) => ({ ...doc })),
+      { ordered: false },
+    );
   }
 }
 

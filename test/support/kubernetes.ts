@@ -10,7 +10,7 @@ const SCHEMAS = join(TOOLS, 'schemas');
 const VERSION = '1.37.0';
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 /** kubeconform's way to a schema; ours for what is not Kubernetes' own stand in the second folder. */
-const LOCATIONS = [SCHEMAS, join(__dirname, '..', 'deploy', 'schemas')].map(
+const LOCATIONS = [SCHEMAS, join(__dirname, '..', 'system', 'deploy', 'schemas')].map(
   (folder) => `${folder}/v${VERSION}{{ .StrictSuffix }}/{{ .ResourceKind }}{{ .KindSuffix }}.json`,
 );
 

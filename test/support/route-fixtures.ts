@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { anApplication } from '../api/partners/support';
+import { anApplication } from './partners';
 import { type IdentityId, tenantOf } from '../../shared/domain/ids';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
 import { userRefOf } from '../../shared/domain/subject';

@@ -1,5 +1,5 @@
 import type { Ground } from '../../shared/ground';
-import { allowSpawning, register, spawn } from '../api/agents/support';
+import { allowSpawning, register, spawn } from './agents';
 import { anEvent, someEvents } from './builders';
 import type { ApiClient } from './client';
 import { insertPartner } from './harness';

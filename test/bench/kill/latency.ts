@@ -5,12 +5,13 @@ import { compare, describe } from '../rounds';
 import type { Stage } from '../stage';
 import { forget, grow, keysOf, kill, passesOf, shown, statuses, warm } from './acts';
 import { options } from './options';
+import { rawCollection } from '../../support/raw-collection';
 
 const SMALL = 10;
 
 /** Takes a kill back that no worker has begun with, so that the same tree can be killed again. */
 async function revive({ ctx, partner }: Stage, root: GrownAgent): Promise<void> {
-  await ctx.store.agents.model.collection.updateOne({ _id: root.agentId as never }, { $set: { killedAt: null } });
+  await rawCollection(ctx.store.agents.model).updateOne({ _id: root.agentId }, { $set: { killedAt: null } });
   await ctx.store.cascades.model.collection.deleteMany({});
   await ctx.cascadeQueue.queue.obliterate({ force: true });
   await ctx.queueLink.client.del(ctx.keys.node(tagOf(partner.partnerId), root.agentId));

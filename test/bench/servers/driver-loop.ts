@@ -12,21 +12,21 @@ async function main(): Promise<void> {
     readConcern: { level: 'majority' },
   });
   const db = client.db();
-  const events = db.collection<{ _id: string }>('loop_events');
+  const events = db.collection<{ _id: string; [field: string]: unknown }>('loop_events');
   const users = db.collection<{ _id: string }>('loop_users');
   for (const key of [{}, { userRef: 1 }, { eventType: 1 }]) {
     await events.createIndex({ tenant: 1, ...key, receivedAt: -1, _id: -1 });
   }
 
-  const commit = async (group: Record<string, unknown>[]): Promise<void> => {
+  const commit = async (group: { _id: string; [field: string]: unknown }[]): Promise<void> => {
     const session = client.startSession();
     await session.withTransaction(
       async () => {
-        const ids = group.map((event) => event['_id'] as string);
+        const ids = group.map((event) => event['_id']);
         const found = await events.find({ _id: { $in: ids } }, { session, projection: { _id: 1 } }).toArray();
         const known = new Set(found.map(({ _id }) => _id));
-        const fresh = group.filter((event) => !known.has(event['_id'] as string));
-        await events.insertMany(fresh as never[], { session });
+        const fresh = group.filter((event) => !known.has(event['_id']));
+        await events.insertMany(fresh, { session });
         const counters = new Map<string, { count: number; first: Date; last: Date }>();
         for (const event of fresh) {
           const at = event['occurredAt'] as Date;
@@ -55,6 +55,7 @@ async function main(): Promise<void> {
   process.on('message', (message) => {
     const all = (message as Go).events.map((event) => ({
       ...event,
+      _id: event['_id'] as string,
       occurredAt: new Date(event['occurredAt'] as number),
       receivedAt: new Date(event['receivedAt'] as number),
     }));

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CONTROL_REQUESTS_PER_MINUTE } from '../../../../shared/access/budget';
+import { type Harness, startHarness } from '../../../support/harness';
+import { insertAgent, type TestAgent } from '../../../support/insert-agent';
+import { expectProblem } from '../../../support/problems';
+import { waitUntil } from '../../../support/wait-until';
+
+const LOOPS = 48;
+const KILLS = 100;
+const REQUESTS_PER_MINUTE = 600;
+
+let mir: Harness;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+});
+afterAll(() => mir.close());
+
+/** A partner whose requests budget is spent by an agent that goes on requesting until `stop` is called. */
+async function partnerWithBusyAgent() {
+  const partner = await mir.partner({
+    limits: { eventsPerMinute: 600, requestsPerMinute: REQUESTS_PER_MINUTE },
+  });
+  const busy = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset: 'STANDARD' });
+  let rejected = 0;
+  const stopping = new AbortController();
+  const loops = Array.from({ length: LOOPS }, async () => {
+    while (!stopping.signal.aborted) {
+      const { status } = await mir.client.get('/v1/events', busy.apiKey);
+      if (status === 429) rejected += 1;
+    }
+  });
+  await waitUntil('the agent runs into the limit', async () => rejected > LOOPS);
+  return {
+    partner,
+    busy,
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+describe('control budget', () => {
+  it(`returns 202 for ${KILLS} kills while the agent to be killed has spent the requests budget`, async () => {
+    const { partner, busy, stop } = await partnerWithBusyAgent();
+    const children: TestAgent[] = [];
+    for (let n = 1; n < KILLS; n += 1) children.push(await insertAgent(mir.ctx.store, partner, {}, busy));
+    const statuses: number[] = [];
+    for (const { agentId } of [...children, busy]) {
+      const path = `/v1/agents/${agentId}/revoke-descendants`;
+      statuses.push((await mir.client.post(path, partner.liveKey, { reason: 'runaway' })).status);
+    }
+    await stop();
+    expect(statuses).toEqual(Array.from({ length: KILLS }, () => 202));
+  });
+
+  it.each([
+    ['suspend', 200, (agentId: string) => `/v1/agents/${agentId}/suspend`, {}],
+    ['revoke', 200, (agentId: string) => `/v1/agents/${agentId}/revoke`, {}],
+    ['preview of a kill', 200, (agentId: string) => `/v1/agents/${agentId}/revoke-descendants`, { dryRun: true }],
+    ['erasure', 202, () => '/v1/users/erase', { userExternalId: 'u-1' }],
+  ] as const)(
+    'admits a %s (%i) with a partner key whose requests budget is spent',
+    async (_what, status, path, body) => {
+      const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 1 } });
+      const agent = await insertAgent(mir.ctx.store, partner);
+      expect((await mir.client.get('/v1/events', partner.liveKey)).status).toBe(200);
+      expectProblem(await mir.client.get('/v1/events', partner.liveKey), 429, 'RATE_LIMITED');
+      const response = await mir.client.post(path(agent.agentId), partner.liveKey, body);
+      expect(response.status).toBe(status);
+      expect(response.headers.get('ratelimit-policy')).toBe(`"control";q=${CONTROL_REQUESTS_PER_MINUTE};w=60`);
+      expect(response.headers.get('ratelimit')).toBe(`"control";r=${CONTROL_REQUESTS_PER_MINUTE - 1};t=1`);
+    },
+  );
+
+  it('charges an agent key that suspends a descendant to the requests budget', async () => {
+    const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 300 } });
+    const admin = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset: 'ADMIN' });
+    const child = await insertAgent(mir.ctx.store, partner, {}, admin);
+    const response = await mir.client.post(`/v1/agents/${child.agentId}/suspend`, admin.apiKey, {});
+    expect(response.status).toBe(200);
+    expect(response.headers.get('ratelimit-policy')).toBe('"requests";q=300;w=60');
+  });
+
+  it('returns 429 once the control budget itself is spent, and leaves the requests budget alone', async () => {
+    const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 300 } });
+    const agent = await insertAgent(mir.ctx.store, partner);
+    const path = `/v1/agents/${agent.agentId}/revoke-descendants`;
+    const responses = await Promise.all(
+      Array.from({ length: CONTROL_REQUESTS_PER_MINUTE + 10 }, () =>
+        mir.client.post(path, partner.liveKey, { dryRun: true }),
+      ),
+    );
+    const limited = responses.filter(({ status }) => status === 429);
+    expect(limited.length).toBeGreaterThan(0);
+    for (const response of limited) expectProblem(response, 429, 'RATE_LIMITED');
+    const list = await mir.client.get('/v1/events', partner.liveKey);
+    expect(list.headers.get('ratelimit')).toBe('"requests";r=299;t=1');
+  });
+});

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { allowSpawning, auditOf, register, spawn } from '../../../support/agents';
+
+let h: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+});
+beforeEach(async () => {
+  partner = await h.partner();
+});
+afterAll(() => h.close());
+
+const put = (body: unknown, key = partner.liveKey) => h.client.request('PUT', '/v1/agents/policy', { key, body });
+const ask = (parentId: string, body = {}) =>
+  h.client.post(`/v1/agents/${parentId}/spawn`, partner.liveKey, { name: 'Child', ...body });
+const revoke = (id: string) => h.client.post(`/v1/agents/${id}/revoke`, partner.liveKey, {});
+const limitsOf = ({ body }: { body: { code: string; errors: { path: string }[] } }) => [
+  body.code,
+  body.errors.map(({ path }) => path),
+];
+
+describe('the spawn policy', () => {
+  it('allows no spawning until a human says so, per environment', async () => {
+    const { body } = await h.client.get('/v1/agents/policy', partner.liveKey);
+    expect(body).toEqual({
+      spawnEnabled: false,
+      maxSpawnDepth: 8,
+      maxChildrenPerAgent: 100,
+      maxAgentsPerRoot: 10_000,
+      approval: {},
+    });
+    const { id } = await register(h.client, partner.liveKey);
+    expect(await ask(id)).toMatchObject({ status: 403, body: { code: 'SPAWN_DISABLED' } });
+    await put({ spawnEnabled: true }, partner.testKey);
+    expect((await ask(id)).body.code).toBe('SPAWN_DISABLED');
+    await put({ spawnEnabled: true });
+    expect((await ask(id)).status).toBe(201);
+    await put({ spawnEnabled: false });
+    expect((await ask(id)).body.code).toBe('SPAWN_DISABLED');
+  });
+
+  it('replaces the whole, answers what it is then, and tells the audit once a change', async () => {
+    const policy = {
+      spawnEnabled: true,
+      maxSpawnDepth: 3,
+      maxChildrenPerAgent: 5,
+      maxAgentsPerRoot: 20,
+      approval: { fromDepth: 2, fromAgentsPerRoot: 10 },
+    };
+    const answers = await Promise.all([1, 2, 3, 4].map(() => put(policy)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect((await h.client.get('/v1/agents/policy', partner.liveKey)).body).toEqual(policy);
+    await put({ spawnEnabled: true, reason: 'fewer rules' });
+    expect((await h.client.get('/v1/agents/policy', partner.liveKey)).body.approval).toEqual({});
+    const entries = await auditOf(h.ctx, `${partner.partnerId}:live`);
+    expect(entries.map(({ action, reason }) => [action, reason])).toEqual([
+      ['agent.policy.changed', null],
+      ['agent.policy.changed', 'fewer rules'],
+    ]);
+    expect(entries[1]).toMatchObject({ before: policy, after: { approval: {} } });
+  });
+
+  it.each([
+    { maxSpawnDepth: 33 },
+    { maxSpawnDepth: 0 },
+    { maxChildrenPerAgent: 0 },
+    { maxAgentsPerRoot: 1.5 },
+    { approval: { fromDepth: 0 } },
+    { approval: { always: true } },
+    { spawnEnabled: 'yes' },
+    { unknown: 1 },
+  ])('refuses %j', async (body) => expect((await put(body)).status).toBe(422));
+
+  it('bounds depth, children of an agent and agents of a tree, naming each limit that is met', async () => {
+    await allowSpawning(h.client, partner, { maxSpawnDepth: 2, maxChildrenPerAgent: 2, maxAgentsPerRoot: 5 });
+    const root = await register(h.client, partner.liveKey);
+    const [a, b] = [await spawn(h.client, partner.liveKey, root.id), await spawn(h.client, partner.liveKey, root.id)];
+    expect(limitsOf(await ask(root.id))).toEqual(['POLICY_LIMIT', ['maxChildrenPerAgent']]);
+    const leaf = await spawn(h.client, partner.liveKey, a.id);
+    expect(limitsOf(await ask(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth']]);
+    await spawn(h.client, partner.liveKey, b.id);
+    expect(limitsOf(await ask(a.id))).toEqual(['POLICY_LIMIT', ['maxAgentsPerRoot']]);
+    expect(limitsOf(await ask(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth', 'maxAgentsPerRoot']]);
+  });
+
+  it('counts the living: whoever is revoked makes room', async () => {
+    await allowSpawning(h.client, partner, { maxChildrenPerAgent: 2, maxAgentsPerRoot: 3 });
+    const root = await register(h.client, partner.liveKey);
+    for (let round = 0; round < 3; round += 1) {
+      const pair = [await spawn(h.client, partner.liveKey, root.id), await spawn(h.client, partner.liveKey, root.id)];
+      expect((await ask(root.id)).status).toBe(409);
+      for (const { id } of pair) await revoke(id);
+    }
+  });
+
+  it('holds its limits to the unit when many spawn at once', async () => {
+    await allowSpawning(h.client, partner, { maxChildrenPerAgent: 5, maxAgentsPerRoot: 100 });
+    const root = await register(h.client, partner.liveKey);
+    const statuses = await Promise.all(Array.from({ length: 20 }, async () => (await ask(root.id)).status));
+    expect(statuses.filter((status) => status === 201)).toHaveLength(5);
+    expect(statuses.filter((status) => status === 409)).toHaveLength(15);
+    expect(await h.ctx.store.agents.model.countDocuments({ parentId: root.id })).toBe(5);
+  });
+});

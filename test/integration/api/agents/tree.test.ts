@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { TreeNode } from '../../../../api/agents/walk-tree';
+import type { AgentStatus } from '../../../../shared/domain/agent';
+import { tenantOf } from '../../../../shared/domain/ids';
+import type { AgentDoc } from '../../../../shared/store/agents';
+import { type GrownAgent, growTree } from '../../../support/grow-tree';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { expectProblem } from '../../../support/problems';
+
+const SIZE = 300;
+const OTHER_SIZE = 60;
+/** Two agents with a crowd below them each: one is killed, the other suspended with all below it. */
+const [KILLED, SUSPENDED_BELOW] = [2, 5];
+
+const MARKED_AT = new Date('2026-11-01T00:00:00.000Z');
+
+/** What the n-th agent of the first tree is in the store. */
+function changesOf(n: number): Partial<AgentDoc> {
+  const own: AgentStatus = n % 11 === 10 ? 'SUSPENDED' : n % 17 === 16 ? 'REVOKED' : 'ACTIVE';
+  return {
+    status: own,
+    ...(n === KILLED ? { killedAt: MARKED_AT } : {}),
+    ...(n === SUSPENDED_BELOW ? { subtreeSuspendedAt: MARKED_AT, status: 'SUSPENDED' } : {}),
+    ...(n === 0 ? { status: 'ACTIVE' } : {}),
+  };
+}
+
+/** A grown agent with the status that counts, worked out from its whole path. */
+interface Expected extends GrownAgent {
+  status: AgentStatus;
+}
+
+function expectedStatuses(tree: GrownAgent[]): Expected[] {
+  const under = (agent: GrownAgent, n: number): boolean => `${agent.path}/`.startsWith(`${tree[n]!.path}/`);
+  return tree.map((agent, n) => {
+    const own = changesOf(n).status!;
+    if (own !== 'REVOKED' && under(agent, KILLED)) return { ...agent, status: 'REVOKED' };
+    return { ...agent, status: own === 'ACTIVE' && under(agent, SUSPENDED_BELOW) ? 'SUSPENDED' : own };
+  });
+}
+
+/** The ids of a tree in the order of a depth-first walk that takes siblings by their ids. */
+function depthFirst(tree: GrownAgent[], root: GrownAgent): string[] {
+  const children = tree.filter(({ parentId }) => parentId === root.agentId);
+  const inOrder = children.toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
+  return [root.agentId, ...inOrder.flatMap((child) => depthFirst(tree, child))];
+}
+
+let h: Harness;
+let partner: TestPartner;
+let tree: Expected[];
+let otherTree: GrownAgent[];
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+  partner = await h.partner();
+  const tenant = tenantOf(partner.partnerId, 'live');
+  tree = expectedStatuses(await growTree(h.ctx.store, tenant, SIZE, changesOf));
+  otherTree = await growTree(h.ctx.store, tenant, OTHER_SIZE);
+});
+afterAll(() => h.close());
+
+const getTree = (query: string, key = partner.liveKey) => h.client.get(`/v1/agents/tree?${query}`, key);
+
+/** All pages of a walk. */
+async function allPages(query: string, key = partner.liveKey): Promise<TreeNode[][]> {
+  const pages: TreeNode[][] = [];
+  let cursor: string | null = null;
+  do {
+    const { status, body } = await getTree(`${query}${cursor === null ? '' : `&cursor=${cursor}`}`, key);
+    expect(status).toBe(200);
+    pages.push(body.data as TreeNode[]);
+    cursor = body.nextCursor as string | null;
+  } while (cursor !== null);
+  return pages;
+}
+
+async function streamed(query: string, key = partner.liveKey): Promise<TreeNode[]> {
+  const res = await fetch(`${h.url}/v1/agents/tree?${query}`, {
+    headers: { 'x-api-key': key, accept: 'application/x-ndjson' },
+  });
+  expect(res.status).toBe(200);
+  expect(res.headers.get('content-type')).toContain('application/x-ndjson');
+  const text = await res.text();
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as TreeNode);
+}
+
+const idsOf = (nodes: readonly { agentId: string }[]): string[] => nodes.map(({ agentId }) => agentId);
+
+describe('the tree of agents', () => {
+  it('comes depth-first, each agent with its parent, depth, membership and the status that counts', async () => {
+    const nodes = (await getTree(`rootAgentId=${tree[0]!.agentId}&limit=500`)).body.data as TreeNode[];
+    expect(idsOf(nodes)).toEqual(depthFirst(tree, tree[0]!));
+    const expected = new Map(tree.map((agent) => [agent.agentId, agent]));
+    for (const { agentId, parentId, depth, membershipSource, status } of nodes) {
+      const agent = expected.get(agentId)!;
+      const source = agent.parentId === null ? 'REGISTERED' : 'SPAWNED';
+      const told = { parentId: agent.parentId, depth: agent.depth, membershipSource: source, status: agent.status };
+      expect({ parentId, depth, membershipSource, status }).toEqual(told);
+    }
+    expect(new Set(tree.map(({ status }) => status))).toEqual(new Set(['ACTIVE', 'SUSPENDED', 'REVOKED']));
+  });
+
+  it.each([1, 7, 50, 299, 300])('loses and repeats nothing over pages of %i', async (limit) => {
+    const pages = await allPages(`rootAgentId=${tree[0]!.agentId}&limit=${limit}`);
+    expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
+    expect(idsOf(pages.flat())).toEqual(depthFirst(tree, tree[0]!));
+  });
+
+  it('tells the status that counts on every page, also where a page begins below a mark', async () => {
+    const statusById = new Map(tree.map(({ agentId, status }) => [agentId, status]));
+    const nodes = (await allPages(`rootAgentId=${tree[0]!.agentId}&limit=3`)).flat();
+    expect(nodes.map(({ status }) => status)).toEqual(nodes.map(({ agentId }) => statusById.get(agentId)));
+  });
+
+  it('streams as NDJSON what the pages say', async () => {
+    expect(await streamed('')).toEqual((await allPages('limit=40')).flat());
+    const filtered = `rootAgentId=${tree[0]!.agentId}&status=SUSPENDED&maxDepth=4`;
+    const part = await streamed(filtered);
+    expect(part.length).toBeGreaterThan(0);
+    expect(part).toEqual((await allPages(`${filtered}&limit=2`)).flat());
+  });
+
+  it('shows all trees of the partner one after the other when none is named', async () => {
+    const nodes = (await allPages('limit=500')).flat();
+    const roots = [tree[0]!, otherTree[0]!].toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
+    const both = [...tree, ...otherTree];
+    expect(idsOf(nodes)).toEqual(roots.flatMap((root) => depthFirst(both, root)));
+  });
+
+  it.each(['ACTIVE', 'SUSPENDED', 'REVOKED', 'REJECTED'] as const)(
+    'shows only %s agents when asked',
+    async (status) => {
+      const nodes = (await allPages(`rootAgentId=${tree[0]!.agentId}&status=${status}&limit=20`)).flat();
+      const order = depthFirst(tree, tree[0]!);
+      const wanted = new Set(tree.filter((agent) => agent.status === status).map(({ agentId }) => agentId));
+      expect(idsOf(nodes)).toEqual(order.filter((id) => wanted.has(id)));
+    },
+  );
+
+  it('counts maxDepth from the agent whose tree is asked for', async () => {
+    const inner = tree.find(({ depth, agentId }) => depth === 2 && tree.some(({ parentId }) => parentId === agentId))!;
+    const below = depthFirst(tree, inner);
+    const depthById = new Map(tree.map(({ agentId, depth }) => [agentId, depth]));
+    for (const levels of [0, 1, 2]) {
+      const nodes = (await allPages(`rootAgentId=${inner.agentId}&maxDepth=${levels}&limit=4`)).flat();
+      expect(idsOf(nodes)).toEqual(below.filter((id) => depthById.get(id)! <= inner.depth + levels));
+    }
+  });
+
+  it('bears the marks above it when an inner agent is asked for', async () => {
+    const marked = tree[KILLED]!;
+    const child = tree.find(({ parentId }) => parentId === marked.agentId)!;
+    const nodes = (await allPages(`rootAgentId=${child.agentId}&limit=2`)).flat();
+    expect(idsOf(nodes)).toEqual(depthFirst(tree, child));
+    expect(new Set(nodes.map(({ status }) => status))).toEqual(new Set(['REVOKED']));
+  });
+
+  it('shows an agent key its own subtree and nothing else', async () => {
+    const self = tree.find(({ depth, status }, n) => depth === 1 && status === 'ACTIVE' && n !== SUSPENDED_BELOW)!;
+    await h.ctx.store.agents.model.updateOne({ _id: self.agentId }, { $set: { preset: 'ADMIN' } });
+    const own = depthFirst(tree, self);
+    expect(own.length).toBeGreaterThan(1);
+    expect(idsOf((await allPages('limit=5', self.key)).flat())).toEqual(own);
+    expect(idsOf(await streamed('', self.key))).toEqual(own);
+    expectProblem(await getTree(`rootAgentId=${tree[0]!.agentId}`, self.key), 403, 'NOT_YOUR_DESCENDANT');
+    expectProblem(await getTree(`rootAgentId=${otherTree[0]!.agentId}`, self.key), 403, 'NOT_YOUR_DESCENDANT');
+  });
+
+  it('answers alike for a foreign agent and a missing one, and shows a stranger nothing', async () => {
+    const stranger = await h.partner();
+    const foreign = await getTree(`rootAgentId=${tree[0]!.agentId}`, stranger.liveKey);
+    const missing = await getTree(`rootAgentId=${tree[0]!.agentId.slice(0, -4)}zzzz`, stranger.liveKey);
+    expectProblem(foreign, 404, 'NOT_FOUND');
+    expect({ ...foreign.body, requestId: '' }).toEqual({ ...missing.body, requestId: '' });
+    expect((await getTree('', stranger.liveKey)).body).toEqual({ data: [], nextCursor: null });
+    expect((await getTree('', partner.testKey)).body).toEqual({ data: [], nextCursor: null });
+  });
+
+  it('takes a cursor only for the tree that gave it, and none for a stream', async () => {
+    const { nextCursor } = (await getTree(`rootAgentId=${otherTree[0]!.agentId}&limit=2`)).body;
+    const child = tree.find(({ parentId }) => parentId === tree[KILLED]!.agentId)!;
+    for (const query of ['', `rootAgentId=${child.agentId}&`]) {
+      expectProblem(await getTree(`${query}cursor=${nextCursor}`), 422, 'VALIDATION_FAILED');
+    }
+    const res = await h.client.request(
+      'GET',
+      `/v1/agents/tree?rootAgentId=${otherTree[0]!.agentId}&cursor=${nextCursor}`,
+      {
+        key: partner.liveKey,
+        headers: { accept: 'application/x-ndjson' },
+      },
+    );
+    expectProblem(res, 422, 'VALIDATION_FAILED');
+  });
+});

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Harness, startHarness } from '../../../support/harness';
+import { auditOf, statusWith } from '../../../support/partners';
+import { cli } from '../../../support/cli';
+
+const CREATE = ['partners', 'create', '--name', 'Demo shop', '--website', 'https://demo.example'];
+const TERMS = ['--contact-email', 'demo@demo.example', '--plan', 'ENTERPRISE'];
+
+let h: Harness;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+});
+afterAll(() => h.close());
+const mir = (...args: string[]) => cli(h.env, ...args);
+
+describe('mir partners', () => {
+  it('creates a partner whose keys work, and prints nothing but JSON with --json', async () => {
+    const made = await mir(...CREATE, ...TERMS, '--events-per-minute', '77', '--json');
+    expect(made).toMatchObject({ code: 0, err: '' });
+    const { partnerId, liveApiKey, testApiKey, ...more } = made.json();
+    expect(more).toEqual({});
+    expect(await statusWith(h.client, liveApiKey)).toBe(200);
+    expect(await statusWith(h.client, testApiKey)).toBe(200);
+    const shown = (await mir('partners', 'show', partnerId, '--json')).json();
+    expect(shown).toMatchObject({ partnerId, name: 'Demo shop', plan: 'ENTERPRISE', limits: { eventsPerMinute: 77 } });
+    const [entry] = await auditOf(h.ctx, partnerId);
+    expect(entry).toMatchObject({ action: 'partner.created', actor: { kind: 'OPERATOR', via: 'CLI' } });
+  });
+
+  it('goes from an application to a partner, once', async () => {
+    const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
+    const applied = await mir('partners', 'apply', ...about, '--use-case', 'orders', '--json');
+    const { applicationId } = applied.json();
+    const shown = await mir('applications', 'show', applicationId, '--json');
+    expect(shown.json()).toMatchObject({ applicationId, status: 'PENDING', useCase: 'orders', partnerId: null });
+    expect((await mir('applications', 'list', '--status', 'PENDING')).out).toContain(applicationId);
+    const approved = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD');
+    expect(approved.out).toMatch(/live key\s+mir_live_\w+\n\s+test key\s+mir_test_\w+/);
+    const again = await mir('partners', 'approve', applicationId, '--plan', 'STANDARD');
+    expect(again).toMatchObject({ code: 1, out: '' });
+    expect(again.err).toMatch(/^CONFLICT: .*APPROVED/);
+    const late = await mir('partners', 'reject', applicationId, '--json');
+    expect(late).toMatchObject({ code: 1, out: '' });
+    expect(JSON.parse(late.err)).toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('has its changes in force in the running API when it ends', async () => {
+    const { partnerId, liveKey } = await h.partner();
+    expect(await statusWith(h.client, liveKey)).toBe(200);
+    expect((await mir('partners', 'suspend', partnerId, '--reason', 'stolen')).code).toBe(0);
+    expect(await statusWith(h.client, liveKey)).toBe(403);
+    await mir('partners', 'unsuspend', partnerId);
+    expect(await statusWith(h.client, liveKey)).toBe(200);
+    const { apiKey } = (await mir('partners', 'rotate', partnerId, '--env', 'live', '--json')).json();
+    expect(await statusWith(h.client, liveKey)).toBe(401);
+    expect(await statusWith(h.client, apiKey)).toBe(200);
+  });
+
+  it('updates what is named and nothing else', async () => {
+    const { partnerId } = await h.partner({ allowedReturnOrigins: ['https://old.example'] });
+    const update = (...args: string[]) => mir('partners', 'update', partnerId, '--json', ...args);
+    const updated = (await update('--requests-per-minute', '9')).json();
+    expect(updated.limits).toEqual({ eventsPerMinute: 10_000_000, requestsPerMinute: 9 });
+    expect(updated.allowedReturnOrigins).toEqual(['https://old.example']);
+    const moved = (await update('--origin', 'https://a.example', 'https://b.example')).json();
+    expect(moved.allowedReturnOrigins).toEqual(['https://a.example', 'https://b.example']);
+    expect((await update('--no-origins')).json().allowedReturnOrigins).toEqual([]);
+    expect(await update()).toMatchObject({ code: 1, out: '' });
+  });
+
+  it('breaks long texts at their spaces and nothing else, so that ids can be copied', async () => {
+    const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
+    const [word, id] = ['a few words of a long use case ', 'x'.repeat(200)];
+    const applied = await mir('partners', 'apply', ...about, '--use-case', word.repeat(40) + id, '--json');
+    const { out } = await mir('applications', 'show', applied.json().applicationId);
+    expect(out).toContain(id);
+    const texts = out.split('\n').filter((line) => line.includes('a few words'));
+    expect(texts.length).toBeGreaterThan(10);
+    for (const text of texts) expect(text.replace(/[\s│]+$/, '').length).toBeLessThan(110);
+  });
+
+  it('goes through a list page by page', async () => {
+    const first = (await mir('partners', 'list', '--limit', '1', '--json')).json();
+    expect(first.data).toHaveLength(1);
+    const second = (await mir('partners', 'list', '--limit', '1', '--cursor', first.nextCursor, '--json')).json();
+    expect(second.data[0].partnerId).not.toBe(first.data[0].partnerId);
+  });
+
+  it('never lets stored text steer the terminal', async () => {
+    const { partnerId } = await h.partner({ name: 'evil\u001b[2Jshop\u202e' });
+    const { out } = await mir('partners', 'show', partnerId);
+    expect(out).toContain('evil�[2Jshop�');
+  });
+
+  it.each([
+    [['partners', 'show', 'prt_none'], 1, /^NOT_FOUND: /],
+    [['applications', 'show', 'app_none'], 1, /^NOT_FOUND: /],
+    [[...CREATE, '--contact-email', 'nobody', '--plan', 'STANDARD'], 1, /VALIDATION_FAILED[^]*contactEmail: /],
+    [[...CREATE, '--contact-email', 'a@b.example', '--plan', 'GOLD'], 2, /STANDARD, ENTERPRISE/],
+    [CREATE, 2, /--contact-email/],
+    [['partners', 'list', '--limit', '0'], 2, /from 1 to 500/],
+    [['partners', 'rotate', 'prt_none'], 2, /--env/],
+    [['nonsense'], 2, /nonsense/],
+    [['partners'], 2, /Usage/],
+  ])('answers %j with exit code %i and says why on stderr', async (args, code, why) => {
+    const answer = await mir(...args);
+    expect(answer).toMatchObject({ code, out: '' });
+    expect(answer.err).toMatch(why);
+  });
+
+  it('teaches by examples', async () => {
+    const help = await mir('--help');
+    expect(help).toMatchObject({ code: 0, err: '' });
+    expect(help.out).toContain('npm run mir -- partners rotate');
+    expect((await mir('partners', 'create', '--help')).out).toContain('Example');
+  });
+});

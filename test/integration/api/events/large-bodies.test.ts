@@ -1,0 +1,129 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
+import { newPartnerTag } from '../../../../shared/domain/ids';
+import { splitBatch } from '../../../../api/http/json-scan';
+import type { BatchItem } from '../../../../api/events/read-batch';
+import { submitBatch } from '../../../../api/events/submit-batch';
+import { anEvent, someEvents } from '../../../support/builders';
+import type { TestAnswer } from '../../../support/client';
+import { type Harness, startHarness } from '../../../support/harness';
+import { expectProblem } from '../../../support/problems';
+
+const EVENTS_PER_MINUTE = 600_000;
+const KIB = 1024;
+const NDJSON = { 'content-type': 'application/x-ndjson' };
+
+let mir: Harness;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+});
+afterAll(() => mir.close());
+
+const partnerKey = async (eventsPerMinute = EVENTS_PER_MINUTE): Promise<string> =>
+  (await mir.partner({ limits: { eventsPerMinute, requestsPerMinute: 6_000 } })).liveKey;
+const gzipped = (key: string, body: string): Promise<TestAnswer> =>
+  mir.client.post('/v1/events', key, gzipSync(body), { 'content-encoding': 'gzip' });
+const left = ({ headers }: TestAnswer): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
+
+/** Items that count how often they are looked at. */
+function countedItems(count: number): { items: BatchItem[]; looks: () => number } {
+  let looks = 0;
+  const items = Array.from({ length: count }, () => ({
+    get value(): unknown {
+      looks += 1;
+      return anEvent();
+    },
+  }));
+  return { items, looks: () => looks };
+}
+
+describe('a batch', () => {
+  it.each([
+    ['an unknown key', () => newApiKey('live', newPartnerTag()).key, 'API_KEY_INVALID'],
+    ['a budget that it can never fit', () => partnerKey(10), 'BATCH_EXCEEDS_LIMIT'],
+  ])('is rejected before any item is looked at: %s', async (_what, keyText, code) => {
+    const { items, looks } = countedItems(100);
+    const sent = { items, sentBytes: 1_000, key: parseApiKey(await keyText())!, requestId: 'r' };
+    const submission = submitBatch(mir.ctx, { ...sent, admitted: () => undefined });
+    await expect(submission).rejects.toMatchObject({ code });
+    expect(looks()).toBe(0);
+  });
+
+  it('of millions of items is cut no further than the first item that is too many', () => {
+    const items = splitBatch(Buffer.from(`{"events":[${'1,'.repeat(1_000_000)}1]}`));
+    expect(items).toHaveLength(5_001);
+  });
+
+  it('of millions of items is 422 TOO_MANY_EVENTS', async () => {
+    const response = await gzipped(await partnerKey(), `{"events":[${'1,'.repeat(2_500_000)}1]}`);
+    expectProblem(response, 422, 'TOO_MANY_EVENTS');
+  });
+
+  it.each([
+    ['JSON', (item: string) => `{"events":[${JSON.stringify(anEvent())},${item}]}`, {}],
+    ['NDJSON', (item: string) => `${JSON.stringify(anEvent())}\n${item}`, NDJSON],
+  ])('in %s rejects an item over 32 KiB without parsing it, and accepts the others', async (_form, body, headers) => {
+    const huge = JSON.stringify({ ...anEvent(), metadata: { text: 'x'.repeat(140 * KIB) } });
+    const response = await mir.client.post('/v1/events', await partnerKey(), body(huge), headers);
+    expect(response.body).toMatchObject({ accepted: 1, rejected: 1 });
+    expect(response.body.errors).toEqual([{ index: 1, path: '', code: 'TOO_LARGE', message: expect.any(String) }]);
+  });
+
+  it('that does not fit the budget pays for having been read', async () => {
+    const key = await partnerKey(1_000);
+    const response = await gzipped(
+      key,
+      JSON.stringify({ events: someEvents(3_000, { metadata: { a: 'x'.repeat(500) } }) }),
+    );
+    expectProblem(response, 422, 'BATCH_EXCEEDS_LIMIT');
+    expect(left(await mir.client.post('/v1/events', key, anEvent()))).toBeLessThan(960);
+  });
+
+  it('with a byte order mark is accepted, whatever its size', async () => {
+    const key = await partnerKey();
+    for (const events of [someEvents(2), someEvents(3_000, { metadata: { a: 'x'.repeat(100) } })]) {
+      const response = await mir.client.post('/v1/events', key, `\uFEFF${JSON.stringify({ events })}`);
+      expect(response.body).toMatchObject({ accepted: events.length, rejected: 0 });
+    }
+  });
+});
+
+describe('a single event over 32 KiB', () => {
+  it.each([
+    ['padded with spaces', JSON.stringify(anEvent()).padEnd(33 * KIB)],
+    ['of unknown fields', JSON.stringify(Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`f${n}`, 1])))],
+    ['larger than what is parsed whole', JSON.stringify(anEvent()).padEnd(200 * KIB)],
+  ])('is rejected: %s', async (_what, body) => {
+    const response = await mir.client.post('/v1/events', await partnerKey(), body);
+    expectProblem(response, 413, 'BODY_TOO_LARGE');
+    expect(response.body.detail).toMatch(/32 KiB/);
+  });
+});
+
+describe('a rejected submission', () => {
+  it('is charged in full, on credit, so that later ones are not even read', async () => {
+    const key = await partnerKey(100);
+    const junk = ' '.repeat(5 * 1024 * KIB);
+    expectProblem(await gzipped(key, junk), 413, 'BODY_TOO_LARGE');
+    const next = await gzipped(key, junk);
+    expectProblem(next, 429, 'RATE_LIMITED');
+    expect(next.headers.get('ratelimit')).toMatch(/^"events";r=0;t=\d+$/);
+    // 160 units at 100 per minute; the debt is at most one minute's budget.
+    expect(Number(next.headers.get('retry-after'))).toBeGreaterThan(30);
+    expect(Number(next.headers.get('retry-after'))).toBeLessThanOrEqual(61);
+  });
+
+  it('that is not even valid gzip costs what was sent', async () => {
+    const key = await partnerKey();
+    const response = await mir.client.post('/v1/events', key, 'xx', { 'content-encoding': 'gzip' });
+    expectProblem(response, 400, 'INVALID_ENCODING');
+    expect(left(response)).toBe(EVENTS_PER_MINUTE - 1);
+  });
+
+  it('does not get long field names back', async () => {
+    const response = await mir.client.post('/v1/events', await partnerKey(), { ['k'.repeat(30 * KIB)]: 1 });
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(JSON.stringify(response.body).length).toBeLessThan(2 * KIB);
+  });
+});

@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createAdmit } from '../../../../api/http/run-route';
+import { type Harness, startHarness } from '../../../support/harness';
+import { startSecondApi } from '../../../support/partners';
+
+let mir: Harness;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+});
+afterAll(() => mir.close());
+
+test('while the queue store is away, what may be asked of the store alone is not refused for a write of the same turn', async () => {
+  const { key } = await mir.partner();
+  const cut = await startSecondApi(mir);
+  cut.ctx.queueLink.client.disconnect();
+  const admit = createAdmit(cut.ctx);
+  const auth = { kind: 'key', scope: 'agents:manage' } as const;
+  const [write, kill, other] = await Promise.allSettled([
+    admit(key, { ...auth, readable: false }),
+    admit(key, { ...auth, readable: true }),
+    admit(key, { ...auth, readable: false }),
+  ]);
+  await cut.close();
+  expect(kill).toMatchObject({ status: 'fulfilled', value: { credential: { partnerId: key.partnerId } } });
+  for (const refused of [write, other]) {
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'OVERLOADED' } });
+  }
+});

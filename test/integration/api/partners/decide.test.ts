@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createPartner } from '../../../../api/partners/create-partner';
+import { adminAct } from '../../../../api/audit/act';
+import { submitApplication } from '../../../../api/partners/apply';
+import { applicationInput } from '../../../../api/partners/input';
+import { tagOf, type PartnerId } from '../../../../shared/domain/ids';
+import { type Harness, startHarness } from '../../../support/harness';
+import { anApplication, asAdmin, auditOf, statusWith } from '../../../support/partners';
+
+let h: Harness;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+});
+afterAll(() => h.close());
+
+const input = applicationInput.parse(anApplication());
+async function pending(): Promise<string> {
+  return (await submitApplication(h.ctx, input, adminAct({ requestId: 'setup' }))).applicationId;
+}
+const approve = (id: string, terms: unknown = { plan: 'STANDARD' }) =>
+  asAdmin(h.client, 'POST', `/applications/${id}/approve`, terms);
+const partnersNow = () => h.ctx.store.partners.model.countDocuments();
+
+describe('approval', () => {
+  it('makes a partner whose two keys work at once', async () => {
+    const { status, body, headers } = await approve(await pending());
+    expect(status).toBe(201);
+    expect(headers.get('location')).toBe(`/admin/partners/${body.partnerId}`);
+    expect(body.liveApiKey).toMatch(/^mir_live_/);
+    expect(body.testApiKey).toMatch(/^mir_test_/);
+    expect(await statusWith(h.client, body.liveApiKey)).toBe(200);
+    expect(await statusWith(h.client, body.testApiKey)).toBe(200);
+  });
+
+  it('gives the terms asked for, and default limits where none are named', async () => {
+    const terms = {
+      plan: 'ENTERPRISE',
+      limits: { eventsPerMinute: 77 },
+      allowedReturnOrigins: ['https://Shop.Example:443/', 'http://localhost:8080', 'https://shop.example'],
+    };
+    const { body } = await approve(await pending(), terms);
+    const partner = await asAdmin(h.client, 'GET', `/partners/${body.partnerId}`);
+    expect(partner.body).toMatchObject({
+      plan: 'ENTERPRISE',
+      limits: { eventsPerMinute: 77, requestsPerMinute: h.ctx.config.defaultLimits.requestsPerMinute },
+      allowedReturnOrigins: ['https://shop.example', 'http://localhost:8080'],
+      suspended: false,
+      keys: [{ env: 'live' }, { env: 'test' }],
+    });
+  });
+
+  it('stores nothing of a key but its hash, and tells the audit neither', async () => {
+    const applicationId = await pending();
+    const { body } = await approve(applicationId);
+    const { db } = h.ctx.store.connection;
+    const stored: unknown[] = [];
+    for (const { name } of await db!.listCollections().toArray())
+      stored.push(await db!.collection(name).find().toArray());
+    const text = JSON.stringify(stored);
+    const partner = (await h.ctx.store.partners.get(body.partnerId))!;
+    for (const key of [body.liveApiKey, body.testApiKey] as string[]) {
+      expect(text).not.toContain(key);
+      expect(text).not.toContain(key.slice(-40));
+    }
+    const entries = [...(await auditOf(h.ctx, body.partnerId)), ...(await auditOf(h.ctx, applicationId))];
+    expect(entries).toHaveLength(3);
+    for (const { hash } of partner.keys) expect(JSON.stringify(entries)).not.toContain(hash);
+  });
+
+  it('answers a repeated approval with 409 and makes no second partner', async () => {
+    const applicationId = await pending();
+    const first = await approve(applicationId);
+    const before = await partnersNow();
+    const second = await approve(applicationId, { plan: 'ENTERPRISE' });
+    expect(second).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
+    expect(second.body.detail).toContain('APPROVED');
+    expect(second.body.detail).toContain(first.body.partnerId);
+    expect(await partnersNow()).toBe(before);
+  });
+
+  it('makes one partner of many approvals at once', async () => {
+    const applicationId = await pending();
+    const before = await partnersNow();
+    const answers = await Promise.all(Array.from({ length: 6 }, () => approve(applicationId)));
+    expect(answers.map(({ status }) => String(status)).sort()).toEqual([
+      '201',
+      ...Array.from({ length: 5 }, () => '409'),
+    ]);
+    expect(await partnersNow()).toBe(before + 1);
+    const entries = await auditOf(h.ctx, applicationId);
+    expect(entries.filter(({ action }) => action === 'application.approved')).toHaveLength(1);
+  });
+
+  it('takes another tag when the first is taken', async () => {
+    const act = adminAct({ requestId: 'tags' });
+    const taken = await createPartner(h.ctx, input, { plan: 'STANDARD' }, act);
+    const tags = [tagOf(taken.partnerId as PartnerId), 'freetag23456'];
+    const made = await createPartner({ ...h.ctx, newTag: () => tags.shift()! }, input, { plan: 'STANDARD' }, act);
+    expect(made.partnerId).toBe('prt_freetag23456');
+    expect(await statusWith(h.client, taken.liveApiKey)).toBe(200);
+    expect(await statusWith(h.client, made.liveApiKey)).toBe(200);
+    expect(await auditOf(h.ctx, taken.partnerId)).toHaveLength(1);
+  });
+
+  it('refuses terms that nobody meant', async () => {
+    const applicationId = await pending();
+    const { status, body } = await approve(applicationId, {
+      plan: 'GOLD',
+      limits: { eventsPerMinute: 0 },
+      allowedReturnOrigins: ['http://shop.example', 'https://shop.example/return', 'https://a@shop.example'],
+    });
+    expect(status).toBe(422);
+    expect(body.errors.map(({ path }: { path: string }) => path)).toEqual([
+      'plan',
+      'limits.eventsPerMinute',
+      'allowedReturnOrigins.0',
+      'allowedReturnOrigins.1',
+      'allowedReturnOrigins.2',
+    ]);
+  });
+});
+
+describe('rejection', () => {
+  it('is final and keeps its reason', async () => {
+    const applicationId = await pending();
+    const rejected = await asAdmin(h.client, 'POST', `/applications/${applicationId}/reject`, { reason: 'no website' });
+    expect(rejected).toMatchObject({ status: 200, body: { status: 'REJECTED', reason: 'no website' } });
+    expect((await approve(applicationId)).body).toMatchObject({ code: 'CONFLICT' });
+    expect((await asAdmin(h.client, 'POST', `/applications/${applicationId}/reject`, {})).status).toBe(409);
+    const entries = await auditOf(h.ctx, applicationId);
+    expect(entries[1]).toMatchObject({ action: 'application.rejected', reason: 'no website' });
+    expect(entries).toHaveLength(2);
+  });
+
+  it('answers 404 for an application that is not there', async () => {
+    expect((await approve('app_none')).status).toBe(404);
+    expect((await asAdmin(h.client, 'POST', '/applications/app_none/reject', {})).status).toBe(404);
+  });
+});
+
+describe('lists', () => {
+  it('show everything once, page by page, newest first', async () => {
+    for (const list of ['applications', 'partners']) {
+      const whole = (await asAdmin(h.client, 'GET', `/${list}?limit=500`)).body.data as { createdAt: string }[];
+      const seen: unknown[] = [];
+      let cursor = '';
+      do {
+        const { body } = await asAdmin(h.client, 'GET', `/${list}?limit=2${cursor}`);
+        seen.push(...body.data);
+        cursor = body.nextCursor === null ? '' : `&cursor=${encodeURIComponent(body.nextCursor as string)}`;
+      } while (cursor !== '');
+      expect(seen).toEqual(whole);
+      expect(whole.length).toBeGreaterThan(3);
+      const times = whole.map(({ createdAt }) => createdAt);
+      expect(times).toEqual([...times].sort().reverse());
+    }
+  });
+
+  it('refuse a forged cursor', async () => {
+    expect((await asAdmin(h.client, 'GET', '/partners?cursor=WzAsIngiXQ.aaaaaaaaaaaaaaaa')).status).toBe(422);
+  });
+});

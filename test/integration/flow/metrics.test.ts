@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Registry } from 'prom-client';
+import type { Ground } from '../../../shared/ground';
+import { QUEUES } from '../../../shared/queue/jobs';
+import { openGround } from '../../../shared/ground';
+import { readConfig } from '../../../shared/platform/config';
+import { startWorkers, type RunningWorkers } from '../../../workers/context';
+import { createApp } from '../../../api/app';
+import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
+import { playTraffic } from '../../support/traffic';
+import { waitUntil } from '../../support/wait-until';
+
+interface Sample {
+  metric: string;
+  labels: Record<string, string | number>;
+  value: number;
+}
+
+let mir: Harness;
+let ground: Ground;
+let workers: RunningWorkers;
+let names: string[];
+let samples: Sample[];
+
+/** Series that one process may have of one metric: routes × methods × status classes × buckets is by far the most. */
+const MAX_SERIES_OF_A_METRIC = 8_000;
+
+async function samplesOf(registry: Registry): Promise<Sample[]> {
+  const metrics = await registry.getMetricsAsJSON();
+  return metrics.flatMap(({ name, values }) =>
+    (values as { metricName?: string; labels: Sample['labels']; value: number }[]).map(
+      ({ metricName, labels, value }) => ({ metric: metricName ?? name, labels, value }),
+    ),
+  );
+}
+
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+  ground = await openGround(readConfig(mir.env), 'worker');
+  workers = await startWorkers(ground);
+  names = await playTraffic(mir.client, mir.ctx.store, ADMIN_TOKEN);
+  await waitUntil('the pings are answered', async () => {
+    const all = await samplesOf(ground.metrics.registry);
+    return all.filter(({ metric, value }) => metric.endsWith('_ping_seconds_count') && value > 0).length === 3;
+  });
+  samples = [...(await samplesOf(mir.ctx.metrics.registry)), ...(await samplesOf(ground.metrics.registry))];
+});
+afterAll(async () => {
+  await workers.stop();
+  await ground.close();
+  await mir.close();
+});
+
+/** Bare paths of all routes that the app itself has. */
+function routesOf(): string[] {
+  const paths = createApp(mir.ctx).router.stack.flatMap(({ route }) => (route ? [route.path].flat() : []));
+  return [...new Set(paths.filter((path) => !paths.includes(path.replace(/^\/v1/, '')) || !path.startsWith('/v1')))];
+}
+
+/** Every label that our series may have, with every value that it may take; `rule` takes the names of our throttles. */
+const ALLOWED: Record<string, readonly string[]> = {
+  service: ['api', 'worker'],
+  method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'other'],
+  status_class: ['2xx', '3xx', '4xx', '5xx'],
+  policy: ['events', 'requests', 'control'],
+  answer: ['accepted', 'refused'],
+  source: ['cache', 'store'],
+  outcome: ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED'],
+  reason: ['transient', 'duplicate', 'rejected'],
+  breaker: ['authority-read', 'signals-read'],
+  state: ['closed', 'half_open', 'open', 'waiting', 'prioritized', 'active', 'delayed', 'failed'],
+  queue: Object.values(QUEUES),
+  status: ['RUNNING', 'PARTIAL'],
+  role: ['queue', 'cache'],
+  what: ['queues', 'cascades', 'audit', 'outbox'],
+  rows: ['refreshes', 'deliveries', 'erasures'],
+};
+
+test('after traffic of every kind no label has a value that is not known beforehand', () => {
+  const own = samples.filter(({ metric }) => metric.startsWith('mir_'));
+  const allowed: typeof ALLOWED = { ...ALLOWED, route: [...routesOf(), 'unmatched'] };
+  const isKnown = (label: string, value: string): boolean =>
+    label === 'le' || (label === 'rule' ? /^[a-z-]{3,40}$/.test(value) : allowed[label]?.includes(value) === true);
+  const strange = own.flatMap(({ metric, labels }) =>
+    Object.entries(labels)
+      .filter(([label, value]) => !isKnown(label, String(value)))
+      .map(([label, value]) => `${metric} ${label}=${value}`),
+  );
+  expect([...new Set(strange)]).toEqual([]);
+  expect(own.length).toBeGreaterThan(100);
+});
+
+test('no series names a partner, user, event, agent or key', async () => {
+  const text = (await mir.ctx.metrics.registry.metrics()) + (await ground.metrics.registry.metrics());
+  expect(names.filter((name) => text.includes(name))).toEqual([]);
+  expect(names.length).toBeGreaterThan(10);
+});
+
+test('no metric has more series than its labels and buckets explain', () => {
+  const counts = new Map<string, number>();
+  for (const { metric } of samples) counts.set(metric, (counts.get(metric) ?? 0) + 1);
+  expect([...counts].filter(([, count]) => count > MAX_SERIES_OF_A_METRIC)).toEqual([]);
+});
+
+const total = (metric: string, wanted: Record<string, string> = {}): number =>
+  samples
+    .filter((one) => one.metric === metric && Object.entries(wanted).every(([l, v]) => one.labels[l] === v))
+    .reduce((sum, { value }) => sum + value, 0);
+
+describe('what was played is what the series say', () => {
+  const count = 'mir_http_request_duration_seconds_count';
+  test.each([
+    ['a path that nothing has', { route: 'unmatched', method: 'other', status_class: '4xx' }, 2],
+    ['a method that a path has not', { route: '/resolve', method: 'other', status_class: '4xx' }, 1],
+    ['a probe', { route: '/healthz', method: 'GET', status_class: '2xx' }, 1],
+    ['the document', { route: '/openapi.json', method: 'GET', status_class: '2xx' }, 1],
+    ['a kill', { route: '/agents/:id/revoke-descendants', method: 'POST', status_class: '2xx' }, 1],
+    ['an event, bare and under /v1', { route: '/events', method: 'POST', status_class: '2xx' }, 5],
+  ])('requests: %s', (_what, labels, expected) => {
+    expect(total(count, labels)).toBe(expected);
+  });
+
+  test.each<[string, Record<string, string>, number]>([
+    ['mir_rate_limited_total', { policy: 'events' }, 1],
+    ['mir_rate_limited_total', { policy: 'requests' }, 1],
+    ['mir_throttled_total', {}, 1],
+    ['mir_events_submitted_total', { answer: 'refused' }, 2],
+    ['mir_events_settled_total', { outcome: 'CONFLICT' }, 1],
+    ['mir_signals_reads_total', { source: 'cache' }, 1],
+    ['mir_breaker_state', { state: 'closed' }, 2],
+    ['mir_breaker_state', { state: 'open' }, 0],
+    ['mir_agents_revoked_total', {}, 2],
+    ['mir_cascade_duration_seconds_count', {}, 1],
+    ['mir_cascades_open', { status: 'RUNNING' }, 0],
+    ['mir_jobs_done_total', { queue: 'cascades' }, 1],
+    ['mir_jobs_failed_total', {}, 0],
+    ['mir_outbox_overdue_seconds', {}, 0],
+    ['mir_mongo_ping_failures_total', {}, 0],
+  ])('%s %j', (metric, labels, expected) => {
+    expect(samples.some((one) => one.metric === metric)).toBe(true);
+    expect(total(metric, labels)).toBe(expected);
+  });
+
+  test.each([
+    'mir_jobs_done_total',
+    'mir_commit_duration_seconds_count',
+    'mir_commit_events_count',
+    'mir_freshness_seconds_count',
+    'mir_mongo_pool_size',
+    'mir_queue_redis_memory_bytes',
+    'mir_queued_bytes_limit',
+    'mir_gauges_read_timestamp_seconds',
+    'nodejs_eventloop_lag_p99_seconds',
+  ])('%s is above 0', (metric) => {
+    expect(total(metric)).toBeGreaterThan(0);
+  });
+});
+
+test('every route counts its failures from 0 on, before the first', () => {
+  const shown = samples.filter(
+    ({ metric, labels }) => metric.endsWith('request_duration_seconds_count') && labels['status_class'] === '5xx',
+  );
+  expect(new Set(shown.map(({ labels }) => labels['route']))).toEqual(new Set([...routesOf(), 'unmatched']));
+});

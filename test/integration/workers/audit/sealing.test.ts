@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { verifyChain, UNCHECKED } from '../../../../api/audit/verify-chain';
+import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
+import { type Ground, openGround } from '../../../../shared/ground';
+import { readConfig } from '../../../../shared/platform/config';
+import type { AuditChain, AuditDoc } from '../../../../shared/store/audit';
+import { sealPage } from '../../../../workers/audit/seal-page';
+import { sealChain } from '../../../../workers/audit/seal-chain';
+import { startSealer } from '../../../../workers/audit/sealer';
+import { anEntry, appendEntries, sealAll, sealedEntries } from '../../../support/audit-entries';
+import { freshEnv } from '../../../support/harness';
+import { waitUntil } from '../../../support/wait-until';
+
+const NO_BOUNDS = { maxEntries: 1_000_000, timeoutMs: 60_000 };
+
+let ground: Ground;
+let other: Ground;
+beforeAll(async () => {
+  const config = readConfig(freshEnv());
+  ground = await openGround(config, 'worker');
+  other = await openGround(config, 'worker');
+});
+afterAll(async () => {
+  await ground.store.connection.dropDatabase();
+  await other.close();
+  await ground.close();
+});
+
+const aChain = (): AuditChain => tenantOf(partnerIdOf(newPartnerTag()), 'live');
+const verify = (chain: AuditChain) => verifyChain(ground.store, chain, UNCHECKED, NO_BOUNDS);
+const sealerOf = ({ store, queueLink, keys, log, metrics }: Ground) =>
+  startSealer({ store, link: queueLink, keys, log, metrics });
+
+describe('sealing', () => {
+  it('numbers entries from 1 in order of time, then id', async () => {
+    const chain = aChain();
+    const at = (n: number): Date => new Date(1_000 + n);
+    const entries = [
+      anEntry(chain, { _id: 'aud_c', at: at(1) }),
+      anEntry(chain, { _id: 'aud_a', at: at(2) }),
+      anEntry(chain, { _id: 'aud_b', at: at(1) }),
+    ];
+    await ground.store.transaction((session) => ground.store.audit.appendMany(entries, session), 5_000);
+    await sealAll(ground.store, chain);
+    const sealed = await sealedEntries(ground.store, chain);
+    expect(sealed.map(({ _id, seq }) => [_id, seq])).toEqual([
+      ['aud_b', 1],
+      ['aud_c', 2],
+      ['aud_a', 3],
+    ]);
+    expect(sealed.map(({ previousHash }) => previousHash).slice(1)).toEqual(sealed.map(({ hash }) => hash).slice(0, 2));
+    expect(await ground.store.auditHeads.get(chain)).toEqual({
+      _id: chain,
+      seq: 3,
+      hash: sealed[2]!.hash,
+      sealedThrough: at(2),
+    });
+  });
+
+  it('puts what is committed late, with an earlier time, after what is sealed, and rewrites nothing', async () => {
+    const chain = aChain();
+    await appendEntries(ground.store, chain, 3);
+    await sealAll(ground.store, chain);
+    const before = await sealedEntries(ground.store, chain);
+    await appendEntries(ground.store, chain, 1, { _id: `late_${chain}`, at: new Date(0) });
+    await sealAll(ground.store, chain);
+    const after = await sealedEntries(ground.store, chain);
+    expect(after.slice(0, 3)).toEqual(before);
+    expect(after[3]).toMatchObject({ _id: `late_${chain}`, seq: 4 });
+    expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 4 } });
+  });
+
+  it('makes one chain without fork or gap of what two processes seal at once, with no lock between them', async () => {
+    const chain = aChain();
+    const { signal } = new AbortController();
+    const counts = { sealed: 0, overtaken: 0 };
+    await appendEntries(ground.store, chain, 600);
+    const race = async ({ store }: Ground): Promise<void> => {
+      while ((await store.audit.countUnsealed(chain)) > 0) {
+        const page = await store.audit.model
+          .find({ chain, sealed: false })
+          .sort({ at: 1, _id: 1 })
+          .limit(50)
+          .lean<AuditDoc[]>();
+        if (page.length === 0) return;
+        counts[await sealPage(store, chain, page)] += 1;
+      }
+    };
+    const late = async (): Promise<void> => {
+      for (let n = 0; n < 10; n += 1) await appendEntries(other.store, chain, 20);
+    };
+    await Promise.all([race(ground), race(other), race(other), late()]);
+    await sealChain(ground.store, chain, { signal, onSealed: () => undefined });
+    const numbers = (await sealedEntries(ground.store, chain)).map(({ seq }) => seq);
+    expect(numbers).toEqual(Array.from({ length: 800 }, (_, n) => n + 1));
+    expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 800 } });
+    expect(counts.overtaken).toBeGreaterThan(0);
+  });
+
+  it('seals all or nothing of a page that another sealer had a part of', async () => {
+    const chain = aChain();
+    await appendEntries(ground.store, chain, 10);
+    const page = await ground.store.audit.model.find({ chain }).sort({ at: 1, _id: 1 }).lean<AuditDoc[]>();
+    expect(await sealPage(other.store, chain, page.slice(5))).toBe('sealed');
+    expect(await sealPage(ground.store, chain, page)).toBe('overtaken');
+    expect(await ground.store.audit.countUnsealed(chain)).toBe(5);
+    await sealAll(ground.store, chain);
+    expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 10 } });
+  });
+});
+
+describe('the sealer of a worker', () => {
+  it('seals every chain that has work, beside another worker, and says how many', async () => {
+    const chains = Array.from({ length: 5 }, aChain);
+    for (const chain of chains) await appendEntries(ground.store, chain, 30);
+    const sealers = [sealerOf(ground), sealerOf(other)];
+    await waitUntil('all is sealed', async () => (await ground.store.audit.countUnsealed()) === 0);
+    await Promise.all(sealers.map((sealer) => sealer.stop()));
+    for (const chain of chains) expect(await verify(chain)).toMatchObject({ intact: true, checked: { seq: 30 } });
+    const counted = await Promise.all([ground, other].map(({ metrics }) => metrics.auditSealed.get()));
+    const total = counted.reduce((sum, { values }) => sum + values[0]!.value, 0);
+    expect(total).toBe(150);
+  });
+
+  it('ends after the page at work, and another one goes on from there', async () => {
+    const chain = aChain();
+    await appendEntries(ground.store, chain, 5_000);
+    const first = sealerOf(ground);
+    await waitUntil('a page is sealed', async () => (await ground.store.auditHeads.get(chain)) !== null);
+    await first.stop();
+    const left = await ground.store.audit.countUnsealed(chain);
+    const second = sealerOf(other);
+    await waitUntil('all is sealed', async () => (await ground.store.audit.countUnsealed(chain)) === 0);
+    await second.stop();
+    expect(left % 1_000).toBe(0);
+    expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 5_000 } });
+  });
+
+  it('goes on with the other chains when one cannot be sealed', async () => {
+    const [broken, healthy] = [aChain(), aChain()].sort() as [AuditChain, AuditChain];
+    await appendEntries(ground.store, broken, 3);
+    await sealAll(ground.store, broken);
+    await ground.store.auditHeads.model.deleteOne({ _id: broken });
+    await appendEntries(ground.store, broken, 1);
+    await appendEntries(ground.store, healthy, 2);
+    const sealer = sealerOf(ground);
+    await waitUntil('the other is sealed', async () => (await ground.store.audit.countUnsealed(healthy)) === 0);
+    await sealer.stop();
+    expect(await ground.store.audit.countUnsealed(broken)).toBe(1);
+    expect(await verify(healthy)).toMatchObject({ intact: true, checked: { seq: 2 } });
+    expect(await verify(broken)).toMatchObject({ intact: false, firstBroken: { reason: 'HEAD_CHANGED' } });
+  });
+});

@@ -1,0 +1,74 @@
+import type { TestAnswer } from './client';
+import { type ApiClient } from './client';
+import type { TestPartner } from './harness';
+
+export { auditOf, startSecondApi, statusWith } from './partners';
+
+/** A registration as a partner sends it. */
+export function anAgent(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    name: 'Order bot',
+    type: 'SERVICE_ACCOUNT',
+    preset: 'ADMIN',
+    allowedEventTypes: ['mir.*'],
+    ...changes,
+  };
+}
+
+export interface TestAgent {
+  id: string;
+  key: string;
+}
+
+const agentOf = ({ status, body }: TestAnswer): TestAgent => {
+  if (status !== 201 && status !== 200) throw new Error(`no agent: ${status} ${JSON.stringify(body)}`);
+  return { id: body.agentId, key: body.apiKey };
+};
+
+/** Registers an agent with the partner's own key. */
+export async function register(
+  client: ApiClient,
+  key: string,
+  changes: Record<string, unknown> = {},
+): Promise<TestAgent> {
+  return agentOf(await client.post('/v1/agents', key, anAgent(changes)));
+}
+
+/** Spawns a child; fails unless it is there at once. */
+export async function spawn(
+  client: ApiClient,
+  key: string,
+  parentId: string,
+  changes: Record<string, unknown> = {},
+): Promise<TestAgent> {
+  return agentOf(await client.post(`/v1/agents/${parentId}/spawn`, key, { name: 'Child', ...changes }));
+}
+
+/** Sets the spawn policy. */
+export async function allowSpawning(
+  client: ApiClient,
+  { liveKey }: TestPartner,
+  changes: Record<string, unknown> = {},
+): Promise<void> {
+  const body = {
+    spawnEnabled: true,
+    maxSpawnDepth: 8,
+    maxChildrenPerAgent: 10_000,
+    maxAgentsPerRoot: 100_000,
+    ...changes,
+  };
+  const { status } = await client.request('PUT', '/v1/agents/policy', { key: liveKey, body });
+  if (status !== 200) throw new Error(`no policy: ${status}`);
+}
+
+/** An event that any agent with `mir.*` may send. */
+export const AN_EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
+
+/** The status of a harmless event with a key. */
+export async function eventStatus(
+  client: ApiClient,
+  key: string,
+  headers: Record<string, string> = {},
+): Promise<number> {
+  return (await client.post('/v1/events', key, AN_EVENT, headers)).status;
+}

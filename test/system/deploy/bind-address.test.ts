@@ -1,0 +1,71 @@
+import { isIPv4 } from 'node:net';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Harness, startHarness } from '../../support/harness';
+import { refusedStart, testProcesses } from '../../support/processes';
+import { loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
+import { waitUntil } from '../../support/wait-until';
+
+/** Reserved for documentation (RFC 5737), so no machine has it. */
+const FOREIGN_ADDRESS = '198.51.100.7';
+const start = testProcesses();
+let mir: Harness;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false, env: { LOG_LEVEL: 'info' } });
+});
+afterAll(() => mir.close());
+
+/** The port of the API's metrics, as its log names it. */
+async function metricsPortOf(api: { stdout: () => string }): Promise<number> {
+  const logged = (): string | undefined => /"metricsPort":(\d+)/.exec(api.stdout())?.[1];
+  await waitUntil('the API logs its ports', () => logged() !== undefined);
+  return Number(logged());
+}
+
+const loopback = loopbackAddresses();
+const all = [...loopback, ...otherAddresses()];
+const hasIpv6 = loopback.includes('::1');
+const cases: [setting: string, reached: string[]][] = [
+  ['', all],
+  ['127.0.0.1', ['127.0.0.1']],
+  ['localhost', loopback],
+  ['0.0.0.0', all.filter(isIPv4)],
+];
+if (hasIpv6) cases.push(['::1', ['::1']], ['::', all]);
+
+test('this machine has addresses by which a wider listener would be noticed', () => {
+  expect(otherAddresses()).not.toEqual([]);
+});
+
+test.each(cases)('with BIND_ADDRESS=%s API, metrics and worker are reached at %j only', async (setting, reached) => {
+  const env = { ...mir.env, BIND_ADDRESS: setting };
+  const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
+  const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
+  for (const [name, port] of Object.entries(ports)) {
+    expect([name, await reachedOf(all, port)]).toEqual([name, reached]);
+  }
+  expect(await Promise.all([api.stop(), worker.stop()])).toEqual([
+    { code: 0, signal: null },
+    { code: 0, signal: null },
+  ]);
+});
+
+test.each(['api', 'worker'] as const)(
+  'the %s process does not start on an address of another machine, and names it and the setting',
+  async (program) => {
+    const { code, stderr } = await refusedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `MIR ${program} cannot start: This machine cannot listen on ${FOREIGN_ADDRESS} (EADDRNOTAVAIL). ` +
+        `Set BIND_ADDRESS to one of its own addresses, or to localhost.\n`,
+    );
+  },
+);
+
+test.each(['api', 'worker'] as const)(
+  'the %s process does not start on what is no address, and says what is one',
+  async (program) => {
+    const { code, stderr } = await refusedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^MIR cannot start: 1 setting is wrong\.\n {2}- BIND_ADDRESS: must be an IP address/);
+  },
+);

@@ -1,0 +1,257 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { readConfig } from '../../../shared/platform/config';
+import { FORCED_EXIT_SLACK_MS } from '../../../shared/platform/lifecycle';
+import { addressesOf, listenOnEach } from '../../../shared/platform/listen';
+import { SETTINGS } from '../../../shared/platform/settings';
+import { loopbackAddresses, otherAddresses } from '../../support/reach';
+
+const ROOT = join(__dirname, '..', '..', '..');
+/** A long secret, as an operator would give it. */
+const SECRET = 's'.repeat(64);
+
+interface Service {
+  image?: string;
+  restart?: string;
+  init?: boolean;
+  mem_limit?: string;
+  logging?: { options: Record<string, string> };
+  stop_grace_period?: string;
+  build?: { dockerfile: string };
+  command?: string[];
+  environment?: Record<string, string | number>;
+  ports?: string[];
+  healthcheck?: { test: string[] };
+  depends_on?: Record<string, { condition: string }>;
+  volumes?: string[];
+  profiles?: string[];
+}
+
+const compose = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+  services: Record<'migrate' | 'api' | 'worker' | 'mongo' | 'queue' | 'cache' | 'prometheus' | 'grafana', Service>;
+  volumes: Record<string, null>;
+};
+const dockerfile = readFileSync(join(ROOT, 'deploy', 'Dockerfile'), 'utf8');
+const { services } = compose;
+const own = [services.api, services.worker];
+const mirs = [services.migrate, ...own];
+
+/** Fills `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does. Throws where a required one is missing. */
+function interpolate(text: string, env: Record<string, string>): string {
+  return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
+    if (env[name]) return env[name];
+    if (kind === '?') throw new Error(`${name}: ${rest}`);
+    return kind === '-' ? rest : '';
+  });
+}
+
+function environmentOf({ environment = {} }: Service, env: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).map(([name, text]) => [name, interpolate(String(text), env)]));
+}
+
+/** The value that follows an option of a command. */
+function optionOf({ command = [] }: Service, name: string): string | undefined {
+  return command[command.indexOf(name) + 1];
+}
+
+/** Every dist/….js that a text names, as the source file that becomes it. */
+function entrySources(text: string): string[] {
+  return [...text.matchAll(/dist\/([\w/-]+)\.js/g)].map(([, path]) => `${path}.ts`);
+}
+
+describe('docker-compose.yml', () => {
+  test('every variable that it gives our processes is a setting', () => {
+    const names = mirs.flatMap(({ environment = {} }) => Object.keys(environment));
+    expect(names.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
+    expect(names.length).toBeGreaterThan(0);
+  });
+
+  test('with the secrets alone both processes have settings that they accept, in production', () => {
+    for (const service of own) {
+      const config = readConfig(environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }));
+      expect(config).toMatchObject({ production: true, subjectPepper: SECRET });
+      expect(config.cacheRedisUrl).not.toBe(config.redisUrl);
+    }
+  });
+
+  test('without a secret it does not start', () => {
+    expect(() => environmentOf(services.api, { SUBJECT_PEPPER: SECRET })).toThrow('ADMIN_TOKEN');
+    for (const service of own) expect(() => environmentOf(service, { ADMIN_TOKEN: SECRET })).toThrow('SUBJECT_PEPPER');
+  });
+
+  test('the stores that the URLs name are services, and waited for until healthy', () => {
+    for (const service of own) {
+      const env = environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET });
+      const hosts = [env['MONGO_URL'], env['REDIS_URL'], env['CACHE_REDIS_URL']].map((url) => new URL(url!).hostname);
+      expect(hosts).toEqual(['mongo', 'queue', 'cache']);
+      for (const host of hosts) expect(service.depends_on?.[host]).toEqual({ condition: 'service_healthy' });
+    }
+    for (const { healthcheck } of [services.mongo, services.queue, services.cache]) expect(healthcheck).toBeDefined();
+  });
+
+  test('the store is migrated once, before any process of ours starts', () => {
+    expect(services.migrate.command).toEqual(['node', 'dist/api/cli/main.js', 'migrate', 'apply']);
+    expect(services.migrate.restart).toBe('no');
+    expect(Object.keys(services.migrate.depends_on!)).toEqual(['mongo', 'queue', 'cache']);
+    for (const { depends_on } of own)
+      expect(depends_on!['migrate']).toEqual({ condition: 'service_completed_successfully' });
+  });
+
+  test('the queue keeps everything, the cache may forget', () => {
+    expect(optionOf(services.queue, '--maxmemory-policy')).toBe('noeviction');
+    expect(optionOf(services.queue, '--appendonly')).toBe('yes');
+    expect(optionOf(services.queue, '--maxmemory')).toMatch(/^\d+[mg]b$/);
+    expect(optionOf(services.cache, '--maxmemory-policy')).toBe('allkeys-lru');
+    expect(optionOf(services.cache, '--appendonly')).toBe('no');
+    expect(optionOf(services.cache, '--save')).toBe('');
+    expect(optionOf(services.cache, '--maxmemory')).toMatch(/^\d+[mg]b$/);
+  });
+
+  test('MongoDB is the replica set that the URL names, and its health check makes it one', () => {
+    const url = new URL(String(services.api.environment?.['MONGO_URL']));
+    const set = url.searchParams.get('replicaSet');
+    expect(optionOf(services.mongo, '--replSet')).toBe(set);
+    expect(services.mongo.healthcheck?.test.join(' ')).toContain(`rs.initiate({ _id: '${set}'`);
+  });
+
+  test('only the API has a published port; what must last is on named volumes', () => {
+    const published = Object.entries(services).filter(([, { ports, profiles }]) => ports && !profiles);
+    expect(published.map(([name]) => name)).toEqual(['api']);
+    expect(services.api.ports?.map((port) => port.split(':').at(-1))).toEqual([
+      String(services.api.environment?.['PORT']),
+    ]);
+    const mounted = Object.values(services)
+      .flatMap(({ volumes = [] }) => volumes.map((one) => one.split(':')[0]!))
+      .filter((name) => !name.startsWith('./'));
+    expect(new Set(mounted)).toEqual(new Set(Object.keys(compose.volumes)));
+  });
+
+  test('Prometheus and Grafana come only with their profile, for this machine alone, from files that are there', () => {
+    const profiled = Object.entries(services).filter(([, { profiles }]) => profiles);
+    expect(profiled.map(([name, { profiles }]) => [name, profiles])).toEqual([
+      ['prometheus', ['observability']],
+      ['grafana', ['observability']],
+    ]);
+    for (const [, { ports = [], volumes = [] }] of profiled) {
+      expect(ports.every((port) => port.startsWith('127.0.0.1:'))).toBe(true);
+      const files = volumes.map((one) => one.split(':')).filter(([name]) => name!.startsWith('./'));
+      expect(files.length).toBeGreaterThan(0);
+      expect(files.filter(([path, , mode]) => mode !== 'ro' || !existsSync(join(ROOT, path!)))).toEqual([]);
+    }
+  });
+
+  test('Grafana shows everybody who reaches it everything, and lets nobody log in to change anything', () => {
+    expect(services.grafana.environment).toMatchObject({
+      GF_AUTH_ANONYMOUS_ORG_ROLE: 'Viewer',
+      GF_AUTH_BASIC_ENABLED: 'false',
+      GF_AUTH_DISABLE_LOGIN_FORM: 'true',
+    });
+  });
+
+  test('Prometheus scrapes the ports on which our processes serve their metrics; Grafana finds it and its dashboards', () => {
+    const read = (file: string): unknown => parse(readFileSync(join(ROOT, 'deploy', file), 'utf8'));
+    const { scrape_configs } = read('prometheus/prometheus.yml') as {
+      scrape_configs: { job_name: string; dns_sd_configs: { names: string[]; port: number }[] }[];
+    };
+    const scraped = scrape_configs.map((job) => [
+      job.job_name,
+      job.dns_sd_configs[0]!.names,
+      job.dns_sd_configs[0]!.port,
+    ]);
+    expect(scraped).toEqual([
+      ['mir-api', ['api'], services.api.environment?.['METRICS_PORT']],
+      ['mir-worker', ['worker'], services.worker.environment?.['WORKER_PORT']],
+    ]);
+    const source = read('grafana/provisioning/datasources/prometheus.yml') as {
+      datasources: { url: string; uid: string }[];
+    };
+    expect(source.datasources).toMatchObject([{ url: 'http://prometheus:9090', uid: 'mir-prometheus' }]);
+    const provider = read('grafana/provisioning/dashboards/mir.yml') as { providers: { options: { path: string } }[] };
+    const mounts = services.grafana.volumes!.map((one) => one.split(':')[1]);
+    expect(mounts).toContain(provider.providers[0]!.options.path);
+  });
+
+  test('from outside this machine nothing is reached unless the operator says so', () => {
+    expect(services.api.ports!.map((port) => interpolate(port, {}))).toEqual(['127.0.0.1:3000:3000']);
+    expect(services.api.ports!.map((port) => interpolate(port, { BIND_ADDRESS: '0.0.0.0', PORT: '80' }))).toEqual([
+      '0.0.0.0:80:3000',
+    ]);
+  });
+
+  test('inside its container a process listens on all interfaces, whatever address the port is published on', () => {
+    for (const service of own) {
+      const env = { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET, BIND_ADDRESS: '127.0.0.1' };
+      expect(service.environment).toHaveProperty('BIND_ADDRESS');
+      expect(readConfig(environmentOf(service, env)).bindAddress).toBeNull();
+    }
+  });
+
+  test('no container can take all memory or fill the disk with its log', () => {
+    for (const service of Object.values(services)) {
+      expect(service.mem_limit).toMatch(/^\d+[mg]$/);
+      expect(service.logging?.options).toEqual({ 'max-size': expect.any(String), 'max-file': expect.any(String) });
+    }
+    const bytes = (text: string): number => Number.parseInt(text) * (text.includes('g') ? 1_024 : 1);
+    for (const store of [services.queue, services.cache]) {
+      expect(bytes(store.mem_limit!)).toBeGreaterThan(1.4 * bytes(optionOf(store, '--maxmemory')!));
+    }
+  });
+
+  test('a process is given longer to end than it takes to drain, and is told so', () => {
+    for (const { stop_grace_period, environment, init } of own) {
+      const { drainTimeoutMs } = readConfig(
+        environmentOf({ environment: environment! }, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }),
+      );
+      expect(Number.parseInt(stop_grace_period!) * 1_000).toBeGreaterThan(drainTimeoutMs + FORCED_EXIT_SLACK_MS);
+      expect(init).toBe(true);
+    }
+  });
+
+  test('it builds from a Dockerfile that is there and starts entry files that are there', () => {
+    for (const { build } of mirs) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
+    const entries = entrySources([...mirs.flatMap(({ command = [] }) => command), dockerfile].join(' '));
+    expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts', 'api/cli/main.ts']));
+    expect(entries.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe('deploy/Dockerfile', () => {
+  test('what it copies is there and not ignored; it runs as an ordinary user', () => {
+    const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
+    const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
+    expect(copied.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    expect(copied.filter((file) => !ignore.includes(`!${file}`))).toEqual([]);
+    // Later lines win, so these stand after what lets their folder in.
+    for (const secret of ['deploy/k8s', '**/*.env']) {
+      expect(ignore.indexOf(secret)).toBeGreaterThan(ignore.indexOf('!deploy'));
+    }
+    expect(dockerfile).toMatch(/^USER node$/m);
+  });
+
+  test('its Node is one that package.json takes, pinned to a minor version in every stage', () => {
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
+    expect(new Set(bases).size).toBe(1);
+    expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);
+  });
+
+  test.each(['', '0.0.0.0', 'localhost', ...loopbackAddresses(), ...otherAddresses().slice(0, 1)])(
+    'its health check finds the API that listens with BIND_ADDRESS=%s, and fails without one',
+    async (bindAddress) => {
+      const [program, ...args] = JSON.parse(/^HEALTHCHECK [^]*?CMD (\[.*\])$/m.exec(dockerfile)![1]!) as string[];
+      const { servers, port } = await listenOnEach(addressesOf(bindAddress || null), (_, res) => res.end(), 0, 'PORT');
+      const env = { PATH: process.env['PATH'], PORT: String(port), BIND_ADDRESS: bindAddress };
+      const check = (): Promise<number> =>
+        promisify(execFile)(program!, args, { env }).then(
+          () => 0,
+          (error: { code: number }) => error.code,
+        );
+      const whileServing = await check();
+      await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
+      expect([whileServing, await check()]).toEqual([0, 1]);
+    },
+  );
+});

@@ -1,0 +1,219 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { describe, expect, it } from '@jest/globals';
+import Redis from 'ioredis';
+import { mongo } from 'mongoose';
+import { z } from 'zod';
+import { STAND_IN_VERSION, writeMongoScript } from '../../../deploy/local/mongo-script';
+import { projectRoot } from '../../../deploy/local/paths';
+import { freePort } from '../../../deploy/local/ports';
+import { awaitExit, identify } from '../../../shared/platform/processes';
+import { startMongo, startRedis, startStores } from '../../../deploy/local/stores';
+import { otherAddresses, reachedOf } from '../../support/reach';
+import { envWithoutStores, tempDirs } from '../../support/temp-dirs';
+
+const EXIT_TIMEOUT_MS = 15_000;
+const Recorded = z.object({ pid: z.number(), args: z.array(z.string()) });
+const env = envWithoutStores();
+const { tempDir, afterTest } = tempDirs();
+
+// The driver loads `os` by import(), which jest's modules refuse; without it the server refuses the driver's greeting.
+function connect(url: string): Promise<mongo.MongoClient> {
+  return mongo.MongoClient.connect(url, { runtimeAdapters: { os } });
+}
+
+async function withMongo<T>(url: string, use: (notes: mongo.Collection) => Promise<T>): Promise<T> {
+  const client = await connect(url);
+  try {
+    return await use(client.db().collection('notes'));
+  } finally {
+    await client.close();
+  }
+}
+
+async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  try {
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const firstLine = (stream: Readable): Promise<string> =>
+  new Promise((resolve) => void createInterface(stream).once('line', resolve));
+const insert = (url: string, text: string): Promise<unknown> =>
+  withMongo(url, (notes) => notes.insertOne({ text }, { writeConcern: { w: 'majority', j: true } }));
+const texts = (url: string): Promise<unknown[]> =>
+  withMongo(url, async (notes) => (await notes.find().toArray()).map((note) => note['text'] as unknown));
+
+describe('embedded stores', () => {
+  it('keep what was written when they are started again on the same data folder', async () => {
+    const dataDir = tempDir();
+    const first = await startStores({ dataDir, env });
+    await insert(first.mongoUrl, 'kept');
+    await withRedis(first.redisUrl, (redis) => redis.set('note', 'kept'));
+    await first.stop();
+
+    const second = await startStores({ dataDir, env });
+    afterTest(() => second.stop());
+    expect(await texts(second.mongoUrl)).toEqual(['kept']);
+    expect(await withRedis(second.redisUrl, (redis) => redis.get('note'))).toBe('kept');
+  });
+
+  it('keep acknowledged documents through kill -9 and serve again on the same port', async () => {
+    const dataDir = tempDir();
+    const first = await startMongo({ dataDir, env });
+    await insert(first.url, 'acknowledged');
+    await first.kill();
+    const second = await startMongo({ dataDir, env, port: first.port });
+    afterTest(() => second.stop());
+    expect(second.url).toBe(first.url);
+    expect(await texts(second.url)).toEqual(['acknowledged']);
+  });
+
+  it('keep fsynced queue entries through kill -9 and serve again on the same port', async () => {
+    const dataDir = tempDir();
+    const first = await startRedis({ dataDir, env, args: ['--appendfsync', 'always'] });
+    await withRedis(first.url, (redis) => redis.rpush('queue', 'job'));
+    await first.kill();
+    const second = await startRedis({ dataDir, env, port: first.port });
+    afterTest(() => second.stop());
+    expect(second.url).toBe(first.url);
+    expect(await withRedis(second.url, (redis) => redis.lrange('queue', 0, -1))).toEqual(['job']);
+  });
+
+  it('commit transactions, and refuse to evict', async () => {
+    const stores = await startStores({ dataDir: tempDir(), env });
+    afterTest(() => stores.stop());
+    const client = await connect(stores.mongoUrl);
+    afterTest(() => client.close());
+    await client.db().createCollection('notes');
+    await client.withSession((session) =>
+      session.withTransaction(() => client.db().collection('notes').insertOne({ text: 'both' }, { session })),
+    );
+    expect(client.db().databaseName).toBe('mir');
+    expect(await texts(stores.mongoUrl)).toEqual(['both']);
+    const settings = await withRedis(stores.redisUrl, (redis) => redis.config('GET', 'maxmemory*'));
+    expect(settings).toEqual(expect.arrayContaining(['maxmemory-policy', 'noeviction', 'maxmemory', '1073741824']));
+  });
+
+  it('are reached on loopback only', async () => {
+    const stores = await startStores({ dataDir: tempDir(), env });
+    afterTest(() => stores.stop());
+    for (const url of [stores.mongoUrl, stores.redisUrl]) {
+      const port = Number(new URL(url).port);
+      expect([url, await reachedOf(['127.0.0.1', ...otherAddresses()], port)]).toEqual([url, ['127.0.0.1']]);
+    }
+  });
+
+  it('run side by side without seeing each other', async () => {
+    const [one, other] = await Promise.all([
+      startStores({ dataDir: tempDir(), env }),
+      startStores({ dataDir: tempDir(), env }),
+    ]);
+    afterTest(() => Promise.all([one.stop(), other.stop()]));
+    await insert(one.mongoUrl, 'mine');
+    await withRedis(one.redisUrl, (redis) => redis.set('note', 'mine'));
+    expect(await texts(other.mongoUrl)).toEqual([]);
+    expect(await withRedis(other.redisUrl, (redis) => redis.get('note'))).toBeNull();
+  });
+
+  it('come back on the same URL when a server is killed while its parent lives', async () => {
+    const dataDir = tempDir();
+    const restarted: string[] = [];
+    const stores = await startStores({ dataDir, env, onProgress: (line) => restarted.push(line) });
+    afterTest(() => stores.stop());
+    await withRedis(stores.redisUrl, async (redis) => {
+      await redis.set('note', 'kept');
+      const [, pid = ''] = /process_id:(\d+)/.exec(await redis.info('server')) ?? [];
+      redis.on('error', () => {});
+      const reconnected = new Promise((resolve) => void redis.once('ready', resolve));
+      process.kill(Number(pid), 'SIGKILL');
+      await reconnected;
+      expect(await redis.get('note')).toBe('kept');
+    });
+    expect(restarted).toContainEqual(expect.stringContaining('Redis died; starting it again'));
+  });
+
+  it('end when their parent is killed with -9', async () => {
+    const stores = join(projectRoot(), 'dist', 'deploy', 'local', 'stores.js');
+    const script = `
+      const { startMongo, startRedis } = require(${JSON.stringify(stores)});
+      const options = { dataDir: ${JSON.stringify(tempDir())} };
+      Promise.all([startMongo(options), startRedis(options)]).then((started) =>
+        console.log(JSON.stringify(started.map(({ pid }) => pid))));
+      setInterval(() => {}, 1000);`;
+    const parent = spawn(process.execPath, ['-e', script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const pids = z.array(z.number()).parse(JSON.parse(await firstLine(parent.stdout)));
+    const servers = pids.map((pid) => identify(pid)).filter((server) => server !== null);
+    expect(servers).toHaveLength(2);
+    parent.kill('SIGKILL');
+    const gone = await Promise.all(servers.map((server) => awaitExit(server, EXIT_TIMEOUT_MS)));
+    expect(gone).toEqual([true, true]);
+  });
+
+  it('say every way out, and what each attempt said, when no server can be found', async () => {
+    const empty = tempDir();
+    const nothing = { PATH: empty, MONGOMS_RUNTIME_DOWNLOAD: 'false', MONGOMS_DOWNLOAD_DIR: empty };
+    const failing = startStores({ dataDir: tempDir(), env: nothing, cacheDir: tempDir() });
+    const message = await failing.then(
+      () => 'started',
+      (error: Error) => error.message,
+    );
+    const needles = ['MONGO_URL=', 'REDIS_URL=', 'mongod on PATH: not there', 'redis-server on PATH: not there'];
+    for (const needle of [...needles, 'mongodb-memory-server', 'PyPI']) expect(message).toContain(needle);
+  });
+
+  it('are not started when the environment names running ones', async () => {
+    const given = { MONGO_URL: 'mongodb://user:secret@db.example/mir', REDIS_URL: 'redis://cache.example:6379' };
+    const stores = await startStores({ dataDir: tempDir(), env: given });
+    await stores.stop();
+    expect(stores).toMatchObject({ mongoUrl: given.MONGO_URL, redisUrl: given.REDIS_URL });
+    expect(stores.mongo).not.toContain('secret');
+  });
+});
+
+describe('the stand-in script', () => {
+  const fakeServer = `
+    require('fs').writeFileSync(process.env.RECORD, JSON.stringify({ pid: process.pid, args: process.argv.slice(2) }));
+    process.on('SIGINT', () => process.exit(0));
+    require('net').createServer().listen(Number(process.argv[process.argv.indexOf('--port') + 1]), '127.0.0.1');`;
+
+  function script(): { file: string; record: string; folder: string } {
+    const folder = tempDir();
+    const program = join(folder, "it's a server.js");
+    writeFileSync(program, fakeServer);
+    const command = [process.execPath, program];
+    const file = writeMongoScript({ kind: 'secantusd-rs', command, version: '1', description: '' }, folder);
+    return { file, record: join(folder, 'record.json'), folder };
+  }
+
+  it('answers --version as mongod does', () => {
+    const { stdout } = spawnSync(script().file, ['--version']);
+    expect(stdout.toString()).toBe(`db version v${STAND_IN_VERSION}\n`);
+  });
+
+  it('announces the open port, maps the flags, syncs every commit and becomes the server itself', async () => {
+    const { file, record, folder } = script();
+    const port = String(await freePort());
+    const dbpath = join(folder, 'db');
+    const flags = ['--port', port, '--dbpath', dbpath, '--storageEngine', 'wiredTiger', '--noauth'];
+    const server = spawn(file, flags, { env: { ...env, RECORD: record }, stdio: ['pipe', 'pipe', 'inherit'] });
+    expect(JSON.parse(await firstLine(server.stdout))).toEqual({ msg: 'Waiting for connections' });
+    const { pid, args } = Recorded.parse(JSON.parse(readFileSync(record, 'utf8')));
+    expect(args).toEqual(expect.arrayContaining(['--port', port, '--storage-path', dbpath, '--sync-on-commit']));
+    expect(args).toEqual(expect.arrayContaining(['--host', '127.0.0.1']));
+    expect(args).not.toContain('--noauth');
+    expect(pid).toBe(server.pid);
+    const exited = once(server, 'exit');
+    server.kill('SIGINT');
+    expect(await exited).toEqual([0, null]);
+    expect(existsSync(`${dbpath}.log`)).toBe(true);
+  });
+});

@@ -1,0 +1,88 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import type { SubmittedEvent } from '../../../shared/domain/event';
+import { accepted, expectBalanced, newBooks, someKeyedEvents, submit } from '../../support/books';
+import { faultStage } from '../../support/fault-stage';
+import type { Harness } from '../../support/harness';
+import { observe } from '../../support/observer';
+import type { OwnStore } from '../../support/own-stores';
+import { waitUntil } from '../../support/wait-until';
+
+const METADATA = { note: 'x'.repeat(2_000) };
+const MIB = 1024 * 1024;
+const MAX_MEMORY_BYTES = 32 * MIB;
+const MAX_BATCHES = 1_000;
+const TIMEOUT_MS = 120_000;
+
+const { start, ownRedis, serve } = faultStage();
+let mir: Harness;
+let redis: OwnStore;
+beforeAll(async () => {
+  redis = await ownRedis(['--maxmemory', String(MAX_MEMORY_BYTES)]);
+  mir = await serve({
+    workers: false,
+    env: { REDIS_URL: redis.url, CACHE_REDIS_URL: process.env['TEST_REDIS_URL']! },
+  });
+});
+
+function bigEvents(): SubmittedEvent[] {
+  return someKeyedEvents(100, 20).map((event) => ({ ...event, metadata: METADATA }));
+}
+
+/** Commands that the server refused because it is full. */
+async function refusedByFull(): Promise<number> {
+  const stats = await observe(mir).redis.info('errorstats');
+  return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
+}
+
+test(
+  'the door closes before Redis is full, and opens again when workers have made room',
+  async () => {
+    const books = newBooks(await mir.partner());
+    let refused: SubmittedEvent[] | null = null;
+    for (let n = 0; refused === null && n < MAX_BATCHES; n += 1) {
+      const events = bigEvents();
+      if ((await submit(mir.client, books, events)) !== 202) refused = events;
+    }
+    const answer = await mir.client.post('/v1/events', books.partner.liveKey, { events: refused });
+    expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await refusedByFull()).toBe(0);
+    expect(books.receiptIds.length).toBeGreaterThan(10);
+
+    const worker = await start('worker', mir.env);
+    await accepted(mir.client, books, refused!);
+    await expectBalanced(mir, books);
+    expect(await refusedByFull()).toBe(0);
+    expect(await worker.stop()).toEqual({ code: 0, signal: null });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'workers outlive a Redis that others have filled: when there is room again everything drains by itself',
+  async () => {
+    const { redis: client } = observe(mir);
+    const books = newBooks(await mir.partner());
+    const worker = await start('worker', mir.env);
+    await accepted(mir.client, books, someKeyedEvents(10, 10));
+    // Held for a moment, so that its jobs are there when Redis is full.
+    process.kill(worker.pid, 'SIGSTOP');
+    for (let n = 0; n < 20; n += 1) await accepted(mir.client, books, someKeyedEvents(10, 10));
+    const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
+    await client.setrange('foreign-1', MAX_MEMORY_BYTES - used - MIB, 'x');
+    // Taken because there is a little room left; now it is full for good.
+    await client.setrange('foreign-2', 4 * MIB, 'x');
+    await expect(client.set('foreign-3', 'x')).rejects.toThrow('OOM');
+    const before = await refusedByFull();
+    process.kill(worker.pid, 'SIGCONT');
+    await waitUntil('the worker has met it', async () => (await refusedByFull()) > before + 3);
+    const late = someKeyedEvents(10, 10);
+    expect(await submit(mir.client, books, late)).toBe(503);
+
+    await client.del('foreign-1', 'foreign-2');
+    await accepted(mir.client, books, late);
+    await expectBalanced(mir, books);
+    expect(await worker.stop()).toEqual({ code: 0, signal: null });
+  },
+  TIMEOUT_MS,
+);

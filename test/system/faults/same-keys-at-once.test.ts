@@ -1,0 +1,139 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import type { SubmittedEvent } from '../../../shared/domain/event';
+import { userRefOf } from '../../../shared/domain/subject';
+import {
+  type Books,
+  drainedAtLast,
+  leftMarks,
+  newBooks,
+  NO_MARKS,
+  sweepNow,
+  receiptsOf,
+  resolvedCounts,
+} from '../../support/books';
+import { anEvent } from '../../support/builders';
+import { faultStage } from '../../support/fault-stage';
+import type { Harness } from '../../support/harness';
+import { observe } from '../../support/observer';
+import type { TestProcess } from '../../support/processes';
+
+const APIS = 2;
+const WORKERS = 4;
+const CLIENTS = 8;
+const KEYS = 240;
+const KEYS_PER_BATCH = 40;
+const USERS = 12;
+const TIMEOUT_MS = 120_000;
+
+const { start, serve } = faultStage();
+let mir: Harness;
+let apis: TestProcess[];
+beforeAll(async () => {
+  mir = await serve({ workers: false });
+  apis = await Promise.all(Array.from({ length: APIS }, () => start('api', mir.env)));
+  await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
+});
+
+/** Every third key is claimed for two users: by even clients for the one, by odd ones for the other. */
+function claim(key: number, client: number): SubmittedEvent {
+  const user = key % 3 === 0 && client % 2 === 1 ? `other-${key % USERS}` : `u-${key % USERS}`;
+  return anEvent({ userExternalId: user, idempotencyKey: `k-${key}` });
+}
+
+interface Sent {
+  receiptId: string;
+  events: SubmittedEvent[];
+  eventIds: string[];
+}
+
+/** One client: all keys, in batches from another place on, one batch sent twice, and some as single events. */
+async function runClient({ partner, refused }: Books, n: number): Promise<Sent[]> {
+  const { client } = apis[n % APIS]!;
+  // A machine that is too busy refuses; what was refused may be stored all the same, without a receipt to tell.
+  const overloaded = (status: number, body: { code?: string }): boolean => {
+    if (status !== 503 || body.code !== 'OVERLOADED') return false;
+    refused.batches += 1;
+    return true;
+  };
+  const sent: Sent[] = [];
+  const send = async (events: SubmittedEvent[]): Promise<void> => {
+    const { status, body } = await client.post('/v1/events', partner.liveKey, { events });
+    if (overloaded(status, body)) return send(events);
+    expect(status).toBe(202);
+    sent.push({ receiptId: body.receiptId, events, eventIds: body.eventIds });
+  };
+  const batches = Array.from({ length: KEYS / KEYS_PER_BATCH }, (_, b) => {
+    const from = ((b + n) * KEYS_PER_BATCH) % KEYS;
+    return Array.from({ length: KEYS_PER_BATCH }, (_, k) => claim(from + k, n));
+  });
+  await Promise.all([...batches, batches[0]!].map(send));
+  for (let key = n; key < KEYS; key += CLIENTS) {
+    const event = claim(key, n);
+    const { status, body } = await client.post('/v1/events', partner.liveKey, event);
+    // A key that this API accepted for other content may be refused at the door; never is it dropped.
+    if (overloaded(status, body)) continue;
+    if (status === 202) sent.push({ receiptId: body.receiptId, events: [event], eventIds: [body.eventId] });
+    else expect([status, body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+  }
+  return sent;
+}
+
+interface Told {
+  userExternalId: string;
+  outcome: string;
+}
+
+test(
+  'of the same keys sent at once by many clients one submission each is PERSISTED, the others are told what they are',
+  async () => {
+    const books = newBooks(await mir.partner());
+    const sent = (await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(books, n)))).flat();
+    await drainedAtLast(mir);
+    books.receiptIds = sent.map(({ receiptId }) => receiptId);
+    const receipts = await receiptsOf(apis[0]!.client, books);
+
+    const told = new Map<string, Told[]>();
+    sent.forEach(({ events, eventIds }, n) => {
+      const items = new Map<number, string>(
+        (receipts[n].items ?? []).map((item: { index: number; outcome: string }) => [item.index, item.outcome]),
+      );
+      events.forEach(({ userExternalId }, index) => {
+        const one = { userExternalId, outcome: items.get(index) ?? 'PERSISTED' };
+        told.set(eventIds[index]!, [...(told.get(eventIds[index]!) ?? []), one]);
+      });
+    });
+    expect(told.size).toBe(KEYS);
+    const stored = new Map(
+      (await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean()).map((doc) => [doc._id as string, doc]),
+    );
+    expect([...stored.keys()].sort()).toEqual([...told.keys()].sort());
+
+    const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, books.tenant, user);
+    for (const [eventId, outcomes] of told) {
+      const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
+      if (winners.length !== 1) expect([winners.length, books.refused.batches > 0]).toEqual([0, true]);
+      const { userRef } = stored.get(eventId)!;
+      const winner = outcomes.find(({ userExternalId }) => refOf(userExternalId) === userRef)!.userExternalId;
+      for (const { userExternalId } of winners) expect(userExternalId).toBe(winner);
+      for (const { userExternalId, outcome } of outcomes) {
+        if (outcome === 'PERSISTED') continue;
+        expect(outcome).toBe(userExternalId === winner ? 'DUPLICATE' : 'CONFLICT');
+      }
+      books.events.set(eventId, winner);
+    }
+    const conflicts = receipts.filter(({ status }) => status === 'DONE_WITH_FAILURES');
+    expect(conflicts.length).toBeGreaterThan(0);
+    expect(receipts.every(({ status, failed }) => status !== 'QUEUED' && failed === 0)).toBe(true);
+
+    // Counted once each, for the winner; a user who won nothing has nothing.
+    const counts: Record<string, number> = {};
+    for (const user of books.events.values()) counts[user] = (counts[user] ?? 0) + 1;
+    expect(await resolvedCounts(apis[1]!.client, books)).toEqual(counts);
+    const rows = await mir.ctx.store.users.model.find({ tenant: books.tenant }).lean();
+    expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(KEYS);
+    expect(await observe(mir).queue.getFailedCount()).toBe(0);
+    if (books.refused.batches > 0) await sweepNow(mir, books);
+    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+  },
+  TIMEOUT_MS,
+);

@@ -1,0 +1,181 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { checkBirth, needsApproval } from '../../../../api/agents/check-birth';
+import { newAgent } from '../../../../api/agents/new-agent';
+import { credentialOf } from '../../../../shared/access/credential';
+import { AGENT_TYPES, PRESET_SCOPES, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
+import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
+import { effectiveAllowlist, type Grant, wideningsBeyond } from '../../../../shared/domain/permissions';
+import { MirError } from '../../../../shared/platform/errors';
+import type { AgentDoc } from '../../../../shared/store/agents';
+import { isWithin, typesOf, typesOfAll } from '../../../support/event-types';
+
+const partnerId = partnerIdOf(newPartnerTag());
+const owner = { partnerId, tenant: tenantOf(partnerId, 'live') };
+const AT = new Date(0);
+
+const exact = fc.constantFrom('mir.transaction.completed', 'mir.transaction.refunded', 'mir.review.posted');
+const pattern = fc.oneof(exact, fc.constantFrom('*', 'mir.*', 'mir.transaction.*', 'mir.review.*'));
+const allowlist = fc.array(pattern, { maxLength: 4 });
+const limit = fc.oneof(fc.constant(null), fc.integer({ min: 1, max: 20 }));
+const grant: fc.Arbitrary<Grant> = fc.record({
+  type: fc.constantFrom(...AGENT_TYPES),
+  preset: fc.constantFrom(...PRESETS),
+  allowedEventTypes: allowlist,
+  rateLimitPerMinute: limit,
+});
+const policy: fc.Arbitrary<SpawnPolicy> = fc.record({
+  spawnEnabled: fc.oneof({ weight: 9, arbitrary: fc.constant(true) }, fc.constant(false)),
+  maxSpawnDepth: fc.integer({ min: 1, max: 4 }),
+  maxChildrenPerAgent: fc.integer({ min: 1, max: 3 }),
+  maxAgentsPerRoot: fc.integer({ min: 1, max: 8 }),
+  approval: fc.record(
+    { fromDepth: fc.integer({ min: 1, max: 4 }), fromAgentsPerRoot: fc.integer({ min: 1, max: 8 }) },
+    { requiredKeys: [] },
+  ),
+});
+
+/** Somebody (by number) asks for a child, where what is not asked is inherited; is changed; or is approved. */
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('spawn' as const), who: fc.nat(), asked: fc.option(grant, { freq: 1 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('patch' as const), who: fc.nat(), list: allowlist, rate: limit }),
+  },
+  fc.record({ kind: fc.constant('approve' as const), who: fc.nat() }),
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** A tree as the API would grow it, with the rules of the API and a record of what it granted. */
+class Tree {
+  readonly nodes: AgentDoc[] = [];
+  readonly granted = { spawn: 0, patch: 0, approve: 0 };
+
+  constructor(
+    root: Grant,
+    private readonly rules: SpawnPolicy,
+  ) {
+    this.nodes.push(this.born(null, root, null));
+  }
+
+  private born(parent: AgentDoc | null, asked: Grant, approvalId: string | null): AgentDoc {
+    const agentId = `a${this.nodes.length}`;
+    return newAgent(owner, parent, { ...asked, agentId, name: 'x', authorizer: null, fingerprint: '', approvalId }, AT)
+      .agent;
+  }
+
+  above({ ancestors }: AgentDoc): AgentDoc[] {
+    return ancestors.map((id) => this.nodes.find(({ _id }) => _id === id)!);
+  }
+
+  childrenOf({ _id }: AgentDoc): number {
+    return this.nodes.filter(({ parentId }) => parentId === _id).length;
+  }
+
+  take(one: Step): void {
+    try {
+      const waiting = this.nodes.filter(({ status }) => status === 'PENDING_APPROVAL');
+      const among = one.kind === 'approve' ? waiting : this.nodes;
+      if (among.length > 0 && this[one.kind](among[one.who % among.length]!, one)) this.granted[one.kind] += 1;
+    } catch (error) {
+      if (!(error instanceof MirError)) throw error;
+    }
+  }
+
+  private spawn(parent: AgentDoc, one: Step): boolean {
+    const asked = one.kind === 'spawn' ? one.asked : null;
+    const path = [...this.above(parent), parent];
+    const child = asked ?? { ...parent, allowedEventTypes: effectiveAllowlist(path), rateLimitPerMinute: null };
+    const crowd = { children: this.childrenOf(parent), agents: this.nodes.length };
+    checkBirth(path, child, this.rules, crowd);
+    this.expectHeldAbove(child, path);
+    const approvalId = needsApproval(this.rules, path.length, crowd) ? `apr${this.nodes.length}` : null;
+    this.nodes.push(this.born(parent, child, approvalId));
+    return true;
+  }
+
+  private patch(agent: AgentDoc, one: Step): boolean {
+    if (one.kind !== 'patch') return false;
+    const path = this.above(agent);
+    const after = { ...agent, allowedEventTypes: one.list, rateLimitPerMinute: one.rate };
+    if (wideningsBeyond(path, agent, after).length > 0) return false;
+    const added = [...typesOf(after.allowedEventTypes)].filter((type) => !typesOf(agent.allowedEventTypes).has(type));
+    for (const outer of path) expect(isWithin(added, typesOf(outer.allowedEventTypes))).toBe(true);
+    Object.assign(agent, after);
+    return true;
+  }
+
+  private approve(agent: AgentDoc): boolean {
+    const path = this.above(agent);
+    const crowd = { children: this.childrenOf(path.at(-1)!) - 1, agents: this.nodes.length - 1 };
+    checkBirth(path, agent, this.rules, crowd);
+    this.expectHeldAbove(agent, path);
+    agent.status = 'ACTIVE';
+    return true;
+  }
+
+  /** Whoever begins to live holds nothing that one above it does not hold at that moment. */
+  private expectHeldAbove(child: Grant, path: readonly AgentDoc[]): void {
+    for (const outer of path) {
+      expect(isWithin(PRESET_SCOPES[child.preset], new Set(PRESET_SCOPES[outer.preset]))).toBe(true);
+      expect(isWithin(typesOf(child.allowedEventTypes), typesOf(outer.allowedEventTypes))).toBe(true);
+      expect(child.rateLimitPerMinute ?? 0).toBeLessThanOrEqual(outer.rateLimitPerMinute ?? Infinity);
+      if (outer.type === 'AI_AGENT') expect(child.type).toBe('AI_AGENT');
+      expect(outer.status).toBe('ACTIVE');
+    }
+    if (child.type === 'AI_AGENT') expect(child.preset).not.toBe('ADMIN');
+    expect(this.rules.spawnEnabled).toBe(true);
+  }
+
+  /** What the door lets an agent do, as it puts the path's nodes together. */
+  mayDo(agent: AgentDoc): { types: Set<string>; limit: number } {
+    const path = [...this.above(agent), agent];
+    const key = { partnerId, env: 'live' as const, scopes: [...PRESET_SCOPES[agent.preset]], agent: null };
+    const { allowlists } = credentialOf(key, [{ plan: 'ENTERPRISE' }, ...path]);
+    return {
+      types: typesOfAll(allowlists),
+      limit: Math.min(...path.map(({ rateLimitPerMinute }) => rateLimitPerMinute ?? Infinity)),
+    };
+  }
+
+  expectSound(): void {
+    expect(this.nodes.length).toBeLessThanOrEqual(Math.max(1, this.rules.maxAgentsPerRoot));
+    for (const agent of this.nodes) {
+      expect(agent.depth).toBeLessThanOrEqual(this.rules.maxSpawnDepth);
+      expect(this.childrenOf(agent)).toBeLessThanOrEqual(this.rules.maxChildrenPerAgent);
+      if (agent.status === 'PENDING_APPROVAL') expect(agent.key).toBeNull();
+      const got = this.mayDo(agent);
+      for (const outer of this.above(agent)) {
+        const held = this.mayDo(outer);
+        expect(isWithin(PRESET_SCOPES[agent.preset], new Set(PRESET_SCOPES[outer.preset]))).toBe(true);
+        expect(isWithin(got.types, held.types)).toBe(true);
+        expect(got.limit).toBeLessThanOrEqual(held.limit);
+      }
+    }
+  }
+}
+
+describe('a tree that is grown, changed and approved by any wishes under any policy', () => {
+  it('never holds a child with a scope, event type or limit that an agent above it lacks, nor exceeds the policy', () => {
+    const granted = { spawn: 0, patch: 0, approve: 0 };
+    let largest = 0;
+    fc.assert(
+      fc.property(grant, policy, fc.array(step, { maxLength: 30 }), (root, rules, steps) => {
+        const tree = new Tree(root, rules);
+        for (const one of steps) {
+          tree.take(one);
+          tree.expectSound();
+        }
+        largest = Math.max(largest, tree.nodes.length);
+        for (const kind of ['spawn', 'patch', 'approve'] as const) granted[kind] += tree.granted[kind];
+      }),
+      { numRuns: 500 },
+    );
+    // It proves something only where there was something to prove.
+    expect(largest).toBeGreaterThanOrEqual(4);
+    expect(Math.min(...Object.values(granted))).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,86 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { describeWithPrometheus, promtool } from '../../support/prometheus';
+
+const ROOT = join(__dirname, '../../..');
+const DIR = join(ROOT, 'deploy/prometheus');
+
+interface Rule {
+  alert?: string;
+  expr: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+const yamlIn = (folder: string): string[] =>
+  readdirSync(join(DIR, folder))
+    .filter((file) => file.endsWith('.yml'))
+    .map((file) => join(folder, file));
+const read = (file: string): unknown => parse(readFileSync(join(DIR, file), 'utf8'));
+const alerts = yamlIn('rules')
+  .flatMap((file) => (read(file) as { groups: { rules: Rule[] }[] }).groups)
+  .flatMap(({ rules }) => rules)
+  .filter(({ alert }) => alert !== undefined);
+
+describeWithPrometheus('promtool', () => {
+  test('takes the configuration and every rule', async () => {
+    expect(await promtool(['check', 'config', 'prometheus.yml', 'kubernetes.yml'], DIR)).toMatchObject({ code: 0 });
+    expect(await promtool(['check', 'rules', ...yamlIn('rules')], DIR)).toMatchObject({ code: 0 });
+  });
+
+  test('sees every alert fire on bad series and stay quiet on good ones', async () => {
+    const { code, output } = await promtool(['test', 'rules', ...yamlIn('tests')], DIR);
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('SUCCESS') });
+  }, 180_000);
+});
+
+test('every alert is seen to fire by a rule test, and each file has a case in which none does', () => {
+  const fired = new Set<string>();
+  for (const file of yamlIn('tests')) {
+    const { tests } = read(file) as {
+      tests: { promql_expr_test: { expr: string; exp_samples: { labels: string }[] }[] }[];
+    };
+    const expected = tests.flatMap(({ promql_expr_test }) => promql_expr_test);
+    expect(expected.some(({ exp_samples }) => exp_samples.length === 0)).toBe(true);
+    expect(new Set(expected.map(({ expr }) => expr))).toEqual(
+      new Set(['count by (alertname) (ALERTS{alertstate="firing"})']),
+    );
+    for (const { labels } of expected.flatMap(({ exp_samples }) => exp_samples)) {
+      fired.add(/alertname="(\w+)"/.exec(labels)![1]!);
+    }
+  }
+  expect(fired).toEqual(new Set(alerts.map(({ alert }) => alert)));
+});
+
+test('every alert says what is wrong, how urgent it is and where the runbook tells what to do', () => {
+  const headings = readFileSync(join(ROOT, 'deploy/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
+  const entries = headings.map((heading) => heading.slice('## '.length));
+  for (const { alert, labels, annotations } of alerts) {
+    expect(['page', 'ticket']).toContain(labels?.['severity']);
+    expect([annotations?.['summary'], annotations?.['description']]).toEqual([
+      expect.any(String),
+      expect.stringContaining(' '),
+    ]);
+    const [file, anchor] = annotations!['runbook_url']!.split('#');
+    expect(existsSync(join(ROOT, file!))).toBe(true);
+    expect(anchor).toBe(alert!.toLowerCase());
+  }
+  expect(entries).toHaveLength(alerts.length);
+  expect(new Set(entries)).toEqual(new Set(alerts.map(({ alert }) => alert)));
+});
+
+test("the runbook's entries follow each other, tell what users feel, and their links lead somewhere", () => {
+  const text = readFileSync(join(ROOT, 'deploy/runbook.md'), 'utf8');
+  const sections = text.split(/^## /m).slice(1);
+  const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));
+  for (const section of sections) {
+    const name = section.slice(0, section.indexOf('\n'));
+    expect(section).toContain(severityOf.get(name) === 'page' ? '\nPage. ' : '\nTicket. ');
+    if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Users feel\*\*[^]*\*\*Mend\*\*|\*\*mend\*\*/);
+  }
+  const anchors = [...text.matchAll(/\]\(#([a-z]+)\)/g)].map(([, anchor]) => anchor);
+  const known = new Set(sections.map((section) => section.slice(0, section.indexOf('\n')).toLowerCase()));
+  expect(anchors.filter((anchor) => !known.has(anchor!))).toEqual([]);
+});

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { createMetrics } from '../../../shared/platform/metrics';
+import { SETTINGS } from '../../../shared/platform/settings';
+import { cli } from '../../support/cli';
+
+const runbook = readFileSync(join(__dirname, '../../../deploy/runbook.md'), 'utf8');
+const quoted = [...runbook.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
+
+/** Codes of problems. */
+const NO_SETTINGS = new Set(['STORE_UNAVAILABLE']);
+
+describe('whoever follows the runbook', () => {
+  const commands = quoted.flatMap((text) => /^npm run mir -- (.+)$/.exec(text)?.[1] ?? []);
+
+  test.each([...new Set(commands)])('can type `mir %s`', async (line) => {
+    // No store is named, so a command line that is understood ends in just that refusal.
+    const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...line.split(' '));
+    expect({ code, text: err + out }).toEqual({
+      code: 1,
+      text: expect.stringContaining('stores of MIR cannot be found'),
+    });
+  });
+
+  test('finds the commands for it', () => {
+    expect(commands.length).toBeGreaterThan(5);
+  });
+
+  test('reads only of settings and series that there are', () => {
+    const all = [createMetrics('api'), createMetrics('worker')];
+    const series = quoted.filter((text) => text.startsWith('mir_'));
+    expect(series.length).toBeGreaterThan(0);
+    expect(series.filter((name) => !all.some(({ registry }) => registry.getSingleMetric(name)))).toEqual([]);
+    const settings = quoted.filter((text) => /^[A-Z]+(_[A-Z]+)+$/.test(text) && !NO_SETTINGS.has(text));
+    expect(settings.length).toBeGreaterThan(3);
+    expect(settings.filter((name) => !(name in SETTINGS))).toEqual([]);
+  });
+});
