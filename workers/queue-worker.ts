@@ -13,7 +13,7 @@ const REFUSES_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BU
 /** Then a worker rests this long instead of spinning on errors. */
 const REST_MS = 1_000;
 
-export interface QueueWorkerOptions {
+interface QueueWorkerOptions {
   /** Jobs that this process holds at once. */
   concurrency: number;
   /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */

@@ -25,7 +25,7 @@ export async function agentOfApproval(
 }
 
 /** Approves a pending agent if everything still allows it: those above it, the policy, their rights. Gives its key. */
-export async function approveSpawn(
+async function approveSpawn(
   deps: ChangeDeps,
   access: AgentAccess,
   approvalId: string,

@@ -14,7 +14,7 @@ import { auditedAgent } from './present-agent';
 export type ChangeDeps = Pick<ApiContext, 'store' | 'door' | 'queueLink' | 'keys' | 'log'>;
 
 /** What to change of the agent as it was read; `change: null` when it is so already. */
-export interface Decision {
+interface Decision {
   change: AgentChange | null;
   action: string;
 }

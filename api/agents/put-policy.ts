@@ -8,7 +8,7 @@ import { type AgentAccess, agentAccess } from './agent-access';
 import { policyInput, policySchema } from './policy';
 
 /** Replaces the spawn policy: it holds for every spawn and approval that begins after this resolved. */
-export function replacePolicy(
+function replacePolicy(
   { store }: Pick<ApiContext, 'store'>,
   { tenant, partnerId, act }: AgentAccess,
   policy: SpawnPolicy,

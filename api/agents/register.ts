@@ -11,7 +11,7 @@ import { agentSchema, auditedAgent, issuedAgentSchema, presentAgent } from './pr
 import { type Birth, onceOnly } from './replay';
 
 /** Registers a root agent. Its key is nowhere but in the answer. */
-export function registerAgent(
+function registerAgent(
   { store }: Pick<ApiContext, 'store'>,
   access: AgentAccess,
   asked: RegisterInput,

@@ -27,7 +27,7 @@ export async function* nodesOf({ store }: Pick<Deps, 'store'>, { status, ...part
 }
 
 /** A page of a tree, depth-first. */
-export async function pageOfTree(
+async function pageOfTree(
   { store, secrets }: Deps,
   { status, ...part }: TreeAsk,
   { limit, cursor }: { limit: number; cursor?: string | undefined },

@@ -9,7 +9,7 @@ export interface Checked extends ChainPosition {
 
 export const UNCHECKED: Checked = { ...CHAIN_START, throughMs: 0 };
 
-export interface Broken {
+interface Broken {
   seq: number;
   /** Null: the entry that should stand there is gone, or it is the head that is wrong. */
   auditId: string | null;

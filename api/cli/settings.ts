@@ -9,7 +9,7 @@ const stackSchema = z.object({ mongoUrl: z.string(), redisUrl: z.string(), keysp
 const secretsSchema = z.object({ ADMIN_TOKEN: z.string(), SUBJECT_PEPPER: z.string() });
 
 /** The CLI cannot know where its stores are. */
-export class NoStoresError extends Error {
+class NoStoresError extends Error {
   constructor(dataDir: string, problem: string) {
     super(
       `The stores of MIR cannot be found: ${problem}.\n` +

@@ -55,7 +55,7 @@ export const problemSchema = z
   .describe('RFC 9457 problem details.');
 
 /** Every code a route can answer with, by status, in the order of the table of problems. */
-export function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
+function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
   const codes = new Set<ProblemCode>([
     ...ALWAYS,
     ...doc.problems,

@@ -28,7 +28,7 @@ export interface Batch {
   sentBytes: number;
 }
 
-export interface ItemError extends FieldError {
+interface ItemError extends FieldError {
   index: number;
 }
 export interface CheckedBatch {

@@ -16,7 +16,7 @@ import { refusalOf, refused, requireAgentPlan } from './agent-rules';
 /** Keys of accepted single events, remembered to refuse a misuse at the door; the store is the truth. */
 const REMEMBERED_KEYS = 50_000;
 
-export interface SingleReceipt {
+interface SingleReceipt {
   eventId: string;
   receiptId: string;
   status: 'ACCEPTED';

@@ -10,7 +10,7 @@ const CHAPTERS = [path.join(__dirname, 'chapters'), path.join(__dirname, '../../
 const ANCHORED = new Set(['code', 'type']);
 const LANGUAGES: Record<string, string> = { sh: 'curl', ts: 'TypeScript', python: 'Python' };
 
-export interface Heading {
+interface Heading {
   id: string;
   text: string;
   level: number;

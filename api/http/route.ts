@@ -10,7 +10,7 @@ import type { ApiContext } from '../context';
 import type { HeaderName } from '../docs/openapi-headers';
 import type { Streamed } from './send-stream';
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
 /** A route that takes an API key. */
 export interface KeyAuth {
@@ -23,7 +23,7 @@ export interface KeyAuth {
 }
 
 /** Who may call a route. */
-export type Auth = { kind: 'public' } | KeyAuth | { kind: 'admin' };
+type Auth = { kind: 'public' } | KeyAuth | { kind: 'admin' };
 
 /** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
 export const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);

@@ -3,12 +3,12 @@ import { type MirError, overloaded } from '../../shared/platform/errors';
 import type { BetterAuth } from './better-auth';
 
 /** What the provider sends somebody back with. */
-export type ProviderAnswer = Record<'code' | 'state' | 'iss' | 'error', string | undefined>;
+type ProviderAnswer = Record<'code' | 'state' | 'iss' | 'error', string | undefined>;
 
 /** Why the provider's answer lets nobody in. */
 export type ProviderRefusal = 'CANCELLED' | 'UNVERIFIED' | 'KNOWN_AS_ANOTHER' | 'FAILED';
 
-export type HeardProvider = { cookies: string[] } & (
+type HeardProvider = { cookies: string[] } & (
   | { kind: 'LOGGED_IN'; next: string }
   /** `next`: where the person wanted to go, as it was asked; null when the answer belongs to no question of this browser. */
   | { kind: 'REFUSED'; why: ProviderRefusal; next: string | null }

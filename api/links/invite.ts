@@ -14,7 +14,7 @@ import { createCode, createInvite } from './request-link';
 
 const MAX_URL_LENGTH = 2_048;
 
-export const accountLabelSchema = labelSchema(MAX_LABEL_LENGTH)
+const accountLabelSchema = labelSchema(MAX_LABEL_LENGTH)
   .describe('The account as its owner knows it, e.g. a masked name. Shown where the link is confirmed.')
   .meta({ examples: ['h•••r@harbour.example'] });
 

@@ -31,7 +31,7 @@ function checkUrl(text: string, allowHttp: boolean): void {
 }
 
 /** Sets where a tenant's messages go, with a new secret, which is told this once. */
-export async function putWebhook(
+async function putWebhook(
   { store, secrets, config }: Pick<ApiContext, 'store' | 'secrets' | 'config'>,
   tenant: Tenant,
   url: string,

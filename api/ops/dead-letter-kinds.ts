@@ -6,10 +6,10 @@ import { type DeadLetterQueue, decodeChunk, eventChunkSchema, QUEUES } from '../
 import { holdBytes } from '../../shared/queue/ledger';
 import type { ApiContext } from '../context';
 
-export type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
+type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
 
 /** What can be told of a payload that may be broken; null: it cannot be told. */
-export interface PayloadFacts {
+interface PayloadFacts {
   tenant: Tenant | null;
   events: number | null;
   receivedAtMs: number | null;

@@ -11,7 +11,7 @@ export const MAX_USERS_PER_RESOLVE = 100;
 const nullableTime = z.iso.datetime().nullable();
 const tier = z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]);
 
-export const signalsSchema = z.object({
+const signalsSchema = z.object({
   userExternalId: z.string(),
   linked: z.boolean(),
   tier: tier.meta({ examples: [2] }).describe('Depth only: 0 no events, 1 any, 2 and 3 by the rules in `basis`.'),

@@ -39,7 +39,7 @@ export type Fault = keyof typeof FAULT_PATHS;
 const FAULTS: readonly Fault[] = ['UNKNOWN_TYPE', 'UNKNOWN_TYPE', 'DOLLAR_KEY', 'NO_USER'];
 
 /** What must become of an item: stored once, met again, refused in the receipt, or refused at the door. */
-export type Fate = 'COUNTS' | 'REPEAT' | 'CONFLICT' | Fault;
+type Fate = 'COUNTS' | 'REPEAT' | 'CONFLICT' | Fault;
 
 export interface Item {
   event: Partial<DemoEvent>;

@@ -10,7 +10,7 @@ const GZIP_SHARE = 0.4;
 const CONCURRENT_RESEND_SHARE = 0.5;
 const RESEND_WITHIN = 200;
 
-export type Shape = 'single' | 'batch' | 'ndjson';
+type Shape = 'single' | 'batch' | 'ndjson';
 
 /** One HTTP request of one partner. */
 export interface DemoRequest {

@@ -1,10 +1,10 @@
 /** Value units of Grafana that the panels use. */
-export type Unit = 's' | 'reqps' | 'ops' | 'short' | 'bytes' | 'percentunit' | 'none';
+type Unit = 's' | 'reqps' | 'ops' | 'short' | 'bytes' | 'percentunit' | 'none';
 
 /** One line of a panel: a PromQL expression and its legend (`{{label}}` is filled in by Grafana). */
-export type Series = [expr: string, legend: string];
+type Series = [expr: string, legend: string];
 
-export interface PanelSpec {
+interface PanelSpec {
   title: string;
   /** What it shows and how to read it, in one sentence. */
   description: string;

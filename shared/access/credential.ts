@@ -52,7 +52,7 @@ export interface Credential extends KeyFacts {
 /** Which budget a call draws on. */
 export type Policy = 'events' | 'requests' | 'control';
 /** Budgets that a node's row carries. `control` is the same constant for every partner, and agents have none. */
-export type NodePolicy = Exclude<Policy, 'control'>;
+type NodePolicy = Exclude<Policy, 'control'>;
 
 /** Puts together what the key and its path say. */
 export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {

@@ -33,7 +33,7 @@ const MEMO_SIZE = 10_000;
 /** Characters of all texts in the memo: paths of long lists are long, and their number alone would not bound it. */
 const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 
-export interface Entry {
+interface Entry {
   cost: number;
   /**
    * `whole`: all or nothing. `part`: as much as is left (several requests share the entry). `credit`: charged in

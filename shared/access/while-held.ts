@@ -4,7 +4,7 @@ import { MirError, overloaded } from '../platform/errors';
 import type { RedisLink } from '../queue/connect';
 
 /** Longer than any store write should take; a holder that died delays its partner by no more than this. */
-export const HOLD_MS = 10_000;
+const HOLD_MS = 10_000;
 /** A change that is stored, and whose marks could not be released, is put in force as soon as the queue store answers. */
 const RELEASE_RETRY_MS = 250;
 const MAX_RELEASE_RETRIES = 240;

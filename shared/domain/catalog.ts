@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 
 export type EventGroup = 'commerce' | 'community' | 'platform' | 'custom';
-export interface EventTypeEntry {
+interface EventTypeEntry {
   eventType: string;
   group: EventGroup;
   category: string;

@@ -4,7 +4,7 @@ import type { KeyedHash } from './subject';
 /** How a link may be asked for: a URL that is opened, or a code that is typed. */
 export type LinkRequestKind = 'INVITE' | 'CODE';
 
-export const INVITE_TOKEN_BYTES = 32;
+const INVITE_TOKEN_BYTES = 32;
 export const DEFAULT_INVITE_SECONDS = 7 * 24 * 3600;
 export const MAX_INVITE_SECONDS = 30 * 24 * 3600;
 export const MIN_INVITE_SECONDS = 60;

@@ -1,6 +1,6 @@
 import { type IdentityRef, partnerOf, type Tenant, type UserRef } from './ids';
 
-export interface TierThreshold {
+interface TierThreshold {
   minEvents: number;
   minDays: number;
 }

@@ -20,7 +20,7 @@ export class SettingsError extends Error {
 export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
 
 /** An OpenID Connect provider with which people may log in, beside e-mail and password. */
-export interface OidcConfig {
+interface OidcConfig {
   issuer: string;
   clientId: string;
   clientSecret: string;

@@ -18,7 +18,7 @@ const MAX_ENTER_TO_ADD_MS = 30_000;
 const ROW_BYTES = 200;
 
 /** What the queue is told of the chunks that it takes. */
-export interface QueueLoad {
+interface QueueLoad {
   /** Chunks of the tenant that are open already. */
   openChunks: number;
   sentBytes: number;

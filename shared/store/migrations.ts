@@ -34,7 +34,7 @@ export interface MigrationPlan {
 }
 
 /** Somebody else applies migrations now. */
-export class MigrationBusyError extends Error {
+class MigrationBusyError extends Error {
   constructor(by: string) {
     super(`Migrations are being applied by ${by}. Wait for it, then ask \`migrate status\`.`);
     this.name = 'MigrationBusyError';

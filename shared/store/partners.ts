@@ -1,13 +1,13 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Env, PartnerId } from '../domain/ids';
 
-export type Plan = 'STANDARD' | 'ENTERPRISE';
+type Plan = 'STANDARD' | 'ENTERPRISE';
 export interface PartnerLimits {
   eventsPerMinute: number;
   requestsPerMinute: number;
 }
 /** A partner's key: only its hash and the few characters that tell it apart. */
-export interface PartnerKey {
+interface PartnerKey {
   env: Env;
   hash: string;
   prefix: string;

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll } from '@jest/globals';
 import { SMTPServer } from 'smtp-server';
 
-export interface TakenMail {
+interface TakenMail {
   from: string;
   to: string[];
   /** Headers and body as they came. */

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll } from '@jest/globals';
 
 /** Whom the provider knows the browser as. */
-export interface ProvidersPerson {
+interface ProvidersPerson {
   sub: string;
   email: string;
   email_verified: boolean;

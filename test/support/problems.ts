@@ -3,7 +3,7 @@ import type { ProblemCode } from '../../shared/platform/errors';
 import type { TestAnswer } from './client';
 
 /** One entry of a problem's `errors`. */
-export interface NamedError {
+interface NamedError {
   path: string;
   code: string;
   message: string;

@@ -16,7 +16,7 @@ import { confirmedAccount, PASSWORD } from './people';
 import { waitUntil } from './wait-until';
 
 /** What a driver says when its store is away: as workers of older versions left it in stored rows. */
-export const STORED_DRIVER_TEXT = 'connect ECONNREFUSED 127.0.0.1:6379';
+const STORED_DRIVER_TEXT = 'connect ECONNREFUSED 127.0.0.1:6379';
 
 interface Session {
   id: string;

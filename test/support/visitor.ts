@@ -12,7 +12,7 @@ export interface VisitedPage {
   text: string;
 }
 
-export interface FormOptions {
+interface FormOptions {
   /** The form by its action; default: the page's only form in its main part. */
   action?: string;
   /** Headers instead of those a browser sends with its own form. */

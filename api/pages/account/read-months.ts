@@ -9,7 +9,7 @@ import type { MyAccount } from '../links/read-history';
 const MONTHS_SHOWN = 12;
 
 /** The last twelve months as YYYY-MM (UTC), oldest first. */
-export function lastMonths(now: Date): string[] {
+function lastMonths(now: Date): string[] {
   return Array.from({ length: MONTHS_SHOWN }, (_, n) => {
     const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - (MONTHS_SHOWN - 1 - n), 1));
     return month.toISOString().slice(0, 7);

@@ -18,7 +18,7 @@ import { personsAct } from './persons-act';
 type Told = 'linked' | 'pending' | 'declined';
 
 /** The partner's page with what happened and its own `state`; null when it may not be gone to (any more). */
-export function returnTo(request: LinkRequestDoc, partner: PartnerDoc, told: Told): URL | null {
+function returnTo(request: LinkRequestDoc, partner: PartnerDoc, told: Told): URL | null {
   const { returnUrl, state } = request;
   if (returnUrl === undefined || !isAllowedReturn(returnUrl, partner.allowedReturnOrigins)) return null;
   const url = new URL(returnUrl);
