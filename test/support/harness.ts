@@ -8,6 +8,7 @@ import type { PartnerDoc } from '../../shared/store/partners';
 import { type RunningWorkers, startWorkers } from '../../workers/context';
 import type { ApiClient } from './client';
 import { serveApi } from './serve-api';
+import { testStores } from './test-stores';
 import { waitUntil } from './wait-until';
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789abcdef0123456789';
@@ -37,11 +38,11 @@ export interface Harness {
 /** A database name and keyspace that no other test uses. */
 export function freshEnv(overrides: Record<string, string> = {}): Record<string, string> {
   const name = `t${randomBytes(6).toString('hex')}`;
-  const mongo = new URL(overrides['MONGO_URL'] ?? process.env['TEST_MONGO_URL']!);
+  const mongo = new URL(overrides['MONGO_URL'] ?? testStores().mongoUrl);
   mongo.pathname = `/${name}`;
   return {
     NODE_ENV: 'test',
-    REDIS_URL: process.env['TEST_REDIS_URL']!,
+    REDIS_URL: testStores().redisUrl,
     KEYSPACE: name,
     SUBJECT_PEPPER: 'test-pepper-0123456789abcdef0123456789',
     ADMIN_TOKEN,

@@ -6,9 +6,10 @@ import { type Harness, startHarness } from '../../support/harness';
 import { ownStores } from '../../support/own-stores';
 import { testProcesses } from '../../support/processes';
 import { waitUntil } from '../../support/wait-until';
+import { isSlowMongo } from '../../support/test-stores';
 
 /** The stand-in from PyPI revokes a page in seconds, so fewer of them leave as much time between the kills. */
-const DEFAULT_SIZE = process.env['TEST_MONGO_SERVER']?.startsWith('secantusd-py') ? 3_500 : 6_000;
+const DEFAULT_SIZE = isSlowMongo() ? 3_500 : 6_000;
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? DEFAULT_SIZE);
 const KILLS = 2;
 

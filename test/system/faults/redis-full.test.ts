@@ -6,6 +6,7 @@ import type { Harness } from '../../support/harness';
 import { observe } from '../../support/observer';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
+import { testStores } from '../../support/test-stores';
 
 const METADATA = { note: 'x'.repeat(2_000) };
 const MIB = 1024 * 1024;
@@ -20,7 +21,7 @@ beforeAll(async () => {
   redis = await ownRedis(['--maxmemory', String(MAX_MEMORY_BYTES)]);
   mir = await serve({
     workers: false,
-    env: { REDIS_URL: redis.url, CACHE_REDIS_URL: process.env['TEST_REDIS_URL']! },
+    env: { REDIS_URL: redis.url, CACHE_REDIS_URL: testStores().redisUrl },
   });
 });
 

@@ -10,9 +10,10 @@ import type { Harness, TestPartner } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
+import { isSlowMongo } from '../../support/test-stores';
 
 /** More than one page of a cascade. The stand-in from PyPI takes seconds for each. */
-const TREE_SIZE = process.env['TEST_MONGO_SERVER']?.startsWith('secantusd-py') ? 1_100 : 1_500;
+const TREE_SIZE = isSlowMongo() ? 1_100 : 1_500;
 const CLOSED_WITHIN_MS = 120_000;
 const ONE_HOUR_MS = 3_600_000;
 const REVOKED = '401 AGENT_KEY_REVOKED';

@@ -4,9 +4,10 @@ import { type GrownAgent, growTree } from '../../../support/grow-tree';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
 import { auditOf, startSecondApi, statusWith } from '../../../support/agents';
+import { isSlowMongo } from '../../../support/test-stores';
 
 /** More than one page of the cascade. The stand-in from PyPI takes seconds for each. */
-const DEFAULT_SIZE = process.env['TEST_MONGO_SERVER']?.startsWith('secantusd-py') ? 1_100 : 2_000;
+const DEFAULT_SIZE = isSlowMongo() ? 1_100 : 2_000;
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? DEFAULT_SIZE);
 const SAMPLES = 40;
 const KEYS_AT_ONCE = 4;
