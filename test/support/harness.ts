@@ -4,12 +4,15 @@ import { type ParsedApiKey, newApiKey, parseApiKey } from '../../shared/domain/a
 import { newPartnerTag, partnerIdOf, type PartnerId } from '../../shared/domain/ids';
 import { type Ground, openGround } from '../../shared/ground';
 import { readConfig } from '../../shared/platform/config';
+import { withDeadline } from '../../shared/platform/deadline';
 import type { PartnerDoc } from '../../shared/store/partners';
 import { type RunningWorkers, startWorkers } from '../../workers/context';
 import type { ApiClient } from './client';
 import { serveApi } from './serve-api';
 import { testStores } from './test-stores';
 import { waitUntil } from './wait-until';
+
+const DROP_TIMEOUT_MS = 10_000;
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789abcdef0123456789';
 
@@ -117,7 +120,9 @@ export async function startHarness({
       }),
     close: async () => {
       await harness.stopWorkers();
-      await ctx.store.connection.dropDatabase().catch(() => undefined);
+      // Tidiness only: a transaction that an outage orphaned may hold its rows for a minute.
+      const dropped = ctx.store.connection.dropDatabase();
+      await withDeadline(dropped, DROP_TIMEOUT_MS, () => new Error('not dropped in time')).catch(() => undefined);
       await api.close();
     },
   };
