@@ -41,7 +41,7 @@ export interface CheckedBatch {
   sentBytes: number;
 }
 
-/** Checks one item; null when it is rejected. One error more than a response lists tells that there are more. */
+/** Checks one item; null when it is rejected. Keeps one error more than a response lists, to know whether it truncates. */
 function checkItem(
   deps: AcceptDeps,
   { tenant, errors }: CheckedBatch,
@@ -188,8 +188,8 @@ async function checkAdmitted(
 }
 
 /**
- * Submits a batch. It is charged whole and its chunks are marked open before an item is validated, in one call: nobody
- * gets thousands of items validated who has no valid key or no budget for them.
+ * Submits a batch. One call authorizes it, charges it whole and marks its chunks open before an item is validated: the
+ * validation of thousands of items takes a valid key and the budget for them.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
   const { door, eventQueue, durably, overload, secrets, metrics, queueLink, keys } = deps;
@@ -209,7 +209,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
-    // It is paid for that a large body was read.
+    // Reading a large body was work, too.
     if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, unitsOf(1, sentBytes));
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }

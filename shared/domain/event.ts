@@ -8,7 +8,7 @@ import type { KeyedHash } from './subject';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
-/** The largest valid event, with each character escaped as \\uXXXX, has 28 KiB. */
+/** Above the largest valid event, which takes 28 KiB when each of its characters is escaped as \uXXXX. */
 export const MAX_EVENT_BYTES = 32 * 1024;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;

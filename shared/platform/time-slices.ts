@@ -2,8 +2,8 @@
 export type NextSlice = (owner: string) => Promise<void>;
 
 /**
- * Shares the event loop among long computations: each of its turns grants one slice, to the owners in rotation, so that
- * other requests wait for one slice at the most, however many computations run and whoever started them.
+ * Shares the event loop among long computations: each turn of the loop grants one slice, to the owners in rotation. The
+ * other requests of a turn wait for one slice at most, however many computations are running.
  */
 export function createTimeSlices(): NextSlice {
   const waiting = new Map<string, (() => void)[]>();

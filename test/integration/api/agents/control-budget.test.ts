@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** A partner whose requests budget is spent by an agent that goes on requesting until `stop` is called. */
+/** A partner whose requests budget is spent by an agent that keeps sending requests until `stop` is called. */
 async function partnerWithBusyAgent() {
   const partner = await mir.partner({
     limits: { eventsPerMinute: 600, requestsPerMinute: REQUESTS_PER_MINUTE },
