@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
-import { MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
+import { MAX_EVENT_BYTES, MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
 import { MAX_LISTED_ERRORS } from '../../shared/platform/errors';
 import { idempotencyHeader } from '../http/idempotency-key';
 import type { RouteDoc } from '../http/route';
@@ -49,7 +49,7 @@ export const submitEventsDoc: RouteDoc = {
   tag: 'Events',
   summary: 'Submit one event or a batch',
   description:
-    `One event, \`{ "events": [ … ] }\`, or NDJSON (one event a line); at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, gzip or plain. ` +
+    `One event, \`{ "events": [ … ] }\`, or NDJSON (one event a line); at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, gzip or plain; at most ${MAX_EVENT_BYTES / 1024} KiB per event. ` +
     'The valid items of a batch are accepted and the others are listed with their problems. Submitting costs one unit of the events budget per item, or per 32 KiB when that is more, rejected items included. 202 means that the queue store has the events. ' +
     `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch, each with an idempotency key; agents submit the types of their allowlists only`,
   body: z.union([

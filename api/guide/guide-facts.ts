@@ -1,7 +1,13 @@
 import { CONTROL_REQUESTS_PER_MINUTE } from '../../shared/access/budget';
 import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE, PRESET_SCOPES } from '../../shared/domain/agent';
 import type { Catalog, EventGroup } from '../../shared/domain/catalog';
-import { DEFAULT_WEIGHT, MAX_EVENTS_PER_CALL, MAX_FUTURE_MS, MAX_WEIGHT } from '../../shared/domain/event';
+import {
+  DEFAULT_WEIGHT,
+  MAX_EVENT_BYTES,
+  MAX_EVENTS_PER_CALL,
+  MAX_FUTURE_MS,
+  MAX_WEIGHT,
+} from '../../shared/domain/event';
 import { CODE_SECONDS } from '../../shared/domain/link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../shared/domain/metadata';
 import { RECEIPT_RETENTION_DAYS } from '../../shared/domain/receipt';
@@ -77,6 +83,7 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     MAX_PAGE_SIZE: number(MAX_PAGE_SIZE),
     MAX_USERS_PER_RESOLVE: number(MAX_USERS_PER_RESOLVE),
     RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
+    MAX_EVENT_KIB: number(MAX_EVENT_BYTES / 1024),
     CONTROL_REQUESTS_PER_MINUTE: number(CONTROL_REQUESTS_PER_MINUTE),
     CODE_MINUTES: number(CODE_SECONDS / 60),
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
