@@ -9,7 +9,7 @@ import { invalidJson, parseJson, textOf, tooDeep } from '../http/read-body';
  * keys. Parsing whole is a third faster, which counts for the batches of ordinary size.
  */
 const MAX_WHOLE_PARSE_BYTES = 128 * 1024;
-/** A longer line is looked at for its depth before it is parsed. */
+/** The nesting of a longer line is checked before it is parsed. */
 const MAX_UNSCANNED_LINE_CHARS = 1024;
 const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 
@@ -34,7 +34,7 @@ function tooLargeForOne(): MirError {
   const [eventKib, batchKib] = [MAX_EVENT_BYTES / 1024, MAX_WHOLE_PARSE_BYTES / 1024];
   return new MirError(
     'BODY_TOO_LARGE',
-    `A single event may have ${eventKib} KiB. Send several as {"events": [...]}; over ${batchKib} KiB the body must begin with that field.`,
+    `A single event may be at most ${eventKib} KiB. Send several as {"events": [...]}; over ${batchKib} KiB the body must begin with that field.`,
   );
 }
 
@@ -67,7 +67,7 @@ function itemsOfLargeBatch(body: Buffer): BatchItem[] {
   const items = splitBatch(marked ? body.subarray(BYTE_ORDER_MARK.length) : body);
   switch (items) {
     case 'NOT_A_BATCH':
-      // It is rejected in any case; its begin decides which of the two is said.
+      // It is rejected in any case; only its beginning decides which error is reported.
       throw nestsDeeperThan(body.subarray(0, MAX_EVENT_BYTES), MAX_JSON_DEPTH) ? tooDeep() : tooLargeForOne();
     case 'TOO_DEEP':
       throw tooDeep();

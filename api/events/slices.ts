@@ -9,7 +9,7 @@ const MAX_HEAVY_BODIES_WAITING = 200;
 /** Slices of this process's event loop, for reading and validating large submissions. */
 export const nextSlice = createTimeSlices();
 
-/** Lets few heavy bodies of a tenant in at once: inflating forty together takes the event loop from everybody else. */
+/** Bounds how many heavy bodies of a tenant are read at once: inflating forty together would block the event loop. */
 export const withHeavyBody = createGateByOwner(MAX_HEAVY_BODIES, MAX_HEAVY_BODIES_WAITING, () =>
-  overloaded('Too many large requests of yours are being read. Send them one after the other.'),
+  overloaded('Too many of your large requests are in progress. Send them one at a time.'),
 );

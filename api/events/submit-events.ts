@@ -19,7 +19,7 @@ import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
 import { nextSlice, withHeavyBody } from './slices';
-import { chargeOnCredit, unitsOf } from './units';
+import { chargeOneUnit, chargeOnCredit, unitsOf } from './units';
 
 /** What one request is about, as far as it is known yet. */
 interface Submitting {
@@ -50,7 +50,8 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
 
   /** Charges a rejected submission. Throws 429 when nothing is left of the budget. */
   const chargeRejected = async (key: ParsedApiKey, units: number): Promise<Admission> => {
-    const admission = await chargeOnCredit(ctx, key, units);
+    // On credit only what was real work: small requests of an agent over its limit must not take its partner's budget.
+    const admission = await (units > 1 ? chargeOnCredit(ctx, key, units) : chargeOneUnit(ctx, key));
     if (admission.granted[0] !== 0) return admission;
     throw tooManyEvents(admission, 1);
   };

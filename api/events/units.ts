@@ -8,6 +8,11 @@ export function unitsOf(items: number, bytes: number): number {
   return Math.max(1, items, Math.ceil(bytes / BYTES_PER_UNIT));
 }
 
+/** Charges a small rejected submission; grants nothing, and charges nothing, when no unit is left. */
+export function chargeOneUnit({ door }: { door: Door }, key: ParsedApiKey): Promise<Admission> {
+  return door.enter(key, 'events', 'events:write', [{ cost: 1, grant: 'whole', chunkIds: [] }]);
+}
+
 /** Charges work that was done for a submission whose cost was not known before, also beyond what is left. */
 export function chargeOnCredit({ door }: { door: Door }, key: ParsedApiKey, units: number): Promise<Admission> {
   return door.enter(key, 'events', 'events:write', [{ cost: units, grant: 'credit', chunkIds: [] }]);

@@ -8,6 +8,7 @@ import { submitBatch } from '../../../../api/events/submit-batch';
 import { anEvent, someEvents } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
 import { type Harness, startHarness } from '../../../support/harness';
+import { insertAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 
 const EVENTS_PER_MINUTE = 600_000;
@@ -112,6 +113,19 @@ describe('a rejected submission', () => {
     // 160 units at 100 per minute; the debt is at most one minute's budget.
     expect(Number(next.headers.get('retry-after'))).toBeGreaterThan(30);
     expect(Number(next.headers.get('retry-after'))).toBeLessThanOrEqual(61);
+  });
+
+  it('of an agent over its own limit takes nothing from its partner', async () => {
+    const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 6_000 } });
+    const agent = await insertAgent(mir.ctx.store, partner, { rateLimitPerMinute: 1 });
+    const responses = await Promise.all(
+      Array.from({ length: 50 }, () => mir.client.post('/v1/events', agent.apiKey, {})),
+    );
+    expect(responses.filter(({ status }) => status === 422)).toHaveLength(1);
+    expect(responses.filter(({ status }) => status === 429)).toHaveLength(49);
+    const own = await mir.client.post('/v1/events', partner.liveKey, anEvent());
+    // The agent's one unit and its own; the 49 others would take five seconds to come back.
+    expect(left(own)).toBeGreaterThanOrEqual(598);
   });
 
   it('that is not even valid gzip costs what was sent', async () => {
