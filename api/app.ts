@@ -1,9 +1,9 @@
 import express, { type Express, type RequestHandler } from 'express';
-import { MirError } from '../shared/platform/errors';
-import { metricsListener } from '../shared/platform/listen';
+import { MirError } from '../shared/errors';
+import { metricsListener } from '../shared/process/listen';
 import type { ApiContext } from './context';
-import { buildOpenApi } from './docs/openapi';
-import { referencePage } from './docs/reference-page';
+import { buildOpenApi } from './openapi/build-openapi';
+import { referencePage } from './web/reference/reference-page';
 import { submitEventsHandler } from './events/submit-events';
 import { submitEventsDoc } from './events/submit-events-doc';
 import { observed, OTHER_METHOD, UNMATCHED } from './http/observe';
@@ -11,9 +11,9 @@ import { sendProblem } from './http/problem';
 import { requestIdOf } from './http/request-id';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
-import { HEALTH_DOCS, healthz, readyz } from './ops/health';
-import { queuesPage } from './operator/queues-page';
-import { errorPages, pageRoutes } from './pages/mount-pages';
+import { HEALTH_DOCS, healthz, readyz } from './admin/probes';
+import { queuesPage } from './web/console/queues-page';
+import { errorPages, pageRoutes } from './web/mount-pages';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
 
 interface Mounted {

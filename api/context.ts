@@ -1,30 +1,30 @@
 import type { Queue } from 'bullmq';
 import { LRUCache } from 'lru-cache';
-import { type AuthorityStore, type Door, createDoor } from '../shared/access/door';
+import { type AuthorityStore, type Door, createDoor } from '../shared/authz/authorizer';
 import {
   createIdentityCache,
   createSignalsCache,
   type IdentityCache,
   type SignalsCache,
-} from '../shared/cache/signals';
+} from '../shared/cache/signals-cache';
 import type { IdentityRef, Tenant, UserRef } from '../shared/domain/ids';
 import { type IdentityRow, type PresentSignals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
-import type { Ground } from '../shared/ground';
-import { createBreaker } from '../shared/platform/breaker';
-import { messageOf } from '../shared/platform/errors';
-import { assertKeeps } from '../shared/queue/assert-keeps';
-import { createDurability, type Durably } from '../shared/queue/durability';
+import type { Ground } from '../shared/runtime';
+import { createBreaker } from '../shared/concurrency/breaker';
+import { messageOf } from '../shared/errors';
+import { assertKeeps } from '../shared/redis/assert-no-eviction';
+import { createDurability, type Durably } from '../shared/redis/durability';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
-import { createHintQueue, type HintQueue } from '../shared/queue/hint-queue';
-import { createEventQueue, type EventQueue } from '../shared/queue/enqueue';
+import { createHintQueue, type HintQueue } from '../shared/queue/wake-up-queue';
+import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
 import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
 import { createMailQueue, type MailQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep';
-import { authorityStore } from '../shared/store/read-authority';
-import { type Auth, createAuth } from './identity/auth';
-import { type ActivityNotes, createActivityNotes, notingDoor } from './agents/note-activity';
-import { createLongWork, type LongWork } from './http/long-work';
-import { createOverloadGuard, type OverloadGuard } from './overload';
+import { authorityStore } from '../shared/authz/authority-store';
+import { type Auth, createAuth } from './accounts/auth';
+import { type ActivityNotes, createActivityNotes, notingDoor } from '../shared/authz/record-activity';
+import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
+import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
 /** A tenant's abandoned markers are looked for at most this often by one process. */
 const SWEEP_TENANT_EVERY_MS = 10_000;

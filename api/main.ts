@@ -1,8 +1,8 @@
-import { openGround } from '../shared/ground';
-import { readConfig, type Config } from '../shared/platform/config';
-import { messageOf } from '../shared/platform/errors';
-import { addressesOf, listenOnEach, metricsListener } from '../shared/platform/listen';
-import { runProcess, type Running } from '../shared/platform/lifecycle';
+import { openGround } from '../shared/runtime';
+import { readConfig, type Config } from '../shared/config/config';
+import { messageOf } from '../shared/errors';
+import { addressesOf, listenOnEach, metricsListener } from '../shared/process/listen';
+import { runProcess, type Running } from '../shared/process/lifecycle';
 import { createApp } from './app';
 import { createApiContext } from './context';
 import { closeServer, leaveWhileDraining } from './http/drain';

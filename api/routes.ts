@@ -1,8 +1,8 @@
 import { getCascade } from './agents/get-cascade';
-import { AGENT_ROUTES } from './agents/lifecycle-routes';
-import { getLineage } from './agents/lineage';
+import { AGENT_ROUTES } from './agents/routes';
+import { getLineage } from './agents/get-lineage';
 import { revokeDescendants } from './agents/revoke-descendants';
-import { getTree } from './agents/tree';
+import { getTree } from './agents/get-tree';
 import { listAudit } from './audit/list-audit';
 import { verifyAudit } from './audit/verify-audit';
 import { getEvent } from './events/get-event';
@@ -10,8 +10,8 @@ import { getReceipt } from './events/get-receipt';
 import { listEventTypes } from './events/list-event-types';
 import { listEvents } from './events/list-events';
 import type { Route } from './http/route';
-import { DEAD_LETTER_ROUTES } from './ops/dead-letter-routes';
-import { apply } from './partners/apply';
+import { DEAD_LETTER_ROUTES } from './admin/dead-letter-routes';
+import { apply } from './partners/submit-application';
 import { approveApplication } from './partners/approve-application';
 import { getPartner } from './partners/get-partner';
 import { listApplications } from './partners/list-applications';
@@ -20,10 +20,10 @@ import { rejectApplication } from './partners/reject-application';
 import { rotateKeys } from './partners/rotate-keys';
 import { updatePartner } from './partners/update-partner';
 import { codeToLink, inviteToLink } from './links/invite';
-import { linkStatus } from './links/status';
+import { linkStatus } from './links/get-link-status';
 import { WEBHOOK_ROUTES } from './links/webhook';
 import { resolve } from './resolve/resolve';
-import { ERASE_ROUTES } from './users/erase';
+import { ERASE_ROUTES } from './users/erase-user';
 
 /** Partner routes, each served bare and under /v1. `POST /events` stands in app.ts: it has a path of its own. */
 export const PARTNER_ROUTES: readonly Route[] = [

@@ -1,9 +1,9 @@
 import type { RequestListener } from 'node:http';
-import { type Ground, openGround } from '../shared/ground';
-import { type Config, readConfig } from '../shared/platform/config';
-import { addressesOf, listenOnEach, metricsListener } from '../shared/platform/listen';
-import { runProcess, type Running } from '../shared/platform/lifecycle';
-import { startWorkers } from './context';
+import { type Ground, openGround } from '../shared/runtime';
+import { type Config, readConfig } from '../shared/config/config';
+import { addressesOf, listenOnEach, metricsListener } from '../shared/process/listen';
+import { runProcess, type Running } from '../shared/process/lifecycle';
+import { startWorkers } from './start-workers';
 
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 const CHECK_TIMEOUT_MS = 1_500;

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Processor, Worker } from 'bullmq';
-import { messageWithCauses } from '../shared/platform/errors';
-import type { Log } from '../shared/platform/log';
-import type { Metrics } from '../shared/platform/metrics';
-import { countsOf } from '../shared/platform/series/values';
-import type { RedisLink } from '../shared/queue/connect';
+import { messageWithCauses } from '../shared/errors';
+import type { Log } from '../shared/log';
+import type { Metrics } from '../shared/metrics/metrics';
+import { countsOf } from '../shared/metrics/values';
+import type { RedisLink } from '../shared/redis/connect';
 import { MAX_STALLED_COUNT, type QueueName, QUEUES } from '../shared/queue/jobs';
-import type { RedisKeys } from '../shared/queue/keys';
+import type { RedisKeys } from '../shared/redis/keys';
 
 /** What Redis says while it takes no writes: it is full, cannot write its file, is no primary, or is held up. */
 const REFUSES_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;

@@ -1,9 +1,10 @@
 import type { PartnerId, Tenant } from '../../shared/domain/ids';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { AgentDoc } from '../../shared/store/agents';
-import { type Act, callerAct } from '../audit/act';
+import { type Act, callerAct } from '../db/audit-context';
 import { readIdempotencyKey } from '../http/idempotency-key';
-import type { Call, Caller } from '../http/route';
+import { requireHuman } from '../http/require-caller';
+import type { Call } from '../http/route';
 
 /** Who calls an agent route, and what it may touch. */
 export interface AgentAccess {
@@ -48,13 +49,6 @@ export function agentAccess(
     act: callerAct(call),
     idempotencyKey,
   };
-}
-
-/** Throws 403 unless it is the partner's own key, which humans hold. */
-export function requireHuman({ admission }: Caller): void {
-  if (admission.credential.agent) {
-    throw new MirError('HUMAN_REQUIRED', 'An agent may not do this. Use the partner’s own key.');
-  }
 }
 
 /** The agent when the caller may see it: an agent sees itself and what is below it. Throws 403 or 404. */

@@ -1,6 +1,6 @@
 import { type AgentStatus, effectiveStatus } from '../../shared/domain/agent';
-import { blocked } from '../../shared/access/refusals';
-import { MirError } from '../../shared/platform/errors';
+import { blocked } from '../../shared/authz/rejections';
+import { MirError } from '../../shared/errors';
 import type { AgentDoc } from '../../shared/store/agents';
 import { statusOf } from './present-agent';
 

@@ -1,12 +1,12 @@
-import type { Touched } from '../../shared/access/while-held';
+import type { Touched } from '../../shared/authz/with-invalidation';
 import { tagOf } from '../../shared/domain/ids';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { AgentChange } from '../../shared/store/agents';
 import type { StoreSession } from '../../shared/store/store';
-import { auditEntry } from '../audit/act';
+import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
-import { fromStore, inTransaction } from '../partners/from-store';
-import { inTurn } from '../turns/in-turn';
+import { transaction } from '../db/transaction';
+import { inTurn } from '../../shared/locks/serialize-by-key';
 import { type AgentAccess, reached } from './agent-access';
 import { type AgentPath, requireCallerAlive } from './agent-state';
 import { auditedAgent } from './present-agent';
@@ -36,7 +36,7 @@ export async function changeAgent(
 ): Promise<AgentPath> {
   const { store, door } = deps;
   const { tenant, partnerId, self, act } = access;
-  const { rootId, ancestors: above } = reached(access, await fromStore(store.agents.get(tenant, agentId)));
+  const { rootId, ancestors: above } = reached(access, await store.agents.get(tenant, agentId));
 
   const change = async (session: StoreSession, hold: (touched: Touched) => Promise<void>): Promise<AgentPath> => {
     await store.agents.touchTree(rootId, 0, session);
@@ -61,7 +61,7 @@ export async function changeAgent(
 
   return inTurn(deps, rootId, async (own) => {
     const { result } = await door.whileHeld(tagOf(partnerId), {}, (hold) =>
-      inTransaction({ store }, (session) => change(session, hold), own),
+      transaction({ store }, (session) => change(session, hold), own),
     );
     return result;
   });

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { type Env, envOf, type PartnerId, partnerOf, type Tenant } from '../../shared/domain/ids';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { fromStore } from '../partners/from-store';
-import { idParams } from '../partners/input';
+
+import { idParams } from '../http/schemas';
 import { agentAccess, reached } from './agent-access';
 
 const time = z.iso.datetime();
@@ -50,9 +50,9 @@ export async function readCascade(
   tenant: Tenant,
   cascadeId: string,
 ): Promise<PresentedCascade> {
-  const cascade = await fromStore(store.cascades.get(tenant, cascadeId));
+  const cascade = await store.cascades.get(tenant, cascadeId);
   if (!cascade) throw new MirError('NOT_FOUND', 'There is no such cascade.');
-  return presentCascade(cascade, await fromStore(store.audit.countOfCascade(cascadeId)));
+  return presentCascade(cascade, await store.audit.countOfCascade(cascadeId));
 }
 
 /** The oldest kills, whosever they are, that are not yet carried out to the end, and how many there are in all. */
@@ -61,11 +61,13 @@ export async function readOpenCascades(
   limit: number,
 ): Promise<{ data: (PresentedCascade & { partnerId: PartnerId; env: Env })[]; open: number }> {
   const { cascades, audit } = store;
-  const [found, running, partial] = await fromStore(
-    Promise.all([cascades.open(limit), cascades.countOpen('RUNNING'), cascades.countOpen('PARTIAL')]),
-  );
+  const [found, running, partial] = await Promise.all([
+    cascades.open(limit),
+    cascades.countOpen('RUNNING'),
+    cascades.countOpen('PARTIAL'),
+  ]);
   const data = found.map(async (cascade) => ({
-    ...presentCascade(cascade, await fromStore(audit.countOfCascade(cascade._id))),
+    ...presentCascade(cascade, await audit.countOfCascade(cascade._id)),
     partnerId: partnerOf(cascade.tenant),
     env: envOf(cascade.tenant),
   }));
@@ -86,7 +88,7 @@ export const getCascade = route({
     const { ctx, params } = call;
     const access = agentAccess(call, { plan: 'ANY', write: false });
     const cascade = await readCascade(ctx, access.tenant, params.id);
-    if (access.self !== null) reached(access, await fromStore(ctx.store.agents.get(access.tenant, cascade.agentId)));
+    if (access.self !== null) reached(access, await ctx.store.agents.get(access.tenant, cascade.agentId));
     return { status: 200, body: cascade };
   },
 });

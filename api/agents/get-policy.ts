@@ -1,7 +1,7 @@
 import { route } from '../http/route';
-import { fromStore } from '../partners/from-store';
+
 import { agentAccess } from './agent-access';
-import { policySchema } from './policy';
+import { policySchema } from './policy-schema';
 
 /** `GET /agents/policy`: by humans only. */
 export const getPolicy = route({
@@ -14,6 +14,6 @@ export const getPolicy = route({
   problems: ['HUMAN_REQUIRED'],
   handle: async (call) => {
     const { tenant } = agentAccess(call, { plan: 'ANY', human: true, write: false });
-    return { status: 200, body: await fromStore(call.ctx.store.policies.get(tenant)) };
+    return { status: 200, body: await call.ctx.store.policies.get(tenant) };
   },
 });

@@ -1,13 +1,13 @@
 import { newId, partnerOf, tagOf, type Tenant } from '../../shared/domain/ids';
-import { messageOf, MirError } from '../../shared/platform/errors';
+import { messageOf, MirError } from '../../shared/errors';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Actor } from '../../shared/store/audit';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import type { StoreSession } from '../../shared/store/store';
-import { auditEntry } from '../audit/act';
+import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
-import { inTransaction } from '../partners/from-store';
-import { inTurn } from '../turns/in-turn';
+import { transaction } from '../db/transaction';
+import { inTurn } from '../../shared/locks/serialize-by-key';
 import { requireCallerAlive } from './agent-state';
 
 export type KillDeps = Pick<ApiContext, 'store' | 'door' | 'cascadeQueue' | 'log' | 'queueLink' | 'keys'>;
@@ -82,7 +82,7 @@ function writeOrder(
     await store.audit.append({ ...entry, _id: `aud_${cascadeId}` }, session);
     return cascade;
   };
-  return inTransaction({ store }, write, own);
+  return transaction({ store }, write, own);
 }
 
 /** Notes that the order is in force and wakes a worker. Neither is needed for the kill itself: a sweep does both. */

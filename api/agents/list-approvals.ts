@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { pageQuery } from '../http/page';
+import { pageQuery } from '../http/paging';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { pageOfAgents } from './list';
+import { pageOfAgents } from './list-agents';
 import { pendingAgentSchema, presentAgent } from './present-agent';
 
 /** `GET /agents/approvals`: agents that wait for a human decision. */

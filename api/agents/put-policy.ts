@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SpawnPolicy } from '../../shared/domain/agent';
-import { auditEntry } from '../audit/act';
+import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { inTransaction } from '../partners/from-store';
+import { transaction } from '../db/transaction';
 import { type AgentAccess, agentAccess } from './agent-access';
-import { policyInput, policySchema } from './policy';
+import { policyInput, policySchema } from './policy-schema';
 
 /** Replaces the spawn policy: it holds for every spawn and approval that begins after this resolved. */
 function replacePolicy(
@@ -14,7 +14,7 @@ function replacePolicy(
   policy: SpawnPolicy,
   reason?: string,
 ): Promise<SpawnPolicy> {
-  return inTransaction({ store }, async (session) => {
+  return transaction({ store }, async (session) => {
     const before = await store.policies.get(tenant, session);
     if (isDeepStrictEqual({ ...before }, policy)) return policy;
     const at = new Date();

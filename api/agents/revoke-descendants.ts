@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { ownerOf } from '../http/long-work';
+import { ownerOf } from '../../shared/concurrency/long-work';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { fromStore } from '../partners/from-store';
-import { idParams, reasonSchema } from '../partners/input';
+
+import { idParams, reasonSchema } from '../http/schemas';
 import { agentAccess, reached } from './agent-access';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
@@ -41,7 +41,7 @@ export const revokeDescendants = route({
     const { ctx, params, body, requestId } = call;
     const access = agentAccess(call, { plan: 'ANY', write: !body.dryRun });
     const { tenant, act } = access;
-    const agent = reached(access, await fromStore(ctx.store.agents.get(tenant, params.id)));
+    const agent = reached(access, await ctx.store.agents.get(tenant, params.id));
     if (body.dryRun) {
       return { status: 200, body: await ctx.longWork.run(ownerOf(tenant, access.self), () => previewKill(ctx, agent)) };
     }

@@ -1,5 +1,5 @@
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { MirError, overloaded } from '../../shared/platform/errors';
+import { MirError, overloaded } from '../../shared/errors';
 import type { ApiContext } from '../context';
 
 /** The breaker against spawn storms: a tree that grows faster is out of hand. */

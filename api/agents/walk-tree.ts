@@ -5,7 +5,6 @@ import { statusesInPathOrder } from '../../shared/domain/tree-order';
 import type { TreeRow } from '../../shared/store/agent-tree';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
-import { fromStore } from '../partners/from-store';
 
 const WALK_BATCH = 500;
 
@@ -63,7 +62,7 @@ export async function* walkTree(
 ): AsyncGenerator<TreeNode, void> {
   // Whoever comes after an agent has above it only ancestors of that agent, itself, or what the walk has passed.
   const above = after ? [...after.ancestors, after._id] : (root?.ancestors ?? []);
-  const statusOf = statusesInPathOrder(await fromStore(store.agents.byIds(above)));
+  const statusOf = statusesInPathOrder(await store.agents.byIds(above));
   const rows = store.agents.walk(
     {
       tenant,
@@ -73,9 +72,5 @@ export async function* walkTree(
     },
     WALK_BATCH,
   );
-  try {
-    for await (const row of rows) yield presentNode(row, statusOf(row));
-  } catch (error) {
-    await fromStore(Promise.reject(error as Error));
-  }
+  for await (const row of rows) yield presentNode(row, statusOf(row));
 }

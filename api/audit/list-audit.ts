@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
-import { ownerOf } from '../http/long-work';
+import { ownerOf } from '../../shared/concurrency/long-work';
 import { NDJSON, ndjsonOf, refuseCursor, wantsNdjson } from '../http/ndjson';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
+import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
-import { fromStore } from '../partners/from-store';
+
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
 
 /** Entries whose targets are looked up at once, to tell what an agent may see of a stream. */
@@ -105,7 +105,7 @@ export const listAudit = route({
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant, admission }, query, headers }) => {
     const self = admission.credential.agent?.agentId ?? null;
-    if (!wantsNdjson(headers)) return { status: 200, body: await fromStore(pageOfAudit(ctx, tenant, query, self)) };
+    if (!wantsNdjson(headers)) return { status: 200, body: await pageOfAudit(ctx, tenant, query, self) };
     refuseCursor(query);
     const entries = exportOfAudit(ctx, tenant, query, self);
     return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), entries) };

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { overloaded } from '../../shared/platform/errors';
+import { overloaded } from '../../shared/errors';
 import type { AuditChain } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
-import { pageQuery, readCursor, signCursor } from '../http/page';
+import { pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
-import { fromStore } from '../partners/from-store';
+
 import { type Checked, UNCHECKED, verifyChain } from './verify-chain';
 
 /** What one call checks at most; a longer chain takes several. */
@@ -88,7 +88,7 @@ export const verifyAudit = route({
     if (running >= MAX_CALLS_AT_ONCE) throw overloaded('Other chains are being checked. Ask again.', 1);
     running += 1;
     try {
-      return { status: 200, body: await fromStore(verdictOfAudit(ctx, tenant, query)) };
+      return { status: 200, body: await verdictOfAudit(ctx, tenant, query) };
     } finally {
       running -= 1;
     }

@@ -1,12 +1,13 @@
-import type { Credential } from '../../shared/access/credential';
-import type { Admission } from '../../shared/access/door';
+import type { Credential } from '../../shared/authz/credential';
+import type { Admission } from '../../shared/authz/authorizer';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { allows } from '../../shared/domain/permissions';
-import { type FieldError, MirError } from '../../shared/platform/errors';
-import { tickGroups } from '../../shared/platform/tick-batch';
+import { type FieldError, MirError } from '../../shared/errors';
+import { tickGroups } from '../../shared/concurrency/coalesce';
 import type { ApiContext } from '../context';
-import type { CheckedEvent } from './accept';
+import { requireAgentPlan } from '../http/require-caller';
+import type { CheckedEvent } from './validate-event';
 
 const MAX_PER_TURN = 1_000;
 
@@ -53,12 +54,6 @@ const REFUSAL_TEXTS: Record<AgentRefusal['code'], string> = {
 /** A refusal as the answer to a single event, or to a batch of which nothing is left. */
 export function refused(refusal: AgentRefusal): MirError {
   return new MirError(refusal.code, REFUSAL_TEXTS[refusal.code], { errors: [refusal] });
-}
-
-/** Throws when the partner's plan has no agents (any more): what is left to them is reading. */
-export function requireAgentPlan({ agent, plan }: Credential): void {
-  if (agent === null || plan === 'ENTERPRISE') return;
-  throw new MirError('ENTERPRISE_REQUIRED', 'Agents write on the plan ENTERPRISE only; reading goes on.');
 }
 
 /** Throws when an AI agent sends more at once than it may. */

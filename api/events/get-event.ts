@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 

@@ -6,7 +6,7 @@ import {
   type ReceiptFacts,
   STORE_REFUSED_MESSAGE,
 } from '../../shared/domain/receipt';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
 import { route } from '../http/route';
 

@@ -3,7 +3,7 @@ import { userExternalIdSchema } from '../../shared/domain/event';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
 import { userRefOf } from '../../shared/domain/subject';
 import type { EventsFilter } from '../../shared/store/events';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
+import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 

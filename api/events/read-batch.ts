@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { MAX_EVENT_BYTES, MAX_EVENTS_PER_CALL } from '../../shared/domain/event';
-import { type FieldError, MirError } from '../../shared/platform/errors';
+import { type FieldError, MirError } from '../../shared/errors';
 import { MAX_JSON_DEPTH, nestsDeeperThan, splitBatch } from '../http/json-scan';
 import { invalidJson, parseJson, textOf, tooDeep } from '../http/read-body';
 

@@ -1,19 +1,20 @@
-import type { Credential } from '../../shared/access/credential';
-import type { Admission } from '../../shared/access/door';
+import type { Credential } from '../../shared/authz/credential';
+import type { Admission } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
-import { type FieldError, MAX_LISTED_ERRORS, MirError } from '../../shared/platform/errors';
-import { settleChunks } from '../../shared/queue/enqueue';
+import { type FieldError, MAX_LISTED_ERRORS, MirError } from '../../shared/errors';
+import { settleChunks } from '../../shared/queue/event-queue';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
-import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './accept';
-import { refusalOf, requireAgentPlan } from './agent-rules';
+import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './validate-event';
+import { refusalOf } from './agent-rules';
+import { requireAgentPlan } from '../http/require-caller';
 import { type BatchItem, readItem, sizeOf } from './read-batch';
-import { nextSlice } from './slices';
-import { chargeOnCredit, unitsOf } from './units';
+import { nextSlice } from './heavy-bodies';
+import { chargeOnCredit, unitsOf } from './charge-units';
 
 /** More than an event has fields; items of junk fields must not be answered with many times their own size. */
 const MAX_ERRORS_PER_ITEM = 20;

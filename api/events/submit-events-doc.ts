@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import { MAX_EVENT_BYTES, MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
-import { MAX_LISTED_ERRORS } from '../../shared/platform/errors';
+import { MAX_LISTED_ERRORS } from '../../shared/errors';
 import { idempotencyHeader } from '../http/idempotency-key';
 import type { RouteDoc } from '../http/route';
 

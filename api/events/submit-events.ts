@@ -1,25 +1,25 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { Credential } from '../../shared/access/credential';
-import type { Admission } from '../../shared/access/door';
+import type { Credential } from '../../shared/authz/credential';
+import type { Admission } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
-import { MirError, type ProblemCode } from '../../shared/platform/errors';
+import { MirError, type ProblemCode } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { sendProblem } from '../http/problem';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { type BodyKind, bodyKind, isHeavyBody, isSmallBody, MAX_EVENTS_BODY_BYTES, readBody } from '../http/read-body';
-import { readKey } from '../http/read-key';
+import { readKey } from '../http/read-api-key';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining, send } from '../http/respond';
-import { checkEvent } from './accept';
+import { checkEvent } from './validate-event';
 import { createAuthorizeFirst, refusalOf, refused, requireSmallBatch } from './agent-rules';
 import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
-import { nextSlice, withHeavyBody } from './slices';
-import { chargeOneUnit, chargeOnCredit, unitsOf } from './units';
+import { nextSlice, withHeavyBody } from './heavy-bodies';
+import { chargeOneUnit, chargeOnCredit, unitsOf } from './charge-units';
 
 /** What one request is about, as far as it is known yet. */
 interface Submitting {

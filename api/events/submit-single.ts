@@ -1,17 +1,18 @@
 import { LRUCache } from 'lru-cache';
-import type { Admission } from '../../shared/access/door';
+import type { Admission } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
-import { MirError } from '../../shared/platform/errors';
-import { tickGroups } from '../../shared/platform/tick-batch';
-import type { Place } from '../../shared/platform/tracing';
-import { settleChunks } from '../../shared/queue/enqueue';
+import { MirError } from '../../shared/errors';
+import { tickGroups } from '../../shared/concurrency/coalesce';
+import type { Place } from '../../shared/tracing/tracing';
+import { settleChunks } from '../../shared/queue/event-queue';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
-import { type CheckedEvent, placeEvent } from './accept';
-import { refusalOf, refused, requireAgentPlan } from './agent-rules';
+import { type CheckedEvent, placeEvent } from './validate-event';
+import { refusalOf, refused } from './agent-rules';
+import { requireAgentPlan } from '../http/require-caller';
 
 /** Keys of accepted single events, remembered to refuse a misuse at the door; the store is the truth. */
 const REMEMBERED_KEYS = 50_000;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseItem } from 'structured-headers';
 import { MAX_IDEMPOTENCY_KEY_LENGTH } from '../../shared/domain/event';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 
 /** The header as an OpenAPI parameter; each route says in its own words whom it concerns. */
 export function idempotencyHeader(description: string): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 
 export const NDJSON = 'application/x-ndjson';
 /** Lines are handed on in pieces of about this size: one write each would cost more than the lines. */

@@ -1,6 +1,6 @@
 import type { RequestHandler, Response } from 'express';
-import type { Metrics } from '../../shared/platform/metrics';
-import type { Tracing } from '../../shared/platform/tracing';
+import type { Metrics } from '../../shared/metrics/metrics';
+import type { Tracing } from '../../shared/tracing/tracing';
 
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const CLIENT_CLOSED_REQUEST = 499;

@@ -5,8 +5,8 @@ import {
   messageWithCauses,
   type ProblemCode,
   storeUnavailable,
-} from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
+} from '../../shared/errors';
+import type { Log } from '../../shared/log';
 import { isStoreOutage } from '../../shared/store/errors';
 import { send } from './respond';
 

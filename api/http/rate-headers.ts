@@ -1,6 +1,6 @@
-import { budgetHeaders, secondsUntil } from '../../shared/access/budget';
-import type { Admission } from '../../shared/access/door';
-import { MirError } from '../../shared/platform/errors';
+import { budgetHeaders, secondsUntil } from '../../shared/authz/budget';
+import type { Admission } from '../../shared/authz/authorizer';
+import { MirError } from '../../shared/errors';
 
 /** The budget of an admitted call, as headers. */
 export function rateHeaders({ budget }: Admission): Record<string, string> {

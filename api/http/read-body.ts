@@ -1,5 +1,5 @@
 import express, { type Request, type Response } from 'express';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import { MAX_JSON_DEPTH, nestsDeeperThan } from './json-scan';
 import { toMirError } from './problem';
 

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
-import type { Admission } from '../../shared/access/door';
-import type { Scope } from '../../shared/access/credential';
+import type { Admission } from '../../shared/authz/authorizer';
+import type { Scope } from '../../shared/authz/credential';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import type { Tenant } from '../../shared/domain/ids';
-import type { FieldError, ProblemCode } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
+import type { FieldError, ProblemCode } from '../../shared/errors';
+import type { Log } from '../../shared/log';
 import type { ApiContext } from '../context';
-import type { HeaderName } from '../docs/openapi-headers';
+import type { HeaderName } from './response-headers';
 import type { Streamed } from './send-stream';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';

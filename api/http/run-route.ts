@@ -1,21 +1,21 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { Policy } from '../../shared/access/credential';
-import type { Admission } from '../../shared/access/door';
+import type { Policy } from '../../shared/authz/credential';
+import type { Admission } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { tenantOf } from '../../shared/domain/ids';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
-import { requireAgentPlan } from '../events/agent-rules';
+import { requireAgentPlan } from './require-caller';
 import { requireAdmin } from './admin-token';
 import { sendProblem } from './problem';
 import { rateHeaders, rateLimited } from './rate-headers';
 import { bodyKind, MAX_BODY_BYTES, parseJson, readBody } from './read-body';
-import { readKey } from './read-key';
+import { readKey } from './read-api-key';
 import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
 import { sendStream } from './send-stream';
 import { type Answer, type Call, type Caller, type KeyAuth, type Route, WRITING_SCOPES } from './route';
-import { tickGroups } from '../../shared/platform/tick-batch';
+import { tickGroups } from '../../shared/concurrency/coalesce';
 import { validate } from './validate';
 
 const MAX_REQUESTS_PER_SCRIPT = 1_000;

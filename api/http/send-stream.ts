@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
 
 /** A reader that takes nothing for this long is given up: it would hold a cursor of the store. */
 const STALLED_AFTER_MS = 60_000;

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { MirError, overloaded } from '../../shared/platform/errors';
+import { MirError, overloaded } from '../../shared/errors';
 import type { ApiContext } from '../context';
 
 /** How often something may be tried, and what is said to whoever tries oftener. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type FieldError, MAX_LISTED_ERRORS, MirError, type ProblemCode, PROBLEMS } from '../../shared/platform/errors';
+import { type FieldError, MAX_LISTED_ERRORS, MirError, type ProblemCode, PROBLEMS } from '../../shared/errors';
 
 /** Fields that are missing or unknown at the top of one of several allowed shapes: the fewer, the more it was meant. */
 function misfits(option: readonly z.core.$ZodIssue[]): number {

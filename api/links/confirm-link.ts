@@ -3,11 +3,11 @@ import { MAX_LINKS_PER_IDENTITY } from '../../shared/domain/link';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { LinkedAccount } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
-import { MirError } from '../../shared/platform/errors';
-import { type Act, auditEntry } from '../audit/act';
-import { fromStore } from '../partners/from-store';
+import { MirError } from '../../shared/errors';
+import { type Act, auditEntry } from '../db/audit-context';
+
 import { announceLink } from './announce-link';
-import { type LinkRefusal, refusalOf } from './find-request';
+import { type LinkRefusal, refusalOf } from './find-link-request';
 import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
 
 /** Undoes what the transaction did so far: the request stays open. */
@@ -104,7 +104,7 @@ export async function confirmLink(
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.refusal === 'USED') {
-      const current = await fromStore(deps.store.linkRequests.byTokenHash(request.tokenHash));
+      const current = await deps.store.linkRequests.byTokenHash(request.tokenHash);
       const visibility = current?.usedBy === identityId ? await linkedBefore(deps, request, identityId) : null;
       if (visibility !== null) return { kind: 'ALREADY_LINKED', visibility };
     }
@@ -145,5 +145,5 @@ export async function declineLink(
     await store.audit.append(auditEntry(act, facts), session);
     return { outcome: true };
   });
-  return outcome ? null : fromStore(whyNot(deps, request, act.at));
+  return outcome ? null : whyNot(deps, request, act.at);
 }

@@ -8,7 +8,7 @@ import {
   MIN_INVITE_SECONDS,
 } from '../../shared/domain/link';
 import { labelSchema } from '../../shared/domain/line';
-import { callerAct } from '../audit/act';
+import { callerAct } from '../db/audit-context';
 import { route } from '../http/route';
 import { createCode, createInvite } from './request-link';
 

@@ -2,13 +2,13 @@ import { newId, type IdentityRef, type UserRef } from '../../shared/domain/ids';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { classifyStoreError } from '../../shared/store/errors';
 import { identityRowOf, type MembershipDoc } from '../../shared/store/memberships';
-import type { RefreshDoc } from '../../shared/store/refreshes';
+import type { RefreshDoc } from '../../shared/store/cache-outbox';
 import type { StoreSession } from '../../shared/store/store';
 import { type UserDoc, userRowOf } from '../../shared/store/users';
-import { withDeadline } from '../../shared/platform/deadline';
-import { messageOf } from '../../shared/platform/errors';
+import { withDeadline } from '../../shared/concurrency/deadline';
+import { messageOf } from '../../shared/errors';
 import type { ApiContext } from '../context';
-import { fromStore } from '../partners/from-store';
+import { storeWrite } from '../db/transaction';
 
 /** A worker may make a new user's row at the same moment; then the other is read and it is done again. */
 const MAX_TRIES = 5;
@@ -77,7 +77,7 @@ export async function changeLinks<T>(
       if (touched) await deps.store.refreshes.insert(refresh, session);
       return { outcome, changed, refreshId: touched ? refresh._id : null };
     }, timeoutMs);
-  const { outcome, changed, refreshId } = await fromStore(again(commit));
+  const { outcome, changed, refreshId } = await storeWrite(again(commit));
   const visibility = refreshId === null ? 'done' : await makeVisible(deps, refreshId, changed);
   // Whoever is told looks at once, and must not see the state of before. What stays pending is left to the sweep.
   if (visibility === 'done') hintDeliveries(deps, changed);

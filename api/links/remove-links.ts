@@ -10,8 +10,8 @@ import { utcDayOf } from '../../shared/domain/signals';
 import { accountByLinkId, accountOf, type LinkedAccount, type MembershipDoc } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
 import type { UserDoc } from '../../shared/store/users';
-import { type Act, auditEntry } from '../audit/act';
-import { fromStore } from '../partners/from-store';
+import { type Act, auditEntry } from '../db/audit-context';
+
 import { announceLink, type RemovalReason } from './announce-link';
 import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
 
@@ -65,7 +65,7 @@ export async function removeLink(
 ): Promise<{ partnerId: string; visibility: Visibility } | null> {
   const { store } = deps;
   // A link is of one user for ever, so it may be looked up before.
-  const known = accountByLinkId(await fromStore(store.memberships.ofIdentity(identityId)), linkId);
+  const known = accountByLinkId(await store.memberships.ofIdentity(identityId), linkId);
   if (!known) return null;
   const { outcome, visibility } = await changeLinks(deps, async (session) => {
     await store.users.hold([known.account], session);
@@ -94,7 +94,7 @@ export async function removeAllLinks(
   also: (session: StoreSession) => Promise<void>,
 ): Promise<Visibility> {
   const { store } = deps;
-  const known = await fromStore(store.memberships.ofIdentity(identityId));
+  const known = await store.memberships.ofIdentity(identityId);
   const { visibility } = await changeLinks(
     deps,
     async (session) => {

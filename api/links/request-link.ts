@@ -9,11 +9,11 @@ import {
   normalCode,
 } from '../../shared/domain/link';
 import { userRefOf } from '../../shared/domain/subject';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
-import { type Act, auditEntry } from '../audit/act';
+import { type Act, auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
-import { fromStore, inTransaction } from '../partners/from-store';
+import { transaction } from '../db/transaction';
 
 /** Invites of one user that can be used at the same time. */
 export const MAX_OPEN_REQUESTS_PER_USER = 20;
@@ -57,7 +57,7 @@ async function insertRequest(
   const partnerId = partnerOf(tenant);
   const action = kind === 'INVITE' ? 'link.invited' : 'link.code-issued';
   const entry = auditEntry(act, { partnerId, tenant, action, target: request._id });
-  await inTransaction({ store }, async (session) => {
+  await transaction({ store }, async (session) => {
     if (kind === 'CODE') await store.linkRequests.dropCodes(tenant, userRef, session);
     const open = await store.linkRequests.countOpen(tenant, userRef, act.at, session);
     if (open >= MAX_OPEN_REQUESTS_PER_USER) {
@@ -73,7 +73,7 @@ async function insertRequest(
 /** Throws 422 unless the URL is of an origin that the partner has registered. */
 async function checkReturnUrl({ store }: Deps, tenant: Tenant, returnUrl: string | undefined): Promise<void> {
   if (returnUrl === undefined) return;
-  const partner = await fromStore(store.partners.get(partnerOf(tenant)));
+  const partner = await store.partners.get(partnerOf(tenant));
   if (partner && isAllowedReturn(returnUrl, partner.allowedReturnOrigins)) return;
   const registered = partner?.allowedReturnOrigins.join(', ') || 'none yet: ask the operator';
   throw new MirError('RETURN_URL_NOT_ALLOWED', `Registered origins: ${registered}.`, {

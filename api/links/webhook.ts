@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { seal } from '../../shared/domain/sealed';
+import { seal } from '../../shared/domain/encrypted-secret';
 import { partnerOf, type Tenant } from '../../shared/domain/ids';
-import { MirError } from '../../shared/platform/errors';
-import { type Act, auditEntry, callerAct } from '../audit/act';
-import { requireHuman } from '../agents/agent-access';
+import { MirError } from '../../shared/errors';
+import { type Act, auditEntry, callerAct } from '../db/audit-context';
+import { requireHuman } from '../http/require-caller';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { fromStore, inTransaction } from '../partners/from-store';
+import { transaction } from '../db/transaction';
 
 const MAX_URL_LENGTH = 2_048;
 const SECRET_BYTES = 24;
@@ -42,7 +42,7 @@ async function putWebhook(
   const webhook = { _id: tenant, url, sealedSecret: seal(secrets.webhook, tenant, secret), createdAt: act.at };
   const { host } = new URL(url);
   const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.set', target: tenant, after: { host } };
-  await inTransaction({ store }, async (session) => {
+  await transaction({ store }, async (session) => {
     await store.webhooks.put(webhook, session);
     await store.audit.append(auditEntry(act, facts), session);
   });
@@ -89,7 +89,7 @@ const getWebhook = route({
   answers: { 200: { description: 'Without the secret', schema: webhookSchema } },
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant } }) => {
-    const webhook = await fromStore(store.webhooks.get(tenant));
+    const webhook = await store.webhooks.get(tenant);
     if (!webhook) throw new MirError('NOT_FOUND', 'No webhook is set.');
     return { status: 200, body: { url: webhook.url, createdAt: webhook.createdAt.toISOString() } };
   },
@@ -107,7 +107,7 @@ const removeWebhook = route({
     requireHuman(caller);
     const { tenant } = caller;
     const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.removed', target: tenant };
-    await inTransaction({ store }, async (session) => {
+    await transaction({ store }, async (session) => {
       if (!(await store.webhooks.remove(tenant, session))) throw new MirError('NOT_FOUND', 'No webhook is set.');
       await store.deliveries.dropOpenOfTenant(tenant, session);
       await store.audit.append(auditEntry(callerAct({ caller, requestId }), facts), session);

@@ -1,14 +1,14 @@
 import { newApiKey } from '../../shared/domain/api-key';
 import { newPartnerTag, type PartnerId, partnerIdOf } from '../../shared/domain/ids';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { ApplicationDoc } from '../../shared/store/applications';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from '../audit/act';
-import { inTransaction } from './from-store';
-import { mergeLimits, type TermsInput } from './input';
+import { type Act, auditEntry } from '../db/audit-context';
+import { transaction } from '../db/transaction';
+import { mergeLimits, type TermsInput } from './input-schemas';
 import { auditedFacts, type IssuedKeys } from './present-partner';
 
 const MAX_TAG_TRIES = 5;
@@ -62,7 +62,7 @@ export async function admitPartner(
       await store.audit.append(auditEntry(act, created), session);
     };
     try {
-      await inTransaction({ store }, admit);
+      await transaction({ store }, admit);
       return { partnerId, liveApiKey: live.key, testApiKey: test.key };
     } catch (error) {
       const tagTaken = !(error instanceof MirError) && classifyStoreError(error) === 'duplicate';

@@ -1,9 +1,10 @@
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type Act, adminAct } from '../audit/act';
+import { type Act, adminAct } from '../db/audit-context';
 import { type AdmitDeps, admitPartner } from './admit-partner';
-import { idParams, type TermsInput, termsInput } from './input';
+import { type TermsInput, termsInput } from './input-schemas';
+import { idParams } from '../http/schemas';
 import { type IssuedKeys, issuedKeysSchema } from './present-partner';
 
 /** Why an application cannot be decided: it is unknown, or decided already. */

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { tagOf } from '../../shared/domain/ids';
-import { overloaded } from '../../shared/platform/errors';
+import { overloaded } from '../../shared/errors';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from '../audit/act';
-import { inTurn } from '../turns/in-turn';
-import { inTransaction } from './from-store';
+import { type Act, auditEntry } from '../db/audit-context';
+import { inTurn } from '../../shared/locks/serialize-by-key';
+import { transaction } from '../db/transaction';
 import { readPartner } from './get-partner';
 import { auditedFacts } from './present-partner';
 
@@ -48,7 +48,7 @@ export async function changePartner(
     };
     const touched = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
     const { result } = await door.whileHeld(tagOf(before._id), touched, async () =>
-      change === null ? before : inTransaction({ store }, write, own),
+      change === null ? before : transaction({ store }, write, own),
     );
     return result;
   };

@@ -1,8 +1,8 @@
 import { newId } from '../../shared/domain/ids';
 import type { ApplicationDoc } from '../../shared/store/applications';
-import type { Act } from '../audit/act';
+import type { Act } from '../db/audit-context';
 import { type AdmitDeps, admitPartner } from './admit-partner';
-import type { ApplicationInput, TermsInput } from './input';
+import type { ApplicationInput, TermsInput } from './input-schemas';
 import type { IssuedKeys } from './present-partner';
 
 /** An application and its approval in one: for operators who know the partner already. */

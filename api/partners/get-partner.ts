@@ -1,14 +1,14 @@
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { PartnerDoc } from '../../shared/store/partners';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { fromStore } from './from-store';
-import { idParams } from './input';
+
+import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner } from './present-partner';
 
 /** Reads a partner or throws 404. */
 export async function readPartner({ store }: Pick<ApiContext, 'store'>, partnerId: string): Promise<PartnerDoc> {
-  const partner = await fromStore(store.partners.get(partnerId));
+  const partner = await store.partners.get(partnerId);
   if (!partner) throw new MirError('NOT_FOUND', 'There is no such partner.');
   return partner;
 }

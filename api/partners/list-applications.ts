@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
+import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
-import { fromStore } from './from-store';
+
 import {
   applicationSchema,
   applicationStatusSchema,
@@ -18,7 +18,7 @@ export async function pageOfApplications(
   query: { status?: ApplicationStatus | undefined; limit: number; cursor?: string | undefined },
 ): Promise<{ data: PresentedApplication[]; nextCursor: string | null }> {
   const after = readCursor(secrets.cursor, 'admin', query.cursor);
-  const rows = await fromStore(store.applications.list(query.status ?? null, after, query.limit + 1));
+  const rows = await store.applications.list(query.status ?? null, after, query.limit + 1);
   return pageOf(rows, query.limit, presentApplication, (row) =>
     signCursor(secrets.cursor, 'admin', [row.createdAt.getTime(), row._id]),
   );
@@ -29,7 +29,7 @@ export async function readApplication(
   { store }: Pick<ApiContext, 'store'>,
   applicationId: string,
 ): Promise<PresentedApplication> {
-  const application = await fromStore(store.applications.get(applicationId));
+  const application = await store.applications.get(applicationId);
   if (!application) throw new MirError('NOT_FOUND', 'There is no such application.');
   return presentApplication(application);
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ApiContext } from '../context';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/page';
+import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
-import { fromStore } from './from-store';
+
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
 
 /** A page of partners, newest first. */
@@ -11,7 +11,7 @@ export async function pageOfPartners(
   query: { limit: number; cursor?: string | undefined },
 ): Promise<{ data: PresentedPartner[]; nextCursor: string | null }> {
   const after = readCursor(secrets.cursor, 'admin', query.cursor);
-  const rows = await fromStore(store.partners.list(after, query.limit + 1));
+  const rows = await store.partners.list(after, query.limit + 1);
   return pageOf(rows, query.limit, presentPartner, (row) =>
     signCursor(secrets.cursor, 'admin', [row.createdAt.getTime(), row._id]),
   );

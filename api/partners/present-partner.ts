@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PartnerDoc } from '../../shared/store/partners';
-import { planSchema } from './input';
+import { planSchema } from './input-schemas';
 
 const time = z.iso.datetime();
 

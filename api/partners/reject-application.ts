@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type Act, adminAct, auditEntry } from '../audit/act';
+import { type Act, adminAct, auditEntry } from '../db/audit-context';
 import { whyUndecidable } from './approve-application';
-import { inTransaction } from './from-store';
-import { idParams, reasonSchema } from './input';
+import { transaction } from '../db/transaction';
+import { idParams, reasonSchema } from '../http/schemas';
 import { applicationSchema, presentApplication, type PresentedApplication } from './present-application';
 
 /** Rejects a pending application, for good. */
@@ -14,7 +14,7 @@ export function rejectPendingApplication(
   { reason }: { reason?: string | undefined },
   act: Act,
 ): Promise<PresentedApplication> {
-  return inTransaction({ store }, async (session) => {
+  return transaction({ store }, async (session) => {
     const decision = { status: 'REJECTED' as const, decidedAt: act.at, ...(reason === undefined ? {} : { reason }) };
     const rejected = await store.applications.decide(applicationId, decision, session);
     if (!rejected) throw await whyUndecidable({ store }, applicationId);

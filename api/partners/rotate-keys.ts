@@ -3,9 +3,9 @@ import { newApiKey } from '../../shared/domain/api-key';
 import { type Env, tagOf } from '../../shared/domain/ids';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { type Act, adminAct } from '../audit/act';
+import { type Act, adminAct } from '../db/audit-context';
 import { changePartner, type ChangeDeps } from './change-partner';
-import { idParams, reasonSchema } from './input';
+import { idParams, reasonSchema } from '../http/schemas';
 
 /** Which key to replace, and why. */
 export const rotationInput = z.strictObject({ env: z.enum(['live', 'test']), reason: reasonSchema.optional() });

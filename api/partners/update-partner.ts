@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import { route } from '../http/route';
-import { type Act, adminAct } from '../audit/act';
+import { type Act, adminAct } from '../db/audit-context';
 import { changePartner, type ChangeDeps } from './change-partner';
-import { idParams, mergeLimits, type PartnerPatch, partnerPatch } from './input';
+import { mergeLimits, type PartnerPatch, partnerPatch } from './input-schemas';
+import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
 
 /** The fields of the patch that differ from what the partner has. */

@@ -1,4 +1,4 @@
-import type { RowLease } from '../../shared/cache/rows';
+import type { RowLease } from '../../shared/cache/row-cache';
 import type { ApiContext } from '../context';
 
 type Deps = Pick<ApiContext, 'metrics' | 'log'>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AI_MAX_USERS_PER_RESOLVE } from '../../shared/domain/agent';
 import { userExternalIdSchema } from '../../shared/domain/event';
 import { userRefOf } from '../../shared/domain/subject';
-import { MirError } from '../../shared/platform/errors';
+import { MirError } from '../../shared/errors';
 import { route } from '../http/route';
 import { readSignals } from './read-signals';
 

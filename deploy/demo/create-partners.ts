@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import { failureOf } from '../local/error-facts';
 import type { Profile } from './profiles';
 import type { DemoPartner } from './send';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 
 const ANSWER_TIMEOUT_MS = 30_000;
 const MAX_RETRY_AFTER_MS = 10_000;

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import { projectRoot } from '../local/paths';
 import { runDemo } from './run-demo';
 import { readOptions, usage } from './options';
 
-const CLI = join(projectRoot(), 'dist', 'api', 'cli', 'main.js');
+const CLI = join(projectRoot(), 'dist', 'deploy', 'cli', 'main.js');
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), process.env);

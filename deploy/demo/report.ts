@@ -3,7 +3,7 @@ import type { TierRules } from '../../shared/domain/signals';
 import type { Checked } from './check';
 import type { StoreTotals } from './check-store';
 import { daysSince, type Expected, expectedTier, totalOf } from './count';
-import type { Settled } from './settle';
+import type { Settled } from './await-receipts';
 
 const HOT_USERS_SHOWN = 3;
 const DIFFERENCES_SHOWN = 25;

@@ -1,4 +1,4 @@
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import { checkSignals } from './check';
 import { checkStore } from './check-store';
 import { countUsers, totalOf } from './count';
@@ -10,7 +10,7 @@ import { showProgress } from './progress';
 import { differencesText, hotUsersTable, type PartnerResult, partnersTable } from './report';
 import { type DemoRequest, planRequests } from './requests';
 import { type DemoPartner, nothingSent, type Sent, sendRequests } from './send';
-import { type Settled, settleReceipts } from './settle';
+import { type Settled, settleReceipts } from './await-receipts';
 
 /** For a slow machine with every fault at once; a healthy one needs seconds. */
 const SETTLE_BASE_MS = 120_000;

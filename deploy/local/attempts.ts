@@ -1,4 +1,4 @@
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 
 /** One way to get a server. `find` throws an Error that says why it is no way here. */
 export interface Way<T> {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 
 const READY_TIMEOUT_MS = 60_000;
 const DEATHS_BEFORE_READY_MAX = 5;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import type { StoreServer } from './store-server';
 
 const RESTARTS_MAX = 5;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { codeOf } from './error-facts';
-import { identify, isRunning, type ProcessIdentity } from '../../shared/platform/processes';
+import { identify, isRunning, type ProcessIdentity } from '../../shared/process/process-identity';
 
 const TAKEOVER_ATTEMPTS_MAX = 10;
 const Holder = z.object({ pid: z.number(), born: z.string() });

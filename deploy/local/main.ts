@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import { projectRoot } from './paths';
 import { runStack } from './stack';
 import { listenForStop } from './stop-signals';
@@ -11,7 +11,7 @@ void runStack({
   programs: {
     api: join(dist, 'api', 'main.js'),
     worker: join(dist, 'workers', 'main.js'),
-    cli: join(dist, 'api', 'cli', 'main.js'),
+    cli: join(dist, 'deploy', 'cli', 'main.js'),
   },
   signals: listenForStop(),
   print: (text) => console.log(text),

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { MongoMemoryReplSet, MongoMemoryServer } from 'mongodb-memory-server';
 import { z } from 'zod';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import { findMongo, type MongoProgram } from './find-mongo';
 import { STAND_IN_VERSION, writeMongoScript } from './mongo-script';
 import { storesCacheDir } from './paths';

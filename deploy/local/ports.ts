@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import { addressesOf, listenOnEach } from '../../shared/platform/listen';
+import { addressesOf, listenOnEach } from '../../shared/process/listen';
 import { codeOf } from './error-facts';
 
 // Below every system's ephemeral range: an outgoing connection can then never take (or connect to itself on)

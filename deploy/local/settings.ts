@@ -1,9 +1,9 @@
 import { isIPv6 } from 'node:net';
 import { resolve, join } from 'node:path';
-import { isLocalUrl, readConfig } from '../../shared/platform/config';
-import { isLoopback } from '../../shared/platform/loopback';
-import { messageOf } from '../../shared/platform/errors';
-import { SETTINGS } from '../../shared/platform/settings';
+import { isLocalUrl, readConfig } from '../../shared/config/config';
+import { isLoopback } from '../../shared/config/loopback';
+import { messageOf } from '../../shared/errors';
+import { SETTINGS } from '../../shared/config/settings';
 import { projectRoot } from './paths';
 import { freePort, isPortFree, nextFreePort, tryToListen } from './ports';
 import { loadSecrets } from './secrets';

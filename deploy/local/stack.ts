@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { supervise, type SupervisedChild } from './child';
 import { demoPartner, type DemoPartner } from './demo-partner';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import { tryLock } from './lock';
 import { apiEnv, dataDirOf, localSettings, type LocalSettings, urlsOf, workerEnv } from './settings';
 import { readStackFile, removeStackFile, writeStackFile } from './stack-file';

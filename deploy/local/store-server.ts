@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson, writePrivateJson } from './private-file';
-import { awaitExit, identify } from '../../shared/platform/processes';
+import { awaitExit, identify } from '../../shared/process/process-identity';
 
 // A guard gives a server that lost its parent 10 s before it kills it.
 const FORMER_SERVER_TIMEOUT_MS = 15_000;

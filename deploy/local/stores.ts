@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { messageOf } from '../../shared/platform/errors';
-import { redactUrl } from '../../shared/platform/redact-url';
+import { messageOf } from '../../shared/errors';
+import { redactUrl } from '../../shared/config/redact-url';
 import { keepAlive, type KeptServer } from './keep-alive';
 import { startMongo } from './mongo';
 import { startRedis } from './redis';

@@ -1,9 +1,9 @@
 import { type JobsOptions, Queue } from 'bullmq';
 import { z } from 'zod';
-import type { Log } from '../platform/log';
-import type { RedisLink } from './connect';
+import type { Log } from '../log';
+import type { RedisLink } from '../redis/connect';
 import { QUEUES } from './jobs';
-import type { RedisKeys } from './keys';
+import type { RedisKeys } from '../redis/keys';
 
 export const cascadeJobSchema = z.object({ v: z.literal(1), cascadeId: z.string().min(1) });
 

@@ -2,11 +2,11 @@ import { type JobsOptions, Queue } from 'bullmq';
 import { z } from 'zod';
 import { newId } from '../domain/ids';
 import type { KeyedHash } from '../domain/subject';
-import { overloaded } from '../platform/errors';
-import type { Log } from '../platform/log';
-import type { RedisLink } from './connect';
+import { overloaded } from '../errors';
+import type { Log } from '../log';
+import type { RedisLink } from '../redis/connect';
 import { QUEUES } from './jobs';
-import type { RedisKeys } from './keys';
+import type { RedisKeys } from '../redis/keys';
 
 export const mailSchema = z.object({
   /** Lower case. */

@@ -1,9 +1,9 @@
 import type { ChunkId, Tenant } from '../domain/ids';
-import type { RedisLink } from './connect';
-import { settleChunks } from './enqueue';
+import type { RedisLink } from '../redis/connect';
+import { settleChunks } from './event-queue';
 import { QUEUES } from './jobs';
-import type { RedisKeys } from './keys';
-import { parseLedgerEntry } from './ledger';
+import type { RedisKeys } from '../redis/keys';
+import { parseLedgerEntry } from './queued-bytes';
 
 /** A mark this old without a job belongs to a submission that never got its job. */
 export const ABANDONED_AFTER_MS = 60_000;

@@ -1,6 +1,6 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
-import type { Metrics } from '../platform/metrics';
-import { redactUrl } from '../platform/redact-url';
+import type { Metrics } from '../metrics/metrics';
+import { redactUrl } from '../config/redact-url';
 import { watchPool } from './watch-pool';
 
 /** A change is not tried again after this long. What a server that hangs owes ends with the driver's heartbeat. */

@@ -1,5 +1,5 @@
 import { type ClientSession, type Connection, mongo } from 'mongoose';
-import { withDeadline } from '../platform/deadline';
+import { withDeadline } from '../concurrency/deadline';
 import { agentTreeQueries } from './agent-tree';
 import { agentsStore } from './agents';
 import { applicationsStore } from './applications';
@@ -24,7 +24,7 @@ import { membershipsStore } from './memberships';
 import { partnersStore } from './partners';
 import { policiesStore } from './policies';
 import { receiptsStore } from './receipts';
-import { refreshesStore } from './refreshes';
+import { refreshesStore } from './cache-outbox';
 import { usersStore } from './users';
 import { deliveriesStore, webhooksStore } from './webhooks';
 
@@ -87,7 +87,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       if (steps.length > named.length) named.push(`  - and ${steps.length - named.length} more`);
       throw new Error(
         `The store is not migrated to this version; ${steps.length} step${steps.length === 1 ? ' is' : 's are'} pending:\n` +
-          `${named.join('\n')}\nRun \`npm run mir -- migrate apply\` (in the image: \`node dist/api/cli/main.js migrate apply\`), then start again.`,
+          `${named.join('\n')}\nRun \`npm run mir -- migrate apply\` (in the image: \`node dist/deploy/cli/main.js migrate apply\`), then start again.`,
       );
     },
 

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { Metrics } from '../platform/metrics';
+import type { Metrics } from '../metrics/metrics';
 
 /** Keeps the gauges of the connection pool by the driver's own events. Call it before the client connects. */
 export function watchPool(

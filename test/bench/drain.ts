@@ -6,7 +6,7 @@ import type { EventChunk } from '../../shared/queue/jobs';
 import { waitUntil } from '../support/wait-until';
 import { chunksOf } from './events';
 import type { BenchProcess } from './processes';
-import type { Stage } from './stage';
+import type { Stage } from './environment';
 
 const PER_CHUNK = 500;
 const SENT_BYTES = 200;

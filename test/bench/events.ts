@@ -3,7 +3,7 @@ import { serverEventId } from '../../shared/domain/event';
 import { newChunkId, type Tenant } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { EventChunk } from '../../shared/queue/jobs';
-import type { Stage } from './stage';
+import type { Stage } from './environment';
 
 const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];
 

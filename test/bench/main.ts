@@ -6,7 +6,7 @@ import { drainRate, loopRate, usualRate } from './drain';
 import { submitted } from './events';
 import { requestsPerSecond } from './load';
 import { startProgram } from './processes';
-import { onStage, type Stage } from './stage';
+import { onStage, type Stage } from './environment';
 
 const { values: options } = parseArgs({
   options: {

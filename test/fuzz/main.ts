@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import { fuzz, type Outcome } from './run-schemathesis';
 import { installSchemathesis } from './schemathesis';
-import { setStage } from './stage';
+import { setStage } from './environment';
 
 const { values: options } = parseArgs({
   options: {

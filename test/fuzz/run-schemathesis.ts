@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { projectRoot } from '../../deploy/local/paths';
-import type { FuzzCaller } from './stage';
+import type { FuzzCaller } from './environment';
 
 const SHOWN_LINES = 400;
 

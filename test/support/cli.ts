@@ -1,5 +1,5 @@
-import type { Terminal } from '../../api/cli/command';
-import { runCli } from '../../api/cli/run';
+import type { Terminal } from '../../deploy/cli/command';
+import { runCli } from '../../deploy/cli/run';
 
 /** What a command line answered. */
 export interface CliAnswer {

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { afterAll } from '@jest/globals';
-import { listen } from '../../shared/platform/listen';
+import { listen } from '../../shared/process/listen';
 
 interface OtlpValue {
   stringValue?: string;

@@ -1,5 +1,5 @@
-import { openOperatorSession } from '../../api/operator/session';
-import { formTokenOf } from '../../api/pages/form-token';
+import { openOperatorSession } from '../../api/web/console/session';
+import { formTokenOf } from '../../api/web/http/form-token';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import type { OidcServer } from './oidc-server';
 import { PASSWORD } from './people';

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { OwnStore } from './own-stores';
-import type { Relay } from './relay';
+import type { Relay } from './tcp-proxy';
 import { waitUntil } from './wait-until';
 
 /** Without it a full sync waits 5 s for more replicas. */

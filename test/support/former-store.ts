@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 import { fingerprintOf, type SubmittedEvent } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
-import { readConfig } from '../../shared/platform/config';
+import { readConfig } from '../../shared/config/config';
 import { EVENT_JOB_OPTIONS, QUEUES } from '../../shared/queue/jobs';
 import type { EventDoc } from '../../shared/store/events';
 import { anEvent } from './builders';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Act } from '../../api/audit/act';
+import type { Act } from '../../api/db/audit-context';
 import { confirmLink, type Confirmed } from '../../api/links/confirm-link';
-import { findRequest, hashOfToken } from '../../api/links/find-request';
+import { findRequest, hashOfToken } from '../../api/links/find-link-request';
 import { removeLink } from '../../api/links/remove-links';
 import { type IdentityId, newId } from '../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';

@@ -1,5 +1,5 @@
 import type { ApiContext } from '../../api/context';
-import { readConfig } from '../../shared/platform/config';
+import { readConfig } from '../../shared/config/config';
 import type { AuditDoc } from '../../shared/store/audit';
 import type { ApiClient, TestAnswer } from './client';
 import { ADMIN_TOKEN, type Harness } from './harness';

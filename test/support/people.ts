@@ -2,7 +2,7 @@ import { freePort } from '../../deploy/local/ports';
 import { newId } from '../../shared/domain/ids';
 import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
 import { type Harness, startHarness } from './harness';
-import { createVisitor, type VisitedPage, type Visitor } from './visitor';
+import { createVisitor, type VisitedPage, type Visitor } from './browser-session';
 import { waitUntil } from './wait-until';
 
 export const PASSWORD = 'correct horse battery';

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { ProblemCode } from '../../shared/platform/errors';
+import type { ProblemCode } from '../../shared/errors';
 import type { TestAnswer } from './client';
 
 /** One entry of a problem's `errors`. */

@@ -1,8 +1,8 @@
 import { createApp } from '../../api/app';
 import { type ApiContext, createApiContext } from '../../api/context';
-import { openGround } from '../../shared/ground';
-import type { Config } from '../../shared/platform/config';
-import { listen } from '../../shared/platform/listen';
+import { openGround } from '../../shared/runtime';
+import type { Config } from '../../shared/config/config';
+import { listen } from '../../shared/process/listen';
 import { type ApiClient, createClient } from './client';
 
 /** An API in this process, as one of its own would be. */

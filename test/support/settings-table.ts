@@ -1,4 +1,4 @@
-import { SETTINGS } from '../../shared/platform/settings';
+import { SETTINGS } from '../../shared/config/settings';
 
 /** The README's table of settings, made from the code. Print it with `node dist/test/support/settings-table.js`. */
 export function settingsTable(): string {

@@ -1,4 +1,4 @@
-import type { Ground } from '../../shared/ground';
+import type { Ground } from '../../shared/runtime';
 import { allowSpawning, register, spawn } from './agents';
 import { anEvent, someEvents } from './builders';
 import type { ApiClient } from './client';

@@ -1,5 +1,5 @@
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
 import type { Store, StoreSession } from '../../shared/store/store';
 
 /** The store sessions of one try of a cascade: as many as it has transactions at once. */

@@ -1,7 +1,7 @@
-import { messageOf } from '../../shared/platform/errors';
+import { messageOf } from '../../shared/errors';
 import type { Secrets } from '../../shared/domain/subject';
-import type { Log } from '../../shared/platform/log';
-import { withPatience } from '../../shared/platform/patience';
+import type { Log } from '../../shared/log';
+import { withPatience } from '../../shared/concurrency/retry';
 import type { AliveRow, Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { classifyStoreError } from '../../shared/store/errors';

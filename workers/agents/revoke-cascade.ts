@@ -1,6 +1,6 @@
-import type { Door } from '../../shared/access/door';
+import type { Door } from '../../shared/authz/authorizer';
 import { partnerOf, tagOf } from '../../shared/domain/ids';
-import type { Metrics } from '../../shared/platform/metrics';
+import type { Metrics } from '../../shared/metrics/metrics';
 import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { openCascadeSessions } from './cascade-sessions';

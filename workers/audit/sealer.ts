@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
-import type { Metrics } from '../../shared/platform/metrics';
-import type { RedisLink } from '../../shared/queue/connect';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
+import type { Metrics } from '../../shared/metrics/metrics';
+import type { RedisLink } from '../../shared/redis/connect';
 import { QUEUES } from '../../shared/queue/jobs';
-import type { RedisKeys } from '../../shared/queue/keys';
+import type { RedisKeys } from '../../shared/redis/keys';
 import { type AuditChain, BEFORE_ALL_CHAINS } from '../../shared/store/audit';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { Store } from '../../shared/store/store';

@@ -1,14 +1,14 @@
-import type { SignalsCache } from '../../shared/cache/signals';
+import type { SignalsCache } from '../../shared/cache/signals-cache';
 import { PARTITIONS, partitionOf } from '../../shared/domain/partition';
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
-import type { Metrics } from '../../shared/platform/metrics';
-import type { Tracing } from '../../shared/platform/tracing';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
+import type { Metrics } from '../../shared/metrics/metrics';
+import type { Tracing } from '../../shared/tracing/tracing';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store, StoreSession } from '../../shared/store/store';
-import { commitPatiently } from './commit-patiently';
-import { makeVisible } from './make-visible';
+import { commitPatiently } from './commit-with-retry';
+import { makeVisible } from './put-signals';
 import type { PartitionLocks } from './partition-locks';
 import type { Decision, GroupResult, PendingChunk, PendingEvent } from './pending';
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Tenant } from '../../shared/domain/ids';
-import type { Log } from '../../shared/platform/log';
-import { withPatience } from '../../shared/platform/patience';
+import type { Log } from '../../shared/log';
+import { withPatience } from '../../shared/concurrency/retry';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ReceiptItem } from '../../shared/store/receipts';

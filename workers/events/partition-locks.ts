@@ -1,5 +1,5 @@
-import type { RedisLink } from '../../shared/queue/connect';
-import type { RedisKeys } from '../../shared/queue/keys';
+import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisKeys } from '../../shared/redis/keys';
 
 /** Longer than a commit takes; a lock that outlives its crashed holder delays a partition by no more than this. */
 const LOCK_MS = 5_000;

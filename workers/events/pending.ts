@@ -2,7 +2,7 @@ import type { AcceptedEvent } from '../../shared/domain/event';
 import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { SignalsRow } from '../../shared/domain/signals';
-import type { Place } from '../../shared/platform/tracing';
+import type { Place } from '../../shared/tracing/tracing';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 

@@ -3,16 +3,16 @@ import { z } from 'zod';
 import { serverEventId } from '../../shared/domain/event';
 import type { ChunkId, EventId, Tenant, UserRef } from '../../shared/domain/ids';
 import type { Secrets } from '../../shared/domain/subject';
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
-import type { Metrics } from '../../shared/platform/metrics';
-import { orAborted } from '../../shared/platform/patience';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
+import type { Metrics } from '../../shared/metrics/metrics';
+import { orAborted } from '../../shared/concurrency/retry';
 import { decodeChunk, emptyRows, type EventChunk, type EventChunkPayload } from '../../shared/queue/jobs';
 import type { Store } from '../../shared/store/store';
 import { isErased } from './commit-group';
 import type { Committer } from './committer';
 import { idsOf, withDerivedIds } from './derive-ids';
-import type { SettledChunk } from './settle-chunk';
+import type { SettledChunk } from './finalize-chunk';
 
 interface Deps {
   store: Pick<Store, 'users'>;

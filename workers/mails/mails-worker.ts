@@ -1,4 +1,4 @@
-import type { Ground } from '../../shared/ground';
+import type { Ground } from '../../shared/runtime';
 import { QUEUES } from '../../shared/queue/jobs';
 import type { StartQueueWorker } from '../queue-worker';
 import { createSendMail } from './send-mail';

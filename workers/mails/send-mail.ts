@@ -1,6 +1,6 @@
 import { type Job, UnrecoverableError } from 'bullmq';
 import { createTransport } from 'nodemailer';
-import type { Ground } from '../../shared/ground';
+import type { Ground } from '../../shared/runtime';
 import { forgottenAt, type Mail, mailJobSchema } from '../../shared/queue/mail-queue';
 
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Log } from '../../shared/platform/log';
+import type { Log } from '../../shared/log';
 import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/jobs';
 
 /** More wait for the next run. */

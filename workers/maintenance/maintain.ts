@@ -1,9 +1,9 @@
 import type { Queue } from 'bullmq';
-import type { Log } from '../../shared/platform/log';
-import type { Metrics } from '../../shared/platform/metrics';
+import type { Log } from '../../shared/log';
+import type { Metrics } from '../../shared/metrics/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
-import type { RedisLink } from '../../shared/queue/connect';
-import type { RedisKeys } from '../../shared/queue/keys';
+import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisKeys } from '../../shared/redis/keys';
 import { sweepLedger } from '../../shared/queue/sweep';
 import type { Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';

@@ -1,10 +1,10 @@
 import type { Gauge } from 'prom-client';
-import type { Metrics } from '../../shared/platform/metrics';
-import { forget } from '../../shared/platform/series/values';
-import type { RedisLink } from '../../shared/queue/connect';
+import type { Metrics } from '../../shared/metrics/metrics';
+import { forget } from '../../shared/metrics/values';
+import type { RedisLink } from '../../shared/redis/connect';
 import { QUEUES } from '../../shared/queue/jobs';
-import type { RedisKeys } from '../../shared/queue/keys';
-import { lookAtQueue } from '../../shared/queue/look';
+import type { RedisKeys } from '../../shared/redis/keys';
+import { lookAtQueue } from '../../shared/queue/queue-stats';
 import type { Store } from '../../shared/store/store';
 
 /** What was read longer ago is no longer shown: no value is better than one that looks like now. */

@@ -1,5 +1,5 @@
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
 
 interface Repeated {
   /** Runs it at once, too. */

@@ -1,7 +1,7 @@
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
-import type { HintQueue } from '../../shared/queue/hint-queue';
-import type { RefreshDoc } from '../../shared/store/refreshes';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
+import type { HintQueue } from '../../shared/queue/wake-up-queue';
+import type { RefreshDoc } from '../../shared/store/cache-outbox';
 import type { Store } from '../../shared/store/store';
 import { repeat } from './repeat';
 

@@ -1,13 +1,13 @@
 import { DelayedError, type Job } from 'bullmq';
-import type { SignalsCache } from '../../shared/cache/signals';
+import type { SignalsCache } from '../../shared/cache/signals-cache';
 import type { Tenant, UserRef } from '../../shared/domain/ids';
-import { messageOf } from '../../shared/platform/errors';
-import type { Log } from '../../shared/platform/log';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
 import { isQueuedUpTo } from '../../shared/queue/sweep';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
-import { makeVisible } from '../events/make-visible';
-import { eraseFromLetter, type LetterDeps } from './erase-from-letter';
+import { makeVisible } from '../events/put-signals';
+import { eraseFromLetter, type LetterDeps } from './redact-dead-letter';
 
 const PAGE_EVENTS = 1_000;
 /** How soon it is looked again whether what was queued has been settled: the longer it takes, the later, up to the last. */

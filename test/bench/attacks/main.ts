@@ -7,7 +7,7 @@ import { insertPartner } from '../../support/harness';
 import { submitted } from '../events';
 import { startProgram } from '../processes';
 import { median } from '../rounds';
-import { onStage, type Stage } from '../stage';
+import { onStage, type Stage } from '../environment';
 
 const { values: options } = parseArgs({
   options: {

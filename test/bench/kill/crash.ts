@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { waitUntil } from '../../support/wait-until';
 import { type BenchProcess, startProgram } from '../processes';
-import type { Stage } from '../stage';
+import type { Stage } from '../environment';
 import {
   CLOSED_WITHIN_MS,
   closed,
@@ -15,7 +15,7 @@ import {
   shown,
   statuses,
   warm,
-} from './acts';
+} from './scenarios';
 import { options } from './options';
 
 const { agents, killEveryMs } = options;

@@ -2,8 +2,8 @@ import { tagOf } from '../../../shared/domain/ids';
 import type { GrownAgent } from '../../support/grow-tree';
 import type { BenchProcess } from '../processes';
 import { compare, describe } from '../rounds';
-import type { Stage } from '../stage';
-import { forget, grow, keysOf, kill, passesOf, shown, statuses, warm } from './acts';
+import type { Stage } from '../environment';
+import { forget, grow, keysOf, kill, passesOf, shown, statuses, warm } from './scenarios';
 import { options } from './options';
 import { rawCollection } from '../../support/raw-collection';
 

@@ -1,5 +1,5 @@
 import { startProgram } from '../processes';
-import { onStage } from '../stage';
+import { onStage } from '../environment';
 import { crash } from './crash';
 import { latency } from './latency';
 import { options } from './options';

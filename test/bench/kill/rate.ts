@@ -1,8 +1,8 @@
 import { waitUntil } from '../../support/wait-until';
 import { type BenchProcess, startProgram } from '../processes';
 import { compare, describe } from '../rounds';
-import type { Stage } from '../stage';
-import { CLOSED_WITHIN_MS, closed, expectExact, expectSealed, forget, grow, kill } from './acts';
+import type { Stage } from '../environment';
+import { CLOSED_WITHIN_MS, closed, expectExact, expectSealed, forget, grow, kill } from './scenarios';
 import { options } from './options';
 
 const { agents, rounds } = options;

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type HTMLElement, parse } from 'node-html-parser';
 import { createCatalog } from '../../../shared/domain/catalog';
-import { PROBLEMS } from '../../../shared/platform/errors';
-import { renderGuide } from '../../../api/guide/render-guide';
+import { PROBLEMS } from '../../../shared/errors';
+import { renderGuide } from '../../../api/web/guide/render-guide';
 import { projectRoot } from '../../../deploy/local/paths';
 import { type Harness, startHarness } from '../../support/harness';
 

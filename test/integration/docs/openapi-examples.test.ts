@@ -3,9 +3,9 @@ import { Ajv2020 } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import { submitEventsDoc } from '../../../api/events/submit-events-doc';
 import type { RouteDoc } from '../../../api/http/route';
-import { HEALTH_DOCS } from '../../../api/ops/health';
+import { HEALTH_DOCS } from '../../../api/admin/probes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
-import { PROBLEMS, type ProblemCode } from '../../../shared/platform/errors';
+import { PROBLEMS, type ProblemCode } from '../../../shared/errors';
 import { type Harness, startHarness } from '../../support/harness';
 
 interface Media {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { tenantOf } from '../../../shared/domain/ids';
 import { removeAllLinks } from '../../../api/links/remove-links';
-import { WEBHOOK_MESSAGES } from '../../../api/docs/openapi-webhooks';
+import { WEBHOOK_MESSAGES } from '../../../api/openapi/webhooks';
 import { type Harness, startHarness } from '../../support/harness';
 import { invite, linkUser, newPerson, personsAct } from '../../support/link';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { submitEventsDoc } from '../../../api/events/submit-events-doc';
 import type { RouteDoc } from '../../../api/http/route';
-import { HEALTH_DOCS } from '../../../api/ops/health';
+import { HEALTH_DOCS } from '../../../api/admin/probes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
-import { PROBLEMS } from '../../../shared/platform/errors';
+import { PROBLEMS } from '../../../shared/errors';
 import { anEvent } from '../../support/builders';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Registry } from 'prom-client';
-import type { Ground } from '../../../shared/ground';
+import type { Ground } from '../../../shared/runtime';
 import { QUEUES } from '../../../shared/queue/jobs';
-import { openGround } from '../../../shared/ground';
-import { readConfig } from '../../../shared/platform/config';
-import { startWorkers, type RunningWorkers } from '../../../workers/context';
+import { openGround } from '../../../shared/runtime';
+import { readConfig } from '../../../shared/config/config';
+import { startWorkers, type RunningWorkers } from '../../../workers/start-workers';
 import { createApp } from '../../../api/app';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
 import { playTraffic } from '../../support/traffic';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { readConfig } from '../../../shared/platform/config';
-import { FORCED_EXIT_SLACK_MS } from '../../../shared/platform/lifecycle';
-import { addressesOf, listenOnEach } from '../../../shared/platform/listen';
-import { SETTINGS } from '../../../shared/platform/settings';
+import { readConfig } from '../../../shared/config/config';
+import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
+import { addressesOf, listenOnEach } from '../../../shared/process/listen';
+import { SETTINGS } from '../../../shared/config/settings';
 import { loopbackAddresses, otherAddresses } from '../../support/reach';
 
 const ROOT = join(__dirname, '..', '..', '..');
@@ -94,7 +94,7 @@ describe('docker-compose.yml', () => {
   });
 
   test('the store is migrated once, before any process of ours starts', () => {
-    expect(services.migrate.command).toEqual(['node', 'dist/api/cli/main.js', 'migrate', 'apply']);
+    expect(services.migrate.command).toEqual(['node', 'dist/deploy/cli/main.js', 'migrate', 'apply']);
     expect(services.migrate.restart).toBe('no');
     expect(Object.keys(services.migrate.depends_on!)).toEqual(['mongo', 'queue', 'cache']);
     for (const { depends_on } of own)
@@ -214,7 +214,7 @@ describe('docker-compose.yml', () => {
   test('it builds from a Dockerfile that is there and starts entry files that are there', () => {
     for (const { build } of mirs) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
     const entries = entrySources([...mirs.flatMap(({ command = [] }) => command), dockerfile].join(' '));
-    expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts', 'api/cli/main.ts']));
+    expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts', 'deploy/cli/main.ts']));
     expect(entries.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   });
 });

@@ -14,10 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
-import { readConfig } from '../../../shared/platform/config';
-import { FORCED_EXIT_SLACK_MS } from '../../../shared/platform/lifecycle';
-import { createMetrics } from '../../../shared/platform/metrics';
-import { SETTINGS } from '../../../shared/platform/settings';
+import { readConfig } from '../../../shared/config/config';
+import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
+import { createMetrics } from '../../../shared/metrics/metrics';
+import { SETTINGS } from '../../../shared/config/settings';
 import { describeWithKubernetesTools, kubeconform, kustomize } from '../../support/kubernetes';
 
 const ROOT = join(__dirname, '..', '..', '..');
@@ -160,7 +160,7 @@ describe('the manifests', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = containerOf(cronJob.spec.jobTemplate.spec.template).args;
     const night = (create: string): void => {
-      const here = script.replaceAll('/backups', backups).replace('node dist/deploy/backup/main.js create', create);
+      const here = script.replaceAll('/backups', backups).replace('node dist/deploy/cli/backup/main.js create', create);
       execFileSync(shell, [options, here]);
     };
     const aBackup = (name: string, ageDays: number, isWhole = true): void => {

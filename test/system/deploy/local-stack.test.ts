@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { STAND_IN_VERSION, writeMongoScript } from '../../../deploy/local/mongo-script';
 import { projectRoot } from '../../../deploy/local/paths';
 import { freePort } from '../../../deploy/local/ports';
-import { awaitExit, identify } from '../../../shared/platform/processes';
+import { awaitExit, identify } from '../../../shared/process/process-identity';
 import { startMongo, startRedis, startStores } from '../../../deploy/local/stores';
 import { otherAddresses, reachedOf } from '../../support/reach';
 import { envWithoutStores, tempDirs } from '../../support/temp-dirs';

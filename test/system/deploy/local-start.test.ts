@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { tryLock } from '../../../deploy/local/lock';
 import { projectRoot } from '../../../deploy/local/paths';
 import { freePort } from '../../../deploy/local/ports';
-import { awaitExit, identify, type ProcessIdentity } from '../../../shared/platform/processes';
+import { awaitExit, identify, type ProcessIdentity } from '../../../shared/process/process-identity';
 import { readStackFile } from '../../../deploy/local/stack-file';
 import { loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
 import { envWithoutStores, tempDirs } from '../../support/temp-dirs';
@@ -32,7 +32,7 @@ const CLI = `console.log(JSON.stringify({ partnerId: 'p', liveApiKey: 'live-key'
 
 /** The product's own programs, as `npm start` runs them. */
 const REAL = Object.fromEntries(
-  Object.entries({ api: 'api/main.js', worker: 'workers/main.js', cli: 'api/cli/main.js' }).map(([name, file]) => [
+  Object.entries({ api: 'api/main.js', worker: 'workers/main.js', cli: 'deploy/cli/main.js' }).map(([name, file]) => [
     name,
     join(projectRoot(), 'dist', file),
   ]),

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { mongo } from 'mongoose';
 import type { TestAnswer } from '../../support/client';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness, TestPartner } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';
 import type { TestProcess } from '../../support/processes';

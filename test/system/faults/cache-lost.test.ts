@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from '@jest/globals';
-import type { RowLease } from '../../../shared/cache/rows';
-import { createSignalsCache, type SignalsCache } from '../../../shared/cache/signals';
+import type { RowLease } from '../../../shared/cache/row-cache';
+import { createSignalsCache, type SignalsCache } from '../../../shared/cache/signals-cache';
 import type { UserRef } from '../../../shared/domain/ids';
 import type { SignalsRow } from '../../../shared/domain/signals';
-import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../../support/books';
-import { faultStage } from '../../support/fault-stage';
+import {
+  accepted,
+  type Books,
+  drainedAtLast,
+  expectBalanced,
+  newBooks,
+  someEvents,
+} from '../../support/expected-state';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 

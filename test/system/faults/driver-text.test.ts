@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { PAGES } from '../../../api/pages/routes';
+import { PAGES } from '../../../api/web/routes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { anEvent } from '../../support/builders';
 import type { TestAnswer } from '../../support/client';
 import { driverTextIn } from '../../support/driver-text';
 import { everyRoute, type RouteCall, type StoreRole } from '../../support/every-route';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import { ADMIN_TOKEN, type Harness, type TestPartner } from '../../support/harness';
 import { insertAgent } from '../../support/insert-agent';
 import { type OidcServer, oidcServers } from '../../support/oidc-server';

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, expect, test } from '@jest/globals';
-import { connectRedis } from '../../../shared/queue/connect';
-import { createDurability } from '../../../shared/queue/durability';
+import { connectRedis } from '../../../shared/redis/connect';
+import { createDurability } from '../../../shared/redis/durability';
 import {
   accepted,
   drainedAtLast,
@@ -10,9 +10,9 @@ import {
   someKeyedEvents,
   submit,
   sweepNow,
-} from '../../support/books';
+} from '../../support/expected-state';
 import { onServer } from '../../support/failover';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import type { OwnStore } from '../../support/own-stores';
 import { refusedStart } from '../../support/processes';

@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals';
-import { connectRedis, type RedisLink } from '../../../shared/queue/connect';
-import { createLog } from '../../../shared/platform/log';
+import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
+import { createLog } from '../../../shared/log';
 import { register } from '../../support/agents';
 import { asAdmin, statusWith } from '../../support/partners';
-import { accepted, drainedAtLast, newBooks, someEvents } from '../../support/books';
+import { accepted, drainedAtLast, newBooks, someEvents } from '../../support/expected-state';
 import { failOver, follow, FORMER_PRIMARIES, type FormerPrimary, runIdOf, SYNC_AT_ONCE } from '../../support/failover';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness, TestPartner } from '../../support/harness';
 import { invite, linkUser, newPerson, unlinkUser } from '../../support/link';
 import type { OwnStore } from '../../support/own-stores';
-import { relays } from '../../support/relay';
+import { relays } from '../../support/tcp-proxy';
 import { waitUntil } from '../../support/wait-until';
 
 const { ownRedis, serve } = faultStage();

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
-import { accepted, expectBalanced, newBooks, resolvedCounts, someEvents } from '../../support/books';
+import { accepted, expectBalanced, newBooks, resolvedCounts, someEvents } from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';

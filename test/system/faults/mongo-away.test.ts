@@ -1,8 +1,15 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { accepted, type Books, expectBalanced, newBooks, someEvents, someKeyedEvents } from '../../support/books';
-import { faultStage } from '../../support/fault-stage';
+import {
+  accepted,
+  type Books,
+  expectBalanced,
+  newBooks,
+  someEvents,
+  someKeyedEvents,
+} from '../../support/expected-state';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { MirError } from '../../../shared/platform/errors';
+import { MirError } from '../../../shared/errors';
 import { startSecondApi, statusWith } from '../../support/partners';
 import { type Harness, startHarness } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';

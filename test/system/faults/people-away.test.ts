@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Harness } from '../../support/harness';
 import { type OwnStore, ownStores } from '../../support/own-stores';
 import { confirmedAccount, logIn, signedInAs, somebody, startHarnessForPeople } from '../../support/people';
-import type { Visitor } from '../../support/visitor';
+import type { Visitor } from '../../support/browser-session';
 import { waitUntil } from '../../support/wait-until';
 
 let h: Harness;

@@ -3,7 +3,7 @@ import type { AcceptedEvent } from '../../../shared/domain/event';
 import { type ChunkId, newChunkId } from '../../../shared/domain/ids';
 import { chunkIdAt, signReceipt, STORE_REFUSED_MESSAGE } from '../../../shared/domain/receipt';
 import { encodeChunk, EVENT_JOB_OPTIONS, type EventChunk, QUEUES } from '../../../shared/queue/jobs';
-import { checkEvent, placeEvent } from '../../../api/events/accept';
+import { checkEvent, placeEvent } from '../../../api/events/validate-event';
 import {
   accepted,
   type Books,
@@ -16,10 +16,10 @@ import {
   resolvedCounts,
   someEvents,
   sweepNow,
-} from '../../support/books';
+} from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 import { waitUntil } from '../../support/wait-until';
 
 const EVENTS = 20;

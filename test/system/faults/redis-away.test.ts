@@ -8,8 +8,8 @@ import {
   newBooks,
   someKeyedEvents,
   sweepNow,
-} from '../../support/books';
-import { faultStage } from '../../support/fault-stage';
+} from '../../support/expected-state';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';

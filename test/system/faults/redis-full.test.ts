@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type { SubmittedEvent } from '../../../shared/domain/event';
-import { accepted, expectBalanced, newBooks, someKeyedEvents, submit } from '../../support/books';
-import { faultStage } from '../../support/fault-stage';
+import { accepted, expectBalanced, newBooks, someKeyedEvents, submit } from '../../support/expected-state';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 import { testStores } from '../../support/test-stores';

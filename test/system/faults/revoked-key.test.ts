@@ -4,7 +4,7 @@ import { type ParsedApiKey, parseApiKey } from '../../../shared/domain/api-key';
 import { tagOf, tenantOf } from '../../../shared/domain/ids';
 import { startSecondApi } from '../../support/agents';
 import type { ApiClient } from '../../support/client';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import { type GrownAgent, growTree } from '../../support/grow-tree';
 import type { Harness, TestPartner } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';

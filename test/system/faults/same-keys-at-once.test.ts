@@ -10,11 +10,11 @@ import {
   sweepNow,
   receiptsOf,
   resolvedCounts,
-} from '../../support/books';
+} from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 import type { TestProcess } from '../../support/processes';
 
 const APIS = 2;

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { newChunkId } from '../../../shared/domain/ids';
 import { QUEUES } from '../../../shared/queue/jobs';
-import { holdBytes } from '../../../shared/queue/ledger';
+import { holdBytes } from '../../../shared/queue/queued-bytes';
 import { ABANDONED_AFTER_MS, sweepLedger, sweepOpenChunks } from '../../../shared/queue/sweep';
 import {
   accepted,
@@ -14,12 +14,12 @@ import {
   NO_MARKS,
   patientLink,
   someEvents,
-} from '../../support/books';
+} from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
 import type { ApiClient } from '../../support/client';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 
 const { start, serve } = faultStage();
 let mir: Harness;

@@ -1,8 +1,15 @@
 import { beforeAll, expect, test } from '@jest/globals';
-import { accepted, type Books, expectBalanced, newBooks, someEvents, someKeyedEvents } from '../../support/books';
-import { faultStage } from '../../support/fault-stage';
+import {
+  accepted,
+  type Books,
+  expectBalanced,
+  newBooks,
+  someEvents,
+  someKeyedEvents,
+} from '../../support/expected-state';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 import { waitUntil } from '../../support/wait-until';
 
 const KILLS = 6;

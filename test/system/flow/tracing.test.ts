@@ -131,8 +131,8 @@ describe('a collector that is not there', () => {
 
 test('without an endpoint nothing that makes or sends spans is loaded', () => {
   const program = `
-    for (const part of ['api/app', 'api/context', 'workers/context', 'shared/ground']) require('./dist/' + part + '.js');
-    const { createTracing } = require('./dist/shared/platform/create-tracing.js');
+    for (const part of ['api/app', 'api/context', 'workers/start-workers', 'shared/runtime']) require('./dist/' + part + '.js');
+    const { createTracing } = require('./dist/shared/tracing/create-tracing.js');
     // prom-client loads the bare API, which does nothing by itself.
     const ours = /@opentelemetry.(?!api\\b)|bullmq-otel|open-tracing/;
     const found = () => Object.keys(require.cache).filter((file) => ours.test(file)).length;

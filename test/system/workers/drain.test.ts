@@ -2,11 +2,18 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { beforeAll, expect, test } from '@jest/globals';
-import { accepted, type Books, drainedAtLast, expectBalanced, newBooks, someEvents } from '../../support/books';
+import {
+  accepted,
+  type Books,
+  drainedAtLast,
+  expectBalanced,
+  newBooks,
+  someEvents,
+} from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
-import { faultStage } from '../../support/fault-stage';
+import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/observer';
+import { observe } from '../../support/resolve-poller';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 

@@ -7,7 +7,7 @@ import { callApi, inParallel } from '../../../deploy/demo/http';
 import { readOptions } from '../../../deploy/demo/options';
 import { differencesText } from '../../../deploy/demo/report';
 import { nothingSent, sendRequests } from '../../../deploy/demo/send';
-import { settleReceipts } from '../../../deploy/demo/settle';
+import { settleReceipts } from '../../../deploy/demo/await-receipts';
 import { tempDirs } from '../../support/temp-dirs';
 
 const RULES = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkEvent } from '../../../api/events/accept';
+import { checkEvent } from '../../../api/events/validate-event';
 import { countUsers, expectedTier, totalOf } from '../../../deploy/demo/count';
 import { type DemoEvent, FAULT_PATHS, type Fault, generateDay, type Item } from '../../../deploy/demo/generate-day';
 import { planRequests } from '../../../deploy/demo/requests';

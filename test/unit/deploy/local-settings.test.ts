@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { localSettings } from '../../../deploy/local/settings';
-import { readConfig } from '../../../shared/platform/config';
+import { readConfig } from '../../../shared/config/config';
 import { otherAddresses } from '../../support/reach';
 import { tempDirs } from '../../support/temp-dirs';
 

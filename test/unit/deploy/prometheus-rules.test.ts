@@ -55,7 +55,7 @@ test('every alert is seen to fire by a rule test, and each file has a case in wh
 });
 
 test('every alert says what is wrong, how urgent it is and where the runbook tells what to do', () => {
-  const headings = readFileSync(join(ROOT, 'deploy/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
+  const headings = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
   const entries = headings.map((heading) => heading.slice('## '.length));
   for (const { alert, labels, annotations } of alerts) {
     expect(['page', 'ticket']).toContain(labels?.['severity']);
@@ -72,7 +72,7 @@ test('every alert says what is wrong, how urgent it is and where the runbook tel
 });
 
 test("the runbook's entries follow each other, tell what users feel, and their links lead somewhere", () => {
-  const text = readFileSync(join(ROOT, 'deploy/runbook.md'), 'utf8');
+  const text = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8');
   const sections = text.split(/^## /m).slice(1);
   const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));
   for (const section of sections) {

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { createMetrics } from '../../../shared/platform/metrics';
-import { SETTINGS } from '../../../shared/platform/settings';
+import { createMetrics } from '../../../shared/metrics/metrics';
+import { SETTINGS } from '../../../shared/config/settings';
 import { cli } from '../../support/cli';
 
-const runbook = readFileSync(join(__dirname, '../../../deploy/runbook.md'), 'utf8');
+const runbook = readFileSync(join(__dirname, '../../../deploy/docs/runbook.md'), 'utf8');
 const quoted = [...runbook.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
 
 /** Codes of problems. */

@@ -2,11 +2,12 @@ import { expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020';
 import { assert, constantFrom, type Arbitrary, oneof, property, string, stringMatching } from 'fast-check';
 import type { z } from 'zod';
-import { jsonSchema } from '../../../api/docs/openapi-operation';
+import { jsonSchema } from '../../../api/openapi/operation';
 import { submitEventsDoc } from '../../../api/events/submit-events-doc';
 import { idempotencyHeader, readIdempotencyKey } from '../../../api/http/idempotency-key';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
-import { applicationInput, reasonSchema, termsInput } from '../../../api/partners/input';
+import { applicationInput, termsInput } from '../../../api/partners/input-schemas';
+import { reasonSchema } from '../../../api/http/schemas';
 import { idempotencyKeySchema, userExternalIdSchema } from '../../../shared/domain/event';
 
 const ajv = new Ajv2020({ strict: false });

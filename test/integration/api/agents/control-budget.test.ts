@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CONTROL_REQUESTS_PER_MINUTE } from '../../../../shared/access/budget';
+import { CONTROL_REQUESTS_PER_MINUTE } from '../../../../shared/authz/budget';
 import { type Harness, startHarness } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import express from 'express';
 import { route } from '../../../../api/http/route';
 import { createAdmit, runRoute } from '../../../../api/http/run-route';
-import { listen } from '../../../../shared/platform/listen';
+import { listen } from '../../../../shared/process/listen';
 import { createClient, type TestAnswer } from '../../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { expectProblem } from '../../../support/problems';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createActivityNotes } from '../../../../api/agents/note-activity';
+import { createActivityNotes } from '../../../../shared/authz/record-activity';
 import { createApiContext } from '../../../../api/context';
-import { openGround } from '../../../../shared/ground';
-import { readConfig } from '../../../../shared/platform/config';
+import { openGround } from '../../../../shared/runtime';
+import { readConfig } from '../../../../shared/config/config';
 import { startSecondApi } from '../../../support/partners';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';

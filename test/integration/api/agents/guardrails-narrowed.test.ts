@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { checkEvent, type CheckedEvent } from '../../../../api/events/accept';
+import { checkEvent, type CheckedEvent } from '../../../../api/events/validate-event';
 import { submitBatch } from '../../../../api/events/submit-batch';
 import { createSubmitSingle } from '../../../../api/events/submit-single';
 import { parseApiKey } from '../../../../shared/domain/api-key';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AgentAccess } from '../../../../api/agents/agent-access';
 import { killSubtree } from '../../../../api/agents/kill-subtree';
-import { rotateAgentKey } from '../../../../api/agents/rotate-key';
-import { spawnAgent } from '../../../../api/agents/spawn';
+import { rotateAgentKey } from '../../../../api/agents/rotate-agent-key';
+import { spawnAgent } from '../../../../api/agents/spawn-agent';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import {

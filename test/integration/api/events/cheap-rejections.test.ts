@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../../../shared/domain/api-key';
 import { newPartnerTag, tenantOf } from '../../../../shared/domain/ids';
 import { checkBatch } from '../../../../api/events/submit-batch';
-import { MAX_LISTED_ERRORS } from '../../../../shared/platform/errors';
+import { MAX_LISTED_ERRORS } from '../../../../shared/errors';
 import { anEvent, someEvents } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
 import { type Harness, startHarness } from '../../../support/harness';

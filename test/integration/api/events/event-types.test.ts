@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openGround } from '../../../../shared/ground';
-import { readConfig } from '../../../../shared/platform/config';
+import { openGround } from '../../../../shared/runtime';
+import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { freshEnv, type Harness, startHarness } from '../../../support/harness';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
 import type { ChunkId, Tenant } from '../../../../shared/domain/ids';
-import { readConfig } from '../../../../shared/platform/config';
+import { readConfig } from '../../../../shared/config/config';
 import {
   decodeChunk,
   encodeChunk,

@@ -4,7 +4,7 @@ import type { mongo } from 'mongoose';
 import { createApp } from '../../../../api/app';
 import { sendStream } from '../../../../api/http/send-stream';
 import { tenantOf } from '../../../../shared/domain/ids';
-import { listen } from '../../../../shared/platform/listen';
+import { listen } from '../../../../shared/process/listen';
 import { growTree } from '../../../support/grow-tree';
 import { type Harness, startHarness } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';

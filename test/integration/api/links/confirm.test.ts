@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { confirmLink, declineLink } from '../../../../api/links/confirm-link';
-import { findRequest, hashOfToken } from '../../../../api/links/find-request';
+import { findRequest, hashOfToken } from '../../../../api/links/find-link-request';
 import { type IdentityId, identityRefOf, tenantOf } from '../../../../shared/domain/ids';
 import { MAX_LINKS_PER_IDENTITY } from '../../../../shared/domain/link';
 import { removeAllLinks } from '../../../../api/links/remove-links';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { identityRefOf, tenantOf } from '../../../../shared/domain/ids';
 import { userRefOf } from '../../../../shared/domain/subject';
-import { someEvents } from '../../../support/books';
+import { someEvents } from '../../../support/expected-state';
 import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { adminAct } from '../../../../api/audit/act';
+import { adminAct } from '../../../../api/db/audit-context';
 import { rotateKey } from '../../../../api/partners/rotate-keys';
 import { type Harness, startHarness } from '../../../support/harness';
 import { asAdmin, auditOf, startSecondApi, statusWith } from '../../../support/partners';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createPartner } from '../../../../api/partners/create-partner';
-import { adminAct } from '../../../../api/audit/act';
-import { submitApplication } from '../../../../api/partners/apply';
-import { applicationInput } from '../../../../api/partners/input';
+import { adminAct } from '../../../../api/db/audit-context';
+import { submitApplication } from '../../../../api/partners/submit-application';
+import { applicationInput } from '../../../../api/partners/input-schemas';
 import { tagOf, type PartnerId } from '../../../../shared/domain/ids';
 import { type Harness, startHarness } from '../../../support/harness';
 import { anApplication, asAdmin, auditOf, statusWith } from '../../../support/partners';

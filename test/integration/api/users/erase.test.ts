@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Act } from '../../../../api/audit/act';
+import type { Act } from '../../../../api/db/audit-context';
 import { createApiContext } from '../../../../api/context';
-import { orderErasure } from '../../../../api/users/erase';
+import { orderErasure } from '../../../../api/users/erase-user';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
 import { userRefOf } from '../../../../shared/domain/subject';
-import { openGround } from '../../../../shared/ground';
-import { readConfig } from '../../../../shared/platform/config';
+import { openGround } from '../../../../shared/runtime';
+import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { linkUser, newPerson } from '../../../support/link';

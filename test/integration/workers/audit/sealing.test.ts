@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyChain, UNCHECKED } from '../../../../api/audit/verify-chain';
 import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
-import { type Ground, openGround } from '../../../../shared/ground';
-import { readConfig } from '../../../../shared/platform/config';
+import { type Ground, openGround } from '../../../../shared/runtime';
+import { readConfig } from '../../../../shared/config/config';
 import type { AuditChain, AuditDoc } from '../../../../shared/store/audit';
 import { sealPage } from '../../../../workers/audit/seal-page';
 import { sealChain } from '../../../../workers/audit/seal-chain';

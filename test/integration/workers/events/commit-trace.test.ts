@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { serverEventId } from '../../../../shared/domain/event';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
-import { createTracing } from '../../../../shared/platform/create-tracing';
+import { createTracing } from '../../../../shared/tracing/create-tracing';
 import type { EventChunk } from '../../../../shared/queue/jobs';
 import { createCommitter } from '../../../../workers/events/committer';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Queue, Worker } from 'bullmq';
-import { createMetrics } from '../../../../shared/platform/metrics';
+import { createMetrics } from '../../../../shared/metrics/metrics';
 import { QUEUES } from '../../../../shared/queue/jobs';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { gaugeReadings, STALE_AFTER_MS } from '../../../../workers/maintenance/read-gauges';

@@ -1,12 +1,12 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { freePort } from '../../../../deploy/local/ports';
-import { type Ground, openGround } from '../../../../shared/ground';
-import { readConfig } from '../../../../shared/platform/config';
+import { type Ground, openGround } from '../../../../shared/runtime';
+import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { freshEnv, type Harness, insertPartner } from '../../../support/harness';
 import { logIn, PASSWORD, signUpAndConfirm } from '../../../support/people';
 import { testProcesses } from '../../../support/processes';
-import { createVisitor } from '../../../support/visitor';
+import { createVisitor } from '../../../support/browser-session';
 import { waitUntil } from '../../../support/wait-until';
 
 const start = testProcesses();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { MAX_PENDING_APPLICATIONS } from '../../../../api/partners/apply';
+import { MAX_PENDING_APPLICATIONS } from '../../../../api/partners/submit-application';
 import { throttledAddress } from '../../../../api/http/throttle';
 import { type Harness, startHarness } from '../../../support/harness';
 import { ownStores } from '../../../support/own-stores';

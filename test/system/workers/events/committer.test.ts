@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals';
+import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals-cache';
 import { serverEventId } from '../../../../shared/domain/event';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { partitionOf } from '../../../../shared/domain/partition';
-import { connectRedis, type RedisLink } from '../../../../shared/queue/connect';
+import { connectRedis, type RedisLink } from '../../../../shared/redis/connect';
 import type { EventChunk } from '../../../../shared/queue/jobs';
 import { type Committer, createCommitter } from '../../../../workers/events/committer';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';

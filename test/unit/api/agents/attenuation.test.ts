@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { checkBirth, needsApproval } from '../../../../api/agents/check-birth';
+import { checkBirth, needsApproval } from '../../../../api/agents/check-spawn';
 import { newAgent } from '../../../../api/agents/new-agent';
-import { credentialOf } from '../../../../shared/access/credential';
+import { credentialOf } from '../../../../shared/authz/credential';
 import { AGENT_TYPES, PRESET_SCOPES, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
 import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
 import { effectiveAllowlist, type Grant, wideningsBeyond } from '../../../../shared/domain/permissions';
-import { MirError } from '../../../../shared/platform/errors';
+import { MirError } from '../../../../shared/errors';
 import type { AgentDoc } from '../../../../shared/store/agents';
 import { isWithin, typesOf, typesOfAll } from '../../../support/event-types';
 

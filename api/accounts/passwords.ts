@@ -1,0 +1,31 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { overloaded } from '../../shared/errors';
+import { createGate } from '../../shared/concurrency/semaphore';
+import type { Metrics } from '../../shared/metrics/metrics';
+
+/** One hash takes some 32 MiB and a tenth of a second of a core: more at once would starve the requests of partners. */
+const HASHES_AT_ONCE = 2;
+const HASHES_WAITING = 40;
+
+/** Hashes that a password was right for, during one call: who was let in by one may have to be put out again. */
+export const rightHashes = new AsyncLocalStorage<string[]>();
+
+/** better-auth's scrypt, a few at a time, each counted. */
+export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>) {
+  const { hashPassword, verifyPassword } = await import('better-auth/crypto');
+  const gate = createGate(HASHES_AT_ONCE, HASHES_WAITING, () =>
+    overloaded('Too many people log in at this moment. Try again soon.'),
+  );
+  const counted = <T>(work: () => Promise<T>): Promise<T> => {
+    metrics.passwordHashes.inc();
+    return gate(work);
+  };
+  return {
+    hash: (password: string) => counted(() => hashPassword(password)),
+    verify: async (given: { hash: string; password: string }) => {
+      const isRight = await counted(() => verifyPassword(given));
+      if (isRight) rightHashes.getStore()?.push(given.hash);
+      return isRight;
+    },
+  };
+}

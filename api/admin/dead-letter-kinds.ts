@@ -1,0 +1,64 @@
+import type { Job } from 'bullmq';
+import { z } from 'zod';
+import type { ChunkId, Tenant } from '../../shared/domain/ids';
+import { settleChunks } from '../../shared/queue/event-queue';
+import { type DeadLetterQueue, decodeChunk, eventChunkSchema, QUEUES } from '../../shared/queue/jobs';
+import { holdBytes } from '../../shared/queue/queued-bytes';
+import type { ApiContext } from '../context';
+
+type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
+
+/** What can be told of a payload that may be broken; null: it cannot be told. */
+interface PayloadFacts {
+  tenant: Tenant | null;
+  events: number | null;
+  receivedAtMs: number | null;
+}
+
+/** What a queue's dead letters are: how to read their payload and what goes with a replay or a drop. */
+export interface DeadLetterKind {
+  schema: z.ZodType;
+  /** Names of fields that belong to the contract; all others are content and stay hidden. */
+  fields: ReadonlySet<string>;
+  facts(data: unknown): PayloadFacts;
+  beforeReplay(deps: KindDeps, job: Job, nowMs: number): Promise<void>;
+  afterDrop(deps: KindDeps, job: Job): Promise<void>;
+}
+
+const factsSchema = z.object({
+  tenant: z
+    .string()
+    .regex(/^prt_[a-z0-9]+:(live|test)$/)
+    .transform((tenant) => tenant as Tenant)
+    .nullable()
+    .catch(null),
+  events: z.array(z.unknown()).nullable().catch(null),
+  receivedAtMs: z.number().int().min(0).max(8.64e15).nullable().catch(null),
+});
+
+const NO_FACTS: PayloadFacts = { tenant: null, events: null, receivedAtMs: null };
+
+const eventChunks: DeadLetterKind = {
+  schema: eventChunkSchema,
+  fields: new Set(Object.keys(eventChunkSchema.shape)),
+  facts(data) {
+    const read = factsSchema.safeParse(data);
+    return read.success ? { ...read.data, events: read.data.events && read.data.events.length } : NO_FACTS;
+  },
+  /** Its bytes are in the queue again, so the door must count them again. */
+  async beforeReplay({ keys, queueLink }, { data }, nowMs) {
+    if (!eventChunkSchema.safeParse(data).success) return;
+    const { chunkId, tenant } = decodeChunk(data);
+    const entry = { chunkId, tenant, bytes: Buffer.byteLength(JSON.stringify(data)) };
+    await holdBytes(queueLink.client, keys, QUEUES.events, [entry], nowMs);
+  },
+  async afterDrop({ keys, queueLink }, { id, data }) {
+    const { tenant } = eventChunks.facts(data);
+    if (tenant) await settleChunks(queueLink, keys, [{ chunkId: id as ChunkId, tenant }]);
+  },
+};
+
+/** Each queue that keeps dead letters. */
+export const DEAD_LETTER_KINDS: Readonly<Record<DeadLetterQueue, DeadLetterKind>> = {
+  [QUEUES.events]: eventChunks,
+};

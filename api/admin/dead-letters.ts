@@ -1,0 +1,236 @@
+import type { Job } from 'bullmq';
+import { type Env, envOf, partnerOf } from '../../shared/domain/ids';
+import { MirError, overloaded } from '../../shared/errors';
+import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
+import type { ApiContext } from '../context';
+import { type Act, auditEntry } from '../db/audit-context';
+import { transaction } from '../db/transaction';
+import { readCursor, signCursor } from '../http/paging';
+import { DEAD_LETTER_KINDS } from './dead-letter-kinds';
+import { presentFailure } from './present-failure';
+import { shapeOf } from './shape-of';
+
+const MAX_REASON_LENGTH = 500;
+
+export type DeadLetterDeps = Pick<ApiContext, 'store' | 'secrets' | 'keys' | 'queueLink' | 'deadLetterQueues'>;
+
+/** A job that workers gave up, without its payload. Null: the payload is too broken to tell. */
+export interface DeadLetter {
+  id: string;
+  queue: DeadLetterQueue;
+  partnerId: string | null;
+  env: Env | null;
+  events: number | null;
+  receivedAt: string | null;
+  failedAt: string;
+  /** From then on it may be deleted for its age. */
+  expiresAt: string;
+  attempts: number;
+  failedReason: string;
+}
+
+/** `shape` has the payload's fields and types, `problems` why it could not be read; neither holds a value. */
+export interface DeadLetterDetail extends DeadLetter {
+  shape: unknown;
+  problems: { path: string; message: string }[];
+}
+
+/** A job among the failed ones of its queue. */
+interface Found {
+  queue: DeadLetterQueue;
+  job: Job;
+}
+
+function queueStoreAway(cause: unknown): MirError {
+  return overloaded('The queue store did not respond. Retry the request.', 2, cause);
+}
+
+async function fromQueue<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw queueStoreAway(error);
+  }
+}
+
+function factsOf({ queue, job }: Found): Pick<DeadLetter, 'partnerId' | 'env' | 'events' | 'receivedAt'> {
+  const { tenant, events, receivedAtMs } = DEAD_LETTER_KINDS[queue].facts(job.data);
+  return {
+    partnerId: tenant && partnerOf(tenant),
+    env: tenant && envOf(tenant),
+    events,
+    receivedAt: receivedAtMs === null ? null : new Date(receivedAtMs).toISOString(),
+  };
+}
+
+function present(found: Found): DeadLetter {
+  const { queue, job } = found;
+  const failedAtMs = job.finishedOn ?? job.timestamp;
+  return {
+    id: job.id!,
+    queue,
+    ...factsOf(found),
+    failedAt: new Date(failedAtMs).toISOString(),
+    expiresAt: new Date(failedAtMs + DEAD_LETTER_AGE_SECONDS * 1_000).toISOString(),
+    attempts: job.attemptsMade,
+    failedReason: presentFailure(job.failedReason ?? '').slice(0, MAX_REASON_LENGTH),
+  };
+}
+
+interface Place {
+  queue: DeadLetterQueue;
+  id: string;
+  atMs: number;
+}
+
+/** Where dead letters are and when they failed, newest first. Each queue keeps at most a thousand. */
+async function places({ deadLetterQueues, queueLink }: DeadLetterDeps, only?: DeadLetterQueue): Promise<Place[]> {
+  const ofQueue = async (queue: DeadLetterQueue): Promise<Place[]> => {
+    const key = deadLetterQueues[queue].toKey('failed');
+    const flat = await fromQueue(queueLink.client.zrevrange(key, 0, -1, 'WITHSCORES'));
+    return Array.from({ length: flat.length / 2 }, (_, n) => ({
+      queue,
+      id: flat[2 * n]!,
+      atMs: Number(flat[2 * n + 1]),
+    }));
+  };
+  const all = await Promise.all(DEAD_LETTER_QUEUES.filter((queue) => !only || queue === only).map(ofQueue));
+  return all.flat().sort((a, b) => b.atMs - a.atMs || (a.id < b.id ? 1 : -1));
+}
+
+async function find({ deadLetterQueues, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
+  for (const name of DEAD_LETTER_QUEUES) {
+    const queue = deadLetterQueues[name];
+    // Asked first: any other id might name a key of the queue's own.
+    const score = await fromQueue(queueLink.client.zscore(queue.toKey('failed'), id));
+    const job = score === null ? undefined : await fromQueue(queue.getJob(id));
+    if (job) return { queue: name, job: job as Job };
+  }
+  return null;
+}
+
+function gone(): MirError {
+  return new MirError('NOT_FOUND', 'There is no such dead letter. It may have been replayed, dropped or too old.');
+}
+
+async function read(deps: DeadLetterDeps, id: string): Promise<Found> {
+  const found = await find(deps, id);
+  if (!found) throw gone();
+  return found;
+}
+
+/** A page of dead letters, newest first. */
+export async function listDeadLetters(
+  deps: DeadLetterDeps,
+  query: { limit: number; cursor?: string | undefined; queue?: DeadLetterQueue | undefined },
+): Promise<{ data: DeadLetter[]; nextCursor: string | null }> {
+  const key = deps.secrets.cursor;
+  const after = readCursor(key, 'admin', query.cursor);
+  const all = await places(deps, query.queue);
+  const rest = after ? all.filter(({ atMs, id }) => atMs < after.atMs || (atMs === after.atMs && id < after.id)) : all;
+  const page = rest.slice(0, query.limit);
+  const jobs = await fromQueue(Promise.all(page.map(({ queue, id }) => deps.deadLetterQueues[queue].getJob(id))));
+  const last = page.at(-1);
+  return {
+    data: jobs.flatMap((job, n) => (job ? [present({ queue: page[n]!.queue, job: job as Job })] : [])),
+    nextCursor: rest.length > page.length && last ? signCursor(key, 'admin', [last.atMs, last.id]) : null,
+  };
+}
+
+/** One dead letter with the shape of its payload. Throws 404. */
+export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<DeadLetterDetail> {
+  const found = await read(deps, id);
+  const { schema, fields } = DEAD_LETTER_KINDS[found.queue];
+  const parsed = schema.safeParse(found.job.data);
+  const problems = (parsed.success ? [] : parsed.error.issues).map(({ path, message }) => ({
+    path: path.map((part) => (typeof part === 'number' || fields.has(String(part)) ? String(part) : '…')).join('.'),
+    message,
+  }));
+  return { ...present(found), shape: shapeOf(found.job.data, fields), problems };
+}
+
+/** The entry comes first: an act on the queue without its entry must not happen, one that then failed may be repeated. */
+async function auditAct({ store }: DeadLetterDeps, found: Found, action: string, act: Act): Promise<void> {
+  const { tenant } = DEAD_LETTER_KINDS[found.queue].facts(found.job.data);
+  const { env, events } = factsOf(found);
+  const entry = auditEntry(act, {
+    partnerId: tenant && partnerOf(tenant),
+    tenant,
+    action,
+    target: found.job.id!,
+    before: { queue: found.queue, env, events, attempts: found.job.attemptsMade },
+  });
+  await transaction({ store }, (session) => store.audit.append(entry, session));
+}
+
+const QUEUED_STATES = new Set<string>(['waiting', 'prioritized', 'active', 'delayed']);
+
+async function isQueued({ deadLetterQueues }: DeadLetterDeps, id: string): Promise<boolean> {
+  const states = await fromQueue(Promise.all(DEAD_LETTER_QUEUES.map((name) => deadLetterQueues[name].getJobState(id))));
+  return states.some((state) => QUEUED_STATES.has(state));
+}
+
+/**
+ * Queues a dead letter again with all its attempts. What it stored before stays stored once. One that is queued again
+ * already stays as it is, with the same answer. Throws 404.
+ */
+export async function replayDeadLetter(
+  deps: DeadLetterDeps,
+  id: string,
+  act: Act,
+): Promise<{ id: string; status: 'QUEUED' }> {
+  const queued = { id, status: 'QUEUED' } as const;
+  const found = await find(deps, id);
+  if (!found) {
+    if (await isQueued(deps, id)) return queued;
+    throw gone();
+  }
+  await auditAct(deps, found, 'dead-letter.replayed', act);
+  await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, act.at.getTime()));
+  try {
+    // `attemptsStarted` stays: it tells the worker to refresh users that an earlier try may have committed.
+    await found.job.retry('failed', { resetAttemptsMade: true });
+  } catch (error) {
+    // Another replay was first, or a drop.
+    if (await isQueued(deps, id)) return queued;
+    await read(deps, id);
+    throw queueStoreAway(error);
+  }
+  return queued;
+}
+
+/**
+ * Replays all that are there now, oldest first; those that somebody else takes meanwhile are skipped. `onProgress`
+ * hears how many of how many are done.
+ */
+export async function replayAllDeadLetters(
+  deps: DeadLetterDeps,
+  act: Act,
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<{ replayed: number }> {
+  const all = (await places(deps)).reverse();
+  let replayed = 0;
+  for (const [n, { id }] of all.entries()) {
+    try {
+      await replayDeadLetter(deps, id, act);
+      replayed += 1;
+    } catch (error) {
+      if (!(error instanceof MirError) || error.code !== 'NOT_FOUND') throw error;
+    }
+    onProgress(n + 1, all.length);
+  }
+  return { replayed };
+}
+
+/** Deletes a dead letter for good; its receipt goes on saying FAILED. Throws 404. */
+export async function dropDeadLetter(
+  deps: DeadLetterDeps,
+  id: string,
+  act: Act,
+): Promise<{ id: string; status: 'DROPPED' }> {
+  const found = await read(deps, id);
+  await auditAct(deps, found, 'dead-letter.dropped', act);
+  await fromQueue(found.job.remove());
+  await fromQueue(DEAD_LETTER_KINDS[found.queue].afterDrop(deps, found.job));
+  return { id, status: 'DROPPED' };
+}

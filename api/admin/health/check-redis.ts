@@ -1,0 +1,104 @@
+import type { Config } from '../../../shared/config/config';
+import { messageOf } from '../../../shared/errors';
+import type { Log } from '../../../shared/log';
+import type { RedisLink } from '../../../shared/redis/connect';
+import { createDurability } from '../../../shared/redis/durability';
+import type { RedisKeys } from '../../../shared/redis/keys';
+import { checked, type Finding, fail, ok, warn } from './finding';
+
+const MIN_MAJOR = 7;
+const READY_TIMEOUT_MS = 5_000;
+const MIB = 1024 * 1024;
+
+/** The fields of `INFO`. It tells the policies too, also where CONFIG is forbidden. */
+type Info = (field: string) => string;
+
+async function infoOf({ client }: RedisLink): Promise<Info> {
+  const text = await client.info();
+  return (field) => new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? '';
+}
+
+function checkVersion(check: string, info: Info): Finding {
+  const valkey = info('valkey_version');
+  const version = valkey === '' ? info('redis_version') : valkey;
+  const name = `${valkey === '' ? 'Redis' : 'Valkey'} ${version}`;
+  return Number(version.split('.')[0]) >= MIN_MAJOR
+    ? ok(check, `answers, ${name}`)
+    : fail(check, name, `run Redis ${MIN_MAJOR} or later, or Valkey 8 or later`);
+}
+
+function checkEviction(info: Info): Finding {
+  const policy = info('maxmemory_policy');
+  if (policy === 'noeviction') return ok('queue policy', 'maxmemory-policy noeviction');
+  const found = `maxmemory-policy is ${policy}: the server may throw accepted events and revocations away`;
+  return fail('queue policy', found, 'CONFIG SET maxmemory-policy noeviction, and write it into its redis.conf');
+}
+
+function checkAppendOnly(info: Info): Finding {
+  if (info('aof_enabled') !== '1') {
+    const found = 'appendonly is off: a restart of the server loses accepted events and revocations';
+    return fail('queue policy', found, 'CONFIG SET appendonly yes, and write it into its redis.conf');
+  }
+  if (info('aof_last_write_status') === 'err' || info('aof_last_bgrewrite_status') === 'err') {
+    return fail('queue policy', 'the append-only file cannot be written', "look at the server's disk and log");
+  }
+  return ok('queue policy', 'appendonly yes');
+}
+
+function checkMemory(info: Info, config: Config): Finding[] {
+  const max = Number(info('maxmemory'));
+  const used = Number(info('used_memory'));
+  if (max === 0) {
+    const found = 'maxmemory is not set: a backlog fills the machine before MIR closes its door';
+    return [warn('queue memory', found, 'CONFIG SET maxmemory 1gb (at least twice MAX_QUEUED_BYTES)')];
+  }
+  const percent = Math.round((used / max) * 100);
+  const text = `${Math.round(used / MIB)} of ${Math.round(max / MIB)} MiB (${percent} %) in use`;
+  const findings: Finding[] = [];
+  if (percent >= config.maxRedisMemoryPercent) {
+    const mend = 'start workers, look for dead letters, or give the server more maxmemory';
+    findings.push(fail('queue memory', `${text}: POST /events answers 503`, mend));
+  } else findings.push(ok('queue memory', text));
+  if (config.maxQueuedBytes > max / 2) {
+    const found = `MAX_QUEUED_BYTES is more than half of maxmemory: the door closes at ${Math.round(max / 2 / MIB)} MiB`;
+    findings.push(warn('queue memory', found, 'raise maxmemory to twice MAX_QUEUED_BYTES, or lower that setting'));
+  }
+  return findings;
+}
+
+/** The server for queues and security state: version, eviction, append-only file, memory, asked durability. */
+export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
+  const mend = 'look at the server that REDIS_URL names';
+  return checked('redis', mend, async () => {
+    await link.whenReady(READY_TIMEOUT_MS);
+    const info = await infoOf(link);
+    const findings = [checkVersion('redis', info), checkEviction(info), checkAppendOnly(info)];
+    findings.push(...checkMemory(info, config));
+    if (config.queueDurability === 'fsync') {
+      const durability = await createDurability({ link, url: config.redisUrl, mode: 'fsync', keys, log }).catch(
+        (error: unknown) => {
+          const choose = 'change the server, or set QUEUE_DURABILITY=everysec';
+          findings.push(fail('queue policy', messageOf(error), choose));
+          return null;
+        },
+      );
+      await durability?.close();
+    }
+    return findings;
+  });
+}
+
+/** The server for cached signals. */
+export async function checkCacheStore(link: RedisLink, config: Config): Promise<Finding[]> {
+  return checked('cache', 'look at the server that CACHE_REDIS_URL names', async () => {
+    await link.whenReady(READY_TIMEOUT_MS);
+    const info = await infoOf(link);
+    const findings = [checkVersion('cache', info)];
+    const isOwn = config.cacheRedisUrl !== config.redisUrl;
+    if (isOwn && info('maxmemory_policy') === 'noeviction' && Number(info('maxmemory')) > 0) {
+      const found = 'maxmemory-policy is noeviction: when the cache is full, new rows cannot be cached';
+      findings.push(warn('cache', found, 'CONFIG SET maxmemory-policy allkeys-lru'));
+    }
+    return findings;
+  });
+}

@@ -1,0 +1,121 @@
+import { Queue } from 'bullmq';
+import { deriveSecrets } from '../../../shared/domain/subject';
+import type { Config } from '../../../shared/config/config';
+import { messageOf } from '../../../shared/errors';
+import { createLog } from '../../../shared/log';
+import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
+import { QUEUES } from '../../../shared/queue/jobs';
+import { redisKeys } from '../../../shared/redis/keys';
+import { connectStore } from '../../../shared/store/connect';
+import { createStore, type Store } from '../../../shared/store/store';
+import { type ClockReading, compareClocks, redisClock } from './check-clocks';
+import { checkDisk, checkLeftovers } from './check-leftovers';
+import { checkMongo } from './check-mongo';
+import { checkCacheStore, checkQueueStore } from './check-redis';
+import { checkSettings, settingsProblems } from './check-settings';
+import { checkDeadLetters, checkOpenWork, checkQueue } from './check-work';
+import { checked, type Finding, fail } from './finding';
+
+const REDIS_TIMEOUT_MS = 5_000;
+const AGAIN = 'ask again when the store answers';
+
+interface Clock {
+  of: string;
+  reading: ClockReading;
+}
+
+async function examineMongo(config: Config, fingerprint: string, clocks: Clock[]): Promise<Finding[]> {
+  let store: Store;
+  try {
+    store = createStore(await connectStore(config.mongoUrl));
+  } catch (error) {
+    return [fail('mongo', messageOf(error), 'start it, or correct MONGO_URL')];
+  }
+  try {
+    const { findings, clock } = await checkMongo(store, config, fingerprint);
+    if (clock) clocks.push({ of: 'MongoDB', reading: clock });
+    findings.push(...(await checked('cascades', AGAIN, () => checkOpenWork(store, Date.now()))));
+    return findings;
+  } finally {
+    await store.close();
+  }
+}
+
+async function readClock(of: string, link: RedisLink, clocks: Clock[]): Promise<void> {
+  await redisClock(link).then(
+    (reading) => clocks.push({ of, reading }),
+    () => undefined,
+  );
+}
+
+async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]> {
+  const log = createLog('silent', 'api');
+  const keys = redisKeys(config.keyspace);
+  const role = { kind: 'request', timeoutMs: REDIS_TIMEOUT_MS } as const;
+  const queueLink = connectRedis(config.redisUrl, role, log);
+  const cacheLink = connectRedis(config.cacheRedisUrl, role, log);
+  try {
+    const findings = await checkQueueStore(queueLink, keys, config, log);
+    findings.push(...(await checkCacheStore(cacheLink, config)));
+    await readClock('Redis', queueLink, clocks);
+    if (config.cacheRedisUrl !== config.redisUrl) await readClock('the cache', cacheLink, clocks);
+    if (queueLink.runId() === null) return findings;
+    for (const name of Object.values(QUEUES)) {
+      // Nobody queues mails that would go nowhere, and nobody waits for them.
+      if (name === QUEUES.mails && config.mail.kind === 'off') continue;
+      const prefix = keys.queuePrefix(name);
+      const queue = new Queue(name, {
+        connection: queueLink.client,
+        prefix,
+        skipMetasUpdate: true,
+        // It would warn on the console of what is told above.
+        skipVersionCheck: true,
+      });
+      queue.on('error', () => undefined);
+      findings.push(...(await checked(`queue ${name}`, AGAIN, () => checkQueue(queue, Date.now()))));
+      if (name === QUEUES.events) {
+        findings.push(...(await checked('dead letters', AGAIN, () => checkDeadLetters({ [name]: queue }))));
+      }
+      await queue.close();
+    }
+    return findings;
+  } finally {
+    await Promise.all([queueLink.close(), cacheLink.close()]);
+  }
+}
+
+interface Settings {
+  config: Config;
+  pepperGiven: boolean;
+}
+
+function usable(readSettings: () => Settings): Settings | { problems: Finding[] } {
+  try {
+    return readSettings();
+  } catch (error) {
+    return { problems: settingsProblems(error) };
+  }
+}
+
+/**
+ * Looks at an installation from settings to disk and says of each thing whether it is well. Builds, changes and
+ * repairs nothing. `readSettings` throws where the settings cannot be used.
+ */
+export async function examine(readSettings: () => Settings, dataDir: string): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const settings = usable(readSettings);
+  if ('problems' in settings) findings.push(...settings.problems);
+  else {
+    const { config, pepperGiven } = settings;
+    findings.push(...checkSettings(config, { pepper: pepperGiven }));
+    const { fingerprint } = deriveSecrets(config.subjectPepper);
+    const clocks: Clock[] = [];
+    findings.push(
+      ...(await checked('mongo', AGAIN, () => examineMongo(config, fingerprint, clocks))),
+      ...(await checked('redis', AGAIN, () => examineRedis(config, clocks))),
+    );
+    if (clocks.length > 0) findings.push(compareClocks(clocks));
+  }
+  findings.push(...checkLeftovers(dataDir), ...(await checkDisk(dataDir)));
+  return findings;
+}

@@ -1,0 +1,78 @@
+import { newApiKey } from '../../shared/domain/api-key';
+import { envOf, tagOf } from '../../shared/domain/ids';
+import { MirError } from '../../shared/errors';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+
+import { type AgentAccess, agentAccess } from './agent-access';
+import { agentParams } from './route-docs';
+import { type AgentPath, requireStatus } from './agent-state';
+import { changeAgent, type ChangeDeps } from './change-agent';
+import { checkBirth, crowdAround } from './check-spawn';
+import { reasonInput } from './input-schemas';
+import { issuedAgentSchema, presentAgent } from './present-agent';
+
+/** The agent that an approval is about. */
+export async function agentOfApproval(
+  { store }: Pick<ApiContext, 'store'>,
+  { tenant }: AgentAccess,
+  approvalId: string,
+): Promise<AgentDoc> {
+  const agent = await store.agents.byApproval(tenant, approvalId);
+  if (!agent) throw new MirError('NOT_FOUND', 'There is no such approval.');
+  return agent;
+}
+
+/** Approves a pending agent if everything still allows it: those above it, the policy, their rights. Gives its key. */
+async function approveSpawn(
+  deps: ChangeDeps,
+  access: AgentAccess,
+  approvalId: string,
+  reason?: string,
+): Promise<AgentPath & { apiKey: string }> {
+  const { store } = deps;
+  const { _id } = await agentOfApproval(deps, access, approvalId);
+  let apiKey = '';
+  const path = await changeAgent(deps, access, _id, reason, async (read, at, session) => {
+    requireStatus(read, ['PENDING_APPROVAL']);
+    const { ancestors, agent } = read;
+    const policy = await store.policies.get(access.tenant, session);
+    checkBirth(ancestors, agent, policy, await crowdAround(deps, policy, ancestors, true, session));
+    const { key, hash, prefix } = newApiKey(envOf(access.tenant), tagOf(access.partnerId), true);
+    apiKey = key;
+    return { change: { status: 'ACTIVE', key: { hash, prefix, createdAt: at } }, action: 'agent.approved' };
+  });
+  return { ...path, apiKey };
+}
+
+/** `POST /agents/approvals/:id/approve`: by humans only; the key is shown this once. */
+export const approve = route({
+  method: 'POST',
+  path: '/agents/approvals/:id/approve',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  tag: 'Agents',
+  summary: 'Approve a spawned agent and issue its key',
+  description: 'Ancestors, policy and rights are checked again at this moment',
+  params: agentParams,
+  body: reasonInput,
+  bodyOptional: true,
+  answers: { 200: { description: 'The agent and its key, shown once', schema: issuedAgentSchema } },
+  problems: [
+    'ENTERPRISE_REQUIRED',
+    'HUMAN_REQUIRED',
+    'SPAWN_DISABLED',
+    'ESCALATION_DENIED',
+    'NOT_FOUND',
+    'AGENT_REVOKED',
+    'AGENT_STATE',
+    'POLICY_LIMIT',
+    'CONFLICT',
+  ],
+  handle: async (call) => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ENTERPRISE', human: true, write: true });
+    const { agent, ancestors, apiKey } = await approveSpawn(ctx, access, params.id, body.reason);
+    return { status: 200, body: { ...presentAgent(agent, ancestors), apiKey } };
+  },
+});

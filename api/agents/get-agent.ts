@@ -1,0 +1,24 @@
+import { route } from '../http/route';
+
+import { agentAccess, visible } from './agent-access';
+import { agentParams } from './route-docs';
+import { agentSchema, presentAgent } from './present-agent';
+
+/** `GET /agents/:id`: an agent sees itself and what is below it, the partner all of its own. */
+export const getAgent = route({
+  method: 'GET',
+  path: '/agents/:id',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Agents',
+  summary: 'One of your agents',
+  params: agentParams,
+  answers: { 200: { description: 'The agent', schema: agentSchema } },
+  problems: ['NOT_YOUR_DESCENDANT', 'NOT_FOUND'],
+  handle: async (call) => {
+    const { agents } = call.ctx.store;
+    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const agent = visible(access, await agents.get(access.tenant, call.params.id));
+    const above = await agents.marksOf(agent.ancestors);
+    return { status: 200, body: presentAgent(agent, [...above.values()]) };
+  },
+});

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { statusesInPathOrder } from '../../shared/domain/tree-order';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { ApiContext } from '../context';
+import { pageQuery, readCursor, signCursor } from '../http/paging';
+import { route } from '../http/route';
+
+import { idParams } from '../http/schemas';
+import { agentAccess, visible } from './agent-access';
+import { presentNode, treeNodeSchema, type TreeNode } from './walk-tree';
+
+export interface Lineage {
+  ancestry: TreeNode[];
+  children: TreeNode[];
+  nextCursor: string | null;
+}
+
+/** An agent's ancestors, itself, and a page of its children, the oldest first. */
+export async function readLineage(
+  { store, secrets }: Pick<ApiContext, 'store' | 'secrets'>,
+  agent: AgentDoc,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): Promise<Lineage> {
+  const owner = `children|${agent._id}`;
+  const after = readCursor(secrets.cursor, owner, cursor);
+  const [above, rows] = await Promise.all([
+    store.agents.byIds(agent.ancestors),
+    store.agents.children(agent._id, after, limit + 1),
+  ]);
+  const statusOf = statusesInPathOrder();
+  const ancestry = [...above, agent].map((one) => presentNode(one, statusOf(one)));
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    ancestry,
+    children: shown.map((row) => presentNode(row, statusOf(row))),
+    nextCursor:
+      rows.length > limit && last ? signCursor(secrets.cursor, owner, [last.createdAt.getTime(), last._id]) : null,
+  };
+}
+
+/** `GET /agents/:id/lineage`. */
+export const getLineage = route({
+  method: 'GET',
+  path: '/agents/:id/lineage',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Agents',
+  summary: 'Read where an agent comes from and what it has spawned',
+  params: idParams,
+  query: z.strictObject(pageQuery),
+  answers: {
+    200: {
+      description: 'From the root to the agent itself, and a page of its children, the oldest first',
+      schema: z.object({
+        ancestry: z.array(treeNodeSchema),
+        children: z.array(treeNodeSchema),
+        nextCursor: z.string().nullable().describe('For more children.'),
+      }),
+    },
+  },
+  problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],
+  handle: async (call) => {
+    const { ctx, params, query } = call;
+    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const agent = visible(access, await ctx.store.agents.get(access.tenant, params.id));
+    return { status: 200, body: await readLineage(ctx, agent, query) };
+  },
+});

@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { AGENT_TYPES, MAX_ALLOWED_EVENT_TYPES, PRESETS } from '../../shared/domain/agent';
+import { lineSchema } from '../../shared/domain/line';
+import { type Catalog, EVENT_TYPE_PATTERN } from '../../shared/domain/catalog';
+import { type Grant, grantProblems, isAllowPattern } from '../../shared/domain/permissions';
+
+import type { FieldError } from '../../shared/errors';
+import { atLeastOne, reasonSchema } from '../http/schemas';
+
+const MAX_PER_MINUTE = 1_000_000_000;
+const MAX_PATTERN_LENGTH = 100;
+
+/** One entry of an allowlist; the OpenAPI document names those that the catalog has. */
+export const allowPatternSchema = z
+  .string()
+  .max(MAX_PATTERN_LENGTH)
+  .refine(isAllowPattern, {
+    message: 'must be mir.<category>.<action>, mir.<category>.*, mir.* or *',
+    params: { code: 'INVALID_PATTERN' },
+  });
+
+const allowlist = z
+  .array(allowPatternSchema)
+  .max(MAX_ALLOWED_EVENT_TYPES)
+  .overwrite((patterns) => [...new Set(patterns)])
+  .describe('Event types the agent may submit: exact types, `mir.<category>.*`, `mir.*` or `*`.');
+const rateLimit = z
+  .int()
+  .min(1)
+  .max(MAX_PER_MINUTE)
+  .nullable()
+  .describe('Events, and requests, a minute, shared with everything below it. null: no budget of its own.');
+const name = lineSchema(120).meta({ examples: ['Restock bot'] });
+const type = z.enum(AGENT_TYPES);
+const preset = z.enum(PRESETS);
+
+/** What `grantProblems` refuses, as JSON Schema: an AI agent is never ADMIN and names at least categories. */
+const AI_AGENT_RULE = {
+  anyOf: [
+    { not: { properties: { type: { const: 'AI_AGENT' } }, required: ['type'] } },
+    {
+      properties: {
+        preset: { not: { const: 'ADMIN' } },
+        allowedEventTypes: { minItems: 1, items: { not: { enum: ['*', 'mir.*'] } } },
+      },
+    },
+  ],
+};
+
+/** What registering an agent takes. */
+export const registerInput = z
+  .strictObject({
+    name,
+    type,
+    preset,
+    allowedEventTypes: allowlist,
+    rateLimitPerMinute: rateLimit.optional(),
+    authorizer: lineSchema(200).optional().describe('Who answers for it, in your own words.'),
+  })
+  .meta({ allOf: [AI_AGENT_RULE] });
+export type RegisterInput = z.output<typeof registerInput>;
+
+/** What spawning takes; what is left out is inherited. */
+export const spawnInput = z
+  .strictObject({
+    name,
+    type: type.optional(),
+    preset: preset.optional(),
+    allowedEventTypes: allowlist.optional(),
+    rateLimitPerMinute: rateLimit.optional(),
+  })
+  .meta({ allOf: [AI_AGENT_RULE] });
+export type SpawnInput = z.output<typeof spawnInput>;
+
+/** What may be changed of an agent. */
+export const patchInput = z
+  .strictObject({
+    name: name.optional(),
+    allowedEventTypes: allowlist.optional(),
+    rateLimitPerMinute: rateLimit.optional(),
+    reason: reasonSchema.optional(),
+  })
+  .refine(
+    (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
+    'name at least one of name, allowedEventTypes, rateLimitPerMinute',
+  )
+  .meta(atLeastOne(['name', 'allowedEventTypes', 'rateLimitPerMinute']));
+export type PatchInput = z.output<typeof patchInput>;
+
+/** Why an action is taken, where it is told. */
+export const reasonInput = z.strictObject({ reason: reasonSchema.optional() });
+
+/** The same, for actions that can take the whole subtree along. */
+export const subtreeInput = z.strictObject({
+  reason: reasonSchema.optional(),
+  includeDescendants: z.boolean().default(false).describe('Also everything below it.'),
+});
+
+const RULES = {
+  PRESET_NOT_ALLOWED: {
+    path: 'preset',
+    message: 'ADMIN is for service accounts; an AI agent takes ORCHESTRATOR at most',
+  },
+  ALLOWLIST_REQUIRED: {
+    path: 'allowedEventTypes',
+    message: 'an AI agent names at least the category of each event type, like mir.transaction.*',
+  },
+} as const;
+
+/** Field errors for what the agent's type itself forbids. */
+export function typeErrors(grant: Grant): FieldError[] {
+  return grantProblems(grant).map((code) => ({ ...RULES[code], code }));
+}
+
+function catalogErrors(catalog: Catalog, patterns: readonly unknown[]): FieldError[] {
+  return patterns.flatMap((pattern, n): FieldError[] => {
+    if (typeof pattern !== 'string' || !isAllowPattern(pattern) || pattern === '*' || pattern === 'mir.*') return [];
+    const path = `allowedEventTypes.${n}`;
+    if (EVENT_TYPE_PATTERN.test(pattern)) {
+      if (catalog.has(pattern)) return [];
+      const hint = catalog.nearest(pattern).join(', ');
+      return [{ path, code: 'UNKNOWN_EVENT_TYPE', message: `is not in the catalog${hint && `; near it: ${hint}`}` }];
+    }
+    const category = pattern.split('.')[1];
+    if (catalog.entries.some((entry) => entry.category === category)) return [];
+    return [
+      { path, code: 'UNKNOWN_CATEGORY', message: 'the catalog has no such category; GET /event-types lists them' },
+    ];
+  });
+}
+
+/** What an allowlist in a body of any shape names that the catalog does not have. */
+export function unknownTypes({ catalog }: { catalog: Catalog }, body: unknown): FieldError[] {
+  const { allowedEventTypes } = Object(body) as Partial<Record<string, unknown>>;
+  return Array.isArray(allowedEventTypes) ? catalogErrors(catalog, allowedEventTypes) : [];
+}
+
+/** The same, and what the type forbids: everything about a registration that its schema cannot tell. */
+export function registrationErrors(ctx: { catalog: Catalog }, body: unknown): FieldError[] {
+  const asked = Object(body) as Partial<Record<keyof Grant, unknown>>;
+  const listed = Array.isArray(asked.allowedEventTypes) ? asked.allowedEventTypes : [];
+  const allowedEventTypes = listed.filter((pattern) => typeof pattern === 'string');
+  return [...typeErrors({ ...(asked as Grant), allowedEventTypes }), ...unknownTypes(ctx, body)];
+}

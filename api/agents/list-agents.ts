@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import {
+  AGENT_STATUSES,
+  AGENT_TYPES,
+  type AgentStatus,
+  OWN_STATUSES_OF,
+  type SubtreeMarks,
+} from '../../shared/domain/agent';
+import type { AgentDoc, AgentFilter } from '../../shared/store/agents';
+import type { ApiContext } from '../context';
+import { pageQuery, readCursor, signCursor } from '../http/paging';
+import { route } from '../http/route';
+
+import { type AgentAccess, agentAccess } from './agent-access';
+import { agentSchema, presentAgent, statusOf } from './present-agent';
+
+/** Rows looked at for one page when a status is asked for: what is above an agent is known only after reading it. */
+const ROWS_PER_LOOK = 500;
+const MAX_LOOKS = 10;
+
+/** An agent with what is marked above it. */
+export interface FoundAgent {
+  agent: AgentDoc;
+  above: SubtreeMarks[];
+}
+
+/** Whose agents: all of a tenant, or an agent's own subtree. */
+export type AgentScope = Pick<AgentAccess, 'tenant' | 'self'>;
+
+export interface AgentQuery {
+  limit: number;
+  cursor?: string | undefined;
+  status?: AgentStatus | undefined;
+  type?: AgentDoc['type'] | undefined;
+}
+
+type Deps = Pick<ApiContext, 'store' | 'secrets'>;
+
+/** Adds to a page of agents what is marked above them, with one query for all. */
+async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgent[]> {
+  const ids = new Set(agents.flatMap(({ ancestors }) => ancestors));
+  const marks = ids.size === 0 ? new Map<string, SubtreeMarks>() : await store.agents.marksOf([...ids]);
+  return agents.map((agent) => ({ agent, above: agent.ancestors.flatMap((id) => marks.get(id) ?? []) }));
+}
+
+/** A page of agents, newest first; with a status it may be short, and goes on with its cursor all the same. */
+export async function pageOfAgents<Item>(
+  deps: Deps,
+  { tenant, self }: AgentScope,
+  { limit, cursor, status, type }: AgentQuery,
+  present: (found: FoundAgent) => Item,
+): Promise<{ data: Item[]; nextCursor: string | null }> {
+  const { store, secrets } = deps;
+  const owner = `${tenant}|agents`;
+  const filter: AgentFilter = {
+    ...(status === undefined ? {} : { statuses: OWN_STATUSES_OF[status] }),
+    ...(type === undefined ? {} : { type }),
+    ...(self === null ? {} : { below: self }),
+  };
+  const rowsPerLook = status === undefined ? limit + 1 : Math.max(limit + 1, ROWS_PER_LOOK);
+  const found: FoundAgent[] = [];
+  let last = readCursor(secrets.cursor, owner, cursor);
+  let more = true;
+  for (let look = 1; look <= MAX_LOOKS && more && found.length <= limit; look += 1) {
+    const rows = await store.agents.list(tenant, filter, last, rowsPerLook);
+    const all = await withMarks(deps, rows);
+    found.push(...all.filter(({ agent, above }) => status === undefined || statusOf(agent, above) === status));
+    const end = rows.at(-1);
+    if (end) last = { atMs: end.createdAt.getTime(), id: end._id };
+    more = rows.length === rowsPerLook;
+  }
+  const shown = found.slice(0, limit);
+  const lastShown = shown.at(-1)?.agent;
+  if (found.length > limit && lastShown) last = { atMs: lastShown.createdAt.getTime(), id: lastShown._id };
+  const goesOn = last !== null && (more || found.length > limit);
+  return {
+    data: shown.map(present),
+    nextCursor: goesOn ? signCursor(secrets.cursor, owner, [last!.atMs, last!.id]) : null,
+  };
+}
+
+/** `GET /agents`. */
+export const listAgents = route({
+  method: 'GET',
+  path: '/agents',
+  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  tag: 'Agents',
+  summary: 'List your agents, newest first',
+  description:
+    'An agent’s key sees itself and what is below it. A page of one status may be short; go on while there is a cursor',
+  query: z.strictObject({
+    ...pageQuery,
+    status: z.enum(AGENT_STATUSES).optional(),
+    type: z.enum(AGENT_TYPES).optional(),
+  }),
+  answers: {
+    200: {
+      description: 'A page of agents',
+      schema: z.object({ data: z.array(agentSchema), nextCursor: z.string().nullable() }),
+    },
+  },
+  problems: [],
+  handle: async (call) => {
+    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const body = await pageOfAgents(call.ctx, access, call.query, ({ agent, above }) => presentAgent(agent, above));
+    return { status: 200, body };
+  },
+});

@@ -1,0 +1,34 @@
+import { route } from '../http/route';
+import { agentAccess } from './agent-access';
+import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { requireStatus } from './agent-state';
+import { changeAgent } from './change-agent';
+import { reasonInput } from './input-schemas';
+import { agentSchema, presentAgent } from './present-agent';
+
+/** `POST /agents/:id/reactivate`: lifts the agent's own suspension, and that of its subtree; never one above it. */
+export const reactivate = route({
+  method: 'POST',
+  path: '/agents/:id/reactivate',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  tag: 'Agents',
+  summary: 'Lift an agent’s own suspension',
+  description: 'Under a suspended subtree it stays SUSPENDED until that is lifted where it was set',
+  params: agentParams,
+  body: reasonInput,
+  bodyOptional: true,
+  headers: idempotencyHeader,
+  answers: { 200: { description: 'The agent as it is now', schema: agentSchema } },
+  problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
+  handle: async (call) => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path) => {
+      requireStatus(path, ['ACTIVE', 'SUSPENDED']);
+      const { status, subtreeSuspendedAt } = path.agent;
+      const active = status === 'ACTIVE' && subtreeSuspendedAt === null;
+      return { change: active ? null : { status: 'ACTIVE', subtreeSuspendedAt: null }, action: 'agent.reactivated' };
+    });
+    return { status: 200, body: presentAgent(agent, ancestors) };
+  },
+});

@@ -1,0 +1,67 @@
+import { agentFingerprint } from '../../shared/domain/agent';
+import { auditEntry } from '../db/audit-context';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { transaction } from '../db/transaction';
+import { type AgentAccess, agentAccess } from './agent-access';
+import { idempotencyHeader } from './route-docs';
+import { type RegisterInput, registerInput, registrationErrors } from './input-schemas';
+import { newAgent } from './new-agent';
+import { agentSchema, auditedAgent, issuedAgentSchema, presentAgent } from './present-agent';
+import { type Birth, onceOnly } from './create-once';
+
+/** Registers a root agent. Its key is nowhere but in the answer. */
+function registerAgent(
+  { store }: Pick<ApiContext, 'store'>,
+  access: AgentAccess,
+  asked: RegisterInput,
+): Promise<Birth> {
+  const { partnerId, tenant, act } = access;
+  const fingerprint = agentFingerprint(null, asked);
+  return onceOnly({ store }, access, fingerprint, (agentId) =>
+    transaction({ store }, async (session) => {
+      const at = new Date();
+      const { rateLimitPerMinute = null, authorizer = null } = asked;
+      const newborn = { ...asked, agentId, rateLimitPerMinute, authorizer, fingerprint, approvalId: null };
+      const { agent, apiKey } = newAgent(access, null, newborn, at);
+      await store.agents.insert(agent, session);
+      const entry = { partnerId, tenant, action: 'agent.registered', target: agentId, after: auditedAgent(agent) };
+      await store.audit.append(auditEntry({ ...act, at }, entry), session);
+      return { agent, apiKey, replayed: false };
+    }),
+  );
+}
+
+/** `POST /agents`: by humans only; the key is shown this once. */
+export const register = route({
+  method: 'POST',
+  path: '/agents',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  tag: 'Agents',
+  summary: 'Register an agent and issue its key',
+  body: registerInput,
+  check: registrationErrors,
+  headers: idempotencyHeader,
+  answers: {
+    201: { description: 'The new agent and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
+    200: {
+      description: 'A repetition with the same idempotency key: the same agent, without its key',
+      schema: agentSchema,
+    },
+  },
+  problems: [
+    'IDEMPOTENCY_KEY_INVALID',
+    'ENTERPRISE_REQUIRED',
+    'HUMAN_REQUIRED',
+    'PRESET_NOT_ALLOWED',
+    'ALLOWLIST_REQUIRED',
+    'IDEMPOTENCY_KEY_REUSED',
+  ],
+  handle: async (call) => {
+    const access = agentAccess(call, { plan: 'ENTERPRISE', human: true, write: true });
+    const { agent, apiKey, replayed } = await registerAgent(call.ctx, access, call.body);
+    if (replayed) return { status: 200, body: presentAgent(agent, []) };
+    const headers = { Location: `/v1/agents/${agent._id}` };
+    return { status: 201, body: { ...presentAgent(agent, []), apiKey }, headers };
+  },
+});

@@ -1,0 +1,38 @@
+import { route } from '../http/route';
+import { agentAccess } from './agent-access';
+import { agentParams } from './route-docs';
+import { requireStatus } from './agent-state';
+import { agentOfApproval } from './approve-agent';
+import { changeAgent } from './change-agent';
+import { reasonInput } from './input-schemas';
+import { agentSchema, presentAgent } from './present-agent';
+
+/** `POST /agents/approvals/:id/reject`: by humans only, for good. */
+export const reject = route({
+  method: 'POST',
+  path: '/agents/approvals/:id/reject',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  tag: 'Agents',
+  summary: 'Reject a spawned agent for good',
+  params: agentParams,
+  body: reasonInput,
+  bodyOptional: true,
+  answers: {
+    200: {
+      description: 'The rejected agent',
+      schema: agentSchema,
+      exampleFields: { status: 'REJECTED', keyPrefix: null },
+    },
+  },
+  problems: ['HUMAN_REQUIRED', 'NOT_FOUND', 'AGENT_REVOKED', 'AGENT_STATE', 'CONFLICT'],
+  handle: async (call) => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ANY', human: true, write: true });
+    const { _id } = await agentOfApproval(ctx, access, params.id);
+    const { agent, ancestors } = await changeAgent(ctx, access, _id, body.reason, (path) => {
+      requireStatus(path, ['PENDING_APPROVAL']);
+      return { change: { status: 'REJECTED' }, action: 'agent.rejected' };
+    });
+    return { status: 200, body: presentAgent(agent, ancestors) };
+  },
+});

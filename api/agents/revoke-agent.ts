@@ -1,0 +1,66 @@
+import { LIVING_STATUSES } from '../../shared/domain/agent';
+
+import { MirError } from '../../shared/errors';
+import type { ApiContext } from '../context';
+import { noQuery } from '../http/no-query';
+import { route } from '../http/route';
+import { type AgentAccess, agentAccess, reached } from './agent-access';
+import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { type AgentPath, requireStatus } from './agent-state';
+import { changeAgent } from './change-agent';
+import { subtreeInput } from './input-schemas';
+import { killSubtree } from './kill-subtree';
+import { agentSchema, presentAgent } from './present-agent';
+
+/** Kills the subtree, also of an agent that was revoked alone before. A repetition answers like the first. */
+async function revokeSubtree(
+  ctx: ApiContext,
+  access: AgentAccess,
+  agentId: string,
+  reason: string | undefined,
+): Promise<AgentPath> {
+  const { store } = ctx;
+  const { tenant, act } = access;
+  const { rootId, status, ancestors } = reached(access, await store.agents.get(tenant, agentId));
+  if (status === 'REJECTED') throw new MirError('AGENT_STATE', 'The agent is REJECTED; it never came to be.');
+  const { actor, requestId } = act;
+  await killSubtree(ctx, { tenant, agentId, rootId, actor, reason: reason ?? null, requestId });
+  const path = await store.agents.byIds([...ancestors, agentId]);
+  return { agent: path.pop()!, ancestors: path };
+}
+
+/** `POST /agents/:id/revoke`: for good; that agent alone, or with all below it. */
+export const revoke = route({
+  method: 'POST',
+  path: '/agents/:id/revoke',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false, budget: 'control' },
+  tag: 'Agents',
+  summary: 'Revoke an agent for good',
+  description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
+  params: agentParams,
+  query: noQuery,
+  body: subtreeInput,
+  bodyOptional: true,
+  headers: idempotencyHeader,
+  answers: {
+    200: {
+      description: 'The agent as it is now',
+      schema: agentSchema,
+      exampleFields: { status: 'REVOKED', keyPrefix: null },
+    },
+  },
+  problems: [...changeProblems],
+  handle: async (call) => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ANY', write: true });
+    const { agent, ancestors } = body.includeDescendants
+      ? await revokeSubtree(ctx, access, params.id, body.reason)
+      : await changeAgent(ctx, access, params.id, body.reason, (path) => {
+          requireStatus(path, LIVING_STATUSES);
+          const { key } = path.agent;
+          const left = key ? { revokedKeyRef: ctx.secrets.revokedKey(key.hash) } : {};
+          return { change: { status: 'REVOKED', key: null, ...left }, action: 'agent.revoked' };
+        });
+    return { status: 200, body: presentAgent(agent, ancestors) };
+  },
+});

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { newApiKey } from '../../shared/domain/api-key';
+import { envOf, tagOf } from '../../shared/domain/ids';
+import { noQuery } from '../http/no-query';
+import { route } from '../http/route';
+import { type AgentAccess, agentAccess } from './agent-access';
+import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { requireStatus } from './agent-state';
+import { changeAgent, type ChangeDeps } from './change-agent';
+import { reasonInput } from './input-schemas';
+
+/**
+ * Replaces an agent's key. The old key is refused by every process before this resolves. Of rotations at the same time
+ * the later wins: it replaces the key that the earlier one made.
+ */
+export async function rotateAgentKey(
+  deps: ChangeDeps,
+  access: AgentAccess,
+  agentId: string,
+  reason?: string,
+): Promise<string> {
+  let apiKey = '';
+  await changeAgent(deps, access, agentId, reason, (path, at) => {
+    requireStatus(path, ['ACTIVE', 'SUSPENDED']);
+    const { key, hash, prefix } = newApiKey(envOf(access.tenant), tagOf(access.partnerId), true);
+    apiKey = key;
+    return { change: { key: { hash, prefix, createdAt: at } }, action: 'agent.key.rotated' };
+  });
+  return apiKey;
+}
+
+/** `POST /agents/:id/key/rotate`: the new key is shown this once. */
+export const rotateAgentKeyRoute = route({
+  method: 'POST',
+  path: '/agents/:id/key/rotate',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  tag: 'Agents',
+  summary: 'Replace an agent’s key',
+  params: agentParams,
+  query: noQuery,
+  body: reasonInput,
+  bodyOptional: true,
+  headers: idempotencyHeader,
+  answers: {
+    200: {
+      description: 'The new key, shown once; the old one is refused from now on',
+      schema: z.object({ agentId: z.string(), apiKey: z.string() }),
+    },
+  },
+  problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
+  handle: async (call) => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const apiKey = await rotateAgentKey(ctx, access, params.id, body.reason);
+    return { status: 200, body: { agentId: params.id, apiKey } };
+  },
+});

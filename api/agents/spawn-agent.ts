@@ -1,0 +1,146 @@
+import { agentFingerprint, type SpawnPolicy } from '../../shared/domain/agent';
+import { newId } from '../../shared/domain/ids';
+import { effectiveAllowlist } from '../../shared/domain/permissions';
+import { MirError } from '../../shared/errors';
+import type { AgentDoc } from '../../shared/store/agents';
+import type { StoreSession } from '../../shared/store/store';
+import { auditEntry } from '../db/audit-context';
+import type { ApiContext } from '../context';
+import { type Answer, route } from '../http/route';
+import { transaction } from '../db/transaction';
+import { inTurn } from '../../shared/locks/serialize-by-key';
+import { type AgentAccess, agentAccess, reached } from './agent-access';
+import { agentParams, idempotencyHeader } from './route-docs';
+import { requireCallerAlive } from './agent-state';
+import { checkBirth, type Crowd, crowdAround, needsApproval } from './check-spawn';
+import { type SpawnInput, spawnInput, unknownTypes } from './input-schemas';
+import { newAgent } from './new-agent';
+import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema, presentAgent } from './present-agent';
+import { type Birth, onceOnly } from './create-once';
+import { throttleSpawns } from './throttle-spawns';
+
+type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log'>;
+
+/** The agent under which the caller may spawn: an agent only under itself, the partner under any of its own. */
+async function readParent({ store }: Deps, access: AgentAccess, parentId: string): Promise<AgentDoc> {
+  const { tenant, self } = access;
+  const parent = await store.agents.get(tenant, parentId);
+  if (parent === null || self === null) return reached(access, parent);
+  if (parent._id === self) return parent;
+  throw new MirError('NOT_YOUR_DESCENDANT', 'An agent spawns only under itself.');
+}
+
+/** Writes the child and what its birth changes around it. `path`: root … parent. */
+async function bear(
+  { store }: Deps,
+  access: AgentAccess,
+  path: readonly AgentDoc[],
+  child: AgentDoc,
+  crowd: Crowd,
+  session: StoreSession,
+): Promise<void> {
+  const { partnerId, tenant, act } = access;
+  const [root, parent] = [path[0]!, path.at(-1)!];
+  await store.agents.insert(child, session);
+  await store.agents.addChildren(parent._id, crowd.children + 1 - parent.childCount, session);
+  await store.agents.touchTree(root._id, crowd.agents + 1 - root.treeSize, session);
+  const action = child.approvalId === null ? 'agent.spawned' : 'agent.spawn.requested';
+  const entry = {
+    partnerId,
+    tenant,
+    action,
+    target: child._id,
+    after: { ...auditedAgent(child), parentId: parent._id },
+  };
+  await store.audit.append(auditEntry({ ...act, at: child.createdAt }, entry), session);
+}
+
+/**
+ * Spawns a child. One transaction reads everything above the parent, decides, writes the child and the tree's root: it
+ * cannot succeed beside a kill or suspension above it. Its key is nowhere but in the answer.
+ */
+export async function spawnAgent(deps: Deps, access: AgentAccess, parentId: string, asked: SpawnInput): Promise<Birth> {
+  const { store } = deps;
+  const { rootId, ancestors } = await readParent(deps, access, parentId);
+  const fingerprint = agentFingerprint(parentId, asked);
+
+  const attempt = async (agentId: string, session: StoreSession): Promise<Birth> => {
+    // First, so that whoever comes second in a race learns it before it has read anything.
+    await store.agents.touchTree(rootId, 0, session);
+    const path = await store.agents.byIds([...ancestors, parentId], session);
+    requireCallerAlive(access.self, path);
+    const parent = path.at(-1)!;
+    const policy: SpawnPolicy = await store.policies.get(access.tenant, session);
+    const crowd = await crowdAround(deps, policy, path, false, session);
+    const {
+      name,
+      type = parent.type,
+      preset = parent.preset,
+      allowedEventTypes = effectiveAllowlist(path),
+      rateLimitPerMinute = null,
+    } = asked;
+    const grant = { type, preset, allowedEventTypes, rateLimitPerMinute };
+    checkBirth(path, grant, policy, crowd);
+    const approvalId = needsApproval(policy, path.length, crowd) ? newId('apr') : null;
+    const newborn = { ...grant, agentId, name, authorizer: parent.authorizer, fingerprint, approvalId };
+    const { agent, apiKey } = newAgent(access, parent, newborn, new Date());
+    await bear(deps, access, path, agent, crowd, session);
+    return { agent, apiKey, replayed: false };
+  };
+
+  return onceOnly(deps, access, fingerprint, async (agentId) => {
+    await throttleSpawns(deps, rootId);
+    return inTurn(deps, rootId, (own) => transaction(deps, (session) => attempt(agentId, session), own));
+  });
+}
+
+/** `POST /agents/:id/spawn`: a child that never holds more than its parents. */
+export const spawn = route({
+  method: 'POST',
+  path: '/agents/:id/spawn',
+  auth: { kind: 'key', scope: 'agents:spawn', readable: false },
+  tag: 'Agents',
+  summary: 'Spawn a child agent and issue its key',
+  description: 'What is left out is inherited. An agent spawns only under itself; the partner under any of its agents',
+  params: agentParams,
+  body: spawnInput,
+  check: unknownTypes,
+  headers: idempotencyHeader,
+  answers: {
+    201: { description: 'The child and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
+    202: { description: 'The policy asks a human first; approving gives out the key', schema: pendingAgentSchema },
+    200: {
+      description: 'A repetition with the same idempotency key: the same child, without its key',
+      schema: agentSchema,
+    },
+  },
+  problems: [
+    'IDEMPOTENCY_KEY_INVALID',
+    'IDEMPOTENCY_KEY_REQUIRED',
+    'ENTERPRISE_REQUIRED',
+    'NOT_YOUR_DESCENDANT',
+    'SPAWN_DISABLED',
+    'ESCALATION_DENIED',
+    'NOT_FOUND',
+    'AGENT_REVOKED',
+    'AGENT_STATE',
+    'POLICY_LIMIT',
+    'PRESET_NOT_ALLOWED',
+    'ALLOWLIST_REQUIRED',
+    'IDEMPOTENCY_KEY_REUSED',
+  ],
+  handle: async (call): Promise<Answer> => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const { agent, apiKey, replayed } = await spawnAgent(ctx, access, params.id, body);
+    if (replayed) {
+      const above = await ctx.store.agents.marksOf(agent.ancestors);
+      const presented = presentAgent(agent, [...above.values()]);
+      const isPending = presented.status === 'PENDING_APPROVAL';
+      return { status: 200, body: isPending ? { ...presented, approvalId: agent.approvalId } : presented };
+    }
+    const presented = presentAgent(agent, []);
+    if (apiKey === null) return { status: 202, body: { ...presented, approvalId: agent.approvalId } };
+    return { status: 201, body: { ...presented, apiKey }, headers: { Location: `/v1/agents/${agent._id}` } };
+  },
+});

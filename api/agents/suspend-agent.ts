@@ -1,0 +1,42 @@
+import type { AgentStatus } from '../../shared/domain/agent';
+import { noQuery } from '../http/no-query';
+import { route } from '../http/route';
+import { agentAccess } from './agent-access';
+import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { requireStatus } from './agent-state';
+import { changeAgent } from './change-agent';
+import { subtreeInput } from './input-schemas';
+import { agentSchema, presentAgent } from './present-agent';
+
+const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
+
+/** `POST /agents/:id/suspend`: that agent alone, or with all below it, until it is reactivated. */
+export const suspend = route({
+  method: 'POST',
+  path: '/agents/:id/suspend',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false, budget: 'control' },
+  tag: 'Agents',
+  summary: 'Suspend an agent',
+  description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
+  params: agentParams,
+  query: noQuery,
+  body: subtreeInput,
+  bodyOptional: true,
+  headers: idempotencyHeader,
+  answers: {
+    200: { description: 'The agent as it is now', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
+  },
+  problems: [...changeProblems],
+  handle: async (call) => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ANY', write: true });
+    const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path, at) => {
+      requireStatus(path, SUSPENDABLE);
+      const { status, subtreeSuspendedAt } = path.agent;
+      const marking = body.includeDescendants && subtreeSuspendedAt === null;
+      const change = { status: 'SUSPENDED' as const, ...(marking ? { subtreeSuspendedAt: at } : {}) };
+      return { change: status === 'SUSPENDED' && !marking ? null : change, action: 'agent.suspended' };
+    });
+    return { status: 200, body: presentAgent(agent, ancestors) };
+  },
+});

@@ -1,0 +1,60 @@
+import { isDeepStrictEqual } from 'node:util';
+import { wideningsBeyond } from '../../shared/domain/permissions';
+import { MirError } from '../../shared/errors';
+import type { AgentChange } from '../../shared/store/agents';
+import { route } from '../http/route';
+import { agentAccess } from './agent-access';
+import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { type AgentPath, requireStatus } from './agent-state';
+import { changeAgent } from './change-agent';
+import { type PatchInput, patchInput, typeErrors, unknownTypes } from './input-schemas';
+import { agentSchema, presentAgent } from './present-agent';
+
+const FIELDS = ['name', 'allowedEventTypes', 'rateLimitPerMinute'] as const;
+
+/** The fields of the patch that differ from what the agent has. */
+function differences({ agent }: AgentPath, patch: PatchInput): AgentChange | null {
+  const differing = FIELDS.filter(
+    (field) => patch[field] !== undefined && !isDeepStrictEqual(patch[field], agent[field]),
+  );
+  return differing.length === 0 ? null : Object.fromEntries(differing.map((field) => [field, patch[field]]));
+}
+
+function refuseEscalation({ ancestors, agent }: AgentPath, change: AgentChange): void {
+  const after = { ...agent, ...change };
+  const errors = change.allowedEventTypes ? typeErrors(after) : [];
+  if (errors.length > 0)
+    throw new MirError('ALLOWLIST_REQUIRED', 'An AI agent needs an explicit allowlist.', { errors });
+  const beyond = wideningsBeyond(ancestors, agent, after);
+  if (beyond.length === 0) return;
+  throw new MirError('ESCALATION_DENIED', 'The agent would hold more than those above it; `errors` names each field.', {
+    errors: beyond,
+  });
+}
+
+/** `PATCH /agents/:id`: what is narrowed binds all below it at once; nothing is widened beyond those above it. */
+export const patchAgent = route({
+  method: 'PATCH',
+  path: '/agents/:id',
+  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  tag: 'Agents',
+  summary: 'Change an agent’s name, allowlist or limit',
+  description: 'Narrowing binds everything below it at once; widening goes no further than the agents above it',
+  params: agentParams,
+  body: patchInput,
+  check: unknownTypes,
+  headers: idempotencyHeader,
+  answers: { 200: { description: 'The agent as it is now, in force in every process', schema: agentSchema } },
+  problems: ['ENTERPRISE_REQUIRED', 'ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
+  handle: async (call) => {
+    const { ctx, params, body } = call;
+    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path) => {
+      requireStatus(path, ['ACTIVE', 'SUSPENDED']);
+      const change = differences(path, body);
+      if (change) refuseEscalation(path, change);
+      return { change, action: 'agent.updated' };
+    });
+    return { status: 200, body: presentAgent(agent, ancestors) };
+  },
+});

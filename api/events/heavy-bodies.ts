@@ -1,0 +1,15 @@
+import { overloaded } from '../../shared/errors';
+import { createGateByOwner } from '../../shared/concurrency/semaphore';
+import { createTimeSlices } from '../../shared/concurrency/time-slices';
+
+/** Heavy bodies of one tenant that a process reads, checks and queues at once. */
+const MAX_HEAVY_BODIES = 2;
+const MAX_HEAVY_BODIES_WAITING = 200;
+
+/** Slices of this process's event loop, for reading and validating large submissions. */
+export const nextSlice = createTimeSlices();
+
+/** Bounds how many heavy bodies of a tenant are read at once: inflating forty together would block the event loop. */
+export const withHeavyBody = createGateByOwner(MAX_HEAVY_BODIES, MAX_HEAVY_BODIES_WAITING, () =>
+  overloaded('Too many of your large requests are in progress. Send them one at a time.'),
+);

@@ -1,0 +1,64 @@
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { MirError } from '../../shared/errors';
+
+export const DEFAULT_PAGE_SIZE = 50;
+export const MAX_PAGE_SIZE = 500;
+const MAC_LENGTH = 16;
+const MAX_CURSOR_LENGTH = 512;
+
+/** `?limit=` and `?cursor=` of every list. */
+export const pageQuery = {
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PAGE_SIZE)
+    .default(DEFAULT_PAGE_SIZE)
+    .describe(`Items a page, 1–${MAX_PAGE_SIZE}.`),
+  cursor: z.string().max(MAX_CURSOR_LENGTH).optional().describe('`nextCursor` of the page before.'),
+};
+
+function macOf(key: KeyObject, owner: string, body: string): string {
+  return createHmac('sha256', key).update(`${owner}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
+}
+
+/** Signs a position for its owner (tenant or `admin`), so that it can neither be forged nor used by another. */
+export function signCursor(key: KeyObject, owner: string, position: readonly [atMs: number, id: string]): string {
+  const body = Buffer.from(JSON.stringify(position)).toString('base64url');
+  return `${body}.${macOf(key, owner, body)}`;
+}
+
+/** Reads a cursor back. Throws 422 unless it was signed for this owner. */
+export function readCursor(
+  key: KeyObject,
+  owner: string,
+  cursor: string | undefined,
+): { atMs: number; id: string } | null {
+  if (cursor === undefined) return null;
+  const [body, mac, ...more] = cursor.split('.');
+  const expected = Buffer.from(macOf(key, owner, body ?? ''));
+  const given = Buffer.from(mac ?? '');
+  if (more.length > 0 || expected.length !== given.length || !timingSafeEqual(expected, given)) {
+    throw new MirError('VALIDATION_FAILED', 'The cursor is not one that this list gave out.', {
+      errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'use nextCursor of the page before, unchanged' }],
+    });
+  }
+  const [atMs, id] = JSON.parse(Buffer.from(body!, 'base64url').toString()) as [number, string];
+  return { atMs, id };
+}
+
+/** A page as every list answers it. Ask the store for `limit + 1` rows; the extra one tells whether more follow. */
+export function pageOf<Row, Item>(
+  rows: Row[],
+  limit: number,
+  present: (row: Row) => Item,
+  cursorOf: (row: Row) => string,
+): { data: Item[]; nextCursor: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    data: shown.map(present),
+    nextCursor: rows.length > limit && last ? cursorOf(last) : null,
+  };
+}

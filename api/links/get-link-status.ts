@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { userExternalIdSchema } from '../../shared/domain/event';
+import { userRefOf } from '../../shared/domain/subject';
+import { route } from '../http/route';
+
+const nullableTime = z.iso.datetime().nullable();
+
+/** `GET /partners/link/status`: read from the store itself, so that it is right from the moment of the click. */
+export const linkStatus = route({
+  method: 'GET',
+  path: '/partners/link/status',
+  auth: { kind: 'key', scope: 'resolve:read', readable: true },
+  tag: 'Linking',
+  summary: 'Whether a user is linked',
+  query: z.strictObject({ userExternalId: userExternalIdSchema }),
+  answers: {
+    200: {
+      description: 'As of now; an unknown user is simply not linked',
+      schema: z.object({
+        linked: z.boolean(),
+        linkedAt: nullableTime,
+        pending: z
+          .object({ kind: z.enum(['INVITE', 'CODE']), expiresAt: z.iso.datetime() })
+          .nullable()
+          .describe('The newest invite or code that the user can still use.'),
+      }),
+    },
+  },
+  problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx: { store, secrets }, caller: { tenant }, query: { userExternalId } }) => {
+    const userRef = userRefOf(secrets.subject, tenant, userExternalId);
+    const [user, open] = await Promise.all([
+      store.users.get(tenant, userRef),
+      store.linkRequests.open(tenant, userRef, new Date()),
+    ]);
+    const linked = user?.identity !== undefined;
+    return {
+      status: 200,
+      body: {
+        linked,
+        linkedAt: linked ? (user?.linkedAt?.toISOString() ?? null) : null,
+        pending: open && { kind: open.kind, expiresAt: open.expiresAt.toISOString() },
+      },
+    };
+  },
+});

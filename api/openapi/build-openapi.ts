@@ -1,0 +1,72 @@
+import { METADATA_VALUE_SCHEMA } from '../../shared/domain/metadata';
+import type { RouteDoc } from '../http/route';
+import type { Json } from './example-of';
+import { headerComponents } from '../http/response-headers';
+import { type Facts, jsonSchema, operationOf } from './operation';
+import { problemSchema } from './problem-responses';
+import { webhooksOf } from './webhooks';
+
+const DESCRIPTION = `Participation history as neutral facts: depth, number of events and partners, recency. Nothing here rates anybody.
+
+Partner routes are served bare (\`/events\`) and under \`/v1\`; those of operators and operations bare only. The [Partner Guide](/guide) leads from an application to the first signal.
+
+A path that exists answers 405 \`METHOD_NOT_ALLOWED\` with \`Allow\` to other methods; a path that does not, 404 \`NOT_FOUND\`.`;
+
+const TAGS: Record<string, string> = {
+  Events: 'What users did: submit it, look it up, see what became of it.',
+  Signals: 'What history exists of a user, as facts.',
+  Partners: 'How to become one.',
+  Linking: 'A person connects an account of yours to their own MIR account, always by their own action.',
+  Users: 'Erase a user of yours.',
+  Agents: 'Keys of your AI agents and service accounts, their trees, and the kill switch. Plan ENTERPRISE.',
+  Audit: 'What was changed, by whom, in a chain of hashes.',
+  Operator: 'For whoever runs this registry.',
+  Operations: 'For balancers and orchestrators: whether a process runs, and whether to give it requests.',
+};
+
+/** The OpenAPI 3.1 document, made at start from the very schemas that validate. */
+export function buildOpenApi(docs: readonly RouteDoc[], facts: Facts): Json {
+  const paths: Record<string, Json> = {};
+  for (const doc of docs) {
+    const path = doc.path.replaceAll(/:(\w+)/g, '{$1}');
+    (paths[path] ??= {})[doc.method.toLowerCase()] = operationOf(doc, facts);
+  }
+  const tags = [...new Set(docs.map(({ tag }) => tag))];
+  return {
+    openapi: '3.1.0',
+    info: { title: 'MIR', version: '1.0.0', description: DESCRIPTION },
+    externalDocs: { description: 'Partner Guide', url: `${facts.publicUrl}/guide` },
+    servers: [{ url: facts.publicUrl }],
+    tags: tags.map((name) => ({ name, ...(TAGS[name] ? { description: TAGS[name] } : {}) })),
+    paths,
+    webhooks: webhooksOf(),
+    components: {
+      schemas: { Problem: jsonSchema(problemSchema, 'output'), MetadataValue: METADATA_VALUE_SCHEMA },
+      headers: headerComponents(),
+      parameters: {
+        RequestId: {
+          name: 'X-Request-Id',
+          in: 'header',
+          required: false,
+          description: 'Kept when it is 1–128 of `A–Z a–z 0–9 _ . : -`; else a new one is made.',
+          schema: { type: 'string' },
+          example: 'order-4711',
+        },
+      },
+      securitySchemes: {
+        apiKey: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'x-api-key',
+          description: 'A partner’s key, `mir_live_…` or `mir_test_…`, or the key of one of its agents.',
+        },
+        adminToken: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'x-admin-token',
+          description: 'The operator’s `ADMIN_TOKEN`.',
+        },
+      },
+    },
+  };
+}

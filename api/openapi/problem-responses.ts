@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { MAX_LISTED_ERRORS, PROBLEMS, type ProblemCode } from '../../shared/errors';
+import { REMEDIES } from '../http/remedies';
+import { type RouteDoc, WRITING_SCOPES } from '../http/route';
+import type { Json } from './example-of';
+import { type HeaderName, headerRefs } from '../http/response-headers';
+
+const ALWAYS: readonly ProblemCode[] = ['INVALID_REQUEST', 'INTERNAL'];
+const WITH_KEY: readonly ProblemCode[] = [
+  'API_KEY_MISSING',
+  'API_KEY_INVALID',
+  'SCOPE_MISSING',
+  'PARTNER_SUSPENDED',
+  'AGENT_KEY_REVOKED',
+  'AGENT_SUSPENDED',
+  'RATE_LIMITED',
+  'OVERLOADED',
+  'STORE_UNAVAILABLE',
+];
+const WITH_ADMIN: readonly ProblemCode[] = ['ADMIN_TOKEN_INVALID', 'NOT_FOUND', 'RATE_LIMITED'];
+const WITH_BODY: readonly ProblemCode[] = [
+  'INVALID_JSON',
+  'INVALID_ENCODING',
+  'BODY_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'VALIDATION_FAILED',
+];
+/** Codes whose answer names fields. */
+const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
+  VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'is required' }],
+  ESCALATION_DENIED: [
+    { path: 'preset', code: 'ESCALATION', message: 'the parent does not have the scope agents:manage' },
+  ],
+  PRESET_NOT_ALLOWED: [{ path: 'preset', code: 'PRESET_NOT_ALLOWED', message: 'ADMIN is for service accounts' }],
+  ALLOWLIST_REQUIRED: [
+    { path: 'allowedEventTypes', code: 'ALLOWLIST_REQUIRED', message: 'an AI agent names at least the category' },
+  ],
+};
+
+/** Problems as RFC 9457 has them, with this API's `code` and `errors`. */
+export const problemSchema = z
+  .object({
+    type: z.string().describe('`urn:mir:problem:<code>`.'),
+    title: z.string().describe('The same for all problems of a code.'),
+    status: z.int(),
+    detail: z.string().describe('What happened here.'),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+    requestId: z.string().describe('As in `X-Request-Id`; tell it when you ask for help.'),
+    errors: z
+      .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
+      .optional()
+      .describe(`For bad input: everything that is wrong, up to ${MAX_LISTED_ERRORS} problems.`),
+    errorsTruncated: z.literal(true).optional().describe('There are more problems than are listed.'),
+  })
+  .describe('RFC 9457 problem details.');
+
+/** Every code a route can answer with, by status, in the order of the table of problems. */
+function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
+  const codes = new Set<ProblemCode>([
+    ...ALWAYS,
+    ...doc.problems,
+    ...(doc.auth.kind === 'key' ? WITH_KEY : []),
+    // Of an agent's key when the partner's plan has no agents any more.
+    ...(doc.auth.kind === 'key' && WRITING_SCOPES.has(doc.auth.scope) ? (['ENTERPRISE_REQUIRED'] as const) : []),
+    ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
+    ...(doc.body ? WITH_BODY : []),
+    ...(doc.headers ? (['IDEMPOTENCY_KEY_INVALID'] as const) : []),
+    ...(doc.query || doc.params ? (['VALIDATION_FAILED'] as const) : []),
+  ]);
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of Object.keys(PROBLEMS) as ProblemCode[]) {
+    if (!codes.has(code)) continue;
+    const [status] = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return byStatus;
+}
+
+function exampleOfProblem(code: ProblemCode): Json {
+  const [status, title] = PROBLEMS[code];
+  const errors = WITH_FIELDS[code];
+  return {
+    type: `urn:mir:problem:${code}`,
+    title,
+    status,
+    detail: `${title}.`,
+    code,
+    requestId: 'b8f6a0a4-6f0e-4f4c-9d3c-2a1b0c9d8e7f',
+    ...(errors ? { errors } : {}),
+  };
+}
+
+/** The problem answers of a route: each status with the codes that it can have, an example and a remedy of each. */
+export function problemResponses(doc: RouteDoc): Json {
+  const responses = [...problemsOf(doc)].map(([status, codes]): [string, Json] => {
+    const waits = status === 429 || status === 503;
+    const limited = doc.auth.kind === 'key' && status !== 401;
+    const headers: HeaderName[] = [
+      'RequestId',
+      ...(waits ? (['RetryAfter'] as const) : []),
+      ...(limited ? (['RateLimit', 'RateLimitPolicy'] as const) : []),
+    ];
+    const examples = codes.map((code) => [
+      code,
+      { summary: PROBLEMS[code][1], description: REMEDIES[code], value: exampleOfProblem(code) },
+    ]);
+    return [
+      String(status),
+      {
+        description: codes.map((code) => `\`${code}\` ${PROBLEMS[code][1]}. ${REMEDIES[code]}`).join('\n\n'),
+        headers: headerRefs(headers),
+        content: {
+          'application/problem+json': {
+            schema: {
+              allOf: [
+                { $ref: '#/components/schemas/Problem' },
+                { properties: { code: { enum: codes }, status: { const: status } } },
+              ],
+            },
+            examples: Object.fromEntries(examples) as Json,
+          },
+        },
+      },
+    ];
+  });
+  return Object.fromEntries(responses);
+}

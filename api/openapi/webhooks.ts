@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { exampleOf, type Json } from './example-of';
+import { jsonSchema } from './operation';
+
+const LINK = {
+  linkId: z.string().meta({ examples: ['lnk_5d0c1f0a9b8e4c7d8a6f3e2b1c0d9e8f'] }),
+  inviteId: z
+    .string()
+    .meta({ examples: ['inv_0a1b2c3d4e5f60718293a4b5c6d7e8f9'] })
+    .describe('Of the invite or code by which the link was asked for.'),
+  userRef: z.string().describe('As the answer to the invite or code named the user.'),
+  linkedAt: z.iso.datetime(),
+};
+
+const messageOf = <Type extends string>(type: Type, data: z.ZodRawShape) =>
+  z.strictObject({ type: z.literal(type), timestamp: z.iso.datetime(), data: z.strictObject(data) });
+
+/** What a partner's webhook is told, by its type. */
+export const WEBHOOK_MESSAGES: Record<string, { summary: string; schema: z.ZodType }> = {
+  'link.confirmed': {
+    summary: 'A person connected an account of yours',
+    schema: messageOf('link.confirmed', LINK),
+  },
+  'link.removed': {
+    summary: 'A link ended',
+    schema: messageOf('link.removed', {
+      ...LINK,
+      removedAt: z.iso.datetime().describe('Of a deleted identity only the day.'),
+      reason: z.enum(['UNLINKED', 'IDENTITY_DELETED', 'USER_ERASED']),
+    }),
+  },
+};
+
+const headerParameter = (name: string, description: string, example: string): Json => ({
+  name,
+  in: 'header',
+  required: true,
+  description,
+  schema: { type: 'string' },
+  example,
+});
+
+const SIGNATURE: readonly Json[] = [
+  headerParameter('webhook-id', 'The same at each try of a message.', 'msg_1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f'),
+  headerParameter('webhook-timestamp', 'Seconds since 1970 at this try.', '1769851800'),
+  headerParameter(
+    'webhook-signature',
+    '`v1,` and the base64 of an HMAC-SHA256 under your secret.',
+    'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
+  ),
+];
+
+/** `webhooks` of the document: messages that MIR posts to the URL of `PUT /partners/webhook`. */
+export function webhooksOf(): Json {
+  const entries = Object.entries(WEBHOOK_MESSAGES).map(([type, { summary, schema }]) => {
+    const json = jsonSchema(schema, 'output');
+    const post = {
+      summary,
+      description: 'Signed as [Standard Webhooks](https://www.standardwebhooks.com) says. It may come twice.',
+      tags: ['Linking'],
+      parameters: SIGNATURE,
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: json, examples: { example: { value: exampleOf(json) } } } },
+      },
+      responses: { '2XX': { description: 'Taken. Any other answer, or none, has the message sent again.' } },
+    };
+    return [type, { post }];
+  });
+  return Object.fromEntries(entries) as Json;
+}

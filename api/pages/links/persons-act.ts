@@ -1,6 +1,0 @@
-import type { Act } from '../../audit/act';
-
-/** What a person does through a page. The audit does not name them. */
-export function personsAct(requestId: string): Act {
-  return { actor: { kind: 'IDENTITY' }, requestId, at: new Date() };
-}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { labelSchema, lineSchema } from '../../shared/domain/line';
+import { identifierProblem, PARAGRAPHS_PATTERN } from '../../shared/domain/text';
+import type { PartnerLimits } from '../../shared/store/partners';
+import { atLeastOne, reasonSchema } from '../http/schemas';
+
+const MAX_PER_MINUTE = 1_000_000_000;
+const MAX_RETURN_ORIGINS = 20;
+const MAX_URL_LENGTH = 2_048;
+const LONG_LOCAL_PART = /^[^@]{65,}@/;
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+function refuse(check: z.RefinementCtx, code: string, message: string | null): void {
+  if (message !== null) check.addIssue({ code: 'custom', message, params: { code } });
+}
+
+const paragraphs = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .superRefine((text, check) => refuse(check, 'INVALID_TEXT', identifierProblem(text.replace(/[\n\r\t]/g, ' '))))
+    .trim()
+    .min(1)
+    .meta({ pattern: PARAGRAPHS_PATTERN });
+
+/** What an applicant tells of itself. */
+export const applicationInput = z.strictObject({
+  name: labelSchema(120).describe('Name of the service, as its users know it.'),
+  // URL parsers drop tabs and line breaks silently, hence the text check beside the URL check.
+  website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
+  contactEmail: lineSchema(254)
+    .check(z.email({ pattern: z.regexes.rfc5322Email }))
+    .refine((address) => !LONG_LOCAL_PART.test(address), 'the part before the @ has at most 64 characters (RFC 5321)'),
+  useCase: paragraphs(2_000).describe('What events will be submitted and what signals are for.'),
+});
+export type ApplicationInput = z.output<typeof applicationInput>;
+
+export const planSchema = z.enum(['STANDARD', 'ENTERPRISE']);
+
+const perMinute = z.number().int().min(1).max(MAX_PER_MINUTE);
+const limitsInput = z
+  .strictObject({
+    eventsPerMinute: perMinute.optional(),
+    requestsPerMinute: perMinute.optional(),
+  })
+  .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'name at least one limit')
+  .meta(atLeastOne(['eventsPerMinute', 'requestsPerMinute']))
+  .describe('Per environment. What is not named stays as it is (or is the default).');
+
+const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
+const PORT = '(:([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5]))?';
+/** What `originOf` takes, as a JSON Schema pattern; hosts that end in a digit would be read as addresses. */
+const ORIGIN_PATTERN = `^(https://(${LABEL}\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))${PORT}/?$`;
+
+function originOf(text: string): string | null {
+  if (identifierProblem(text) !== null || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  const secure = url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname));
+  // Taking the origin of a longer URL would silently allow more than was written.
+  const bare = url.href === `${url.origin}/` && !/[?#]/.test(text);
+  return secure && bare ? url.origin : null;
+}
+
+const originSchema = z
+  .string()
+  .max(MAX_URL_LENGTH)
+  .meta({ pattern: ORIGIN_PATTERN })
+  .superRefine((text, check) => {
+    const problem = 'must be an origin such as https://shop.example (http only for localhost), without a path';
+    refuse(check, 'INVALID_ORIGIN', originOf(text) === null ? problem : null);
+  })
+  .overwrite((text) => originOf(text) ?? text);
+
+const originsInput = z
+  .array(originSchema)
+  .max(MAX_RETURN_ORIGINS)
+  .overwrite((origins) => [...new Set(origins)])
+  .describe('Origins that links may return to.');
+
+/** The terms on which an application is approved. */
+export const termsInput = z.strictObject({
+  plan: planSchema,
+  limits: limitsInput.optional(),
+  allowedReturnOrigins: originsInput.optional(),
+});
+export type TermsInput = z.output<typeof termsInput>;
+
+/** What an operator may change of a partner. */
+export const partnerPatch = z
+  .strictObject({
+    plan: planSchema.optional(),
+    limits: limitsInput.optional(),
+    suspended: z.boolean().optional(),
+    allowedReturnOrigins: originsInput.optional(),
+    reason: reasonSchema.optional(),
+  })
+  .refine(
+    (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
+    'name at least one of plan, limits, suspended, allowedReturnOrigins',
+  )
+  .meta(atLeastOne(['plan', 'limits', 'suspended', 'allowedReturnOrigins']));
+export type PartnerPatch = z.output<typeof partnerPatch>;
+
+/** The limits with those replaced that are given. */
+export function mergeLimits(base: PartnerLimits, given: z.output<typeof limitsInput> | undefined): PartnerLimits {
+  return {
+    eventsPerMinute: given?.eventsPerMinute ?? base.eventsPerMinute,
+    requestsPerMinute: given?.requestsPerMinute ?? base.requestsPerMinute,
+  };
+}

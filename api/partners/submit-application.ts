@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { newId } from '../../shared/domain/ids';
+import { overloaded } from '../../shared/errors';
+import type { ApplicationDoc } from '../../shared/store/applications';
+import type { ApiContext } from '../context';
+import { route } from '../http/route';
+import { throttle, throttledAddress, type ThrottleRule } from '../http/throttle';
+import { type Act, auditEntry } from '../db/audit-context';
+import { transaction } from '../db/transaction';
+import { type ApplicationInput, applicationInput } from './input-schemas';
+
+/** More than any operator reads; a flood ends here. Soft: applications that arrive together may pass it by a few. */
+export const MAX_PENDING_APPLICATIONS = 10_000;
+const FULL_RETRY_AFTER_SECONDS = 3_600;
+
+const BY_ADDRESS: ThrottleRule = {
+  name: 'applications',
+  points: 5,
+  seconds: 3_600,
+  refusal: 'An address may send 5 applications an hour.',
+};
+
+/** Stores an application that waits for an operator's decision. */
+export async function submitApplication(
+  { store }: Pick<ApiContext, 'store'>,
+  input: ApplicationInput,
+  act: Act,
+): Promise<{ applicationId: string; status: 'PENDING' }> {
+  if ((await store.applications.countPending()) >= MAX_PENDING_APPLICATIONS) {
+    throw overloaded('Too many applications wait for a decision. Try again later.', FULL_RETRY_AFTER_SECONDS);
+  }
+  const application: ApplicationDoc = { _id: newId('app'), ...input, status: 'PENDING', createdAt: act.at };
+  const entry = auditEntry(act, {
+    partnerId: null,
+    action: 'application.submitted',
+    target: application._id,
+    after: { status: 'PENDING' },
+  });
+  await transaction({ store }, async (session) => {
+    await store.applications.insert(application, session);
+    await store.audit.append(entry, session);
+  });
+  return { applicationId: application._id, status: 'PENDING' };
+}
+
+/** `POST /partners/applications`: ask to become a partner. */
+export const apply = route({
+  method: 'POST',
+  path: '/partners/applications',
+  auth: { kind: 'public' },
+  tag: 'Partners',
+  summary: 'Apply to become a partner',
+  body: applicationInput,
+  answers: {
+    202: {
+      description: 'An operator will decide',
+      schema: z.object({ applicationId: z.string(), status: z.literal('PENDING') }),
+    },
+  },
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, body, ip, requestId }) => {
+    await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
+    const act: Act = { actor: { kind: 'APPLICANT' }, requestId, at: new Date() };
+    return { status: 202, body: await submitApplication(ctx, body, act) };
+  },
+});

@@ -1,0 +1,106 @@
+import { envOf, type IdentityId, partnerOf } from '../../../shared/domain/ids';
+import type { EventDoc } from '../../../shared/store/events';
+import type { ApiContext } from '../../context';
+
+import type { Session } from '../../accounts/auth';
+import { throttle, type ThrottleRule } from '../../http/throttle';
+import { type MyAccount, readMyHistory } from '../links/read-history';
+import { withNext } from '../http/next-path';
+import { page } from '../http/page';
+
+/** An export reads every event of a person. */
+const EXPORTS: ThrottleRule = {
+  name: 'account-export',
+  points: 10,
+  seconds: 3_600,
+  refusal: 'An account can be exported ten times an hour.',
+};
+
+function presentEvent({ _id, eventType, occurredAt, receivedAt, weight, metadata }: EventDoc): string {
+  return JSON.stringify({ eventId: _id, eventType, occurredAt, receivedAt, weight, metadata: metadata ?? null });
+}
+
+function presentAccount({ account, partner, row }: MyAccount): Record<string, unknown> {
+  return {
+    linkId: account.linkId,
+    platform: partner?.name ?? null,
+    website: partner?.website ?? null,
+    environment: envOf(account.tenant),
+    accountLabel: account.accountLabel ?? null,
+    linkedAt: account.linkedAt,
+    eventCount: row?.eventCount ?? 0,
+  };
+}
+
+/** Everything that is known of a person, as one JSON document, written while it is read. */
+async function* documentOf(
+  ctx: Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics'>,
+  identityId: IdentityId,
+  about: Record<string, unknown>,
+  accounts: readonly MyAccount[],
+): AsyncGenerator<string> {
+  const { store } = ctx;
+  // Here, where the process has a place for it: who is told to come back soon has not used a try up.
+  await throttle(ctx, EXPORTS).take(identityId);
+  yield `${JSON.stringify(about, null, 1).slice(0, -2)},\n "accounts": [`;
+  let firstAccount = true;
+  for (const mine of accounts) {
+    yield `${firstAccount ? '' : ','}\n${JSON.stringify(presentAccount(mine)).slice(0, -1)},"events":[`;
+    firstAccount = false;
+    let firstEvent = true;
+    for await (const event of store.events.ofUser(mine.account.tenant, mine.account.userRef)) {
+      yield `${firstEvent ? '' : ','}\n${presentEvent(event)}`;
+      firstEvent = false;
+    }
+    yield ']}';
+  }
+  yield '\n ]\n}\n';
+}
+
+/** What a person said to invites and codes, also to those that are not connected (any more). */
+async function answersOf({ store }: Pick<ApiContext, 'store'>, identityId: IdentityId) {
+  const requests = await store.linkRequests.answeredBy(identityId);
+  const asking = [...new Set(requests.map(({ tenant }) => partnerOf(tenant)))];
+  const partners = await store.partners.many(asking);
+  return requests.map(({ tenant, kind, status, createdAt }) => ({
+    platform: partners.get(partnerOf(tenant))?.name ?? null,
+    environment: envOf(tenant),
+    kind,
+    answer: status === 'DECLINED' ? 'DECLINED' : 'CONNECTED',
+    askedAt: createdAt,
+  }));
+}
+
+async function aboutOf(ctx: Pick<ApiContext, 'store'>, { identityId, email }: Session, now: Date) {
+  const { store } = ctx;
+  const [identity, logIns, sessions, answers] = await Promise.all([
+    store.identities.get(identityId),
+    store.identityAccounts.atProviders(identityId),
+    store.identitySessions.ofIdentity(identityId),
+    answersOf(ctx, identityId as IdentityId),
+  ]);
+  return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null }, logIns, sessions, answers };
+}
+
+/** `/account/export`: a file with all that MIR knows of the person, events included. */
+export const exportAccount = page({
+  method: 'GET',
+  path: '/account/export',
+  handle: async ({ ctx, session }) => {
+    if (!session) return { redirect: withNext('/login', '/account') };
+    const now = new Date();
+    const identityId = session.identityId as IdentityId;
+    const [live, test] = await Promise.all(
+      (['live', 'test'] as const).map((env) => readMyHistory(ctx, identityId, env, now)),
+    );
+    const about = { ...(await aboutOf(ctx, session, now)), history: live!.signals };
+    return {
+      download: ctx.longWork.stream(
+        session.identityId,
+        documentOf(ctx, identityId, about, [...live!.accounts, ...test!.accounts]),
+      ),
+      filename: `mir-account-${now.toISOString().slice(0, 10)}.json`,
+      mediaType: 'application/json; charset=utf-8',
+    };
+  },
+});

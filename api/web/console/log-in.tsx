@@ -1,0 +1,98 @@
+import type { VNode } from 'preact';
+import { MirError } from '../../../shared/errors';
+import { checkAdminToken } from '../../http/admin-token';
+import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Layout } from '../design/layout';
+import { Heading } from '../design/text';
+import { type Page, page } from '../http/page';
+import { endOperatorSession, isOperator, OPERATOR_SESSION_SECONDS, openOperatorSession } from './session';
+
+const AFTER_LOG_IN = '/admin/queues';
+
+function LogInPage({ errors = [] }: { errors?: readonly FormError[] }): VNode {
+  return (
+    <Layout title={titleWith(errors, 'Operator log-in')}>
+      <Heading>Operator log-in</Heading>
+      <p>For whoever runs this registry. You stay logged in for {OPERATOR_SESSION_SECONDS / 60} minutes.</p>
+      <ErrorSummary errors={errors} />
+      <Form action="/admin/login">
+        <Field
+          name="token"
+          label="Admin token"
+          type="password"
+          hint="The ADMIN_TOKEN of this installation."
+          autocomplete="current-password"
+          maxLength={1_000}
+          errors={errors}
+        />
+        <Actions>
+          <Button>Log in</Button>
+        </Actions>
+      </Form>
+    </Layout>
+  );
+}
+
+const showLogIn = page({
+  method: 'GET',
+  path: '/admin/login',
+  always: true,
+  handle: async ({ ctx, cookie }) => {
+    if (ctx.config.adminToken === null) throw new MirError('NOT_FOUND', 'ADMIN_TOKEN is not set, so this is off.');
+    if (await isOperator(ctx, cookie, Date.now())) return { redirect: AFTER_LOG_IN };
+    return { html: <LogInPage /> };
+  },
+});
+
+const logIn = page({
+  method: 'POST',
+  path: '/admin/login',
+  always: true,
+  handle: async ({ ctx, form, ip, log, requestId }) => {
+    try {
+      await checkAdminToken(ctx, form['token'], ip);
+    } catch (error) {
+      if (!(error instanceof MirError) || error.code !== 'ADMIN_TOKEN_INVALID') throw error;
+      return {
+        status: error.status,
+        html: <LogInPage errors={[{ field: 'token', message: 'This is not the ADMIN_TOKEN of this installation.' }]} />,
+      };
+    }
+    log.info({ requestId }, 'an operator logged in');
+    return { redirect: AFTER_LOG_IN, cookies: [openOperatorSession(ctx, Date.now())] };
+  },
+});
+
+const askLogOut = page({
+  method: 'GET',
+  path: '/admin/logout',
+  always: true,
+  handle: () => ({
+    html: (
+      <Layout title="Operator log-out">
+        <Heading>Log out as operator</Heading>
+        <Form action="/admin/logout" class="plain-form">
+          <Actions>
+            <Button>Log out</Button>
+            <ButtonLink href={AFTER_LOG_IN} plain>
+              Back to the queues
+            </ButtonLink>
+          </Actions>
+        </Form>
+      </Layout>
+    ),
+  }),
+});
+
+const logOut = page({
+  method: 'POST',
+  path: '/admin/logout',
+  always: true,
+  handle: async ({ ctx, cookie }) => ({
+    redirect: '/admin/login',
+    cookies: [await endOperatorSession(ctx, cookie, Date.now())],
+  }),
+});
+
+/** The operator's log-in and log-out. */
+export const OPERATOR_PAGES: readonly Page[] = [showLogIn, logIn, askLogOut, logOut];

@@ -1,0 +1,79 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { overloaded } from '../../../shared/errors';
+import type { ApiContext } from '../../context';
+import { cookieName, readCookie } from '../../accounts/cookies';
+
+/** An operator logs in again after this long, whatever was done in between. */
+export const OPERATOR_SESSION_SECONDS = 3_600;
+const NONCE_BYTES = 16;
+const COOKIE = 'mir_operator';
+const TOKEN = /^(\d{13})\.([\w-]{22})\.([\w-]{43})$/;
+
+type Deps = Pick<ApiContext, 'config' | 'secrets' | 'keys' | 'queueLink'>;
+
+/** A session as its cookie tells it: nothing of it is kept here until it is ended. */
+interface OperatorSession {
+  nonce: string;
+  expiresAtMs: number;
+}
+
+/** Bound to the admin token: with a new one all sessions end. */
+function macOf({ config, secrets }: Deps, { nonce, expiresAtMs }: OperatorSession): string {
+  const token = createHash('sha256')
+    .update(config.adminToken ?? '')
+    .digest('base64url');
+  return createHmac('sha256', secrets.operator).update(`${token}|${expiresAtMs}|${nonce}`).digest('base64url');
+}
+
+function setCookie({ config }: Deps, value: string, maxAgeSeconds: number): string {
+  const secure = config.publicUrl.startsWith('https:') ? '; Secure' : '';
+  const name = cookieName(config.publicUrl, COOKIE);
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`;
+}
+
+/** The Set-Cookie of a new session. */
+export function openOperatorSession(deps: Deps, nowMs: number): string {
+  const session = {
+    nonce: randomBytes(NONCE_BYTES).toString('base64url'),
+    expiresAtMs: nowMs + OPERATOR_SESSION_SECONDS * 1_000,
+  };
+  const value = `${session.expiresAtMs}.${session.nonce}.${macOf(deps, session)}`;
+  return setCookie(deps, value, OPERATOR_SESSION_SECONDS);
+}
+
+/** The session of a Cookie header, if it is ours and not expired; whether it was ended is not looked at. */
+function readSession(deps: Deps, header: string | undefined, nowMs: number): OperatorSession | null {
+  if (deps.config.adminToken === null) return null;
+  const [, expires, nonce, mac] = TOKEN.exec(readCookie(header, cookieName(deps.config.publicUrl, COOKIE)) ?? '') ?? [];
+  if (expires === undefined || nonce === undefined || mac === undefined) return null;
+  const session = { nonce, expiresAtMs: Number(expires) };
+  if (!timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(deps, session)))) return null;
+  return session.expiresAtMs > nowMs ? session : null;
+}
+
+async function fromQueueStore<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw overloaded('The queue store does not answer, so the session cannot be checked. Try again.', 2, error);
+  }
+}
+
+/** Whether the browser is logged in as the operator. Throws 503 while nobody can tell whether it logged out. */
+export async function isOperator(deps: Deps, header: string | undefined, nowMs: number): Promise<boolean> {
+  const session = readSession(deps, header, nowMs);
+  if (!session) return false;
+  const { client } = deps.queueLink;
+  return (await fromQueueStore(client.exists(deps.keys.endedOperatorSession(session.nonce)))) === 0;
+}
+
+/** Ends the session for good, also for whoever copied its cookie; answers the Set-Cookie that deletes it. */
+export async function endOperatorSession(deps: Deps, header: string | undefined, nowMs: number): Promise<string> {
+  const session = readSession(deps, header, nowMs);
+  if (session) {
+    const leftMs = session.expiresAtMs - nowMs;
+    const { client } = deps.queueLink;
+    await fromQueueStore(client.set(deps.keys.endedOperatorSession(session.nonce), '1', 'PX', leftMs));
+  }
+  return setCookie(deps, '', 0);
+}

@@ -1,0 +1,97 @@
+import { CONTROL_REQUESTS_PER_MINUTE } from '../../../shared/authz/budget';
+import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE, PRESET_SCOPES } from '../../../shared/domain/agent';
+import type { Catalog, EventGroup } from '../../../shared/domain/catalog';
+import {
+  DEFAULT_WEIGHT,
+  MAX_EVENT_BYTES,
+  MAX_EVENTS_PER_CALL,
+  MAX_FUTURE_MS,
+  MAX_WEIGHT,
+} from '../../../shared/domain/event';
+import { CODE_SECONDS } from '../../../shared/domain/link';
+import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
+import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
+import { PROBLEMS, type ProblemCode } from '../../../shared/errors';
+import { MAX_PAGE_SIZE } from '../../http/paging';
+import { MAX_EVENTS_BODY_BYTES } from '../../http/read-body';
+import { MAX_USERS_PER_RESOLVE } from '../../resolve/resolve';
+import { FIELD_CODES, RECEIPT_CODES } from './field-codes';
+import { REMEDIES } from '../../http/remedies';
+
+const GROUPS: Record<EventGroup, string> = {
+  commerce: 'Commerce',
+  community: 'Community',
+  platform: 'Platform',
+  custom: 'Of this registry',
+};
+
+const number = (value: number): string => value.toLocaleString('en-US');
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** One table a status, each code with what to do; the code is the row's anchor. */
+function problemTables(): string {
+  const codes = Object.keys(PROBLEMS) as ProblemCode[];
+  return table(
+    ['code', 'status', 'meaning', 'what to do'],
+    codes.map((code) => {
+      const [status, title] = PROBLEMS[code];
+      return [`\`${code}\``, String(status), title, REMEDIES[code]];
+    }),
+  );
+}
+
+function codeTable(codes: Record<string, string>): string {
+  return table(
+    ['code', 'what to do'],
+    Object.entries(codes).map(([code, remedy]) => [`\`${code}\``, remedy]),
+  );
+}
+
+function eventTypeTables({ entries }: Catalog): string {
+  const groups = [...new Set(entries.map(({ group }) => group))];
+  return groups
+    .map((group) => {
+      const rows = entries
+        .filter((entry) => entry.group === group)
+        .map(({ eventType, meaning }) => [`\`${eventType}\``, meaning]);
+      return `### ${GROUPS[group]}\n\n${table(['type', 'meaning'], rows)}`;
+    })
+    .join('\n\n');
+}
+
+function presetRows(): string {
+  return Object.entries(PRESET_SCOPES)
+    .map(([preset, scopes]) => `| \`${preset}\` | ${scopes.map((scope) => `\`${scope}\``).join(', ')} |`)
+    .join('\n');
+}
+
+/** What the chapters name in double braces: limits from the code that keeps them, tables from catalog and problems. */
+export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, string> {
+  return {
+    PUBLIC_URL: publicUrl,
+    MAX_EVENTS_PER_CALL: number(MAX_EVENTS_PER_CALL),
+    MAX_EVENTS_BODY_MIB: number(MAX_EVENTS_BODY_BYTES / 1024 / 1024),
+    MAX_FUTURE_MINUTES: number(MAX_FUTURE_MS / 60_000),
+    MAX_WEIGHT: number(MAX_WEIGHT),
+    DEFAULT_WEIGHT: number(DEFAULT_WEIGHT),
+    METADATA_MAX_KIB: number(METADATA_MAX_BYTES / 1024),
+    METADATA_MAX_DEPTH: number(METADATA_MAX_DEPTH),
+    MAX_PAGE_SIZE: number(MAX_PAGE_SIZE),
+    MAX_USERS_PER_RESOLVE: number(MAX_USERS_PER_RESOLVE),
+    RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
+    MAX_EVENT_KIB: number(MAX_EVENT_BYTES / 1024),
+    CONTROL_REQUESTS_PER_MINUTE: number(CONTROL_REQUESTS_PER_MINUTE),
+    CODE_MINUTES: number(CODE_SECONDS / 60),
+    AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
+    AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
+    problems: problemTables(),
+    fieldCodes: codeTable(FIELD_CODES),
+    receiptCodes: codeTable(RECEIPT_CODES),
+    eventTypes: eventTypeTables(catalog),
+    presets: presetRows(),
+  };
+}

@@ -1,0 +1,105 @@
+import type { VNode } from 'preact';
+import type { IdentityId } from '../../../shared/domain/ids';
+import { type FoundRequest, findRequest, hashOfCode } from '../../links/find-link-request';
+import { throttle, throttledAddress, type ThrottleRule } from '../../http/throttle';
+import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
+import { Layout } from '../design/layout';
+import { Heading } from '../design/text';
+import { withNext } from '../http/next-path';
+import { page, type PageAnswer, type PageCall } from '../http/page';
+import { Consent } from './consent';
+import { decide, decidedBefore } from './decide';
+import { readHistoryWith } from './read-history';
+import { refusedPage } from './rejected';
+
+const WINDOW_SECONDS = 10 * 60;
+/** With five tries a window, a code of 40 bits that lives as long cannot be found by trying. */
+const WRONG_TRIES = 5;
+const REFUSAL = `After ${WRONG_TRIES} wrong codes there is a pause. Ask for a new code in the meantime.`;
+const RULES = ['link-code-session', 'link-code-identity', 'link-code-address'].map((name): ThrottleRule => {
+  return { name, points: WRONG_TRIES, seconds: WINDOW_SECONDS, refusal: REFUSAL };
+});
+
+const WRONG: FormError = {
+  field: 'code',
+  message: 'This code is not known, or its ten minutes are over. Look at it again, or ask for a new one.',
+};
+
+function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: string }): VNode {
+  return (
+    <Layout title={titleWith(errors, 'Enter your code')}>
+      <Heading>Enter your code</Heading>
+      <p>A platform that you want to connect shows you a code of eight letters and digits. It works for ten minutes.</p>
+      <ErrorSummary errors={errors} />
+      <Form action="/link">
+        <Field
+          name="code"
+          label="Code"
+          hint="Like 7K2M-9QXD. Capitals and the dash do not matter."
+          class="code"
+          autocomplete="one-time-code"
+          maxLength={20}
+          value={code}
+          errors={errors}
+        />
+        <Actions>
+          <Button>Go on</Button>
+        </Actions>
+      </Form>
+      <p class="quiet small">Nothing is connected before you have seen who asks and confirmed it.</p>
+    </Layout>
+  );
+}
+
+/**
+ * What a typed code stands for. Each try is counted before it is looked up, by session, by person and by address, and
+ * given back when it was right: tries made at once cannot pass the limit together.
+ */
+async function tryCode({ ctx, ip, form }: PageCall, sessionId: string, identityId: IdentityId): Promise<FoundRequest> {
+  const throttles = RULES.map((rule) => throttle(ctx, rule));
+  const keys = [sessionId, identityId, throttledAddress(ip)];
+  await Promise.all(throttles.map((one, n) => one.take(keys[n]!)));
+  const found = await findRequest(ctx, hashOfCode(ctx, form['code'] ?? ''), identityId, new Date());
+  const known = found.kind !== 'REFUSED' || found.refusal !== 'UNKNOWN';
+  if (known) await Promise.all(throttles.map((one, n) => one.giveBack(keys[n]!)));
+  return found;
+}
+
+/** What stands behind a code that is not open; a wrong one is said beside its field. */
+function unlessOpen(
+  call: PageCall,
+  found: FoundRequest,
+  identityId: IdentityId,
+): Promise<PageAnswer> | PageAnswer | null {
+  if (found.kind === 'OPEN') return null;
+  if (found.kind === 'YOURS') return decidedBefore(call, identityId, found.request, found.partner);
+  if (found.refusal !== 'UNKNOWN') return refusedPage(found.refusal, found.partner);
+  return { status: 422, html: <EnterCode errors={[WRONG]} code={call.form['code'] ?? ''} /> };
+}
+
+/** `/link`: where codes are typed, after log-in only. */
+export const codePage = page({
+  method: 'GET',
+  path: '/link',
+  handle: ({ session }) => (session ? { html: <EnterCode /> } : { redirect: withNext('/login', '/link') }),
+});
+
+/** A typed code: the question, or what is wrong. The question's answer brings the code again. */
+export const answerCode = page({
+  method: 'POST',
+  path: '/link',
+  handle: async (call) => {
+    const { ctx, session, form } = call;
+    if (!session) return { redirect: withNext('/login', '/link') };
+    const identityId = session.identityId as IdentityId;
+    const code = form['code'] ?? '';
+    const found = await tryCode(call, session.sessionId, identityId);
+    const answer = await unlessOpen(call, found, identityId);
+    if (answer || found.kind !== 'OPEN') return answer!;
+    const { request, partner } = found;
+    const decided = await decide(call, identityId, request, partner);
+    if (decided) return decided;
+    const signals = await readHistoryWith(ctx, identityId, request, new Date());
+    return { html: <Consent request={request} partner={partner} signals={signals} action="/link" code={code} /> };
+  },
+});

@@ -1,0 +1,70 @@
+import type { IdentityId } from '../../../shared/domain/ids';
+import { type FoundRequest, findRequest, hashOfToken } from '../../links/find-link-request';
+import { page, type PageAnswer, type PageCall } from '../http/page';
+import { Consent, Introduction } from './consent';
+import { decide, decidedBefore, returnOrigin } from './decide';
+import { readHistoryWith } from './read-history';
+import { refusedPage } from './rejected';
+
+const pathOf = (token: string): string => `/link/${token}`;
+
+type Open = Extract<FoundRequest, { kind: 'OPEN' }>;
+
+async function ask(
+  { ctx }: PageCall,
+  identityId: IdentityId,
+  { request, partner }: Open,
+  token: string,
+): Promise<PageAnswer> {
+  const signals = await readHistoryWith(ctx, identityId, request, new Date());
+  return {
+    html: <Consent request={request} partner={partner} signals={signals} action={pathOf(token)} />,
+    ...returnOrigin(request, partner),
+  };
+}
+
+/** What stands at an invite's address for whoever opens it, unless it is open. */
+function unlessOpen(
+  call: PageCall,
+  found: FoundRequest,
+  identityId: IdentityId | null,
+): Promise<PageAnswer> | PageAnswer | null {
+  if (found.kind === 'REFUSED') return refusedPage(found.refusal, found.partner);
+  return found.kind === 'OPEN' ? null : decidedBefore(call, identityId!, found.request, found.partner);
+}
+
+/** An invite, opened: who asks before log-in, the question after it. */
+export const invitePage = page({
+  method: 'GET',
+  path: '/link/:token',
+  tokenInUrl: true,
+  handle: async (call) => {
+    const { ctx, session, params } = call;
+    const token = params['token'] ?? '';
+    const identityId = (session?.identityId ?? null) as IdentityId | null;
+    const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
+    const answer = await unlessOpen(call, found, identityId);
+    if (answer || found.kind !== 'OPEN') return answer!;
+    if (identityId === null) {
+      return { html: <Introduction request={found.request} partner={found.partner} next={pathOf(token)} /> };
+    }
+    return ask(call, identityId, found, token);
+  },
+});
+
+/** The answer to an invite. */
+export const answerInvite = page({
+  method: 'POST',
+  path: '/link/:token',
+  tokenInUrl: true,
+  handle: async (call) => {
+    const { ctx, session, params } = call;
+    const token = params['token'] ?? '';
+    if (!session) return { redirect: pathOf(encodeURIComponent(token)) };
+    const identityId = session.identityId as IdentityId;
+    const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
+    const answer = await unlessOpen(call, found, identityId);
+    if (answer || found.kind !== 'OPEN') return answer!;
+    return (await decide(call, identityId, found.request, found.partner)) ?? ask(call, identityId, found, token);
+  },
+});

@@ -1,0 +1,67 @@
+import { type Env, envOf, type IdentityId, identityRefOf, partnerOf, type UserRef } from '../../../shared/domain/ids';
+import { EMPTY_ROW, linkedMembers, type Signals, sumOf } from '../../../shared/domain/signals';
+import type { LinkedAccount } from '../../../shared/store/memberships';
+import type { LinkRequestDoc } from '../../../shared/store/link-requests';
+import type { PartnerDoc } from '../../../shared/store/partners';
+import { type UserRow } from '../../../shared/store/users';
+import type { ApiContext } from '../../context';
+
+type Deps = Pick<ApiContext, 'store' | 'presentSignals'>;
+
+/** One linked account with its partner and its own row. */
+export interface MyAccount {
+  account: LinkedAccount;
+  partner: PartnerDoc | null;
+  row: UserRow | undefined;
+}
+
+/** A person's links in one environment, and what they add up to. Read from the store: right at this moment. */
+export interface MyHistory {
+  env: Env;
+  accounts: MyAccount[];
+  signals: Signals;
+}
+
+/** What a person has linked in an environment. */
+export async function readMyHistory(
+  { store, presentSignals }: Deps,
+  identityId: IdentityId,
+  env: Env,
+  now: Date,
+): Promise<MyHistory> {
+  const identity = identityRefOf(identityId, env);
+  const membership = await store.memberships.get(identity);
+  const members = membership?.members ?? [];
+  const rows = await store.users.rows(members.map(({ userRef }) => userRef));
+  const rowOf = (ref: UserRef) => rows.get(ref) ?? EMPTY_ROW;
+  const linked = linkedMembers(identity, members, rowOf);
+  const partners = await store.partners.many([...new Set(linked.map(({ tenant }) => partnerOf(tenant)))]);
+  const accounts = linked.map((account) => ({
+    account,
+    partner: partners.get(partnerOf(account.tenant)) ?? null,
+    row: rows.get(account.userRef),
+  }));
+  return { env, accounts, signals: presentSignals(sumOf(linked, rowOf), 'LINKED', now.getTime()) };
+}
+
+/** What the partner of a request would see once the person has confirmed it. */
+export async function readHistoryWith(
+  { store, presentSignals }: Deps,
+  identityId: IdentityId,
+  { tenant, userRef }: Pick<LinkRequestDoc, 'tenant' | 'userRef'>,
+  now: Date,
+): Promise<Signals> {
+  const identity = identityRefOf(identityId, envOf(tenant));
+  const members = (await store.memberships.get(identity))?.members ?? [];
+  const others = members.filter((member) => member.userRef !== userRef);
+  const rows = await store.users.rows([...others.map((member) => member.userRef), userRef]);
+  const rowOf = (ref: UserRef) => rows.get(ref) ?? EMPTY_ROW;
+  const counted = [...linkedMembers(identity, others, rowOf), { tenant, userRef }];
+  return presentSignals(sumOf(counted, rowOf), 'LINKED', now.getTime());
+}
+
+/** The account in words: its label if the partner gave one, in quotes since the words are the partner's, and where it is. */
+export function accountWords(label: string | undefined, partner: Pick<PartnerDoc, 'website' | 'name'>): string {
+  const { host } = new URL(partner.website);
+  return label === undefined ? `your account at ${host}` : `“${label}” at ${host}`;
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { RequestHandler } from 'express';
+import { serveAsset } from './serve-asset';
+
+/** Scalar's edition for Fastify carries the whole reference as one file; its Fastify part is not used. */
+const SCALAR = require.resolve('@scalar/fastify-api-reference');
+const SCALAR_FILE = path.join(path.dirname(SCALAR), 'js/standalone.js');
+const SCALAR_PACKAGE = path.join(path.dirname(SCALAR), '../package.json');
+const FOREVER = { 'Cache-Control': 'public, max-age=31536000, immutable' };
+const ASK_AGAIN = { 'Cache-Control': 'no-cache' };
+
+/** Scalar writes its styles into the page, hence `unsafe-inline` for them; scripts and requests stay here. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const HEADERS = { ...ASK_AGAIN, 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'no-referrer' };
+
+/**
+ * Nothing is fetched from elsewhere and nothing told to anybody; requests go to where the page came from. Scalar's own
+ * greys are too faint to read.
+ */
+const START = `Scalar.createApiReference('#reference', {
+  url: '/openapi.json',
+  servers: [{ url: location.origin }],
+  theme: 'none',
+  withDefaultFonts: false,
+  telemetry: false,
+  showDeveloperTools: 'never',
+  hideClientButton: true,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  hideModels: true,
+  authentication: { preferredSecurityScheme: 'apiKey' },
+  customCss: '.light-mode{--scalar-color-2:#454545;--scalar-color-3:#595959}.dark-mode{--scalar-color-2:#d0d0d0;--scalar-color-3:#b8b8b8}',
+  documentDownloadType: 'json',
+  operationTitleSource: 'summary',
+  metaData: { title: 'MIR API reference' },
+});
+`;
+
+const page = (script: string): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>MIR API reference</title>
+<link rel="icon" href="data:,">
+</head>
+<body>
+<div id="reference"></div>
+<noscript><p>This reference needs JavaScript. The same without: <a href="/openapi.json">/openapi.json</a> and the <a href="/guide">Partner Guide</a>.</p></noscript>
+<script src="${script}"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+
+interface Served {
+  method: 'GET';
+  path: string;
+  handle: RequestHandler;
+}
+
+/** `/openapi.json`, and `/docs`: the same as a page, with all that it needs from here. */
+export function referencePage(openApi: object): Served[] {
+  const { version } = JSON.parse(readFileSync(SCALAR_PACKAGE, 'utf8')) as { version: string };
+  const script = `/docs/scalar-${version}.js`;
+  const served = (at: string, asset: Parameters<typeof serveAsset>[0]): Served => ({
+    method: 'GET',
+    path: at,
+    handle: serveAsset(asset),
+  });
+  return [
+    served('/openapi.json', {
+      type: 'application/json; charset=utf-8',
+      load: () => JSON.stringify(openApi),
+      headers: ASK_AGAIN,
+    }),
+    served('/docs', { type: 'text/html; charset=utf-8', load: () => page(script), headers: HEADERS }),
+    served('/docs/start.js', { type: 'text/javascript; charset=utf-8', load: () => START, headers: ASK_AGAIN }),
+    served(script, { type: 'text/javascript; charset=utf-8', load: () => readFile(SCALAR_FILE), headers: FOREVER }),
+  ];
+}

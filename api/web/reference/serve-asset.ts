@@ -1,0 +1,37 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { RequestHandler } from 'express';
+import { requestIdOf } from '../../http/request-id';
+
+const compress = promisify(gzip);
+
+interface Asset {
+  type: string;
+  /** Read or made at the first request, then kept: once a process. */
+  load: () => Promise<Buffer | string> | Buffer | string;
+  headers: Record<string, string>;
+}
+
+/** Serves one thing that never changes while the process lives, compressed once. */
+export function serveAsset({ type, load, headers }: Asset): RequestHandler {
+  let kept: Promise<{ plain: Buffer; zipped: Buffer }> | null = null;
+  const read = async (): Promise<{ plain: Buffer; zipped: Buffer }> => {
+    const plain = Buffer.from(await load());
+    return { plain, zipped: await compress(plain) };
+  };
+  return async (req, res) => {
+    const { plain, zipped } = await (kept ??= read());
+    const zip = req.acceptsEncodings('gzip') === 'gzip';
+    const body = zip ? zipped : plain;
+    res.writeHead(200, {
+      'Content-Type': type,
+      'Content-Length': body.length,
+      Vary: 'Accept-Encoding',
+      'X-Content-Type-Options': 'nosniff',
+      'X-Request-Id': requestIdOf(req),
+      ...(zip ? { 'Content-Encoding': 'gzip' } : {}),
+      ...headers,
+    });
+    res.end(req.method === 'HEAD' ? undefined : body);
+  };
+}

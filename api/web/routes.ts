@@ -1,0 +1,51 @@
+import { guidePage } from './guide/guide-page';
+import { OPERATOR_PAGES } from './console/log-in';
+import { accountPage } from './account/account';
+import { deleteIdentity, deletePage } from './account/delete';
+import { disconnect, disconnectPage } from './account/disconnect';
+import { exportAccount } from './account/export';
+import { forgot, forgotPage } from './auth/forgot';
+import { logIn, logInPage, logOut } from './auth/log-in';
+import { askProvider, hearProvider } from './auth/log-in-by-provider';
+import { outboxPage } from './auth/outbox';
+import { resend, resendPage } from './auth/resend';
+import { reset, resetPage } from './auth/reset';
+import { signUp, signUpPage } from './auth/sign-up';
+import { verify, verifyPage } from './auth/verify';
+import { homePage } from './home';
+import { answerCode, codePage } from './links/link-by-code';
+import { answerInvite, invitePage } from './links/link-by-invite';
+import type { Page } from './http/page';
+
+/** THE table of pages: bare paths only, not under /v1, not in the OpenAPI document. */
+export const PAGES: readonly Page[] = [
+  homePage,
+  signUpPage,
+  signUp,
+  verifyPage,
+  verify,
+  resendPage,
+  resend,
+  logInPage,
+  logIn,
+  logOut,
+  askProvider,
+  hearProvider,
+  forgotPage,
+  forgot,
+  resetPage,
+  reset,
+  outboxPage,
+  codePage,
+  answerCode,
+  invitePage,
+  answerInvite,
+  accountPage,
+  exportAccount,
+  deletePage,
+  deleteIdentity,
+  disconnectPage,
+  disconnect,
+  guidePage,
+  ...OPERATOR_PAGES,
+];

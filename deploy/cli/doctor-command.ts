@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { examine } from '../../api/admin/health/run-checks';
+import type { Finding, Verdict } from '../../api/admin/health/finding';
+import { ExitCode, type Shell } from './command';
+import { cell } from './print';
+import { cliDataDir, isPepperGiven, readCliConfig } from './settings';
+
+const MARKS: Readonly<Record<Verdict, string>> = { OK: '●', WARN: '◐', FAIL: '○' };
+
+function lineOf({ check, verdict, found, mend }: Finding): string {
+  const line = `${MARKS[verdict]} ${verdict.padEnd(5)} ${check.padEnd(15)} ${cell(found)}`;
+  return mend === null ? line : `${line}\n${' '.repeat(24)}→ ${cell(mend)}`;
+}
+
+/** `doctor`. */
+export function addDoctorCommand(program: Command, shell: Shell): void {
+  program
+    .command('doctor')
+    .description('look at settings, stores, clocks, queues and leftovers, and say how to mend what is wrong')
+    .addHelpText(
+      'after',
+      '\nIt changes nothing. ● OK, ◐ WARN: works, but not as it should, ○ FAIL: refuses or loses something, or will soon.' +
+        '\nExit codes: 0 nothing FAILs, 1 something does, 2 wrong usage.' +
+        '\nExamples:\n  npm run mir -- doctor\n  npm run --silent mir -- doctor --json',
+    )
+    .action(async (_options: object, command: Command) => {
+      const { env } = shell;
+      const read = () => ({ config: readCliConfig(env), pepperGiven: isPepperGiven(env) });
+      const checks = await examine(read, cliDataDir(env));
+      const failed = checks.filter(({ verdict }) => verdict === 'FAIL').length;
+      const warned = checks.filter(({ verdict }) => verdict === 'WARN').length;
+      const { json } = command.optsWithGlobals<{ json?: boolean }>();
+      shell.out(
+        json
+          ? `${JSON.stringify({ ok: failed === 0, checks }, null, 2)}\n`
+          : `${checks.map(lineOf).join('\n')}\n${checks.length - failed - warned} OK, ${warned} WARN, ${failed} FAIL\n`,
+      );
+      if (failed > 0) throw new ExitCode(1);
+    });
+}

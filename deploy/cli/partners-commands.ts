@@ -1,0 +1,156 @@
+import { type Command, Option } from 'commander';
+import { validate } from '../../api/http/validate';
+import { createPartner } from '../../api/partners/create-partner';
+import { readPartner } from '../../api/partners/get-partner';
+import { applicationInput, partnerPatch, termsInput } from '../../api/partners/input-schemas';
+import { pageOfPartners } from '../../api/partners/list-partners';
+import { presentPartner, type PresentedPartner } from '../../api/partners/present-partner';
+import { rotateKey, rotationInput } from '../../api/partners/rotate-keys';
+import { applyPartnerPatch } from '../../api/partners/update-partner';
+import { addDecisionCommands } from './applications-commands';
+import { given, operate, paged, type Shell } from './command';
+import { page, secrets, sheet } from './print';
+import { type TermsOptions, termsOf, withTerms } from './terms-options';
+
+const DEFAULT_USE_CASE = 'Created by the operator.';
+
+function partnerSheet(partner: PresentedPartner): string {
+  const { keys, limits, allowedReturnOrigins, ...facts } = partner;
+  const keyPairs = keys.map(({ env, prefix, createdAt }) => [`${env} key`, `${prefix}… since ${createdAt}`]);
+  return sheet({
+    ...facts,
+    'events a minute': limits.eventsPerMinute,
+    'requests a minute': limits.requestsPerMinute,
+    'return origins': allowedReturnOrigins.join('\n') || null,
+    ...(Object.fromEntries(keyPairs) as Record<string, string>),
+  });
+}
+
+/** `partners …`. */
+export function addPartnerCommands(program: Command, shell: Shell): void {
+  const partners = program.command('partners').description('partners, their keys, plans and limits');
+  addReadingCommands(partners, shell);
+  addDecisionCommands(partners, shell);
+  addCreateCommand(partners, shell);
+  addChangeCommands(partners, shell);
+}
+
+function addReadingCommands(partners: Command, shell: Shell): void {
+  paged(partners.command('list').description('list partners, newest first')).action(
+    async (options: { limit: number; cursor?: string }, command: Command) =>
+      operate(
+        shell,
+        command,
+        (ctx) => pageOfPartners(ctx, options),
+        (answer) =>
+          page(answer, ['partner', 'name', 'plan', 'suspended', 'events/min', 'requests/min', 'created'], (one) => [
+            one.partnerId,
+            one.name,
+            one.plan,
+            one.suspended,
+            one.limits.eventsPerMinute,
+            one.limits.requestsPerMinute,
+            one.createdAt,
+          ]),
+      ),
+  );
+  partners
+    .command('show <partnerId>')
+    .description('show a partner')
+    .action(async (partnerId: string, _options: object, command: Command) =>
+      operate(shell, command, async (ctx) => presentPartner(await readPartner(ctx, partnerId)), partnerSheet),
+    );
+}
+
+interface CreateOptions extends TermsOptions {
+  name: string;
+  website: string;
+  contactEmail: string;
+  useCase: string;
+}
+
+function addCreateCommand(partners: Command, shell: Shell): void {
+  const create = partners
+    .command('create')
+    .description('application and approval in one: make a partner and show its keys, once')
+    .requiredOption('--name <name>', 'name of the service, as its users know it')
+    .requiredOption('--website <url>', 'its website')
+    .requiredOption('--contact-email <email>', 'who answers for it')
+    .option('--use-case <text>', 'what it uses MIR for', DEFAULT_USE_CASE);
+  withTerms(create, { planRequired: true })
+    .addHelpText(
+      'after',
+      '\nExample:\n  npm run mir -- partners create --name "Demo shop" --website https://demo.example \\\n' +
+        '    --contact-email demo@demo.example --plan ENTERPRISE --json',
+    )
+    .action(async (options: CreateOptions, command: Command) =>
+      operate(
+        shell,
+        command,
+        (ctx, act) => {
+          const { name, website, contactEmail, useCase } = options;
+          const input = validate(applicationInput, { name, website, contactEmail, useCase }, 'command line');
+          return createPartner(ctx, input, validate(termsInput, termsOf(options), 'command line'), act);
+        },
+        ({ partnerId, liveApiKey, testApiKey }) =>
+          secrets({ partner: partnerId, 'live key': liveApiKey, 'test key': testApiKey }),
+      ),
+    );
+}
+
+function addChangeCommands(partners: Command, shell: Shell): void {
+  const patch = async (partnerId: string, fields: Record<string, unknown>, command: Command): Promise<void> =>
+    operate(
+      shell,
+      command,
+      (ctx, act) => applyPartnerPatch(ctx, partnerId, validate(partnerPatch, given(fields), 'command line'), act),
+      partnerSheet,
+    );
+
+  withTerms(partners.command('update <partnerId>').description('change plan, limits or return origins'), {
+    planRequired: false,
+  })
+    .option('--no-origins', 'allow no return origin at all')
+    .option('--reason <text>', 'why, as the audit keeps it')
+    .addHelpText(
+      'after',
+      '\nExample:\n  npm run mir -- partners update prt_0123 --plan ENTERPRISE --events-per-minute 600000',
+    )
+    .action(
+      async (partnerId: string, options: TermsOptions & { origins: boolean; reason?: string }, command: Command) => {
+        const cleared = options.origins ? {} : { allowedReturnOrigins: [] };
+        await patch(partnerId, { ...termsOf(options), ...cleared, reason: options.reason }, command);
+      },
+    );
+
+  for (const [verb, suspended, description] of [
+    ['suspend', true, 'refuse everything from this partner, in every process, before this command ends'],
+    ['unsuspend', false, 'let a suspended partner in again'],
+  ] as const) {
+    partners
+      .command(`${verb} <partnerId>`)
+      .description(description)
+      .option('--reason <text>', 'why, as the audit keeps it')
+      .action(async (partnerId: string, { reason }: { reason?: string }, command: Command) =>
+        patch(partnerId, { suspended, reason }, command),
+      );
+  }
+
+  partners
+    .command('rotate <partnerId>')
+    .description('replace the key of one environment; the old one is refused before the new one is shown')
+    .addOption(new Option('--env <env>', 'which key').choices(['live', 'test']).makeOptionMandatory())
+    .option('--reason <text>', 'why, as the audit keeps it')
+    .addHelpText(
+      'after',
+      '\nExample:\n  npm run mir -- partners rotate prt_0123 --env live --reason "key was in a log"',
+    )
+    .action(async (partnerId: string, options: { env: string; reason?: string }, command: Command) =>
+      operate(
+        shell,
+        command,
+        (ctx, act) => rotateKey(ctx, partnerId, validate(rotationInput, options, 'command line'), act),
+        ({ env, apiKey }) => secrets({ partner: partnerId, [`${env} key`]: apiKey }),
+      ),
+    );
+}

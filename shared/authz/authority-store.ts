@@ -1,0 +1,81 @@
+import type { AuthorityStore, StoredKey } from './authorizer';
+import type { Block, PathNode } from './credential';
+import { PRESET_SCOPES } from '../domain/agent';
+import { envOf, partnerOf } from '../domain/ids';
+import { SCOPES } from '../domain/scopes';
+import type { Secrets } from '../domain/subject';
+import type { AgentDoc } from '../store/agents';
+import type { PartnerDoc } from '../store/partners';
+import type { Store } from '../store/store';
+
+/** Plans without agents: their own key cannot manage any, but what was made before stays readable and revocable. */
+const PARTNER_SCOPES = [...SCOPES];
+
+function partnerNode({ _id, suspended, limits, plan }: PartnerDoc): PathNode {
+  return {
+    id: _id,
+    blocked: suspended ? 'PARTNER_SUSPENDED' : null,
+    selfBlocked: null,
+    budgets: { events: limits.eventsPerMinute, requests: limits.requestsPerMinute },
+    facts: { plan },
+  };
+}
+
+function selfBlock({ status }: AgentDoc): Block | null {
+  if (status === 'ACTIVE') return null;
+  return status === 'SUSPENDED' ? 'AGENT_SUSPENDED' : 'AGENT_KEY_REVOKED';
+}
+
+function agentNode(agent: AgentDoc): PathNode {
+  const { _id, killedAt, subtreeSuspendedAt, rateLimitPerMinute, allowedEventTypes } = agent;
+  return {
+    id: _id,
+    blocked: killedAt ? 'AGENT_KEY_REVOKED' : subtreeSuspendedAt ? 'AGENT_SUSPENDED' : null,
+    selfBlocked: selfBlock(agent),
+    budgets: { events: rateLimitPerMinute, requests: rateLimitPerMinute },
+    facts: { allowedEventTypes },
+  };
+}
+
+/**
+ * What the door reads from the primary when its rows are missing: keys by hash, and the nodes of their paths. Only a
+ * miss of an agent's key costs a second read: of the references that revoked keys leave behind.
+ */
+export function authorityStore(
+  { partners, agents }: Pick<Store, 'partners' | 'agents'>,
+  { revokedKey }: Pick<Secrets, 'revokedKey'>,
+): AuthorityStore {
+  return {
+    async key(hash, isAgent): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null> {
+      if (!isAgent) {
+        const partner = await partners.byKeyHash(hash);
+        const own = partner?.keys.find((key) => key.hash === hash);
+        if (!partner || !own) return null;
+        return {
+          facts: { partnerId: partner._id, env: own.env, scopes: PARTNER_SCOPES, agent: null },
+          path: [partner._id],
+        };
+      }
+      const agent = await agents.byKeyHash(hash);
+      if (!agent) return (await agents.isRevokedKey(revokedKey(hash))) ? 'AGENT_KEY_REVOKED' : null;
+      const { _id, tenant, name, type, preset, ancestors } = agent;
+      return {
+        facts: {
+          partnerId: partnerOf(tenant),
+          env: envOf(tenant),
+          scopes: [...PRESET_SCOPES[preset]],
+          agent: { agentId: _id, name, type },
+        },
+        path: [partnerOf(tenant), ...ancestors, _id],
+      };
+    },
+
+    async nodes([partnerId, ...agentIds]): Promise<PathNode[]> {
+      const [partner, own] = await Promise.all([
+        partners.get(partnerId!),
+        agentIds.length > 0 ? agents.byIds(agentIds) : Promise.resolve([]),
+      ]);
+      return [...(partner ? [partnerNode(partner)] : []), ...own.map(agentNode)];
+    },
+  };
+}

@@ -1,0 +1,290 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import type { ParsedApiKey } from '../domain/api-key';
+import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
+import { MirError, overloaded } from '../errors';
+import type { RedisLink } from '../redis/connect';
+import type { RedisKeys } from '../redis/keys';
+import { ABANDONED_AFTER_MS } from '../queue/sweep';
+import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
+import {
+  type Block,
+  type Credential,
+  credentialOf,
+  type KeyFacts,
+  keyFactsSchema,
+  nodeFactsSchema,
+  type PathNode,
+  type Policy,
+  type Scope,
+} from './credential';
+import { ENTER, FILL, HOLD, RELEASE, TAKE_LEASES } from './authorize-script';
+import { blocked, isBlock, scopeMissing, unknownKey } from './rejections';
+import { createWhileHeld, type HoldCommands, type WhileHeld } from './with-invalidation';
+
+/** A row lives this long before the store is asked again. */
+const ROW_TTL_MS = 3600 * 1000;
+const LEASE_MS = 10_000;
+/** Whoever meets a change under way looks again after this long, so many times. */
+const HOLD_RETRY_MS = 10;
+const MAX_TRIES = 40;
+const MEMO_SIZE = 10_000;
+/** Characters of all texts in the memo: paths of long lists are long, and their number alone would not bound it. */
+const MEMO_MAX_CHARS = 16 * 1024 * 1024;
+
+interface Entry {
+  cost: number;
+  /**
+   * `whole`: all or nothing. `part`: as much as is left (several requests share the entry). `credit`: charged in
+   * full for work that was done already, and granted if anything was left; the debt is at most a minute's budget.
+   */
+  grant: 'whole' | 'part' | 'credit';
+  /** Chunks whose open markers are set when anything is granted. */
+  chunkIds: ChunkId[];
+}
+
+/** What the door answered: who it is, what was granted, and the queue store's clock. */
+export interface Admission {
+  credential: Credential;
+  /** The queue store's time; null when it could not be asked. */
+  nowMs: number | null;
+  /** Every event of this tenant received before it is settled; null when the queue store cannot tell. */
+  settledBeforeMs: number | null;
+  openChunks: number;
+  /** The tightest budget of the path. */
+  budget: Budget | null;
+  /** Units granted to each entry, in order. */
+  granted: number[];
+}
+
+export interface Door {
+  /** One round trip for all entries of one key. Throws MirError (401, 403, 503). */
+  enter(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
+  /** Authority from the store alone, without budget: for reading while the queue store is away. */
+  enterFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
+  /**
+   * Runs a change of authority. From before the change until after it nobody, in any process, is admitted by the rows
+   * that it touches; they are then read anew from the store. `doneAtMs` is the queue store's time from which the change
+   * is in force everywhere. A change that may `hold` right before it commits keeps callers waiting for less long.
+   */
+  whileHeld: WhileHeld;
+}
+
+/** A key as the store knows it: its facts and its path from the partner to its own agent. */
+export interface StoredKey {
+  facts: KeyFacts;
+  path: string[];
+}
+
+/** Reads of the primary. `AGENT_KEY_REVOKED`: no agent has the key any more, and one that was revoked had it. */
+export interface AuthorityStore {
+  key(hash: string, isAgent: boolean): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
+  nodes(ids: string[]): Promise<PathNode[]>;
+}
+
+type EnterAnswer = [string, string, string, ...number[]];
+
+interface DoorCommands extends HoldCommands {
+  mirEnter(numKeys: 2, ...args: (string | number)[]): Promise<EnterAnswer>;
+  mirTakeLeases(numKeys: number, ...args: (string | number)[]): Promise<number>;
+  mirFill(numKeys: 2, ...args: (string | number)[]): Promise<number>;
+}
+
+/** `onOldMarker` hears of a tenant whose oldest open chunk may be abandoned. */
+export function createDoor(deps: {
+  link: RedisLink;
+  keys: RedisKeys;
+  store: AuthorityStore;
+  onOldMarker?: (tenant: Tenant, nowMs: number) => void;
+}): Door {
+  const { link, keys, store, onOldMarker } = deps;
+  const redis = link.client as RedisLink['client'] & DoorCommands;
+  redis.defineCommand('mirEnter', { lua: ENTER });
+  redis.defineCommand('mirTakeLeases', { lua: TAKE_LEASES });
+  redis.defineCommand('mirFill', { lua: FILL });
+  redis.defineCommand('mirHold', { lua: HOLD });
+  redis.defineCommand('mirRelease', { lua: RELEASE });
+
+  const epochNow = (): string => {
+    const epoch = link.epoch();
+    if (epoch === null) throw overloaded('The queue store is not reachable. Nothing was stored; send it again.');
+    return epoch;
+  };
+
+  /** Puts texts of key and nodes together once; it says nothing of whether they still hold. */
+  const memo = new LRUCache<string, Credential>({
+    max: MEMO_SIZE,
+    maxSize: MEMO_MAX_CHARS,
+    sizeCalculation: (_credential, text) => text.length,
+  });
+  const parse = (body: string, nodes: string): Credential => {
+    const name = `${body}\n${nodes}`;
+    let credential = memo.get(name);
+    if (!credential) {
+      const facts = nodes.split('\n').map((text) => nodeFactsSchema.parse(JSON.parse(text)));
+      memo.set(name, (credential = credentialOf(keyFactsSchema.parse(JSON.parse(body)), facts)));
+    }
+    return credential;
+  };
+
+  const keySlot = (tag: string, hash: string): [string, string] => [
+    keys.credential(tag, hash),
+    keys.credentialLease(tag, hash),
+  ];
+  const nodeSlot = (tag: string, id: string): [string, string] => [keys.node(tag, id), keys.nodeLease(tag, id)];
+
+  /**
+   * Replaces a key's row with the tombstone of a revoked agent's key, so that its callers stop reaching the store. Needs
+   * no lease: revocation is permanent, so no later state can be overwritten. Without the row, callers get the same error.
+   */
+  const writeTombstone = async (slot: [string, string], epoch: string): Promise<void> => {
+    const tombstone = { run: epoch, path: 'AGENT_KEY_REVOKED' satisfies Block };
+    const write = redis
+      .multi()
+      .del(...slot)
+      .hset(slot[0], tombstone)
+      .pexpire(slot[0], ROW_TTL_MS);
+    await write.exec().catch(() => undefined);
+  };
+
+  const loading = new Map<string, Promise<void>>();
+  /** Reads key and path from the store and fills their rows under leases. Concurrent misses of one key share it. */
+  const load = (key: ParsedApiKey): Promise<void> => {
+    const running = loading.get(key.hash);
+    if (running) return running;
+    const work = (async () => {
+      const epoch = epochNow();
+      const token = randomUUID();
+      const own = keySlot(key.tag, key.hash);
+      await redis.mirTakeLeases(2, ...own, epoch, token, LEASE_MS);
+      const stored = await store.key(key.hash, key.agent);
+      if (stored === 'AGENT_KEY_REVOKED') {
+        await writeTombstone(own, epoch);
+        throw blocked(stored);
+      }
+      if (!stored) throw unknownKey();
+      const slots = stored.path.map((id) => nodeSlot(key.tag, id));
+      await redis.mirTakeLeases(slots.length * 2, ...slots.flat(), epoch, token, LEASE_MS);
+      const nodes = await store.nodes(stored.path);
+      if (nodes.length !== stored.path.length) throw unknownKey();
+      const fill = (slot: [string, string], row: Record<string, string | number>): Promise<number> =>
+        redis.mirFill(2, ...slot, token, ROW_TTL_MS, ...Object.entries({ run: epoch, ...row }).flat());
+      await Promise.all(nodes.map((node, n) => fill(slots[n]!, nodeRow(node))));
+      await fill(own, {
+        path: stored.path.join(' '),
+        scopes: ` ${stored.facts.scopes.join(' ')} `,
+        body: JSON.stringify(stored.facts),
+      });
+    })().finally(() => loading.delete(key.hash));
+    loading.set(key.hash, work);
+    return work;
+  };
+
+  const call = async (
+    key: ParsedApiKey,
+    policy: Policy,
+    scope: Scope | null,
+    entries: Entry[],
+  ): Promise<EnterAnswer> => {
+    const args = entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]);
+    return redis.mirEnter(
+      2,
+      keys.credential(key.tag, key.hash),
+      keys.openChunks(tenantOf(key.partnerId, key.env)),
+      epochNow(),
+      policy,
+      scope ?? '',
+      keys.node(key.tag, ''),
+      keys.budget(key.tag, key.env, policy),
+      policy === 'control' ? CONTROL_REQUESTS_PER_MINUTE : '',
+      ...args,
+    );
+  };
+
+  /** Asks until the rows are there and nobody is changing them. */
+  const ask = async (
+    key: ParsedApiKey,
+    policy: Policy,
+    scope: Scope | null,
+    entries: Entry[],
+  ): Promise<EnterAnswer> => {
+    try {
+      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+        const answer = await call(key, policy, scope, entries);
+        if (answer[0] === 'MISS') await load(key);
+        else if (answer[0] === 'HOLD') await delay(HOLD_RETRY_MS);
+        else return answer;
+      }
+    } catch (error) {
+      if (error instanceof MirError) throw error;
+      throw overloaded('The queue store did not respond. Retry the request.', 2, error);
+    }
+    throw overloaded('The rights of this key are being changed. Send it again.', 1);
+  };
+
+  return {
+    async enter(key, policy, scope, entries) {
+      const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] = await ask(
+        key,
+        policy,
+        scope,
+        entries,
+      );
+      const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
+      if (status === 'SCOPE') throw scopeMissing(scope, budget);
+      if (isBlock(status)) throw blocked(status, budget);
+      if (status !== 'OK') throw new MirError('INTERNAL', 'The door gave an answer nobody knows.', { cause: status });
+      if (lowestOpenMs !== -1 && nowMs! - lowestOpenMs! > ABANDONED_AFTER_MS) {
+        onOldMarker?.(tenantOf(key.partnerId, key.env), nowMs!);
+      }
+      return {
+        credential: parse(body, nodes),
+        nowMs: nowMs!,
+        settledBeforeMs: lowestOpenMs === -1 ? nowMs! : lowestOpenMs!,
+        openChunks: openChunks!,
+        budget,
+        granted,
+      };
+    },
+
+    async enterFromStore(key, scope) {
+      const stored = await store.key(key.hash, key.agent);
+      if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
+      if (!stored) throw unknownKey();
+      const nodes = await store.nodes(stored.path);
+      if (nodes.length !== stored.path.length) throw unknownKey();
+      const blocks = [...nodes.map((node) => node.blocked), nodes.at(-1)!.selfBlocked].filter(
+        (block) => block !== null,
+      );
+      // Of several, the one that is permanent counts, as in the script.
+      const block = blocks.find((one) => one === 'AGENT_KEY_REVOKED') ?? blocks[0];
+      if (block) throw blocked(block);
+      if (scope && !stored.facts.scopes.includes(scope)) throw scopeMissing(scope);
+      const credential = credentialOf(
+        stored.facts,
+        nodes.map(({ facts }) => facts),
+      );
+      return { credential, nowMs: null, settledBeforeMs: null, openChunks: 0, budget: null, granted: [] };
+    },
+
+    whileHeld: createWhileHeld({
+      redis,
+      epochNow,
+      slotsOf: (tag, { nodes = [], keyHashes = [] }) => [
+        ...nodes.map((id) => nodeSlot(tag, id)),
+        ...keyHashes.map((hash) => keySlot(tag, hash)),
+      ],
+    }),
+  };
+}
+
+function nodeRow({ blocked: block, selfBlocked, budgets, facts }: PathNode): Record<string, string | number> {
+  return {
+    blocked: block ?? '',
+    self: selfBlocked ?? '',
+    'cap:events': budgets.events ?? '',
+    'cap:requests': budgets.requests ?? '',
+    facts: JSON.stringify(facts),
+  };
+}

@@ -1,0 +1,61 @@
+import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
+import type { IdentityRow, SignalsRow } from '../domain/signals';
+import { partitionOf } from '../domain/partition';
+import type { RedisLink } from '../redis/connect';
+import type { RedisKeys } from '../redis/keys';
+import { createRowCache } from './row-cache';
+
+interface Options {
+  link: RedisLink;
+  keys: RedisKeys;
+  ttlSeconds: number;
+}
+
+function encodeRow({ revision, eventCount, firstEventAtMs, lastEventAtMs, identity }: SignalsRow): string {
+  const counts = `[${revision},${eventCount},${firstEventAtMs},${lastEventAtMs}`;
+  return identity === null ? `${counts}]` : `${counts},${JSON.stringify(identity)}]`;
+}
+
+function decodeRow(text: string): SignalsRow {
+  const [revision, eventCount, firstEventAtMs, lastEventAtMs, identity = null] = JSON.parse(text) as [
+    number,
+    number,
+    number | null,
+    number | null,
+    IdentityRef?,
+  ];
+  return { revision, eventCount, firstEventAtMs, lastEventAtMs, identity };
+}
+
+/** The cached rows of users: what `/resolve` reads first. */
+export function createSignalsCache({ link, keys, ttlSeconds }: Options) {
+  return createRowCache<UserRef, SignalsRow>(
+    { link, ttlSeconds },
+    {
+      slotOf: (run, ref) => keys.signals(partitionOf(ref), run, ref),
+      leaseOf: (run, ref) => keys.signalsLease(partitionOf(ref), run, ref),
+      encode: encodeRow,
+      decode: decodeRow,
+    },
+  );
+}
+
+/** The cached rows of people: which accounts are linked. Read only for users whose own row names an identity. */
+export function createIdentityCache({ link, keys, ttlSeconds }: Options) {
+  return createRowCache<IdentityRef, IdentityRow>(
+    { link, ttlSeconds },
+    {
+      slotOf: (run, ref) => keys.identity(run, ref),
+      leaseOf: (run, ref) => keys.identityLease(run, ref),
+      encode: ({ revision, members }) =>
+        JSON.stringify([revision, members.map(({ userRef, tenant }) => [userRef, tenant])]),
+      decode: (text) => {
+        const [revision, members] = JSON.parse(text) as [number, [UserRef, Tenant][]];
+        return { revision, members: members.map(([userRef, tenant]) => ({ userRef, tenant })) };
+      },
+    },
+  );
+}
+
+export type SignalsCache = ReturnType<typeof createSignalsCache>;
+export type IdentityCache = ReturnType<typeof createIdentityCache>;

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { TierRules } from '../domain/signals';
+import { SETTINGS, type SettingName } from './settings';
+import type { TracingSettings } from '../tracing/tracing';
+
+/** What the start stops with: all that is wrong with the settings, in one readable message. */
+export class SettingsError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `MIR cannot start: ${problems.length} setting${problems.length === 1 ? ' is' : 's are'} wrong.\n` +
+        problems.map((problem) => `  - ${problem}`).join('\n') +
+        '\nSettings are environment variables; the README lists them all.',
+    );
+    this.name = 'SettingsError';
+  }
+}
+
+/** Where mails to people go. `off`: nowhere, so there are no pages for people either. */
+export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
+
+/** An OpenID Connect provider with which people may log in, beside e-mail and password. */
+interface OidcConfig {
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  /** As people know it. */
+  name: string;
+}
+
+export interface Config {
+  production: boolean;
+  port: number;
+  metricsPort: number;
+  metricsOnPublicPort: boolean;
+  workerPort: number;
+  /** An IP address or `localhost`. Null: all interfaces. */
+  bindAddress: string | null;
+  publicUrl: string;
+  mail: MailConfig;
+  /** Null: none. */
+  oidc: OidcConfig | null;
+  mongoUrl: string;
+  redisUrl: string;
+  cacheRedisUrl: string;
+  redisTimeoutMs: number;
+  keyspace: string;
+  dataDir: string;
+  adminToken: string | null;
+  subjectPepper: string;
+  queueDurability: 'everysec' | 'fsync';
+  maxQueuedBytes: number;
+  maxRedisMemoryPercent: number;
+  eventWorkerConcurrency: number;
+  defaultLimits: { eventsPerMinute: number; requestsPerMinute: number };
+  tierRules: TierRules;
+  catalogFile: string | null;
+  signalsTtlSeconds: number;
+  webhooksToPrivateAddresses: boolean;
+  trustProxyHops: number;
+  /** Null: no tracing. */
+  tracing: TracingSettings | null;
+  logLevel: string;
+  drainTimeoutMs: number;
+}
+
+/** The process's own environment, for programs that complete it before they read their settings from it. */
+export function environment(): Record<string, string | undefined> {
+  return { ...process.env };
+}
+
+/** Outside production a missing pepper is derived from the store's URL, so that a laptop needs no settings. */
+function developmentPepper(mongoUrl: string): string {
+  return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');
+}
+
+/** Reads and checks the settings. Throws one SettingsError that names everything wrong and how to mend it. */
+export function readConfig(env: Record<string, string | undefined> = process.env): Config {
+  const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {
+    [Name in SettingName]: (typeof SETTINGS)[Name]['schema'];
+  };
+  const given = Object.fromEntries(
+    Object.keys(SETTINGS).flatMap((name) => {
+      const value = env[name];
+      return value === undefined || value === '' ? [] : [[name, value]];
+    }),
+  );
+  const parsed = z.object(shape).safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => {
+        const name = String(issue.path[0]);
+        return name in given ? `${name}: ${issue.message}` : `${name}: is required (${describe(name)})`;
+      });
+  const production = given['NODE_ENV'] === 'production';
+  if (production && !given['SUBJECT_PEPPER']) {
+    problems.push(
+      'SUBJECT_PEPPER: is required in production; make one with `openssl rand -hex 32` and never change it',
+    );
+  }
+  if (given['SMTP_URL'] && !given['MAIL_FROM']) {
+    problems.push('MAIL_FROM: is required with SMTP_URL; the sender of mails, as in `MIR <mir@example.org>`');
+  }
+  if (parsed.success) problems.push(...oidcProblems(parsed.data));
+  if (parsed.success && tierRulesOf(parsed.data).tier3.minEvents < parsed.data.TIER_2_MIN_EVENTS) {
+    problems.push('TIER_3_MIN_EVENTS: must not be below TIER_2_MIN_EVENTS');
+  }
+  if (parsed.success && parsed.data.TIER_3_MIN_DAYS < parsed.data.TIER_2_MIN_DAYS) {
+    problems.push('TIER_3_MIN_DAYS: must not be below TIER_2_MIN_DAYS');
+  }
+  if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
+  const s = parsed.data;
+  return {
+    production: s.NODE_ENV === 'production',
+    port: s.PORT,
+    metricsPort: s.METRICS_PORT,
+    metricsOnPublicPort: s.METRICS_ON_PUBLIC_PORT,
+    workerPort: s.WORKER_PORT,
+    bindAddress: s.BIND_ADDRESS ?? null,
+    publicUrl: s.PUBLIC_URL.replace(/\/+$/, ''),
+    mail: mailOf(s),
+    oidc: oidcOf(s),
+    mongoUrl: s.MONGO_URL,
+    redisUrl: s.REDIS_URL,
+    cacheRedisUrl: s.CACHE_REDIS_URL ?? s.REDIS_URL,
+    redisTimeoutMs: s.REDIS_TIMEOUT_MS,
+    keyspace: s.KEYSPACE,
+    dataDir: s.DATA_DIR,
+    adminToken: s.ADMIN_TOKEN ?? null,
+    subjectPepper: s.SUBJECT_PEPPER ?? developmentPepper(s.MONGO_URL),
+    queueDurability: s.QUEUE_DURABILITY,
+    maxQueuedBytes: s.MAX_QUEUED_BYTES,
+    maxRedisMemoryPercent: s.MAX_REDIS_MEMORY_PERCENT,
+    eventWorkerConcurrency: s.EVENT_WORKER_CONCURRENCY,
+    defaultLimits: {
+      eventsPerMinute: s.DEFAULT_EVENTS_PER_MINUTE,
+      requestsPerMinute: s.DEFAULT_REQUESTS_PER_MINUTE,
+    },
+    tierRules: tierRulesOf(s),
+    catalogFile: s.CATALOG_FILE ?? null,
+    signalsTtlSeconds: s.SIGNALS_TTL_SECONDS,
+    webhooksToPrivateAddresses: s.WEBHOOKS_TO_PRIVATE_ADDRESSES,
+    trustProxyHops: s.TRUST_PROXY_HOPS,
+    tracing:
+      s.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? null
+        : { endpoint: s.OTEL_EXPORTER_OTLP_ENDPOINT, ratio: s.OTEL_TRACES_SAMPLER_ARG },
+    logLevel: s.LOG_LEVEL,
+    drainTimeoutMs: s.DRAIN_TIMEOUT_MS,
+  };
+}
+
+const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** Returns whether the URL names this machine, so that no other machine can follow it. */
+export function isLocalUrl(url: string): boolean {
+  return LOCAL_HOSTS.has(new URL(url).hostname);
+}
+
+/** An outbox shows everybody's mails to anyone on this machine, so it exists only for trying MIR locally. */
+function mailOf(s: {
+  NODE_ENV: string;
+  PUBLIC_URL: string;
+  SMTP_URL?: string | undefined;
+  MAIL_FROM?: string | undefined;
+}): MailConfig {
+  if (s.SMTP_URL && s.MAIL_FROM) return { kind: 'smtp', url: s.SMTP_URL, from: s.MAIL_FROM };
+  const isLocal = s.NODE_ENV !== 'production' && isLocalUrl(s.PUBLIC_URL);
+  return { kind: isLocal ? 'outbox' : 'off' };
+}
+
+interface OidcSettings {
+  OIDC_ISSUER?: string | undefined;
+  OIDC_CLIENT_ID?: string | undefined;
+  OIDC_CLIENT_SECRET?: string | undefined;
+  OIDC_NAME?: string | undefined;
+}
+
+function oidcProblems({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET }: OidcSettings): string[] {
+  const given = { OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET };
+  if (Object.values(given).every((value) => value === undefined)) return [];
+  const missing = Object.entries(given).filter(([, value]) => value === undefined);
+  const problems = missing.map(([name]) => `${name}: is required, as the other OIDC settings are given`);
+  const issuer = OIDC_ISSUER === undefined ? null : new URL(OIDC_ISSUER);
+  if (issuer?.protocol === 'http:' && !LOCAL_HOSTS.has(issuer.hostname)) {
+    problems.push('OIDC_ISSUER: must be https; what it says of people could be forged on the way');
+  }
+  return problems;
+}
+
+function oidcOf({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_NAME }: OidcSettings): OidcConfig | null {
+  if (!OIDC_ISSUER || !OIDC_CLIENT_ID || !OIDC_CLIENT_SECRET) return null;
+  const issuer = OIDC_ISSUER.replace(/\/+$/, '');
+  return {
+    issuer,
+    clientId: OIDC_CLIENT_ID,
+    clientSecret: OIDC_CLIENT_SECRET,
+    name: OIDC_NAME ?? new URL(issuer).host,
+  };
+}
+
+function describe(name: string): string {
+  return (SETTINGS as Record<string, { meaning: string } | undefined>)[name]?.meaning ?? 'see the README';
+}
+
+function tierRulesOf(s: {
+  TIER_2_MIN_EVENTS: number;
+  TIER_2_MIN_DAYS: number;
+  TIER_3_MIN_EVENTS: number;
+  TIER_3_MIN_DAYS: number;
+}): TierRules {
+  return {
+    tier2: { minEvents: s.TIER_2_MIN_EVENTS, minDays: s.TIER_2_MIN_DAYS },
+    tier3: { minEvents: s.TIER_3_MIN_EVENTS, minDays: s.TIER_3_MIN_DAYS },
+  };
+}

@@ -1,0 +1,26 @@
+import type { Count } from './values';
+
+const PING_EVERY_MS = 1_000;
+
+/** Times a ping a second of one store, one at a time; `ping` must settle by itself. Returns the stop. */
+export function watchPing(
+  ping: () => Promise<unknown>,
+  to: { seconds: { observe(seconds: number): void }; failures: Count },
+): () => void {
+  let waiting = false;
+  const timer = setInterval(() => {
+    if (waiting) return;
+    waiting = true;
+    const startedAtMs = performance.now();
+    ping()
+      .then(
+        () => to.seconds.observe((performance.now() - startedAtMs) / 1000),
+        () => to.failures.inc(),
+      )
+      .finally(() => {
+        waiting = false;
+      });
+  }, PING_EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,108 @@
+import { Queue } from 'bullmq';
+import type { ChunkId, Tenant } from '../domain/ids';
+import { overloaded } from '../errors';
+import type { Log } from '../log';
+import { NO_TRACING, type Place, type Tracing } from '../tracing/tracing';
+import type { RedisLink } from '../redis/connect';
+import { EVENT_JOB_OPTIONS, encodeChunk, type EventChunk, QUEUES } from './jobs';
+import type { RedisKeys } from '../redis/keys';
+import { holdBytes, releaseBytes } from './queued-bytes';
+
+/** Backlogged chunks of one tenant that share a priority step; tenants with less waiting go first. */
+const CHUNKS_PER_PRIORITY = 16;
+const MAX_PRIORITY = 1_000;
+/** Well below the age at which markers without a job are swept. */
+const MAX_ENTER_TO_ADD_MS = 30_000;
+
+/** Bytes that an accepted event takes in the queue besides what its partner sent of it. */
+const ROW_BYTES = 200;
+
+/** What the queue is told of the chunks that it takes. */
+interface QueueLoad {
+  /** Chunks of the tenant that are open already. */
+  openChunks: number;
+  sentBytes: number;
+  enteredAt: number;
+  /** Of the requests whose events these are. Default: what runs now. */
+  places?: readonly (Place | null)[];
+}
+
+export interface EventQueue {
+  queue: Queue;
+  /**
+   * Resolves when the queue store has all chunks. Throws OVERLOADED when that is not certain. `sentBytes` is the
+   * size of an event as it was sent, on average: close enough for the ledger's bound, and free. `enteredAt` (of
+   * `performance.now`) is when the open markers were set: a process that froze since must not add what was swept.
+   */
+  add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The producer's side of the events queue. `onHeldBytes` hears the queue's size after every add. */
+export function createEventQueue(deps: {
+  link: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+  onHeldBytes?: (bytes: number) => void;
+  tracing?: Tracing;
+}): EventQueue {
+  const { link, keys, log, onHeldBytes, tracing = NO_TRACING } = deps;
+  const queue = new Queue(QUEUES.events, {
+    ...link.bullmq,
+    prefix: keys.queuePrefix(QUEUES.events),
+    skipMetasUpdate: true,
+  });
+  queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
+
+  return {
+    queue,
+    async add(chunks, { openChunks, sentBytes, enteredAt, places = [] }) {
+      if (performance.now() - enteredAt > MAX_ENTER_TO_ADD_MS)
+        throw overloaded('The request took too long to process. Resend it with the same idempotency keys.');
+      const entries = chunks.map((chunk) => ({
+        chunkId: chunk.chunkId,
+        tenant: chunk.tenant,
+        bytes: Math.ceil(chunk.events.length * (sentBytes + ROW_BYTES)),
+      }));
+      const priority = Math.min(Math.floor(openChunks / CHUNKS_PER_PRIORITY), MAX_PRIORITY);
+      const jobs = chunks.map((chunk) => ({
+        name: QUEUES.events,
+        data: encodeChunk(chunk),
+        opts: { ...EVENT_JOB_OPTIONS, jobId: chunk.chunkId, ...(priority > 0 ? { priority } : {}) },
+      }));
+      try {
+        await tracing.inSpan('enqueue', { 'mir.jobs': jobs.length }, places, async () => {
+          const held = holdBytes(link.client, keys, QUEUES.events, entries, chunks[0]!.receivedAtMs);
+          const [only] = jobs;
+          const added = jobs.length === 1 ? queue.add(only!.name, only!.data, only!.opts) : queue.addBulk(jobs);
+          const [bytes] = await Promise.all([held, added]);
+          onHeldBytes?.(bytes);
+        });
+      } catch (error) {
+        throw overloaded(
+          'The queue store did not confirm the events. They may still be stored; resend them with the same idempotency keys.',
+          2,
+          error,
+        );
+      }
+    },
+    close: () => queue.close(),
+  };
+}
+
+/** Ends a settled chunk's marks: its open marker (the watermark moves on) and its bytes in the ledger. */
+export async function settleChunks(
+  link: RedisLink,
+  keys: RedisKeys,
+  chunks: { chunkId: ChunkId; tenant: Tenant }[],
+): Promise<void> {
+  const byTenant = new Map<Tenant, ChunkId[]>();
+  for (const { chunkId, tenant } of chunks) {
+    const own = byTenant.get(tenant);
+    if (own) own.push(chunkId);
+    else byTenant.set(tenant, [chunkId]);
+  }
+  const removals = [...byTenant].map(([tenant, own]) => link.client.zrem(keys.openChunks(tenant), ...own));
+  const ids = chunks.map(({ chunkId }) => chunkId);
+  await Promise.all([...removals, releaseBytes(link.client, keys, QUEUES.events, ids)]);
+}

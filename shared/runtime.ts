@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { type Catalog, createCatalog, customCatalogSchema } from './domain/catalog';
+import { deriveSecrets, type Secrets } from './domain/subject';
+import { connectRedis, type RedisLink } from './redis/connect';
+import { type RedisKeys, redisKeys } from './redis/keys';
+import { connectStore } from './store/connect';
+import { createStore, type Store } from './store/store';
+import type { Config } from './config/config';
+import { createLog, type Log } from './log';
+import { createMetrics, type Metrics } from './metrics/metrics';
+import { createTracing } from './tracing/create-tracing';
+import type { Tracing } from './tracing/tracing';
+import { watchPing } from './metrics/watch-ping';
+
+const REDIS_READY_TIMEOUT_MS = 10_000;
+const STORE_PING_TIMEOUT_MS = 1_500;
+
+/** What every process stands on: settings, log, metrics, stores. */
+export interface Ground {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  tracing: Tracing;
+  keys: RedisKeys;
+  secrets: Secrets;
+  catalog: Catalog;
+  store: Store;
+  /** Queue and security state; fails fast. */
+  queueLink: RedisLink;
+  /** Cached signals; fails fast. */
+  cacheLink: RedisLink;
+  close(): Promise<void>;
+}
+
+/** The catalog with the operator's own types. Throws one readable message when the file is not a catalog. */
+export function readCatalog(file: string | null): Catalog {
+  if (file === null) return createCatalog();
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`CATALOG_FILE ${file} cannot be read as JSON: ${(error as Error).message}`, { cause: error });
+  }
+  const parsed = customCatalogSchema.safeParse(json);
+  if (parsed.success) return createCatalog(parsed.data);
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  throw new Error(`CATALOG_FILE ${file} is not a catalog: ${problems}`);
+}
+
+/**
+ * Connects the stores and checks the pepper. Indexes are built in passing, but not in production, where an unplanned
+ * build could stall a full store: there `mir migrate` is a step of its own. Rejects with one readable message.
+ */
+export async function openGround(config: Config, service: 'api' | 'worker'): Promise<Ground> {
+  const log = createLog(config.logLevel, service);
+  const catalog = readCatalog(config.catalogFile);
+  const metrics = createMetrics(service);
+  const tracing = createTracing(config.tracing, service, log);
+  const secrets = deriveSecrets(config.subjectPepper);
+  const keys = redisKeys(config.keyspace);
+  const requests = { kind: 'request', timeoutMs: config.redisTimeoutMs, epochKey: keys.epochToken() } as const;
+  const queueLink = connectRedis(config.redisUrl, requests, log, tracing.telemetry);
+  const cacheLink = connectRedis(config.cacheRedisUrl, requests, log);
+  const { redisPingSeconds: seconds, redisPingFailures: failures } = metrics;
+  const stopWatching = [
+    watchPing(() => queueLink.client.ping(), { seconds: seconds.queue, failures: failures.queue }),
+    watchPing(() => cacheLink.client.ping(), { seconds: seconds.cache, failures: failures.cache }),
+  ];
+  const closeLinks = (): Promise<unknown> => {
+    stopWatching.forEach((stop) => stop());
+    return Promise.all([queueLink.close(), cacheLink.close()]);
+  };
+  const connecting = connectStore(config.mongoUrl, { metrics });
+  try {
+    const [connection] = await Promise.all([
+      connecting,
+      queueLink.whenReady(REDIS_READY_TIMEOUT_MS),
+      cacheLink.whenReady(REDIS_READY_TIMEOUT_MS),
+    ]);
+    const store = createStore(connection);
+    try {
+      await (config.production ? store.assertMigrated(secrets.fingerprint) : store.prepare(secrets.fingerprint));
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    const pingStore = (): Promise<void> => store.ping(STORE_PING_TIMEOUT_MS);
+    stopWatching.push(watchPing(pingStore, { seconds: metrics.mongoPingSeconds, failures: metrics.mongoPingFailures }));
+    return {
+      config,
+      log,
+      metrics,
+      tracing,
+      keys,
+      secrets,
+      catalog,
+      store,
+      queueLink,
+      cacheLink,
+      close: async () => {
+        await closeLinks();
+        await store.close();
+        await tracing.stop();
+      },
+    };
+  } catch (error) {
+    await closeLinks();
+    await tracing.stop();
+    // Where it was a Redis that was not there, MongoDB's connection would keep the process.
+    await connecting.then((connection) => connection.close()).catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Attributes,
+  context,
+  type Context,
+  diag,
+  DiagLogLevel,
+  type Link,
+  propagation,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BatchSpanProcessor,
+  NodeTracerProvider,
+  ParentBasedSampler,
+  type Sampler,
+  SamplingDecision,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace-node';
+import { BullMQOtel } from 'bullmq-otel';
+import type { Log } from '../log';
+import type { Place, RequestSpan, SpanFacts, Tracing, TracingSettings } from './tracing';
+
+const TRACER = 'mir';
+const STOP_TIMEOUT_MS = 2_000;
+/** Below what the SDK keeps of one span; hundreds of requests may share a job. */
+const MAX_LINKS = 100;
+const FIRST_FAILURE = 500;
+/** A collector that is away is told of once in this time. */
+const TROUBLE_LOGGED_EVERY_MS = 30_000;
+
+/** A trace begins with a request, or with a job that nobody's request caused; BullMQ's housekeeping begins none. */
+function rootSampler(ratio: number): Sampler {
+  const byRatio = new TraceIdRatioBasedSampler(ratio);
+  return {
+    shouldSample: (_context: Context, traceId: string, _name: string, kind: SpanKind) =>
+      kind === SpanKind.INTERNAL
+        ? { decision: SamplingDecision.NOT_RECORD }
+        : byRatio.shouldSample(ROOT_CONTEXT, traceId),
+    toString: () => `requests and jobs, ${byRatio.toString()}`,
+  };
+}
+
+function logTrouble(log: Log): void {
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  const tell = (message: string): void => {
+    if (performance.now() - loggedAtMs < TROUBLE_LOGGED_EVERY_MS) return;
+    loggedAtMs = performance.now();
+    log.warn({ err: message.slice(0, 500) }, 'traces are not delivered');
+  };
+  const nothing = (): void => undefined;
+  diag.setLogger({ error: tell, warn: tell, info: nothing, debug: nothing, verbose: nothing }, DiagLogLevel.WARN);
+}
+
+/** Links to places, each once and no more than a span keeps. */
+function linksTo(places: readonly Place[]): Link[] {
+  const once = new Map(places.map((place) => [place.spanId, place]));
+  return [...once.values()].slice(0, MAX_LINKS).map((one) => ({ context: one }));
+}
+
+/** Sends spans to a collector over OTLP/HTTP. Registers itself as the process's tracer, which BullMQ's hook uses. */
+export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api' | 'worker', log: Log): Tracing {
+  logTrouble(log);
+  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
+  const provider = new NodeTracerProvider({
+    resource: resourceFromAttributes({ 'service.name': `mir-${service}`, 'process.pid': process.pid }),
+    sampler: new ParentBasedSampler({ root: rootSampler(ratio) }),
+    spanProcessors: [new BatchSpanProcessor(exporter)],
+  });
+  provider.register();
+  const tracer = trace.getTracer(TRACER);
+
+  const openRequest = (route: string, method: string, headers: Record<string, unknown>): RequestSpan => {
+    // The caller is a stranger: its trace is linked, so that it cannot decide what we record.
+    const theirs = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers));
+    const attributes: Attributes = { 'http.route': route, 'http.request.method': method };
+    const links = theirs ? linksTo([theirs]) : [];
+    const span = tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes, links }, ROOT_CONTEXT);
+    const inside = trace.setSpan(ROOT_CONTEXT, span);
+    return {
+      run: (work) => context.with(inside, work),
+      end: (status) => {
+        span.setAttribute('http.response.status_code', status);
+        if (status >= FIRST_FAILURE) span.setStatus({ code: SpanStatusCode.ERROR });
+        span.end();
+      },
+    };
+  };
+
+  const inSpan = async <T>(
+    name: string,
+    facts: SpanFacts,
+    places: readonly (Place | null)[],
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    const known = places.filter((place) => place !== null);
+    const [first, ...others] = known;
+    const above = first ? trace.setSpanContext(ROOT_CONTEXT, first) : context.active();
+    const links = linksTo(others.filter(({ spanId }) => spanId !== first?.spanId));
+    const span = tracer.startSpan(name, { attributes: facts, links }, above);
+    try {
+      return await context.with(trace.setSpan(above, span), work);
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
+      throw error;
+    } finally {
+      span.end();
+    }
+  };
+
+  return {
+    telemetry: new BullMQOtel({ tracerName: TRACER }),
+    openRequest,
+    here: (): SpanContext | null => trace.getSpan(context.active())?.spanContext() ?? null,
+    inSpan,
+    stop: async () => {
+      const stopped = provider.shutdown().catch(() => undefined);
+      await Promise.race([stopped, delay(STOP_TIMEOUT_MS, undefined, { ref: false })]);
+      trace.disable();
+      context.disable();
+      propagation.disable();
+      diag.disable();
+    },
+  };
+}

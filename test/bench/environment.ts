@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { startStores } from '../../deploy/local/stores';
+import { createApiContext } from '../../api/context';
+import { openGround } from '../../shared/runtime';
+import { readConfig } from '../../shared/config/config';
+import { insertPartner } from '../support/harness';
+
+const PARTNERS_LIMIT = 1_000_000_000;
+
+/** Stores, a partner without practical limits, and the settings that all programs of the bench share. */
+async function setStage() {
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
+  const stores = await startStores({
+    dataDir,
+    redisArgs: ['--maxmemory', '8gb'],
+    onProgress: (line) => process.stderr.write(`${line}\n`),
+  });
+  const env: Record<string, string> = {
+    NODE_ENV: 'test',
+    MONGO_URL: stores.mongoUrl,
+    REDIS_URL: stores.redisUrl,
+    SUBJECT_PEPPER: 'bench-pepper-0123456789abcdef0123456789',
+    LOG_LEVEL: 'error',
+    // Nobody drains while the door is measured.
+    MAX_QUEUED_BYTES: String(4 * 1024 ** 3),
+    PORT: '0',
+    METRICS_PORT: '0',
+    WORKER_PORT: '0',
+  };
+  const ctx = await createApiContext(await openGround(readConfig(env), 'api'));
+  const partner = await insertPartner(ctx.store, {
+    limits: { eventsPerMinute: PARTNERS_LIMIT, requestsPerMinute: PARTNERS_LIMIT },
+  });
+  return {
+    env,
+    ctx,
+    partner,
+    stores,
+    /** Empties the queue and all marks, so that each round starts alike. */
+    async clearQueue(): Promise<void> {
+      await ctx.eventQueue.queue.obliterate({ force: true });
+      const stale = await ctx.queueLink.client.keys(`${ctx.keys.ledger('events').split(':ledger')[0]}*`);
+      const open = await ctx.queueLink.client.keys('*:open-chunks');
+      if (stale.length + open.length > 0) await ctx.queueLink.client.del(...stale, ...open);
+    },
+    async close(): Promise<void> {
+      await ctx.close();
+      await stores.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Stage = Awaited<ReturnType<typeof setStage>>;
+
+/** Runs a bench on a stage of its own, then ends the process. */
+export function onStage(bench: (stage: Stage) => Promise<void>): void {
+  const run = async (): Promise<void> => {
+    const stage = await setStage();
+    try {
+      await bench(stage);
+    } finally {
+      await stage.close();
+    }
+  };
+  run().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,75 @@
+import { createApiContext } from '../../api/context';
+import { startStores } from '../../deploy/local/stores';
+import { openGround } from '../../shared/runtime';
+import { readConfig } from '../../shared/config/config';
+import { startProgram } from '../bench/processes';
+import { createClient } from '../support/client';
+import { insertPartner } from '../support/harness';
+
+const NO_LIMITS = { eventsPerMinute: 1_000_000_000, requestsPerMinute: 1_000_000_000 };
+const ADMIN_TOKEN = 'fuzz-admin-token-0123456789abcdef0123456789';
+const ORIGINS = ['https://harbour.example'];
+
+/** Who sends requests, and which of the operations. */
+export interface FuzzCaller {
+  name: string;
+  key: string;
+  adminToken: string;
+  /** Options that choose the operations. */
+  operations: string[];
+  /** Phases of the short form. Default: all. */
+  shortPhases?: string;
+}
+
+/** The running system with a partner, one of its agents, and the operator. */
+export async function setStage(workDir: string) {
+  const stores = await startStores({ dataDir: workDir, onProgress: (line) => console.log(line) });
+  const env: Record<string, string> = {
+    NODE_ENV: 'test',
+    MONGO_URL: stores.mongoUrl,
+    REDIS_URL: stores.redisUrl,
+    SUBJECT_PEPPER: 'fuzz-pepper-0123456789abcdef0123456789',
+    ADMIN_TOKEN,
+    LOG_LEVEL: 'error',
+    // Each request comes with an address of its own (fuzz_hooks.py).
+    TRUST_PROXY_HOPS: '1',
+    PORT: '0',
+    METRICS_PORT: '0',
+    WORKER_PORT: '0',
+  };
+  const ctx = await createApiContext(await openGround(readConfig(env), 'api'));
+  const [api, worker] = await Promise.all([startProgram('api/main.js', env), startProgram('workers/main.js', env)]);
+  const url = `http://127.0.0.1:${api.port}`;
+  const client = createClient(url);
+  const partner = await insertPartner(ctx.store, { limits: NO_LIMITS, allowedReturnOrigins: ORIGINS });
+  const other = await insertPartner(ctx.store, { limits: NO_LIMITS, allowedReturnOrigins: ORIGINS });
+  await client.request('PUT', '/v1/agents/policy', { key: other.liveKey, body: { spawnEnabled: true } });
+  const { body: agent } = await client.post('/v1/agents', other.liveKey, {
+    name: 'Fuzz',
+    type: 'SERVICE_ACCOUNT',
+    preset: 'ADMIN',
+    allowedEventTypes: ['*'],
+  });
+  const asPartner = ['--exclude-tag', 'Operator'];
+  const callers: FuzzCaller[] = [
+    { name: 'partner key', key: partner.liveKey, adminToken: ADMIN_TOKEN, operations: asPartner },
+    {
+      name: 'agent key',
+      key: agent.apiKey as string,
+      adminToken: ADMIN_TOKEN,
+      operations: asPartner,
+      shortPhases: 'fuzzing,stateful',
+    },
+    // Last: an operator suspends partners and replaces their keys.
+    { name: 'admin token', key: partner.liveKey, adminToken: ADMIN_TOKEN, operations: ['--include-tag', 'Operator'] },
+  ];
+  return {
+    url,
+    callers,
+    async close(): Promise<void> {
+      await Promise.all([api.stop(), worker.stop()]);
+      await ctx.close();
+      await stores.stop();
+    },
+  };
+}

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type AuthMail, RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../../../api/accounts/better-auth';
+import { type Harness, startHarness } from '../../../support/harness';
+import { waitUntil } from '../../../support/wait-until';
+
+const PASSWORD = 'correct horse battery';
+let h: Harness;
+let people = 0;
+let email: string;
+
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+});
+afterAll(() => h.close());
+beforeEach(() => {
+  email = `person-${(people += 1)}@example.org`;
+});
+
+const tokenOf = (mail: AuthMail | null): string => (mail as { token: string }).token;
+
+async function verified(): Promise<void> {
+  expect(await h.ctx.auth.reset(tokenOf(await h.ctx.auth.signUp(email)), PASSWORD)).toBe('DONE');
+}
+
+async function cookieOfLogIn(password = PASSWORD): Promise<string> {
+  const answer = await h.ctx.auth.logIn(email, password);
+  if (typeof answer === 'string') throw new Error(answer);
+  return answer.cookies.map((cookie) => cookie.split(';')[0]).join('; ');
+}
+
+const hashes = async (): Promise<number> =>
+  (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
+
+describe("people's accounts", () => {
+  it('stores no password for a sign-up until its mailed link sets one, which confirms the address', async () => {
+    const { auth, store } = h.ctx;
+    const mail = await auth.signUp(email.toUpperCase());
+    expect(mail).toMatchObject({ kind: 'VERIFY', to: email });
+    const { _id: userId } = (await store.identities.byEmail(email))!;
+    expect(await store.identityAccounts.model.countDocuments({ userId })).toBe(0);
+    expect(await auth.ownerOfLink(tokenOf(mail))).toBe(email);
+    expect(await auth.reset(tokenOf(mail), PASSWORD)).toBe('DONE');
+    expect(await store.identities.byEmail(email)).toMatchObject({ _id: userId, emailVerified: true });
+    expect(await auth.logIn(email, 'another password')).toBe('WRONG');
+    const { session } = await auth.readSession(await cookieOfLogIn());
+    expect(session).toEqual({
+      identityId: expect.stringMatching(/^idn_/),
+      sessionId: expect.stringMatching(/^ses_/),
+      email,
+      emailVerified: true,
+    });
+  });
+
+  it('tells a known address from a new one by mail only', async () => {
+    await verified();
+    expect(await h.ctx.auth.signUp(email)).toEqual({ kind: 'ALREADY_SIGNED_UP', to: email });
+  });
+
+  it('accepts every link of repeated sign-ups until one is used', async () => {
+    const { auth } = h.ctx;
+    const [first, second] = [tokenOf(await auth.signUp(email)), tokenOf(await auth.signUp(email))];
+    expect([await auth.ownerOfLink(first), await auth.ownerOfLink(second)]).toEqual([email, email]);
+    expect(await auth.reset(first, PASSWORD)).toBe('DONE');
+    for (const token of [first, second]) {
+      expect(await auth.ownerOfLink(token)).toBeNull();
+      expect(await auth.reset(token, 'yet another password')).toBe('INVALID');
+    }
+    expect(await cookieOfLogIn()).toContain('mir_session=');
+  });
+
+  it('creates one identity for concurrent sign-ups of one address', async () => {
+    const mails = await Promise.all(Array.from({ length: 8 }, () => h.ctx.auth.signUp(email)));
+    expect(mails.map((mail) => mail?.kind)).toEqual(Array.from({ length: 8 }, () => 'VERIFY'));
+    expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
+    expect(await h.ctx.auth.reset(tokenOf(mails[3]!), PASSWORD)).toBe('DONE');
+    expect(await h.ctx.store.identities.model.countDocuments({ email, emailVerified: true })).toBe(1);
+  });
+
+  it('mails the sign-up link again when an unconfirmed address asks for a new password', async () => {
+    await h.ctx.auth.signUp(email);
+    expect(await h.ctx.auth.askReset(email)).toMatchObject({ kind: 'VERIFY', to: email });
+  });
+
+  it.each([
+    ['a sign-up', VERIFY_LINK_HOURS * 60, () => h.ctx.auth.signUp(email)],
+    ['a forgotten password', RESET_LINK_MINUTES, () => verified().then(() => h.ctx.auth.askReset(email))],
+  ])('expires the link of %s after %d minutes', async (_name, minutes, ask) => {
+    const { auth, store } = h.ctx;
+    const before = Date.now();
+    const token = tokenOf(await ask());
+    const { model } = store.identityVerifications;
+    const { _id: value } = (await store.identities.byEmail(email))!;
+    const { expiresAt } = (await model.findOne({ value }).lean())!;
+    const lifetimeMs = minutes * 60_000;
+    expect(expiresAt.getTime()).toBeGreaterThanOrEqual(before + lifetimeMs);
+    expect(expiresAt.getTime()).toBeLessThanOrEqual(Date.now() + lifetimeMs);
+    await model.updateOne({ value }, { $set: { expiresAt: new Date(Date.now() - 1) } });
+    expect(await auth.ownerOfLink(token)).toBeNull();
+    expect(await auth.reset(token, PASSWORD)).toBe('INVALID');
+  });
+
+  it('stores neither password, session token nor mailed token as they are', async () => {
+    const { auth, store } = h.ctx;
+    await verified();
+    const cookie = await cookieOfLogIn();
+    const token = /mir_session=([^.]+)/.exec(cookie)![1]!;
+    const reset = tokenOf(await auth.askReset(email));
+    const signUp = tokenOf(await auth.signUp(`new-${email}`));
+    const { sessionId } = (await auth.readSession(cookie)).session!;
+    const row = await store.identitySessions.model.findById(sessionId).lean();
+    expect(row!.token).toBe(createHash('sha256').update(token).digest('base64url'));
+    const collections = await store.connection.db!.collections();
+    const rows = JSON.stringify(await Promise.all(collections.map((collection) => collection.find().toArray())));
+    for (const secret of [PASSWORD, token, reset, signUp]) expect(rows).not.toContain(secret);
+  });
+
+  it('ends all sessions at a reset, whose link works once', async () => {
+    const { auth } = h.ctx;
+    await verified();
+    const cookie = await cookieOfLogIn();
+    const reset = tokenOf(await auth.askReset(email));
+    expect(await auth.reset(reset, 'a new password, long')).toBe('DONE');
+    expect((await auth.readSession(cookie)).session).toBeNull();
+    expect(await auth.logIn(email, PASSWORD)).toBe('WRONG');
+    expect(await auth.reset(reset, 'yet another password')).toBe('INVALID');
+    expect(await cookieOfLogIn('a new password, long')).toContain('mir_session=');
+  });
+
+  it('lets nobody stay by the old password whose log-in was under way at a reset', async () => {
+    const { auth, store } = h.ctx;
+    await verified();
+    const { _id: identityId } = (await store.identities.byEmail(email))!;
+    const token = tokenOf(await auth.askReset(email));
+    const before = await hashes();
+    // These keep the reset waiting for its turn, so that the later ones have read the old password before it is gone.
+    const earlier = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
+    await waitUntil('all wait for their turn', async () => (await hashes()) === before + 8);
+    const reset = auth.reset(token, 'a new password, long');
+    await waitUntil('the reset waits for its turn', async () => (await hashes()) === before + 9);
+    const later = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
+    expect(await reset).toBe('DONE');
+    await Promise.all(earlier);
+    // The first of them may have been let in a moment before the reset, which then ended its session.
+    expect(await Promise.all(later)).toContain('WRONG');
+    expect(await store.identitySessions.model.countDocuments({ userId: identityId })).toBe(0);
+  });
+
+  it('ends the other mailed links at a reset', async () => {
+    const { auth } = h.ctx;
+    await verified();
+    const [first, second] = [tokenOf(await auth.askReset(email)), tokenOf(await auth.askReset(email))];
+    expect(await auth.reset(second, 'a new password, long')).toBe('DONE');
+    expect(await auth.reset(first, 'yet another password')).toBe('INVALID');
+  });
+
+  it('ends a session in the store at log-out', async () => {
+    const { auth, store } = h.ctx;
+    await verified();
+    const cookie = await cookieOfLogIn();
+    const { sessionId } = (await auth.readSession(cookie)).session!;
+    await auth.logOut(cookie);
+    expect(await store.identitySessions.model.findById(sessionId)).toBeNull();
+    expect((await auth.readSession(cookie)).session).toBeNull();
+  });
+
+  it('asks nobody for anything when the address is not known', async () => {
+    expect(await h.ctx.auth.askReset(email)).toBeNull();
+  });
+
+  it('makes no index beside those that were prepared', async () => {
+    await verified();
+    const named = async (collection: string) =>
+      (await h.ctx.store.connection.collection(collection).indexes()).map(({ name }) => String(name)).sort();
+    expect(await named('identities')).toEqual(['_id_', 'emailVerified_1_createdAt_1', 'identities_email_uidx']);
+    expect(await named('identity_sessions')).toEqual([
+      '_id_',
+      'expiresAt_1',
+      'identity_sessions_token_uidx',
+      'identity_sessions_userId_idx',
+    ]);
+  });
+});

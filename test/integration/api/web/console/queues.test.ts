@@ -1,0 +1,231 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { openOperatorSession, OPERATOR_SESSION_SECONDS } from '../../../../../api/web/console/session';
+import { anEvent } from '../../../../support/builders';
+import { ADMIN_TOKEN, type Harness, startHarness, type TestPartner } from '../../../../support/harness';
+
+let h: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+  partner = await h.partner();
+});
+afterAll(() => h.close());
+
+interface Asked {
+  method?: string;
+  cookies?: Record<string, string>;
+  accept?: string;
+  form?: Record<string, string>;
+  headers?: Record<string, string>;
+  url?: string;
+}
+
+/** A browser's request, with what it got: status, text, headers, cookies. */
+async function ask(
+  path: string,
+  { method, cookies = {}, accept = 'text/html', form, headers, url = h.url }: Asked = {},
+) {
+  const cookie = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
+  const res = await fetch(url + path, {
+    method: method ?? (form ? 'POST' : 'GET'),
+    redirect: 'manual',
+    headers: { accept, ...(cookie.length > 0 ? { cookie: cookie.join('; ') } : {}), ...headers },
+    ...(form ? { body: new URLSearchParams(form) } : {}),
+  });
+  const set = res.headers.getSetCookie();
+  const given = Object.fromEntries(set.map((line) => line.split(';')[0]!.split('=') as [string, string]));
+  return { status: res.status, text: await res.text(), headers: res.headers, set, cookies: { ...cookies, ...given } };
+}
+
+/** Opens the log-in and posts a token with the form's own hidden one. */
+async function logIn(token: string, url = h.url) {
+  const opened = await ask('/admin/login', { url });
+  const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(opened.text) ?? [];
+  return ask('/admin/login', { url, cookies: opened.cookies, form: { form_token, token } });
+}
+
+async function operator(): Promise<Record<string, string>> {
+  const { status, cookies } = await logIn(ADMIN_TOKEN);
+  expect(status).toBe(303);
+  return cookies;
+}
+
+describe('the log-in of the operator', () => {
+  it('takes the admin token and gives a cookie that scripts and other sites cannot use, for an hour', async () => {
+    const { status, headers, set } = await logIn(ADMIN_TOKEN);
+    expect([status, headers.get('location')]).toEqual([303, '/admin/queues']);
+    const cookie = set.find((line) => line.startsWith('mir_operator='));
+    expect(cookie).toMatch(/; Path=\/; HttpOnly; SameSite=Strict; Max-Age=3600$/);
+    expect(cookie).not.toContain(ADMIN_TOKEN);
+  });
+
+  it('refuses another token with the form again, and a post without the form of this browser', async () => {
+    const wrong = await logIn('x'.repeat(40));
+    expect(wrong.status).toBe(401);
+    expect(wrong.text).toContain('This is not the ADMIN_TOKEN');
+    expect(wrong.cookies).not.toHaveProperty('mir_operator');
+    const forged = await ask('/admin/login', { form: { token: ADMIN_TOKEN } });
+    expect([forged.status, forged.set.join()]).toEqual([403, expect.not.stringContaining('mir_operator')]);
+    const foreign = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+    expect((await ask('/admin/login', { form: { token: ADMIN_TOKEN }, headers: foreign })).status).toBe(403);
+  });
+
+  it('counts wrong tries together with those of the header: after ten a minute even the right one waits', async () => {
+    const own = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
+    const headers = { 'x-forwarded-for': '2001:db8::77', 'x-admin-token': 'wrong' };
+    for (let n = 0; n < 10; n += 1) {
+      expect((await own.client.request('GET', '/admin/partners', { headers })).status).toBe(401);
+    }
+    const from = { 'x-forwarded-for': '2001:db8::88' };
+    const opened = await ask('/admin/login', { url: own.url, headers: from });
+    const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(opened.text) ?? [];
+    const form = { form_token, token: ADMIN_TOKEN };
+    const refused = await ask('/admin/login', { url: own.url, cookies: opened.cookies, form, headers: from });
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    await own.close();
+  });
+
+  it('ends with the log-out, also for whoever copied the cookie', async () => {
+    const cookies = await operator();
+    expect((await ask('/admin/queues', { cookies })).status).toBe(200);
+    const asked = await ask('/admin/logout', { cookies });
+    const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(asked.text) ?? [];
+    expect((await ask('/admin/logout', { cookies, form: { form_token: 'x' } })).status).toBe(403);
+    const out = await ask('/admin/logout', { cookies, form: { form_token } });
+    expect([out.status, out.headers.get('location')]).toEqual([303, '/admin/login']);
+    expect(out.set.join()).toMatch(/mir_operator=; .*Max-Age=0/);
+    expect((await ask('/admin/queues', { cookies })).headers.get('location')).toBe('/admin/login');
+  });
+
+  it('lasts an hour, no forged or changed cookie stands for it, and a new admin token ends it', async () => {
+    const cookieOf = (set: string) => ({ mir_operator: /mir_operator=([^;]+)/.exec(set)![1]! });
+    const statusOf = async (cookies: Record<string, string>) => (await ask('/admin/queues', { cookies })).status;
+    const hourMs = OPERATOR_SESSION_SECONDS * 1_000;
+    expect(await statusOf(cookieOf(openOperatorSession(h.ctx, Date.now())))).toBe(200);
+    expect(await statusOf(cookieOf(openOperatorSession(h.ctx, Date.now() - hourMs)))).toBe(303);
+    const [expires, nonce, mac] = cookieOf(openOperatorSession(h.ctx, Date.now())).mir_operator.split('.');
+    expect(await statusOf({ mir_operator: `${Number(expires) + 1}.${nonce}.${mac}` })).toBe(303);
+    expect(await statusOf({ mir_operator: `${expires}.${nonce}.${'A'.repeat(43)}` })).toBe(303);
+    const config = { ...h.ctx.config, adminToken: 'y'.repeat(40) };
+    expect(await statusOf(cookieOf(openOperatorSession({ ...h.ctx, config }, Date.now())))).toBe(303);
+  });
+
+  it('is not there without ADMIN_TOKEN, and over https its cookie is bound to our own origin', async () => {
+    const off = await startHarness({ workers: false, env: { ADMIN_TOKEN: '' } });
+    expect((await ask('/admin/login', { url: off.url })).status).toBe(404);
+    expect((await ask('/admin/queues', { url: off.url })).status).toBe(303);
+    await off.close();
+    const config = { ...h.ctx.config, publicUrl: 'https://mir.example' };
+    expect(openOperatorSession({ ...h.ctx, config }, Date.now())).toMatch(/^__Host-mir_operator=.*; Secure$/);
+  });
+});
+
+describe('the queues page', () => {
+  it('is for a logged-in operator only: pages lead to the log-in, anything else is 401', async () => {
+    for (const path of ['/admin/queues', '/admin/queues/queue/events']) {
+      expect(await ask(path)).toMatchObject({ status: 303, text: expect.not.stringContaining('root') });
+    }
+    for (const path of ['/admin/queues/api/queues', '/admin/queues/api/queues/events/x', '/admin/queues/static/x.js']) {
+      expect((await ask(path, { accept: 'application/json' })).status).toBe(401);
+      expect((await ask(path, { accept: '*/*', headers: { 'x-admin-token': ADMIN_TOKEN } })).status).toBe(401);
+    }
+  });
+
+  it('loads nothing from elsewhere, and forbids it', async () => {
+    const cookies = await operator();
+    const { status, text, headers } = await ask('/admin/queues', { cookies });
+    expect(status).toBe(200);
+    expect(text).not.toMatch(/https?:|style=|<style|<%/);
+    const policy = headers.get('content-security-policy')!;
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+    const scripts = [...text.matchAll(/(?:src|href)="(static\/[^"]+)"/g)].map(([, path]) => path!);
+    expect(scripts.length).toBeGreaterThan(3);
+    for (const path of scripts) {
+      const asset = await ask(`/admin/queues/${path}`, { cookies });
+      expect([asset.status, asset.headers.get('x-content-type-options')]).toEqual([200, 'nosniff']);
+    }
+  });
+
+  it('shows jobs without anything that a partner or a person could be told by', async () => {
+    const metadata = { 'ann@private.example': 'private words' };
+    const event = anEvent({ userExternalId: 'u-private', metadata });
+    expect((await h.client.post('/events', partner.liveKey, { events: [event, event] })).status).toBe(202);
+    const [job] = await h.ctx.eventQueue.queue.getJobs();
+    const cookies = await operator();
+    const texts = await Promise.all(
+      [
+        '/api/queues?activeQueue=events&status=latest&page=1&jobsPerPage=10',
+        `/api/queues/events/${job!.id}`,
+        `/api/queues/events/${job!.id}/logs`,
+        `/api/queues/events/${job!.id}/flow`,
+        '/api/redis/stats',
+      ].map(async (path) => {
+        const { status, text } = await ask(`/admin/queues${path}`, { cookies, accept: 'application/json' });
+        expect([path, status]).toEqual([path, 200]);
+        return text;
+      }),
+    );
+    const [listed, shown] = texts.map((text) => JSON.parse(text));
+    expect(
+      listed.queues.map(({ name, readOnlyMode }: { name: string; readOnlyMode: boolean }) => [name, readOnlyMode]),
+    ).toEqual([
+      ['events', true],
+      ['cascades', true],
+      ['webhooks', true],
+      ['erasures', true],
+      ['mails', true],
+    ]);
+    expect(listed.queues[0].counts.waiting).toBe(1);
+    expect(shown.job.data).toMatchObject({ tenant: 'string(21)', events: { 'list(2) of': expect.anything() } });
+    const refs = job!.data.events.map((row: unknown[]) => row[2] as string);
+    for (const secret of ['private', 'mir.transaction', ...refs]) expect(texts.join()).not.toContain(secret);
+  });
+
+  it('shows no address and no link of a mail, nor what a mail server says', async () => {
+    const { mailQueue } = h.ctx;
+    const url = 'https://mir.example/verify/secret-token';
+    await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
+    const [job] = await mailQueue.queue.getJobs();
+    const key = mailQueue.queue.toKey(job!.id!);
+    await h.ctx.queueLink.client.hset(key, 'failedReason', '550 <ann@private.example>: no such user');
+    const cookies = await operator();
+    const { text } = await ask(`/admin/queues/api/queues/mails/${job!.id}`, { cookies, accept: 'application/json' });
+    expect(JSON.parse(text).job).toMatchObject({
+      data: { v: 'number', mail: { to: 'string(19)' } },
+      failedReason: expect.stringMatching(/^JOB_FAILED: /),
+    });
+    expect(text).not.toMatch(/private|secret-token|no such user/);
+  });
+
+  it('can change nothing: no writing method is there, whoever asks', async () => {
+    const cookies = await operator();
+    const [job] = await h.ctx.eventQueue.queue.getJobs();
+    const writes: [string, string][] = [
+      ['PUT', '/api/queues/pause'],
+      ['PUT', '/api/queues/events/pause'],
+      ['PUT', '/api/queues/events/clean/failed'],
+      ['PUT', `/api/queues/events/${job!.id}/clean`],
+      ['PUT', '/api/queues/events/obliterate'],
+      ['POST', '/api/queues/events/add'],
+      ['DELETE', `/api/queues/events/${job!.id}`],
+    ];
+    for (const [method, path] of writes) {
+      expect([path, (await ask(`/admin/queues${path}`, { method, cookies })).status]).toEqual([path, 405]);
+    }
+    expect(await h.ctx.eventQueue.queue.isPaused()).toBe(false);
+    expect(await h.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
+  });
+
+  it('answers 404 for what is not there and never leaves its folder', async () => {
+    const cookies = await operator();
+    expect((await ask('/admin/queues/api/queues/events/none', { cookies, accept: '*/*' })).status).toBe(404);
+    expect((await ask('/admin/queues/nothing/here', { cookies })).status).toBe(404);
+    expect((await ask('/admin/queues/static/%2e%2e/index.ejs', { cookies })).status).toBe(404);
+    for (const path of ['none.js', '..%2f..%2fpackage.json', '%00', 'css', 'css/']) {
+      const { status } = await ask(`/admin/queues/static/${path}`, { cookies });
+      expect({ path, status }).toEqual({ path, status: 404 });
+    }
+  });
+});

@@ -1,0 +1,212 @@
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Terminal } from '../../../../deploy/cli/command';
+import { tenantOf } from '../../../../shared/domain/ids';
+import { type GrownAgent, growTree } from '../../../support/grow-tree';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { auditOf, statusWith } from '../../../support/partners';
+import { cli, cliAt } from '../../../support/cli';
+
+let h: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+  partner = await h.partner();
+});
+afterAll(() => h.close());
+
+const mir = (...args: string[]) => cli(h.env, 'agents', ...args);
+const aTree = (size: number, env: 'live' | 'test' = 'live') =>
+  growTree(h.ctx.store, tenantOf(partner.partnerId, env), size, () => ({ name: 'Order bot' }));
+const linesOf = (text: string): string[] => text.trimEnd().split('\n');
+
+/** Somebody who types one answer. */
+function typing(answer: string): Terminal & { asked: string[] } {
+  const asked: string[] = [];
+  return {
+    asked,
+    screen: Object.assign(new PassThrough(), { isTTY: true }),
+    ask: (question) => {
+      asked.push(question);
+      return Promise.resolve(answer);
+    },
+  };
+}
+
+describe('mir agents', () => {
+  it('draws a tree: each agent below its parent, with status, depth and last activity', async () => {
+    const tree = await aTree(12);
+    const { agents } = h.ctx.store;
+    const seen = new Date('2026-11-01T10:00:00.000Z');
+    await agents.noteActivity([[tree[1]!.agentId, seen]]);
+    await agents.model.updateOne({ _id: tree[2]!.agentId }, { $set: { status: 'SUSPENDED' } });
+    const { code, out, err } = await mir('tree', tree[0]!.agentId);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const [root, ...below] = linesOf(out);
+    expect(root).toBe(`Order bot  ACTIVE  depth 0  last active never  ${tree[0]!.agentId}`);
+    const lineOf = ({ agentId }: GrownAgent) => below.find((line) => line.endsWith(agentId));
+    expect(lineOf(tree[1]!)).toContain('  Order bot  ACTIVE  depth 1  last active 2026-11-01T10:00:00.000Z');
+    expect(lineOf(tree[2]!)).toContain('SUSPENDED');
+    for (const agent of tree.slice(1)) expect(lineOf(agent)).toMatch(new RegExp(`^ {${agent.depth * 2}}Order bot`));
+    expect(below.at(-1)).toBe('12 shown.');
+  });
+
+  it('says of a tree with --json what the API streams, filters included, one agent a line', async () => {
+    const tree = await aTree(40);
+    await h.ctx.store.agents.model.updateOne({ _id: tree[3]!.agentId }, { $set: { status: 'SUSPENDED' } });
+    for (const [args, query] of [
+      [[], ''],
+      [['--max-depth', '2'], '&maxDepth=2'],
+      [['--status', 'SUSPENDED'], '&status=SUSPENDED'],
+    ] as const) {
+      const { out } = await mir('tree', tree[0]!.agentId, '--json', ...args);
+      const path = `/v1/agents/tree?limit=500&rootAgentId=${tree[0]!.agentId}${query}`;
+      const { body } = await h.client.get(path, partner.liveKey);
+      expect(body.data.length).toBeGreaterThan(0);
+      expect(linesOf(out).map((line) => JSON.parse(line) as unknown)).toEqual(body.data);
+    }
+  });
+
+  it('draws all trees of a partner, of the environment asked', async () => {
+    const [one, two] = [await aTree(3, 'test'), await aTree(3, 'test')];
+    const { out } = await mir('tree', '--partner', partner.partnerId, '--env', 'test');
+    for (const { agentId } of [...one, ...two]) expect(out).toContain(agentId);
+    expect(out).toMatch(/\n6 shown\.\n$/);
+  });
+
+  it('lists agents page by page, and only those of a status or type when asked', async () => {
+    const other = await h.partner();
+    const tree = await growTree(h.ctx.store, tenantOf(other.partnerId, 'live'), 5);
+    await h.ctx.store.agents.model.updateOne({ _id: tree[4]!.agentId }, { $set: { status: 'SUSPENDED' } });
+    const list = (...args: string[]) => mir('list', '--partner', other.partnerId, '--json', ...args);
+    const first = (await list('--limit', '3')).json();
+    const rest = (await list('--limit', '3', '--cursor', first.nextCursor)).json();
+    const ids = [...first.data, ...rest.data].map(({ agentId }: GrownAgent) => agentId);
+    expect(ids.toSorted()).toEqual(tree.map(({ agentId }) => agentId).toSorted());
+    expect((await list('--status', 'SUSPENDED')).json().data).toMatchObject([{ agentId: tree[4]!.agentId }]);
+    expect((await list('--type', 'AI_AGENT')).json().data).toEqual([]);
+    expect((await mir('list', '--partner', other.partnerId)).out).toContain(tree[0]!.agentId);
+  });
+
+  it('shows one agent with its ancestry, whosever it is, and no hash of its key', async () => {
+    const tree = await aTree(20);
+    const leaf = tree.find(({ depth }) => depth === 2)!;
+    const shown = (await mir('show', leaf.agentId, '--json')).json();
+    expect(shown).toMatchObject({ agentId: leaf.agentId, partnerId: partner.partnerId, env: 'live', depth: 2 });
+    expect(shown.ancestry.map(({ agentId }: GrownAgent) => agentId)).toEqual([
+      tree[0]!.agentId,
+      leaf.parentId,
+      leaf.agentId,
+    ]);
+    const { out } = await mir('show', leaf.agentId);
+    const { key } = (await h.ctx.store.agents.byIds([leaf.agentId]))[0]!;
+    expect(out).toContain(key!.prefix);
+    expect(out + JSON.stringify(shown)).not.toContain(key!.hash);
+  });
+
+  it('never lets the name of an agent steer the terminal', async () => {
+    const tenant = tenantOf(partner.partnerId, 'live');
+    const [agent] = await growTree(h.ctx.store, tenant, 1, () => ({ name: 'evil\u001b[2J\nbot\u202e' }));
+    const { out } = await mir('tree', agent!.agentId);
+    expect(linesOf(out)[0]).toContain('evil�[2J�bot�');
+  });
+});
+
+describe('mir agents kill', () => {
+  it('tells with --preview what a dry run of the API tells, and changes nothing', async () => {
+    const tree = await aTree(30);
+    const preview = (await mir('kill', tree[0]!.agentId, '--preview', '--json')).json();
+    const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
+    expect(preview).toEqual((await h.client.post(path, partner.liveKey, { dryRun: true })).body);
+    expect(preview.affected).toBe(30);
+    expect((await mir('kill', tree[0]!.agentId, '--preview')).out).toContain('30');
+    expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(200);
+  });
+
+  it('is in force when it ends with --no-wait, though no worker runs; and says with exit code 1 that it waited in vain', async () => {
+    const tree = await aTree(10);
+    const started = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, '--no-wait', '--json');
+    expect(started).toMatchObject({ code: 0, err: expect.stringContaining('In force since') });
+    expect(started.json()).toMatchObject({ status: 'RUNNING', agentId: tree[0]!.agentId });
+    expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(401);
+    const waited = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, '--wait-seconds', '0');
+    expect(waited).toMatchObject({ code: 1, err: expect.stringContaining('RUNNING') });
+    const { cascadeId } = started.json();
+    expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ cascadeId, status: 'RUNNING' });
+    // Without an id: those that are open, as the alert of a stuck one asks for.
+    const open = (await mir('cascade', '--json')).json();
+    expect(open).toMatchObject({ open: 1, data: [{ cascadeId, partnerId: partner.partnerId, env: 'live' }] });
+    expect((await mir('cascade')).out).toContain(cascadeId);
+    expect((await mir('cascade', cascadeId)).out).not.toContain('parked agents');
+    const parked = Array.from({ length: 25 }, (_, n) => `agt_live_parked${n}`);
+    const { cascades } = h.ctx.store;
+    await cascades.model.updateOne({ _id: cascadeId }, { $set: { status: 'PARTIAL', parked, parkedCount: 30 } });
+    expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ parked: 30, parkedAgents: parked });
+    const { out } = await mir('cascade', cascadeId);
+    expect(out).toMatch(/parked agents[^]*agt_live_parked0[^]*agt_live_parked19[^]*and 10 more/);
+    expect(out).not.toContain('agt_live_parked20');
+  });
+
+  it('asks for the id first, and changes nothing when something else is typed', async () => {
+    const tree = await aTree(5);
+    const other = tree[1]!.agentId;
+    for (const typed of ['', 'yes', other, tree[0]!.agentId.toUpperCase()]) {
+      const terminal = typing(typed);
+      const answer = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId);
+      expect(answer).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nothing was changed') });
+      expect(terminal.asked).toHaveLength(1);
+    }
+    expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
+    expect(await auditOf(h.ctx, tree[0]!.agentId)).toEqual([]);
+  });
+
+  it('once the id is typed shows what it will do, follows the cascade and ends when every key is gone', async () => {
+    await h.startWorkers();
+    const tree = await aTree(60);
+    const terminal = typing(`${tree[0]!.agentId}\n`);
+    const drill = ['--reason', 'drill', '--json'];
+    const answer = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId, ...drill);
+    expect(answer.code).toBe(0);
+    expect(answer.err).toMatch(/would lose their rights\W+60/);
+    expect(answer.json()).toMatchObject({ status: 'CLOSED', affected: 60, revoked: 60, audited: 60, parked: 0 });
+    expect(String((terminal.screen as PassThrough).read())).toContain('60/60');
+    expect(await h.ctx.store.agents.model.countDocuments({ rootId: tree[0]!.agentId, key: { $ne: null } })).toBe(0);
+    expect(await auditOf(h.ctx, tree[0]!.agentId)).toMatchObject([
+      { action: 'agent.subtree.killed', reason: 'drill', actor: { kind: 'OPERATOR', via: 'CLI' } },
+      { action: 'agent.revoked', reason: 'drill', actor: { kind: 'OPERATOR', via: 'CLI' } },
+    ]);
+  });
+
+  it('run by a script prints its progress on stderr and only JSON on stdout', async () => {
+    const tree = await aTree(25);
+    const inner = tree.find(({ depth }) => depth === 1)!;
+    const answer = await mir('kill', inner.agentId, '--confirm', inner.agentId, '--json');
+    expect(answer.code).toBe(0);
+    const { affected, status } = answer.json();
+    expect(status).toBe('CLOSED');
+    expect((await mir('cascade')).out).not.toContain(answer.json().cascadeId);
+    expect(answer.err).toContain(`${affected} of ${affected} revoked`);
+    expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
+  });
+
+  it.each([
+    [['tree'], 2, /agentId or --partner/],
+    [['tree', 'agt_live_none'], 1, /^NOT_FOUND: /],
+    [['tree', '--partner', 'prt_none'], 1, /^NOT_FOUND: /],
+    [['tree', 'agt_live_none', '--partner', 'prt_none'], 2, /agentId or --partner/],
+    [['tree', 'agt_live_none', '--max-depth', '33'], 2, /from 0 to 32/],
+    [['list'], 2, /--partner/],
+    [['list', '--partner', 'prt_none'], 1, /^NOT_FOUND: /],
+    [['list', '--partner', 'prt_none', '--status', 'DEAD'], 2, /PENDING_APPROVAL/],
+    [['show', 'agt_live_none'], 1, /^NOT_FOUND: /],
+    [['kill', 'agt_live_none'], 2, /--confirm agt_live_none/],
+    [['kill', 'agt_live_none', '--confirm', 'agt_live_other'], 2, /same id/],
+    [['kill', 'agt_live_none', '--confirm', 'agt_live_none'], 1, /^NOT_FOUND: /],
+    [['kill', 'agt_live_none', '--preview'], 1, /^NOT_FOUND: /],
+    [['cascade', 'csc_none'], 1, /^NOT_FOUND: /],
+  ])('answers %j with exit code %i and says why on stderr', async (args, code, why) => {
+    const answer = await mir(...args);
+    expect(answer).toMatchObject({ code, out: '' });
+    expect(answer.err).toMatch(why);
+  });
+});

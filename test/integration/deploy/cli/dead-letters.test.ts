@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { UnrecoverableError, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, QUEUES } from '../../../../shared/queue/jobs';
+import { heldBytes } from '../../../../shared/queue/queued-bytes';
+import { expireDeadLetters } from '../../../../workers/maintenance/expire-dead-letters';
+import { anEvent } from '../../../support/builders';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { waitUntil } from '../../../support/wait-until';
+import { asAdmin, auditOf } from '../../../support/partners';
+import { cli } from '../../../support/cli';
+
+let h: Harness;
+let partner: TestPartner;
+beforeAll(async () => {
+  h = await startHarness({ workers: false });
+  partner = await h.partner();
+});
+afterAll(() => h.close());
+const mir = (...args: string[]) => cli(h.env, 'dead-letters', ...args);
+
+/** A worker that gives up everything that waits. */
+async function giveUpAll(): Promise<void> {
+  const { queue } = h.ctx.eventQueue;
+  const connection = new Redis(h.env['REDIS_URL']!, { maxRetriesPerRequest: null });
+  const refuse = (): Promise<never> => Promise.reject(new UnrecoverableError('the disk was full'));
+  const worker = new Worker(QUEUES.events, refuse, { connection, prefix: h.ctx.keys.queuePrefix(QUEUES.events) });
+  await waitUntil('all are given up', async () => {
+    const counts = await queue.getJobCounts('waiting', 'prioritized', 'active');
+    return Object.values(counts).every((count) => count === 0);
+  });
+  await worker.close();
+  connection.disconnect();
+}
+
+/** Submits events that become a dead letter; answers its id. */
+async function aDeadLetter(userExternalId: string = randomUUID(), events = 3): Promise<string> {
+  const before = new Set((await h.ctx.eventQueue.queue.getFailed()).map(({ id }) => id));
+  const metadata = { 'ann@private.example': 'private words' };
+  const body = { events: Array.from({ length: events }, () => anEvent({ userExternalId, metadata })) };
+  expect((await h.client.post('/events', partner.liveKey, body)).status).toBe(202);
+  await giveUpAll();
+  const failed = await h.ctx.eventQueue.queue.getFailed();
+  return failed.find(({ id }) => !before.has(id))!.id!;
+}
+
+describe('dead letters', () => {
+  it('are listed and shown without any content of theirs, by route and by CLI alike', async () => {
+    const id = await aDeadLetter('u-private');
+    const facts = {
+      id,
+      queue: 'events',
+      partnerId: partner.partnerId,
+      env: 'live',
+      events: 3,
+      attempts: 1,
+      failedReason: expect.stringMatching(/^JOB_FAILED: .*worker’s log/),
+      failedAt: expect.any(String),
+      expiresAt: expect.any(String),
+      receivedAt: expect.any(String),
+    };
+    const listed = await asAdmin(h.client, 'GET', '/dead-letters');
+    expect(listed).toMatchObject({ status: 200, body: { nextCursor: null } });
+    expect(listed.body.data).toContainEqual(facts);
+    expect((await mir('list', '--json')).json()).toEqual(listed.body);
+    const shown = await asAdmin(h.client, 'GET', `/dead-letters/${id}`);
+    expect(shown.body).toMatchObject({ ...facts, problems: [], shape: { tenant: 'string(21)' } });
+    expect((await mir('show', id, '--json')).json()).toEqual(shown.body);
+    const everything = [listed.body, shown.body, (await mir('list')).out, (await mir('show', id)).out];
+    for (const secret of ['private', 'u-private', 'mir.transaction', 'the disk was full']) {
+      expect(JSON.stringify(everything)).not.toContain(secret);
+    }
+    expect((await mir('show', id)).out).toContain('list(3) of');
+    expect((await mir('list')).out).toContain('JOB_FAILED');
+    expect(Date.parse(shown.body.expiresAt) - Date.parse(shown.body.failedAt)).toBe(30 * 24 * 3600 * 1000);
+    expect((await mir('list', '--queue', 'events', '--json')).json()).toEqual(listed.body);
+    expect(await mir('list', '--queue', 'cascades')).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('cannot be listed while the queue store rejects commands: the CLI names the cause, the route does not', async () => {
+    const { client } = h.ctx.queueLink;
+    const key = h.ctx.eventQueue.queue.toKey('failed');
+    await client.rename(key, `${key}:kept`);
+    await client.hset(key, 'of', 'another type');
+    try {
+      const { status, body } = await asAdmin(h.client, 'GET', '/dead-letters');
+      expect([status, body.code, JSON.stringify(body)]).toEqual([
+        503,
+        'OVERLOADED',
+        expect.not.stringContaining('WRONGTYPE'),
+      ]);
+      expect(await mir('list')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('cause: WRONGTYPE') });
+      const { err } = await mir('list', '--json');
+      expect(JSON.parse(err)).toMatchObject({ code: 'OVERLOADED', cause: expect.stringMatching(/^WRONGTYPE/) });
+    } finally {
+      await client.del(key);
+      await client.rename(`${key}:kept`, key);
+    }
+  });
+
+  it('are paged without repeats', async () => {
+    for (let n = 0; n < 3; n += 1) await aDeadLetter();
+    const all = (await asAdmin(h.client, 'GET', '/dead-letters')).body.data;
+    const seen: unknown[] = [];
+    let cursor = '';
+    do {
+      const { body } = await asAdmin(h.client, 'GET', `/dead-letters?limit=1${cursor}`);
+      seen.push(...body.data);
+      cursor = body.nextCursor === null ? '' : `&cursor=${encodeURIComponent(body.nextCursor as string)}`;
+    } while (cursor !== '');
+    expect(seen).toEqual(all);
+  });
+
+  it('name what is broken in a payload that is no chunk', async () => {
+    await h.ctx.eventQueue.queue.add('events', { v: 1, tenant: 7, chunkId: 'secret' }, { jobId: 'broken-one' });
+    await giveUpAll();
+    const { body } = await asAdmin(h.client, 'GET', '/dead-letters/broken-one');
+    expect(body).toMatchObject({ partnerId: null, events: null, shape: { tenant: 'number', chunkId: 'string(6)' } });
+    expect(body.problems.map(({ path }: { path: string }) => path)).toContain('tenant');
+    expect(JSON.stringify(body)).not.toContain('secret');
+  });
+
+  it('are no other key of the queue, whatever id is asked for', async () => {
+    for (const id of ['meta', 'failed', 'events', 'none']) {
+      expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
+      expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
+      expect((await asAdmin(h.client, 'DELETE', `/dead-letters/${id}`)).status).toBe(404);
+    }
+  });
+
+  it('are dropped only by one who means it, and then gone with their bytes', async () => {
+    const id = await aDeadLetter();
+    expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
+    const before = await heldBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events);
+    expect(await mir('drop', id, '--yes')).toMatchObject({ code: 0 });
+    expect(await heldBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events)).toBeLessThan(before);
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
+    expect(await mir('drop', id, '--yes')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });
+    expect(await auditOf(h.ctx, id)).toMatchObject([
+      { action: 'dead-letter.dropped', partnerId: partner.partnerId, actor: { via: 'CLI' }, before: { events: 3 } },
+    ]);
+  });
+
+  it('are stored once when replayed, and the audit says by whom', async () => {
+    const user = randomUUID();
+    const id = await aDeadLetter(user);
+    expect(await mir('replay')).toMatchObject({ code: 2 });
+    expect(await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).toMatchObject({
+      status: 202,
+      body: { id, status: 'QUEUED' },
+    });
+    // The first answer may have been lost: asked again, it is the same, and nothing happens twice.
+    expect(await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).toMatchObject({
+      status: 202,
+      body: { id, status: 'QUEUED' },
+    });
+    expect(await mir('replay', id)).toMatchObject({ code: 0 });
+    await giveUpAll();
+    const all = (await mir('list', '--json')).json().data;
+    expect((await mir('replay', '--all', '--json')).json()).toEqual({ replayed: all.length });
+    await h.startWorkers();
+    await h.drained();
+    const stored = await h.client.get(`/events?userExternalId=${user}`, partner.liveKey);
+    expect(stored.body.data).toHaveLength(3);
+    expect((await auditOf(h.ctx, id)).map(({ action, actor }) => [action, actor])).toEqual([
+      ['dead-letter.replayed', { kind: 'OPERATOR', via: 'ADMIN_API' }],
+      ['dead-letter.replayed', { kind: 'OPERATOR', via: 'CLI' }],
+    ]);
+    expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
+    const left = (await mir('list', '--json')).json().data.map((letter: { id: string }) => letter.id);
+    expect(left).toEqual(['broken-one']);
+  });
+
+  it('are queued once when many replay them at the same time', async () => {
+    await h.stopWorkers();
+    const user = randomUUID();
+    const id = await aDeadLetter(user);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+    expect(await h.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
+    await h.startWorkers();
+    await h.drained();
+    const stored = await h.client.get(`/events?userExternalId=${user}`, partner.liveKey);
+    expect(stored.body.data).toHaveLength(3);
+  });
+
+  it('are deleted when they are too old, and not before', async () => {
+    const { queue } = h.ctx.eventQueue;
+    const { client } = h.ctx.queueLink;
+    await h.stopWorkers();
+    const [old, young] = [await aDeadLetter(), await aDeadLetter()];
+    const age = async (id: string, seconds: number): Promise<void> => {
+      const failedAtMs = Date.now() - seconds * 1_000;
+      await client.zadd(queue.toKey('failed'), failedAtMs, id);
+      await client.hset(queue.toKey(id), 'finishedOn', failedAtMs);
+    };
+    await age(old, DEAD_LETTER_AGE_SECONDS + 60);
+    await age(young, DEAD_LETTER_AGE_SECONDS - 60);
+    expect(await expireDeadLetters([queue], h.ctx.log)).toBe(1);
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${old}`)).status).toBe(404);
+    expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
+  });
+
+  it('stand in every queue that keeps failed jobs, and in no other', async () => {
+    const { eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
+    for (const hints of [cascadeQueue, webhookQueue, erasureQueue]) await hints.add('none');
+    await mailQueue.add({ to: 'ann@example.org', subject: 's', text: 't', html: 'h' });
+    expect((await h.client.post('/events', partner.liveKey, anEvent())).status).toBe(202);
+    const queues = [eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue].map(({ queue }) => queue);
+    expect(queues.map(({ name }) => name).sort()).toEqual(Object.values(QUEUES).sort());
+    const kept = await Promise.all(
+      queues.map(async (queue) => {
+        const [job] = await queue.getJobs(['waiting', 'prioritized']);
+        return job!.opts.removeOnFail === true ? [] : [queue.name];
+      }),
+    );
+    expect(kept.flat()).toEqual([...DEAD_LETTER_QUEUES]);
+  });
+});

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ChunkId, Tenant, UserRef } from '../../../../shared/domain/ids';
+import { type EventChunkPayload, eventChunkSchema } from '../../../../shared/queue/jobs';
+import { eraseFromLetter } from '../../../../workers/users/redact-dead-letter';
+import { type Harness, startHarness } from '../../../support/harness';
+
+const TENANT = 'prt_letters:live' as Tenant;
+
+let mir: Harness;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+});
+afterAll(() => mir.close());
+
+/** A payload in the queue with one event of each user. */
+async function aLetter(chunkId: string, userRefs: string[]): Promise<string> {
+  const payload: EventChunkPayload = eventChunkSchema.parse({
+    v: 1,
+    chunkId: chunkId as ChunkId,
+    tenant: TENANT,
+    agentId: null,
+    receivedAtMs: 1,
+    requestIds: [],
+    shared: false,
+    events: userRefs.map((userRef, n) => [n, null, userRef, 'mir.review.posted', null, null, { of: userRef }, null]),
+  });
+  await mir.ctx.eventQueue.queue.add('events', payload, { jobId: chunkId });
+  return chunkId;
+}
+
+async function textOf(id: string): Promise<string | null> {
+  const { queueLink, eventQueue } = mir.ctx;
+  return queueLink.client.hget(eventQueue.queue.toKey(id), 'data');
+}
+
+const erase = (id: string, userRef: string): Promise<void> => {
+  const { queueLink: link, keys, eventQueue } = mir.ctx;
+  const deps = { link, keys, events: eventQueue.queue, signal: new AbortController().signal };
+  return eraseFromLetter(deps, id, TENANT, userRef as UserRef);
+};
+
+test('two erasures at once in one letter leave nothing of either: neither brings back what the other took out', async () => {
+  const id = await aLetter('shared', ['ana', 'ben', 'cem']);
+  await Promise.all([erase(id, 'ana'), erase(id, 'ben')]);
+  const text = await textOf(id);
+  expect([text?.includes('"of":"ana"'), text?.includes('"of":"ben"'), text?.includes('"of":"cem"')]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  await erase(id, 'cem');
+  expect(await textOf(id)).toBeNull();
+});
+
+test('a payload that is no chunk is left to be looked at, whomever it names', async () => {
+  await mir.ctx.eventQueue.queue.add('events', { broken: 'ana' }, { jobId: 'broken' });
+  await erase('broken', 'ana');
+  expect(await textOf('broken')).toContain('ana');
+});

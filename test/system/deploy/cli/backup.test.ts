@@ -1,0 +1,218 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createBackup, restoreBackup, verifyBackup } from '../../../../deploy/cli/backup/run-backup';
+import { readConfig } from '../../../../shared/config/config';
+import { connectStore } from '../../../../shared/store/connect';
+import { accepted, type Books, drainedAtLast, newBooks, someKeyedEvents } from '../../../support/expected-state';
+import { freshEnv, type Harness, startHarness } from '../../../support/harness';
+import { observe } from '../../../support/resolve-poller';
+import { testProcesses } from '../../../support/processes';
+import { waitUntil } from '../../../support/wait-until';
+import { register } from '../../../support/agents';
+
+const MAIN = join(__dirname, '..', '..', '..', '..', 'dist', 'deploy', 'cli', 'backup', 'main.js');
+const EVENTS = 400;
+const USERS = 25;
+
+const start = testProcesses();
+const told: string[] = [];
+const tell = (line: string): void => void told.push(line);
+
+let mir: Harness;
+let books: Books;
+let dir: string;
+let waitingBooks: Books;
+let whole: string;
+let waiting: string;
+let acceptedBefore: string[];
+
+/** A backup of a system at work: events are submitted and stored all the while. */
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'mir-backup-'));
+  mir = await startHarness();
+  books = newBooks(await mir.partner());
+  await accepted(mir.client, books, someKeyedEvents(EVENTS, USERS));
+  const { liveKey } = books.partner;
+  const { id } = await register(mir.client, liveKey);
+  expect((await mir.client.post(`/v1/agents/${id}/revoke-descendants`, liveKey, {})).status).toBe(202);
+  await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
+  await observe(mir).queue.add('events', { v: 99, chunkId: 'broken' }, { jobId: 'broken' });
+
+  const traffic = { goesOn: true };
+  const submitting = (async () => {
+    while (traffic.goesOn) await accepted(mir.client, books, someKeyedEvents(2, USERS));
+  })();
+  acceptedBefore = [...books.events.keys()];
+  whole = join(dir, 'whole');
+  await createBackup(readConfig(mir.env), whole, tell);
+  traffic.goesOn = false;
+  await submitting;
+
+  await drainedAtLast(mir);
+  await observe(mir).queue.pause();
+  waitingBooks = newBooks(books.partner);
+  await accepted(mir.client, waitingBooks, someKeyedEvents(30, 3, 'waiting'));
+  waiting = join(dir, 'waiting');
+  await createBackup(readConfig(mir.env), waiting, tell);
+  await observe(mir).queue.resume();
+});
+afterAll(async () => {
+  rmSync(dir, { recursive: true, force: true });
+  await mir.close();
+});
+
+/** Names of empty stores, with the pepper of the old ones. */
+const emptyStores = (changes: Record<string, string> = {}) => freshEnv(changes);
+
+async function dropped(env: Record<string, string>): Promise<void> {
+  const connection = await connectStore(env['MONGO_URL']!);
+  await connection.dropDatabase();
+  await connection.close();
+}
+
+describe('a backup that was made while MIR was at work', () => {
+  test('holds every event that was accepted before it, each once, and the restored system goes on from there', async () => {
+    const env = emptyStores();
+    const restored = await restoreBackup(readConfig(env), whole, tell);
+    expect(restored.problems).toEqual([]);
+    expect(restored).toMatchObject({ chains: expect.any(Number), unreadable: 1 });
+    expect(restored.auditEntries).toBeGreaterThan(1);
+    expect(restored.users).toBeGreaterThanOrEqual(USERS);
+
+    const api = await start('api', { ...env, NODE_ENV: 'production' });
+    const worker = await start('worker', { ...env, NODE_ENV: 'production' });
+    const { liveKey } = books.partner;
+    const connection = await connectStore(env['MONGO_URL']!);
+    const stored = async () =>
+      new Set((await connection.collection<{ _id: string }>('events').find().toArray()).map(({ _id }) => _id));
+    await waitUntil('what was queued is stored', async () => {
+      const ids = await stored();
+      return acceptedBefore.every((id) => ids.has(id));
+    });
+    await api.client.post('/v1/events', liveKey, { userExternalId: 'after', eventType: 'mir.transaction.completed' });
+    await waitUntil('signals say so', async () => {
+      const { body } = await api.client.post('/v1/resolve', liveKey, { userExternalId: 'after' });
+      return body.eventCount === 1;
+    });
+    await Promise.all([api.stop(), worker.stop()]);
+    const after = await verifyBackup(readConfig(env), null);
+    expect(after.problems).toEqual([]);
+    await connection.dropDatabase();
+    await connection.close();
+  });
+
+  test('holds what no worker had taken yet: it is stored after the restore, and until then no answer claims to include it', async () => {
+    const env = emptyStores();
+    expect((await restoreBackup(readConfig(env), waiting, tell)).queued).toBeGreaterThan(0);
+    const api = await start('api', env);
+    const { liveKey } = books.partner;
+    const resolve = async () =>
+      (await api.client.post('/v1/resolve', liveKey, { userExternalId: 'waiting-0' })).body as {
+        eventCount: number;
+        includesEventsThrough: string;
+      };
+    const [receiptId] = waitingBooks.receiptIds;
+    const { body: receipt } = await api.client.get(`/v1/events/receipts/${receiptId}`, liveKey);
+    expect(receipt.status).toBe('QUEUED');
+    const before = await resolve();
+    expect(before.eventCount).toBe(0);
+    expect(before.includesEventsThrough <= (receipt.receivedAt as string)).toBe(true);
+    const worker = await start('worker', env);
+    await waitUntil('they are stored', async () => (await resolve()).eventCount === 10);
+    await Promise.all([api.stop(), worker.stop()]);
+    expect((await verifyBackup(readConfig(env), null)).problems).toEqual([]);
+    await dropped(env);
+  });
+
+  test('comes back as it was, to the byte: a backup of what was restored has the same content', async () => {
+    const env = emptyStores();
+    const config = readConfig(env);
+    await restoreBackup(config, whole, tell);
+    expect(await verifyBackup(config, whole)).toMatchObject({ problems: [] });
+    const second = join(dir, 'second');
+    await createBackup(config, second, tell);
+    const partsOf = (folder: string) =>
+      (
+        JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { collections: { name: string }[] }
+      ).collections.filter(({ name }) => name !== 'migrations');
+    expect(partsOf(second)).toEqual(partsOf(whole));
+    await dropped(env);
+  });
+
+  test('can be read by its owner only, and does not hold the pepper', () => {
+    expect(statSync(whole).mode & 0o777).toBe(0o700);
+    for (const file of readdirSync(whole))
+      expect([file, statSync(join(whole, file)).mode & 0o777]).toEqual([file, 0o600]);
+    expect(readFileSync(join(whole, 'manifest.json'), 'utf8')).not.toContain(mir.env['SUBJECT_PEPPER']!);
+  });
+});
+
+describe('a restore is refused before anything is written', () => {
+  const refused = async (env: Record<string, string>, folder: string, why: RegExp): Promise<void> => {
+    await expect(restoreBackup(readConfig(env), folder, tell)).rejects.toThrow(why);
+  };
+
+  test('into stores that hold something', async () => {
+    await refused(mir.env, whole, /database is not empty/);
+    const env = emptyStores({ KEYSPACE: mir.env['KEYSPACE']! });
+    await refused(env, whole, /holds keys of this KEYSPACE/);
+  });
+
+  test('with another pepper, of a folder without a whole backup, and of a damaged one', async () => {
+    await refused(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /SUBJECT_PEPPER is not the one/);
+    await refused(emptyStores(), dir, /no whole backup/);
+    const damaged = join(dir, 'damaged');
+    cpSync(whole, damaged, { recursive: true });
+    const file = join(damaged, 'users.bson.gz');
+    const bytes = readFileSync(file);
+    bytes[Math.floor(bytes.length / 2)]! ^= 1;
+    writeFileSync(file, bytes);
+    const env = emptyStores();
+    await refused(env, damaged, /users\.bson\.gz/);
+    rmSync(file);
+    await refused(env, damaged, /users\.bson\.gz/);
+    const connection = await connectStore(env['MONGO_URL']!);
+    expect(await connection.db!.listCollections().toArray()).toEqual([]);
+    await connection.close();
+  });
+
+  test('a backup never overwrites another', async () => {
+    await expect(createBackup(readConfig(mir.env), whole, tell)).rejects.toThrow('is not empty');
+  });
+
+  test('one that fails halfway leaves nothing that fills the disk', async () => {
+    const folder = join(dir, 'halfway');
+    let written: string[] = [];
+    const fail = (): never => {
+      written = readdirSync(folder);
+      throw new Error('the disk is full');
+    };
+    await expect(createBackup(readConfig(mir.env), folder, fail)).rejects.toThrow('the disk is full');
+    expect(written).not.toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+test('verify finds a count that is not that of the events, a missing row and a changed audit entry', async () => {
+  await drainedAtLast(mir);
+  await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
+  const config = readConfig(mir.env);
+  expect((await verifyBackup(config, null)).problems).toEqual([]);
+  const { users, audit } = mir.ctx.store;
+  const [one, other] = await users.model
+    .find({ eventCount: { $gt: 0 } })
+    .limit(2)
+    .lean();
+  await users.model.updateOne({ _id: one!._id }, { $inc: { eventCount: 1 } });
+  await users.model.deleteOne({ _id: other!._id });
+  await audit.model.updateOne({ action: 'agent.subtree.killed' }, { $set: { reason: 'changed' } });
+  const run = promisify(execFile)(process.execPath, [MAIN, 'verify'], { env: { ...process.env, ...mir.env } });
+  const { stdout } = await run.catch((error: { stdout: string; code: number }) => error);
+  expect(stdout).toMatch(/WRONG: audit chain .*: ENTRY_CHANGED/);
+  expect(stdout).toContain(`2 users' counts are not those of their events`);
+  expect(stdout).toContain('users have events by their rows');
+});

@@ -1,0 +1,248 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { compareClocks } from '../../../../api/admin/health/check-clocks';
+import { identify } from '../../../../shared/process/process-identity';
+import { type Harness, startHarness } from '../../../support/harness';
+import { ownStores } from '../../../support/own-stores';
+import { cli } from '../../../support/cli';
+import { rawCollection } from '../../../support/raw-collection';
+
+interface Check {
+  check: string;
+  verdict: string;
+  found: string;
+  mend: string | null;
+}
+
+let h: Harness;
+let dataDir: string;
+beforeAll(async () => {
+  h = await startHarness();
+  dataDir = mkdtempSync(join(tmpdir(), 'mir-doctor-'));
+});
+afterAll(async () => {
+  rmSync(dataDir, { recursive: true, force: true });
+  await h.close();
+});
+const { ownRedis } = ownStores();
+
+async function doctor(env: Record<string, string> = {}): Promise<{ code: number; ok: boolean; checks: Check[] }> {
+  const answer = await cli({ ...h.env, DATA_DIR: dataDir, ...env }, 'doctor', '--json');
+  expect(answer.err).toBe('');
+  return { code: answer.code, ...answer.json() };
+}
+
+const notOk = (checks: Check[]): Check[] => checks.filter(({ verdict }) => verdict !== 'OK');
+const write = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
+/** A process id of the past. */
+const GONE = { pid: 2 ** 22 - 1, born: 'before' };
+
+describe('the doctor', () => {
+  it('finds nothing wrong with a system that is well, and says what it looked at', async () => {
+    const { code, ok, checks } = await doctor();
+    expect(notOk(checks)).toEqual([]);
+    expect([code, ok]).toEqual([0, true]);
+    const looked =
+      'node settings mongo replica_set transactions pepper indexes cascades audit redis queue_policy queue_memory ' +
+      'cache queue_events dead_letters queue_cascades queue_webhooks queue_erasures queue_mails clocks embedded_stack disk';
+    expect([...new Set(checks.map(({ check }) => check.replace(' ', '_')))].join(' ')).toBe(looked);
+    const { out } = await cli({ ...h.env, DATA_DIR: dataDir }, 'doctor');
+    expect(out).toMatch(/● OK\s+transactions/);
+    expect(out).toMatch(/0 WARN, 0 FAIL\n$/);
+  });
+
+  it('names all wrong settings at once, and looks at the data folder all the same', async () => {
+    const { code, checks } = await doctor({ PORT: 'x', SUBJECT_PEPPER: 'short' });
+    expect(code).toBe(1);
+    expect(notOk(checks).map(({ found }) => found.split(':')[0])).toEqual(['PORT', 'SUBJECT_PEPPER']);
+    expect(checks.at(-1)!.check).toBe('disk');
+  });
+
+  it('tells of settings that no process starts with, or that are unsafe where the world reaches them', async () => {
+    const settings = async (env: Record<string, string>) =>
+      notOk((await doctor(env)).checks).filter(({ check }) => check === 'settings');
+    write('catalog.json', { 'not.a.type': 'x' });
+    const catalog = await settings({ CATALOG_FILE: join(dataDir, 'catalog.json') });
+    expect(catalog).toMatchObject([{ verdict: 'FAIL', found: expect.stringContaining('is not a catalog') }]);
+    const production = { NODE_ENV: 'production', WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
+    const found = (await settings({ ...production, PUBLIC_URL: 'https://mir.example' }))
+      .map((one) => one.found)
+      .join('\n');
+    expect(found).toMatch(/TRUST_PROXY_HOPS is 0[^]*WEBHOOKS_TO_PRIVATE_ADDRESSES is on/);
+    const plain = (await settings({ ...production, PUBLIC_URL: 'http://mir.example' }))
+      .map((one) => one.found)
+      .join('\n');
+    expect(plain).toMatch(/without TLS/);
+    expect(plain).not.toMatch(/TRUST_PROXY_HOPS/);
+    const webhooks = { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
+    const remote = await settings({ ...webhooks, PUBLIC_URL: 'https://mir.example' });
+    expect(remote.map((one) => one.found)).toContainEqual(
+      expect.stringContaining('WEBHOOKS_TO_PRIVATE_ADDRESSES is on'),
+    );
+    expect(await settings({ ...webhooks, PUBLIC_URL: 'http://localhost:3000' })).toEqual([]);
+  });
+
+  it('tells of a queue store that may evict, keeps no file, and has too little or no room', async () => {
+    const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru', '--appendonly', 'no', '--maxmemory', '64mb']);
+    const { code, checks } = await doctor({ REDIS_URL: evicting.url });
+    expect(code).toBe(1);
+    expect(notOk(checks)).toMatchObject([
+      { check: 'queue policy', verdict: 'FAIL', found: expect.stringContaining('allkeys-lru') },
+      { check: 'queue policy', verdict: 'FAIL', mend: expect.stringContaining('CONFIG SET appendonly yes') },
+      { check: 'queue memory', verdict: 'WARN', found: expect.stringContaining('MAX_QUEUED_BYTES') },
+      { check: 'queue events', verdict: 'WARN', found: 'no worker is connected' },
+      { check: 'queue cascades', verdict: 'WARN' },
+      { check: 'queue webhooks', verdict: 'WARN' },
+      { check: 'queue erasures', verdict: 'WARN' },
+      { check: 'queue mails', verdict: 'WARN' },
+    ]);
+    const unbounded = await ownRedis(['--maxmemory', '0']);
+    const second = await doctor({ REDIS_URL: unbounded.url, QUEUE_DURABILITY: 'fsync' });
+    expect(notOk(second.checks)[0]).toMatchObject({ check: 'queue memory', verdict: 'WARN' });
+    expect(second.code).toBe(0);
+  });
+
+  it('tells of stores that are away, each by its own name, and of what stands', async () => {
+    const away = { MONGO_URL: 'mongodb://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' };
+    const { code, checks } = await doctor({ ...away, CACHE_REDIS_URL: `${h.env['REDIS_URL']}/0` });
+    expect(code).toBe(1);
+    expect(notOk(checks).map(({ check, verdict }) => [check, verdict])).toEqual([
+      ['mongo', 'FAIL'],
+      ['redis', 'FAIL'],
+      ['cache', 'WARN'],
+    ]);
+    expect(checks).toContainEqual(expect.objectContaining({ check: 'cache', verdict: 'OK' }));
+  });
+
+  it('looks at everything where the URL names several members of a replica set', async () => {
+    const { port, pathname } = new URL(h.env['MONGO_URL']!);
+    const { code, checks } = await doctor({
+      MONGO_URL: `mongodb://127.0.0.1:${port},localhost:${port}${pathname}?appName=mir`,
+    });
+    expect(notOk(checks)).toEqual([]);
+    expect([code, checks.some(({ check }) => check === 'redis')]).toEqual([0, true]);
+    const nameless = await doctor({ MONGO_URL: `mongodb://127.0.0.1:${port},localhost:${port}/?appName=mir` });
+    expect(nameless.checks).toContainEqual(
+      expect.objectContaining({ check: 'mongo', verdict: 'WARN', found: expect.stringContaining('names no database') }),
+    );
+  });
+
+  it('tells of another pepper', async () => {
+    const { code, checks } = await doctor({ SUBJECT_PEPPER: 'y'.repeat(40) });
+    expect(code).toBe(1);
+    expect(notOk(checks)).toMatchObject([{ check: 'pepper', verdict: 'FAIL' }]);
+    expect((await doctor()).code).toBe(0);
+  });
+
+  it('tells of indexes that are missing, differ, or are not MIR’s', async () => {
+    const { events, partners, users } = h.ctx.store;
+    await events.model.collection.dropIndex('tenant_1_userRef_1_receivedAt_-1__id_-1');
+    await partners.model.collection.dropIndex('keys.hash_1');
+    await partners.model.collection.createIndex({ 'keys.hash': 1 });
+    await users.model.collection.createIndex({ mine: 1 });
+    const { code, checks } = await doctor();
+    expect(code).toBe(1);
+    const [pending, extra, ...more] = notOk(checks);
+    expect(pending).toMatchObject({
+      check: 'indexes',
+      verdict: 'FAIL',
+      mend: expect.stringContaining('migrate apply'),
+    });
+    expect(pending!.found).toContain('build events(tenant:1 userRef:1 receivedAt:-1 _id:-1)');
+    expect(pending!.found).toContain('drop and build anew partners(keys.hash:1)');
+    expect(extra).toMatchObject({ check: 'indexes', verdict: 'WARN', found: expect.stringContaining('users(mine:1)') });
+    expect(more).toEqual([]);
+    expect((await cli(h.env, 'migrate', 'apply')).code).toBe(0);
+    await users.model.collection.dropIndex('mine_1');
+    expect(notOk((await doctor()).checks)).toEqual([]);
+  });
+
+  it('tells of dead letters, of jobs that wait too long, and of kills that are not carried out', async () => {
+    await h.stopWorkers();
+    const { queue } = h.ctx.eventQueue;
+    const longAgo = Date.now() - 120_000;
+    await queue.add('events', {}, { jobId: 'waits-long', timestamp: longAgo });
+    await h.ctx.queueLink.client.zadd(queue.toKey('failed'), Date.now(), 'given-up');
+    const cascade = { tenant: 'prt_x:live', agentId: 'a', actor: { kind: 'SYSTEM' }, requestId: 'r', revoked: 0 };
+    const open = { status: 'PARTIAL', parkedCount: 1, parked: [], partialTries: 1, nextLookAt: new Date() };
+    const createdAt = new Date(Date.now() - 3_600_000);
+    await rawCollection(h.ctx.store.cascades.model).insertOne({
+      _id: 'csc_doctor',
+      ...cascade,
+      ...open,
+      createdAt,
+      closedAt: null,
+    });
+    const { code, checks } = await doctor();
+    expect(code).toBe(0);
+    const texts = notOk(checks).map(({ check, found }) => `${check}: ${found}`);
+    for (const text of [
+      /^cascades: 1 kills are in force, but some keys/,
+      /^cascades: 1 kills are open, the oldest for 3\d\d\d s/,
+      /^queue events: no worker is connected/,
+      /^queue events: 1 jobs wait, the oldest for 12\d s/,
+      /^dead letters: 1 jobs were given up/,
+    ]) {
+      expect(texts).toContainEqual(expect.stringMatching(text));
+    }
+    await h.ctx.store.cascades.model.deleteOne({ _id: 'csc_doctor' });
+    await queue.obliterate({ force: true });
+    await h.startWorkers();
+  });
+
+  it('tells what a crashed embedded stack left behind, and nothing of a living one', async () => {
+    const orphan = spawn('sleep', ['600'], { stdio: 'ignore' });
+    const exited = new Promise((resolve) => orphan.once('exit', resolve));
+    try {
+      write('lock', { ...GONE, token: 't' });
+      write('stack.json', { pid: GONE.pid, url: 'http://localhost:1' });
+      write('redis.process.json', identify(orphan.pid!));
+      write('mongo.process.json', GONE);
+      write('secrets.json.1.tmp', {});
+      const { code, checks } = await doctor();
+      expect(code).toBe(1);
+      expect(notOk(checks)).toMatchObject([
+        { verdict: 'WARN', found: expect.stringContaining(`process ${GONE.pid}, which is gone`) },
+        { verdict: 'FAIL', mend: expect.stringContaining(`kill ${orphan.pid}`) },
+        { verdict: 'WARN', found: expect.stringContaining('stack.json tells of a stack that is gone') },
+        { verdict: 'WARN', found: expect.stringContaining('secrets.json.1.tmp') },
+      ]);
+      write('lock', { ...identify(process.pid), token: 't' });
+      expect(notOk((await doctor()).checks)).toEqual([]);
+    } finally {
+      orphan.kill();
+      await exited;
+    }
+  });
+
+  it('says where to begin when it finds no system at all', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'mir-doctor-empty-'));
+    const answer = await cli({ DATA_DIR: empty }, 'doctor', '--json');
+    rmSync(empty, { recursive: true });
+    expect(answer.code).toBe(1);
+    expect(answer.json().checks[0]).toMatchObject({
+      check: 'settings',
+      verdict: 'FAIL',
+      found: expect.stringContaining('npm start'),
+    });
+  });
+});
+
+describe('clocks', () => {
+  const reading = (ahead: number) => ({ atMs: 1_000_000 + ahead, sentMs: 1_000_000, heardMs: 1_000_010 });
+
+  it('agree while a difference may be the way of the answer', () => {
+    expect(compareClocks([{ of: 'Redis', reading: reading(7) }])).toMatchObject({ verdict: 'OK' });
+  });
+
+  it.each([
+    [2_000, 'WARN', 'Redis is 1990 ms ahead'],
+    [-2_000, 'WARN', 'Redis is 2000 ms behind'],
+    [60_000, 'FAIL', 'Redis is 59990 ms ahead'],
+  ])('that are %i ms off are a %s', (ahead, verdict, found) => {
+    expect(compareClocks([{ of: 'Redis', reading: reading(ahead) }])).toMatchObject({ verdict, found });
+  });
+});

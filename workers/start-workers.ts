@@ -1,0 +1,131 @@
+import { setMaxListeners } from 'node:events';
+import { type Job, Queue, type Worker } from 'bullmq';
+import { createDoor } from '../shared/authz/authorizer';
+import type { ChunkId, Tenant } from '../shared/domain/ids';
+import { createIdentityCache, createSignalsCache } from '../shared/cache/signals-cache';
+import type { Ground } from '../shared/runtime';
+import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
+import { connectRedis } from '../shared/redis/connect';
+import { createHintQueue, hintJobSchema } from '../shared/queue/wake-up-queue';
+import { type QueueName, QUEUES } from '../shared/queue/jobs';
+import { tenantInLedger } from '../shared/queue/queued-bytes';
+import { authorityStore } from '../shared/authz/authority-store';
+import { revokeCascade } from './agents/revoke-cascade';
+import { startSealer } from './audit/sealer';
+import { createCommitter } from './events/committer';
+import { guardAgents } from './events/guard-agents';
+import { createPartitionLocks } from './events/partition-locks';
+import { processChunk } from './events/process-chunk';
+import { createSettleChunk } from './events/finalize-chunk';
+import { deliverWebhook } from './webhooks/deliver-webhook';
+import { refreshRows } from './cache/refresh-rows';
+import { startMailsWorker } from './mails/mails-worker';
+import { maintain } from './maintenance/maintain';
+import { sweepOutbox } from './maintenance/sweep-outbox';
+import { queueWorkers } from './queue-worker';
+import { eraseUser } from './users/erase-user';
+
+/** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
+const JOB_LOCK_MS = 15_000;
+const STALLED_CHECK_MS = 5_000;
+/** A dead worker's cascades go on soon: doing one twice at once is harmless, so a short lock costs nothing. */
+const CASCADE_LOCK_MS = 3_000;
+const CASCADE_STALLED_CHECK_MS = 1_000;
+/** Kills at work in one process; each holds two transactions at most. */
+const CASCADE_CONCURRENCY = 2;
+/** Messages on their way from one process; partners' servers are slow, and each waits for its own. */
+const WEBHOOK_CONCURRENCY = 256;
+const ERASURE_CONCURRENCY = 2;
+
+export interface RunningWorkers {
+  events: Worker;
+  cascades: Worker;
+  /** Takes no new jobs, waits for those at work, then closes its own connections. */
+  stop(): Promise<void>;
+}
+
+/** Starts the workers of this process over its ground (which the caller closes). */
+export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
+  const { config, log, metrics, tracing, keys, secrets, store, queueLink, cacheLink } = ground;
+  const giveUp = new AbortController();
+  const { signal } = giveUp;
+  // Every job that waits out an outage listens to it; their number is bounded by the concurrency.
+  setMaxListeners(0, signal);
+  const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
+  const locks = createPartitionLocks(queueLink, keys);
+  const guard = { store, log, signal };
+  const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, tracing, signal }), guard);
+  const settle = createSettleChunk({ store, link: queueLink, keys, log, metrics, signal });
+
+  const tenantOfChunk = (chunkId: ChunkId): Promise<Tenant | null> =>
+    tenantInLedger(queueLink.client, keys, QUEUES.events, chunkId);
+
+  const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
+  const start = queueWorkers({ link, keys, log, metrics });
+  const patient = { lockMs: JOB_LOCK_MS, stalledCheckMs: STALLED_CHECK_MS };
+  const startOnHints = (
+    name: QueueName,
+    concurrency: number,
+    work: (id: string, job: Job, token?: string) => Promise<void>,
+  ): Worker =>
+    start(name, (job, token) => work(hintJobSchema.parse(job.data).id, job, token), { concurrency, ...patient });
+
+  const chunks = { store, secrets: ground.secrets, committer, settle, tenantOfChunk, log, metrics, signal };
+  const events = start(QUEUES.events, (job, token) => processChunk(chunks, job, token), {
+    concurrency: config.eventWorkerConcurrency,
+    ...patient,
+  });
+  const door = createDoor({ link: queueLink, keys, store: authorityStore(store, secrets) });
+  const revoking = { store, secrets, door, log, metrics, signal };
+  const cascades = start(
+    QUEUES.cascades,
+    (job) => revokeCascade(revoking, cascadeJobSchema.parse(job.data).cascadeId),
+    { concurrency: CASCADE_CONCURRENCY, lockMs: CASCADE_LOCK_MS, stalledCheckMs: CASCADE_STALLED_CHECK_MS },
+  );
+  const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
+  const inFlight = new Map<Tenant, number>();
+  const delivering = { store, secrets, config, log, queue: webhookQueue, signal, inFlight };
+  const webhooks = startOnHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
+  const queue = new Queue(QUEUES.events, {
+    connection: queueLink.client,
+    prefix: keys.queuePrefix(QUEUES.events),
+    skipMetasUpdate: true,
+  });
+  queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
+  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const erasing = { store, cache, link: queueLink, keys, events: queue, log, signal };
+  const erasures = startOnHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id, job, token) =>
+    eraseUser(erasing, id, job, token),
+  );
+  const mails = startMailsWorker(ground, start);
+  const all = [events, cascades, webhooks, erasures];
+  await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);
+
+  const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
+  const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
+  const refreshing = { store, signalsCache: cache, identityCache };
+  const stopOutbox = sweepOutbox({
+    store,
+    webhookQueue,
+    erasureQueue,
+    refresh: (note) => refreshRows(refreshing, note),
+    log,
+  });
+  const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
+  const stopMaintenance = maintain({ queue, cascadeQueue, store, link: queueLink, keys, log, metrics });
+
+  return {
+    events,
+    cascades,
+    stop: async () => {
+      stopMaintenance();
+      stopOutbox();
+      const deadline = setTimeout(() => giveUp.abort(new Error('the worker stops')), config.drainTimeoutMs);
+      await Promise.all([...all.map((worker) => worker.close()), mails.close(), sealer.stop()]);
+      clearTimeout(deadline);
+      await queue.close();
+      await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);
+      await link.close();
+    },
+  };
+}

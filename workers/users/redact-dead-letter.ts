@@ -1,0 +1,63 @@
+import type { Queue } from 'bullmq';
+import type { ChunkId, Tenant, UserRef } from '../../shared/domain/ids';
+import type { RedisLink } from '../../shared/redis/connect';
+import { settleChunks } from '../../shared/queue/event-queue';
+import { emptyRows, type EventChunkPayload, eventChunkSchema, isEmptied } from '../../shared/queue/jobs';
+import type { RedisKeys } from '../../shared/redis/keys';
+
+export interface LetterDeps {
+  link: RedisLink;
+  keys: RedisKeys;
+  /** The events queue, whose dead letters hold payloads. */
+  events: Queue;
+  signal: AbortSignal;
+}
+
+const USER_REF = 2;
+
+/** Replaces a job's payload unless it is another by now. KEYS: the job. ARGV: payload as it was read, new one. */
+const SWAP_DATA = `
+if redis.call('HGET', KEYS[1], 'data') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'data', ARGV[2])
+return 1
+`;
+
+/** The chunk in a payload that names the user; null when it is none, or another's. */
+function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
+  // Most letters do not name the user, and need not be parsed.
+  if (!text?.includes(userRef)) return null;
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const chunk = eventChunkSchema.safeParse(data);
+  return chunk.success && chunk.data.tenant === tenant ? chunk.data : null;
+}
+
+/**
+ * Takes the content of a user's events out of one dead letter; one that holds nothing else goes. Two erasures may be at
+ * the same letter: whoever comes second reads it again, so that neither brings back what the other took out.
+ */
+export async function eraseFromLetter(
+  { events, link, keys, signal }: LetterDeps,
+  id: string,
+  tenant: Tenant,
+  userRef: UserRef,
+): Promise<void> {
+  const isTheirs = (row: EventChunkPayload['events'][number]): boolean => row[USER_REF] === userRef;
+  for (;;) {
+    signal.throwIfAborted();
+    const text = await link.client.hget(events.toKey(id), 'data');
+    const chunk = theirChunk(text, tenant, userRef);
+    if (!chunk?.events.some(isTheirs)) return;
+    const left = emptyRows(chunk, isTheirs);
+    if (left.events.every(isEmptied)) {
+      await events.remove(id);
+      await settleChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
+      return;
+    }
+    if (await link.client.eval(SWAP_DATA, 1, events.toKey(id), text!, JSON.stringify(left))) return;
+  }
+}
