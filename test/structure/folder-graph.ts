@@ -1,0 +1,92 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { LAYERS, SEPARATE } from './layers';
+
+const PRODUCT = ['api', 'workers', 'shared', 'deploy'];
+const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*'(\.{1,2}\/[^'\n]+)'/g;
+
+/** An import from one node of the graph to another. */
+export interface FolderImport {
+  from: string;
+  to: string;
+  /** The importing file. */
+  file: string;
+}
+
+/**
+ * Imports between the folders of the product. A folder is one node. Where a folder has subfolders, each file directly
+ * in it is a node of its own: such files compose what is below them, or are used by it.
+ */
+export interface FolderGraph {
+  nodes: string[];
+  imports: FolderImport[];
+}
+
+function sourceFiles(root: string): string[] {
+  return PRODUCT.flatMap((top) =>
+    readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.tsx?$/.test(file))
+      .map((file) => join(top, file)),
+  );
+}
+
+/** Reads the graph of the sources below `root`. Imports of types count, too. */
+export function readFolderGraph(root: string): FolderGraph {
+  const files = new Set(sourceFiles(root));
+  const folders = new Set([...files].map((file) => dirname(file)));
+  const hasSubfolders = (folder: string): boolean => [...folders].some((other) => other.startsWith(`${folder}/`));
+  const nodeOf = (file: string): string => (hasSubfolders(dirname(file)) ? file : dirname(file));
+
+  const imports: FolderImport[] = [];
+  for (const file of files) {
+    for (const [, specifier] of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
+      const path = normalize(join(dirname(file), specifier!));
+      const imported = [`${path}.ts`, `${path}.tsx`].find((candidate) => files.has(candidate));
+      if (imported === undefined) continue;
+      const [from, to] = [nodeOf(file), nodeOf(imported)];
+      if (from !== to) imports.push({ from, to, file });
+    }
+  }
+  return { nodes: [...new Set([...files].map(nodeOf))].toSorted(), imports };
+}
+
+/** Each cycle as the nodes along it, the first one repeated at the end. */
+export function findCycles({ nodes, imports }: FolderGraph): string[][] {
+  const targets = new Map(nodes.map((node) => [node, new Set<string>()]));
+  for (const { from, to } of imports) targets.get(from)!.add(to);
+  const cycles: string[][] = [];
+  const done = new Set<string>();
+  const visit = (node: string, path: string[]): void => {
+    const at = path.indexOf(node);
+    if (at !== -1) {
+      cycles.push([...path.slice(at), node]);
+      return;
+    }
+    if (done.has(node)) return;
+    for (const target of targets.get(node)!) visit(target, [...path, node]);
+    done.add(node);
+  };
+  for (const node of nodes) visit(node, []);
+  return cycles;
+}
+
+function matches(pattern: string, node: string): boolean {
+  if (pattern.endsWith('/**')) return node.startsWith(pattern.slice(0, -2));
+  if (pattern.endsWith('/*')) return dirname(node) === pattern.slice(0, -2) && !/\.tsx?$/.test(node);
+  return node === pattern;
+}
+
+/** The node's layer, from 0 (lowest) up; -1 for a node in no layer. */
+export function layerOf(node: string): number {
+  return LAYERS.findIndex(({ folders }) => folders.some((pattern) => matches(pattern, node)));
+}
+
+/** Imports of a higher layer, and those between the trees that meet only in shared/. */
+export function findForbiddenImports({ imports }: FolderGraph): FolderImport[] {
+  const treeOf = (node: string): string => node.split('/')[0]!;
+  const isSeparate = (node: string): boolean => (SEPARATE as readonly string[]).includes(treeOf(node));
+  return imports.filter(
+    ({ from, to }) =>
+      layerOf(to) > layerOf(from) || (isSeparate(from) && isSeparate(to) && treeOf(from) !== treeOf(to)),
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * The layers of the product, lowest first. A folder imports only from lower layers and, without cycles, from its own.
+ * `**` stands for any folders below. ARCHITECTURE.md explains the order.
+ */
+export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
+  { name: 'domain', folders: ['shared/domain'] },
+  { name: 'errors and log', folders: ['shared/errors.ts', 'shared/log.ts'] },
+  { name: 'metrics and tracing', folders: ['shared/metrics', 'shared/tracing'] },
+  { name: 'config', folders: ['shared/config'] },
+  { name: 'process', folders: ['shared/concurrency', 'shared/process'] },
+  { name: 'stores', folders: ['shared/redis', 'shared/store'] },
+  { name: 'state', folders: ['shared/cache', 'shared/locks', 'shared/queue'] },
+  { name: 'authorization', folders: ['shared/authz'] },
+  { name: 'runtime', folders: ['shared/runtime.ts'] },
+  { name: 'worker jobs', folders: ['workers/queue-worker.ts', 'workers/*'] },
+  { name: 'worker process', folders: ['workers/start-workers.ts', 'workers/main.ts'] },
+  { name: 'accounts', folders: ['api/accounts'] },
+  { name: 'API context', folders: ['api/context.ts'] },
+  { name: 'HTTP', folders: ['api/http'] },
+  { name: 'writes', folders: ['api/db'] },
+  {
+    name: 'features',
+    folders: [
+      'api/admin/**',
+      'api/agents',
+      'api/audit',
+      'api/events',
+      'api/links',
+      'api/openapi',
+      'api/partners',
+      'api/resolve',
+      'api/users',
+    ],
+  },
+  { name: 'pages', folders: ['api/web/**'] },
+  { name: 'API process', folders: ['api/routes.ts', 'api/app.ts', 'api/main.ts'] },
+  { name: 'deployment', folders: ['deploy/**'] },
+];
+
+/** Folders that must not import each other, in either direction, because they meet only in shared/. */
+export const SEPARATE = ['api', 'workers'] as const;

@@ -1,0 +1,62 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { projectRoot } from '../../../deploy/local/paths';
+import { findCycles, findForbiddenImports, layerOf, readFolderGraph } from '../../structure/folder-graph';
+import { tempDirs } from '../../support/temp-dirs';
+
+const { tempDir } = tempDirs();
+
+/** A product of these files; each value lists what the file imports. */
+function writeProduct(files: Record<string, string[]>): string {
+  const root = tempDir();
+  for (const top of ['api', 'workers', 'shared', 'deploy']) mkdirSync(join(root, top));
+  for (const [file, imports] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), imports.map((path) => `import type { A } from '${path}';\n`).join(''));
+  }
+  return root;
+}
+
+describe('folder graph of the product', () => {
+  const graph = readFolderGraph(projectRoot());
+
+  it('has more than 30 folders, each in a layer', () => {
+    expect(graph.nodes.length).toBeGreaterThan(30);
+    expect(graph.nodes.filter((node) => layerOf(node) === -1)).toEqual([]);
+  });
+
+  it('has no cycle', () => {
+    expect(findCycles(graph)).toEqual([]);
+  });
+
+  it('has no import of a higher layer', () => {
+    expect(findForbiddenImports(graph)).toEqual([]);
+  });
+});
+
+describe('readFolderGraph', () => {
+  it('reports a cycle of two folders, also when it is closed by a type', () => {
+    const root = writeProduct({
+      'api/agents/a.ts': ['../audit/b'],
+      'api/audit/b.ts': ['../http/c'],
+      'api/http/c.ts': ['../agents/d'],
+      'api/agents/d.ts': [],
+    });
+    expect(findCycles(readFolderGraph(root))).toEqual([['api/agents', 'api/audit', 'api/http', 'api/agents']]);
+  });
+
+  it('reports imports of a higher layer, and of workers from the API', () => {
+    const root = writeProduct({
+      'shared/domain/a.ts': ['../store/b'],
+      'shared/store/b.ts': [],
+      'api/http/c.ts': ['../../workers/events/d'],
+      'workers/events/d.ts': [],
+    });
+    const forbidden = findForbiddenImports(readFolderGraph(root));
+    expect(forbidden.map(({ file, to }) => [file, to])).toEqual([
+      ['api/http/c.ts', 'workers/events'],
+      ['shared/domain/a.ts', 'shared/store'],
+    ]);
+  });
+});
