@@ -37,10 +37,10 @@ function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], route
     // Before the paths that follow: else `PATCH /agents/policy` would be taken for a change of the agent `policy`.
     const methods = here.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
-    const refuse: RequestHandler = () => {
+    const rejectMethod: RequestHandler = () => {
       throw new MirError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
     };
-    app.all(under(path), observed(ctx, path, OTHER_METHOD, refuse));
+    app.all(under(path), observed(ctx, path, OTHER_METHOD, rejectMethod));
   }
 }
 

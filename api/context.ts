@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import { LRUCache } from 'lru-cache';
-import { type AuthorityStore, type Door, createDoor } from '../shared/authz/authorizer';
+import { type AuthorityStore, type Authorizer, createAuthorizer } from '../shared/authz/authorizer';
 import {
   createIdentityCache,
   createSignalsCache,
@@ -9,20 +9,20 @@ import {
 } from '../shared/cache/signals-cache';
 import type { IdentityRef, Tenant, UserRef } from '../shared/domain/ids';
 import { type IdentityRow, type PresentSignals, type SignalsRow, signalsPresenter } from '../shared/domain/signals';
-import type { Ground } from '../shared/runtime';
+import type { Runtime } from '../shared/runtime';
 import { createBreaker } from '../shared/concurrency/breaker';
 import { messageOf } from '../shared/errors';
 import { assertKeeps } from '../shared/redis/assert-no-eviction';
-import { createDurability, type Durably } from '../shared/redis/durability';
+import { createFsyncGuard, type WithFsync } from '../shared/redis/durability';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
-import { createHintQueue, type HintQueue } from '../shared/queue/wake-up-queue';
+import { createWakeUpQueue, type WakeUpQueue } from '../shared/queue/wake-up-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
 import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
 import { createMailQueue, type MailQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep';
 import { authorityStore } from '../shared/authz/authority-store';
-import { type Auth, createAuth } from './accounts/auth';
-import { type ActivityNotes, createActivityNotes, notingDoor } from '../shared/authz/record-activity';
+import { type AccountAuth, createAuth } from './accounts/auth';
+import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } from '../shared/authz/record-activity';
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
@@ -31,22 +31,22 @@ const SWEEP_TENANT_EVERY_MS = 10_000;
 const SWEPT_REMEMBERED = 1_000;
 
 /** All that handlers can use; each takes only what it names. */
-export interface ApiContext extends Ground {
-  door: Door;
-  activity: ActivityNotes;
+export interface ApiContext extends Runtime {
+  authorizer: Authorizer;
+  activity: ActivityRecorder;
   eventQueue: EventQueue;
   deadLetterQueues: Readonly<Record<DeadLetterQueue, Queue>>;
   cascadeQueue: CascadeQueue;
   mailQueue: MailQueue;
-  durably: Durably;
-  webhookQueue: HintQueue;
-  erasureQueue: HintQueue;
+  withFsync: WithFsync;
+  webhookQueue: WakeUpQueue;
+  erasureQueue: WakeUpQueue;
   overload: OverloadGuard;
   signalsCache: SignalsCache;
   /** The store behind its breaker. */
   readRows: (refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
   /** People's accounts. Loads its library when first used. */
-  auth: Auth;
+  auth: AccountAuth;
   identityCache: IdentityCache;
   readIdentityRows: (refs: IdentityRef[]) => Promise<Map<IdentityRef, IdentityRow>>;
   presentSignals: PresentSignals;
@@ -58,11 +58,11 @@ export interface ApiContext extends Ground {
 }
 
 /** Builds the API's context over its ground. Rejects when the queue store cannot keep what will be promised. */
-export async function createApiContext(ground: Ground): Promise<ApiContext> {
-  const { config, keys, log, metrics, queueLink, cacheLink, store } = ground;
+export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
+  const { config, keys, log, metrics, queueLink, cacheLink, store } = runtime;
   await assertKeeps(queueLink);
   const keyedIdsFromMs = await store.keyedIdsFromMs();
-  const durability = await createDurability({
+  const fsyncGuard = await createFsyncGuard({
     link: queueLink,
     url: config.redisUrl,
     mode: config.queueDurability,
@@ -81,10 +81,10 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     link: queueLink,
     keys,
     log,
-    onHeldBytes: overload.heard,
-    tracing: ground.tracing,
+    onQueuedBytes: overload.setQueuedBytes,
+    tracing: runtime.tracing,
   });
-  const authority = authorityStore(store, ground.secrets);
+  const authority = authorityStore(store, runtime.secrets);
   const authorityReads = createBreaker('authority-read', metrics);
   const guardedAuthority: AuthorityStore = {
     key: (hash, isAgent) => authorityReads.read(() => authority.key(hash, isAgent)),
@@ -92,12 +92,12 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
   };
   const signalsReads = createBreaker('signals-read', metrics);
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
-  const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
-  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
-  const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: ground.secrets.throttle });
+  const webhookQueue = createWakeUpQueue(QUEUES.webhooks, { link: queueLink, keys, log });
+  const erasureQueue = createWakeUpQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: runtime.secrets.throttle });
   const cacheOptions = { link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds };
   const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
-  const door = createDoor({
+  const authorizer = createAuthorizer({
     link: queueLink,
     keys,
     store: guardedAuthority,
@@ -109,16 +109,16 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
       });
     },
   });
-  const activity = createActivityNotes({ store, log });
+  const activity = createActivityRecorder({ store, log });
   return {
-    ...ground,
-    door: notingDoor(door, activity),
+    ...runtime,
+    authorizer: recordingAuthorizer(authorizer, activity),
     activity,
     eventQueue,
     deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
     mailQueue,
-    durably: durability.durably,
+    withFsync: fsyncGuard.withFsync,
     webhookQueue,
     erasureQueue,
     overload,
@@ -127,7 +127,7 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
     identityCache: createIdentityCache(cacheOptions),
     readIdentityRows: (refs) => signalsReads.read(() => store.memberships.rows(refs)),
     presentSignals: signalsPresenter(config.tierRules),
-    auth: createAuth(ground),
+    auth: createAuth(runtime),
     longWork: createLongWork(),
     draining: { now: false },
     keyedIdsFromMs,
@@ -136,10 +136,10 @@ export async function createApiContext(ground: Ground): Promise<ApiContext> {
       await activity.close();
       authorityReads.shutdown();
       signalsReads.shutdown();
-      await durability.close();
+      await fsyncGuard.close();
       await eventQueue.close();
       await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue.close()]);
-      await ground.close();
+      await runtime.close();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { openGround } from '../shared/runtime';
+import { openRuntime } from '../shared/runtime';
 import { readConfig, type Config } from '../shared/config/config';
 import { messageOf } from '../shared/errors';
 import { addressesOf, listenOnEach, metricsListener } from '../shared/process/listen';
@@ -17,9 +17,9 @@ const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 
 /** Starts the API: stores, app, public port, metrics port. */
 async function startApi(config: Config): Promise<Running> {
-  const ground = await openGround(config, 'api');
+  const runtime = await openRuntime(config, 'api');
   try {
-    const ctx = await createApiContext(ground);
+    const ctx = await createApiContext(runtime);
     const addresses = addressesOf(config.bindAddress);
     const { servers, port } = await listenOnEach(addresses, createApp(ctx), config.port, 'PORT');
     const metricsPage = metricsListener(ctx.metrics.registry, ctx.log);
@@ -47,7 +47,7 @@ async function startApi(config: Config): Promise<Running> {
       },
     };
   } catch (error) {
-    await ground.close();
+    await runtime.close();
     throw error;
   }
 }

@@ -16,7 +16,7 @@ const REDIS_READY_TIMEOUT_MS = 10_000;
 const STORE_PING_TIMEOUT_MS = 1_500;
 
 /** What every process stands on: settings, log, metrics, stores. */
-export interface Ground {
+export interface Runtime {
   config: Config;
   log: Log;
   metrics: Metrics;
@@ -51,7 +51,7 @@ export function readCatalog(file: string | null): Catalog {
  * Connects the stores and checks the pepper. Indexes are built in passing, but not in production, where an unplanned
  * build could stall a full store: there `mir migrate` is a step of its own. Rejects with one readable message.
  */
-export async function openGround(config: Config, service: 'api' | 'worker'): Promise<Ground> {
+export async function openRuntime(config: Config, service: 'api' | 'worker'): Promise<Runtime> {
   const log = createLog(config.logLevel, service);
   const catalog = readCatalog(config.catalogFile);
   const metrics = createMetrics(service);

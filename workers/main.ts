@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import { type Ground, openGround } from '../shared/runtime';
+import { type Runtime, openRuntime } from '../shared/runtime';
 import { type Config, readConfig } from '../shared/config/config';
 import { addressesOf, listenOnEach, metricsListener } from '../shared/process/listen';
 import { runProcess, type Running } from '../shared/process/lifecycle';
@@ -9,7 +9,7 @@ const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 const CHECK_TIMEOUT_MS = 1_500;
 
 /** `/healthz`, `/readyz` and `/metrics` of a worker. */
-function opsListener({ queueLink, store, metrics, log }: Ground, isDraining: () => boolean): RequestListener {
+function opsListener({ queueLink, store, metrics, log }: Runtime, isDraining: () => boolean): RequestListener {
   const metricsPage = metricsListener(metrics.registry, log);
   const answer = (res: Parameters<RequestListener>[1], status: number, body: unknown): void => {
     res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
@@ -34,32 +34,32 @@ function opsListener({ queueLink, store, metrics, log }: Ground, isDraining: () 
 
 /** Starts one worker process: stores, workers, operations port. */
 async function startWorker(config: Config): Promise<Running> {
-  const ground = await openGround(config, 'worker');
+  const runtime = await openRuntime(config, 'worker');
   try {
     let draining = false;
-    const workers = await startWorkers(ground);
+    const workers = await startWorkers(runtime);
     const { servers, port } = await listenOnEach(
       addressesOf(config.bindAddress),
-      opsListener(ground, () => draining),
+      opsListener(runtime, () => draining),
       config.workerPort,
       'WORKER_PORT',
     );
-    ground.log.info({ port, bindAddress: config.bindAddress }, 'worker runs');
+    runtime.log.info({ port, bindAddress: config.bindAddress }, 'worker runs');
     return {
       port,
       stop: async () => {
         draining = true;
-        ground.log.info('worker drains');
+        runtime.log.info('worker drains');
         await workers.stop();
         for (const server of servers) {
           server.close();
           server.closeAllConnections();
         }
-        await ground.close();
+        await runtime.close();
       },
     };
   } catch (error) {
-    await ground.close();
+    await runtime.close();
     throw error;
   }
 }

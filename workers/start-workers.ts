@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { type Job, Queue, type Worker } from 'bullmq';
-import { createDoor } from '../shared/authz/authorizer';
+import { createAuthorizer } from '../shared/authz/authorizer';
 import type { ChunkId, Tenant } from '../shared/domain/ids';
 import { createIdentityCache, createSignalsCache } from '../shared/cache/signals-cache';
-import type { Ground } from '../shared/runtime';
+import type { Runtime } from '../shared/runtime';
 import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { connectRedis } from '../shared/redis/connect';
-import { createHintQueue, hintJobSchema } from '../shared/queue/wake-up-queue';
+import { createWakeUpQueue, wakeUpJobSchema } from '../shared/queue/wake-up-queue';
 import { type QueueName, QUEUES } from '../shared/queue/jobs';
-import { tenantInLedger } from '../shared/queue/queued-bytes';
+import { tenantOfChunk } from '../shared/queue/queued-bytes';
 import { authorityStore } from '../shared/authz/authority-store';
 import { revokeCascade } from './agents/revoke-cascade';
 import { startSealer } from './audit/sealer';
@@ -16,7 +16,7 @@ import { createCommitter } from './events/committer';
 import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { processChunk } from './events/process-chunk';
-import { createSettleChunk } from './events/finalize-chunk';
+import { createFinalizeChunk } from './events/finalize-chunk';
 import { deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
 import { startMailsWorker } from './mails/mails-worker';
@@ -45,8 +45,8 @@ export interface RunningWorkers {
 }
 
 /** Starts the workers of this process over its ground (which the caller closes). */
-export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
-  const { config, log, metrics, tracing, keys, secrets, store, queueLink, cacheLink } = ground;
+export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
+  const { config, log, metrics, tracing, keys, secrets, store, queueLink, cacheLink } = runtime;
   const giveUp = new AbortController();
   const { signal } = giveUp;
   // Every job that waits out an outage listens to it; their number is bounded by the concurrency.
@@ -55,49 +55,58 @@ export async function startWorkers(ground: Ground): Promise<RunningWorkers> {
   const locks = createPartitionLocks(queueLink, keys);
   const guard = { store, log, signal };
   const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, tracing, signal }), guard);
-  const settle = createSettleChunk({ store, link: queueLink, keys, log, metrics, signal });
+  const finalize = createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal });
 
-  const tenantOfChunk = (chunkId: ChunkId): Promise<Tenant | null> =>
-    tenantInLedger(queueLink.client, keys, QUEUES.events, chunkId);
+  const tenantOf = (chunkId: ChunkId): Promise<Tenant | null> =>
+    tenantOfChunk(queueLink.client, keys, QUEUES.events, chunkId);
 
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
   const start = queueWorkers({ link, keys, log, metrics });
-  const patient = { lockMs: JOB_LOCK_MS, stalledCheckMs: STALLED_CHECK_MS };
-  const startOnHints = (
+  const lockOptions = { lockMs: JOB_LOCK_MS, stalledCheckMs: STALLED_CHECK_MS };
+  const startOnWakeUps = (
     name: QueueName,
     concurrency: number,
     work: (id: string, job: Job, token?: string) => Promise<void>,
   ): Worker =>
-    start(name, (job, token) => work(hintJobSchema.parse(job.data).id, job, token), { concurrency, ...patient });
+    start(name, (job, token) => work(wakeUpJobSchema.parse(job.data).id, job, token), { concurrency, ...lockOptions });
 
-  const chunks = { store, secrets: ground.secrets, committer, settle, tenantOfChunk, log, metrics, signal };
+  const chunks = {
+    store,
+    secrets: runtime.secrets,
+    committer,
+    finalize,
+    tenantOfChunk: tenantOf,
+    log,
+    metrics,
+    signal,
+  };
   const events = start(QUEUES.events, (job, token) => processChunk(chunks, job, token), {
     concurrency: config.eventWorkerConcurrency,
-    ...patient,
+    ...lockOptions,
   });
-  const door = createDoor({ link: queueLink, keys, store: authorityStore(store, secrets) });
-  const revoking = { store, secrets, door, log, metrics, signal };
+  const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
+  const revoking = { store, secrets, authorizer, log, metrics, signal };
   const cascades = start(
     QUEUES.cascades,
     (job) => revokeCascade(revoking, cascadeJobSchema.parse(job.data).cascadeId),
     { concurrency: CASCADE_CONCURRENCY, lockMs: CASCADE_LOCK_MS, stalledCheckMs: CASCADE_STALLED_CHECK_MS },
   );
-  const webhookQueue = createHintQueue(QUEUES.webhooks, { link: queueLink, keys, log });
+  const webhookQueue = createWakeUpQueue(QUEUES.webhooks, { link: queueLink, keys, log });
   const inFlight = new Map<Tenant, number>();
   const delivering = { store, secrets, config, log, queue: webhookQueue, signal, inFlight };
-  const webhooks = startOnHints(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
+  const webhooks = startOnWakeUps(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
   const queue = new Queue(QUEUES.events, {
     connection: queueLink.client,
     prefix: keys.queuePrefix(QUEUES.events),
     skipMetasUpdate: true,
   });
   queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
-  const erasureQueue = createHintQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const erasureQueue = createWakeUpQueue(QUEUES.erasures, { link: queueLink, keys, log });
   const erasing = { store, cache, link: queueLink, keys, events: queue, log, signal };
-  const erasures = startOnHints(QUEUES.erasures, ERASURE_CONCURRENCY, (id, job, token) =>
+  const erasures = startOnWakeUps(QUEUES.erasures, ERASURE_CONCURRENCY, (id, job, token) =>
     eraseUser(erasing, id, job, token),
   );
-  const mails = startMailsWorker(ground, start);
+  const mails = startMailsWorker(runtime, start);
   const all = [events, cascades, webhooks, erasures];
   await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);
 

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Ground } from '../../shared/runtime';
+import type { Runtime } from '../../shared/runtime';
 import { withDeadline } from '../../shared/concurrency/deadline';
 import { MirError, storeUnavailable } from '../../shared/errors';
 import { isStoreOutage } from '../../shared/store/errors';
 import { readCookie } from './cookies';
-import { type Call, providerAway, type ProviderLogIn, providerLogIn } from './log-in-by-provider';
+import { type ProviderCall, providerAway, type ProviderLogIn, providerLogIn } from './log-in-by-provider';
 import { oidcPlugins } from './oidc';
 import { rightHashes } from './passwords';
 import {
@@ -37,7 +37,7 @@ export interface ReadSession {
 export const NOBODY: ReadSession = { session: null, cookies: [] };
 
 /** People's accounts: what pages can do with them. E-mail addresses are taken as given and compared in lower case. */
-export interface Auth extends ProviderLogIn {
+export interface AccountAuth extends ProviderLogIn {
   /** Who a Cookie header stands for; nobody costs no look-up. */
   readSession(cookie: string): Promise<ReadSession>;
   /** Who asks: the session of a request, or null. */
@@ -92,7 +92,7 @@ function onceBuilt(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> 
 }
 
 /** Runs calls; `codes` are refusals that one may end with. */
-function callerOf(library: () => Promise<BetterAuth>, onLate: () => Error): Call {
+function callerOf(library: () => Promise<BetterAuth>, onLate: () => Error): ProviderCall {
   return async <T, R extends string = never>(
     work: (api: BetterAuth['api']) => Promise<T>,
     codes: Record<string, R> = {},
@@ -109,14 +109,14 @@ function callerOf(library: () => Promise<BetterAuth>, onLate: () => Error): Call
 }
 
 /** The accounts over their library, which is loaded when it is first needed: it takes its time. */
-export function createAuth(ground: Ground): Auth {
-  const { config, store } = ground;
+export function createAuth(runtime: Runtime): AccountAuth {
+  const { config, store } = runtime;
   const cookieName = sessionCookieName(config.publicUrl);
-  const library = onceBuilt(() => buildBetterAuth(ground));
+  const library = onceBuilt(() => buildBetterAuth(runtime));
   const call = callerOf(library, storeUnavailable);
   // A library of its own: it asks the provider for its addresses first, and passwords must not wait for that.
   const callWithProvider = callerOf(
-    onceBuilt(async () => buildBetterAuth(ground, await oidcPlugins(ground))),
+    onceBuilt(async () => buildBetterAuth(runtime, await oidcPlugins(runtime))),
     providerAway,
   );
 
@@ -180,7 +180,7 @@ export function createAuth(ground: Ground): Auth {
       return 'WRONG';
     },
 
-    ...providerLogIn(callWithProvider, ground),
+    ...providerLogIn(callWithProvider, runtime),
     logOut,
 
     askReset,

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { newId } from '../../shared/domain/ids';
-import type { Ground } from '../../shared/runtime';
+import type { Runtime } from '../../shared/runtime';
 import { identityDatabase } from '../../shared/store/identity-adapter';
 import type { Store } from '../../shared/store/store';
 import { cookieName } from './cookies';
-import { type oidcPlugins, refuseStrangers, withoutTokens } from './oidc';
+import { type oidcPlugins, rejectUnknownUsers, withoutTokens } from './oidc';
 import { countedPasswords } from './passwords';
 
 export const MIN_PASSWORD_LENGTH = 10;
@@ -55,7 +55,7 @@ function withLifetimeOfSignUp({ identities }: Pick<Store, 'identities'>) {
  * texts only, since its messages may name addresses.
  */
 export async function buildBetterAuth(
-  { config, log, metrics, secrets, store }: Ground,
+  { config, log, metrics, secrets, store }: Runtime,
   plugins: Awaited<ReturnType<typeof oidcPlugins>> = [],
 ) {
   const { betterAuth } = await import('better-auth');
@@ -80,7 +80,7 @@ export async function buildBetterAuth(
       },
     },
     rateLimit: { enabled: false },
-    user: { modelName: 'identities', validateUserInfo: refuseStrangers(store) },
+    user: { modelName: 'identities', validateUserInfo: rejectUnknownUsers(store) },
     session: {
       modelName: 'identity_sessions',
       expiresIn: SESSION_SECONDS,
@@ -117,7 +117,7 @@ export async function buildBetterAuth(
         // Other mailed links would set yet another password.
         await store.identityVerifications.endAll(user.id);
         // Whoever reset it has read a mail to this address.
-        await store.identities.noteVerified(user.id);
+        await store.identities.recordVerified(user.id);
       },
     },
     advanced: {

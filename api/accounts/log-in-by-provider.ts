@@ -1,4 +1,4 @@
-import type { Ground } from '../../shared/runtime';
+import type { Runtime } from '../../shared/runtime';
 import { type MirError, overloaded } from '../../shared/errors';
 import type { BetterAuth } from './better-auth';
 
@@ -6,33 +6,33 @@ import type { BetterAuth } from './better-auth';
 type ProviderAnswer = Record<'code' | 'state' | 'iss' | 'error', string | undefined>;
 
 /** Why the provider's answer lets nobody in. */
-export type ProviderRefusal = 'CANCELLED' | 'UNVERIFIED' | 'KNOWN_AS_ANOTHER' | 'FAILED';
+export type ProviderRejection = 'CANCELLED' | 'UNVERIFIED' | 'KNOWN_AS_ANOTHER' | 'FAILED';
 
-type HeardProvider = { cookies: string[] } & (
+type ProviderLogInResult = { cookies: string[] } & (
   | { kind: 'LOGGED_IN'; next: string }
   /** `next`: where the person wanted to go, as it was asked; null when the answer belongs to no question of this browser. */
-  | { kind: 'REFUSED'; why: ProviderRefusal; next: string | null }
+  | { kind: 'REJECTED'; why: ProviderRejection; next: string | null }
 );
 
 /** Logging in by the configured OpenID Connect provider. */
 export interface ProviderLogIn {
   /**
-   * Where the provider asks who somebody is; `next` comes back with its answer, in the query of `ifRefused` when it lets
+   * Where the provider asks who somebody is; `next` comes back with its answer, in the query of `ifRejected` when it lets
    * nobody in. Throws 503 while it is away.
    */
-  askProvider(next: string, ifRefused: string): Promise<{ url: URL; cookies: string[] }>;
+  startProviderLogIn(next: string, ifRejected: string): Promise<{ url: URL; cookies: string[] }>;
   /** The provider's answer: a new session, or why there is none. */
-  hearProvider(answer: ProviderAnswer, cookie: string): Promise<HeardProvider>;
+  completeProviderLogIn(answer: ProviderAnswer, cookie: string): Promise<ProviderLogInResult>;
 }
 
 /** Runs a call of better-auth; `codes` are refusals that it may end with. */
-export type Call = <T, R extends string = never>(
+export type ProviderCall = <T, R extends string = never>(
   work: (api: BetterAuth['api']) => Promise<T>,
   codes?: Record<string, R>,
 ) => Promise<T | R>;
 
 /** Errors that the person can do something about, as better-auth and the provider name them. */
-const REFUSALS: Partial<Record<string, ProviderRefusal>> = {
+const REJECTIONS: Partial<Record<string, ProviderRejection>> = {
   access_denied: 'CANCELLED',
   email_not_verified: 'UNVERIFIED',
   email_not_found: 'UNVERIFIED',
@@ -45,12 +45,12 @@ export function providerAway(): MirError {
   return overloaded('The provider you log in with does not answer. Try again soon, or use a password.', 5);
 }
 
-export function providerLogIn(call: Call, { config, log }: Pick<Ground, 'config' | 'log'>): ProviderLogIn {
+export function providerLogIn(call: ProviderCall, { config, log }: Pick<Runtime, 'config' | 'log'>): ProviderLogIn {
   const provider = config.oidc?.issuer ?? '';
   const params = { id: provider };
   return {
-    askProvider: async (next, ifRefused) => {
-      const body = { provider, callbackURL: next, errorCallbackURL: ifRefused, disableRedirect: true };
+    startProviderLogIn: async (next, ifRejected) => {
+      const body = { provider, callbackURL: next, errorCallbackURL: ifRejected, disableRedirect: true };
       const answer = await call((api) => api.signInSocial({ body, returnHeaders: true }), {
         PROVIDER_NOT_FOUND: 'AWAY',
       });
@@ -61,7 +61,7 @@ export function providerLogIn(call: Call, { config, log }: Pick<Ground, 'config'
       return { url: new URL(answer.response.url), cookies: answer.headers.getSetCookie() };
     },
 
-    hearProvider: async (query, cookie) => {
+    completeProviderLogIn: async (query, cookie) => {
       const headers = new Headers({ cookie });
       const answer = await call((api) =>
         api.callbackOAuth({ method: 'GET', params, query, headers, asResponse: true }),
@@ -71,7 +71,7 @@ export function providerLogIn(call: Call, { config, log }: Pick<Ground, 'config'
       const error = searchParams.get('error');
       if (error === null) return { kind: 'LOGGED_IN', next: pathname, cookies };
       log.warn({ error: error.slice(0, MAX_LOGGED_ERROR) }, 'a log-in by the provider failed');
-      return { kind: 'REFUSED', why: REFUSALS[error] ?? 'FAILED', next: searchParams.get('next'), cookies };
+      return { kind: 'REJECTED', why: REJECTIONS[error] ?? 'FAILED', next: searchParams.get('next'), cookies };
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { GenericOAuthUserInfo } from 'better-auth/plugins/generic-oauth';
-import type { Ground } from '../../shared/runtime';
+import type { Runtime } from '../../shared/runtime';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
 import type { Store } from '../../shared/store/store';
@@ -25,7 +25,7 @@ interface OidcClaims {
  * The provider's place in better-auth: a code with PKCE, and an id token whose signature and nonce are checked. Accounts
  * bear the issuer's name: a subject is unique within its issuer only (OpenID Connect Core 1.0, 5.7).
  */
-export async function oidcPlugins({ config, store }: Pick<Ground, 'config' | 'store'>) {
+export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 'store'>) {
   if (config.oidc === null) return [];
   const { genericOAuth } = await import('better-auth/plugins/generic-oauth');
   const { issuer, clientId, clientSecret } = config.oidc;
@@ -73,7 +73,7 @@ interface Asking {
  * Who does not get in by an address: whoever does not own it for certain, and whoever the provider gave it after
  * somebody else, who opens the identity by the same provider already.
  */
-export function refuseStrangers({ identityAccounts }: Pick<Store, 'identityAccounts'>) {
+export function rejectUnknownUsers({ identityAccounts }: Pick<Store, 'identityAccounts'>) {
   return async ({ user, source: { method, action, oauth } }: Asking): Promise<{ error: string } | undefined> => {
     if (method !== 'oauth') return undefined;
     if (user.emailVerified !== true) return { error: 'email_not_verified' };

@@ -1,9 +1,9 @@
 import type { Job } from 'bullmq';
 import { z } from 'zod';
 import type { ChunkId, Tenant } from '../../shared/domain/ids';
-import { settleChunks } from '../../shared/queue/event-queue';
+import { finalizeChunks } from '../../shared/queue/event-queue';
 import { type DeadLetterQueue, decodeChunk, eventChunkSchema, QUEUES } from '../../shared/queue/jobs';
-import { holdBytes } from '../../shared/queue/queued-bytes';
+import { reserveBytes } from '../../shared/queue/queued-bytes';
 import type { ApiContext } from '../context';
 
 type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
@@ -45,16 +45,16 @@ const eventChunks: DeadLetterKind = {
     const read = factsSchema.safeParse(data);
     return read.success ? { ...read.data, events: read.data.events && read.data.events.length } : NO_FACTS;
   },
-  /** Its bytes are in the queue again, so the door must count them again. */
+  /** The payload is queued again, so its bytes count towards the queue's limit again. */
   async beforeReplay({ keys, queueLink }, { data }, nowMs) {
     if (!eventChunkSchema.safeParse(data).success) return;
     const { chunkId, tenant } = decodeChunk(data);
     const entry = { chunkId, tenant, bytes: Buffer.byteLength(JSON.stringify(data)) };
-    await holdBytes(queueLink.client, keys, QUEUES.events, [entry], nowMs);
+    await reserveBytes(queueLink.client, keys, QUEUES.events, [entry], nowMs);
   },
   async afterDrop({ keys, queueLink }, { id, data }) {
     const { tenant } = eventChunks.facts(data);
-    if (tenant) await settleChunks(queueLink, keys, [{ chunkId: id as ChunkId, tenant }]);
+    if (tenant) await finalizeChunks(queueLink, keys, [{ chunkId: id as ChunkId, tenant }]);
   },
 };
 

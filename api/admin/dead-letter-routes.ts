@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { noQuery } from '../http/no-query';
 import { pageQuery } from '../http/paging';
 import { type Route, route } from '../http/route';
-import { adminAct } from '../db/audit-context';
+import { auditContextForAdmin } from '../db/audit-context';
 import { DEAD_LETTER_QUEUES } from '../../shared/queue/jobs';
 import { dropDeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './dead-letters';
 
@@ -75,7 +75,7 @@ const replay = route({
   problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params: { id }, requestId }) => ({
     status: 202,
-    body: await replayDeadLetter(ctx, id, adminAct({ requestId })),
+    body: await replayDeadLetter(ctx, id, auditContextForAdmin({ requestId })),
   }),
 });
 
@@ -96,7 +96,7 @@ const drop = route({
   problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params: { id }, requestId }) => ({
     status: 200,
-    body: await dropDeadLetter(ctx, id, adminAct({ requestId })),
+    body: await dropDeadLetter(ctx, id, auditContextForAdmin({ requestId })),
   }),
 });
 

@@ -3,7 +3,7 @@ import { type Env, envOf, partnerOf } from '../../shared/domain/ids';
 import { MirError, overloaded } from '../../shared/errors';
 import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { readCursor, signCursor } from '../http/paging';
 import { DEAD_LETTER_KINDS } from './dead-letter-kinds';
@@ -77,15 +77,18 @@ function present(found: Found): DeadLetter {
   };
 }
 
-interface Place {
+interface DeadLetterPosition {
   queue: DeadLetterQueue;
   id: string;
   atMs: number;
 }
 
 /** Where dead letters are and when they failed, newest first. Each queue keeps at most a thousand. */
-async function places({ deadLetterQueues, queueLink }: DeadLetterDeps, only?: DeadLetterQueue): Promise<Place[]> {
-  const ofQueue = async (queue: DeadLetterQueue): Promise<Place[]> => {
+async function findDeadLetters(
+  { deadLetterQueues, queueLink }: DeadLetterDeps,
+  only?: DeadLetterQueue,
+): Promise<DeadLetterPosition[]> {
+  const ofQueue = async (queue: DeadLetterQueue): Promise<DeadLetterPosition[]> => {
     const key = deadLetterQueues[queue].toKey('failed');
     const flat = await fromQueue(queueLink.client.zrevrange(key, 0, -1, 'WITHSCORES'));
     return Array.from({ length: flat.length / 2 }, (_, n) => ({
@@ -126,7 +129,7 @@ export async function listDeadLetters(
 ): Promise<{ data: DeadLetter[]; nextCursor: string | null }> {
   const key = deps.secrets.cursor;
   const after = readCursor(key, 'admin', query.cursor);
-  const all = await places(deps, query.queue);
+  const all = await findDeadLetters(deps, query.queue);
   const rest = after ? all.filter(({ atMs, id }) => atMs < after.atMs || (atMs === after.atMs && id < after.id)) : all;
   const page = rest.slice(0, query.limit);
   const jobs = await fromQueue(Promise.all(page.map(({ queue, id }) => deps.deadLetterQueues[queue].getJob(id))));
@@ -150,10 +153,15 @@ export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<
 }
 
 /** The entry comes first: an act on the queue without its entry must not happen, one that then failed may be repeated. */
-async function auditAct({ store }: DeadLetterDeps, found: Found, action: string, act: Act): Promise<void> {
+async function auditReplay(
+  { store }: DeadLetterDeps,
+  found: Found,
+  action: string,
+  auditContext: AuditContext,
+): Promise<void> {
   const { tenant } = DEAD_LETTER_KINDS[found.queue].facts(found.job.data);
   const { env, events } = factsOf(found);
-  const entry = auditEntry(act, {
+  const entry = auditEntry(auditContext, {
     partnerId: tenant && partnerOf(tenant),
     tenant,
     action,
@@ -177,7 +185,7 @@ async function isQueued({ deadLetterQueues }: DeadLetterDeps, id: string): Promi
 export async function replayDeadLetter(
   deps: DeadLetterDeps,
   id: string,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<{ id: string; status: 'QUEUED' }> {
   const queued = { id, status: 'QUEUED' } as const;
   const found = await find(deps, id);
@@ -185,8 +193,8 @@ export async function replayDeadLetter(
     if (await isQueued(deps, id)) return queued;
     throw gone();
   }
-  await auditAct(deps, found, 'dead-letter.replayed', act);
-  await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, act.at.getTime()));
+  await auditReplay(deps, found, 'dead-letter.replayed', auditContext);
+  await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, auditContext.at.getTime()));
   try {
     // `attemptsStarted` stays: it tells the worker to refresh users that an earlier try may have committed.
     await found.job.retry('failed', { resetAttemptsMade: true });
@@ -205,14 +213,14 @@ export async function replayDeadLetter(
  */
 export async function replayAllDeadLetters(
   deps: DeadLetterDeps,
-  act: Act,
+  auditContext: AuditContext,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<{ replayed: number }> {
-  const all = (await places(deps)).reverse();
+  const all = (await findDeadLetters(deps)).reverse();
   let replayed = 0;
   for (const [n, { id }] of all.entries()) {
     try {
-      await replayDeadLetter(deps, id, act);
+      await replayDeadLetter(deps, id, auditContext);
       replayed += 1;
     } catch (error) {
       if (!(error instanceof MirError) || error.code !== 'NOT_FOUND') throw error;
@@ -226,10 +234,10 @@ export async function replayAllDeadLetters(
 export async function dropDeadLetter(
   deps: DeadLetterDeps,
   id: string,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<{ id: string; status: 'DROPPED' }> {
   const found = await read(deps, id);
-  await auditAct(deps, found, 'dead-letter.dropped', act);
+  await auditReplay(deps, found, 'dead-letter.dropped', auditContext);
   await fromQueue(found.job.remove());
   await fromQueue(DEAD_LETTER_KINDS[found.queue].afterDrop(deps, found.job));
   return { id, status: 'DROPPED' };

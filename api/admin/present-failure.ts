@@ -15,6 +15,6 @@ const ANY_OTHER =
  */
 export function presentFailure(reason: string): string {
   if (reason === '' || OWN_WORDS.some((own) => own.test(reason))) return reason;
-  const refused = STORE_REFUSED.exec(reason)?.[0];
-  return refused === undefined ? ANY_OTHER : `${refused}; first: ${STORE_REFUSED_MESSAGE}`;
+  const rejected = STORE_REFUSED.exec(reason)?.[0];
+  return rejected === undefined ? ANY_OTHER : `${rejected}; first: ${STORE_REFUSED_MESSAGE}`;
 }

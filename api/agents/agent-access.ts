@@ -1,7 +1,7 @@
 import type { PartnerId, Tenant } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import type { AgentDoc } from '../../shared/store/agents';
-import { type Act, callerAct } from '../db/audit-context';
+import { type AuditContext, auditContextForCaller } from '../db/audit-context';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { requireHuman } from '../http/require-caller';
 import type { Call } from '../http/route';
@@ -12,7 +12,7 @@ export interface AgentAccess {
   partnerId: PartnerId;
   /** The agent whose key it is; null: the partner's own key. */
   self: string | null;
-  act: Act;
+  auditContext: AuditContext;
   idempotencyKey: string | null;
 }
 
@@ -24,7 +24,7 @@ export interface AccessNeeds {
   write: boolean;
 }
 
-/** Checks plan, kind of key and idempotency key. Throws 400 or 403. The scope was checked at the door. */
+/** Checks plan, kind of key and idempotency key. Throws 400 or 403. The scope was checked by the authorizer. */
 export function agentAccess(
   call: Pick<Call<unknown, unknown, unknown>, 'caller' | 'headers' | 'requestId'>,
   { plan, human = false, write }: AccessNeeds,
@@ -46,18 +46,18 @@ export function agentAccess(
     tenant,
     partnerId: credential.partnerId,
     self: credential.agent?.agentId ?? null,
-    act: callerAct(call),
+    auditContext: auditContextForCaller(call),
     idempotencyKey,
   };
 }
 
 /** The agent when the caller may see it: an agent sees itself and what is below it. Throws 403 or 404. */
-export function visible(access: AgentAccess, agent: AgentDoc | null): AgentDoc {
-  return agent?._id === access.self && agent !== null ? agent : reached(access, agent);
+export function requireSelfOrDescendant(access: AgentAccess, agent: AgentDoc | null): AgentDoc {
+  return agent?._id === access.self && agent !== null ? agent : requireDescendant(access, agent);
 }
 
 /** The agent when the caller may change it: an agent changes only what is below it. Throws 403 or 404. */
-export function reached({ self }: AgentAccess, agent: AgentDoc | null): AgentDoc {
+export function requireDescendant({ self }: AgentAccess, agent: AgentDoc | null): AgentDoc {
   if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
   if (self !== null && !agent.ancestors.includes(self)) {
     throw new MirError('NOT_YOUR_DESCENDANT', 'An agent acts only on agents below itself.');

@@ -32,7 +32,7 @@ export function requireAlivePath(path: readonly AgentDoc[]): void {
   }
 }
 
-/** Refuses a caller that was revoked or suspended after it came through the door, as the door would now. */
+/** Rejects a caller that was revoked or suspended after it was authorized, as the authorizer would now. */
 export function requireCallerAlive(self: string | null, path: readonly AgentDoc[]): void {
   if (self === null) return;
   const upToSelf = path.slice(0, path.findIndex(({ _id }) => _id === self) + 1);

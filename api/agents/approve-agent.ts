@@ -8,8 +8,8 @@ import { route } from '../http/route';
 import { type AgentAccess, agentAccess } from './agent-access';
 import { agentParams } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
-import { changeAgent, type ChangeDeps } from './change-agent';
-import { checkBirth, crowdAround } from './check-spawn';
+import { changeAgent, type AgentChangeDeps } from './change-agent';
+import { checkSpawn, countPopulation } from './check-spawn';
 import { reasonInput } from './input-schemas';
 import { issuedAgentSchema, presentAgent } from './present-agent';
 
@@ -26,7 +26,7 @@ export async function agentOfApproval(
 
 /** Approves a pending agent if everything still allows it: those above it, the policy, their rights. Gives its key. */
 async function approveSpawn(
-  deps: ChangeDeps,
+  deps: AgentChangeDeps,
   access: AgentAccess,
   approvalId: string,
   reason?: string,
@@ -38,7 +38,7 @@ async function approveSpawn(
     requireStatus(read, ['PENDING_APPROVAL']);
     const { ancestors, agent } = read;
     const policy = await store.policies.get(access.tenant, session);
-    checkBirth(ancestors, agent, policy, await crowdAround(deps, policy, ancestors, true, session));
+    checkSpawn(ancestors, agent, policy, await countPopulation(deps, policy, ancestors, true, session));
     const { key, hash, prefix } = newApiKey(envOf(access.tenant), tagOf(access.partnerId), true);
     apiKey = key;
     return { change: { status: 'ACTIVE', key: { hash, prefix, createdAt: at } }, action: 'agent.approved' };
@@ -50,7 +50,7 @@ async function approveSpawn(
 export const approve = route({
   method: 'POST',
   path: '/agents/approvals/:id/approve',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Approve a spawned agent and issue its key',
   description: 'Ancestors, policy and rights are checked again at this moment',

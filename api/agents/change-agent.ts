@@ -1,4 +1,4 @@
-import type { Touched } from '../../shared/authz/with-invalidation';
+import type { AffectedRows } from '../../shared/authz/with-invalidation';
 import { tagOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import type { AgentChange } from '../../shared/store/agents';
@@ -6,12 +6,12 @@ import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { transaction } from '../db/transaction';
-import { inTurn } from '../../shared/locks/serialize-by-key';
-import { type AgentAccess, reached } from './agent-access';
+import { serializeByKey } from '../../shared/locks/serialize-by-key';
+import { type AgentAccess, requireDescendant } from './agent-access';
 import { type AgentPath, requireCallerAlive } from './agent-state';
 import { auditedAgent } from './present-agent';
 
-export type ChangeDeps = Pick<ApiContext, 'store' | 'door' | 'queueLink' | 'keys' | 'log'>;
+export type AgentChangeDeps = Pick<ApiContext, 'store' | 'authorizer' | 'queueLink' | 'keys' | 'log'>;
 
 /** What to change of the agent as it was read; `change: null` when it is so already. */
 interface Decision {
@@ -28,17 +28,20 @@ export type Decide = (path: AgentPath, at: Date, session: StoreSession) => Decis
  * decided by a state that a kill, suspension or rotation at the same time has overtaken.
  */
 export async function changeAgent(
-  deps: ChangeDeps,
+  deps: AgentChangeDeps,
   access: AgentAccess,
   agentId: string,
   reason: string | undefined,
   decide: Decide,
 ): Promise<AgentPath> {
-  const { store, door } = deps;
-  const { tenant, partnerId, self, act } = access;
-  const { rootId, ancestors: above } = reached(access, await store.agents.get(tenant, agentId));
+  const { store, authorizer } = deps;
+  const { tenant, partnerId, self, auditContext } = access;
+  const { rootId, ancestors: above } = requireDescendant(access, await store.agents.get(tenant, agentId));
 
-  const change = async (session: StoreSession, hold: (touched: Touched) => Promise<void>): Promise<AgentPath> => {
+  const change = async (
+    session: StoreSession,
+    fence: (affected: AffectedRows) => Promise<void>,
+  ): Promise<AgentPath> => {
     await store.agents.touchTree(rootId, 0, session);
     const ancestors = await store.agents.byIds([...above, agentId], session);
     const before = ancestors.pop()!;
@@ -51,17 +54,17 @@ export async function changeAgent(
       if (!after) throw new MirError('CONFLICT', 'Somebody else changed this agent. Nothing was changed by you.');
       const facts = { before: auditedAgent(before), after: auditedAgent(after) };
       const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };
-      await store.audit.append(auditEntry({ ...act, at: after.updatedAt }, entry), session);
+      await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
       agent = after;
     }
     // Only the commit follows. Where nothing changes, rows that a failed first try left behind are voided.
-    await hold({ nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] });
+    await fence({ nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] });
     return { ancestors, agent };
   };
 
-  return inTurn(deps, rootId, async (own) => {
-    const { result } = await door.whileHeld(tagOf(partnerId), {}, (hold) =>
-      transaction({ store }, (session) => change(session, hold), own),
+  return serializeByKey(deps, rootId, async (own) => {
+    const { result } = await authorizer.withInvalidation(tagOf(partnerId), {}, (fence) =>
+      transaction({ store }, (session) => change(session, fence), own),
     );
     return result;
   });

@@ -7,7 +7,7 @@ import { requireAlivePath } from './agent-state';
 import { typeErrors } from './input-schemas';
 
 /** How many are alive besides the child: at least the true numbers, and the true ones where a limit asks. */
-export interface Crowd {
+export interface Population {
   children: number;
   agents: number;
 }
@@ -23,13 +23,13 @@ async function alive(kept: number, matters: number, count: (limit: number) => Pr
 }
 
 /** Who lives around a child. `counted`: the child stands in the store already and is not meant. */
-export async function crowdAround(
+export async function countPopulation(
   { store }: { store: Pick<Store, 'agents'> },
   policy: SpawnPolicy,
   path: readonly AgentDoc[],
   counted: boolean,
   session: StoreSession,
-): Promise<Crowd> {
+): Promise<Population> {
   const [root, parent] = [path[0]!, path.at(-1)!];
   const own = counted ? 1 : 0;
   const { maxChildrenPerAgent, maxAgentsPerRoot, approval } = policy;
@@ -46,11 +46,11 @@ export async function crowdAround(
   };
 }
 
-function refuse(code: ProblemCode, detail: string, errors: FieldError[]): void {
+function throwIfAny(code: ProblemCode, detail: string, errors: FieldError[]): void {
   if (errors.length > 0) throw new MirError(code, `${detail}; \`errors\` names each.`, { errors });
 }
 
-function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: Crowd): FieldError[] {
+function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: Population): FieldError[] {
   const { maxSpawnDepth, maxChildrenPerAgent, maxAgentsPerRoot } = policy;
   const limits: [path: string, isMet: boolean, message: string][] = [
     ['maxSpawnDepth', depth > maxSpawnDepth, `the child would stand at depth ${depth}; allowed is ${maxSpawnDepth}`],
@@ -61,7 +61,7 @@ function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: C
 }
 
 /** Refuses a child that the state above it, the policy or its parents' rights forbid. `path`: root … parent. */
-export function checkBirth(path: readonly AgentDoc[], child: Grant, policy: SpawnPolicy, crowd: Crowd): void {
+export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: SpawnPolicy, population: Population): void {
   requireAlivePath(path);
   if (!policy.spawnEnabled) {
     throw new MirError('SPAWN_DISABLED', 'The spawn policy does not allow it. The partner can: PUT /v1/agents/policy.');
@@ -69,14 +69,14 @@ export function checkBirth(path: readonly AgentDoc[], child: Grant, policy: Spaw
   const beyond = escalations(path, child);
   const ofType = typeErrors(child);
   if (beyond.length > 0) {
-    refuse('ESCALATION_DENIED', 'The child would hold more than those above it', [...beyond, ...ofType]);
+    throwIfAny('ESCALATION_DENIED', 'The child would hold more than those above it', [...beyond, ...ofType]);
   }
-  refuse((ofType[0]?.code ?? 'ALLOWLIST_REQUIRED') as ProblemCode, 'The child’s type forbids this', ofType);
-  refuse('POLICY_LIMIT', 'The spawn policy does not allow more', limitErrors(policy, path.length, crowd));
+  throwIfAny((ofType[0]?.code ?? 'ALLOWLIST_REQUIRED') as ProblemCode, 'The child’s type forbids this', ofType);
+  throwIfAny('POLICY_LIMIT', 'The spawn policy does not allow more', limitErrors(policy, path.length, population));
 }
 
 /** Whether a human has to agree to a child first. */
-export function needsApproval({ approval }: SpawnPolicy, depth: number, { agents }: Crowd): boolean {
+export function needsApproval({ approval }: SpawnPolicy, depth: number, { agents }: Population): boolean {
   const { fromDepth = Infinity, fromAgentsPerRoot = Infinity } = approval;
   return depth >= fromDepth || agents + 1 >= fromAgentsPerRoot;
 }

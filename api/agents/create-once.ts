@@ -7,18 +7,18 @@ import { type AgentAccess } from './agent-access';
 import { keyedAgentId, newAgentId } from '../../shared/domain/agent';
 
 /** What a register or spawn made, or had made before; its key is in the first answer only. */
-export interface Birth {
+export interface CreatedAgent {
   agent: AgentDoc;
   apiKey: string | null;
   replayed: boolean;
 }
 
-async function birthBefore(
+async function findCreated(
   { store }: Pick<ApiContext, 'store'>,
   { tenant }: AgentAccess,
   agentId: string,
   fingerprint: string,
-): Promise<Birth | null> {
+): Promise<CreatedAgent | null> {
   const agent = await store.agents.get(tenant, agentId);
   if (!agent) return null;
   if (agent.fingerprint === fingerprint) return { agent, apiKey: null, replayed: true };
@@ -32,22 +32,22 @@ async function birthBefore(
  * Makes an agent once per idempotency key: the key gives the agent's id, and the store holds each id once. A repetition
  * answers the agent as it is now, without its key.
  */
-export async function onceOnly(
+export async function createOnce(
   deps: Pick<ApiContext, 'store'>,
   access: AgentAccess,
   fingerprint: string,
-  bear: (agentId: string) => Promise<Birth>,
-): Promise<Birth> {
+  create: (agentId: string) => Promise<CreatedAgent>,
+): Promise<CreatedAgent> {
   const { tenant, partnerId, self, idempotencyKey } = access;
-  if (idempotencyKey === null) return bear(newAgentId(tenant));
+  if (idempotencyKey === null) return create(newAgentId(tenant));
   const agentId = keyedAgentId(tenant, self ?? partnerId, idempotencyKey);
-  const before = await birthBefore(deps, access, agentId, fingerprint);
+  const before = await findCreated(deps, access, agentId, fingerprint);
   if (before) return before;
   try {
-    return await bear(agentId);
+    return await create(agentId);
   } catch (error) {
     if (error instanceof MirError || classifyStoreError(error) !== 'duplicate') throw error;
-    const twin = await birthBefore(deps, access, agentId, fingerprint);
+    const twin = await findCreated(deps, access, agentId, fingerprint);
     if (twin) return twin;
     throw error;
   }

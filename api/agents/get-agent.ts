@@ -1,6 +1,6 @@
 import { route } from '../http/route';
 
-import { agentAccess, visible } from './agent-access';
+import { agentAccess, requireSelfOrDescendant } from './agent-access';
 import { agentParams } from './route-docs';
 import { agentSchema, presentAgent } from './present-agent';
 
@@ -8,7 +8,7 @@ import { agentSchema, presentAgent } from './present-agent';
 export const getAgent = route({
   method: 'GET',
   path: '/agents/:id',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'One of your agents',
   params: agentParams,
@@ -17,7 +17,7 @@ export const getAgent = route({
   handle: async (call) => {
     const { agents } = call.ctx.store;
     const access = agentAccess(call, { plan: 'ANY', write: false });
-    const agent = visible(access, await agents.get(access.tenant, call.params.id));
+    const agent = requireSelfOrDescendant(access, await agents.get(access.tenant, call.params.id));
     const above = await agents.marksOf(agent.ancestors);
     return { status: 200, body: presentAgent(agent, [...above.values()]) };
   },

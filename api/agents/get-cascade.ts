@@ -6,7 +6,7 @@ import type { ApiContext } from '../context';
 import { route } from '../http/route';
 
 import { idParams } from '../http/schemas';
-import { agentAccess, reached } from './agent-access';
+import { agentAccess, requireDescendant } from './agent-access';
 
 const time = z.iso.datetime();
 
@@ -78,7 +78,7 @@ export async function readOpenCascades(
 export const getCascade = route({
   method: 'GET',
   path: '/agents/cascades/:id',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'Read how far a kill has been carried out',
   params: idParams,
@@ -88,7 +88,7 @@ export const getCascade = route({
     const { ctx, params } = call;
     const access = agentAccess(call, { plan: 'ANY', write: false });
     const cascade = await readCascade(ctx, access.tenant, params.id);
-    if (access.self !== null) reached(access, await ctx.store.agents.get(access.tenant, cascade.agentId));
+    if (access.self !== null) requireDescendant(access, await ctx.store.agents.get(access.tenant, cascade.agentId));
     return { status: 200, body: cascade };
   },
 });

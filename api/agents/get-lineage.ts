@@ -6,7 +6,7 @@ import { pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import { idParams } from '../http/schemas';
-import { agentAccess, visible } from './agent-access';
+import { agentAccess, requireSelfOrDescendant } from './agent-access';
 import { presentNode, treeNodeSchema, type TreeNode } from './walk-tree';
 
 export interface Lineage {
@@ -43,7 +43,7 @@ export async function readLineage(
 export const getLineage = route({
   method: 'GET',
   path: '/agents/:id/lineage',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'Read where an agent comes from and what it has spawned',
   params: idParams,
@@ -62,7 +62,7 @@ export const getLineage = route({
   handle: async (call) => {
     const { ctx, params, query } = call;
     const access = agentAccess(call, { plan: 'ANY', write: false });
-    const agent = visible(access, await ctx.store.agents.get(access.tenant, params.id));
+    const agent = requireSelfOrDescendant(access, await ctx.store.agents.get(access.tenant, params.id));
     return { status: 200, body: await readLineage(ctx, agent, query) };
   },
 });

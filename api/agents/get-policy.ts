@@ -7,7 +7,7 @@ import { policySchema } from './policy-schema';
 export const getPolicy = route({
   method: 'GET',
   path: '/agents/policy',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'The spawn policy',
   answers: { 200: { description: 'The policy; by default nothing may be spawned', schema: policySchema } },

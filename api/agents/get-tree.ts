@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { AGENT_STATUSES, type AgentStatus, MAX_AGENT_DEPTH } from '../../shared/domain/agent';
 import type { ApiContext } from '../context';
-import { NDJSON, ndjsonOf, refuseCursor, wantsNdjson } from '../http/ndjson';
+import { NDJSON, ndjsonOf, rejectCursor, wantsNdjson } from '../http/ndjson';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
-import { agentAccess, visible } from './agent-access';
+import { agentAccess, requireSelfOrDescendant } from './agent-access';
 import { type TreeNode, treeNodeSchema, type TreePart, walkTree } from './walk-tree';
 
 /** Agents that a page looks at for those with the asked status; a page may be short, and the next one goes on. */
@@ -67,7 +67,7 @@ const query = z.strictObject({
 export const getTree = route({
   method: 'GET',
   path: '/agents/tree',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'Walk the trees of agents, depth-first',
   description:
@@ -86,10 +86,10 @@ export const getTree = route({
     const access = agentAccess(call, { plan: 'ANY', write: false });
     const { tenant, self } = access;
     const rootId = asked.rootAgentId ?? self;
-    const root = rootId === null ? null : visible(access, await ctx.store.agents.get(tenant, rootId));
+    const root = rootId === null ? null : requireSelfOrDescendant(access, await ctx.store.agents.get(tenant, rootId));
     const ask: TreeAsk = { tenant, root, levels: asked.maxDepth, status: asked.status };
     if (!wantsNdjson(headers)) return { status: 200, body: await pageOfTree(ctx, ask, asked) };
-    refuseCursor(asked);
+    rejectCursor(asked);
     const nodes = ndjsonOf(nodesOf(ctx, ask), (node) => node);
     return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), nodes) };
   },

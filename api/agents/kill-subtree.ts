@@ -7,10 +7,10 @@ import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { transaction } from '../db/transaction';
-import { inTurn } from '../../shared/locks/serialize-by-key';
+import { serializeByKey } from '../../shared/locks/serialize-by-key';
 import { requireCallerAlive } from './agent-state';
 
-export type KillDeps = Pick<ApiContext, 'store' | 'door' | 'cascadeQueue' | 'log' | 'queueLink' | 'keys'>;
+export type KillDeps = Pick<ApiContext, 'store' | 'authorizer' | 'cascadeQueue' | 'log' | 'queueLink' | 'keys'>;
 
 export interface KillOrder {
   tenant: Tenant;
@@ -119,7 +119,7 @@ function maybeRecorded(cascadeId: string, cause: unknown): MirError {
 export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<KillInForce> {
   const cascadeId = newId('csc');
   const write = (): Promise<CascadeDoc> =>
-    inTurn(deps, order.rootId, (own) => writeOrder(deps, order, cascadeId, own), { urgent: true }).catch(
+    serializeByKey(deps, order.rootId, (own) => writeOrder(deps, order, cascadeId, own), { urgent: true }).catch(
       (error: unknown) => {
         throw error instanceof MirError && error.code === 'STORE_UNAVAILABLE' ? maybeRecorded(cascadeId, error) : error;
       },
@@ -127,7 +127,7 @@ export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<Kil
   let written: CascadeDoc | null = null;
   try {
     const tag = tagOf(partnerOf(order.tenant));
-    const { result, doneAtMs } = await deps.door.whileHeld(
+    const { result, doneAtMs } = await deps.authorizer.withInvalidation(
       tag,
       { nodes: [order.agentId] },
       async () => (written = await write()),

@@ -83,7 +83,7 @@ export async function pageOfAgents<Item>(
 export const listAgents = route({
   method: 'GET',
   path: '/agents',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'List your agents, newest first',
   description:

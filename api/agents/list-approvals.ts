@@ -9,7 +9,7 @@ import { pendingAgentSchema, presentAgent } from './present-agent';
 export const listApprovals = route({
   method: 'GET',
   path: '/agents/approvals',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'List spawned agents that wait for a human decision, newest first',
   query: z.strictObject(pageQuery),

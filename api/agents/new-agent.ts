@@ -5,7 +5,7 @@ import type { AgentDoc } from '../../shared/store/agents';
 import type { AgentAccess } from './agent-access';
 
 /** What tells one new agent from another. */
-export interface Newborn extends Grant {
+export interface NewAgentSpec extends Grant {
   agentId: string;
   name: string;
   authorizer: string | null;
@@ -18,11 +18,11 @@ export interface Newborn extends Grant {
 export function newAgent(
   { tenant, partnerId }: Pick<AgentAccess, 'tenant' | 'partnerId'>,
   parent: AgentDoc | null,
-  newborn: Newborn,
+  spec: NewAgentSpec,
   at: Date,
 ): { agent: AgentDoc; apiKey: string | null } {
-  const { agentId, name, type, preset, allowedEventTypes, rateLimitPerMinute, authorizer, fingerprint } = newborn;
-  const issued = newborn.approvalId === null ? newApiKey(envOf(tenant), tagOf(partnerId), true) : null;
+  const { agentId, name, type, preset, allowedEventTypes, rateLimitPerMinute, authorizer, fingerprint } = spec;
+  const issued = spec.approvalId === null ? newApiKey(envOf(tenant), tagOf(partnerId), true) : null;
   const agent: AgentDoc = {
     _id: agentId,
     tenant,
@@ -42,7 +42,7 @@ export function newAgent(
     key: issued && { hash: issued.hash, prefix: issued.prefix, createdAt: at },
     killedAt: null,
     subtreeSuspendedAt: null,
-    approvalId: newborn.approvalId,
+    approvalId: spec.approvalId,
     fingerprint,
     childCount: 0,
     treeSize: 1,

@@ -10,7 +10,7 @@ import { policyInput, policySchema } from './policy-schema';
 /** Replaces the spawn policy: it holds for every spawn and approval that begins after this resolved. */
 function replacePolicy(
   { store }: Pick<ApiContext, 'store'>,
-  { tenant, partnerId, act }: AgentAccess,
+  { tenant, partnerId, auditContext }: AgentAccess,
   policy: SpawnPolicy,
   reason?: string,
 ): Promise<SpawnPolicy> {
@@ -20,7 +20,7 @@ function replacePolicy(
     const at = new Date();
     await store.policies.put(tenant, policy, at, session);
     const entry = { partnerId, tenant, action: 'agent.policy.changed', target: tenant, reason, before, after: policy };
-    await store.audit.append(auditEntry({ ...act, at }, entry), session);
+    await store.audit.append(auditEntry({ ...auditContext, at }, entry), session);
     return policy;
   });
 }
@@ -29,7 +29,7 @@ function replacePolicy(
 export const putPolicy = route({
   method: 'PUT',
   path: '/agents/policy',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Replace the spawn policy',
   body: policyInput,

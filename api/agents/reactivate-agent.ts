@@ -1,6 +1,6 @@
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
@@ -10,14 +10,14 @@ import { agentSchema, presentAgent } from './present-agent';
 export const reactivate = route({
   method: 'POST',
   path: '/agents/:id/reactivate',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Lift an agent’s own suspension',
   description: 'Under a suspended subtree it stays SUSPENDED until that is lifted where it was set',
   params: agentParams,
   body: reasonInput,
   bodyOptional: true,
-  headers: idempotencyHeader,
+  headers: optionalIdempotencyHeader,
   answers: { 200: { description: 'The agent as it is now', schema: agentSchema } },
   problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
   handle: async (call) => {

@@ -4,29 +4,29 @@ import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { transaction } from '../db/transaction';
 import { type AgentAccess, agentAccess } from './agent-access';
-import { idempotencyHeader } from './route-docs';
+import { optionalIdempotencyHeader } from './route-docs';
 import { type RegisterInput, registerInput, registrationErrors } from './input-schemas';
 import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, presentAgent } from './present-agent';
-import { type Birth, onceOnly } from './create-once';
+import { type CreatedAgent, createOnce } from './create-once';
 
 /** Registers a root agent. Its key is nowhere but in the answer. */
 function registerAgent(
   { store }: Pick<ApiContext, 'store'>,
   access: AgentAccess,
   asked: RegisterInput,
-): Promise<Birth> {
-  const { partnerId, tenant, act } = access;
+): Promise<CreatedAgent> {
+  const { partnerId, tenant, auditContext } = access;
   const fingerprint = agentFingerprint(null, asked);
-  return onceOnly({ store }, access, fingerprint, (agentId) =>
+  return createOnce({ store }, access, fingerprint, (agentId) =>
     transaction({ store }, async (session) => {
       const at = new Date();
       const { rateLimitPerMinute = null, authorizer = null } = asked;
-      const newborn = { ...asked, agentId, rateLimitPerMinute, authorizer, fingerprint, approvalId: null };
-      const { agent, apiKey } = newAgent(access, null, newborn, at);
+      const spec = { ...asked, agentId, rateLimitPerMinute, authorizer, fingerprint, approvalId: null };
+      const { agent, apiKey } = newAgent(access, null, spec, at);
       await store.agents.insert(agent, session);
       const entry = { partnerId, tenant, action: 'agent.registered', target: agentId, after: auditedAgent(agent) };
-      await store.audit.append(auditEntry({ ...act, at }, entry), session);
+      await store.audit.append(auditEntry({ ...auditContext, at }, entry), session);
       return { agent, apiKey, replayed: false };
     }),
   );
@@ -36,12 +36,12 @@ function registerAgent(
 export const register = route({
   method: 'POST',
   path: '/agents',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Register an agent and issue its key',
   body: registerInput,
   check: registrationErrors,
-  headers: idempotencyHeader,
+  headers: optionalIdempotencyHeader,
   answers: {
     201: { description: 'The new agent and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
     200: {

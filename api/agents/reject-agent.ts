@@ -11,7 +11,7 @@ import { agentSchema, presentAgent } from './present-agent';
 export const reject = route({
   method: 'POST',
   path: '/agents/approvals/:id/reject',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Reject a spawned agent for good',
   params: agentParams,

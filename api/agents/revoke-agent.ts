@@ -4,8 +4,8 @@ import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { type AgentAccess, agentAccess, reached } from './agent-access';
-import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { type AgentAccess, agentAccess, requireDescendant } from './agent-access';
+import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { subtreeInput } from './input-schemas';
@@ -20,10 +20,10 @@ async function revokeSubtree(
   reason: string | undefined,
 ): Promise<AgentPath> {
   const { store } = ctx;
-  const { tenant, act } = access;
-  const { rootId, status, ancestors } = reached(access, await store.agents.get(tenant, agentId));
+  const { tenant, auditContext } = access;
+  const { rootId, status, ancestors } = requireDescendant(access, await store.agents.get(tenant, agentId));
   if (status === 'REJECTED') throw new MirError('AGENT_STATE', 'The agent is REJECTED; it never came to be.');
-  const { actor, requestId } = act;
+  const { actor, requestId } = auditContext;
   await killSubtree(ctx, { tenant, agentId, rootId, actor, reason: reason ?? null, requestId });
   const path = await store.agents.byIds([...ancestors, agentId]);
   return { agent: path.pop()!, ancestors: path };
@@ -33,7 +33,7 @@ async function revokeSubtree(
 export const revoke = route({
   method: 'POST',
   path: '/agents/:id/revoke',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false, budget: 'control' },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },
   tag: 'Agents',
   summary: 'Revoke an agent for good',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
@@ -41,7 +41,7 @@ export const revoke = route({
   query: noQuery,
   body: subtreeInput,
   bodyOptional: true,
-  headers: idempotencyHeader,
+  headers: optionalIdempotencyHeader,
   answers: {
     200: {
       description: 'The agent as it is now',

@@ -4,7 +4,7 @@ import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 
 import { idParams, reasonSchema } from '../http/schemas';
-import { agentAccess, reached } from './agent-access';
+import { agentAccess, requireDescendant } from './agent-access';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
@@ -12,7 +12,7 @@ import { killPreviewSchema, previewKill } from './preview-kill';
 export const revokeDescendants = route({
   method: 'POST',
   path: '/agents/:id/revoke-descendants',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true, budget: 'control' },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, budget: 'control' },
   tag: 'Agents',
   summary: 'Kill an agent and everything below it',
   description:
@@ -40,13 +40,13 @@ export const revokeDescendants = route({
   handle: async (call) => {
     const { ctx, params, body, requestId } = call;
     const access = agentAccess(call, { plan: 'ANY', write: !body.dryRun });
-    const { tenant, act } = access;
-    const agent = reached(access, await ctx.store.agents.get(tenant, params.id));
+    const { tenant, auditContext } = access;
+    const agent = requireDescendant(access, await ctx.store.agents.get(tenant, params.id));
     if (body.dryRun) {
       return { status: 200, body: await ctx.longWork.run(ownerOf(tenant, access.self), () => previewKill(ctx, agent)) };
     }
     const { _id: agentId, rootId } = agent;
-    const order = { tenant, agentId, rootId, actor: act.actor, reason: body.reason ?? null, requestId };
+    const order = { tenant, agentId, rootId, actor: auditContext.actor, reason: body.reason ?? null, requestId };
     const { _id: cascadeId, status, effectiveAt } = await killSubtree(ctx, order);
     return {
       status: 202,

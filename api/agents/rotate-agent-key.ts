@@ -4,9 +4,9 @@ import { envOf, tagOf } from '../../shared/domain/ids';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type AgentAccess, agentAccess } from './agent-access';
-import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
 import { requireStatus } from './agent-state';
-import { changeAgent, type ChangeDeps } from './change-agent';
+import { changeAgent, type AgentChangeDeps } from './change-agent';
 import { reasonInput } from './input-schemas';
 
 /**
@@ -14,7 +14,7 @@ import { reasonInput } from './input-schemas';
  * the later wins: it replaces the key that the earlier one made.
  */
 export async function rotateAgentKey(
-  deps: ChangeDeps,
+  deps: AgentChangeDeps,
   access: AgentAccess,
   agentId: string,
   reason?: string,
@@ -33,14 +33,14 @@ export async function rotateAgentKey(
 export const rotateAgentKeyRoute = route({
   method: 'POST',
   path: '/agents/:id/key/rotate',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Replace an agent’s key',
   params: agentParams,
   query: noQuery,
   body: reasonInput,
   bodyOptional: true,
-  headers: idempotencyHeader,
+  headers: optionalIdempotencyHeader,
   answers: {
     200: {
       description: 'The new key, shown once; the old one is refused from now on',

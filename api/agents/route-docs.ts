@@ -6,7 +6,7 @@ import { idempotencyHeader as keyHeader } from '../http/idempotency-key';
 export const agentParams = z.strictObject({ id: z.string().min(1).max(100) });
 
 /** The header that AI agents send with every write. */
-export const idempotencyHeader = [
+export const optionalIdempotencyHeader = [
   keyHeader('A quoted string or a bare token, at most 255 characters. Required of AI agents.'),
 ];
 

@@ -8,15 +8,15 @@ import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { type Answer, route } from '../http/route';
 import { transaction } from '../db/transaction';
-import { inTurn } from '../../shared/locks/serialize-by-key';
-import { type AgentAccess, agentAccess, reached } from './agent-access';
-import { agentParams, idempotencyHeader } from './route-docs';
+import { serializeByKey } from '../../shared/locks/serialize-by-key';
+import { type AgentAccess, agentAccess, requireDescendant } from './agent-access';
+import { agentParams, optionalIdempotencyHeader } from './route-docs';
 import { requireCallerAlive } from './agent-state';
-import { checkBirth, type Crowd, crowdAround, needsApproval } from './check-spawn';
+import { checkSpawn, type Population, countPopulation, needsApproval } from './check-spawn';
 import { type SpawnInput, spawnInput, unknownTypes } from './input-schemas';
 import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, pendingAgentSchema, presentAgent } from './present-agent';
-import { type Birth, onceOnly } from './create-once';
+import { type CreatedAgent, createOnce } from './create-once';
 import { throttleSpawns } from './throttle-spawns';
 
 type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log'>;
@@ -25,25 +25,25 @@ type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log'>
 async function readParent({ store }: Deps, access: AgentAccess, parentId: string): Promise<AgentDoc> {
   const { tenant, self } = access;
   const parent = await store.agents.get(tenant, parentId);
-  if (parent === null || self === null) return reached(access, parent);
+  if (parent === null || self === null) return requireDescendant(access, parent);
   if (parent._id === self) return parent;
   throw new MirError('NOT_YOUR_DESCENDANT', 'An agent spawns only under itself.');
 }
 
 /** Writes the child and what its birth changes around it. `path`: root … parent. */
-async function bear(
+async function insertChild(
   { store }: Deps,
   access: AgentAccess,
   path: readonly AgentDoc[],
   child: AgentDoc,
-  crowd: Crowd,
+  population: Population,
   session: StoreSession,
 ): Promise<void> {
-  const { partnerId, tenant, act } = access;
+  const { partnerId, tenant, auditContext } = access;
   const [root, parent] = [path[0]!, path.at(-1)!];
   await store.agents.insert(child, session);
-  await store.agents.addChildren(parent._id, crowd.children + 1 - parent.childCount, session);
-  await store.agents.touchTree(root._id, crowd.agents + 1 - root.treeSize, session);
+  await store.agents.addChildren(parent._id, population.children + 1 - parent.childCount, session);
+  await store.agents.touchTree(root._id, population.agents + 1 - root.treeSize, session);
   const action = child.approvalId === null ? 'agent.spawned' : 'agent.spawn.requested';
   const entry = {
     partnerId,
@@ -52,26 +52,31 @@ async function bear(
     target: child._id,
     after: { ...auditedAgent(child), parentId: parent._id },
   };
-  await store.audit.append(auditEntry({ ...act, at: child.createdAt }, entry), session);
+  await store.audit.append(auditEntry({ ...auditContext, at: child.createdAt }, entry), session);
 }
 
 /**
  * Spawns a child. One transaction reads everything above the parent, decides, writes the child and the tree's root: it
  * cannot succeed beside a kill or suspension above it. Its key is nowhere but in the answer.
  */
-export async function spawnAgent(deps: Deps, access: AgentAccess, parentId: string, asked: SpawnInput): Promise<Birth> {
+export async function spawnAgent(
+  deps: Deps,
+  access: AgentAccess,
+  parentId: string,
+  asked: SpawnInput,
+): Promise<CreatedAgent> {
   const { store } = deps;
   const { rootId, ancestors } = await readParent(deps, access, parentId);
   const fingerprint = agentFingerprint(parentId, asked);
 
-  const attempt = async (agentId: string, session: StoreSession): Promise<Birth> => {
+  const attempt = async (agentId: string, session: StoreSession): Promise<CreatedAgent> => {
     // First, so that whoever comes second in a race learns it before it has read anything.
     await store.agents.touchTree(rootId, 0, session);
     const path = await store.agents.byIds([...ancestors, parentId], session);
     requireCallerAlive(access.self, path);
     const parent = path.at(-1)!;
     const policy: SpawnPolicy = await store.policies.get(access.tenant, session);
-    const crowd = await crowdAround(deps, policy, path, false, session);
+    const population = await countPopulation(deps, policy, path, false, session);
     const {
       name,
       type = parent.type,
@@ -80,17 +85,17 @@ export async function spawnAgent(deps: Deps, access: AgentAccess, parentId: stri
       rateLimitPerMinute = null,
     } = asked;
     const grant = { type, preset, allowedEventTypes, rateLimitPerMinute };
-    checkBirth(path, grant, policy, crowd);
-    const approvalId = needsApproval(policy, path.length, crowd) ? newId('apr') : null;
-    const newborn = { ...grant, agentId, name, authorizer: parent.authorizer, fingerprint, approvalId };
-    const { agent, apiKey } = newAgent(access, parent, newborn, new Date());
-    await bear(deps, access, path, agent, crowd, session);
+    checkSpawn(path, grant, policy, population);
+    const approvalId = needsApproval(policy, path.length, population) ? newId('apr') : null;
+    const spec = { ...grant, agentId, name, authorizer: parent.authorizer, fingerprint, approvalId };
+    const { agent, apiKey } = newAgent(access, parent, spec, new Date());
+    await insertChild(deps, access, path, agent, population, session);
     return { agent, apiKey, replayed: false };
   };
 
-  return onceOnly(deps, access, fingerprint, async (agentId) => {
+  return createOnce(deps, access, fingerprint, async (agentId) => {
     await throttleSpawns(deps, rootId);
-    return inTurn(deps, rootId, (own) => transaction(deps, (session) => attempt(agentId, session), own));
+    return serializeByKey(deps, rootId, (own) => transaction(deps, (session) => attempt(agentId, session), own));
   });
 }
 
@@ -98,14 +103,14 @@ export async function spawnAgent(deps: Deps, access: AgentAccess, parentId: stri
 export const spawn = route({
   method: 'POST',
   path: '/agents/:id/spawn',
-  auth: { kind: 'key', scope: 'agents:spawn', readable: false },
+  auth: { kind: 'key', scope: 'agents:spawn', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Spawn a child agent and issue its key',
   description: 'What is left out is inherited. An agent spawns only under itself; the partner under any of its agents',
   params: agentParams,
   body: spawnInput,
   check: unknownTypes,
-  headers: idempotencyHeader,
+  headers: optionalIdempotencyHeader,
   answers: {
     201: { description: 'The child and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
     202: { description: 'The policy asks a human first; approving gives out the key', schema: pendingAgentSchema },

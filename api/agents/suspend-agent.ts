@@ -2,7 +2,7 @@ import type { AgentStatus } from '../../shared/domain/agent';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { subtreeInput } from './input-schemas';
@@ -14,7 +14,7 @@ const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
 export const suspend = route({
   method: 'POST',
   path: '/agents/:id/suspend',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false, budget: 'control' },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },
   tag: 'Agents',
   summary: 'Suspend an agent',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
@@ -22,7 +22,7 @@ export const suspend = route({
   query: noQuery,
   body: subtreeInput,
   bodyOptional: true,
-  headers: idempotencyHeader,
+  headers: optionalIdempotencyHeader,
   answers: {
     200: { description: 'The agent as it is now', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
   },

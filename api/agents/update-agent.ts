@@ -4,7 +4,7 @@ import { MirError } from '../../shared/errors';
 import type { AgentChange } from '../../shared/store/agents';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, changeProblems, idempotencyHeader } from './route-docs';
+import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { type PatchInput, patchInput, typeErrors, unknownTypes } from './input-schemas';
@@ -20,7 +20,7 @@ function differences({ agent }: AgentPath, patch: PatchInput): AgentChange | nul
   return differing.length === 0 ? null : Object.fromEntries(differing.map((field) => [field, patch[field]]));
 }
 
-function refuseEscalation({ ancestors, agent }: AgentPath, change: AgentChange): void {
+function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange): void {
   const after = { ...agent, ...change };
   const errors = change.allowedEventTypes ? typeErrors(after) : [];
   if (errors.length > 0)
@@ -36,14 +36,14 @@ function refuseEscalation({ ancestors, agent }: AgentPath, change: AgentChange):
 export const patchAgent = route({
   method: 'PATCH',
   path: '/agents/:id',
-  auth: { kind: 'key', scope: 'agents:manage', readable: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Change an agent’s name, allowlist or limit',
   description: 'Narrowing binds everything below it at once; widening goes no further than the agents above it',
   params: agentParams,
   body: patchInput,
   check: unknownTypes,
-  headers: idempotencyHeader,
+  headers: optionalIdempotencyHeader,
   answers: { 200: { description: 'The agent as it is now, in force in every process', schema: agentSchema } },
   problems: ['ENTERPRISE_REQUIRED', 'ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
   handle: async (call) => {
@@ -52,7 +52,7 @@ export const patchAgent = route({
     const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path) => {
       requireStatus(path, ['ACTIVE', 'SUSPENDED']);
       const change = differences(path, body);
-      if (change) refuseEscalation(path, change);
+      if (change) rejectEscalation(path, change);
       return { change, action: 'agent.updated' };
     });
     return { status: 200, body: presentAgent(agent, ancestors) };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
 import { ownerOf } from '../../shared/concurrency/long-work';
-import { NDJSON, ndjsonOf, refuseCursor, wantsNdjson } from '../http/ndjson';
+import { NDJSON, ndjsonOf, rejectCursor, wantsNdjson } from '../http/ndjson';
 import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
@@ -89,7 +89,7 @@ export function exportOfAudit(
 export const listAudit = route({
   method: 'GET',
   path: '/audit',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Audit',
   summary: 'List audit entries, newest first',
   description:
@@ -106,7 +106,7 @@ export const listAudit = route({
   handle: async ({ ctx, caller: { tenant, admission }, query, headers }) => {
     const self = admission.credential.agent?.agentId ?? null;
     if (!wantsNdjson(headers)) return { status: 200, body: await pageOfAudit(ctx, tenant, query, self) };
-    refuseCursor(query);
+    rejectCursor(query);
     const entries = exportOfAudit(ctx, tenant, query, self);
     return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), entries) };
   },

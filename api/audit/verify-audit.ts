@@ -5,7 +5,7 @@ import type { ApiContext } from '../context';
 import { pageQuery, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
-import { type Checked, UNCHECKED, verifyChain } from './verify-chain';
+import { type CheckedChain, UNCHECKED, verifyChain } from './verify-chain';
 
 /** What one call checks at most; a longer chain takes several. */
 const MAX_ENTRIES_PER_CALL = 100_000;
@@ -40,7 +40,7 @@ export type PresentedVerdict = z.input<typeof verdictSchema>;
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
-function readPosition({ secrets }: Deps, owner: string, cursor: string | undefined): Checked {
+function readPosition({ secrets }: Deps, owner: string, cursor: string | undefined): CheckedChain {
   const position = readCursor(secrets.cursor, owner, cursor);
   if (!position) return UNCHECKED;
   const [hash, throughMs] = position.id.split(' ');
@@ -75,7 +75,7 @@ let running = 0;
 export const verifyAudit = route({
   method: 'GET',
   path: '/audit/verify',
-  auth: { kind: 'key', scope: 'agents:manage', readable: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Audit',
   summary: 'Recompute the hash chain',
   query: z.strictObject({

@@ -3,11 +3,11 @@ import { type AuditChain, contentOf } from '../../shared/store/audit';
 import type { Store } from '../../shared/store/store';
 
 /** How far a chain was checked: its last entry and the latest time among its entries. */
-export interface Checked extends ChainPosition {
+export interface CheckedChain extends ChainPosition {
   throughMs: number;
 }
 
-export const UNCHECKED: Checked = { ...CHAIN_START, throughMs: 0 };
+export const UNCHECKED: CheckedChain = { ...CHAIN_START, throughMs: 0 };
 
 interface Broken {
   seq: number;
@@ -17,7 +17,9 @@ interface Broken {
 }
 
 /** `complete`: the chain was checked to its head, not only as far as one call goes. */
-export type Verdict = { intact: true; checked: Checked; complete: boolean } | { intact: false; firstBroken: Broken };
+export type ChainVerdict =
+  | { intact: true; checked: CheckedChain; complete: boolean }
+  | { intact: false; firstBroken: Broken };
 
 export interface Bounds {
   maxEntries: number;
@@ -31,9 +33,9 @@ export interface Bounds {
 export async function verifyChain(
   { audit, auditHeads }: Pick<Store, 'audit' | 'auditHeads'>,
   chain: AuditChain,
-  from: Checked,
+  from: CheckedChain,
   { maxEntries, timeoutMs }: Bounds,
-): Promise<Verdict> {
+): Promise<ChainVerdict> {
   const deadline = performance.now() + timeoutMs;
   let checked = from;
   let left = maxEntries;
@@ -59,14 +61,14 @@ export async function verifyChain(
 }
 
 /** The head tells of more than was read: either sealed since, which a next call goes on with, or cut off. */
-async function verifyTail(audit: Store['audit'], chain: AuditChain, checked: Checked): Promise<Verdict> {
+async function verifyTail(audit: Store['audit'], chain: AuditChain, checked: CheckedChain): Promise<ChainVerdict> {
   for await (const _next of audit.sealedAfter(chain, checked.seq, 1)) {
     return { intact: true, checked, complete: false };
   }
   return { intact: false, firstBroken: { seq: checked.seq + 1, auditId: null, reason: 'ENTRY_MISSING' } };
 }
 
-function broken(reason: ChainBreak, after: Checked, { _id, seq }: { _id: string; seq?: unknown }): Verdict {
+function broken(reason: ChainBreak, after: CheckedChain, { _id, seq }: { _id: string; seq?: unknown }): ChainVerdict {
   const expected = after.seq + 1;
   const gone = reason === 'ENTRY_MISSING';
   return {

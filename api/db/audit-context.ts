@@ -3,19 +3,19 @@ import type { Actor, NewAuditEntry } from '../../shared/store/audit';
 import type { Caller } from '../http/route';
 
 /** Who does something, in answer to which request, and when: every change is told to the audit with it. */
-export interface Act {
+export interface AuditContext {
   actor: Actor;
   requestId: string;
   at: Date;
 }
 
 /** An operator's act through an admin route. */
-export function adminAct({ requestId }: { requestId: string }): Act {
+export function auditContextForAdmin({ requestId }: { requestId: string }): AuditContext {
   return { actor: { kind: 'OPERATOR', via: 'ADMIN_API' }, requestId, at: new Date() };
 }
 
 /** The act of a caller with a key: the partner itself, or one of its agents. */
-export function callerAct({ caller, requestId }: { caller: Caller; requestId: string }): Act {
+export function auditContextForCaller({ caller, requestId }: { caller: Caller; requestId: string }): AuditContext {
   const { agent, partnerId } = caller.admission.credential;
   const actor: Actor = agent ? { kind: 'AGENT', agentId: agent.agentId } : { kind: 'PARTNER', partnerId };
   return { actor, requestId, at: new Date() };
@@ -34,7 +34,7 @@ interface Facts {
 
 /** The audit entry of an act. `before` and `after` hold public facts only: never a key, a hash or contact data. */
 export function auditEntry(
-  { actor, requestId, at }: Act,
+  { actor, requestId, at }: AuditContext,
   { partnerId, tenant, action, target, reason, before, after }: Facts,
 ): NewAuditEntry {
   return {

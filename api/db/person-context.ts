@@ -1,6 +1,6 @@
-import type { Act } from './audit-context';
+import type { AuditContext } from './audit-context';
 
 /** What a person does through a page. The audit does not name them. */
-export function personsAct(requestId: string): Act {
+export function auditContextForPerson(requestId: string): AuditContext {
   return { actor: { kind: 'IDENTITY' }, requestId, at: new Date() };
 }

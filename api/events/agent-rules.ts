@@ -4,15 +4,15 @@ import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { allows } from '../../shared/domain/permissions';
 import { type FieldError, MirError } from '../../shared/errors';
-import { tickGroups } from '../../shared/concurrency/coalesce';
+import { coalesce } from '../../shared/concurrency/coalesce';
 import type { ApiContext } from '../context';
 import { requireAgentPlan } from '../http/require-caller';
-import type { CheckedEvent } from './validate-event';
+import type { ValidatedEvent } from './validate-event';
 
 const MAX_PER_TURN = 1_000;
 
 /** Why an agent may not submit an event; the code is an item's in a batch, a problem's for a single event. */
-export interface AgentRefusal extends FieldError {
+export interface AgentRuleViolation extends FieldError {
   code: 'IDEMPOTENCY_KEY_REQUIRED' | 'EVENT_TYPE_NOT_ALLOWED';
 }
 
@@ -32,7 +32,7 @@ function mayType(credential: Credential, eventType: string): boolean {
 }
 
 /** Why the credential's agent may not submit the event; null when it may. The partner's own key may submit anything. */
-export function refusalOf(credential: Credential, { keyedId, accepted }: CheckedEvent): AgentRefusal | null {
+export function violationOf(credential: Credential, { keyedId, accepted }: ValidatedEvent): AgentRuleViolation | null {
   if (credential.agent === null) return null;
   if (credential.agent.type === 'AI_AGENT' && keyedId === null) {
     return {
@@ -46,14 +46,14 @@ export function refusalOf(credential: Credential, { keyedId, accepted }: Checked
   return { path: 'eventType', code: 'EVENT_TYPE_NOT_ALLOWED', message };
 }
 
-const REFUSAL_TEXTS: Record<AgentRefusal['code'], string> = {
+const VIOLATION_TEXTS: Record<AgentRuleViolation['code'], string> = {
   IDEMPOTENCY_KEY_REQUIRED: 'An AI agent sends an idempotency key on every event, so that its repeats are harmless.',
   EVENT_TYPE_NOT_ALLOWED: 'Not on the allowlist of this agent, or of one above it.',
 };
 
 /** A refusal as the answer to a single event, or to a batch of which nothing is left. */
-export function refused(refusal: AgentRefusal): MirError {
-  return new MirError(refusal.code, REFUSAL_TEXTS[refusal.code], { errors: [refusal] });
+export function violationError(rejection: AgentRuleViolation): MirError {
+  return new MirError(rejection.code, VIOLATION_TEXTS[rejection.code], { errors: [rejection] });
 }
 
 /** Throws when an AI agent sends more at once than it may. */
@@ -65,8 +65,10 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
   );
 }
 
-/** Asks the door who a key is, before its input is looked at. Requests of one turn share the round trip. */
-export function createAuthorizeFirst({ door }: Pick<ApiContext, 'door'>): (key: ParsedApiKey) => Promise<Admission> {
+/** Authorizes a key before its input is read. Requests of one turn of the event loop share the round trip. */
+export function createAuthorizeFirst({
+  authorizer,
+}: Pick<ApiContext, 'authorizer'>): (key: ParsedApiKey) => Promise<Admission> {
   interface Waiting {
     key: ParsedApiKey;
     resolve: (admission: Admission) => void;
@@ -74,17 +76,16 @@ export function createAuthorizeFirst({ door }: Pick<ApiContext, 'door'>): (key: 
   }
   const authorizeGroup = async (group: Waiting[]): Promise<void> => {
     try {
-      const admission = await door.enter(group[0]!.key, 'events', 'events:write', []);
+      const admission = await authorizer.authorize(group[0]!.key, 'events', 'events:write', []);
       requireAgentPlan(admission.credential);
       group.forEach(({ resolve }) => resolve(admission));
     } catch (error) {
       group.forEach(({ reject }) => reject(error));
     }
   };
-  const soon = tickGroups<Waiting>(
-    ({ key }) => key.hash,
-    (group) => void authorizeGroup(group),
-    MAX_PER_TURN,
-  );
+  const soon = coalesce<Waiting>((group) => void authorizeGroup(group), {
+    maxItems: MAX_PER_TURN,
+    keyOf: ({ key }) => key.hash,
+  });
   return (key) => new Promise((resolve, reject) => soon({ key, resolve, reject }));
 }

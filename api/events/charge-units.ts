@@ -1,4 +1,4 @@
-import type { Admission, Door } from '../../shared/authz/authorizer';
+import type { Admission, Authorizer } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 
 const BYTES_PER_UNIT = 32 * 1024;
@@ -9,11 +9,15 @@ export function unitsOf(items: number, bytes: number): number {
 }
 
 /** Charges a small rejected submission; grants nothing, and charges nothing, when no unit is left. */
-export function chargeOneUnit({ door }: { door: Door }, key: ParsedApiKey): Promise<Admission> {
-  return door.enter(key, 'events', 'events:write', [{ cost: 1, grant: 'whole', chunkIds: [] }]);
+export function chargeOneUnit({ authorizer }: { authorizer: Authorizer }, key: ParsedApiKey): Promise<Admission> {
+  return authorizer.authorize(key, 'events', 'events:write', [{ cost: 1, grant: 'whole', chunkIds: [] }]);
 }
 
 /** Charges work that was done for a submission whose cost was not known before, also beyond what is left. */
-export function chargeOnCredit({ door }: { door: Door }, key: ParsedApiKey, units: number): Promise<Admission> {
-  return door.enter(key, 'events', 'events:write', [{ cost: units, grant: 'credit', chunkIds: [] }]);
+export function chargeOnCredit(
+  { authorizer }: { authorizer: Authorizer },
+  key: ParsedApiKey,
+  units: number,
+): Promise<Admission> {
+  return authorizer.authorize(key, 'events', 'events:write', [{ cost: units, grant: 'credit', chunkIds: [] }]);
 }

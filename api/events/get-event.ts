@@ -7,7 +7,7 @@ import { eventSchema, presentEvent } from './present-event';
 export const getEvent = route({
   method: 'GET',
   path: '/events/:eventId',
-  auth: { kind: 'key', scope: 'events:read', readable: true },
+  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
   tag: 'Events',
   summary: 'One of your own events',
   params: z.object({ eventId: z.string().max(100) }),

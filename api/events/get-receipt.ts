@@ -103,7 +103,7 @@ function presentReceipt(
 export const getReceipt = route({
   method: 'GET',
   path: '/events/receipts/:receiptId',
-  auth: { kind: 'key', scope: 'events:read', readable: true },
+  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
   tag: 'Events',
   summary: 'What became of a submission',
   params: z.object({ receiptId: z.string().max(200) }),

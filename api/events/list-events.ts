@@ -13,7 +13,7 @@ const time = z.iso.datetime({ offset: true });
 export const listEvents = route({
   method: 'GET',
   path: '/events',
-  auth: { kind: 'key', scope: 'events:read', readable: true },
+  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
   tag: 'Events',
   summary: 'List your own events, newest received first',
   query: z.strictObject({

@@ -5,12 +5,12 @@ import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
 import { type FieldError, MAX_LISTED_ERRORS, MirError } from '../../shared/errors';
-import { settleChunks } from '../../shared/queue/event-queue';
+import { finalizeChunks } from '../../shared/queue/event-queue';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
-import { type AcceptDeps, checkEvent, type CheckedEvent, placeEvent } from './validate-event';
-import { refusalOf } from './agent-rules';
+import { type ValidationDeps, validateEvent, type ValidatedEvent, assignEventId } from './validate-event';
+import { violationOf } from './agent-rules';
 import { requireAgentPlan } from '../http/require-caller';
 import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
@@ -34,7 +34,7 @@ interface ItemError extends FieldError {
 }
 export interface CheckedBatch {
   tenant: Tenant;
-  good: { index: number; event: CheckedEvent }[];
+  good: { index: number; event: ValidatedEvent }[];
   /** Id of each item by its index; null at a rejected one. Filled for keyed events at once, for others when placed. */
   eventIds: (EventId | null)[];
   errors: ItemError[];
@@ -44,13 +44,13 @@ export interface CheckedBatch {
 
 /** Checks one item; null when it is rejected. Keeps one error more than a response lists, to know whether it truncates. */
 function checkItem(
-  deps: AcceptDeps,
+  deps: ValidationDeps,
   { tenant, errors }: CheckedBatch,
   index: number,
   item: BatchItem,
   nowMs: number,
   agent: Credential | null,
-): CheckedEvent | null {
+): ValidatedEvent | null {
   const room = Math.min(MAX_ERRORS_PER_ITEM, MAX_LISTED_ERRORS + 1 - errors.length);
   const reject = (problems: readonly FieldError[]): null => {
     for (const problem of problems.slice(0, room)) errors.push({ index, ...problem });
@@ -58,10 +58,10 @@ function checkItem(
   };
   const read = readItem(item, index);
   if ('problem' in read) return reject([read.problem]);
-  const checked = checkEvent(deps, tenant, read.value, nowMs, agent?.agent?.agentId ?? null, room);
+  const checked = validateEvent(deps, tenant, read.value, nowMs, agent?.agent?.agentId ?? null, room);
   if (Array.isArray(checked)) return reject(checked);
-  const refusal = agent && refusalOf(agent, checked);
-  return refusal ? reject([refusal]) : checked;
+  const rejection = agent && violationOf(agent, checked);
+  return rejection ? reject([rejection]) : checked;
 }
 
 /**
@@ -70,7 +70,7 @@ function checkItem(
  * when an item makes the whole body invalid JSON.
  */
 export async function checkBatch(
-  deps: AcceptDeps,
+  deps: ValidationDeps,
   tenant: Tenant,
   { items, sentBytes }: Batch,
   nowMs: number,
@@ -133,9 +133,9 @@ export interface BatchReceipt {
 type Deps = Pick<
   ApiContext,
   | 'catalog'
-  | 'door'
+  | 'authorizer'
   | 'eventQueue'
-  | 'durably'
+  | 'withFsync'
   | 'overload'
   | 'secrets'
   | 'metrics'
@@ -151,7 +151,7 @@ function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: str
     const chunkId = chunkIdAt(base, chunks.length);
     const events = good
       .slice(at, at + MAX_EVENTS_PER_CHUNK)
-      .map(({ index, event }) => placeEvent(event, chunkId, index, keyedIds));
+      .map(({ index, event }) => assignEventId(event, chunkId, index, keyedIds));
     const facts = { agentId: null, receivedAtMs: 0, requestIds: [requestId], shared: false, keyedIds };
     chunks.push({ chunkId, tenant, ...facts, events });
   }
@@ -193,7 +193,7 @@ async function checkAdmitted(
  * validation of thousands of items takes a valid key and the budget for them.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
-  const { door, eventQueue, durably, overload, secrets, metrics, queueLink, keys } = deps;
+  const { authorizer, eventQueue, withFsync, overload, secrets, metrics, queueLink, keys } = deps;
   const { key, items, sentBytes, requestId, admitted } = sent;
   const tenant = tenantOf(key.partnerId, key.env);
   overload.check();
@@ -205,8 +205,8 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   }));
   const cost = unitsOf(items.length, sentBytes);
   const entry = { cost, grant: 'whole' as const, chunkIds: marked.map(({ chunkId }) => chunkId) };
-  const enteredAt = performance.now();
-  const admission = await door.enter(key, 'events', 'events:write', [entry]);
+  const authorizedAt = performance.now();
+  const admission = await authorizer.authorize(key, 'events', 'events:write', [entry]);
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
@@ -216,7 +216,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   }
   // Marks that stay, because the queue store does not respond now, end with the sweep.
   const unmark = (chunks: typeof marked): Promise<void> =>
-    chunks.length > 0 ? settleChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
+    chunks.length > 0 ? finalizeChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
   const batch = await checkAdmitted(deps, sent, admission, nowMs).catch(async (error: unknown) => {
     await unmark(marked);
     throw error;
@@ -230,8 +230,8 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
     chunk.agentId = admission.credential.agent?.agentId ?? null;
     for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
   }
-  const load = { openChunks: admission.openChunks, sentBytes: batch.sentBytes, enteredAt };
-  await Promise.all([durably(() => eventQueue.add(chunks, load)), unmark(marked.slice(chunks.length))]);
+  const load = { openChunks: admission.openChunks, sentBytes: batch.sentBytes, authorizedAt };
+  await Promise.all([withFsync(() => eventQueue.add(chunks, load)), unmark(marked.slice(chunks.length))]);
   metrics.eventsSubmitted.accepted.inc(accepted);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };
   return {

@@ -45,7 +45,7 @@ export const submitEventsDoc: RouteDoc = {
   operationId: 'submitEvents',
   method: 'POST',
   path: '/events',
-  auth: { kind: 'key', scope: 'events:write', readable: false },
+  auth: { kind: 'key', scope: 'events:write', availableWithoutRedis: false },
   tag: 'Events',
   summary: 'Submit one event or a batch',
   description:

@@ -13,8 +13,8 @@ import { type BodyKind, bodyKind, isHeavyBody, isSmallBody, MAX_EVENTS_BODY_BYTE
 import { readKey } from '../http/read-api-key';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining, send } from '../http/respond';
-import { checkEvent } from './validate-event';
-import { createAuthorizeFirst, refusalOf, refused, requireSmallBatch } from './agent-rules';
+import { validateEvent } from './validate-event';
+import { createAuthorizeFirst, violationOf, violationError, requireSmallBatch } from './agent-rules';
 import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
@@ -41,7 +41,7 @@ interface Submitting {
 export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   const submitSingle = createSubmitSingle(ctx);
   const authorizeFirst = createAuthorizeFirst(ctx);
-  const refusedEvents = ctx.metrics.eventsSubmitted.refused;
+  const rejectedEvents = ctx.metrics.eventsSubmitted.refused;
 
   const tooManyEvents = (admission: Admission, units: number): MirError => {
     ctx.metrics.rateLimited.events.inc();
@@ -58,17 +58,17 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
 
   const single = async ({ req, key, tenant, agent, requestId, sentBytes, admitted }: Submitting, event: unknown) => {
     const agentId = agent?.agent?.agentId ?? null;
-    const checked = checkEvent(ctx, tenant, withHeaderKey(req, event), Date.now(), agentId);
+    const checked = validateEvent(ctx, tenant, withHeaderKey(req, event), Date.now(), agentId);
     if (Array.isArray(checked)) {
-      refusedEvents.inc();
+      rejectedEvents.inc();
       throw new MirError('VALIDATION_FAILED', 'The event is not valid. Fix the problems listed in `errors`.', {
         errors: checked,
       });
     }
-    const refusal = agent && refusalOf(agent, checked);
-    if (refusal) {
-      refusedEvents.inc();
-      throw refused(refusal);
+    const rejection = agent && violationOf(agent, checked);
+    if (rejection) {
+      rejectedEvents.inc();
+      throw violationError(rejection);
     }
     const { receipt, admission } = await submitSingle({ key, event: checked, requestId, sentBytes });
     admitted(admission);

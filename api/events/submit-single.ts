@@ -4,17 +4,17 @@ import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { MirError } from '../../shared/errors';
-import { tickGroups } from '../../shared/concurrency/coalesce';
-import type { Place } from '../../shared/tracing/tracing';
-import { settleChunks } from '../../shared/queue/event-queue';
+import { coalesce } from '../../shared/concurrency/coalesce';
+import type { SpanContext } from '../../shared/tracing/tracing';
+import { finalizeChunks } from '../../shared/queue/event-queue';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
-import { type CheckedEvent, placeEvent } from './validate-event';
-import { refusalOf, refused } from './agent-rules';
+import { type ValidatedEvent, assignEventId } from './validate-event';
+import { violationOf, violationError } from './agent-rules';
 import { requireAgentPlan } from '../http/require-caller';
 
-/** Keys of accepted single events, remembered to refuse a misuse at the door; the store is the truth. */
+/** Keys of accepted single events, remembered to reject a reused key early; the store is the truth. */
 const REMEMBERED_KEYS = 50_000;
 
 interface SingleReceipt {
@@ -30,9 +30,9 @@ export interface SingleAnswer {
 
 type Deps = Pick<
   ApiContext,
-  | 'door'
+  | 'authorizer'
   | 'eventQueue'
-  | 'durably'
+  | 'withFsync'
   | 'overload'
   | 'secrets'
   | 'metrics'
@@ -44,25 +44,26 @@ type Deps = Pick<
 
 export interface Single {
   key: ParsedApiKey;
-  event: CheckedEvent;
+  event: ValidatedEvent;
   requestId: string;
   /** Size of the body as it was sent. */
   sentBytes: number;
 }
 
 interface Waiting extends Single {
-  place: Place | null;
+  span: SpanContext | null;
   resolve: (answer: SingleAnswer) => void;
   reject: (error: unknown) => void;
 }
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
-  const { door, eventQueue, durably, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
+  const { authorizer, eventQueue, withFsync, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } =
+    deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.accepted;
 
-  const refuseReuse = ({ keyedId, accepted: { fingerprint } }: CheckedEvent): void => {
+  const rejectReusedKey = ({ keyedId, accepted: { fingerprint } }: ValidatedEvent): void => {
     const before = keyedId === null ? undefined : remembered.get(keyedId);
     if (before === undefined || before === fingerprint) return;
     throw new MirError(
@@ -77,8 +78,8 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     return group.filter(({ event, reject }) => {
       try {
         requireAgentPlan(credential);
-        const refusal = refusalOf(credential, event);
-        if (refusal) throw refused(refusal);
+        const violation = violationOf(credential, event);
+        if (violation) throw violationError(violation);
         return true;
       } catch (error) {
         reject(error);
@@ -95,26 +96,26 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
       const chunkId = newChunkId(Date.now());
       // No event is large enough to cost more than one unit.
       const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
-      const enteredAt = performance.now();
-      const admission = await door.enter(key, 'events', 'events:write', [entry]);
-      const entered = group.slice(0, admission.granted[0]);
-      for (const { reject } of group.slice(entered.length)) {
+      const authorizedAt = performance.now();
+      const admission = await authorizer.authorize(key, 'events', 'events:write', [entry]);
+      const admitted = group.slice(0, admission.granted[0]);
+      for (const { reject } of group.slice(admitted.length)) {
         metrics.rateLimited.events.inc();
         reject(rateLimited(admission, 1));
       }
-      if (entered.length === 0) return;
-      const granted = stillAllowed(admission, entered);
-      if (granted.length === 0) return await settleChunks(queueLink, keys, [{ chunkId, tenant }]);
+      if (admitted.length === 0) return;
+      const granted = stillAllowed(admission, admitted);
+      if (granted.length === 0) return await finalizeChunks(queueLink, keys, [{ chunkId, tenant }]);
       const receivedAtMs = admission.nowMs!;
       const keyedIds = receivedAtMs >= keyedIdsFromMs;
-      const events = granted.map((one, index) => placeEvent(one.event, chunkId, index, keyedIds));
+      const events = granted.map((one, index) => assignEventId(one.event, chunkId, index, keyedIds));
       const requestIds = granted.map(({ requestId }) => requestId);
       const agentId = admission.credential.agent?.agentId ?? null;
       const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, keyedIds, events };
       const sentBytes = granted.reduce((sum, one) => sum + one.sentBytes, 0) / granted.length;
       const { openChunks } = admission;
-      const places = granted.map(({ place }) => place);
-      await durably(() => eventQueue.add([chunk], { openChunks, sentBytes, enteredAt, places }));
+      const spans = granted.map(({ span }) => span);
+      await withFsync(() => eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, spans }));
       accepted.inc(granted.length);
       const receivedAt = new Date(receivedAtMs).toISOString();
       granted.forEach(({ resolve, event: { keyedId } }, index) => {
@@ -134,15 +135,14 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     }
   };
 
-  const soon = tickGroups<Waiting>(
-    ({ key }) => key.hash,
-    (group) => void submitGroup(group),
-    MAX_EVENTS_PER_CHUNK,
-  );
+  const soon = coalesce<Waiting>((group) => void submitGroup(group), {
+    maxItems: MAX_EVENTS_PER_CHUNK,
+    keyOf: ({ key }) => key.hash,
+  });
 
   return (single) =>
     new Promise((resolve, reject) => {
-      refuseReuse(single.event);
-      soon({ ...single, place: tracing.here(), resolve, reject });
+      rejectReusedKey(single.event);
+      soon({ ...single, span: tracing.activeSpan(), resolve, reject });
     });
 }

@@ -14,10 +14,10 @@ import type { FieldError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { fieldErrors } from '../http/validate';
 
-export type AcceptDeps = Pick<ApiContext, 'catalog' | 'secrets' | 'keyedIdsFromMs'>;
+export type ValidationDeps = Pick<ApiContext, 'catalog' | 'secrets' | 'keyedIdsFromMs'>;
 
 /** An event that passed every check but has no chunk yet (and so no id, unless its key gives it one). */
-export interface CheckedEvent {
+export interface ValidatedEvent {
   tenant: Tenant;
   keyedId: EventId | null;
   /** The id that earlier versions gave it; null where the store holds none of those. */
@@ -30,14 +30,14 @@ export interface CheckedEvent {
  * bounds what is made of the problems: with 0 the list is empty, and says only that the event is rejected.
  * `agentId` is the submitting agent, null for the partner's own key.
  */
-export function checkEvent(
-  { catalog, secrets, keyedIdsFromMs }: AcceptDeps,
+export function validateEvent(
+  { catalog, secrets, keyedIdsFromMs }: ValidationDeps,
   tenant: Tenant,
   input: unknown,
   nowMs: number,
   agentId: string | null = null,
   maxErrors?: number,
-): CheckedEvent | FieldError[] {
+): ValidatedEvent | FieldError[] {
   const parsed = submittedEventSchema.safeParse(input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
   // A verdict alone is asked for: no suggestion is looked up.
@@ -74,8 +74,8 @@ export function checkEvent(
  * Gives a checked event its place in a chunk, and thereby its id. Without `keyedIds` that is the former one, where the
  * store holds such.
  */
-export function placeEvent(
-  { tenant, keyedId, formerId, accepted }: CheckedEvent,
+export function assignEventId(
+  { tenant, keyedId, formerId, accepted }: ValidatedEvent,
   chunkId: ChunkId,
   index: number,
   keyedIds = true,

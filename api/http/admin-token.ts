@@ -9,7 +9,7 @@ const wrongTries = memoryThrottle({
   name: 'admin-token',
   points: 10,
   seconds: 60,
-  refusal: 'Too many wrong admin tokens from this address.',
+  rejection: 'Too many wrong admin tokens from this address.',
 });
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -11,7 +11,7 @@ export function wantsNdjson({ accept }: IncomingHttpHeaders): boolean {
 }
 
 /** Throws 422 when a stream is asked to begin in its middle: what follows would pass for the whole. */
-export function refuseCursor({ cursor }: { cursor?: string | undefined }): void {
+export function rejectCursor({ cursor }: { cursor?: string | undefined }): void {
   if (cursor === undefined) return;
   throw new MirError('VALIDATION_FAILED', 'A stream takes no cursor: it is whole.', {
     errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'leave it out, or ask for pages of JSON' }],

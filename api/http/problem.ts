@@ -11,8 +11,8 @@ import { isStoreOutage } from '../../shared/store/errors';
 import { send } from './respond';
 
 /** While a store is away every request is rejected: each code is logged this often, and the metrics count them all. */
-const REFUSALS_LOGGED_EVERY_MS = 1_000;
-const refusalLoggedAt = new Map<ProblemCode, number>();
+const REJECTIONS_LOGGED_EVERY_MS = 1_000;
+const rejectionLoggedAt = new Map<ProblemCode, number>();
 
 /** Errors of the body reader (body-parser), by their `type` or zlib code. */
 function fromBodyReader(error: Error & { type?: string; code?: unknown; status?: number }): MirError | null {
@@ -52,8 +52,8 @@ export function logProblem(problem: MirError, requestId: string, log: Log): void
   const line = { requestId, code: problem.code, err: messageWithCauses(problem) };
   if (problem.code === 'INTERNAL')
     log.error({ ...line, stack: (problem.more.cause as Error)?.stack }, 'request failed');
-  else if (Date.now() - (refusalLoggedAt.get(problem.code) ?? 0) > REFUSALS_LOGGED_EVERY_MS) {
-    refusalLoggedAt.set(problem.code, Date.now());
+  else if (Date.now() - (rejectionLoggedAt.get(problem.code) ?? 0) > REJECTIONS_LOGGED_EVERY_MS) {
+    rejectionLoggedAt.set(problem.code, Date.now());
     log.warn(line, 'requests are being refused');
   }
 }

@@ -17,13 +17,13 @@ export interface KeyAuth {
   kind: 'key';
   scope: Scope;
   /** Answered from the store alone while the queue store is away. */
-  readable: boolean;
+  availableWithoutRedis: boolean;
   /** The budget it draws on when called with a partner's own key; an agent's key always draws on `requests`. */
   budget?: 'control';
 }
 
 /** Who may call a route. */
-type Auth = { kind: 'public' } | KeyAuth | { kind: 'admin' };
+type RouteAuth = { kind: 'public' } | KeyAuth | { kind: 'admin' };
 
 /** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
 export const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);
@@ -74,7 +74,7 @@ export interface RouteDoc {
   method: Method;
   /** Express path, served bare and (partner routes) under /v1. */
   path: string;
-  auth: Auth;
+  auth: RouteAuth;
   tag: string;
   summary: string;
   body?: z.ZodType;

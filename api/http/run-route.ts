@@ -15,7 +15,7 @@ import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
 import { sendStream } from './send-stream';
 import { type Answer, type Call, type Caller, type KeyAuth, type Route, WRITING_SCOPES } from './route';
-import { tickGroups } from '../../shared/concurrency/coalesce';
+import { coalesce } from '../../shared/concurrency/coalesce';
 import { validate } from './validate';
 
 const MAX_REQUESTS_PER_SCRIPT = 1_000;
@@ -38,12 +38,12 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
     const { key, auth } = group[0]!;
     const policy = policyOf(key, auth);
     try {
-      const admission = await ctx.door
-        .enter(key, policy, auth.scope, [{ cost: group.length, grant: 'part', chunkIds: [] }])
+      const admission = await ctx.authorizer
+        .authorize(key, policy, auth.scope, [{ cost: group.length, grant: 'part', chunkIds: [] }])
         .catch((error: unknown) => {
           const away = error instanceof MirError && error.code === 'OVERLOADED';
-          if (!auth.readable || !away) throw error;
-          return ctx.door.enterFromStore(key, auth.scope);
+          if (!auth.availableWithoutRedis || !away) throw error;
+          return ctx.authorizer.authorizeFromStore(key, auth.scope);
         });
       const granted = admission.granted[0] ?? group.length;
       group.forEach(({ resolve, reject }, n) => {
@@ -55,12 +55,11 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
       group.forEach(({ reject }) => reject(error));
     }
   };
-  const soon = tickGroups<Waiting>(
-    // Apart by `readable`, too: while the queue store is away, a kill must not be refused for a write beside it.
-    ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.readable} ${policyOf(key, auth)}`,
-    (group) => void admitGroup(group),
-    MAX_REQUESTS_PER_SCRIPT,
-  );
+  const soon = coalesce<Waiting>((group) => void admitGroup(group), {
+    maxItems: MAX_REQUESTS_PER_SCRIPT,
+    // `availableWithoutRedis` is part of the key: while Redis is down, a kill must not be rejected with a write beside it.
+    keyOf: ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
+  });
   return (key, auth) => new Promise((resolve, reject) => soon({ key, auth, resolve, reject }));
 }
 
@@ -111,7 +110,7 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
   return (req, res) => {
     const requestId = requestIdOf(req);
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
-    const refuse = (error: unknown): void => {
+    const sendError = (error: unknown): void => {
       leaveIfDraining(ctx, headers);
       sendProblem(res, error, { requestId, log: ctx.log, headers });
     };
@@ -124,6 +123,6 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
         }
         return send(res, answer.status, answer.body, all);
       })
-      .catch(refuse);
+      .catch(sendError);
   };
 }

@@ -9,7 +9,7 @@ export interface ThrottleRule {
   name: string;
   points: number;
   seconds: number;
-  refusal: string;
+  rejection: string;
 }
 
 /** Counts tries by key (an address, a keyed hash); every method throws 429 beyond the rule, 503 when nobody can count. */
@@ -28,25 +28,25 @@ export interface Throttle {
 
 function throttleOver(
   limiter: RateLimiterAbstract,
-  { points, refusal }: ThrottleRule,
-  onRefused: () => void,
+  { points, rejection }: ThrottleRule,
+  onRejected: () => void,
 ): Throttle {
-  const refuse = (error: unknown): never => {
+  const toError = (error: unknown): never => {
     if (!(error instanceof RateLimiterRes)) throw overloaded('This cannot be done now. Try again soon.', 2, error);
-    onRefused();
-    throw new MirError('RATE_LIMITED', refusal, {
+    onRejected();
+    throw new MirError('RATE_LIMITED', rejection, {
       retryAfterSeconds: Math.max(1, Math.ceil(error.msBeforeNext / 1_000)),
     });
   };
   return {
-    take: async (key) => void (await limiter.consume(key).catch(refuse)),
+    take: async (key) => void (await limiter.consume(key).catch(toError)),
     check: async (key) => {
-      const used = await limiter.get(key).catch(refuse);
-      if (used && used.consumedPoints >= points) refuse(used);
+      const used = await limiter.get(key).catch(toError);
+      if (used && used.consumedPoints >= points) toError(used);
     },
-    punish: async (key) => void (await limiter.penalty(key).catch(refuse)),
-    giveBack: async (key) => void (await limiter.reward(key).catch(refuse)),
-    forgive: async (key) => void (await limiter.delete(key).catch(refuse)),
+    punish: async (key) => void (await limiter.penalty(key).catch(toError)),
+    giveBack: async (key) => void (await limiter.reward(key).catch(toError)),
+    forgive: async (key) => void (await limiter.delete(key).catch(toError)),
   };
 }
 
@@ -66,8 +66,8 @@ export function throttle(
   throttles.set(queueLink, ofLink);
   const known = ofLink.get(rule.name);
   if (known) return known;
-  const refused = metrics.throttled.labels(rule.name);
-  refused.inc(0);
+  const rejected = metrics.throttled.labels(rule.name);
+  rejected.inc(0);
   const made = throttleOver(
     new RateLimiterRedis({
       storeClient: queueLink.client,
@@ -77,7 +77,7 @@ export function throttle(
       rejectIfRedisNotReady: true,
     }),
     rule,
-    () => refused.inc(),
+    () => rejected.inc(),
   );
   ofLink.set(rule.name, made);
   return made;

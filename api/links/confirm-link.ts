@@ -4,28 +4,28 @@ import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { LinkedAccount } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
 import { MirError } from '../../shared/errors';
-import { type Act, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditEntry } from '../db/audit-context';
 
 import { announceLink } from './announce-link';
-import { type LinkRefusal, refusalOf } from './find-link-request';
-import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
+import { type LinkRejection, linkRejectionOf } from './find-link-request';
+import { type Changed, commitLinkChange, type LinkDeps, type CacheState } from './link-transaction';
 
 /** Undoes what the transaction did so far: the request stays open. */
-class Refused extends Error {
-  constructor(readonly refusal: LinkRefusal) {
-    super(refusal);
-    this.name = 'Refused';
+class LinkRejectedError extends Error {
+  constructor(readonly rejection: LinkRejection) {
+    super(rejection);
+    this.name = 'LinkRejectedError';
   }
 }
 
 export type Confirmed =
-  | { kind: 'LINKED' | 'ALREADY_LINKED'; visibility: Visibility }
-  | { kind: 'REFUSED'; refusal: LinkRefusal };
+  | { kind: 'LINKED' | 'ALREADY_LINKED'; cacheState: CacheState }
+  | { kind: 'REJECTED'; rejection: LinkRejection };
 
 /** Why nobody can confirm the request now. */
-async function whyNot({ store }: LinkDeps, request: LinkRequestDoc, now: Date): Promise<LinkRefusal> {
+async function whyNot({ store }: LinkDeps, request: LinkRequestDoc, now: Date): Promise<LinkRejection> {
   const current = await store.linkRequests.byTokenHash(request.tokenHash);
-  return current === null ? 'UNKNOWN' : (refusalOf(current, now) ?? 'USED');
+  return current === null ? 'UNKNOWN' : (linkRejectionOf(current, now) ?? 'USED');
 }
 
 /** Puts the rows once more: whoever linked them may still be at it, and nobody is told before every reader sees it. */
@@ -51,40 +51,40 @@ async function link(
   deps: LinkDeps,
   request: LinkRequestDoc,
   identityId: IdentityId,
-  act: Act,
+  auditContext: AuditContext,
   session: StoreSession,
 ): Promise<{ outcome: 'LINKED' | 'ALREADY_LINKED'; changed?: Changed }> {
   const { store } = deps;
   const { tenant, userRef, _id: requestId } = request;
   const identity = identityRefOf(identityId, envOf(tenant));
-  await store.users.hold([request], session);
-  const before = await store.linkRequests.end(requestId, 'USED', identityId, act.at, session);
-  if (!before) throw new Refused(await whyNot(deps, request, act.at));
+  await store.users.lock([request], session);
+  const before = await store.linkRequests.end(requestId, 'USED', identityId, auditContext.at, session);
+  if (!before) throw new LinkRejectedError(await whyNot(deps, request, auditContext.at));
   // A page may still be open while its person deletes the identity elsewhere.
-  if (!(await store.identities.hold(identityId, session))) throw identityGone();
+  if (!(await store.identities.lock(identityId, session))) throw identityGone();
   const partner = await store.partners.get(partnerOf(tenant));
-  if (!partner || partner.suspended) throw new Refused('PARTNER_UNAVAILABLE');
+  if (!partner || partner.suspended) throw new LinkRejectedError('PARTNER_UNAVAILABLE');
   const user = await store.users.get(tenant, userRef, session);
   if (user?.identity === identity) return alreadyLinked(deps, request, identity, session);
-  if (user?.identity) throw new Refused('LINKED_ELSEWHERE');
+  if (user?.identity) throw new LinkRejectedError('LINKED_ELSEWHERE');
   const mine = await store.memberships.get(identity, session);
-  if ((mine?.members.length ?? 0) >= MAX_LINKS_PER_IDENTITY) throw new Refused('TOO_MANY_LINKS');
+  if ((mine?.members.length ?? 0) >= MAX_LINKS_PER_IDENTITY) throw new LinkRejectedError('TOO_MANY_LINKS');
 
   const account: LinkedAccount = {
     linkId: newId('lnk'),
     requestId,
     userRef,
     tenant,
-    linkedAt: act.at,
+    linkedAt: auditContext.at,
     ...(before.accountLabel === undefined ? {} : { accountLabel: before.accountLabel }),
   };
-  const linked = { set: { identity, linkedAt: act.at } };
+  const linked = { set: { identity, linkedAt: auditContext.at } };
   const users = [await store.users.change(tenant, userRef, linked, session)];
   const memberships = [await store.memberships.add(identity, account, session)];
   const { linkId } = account;
   const facts = { partnerId: partner._id, tenant, action: 'link.confirmed', target: linkId, after: { requestId } };
-  await store.audit.append(auditEntry(act, facts), session);
-  const deliveryIds = await announceLink(deps, 'link.confirmed', account, { at: act.at }, session);
+  await store.audit.append(auditEntry(auditContext, facts), session);
+  const deliveryIds = await announceLink(deps, 'link.confirmed', account, { at: auditContext.at }, session);
   return { outcome: 'LINKED', changed: { users, memberships, deliveryIds } };
 }
 
@@ -96,19 +96,21 @@ export async function confirmLink(
   deps: LinkDeps,
   request: LinkRequestDoc,
   identityId: IdentityId,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<Confirmed> {
   try {
-    const { outcome, visibility } = await changeLinks(deps, (session) => link(deps, request, identityId, act, session));
-    return { kind: outcome, visibility };
+    const { outcome, cacheState } = await commitLinkChange(deps, (session) =>
+      link(deps, request, identityId, auditContext, session),
+    );
+    return { kind: outcome, cacheState };
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    if (error.refusal === 'USED') {
+    if (!(error instanceof LinkRejectedError)) throw error;
+    if (error.rejection === 'USED') {
       const current = await deps.store.linkRequests.byTokenHash(request.tokenHash);
-      const visibility = current?.usedBy === identityId ? await linkedBefore(deps, request, identityId) : null;
-      if (visibility !== null) return { kind: 'ALREADY_LINKED', visibility };
+      const cacheState = current?.usedBy === identityId ? await linkedBefore(deps, request, identityId) : null;
+      if (cacheState !== null) return { kind: 'ALREADY_LINKED', cacheState };
     }
-    return { kind: 'REFUSED', refusal: error.refusal };
+    return { kind: 'REJECTED', rejection: error.rejection };
   }
 }
 
@@ -120,13 +122,13 @@ export async function linkedBefore(
   deps: LinkDeps,
   request: LinkRequestDoc,
   identityId: IdentityId,
-): Promise<Visibility | null> {
+): Promise<CacheState | null> {
   const identity = identityRefOf(identityId, envOf(request.tenant));
-  const { outcome, visibility } = await changeLinks(deps, async (session) => {
+  const { outcome, cacheState } = await commitLinkChange(deps, async (session) => {
     const user = await deps.store.users.get(request.tenant, request.userRef, session);
     return user?.identity === identity ? alreadyLinked(deps, request, identity, session) : { outcome: null };
   });
-  return outcome === null ? null : visibility;
+  return outcome === null ? null : cacheState;
 }
 
 /** A person declines a request: it can never be used. Answers why not, where it was not open any more. */
@@ -134,16 +136,16 @@ export async function declineLink(
   deps: LinkDeps,
   request: LinkRequestDoc,
   identityId: IdentityId,
-  act: Act,
-): Promise<LinkRefusal | null> {
+  auditContext: AuditContext,
+): Promise<LinkRejection | null> {
   const { store } = deps;
   const { tenant, _id: target } = request;
-  const { outcome } = await changeLinks(deps, async (session) => {
-    const before = await store.linkRequests.end(target, 'DECLINED', identityId, act.at, session);
+  const { outcome } = await commitLinkChange(deps, async (session) => {
+    const before = await store.linkRequests.end(target, 'DECLINED', identityId, auditContext.at, session);
     if (!before) return { outcome: false };
     const facts = { partnerId: partnerOf(tenant), tenant, action: 'link.declined', target };
-    await store.audit.append(auditEntry(act, facts), session);
+    await store.audit.append(auditEntry(auditContext, facts), session);
     return { outcome: true };
   });
-  return outcome ? null : whyNot(deps, request, act.at);
+  return outcome ? null : whyNot(deps, request, auditContext.at);
 }

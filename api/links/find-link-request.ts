@@ -5,7 +5,7 @@ import type { PartnerDoc } from '../../shared/store/partners';
 import type { ApiContext } from '../context';
 
 /** Why a request for a link cannot be followed. Each has a page of its own. */
-export type LinkRefusal =
+export type LinkRejection =
   | 'UNKNOWN'
   | 'EXPIRED'
   | 'USED'
@@ -19,7 +19,7 @@ export type FoundRequest =
   | { kind: 'OPEN'; request: LinkRequestDoc; partner: PartnerDoc }
   /** Confirmed before, by this very person; the link itself may have ended since. */
   | { kind: 'YOURS'; request: LinkRequestDoc; partner: PartnerDoc }
-  | { kind: 'REFUSED'; refusal: LinkRefusal; partner: PartnerDoc | null };
+  | { kind: 'REJECTED'; rejection: LinkRejection; partner: PartnerDoc | null };
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
@@ -42,18 +42,18 @@ export async function findRequest(
   now: Date,
 ): Promise<FoundRequest> {
   const request = tokenHash === null ? null : await store.linkRequests.byTokenHash(tokenHash);
-  if (!request) return { kind: 'REFUSED', refusal: 'UNKNOWN', partner: null };
+  if (!request) return { kind: 'REJECTED', rejection: 'UNKNOWN', partner: null };
   const partner = await store.partners.get(partnerOf(request.tenant));
-  if (!partner || partner.suspended) return { kind: 'REFUSED', refusal: 'PARTNER_UNAVAILABLE', partner };
+  if (!partner || partner.suspended) return { kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE', partner };
   if (request.status === 'USED' && identityId !== null && request.usedBy === identityId) {
     return { kind: 'YOURS', request, partner };
   }
-  const refusal = refusalOf(request, now);
-  return refusal === null ? { kind: 'OPEN', request, partner } : { kind: 'REFUSED', refusal, partner };
+  const rejection = linkRejectionOf(request, now);
+  return rejection === null ? { kind: 'OPEN', request, partner } : { kind: 'REJECTED', rejection, partner };
 }
 
 /** Why a request is not open any more; null while it is. */
-export function refusalOf({ status, expiresAt }: LinkRequestDoc, now: Date): LinkRefusal | null {
+export function linkRejectionOf({ status, expiresAt }: LinkRequestDoc, now: Date): LinkRejection | null {
   if (status !== 'OPEN') return status;
   return expiresAt <= now ? 'EXPIRED' : null;
 }

@@ -9,7 +9,7 @@ const nullableTime = z.iso.datetime().nullable();
 export const linkStatus = route({
   method: 'GET',
   path: '/partners/link/status',
-  auth: { kind: 'key', scope: 'resolve:read', readable: true },
+  auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
   tag: 'Linking',
   summary: 'Whether a user is linked',
   query: z.strictObject({ userExternalId: userExternalIdSchema }),

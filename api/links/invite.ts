@@ -8,7 +8,7 @@ import {
   MIN_INVITE_SECONDS,
 } from '../../shared/domain/link';
 import { labelSchema } from '../../shared/domain/line';
-import { callerAct } from '../db/audit-context';
+import { auditContextForCaller } from '../db/audit-context';
 import { route } from '../http/route';
 import { createCode, createInvite } from './request-link';
 
@@ -32,7 +32,7 @@ const INVITE_PROBLEMS = [
 export const inviteToLink = route({
   method: 'POST',
   path: '/partners/link/invite',
-  auth: { kind: 'key', scope: 'links:write', readable: false },
+  auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
   tag: 'Linking',
   summary: 'Make a link that a user opens to connect their account',
   description: 'Single use. The user logs in to MIR, sees who asks and what you will see, and confirms or declines.',
@@ -77,8 +77,8 @@ export const inviteToLink = route({
       ...(returnUrl === undefined ? {} : { returnUrl }),
       ...(state === undefined ? {} : { state }),
     };
-    const act = callerAct({ caller, requestId });
-    const { request, token } = await createInvite(ctx, caller.tenant, wish, expiresInSeconds, act);
+    const auditContext = auditContextForCaller({ caller, requestId });
+    const { request, token } = await createInvite(ctx, caller.tenant, wish, expiresInSeconds, auditContext);
     return {
       status: 201,
       body: {
@@ -95,7 +95,7 @@ export const inviteToLink = route({
 export const codeToLink = route({
   method: 'POST',
   path: '/partners/link/code',
-  auth: { kind: 'key', scope: 'links:write', readable: false },
+  auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
   tag: 'Linking',
   summary: 'Make a short code that a user types at MIR to connect their account',
   description:
@@ -119,7 +119,7 @@ export const codeToLink = route({
   problems: [...INVITE_PROBLEMS],
   handle: async ({ ctx, caller, requestId, body: { userExternalId, accountLabel } }) => {
     const wish = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
-    const { request, code } = await createCode(ctx, caller.tenant, wish, callerAct({ caller, requestId }));
+    const { request, code } = await createCode(ctx, caller.tenant, wish, auditContextForCaller({ caller, requestId }));
     return {
       status: 201,
       body: {

@@ -2,7 +2,7 @@ import { newId, type IdentityRef, type UserRef } from '../../shared/domain/ids';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { classifyStoreError } from '../../shared/store/errors';
 import { identityRowOf, type MembershipDoc } from '../../shared/store/memberships';
-import type { RefreshDoc } from '../../shared/store/cache-outbox';
+import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { StoreSession } from '../../shared/store/store';
 import { type UserDoc, userRowOf } from '../../shared/store/users';
 import { withDeadline } from '../../shared/concurrency/deadline';
@@ -15,7 +15,7 @@ const MAX_TRIES = 5;
 /** The sweep leaves a refresh to its writer for this long. */
 const REFRESH_DUE_AFTER_MS = 5_000;
 /** A person waits for a page no longer than this; then the page says that it is pending. */
-const VISIBLE_WITHIN_MS = 2_000;
+const CACHE_TIMEOUT_MS = 2_000;
 
 export type LinkDeps = Pick<ApiContext, 'store' | 'signalsCache' | 'identityCache' | 'log' | 'webhookQueue'>;
 
@@ -27,11 +27,11 @@ export interface Changed {
 }
 
 /** `done`: every reader sees it. `pending`: it is stored, and will be seen as soon as the cache can be reached. */
-export type Visibility = 'done' | 'pending';
+export type CacheState = 'done' | 'pending';
 
 const NOTHING: Changed = { users: [], memberships: [], deliveryIds: [] };
 
-function refreshOf({ users, memberships }: Changed): RefreshDoc {
+function cacheOutboxDocOf({ users, memberships }: Changed): CacheOutboxDoc {
   return {
     _id: newId('rfs'),
     userRefs: users.map(({ _id }) => _id),
@@ -40,7 +40,7 @@ function refreshOf({ users, memberships }: Changed): RefreshDoc {
   };
 }
 
-async function makeVisible(deps: LinkDeps, refreshId: string, { users, memberships }: Changed): Promise<Visibility> {
+async function putInCache(deps: LinkDeps, cacheOutboxId: string, { users, memberships }: Changed): Promise<CacheState> {
   const { signalsCache, identityCache, store, log } = deps;
   const userRows = users.map((doc): [UserRef, ReturnType<typeof userRowOf>] => [doc._id, userRowOf(doc)]);
   const identityRows = memberships.map((doc): [IdentityRef, ReturnType<typeof identityRowOf>] => {
@@ -48,13 +48,13 @@ async function makeVisible(deps: LinkDeps, refreshId: string, { users, membershi
   });
   try {
     const puts = Promise.all([signalsCache.putNewer(userRows), identityCache.putNewer(identityRows)]);
-    await withDeadline(puts, VISIBLE_WITHIN_MS, () => new Error('the cache did not answer in time'));
+    await withDeadline(puts, CACHE_TIMEOUT_MS, () => new Error('the cache did not answer in time'));
   } catch (error) {
     log.warn({ err: messageOf(error) }, 'a change of links is not in the cache yet; the sweep will see to it');
     return 'pending';
   }
   // Where this fails the sweep puts the same rows once more.
-  await store.refreshes.done(refreshId).catch(() => undefined);
+  await store.cacheOutbox.done(cacheOutboxId).catch(() => undefined);
   return 'done';
 }
 
@@ -64,28 +64,28 @@ async function makeVisible(deps: LinkDeps, refreshId: string, { users, membershi
  * `work` may run more than once.
  * What it throws undoes everything.
  */
-export async function changeLinks<T>(
+export async function commitLinkChange<T>(
   deps: LinkDeps,
   work: (session: StoreSession) => Promise<{ outcome: T; changed?: Changed }>,
   timeoutMs = STORE_TIMEOUT_MS,
-): Promise<{ outcome: T; visibility: Visibility }> {
+): Promise<{ outcome: T; cacheState: CacheState }> {
   const commit = () =>
     deps.store.transaction(async (session) => {
       const { outcome, changed = NOTHING } = await work(session);
-      const refresh = refreshOf(changed);
+      const refresh = cacheOutboxDocOf(changed);
       const touched = changed.users.length + changed.memberships.length > 0;
-      if (touched) await deps.store.refreshes.insert(refresh, session);
-      return { outcome, changed, refreshId: touched ? refresh._id : null };
+      if (touched) await deps.store.cacheOutbox.insert(refresh, session);
+      return { outcome, changed, cacheOutboxId: touched ? refresh._id : null };
     }, timeoutMs);
-  const { outcome, changed, refreshId } = await storeWrite(again(commit));
-  const visibility = refreshId === null ? 'done' : await makeVisible(deps, refreshId, changed);
+  const { outcome, changed, cacheOutboxId } = await storeWrite(again(commit));
+  const cacheState = cacheOutboxId === null ? 'done' : await putInCache(deps, cacheOutboxId, changed);
   // Whoever is told looks at once, and must not see the state of before. What stays pending is left to the sweep.
-  if (visibility === 'done') hintDeliveries(deps, changed);
-  return { outcome, visibility };
+  if (cacheState === 'done') wakeUpDeliveries(deps, changed);
+  return { outcome, cacheState };
 }
 
 /** Hints: the rows are the outbox. */
-function hintDeliveries({ webhookQueue }: LinkDeps, { deliveryIds }: Changed): void {
+function wakeUpDeliveries({ webhookQueue }: LinkDeps, { deliveryIds }: Changed): void {
   for (const id of deliveryIds) webhookQueue.add(id).catch(() => undefined);
 }
 

@@ -10,10 +10,10 @@ import { utcDayOf } from '../../shared/domain/signals';
 import { accountByLinkId, accountOf, type LinkedAccount, type MembershipDoc } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
 import type { UserDoc } from '../../shared/store/users';
-import { type Act, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditEntry } from '../db/audit-context';
 
 import { announceLink, type RemovalReason } from './announce-link';
-import { type Changed, changeLinks, type LinkDeps, type Visibility } from './link-transaction';
+import { type Changed, commitLinkChange, type LinkDeps, type CacheState } from './link-transaction';
 
 /** An identity's links in both environments, a few writes each. */
 const REMOVE_ALL_TIMEOUT_MS = 20_000;
@@ -23,7 +23,7 @@ export async function dropMembership(
   deps: Pick<LinkDeps, 'store'>,
   identity: IdentityRef,
   { userRef, tenant }: { userRef: UserRef; tenant: Tenant },
-  act: Act,
+  auditContext: AuditContext,
   reason: RemovalReason,
   session: StoreSession,
 ): Promise<{ membership: MembershipDoc; deliveryIds: string[] } | null> {
@@ -33,8 +33,8 @@ export async function dropMembership(
   const membership = await store.memberships.remove(identity, userRef, session);
   if (!membership) return null;
   const facts = { partnerId: partnerOf(tenant), tenant, action: 'link.removed', target: account.linkId, reason };
-  await store.audit.append(auditEntry(act, facts), session);
-  const deliveryIds = await announceLink(deps, 'link.removed', account, { at: act.at, reason }, session);
+  await store.audit.append(auditEntry(auditContext, facts), session);
+  const deliveryIds = await announceLink(deps, 'link.removed', account, { at: auditContext.at, reason }, session);
   return { membership, deliveryIds };
 }
 
@@ -42,7 +42,7 @@ async function unlinkAccount(
   deps: Pick<LinkDeps, 'store'>,
   identity: IdentityRef,
   account: LinkedAccount,
-  act: Act,
+  auditContext: AuditContext,
   reason: RemovalReason,
   session: StoreSession,
 ): Promise<Changed> {
@@ -52,7 +52,7 @@ async function unlinkAccount(
   if (user?.identity === identity) {
     users.push(await deps.store.users.change(tenant, userRef, { unset: ['identity', 'linkedAt'] }, session));
   }
-  const dropped = await dropMembership(deps, identity, account, act, reason, session);
+  const dropped = await dropMembership(deps, identity, account, auditContext, reason, session);
   return { users, memberships: dropped ? [dropped.membership] : [], deliveryIds: dropped?.deliveryIds ?? [] };
 }
 
@@ -61,51 +61,51 @@ export async function removeLink(
   deps: LinkDeps,
   identityId: IdentityId,
   linkId: string,
-  act: Act,
-): Promise<{ partnerId: string; visibility: Visibility } | null> {
+  auditContext: AuditContext,
+): Promise<{ partnerId: string; cacheState: CacheState } | null> {
   const { store } = deps;
   // A link is of one user for ever, so it may be looked up before.
   const known = accountByLinkId(await store.memberships.ofIdentity(identityId), linkId);
   if (!known) return null;
-  const { outcome, visibility } = await changeLinks(deps, async (session) => {
-    await store.users.hold([known.account], session);
+  const { outcome, cacheState } = await commitLinkChange(deps, async (session) => {
+    await store.users.lock([known.account], session);
     const found = accountByLinkId(await store.memberships.ofIdentity(identityId, session), linkId);
     if (!found) return { outcome: null };
-    const changed = await unlinkAccount(deps, found.identity, found.account, act, 'UNLINKED', session);
+    const changed = await unlinkAccount(deps, found.identity, found.account, auditContext, 'UNLINKED', session);
     return { outcome: partnerOf(found.account.tenant), changed };
   });
-  return outcome === null ? null : { partnerId: outcome, visibility };
+  return outcome === null ? null : { partnerId: outcome, cacheState };
 }
 
 /**
  * What partners are told of one account of a deleted identity, in audit and messages: one request id, or one
  * millisecond, in several of them would say for ever which accounts belonged together. So only the day is told.
  */
-function actApart(act: Act, { linkedAt }: LinkedAccount): Act {
-  const dayMs = utcDayOf(act.at.getTime());
-  return { ...act, requestId: newId('req'), at: new Date(Math.max(dayMs, linkedAt.getTime())) };
+function actApart(auditContext: AuditContext, { linkedAt }: LinkedAccount): AuditContext {
+  const dayMs = utcDayOf(auditContext.at.getTime());
+  return { ...auditContext, requestId: newId('req'), at: new Date(Math.max(dayMs, linkedAt.getTime())) };
 }
 
 /** Ends all links of a person and does `also` in the same transaction: the rest of what is known of them goes with it. */
 export async function removeAllLinks(
   deps: LinkDeps,
   identityId: IdentityId,
-  act: Act,
+  auditContext: AuditContext,
   also: (session: StoreSession) => Promise<void>,
-): Promise<Visibility> {
+): Promise<CacheState> {
   const { store } = deps;
   const known = await store.memberships.ofIdentity(identityId);
-  const { visibility } = await changeLinks(
+  const { cacheState } = await commitLinkChange(
     deps,
     async (session) => {
-      await store.users.hold(
+      await store.users.lock(
         known.flatMap(({ members }) => members),
         session,
       );
       const changed: Changed = { users: [], memberships: [], deliveryIds: [] };
       for (const { _id: identity, members } of await store.memberships.ofIdentity(identityId, session)) {
         for (const account of members) {
-          const apart = actApart(act, account);
+          const apart = actApart(auditContext, account);
           const one = await unlinkAccount(deps, identity, account, apart, 'IDENTITY_DELETED', session);
           changed.users.push(...one.users);
           // Only the last state of a person's row counts.
@@ -122,5 +122,5 @@ export async function removeAllLinks(
     },
     REMOVE_ALL_TIMEOUT_MS,
   );
-  return visibility;
+  return cacheState;
 }

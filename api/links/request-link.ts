@@ -11,7 +11,7 @@ import {
 import { userRefOf } from '../../shared/domain/subject';
 import { MirError } from '../../shared/errors';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
-import { type Act, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { transaction } from '../db/transaction';
 
@@ -36,12 +36,12 @@ async function insertRequest(
   tokenHash: string,
   { userExternalId, ...shown }: Wish,
   lifeMs: number,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<LinkRequestDoc> {
   requirePages(deps);
   const { store, secrets } = deps;
   const userRef = userRefOf(secrets.subject, tenant, userExternalId);
-  const expiresAt = new Date(act.at.getTime() + lifeMs);
+  const expiresAt = new Date(auditContext.at.getTime() + lifeMs);
   const request: LinkRequestDoc = {
     _id: newId(kind === 'INVITE' ? 'inv' : 'cod'),
     kind,
@@ -50,16 +50,16 @@ async function insertRequest(
     tokenHash,
     ...shown,
     status: 'OPEN',
-    createdAt: act.at,
+    createdAt: auditContext.at,
     expiresAt,
     purgeAt: new Date(expiresAt.getTime() + PURGE_AFTER_MS),
   };
   const partnerId = partnerOf(tenant);
   const action = kind === 'INVITE' ? 'link.invited' : 'link.code-issued';
-  const entry = auditEntry(act, { partnerId, tenant, action, target: request._id });
+  const entry = auditEntry(auditContext, { partnerId, tenant, action, target: request._id });
   await transaction({ store }, async (session) => {
     if (kind === 'CODE') await store.linkRequests.dropCodes(tenant, userRef, session);
-    const open = await store.linkRequests.countOpen(tenant, userRef, act.at, session);
+    const open = await store.linkRequests.countOpen(tenant, userRef, auditContext.at, session);
     if (open >= MAX_OPEN_REQUESTS_PER_USER) {
       const text = `This user has ${open} invites that can still be used; wait until they expire.`;
       throw new MirError('TOO_MANY_LINK_REQUESTS', text);
@@ -94,11 +94,19 @@ export async function createInvite(
   tenant: Tenant,
   wish: Wish,
   lifeSeconds: number,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<{ request: LinkRequestDoc; token: string }> {
   await checkReturnUrl(deps, tenant, wish.returnUrl);
   const token = newInviteToken();
-  const request = await insertRequest(deps, tenant, 'INVITE', inviteTokenHash(token), wish, lifeSeconds * 1000, act);
+  const request = await insertRequest(
+    deps,
+    tenant,
+    'INVITE',
+    inviteTokenHash(token),
+    wish,
+    lifeSeconds * 1000,
+    auditContext,
+  );
   return { request, token };
 }
 
@@ -107,9 +115,12 @@ export async function createCode(
   deps: Deps,
   tenant: Tenant,
   wish: Wish,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<{ request: LinkRequestDoc; code: string }> {
   const code = newCode();
   const tokenHash = codeHash(deps.secrets.linkCode, normalCode(code)!);
-  return { request: await insertRequest(deps, tenant, 'CODE', tokenHash, wish, CODE_SECONDS * 1000, act), code };
+  return {
+    request: await insertRequest(deps, tenant, 'CODE', tokenHash, wish, CODE_SECONDS * 1000, auditContext),
+    code,
+  };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { seal } from '../../shared/domain/encrypted-secret';
 import { partnerOf, type Tenant } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
-import { type Act, auditEntry, callerAct } from '../db/audit-context';
+import { type AuditContext, auditEntry, auditContextForCaller } from '../db/audit-context';
 import { requireHuman } from '../http/require-caller';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
@@ -16,7 +16,7 @@ const SECRET_PREFIX = 'whsec_';
 
 const EXAMPLE_URL = 'https://harbour.example/hooks/mir';
 const webhookSchema = z.object({ url: z.url().meta({ examples: [EXAMPLE_URL] }), createdAt: z.iso.datetime() });
-const auth = { kind: 'key', scope: 'links:write', readable: false } as const;
+const auth = { kind: 'key', scope: 'links:write', availableWithoutRedis: false } as const;
 
 /** Throws 422 for a URL that no message will ever be sent to. The address itself is checked at each sending. */
 function checkUrl(text: string, allowHttp: boolean): void {
@@ -35,18 +35,18 @@ async function putWebhook(
   { store, secrets, config }: Pick<ApiContext, 'store' | 'secrets' | 'config'>,
   tenant: Tenant,
   url: string,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<{ url: string; secret: string; createdAt: string }> {
   checkUrl(url, config.webhooksToPrivateAddresses);
   const secret = SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64');
-  const webhook = { _id: tenant, url, sealedSecret: seal(secrets.webhook, tenant, secret), createdAt: act.at };
+  const webhook = { _id: tenant, url, sealedSecret: seal(secrets.webhook, tenant, secret), createdAt: auditContext.at };
   const { host } = new URL(url);
   const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.set', target: tenant, after: { host } };
   await transaction({ store }, async (session) => {
     await store.webhooks.put(webhook, session);
-    await store.audit.append(auditEntry(act, facts), session);
+    await store.audit.append(auditEntry(auditContext, facts), session);
   });
-  return { url, secret, createdAt: act.at.toISOString() };
+  return { url, secret, createdAt: auditContext.at.toISOString() };
 }
 
 const setWebhook = route({
@@ -76,14 +76,17 @@ const setWebhook = route({
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'WEBHOOK_URL_NOT_ALLOWED', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller, requestId, body: { url } }) => {
     requireHuman(caller);
-    return { status: 200, body: await putWebhook(ctx, caller.tenant, url, callerAct({ caller, requestId })) };
+    return {
+      status: 200,
+      body: await putWebhook(ctx, caller.tenant, url, auditContextForCaller({ caller, requestId })),
+    };
   },
 });
 
 const getWebhook = route({
   method: 'GET',
   path: '/partners/webhook',
-  auth: { ...auth, readable: true },
+  auth: { ...auth, availableWithoutRedis: true },
   tag: 'Linking',
   summary: 'Where messages of links go',
   answers: { 200: { description: 'Without the secret', schema: webhookSchema } },
@@ -110,7 +113,7 @@ const removeWebhook = route({
     await transaction({ store }, async (session) => {
       if (!(await store.webhooks.remove(tenant, session))) throw new MirError('NOT_FOUND', 'No webhook is set.');
       await store.deliveries.dropOpenOfTenant(tenant, session);
-      await store.audit.append(auditEntry(callerAct({ caller, requestId }), facts), session);
+      await store.audit.append(auditEntry(auditContextForCaller({ caller, requestId }), facts), session);
     });
     return { status: 200, body: { removed: true } };
   },

@@ -2,7 +2,7 @@ import { METADATA_VALUE_SCHEMA } from '../../shared/domain/metadata';
 import type { RouteDoc } from '../http/route';
 import type { Json } from './example-of';
 import { headerComponents } from '../http/response-headers';
-import { type Facts, jsonSchema, operationOf } from './operation';
+import { type DocumentFacts, jsonSchema, operationOf } from './operation';
 import { problemSchema } from './problem-responses';
 import { webhooksOf } from './webhooks';
 
@@ -25,7 +25,7 @@ const TAGS: Record<string, string> = {
 };
 
 /** The OpenAPI 3.1 document, made at start from the very schemas that validate. */
-export function buildOpenApi(docs: readonly RouteDoc[], facts: Facts): Json {
+export function buildOpenApi(docs: readonly RouteDoc[], facts: DocumentFacts): Json {
   const paths: Record<string, Json> = {};
   for (const doc of docs) {
     const path = doc.path.replaceAll(/:(\w+)/g, '{$1}');

@@ -8,7 +8,7 @@ import { type HeaderName, headerRefs } from '../http/response-headers';
 import { problemResponses } from './problem-responses';
 
 /** What the document is made for. */
-export interface Facts {
+export interface DocumentFacts {
   publicUrl: string;
   /** Event types of the catalog that is in force. */
   eventTypes: readonly string[];
@@ -84,7 +84,7 @@ function linesOf(item: Json, given: Record<string, unknown> | undefined): Json {
   };
 }
 
-function bodyOf({ body, bodyOptional, bodyExamples, lines }: RouteDoc, { eventTypes }: Facts): Json {
+function bodyOf({ body, bodyOptional, bodyExamples, lines }: RouteDoc, { eventTypes }: DocumentFacts): Json {
   if (!body) return {};
   const schema = jsonSchema(body, 'input', eventTypes);
   const content: Json = { 'application/json': { schema, examples: examplesOf(schema, bodyExamples) } };
@@ -119,7 +119,7 @@ function operationIdOf({ method, path }: RouteDoc): string {
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** A route as an OpenAPI operation. */
-export function operationOf(doc: RouteDoc, facts: Facts): Json {
+export function operationOf(doc: RouteDoc, facts: DocumentFacts): Json {
   const scope = doc.auth.kind === 'key' ? `\n\nScope: \`${doc.auth.scope}\`.` : '';
   const answers = Object.entries(doc.answers).map(([status, answer]) => [status, answerOf(doc, answer)]);
   return {

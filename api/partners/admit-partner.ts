@@ -6,7 +6,7 @@ import { classifyStoreError } from '../../shared/store/errors';
 import type { PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { mergeLimits, type TermsInput } from './input-schemas';
 import { auditedFacts, type IssuedKeys } from './present-partner';
@@ -23,7 +23,7 @@ export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => 
 export async function admitPartner(
   { store, config, newTag = newPartnerTag }: AdmitDeps,
   terms: TermsInput,
-  act: Act,
+  auditContext: AuditContext,
   approve: (partnerId: PartnerId, session: StoreSession) => Promise<ApplicationDoc>,
 ): Promise<IssuedKeys> {
   for (let attempt = 1; attempt <= MAX_TAG_TRIES; attempt += 1) {
@@ -44,11 +44,11 @@ export async function admitPartner(
         suspended: false,
         allowedReturnOrigins: terms.allowedReturnOrigins ?? [],
         keys: [
-          { env: 'live', hash: live.hash, prefix: live.prefix, createdAt: act.at },
-          { env: 'test', hash: test.hash, prefix: test.prefix, createdAt: act.at },
+          { env: 'live', hash: live.hash, prefix: live.prefix, createdAt: auditContext.at },
+          { env: 'test', hash: test.hash, prefix: test.prefix, createdAt: auditContext.at },
         ],
-        createdAt: act.at,
-        updatedAt: act.at,
+        createdAt: auditContext.at,
+        updatedAt: auditContext.at,
       };
       await store.partners.insert(partner, session);
       const approved = {
@@ -57,9 +57,9 @@ export async function admitPartner(
         target: application._id,
         after: { status: 'APPROVED' },
       };
-      await store.audit.append(auditEntry(act, approved), session);
+      await store.audit.append(auditEntry(auditContext, approved), session);
       const created = { partnerId, action: 'partner.created', target: partnerId, after: auditedFacts(partner) };
-      await store.audit.append(auditEntry(act, created), session);
+      await store.audit.append(auditEntry(auditContext, created), session);
     };
     try {
       await transaction({ store }, admit);

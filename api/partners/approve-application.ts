@@ -1,7 +1,7 @@
 import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type Act, adminAct } from '../db/audit-context';
+import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
 import { type AdmitDeps, admitPartner } from './admit-partner';
 import { type TermsInput, termsInput } from './input-schemas';
 import { idParams } from '../http/schemas';
@@ -25,10 +25,10 @@ export function approvePendingApplication(
   deps: AdmitDeps,
   applicationId: string,
   terms: TermsInput,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<IssuedKeys> {
-  return admitPartner(deps, terms, act, async (partnerId, session) => {
-    const decision = { status: 'APPROVED' as const, decidedAt: act.at, partnerId };
+  return admitPartner(deps, terms, auditContext, async (partnerId, session) => {
+    const decision = { status: 'APPROVED' as const, decidedAt: auditContext.at, partnerId };
     const approved = await deps.store.applications.decide(applicationId, decision, session);
     if (!approved) throw await whyUndecidable(deps, applicationId);
     return approved;
@@ -49,7 +49,7 @@ export const approveApplication = route({
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => {
-    const issued = await approvePendingApplication(ctx, params.id, body, adminAct({ requestId }));
+    const issued = await approvePendingApplication(ctx, params.id, body, auditContextForAdmin({ requestId }));
     return { status: 201, body: issued, headers: { Location: `/admin/partners/${issued.partnerId}` } };
   },
 });

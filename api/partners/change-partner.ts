@@ -4,8 +4,8 @@ import { overloaded } from '../../shared/errors';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
-import { type Act, auditEntry } from '../db/audit-context';
-import { inTurn } from '../../shared/locks/serialize-by-key';
+import { type AuditContext, auditEntry } from '../db/audit-context';
+import { serializeByKey } from '../../shared/locks/serialize-by-key';
 import { transaction } from '../db/transaction';
 import { readPartner } from './get-partner';
 import { auditedFacts } from './present-partner';
@@ -14,10 +14,10 @@ import { auditedFacts } from './present-partner';
 const MAX_TRIES = 16;
 const RETRY_JITTER_MS = 20;
 
-export type ChangeDeps = Pick<ApiContext, 'store' | 'door' | 'queueLink' | 'keys' | 'log'>;
+export type PartnerChangeDeps = Pick<ApiContext, 'store' | 'authorizer' | 'queueLink' | 'keys' | 'log'>;
 
 /** What to change of the partner as it was read; `change: null` when it is so already. */
-export interface Decision {
+export interface PartnerChangeDecision {
   change: PartnerChange | null;
   action: string;
   reason: string | undefined;
@@ -29,25 +29,25 @@ export interface Decision {
  * repeating it mends what a failed first try may have left behind.
  */
 export async function changePartner(
-  deps: ChangeDeps,
+  deps: PartnerChangeDeps,
   partnerId: string,
-  act: Act,
-  decide: (before: PartnerDoc) => Decision,
+  auditContext: AuditContext,
+  decide: (before: PartnerDoc) => PartnerChangeDecision,
 ): Promise<PartnerDoc> {
-  const { store, door } = deps;
+  const { store, authorizer } = deps;
   const attempt = async (own: StoreSession): Promise<PartnerDoc | null> => {
     const before = await readPartner({ store }, partnerId);
     const { change, action, reason } = decide(before);
     const write = async (session: StoreSession): Promise<PartnerDoc | null> => {
-      const changed = await store.partners.change(before, change!, act.at, session);
+      const changed = await store.partners.change(before, change!, auditContext.at, session);
       if (!changed) return null;
       const facts = { before: auditedFacts(before), after: auditedFacts(changed) };
       const entry = { partnerId: before._id, action, target: before._id, reason, ...facts };
-      await store.audit.append(auditEntry({ ...act, at: changed.updatedAt }, entry), session);
+      await store.audit.append(auditEntry({ ...auditContext, at: changed.updatedAt }, entry), session);
       return changed;
     };
-    const touched = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
-    const { result } = await door.whileHeld(tagOf(before._id), touched, async () =>
+    const affected = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
+    const { result } = await authorizer.withInvalidation(tagOf(before._id), affected, async () =>
       change === null ? before : transaction({ store }, write, own),
     );
     return result;
@@ -55,7 +55,7 @@ export async function changePartner(
 
   // Who does not exist gets no line of its own.
   await readPartner({ store }, partnerId);
-  return inTurn(deps, partnerId, async (own) => {
+  return serializeByKey(deps, partnerId, async (own) => {
     for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
       const after = await attempt(own);
       if (after) return after;

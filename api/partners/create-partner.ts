@@ -1,6 +1,6 @@
 import { newId } from '../../shared/domain/ids';
 import type { ApplicationDoc } from '../../shared/store/applications';
-import type { Act } from '../db/audit-context';
+import type { AuditContext } from '../db/audit-context';
 import { type AdmitDeps, admitPartner } from './admit-partner';
 import type { ApplicationInput, TermsInput } from './input-schemas';
 import type { IssuedKeys } from './present-partner';
@@ -10,16 +10,16 @@ export function createPartner(
   deps: AdmitDeps,
   input: ApplicationInput,
   terms: TermsInput,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<IssuedKeys> {
-  return admitPartner(deps, terms, act, async (partnerId, session) => {
+  return admitPartner(deps, terms, auditContext, async (partnerId, session) => {
     const application: ApplicationDoc = {
       _id: newId('app'),
       ...input,
       status: 'APPROVED',
       partnerId,
-      createdAt: act.at,
-      decidedAt: act.at,
+      createdAt: auditContext.at,
+      decidedAt: auditContext.at,
     };
     await deps.store.applications.insert(application, session);
     return application;

@@ -10,7 +10,7 @@ const MAX_URL_LENGTH = 2_048;
 const LONG_LOCAL_PART = /^[^@]{65,}@/;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-function refuse(check: z.RefinementCtx, code: string, message: string | null): void {
+function addIssue(check: z.RefinementCtx, code: string, message: string | null): void {
   if (message !== null) check.addIssue({ code: 'custom', message, params: { code } });
 }
 
@@ -18,7 +18,7 @@ const paragraphs = (max: number) =>
   z
     .string()
     .max(max)
-    .superRefine((text, check) => refuse(check, 'INVALID_TEXT', identifierProblem(text.replace(/[\n\r\t]/g, ' '))))
+    .superRefine((text, check) => addIssue(check, 'INVALID_TEXT', identifierProblem(text.replace(/[\n\r\t]/g, ' '))))
     .trim()
     .min(1)
     .meta({ pattern: PARAGRAPHS_PATTERN });
@@ -67,7 +67,7 @@ const originSchema = z
   .meta({ pattern: ORIGIN_PATTERN })
   .superRefine((text, check) => {
     const problem = 'must be an origin such as https://shop.example (http only for localhost), without a path';
-    refuse(check, 'INVALID_ORIGIN', originOf(text) === null ? problem : null);
+    addIssue(check, 'INVALID_ORIGIN', originOf(text) === null ? problem : null);
   })
   .overwrite((text) => originOf(text) ?? text);
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
-import { type Act, adminAct, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditContextForAdmin, auditEntry } from '../db/audit-context';
 import { whyUndecidable } from './approve-application';
 import { transaction } from '../db/transaction';
 import { idParams, reasonSchema } from '../http/schemas';
@@ -12,10 +12,14 @@ export function rejectPendingApplication(
   { store }: Pick<ApiContext, 'store'>,
   applicationId: string,
   { reason }: { reason?: string | undefined },
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<PresentedApplication> {
   return transaction({ store }, async (session) => {
-    const decision = { status: 'REJECTED' as const, decidedAt: act.at, ...(reason === undefined ? {} : { reason }) };
+    const decision = {
+      status: 'REJECTED' as const,
+      decidedAt: auditContext.at,
+      ...(reason === undefined ? {} : { reason }),
+    };
     const rejected = await store.applications.decide(applicationId, decision, session);
     if (!rejected) throw await whyUndecidable({ store }, applicationId);
     const entry = {
@@ -25,7 +29,7 @@ export function rejectPendingApplication(
       reason,
       after: { status: 'REJECTED' },
     };
-    await store.audit.append(auditEntry(act, entry), session);
+    await store.audit.append(auditEntry(auditContext, entry), session);
     return presentApplication(rejected);
   });
 }
@@ -43,6 +47,6 @@ export const rejectApplication = route({
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({
     status: 200,
-    body: await rejectPendingApplication(ctx, params.id, body, adminAct({ requestId })),
+    body: await rejectPendingApplication(ctx, params.id, body, auditContextForAdmin({ requestId })),
   }),
 });

@@ -3,8 +3,8 @@ import { newApiKey } from '../../shared/domain/api-key';
 import { type Env, tagOf } from '../../shared/domain/ids';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { type Act, adminAct } from '../db/audit-context';
-import { changePartner, type ChangeDeps } from './change-partner';
+import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
+import { changePartner, type PartnerChangeDeps } from './change-partner';
 import { idParams, reasonSchema } from '../http/schemas';
 
 /** Which key to replace, and why. */
@@ -21,17 +21,17 @@ export interface RotatedKey {
  * rotations at the same time the later wins: it replaces the key that the earlier one made.
  */
 export async function rotateKey(
-  deps: ChangeDeps,
+  deps: PartnerChangeDeps,
   partnerId: string,
   { env, reason }: z.output<typeof rotationInput>,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<RotatedKey> {
   let apiKey = '';
-  const partner = await changePartner(deps, partnerId, act, (before) => {
+  const partner = await changePartner(deps, partnerId, auditContext, (before) => {
     const { key, hash, prefix } = newApiKey(env, tagOf(before._id));
     apiKey = key;
     const others = before.keys.filter((other) => other.env !== env);
-    const keys = [...others, { env, hash, prefix, createdAt: act.at }];
+    const keys = [...others, { env, hash, prefix, createdAt: auditContext.at }];
     return { change: { keys }, action: 'partner.key.rotated', reason };
   });
   return { partnerId: partner._id, env, apiKey };
@@ -56,6 +56,6 @@ export const rotateKeys = route({
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({
     status: 200,
-    body: await rotateKey(ctx, params.id, body, adminAct({ requestId })),
+    body: await rotateKey(ctx, params.id, body, auditContextForAdmin({ requestId })),
   }),
 });

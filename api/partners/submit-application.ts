@@ -5,7 +5,7 @@ import type { ApplicationDoc } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { throttle, throttledAddress, type ThrottleRule } from '../http/throttle';
-import { type Act, auditEntry } from '../db/audit-context';
+import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { type ApplicationInput, applicationInput } from './input-schemas';
 
@@ -17,20 +17,20 @@ const BY_ADDRESS: ThrottleRule = {
   name: 'applications',
   points: 5,
   seconds: 3_600,
-  refusal: 'An address may send 5 applications an hour.',
+  rejection: 'An address may send 5 applications an hour.',
 };
 
 /** Stores an application that waits for an operator's decision. */
 export async function submitApplication(
   { store }: Pick<ApiContext, 'store'>,
   input: ApplicationInput,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<{ applicationId: string; status: 'PENDING' }> {
   if ((await store.applications.countPending()) >= MAX_PENDING_APPLICATIONS) {
     throw overloaded('Too many applications wait for a decision. Try again later.', FULL_RETRY_AFTER_SECONDS);
   }
-  const application: ApplicationDoc = { _id: newId('app'), ...input, status: 'PENDING', createdAt: act.at };
-  const entry = auditEntry(act, {
+  const application: ApplicationDoc = { _id: newId('app'), ...input, status: 'PENDING', createdAt: auditContext.at };
+  const entry = auditEntry(auditContext, {
     partnerId: null,
     action: 'application.submitted',
     target: application._id,
@@ -60,7 +60,7 @@ export const apply = route({
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, body, ip, requestId }) => {
     await throttle(ctx, BY_ADDRESS).take(throttledAddress(ip));
-    const act: Act = { actor: { kind: 'APPLICANT' }, requestId, at: new Date() };
-    return { status: 202, body: await submitApplication(ctx, body, act) };
+    const auditContext: AuditContext = { actor: { kind: 'APPLICANT' }, requestId, at: new Date() };
+    return { status: 202, body: await submitApplication(ctx, body, auditContext) };
   },
 });

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import { route } from '../http/route';
-import { type Act, adminAct } from '../db/audit-context';
-import { changePartner, type ChangeDeps } from './change-partner';
+import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
+import { changePartner, type PartnerChangeDeps } from './change-partner';
 import { mergeLimits, type PartnerPatch, partnerPatch } from './input-schemas';
 import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
@@ -28,12 +28,12 @@ function actionOf(change: PartnerChange): string {
 
 /** Changes plan, limits, suspension or return origins; in force everywhere before it resolves. */
 export async function applyPartnerPatch(
-  deps: ChangeDeps,
+  deps: PartnerChangeDeps,
   partnerId: string,
   patch: PartnerPatch,
-  act: Act,
+  auditContext: AuditContext,
 ): Promise<PresentedPartner> {
-  const partner = await changePartner(deps, partnerId, act, (before) => {
+  const partner = await changePartner(deps, partnerId, auditContext, (before) => {
     const change = differences(before, patch);
     const nothing = Object.keys(change).length === 0;
     return { change: nothing ? null : change, action: actionOf(change), reason: patch.reason };
@@ -54,6 +54,6 @@ export const updatePartner = route({
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({
     status: 200,
-    body: await applyPartnerPatch(ctx, params.id, body, adminAct({ requestId })),
+    body: await applyPartnerPatch(ctx, params.id, body, auditContextForAdmin({ requestId })),
   }),
 });

@@ -5,7 +5,7 @@ import {
   type History,
   linkedMembers,
   ownHistory,
-  type Scope,
+  type HistoryScope,
   type SignalsRow,
   sumOf,
 } from '../../shared/domain/signals';
@@ -15,7 +15,7 @@ import { readThrough, type RowSource } from './read-through';
 export type SignalsSource = 'cache' | 'store';
 export interface FoundHistory {
   history: History;
-  scope: Scope;
+  scope: HistoryScope;
 }
 export type SignalsDeps = Pick<
   ApiContext,

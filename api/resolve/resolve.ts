@@ -37,7 +37,7 @@ const signalsSchema = z.object({
 export const resolve = route({
   method: 'POST',
   path: '/resolve',
-  auth: { kind: 'key', scope: 'resolve:read', readable: true },
+  auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
   tag: 'Signals',
   summary: 'What history exists of a user',
   description:
@@ -75,8 +75,7 @@ export const resolve = route({
     const { found, source } = await readSignals(ctx, refs);
     const nowMs = admission.nowMs ?? Date.now();
     const shared = {
-      includesEventsThrough:
-        admission.settledBeforeMs === null ? null : new Date(admission.settledBeforeMs).toISOString(),
+      includesEventsThrough: admission.watermarkMs === null ? null : new Date(admission.watermarkMs).toISOString(),
       asOf: new Date(nowMs).toISOString(),
     };
     const results = ids.map((userExternalId, n) => ({

@@ -5,11 +5,11 @@ import { userRefOf } from '../../shared/domain/subject';
 import { RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
 import { MirError } from '../../shared/errors';
 import type { ErasureDoc } from '../../shared/store/erasures';
-import { type Act, auditEntry, callerAct } from '../db/audit-context';
+import { type AuditContext, auditEntry, auditContextForCaller } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
-import { changeLinks, type LinkDeps, type Visibility } from '../links/link-transaction';
+import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
 import { dropMembership } from '../links/remove-links';
 
 /** The sweep leaves an order to its first job for this long. */
@@ -50,8 +50,8 @@ export async function orderErasure(
   tenant: Tenant,
   userRef: UserRef,
   askedAt: Date,
-  act: Act,
-): Promise<{ erasure: ErasureDoc; visibility: Visibility }> {
+  auditContext: AuditContext,
+): Promise<{ erasure: ErasureDoc; cacheState: CacheState }> {
   const { store } = deps;
   const order = {
     _id: newId(`ers_${envOf(tenant)}`),
@@ -63,15 +63,15 @@ export async function orderErasure(
     expireAt: new Date(askedAt.getTime() + RECEIPT_RETENTION_MS),
   };
   const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: order._id };
-  const { outcome: erasure, visibility } = await changeLinks(deps, async (session) => {
-    await store.users.hold([{ tenant, userRef }], session);
+  const { outcome: erasure, cacheState } = await commitLinkChange(deps, async (session) => {
+    await store.users.lock([{ tenant, userRef }], session);
     const before = await store.users.get(tenant, userRef, session);
     const newest = await store.events.newestReceivedAt(tenant, userRef, session);
     const erasedAt = latest(askedAt, newest, before?.erasedAt);
     await store.deliveries.dropOfUser(tenant, userRef, session);
     await store.linkRequests.dropOfUser(tenant, userRef, session);
     const dropped = before?.identity
-      ? await dropMembership(deps, before.identity, { tenant, userRef }, act, 'USER_ERASED', session)
+      ? await dropMembership(deps, before.identity, { tenant, userRef }, auditContext, 'USER_ERASED', session)
       : null;
     const user = await store.users.change(
       tenant,
@@ -81,20 +81,20 @@ export async function orderErasure(
     );
     const ordered: ErasureDoc = { ...order, erasedAt };
     await store.erasures.insert(ordered, session);
-    await store.audit.append(auditEntry(act, facts), session);
+    await store.audit.append(auditEntry(auditContext, facts), session);
     const memberships = dropped ? [dropped.membership] : [];
     return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
   // A hint: the row is the outbox.
   deps.erasureQueue.add(erasure._id).catch(() => undefined);
-  return { erasure, visibility };
+  return { erasure, cacheState };
 }
 
 /** `POST /users/erase`. */
 const erase = route({
   method: 'POST',
   path: '/users/erase',
-  auth: { kind: 'key', scope: 'users:erase', readable: false, budget: 'control' },
+  auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: false, budget: 'control' },
   tag: 'Users',
   summary: 'Erase a user of yours',
   description:
@@ -115,8 +115,8 @@ const erase = route({
     const { tenant, admission } = caller;
     const userRef = userRefOf(ctx.secrets.subject, tenant, userExternalId);
     const askedAt = new Date(admission.nowMs ?? Date.now());
-    const act = callerAct({ caller, requestId });
-    const { erasure } = await orderErasure(ctx, tenant, userRef, askedAt, act);
+    const auditContext = auditContextForCaller({ caller, requestId });
+    const { erasure } = await orderErasure(ctx, tenant, userRef, askedAt, auditContext);
     return { status: 202, body: presentErasure(erasure) };
   },
 });
@@ -125,7 +125,7 @@ const erase = route({
 const getErasure = route({
   method: 'GET',
   path: '/users/erase/:receiptId',
-  auth: { kind: 'key', scope: 'users:erase', readable: true },
+  auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: true },
   tag: 'Users',
   summary: 'How far an erasure is',
   params: z.object({ receiptId: z.string().max(100) }),

@@ -6,7 +6,7 @@ import { disconnect, disconnectPage } from './account/disconnect';
 import { exportAccount } from './account/export';
 import { forgot, forgotPage } from './auth/forgot';
 import { logIn, logInPage, logOut } from './auth/log-in';
-import { askProvider, hearProvider } from './auth/log-in-by-provider';
+import { startProviderLogIn, completeProviderLogIn } from './auth/log-in-by-provider';
 import { outboxPage } from './auth/outbox';
 import { resend, resendPage } from './auth/resend';
 import { reset, resetPage } from './auth/reset';
@@ -29,8 +29,8 @@ export const PAGES: readonly Page[] = [
   logInPage,
   logIn,
   logOut,
-  askProvider,
-  hearProvider,
+  startProviderLogIn,
+  completeProviderLogIn,
   forgotPage,
   forgot,
   resetPage,

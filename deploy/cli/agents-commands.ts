@@ -12,7 +12,7 @@ import { operate, paged, type Shell, wholeNumberUpTo } from './command';
 import { findAgent } from './find-agent';
 import { addKillCommands } from './kill-commands';
 import type { CliContext } from './open';
-import { page, printable, sheet } from './print';
+import { pageTable, printable, sheet } from './print';
 
 interface WhoseOptions {
   partner?: string;
@@ -119,7 +119,7 @@ function addReadingCommands(agents: Command, shell: Shell): void {
           );
         },
         (answer) =>
-          page(answer, ['agent', 'name', 'type', 'preset', 'status', 'depth', 'last active'], (one) => [
+          pageTable(answer, ['agent', 'name', 'type', 'preset', 'status', 'depth', 'last active'], (one) => [
             one.agentId,
             one.name,
             one.type,

@@ -8,7 +8,7 @@ import { pageOfApplications, readApplication } from '../../api/partners/list-app
 import { rejectPendingApplication } from '../../api/partners/reject-application';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import { operate, paged, type Shell } from './command';
-import { page, secrets, sheet } from './print';
+import { pageTable, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
 /** `applications list | show`. */
@@ -24,7 +24,7 @@ export function addApplicationCommands(program: Command, shell: Shell): void {
         command,
         (ctx) => pageOfApplications(ctx, options),
         (answer) =>
-          page(answer, ['application', 'status', 'name', 'website', 'contact', 'partner', 'created'], (one) => [
+          pageTable(answer, ['application', 'status', 'name', 'website', 'contact', 'partner', 'created'], (one) => [
             one.applicationId,
             one.status,
             one.name,
@@ -56,7 +56,8 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
       operate(
         shell,
         command,
-        ({ store }, act) => submitApplication({ store }, validate(applicationInput, options, 'command line'), act),
+        ({ store }, auditContext) =>
+          submitApplication({ store }, validate(applicationInput, options, 'command line'), auditContext),
         ({ applicationId }) =>
           `Application ${applicationId} is PENDING.\nNext: npm run mir -- partners approve ${applicationId} --plan STANDARD`,
       ),
@@ -73,8 +74,13 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
       operate(
         shell,
         command,
-        (ctx, act) =>
-          approvePendingApplication(ctx, applicationId, validate(termsInput, termsOf(options), 'command line'), act),
+        (ctx, auditContext) =>
+          approvePendingApplication(
+            ctx,
+            applicationId,
+            validate(termsInput, termsOf(options), 'command line'),
+            auditContext,
+          ),
         ({ partnerId, liveApiKey, testApiKey }) =>
           secrets({ partner: partnerId, 'live key': liveApiKey, 'test key': testApiKey }),
       ),
@@ -88,9 +94,9 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
       operate(
         shell,
         command,
-        ({ store }, act) => {
+        ({ store }, auditContext) => {
           const reason = validate(reasonSchema.optional(), options.reason, 'reason');
-          return rejectPendingApplication({ store }, applicationId, { reason }, act);
+          return rejectPendingApplication({ store }, applicationId, { reason }, auditContext);
         },
         (application) => `Application ${application.applicationId} is REJECTED.`,
       ),

@@ -9,7 +9,7 @@ import { validate } from '../../api/http/validate';
 import { readPartner } from '../../api/partners/get-partner';
 import { operate, paged, type Shell } from './command';
 import type { CliContext } from './open';
-import { page, printable, sheet } from './print';
+import { pageTable, printable, sheet } from './print';
 import { type Progress, showProgress } from './progress';
 
 interface ChainOptions {
@@ -97,7 +97,7 @@ export function addAuditCommands(program: Command, shell: Shell): void {
           return pageOfAudit(ctx, await chainOf(ctx, command, options), { ...filtersOf(options), limit, cursor });
         },
         (answer) =>
-          page(answer, ['seq', 'at', 'action', 'target', 'actor', 'reason'], (one) => [
+          pageTable(answer, ['seq', 'at', 'action', 'target', 'actor', 'reason'], (one) => [
             one.seq,
             one.at,
             one.action,

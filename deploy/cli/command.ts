@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Act } from '../../api/db/audit-context';
+import type { AuditContext } from '../../api/db/audit-context';
 import { messageOf } from '../../shared/errors';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../../api/http/paging';
-import { type CliContext, cliAct, openCliContext } from './open';
+import { type CliContext, auditContextForCli, openCliContext } from './open';
 import { readCliConfig } from './settings';
 
 /** Where a command reads its settings and writes its answer. */
@@ -50,12 +50,12 @@ export async function opened<T>(opening: Promise<T>): Promise<T> {
 export async function operate<T>(
   shell: Shell,
   command: Command,
-  work: (ctx: CliContext, act: Act) => Promise<T>,
+  work: (ctx: CliContext, auditContext: AuditContext) => Promise<T>,
   show: ((answer: T) => string) | null,
 ): Promise<void> {
   const ctx = await opened(openCliContext(readCliConfig(shell.env)));
   try {
-    const answer = await work(ctx, cliAct());
+    const answer = await work(ctx, auditContextForCli());
     if (show === null) return;
     const { json } = command.optsWithGlobals<{ json?: boolean }>();
     shell.out(`${json ? JSON.stringify(answer, null, 2) : show(answer)}\n`);

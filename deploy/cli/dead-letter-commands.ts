@@ -8,7 +8,7 @@ import {
   showDeadLetter,
 } from '../../api/admin/dead-letters';
 import { operate, paged, type Shell } from './command';
-import { page, sheet } from './print';
+import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
 
 /** `dead-letters …`. */
@@ -32,7 +32,7 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
         command,
         (ctx) => listDeadLetters(ctx, options),
         (answer) =>
-          page(answer, ['id', 'queue', 'partner', 'env', 'events', 'attempts', 'failed', 'reason'], (one) => [
+          pageTable(answer, ['id', 'queue', 'partner', 'env', 'events', 'attempts', 'failed', 'reason'], (one) => [
             one.id,
             one.queue,
             one.partnerId,
@@ -73,14 +73,14 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
         await operate(
           shell,
           command,
-          (ctx, act) => replayAllDeadLetters(ctx, act, progress.at).finally(() => progress.stop()),
+          (ctx, auditContext) => replayAllDeadLetters(ctx, auditContext, progress.at).finally(() => progress.stop()),
           ({ replayed }) => `${replayed} queued again.`,
         );
       } else {
         await operate(
           shell,
           command,
-          (ctx, act) => replayDeadLetter(ctx, id, act),
+          (ctx, auditContext) => replayDeadLetter(ctx, id, auditContext),
           () => `${id} is queued again.`,
         );
       }
@@ -95,7 +95,7 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
       await operate(
         shell,
         command,
-        (ctx, act) => dropDeadLetter(ctx, id, act),
+        (ctx, auditContext) => dropDeadLetter(ctx, id, auditContext),
         () => `${id} is dropped.`,
       );
     });

@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
 import { examine } from '../../api/admin/health/run-checks';
-import type { Finding, Verdict } from '../../api/admin/health/finding';
+import type { Finding, CheckStatus } from '../../api/admin/health/finding';
 import { ExitCode, type Shell } from './command';
 import { cell } from './print';
 import { cliDataDir, isPepperGiven, readCliConfig } from './settings';
 
-const MARKS: Readonly<Record<Verdict, string>> = { OK: '●', WARN: '◐', FAIL: '○' };
+const MARKS: Readonly<Record<CheckStatus, string>> = { OK: '●', WARN: '◐', FAIL: '○' };
 
-function lineOf({ check, verdict, found, mend }: Finding): string {
+function lineOf({ check, verdict, found, remedy }: Finding): string {
   const line = `${MARKS[verdict]} ${verdict.padEnd(5)} ${check.padEnd(15)} ${cell(found)}`;
-  return mend === null ? line : `${line}\n${' '.repeat(24)}→ ${cell(mend)}`;
+  return remedy === null ? line : `${line}\n${' '.repeat(24)}→ ${cell(remedy)}`;
 }
 
 /** `doctor`. */

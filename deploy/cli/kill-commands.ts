@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { partnerOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import type { AgentDoc } from '../../shared/store/agents';
-import type { Act } from '../../api/db/audit-context';
+import type { AuditContext } from '../../api/db/audit-context';
 import { type PresentedCascade, readCascade, readOpenCascades } from '../../api/agents/get-cascade';
 import { killSubtree } from '../../api/agents/kill-subtree';
 import { type KillPreview, previewKill } from '../../api/agents/preview-kill';
@@ -13,7 +13,7 @@ import { reasonSchema } from '../../api/http/schemas';
 import { operate, type Shell, wholeNumberUpTo } from './command';
 import { findAgent } from './find-agent';
 import type { CliContext } from './open';
-import { page, sheet } from './print';
+import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
 
 const LOOK_EVERY_MS = 500;
@@ -38,7 +38,7 @@ const cascadeText = (cascade: PresentedCascade): string => sheet(cascade);
 
 function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCascades>>): string {
   const head = ['cascade', 'status', 'partner', 'env', 'agent', 'revoked', 'affected', 'parked', 'ordered'];
-  const shown = page({ data, nextCursor: null }, head, (one) => [
+  const shown = pageTable({ data, nextCursor: null }, head, (one) => [
     one.cascadeId,
     one.status,
     one.partnerId,
@@ -83,12 +83,19 @@ async function followCascade(
 async function kill(
   ctx: CliContext,
   shell: Shell,
-  act: Act,
+  auditContext: AuditContext,
   agent: AgentDoc,
   { reason, wait, waitSeconds }: KillOptions,
 ): Promise<PresentedCascade> {
   const { tenant, _id: agentId, rootId } = agent;
-  const order = { tenant, agentId, rootId, actor: act.actor, reason: reason ?? null, requestId: act.requestId };
+  const order = {
+    tenant,
+    agentId,
+    rootId,
+    actor: auditContext.actor,
+    reason: reason ?? null,
+    requestId: auditContext.requestId,
+  };
   const { _id: cascadeId, effectiveAt } = await killSubtree(ctx, order);
   shell.err(`In force since ${effectiveAt.toISOString()}: the agent and all below it are refused (${cascadeId}).\n`);
   if (!wait) return readCascade(ctx, tenant, cascadeId);
@@ -145,10 +152,10 @@ export function addKillCommands(agents: Command, shell: Shell): void {
       await operate(
         shell,
         command,
-        async (ctx, act) => {
+        async (ctx, auditContext) => {
           const agent = await findAgent(ctx, agentId);
           if (confirm === undefined) await confirmed(ctx, shell, agent);
-          return (cascade = await kill(ctx, shell, act, agent, { ...options, ...(reason ? { reason } : {}) }));
+          return (cascade = await kill(ctx, shell, auditContext, agent, { ...options, ...(reason ? { reason } : {}) }));
         },
         cascadeText,
       );

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { createDoor } from '../../shared/authz/authorizer';
-import { openGround } from '../../shared/runtime';
+import { createAuthorizer } from '../../shared/authz/authorizer';
+import { openRuntime } from '../../shared/runtime';
 import type { Config } from '../../shared/config/config';
 import { createEventQueue } from '../../shared/queue/event-queue';
 import { createCascadeQueue } from '../../shared/queue/cascade-queue';
 import { QUEUES } from '../../shared/queue/jobs';
 import { authorityStore } from '../../shared/authz/authority-store';
 import type { ApiContext } from '../../api/context';
-import type { Act } from '../../api/db/audit-context';
+import type { AuditContext } from '../../api/db/audit-context';
 
 /** What operator commands use: the part of the API's context that its admin routes use. */
 export interface CliContext extends Pick<
@@ -18,7 +18,7 @@ export interface CliContext extends Pick<
   | 'secrets'
   | 'keys'
   | 'queueLink'
-  | 'door'
+  | 'authorizer'
   | 'eventQueue'
   | 'deadLetterQueues'
   | 'cascadeQueue'
@@ -28,25 +28,25 @@ export interface CliContext extends Pick<
 
 /** Connects to the stores of an installation. */
 export async function openCliContext(config: Config): Promise<CliContext> {
-  const ground = await openGround(config, 'api');
-  const { keys, log, queueLink, secrets, store } = ground;
+  const runtime = await openRuntime(config, 'api');
+  const { keys, log, queueLink, secrets, store } = runtime;
   const eventQueue = createEventQueue({ link: queueLink, keys, log });
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   return {
-    ...ground,
+    ...runtime,
     eventQueue,
     deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
     cascadeQueue,
-    door: createDoor({ link: queueLink, keys, store: authorityStore(store, secrets) }),
+    authorizer: createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) }),
     close: async () => {
       await eventQueue.close();
       await cascadeQueue.close();
-      await ground.close();
+      await runtime.close();
     },
   };
 }
 
 /** An operator's act through the CLI. */
-export function cliAct(): Act {
+export function auditContextForCli(): AuditContext {
   return { actor: { kind: 'OPERATOR', via: 'CLI' }, requestId: `cli-${randomUUID()}`, at: new Date() };
 }

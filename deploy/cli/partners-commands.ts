@@ -9,7 +9,7 @@ import { rotateKey, rotationInput } from '../../api/partners/rotate-keys';
 import { applyPartnerPatch } from '../../api/partners/update-partner';
 import { addDecisionCommands } from './applications-commands';
 import { given, operate, paged, type Shell } from './command';
-import { page, secrets, sheet } from './print';
+import { pageTable, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
 const DEFAULT_USE_CASE = 'Created by the operator.';
@@ -43,15 +43,19 @@ function addReadingCommands(partners: Command, shell: Shell): void {
         command,
         (ctx) => pageOfPartners(ctx, options),
         (answer) =>
-          page(answer, ['partner', 'name', 'plan', 'suspended', 'events/min', 'requests/min', 'created'], (one) => [
-            one.partnerId,
-            one.name,
-            one.plan,
-            one.suspended,
-            one.limits.eventsPerMinute,
-            one.limits.requestsPerMinute,
-            one.createdAt,
-          ]),
+          pageTable(
+            answer,
+            ['partner', 'name', 'plan', 'suspended', 'events/min', 'requests/min', 'created'],
+            (one) => [
+              one.partnerId,
+              one.name,
+              one.plan,
+              one.suspended,
+              one.limits.eventsPerMinute,
+              one.limits.requestsPerMinute,
+              one.createdAt,
+            ],
+          ),
       ),
   );
   partners
@@ -87,10 +91,10 @@ function addCreateCommand(partners: Command, shell: Shell): void {
       operate(
         shell,
         command,
-        (ctx, act) => {
+        (ctx, auditContext) => {
           const { name, website, contactEmail, useCase } = options;
           const input = validate(applicationInput, { name, website, contactEmail, useCase }, 'command line');
-          return createPartner(ctx, input, validate(termsInput, termsOf(options), 'command line'), act);
+          return createPartner(ctx, input, validate(termsInput, termsOf(options), 'command line'), auditContext);
         },
         ({ partnerId, liveApiKey, testApiKey }) =>
           secrets({ partner: partnerId, 'live key': liveApiKey, 'test key': testApiKey }),
@@ -103,7 +107,8 @@ function addChangeCommands(partners: Command, shell: Shell): void {
     operate(
       shell,
       command,
-      (ctx, act) => applyPartnerPatch(ctx, partnerId, validate(partnerPatch, given(fields), 'command line'), act),
+      (ctx, auditContext) =>
+        applyPartnerPatch(ctx, partnerId, validate(partnerPatch, given(fields), 'command line'), auditContext),
       partnerSheet,
     );
 
@@ -149,7 +154,8 @@ function addChangeCommands(partners: Command, shell: Shell): void {
       operate(
         shell,
         command,
-        (ctx, act) => rotateKey(ctx, partnerId, validate(rotationInput, options, 'command line'), act),
+        (ctx, auditContext) =>
+          rotateKey(ctx, partnerId, validate(rotationInput, options, 'command line'), auditContext),
         ({ env, apiKey }) => secrets({ partner: partnerId, [`${env} key`]: apiKey }),
       ),
     );

@@ -44,7 +44,7 @@ export function sheet(pairs: Record<string, Cell>): string {
 }
 
 /** A page of a list, with how to get the next one. */
-export function page<Item>(
+export function pageTable<Item>(
   { data, nextCursor }: { data: Item[]; nextCursor: string | null },
   head: string[],
   row: (item: Item) => Cell[],

@@ -11,7 +11,7 @@ import { failure } from './print';
 import { teach } from './teach';
 
 const OK = 0;
-const REFUSED = 1;
+const REJECTED = 1;
 const USAGE = 2;
 
 const HELP = `
@@ -61,6 +61,6 @@ export async function runCli(args: string[], shell: Shell): Promise<number> {
     if (error instanceof ExitCode) return error.code;
     if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
     shell.err(`${failure(error, program.opts<{ json?: boolean }>().json === true)}\n`);
-    return REFUSED;
+    return REJECTED;
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { callApi, inParallel } from './http';
-import type { DemoPartner, PendingReceipt } from './send';
+import type { SimulatedPartner, PendingReceipt } from './send';
 
 const POLL_MS = 100;
 
@@ -16,21 +16,24 @@ const receiptSchema = z.object({
 });
 
 /** What the settled receipts say, added up by partner, and which of them say the wrong thing. */
-export interface Settled {
+export interface FinalReceipts {
   totals: { persisted: number; duplicates: number; conflicts: number; failed: number }[];
   problems: string[];
 }
 
-interface SettleOptions {
+interface AwaitOptions {
   url: string;
-  partners: readonly DemoPartner[];
+  partners: readonly SimulatedPartner[];
   concurrency: number;
   deadlineMs: number;
-  onSettled: () => void;
+  onFinal: () => void;
 }
 
 /** Polls every receipt until none is QUEUED; those that still are at the deadline become problems. */
-export async function settleReceipts(receipts: readonly PendingReceipt[], options: SettleOptions): Promise<Settled> {
+export async function awaitReceipts(
+  receipts: readonly PendingReceipt[],
+  options: AwaitOptions,
+): Promise<FinalReceipts> {
   const { partners, concurrency, deadlineMs } = options;
   const totals = partners.map(() => ({ persisted: 0, duplicates: 0, conflicts: 0, failed: 0 }));
   const problems: string[] = [];
@@ -55,14 +58,14 @@ export async function settleReceipts(receipts: readonly PendingReceipt[], option
       }
       await sleep(POLL_MS);
     }
-    options.onSettled();
+    options.onFinal();
   });
   return { totals, problems };
 }
 
 type Receipt = z.infer<typeof receiptSchema>;
 
-async function readReceipt(url: string, { apiKey }: DemoPartner, receiptId: string): Promise<Receipt | string> {
+async function readReceipt(url: string, { apiKey }: SimulatedPartner, receiptId: string): Promise<Receipt | string> {
   const { status, body } = await callApi(url, { path: `/events/receipts/${receiptId}`, apiKey, method: 'GET' });
   const parsed = receiptSchema.safeParse(body);
   return status === 200 && parsed.success ? parsed.data : `answered ${status}: ${JSON.stringify(body).slice(0, 300)}`;

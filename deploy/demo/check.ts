@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Tier, TierRules } from '../../shared/domain/signals';
 import { daysSince, type Expected, expectedTier } from './count';
 import { callApi, inParallel } from './http';
-import type { DemoPartner } from './send';
+import type { SimulatedPartner } from './send';
 
 const USERS_PER_RESOLVE = 100;
 const POLL_MS = 100;
@@ -24,7 +24,7 @@ type Signals = z.infer<typeof signalsSchema>;
 const resultsSchema = z.object({ results: z.array(signalsSchema) });
 
 /** What `POST /resolve` said of one partner's users. */
-export interface Checked {
+export interface CheckResult {
   users: number;
   tiers: Record<Tier, number>;
   sources: Record<string, number>;
@@ -33,7 +33,7 @@ export interface Checked {
 
 interface CheckOptions {
   url: string;
-  partner: DemoPartner;
+  partner: SimulatedPartner;
   rules: TierRules;
   /** The partner's newest receivedAt: answers must include everything up to it. */
   throughMs: number;
@@ -46,9 +46,9 @@ export async function checkSignals(
   expected: ReadonlyMap<string, Expected>,
   strangers: readonly string[],
   options: CheckOptions,
-): Promise<Checked> {
+): Promise<CheckResult> {
   const ids = [...expected.keys(), ...strangers];
-  const checked: Checked = { users: ids.length, tiers: { 0: 0, 1: 0, 2: 0, 3: 0 }, sources: {}, differences: [] };
+  const checked: CheckResult = { users: ids.length, tiers: { 0: 0, 1: 0, 2: 0, 3: 0 }, sources: {}, differences: [] };
   const pages = Array.from({ length: Math.ceil(ids.length / USERS_PER_RESOLVE) }, (_, n) =>
     ids.slice(n * USERS_PER_RESOLVE, (n + 1) * USERS_PER_RESOLVE),
   );

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { messageOf } from '../../shared/errors';
 import { failureOf } from '../local/error-facts';
 import type { Profile } from './profiles';
-import type { DemoPartner } from './send';
+import type { SimulatedPartner } from './send';
 
 const CLI_TIMEOUT_MS = 60_000;
 /** So high that the demo measures the pipeline and not the limits. */
@@ -14,7 +14,7 @@ const REQUESTS_PER_MINUTE = 1_000_000;
 const createdSchema = z.object({ partnerId: z.string(), liveApiKey: z.string(), testApiKey: z.string() });
 
 /** Creates a fresh partner through the operator's CLI, so that a run is exact on a store that holds earlier runs. */
-export async function createPartner(cli: string, profile: Profile, env: 'live' | 'test'): Promise<DemoPartner> {
+export async function createPartner(cli: string, profile: Profile, env: 'live' | 'test'): Promise<SimulatedPartner> {
   const { name, website, contactEmail } = profile;
   const who = ['--name', name, '--website', website, '--contact-email', contactEmail, '--plan', 'ENTERPRISE'];
   const limits = ['--events-per-minute', `${EVENTS_PER_MINUTE}`, '--requests-per-minute', `${REQUESTS_PER_MINUTE}`];

@@ -38,7 +38,7 @@ export const FAULT_PATHS = { UNKNOWN_TYPE: 'eventType', DOLLAR_KEY: 'metadata', 
 export type Fault = keyof typeof FAULT_PATHS;
 const FAULTS: readonly Fault[] = ['UNKNOWN_TYPE', 'UNKNOWN_TYPE', 'DOLLAR_KEY', 'NO_USER'];
 
-/** What must become of an item: stored once, met again, refused in the receipt, or refused at the door. */
+/** The expected outcome of an item: stored, a duplicate, a conflict in the receipt, or rejected on submission. */
 type Fate = 'COUNTS' | 'REPEAT' | 'CONFLICT' | Fault;
 
 export interface Item {

@@ -9,7 +9,7 @@ const DEFAULT_RETRY_MS = 1_000;
 const RETRY_FOR_MS = 120_000;
 const RETRIED_STATUS: ReadonlySet<number> = new Set([429, 503]);
 
-export interface Call {
+export interface ApiCall {
   path: string;
   apiKey: string;
   method?: 'GET' | 'POST';
@@ -17,26 +17,26 @@ export interface Call {
   body?: string | Uint8Array<ArrayBuffer>;
 }
 
-export interface Answer {
+export interface ApiAnswer {
   status: number;
   headers: Headers;
   body: unknown;
   /** Attempts that were answered 429, which stored nothing. */
-  refusals: number;
+  rejections: number;
   /** Attempts answered 503 or not at all: what they carried may have been stored. */
   uncertain: number;
 }
 
 /** Calls the API; 429, 503 and lost connections are tried again after Retry-After. `fetch` keeps connections open. */
-export async function callApi(url: string, call: Call, retryForMs = RETRY_FOR_MS): Promise<Answer> {
+export async function callApi(url: string, call: ApiCall, retryForMs = RETRY_FOR_MS): Promise<ApiAnswer> {
   const giveUpAtMs = Date.now() + retryForMs;
-  let refusals = 0;
+  let rejections = 0;
   let uncertain = 0;
   for (;;) {
     const attempt = await tryOnce(url, call);
-    if (!('failure' in attempt) && !RETRIED_STATUS.has(attempt.status)) return { ...attempt, refusals, uncertain };
+    if (!('failure' in attempt) && !RETRIED_STATUS.has(attempt.status)) return { ...attempt, rejections, uncertain };
     if ('failure' in attempt || attempt.status !== 429) uncertain += 1;
-    else refusals += 1;
+    else rejections += 1;
     const waitMs = 'failure' in attempt ? DEFAULT_RETRY_MS : retryAfterMs(attempt.headers);
     if (Date.now() + waitMs > giveUpAtMs) {
       const last = 'failure' in attempt ? attempt.failure : `status ${attempt.status}: ${JSON.stringify(attempt.body)}`;
@@ -46,9 +46,9 @@ export async function callApi(url: string, call: Call, retryForMs = RETRY_FOR_MS
   }
 }
 
-type Attempt = Pick<Answer, 'status' | 'headers' | 'body'> | { failure: string };
+type Attempt = Pick<ApiAnswer, 'status' | 'headers' | 'body'> | { failure: string };
 
-async function tryOnce(url: string, { path, apiKey, method = 'POST', headers, body }: Call): Promise<Attempt> {
+async function tryOnce(url: string, { path, apiKey, method = 'POST', headers, body }: ApiCall): Promise<Attempt> {
   try {
     const response = await fetch(`${url}${path}`, {
       method,

@@ -1,9 +1,9 @@
 import Table from 'cli-table3';
 import type { TierRules } from '../../shared/domain/signals';
-import type { Checked } from './check';
+import type { CheckResult } from './check';
 import type { StoreTotals } from './check-store';
 import { daysSince, type Expected, expectedTier, totalOf } from './count';
-import type { Settled } from './await-receipts';
+import type { FinalReceipts } from './await-receipts';
 
 const HOT_USERS_SHOWN = 3;
 const DIFFERENCES_SHOWN = 25;
@@ -12,8 +12,8 @@ const DIFFERENCES_SHOWN = 25;
 export interface PartnerResult {
   name: string;
   expected: ReadonlyMap<string, Expected>;
-  settled: Settled['totals'][number];
-  checked: Checked;
+  final: FinalReceipts['totals'][number];
+  checked: CheckResult;
   store: StoreTotals;
 }
 
@@ -35,9 +35,9 @@ export function partnersTable(results: readonly PartnerResult[]): string {
     colAligns: ['left', ...Array.from({ length: 8 }, () => 'right' as const), 'left'],
     style: { head: [], border: [] },
   });
-  for (const { name, expected, settled, checked, store } of results) {
+  for (const { name, expected, final, checked, store } of results) {
     const [, ...tiers] = Object.values(checked.tiers);
-    const counts = [totalOf(expected), store.events, settled.duplicates, settled.conflicts, expected.size];
+    const counts = [totalOf(expected), store.events, final.duplicates, final.conflicts, expected.size];
     table.push([name, ...counts, ...tiers, checked.differences.length === 0 ? 'all users' : 'NO']);
   }
   return table.toString();

@@ -22,13 +22,13 @@ export interface DemoRequest {
 }
 
 /** Everything that is sent, in order; the evening waits until the day has settled. */
-export interface Plan {
+export interface CallPlan {
   day: DemoRequest[];
   evening: DemoRequest[];
 }
 
 /** Cuts the partners' items into requests of all shapes and mixes the partners; `resendPercent` of them go twice. */
-export function planRequests(partners: PartnerDay[], options: { seed: number; resendPercent: number }): Plan {
+export function planRequests(partners: PartnerDay[], options: { seed: number; resendPercent: number }): CallPlan {
   const random = seededRandom(options.seed);
   const resend = (requests: DemoRequest[]): DemoRequest[] => withResends(random, requests, options.resendPercent / 100);
   const day = mixed(partners.map(({ day }, partner) => cut(random, partner, day)));
@@ -36,7 +36,7 @@ export function planRequests(partners: PartnerDay[], options: { seed: number; re
   return { day: resend(day), evening: resend(evening) };
 }
 
-/** One batch of new events and reused keys, then one reused key as a single post, which may be refused at the door. */
+/** One batch of new events and reused keys, then one reused key as a single post, which may be rejected on submission. */
 function eveningOf(partner: number, items: Item[]): DemoRequest[] {
   if (items.length === 0) return [];
   const batch: DemoRequest = { partner, shape: partner % 2 === 0 ? 'batch' : 'ndjson', gzip: partner > 0, items };

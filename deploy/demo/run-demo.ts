@@ -9,23 +9,23 @@ import type { DemoOptions } from './options';
 import { showProgress } from './progress';
 import { differencesText, hotUsersTable, type PartnerResult, partnersTable } from './report';
 import { type DemoRequest, planRequests } from './requests';
-import { type DemoPartner, nothingSent, type Sent, sendRequests } from './send';
-import { type Settled, settleReceipts } from './await-receipts';
+import { type SimulatedPartner, nothingSent, type Sent, sendRequests } from './send';
+import { type FinalReceipts, awaitReceipts } from './await-receipts';
 
 /** For a slow machine with every fault at once; a healthy one needs seconds. */
-const SETTLE_BASE_MS = 120_000;
-const SETTLE_PER_EVENT_MS = 5;
+const FINALIZE_BASE_MS = 120_000;
+const FINALIZE_PER_EVENT_MS = 5;
 /** A system that is just being started may need this long; one that is not there is told sooner than by the first post. */
 const REACHED_WITHIN_MS = 5_000;
 const STRANGERS = ['nobody-yet', 'nobody-at-all'];
 
 interface Run {
   options: DemoOptions;
-  partners: DemoPartner[];
+  partners: SimulatedPartner[];
   sent: Sent;
-  totals: Settled['totals'];
+  totals: FinalReceipts['totals'];
   problems: string[];
-  settleForMs: number;
+  finalizeForMs: number;
 }
 
 /** Plays the day against the running system, checks every user of every partner, prints it. Returns the exit code. */
@@ -41,16 +41,16 @@ export async function runDemo(options: DemoOptions, cli: string, print: (line: s
     sent: nothingSent(partners.length),
     totals: partners.map(() => ({ persisted: 0, duplicates: 0, conflicts: 0, failed: 0 })),
     problems: [],
-    settleForMs: SETTLE_BASE_MS + SETTLE_PER_EVENT_MS * options.events,
+    finalizeForMs: FINALIZE_BASE_MS + FINALIZE_PER_EVENT_MS * options.events,
   };
   const startedAtMs = performance.now();
   await submit(run, 'day', plan.day);
   const sentAtMs = performance.now();
-  await settle(run, 'settling', 0);
+  await finalize(run, 'settling', 0);
   const pace = paceLine(run, sentAtMs - startedAtMs, performance.now() - sentAtMs);
   const before = run.sent.receipts.length;
   await submit(run, 'evening', plan.evening);
-  await settle(run, 'settling', before);
+  await finalize(run, 'settling', before);
   print(pace);
   const results = await check(run, days);
   print(partnersTable(results));
@@ -78,18 +78,18 @@ async function submit({ options, partners, sent }: Run, label: string, requests:
   }
 }
 
-async function settle(run: Run, label: string, from: number): Promise<void> {
+async function finalize(run: Run, label: string, from: number): Promise<void> {
   const receipts = run.sent.receipts.slice(from);
   const progress = showProgress(label, receipts.length);
   try {
-    const settled = await settleReceipts(receipts, {
+    const final = await awaitReceipts(receipts, {
       ...run.options,
       partners: run.partners,
-      deadlineMs: Date.now() + run.settleForMs,
-      onSettled: () => progress.add(1),
+      deadlineMs: Date.now() + run.finalizeForMs,
+      onFinal: () => progress.add(1),
     });
-    run.problems.push(...settled.problems);
-    settled.totals.forEach((total, n) => {
+    run.problems.push(...final.problems);
+    final.totals.forEach((total, n) => {
       for (const name of ['persisted', 'duplicates', 'conflicts', 'failed'] as const) {
         run.totals[n]![name] += total[name];
       }
@@ -108,7 +108,7 @@ async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
         ...options,
         partner,
         throughMs: sent.lastReceivedMs[n]!,
-        deadlineMs: Date.now() + run.settleForMs,
+        deadlineMs: Date.now() + run.finalizeForMs,
       }),
     ),
   );
@@ -124,7 +124,7 @@ async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
   return partners.map(({ name }, n) => ({
     name,
     expected: expected[n]!,
-    settled: totals[n]!,
+    final: totals[n]!,
     checked: checks[n]!,
     store: store.totals[n]!,
   }));
@@ -132,7 +132,7 @@ async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
 
 /** Receipts must add up too: what they call persisted is every event once, unless an answer got lost on the way. */
 function receiptDifferences({ sent }: Run, results: readonly PartnerResult[]): string[] {
-  return results.flatMap(({ name, expected, settled: { persisted } }) => {
+  return results.flatMap(({ name, expected, final: { persisted } }) => {
     const wanted = totalOf(expected);
     const right = persisted === wanted || (sent.uncertain > 0 && persisted < wanted);
     return right ? [] : [`${name}: receipts say ${persisted} events were persisted, counted ${wanted}`];
@@ -163,12 +163,12 @@ function conclude(run: Run, results: PartnerResult[], print: (line: string) => v
   return 0;
 }
 
-function paceLine({ sent }: Run, sendMs: number, settleMs: number): string {
+function paceLine({ sent }: Run, sendMs: number, finalizeMs: number): string {
   const pace = Math.round((sent.submitted / sendMs) * 1000).toLocaleString('en-US');
   return (
     `${sent.submitted.toLocaleString('en-US')} events in ${sent.requests} requests: ` +
     `${(sendMs / 1000).toFixed(1)} s to submit the day (${pace} events/s), ` +
-    `${(settleMs / 1000).toFixed(1)} s more until every receipt was settled and read. ` +
-    `Sent again: ${sent.refusals} after 429, ${sent.uncertain} after 503 or no answer.`
+    `${(finalizeMs / 1000).toFixed(1)} s more until every receipt was settled and read. ` +
+    `Sent again: ${sent.rejections} after 429, ${sent.uncertain} after 503 or no answer.`
   );
 }

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { FAULT_PATHS, type Fault, type Item } from './generate-day';
-import { type Answer, type Call, callApi, inParallel } from './http';
+import { type ApiAnswer, type ApiCall, callApi, inParallel } from './http';
 import type { DemoRequest } from './requests';
 
 const ACCEPTED = 202;
@@ -18,7 +18,7 @@ const acceptedSchema = z.object({
 const problemSchema = z.object({ code: z.string(), errors: fieldErrors.default([]) });
 
 /** What is known of a partner while the demo runs. */
-export interface DemoPartner {
+export interface SimulatedPartner {
   name: string;
   partnerId: string;
   apiKey: string;
@@ -39,7 +39,7 @@ export interface Sent {
   lastReceivedMs: number[];
   submitted: number;
   requests: number;
-  refusals: number;
+  rejections: number;
   uncertain: number;
   /** Answers that differ from what they must be. */
   problems: string[];
@@ -48,12 +48,12 @@ export interface Sent {
 /** An empty record of a run. */
 export function nothingSent(partners: number): Sent {
   const lastReceivedMs = Array.from({ length: partners }, () => 0);
-  return { receipts: [], lastReceivedMs, submitted: 0, requests: 0, refusals: 0, uncertain: 0, problems: [] };
+  return { receipts: [], lastReceivedMs, submitted: 0, requests: 0, rejections: 0, uncertain: 0, problems: [] };
 }
 
 interface SendOptions {
   url: string;
-  partners: readonly DemoPartner[];
+  partners: readonly SimulatedPartner[];
   concurrency: number;
   onSent: (events: number) => void;
 }
@@ -69,7 +69,7 @@ export async function sendRequests(requests: DemoRequest[], sent: Sent, options:
 }
 
 /** The HTTP form of a request. */
-export function toCall({ shape, gzip, items }: DemoRequest, apiKey: string): Call {
+export function toCall({ shape, gzip, items }: DemoRequest, apiKey: string): ApiCall {
   const headers: Record<string, string> = {};
   let text: string;
   if (shape === 'single') {
@@ -91,20 +91,20 @@ function isFault(fate: Item['fate']): fate is Fault {
   return fate in FAULT_PATHS;
 }
 
-function note(sent: Sent, request: DemoRequest, answer: Answer, label: string): void {
+function note(sent: Sent, request: DemoRequest, answer: ApiAnswer, label: string): void {
   const { items } = request;
   sent.requests += 1;
   sent.submitted += items.length;
-  sent.refusals += answer.refusals;
+  sent.rejections += answer.rejections;
   sent.uncertain += answer.uncertain;
   const problems = items.every(({ fate }) => isFault(fate))
-    ? refusalProblems(items, answer)
+    ? rejectionProblems(items, answer)
     : acceptanceProblems(sent, request, answer);
   sent.problems.push(...problems.map((problem) => `${label}: ${problem}`));
 }
 
 /** A request of faulty items alone must be refused with 422, each field named. */
-function refusalProblems(items: Item[], { status, body }: Answer): string[] {
+function rejectionProblems(items: Item[], { status, body }: ApiAnswer): string[] {
   const problem = problemSchema.safeParse(body);
   if (status !== UNPROCESSABLE || !problem.success) return [unexpected(UNPROCESSABLE, status, body)];
   const { errors } = problem.data;
@@ -114,7 +114,7 @@ function refusalProblems(items: Item[], { status, body }: Answer): string[] {
   });
 }
 
-function acceptanceProblems(sent: Sent, { partner, shape, items }: DemoRequest, { status, body }: Answer): string[] {
+function acceptanceProblems(sent: Sent, { partner, shape, items }: DemoRequest, { status, body }: ApiAnswer): string[] {
   const conflicts = items.filter(({ fate }) => fate === 'CONFLICT').length;
   if (shape === 'single' && conflicts === 1 && status === UNPROCESSABLE) {
     const code = problemSchema.safeParse(body).data?.code;

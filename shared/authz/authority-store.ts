@@ -38,7 +38,7 @@ function agentNode(agent: AgentDoc): PathNode {
 }
 
 /**
- * What the door reads from the primary when its rows are missing: keys by hash, and the nodes of their paths. Only a
+ * What the authorizer reads from the primary when its rows are missing: keys by hash, and the nodes of their paths. Only a
  * miss of an agent's key costs a second read: of the references that revoked keys leave behind.
  */
 export function authorityStore(

@@ -1,5 +1,5 @@
 /**
- * The door's one round trip: credential, marks and budgets of its whole path, scope, clock, open markers, watermark —
+ * The authorizer's one round trip: credential, marks and budgets of its whole path, scope, clock, open markers, watermark —
  * one script, all keys of one partner under its hash tag. A call serves every request of one key that arrived in the
  * same turn. A path is the partner, then the agents from the root to the key's own.
  *
@@ -12,7 +12,7 @@
  * tells the first seven. A credential whose path is AGENT_KEY_REVOKED is the tombstone of a revoked agent's key. (To a
  * process of an older version it names a node that has no row: a miss, which it looks up in the store.)
  */
-export const ENTER = `
+export const AUTHORIZE = `
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
 if c[1] ~= ARGV[1] then return {'MISS'} end
 if c[2] == '' then return {'HOLD'} end
@@ -103,7 +103,7 @@ return 1
  * Marks rows as being changed, and voids leases: whoever meets one waits for the change. KEYS: slot and lease, pair by
  * pair. ARGV: epoch, ttl ms, token.
  */
-export const HOLD = `
+export const FENCE = `
 for i = 1, #KEYS, 2 do
   redis.call('DEL', KEYS[i], KEYS[i + 1])
   redis.call('HSET', KEYS[i], 'run', ARGV[1], 'path', '', 'blocked', 'HOLD', 'token', ARGV[3])
@@ -118,7 +118,7 @@ return 1
  * holder's mark stays. KEYS: slot and lease, pair by pair. ARGV: token. Answer: the next whole ms,
  * which nothing admitted before can bear.
  */
-export const RELEASE = `
+export const REMOVE_FENCE = `
 for i = 1, #KEYS, 2 do
   local row = redis.call('HMGET', KEYS[i], 'blocked', 'token')
   if row[1] ~= 'HOLD' or row[2] == ARGV[1] then redis.call('DEL', KEYS[i]) end

@@ -19,15 +19,15 @@ import {
   type Policy,
   type Scope,
 } from './credential';
-import { ENTER, FILL, HOLD, RELEASE, TAKE_LEASES } from './authorize-script';
+import { AUTHORIZE, FILL, FENCE, REMOVE_FENCE, TAKE_LEASES } from './authorize-script';
 import { blocked, isBlock, scopeMissing, unknownKey } from './rejections';
-import { createWhileHeld, type HoldCommands, type WhileHeld } from './with-invalidation';
+import { createWithInvalidation, type FenceCommands, type WithInvalidation } from './with-invalidation';
 
 /** A row lives this long before the store is asked again. */
 const ROW_TTL_MS = 3600 * 1000;
 const LEASE_MS = 10_000;
 /** Whoever meets a change under way looks again after this long, so many times. */
-const HOLD_RETRY_MS = 10;
+const FENCE_RETRY_MS = 10;
 const MAX_TRIES = 40;
 const MEMO_SIZE = 10_000;
 /** Characters of all texts in the memo: paths of long lists are long, and their number alone would not bound it. */
@@ -44,13 +44,13 @@ interface Entry {
   chunkIds: ChunkId[];
 }
 
-/** What the door answered: who it is, what was granted, and the queue store's clock. */
+/** The result of authorization: the caller, what was granted, and the queue store's clock. */
 export interface Admission {
   credential: Credential;
   /** The queue store's time; null when it could not be asked. */
   nowMs: number | null;
   /** Every event of this tenant received before it is settled; null when the queue store cannot tell. */
-  settledBeforeMs: number | null;
+  watermarkMs: number | null;
   openChunks: number;
   /** The tightest budget of the path. */
   budget: Budget | null;
@@ -58,17 +58,17 @@ export interface Admission {
   granted: number[];
 }
 
-export interface Door {
+export interface Authorizer {
   /** One round trip for all entries of one key. Throws MirError (401, 403, 503). */
-  enter(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
+  authorize(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
   /** Authority from the store alone, without budget: for reading while the queue store is away. */
-  enterFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
+  authorizeFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
   /**
    * Runs a change of authority. From before the change until after it nobody, in any process, is admitted by the rows
    * that it touches; they are then read anew from the store. `doneAtMs` is the queue store's time from which the change
    * is in force everywhere. A change that may `hold` right before it commits keeps callers waiting for less long.
    */
-  whileHeld: WhileHeld;
+  withInvalidation: WithInvalidation;
 }
 
 /** A key as the store knows it: its facts and its path from the partner to its own agent. */
@@ -83,28 +83,28 @@ export interface AuthorityStore {
   nodes(ids: string[]): Promise<PathNode[]>;
 }
 
-type EnterAnswer = [string, string, string, ...number[]];
+type AuthorizeAnswer = [string, string, string, ...number[]];
 
-interface DoorCommands extends HoldCommands {
-  mirEnter(numKeys: 2, ...args: (string | number)[]): Promise<EnterAnswer>;
+interface AuthorizerCommands extends FenceCommands {
+  mirAuthorize(numKeys: 2, ...args: (string | number)[]): Promise<AuthorizeAnswer>;
   mirTakeLeases(numKeys: number, ...args: (string | number)[]): Promise<number>;
   mirFill(numKeys: 2, ...args: (string | number)[]): Promise<number>;
 }
 
 /** `onOldMarker` hears of a tenant whose oldest open chunk may be abandoned. */
-export function createDoor(deps: {
+export function createAuthorizer(deps: {
   link: RedisLink;
   keys: RedisKeys;
   store: AuthorityStore;
   onOldMarker?: (tenant: Tenant, nowMs: number) => void;
-}): Door {
+}): Authorizer {
   const { link, keys, store, onOldMarker } = deps;
-  const redis = link.client as RedisLink['client'] & DoorCommands;
-  redis.defineCommand('mirEnter', { lua: ENTER });
+  const redis = link.client as RedisLink['client'] & AuthorizerCommands;
+  redis.defineCommand('mirAuthorize', { lua: AUTHORIZE });
   redis.defineCommand('mirTakeLeases', { lua: TAKE_LEASES });
   redis.defineCommand('mirFill', { lua: FILL });
-  redis.defineCommand('mirHold', { lua: HOLD });
-  redis.defineCommand('mirRelease', { lua: RELEASE });
+  redis.defineCommand('mirFence', { lua: FENCE });
+  redis.defineCommand('mirRemoveFence', { lua: REMOVE_FENCE });
 
   const epochNow = (): string => {
     const epoch = link.epoch();
@@ -186,9 +186,9 @@ export function createDoor(deps: {
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
-  ): Promise<EnterAnswer> => {
+  ): Promise<AuthorizeAnswer> => {
     const args = entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]);
-    return redis.mirEnter(
+    return redis.mirAuthorize(
       2,
       keys.credential(key.tag, key.hash),
       keys.openChunks(tenantOf(key.partnerId, key.env)),
@@ -208,12 +208,12 @@ export function createDoor(deps: {
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
-  ): Promise<EnterAnswer> => {
+  ): Promise<AuthorizeAnswer> => {
     try {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
         const answer = await call(key, policy, scope, entries);
         if (answer[0] === 'MISS') await load(key);
-        else if (answer[0] === 'HOLD') await delay(HOLD_RETRY_MS);
+        else if (answer[0] === 'HOLD') await delay(FENCE_RETRY_MS);
         else return answer;
       }
     } catch (error) {
@@ -224,7 +224,7 @@ export function createDoor(deps: {
   };
 
   return {
-    async enter(key, policy, scope, entries) {
+    async authorize(key, policy, scope, entries) {
       const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] = await ask(
         key,
         policy,
@@ -234,21 +234,22 @@ export function createDoor(deps: {
       const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
       if (status === 'SCOPE') throw scopeMissing(scope, budget);
       if (isBlock(status)) throw blocked(status, budget);
-      if (status !== 'OK') throw new MirError('INTERNAL', 'The door gave an answer nobody knows.', { cause: status });
+      if (status !== 'OK')
+        throw new MirError('INTERNAL', 'Authorization returned an unknown status.', { cause: status });
       if (lowestOpenMs !== -1 && nowMs! - lowestOpenMs! > ABANDONED_AFTER_MS) {
         onOldMarker?.(tenantOf(key.partnerId, key.env), nowMs!);
       }
       return {
         credential: parse(body, nodes),
         nowMs: nowMs!,
-        settledBeforeMs: lowestOpenMs === -1 ? nowMs! : lowestOpenMs!,
+        watermarkMs: lowestOpenMs === -1 ? nowMs! : lowestOpenMs!,
         openChunks: openChunks!,
         budget,
         granted,
       };
     },
 
-    async enterFromStore(key, scope) {
+    async authorizeFromStore(key, scope) {
       const stored = await store.key(key.hash, key.agent);
       if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
       if (!stored) throw unknownKey();
@@ -265,10 +266,10 @@ export function createDoor(deps: {
         stored.facts,
         nodes.map(({ facts }) => facts),
       );
-      return { credential, nowMs: null, settledBeforeMs: null, openChunks: 0, budget: null, granted: [] };
+      return { credential, nowMs: null, watermarkMs: null, openChunks: 0, budget: null, granted: [] };
     },
 
-    whileHeld: createWhileHeld({
+    withInvalidation: createWithInvalidation({
       redis,
       epochNow,
       slotsOf: (tag, { nodes = [], keyHashes = [] }) => [

@@ -31,7 +31,7 @@ export const nodeFactsSchema = z.object({
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 
-/** A node as the door keeps it. Budgets are units a minute; null: none of its own. */
+/** A node as the authorizer caches it. Budgets are units a minute; null: none of its own. */
 export interface PathNode {
   id: string;
   /** Binds the node and all below it. */
@@ -42,7 +42,7 @@ export interface PathNode {
   facts: NodeFacts;
 }
 
-/** Who a key is and what it may do, as the door needs it. */
+/** Who a key belongs to and what it may do, as the authorizer needs it. */
 export interface Credential extends KeyFacts {
   plan: 'STANDARD' | 'ENTERPRISE';
   /** An event type must be allowed by each of these lists: one an agent on the path. */

@@ -1,4 +1,4 @@
-import type { Admission, Door } from './authorizer';
+import type { Admission, Authorizer } from './authorizer';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Store } from '../store/store';
@@ -8,9 +8,9 @@ const FLUSH_EVERY_MS = 5_000;
 const MAX_WAITING = 10_000;
 const MAX_PER_WRITE = 1_000;
 
-export interface ActivityNotes {
+export interface ActivityRecorder {
   /** Remembers that an agent was seen. */
-  note(agentId: string, atMs: number): void;
+  record(agentId: string, atMs: number): void;
   /** Writes what is remembered; what cannot be written is kept for the next time. */
   flush(): Promise<void>;
   /** Writes what is left and ends. */
@@ -18,11 +18,11 @@ export interface ActivityNotes {
 }
 
 /** Collects when agents were seen and writes it now and then: never a write per request. */
-export function createActivityNotes({ store, log }: { store: Pick<Store, 'agents'>; log: Log }): ActivityNotes {
+export function createActivityRecorder({ store, log }: { store: Pick<Store, 'agents'>; log: Log }): ActivityRecorder {
   const waiting = new Map<string, number>();
   let writing: Promise<void> | null = null;
 
-  const note = (agentId: string, atMs: number): void => {
+  const record = (agentId: string, atMs: number): void => {
     const before = waiting.get(agentId);
     if (before === undefined && waiting.size >= MAX_WAITING) return;
     waiting.set(agentId, Math.max(before ?? 0, atMs));
@@ -33,9 +33,9 @@ export function createActivityNotes({ store, log }: { store: Pick<Store, 'agents
       const page = [...waiting].slice(0, MAX_PER_WRITE);
       for (const [agentId] of page) waiting.delete(agentId);
       try {
-        await store.agents.noteActivity(page.map(([agentId, atMs]) => [agentId, new Date(atMs)]));
+        await store.agents.recordActivity(page.map(([agentId, atMs]) => [agentId, new Date(atMs)]));
       } catch (error) {
-        for (const [agentId, atMs] of page) note(agentId, atMs);
+        for (const [agentId, atMs] of page) record(agentId, atMs);
         log.warn({ err: messageOf(error) }, "agents' last activity was not written; it will be");
         return;
       }
@@ -50,7 +50,7 @@ export function createActivityNotes({ store, log }: { store: Pick<Store, 'agents
   const timer = setInterval(() => void flush(), FLUSH_EVERY_MS);
   timer.unref();
   return {
-    note,
+    record,
     flush,
     close: async () => {
       clearInterval(timer);
@@ -60,16 +60,16 @@ export function createActivityNotes({ store, log }: { store: Pick<Store, 'agents
   };
 }
 
-/** A door that tells when agents come in. */
-export function notingDoor(door: Door, { note }: Pick<ActivityNotes, 'note'>): Door {
-  const noted = (admission: Admission): Admission => {
+/** Wraps an authorizer: each authorized agent is recorded as active. */
+export function recordingAuthorizer(authorizer: Authorizer, { record }: Pick<ActivityRecorder, 'record'>): Authorizer {
+  const recorded = (admission: Admission): Admission => {
     const { agent } = admission.credential;
-    if (agent) note(agent.agentId, admission.nowMs ?? Date.now());
+    if (agent) record(agent.agentId, admission.nowMs ?? Date.now());
     return admission;
   };
   return {
-    ...door,
-    enter: (...args) => door.enter(...args).then(noted),
-    enterFromStore: (...args) => door.enterFromStore(...args).then(noted),
+    ...authorizer,
+    authorize: (...args) => authorizer.authorize(...args).then(recorded),
+    authorizeFromStore: (...args) => authorizer.authorizeFromStore(...args).then(recorded),
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { tickBatch } from '../concurrency/coalesce';
+import { coalesce } from '../concurrency/coalesce';
 import type { RedisLink } from '../redis/connect';
 
 const LEASE_MS = 10_000;
@@ -96,12 +96,15 @@ export function createRowCache<Ref extends string, Row extends { revision: numbe
     resolve: (text: string | null) => void;
     reject: (error: unknown) => void;
   }
-  const readSoon = tickBatch<Waiting>((waiting) => {
-    redis.mget(waiting.map(({ key }) => key)).then(
-      (texts) => waiting.forEach(({ resolve }, n) => resolve(texts[n] ?? null)),
-      (error: unknown) => waiting.forEach(({ reject }) => reject(error)),
-    );
-  }, MAX_KEYS_PER_CALL);
+  const readSoon = coalesce<Waiting>(
+    (waiting) => {
+      redis.mget(waiting.map(({ key }) => key)).then(
+        (texts) => waiting.forEach(({ resolve }, n) => resolve(texts[n] ?? null)),
+        (error: unknown) => waiting.forEach(({ reject }) => reject(error)),
+      );
+    },
+    { maxItems: MAX_KEYS_PER_CALL },
+  );
 
   return {
     /** The cached row, or null on a miss. Reads of one turn share one MGET. */

@@ -1,34 +1,31 @@
 /**
- * Collects what is pushed during one turn of the event loop and hands it over at its end, so that all requests
- * that arrived together share one round trip. Adds no delay when idle. A batch longer than `maxItems` is split.
+ * Collects the items of one turn of the event loop and hands them to `flush` at its end, so that requests that arrived
+ * together share one round trip. Adds no delay when idle. A batch longer than `maxItems` is split. With `keyOf`, each
+ * batch holds the items of one key.
  */
-export function tickBatch<T>(flush: (items: T[]) => void, maxItems: number): (item: T) => void {
+export function coalesce<T>(
+  flush: (items: T[]) => void,
+  { maxItems, keyOf }: { maxItems: number; keyOf?: (item: T) => string },
+): (item: T) => void {
   let items: T[] = [];
+  const flushGroup = (group: T[]): void => {
+    if (group.length <= maxItems) flush(group);
+    else for (let at = 0; at < group.length; at += maxItems) flush(group.slice(at, at + maxItems));
+  };
   const run = (): void => {
     const batch = items;
     items = [];
-    if (batch.length <= maxItems) flush(batch);
-    else for (let at = 0; at < batch.length; at += maxItems) flush(batch.slice(at, at + maxItems));
+    if (!keyOf) return flushGroup(batch);
+    const groups = new Map<string, T[]>();
+    for (const item of batch) {
+      const key = keyOf(item);
+      const group = groups.get(key);
+      if (group) group.push(item);
+      else groups.set(key, [item]);
+    }
+    groups.forEach(flushGroup);
   };
   return (item) => {
     if (items.push(item) === 1) setImmediate(run);
   };
-}
-
-/** The same, handed over in groups of one name each. */
-export function tickGroups<T>(
-  nameOf: (item: T) => string,
-  flush: (group: T[]) => void,
-  maxItems: number,
-): (item: T) => void {
-  return tickBatch<T>((items) => {
-    const groups = new Map<string, T[]>();
-    for (const item of items) {
-      const name = nameOf(item);
-      const group = groups.get(name);
-      if (group) group.push(item);
-      else groups.set(name, [item]);
-    }
-    groups.forEach((group) => flush(group));
-  }, maxItems);
 }

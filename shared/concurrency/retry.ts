@@ -9,7 +9,7 @@ const MAX_WAIT_MS = 2_000;
  * Does `work` until it succeeds, waiting longer and longer between tries: an outage costs time, never data. An error
  * that `isFatal` is thrown on. Ends with the signal's reason when the process gives up waiting.
  */
-export async function withPatience<T>(
+export async function retryUntilAborted<T>(
   work: () => Promise<T>,
   {
     what,

@@ -118,8 +118,8 @@ function dayOf(ms: number | null): number | null {
   return ms === null ? null : utcDayOf(ms);
 }
 
-export type Scope = Signals['basis']['scope'];
-export type PresentSignals = (history: History, scope: Scope, nowMs: number) => Signals;
+export type HistoryScope = Signals['basis']['scope'];
+export type PresentSignals = (history: History, scope: HistoryScope, nowMs: number) => Signals;
 
 /** Builds the presenter of histories; the texts of the rules are made once. In scope LINKED times are UTC days. */
 export function signalsPresenter(rules: TierRules): PresentSignals {

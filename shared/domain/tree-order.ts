@@ -18,7 +18,7 @@ interface Open {
  */
 export function statusesInPathOrder(above: readonly MarkedNode[] = []): (node: MarkedNode) => AgentStatus {
   const open: Open[] = [];
-  const enter = ({ path, status, killedAt, subtreeSuspendedAt }: MarkedNode): AgentStatus => {
+  const evaluate = ({ path, status, killedAt, subtreeSuspendedAt }: MarkedNode): AgentStatus => {
     while (open.length > 0 && !path.startsWith(`${open.at(-1)!.path}/`)) open.pop();
     const outer = open.at(-1)?.marks;
     const marks = {
@@ -28,6 +28,6 @@ export function statusesInPathOrder(above: readonly MarkedNode[] = []): (node: M
     open.push({ path, marks });
     return effectiveStatus(status, [marks]);
   };
-  above.forEach(enter);
-  return enter;
+  above.forEach(evaluate);
+  return evaluate;
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { overloaded } from '../errors';
 import type { StoreSession } from '../store/store';
 
-import { openTurnSession, type TurnDeps, type TurnSession } from './session-registry';
+import { openRegisteredSession, type SessionDeps, type RegisteredSession } from './session-registry';
 
 /** Changes of one subject that may wait in this process, and how long. */
 const MAX_WAITING = 1_000;
@@ -39,9 +39,14 @@ function takePlace(line: Waiting[], urgent: boolean): Promise<void> {
 }
 
 /** Waits until no other process stands before this one, but never while something urgent waits in this process. */
-async function awaitTurn({ queueLink, keys }: TurnDeps, subject: string, name: string, line: Waiting[]): Promise<void> {
+async function awaitTurn(
+  { queueLink, keys }: SessionDeps,
+  subject: string,
+  name: string,
+  line: Waiting[],
+): Promise<void> {
   const redis = queueLink.client;
-  const key = keys.turnLine(subject);
+  const key = keys.lockQueue(subject);
   await redis.multi().rpush(key, name).pexpire(key, LINE_TTL_MS).exec();
   let head = '';
   let sinceMs = 0;
@@ -60,17 +65,17 @@ async function awaitTurn({ queueLink, keys }: TurnDeps, subject: string, name: s
  * starves. All of them write the same row, so side by side they would only abort each other. That write is the
  * guarantee; the lines spare the retries, and a kill the many that a storm of spawns would cost it.
  */
-export async function inTurn<T>(
-  deps: TurnDeps,
+export async function serializeByKey<T>(
+  deps: SessionDeps,
   subject: string,
   work: (session: StoreSession) => Promise<T>,
   { urgent = false }: { urgent?: boolean } = {},
 ): Promise<T> {
   const { store, queueLink, keys } = deps;
-  const [redis, key] = [queueLink.client, keys.turnLine(subject)];
+  const [redis, key] = [queueLink.client, keys.lockQueue(subject)];
   // A hint only: while the queue store is away, changes merely meet and are tried again.
   const hint = (said: Promise<unknown>): Promise<unknown> => said.catch(() => undefined);
-  const open = (): Promise<TurnSession> => openTurnSession(deps, subject);
+  const open = (): Promise<RegisteredSession> => openRegisteredSession(deps, subject);
   // Whoever is urgent stands in front of the other processes while it still waits in this one.
   let turn = urgent ? await open() : null;
   let ofStore = lines.get(store);

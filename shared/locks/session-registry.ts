@@ -10,7 +10,7 @@ const SAY_EVERY_MS = 250;
 /** Longer than any server keeps the transaction of a dead process open. */
 const NAMES_TTL_MS = 180_000;
 
-export interface TurnDeps {
+export interface SessionDeps {
   store: Store;
   queueLink: RedisLink;
   keys: RedisKeys;
@@ -18,7 +18,7 @@ export interface TurnDeps {
 }
 
 /** The store session of one change. Its name is how other processes know it. */
-export interface TurnSession {
+export interface RegisteredSession {
   session: StoreSession;
   name: string;
   leave(): void;
@@ -30,14 +30,14 @@ export interface TurnSession {
  * the store would block this subject for up to a minute, so their sessions are ended. While the queue store is away
  * nobody is ended, and the server's own limit counts.
  */
-export async function openTurnSession(
-  { store, queueLink, keys, log }: TurnDeps,
+export async function openRegisteredSession(
+  { store, queueLink, keys, log }: SessionDeps,
   subject: string,
-): Promise<TurnSession> {
+): Promise<RegisteredSession> {
   const redis = queueLink.client;
   const { session, name } = await store.openSession();
-  const names = keys.turnNames(subject);
-  const aliveKey = (of: string): string => keys.turnAlive(subject, of);
+  const names = keys.lockSessions(subject);
+  const aliveKey = (of: string): string => keys.lockHeartbeat(subject, of);
   const warn = (error: unknown): void => log.debug({ subject, err: messageOf(error) }, 'a turn was not told');
 
   /** Says that this session lives. Answers the names of the others. */
@@ -56,7 +56,7 @@ export async function openTurnSession(
     log.warn({ subject, dead: dead.length }, 'a process died in a change; its store sessions are ended');
     await store.killSessions(dead);
     const removed = redis.multi().srem(names, ...dead);
-    for (const one of dead) removed.lrem(keys.turnLine(subject), 0, one);
+    for (const one of dead) removed.lrem(keys.lockQueue(subject), 0, one);
     await removed.exec();
   };
 

@@ -19,7 +19,7 @@ export function requestSeries({ registers }: In) {
   });
   const eventsSubmitted = new Counter({
     name: 'mir_events_submitted_total',
-    help: 'Events at the door, by what the door said.',
+    help: 'Submitted events, by whether they were accepted.',
     labelNames: ['answer'],
     registers,
   });

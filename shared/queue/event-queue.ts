@@ -2,11 +2,11 @@ import { Queue } from 'bullmq';
 import type { ChunkId, Tenant } from '../domain/ids';
 import { overloaded } from '../errors';
 import type { Log } from '../log';
-import { NO_TRACING, type Place, type Tracing } from '../tracing/tracing';
+import { NO_TRACING, type SpanContext, type Tracing } from '../tracing/tracing';
 import type { RedisLink } from '../redis/connect';
 import { EVENT_JOB_OPTIONS, encodeChunk, type EventChunk, QUEUES } from './jobs';
 import type { RedisKeys } from '../redis/keys';
-import { holdBytes, releaseBytes } from './queued-bytes';
+import { reserveBytes, releaseBytes } from './queued-bytes';
 
 /** Backlogged chunks of one tenant that share a priority step; tenants with less waiting go first. */
 const CHUNKS_PER_PRIORITY = 16;
@@ -22,31 +22,31 @@ interface QueueLoad {
   /** Chunks of the tenant that are open already. */
   openChunks: number;
   sentBytes: number;
-  enteredAt: number;
+  authorizedAt: number;
   /** Of the requests whose events these are. Default: what runs now. */
-  places?: readonly (Place | null)[];
+  spans?: readonly (SpanContext | null)[];
 }
 
 export interface EventQueue {
   queue: Queue;
   /**
    * Resolves when the queue store has all chunks. Throws OVERLOADED when that is not certain. `sentBytes` is the
-   * size of an event as it was sent, on average: close enough for the ledger's bound, and free. `enteredAt` (of
+   * size of an event as it was sent, on average: close enough for the limit on queued bytes, and free. `authorizedAt` (of
    * `performance.now`) is when the open markers were set: a process that froze since must not add what was swept.
    */
   add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The producer's side of the events queue. `onHeldBytes` hears the queue's size after every add. */
+/** The producer's side of the events queue. `onQueuedBytes` hears the queue's size after every add. */
 export function createEventQueue(deps: {
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
-  onHeldBytes?: (bytes: number) => void;
+  onQueuedBytes?: (bytes: number) => void;
   tracing?: Tracing;
 }): EventQueue {
-  const { link, keys, log, onHeldBytes, tracing = NO_TRACING } = deps;
+  const { link, keys, log, onQueuedBytes, tracing = NO_TRACING } = deps;
   const queue = new Queue(QUEUES.events, {
     ...link.bullmq,
     prefix: keys.queuePrefix(QUEUES.events),
@@ -56,8 +56,8 @@ export function createEventQueue(deps: {
 
   return {
     queue,
-    async add(chunks, { openChunks, sentBytes, enteredAt, places = [] }) {
-      if (performance.now() - enteredAt > MAX_ENTER_TO_ADD_MS)
+    async add(chunks, { openChunks, sentBytes, authorizedAt, spans = [] }) {
+      if (performance.now() - authorizedAt > MAX_ENTER_TO_ADD_MS)
         throw overloaded('The request took too long to process. Resend it with the same idempotency keys.');
       const entries = chunks.map((chunk) => ({
         chunkId: chunk.chunkId,
@@ -71,12 +71,12 @@ export function createEventQueue(deps: {
         opts: { ...EVENT_JOB_OPTIONS, jobId: chunk.chunkId, ...(priority > 0 ? { priority } : {}) },
       }));
       try {
-        await tracing.inSpan('enqueue', { 'mir.jobs': jobs.length }, places, async () => {
-          const held = holdBytes(link.client, keys, QUEUES.events, entries, chunks[0]!.receivedAtMs);
+        await tracing.inSpan('enqueue', { 'mir.jobs': jobs.length }, spans, async () => {
+          const reserved = reserveBytes(link.client, keys, QUEUES.events, entries, chunks[0]!.receivedAtMs);
           const [only] = jobs;
           const added = jobs.length === 1 ? queue.add(only!.name, only!.data, only!.opts) : queue.addBulk(jobs);
-          const [bytes] = await Promise.all([held, added]);
-          onHeldBytes?.(bytes);
+          const [bytes] = await Promise.all([reserved, added]);
+          onQueuedBytes?.(bytes);
         });
       } catch (error) {
         throw overloaded(
@@ -90,8 +90,8 @@ export function createEventQueue(deps: {
   };
 }
 
-/** Ends a settled chunk's marks: its open marker (the watermark moves on) and its bytes in the ledger. */
-export async function settleChunks(
+/** Finalizes chunks: removes their open markers (so that the watermark advances) and releases their queued bytes. */
+export async function finalizeChunks(
   link: RedisLink,
   keys: RedisKeys,
   chunks: { chunkId: ChunkId; tenant: Tenant }[],

@@ -76,7 +76,7 @@ export type EventChunkPayload = z.infer<typeof eventChunkSchema>;
 const EMPTIED = 'erased';
 
 /** True for a row of which only its place in the receipt and its user are left. */
-export function isEmptied(row: EventRow): boolean {
+export function isRedacted(row: EventRow): boolean {
   return row[3] === EMPTIED;
 }
 
@@ -84,7 +84,7 @@ export function isEmptied(row: EventRow): boolean {
  * A payload without the content of some events. Their rows stay: a replay settles them as ERASED, and their receipt
  * still adds up.
  */
-export function emptyRows(payload: EventChunkPayload, isErased: (row: EventRow) => boolean): EventChunkPayload {
+export function redactRows(payload: EventChunkPayload, isErased: (row: EventRow) => boolean): EventChunkPayload {
   const emptied = ([index, eventId, userRef, , , , , fingerprint]: EventRow): EventRow => {
     return [index, eventId, userRef, EMPTIED, null, null, null, fingerprint && EMPTIED];
   };

@@ -4,22 +4,22 @@ import type { Metrics } from '../metrics/metrics';
 import type { RedisLink } from '../redis/connect';
 import { QUEUES } from './jobs';
 import type { RedisKeys } from '../redis/keys';
-import { heldBytes } from './queued-bytes';
+import { queuedBytes } from './queued-bytes';
 
-const LOOK_EVERY_MS = 500;
+const REFRESH_EVERY_MS = 500;
 /** The queue never takes more than this share of Redis `maxmemory`, whatever the setting says. */
 const MAX_SHARE_OF_REDIS = 0.5;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Closes the door before Redis is full: at `maxmemory` BullMQ's own scripts fail and workers wedge. The bound is
+ * Rejects events before Redis is full: at `maxmemory` BullMQ's own scripts fail and workers wedge. The bound is
  * soft (what several processes accept within one look may pass it), which is why it lies well below the limit.
  */
 export interface OverloadGuard {
   /** Throws OVERLOADED while the queue is at its bound or Redis too full. */
   check: () => void;
   /** Hears the bytes held by the queue after an add. */
-  heard: (bytes: number) => void;
+  setQueuedBytes: (bytes: number) => void;
   stop: () => void;
 }
 
@@ -37,15 +37,15 @@ export function createOverloadGuard(deps: {
   let memoryPercent = 0;
   let lastWarning = '';
 
-  const heard = (bytes: number): void => {
+  const setQueuedBytes = (bytes: number): void => {
     queued = bytes;
     metrics.queuedBytes.set(bytes);
   };
-  const look = async (): Promise<void> => {
+  const refresh = async (): Promise<void> => {
     if (link.runId() === null) return;
     const [memory, bytes] = await Promise.all([
       link.client.info('memory'),
-      heldBytes(link.client, keys, QUEUES.events),
+      queuedBytes(link.client, keys, QUEUES.events),
     ]);
     const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
     const max = field('maxmemory');
@@ -54,18 +54,18 @@ export function createOverloadGuard(deps: {
     metrics.queuedBytesLimit.set(bound);
     metrics.queueMemoryBytes.set(field('used_memory'));
     metrics.queueMemoryLimit.set(max > 0 ? (max * maxRedisMemoryPercent) / 100 : Number.POSITIVE_INFINITY);
-    heard(bytes);
+    setQueuedBytes(bytes);
   };
   const timer = setInterval(() => {
-    look().catch((error: unknown) => {
+    refresh().catch((error: unknown) => {
       const text = messageOf(error);
       if (text !== lastWarning) log.warn({ err: (lastWarning = text) }, 'cannot read the size of the queue');
     });
-  }, LOOK_EVERY_MS);
+  }, REFRESH_EVERY_MS);
   timer.unref();
 
   return {
-    heard,
+    setQueuedBytes,
     check() {
       if (queued >= bound) {
         throw overloaded('The queue is full; workers are catching up. Nothing was stored.', RETRY_AFTER_SECONDS);

@@ -12,7 +12,7 @@ const MAX_ACTIVE = 1_000;
  * priority, so its first of each is looked at) and when the one longest at work was taken.
  * KEYS: wait, prioritized, active, delayed, failed. ARGV: prefix of the jobs' keys, most priorities, most at work.
  */
-const LOOK = `
+const QUEUE_STATS = `
 local heads = { redis.call('LINDEX', KEYS[1], -1) }
 local from = '-inf'
 for n = 1, tonumber(ARGV[2]) do
@@ -38,10 +38,10 @@ return {
 }
 `;
 
-type LookAnswer = [number, number, number, number, number, number, number];
+type QueueStatsAnswer = [number, number, number, number, number, number, number];
 
 /** A queue at one moment. */
-export interface QueueLook {
+export interface QueueStats {
   jobs: Record<'waiting' | 'prioritized' | 'active' | 'delayed' | 'failed', number>;
   /** Age of the oldest job that waits for a worker; 0 when none does. */
   oldestWaitingMs: number;
@@ -50,14 +50,14 @@ export interface QueueLook {
 }
 
 /** Looks at a queue in one round trip, whatever its length. */
-export async function lookAtQueue(
+export async function queueStats(
   { client }: Pick<RedisLink, 'client'>,
   keys: RedisKeys,
   queue: string,
-): Promise<QueueLook> {
+): Promise<QueueStats> {
   const prefix = `${keys.queuePrefix(queue)}:${queue}:`;
   const sets = ['wait', 'prioritized', 'active', 'delayed', 'failed'].map((name) => prefix + name);
-  const answer = await client.eval(LOOK, sets.length, ...sets, prefix, MAX_PRIORITIES, MAX_ACTIVE);
-  const [waiting, prioritized, active, delayed, failed, oldestWaitingMs, longestActiveMs] = answer as LookAnswer;
+  const answer = await client.eval(QUEUE_STATS, sets.length, ...sets, prefix, MAX_PRIORITIES, MAX_ACTIVE);
+  const [waiting, prioritized, active, delayed, failed, oldestWaitingMs, longestActiveMs] = answer as QueueStatsAnswer;
   return { jobs: { waiting, prioritized, active, delayed, failed }, oldestWaitingMs, longestActiveMs };
 }

@@ -3,16 +3,16 @@ import type { ChunkId, Tenant } from '../domain/ids';
 import type { RedisKeys } from '../redis/keys';
 
 /**
- * The ledger knows the payload bytes of every chunk that is queued or at work, so that the door can close before
- * Redis is full. An entry is written with its job and taken back when the job is settled; both may be repeated.
+ * The payload bytes of one chunk that is queued or in work. A reservation is made with the job and released when the
+ * chunk is finalized, so that events are rejected before Redis is full. Both may be repeated.
  */
-export interface LedgerEntry {
+export interface Reservation {
   chunkId: ChunkId;
   tenant: Tenant;
   bytes: number;
 }
 
-const HOLD = `
+const RESERVE = `
 local total = false
 for i = 1, #ARGV, 3 do
   if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 then
@@ -36,62 +36,62 @@ if redis.call('HLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[2]) end
 return freed
 `;
 
-interface LedgerCommands {
-  mirLedgerHold(numKeys: 2, ...args: (string | number)[]): Promise<string | number>;
-  mirLedgerRelease(numKeys: 2, ...args: (string | number)[]): Promise<number>;
+interface ReservationCommands {
+  mirReserveBytes(numKeys: 2, ...args: (string | number)[]): Promise<string | number>;
+  mirReleaseBytes(numKeys: 2, ...args: (string | number)[]): Promise<number>;
 }
 
-/** Enters chunks; answers the bytes now held in the queue, all tenants together. */
-export async function holdBytes(
+/** Reserves the bytes of chunks. Returns the queued bytes of all tenants together. */
+export async function reserveBytes(
   redis: Redis,
   keys: RedisKeys,
   queue: string,
-  entries: LedgerEntry[],
+  entries: Reservation[],
   nowMs: number,
 ): Promise<number> {
-  const commands = withLedger(redis);
+  const commands = withCommands(redis);
   const args = entries.flatMap(({ chunkId, tenant, bytes }) => [chunkId, `${bytes} ${tenant} ${nowMs}`, bytes]);
-  return Number(await commands.mirLedgerHold(2, keys.ledger(queue), keys.ledgerBytes(queue), ...args));
+  return Number(await commands.mirReserveBytes(2, keys.reservations(queue), keys.reservedBytes(queue), ...args));
 }
 
-/** Takes chunks out again; a chunk that is not there is no error. */
+/** Releases the bytes of chunks. A chunk without a reservation is ignored. */
 export async function releaseBytes(redis: Redis, keys: RedisKeys, queue: string, chunkIds: ChunkId[]): Promise<void> {
-  await withLedger(redis).mirLedgerRelease(2, keys.ledger(queue), keys.ledgerBytes(queue), ...chunkIds);
+  await withCommands(redis).mirReleaseBytes(2, keys.reservations(queue), keys.reservedBytes(queue), ...chunkIds);
 }
 
-/** Bytes now held in the queue. */
-export async function heldBytes(redis: Redis, keys: RedisKeys, queue: string): Promise<number> {
-  return Number((await redis.get(keys.ledgerBytes(queue))) ?? 0);
+/** Returns the queued bytes of all tenants together. */
+export async function queuedBytes(redis: Redis, keys: RedisKeys, queue: string): Promise<number> {
+  return Number((await redis.get(keys.reservedBytes(queue))) ?? 0);
 }
 
-/** Whose chunk it is, while it is queued or at work; null when the ledger does not have it. */
-export async function tenantInLedger(
+/** Returns the tenant of a chunk that is queued or in work; null when it has no reservation. */
+export async function tenantOfChunk(
   redis: Redis,
   keys: RedisKeys,
   queue: string,
   chunkId: ChunkId,
 ): Promise<Tenant | null> {
-  const value = await redis.hget(keys.ledger(queue), chunkId);
-  return value === null ? null : parseLedgerEntry(chunkId, value).tenant;
+  const value = await redis.hget(keys.reservations(queue), chunkId);
+  return value === null ? null : parseReservation(chunkId, value).tenant;
 }
 
-/** Reads one stored ledger entry. */
-export function parseLedgerEntry(chunkId: string, value: string): LedgerEntry & { enteredAtMs: number } {
-  const [bytes, tenant, enteredAtMs] = value.split(' ');
+/** Parses a stored reservation. */
+export function parseReservation(chunkId: string, value: string): Reservation & { reservedAtMs: number } {
+  const [bytes, tenant, reservedAtMs] = value.split(' ');
   return {
     chunkId: chunkId as ChunkId,
     tenant: tenant as Tenant,
     bytes: Number(bytes),
-    enteredAtMs: Number(enteredAtMs),
+    reservedAtMs: Number(reservedAtMs),
   };
 }
 
 const defined = new WeakSet<Redis>();
-function withLedger(redis: Redis): Redis & LedgerCommands {
+function withCommands(redis: Redis): Redis & ReservationCommands {
   if (!defined.has(redis)) {
-    redis.defineCommand('mirLedgerHold', { lua: HOLD });
-    redis.defineCommand('mirLedgerRelease', { lua: RELEASE });
+    redis.defineCommand('mirReserveBytes', { lua: RESERVE });
+    redis.defineCommand('mirReleaseBytes', { lua: RELEASE });
     defined.add(redis);
   }
-  return redis as Redis & LedgerCommands;
+  return redis as Redis & ReservationCommands;
 }

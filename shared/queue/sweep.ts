@@ -1,9 +1,9 @@
 import type { ChunkId, Tenant } from '../domain/ids';
 import type { RedisLink } from '../redis/connect';
-import { settleChunks } from './event-queue';
+import { finalizeChunks } from './event-queue';
 import { QUEUES } from './jobs';
 import type { RedisKeys } from '../redis/keys';
-import { parseLedgerEntry } from './queued-bytes';
+import { parseReservation } from './queued-bytes';
 
 /** A mark this old without a job belongs to a submission that never got its job. */
 export const ABANDONED_AFTER_MS = 60_000;
@@ -63,24 +63,24 @@ export async function sweepOpenChunks(
     keys,
     ids.map((chunkId) => ({ chunkId: chunkId as ChunkId, tenant })),
   );
-  if (lost.length > 0) await settleChunks(link, keys, lost);
+  if (lost.length > 0) await finalizeChunks(link, keys, lost);
   return lost.length;
 }
 
-/** Ends the marks of all chunks in the ledger that have no job (their submission died between mark and add). */
-export async function sweepLedger(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
+/** Finalizes all chunks that reserved bytes but have no job: their submission died before it was queued. */
+export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
   let cursor = '0';
   let swept = 0;
   do {
-    const [next, fields] = await link.client.hscan(keys.ledger(QUEUES.events), cursor, 'COUNT', PAGE);
+    const [next, fields] = await link.client.hscan(keys.reservations(QUEUES.events), cursor, 'COUNT', PAGE);
     cursor = next;
     const old: Chunk[] = [];
     for (let at = 0; at < fields.length; at += 2) {
-      const entry = parseLedgerEntry(fields[at]!, fields[at + 1]!);
-      if (entry.enteredAtMs < nowMs - ABANDONED_AFTER_MS) old.push(entry);
+      const entry = parseReservation(fields[at]!, fields[at + 1]!);
+      if (entry.reservedAtMs < nowMs - ABANDONED_AFTER_MS) old.push(entry);
     }
     const lost = await withoutJob(link, keys, old);
-    if (lost.length > 0) await settleChunks(link, keys, lost);
+    if (lost.length > 0) await finalizeChunks(link, keys, lost);
     swept += lost.length;
   } while (cursor !== '0');
   return swept;

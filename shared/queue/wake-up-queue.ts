@@ -6,12 +6,12 @@ import type { QueueName } from './jobs';
 import type { RedisKeys } from '../redis/keys';
 
 /** A job that only names a row of the store, which is the truth. */
-export const hintJobSchema = z.object({ v: z.literal(1), id: z.string().min(1) });
+export const wakeUpJobSchema = z.object({ v: z.literal(1), id: z.string().min(1) });
 
 /** A sweep adds open rows again, so a hint is tried once and none is kept. */
-const HINT_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } satisfies JobsOptions;
+const WAKE_UP_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } satisfies JobsOptions;
 
-export interface HintQueue {
+export interface WakeUpQueue {
   queue: Queue;
   /** Says that a row has work, at its n-th try, now or in a while. Repeating it is harmless. */
   add(id: string, later?: { attempt: number; delayMs: number }): Promise<void>;
@@ -19,16 +19,16 @@ export interface HintQueue {
 }
 
 /** A queue of hints: what is lost in it is found again in the store. */
-export function createHintQueue(
+export function createWakeUpQueue(
   name: QueueName,
   { link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log },
-): HintQueue {
+): WakeUpQueue {
   const queue = new Queue(name, { ...link.bullmq, prefix: keys.queuePrefix(name), skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error.message }, `${name} queue trouble`));
   return {
     queue,
     add: async (id, { attempt, delayMs } = { attempt: 0, delayMs: 0 }) => {
-      await queue.add(name, { v: 1, id }, { ...HINT_JOB_OPTIONS, jobId: `${id}-${attempt}`, delay: delayMs });
+      await queue.add(name, { v: 1, id }, { ...WAKE_UP_JOB_OPTIONS, jobId: `${id}-${attempt}`, delay: delayMs });
     },
     close: () => queue.close(),
   };

@@ -15,14 +15,14 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * Runs a write to the queue store and resolves with its result when that is as safe as asked. Throws OVERLOADED when
  * it is not certain, and what the write throws.
  */
-export type Durably = <T>(write: () => Promise<T>) => Promise<T>;
+export type WithFsync = <T>(write: () => Promise<T>) => Promise<T>;
 
-export interface Durability {
-  durably: Durably;
+export interface FsyncGuard {
+  withFsync: WithFsync;
   close(): Promise<void>;
 }
 
-const AS_IT_IS: Durability = { durably: (write) => write(), close: () => Promise.resolve() };
+const AS_IT_IS: FsyncGuard = { withFsync: (write) => write(), close: () => Promise.resolve() };
 
 /** How the server syncs its append-only file. */
 async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlways: boolean }> {
@@ -41,7 +41,7 @@ async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlway
  * counts only if the same server took the write: one that restarted or was a replica in between may have lost it, and
  * would confirm its own file all the same. Rejects with one readable message when the server can give neither.
  */
-export async function createDurability({
+export async function createFsyncGuard({
   link,
   url,
   mode,
@@ -53,7 +53,7 @@ export async function createDurability({
   mode: 'everysec' | 'fsync';
   keys: RedisKeys;
   log: Log;
-}): Promise<Durability> {
+}): Promise<FsyncGuard> {
   if (mode === 'everysec') return AS_IT_IS;
   const { isOn, syncsAlways } = await appendOnlyMode(link.client);
   if (!isOn) {
@@ -73,7 +73,7 @@ export async function createDurability({
   });
   const wait = fsyncWaiter(own, keys);
   return {
-    durably: async (write) => {
+    withFsync: async (write) => {
       const serverId = link.serverId();
       const result = await write();
       await wait(serverId);
@@ -116,7 +116,7 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null)
     if (answer[0] < 1) throw new FsyncLate();
     return serverId;
   };
-  const refuse = ({ reject }: Waiter, cause: unknown): void =>
+  const rejectWaiter = ({ reject }: Waiter, cause: unknown): void =>
     reject(overloaded('The events are queued, but their fsync is not confirmed. Send them again.', 2, cause));
   let waiting: Waiter[] = [];
   const confirmAll = async (waiters: readonly Waiter[]): Promise<void> => {
@@ -125,13 +125,13 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null)
       const confirmedBy = await confirm(Math.max(MIN_WAIT_MS, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
       for (const waiter of waiters) {
         if (waiter.serverId === confirmedBy) waiter.resolve();
-        else refuse(waiter, new Error('the queue store restarted or failed over after the write'));
+        else rejectWaiter(waiter, new Error('the queue store restarted or failed over after the write'));
       }
     } catch (error) {
       // The time of the oldest is over. Whoever came later may still wait, at the head of the next group.
       const oldestMs = performance.now() - FSYNC_TIMEOUT_MS + MIN_WAIT_MS;
       const mayWait = (waiter: Waiter): boolean => error instanceof FsyncLate && waiter.sinceMs > oldestMs;
-      for (const waiter of waiters) if (!mayWait(waiter)) refuse(waiter, error);
+      for (const waiter of waiters) if (!mayWait(waiter)) rejectWaiter(waiter, error);
       waiting = [...waiters.filter(mayWait), ...waiting];
     }
   };

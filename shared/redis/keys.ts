@@ -9,21 +9,21 @@ export function redisKeys(keyspace: string) {
     queuePrefix: (queue: string) => `{${p}-${queue}}`,
     credential: (tag: string, keyHash: string) => `${p}:{${tag}}:credential:${keyHash}`,
     credentialLease: (tag: string, keyHash: string) => `${p}:{${tag}}:credential-lease:${keyHash}`,
-    /** `id` '' gives the prefix that the door's script completes. */
+    /** `id` '' gives the prefix that the authorization script completes. */
     node: (tag: string, id: string) => `${p}:{${tag}}:node:${id}`,
     nodeLease: (tag: string, id: string) => `${p}:{${tag}}:node-lease:${id}`,
     /** Prefix of the budgets of one environment and policy; a node's id completes it. */
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
-    ledger: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
-    ledgerBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
+    reservations: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
+    reservedBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
     partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
     partitionHolders: () => `${p}:{partitions}:holders`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
     /** Changes of one subject (a tree of agents, a partner) take turns. */
-    turnLine: (subject: string) => `${p}:{turn-${subject}}:line`,
-    turnNames: (subject: string) => `${p}:{turn-${subject}}:names`,
-    turnAlive: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,
+    lockQueue: (subject: string) => `${p}:{turn-${subject}}:line`,
+    lockSessions: (subject: string) => `${p}:{turn-${subject}}:names`,
+    lockHeartbeat: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Where the processes on a server agree on its epoch. */
     epochToken: () => `${p}:{epoch}:token`,

@@ -223,7 +223,7 @@ export function agentsStore(connection: Connection) {
     },
 
     /** Notes when agents were last seen; never moves back. */
-    async noteActivity(seen: readonly (readonly [agentId: string, at: Date])[]): Promise<void> {
+    async recordActivity(seen: readonly (readonly [agentId: string, at: Date])[]): Promise<void> {
       if (seen.length === 0) return;
       const writes = seen.map(([agentId, at]) => ({
         updateOne: { filter: { _id: agentId as never }, update: { $max: { lastActivityAt: at } } },

@@ -2,7 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, UserRef } from '../domain/ids';
 
 /** Cached rows that a committed change has yet to reach: written with the change, deleted once the cache has them. */
-export interface RefreshDoc {
+export interface CacheOutboxDoc {
   _id: string;
   userRefs: UserRef[];
   identities: IdentityRef[];
@@ -10,32 +10,32 @@ export interface RefreshDoc {
   dueAt: Date;
 }
 
-const schema = new Schema<RefreshDoc>(
+const schema = new Schema<CacheOutboxDoc>(
   { _id: String, userRefs: [String], identities: [String], dueAt: Date },
   { collection: 'refreshes', versionKey: false, strict: 'throw' },
 );
 schema.index({ dueAt: 1 });
 
-export function refreshesStore(connection: Connection) {
-  const model = connection.model<RefreshDoc>('Refresh', schema);
+export function cacheOutboxStore(connection: Connection) {
+  const model = connection.model<CacheOutboxDoc>('Refresh', schema);
   return {
     model,
 
-    async insert(refresh: RefreshDoc, session: ClientSession): Promise<void> {
+    async insert(refresh: CacheOutboxDoc, session: ClientSession): Promise<void> {
       await model.create([refresh], { session });
     },
 
-    async due(now: Date, limit: number): Promise<RefreshDoc[]> {
+    async due(now: Date, limit: number): Promise<CacheOutboxDoc[]> {
       return model
         .find({ dueAt: { $lte: now } })
         .sort({ dueAt: 1 })
         .limit(limit)
-        .lean<RefreshDoc[]>();
+        .lean<CacheOutboxDoc[]>();
     },
 
     /** When the note that waits longest is, or was, due; null: there is none. */
     async nextDueAt(): Promise<Date | null> {
-      const next = await model.findOne({}, { dueAt: 1 }).sort({ dueAt: 1 }).lean<Pick<RefreshDoc, 'dueAt'>>();
+      const next = await model.findOne({}, { dueAt: 1 }).sort({ dueAt: 1 }).lean<Pick<CacheOutboxDoc, 'dueAt'>>();
       return next?.dueAt ?? null;
     },
 

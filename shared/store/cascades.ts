@@ -131,12 +131,12 @@ export function cascadesStore(connection: Connection) {
       return before?.sessions ?? [];
     },
 
-    async noteAffected(cascadeId: string, affected: number): Promise<void> {
+    async recordAffected(cascadeId: string, affected: number): Promise<void> {
       await change(cascadeId, { $set: { affected } });
     },
 
     /** Never moves back: two workers may be at it for a while. */
-    async noteProgress(cascadeId: string, revoked: number): Promise<void> {
+    async recordProgress(cascadeId: string, revoked: number): Promise<void> {
       await change(cascadeId, { $max: { revoked } });
     },
 

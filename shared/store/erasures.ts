@@ -69,7 +69,7 @@ export function erasuresStore(connection: Connection) {
       return next?.nextLookAt ?? null;
     },
 
-    async noteErased(receiptId: string, count: number): Promise<void> {
+    async recordErased(receiptId: string, count: number): Promise<void> {
       await model.updateOne({ _id: receiptId, status: 'RUNNING' }, { $inc: { eventsErased: count } });
     },
 

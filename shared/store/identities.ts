@@ -144,7 +144,7 @@ export function identitiesStore(connection: Connection) {
     },
 
     /** Keeps an identity from being deleted until the transaction is through; false when it is gone already. */
-    async hold(identityId: string, session: ClientSession): Promise<boolean> {
+    async lock(identityId: string, session: ClientSession): Promise<boolean> {
       return (await model.updateOne({ _id: identityId }, { $inc: { links: 1 } }, { session })).matchedCount === 1;
     },
 
@@ -168,7 +168,7 @@ export function identitiesStore(connection: Connection) {
     },
 
     /** A mailed secret came back: the address is the person's. */
-    async noteVerified(identityId: string): Promise<void> {
+    async recordVerified(identityId: string): Promise<void> {
       await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });
     },
 

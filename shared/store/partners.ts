@@ -1,7 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Env, PartnerId } from '../domain/ids';
 
-type Plan = 'STANDARD' | 'ENTERPRISE';
+type PartnerPlan = 'STANDARD' | 'ENTERPRISE';
 export interface PartnerLimits {
   eventsPerMinute: number;
   requestsPerMinute: number;
@@ -18,7 +18,7 @@ export interface PartnerDoc {
   name: string;
   website: string;
   contactEmail: string;
-  plan: Plan;
+  plan: PartnerPlan;
   limits: PartnerLimits;
   suspended: boolean;
   allowedReturnOrigins: string[];

@@ -24,7 +24,7 @@ import { membershipsStore } from './memberships';
 import { partnersStore } from './partners';
 import { policiesStore } from './policies';
 import { receiptsStore } from './receipts';
-import { refreshesStore } from './cache-outbox';
+import { cacheOutboxStore } from './cache-outbox';
 import { usersStore } from './users';
 import { deliveriesStore, webhooksStore } from './webhooks';
 
@@ -55,7 +55,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     outboxMails: outboxMailsStore(connection),
     memberships: membershipsStore(connection),
     linkRequests: linkRequestsStore(connection),
-    refreshes: refreshesStore(connection),
+    cacheOutbox: cacheOutboxStore(connection),
     erasures: erasuresStore(connection),
     webhooks: webhooksStore(connection),
     deliveries: deliveriesStore(connection),

@@ -131,7 +131,7 @@ export function usersStore(connection: Connection) {
      * Takes users for a transaction, before it reads anything: commits of their events wait for it then. Whoever looked
      * first would lose against each of them, for as long as events keep coming. Users that are not there are made.
      */
-    async hold(users: readonly { tenant: Tenant; userRef: UserRef }[], session: ClientSession): Promise<void> {
+    async lock(users: readonly { tenant: Tenant; userRef: UserRef }[], session: ClientSession): Promise<void> {
       if (users.length === 0) return;
       const writes = users.map(({ tenant, userRef }) => ({
         updateOne: {

@@ -25,7 +25,7 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { BullMQOtel } from 'bullmq-otel';
 import type { Log } from '../log';
-import type { Place, RequestSpan, SpanFacts, Tracing, TracingSettings } from './tracing';
+import type { RequestSpan, SpanFacts, Tracing, TracingSettings } from './tracing';
 
 const TRACER = 'mir';
 const STOP_TIMEOUT_MS = 2_000;
@@ -59,8 +59,8 @@ function logTrouble(log: Log): void {
 }
 
 /** Links to places, each once and no more than a span keeps. */
-function linksTo(places: readonly Place[]): Link[] {
-  const once = new Map(places.map((place) => [place.spanId, place]));
+function linksTo(parents: readonly SpanContext[]): Link[] {
+  const once = new Map(parents.map((span) => [span.spanId, span]));
   return [...once.values()].slice(0, MAX_LINKS).map((one) => ({ context: one }));
 }
 
@@ -96,10 +96,10 @@ export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api'
   const inSpan = async <T>(
     name: string,
     facts: SpanFacts,
-    places: readonly (Place | null)[],
+    parents: readonly (SpanContext | null)[],
     work: () => Promise<T>,
   ): Promise<T> => {
-    const known = places.filter((place) => place !== null);
+    const known = parents.filter((span) => span !== null);
     const [first, ...others] = known;
     const above = first ? trace.setSpanContext(ROOT_CONTEXT, first) : context.active();
     const links = linksTo(others.filter(({ spanId }) => spanId !== first?.spanId));
@@ -117,7 +117,7 @@ export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api'
   return {
     telemetry: new BullMQOtel({ tracerName: TRACER }),
     openRequest,
-    here: (): SpanContext | null => trace.getSpan(context.active())?.spanContext() ?? null,
+    activeSpan: (): SpanContext | null => trace.getSpan(context.active())?.spanContext() ?? null,
     inSpan,
     stop: async () => {
       const stopped = provider.shutdown().catch(() => undefined);

@@ -1,14 +1,14 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { Telemetry } from 'bullmq';
 
-/** A place in a trace: what a span can be put below or linked to. */
-export type Place = SpanContext;
+/** What a span can be put below or linked to. */
+export type { SpanContext };
 
 export type SpanFacts = Record<string, string | number>;
 
 /** An open span of a request. */
 export interface RequestSpan {
-  /** Runs `work` inside of it: what it starts, now or later, knows its place. */
+  /** Runs `work` inside of it: what it starts, now or later, belongs to its trace. */
   run<T>(work: () => T): T;
   end(status: number): void;
 }
@@ -19,17 +19,22 @@ export interface Tracing {
   telemetry?: Telemetry;
   /** Opens a trace for a request; a foreign one that it names is linked, not continued. Absent without tracing. */
   openRequest?(route: string, method: string, headers: Record<string, unknown>): RequestSpan;
-  /** Where the running code stands; null outside of any span. */
-  here(): Place | null;
-  /** Runs `work` in a span below the first of `places`, linked to the others. Without any it is below what runs now. */
-  inSpan<T>(name: string, facts: SpanFacts, places: readonly (Place | null)[], work: () => Promise<T>): Promise<T>;
+  /** The span in which the code runs; null outside of any span. */
+  activeSpan(): SpanContext | null;
+  /** Runs `work` in a span below the first of `parents`, linked to the others. Without any it is below what runs now. */
+  inSpan<T>(
+    name: string,
+    facts: SpanFacts,
+    parents: readonly (SpanContext | null)[],
+    work: () => Promise<T>,
+  ): Promise<T>;
   /** Sends what is left; gives up soon, since nothing may wait for a collector that is gone. */
   stop(): Promise<void>;
 }
 
 export const NO_TRACING: Tracing = {
-  here: () => null,
-  inSpan: (_name, _facts, _places, work) => work(),
+  activeSpan: () => null,
+  inSpan: (_name, _facts, _parents, work) => work(),
   stop: () => Promise.resolve(),
 };
 

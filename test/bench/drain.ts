@@ -40,7 +40,7 @@ export async function drainRate(stage: Stage, count: number, users: number): Pro
   await ctx.eventQueue.queue.pause();
   for (const chunk of chunks) {
     await ctx.queueLink.client.zadd(open, chunk.receivedAtMs, chunk.chunkId);
-    await ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: SENT_BYTES, enteredAt: performance.now() });
+    await ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: SENT_BYTES, authorizedAt: performance.now() });
   }
   const startedAt = performance.now();
   await ctx.eventQueue.queue.resume();

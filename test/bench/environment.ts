@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startStores } from '../../deploy/local/stores';
 import { createApiContext } from '../../api/context';
-import { openGround } from '../../shared/runtime';
+import { openRuntime } from '../../shared/runtime';
 import { readConfig } from '../../shared/config/config';
 import { insertPartner } from '../support/harness';
 
@@ -23,13 +23,13 @@ async function setStage() {
     REDIS_URL: stores.redisUrl,
     SUBJECT_PEPPER: 'bench-pepper-0123456789abcdef0123456789',
     LOG_LEVEL: 'error',
-    // Nobody drains while the door is measured.
+    // No worker runs while submission is measured.
     MAX_QUEUED_BYTES: String(4 * 1024 ** 3),
     PORT: '0',
     METRICS_PORT: '0',
     WORKER_PORT: '0',
   };
-  const ctx = await createApiContext(await openGround(readConfig(env), 'api'));
+  const ctx = await createApiContext(await openRuntime(readConfig(env), 'api'));
   const partner = await insertPartner(ctx.store, {
     limits: { eventsPerMinute: PARTNERS_LIMIT, requestsPerMinute: PARTNERS_LIMIT },
   });
@@ -41,7 +41,7 @@ async function setStage() {
     /** Empties the queue and all marks, so that each round starts alike. */
     async clearQueue(): Promise<void> {
       await ctx.eventQueue.queue.obliterate({ force: true });
-      const stale = await ctx.queueLink.client.keys(`${ctx.keys.ledger('events').split(':ledger')[0]}*`);
+      const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations('events').split(':ledger')[0]}*`);
       const open = await ctx.queueLink.client.keys('*:open-chunks');
       if (stale.length + open.length > 0) await ctx.queueLink.client.del(...stale, ...open);
     },

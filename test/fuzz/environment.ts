@@ -1,6 +1,6 @@
 import { createApiContext } from '../../api/context';
 import { startStores } from '../../deploy/local/stores';
-import { openGround } from '../../shared/runtime';
+import { openRuntime } from '../../shared/runtime';
 import { readConfig } from '../../shared/config/config';
 import { startProgram } from '../bench/processes';
 import { createClient } from '../support/client';
@@ -37,7 +37,7 @@ export async function setStage(workDir: string) {
     METRICS_PORT: '0',
     WORKER_PORT: '0',
   };
-  const ctx = await createApiContext(await openGround(readConfig(env), 'api'));
+  const ctx = await createApiContext(await openRuntime(readConfig(env), 'api'));
   const [api, worker] = await Promise.all([startProgram('api/main.js', env), startProgram('workers/main.js', env)]);
   const url = `http://127.0.0.1:${api.port}`;
   const client = createClient(url);

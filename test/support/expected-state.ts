@@ -5,7 +5,7 @@ import { type Tenant, tenantOf } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { RedisLink } from '../../shared/redis/connect';
 import { QUEUES } from '../../shared/queue/jobs';
-import { ABANDONED_AFTER_MS, sweepLedger, sweepOpenChunks } from '../../shared/queue/sweep';
+import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep';
 import { anEvent } from './builders';
 import type { ApiClient, TestAnswer } from './client';
 import type { Harness, TestPartner } from './harness';
@@ -25,7 +25,7 @@ export interface Books {
   events: Map<string, string>;
   receiptIds: string[];
   /** Answered 503, which leaves open whether they were stored: none, unless the machine is very busy. */
-  refused: { batches: number; unkeyedEvents: number };
+  rejected: { batches: number; unkeyedEvents: number };
 }
 
 export function newBooks(partner: TestPartner): Books {
@@ -34,7 +34,7 @@ export function newBooks(partner: TestPartner): Books {
     tenant: tenantOf(partner.key.partnerId, 'live'),
     events: new Map(),
     receiptIds: [],
-    refused: { batches: 0, unkeyedEvents: 0 },
+    rejected: { batches: 0, unkeyedEvents: 0 },
   };
 }
 
@@ -57,8 +57,8 @@ async function trySubmit(client: ApiClient, books: Books, events: SubmittedEvent
   const answer = await client.post('/v1/events', books.partner.liveKey, { events });
   const { status, body } = answer;
   if (status !== 202) {
-    books.refused.batches += 1;
-    books.refused.unkeyedEvents += events.filter(({ idempotencyKey }) => idempotencyKey === undefined).length;
+    books.rejected.batches += 1;
+    books.rejected.unkeyedEvents += events.filter(({ idempotencyKey }) => idempotencyKey === undefined).length;
     return answer;
   }
   events.forEach(({ userExternalId }, n) => books.events.set(body.eventIds[n], userExternalId));
@@ -95,11 +95,11 @@ export async function leftMarks(mir: Harness, tenant: Tenant): Promise<unknown> 
   const { keys } = mir.ctx;
   return {
     openChunks: await redis.zrange(keys.openChunks(tenant), 0, -1),
-    ledger: await redis.hgetall(keys.ledger(QUEUES.events)),
-    ledgerBytes: await redis.get(keys.ledgerBytes(QUEUES.events)),
+    reservations: await redis.hgetall(keys.reservations(QUEUES.events)),
+    reservedBytes: await redis.get(keys.reservedBytes(QUEUES.events)),
   };
 }
-export const NO_MARKS = { openChunks: [], ledger: {}, ledgerBytes: null };
+export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null };
 
 /** What the sweeps do a minute later: ends the marks of submissions that were cut off before their job was added. */
 export async function sweepNow(mir: Harness, { tenant }: Books): Promise<void> {
@@ -107,7 +107,7 @@ export async function sweepNow(mir: Harness, { tenant }: Books): Promise<void> {
   const link = patientLink(mir);
   const later = Date.now() + 2 * ABANDONED_AFTER_MS;
   await sweepOpenChunks(link, keys, tenant, later);
-  await sweepLedger(link, keys, later);
+  await sweepReservations(link, keys, later);
 }
 
 /** The product's link, but over the observer's connection. */
@@ -156,15 +156,15 @@ export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Boo
  * stored too; then it is counted once as well.)
  */
 export async function expectBalanced(mir: Harness, books: Books, client: ApiClient = mir.client): Promise<void> {
-  const { tenant, events, refused } = books;
+  const { tenant, events, rejected } = books;
   const { store, secrets } = mir.ctx;
   await drainedAtLast(mir);
-  if (refused.batches > 0) await sweepNow(mir, books);
+  if (rejected.batches > 0) await sweepNow(mir, books);
   const stored = await store.events.model.find({ tenant }, { _id: 1, userRef: 1 }).lean();
   const ids = stored.map(({ _id }) => _id as string);
   const known = new Set(ids);
   expect([...events.keys()].filter((id) => !known.has(id))).toEqual([]);
-  expect(ids.length - events.size).toBeLessThanOrEqual(refused.unkeyedEvents);
+  expect(ids.length - events.size).toBeLessThanOrEqual(rejected.unkeyedEvents);
 
   const counts = countByUser(stored.map(({ userRef }) => userRef));
   const users = await store.users.model.find({ tenant }).lean();

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ApiContext } from '../../api/context';
 import { type ParsedApiKey, newApiKey, parseApiKey } from '../../shared/domain/api-key';
 import { newPartnerTag, partnerIdOf, type PartnerId } from '../../shared/domain/ids';
-import { type Ground, openGround } from '../../shared/runtime';
+import { type Runtime, openRuntime } from '../../shared/runtime';
 import { readConfig } from '../../shared/config/config';
 import { withDeadline } from '../../shared/concurrency/deadline';
 import type { PartnerDoc } from '../../shared/store/partners';
@@ -58,7 +58,7 @@ export function freshEnv(overrides: Record<string, string> = {}): Record<string,
 }
 
 /** Writes a partner with known keys into the store. */
-export async function insertPartner(store: Ground['store'], changes: Partial<PartnerDoc> = {}): Promise<TestPartner> {
+export async function insertPartner(store: Runtime['store'], changes: Partial<PartnerDoc> = {}): Promise<TestPartner> {
   const tag = newPartnerTag();
   const live = newApiKey('live', tag);
   const test = newApiKey('test', tag);
@@ -93,7 +93,7 @@ export async function startHarness({
   const config = readConfig(env);
   const api = await serveApi(config, Number(env['PORT'] ?? 0));
   const { ctx, url, client } = api;
-  const running: { workers: RunningWorkers; ground: Ground }[] = [];
+  const running: { workers: RunningWorkers; runtime: Runtime }[] = [];
 
   const harness: Harness = {
     env,
@@ -102,15 +102,15 @@ export async function startHarness({
     client,
     partner: (changes) => insertPartner(ctx.store, changes),
     startWorkers: async () => {
-      const ground = await openGround(config, 'worker');
-      const started = await startWorkers(ground);
-      running.push({ workers: started, ground });
+      const runtime = await openRuntime(config, 'worker');
+      const started = await startWorkers(runtime);
+      running.push({ workers: started, runtime });
       return started;
     },
     stopWorkers: async () => {
-      for (const { workers: started, ground } of running.splice(0)) {
+      for (const { workers: started, runtime } of running.splice(0)) {
         await started.stop();
-        await ground.close();
+        await runtime.close();
       }
     },
     drained: () =>

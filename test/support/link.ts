@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Act } from '../../api/db/audit-context';
+import type { AuditContext } from '../../api/db/audit-context';
 import { confirmLink, type Confirmed } from '../../api/links/confirm-link';
 import { findRequest, hashOfToken } from '../../api/links/find-link-request';
 import { removeLink } from '../../api/links/remove-links';
@@ -18,7 +18,11 @@ export async function newPerson({ ctx }: Harness): Promise<IdentityId> {
 }
 
 /** What a person does through a page. */
-export const personsAct = (): Act => ({ actor: { kind: 'IDENTITY' }, requestId: randomUUID(), at: new Date() });
+export const auditContextForPerson = (): AuditContext => ({
+  actor: { kind: 'IDENTITY' },
+  requestId: randomUUID(),
+  at: new Date(),
+});
 
 /** An invite of a user, as its person will find it. */
 export async function invite(
@@ -46,7 +50,7 @@ export async function linkUser(
   key = partner.liveKey,
 ): Promise<Confirmed> {
   const { request } = await invite(mir, partner, userExternalId, {}, key);
-  return confirmLink(mir.ctx, request, identityId, personsAct());
+  return confirmLink(mir.ctx, request, identityId, auditContextForPerson());
 }
 
 /** A person ends the link of an account. */
@@ -54,6 +58,6 @@ export async function unlinkUser(mir: Harness, identityId: IdentityId, userRef: 
   const docs = await mir.ctx.store.memberships.ofIdentity(identityId);
   const account = docs.flatMap(({ members }) => members).find((member) => member.userRef === userRef);
   if (!account) throw new Error('there is no such link');
-  const removed = await removeLink(mir.ctx, identityId, account.linkId, personsAct());
-  return removed?.visibility ?? 'none';
+  const removed = await removeLink(mir.ctx, identityId, account.linkId, auditContextForPerson());
+  return removed?.cacheState ?? 'none';
 }

@@ -81,7 +81,7 @@ export function testProcesses(): (program: Program, env: Record<string, string>)
 }
 
 /** Starts a process that must refuse to start; answers how it ended and what it said. */
-export async function refusedStart(program: Program, env: Record<string, string>): Promise<Exit & { stderr: string }> {
+export async function failedStart(program: Program, env: Record<string, string>): Promise<Exit & { stderr: string }> {
   const { child, exit, ready, stderr } = launch(program, env);
   const outcome = await Promise.race([exit, ready.then(() => null)]);
   if (outcome !== null) return { ...outcome, stderr: stderr() };

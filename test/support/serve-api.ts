@@ -1,6 +1,6 @@
 import { createApp } from '../../api/app';
 import { type ApiContext, createApiContext } from '../../api/context';
-import { openGround } from '../../shared/runtime';
+import { openRuntime } from '../../shared/runtime';
 import type { Config } from '../../shared/config/config';
 import { listen } from '../../shared/process/listen';
 import { type ApiClient, createClient } from './client';
@@ -15,7 +15,7 @@ export interface ServedApi {
 
 /** Serves the API over its settings' stores; on any free port unless told. */
 export async function serveApi(config: Config, onPort = 0): Promise<ServedApi> {
-  const ctx = await createApiContext(await openGround(config, 'api'));
+  const ctx = await createApiContext(await openRuntime(config, 'api'));
   const { server, port } = await listen(createApp(ctx), onPort, 'PORT');
   const url = `http://127.0.0.1:${port}`;
   return {

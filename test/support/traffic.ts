@@ -1,4 +1,4 @@
-import type { Ground } from '../../shared/runtime';
+import type { Runtime } from '../../shared/runtime';
 import { allowSpawning, register, spawn } from './agents';
 import { anEvent, someEvents } from './builders';
 import type { ApiClient } from './client';
@@ -8,7 +8,7 @@ import { waitUntil } from './wait-until';
 /** One address may send five an hour. */
 const APPLICATIONS = 6;
 
-async function waitForSettled(client: ApiClient, key: string, receiptId: string): Promise<void> {
+async function waitForFinalized(client: ApiClient, key: string, receiptId: string): Promise<void> {
   await waitUntil('the events are settled', async () => {
     const { body } = await client.get(`/v1/events/receipts/${receiptId}`, key);
     return body.status !== 'QUEUED';
@@ -20,12 +20,12 @@ async function sendEvents(client: ApiClient, key: string): Promise<string[]> {
   const first = await client.post('/v1/events', key, single);
   await client.post('/v1/events', key, { events: someEvents(30) });
   await client.post('/events', key, { events: [{ nothing: true }, anEvent(), single] });
-  await waitForSettled(client, key, first.body.receiptId);
+  await waitForFinalized(client, key, first.body.receiptId);
   const other = anEvent({ userExternalId: 'another', idempotencyKey: 'order-1' });
   const last = await client.post('/v1/events', key, { events: [other] });
   await client.post('/v1/events', key, {});
   await client.post('/v1/events', key, '{');
-  await waitForSettled(client, key, last.body.receiptId);
+  await waitForFinalized(client, key, last.body.receiptId);
   for (const userExternalId of ['somebody', 'nobody', 'nobody else'])
     await client.post('/v1/resolve', key, { userExternalId });
   await client.get('/v1/events?userExternalId=somebody', key);
@@ -49,7 +49,7 @@ async function killTree(client: ApiClient, key: string): Promise<string[]> {
  * Plays traffic of every kind over HTTP, good and bad, and waits until workers are through with it. Answers names
  * that it used (ids, keys, users), none of which may show anywhere but in answers.
  */
-export async function playTraffic(client: ApiClient, store: Ground['store'], adminToken: string): Promise<string[]> {
+export async function playTraffic(client: ApiClient, store: Runtime['store'], adminToken: string): Promise<string[]> {
   const partner = await insertPartner(store);
   const poor = await insertPartner(store, { limits: { eventsPerMinute: 1, requestsPerMinute: 1 } });
   const key = partner.liveKey;

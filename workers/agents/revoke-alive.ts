@@ -1,7 +1,7 @@
 import { messageOf } from '../../shared/errors';
 import type { Secrets } from '../../shared/domain/subject';
 import type { Log } from '../../shared/log';
-import { withPatience } from '../../shared/concurrency/retry';
+import { retryUntilAborted } from '../../shared/concurrency/retry';
 import type { AliveRow, Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { classifyStoreError } from '../../shared/store/errors';
@@ -22,7 +22,7 @@ export interface RevokeDeps {
 }
 
 /** The store will not take this content, however often it is asked. */
-function isRefusal(error: unknown): boolean {
+function isRejection(error: unknown): boolean {
   return classifyStoreError(error) !== 'transient';
 }
 
@@ -36,14 +36,14 @@ async function revokeOrPark(
 ): Promise<number> {
   const { log, signal } = deps;
   try {
-    return await withPatience(() => revokePage(deps, cascade, page, session), {
+    return await retryUntilAborted(() => revokePage(deps, cascade, page, session), {
       what: 'cascade page',
       log,
       signal,
-      isFatal: isRefusal,
+      isFatal: isRejection,
     });
   } catch (error) {
-    if (signal.aborted || !isRefusal(error)) throw error;
+    if (signal.aborted || !isRejection(error)) throw error;
     if (page.length === 1) {
       const agentId = page[0]!._id;
       if (parked.size < MAX_PARKED_NAMED) {

@@ -1,4 +1,4 @@
-import type { Door } from '../../shared/authz/authorizer';
+import type { Authorizer } from '../../shared/authz/authorizer';
 import { partnerOf, tagOf } from '../../shared/domain/ids';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { Subtree } from '../../shared/store/agent-tree';
@@ -13,17 +13,19 @@ const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 600_000;
 
 export interface CascadeDeps extends RevokeDeps {
-  door: Pick<Door, 'whileHeld'>;
+  authorizer: Pick<Authorizer, 'withInvalidation'>;
   metrics: Pick<Metrics, 'agentsRevoked' | 'cascadeSeconds'>;
 }
 
 /** The order was written but not confirmed in force (queue store away, process died): does that first. */
 async function ensureInForce(
-  { store, door }: CascadeDeps,
+  { store, authorizer }: CascadeDeps,
   { _id, tenant, agentId, effectiveAt }: CascadeDoc,
 ): Promise<void> {
   if (effectiveAt) return;
-  const { doneAtMs } = await door.whileHeld(tagOf(partnerOf(tenant)), { nodes: [agentId] }, () => Promise.resolve());
+  const { doneAtMs } = await authorizer.withInvalidation(tagOf(partnerOf(tenant)), { nodes: [agentId] }, () =>
+    Promise.resolve(),
+  );
   await store.cascades.inForceSince(_id, new Date(doneAtMs));
 }
 
@@ -35,7 +37,7 @@ function progressWriter({ store, log }: CascadeDeps, cascadeId: string): (revoke
     if (busy || performance.now() - writtenAt < PROGRESS_EVERY_MS) return;
     busy = true;
     store.cascades
-      .noteProgress(cascadeId, revoked)
+      .recordProgress(cascadeId, revoked)
       .catch((error: unknown) => log.warn({ err: error, cascadeId }, 'progress was not written'))
       .finally(() => {
         busy = false;
@@ -83,7 +85,7 @@ export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promi
   await ensureInForce(deps, cascade);
   let revoked = await store.audit.countOfCascade(cascadeId);
   if (cascade.affected === null) {
-    await store.cascades.noteAffected(cascadeId, revoked + (await store.agents.countAlive(agent)));
+    await store.cascades.recordAffected(cascadeId, revoked + (await store.agents.countAlive(agent)));
   }
   const writeProgress = progressWriter(deps, cascadeId);
   const onRevoked = (count: number): void => {

@@ -13,7 +13,7 @@ interface Deps {
 }
 
 /** Somebody else changed one of the agents since they were read. */
-class OvertakenError extends Error {}
+class PageOvertakenError extends Error {}
 
 async function revokeAll(
   { store: { agents, audit }, secrets }: Deps,
@@ -30,7 +30,7 @@ async function revokeAll(
   }
   for (const [status, rows] of byStatus) {
     const revoked = await agents.revokeMany(rows, status, secrets.revokedKey, at, session);
-    if (revoked !== rows.length) throw new OvertakenError();
+    if (revoked !== rows.length) throw new PageOvertakenError();
   }
   const entries = page.map(({ _id, status }) => ({
     _id: `aud_${cascadeId}_${_id}`,
@@ -64,7 +64,7 @@ export async function revokePage(
     await store.transaction(() => revokeAll(deps, cascade, page, session), COMMIT_TIMEOUT_MS, session);
     return page.length;
   } catch (error) {
-    if (!(error instanceof OvertakenError)) throw error;
+    if (!(error instanceof PageOvertakenError)) throw error;
   }
   const ids = page.map(({ _id }) => _id);
   return store.transaction(

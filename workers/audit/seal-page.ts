@@ -6,7 +6,7 @@ import type { Store } from '../../shared/store/store';
 const SEAL_TIMEOUT_MS = 20_000;
 
 /** Another sealer was at this chain between our read and our write; nothing was written. */
-class OvertakenError extends Error {}
+class ChainOvertakenError extends Error {}
 
 function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChain, last: ChainPosition): AuditHeadDoc {
   const throughMs = page.reduce((max, { at }) => Math.max(max, at.getTime()), head?.sealedThrough.getTime() ?? 0);
@@ -33,12 +33,12 @@ export async function sealPage(
     });
     // The head first: a racing sealer's conflict shows before a thousand writes are spent on it.
     const { moved } = await store.auditHeads.move(head, headAfter(head, page, chain, last), session);
-    if (!moved) throw new OvertakenError();
-    if ((await store.audit.seal(seals, session)) !== page.length) throw new OvertakenError();
+    if (!moved) throw new ChainOvertakenError();
+    if ((await store.audit.seal(seals, session)) !== page.length) throw new ChainOvertakenError();
     return 'sealed' as const;
   }, SEAL_TIMEOUT_MS);
   return seal.catch((error: unknown) => {
-    if (error instanceof OvertakenError) return 'overtaken';
+    if (error instanceof ChainOvertakenError) return 'overtaken';
     throw error;
   });
 }

@@ -1,16 +1,16 @@
 import type { IdentityCache, SignalsCache } from '../../shared/cache/signals-cache';
 import { EMPTY_ROW } from '../../shared/domain/signals';
-import type { RefreshDoc } from '../../shared/store/cache-outbox';
+import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { Store } from '../../shared/store/store';
 
 /** Puts what the store has of the rows that a change of links could not put itself, then forgets the note. */
 export async function refreshRows(
   deps: {
-    store: Pick<Store, 'users' | 'memberships' | 'refreshes'>;
+    store: Pick<Store, 'users' | 'memberships' | 'cacheOutbox'>;
     signalsCache: Pick<SignalsCache, 'putNewer'>;
     identityCache: Pick<IdentityCache, 'putNewer' | 'drop'>;
   },
-  { _id, userRefs, identities }: RefreshDoc,
+  { _id, userRefs, identities }: CacheOutboxDoc,
 ): Promise<void> {
   const { store, signalsCache, identityCache } = deps;
   const [users, people] = await Promise.all([store.users.rows(userRefs), store.memberships.rows(identities)]);
@@ -18,5 +18,5 @@ export async function refreshRows(
   await identityCache.putNewer([...people]);
   // An empty row would be older than the cached one, which says what belonged together.
   await identityCache.drop(identities.filter((ref) => !people.has(ref)));
-  await store.refreshes.done(_id);
+  await store.cacheOutbox.done(_id);
 }

@@ -4,7 +4,7 @@ import type { Outcome } from '../../shared/domain/receipt';
 import type { EventDoc, ExistingEvent } from '../../shared/store/events';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { addDelta, NEW_USER_ROW, type UserDelta, type UserRow } from '../../shared/store/users';
-import type { Decision, GroupResult, PendingEvent } from './pending';
+import type { EventDecision, GroupResult, PendingEvent } from './pending';
 
 const COMMIT_TIMEOUT_MS = 30_000;
 
@@ -151,7 +151,7 @@ export async function commitGroup(
       await store.events.insert(docs, session);
       await store.users.add(deltas, rows, session);
       for (const delta of deltas) rows.set(delta.userRef, addDelta(rows.get(delta.userRef) ?? NEW_USER_ROW, delta));
-      const decisions = group.map((pending): Decision => {
+      const decisions = group.map((pending): EventDecision => {
         if (erased.has(pending)) return { pending, outcome: 'ERASED' };
         const row = stored.get(submissionId(pending.event))!;
         return { pending, outcome: compare(pending, row), storedId: row._id };

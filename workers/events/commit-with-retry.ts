@@ -2,12 +2,12 @@ import { STORE_REFUSED_MESSAGE } from '../../shared/domain/receipt';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
-import { withPatience } from '../../shared/concurrency/retry';
+import { retryUntilAborted } from '../../shared/concurrency/retry';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { commitGroup } from './commit-group';
 import type { GroupResult, PendingEvent } from './pending';
-import { withoutContent } from './redact-message';
+import { redactMessage } from './redact-message';
 
 interface Deps {
   store: Pick<Store, 'transaction' | 'events' | 'users'>;
@@ -20,11 +20,11 @@ interface Deps {
  * Commits a group whatever it takes: waits out an outage, reads again after a racing twin, and splits only when the
  * store refuses the content, until the item at fault stands alone and is FAILED while all others are in.
  */
-export async function commitPatiently(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
+export async function commitWithRetry(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
   const { store, log, metrics, signal } = deps;
   let lookUpAll = false;
   try {
-    return await withPatience(
+    return await retryUntilAborted(
       async () => {
         try {
           return await commitGroup(store, group, lookUpAll, session);
@@ -41,7 +41,7 @@ export async function commitPatiently(deps: Deps, group: PendingEvent[], session
     if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
     if (group.length > 1) return commitHalves(deps, group, session);
     const pending = group[0]!;
-    const err = withoutContent(messageOf(error), pending.event.metadata);
+    const err = redactMessage(messageOf(error), pending.event.metadata);
     const { event, of } = pending;
     log.error({ err, chunkId: of.chunk.chunkId, eventId: event.eventId }, 'the store refuses an event');
     // Receipt and dead letter do not repeat the driver's message.
@@ -52,7 +52,7 @@ export async function commitPatiently(deps: Deps, group: PendingEvent[], session
 
 async function commitHalves(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
   const middle = Math.ceil(group.length / 2);
-  const left = await commitPatiently(deps, group.slice(0, middle), session);
-  const right = await commitPatiently(deps, group.slice(middle), session);
+  const left = await commitWithRetry(deps, group.slice(0, middle), session);
+  const right = await commitWithRetry(deps, group.slice(middle), session);
   return { decisions: [...left.decisions, ...right.decisions], rows: new Map([...left.rows, ...right.rows]) };
 }

@@ -7,10 +7,10 @@ import type { Tracing } from '../../shared/tracing/tracing';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store, StoreSession } from '../../shared/store/store';
-import { commitPatiently } from './commit-with-retry';
-import { makeVisible } from './put-signals';
+import { commitWithRetry } from './commit-with-retry';
+import { putSignals } from './put-signals';
 import type { PartitionLocks } from './partition-locks';
-import type { Decision, GroupResult, PendingChunk, PendingEvent } from './pending';
+import type { EventDecision, GroupResult, PendingChunk, PendingEvent } from './pending';
 
 /** Events that one transaction takes. */
 const MAX_GROUP_EVENTS = 2_000;
@@ -100,8 +100,8 @@ export function createCommitter(deps: {
     metrics.commitEvents.observe(group.length);
     const chunks = [...new Set(group.map(({ of }) => of))];
     const facts = { 'mir.events': group.length, 'mir.jobs': chunks.length };
-    const places = chunks.map(({ place }) => place);
-    const result = await tracing.inSpan('commit', facts, places, () => commitPatiently(deps, group, session));
+    const spans = chunks.map(({ span }) => span);
+    const result = await tracing.inSpan('commit', facts, spans, () => commitWithRetry(deps, group, session));
     stopTimer();
     return result;
   };
@@ -129,33 +129,33 @@ export function createCommitter(deps: {
       failure = error;
     }
     // Its rows are on their way into the cache before anybody else may commit newer ones of these partitions.
-    const visible = result ? finish(group, result) : undefined;
+    const finished = result ? finish(group, result) : undefined;
     void giveBack(mine, name, session);
     free(partitions);
     if (mine.length === 0) setTimeout(planPump, LOCK_RETRY_MS);
     else planPump();
     if (!result) for (const { of } of group) of.failed(failure);
-    await visible;
+    await finished;
   };
 
   /** Makes the signals visible, then counts the events off their chunks. */
   const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult): Promise<void> => {
     try {
-      await makeVisible(deps, rows);
-      decisions.forEach(settle);
+      await putSignals(deps, rows);
+      decisions.forEach(recordDecision);
     } catch (error) {
       for (const { of } of group) of.failed(error);
     }
   };
 
-  const settle = ({ pending: { event, of }, outcome, storedId, code, message }: Decision): void => {
+  const recordDecision = ({ pending: { event, of }, outcome, storedId, code, message }: EventDecision): void => {
     if (outcome !== 'PERSISTED') {
       const { index } = event;
       const eventId = storedId ?? event.eventId;
       of.items.push({ index, eventId, outcome, ...(code ? { code } : {}), ...(message ? { message } : {}) });
     }
     of.open -= 1;
-    if (of.open === 0) of.settled();
+    if (of.open === 0) of.done();
   };
 
   /** What waits for its partition has not been begun: whoever gets the job next finds all of it to be done. */
@@ -170,11 +170,11 @@ export function createCommitter(deps: {
       new Promise((resolve, reject) => {
         const of: PendingChunk = {
           chunk,
-          place: tracing.here(),
+          span: tracing.activeSpan(),
           redelivered,
           open: chunk.events.length,
           items: [],
-          settled: () => resolve(of.items),
+          done: () => resolve(of.items),
           failed: reject,
         };
         for (const event of chunk.events) waiting[partitionOf(event.userRef)]!.push({ event, of });

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Tenant } from '../../shared/domain/ids';
 import type { Log } from '../../shared/log';
-import { withPatience } from '../../shared/concurrency/retry';
+import { retryUntilAborted } from '../../shared/concurrency/retry';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ReceiptItem } from '../../shared/store/receipts';
@@ -22,7 +22,7 @@ interface Deps {
 /**
  * Stands before the committer and looks at agents' chunks once more: the agent is the tenant's, nothing above it was
  * killed before the chunk was received, and an AI agent's events carry keys. Rights that were narrowed later do not
- * count: what was accepted is accepted. The door lets none of this pass, so what is found here is an error of ours.
+ * count: what was accepted is accepted. The authorizer lets none of this pass, so what is found here is a bug.
  */
 export function guardAgents(committer: Committer, { store, log, signal }: Deps): Committer {
   const remembered = new LRUCache<string, AgentFacts>({ max: REMEMBERED_AGENTS });
@@ -39,7 +39,7 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
   };
 
   /** Indexes of the events that must not be stored, with the reason. */
-  const refusedOf = async (agentId: string, chunk: EventChunk): Promise<{ why: string; indexes: Set<number> }> => {
+  const rejectedOf = async (agentId: string, chunk: EventChunk): Promise<{ why: string; indexes: Set<number> }> => {
     const { tenant, receivedAtMs, events } = chunk;
     const all = (): Set<number> => new Set(events.map(({ index }) => index));
     const facts = await factsOf(tenant, agentId);
@@ -52,10 +52,14 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
   };
 
   const commitGuarded = async (agentId: string, chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]> => {
-    const { why, indexes } = await withPatience(() => refusedOf(agentId, chunk), { what: 'agent check', log, signal });
+    const { why, indexes } = await retryUntilAborted(() => rejectedOf(agentId, chunk), {
+      what: 'agent check',
+      log,
+      signal,
+    });
     if (indexes.size === 0) return committer.commit(chunk, redelivered);
     const { chunkId, tenant, requestIds } = chunk;
-    log.error({ chunkId, tenant, agentId, requestIds, refused: indexes.size, why }, 'an agent’s events are refused');
+    log.error({ chunkId, tenant, agentId, requestIds, rejected: indexes.size, why }, 'an agent’s events are refused');
     const items = chunk.events
       .filter(({ index }) => indexes.has(index))
       .map(({ index, eventId }): ReceiptItem => ({

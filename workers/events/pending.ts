@@ -2,20 +2,20 @@ import type { AcceptedEvent } from '../../shared/domain/event';
 import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { SignalsRow } from '../../shared/domain/signals';
-import type { Place } from '../../shared/tracing/tracing';
+import type { SpanContext } from '../../shared/tracing/tracing';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 
-/** A chunk at work: settled when none of its events is open any more. */
+/** A chunk in work; `done` is called when the outcome of its last event is known. */
 export interface PendingChunk {
   chunk: EventChunk;
   /** Of its job in a trace. */
-  place: Place | null;
+  span: SpanContext | null;
   /** A worker had this job before: its events may be stored already. */
   redelivered: boolean;
   open: number;
   items: ReceiptItem[];
-  settled: () => void;
+  done: () => void;
   failed: (error: unknown) => void;
 }
 
@@ -25,7 +25,7 @@ export interface PendingEvent {
 }
 
 /** What a commit decided about one event. */
-export interface Decision {
+export interface EventDecision {
   pending: PendingEvent;
   outcome: Outcome;
   /** The id of the stored event: its own row, or the one that it repeats or conflicts with. */
@@ -35,7 +35,7 @@ export interface Decision {
 }
 
 export interface GroupResult {
-  decisions: Decision[];
+  decisions: EventDecision[];
   /** Every user that the group named, as the store has them now. */
   rows: Map<UserRef, SignalsRow>;
 }

@@ -7,18 +7,18 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { orAborted } from '../../shared/concurrency/retry';
-import { decodeChunk, emptyRows, type EventChunk, type EventChunkPayload } from '../../shared/queue/jobs';
+import { decodeChunk, redactRows, type EventChunk, type EventChunkPayload } from '../../shared/queue/jobs';
 import type { Store } from '../../shared/store/store';
 import { isErased } from './commit-group';
 import type { Committer } from './committer';
 import { idsOf, withDerivedIds } from './derive-ids';
-import type { SettledChunk } from './finalize-chunk';
+import type { FinalizedChunk } from './finalize-chunk';
 
 interface Deps {
   store: Pick<Store, 'users'>;
   secrets: Pick<Secrets, 'eventId'>;
   committer: Committer;
-  settle: (settled: SettledChunk) => Promise<void>;
+  finalize: (finalized: FinalizedChunk) => Promise<void>;
   /** Whose chunk it is, by what was noted beside its job; null when nothing is. */
   tenantOfChunk: (chunkId: ChunkId) => Promise<Tenant | null>;
   log: Log;
@@ -47,8 +47,8 @@ function whyUnreadable(error: unknown): string {
   return named.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
-async function settleAsFailed(
-  { settle, tenantOfChunk, secrets }: Deps,
+async function finalizeAsFailed(
+  { finalize, tenantOfChunk, secrets }: Deps,
   { id, data }: Job,
   code: string,
   message: string,
@@ -58,7 +58,7 @@ async function settleAsFailed(
     const chunkId = id as ChunkId;
     const tenant = await tenantOfChunk(chunkId);
     // Its receipt knows how many events it promised, and that none of them is stored.
-    if (tenant !== null) await settle({ chunkId, tenant, total: null, items: [] });
+    if (tenant !== null) await finalize({ chunkId, tenant, total: null, items: [] });
     return;
   }
   const { chunkId, tenant, events } = remains.data;
@@ -72,7 +72,7 @@ async function settleAsFailed(
     code,
     message,
   }));
-  await settle({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, total: events.length, items });
+  await finalize({ chunkId: chunkId as ChunkId, tenant: tenant as Tenant, total: events.length, items });
 }
 
 /**
@@ -83,7 +83,7 @@ async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: 
   const rows = await store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
   const isGone = (userRef: UserRef): boolean => isErased(rows, userRef, receivedAtMs);
   if (!events.some(({ userRef }) => isGone(userRef))) return;
-  await job.updateData(emptyRows(job.data as EventChunkPayload, ([, , userRef]) => isGone(userRef as UserRef)));
+  await job.updateData(redactRows(job.data as EventChunkPayload, ([, , userRef]) => isGone(userRef as UserRef)));
 }
 
 /**
@@ -91,12 +91,12 @@ async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: 
  * says so) and kept among the dead letters, from where it can be replayed: what it stored before stays stored once.
  */
 export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
-  const { committer, settle, log, metrics, signal } = deps;
+  const { committer, finalize, log, metrics, signal } = deps;
   let chunk: EventChunk;
   try {
     chunk = withDerivedIds(deps.secrets.eventId, decodeChunk(job.data));
   } catch (error) {
-    await settleAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
+    await finalizeAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
     const why = whyUnreadable(error);
     log.error({ jobId: job.id, err: why }, 'a queued payload is not a chunk');
     throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${why}`);
@@ -106,7 +106,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     const items = await orAborted(committer.commit(chunk, job.attemptsStarted > 1 || job.stalledCounter > 0), signal);
     const failed = items.filter(({ outcome }) => outcome === 'FAILED');
     if (failed.length > 0) await emptyErased(deps, job, chunk);
-    await settle({ chunkId, tenant, total: events.length, items });
+    await finalize({ chunkId, tenant, total: events.length, items });
     metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
     if (failed.length === 0) return;
     throw new UnrecoverableError(
@@ -125,7 +125,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
       await emptyErased(deps, job, chunk).catch((reason: unknown) =>
         log.error({ chunkId, err: messageOf(reason) }, 'a dead letter may hold what was erased'),
       );
-      await settleAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
+      await finalizeAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
     }
     throw error;
   }

@@ -1,6 +1,6 @@
 import type { SignalsCache } from '../../shared/cache/signals-cache';
 import type { Log } from '../../shared/log';
-import { withPatience } from '../../shared/concurrency/retry';
+import { retryUntilAborted } from '../../shared/concurrency/retry';
 import type { Store } from '../../shared/store/store';
 import type { GroupResult } from './pending';
 
@@ -12,7 +12,7 @@ interface Deps {
 }
 
 /** Puts what a commit made of its users into the cache, and waits for as long as that is away. */
-export async function makeVisible({ store, cache, log, signal }: Deps, rows: GroupResult['rows']): Promise<void> {
+export async function putSignals({ store, cache, log, signal }: Deps, rows: GroupResult['rows']): Promise<void> {
   let entries = [...rows];
   let failed = false;
   const put = async (): Promise<void> => {
@@ -21,5 +21,5 @@ export async function makeVisible({ store, cache, log, signal }: Deps, rows: Gro
     failed = true;
     await cache.putNewer(entries);
   };
-  await withPatience(put, { what: 'signals', log, signal });
+  await retryUntilAborted(put, { what: 'signals', log, signal });
 }

@@ -1,4 +1,4 @@
-import type { Ground } from '../../shared/runtime';
+import type { Runtime } from '../../shared/runtime';
 import { QUEUES } from '../../shared/queue/jobs';
 import type { StartQueueWorker } from '../queue-worker';
 import { createSendMail } from './send-mail';
@@ -17,9 +17,9 @@ export interface MailsWorker {
 }
 
 /** Sends what waits in the mails queue. Where mails go nowhere nobody queues any, and nothing is started. */
-export function startMailsWorker(ground: Ground, start: StartQueueWorker): MailsWorker {
-  if (ground.config.mail.kind === 'off') return { ready: () => Promise.resolve(), close: () => Promise.resolve() };
-  const mailer = createSendMail(ground);
+export function startMailsWorker(runtime: Runtime, start: StartQueueWorker): MailsWorker {
+  if (runtime.config.mail.kind === 'off') return { ready: () => Promise.resolve(), close: () => Promise.resolve() };
+  const mailer = createSendMail(runtime);
   const worker = start(QUEUES.mails, (job) => mailer.send(job), {
     concurrency: CONCURRENCY,
     lockMs: LOCK_MS,

@@ -1,6 +1,6 @@
 import { type Job, UnrecoverableError } from 'bullmq';
 import { createTransport } from 'nodemailer';
-import type { Ground } from '../../shared/runtime';
+import type { Runtime } from '../../shared/runtime';
 import { forgottenAt, type Mail, mailJobSchema } from '../../shared/queue/mail-queue';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -57,7 +57,7 @@ export function createSendMail({
   secrets,
   store,
   queueLink,
-}: Pick<Ground, 'config' | 'keys' | 'secrets' | 'store' | 'queueLink'>) {
+}: Pick<Runtime, 'config' | 'keys' | 'secrets' | 'store' | 'queueLink'>) {
   const smtp = config.mail.kind === 'smtp' ? bySmtp(config.mail.url, config.mail.from) : null;
   const deliver: Deliver =
     smtp?.deliver ??

@@ -4,7 +4,7 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
-import { sweepLedger } from '../../shared/queue/sweep';
+import { sweepReservations } from '../../shared/queue/sweep';
 import type { Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';
@@ -23,7 +23,7 @@ const MAX_CASCADES_PER_LOOK = 1_000;
 export function maintain(deps: {
   queue: Queue;
   cascadeQueue: CascadeQueue;
-  store: Pick<Store, 'cascades' | 'audit' | 'refreshes' | 'deliveries' | 'erasures' | 'identities' | 'transaction'>;
+  store: Pick<Store, 'cascades' | 'audit' | 'cacheOutbox' | 'deliveries' | 'erasures' | 'identities' | 'transaction'>;
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
@@ -35,7 +35,7 @@ export function maintain(deps: {
   );
   const others = [
     repeat(SWEEP_EVERY_MS, 'the sweep', log, async () => {
-      const swept = await sweepLedger(link, keys, Date.now());
+      const swept = await sweepReservations(link, keys, Date.now());
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
     repeat(DEAD_LETTERS_EVERY_MS, 'deleting old dead letters', log, () => expireDeadLetters([queue], log)),

@@ -4,7 +4,7 @@ import { forget } from '../../shared/metrics/values';
 import type { RedisLink } from '../../shared/redis/connect';
 import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
-import { lookAtQueue } from '../../shared/queue/queue-stats';
+import { queueStats } from '../../shared/queue/queue-stats';
 import type { Store } from '../../shared/store/store';
 
 /** What was read longer ago is no longer shown: no value is better than one that looks like now. */
@@ -12,7 +12,7 @@ export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
 interface Deps {
-  store: Pick<Store, 'cascades' | 'audit' | 'refreshes' | 'deliveries' | 'erasures'>;
+  store: Pick<Store, 'cascades' | 'audit' | 'cacheOutbox' | 'deliveries' | 'erasures'>;
   link: RedisLink;
   keys: RedisKeys;
   metrics: Metrics;
@@ -31,7 +31,7 @@ function ageSeconds(at: Date | null): number {
 
 async function readQueues({ link, keys, metrics }: Deps): Promise<void> {
   for (const queue of Object.values(QUEUES)) {
-    const { jobs, oldestWaitingMs, longestActiveMs } = await lookAtQueue(link, keys, queue);
+    const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats(link, keys, queue);
     for (const [state, count] of Object.entries(jobs)) metrics.queueJobs.labels(queue, state).set(count);
     metrics.queueOldestSeconds.labels(queue).set(oldestWaitingMs / MS_PER_SECOND);
     metrics.queueLongestActiveSeconds.labels(queue).set(longestActiveMs / MS_PER_SECOND);
@@ -47,8 +47,8 @@ async function readCascades({ store, metrics }: Deps): Promise<void> {
 }
 
 async function readOutbox({ store, metrics }: Deps): Promise<void> {
-  const { refreshes, deliveries, erasures } = store;
-  for (const [rows, collection] of Object.entries({ refreshes, deliveries, erasures })) {
+  const { cacheOutbox, deliveries, erasures } = store;
+  for (const [rows, collection] of Object.entries({ cacheOutbox, deliveries, erasures })) {
     metrics.outboxOverdueSeconds.labels(rows).set(ageSeconds(await collection.nextDueAt()));
   }
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
-import type { HintQueue } from '../../shared/queue/wake-up-queue';
-import type { RefreshDoc } from '../../shared/store/cache-outbox';
+import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
+import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { Store } from '../../shared/store/store';
 import { repeat } from './repeat';
 
@@ -15,16 +15,16 @@ const MAX_ROWS_PER_LOOK = 500;
  * erase. Jobs are only hints; a crash between a commit and its job loses nothing. Returns the stop.
  */
 export function sweepOutbox(deps: {
-  store: Pick<Store, 'refreshes' | 'deliveries' | 'erasures'>;
-  webhookQueue: HintQueue;
-  erasureQueue: HintQueue;
-  refresh: (note: RefreshDoc) => Promise<void>;
+  store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures'>;
+  webhookQueue: WakeUpQueue;
+  erasureQueue: WakeUpQueue;
+  refresh: (note: CacheOutboxDoc) => Promise<void>;
   log: Log;
 }): () => void {
   const { store, webhookQueue, erasureQueue, refresh, log } = deps;
   const stops = [
     repeat(REFRESHES_EVERY_MS, 'refreshing linked rows', log, async () => {
-      for (const note of await store.refreshes.due(new Date(), MAX_ROWS_PER_LOOK)) {
+      for (const note of await store.cacheOutbox.due(new Date(), MAX_ROWS_PER_LOOK)) {
         // One note that cannot be followed must not stand before all others.
         await refresh(note).catch((error: unknown) => log.warn({ err: messageOf(error) }, 'a note was not followed'));
       }

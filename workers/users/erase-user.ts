@@ -6,8 +6,8 @@ import type { Log } from '../../shared/log';
 import { isQueuedUpTo } from '../../shared/queue/sweep';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
-import { makeVisible } from '../events/put-signals';
-import { eraseFromLetter, type LetterDeps } from './redact-dead-letter';
+import { putSignals } from '../events/put-signals';
+import { redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
 const PAGE_EVENTS = 1_000;
 /** How soon it is looked again whether what was queued has been settled: the longer it takes, the later, up to the last. */
@@ -15,15 +15,15 @@ const FIRST_LOOK_AGAIN_MS = 500;
 const LAST_LOOK_AGAIN_MS = 10_000;
 const LOOKS_PER_AGE = 10;
 
-interface Deps extends LetterDeps {
+interface Deps extends RedactDeps {
   store: Pick<Store, 'events' | 'erasures' | 'users'>;
   cache: Pick<SignalsCache, 'putNewer'>;
   log: Log;
 }
 
 /** Letter by letter: a thousand of them are more than a process can hold. Those that come later hold nothing of it. */
-async function eraseFromDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
-  for (const id of await deps.events.getRanges(['failed'], 0, -1)) await eraseFromLetter(deps, id, tenant, userRef);
+async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
+  for (const id of await deps.events.getRanges(['failed'], 0, -1)) await redactDeadLetter(deps, id, tenant, userRef);
 }
 
 /**
@@ -40,7 +40,7 @@ export async function eraseUser(deps: Deps, receiptId: string, job: Job, token?:
     signal.throwIfAborted();
     const { found, erased } = await store.events.erasePage(tenant, userRef, erasedAt, PAGE_EVENTS);
     if (found === 0) break;
-    await store.erasures.noteErased(receiptId, erased);
+    await store.erasures.recordErased(receiptId, erased);
   }
   const nowMs = Date.now();
   if (await isQueuedUpTo(link, keys, tenant, erasedAt.getTime(), nowMs)) {
@@ -51,12 +51,12 @@ export async function eraseUser(deps: Deps, receiptId: string, job: Job, token?:
     throw new DelayedError();
   }
   try {
-    await eraseFromDeadLetters(deps, tenant, userRef);
+    await redactDeadLetters(deps, tenant, userRef);
   } catch (error) {
     log.warn({ receiptId, err: messageOf(error) }, 'dead letters could not be gone through; it will be done again');
     throw error;
   }
   // Whoever took the order may have died before the cache heard of it; DONE is told of what no reader sees any more.
-  await makeVisible(deps, await store.users.rows([userRef]));
+  await putSignals(deps, await store.users.rows([userRef]));
   await store.erasures.close(receiptId, new Date());
 }

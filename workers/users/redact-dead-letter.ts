@@ -1,11 +1,11 @@
 import type { Queue } from 'bullmq';
 import type { ChunkId, Tenant, UserRef } from '../../shared/domain/ids';
 import type { RedisLink } from '../../shared/redis/connect';
-import { settleChunks } from '../../shared/queue/event-queue';
-import { emptyRows, type EventChunkPayload, eventChunkSchema, isEmptied } from '../../shared/queue/jobs';
+import { finalizeChunks } from '../../shared/queue/event-queue';
+import { redactRows, type EventChunkPayload, eventChunkSchema, isRedacted } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
 
-export interface LetterDeps {
+export interface RedactDeps {
   link: RedisLink;
   keys: RedisKeys;
   /** The events queue, whose dead letters hold payloads. */
@@ -40,8 +40,8 @@ function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): Even
  * Takes the content of a user's events out of one dead letter; one that holds nothing else goes. Two erasures may be at
  * the same letter: whoever comes second reads it again, so that neither brings back what the other took out.
  */
-export async function eraseFromLetter(
-  { events, link, keys, signal }: LetterDeps,
+export async function redactDeadLetter(
+  { events, link, keys, signal }: RedactDeps,
   id: string,
   tenant: Tenant,
   userRef: UserRef,
@@ -52,10 +52,10 @@ export async function eraseFromLetter(
     const text = await link.client.hget(events.toKey(id), 'data');
     const chunk = theirChunk(text, tenant, userRef);
     if (!chunk?.events.some(isTheirs)) return;
-    const left = emptyRows(chunk, isTheirs);
-    if (left.events.every(isEmptied)) {
+    const left = redactRows(chunk, isTheirs);
+    if (left.events.every(isRedacted)) {
       await events.remove(id);
-      await settleChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
+      await finalizeChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
       return;
     }
     if (await link.client.eval(SWAP_DATA, 1, events.toKey(id), text!, JSON.stringify(left))) return;

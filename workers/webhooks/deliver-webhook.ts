@@ -1,8 +1,8 @@
 import { Webhook } from 'standardwebhooks';
 import type { Tenant } from '../../shared/domain/ids';
 import { unseal } from '../../shared/domain/encrypted-secret';
-import type { Ground } from '../../shared/runtime';
-import type { HintQueue } from '../../shared/queue/wake-up-queue';
+import type { Runtime } from '../../shared/runtime';
+import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
 import type { DeliveryDoc } from '../../shared/store/webhooks';
 import { postWebhook } from './post-webhook';
 
@@ -26,8 +26,8 @@ const PUT_OFF_MS = 5 * SECOND_MS;
 /** The sweep leaves a retry to its own delayed job for this long. */
 const SWEEP_SLACK_MS = MINUTE_MS;
 
-type Deps = Pick<Ground, 'store' | 'secrets' | 'config' | 'log'> & {
-  queue: HintQueue;
+type Deps = Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> & {
+  queue: WakeUpQueue;
   signal: AbortSignal;
   /** How many messages of each tenant are on their way from this process. */
   inFlight: Map<Tenant, number>;

@@ -32,7 +32,7 @@ export function compareClocks(clocks: readonly { of: string; reading: ClockReadi
   const text = ahead
     .map(({ of, ms }) => `${of} ${ms === 0 ? 'agrees' : `is ${Math.abs(ms)} ms ${ms > 0 ? 'ahead' : 'behind'}`}`)
     .join(', ');
-  const mend = 'run NTP (chrony, systemd-timesyncd) on every machine of the installation';
-  if (worst >= FAIL_MS) return fail('clocks', text, mend);
-  return worst >= WARN_MS ? warn('clocks', text, mend) : ok('clocks', text);
+  const remedy = 'run NTP (chrony, systemd-timesyncd) on every machine of the installation';
+  if (worst >= FAIL_MS) return fail('clocks', text, remedy);
+  return worst >= WARN_MS ? warn('clocks', text, remedy) : ok('clocks', text);
 }

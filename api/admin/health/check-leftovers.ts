@@ -78,7 +78,7 @@ export async function checkDisk(dataDir: string): Promise<Finding[]> {
   const { bavail, bsize } = await statfs(dataDir);
   const free = bavail * bsize;
   const text = `${(free / GIB).toFixed(1)} GiB free at ${dataDir}`;
-  const mend = 'make room, or move DATA_DIR to a larger disk while MIR is stopped';
-  if (free < OUT_BYTES) return [fail('disk', text, mend)];
-  return [free < LOW_BYTES ? warn('disk', text, mend) : ok('disk', text)];
+  const remedy = 'make room, or move DATA_DIR to a larger disk while MIR is stopped';
+  if (free < OUT_BYTES) return [fail('disk', text, remedy)];
+  return [free < LOW_BYTES ? warn('disk', text, remedy) : ok('disk', text)];
 }

@@ -24,11 +24,11 @@ function checkServer(
       : fail('mongo', `version ${version}`, `run MongoDB ${MIN_MAJOR} or later`),
   );
   if (replicaSet === null) {
-    const mend = 'start mongod with --replSet rs0 and call rs.initiate() once; one member is enough';
-    findings.push(fail('replica set', 'the server is no member of a replica set', mend));
+    const remedy = 'start mongod with --replSet rs0 and call rs.initiate() once; one member is enough';
+    findings.push(fail('replica set', 'the server is no member of a replica set', remedy));
   } else if (!isWritable) {
-    const mend = 'name all members in MONGO_URL with ?replicaSet=…, or wait for the election';
-    findings.push(fail('replica set', `the server is a member of ${replicaSet}, but not its primary`, mend));
+    const remedy = 'name all members in MONGO_URL with ?replicaSet=…, or wait for the election';
+    findings.push(fail('replica set', `the server is a member of ${replicaSet}, but not its primary`, remedy));
   } else findings.push(ok('replica set', `primary of ${replicaSet}`));
   if (production && (transactionLifetimeSeconds ?? 0) > LONG_LIFETIME_SECONDS) {
     const found = `transactionLifetimeLimitSeconds is ${transactionLifetimeSeconds}: a killed process holds its rows that long`;

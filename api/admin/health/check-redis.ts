@@ -2,7 +2,7 @@ import type { Config } from '../../../shared/config/config';
 import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
-import { createDurability } from '../../../shared/redis/durability';
+import { createFsyncGuard } from '../../../shared/redis/durability';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
@@ -49,18 +49,18 @@ function checkMemory(info: Info, config: Config): Finding[] {
   const max = Number(info('maxmemory'));
   const used = Number(info('used_memory'));
   if (max === 0) {
-    const found = 'maxmemory is not set: a backlog fills the machine before MIR closes its door';
+    const found = 'maxmemory is not set: a backlog fills the machine before MIR rejects events';
     return [warn('queue memory', found, 'CONFIG SET maxmemory 1gb (at least twice MAX_QUEUED_BYTES)')];
   }
   const percent = Math.round((used / max) * 100);
   const text = `${Math.round(used / MIB)} of ${Math.round(max / MIB)} MiB (${percent} %) in use`;
   const findings: Finding[] = [];
   if (percent >= config.maxRedisMemoryPercent) {
-    const mend = 'start workers, look for dead letters, or give the server more maxmemory';
-    findings.push(fail('queue memory', `${text}: POST /events answers 503`, mend));
+    const remedy = 'start workers, look for dead letters, or give the server more maxmemory';
+    findings.push(fail('queue memory', `${text}: POST /events answers 503`, remedy));
   } else findings.push(ok('queue memory', text));
   if (config.maxQueuedBytes > max / 2) {
-    const found = `MAX_QUEUED_BYTES is more than half of maxmemory: the door closes at ${Math.round(max / 2 / MIB)} MiB`;
+    const found = `MAX_QUEUED_BYTES is more than half of maxmemory: events are rejected from ${Math.round(max / 2 / MIB)} MiB`;
     findings.push(warn('queue memory', found, 'raise maxmemory to twice MAX_QUEUED_BYTES, or lower that setting'));
   }
   return findings;
@@ -68,21 +68,21 @@ function checkMemory(info: Info, config: Config): Finding[] {
 
 /** The server for queues and security state: version, eviction, append-only file, memory, asked durability. */
 export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
-  const mend = 'look at the server that REDIS_URL names';
-  return checked('redis', mend, async () => {
+  const remedy = 'look at the server that REDIS_URL names';
+  return checked('redis', remedy, async () => {
     await link.whenReady(READY_TIMEOUT_MS);
     const info = await infoOf(link);
     const findings = [checkVersion('redis', info), checkEviction(info), checkAppendOnly(info)];
     findings.push(...checkMemory(info, config));
     if (config.queueDurability === 'fsync') {
-      const durability = await createDurability({ link, url: config.redisUrl, mode: 'fsync', keys, log }).catch(
+      const fsyncGuard = await createFsyncGuard({ link, url: config.redisUrl, mode: 'fsync', keys, log }).catch(
         (error: unknown) => {
           const choose = 'change the server, or set QUEUE_DURABILITY=everysec';
           findings.push(fail('queue policy', messageOf(error), choose));
           return null;
         },
       );
-      await durability?.close();
+      await fsyncGuard?.close();
     }
     return findings;
   });

@@ -51,8 +51,8 @@ export async function checkDeadLetters(queues: Readonly<Record<DeadLetterQueue, 
   const counts = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queues[name].getFailedCount()));
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return [ok('dead letters', 'none')];
-  const mend = '`npm run mir -- dead-letters list` tells why; mend the cause, then `dead-letters replay --all`';
-  return [warn('dead letters', `${total} jobs were given up`, mend)];
+  const remedy = '`npm run mir -- dead-letters list` tells why; mend the cause, then `dead-letters replay --all`';
+  return [warn('dead letters', `${total} jobs were given up`, remedy)];
 }
 
 /** Kills that are not carried out to the end, and audit entries that nobody seals. */

@@ -1,25 +1,35 @@
 import { messageOf } from '../../../shared/errors';
 
 /** WARN: it works, but not as it should. FAIL: MIR does not start, loses or refuses something, or will soon. */
-export type Verdict = 'OK' | 'WARN' | 'FAIL';
+export type CheckStatus = 'OK' | 'WARN' | 'FAIL';
 
 /** What one check found, and how to mend it (null: nothing to mend). */
 export interface Finding {
   check: string;
-  verdict: Verdict;
+  verdict: CheckStatus;
   found: string;
-  mend: string | null;
+  remedy: string | null;
 }
 
-export const ok = (check: string, found: string): Finding => ({ check, verdict: 'OK', found, mend: null });
-export const warn = (check: string, found: string, mend: string): Finding => ({ check, verdict: 'WARN', found, mend });
-export const fail = (check: string, found: string, mend: string): Finding => ({ check, verdict: 'FAIL', found, mend });
+export const ok = (check: string, found: string): Finding => ({ check, verdict: 'OK', found, remedy: null });
+export const warn = (check: string, found: string, remedy: string): Finding => ({
+  check,
+  verdict: 'WARN',
+  found,
+  remedy,
+});
+export const fail = (check: string, found: string, remedy: string): Finding => ({
+  check,
+  verdict: 'FAIL',
+  found,
+  remedy,
+});
 
 /** Runs a check; one that could not be made is a finding too. */
-export async function checked(check: string, mend: string, work: () => Promise<Finding[]>): Promise<Finding[]> {
+export async function checked(check: string, remedy: string, work: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await work();
   } catch (error) {
-    return [fail(check, messageOf(error), mend)];
+    return [fail(check, messageOf(error), remedy)];
   }
 }

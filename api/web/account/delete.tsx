@@ -8,7 +8,7 @@ import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError,
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
 import { Heading, Num } from '../design/text';
-import { personsAct } from '../../db/person-context';
+import { auditContextForPerson } from '../../db/person-context';
 import { readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page, type PageCall } from '../http/page';
@@ -117,14 +117,14 @@ export const deleteIdentity = page({
       const platforms = await countAccounts(call, identityId);
       return { status: 422, html: <Delete email={email} platforms={platforms} errors={[WRONG]} /> };
     }
-    const visibility = await removeAllLinks(ctx, identityId, personsAct(requestId), (tx) =>
+    const cacheState = await removeAllLinks(ctx, identityId, auditContextForPerson(requestId), (tx) =>
       deleteIdentityDocs(ctx.store, identityId, email, tx),
     );
     // What waits there ends by itself within the hour; a queue store that is away must not undo the deletion.
     await ctx.mailQueue
       .forget(email)
       .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'mails not forgotten'));
-    const done = visibility === 'done' ? 'deleted' : 'deleted-pending';
+    const done = cacheState === 'done' ? 'deleted' : 'deleted-pending';
     return { redirect: `/login?done=${done}`, cookies: await ctx.auth.logOut(cookie) };
   },
 });

@@ -6,7 +6,7 @@ import { removeLink } from '../../links/remove-links';
 import { Actions, Button, ButtonLink, Form } from '../design/form';
 import { Layout } from '../design/layout';
 import { Day, Facts, Heading, Num } from '../design/text';
-import { personsAct } from '../../db/person-context';
+import { auditContextForPerson } from '../../db/person-context';
 import { accountWords, type MyAccount, readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
@@ -75,8 +75,8 @@ export const disconnect = page({
   handle: async ({ ctx, session, params, requestId }) => {
     if (!session) return { redirect: withNext('/login', '/account') };
     const identityId = session.identityId as IdentityId;
-    const removed = await removeLink(ctx, identityId, params['linkId'] ?? '', personsAct(requestId));
+    const removed = await removeLink(ctx, identityId, params['linkId'] ?? '', auditContextForPerson(requestId));
     if (!removed) throw noSuchLink();
-    return { redirect: `/account?done=${removed.visibility === 'done' ? 'disconnected' : 'pending'}` };
+    return { redirect: `/account?done=${removed.cacheState === 'done' ? 'disconnected' : 'pending'}` };
   },
 });

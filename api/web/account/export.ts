@@ -13,7 +13,7 @@ const EXPORTS: ThrottleRule = {
   name: 'account-export',
   points: 10,
   seconds: 3_600,
-  refusal: 'An account can be exported ten times an hour.',
+  rejection: 'An account can be exported ten times an hour.',
 };
 
 function presentEvent({ _id, eventType, occurredAt, receivedAt, weight, metadata }: EventDoc): string {

@@ -1,5 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
-import type { Auth } from '../../accounts/auth';
+import type { AccountAuth } from '../../accounts/auth';
 import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
@@ -19,7 +19,7 @@ interface MailPage {
   button: string;
   below?: (next: string | null) => ComponentChildren;
   /** Makes the mail; its outcome is told to nobody. */
-  ask: (auth: Auth, email: string) => ReturnType<Auth['askReset']>;
+  ask: (auth: AccountAuth, email: string) => ReturnType<AccountAuth['askReset']>;
   /** Said to every address alike. */
   sent: (email: string, next: string | null) => VNode;
 }

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { MirError } from '../../../shared/errors';
 import type { ApiContext } from '../../context';
-import type { ProviderRefusal } from '../../accounts/log-in-by-provider';
+import type { ProviderRejection } from '../../accounts/log-in-by-provider';
 import { OIDC_CALLBACK_PATH } from '../../accounts/oidc';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
@@ -12,7 +12,7 @@ import { page } from '../http/page';
 import { countTry, rememberBrowser } from './throttles';
 
 const PATH = '/login/oidc';
-const REFUSED = 403;
+const REJECTED = 403;
 
 /** The other way in, where one is configured. */
 export function ByProvider({ next }: { next: string | null }): VNode | null {
@@ -30,7 +30,7 @@ export function ByProvider({ next }: { next: string | null }): VNode | null {
   );
 }
 
-const WORDS: Record<ProviderRefusal, (provider: string) => string> = {
+const WORDS: Record<ProviderRejection, (provider: string) => string> = {
   CANCELLED: (provider) => `${provider} did not let you through, or you stopped there. Nothing was done.`,
   UNVERIFIED: (provider) =>
     `${provider} does not say that your e-mail address is confirmed there. Confirm it there and come back, or log in with a password.`,
@@ -41,7 +41,7 @@ const WORDS: Record<ProviderRefusal, (provider: string) => string> = {
 };
 
 interface NotLoggedInProps {
-  why: ProviderRefusal;
+  why: ProviderRejection;
   provider: string;
   next: string | null;
 }
@@ -67,7 +67,7 @@ function providerOf({ config }: Pick<ApiContext, 'config'>): string {
  * Sends the browser to the provider. Opened by a link: a form might lead to our own pages only. Another site's link
  * leads to the log-in, so that nobody gets an identity without having pressed anything here.
  */
-export const askProvider = page({
+export const startProviderLogIn = page({
   method: 'GET',
   path: PATH,
   tokenInUrl: true,
@@ -78,13 +78,13 @@ export const askProvider = page({
     if (session) return { redirect: next };
     if (crossSite) return { redirect: withNext('/login', next) };
     await countTry(call, 'provider', null);
-    const { url, cookies } = await ctx.auth.askProvider(next, withNext('/login', next));
+    const { url, cookies } = await ctx.auth.startProviderLogIn(next, withNext('/login', next));
     return { leaveTo: url, cookies };
   },
 });
 
 /** Where the provider sends the browser back to. A session of its own for each log-in, as with a password. */
-export const hearProvider = page({
+export const completeProviderLogIn = page({
   method: 'GET',
   path: OIDC_CALLBACK_PATH,
   tokenInUrl: true,
@@ -93,17 +93,17 @@ export const hearProvider = page({
     const provider = providerOf(ctx);
     await countTry(call, 'provider', null);
     const { code, state, iss, error } = call.query;
-    const heard = await ctx.auth.hearProvider({ code, state, iss, error }, cookie);
-    const { cookies } = heard;
-    if (heard.kind === 'REFUSED') {
-      const next = nextPath(heard.next ?? undefined);
+    const result = await ctx.auth.completeProviderLogIn({ code, state, iss, error }, cookie);
+    const { cookies } = result;
+    if (result.kind === 'REJECTED') {
+      const next = nextPath(result.next ?? undefined);
       // The Back button brings an old answer again.
       if (session) return { redirect: next ?? nextOrHome(undefined), cookies };
-      return { status: REFUSED, html: <NotLoggedIn why={heard.why} provider={provider} next={next} />, cookies };
+      return { status: REJECTED, html: <NotLoggedIn why={result.why} provider={provider} next={next} />, cookies };
     }
     if (session) await ctx.auth.logOut(cookie);
     const { session: mine } = await ctx.auth.readSession(cookies.map((set) => set.split(';')[0]).join('; '));
     if (mine) await rememberBrowser(call, mine.email);
-    return { redirect: nextOrHome(heard.next), cookies };
+    return { redirect: nextOrHome(result.next), cookies };
   },
 });

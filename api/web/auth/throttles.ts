@@ -8,19 +8,19 @@ const HOUR_SECONDS = 3_600;
 
 /** Tries by address of the caller and by e-mail address; the second also bounds a crowd of callers. */
 const RULES = {
-  'log-in': { byIp: 30, byEmail: 10, seconds: QUARTER_SECONDS, refusal: 'There were too many tries to log in.' },
+  'log-in': { byIp: 30, byEmail: 10, seconds: QUARTER_SECONDS, rejection: 'There were too many tries to log in.' },
   // No password is tried here, and a whole house may log in from behind one address. A log-in counts twice.
-  provider: { byIp: 600, byEmail: 600, seconds: QUARTER_SECONDS, refusal: 'There were too many tries to log in.' },
-  'sign-up': { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'There were too many sign-ups.' },
-  forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, refusal: 'We have sent enough mails for now.' },
-  reset: { byIp: 20, byEmail: 20, seconds: HOUR_SECONDS, refusal: 'There were too many tries to set a password.' },
+  provider: { byIp: 600, byEmail: 600, seconds: QUARTER_SECONDS, rejection: 'There were too many tries to log in.' },
+  'sign-up': { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'There were too many sign-ups.' },
+  forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'We have sent enough mails for now.' },
+  reset: { byIp: 20, byEmail: 20, seconds: HOUR_SECONDS, rejection: 'There were too many tries to set a password.' },
 } as const;
 
 export type Tried = keyof typeof RULES;
 
 const ruleOf = (tried: Tried, by: 'ip' | 'email') => {
-  const { byIp, byEmail, seconds, refusal } = RULES[tried];
-  return { name: `${tried}-${by}`, points: by === 'ip' ? byIp : byEmail, seconds, refusal };
+  const { byIp, byEmail, seconds, rejection } = RULES[tried];
+  return { name: `${tried}-${by}`, points: by === 'ip' ? byIp : byEmail, seconds, rejection };
 };
 
 type Try = Pick<PageCall, 'ctx' | 'ip' | 'visitor'>;

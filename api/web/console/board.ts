@@ -13,7 +13,7 @@ import type {
 } from '@bull-board/api/typings/app';
 import type { Queue } from 'bullmq';
 import { cascadeJobSchema } from '../../../shared/queue/cascade-queue';
-import { hintJobSchema } from '../../../shared/queue/wake-up-queue';
+import { wakeUpJobSchema } from '../../../shared/queue/wake-up-queue';
 import { eventChunkSchema, type QueueName, QUEUES } from '../../../shared/queue/jobs';
 import { mailSchema } from '../../../shared/queue/mail-queue';
 import type { ApiContext } from '../../context';
@@ -37,8 +37,8 @@ const UI_DIR = join(dirname(require.resolve('@bull-board/ui/package.json')), 'di
 const FIELDS: Readonly<Record<QueueName, ReadonlySet<string>>> = {
   [QUEUES.events]: new Set(Object.keys(eventChunkSchema.shape)),
   [QUEUES.cascades]: new Set(Object.keys(cascadeJobSchema.shape)),
-  [QUEUES.webhooks]: new Set(Object.keys(hintJobSchema.shape)),
-  [QUEUES.erasures]: new Set(Object.keys(hintJobSchema.shape)),
+  [QUEUES.webhooks]: new Set(Object.keys(wakeUpJobSchema.shape)),
+  [QUEUES.erasures]: new Set(Object.keys(wakeUpJobSchema.shape)),
   [QUEUES.mails]: new Set(['v', 'mail', ...Object.keys(mailSchema.shape)]),
 };
 

@@ -27,7 +27,7 @@ const POLICY = [
 ].join('; ');
 
 /** Sends a browser to the log-in, and says to anything else that it is not logged in. */
-function refuse(req: Request, res: Response): void {
+function requireLogIn(req: Request, res: Response): void {
   if (req.accepts(['json', 'html']) === 'html' && !req.path.includes('/api/')) {
     res.redirect(303, '/admin/login');
     return;
@@ -66,7 +66,7 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
       };
       isOperator(ctx, req.headers.cookie, Date.now())
         .then((logged) => {
-          if (!logged) return refuse(req, res);
+          if (!logged) return requireLogIn(req, res);
           req.url = req.url.slice(BASE.length) || '/';
           return void router(req, res, fail);
         })

@@ -12,7 +12,7 @@ export function formTokenOf(
   return createHmac('sha256', forms).update(of).digest('base64url');
 }
 
-function refuse(why: string): never {
+function rejectForm(why: string): never {
   throw new MirError('FORM_REFUSED', `${why} Nothing was done. Go back, load the page again, and send it once more.`);
 }
 
@@ -27,7 +27,7 @@ export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string, tok
   const hidden = origin === 'null' && (site === 'same-origin' || (site === undefined && tokenInUrl));
   const ownOrigin = origin === undefined || origin === own || hidden;
   if (!ownOrigin || (site !== undefined && site !== 'same-origin'))
-    refuse(`This form was not sent from a page of ${own}, which is where this MIR lives.`);
+    rejectForm(`This form was not sent from a page of ${own}, which is where this MIR lives.`);
 }
 
 /** Throws 403 unless the posted token is the one that this visitor's page carried. */
@@ -35,5 +35,7 @@ export function checkFormToken(posted: string | undefined, expected: string): vo
   const given = Buffer.from(posted ?? '');
   const wanted = Buffer.from(expected);
   if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
-  refuse('This form is no longer current: you logged in or out since it was opened, or your browser keeps no cookies.');
+  rejectForm(
+    'This form is no longer current: you logged in or out since it was opened, or your browser keeps no cookies.',
+  );
 }

@@ -4,15 +4,15 @@ import type { LinkRequestDoc } from '../../../shared/store/link-requests';
 import type { PartnerDoc } from '../../../shared/store/partners';
 import { confirmLink, declineLink, linkedBefore } from '../../links/confirm-link';
 import { isAllowedReturn } from '../../links/request-link';
-import type { Visibility } from '../../links/link-transaction';
+import type { CacheState } from '../../links/link-transaction';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import type { PageAnswer, PageCall } from '../http/page';
 import { CONNECT, DECISION_FIELD, DECLINE } from './consent';
-import { refusedPage } from './rejected';
+import { rejectedPage } from './rejected';
 import { accountWords } from './read-history';
-import { personsAct } from '../../db/person-context';
+import { auditContextForPerson } from '../../db/person-context';
 
 /** What the partner's page is told in `link`. */
 type Told = 'linked' | 'pending' | 'declined';
@@ -61,8 +61,8 @@ function Declined({ partner }: { partner: PartnerDoc }): VNode {
   return <Outcome title="Not connected">{text}</Outcome>;
 }
 
-function connected(request: LinkRequestDoc, partner: PartnerDoc, visibility: Visibility): PageAnswer {
-  const pending = visibility === 'pending';
+function connected(request: LinkRequestDoc, partner: PartnerDoc, cacheState: CacheState): PageAnswer {
+  const pending = cacheState === 'pending';
   const leaveTo = returnTo(request, partner, pending ? 'pending' : 'linked');
   if (leaveTo) return { leaveTo };
   if (pending) return { status: 202, html: <Pending partner={partner} /> };
@@ -76,8 +76,8 @@ export async function decidedBefore(
   request: LinkRequestDoc,
   partner: PartnerDoc,
 ): Promise<PageAnswer> {
-  const visibility = await linkedBefore(ctx, request, identityId);
-  return visibility === null ? refusedPage('USED', partner) : connected(request, partner, visibility);
+  const cacheState = await linkedBefore(ctx, request, identityId);
+  return cacheState === null ? rejectedPage('USED', partner) : connected(request, partner, cacheState);
 }
 
 /** A person's answer to the question, carried out: connected, declined, or why it cannot be. Null: neither was pressed. */
@@ -87,16 +87,16 @@ export async function decide(
   request: LinkRequestDoc,
   partner: PartnerDoc,
 ): Promise<PageAnswer | null> {
-  const act = personsAct(requestId);
+  const auditContext = auditContextForPerson(requestId);
   switch (form[DECISION_FIELD]) {
     case CONNECT: {
-      const confirmed = await confirmLink(ctx, request, identityId, act);
-      if (confirmed.kind === 'REFUSED') return refusedPage(confirmed.refusal, partner);
-      return connected(request, partner, confirmed.visibility);
+      const confirmed = await confirmLink(ctx, request, identityId, auditContext);
+      if (confirmed.kind === 'REJECTED') return rejectedPage(confirmed.rejection, partner);
+      return connected(request, partner, confirmed.cacheState);
     }
     case DECLINE: {
-      const refusal = await declineLink(ctx, request, identityId, act);
-      if (refusal !== null) return refusedPage(refusal, partner);
+      const rejection = await declineLink(ctx, request, identityId, auditContext);
+      if (rejection !== null) return rejectedPage(rejection, partner);
       const leaveTo = returnTo(request, partner, 'declined');
       return leaveTo ? { leaveTo } : { html: <Declined partner={partner} /> };
     }

@@ -10,14 +10,14 @@ import { page, type PageAnswer, type PageCall } from '../http/page';
 import { Consent } from './consent';
 import { decide, decidedBefore } from './decide';
 import { readHistoryWith } from './read-history';
-import { refusedPage } from './rejected';
+import { rejectedPage } from './rejected';
 
 const WINDOW_SECONDS = 10 * 60;
 /** With five tries a window, a code of 40 bits that lives as long cannot be found by trying. */
 const WRONG_TRIES = 5;
-const REFUSAL = `After ${WRONG_TRIES} wrong codes there is a pause. Ask for a new code in the meantime.`;
+const REJECTION = `After ${WRONG_TRIES} wrong codes there is a pause. Ask for a new code in the meantime.`;
 const RULES = ['link-code-session', 'link-code-identity', 'link-code-address'].map((name): ThrottleRule => {
-  return { name, points: WRONG_TRIES, seconds: WINDOW_SECONDS, refusal: REFUSAL };
+  return { name, points: WRONG_TRIES, seconds: WINDOW_SECONDS, rejection: REJECTION };
 });
 
 const WRONG: FormError = {
@@ -60,7 +60,7 @@ async function tryCode({ ctx, ip, form }: PageCall, sessionId: string, identityI
   const keys = [sessionId, identityId, throttledAddress(ip)];
   await Promise.all(throttles.map((one, n) => one.take(keys[n]!)));
   const found = await findRequest(ctx, hashOfCode(ctx, form['code'] ?? ''), identityId, new Date());
-  const known = found.kind !== 'REFUSED' || found.refusal !== 'UNKNOWN';
+  const known = found.kind !== 'REJECTED' || found.rejection !== 'UNKNOWN';
   if (known) await Promise.all(throttles.map((one, n) => one.giveBack(keys[n]!)));
   return found;
 }
@@ -73,7 +73,7 @@ function unlessOpen(
 ): Promise<PageAnswer> | PageAnswer | null {
   if (found.kind === 'OPEN') return null;
   if (found.kind === 'YOURS') return decidedBefore(call, identityId, found.request, found.partner);
-  if (found.refusal !== 'UNKNOWN') return refusedPage(found.refusal, found.partner);
+  if (found.rejection !== 'UNKNOWN') return rejectedPage(found.rejection, found.partner);
   return { status: 422, html: <EnterCode errors={[WRONG]} code={call.form['code'] ?? ''} /> };
 }
 

@@ -4,7 +4,7 @@ import { page, type PageAnswer, type PageCall } from '../http/page';
 import { Consent, Introduction } from './consent';
 import { decide, decidedBefore, returnOrigin } from './decide';
 import { readHistoryWith } from './read-history';
-import { refusedPage } from './rejected';
+import { rejectedPage } from './rejected';
 
 const pathOf = (token: string): string => `/link/${token}`;
 
@@ -29,7 +29,7 @@ function unlessOpen(
   found: FoundRequest,
   identityId: IdentityId | null,
 ): Promise<PageAnswer> | PageAnswer | null {
-  if (found.kind === 'REFUSED') return refusedPage(found.refusal, found.partner);
+  if (found.kind === 'REJECTED') return rejectedPage(found.rejection, found.partner);
   return found.kind === 'OPEN' ? null : decidedBefore(call, identityId!, found.request, found.partner);
 }
 

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import type { LinkRefusal } from '../../links/find-link-request';
+import type { LinkRejection } from '../../links/find-link-request';
 import type { PartnerDoc } from '../../../shared/store/partners';
 import { MAX_LINKS_PER_IDENTITY } from '../../../shared/domain/link';
 import { Actions, ButtonLink } from '../design/form';
@@ -13,7 +13,7 @@ interface Words {
 }
 
 /** Each reason has its status, what happened and what to do next. */
-const WORDS: Record<LinkRefusal, Words> = {
+const WORDS: Record<LinkRejection, Words> = {
   UNKNOWN: {
     status: 404,
     title: 'This link is not known here',
@@ -57,11 +57,11 @@ const WORDS: Record<LinkRefusal, Words> = {
 };
 
 /** Why a request for a link leads nowhere, as a page with its status. */
-export function refusedPage(
-  refusal: LinkRefusal,
+export function rejectedPage(
+  rejection: LinkRejection,
   partner: Pick<PartnerDoc, 'name'> | null,
 ): { status: number; html: VNode } {
-  const { status, title, text } = WORDS[refusal];
+  const { status, title, text } = WORDS[rejection];
   return {
     status,
     html: (

@@ -71,7 +71,7 @@ export async function loadQueuedEvents(
       }
       const { chunkId, tenant, receivedAtMs, events } = chunk;
       await link.client.zadd(keys.openChunks(tenant), receivedAtMs, chunkId);
-      const load = { openChunks: 0, sentBytes: line.length / events.length, enteredAt: performance.now() };
+      const load = { openChunks: 0, sentBytes: line.length / events.length, authorizedAt: performance.now() };
       await queue.add([chunk], load);
       queued += 1;
     }

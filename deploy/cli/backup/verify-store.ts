@@ -1,5 +1,5 @@
 import type { Connection } from 'mongoose';
-import { UNCHECKED, type Verdict, verifyChain } from '../../../api/audit/verify-chain';
+import { UNCHECKED, type ChainVerdict, verifyChain } from '../../../api/audit/verify-chain';
 import type { AuditChain } from '../../../shared/store/audit';
 import { pendingSteps, stepText } from '../../../shared/store/indexes';
 import type { Store } from '../../../shared/store/store';
@@ -33,7 +33,7 @@ async function verifyAudit(store: Store): Promise<Pick<Verified, 'chains' | 'aud
   const problems: string[] = [];
   let auditEntries = 0;
   for (const chain of chains) {
-    let verdict: Verdict = { intact: true, checked: UNCHECKED, complete: false };
+    let verdict: ChainVerdict = { intact: true, checked: UNCHECKED, complete: false };
     while (verdict.intact && !verdict.complete) {
       verdict = await verifyChain(store, chain, verdict.checked, CHAIN_BOUNDS);
     }

@@ -6,7 +6,7 @@ const REQUESTS = 'mir_http_request_duration_seconds';
 export const ingestion: DashboardSpec = {
   uid: 'mir-ingestion',
   title: 'Ingestion',
-  description: 'Events from the door to visible signals: what is accepted, what waits, how commits go.',
+  description: 'Events from submission to visible signals: what is accepted, what waits, how commits go.',
   panels: [
     {
       title: 'Late chunks',
@@ -33,7 +33,7 @@ export const ingestion: DashboardSpec = {
       series: [['max by (queue) (mir_dead_letters)', '{{queue}}']],
     },
     {
-      title: 'Events at the door',
+      title: 'Submitted events',
       description: 'Events that were accepted or refused a second.',
       unit: 'ops',
       series: [[rate('mir_events_submitted_total', '', ['answer']), '{{answer}}']],

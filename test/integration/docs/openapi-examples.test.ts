@@ -75,8 +75,8 @@ test('every example of a request is taken by the validation that requests meet',
     return Object.entries(json?.examples ?? {}).map(([name, { value }]) => ({ route, name, value }));
   });
   expect(examples.length).toBeGreaterThan(routes.filter(({ body }) => body).length);
-  const refused = examples.filter(({ route, value }) => !route.body!.safeParse(value).success);
-  expect(refused.map(({ route, name }) => `${route.method} ${route.path} ${name}`)).toEqual([]);
+  const rejected = examples.filter(({ route, value }) => !route.body!.safeParse(value).success);
+  expect(rejected.map(({ route, name }) => `${route.method} ${route.path} ${name}`)).toEqual([]);
 });
 
 test('every line of an NDJSON example is an event', () => {

@@ -3,7 +3,7 @@ import { tenantOf } from '../../../shared/domain/ids';
 import { removeAllLinks } from '../../../api/links/remove-links';
 import { WEBHOOK_MESSAGES } from '../../../api/openapi/webhooks';
 import { type Harness, startHarness } from '../../support/harness';
-import { invite, linkUser, newPerson, personsAct } from '../../support/link';
+import { invite, linkUser, newPerson, auditContextForPerson } from '../../support/link';
 
 let mir: Harness;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ test('what webhooks are told is what the document says, in the messages and in i
   const person = await newPerson(mir);
   await invite(mir, partner, 'told');
   await linkUser(mir, partner, 'told', person);
-  await removeAllLinks(mir.ctx, person, personsAct(), () => Promise.resolve());
+  await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
   const rows = await mir.ctx.store.deliveries.model.find({ tenant: tenantOf(partner.partnerId, 'live') }).lean();
   expect(rows.map(({ type }) => type).toSorted()).toEqual(Object.keys(WEBHOOK_MESSAGES).toSorted());
 

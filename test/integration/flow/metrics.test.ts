@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Registry } from 'prom-client';
-import type { Ground } from '../../../shared/runtime';
+import type { Runtime } from '../../../shared/runtime';
 import { QUEUES } from '../../../shared/queue/jobs';
-import { openGround } from '../../../shared/runtime';
+import { openRuntime } from '../../../shared/runtime';
 import { readConfig } from '../../../shared/config/config';
 import { startWorkers, type RunningWorkers } from '../../../workers/start-workers';
 import { createApp } from '../../../api/app';
@@ -17,7 +17,7 @@ interface Sample {
 }
 
 let mir: Harness;
-let ground: Ground;
+let runtime: Runtime;
 let workers: RunningWorkers;
 let names: string[];
 let samples: Sample[];
@@ -36,18 +36,18 @@ async function samplesOf(registry: Registry): Promise<Sample[]> {
 
 beforeAll(async () => {
   mir = await startHarness({ workers: false });
-  ground = await openGround(readConfig(mir.env), 'worker');
-  workers = await startWorkers(ground);
+  runtime = await openRuntime(readConfig(mir.env), 'worker');
+  workers = await startWorkers(runtime);
   names = await playTraffic(mir.client, mir.ctx.store, ADMIN_TOKEN);
   await waitUntil('the pings are answered', async () => {
-    const all = await samplesOf(ground.metrics.registry);
+    const all = await samplesOf(runtime.metrics.registry);
     return all.filter(({ metric, value }) => metric.endsWith('_ping_seconds_count') && value > 0).length === 3;
   });
-  samples = [...(await samplesOf(mir.ctx.metrics.registry)), ...(await samplesOf(ground.metrics.registry))];
+  samples = [...(await samplesOf(mir.ctx.metrics.registry)), ...(await samplesOf(runtime.metrics.registry))];
 });
 afterAll(async () => {
   await workers.stop();
-  await ground.close();
+  await runtime.close();
   await mir.close();
 });
 
@@ -73,7 +73,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
   what: ['queues', 'cascades', 'audit', 'outbox'],
-  rows: ['refreshes', 'deliveries', 'erasures'],
+  rows: ['cacheOutbox', 'deliveries', 'erasures'],
 };
 
 test('after traffic of every kind no label has a value that is not known beforehand', () => {
@@ -91,7 +91,7 @@ test('after traffic of every kind no label has a value that is not known beforeh
 });
 
 test('no series names a partner, user, event, agent or key', async () => {
-  const text = (await mir.ctx.metrics.registry.metrics()) + (await ground.metrics.registry.metrics());
+  const text = (await mir.ctx.metrics.registry.metrics()) + (await runtime.metrics.registry.metrics());
   expect(names.filter((name) => text.includes(name))).toEqual([]);
   expect(names.length).toBeGreaterThan(10);
 });

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Harness, startHarness } from '../../support/harness';
-import { refusedStart, testProcesses } from '../../support/processes';
+import { failedStart, testProcesses } from '../../support/processes';
 import { loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
 import { waitUntil } from '../../support/wait-until';
 
@@ -52,7 +52,7 @@ test.each(cases)('with BIND_ADDRESS=%s API, metrics and worker are reached at %j
 test.each(['api', 'worker'] as const)(
   'the %s process does not start on an address of another machine, and names it and the setting',
   async (program) => {
-    const { code, stderr } = await refusedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
+    const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
     expect(code).toBe(1);
     expect(stderr).toBe(
       `MIR ${program} cannot start: This machine cannot listen on ${FOREIGN_ADDRESS} (EADDRNOTAVAIL). ` +
@@ -64,7 +64,7 @@ test.each(['api', 'worker'] as const)(
 test.each(['api', 'worker'] as const)(
   'the %s process does not start on what is no address, and says what is one',
   async (program) => {
-    const { code, stderr } = await refusedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
+    const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^MIR cannot start: 1 setting is wrong\.\n {2}- BIND_ADDRESS: must be an IP address/);
   },

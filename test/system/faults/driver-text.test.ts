@@ -100,8 +100,8 @@ test('the walk covers every route of the tables', () => {
 });
 
 test('every request of the walk succeeds while all stores are up', () => {
-  const refused = calls.filter((_, n) => granted[n]!.status >= 400).map(({ route }) => route);
-  expect(refused).toEqual([]);
+  const rejected = calls.filter((_, n) => granted[n]!.status >= 400).map(({ route }) => route);
+  expect(rejected).toEqual([]);
 });
 
 test('no response repeats driver messages that earlier versions stored', () => {

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, expect, test } from '@jest/globals';
 import { connectRedis } from '../../../shared/redis/connect';
-import { createDurability } from '../../../shared/redis/durability';
+import { createFsyncGuard } from '../../../shared/redis/durability';
 import {
   accepted,
   drainedAtLast,
@@ -15,7 +15,7 @@ import { onServer } from '../../support/failover';
 import { faultStage } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import type { OwnStore } from '../../support/own-stores';
-import { refusedStart } from '../../support/processes';
+import { failedStart } from '../../support/processes';
 import { waitUntil } from '../../support/wait-until';
 
 const CLIENTS = 4;
@@ -58,7 +58,7 @@ test('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses not
 });
 
 test('with QUEUE_DURABILITY=fsync writes that come while an fsync is awaited share the next one', async () => {
-  const { durably, queueLink } = mir.ctx;
+  const { withFsync, queueLink } = mir.ctx;
   const waits = async (): Promise<number> =>
     Number(/cmdstat_waitaof:calls=(\d+)/.exec(await queueLink.client.info('commandstats'))?.[1] ?? 0);
   const before = await waits();
@@ -66,7 +66,7 @@ test('with QUEUE_DURABILITY=fsync writes that come while an fsync is awaited sha
   redis.freeze();
   const written: Promise<unknown>[] = [];
   for (let n = 0; n < TURNS; n += 1) {
-    written.push(durably(() => Promise.resolve()));
+    written.push(withFsync(() => Promise.resolve()));
     await turn();
   }
   redis.thaw();
@@ -75,8 +75,8 @@ test('with QUEUE_DURABILITY=fsync writes that come while an fsync is awaited sha
 });
 
 test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that restarted since', async () => {
-  const { durably, queueLink } = mir.ctx;
-  const restarted = durably(async () => {
+  const { withFsync, queueLink } = mir.ctx;
+  const restarted = withFsync(async () => {
     await queueLink.client.set('written', '1');
     await redis.kill();
     await redis.startAgain();
@@ -84,7 +84,7 @@ test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that rest
   });
   await expect(restarted).rejects.toMatchObject({ code: 'OVERLOADED' });
   await waitUntil('writes are confirmed again', () =>
-    durably(() => queueLink.client.set('written', '2')).then(
+    withFsync(() => queueLink.client.set('written', '2')).then(
       () => true,
       () => false,
     ),
@@ -92,8 +92,8 @@ test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that rest
 });
 
 test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that was a replica since', async () => {
-  const { durably, queueLink } = mir.ctx;
-  const failedOver = durably(async () => {
+  const { withFsync, queueLink } = mir.ctx;
+  const failedOver = withFsync(async () => {
     await queueLink.client.set('written', '3');
     await onServer(redis, (server) =>
       server.multi().call('REPLICAOF', '127.0.0.1', '1').call('REPLICAOF', 'NO', 'ONE').exec(),
@@ -101,7 +101,7 @@ test('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that was 
   });
   await expect(failedOver).rejects.toMatchObject({ code: 'OVERLOADED' });
   await waitUntil('writes are confirmed again', () =>
-    durably(() => queueLink.client.set('written', '4')).then(
+    withFsync(() => queueLink.client.set('written', '4')).then(
       () => true,
       () => false,
     ),
@@ -114,10 +114,10 @@ test('a server that forbids CONFIG, as managed ones do, gives the asked durabili
   try {
     await link.whenReady(5_000);
     const { keys, log } = mir.ctx;
-    const durability = await createDurability({ link, url: managed.url, mode: 'fsync', keys, log });
-    expect(await durability.durably(() => link.client.set('written', '3'))).toBe('OK');
+    const fsyncGuard = await createFsyncGuard({ link, url: managed.url, mode: 'fsync', keys, log });
+    expect(await fsyncGuard.withFsync(() => link.client.set('written', '3'))).toBe('OK');
     expect(await link.client.info('commandstats')).toMatch(/cmdstat_waitaof:calls=1,/);
-    await durability.close();
+    await fsyncGuard.close();
   } finally {
     await link.close();
   }
@@ -126,7 +126,7 @@ test('a server that forbids CONFIG, as managed ones do, gives the asked durabili
 test('a server that cannot give the asked durability refuses the start with one readable message', async () => {
   const forgetful = await ownRedis(['--appendonly', 'no']);
   const env = { ...mir.env, REDIS_URL: forgetful.url };
-  const { code, stderr } = await refusedStart('api', env);
+  const { code, stderr } = await failedStart('api', env);
   expect(code).toBe(1);
   expect(stderr).toBe(
     'MIR api cannot start: QUEUE_DURABILITY=fsync needs `appendonly yes` on the server at REDIS_URL; it is off there.\n',
@@ -135,7 +135,7 @@ test('a server that cannot give the asked durability refuses the start with one 
 
 test('a server that would throw accepted events away once it is full refuses the start with one readable message', async () => {
   const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru']);
-  const { code, stderr } = await refusedStart('api', { ...mir.env, REDIS_URL: evicting.url });
+  const { code, stderr } = await failedStart('api', { ...mir.env, REDIS_URL: evicting.url });
   expect(code).toBe(1);
   expect(stderr).toMatch(/^MIR api cannot start: The server at REDIS_URL has maxmemory-policy allkeys-lru: [^\n]*\n$/);
 });
@@ -144,7 +144,7 @@ test.each(['api', 'worker'] as const)(
   'the %s refuses to start on a store of another SUBJECT_PEPPER',
   async (program) => {
     const other = { ...mir.env, SUBJECT_PEPPER: 'another-pepper-0123456789abcdef0123456789' };
-    const { code, stderr } = await refusedStart(program, other);
+    const { code, stderr } = await failedStart(program, other);
     expect(code).toBe(1);
     expect(stderr).toMatch(
       new RegExp(

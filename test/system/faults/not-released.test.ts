@@ -40,25 +40,25 @@ async function suspendInStore(): Promise<void> {
   await mir.ctx.store.agents.model.updateOne({ _id: agent.agentId }, { $set: { status: 'SUSPENDED' } });
 }
 
-const isRefused = async (): Promise<boolean> => (await statusWith(other.client, agent.apiKey)) === 403;
+const isRejected = async (): Promise<boolean> => (await statusWith(other.client, agent.apiKey)) === 403;
 
 test('a change that is stored, and whose end the queue store did not hear, is in force once that answers again', async () => {
-  const changed = mir.ctx.door.whileHeld(tag, { nodes: [agent.agentId] }, async () => {
+  const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
     await loseMarksAndReadOldState();
     await suspendInStore();
     mir.ctx.queueLink.client.disconnect(true);
   });
   await expect(changed).rejects.toMatchObject({ code: 'OVERLOADED' });
-  await waitUntil('the change is in force', isRefused);
+  await waitUntil('the change is in force', isRejected);
 }, 60_000);
 
 test('a change whose outcome nobody knew is in force soon after it comes, also where the old state was read meanwhile', async () => {
-  const changed = mir.ctx.door.whileHeld(tag, { nodes: [agent.agentId] }, async () => {
+  const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
     await loseMarksAndReadOldState();
     throw new MirError('STORE_UNAVAILABLE', 'The store did not answer.');
   });
   await expect(changed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-  expect(await isRefused()).toBe(false);
+  expect(await isRejected()).toBe(false);
   await suspendInStore();
-  await waitUntil('the change is in force', isRefused, VOIDED_WITHIN_MS);
+  await waitUntil('the change is in force', isRejected, VOIDED_WITHIN_MS);
 }, 60_000);

@@ -3,7 +3,7 @@ import type { AcceptedEvent } from '../../../shared/domain/event';
 import { type ChunkId, newChunkId } from '../../../shared/domain/ids';
 import { chunkIdAt, signReceipt, STORE_REFUSED_MESSAGE } from '../../../shared/domain/receipt';
 import { encodeChunk, EVENT_JOB_OPTIONS, type EventChunk, QUEUES } from '../../../shared/queue/jobs';
-import { checkEvent, placeEvent } from '../../../api/events/validate-event';
+import { validateEvent, assignEventId } from '../../../api/events/validate-event';
 import {
   accepted,
   type Books,
@@ -36,12 +36,12 @@ async function enteredChunk({ partner, tenant }: Books): Promise<{ chunk: EventC
   const base = newChunkId(Date.now());
   const chunkId = chunkIdAt(base, 0);
   const entry = { cost: EVENTS, grant: 'whole' as const, chunkIds: [chunkId] };
-  const admission = await mir.ctx.door.enter(partner.key, 'events', 'events:write', [entry]);
+  const admission = await mir.ctx.authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
   const receivedAtMs = admission.nowMs!;
   const events = someEvents(EVENTS, 5).map((event, index): AcceptedEvent => {
-    const checked = checkEvent(mir.ctx, tenant, event, receivedAtMs);
+    const checked = validateEvent(mir.ctx, tenant, event, receivedAtMs);
     if (Array.isArray(checked)) throw new Error('the event is not good');
-    return placeEvent(checked, chunkId, index);
+    return assignEventId(checked, chunkId, index);
   });
   const facts = { base, chunks: 1, slot: null, accepted: EVENTS, receivedAtMs };
   const receiptId = signReceipt(mir.ctx.secrets.receipt, tenant, facts);
@@ -73,7 +73,7 @@ test('an item that the store refuses is FAILED alone; all beside it is PERSISTED
   const { chunk, receiptId } = await enteredChunk(books);
   // No name of a BSON field may hold a NUL.
   chunk.events[BAD]!.metadata = { 'ann@private\0.example': 1 };
-  await mir.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, enteredAt: performance.now() });
+  await mir.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
   await accepted(mir.client, books, someEvents(100, 5));
   chunk.events.forEach(({ eventId }, n) => {
     if (n !== BAD) books.events.set(eventId, `u-${n % 5}`);
@@ -81,7 +81,7 @@ test('an item that the store refuses is FAILED alone; all beside it is PERSISTED
 
   await observe(mir).queue.resume();
   await drainedAtLast(mir);
-  const expectSettled = async (): Promise<void> => {
+  const expectFinalized = async (): Promise<void> => {
     const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, books.partner.liveKey);
     expect(receipt.body).toMatchObject({
       status: 'DONE_WITH_FAILURES',
@@ -109,9 +109,9 @@ test('an item that the store refuses is FAILED alone; all beside it is PERSISTED
     });
     expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
   };
-  await expectSettled();
+  await expectFinalized();
   await retryAll();
-  await expectSettled();
+  await expectFinalized();
   await observe(mir).queue.clean(0, 0, 'failed');
 });
 

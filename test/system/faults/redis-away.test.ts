@@ -15,7 +15,7 @@ import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 
 /** The contract's bound for the refusal; the client gives up then. */
-const REFUSED_WITHIN_MS = 1_000;
+const REJECTED_WITHIN_MS = 1_000;
 /** After so long without an answer a connection is given up. */
 const SOCKET_TIMEOUT_MS = 10_000;
 const CLIENTS = 20;
@@ -35,12 +35,12 @@ async function post(books: Books, body: SubmittedEvent): Promise<Response> {
     method: 'POST',
     headers: { 'x-api-key': books.partner.liveKey, 'content-type': 'application/json' },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(REFUSED_WITHIN_MS),
+    signal: AbortSignal.timeout(REJECTED_WITHIN_MS),
   });
 }
 
 /** Many clients at once, single events and batches: each is refused, in time, and told when to come again. */
-async function expectRefusedInTime(books: Books, events: SubmittedEvent[]): Promise<void> {
+async function expectRejectedInTime(books: Books, events: SubmittedEvent[]): Promise<void> {
   const answers = await Promise.all(
     events.map(async (event) => {
       const answer = await post(books, event);
@@ -74,14 +74,14 @@ describe.each([
       async () => (await mir.ctx.store.receipts.model.countDocuments({ tenant: books.tenant })) === 1,
     );
 
-    const refused = someKeyedEvents(CLIENTS, USERS);
+    const rejected = someKeyedEvents(CLIENTS, USERS);
     await away();
-    await expectRefusedInTime(books, refused);
+    await expectRejectedInTime(books, rejected);
     await expectReadable(books, eventId!);
-    await expectRefusedInTime(books, refused);
+    await expectRejectedInTime(books, rejected);
 
     await back();
-    await accepted(mir.client, books, refused);
+    await accepted(mir.client, books, rejected);
     await accepted(mir.client, books, someKeyedEvents(CLIENTS, USERS));
     await drainedAtLast(mir);
     // Commands that a frozen server read too late may have left marks without a job.
@@ -95,12 +95,12 @@ test('once Redis is back after a crash, its connections stay', async () => {
   await accepted(mir.client, books, someKeyedEvents(1, 1));
   // The connection owes answers when it ends; what watches over such debts must not outlive it.
   redis.freeze();
-  const refused = someKeyedEvents(1, 1);
-  await expectRefusedInTime(books, refused);
+  const rejected = someKeyedEvents(1, 1);
+  await expectRejectedInTime(books, rejected);
   await redis.kill();
   await redis.startAgain();
-  await accepted(mir.client, books, refused);
-  const until = Date.now() + SOCKET_TIMEOUT_MS + REFUSED_WITHIN_MS;
+  await accepted(mir.client, books, rejected);
+  const until = Date.now() + SOCKET_TIMEOUT_MS + REJECTED_WITHIN_MS;
   await waitUntil('the old connection would have been given up', async () => {
     const resolved = await mir.client.post('/v1/resolve', books.partner.liveKey, { userExternalId: 'u-0' });
     expect(resolved).toMatchObject({ status: 200, body: { includesEventsThrough: expect.any(String) } });

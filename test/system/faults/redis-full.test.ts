@@ -30,30 +30,30 @@ function bigEvents(): SubmittedEvent[] {
 }
 
 /** Commands that the server refused because it is full. */
-async function refusedByFull(): Promise<number> {
+async function rejectedByFull(): Promise<number> {
   const stats = await observe(mir).redis.info('errorstats');
   return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
 test(
-  'the door closes before Redis is full, and opens again when workers have made room',
+  'rejects events before Redis is full, and accepts them again when workers have made room',
   async () => {
     const books = newBooks(await mir.partner());
-    let refused: SubmittedEvent[] | null = null;
-    for (let n = 0; refused === null && n < MAX_BATCHES; n += 1) {
+    let rejected: SubmittedEvent[] | null = null;
+    for (let n = 0; rejected === null && n < MAX_BATCHES; n += 1) {
       const events = bigEvents();
-      if ((await submit(mir.client, books, events)) !== 202) refused = events;
+      if ((await submit(mir.client, books, events)) !== 202) rejected = events;
     }
-    const answer = await mir.client.post('/v1/events', books.partner.liveKey, { events: refused });
+    const answer = await mir.client.post('/v1/events', books.partner.liveKey, { events: rejected });
     expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(await refusedByFull()).toBe(0);
+    expect(await rejectedByFull()).toBe(0);
     expect(books.receiptIds.length).toBeGreaterThan(10);
 
     const worker = await start('worker', mir.env);
-    await accepted(mir.client, books, refused!);
+    await accepted(mir.client, books, rejected!);
     await expectBalanced(mir, books);
-    expect(await refusedByFull()).toBe(0);
+    expect(await rejectedByFull()).toBe(0);
     expect(await worker.stop()).toEqual({ code: 0, signal: null });
   },
   TIMEOUT_MS,
@@ -74,9 +74,9 @@ test(
     // Taken because there is a little room left; now it is full for good.
     await client.setrange('foreign-2', 4 * MIB, 'x');
     await expect(client.set('foreign-3', 'x')).rejects.toThrow('OOM');
-    const before = await refusedByFull();
+    const before = await rejectedByFull();
     process.kill(worker.pid, 'SIGCONT');
-    await waitUntil('the worker has met it', async () => (await refusedByFull()) > before + 3);
+    await waitUntil('the worker has met it', async () => (await rejectedByFull()) > before + 3);
     const late = someKeyedEvents(10, 10);
     expect(await submit(mir.client, books, late)).toBe(503);
 

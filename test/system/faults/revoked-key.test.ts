@@ -171,14 +171,20 @@ describe('an agent that was revoked alone', () => {
     expect(ref).not.toContain(parsed(agent.apiKey).hash);
     expect(await outcome(ref!)).toBe(INVALID);
     const forged = { ...parsed(agent.apiKey), hash: ref! };
-    await expect(mir.ctx.door.enter(forged, 'requests', null, [])).rejects.toMatchObject({ code: 'API_KEY_INVALID' });
-    await expect(mir.ctx.door.enterFromStore(forged, null)).rejects.toMatchObject({ code: 'API_KEY_INVALID' });
+    await expect(mir.ctx.authorizer.authorize(forged, 'requests', null, [])).rejects.toMatchObject({
+      code: 'API_KEY_INVALID',
+    });
+    await expect(mir.ctx.authorizer.authorizeFromStore(forged, null)).rejects.toMatchObject({
+      code: 'API_KEY_INVALID',
+    });
   });
 
   test('is looked for among revoked agents only by a key of agent form', async () => {
     const { agent } = await revokedAgent();
     const ofPartnerForm = { ...parsed(agent.apiKey), agent: false };
-    await expect(mir.ctx.door.enterFromStore(ofPartnerForm, null)).rejects.toMatchObject({ code: 'API_KEY_INVALID' });
+    await expect(mir.ctx.authorizer.authorizeFromStore(ofPartnerForm, null)).rejects.toMatchObject({
+      code: 'API_KEY_INVALID',
+    });
   });
 
   test('is never refused as unknown by calls that race with the revocation', async () => {

@@ -47,12 +47,12 @@ interface Sent {
 }
 
 /** One client: all keys, in batches from another place on, one batch sent twice, and some as single events. */
-async function runClient({ partner, refused }: Books, n: number): Promise<Sent[]> {
+async function runClient({ partner, rejected }: Books, n: number): Promise<Sent[]> {
   const { client } = apis[n % APIS]!;
   // A machine that is too busy refuses; what was refused may be stored all the same, without a receipt to tell.
   const overloaded = (status: number, body: { code?: string }): boolean => {
     if (status !== 503 || body.code !== 'OVERLOADED') return false;
-    refused.batches += 1;
+    rejected.batches += 1;
     return true;
   };
   const sent: Sent[] = [];
@@ -70,7 +70,7 @@ async function runClient({ partner, refused }: Books, n: number): Promise<Sent[]
   for (let key = n; key < KEYS; key += CLIENTS) {
     const event = claim(key, n);
     const { status, body } = await client.post('/v1/events', partner.liveKey, event);
-    // A key that this API accepted for other content may be refused at the door; never is it dropped.
+    // A key that this API accepted for other content may be rejected on submission; never is it dropped.
     if (overloaded(status, body)) continue;
     if (status === 202) sent.push({ receiptId: body.receiptId, events: [event], eventIds: [body.eventId] });
     else expect([status, body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
@@ -111,7 +111,7 @@ test(
     const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, books.tenant, user);
     for (const [eventId, outcomes] of told) {
       const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
-      if (winners.length !== 1) expect([winners.length, books.refused.batches > 0]).toEqual([0, true]);
+      if (winners.length !== 1) expect([winners.length, books.rejected.batches > 0]).toEqual([0, true]);
       const { userRef } = stored.get(eventId)!;
       const winner = outcomes.find(({ userExternalId }) => refOf(userExternalId) === userRef)!.userExternalId;
       for (const { userExternalId } of winners) expect(userExternalId).toBe(winner);
@@ -132,7 +132,7 @@ test(
     const rows = await mir.ctx.store.users.model.find({ tenant: books.tenant }).lean();
     expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(KEYS);
     expect(await observe(mir).queue.getFailedCount()).toBe(0);
-    if (books.refused.batches > 0) await sweepNow(mir, books);
+    if (books.rejected.batches > 0) await sweepNow(mir, books);
     expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
   },
   TIMEOUT_MS,

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { newChunkId } from '../../../shared/domain/ids';
 import { QUEUES } from '../../../shared/queue/jobs';
-import { holdBytes } from '../../../shared/queue/queued-bytes';
-import { ABANDONED_AFTER_MS, sweepLedger, sweepOpenChunks } from '../../../shared/queue/sweep';
+import { reserveBytes } from '../../../shared/queue/queued-bytes';
+import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../shared/queue/sweep';
 import {
   accepted,
   type Books,
@@ -97,8 +97,8 @@ async function submitter(client: ApiClient, books: Books, known: Known[]): Promi
     if (status !== 202) {
       // Overloaded: what became of it is not known, so nothing is claimed of it.
       expect(body).toMatchObject({ code: 'OVERLOADED' });
-      books.refused.batches += 1;
-      books.refused.unkeyedEvents += events.length;
+      books.rejected.batches += 1;
+      books.rejected.unkeyedEvents += events.length;
       continue;
     }
     const perUser = new Map<string, number>();
@@ -152,29 +152,31 @@ test('every answer has all events of the user that were received before its incl
 
 describe('a marker whose submission died before its job was added', () => {
   /** Enters a chunk as the API does, and dies. */
-  async function enterAndDie({ partner, tenant }: Books, ledgerToo: boolean): Promise<number> {
-    const { door, keys } = mir.ctx;
+  async function enterAndDie({ partner, tenant }: Books, reservationsToo: boolean): Promise<number> {
+    const { authorizer, keys } = mir.ctx;
     const chunkId = newChunkId(Date.now());
     const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
-    const { nowMs } = await door.enter(partner.key, 'events', 'events:write', [entry]);
-    if (ledgerToo)
-      await holdBytes(observe(mir).redis, keys, QUEUES.events, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
+    const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
+    if (reservationsToo)
+      await reserveBytes(observe(mir).redis, keys, QUEUES.events, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
     return nowMs!;
   }
 
   test.each([
-    { sweep: 'sweepOpenChunks', ledgerToo: false },
-    { sweep: 'sweepLedger', ledgerToo: true },
-  ])('holds the watermark until $sweep finds it abandoned; then it moves on', async ({ sweep, ledgerToo }) => {
+    { sweep: 'sweepOpenChunks', reservationsToo: false },
+    { sweep: 'sweepReservations', reservationsToo: true },
+  ])('holds the watermark until $sweep finds it abandoned; then it moves on', async ({ sweep, reservationsToo }) => {
     const { keys } = mir.ctx;
     const link = patientLink(mir);
     const books = newBooks(await mir.partner());
     const sweepAt = (nowMs: number): Promise<number> =>
-      sweep === 'sweepLedger' ? sweepLedger(link, keys, nowMs) : sweepOpenChunks(link, keys, books.tenant, nowMs);
-    const enteredAt = await enterAndDie(books, ledgerToo);
-    expect(await sweepAt(enteredAt + ABANDONED_AFTER_MS - 1)).toBe(0);
-    expect(await includedThrough(books)).toBe(enteredAt);
-    expect(await sweepAt(enteredAt + ABANDONED_AFTER_MS + 1)).toBe(1);
+      sweep === 'sweepReservations'
+        ? sweepReservations(link, keys, nowMs)
+        : sweepOpenChunks(link, keys, books.tenant, nowMs);
+    const authorizedAt = await enterAndDie(books, reservationsToo);
+    expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS - 1)).toBe(0);
+    expect(await includedThrough(books)).toBe(authorizedAt);
+    expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS + 1)).toBe(1);
     expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
     const now = await redisNow();
     expect(await includedThrough(books)).toBeGreaterThanOrEqual(now);
@@ -191,7 +193,7 @@ test('the sweeps leave the marks of a chunk that has waited for long', async () 
   const marks = await leftMarks(mir, books.tenant);
   const later = Date.now() + 10 * ABANDONED_AFTER_MS;
   expect(await sweepOpenChunks(link, keys, books.tenant, later)).toBe(0);
-  expect(await sweepLedger(link, keys, later)).toBe(0);
+  expect(await sweepReservations(link, keys, later)).toBe(0);
   expect(await leftMarks(mir, books.tenant)).toEqual(marks);
   await queue.resume();
   await expectBalanced(mir, books);

@@ -7,7 +7,7 @@ import { callApi, inParallel } from '../../../deploy/demo/http';
 import { readOptions } from '../../../deploy/demo/options';
 import { differencesText } from '../../../deploy/demo/report';
 import { nothingSent, sendRequests } from '../../../deploy/demo/send';
-import { settleReceipts } from '../../../deploy/demo/await-receipts';
+import { awaitReceipts } from '../../../deploy/demo/await-receipts';
 import { tempDirs } from '../../support/temp-dirs';
 
 const RULES = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } };
@@ -22,7 +22,7 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 /** Answers the given statuses in turn, the last one for ever. */
-function inTurn(...answers: { status: number; body?: unknown }[]): RequestListener {
+function serializeByKey(...answers: { status: number; body?: unknown }[]): RequestListener {
   let next = 0;
   return (req, res) => {
     const { status, body } = answers[Math.min(next++, answers.length - 1)]!;
@@ -32,13 +32,15 @@ function inTurn(...answers: { status: number; body?: unknown }[]): RequestListen
 
 describe('calls of the demo', () => {
   test('429 and 503 are tried again and told apart', async () => {
-    const url = await serve(inTurn({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }));
+    const url = await serve(
+      serializeByKey({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }),
+    );
     const answer = await callApi(url, { path: '/events', apiKey: 'k', body: '{}' });
-    expect(answer).toMatchObject({ status: 202, body: { a: 1 }, refusals: 1, uncertain: 2 });
+    expect(answer).toMatchObject({ status: 202, body: { a: 1 }, rejections: 1, uncertain: 2 });
   });
 
   test('it gives up in the end, naming the last answer', async () => {
-    const url = await serve(inTurn({ status: 503, body: { code: 'OVERLOADED' } }));
+    const url = await serve(serializeByKey({ status: 503, body: { code: 'OVERLOADED' } }));
     await expect(callApi(url, { path: '/events', apiKey: 'k', body: '{}' }, 50)).rejects.toThrow(/503.*OVERLOADED/);
   });
 
@@ -61,7 +63,7 @@ describe('calls of the demo', () => {
 
 describe('what the demo notices', () => {
   const send = async (body: unknown, status = 202): Promise<string[]> => {
-    const url = await serve(inTurn({ status, body }));
+    const url = await serve(serializeByKey({ status, body }));
     const sent = nothingSent(1);
     const items = (['COUNTS', 'NO_USER'] as const).map((fate) => ({ event: { idempotencyKey: fate }, fate }));
     const options = { url, partners: [PARTNER], concurrency: 1, onSent: () => undefined };
@@ -87,10 +89,10 @@ describe('what the demo notices', () => {
     const receipt = { status: 'QUEUED', accepted: 2, persisted: 0, duplicates: 0, conflicts: 0, failed: 0 };
     const done = { ...receipt, status: 'DONE', persisted: 2 };
     const settle = async (body: unknown): Promise<string[]> => {
-      const url = await serve(inTurn({ status: 200, body: receipt }, { status: 200, body }));
+      const url = await serve(serializeByKey({ status: 200, body: receipt }, { status: 200, body }));
       const pending = { partner: 0, receiptId: 'r', accepted: 2, conflicts: 0 };
-      const bounds = { concurrency: 1, deadlineMs: Date.now() + 50, onSettled: () => undefined };
-      return (await settleReceipts([pending], { url, partners: [PARTNER], ...bounds })).problems;
+      const bounds = { concurrency: 1, deadlineMs: Date.now() + 50, onFinal: () => undefined };
+      return (await awaitReceipts([pending], { url, partners: [PARTNER], ...bounds })).problems;
     };
     expect(await settle(done)).toEqual([]);
     expect(await settle({ ...done, persisted: 1 })).toEqual([expect.stringContaining('expected DONE')]);
@@ -112,7 +114,7 @@ describe('what the demo notices', () => {
       includesEventsThrough: new Date(throughMs).toISOString(),
     });
     const check = async (...answers: unknown[]): Promise<string[]> => {
-      const url = await serve(inTurn(...answers.map((one) => ({ status: 200, body: { results: [one] } }))));
+      const url = await serve(serializeByKey(...answers.map((one) => ({ status: 200, body: { results: [one] } }))));
       const expected = new Map([['u', { eventCount: 2, firstAtMs: atMs, lastAtMs: atMs }]]);
       const bounds = { rules: RULES, throughMs: atMs, deadlineMs: Date.now() + 50, concurrency: 1 };
       return (await checkSignals(expected, [], { url, partner: PARTNER, ...bounds })).differences;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkEvent } from '../../../api/events/validate-event';
+import { validateEvent } from '../../../api/events/validate-event';
 import { countUsers, expectedTier, totalOf } from '../../../deploy/demo/count';
 import { type DemoEvent, FAULT_PATHS, type Fault, generateDay, type Item } from '../../../deploy/demo/generate-day';
 import { planRequests } from '../../../deploy/demo/requests';
@@ -48,7 +48,7 @@ describe('the generated day', () => {
     const deps = { catalog: createCatalog(), secrets: deriveSecrets('p'.repeat(32)), keyedIdsFromMs: 0 };
     const tenant = tenantOf(partnerIdOf('abcdefghijkm'), 'live');
     const surprises = itemsOf().filter(({ event, fate }) => {
-      const checked = checkEvent(deps, tenant, event, END_MS);
+      const checked = validateEvent(deps, tenant, event, END_MS);
       const paths = Array.isArray(checked) ? checked.map(({ path }) => path.split('.')[0]) : [];
       return String(paths) !== (fate in FAULT_PATHS ? FAULT_PATHS[fate as Fault] : '');
     });

@@ -78,14 +78,14 @@ test('what the document says of a return origin is taken', () => {
     }),
     { numRuns: 300 },
   );
-  for (const refused of [
+  for (const rejected of [
     'http://shop.example',
     'https://shop.example/path',
     'https://shop.example?x',
     'shop.example',
   ]) {
-    expect(new RegExp(pattern).test(refused)).toBe(false);
-    expect(origins.safeParse([refused]).success).toBe(false);
+    expect(new RegExp(pattern).test(rejected)).toBe(false);
+    expect(origins.safeParse([rejected]).success).toBe(false);
   }
 });
 

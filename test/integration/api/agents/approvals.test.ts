@@ -25,7 +25,7 @@ const decide = (approvalId: string, how: 'approve' | 'reject', body?: unknown) =
     key: partner.liveKey,
     ...(body === undefined ? {} : { body }),
   });
-const act = (id: string, what: string, body: unknown = {}) =>
+const postAction = (id: string, what: string, body: unknown = {}) =>
   h.client.post(`/v1/agents/${id}/${what}`, partner.liveKey, body);
 const waiting = async () => (await h.client.get('/v1/agents/approvals', partner.liveKey)).body.data;
 
@@ -81,7 +81,7 @@ describe('an approval', () => {
     expect((await decide(body.approvalId, 'reject', { reason: 'no' })).body.status).toBe('REJECTED');
     expect(await decide(body.approvalId, 'approve')).toMatchObject({ status: 409, body: { code: 'AGENT_STATE' } });
     for (const what of ['suspend', 'reactivate', 'revoke', 'key/rotate', 'spawn']) {
-      const answer = await act(body.agentId, what, what === 'spawn' ? { name: 'x' } : {});
+      const answer = await postAction(body.agentId, what, what === 'spawn' ? { name: 'x' } : {});
       expect(answer.body.code).toBe('AGENT_STATE');
     }
   });
@@ -112,7 +112,7 @@ describe('an approval', () => {
       expect(status).toBe(202);
       await decide(body.approvalId, 'reject');
     }
-    await act(child.id, 'revoke');
+    await postAction(child.id, 'revoke');
     expect((await ask(root.id)).status).toBe(201);
     expect((await ask(root.id)).status).toBe(202);
     await allowSpawning(h.client, partner, { approval: { fromAgentsPerRoot: 1 } });
@@ -134,13 +134,13 @@ describe('an approval', () => {
     await allowSpawning(h.client, partner, { maxChildrenPerAgent: 1 });
     const sibling = await register(h.client, partner.liveKey);
     expect(sibling.id).toBeDefined();
-    await act(root.id, 'suspend');
+    await postAction(root.id, 'suspend');
     expect(await code()).toBe('AGENT_STATE');
-    await act(root.id, 'reactivate');
+    await postAction(root.id, 'reactivate');
     await allowSpawning(h.client, partner, { maxAgentsPerRoot: 1 });
     expect(await code()).toBe('POLICY_LIMIT');
     await allowSpawning(h.client, partner, { maxAgentsPerRoot: 2, maxChildrenPerAgent: 1 });
-    await act(root.id, 'revoke', { includeDescendants: true });
+    await postAction(root.id, 'revoke', { includeDescendants: true });
     expect(await code()).toBe('AGENT_REVOKED');
     expect(await waiting()).toEqual([]);
   });

@@ -25,7 +25,7 @@ beforeAll(async () => {
     const { body } = await h.client.post(`/v1/agents/${children[0]!.id}/spawn`, partner.liveKey, { name: 'Waits' });
     approvals.push(body.approvalId);
   }
-  // The keys are known to the door before the plan changes.
+  // The keys are cached before the plan changes.
   for (const { key } of [root, ...children]) await h.client.get('/v1/events', key);
   await h.client.request('PATCH', `/admin/partners/${partner.partnerId}`, {
     headers: { 'x-admin-token': h.env['ADMIN_TOKEN']! },
@@ -45,7 +45,7 @@ const get =
     h.client.get(`/v1${path()}`, key);
 const child = (n: number): string => `/agents/${children[n]!.id}`;
 
-const BY_PARTNER_REFUSED: Record<string, Call> = {
+const BY_PARTNER_REJECTED: Record<string, Call> = {
   register: post(() => '/agents', anAgent()),
   spawn: post(() => `/agents/${root.id}/spawn`, { name: 'x' }),
   patch: (key) => h.client.request('PATCH', `/v1${child(0)}`, { key, body: { name: 'x' } }),
@@ -56,7 +56,7 @@ const BY_PARTNER_REFUSED: Record<string, Call> = {
   approve: post(() => `/agents/approvals/${approvals[0]}/approve`),
 };
 
-const BY_AGENT_REFUSED: Record<string, Call> = {
+const BY_AGENT_REJECTED: Record<string, Call> = {
   'submit an event': post(() => '/events', AN_EVENT),
   'submit a batch': post(() => '/events', { events: [AN_EVENT] }),
   'spawn below itself': post(() => `/agents/${root.id}/spawn`, { name: 'x' }),
@@ -79,15 +79,15 @@ const LEFT_TO_BOTH: Record<string, Call> = {
 };
 
 describe('after a downgrade of the plan', () => {
-  it.each(Object.keys(BY_PARTNER_REFUSED))('the partner may not %s', async (name) => {
-    expect(await BY_PARTNER_REFUSED[name]!(partner.liveKey)).toMatchObject({
+  it.each(Object.keys(BY_PARTNER_REJECTED))('the partner may not %s', async (name) => {
+    expect(await BY_PARTNER_REJECTED[name]!(partner.liveKey)).toMatchObject({
       status: 403,
       body: { code: 'ENTERPRISE_REQUIRED' },
     });
   });
 
-  it.each(Object.keys(BY_AGENT_REFUSED))('an agent may not %s', async (name) => {
-    expect(await BY_AGENT_REFUSED[name]!(root.key)).toMatchObject({
+  it.each(Object.keys(BY_AGENT_REJECTED))('an agent may not %s', async (name) => {
+    expect(await BY_AGENT_REJECTED[name]!(root.key)).toMatchObject({
       status: 403,
       body: { code: 'ENTERPRISE_REQUIRED' },
     });
@@ -98,7 +98,7 @@ describe('after a downgrade of the plan', () => {
     const written = route({
       method: 'POST',
       path: '/written',
-      auth: { kind: 'key', scope, readable: false },
+      auth: { kind: 'key', scope, availableWithoutRedis: false },
       tag: 'Test',
       summary: 'Stands for any',
       answers: {},

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createActivityNotes } from '../../../../shared/authz/record-activity';
+import { createActivityRecorder } from '../../../../shared/authz/record-activity';
 import { createApiContext } from '../../../../api/context';
-import { openGround } from '../../../../shared/runtime';
+import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { startSecondApi } from '../../../support/partners';
 import { anEvent } from '../../../support/builders';
@@ -41,21 +41,21 @@ describe('an agent’s last activity', () => {
 
   it('never moves back', async () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
-    const notes = createActivityNotes(h.ctx);
-    notes.note(agentId, 2_000);
-    notes.note(agentId, 1_000);
+    const notes = createActivityRecorder(h.ctx);
+    notes.record(agentId, 2_000);
+    notes.record(agentId, 1_000);
     await notes.flush();
-    notes.note(agentId, 1_500);
+    notes.record(agentId, 1_500);
     await notes.close();
     expect(await lastOf(agentId)).toEqual(new Date(2_000));
   });
 
   it('is kept while the store is away, and written when it is back', async () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
-    const cut = await createApiContext(await openGround(readConfig(h.env), 'api'));
+    const cut = await createApiContext(await openRuntime(readConfig(h.env), 'api'));
     await cut.store.connection.close();
-    const notes = createActivityNotes(cut);
-    notes.note(agentId, 5_000);
+    const notes = createActivityRecorder(cut);
+    notes.record(agentId, 5_000);
     await notes.flush();
     await cut.store.connection.openUri(h.env['MONGO_URL']!);
     await notes.close();
@@ -64,10 +64,10 @@ describe('an agent’s last activity', () => {
   });
 
   it('is written for more agents than one write takes', async () => {
-    const notes = createActivityNotes(h.ctx);
+    const notes = createActivityRecorder(h.ctx);
     const agents = await Promise.all(Array.from({ length: 20 }, () => insertAgent(h.ctx.store, partner)));
-    for (let n = 0; n < 2_500; n += 1) notes.note(`agt_live_nobody_${n}`, 1);
-    for (const { agentId } of agents) notes.note(agentId, 3_000);
+    for (let n = 0; n < 2_500; n += 1) notes.record(`agt_live_nobody_${n}`, 1);
+    for (const { agentId } of agents) notes.record(agentId, 3_000);
     await notes.close();
     for (const { agentId } of agents) expect(await lastOf(agentId)).toEqual(new Date(3_000));
   });

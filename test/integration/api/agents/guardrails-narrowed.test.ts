@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { checkEvent, type CheckedEvent } from '../../../../api/events/validate-event';
+import { validateEvent, type ValidatedEvent } from '../../../../api/events/validate-event';
 import { submitBatch } from '../../../../api/events/submit-batch';
 import { createSubmitSingle } from '../../../../api/events/submit-single';
 import { parseApiKey } from '../../../../shared/domain/api-key';
@@ -22,8 +22,8 @@ afterAll(async () => {
 const OTHER_TYPE = 'mir.review.posted';
 let keys = 0;
 const submitted = (changes = {}) => anEvent({ idempotencyKey: `n-${(keys += 1)}`, ...changes });
-const checked = ({ tenant }: TestAgent, changes = {}): CheckedEvent =>
-  checkEvent(h.ctx, tenant, submitted(changes), Date.now()) as CheckedEvent;
+const checked = ({ tenant }: TestAgent, changes = {}): ValidatedEvent =>
+  validateEvent(h.ctx, tenant, submitted(changes), Date.now()) as ValidatedEvent;
 const openChunks = ({ tenant }: TestAgent) => h.ctx.queueLink.client.zcard(h.ctx.keys.openChunks(tenant));
 const queued = async ({ agentId }: TestAgent) =>
   (await h.ctx.eventQueue.queue.getJobs()).filter(({ data }) => data.agentId === agentId);
@@ -38,7 +38,7 @@ async function anAgent(
 type Agent = Awaited<ReturnType<typeof anAgent>>;
 
 /** Submits single events in one turn, which share a chunk. */
-function inOneTurn({ key }: Agent, events: CheckedEvent[]) {
+function inOneTurn({ key }: Agent, events: ValidatedEvent[]) {
   const submit = createSubmitSingle(h.ctx);
   const requestId = 'req-1';
   return Promise.allSettled(events.map((event) => submit({ key, event, requestId, sentBytes: 100 })));
@@ -123,8 +123,8 @@ describe('a batch', () => {
 
   it('is refused, and leaves nothing behind, when nothing of it is allowed any more', async () => {
     const agent = await anAgent();
-    const refused = submit(agent, [submitted({ eventType: OTHER_TYPE })]);
-    await expect(refused).rejects.toMatchObject({
+    const rejected = submit(agent, [submitted({ eventType: OTHER_TYPE })]);
+    await expect(rejected).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
       more: { errors: [{ path: 'events.0.eventType', code: 'EVENT_TYPE_NOT_ALLOWED' }] },
     });

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Queues a chunk past the door, as only a fault of ours could, and waits for its part of a receipt. */
+/** Queues a chunk without authorization, as only a bug could, and waits for its part of a receipt. */
 async function queue(
   { agentId, tenant }: Pick<TestAgent, 'agentId' | 'tenant'>,
   { receivedAtMs = Date.now(), fingerprints = ['f'] }: { receivedAtMs?: number; fingerprints?: (string | null)[] } = {},
@@ -35,7 +35,7 @@ async function queue(
   }));
   const chunk: EventChunk = { chunkId, tenant, agentId, receivedAtMs, requestIds: ['r'], shared: false, events };
   await h.ctx.queueLink.client.zadd(h.ctx.keys.openChunks(tenant), receivedAtMs, chunkId);
-  await h.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, enteredAt: performance.now() });
+  await h.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
   let part: ReceiptPartDoc | undefined;
   await waitUntil('the chunk is settled', async () => {
     [part] = await h.ctx.store.receipts.parts(tenant, [chunkId]);
@@ -111,7 +111,7 @@ describe('a chunk that names an agent', () => {
     expect((await queue(root, { receivedAtMs: effectiveAt.getTime() + 1_000 })).items).toEqual([]);
   });
 
-  it('is stored when a kill is written but not in force: what the door accepted counts', async () => {
+  it('is stored when a kill is written but not in force: what was authorized counts', async () => {
     const own = await agent();
     await kill(own, null);
     expect((await queue(own)).items).toEqual([]);

@@ -134,8 +134,8 @@ test('nothing that gives life passes under a killed agent: spawn, rotate, reacti
   const { partner, tree } = await aTree(30);
   const leaf = tree.at(-1)!;
   await kill(tree[0]!.agentId, partner.liveKey);
-  for (const act of ['key/rotate', 'reactivate']) {
-    const answer = await mir.client.post(`/v1/agents/${leaf.agentId}/${act}`, partner.liveKey, {});
+  for (const action of ['key/rotate', 'reactivate']) {
+    const answer = await mir.client.post(`/v1/agents/${leaf.agentId}/${action}`, partner.liveKey, {});
     expect(answer).toMatchObject({ status: 409, body: { code: 'AGENT_REVOKED' } });
   }
   const spawned = await mir.client.post(`/v1/agents/${leaf.agentId}/spawn`, partner.liveKey, { name: 'late child' });

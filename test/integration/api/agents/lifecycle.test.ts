@@ -29,7 +29,7 @@ afterAll(async () => {
   await h.close();
 });
 
-const act = (id: string, what: string, body?: unknown, key = partner.liveKey) =>
+const postAction = (id: string, what: string, body?: unknown, key = partner.liveKey) =>
   h.client.request('POST', `/v1/agents/${id}/${what}`, body === undefined ? { key } : { key, body });
 const get = (id: string, key = partner.liveKey) => h.client.get(`/v1/agents/${id}`, key);
 const both = async (key: string): Promise<number[]> => [
@@ -37,7 +37,7 @@ const both = async (key: string): Promise<number[]> => [
   await statusWith(other.client, key),
 ];
 
-describe('a caller that came through the door before it was revoked or suspended', () => {
+describe('a caller that was authorized before it was revoked or suspended', () => {
   it.each([
     ['revoke', {}, 'AGENT_KEY_REVOKED'],
     ['revoke', { includeDescendants: true }, 'AGENT_KEY_REVOKED'],
@@ -50,13 +50,13 @@ describe('a caller that came through the door before it was revoked or suspended
       tenant: tenantOf(partner.partnerId, 'live'),
       partnerId: partner.partnerId,
       self: root.id,
-      act: { actor: { kind: 'AGENT', agentId: root.id }, requestId: 'late', at: new Date() },
+      auditContext: { actor: { kind: 'AGENT', agentId: root.id }, requestId: 'late', at: new Date() },
       idempotencyKey: null,
     };
-    await act(root.id, what, body);
+    await postAction(root.id, what, body);
     await expect(rotateAgentKey(h.ctx, admitted, child.id)).rejects.toMatchObject({ code });
     await expect(spawnAgent(h.ctx, admitted, root.id, { name: 'Late' })).rejects.toMatchObject({ code });
-    const { tenant, act: late } = admitted;
+    const { tenant, auditContext: late } = admitted;
     const order = { tenant, agentId: child.id, rootId: root.id, reason: null, actor: late.actor, requestId: 'late' };
     await expect(killSubtree(h.ctx, order)).rejects.toMatchObject({ code });
     expect((await h.ctx.store.agents.get(tenant, child.id))!.killedAt).toBeNull();
@@ -72,13 +72,13 @@ describe('suspending and reactivating', () => {
       [200, 200],
       [200, 200],
     ]);
-    const { status, body } = await act(root.id, 'suspend');
+    const { status, body } = await postAction(root.id, 'suspend');
     expect([status, body.status]).toEqual([200, 'SUSPENDED']);
     expect([await both(root.key), await both(child.key)]).toEqual([
       [403, 403],
       [200, 200],
     ]);
-    expect((await act(root.id, 'reactivate', { reason: 'was a drill' })).body.status).toBe('ACTIVE');
+    expect((await postAction(root.id, 'reactivate', { reason: 'was a drill' })).body.status).toBe('ACTIVE');
     expect(await both(root.key)).toEqual([200, 200]);
     const entries = await auditOf(h.ctx, root.id);
     expect(entries.map(({ action, reason }) => [action, reason]).slice(1)).toEqual([
@@ -92,13 +92,13 @@ describe('suspending and reactivating', () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const leaf = await spawn(h.client, child.key, child.id);
-    await act(child.id, 'suspend');
-    await act(root.id, 'suspend', { includeDescendants: true });
+    await postAction(child.id, 'suspend');
+    await postAction(root.id, 'suspend', { includeDescendants: true });
     for (const { key } of [root, child, leaf]) expect(await both(key)).toEqual([403, 403]);
     expect((await get(leaf.id)).body.status).toBe('SUSPENDED');
-    expect((await act(child.id, 'reactivate')).body.status).toBe('SUSPENDED');
-    await act(child.id, 'suspend');
-    expect((await act(root.id, 'reactivate')).body.status).toBe('ACTIVE');
+    expect((await postAction(child.id, 'reactivate')).body.status).toBe('SUSPENDED');
+    await postAction(child.id, 'suspend');
+    expect((await postAction(root.id, 'reactivate')).body.status).toBe('ACTIVE');
     expect(await both(root.key)).toEqual([200, 200]);
     expect(await both(child.key)).toEqual([403, 403]);
     expect(await both(leaf.key)).toEqual([200, 200]);
@@ -107,7 +107,7 @@ describe('suspending and reactivating', () => {
   it('tells the audit nothing when nothing changes', async () => {
     const { id } = await register(h.client, partner.liveKey);
     for (const what of ['reactivate', 'suspend', 'suspend', 'reactivate', 'reactivate']) {
-      expect((await act(id, what)).status).toBe(200);
+      expect((await postAction(id, what)).status).toBe(200);
     }
     expect((await auditOf(h.ctx, id)).map(({ action }) => action)).toEqual([
       'agent.registered',
@@ -121,12 +121,12 @@ describe('revoking', () => {
   it('is final: the key is nulled and refused everywhere, and nothing brings the agent back', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
-    const { body } = await act(root.id, 'revoke', { reason: 'stolen laptop' });
+    const { body } = await postAction(root.id, 'revoke', { reason: 'stolen laptop' });
     expect([body.status, body.keyPrefix]).toEqual(['REVOKED', null]);
     expect(await both(root.key)).toEqual([401, 401]);
     expect(await both(child.key)).toEqual([200, 200]);
     for (const what of ['suspend', 'reactivate', 'revoke', 'key/rotate']) {
-      expect(await act(root.id, what)).toMatchObject({ status: 409, body: { code: 'AGENT_REVOKED' } });
+      expect(await postAction(root.id, what)).toMatchObject({ status: 409, body: { code: 'AGENT_REVOKED' } });
     }
     const spawned = await h.client.post(`/v1/agents/${root.id}/spawn`, partner.liveKey, { name: 'x' });
     expect(spawned.body.code).toBe('AGENT_REVOKED');
@@ -139,14 +139,14 @@ describe('revoking', () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const leaf = await spawn(h.client, child.key, child.id);
-    await act(root.id, 'revoke');
+    await postAction(root.id, 'revoke');
     expect(await both(leaf.key)).toEqual([200, 200]);
-    expect((await act(root.id, 'revoke', { includeDescendants: true })).body.status).toBe('REVOKED');
+    expect((await postAction(root.id, 'revoke', { includeDescendants: true })).body.status).toBe('REVOKED');
     for (const { key, id } of [root, child, leaf]) {
       expect(await both(key)).toEqual([401, 401]);
       expect((await get(id)).body.status).toBe('REVOKED');
       for (const what of ['suspend', 'reactivate', 'key/rotate']) {
-        expect(await act(id, what)).toMatchObject({ status: 409, body: { code: 'AGENT_REVOKED' } });
+        expect(await postAction(id, what)).toMatchObject({ status: 409, body: { code: 'AGENT_REVOKED' } });
       }
     }
   });
@@ -156,9 +156,9 @@ describe('rotating', () => {
   it('has the old key refused by every process after its answer, and the new one taken', async () => {
     const { id, key } = await register(h.client, partner.liveKey);
     expect(await both(key)).toEqual([200, 200]);
-    const { body } = await act(id, 'key/rotate');
+    const { body } = await postAction(id, 'key/rotate');
     expect(body).toEqual({ agentId: id, apiKey: expect.stringMatching(/^mir_live_agent_/) });
-    // The new key first: what it brings into the door's rows must not let the old one in again.
+    // The new key first: what it caches must not let the old one in again.
     expect(await both(body.apiKey)).toEqual([200, 200]);
     expect(await both(key)).toEqual([401, 401]);
     const text = JSON.stringify(await auditOf(h.ctx, id));
@@ -188,7 +188,7 @@ describe('rotating', () => {
       while (!rotated.done) await eventStatus(client, key);
     };
     const traffic = [use(h.client), use(other.client)];
-    await act(id, 'key/rotate');
+    await postAction(id, 'key/rotate');
     const after = await Promise.all(Array.from({ length: 10 }, () => both(key)));
     rotated.done = true;
     await Promise.all(traffic);
@@ -197,10 +197,10 @@ describe('rotating', () => {
 
   it('gives a suspended agent a new key that stays suspended', async () => {
     const { id } = await register(h.client, partner.liveKey);
-    await act(id, 'suspend');
-    const { body } = await act(id, 'key/rotate');
+    await postAction(id, 'suspend');
+    const { body } = await postAction(id, 'key/rotate');
     expect(await both(body.apiKey)).toEqual([403, 403]);
-    await act(id, 'reactivate');
+    await postAction(id, 'reactivate');
     expect(await both(body.apiKey)).toEqual([200, 200]);
   });
 });

@@ -35,7 +35,7 @@ afterAll(() => h.close());
 
 const lineageOf = (agentId: string, key = partner.liveKey, query = '') =>
   h.client.get(`/v1/agents/${agentId}/lineage${query}`, key);
-const act = (agentId: string, what: string, body = {}) =>
+const postAction = (agentId: string, what: string, body = {}) =>
   h.client.post(`/v1/agents/${agentId}/${what}`, partner.liveKey, body);
 const idsOf = (nodes: TreeNode[]): string[] => nodes.map(({ agentId }) => agentId);
 const born = ({ doc, agentId }: TestAgent): string => `${doc.createdAt.toISOString()} ${agentId}`;
@@ -72,7 +72,7 @@ describe('the lineage of an agent', () => {
   });
 
   it('goes through an agent that was revoked alone: those below it go on and keep it as their ancestor', async () => {
-    expect(await act(middle.agentId, 'revoke', { reason: 'left' })).toMatchObject({ status: 200 });
+    expect(await postAction(middle.agentId, 'revoke', { reason: 'left' })).toMatchObject({ status: 200 });
     const { ancestry } = (await lineageOf(self.agentId)).body as { ancestry: TreeNode[] };
     expect(ancestry.map(({ agentId, status }) => [agentId, status])).toEqual([
       [root.agentId, 'ACTIVE'],
@@ -84,13 +84,13 @@ describe('the lineage of an agent', () => {
   });
 
   it('tells the status that counts, of ancestors and children, under a suspended subtree', async () => {
-    await act(self.agentId, 'suspend', { includeDescendants: true });
+    await postAction(self.agentId, 'suspend', { includeDescendants: true });
     const { ancestry, children: shown } = (await lineageOf(self.agentId)).body;
     expect((ancestry as TreeNode[]).map(({ status }) => status)).toEqual(['ACTIVE', 'REVOKED', 'SUSPENDED']);
     expect(new Set((shown as TreeNode[]).map(({ status }) => status))).toEqual(new Set(['SUSPENDED']));
     const deep = (await lineageOf(grandchild.agentId)).body.ancestry as TreeNode[];
     expect(deep.map(({ status }) => status)).toEqual(['ACTIVE', 'REVOKED', 'SUSPENDED', 'SUSPENDED', 'SUSPENDED']);
-    await act(self.agentId, 'reactivate');
+    await postAction(self.agentId, 'reactivate');
     expect((await lineageOf(grandchild.agentId)).body.ancestry.at(-1).status).toBe('ACTIVE');
   });
 

@@ -132,13 +132,13 @@ describe('a kill beside clients that spawn, rotate, reactivate and approve', () 
   it(
     `leaves no living key below the killed agent, and answers no 5xx (${CLIENTS} clients, ${ROUNDS} rounds)`,
     async () => {
-      const births = new Map<string, number>();
+      const created = new Map<string, number>();
       for (let round = 0; round < ROUNDS; round += 1) {
         const tree = await plantTree();
         const { keys, answers, cascadeId } = await race(tree, round);
         expect(answers.filter(({ status }) => status >= 500)).toEqual([]);
         for (const { name, status } of answers) {
-          if (status < 300) births.set(name, (births.get(name) ?? 0) + 1);
+          if (status < 300) created.set(name, (created.get(name) ?? 0) + 1);
         }
         const alive = answers.filter(({ afterKill, status }) => afterKill && status < 300);
         // A repeated spawn may tell of the child that it made before.
@@ -158,7 +158,7 @@ describe('a kill beside clients that spawn, rotate, reactivate and approve', () 
         });
         expect(left).toBe(0);
       }
-      if (ROUNDS >= 5) expect([...births.keys()].sort()).toEqual([...NAMES].sort());
+      if (ROUNDS >= 5) expect([...created.keys()].sort()).toEqual([...NAMES].sort());
     },
     TIMEOUT_MS,
   );

@@ -16,7 +16,7 @@ afterAll(async () => {
   await h.close();
 });
 
-const act = (id: string, what: string, body?: unknown, key = partner.liveKey) =>
+const postAction = (id: string, what: string, body?: unknown, key = partner.liveKey) =>
   h.client.request('POST', `/v1/agents/${id}/${what}`, body === undefined ? { key } : { key, body });
 const get = (id: string, key = partner.liveKey) => h.client.get(`/v1/agents/${id}`, key);
 const both = async (key: string): Promise<number[]> => [
@@ -78,8 +78,8 @@ describe('registering', () => {
     const { id } = await register(h.client, partner.liveKey);
     for (const path of ['suspend', 'reactivate', 'revoke', 'key/rotate']) {
       const [foreign, missing] = [
-        await act(id, path, {}, stranger.liveKey),
-        await act('agt_live_none', path, {}, stranger.liveKey),
+        await postAction(id, path, {}, stranger.liveKey),
+        await postAction('agt_live_none', path, {}, stranger.liveKey),
       ];
       expect([foreign.status, foreign.body.code, foreign.body.detail]).toEqual([404, 'NOT_FOUND', missing.body.detail]);
     }
@@ -166,13 +166,16 @@ describe('access', () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const stranger = await register(h.client, partner.liveKey);
-    expect((await act(child.id, 'suspend', {}, root.key)).status).toBe(200);
+    expect((await postAction(child.id, 'suspend', {}, root.key)).status).toBe(200);
     for (const id of [root.id, stranger.id]) {
       for (const path of ['suspend', 'reactivate', 'revoke', 'key/rotate']) {
-        expect(await act(id, path, {}, root.key)).toMatchObject({ status: 403, body: { code: 'NOT_YOUR_DESCENDANT' } });
+        expect(await postAction(id, path, {}, root.key)).toMatchObject({
+          status: 403,
+          body: { code: 'NOT_YOUR_DESCENDANT' },
+        });
       }
     }
-    expect((await act(root.id, 'suspend', {}, child.key)).body.code).toBe('AGENT_SUSPENDED');
+    expect((await postAction(root.id, 'suspend', {}, child.key)).body.code).toBe('AGENT_SUSPENDED');
     expect((await get(root.id, root.key)).status).toBe(200);
     expect((await get(stranger.id, root.key)).body.code).toBe('NOT_YOUR_DESCENDANT');
     const { body } = await h.client.get('/v1/agents', root.key);
@@ -182,7 +185,7 @@ describe('access', () => {
   it('refuses agents without agents:manage', async () => {
     const { id } = await register(h.client, partner.liveKey);
     const { key } = await register(h.client, partner.liveKey, { preset: 'ORCHESTRATOR' });
-    expect((await act(id, 'suspend', {}, key)).body.code).toBe('SCOPE_MISSING');
+    expect((await postAction(id, 'suspend', {}, key)).body.code).toBe('SCOPE_MISSING');
   });
 
   it('leaves reading, suspending and revoking after a downgrade, and nothing else', async () => {
@@ -193,7 +196,7 @@ describe('access', () => {
     const plan = { plan: 'STANDARD' };
     await h.client.request('PATCH', `/admin/partners/${p.partnerId}`, { headers, body: plan });
     const post = (path: string, body: unknown = {}) => h.client.post(`/v1/agents${path}`, p.liveKey, body);
-    const refused = [
+    const rejected = [
       await post('', anAgent()),
       await post(`/${id}/spawn`, { name: 'x' }),
       await post(`/${id}/key/rotate`),
@@ -201,7 +204,7 @@ describe('access', () => {
       await h.client.request('PATCH', `/v1/agents/${id}`, { key: p.liveKey, body: { name: 'x' } }),
       await h.client.request('PUT', '/v1/agents/policy', { key: p.liveKey, body: { spawnEnabled: false } }),
     ];
-    expect(refused.map(({ body }) => body.code)).toEqual(refused.map(() => 'ENTERPRISE_REQUIRED'));
+    expect(rejected.map(({ body }) => body.code)).toEqual(rejected.map(() => 'ENTERPRISE_REQUIRED'));
     expect((await h.client.get('/v1/agents', p.liveKey)).body.data).toHaveLength(1);
     expect((await get(id, p.liveKey)).status).toBe(200);
     expect((await post(`/${id}/suspend`)).status).toBe(200);
@@ -237,14 +240,14 @@ describe('listing', () => {
     for (const limit of [1, 2, 5, 50]) expect(await names(`limit=${limit}`, root.key)).toEqual(everybody.slice(1));
     expect(await names('type=AI_AGENT')).toEqual(['ai']);
     expect(await names('type=AI_AGENT', root.key)).toEqual([]);
-    await act(kids[0]!.id, 'suspend', {}, p.liveKey);
+    await postAction(kids[0]!.id, 'suspend', {}, p.liveKey);
     expect(await names('status=SUSPENDED')).toEqual(['kid 0']);
-    await act(root.id, 'suspend', { includeDescendants: true }, p.liveKey);
+    await postAction(root.id, 'suspend', { includeDescendants: true }, p.liveKey);
     for (const limit of [1, 2, 5, 50]) {
       expect(await names(`status=SUSPENDED&limit=${limit}`)).toEqual(everybody.slice(1));
       expect(await names(`status=ACTIVE&limit=${limit}`)).toEqual(['ai']);
     }
-    await act(root.id, 'revoke', { includeDescendants: true }, p.liveKey);
+    await postAction(root.id, 'revoke', { includeDescendants: true }, p.liveKey);
     expect(await names('status=REVOKED&limit=2')).toEqual(everybody.slice(1));
     expect(await names('status=SUSPENDED')).toEqual([]);
   });

@@ -129,11 +129,11 @@ describe('spawning', () => {
   it('is refused under an agent that is suspended, revoked, or below one', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
-    const act = (id: string, what: string) => h.client.post(`/v1/agents/${id}/${what}`, partner.liveKey, {});
-    await act(root.id, 'suspend');
+    const postAction = (id: string, what: string) => h.client.post(`/v1/agents/${id}/${what}`, partner.liveKey, {});
+    await postAction(root.id, 'suspend');
     expect((await ask(partner.liveKey, root.id)).body.code).toBe('AGENT_STATE');
     expect((await ask(partner.liveKey, child.id)).body.code).toBe('AGENT_STATE');
-    await act(root.id, 'revoke');
+    await postAction(root.id, 'revoke');
     expect((await ask(partner.liveKey, child.id)).body.code).toBe('AGENT_REVOKED');
   });
 

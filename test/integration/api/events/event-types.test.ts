@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openGround } from '../../../../shared/runtime';
+import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { freshEnv, type Harness, startHarness } from '../../../support/harness';
@@ -73,9 +73,9 @@ test.each([
   ['an empty meaning', '{"mir.delivery.late":""}', /mir\.delivery\.late/],
 ])('a broken CATALOG_FILE refuses the start and says why: %s', async (what, text, says) => {
   const file = fileOf(`${what}.json`, text);
-  const opening = openGround(readConfig(freshEnv({ CATALOG_FILE: file })), 'api');
+  const opening = openRuntime(readConfig(freshEnv({ CATALOG_FILE: file })), 'api');
   const error = await opening.then(
-    (ground) => ground.close().then(() => new Error('it started')),
+    (runtime) => runtime.close().then(() => new Error('it started')),
     (error: Error) => error,
   );
   expect(error.message).toMatch(says);
@@ -84,7 +84,7 @@ test.each([
 
 test('a CATALOG_FILE that is not there refuses the start and names it', async () => {
   const file = join(folder, 'nowhere.json');
-  await expect(openGround(readConfig(freshEnv({ CATALOG_FILE: file })), 'api')).rejects.toThrow(
+  await expect(openRuntime(readConfig(freshEnv({ CATALOG_FILE: file })), 'api')).rejects.toThrow(
     `CATALOG_FILE ${file} cannot be read`,
   );
 });

@@ -76,7 +76,7 @@ test.each<[string, Partial<SubmittedEvent>]>([
   ['the time', { occurredAt: '2026-01-31T12:00:00.001Z' }],
   ['a default spelt out', { weight: 1 }],
   ['the metadata', { metadata: { a: [2, 1] } }],
-])('a reused key is refused at the door for a single event that differs in %s', async (_what, change) => {
+])('rejects a reused key of a single event that differs in %s', async (_what, change) => {
   const { liveKey } = await mir.partner();
   const base = { occurredAt: '2026-01-31T12:00:00Z', metadata: { a: [1, 2] }, idempotencyKey: 'k' };
   expect((await post(liveKey, anEvent(base))).status).toBe(202);

@@ -16,13 +16,13 @@ test('while the queue store is away, what may be asked of the store alone is not
   const admit = createAdmit(cut.ctx);
   const auth = { kind: 'key', scope: 'agents:manage' } as const;
   const [write, kill, other] = await Promise.allSettled([
-    admit(key, { ...auth, readable: false }),
-    admit(key, { ...auth, readable: true }),
-    admit(key, { ...auth, readable: false }),
+    admit(key, { ...auth, availableWithoutRedis: false }),
+    admit(key, { ...auth, availableWithoutRedis: true }),
+    admit(key, { ...auth, availableWithoutRedis: false }),
   ]);
   await cut.close();
   expect(kill).toMatchObject({ status: 'fulfilled', value: { credential: { partnerId: key.partnerId } } });
-  for (const refused of [write, other]) {
-    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'OVERLOADED' } });
+  for (const rejected of [write, other]) {
+    expect(rejected).toMatchObject({ status: 'rejected', reason: { code: 'OVERLOADED' } });
   }
 });

@@ -6,7 +6,7 @@ import { MAX_LINKS_PER_IDENTITY } from '../../../../shared/domain/link';
 import { removeAllLinks } from '../../../../api/links/remove-links';
 import { deleteIdentityDocs } from '../../../../shared/store/delete-identity';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
-import { invite, linkUser, newPerson, personsAct } from '../../../support/link';
+import { invite, linkUser, newPerson, auditContextForPerson } from '../../../support/link';
 
 let mir: Harness;
 let partner: TestPartner;
@@ -24,12 +24,14 @@ const auditOf = async (action: string, of = partner) => {
 test('an invite that 50 people confirm at once is used by one of them', async () => {
   const { request } = await invite(mir, partner, 'popular');
   const people = await Promise.all(Array.from({ length: 50 }, () => newPerson(mir)));
-  const outcomes = await Promise.all(people.map((person) => confirmLink(mir.ctx, request, person, personsAct())));
+  const outcomes = await Promise.all(
+    people.map((person) => confirmLink(mir.ctx, request, person, auditContextForPerson())),
+  );
   const winners = people.filter((_, n) => outcomes[n]!.kind === 'LINKED');
   expect(winners).toHaveLength(1);
-  const losers = outcomes.filter(({ kind }) => kind === 'REFUSED');
+  const losers = outcomes.filter(({ kind }) => kind === 'REJECTED');
   expect(losers).toHaveLength(49);
-  expect(new Set(losers.map((outcome) => 'refusal' in outcome && outcome.refusal))).toEqual(new Set(['USED']));
+  expect(new Set(losers.map((outcome) => 'rejection' in outcome && outcome.rejection))).toEqual(new Set(['USED']));
   const user = await mir.ctx.store.users.get(request.tenant, request.userRef);
   expect(user?.identity).toBe(`${winners[0]}:live`);
   expect(await mir.ctx.store.memberships.model.countDocuments({ 'members.userRef': request.userRef })).toBe(1);
@@ -40,7 +42,7 @@ test('one person who confirms 50 times at once is linked once', async () => {
   const { request, token } = await invite(mir, partner, 'eager');
   const person = await newPerson(mir);
   const outcomes = await Promise.all(
-    Array.from({ length: 50 }, () => confirmLink(mir.ctx, request, person, personsAct())),
+    Array.from({ length: 50 }, () => confirmLink(mir.ctx, request, person, auditContextForPerson())),
   );
   expect(outcomes.filter(({ kind }) => kind === 'LINKED')).toHaveLength(1);
   expect(outcomes.filter(({ kind }) => kind === 'ALREADY_LINKED')).toHaveLength(49);
@@ -48,38 +50,38 @@ test('one person who confirms 50 times at once is linked once', async () => {
   expect(mine?.members).toHaveLength(1);
   expect((await findRequest(mir.ctx, hashOfToken(token), person, new Date())).kind).toBe('YOURS');
   const stranger = await findRequest(mir.ctx, hashOfToken(token), await newPerson(mir), new Date());
-  expect(stranger).toMatchObject({ kind: 'REFUSED', refusal: 'USED' });
+  expect(stranger).toMatchObject({ kind: 'REJECTED', rejection: 'USED' });
 });
 
 test('a second invite of an account that is linked already is used up and changes nothing', async () => {
   const person = await newPerson(mir);
   await linkUser(mir, partner, 'twice', person);
-  expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', visibility: 'done' });
+  expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', cacheState: 'done' });
   expect((await mir.ctx.store.memberships.get(identityRefOf(person, 'live')))?.members).toHaveLength(1);
 });
 
 test('an account that is linked to somebody else stays so, and the invite stays open', async () => {
   await linkUser(mir, partner, 'taken', await newPerson(mir));
   const { request, token } = await invite(mir, partner, 'taken');
-  const refused = await confirmLink(mir.ctx, request, await newPerson(mir), personsAct());
-  expect(refused).toEqual({ kind: 'REFUSED', refusal: 'LINKED_ELSEWHERE' });
+  const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
+  expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'LINKED_ELSEWHERE' });
   expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
 });
 
 test('a declined invite can never be confirmed, and an expired one neither', async () => {
   const declined = await invite(mir, partner, 'declined');
-  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), personsAct())).toBeNull();
-  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), personsAct())).toBe('DECLINED');
+  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), auditContextForPerson())).toBeNull();
+  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), auditContextForPerson())).toBe('DECLINED');
   const confirm = async (request: typeof declined.request) =>
-    confirmLink(mir.ctx, request, await newPerson(mir), personsAct());
-  expect(await confirm(declined.request)).toEqual({ kind: 'REFUSED', refusal: 'DECLINED' });
+    confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
+  expect(await confirm(declined.request)).toEqual({ kind: 'REJECTED', rejection: 'DECLINED' });
 
   const expired = await invite(mir, partner, 'expired');
   const expiresAt = new Date(Date.now() - 1);
   await mir.ctx.store.linkRequests.model.updateOne({ _id: expired.inviteId }, { $set: { expiresAt } });
-  expect(await confirm(expired.request)).toEqual({ kind: 'REFUSED', refusal: 'EXPIRED' });
+  expect(await confirm(expired.request)).toEqual({ kind: 'REJECTED', rejection: 'EXPIRED' });
   expect(await findRequest(mir.ctx, hashOfToken(expired.token), null, new Date())).toMatchObject({
-    refusal: 'EXPIRED',
+    rejection: 'EXPIRED',
   });
 });
 
@@ -87,13 +89,13 @@ test('a suspended partner cannot be linked, and its invite works again when it i
   const gone = await mir.partner();
   const { request, token } = await invite(mir, gone, 'u');
   await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } });
-  const refused = await confirmLink(mir.ctx, request, await newPerson(mir), personsAct());
-  expect(refused).toEqual({ kind: 'REFUSED', refusal: 'PARTNER_UNAVAILABLE' });
+  const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
+  expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });
   expect(await findRequest(mir.ctx, hashOfToken(token), null, new Date())).toMatchObject({
-    refusal: 'PARTNER_UNAVAILABLE',
+    rejection: 'PARTNER_UNAVAILABLE',
   });
   await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: false } });
-  expect((await confirmLink(mir.ctx, request, await newPerson(mir), personsAct())).kind).toBe('LINKED');
+  expect((await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson())).kind).toBe('LINKED');
 });
 
 test('the links of one person are bounded', async () => {
@@ -103,15 +105,15 @@ test('the links of one person are bounded', async () => {
   const [member] = (await model.findById(identityRefOf(person, 'live')).lean())!.members;
   const full = Array.from({ length: MAX_LINKS_PER_IDENTITY }, (_, n) => ({ ...member!, userRef: `usr_${n}` }));
   await model.updateOne({ _id: identityRefOf(person, 'live') }, { $set: { members: full } });
-  const refused = await linkUser(mir, partner, 'one-too-many', person);
-  expect(refused).toEqual({ kind: 'REFUSED', refusal: 'TOO_MANY_LINKS' });
+  const rejected = await linkUser(mir, partner, 'one-too-many', person);
+  expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'TOO_MANY_LINKS' });
 });
 
 test('the audit tells that a link was made and removed, and nothing of the person', async () => {
   const other = await mir.partner();
   const person = await newPerson(mir);
   await linkUser(mir, other, 'private-id', person);
-  await removeAllLinks(mir.ctx, person, personsAct(), () => Promise.resolve());
+  await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
   const [made] = await auditOf('link.confirmed', other);
   const [removed] = await auditOf('link.removed', other);
   expect(made!.actor).toEqual({ kind: 'IDENTITY' });
@@ -124,13 +126,13 @@ test('the audits of two partners do not tell that the accounts of a deleted iden
   const partners = [await mir.partner(), await mir.partner()];
   const person = await newPerson(mir);
   for (const one of partners) await linkUser(mir, one, 'u', person);
-  const act = personsAct();
-  await removeAllLinks(mir.ctx, person, act, () => Promise.resolve());
+  const auditContext = auditContextForPerson();
+  await removeAllLinks(mir.ctx, person, auditContext, () => Promise.resolve());
   const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
   const ids = entries.flat().map(({ requestId }) => requestId);
-  expect(new Set([...ids, act.requestId]).size).toBe(3);
+  expect(new Set([...ids, auditContext.requestId]).size).toBe(3);
   // Linked long ago: then only the day is told. Else not even a time before the link.
-  expect(entries.flat().map(({ at }) => at)).not.toContain(act.at.toISOString());
+  expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
 });
 
 test('of a deleted identity the audit and the messages tell the day, and the audit of one link goes on in time', async () => {
@@ -146,9 +148,9 @@ test('of a deleted identity the audit and the messages tell the day, and the aud
   const linkedAt = new Date('2026-01-31T10:20:30.456Z');
   await model.updateOne({ _id: identityRefOf(person, 'live') }, { $set: { 'members.0.linkedAt': linkedAt } });
   const [, fresh] = (await model.findById(identityRefOf(person, 'live')).lean())!.members;
-  const act = personsAct();
-  await removeAllLinks(mir.ctx, person, act, () => Promise.resolve());
-  const today = `${act.at.toISOString().slice(0, 10)}T00:00:00.000Z`;
+  const auditContext = auditContextForPerson();
+  await removeAllLinks(mir.ctx, person, auditContext, () => Promise.resolve());
+  const today = `${auditContext.at.toISOString().slice(0, 10)}T00:00:00.000Z`;
   const times = (await auditOf('link.removed', other)).map(({ at }) => at);
   expect(new Set(times)).toEqual(new Set([today, fresh!.linkedAt.toISOString()]));
   const messages = await mir.ctx.store.deliveries.model
@@ -160,7 +162,7 @@ test('of a deleted identity the audit and the messages tell the day, and the aud
 });
 
 const deleteIdentity = (person: IdentityId) =>
-  removeAllLinks(mir.ctx, person, personsAct(), (session) =>
+  removeAllLinks(mir.ctx, person, auditContextForPerson(), (session) =>
     deleteIdentityDocs(mir.ctx.store, person, `${person}@example.org`, session),
   );
 
@@ -168,7 +170,9 @@ test('whoever deleted their identity can confirm nothing with a page that is sti
   const person = await newPerson(mir);
   const { request, token } = await invite(mir, partner, 'after-deletion');
   await deleteIdentity(person);
-  await expect(confirmLink(mir.ctx, request, person, personsAct())).rejects.toMatchObject({ code: 'FORM_REFUSED' });
+  await expect(confirmLink(mir.ctx, request, person, auditContextForPerson())).rejects.toMatchObject({
+    code: 'FORM_REFUSED',
+  });
   expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
   expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
 });
@@ -177,7 +181,7 @@ test('confirming and deleting the identity at once leaves no link behind', async
   for (let round = 0; round < 20; round += 1) {
     const person = await newPerson(mir);
     const { request } = await invite(mir, partner, `both-at-once-${round}`);
-    await Promise.allSettled([confirmLink(mir.ctx, request, person, personsAct()), deleteIdentity(person)]);
+    await Promise.allSettled([confirmLink(mir.ctx, request, person, auditContextForPerson()), deleteIdentity(person)]);
     expect(await mir.ctx.store.identities.get(person)).toBeNull();
     expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
     expect(await mir.ctx.store.memberships.ofIdentity(person)).toEqual([]);

@@ -4,7 +4,7 @@ import { orderErasure } from '../../../../api/users/erase-user';
 import type { IdentityId, UserRef } from '../../../../shared/domain/ids';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
-import { invite, linkUser, newPerson, personsAct, unlinkUser } from '../../../support/link';
+import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
 
 /** Each race has two orders; so many rounds meet both. */
 const ROUNDS = 12;
@@ -27,11 +27,11 @@ test('of confirming and declining at once one counts, and the other is told so',
     const { request, userRef } = await invite(mir, partner, `decided-${round}`);
     const person = await newPerson(mir);
     const [confirmed, declined] = await Promise.all([
-      confirmLink(mir.ctx, request, person, personsAct()),
-      declineLink(mir.ctx, request, person, personsAct()),
+      confirmLink(mir.ctx, request, person, auditContextForPerson()),
+      declineLink(mir.ctx, request, person, auditContextForPerson()),
     ]);
     const linked = confirmed.kind === 'LINKED';
-    if (!linked) expect(confirmed).toEqual({ kind: 'REFUSED', refusal: 'DECLINED' });
+    if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'DECLINED' });
     expect(declined).toBe(linked ? 'USED' : null);
     expect(await membersOf(person)).toEqual(linked ? [userRef] : []);
     expect((await resolved(`decided-${round}`)).linked).toBe(linked);
@@ -45,10 +45,10 @@ test('a user that is erased while its invite is confirmed is linked to nobody', 
     const person = await newPerson(mir);
     const { tenant, userRef } = request;
     const [confirmed] = await Promise.all([
-      confirmLink(mir.ctx, request, person, personsAct()),
-      orderErasure(mir.ctx, tenant, userRef, new Date(), personsAct()),
+      confirmLink(mir.ctx, request, person, auditContextForPerson()),
+      orderErasure(mir.ctx, tenant, userRef, new Date(), auditContextForPerson()),
     ]);
-    if (confirmed.kind !== 'LINKED') expect(confirmed).toEqual({ kind: 'REFUSED', refusal: 'UNKNOWN' });
+    if (confirmed.kind !== 'LINKED') expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'UNKNOWN' });
     expect((await mir.ctx.store.users.get(tenant, userRef))?.identity).toBeUndefined();
     expect(await membersOf(person)).toEqual([]);
     expect(await mir.ctx.store.linkRequests.model.countDocuments({ tenant, userRef })).toBe(0);
@@ -62,10 +62,10 @@ test('an account that two people confirm at once, by an invite each, is linked t
     const people = [await newPerson(mir), await newPerson(mir)];
     const requests = [await invite(mir, partner, id), await invite(mir, partner, id)];
     const outcomes = await Promise.all(
-      people.map((person, n) => confirmLink(mir.ctx, requests[n]!.request, person, personsAct())),
+      people.map((person, n) => confirmLink(mir.ctx, requests[n]!.request, person, auditContextForPerson())),
     );
     const winner = outcomes.findIndex(({ kind }) => kind === 'LINKED');
-    expect(outcomes[1 - winner]).toEqual({ kind: 'REFUSED', refusal: 'LINKED_ELSEWHERE' });
+    expect(outcomes[1 - winner]).toEqual({ kind: 'REJECTED', rejection: 'LINKED_ELSEWHERE' });
     expect(await membersOf(people[winner]!)).toEqual([requests[0]!.userRef]);
     expect(await membersOf(people[1 - winner]!)).toEqual([]);
     expect((await resolved(id)).linked).toBe(true);
@@ -89,7 +89,7 @@ test('links that are made and removed while events are committed lose no event a
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { request, userRef } = await invite(mir, partner, 'busy');
-      expect((await confirmLink(mir.ctx, request, person, personsAct())).kind).toBe('LINKED');
+      expect((await confirmLink(mir.ctx, request, person, auditContextForPerson())).kind).toBe('LINKED');
       expect(await resolved('busy')).toMatchObject({ linked: true });
       expect(await unlinkUser(mir, person, userRef)).toBe('done');
       expect(await resolved('busy')).toMatchObject({ linked: false });
@@ -112,11 +112,11 @@ test('a partner that is suspended while its invite is confirmed shows nothing of
     const { request } = await invite(mir, gone, 'u');
     const person = await newPerson(mir);
     const [confirmed] = await Promise.all([
-      confirmLink(mir.ctx, request, person, personsAct()),
+      confirmLink(mir.ctx, request, person, auditContextForPerson()),
       mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } }),
     ]);
     const linked = confirmed.kind === 'LINKED';
-    if (!linked) expect(confirmed).toEqual({ kind: 'REFUSED', refusal: 'PARTNER_UNAVAILABLE' });
+    if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });
     const user = await mir.ctx.store.users.get(request.tenant, request.userRef);
     expect(user?.identity !== undefined).toBe(linked);
     expect(await membersOf(person)).toHaveLength(linked ? 1 : 0);

@@ -54,7 +54,7 @@ test('a new code replaces the last one of the same user', async () => {
   const first = (await post('/v1/partners/link/code', { userExternalId: 'u-3' })).body.code;
   const second = (await post('/v1/partners/link/code', { userExternalId: 'u-3' })).body.code;
   const kindOf = async (code: string) => (await findRequest(mir.ctx, hashOfCode(mir.ctx, code), null, new Date())).kind;
-  expect([await kindOf(first), await kindOf(second)]).toEqual(['REFUSED', 'OPEN']);
+  expect([await kindOf(first), await kindOf(second)]).toEqual(['REJECTED', 'OPEN']);
 });
 
 test('a return URL is taken only from a registered origin', async () => {

@@ -37,9 +37,9 @@ test('a partner sees its own events before the link, the whole history after it,
     basis: { scope: 'OWN' },
   });
 
-  expect(await linkUser(mir, a, 'ana-at-a', person)).toEqual({ kind: 'LINKED', visibility: 'done' });
+  expect(await linkUser(mir, a, 'ana-at-a', person)).toEqual({ kind: 'LINKED', cacheState: 'done' });
   expect((await resolve(b.liveKey, 'ana-at-b')).body).toMatchObject({ linked: false, eventCount: 2 });
-  expect(await linkUser(mir, b, 'ana-at-b', person)).toEqual({ kind: 'LINKED', visibility: 'done' });
+  expect(await linkUser(mir, b, 'ana-at-b', person)).toEqual({ kind: 'LINKED', cacheState: 'done' });
   for (const [key, id] of [
     [a.liveKey, 'ana-at-a'],
     [b.liveKey, 'ana-at-b'],

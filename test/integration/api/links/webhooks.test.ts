@@ -7,7 +7,7 @@ import { tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { MAX_IN_FLIGHT_PER_TENANT, RETRY_AFTER_MS } from '../../../../workers/webhooks/deliver-webhook';
 import { postWebhook } from '../../../../workers/webhooks/post-webhook';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
-import { invite, linkUser, newPerson, personsAct } from '../../../support/link';
+import { invite, linkUser, newPerson, auditContextForPerson } from '../../../support/link';
 import { waitUntil } from '../../../support/wait-until';
 
 interface Received {
@@ -75,7 +75,7 @@ test('a link that is made and removed is told in signed Standard Webhooks messag
   const person = await newPerson(mir);
   const { inviteId, userRef } = await invite(mir, partner, 'told');
   await linkUser(mir, partner, 'told', person);
-  await removeAllLinks(mir.ctx, person, personsAct(), () => Promise.resolve());
+  await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
   await delivered(2);
   const messages = received.map(({ headers, body }) => new Webhook(secret).verify(body, headers)) as {
     type: string;

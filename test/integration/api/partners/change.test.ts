@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { adminAct } from '../../../../api/db/audit-context';
+import { auditContextForAdmin } from '../../../../api/db/audit-context';
 import { rotateKey } from '../../../../api/partners/rotate-keys';
 import { type Harness, startHarness } from '../../../support/harness';
 import { asAdmin, auditOf, startSecondApi, statusWith } from '../../../support/partners';
@@ -79,7 +79,7 @@ describe('rotating a key', () => {
   it('leaves one living key per environment after many rotations at once', async () => {
     const { partnerId } = await h.partner();
     const rotations = Array.from({ length: 8 }, (_, n) =>
-      rotateKey(h.ctx, partnerId, { env: n % 2 ? 'live' : 'test' }, adminAct({ requestId: `many-${n}` })),
+      rotateKey(h.ctx, partnerId, { env: n % 2 ? 'live' : 'test' }, auditContextForAdmin({ requestId: `many-${n}` })),
     );
     const keys = (await Promise.all(rotations)).map(({ apiKey }) => apiKey);
     const statuses = await Promise.all(keys.map((key) => statusWith(other.client, key)));
@@ -92,9 +92,9 @@ describe('rotating a key', () => {
     const cut = await startSecondApi(h);
     const { partnerId, liveKey } = await h.partner();
     cut.ctx.queueLink.client.disconnect();
-    const refused = await asAdmin(cut.client, 'POST', `/partners/${partnerId}/keys/rotate`, { env: 'live' });
+    const rejected = await asAdmin(cut.client, 'POST', `/partners/${partnerId}/keys/rotate`, { env: 'live' });
     await cut.close();
-    expect(refused).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+    expect(rejected).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
     expect(await statusWith(h.client, liveKey)).toBe(200);
     expect(await auditOf(h.ctx, partnerId)).toEqual([]);
   });

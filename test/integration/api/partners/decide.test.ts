@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createPartner } from '../../../../api/partners/create-partner';
-import { adminAct } from '../../../../api/db/audit-context';
+import { auditContextForAdmin } from '../../../../api/db/audit-context';
 import { submitApplication } from '../../../../api/partners/submit-application';
 import { applicationInput } from '../../../../api/partners/input-schemas';
 import { tagOf, type PartnerId } from '../../../../shared/domain/ids';
@@ -15,7 +15,7 @@ afterAll(() => h.close());
 
 const input = applicationInput.parse(anApplication());
 async function pending(): Promise<string> {
-  return (await submitApplication(h.ctx, input, adminAct({ requestId: 'setup' }))).applicationId;
+  return (await submitApplication(h.ctx, input, auditContextForAdmin({ requestId: 'setup' }))).applicationId;
 }
 const approve = (id: string, terms: unknown = { plan: 'STANDARD' }) =>
   asAdmin(h.client, 'POST', `/applications/${id}/approve`, terms);
@@ -92,10 +92,15 @@ describe('approval', () => {
   });
 
   it('takes another tag when the first is taken', async () => {
-    const act = adminAct({ requestId: 'tags' });
-    const taken = await createPartner(h.ctx, input, { plan: 'STANDARD' }, act);
+    const auditContext = auditContextForAdmin({ requestId: 'tags' });
+    const taken = await createPartner(h.ctx, input, { plan: 'STANDARD' }, auditContext);
     const tags = [tagOf(taken.partnerId as PartnerId), 'freetag23456'];
-    const made = await createPartner({ ...h.ctx, newTag: () => tags.shift()! }, input, { plan: 'STANDARD' }, act);
+    const made = await createPartner(
+      { ...h.ctx, newTag: () => tags.shift()! },
+      input,
+      { plan: 'STANDARD' },
+      auditContext,
+    );
     expect(made.partnerId).toBe('prt_freetag23456');
     expect(await statusWith(h.client, taken.liveApiKey)).toBe(200);
     expect(await statusWith(h.client, made.liveApiKey)).toBe(200);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Act } from '../../../../api/db/audit-context';
+import type { AuditContext } from '../../../../api/db/audit-context';
 import { createApiContext } from '../../../../api/context';
 import { orderErasure } from '../../../../api/users/erase-user';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
 import { userRefOf } from '../../../../shared/domain/subject';
-import { openGround } from '../../../../shared/runtime';
+import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
@@ -218,13 +218,13 @@ async function toDeadLetters(jobId: string): Promise<void> {
 
 const tenantOf = (): Tenant => `${partner.partnerId}:live` as Tenant;
 const refOf = (userExternalId: string): UserRef => userRefOf(mir.ctx.secrets.subject, tenantOf(), userExternalId);
-const act = (): Act => ({
+const auditContext = (): AuditContext => ({
   actor: { kind: 'PARTNER', partnerId: partner.partnerId },
   requestId: 'r',
   at: new Date(),
 });
 const order = (userExternalId: string, erasedAt: Date, ctx = mir.ctx) =>
-  orderErasure(ctx, tenantOf(), refOf(userExternalId), erasedAt, act());
+  orderErasure(ctx, tenantOf(), refOf(userExternalId), erasedAt, auditContext());
 
 test('what was committed while the order was on its way is erased with the rest, not left uncounted', async () => {
   await submit('overtaken', [undefined, undefined]);
@@ -265,12 +265,12 @@ test('DONE is told only when no reader can see the user any more, also where the
   await submit('cached', [undefined]);
   await mir.drained();
   expect(await countOf('cached')).toBe(1);
-  const apart = await openGround(readConfig(mir.env), 'api');
+  const apart = await openRuntime(readConfig(mir.env), 'api');
   try {
     const ctx = await createApiContext(apart);
     apart.cacheLink.client.disconnect();
-    const { erasure, visibility } = await order('cached', new Date(), ctx);
-    expect(visibility).toBe('pending');
+    const { erasure, cacheState } = await order('cached', new Date(), ctx);
+    expect(cacheState).toBe('pending');
     await done(erasure._id);
     expect(await countOf('cached')).toBe(0);
   } finally {

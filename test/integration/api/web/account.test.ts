@@ -157,8 +157,8 @@ test('deleting the identity takes the password, and leaves no trace of the addre
 
   const page = await visitor.get('/account/delete');
   expect(page.text).toContain('2 connected accounts are disconnected');
-  const refused = await visitor.submit(page, { password: 'not the password' });
-  expect([refused.status, refused.text.includes('Nothing was deleted')]).toEqual([422, true]);
+  const rejected = await visitor.submit(page, { password: 'not the password' });
+  expect([rejected.status, rejected.text.includes('Nothing was deleted')]).toEqual([422, true]);
   expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: true, eventCount: 6 });
   const done = await visitor.submit(page, { password: PASSWORD });
   expect(done.text).toContain('Your identity is deleted');

@@ -71,8 +71,8 @@ describe('guessing', () => {
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, n) => ana.submit(form, { email: `guess-${n}-${email}`, password: PASSWORD })),
     );
-    const refused = answers.filter(({ status }) => status === 429);
-    expect(refused).toHaveLength(30);
+    const rejected = answers.filter(({ status }) => status === 429);
+    expect(rejected).toHaveLength(30);
     expect((await hashes()) - before).toBe(30);
   });
 

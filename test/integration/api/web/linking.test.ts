@@ -118,8 +118,8 @@ test('each kind of end has its page and its status', async () => {
   expect(await seen(declined)).toEqual([410, expect.stringContaining('was declined')]);
   expect(await seen(expired)).toEqual([410, expect.stringContaining('has expired')]);
   expect(await seen('/link/not-a-token')).toEqual([404, expect.stringContaining('is not known here')]);
-  const refused = await answer(stranger, await stranger.get(elsewhere), 'connect');
-  expect([refused.status, refused.text.includes('another MIR identity')]).toEqual([409, true]);
+  const rejected = await answer(stranger, await stranger.get(elsewhere), 'connect');
+  expect([rejected.status, rejected.text.includes('another MIR identity')]).toEqual([409, true]);
   await mir.ctx.store.partners.model.updateOne({ _id: partner.partnerId }, { $set: { suspended: true } });
   try {
     expect(await seen(elsewhere)).toEqual([403, expect.stringContaining('cannot be connected now')]);
@@ -167,8 +167,8 @@ test('of many tries at once with wrong codes all but five are refused, and the r
   await Promise.all(Array.from({ length: TRIERS }, trier));
   expect(statuses.filter((status) => status === 422)).toHaveLength(5);
   expect(statuses.filter((status) => status === 429)).toHaveLength(CODE_TRIES - 5);
-  const refused = await visitor.submit(page, { code: right });
-  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, expect.any(String)]);
+  const rejected = await visitor.submit(page, { code: right });
+  expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([429, expect.any(String)]);
   expect(await isLinked('guarded')).toBe(false);
 });
 

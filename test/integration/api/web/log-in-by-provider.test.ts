@@ -121,7 +121,7 @@ describe('a log-in by the provider', () => {
 });
 
 describe('nobody is let in', () => {
-  const refused = async (page: VisitedPage, visitor = ana): Promise<void> => {
+  const rejected = async (page: VisitedPage, visitor = ana): Promise<void> => {
     expect([page.status, page.text.includes('You are not logged in')]).toEqual([403, true]);
     expect(visitor.cookies.has('mir_session')).toBe(false);
   };
@@ -129,20 +129,20 @@ describe('nobody is let in', () => {
   it('whose address the provider does not confirm', async () => {
     provider.person!.email_verified = false;
     const page = await logInByProvider(ana);
-    await refused(page);
+    await rejected(page);
     expect(page.text).toContain('does not say that your e-mail address is confirmed');
     expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
   });
 
   it('whose address is confirmed in words of the person’s own only', async () => {
     provider.claims = (honest) => ({ ...honest, email_verified: false, emailVerified: true });
-    await refused(await logInByProvider(ana));
+    await rejected(await logInByProvider(ana));
     expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
   });
 
   it('without an id token, whatever the access token opens', async () => {
     provider.withholds = true;
-    await refused(await logInByProvider(ana));
+    await rejected(await logInByProvider(ana));
     expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
   });
 
@@ -150,7 +150,7 @@ describe('nobody is let in', () => {
     await logInByProvider(somebody(h));
     provider.person!.sub = `heir of ${email}`;
     const page = await logInByProvider(ana);
-    await refused(page);
+    await rejected(page);
     expect(page.text).toContain('that somebody else opens with Harbour ID');
     expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `heir of ${email}` })).toBe(0);
   });
@@ -159,7 +159,7 @@ describe('nobody is let in', () => {
     provider.person = null;
     const page = await logInByProvider(ana, '/link');
     expect(page.html).toContain('href="/login?next=%2Flink"');
-    await refused(page);
+    await rejected(page);
     expect(page.text).toContain('Harbour ID did not let you through, or you stopped there');
   });
 
@@ -171,12 +171,12 @@ describe('nobody is let in', () => {
     ['is too old', () => (provider.claims = (honest) => ({ ...honest, exp: 1_000_000 }))],
   ])('by an id token that %s', async (_name, change) => {
     change();
-    await refused(await logInByProvider(ana));
+    await rejected(await logInByProvider(ana));
   });
 
   it('by an answer that another browser asked for: nobody is put into a stranger’s account', async () => {
     const victim = somebody(h);
-    await refused(await victim.get(await answerOfProvider(ana)), victim);
+    await rejected(await victim.get(await answerOfProvider(ana)), victim);
   });
 
   it('without a press here: a link of another site leads to the log-in only', async () => {
@@ -195,7 +195,7 @@ describe('nobody is let in', () => {
     const answer = await answerOfProvider(ana);
     await ana.get(answer);
     ana.cookies.delete('mir_session');
-    await refused(await ana.get(answer));
+    await rejected(await ana.get(answer));
   });
 
   it.each(['https://evil.example/', '//evil.example', '/outbox'])('is led astray: %j', async (next) => {

@@ -38,7 +38,7 @@ describe('mir agents', () => {
     const tree = await aTree(12);
     const { agents } = h.ctx.store;
     const seen = new Date('2026-11-01T10:00:00.000Z');
-    await agents.noteActivity([[tree[1]!.agentId, seen]]);
+    await agents.recordActivity([[tree[1]!.agentId, seen]]);
     await agents.model.updateOne({ _id: tree[2]!.agentId }, { $set: { status: 'SUSPENDED' } });
     const { code, out, err } = await mir('tree', tree[0]!.agentId);
     expect({ code, err }).toEqual({ code: 0, err: '' });

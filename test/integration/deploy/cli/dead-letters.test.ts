@@ -3,7 +3,7 @@ import { UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, QUEUES } from '../../../../shared/queue/jobs';
-import { heldBytes } from '../../../../shared/queue/queued-bytes';
+import { queuedBytes } from '../../../../shared/queue/queued-bytes';
 import { expireDeadLetters } from '../../../../workers/maintenance/expire-dead-letters';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
@@ -133,9 +133,9 @@ describe('dead letters', () => {
     const id = await aDeadLetter();
     expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
-    const before = await heldBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events);
+    const before = await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 0 });
-    expect(await heldBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events)).toBeLessThan(before);
+    expect(await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events)).toBeLessThan(before);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });
     expect(await auditOf(h.ctx, id)).toMatchObject([

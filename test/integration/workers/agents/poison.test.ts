@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 /** Makes the server itself refuse that these agents become REVOKED, as a broken row or a validator of somebody would. */
-async function refuseToRevoke(agentIds: string[]): Promise<void> {
+async function failToRevoke(agentIds: string[]): Promise<void> {
   const validator = agentIds.length === 0 ? {} : { $nor: [{ _id: { $in: agentIds }, status: 'REVOKED' }] };
   await mir.ctx.store.connection.db!.command({ collMod: 'agents', validator, validationLevel: 'strict' });
 }
@@ -27,7 +27,7 @@ test('agents that cannot be revoked are parked: all others are revoked and audit
   const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), SIZE);
   const poison = [tree[10]!, tree[11]!, tree[90]!];
   const poisonIds = poison.map(({ agentId }) => agentId);
-  await refuseToRevoke(poisonIds);
+  await failToRevoke(poisonIds);
 
   const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
   const { cascadeId } = (await mir.client.post(path, partner.liveKey, {})).body;
@@ -50,7 +50,7 @@ test('agents that cannot be revoked are parked: all others are revoked and audit
   );
   expect(await read()).toMatchObject({ status: 'PARTIAL', revoked: rest, audited: rest, parked: 3 });
 
-  await refuseToRevoke([]);
+  await failToRevoke([]);
   await waitUntil('the cascade is closed', async () => (await read()).status === 'CLOSED', RETRIED_WITHIN_MS);
   expect(await read()).toMatchObject({ affected: SIZE, revoked: SIZE, audited: SIZE, parked: 0 });
   expect(await agents.model.countDocuments({ rootId: tree[0]!.agentId, key: null, status: 'REVOKED' })).toBe(SIZE);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyChain, UNCHECKED } from '../../../../api/audit/verify-chain';
 import { newPartnerTag, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
-import { type Ground, openGround } from '../../../../shared/runtime';
+import { type Runtime, openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import type { AuditChain, AuditDoc } from '../../../../shared/store/audit';
 import { sealPage } from '../../../../workers/audit/seal-page';
@@ -13,22 +13,22 @@ import { waitUntil } from '../../../support/wait-until';
 
 const NO_BOUNDS = { maxEntries: 1_000_000, timeoutMs: 60_000 };
 
-let ground: Ground;
-let other: Ground;
+let runtime: Runtime;
+let other: Runtime;
 beforeAll(async () => {
   const config = readConfig(freshEnv());
-  ground = await openGround(config, 'worker');
-  other = await openGround(config, 'worker');
+  runtime = await openRuntime(config, 'worker');
+  other = await openRuntime(config, 'worker');
 });
 afterAll(async () => {
-  await ground.store.connection.dropDatabase();
+  await runtime.store.connection.dropDatabase();
   await other.close();
-  await ground.close();
+  await runtime.close();
 });
 
 const aChain = (): AuditChain => tenantOf(partnerIdOf(newPartnerTag()), 'live');
-const verify = (chain: AuditChain) => verifyChain(ground.store, chain, UNCHECKED, NO_BOUNDS);
-const sealerOf = ({ store, queueLink, keys, log, metrics }: Ground) =>
+const verify = (chain: AuditChain) => verifyChain(runtime.store, chain, UNCHECKED, NO_BOUNDS);
+const sealerOf = ({ store, queueLink, keys, log, metrics }: Runtime) =>
   startSealer({ store, link: queueLink, keys, log, metrics });
 
 describe('sealing', () => {
@@ -40,16 +40,16 @@ describe('sealing', () => {
       anEntry(chain, { _id: 'aud_a', at: at(2) }),
       anEntry(chain, { _id: 'aud_b', at: at(1) }),
     ];
-    await ground.store.transaction((session) => ground.store.audit.appendMany(entries, session), 5_000);
-    await sealAll(ground.store, chain);
-    const sealed = await sealedEntries(ground.store, chain);
+    await runtime.store.transaction((session) => runtime.store.audit.appendMany(entries, session), 5_000);
+    await sealAll(runtime.store, chain);
+    const sealed = await sealedEntries(runtime.store, chain);
     expect(sealed.map(({ _id, seq }) => [_id, seq])).toEqual([
       ['aud_b', 1],
       ['aud_c', 2],
       ['aud_a', 3],
     ]);
     expect(sealed.map(({ previousHash }) => previousHash).slice(1)).toEqual(sealed.map(({ hash }) => hash).slice(0, 2));
-    expect(await ground.store.auditHeads.get(chain)).toEqual({
+    expect(await runtime.store.auditHeads.get(chain)).toEqual({
       _id: chain,
       seq: 3,
       hash: sealed[2]!.hash,
@@ -59,12 +59,12 @@ describe('sealing', () => {
 
   it('puts what is committed late, with an earlier time, after what is sealed, and rewrites nothing', async () => {
     const chain = aChain();
-    await appendEntries(ground.store, chain, 3);
-    await sealAll(ground.store, chain);
-    const before = await sealedEntries(ground.store, chain);
-    await appendEntries(ground.store, chain, 1, { _id: `late_${chain}`, at: new Date(0) });
-    await sealAll(ground.store, chain);
-    const after = await sealedEntries(ground.store, chain);
+    await appendEntries(runtime.store, chain, 3);
+    await sealAll(runtime.store, chain);
+    const before = await sealedEntries(runtime.store, chain);
+    await appendEntries(runtime.store, chain, 1, { _id: `late_${chain}`, at: new Date(0) });
+    await sealAll(runtime.store, chain);
+    const after = await sealedEntries(runtime.store, chain);
     expect(after.slice(0, 3)).toEqual(before);
     expect(after[3]).toMatchObject({ _id: `late_${chain}`, seq: 4 });
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 4 } });
@@ -74,8 +74,8 @@ describe('sealing', () => {
     const chain = aChain();
     const { signal } = new AbortController();
     const counts = { sealed: 0, overtaken: 0 };
-    await appendEntries(ground.store, chain, 600);
-    const race = async ({ store }: Ground): Promise<void> => {
+    await appendEntries(runtime.store, chain, 600);
+    const race = async ({ store }: Runtime): Promise<void> => {
       while ((await store.audit.countUnsealed(chain)) > 0) {
         const page = await store.audit.model
           .find({ chain, sealed: false })
@@ -89,9 +89,9 @@ describe('sealing', () => {
     const late = async (): Promise<void> => {
       for (let n = 0; n < 10; n += 1) await appendEntries(other.store, chain, 20);
     };
-    await Promise.all([race(ground), race(other), race(other), late()]);
-    await sealChain(ground.store, chain, { signal, onSealed: () => undefined });
-    const numbers = (await sealedEntries(ground.store, chain)).map(({ seq }) => seq);
+    await Promise.all([race(runtime), race(other), race(other), late()]);
+    await sealChain(runtime.store, chain, { signal, onSealed: () => undefined });
+    const numbers = (await sealedEntries(runtime.store, chain)).map(({ seq }) => seq);
     expect(numbers).toEqual(Array.from({ length: 800 }, (_, n) => n + 1));
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 800 } });
     expect(counts.overtaken).toBeGreaterThan(0);
@@ -99,12 +99,12 @@ describe('sealing', () => {
 
   it('seals all or nothing of a page that another sealer had a part of', async () => {
     const chain = aChain();
-    await appendEntries(ground.store, chain, 10);
-    const page = await ground.store.audit.model.find({ chain }).sort({ at: 1, _id: 1 }).lean<AuditDoc[]>();
+    await appendEntries(runtime.store, chain, 10);
+    const page = await runtime.store.audit.model.find({ chain }).sort({ at: 1, _id: 1 }).lean<AuditDoc[]>();
     expect(await sealPage(other.store, chain, page.slice(5))).toBe('sealed');
-    expect(await sealPage(ground.store, chain, page)).toBe('overtaken');
-    expect(await ground.store.audit.countUnsealed(chain)).toBe(5);
-    await sealAll(ground.store, chain);
+    expect(await sealPage(runtime.store, chain, page)).toBe('overtaken');
+    expect(await runtime.store.audit.countUnsealed(chain)).toBe(5);
+    await sealAll(runtime.store, chain);
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 10 } });
   });
 });
@@ -112,25 +112,25 @@ describe('sealing', () => {
 describe('the sealer of a worker', () => {
   it('seals every chain that has work, beside another worker, and says how many', async () => {
     const chains = Array.from({ length: 5 }, aChain);
-    for (const chain of chains) await appendEntries(ground.store, chain, 30);
-    const sealers = [sealerOf(ground), sealerOf(other)];
-    await waitUntil('all is sealed', async () => (await ground.store.audit.countUnsealed()) === 0);
+    for (const chain of chains) await appendEntries(runtime.store, chain, 30);
+    const sealers = [sealerOf(runtime), sealerOf(other)];
+    await waitUntil('all is sealed', async () => (await runtime.store.audit.countUnsealed()) === 0);
     await Promise.all(sealers.map((sealer) => sealer.stop()));
     for (const chain of chains) expect(await verify(chain)).toMatchObject({ intact: true, checked: { seq: 30 } });
-    const counted = await Promise.all([ground, other].map(({ metrics }) => metrics.auditSealed.get()));
+    const counted = await Promise.all([runtime, other].map(({ metrics }) => metrics.auditSealed.get()));
     const total = counted.reduce((sum, { values }) => sum + values[0]!.value, 0);
     expect(total).toBe(150);
   });
 
   it('ends after the page at work, and another one goes on from there', async () => {
     const chain = aChain();
-    await appendEntries(ground.store, chain, 5_000);
-    const first = sealerOf(ground);
-    await waitUntil('a page is sealed', async () => (await ground.store.auditHeads.get(chain)) !== null);
+    await appendEntries(runtime.store, chain, 5_000);
+    const first = sealerOf(runtime);
+    await waitUntil('a page is sealed', async () => (await runtime.store.auditHeads.get(chain)) !== null);
     await first.stop();
-    const left = await ground.store.audit.countUnsealed(chain);
+    const left = await runtime.store.audit.countUnsealed(chain);
     const second = sealerOf(other);
-    await waitUntil('all is sealed', async () => (await ground.store.audit.countUnsealed(chain)) === 0);
+    await waitUntil('all is sealed', async () => (await runtime.store.audit.countUnsealed(chain)) === 0);
     await second.stop();
     expect(left % 1_000).toBe(0);
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 5_000 } });
@@ -138,15 +138,15 @@ describe('the sealer of a worker', () => {
 
   it('goes on with the other chains when one cannot be sealed', async () => {
     const [broken, healthy] = [aChain(), aChain()].sort() as [AuditChain, AuditChain];
-    await appendEntries(ground.store, broken, 3);
-    await sealAll(ground.store, broken);
-    await ground.store.auditHeads.model.deleteOne({ _id: broken });
-    await appendEntries(ground.store, broken, 1);
-    await appendEntries(ground.store, healthy, 2);
-    const sealer = sealerOf(ground);
-    await waitUntil('the other is sealed', async () => (await ground.store.audit.countUnsealed(healthy)) === 0);
+    await appendEntries(runtime.store, broken, 3);
+    await sealAll(runtime.store, broken);
+    await runtime.store.auditHeads.model.deleteOne({ _id: broken });
+    await appendEntries(runtime.store, broken, 1);
+    await appendEntries(runtime.store, healthy, 2);
+    const sealer = sealerOf(runtime);
+    await waitUntil('the other is sealed', async () => (await runtime.store.audit.countUnsealed(healthy)) === 0);
     await sealer.stop();
-    expect(await ground.store.audit.countUnsealed(broken)).toBe(1);
+    expect(await runtime.store.audit.countUnsealed(broken)).toBe(1);
     expect(await verify(healthy)).toMatchObject({ intact: true, checked: { seq: 2 } });
     expect(await verify(broken)).toMatchObject({ intact: false, firstBroken: { reason: 'HEAD_CHANGED' } });
   });

@@ -110,7 +110,7 @@ test('a job that a worker took long ago shows, whatever came before and after it
 });
 
 test('committed work that nobody took up shows how long it is overdue; what is not due yet does not', async () => {
-  const { refreshes, deliveries, erasures } = mir.ctx.store;
+  const { cacheOutbox, deliveries, erasures } = mir.ctx.store;
   const overdue = async (rows: string): Promise<number> => {
     const { readAll, shown } = aReader();
     await readAll();
@@ -124,7 +124,7 @@ test('committed work that nobody took up shows how long it is overdue; what is n
     ['later', HOUR_MS],
     ['long-ago', -HOUR_MS],
   ] as const) {
-    await refreshes.model.create({ _id: id, userRefs: [], identities: [], dueAt: at(ms) });
+    await cacheOutbox.model.create({ _id: id, userRefs: [], identities: [], dueAt: at(ms) });
     await deliveries.model.create({ _id: id, ...delivery, ...rest, nextLookAt: at(ms) });
     await erasures.model.create({
       _id: id,
@@ -134,14 +134,14 @@ test('committed work that nobody took up shows how long it is overdue; what is n
       nextLookAt: at(ms),
     });
     const expected = ms > 0 ? 0 : 3_600;
-    for (const rows of ['refreshes', 'deliveries', 'erasures']) {
+    for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) {
       expect([rows, Math.round((await overdue(rows)) / 10) * 10]).toEqual([rows, expected]);
     }
   }
   await deliveries.model.updateMany({}, { $set: { status: 'DELIVERED' } });
   await erasures.model.updateMany({}, { $set: { status: 'DONE' } });
-  await refreshes.model.deleteMany({});
-  for (const rows of ['refreshes', 'deliveries', 'erasures']) expect(await overdue(rows)).toBe(0);
+  await cacheOutbox.model.deleteMany({});
+  for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) expect(await overdue(rows)).toBe(0);
 });
 
 test('an open cascade and an unsealed audit entry show their age', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ChunkId, Tenant, UserRef } from '../../../../shared/domain/ids';
 import { type EventChunkPayload, eventChunkSchema } from '../../../../shared/queue/jobs';
-import { eraseFromLetter } from '../../../../workers/users/redact-dead-letter';
+import { redactDeadLetter } from '../../../../workers/users/redact-dead-letter';
 import { type Harness, startHarness } from '../../../support/harness';
 
 const TENANT = 'prt_letters:live' as Tenant;
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 /** A payload in the queue with one event of each user. */
-async function aLetter(chunkId: string, userRefs: string[]): Promise<string> {
+async function aDeadLetter(chunkId: string, userRefs: string[]): Promise<string> {
   const payload: EventChunkPayload = eventChunkSchema.parse({
     v: 1,
     chunkId: chunkId as ChunkId,
@@ -36,11 +36,11 @@ async function textOf(id: string): Promise<string | null> {
 const erase = (id: string, userRef: string): Promise<void> => {
   const { queueLink: link, keys, eventQueue } = mir.ctx;
   const deps = { link, keys, events: eventQueue.queue, signal: new AbortController().signal };
-  return eraseFromLetter(deps, id, TENANT, userRef as UserRef);
+  return redactDeadLetter(deps, id, TENANT, userRef as UserRef);
 };
 
 test('two erasures at once in one letter leave nothing of either: neither brings back what the other took out', async () => {
-  const id = await aLetter('shared', ['ana', 'ben', 'cem']);
+  const id = await aDeadLetter('shared', ['ana', 'ben', 'cem']);
   await Promise.all([erase(id, 'ana'), erase(id, 'ben')]);
   const text = await textOf(id);
   expect([text?.includes('"of":"ana"'), text?.includes('"of":"ben"'), text?.includes('"of":"cem"')]).toEqual([

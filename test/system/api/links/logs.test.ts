@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { freePort } from '../../../../deploy/local/ports';
-import { type Ground, openGround } from '../../../../shared/runtime';
+import { type Runtime, openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { freshEnv, type Harness, insertPartner } from '../../../support/harness';
@@ -10,18 +10,18 @@ import { createVisitor } from '../../../support/browser-session';
 import { waitUntil } from '../../../support/wait-until';
 
 const start = testProcesses();
-let ground: Ground | undefined;
+let runtime: Runtime | undefined;
 afterAll(async () => {
-  await ground?.store.connection.dropDatabase();
-  await ground?.close();
+  await runtime?.store.connection.dropDatabase();
+  await runtime?.close();
 });
 
 it('no log line, at the finest level, names a user, an account, an invite or a code that is linked, unlinked and erased', async () => {
   const port = String(await freePort());
   const url = `http://localhost:${port}`;
   const env = freshEnv({ PORT: port, PUBLIC_URL: url, LOG_LEVEL: 'trace' });
-  ground = await openGround(readConfig({ ...env, LOG_LEVEL: 'silent' }), 'api');
-  const { store } = ground;
+  runtime = await openRuntime(readConfig({ ...env, LOG_LEVEL: 'silent' }), 'api');
+  const { store } = runtime;
   const [api, worker] = [await start('api', env), await start('worker', env)];
   const partner = await insertPartner(store, { allowedReturnOrigins: ['https://harbour.example'] });
   const post = async (path: string, body: unknown) => {
@@ -37,7 +37,7 @@ it('no log line, at the finest level, names a user, an account, an invite or a c
 
   const email = 'ana.linked@example.org';
   const ana = createVisitor(url);
-  await signUpAndConfirm({ ctx: ground } as unknown as Harness, ana, email);
+  await signUpAndConfirm({ ctx: runtime } as unknown as Harness, ana, email);
   await logIn(ana, email);
   const wish = { userExternalId, accountLabel: 'label-of-ana', state: 'state-of-ana' };
   const invited = await post('/v1/partners/link/invite', {

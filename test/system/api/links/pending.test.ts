@@ -3,11 +3,11 @@ import { confirmLink } from '../../../../api/links/confirm-link';
 import { createApiContext } from '../../../../api/context';
 import { removeAllLinks } from '../../../../api/links/remove-links';
 import { type IdentityRef, identityRefOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
-import { openGround } from '../../../../shared/runtime';
+import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
-import { invite, linkUser, newPerson, personsAct, unlinkUser } from '../../../support/link';
+import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
 import { type OwnStore, ownStores } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
@@ -39,14 +39,14 @@ test('while the cache is away a change of links says pending, and is in force fo
   const { request, userRef } = await invite(mir, b, 'u-1');
   cache.freeze();
   try {
-    const confirmed = await confirmLink(mir.ctx, request, person, personsAct());
-    expect(confirmed).toEqual({ kind: 'LINKED', visibility: 'pending' });
+    const confirmed = await confirmLink(mir.ctx, request, person, auditContextForPerson());
+    expect(confirmed).toEqual({ kind: 'LINKED', cacheState: 'pending' });
   } finally {
     cache.thaw();
   }
   await waitUntil(
     'the sweep has told the cache',
-    async () => (await mir.ctx.store.refreshes.model.countDocuments()) === 0,
+    async () => (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0,
   );
   expect(await linked(b)).toEqual({ linked: true, eventCount: 2, source: 'cache' });
 
@@ -56,7 +56,7 @@ test('while the cache is away a change of links says pending, and is in force fo
   await cache.startAgain();
   await waitUntil(
     'the sweep has told the cache',
-    async () => (await mir.ctx.store.refreshes.model.countDocuments()) === 0,
+    async () => (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0,
   );
   expect(await linked(b)).toMatchObject({ linked: false, eventCount: 1 });
   expect(await linked(a)).toMatchObject({ linked: true, eventCount: 1 });
@@ -80,9 +80,9 @@ test('a process that dies between the commit and the cache leaves a note that an
       identities: [identityRefOf(person, 'live')],
       dueAt: new Date(),
     };
-    await store.refreshes.insert(note, session);
+    await store.cacheOutbox.insert(note, session);
   }, 5_000);
-  await waitUntil('the note is followed', async () => (await store.refreshes.model.countDocuments()) === 0);
+  await waitUntil('the note is followed', async () => (await store.cacheOutbox.model.countDocuments()) === 0);
   expect(await linked(b)).toEqual({ linked: false, eventCount: 1, source: 'cache' });
 });
 
@@ -96,8 +96,10 @@ test('a partner is told of a link only when every reader sees it', async () => {
   try {
     cache.freeze();
     try {
-      const { visibility } = (await confirmLink(mir.ctx, request, person, personsAct())) as { visibility: string };
-      expect(visibility).toBe('pending');
+      const { cacheState } = (await confirmLink(mir.ctx, request, person, auditContextForPerson())) as {
+        cacheState: string;
+      };
+      expect(cacheState).toBe('pending');
       expect(await queue.getJobCountByTypes('waiting', 'delayed', 'active', 'prioritized')).toBe(0);
     } finally {
       cache.thaw();
@@ -116,12 +118,12 @@ test('of a deleted identity no row stays in the cache, also where the deletion c
   const person = await newPerson(mir);
   await linkUser(mir, a, 'u-gone', person);
   await linkUser(mir, b, 'u-gone', person);
-  const apart = await openGround(readConfig(mir.env), 'api');
+  const apart = await openRuntime(readConfig(mir.env), 'api');
   try {
     const ctx = await createApiContext(apart);
     apart.cacheLink.client.disconnect();
-    expect(await removeAllLinks(ctx, person, personsAct(), () => Promise.resolve())).toBe('pending');
-    await waitUntil('the note is followed', async () => (await ctx.store.refreshes.model.countDocuments()) === 0);
+    expect(await removeAllLinks(ctx, person, auditContextForPerson(), () => Promise.resolve())).toBe('pending');
+    await waitUntil('the note is followed', async () => (await ctx.store.cacheOutbox.model.countDocuments()) === 0);
     expect(await mir.ctx.identityCache.get(`${person}:live` as IdentityRef)).toBeNull();
   } finally {
     await apart.close();

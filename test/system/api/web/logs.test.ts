@@ -12,8 +12,8 @@ const mailServer = mailServers();
 
 it('no log line, at the finest level, names an address, a password or a mailed token', async () => {
   const server = await mailServer();
-  const refused = 'refused@example.org';
-  server.answer = (to) => (to === refused ? `550 no such person ${to}` : null);
+  const rejected = 'refused@example.org';
+  server.answer = (to) => (to === rejected ? `550 no such person ${to}` : null);
   const port = String(await freePort());
   const url = `http://localhost:${port}`;
   const env = freshEnv({
@@ -27,7 +27,7 @@ it('no log line, at the finest level, names an address, a password or a mailed t
   const worker = await start('worker', env);
   const email = 'ana.logged@example.org';
   const ana = createVisitor(url);
-  await ana.submit(await ana.get('/signup'), { email: refused });
+  await ana.submit(await ana.get('/signup'), { email: rejected });
   await ana.submit(await ana.get('/signup'), { email });
   const mailTo = (to: string) => server.taken.find((mail) => mail.to.includes(to))?.source ?? '';
   await waitUntil('the mail is taken', () => mailTo(email) !== '');
@@ -47,7 +47,7 @@ it('no log line, at the finest level, names an address, a password or a mailed t
 
   const logs = [api, worker].map((one) => one.stdout() + one.stderr()).join('\n');
   expect(logs).toContain('api serves');
-  for (const secret of [email, refused, PASSWORD, 'not this password', token, session.split('.')[0]!]) {
+  for (const secret of [email, rejected, PASSWORD, 'not this password', token, session.split('.')[0]!]) {
     expect(logs).not.toContain(secret);
   }
   await api.stop();

@@ -22,7 +22,7 @@ async function invite(userExternalId: string): Promise<string> {
 }
 const swept = (): Promise<void> =>
   waitUntil('the sweep has told the cache', async () => {
-    return (await mir.ctx.store.refreshes.model.countDocuments()) === 0;
+    return (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0;
   });
 
 test('while the cache is away neither the press nor the page opened again says that it is connected', async () => {

@@ -152,19 +152,19 @@ describe('a backup that was made while MIR was at work', () => {
 });
 
 describe('a restore is refused before anything is written', () => {
-  const refused = async (env: Record<string, string>, folder: string, why: RegExp): Promise<void> => {
+  const rejected = async (env: Record<string, string>, folder: string, why: RegExp): Promise<void> => {
     await expect(restoreBackup(readConfig(env), folder, tell)).rejects.toThrow(why);
   };
 
   test('into stores that hold something', async () => {
-    await refused(mir.env, whole, /database is not empty/);
+    await rejected(mir.env, whole, /database is not empty/);
     const env = emptyStores({ KEYSPACE: mir.env['KEYSPACE']! });
-    await refused(env, whole, /holds keys of this KEYSPACE/);
+    await rejected(env, whole, /holds keys of this KEYSPACE/);
   });
 
   test('with another pepper, of a folder without a whole backup, and of a damaged one', async () => {
-    await refused(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /SUBJECT_PEPPER is not the one/);
-    await refused(emptyStores(), dir, /no whole backup/);
+    await rejected(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /SUBJECT_PEPPER is not the one/);
+    await rejected(emptyStores(), dir, /no whole backup/);
     const damaged = join(dir, 'damaged');
     cpSync(whole, damaged, { recursive: true });
     const file = join(damaged, 'users.bson.gz');
@@ -172,9 +172,9 @@ describe('a restore is refused before anything is written', () => {
     bytes[Math.floor(bytes.length / 2)]! ^= 1;
     writeFileSync(file, bytes);
     const env = emptyStores();
-    await refused(env, damaged, /users\.bson\.gz/);
+    await rejected(env, damaged, /users\.bson\.gz/);
     rmSync(file);
-    await refused(env, damaged, /users\.bson\.gz/);
+    await rejected(env, damaged, /users\.bson\.gz/);
     const connection = await connectStore(env['MONGO_URL']!);
     expect(await connection.db!.listCollections().toArray()).toEqual([]);
     await connection.close();

@@ -14,7 +14,7 @@ interface Check {
   check: string;
   verdict: string;
   found: string;
-  mend: string | null;
+  remedy: string | null;
 }
 
 let h: Harness;
@@ -91,7 +91,7 @@ describe('the doctor', () => {
     expect(code).toBe(1);
     expect(notOk(checks)).toMatchObject([
       { check: 'queue policy', verdict: 'FAIL', found: expect.stringContaining('allkeys-lru') },
-      { check: 'queue policy', verdict: 'FAIL', mend: expect.stringContaining('CONFIG SET appendonly yes') },
+      { check: 'queue policy', verdict: 'FAIL', remedy: expect.stringContaining('CONFIG SET appendonly yes') },
       { check: 'queue memory', verdict: 'WARN', found: expect.stringContaining('MAX_QUEUED_BYTES') },
       { check: 'queue events', verdict: 'WARN', found: 'no worker is connected' },
       { check: 'queue cascades', verdict: 'WARN' },
@@ -149,7 +149,7 @@ describe('the doctor', () => {
     expect(pending).toMatchObject({
       check: 'indexes',
       verdict: 'FAIL',
-      mend: expect.stringContaining('migrate apply'),
+      remedy: expect.stringContaining('migrate apply'),
     });
     expect(pending!.found).toContain('build events(tenant:1 userRef:1 receivedAt:-1 _id:-1)');
     expect(pending!.found).toContain('drop and build anew partners(keys.hash:1)');
@@ -206,7 +206,7 @@ describe('the doctor', () => {
       expect(code).toBe(1);
       expect(notOk(checks)).toMatchObject([
         { verdict: 'WARN', found: expect.stringContaining(`process ${GONE.pid}, which is gone`) },
-        { verdict: 'FAIL', mend: expect.stringContaining(`kill ${orphan.pid}`) },
+        { verdict: 'FAIL', remedy: expect.stringContaining(`kill ${orphan.pid}`) },
         { verdict: 'WARN', found: expect.stringContaining('stack.json tells of a stack that is gone') },
         { verdict: 'WARN', found: expect.stringContaining('secrets.json.1.tmp') },
       ]);

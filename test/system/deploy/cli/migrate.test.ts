@@ -6,7 +6,7 @@ import { connectStore } from '../../../../shared/store/connect';
 import type { DataMigration } from '../../../../shared/store/migrations';
 import { createStore, type Store } from '../../../../shared/store/store';
 import { freshEnv } from '../../../support/harness';
-import { refusedStart, testProcesses } from '../../../support/processes';
+import { failedStart, testProcesses } from '../../../support/processes';
 import { cli } from '../../../support/cli';
 
 const stores: Store[] = [];
@@ -36,7 +36,7 @@ describe('in production', () => {
 
   it('API and worker build nothing by themselves: they refuse to start and say what to run', async () => {
     for (const program of ['api', 'worker'] as const) {
-      const { code, stderr } = await refusedStart(program, env);
+      const { code, stderr } = await failedStart(program, env);
       expect(code).not.toBe(0);
       expect(stderr).toMatch(/not migrated to this version; \d+ steps are pending[^]*create the collection events/);
       expect(stderr).toContain('mir -- migrate apply');
@@ -72,7 +72,7 @@ describe('in production', () => {
     await Promise.all([api.stop(), worker.stop()]);
     const { events } = await openStore(env);
     await events.model.collection.dropIndex('tenant_1_receivedAt_-1__id_-1');
-    const { stderr } = await refusedStart('api', env);
+    const { stderr } = await failedStart('api', env);
     expect(stderr).toContain('1 step is pending:\n  - build events(tenant:1 receivedAt:-1 _id:-1)');
     expect((await mir('apply')).code).toBe(0);
     await (await start('api', env)).stop();
@@ -151,9 +151,9 @@ describe('migrations', () => {
     const racers = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));
     await rows(racers[0]!.connection).insertMany([{ _id: 1, n: 1 }]);
     const ends = await Promise.allSettled(racers.map(({ migrations }) => migrations.apply(() => undefined)));
-    const refused = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
-    expect(refused.length).toBeGreaterThan(0);
-    for (const reason of refused) expect(reason).toMatch(/being applied by .*process \d+/);
+    const rejected = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
+    expect(rejected.length).toBeGreaterThan(0);
+    for (const reason of rejected) expect(reason).toMatch(/being applied by .*process \d+/);
     expect(log).toEqual(['runs']);
     expect((await rows(racers[0]!.connection).findOne())?.n).toBe(2);
   });

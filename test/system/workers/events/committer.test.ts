@@ -117,10 +117,10 @@ test('rows are on their way into the cache before other processes may commit to 
 
 test('a commit that cannot even be begun keeps nobody waiting for ever: it is begun again', async () => {
   const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
-  let refused = 0;
+  let rejected = 0;
   const openSession: typeof store.openSession = () => {
-    refused += 1;
-    return refused === 1 ? Promise.reject(new Error('no session')) : store.openSession();
+    rejected += 1;
+    return rejected === 1 ? Promise.reject(new Error('no session')) : store.openSession();
   };
   const locks = createPartitionLocks(queueLink, keys);
   const deps = { store: { ...store, openSession }, cache, locks, log, metrics, tracing, signal: giveUp.signal };

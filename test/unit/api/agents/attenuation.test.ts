@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { checkBirth, needsApproval } from '../../../../api/agents/check-spawn';
+import { checkSpawn, needsApproval } from '../../../../api/agents/check-spawn';
 import { newAgent } from '../../../../api/agents/new-agent';
 import { credentialOf } from '../../../../shared/authz/credential';
 import { AGENT_TYPES, PRESET_SCOPES, PRESETS, type SpawnPolicy } from '../../../../shared/domain/agent';
@@ -89,10 +89,10 @@ class Tree {
     const asked = one.kind === 'spawn' ? one.asked : null;
     const path = [...this.above(parent), parent];
     const child = asked ?? { ...parent, allowedEventTypes: effectiveAllowlist(path), rateLimitPerMinute: null };
-    const crowd = { children: this.childrenOf(parent), agents: this.nodes.length };
-    checkBirth(path, child, this.rules, crowd);
+    const population = { children: this.childrenOf(parent), agents: this.nodes.length };
+    checkSpawn(path, child, this.rules, population);
     this.expectHeldAbove(child, path);
-    const approvalId = needsApproval(this.rules, path.length, crowd) ? `apr${this.nodes.length}` : null;
+    const approvalId = needsApproval(this.rules, path.length, population) ? `apr${this.nodes.length}` : null;
     this.nodes.push(this.born(parent, child, approvalId));
     return true;
   }
@@ -110,8 +110,8 @@ class Tree {
 
   private approve(agent: AgentDoc): boolean {
     const path = this.above(agent);
-    const crowd = { children: this.childrenOf(path.at(-1)!) - 1, agents: this.nodes.length - 1 };
-    checkBirth(path, agent, this.rules, crowd);
+    const population = { children: this.childrenOf(path.at(-1)!) - 1, agents: this.nodes.length - 1 };
+    checkSpawn(path, agent, this.rules, population);
     this.expectHeldAbove(agent, path);
     agent.status = 'ACTIVE';
     return true;
@@ -130,7 +130,7 @@ class Tree {
     expect(this.rules.spawnEnabled).toBe(true);
   }
 
-  /** What the door lets an agent do, as it puts the path's nodes together. */
+  /** What the authorizer lets an agent do, given the nodes of its path. */
   mayDo(agent: AgentDoc): { types: Set<string>; limit: number } {
     const path = [...this.above(agent), agent];
     const key = { partnerId, env: 'live' as const, scopes: [...PRESET_SCOPES[agent.preset]], agent: null };

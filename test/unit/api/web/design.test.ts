@@ -22,11 +22,11 @@ describe.each([
   const grounds = [colours.paper, colours.sheet];
 
   it.each(['ink', 'quiet', 'accent', 'warn'] as const)('%s is text: at least 7:1 on paper and sheet', (name) => {
-    for (const ground of grounds) expect(contrast(colours[name], ground)).toBeGreaterThanOrEqual(7);
+    for (const runtime of grounds) expect(contrast(colours[name], runtime)).toBeGreaterThanOrEqual(7);
   });
 
   it('edges of fields have at least 4.5:1, and the primary button 7:1', () => {
-    for (const ground of grounds) expect(contrast(colours.edge, ground)).toBeGreaterThanOrEqual(4.5);
+    for (const runtime of grounds) expect(contrast(colours.edge, runtime)).toBeGreaterThanOrEqual(4.5);
     expect(contrast(colours.accentInk, colours.accent)).toBeGreaterThanOrEqual(7);
     expect(contrast(colours.paper, colours.warn)).toBeGreaterThanOrEqual(7);
   });

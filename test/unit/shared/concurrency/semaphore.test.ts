@@ -15,11 +15,11 @@ describe('a gate by owner', () => {
   const gate = () => createGateByOwner(2, 1, () => new Error('full'));
 
   it('lets the bounded number of an owner in, then the others in order', async () => {
-    const enter = gate();
+    const limited = gate();
     const [first, second] = [heldTask(), heldTask()];
-    const running = [enter('a', first.task), enter('a', second.task)];
+    const running = [limited('a', first.task), limited('a', second.task)];
     let ran = false;
-    const third = enter('a', async () => void (ran = true));
+    const third = limited('a', async () => void (ran = true));
     await turn();
     expect(ran).toBe(false);
     first.end();
@@ -30,24 +30,24 @@ describe('a gate by owner', () => {
   });
 
   it('does not let one owner wait for another', async () => {
-    const enter = gate();
+    const limited = gate();
     const [first, second] = [heldTask(), heldTask()];
-    const running = [enter('a', first.task), enter('a', second.task)];
-    await expect(enter('b', async () => 'ran')).resolves.toBe('ran');
+    const running = [limited('a', first.task), limited('a', second.task)];
+    await expect(limited('b', async () => 'ran')).resolves.toBe('ran');
     first.end();
     second.end();
     await Promise.all(running);
   });
 
   it('rejects an owner with too many waiting, and lets it in again later', async () => {
-    const enter = gate();
+    const limited = gate();
     const [first, second] = [heldTask(), heldTask()];
-    const running = [enter('a', first.task), enter('a', second.task), enter('a', async () => undefined)];
-    await expect(enter('a', async () => undefined)).rejects.toThrow('full');
+    const running = [limited('a', first.task), limited('a', second.task), limited('a', async () => undefined)];
+    await expect(limited('a', async () => undefined)).rejects.toThrow('full');
     first.end();
     second.end();
     await Promise.all(running);
-    await expect(enter('a', async () => 'ran')).resolves.toBe('ran');
+    await expect(limited('a', async () => 'ran')).resolves.toBe('ran');
   });
 });
 

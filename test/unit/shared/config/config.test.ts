@@ -5,7 +5,7 @@ const PEPPER = 'a-pepper-of-at-least-32-characters';
 const GOOD = { MONGO_URL: 'mongodb://127.0.0.1/mir', REDIS_URL: 'redis://127.0.0.1' };
 
 /** The message that a start with these settings stops with. */
-function refusal(env: Record<string, string>): string {
+function rejection(env: Record<string, string>): string {
   try {
     readConfig(env);
   } catch (error) {
@@ -30,7 +30,7 @@ test('two URLs are enough; all else has a default', () => {
 });
 
 test('everything that is wrong is named in one message, each with its setting', () => {
-  const message = refusal({
+  const message = rejection({
     MONGO_URL: 'http://wrong',
     PORT: 'eighty',
     METRICS_PORT: '70000',
@@ -59,7 +59,7 @@ test('everything that is wrong is named in one message, each with its setting', 
 });
 
 test('secrets are never part of the message', () => {
-  const message = refusal({
+  const message = rejection({
     ...GOOD,
     ADMIN_TOKEN: 'secret-a',
     SUBJECT_PEPPER: 'secret-b',
@@ -69,7 +69,7 @@ test('secrets are never part of the message', () => {
 });
 
 test('production needs a pepper; the message says how to make one, beside what else is wrong', () => {
-  const message = refusal({ ...GOOD, NODE_ENV: 'production', PORT: '-1' });
+  const message = rejection({ ...GOOD, NODE_ENV: 'production', PORT: '-1' });
   expect(message).toMatch(/SUBJECT_PEPPER: is required in production.*openssl rand/);
   expect(message).toContain('PORT: ');
   expect(readConfig({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER })).toMatchObject({
@@ -79,8 +79,8 @@ test('production needs a pepper; the message says how to make one, beside what e
 });
 
 test('an empty pepper in production is no pepper, a short one is refused everywhere', () => {
-  expect(refusal({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: '' })).toContain('SUBJECT_PEPPER: is required');
-  expect(refusal({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: needs at least 32');
+  expect(rejection({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: '' })).toContain('SUBJECT_PEPPER: is required');
+  expect(rejection({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: needs at least 32');
 });
 
 test('on a laptop the pepper follows the store, so that a restart knows its users again', () => {
@@ -93,7 +93,7 @@ test.each([
   [{ TIER_3_MIN_EVENTS: '19' }, 'TIER_3_MIN_EVENTS'],
   [{ TIER_2_MIN_DAYS: '181' }, 'TIER_3_MIN_DAYS'],
 ])('tiers that contradict each other are refused: %j', (env, named) => {
-  expect(refusal({ ...GOOD, ...env })).toContain(`${named}: must not be below`);
+  expect(rejection({ ...GOOD, ...env })).toContain(`${named}: must not be below`);
 });
 
 test('an empty variable is an unset one', () => {
@@ -124,7 +124,7 @@ test.each([
 });
 
 test('a mail server needs a sender', () => {
-  expect(refusal({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
+  expect(rejection({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
 });
 
 test.each(['127.0.0.1', '0.0.0.0', '192.0.2.1', '::', '::1', 'fd00::2', 'localhost'])(
@@ -137,7 +137,7 @@ test.each(['127.0.0.1', '0.0.0.0', '192.0.2.1', '::', '::1', 'fd00::2', 'localho
 test.each(['127.0.0.1:3000', '[::1]', 'fe80::1%eth0', '127.1', '*', 'all', 'mir.example', ' ::'])(
   '%j is not an address to listen on',
   (address) => {
-    expect(refusal({ ...GOOD, BIND_ADDRESS: address })).toContain('BIND_ADDRESS: must be an IP address');
+    expect(rejection({ ...GOOD, BIND_ADDRESS: address })).toContain('BIND_ADDRESS: must be an IP address');
   },
 );
 
@@ -155,11 +155,11 @@ test('a provider for log-ins is whole or not there, and is named by its host unl
   expect(oidc).toEqual({ issuer: 'https://login.example', name: 'login.example', ...client });
   expect(readConfig({ ...GOOD, ...OIDC, OIDC_NAME: 'Harbour ID' }).oidc?.name).toBe('Harbour ID');
   for (const name of Object.keys(OIDC)) {
-    expect(refusal({ ...GOOD, ...OIDC, [name]: '' })).toContain(`${name}: is required`);
+    expect(rejection({ ...GOOD, ...OIDC, [name]: '' })).toContain(`${name}: is required`);
   }
 });
 
 test('what a provider says of people comes over https, except on this machine', () => {
-  expect(refusal({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://login.example' })).toContain('OIDC_ISSUER: must be https');
+  expect(rejection({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://login.example' })).toContain('OIDC_ISSUER: must be https');
   expect(readConfig({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://localhost:9000' }).oidc).not.toBeNull();
 });

@@ -28,7 +28,7 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   rateLimitPerMinute: limit,
 });
 
-/** What a path's agent may do in the end: what the door asks of every node above it. */
+/** What a path's agent may do in the end: what the authorizer requires of every node above it. */
 const mayDo = (path: readonly Grant[]) => ({
   scopes: new Set(path.map(({ preset }) => PRESET_SCOPES[preset]).reduce((a, b) => a.filter((one) => b.includes(one)))),
   types: typesOfAll(path.map(({ allowedEventTypes }) => allowedEventTypes)),

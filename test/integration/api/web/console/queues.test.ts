@@ -80,9 +80,9 @@ describe('the log-in of the operator', () => {
     const opened = await ask('/admin/login', { url: own.url, headers: from });
     const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(opened.text) ?? [];
     const form = { form_token, token: ADMIN_TOKEN };
-    const refused = await ask('/admin/login', { url: own.url, cookies: opened.cookies, form, headers: from });
-    expect(refused.status).toBe(429);
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    const rejected = await ask('/admin/login', { url: own.url, cookies: opened.cookies, form, headers: from });
+    expect(rejected.status).toBe(429);
+    expect(Number(rejected.headers.get('retry-after'))).toBeGreaterThan(0);
     await own.close();
   });
 
