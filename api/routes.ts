@@ -1,61 +1,100 @@
-import { getCascade } from './agents/get-cascade';
-import { AGENT_ROUTES } from './agents/routes';
-import { getLineage } from './agents/get-lineage';
-import { revokeDescendants } from './agents/revoke-descendants';
-import { getTree } from './agents/get-tree';
-import { listAudit } from './audit/list-audit';
-import { verifyAudit } from './audit/verify-audit';
-import { getEvent } from './events/get-event';
-import { getReceipt } from './events/get-receipt';
-import { listEventTypes } from './events/list-event-types';
-import { listEvents } from './events/list-events';
+import { getCascadeRoute } from './agents/get-cascade';
+import { approveAgentRoute } from './agents/approve-agent';
+import { getAgentRoute } from './agents/get-agent';
+import { getPolicyRoute } from './agents/get-policy';
+import { listAgentsRoute } from './agents/list-agents';
+import { listApprovalsRoute } from './agents/list-approvals';
+import { updateAgentRoute } from './agents/update-agent';
+import { putPolicyRoute } from './agents/put-policy';
+import { reactivateAgentRoute } from './agents/reactivate-agent';
+import { registerAgentRoute } from './agents/register-agent';
+import { rejectAgentRoute } from './agents/reject-agent';
+import { revokeAgentRoute } from './agents/revoke-agent';
+import { rotateAgentKeyRoute } from './agents/rotate-agent-key';
+import { spawnAgentRoute } from './agents/spawn-agent';
+import { suspendAgentRoute } from './agents/suspend-agent';
+import { getLineageRoute } from './agents/get-lineage';
+import { revokeDescendantsRoute } from './agents/revoke-descendants';
+import { getTreeRoute } from './agents/get-tree';
+import { listAuditRoute } from './audit/list-audit';
+import { verifyAuditRoute } from './audit/verify-audit';
+import { getEventRoute } from './events/get-event';
+import { getReceiptRoute } from './events/get-receipt';
+import { listEventTypesRoute } from './events/list-event-types';
+import { listEventsRoute } from './events/list-events';
 import type { Route } from './http/route';
-import { DEAD_LETTER_ROUTES } from './admin/dead-letter-routes';
-import { apply } from './partners/submit-application';
-import { approveApplication } from './partners/approve-application';
-import { getPartner } from './partners/get-partner';
-import { listApplications } from './partners/list-applications';
-import { listPartners } from './partners/list-partners';
-import { rejectApplication } from './partners/reject-application';
-import { rotateKeys } from './partners/rotate-keys';
-import { updatePartner } from './partners/update-partner';
-import { codeToLink, inviteToLink } from './links/invite';
-import { linkStatus } from './links/get-link-status';
-import { WEBHOOK_ROUTES } from './links/webhook';
-import { resolve } from './resolve/resolve';
-import { ERASE_ROUTES } from './users/erase-user';
+import { deleteDeadLetterRoute } from './admin/delete-dead-letter';
+import { getDeadLetterRoute } from './admin/get-dead-letter';
+import { listDeadLettersRoute } from './admin/list-dead-letters';
+import { replayDeadLetterRoute } from './admin/replay-dead-letter';
+import { submitApplicationRoute } from './partners/submit-application';
+import { approveApplicationRoute } from './partners/approve-application';
+import { getPartnerRoute } from './partners/get-partner';
+import { listApplicationsRoute } from './partners/list-applications';
+import { listPartnersRoute } from './partners/list-partners';
+import { rejectApplicationRoute } from './partners/reject-application';
+import { rotateKeysRoute } from './partners/rotate-keys';
+import { updatePartnerRoute } from './partners/update-partner';
+import { createInviteRoute } from './links/create-invite';
+import { createLinkCodeRoute } from './links/create-link-code';
+import { deleteWebhookRoute } from './links/delete-webhook';
+import { getWebhookRoute } from './links/get-webhook';
+import { putWebhookRoute } from './links/put-webhook';
+import { getLinkStatusRoute } from './links/get-link-status';
+import { resolveRoute } from './resolve/resolve';
+import { eraseUserRoute } from './users/erase-user';
+import { getErasureRoute } from './users/get-erasure';
 
 /** Partner routes, each served bare and under /v1. `POST /events` stands in app.ts: it has a path of its own. */
 export const PARTNER_ROUTES: readonly Route[] = [
-  resolve,
-  listEvents,
-  getReceipt,
-  getEvent,
-  listEventTypes,
-  apply,
-  inviteToLink,
-  codeToLink,
-  linkStatus,
-  ...WEBHOOK_ROUTES,
-  ...ERASE_ROUTES,
-  listAudit,
-  verifyAudit,
+  resolveRoute,
+  listEventsRoute,
+  getReceiptRoute,
+  getEventRoute,
+  listEventTypesRoute,
+  submitApplicationRoute,
+  createInviteRoute,
+  createLinkCodeRoute,
+  getLinkStatusRoute,
+  putWebhookRoute,
+  getWebhookRoute,
+  deleteWebhookRoute,
+  eraseUserRoute,
+  getErasureRoute,
+  listAuditRoute,
+  verifyAuditRoute,
   // Before what has :id in its place.
-  getTree,
-  getCascade,
-  getLineage,
-  revokeDescendants,
-  ...AGENT_ROUTES,
+  getTreeRoute,
+  getCascadeRoute,
+  getLineageRoute,
+  revokeDescendantsRoute,
+  listAgentsRoute,
+  registerAgentRoute,
+  getPolicyRoute,
+  putPolicyRoute,
+  listApprovalsRoute,
+  approveAgentRoute,
+  rejectAgentRoute,
+  getAgentRoute,
+  updateAgentRoute,
+  suspendAgentRoute,
+  reactivateAgentRoute,
+  revokeAgentRoute,
+  rotateAgentKeyRoute,
+  spawnAgentRoute,
 ];
 
 /** Operator routes, served bare only. */
 export const ADMIN_ROUTES: readonly Route[] = [
-  listApplications,
-  approveApplication,
-  rejectApplication,
-  listPartners,
-  getPartner,
-  updatePartner,
-  rotateKeys,
-  ...DEAD_LETTER_ROUTES,
+  listApplicationsRoute,
+  approveApplicationRoute,
+  rejectApplicationRoute,
+  listPartnersRoute,
+  getPartnerRoute,
+  updatePartnerRoute,
+  rotateKeysRoute,
+  listDeadLettersRoute,
+  getDeadLetterRoute,
+  replayDeadLetterRoute,
+  deleteDeadLetterRoute,
 ];

@@ -47,7 +47,7 @@ async function approveSpawn(
 }
 
 /** `POST /agents/approvals/:id/approve`: by humans only; the key is shown this once. */
-export const approve = route({
+export const approveAgentRoute = route({
   method: 'POST',
   path: '/agents/approvals/:id/approve',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },

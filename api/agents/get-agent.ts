@@ -5,7 +5,7 @@ import { agentParams } from './route-docs';
 import { agentSchema, presentAgent } from './present-agent';
 
 /** `GET /agents/:id`: an agent sees itself and what is below it, the partner all of its own. */
-export const getAgent = route({
+export const getAgentRoute = route({
   method: 'GET',
   path: '/agents/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

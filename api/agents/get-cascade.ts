@@ -75,7 +75,7 @@ export async function readOpenCascades(
 }
 
 /** `GET /agents/cascades/:id`. */
-export const getCascade = route({
+export const getCascadeRoute = route({
   method: 'GET',
   path: '/agents/cascades/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

@@ -40,7 +40,7 @@ export async function readLineage(
 }
 
 /** `GET /agents/:id/lineage`. */
-export const getLineage = route({
+export const getLineageRoute = route({
   method: 'GET',
   path: '/agents/:id/lineage',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

@@ -4,7 +4,7 @@ import { agentAccess } from './agent-access';
 import { policySchema } from './policy-schema';
 
 /** `GET /agents/policy`: by humans only. */
-export const getPolicy = route({
+export const getPolicyRoute = route({
   method: 'GET',
   path: '/agents/policy',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

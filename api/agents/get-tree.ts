@@ -64,7 +64,7 @@ const query = z.strictObject({
 });
 
 /** `GET /agents/tree`. An agent key sees the tree from itself down. */
-export const getTree = route({
+export const getTreeRoute = route({
   method: 'GET',
   path: '/agents/tree',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

@@ -80,7 +80,7 @@ export async function pageOfAgents<Item>(
 }
 
 /** `GET /agents`. */
-export const listAgents = route({
+export const listAgentsRoute = route({
   method: 'GET',
   path: '/agents',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

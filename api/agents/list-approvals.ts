@@ -6,7 +6,7 @@ import { pageOfAgents } from './list-agents';
 import { pendingAgentSchema, presentAgent } from './present-agent';
 
 /** `GET /agents/approvals`: agents that wait for a human decision. */
-export const listApprovals = route({
+export const listApprovalsRoute = route({
   method: 'GET',
   path: '/agents/approvals',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

@@ -26,7 +26,7 @@ function replacePolicy(
 }
 
 /** `PUT /agents/policy`: by humans only. */
-export const putPolicy = route({
+export const putPolicyRoute = route({
   method: 'PUT',
   path: '/agents/policy',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },

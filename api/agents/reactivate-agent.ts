@@ -7,7 +7,7 @@ import { reasonInput } from './input-schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
 /** `POST /agents/:id/reactivate`: lifts the agent's own suspension, and that of its subtree; never one above it. */
-export const reactivate = route({
+export const reactivateAgentRoute = route({
   method: 'POST',
   path: '/agents/:id/reactivate',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },

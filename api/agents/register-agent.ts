@@ -33,7 +33,7 @@ function registerAgent(
 }
 
 /** `POST /agents`: by humans only; the key is shown this once. */
-export const register = route({
+export const registerAgentRoute = route({
   method: 'POST',
   path: '/agents',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },

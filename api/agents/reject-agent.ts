@@ -8,7 +8,7 @@ import { reasonInput } from './input-schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
 /** `POST /agents/approvals/:id/reject`: by humans only, for good. */
-export const reject = route({
+export const rejectAgentRoute = route({
   method: 'POST',
   path: '/agents/approvals/:id/reject',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },

@@ -30,7 +30,7 @@ async function revokeSubtree(
 }
 
 /** `POST /agents/:id/revoke`: for good; that agent alone, or with all below it. */
-export const revoke = route({
+export const revokeAgentRoute = route({
   method: 'POST',
   path: '/agents/:id/revoke',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },

@@ -9,7 +9,7 @@ import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
 /** `POST /agents/:id/revoke-descendants`: the kill switch. Asks for no plan: a downgrade must not keep agents alive. */
-export const revokeDescendants = route({
+export const revokeDescendantsRoute = route({
   method: 'POST',
   path: '/agents/:id/revoke-descendants',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, budget: 'control' },

@@ -100,7 +100,7 @@ export async function spawnAgent(
 }
 
 /** `POST /agents/:id/spawn`: a child that never holds more than its parents. */
-export const spawn = route({
+export const spawnAgentRoute = route({
   method: 'POST',
   path: '/agents/:id/spawn',
   auth: { kind: 'key', scope: 'agents:spawn', availableWithoutRedis: false },

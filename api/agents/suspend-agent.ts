@@ -11,7 +11,7 @@ import { agentSchema, presentAgent } from './present-agent';
 const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
 
 /** `POST /agents/:id/suspend`: that agent alone, or with all below it, until it is reactivated. */
-export const suspend = route({
+export const suspendAgentRoute = route({
   method: 'POST',
   path: '/agents/:id/suspend',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },

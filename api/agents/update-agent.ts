@@ -33,7 +33,7 @@ function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange):
 }
 
 /** `PATCH /agents/:id`: what is narrowed binds all below it at once; nothing is widened beyond those above it. */
-export const patchAgent = route({
+export const updateAgentRoute = route({
   method: 'PATCH',
   path: '/agents/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },

@@ -86,7 +86,7 @@ export function exportOfAudit(
 }
 
 /** `GET /audit`: what was changed in the caller's environment, by whom and why. */
-export const listAudit = route({
+export const listAuditRoute = route({
   method: 'GET',
   path: '/audit',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

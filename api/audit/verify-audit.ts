@@ -72,7 +72,7 @@ export async function verdictOfAudit(
 let running = 0;
 
 /** `GET /audit/verify`: is the chain what it was when it was sealed? */
-export const verifyAudit = route({
+export const verifyAuditRoute = route({
   method: 'GET',
   path: '/audit/verify',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

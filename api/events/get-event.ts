@@ -4,7 +4,7 @@ import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 
 /** `GET /events/:eventId`: one own event. A foreign one answers like a missing one. */
-export const getEvent = route({
+export const getEventRoute = route({
   method: 'GET',
   path: '/events/:eventId',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },

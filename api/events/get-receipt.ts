@@ -100,7 +100,7 @@ function presentReceipt(
 }
 
 /** `GET /events/receipts/:receiptId`: answered from the id itself (signed) and what the workers settled. */
-export const getReceipt = route({
+export const getReceiptRoute = route({
   method: 'GET',
   path: '/events/receipts/:receiptId',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },

@@ -4,7 +4,7 @@ import { route } from '../http/route';
 const CACHE_SECONDS = 300;
 
 /** `GET /event-types`: the catalog, for anybody. */
-export const listEventTypes = route({
+export const listEventTypesRoute = route({
   method: 'GET',
   path: '/event-types',
   auth: { kind: 'public' },

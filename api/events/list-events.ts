@@ -10,7 +10,7 @@ import { eventSchema, presentEvent } from './present-event';
 const time = z.iso.datetime({ offset: true });
 
 /** `GET /events`: own events, newest received first. */
-export const listEvents = route({
+export const listEventsRoute = route({
   method: 'GET',
   path: '/events',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },

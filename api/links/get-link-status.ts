@@ -6,7 +6,7 @@ import { route } from '../http/route';
 const nullableTime = z.iso.datetime().nullable();
 
 /** `GET /partners/link/status`: read from the store itself, so that it is right from the moment of the click. */
-export const linkStatus = route({
+export const getLinkStatusRoute = route({
   method: 'GET',
   path: '/partners/link/status',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },

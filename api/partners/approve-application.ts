@@ -36,7 +36,7 @@ export function approvePendingApplication(
 }
 
 /** `POST /admin/applications/:id/approve`: the keys are shown this once. */
-export const approveApplication = route({
+export const approveApplicationRoute = route({
   method: 'POST',
   path: '/admin/applications/:id/approve',
   auth: { kind: 'admin' },

@@ -14,7 +14,7 @@ export async function readPartner({ store }: Pick<ApiContext, 'store'>, partnerI
 }
 
 /** `GET /admin/partners/:id`. */
-export const getPartner = route({
+export const getPartnerRoute = route({
   method: 'GET',
   path: '/admin/partners/:id',
   auth: { kind: 'admin' },

@@ -35,7 +35,7 @@ export async function readApplication(
 }
 
 /** `GET /admin/applications`. */
-export const listApplications = route({
+export const listApplicationsRoute = route({
   method: 'GET',
   path: '/admin/applications',
   auth: { kind: 'admin' },

@@ -18,7 +18,7 @@ export async function pageOfPartners(
 }
 
 /** `GET /admin/partners`. */
-export const listPartners = route({
+export const listPartnersRoute = route({
   method: 'GET',
   path: '/admin/partners',
   auth: { kind: 'admin' },

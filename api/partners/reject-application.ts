@@ -35,7 +35,7 @@ export function rejectPendingApplication(
 }
 
 /** `POST /admin/applications/:id/reject`. */
-export const rejectApplication = route({
+export const rejectApplicationRoute = route({
   method: 'POST',
   path: '/admin/applications/:id/reject',
   auth: { kind: 'admin' },

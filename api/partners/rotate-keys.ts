@@ -38,7 +38,7 @@ export async function rotateKey(
 }
 
 /** `POST /admin/partners/:id/keys/rotate`: the new key is shown this once. */
-export const rotateKeys = route({
+export const rotateKeysRoute = route({
   method: 'POST',
   path: '/admin/partners/:id/keys/rotate',
   auth: { kind: 'admin' },

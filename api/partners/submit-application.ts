@@ -44,7 +44,7 @@ export async function submitApplication(
 }
 
 /** `POST /partners/applications`: ask to become a partner. */
-export const apply = route({
+export const submitApplicationRoute = route({
   method: 'POST',
   path: '/partners/applications',
   auth: { kind: 'public' },

@@ -42,7 +42,7 @@ export async function applyPartnerPatch(
 }
 
 /** `PATCH /admin/partners/:id`. */
-export const updatePartner = route({
+export const updatePartnerRoute = route({
   method: 'PATCH',
   path: '/admin/partners/:id',
   auth: { kind: 'admin' },

@@ -34,7 +34,7 @@ const signalsSchema = z.object({
 });
 
 /** `POST /resolve`: neutral facts of one user or up to a hundred. */
-export const resolve = route({
+export const resolveRoute = route({
   method: 'POST',
   path: '/resolve',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },

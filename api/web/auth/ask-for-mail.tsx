@@ -5,9 +5,9 @@ import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextPath } from '../http/next-path';
 import { type Page, page } from '../http/page';
-import { emailErrors, emailOf } from './fields';
-import { sendAuthMail } from './mails';
-import { sameTime } from './same-time';
+import { emailErrors, emailOf } from './form-fields';
+import { sendAuthMail } from './send-auth-mail';
+import { inConstantTime } from './in-constant-time';
 import { countTry, type Tried } from './throttles';
 
 /** A page on which somebody types an address that a mail then goes to, if it should. */
@@ -75,7 +75,7 @@ export function askForMail(of: MailPage): [Page, Page] {
           return { status: 422, html: <AskForMail of={of} next={next} email={email} errors={errors} /> };
         }
         await countTry(call, of.tried, email);
-        await sameTime(of.ask(ctx.auth, email).then((mail) => sendAuthMail(ctx, mail, next)));
+        await inConstantTime(of.ask(ctx.auth, email).then((mail) => sendAuthMail(ctx, mail, next)));
         return { html: of.sent(email, next) };
       },
     }),

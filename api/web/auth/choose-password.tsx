@@ -4,7 +4,7 @@ import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextPath, withNext } from '../http/next-path';
 import { type Page, page } from '../http/page';
-import { PASSWORD_HINT, passwordErrors } from './fields';
+import { PASSWORD_HINT, passwordErrors } from './form-fields';
 import { countTry } from './throttles';
 
 const GONE = 410;

@@ -5,7 +5,7 @@ import { Heading, Notice } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { ByProvider } from './log-in-by-provider';
-import { emailErrors, emailOf } from './fields';
+import { emailErrors, emailOf } from './form-fields';
 import { countTry, forgiveTries, rememberBrowser } from './throttles';
 
 /** What was done just before, by the `done` of the address. Nothing else of the address is ever shown. */

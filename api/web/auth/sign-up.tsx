@@ -5,10 +5,10 @@ import { Heading } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { CheckMail } from './check-mail';
-import { emailErrors, emailOf } from './fields';
+import { emailErrors, emailOf } from './form-fields';
 import { ByProvider } from './log-in-by-provider';
-import { sendAuthMail } from './mails';
-import { sameTime } from './same-time';
+import { sendAuthMail } from './send-auth-mail';
+import { inConstantTime } from './in-constant-time';
 import { countTry } from './throttles';
 
 function SignUp({
@@ -62,7 +62,7 @@ export const signUp = page({
     const errors = emailErrors(email);
     if (errors.length > 0) return { status: 422, html: <SignUp next={next} email={email} errors={errors} /> };
     await countTry(call, 'sign-up', email);
-    await sameTime(ctx.auth.signUp(email).then((mail) => sendAuthMail(ctx, mail, next)));
+    await inConstantTime(ctx.auth.signUp(email).then((mail) => sendAuthMail(ctx, mail, next)));
     return { html: <CheckMail email={email} next={next} /> };
   },
 });

@@ -3,7 +3,7 @@ import type { IdentityId } from '../../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../../shared/store/link-requests';
 import type { PartnerDoc } from '../../../shared/store/partners';
 import { confirmLink, declineLink, linkedBefore } from '../../links/confirm-link';
-import { isAllowedReturn } from '../../links/request-link';
+import { isAllowedReturn } from '../../links/create-link-request';
 import type { CacheState } from '../../links/link-transaction';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';

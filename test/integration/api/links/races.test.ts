@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { confirmLink, declineLink } from '../../../../api/links/confirm-link';
-import { orderErasure } from '../../../../api/users/erase-user';
+import { orderErasure } from '../../../../api/users/order-erasure';
 import type { IdentityId, UserRef } from '../../../../shared/domain/ids';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { CODE_SECONDS, MAX_INVITE_SECONDS, normalCode } from '../../../../shared/domain/link';
 import { findRequest, hashOfCode, hashOfToken } from '../../../../api/links/find-link-request';
-import { MAX_OPEN_REQUESTS_PER_USER } from '../../../../api/links/request-link';
+import { MAX_OPEN_REQUESTS_PER_USER } from '../../../../api/links/create-link-request';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { invite, linkUser, newPerson } from '../../../support/link';
 

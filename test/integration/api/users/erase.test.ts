@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { AuditContext } from '../../../../api/db/audit-context';
 import { createApiContext } from '../../../../api/context';
-import { orderErasure } from '../../../../api/users/erase-user';
+import { orderErasure } from '../../../../api/users/order-erasure';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
 import { userRefOf } from '../../../../shared/domain/subject';
 import { openRuntime } from '../../../../shared/runtime';

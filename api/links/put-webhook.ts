@@ -7,16 +7,13 @@ import { type AuditContext, auditEntry, auditContextForCaller } from '../db/audi
 import { requireHuman } from '../http/require-caller';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
+import { EXAMPLE_URL, webhookAuth, webhookSchema } from './webhook-schema';
 import { transaction } from '../db/transaction';
 
 const MAX_URL_LENGTH = 2_048;
 const SECRET_BYTES = 24;
 /** Standard Webhooks: a symmetric secret is `whsec_` and base64. */
 const SECRET_PREFIX = 'whsec_';
-
-const EXAMPLE_URL = 'https://harbour.example/hooks/mir';
-const webhookSchema = z.object({ url: z.url().meta({ examples: [EXAMPLE_URL] }), createdAt: z.iso.datetime() });
-const auth = { kind: 'key', scope: 'links:write', availableWithoutRedis: false } as const;
 
 /** Throws 422 for a URL that no message will ever be sent to. The address itself is checked at each sending. */
 function checkUrl(text: string, allowHttp: boolean): void {
@@ -49,10 +46,11 @@ async function putWebhook(
   return { url, secret, createdAt: auditContext.at.toISOString() };
 }
 
-const setWebhook = route({
+/** `PUT /partners/webhook`. */
+export const putWebhookRoute = route({
   method: 'PUT',
   path: '/partners/webhook',
-  auth,
+  auth: webhookAuth,
   tag: 'Linking',
   summary: 'Be told of links as they are made and removed',
   description:
@@ -82,41 +80,3 @@ const setWebhook = route({
     };
   },
 });
-
-const getWebhook = route({
-  method: 'GET',
-  path: '/partners/webhook',
-  auth: { ...auth, availableWithoutRedis: true },
-  tag: 'Linking',
-  summary: 'Where messages of links go',
-  answers: { 200: { description: 'Without the secret', schema: webhookSchema } },
-  problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx: { store }, caller: { tenant } }) => {
-    const webhook = await store.webhooks.get(tenant);
-    if (!webhook) throw new MirError('NOT_FOUND', 'No webhook is set.');
-    return { status: 200, body: { url: webhook.url, createdAt: webhook.createdAt.toISOString() } };
-  },
-});
-
-const removeWebhook = route({
-  method: 'DELETE',
-  path: '/partners/webhook',
-  auth,
-  tag: 'Linking',
-  summary: 'Be told no more; messages not yet delivered are dropped',
-  answers: { 200: { description: 'Removed', schema: z.object({ removed: z.literal(true) }) } },
-  problems: ['NOT_FOUND', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx: { store }, caller, requestId }) => {
-    requireHuman(caller);
-    const { tenant } = caller;
-    const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.removed', target: tenant };
-    await transaction({ store }, async (session) => {
-      if (!(await store.webhooks.remove(tenant, session))) throw new MirError('NOT_FOUND', 'No webhook is set.');
-      await store.deliveries.dropOpenOfTenant(tenant, session);
-      await store.audit.append(auditEntry(auditContextForCaller({ caller, requestId }), facts), session);
-    });
-    return { status: 200, body: { removed: true } };
-  },
-});
-
-export const WEBHOOK_ROUTES = [setWebhook, getWebhook, removeWebhook];

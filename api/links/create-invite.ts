@@ -3,33 +3,20 @@ import { userExternalIdSchema } from '../../shared/domain/event';
 import {
   DEFAULT_INVITE_SECONDS,
   MAX_INVITE_SECONDS,
-  MAX_LABEL_LENGTH,
   MAX_STATE_LENGTH,
   MIN_INVITE_SECONDS,
 } from '../../shared/domain/link';
-import { labelSchema } from '../../shared/domain/line';
 import { auditContextForCaller } from '../db/audit-context';
 import { route } from '../http/route';
-import { createCode, createInvite } from './request-link';
+import { createInvite } from './create-link-request';
+import { accountLabelSchema, LINK_REQUEST_PROBLEMS, userRefSchema } from './link-request-schema';
 
 const MAX_URL_LENGTH = 2_048;
 
-const accountLabelSchema = labelSchema(MAX_LABEL_LENGTH)
-  .describe('The account as its owner knows it, e.g. a masked name. Shown where the link is confirmed.')
-  .meta({ examples: ['h•••r@harbour.example'] });
-
 const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5kq1rJ8mT2nW7bC4dF6gH0aSLpEuXoIiYcM'] });
-const userRef = z.string().describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /events`.');
-const INVITE_PROBLEMS = [
-  'INVALID_JSON',
-  'VALIDATION_FAILED',
-  'TOO_MANY_LINK_REQUESTS',
-  'LINKING_UNAVAILABLE',
-  'STORE_UNAVAILABLE',
-] as const;
 
 /** `POST /partners/link/invite`. */
-export const inviteToLink = route({
+export const createInviteRoute = route({
   method: 'POST',
   path: '/partners/link/invite',
   auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
@@ -65,10 +52,10 @@ export const inviteToLink = route({
   answers: {
     201: {
       description: 'Show or send the URL to the user; it is told this once',
-      schema: z.object({ inviteId: z.string(), url: inviteUrl, expiresAt: z.iso.datetime(), userRef }),
+      schema: z.object({ inviteId: z.string(), url: inviteUrl, expiresAt: z.iso.datetime(), userRef: userRefSchema }),
     },
   },
-  problems: [...INVITE_PROBLEMS, 'RETURN_URL_NOT_ALLOWED'],
+  problems: [...LINK_REQUEST_PROBLEMS, 'RETURN_URL_NOT_ALLOWED'],
   handle: async ({ ctx, caller, requestId, body }) => {
     const { userExternalId, accountLabel, returnUrl, state, expiresInSeconds = DEFAULT_INVITE_SECONDS } = body;
     const wish = {
@@ -85,48 +72,6 @@ export const inviteToLink = route({
         inviteId: request._id,
         url: `${ctx.config.publicUrl}/link/${token}`,
         expiresAt: request.expiresAt.toISOString(),
-        userRef: request.userRef,
-      },
-    };
-  },
-});
-
-/** `POST /partners/link/code`. */
-export const codeToLink = route({
-  method: 'POST',
-  path: '/partners/link/code',
-  auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
-  tag: 'Linking',
-  summary: 'Make a short code that a user types at MIR to connect their account',
-  description:
-    'Single use, valid for ten minutes; a new one replaces it. The user types it at `/link` after logging in.',
-  body: z.strictObject({ userExternalId: userExternalIdSchema, accountLabel: accountLabelSchema.optional() }),
-  answers: {
-    201: {
-      description: 'Show the code to the user; it is told this once',
-      schema: z.object({
-        code: z.string().meta({ examples: ['7K2M-9QXD'] }),
-        url: z
-          .url()
-          .describe('Where the code is typed.')
-          .meta({ examples: ['https://mir.example/link'] }),
-        expiresAt: z.iso.datetime(),
-        inviteId: z.string(),
-        userRef,
-      }),
-    },
-  },
-  problems: [...INVITE_PROBLEMS],
-  handle: async ({ ctx, caller, requestId, body: { userExternalId, accountLabel } }) => {
-    const wish = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
-    const { request, code } = await createCode(ctx, caller.tenant, wish, auditContextForCaller({ caller, requestId }));
-    return {
-      status: 201,
-      body: {
-        code,
-        url: `${ctx.config.publicUrl}/link`,
-        expiresAt: request.expiresAt.toISOString(),
-        inviteId: request._id,
         userRef: request.userRef,
       },
     };

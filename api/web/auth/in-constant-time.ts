@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const FLOOR_MS = 500;
 
 /** Answers no sooner than after half a second, so that the time does not tell whether an address is known. */
-export async function sameTime<T>(work: Promise<T>): Promise<T> {
+export async function inConstantTime<T>(work: Promise<T>): Promise<T> {
   const [result] = await Promise.all([work, delay(FLOOR_MS)]);
   return result;
 }

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { auditContextForAdmin } from '../db/audit-context';
+import { noQuery } from '../http/no-query';
+import { route } from '../http/route';
+import { deadLetterParams } from './dead-letter-schema';
+import { dropDeadLetter } from './dead-letters';
+
+/** `DELETE /admin/dead-letters/:id`. */
+export const deleteDeadLetterRoute = route({
+  method: 'DELETE',
+  path: '/admin/dead-letters/:id',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Delete a dead letter for good',
+  params: deadLetterParams,
+  query: noQuery,
+  answers: {
+    200: {
+      description: 'Deleted; its receipt still says FAILED',
+      schema: z.object({ id: z.string(), status: z.literal('DROPPED') }),
+    },
+  },
+  problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, params: { id }, requestId }) => ({
+    status: 200,
+    body: await dropDeadLetter(ctx, id, auditContextForAdmin({ requestId })),
+  }),
+});

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { route } from '../http/route';
+import { deadLetterParams, deadLetterSchema } from './dead-letter-schema';
+import { showDeadLetter } from './dead-letters';
+
+/** `GET /admin/dead-letters/:id`. */
+export const getDeadLetterRoute = route({
+  method: 'GET',
+  path: '/admin/dead-letters/:id',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Read a dead letter: its fields and types, without any value',
+  params: deadLetterParams,
+  answers: {
+    200: {
+      description: 'The dead letter',
+      schema: deadLetterSchema.extend({
+        shape: z.unknown(),
+        problems: z.array(z.object({ path: z.string(), message: z.string() })),
+      }),
+    },
+  },
+  problems: ['NOT_FOUND', 'OVERLOADED'],
+  handle: async ({ ctx, params: { id } }) => ({ status: 200, body: await showDeadLetter(ctx, id) }),
+});

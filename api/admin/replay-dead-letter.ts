@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { auditContextForAdmin } from '../db/audit-context';
+import { route } from '../http/route';
+import { deadLetterParams } from './dead-letter-schema';
+import { replayDeadLetter } from './dead-letters';
+
+/** `POST /admin/dead-letters/:id/replay`. */
+export const replayDeadLetterRoute = route({
+  method: 'POST',
+  path: '/admin/dead-letters/:id/replay',
+  auth: { kind: 'admin' },
+  tag: 'Operator',
+  summary: 'Queue a dead letter again; one that is queued already stays as it is',
+  params: deadLetterParams,
+  answers: {
+    202: { description: 'Queued again', schema: z.object({ id: z.string(), status: z.literal('QUEUED') }) },
+  },
+  problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx, params: { id }, requestId }) => ({
+    status: 202,
+    body: await replayDeadLetter(ctx, id, auditContextForAdmin({ requestId })),
+  }),
+});

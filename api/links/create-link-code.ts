@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { userExternalIdSchema } from '../../shared/domain/event';
+import { auditContextForCaller } from '../db/audit-context';
+import { route } from '../http/route';
+import { createCode } from './create-link-request';
+import { accountLabelSchema, LINK_REQUEST_PROBLEMS, userRefSchema } from './link-request-schema';
+
+/** `POST /partners/link/code`. */
+export const createLinkCodeRoute = route({
+  method: 'POST',
+  path: '/partners/link/code',
+  auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
+  tag: 'Linking',
+  summary: 'Make a short code that a user types at MIR to connect their account',
+  description:
+    'Single use, valid for ten minutes; a new one replaces it. The user types it at `/link` after logging in.',
+  body: z.strictObject({ userExternalId: userExternalIdSchema, accountLabel: accountLabelSchema.optional() }),
+  answers: {
+    201: {
+      description: 'Show the code to the user; it is told this once',
+      schema: z.object({
+        code: z.string().meta({ examples: ['7K2M-9QXD'] }),
+        url: z
+          .url()
+          .describe('Where the code is typed.')
+          .meta({ examples: ['https://mir.example/link'] }),
+        expiresAt: z.iso.datetime(),
+        inviteId: z.string(),
+        userRef: userRefSchema,
+      }),
+    },
+  },
+  problems: [...LINK_REQUEST_PROBLEMS],
+  handle: async ({ ctx, caller, requestId, body: { userExternalId, accountLabel } }) => {
+    const wish = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
+    const { request, code } = await createCode(ctx, caller.tenant, wish, auditContextForCaller({ caller, requestId }));
+    return {
+      status: 201,
+      body: {
+        code,
+        url: `${ctx.config.publicUrl}/link`,
+        expiresAt: request.expiresAt.toISOString(),
+        inviteId: request._id,
+        userRef: request.userRef,
+      },
+    };
+  },
+});

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { partnerOf } from '../../shared/domain/ids';
+import { MirError } from '../../shared/errors';
+import { auditContextForCaller, auditEntry } from '../db/audit-context';
+import { transaction } from '../db/transaction';
+import { requireHuman } from '../http/require-caller';
+import { route } from '../http/route';
+import { webhookAuth } from './webhook-schema';
+
+/** `DELETE /partners/webhook`. */
+export const deleteWebhookRoute = route({
+  method: 'DELETE',
+  path: '/partners/webhook',
+  auth: webhookAuth,
+  tag: 'Linking',
+  summary: 'Be told no more; messages not yet delivered are dropped',
+  answers: { 200: { description: 'Removed', schema: z.object({ removed: z.literal(true) }) } },
+  problems: ['NOT_FOUND', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx: { store }, caller, requestId }) => {
+    requireHuman(caller);
+    const { tenant } = caller;
+    const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.removed', target: tenant };
+    await transaction({ store }, async (session) => {
+      if (!(await store.webhooks.remove(tenant, session))) throw new MirError('NOT_FOUND', 'No webhook is set.');
+      await store.deliveries.dropOpenOfTenant(tenant, session);
+      await store.audit.append(auditEntry(auditContextForCaller({ caller, requestId }), facts), session);
+    });
+    return { status: 200, body: { removed: true } };
+  },
+});

@@ -1,0 +1,19 @@
+import { MirError } from '../../shared/errors';
+import { route } from '../http/route';
+import { webhookAuth, webhookSchema } from './webhook-schema';
+
+/** `GET /partners/webhook`. */
+export const getWebhookRoute = route({
+  method: 'GET',
+  path: '/partners/webhook',
+  auth: { ...webhookAuth, availableWithoutRedis: true },
+  tag: 'Linking',
+  summary: 'Where messages of links go',
+  answers: { 200: { description: 'Without the secret', schema: webhookSchema } },
+  problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx: { store }, caller: { tenant } }) => {
+    const webhook = await store.webhooks.get(tenant);
+    if (!webhook) throw new MirError('NOT_FOUND', 'No webhook is set.');
+    return { status: 200, body: { url: webhook.url, createdAt: webhook.createdAt.toISOString() } };
+  },
+});

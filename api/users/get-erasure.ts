@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { MirError } from '../../shared/errors';
+import { route } from '../http/route';
+import { erasureSchema, presentErasure } from './present-erasure';
+
+/** `GET /users/erase/:receiptId`. */
+export const getErasureRoute = route({
+  method: 'GET',
+  path: '/users/erase/:receiptId',
+  auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: true },
+  tag: 'Users',
+  summary: 'How far an erasure is',
+  params: z.object({ receiptId: z.string().max(100) }),
+  answers: { 200: { description: 'Its receipt; kept for 30 days', schema: erasureSchema } },
+  problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
+  handle: async ({ ctx: { store }, caller: { tenant }, params: { receiptId } }) => {
+    const erasure = await store.erasures.get(tenant, receiptId);
+    if (!erasure) throw new MirError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
+    return { status: 200, body: presentErasure(erasure) };
+  },
+});

@@ -1,0 +1,66 @@
+import { envOf, newId, partnerOf, type Tenant, type UserRef } from '../../shared/domain/ids';
+import { RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
+import type { ErasureDoc } from '../../shared/store/erasures';
+import { type AuditContext, auditEntry } from '../db/audit-context';
+import type { ApiContext } from '../context';
+import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
+import { dropMembership } from '../links/remove-links';
+
+/** The sweep leaves an order to its first job for this long. */
+const FIRST_LOOK_AFTER_MS = 15_000;
+
+/** The latest of some times. */
+function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
+  return others.reduce<Date>((so, time) => (time && time > so ? time : so), first);
+}
+
+/**
+ * Orders that a user be erased: from the answer on nothing of it is counted or linked, and shown only while the
+ * visibility is `pending`; its events are deleted by a worker. What is received later starts anew. `askedAt` is the
+ * queue store's time; what was committed while the order was on its way is erased too, else it would be stored and not
+ * counted.
+ */
+export async function orderErasure(
+  deps: LinkDeps & Pick<ApiContext, 'erasureQueue'>,
+  tenant: Tenant,
+  userRef: UserRef,
+  askedAt: Date,
+  auditContext: AuditContext,
+): Promise<{ erasure: ErasureDoc; cacheState: CacheState }> {
+  const { store } = deps;
+  const order = {
+    _id: newId(`ers_${envOf(tenant)}`),
+    tenant,
+    userRef,
+    status: 'RUNNING' as const,
+    eventsErased: 0,
+    nextLookAt: new Date(Date.now() + FIRST_LOOK_AFTER_MS),
+    expireAt: new Date(askedAt.getTime() + RECEIPT_RETENTION_MS),
+  };
+  const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: order._id };
+  const { outcome: erasure, cacheState } = await commitLinkChange(deps, async (session) => {
+    await store.users.lock([{ tenant, userRef }], session);
+    const before = await store.users.get(tenant, userRef, session);
+    const newest = await store.events.newestReceivedAt(tenant, userRef, session);
+    const erasedAt = latest(askedAt, newest, before?.erasedAt);
+    await store.deliveries.dropOfUser(tenant, userRef, session);
+    await store.linkRequests.dropOfUser(tenant, userRef, session);
+    const dropped = before?.identity
+      ? await dropMembership(deps, before.identity, { tenant, userRef }, auditContext, 'USER_ERASED', session)
+      : null;
+    const user = await store.users.change(
+      tenant,
+      userRef,
+      { set: { erasedAt, eventCount: 0 }, unset: ['firstEventAt', 'lastEventAt', 'identity', 'linkedAt'] },
+      session,
+    );
+    const ordered: ErasureDoc = { ...order, erasedAt };
+    await store.erasures.insert(ordered, session);
+    await store.audit.append(auditEntry(auditContext, facts), session);
+    const memberships = dropped ? [dropped.membership] : [];
+    return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
+  });
+  // A hint: the row is the outbox.
+  deps.erasureQueue.add(erasure._id).catch(() => undefined);
+  return { erasure, cacheState };
+}

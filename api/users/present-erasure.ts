@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import type { ErasureDoc } from '../../shared/store/erasures';
+
+export const erasureSchema = z.object({
+  receiptId: z.string(),
+  status: z.enum(['RUNNING', 'DONE']),
+  erasedAt: z.iso.datetime().describe('What was received up to this time is erased.'),
+  eventsErased: z.int().describe('Stored events deleted so far; those still queued settle as ERASED.'),
+  settledAt: z.iso.datetime().nullable(),
+});
+
+/** An erasure as responses show it. */
+export function presentErasure(doc: ErasureDoc): z.output<typeof erasureSchema> {
+  const { _id, status, erasedAt, eventsErased, settledAt } = doc;
+  return {
+    receiptId: _id,
+    status,
+    erasedAt: erasedAt.toISOString(),
+    eventsErased,
+    settledAt: settledAt?.toISOString() ?? null,
+  };
+}
