@@ -13,7 +13,7 @@ import type { Runtime } from '../shared/runtime';
 import { createBreaker } from '../shared/concurrency/breaker';
 import { messageOf } from '../shared/errors';
 import { assertKeeps } from '../shared/redis/assert-no-eviction';
-import { createFsyncGuard, type WithFsync } from '../shared/redis/durability';
+import { createFsyncGuard, type WithFsync } from '../shared/redis/with-fsync';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createWakeUpQueue, type WakeUpQueue } from '../shared/queue/wake-up-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';

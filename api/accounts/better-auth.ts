@@ -16,7 +16,7 @@ const SESSION_RENEWED_AFTER_SECONDS = DAY_SECONDS;
 export const VERIFY_LINK_HOURS = 24;
 export const RESET_LINK_MINUTES = 60;
 
-/** What an identity is to be told by mail. The token goes into its link. */
+/** A mail to a person. The token goes into its link. */
 export type AuthMail =
   | { kind: 'VERIFY'; to: string; token: string }
   | { kind: 'ALREADY_SIGNED_UP'; to: string }

@@ -5,7 +5,7 @@ const VISITOR = /^[\w-]{22}$/;
 /** How long a browser is known by the name we gave it. */
 export const VISITOR_SECONDS = 30 * 24 * 3_600;
 
-/** Over https a cookie bears a prefix that only our own origin, and only over https, can set. */
+/** Over https a cookie has a prefix that only our own origin, and only over https, can set. */
 export function cookieName(publicUrl: string, name: string): string {
   return publicUrl.startsWith('https:') ? `__Host-${name}` : name;
 }

@@ -23,7 +23,7 @@ interface OidcClaims {
 
 /**
  * The provider's place in better-auth: a code with PKCE, and an id token whose signature and nonce are checked. Accounts
- * bear the issuer's name: a subject is unique within its issuer only (OpenID Connect Core 1.0, 5.7).
+ * have the issuer's name: a subject is unique within its issuer only (OpenID Connect Core 1.0, 5.7).
  */
 export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 'store'>) {
   if (config.oidc === null) return [];

@@ -8,7 +8,7 @@ import type { ApiContext } from '../context';
 
 type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
 
-/** What can be told of a payload that may be broken; null: it cannot be told. */
+/** What is known of a payload that may be broken; null: unknown. */
 interface PayloadFacts {
   tenant: Tenant | null;
   events: number | null;

@@ -55,7 +55,7 @@ export function statusOf(agent: AgentDoc, above: readonly SubtreeMarks[]): Agent
   return effectiveStatus(agent.status, [...above, agent]);
 }
 
-/** Shows an agent; `above` are its ancestors, or those of them that bear marks. */
+/** Shows an agent; `above` are its ancestors, or those of them that have marks. */
 export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): PresentedAgent {
   return {
     agentId: agent._id,

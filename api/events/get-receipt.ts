@@ -75,7 +75,7 @@ function presentReceipt(
   const settled = parts.length === chunkIdsOf(facts).length;
   const read = parts.filter(({ total }) => total !== null);
   const seen = slot === null ? read.reduce((sum, { total }) => sum + total!, 0) : read.length;
-  // What no worker could read is what is missing from what was promised; who it was cannot be told.
+  // What no worker could read is what is missing from what was promised; which items these are is unknown.
   const unread = settled && read.length < parts.length ? accepted - seen : 0;
   const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
   const status = !settled

@@ -58,7 +58,7 @@ export function logProblem(problem: MirError, requestId: string, log: Log): void
   }
 }
 
-/** Answers an error as RFC 9457 problem+json, with all that is wrong and how to mend it. Returns the status. */
+/** Answers an error as RFC 9457 problem+json, with all that is wrong and how to fix it. Returns the status. */
 export function sendProblem(
   res: ServerResponse,
   error: unknown,

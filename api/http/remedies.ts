@@ -36,11 +36,11 @@ export const REMEDIES: Record<ProblemCode, string> = {
   AGENT_REVOKED: 'Nothing: revoked is for good. Register or spawn a new agent.',
   AGENT_STATE: 'Read the agent, then take a step that its `status` allows.',
   POLICY_LIMIT: 'Revoke agents that are not needed, or widen the policy with the partner’s own key.',
-  CONFLICT: 'Read the thing again: somebody changed it in the meantime. Then decide anew.',
+  CONFLICT: 'Read the thing again: somebody changed it in the meantime. Then decide again.',
   BODY_TOO_LARGE: `Split the batch. ${MAX_EVENTS_BODY_BYTES / MIB} MiB is the limit of \`POST /events\`, ${MAX_BODY_BYTES / KIB} KiB that of all others, counted after decompression.`,
   UNSUPPORTED_MEDIA_TYPE:
     'Send `Content-Type: application/json` (for events also `application/x-ndjson`), UTF-8, plain or gzip.',
-  VALIDATION_FAILED: 'Mend each field that `errors` names. A retry of the same input cannot succeed.',
+  VALIDATION_FAILED: 'Fix each field listed in `errors`. A retry of the same input cannot succeed.',
   TOO_MANY_EVENTS: `Send at most ${EVENTS_PER_CALL} events in one call.`,
   BULK_LIMIT_EXCEEDED: `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events and resolves at most ${AI_MAX_USERS_PER_RESOLVE} users in one call. Split it.`,
   PRESET_NOT_ALLOWED: 'Take ORCHESTRATOR or less for an AI agent; ADMIN is for service accounts.',

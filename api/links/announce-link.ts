@@ -10,7 +10,7 @@ const FIRST_LOOK_AFTER_MS = 15_000;
 export type RemovalReason = 'UNLINKED' | 'IDENTITY_DELETED' | 'USER_ERASED';
 
 /**
- * Writes the message to the partner that wants to be told, in the transaction of what it tells; answers its ids. The
+ * Inserts the webhook message, if the partner has an endpoint, in the transaction of the change. Returns its ids. The
  * body follows Standard Webhooks: `type`, `timestamp`, `data`. A user is named by `userRef`, as invites answer it.
  */
 export async function announceLink(

@@ -13,7 +13,7 @@ export const deleteWebhookRoute = route({
   path: '/partners/webhook',
   auth: webhookAuth,
   tag: 'Linking',
-  summary: 'Be told no more; messages not yet delivered are dropped',
+  summary: 'Delete the webhook endpoint; undelivered messages are dropped',
   answers: { 200: { description: 'Removed', schema: z.object({ removed: z.literal(true) }) } },
   problems: ['NOT_FOUND', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller, requestId }) => {

@@ -8,7 +8,7 @@ export const getWebhookRoute = route({
   path: '/partners/webhook',
   auth: { ...webhookAuth, availableWithoutRedis: true },
   tag: 'Linking',
-  summary: 'Where messages of links go',
+  summary: 'Read the webhook endpoint',
   answers: { 200: { description: 'Without the secret', schema: webhookSchema } },
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant } }) => {

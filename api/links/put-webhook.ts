@@ -52,7 +52,7 @@ export const putWebhookRoute = route({
   path: '/partners/webhook',
   auth: webhookAuth,
   tag: 'Linking',
-  summary: 'Be told of links as they are made and removed',
+  summary: 'Set the webhook endpoint for links made and removed',
   description:
     'Messages `link.confirmed` and `link.removed` follow Standard Webhooks (headers `webhook-id`, `webhook-timestamp`, ' +
     '`webhook-signature`): check them with one of its libraries and the secret. They are sent again until your server ' +

@@ -64,7 +64,7 @@ export async function removeLink(
   auditContext: AuditContext,
 ): Promise<{ partnerId: string; cacheState: CacheState } | null> {
   const { store } = deps;
-  // A link is of one user for ever, so it may be looked up before.
+  // A link is of one user permanently, so it may be looked up before.
   const known = accountByLinkId(await store.memberships.ofIdentity(identityId), linkId);
   if (!known) return null;
   const { outcome, cacheState } = await commitLinkChange(deps, async (session) => {
@@ -79,7 +79,7 @@ export async function removeLink(
 
 /**
  * What partners are told of one account of a deleted identity, in audit and messages: one request id, or one
- * millisecond, in several of them would say for ever which accounts belonged together. So only the day is told.
+ * millisecond, in several of them would say permanently which accounts belonged together. So only the day is told.
  */
 function actApart(auditContext: AuditContext, { linkedAt }: LinkedAccount): AuditContext {
   const dayMs = utcDayOf(auditContext.at.getTime());

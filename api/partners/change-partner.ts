@@ -25,8 +25,8 @@ export interface PartnerChangeDecision {
 
 /**
  * Changes a partner so that every process refuses or allows by the new state before this resolves. Whoever is
- * overtaken decides anew on what the other left. A change that is there already still voids the cached credentials:
- * repeating it mends what a failed first try may have left behind.
+ * overtaken decides again on what the other left. A change that is there already still voids the cached credentials:
+ * repeating it repairs what a failed first try may have left behind.
  */
 export async function changePartner(
   deps: PartnerChangeDeps,

@@ -31,7 +31,7 @@ async function combine(
   deps: SignalsDeps,
   refs: UserRef[],
   own: SignalsRow[],
-): Promise<{ found: FoundHistory[]; fromStore: boolean }> {
+): Promise<{ found: FoundHistory[]; isFromStore: boolean }> {
   const identities = [...new Set(own.flatMap(({ identity }) => (identity === null ? [] : [identity])))];
   const people = await readThrough(
     deps,
@@ -58,7 +58,7 @@ async function combine(
       ? { history: sum.history, scope: 'LINKED' }
       : { history: ownHistory(own[n]!), scope: 'OWN' };
   });
-  return { found, fromStore: people.fromStore || accounts.fromStore };
+  return { found, isFromStore: people.isFromStore || accounts.isFromStore };
 }
 
 /** Histories of the users, in order: of a linked one the person's whole, else what its own partner submitted. */
@@ -69,8 +69,8 @@ export async function readSignals(
   const own = await readThrough(deps, usersOf(deps), refs);
   if (own.rows.every(({ identity }) => identity === null)) {
     const found = own.rows.map((row): FoundHistory => ({ history: ownHistory(row), scope: 'OWN' }));
-    return { found, source: own.fromStore ? 'store' : 'cache' };
+    return { found, source: own.isFromStore ? 'store' : 'cache' };
   }
-  const { found, fromStore } = await combine(deps, refs, own.rows);
-  return { found, source: own.fromStore || fromStore ? 'store' : 'cache' };
+  const { found, isFromStore } = await combine(deps, refs, own.rows);
+  return { found, source: own.isFromStore || isFromStore ? 'store' : 'cache' };
 }

@@ -34,12 +34,12 @@ export async function readThrough<Ref extends string, Row extends { revision: nu
   { metrics, log }: Deps,
   source: RowSource<Ref, Row>,
   refs: Ref[],
-): Promise<{ rows: Row[]; fromStore: boolean }> {
+): Promise<{ rows: Row[]; isFromStore: boolean }> {
   const isRow = (cached: Cached<Ref, Row>): cached is Row => cached !== null && 'revision' in cached;
   const cached = await Promise.all(refs.map((ref) => readCache(source, ref)));
   const missing = refs.filter((_, n) => !isRow(cached[n]!));
   metrics.signalsReads.cache.inc(refs.length - missing.length);
-  if (missing.length === 0) return { rows: cached as Row[], fromStore: false };
+  if (missing.length === 0) return { rows: cached as Row[], isFromStore: false };
 
   const stored = await source.readStore([...new Set(missing)]);
   metrics.signalsReads.store.inc(missing.length);
@@ -52,5 +52,5 @@ export async function readThrough<Ref extends string, Row extends { revision: nu
     }
     return row;
   });
-  return { rows, fromStore: true };
+  return { rows, isFromStore: true };
 }

@@ -16,7 +16,7 @@ function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
 
 /**
  * Orders that a user be erased: from the answer on nothing of it is counted or linked, and shown only while the
- * visibility is `pending`; its events are deleted by a worker. What is received later starts anew. `askedAt` is the
+ * visibility is `pending`; its events are deleted by a worker. What is received later starts a new history. `askedAt` is the
  * queue store's time; what was committed while the order was on its way is erased too, else it would be stored and not
  * counted.
  */

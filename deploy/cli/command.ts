@@ -37,7 +37,7 @@ export async function opened<T>(opening: Promise<T>): Promise<T> {
   try {
     return await opening;
   } catch (error) {
-    throw new Error(`${messageOf(error)}\n\`npm run mir -- doctor\` looks at every store and says how to mend it.`, {
+    throw new Error(`${messageOf(error)}\n\`npm run mir -- doctor\` looks at every store and says how to fix it.`, {
       cause: error,
     });
   }

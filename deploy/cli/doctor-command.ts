@@ -16,7 +16,7 @@ function lineOf({ check, verdict, found, remedy }: Finding): string {
 export function addDoctorCommand(program: Command, shell: Shell): void {
   program
     .command('doctor')
-    .description('look at settings, stores, clocks, queues and leftovers, and say how to mend what is wrong')
+    .description('look at settings, stores, clocks, queues and leftovers, and say how to fix what is wrong')
     .addHelpText(
       'after',
       '\nIt changes nothing. ● OK, ◐ WARN: works, but not as it should, ○ FAIL: refuses or loses something, or will soon.' +

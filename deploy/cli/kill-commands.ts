@@ -103,7 +103,7 @@ async function kill(
   return followCascade(ctx, shell, { tenant, cascadeId, untilMs: Date.now() + waitSeconds * 1_000 });
 }
 
-/** A cascade of any partner, with the agents that the store refuses to revoke: the operator is to mend their rows. */
+/** A cascade of any partner, with the agents that the store refuses to revoke: the operator must fix their rows. */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
   const cascade = await ctx.store.cascades.byId(cascadeId);
   if (!cascade) throw new MirError('NOT_FOUND', 'There is no such cascade.');

@@ -6,7 +6,7 @@ const READY_TIMEOUT_MS = 60_000;
 const DEATHS_BEFORE_READY_MAX = 5;
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
-/** A process that served this long was sound: its next death starts the backoff anew. */
+/** A process that served this long was sound: its next death starts the backoff again. */
 const STABLE_MS = 30_000;
 
 export interface ChildSpec {

@@ -116,7 +116,7 @@ return 1
  * Ends the holder's marks and voids whatever was read meanwhile: its mark may have been lost (a flush, a restart) or
  * taken over by another holder that ended first, and then rows and leases of the old state may stand here. Another
  * holder's mark stays. KEYS: slot and lease, pair by pair. ARGV: token. Answer: the next whole ms,
- * which nothing admitted before can bear.
+ * which nothing admitted before can have.
  */
 export const REMOVE_FENCE = `
 for i = 1, #KEYS, 2 do

@@ -65,7 +65,7 @@ export interface Authorizer {
   authorizeFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
   /**
    * Runs a change of authority. From before the change until after it nobody, in any process, is admitted by the rows
-   * that it touches; they are then read anew from the store. `doneAtMs` is the queue store's time from which the change
+   * that it touches; they are then read again from the store. `doneAtMs` is the queue store's time from which the change
    * is in force everywhere. A change that may `hold` right before it commits keeps callers waiting for less long.
    */
   withInvalidation: WithInvalidation;

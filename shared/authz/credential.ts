@@ -8,7 +8,7 @@ export type { Scope };
 export const BLOCKS = ['PARTNER_SUSPENDED', 'AGENT_SUSPENDED', 'AGENT_KEY_REVOKED'] as const;
 export type Block = (typeof BLOCKS)[number];
 
-/** What a key says of itself for ever: it is remembered beside the key's hash. */
+/** What a key says of itself permanently: it is remembered beside the key's hash. */
 export const keyFactsSchema = z.object({
   partnerId: z.string().transform((id) => id as PartnerId),
   env: z.enum(['live', 'test']),

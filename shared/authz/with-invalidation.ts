@@ -82,7 +82,7 @@ export function createWithInvalidation(deps: {
         await removeFence().catch(() => undefined);
       } else {
         // The outcome is unknown and may still come: the marks stand until they expire, so that nobody reads the old
-        // state into a row meanwhile, and whoever does so later reads it anew.
+        // state into a row meanwhile, and whoever does so later reads it again.
         if (fenced.length > 0) void removeUntilKnown(removeFence);
       }
       throw error;
@@ -92,7 +92,7 @@ export function createWithInvalidation(deps: {
     } catch (error) {
       void removeUntilDone(removeFence);
       throw overloaded(
-        'The change is stored; the queue store did not confirm that it is in force. It is as soon as that answers. Look before you repeat it.',
+        'The change is stored; the queue store did not confirm that it is in force. It is as soon as that answers. Check before you repeat it.',
         2,
         error,
       );

@@ -74,7 +74,7 @@ function developmentPepper(mongoUrl: string): string {
   return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');
 }
 
-/** Reads and checks the settings. Throws one SettingsError that names everything wrong and how to mend it. */
+/** Reads and checks the settings. Throws one SettingsError that names everything wrong and how to fix it. */
 export function readConfig(env: Record<string, string | undefined> = process.env): Config {
   const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {
     [Name in SettingName]: (typeof SETTINGS)[Name]['schema'];

@@ -20,7 +20,8 @@ interface Waiting {
 const lines = new WeakMap<object, Map<string, Waiting[]>>();
 
 function takePlace(line: Waiting[], urgent: boolean): Promise<void> {
-  if (!urgent && line.length >= MAX_WAITING) throw overloaded('Too many changes of the same wait already.', 1);
+  if (!urgent && line.length >= MAX_WAITING)
+    throw overloaded('Too many concurrent changes to this agent tree or partner. Retry in a few seconds.', 1);
   return new Promise((resolve, reject) => {
     const waiting: Waiting = {
       urgent,
@@ -31,7 +32,7 @@ function takePlace(line: Waiting[], urgent: boolean): Promise<void> {
     };
     const timer = setTimeout(() => {
       line.splice(line.indexOf(waiting), 1);
-      reject(overloaded('Other changes of the same took too long. Nothing was changed; try again.', 1));
+      reject(overloaded('Earlier changes to this agent tree or partner took too long. Nothing was changed; retry.', 1));
     }, MAX_WAIT_MS);
     if (urgent) line.unshift(waiting);
     else line.push(waiting);

@@ -6,7 +6,7 @@ import { messageOf } from '../errors';
 import { redactUrl } from '../config/redact-url';
 import { agreeOnToken, epochOf, readServerIdentity } from './server-identity';
 
-/** A connection that owes an answer for this long is half-open: it is closed and made anew. */
+/** A connection that owes an answer for this long is half-open: it is closed and recreated. */
 const SOCKET_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 50;
@@ -71,7 +71,7 @@ function optionsFor(role: LinkRole): RedisOptions {
       };
 }
 
-/** Opens a connection; it reconnects by itself for ever and logs at most one error line in 5 s. */
+/** Opens a connection; it reconnects without limit and logs at most one error line in 5 s. */
 export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: Telemetry): RedisLink {
   const client = new Redis(url, optionsFor(role));
   // BullMQ blocks on a duplicate, where silence is no fault, and watches over it itself.

@@ -54,7 +54,7 @@ const schema = new Schema<CascadeDoc>(
 schema.index({ nextLookAt: 1 }, { partialFilterExpression: { closedAt: null } });
 schema.index({ agentId: 1, createdAt: -1 });
 
-/** Every open cascade, in a form that the partial index serves: a cascade is never deleted, so a scan would grow for ever. */
+/** Every open cascade, in a form that the partial index serves: a cascade is never deleted, so a scan would grow permanently. */
 const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
 
 /** Cascades of one agent are made one after the other, and a closed one never changes. */

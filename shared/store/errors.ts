@@ -19,7 +19,7 @@ export function storeTooSlow(what: string, timeoutMs: number): Error {
 
 const DUPLICATE_KEY = 11_000;
 
-/** Codes of servers that cannot serve now or do not let us in: an operator mends them, no event is at fault. */
+/** Codes of servers that are unavailable or reject our credentials: an operator must act; no event is at fault. */
 const OUTAGES = {
   HostUnreachable: 6,
   HostNotFound: 7,

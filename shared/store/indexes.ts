@@ -78,7 +78,7 @@ export function stepText({ collection, fields, kind, note }: IndexStep): string 
   const texts: Record<IndexStep['kind'], string> = {
     COLLECTION_MISSING: `create the collection ${collection}`,
     MISSING: `build ${index}`,
-    DIFFERENT: `drop and build anew ${index}: its options differ`,
+    DIFFERENT: `drop and rebuild ${index}: its options differ`,
     EXTRA: `${index} is not MIR's and is left alone`,
   };
   return note === undefined ? texts[kind] : `${texts[kind]}: ${note}`;

@@ -1,7 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant, UserRef } from '../domain/ids';
 
-/** Where a tenant wants to be told of links, and the sealed secret that its messages are signed with. */
+/** A tenant's webhook endpoint, with the encrypted secret that signs its messages. */
 export interface WebhookDoc {
   _id: Tenant;
   url: string;

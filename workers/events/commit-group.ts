@@ -82,7 +82,7 @@ function deltasOf(docs: EventDoc[]): UserDelta[] {
 
 /**
  * Those of the stored events that count. One whose user was erased after it was received only waits for its deletion:
- * it is deleted here, so that a later submission under its key starts anew.
+ * it is deleted here, so that a later submission under its key starts a new history.
  */
 async function withoutErased(
   store: Pick<Store, 'events' | 'users'>,

@@ -7,7 +7,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 10_000;
 /** SMTP replies to a mail from here on are final: the server will not take it later either. */
 const FIRST_FINAL_REPLY = 500;
-/** What such a reply is about this mail after. To anything before it is about our settings, which somebody mends. */
+/** Commands whose rejection concerns this mail. Rejections of earlier commands concern our settings. */
 const ABOUT_THE_MAIL = new Set(['RCPT TO', 'DATA']);
 
 /** Keeps out-of-office replies from coming back (RFC 3834). */

@@ -2,7 +2,7 @@ import type { Config } from '../../../shared/config/config';
 import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
-import { createFsyncGuard } from '../../../shared/redis/durability';
+import { createFsyncGuard } from '../../../shared/redis/with-fsync';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import { checked, type Finding, fail, ok, warn } from './finding';
 

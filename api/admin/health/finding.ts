@@ -3,7 +3,7 @@ import { messageOf } from '../../../shared/errors';
 /** WARN: it works, but not as it should. FAIL: MIR does not start, loses or refuses something, or will soon. */
 export type CheckStatus = 'OK' | 'WARN' | 'FAIL';
 
-/** What one check found, and how to mend it (null: nothing to mend). */
+/** What one check found, and how to fix it (null: nothing to fix). */
 export interface Finding {
   check: string;
   verdict: CheckStatus;

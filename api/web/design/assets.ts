@@ -4,7 +4,7 @@ import { STYLESHEET } from './stylesheet';
 
 const HASH_LENGTH = 12;
 
-/** A file of our own, named by its content: it may be kept for ever. */
+/** A file of our own, named by its content: it may be kept permanently. */
 export interface Asset {
   path: string;
   mediaType: string;

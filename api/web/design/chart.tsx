@@ -13,7 +13,7 @@ interface ChartProps {
 
 /** Bars that still can be read on a phone; the table beneath has every month. */
 const DRAWN_MONTHS = 12;
-/** Fills that can be told apart; the smallest of more series are drawn as one, and stand apart in the table. */
+/** Distinguishable fills; of more series the smallest are drawn as one and listed separately in the table. */
 const DRAWN_SERIES = 4;
 const STEP = 30;
 const BAR = 20;

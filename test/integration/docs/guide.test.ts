@@ -66,7 +66,7 @@ test('the guide says where this registry answers, so that its examples need no g
   );
 });
 
-test('every link within the guide leads to a place of it, and no place bears the name of another', () => {
+test('every link within the guide leads to a place of it, and no place has the name of another', () => {
   const ids = idsOf(guide);
   expect(new Set(ids).size).toBe(ids.length);
   const links = guide.querySelectorAll('a[href^="#"]').map((link) => link.getAttribute('href')!.slice(1));

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, expect, test } from '@jest/globals';
 import { connectRedis } from '../../../shared/redis/connect';
-import { createFsyncGuard } from '../../../shared/redis/durability';
+import { createFsyncGuard } from '../../../shared/redis/with-fsync';
 import {
   accepted,
   drainedAtLast,

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 test(
-  'a job whose worker died between commit and cache refreshes every user that it names, stored anew or not',
+  'a job whose worker died between commit and cache refreshes every user that it names, stored again or not',
   async () => {
     const { store, cacheLink } = mir.ctx;
     const books = newBooks(await mir.partner());

@@ -78,7 +78,7 @@ test("the runbook's entries follow each other, tell what users feel, and their l
   for (const section of sections) {
     const name = section.slice(0, section.indexOf('\n'));
     expect(section).toContain(severityOf.get(name) === 'page' ? '\nPage. ' : '\nTicket. ');
-    if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Users feel\*\*[^]*\*\*Mend\*\*|\*\*mend\*\*/);
+    if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Users feel\*\*[^]*\*\*Fix\*\*|\*\*fix\*\*/);
   }
   const anchors = [...text.matchAll(/\]\(#([a-z]+)\)/g)].map(([, anchor]) => anchor);
   const known = new Set(sections.map((section) => section.slice(0, section.indexOf('\n')).toLowerCase()));

@@ -150,7 +150,7 @@ describe('the tree of agents', () => {
     }
   });
 
-  it('bears the marks above it when an inner agent is asked for', async () => {
+  it('has the marks above it when an inner agent is asked for', async () => {
     const marked = tree[KILLED]!;
     const child = tree.find(({ parentId }) => parentId === marked.agentId)!;
     const nodes = (await allPages(`rootAgentId=${child.agentId}&limit=2`)).flat();

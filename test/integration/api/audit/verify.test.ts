@@ -117,7 +117,7 @@ describe('a chain that somebody touched', () => {
     expect(await verify(liveKey)).toEqual(broken(seq, null, 'ENTRY_MISSING'));
   });
 
-  it('is found by an entry that was taken back to be sealed anew', async () => {
+  it('is found by an entry that was taken back to be sealed again', async () => {
     const { liveKey, chain, audit } = await aSealedChain(5);
     const unseal = { $set: { sealed: false }, $unset: { seq: 1, previousHash: 1, hash: 1 } };
     await audit.collection.updateOne({ chain, seq: 2 }, unseal);

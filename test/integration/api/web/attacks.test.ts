@@ -265,7 +265,7 @@ describe('every page', () => {
 });
 
 describe('behind https', () => {
-  it('cookies bear the names that no other host can set, and go over https only', async () => {
+  it('cookies have the names that no other host can set, and go over https only', async () => {
     const env = { PUBLIC_URL: 'https://mir.example', SMTP_URL: 'smtp://127.0.0.1:9', MAIL_FROM: 'mir@mir.example' };
     const https = await startHarness({ workers: false, env });
     await confirmedAccount(https, email);

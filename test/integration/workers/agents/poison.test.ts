@@ -21,7 +21,7 @@ async function failToRevoke(agentIds: string[]): Promise<void> {
   await mir.ctx.store.connection.db!.command({ collMod: 'agents', validator, validationLevel: 'strict' });
 }
 
-test('agents that cannot be revoked are parked: all others are revoked and audited, and the cascade closes once they are mended', async () => {
+test('agents that cannot be revoked are parked: all others are revoked and audited, and the cascade closes once they are fixed', async () => {
   const { agents, audit, cascades } = mir.ctx.store;
   const partner = await mir.partner();
   const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), SIZE);

@@ -79,7 +79,7 @@ describe('in production', () => {
   });
 });
 
-test('the plan for a store of an earlier version says that agents revoked before cannot be told from unknown keys', async () => {
+test('the plan for a store of an earlier version says that agents revoked before are indistinguishable from unknown keys', async () => {
   const env = production();
   expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build agents\(revokedKeyRef:1\)$/m);
   await cli(env, 'migrate', 'apply');

@@ -57,7 +57,7 @@ function aChunk(): { chunk: EventChunk; userRef: UserRef } {
 
 const countOf = (chunk: EventChunk) => h.ctx.store.events.model.countDocuments({ chunkId: chunk.chunkId });
 
-test('signals that could not be put while the cache was away are read anew before they are', async () => {
+test('signals that could not be put while the cache was away are read again before they are', async () => {
   const { chunk, userRef } = aChunk();
   await cacheServer.stop();
   const committed = committer.commit(chunk, false);
@@ -115,7 +115,7 @@ test('rows are on their way into the cache before other processes may commit to 
   expect(order).toEqual(['put', 'release']);
 });
 
-test('a commit that cannot even be begun keeps nobody waiting for ever: it is begun again', async () => {
+test('a commit that cannot even be begun keeps nobody waiting permanently: it is begun again', async () => {
   const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
   let rejected = 0;
   const openSession: typeof store.openSession = () => {

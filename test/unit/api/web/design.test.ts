@@ -31,7 +31,7 @@ describe.each([
     expect(contrast(colours.paper, colours.warn)).toBeGreaterThanOrEqual(7);
   });
 
-  it("a chart's fills can be told from the ground and from their neighbours", () => {
+  it("a chart's fills are distinguishable from the background and from their neighbours", () => {
     for (const fill of colours.series) expect(contrast(fill, colours.paper)).toBeGreaterThanOrEqual(2.9);
     const pairs = colours.series.slice(1).map((fill, index) => contrast(fill, colours.series[index]!));
     for (const ratio of pairs) expect(ratio).toBeGreaterThanOrEqual(1.8);

@@ -130,7 +130,7 @@ test('different ids of one tenant are different references', () => {
   );
 });
 
-test('users spread evenly over all partitions, and each has one for ever', () => {
+test('users spread evenly over all partitions, and each has one permanently', () => {
   const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
   const users = 16_000;
   const counts = Array.from({ length: PARTITIONS }, () => 0);

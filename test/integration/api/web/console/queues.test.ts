@@ -148,7 +148,7 @@ describe('the queues page', () => {
     }
   });
 
-  it('shows jobs without anything that a partner or a person could be told by', async () => {
+  it('shows jobs without anything that identifies a partner or a person', async () => {
     const metadata = { 'ann@private.example': 'private words' };
     const event = anEvent({ userExternalId: 'u-private', metadata });
     expect((await h.client.post('/events', partner.liveKey, { events: [event, event] })).status).toBe(202);

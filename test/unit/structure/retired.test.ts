@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { projectRoot } from '../../../deploy/local/paths';
+import { RETIRED_IDENTIFIERS, RETIRED_PHRASES } from '../../structure/retired';
+
+const root = projectRoot();
+/** The lists themselves, what tells the history, and what is not ours. */
+const EXEMPT =
+  /^(CHANGELOG\.md|package-lock\.json|\.github\/(STYLE_GUIDE\.md|decisions\/.*)|test\/structure\/retired\.ts)$/;
+const TEXT = /\.(ts|tsx|js|json|md|ya?ml|toml|sh|py|css|lua|example)$|Dockerfile$|^\.ci\/run$/;
+
+const texts = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root })
+  .toString()
+  .split('\n')
+  .filter((file) => TEXT.test(file) && !EXEMPT.test(file))
+  .flatMap((file) => {
+    try {
+      return [{ file, lines: readFileSync(join(root, file), 'utf8').split('\n') }];
+    } catch {
+      // Deleted in the working tree.
+      return [];
+    }
+  });
+
+function linesWith(pattern: RegExp): string[] {
+  return texts.flatMap(({ file, lines }) =>
+    lines.flatMap((line, n) => (pattern.test(line) ? [`${file}:${n + 1}: ${line.trim()}`] : [])),
+  );
+}
+
+describe('the repository', () => {
+  it('is read: more than 500 files', () => {
+    expect(texts.length).toBeGreaterThan(500);
+  });
+
+  it('has no retired identifier', () => {
+    expect(linesWith(new RegExp(`\\b(?:${RETIRED_IDENTIFIERS.join('|')})\\b`))).toEqual([]);
+  });
+
+  it.each(RETIRED_PHRASES.map((pattern) => [pattern]))('has no text with %s', (pattern) => {
+    expect(linesWith(pattern)).toEqual([]);
+  });
+});
