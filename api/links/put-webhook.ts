@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { seal } from '../../shared/domain/encrypted-secret';
+import { encryptSecret } from '../../shared/domain/encrypted-secret';
 import { partnerOf, type Tenant } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import { type AuditContext, auditEntry, auditContextForCaller } from '../db/audit-context';
@@ -36,7 +36,12 @@ async function putWebhook(
 ): Promise<{ url: string; secret: string; createdAt: string }> {
   checkUrl(url, config.webhooksToPrivateAddresses);
   const secret = SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64');
-  const webhook = { _id: tenant, url, sealedSecret: seal(secrets.webhook, tenant, secret), createdAt: auditContext.at };
+  const webhook = {
+    _id: tenant,
+    url,
+    sealedSecret: encryptSecret(secrets.webhook, tenant, secret),
+    createdAt: auditContext.at,
+  };
   const { host } = new URL(url);
   const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.set', target: tenant, after: { host } };
   await transaction({ store }, async (session) => {

@@ -5,15 +5,15 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** Encrypts a secret that must be read back (AES-256-GCM, random 96-bit nonce), bound to whose it is. base64url. */
-export function seal(key: Buffer, owner: string, secret: string): string {
+export function encryptSecret(key: Buffer, owner: string, secret: string): string {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(owner));
-  const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
+  const encrypted = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
+  return Buffer.concat([iv, cipher.getAuthTag(), encrypted]).toString('base64url');
 }
 
-/** Reads a sealed secret. Throws when it was sealed with another key or for another owner. */
-export function unseal(key: Buffer, owner: string, text: string): string {
+/** Decrypts a secret. Throws when it was encrypted with another key or for another owner. */
+export function decryptSecret(key: Buffer, owner: string, text: string): string {
   const bytes = Buffer.from(text, 'base64url');
   const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
     .setAAD(Buffer.from(owner))

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import type { Tenant } from '../../shared/domain/ids';
-import { unseal } from '../../shared/domain/encrypted-secret';
+import { decryptSecret } from '../../shared/domain/encrypted-secret';
 import type { Runtime } from '../../shared/runtime';
 import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
 import type { DeliveryDoc } from '../../shared/store/webhooks';
@@ -36,7 +36,7 @@ type Deps = Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> & {
 async function send({ store, secrets, config, signal }: Deps, delivery: DeliveryDoc, now: Date): Promise<number> {
   const webhook = await store.webhooks.get(delivery.tenant);
   if (!webhook) throw new Error('the webhook was removed');
-  const signer = new Webhook(unseal(secrets.webhook, delivery.tenant, webhook.sealedSecret));
+  const signer = new Webhook(decryptSecret(secrets.webhook, delivery.tenant, webhook.sealedSecret));
   const headers = {
     'webhook-id': delivery._id,
     'webhook-timestamp': String(Math.floor(now.getTime() / SECOND_MS)),
