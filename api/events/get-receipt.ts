@@ -37,15 +37,15 @@ const receiptSchema = z.object({
     ),
 });
 
-const SETTLED = {
+const FINAL = {
   receiptId: 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.3.Jm3vQx8Yk2Lp6Rt9Wz4NbA',
   accepted: 3,
   receivedAt: '2026-01-31T09:30:00.000Z',
   settledAt: '2026-01-31T09:30:00.120Z',
 };
-const STORED = { ...SETTLED, status: 'DONE', persisted: 3, duplicates: 0, conflicts: 0, failed: 0, erased: 0 };
+const STORED = { ...FINAL, status: 'DONE', persisted: 3, duplicates: 0, conflicts: 0, failed: 0, erased: 0 };
 const MIXED = {
-  ...SETTLED,
+  ...FINAL,
   status: 'DONE_WITH_FAILURES',
   persisted: 1,
   duplicates: 1,
@@ -58,7 +58,7 @@ const MIXED = {
   ],
 };
 
-/** Adds up what the parts say of this receipt's events; QUEUED until every chunk has settled. */
+/** Adds up what the parts say of this receipt's events; QUEUED until every chunk is finalized. */
 function presentReceipt(
   receiptId: string,
   facts: ReceiptFacts,
@@ -72,13 +72,13 @@ function presentReceipt(
     // Receipts of earlier versions have the driver's message.
     .map((item) => (item.code === 'STORE_REFUSED' ? { ...item, message: STORE_REFUSED_MESSAGE } : item))
     .sort((a, b) => a.index - b.index);
-  const settled = parts.length === chunkIdsOf(facts).length;
+  const isFinal = parts.length === chunkIdsOf(facts).length;
   const read = parts.filter(({ total }) => total !== null);
   const seen = slot === null ? read.reduce((sum, { total }) => sum + total!, 0) : read.length;
   // What no worker could read is what is missing from what was promised; which items these are is unknown.
-  const unread = settled && read.length < parts.length ? accepted - seen : 0;
+  const unread = isFinal && read.length < parts.length ? accepted - seen : 0;
   const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
-  const status = !settled
+  const status = !isFinal
     ? 'QUEUED'
     : unread > 0 || items.some(({ outcome }) => outcome === 'CONFLICT' || outcome === 'FAILED')
       ? 'DONE_WITH_FAILURES'
@@ -94,12 +94,12 @@ function presentReceipt(
     failed: count('FAILED') + unread,
     erased: count('ERASED'),
     receivedAt: new Date(receivedAtMs).toISOString(),
-    settledAt: settled ? new Date(settledAtMs).toISOString() : null,
+    settledAt: isFinal ? new Date(settledAtMs).toISOString() : null,
     ...(items.length > 0 ? { items } : {}),
   };
 }
 
-/** `GET /events/receipts/:receiptId`: answered from the id itself (signed) and what the workers settled. */
+/** `GET /events/receipts/:receiptId`: answered from the signed id and what workers wrote when they finalized its chunks. */
 export const getReceiptRoute = route({
   method: 'GET',
   path: '/events/receipts/:receiptId',

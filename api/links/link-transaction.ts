@@ -59,7 +59,7 @@ async function putInCache(deps: LinkDeps, cacheOutboxId: string, { users, member
 }
 
 /**
- * Changes links in one transaction together with the note that the cache must hear of it, then tells the cache before
+ * Changes links in one transaction together with an entry in the cache outbox, then updates the cache before
  * it resolves: from then on every reader sees the change, or the answer is `pending`. Partners are told after that.
  * `work` may run more than once.
  * What it throws undoes everything.
@@ -84,7 +84,7 @@ export async function commitLinkChange<T>(
   return { outcome, cacheState };
 }
 
-/** Hints: the rows are the outbox. */
+/** Wakes up workers. The rows are the outbox, so a lost wake-up only delays the message. */
 function wakeUpDeliveries({ webhookQueue }: LinkDeps, { deliveryIds }: Changed): void {
   for (const id of deliveryIds) webhookQueue.add(id).catch(() => undefined);
 }

@@ -10,7 +10,7 @@ import { transaction } from '../db/transaction';
 import { readPartner } from './get-partner';
 import { auditedFacts } from './present-partner';
 
-/** Changes of a partner take turns; only while the queue store cannot tell whose it is do they meet at all. */
+/** Changes of a partner are serialized; only while Redis is down can they run concurrently. */
 const MAX_TRIES = 16;
 const RETRY_JITTER_MS = 20;
 

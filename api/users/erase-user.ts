@@ -15,7 +15,7 @@ export const eraseUserRoute = route({
   tag: 'Users',
   summary: 'Erase a user of yours',
   description:
-    'Deletes its events, totals and link, also what is accepted but still queued (it settles as ERASED). Events that ' +
+    'Deletes its events, totals and link, also what is accepted but still queued (it becomes ERASED). Events that ' +
     'you submit later start a new history. The keyed hash of the user id stays with the time of the erasure; the audit ' +
     'entry does not name the user. Backups made before still hold the events.',
   query: noQuery,

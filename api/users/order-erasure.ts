@@ -60,7 +60,7 @@ export async function orderErasure(
     const memberships = dropped ? [dropped.membership] : [];
     return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
-  // A hint: the row is the outbox.
+  // A wake-up: the row is the outbox.
   deps.erasureQueue.add(erasure._id).catch(() => undefined);
   return { erasure, cacheState };
 }

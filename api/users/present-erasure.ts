@@ -5,7 +5,7 @@ export const erasureSchema = z.object({
   receiptId: z.string(),
   status: z.enum(['RUNNING', 'DONE']),
   erasedAt: z.iso.datetime().describe('What was received up to this time is erased.'),
-  eventsErased: z.int().describe('Stored events deleted so far; those still queued settle as ERASED.'),
+  eventsErased: z.int().describe('Stored events deleted so far; those still queued become ERASED.'),
   settledAt: z.iso.datetime().nullable(),
 });
 

@@ -49,7 +49,7 @@ export interface Admission {
   credential: Credential;
   /** The queue store's time; null when it could not be asked. */
   nowMs: number | null;
-  /** Every event of this tenant received before it is settled; null when the queue store cannot tell. */
+  /** The tenant's watermark: every event received before it is finalized. Null while Redis is down. */
   watermarkMs: number | null;
   openChunks: number;
   /** The tightest budget of the path. */

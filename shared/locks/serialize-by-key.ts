@@ -1,29 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { overloaded } from '../errors';
 import type { StoreSession } from '../store/store';
+import { openRegisteredSession, type RegisteredSession, type SessionDeps } from './session-registry';
 
-import { openRegisteredSession, type SessionDeps, type RegisteredSession } from './session-registry';
-
-/** Changes of one subject that may wait in this process, and how long. */
+/** Changes of one key that may wait in this process, and for how long. */
 const MAX_WAITING = 1_000;
 const MAX_WAIT_MS = 10_000;
-/** Whoever heads the line of processes for longer died or is slow, and is passed over. */
-const PATIENCE_MS = 500;
-const LOOK_EVERY_MS = 2;
-const LINE_TTL_MS = 5_000;
+/** A lock holder that has not made progress within this time is skipped: it is dead or slow. */
+const SKIP_HOLDER_AFTER_MS = 500;
+const POLL_MS = 2;
+const LOCK_QUEUE_TTL_MS = 5_000;
 
-interface Waiting {
+interface Waiter {
   urgent: boolean;
   start: () => void;
 }
 
-const lines = new WeakMap<object, Map<string, Waiting[]>>();
+/** The waiters of this process by store and key. A process with several runtimes (tests) must not mix them. */
+const queuesByStore = new WeakMap<object, Map<string, Waiter[]>>();
 
-function takePlace(line: Waiting[], urgent: boolean): Promise<void> {
-  if (!urgent && line.length >= MAX_WAITING)
+/** Waits in this process until the changes before it are done. Urgent ones go first. Throws OVERLOADED. */
+function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
+  if (!urgent && queue.length >= MAX_WAITING) {
     throw overloaded('Too many concurrent changes to this agent tree or partner. Retry in a few seconds.', 1);
+  }
   return new Promise((resolve, reject) => {
-    const waiting: Waiting = {
+    const waiter: Waiter = {
       urgent,
       start: () => {
         clearTimeout(timer);
@@ -31,74 +33,75 @@ function takePlace(line: Waiting[], urgent: boolean): Promise<void> {
       },
     };
     const timer = setTimeout(() => {
-      line.splice(line.indexOf(waiting), 1);
-      reject(overloaded('Earlier changes to this agent tree or partner took too long. Nothing was changed; retry.', 1));
+      queue.splice(queue.indexOf(waiter), 1);
+      const text = 'Earlier changes to this agent tree or partner took too long. Nothing was changed; retry.';
+      reject(overloaded(text, 1));
     }, MAX_WAIT_MS);
-    if (urgent) line.unshift(waiting);
-    else line.push(waiting);
+    if (urgent) queue.unshift(waiter);
+    else queue.push(waiter);
   });
 }
 
-/** Waits until no other process stands before this one, but never while something urgent waits in this process. */
-async function awaitTurn(
+/** Waits until no other process is ahead, but not while an urgent change waits in this process. */
+async function waitAcrossProcesses(
   { queueLink, keys }: SessionDeps,
   subject: string,
-  name: string,
-  line: Waiting[],
+  session: string,
+  queue: readonly Waiter[],
 ): Promise<void> {
   const redis = queueLink.client;
   const key = keys.lockQueue(subject);
-  await redis.multi().rpush(key, name).pexpire(key, LINE_TTL_MS).exec();
-  let head = '';
+  await redis.multi().rpush(key, session).pexpire(key, LOCK_QUEUE_TTL_MS).exec();
+  let holder = '';
   let sinceMs = 0;
-  while (!line[0]?.urgent) {
+  while (!queue[0]?.urgent) {
     const first = await redis.lindex(key, 0);
-    if (first === null || first === name) return;
-    if (first !== head) [head, sinceMs] = [first, Date.now()];
-    else if (Date.now() - sinceMs > PATIENCE_MS) await redis.lrem(key, 0, first);
-    await delay(LOOK_EVERY_MS);
+    if (first === null || first === session) return;
+    if (first !== holder) [holder, sinceMs] = [first, Date.now()];
+    else if (Date.now() - sinceMs > SKIP_HOLDER_AFTER_MS) await redis.lrem(key, 0, first);
+    await delay(POLL_MS);
   }
 }
 
 /**
- * Runs changes of one subject (a tree of agents, a partner) one after another, each in a store session of its own: in
- * this process in a line, urgent ones first, and the heads of the processes' lines in a line of their own, so that none
- * starves. All of them write the same row, so side by side they would only abort each other. That write is the
- * guarantee; the lines spare the retries, and a kill the many that a storm of spawns would cost it.
+ * Runs changes of one key (an agent tree, a partner) one after another, each in a store session of its own. Changes of
+ * this process queue in memory, urgent ones first; the first of each process queue in Redis, so that no process
+ * starves. All of them write the same row, so concurrent ones would only abort each other: that write is the guarantee,
+ * and queueing saves the retries, above all those of a kill during a storm of spawns.
  */
 export async function serializeByKey<T>(
   deps: SessionDeps,
-  subject: string,
+  key: string,
   work: (session: StoreSession) => Promise<T>,
   { urgent = false }: { urgent?: boolean } = {},
 ): Promise<T> {
   const { store, queueLink, keys } = deps;
-  const [redis, key] = [queueLink.client, keys.lockQueue(subject)];
-  // A hint only: while the queue store is away, changes merely meet and are tried again.
-  const hint = (said: Promise<unknown>): Promise<unknown> => said.catch(() => undefined);
-  const open = (): Promise<RegisteredSession> => openRegisteredSession(deps, subject);
-  // Whoever is urgent stands in front of the other processes while it still waits in this one.
-  let turn = urgent ? await open() : null;
-  let ofStore = lines.get(store);
-  if (!ofStore) lines.set(store, (ofStore = new Map()));
-  let line = ofStore.get(subject);
+  const [redis, lockQueue] = [queueLink.client, keys.lockQueue(key)];
+  // While Redis is down, changes run concurrently, and those that abort are retried.
+  const bestEffort = (command: Promise<unknown>): Promise<unknown> => command.catch(() => undefined);
+  // An urgent change goes ahead of other processes while it still waits in this one.
+  let own: RegisteredSession | null = urgent ? await openRegisteredSession(deps, key) : null;
+  let queues = queuesByStore.get(store);
+  if (!queues) queuesByStore.set(store, (queues = new Map()));
+  let queue = queues.get(key);
   try {
-    const told = turn && hint(redis.multi().lpush(key, turn.name).pexpire(key, LINE_TTL_MS).exec());
-    if (line) await takePlace(line, urgent);
-    else ofStore.set(subject, (line = []));
+    const ahead =
+      own && bestEffort(redis.multi().lpush(lockQueue, own.name).pexpire(lockQueue, LOCK_QUEUE_TTL_MS).exec());
+    if (queue) await waitInProcess(queue, urgent);
+    else queues.set(key, (queue = []));
     try {
-      turn ??= await open();
-      await (told ?? hint(awaitTurn(deps, subject, turn.name, line)));
-      return await work(turn.session);
+      own ??= await openRegisteredSession(deps, key);
+      await (ahead ?? bestEffort(waitAcrossProcesses(deps, key, own.name, queue)));
+      return await work(own.session);
     } finally {
-      const next = line.shift();
+      const next = queue.shift();
       if (next) next.start();
-      else ofStore.delete(subject);
+      else queues.delete(key);
     }
   } finally {
-    if (turn) {
-      void hint(redis.lrem(key, 0, turn.name));
-      turn.leave();
+    if (own) {
+      void bestEffort(redis.lrem(lockQueue, 0, own.name));
+      own.close();
     }
   }
 }

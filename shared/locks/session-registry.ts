@@ -1,14 +1,14 @@
 import { messageOf } from '../errors';
-import type { Store, StoreSession } from '../store/store';
 import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
+import type { Store, StoreSession } from '../store/store';
 
-/** A process that has not said for so long that it lives is dead, or as good as that. */
-const ALIVE_MS = 1_000;
-const SAY_EVERY_MS = 250;
+/** A process whose heartbeat is older than this counts as dead. */
+const HEARTBEAT_TTL_MS = 1_000;
+const HEARTBEAT_EVERY_MS = 250;
 /** Longer than any server keeps the transaction of a dead process open. */
-const NAMES_TTL_MS = 180_000;
+const SESSIONS_TTL_MS = 180_000;
 
 export interface SessionDeps {
   store: Store;
@@ -17,18 +17,17 @@ export interface SessionDeps {
   log: Log;
 }
 
-/** The store session of one change. Its name is how other processes know it. */
+/** The store session of one change. Other processes know it by its name. */
 export interface RegisteredSession {
   session: StoreSession;
   name: string;
-  leave(): void;
+  close(): void;
 }
 
 /**
- * Opens the store session of a change and leaves its name with the queue store, where it says that it lives until the
- * change is done. Names that nobody speaks for any more are of processes that died in a change: what they left open in
- * the store would block this subject for up to a minute, so their sessions are ended. While the queue store is away
- * nobody is ended, and the server's own limit counts.
+ * Opens the store session of a change and registers it in Redis with a heartbeat until it is closed. Ends the sessions
+ * of the same subject whose heartbeat stopped: the transaction that a dead process left open would block the subject
+ * for up to a minute. While Redis is down no session is ended, and the server's own limit applies.
  */
 export async function openRegisteredSession(
   { store, queueLink, keys, log }: SessionDeps,
@@ -36,39 +35,39 @@ export async function openRegisteredSession(
 ): Promise<RegisteredSession> {
   const redis = queueLink.client;
   const { session, name } = await store.openSession();
-  const names = keys.lockSessions(subject);
-  const aliveKey = (of: string): string => keys.lockHeartbeat(subject, of);
-  const warn = (error: unknown): void => log.debug({ subject, err: messageOf(error) }, 'a turn was not told');
+  const sessions = keys.lockSessions(subject);
+  const heartbeatOf = (session: string): string => keys.lockHeartbeat(subject, session);
+  const warn = (error: unknown): void => log.debug({ subject, err: messageOf(error) }, 'session heartbeat failed');
 
-  /** Says that this session lives. Answers the names of the others. */
-  const say = async (isFirst: boolean): Promise<string[]> => {
-    const said = redis.multi().set(aliveKey(name), '1', 'PX', ALIVE_MS);
-    if (isFirst) said.sadd(names, name).pexpire(names, NAMES_TTL_MS);
-    const answers = await said.smembers(names).exec();
-    const all = (answers?.at(-1)?.[1] ?? []) as string[];
-    return all.filter((one) => one !== name);
+  /** Renews the heartbeat. Returns the names of the subject's other sessions. */
+  const beat = async (isFirst: boolean): Promise<string[]> => {
+    const commands = redis.multi().set(heartbeatOf(name), '1', 'PX', HEARTBEAT_TTL_MS);
+    if (isFirst) commands.sadd(sessions, name).pexpire(sessions, SESSIONS_TTL_MS);
+    const replies = await commands.smembers(sessions).exec();
+    const all = (replies?.at(-1)?.[1] ?? []) as string[];
+    return all.filter((other) => other !== name);
   };
   const endDead = async (others: string[]): Promise<void> => {
     if (others.length === 0) return;
-    const alive = await redis.mget(others.map(aliveKey));
+    const alive = await redis.mget(others.map(heartbeatOf));
     const dead = others.filter((_, n) => alive[n] === null);
     if (dead.length === 0) return;
-    log.warn({ subject, dead: dead.length }, 'a process died in a change; its store sessions are ended');
+    log.warn({ subject, sessions: dead.length }, 'ending store sessions of dead processes');
     await store.killSessions(dead);
-    const removed = redis.multi().srem(names, ...dead);
-    for (const one of dead) removed.lrem(keys.lockQueue(subject), 0, one);
-    await removed.exec();
+    const removal = redis.multi().srem(sessions, ...dead);
+    for (const session of dead) removal.lrem(keys.lockQueue(subject), 0, session);
+    await removal.exec();
   };
 
-  const others = await say(true).catch(warn);
+  const others = await beat(true).catch(warn);
   endDead(others ?? []).catch(warn);
-  const timer = setInterval(() => void say(false).then(endDead).catch(warn), SAY_EVERY_MS);
+  const timer = setInterval(() => void beat(false).then(endDead).catch(warn), HEARTBEAT_EVERY_MS);
   return {
     session,
     name,
-    leave: () => {
+    close: () => {
       clearInterval(timer);
-      redis.multi().srem(names, name).del(aliveKey(name)).exec().catch(warn);
+      redis.multi().srem(sessions, name).del(heartbeatOf(name)).exec().catch(warn);
       void session.endSession();
     },
   };

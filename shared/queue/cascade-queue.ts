@@ -17,7 +17,7 @@ const CASCADE_JOB_OPTIONS = {
 
 export interface CascadeQueue {
   queue: Queue;
-  /** A hint that a cascade is open. Repeating it is harmless. */
+  /** Wakes up a worker for an open cascade. A repeated add is harmless. */
   add(cascadeId: string): Promise<void>;
   close(): Promise<void>;
 }

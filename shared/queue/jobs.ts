@@ -18,7 +18,7 @@ export const MAX_EVENTS_PER_CHUNK = 500;
 
 /**
  * Queues that keep what workers gave up, until an operator replays or drops it or it is too old. The other queues' jobs
- * are hints: a row in the store is the truth, a sweep adds it again, and a failed job is not kept.
+ * are wake-ups: a row in the store is the truth, a sweep adds it again, and a failed job is not kept.
  */
 export const DEAD_LETTER_QUEUES = [QUEUES.events] as const satisfies readonly QueueName[];
 export type DeadLetterQueue = (typeof DEAD_LETTER_QUEUES)[number];
@@ -81,7 +81,7 @@ export function isRedacted(row: EventRow): boolean {
 }
 
 /**
- * A payload without the content of some events. Their rows stay: a replay settles them as ERASED, and their receipt
+ * A payload without the content of some events. Their rows stay: a replay makes them ERASED, and their receipt
  * still adds up.
  */
 export function redactRows(payload: EventChunkPayload, isErased: (row: EventRow) => boolean): EventChunkPayload {

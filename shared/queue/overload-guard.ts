@@ -18,7 +18,7 @@ const RETRY_AFTER_SECONDS = 5;
 export interface OverloadGuard {
   /** Throws OVERLOADED while the queue is at its bound or Redis too full. */
   check: () => void;
-  /** Hears the bytes held by the queue after an add. */
+  /** Sets the queued bytes, as known after an add. */
   setQueuedBytes: (bytes: number) => void;
   stop: () => void;
 }

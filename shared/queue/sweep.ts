@@ -22,7 +22,7 @@ async function jobOf({ client }: RedisLink, keys: RedisKeys, chunkId: string): P
   return exists === 0 ? 'none' : 'queued';
 }
 
-/** Chunks that no job will settle: there is none, or it has failed (a failed job whose payload names nobody ended no marks). */
+/** Chunks that no job will finalize: there is none, or it failed (with a payload that names no tenant). */
 async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
   const jobs = await Promise.all(chunks.map(({ chunkId }) => jobOf(link, keys, chunkId)));
   return chunks.filter((_, n) => jobs[n] !== 'queued');

@@ -8,7 +8,7 @@ import type { RedisKeys } from '../redis/keys';
 /** A job that only names a row of the store, which is the truth. */
 export const wakeUpJobSchema = z.object({ v: z.literal(1), id: z.string().min(1) });
 
-/** A sweep adds open rows again, so a hint is tried once and none is kept. */
+/** A sweep adds open rows again, so a wake-up is tried once and not kept. */
 const WAKE_UP_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } satisfies JobsOptions;
 
 export interface WakeUpQueue {
@@ -18,7 +18,7 @@ export interface WakeUpQueue {
   close(): Promise<void>;
 }
 
-/** A queue of hints: what is lost in it is found again in the store. */
+/** A queue of wake-ups: what is lost in it is found again in the store. */
 export function createWakeUpQueue(
   name: QueueName,
   { link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log },

@@ -20,7 +20,7 @@ export function redisKeys(keyspace: string) {
     partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
     partitionHolders: () => `${p}:{partitions}:holders`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
-    /** Changes of one subject (a tree of agents, a partner) take turns. */
+    /** Serializes the changes of one subject (an agent tree, a partner). The names in Redis are of an earlier version. */
     lockQueue: (subject: string) => `${p}:{turn-${subject}}:line`,
     lockSessions: (subject: string) => `${p}:{turn-${subject}}:names`,
     lockHeartbeat: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,

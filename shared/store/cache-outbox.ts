@@ -33,7 +33,7 @@ export function cacheOutboxStore(connection: Connection) {
         .lean<CacheOutboxDoc[]>();
     },
 
-    /** When the note that waits longest is, or was, due; null: there is none. */
+    /** When the oldest entry is or was due; null: there is none. */
     async nextDueAt(): Promise<Date | null> {
       const next = await model.findOne({}, { dueAt: 1 }).sort({ dueAt: 1 }).lean<Pick<CacheOutboxDoc, 'dueAt'>>();
       return next?.dueAt ?? null;

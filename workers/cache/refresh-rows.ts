@@ -3,7 +3,7 @@ import { EMPTY_ROW } from '../../shared/domain/signals';
 import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { Store } from '../../shared/store/store';
 
-/** Puts what the store has of the rows that a change of links could not put itself, then forgets the note. */
+/** Puts rows into the cache that a change of links could not put itself, then deletes the outbox entry. */
 export async function refreshRows(
   deps: {
     store: Pick<Store, 'users' | 'memberships' | 'cacheOutbox'>;

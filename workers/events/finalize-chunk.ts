@@ -20,7 +20,7 @@ export interface FinalizedChunk {
   items: ReceiptItem[];
 }
 
-/** Writes a chunk's part of its receipt, then ends its marks; chunks of one turn share the round trips. */
+/** Finalizes a chunk: writes its part of the receipt, then removes its marks. Chunks of one tick share the round trips. */
 export function createFinalizeChunk(deps: {
   store: Pick<Store, 'receipts'>;
   link: RedisLink;
@@ -53,7 +53,7 @@ export function createFinalizeChunk(deps: {
       const now = new Date();
       const parts = chunks.map((chunk) => partOf(chunk, now));
       await retryUntilAborted(() => store.receipts.put(parts), { what: 'receipts', log, signal });
-      await retryUntilAborted(() => finalizeChunks(link, keys, chunks), { what: 'settling', log, signal });
+      await retryUntilAborted(() => finalizeChunks(link, keys, chunks), { what: 'finalize', log, signal });
       chunks.forEach(count);
       waiting.forEach(({ resolve }) => resolve());
     } catch (error) {

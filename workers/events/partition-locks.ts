@@ -39,7 +39,7 @@ export interface Acquired {
 
 /**
  * Short locks that keep worker processes off each other's partitions, so that their transactions do not conflict.
- * Only a hint: without it (Redis away, a lock expired) commits are merely tried again. A lock has the name of the
+ * An optimization: without it (Redis away, a lock expired) commits are merely tried again. A lock has the name of the
  * store session that commits under it.
  */
 export function createPartitionLocks(link: RedisLink, keys: RedisKeys) {

@@ -87,7 +87,7 @@ async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: 
 }
 
 /**
- * The events job: commit, make visible, settle. A job that cannot succeed is settled as FAILED (its partner's receipt
+ * The events job: commit, put the signals, finalize. A job that cannot succeed is finalized as FAILED (its partner's receipt
  * says so) and kept among the dead letters, from where it can be replayed: what it stored before stays stored once.
  */
 export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {

@@ -12,7 +12,7 @@ const MAX_ROWS_PER_LOOK = 500;
 
 /**
  * Takes up what was committed and is not done yet: rows that the cache has to hear of, messages to send, users to
- * erase. Jobs are only hints; a crash between a commit and its job loses nothing. Returns the stop.
+ * erase. Jobs are only wake-ups; a crash between a commit and its job loses nothing. Returns the stop.
  */
 export function sweepOutbox(deps: {
   store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures'>;

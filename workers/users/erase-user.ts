@@ -10,7 +10,7 @@ import { putSignals } from '../events/put-signals';
 import { redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
 const PAGE_EVENTS = 1_000;
-/** How soon it is looked again whether what was queued has been settled: the longer it takes, the later, up to the last. */
+/** How soon to check again whether what was queued has been finalized: the longer it takes, the later, up to the last. */
 const FIRST_LOOK_AGAIN_MS = 500;
 const LAST_LOOK_AGAIN_MS = 10_000;
 const LOOKS_PER_AGE = 10;
@@ -21,7 +21,7 @@ interface Deps extends RedactDeps {
   log: Log;
 }
 
-/** Letter by letter: a thousand of them are more than a process can hold. Those that come later hold nothing of it. */
+/** One dead letter at a time: a thousand are more than a process can hold. Later ones do not contain the events. */
 async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
   for (const id of await deps.events.getRanges(['failed'], 0, -1)) await redactDeadLetter(deps, id, tenant, userRef);
 }

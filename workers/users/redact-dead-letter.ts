@@ -24,7 +24,7 @@ return 1
 
 /** The chunk in a payload that names the user; null when it is none, or another's. */
 function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
-  // Most letters do not name the user, and need not be parsed.
+  // Most dead letters do not name the user and need not be parsed.
   if (!text?.includes(userRef)) return null;
   let data: unknown;
   try {
@@ -38,7 +38,7 @@ function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): Even
 
 /**
  * Takes the content of a user's events out of one dead letter; one that holds nothing else goes. Two erasures may be at
- * the same letter: whoever comes second reads it again, so that neither brings back what the other took out.
+ * the same dead letter: the second one reads it again, so that neither restores what the other removed.
  */
 export async function redactDeadLetter(
   { events, link, keys, signal }: RedactDeps,

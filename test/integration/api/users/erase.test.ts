@@ -65,7 +65,7 @@ test('a dry run asked for in the query, which there is not, erases nobody', asyn
   expect(await countOf('stays')).toBe(1);
 });
 
-test('what was accepted before and is still queued settles as ERASED; what comes later starts a new history', async () => {
+test('what was accepted before and is still queued becomes ERASED; what comes later starts a new history', async () => {
   await mir.stopWorkers();
   const before = await submit('queued', ['k-1', undefined, 'k-2']);
   const receiptId = await erase('queued');
