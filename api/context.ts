@@ -19,7 +19,7 @@ import { createWakeUpQueue, type WakeUpQueue } from '../shared/queue/wake-up-que
 import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
 import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
 import { createMailQueue, type MailQueue } from '../shared/queue/mail-queue';
-import { sweepOpenChunks } from '../shared/queue/sweep';
+import { sweepOpenChunks } from '../shared/queue/sweep-open-chunks';
 import { authorityStore } from '../shared/authz/authority-store';
 import { type AccountAuth, createAuth } from './accounts/auth';
 import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } from '../shared/authz/record-activity';

@@ -21,9 +21,9 @@ import { deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
 import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
-import { sweepOutbox } from './maintenance/sweep-outbox';
+import { requeueLostJobs } from './maintenance/requeue-lost-jobs';
 import { queueWorkers } from './queue-worker';
-import { eraseUser } from './users/erase-user';
+import { deleteUserEvents } from './users/delete-user-events';
 
 /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
 const JOB_LOCK_MS = 15_000;
@@ -104,7 +104,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const erasureQueue = createWakeUpQueue(QUEUES.erasures, { link: queueLink, keys, log });
   const erasing = { store, cache, link: queueLink, keys, events: queue, log, signal };
   const erasures = startOnWakeUps(QUEUES.erasures, ERASURE_CONCURRENCY, (id, job, token) =>
-    eraseUser(erasing, id, job, token),
+    deleteUserEvents(erasing, id, job, token),
   );
   const mails = startMailsWorker(runtime, start);
   const all = [events, cascades, webhooks, erasures];
@@ -113,7 +113,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const refreshing = { store, signalsCache: cache, identityCache };
-  const stopOutbox = sweepOutbox({
+  const stopOutbox = requeueLostJobs({
     store,
     webhookQueue,
     erasureQueue,

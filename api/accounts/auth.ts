@@ -4,7 +4,7 @@ import { withDeadline } from '../../shared/concurrency/deadline';
 import { MirError, storeUnavailable } from '../../shared/errors';
 import { isStoreOutage } from '../../shared/store/errors';
 import { readCookie } from './cookies';
-import { type ProviderCall, providerAway, type ProviderLogIn, providerLogIn } from './log-in-by-provider';
+import { type ProviderCall, providerAway, type ProviderLogIn, providerLogIn } from './provider-log-in';
 import { oidcPlugins } from './oidc';
 import { rightHashes } from './passwords';
 import {

@@ -1,13 +1,11 @@
 import {
   type AcceptedEvent,
   fingerprintOf,
-  formerEventId,
-  keyedEventId,
   MAX_FUTURE_MS,
-  serverEventId,
   type SubmittedEvent,
   submittedEventSchema,
 } from '../../shared/domain/event';
+import { formerEventId, keyedEventId, serverEventId } from '../../shared/domain/event-id';
 import type { ChunkId, EventId, Tenant } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { FieldError } from '../../shared/errors';

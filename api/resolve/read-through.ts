@@ -1,4 +1,4 @@
-import type { RowLease } from '../../shared/cache/row-cache';
+import type { RowLease } from '../../shared/cache/versioned-cache';
 import type { ApiContext } from '../context';
 
 type Deps = Pick<ApiContext, 'metrics' | 'log'>;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Tier, TierRules } from '../../shared/domain/signals';
+import type { Tier, TierRules } from '../../shared/domain/tier';
 import { daysSince, type Expected, expectedTier } from './count';
 import { callApi, inParallel } from './http';
 import type { SimulatedPartner } from './send';

@@ -1,4 +1,4 @@
-import { type TierRules, type Tier, tierOf } from '../../shared/domain/signals';
+import { type TierRules, type Tier, tierOf } from '../../shared/domain/tier';
 import type { PartnerDay } from './generate-day';
 
 const DAY_MS = 24 * 3600 * 1000;

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import type { TierRules } from '../../shared/domain/signals';
+import type { TierRules } from '../../shared/domain/tier';
 import { SETTINGS } from '../../shared/config/settings';
 import { readStackFile } from '../local/stack-file';
 import { dataDirOf } from '../local/settings';

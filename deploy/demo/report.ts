@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { TierRules } from '../../shared/domain/signals';
+import type { TierRules } from '../../shared/domain/tier';
 import type { CheckResult } from './check';
 import type { StoreTotals } from './check-store';
 import { daysSince, type Expected, expectedTier, totalOf } from './count';

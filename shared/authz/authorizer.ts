@@ -6,7 +6,7 @@ import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
 import { MirError, overloaded } from '../errors';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
-import { ABANDONED_AFTER_MS } from '../queue/sweep';
+import { ABANDONED_AFTER_MS } from '../queue/sweep-open-chunks';
 import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
 import {
   type Block,

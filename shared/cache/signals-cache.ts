@@ -3,7 +3,7 @@ import type { IdentityRow, SignalsRow } from '../domain/signals';
 import { partitionOf } from '../domain/partition';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
-import { createRowCache } from './row-cache';
+import { createVersionedCache } from './versioned-cache';
 
 interface Options {
   link: RedisLink;
@@ -29,7 +29,7 @@ function decodeRow(text: string): SignalsRow {
 
 /** The cached rows of users: what `/resolve` reads first. */
 export function createSignalsCache({ link, keys, ttlSeconds }: Options) {
-  return createRowCache<UserRef, SignalsRow>(
+  return createVersionedCache<UserRef, SignalsRow>(
     { link, ttlSeconds },
     {
       slotOf: (run, ref) => keys.signals(partitionOf(ref), run, ref),
@@ -42,7 +42,7 @@ export function createSignalsCache({ link, keys, ttlSeconds }: Options) {
 
 /** The cached rows of people: which accounts are linked. Read only for users whose own row names an identity. */
 export function createIdentityCache({ link, keys, ttlSeconds }: Options) {
-  return createRowCache<IdentityRef, IdentityRow>(
+  return createVersionedCache<IdentityRef, IdentityRow>(
     { link, ttlSeconds },
     {
       slotOf: (run, ref) => keys.identity(run, ref),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { TierRules } from '../domain/signals';
+import type { TierRules } from '../domain/tier';
 import { SETTINGS, type SettingName } from './settings';
 import type { TracingSettings } from '../tracing/tracing';
 

@@ -1,14 +1,5 @@
 import { type IdentityRef, partnerOf, type Tenant, type UserRef } from './ids';
-
-interface TierThreshold {
-  minEvents: number;
-  minDays: number;
-}
-export interface TierRules {
-  tier2: TierThreshold;
-  tier3: TierThreshold;
-}
-export type Tier = 0 | 1 | 2 | 3;
+import { type Tier, type TierRules, tierOf } from './tier';
 
 /** What is kept of one user of a partner: counts and times (ms since epoch); `revision` grows with every change. */
 export interface SignalsRow {
@@ -92,17 +83,6 @@ function wholeDays(fromMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - fromMs) / DAY_MS));
 }
 
-function meets(threshold: TierThreshold, eventCount: number, days: number): boolean {
-  return eventCount >= threshold.minEvents && days >= threshold.minDays;
-}
-
-/** Tier of a history: 0 none, 1 any, 2 and 3 by the configured thresholds of events and days since the first. */
-export function tierOf(rules: TierRules, eventCount: number, days: number): Tier {
-  if (eventCount === 0) return 0;
-  if (meets(rules.tier3, eventCount, days)) return 3;
-  return meets(rules.tier2, eventCount, days) ? 2 : 1;
-}
-
 /** The history of one user as its own partner submitted it. */
 export function ownHistory({ eventCount, firstEventAtMs, lastEventAtMs }: SignalsRow): History {
   return { eventCount, partnerCount: eventCount > 0 ? 1 : 0, firstEventAtMs, lastEventAtMs };
@@ -123,7 +103,7 @@ export type PresentSignals = (history: History, scope: HistoryScope, nowMs: numb
 
 /** Builds the presenter of histories; the texts of the rules are made once. In scope LINKED times are UTC days. */
 export function signalsPresenter(rules: TierRules): PresentSignals {
-  const text = (t: TierThreshold): string => `≥ ${t.minEvents} events and ≥ ${t.minDays} days`;
+  const text = (t: TierRules['tier2']): string => `≥ ${t.minEvents} events and ≥ ${t.minDays} days`;
   const ruleOf = ['no events', 'any event', text(rules.tier2), text(rules.tier3)] as const;
   const nextOf = ([1, 2, 3] as const).map((tier) => ({ tier, rule: ruleOf[tier] }));
   return ({ eventCount, partnerCount, ...times }, scope, nowMs) => {

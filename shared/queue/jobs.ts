@@ -1,6 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import { type AcceptedEvent, serverEventId } from '../domain/event';
+import { type AcceptedEvent } from '../domain/event';
+import { serverEventId } from '../domain/event-id';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 
 /** THE contract between api and workers: queue and job names, payloads, retry policies. */

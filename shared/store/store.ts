@@ -16,7 +16,8 @@ import {
   identityVerificationsStore,
 } from './identities';
 import { type AnyModel, pendingSteps, stepText } from './indexes';
-import { checkPepper, comparePepper, keyedIdsFrom } from './meta';
+import { keyedIdsFrom } from './event-id-rollout';
+import { checkPepper, comparePepper } from './pepper';
 import { DATA_MIGRATIONS, type DataMigration, migrationsStore } from './migrations';
 import { outboxMailsStore } from './outbox-mails';
 import { linkRequestsStore } from './link-requests';

@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from '../../shared/domain/event';
-import { serverEventId } from '../../shared/domain/event';
+import { serverEventId } from '../../shared/domain/event-id';
 import { newChunkId, type Tenant } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { EventChunk } from '../../shared/queue/jobs';

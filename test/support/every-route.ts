@@ -1,5 +1,5 @@
 import { openOperatorSession } from '../../api/web/console/session';
-import { formTokenOf } from '../../api/web/http/form-token';
+import { csrfTokenOf } from '../../api/web/http/csrf-token';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import type { OidcServer } from './oidc-server';
 import { PASSWORD } from './people';
@@ -146,7 +146,7 @@ function pageCalls({ ctx, url }: Harness, { visitor, ana, bea, links, emails, to
     session: { id: string | null; cookie: string } | null = null,
     params: Record<string, string> = {},
   ): RouteCall => {
-    const form_token = formTokenOf(ctx.secrets, { sessionId: session?.id ?? null, visitor });
+    const form_token = csrfTokenOf(ctx.secrets, { sessionId: session?.id ?? null, visitor });
     const headers = {
       'content-type': 'application/x-www-form-urlencoded',
       origin: url,

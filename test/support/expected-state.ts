@@ -5,7 +5,7 @@ import { type Tenant, tenantOf } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { RedisLink } from '../../shared/redis/connect';
 import { QUEUES } from '../../shared/queue/jobs';
-import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep';
+import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
 import { anEvent } from './builders';
 import type { ApiClient, TestAnswer } from './client';
 import type { Harness, TestPartner } from './harness';

@@ -4,7 +4,7 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { openCascadeSessions } from './cascade-sessions';
-import { PAGES_IN_FLIGHT, revokeAlive, type RevokeDeps } from './revoke-alive';
+import { PAGES_IN_FLIGHT, revokeInPages, type RevokeDeps } from './revoke-in-pages';
 
 /** Progress is written at most this often, for whoever watches. */
 const PROGRESS_EVERY_MS = 500;
@@ -95,7 +95,7 @@ export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promi
   const parked = new Set<string>();
   const sessions = await openCascadeSessions(deps, cascadeId, PAGES_IN_FLIGHT);
   try {
-    while ((await revokeAlive(deps, cascade, agent, parked, sessions, onRevoked)) > 0);
+    while ((await revokeInPages(deps, cascade, agent, parked, sessions, onRevoked)) > 0);
   } finally {
     await sessions.end();
   }

@@ -1,4 +1,5 @@
-import { type AcceptedEvent, DEFAULT_WEIGHT, isFormerId } from '../../shared/domain/event';
+import { type AcceptedEvent, DEFAULT_WEIGHT } from '../../shared/domain/event';
+import { isFormerId } from '../../shared/domain/event-id';
 import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { EventDoc, ExistingEvent } from '../../shared/store/events';

@@ -7,7 +7,7 @@ import { classifyStoreError } from '../../shared/store/errors';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { commitGroup } from './commit-group';
 import type { GroupResult, PendingEvent } from './pending';
-import { redactMessage } from './redact-message';
+import { redactErrorMessage } from './redact-error-message';
 
 interface Deps {
   store: Pick<Store, 'transaction' | 'events' | 'users'>;
@@ -41,7 +41,7 @@ export async function commitWithRetry(deps: Deps, group: PendingEvent[], session
     if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
     if (group.length > 1) return commitHalves(deps, group, session);
     const pending = group[0]!;
-    const err = redactMessage(messageOf(error), pending.event.metadata);
+    const err = redactErrorMessage(messageOf(error), pending.event.metadata);
     const { event, of } = pending;
     log.error({ err, chunkId: of.chunk.chunkId, eventId: event.eventId }, 'the store refuses an event');
     // Receipt and dead letter do not repeat the driver's message.

@@ -1,6 +1,6 @@
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { z } from 'zod';
-import { serverEventId } from '../../shared/domain/event';
+import { serverEventId } from '../../shared/domain/event-id';
 import type { ChunkId, EventId, Tenant, UserRef } from '../../shared/domain/ids';
 import type { Secrets } from '../../shared/domain/subject';
 import { messageOf } from '../../shared/errors';
@@ -11,7 +11,7 @@ import { decodeChunk, redactRows, type EventChunk, type EventChunkPayload } from
 import type { Store } from '../../shared/store/store';
 import { isErased } from './commit-group';
 import type { Committer } from './committer';
-import { idsOf, withDerivedIds } from './derive-ids';
+import { idsOf, withDerivedIds } from './derive-event-ids';
 import type { FinalizedChunk } from './finalize-chunk';
 
 interface Deps {

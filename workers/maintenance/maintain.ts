@@ -4,7 +4,7 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
-import { sweepReservations } from '../../shared/queue/sweep';
+import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
 import type { Store } from '../../shared/store/store';
 import { expireDeadLetters } from './expire-dead-letters';
 import { forgetSignUps } from './forget-sign-ups';

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { MirError } from '../../../shared/errors';
 import type { ApiContext } from '../../context';
-import type { ProviderRejection } from '../../accounts/log-in-by-provider';
+import type { ProviderRejection } from '../../accounts/provider-log-in';
 import { OIDC_CALLBACK_PATH } from '../../accounts/oidc';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';

@@ -5,7 +5,7 @@ import { sendProblem } from '../../http/problem';
 import { requestIdOf } from '../../http/request-id';
 import { send } from '../../http/respond';
 import { securityHeaders } from '../http/security-headers';
-import { createBoard } from './board';
+import { createBoard } from './bull-board';
 import { isOperator } from './session';
 
 const BASE = '/admin/queues';

@@ -2,7 +2,7 @@ import type { ComponentChildren, InputHTMLAttributes, VNode } from 'preact';
 import { usePageFacts } from './page-facts';
 
 /** Name of the hidden field that binds a form to its visitor. */
-export const FORM_TOKEN_FIELD = 'form_token';
+export const CSRF_TOKEN_FIELD = 'form_token';
 
 /** What is wrong with a field: its name and what to do. `field` '' concerns the whole form. */
 export interface FormError {
@@ -26,10 +26,10 @@ interface FormProps {
 
 /** A form that is posted to us, with its token. */
 export function Form({ action, hidden = {}, class: name = 'fields', children }: FormProps): VNode {
-  const { formToken } = usePageFacts();
+  const { csrfToken } = usePageFacts();
   return (
     <form method="post" action={action} class={name} noValidate>
-      <input type="hidden" name={FORM_TOKEN_FIELD} value={formToken} />
+      <input type="hidden" name={CSRF_TOKEN_FIELD} value={csrfToken} />
       {Object.entries(hidden).map(([field, value]) =>
         value === null ? null : <input key={field} type="hidden" name={field} value={value} />,
       )}

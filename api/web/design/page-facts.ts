@@ -7,7 +7,7 @@ export interface PageFacts {
   /** Who is signed in; null before log-in, and on pages that do not ask. */
   signedInAs: string | null;
   /** The hidden token that each form of this page carries. */
-  formToken: string;
+  csrfToken: string;
   /** Where mails go: `outbox` keeps them on this machine, on the page `/outbox`. */
   mails: MailConfig['kind'];
   /** The provider with which people may log in, too, by its name; null: there is none. */
@@ -17,7 +17,7 @@ export interface PageFacts {
 /** Provided around every page by the runner. */
 export const PageFactsContext = createContext<PageFacts>({
   signedInAs: null,
-  formToken: '',
+  csrfToken: '',
   mails: 'off',
   provider: null,
 });

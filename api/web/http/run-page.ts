@@ -7,9 +7,9 @@ import { leaveIfDraining } from '../../http/respond';
 import { sendStream } from '../../http/send-stream';
 import { NOBODY, type ReadSession } from '../../accounts/auth';
 import { type Visitor, visitorOf } from '../../accounts/cookies';
-import { FORM_TOKEN_FIELD } from '../design/form';
+import { CSRF_TOKEN_FIELD } from '../design/form';
 import { errorPage } from './error-page';
-import { checkFormToken, checkOrigin, formTokenOf } from './form-token';
+import { checkCsrfToken, checkOrigin, csrfTokenOf } from './csrf-token';
 import type { Page, PageAnswer } from './page';
 import { fieldsOf, readForm } from './read-form';
 import { render } from './render';
@@ -68,9 +68,9 @@ async function sendPage(
   const status = 'html' in answer ? (answer.status ?? 200) : SEE_OTHER;
   let text = '';
   if ('html' in answer) {
-    const formToken = formTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id });
+    const csrfToken = csrfTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id });
     const { mail, oidc } = ctx.config;
-    const facts = { formToken, mails: mail.kind, provider: oidc?.name ?? null };
+    const facts = { csrfToken, mails: mail.kind, provider: oidc?.name ?? null };
     text = render(answer.html, { signedInAs: read.session?.email ?? null, ...facts });
     headers['Content-Type'] = 'text/html; charset=utf-8';
   }
@@ -126,7 +126,7 @@ export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }:
     if (method === 'POST') {
       form = await readForm(req, res);
       const bearer = { sessionId: session?.sessionId ?? null, visitor: asking.visitor.id };
-      checkFormToken(form[FORM_TOKEN_FIELD], formTokenOf(ctx.secrets, bearer));
+      checkCsrfToken(form[CSRF_TOKEN_FIELD], csrfTokenOf(ctx.secrets, bearer));
     }
     return handle({
       ctx,

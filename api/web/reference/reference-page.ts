@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RequestHandler } from 'express';
-import { serveAsset } from './serve-asset';
+import { serveReferenceAsset } from './reference-asset';
 
 /** Scalar's edition for Fastify carries the whole reference as one file; its Fastify part is not used. */
 const SCALAR = require.resolve('@scalar/fastify-api-reference');
@@ -76,10 +76,10 @@ interface Served {
 export function referencePage(openApi: object): Served[] {
   const { version } = JSON.parse(readFileSync(SCALAR_PACKAGE, 'utf8')) as { version: string };
   const script = `/docs/scalar-${version}.js`;
-  const served = (at: string, asset: Parameters<typeof serveAsset>[0]): Served => ({
+  const served = (at: string, asset: Parameters<typeof serveReferenceAsset>[0]): Served => ({
     method: 'GET',
     path: at,
-    handle: serveAsset(asset),
+    handle: serveReferenceAsset(asset),
   });
   return [
     served('/openapi.json', {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from '@jest/globals';
-import type { RowLease } from '../../../shared/cache/row-cache';
+import type { RowLease } from '../../../shared/cache/versioned-cache';
 import { createSignalsCache, type SignalsCache } from '../../../shared/cache/signals-cache';
 import type { UserRef } from '../../../shared/domain/ids';
 import type { SignalsRow } from '../../../shared/domain/signals';

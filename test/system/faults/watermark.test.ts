@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { newChunkId } from '../../../shared/domain/ids';
 import { QUEUES } from '../../../shared/queue/jobs';
 import { reserveBytes } from '../../../shared/queue/queued-bytes';
-import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../shared/queue/sweep';
+import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../shared/queue/sweep-open-chunks';
 import {
   accepted,
   type Books,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AcceptedEvent } from '../../../../shared/domain/event';
 import { newChunkId, newId, type Tenant, tenantOf, type UserRef } from '../../../../shared/domain/ids';
-import { serverEventId } from '../../../../shared/domain/event';
+import { serverEventId } from '../../../../shared/domain/event-id';
 import type { EventChunk } from '../../../../shared/queue/jobs';
 import type { ReceiptPartDoc } from '../../../../shared/store/receipts';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';

@@ -10,7 +10,7 @@ import {
   QUEUES,
 } from '../../../../shared/queue/jobs';
 import { createCommitter } from '../../../../workers/events/committer';
-import { withDerivedIds } from '../../../../workers/events/derive-ids';
+import { withDerivedIds } from '../../../../workers/events/derive-event-ids';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';
 import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { FORM_TOKEN_FIELD } from '../../../../api/web/design/form';
+import { CSRF_TOKEN_FIELD } from '../../../../api/web/design/form';
 import { PAGES } from '../../../../api/web/routes';
 import { type Harness, startHarness } from '../../../support/harness';
 import {
@@ -44,18 +44,18 @@ beforeEach(() => {
 });
 
 const tokenOf = async (visitor: Visitor, path = '/outbox'): Promise<string> =>
-  (await visitor.get(path)).root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
+  (await visitor.get(path)).root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
 
 describe('a form that is not the visitor’s own', () => {
   const stillIn = async (visitor: Visitor) => (await visitor.get('/outbox')).root.querySelector('header .who') !== null;
 
   it.each([
     ['no token', () => ({ something: 'else' }), {}],
-    ['a made-up token', () => ({ [FORM_TOKEN_FIELD]: 'x'.repeat(43) }), {}],
-    ['another visitor’s token', async () => ({ [FORM_TOKEN_FIELD]: await tokenOf(somebody(h), '/login') }), {}],
+    ['a made-up token', () => ({ [CSRF_TOKEN_FIELD]: 'x'.repeat(43) }), {}],
+    ['another visitor’s token', async () => ({ [CSRF_TOKEN_FIELD]: await tokenOf(somebody(h), '/login') }), {}],
     [
       'another session’s token',
-      async () => ({ [FORM_TOKEN_FIELD]: await tokenOf(await loggedIn(h, `other-${email}`)) }),
+      async () => ({ [CSRF_TOKEN_FIELD]: await tokenOf(await loggedIn(h, `other-${email}`)) }),
       {},
     ],
     ['a foreign origin', 'own', { origin: 'https://evil.example' }],
@@ -64,7 +64,7 @@ describe('a form that is not the visitor’s own', () => {
     ['a sibling site', 'own', { 'sec-fetch-site': 'same-site' }],
   ] as const)('is refused and does nothing: %s', async (_name, fields, headers) => {
     const visitor = await loggedIn(h, email);
-    const sent = fields === 'own' ? { [FORM_TOKEN_FIELD]: await tokenOf(visitor) } : await fields();
+    const sent = fields === 'own' ? { [CSRF_TOKEN_FIELD]: await tokenOf(visitor) } : await fields();
     const answer = await visitor.post('/logout', sent, { origin, ...headers });
     expect(answer.status).toBe(403);
     expect(answer.headers.getSetCookie()).toEqual([]);
@@ -102,7 +102,7 @@ describe('a form that is not the visitor’s own', () => {
 describe('a form of a page that hides its URL, so that the browser hides its origin', () => {
   const send = async (path: string, headers: Record<string, string>) => {
     const token = await tokenOf(ana, '/login');
-    return ana.post(path, { email, [FORM_TOKEN_FIELD]: token }, { origin: 'null', ...headers });
+    return ana.post(path, { email, [CSRF_TOKEN_FIELD]: token }, { origin: 'null', ...headers });
   };
 
   it.each([
@@ -143,10 +143,10 @@ describe('an address to go on to', () => {
   ])('that is not one of ours is dropped: %j', async (next) => {
     const page = await ana.get(`/login?next=${encodeURIComponent(next)}`);
     expect(page.root.querySelector('input[name=next]')).toBeNull();
-    const token = page.root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
+    const token = page.root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
     const answer = await ana.post(
       '/login',
-      { email: known, password: PASSWORD, next, [FORM_TOKEN_FIELD]: token },
+      { email: known, password: PASSWORD, next, [CSRF_TOKEN_FIELD]: token },
       { origin },
     );
     expect(answer.status).toBe(303);
@@ -178,8 +178,8 @@ describe('a session', () => {
     const names = new Set<string>();
     for (let n = 0; n < 3; n += 1) {
       const form = await ana.get('/login');
-      const token = form.root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
-      const answer = await ana.post('/login', { email, password: PASSWORD, [FORM_TOKEN_FIELD]: token }, { origin });
+      const token = form.root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
+      const answer = await ana.post('/login', { email, password: PASSWORD, [CSRF_TOKEN_FIELD]: token }, { origin });
       const cookie = answer.headers.getSetCookie().find((line) => line.startsWith('mir_session='))!;
       expect(cookie).toMatch(/; HttpOnly/);
       expect(cookie).toMatch(/; SameSite=Lax/);
@@ -275,8 +275,8 @@ describe('behind https', () => {
     expect(form.headers.getSetCookie()).toEqual([
       expect.stringMatching(/^__Host-mir_visitor=[^;]+; Path=\/; .*; Secure$/),
     ]);
-    const token = form.root.querySelector(`input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
-    const sent = { email, password: PASSWORD, [FORM_TOKEN_FIELD]: token };
+    const token = form.root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
+    const sent = { email, password: PASSWORD, [CSRF_TOKEN_FIELD]: token };
     expect((await visitor.post('/login', sent, { origin: 'http://mir.example' })).status).toBe(403);
     const answer = await visitor.post('/login', sent, { origin: 'https://mir.example' });
     const cookie = answer.headers.getSetCookie().find((line) => line.includes('mir_session'));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { FORM_TOKEN_FIELD } from '../../../../api/web/design/form';
+import { CSRF_TOKEN_FIELD } from '../../../../api/web/design/form';
 import type { Harness } from '../../../support/harness';
 import {
   earlierSignUp,
@@ -48,8 +48,8 @@ async function mailedLinks(count: number): Promise<string[]> {
 /** Posts the sign-up form with a password, which it has no field for. */
 async function signUpWithPassword(visitor: Visitor): Promise<void> {
   const form = await visitor.get('/signup');
-  const token = form.root.querySelector(`main input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
-  const sent = { email, password: ATTACKERS_PASSWORD, [FORM_TOKEN_FIELD]: token };
+  const token = form.root.querySelector(`main input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
+  const sent = { email, password: ATTACKERS_PASSWORD, [CSRF_TOKEN_FIELD]: token };
   expect((await visitor.post('/signup', sent, { origin: h.url })).status).toBe(200);
 }
 
@@ -101,9 +101,9 @@ describe("an attacker's sign-up for somebody else's address", () => {
     const gone = await owner.get(link);
     expect([gone.status, gone.html.includes('href="/verify/resend"')]).toEqual([410, true]);
     const current = await owner.get('/login');
-    const formToken = current.root.querySelector(`main input[name=${FORM_TOKEN_FIELD}]`)!.getAttribute('value')!;
+    const csrfToken = current.root.querySelector(`main input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
     const token = new URL(link, h.url).searchParams.get('token')!;
-    const sent = { token, password: PASSWORD, [FORM_TOKEN_FIELD]: formToken };
+    const sent = { token, password: PASSWORD, [CSRF_TOKEN_FIELD]: csrfToken };
     expect((await owner.post('/verify', sent, { origin: h.url })).status).toBe(410);
     expect(await h.ctx.store.identities.byEmail(email)).toMatchObject({ emailVerified: false });
   });

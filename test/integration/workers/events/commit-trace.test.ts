@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { serverEventId } from '../../../../shared/domain/event';
+import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { createTracing } from '../../../../shared/tracing/create-tracing';
 import type { EventChunk } from '../../../../shared/queue/jobs';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals-cache';
-import { serverEventId } from '../../../../shared/domain/event';
+import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { partitionOf } from '../../../../shared/domain/partition';
 import { connectRedis, type RedisLink } from '../../../../shared/redis/connect';

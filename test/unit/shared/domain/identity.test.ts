@@ -1,14 +1,8 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import {
-  fingerprintOf,
-  formerEventId,
-  isFormerId,
-  keyedEventId,
-  serverEventId,
-  type SubmittedEvent,
-} from '../../../../shared/domain/event';
+import { fingerprintOf, type SubmittedEvent } from '../../../../shared/domain/event';
+import { formerEventId, isFormerId, keyedEventId, serverEventId } from '../../../../shared/domain/event-id';
 import {
   envOf,
   newChunkId,

@@ -6,9 +6,8 @@ import {
   type Signals,
   type SignalsRow,
   signalsPresenter,
-  type TierRules,
-  tierOf,
 } from '../../../../shared/domain/signals';
+import { type TierRules, tierOf } from '../../../../shared/domain/tier';
 
 const DAY_MS = 24 * 3600 * 1000;
 const NOW_MS = Date.UTC(2026, 5, 1, 12);

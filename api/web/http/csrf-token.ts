@@ -4,7 +4,7 @@ import type { Secrets } from '../../../shared/domain/subject';
 import { MirError } from '../../../shared/errors';
 
 /** The token that a form carries unseen: bound to the session, before log-in to the visitor. It changes at log-in. */
-export function formTokenOf(
+export function csrfTokenOf(
   { forms }: Pick<Secrets, 'forms'>,
   bearer: { sessionId: string | null; visitor: string },
 ): string {
@@ -31,7 +31,7 @@ export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string, tok
 }
 
 /** Throws 403 unless the posted token is the one that this visitor's page carried. */
-export function checkFormToken(posted: string | undefined, expected: string): void {
+export function checkCsrfToken(posted: string | undefined, expected: string): void {
   const given = Buffer.from(posted ?? '');
   const wanted = Buffer.from(expected);
   if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;

@@ -62,7 +62,7 @@ async function revokeOrPark(
  * One pass over what is alive in the killed subtree: pages in a bounded number of transactions at once. What
  * is parked already is passed over. Answers how many it revoked; `onRevoked` hears of each page.
  */
-export async function revokeAlive(
+export async function revokeInPages(
   deps: RevokeDeps,
   cascade: CascadeDoc,
   subtree: Subtree,

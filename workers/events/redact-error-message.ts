@@ -9,7 +9,7 @@ function textsOf(value: unknown): string[] {
 }
 
 /** A store's message without what it may quote of the content: names and texts of the metadata become dots. */
-export function redactMessage(message: string, metadata: Record<string, unknown> | null): string {
+export function redactErrorMessage(message: string, metadata: Record<string, unknown> | null): string {
   const texts = textsOf(metadata).filter((text) => text.length >= MIN_LENGTH);
   texts.sort((a, b) => b.length - a.length);
   return texts.reduce((left, text) => left.replaceAll(text, '…'), message).slice(0, MAX_MESSAGE_LENGTH);

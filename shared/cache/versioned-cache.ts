@@ -74,7 +74,7 @@ interface RowKind<Ref, Row> {
  * rows that survived a restart or a failover are never read again. For up to a second processes may use two epochs of one
  * server side by side: they share slots and leases, so a put in either one still voids what a reader of the other holds.
  */
-export function createRowCache<Ref extends string, Row extends { revision: number }>(
+export function createVersionedCache<Ref extends string, Row extends { revision: number }>(
   { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },
   { slotOf, leaseOf, encode, decode }: RowKind<Ref, Row>,
 ) {

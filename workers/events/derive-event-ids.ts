@@ -1,4 +1,4 @@
-import { isFormerId, keyedEventId } from '../../shared/domain/event';
+import { isFormerId, keyedEventId } from '../../shared/domain/event-id';
 import type { EventId } from '../../shared/domain/ids';
 import type { KeyedHash } from '../../shared/domain/subject';
 import type { EventChunk } from '../../shared/queue/jobs';

@@ -3,7 +3,7 @@ import type { SignalsCache } from '../../shared/cache/signals-cache';
 import type { Tenant, UserRef } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
-import { isQueuedUpTo } from '../../shared/queue/sweep';
+import { isQueuedUpTo } from '../../shared/queue/sweep-open-chunks';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
 import { putSignals } from '../events/put-signals';
@@ -31,7 +31,7 @@ async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): 
  * the link were dealt with when the order was given, and the committer drops what is still queued; until it has, the
  * order is put off. May be stopped anywhere and done twice.
  */
-export async function eraseUser(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
+export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
   const { store, link, keys, log, signal } = deps;
   const erasure: ErasureDoc | null = await store.erasures.byId(receiptId);
   if (erasure?.status !== 'RUNNING' || erasure.userRef === undefined) return;
@@ -53,7 +53,7 @@ export async function eraseUser(deps: Deps, receiptId: string, job: Job, token?:
   try {
     await redactDeadLetters(deps, tenant, userRef);
   } catch (error) {
-    log.warn({ receiptId, err: messageOf(error) }, 'dead letters could not be gone through; it will be done again');
+    log.warn({ receiptId, err: messageOf(error) }, 'redacting dead letters failed, retrying');
     throw error;
   }
   // Whoever took the order may have died before the cache heard of it; DONE is told of what no reader sees any more.

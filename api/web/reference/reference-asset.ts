@@ -13,7 +13,7 @@ interface Asset {
 }
 
 /** Serves one thing that never changes while the process lives, compressed once. */
-export function serveAsset({ type, load, headers }: Asset): RequestHandler {
+export function serveReferenceAsset({ type, load, headers }: Asset): RequestHandler {
   let kept: Promise<{ plain: Buffer; zipped: Buffer }> | null = null;
   const read = async (): Promise<{ plain: Buffer; zipped: Buffer }> => {
     const plain = Buffer.from(await load());
