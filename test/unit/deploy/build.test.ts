@@ -1,0 +1,77 @@
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { tempDirs } from '../../support/temp-dirs';
+
+interface BuildOptions {
+  root: string;
+  compile: (root: string) => boolean;
+  say: (line: string) => void;
+}
+const { build } = require('../../../deploy/build') as { build: (options: BuildOptions) => boolean };
+const { tempDir } = tempDirs();
+
+/** A folder with one source, and a compiler that counts its runs. */
+function project(compile: (root: string) => boolean = () => true) {
+  const root = tempDir();
+  const counts = { compiled: 0 };
+  const said: string[] = [];
+  mkdirSync(join(root, 'api'));
+  writeFileSync(join(root, 'api', 'main.ts'), 'one');
+  const run = (): boolean =>
+    build({
+      root,
+      compile: () => {
+        counts.compiled += 1;
+        return compile(root);
+      },
+      say: (line) => void said.push(line),
+    });
+  return { root, counts, said, run };
+}
+
+describe('npm run build', () => {
+  it('compiles once, says so before, and not again while the sources are unchanged', () => {
+    const { root, counts, said, run } = project();
+    expect([run(), run()]).toEqual([true, true]);
+    utimesSync(join(root, 'api', 'main.ts'), new Date(), new Date());
+    expect(run()).toBe(true);
+    expect(counts.compiled).toBe(1);
+    expect(said).toEqual(['Compiling…']);
+  });
+
+  it.each([
+    ['a changed source', (root: string) => writeFileSync(join(root, 'api', 'main.ts'), 'two')],
+    ['a new source', (root: string) => writeFileSync(join(root, 'api', 'new.tsx'), 'new')],
+    ['a deleted source', (root: string) => rmSync(join(root, 'api', 'main.ts'))],
+    ['changed compiler settings', (root: string) => writeFileSync(join(root, 'tsconfig.json'), '{}')],
+    ['updated packages', (root: string) => writeFileSync(join(root, 'package-lock.json'), '{}')],
+    ['a deleted dist folder', (root: string) => rmSync(join(root, 'dist'), { recursive: true })],
+  ])('compiles again after %s, though its time may be older', (_what, change) => {
+    const { root, counts, run } = project();
+    run();
+    change(root);
+    expect(run()).toBe(true);
+    expect(counts.compiled).toBe(2);
+  });
+
+  it('never takes a dist folder for current after a compilation that failed', () => {
+    let compiles = false;
+    const { counts, run } = project(() => compiles);
+    expect([run(), run()]).toEqual([false, false]);
+    compiles = true;
+    expect(run()).toBe(true);
+    expect(counts.compiled).toBe(3);
+  });
+
+  it('compiles again when a source is saved during the compilation', () => {
+    let saves = 1;
+    const { counts, run } = project((root) => {
+      if (saves > 0) writeFileSync(join(root, 'api', 'main.ts'), `saved ${saves}`);
+      saves -= 1;
+      return true;
+    });
+    expect([run(), run()]).toEqual([true, true]);
+    expect(counts.compiled).toBe(2);
+  });
+});
