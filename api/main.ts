@@ -1,6 +1,7 @@
 import { openRuntime } from '../shared/runtime';
 import { readConfig, type Config } from '../shared/config/config';
 import { messageOf } from '../shared/errors';
+import { VERSION } from '../shared/project';
 import { addressesOf, listenOnEach, metricsListener } from '../shared/process/listen';
 import { runProcess, type Running } from '../shared/process/lifecycle';
 import { createApp } from './app';
@@ -30,7 +31,8 @@ async function startApi(config: Config): Promise<Running> {
       server.requestTimeout = REQUEST_TIMEOUT_MS;
       server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
     }
-    ctx.log.info({ port, metricsPort: metrics.port, bindAddress: config.bindAddress }, 'api serves');
+    const { bindAddress } = config;
+    ctx.log.info({ version: VERSION, port, metricsPort: metrics.port, bindAddress }, 'api serves');
     if (config.mail.kind === 'off') {
       ctx.log.warn('the pages for people are off: set SMTP_URL and MAIL_FROM');
     }

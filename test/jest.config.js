@@ -1,6 +1,6 @@
-const { join } = require('node:path');
+const path = require('node:path');
 
-const root = join(__dirname, '..');
+const root = path.join(__dirname, '..');
 
 /** TypeScript as Node runs it; dynamic imports stay, because some packages are ES modules. */
 const swc = (parser, react) => [

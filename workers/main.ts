@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { type Runtime, openRuntime } from '../shared/runtime';
 import { type Config, readConfig } from '../shared/config/config';
+import { VERSION } from '../shared/project';
 import { addressesOf, listenOnEach, metricsListener } from '../shared/process/listen';
 import { runProcess, type Running } from '../shared/process/lifecycle';
 import { startWorkers } from './start-workers';
@@ -44,7 +45,7 @@ async function startWorker(config: Config): Promise<Running> {
       config.workerPort,
       'WORKER_PORT',
     );
-    runtime.log.info({ port, bindAddress: config.bindAddress }, 'worker runs');
+    runtime.log.info({ version: VERSION, port, bindAddress: config.bindAddress }, 'worker runs');
     return {
       port,
       stop: async () => {

@@ -1,4 +1,5 @@
 import { METADATA_VALUE_SCHEMA } from '../../shared/domain/metadata';
+import { VERSION } from '../../shared/project';
 import type { RouteDoc } from '../http/route';
 import type { Json } from './example-of';
 import { headerComponents } from '../http/response-headers';
@@ -34,7 +35,7 @@ export function buildOpenApi(docs: readonly RouteDoc[], facts: DocumentFacts): J
   const tags = [...new Set(docs.map(({ tag }) => tag))];
   return {
     openapi: '3.1.0',
-    info: { title: 'MIR', version: '1.0.0', description: DESCRIPTION },
+    info: { title: 'MIR', version: VERSION, description: DESCRIPTION },
     externalDocs: { description: 'Partner Guide', url: `${facts.publicUrl}/guide` },
     servers: [{ url: facts.publicUrl }],
     tags: tags.map((name) => ({ name, ...(TAGS[name] ? { description: TAGS[name] } : {}) })),

@@ -8,7 +8,8 @@ import { nodesOf } from '../../api/agents/get-tree';
 import type { TreeNode } from '../../api/agents/walk-tree';
 
 import { readPartner } from '../../api/partners/get-partner';
-import { operate, paged, type Shell, wholeNumberUpTo } from './command';
+import { operate, paged, wholeNumberUpTo } from './command';
+import type { Shell } from './shell';
 import { findAgent } from './find-agent';
 import { addKillCommands } from './kill-commands';
 import type { CliContext } from './open';
@@ -83,8 +84,8 @@ function addReadingCommands(agents: Command, shell: Shell): void {
     .option('--max-depth <n>', 'levels below the first; 0 shows roots only', wholeNumberUpTo(MAX_AGENT_DEPTH))
     .addHelpText(
       'after',
-      '\nWith --json one agent a line.\nExamples:\n  npm run mir -- agents tree agt_live_0123\n' +
-        '  npm run mir -- agents tree --partner prt_0123 --status SUSPENDED',
+      '\nWith --json one agent a line.\nExamples:\n  mir agents tree agt_live_0123\n' +
+        '  mir agents tree --partner prt_0123 --status SUSPENDED',
     )
     .action(async (agentId: string | undefined, options: TreeOptions, command: Command) => {
       const { partner, env, status, maxDepth: levels } = options;
@@ -140,8 +141,7 @@ function addReadingCommands(agents: Command, shell: Shell): void {
 }
 
 /** `agents …`. */
-export function addAgentCommands(program: Command, shell: Shell): void {
-  const agents = program.command('agents').description('agents of partners: their trees, and the kill switch');
+export function addAgentCommands(agents: Command, shell: Shell): void {
   addReadingCommands(agents, shell);
   addKillCommands(agents, shell);
 }

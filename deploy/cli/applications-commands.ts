@@ -7,17 +7,17 @@ import { reasonSchema } from '../../api/http/schemas';
 import { pageOfApplications, readApplication } from '../../api/partners/list-applications';
 import { rejectPendingApplication } from '../../api/partners/reject-application';
 import type { ApplicationStatus } from '../../shared/store/applications';
-import { operate, paged, type Shell } from './command';
+import { operate, paged } from './command';
+import type { Shell } from './shell';
 import { pageTable, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
 /** `applications list | show`. */
-export function addApplicationCommands(program: Command, shell: Shell): void {
-  const applications = program.command('applications').description('applications to become a partner');
+export function addApplicationCommands(applications: Command, shell: Shell): void {
   const list = paged(applications.command('list').description('list applications, newest first'));
   list
     .addOption(new Option('--status <status>', 'only these').choices(['PENDING', 'APPROVED', 'REJECTED']))
-    .addHelpText('after', '\nExample:\n  npm run mir -- applications list --status PENDING')
+    .addHelpText('after', '\nExample:\n  mir applications list --status PENDING')
     .action(async (options: { status?: ApplicationStatus; limit: number; cursor?: string }, command: Command) =>
       operate(
         shell,
@@ -59,17 +59,14 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
         ({ store }, auditContext) =>
           submitApplication({ store }, validate(applicationInput, options, 'command line'), auditContext),
         ({ applicationId }) =>
-          `Application ${applicationId} is PENDING.\nNext: npm run mir -- partners approve ${applicationId} --plan STANDARD`,
+          `Filed ${applicationId}. To decide: mir partners approve ${applicationId} --plan STANDARD`,
       ),
     );
 
   withTerms(partners.command('approve <applicationId>').description('approve an application and show its keys, once'), {
     planRequired: true,
   })
-    .addHelpText(
-      'after',
-      '\nExample:\n  npm run mir -- partners approve app_0123 --plan STANDARD --events-per-minute 6000',
-    )
+    .addHelpText('after', '\nExample:\n  mir partners approve app_0123 --plan STANDARD --events-per-minute 6000')
     .action(async (applicationId: string, options: TermsOptions, command: Command) =>
       operate(
         shell,
@@ -98,7 +95,7 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
           const reason = validate(reasonSchema.optional(), options.reason, 'reason');
           return rejectPendingApplication({ store }, applicationId, { reason }, auditContext);
         },
-        (application) => `Application ${application.applicationId} is REJECTED.`,
+        (application) => `Rejected ${application.applicationId}.`,
       ),
     );
 }

@@ -7,7 +7,8 @@ import { type PresentedVerdict, verdictOfAudit } from '../../api/audit/verify-au
 import { validate } from '../../api/http/validate';
 
 import { readPartner } from '../../api/partners/get-partner';
-import { operate, paged, type Shell } from './command';
+import { operate, paged } from './command';
+import type { Shell } from './shell';
 import type { CliContext } from './open';
 import { pageTable, printable, sheet } from './print';
 import { type Progress, showProgress } from './progress';
@@ -84,9 +85,7 @@ function verdictText(verdict: PresentedVerdict): string {
 }
 
 /** `audit list | verify | export`. */
-export function addAuditCommands(program: Command, shell: Shell): void {
-  const audit = program.command('audit').description('who changed what, and whether that record is untouched');
-
+export function addAuditCommands(audit: Command, shell: Shell): void {
   withFilters(withChain(paged(audit.command('list').description('list entries, newest first')))).action(
     async (options: ChainOptions & AuditAsk & { limit: number; cursor?: string }, command: Command) =>
       operate(
@@ -128,7 +127,7 @@ export function addAuditCommands(program: Command, shell: Shell): void {
     .addHelpText(
       'after',
       '\nAn entry’s hash is the SHA-256 of its line without `hash`, as JSON with sorted keys and no white space.' +
-        '\nExample:\n  npm run --silent mir -- audit export --partner prt_0123 > audit.ndjson',
+        '\nExample:\n  mir audit export --partner prt_0123 > audit.ndjson',
     )
     .action(async (options: ChainOptions & AuditAsk, command: Command) =>
       operate(

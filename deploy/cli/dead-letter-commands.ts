@@ -7,21 +7,19 @@ import {
   replayDeadLetter,
   showDeadLetter,
 } from '../../api/admin/dead-letters';
-import { operate, paged, type Shell } from './command';
+import { operate, paged } from './command';
+import type { Shell } from './shell';
 import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
 
 /** `dead-letters …`. */
-export function addDeadLetterCommands(program: Command, shell: Shell): void {
-  const deadLetters = program
-    .command('dead-letters')
-    .description('jobs that workers gave up: their events are accepted, but not stored')
-    .addHelpText(
-      'after',
-      '\nFix the cause first, then replay; what was stored before stays stored once. `show` has the reason as a code;' +
-        '\nthe worker’s log has the cause, under the id of the dead letter.' +
-        '\nExamples:\n  npm run mir -- dead-letters list\n  npm run mir -- dead-letters replay --all\n  npm run mir -- dead-letters drop c0123 --yes',
-    );
+export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void {
+  deadLetters.addHelpText(
+    'after',
+    '\nFix the cause first, then replay; what was stored before stays stored once. `show` has the reason as a code;' +
+      '\nthe worker’s log has the cause, under the id of the dead letter.' +
+      '\nExamples:\n  mir dead-letters list\n  mir dead-letters replay --all\n  mir dead-letters drop c0123 --yes',
+  );
 
   const list = paged(deadLetters.command('list').description('list them, newest first'));
   list
@@ -74,14 +72,14 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
           shell,
           command,
           (ctx, auditContext) => replayAllDeadLetters(ctx, auditContext, progress.at).finally(() => progress.stop()),
-          ({ replayed }) => `${replayed} queued again.`,
+          ({ replayed }) => `Queued ${replayed} again.`,
         );
       } else {
         await operate(
           shell,
           command,
           (ctx, auditContext) => replayDeadLetter(ctx, id, auditContext),
-          () => `${id} is queued again.`,
+          () => `Queued ${id} again.`,
         );
       }
     });
@@ -96,7 +94,7 @@ export function addDeadLetterCommands(program: Command, shell: Shell): void {
         shell,
         command,
         (ctx, auditContext) => dropDeadLetter(ctx, id, auditContext),
-        () => `${id} is dropped.`,
+        () => `Dropped ${id}.`,
       );
     });
 }

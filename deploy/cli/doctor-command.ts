@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { examine } from '../../api/admin/health/run-checks';
 import type { Finding, CheckStatus } from '../../api/admin/health/finding';
-import { ExitCode, type Shell } from './command';
+import { ExitCode, type Shell } from './shell';
 import { cell } from './print';
 import { cliDataDir, isPepperGiven, readCliConfig } from './settings';
 
@@ -13,15 +13,13 @@ function lineOf({ check, verdict, found, remedy }: Finding): string {
 }
 
 /** `doctor`. */
-export function addDoctorCommand(program: Command, shell: Shell): void {
-  program
-    .command('doctor')
-    .description('look at settings, stores, clocks, queues and leftovers, and say how to fix what is wrong')
+export function addDoctorCommand(doctor: Command, shell: Shell): void {
+  doctor
     .addHelpText(
       'after',
       '\nIt changes nothing. ● OK, ◐ WARN: works, but not as it should, ○ FAIL: refuses or loses something, or will soon.' +
         '\nExit codes: 0 nothing FAILs, 1 something does, 2 wrong usage.' +
-        '\nExamples:\n  npm run mir -- doctor\n  npm run --silent mir -- doctor --json',
+        '\nExamples:\n  mir doctor\n  mir doctor --json',
     )
     .action(async (_options: object, command: Command) => {
       const { env } = shell;

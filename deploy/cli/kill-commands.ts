@@ -10,7 +10,8 @@ import { type KillPreview, previewKill } from '../../api/agents/preview-kill';
 import { validate } from '../../api/http/validate';
 
 import { reasonSchema } from '../../api/http/schemas';
-import { operate, type Shell, wholeNumberUpTo } from './command';
+import { operate, wholeNumberUpTo } from './command';
+import type { Shell } from './shell';
 import { findAgent } from './find-agent';
 import type { CliContext } from './open';
 import { pageTable, sheet } from './print';
@@ -35,6 +36,12 @@ const previewText = ({ affected, byStatus, deepest }: KillPreview): string =>
   sheet({ 'would lose their rights': affected, ...byStatus, 'deepest at depth': deepest });
 
 const cascadeText = (cascade: PresentedCascade): string => sheet(cascade);
+
+function killedText({ agentId, cascadeId, status, revoked, affected }: PresentedCascade): string {
+  const how =
+    status === 'CLOSED' ? `${revoked} agents revoked` : `${revoked} of ${affected ?? '?'} agents revoked so far`;
+  return `Killed ${agentId}: ${how} (${cascadeId}).`;
+}
 
 function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCascades>>): string {
   const head = ['cascade', 'status', 'partner', 'env', 'agent', 'revoked', 'affected', 'parked', 'ordered'];
@@ -135,8 +142,8 @@ export function addKillCommands(agents: Command, shell: Shell): void {
     .addHelpText(
       'after',
       '\nExit codes: 0 done (with --no-wait: in force), 1 also when it is in force but not yet carried out, 2 wrong usage.' +
-        '\nExamples:\n  npm run mir -- agents kill agt_live_0123 --preview\n' +
-        '  npm run mir -- agents kill agt_live_0123 --reason "prompt injection"',
+        '\nExamples:\n  mir agents kill agt_live_0123 --preview\n' +
+        '  mir agents kill agt_live_0123 --reason "prompt injection"',
     )
     .action(async (agentId: string, options: KillOptions, command: Command) => {
       const reason = validate(reasonSchema.optional(), options.reason, 'reason');
@@ -157,7 +164,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
           if (confirm === undefined) await confirmed(ctx, shell, agent);
           return (cascade = await kill(ctx, shell, auditContext, agent, { ...options, ...(reason ? { reason } : {}) }));
         },
-        cascadeText,
+        killedText,
       );
       if (!wait || cascade?.status === 'CLOSED') return;
       throw new Error(

@@ -1,7 +1,7 @@
+#!/usr/bin/env node
 import { createInterface } from 'node:readline/promises';
-import { environment } from '../../shared/config/config';
-import { ReaderGoneError, type Terminal } from './command';
 import { runCli } from './run';
+import { ReaderGoneError, type Terminal } from './shell';
 
 /** Somebody sits there only if both what is asked and what is typed goes through a terminal. */
 function terminal(): Terminal | null {
@@ -30,7 +30,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 void runCli(process.argv.slice(2), {
-  env: environment(),
+  env: { ...process.env },
   out: (text) => {
     if (readerGone) throw new ReaderGoneError();
     process.stdout.write(text);

@@ -3,7 +3,8 @@ import { connectStore } from '../../shared/store/connect';
 import type { MigrationPlan } from '../../shared/store/migrations';
 import { pendingSteps, stepText } from '../../shared/store/indexes';
 import { createStore, type Store } from '../../shared/store/store';
-import { ExitCode, opened, type Shell } from './command';
+import { opened } from './command';
+import { ExitCode, type Shell } from './shell';
 import { showProgress } from './progress';
 import { sheet, table } from './print';
 import { readCliConfig } from './settings';
@@ -44,22 +45,19 @@ function planText({ pending, indexes, data, leftAlone }: ReturnType<typeof prese
 }
 
 /** `migrate plan | apply | status`. */
-export function addMigrateCommands(program: Command, shell: Shell): void {
-  const migrate = program
-    .command('migrate')
-    .description("bring a store's indexes and data to this version; in production nothing else does")
-    .addHelpText(
-      'after',
-      '\nIn production API and workers refuse to start while something is pending. Run `apply` once with the new version,' +
-        '\nbefore its processes: it may be cut off and repeated, and of two at once the second is refused.' +
-        '\nIndexes that are not MIR’s are left alone.' +
-        '\nExamples:\n  npm run mir -- migrate plan\n  npm run mir -- migrate apply\n  npm run --silent mir -- migrate status --json',
-    );
+export function addMigrateCommands(migrate: Command, shell: Shell): void {
+  migrate.addHelpText(
+    'after',
+    '\nIn production API and workers refuse to start while something is pending. Run `apply` once with the new version,' +
+      '\nbefore its processes: it may be cut off and repeated, and of two at once the second is refused.' +
+      '\nIndexes that are not MIR’s are left alone.' +
+      '\nExamples:\n  mir migrate plan\n  mir migrate apply\n  mir migrate status --json',
+  );
 
   migrate
     .command('plan')
     .description('say what `apply` would do; changes nothing')
-    .addHelpText('after', '\nExample:\n  npm run mir -- migrate plan')
+    .addHelpText('after', '\nExample:\n  mir migrate plan')
     .action(async (_options: object, command: Command) =>
       withStore(shell, async ({ migrations }) => {
         const plan = presentPlan(await migrations.plan());
@@ -90,7 +88,7 @@ export function addMigrateCommands(program: Command, shell: Shell): void {
     .description('show what is pending, what was applied, and who applies now')
     .addHelpText(
       'after',
-      '\nExit codes: 0 nothing is pending, 1 something is, 2 wrong usage.\nExample:\n  npm run mir -- migrate status',
+      '\nExit codes: 0 nothing is pending, 1 something is, 2 wrong usage.\nExample:\n  mir migrate status',
     )
     .action(async (_options: object, command: Command) =>
       withStore(shell, async ({ migrations }) => {

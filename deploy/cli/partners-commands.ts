@@ -8,7 +8,8 @@ import { presentPartner, type PresentedPartner } from '../../api/partners/presen
 import { rotateKey, rotationInput } from '../../api/partners/rotate-keys';
 import { applyPartnerPatch } from '../../api/partners/update-partner';
 import { addDecisionCommands } from './applications-commands';
-import { given, operate, paged, type Shell } from './command';
+import { given, operate, paged } from './command';
+import type { Shell } from './shell';
 import { pageTable, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
@@ -27,8 +28,7 @@ function partnerSheet(partner: PresentedPartner): string {
 }
 
 /** `partners …`. */
-export function addPartnerCommands(program: Command, shell: Shell): void {
-  const partners = program.command('partners').description('partners, their keys, plans and limits');
+export function addPartnerCommands(partners: Command, shell: Shell): void {
   addReadingCommands(partners, shell);
   addDecisionCommands(partners, shell);
   addCreateCommand(partners, shell);
@@ -84,7 +84,7 @@ function addCreateCommand(partners: Command, shell: Shell): void {
   withTerms(create, { planRequired: true })
     .addHelpText(
       'after',
-      '\nExample:\n  npm run mir -- partners create --name "Demo shop" --website https://demo.example \\\n' +
+      '\nExample:\n  mir partners create --name "Demo shop" --website https://demo.example \\\n' +
         '    --contact-email demo@demo.example --plan ENTERPRISE --json',
     )
     .action(async (options: CreateOptions, command: Command) =>
@@ -103,13 +103,18 @@ function addCreateCommand(partners: Command, shell: Shell): void {
 }
 
 function addChangeCommands(partners: Command, shell: Shell): void {
-  const patch = async (partnerId: string, fields: Record<string, unknown>, command: Command): Promise<void> =>
+  const patch = async (
+    partnerId: string,
+    fields: Record<string, unknown>,
+    command: Command,
+    done: string,
+  ): Promise<void> =>
     operate(
       shell,
       command,
       (ctx, auditContext) =>
         applyPartnerPatch(ctx, partnerId, validate(partnerPatch, given(fields), 'command line'), auditContext),
-      partnerSheet,
+      () => done,
     );
 
   withTerms(partners.command('update <partnerId>').description('change plan, limits or return origins'), {
@@ -117,27 +122,30 @@ function addChangeCommands(partners: Command, shell: Shell): void {
   })
     .option('--no-origins', 'allow no return origin at all')
     .option('--reason <text>', 'why, as the audit keeps it')
-    .addHelpText(
-      'after',
-      '\nExample:\n  npm run mir -- partners update prt_0123 --plan ENTERPRISE --events-per-minute 600000',
-    )
+    .addHelpText('after', '\nExample:\n  mir partners update prt_0123 --plan ENTERPRISE --events-per-minute 600000')
     .action(
       async (partnerId: string, options: TermsOptions & { origins: boolean; reason?: string }, command: Command) => {
         const cleared = options.origins ? {} : { allowedReturnOrigins: [] };
-        await patch(partnerId, { ...termsOf(options), ...cleared, reason: options.reason }, command);
+        const fields = { ...termsOf(options), ...cleared };
+        await patch(partnerId, { ...fields, reason: options.reason }, command, `Updated ${partnerId}.`);
       },
     );
 
-  for (const [verb, suspended, description] of [
-    ['suspend', true, 'refuse everything from this partner, in every process, before this command ends'],
-    ['unsuspend', false, 'let a suspended partner in again'],
+  for (const [verb, suspended, description, done] of [
+    [
+      'suspend',
+      true,
+      'reject everything from this partner, in every process, before this command ends',
+      'Suspended PARTNER. Its keys are rejected from now on.',
+    ],
+    ['unsuspend', false, 'let a suspended partner in again', 'Unsuspended PARTNER. Its keys work again.'],
   ] as const) {
     partners
       .command(`${verb} <partnerId>`)
       .description(description)
       .option('--reason <text>', 'why, as the audit keeps it')
       .action(async (partnerId: string, { reason }: { reason?: string }, command: Command) =>
-        patch(partnerId, { suspended, reason }, command),
+        patch(partnerId, { suspended, reason }, command, done.replace('PARTNER', partnerId)),
       );
   }
 
@@ -146,10 +154,7 @@ function addChangeCommands(partners: Command, shell: Shell): void {
     .description('replace the key of one environment; the old one is refused before the new one is shown')
     .addOption(new Option('--env <env>', 'which key').choices(['live', 'test']).makeOptionMandatory())
     .option('--reason <text>', 'why, as the audit keeps it')
-    .addHelpText(
-      'after',
-      '\nExample:\n  npm run mir -- partners rotate prt_0123 --env live --reason "key was in a log"',
-    )
+    .addHelpText('after', '\nExample:\n  mir partners rotate prt_0123 --env live --reason "key was in a log"')
     .action(async (partnerId: string, options: { env: string; reason?: string }, command: Command) =>
       operate(
         shell,

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-import type { Shell } from './command';
+import type { Shell } from './shell';
 
 /** Shows how far something is. */
 export interface Progress {

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type Config, readConfig } from '../../shared/config/config';
+import { projectRoot } from '../../shared/project';
 
 type Environment = Record<string, string | undefined>;
 
@@ -18,12 +19,6 @@ class NoStoresError extends Error {
     );
     this.name = 'NoStoresError';
   }
-}
-
-function projectRoot(): string {
-  let folder = __dirname;
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
-  return folder;
 }
 
 function readFacts<T extends z.ZodType>(dataDir: string, name: string, schema: T): z.output<T> {

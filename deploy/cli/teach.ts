@@ -25,19 +25,30 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'audit list': ['audit list --partner prt_0123 --action agent.revoked', 'audit list --registry'],
   'audit verify': ['audit verify --partner prt_0123 --env live', 'audit verify --registry'],
   'migrate apply': ['migrate apply'],
+  backup: ['backup create /backups/2026-11-24', 'backup verify'],
+  'backup create': ['backup create /backups/2026-11-24'],
+  'backup restore': ['backup restore /backups/2026-11-24'],
+  'backup verify': ['backup verify', 'backup verify /backups/2026-11-24'],
 };
 
 /** Commands whose help tells their own exit codes. */
-const OWN_CODES: ReadonlySet<string> = new Set(['agents kill', 'doctor', 'migrate apply', 'migrate status']);
+const OWN_CODES: ReadonlySet<string> = new Set([
+  'agents kill',
+  'doctor',
+  'migrate apply',
+  'migrate status',
+  'backup restore',
+  'backup verify',
+]);
 
-const CODES = '\nExit codes: 0 done, 1 refused or failed (the code is on stderr), 2 wrong usage.';
+const CODES = '\nExit codes: 0 done, 1 rejected or failed (the code is on stderr), 2 wrong usage.';
 
 /** Completes the help of every command: examples, and what its exit codes mean. */
 export function teach(command: Command, path: readonly string[] = []): void {
   const name = path.join(' ');
   const lines = EXAMPLES[name] ?? [];
   if (lines.length > 0) {
-    const examples = lines.map((line) => `  npm run mir -- ${line}`).join('\n');
+    const examples = lines.map((line) => `  mir ${line}`).join('\n');
     command.addHelpText('after', `\nExample${lines.length === 1 ? '' : 's'}:\n${examples}`);
   }
   const isLeaf = command.commands.length === 0;

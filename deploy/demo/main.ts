@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { messageOf } from '../../shared/errors';
-import { projectRoot } from '../local/paths';
+import { projectRoot } from '../../shared/project';
 import { runDemo } from './run-demo';
 import { readOptions, usage } from './options';
 

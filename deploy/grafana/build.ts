@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../local/paths';
+import { projectRoot } from '../../shared/project';
 import { dashboard } from './dashboard';
 import { agents } from './panels/agents';
 import { ingestion } from './panels/ingestion';

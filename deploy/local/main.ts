@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { messageOf } from '../../shared/errors';
-import { projectRoot } from './paths';
+import { projectRoot } from '../../shared/project';
 import { runStack } from './stack';
 import { listenForStop } from './stop-signals';
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { projectRoot } from './paths';
+import { projectRoot } from '../../shared/project';
 
 const LOCATE_TIMEOUT_MS = 10_000;
 const DOWNLOAD_TIMEOUT_MS = 600_000;

@@ -1,16 +1,6 @@
-import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-
-/** The folder with package.json, found alike from the sources and from dist/. */
-export function projectRoot(): string {
-  let folder = __dirname;
-  while (!existsSync(join(folder, 'package.json'))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error(`no package.json above ${__dirname}`);
-    folder = parent;
-  }
-  return folder;
-}
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { projectRoot } from '../../shared/project';
 
 /** Where downloaded servers and generated scripts are kept between runs. */
 export function storesCacheDir(): string {

@@ -4,7 +4,7 @@ import { isLocalUrl, readConfig } from '../../shared/config/config';
 import { isLoopback } from '../../shared/config/loopback';
 import { messageOf } from '../../shared/errors';
 import { SETTINGS } from '../../shared/config/settings';
-import { projectRoot } from './paths';
+import { projectRoot } from '../../shared/project';
 import { freePort, isPortFree, nextFreePort, tryToListen } from './ports';
 import { loadSecrets } from './secrets';
 

@@ -64,11 +64,6 @@ export interface Config {
   drainTimeoutMs: number;
 }
 
-/** The process's own environment, for programs that complete it before they read their settings from it. */
-export function environment(): Record<string, string | undefined> {
-  return { ...process.env };
-}
-
 /** Outside production a missing pepper is derived from the store's URL, so that a laptop needs no settings. */
 function developmentPepper(mongoUrl: string): string {
   return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { VERSION } from '../project';
 import { agentSeries } from './agents';
 import { eventSeries } from './events';
 import { overloadSeries } from './overload';
@@ -15,6 +16,8 @@ export function createMetrics(service: 'api' | 'worker') {
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   const both = { registers: [registry] };
+  const help = '1, with the version of MIR that the process runs.';
+  new Gauge({ name: 'mir_build_info', help, labelNames: ['version'], ...both }).set({ version: VERSION }, 1);
   const api = { registers: service === 'api' ? [registry] : [] };
   const worker = { registers: service === 'worker' ? [registry] : [] };
   return {

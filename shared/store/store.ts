@@ -88,7 +88,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       if (steps.length > named.length) named.push(`  - and ${steps.length - named.length} more`);
       throw new Error(
         `The store is not migrated to this version; ${steps.length} step${steps.length === 1 ? ' is' : 's are'} pending:\n` +
-          `${named.join('\n')}\nRun \`npm run mir -- migrate apply\` (in the image: \`node dist/deploy/cli/main.js migrate apply\`), then start again.`,
+          `${named.join('\n')}\nRun \`mir migrate apply\`, then start again.`,
       );
     },
 

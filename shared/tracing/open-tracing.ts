@@ -25,6 +25,7 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { BullMQOtel } from 'bullmq-otel';
 import type { Log } from '../log';
+import { VERSION } from '../project';
 import type { RequestSpan, SpanFacts, Tracing, TracingSettings } from './tracing';
 
 const TRACER = 'mir';
@@ -69,7 +70,11 @@ export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api'
   logTrouble(log);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
   const provider = new NodeTracerProvider({
-    resource: resourceFromAttributes({ 'service.name': `mir-${service}`, 'process.pid': process.pid }),
+    resource: resourceFromAttributes({
+      'service.name': `mir-${service}`,
+      'service.version': VERSION,
+      'process.pid': process.pid,
+    }),
     sampler: new ParentBasedSampler({ root: rootSampler(ratio) }),
     spanProcessors: [new BatchSpanProcessor(exporter)],
   });

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { projectRoot } from '../../deploy/local/paths';
+import { projectRoot } from '../../shared/project';
 import type { FuzzCaller } from './environment';
 
 const SHOWN_LINES = 400;

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { projectRoot } from '../../deploy/local/paths';
+import { projectRoot } from '../../shared/project';
 import { installPypiStore } from '../../deploy/local/pypi-stores';
 
 const SCHEMATHESIS = {

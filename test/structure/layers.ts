@@ -4,7 +4,7 @@
  */
 export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'domain', folders: ['shared/domain'] },
-  { name: 'errors and log', folders: ['shared/errors.ts', 'shared/log.ts'] },
+  { name: 'errors and log', folders: ['shared/errors.ts', 'shared/log.ts', 'shared/project.ts'] },
   { name: 'metrics and tracing', folders: ['shared/metrics', 'shared/tracing'] },
   { name: 'config', folders: ['shared/config'] },
   { name: 'process', folders: ['shared/concurrency', 'shared/process'] },

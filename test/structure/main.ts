@@ -1,4 +1,4 @@
-import { projectRoot } from '../../deploy/local/paths';
+import { projectRoot } from '../../shared/project';
 import { findCycles, findForbiddenImports, layerOf, readFolderGraph } from './folder-graph';
 import { LAYERS } from './layers';
 

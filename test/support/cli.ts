@@ -1,4 +1,4 @@
-import type { Terminal } from '../../deploy/cli/command';
+import type { Terminal } from '../../deploy/cli/shell';
 import { runCli } from '../../deploy/cli/run';
 
 /** What a command line answered. */

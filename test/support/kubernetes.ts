@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe } from '@jest/globals';
-import { projectRoot } from '../../deploy/local/paths';
+import { projectRoot } from '../../shared/project';
 
 const TOOLS = join(projectRoot(), '.cache', 'tools');
 const SCHEMAS = join(TOOLS, 'schemas');

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
-import { projectRoot } from '../../deploy/local/paths';
+import { projectRoot } from '../../shared/project';
 import { type ApiClient, createClient } from './client';
 
 const PROGRAMS = { api: 'api/main.js', worker: 'workers/main.js' } as const;

@@ -10,7 +10,7 @@ const MIN_MAJOR = 7;
 const LONG_LIFETIME_SECONDS = 30;
 const MAX_NAMED = 5;
 
-const MIGRATE = 'run `npm run mir -- migrate apply`';
+const MIGRATE = 'run `mir migrate apply`';
 
 function checkServer(
   { version, replicaSet, isWritable, transactionLifetimeSeconds }: ServerFacts,

@@ -51,7 +51,7 @@ export async function checkDeadLetters(queues: Readonly<Record<DeadLetterQueue, 
   const counts = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queues[name].getFailedCount()));
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return [ok('dead letters', 'none')];
-  const remedy = '`npm run mir -- dead-letters list` tells why; fix the cause, then `dead-letters replay --all`';
+  const remedy = '`mir dead-letters list` tells why; fix the cause, then `dead-letters replay --all`';
   return [warn('dead letters', `${total} jobs were given up`, remedy)];
 }
 
@@ -71,7 +71,7 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
       warn(
         'cascades',
         found,
-        '`npm run mir -- agents cascade <id>` names the agents, the worker logs have the reason; it is tried again by itself',
+        '`mir agents cascade <id>` names the agents, the worker logs have the reason; it is tried again by itself',
       ),
     );
   }

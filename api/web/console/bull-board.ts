@@ -42,7 +42,7 @@ const FIELDS: Readonly<Record<QueueName, ReadonlySet<string>>> = {
   [QUEUES.mails]: new Set(['v', 'mail', ...Object.keys(mailSchema.shape)]),
 };
 
-const DESCRIPTION = 'To read only. Replay and drop: npm run mir -- dead-letters, or /admin/dead-letters.';
+const DESCRIPTION = 'To read only. Replay and drop: mir dead-letters, or /admin/dead-letters.';
 
 /** A queue as the board may see it: no action, and of every payload only its shape. */
 function readOnly(name: QueueName, queue: Queue): BullMQAdapter {

@@ -5,7 +5,7 @@ import { type HTMLElement, parse } from 'node-html-parser';
 import { createCatalog } from '../../../shared/domain/catalog';
 import { PROBLEMS } from '../../../shared/errors';
 import { renderGuide } from '../../../api/web/guide/render-guide';
-import { projectRoot } from '../../../deploy/local/paths';
+import { projectRoot } from '../../../shared/project';
 import { type Harness, startHarness } from '../../support/harness';
 
 let mir: Harness;

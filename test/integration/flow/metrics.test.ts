@@ -4,6 +4,7 @@ import type { Runtime } from '../../../shared/runtime';
 import { QUEUES } from '../../../shared/queue/jobs';
 import { openRuntime } from '../../../shared/runtime';
 import { readConfig } from '../../../shared/config/config';
+import { VERSION } from '../../../shared/project';
 import { startWorkers, type RunningWorkers } from '../../../workers/start-workers';
 import { createApp } from '../../../api/app';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
@@ -60,6 +61,7 @@ function routesOf(): string[] {
 /** Every label that our series may have, with every value that it may take; `rule` takes the names of our throttles. */
 const ALLOWED: Record<string, readonly string[]> = {
   service: ['api', 'worker'],
+  version: [VERSION],
   method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'other'],
   status_class: ['2xx', '3xx', '4xx', '5xx'],
   policy: ['events', 'requests', 'control'],

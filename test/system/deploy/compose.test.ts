@@ -94,7 +94,7 @@ describe('docker-compose.yml', () => {
   });
 
   test('the store is migrated once, before any process of ours starts', () => {
-    expect(services.migrate.command).toEqual(['node', 'dist/deploy/cli/main.js', 'migrate', 'apply']);
+    expect(services.migrate.command).toEqual(['mir', 'migrate', 'apply']);
     expect(services.migrate.restart).toBe('no');
     expect(Object.keys(services.migrate.depends_on!)).toEqual(['mongo', 'queue', 'cache']);
     for (const { depends_on } of own)

@@ -160,7 +160,7 @@ describe('the manifests', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = containerOf(cronJob.spec.jobTemplate.spec.template).args;
     const night = (create: string): void => {
-      const here = script.replaceAll('/backups', backups).replace('node dist/deploy/cli/backup/main.js create', create);
+      const here = script.replaceAll('/backups', backups).replace('mir backup create', create);
       execFileSync(shell, [options, here]);
     };
     const aBackup = (name: string, ageDays: number, isWhole = true): void => {

@@ -10,7 +10,7 @@ import Redis from 'ioredis';
 import { mongo } from 'mongoose';
 import { z } from 'zod';
 import { STAND_IN_VERSION, writeMongoScript } from '../../../deploy/local/mongo-script';
-import { projectRoot } from '../../../deploy/local/paths';
+import { projectRoot } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { awaitExit, identify } from '../../../shared/process/process-identity';
 import { startMongo, startRedis, startStores } from '../../../deploy/local/stores';

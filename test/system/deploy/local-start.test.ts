@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { tryLock } from '../../../deploy/local/lock';
-import { projectRoot } from '../../../deploy/local/paths';
+import { projectRoot } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { awaitExit, identify, type ProcessIdentity } from '../../../shared/process/process-identity';
 import { readStackFile } from '../../../deploy/local/stack-file';

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { transformSync } from '@swc/core';
 import { parse } from 'node-html-parser';
 import { Webhook } from 'standardwebhooks';
-import { projectRoot } from '../../../deploy/local/paths';
+import { projectRoot } from '../../../shared/project';
 import type { Harness } from '../../support/harness';
 import { startHarnessForPeople } from '../../support/people';
 

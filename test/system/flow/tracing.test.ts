@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { projectRoot } from '../../../deploy/local/paths';
+import { projectRoot } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { register, spawn } from '../../support/agents';
 import { anEvent } from '../../support/builders';

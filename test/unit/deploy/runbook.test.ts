@@ -12,7 +12,7 @@ const quoted = [...runbook.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
 const NO_SETTINGS = new Set(['STORE_UNAVAILABLE']);
 
 describe('whoever follows the runbook', () => {
-  const commands = quoted.flatMap((text) => /^npm run mir -- (.+)$/.exec(text)?.[1] ?? []);
+  const commands = quoted.flatMap((text) => /^mir (.+)$/.exec(text)?.[1] ?? []);
 
   test.each([...new Set(commands)])('can type `mir %s`', async (line) => {
     // No store is named, so a command line that is understood ends in just that refusal.

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { projectRoot } from '../../../deploy/local/paths';
+import { projectRoot } from '../../../shared/project';
 import { findCycles, findForbiddenImports, layerOf, readFolderGraph } from '../../structure/folder-graph';
 import { tempDirs } from '../../support/temp-dirs';
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { projectRoot } from '../../../deploy/local/paths';
+import { projectRoot } from '../../../shared/project';
 import { RETIRED_IDENTIFIERS, RETIRED_PHRASES } from '../../structure/retired';
 
 const root = projectRoot();

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Terminal } from '../../../../deploy/cli/command';
+import type { Terminal } from '../../../../deploy/cli/shell';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { type GrownAgent, growTree } from '../../../support/grow-tree';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';

@@ -111,7 +111,7 @@ describe('mir partners', () => {
   it('teaches by examples', async () => {
     const help = await mir('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
-    expect(help.out).toContain('npm run mir -- partners rotate');
+    expect(help.out).toContain('mir partners rotate');
     expect((await mir('partners', 'create', '--help')).out).toContain('Example');
   });
 });

@@ -14,7 +14,7 @@ import { testProcesses } from '../../../support/processes';
 import { waitUntil } from '../../../support/wait-until';
 import { register } from '../../../support/agents';
 
-const MAIN = join(__dirname, '..', '..', '..', '..', 'dist', 'deploy', 'cli', 'backup', 'main.js');
+const MAIN = join(__dirname, '..', '..', '..', '..', 'dist', 'deploy', 'cli', 'main.js');
 const EVENTS = 400;
 const USERS = 25;
 
@@ -210,8 +210,14 @@ test('verify finds a count that is not that of the events, a missing row and a c
   await users.model.updateOne({ _id: one!._id }, { $inc: { eventCount: 1 } });
   await users.model.deleteOne({ _id: other!._id });
   await audit.model.updateOne({ action: 'agent.subtree.killed' }, { $set: { reason: 'changed' } });
-  const run = promisify(execFile)(process.execPath, [MAIN, 'verify'], { env: { ...process.env, ...mir.env } });
-  const { stdout } = await run.catch((error: { stdout: string; code: number }) => error);
+  const run = promisify(execFile)(process.execPath, [MAIN, 'backup', 'verify'], {
+    env: { ...process.env, ...mir.env },
+  });
+  const { stdout, code } = await run.then(
+    (done) => ({ ...done, code: 0 }),
+    (error: { stdout: string; code: number }) => error,
+  );
+  expect(code).toBe(1);
   expect(stdout).toMatch(/WRONG: audit chain .*: ENTRY_CHANGED/);
   expect(stdout).toContain(`2 users' counts are not those of their events`);
   expect(stdout).toContain('users have events by their rows');

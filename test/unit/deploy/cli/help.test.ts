@@ -13,7 +13,7 @@ const paths = pathsBelow(program);
 /** The command lines that a help shows, continued lines joined. */
 function examplesIn(help: string): string[] {
   const joined = help.replaceAll(/\\\n\s+/g, ' ');
-  return [...joined.matchAll(/npm run (?:--silent )?mir -- ([^>|\n]+)/g)].map(([, line]) => line!.trim());
+  return [...joined.matchAll(/^ {2}mir ([^>|\n]+)/gm)].map(([, line]) => line!.trim());
 }
 
 const wordsOf = (line: string): string[] =>
@@ -27,6 +27,23 @@ describe('the help', () => {
       expect([code, err]).toEqual([0, '']);
       expect(examplesIn(out).length).toBeGreaterThan(0);
       expect(out.match(/Exit codes: /g)?.length ?? 0).toBe(out.includes('Commands:') && words.length > 0 ? 0 : 1);
+    },
+  );
+
+  it.each(paths.map((path) => [path.join(' '), path] as const))(
+    'of `mir %s` marks the options that it requires, and no others',
+    async (_name, words) => {
+      const { out } = await cli({}, ...words, '--help');
+      const command = words.reduce<Command>(
+        (parent, name) => parent.commands.find((one) => one.name() === name)!,
+        program,
+      );
+      const flat = out.replaceAll(/\s+/g, ' ');
+      for (const { flags, mandatory } of command.options) {
+        const [, described] = flat.split(` ${flags} `);
+        const own = described!.split(/ --| -h,/)[0]!;
+        expect(`${flags} ${own.endsWith('(required)')}`).toBe(`${flags} ${mandatory}`);
+      }
     },
   );
 
