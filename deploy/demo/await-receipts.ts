@@ -66,7 +66,7 @@ export async function awaitReceipts(
 type Receipt = z.infer<typeof receiptSchema>;
 
 async function readReceipt(url: string, { apiKey }: SimulatedPartner, receiptId: string): Promise<Receipt | string> {
-  const { status, body } = await callApi(url, { path: `/events/receipts/${receiptId}`, apiKey, method: 'GET' });
+  const { status, body } = await callApi(url, { path: `/v1/events/receipts/${receiptId}`, apiKey, method: 'GET' });
   const parsed = receiptSchema.safeParse(body);
   return status === 200 && parsed.success ? parsed.data : `answered ${status}: ${JSON.stringify(body).slice(0, 300)}`;
 }

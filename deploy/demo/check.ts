@@ -23,7 +23,7 @@ const signalsSchema = z.object({
 type Signals = z.infer<typeof signalsSchema>;
 const resultsSchema = z.object({ results: z.array(signalsSchema) });
 
-/** What `POST /resolve` said of one partner's users. */
+/** What `POST /v1/resolve` said of one partner's users. */
 export interface CheckResult {
   users: number;
   tiers: Record<Tier, number>;
@@ -78,7 +78,7 @@ async function resolveThrough(
 ): Promise<{ results: Signals[]; source: string } | string> {
   const body = JSON.stringify({ userExternalIds });
   for (;;) {
-    const answer = await callApi(url, { path: '/resolve', apiKey, body });
+    const answer = await callApi(url, { path: '/v1/resolve', apiKey, body });
     const parsed = resultsSchema.safeParse(answer.body);
     if (answer.status !== 200 || !parsed.success) {
       return `resolve answered ${answer.status}: ${JSON.stringify(answer.body).slice(0, 300)}`;

@@ -159,7 +159,7 @@ function conclude(run: Run, results: PartnerResult[], print: (line: string) => v
     }
   }
   const from = [...sources].map(([source, count]) => `${count} from ${source}`).join(', ');
-  print(`Equal: own count, receipts, POST /resolve for all ${users} users (answers: ${from}) and MongoDB.`);
+  print(`Equal: own count, receipts, POST /v1/resolve for all ${users} users (answers: ${from}) and MongoDB.`);
   return 0;
 }
 

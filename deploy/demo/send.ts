@@ -82,9 +82,9 @@ export function toCall({ shape, gzip, items }: DemoRequest, apiKey: string): Api
   } else {
     text = JSON.stringify({ events: items.map(({ event }) => event) });
   }
-  if (!gzip) return { path: '/events', apiKey, headers, body: text };
+  if (!gzip) return { path: '/v1/events', apiKey, headers, body: text };
   headers['content-encoding'] = 'gzip';
-  return { path: '/events', apiKey, headers, body: new Uint8Array(gzipSync(text)) };
+  return { path: '/v1/events', apiKey, headers, body: new Uint8Array(gzipSync(text)) };
 }
 
 function isFault(fate: Item['fate']): fate is Fault {

@@ -1,5 +1,8 @@
 import { messageOf } from '../../shared/errors';
 
+/** Follows the name of a server that stands in for a real one, or was not installed by the operator. */
+export const LAPTOP_ONLY = ', for a laptop only, not for production';
+
 /** One way to get a server. `find` throws an Error that says why it is no way here. */
 export interface Way<T> {
   name: string;

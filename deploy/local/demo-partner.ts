@@ -56,7 +56,7 @@ async function create({ cli, env }: Options): Promise<DemoPartner> {
 }
 
 async function isKnown(url: string, apiKey: string): Promise<boolean> {
-  const response = await fetch(`${url}/resolve`, {
+  const response = await fetch(`${url}/v1/resolve`, {
     method: 'POST',
     headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
     body: JSON.stringify({ userExternalId: 'u-1' }),

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { firstThatWorks, type Need, type Way } from './attempts';
+import { firstThatWorks, LAPTOP_ONLY, type Need, type Way } from './attempts';
 import type { FindOptions } from './find-redis';
 import { downloadedMongod, downloadMongod } from './mongod-download';
 import { findOnPath } from './paths';
@@ -56,7 +56,7 @@ const ANY_MONGO: Need = {
   store: 'MongoDB',
   remedies: [
     'give the URL of a running server: MONGO_URL=...',
-    'put a server on PATH: mongod 7 or later, or secantusd-rs',
+    'put a server on PATH: mongod 7 or later (or secantusd-rs, for a laptop only)',
     'let the network through: mongodb-memory-server downloads a mongod, ' +
       `or PyPI with python3 on PATH has ${SECANTUSDB.requirement} (installed into .cache/)`,
   ],
@@ -87,7 +87,12 @@ async function mongod(program: string, from: string): Promise<MongoProgram> {
 async function secantusRs(env: NodeJS.ProcessEnv): Promise<MongoProgram> {
   const program = onPath('secantusd-rs', env);
   const version = await versionOf(program, /(\d\S*)/);
-  return { kind: 'secantusd-rs', command: [program], version, description: `secantusd-rs ${version} (${program})` };
+  return {
+    kind: 'secantusd-rs',
+    command: [program],
+    version,
+    description: `secantusd-rs ${version} (${program})${LAPTOP_ONLY}`,
+  };
 }
 
 async function secantusPy({ python, program }: PypiProgram): Promise<MongoProgram> {
@@ -97,7 +102,7 @@ async function secantusPy({ python, program }: PypiProgram): Promise<MongoProgra
     // Not the program itself: its first line names the folder in which the environment was built.
     command: [python, program],
     version,
-    description: `secantusd-py ${version} (from PyPI)`,
+    description: `secantusd-py ${version} (from PyPI)${LAPTOP_ONLY}`,
   };
 }
 

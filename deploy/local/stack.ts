@@ -31,7 +31,9 @@ export async function runStack(options: StackOptions): Promise<number> {
   mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY });
   const lock = tryLock(join(dataDir, 'lock'));
   if (lock.outcome === 'busy') {
-    print(`MIR already runs on this data: pid ${lock.pid}, ${urlOf(dataDir, lock.pid)}, data ${dataDir}`);
+    print(
+      `MIR already runs on this data: pid ${lock.pid}, ${urlOf(dataDir, lock.pid)}, data ${dataDir}. For a second one set DATA_DIR.`,
+    );
     return 1;
   }
   try {

@@ -44,14 +44,20 @@ function firstSteps(
   title: (text: string) => string,
 ): string[] {
   const post = (path: string, body: object): string =>
-    `curl -s ${url}${path} -H 'x-api-key: ${partner.liveApiKey}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
+    `curl -s ${url}${path} -H 'x-api-key: ${partner.testApiKey}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
   return [
-    `  ${label('demo key')}${partner.liveApiKey}`,
+    '',
+    `  ${title('Demo partner')}`,
+    '',
+    `  ${label('test key')}${partner.testApiKey}`,
+    `  ${label('')}to try things out: its data never mixes with live data`,
+    `  ${label('live key')}${partner.liveApiKey}`,
+    `  ${label('')}for real data`,
     '',
     `  ${title('Try it')}`,
     '',
-    post('/events', { userExternalId: 'u-1', eventType: 'mir.transaction.completed' }),
-    post('/resolve', { userExternalId: 'u-1' }),
+    post('/v1/events', { userExternalId: 'u-1', eventType: 'mir.transaction.completed' }),
+    post('/v1/resolve', { userExternalId: 'u-1' }),
     'npm run demo',
   ];
 }

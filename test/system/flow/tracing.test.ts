@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { projectRoot } from '../../../shared/project';
+import { projectRoot, VERSION } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { register, spawn } from '../../support/agents';
 import { anEvent } from '../../support/builders';
@@ -54,6 +54,10 @@ test('one trace leads from the request over its job to the commit', async () => 
   expect(commit.attributes).toMatchObject({ 'mir.events': 1, 'mir.jobs': 1 });
   const traces = new Set([request, enqueue, add, job, commit].map(({ traceId }) => traceId));
   expect([...traces]).toEqual([request.traceId]);
+});
+
+test('spans name the version of MIR that made them', () => {
+  expect(collector.text()).toContain(`{"key":"service.version","value":{"stringValue":"${VERSION}"}}`);
 });
 
 test('requests that share a job are all tied to it: one above, the others linked', async () => {

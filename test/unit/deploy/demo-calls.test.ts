@@ -13,6 +13,8 @@ import { tempDirs } from '../../support/temp-dirs';
 const RULES = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } };
 const PARTNER = { name: 'Shop', partnerId: 'prt_x', apiKey: 'k' };
 const { tempDir, afterTest } = tempDirs();
+/** For what succeeds, however slow the machine is. */
+const LONG_MS = 30_000;
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
@@ -88,15 +90,15 @@ describe('what the demo notices', () => {
   test('a receipt that says something else, or never settles', async () => {
     const receipt = { status: 'QUEUED', accepted: 2, persisted: 0, duplicates: 0, conflicts: 0, failed: 0 };
     const done = { ...receipt, status: 'DONE', persisted: 2 };
-    const settle = async (body: unknown): Promise<string[]> => {
+    const settle = async (body: unknown, waitMs = LONG_MS): Promise<string[]> => {
       const url = await serve(answersInOrder({ status: 200, body: receipt }, { status: 200, body }));
       const pending = { partner: 0, receiptId: 'r', accepted: 2, conflicts: 0 };
-      const bounds = { concurrency: 1, deadlineMs: Date.now() + 50, onFinal: () => undefined };
+      const bounds = { concurrency: 1, deadlineMs: Date.now() + waitMs, onFinal: () => undefined };
       return (await awaitReceipts([pending], { url, partners: [PARTNER], ...bounds })).problems;
     };
     expect(await settle(done)).toEqual([]);
     expect(await settle({ ...done, persisted: 1 })).toEqual([expect.stringContaining('expected DONE')]);
-    expect(await settle(receipt)).toEqual([expect.stringContaining('still QUEUED')]);
+    expect(await settle(receipt, 50)).toEqual([expect.stringContaining('still QUEUED')]);
   });
 
   test('signals that differ, and answers that do not include the events yet', async () => {
@@ -113,7 +115,7 @@ describe('what the demo notices', () => {
       basis: { scope: 'OWN' },
       includesEventsThrough: new Date(throughMs).toISOString(),
     });
-    const check = async (answers: unknown[], waitMs = 60_000): Promise<string[]> => {
+    const check = async (answers: unknown[], waitMs = LONG_MS): Promise<string[]> => {
       const url = await serve(answersInOrder(...answers.map((one) => ({ status: 200, body: { results: [one] } }))));
       const expected = new Map([['u', { eventCount: 2, firstAtMs: atMs, lastAtMs: atMs }]]);
       const bounds = { rules: RULES, throughMs: atMs, deadlineMs: Date.now() + waitMs, concurrency: 1 };

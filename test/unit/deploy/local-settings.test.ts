@@ -1,4 +1,6 @@
+import { createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
+import { freePort } from '../../../deploy/local/ports';
 import { localSettings } from '../../../deploy/local/settings';
 import { readConfig } from '../../../shared/config/config';
 import { otherAddresses } from '../../support/reach';
@@ -59,4 +61,36 @@ test('the processes listen on loopback unless BIND_ADDRESS is given', async () =
 
 test('a PUBLIC_URL that is none is reported as any other wrong setting', async () => {
   await expect(settingsUnder({ PUBLIC_URL: 'mir.example' })).rejects.toThrow(/ {2}- PUBLIC_URL: /);
+});
+
+/** The ports that `npm start` chooses under these settings: of the API, the metrics and the workers. */
+async function portsUnder(given: NodeJS.ProcessEnv): Promise<number[]> {
+  const { ports } = await localSettings(given, tempDir());
+  return [ports.api, ports.metrics, ...ports.workers].map(({ number }) => number);
+}
+
+test('the other ports are counted from PORT, so that a second instance needs no more than another PORT', async () => {
+  const first = await freePort();
+  const PORT = String(first);
+  expect(await portsUnder({ PORT, WORKERS: '2' })).toEqual([first, first + 100, first + 200, first + 201]);
+  const given = { METRICS_PORT: String(first + 50), WORKER_PORT: String(first + 60) };
+  expect(await portsUnder({ PORT, ...given })).toEqual([first, first + 50, first + 60]);
+});
+
+test('where there is no room above PORT, the other ports are any free ones', async () => {
+  const ports = await portsUnder({ PORT: '65500', WORKERS: '2' });
+  expect(ports[0]).toBe(65_500);
+  expect(ports.every((port) => port <= 65_535)).toBe(true);
+  expect(new Set(ports).size).toBe(4);
+});
+
+test('a counted port that is taken gives way to the next one', async () => {
+  const first = await freePort();
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(first + 100, resolve));
+  try {
+    expect(await portsUnder({ PORT: String(first) })).toEqual([first, first + 101, first + 200]);
+  } finally {
+    server.close();
+  }
 });

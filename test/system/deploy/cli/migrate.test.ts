@@ -39,7 +39,7 @@ describe('in production', () => {
       const { code, stderr } = await failedStart(program, env);
       expect(code).not.toBe(0);
       expect(stderr).toMatch(/not migrated to this version; \d+ steps are pending[^]*create the collection events/);
-      expect(stderr).toContain('mir -- migrate apply');
+      expect(stderr).toContain('Run `mir migrate apply`');
     }
     const { connection } = await openStore(env);
     const made = await connection.db!.listCollections({}, { nameOnly: true }).toArray();
