@@ -61,7 +61,11 @@ export function createApp(ctx: ApiContext): Express {
     ['', '/v1'],
     [{ method: 'POST', path: '/events', handle: submitEventsHandler(ctx) }, ...PARTNER_ROUTES.map(handlerOf)],
   );
-  const openApi = buildOpenApi([submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES, ...HEALTH_DOCS], {
+  const documented = {
+    partner: [submitEventsDoc, ...PARTNER_ROUTES],
+    bare: [...ADMIN_ROUTES, ...HEALTH_DOCS],
+  };
+  const openApi = buildOpenApi(documented, {
     publicUrl: ctx.config.publicUrl,
     eventTypes: ctx.catalog.entries.map(({ eventType }) => eventType),
   });

@@ -124,7 +124,7 @@ function catalogErrors(catalog: Catalog, patterns: readonly unknown[]): FieldErr
     const category = pattern.split('.')[1];
     if (catalog.entries.some((entry) => entry.category === category)) return [];
     return [
-      { path, code: 'UNKNOWN_CATEGORY', message: 'the catalog has no such category; GET /event-types lists them' },
+      { path, code: 'UNKNOWN_CATEGORY', message: 'the catalog has no such category; GET /v1/event-types lists them' },
     ];
   });
 }

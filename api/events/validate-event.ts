@@ -85,7 +85,7 @@ export function assignEventId(
 }
 
 function unknownType(eventType: string, nearest: string[]): FieldError {
-  const hint = nearest.length > 0 ? ` Did you mean ${nearest.join(' or ')}?` : ' GET /event-types lists them all.';
+  const hint = nearest.length > 0 ? ` Did you mean ${nearest.join(' or ')}?` : ' GET /v1/event-types lists them all.';
   return { path: 'eventType', code: 'UNKNOWN_EVENT_TYPE', message: `${eventType} is not in the catalog.${hint}` };
 }
 

@@ -37,7 +37,7 @@ export const REMEDIES: Record<ProblemCode, string> = {
   AGENT_STATE: 'Read the agent, then take a step that its `status` allows.',
   POLICY_LIMIT: 'Revoke agents that are not needed, or widen the policy with the partner’s own key.',
   CONFLICT: 'Read the thing again: somebody changed it in the meantime. Then decide again.',
-  BODY_TOO_LARGE: `Split the batch. ${MAX_EVENTS_BODY_BYTES / MIB} MiB is the limit of \`POST /events\`, ${MAX_BODY_BYTES / KIB} KiB that of all others, counted after decompression.`,
+  BODY_TOO_LARGE: `Split the batch. ${MAX_EVENTS_BODY_BYTES / MIB} MiB is the limit of \`POST /v1/events\`, ${MAX_BODY_BYTES / KIB} KiB that of all others, counted after decompression.`,
   UNSUPPORTED_MEDIA_TYPE:
     'Send `Content-Type: application/json` (for events also `application/x-ndjson`), UTF-8, plain or gzip.',
   VALIDATION_FAILED: 'Fix each field listed in `errors`. A retry of the same input cannot succeed.',

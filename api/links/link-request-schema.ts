@@ -8,7 +8,7 @@ export const accountLabelSchema = labelSchema(MAX_LABEL_LENGTH)
 
 export const userRefSchema = z
   .string()
-  .describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /events`.');
+  .describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /v1/events`.');
 
 /** Problems that every link request may have. */
 export const LINK_REQUEST_PROBLEMS = [

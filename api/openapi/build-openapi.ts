@@ -9,7 +9,7 @@ import { webhooksOf } from './webhooks';
 
 const DESCRIPTION = `Participation history as neutral facts: depth, number of events and partners, recency. Nothing here rates anybody.
 
-Partner routes are served bare (\`/events\`) and under \`/v1\`; those of operators and operations bare only. The [Partner Guide](/guide) leads from an application to the first signal.
+Partner routes are served under \`/v1\`, those of operators and operations without it. The [Partner Guide](/guide) leads from an application to the first signal.
 
 A path that exists answers 405 \`METHOD_NOT_ALLOWED\` with \`Allow\` to other methods; a path that does not, 404 \`NOT_FOUND\`.`;
 
@@ -25,14 +25,25 @@ const TAGS: Record<string, string> = {
   Operations: 'For balancers and orchestrators: whether a process runs, and whether to give it requests.',
 };
 
+interface DocumentedRoutes {
+  /** Documented under /v1, where partners should call them. */
+  partner: readonly RouteDoc[];
+  /** Of operators and operations: served without /v1 only. */
+  bare: readonly RouteDoc[];
+}
+
 /** The OpenAPI 3.1 document, made at start from the very schemas that validate. */
-export function buildOpenApi(docs: readonly RouteDoc[], facts: DocumentFacts): Json {
+export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: DocumentFacts): Json {
   const paths: Record<string, Json> = {};
-  for (const doc of docs) {
-    const path = doc.path.replaceAll(/:(\w+)/g, '{$1}');
-    (paths[path] ??= {})[doc.method.toLowerCase()] = operationOf(doc, facts);
-  }
-  const tags = [...new Set(docs.map(({ tag }) => tag))];
+  const add = (prefix: string, docs: readonly RouteDoc[]): void => {
+    for (const doc of docs) {
+      const path = prefix + doc.path.replaceAll(/:(\w+)/g, '{$1}');
+      (paths[path] ??= {})[doc.method.toLowerCase()] = operationOf(doc, facts);
+    }
+  };
+  add('/v1', partner);
+  add('', bare);
+  const tags = [...new Set([...partner, ...bare].map(({ tag }) => tag))];
   return {
     openapi: '3.1.0',
     info: { title: 'MIR', version: VERSION, description: DESCRIPTION },

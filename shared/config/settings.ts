@@ -104,11 +104,11 @@ export const SETTINGS = {
   ),
   MAX_QUEUED_BYTES: setting(
     positive.default(256 * MIB),
-    'Event payload bytes that may wait in the queue; beyond it `POST /events` answers 503. Half of Redis `maxmemory` bounds it too.',
+    'Event payload bytes that may wait in the queue; beyond it `POST /v1/events` answers 503. Half of Redis `maxmemory` bounds it too.',
   ),
   MAX_REDIS_MEMORY_PERCENT: setting(
     positive.max(95).default(75),
-    'Share of Redis `maxmemory` beyond which `POST /events` answers 503.',
+    'Share of Redis `maxmemory` beyond which `POST /v1/events` answers 503.',
   ),
   EVENT_WORKER_CONCURRENCY: setting(positive.max(512).default(64), 'Event jobs that one worker holds at once.'),
   DEFAULT_EVENTS_PER_MINUTE: setting(

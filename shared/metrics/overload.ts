@@ -7,7 +7,7 @@ export function overloadSeries({ registers }: In) {
     queuedBytes: new Gauge({ name: 'mir_queued_bytes', help: 'Event payload bytes in the queue.', registers }),
     queuedBytesLimit: new Gauge({
       name: 'mir_queued_bytes_limit',
-      help: 'Bytes from which POST /events answers 503.',
+      help: 'Bytes from which POST /v1/events answers 503.',
       registers,
     }),
     queueMemoryBytes: new Gauge({
@@ -17,7 +17,7 @@ export function overloadSeries({ registers }: In) {
     }),
     queueMemoryLimit: new Gauge({
       name: 'mir_queue_redis_memory_limit_bytes',
-      help: 'Memory of that Redis from which POST /events answers 503; +Inf while it has no maxmemory.',
+      help: 'Memory of that Redis from which POST /v1/events answers 503; +Inf while it has no maxmemory.',
       registers,
     }),
   };

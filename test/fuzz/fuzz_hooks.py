@@ -90,7 +90,7 @@ def before_call(context, case, kwargs):
     if case.media_type == NDJSON and isinstance(case.body, str) and not is_lines(case.body):
         case.body = line_about(case.body)
     body = case.body if isinstance(case.body, dict) else None
-    is_events = case.method.upper() == "POST" and case.path == "/events"
+    is_events = case.method.upper() == "POST" and case.path == "/v1/events"
     if is_events and body is not None:
         if isinstance(body.get("events"), list):
             case.body = {**body, "events": [possible(dict(one)) for one in body["events"] if isinstance(one, dict)]}

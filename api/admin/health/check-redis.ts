@@ -57,7 +57,7 @@ function checkMemory(info: Info, config: Config): Finding[] {
   const findings: Finding[] = [];
   if (percent >= config.maxRedisMemoryPercent) {
     const remedy = 'start workers, look for dead letters, or give the server more maxmemory';
-    findings.push(fail('queue memory', `${text}: POST /events answers 503`, remedy));
+    findings.push(fail('queue memory', `${text}: POST /v1/events answers 503`, remedy));
   } else findings.push(ok('queue memory', text));
   if (config.maxQueuedBytes > max / 2) {
     const found = `MAX_QUEUED_BYTES is more than half of maxmemory: events are rejected from ${Math.round(max / 2 / MIB)} MiB`;

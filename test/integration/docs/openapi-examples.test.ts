@@ -40,8 +40,10 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const operationOf = ({ method, path }: RouteDoc): Operation =>
-  document.paths[path.replaceAll(/:(\w+)/g, '{$1}')]![method.toLowerCase()]!;
+function operationOf({ method, path }: RouteDoc): Operation {
+  const inTemplate = path.replaceAll(/:(\w+)/g, '{$1}');
+  return (document.paths[`/v1${inTemplate}`] ?? document.paths[inTemplate])![method.toLowerCase()]!;
+}
 
 function mediaOf(operation: Operation): [string, Media][] {
   const answers = Object.entries(operation.responses).flatMap(([status, { content = {} }]) =>
@@ -113,13 +115,13 @@ test('headers of real answers are as documented: limits, request id, source of s
   const { liveKey } = await mir.partner({ limits: { eventsPerMinute: 1, requestsPerMinute: 2 } });
   const { headers: components } = document.components;
   const answers = [
-    await mir.client.post('/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
-    await mir.client.post('/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
-    await mir.client.post('/resolve', liveKey, { userExternalId: 'u-1' }),
-    await mir.client.get('/event-types'),
-    await mir.client.get('/events', 'mir_live_mistyped'),
+    await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
+    await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
+    await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' }),
+    await mir.client.get('/v1/event-types'),
+    await mir.client.get('/v1/events', 'mir_live_mistyped'),
   ];
-  const paths = ['post /events', 'post /events', 'post /resolve', 'get /event-types', 'get /events'];
+  const paths = ['post /v1/events', 'post /v1/events', 'post /v1/resolve', 'get /v1/event-types', 'get /v1/events'];
   expect(answers.map(({ status }) => status)).toEqual([202, 429, 200, 200, 401]);
   answers.forEach(({ status, headers }, n) => {
     const [method, path] = paths[n]!.split(' ') as [string, string];

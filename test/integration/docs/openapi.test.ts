@@ -13,7 +13,8 @@ interface Operation {
   responses: Record<string, unknown>;
 }
 
-const routes: readonly RouteDoc[] = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES, ...HEALTH_DOCS];
+const partnerDocs: readonly RouteDoc[] = [submitEventsDoc, ...PARTNER_ROUTES];
+const routes: readonly RouteDoc[] = [...partnerDocs, ...ADMIN_ROUTES, ...HEALTH_DOCS];
 let mir: Harness;
 let paths: Record<string, Record<string, Operation>>;
 let text: string;
@@ -31,7 +32,10 @@ const operations = (): [string, string, Operation][] =>
   );
 
 test('every route is documented, and nothing else is', () => {
-  const declared = routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+  const declared = routes.map((route) => {
+    const prefix = partnerDocs.includes(route) ? '/v1' : '';
+    return `${route.method} ${prefix}${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
+  });
   const documented = operations().map(([method, path]) => `${method.toUpperCase()} ${path}`);
   expect(documented.toSorted()).toEqual(declared.toSorted());
 });
@@ -41,9 +45,8 @@ test('every documented path is there, bare and under /v1, and answers with a doc
     const concrete = path.replaceAll(/\{\w+\}/g, 'x');
     const isAdmin = path.startsWith('/admin');
     const headers = isAdmin ? { 'x-admin-token': ADMIN_TOKEN } : {};
-    const isOps = HEALTH_DOCS.some((doc) => doc.path === path);
-    for (const prefix of isAdmin || isOps ? [''] : ['', '/v1']) {
-      const { status, body } = await mir.client.request(method.toUpperCase(), prefix + concrete, { headers });
+    for (const at of new Set([concrete, concrete.replace(/^\/v1/, '')])) {
+      const { status, body } = await mir.client.request(method.toUpperCase(), at, { headers });
       expect(Object.keys(responses)).toContain(String(status));
       if (!isAdmin && security.length > 0) expect(body).toMatchObject({ status: 401 });
     }

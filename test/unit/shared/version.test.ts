@@ -9,7 +9,9 @@ const { version } = JSON.parse(readFileSync(join(__dirname, '../../../package.js
 
 it('the version of package.json is that of `mir --version`, of the OpenAPI document and of both metrics pages', async () => {
   expect(await cli({}, '--version')).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
-  expect(buildOpenApi([], { publicUrl: 'https://mir.example', eventTypes: [] })).toMatchObject({ info: { version } });
+  expect(buildOpenApi({ partner: [], bare: [] }, { publicUrl: 'https://mir.example', eventTypes: [] })).toMatchObject({
+    info: { version },
+  });
   for (const service of ['api', 'worker'] as const) {
     const info = await createMetrics(service).registry.getSingleMetricAsString('mir_build_info');
     expect(info).toContain(`mir_build_info{version="${version}",service="${service}"} 1`);

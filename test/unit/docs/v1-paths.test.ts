@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { HEALTH_DOCS } from '../../../api/admin/probes';
+import { submitEventsDoc } from '../../../api/events/submit-events-doc';
+import { REMEDIES } from '../../../api/http/remedies';
+import { buildOpenApi } from '../../../api/openapi/build-openapi';
+import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
+import { welcome } from '../../../deploy/local/welcome';
+import { projectRoot } from '../../../shared/project';
+
+const root = projectRoot();
+const CHAPTERS = 'api/web/guide/chapters';
+
+/** `/events/receipts/:id` → `/events`; what names a partner route begins with one of these. */
+const beginnings = new Set(
+  [submitEventsDoc, ...PARTNER_ROUTES].map(({ path }) => /^\/partners\/\w+|^\/[\w-]+/.exec(path)![0]),
+);
+/** A partner route without /v1. Folders of the sources and admin routes are other paths. */
+const BARE = new RegExp(
+  `\\S*(?<!/v1|/admin|\\b(?:api|workers|shared|deploy|test|docs))(?:${[...beginnings].join('|')})(?![\\w-])\\S*`,
+  'g',
+);
+const bareIn = (text: string): string[] => text.match(BARE) ?? [];
+
+const openApi = buildOpenApi(
+  { partner: [submitEventsDoc, ...PARTNER_ROUTES], bare: [...ADMIN_ROUTES, ...HEALTH_DOCS] },
+  { publicUrl: 'https://mir.example', eventTypes: ['mir.transaction.completed'] },
+);
+
+const documents: [string, string][] = [
+  ...['README.md', 'CHANGELOG.md', 'deploy/docs/runbook.md']
+    .concat(readdirSync(join(root, CHAPTERS)).map((file) => join(CHAPTERS, file)))
+    .map((file): [string, string] => [file, readFileSync(join(root, file), 'utf8')]),
+  ['/docs', JSON.stringify(openApi, null, 1)],
+  ['remedies of problems', JSON.stringify(REMEDIES)],
+  [
+    'npm start',
+    welcome({
+      url: 'http://localhost:3000',
+      metricsUrl: 'http://localhost:3100/metrics',
+      dataDir: '/data',
+      mongo: 'MongoDB 8',
+      redis: 'Valkey 8',
+      workers: 1,
+      adminToken: 'ADMIN_TOKEN as given',
+      partner: { partnerId: 'prt_1', liveApiKey: 'mir_live_one', testApiKey: 'mir_test_one' },
+      colour: false,
+    }),
+  ],
+];
+
+describe('paths of partner routes', () => {
+  it.each(documents)('%s shows them under /v1 only', (_name, text) => {
+    expect(bareIn(text)).toEqual([]);
+  });
+
+  it('are found where they are bare', () => {
+    expect(bareIn('`POST /events`, "$MIR_URL/partners/applications" and http://localhost:3000/resolve')).toHaveLength(
+      3,
+    );
+    expect(bareIn('/v1/events, /admin/applications, api/events/submit-events.ts, /events-of-mine')).toEqual([]);
+  });
+
+  it('are documented under /v1, those of operators bare', () => {
+    const { paths } = openApi as { paths: Record<string, unknown> };
+    const inTemplate = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
+    const expected = [
+      ...[submitEventsDoc, ...PARTNER_ROUTES].map(({ path }) => `/v1${inTemplate(path)}`),
+      ...[...ADMIN_ROUTES, ...HEALTH_DOCS].map(({ path }) => inTemplate(path)),
+    ];
+    expect(Object.keys(paths).toSorted()).toEqual([...new Set(expected)].toSorted());
+  });
+});
