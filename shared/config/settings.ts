@@ -22,9 +22,15 @@ export const SETTINGS = {
     'In `production` a pepper and explicit store URLs are required.',
   ),
   PORT: setting(port.default(3000), 'Public port of the API.'),
-  METRICS_PORT: setting(port.default(3100), "Port of the API's `/metrics`, kept off the public one."),
+  METRICS_PORT: setting(
+    port.default(3100),
+    "Port of the API's `/metrics`, kept off the public one. Under `npm start`, `PORT` + 100 unless given.",
+  ),
   METRICS_ON_PUBLIC_PORT: setting(flag.default(false), 'Serve `/metrics` on `PORT` too.'),
-  WORKER_PORT: setting(port.default(3200), "Port of a worker's `/healthz`, `/readyz` and `/metrics`."),
+  WORKER_PORT: setting(
+    port.default(3200),
+    "Port of a worker's `/healthz`, `/readyz` and `/metrics`. Under `npm start`, `PORT` + 200 and up unless given.",
+  ),
   BIND_ADDRESS: setting(
     z
       .string()
