@@ -29,6 +29,17 @@ function tsc(root) {
   return spawnSync(process.execPath, [compiler, '-p', root], { stdio: ['ignore', 2, 2] }).status === 0;
 }
 
+/** Deletes what was compiled from sources that are gone: the compiler leaves it, and it would still run. */
+function removeOrphans(root) {
+  const isSource = (file) => ['.ts', '.tsx'].some((extension) => existsSync(path.join(root, `${file}${extension}`)));
+  for (const folder of FOLDERS.filter((one) => existsSync(path.join(root, 'dist', one)))) {
+    for (const name of readdirSync(path.join(root, 'dist', folder), { recursive: true, encoding: 'utf8' })) {
+      const [, source] = /^(.*)\.js(?:\.map)?$/.exec(path.join(folder, name)) ?? [];
+      if (source !== undefined && !isSource(source)) rmSync(path.join(root, 'dist', folder, name));
+    }
+  }
+}
+
 /**
  * Compiles the sources into dist/, unless dist/ was compiled from exactly these sources. Returns false when they do not
  * compile; dist/ then counts as out of date until they do.
@@ -46,6 +57,7 @@ function build({ root = ROOT, compile = tsc, say = (line) => process.stderr.writ
     // A file that was saved meanwhile may have been read before or after: compile it again.
     if (wanted === compiled) break;
   }
+  removeOrphans(root);
   mkdirSync(path.dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
   return true;

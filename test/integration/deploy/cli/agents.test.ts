@@ -189,6 +189,12 @@ describe('mir agents kill', () => {
     expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
   });
 
+  it('confirms a kill in one line', async () => {
+    const [root] = await aTree(3);
+    const { code, out } = await mir('kill', root!.agentId, '--confirm', root!.agentId);
+    expect([code, out]).toEqual([0, expect.stringMatching(/^Killed agt_\w+: 3 agents revoked \(csc_\w+\)\.\n$/)]);
+  });
+
   it.each([
     [['tree'], 2, /agentId or --partner/],
     [['tree', 'agt_live_none'], 1, /^NOT_FOUND: /],

@@ -134,7 +134,7 @@ describe('dead letters', () => {
     expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
     const before = await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events);
-    expect(await mir('drop', id, '--yes')).toMatchObject({ code: 0 });
+    expect(await mir('drop', id, '--yes')).toMatchObject({ code: 0, out: `Dropped ${id}.\n` });
     expect(await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events)).toBeLessThan(before);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });

@@ -47,9 +47,14 @@ describe('mir partners', () => {
   it('has its changes in force in the running API when it ends', async () => {
     const { partnerId, liveKey } = await h.partner();
     expect(await statusWith(h.client, liveKey)).toBe(200);
-    expect((await mir('partners', 'suspend', partnerId, '--reason', 'stolen')).code).toBe(0);
+    const suspended = await mir('partners', 'suspend', partnerId, '--reason', 'stolen');
+    expect(suspended).toMatchObject({
+      code: 0,
+      out: `Suspended ${partnerId}. Its keys are rejected from now on.\n`,
+    });
     expect(await statusWith(h.client, liveKey)).toBe(403);
-    await mir('partners', 'unsuspend', partnerId);
+    const unsuspended = await mir('partners', 'unsuspend', partnerId);
+    expect(unsuspended.out).toBe(`Unsuspended ${partnerId}. Its keys work again.\n`);
     expect(await statusWith(h.client, liveKey)).toBe(200);
     const { apiKey } = (await mir('partners', 'rotate', partnerId, '--env', 'live', '--json')).json();
     expect(await statusWith(h.client, liveKey)).toBe(401);
@@ -66,6 +71,8 @@ describe('mir partners', () => {
     expect(moved.allowedReturnOrigins).toEqual(['https://a.example', 'https://b.example']);
     expect((await update('--no-origins')).json().allowedReturnOrigins).toEqual([]);
     expect(await update()).toMatchObject({ code: 1, out: '' });
+    const confirmed = await mir('partners', 'update', partnerId, '--requests-per-minute', '8');
+    expect(confirmed.out).toBe(`Updated ${partnerId}.\n`);
   });
 
   it('breaks long texts at their spaces and nothing else, so that ids can be copied', async () => {

@@ -1,11 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { projectRoot, VERSION } from '../../../../shared/project';
+import { tempDirs } from '../../../support/temp-dirs';
 
 const root = projectRoot();
 const run = promisify(execFile);
+const { tempDir } = tempDirs();
 
 /** Packages that a command line loads before it ends. */
 function packagesLoadedBy(...args: string[]): string[] {
@@ -34,12 +37,30 @@ describe('the built mir', () => {
     expect(loaded.filter((name) => ['preact', 'markdown-it', 'better-auth'].includes(name))).toEqual([]);
   });
 
-  it.each([
-    ['mir of the package', join(root, 'deploy/cli/mir.js')],
-    ['mir of the image', join(root, 'dist/deploy/cli/main.js')],
-  ])('%s prints the version alone, from any folder', async (_which, file) => {
-    const { stdout, stderr } = await run(process.execPath, [file, '--version'], { cwd: '/' });
+  it('prints the version alone, from any folder', async () => {
+    const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: { mir: string } };
+    const { stdout, stderr } = await run(join(root, bin.mir), ['--version'], { cwd: '/' });
     expect([stdout, stderr]).toEqual([`${VERSION}\n`, '']);
+  });
+
+  it('is on PATH in the image, where there are no sources', async () => {
+    const dockerfile = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
+    const [, target, link] = /^RUN ln -s \/app\/(\S+) \/usr\/local\/bin\/(\S+)$/m.exec(dockerfile)!;
+    expect(dockerfile).toContain(`chmod +x ${target}`);
+    const image = tempDir();
+    cpSync(join(root, 'dist'), join(image, 'dist'), { recursive: true });
+    cpSync(join(root, 'package.json'), join(image, 'package.json'));
+    symlinkSync(join(root, 'node_modules'), join(image, 'node_modules'));
+    chmodSync(join(image, target!), 0o755);
+    mkdirSync(join(image, 'bin'));
+    symlinkSync(join(image, target!), join(image, 'bin', link!));
+    const env = { PATH: [join(image, 'bin'), process.env['PATH']].join(delimiter) };
+    const { stdout, stderr } = await run('mir', ['--version'], { cwd: '/', env });
+    expect([stdout, stderr]).toEqual([`${VERSION}\n`, '']);
+    await expect(run('mir', ['partners', 'list'], { cwd: '/', env })).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('stores of MIR cannot be found'),
+    });
   });
 
   it('is what npm runs as `mir`', async () => {
