@@ -39,7 +39,7 @@ export const ingestion: DashboardSpec = {
       series: [[rate('mir_events_submitted_total', '', ['answer']), '{{answer}}']],
     },
     {
-      title: 'Answers of POST /events',
+      title: 'Answers of POST /v1/events',
       description: 'Requests a second by class of their status.',
       unit: 'reqps',
       series: [[rate(`${REQUESTS}_count`, '{route="/events",method="POST"}', ['status_class']), '{{status_class}}']],

@@ -8,7 +8,7 @@ export const stores: DashboardSpec = {
   panels: [
     {
       title: "Memory of the queue's Redis",
-      description: 'Against the bound from which POST /events answers 503.',
+      description: 'Against the bound from which POST /v1/events answers 503.',
       unit: 'bytes',
       series: [
         ['max(mir_queue_redis_memory_bytes)', 'used'],
@@ -17,7 +17,7 @@ export const stores: DashboardSpec = {
     },
     {
       title: 'Bytes in the queue',
-      description: 'Against the bound from which POST /events answers 503.',
+      description: 'Against the bound from which POST /v1/events answers 503.',
       unit: 'bytes',
       series: [
         ['max(mir_queued_bytes)', 'queued'],
