@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { asAdmin } from '../../support/partners';
 import { type Harness, startHarness } from '../../support/harness';
 
@@ -46,19 +46,21 @@ async function agentKey(key: string, type: string, preset: string): Promise<stri
   return body.apiKey as string;
 }
 
-test('whatever a caller may not do is named by the document: partner, agents, downgraded, suspended', async () => {
-  const { partnerId, liveKey } = await mir.partner();
-  const admin = await agentKey(liveKey, 'SERVICE_ACCOUNT', 'ADMIN');
-  const bot = await agentKey(liveKey, 'AI_AGENT', 'ORCHESTRATOR');
-  const reader = await agentKey(liveKey, 'AI_AGENT', 'READ_ONLY');
-  for (const key of [liveKey, admin, bot, reader]) expect(await undocumented(key)).toEqual([]);
+describe('callers in the OpenAPI document', () => {
+  it('whatever a caller may not do is named by the document: partner, agents, downgraded, suspended', async () => {
+    const { partnerId, liveKey } = await mir.partner();
+    const admin = await agentKey(liveKey, 'SERVICE_ACCOUNT', 'ADMIN');
+    const bot = await agentKey(liveKey, 'AI_AGENT', 'ORCHESTRATOR');
+    const reader = await agentKey(liveKey, 'AI_AGENT', 'READ_ONLY');
+    for (const key of [liveKey, admin, bot, reader]) expect(await undocumented(key)).toEqual([]);
 
-  const change = async (fields: object) => {
-    expect((await asAdmin(mir.client, 'PATCH', `/partners/${partnerId}`, fields)).status).toBe(200);
-  };
-  await change({ plan: 'STANDARD' });
-  expect((await mir.client.post('/partners/link/code', admin, {})).body.code).toBe('ENTERPRISE_REQUIRED');
-  for (const key of [liveKey, admin, bot, reader]) expect(await undocumented(key)).toEqual([]);
-  await change({ suspended: true });
-  for (const key of [liveKey, admin]) expect(await undocumented(key)).toEqual([]);
+    const change = async (fields: object) => {
+      expect((await asAdmin(mir.client, 'PATCH', `/partners/${partnerId}`, fields)).status).toBe(200);
+    };
+    await change({ plan: 'STANDARD' });
+    expect((await mir.client.post('/partners/link/code', admin, {})).body.code).toBe('ENTERPRISE_REQUIRED');
+    for (const key of [liveKey, admin, bot, reader]) expect(await undocumented(key)).toEqual([]);
+    await change({ suspended: true });
+    for (const key of [liveKey, admin]) expect(await undocumented(key)).toEqual([]);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import { submitEventsDoc } from '../../../api/events/submit-events-doc';
@@ -52,84 +52,86 @@ function mediaOf(operation: Operation): [string, Media][] {
   return [...Object.entries(operation.requestBody?.content ?? {}), ...answers];
 }
 
-test('every request and every answer with a body has an example, and each is valid against its schema', () => {
-  const invalid = routes.flatMap((route) =>
-    mediaOf(operationOf(route)).flatMap(([where, { schema, examples }]) => {
-      expect(Object.keys(examples).length).toBeGreaterThan(0);
-      return Object.entries(examples).flatMap(([name, { value }]) => {
-        const problems = problemsOf(schema, value);
-        return problems.length > 0 ? [{ at: `${route.method} ${route.path} ${where} ${name}`, problems }] : [];
-      });
-    }),
-  );
-  expect(invalid).toEqual([]);
-});
-
-test('a value that breaks its schema is told', () => {
-  const { schema } = operationOf(submitEventsDoc).requestBody!.content['application/json']!;
-  expect(problemsOf(schema, { userExternalId: 'u-1', eventType: 'mir.not.there' })).not.toEqual([]);
-  expect(problemsOf({ $ref: '#/components/schemas/Problem' }, { code: 'NOT_A_CODE' })).not.toEqual([]);
-});
-
-test('every example of a request is taken by the validation that requests meet', () => {
-  const examples = routes.flatMap((route) => {
-    const json = operationOf(route).requestBody?.content['application/json'];
-    return Object.entries(json?.examples ?? {}).map(([name, { value }]) => ({ route, name, value }));
+describe('examples in the OpenAPI document', () => {
+  it('every request and every answer with a body has an example, and each is valid against its schema', () => {
+    const invalid = routes.flatMap((route) =>
+      mediaOf(operationOf(route)).flatMap(([where, { schema, examples }]) => {
+        expect(Object.keys(examples).length).toBeGreaterThan(0);
+        return Object.entries(examples).flatMap(([name, { value }]) => {
+          const problems = problemsOf(schema, value);
+          return problems.length > 0 ? [{ at: `${route.method} ${route.path} ${where} ${name}`, problems }] : [];
+        });
+      }),
+    );
+    expect(invalid).toEqual([]);
   });
-  expect(examples.length).toBeGreaterThan(routes.filter(({ body }) => body).length);
-  const rejected = examples.filter(({ route, value }) => !route.body!.safeParse(value).success);
-  expect(rejected.map(({ route, name }) => `${route.method} ${route.path} ${name}`)).toEqual([]);
-});
 
-test('every line of an NDJSON example is an event', () => {
-  const { schema, example } = submitEventsDoc.lines!;
-  const lines = example.trimEnd().split('\n');
-  expect(lines.length).toBeGreaterThan(1);
-  for (const line of lines) expect(schema.safeParse(JSON.parse(line)).error).toBeUndefined();
-});
+  it('a value that breaks its schema is told', () => {
+    const { schema } = operationOf(submitEventsDoc).requestBody!.content['application/json']!;
+    expect(problemsOf(schema, { userExternalId: 'u-1', eventType: 'mir.not.there' })).not.toEqual([]);
+    expect(problemsOf({ $ref: '#/components/schemas/Problem' }, { code: 'NOT_A_CODE' })).not.toEqual([]);
+  });
 
-test('every problem code is documented somewhere, each with its status, an example and no code twice', () => {
-  const seen = new Set<string>();
-  for (const route of routes) {
-    for (const [status, { content }] of Object.entries(operationOf(route).responses)) {
-      const problem = content?.['application/problem+json'];
-      for (const [code, { value }] of Object.entries(problem?.examples ?? {})) {
-        seen.add(code);
-        expect(PROBLEMS[code as ProblemCode][0]).toBe(Number(status));
-        expect(value).toMatchObject({ code, status: Number(status) });
+  it('every example of a request is taken by the validation that requests meet', () => {
+    const examples = routes.flatMap((route) => {
+      const json = operationOf(route).requestBody?.content['application/json'];
+      return Object.entries(json?.examples ?? {}).map(([name, { value }]) => ({ route, name, value }));
+    });
+    expect(examples.length).toBeGreaterThan(routes.filter(({ body }) => body).length);
+    const rejected = examples.filter(({ route, value }) => !route.body!.safeParse(value).success);
+    expect(rejected.map(({ route, name }) => `${route.method} ${route.path} ${name}`)).toEqual([]);
+  });
+
+  it('every line of an NDJSON example is an event', () => {
+    const { schema, example } = submitEventsDoc.lines!;
+    const lines = example.trimEnd().split('\n');
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(schema.safeParse(JSON.parse(line)).error).toBeUndefined();
+  });
+
+  it('every problem code is documented somewhere, each with its status, an example and no code twice', () => {
+    const seen = new Set<string>();
+    for (const route of routes) {
+      for (const [status, { content }] of Object.entries(operationOf(route).responses)) {
+        const problem = content?.['application/problem+json'];
+        for (const [code, { value }] of Object.entries(problem?.examples ?? {})) {
+          seen.add(code);
+          expect(PROBLEMS[code as ProblemCode][0]).toBe(Number(status));
+          expect(value).toMatchObject({ code, status: Number(status) });
+        }
       }
     }
-  }
-  // Of a path that has other methods, and of posted forms: no route of the API answers them.
-  expect([...seen, 'METHOD_NOT_ALLOWED', 'FORM_REFUSED'].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
-});
+    // Of a path that has other methods, and of posted forms: no route of the API answers them.
+    expect([...seen, 'METHOD_NOT_ALLOWED', 'FORM_REFUSED'].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
+  });
 
-test('a problem whose code the route does not document is told by the schema', () => {
-  const { schema } = operationOf(submitEventsDoc).responses['401']!.content!['application/problem+json']!;
-  const problem = { type: 'urn:x', title: 'x', status: 401, detail: 'x', requestId: 'x' };
-  expect(problemsOf(schema, { ...problem, code: 'API_KEY_INVALID' })).toEqual([]);
-  expect(problemsOf(schema, { ...problem, code: 'ADMIN_TOKEN_INVALID' })).not.toEqual([]);
-});
+  it('a problem whose code the route does not document is told by the schema', () => {
+    const { schema } = operationOf(submitEventsDoc).responses['401']!.content!['application/problem+json']!;
+    const problem = { type: 'urn:x', title: 'x', status: 401, detail: 'x', requestId: 'x' };
+    expect(problemsOf(schema, { ...problem, code: 'API_KEY_INVALID' })).toEqual([]);
+    expect(problemsOf(schema, { ...problem, code: 'ADMIN_TOKEN_INVALID' })).not.toEqual([]);
+  });
 
-test('headers of real answers are as documented: limits, request id, source of signals, wait', async () => {
-  const { liveKey } = await mir.partner({ limits: { eventsPerMinute: 1, requestsPerMinute: 2 } });
-  const { headers: components } = document.components;
-  const answers = [
-    await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
-    await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
-    await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' }),
-    await mir.client.get('/v1/event-types'),
-    await mir.client.get('/v1/events', 'mir_live_mistyped'),
-  ];
-  const paths = ['post /v1/events', 'post /v1/events', 'post /v1/resolve', 'get /v1/event-types', 'get /v1/events'];
-  expect(answers.map(({ status }) => status)).toEqual([202, 429, 200, 200, 401]);
-  answers.forEach(({ status, headers }, n) => {
-    const [method, path] = paths[n]!.split(' ') as [string, string];
-    for (const [name, { $ref }] of Object.entries(document.paths[path]![method]!.responses[status]!.headers)) {
-      const { schema, example } = components[$ref.split('/').at(-1)!]!;
-      expect(problemsOf(schema, example)).toEqual([]);
-      expect({ name, value: headers.get(name) }).toEqual({ name, value: expect.any(String) });
-      expect(problemsOf(schema, headers.get(name))).toEqual([]);
-    }
+  it('headers of real answers are as documented: limits, request id, source of signals, wait', async () => {
+    const { liveKey } = await mir.partner({ limits: { eventsPerMinute: 1, requestsPerMinute: 2 } });
+    const { headers: components } = document.components;
+    const answers = [
+      await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
+      await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
+      await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' }),
+      await mir.client.get('/v1/event-types'),
+      await mir.client.get('/v1/events', 'mir_live_mistyped'),
+    ];
+    const paths = ['post /v1/events', 'post /v1/events', 'post /v1/resolve', 'get /v1/event-types', 'get /v1/events'];
+    expect(answers.map(({ status }) => status)).toEqual([202, 429, 200, 200, 401]);
+    answers.forEach(({ status, headers }, n) => {
+      const [method, path] = paths[n]!.split(' ') as [string, string];
+      for (const [name, { $ref }] of Object.entries(document.paths[path]![method]!.responses[status]!.headers)) {
+        const { schema, example } = components[$ref.split('/').at(-1)!]!;
+        expect(problemsOf(schema, example)).toEqual([]);
+        expect({ name, value: headers.get(name) }).toEqual({ name, value: expect.any(String) });
+        expect(problemsOf(schema, headers.get(name))).toEqual([]);
+      }
+    });
   });
 });

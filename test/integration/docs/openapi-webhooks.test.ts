@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { tenantOf } from '../../../shared/domain/ids';
 import { removeAllLinks } from '../../../api/links/remove-links';
 import { WEBHOOK_MESSAGES } from '../../../api/openapi/webhooks';
@@ -15,24 +15,26 @@ interface Documented {
   post: { requestBody: { content: { 'application/json': { examples: { example: { value: unknown } } } } } };
 }
 
-test('what webhooks are told is what the document says, in the messages and in its examples', async () => {
-  const partner = await mir.partner();
-  const hook = { key: partner.liveKey, body: { url: 'https://harbour.example/hooks/mir' } };
-  expect((await mir.client.request('PUT', '/v1/partners/webhook', hook)).status).toBe(200);
-  const person = await newPerson(mir);
-  await invite(mir, partner, 'told');
-  await linkUser(mir, partner, 'told', person);
-  await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
-  const rows = await mir.ctx.store.deliveries.model.find({ tenant: tenantOf(partner.partnerId, 'live') }).lean();
-  expect(rows.map(({ type }) => type).toSorted()).toEqual(Object.keys(WEBHOOK_MESSAGES).toSorted());
+describe('webhooks in the OpenAPI document', () => {
+  it('what webhooks are told is what the document says, in the messages and in its examples', async () => {
+    const partner = await mir.partner();
+    const hook = { key: partner.liveKey, body: { url: 'https://harbour.example/hooks/mir' } };
+    expect((await mir.client.request('PUT', '/v1/partners/webhook', hook)).status).toBe(200);
+    const person = await newPerson(mir);
+    await invite(mir, partner, 'told');
+    await linkUser(mir, partner, 'told', person);
+    await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
+    const rows = await mir.ctx.store.deliveries.model.find({ tenant: tenantOf(partner.partnerId, 'live') }).lean();
+    expect(rows.map(({ type }) => type).toSorted()).toEqual(Object.keys(WEBHOOK_MESSAGES).toSorted());
 
-  const document = (await mir.client.get('/openapi.json')).body as { webhooks: Record<string, Documented> };
-  for (const { type, body } of rows) {
-    const { schema } = WEBHOOK_MESSAGES[type]!;
-    const message: unknown = JSON.parse(body);
-    const { value } = document.webhooks[type]!.post.requestBody.content['application/json'].examples.example;
-    expect({ type, problems: schema.safeParse(message).error }).toEqual({ type, problems: undefined });
-    expect({ type, problems: schema.safeParse(value).error }).toEqual({ type, problems: undefined });
-    expect(message).toMatchObject({ type });
-  }
+    const document = (await mir.client.get('/openapi.json')).body as { webhooks: Record<string, Documented> };
+    for (const { type, body } of rows) {
+      const { schema } = WEBHOOK_MESSAGES[type]!;
+      const message: unknown = JSON.parse(body);
+      const { value } = document.webhooks[type]!.post.requestBody.content['application/json'].examples.example;
+      expect({ type, problems: schema.safeParse(message).error }).toEqual({ type, problems: undefined });
+      expect({ type, problems: schema.safeParse(value).error }).toEqual({ type, problems: undefined });
+      expect(message).toMatchObject({ type });
+    }
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Harness, startHarness } from '../../support/harness';
 
 let mir: Harness;
@@ -14,50 +14,52 @@ const get = (path: string, headers: Record<string, string> = {}): Promise<Respon
 const loadsOf = (html: string): string[] =>
   [...html.matchAll(/<(?:script|link|img|iframe|source)[^>]*?(?:src|href)="([^"]+)"/g)].map(([, url]) => url!);
 
-test('the reference page and all that it loads come from this API, under a policy that allows nothing else', async () => {
-  const page = await get('/docs');
-  expect(page.status).toBe(200);
-  expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
-  const policy = page.headers.get('content-security-policy')!;
-  expect(policy).toContain("default-src 'none'");
-  expect(policy).toContain("script-src 'self';");
-  expect(policy).toContain("connect-src 'self';");
-  expect(policy).not.toMatch(/https?:|\*|unsafe-eval/);
-  const loads = loadsOf(await page.text()).filter((url) => !url.startsWith('data:'));
-  expect(loads.length).toBeGreaterThan(1);
-  for (const url of loads) {
-    expect(url).toMatch(/^\/docs\//);
-    const asset = await get(url);
-    expect({ url, status: asset.status, type: asset.headers.get('content-type') }).toEqual({
-      url,
-      status: 200,
-      type: 'text/javascript; charset=utf-8',
-    });
-  }
-});
+describe('GET /docs', () => {
+  it('the reference page and all that it loads come from this API, under a policy that allows nothing else', async () => {
+    const page = await get('/docs');
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    const policy = page.headers.get('content-security-policy')!;
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).toContain("connect-src 'self';");
+    expect(policy).not.toMatch(/https?:|\*|unsafe-eval/);
+    const loads = loadsOf(await page.text()).filter((url) => !url.startsWith('data:'));
+    expect(loads.length).toBeGreaterThan(1);
+    for (const url of loads) {
+      expect(url).toMatch(/^\/docs\//);
+      const asset = await get(url);
+      expect({ url, status: asset.status, type: asset.headers.get('content-type') }).toEqual({
+        url,
+        status: 200,
+        type: 'text/javascript; charset=utf-8',
+      });
+    }
+  });
 
-test('what the page is told to load names no other origin, and no telemetry, font or proxy of another', async () => {
-  const start = await (await get('/docs/start.js')).text();
-  expect(start).not.toMatch(/https?:\/\//);
-  expect(start).toContain("url: '/openapi.json'");
-  expect(start).toContain('withDefaultFonts: false');
-  expect(start).toContain('telemetry: false');
-});
+  it('what the page is told to load names no other origin, and no telemetry, font or proxy of another', async () => {
+    const start = await (await get('/docs/start.js')).text();
+    expect(start).not.toMatch(/https?:\/\//);
+    expect(start).toContain("url: '/openapi.json'");
+    expect(start).toContain('withDefaultFonts: false');
+    expect(start).toContain('telemetry: false');
+  });
 
-test('the document and the script are sent compressed to whoever takes gzip, and plain to others', async () => {
-  const zipped = await get('/openapi.json');
-  expect(zipped.headers.get('content-encoding')).toBe('gzip');
-  const plain = await get('/openapi.json', { 'accept-encoding': 'identity' });
-  expect(plain.headers.get('content-encoding')).toBeNull();
-  expect(await plain.json()).toEqual(await zipped.json());
-  expect(Number(zipped.headers.get('content-length'))).toBeLessThan(Number(plain.headers.get('content-length')) / 5);
-});
+  it('the document and the script are sent compressed to whoever takes gzip, and plain to others', async () => {
+    const zipped = await get('/openapi.json');
+    expect(zipped.headers.get('content-encoding')).toBe('gzip');
+    const plain = await get('/openapi.json', { 'accept-encoding': 'identity' });
+    expect(plain.headers.get('content-encoding')).toBeNull();
+    expect(await plain.json()).toEqual(await zipped.json());
+    expect(Number(zipped.headers.get('content-length'))).toBeLessThan(Number(plain.headers.get('content-length')) / 5);
+  });
 
-test('the pages answer HEAD without a body and 405 to other methods', async () => {
-  const head = await fetch(`${mir.url}/docs`, { method: 'HEAD' });
-  expect(head.status).toBe(200);
-  expect(await head.text()).toBe('');
-  const post = await fetch(`${mir.url}/docs`, { method: 'POST' });
-  expect(post.status).toBe(405);
-  expect(post.headers.get('allow')).toBe('GET, HEAD');
+  it('the pages answer HEAD without a body and 405 to other methods', async () => {
+    const head = await fetch(`${mir.url}/docs`, { method: 'HEAD' });
+    expect(head.status).toBe(200);
+    expect(await head.text()).toBe('');
+    const post = await fetch(`${mir.url}/docs`, { method: 'POST' });
+    expect(post.status).toBe(405);
+    expect(post.headers.get('allow')).toBe('GET, HEAD');
+  });
 });

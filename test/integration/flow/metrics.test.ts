@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Registry } from 'prom-client';
 import type { Runtime } from '../../../shared/runtime';
 import { QUEUES } from '../../../shared/queue/jobs';
@@ -78,89 +78,91 @@ const ALLOWED: Record<string, readonly string[]> = {
   rows: ['cacheOutbox', 'deliveries', 'erasures'],
 };
 
-test('after traffic of every kind no label has a value that is not known beforehand', () => {
-  const own = samples.filter(({ metric }) => metric.startsWith('mir_'));
-  const allowed: typeof ALLOWED = { ...ALLOWED, route: [...routesOf(), 'unmatched'] };
-  const isKnown = (label: string, value: string): boolean =>
-    label === 'le' || (label === 'rule' ? /^[a-z-]{3,40}$/.test(value) : allowed[label]?.includes(value) === true);
-  const strange = own.flatMap(({ metric, labels }) =>
-    Object.entries(labels)
-      .filter(([label, value]) => !isKnown(label, String(value)))
-      .map(([label, value]) => `${metric} ${label}=${value}`),
-  );
-  expect([...new Set(strange)]).toEqual([]);
-  expect(own.length).toBeGreaterThan(100);
-});
-
-test('no series names a partner, user, event, agent or key', async () => {
-  const text = (await mir.ctx.metrics.registry.metrics()) + (await runtime.metrics.registry.metrics());
-  expect(names.filter((name) => text.includes(name))).toEqual([]);
-  expect(names.length).toBeGreaterThan(10);
-});
-
-test('no metric has more series than its labels and buckets explain', () => {
-  const counts = new Map<string, number>();
-  for (const { metric } of samples) counts.set(metric, (counts.get(metric) ?? 0) + 1);
-  expect([...counts].filter(([, count]) => count > MAX_SERIES_OF_A_METRIC)).toEqual([]);
-});
-
-const total = (metric: string, wanted: Record<string, string> = {}): number =>
-  samples
-    .filter((one) => one.metric === metric && Object.entries(wanted).every(([l, v]) => one.labels[l] === v))
-    .reduce((sum, { value }) => sum + value, 0);
-
-describe('what was played is what the series say', () => {
-  const count = 'mir_http_request_duration_seconds_count';
-  test.each([
-    ['a path that nothing has', { route: 'unmatched', method: 'other', status_class: '4xx' }, 2],
-    ['a method that a path has not', { route: '/resolve', method: 'other', status_class: '4xx' }, 1],
-    ['a probe', { route: '/healthz', method: 'GET', status_class: '2xx' }, 1],
-    ['the document', { route: '/openapi.json', method: 'GET', status_class: '2xx' }, 1],
-    ['a kill', { route: '/agents/:id/revoke-descendants', method: 'POST', status_class: '2xx' }, 1],
-    ['an event, bare and under /v1', { route: '/events', method: 'POST', status_class: '2xx' }, 5],
-  ])('requests: %s', (_what, labels, expected) => {
-    expect(total(count, labels)).toBe(expected);
+describe('GET /metrics', () => {
+  it('after traffic of every kind no label has a value that is not known beforehand', () => {
+    const own = samples.filter(({ metric }) => metric.startsWith('mir_'));
+    const allowed: typeof ALLOWED = { ...ALLOWED, route: [...routesOf(), 'unmatched'] };
+    const isKnown = (label: string, value: string): boolean =>
+      label === 'le' || (label === 'rule' ? /^[a-z-]{3,40}$/.test(value) : allowed[label]?.includes(value) === true);
+    const strange = own.flatMap(({ metric, labels }) =>
+      Object.entries(labels)
+        .filter(([label, value]) => !isKnown(label, String(value)))
+        .map(([label, value]) => `${metric} ${label}=${value}`),
+    );
+    expect([...new Set(strange)]).toEqual([]);
+    expect(own.length).toBeGreaterThan(100);
   });
 
-  test.each<[string, Record<string, string>, number]>([
-    ['mir_rate_limited_total', { policy: 'events' }, 1],
-    ['mir_rate_limited_total', { policy: 'requests' }, 1],
-    ['mir_throttled_total', {}, 1],
-    ['mir_events_submitted_total', { answer: 'refused' }, 2],
-    ['mir_events_settled_total', { outcome: 'CONFLICT' }, 1],
-    ['mir_signals_reads_total', { source: 'cache' }, 1],
-    ['mir_breaker_state', { state: 'closed' }, 2],
-    ['mir_breaker_state', { state: 'open' }, 0],
-    ['mir_agents_revoked_total', {}, 2],
-    ['mir_cascade_duration_seconds_count', {}, 1],
-    ['mir_cascades_open', { status: 'RUNNING' }, 0],
-    ['mir_jobs_done_total', { queue: 'cascades' }, 1],
-    ['mir_jobs_failed_total', {}, 0],
-    ['mir_outbox_overdue_seconds', {}, 0],
-    ['mir_mongo_ping_failures_total', {}, 0],
-  ])('%s %j', (metric, labels, expected) => {
-    expect(samples.some((one) => one.metric === metric)).toBe(true);
-    expect(total(metric, labels)).toBe(expected);
+  it('no series names a partner, user, event, agent or key', async () => {
+    const text = (await mir.ctx.metrics.registry.metrics()) + (await runtime.metrics.registry.metrics());
+    expect(names.filter((name) => text.includes(name))).toEqual([]);
+    expect(names.length).toBeGreaterThan(10);
   });
 
-  test.each([
-    'mir_jobs_done_total',
-    'mir_commit_duration_seconds_count',
-    'mir_commit_events_count',
-    'mir_freshness_seconds_count',
-    'mir_mongo_pool_size',
-    'mir_queue_redis_memory_bytes',
-    'mir_queued_bytes_limit',
-    'mir_gauges_read_timestamp_seconds',
-    'nodejs_eventloop_lag_p99_seconds',
-  ])('%s is above 0', (metric) => {
-    expect(total(metric)).toBeGreaterThan(0);
+  it('no metric has more series than its labels and buckets explain', () => {
+    const counts = new Map<string, number>();
+    for (const { metric } of samples) counts.set(metric, (counts.get(metric) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > MAX_SERIES_OF_A_METRIC)).toEqual([]);
   });
-});
 
-test('every route counts its failures from 0 on, before the first', () => {
-  const shown = samples.filter(
-    ({ metric, labels }) => metric.endsWith('request_duration_seconds_count') && labels['status_class'] === '5xx',
-  );
-  expect(new Set(shown.map(({ labels }) => labels['route']))).toEqual(new Set([...routesOf(), 'unmatched']));
+  const total = (metric: string, wanted: Record<string, string> = {}): number =>
+    samples
+      .filter((one) => one.metric === metric && Object.entries(wanted).every(([l, v]) => one.labels[l] === v))
+      .reduce((sum, { value }) => sum + value, 0);
+
+  describe('what was played is what the series say', () => {
+    const count = 'mir_http_request_duration_seconds_count';
+    it.each([
+      ['a path that nothing has', { route: 'unmatched', method: 'other', status_class: '4xx' }, 2],
+      ['a method that a path has not', { route: '/resolve', method: 'other', status_class: '4xx' }, 1],
+      ['a probe', { route: '/healthz', method: 'GET', status_class: '2xx' }, 1],
+      ['the document', { route: '/openapi.json', method: 'GET', status_class: '2xx' }, 1],
+      ['a kill', { route: '/agents/:id/revoke-descendants', method: 'POST', status_class: '2xx' }, 1],
+      ['an event, bare and under /v1', { route: '/events', method: 'POST', status_class: '2xx' }, 5],
+    ])('requests: %s', (_what, labels, expected) => {
+      expect(total(count, labels)).toBe(expected);
+    });
+
+    it.each<[string, Record<string, string>, number]>([
+      ['mir_rate_limited_total', { policy: 'events' }, 1],
+      ['mir_rate_limited_total', { policy: 'requests' }, 1],
+      ['mir_throttled_total', {}, 1],
+      ['mir_events_submitted_total', { answer: 'refused' }, 2],
+      ['mir_events_settled_total', { outcome: 'CONFLICT' }, 1],
+      ['mir_signals_reads_total', { source: 'cache' }, 1],
+      ['mir_breaker_state', { state: 'closed' }, 2],
+      ['mir_breaker_state', { state: 'open' }, 0],
+      ['mir_agents_revoked_total', {}, 2],
+      ['mir_cascade_duration_seconds_count', {}, 1],
+      ['mir_cascades_open', { status: 'RUNNING' }, 0],
+      ['mir_jobs_done_total', { queue: 'cascades' }, 1],
+      ['mir_jobs_failed_total', {}, 0],
+      ['mir_outbox_overdue_seconds', {}, 0],
+      ['mir_mongo_ping_failures_total', {}, 0],
+    ])('%s %j', (metric, labels, expected) => {
+      expect(samples.some((one) => one.metric === metric)).toBe(true);
+      expect(total(metric, labels)).toBe(expected);
+    });
+
+    it.each([
+      'mir_jobs_done_total',
+      'mir_commit_duration_seconds_count',
+      'mir_commit_events_count',
+      'mir_freshness_seconds_count',
+      'mir_mongo_pool_size',
+      'mir_queue_redis_memory_bytes',
+      'mir_queued_bytes_limit',
+      'mir_gauges_read_timestamp_seconds',
+      'nodejs_eventloop_lag_p99_seconds',
+    ])('%s is above 0', (metric) => {
+      expect(total(metric)).toBeGreaterThan(0);
+    });
+  });
+
+  it('every route counts its failures from 0 on, before the first', () => {
+    const shown = samples.filter(
+      ({ metric, labels }) => metric.endsWith('request_duration_seconds_count') && labels['status_class'] === '5xx',
+    );
+    expect(new Set(shown.map(({ labels }) => labels['route']))).toEqual(new Set([...routesOf(), 'unmatched']));
+  });
 });

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Harness, startHarness } from '../../support/harness';
 import { failedStart, testProcesses } from '../../support/processes';
 import { loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
@@ -32,40 +32,42 @@ const cases: [setting: string, reached: string[]][] = [
 ];
 if (hasIpv6) cases.push(['::1', ['::1']], ['::', all]);
 
-test('this machine has addresses by which a wider listener would be noticed', () => {
-  expect(otherAddresses()).not.toEqual([]);
+describe('BIND_ADDRESS', () => {
+  it('this machine has addresses by which a wider listener would be noticed', () => {
+    expect(otherAddresses()).not.toEqual([]);
+  });
+
+  it.each(cases)('with BIND_ADDRESS=%s API, metrics and worker are reached at %j only', async (setting, reached) => {
+    const env = { ...mir.env, BIND_ADDRESS: setting };
+    const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
+    const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
+    for (const [name, port] of Object.entries(ports)) {
+      expect([name, await reachedOf(all, port)]).toEqual([name, reached]);
+    }
+    expect(await Promise.all([api.stop(), worker.stop()])).toEqual([
+      { code: 0, signal: null },
+      { code: 0, signal: null },
+    ]);
+  });
+
+  it.each(['api', 'worker'] as const)(
+    'the %s process does not start on an address of another machine, and names it and the setting',
+    async (program) => {
+      const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
+      expect(code).toBe(1);
+      expect(stderr).toBe(
+        `MIR ${program} cannot start: This machine cannot listen on ${FOREIGN_ADDRESS} (EADDRNOTAVAIL). ` +
+          `Set BIND_ADDRESS to one of its own addresses, or to localhost.\n`,
+      );
+    },
+  );
+
+  it.each(['api', 'worker'] as const)(
+    'the %s process does not start on what is no address, and says what is one',
+    async (program) => {
+      const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^MIR cannot start: 1 setting is wrong\.\n {2}- BIND_ADDRESS: must be an IP address/);
+    },
+  );
 });
-
-test.each(cases)('with BIND_ADDRESS=%s API, metrics and worker are reached at %j only', async (setting, reached) => {
-  const env = { ...mir.env, BIND_ADDRESS: setting };
-  const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
-  const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
-  for (const [name, port] of Object.entries(ports)) {
-    expect([name, await reachedOf(all, port)]).toEqual([name, reached]);
-  }
-  expect(await Promise.all([api.stop(), worker.stop()])).toEqual([
-    { code: 0, signal: null },
-    { code: 0, signal: null },
-  ]);
-});
-
-test.each(['api', 'worker'] as const)(
-  'the %s process does not start on an address of another machine, and names it and the setting',
-  async (program) => {
-    const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
-    expect(code).toBe(1);
-    expect(stderr).toBe(
-      `MIR ${program} cannot start: This machine cannot listen on ${FOREIGN_ADDRESS} (EADDRNOTAVAIL). ` +
-        `Set BIND_ADDRESS to one of its own addresses, or to localhost.\n`,
-    );
-  },
-);
-
-test.each(['api', 'worker'] as const)(
-  'the %s process does not start on what is no address, and says what is one',
-  async (program) => {
-    const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^MIR cannot start: 1 setting is wrong\.\n {2}- BIND_ADDRESS: must be an IP address/);
-  },
-);

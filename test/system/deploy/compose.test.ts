@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { readConfig } from '../../../shared/config/config';
 import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
@@ -64,13 +64,13 @@ function entrySources(text: string): string[] {
 }
 
 describe('docker-compose.yml', () => {
-  test('every variable that it gives our processes is a setting', () => {
+  it('every variable that it gives our processes is a setting', () => {
     const names = mirs.flatMap(({ environment = {} }) => Object.keys(environment));
     expect(names.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
     expect(names.length).toBeGreaterThan(0);
   });
 
-  test('with the secrets alone both processes have settings that they accept, in production', () => {
+  it('with the secrets alone both processes have settings that they accept, in production', () => {
     for (const service of own) {
       const config = readConfig(environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }));
       expect(config).toMatchObject({ production: true, subjectPepper: SECRET });
@@ -78,12 +78,12 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('without a secret it does not start', () => {
+  it('without a secret it does not start', () => {
     expect(() => environmentOf(services.api, { SUBJECT_PEPPER: SECRET })).toThrow('ADMIN_TOKEN');
     for (const service of own) expect(() => environmentOf(service, { ADMIN_TOKEN: SECRET })).toThrow('SUBJECT_PEPPER');
   });
 
-  test('the stores that the URLs name are services, and waited for until healthy', () => {
+  it('the stores that the URLs name are services, and waited for until healthy', () => {
     for (const service of own) {
       const env = environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET });
       const hosts = [env['MONGO_URL'], env['REDIS_URL'], env['CACHE_REDIS_URL']].map((url) => new URL(url!).hostname);
@@ -93,7 +93,7 @@ describe('docker-compose.yml', () => {
     for (const { healthcheck } of [services.mongo, services.queue, services.cache]) expect(healthcheck).toBeDefined();
   });
 
-  test('the store is migrated once, before any process of ours starts', () => {
+  it('the store is migrated once, before any process of ours starts', () => {
     expect(services.migrate.command).toEqual(['mir', 'migrate', 'apply']);
     expect(services.migrate.restart).toBe('no');
     expect(Object.keys(services.migrate.depends_on!)).toEqual(['mongo', 'queue', 'cache']);
@@ -101,7 +101,7 @@ describe('docker-compose.yml', () => {
       expect(depends_on!['migrate']).toEqual({ condition: 'service_completed_successfully' });
   });
 
-  test('the queue keeps everything, the cache may forget', () => {
+  it('the queue keeps everything, the cache may forget', () => {
     expect(optionOf(services.queue, '--maxmemory-policy')).toBe('noeviction');
     expect(optionOf(services.queue, '--appendonly')).toBe('yes');
     expect(optionOf(services.queue, '--maxmemory')).toMatch(/^\d+[mg]b$/);
@@ -111,14 +111,14 @@ describe('docker-compose.yml', () => {
     expect(optionOf(services.cache, '--maxmemory')).toMatch(/^\d+[mg]b$/);
   });
 
-  test('MongoDB is the replica set that the URL names, and its health check makes it one', () => {
+  it('MongoDB is the replica set that the URL names, and its health check makes it one', () => {
     const url = new URL(String(services.api.environment?.['MONGO_URL']));
     const set = url.searchParams.get('replicaSet');
     expect(optionOf(services.mongo, '--replSet')).toBe(set);
     expect(services.mongo.healthcheck?.test.join(' ')).toContain(`rs.initiate({ _id: '${set}'`);
   });
 
-  test('only the API has a published port; what must last is on named volumes', () => {
+  it('only the API has a published port; what must last is on named volumes', () => {
     const published = Object.entries(services).filter(([, { ports, profiles }]) => ports && !profiles);
     expect(published.map(([name]) => name)).toEqual(['api']);
     expect(services.api.ports?.map((port) => port.split(':').at(-1))).toEqual([
@@ -130,7 +130,7 @@ describe('docker-compose.yml', () => {
     expect(new Set(mounted)).toEqual(new Set(Object.keys(compose.volumes)));
   });
 
-  test('Prometheus and Grafana come only with their profile, for this machine alone, from files that are there', () => {
+  it('Prometheus and Grafana come only with their profile, for this machine alone, from files that are there', () => {
     const profiled = Object.entries(services).filter(([, { profiles }]) => profiles);
     expect(profiled.map(([name, { profiles }]) => [name, profiles])).toEqual([
       ['prometheus', ['observability']],
@@ -144,7 +144,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('Grafana shows everybody who reaches it everything, and lets nobody log in to change anything', () => {
+  it('Grafana shows everybody who reaches it everything, and lets nobody log in to change anything', () => {
     expect(services.grafana.environment).toMatchObject({
       GF_AUTH_ANONYMOUS_ORG_ROLE: 'Viewer',
       GF_AUTH_BASIC_ENABLED: 'false',
@@ -152,7 +152,7 @@ describe('docker-compose.yml', () => {
     });
   });
 
-  test('Prometheus scrapes the ports on which our processes serve their metrics; Grafana finds it and its dashboards', () => {
+  it('Prometheus scrapes the ports on which our processes serve their metrics; Grafana finds it and its dashboards', () => {
     const read = (file: string): unknown => parse(readFileSync(join(ROOT, 'deploy', file), 'utf8'));
     const { scrape_configs } = read('prometheus/prometheus.yml') as {
       scrape_configs: { job_name: string; dns_sd_configs: { names: string[]; port: number }[] }[];
@@ -175,14 +175,14 @@ describe('docker-compose.yml', () => {
     expect(mounts).toContain(provider.providers[0]!.options.path);
   });
 
-  test('from outside this machine nothing is reached unless the operator says so', () => {
+  it('from outside this machine nothing is reached unless the operator says so', () => {
     expect(services.api.ports!.map((port) => interpolate(port, {}))).toEqual(['127.0.0.1:3000:3000']);
     expect(services.api.ports!.map((port) => interpolate(port, { BIND_ADDRESS: '0.0.0.0', PORT: '80' }))).toEqual([
       '0.0.0.0:80:3000',
     ]);
   });
 
-  test('inside its container a process listens on all interfaces, whatever address the port is published on', () => {
+  it('inside its container a process listens on all interfaces, whatever address the port is published on', () => {
     for (const service of own) {
       const env = { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET, BIND_ADDRESS: '127.0.0.1' };
       expect(service.environment).toHaveProperty('BIND_ADDRESS');
@@ -190,7 +190,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('no container can take all memory or fill the disk with its log', () => {
+  it('no container can take all memory or fill the disk with its log', () => {
     for (const service of Object.values(services)) {
       expect(service.mem_limit).toMatch(/^\d+[mg]$/);
       expect(service.logging?.options).toEqual({ 'max-size': expect.any(String), 'max-file': expect.any(String) });
@@ -201,7 +201,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('a process is given longer to end than it takes to drain, and is told so', () => {
+  it('a process is given longer to end than it takes to drain, and is told so', () => {
     for (const { stop_grace_period, environment, init } of own) {
       const { drainTimeoutMs } = readConfig(
         environmentOf({ environment: environment! }, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }),
@@ -211,7 +211,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('it builds from a Dockerfile that is there and starts entry files that are there', () => {
+  it('builds from a Dockerfile that is there and starts entry files that are there', () => {
     for (const { build } of mirs) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
     const entries = entrySources([...mirs.flatMap(({ command = [] }) => command), dockerfile].join(' '));
     expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts', 'deploy/cli/main.ts']));
@@ -220,7 +220,7 @@ describe('docker-compose.yml', () => {
 });
 
 describe('deploy/Dockerfile', () => {
-  test('what it copies is there and not ignored; it runs as an ordinary user', () => {
+  it('what it copies is there and not ignored; it runs as an ordinary user', () => {
     const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
     const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
     expect(copied.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
@@ -232,13 +232,13 @@ describe('deploy/Dockerfile', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
   });
 
-  test('its Node is one that package.json takes, pinned to a minor version in every stage', () => {
+  it('its Node is one that package.json takes, pinned to a minor version in every stage', () => {
     const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     expect(new Set(bases).size).toBe(1);
     expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);
   });
 
-  test.each(['', '0.0.0.0', 'localhost', ...loopbackAddresses(), ...otherAddresses().slice(0, 1)])(
+  it.each(['', '0.0.0.0', 'localhost', ...loopbackAddresses(), ...otherAddresses().slice(0, 1)])(
     'its health check finds the API that listens with BIND_ADDRESS=%s, and fails without one',
     async (bindAddress) => {
       const [program, ...args] = JSON.parse(/^HEALTHCHECK [^]*?CMD (\[.*\])$/m.exec(dockerfile)![1]!) as string[];

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../../../shared/config/config';
 import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
@@ -48,7 +48,7 @@ const secretPairs = Object.fromEntries(
 );
 
 describe('the manifests', () => {
-  test.each(pods)(
+  it.each(pods)(
     '%s runs as an ordinary user, on a read-only root, without rights, token or free memory',
     (_name, template) => {
       expect(template.spec).toMatchObject({
@@ -67,14 +67,14 @@ describe('the manifests', () => {
     },
   );
 
-  test.each(pods)('%s starts a program that the image has, with all settings and secrets', (_name, template) => {
+  it.each(pods)('%s starts a program that the image has, with all settings and secrets', (_name, template) => {
     const { args, envFrom } = containerOf(template);
     const [program] = /dist\/[\w/-]+\.js/.exec(args.join(' ')) ?? [''];
     expect(existsSync(join(ROOT, program.replace(/^dist\//, '').replace(/\.js$/, '.ts')))).toBe(true);
     expect(envFrom).toEqual([{ configMapRef: { name: 'mir-config' } }, { secretRef: { name: 'mir-secrets' } }]);
   });
 
-  test('what ConfigMap and Secret hold are settings, and together all that production needs', () => {
+  it('what ConfigMap and Secret hold are settings, and together all that production needs', () => {
     const env = { ...config.data, ...secretPairs, MAIL_FROM: 'MIR <mir@example.org>' };
     expect(Object.keys(env).filter((name) => !(name in SETTINGS))).toEqual([]);
     const read = readConfig(env);
@@ -87,7 +87,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('probes and ports meet the ports that the settings name', () => {
+  it('probes and ports meet the ports that the settings name', () => {
     const portsOf = (template: Manifest) =>
       Object.fromEntries(containerOf(template).ports.map((port: Manifest) => [port.name, String(port.containerPort)]));
     expect(portsOf(pods[0]![1])).toEqual({ http: config.data.PORT, metrics: config.data.METRICS_PORT });
@@ -103,7 +103,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('Prometheus finds every process, ready or not, by the names that rules and dashboards know', () => {
+  it('Prometheus finds every process, ready or not, by the names that rules and dashboards know', () => {
     const scrape = parse(readFileSync(join(ROOT, 'deploy/prometheus/kubernetes.yml'), 'utf8'));
     const scraped = scrape.scrape_configs.map(({ job_name, dns_sd_configs: [{ names, port }] }: Manifest) => [
       job_name,
@@ -121,7 +121,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('what goes out of a pod is what MIR sends: names, stores, traces; of the API log-ins, of a worker webhooks and mails to any port', () => {
+  it('what goes out of a pod is what MIR sends: names, stores, traces; of the API log-ins, of a worker webhooks and mails to any port', () => {
     const policies = file('base/network.yaml');
     const out = (name: string): Manifest => policies.find(({ metadata }) => metadata.name === name).spec.egress;
     const named = ['MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL'].flatMap((name) =>
@@ -138,7 +138,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('a pod is given longer to end than it takes to drain', () => {
+  it('a pod is given longer to end than it takes to drain', () => {
     const drainSeconds = (Number(config.data.DRAIN_TIMEOUT_MS) + FORCED_EXIT_SLACK_MS) / 1_000;
     for (const [, { spec }] of pods.slice(0, 2)) {
       const before = Number(spec.containers[0].lifecycle?.preStop.exec.command[1] ?? 0);
@@ -146,7 +146,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('workers are scaled on a series that MIR has, and by one autoscaler alone', () => {
+  it('workers are scaled on a series that MIR has, and by one autoscaler alone', () => {
     const [scaled] = file('keda/worker-scaledobject.yaml');
     const [trigger] = scaled.spec.triggers;
     const [, series] = /max\((mir_\w+)\{queue="events"\}\)/.exec(trigger.metadata.query) ?? [];
@@ -156,7 +156,7 @@ describe('the manifests', () => {
     expect(readFileSync(join(K8S, 'keda/kustomization.yaml'), 'utf8')).toContain('$patch: delete');
   });
 
-  test('the nightly backup first removes halves of nights before, keeps the last month, and removes older ones only after it is whole', () => {
+  it('the nightly backup first removes halves of nights before, keeps the last month, and removes older ones only after it is whole', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = containerOf(cronJob.spec.jobTemplate.spec.template).args;
     const night = (create: string): void => {
@@ -190,7 +190,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('no secret is in the tree: the overlay takes them from a file that git ignores', () => {
+  it('no secret is in the tree: the overlay takes them from a file that git ignores', () => {
     expect(readFileSync(join(ROOT, '.gitignore'), 'utf8')).toContain('secrets.env\n');
     expect(existsSync(join(K8S, 'overlays/example/secrets.env'))).toBe(false);
     expect(readFileSync(join(K8S, 'overlays/example/secrets.env.example'), 'utf8')).toMatch(/^SUBJECT_PEPPER=$/m);
@@ -203,7 +203,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
   writeFileSync(join(copy, 'overlays/example/secrets.env'), secrets);
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-  test.each(['overlays/example', 'overlays/example/migrate', 'base'])(
+  it.each(['overlays/example', 'overlays/example/migrate', 'base'])(
     '%s builds and is valid, strictly',
     async (folder) => {
       const built = await kustomize(join(copy, folder));
@@ -212,7 +212,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     },
   );
 
-  test('the example is whole: selectors find pods, one autoscaler each, secrets by their name, the image named once', async () => {
+  it('the example is whole: selectors find pods, one autoscaler each, secrets by their name, the image named once', async () => {
     const all = documents(await kustomize(join(copy, 'overlays/example')));
     const of = (kind: string): Manifest[] => all.filter((one) => one.kind === kind);
     const deployments = of('Deployment');
@@ -245,7 +245,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     expect(pods.at(-1)![1].metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
   });
 
-  test('a wrong field is found', async () => {
+  it('a wrong field is found', async () => {
     const built = await kustomize(join(copy, 'base'));
     expect(await kubeconform(built.replaceAll('readOnlyRootFilesystem', 'readOnlyRoot'))).toContain('readOnlyRoot');
   });

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { transformSync } from '@swc/core';
 import { parse } from 'node-html-parser';
 import { Webhook } from 'standardwebhooks';
@@ -78,91 +78,92 @@ const codesIn = (text: string): string[] => [
   ...new Set([...text.matchAll(/urn:mir:problem:(\w+)/g)].map((m) => m[1]!)),
 ];
 
-test(
-  'the curl examples lead from an application, approved by the command line, to the killed agent',
-  async () => {
-    // What the operator runs needs to find the stores; nothing else is added.
-    const stores = {
-      MONGO_URL: mir.env['MONGO_URL']!,
-      REDIS_URL: mir.env['REDIS_URL']!,
-      KEYSPACE: mir.env['KEYSPACE']!,
-    };
-    const operator = { ...stores, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']! };
-    const said = await transcript('bash', ['-euo', 'pipefail', '-c', programOf('sh')], operator);
-    expect(said).toContain('"status":"PENDING"');
-    expect(said).toContain('"eventCount":1');
-    expect(said).toContain('"code":"UNKNOWN_EVENT_TYPE"');
-    expect(said).toContain('"status":"DONE"');
-    expect(said).toMatch(/RateLimit: "requests";r=\d+/);
-    expect(said).toMatch(/"url":"[^"]*\/link\/[\w-]{43}"/);
-    expect(said).toMatch(/"linked":false.*"kind":"CODE"/);
-    expect(said).toContain('"secret":"whsec_');
-    expect(said).toMatch(/"affected":2.*"status":"CLOSED"/s);
-    expect(codesIn(said)).toEqual(['VALIDATION_FAILED']);
-  },
-  EXAMPLE_TIMEOUT_MS,
-);
+describe('examples of the Partner Guide', () => {
+  it(
+    'the curl examples lead from an application, approved by the command line, to the killed agent',
+    async () => {
+      // What the operator runs needs to find the stores; nothing else is added.
+      const stores = {
+        MONGO_URL: mir.env['MONGO_URL']!,
+        REDIS_URL: mir.env['REDIS_URL']!,
+        KEYSPACE: mir.env['KEYSPACE']!,
+      };
+      const operator = { ...stores, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']! };
+      const said = await transcript('bash', ['-euo', 'pipefail', '-c', programOf('sh')], operator);
+      expect(said).toContain('"status":"PENDING"');
+      expect(said).toContain('"eventCount":1');
+      expect(said).toContain('"code":"UNKNOWN_EVENT_TYPE"');
+      expect(said).toContain('"status":"DONE"');
+      expect(said).toMatch(/RateLimit: "requests";r=\d+/);
+      expect(said).toMatch(/"url":"[^"]*\/link\/[\w-]{43}"/);
+      expect(said).toMatch(/"linked":false.*"kind":"CODE"/);
+      expect(said).toContain('"secret":"whsec_');
+      expect(said).toMatch(/"affected":2.*"status":"CLOSED"/s);
+      expect(codesIn(said)).toEqual(['VALIDATION_FAILED']);
+    },
+    EXAMPLE_TIMEOUT_MS,
+  );
 
-test(
-  'the TypeScript examples are valid under strict rules and do what they say',
-  async () => {
-    const source = path.join(folder, 'example.mts');
-    writeFileSync(source, programOf('ts'));
-    const strict = [
-      '--ignoreConfig',
-      '--noEmit',
-      '--strict',
-      '--target',
-      'es2023',
-      '--lib',
-      'es2023',
-      '--module',
-      'nodenext',
-    ];
-    const types = ['--types', 'node', '--typeRoots', path.join(projectRoot(), 'node_modules/@types')];
-    const tsc = run(process.execPath, [
-      path.join(projectRoot(), 'node_modules/typescript/bin/tsc'),
-      ...strict,
-      ...types,
-      source,
-    ]);
-    const complaints = await tsc.then(
-      () => '',
-      ({ stdout }: { stdout: string }) => stdout,
-    );
-    expect(complaints).toBe('');
-    const program = path.join(folder, 'example.mjs');
-    const told = signedMessage();
-    const check = `
+  it(
+    'the TypeScript examples are valid under strict rules and do what they say',
+    async () => {
+      const source = path.join(folder, 'example.mts');
+      writeFileSync(source, programOf('ts'));
+      const strict = [
+        '--ignoreConfig',
+        '--noEmit',
+        '--strict',
+        '--target',
+        'es2023',
+        '--lib',
+        'es2023',
+        '--module',
+        'nodenext',
+      ];
+      const types = ['--types', 'node', '--typeRoots', path.join(projectRoot(), 'node_modules/@types')];
+      const tsc = run(process.execPath, [
+        path.join(projectRoot(), 'node_modules/typescript/bin/tsc'),
+        ...strict,
+        ...types,
+        source,
+      ]);
+      const complaints = await tsc.then(
+        () => '',
+        ({ stdout }: { stdout: string }) => stdout,
+      );
+      expect(complaints).toBe('');
+      const program = path.join(folder, 'example.mjs');
+      const told = signedMessage();
+      const check = `
       const told = ${JSON.stringify(told)};
       console.log('told of', readMessage(new Headers(told.headers), told.body, told.secret).type);
       try { readMessage(new Headers(told.headers), told.body.replace('idn', 'idx'), told.secret); }
       catch (error) { console.log('forged:', error.message); }`;
-    writeFileSync(program, asJavaScript(programOf('ts')) + check);
-    const said = await transcript(process.execPath, [program], await ownKey());
-    expect(said).toContain('tier 1, events: 1');
-    expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
-    expect(said).toContain('the same event: true');
-    expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
-    expect(said).toContain('not connected, open: CODE');
-    expect(said).toMatch(/erased events: 1/);
-    expect(said).toContain('told of link.confirmed');
-    expect(said).toContain('forged: not from MIR');
-    expect(said).toContain('DONE: 1 of 1 stored');
-    expect(said).toContain('events of u-3: 1');
-    expect(said).toContain('wieght: UNKNOWN_FIELD');
-    expect(said).toContain('its key answers 401');
-    expect(said).toContain('revoked 2, audited 2');
-  },
-  EXAMPLE_TIMEOUT_MS,
-);
+      writeFileSync(program, asJavaScript(programOf('ts')) + check);
+      const said = await transcript(process.execPath, [program], await ownKey());
+      expect(said).toContain('tier 1, events: 1');
+      expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
+      expect(said).toContain('the same event: true');
+      expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
+      expect(said).toContain('not connected, open: CODE');
+      expect(said).toMatch(/erased events: 1/);
+      expect(said).toContain('told of link.confirmed');
+      expect(said).toContain('forged: not from MIR');
+      expect(said).toContain('DONE: 1 of 1 stored');
+      expect(said).toContain('events of u-3: 1');
+      expect(said).toContain('wieght: UNKNOWN_FIELD');
+      expect(said).toContain('its key answers 401');
+      expect(said).toContain('revoked 2, audited 2');
+    },
+    EXAMPLE_TIMEOUT_MS,
+  );
 
-test(
-  'the Python examples run with the standard library alone and do what they say',
-  async () => {
-    const program = path.join(folder, 'example.py');
-    const told = signedMessage();
-    const check = `
+  it(
+    'the Python examples run with the standard library alone and do what they say',
+    async () => {
+      const program = path.join(folder, 'example.py');
+      const told = signedMessage();
+      const check = `
 told = json.loads(r'''${JSON.stringify(told)}''')
 print("told of", read_message(told["headers"], told["body"].encode(), told["secret"])["type"])
 try:
@@ -170,58 +171,59 @@ try:
 except ValueError as error:
     print("forged:", error)
 `;
-    writeFileSync(program, programOf('python') + check);
-    const said = await transcript('python3', [program], await ownKey());
-    expect(said).toContain('tier 1, events: 1');
-    expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
-    expect(said).toContain('the same event: True');
-    expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
-    expect(said).toContain('not connected, open: CODE');
-    expect(said).toMatch(/erased events: 1/);
-    expect(said).toContain('told of link.confirmed');
-    expect(said).toContain('forged: not from MIR');
-    expect(said).toContain('DONE: 1 of 1 stored');
-    expect(said).toContain('events of u-3: 1');
-    expect(said).toContain('wieght: UNKNOWN_FIELD');
-    expect(said).toContain('its key answers 401');
-    expect(said).toContain('revoked 2, audited 2');
-  },
-  EXAMPLE_TIMEOUT_MS,
-);
+      writeFileSync(program, programOf('python') + check);
+      const said = await transcript('python3', [program], await ownKey());
+      expect(said).toContain('tier 1, events: 1');
+      expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
+      expect(said).toContain('the same event: True');
+      expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
+      expect(said).toContain('not connected, open: CODE');
+      expect(said).toMatch(/erased events: 1/);
+      expect(said).toContain('told of link.confirmed');
+      expect(said).toContain('forged: not from MIR');
+      expect(said).toContain('DONE: 1 of 1 stored');
+      expect(said).toContain('events of u-3: 1');
+      expect(said).toContain('wieght: UNKNOWN_FIELD');
+      expect(said).toContain('its key answers 401');
+      expect(said).toContain('revoked 2, audited 2');
+    },
+    EXAMPLE_TIMEOUT_MS,
+  );
 
-/**
- * Takes an event like MIR, but breaks the second connection before its answer, and has the fourth call answered by
- * something in between that knows no JSON.
- */
-async function unreliable(): Promise<{ url: string; calls: () => number; close: () => void }> {
-  let calls = 0;
-  const server = createServer((req, res) => {
-    calls += 1;
-    const [status, body] = calls === 4 ? [502, '<h1>Bad gateway</h1>'] : [202, '{"eventId":"evt_1"}'];
-    if (calls === 2) req.socket.destroy();
-    else res.writeHead(status).end(body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, calls: () => calls, close: () => void server.close() };
-}
+  /**
+   * Takes an event like MIR, but breaks the second connection before its answer, and has the fourth call answered by
+   * something in between that knows no JSON.
+   */
+  async function unreliable(): Promise<{ url: string; calls: () => number; close: () => void }> {
+    let calls = 0;
+    const server = createServer((req, res) => {
+      calls += 1;
+      const [status, body] = calls === 4 ? [502, '<h1>Bad gateway</h1>'] : [202, '{"eventId":"evt_1"}'];
+      if (calls === 2) req.socket.destroy();
+      else res.writeHead(status).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}`, calls: () => calls, close: () => void server.close() };
+  }
 
-test.each([
-  ['TypeScript', 'ts', process.execPath, 'repeats.mjs', 'true'],
-  ['Python', 'python', 'python3', 'repeats.py', 'True'],
-])(
-  'the repeats in %s go on when a connection breaks or a proxy answers in place of MIR',
-  async (_name, language, runner, file, yes) => {
-    const examples = examplesOf(language);
-    const repeats = examples.find((example) => /sendUntilTaken|send_until_taken/.test(example))!;
-    const source = `${examples[0]}\n${repeats}`;
-    const program = path.join(folder, file);
-    writeFileSync(program, language === 'ts' ? asJavaScript(source) : source);
-    const between = await unreliable();
-    const said = await transcript(runner, [program], { MIR_URL: between.url, MIR_KEY: 'any' });
-    between.close();
-    expect(said).toContain(`the same event: ${yes}`);
-    expect(between.calls()).toBe(5);
-  },
-  EXAMPLE_TIMEOUT_MS,
-);
+  it.each([
+    ['TypeScript', 'ts', process.execPath, 'repeats.mjs', 'true'],
+    ['Python', 'python', 'python3', 'repeats.py', 'True'],
+  ])(
+    'the repeats in %s go on when a connection breaks or a proxy answers in place of MIR',
+    async (_name, language, runner, file, yes) => {
+      const examples = examplesOf(language);
+      const repeats = examples.find((example) => /sendUntilTaken|send_until_taken/.test(example))!;
+      const source = `${examples[0]}\n${repeats}`;
+      const program = path.join(folder, file);
+      writeFileSync(program, language === 'ts' ? asJavaScript(source) : source);
+      const between = await unreliable();
+      const said = await transcript(runner, [program], { MIR_URL: between.url, MIR_KEY: 'any' });
+      between.close();
+      expect(said).toContain(`the same event: ${yes}`);
+      expect(between.calls()).toBe(5);
+    },
+    EXAMPLE_TIMEOUT_MS,
+  );
+});

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { mongo } from 'mongoose';
 import type { TestAnswer } from '../../support/client';
 import { faultStage } from '../../support/fault-environment';
@@ -61,18 +61,20 @@ async function killInTransaction(api: TestProcess, partner: TestPartner, root: T
   }
 }
 
-test.each<[string, number, (root: TestAgent, key: string) => Promise<TestAnswer>]>([
-  ['a change', 200, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/suspend`, key, {})],
-  ['a kill', 202, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, key, {})],
-])(
-  'an API process killed in the middle of a change of a tree does not keep %s of that tree waiting until the store gives up on it',
-  async (_what, status, ask) => {
-    const partner = await mir.partner();
-    const root = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT' });
-    const api = await start('api', mir.env);
-    await killInTransaction(api, partner, root);
-    expect(await isHeld(root)).toBe(true);
-    expect((await ask(root, partner.liveKey)).status).toBe(status);
-    expect(await isHeld(root)).toBe(false);
-  },
-);
+describe('an API process killed with SIGKILL', () => {
+  it.each<[string, number, (root: TestAgent, key: string) => Promise<TestAnswer>]>([
+    ['a change', 200, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/suspend`, key, {})],
+    ['a kill', 202, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, key, {})],
+  ])(
+    'an API process killed in the middle of a change of a tree does not keep %s of that tree waiting until the store gives up on it',
+    async (_what, status, ask) => {
+      const partner = await mir.partner();
+      const root = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT' });
+      const api = await start('api', mir.env);
+      await killInTransaction(api, partner, root);
+      expect(await isHeld(root)).toBe(true);
+      expect((await ask(root, partner.liveKey)).status).toBe(status);
+      expect(await isHeld(root)).toBe(false);
+    },
+  );
+});

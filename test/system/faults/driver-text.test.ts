@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PAGES } from '../../../api/web/routes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { anEvent } from '../../support/builders';
@@ -92,108 +92,120 @@ async function allAreUp(): Promise<boolean> {
   return Object.values(body.checks as object).every((state) => state === 'up');
 }
 
-test('the walk covers every route of the tables', () => {
-  const tables = [...PARTNER_ROUTES, ...ADMIN_ROUTES, ...PAGES].map(({ method, path }) => `${method} ${path}`);
-  const walked = new Set(calls.map(({ route }) => route));
-  expect(tables.filter((route) => !walked.has(route))).toEqual([]);
-  expect(walked).toContain('POST /events');
-});
-
-test('every request of the walk succeeds while all stores are up', () => {
-  const rejected = calls.filter((_, n) => granted[n]!.status >= 400).map(({ route }) => route);
-  expect(rejected).toEqual([]);
-});
-
-test('no response repeats driver messages that earlier versions stored', () => {
-  expect(calls.flatMap((call, n) => leaks(call, granted[n]!))).toEqual([]);
-});
-
-describe.each<{ what: string; role: StoreRole; away: () => Promise<void> | void; back: () => Promise<void> | void }>([
-  {
-    what: 'the queue store stopped',
-    role: 'queue',
-    away: () => stores.queue.stop(),
-    back: () => stores.queue.startAgain(),
-  },
-  { what: 'the queue store frozen', role: 'queue', away: () => stores.queue.freeze(), back: () => stores.queue.thaw() },
-  { what: 'the cache stopped', role: 'cache', away: () => stores.cache.stop(), back: () => stores.cache.startAgain() },
-  { what: 'MongoDB killed', role: 'store', away: () => stores.store.kill(), back: () => stores.store.startAgain() },
-  { what: 'MongoDB frozen', role: 'store', away: () => stores.store.freeze(), back: () => stores.store.thaw() },
-])('with $what', ({ role, away, back }) => {
-  test('every route responds as the contract says, without driver text', async () => {
-    const own = await everyRoute(mir, provider);
-    let found: Answer[];
-    await away();
-    try {
-      found = await Promise.all(own.map(ask));
-    } finally {
-      await back();
-      await waitUntil('all stores are up again', allAreUp);
-    }
-    const leaked = own.flatMap((call, n) => leaks(call, found[n]!));
-    const wrong = own.flatMap((call, n) => breaches(call, role, found[n]!));
-    expect({ leaked, wrong }).toEqual({ leaked: [], wrong: [] });
+describe('driver messages in responses', () => {
+  it('the walk covers every route of the tables', () => {
+    const tables = [...PARTNER_ROUTES, ...ADMIN_ROUTES, ...PAGES].map(({ method, path }) => `${method} ${path}`);
+    const walked = new Set(calls.map(({ route }) => route));
+    expect(tables.filter((route) => !walked.has(route))).toEqual([]);
+    expect(walked).toContain('POST /events');
   });
-});
 
-/** Puts a value of another type where a script expects its own, for as long as `work` takes. */
-async function withWrongType<T>(key: string, work: () => Promise<T>): Promise<T> {
-  const { client } = mir.ctx.queueLink;
-  const kept = (await client.exists(key)) === 1;
-  if (kept) await client.rename(key, `${key}:kept`);
-  await client.hset(key, 'of', 'another type');
-  try {
-    return await work();
-  } finally {
-    await client.del(key);
-    if (kept) await client.rename(`${key}:kept`, key);
+  it('every request of the walk succeeds while all stores are up', () => {
+    const rejected = calls.filter((_, n) => granted[n]!.status >= 400).map(({ route }) => route);
+    expect(rejected).toEqual([]);
+  });
+
+  it('no response repeats driver messages that earlier versions stored', () => {
+    expect(calls.flatMap((call, n) => leaks(call, granted[n]!))).toEqual([]);
+  });
+
+  describe.each<{ what: string; role: StoreRole; away: () => Promise<void> | void; back: () => Promise<void> | void }>([
+    {
+      what: 'the queue store stopped',
+      role: 'queue',
+      away: () => stores.queue.stop(),
+      back: () => stores.queue.startAgain(),
+    },
+    {
+      what: 'the queue store frozen',
+      role: 'queue',
+      away: () => stores.queue.freeze(),
+      back: () => stores.queue.thaw(),
+    },
+    {
+      what: 'the cache stopped',
+      role: 'cache',
+      away: () => stores.cache.stop(),
+      back: () => stores.cache.startAgain(),
+    },
+    { what: 'MongoDB killed', role: 'store', away: () => stores.store.kill(), back: () => stores.store.startAgain() },
+    { what: 'MongoDB frozen', role: 'store', away: () => stores.store.freeze(), back: () => stores.store.thaw() },
+  ])('with $what', ({ role, away, back }) => {
+    it('every route responds as the contract says, without driver text', async () => {
+      const own = await everyRoute(mir, provider);
+      let found: Answer[];
+      await away();
+      try {
+        found = await Promise.all(own.map(ask));
+      } finally {
+        await back();
+        await waitUntil('all stores are up again', allAreUp);
+      }
+      const leaked = own.flatMap((call, n) => leaks(call, found[n]!));
+      const wrong = own.flatMap((call, n) => breaches(call, role, found[n]!));
+      expect({ leaked, wrong }).toEqual({ leaked: [], wrong: [] });
+    });
+  });
+
+  /** Puts a value of another type where a script expects its own, for as long as `work` takes. */
+  async function withWrongType<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const { client } = mir.ctx.queueLink;
+    const kept = (await client.exists(key)) === 1;
+    if (kept) await client.rename(key, `${key}:kept`);
+    await client.hset(key, 'of', 'another type');
+    try {
+      return await work();
+    } finally {
+      await client.del(key);
+      if (kept) await client.rename(`${key}:kept`, key);
+    }
   }
-}
 
-test.each<[string, (partner: TestPartner) => string, (key: string) => Promise<TestAnswer>]>([
-  [
-    'that authorizes',
-    ({ partnerId, key }) => mir.ctx.keys.budget(key.tag, 'live', 'events') + partnerId,
-    (key) => mir.client.post('/v1/events', key, anEvent()),
-  ],
-  [
-    'that enqueues',
-    () => mir.ctx.eventQueue.queue.toKey('wait'),
-    (key) => mir.client.post('/v1/events', key, anEvent()),
-  ],
-  [
-    'that lists dead letters',
-    () => mir.ctx.eventQueue.queue.toKey('failed'),
-    () => mir.client.request('GET', '/admin/dead-letters', { headers: { 'x-admin-token': ADMIN_TOKEN } }),
-  ],
-])('returns 503 without the message of Redis when the command %s fails', async (_what, keyOf, send) => {
-  const partner = await mir.partner();
-  const { status, headers, body } = await withWrongType(keyOf(partner), () => send(partner.liveKey));
-  expect([status, body.code, Number(headers.get('retry-after')) > 0]).toEqual([503, 'OVERLOADED', true]);
-  expect(driverTextIn(JSON.stringify(body), Object.values(stores))).toEqual([]);
-});
+  it.each<[string, (partner: TestPartner) => string, (key: string) => Promise<TestAnswer>]>([
+    [
+      'that authorizes',
+      ({ partnerId, key }) => mir.ctx.keys.budget(key.tag, 'live', 'events') + partnerId,
+      (key) => mir.client.post('/v1/events', key, anEvent()),
+    ],
+    [
+      'that enqueues',
+      () => mir.ctx.eventQueue.queue.toKey('wait'),
+      (key) => mir.client.post('/v1/events', key, anEvent()),
+    ],
+    [
+      'that lists dead letters',
+      () => mir.ctx.eventQueue.queue.toKey('failed'),
+      () => mir.client.request('GET', '/admin/dead-letters', { headers: { 'x-admin-token': ADMIN_TOKEN } }),
+    ],
+  ])('returns 503 without the message of Redis when the command %s fails', async (_what, keyOf, send) => {
+    const partner = await mir.partner();
+    const { status, headers, body } = await withWrongType(keyOf(partner), () => send(partner.liveKey));
+    expect([status, body.code, Number(headers.get('retry-after')) > 0]).toEqual([503, 'OVERLOADED', true]);
+    expect(driverTextIn(JSON.stringify(body), Object.values(stores))).toEqual([]);
+  });
 
-test('the log has every cause of a rejection, with the request id of the response', async () => {
-  const { liveKey, partnerId } = await mir.partner();
-  const { agentId } = await insertAgent(mir.ctx.store, { partnerId });
-  const api = await start('api', { ...mir.env, PORT: '0', LOG_LEVEL: 'warn' });
-  expect((await api.client.get(`/v1/agents/${agentId}`, liveKey)).status).toBe(200);
-  stores.queue.freeze();
-  const kill = await api.client
-    .post(`/v1/agents/${agentId}/revoke-descendants`, liveKey, {})
-    .finally(() => stores.queue.thaw());
-  expect([kill.status, kill.body.code]).toEqual([503, 'OVERLOADED']);
-  expect(driverTextIn(JSON.stringify(kill.body), Object.values(stores))).toEqual([]);
-  const { requestId } = kill.body;
-  await waitUntil('the rejection is logged', () => api.stdout().includes(requestId));
-  const line = api
-    .stdout()
-    .split('\n')
-    .find((one) => one.includes(requestId))!;
-  expect(JSON.parse(line)).toMatchObject({
-    code: 'OVERLOADED',
-    err: expect.stringMatching(
-      /^OVERLOADED: The kill is recorded as csc_.*; caused by: .*; caused by: Command timed out$/,
-    ),
+  it('the log has every cause of a rejection, with the request id of the response', async () => {
+    const { liveKey, partnerId } = await mir.partner();
+    const { agentId } = await insertAgent(mir.ctx.store, { partnerId });
+    const api = await start('api', { ...mir.env, PORT: '0', LOG_LEVEL: 'warn' });
+    expect((await api.client.get(`/v1/agents/${agentId}`, liveKey)).status).toBe(200);
+    stores.queue.freeze();
+    const kill = await api.client
+      .post(`/v1/agents/${agentId}/revoke-descendants`, liveKey, {})
+      .finally(() => stores.queue.thaw());
+    expect([kill.status, kill.body.code]).toEqual([503, 'OVERLOADED']);
+    expect(driverTextIn(JSON.stringify(kill.body), Object.values(stores))).toEqual([]);
+    const { requestId } = kill.body;
+    await waitUntil('the rejection is logged', () => api.stdout().includes(requestId));
+    const line = api
+      .stdout()
+      .split('\n')
+      .find((one) => one.includes(requestId))!;
+    expect(JSON.parse(line)).toMatchObject({
+      code: 'OVERLOADED',
+      err: expect.stringMatching(
+        /^OVERLOADED: The kill is recorded as csc_.*; caused by: .*; caused by: Command timed out$/,
+      ),
+    });
   });
 });

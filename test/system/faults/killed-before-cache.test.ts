@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { accepted, expectBalanced, newBooks, resolvedCounts, someEvents } from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
 import { faultStage } from '../../support/fault-environment';
@@ -17,49 +17,51 @@ beforeAll(async () => {
   mir = await serve({ workers: false, env: { CACHE_REDIS_URL: cache.url } });
 });
 
-test(
-  'a job whose worker died between commit and cache refreshes every user that it names, stored again or not',
-  async () => {
-    const { store, cacheLink } = mir.ctx;
-    const books = newBooks(await mir.partner());
-    const { liveKey } = books.partner;
-    const repeated = anEvent({ userExternalId: 'repeated', idempotencyKey: 'k-1' });
-    await accepted(mir.client, books, [repeated]);
-    const first = await start('worker', mir.env);
-    await waitUntil('the first event is stored', async () => (await store.events.model.countDocuments()) === 1);
-    expect(await first.stop()).toEqual({ code: 0, signal: null });
-    await cacheLink.client.flushdb();
+describe('a worker killed between commit and cache', () => {
+  it(
+    'a job whose worker died between commit and cache refreshes every user that it names, stored again or not',
+    async () => {
+      const { store, cacheLink } = mir.ctx;
+      const books = newBooks(await mir.partner());
+      const { liveKey } = books.partner;
+      const repeated = anEvent({ userExternalId: 'repeated', idempotencyKey: 'k-1' });
+      await accepted(mir.client, books, [repeated]);
+      const first = await start('worker', mir.env);
+      await waitUntil('the first event is stored', async () => (await store.events.model.countDocuments()) === 1);
+      expect(await first.stop()).toEqual({ code: 0, signal: null });
+      await cacheLink.client.flushdb();
 
-    // The cache remembers u-0 and u-1 as they were before the commit; of the others it knows nothing.
-    const events = someEvents(40, 4);
-    const unknown = { userExternalIds: ['u-0', 'u-1'] };
-    await mir.client.post('/v1/resolve', liveKey, unknown);
-    // Two rows, and the token of the epoch, which the second worker cannot set while writes are paused.
-    await waitUntil('the cache is filled', async () => (await cacheLink.client.dbsize()) === 3);
-    await cacheLink.client.call('CLIENT', 'PAUSE', FOR_THE_WHOLE_TEST_MS, 'WRITE');
-    await accepted(mir.client, books, [...events, repeated]);
-    const second = await start('worker', mir.env);
-    await waitUntil('all is committed', async () => (await store.events.model.countDocuments()) === 41);
-    await second.kill9();
+      // The cache remembers u-0 and u-1 as they were before the commit; of the others it knows nothing.
+      const events = someEvents(40, 4);
+      const unknown = { userExternalIds: ['u-0', 'u-1'] };
+      await mir.client.post('/v1/resolve', liveKey, unknown);
+      // Two rows, and the token of the epoch, which the second worker cannot set while writes are paused.
+      await waitUntil('the cache is filled', async () => (await cacheLink.client.dbsize()) === 3);
+      await cacheLink.client.call('CLIENT', 'PAUSE', FOR_THE_WHOLE_TEST_MS, 'WRITE');
+      await accepted(mir.client, books, [...events, repeated]);
+      const second = await start('worker', mir.env);
+      await waitUntil('all is committed', async () => (await store.events.model.countDocuments()) === 41);
+      await second.kill9();
 
-    const stale = await mir.client.post('/v1/resolve', liveKey, unknown);
-    expect(stale.headers.get('x-signals-source')).toBe('cache');
-    expect(stale.body.results).toMatchObject([{ eventCount: 0 }, { eventCount: 0 }]);
-    const stored = await store.events.model.findOne({ chunkId: /./ }).sort({ receivedAt: -1 }).lean();
-    // The answer is old, and it says so.
-    expect(Date.parse(stale.body.results[0].includesEventsThrough)).toBeLessThanOrEqual(stored!.receivedAt.getTime());
+      const stale = await mir.client.post('/v1/resolve', liveKey, unknown);
+      expect(stale.headers.get('x-signals-source')).toBe('cache');
+      expect(stale.body.results).toMatchObject([{ eventCount: 0 }, { eventCount: 0 }]);
+      const stored = await store.events.model.findOne({ chunkId: /./ }).sort({ receivedAt: -1 }).lean();
+      // The answer is old, and it says so.
+      expect(Date.parse(stale.body.results[0].includesEventsThrough)).toBeLessThanOrEqual(stored!.receivedAt.getTime());
 
-    await cacheLink.client.call('CLIENT', 'UNPAUSE');
-    await start('worker', mir.env);
-    await waitUntil(
-      'the cache is right',
-      async () => (await resolvedCounts(mir.client, books))['u-0'] === 10,
-      TIMEOUT_MS,
-    );
-    const users = { userExternalIds: ['u-0', 'u-1', 'u-2', 'u-3', 'repeated'] };
-    const fresh = await mir.client.post('/v1/resolve', liveKey, users);
-    expect(fresh.headers.get('x-signals-source')).toBe('cache');
-    await expectBalanced(mir, books);
-  },
-  TIMEOUT_MS,
-);
+      await cacheLink.client.call('CLIENT', 'UNPAUSE');
+      await start('worker', mir.env);
+      await waitUntil(
+        'the cache is right',
+        async () => (await resolvedCounts(mir.client, books))['u-0'] === 10,
+        TIMEOUT_MS,
+      );
+      const users = { userExternalIds: ['u-0', 'u-1', 'u-2', 'u-3', 'repeated'] };
+      const fresh = await mir.client.post('/v1/resolve', liveKey, users);
+      expect(fresh.headers.get('x-signals-source')).toBe('cache');
+      await expectBalanced(mir, books);
+    },
+    TIMEOUT_MS,
+  );
+});

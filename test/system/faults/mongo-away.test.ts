@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   accepted,
   type Books,
@@ -48,79 +48,85 @@ async function submitWhile(books: Books, goesOn: () => Promise<boolean> | boolea
   );
 }
 
-describe.each([
-  { what: 'stopped', away: () => mongo.stop(), back: () => mongo.startAgain() },
-  { what: 'killed in mid-burst', away: () => mongo.kill(), back: () => mongo.startAgain() },
-  { what: 'frozen', away: async () => mongo.freeze(), back: async () => mongo.thaw() },
-])('with MongoDB $what', ({ away, back }) => {
-  test(
-    'events are accepted all the time, and land afterwards: none lost, none doubled, no attempt spent',
+describe('an outage of MongoDB', () => {
+  describe.each([
+    { what: 'stopped', away: () => mongo.stop(), back: () => mongo.startAgain() },
+    { what: 'killed in mid-burst', away: () => mongo.kill(), back: () => mongo.startAgain() },
+    { what: 'frozen', away: async () => mongo.freeze(), back: async () => mongo.thaw() },
+  ])('with MongoDB $what', ({ away, back }) => {
+    it(
+      'events are accepted all the time, and land afterwards: none lost, none doubled, no attempt spent',
+      async () => {
+        const books = newBooks(await mir.partner());
+        const { queue } = observe(mir);
+        const { receipts } = mir.ctx.store;
+        await submitWhile(books, async () => (await receipts.model.countDocuments({ tenant: books.tenant })) < 2);
+
+        const failuresBefore = await pingFailures();
+        await away();
+        const endsAt = Date.now() + OUTAGE_MS;
+        await submitWhile(books, async () => {
+          await expectServed(books);
+          return Date.now() < endsAt;
+        });
+        await waitUntil('it is told that MongoDB is away', async () => (await pingFailures()) > failuresBefore);
+        const jobs = await queue.getJobs(['active', 'waiting', 'prioritized']);
+        expect(jobs.length).toBeGreaterThan(0);
+        expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));
+
+        const finished = expectBack(books);
+        await back();
+        await finished;
+        await expectBalanced(mir, books);
+      },
+      TIMEOUT_MS,
+    );
+  });
+
+  /** What the cache knows is resolved all the time, and no job is put back or failed. */
+  async function expectServed({ partner }: Books): Promise<void> {
+    await waitUntil('signals come from the cache', async () => {
+      const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
+      return resolved.status === 200 && resolved.headers.get('x-signals-source') === 'cache';
+    });
+    expect(await observe(mir).queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
+  }
+
+  /** While the store comes back, no job is ever put back or failed; ends when all are done. */
+  async function expectBack({ receiptIds }: Books): Promise<void> {
+    const { queue } = observe(mir);
+    expect(receiptIds.length).toBeGreaterThan(0);
+    await waitUntil(
+      'the jobs are done',
+      async () => {
+        const { failed, delayed, active, waiting, prioritized } = await queue.getJobCounts();
+        expect({ failed, delayed }).toEqual({ failed: 0, delayed: 0 });
+        return active === 0 && waiting === 0 && prioritized === 0;
+      },
+      TIMEOUT_MS,
+    );
+  }
+
+  it(
+    'whatever reads the store says that it is away, and never that it is our fault',
     async () => {
-      const books = newBooks(await mir.partner());
-      const { queue } = observe(mir);
-      const { receipts } = mir.ctx.store;
-      await submitWhile(books, async () => (await receipts.model.countDocuments({ tenant: books.tenant })) < 2);
-
-      const failuresBefore = await pingFailures();
-      await away();
-      const endsAt = Date.now() + OUTAGE_MS;
-      await submitWhile(books, async () => {
-        await expectServed(books);
-        return Date.now() < endsAt;
-      });
-      await waitUntil('it is told that MongoDB is away', async () => (await pingFailures()) > failuresBefore);
-      const jobs = await queue.getJobs(['active', 'waiting', 'prioritized']);
-      expect(jobs.length).toBeGreaterThan(0);
-      expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));
-
-      const finished = expectBack(books);
-      await back();
-      await finished;
-      await expectBalanced(mir, books);
+      const { liveKey } = await mir.partner();
+      const reads = ['/v1/events', '/v1/events/evt_live_x', '/v1/audit', '/v1/agents', '/v1/partners/webhook'];
+      expect((await mir.client.get(reads[0]!, liveKey)).status).toBe(200);
+      await mongo.stop();
+      try {
+        const answers = await Promise.all(reads.map((path) => mir.client.get(path, liveKey)));
+        for (const { status, body, headers } of answers) {
+          expect([status, body.code, headers.get('retry-after')]).toEqual([
+            503,
+            'STORE_UNAVAILABLE',
+            expect.any(String),
+          ]);
+        }
+      } finally {
+        await mongo.startAgain();
+      }
     },
     TIMEOUT_MS,
   );
 });
-
-/** What the cache knows is resolved all the time, and no job is put back or failed. */
-async function expectServed({ partner }: Books): Promise<void> {
-  await waitUntil('signals come from the cache', async () => {
-    const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
-    return resolved.status === 200 && resolved.headers.get('x-signals-source') === 'cache';
-  });
-  expect(await observe(mir).queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
-}
-
-/** While the store comes back, no job is ever put back or failed; ends when all are done. */
-async function expectBack({ receiptIds }: Books): Promise<void> {
-  const { queue } = observe(mir);
-  expect(receiptIds.length).toBeGreaterThan(0);
-  await waitUntil(
-    'the jobs are done',
-    async () => {
-      const { failed, delayed, active, waiting, prioritized } = await queue.getJobCounts();
-      expect({ failed, delayed }).toEqual({ failed: 0, delayed: 0 });
-      return active === 0 && waiting === 0 && prioritized === 0;
-    },
-    TIMEOUT_MS,
-  );
-}
-
-test(
-  'whatever reads the store says that it is away, and never that it is our fault',
-  async () => {
-    const { liveKey } = await mir.partner();
-    const reads = ['/v1/events', '/v1/events/evt_live_x', '/v1/audit', '/v1/agents', '/v1/partners/webhook'];
-    expect((await mir.client.get(reads[0]!, liveKey)).status).toBe(200);
-    await mongo.stop();
-    try {
-      const answers = await Promise.all(reads.map((path) => mir.client.get(path, liveKey)));
-      for (const { status, body, headers } of answers) {
-        expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'STORE_UNAVAILABLE', expect.any(String)]);
-      }
-    } finally {
-      await mongo.startAgain();
-    }
-  },
-  TIMEOUT_MS,
-);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { MirError } from '../../../shared/errors';
 import { startSecondApi, statusWith } from '../../support/partners';
 import { type Harness, startHarness } from '../../support/harness';
@@ -42,23 +42,25 @@ async function suspendInStore(): Promise<void> {
 
 const isRejected = async (): Promise<boolean> => (await statusWith(other.client, agent.apiKey)) === 403;
 
-test('a change that is stored, and whose end the queue store did not hear, is in force once that answers again', async () => {
-  const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
-    await loseMarksAndReadOldState();
-    await suspendInStore();
-    mir.ctx.queueLink.client.disconnect(true);
-  });
-  await expect(changed).rejects.toMatchObject({ code: 'OVERLOADED' });
-  await waitUntil('the change is in force', isRejected);
-}, 60_000);
+describe('a fence that is not removed', () => {
+  it('a change that is stored, and whose end the queue store did not hear, is in force once that answers again', async () => {
+    const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
+      await loseMarksAndReadOldState();
+      await suspendInStore();
+      mir.ctx.queueLink.client.disconnect(true);
+    });
+    await expect(changed).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await waitUntil('the change is in force', isRejected);
+  }, 60_000);
 
-test('a change whose outcome nobody knew is in force soon after it comes, also where the old state was read meanwhile', async () => {
-  const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
-    await loseMarksAndReadOldState();
-    throw new MirError('STORE_UNAVAILABLE', 'The store did not answer.');
-  });
-  await expect(changed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-  expect(await isRejected()).toBe(false);
-  await suspendInStore();
-  await waitUntil('the change is in force', isRejected, VOIDED_WITHIN_MS);
-}, 60_000);
+  it('a change whose outcome nobody knew is in force soon after it comes, also where the old state was read meanwhile', async () => {
+    const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
+      await loseMarksAndReadOldState();
+      throw new MirError('STORE_UNAVAILABLE', 'The store did not answer.');
+    });
+    await expect(changed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await isRejected()).toBe(false);
+    await suspendInStore();
+    await waitUntil('the change is in force', isRejected, VOIDED_WITHIN_MS);
+  }, 60_000);
+});

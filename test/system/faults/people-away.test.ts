@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../support/harness';
 import { type OwnStore, ownStores } from '../../support/own-stores';
 import { confirmedAccount, logIn, signedInAs, somebody, startHarnessForPeople } from '../../support/people';
@@ -28,41 +28,43 @@ async function loggedIn(email: string): Promise<Visitor> {
 const hashes = async (): Promise<number> =>
   (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-test('while tries cannot be counted nobody is let in and no password is looked at; sessions go on', async () => {
-  const ana = await loggedIn('ana@example.org');
-  await redis.stop();
-  const before = await hashes();
-  const answer = await logIn(somebody(h), 'ana@example.org');
-  expect(answer.status).toBe(503);
-  expect(answer.text).toContain('This does not work at the moment');
-  expect(answer.headers.get('retry-after')).not.toBeNull();
-  expect(await hashes()).toBe(before);
-  expect(signedInAs(await ana.get('/outbox'))).toBe('ana@example.org');
-  await redis.startAgain();
-  await waitUntil('Redis answers', () =>
-    h.ctx.queueLink.client.ping().then(
-      () => true,
-      () => false,
-    ),
-  );
-});
+describe('pages during an outage of MongoDB', () => {
+  it('while tries cannot be counted nobody is let in and no password is looked at; sessions go on', async () => {
+    const ana = await loggedIn('ana@example.org');
+    await redis.stop();
+    const before = await hashes();
+    const answer = await logIn(somebody(h), 'ana@example.org');
+    expect(answer.status).toBe(503);
+    expect(answer.text).toContain('This does not work at the moment');
+    expect(answer.headers.get('retry-after')).not.toBeNull();
+    expect(await hashes()).toBe(before);
+    expect(signedInAs(await ana.get('/outbox'))).toBe('ana@example.org');
+    await redis.startAgain();
+    await waitUntil('Redis answers', () =>
+      h.ctx.queueLink.client.ping().then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
 
-test('while the store is away a page says so, in words, and a sign-up is not half done', async () => {
-  const bea = await loggedIn('bea@example.org');
-  const stranger = somebody(h);
-  const form = await stranger.get('/signup');
-  await mongo.stop();
-  const page = await bea.get('/outbox');
-  expect(page.status).toBe(503);
-  expect(page.text).toContain('The store does not answer');
-  expect((await stranger.submit(form, { email: 'new@example.org' })).status).toBe(503);
-  await mongo.startAgain();
-  await waitUntil('the store answers', () =>
-    h.ctx.store.ping(1_000).then(
-      () => true,
-      () => false,
-    ),
-  );
-  expect(await h.ctx.store.identities.byEmail('new@example.org')).toBeNull();
-  expect(signedInAs(await bea.get('/outbox'))).toBe('bea@example.org');
+  it('while the store is away a page says so, in words, and a sign-up is not half done', async () => {
+    const bea = await loggedIn('bea@example.org');
+    const stranger = somebody(h);
+    const form = await stranger.get('/signup');
+    await mongo.stop();
+    const page = await bea.get('/outbox');
+    expect(page.status).toBe(503);
+    expect(page.text).toContain('The store does not answer');
+    expect((await stranger.submit(form, { email: 'new@example.org' })).status).toBe(503);
+    await mongo.startAgain();
+    await waitUntil('the store answers', () =>
+      h.ctx.store.ping(1_000).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(await h.ctx.store.identities.byEmail('new@example.org')).toBeNull();
+    expect(signedInAs(await bea.get('/outbox'))).toBe('bea@example.org');
+  });
 });

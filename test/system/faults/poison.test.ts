@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AcceptedEvent } from '../../../shared/domain/event';
 import { type ChunkId, newChunkId } from '../../../shared/domain/ids';
 import { chunkIdAt, signReceipt, STORE_REFUSED_MESSAGE } from '../../../shared/domain/receipt';
@@ -65,108 +65,110 @@ async function retryAll(): Promise<void> {
   await waitUntil('all have failed again', async () => (await observe(mir).queue.getFailedCount()) === jobs.length);
 }
 
-test('an item that the store refuses is FAILED alone; all beside it is PERSISTED, and a retry doubles nothing', async () => {
-  const books = newBooks(await mir.partner());
-  // All that follows is taken up at once, so that good and bad share a group.
-  await observe(mir).queue.pause();
-  await accepted(mir.client, books, someEvents(100, 5));
-  const { chunk, receiptId } = await enteredChunk(books);
-  // No name of a BSON field may hold a NUL.
-  chunk.events[BAD]!.metadata = { 'ann@private\0.example': 1 };
-  await mir.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
-  await accepted(mir.client, books, someEvents(100, 5));
-  chunk.events.forEach(({ eventId }, n) => {
-    if (n !== BAD) books.events.set(eventId, `u-${n % 5}`);
+describe('an event that cannot be stored', () => {
+  it('an item that the store refuses is FAILED alone; all beside it is PERSISTED, and a retry doubles nothing', async () => {
+    const books = newBooks(await mir.partner());
+    // All that follows is taken up at once, so that good and bad share a group.
+    await observe(mir).queue.pause();
+    await accepted(mir.client, books, someEvents(100, 5));
+    const { chunk, receiptId } = await enteredChunk(books);
+    // No name of a BSON field may hold a NUL.
+    chunk.events[BAD]!.metadata = { 'ann@private\0.example': 1 };
+    await mir.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
+    await accepted(mir.client, books, someEvents(100, 5));
+    chunk.events.forEach(({ eventId }, n) => {
+      if (n !== BAD) books.events.set(eventId, `u-${n % 5}`);
+    });
+
+    await observe(mir).queue.resume();
+    await drainedAtLast(mir);
+    const expectFinalized = async (): Promise<void> => {
+      const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, books.partner.liveKey);
+      expect(receipt.body).toMatchObject({
+        status: 'DONE_WITH_FAILURES',
+        accepted: EVENTS,
+        persisted: EVENTS - 1,
+        duplicates: 0,
+        conflicts: 0,
+        failed: 1,
+        items: [
+          {
+            index: BAD,
+            eventId: chunk.events[BAD]!.eventId,
+            outcome: 'FAILED',
+            code: 'STORE_REFUSED',
+            message: STORE_REFUSED_MESSAGE,
+          },
+        ],
+      });
+      expect((await receiptsOf(mir.client, books)).map(({ status }) => status)).toEqual(['DONE', 'DONE']);
+      const stored = await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean();
+      expect(stored.map(({ _id }) => _id as string).sort()).toEqual([...books.events.keys()].sort());
+      expect(await resolvedCounts(mir.client, books)).toEqual(expectedCounts(books));
+      expect(await failedReasons()).toEqual({
+        [chunk.chunkId]: `STORE_REFUSED: 1 of 20 events; first: ${STORE_REFUSED_MESSAGE}`,
+      });
+      expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+    };
+    await expectFinalized();
+    await retryAll();
+    await expectFinalized();
+    await observe(mir).queue.clean(0, 0, 'failed');
   });
 
-  await observe(mir).queue.resume();
-  await drainedAtLast(mir);
-  const expectFinalized = async (): Promise<void> => {
+  it('a job whose payload is no chunk settles as FAILED, is kept with its reason, and ends its marks', async () => {
+    const books = newBooks(await mir.partner());
+    const { chunk, receiptId } = await enteredChunk(books);
+    await queued(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });
+    await drainedAtLast(mir);
     const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, books.partner.liveKey);
-    expect(receipt.body).toMatchObject({
-      status: 'DONE_WITH_FAILURES',
-      accepted: EVENTS,
-      persisted: EVENTS - 1,
-      duplicates: 0,
-      conflicts: 0,
-      failed: 1,
-      items: [
-        {
-          index: BAD,
-          eventId: chunk.events[BAD]!.eventId,
-          outcome: 'FAILED',
-          code: 'STORE_REFUSED',
-          message: STORE_REFUSED_MESSAGE,
-        },
-      ],
-    });
-    expect((await receiptsOf(mir.client, books)).map(({ status }) => status)).toEqual(['DONE', 'DONE']);
-    const stored = await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean();
-    expect(stored.map(({ _id }) => _id as string).sort()).toEqual([...books.events.keys()].sort());
-    expect(await resolvedCounts(mir.client, books)).toEqual(expectedCounts(books));
-    expect(await failedReasons()).toEqual({
-      [chunk.chunkId]: `STORE_REFUSED: 1 of 20 events; first: ${STORE_REFUSED_MESSAGE}`,
-    });
+    expect(receipt.body).toMatchObject({ status: 'DONE_WITH_FAILURES', persisted: 0, failed: EVENTS });
+    expect(receipt.body.items[0]).toMatchObject({ index: 0, outcome: 'FAILED', code: 'PAYLOAD_UNREADABLE' });
+    expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
     expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
-  };
-  await expectFinalized();
-  await retryAll();
-  await expectFinalized();
-  await observe(mir).queue.clean(0, 0, 'failed');
-});
 
-test('a job whose payload is no chunk settles as FAILED, is kept with its reason, and ends its marks', async () => {
-  const books = newBooks(await mir.partner());
-  const { chunk, receiptId } = await enteredChunk(books);
-  await queued(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });
-  await drainedAtLast(mir);
-  const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, books.partner.liveKey);
-  expect(receipt.body).toMatchObject({ status: 'DONE_WITH_FAILURES', persisted: 0, failed: EVENTS });
-  expect(receipt.body.items[0]).toMatchObject({ index: 0, outcome: 'FAILED', code: 'PAYLOAD_UNREADABLE' });
-  expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
-  expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+    await retryAll();
+    expect(await mir.ctx.store.events.model.countDocuments({ tenant: books.tenant })).toBe(0);
+    await accepted(mir.client, books, [anEvent({ userExternalId: 'u-0' })]);
+    await drainedAtLast(mir);
+    expect(await resolvedCounts(mir.client, books)).toEqual({ 'u-0': 1 });
+    await observe(mir).queue.clean(0, 0, 'failed');
+  });
 
-  await retryAll();
-  expect(await mir.ctx.store.events.model.countDocuments({ tenant: books.tenant })).toBe(0);
-  await accepted(mir.client, books, [anEvent({ userExternalId: 'u-0' })]);
-  await drainedAtLast(mir);
-  expect(await resolvedCounts(mir.client, books)).toEqual({ 'u-0': 1 });
-  await observe(mir).queue.clean(0, 0, 'failed');
-});
+  it('a job of whose payload nothing can be read settles all the same: receipts say that their events failed', async () => {
+    const books = newBooks(await mir.partner());
+    const { queue } = observe(mir);
+    await queue.pause();
+    const { liveKey } = books.partner;
+    const single = await mir.client.post('/v1/events', liveKey, anEvent());
+    // Two chunks, of which one stays whole.
+    const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(700, 5) });
+    const jobs = await queue.getJobs(['waiting', 'prioritized']);
+    expect(jobs).toHaveLength(3);
+    for (const job of jobs) {
+      if (!(job.data as { chunkId: string }).chunkId.endsWith('x1')) await job.updateData('garbage');
+    }
+    await queue.resume();
+    await drainedAtLast(mir);
+    const receiptOf = async ({ body }: { body: { receiptId: string } }) =>
+      (await mir.client.get(`/v1/events/receipts/${body.receiptId}`, liveKey)).body;
+    const nothing = { duplicates: 0, conflicts: 0, settledAt: expect.any(String) };
+    const failed = { status: 'DONE_WITH_FAILURES', ...nothing };
+    expect(await receiptOf(single)).toMatchObject({ ...failed, accepted: 1, persisted: 0, failed: 1 });
+    expect(await receiptOf(batch)).toMatchObject({ ...failed, accepted: 700, persisted: 200, failed: 500 });
+    // At once, without waiting for a sweep.
+    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+    expect(await mir.ctx.store.events.model.countDocuments({ tenant: books.tenant })).toBe(200);
+    await queue.clean(0, 0, 'failed');
+  });
 
-test('a job of whose payload nothing can be read settles all the same: receipts say that their events failed', async () => {
-  const books = newBooks(await mir.partner());
-  const { queue } = observe(mir);
-  await queue.pause();
-  const { liveKey } = books.partner;
-  const single = await mir.client.post('/v1/events', liveKey, anEvent());
-  // Two chunks, of which one stays whole.
-  const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(700, 5) });
-  const jobs = await queue.getJobs(['waiting', 'prioritized']);
-  expect(jobs).toHaveLength(3);
-  for (const job of jobs) {
-    if (!(job.data as { chunkId: string }).chunkId.endsWith('x1')) await job.updateData('garbage');
-  }
-  await queue.resume();
-  await drainedAtLast(mir);
-  const receiptOf = async ({ body }: { body: { receiptId: string } }) =>
-    (await mir.client.get(`/v1/events/receipts/${body.receiptId}`, liveKey)).body;
-  const nothing = { duplicates: 0, conflicts: 0, settledAt: expect.any(String) };
-  const failed = { status: 'DONE_WITH_FAILURES', ...nothing };
-  expect(await receiptOf(single)).toMatchObject({ ...failed, accepted: 1, persisted: 0, failed: 1 });
-  expect(await receiptOf(batch)).toMatchObject({ ...failed, accepted: 700, persisted: 200, failed: 500 });
-  // At once, without waiting for a sweep.
-  expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
-  expect(await mir.ctx.store.events.model.countDocuments({ tenant: books.tenant })).toBe(200);
-  await queue.clean(0, 0, 'failed');
-});
-
-test('a job of whose payload nothing can be read, and of which nothing was noted, holds the watermark no longer than an abandoned marker', async () => {
-  const books = newBooks(await mir.partner());
-  const { chunk } = await enteredChunk(books);
-  await queued(chunk.chunkId, 'garbage');
-  await drainedAtLast(mir);
-  expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
-  await sweepNow(mir, books);
-  expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+  it('a job of whose payload nothing can be read, and of which nothing was noted, holds the watermark no longer than an abandoned marker', async () => {
+    const books = newBooks(await mir.partner());
+    const { chunk } = await enteredChunk(books);
+    await queued(chunk.chunkId, 'garbage');
+    await drainedAtLast(mir);
+    expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
+    await sweepNow(mir, books);
+    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+  });
 });

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../shared/domain/event';
 import {
   accepted,
@@ -60,53 +60,55 @@ async function expectReadable({ partner: { liveKey } }: Books, eventId: string):
   expect((await mir.client.get('/v1/events', liveKey)).body.data).toHaveLength(USERS);
 }
 
-describe.each([
-  { what: 'stopped', away: () => redis.stop(), back: () => redis.startAgain() },
-  { what: 'killed', away: () => redis.kill(), back: () => redis.startAgain() },
-  { what: 'frozen', away: async () => redis.freeze(), back: async () => redis.thaw() },
-])('with Redis $what', ({ away, back }) => {
-  test('POST /events answers 503 within a second, reading goes on, and all goes on when it is back', async () => {
+describe('an outage of Redis', () => {
+  describe.each([
+    { what: 'stopped', away: () => redis.stop(), back: () => redis.startAgain() },
+    { what: 'killed', away: () => redis.kill(), back: () => redis.startAgain() },
+    { what: 'frozen', away: async () => redis.freeze(), back: async () => redis.thaw() },
+  ])('with Redis $what', ({ away, back }) => {
+    it('POST /events answers 503 within a second, reading goes on, and all goes on when it is back', async () => {
+      const books = newBooks(await mir.partner());
+      await accepted(mir.client, books, someKeyedEvents(USERS, USERS));
+      const [eventId] = books.events.keys();
+      await waitUntil(
+        'the first batch is stored',
+        async () => (await mir.ctx.store.receipts.model.countDocuments({ tenant: books.tenant })) === 1,
+      );
+
+      const rejected = someKeyedEvents(CLIENTS, USERS);
+      await away();
+      await expectRejectedInTime(books, rejected);
+      await expectReadable(books, eventId!);
+      await expectRejectedInTime(books, rejected);
+
+      await back();
+      await accepted(mir.client, books, rejected);
+      await accepted(mir.client, books, someKeyedEvents(CLIENTS, USERS));
+      await drainedAtLast(mir);
+      // Commands that a frozen server read too late may have left marks without a job.
+      await sweepNow(mir, books);
+      await expectBalanced(mir, books);
+    });
+  });
+
+  it('once Redis is back after a crash, its connections stay', async () => {
     const books = newBooks(await mir.partner());
-    await accepted(mir.client, books, someKeyedEvents(USERS, USERS));
-    const [eventId] = books.events.keys();
-    await waitUntil(
-      'the first batch is stored',
-      async () => (await mir.ctx.store.receipts.model.countDocuments({ tenant: books.tenant })) === 1,
-    );
-
-    const rejected = someKeyedEvents(CLIENTS, USERS);
-    await away();
+    await accepted(mir.client, books, someKeyedEvents(1, 1));
+    // The connection owes answers when it ends; what watches over such debts must not outlive it.
+    redis.freeze();
+    const rejected = someKeyedEvents(1, 1);
     await expectRejectedInTime(books, rejected);
-    await expectReadable(books, eventId!);
-    await expectRejectedInTime(books, rejected);
-
-    await back();
+    await redis.kill();
+    await redis.startAgain();
     await accepted(mir.client, books, rejected);
-    await accepted(mir.client, books, someKeyedEvents(CLIENTS, USERS));
+    const until = Date.now() + SOCKET_TIMEOUT_MS + REJECTED_WITHIN_MS;
+    await waitUntil('the old connection would have been given up', async () => {
+      const resolved = await mir.client.post('/v1/resolve', books.partner.liveKey, { userExternalId: 'u-0' });
+      expect(resolved).toMatchObject({ status: 200, body: { includesEventsThrough: expect.any(String) } });
+      return Date.now() > until;
+    });
     await drainedAtLast(mir);
-    // Commands that a frozen server read too late may have left marks without a job.
     await sweepNow(mir, books);
     await expectBalanced(mir, books);
   });
-});
-
-test('once Redis is back after a crash, its connections stay', async () => {
-  const books = newBooks(await mir.partner());
-  await accepted(mir.client, books, someKeyedEvents(1, 1));
-  // The connection owes answers when it ends; what watches over such debts must not outlive it.
-  redis.freeze();
-  const rejected = someKeyedEvents(1, 1);
-  await expectRejectedInTime(books, rejected);
-  await redis.kill();
-  await redis.startAgain();
-  await accepted(mir.client, books, rejected);
-  const until = Date.now() + SOCKET_TIMEOUT_MS + REJECTED_WITHIN_MS;
-  await waitUntil('the old connection would have been given up', async () => {
-    const resolved = await mir.client.post('/v1/resolve', books.partner.liveKey, { userExternalId: 'u-0' });
-    expect(resolved).toMatchObject({ status: 200, body: { includesEventsThrough: expect.any(String) } });
-    return Date.now() > until;
-  });
-  await drainedAtLast(mir);
-  await sweepNow(mir, books);
-  await expectBalanced(mir, books);
 });

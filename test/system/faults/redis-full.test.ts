@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../shared/domain/event';
 import { accepted, expectBalanced, newBooks, someKeyedEvents, submit } from '../../support/expected-state';
 import { faultStage } from '../../support/fault-environment';
@@ -35,55 +35,57 @@ async function rejectedByFull(): Promise<number> {
   return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
-test(
-  'rejects events before Redis is full, and accepts them again when workers have made room',
-  async () => {
-    const books = newBooks(await mir.partner());
-    let rejected: SubmittedEvent[] | null = null;
-    for (let n = 0; rejected === null && n < MAX_BATCHES; n += 1) {
-      const events = bigEvents();
-      if ((await submit(mir.client, books, events)) !== 202) rejected = events;
-    }
-    const answer = await mir.client.post('/v1/events', books.partner.liveKey, { events: rejected });
-    expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(await rejectedByFull()).toBe(0);
-    expect(books.receiptIds.length).toBeGreaterThan(10);
+describe('Redis at its memory limit', () => {
+  it(
+    'rejects events before Redis is full, and accepts them again when workers have made room',
+    async () => {
+      const books = newBooks(await mir.partner());
+      let rejected: SubmittedEvent[] | null = null;
+      for (let n = 0; rejected === null && n < MAX_BATCHES; n += 1) {
+        const events = bigEvents();
+        if ((await submit(mir.client, books, events)) !== 202) rejected = events;
+      }
+      const answer = await mir.client.post('/v1/events', books.partner.liveKey, { events: rejected });
+      expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await rejectedByFull()).toBe(0);
+      expect(books.receiptIds.length).toBeGreaterThan(10);
 
-    const worker = await start('worker', mir.env);
-    await accepted(mir.client, books, rejected!);
-    await expectBalanced(mir, books);
-    expect(await rejectedByFull()).toBe(0);
-    expect(await worker.stop()).toEqual({ code: 0, signal: null });
-  },
-  TIMEOUT_MS,
-);
+      const worker = await start('worker', mir.env);
+      await accepted(mir.client, books, rejected!);
+      await expectBalanced(mir, books);
+      expect(await rejectedByFull()).toBe(0);
+      expect(await worker.stop()).toEqual({ code: 0, signal: null });
+    },
+    TIMEOUT_MS,
+  );
 
-test(
-  'workers outlive a Redis that others have filled: when there is room again everything drains by itself',
-  async () => {
-    const { redis: client } = observe(mir);
-    const books = newBooks(await mir.partner());
-    const worker = await start('worker', mir.env);
-    await accepted(mir.client, books, someKeyedEvents(10, 10));
-    // Held for a moment, so that its jobs are there when Redis is full.
-    process.kill(worker.pid, 'SIGSTOP');
-    for (let n = 0; n < 20; n += 1) await accepted(mir.client, books, someKeyedEvents(10, 10));
-    const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
-    await client.setrange('foreign-1', MAX_MEMORY_BYTES - used - MIB, 'x');
-    // Taken because there is a little room left; now it is full for good.
-    await client.setrange('foreign-2', 4 * MIB, 'x');
-    await expect(client.set('foreign-3', 'x')).rejects.toThrow('OOM');
-    const before = await rejectedByFull();
-    process.kill(worker.pid, 'SIGCONT');
-    await waitUntil('the worker has met it', async () => (await rejectedByFull()) > before + 3);
-    const late = someKeyedEvents(10, 10);
-    expect(await submit(mir.client, books, late)).toBe(503);
+  it(
+    'workers outlive a Redis that others have filled: when there is room again everything drains by itself',
+    async () => {
+      const { redis: client } = observe(mir);
+      const books = newBooks(await mir.partner());
+      const worker = await start('worker', mir.env);
+      await accepted(mir.client, books, someKeyedEvents(10, 10));
+      // Held for a moment, so that its jobs are there when Redis is full.
+      process.kill(worker.pid, 'SIGSTOP');
+      for (let n = 0; n < 20; n += 1) await accepted(mir.client, books, someKeyedEvents(10, 10));
+      const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
+      await client.setrange('foreign-1', MAX_MEMORY_BYTES - used - MIB, 'x');
+      // Taken because there is a little room left; now it is full for good.
+      await client.setrange('foreign-2', 4 * MIB, 'x');
+      await expect(client.set('foreign-3', 'x')).rejects.toThrow('OOM');
+      const before = await rejectedByFull();
+      process.kill(worker.pid, 'SIGCONT');
+      await waitUntil('the worker has met it', async () => (await rejectedByFull()) > before + 3);
+      const late = someKeyedEvents(10, 10);
+      expect(await submit(mir.client, books, late)).toBe(503);
 
-    await client.del('foreign-1', 'foreign-2');
-    await accepted(mir.client, books, late);
-    await expectBalanced(mir, books);
-    expect(await worker.stop()).toEqual({ code: 0, signal: null });
-  },
-  TIMEOUT_MS,
-);
+      await client.del('foreign-1', 'foreign-2');
+      await accepted(mir.client, books, late);
+      await expectBalanced(mir, books);
+      expect(await worker.stop()).toEqual({ code: 0, signal: null });
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../shared/domain/event';
 import { userRefOf } from '../../../shared/domain/subject';
 import {
@@ -83,57 +83,59 @@ interface Told {
   outcome: string;
 }
 
-test(
-  'of the same keys sent at once by many clients one submission each is PERSISTED, the others are told what they are',
-  async () => {
-    const books = newBooks(await mir.partner());
-    const sent = (await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(books, n)))).flat();
-    await drainedAtLast(mir);
-    books.receiptIds = sent.map(({ receiptId }) => receiptId);
-    const receipts = await receiptsOf(apis[0]!.client, books);
+describe('the same idempotency keys in several processes', () => {
+  it(
+    'of the same keys sent at once by many clients one submission each is PERSISTED, the others are told what they are',
+    async () => {
+      const books = newBooks(await mir.partner());
+      const sent = (await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(books, n)))).flat();
+      await drainedAtLast(mir);
+      books.receiptIds = sent.map(({ receiptId }) => receiptId);
+      const receipts = await receiptsOf(apis[0]!.client, books);
 
-    const told = new Map<string, Told[]>();
-    sent.forEach(({ events, eventIds }, n) => {
-      const items = new Map<number, string>(
-        (receipts[n].items ?? []).map((item: { index: number; outcome: string }) => [item.index, item.outcome]),
-      );
-      events.forEach(({ userExternalId }, index) => {
-        const one = { userExternalId, outcome: items.get(index) ?? 'PERSISTED' };
-        told.set(eventIds[index]!, [...(told.get(eventIds[index]!) ?? []), one]);
+      const told = new Map<string, Told[]>();
+      sent.forEach(({ events, eventIds }, n) => {
+        const items = new Map<number, string>(
+          (receipts[n].items ?? []).map((item: { index: number; outcome: string }) => [item.index, item.outcome]),
+        );
+        events.forEach(({ userExternalId }, index) => {
+          const one = { userExternalId, outcome: items.get(index) ?? 'PERSISTED' };
+          told.set(eventIds[index]!, [...(told.get(eventIds[index]!) ?? []), one]);
+        });
       });
-    });
-    expect(told.size).toBe(KEYS);
-    const stored = new Map(
-      (await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean()).map((doc) => [doc._id as string, doc]),
-    );
-    expect([...stored.keys()].sort()).toEqual([...told.keys()].sort());
+      expect(told.size).toBe(KEYS);
+      const stored = new Map(
+        (await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean()).map((doc) => [doc._id as string, doc]),
+      );
+      expect([...stored.keys()].sort()).toEqual([...told.keys()].sort());
 
-    const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, books.tenant, user);
-    for (const [eventId, outcomes] of told) {
-      const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
-      if (winners.length !== 1) expect([winners.length, books.rejected.batches > 0]).toEqual([0, true]);
-      const { userRef } = stored.get(eventId)!;
-      const winner = outcomes.find(({ userExternalId }) => refOf(userExternalId) === userRef)!.userExternalId;
-      for (const { userExternalId } of winners) expect(userExternalId).toBe(winner);
-      for (const { userExternalId, outcome } of outcomes) {
-        if (outcome === 'PERSISTED') continue;
-        expect(outcome).toBe(userExternalId === winner ? 'DUPLICATE' : 'CONFLICT');
+      const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, books.tenant, user);
+      for (const [eventId, outcomes] of told) {
+        const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
+        if (winners.length !== 1) expect([winners.length, books.rejected.batches > 0]).toEqual([0, true]);
+        const { userRef } = stored.get(eventId)!;
+        const winner = outcomes.find(({ userExternalId }) => refOf(userExternalId) === userRef)!.userExternalId;
+        for (const { userExternalId } of winners) expect(userExternalId).toBe(winner);
+        for (const { userExternalId, outcome } of outcomes) {
+          if (outcome === 'PERSISTED') continue;
+          expect(outcome).toBe(userExternalId === winner ? 'DUPLICATE' : 'CONFLICT');
+        }
+        books.events.set(eventId, winner);
       }
-      books.events.set(eventId, winner);
-    }
-    const conflicts = receipts.filter(({ status }) => status === 'DONE_WITH_FAILURES');
-    expect(conflicts.length).toBeGreaterThan(0);
-    expect(receipts.every(({ status, failed }) => status !== 'QUEUED' && failed === 0)).toBe(true);
+      const conflicts = receipts.filter(({ status }) => status === 'DONE_WITH_FAILURES');
+      expect(conflicts.length).toBeGreaterThan(0);
+      expect(receipts.every(({ status, failed }) => status !== 'QUEUED' && failed === 0)).toBe(true);
 
-    // Counted once each, for the winner; a user who won nothing has nothing.
-    const counts: Record<string, number> = {};
-    for (const user of books.events.values()) counts[user] = (counts[user] ?? 0) + 1;
-    expect(await resolvedCounts(apis[1]!.client, books)).toEqual(counts);
-    const rows = await mir.ctx.store.users.model.find({ tenant: books.tenant }).lean();
-    expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(KEYS);
-    expect(await observe(mir).queue.getFailedCount()).toBe(0);
-    if (books.rejected.batches > 0) await sweepNow(mir, books);
-    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
-  },
-  TIMEOUT_MS,
-);
+      // Counted once each, for the winner; a user who won nothing has nothing.
+      const counts: Record<string, number> = {};
+      for (const user of books.events.values()) counts[user] = (counts[user] ?? 0) + 1;
+      expect(await resolvedCounts(apis[1]!.client, books)).toEqual(counts);
+      const rows = await mir.ctx.store.users.model.find({ tenant: books.tenant }).lean();
+      expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(KEYS);
+      expect(await observe(mir).queue.getFailedCount()).toBe(0);
+      if (books.rejected.batches > 0) await sweepNow(mir, books);
+      expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { newChunkId } from '../../../shared/domain/ids';
 import { QUEUES } from '../../../shared/queue/jobs';
 import { reserveBytes } from '../../../shared/queue/queued-bytes';
@@ -39,162 +39,166 @@ async function redisNow(): Promise<number> {
 }
 
 describe('includesEventsThrough', () => {
-  test('never passes a chunk that is still queued, and is the present when none is', async () => {
-    const books = newBooks(await mir.partner());
-    const before = await redisNow();
-    expect(await includedThrough(books)).toBeGreaterThanOrEqual(before);
+  describe('includesEventsThrough', () => {
+    it('never passes a chunk that is still queued, and is the present when none is', async () => {
+      const books = newBooks(await mir.partner());
+      const before = await redisNow();
+      expect(await includedThrough(books)).toBeGreaterThanOrEqual(before);
 
-    const first = await mir.client.post('/v1/events', books.partner.liveKey, anEvent({ userExternalId: 'u-0' }));
-    const firstAt = Date.parse(first.body.receivedAt);
-    books.events.set(first.body.eventId, 'u-0');
-    books.receiptIds.push(first.body.receiptId);
-    for (let n = 0; n < 5; n += 1) {
-      await accepted(mir.client, books, someEvents(3, 3));
-      expect(await includedThrough(books)).toBe(firstAt);
-    }
+      const first = await mir.client.post('/v1/events', books.partner.liveKey, anEvent({ userExternalId: 'u-0' }));
+      const firstAt = Date.parse(first.body.receivedAt);
+      books.events.set(first.body.eventId, 'u-0');
+      books.receiptIds.push(first.body.receiptId);
+      for (let n = 0; n < 5; n += 1) {
+        await accepted(mir.client, books, someEvents(3, 3));
+        expect(await includedThrough(books)).toBe(firstAt);
+      }
 
-    await mir.startWorkers();
-    await drainedAtLast(mir);
-    const after = await redisNow();
-    expect(await includedThrough(books)).toBeGreaterThanOrEqual(after);
-    await expectBalanced(mir, books);
-    await mir.stopWorkers();
-  });
-
-  test('is one of its own for every partner and environment', async () => {
-    const busy = newBooks(await mir.partner());
-    const idle = newBooks(await mir.partner());
-    await accepted(mir.client, busy, someEvents(1, 1));
-    const now = await redisNow();
-    expect(await includedThrough(busy)).toBeLessThanOrEqual(now);
-    expect(await includedThrough(idle)).toBeGreaterThanOrEqual(now);
-    const { body } = await mir.client.post('/v1/resolve', busy.partner.testKey, { userExternalId: 'u-0' });
-    expect(Date.parse(body.includesEventsThrough)).toBeGreaterThanOrEqual(now);
-  });
-});
-
-const USERS = 6;
-const SUBMITTERS = 4;
-const SUBMISSIONS = 40;
-const RESOLVERS = 3;
-const WORKERS = 3;
-
-interface Known {
-  receivedAtMs: number;
-  perUser: Map<string, number>;
-}
-interface Seen {
-  user: string;
-  eventCount: number;
-  throughMs: number;
-}
-
-/** Submits batches of random sizes for random users, and notes when each was received. */
-async function submitter(client: ApiClient, books: Books, known: Known[]): Promise<void> {
-  for (let n = 0; n < SUBMISSIONS; n += 1) {
-    const events = Array.from({ length: randomInt(1, 25) }, () => anEvent({ userExternalId: `u-${randomInt(USERS)}` }));
-    const { status, body } = await client.post('/v1/events', books.partner.liveKey, { events });
-    if (status !== 202) {
-      // Overloaded: what became of it is not known, so nothing is claimed of it.
-      expect(body).toMatchObject({ code: 'OVERLOADED' });
-      books.rejected.batches += 1;
-      books.rejected.unkeyedEvents += events.length;
-      continue;
-    }
-    const perUser = new Map<string, number>();
-    events.forEach(({ userExternalId: user }, index) => {
-      perUser.set(user, (perUser.get(user) ?? 0) + 1);
-      books.events.set(body.eventIds[index], user);
+      await mir.startWorkers();
+      await drainedAtLast(mir);
+      const after = await redisNow();
+      expect(await includedThrough(books)).toBeGreaterThanOrEqual(after);
+      await expectBalanced(mir, books);
+      await mir.stopWorkers();
     });
-    books.receiptIds.push(body.receiptId);
-    known.push({ receivedAtMs: Date.parse(body.receivedAt), perUser });
-  }
-}
 
-async function resolver(client: ApiClient, books: Books, seen: Seen[], goesOn: () => boolean): Promise<void> {
-  const users = Array.from({ length: USERS }, (_, n) => `u-${n}`);
-  while (goesOn()) {
-    const body = { userExternalIds: users.slice(0, randomInt(1, USERS + 1)) };
-    const answer = await client.post('/v1/resolve', books.partner.liveKey, body);
-    if (answer.status !== 200) continue;
-    for (const { userExternalId, eventCount, includesEventsThrough } of answer.body.results) {
-      if (includesEventsThrough === null) continue;
-      seen.push({ user: userExternalId, eventCount, throughMs: Date.parse(includesEventsThrough) });
+    it('is one of its own for every partner and environment', async () => {
+      const busy = newBooks(await mir.partner());
+      const idle = newBooks(await mir.partner());
+      await accepted(mir.client, busy, someEvents(1, 1));
+      const now = await redisNow();
+      expect(await includedThrough(busy)).toBeLessThanOrEqual(now);
+      expect(await includedThrough(idle)).toBeGreaterThanOrEqual(now);
+      const { body } = await mir.client.post('/v1/resolve', busy.partner.testKey, { userExternalId: 'u-0' });
+      expect(Date.parse(body.includesEventsThrough)).toBeGreaterThanOrEqual(now);
+    });
+  });
+
+  const USERS = 6;
+  const SUBMITTERS = 4;
+  const SUBMISSIONS = 40;
+  const RESOLVERS = 3;
+  const WORKERS = 3;
+
+  interface Known {
+    receivedAtMs: number;
+    perUser: Map<string, number>;
+  }
+  interface Seen {
+    user: string;
+    eventCount: number;
+    throughMs: number;
+  }
+
+  /** Submits batches of random sizes for random users, and notes when each was received. */
+  async function submitter(client: ApiClient, books: Books, known: Known[]): Promise<void> {
+    for (let n = 0; n < SUBMISSIONS; n += 1) {
+      const events = Array.from({ length: randomInt(1, 25) }, () =>
+        anEvent({ userExternalId: `u-${randomInt(USERS)}` }),
+      );
+      const { status, body } = await client.post('/v1/events', books.partner.liveKey, { events });
+      if (status !== 202) {
+        // Overloaded: what became of it is not known, so nothing is claimed of it.
+        expect(body).toMatchObject({ code: 'OVERLOADED' });
+        books.rejected.batches += 1;
+        books.rejected.unkeyedEvents += events.length;
+        continue;
+      }
+      const perUser = new Map<string, number>();
+      events.forEach(({ userExternalId: user }, index) => {
+        perUser.set(user, (perUser.get(user) ?? 0) + 1);
+        books.events.set(body.eventIds[index], user);
+      });
+      books.receiptIds.push(body.receiptId);
+      known.push({ receivedAtMs: Date.parse(body.receivedAt), perUser });
     }
   }
-}
 
-test('every answer has all events of the user that were received before its includesEventsThrough', async () => {
-  const books = newBooks(await mir.partner());
-  const [one, other] = await Promise.all([start('api', mir.env), start('api', mir.env)]);
-  await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
-  const known: Known[] = [];
-  const seen: Seen[] = [];
-  let submitting = true;
-  const resolving = Array.from({ length: RESOLVERS }, (_, n) =>
-    resolver(n % 2 === 0 ? one.client : other.client, books, seen, () => submitting),
-  );
-  await Promise.all(
-    Array.from({ length: SUBMITTERS }, (_, n) => submitter(n % 2 === 0 ? one.client : other.client, books, known)),
-  ).finally(() => {
-    submitting = false;
-  });
-  await Promise.all(resolving);
-
-  const broken = seen.filter(({ user, eventCount, throughMs }) => {
-    const due = known.filter(({ receivedAtMs }) => receivedAtMs < throughMs);
-    return eventCount < due.reduce((sum, { perUser }) => sum + (perUser.get(user) ?? 0), 0);
-  });
-  expect(broken).toEqual([]);
-  expect(seen.length).toBeGreaterThan(SUBMISSIONS);
-  await expectBalanced(mir, books);
-});
-
-describe('a marker whose submission died before its job was added', () => {
-  /** Enters a chunk as the API does, and dies. */
-  async function enterAndDie({ partner, tenant }: Books, reservationsToo: boolean): Promise<number> {
-    const { authorizer, keys } = mir.ctx;
-    const chunkId = newChunkId(Date.now());
-    const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
-    const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
-    if (reservationsToo)
-      await reserveBytes(observe(mir).redis, keys, QUEUES.events, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
-    return nowMs!;
+  async function resolver(client: ApiClient, books: Books, seen: Seen[], goesOn: () => boolean): Promise<void> {
+    const users = Array.from({ length: USERS }, (_, n) => `u-${n}`);
+    while (goesOn()) {
+      const body = { userExternalIds: users.slice(0, randomInt(1, USERS + 1)) };
+      const answer = await client.post('/v1/resolve', books.partner.liveKey, body);
+      if (answer.status !== 200) continue;
+      for (const { userExternalId, eventCount, includesEventsThrough } of answer.body.results) {
+        if (includesEventsThrough === null) continue;
+        seen.push({ user: userExternalId, eventCount, throughMs: Date.parse(includesEventsThrough) });
+      }
+    }
   }
 
-  test.each([
-    { sweep: 'sweepOpenChunks', reservationsToo: false },
-    { sweep: 'sweepReservations', reservationsToo: true },
-  ])('holds the watermark until $sweep finds it abandoned; then it moves on', async ({ sweep, reservationsToo }) => {
+  it('every answer has all events of the user that were received before its includesEventsThrough', async () => {
+    const books = newBooks(await mir.partner());
+    const [one, other] = await Promise.all([start('api', mir.env), start('api', mir.env)]);
+    await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
+    const known: Known[] = [];
+    const seen: Seen[] = [];
+    let submitting = true;
+    const resolving = Array.from({ length: RESOLVERS }, (_, n) =>
+      resolver(n % 2 === 0 ? one.client : other.client, books, seen, () => submitting),
+    );
+    await Promise.all(
+      Array.from({ length: SUBMITTERS }, (_, n) => submitter(n % 2 === 0 ? one.client : other.client, books, known)),
+    ).finally(() => {
+      submitting = false;
+    });
+    await Promise.all(resolving);
+
+    const broken = seen.filter(({ user, eventCount, throughMs }) => {
+      const due = known.filter(({ receivedAtMs }) => receivedAtMs < throughMs);
+      return eventCount < due.reduce((sum, { perUser }) => sum + (perUser.get(user) ?? 0), 0);
+    });
+    expect(broken).toEqual([]);
+    expect(seen.length).toBeGreaterThan(SUBMISSIONS);
+    await expectBalanced(mir, books);
+  });
+
+  describe('a marker whose submission died before its job was added', () => {
+    /** Enters a chunk as the API does, and dies. */
+    async function enterAndDie({ partner, tenant }: Books, reservationsToo: boolean): Promise<number> {
+      const { authorizer, keys } = mir.ctx;
+      const chunkId = newChunkId(Date.now());
+      const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
+      const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
+      if (reservationsToo)
+        await reserveBytes(observe(mir).redis, keys, QUEUES.events, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
+      return nowMs!;
+    }
+
+    it.each([
+      { sweep: 'sweepOpenChunks', reservationsToo: false },
+      { sweep: 'sweepReservations', reservationsToo: true },
+    ])('holds the watermark until $sweep finds it abandoned; then it moves on', async ({ sweep, reservationsToo }) => {
+      const { keys } = mir.ctx;
+      const link = patientLink(mir);
+      const books = newBooks(await mir.partner());
+      const sweepAt = (nowMs: number): Promise<number> =>
+        sweep === 'sweepReservations'
+          ? sweepReservations(link, keys, nowMs)
+          : sweepOpenChunks(link, keys, books.tenant, nowMs);
+      const authorizedAt = await enterAndDie(books, reservationsToo);
+      expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS - 1)).toBe(0);
+      expect(await includedThrough(books)).toBe(authorizedAt);
+      expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS + 1)).toBe(1);
+      expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+      const now = await redisNow();
+      expect(await includedThrough(books)).toBeGreaterThanOrEqual(now);
+    });
+  });
+
+  it('the sweeps leave the marks of a chunk that has waited for long', async () => {
     const { keys } = mir.ctx;
     const link = patientLink(mir);
+    const { queue } = observe(mir);
     const books = newBooks(await mir.partner());
-    const sweepAt = (nowMs: number): Promise<number> =>
-      sweep === 'sweepReservations'
-        ? sweepReservations(link, keys, nowMs)
-        : sweepOpenChunks(link, keys, books.tenant, nowMs);
-    const authorizedAt = await enterAndDie(books, reservationsToo);
-    expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS - 1)).toBe(0);
-    expect(await includedThrough(books)).toBe(authorizedAt);
-    expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS + 1)).toBe(1);
-    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
-    const now = await redisNow();
-    expect(await includedThrough(books)).toBeGreaterThanOrEqual(now);
+    await queue.pause();
+    await accepted(mir.client, books, someEvents(3, 3));
+    const marks = await leftMarks(mir, books.tenant);
+    const later = Date.now() + 10 * ABANDONED_AFTER_MS;
+    expect(await sweepOpenChunks(link, keys, books.tenant, later)).toBe(0);
+    expect(await sweepReservations(link, keys, later)).toBe(0);
+    expect(await leftMarks(mir, books.tenant)).toEqual(marks);
+    await queue.resume();
+    await expectBalanced(mir, books);
   });
-});
-
-test('the sweeps leave the marks of a chunk that has waited for long', async () => {
-  const { keys } = mir.ctx;
-  const link = patientLink(mir);
-  const { queue } = observe(mir);
-  const books = newBooks(await mir.partner());
-  await queue.pause();
-  await accepted(mir.client, books, someEvents(3, 3));
-  const marks = await leftMarks(mir, books.tenant);
-  const later = Date.now() + 10 * ABANDONED_AFTER_MS;
-  expect(await sweepOpenChunks(link, keys, books.tenant, later)).toBe(0);
-  expect(await sweepReservations(link, keys, later)).toBe(0);
-  expect(await leftMarks(mir, books.tenant)).toEqual(marks);
-  await queue.resume();
-  await expectBalanced(mir, books);
 });

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   accepted,
   type Books,
@@ -40,31 +40,33 @@ async function moments({ tenant }: Books): Promise<(() => Promise<boolean>)[]> {
   ];
 }
 
-test(
-  'kill -9 of workers in mid-burst loses nothing and doubles nothing',
-  async () => {
-    const books = newBooks(await mir.partner());
-    const { queue } = observe(mir);
-    let killedAtWork = 0;
-    let activeOfTheDead = 0;
-    for (let round = 0; killedAtWork < KILLS && round < MAX_ROUNDS; round += 1) {
-      const batches = Array.from({ length: BATCHES_PER_ROUND }, (_, n) =>
-        n % 2 === 0 ? someEvents(EVENTS_PER_BATCH, USERS) : someKeyedEvents(EVENTS_PER_BATCH, USERS),
-      );
-      await Promise.all(batches.map((events) => accepted(mir.client, books, events)));
-      const comes = (await moments(books))[round % 3]!;
-      const worker = await start('worker', mir.env);
-      await waitUntil('the moment comes', comes);
-      await worker.kill9();
-      // Whatever is active now belonged to a worker that is dead.
-      const active = await queue.getActiveCount();
-      if (active > activeOfTheDead) killedAtWork += 1;
-      activeOfTheDead = active;
-    }
-    expect(killedAtWork).toBe(KILLS);
+describe('a worker process killed with SIGKILL', () => {
+  it(
+    'kill -9 of workers in mid-burst loses nothing and doubles nothing',
+    async () => {
+      const books = newBooks(await mir.partner());
+      const { queue } = observe(mir);
+      let killedAtWork = 0;
+      let activeOfTheDead = 0;
+      for (let round = 0; killedAtWork < KILLS && round < MAX_ROUNDS; round += 1) {
+        const batches = Array.from({ length: BATCHES_PER_ROUND }, (_, n) =>
+          n % 2 === 0 ? someEvents(EVENTS_PER_BATCH, USERS) : someKeyedEvents(EVENTS_PER_BATCH, USERS),
+        );
+        await Promise.all(batches.map((events) => accepted(mir.client, books, events)));
+        const comes = (await moments(books))[round % 3]!;
+        const worker = await start('worker', mir.env);
+        await waitUntil('the moment comes', comes);
+        await worker.kill9();
+        // Whatever is active now belonged to a worker that is dead.
+        const active = await queue.getActiveCount();
+        if (active > activeOfTheDead) killedAtWork += 1;
+        activeOfTheDead = active;
+      }
+      expect(killedAtWork).toBe(KILLS);
 
-    await start('worker', mir.env);
-    await expectBalanced(mir, books);
-  },
-  TIMEOUT_MS,
-);
+      await start('worker', mir.env);
+      await expectBalanced(mir, books);
+    },
+    TIMEOUT_MS,
+  );
+});

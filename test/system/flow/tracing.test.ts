@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { projectRoot, VERSION } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { register, spawn } from '../../support/agents';
@@ -36,105 +36,106 @@ async function spanOf(what: string, fits: (span: Span) => boolean): Promise<Span
 const childOf = (parent: Span, name: string): Promise<Span> =>
   spanOf(`${name} below ${parent.name}`, (span) => span.parentSpanId === parent.spanId && span.name === name);
 
-test('one trace leads from the request over its job to the commit', async () => {
-  const headers = { 'x-request-id': 'the-one' };
-  const { status } = await api.client.post('/v1/events', partner.liveKey, anEvent(), headers);
-  expect(status).toBe(202);
-  const request = await spanOf('the request', ({ name }) => name === 'POST /events');
-  expect(request).toMatchObject({
-    service: 'mir-api',
-    kind: KINDS.server,
-    attributes: { 'http.route': '/events', 'http.request.method': 'POST', 'http.response.status_code': 202 },
+describe('tracing', () => {
+  it('one trace leads from the request over its job to the commit', async () => {
+    const headers = { 'x-request-id': 'the-one' };
+    const { status } = await api.client.post('/v1/events', partner.liveKey, anEvent(), headers);
+    expect(status).toBe(202);
+    const request = await spanOf('the request', ({ name }) => name === 'POST /events');
+    expect(request).toMatchObject({
+      service: 'mir-api',
+      kind: KINDS.server,
+      attributes: { 'http.route': '/events', 'http.request.method': 'POST', 'http.response.status_code': 202 },
+    });
+    const enqueue = await childOf(request, 'enqueue');
+    const add = await childOf(enqueue, 'add events.events');
+    const job = await childOf(add, 'process events');
+    const commit = await childOf(job, 'commit');
+    expect([job.service, job.kind, commit.service]).toEqual(['mir-worker', KINDS.consumer, 'mir-worker']);
+    expect(commit.attributes).toMatchObject({ 'mir.events': 1, 'mir.jobs': 1 });
+    const traces = new Set([request, enqueue, add, job, commit].map(({ traceId }) => traceId));
+    expect([...traces]).toEqual([request.traceId]);
   });
-  const enqueue = await childOf(request, 'enqueue');
-  const add = await childOf(enqueue, 'add events.events');
-  const job = await childOf(add, 'process events');
-  const commit = await childOf(job, 'commit');
-  expect([job.service, job.kind, commit.service]).toEqual(['mir-worker', KINDS.consumer, 'mir-worker']);
-  expect(commit.attributes).toMatchObject({ 'mir.events': 1, 'mir.jobs': 1 });
-  const traces = new Set([request, enqueue, add, job, commit].map(({ traceId }) => traceId));
-  expect([...traces]).toEqual([request.traceId]);
-});
 
-test('spans name the version of MIR that made them', () => {
-  expect(collector.text()).toContain(`{"key":"service.version","value":{"stringValue":"${VERSION}"}}`);
-});
-
-test('requests that share a job are all tied to it: one above, the others linked', async () => {
-  const before = new Set(collector.spans);
-  const fresh = (name: string): Span[] => collector.spans.filter((span) => !before.has(span) && span.name === name);
-  await Promise.all(Array.from({ length: 20 }, () => api.client.post('/v1/events', partner.liveKey, anEvent())));
-  await waitUntil('all requests are delivered', () => fresh('POST /events').length === 20);
-  const tied = (): Set<string> =>
-    new Set(
-      fresh('enqueue').flatMap(({ parentSpanId, links }) => [parentSpanId!, ...links.map(({ spanId }) => spanId)]),
-    );
-  const requests = fresh('POST /events').map(({ spanId }) => spanId);
-  await waitUntil('each is tied to a job', () => requests.every((spanId) => tied().has(spanId)));
-});
-
-test('a kill and the cascade that clears it away are one trace', async () => {
-  const root = await register(api.client, partner.liveKey);
-  const { status } = await api.client.post(`/v1/agents/${root.id}/revoke-descendants`, partner.liveKey, {});
-  expect(status).toBe(202);
-  const kill = await spanOf('the kill', ({ name }) => name === 'POST /agents/:id/revoke-descendants');
-  await spanOf('its cascade', ({ name, traceId }) => name === 'process cascades' && traceId === kill.traceId);
-});
-
-test('a trace that the caller names is linked, not continued: strangers do not decide what is recorded', async () => {
-  const traceId = 'ab'.repeat(16);
-  const traceparent = `00-${traceId}-${'cd'.repeat(8)}-00`;
-  await api.client.request('GET', '/v1/event-types', { key: partner.liveKey, headers: { traceparent } });
-  const span = await spanOf('the request', ({ name }) => name === 'GET /event-types');
-  expect(span.traceId).not.toBe(traceId);
-  expect(span.parentSpanId ?? '').toBe('');
-  expect(span.links).toMatchObject([{ traceId, spanId: 'cd'.repeat(8) }]);
-});
-
-test('a failed answer marks its request; probes and housekeeping begin no traces', async () => {
-  await api.client.get('/healthz');
-  await api.client.get('/nowhere');
-  await spanOf('the unmatched one', ({ name }) => name === 'other unmatched');
-  const roots = collector.spans.filter(({ parentSpanId }) => !parentSpanId);
-  expect(roots.length).toBeGreaterThan(20);
-  expect(roots.filter(({ kind }) => kind === KINDS.internal)).toEqual([]);
-  expect(collector.spans.filter(({ name }) => name.includes('/healthz'))).toEqual([]);
-});
-
-test('no span holds a key, a user or anything else that a caller sent', async () => {
-  const commits = (): number => collector.spans.filter(({ name }) => name === 'commit').length;
-  const before = commits();
-  const event = anEvent({
-    userExternalId: 'somebody-special',
-    idempotencyKey: 'order-4711',
-    metadata: { note: 'mine' },
+  it('spans name the version of MIR that made them', () => {
+    expect(collector.text()).toContain(`{"key":"service.version","value":{"stringValue":"${VERSION}"}}`);
   });
-  const sent = await api.client.post('/v1/events?trick=query-text', partner.liveKey, event, {
-    'x-api-key': partner.liveKey,
-  });
-  const child = await register(api.client, partner.liveKey, { name: 'Very private name' });
-  await spawn(api.client, partner.liveKey, child.id).catch(() => undefined);
-  await waitUntil('it is delivered', () => commits() > before);
-  await spanOf('the last request', ({ name }) => name === 'POST /agents/:id/spawn');
-  const text = collector.text();
-  const secrets = ['somebody-special', 'order-4711', 'mine', 'query-text', 'Very private name'];
-  for (const secret of [...secrets, partner.liveKey, child.key, partner.key.tag, sent.body.eventId]) {
-    expect(text).not.toContain(secret);
-  }
-});
 
-describe('a collector that is not there', () => {
-  test('costs no request and holds no process up', async () => {
-    const endpoint = `http://127.0.0.1:${await freePort()}`;
-    const away = await start('api', { ...freshEnv(), OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
-    expect((await away.client.get('/readyz')).status).toBe(200);
-    expect((await away.client.get('/nowhere')).status).toBe(404);
-    expect(await away.stop()).toEqual({ code: 0, signal: null });
+  it('requests that share a job are all tied to it: one above, the others linked', async () => {
+    const before = new Set(collector.spans);
+    const fresh = (name: string): Span[] => collector.spans.filter((span) => !before.has(span) && span.name === name);
+    await Promise.all(Array.from({ length: 20 }, () => api.client.post('/v1/events', partner.liveKey, anEvent())));
+    await waitUntil('all requests are delivered', () => fresh('POST /events').length === 20);
+    const tied = (): Set<string> =>
+      new Set(
+        fresh('enqueue').flatMap(({ parentSpanId, links }) => [parentSpanId!, ...links.map(({ spanId }) => spanId)]),
+      );
+    const requests = fresh('POST /events').map(({ spanId }) => spanId);
+    await waitUntil('each is tied to a job', () => requests.every((spanId) => tied().has(spanId)));
   });
-});
 
-test('without an endpoint nothing that makes or sends spans is loaded', () => {
-  const program = `
+  it('a kill and the cascade that clears it away are one trace', async () => {
+    const root = await register(api.client, partner.liveKey);
+    const { status } = await api.client.post(`/v1/agents/${root.id}/revoke-descendants`, partner.liveKey, {});
+    expect(status).toBe(202);
+    const kill = await spanOf('the kill', ({ name }) => name === 'POST /agents/:id/revoke-descendants');
+    await spanOf('its cascade', ({ name, traceId }) => name === 'process cascades' && traceId === kill.traceId);
+  });
+
+  it('a trace that the caller names is linked, not continued: strangers do not decide what is recorded', async () => {
+    const traceId = 'ab'.repeat(16);
+    const traceparent = `00-${traceId}-${'cd'.repeat(8)}-00`;
+    await api.client.request('GET', '/v1/event-types', { key: partner.liveKey, headers: { traceparent } });
+    const span = await spanOf('the request', ({ name }) => name === 'GET /event-types');
+    expect(span.traceId).not.toBe(traceId);
+    expect(span.parentSpanId ?? '').toBe('');
+    expect(span.links).toMatchObject([{ traceId, spanId: 'cd'.repeat(8) }]);
+  });
+
+  it('a failed answer marks its request; probes and housekeeping begin no traces', async () => {
+    await api.client.get('/healthz');
+    await api.client.get('/nowhere');
+    await spanOf('the unmatched one', ({ name }) => name === 'other unmatched');
+    const roots = collector.spans.filter(({ parentSpanId }) => !parentSpanId);
+    expect(roots.length).toBeGreaterThan(20);
+    expect(roots.filter(({ kind }) => kind === KINDS.internal)).toEqual([]);
+    expect(collector.spans.filter(({ name }) => name.includes('/healthz'))).toEqual([]);
+  });
+
+  it('no span holds a key, a user or anything else that a caller sent', async () => {
+    const commits = (): number => collector.spans.filter(({ name }) => name === 'commit').length;
+    const before = commits();
+    const event = anEvent({
+      userExternalId: 'somebody-special',
+      idempotencyKey: 'order-4711',
+      metadata: { note: 'mine' },
+    });
+    const sent = await api.client.post('/v1/events?trick=query-text', partner.liveKey, event, {
+      'x-api-key': partner.liveKey,
+    });
+    const child = await register(api.client, partner.liveKey, { name: 'Very private name' });
+    await spawn(api.client, partner.liveKey, child.id).catch(() => undefined);
+    await waitUntil('it is delivered', () => commits() > before);
+    await spanOf('the last request', ({ name }) => name === 'POST /agents/:id/spawn');
+    const text = collector.text();
+    const secrets = ['somebody-special', 'order-4711', 'mine', 'query-text', 'Very private name'];
+    for (const secret of [...secrets, partner.liveKey, child.key, partner.key.tag, sent.body.eventId]) {
+      expect(text).not.toContain(secret);
+    }
+  });
+
+  describe('a collector that is not there', () => {
+    it('costs no request and holds no process up', async () => {
+      const endpoint = `http://127.0.0.1:${await freePort()}`;
+      const away = await start('api', { ...freshEnv(), OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+      expect((await away.client.get('/readyz')).status).toBe(200);
+      expect((await away.client.get('/nowhere')).status).toBe(404);
+      expect(await away.stop()).toEqual({ code: 0, signal: null });
+    });
+  });
+
+  it('without an endpoint nothing that makes or sends spans is loaded', () => {
+    const program = `
     for (const part of ['api/app', 'api/context', 'workers/start-workers', 'shared/runtime']) require('./dist/' + part + '.js');
     const { createTracing } = require('./dist/shared/tracing/create-tracing.js');
     // prom-client loads the bare API, which does nothing by itself.
@@ -145,6 +146,7 @@ test('without an endpoint nothing that makes or sends spans is loaded', () => {
     console.log(JSON.stringify([...before, found() > 0]));
     process.exit();
   `;
-  const output = execFileSync(process.execPath, ['-e', program], { cwd: projectRoot(), encoding: 'utf8' });
-  expect(JSON.parse(output)).toEqual([true, 0, true]);
+    const output = execFileSync(process.execPath, ['-e', program], { cwd: projectRoot(), encoding: 'utf8' });
+    expect(JSON.parse(output)).toEqual([true, 0, true]);
+  });
 });

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { checkSignals } from '../../../deploy/demo/check';
 import { compareBags } from '../../../deploy/demo/check-store';
 import { callApi, inParallel } from '../../../deploy/demo/http';
@@ -33,7 +33,7 @@ function answersInOrder(...answers: { status: number; body?: unknown }[]): Reque
 }
 
 describe('calls of the demo', () => {
-  test('429 and 503 are tried again and told apart', async () => {
+  it('429 and 503 are tried again and told apart', async () => {
     const url = await serve(
       answersInOrder({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }),
     );
@@ -41,12 +41,12 @@ describe('calls of the demo', () => {
     expect(answer).toMatchObject({ status: 202, body: { a: 1 }, rejections: 1, uncertain: 2 });
   });
 
-  test('it gives up in the end, naming the last answer', async () => {
+  it('gives up in the end, naming the last answer', async () => {
     const url = await serve(answersInOrder({ status: 503, body: { code: 'OVERLOADED' } }));
     await expect(callApi(url, { path: '/events', apiKey: 'k', body: '{}' }, 50)).rejects.toThrow(/503.*OVERLOADED/);
   });
 
-  test('at most so many at once, every item once, the first failure ends it', async () => {
+  it('at most so many at once, every item once, the first failure ends it', async () => {
     let running = 0;
     let most = 0;
     const done: number[] = [];
@@ -75,11 +75,11 @@ describe('what the demo notices', () => {
   const accepted = { receiptId: 'r', receivedAt: '2026-05-01T09:30:00.000Z', accepted: 1, rejected: 1 };
   const error = { index: 1, code: 'REQUIRED', path: 'userExternalId', message: 'm' };
 
-  test('nothing when the faulty item alone was refused', async () => {
+  it('nothing when the faulty item alone was refused', async () => {
     expect(await send({ ...accepted, errors: [error] })).toEqual([]);
   });
 
-  test('an accepted faulty item, a refused good one, a wrong status', async () => {
+  it('an accepted faulty item, a refused good one, a wrong status', async () => {
     expect(await send({ ...accepted, accepted: 2, rejected: 0, errors: [] })).toHaveLength(2);
     expect(await send({ ...accepted, accepted: 0, rejected: 2, errors: [error, { ...error, index: 0 }] })).toHaveLength(
       2,
@@ -87,7 +87,7 @@ describe('what the demo notices', () => {
     expect(await send({ code: 'INTERNAL' }, 500)).toEqual([expect.stringContaining('500 instead of 202')]);
   });
 
-  test('a receipt that says something else, or never settles', async () => {
+  it('a receipt that says something else, or never settles', async () => {
     const receipt = { status: 'QUEUED', accepted: 2, persisted: 0, duplicates: 0, conflicts: 0, failed: 0 };
     const done = { ...receipt, status: 'DONE', persisted: 2 };
     const settle = async (body: unknown, waitMs = LONG_MS): Promise<string[]> => {
@@ -101,7 +101,7 @@ describe('what the demo notices', () => {
     expect(await settle(receipt, 50)).toEqual([expect.stringContaining('still QUEUED')]);
   });
 
-  test('signals that differ, and answers that do not include the events yet', async () => {
+  it('signals that differ, and answers that do not include the events yet', async () => {
     const atMs = Date.now() - 3600_000;
     const at = new Date(atMs).toISOString();
     const signals = (eventCount: number, throughMs: number): unknown => ({
@@ -126,12 +126,12 @@ describe('what the demo notices', () => {
     expect(await check([signals(2, atMs)], 50)).toEqual([expect.stringContaining('needed: after')]);
   });
 
-  test('rows of the store that are too many or missing, equal ones counted', () => {
+  it('rows of the store that are too many or missing, equal ones counted', () => {
     expect(compareBags('rows', ['a', 'a', 'b'], ['b', 'a', 'a'])).toEqual([]);
     expect(compareBags('rows', ['a', 'a'], ['a', 'c'])).toEqual(['rows: 1 too many: a', 'rows: 1 missing: c']);
   });
 
-  test('a long list of differences is cut', () => {
+  it('a long list of differences is cut', () => {
     const text = differencesText(Array.from({ length: 100 }, (_, n) => `d${n}`));
     expect(text.split('\n')).toHaveLength(27);
     expect(text).toContain('and 75 more');
@@ -139,7 +139,7 @@ describe('what the demo notices', () => {
 });
 
 describe('options of the demo', () => {
-  test('defaults, and everything wrong at once', () => {
+  it('defaults, and everything wrong at once', () => {
     const env = { MONGO_URL: 'mongodb://127.0.0.1/mir', PORT: '3900', DATA_DIR: tempDir(), TIER_2_MIN_EVENTS: '5' };
     const options = readOptions([], env);
     expect(options).toMatchObject({ seed: 1, events: 20_000, resendPercent: 0, env: 'live' });
@@ -148,7 +148,7 @@ describe('options of the demo', () => {
     expect(readOptions(['--help'], env)).toBeNull();
   });
 
-  test('without a running system it says what to do', () => {
+  it('without a running system it says what to do', () => {
     expect(() => readOptions([], { DATA_DIR: tempDir() })).toThrow('npm start');
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { validateEvent } from '../../../api/events/validate-event';
 import { countUsers, expectedTier, totalOf } from '../../../deploy/demo/count';
 import { type DemoEvent, FAULT_PATHS, type Fault, generateDay, type Item } from '../../../deploy/demo/generate-day';
@@ -15,18 +15,18 @@ const partners = generateDay(DAY);
 const itemsOf = (of = partners): Item[] => of.flatMap(({ day, evening }) => [...day, ...evening]);
 
 describe('the generated day', () => {
-  test('is the same for the same seed and another for another', () => {
+  it('is the same for the same seed and another for another', () => {
     expect(generateDay(DAY)).toEqual(partners);
     expect(generateDay({ ...DAY, seed: 2 })).not.toEqual(partners);
   });
 
-  test.each([1, 7, 500, 20_000, 30_001])('holds exactly %i events that count', (events) => {
+  it.each([1, 7, 500, 20_000, 30_001])('holds exactly %i events that count', (events) => {
     const day = generateDay({ ...DAY, events });
     expect(day.reduce((sum, partner) => sum + totalOf(countUsers(partner)), 0)).toBe(events);
     expect(itemsOf(day).filter(({ fate }) => fate === 'COUNTS')).toHaveLength(events);
   });
 
-  test('has hot users, all tiers, repeats and reused keys at every partner', () => {
+  it('has hot users, all tiers, repeats and reused keys at every partner', () => {
     for (const partner of partners) {
       const users = [...countUsers(partner).values()];
       const counts = users.map(({ eventCount }) => eventCount).sort((a, b) => b - a);
@@ -37,14 +37,14 @@ describe('the generated day', () => {
     }
   });
 
-  test('no whole-day count can flip while it is played', () => {
+  it('no whole-day count can flip while it is played', () => {
     const HOUR_MS = 3600 * 1000;
     const hours = itemsOf().map(({ event }) => ((END_MS - Date.parse(event.occurredAt!)) % (24 * HOUR_MS)) / HOUR_MS);
     expect(Math.min(...hours)).toBeGreaterThanOrEqual(2);
     expect(Math.max(...hours)).toBeLessThanOrEqual(22);
   });
 
-  test('the API refuses exactly the faulty items, for the fault they have', () => {
+  it('the API refuses exactly the faulty items, for the fault they have', () => {
     const deps = { catalog: createCatalog(), secrets: deriveSecrets('p'.repeat(32)), keyedIdsFromMs: 0 };
     const tenant = tenantOf(partnerIdOf('abcdefghijkm'), 'live');
     const surprises = itemsOf().filter(({ event, fate }) => {
@@ -55,7 +55,7 @@ describe('the generated day', () => {
     expect(surprises).toEqual([]);
   });
 
-  test('a repeat has the content of its first; a reused key has other content', () => {
+  it('a repeat has the content of its first; a reused key has other content', () => {
     const first = new Map(partners[1]!.day.filter(({ fate }) => fate === 'COUNTS').map(keyed));
     const rest = itemsOf([partners[1]!]).filter(({ fate }) => fate === 'REPEAT' || fate === 'CONFLICT');
     for (const { event, fate } of rest) {
@@ -68,7 +68,7 @@ describe('the generated day', () => {
 });
 
 describe('the requests of a day', () => {
-  test('hold every item once, in all shapes; reused keys wait for the evening', () => {
+  it('hold every item once, in all shapes; reused keys wait for the evening', () => {
     const plan = planRequests(partners, { seed: 1, resendPercent: 0 });
     const sent = plan.day.flatMap(({ items }) => items);
     const generated = partners.flatMap(({ day }) => day);
@@ -80,7 +80,7 @@ describe('the requests of a day', () => {
     expect(plan.evening.some(({ shape }) => shape === 'single')).toBe(true);
   });
 
-  test('the asked share of them goes twice, whole', () => {
+  it('the asked share of them goes twice, whole', () => {
     const once = planRequests(partners, { seed: 1, resendPercent: 0 }).day;
     const twice = planRequests(partners, { seed: 1, resendPercent: 10 }).day;
     const distinct = new Set(twice);
@@ -95,7 +95,7 @@ describe('the requests of a day', () => {
     expect(planRequests(partners, { seed: 1, resendPercent: 100 }).day).toHaveLength(2 * once.length);
   });
 
-  test('a single post carries its key in the header, quoted as the draft asks', () => {
+  it('a single post carries its key in the header, quoted as the draft asks', () => {
     const item = partners[0]!.day[0]!;
     const call = toCall({ partner: 0, shape: 'single', gzip: false, items: [item] }, 'key');
     expect(call.headers).toEqual({ 'idempotency-key': `"${item.event.idempotencyKey}"` });

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { describeWithPrometheus, promtool } from '../../support/prometheus';
 
@@ -24,63 +24,65 @@ const alerts = yamlIn('rules')
   .flatMap(({ rules }) => rules)
   .filter(({ alert }) => alert !== undefined);
 
-describeWithPrometheus('promtool', () => {
-  test('takes the configuration and every rule', async () => {
-    expect(await promtool(['check', 'config', 'prometheus.yml', 'kubernetes.yml'], DIR)).toMatchObject({ code: 0 });
-    expect(await promtool(['check', 'rules', ...yamlIn('rules')], DIR)).toMatchObject({ code: 0 });
+describe('Prometheus rules', () => {
+  describeWithPrometheus('promtool', () => {
+    it('takes the configuration and every rule', async () => {
+      expect(await promtool(['check', 'config', 'prometheus.yml', 'kubernetes.yml'], DIR)).toMatchObject({ code: 0 });
+      expect(await promtool(['check', 'rules', ...yamlIn('rules')], DIR)).toMatchObject({ code: 0 });
+    });
+
+    it('sees every alert fire on bad series and stay quiet on good ones', async () => {
+      const { code, output } = await promtool(['test', 'rules', ...yamlIn('tests')], DIR);
+      expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('SUCCESS') });
+    }, 180_000);
   });
 
-  test('sees every alert fire on bad series and stay quiet on good ones', async () => {
-    const { code, output } = await promtool(['test', 'rules', ...yamlIn('tests')], DIR);
-    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('SUCCESS') });
-  }, 180_000);
-});
-
-test('every alert is seen to fire by a rule test, and each file has a case in which none does', () => {
-  const fired = new Set<string>();
-  for (const file of yamlIn('tests')) {
-    const { tests } = read(file) as {
-      tests: { promql_expr_test: { expr: string; exp_samples: { labels: string }[] }[] }[];
-    };
-    const expected = tests.flatMap(({ promql_expr_test }) => promql_expr_test);
-    expect(expected.some(({ exp_samples }) => exp_samples.length === 0)).toBe(true);
-    expect(new Set(expected.map(({ expr }) => expr))).toEqual(
-      new Set(['count by (alertname) (ALERTS{alertstate="firing"})']),
-    );
-    for (const { labels } of expected.flatMap(({ exp_samples }) => exp_samples)) {
-      fired.add(/alertname="(\w+)"/.exec(labels)![1]!);
+  it('every alert is seen to fire by a rule test, and each file has a case in which none does', () => {
+    const fired = new Set<string>();
+    for (const file of yamlIn('tests')) {
+      const { tests } = read(file) as {
+        tests: { promql_expr_test: { expr: string; exp_samples: { labels: string }[] }[] }[];
+      };
+      const expected = tests.flatMap(({ promql_expr_test }) => promql_expr_test);
+      expect(expected.some(({ exp_samples }) => exp_samples.length === 0)).toBe(true);
+      expect(new Set(expected.map(({ expr }) => expr))).toEqual(
+        new Set(['count by (alertname) (ALERTS{alertstate="firing"})']),
+      );
+      for (const { labels } of expected.flatMap(({ exp_samples }) => exp_samples)) {
+        fired.add(/alertname="(\w+)"/.exec(labels)![1]!);
+      }
     }
-  }
-  expect(fired).toEqual(new Set(alerts.map(({ alert }) => alert)));
-});
+    expect(fired).toEqual(new Set(alerts.map(({ alert }) => alert)));
+  });
 
-test('every alert says what is wrong, how urgent it is and where the runbook tells what to do', () => {
-  const headings = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
-  const entries = headings.map((heading) => heading.slice('## '.length));
-  for (const { alert, labels, annotations } of alerts) {
-    expect(['page', 'ticket']).toContain(labels?.['severity']);
-    expect([annotations?.['summary'], annotations?.['description']]).toEqual([
-      expect.any(String),
-      expect.stringContaining(' '),
-    ]);
-    const [file, anchor] = annotations!['runbook_url']!.split('#');
-    expect(existsSync(join(ROOT, file!))).toBe(true);
-    expect(anchor).toBe(alert!.toLowerCase());
-  }
-  expect(entries).toHaveLength(alerts.length);
-  expect(new Set(entries)).toEqual(new Set(alerts.map(({ alert }) => alert)));
-});
+  it('every alert says what is wrong, how urgent it is and where the runbook tells what to do', () => {
+    const headings = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
+    const entries = headings.map((heading) => heading.slice('## '.length));
+    for (const { alert, labels, annotations } of alerts) {
+      expect(['page', 'ticket']).toContain(labels?.['severity']);
+      expect([annotations?.['summary'], annotations?.['description']]).toEqual([
+        expect.any(String),
+        expect.stringContaining(' '),
+      ]);
+      const [file, anchor] = annotations!['runbook_url']!.split('#');
+      expect(existsSync(join(ROOT, file!))).toBe(true);
+      expect(anchor).toBe(alert!.toLowerCase());
+    }
+    expect(entries).toHaveLength(alerts.length);
+    expect(new Set(entries)).toEqual(new Set(alerts.map(({ alert }) => alert)));
+  });
 
-test("the runbook's entries follow each other, tell what users feel, and their links lead somewhere", () => {
-  const text = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8');
-  const sections = text.split(/^## /m).slice(1);
-  const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));
-  for (const section of sections) {
-    const name = section.slice(0, section.indexOf('\n'));
-    expect(section).toContain(severityOf.get(name) === 'page' ? '\nPage. ' : '\nTicket. ');
-    if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Users feel\*\*[^]*\*\*Fix\*\*|\*\*fix\*\*/);
-  }
-  const anchors = [...text.matchAll(/\]\(#([a-z]+)\)/g)].map(([, anchor]) => anchor);
-  const known = new Set(sections.map((section) => section.slice(0, section.indexOf('\n')).toLowerCase()));
-  expect(anchors.filter((anchor) => !known.has(anchor!))).toEqual([]);
+  it("the runbook's entries follow each other, tell what users feel, and their links lead somewhere", () => {
+    const text = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8');
+    const sections = text.split(/^## /m).slice(1);
+    const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));
+    for (const section of sections) {
+      const name = section.slice(0, section.indexOf('\n'));
+      expect(section).toContain(severityOf.get(name) === 'page' ? '\nPage. ' : '\nTicket. ');
+      if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Users feel\*\*[^]*\*\*Fix\*\*|\*\*fix\*\*/);
+    }
+    const anchors = [...text.matchAll(/\]\(#([a-z]+)\)/g)].map(([, anchor]) => anchor);
+    const known = new Set(sections.map((section) => section.slice(0, section.indexOf('\n')).toLowerCase()));
+    expect(anchors.filter((anchor) => !known.has(anchor!))).toEqual([]);
+  });
 });

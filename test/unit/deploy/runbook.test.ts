@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createMetrics } from '../../../shared/metrics/metrics';
 import { SETTINGS } from '../../../shared/config/settings';
 import { cli } from '../../support/cli';
@@ -14,7 +14,7 @@ const NO_SETTINGS = new Set(['STORE_UNAVAILABLE']);
 describe('whoever follows the runbook', () => {
   const commands = quoted.flatMap((text) => /^mir (.+)$/.exec(text)?.[1] ?? []);
 
-  test.each([...new Set(commands)])('can type `mir %s`', async (line) => {
+  it.each([...new Set(commands)])('can type `mir %s`', async (line) => {
     // No store is named, so a command line that is understood ends in just that refusal.
     const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...line.split(' '));
     expect({ code, text: err + out }).toEqual({
@@ -23,11 +23,11 @@ describe('whoever follows the runbook', () => {
     });
   });
 
-  test('finds the commands for it', () => {
+  it('finds the commands for it', () => {
     expect(commands.length).toBeGreaterThan(5);
   });
 
-  test('reads only of settings and series that there are', () => {
+  it('reads only of settings and series that there are', () => {
     const all = [createMetrics('api'), createMetrics('worker')];
     const series = quoted.filter((text) => text.startsWith('mir_'));
     expect(series.length).toBeGreaterThan(0);

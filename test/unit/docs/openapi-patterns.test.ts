@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020';
 import { assert, constantFrom, type Arbitrary, oneof, property, string, stringMatching } from 'fast-check';
 import type { z } from 'zod';
@@ -37,85 +37,87 @@ const fields: [name: string, schema: z.ZodType][] = [
   ['a use case', applicationInput.shape.useCase],
   ['a reason', reasonSchema],
 ];
-test.each(fields)('what the document says of %s is what is taken', (_, schema) => {
-  agree(jsonSchema(schema, 'input'), (text) => schema.safeParse(text).success);
-});
+describe('patterns in the OpenAPI document', () => {
+  it.each(fields)('what the document says of %s is what is taken', (_, schema) => {
+    agree(jsonSchema(schema, 'input'), (text) => schema.safeParse(text).success);
+  });
 
-test('what the document says of the header Idempotency-Key is what is taken', () => {
-  const { schema } = idempotencyHeader('') as { schema: object };
-  const isTaken = (text: string): boolean => {
-    try {
-      return readIdempotencyKey({ headers: { 'idempotency-key': text } }) !== null;
-    } catch {
-      return false;
+  it('what the document says of the header Idempotency-Key is what is taken', () => {
+    const { schema } = idempotencyHeader('') as { schema: object };
+    const isTaken = (text: string): boolean => {
+      try {
+        return readIdempotencyKey({ headers: { 'idempotency-key': text } }) !== null;
+      } catch {
+        return false;
+      }
+    };
+    agree(schema, isTaken);
+    for (const [text, taken] of [
+      ['a'.repeat(255), true],
+      ['a'.repeat(256), false],
+      [`"${'a'.repeat(255)}"`, true],
+      [`"${'a'.repeat(256)}"`, false],
+      ['"a \\" b"', true],
+    ] as const) {
+      expect({ text, taken: isTaken(text), documented: ajv.validate(schema, text) }).toEqual({
+        text,
+        taken,
+        documented: taken,
+      });
     }
-  };
-  agree(schema, isTaken);
-  for (const [text, taken] of [
-    ['a'.repeat(255), true],
-    ['a'.repeat(256), false],
-    [`"${'a'.repeat(255)}"`, true],
-    [`"${'a'.repeat(256)}"`, false],
-    ['"a \\" b"', true],
-  ] as const) {
-    expect({ text, taken: isTaken(text), documented: ajv.validate(schema, text) }).toEqual({
-      text,
-      taken,
-      documented: taken,
-    });
-  }
-});
+  });
 
-test('what the document says of a return origin is taken', () => {
-  const origins = termsInput.shape.allowedReturnOrigins;
-  const documented = jsonSchema(termsInput, 'input') as {
-    properties: { allowedReturnOrigins: { items: { pattern: string } } };
-  };
-  const { pattern } = documented.properties.allowedReturnOrigins.items;
-  // No pattern can say which labels that begin with xn-- are Punycode, and versions of Node disagree.
-  assert(
-    property(
-      stringMatching(new RegExp(pattern)).filter((origin) => !/xn--/i.test(origin)),
-      (origin) => {
-        expect({ origin, taken: origins.safeParse([origin]).success }).toEqual({ origin, taken: true });
-      },
-    ),
-    { numRuns: 300 },
-  );
-  for (const rejected of [
-    'http://shop.example',
-    'https://shop.example/path',
-    'https://shop.example?x',
-    'shop.example',
-  ]) {
-    expect(new RegExp(pattern).test(rejected)).toBe(false);
-    expect(origins.safeParse([rejected]).success).toBe(false);
-  }
-});
+  it('what the document says of a return origin is taken', () => {
+    const origins = termsInput.shape.allowedReturnOrigins;
+    const documented = jsonSchema(termsInput, 'input') as {
+      properties: { allowedReturnOrigins: { items: { pattern: string } } };
+    };
+    const { pattern } = documented.properties.allowedReturnOrigins.items;
+    // No pattern can say which labels that begin with xn-- are Punycode, and versions of Node disagree.
+    assert(
+      property(
+        stringMatching(new RegExp(pattern)).filter((origin) => !/xn--/i.test(origin)),
+        (origin) => {
+          expect({ origin, taken: origins.safeParse([origin]).success }).toEqual({ origin, taken: true });
+        },
+      ),
+      { numRuns: 300 },
+    );
+    for (const rejected of [
+      'http://shop.example',
+      'https://shop.example/path',
+      'https://shop.example?x',
+      'shop.example',
+    ]) {
+      expect(new RegExp(pattern).test(rejected)).toBe(false);
+      expect(origins.safeParse([rejected]).success).toBe(false);
+    }
+  });
 
-test('an e-mail address longer before the @ than RFC 5321 allows is refused', () => {
-  const { contactEmail } = applicationInput.shape;
-  expect(contactEmail.safeParse(`${'a'.repeat(64)}@shop.example`).success).toBe(true);
-  expect(contactEmail.safeParse(`${'a'.repeat(65)}@shop.example`).success).toBe(false);
-});
+  it('an e-mail address longer before the @ than RFC 5321 allows is refused', () => {
+    const { contactEmail } = applicationInput.shape;
+    expect(contactEmail.safeParse(`${'a'.repeat(64)}@shop.example`).success).toBe(true);
+    expect(contactEmail.safeParse(`${'a'.repeat(65)}@shop.example`).success).toBe(false);
+  });
 
-test('an e-mail address may have all that RFC 5322 allows before the @', () => {
-  const { contactEmail } = applicationInput.shape;
-  for (const local of ['uw}', "o'hara", 'a+b', '{x}', 'a.b!c']) {
-    expect({ local, taken: contactEmail.safeParse(`${local}@shop.example`).success }).toEqual({ local, taken: true });
-  }
-  for (const wrong of ['a..b@shop.example', '@shop.example', 'a@', 'a b@shop.example', 'a@shop']) {
-    expect({ wrong, taken: contactEmail.safeParse(wrong).success }).toEqual({ wrong, taken: false });
-  }
-});
+  it('an e-mail address may have all that RFC 5322 allows before the @', () => {
+    const { contactEmail } = applicationInput.shape;
+    for (const local of ['uw}', "o'hara", 'a+b', '{x}', 'a.b!c']) {
+      expect({ local, taken: contactEmail.safeParse(`${local}@shop.example`).success }).toEqual({ local, taken: true });
+    }
+    for (const wrong of ['a..b@shop.example', '@shop.example', 'a@', 'a b@shop.example', 'a@shop']) {
+      expect({ wrong, taken: contactEmail.safeParse(wrong).success }).toEqual({ wrong, taken: false });
+    }
+  });
 
-test('a limit on length counts what was sent, before anything is trimmed, as the document says', () => {
-  expect(reasonSchema.safeParse('a'.repeat(500)).success).toBe(true);
-  expect(reasonSchema.safeParse(`${'a'.repeat(500)} `).success).toBe(false);
-});
+  it('a limit on length counts what was sent, before anything is trimmed, as the document says', () => {
+    expect(reasonSchema.safeParse('a'.repeat(500)).success).toBe(true);
+    expect(reasonSchema.safeParse(`${'a'.repeat(500)} `).success).toBe(false);
+  });
 
-test('whatever reads the idempotency header documents that it may be refused', () => {
-  const reading = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES].filter(({ headers }) => headers);
-  expect(reading.length).toBeGreaterThan(5);
-  for (const { headers } of reading) expect(headers).toMatchObject([{ name: 'Idempotency-Key' }]);
+  it('whatever reads the idempotency header documents that it may be refused', () => {
+    const reading = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES].filter(({ headers }) => headers);
+    expect(reading.length).toBeGreaterThan(5);
+    for (const { headers } of reading) expect(headers).toMatchObject([{ name: 'Idempotency-Key' }]);
+  });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { settingsTable } from '../../support/settings-table';
 
 const readme = readFileSync(path.join(__dirname, '../../../README.md'), 'utf8');
@@ -8,27 +8,29 @@ const { scripts } = JSON.parse(readFileSync(path.join(__dirname, '../../../packa
   scripts: Record<string, string>;
 };
 
-test("the README's table of settings is the settings that the code reads", () => {
-  const [, table] = /<!-- settings -->\n([^]*?)\n<!-- \/settings -->/.exec(readme) ?? [];
-  expect(table?.trim()).toBe(settingsTable());
-});
+describe('README.md', () => {
+  it("the README's table of settings is the settings that the code reads", () => {
+    const [, table] = /<!-- settings -->\n([^]*?)\n<!-- \/settings -->/.exec(readme) ?? [];
+    expect(table?.trim()).toBe(settingsTable());
+  });
 
-test('every npm command that the README names exists', () => {
-  const named = [...readme.matchAll(/npm (?:run )?(start:api|start:worker|[a-z]+(?::[a-z]+)?)/g)].map(
-    ([, name]) => name!,
-  );
-  const own = named.filter((name) => !['ci', 'install', 'run'].includes(name));
-  expect(own.length).toBeGreaterThan(5);
-  expect(own.filter((name) => !(name in scripts))).toEqual([]);
-});
+  it('every npm command that the README names exists', () => {
+    const named = [...readme.matchAll(/npm (?:run )?(start:api|start:worker|[a-z]+(?::[a-z]+)?)/g)].map(
+      ([, name]) => name!,
+    );
+    const own = named.filter((name) => !['ci', 'install', 'run'].includes(name));
+    expect(own.length).toBeGreaterThan(5);
+    expect(own.filter((name) => !(name in scripts))).toEqual([]);
+  });
 
-test('the decisions stand in the order of their dates', () => {
-  const dates = [...readme.matchAll(/^\| (\d{4}-\d{2}-\d{2}) \|/gm)].map(([, date]) => date!);
-  expect(dates.length).toBeGreaterThan(10);
-  expect(dates).toEqual(dates.toSorted());
-});
+  it('the decisions stand in the order of their dates', () => {
+    const dates = [...readme.matchAll(/^\| (\d{4}-\d{2}-\d{2}) \|/gm)].map(([, date]) => date!);
+    expect(dates.length).toBeGreaterThan(10);
+    expect(dates).toEqual(dates.toSorted());
+  });
 
-test('every path that the README links exists', () => {
-  const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, link]) => link!);
-  for (const link of links) expect(() => readFileSync(path.join(__dirname, '../../..', link))).not.toThrow();
+  it('every path that the README links exists', () => {
+    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, link]) => link!);
+    for (const link of links) expect(() => readFileSync(path.join(__dirname, '../../..', link))).not.toThrow();
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Gauge, Registry } from 'prom-client';
 import { listen, metricsListener } from '../../../../shared/process/listen';
 import { anEvent } from '../../../support/builders';
@@ -12,101 +12,108 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-test('/healthz says that the process runs', async () => {
-  const { status, body } = await mir.client.get('/healthz');
-  expect([status, body]).toEqual([200, { status: 'ok' }]);
-});
+describe('health checks and metrics', () => {
+  it('/healthz says that the process runs', async () => {
+    const { status, body } = await mir.client.get('/healthz');
+    expect([status, body]).toEqual([200, { status: 'ok' }]);
+  });
 
-test('/readyz shows every dependency', async () => {
-  const { status, body } = await mir.client.get('/readyz');
-  expect([status, body]).toEqual([200, { status: 'ready', checks: { queue: 'up', cache: 'up', store: 'up' } }]);
-});
+  it('/readyz shows every dependency', async () => {
+    const { status, body } = await mir.client.get('/readyz');
+    expect([status, body]).toEqual([200, { status: 'ready', checks: { queue: 'up', cache: 'up', store: 'up' } }]);
+  });
 
-test('/readyz is 503 while draining, and /healthz still 200', async () => {
-  mir.ctx.draining.now = true;
-  try {
-    const { status, body, headers } = await mir.client.get('/readyz');
-    expect([status, body.status]).toEqual([503, 'draining']);
-    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-    expect((await mir.client.get('/healthz')).status).toBe(200);
-  } finally {
-    mir.ctx.draining.now = false;
-  }
-});
-
-test('/readyz is 503 when the queue store is away: nothing could be accepted', async () => {
-  const own = await startHarness({ workers: false });
-  try {
-    own.ctx.queueLink.client.disconnect();
-    const { status, body } = await own.client.get('/readyz');
-    expect([status, body]).toEqual([503, { status: 'not ready', checks: { queue: 'down', cache: 'up', store: 'up' } }]);
-  } finally {
-    await own.ctx.queueLink.client.connect();
-    await own.close();
-  }
-});
-
-test('/metrics is not on the public port', async () => {
-  expectProblem(await mir.client.get('/metrics'), 404, 'NOT_FOUND');
-});
-
-test('/metrics is on the public port when asked for', async () => {
-  const own = await startHarness({ workers: false, env: { METRICS_ON_PUBLIC_PORT: 'true' } });
-  try {
-    const { status, headers, text } = await rawRequest(own.url, { path: '/metrics' });
-    expect([status, headers['content-type']]).toEqual([200, expect.stringMatching(/^text\/plain; version=0\.0\.4/)]);
-    expect(text).toContain('mir_http_request_duration_seconds');
-  } finally {
-    await own.close();
-  }
-});
-
-/** The value of the series with these labels. */
-function valueOf(text: string, name: string, labels: Record<string, string>): number | undefined {
-  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-  const line = text.split('\n').find((one) => one.startsWith(`${name}{`) && wanted.every((pair) => one.includes(pair)));
-  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
-}
-
-test('/metrics returns 500 without the message of the error when it cannot be collected', async () => {
-  const registry = new Registry();
-  const collect = (): never => {
-    throw new Error('connect ECONNREFUSED 127.0.0.1:6379');
-  };
-  registry.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }));
-  const { server, port } = await listen(metricsListener(registry, mir.ctx.log), 0, 'METRICS_PORT');
-  try {
-    const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
-    expect([status, text]).toEqual([500, 'The metrics could not be collected. The log has the cause.']);
-  } finally {
-    server.close();
-  }
-});
-
-test('/metrics on its own listener counts what happened and names no partner, user, event or key', async () => {
-  const { liveKey, partnerId, key } = await mir.partner();
-  const event = anEvent({ userExternalId: 'somebody', idempotencyKey: 'order-1' });
-  const sent = await mir.client.post('/v1/events', liveKey, event);
-  await mir.drained();
-  await mir.client.get(`/v1/events/${sent.body.eventId}`, liveKey);
-  const read = await mir.client.get('/v1/events?userExternalId=somebody', liveKey);
-  await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, liveKey);
-  await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'somebody' });
-  const { server, port } = await listen(metricsListener(mir.ctx.metrics.registry, mir.ctx.log), 0, 'METRICS_PORT');
-  try {
-    const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
-    expect(status).toBe(200);
-    const count = 'mir_http_request_duration_seconds_count';
-    expect(valueOf(text, count, { route: '/events', method: 'POST', status_class: '2xx' })).toBe(1);
-    expect(valueOf(text, count, { route: '/events/:eventId', method: 'GET', status_class: '2xx' })).toBe(1);
-    expect(valueOf(text, 'mir_events_submitted_total', { answer: 'accepted' })).toBe(1);
-    expect(valueOf(text, 'mir_signals_reads_total', { source: 'cache' })).toBe(1);
-    const { eventId, receiptId } = sent.body;
-    for (const secret of [partnerId, key.tag, 'somebody', 'order-1', eventId, receiptId, read.body.data[0].userRef]) {
-      expect(text).not.toContain(secret);
+  it('/readyz is 503 while draining, and /healthz still 200', async () => {
+    mir.ctx.draining.now = true;
+    try {
+      const { status, body, headers } = await mir.client.get('/readyz');
+      expect([status, body.status]).toEqual([503, 'draining']);
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+      expect((await mir.client.get('/healthz')).status).toBe(200);
+    } finally {
+      mir.ctx.draining.now = false;
     }
-    expect((await rawRequest(`http://127.0.0.1:${port}`, { path: '/v1/events' })).status).toBe(404);
-  } finally {
-    server.close();
+  });
+
+  it('/readyz is 503 when the queue store is away: nothing could be accepted', async () => {
+    const own = await startHarness({ workers: false });
+    try {
+      own.ctx.queueLink.client.disconnect();
+      const { status, body } = await own.client.get('/readyz');
+      expect([status, body]).toEqual([
+        503,
+        { status: 'not ready', checks: { queue: 'down', cache: 'up', store: 'up' } },
+      ]);
+    } finally {
+      await own.ctx.queueLink.client.connect();
+      await own.close();
+    }
+  });
+
+  it('/metrics is not on the public port', async () => {
+    expectProblem(await mir.client.get('/metrics'), 404, 'NOT_FOUND');
+  });
+
+  it('/metrics is on the public port when asked for', async () => {
+    const own = await startHarness({ workers: false, env: { METRICS_ON_PUBLIC_PORT: 'true' } });
+    try {
+      const { status, headers, text } = await rawRequest(own.url, { path: '/metrics' });
+      expect([status, headers['content-type']]).toEqual([200, expect.stringMatching(/^text\/plain; version=0\.0\.4/)]);
+      expect(text).toContain('mir_http_request_duration_seconds');
+    } finally {
+      await own.close();
+    }
+  });
+
+  /** The value of the series with these labels. */
+  function valueOf(text: string, name: string, labels: Record<string, string>): number | undefined {
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    const line = text
+      .split('\n')
+      .find((one) => one.startsWith(`${name}{`) && wanted.every((pair) => one.includes(pair)));
+    return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
+
+  it('/metrics returns 500 without the message of the error when it cannot be collected', async () => {
+    const registry = new Registry();
+    const collect = (): never => {
+      throw new Error('connect ECONNREFUSED 127.0.0.1:6379');
+    };
+    registry.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }));
+    const { server, port } = await listen(metricsListener(registry, mir.ctx.log), 0, 'METRICS_PORT');
+    try {
+      const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
+      expect([status, text]).toEqual([500, 'The metrics could not be collected. The log has the cause.']);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('/metrics on its own listener counts what happened and names no partner, user, event or key', async () => {
+    const { liveKey, partnerId, key } = await mir.partner();
+    const event = anEvent({ userExternalId: 'somebody', idempotencyKey: 'order-1' });
+    const sent = await mir.client.post('/v1/events', liveKey, event);
+    await mir.drained();
+    await mir.client.get(`/v1/events/${sent.body.eventId}`, liveKey);
+    const read = await mir.client.get('/v1/events?userExternalId=somebody', liveKey);
+    await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, liveKey);
+    await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'somebody' });
+    const { server, port } = await listen(metricsListener(mir.ctx.metrics.registry, mir.ctx.log), 0, 'METRICS_PORT');
+    try {
+      const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
+      expect(status).toBe(200);
+      const count = 'mir_http_request_duration_seconds_count';
+      expect(valueOf(text, count, { route: '/events', method: 'POST', status_class: '2xx' })).toBe(1);
+      expect(valueOf(text, count, { route: '/events/:eventId', method: 'GET', status_class: '2xx' })).toBe(1);
+      expect(valueOf(text, 'mir_events_submitted_total', { answer: 'accepted' })).toBe(1);
+      expect(valueOf(text, 'mir_signals_reads_total', { source: 'cache' })).toBe(1);
+      const { eventId, receiptId } = sent.body;
+      for (const secret of [partnerId, key.tag, 'somebody', 'order-1', eventId, receiptId, read.body.data[0].userRef]) {
+        expect(text).not.toContain(secret);
+      }
+      expect((await rawRequest(`http://127.0.0.1:${port}`, { path: '/v1/events' })).status).toBe(404);
+    } finally {
+      server.close();
+    }
+  });
 });

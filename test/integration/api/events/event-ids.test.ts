@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Tenant, tenantOf } from '../../../../shared/domain/ids';
 import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
@@ -27,82 +27,86 @@ function guesses(names: string[]): string[] {
   return texts.map((text) => hash('sha256', text, 'base64url').slice(0, 20));
 }
 
-test('an idempotency key cannot be confirmed from a copy of the stores', async () => {
-  const partner = await mir.partner();
-  const agent = await insertAgent(mir.ctx.store, partner);
-  const { queue } = mir.ctx.eventQueue;
-  await queue.pause();
-  await post(partner.liveKey, anEvent({ idempotencyKey: EMAIL }));
-  await post(agent.apiKey, { events: [anEvent({ idempotencyKey: EMAIL })] });
-  const queued = JSON.stringify(await queue.getJobs());
-  await queue.resume();
-  await mir.drained();
-  const stored = JSON.stringify(await mir.ctx.store.events.model.find({ tenant: liveTenant(partner) }).lean());
-  expect([queued, stored].map((text) => text.match(/evt_live_/g)?.length)).toEqual([2, 2]);
-  for (const guess of guesses([liveTenant(partner), partner.partnerId, agent.agentId, EMAIL])) {
-    expect([queued.includes(guess), stored.includes(guess)]).toEqual([false, false]);
-  }
-});
-
-test('the same key of the same partner has another id in an installation with another pepper', async () => {
-  const other = await startHarness({
-    workers: false,
-    env: { SUBJECT_PEPPER: 'another-pepper-0123456789abcdef012345' },
-  });
-  try {
+describe('event ids', () => {
+  it('an idempotency key cannot be confirmed from a copy of the stores', async () => {
     const partner = await mir.partner();
-    await other.partner((await mir.ctx.store.partners.model.findById(partner.partnerId).lean())!);
-    const event = anEvent({ idempotencyKey: 'k' });
-    const here = await post(partner.liveKey, event);
-    const there = await other.client.post('/v1/events', partner.liveKey, event);
-    expect([here.status, there.status]).toEqual([202, 202]);
-    expect(there.body.eventId).not.toBe(here.body.eventId);
-  } finally {
-    await other.close();
-  }
-});
-
-test('the partner and each of its agents have idempotency keys of their own', async () => {
-  const partner = await mir.partner();
-  const [one, two] = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
-  const senders = [one.apiKey, two.apiKey, partner.liveKey];
-  const event = (weight: number) => anEvent({ idempotencyKey: 'order-1', weight });
-  const sent: TestAnswer[] = [];
-  for (const [n, key] of senders.entries()) sent.push(await post(key, event(n)));
-  expect(sent.map(({ status }) => status)).toEqual([202, 202, 202]);
-  expect(new Set(sent.map(({ body }) => body.eventId)).size).toBe(3);
-  for (const [n, key] of senders.entries()) {
-    expect(await receiptOf(partner.liveKey, sent[n]!)).toMatchObject({ status: 'DONE', persisted: 1 });
-    // Alone and in a batch, a repeat has the id of its first.
-    const again = await post(key, event(n));
-    const batch = await post(key, { events: [event(n)] });
-    expect([again.body.eventId, batch.body.eventIds[0]]).toEqual([sent[n]!.body.eventId, sent[n]!.body.eventId]);
-    for (const answer of [again, batch]) {
-      expect(await receiptOf(partner.liveKey, answer)).toMatchObject({ status: 'DONE', persisted: 0, duplicates: 1 });
+    const agent = await insertAgent(mir.ctx.store, partner);
+    const { queue } = mir.ctx.eventQueue;
+    await queue.pause();
+    await post(partner.liveKey, anEvent({ idempotencyKey: EMAIL }));
+    await post(agent.apiKey, { events: [anEvent({ idempotencyKey: EMAIL })] });
+    const queued = JSON.stringify(await queue.getJobs());
+    await queue.resume();
+    await mir.drained();
+    const stored = JSON.stringify(await mir.ctx.store.events.model.find({ tenant: liveTenant(partner) }).lean());
+    expect([queued, stored].map((text) => text.match(/evt_live_/g)?.length)).toEqual([2, 2]);
+    for (const guess of guesses([liveTenant(partner), partner.partnerId, agent.agentId, EMAIL])) {
+      expect([queued.includes(guess), stored.includes(guess)]).toEqual([false, false]);
     }
-  }
-  const { body } = await mir.client.get('/v1/events', partner.liveKey);
-  expect(body.data.map(({ agentId, weight }: { agentId: string | null; weight: number }) => [agentId, weight])).toEqual(
-    expect.arrayContaining([
-      [one.agentId, 0],
-      [two.agentId, 1],
-      [null, 2],
-    ]),
-  );
-  expect(body.data).toHaveLength(3);
-});
+  });
 
-test('keys taken at once by the partner and its agents in one commit group suppress nothing', async () => {
-  const partner = await mir.partner();
-  const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
-  const senders = [partner.liveKey, ...agents.map(({ apiKey }) => apiKey)];
-  const events = Array.from({ length: 50 }, (_, n) => anEvent({ idempotencyKey: `k-${n}` }));
-  await mir.ctx.eventQueue.queue.pause();
-  const sent = await Promise.all(senders.map((key) => post(key, { events })));
-  await mir.ctx.eventQueue.queue.resume();
-  for (const answer of sent) {
-    expect(await receiptOf(partner.liveKey, answer)).toMatchObject({ status: 'DONE', persisted: 50 });
-  }
-  const { body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-1' });
-  expect(body.eventCount).toBe(150);
+  it('the same key of the same partner has another id in an installation with another pepper', async () => {
+    const other = await startHarness({
+      workers: false,
+      env: { SUBJECT_PEPPER: 'another-pepper-0123456789abcdef012345' },
+    });
+    try {
+      const partner = await mir.partner();
+      await other.partner((await mir.ctx.store.partners.model.findById(partner.partnerId).lean())!);
+      const event = anEvent({ idempotencyKey: 'k' });
+      const here = await post(partner.liveKey, event);
+      const there = await other.client.post('/v1/events', partner.liveKey, event);
+      expect([here.status, there.status]).toEqual([202, 202]);
+      expect(there.body.eventId).not.toBe(here.body.eventId);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('the partner and each of its agents have idempotency keys of their own', async () => {
+    const partner = await mir.partner();
+    const [one, two] = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
+    const senders = [one.apiKey, two.apiKey, partner.liveKey];
+    const event = (weight: number) => anEvent({ idempotencyKey: 'order-1', weight });
+    const sent: TestAnswer[] = [];
+    for (const [n, key] of senders.entries()) sent.push(await post(key, event(n)));
+    expect(sent.map(({ status }) => status)).toEqual([202, 202, 202]);
+    expect(new Set(sent.map(({ body }) => body.eventId)).size).toBe(3);
+    for (const [n, key] of senders.entries()) {
+      expect(await receiptOf(partner.liveKey, sent[n]!)).toMatchObject({ status: 'DONE', persisted: 1 });
+      // Alone and in a batch, a repeat has the id of its first.
+      const again = await post(key, event(n));
+      const batch = await post(key, { events: [event(n)] });
+      expect([again.body.eventId, batch.body.eventIds[0]]).toEqual([sent[n]!.body.eventId, sent[n]!.body.eventId]);
+      for (const answer of [again, batch]) {
+        expect(await receiptOf(partner.liveKey, answer)).toMatchObject({ status: 'DONE', persisted: 0, duplicates: 1 });
+      }
+    }
+    const { body } = await mir.client.get('/v1/events', partner.liveKey);
+    expect(
+      body.data.map(({ agentId, weight }: { agentId: string | null; weight: number }) => [agentId, weight]),
+    ).toEqual(
+      expect.arrayContaining([
+        [one.agentId, 0],
+        [two.agentId, 1],
+        [null, 2],
+      ]),
+    );
+    expect(body.data).toHaveLength(3);
+  });
+
+  it('keys taken at once by the partner and its agents in one commit group suppress nothing', async () => {
+    const partner = await mir.partner();
+    const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
+    const senders = [partner.liveKey, ...agents.map(({ apiKey }) => apiKey)];
+    const events = Array.from({ length: 50 }, (_, n) => anEvent({ idempotencyKey: `k-${n}` }));
+    await mir.ctx.eventQueue.queue.pause();
+    const sent = await Promise.all(senders.map((key) => post(key, { events })));
+    await mir.ctx.eventQueue.queue.resume();
+    for (const answer of sent) {
+      expect(await receiptOf(partner.liveKey, answer)).toMatchObject({ status: 'DONE', persisted: 50 });
+    }
+    const { body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-1' });
+    expect(body.eventCount).toBe(150);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../../../shared/domain/api-key';
 import { anEvent, someEvents } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
@@ -45,97 +45,101 @@ const essence = ({ status, body }: TestAnswer): string => {
   return JSON.stringify([status, others]);
 };
 
-test('the owner sees it all', async () => {
-  const { client } = mir;
-  expect((await client.get(`/v1/events/${traces.eventId}`, owner.testKey)).status).toBe(200);
-  expect((await client.get(`/v1/events/receipts/${traces.receiptId}`, owner.testKey)).body.status).toBe('DONE');
-  expect((await client.get(`/v1/events?cursor=${traces.cursor}`, owner.testKey)).body.data).toHaveLength(3);
-  const signals = await client.post('/v1/resolve', owner.testKey, { userExternalId: 'u-1' });
-  expect(signals.body.eventCount).toBe(2);
-});
+describe('tenant isolation', () => {
+  it('the owner sees it all', async () => {
+    const { client } = mir;
+    expect((await client.get(`/v1/events/${traces.eventId}`, owner.testKey)).status).toBe(200);
+    expect((await client.get(`/v1/events/receipts/${traces.receiptId}`, owner.testKey)).body.status).toBe('DONE');
+    expect((await client.get(`/v1/events?cursor=${traces.cursor}`, owner.testKey)).body.data).toHaveLength(3);
+    const signals = await client.post('/v1/resolve', owner.testKey, { userExternalId: 'u-1' });
+    expect(signals.body.eventCount).toBe(2);
+  });
 
-test('a foreign event answers exactly like a missing one', async () => {
-  for (const [, key] of strangers()) {
-    const there = await mir.client.get(`/v1/events/${traces.eventId}`, key);
-    const missing = await mir.client.get('/v1/events/evt_test_kdoesnotexist', key);
-    expectProblem(there, 404, 'NOT_FOUND');
-    expect(essence(there)).toBe(essence(missing));
-  }
-});
-
-test('a foreign receipt answers exactly like a missing one', async () => {
-  for (const [, key] of strangers()) {
-    for (const receiptId of [traces.receiptId, traces.batchReceiptId]) {
-      const there = await mir.client.get(`/v1/events/receipts/${receiptId}`, key);
-      const missing = await mir.client.get('/v1/events/receipts/rcpt_test_nothing', key);
+  it('a foreign event answers exactly like a missing one', async () => {
+    for (const [, key] of strangers()) {
+      const there = await mir.client.get(`/v1/events/${traces.eventId}`, key);
+      const missing = await mir.client.get('/v1/events/evt_test_kdoesnotexist', key);
       expectProblem(there, 404, 'NOT_FOUND');
       expect(essence(there)).toBe(essence(missing));
     }
-  }
-});
+  });
 
-test('a receipt whose env was rewritten to live is not one', async () => {
-  const forged = traces.receiptId.replace('rcpt_test_', 'rcpt_live_');
-  expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.liveKey), 404, 'NOT_FOUND');
-  expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.testKey), 404, 'NOT_FOUND');
-});
-
-test('a foreign cursor answers exactly like a forged one', async () => {
-  for (const [, key] of strangers()) {
-    const there = await mir.client.get(`/v1/events?cursor=${traces.cursor}`, key);
-    const forged = await mir.client.get('/v1/events?cursor=AAAA.BBBB', key);
-    expectProblem(there, 422, 'VALIDATION_FAILED');
-    expect(essence(there)).toBe(essence(forged));
-  }
-});
-
-test('a foreign receipt as a filter lists nothing, like a missing one', async () => {
-  for (const [, key] of strangers()) {
-    for (const receiptId of [traces.receiptId, traces.batchReceiptId, 'rcpt_test_nothing']) {
-      const page = await mir.client.get(`/v1/events?receiptId=${receiptId}`, key);
-      expect([page.status, page.body]).toEqual([200, { data: [], nextCursor: null }]);
+  it('a foreign receipt answers exactly like a missing one', async () => {
+    for (const [, key] of strangers()) {
+      for (const receiptId of [traces.receiptId, traces.batchReceiptId]) {
+        const there = await mir.client.get(`/v1/events/receipts/${receiptId}`, key);
+        const missing = await mir.client.get('/v1/events/receipts/rcpt_test_nothing', key);
+        expectProblem(there, 404, 'NOT_FOUND');
+        expect(essence(there)).toBe(essence(missing));
+      }
     }
-  }
-});
+  });
 
-test('events of one environment are in no list and no signal of any other', async () => {
-  for (const [, key] of strangers()) {
-    expect((await mir.client.get('/v1/events', key)).body).toEqual({ data: [], nextCursor: null });
-    expect((await mir.client.get('/v1/events?userExternalId=u-1', key)).body.data).toEqual([]);
-    const signals = await mir.client.post('/v1/resolve', key, { userExternalIds: ['u-0', 'u-1'] });
-    expect(signals.body.results).toMatchObject([
-      { tier: 0, eventCount: 0, partnerCount: 0 },
-      { tier: 0, eventCount: 0, partnerCount: 0 },
-    ]);
-  }
-});
+  it('a receipt whose env was rewritten to live is not one', async () => {
+    const forged = traces.receiptId.replace('rcpt_test_', 'rcpt_live_');
+    expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.liveKey), 404, 'NOT_FOUND');
+    expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.testKey), 404, 'NOT_FOUND');
+  });
 
-test('the same user is another reference in each environment and at each partner', async () => {
-  const keys = [owner.liveKey, owner.testKey, foreign.liveKey, foreign.testKey];
-  for (const key of keys) await mir.client.post('/v1/events', key, anEvent({ userExternalId: 'same-person' }));
-  await mir.drained();
-  const refs = await Promise.all(
-    keys.map(async (key) => (await mir.client.get('/v1/events?userExternalId=same-person', key)).body.data[0].userRef),
-  );
-  expect(new Set(refs).size).toBe(keys.length);
-});
+  it('a foreign cursor answers exactly like a forged one', async () => {
+    for (const [, key] of strangers()) {
+      const there = await mir.client.get(`/v1/events?cursor=${traces.cursor}`, key);
+      const forged = await mir.client.get('/v1/events?cursor=AAAA.BBBB', key);
+      expectProblem(there, 422, 'VALIDATION_FAILED');
+      expect(essence(there)).toBe(essence(forged));
+    }
+  });
 
-test('what waits unsettled in test does not hold back the watermark of live', async () => {
-  const { liveKey, testKey } = await mir.partner();
-  await mir.stopWorkers();
-  const waiting = await mir.client.post('/v1/events', testKey, anEvent());
-  const live = await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' });
-  const test = await mir.client.post('/v1/resolve', testKey, { userExternalId: 'u-1' });
-  expect(live.body.includesEventsThrough).toBe(live.body.asOf);
-  expect(test.body.includesEventsThrough).toBe(waiting.body.receivedAt);
-  await mir.startWorkers();
-  await mir.drained();
-});
+  it('a foreign receipt as a filter lists nothing, like a missing one', async () => {
+    for (const [, key] of strangers()) {
+      for (const receiptId of [traces.receiptId, traces.batchReceiptId, 'rcpt_test_nothing']) {
+        const page = await mir.client.get(`/v1/events?receiptId=${receiptId}`, key);
+        expect([page.status, page.body]).toEqual([200, { data: [], nextCursor: null }]);
+      }
+    }
+  });
 
-test('a live key with the word test in it is no test key, and the other way round', async () => {
-  const { liveKey, key } = await mir.partner();
-  const renamed = liveKey.replace('mir_live_', 'mir_test_');
-  expectProblem(await mir.client.get('/v1/events', renamed), 401, 'API_KEY_INVALID');
-  const made = newApiKey('test', key.tag);
-  expectProblem(await mir.client.get('/v1/events', made.key), 401, 'API_KEY_INVALID');
+  it('events of one environment are in no list and no signal of any other', async () => {
+    for (const [, key] of strangers()) {
+      expect((await mir.client.get('/v1/events', key)).body).toEqual({ data: [], nextCursor: null });
+      expect((await mir.client.get('/v1/events?userExternalId=u-1', key)).body.data).toEqual([]);
+      const signals = await mir.client.post('/v1/resolve', key, { userExternalIds: ['u-0', 'u-1'] });
+      expect(signals.body.results).toMatchObject([
+        { tier: 0, eventCount: 0, partnerCount: 0 },
+        { tier: 0, eventCount: 0, partnerCount: 0 },
+      ]);
+    }
+  });
+
+  it('the same user is another reference in each environment and at each partner', async () => {
+    const keys = [owner.liveKey, owner.testKey, foreign.liveKey, foreign.testKey];
+    for (const key of keys) await mir.client.post('/v1/events', key, anEvent({ userExternalId: 'same-person' }));
+    await mir.drained();
+    const refs = await Promise.all(
+      keys.map(
+        async (key) => (await mir.client.get('/v1/events?userExternalId=same-person', key)).body.data[0].userRef,
+      ),
+    );
+    expect(new Set(refs).size).toBe(keys.length);
+  });
+
+  it('what waits unsettled in test does not hold back the watermark of live', async () => {
+    const { liveKey, testKey } = await mir.partner();
+    await mir.stopWorkers();
+    const waiting = await mir.client.post('/v1/events', testKey, anEvent());
+    const live = await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' });
+    const test = await mir.client.post('/v1/resolve', testKey, { userExternalId: 'u-1' });
+    expect(live.body.includesEventsThrough).toBe(live.body.asOf);
+    expect(test.body.includesEventsThrough).toBe(waiting.body.receivedAt);
+    await mir.startWorkers();
+    await mir.drained();
+  });
+
+  it('a live key with the word test in it is no test key, and the other way round', async () => {
+    const { liveKey, key } = await mir.partner();
+    const renamed = liveKey.replace('mir_live_', 'mir_test_');
+    expectProblem(await mir.client.get('/v1/events', renamed), 401, 'API_KEY_INVALID');
+    const made = newApiKey('test', key.tag);
+    expectProblem(await mir.client.get('/v1/events', made.key), 401, 'API_KEY_INVALID');
+  });
 });

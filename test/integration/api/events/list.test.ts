@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EventDoc } from '../../../../shared/store/events';
 import type { EventId, Tenant } from '../../../../shared/domain/ids';
 import { anEvent, someEvents } from '../../../support/builders';
@@ -48,151 +48,153 @@ async function walk(query: string): Promise<string[]> {
   return ids;
 }
 
-test.each([500, 137])('pages of %i neither skip nor repeat among thousands received at once', async (limit) => {
-  const ids = await walk(`limit=${limit}`);
-  expect(ids).toHaveLength(EVENTS + 3);
-  expect(new Set(ids).size).toBe(EVENTS + 3);
-});
-
-test('a walk is not disturbed by events that arrive meanwhile', async () => {
-  const { liveKey } = await mir.partner();
-  await mir.client.post('/v1/events', liveKey, { events: someEvents(10) });
-  await mir.drained();
-  const first = await mir.client.get('/v1/events?limit=4', liveKey);
-  await mir.client.post('/v1/events', liveKey, { events: someEvents(5) });
-  await mir.drained();
-  const rest = await mir.client.get(`/v1/events?limit=500&cursor=${first.body.nextCursor}`, liveKey);
-  expect(new Set([...idsOf(first), ...idsOf(rest)]).size).toBe(10);
-  expect(rest.body.nextCursor).toBeNull();
-});
-
-test('a page that ends exactly at the last event has no next cursor', async () => {
-  const page = await list('userExternalId=u-7&limit=2');
-  expect(page.body.data).toHaveLength(2);
-  expect(page.body.nextCursor).toBeNull();
-});
-
-test('the newest received come first, and userExternalId is echoed only as a filter', async () => {
-  const newest = await list('limit=2');
-  expect(newest.body.data[0].receivedAt >= newest.body.data[1].receivedAt).toBe(true);
-  expect(idsOf(newest)).toContain(single.eventId);
-  expect(newest.body.data.filter((event: object) => 'userExternalId' in event)).toEqual([]);
-  const ofUser = await list('userExternalId=u-7');
-  expect(ofUser.body.data.map((event: { userExternalId: string }) => event.userExternalId)).toEqual(['u-7', 'u-7']);
-});
-
-test.each<[string, () => string, number]>([
-  ['userExternalId', () => 'userExternalId=u-7', 2],
-  ['userExternalId of nobody', () => 'userExternalId=nobody', 0],
-  ['eventType', () => 'eventType=mir.review.posted', 1],
-  ['agentId', () => 'agentId=agt_1', 1],
-  ['receiptId of a single event in a shared chunk', () => `receiptId=${single.receiptId}`, 1],
-  ['receiptId of a batch', () => `receiptId=${batchReceipt}`, EVENTS],
-  ['from, inclusive', () => `from=${single.receivedAt}`, 2],
-  ['to, exclusive', () => `to=${single.receivedAt}`, EVENTS + 1],
-  ['from and to with the same time', () => `from=${single.receivedAt}&to=${single.receivedAt}`, 0],
-  ['two filters together', () => `userExternalId=u-7&eventType=mir.review.posted`, 1],
-])('filter by %s', async (_what, query, count) => {
-  expect(await walk(`limit=500&${query()}`)).toHaveLength(count);
-});
-
-/** Keys and documents that the store examines for the query that a request makes, by the store's own account. */
-async function explained(query: string): Promise<{ index: string; keys: number; found: number }> {
-  const { store } = mir.ctx;
-  const queries: [filter: Record<string, unknown>, options: { sort: Record<string, 1 | -1>; limit: number }][] = [];
-  store.connection.set('debug', (_collection: string, _method: string, filter: never, options: never) => {
-    queries.push([filter, options]);
+describe('GET /events', () => {
+  it.each([500, 137])('pages of %i neither skip nor repeat among thousands received at once', async (limit) => {
+    const ids = await walk(`limit=${limit}`);
+    expect(ids).toHaveLength(EVENTS + 3);
+    expect(new Set(ids).size).toBe(EVENTS + 3);
   });
-  try {
-    expect((await list(query)).status).toBe(200);
-  } finally {
-    store.connection.set('debug', false);
+
+  it('a walk is not disturbed by events that arrive meanwhile', async () => {
+    const { liveKey } = await mir.partner();
+    await mir.client.post('/v1/events', liveKey, { events: someEvents(10) });
+    await mir.drained();
+    const first = await mir.client.get('/v1/events?limit=4', liveKey);
+    await mir.client.post('/v1/events', liveKey, { events: someEvents(5) });
+    await mir.drained();
+    const rest = await mir.client.get(`/v1/events?limit=500&cursor=${first.body.nextCursor}`, liveKey);
+    expect(new Set([...idsOf(first), ...idsOf(rest)]).size).toBe(10);
+    expect(rest.body.nextCursor).toBeNull();
+  });
+
+  it('a page that ends exactly at the last event has no next cursor', async () => {
+    const page = await list('userExternalId=u-7&limit=2');
+    expect(page.body.data).toHaveLength(2);
+    expect(page.body.nextCursor).toBeNull();
+  });
+
+  it('the newest received come first, and userExternalId is echoed only as a filter', async () => {
+    const newest = await list('limit=2');
+    expect(newest.body.data[0].receivedAt >= newest.body.data[1].receivedAt).toBe(true);
+    expect(idsOf(newest)).toContain(single.eventId);
+    expect(newest.body.data.filter((event: object) => 'userExternalId' in event)).toEqual([]);
+    const ofUser = await list('userExternalId=u-7');
+    expect(ofUser.body.data.map((event: { userExternalId: string }) => event.userExternalId)).toEqual(['u-7', 'u-7']);
+  });
+
+  it.each<[string, () => string, number]>([
+    ['userExternalId', () => 'userExternalId=u-7', 2],
+    ['userExternalId of nobody', () => 'userExternalId=nobody', 0],
+    ['eventType', () => 'eventType=mir.review.posted', 1],
+    ['agentId', () => 'agentId=agt_1', 1],
+    ['receiptId of a single event in a shared chunk', () => `receiptId=${single.receiptId}`, 1],
+    ['receiptId of a batch', () => `receiptId=${batchReceipt}`, EVENTS],
+    ['from, inclusive', () => `from=${single.receivedAt}`, 2],
+    ['to, exclusive', () => `to=${single.receivedAt}`, EVENTS + 1],
+    ['from and to with the same time', () => `from=${single.receivedAt}&to=${single.receivedAt}`, 0],
+    ['two filters together', () => `userExternalId=u-7&eventType=mir.review.posted`, 1],
+  ])('filter by %s', async (_what, query, count) => {
+    expect(await walk(`limit=500&${query()}`)).toHaveLength(count);
+  });
+
+  /** Keys and documents that the store examines for the query that a request makes, by the store's own account. */
+  async function explained(query: string): Promise<{ index: string; keys: number; found: number }> {
+    const { store } = mir.ctx;
+    const queries: [filter: Record<string, unknown>, options: { sort: Record<string, 1 | -1>; limit: number }][] = [];
+    store.connection.set('debug', (_collection: string, _method: string, filter: never, options: never) => {
+      queries.push([filter, options]);
+    });
+    try {
+      expect((await list(query)).status).toBe(200);
+    } finally {
+      store.connection.set('debug', false);
+    }
+    expect(queries).toHaveLength(1);
+    const [filter, { sort, limit }] = queries[0]!;
+    const plan = await store.events.model.collection.find(filter, { sort, limit }).explain('executionStats');
+    const text = JSON.stringify(plan['queryPlanner'].winningPlan);
+    const { totalKeysExamined, nReturned } = plan['executionStats'];
+    expect(text).not.toContain('"COLLSCAN"');
+    return { index: /"indexName":"([^"]+)"/.exec(text)![1]!, keys: totalKeysExamined, found: nReturned };
   }
-  expect(queries).toHaveLength(1);
-  const [filter, { sort, limit }] = queries[0]!;
-  const plan = await store.events.model.collection.find(filter, { sort, limit }).explain('executionStats');
-  const text = JSON.stringify(plan['queryPlanner'].winningPlan);
-  const { totalKeysExamined, nReturned } = plan['executionStats'];
-  expect(text).not.toContain('"COLLSCAN"');
-  return { index: /"indexName":"([^"]+)"/.exec(text)![1]!, keys: totalKeysExamined, found: nReturned };
-}
 
-/** Whether this run's server plans as mongod does; one stand-in sorts by itself and scans for ranges within $and. */
-async function serverPlansLikeMongod(): Promise<boolean> {
-  const probe = mir.ctx.store.connection.collection<{ a: number; b: number }>('plan_probe');
-  await probe.createIndex({ a: 1, b: -1 });
-  await probe.insertMany(Array.from({ length: 50 }, (_, b) => ({ a: 1, b })));
-  const sorted = await probe.find({ a: 1 }).sort({ b: -1 }).limit(1).explain('executionStats');
-  const ranged = await probe.find({ a: 1, $and: [{ b: { $gte: 48 } }] }).explain('queryPlanner');
-  return sorted['executionStats'].totalKeysExamined < 10 && !JSON.stringify(ranged).includes('"COLLSCAN"');
-}
+  /** Whether this run's server plans as mongod does; one stand-in sorts by itself and scans for ranges within $and. */
+  async function serverPlansLikeMongod(): Promise<boolean> {
+    const probe = mir.ctx.store.connection.collection<{ a: number; b: number }>('plan_probe');
+    await probe.createIndex({ a: 1, b: -1 });
+    await probe.insertMany(Array.from({ length: 50 }, (_, b) => ({ a: 1, b })));
+    const sorted = await probe.find({ a: 1 }).sort({ b: -1 }).limit(1).explain('executionStats');
+    const ranged = await probe.find({ a: 1, $and: [{ b: { $gte: 48 } }] }).explain('queryPlanner');
+    return sorted['executionStats'].totalKeysExamined < 10 && !JSON.stringify(ranged).includes('"COLLSCAN"');
+  }
 
-test.each<[string, () => string, string]>([
-  ['nothing', () => '', 'tenant_1_receivedAt_-1__id_-1'],
-  ['userExternalId', () => 'userExternalId=u-7', 'tenant_1_userRef_1_receivedAt_-1__id_-1'],
-  ['eventType', () => 'eventType=mir.review.posted', 'tenant_1_eventType_1_receivedAt_-1__id_-1'],
-  ['agentId', () => 'agentId=agt_1', 'tenant_1_agentId_1_receivedAt_-1__id_-1'],
-  ['receiptId', () => `receiptId=${single.receiptId}`, 'tenant_1_receivedAt_-1__id_-1'],
-  ['from', () => `from=${single.receivedAt}`, 'tenant_1_receivedAt_-1__id_-1'],
-  ['to', () => 'to=2020-01-01T00:00:00Z', 'tenant_1_receivedAt_-1__id_-1'],
-])(
-  'an index serves the filter by %s: no more keys are read than a few beside the answer',
-  async (_what, query, index) => {
-    if (!(await serverPlansLikeMongod())) return;
-    const plan = await explained(`limit=5&${query()}`);
-    expect(plan.index).toBe(index);
-    expect(plan.keys).toBeLessThanOrEqual(plan.found + 5);
-  },
-);
-
-test.each([
-  ['not signed', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd'],
-  ['a wrong signature', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd.AAAAAAAAAAAAAAAA'],
-  ['nothing but a dot', '.'],
-  ['empty', ''],
-  ['too long', 'A'.repeat(513)],
-  ['given twice', 'a&cursor=b'],
-])('a cursor that this list did not give out is 422: %s', async (_what, cursor) => {
-  const answer = await list(`cursor=${cursor}`);
-  expectProblem(answer, 422, 'VALIDATION_FAILED');
-  expect(errorsOf(answer)[0]).toMatch(/^cursor /);
-});
-
-test('a cursor changed in any one character is refused, appended text too', async () => {
-  const cursor: string = (await list('limit=1')).body.nextCursor;
-  const other = (char: string): string => (char === 'A' ? 'B' : 'A');
-  const changed = [0, 5, cursor.indexOf('.') - 1, cursor.indexOf('.') + 1, cursor.length - 1].map(
-    (at) => cursor.slice(0, at) + other(cursor[at]!) + cursor.slice(at + 1),
+  it.each<[string, () => string, string]>([
+    ['nothing', () => '', 'tenant_1_receivedAt_-1__id_-1'],
+    ['userExternalId', () => 'userExternalId=u-7', 'tenant_1_userRef_1_receivedAt_-1__id_-1'],
+    ['eventType', () => 'eventType=mir.review.posted', 'tenant_1_eventType_1_receivedAt_-1__id_-1'],
+    ['agentId', () => 'agentId=agt_1', 'tenant_1_agentId_1_receivedAt_-1__id_-1'],
+    ['receiptId', () => `receiptId=${single.receiptId}`, 'tenant_1_receivedAt_-1__id_-1'],
+    ['from', () => `from=${single.receivedAt}`, 'tenant_1_receivedAt_-1__id_-1'],
+    ['to', () => 'to=2020-01-01T00:00:00Z', 'tenant_1_receivedAt_-1__id_-1'],
+  ])(
+    'an index serves the filter by %s: no more keys are read than a few beside the answer',
+    async (_what, query, index) => {
+      if (!(await serverPlansLikeMongod())) return;
+      const plan = await explained(`limit=5&${query()}`);
+      expect(plan.index).toBe(index);
+      expect(plan.keys).toBeLessThanOrEqual(plan.found + 5);
+    },
   );
-  for (const forged of [...changed, `${cursor}.x`, `${cursor}A`]) {
-    expectProblem(await list(`cursor=${forged}`), 422, 'VALIDATION_FAILED');
-  }
-});
 
-test.each(['1', '500'])('limit=%s is taken', async (limit) => {
-  expect((await list(`limit=${limit}`)).body.data).toHaveLength(Number(limit));
-});
+  it.each([
+    ['not signed', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd'],
+    ['a wrong signature', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd.AAAAAAAAAAAAAAAA'],
+    ['nothing but a dot', '.'],
+    ['empty', ''],
+    ['too long', 'A'.repeat(513)],
+    ['given twice', 'a&cursor=b'],
+  ])('a cursor that this list did not give out is 422: %s', async (_what, cursor) => {
+    const answer = await list(`cursor=${cursor}`);
+    expectProblem(answer, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(answer)[0]).toMatch(/^cursor /);
+  });
 
-test('without a limit a page has 50 events', async () => {
-  expect((await list('')).body.data).toHaveLength(50);
-});
+  it('a cursor changed in any one character is refused, appended text too', async () => {
+    const cursor: string = (await list('limit=1')).body.nextCursor;
+    const other = (char: string): string => (char === 'A' ? 'B' : 'A');
+    const changed = [0, 5, cursor.indexOf('.') - 1, cursor.indexOf('.') + 1, cursor.length - 1].map(
+      (at) => cursor.slice(0, at) + other(cursor[at]!) + cursor.slice(at + 1),
+    );
+    for (const forged of [...changed, `${cursor}.x`, `${cursor}A`]) {
+      expectProblem(await list(`cursor=${forged}`), 422, 'VALIDATION_FAILED');
+    }
+  });
 
-test.each([
-  ['limit=0', 'limit TOO_SMALL'],
-  ['limit=501', 'limit TOO_BIG'],
-  ['limit=-1', 'limit TOO_SMALL'],
-  ['limit=1.5', 'limit INVALID_TYPE'],
-  ['limit=ten', 'limit INVALID_TYPE'],
-  ['limit=', 'limit TOO_SMALL'],
-  ['from=yesterday', 'from INVALID_FORMAT'],
-  ['to=2026-01-31', 'to INVALID_FORMAT'],
-  ['userExternalId=', 'userExternalId TOO_SMALL'],
-  ['userExternalId[$ne]=1', 'userExternalId[$ne] UNKNOWN_FIELD'],
-  ['eventType=a&eventType=b', 'eventType INVALID_TYPE'],
-  ['__proto__=1', '__proto__ UNKNOWN_FIELD'],
-  ['sort=weight', 'sort UNKNOWN_FIELD'],
-])('a query that makes no sense is 422: %s', async (query, error) => {
-  const answer = await list(query);
-  expectProblem(answer, 422, 'VALIDATION_FAILED');
-  expect(errorsOf(answer)).toEqual([error]);
+  it.each(['1', '500'])('limit=%s is taken', async (limit) => {
+    expect((await list(`limit=${limit}`)).body.data).toHaveLength(Number(limit));
+  });
+
+  it('without a limit a page has 50 events', async () => {
+    expect((await list('')).body.data).toHaveLength(50);
+  });
+
+  it.each([
+    ['limit=0', 'limit TOO_SMALL'],
+    ['limit=501', 'limit TOO_BIG'],
+    ['limit=-1', 'limit TOO_SMALL'],
+    ['limit=1.5', 'limit INVALID_TYPE'],
+    ['limit=ten', 'limit INVALID_TYPE'],
+    ['limit=', 'limit TOO_SMALL'],
+    ['from=yesterday', 'from INVALID_FORMAT'],
+    ['to=2026-01-31', 'to INVALID_FORMAT'],
+    ['userExternalId=', 'userExternalId TOO_SMALL'],
+    ['userExternalId[$ne]=1', 'userExternalId[$ne] UNKNOWN_FIELD'],
+    ['eventType=a&eventType=b', 'eventType INVALID_TYPE'],
+    ['__proto__=1', '__proto__ UNKNOWN_FIELD'],
+    ['sort=weight', 'sort UNKNOWN_FIELD'],
+  ])('a query that makes no sense is 422: %s', async (query, error) => {
+    const answer = await list(query);
+    expectProblem(answer, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(answer)).toEqual([error]);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newChunkId, tenantOf } from '../../../../shared/domain/ids';
 import { RECEIPT_RETENTION_MS, signReceipt } from '../../../../shared/domain/receipt';
 import { anEvent, someEvents } from '../../../support/builders';
@@ -32,122 +32,124 @@ const signed = ({ partnerId }: TestPartner, receivedAtMs: number): string =>
     receivedAtMs,
   });
 
-test('a receipt says QUEUED before any worker saw its events, DONE after', async () => {
-  const { liveKey } = await mir.partner();
-  const single = await post(liveKey, anEvent());
-  const batch = await post(liveKey, { events: someEvents(1_200) });
-  for (const [sent, accepted] of [
-    [single, 1],
-    [batch, 1_200],
-  ] as const) {
-    const queued = {
-      receiptId: sent.body.receiptId,
-      status: 'QUEUED',
-      accepted,
+describe('GET /events/receipts/:id', () => {
+  it('a receipt says QUEUED before any worker saw its events, DONE after', async () => {
+    const { liveKey } = await mir.partner();
+    const single = await post(liveKey, anEvent());
+    const batch = await post(liveKey, { events: someEvents(1_200) });
+    for (const [sent, accepted] of [
+      [single, 1],
+      [batch, 1_200],
+    ] as const) {
+      const queued = {
+        receiptId: sent.body.receiptId,
+        status: 'QUEUED',
+        accepted,
+        persisted: 0,
+        duplicates: 0,
+        conflicts: 0,
+        failed: 0,
+        erased: 0,
+        receivedAt: sent.body.receivedAt,
+        settledAt: null,
+      };
+      expect((await read(liveKey, sent.body.receiptId)).body).toEqual(queued);
+    }
+    await settle();
+    const done = await read(liveKey, batch.body.receiptId);
+    expect(done.body).toMatchObject({ status: 'DONE', persisted: 1_200, receivedAt: batch.body.receivedAt });
+    expect(Date.parse(done.body.settledAt)).toBeGreaterThanOrEqual(Date.parse(batch.body.receivedAt));
+    expect((await read(liveKey, single.body.receiptId)).body.status).toBe('DONE');
+  });
+
+  it('a receipt of many chunks is QUEUED until the last of them has settled', async () => {
+    const { liveKey } = await mir.partner();
+    const sent = await post(liveKey, { events: someEvents(1_000) });
+    await settle();
+    const { store } = mir.ctx;
+    const part = await store.receipts.model.findOne({ total: 500, tenant: { $exists: true } }).sort({ _id: -1 });
+    await store.receipts.model.deleteOne({ _id: part!._id });
+    expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({ status: 'QUEUED', persisted: 500 });
+  });
+
+  it('singles that share a chunk see only their own outcome', async () => {
+    const { liveKey } = await mir.partner();
+    await post(liveKey, { events: [anEvent({ idempotencyKey: 'seen', weight: 1 })] });
+    await settle();
+    const answers = await pipelinedPosts(mir.url, '/v1/events', liveKey, [
+      anEvent(),
+      anEvent({ idempotencyKey: 'seen', weight: 1 }),
+      anEvent({ idempotencyKey: 'seen', weight: 2 }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    expect(await mir.ctx.eventQueue.queue.getWaitingCount()).toBe(1);
+    const [fresh, repeat, other] = answers.map(({ body }) => body.receiptId as string);
+    await settle();
+    const plain = (await read(liveKey, fresh!)).body;
+    expect(plain).toMatchObject({ status: 'DONE', accepted: 1, persisted: 1, duplicates: 0, conflicts: 0 });
+    expect(plain).not.toHaveProperty('items');
+    expect((await read(liveKey, repeat!)).body).toMatchObject({
+      status: 'DONE',
+      accepted: 1,
+      persisted: 0,
+      duplicates: 1,
+      conflicts: 0,
+      items: [{ index: 0, outcome: 'DUPLICATE' }],
+    });
+    expect((await read(liveKey, other!)).body).toMatchObject({
+      status: 'DONE_WITH_FAILURES',
+      accepted: 1,
       persisted: 0,
       duplicates: 0,
-      conflicts: 0,
-      failed: 0,
-      erased: 0,
-      receivedAt: sent.body.receivedAt,
-      settledAt: null,
-    };
-    expect((await read(liveKey, sent.body.receiptId)).body).toEqual(queued);
-  }
-  await settle();
-  const done = await read(liveKey, batch.body.receiptId);
-  expect(done.body).toMatchObject({ status: 'DONE', persisted: 1_200, receivedAt: batch.body.receivedAt });
-  expect(Date.parse(done.body.settledAt)).toBeGreaterThanOrEqual(Date.parse(batch.body.receivedAt));
-  expect((await read(liveKey, single.body.receiptId)).body.status).toBe('DONE');
-});
-
-test('a receipt of many chunks is QUEUED until the last of them has settled', async () => {
-  const { liveKey } = await mir.partner();
-  const sent = await post(liveKey, { events: someEvents(1_000) });
-  await settle();
-  const { store } = mir.ctx;
-  const part = await store.receipts.model.findOne({ total: 500, tenant: { $exists: true } }).sort({ _id: -1 });
-  await store.receipts.model.deleteOne({ _id: part!._id });
-  expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({ status: 'QUEUED', persisted: 500 });
-});
-
-test('singles that share a chunk see only their own outcome', async () => {
-  const { liveKey } = await mir.partner();
-  await post(liveKey, { events: [anEvent({ idempotencyKey: 'seen', weight: 1 })] });
-  await settle();
-  const answers = await pipelinedPosts(mir.url, '/v1/events', liveKey, [
-    anEvent(),
-    anEvent({ idempotencyKey: 'seen', weight: 1 }),
-    anEvent({ idempotencyKey: 'seen', weight: 2 }),
-  ]);
-  expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
-  expect(await mir.ctx.eventQueue.queue.getWaitingCount()).toBe(1);
-  const [fresh, repeat, other] = answers.map(({ body }) => body.receiptId as string);
-  await settle();
-  const plain = (await read(liveKey, fresh!)).body;
-  expect(plain).toMatchObject({ status: 'DONE', accepted: 1, persisted: 1, duplicates: 0, conflicts: 0 });
-  expect(plain).not.toHaveProperty('items');
-  expect((await read(liveKey, repeat!)).body).toMatchObject({
-    status: 'DONE',
-    accepted: 1,
-    persisted: 0,
-    duplicates: 1,
-    conflicts: 0,
-    items: [{ index: 0, outcome: 'DUPLICATE' }],
+      conflicts: 1,
+      items: [{ index: 0, outcome: 'CONFLICT' }],
+    });
   });
-  expect((await read(liveKey, other!)).body).toMatchObject({
-    status: 'DONE_WITH_FAILURES',
-    accepted: 1,
-    persisted: 0,
-    duplicates: 0,
-    conflicts: 1,
-    items: [{ index: 0, outcome: 'CONFLICT' }],
+
+  it('what the worker cannot read is FAILED in the receipt, with a code and a message', async () => {
+    const { liveKey } = await mir.partner();
+    const sent = await post(liveKey, { events: someEvents(2) });
+    const [job] = await mir.ctx.eventQueue.queue.getJobs(['waiting', 'prioritized']);
+    await job!.updateData({ ...job!.data, v: 99 });
+    await settle();
+    expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({
+      status: 'DONE_WITH_FAILURES',
+      accepted: 2,
+      persisted: 0,
+      failed: 2,
+      items: [0, 1].map((index) => ({
+        index,
+        eventId: sent.body.eventIds[index],
+        outcome: 'FAILED',
+        code: 'PAYLOAD_UNREADABLE',
+        message: expect.any(String),
+      })),
+    });
   });
-});
 
-test('what the worker cannot read is FAILED in the receipt, with a code and a message', async () => {
-  const { liveKey } = await mir.partner();
-  const sent = await post(liveKey, { events: someEvents(2) });
-  const [job] = await mir.ctx.eventQueue.queue.getJobs(['waiting', 'prioritized']);
-  await job!.updateData({ ...job!.data, v: 99 });
-  await settle();
-  expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({
-    status: 'DONE_WITH_FAILURES',
-    accepted: 2,
-    persisted: 0,
-    failed: 2,
-    items: [0, 1].map((index) => ({
-      index,
-      eventId: sent.body.eventIds[index],
-      outcome: 'FAILED',
-      code: 'PAYLOAD_UNREADABLE',
-      message: expect.any(String),
-    })),
+  it('a receipt is kept for 30 days and answers like a missing one after', async () => {
+    const partner = await mir.partner();
+    const limitMs = Date.now() - RECEIPT_RETENTION_MS;
+    const kept = await read(partner.liveKey, signed(partner, limitMs + MINUTE_MS));
+    expect([kept.status, kept.body.status]).toEqual([200, 'QUEUED']);
+    expectProblem(await read(partner.liveKey, signed(partner, limitMs - MINUTE_MS)), 404, 'NOT_FOUND');
   });
-});
 
-test('a receipt is kept for 30 days and answers like a missing one after', async () => {
-  const partner = await mir.partner();
-  const limitMs = Date.now() - RECEIPT_RETENTION_MS;
-  const kept = await read(partner.liveKey, signed(partner, limitMs + MINUTE_MS));
-  expect([kept.status, kept.body.status]).toEqual([200, 'QUEUED']);
-  expectProblem(await read(partner.liveKey, signed(partner, limitMs - MINUTE_MS)), 404, 'NOT_FOUND');
-});
-
-test('a forged receipt is 404: nobody can make up one, nor change one', async () => {
-  const partner = await mir.partner();
-  const other = await mir.partner();
-  const good = signed(partner, Date.now());
-  const forged = [
-    good.slice(0, -1) + (good.endsWith('A') ? 'B' : 'A'),
-    good.replace(/\.1\./, '.2.'),
-    good.slice(0, good.lastIndexOf('.')),
-    signed(other, Date.now()),
-    'rcpt_live_',
-    '$ne',
-  ];
-  for (const receiptId of forged) {
-    expect(receiptId).not.toBe(good);
-    expectProblem(await read(partner.liveKey, encodeURIComponent(receiptId)), 404, 'NOT_FOUND');
-  }
+  it('a forged receipt is 404: nobody can make up one, nor change one', async () => {
+    const partner = await mir.partner();
+    const other = await mir.partner();
+    const good = signed(partner, Date.now());
+    const forged = [
+      good.slice(0, -1) + (good.endsWith('A') ? 'B' : 'A'),
+      good.replace(/\.1\./, '.2.'),
+      good.slice(0, good.lastIndexOf('.')),
+      signed(other, Date.now()),
+      'rcpt_live_',
+      '$ne',
+    ];
+    for (const receiptId of forged) {
+      expect(receiptId).not.toBe(good);
+      expectProblem(await read(partner.liveKey, encodeURIComponent(receiptId)), 404, 'NOT_FOUND');
+    }
+  });
 });

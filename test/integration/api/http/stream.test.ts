@@ -1,5 +1,5 @@
 import { get, type IncomingMessage, type RequestListener } from 'node:http';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { mongo } from 'mongoose';
 import { createApp } from '../../../../api/app';
 import { sendStream } from '../../../../api/http/send-stream';
@@ -53,77 +53,79 @@ async function serve(source: () => AsyncGenerator<string>): Promise<{ url: strin
   return { url: `http://127.0.0.1:${port}`, thrown: () => thrown };
 }
 
-test('a stream is made no faster than it is read, and its source ends when the reader goes away', async () => {
-  const source = { made: 0, ended: false };
-  const { url } = await serve(async function* () {
-    try {
-      for (; source.made < MORE_THAN_BUFFERS; source.made += 1) yield PIECE;
-    } finally {
-      source.ended = true;
-    }
+describe('streamed responses', () => {
+  it('a stream is made no faster than it is read, and its source ends when the reader goes away', async () => {
+    const source = { made: 0, ended: false };
+    const { url } = await serve(async function* () {
+      try {
+        for (; source.made < MORE_THAN_BUFFERS; source.made += 1) yield PIECE;
+      } finally {
+        source.ended = true;
+      }
+    });
+    const answer = await begin(url);
+    let [seen, rested] = [-1, 0];
+    await waitUntil('the source rests', () => {
+      rested = source.made === seen ? rested + 1 : 0;
+      seen = source.made;
+      return rested === LOOKS_AT_REST;
+    });
+    expect(source).toEqual({ made: seen, ended: false });
+    expect(seen).toBeLessThan(MORE_THAN_BUFFERS);
+    answer.destroy();
+    await waitUntil('the source ends', () => source.ended);
   });
-  const answer = await begin(url);
-  let [seen, rested] = [-1, 0];
-  await waitUntil('the source rests', () => {
-    rested = source.made === seen ? rested + 1 : 0;
-    seen = source.made;
-    return rested === LOOKS_AT_REST;
-  });
-  expect(source).toEqual({ made: seen, ended: false });
-  expect(seen).toBeLessThan(MORE_THAN_BUFFERS);
-  answer.destroy();
-  await waitUntil('the source ends', () => source.ended);
-});
 
-test('a source that fails on the way cuts the answer: nobody takes a part for the whole', async () => {
-  const { url, thrown } = await serve(async function* () {
-    yield PIECE;
-    throw new Error('the store went away');
+  it('a source that fails on the way cuts the answer: nobody takes a part for the whole', async () => {
+    const { url, thrown } = await serve(async function* () {
+      yield PIECE;
+      throw new Error('the store went away');
+    });
+    const answer = await begin(url);
+    expect(answer.statusCode).toBe(200);
+    answer.resume();
+    const ended = await new Promise((resolve) => {
+      answer.once('end', () => resolve('in good order')).once('error', () => resolve('cut'));
+    });
+    expect(ended).toBe('cut');
+    expect(thrown()).toBeNull();
   });
-  const answer = await begin(url);
-  expect(answer.statusCode).toBe(200);
-  answer.resume();
-  const ended = await new Promise((resolve) => {
-    answer.once('end', () => resolve('in good order')).once('error', () => resolve('cut'));
-  });
-  expect(ended).toBe('cut');
-  expect(thrown()).toBeNull();
-});
 
-test('a source that fails before its first piece is an error like any other', async () => {
-  // oxlint-disable-next-line require-yield -- it fails before it can
-  const { url, thrown } = await serve(async function* () {
-    throw new Error('the store is away');
+  it('a source that fails before its first piece is an error like any other', async () => {
+    // oxlint-disable-next-line require-yield -- it fails before it can
+    const { url, thrown } = await serve(async function* () {
+      throw new Error('the store is away');
+    });
+    expect((await begin(url)).statusCode).toBe(500);
+    expect(thrown()).toMatchObject({ message: 'the store is away' });
   });
-  expect((await begin(url)).statusCode).toBe(500);
-  expect(thrown()).toMatchObject({ message: 'the store is away' });
-});
 
-test('a reader of a tree that goes away leaves no cursor open at the store', async () => {
-  const partner = await mir.partner();
-  await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), TREE_SIZE);
-  const { agents } = mir.ctx.store;
-  const seen: { cursor: mongo.FindCursor | null; rows: number } = { cursor: null, rows: 0 };
-  let leave = (): void => undefined;
-  const left = new Promise<void>((resolve) => (leave = resolve));
-  const walk: typeof agents.walk = async function* (...args) {
-    const rows = agents.walk(...args);
-    seen.cursor = rows as unknown as mongo.FindCursor;
-    for await (const row of rows) {
-      seen.rows += 1;
-      if (seen.rows === STOP_AT) await left;
-      yield row;
-    }
-  };
-  const ctx = { ...mir.ctx, store: { ...mir.ctx.store, agents: { ...agents, walk } } };
-  const { server, port } = await listen(createApp(ctx), 0, 'PORT');
-  servers.push(server);
-  server.on('connection', (socket) => socket.once('close', () => leave()));
-  const headers = { 'x-api-key': partner.liveKey, accept: 'application/x-ndjson' };
-  const answer = await begin(`http://127.0.0.1:${port}/v1/agents/tree`, headers);
-  expect(answer.statusCode).toBe(200);
-  await waitUntil('the cursor stands in the middle', () => seen.rows === STOP_AT);
-  answer.destroy();
-  await waitUntil('the cursor is closed', () => seen.cursor?.killed === true);
-  expect(seen.rows).toBeLessThan(TREE_SIZE);
+  it('a reader of a tree that goes away leaves no cursor open at the store', async () => {
+    const partner = await mir.partner();
+    await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), TREE_SIZE);
+    const { agents } = mir.ctx.store;
+    const seen: { cursor: mongo.FindCursor | null; rows: number } = { cursor: null, rows: 0 };
+    let leave = (): void => undefined;
+    const left = new Promise<void>((resolve) => (leave = resolve));
+    const walk: typeof agents.walk = async function* (...args) {
+      const rows = agents.walk(...args);
+      seen.cursor = rows as unknown as mongo.FindCursor;
+      for await (const row of rows) {
+        seen.rows += 1;
+        if (seen.rows === STOP_AT) await left;
+        yield row;
+      }
+    };
+    const ctx = { ...mir.ctx, store: { ...mir.ctx.store, agents: { ...agents, walk } } };
+    const { server, port } = await listen(createApp(ctx), 0, 'PORT');
+    servers.push(server);
+    server.on('connection', (socket) => socket.once('close', () => leave()));
+    const headers = { 'x-api-key': partner.liveKey, accept: 'application/x-ndjson' };
+    const answer = await begin(`http://127.0.0.1:${port}/v1/agents/tree`, headers);
+    expect(answer.statusCode).toBe(200);
+    await waitUntil('the cursor stands in the middle', () => seen.rows === STOP_AT);
+    answer.destroy();
+    await waitUntil('the cursor is closed', () => seen.cursor?.killed === true);
+    expect(seen.rows).toBeLessThan(TREE_SIZE);
+  });
 });

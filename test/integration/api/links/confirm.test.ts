@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { confirmLink, declineLink } from '../../../../api/links/confirm-link';
 import { findRequest, hashOfToken } from '../../../../api/links/find-link-request';
 import { type IdentityId, identityRefOf, tenantOf } from '../../../../shared/domain/ids';
@@ -21,169 +21,176 @@ const auditOf = async (action: string, of = partner) => {
   return body.data as { target: string; requestId: string; at: string; actor: { kind: string } }[];
 };
 
-test('an invite that 50 people confirm at once is used by one of them', async () => {
-  const { request } = await invite(mir, partner, 'popular');
-  const people = await Promise.all(Array.from({ length: 50 }, () => newPerson(mir)));
-  const outcomes = await Promise.all(
-    people.map((person) => confirmLink(mir.ctx, request, person, auditContextForPerson())),
-  );
-  const winners = people.filter((_, n) => outcomes[n]!.kind === 'LINKED');
-  expect(winners).toHaveLength(1);
-  const losers = outcomes.filter(({ kind }) => kind === 'REJECTED');
-  expect(losers).toHaveLength(49);
-  expect(new Set(losers.map((outcome) => 'rejection' in outcome && outcome.rejection))).toEqual(new Set(['USED']));
-  const user = await mir.ctx.store.users.get(request.tenant, request.userRef);
-  expect(user?.identity).toBe(`${winners[0]}:live`);
-  expect(await mir.ctx.store.memberships.model.countDocuments({ 'members.userRef': request.userRef })).toBe(1);
-  expect((await auditOf('link.confirmed')).length).toBe(1);
-});
-
-test('one person who confirms 50 times at once is linked once', async () => {
-  const { request, token } = await invite(mir, partner, 'eager');
-  const person = await newPerson(mir);
-  const outcomes = await Promise.all(
-    Array.from({ length: 50 }, () => confirmLink(mir.ctx, request, person, auditContextForPerson())),
-  );
-  expect(outcomes.filter(({ kind }) => kind === 'LINKED')).toHaveLength(1);
-  expect(outcomes.filter(({ kind }) => kind === 'ALREADY_LINKED')).toHaveLength(49);
-  const mine = await mir.ctx.store.memberships.get(identityRefOf(person, 'live'));
-  expect(mine?.members).toHaveLength(1);
-  expect((await findRequest(mir.ctx, hashOfToken(token), person, new Date())).kind).toBe('YOURS');
-  const stranger = await findRequest(mir.ctx, hashOfToken(token), await newPerson(mir), new Date());
-  expect(stranger).toMatchObject({ kind: 'REJECTED', rejection: 'USED' });
-});
-
-test('a second invite of an account that is linked already is used up and changes nothing', async () => {
-  const person = await newPerson(mir);
-  await linkUser(mir, partner, 'twice', person);
-  expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', cacheState: 'done' });
-  expect((await mir.ctx.store.memberships.get(identityRefOf(person, 'live')))?.members).toHaveLength(1);
-});
-
-test('an account that is linked to somebody else stays so, and the invite stays open', async () => {
-  await linkUser(mir, partner, 'taken', await newPerson(mir));
-  const { request, token } = await invite(mir, partner, 'taken');
-  const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
-  expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'LINKED_ELSEWHERE' });
-  expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
-});
-
-test('a declined invite can never be confirmed, and an expired one neither', async () => {
-  const declined = await invite(mir, partner, 'declined');
-  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), auditContextForPerson())).toBeNull();
-  expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), auditContextForPerson())).toBe('DECLINED');
-  const confirm = async (request: typeof declined.request) =>
-    confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
-  expect(await confirm(declined.request)).toEqual({ kind: 'REJECTED', rejection: 'DECLINED' });
-
-  const expired = await invite(mir, partner, 'expired');
-  const expiresAt = new Date(Date.now() - 1);
-  await mir.ctx.store.linkRequests.model.updateOne({ _id: expired.inviteId }, { $set: { expiresAt } });
-  expect(await confirm(expired.request)).toEqual({ kind: 'REJECTED', rejection: 'EXPIRED' });
-  expect(await findRequest(mir.ctx, hashOfToken(expired.token), null, new Date())).toMatchObject({
-    rejection: 'EXPIRED',
+describe('confirming a link', () => {
+  it('an invite that 50 people confirm at once is used by one of them', async () => {
+    const { request } = await invite(mir, partner, 'popular');
+    const people = await Promise.all(Array.from({ length: 50 }, () => newPerson(mir)));
+    const outcomes = await Promise.all(
+      people.map((person) => confirmLink(mir.ctx, request, person, auditContextForPerson())),
+    );
+    const winners = people.filter((_, n) => outcomes[n]!.kind === 'LINKED');
+    expect(winners).toHaveLength(1);
+    const losers = outcomes.filter(({ kind }) => kind === 'REJECTED');
+    expect(losers).toHaveLength(49);
+    expect(new Set(losers.map((outcome) => 'rejection' in outcome && outcome.rejection))).toEqual(new Set(['USED']));
+    const user = await mir.ctx.store.users.get(request.tenant, request.userRef);
+    expect(user?.identity).toBe(`${winners[0]}:live`);
+    expect(await mir.ctx.store.memberships.model.countDocuments({ 'members.userRef': request.userRef })).toBe(1);
+    expect((await auditOf('link.confirmed')).length).toBe(1);
   });
-});
 
-test('a suspended partner cannot be linked, and its invite works again when it is back', async () => {
-  const gone = await mir.partner();
-  const { request, token } = await invite(mir, gone, 'u');
-  await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } });
-  const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
-  expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });
-  expect(await findRequest(mir.ctx, hashOfToken(token), null, new Date())).toMatchObject({
-    rejection: 'PARTNER_UNAVAILABLE',
-  });
-  await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: false } });
-  expect((await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson())).kind).toBe('LINKED');
-});
-
-test('the links of one person are bounded', async () => {
-  const person = await newPerson(mir);
-  await linkUser(mir, partner, 'first', person);
-  const { model } = mir.ctx.store.memberships;
-  const [member] = (await model.findById(identityRefOf(person, 'live')).lean())!.members;
-  const full = Array.from({ length: MAX_LINKS_PER_IDENTITY }, (_, n) => ({ ...member!, userRef: `usr_${n}` }));
-  await model.updateOne({ _id: identityRefOf(person, 'live') }, { $set: { members: full } });
-  const rejected = await linkUser(mir, partner, 'one-too-many', person);
-  expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'TOO_MANY_LINKS' });
-});
-
-test('the audit tells that a link was made and removed, and nothing of the person', async () => {
-  const other = await mir.partner();
-  const person = await newPerson(mir);
-  await linkUser(mir, other, 'private-id', person);
-  await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
-  const [made] = await auditOf('link.confirmed', other);
-  const [removed] = await auditOf('link.removed', other);
-  expect(made!.actor).toEqual({ kind: 'IDENTITY' });
-  expect(removed!.target).toBe(made!.target);
-  const all = JSON.stringify((await mir.client.get('/v1/audit?limit=500', other.liveKey)).body);
-  for (const secret of [person, 'private-id', 'usr_']) expect(all).not.toContain(secret);
-});
-
-test('the audits of two partners do not tell that the accounts of a deleted identity belonged together', async () => {
-  const partners = [await mir.partner(), await mir.partner()];
-  const person = await newPerson(mir);
-  for (const one of partners) await linkUser(mir, one, 'u', person);
-  const auditContext = auditContextForPerson();
-  await removeAllLinks(mir.ctx, person, auditContext, () => Promise.resolve());
-  const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
-  const ids = entries.flat().map(({ requestId }) => requestId);
-  expect(new Set([...ids, auditContext.requestId]).size).toBe(3);
-  // Linked long ago: then only the day is told. Else not even a time before the link.
-  expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
-});
-
-test('of a deleted identity the audit and the messages tell the day, and the audit of one link goes on in time', async () => {
-  const other = await mir.partner();
-  await mir.client.request('PUT', '/v1/partners/webhook', {
-    key: other.liveKey,
-    body: { url: 'https://127.0.0.1:1/' },
-  });
-  const person = await newPerson(mir);
-  await linkUser(mir, other, 'old', person);
-  await linkUser(mir, other, 'fresh', person);
-  const { model } = mir.ctx.store.memberships;
-  const linkedAt = new Date('2026-01-31T10:20:30.456Z');
-  await model.updateOne({ _id: identityRefOf(person, 'live') }, { $set: { 'members.0.linkedAt': linkedAt } });
-  const [, fresh] = (await model.findById(identityRefOf(person, 'live')).lean())!.members;
-  const auditContext = auditContextForPerson();
-  await removeAllLinks(mir.ctx, person, auditContext, () => Promise.resolve());
-  const today = `${auditContext.at.toISOString().slice(0, 10)}T00:00:00.000Z`;
-  const times = (await auditOf('link.removed', other)).map(({ at }) => at);
-  expect(new Set(times)).toEqual(new Set([today, fresh!.linkedAt.toISOString()]));
-  const messages = await mir.ctx.store.deliveries.model
-    .find({ tenant: tenantOf(other.partnerId, 'live'), type: 'link.removed' })
-    .lean();
-  const told = messages.map(({ body }) => JSON.parse(body) as { timestamp: string; data: { removedAt: string } });
-  expect(new Set(told.map(({ timestamp }) => timestamp))).toEqual(new Set(times));
-  expect(told.map(({ data }) => data.removedAt)).toEqual(told.map(({ timestamp }) => timestamp));
-});
-
-const deleteIdentity = (person: IdentityId) =>
-  removeAllLinks(mir.ctx, person, auditContextForPerson(), (session) =>
-    deleteIdentityDocs(mir.ctx.store, person, `${person}@example.org`, session),
-  );
-
-test('whoever deleted their identity can confirm nothing with a page that is still open', async () => {
-  const person = await newPerson(mir);
-  const { request, token } = await invite(mir, partner, 'after-deletion');
-  await deleteIdentity(person);
-  await expect(confirmLink(mir.ctx, request, person, auditContextForPerson())).rejects.toMatchObject({
-    code: 'FORM_REFUSED',
-  });
-  expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
-  expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
-});
-
-test('confirming and deleting the identity at once leaves no link behind', async () => {
-  for (let round = 0; round < 20; round += 1) {
+  it('one person who confirms 50 times at once is linked once', async () => {
+    const { request, token } = await invite(mir, partner, 'eager');
     const person = await newPerson(mir);
-    const { request } = await invite(mir, partner, `both-at-once-${round}`);
-    await Promise.allSettled([confirmLink(mir.ctx, request, person, auditContextForPerson()), deleteIdentity(person)]);
-    expect(await mir.ctx.store.identities.get(person)).toBeNull();
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, () => confirmLink(mir.ctx, request, person, auditContextForPerson())),
+    );
+    expect(outcomes.filter(({ kind }) => kind === 'LINKED')).toHaveLength(1);
+    expect(outcomes.filter(({ kind }) => kind === 'ALREADY_LINKED')).toHaveLength(49);
+    const mine = await mir.ctx.store.memberships.get(identityRefOf(person, 'live'));
+    expect(mine?.members).toHaveLength(1);
+    expect((await findRequest(mir.ctx, hashOfToken(token), person, new Date())).kind).toBe('YOURS');
+    const stranger = await findRequest(mir.ctx, hashOfToken(token), await newPerson(mir), new Date());
+    expect(stranger).toMatchObject({ kind: 'REJECTED', rejection: 'USED' });
+  });
+
+  it('a second invite of an account that is linked already is used up and changes nothing', async () => {
+    const person = await newPerson(mir);
+    await linkUser(mir, partner, 'twice', person);
+    expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', cacheState: 'done' });
+    expect((await mir.ctx.store.memberships.get(identityRefOf(person, 'live')))?.members).toHaveLength(1);
+  });
+
+  it('an account that is linked to somebody else stays so, and the invite stays open', async () => {
+    await linkUser(mir, partner, 'taken', await newPerson(mir));
+    const { request, token } = await invite(mir, partner, 'taken');
+    const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
+    expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'LINKED_ELSEWHERE' });
+    expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
+  });
+
+  it('a declined invite can never be confirmed, and an expired one neither', async () => {
+    const declined = await invite(mir, partner, 'declined');
+    expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), auditContextForPerson())).toBeNull();
+    expect(await declineLink(mir.ctx, declined.request, await newPerson(mir), auditContextForPerson())).toBe(
+      'DECLINED',
+    );
+    const confirm = async (request: typeof declined.request) =>
+      confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
+    expect(await confirm(declined.request)).toEqual({ kind: 'REJECTED', rejection: 'DECLINED' });
+
+    const expired = await invite(mir, partner, 'expired');
+    const expiresAt = new Date(Date.now() - 1);
+    await mir.ctx.store.linkRequests.model.updateOne({ _id: expired.inviteId }, { $set: { expiresAt } });
+    expect(await confirm(expired.request)).toEqual({ kind: 'REJECTED', rejection: 'EXPIRED' });
+    expect(await findRequest(mir.ctx, hashOfToken(expired.token), null, new Date())).toMatchObject({
+      rejection: 'EXPIRED',
+    });
+  });
+
+  it('a suspended partner cannot be linked, and its invite works again when it is back', async () => {
+    const gone = await mir.partner();
+    const { request, token } = await invite(mir, gone, 'u');
+    await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } });
+    const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
+    expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });
+    expect(await findRequest(mir.ctx, hashOfToken(token), null, new Date())).toMatchObject({
+      rejection: 'PARTNER_UNAVAILABLE',
+    });
+    await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: false } });
+    expect((await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson())).kind).toBe('LINKED');
+  });
+
+  it('the links of one person are bounded', async () => {
+    const person = await newPerson(mir);
+    await linkUser(mir, partner, 'first', person);
+    const { model } = mir.ctx.store.memberships;
+    const [member] = (await model.findById(identityRefOf(person, 'live')).lean())!.members;
+    const full = Array.from({ length: MAX_LINKS_PER_IDENTITY }, (_, n) => ({ ...member!, userRef: `usr_${n}` }));
+    await model.updateOne({ _id: identityRefOf(person, 'live') }, { $set: { members: full } });
+    const rejected = await linkUser(mir, partner, 'one-too-many', person);
+    expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'TOO_MANY_LINKS' });
+  });
+
+  it('the audit tells that a link was made and removed, and nothing of the person', async () => {
+    const other = await mir.partner();
+    const person = await newPerson(mir);
+    await linkUser(mir, other, 'private-id', person);
+    await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
+    const [made] = await auditOf('link.confirmed', other);
+    const [removed] = await auditOf('link.removed', other);
+    expect(made!.actor).toEqual({ kind: 'IDENTITY' });
+    expect(removed!.target).toBe(made!.target);
+    const all = JSON.stringify((await mir.client.get('/v1/audit?limit=500', other.liveKey)).body);
+    for (const secret of [person, 'private-id', 'usr_']) expect(all).not.toContain(secret);
+  });
+
+  it('the audits of two partners do not tell that the accounts of a deleted identity belonged together', async () => {
+    const partners = [await mir.partner(), await mir.partner()];
+    const person = await newPerson(mir);
+    for (const one of partners) await linkUser(mir, one, 'u', person);
+    const auditContext = auditContextForPerson();
+    await removeAllLinks(mir.ctx, person, auditContext, () => Promise.resolve());
+    const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
+    const ids = entries.flat().map(({ requestId }) => requestId);
+    expect(new Set([...ids, auditContext.requestId]).size).toBe(3);
+    // Linked long ago: then only the day is told. Else not even a time before the link.
+    expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
+  });
+
+  it('of a deleted identity the audit and the messages tell the day, and the audit of one link goes on in time', async () => {
+    const other = await mir.partner();
+    await mir.client.request('PUT', '/v1/partners/webhook', {
+      key: other.liveKey,
+      body: { url: 'https://127.0.0.1:1/' },
+    });
+    const person = await newPerson(mir);
+    await linkUser(mir, other, 'old', person);
+    await linkUser(mir, other, 'fresh', person);
+    const { model } = mir.ctx.store.memberships;
+    const linkedAt = new Date('2026-01-31T10:20:30.456Z');
+    await model.updateOne({ _id: identityRefOf(person, 'live') }, { $set: { 'members.0.linkedAt': linkedAt } });
+    const [, fresh] = (await model.findById(identityRefOf(person, 'live')).lean())!.members;
+    const auditContext = auditContextForPerson();
+    await removeAllLinks(mir.ctx, person, auditContext, () => Promise.resolve());
+    const today = `${auditContext.at.toISOString().slice(0, 10)}T00:00:00.000Z`;
+    const times = (await auditOf('link.removed', other)).map(({ at }) => at);
+    expect(new Set(times)).toEqual(new Set([today, fresh!.linkedAt.toISOString()]));
+    const messages = await mir.ctx.store.deliveries.model
+      .find({ tenant: tenantOf(other.partnerId, 'live'), type: 'link.removed' })
+      .lean();
+    const told = messages.map(({ body }) => JSON.parse(body) as { timestamp: string; data: { removedAt: string } });
+    expect(new Set(told.map(({ timestamp }) => timestamp))).toEqual(new Set(times));
+    expect(told.map(({ data }) => data.removedAt)).toEqual(told.map(({ timestamp }) => timestamp));
+  });
+
+  const deleteIdentity = (person: IdentityId) =>
+    removeAllLinks(mir.ctx, person, auditContextForPerson(), (session) =>
+      deleteIdentityDocs(mir.ctx.store, person, `${person}@example.org`, session),
+    );
+
+  it('whoever deleted their identity can confirm nothing with a page that is still open', async () => {
+    const person = await newPerson(mir);
+    const { request, token } = await invite(mir, partner, 'after-deletion');
+    await deleteIdentity(person);
+    await expect(confirmLink(mir.ctx, request, person, auditContextForPerson())).rejects.toMatchObject({
+      code: 'FORM_REFUSED',
+    });
+    expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
     expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
-    expect(await mir.ctx.store.memberships.ofIdentity(person)).toEqual([]);
-  }
+  });
+
+  it('confirming and deleting the identity at once leaves no link behind', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const person = await newPerson(mir);
+      const { request } = await invite(mir, partner, `both-at-once-${round}`);
+      await Promise.allSettled([
+        confirmLink(mir.ctx, request, person, auditContextForPerson()),
+        deleteIdentity(person),
+      ]);
+      expect(await mir.ctx.store.identities.get(person)).toBeNull();
+      expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
+      expect(await mir.ctx.store.memberships.ofIdentity(person)).toEqual([]);
+    }
+  });
 });

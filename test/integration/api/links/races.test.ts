@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { confirmLink, declineLink } from '../../../../api/links/confirm-link';
 import { orderErasure } from '../../../../api/users/order-erasure';
 import type { IdentityId, UserRef } from '../../../../shared/domain/ids';
@@ -22,103 +22,105 @@ const membersOf = async (person: IdentityId): Promise<string[]> =>
 const resolved = async (userExternalId: string) =>
   (await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId })).body;
 
-test('of confirming and declining at once one counts, and the other is told so', async () => {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const { request, userRef } = await invite(mir, partner, `decided-${round}`);
-    const person = await newPerson(mir);
-    const [confirmed, declined] = await Promise.all([
-      confirmLink(mir.ctx, request, person, auditContextForPerson()),
-      declineLink(mir.ctx, request, person, auditContextForPerson()),
-    ]);
-    const linked = confirmed.kind === 'LINKED';
-    if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'DECLINED' });
-    expect(declined).toBe(linked ? 'USED' : null);
-    expect(await membersOf(person)).toEqual(linked ? [userRef] : []);
-    expect((await resolved(`decided-${round}`)).linked).toBe(linked);
-  }
-});
-
-test('a user that is erased while its invite is confirmed is linked to nobody', async () => {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const id = `erased-${round}`;
-    const { request } = await invite(mir, partner, id);
-    const person = await newPerson(mir);
-    const { tenant, userRef } = request;
-    const [confirmed] = await Promise.all([
-      confirmLink(mir.ctx, request, person, auditContextForPerson()),
-      orderErasure(mir.ctx, tenant, userRef, new Date(), auditContextForPerson()),
-    ]);
-    if (confirmed.kind !== 'LINKED') expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'UNKNOWN' });
-    expect((await mir.ctx.store.users.get(tenant, userRef))?.identity).toBeUndefined();
-    expect(await membersOf(person)).toEqual([]);
-    expect(await mir.ctx.store.linkRequests.model.countDocuments({ tenant, userRef })).toBe(0);
-    expect((await resolved(id)).linked).toBe(false);
-  }
-});
-
-test('an account that two people confirm at once, by an invite each, is linked to one of them', async () => {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const id = `claimed-${round}`;
-    const people = [await newPerson(mir), await newPerson(mir)];
-    const requests = [await invite(mir, partner, id), await invite(mir, partner, id)];
-    const outcomes = await Promise.all(
-      people.map((person, n) => confirmLink(mir.ctx, requests[n]!.request, person, auditContextForPerson())),
-    );
-    const winner = outcomes.findIndex(({ kind }) => kind === 'LINKED');
-    expect(outcomes[1 - winner]).toEqual({ kind: 'REJECTED', rejection: 'LINKED_ELSEWHERE' });
-    expect(await membersOf(people[winner]!)).toEqual([requests[0]!.userRef]);
-    expect(await membersOf(people[1 - winner]!)).toEqual([]);
-    expect((await resolved(id)).linked).toBe(true);
-  }
-});
-
-test('links that are made and removed while events are committed lose no event and no link', async () => {
-  const other = await mir.partner();
-  const person = await newPerson(mir);
-  await linkUser(mir, other, 'steady', person);
-  const ref = (await mir.ctx.store.memberships.ofIdentity(person))[0]!.members[0]!.userRef;
-  let sent = 0;
-  const linking = new AbortController();
-  const submitting = (async () => {
-    while (!linking.signal.aborted) {
-      const events = ['busy', 'busy', 'busy'].map((userExternalId) => anEvent({ userExternalId }));
-      expect((await mir.client.post('/v1/events', partner.liveKey, { events })).status).toBe(202);
-      sent += events.length;
-    }
-  })();
-  try {
+describe('concurrent link confirmations', () => {
+  it('of confirming and declining at once one counts, and the other is told so', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
-      const { request, userRef } = await invite(mir, partner, 'busy');
-      expect((await confirmLink(mir.ctx, request, person, auditContextForPerson())).kind).toBe('LINKED');
-      expect(await resolved('busy')).toMatchObject({ linked: true });
-      expect(await unlinkUser(mir, person, userRef)).toBe('done');
-      expect(await resolved('busy')).toMatchObject({ linked: false });
+      const { request, userRef } = await invite(mir, partner, `decided-${round}`);
+      const person = await newPerson(mir);
+      const [confirmed, declined] = await Promise.all([
+        confirmLink(mir.ctx, request, person, auditContextForPerson()),
+        declineLink(mir.ctx, request, person, auditContextForPerson()),
+      ]);
+      const linked = confirmed.kind === 'LINKED';
+      if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'DECLINED' });
+      expect(declined).toBe(linked ? 'USED' : null);
+      expect(await membersOf(person)).toEqual(linked ? [userRef] : []);
+      expect((await resolved(`decided-${round}`)).linked).toBe(linked);
     }
-    await linkUser(mir, partner, 'busy', person);
-  } finally {
-    linking.abort();
-    await submitting;
-  }
-  await mir.drained();
-  expect(await resolved('busy')).toMatchObject({ linked: true, eventCount: sent });
-  expect(new Set(await membersOf(person)).has(ref)).toBe(true);
-  const rows = await mir.ctx.store.users.rows((await membersOf(person)) as UserRef[]);
-  expect([...rows.values()].map(({ eventCount }) => eventCount).sort((a, b) => a - b)).toEqual([0, sent]);
-});
+  });
 
-test('a partner that is suspended while its invite is confirmed shows nothing of it, linked or not', async () => {
-  for (let round = 0; round < ROUNDS / 4; round += 1) {
-    const gone = await mir.partner();
-    const { request } = await invite(mir, gone, 'u');
+  it('a user that is erased while its invite is confirmed is linked to nobody', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const id = `erased-${round}`;
+      const { request } = await invite(mir, partner, id);
+      const person = await newPerson(mir);
+      const { tenant, userRef } = request;
+      const [confirmed] = await Promise.all([
+        confirmLink(mir.ctx, request, person, auditContextForPerson()),
+        orderErasure(mir.ctx, tenant, userRef, new Date(), auditContextForPerson()),
+      ]);
+      if (confirmed.kind !== 'LINKED') expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'UNKNOWN' });
+      expect((await mir.ctx.store.users.get(tenant, userRef))?.identity).toBeUndefined();
+      expect(await membersOf(person)).toEqual([]);
+      expect(await mir.ctx.store.linkRequests.model.countDocuments({ tenant, userRef })).toBe(0);
+      expect((await resolved(id)).linked).toBe(false);
+    }
+  });
+
+  it('an account that two people confirm at once, by an invite each, is linked to one of them', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const id = `claimed-${round}`;
+      const people = [await newPerson(mir), await newPerson(mir)];
+      const requests = [await invite(mir, partner, id), await invite(mir, partner, id)];
+      const outcomes = await Promise.all(
+        people.map((person, n) => confirmLink(mir.ctx, requests[n]!.request, person, auditContextForPerson())),
+      );
+      const winner = outcomes.findIndex(({ kind }) => kind === 'LINKED');
+      expect(outcomes[1 - winner]).toEqual({ kind: 'REJECTED', rejection: 'LINKED_ELSEWHERE' });
+      expect(await membersOf(people[winner]!)).toEqual([requests[0]!.userRef]);
+      expect(await membersOf(people[1 - winner]!)).toEqual([]);
+      expect((await resolved(id)).linked).toBe(true);
+    }
+  });
+
+  it('links that are made and removed while events are committed lose no event and no link', async () => {
+    const other = await mir.partner();
     const person = await newPerson(mir);
-    const [confirmed] = await Promise.all([
-      confirmLink(mir.ctx, request, person, auditContextForPerson()),
-      mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } }),
-    ]);
-    const linked = confirmed.kind === 'LINKED';
-    if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });
-    const user = await mir.ctx.store.users.get(request.tenant, request.userRef);
-    expect(user?.identity !== undefined).toBe(linked);
-    expect(await membersOf(person)).toHaveLength(linked ? 1 : 0);
-  }
+    await linkUser(mir, other, 'steady', person);
+    const ref = (await mir.ctx.store.memberships.ofIdentity(person))[0]!.members[0]!.userRef;
+    let sent = 0;
+    const linking = new AbortController();
+    const submitting = (async () => {
+      while (!linking.signal.aborted) {
+        const events = ['busy', 'busy', 'busy'].map((userExternalId) => anEvent({ userExternalId }));
+        expect((await mir.client.post('/v1/events', partner.liveKey, { events })).status).toBe(202);
+        sent += events.length;
+      }
+    })();
+    try {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const { request, userRef } = await invite(mir, partner, 'busy');
+        expect((await confirmLink(mir.ctx, request, person, auditContextForPerson())).kind).toBe('LINKED');
+        expect(await resolved('busy')).toMatchObject({ linked: true });
+        expect(await unlinkUser(mir, person, userRef)).toBe('done');
+        expect(await resolved('busy')).toMatchObject({ linked: false });
+      }
+      await linkUser(mir, partner, 'busy', person);
+    } finally {
+      linking.abort();
+      await submitting;
+    }
+    await mir.drained();
+    expect(await resolved('busy')).toMatchObject({ linked: true, eventCount: sent });
+    expect(new Set(await membersOf(person)).has(ref)).toBe(true);
+    const rows = await mir.ctx.store.users.rows((await membersOf(person)) as UserRef[]);
+    expect([...rows.values()].map(({ eventCount }) => eventCount).sort((a, b) => a - b)).toEqual([0, sent]);
+  });
+
+  it('a partner that is suspended while its invite is confirmed shows nothing of it, linked or not', async () => {
+    for (let round = 0; round < ROUNDS / 4; round += 1) {
+      const gone = await mir.partner();
+      const { request } = await invite(mir, gone, 'u');
+      const person = await newPerson(mir);
+      const [confirmed] = await Promise.all([
+        confirmLink(mir.ctx, request, person, auditContextForPerson()),
+        mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } }),
+      ]);
+      const linked = confirmed.kind === 'LINKED';
+      if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });
+      const user = await mir.ctx.store.users.get(request.tenant, request.userRef);
+      expect(user?.identity !== undefined).toBe(linked);
+      expect(await membersOf(person)).toHaveLength(linked ? 1 : 0);
+    }
+  });
 });

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { removeAllLinks } from '../../../../api/links/remove-links';
 import { tenantOf, type UserRef } from '../../../../shared/domain/ids';
@@ -70,153 +70,155 @@ const letTimePass = async (): Promise<void> => {
   for (const job of await mir.ctx.webhookQueue.queue.getDelayed()) await job.promote();
 };
 
-test('a link that is made and removed is told in signed Standard Webhooks messages', async () => {
-  const secret = await setWebhook();
-  const person = await newPerson(mir);
-  const { inviteId, userRef } = await invite(mir, partner, 'told');
-  await linkUser(mir, partner, 'told', person);
-  await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
-  await delivered(2);
-  const messages = received.map(({ headers, body }) => new Webhook(secret).verify(body, headers)) as {
-    type: string;
-    timestamp: string;
-    data: Record<string, string>;
-  }[];
-  const confirmed = messages.find(({ type }) => type === 'link.confirmed')!;
-  const removed = messages.find(({ type }) => type === 'link.removed')!;
-  expect(confirmed.data).toMatchObject({ userRef, linkedAt: expect.any(String) });
-  expect(confirmed.data['inviteId']).not.toBe(inviteId);
-  expect(removed.data).toMatchObject({ userRef, linkId: confirmed.data['linkId'], reason: 'IDENTITY_DELETED' });
-  expect(JSON.stringify(messages)).not.toContain(person);
-  expect(JSON.stringify(messages)).not.toContain('told');
-});
-
-test('a message that is not acknowledged is sent again with the same id, and a redirect is not followed', async () => {
-  await setWebhook();
-  answers = [500, 302];
-  await linkUser(mir, partner, 'again', await newPerson(mir));
-  for (const tries of [1, 2]) {
-    await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
-    await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
-    await letTimePass();
-  }
-  await delivered(1);
-  expect(received).toHaveLength(3);
-  expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
-  expect(new Set(received.map(({ body }) => body)).size).toBe(1);
-});
-
-test('a message is given up after the last try, and only then', async () => {
-  await setWebhook();
-  answers = Array.from({ length: RETRY_AFTER_MS.length + 1 }, () => 410);
-  await linkUser(mir, partner, 'deaf', await newPerson(mir));
-  for (let tries = 1; tries <= RETRY_AFTER_MS.length; tries += 1) {
-    await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
-    expect((await deliveries())[0]!.status).toBe('OPEN');
-    await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
-    await letTimePass();
-  }
-  await waitUntil('it is given up', async () => (await deliveries())[0]!.status === 'FAILED');
-  expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
-});
-
-test('a server that never answers keeps nobody else waiting, and its own messages are sent when it answers', async () => {
-  const MESSAGES = 40;
-  waiting = [];
-  const silent = partner;
-  await mir.client.request('PUT', '/v1/partners/webhook', {
-    key: silent.liveKey,
-    body: { url: new URL(SILENT, url).href },
+describe('link webhooks', () => {
+  it('a link that is made and removed is told in signed Standard Webhooks messages', async () => {
+    const secret = await setWebhook();
+    const person = await newPerson(mir);
+    const { inviteId, userRef } = await invite(mir, partner, 'told');
+    await linkUser(mir, partner, 'told', person);
+    await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
+    await delivered(2);
+    const messages = received.map(({ headers, body }) => new Webhook(secret).verify(body, headers)) as {
+      type: string;
+      timestamp: string;
+      data: Record<string, string>;
+    }[];
+    const confirmed = messages.find(({ type }) => type === 'link.confirmed')!;
+    const removed = messages.find(({ type }) => type === 'link.removed')!;
+    expect(confirmed.data).toMatchObject({ userRef, linkedAt: expect.any(String) });
+    expect(confirmed.data['inviteId']).not.toBe(inviteId);
+    expect(removed.data).toMatchObject({ userRef, linkId: confirmed.data['linkId'], reason: 'IDENTITY_DELETED' });
+    expect(JSON.stringify(messages)).not.toContain(person);
+    expect(JSON.stringify(messages)).not.toContain('told');
   });
-  const tenant = tenantOf(silent.partnerId, 'live');
-  const at = new Date();
-  const row = {
-    tenant,
-    type: 'link.confirmed' as const,
-    body: '{}',
-    status: 'OPEN' as const,
-    attempts: 0,
-    nextLookAt: at,
-    createdAt: at,
-    expireAt: new Date(at.getTime() + 60_000),
-  };
-  const rows = Array.from({ length: MESSAGES }, (_, n) => ({
-    ...row,
-    _id: `msg_${n}`,
-    userRef: `usr_${n}` as UserRef,
-  }));
-  await mir.ctx.store.transaction((session) => mir.ctx.store.deliveries.insert(rows, session), 5_000);
-  for (const { _id } of rows) await mir.ctx.webhookQueue.add(_id);
-  await waitUntil('its places are taken', () => waiting.length === MAX_IN_FLIGHT_PER_TENANT);
 
-  partner = await mir.partner();
-  await setWebhook();
-  await linkUser(mir, partner, 'beside', await newPerson(mir));
-  await delivered(1);
-  const tries = await mir.ctx.store.deliveries.model.distinct('attempts', { tenant });
-  expect([tries, waiting.length]).toEqual([[0], MAX_IN_FLIGHT_PER_TENANT]);
-
-  partner = silent;
-  await mir.client.request('PUT', '/v1/partners/webhook', { key: silent.liveKey, body: { url } });
-  for (const res of waiting.splice(0)) res.writeHead(204).end();
-  // As the sweep finds them once their time has come.
-  await mir.ctx.store.deliveries.model.updateMany({ tenant, status: 'OPEN' }, { $set: { nextLookAt: at } });
-  await delivered(MESSAGES);
-});
-
-test('messages written while no worker ran are sent by the next one', async () => {
-  await mir.stopWorkers();
-  await setWebhook();
-  await linkUser(mir, partner, 'later', await newPerson(mir));
-  await mir.ctx.webhookQueue.queue.obliterate({ force: true });
-  await mir.ctx.store.deliveries.model.updateMany({ status: 'OPEN' }, { $set: { nextLookAt: new Date(0) } });
-  await mir.startWorkers();
-  await delivered(1);
-});
-
-test('a webhook is set by the partner itself only, its secret is told once and sealed at rest', async () => {
-  const secret = await setWebhook();
-  const seen = await mir.client.get('/v1/partners/webhook', partner.liveKey);
-  expect(seen.body).toEqual({ url, createdAt: expect.any(String) });
-  const row = JSON.stringify(await mir.ctx.store.webhooks.get(tenantOf(partner.partnerId, 'live')));
-  expect(row).not.toContain(secret);
-  expect(row).not.toContain(secret.slice('whsec_'.length));
-  expect((await mir.client.get('/v1/partners/webhook', partner.testKey)).status).toBe(404);
-  const { body } = await mir.client.get('/v1/audit?action=webhook.set', partner.liveKey);
-  expect(body.data).toHaveLength(1);
-  const removed = await mir.client.request('DELETE', '/v1/partners/webhook', { key: partner.liveKey });
-  expect(removed.body).toEqual({ removed: true });
-  expect((await mir.client.get('/v1/partners/webhook', partner.liveKey)).status).toBe(404);
-});
-
-test.each([
-  'https://127.0.0.1/x',
-  'https://10.1.2.3/x',
-  'https://169.254.169.254/latest/meta-data',
-  'https://[::1]/x',
-  'https://[::ffff:127.0.0.1]/x',
-  'https://localhost/x',
-  'https://0x7f000001/x',
-  'HTTPS://127.0.0.1/x',
-  'https://[64:ff9b::7f00:1]/x',
-])('no message goes to %s', async (target) => {
-  const message = { url: target, body: '{}', headers: {} };
-  const { signal } = new AbortController();
-  await expect(postWebhook(message, { allowPrivate: false, signal })).rejects.toThrow(/is not allowed/);
-});
-
-test('plain http, credentials and fragments are refused when a webhook is set', async () => {
-  const strict = await startHarness({ workers: false });
-  try {
-    const { liveKey } = await strict.partner();
-    for (const target of ['http://harbour.example/', 'https://a:b@harbour.example/', 'https://harbour.example/#x']) {
-      const answer = await strict.client.request('PUT', '/v1/partners/webhook', {
-        key: liveKey,
-        body: { url: target },
-      });
-      expect([answer.status, answer.body.code]).toEqual([422, 'WEBHOOK_URL_NOT_ALLOWED']);
+  it('a message that is not acknowledged is sent again with the same id, and a redirect is not followed', async () => {
+    await setWebhook();
+    answers = [500, 302];
+    await linkUser(mir, partner, 'again', await newPerson(mir));
+    for (const tries of [1, 2]) {
+      await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
+      await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
+      await letTimePass();
     }
-  } finally {
-    await strict.close();
-  }
+    await delivered(1);
+    expect(received).toHaveLength(3);
+    expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    expect(new Set(received.map(({ body }) => body)).size).toBe(1);
+  });
+
+  it('a message is given up after the last try, and only then', async () => {
+    await setWebhook();
+    answers = Array.from({ length: RETRY_AFTER_MS.length + 1 }, () => 410);
+    await linkUser(mir, partner, 'deaf', await newPerson(mir));
+    for (let tries = 1; tries <= RETRY_AFTER_MS.length; tries += 1) {
+      await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
+      expect((await deliveries())[0]!.status).toBe('OPEN');
+      await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
+      await letTimePass();
+    }
+    await waitUntil('it is given up', async () => (await deliveries())[0]!.status === 'FAILED');
+    expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
+  });
+
+  it('a server that never answers keeps nobody else waiting, and its own messages are sent when it answers', async () => {
+    const MESSAGES = 40;
+    waiting = [];
+    const silent = partner;
+    await mir.client.request('PUT', '/v1/partners/webhook', {
+      key: silent.liveKey,
+      body: { url: new URL(SILENT, url).href },
+    });
+    const tenant = tenantOf(silent.partnerId, 'live');
+    const at = new Date();
+    const row = {
+      tenant,
+      type: 'link.confirmed' as const,
+      body: '{}',
+      status: 'OPEN' as const,
+      attempts: 0,
+      nextLookAt: at,
+      createdAt: at,
+      expireAt: new Date(at.getTime() + 60_000),
+    };
+    const rows = Array.from({ length: MESSAGES }, (_, n) => ({
+      ...row,
+      _id: `msg_${n}`,
+      userRef: `usr_${n}` as UserRef,
+    }));
+    await mir.ctx.store.transaction((session) => mir.ctx.store.deliveries.insert(rows, session), 5_000);
+    for (const { _id } of rows) await mir.ctx.webhookQueue.add(_id);
+    await waitUntil('its places are taken', () => waiting.length === MAX_IN_FLIGHT_PER_TENANT);
+
+    partner = await mir.partner();
+    await setWebhook();
+    await linkUser(mir, partner, 'beside', await newPerson(mir));
+    await delivered(1);
+    const tries = await mir.ctx.store.deliveries.model.distinct('attempts', { tenant });
+    expect([tries, waiting.length]).toEqual([[0], MAX_IN_FLIGHT_PER_TENANT]);
+
+    partner = silent;
+    await mir.client.request('PUT', '/v1/partners/webhook', { key: silent.liveKey, body: { url } });
+    for (const res of waiting.splice(0)) res.writeHead(204).end();
+    // As the sweep finds them once their time has come.
+    await mir.ctx.store.deliveries.model.updateMany({ tenant, status: 'OPEN' }, { $set: { nextLookAt: at } });
+    await delivered(MESSAGES);
+  });
+
+  it('messages written while no worker ran are sent by the next one', async () => {
+    await mir.stopWorkers();
+    await setWebhook();
+    await linkUser(mir, partner, 'later', await newPerson(mir));
+    await mir.ctx.webhookQueue.queue.obliterate({ force: true });
+    await mir.ctx.store.deliveries.model.updateMany({ status: 'OPEN' }, { $set: { nextLookAt: new Date(0) } });
+    await mir.startWorkers();
+    await delivered(1);
+  });
+
+  it('a webhook is set by the partner itself only, its secret is told once and sealed at rest', async () => {
+    const secret = await setWebhook();
+    const seen = await mir.client.get('/v1/partners/webhook', partner.liveKey);
+    expect(seen.body).toEqual({ url, createdAt: expect.any(String) });
+    const row = JSON.stringify(await mir.ctx.store.webhooks.get(tenantOf(partner.partnerId, 'live')));
+    expect(row).not.toContain(secret);
+    expect(row).not.toContain(secret.slice('whsec_'.length));
+    expect((await mir.client.get('/v1/partners/webhook', partner.testKey)).status).toBe(404);
+    const { body } = await mir.client.get('/v1/audit?action=webhook.set', partner.liveKey);
+    expect(body.data).toHaveLength(1);
+    const removed = await mir.client.request('DELETE', '/v1/partners/webhook', { key: partner.liveKey });
+    expect(removed.body).toEqual({ removed: true });
+    expect((await mir.client.get('/v1/partners/webhook', partner.liveKey)).status).toBe(404);
+  });
+
+  it.each([
+    'https://127.0.0.1/x',
+    'https://10.1.2.3/x',
+    'https://169.254.169.254/latest/meta-data',
+    'https://[::1]/x',
+    'https://[::ffff:127.0.0.1]/x',
+    'https://localhost/x',
+    'https://0x7f000001/x',
+    'HTTPS://127.0.0.1/x',
+    'https://[64:ff9b::7f00:1]/x',
+  ])('no message goes to %s', async (target) => {
+    const message = { url: target, body: '{}', headers: {} };
+    const { signal } = new AbortController();
+    await expect(postWebhook(message, { allowPrivate: false, signal })).rejects.toThrow(/is not allowed/);
+  });
+
+  it('plain http, credentials and fragments are refused when a webhook is set', async () => {
+    const strict = await startHarness({ workers: false });
+    try {
+      const { liveKey } = await strict.partner();
+      for (const target of ['http://harbour.example/', 'https://a:b@harbour.example/', 'https://harbour.example/#x']) {
+        const answer = await strict.client.request('PUT', '/v1/partners/webhook', {
+          key: liveKey,
+          body: { url: target },
+        });
+        expect([answer.status, answer.body.code]).toEqual([422, 'WEBHOOK_URL_NOT_ALLOWED']);
+      }
+    } finally {
+      await strict.close();
+    }
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent, someEvents } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
 import { type Harness, startHarness } from '../../../support/harness';
@@ -22,164 +22,166 @@ const submit = async (events: unknown[], apiKey = key): Promise<TestAnswer> => {
 };
 const ago = (days: number): string => new Date(Date.now() - days * DAY_MS - 60_000).toISOString();
 
-test('an unknown user is 200 with tier 0 and zero counts', async () => {
-  const answer = await resolve({ userExternalId: 'never-seen' });
-  expect(answer.status).toBe(200);
-  expect(answer.body).toEqual({
-    userExternalId: 'never-seen',
-    linked: false,
-    tier: 0,
-    eventCount: 0,
-    partnerCount: 0,
-    recency: { lastEventAt: null, daysSinceLastEvent: null },
-    history: { firstEventAt: null, days: 0 },
-    basis: { scope: 'OWN', tierRule: 'no events', nextTier: { tier: 1, rule: 'any event' } },
-    includesEventsThrough: expect.any(String),
-    asOf: expect.any(String),
-  });
-});
-
-test('a history is told by counts and times of when things happened, not when they were sent', async () => {
-  const [first, last] = [ago(112), ago(4)];
-  await submit([
-    anEvent({ userExternalId: 'h', occurredAt: last }),
-    ...someEvents(20, { userExternalId: 'h', occurredAt: ago(50) }),
-    anEvent({ userExternalId: 'h', occurredAt: first }),
-  ]);
-  await mir.drained();
-  expect((await resolve({ userExternalId: 'h' })).body).toMatchObject({
-    tier: 2,
-    eventCount: 22,
-    partnerCount: 1,
-    recency: { lastEventAt: last, daysSinceLastEvent: 4 },
-    history: { firstEventAt: first, days: 112 },
-    basis: {
-      scope: 'OWN',
-      tierRule: '≥ 20 events and ≥ 30 days',
-      nextTier: { tier: 3, rule: '≥ 100 events and ≥ 180 days' },
-    },
-  });
-});
-
-test.each([
-  ['19 events, 30 days', 19, 30, 1],
-  ['20 events, 29 days', 20, 29, 1],
-  ['20 events, 30 days', 20, 30, 2],
-  ['99 events, 180 days', 99, 180, 2],
-  ['100 events, 179 days', 100, 179, 2],
-  ['100 events, 180 days', 100, 180, 3],
-])('the tier of %s', async (what, count, days, tier) => {
-  await submit(someEvents(count, { userExternalId: what, occurredAt: ago(days) }));
-  await mir.drained();
-  const { body } = await resolve({ userExternalId: what });
-  expect([body.tier, body.eventCount, body.history.days]).toEqual([tier, count, days]);
-});
-
-test('the tier rules are the operator’s', async () => {
-  const own = await startHarness({ env: { TIER_2_MIN_EVENTS: '2', TIER_2_MIN_DAYS: '1' } });
-  try {
-    const { liveKey } = await own.partner();
-    await own.client.post('/v1/events', liveKey, {
-      events: someEvents(2, { userExternalId: 'u', occurredAt: ago(1) }),
+describe('POST /resolve', () => {
+  it('an unknown user is 200 with tier 0 and zero counts', async () => {
+    const answer = await resolve({ userExternalId: 'never-seen' });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      userExternalId: 'never-seen',
+      linked: false,
+      tier: 0,
+      eventCount: 0,
+      partnerCount: 0,
+      recency: { lastEventAt: null, daysSinceLastEvent: null },
+      history: { firstEventAt: null, days: 0 },
+      basis: { scope: 'OWN', tierRule: 'no events', nextTier: { tier: 1, rule: 'any event' } },
+      includesEventsThrough: expect.any(String),
+      asOf: expect.any(String),
     });
-    await own.drained();
-    const { body } = await own.client.post('/v1/resolve', liveKey, { userExternalId: 'u' });
-    expect([body.tier, body.basis.tierRule]).toEqual([2, '≥ 2 events and ≥ 1 days']);
-  } finally {
-    await own.close();
-  }
-});
+  });
 
-test('many users are answered in the order asked, repeats and strangers included', async () => {
-  await submit([anEvent({ userExternalId: 'a' }), ...someEvents(2, { userExternalId: 'b' })]);
-  await mir.drained();
-  const { body } = await resolve({ userExternalIds: ['b', 'nobody', 'a', 'b'] });
-  const seen = body.results.map((one: { userExternalId: string; eventCount: number }) => [
-    one.userExternalId,
-    one.eventCount,
-  ]);
-  expect(seen).toEqual([
-    ['b', 2],
-    ['nobody', 0],
-    ['a', 1],
-    ['b', 2],
-  ]);
-});
+  it('a history is told by counts and times of when things happened, not when they were sent', async () => {
+    const [first, last] = [ago(112), ago(4)];
+    await submit([
+      anEvent({ userExternalId: 'h', occurredAt: last }),
+      ...someEvents(20, { userExternalId: 'h', occurredAt: ago(50) }),
+      anEvent({ userExternalId: 'h', occurredAt: first }),
+    ]);
+    await mir.drained();
+    expect((await resolve({ userExternalId: 'h' })).body).toMatchObject({
+      tier: 2,
+      eventCount: 22,
+      partnerCount: 1,
+      recency: { lastEventAt: last, daysSinceLastEvent: 4 },
+      history: { firstEventAt: first, days: 112 },
+      basis: {
+        scope: 'OWN',
+        tierRule: '≥ 20 events and ≥ 30 days',
+        nextTier: { tier: 3, rule: '≥ 100 events and ≥ 180 days' },
+      },
+    });
+  });
 
-test('100 users are taken, of 256 characters each, in any script and however escaped; 101 are 422', async () => {
-  const ids = Array.from({ length: 100 }, (_, n) => String(n).padStart(256, '用'));
-  const plain = await resolve({ userExternalIds: ids });
-  expect(plain.body.results).toHaveLength(100);
-  const escaped = JSON.stringify({ userExternalIds: ids }).replaceAll('用', String.raw`\u7528`);
-  const same = await mir.client.post('/v1/resolve', key, escaped);
-  expect(same.body.results.map((one: { userExternalId: string }) => one.userExternalId)).toEqual(ids);
-  const tooMany = await resolve({ userExternalIds: Array(101).fill('u') });
-  expectProblem(tooMany, 422, 'VALIDATION_FAILED');
-  expect(errorsOf(tooMany)).toEqual(['userExternalIds TOO_BIG']);
-});
+  it.each([
+    ['19 events, 30 days', 19, 30, 1],
+    ['20 events, 29 days', 20, 29, 1],
+    ['20 events, 30 days', 20, 30, 2],
+    ['99 events, 180 days', 99, 180, 2],
+    ['100 events, 179 days', 100, 179, 2],
+    ['100 events, 180 days', 100, 180, 3],
+  ])('the tier of %s', async (what, count, days, tier) => {
+    await submit(someEvents(count, { userExternalId: what, occurredAt: ago(days) }));
+    await mir.drained();
+    const { body } = await resolve({ userExternalId: what });
+    expect([body.tier, body.eventCount, body.history.days]).toEqual([tier, count, days]);
+  });
 
-test.each([
-  ['nothing', {}, ['userExternalId REQUIRED']],
-  ['an empty list', { userExternalIds: [] }, ['userExternalIds TOO_SMALL']],
-  ['an empty id', { userExternalId: '' }, ['userExternalId TOO_SMALL']],
-  ['an operator', { userExternalId: { $ne: 1 } }, ['userExternalId INVALID_TYPE']],
-  [
-    'bad ids of a list, all of them',
-    { userExternalIds: ['a', '', { $gt: '' }, 'x\u0000'] },
-    ['userExternalIds.1 TOO_SMALL', 'userExternalIds.2 INVALID_TYPE', 'userExternalIds.3 INVALID_TEXT'],
-  ],
-  ['a list where one is meant', { userExternalId: ['a'] }, ['userExternalId INVALID_TYPE']],
-  ['an unknown field', { userExternalId: 'a', scope: 'x' }, ['scope UNKNOWN_FIELD']],
-  ['one and many', { userExternalId: 'a', userExternalIds: ['b'] }, ['userExternalIds UNKNOWN_FIELD']],
-])('a resolve of %s is 422 and says which field', async (_what, body, errors) => {
-  const answer = await resolve(body);
-  expectProblem(answer, 422, 'VALIDATION_FAILED');
-  expect(errorsOf(answer)).toEqual(errors);
-});
+  it('the tier rules are the operator’s', async () => {
+    const own = await startHarness({ env: { TIER_2_MIN_EVENTS: '2', TIER_2_MIN_DAYS: '1' } });
+    try {
+      const { liveKey } = await own.partner();
+      await own.client.post('/v1/events', liveKey, {
+        events: someEvents(2, { userExternalId: 'u', occurredAt: ago(1) }),
+      });
+      await own.drained();
+      const { body } = await own.client.post('/v1/resolve', liveKey, { userExternalId: 'u' });
+      expect([body.tier, body.basis.tierRule]).toEqual([2, '≥ 2 events and ≥ 1 days']);
+    } finally {
+      await own.close();
+    }
+  });
 
-test('X-Signals-Source: the worker fills the cache; without it the store answers the same and refills it', async () => {
-  await submit(someEvents(3, { userExternalId: 'cached' }));
-  await mir.drained();
-  const warm = await resolve({ userExternalId: 'cached' });
-  expect(warm.headers.get('x-signals-source')).toBe('cache');
-  const names = await mir.ctx.queueLink.client.keys(`${mir.env['KEYSPACE']}:*:signals:*`);
-  await mir.ctx.queueLink.client.del(...names);
-  const cold = await resolve({ userExternalId: 'cached' });
-  expect(cold.headers.get('x-signals-source')).toBe('store');
-  const facts = ({ body }: TestAnswer): unknown => ({ ...body, asOf: 0, includesEventsThrough: 0 });
-  expect(facts(cold)).toEqual(facts(warm));
-  const refilled = await resolve({ userExternalId: 'cached' });
-  expect(refilled.headers.get('x-signals-source')).toBe('cache');
-  expect(facts(refilled)).toEqual(facts(warm));
-});
+  it('many users are answered in the order asked, repeats and strangers included', async () => {
+    await submit([anEvent({ userExternalId: 'a' }), ...someEvents(2, { userExternalId: 'b' })]);
+    await mir.drained();
+    const { body } = await resolve({ userExternalIds: ['b', 'nobody', 'a', 'b'] });
+    const seen = body.results.map((one: { userExternalId: string; eventCount: number }) => [
+      one.userExternalId,
+      one.eventCount,
+    ]);
+    expect(seen).toEqual([
+      ['b', 2],
+      ['nobody', 0],
+      ['a', 1],
+      ['b', 2],
+    ]);
+  });
 
-test('a stranger that was cached as empty is seen as soon as his first event settled', async () => {
-  await resolve({ userExternalId: 'late' });
-  expect((await resolve({ userExternalId: 'late' })).headers.get('x-signals-source')).toBe('cache');
-  await submit([anEvent({ userExternalId: 'late' })]);
-  await mir.drained();
-  expect((await resolve({ userExternalId: 'late' })).body.eventCount).toBe(1);
-});
+  it('100 users are taken, of 256 characters each, in any script and however escaped; 101 are 422', async () => {
+    const ids = Array.from({ length: 100 }, (_, n) => String(n).padStart(256, '用'));
+    const plain = await resolve({ userExternalIds: ids });
+    expect(plain.body.results).toHaveLength(100);
+    const escaped = JSON.stringify({ userExternalIds: ids }).replaceAll('用', String.raw`\u7528`);
+    const same = await mir.client.post('/v1/resolve', key, escaped);
+    expect(same.body.results.map((one: { userExternalId: string }) => one.userExternalId)).toEqual(ids);
+    const tooMany = await resolve({ userExternalIds: Array(101).fill('u') });
+    expectProblem(tooMany, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(tooMany)).toEqual(['userExternalIds TOO_BIG']);
+  });
 
-test('with nothing queued the answer includes all events up to now', async () => {
-  await mir.drained();
-  const { body } = await resolve({ userExternalId: 'x' });
-  expect(body.includesEventsThrough).toBe(body.asOf);
-});
+  it.each([
+    ['nothing', {}, ['userExternalId REQUIRED']],
+    ['an empty list', { userExternalIds: [] }, ['userExternalIds TOO_SMALL']],
+    ['an empty id', { userExternalId: '' }, ['userExternalId TOO_SMALL']],
+    ['an operator', { userExternalId: { $ne: 1 } }, ['userExternalId INVALID_TYPE']],
+    [
+      'bad ids of a list, all of them',
+      { userExternalIds: ['a', '', { $gt: '' }, 'x\u0000'] },
+      ['userExternalIds.1 TOO_SMALL', 'userExternalIds.2 INVALID_TYPE', 'userExternalIds.3 INVALID_TEXT'],
+    ],
+    ['a list where one is meant', { userExternalId: ['a'] }, ['userExternalId INVALID_TYPE']],
+    ['an unknown field', { userExternalId: 'a', scope: 'x' }, ['scope UNKNOWN_FIELD']],
+    ['one and many', { userExternalId: 'a', userExternalIds: ['b'] }, ['userExternalIds UNKNOWN_FIELD']],
+  ])('a resolve of %s is 422 and says which field', async (_what, body, errors) => {
+    const answer = await resolve(body);
+    expectProblem(answer, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(answer)).toEqual(errors);
+  });
 
-test('while events wait the answer vouches only for those before the oldest of them; then for all', async () => {
-  const { liveKey } = await mir.partner();
-  const settled = await submit([anEvent()], liveKey);
-  await mir.drained();
-  await mir.stopWorkers();
-  const waiting = await submit([anEvent()], liveKey);
-  await submit([anEvent()], liveKey);
-  const before = await resolve({ userExternalId: 'u-1' }, liveKey);
-  expect(before.body).toMatchObject({ eventCount: 1, includesEventsThrough: waiting.body.receivedAt });
-  expect(Date.parse(settled.body.receivedAt)).toBeLessThan(Date.parse(before.body.includesEventsThrough));
-  await mir.startWorkers();
-  await mir.drained();
-  const after = await resolve({ userExternalId: 'u-1' }, liveKey);
-  expect(after.body.eventCount).toBe(3);
-  expect(after.body.includesEventsThrough).toBe(after.body.asOf);
+  it('X-Signals-Source: the worker fills the cache; without it the store answers the same and refills it', async () => {
+    await submit(someEvents(3, { userExternalId: 'cached' }));
+    await mir.drained();
+    const warm = await resolve({ userExternalId: 'cached' });
+    expect(warm.headers.get('x-signals-source')).toBe('cache');
+    const names = await mir.ctx.queueLink.client.keys(`${mir.env['KEYSPACE']}:*:signals:*`);
+    await mir.ctx.queueLink.client.del(...names);
+    const cold = await resolve({ userExternalId: 'cached' });
+    expect(cold.headers.get('x-signals-source')).toBe('store');
+    const facts = ({ body }: TestAnswer): unknown => ({ ...body, asOf: 0, includesEventsThrough: 0 });
+    expect(facts(cold)).toEqual(facts(warm));
+    const refilled = await resolve({ userExternalId: 'cached' });
+    expect(refilled.headers.get('x-signals-source')).toBe('cache');
+    expect(facts(refilled)).toEqual(facts(warm));
+  });
+
+  it('a stranger that was cached as empty is seen as soon as his first event settled', async () => {
+    await resolve({ userExternalId: 'late' });
+    expect((await resolve({ userExternalId: 'late' })).headers.get('x-signals-source')).toBe('cache');
+    await submit([anEvent({ userExternalId: 'late' })]);
+    await mir.drained();
+    expect((await resolve({ userExternalId: 'late' })).body.eventCount).toBe(1);
+  });
+
+  it('with nothing queued the answer includes all events up to now', async () => {
+    await mir.drained();
+    const { body } = await resolve({ userExternalId: 'x' });
+    expect(body.includesEventsThrough).toBe(body.asOf);
+  });
+
+  it('while events wait the answer vouches only for those before the oldest of them; then for all', async () => {
+    const { liveKey } = await mir.partner();
+    const settled = await submit([anEvent()], liveKey);
+    await mir.drained();
+    await mir.stopWorkers();
+    const waiting = await submit([anEvent()], liveKey);
+    await submit([anEvent()], liveKey);
+    const before = await resolve({ userExternalId: 'u-1' }, liveKey);
+    expect(before.body).toMatchObject({ eventCount: 1, includesEventsThrough: waiting.body.receivedAt });
+    expect(Date.parse(settled.body.receivedAt)).toBeLessThan(Date.parse(before.body.includesEventsThrough));
+    await mir.startWorkers();
+    await mir.drained();
+    const after = await resolve({ userExternalId: 'u-1' }, liveKey);
+    expect(after.body.eventCount).toBe(3);
+    expect(after.body.includesEventsThrough).toBe(after.body.asOf);
+  });
 });

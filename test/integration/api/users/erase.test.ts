@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditContext } from '../../../../api/db/audit-context';
 import { createApiContext } from '../../../../api/context';
 import { orderErasure } from '../../../../api/users/order-erasure';
@@ -43,246 +43,248 @@ const countOf = async (userExternalId: string): Promise<number> =>
 const listed = async (userExternalId: string): Promise<unknown[]> =>
   (await mir.client.get(`/v1/events?userExternalId=${userExternalId}`, partner.liveKey)).body.data as unknown[];
 
-test('from the answer on nothing of an erased user is counted, and soon nothing is stored', async () => {
-  await submit(
-    'gone',
-    Array.from({ length: 2_500 }, () => undefined),
-  );
-  await submit('stays', [undefined]);
-  await mir.drained();
-  const receiptId = await erase('gone');
-  expect(await countOf('gone')).toBe(0);
-  await done(receiptId);
-  expect(await listed('gone')).toEqual([]);
-  const { body } = await mir.client.get(`/v1/users/erase/${receiptId}`, partner.liveKey);
-  expect(body).toMatchObject({ eventsErased: 2_500, settledAt: expect.any(String) });
-  expect(await countOf('stays')).toBe(1);
-});
-
-test('a dry run asked for in the query, which there is not, erases nobody', async () => {
-  expect((await post('/v1/users/erase?dryRun=true', { userExternalId: 'stays' })).status).toBe(422);
-  await mir.drained();
-  expect(await countOf('stays')).toBe(1);
-});
-
-test('what was accepted before and is still queued becomes ERASED; what comes later starts a new history', async () => {
-  await mir.stopWorkers();
-  const before = await submit('queued', ['k-1', undefined, 'k-2']);
-  const receiptId = await erase('queued');
-  const after = await submit('queued', ['k-1']);
-  await mir.startWorkers();
-  await mir.drained();
-  await done(receiptId);
-  const receipt = async (id: string) => (await mir.client.get(`/v1/events/receipts/${id}`, partner.liveKey)).body;
-  expect(await receipt(before)).toMatchObject({ status: 'DONE', accepted: 3, persisted: 0, erased: 3, failed: 0 });
-  expect(await receipt(after)).toMatchObject({ status: 'DONE', persisted: 1, erased: 0 });
-  expect(await countOf('queued')).toBe(1);
-  expect(await listed('queued')).toHaveLength(1);
-});
-
-test('an idempotency key of an erased event is free again, even before its event is deleted', async () => {
-  await submit('reborn', ['r-1', 'r-2']);
-  await mir.drained();
-  // Keeps the erasure from its events: only the commit itself can make room.
-  await mir.ctx.erasureQueue.queue.pause();
-  try {
-    await erase('reborn');
-    const receiptId = await submit('reborn', ['r-1']);
+describe('POST /users/erase', () => {
+  it('from the answer on nothing of an erased user is counted, and soon nothing is stored', async () => {
+    await submit(
+      'gone',
+      Array.from({ length: 2_500 }, () => undefined),
+    );
+    await submit('stays', [undefined]);
     await mir.drained();
-    const { body } = await mir.client.get(`/v1/events/receipts/${receiptId}`, partner.liveKey);
-    expect(body).toMatchObject({ persisted: 1, duplicates: 0, conflicts: 0 });
+    const receiptId = await erase('gone');
+    expect(await countOf('gone')).toBe(0);
+    await done(receiptId);
+    expect(await listed('gone')).toEqual([]);
+    const { body } = await mir.client.get(`/v1/users/erase/${receiptId}`, partner.liveKey);
+    expect(body).toMatchObject({ eventsErased: 2_500, settledAt: expect.any(String) });
+    expect(await countOf('stays')).toBe(1);
+  });
+
+  it('a dry run asked for in the query, which there is not, erases nobody', async () => {
+    expect((await post('/v1/users/erase?dryRun=true', { userExternalId: 'stays' })).status).toBe(422);
+    await mir.drained();
+    expect(await countOf('stays')).toBe(1);
+  });
+
+  it('what was accepted before and is still queued becomes ERASED; what comes later starts a new history', async () => {
+    await mir.stopWorkers();
+    const before = await submit('queued', ['k-1', undefined, 'k-2']);
+    const receiptId = await erase('queued');
+    const after = await submit('queued', ['k-1']);
+    await mir.startWorkers();
+    await mir.drained();
+    await done(receiptId);
+    const receipt = async (id: string) => (await mir.client.get(`/v1/events/receipts/${id}`, partner.liveKey)).body;
+    expect(await receipt(before)).toMatchObject({ status: 'DONE', accepted: 3, persisted: 0, erased: 3, failed: 0 });
+    expect(await receipt(after)).toMatchObject({ status: 'DONE', persisted: 1, erased: 0 });
+    expect(await countOf('queued')).toBe(1);
+    expect(await listed('queued')).toHaveLength(1);
+  });
+
+  it('an idempotency key of an erased event is free again, even before its event is deleted', async () => {
+    await submit('reborn', ['r-1', 'r-2']);
+    await mir.drained();
+    // Keeps the erasure from its events: only the commit itself can make room.
+    await mir.ctx.erasureQueue.queue.pause();
+    try {
+      await erase('reborn');
+      const receiptId = await submit('reborn', ['r-1']);
+      await mir.drained();
+      const { body } = await mir.client.get(`/v1/events/receipts/${receiptId}`, partner.liveKey);
+      expect(body).toMatchObject({ persisted: 1, duplicates: 0, conflicts: 0 });
+      expect(await countOf('reborn')).toBe(1);
+    } finally {
+      await mir.ctx.erasureQueue.queue.resume();
+    }
+    await waitUntil('the old event is deleted', async () => (await listed('reborn')).length === 1);
     expect(await countOf('reborn')).toBe(1);
-  } finally {
-    await mir.ctx.erasureQueue.queue.resume();
+  });
+
+  it('an erased user is not linked any more, and its pending invites are gone', async () => {
+    const person = await newPerson(mir);
+    const other = await mir.partner();
+    await submit('linked', [undefined]);
+    await mir.client.post('/v1/events', other.liveKey, anEvent({ userExternalId: 'elsewhere' }));
+    await mir.drained();
+    await linkUser(mir, partner, 'linked', person);
+    await linkUser(mir, other, 'elsewhere', person);
+    await post('/v1/partners/link/code', { userExternalId: 'linked' });
+    await done(await erase('linked'));
+    const { body } = await mir.client.get('/v1/partners/link/status?userExternalId=linked', partner.liveKey);
+    expect(body).toEqual({ linked: false, linkedAt: null, pending: null });
+    const elsewhere = await mir.client.post('/v1/resolve', other.liveKey, { userExternalId: 'elsewhere' });
+    expect(elsewhere.body).toMatchObject({ linked: true, eventCount: 1, partnerCount: 1 });
+  });
+
+  it('an order that no job told of is carried out by the sweep', async () => {
+    await submit('forgotten', [undefined, undefined]);
+    await mir.drained();
+    await mir.stopWorkers();
+    const receiptId = await erase('forgotten');
+    await mir.ctx.erasureQueue.queue.obliterate({ force: true });
+    await mir.ctx.store.erasures.model.updateOne({ _id: receiptId }, { $set: { nextLookAt: new Date(0) } });
+    await mir.startWorkers();
+    await done(receiptId);
+    expect(await listed('forgotten')).toEqual([]);
+  });
+
+  it('dead letters lose the events of an erased user and keep the others', async () => {
+    const queue = mir.ctx.eventQueue.queue;
+    await mir.stopWorkers();
+    await submit('in-letters', [undefined]);
+    const shared = await post('/v1/events', {
+      events: [anEvent({ userExternalId: 'in-letters' }), anEvent({ userExternalId: 'neighbour' })],
+    });
+    expect(shared.status).toBe(202);
+    const waiting = await queue.getJobs(['waiting', 'prioritized']);
+    expect(waiting).toHaveLength(2);
+    for (const job of waiting) await toDeadLetters(job.id!);
+    await mir.startWorkers();
+    await done(await erase('in-letters'));
+    const letters = await queue.getFailed();
+    expect(letters).toHaveLength(1);
+    const rows = letters[0]!.data.events as unknown[][];
+    const contents = rows.map(([, , userRef, eventType]) => [userRef === refOf('in-letters'), eventType]);
+    expect(contents).toEqual([
+      [true, 'erased'],
+      [false, 'mir.transaction.completed'],
+    ]);
+
+    const replayed = await asAdmin(mir.client, 'POST', `/dead-letters/${letters[0]!.id}/replay`);
+    expect(replayed.status).toBe(202);
+    await mir.drained();
+    const { body } = await mir.client.get(`/v1/events/receipts/${shared.body.receiptId}`, partner.liveKey);
+    expect(body).toMatchObject({ accepted: 2, persisted: 1, erased: 1, failed: 0 });
+    expect([await countOf('in-letters'), await countOf('neighbour')]).toEqual([0, 1]);
+  });
+
+  it('what becomes a dead letter after its user was erased holds nothing of the user', async () => {
+    const { queue } = mir.ctx.eventQueue;
+    const metadata = { note: 'words of somebody erased' };
+    const events = ['erased-first', 'refused'].map((userExternalId) => anEvent({ userExternalId, metadata }));
+    const job = await whilePaused(async () => {
+      expect((await post('/v1/events', { events })).status).toBe(202);
+      const [queued] = await queue.getJobs(['waiting', 'prioritized']);
+      const rows = queued!.data.events as [unknown, unknown, unknown, unknown, unknown, unknown, object][];
+      // No name of a BSON field may hold a NUL: the store refuses it.
+      rows[1]![6] = { 'a\0b': 1 };
+      await queued!.updateData(queued!.data);
+      await erase('erased-first');
+      return queued!;
+    });
+    await waitUntil('the job has failed', async () => job.isFailed());
+    expect(JSON.stringify((await queue.getJob(job.id!))!.data)).not.toContain('words of somebody erased');
+  });
+
+  it('DONE is not told while events of the user are still queued', async () => {
+    const receiptId = await whilePaused(async () => {
+      await submit('waits', [undefined]);
+      const ordered = await erase('waits');
+      await waitUntil('the order is put off', async () => (await mir.ctx.erasureQueue.queue.getDelayedCount()) > 0);
+      const { body } = await mir.client.get(`/v1/users/erase/${ordered}`, partner.liveKey);
+      expect(body.status).toBe('RUNNING');
+      return ordered;
+    });
+    await done(receiptId);
+    expect([await listed('waits'), await countOf('waits')]).toEqual([[], 0]);
+  });
+
+  /** Keeps events queued meanwhile. */
+  async function whilePaused<T>(work: () => Promise<T>): Promise<T> {
+    const { queue } = mir.ctx.eventQueue;
+    await queue.pause();
+    try {
+      return await work();
+    } finally {
+      await queue.resume();
+    }
   }
-  await waitUntil('the old event is deleted', async () => (await listed('reborn')).length === 1);
-  expect(await countOf('reborn')).toBe(1);
-});
 
-test('an erased user is not linked any more, and its pending invites are gone', async () => {
-  const person = await newPerson(mir);
-  const other = await mir.partner();
-  await submit('linked', [undefined]);
-  await mir.client.post('/v1/events', other.liveKey, anEvent({ userExternalId: 'elsewhere' }));
-  await mir.drained();
-  await linkUser(mir, partner, 'linked', person);
-  await linkUser(mir, other, 'elsewhere', person);
-  await post('/v1/partners/link/code', { userExternalId: 'linked' });
-  await done(await erase('linked'));
-  const { body } = await mir.client.get('/v1/partners/link/status?userExternalId=linked', partner.liveKey);
-  expect(body).toEqual({ linked: false, linkedAt: null, pending: null });
-  const elsewhere = await mir.client.post('/v1/resolve', other.liveKey, { userExternalId: 'elsewhere' });
-  expect(elsewhere.body).toMatchObject({ linked: true, eventCount: 1, partnerCount: 1 });
-});
-
-test('an order that no job told of is carried out by the sweep', async () => {
-  await submit('forgotten', [undefined, undefined]);
-  await mir.drained();
-  await mir.stopWorkers();
-  const receiptId = await erase('forgotten');
-  await mir.ctx.erasureQueue.queue.obliterate({ force: true });
-  await mir.ctx.store.erasures.model.updateOne({ _id: receiptId }, { $set: { nextLookAt: new Date(0) } });
-  await mir.startWorkers();
-  await done(receiptId);
-  expect(await listed('forgotten')).toEqual([]);
-});
-
-test('dead letters lose the events of an erased user and keep the others', async () => {
-  const queue = mir.ctx.eventQueue.queue;
-  await mir.stopWorkers();
-  await submit('in-letters', [undefined]);
-  const shared = await post('/v1/events', {
-    events: [anEvent({ userExternalId: 'in-letters' }), anEvent({ userExternalId: 'neighbour' })],
-  });
-  expect(shared.status).toBe(202);
-  const waiting = await queue.getJobs(['waiting', 'prioritized']);
-  expect(waiting).toHaveLength(2);
-  for (const job of waiting) await toDeadLetters(job.id!);
-  await mir.startWorkers();
-  await done(await erase('in-letters'));
-  const letters = await queue.getFailed();
-  expect(letters).toHaveLength(1);
-  const rows = letters[0]!.data.events as unknown[][];
-  const contents = rows.map(([, , userRef, eventType]) => [userRef === refOf('in-letters'), eventType]);
-  expect(contents).toEqual([
-    [true, 'erased'],
-    [false, 'mir.transaction.completed'],
-  ]);
-
-  const replayed = await asAdmin(mir.client, 'POST', `/dead-letters/${letters[0]!.id}/replay`);
-  expect(replayed.status).toBe(202);
-  await mir.drained();
-  const { body } = await mir.client.get(`/v1/events/receipts/${shared.body.receiptId}`, partner.liveKey);
-  expect(body).toMatchObject({ accepted: 2, persisted: 1, erased: 1, failed: 0 });
-  expect([await countOf('in-letters'), await countOf('neighbour')]).toEqual([0, 1]);
-});
-
-test('what becomes a dead letter after its user was erased holds nothing of the user', async () => {
-  const { queue } = mir.ctx.eventQueue;
-  const metadata = { note: 'words of somebody erased' };
-  const events = ['erased-first', 'refused'].map((userExternalId) => anEvent({ userExternalId, metadata }));
-  const job = await whilePaused(async () => {
-    expect((await post('/v1/events', { events })).status).toBe(202);
-    const [queued] = await queue.getJobs(['waiting', 'prioritized']);
-    const rows = queued!.data.events as [unknown, unknown, unknown, unknown, unknown, unknown, object][];
-    // No name of a BSON field may hold a NUL: the store refuses it.
-    rows[1]![6] = { 'a\0b': 1 };
-    await queued!.updateData(queued!.data);
-    await erase('erased-first');
-    return queued!;
-  });
-  await waitUntil('the job has failed', async () => job.isFailed());
-  expect(JSON.stringify((await queue.getJob(job.id!))!.data)).not.toContain('words of somebody erased');
-});
-
-test('DONE is not told while events of the user are still queued', async () => {
-  const receiptId = await whilePaused(async () => {
-    await submit('waits', [undefined]);
-    const ordered = await erase('waits');
-    await waitUntil('the order is put off', async () => (await mir.ctx.erasureQueue.queue.getDelayedCount()) > 0);
-    const { body } = await mir.client.get(`/v1/users/erase/${ordered}`, partner.liveKey);
-    expect(body.status).toBe('RUNNING');
-    return ordered;
-  });
-  await done(receiptId);
-  expect([await listed('waits'), await countOf('waits')]).toEqual([[], 0]);
-});
-
-/** Keeps events queued meanwhile. */
-async function whilePaused<T>(work: () => Promise<T>): Promise<T> {
-  const { queue } = mir.ctx.eventQueue;
-  await queue.pause();
-  try {
-    return await work();
-  } finally {
-    await queue.resume();
+  /** Fails a waiting job for good, as its worker would. */
+  async function toDeadLetters(jobId: string): Promise<void> {
+    const queue = mir.ctx.eventQueue.queue;
+    const { Worker, UnrecoverableError } = await import('bullmq');
+    const connection = mir.ctx.queueLink.client.duplicate({ maxRetriesPerRequest: null });
+    const failing = new Worker(
+      queue.name,
+      () => {
+        throw new UnrecoverableError('a test says so');
+      },
+      { connection, prefix: queue.opts.prefix! },
+    );
+    await waitUntil('the job has failed', async () => (await queue.getJob(jobId))?.isFailed() ?? false);
+    await failing.close();
+    connection.disconnect();
   }
-}
 
-/** Fails a waiting job for good, as its worker would. */
-async function toDeadLetters(jobId: string): Promise<void> {
-  const queue = mir.ctx.eventQueue.queue;
-  const { Worker, UnrecoverableError } = await import('bullmq');
-  const connection = mir.ctx.queueLink.client.duplicate({ maxRetriesPerRequest: null });
-  const failing = new Worker(
-    queue.name,
-    () => {
-      throw new UnrecoverableError('a test says so');
-    },
-    { connection, prefix: queue.opts.prefix! },
-  );
-  await waitUntil('the job has failed', async () => (await queue.getJob(jobId))?.isFailed() ?? false);
-  await failing.close();
-  connection.disconnect();
-}
+  const tenantOf = (): Tenant => `${partner.partnerId}:live` as Tenant;
+  const refOf = (userExternalId: string): UserRef => userRefOf(mir.ctx.secrets.subject, tenantOf(), userExternalId);
+  const auditContext = (): AuditContext => ({
+    actor: { kind: 'PARTNER', partnerId: partner.partnerId },
+    requestId: 'r',
+    at: new Date(),
+  });
+  const order = (userExternalId: string, erasedAt: Date, ctx = mir.ctx) =>
+    orderErasure(ctx, tenantOf(), refOf(userExternalId), erasedAt, auditContext());
 
-const tenantOf = (): Tenant => `${partner.partnerId}:live` as Tenant;
-const refOf = (userExternalId: string): UserRef => userRefOf(mir.ctx.secrets.subject, tenantOf(), userExternalId);
-const auditContext = (): AuditContext => ({
-  actor: { kind: 'PARTNER', partnerId: partner.partnerId },
-  requestId: 'r',
-  at: new Date(),
-});
-const order = (userExternalId: string, erasedAt: Date, ctx = mir.ctx) =>
-  orderErasure(ctx, tenantOf(), refOf(userExternalId), erasedAt, auditContext());
-
-test('what was committed while the order was on its way is erased with the rest, not left uncounted', async () => {
-  await submit('overtaken', [undefined, undefined]);
-  await mir.drained();
-  const [{ receivedAt }] = (await listed('overtaken')) as [{ receivedAt: string }];
-  const { erasure } = await order('overtaken', new Date(Date.parse(receivedAt) - 1));
-  expect(erasure.erasedAt.toISOString()).toBe(receivedAt);
-  await done(erasure._id);
-  expect([await listed('overtaken'), await countOf('overtaken')]).toEqual([[], 0]);
-});
-
-test('of two orders at once the later time counts, whichever is written last', async () => {
-  const later = new Date();
-  await order('ordered-twice', later);
-  const { erasure } = await order('ordered-twice', new Date(later.getTime() - 60_000));
-  expect(erasure.erasedAt).toEqual(later);
-  expect((await mir.ctx.store.users.get(tenantOf(), refOf('ordered-twice')))?.erasedAt).toEqual(later);
-});
-
-test('an event that took the key of an erased one is not deleted in its place', async () => {
-  await submit('replaced', ['key']);
-  await mir.drained();
-  const { events } = mir.ctx.store;
-  const { model } = events;
-  const old = (await model.findOne({ userRef: refOf('replaced') }).lean())!;
-  const receivedAt = new Date(old.receivedAt.getTime() + 1);
-  const original = model.deleteMany.bind(model);
-  // A commit between the look and the deletion, as `withoutErased` makes it.
-  model.deleteMany = ((...args: Parameters<typeof original>) => {
-    model.deleteMany = original;
-    return model.updateOne({ _id: old._id }, { $set: { receivedAt } }).then(() => original(...args));
-  }) as typeof model.deleteMany;
-  expect(await events.erasePage(tenantOf(), refOf('replaced'), old.receivedAt, 10)).toEqual({ found: 1, erased: 0 });
-  expect(await model.countDocuments({ _id: old._id })).toBe(1);
-});
-
-test('DONE is told only when no reader can see the user any more, also where the order could not reach the cache', async () => {
-  await submit('cached', [undefined]);
-  await mir.drained();
-  expect(await countOf('cached')).toBe(1);
-  const apart = await openRuntime(readConfig(mir.env), 'api');
-  try {
-    const ctx = await createApiContext(apart);
-    apart.cacheLink.client.disconnect();
-    const { erasure, cacheState } = await order('cached', new Date(), ctx);
-    expect(cacheState).toBe('pending');
+  it('what was committed while the order was on its way is erased with the rest, not left uncounted', async () => {
+    await submit('overtaken', [undefined, undefined]);
+    await mir.drained();
+    const [{ receivedAt }] = (await listed('overtaken')) as [{ receivedAt: string }];
+    const { erasure } = await order('overtaken', new Date(Date.parse(receivedAt) - 1));
+    expect(erasure.erasedAt.toISOString()).toBe(receivedAt);
     await done(erasure._id);
-    expect(await countOf('cached')).toBe(0);
-  } finally {
-    await apart.close();
-  }
-});
+    expect([await listed('overtaken'), await countOf('overtaken')]).toEqual([[], 0]);
+  });
 
-test("another partner's receipt and a missing one are answered alike", async () => {
-  const receiptId = await erase('private');
-  const other = await mir.partner();
-  const foreign = await mir.client.get(`/v1/users/erase/${receiptId}`, other.liveKey);
-  const missing = await mir.client.get('/v1/users/erase/ers_live_0', other.liveKey);
-  expect([foreign.status, foreign.body.detail]).toEqual([missing.status, missing.body.detail]);
-  expect(foreign.status).toBe(404);
+  it('of two orders at once the later time counts, whichever is written last', async () => {
+    const later = new Date();
+    await order('ordered-twice', later);
+    const { erasure } = await order('ordered-twice', new Date(later.getTime() - 60_000));
+    expect(erasure.erasedAt).toEqual(later);
+    expect((await mir.ctx.store.users.get(tenantOf(), refOf('ordered-twice')))?.erasedAt).toEqual(later);
+  });
+
+  it('an event that took the key of an erased one is not deleted in its place', async () => {
+    await submit('replaced', ['key']);
+    await mir.drained();
+    const { events } = mir.ctx.store;
+    const { model } = events;
+    const old = (await model.findOne({ userRef: refOf('replaced') }).lean())!;
+    const receivedAt = new Date(old.receivedAt.getTime() + 1);
+    const original = model.deleteMany.bind(model);
+    // A commit between the look and the deletion, as `withoutErased` makes it.
+    model.deleteMany = ((...args: Parameters<typeof original>) => {
+      model.deleteMany = original;
+      return model.updateOne({ _id: old._id }, { $set: { receivedAt } }).then(() => original(...args));
+    }) as typeof model.deleteMany;
+    expect(await events.erasePage(tenantOf(), refOf('replaced'), old.receivedAt, 10)).toEqual({ found: 1, erased: 0 });
+    expect(await model.countDocuments({ _id: old._id })).toBe(1);
+  });
+
+  it('DONE is told only when no reader can see the user any more, also where the order could not reach the cache', async () => {
+    await submit('cached', [undefined]);
+    await mir.drained();
+    expect(await countOf('cached')).toBe(1);
+    const apart = await openRuntime(readConfig(mir.env), 'api');
+    try {
+      const ctx = await createApiContext(apart);
+      apart.cacheLink.client.disconnect();
+      const { erasure, cacheState } = await order('cached', new Date(), ctx);
+      expect(cacheState).toBe('pending');
+      await done(erasure._id);
+      expect(await countOf('cached')).toBe(0);
+    } finally {
+      await apart.close();
+    }
+  });
+
+  it("another partner's receipt and a missing one are answered alike", async () => {
+    const receiptId = await erase('private');
+    const other = await mir.partner();
+    const foreign = await mir.client.get(`/v1/users/erase/${receiptId}`, other.liveKey);
+    const missing = await mir.client.get('/v1/users/erase/ers_live_0', other.liveKey);
+    expect([foreign.status, foreign.body.detail]).toEqual([missing.status, missing.body.detail]);
+    expect(foreign.status).toBe(404);
+  });
 });

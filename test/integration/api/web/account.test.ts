@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { loggedIn, PASSWORD, somebody, logIn, startHarnessForPeople } from '../../../support/people';
@@ -32,142 +32,150 @@ async function submit({ liveKey }: TestPartner, userExternalId: string, count: n
 const resolve = async ({ liveKey }: TestPartner, userExternalId: string) =>
   (await mir.client.post('/v1/resolve', liveKey, { userExternalId })).body;
 
-test('without a log-in every page of the account leads to the log-in', async () => {
-  const visitor = somebody(mir);
-  for (const path of ['/account', '/account/export', '/account/delete', '/account/links/lnk_x']) {
-    expect((await visitor.get(path)).path).toMatch(/^\/login/);
-  }
-});
-
-test('the account shows my platforms, my history in numbers and its months, and nothing of others', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  expect((await visitor.get('/account')).text).toContain('Nothing is connected yet');
-  await submit(shop, 'me-at-shop', 3);
-  await submit(forum, 'me-at-forum', 2);
-  await connect(visitor, shop, 'me-at-shop', 'me_k');
-  await connect(visitor, forum, 'me-at-forum');
-  const { text, root } = await visitor.get('/account');
-  for (const words of ['Harbour Market', '“me_k” at harbour.example', 'Quiet Forum', 'your account at forum.example']) {
-    expect(text).toContain(words);
-  }
-  const facts = root.querySelectorAll('dl.facts div').map((div) => div.structuredText.replace(/\s+/g, ' '));
-  expect(facts.slice(0, 2)).toEqual(['Events 5', 'Platforms 2']);
-  expect(root.querySelector('main svg')).not.toBeNull();
-  const numbers = root.querySelectorAll('.chart tbody td').map((cell) => cell.text);
-  expect(numbers.slice(0, 4)).toEqual(['Harbour Market', '3', 'Quiet Forum', '2']);
-  expect(root.querySelectorAll('.chart tbody')).toHaveLength(12);
-  const stranger = await loggedIn(mir, newAddress());
-  expect((await stranger.get('/account')).text).not.toContain('Harbour Market');
-});
-
-test('disconnecting shows what it means, ends the link at once and leaves the others', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  await submit(shop, 'leaver', 3);
-  await submit(forum, 'leaver', 2);
-  await connect(visitor, shop, 'leaver');
-  await connect(visitor, forum, 'leaver');
-  expect(await resolve(forum, 'leaver')).toMatchObject({ eventCount: 5, linked: true });
-  const account = await visitor.get('/account');
-  const row = account.root.querySelectorAll('ul.records li').find((li) => li.textContent.includes('Quiet Forum'))!;
-  const path = row.querySelector('a')!.getAttribute('href')!;
-
-  const stranger = await loggedIn(mir, newAddress());
-  expect((await stranger.get(path)).status).toBe(404);
-  const page = await visitor.get(path);
-  expect(page.text).toContain('Disconnect from Quiet Forum?');
-  expect(await resolve(forum, 'leaver')).toMatchObject({ linked: true });
-  const done = await visitor.submit(page, {});
-  expect(done.text).toContain('The account is disconnected');
-  expect(await resolve(forum, 'leaver')).toMatchObject({ linked: false, eventCount: 2, partnerCount: 1 });
-  expect(await resolve(shop, 'leaver')).toMatchObject({ linked: true, eventCount: 3, partnerCount: 1 });
-  expect((await visitor.get(path)).status).toBe(404);
-});
-
-test('the export is one JSON document with the identity, the accounts and every event of them', async () => {
-  const email = newAddress();
-  const visitor = await loggedIn(mir, email);
-  await submit(shop, 'exporter', 1_200);
-  await submit(forum, 'exporter', 1);
-  await connect(visitor, shop, 'exporter', 'label "quoted"');
-  await connect(visitor, forum, 'exporter');
-  const file = await visitor.get('/account/export');
-  expect(file.headers.get('content-disposition')).toMatch(/^attachment; filename="mir-account-[\d-]+\.json"$/);
-  const { identity, accounts, history } = JSON.parse(file.html);
-  expect(identity).toEqual({ email, createdAt: expect.any(String) });
-  expect(history).toMatchObject({ eventCount: 1_201, partnerCount: 2 });
-  expect(accounts).toMatchObject([
-    { platform: 'Harbour Market', accountLabel: 'label "quoted"', environment: 'live', eventCount: 1_200 },
-    { platform: 'Quiet Forum', accountLabel: null },
-  ]);
-  expect(accounts.map(({ events }: { events: unknown[] }) => events.length)).toEqual([1_200, 1]);
-  expect(accounts[0].events[0]).toMatchObject({ eventType: 'mir.transaction.completed', weight: 1 });
-});
-
-test('the export tells sessions and every answer to an invite, also a declined one and one that has ended', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  await connect(visitor, shop, 'answering', 'a label');
-  const disconnectPath = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
-  await visitor.submit(await visitor.get(disconnectPath), {});
-  const wish = { userExternalId: 'answering' };
-  const { body } = await mir.client.post('/v1/partners/link/invite', forum.testKey, wish);
-  await visitor.submit(await visitor.get(new URL(body.url).pathname), { decision: 'decline' });
-  const { sessions, answers, accounts } = JSON.parse((await visitor.get('/account/export')).html);
-  expect(accounts).toEqual([]);
-  expect(sessions).toEqual([{ createdAt: expect.any(String), expiresAt: expect.any(String) }]);
-  const asked = { kind: 'INVITE', askedAt: expect.any(String) };
-  expect(answers).toEqual([
-    { ...asked, platform: 'Quiet Forum', environment: 'test', answer: 'DECLINED' },
-    { ...asked, platform: 'Harbour Market', environment: 'live', answer: 'CONNECTED' },
-  ]);
-});
-
-test('an account without links exports as valid JSON', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  expect(JSON.parse((await visitor.get('/account/export')).html).accounts).toEqual([]);
-});
-
-/** Everything that the stores hold of this run, as text. */
-async function rawStores(): Promise<string> {
-  const { store, queueLink, cacheLink, config } = mir.ctx;
-  const parts: string[] = [];
-  for (const { name } of await store.connection.db!.listCollections().toArray()) {
-    for await (const doc of store.connection.db!.collection(name).find()) parts.push(`${name} ${JSON.stringify(doc)}`);
-  }
-  for (const { client } of [queueLink, cacheLink]) {
-    for (const key of await client.keys('*')) {
-      if (!key.includes(config.keyspace)) continue;
-      parts.push(key, (await client.dumpBuffer(key))?.toString('latin1') ?? '');
-      const type = await client.type(key);
-      if (type === 'string') parts.push((await client.get(key)) ?? '');
-      if (type === 'hash') parts.push(JSON.stringify(await client.hgetall(key)));
+describe('the account page', () => {
+  it('without a log-in every page of the account leads to the log-in', async () => {
+    const visitor = somebody(mir);
+    for (const path of ['/account', '/account/export', '/account/delete', '/account/links/lnk_x']) {
+      expect((await visitor.get(path)).path).toMatch(/^\/login/);
     }
+  });
+
+  it('the account shows my platforms, my history in numbers and its months, and nothing of others', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    expect((await visitor.get('/account')).text).toContain('Nothing is connected yet');
+    await submit(shop, 'me-at-shop', 3);
+    await submit(forum, 'me-at-forum', 2);
+    await connect(visitor, shop, 'me-at-shop', 'me_k');
+    await connect(visitor, forum, 'me-at-forum');
+    const { text, root } = await visitor.get('/account');
+    for (const words of [
+      'Harbour Market',
+      '“me_k” at harbour.example',
+      'Quiet Forum',
+      'your account at forum.example',
+    ]) {
+      expect(text).toContain(words);
+    }
+    const facts = root.querySelectorAll('dl.facts div').map((div) => div.structuredText.replace(/\s+/g, ' '));
+    expect(facts.slice(0, 2)).toEqual(['Events 5', 'Platforms 2']);
+    expect(root.querySelector('main svg')).not.toBeNull();
+    const numbers = root.querySelectorAll('.chart tbody td').map((cell) => cell.text);
+    expect(numbers.slice(0, 4)).toEqual(['Harbour Market', '3', 'Quiet Forum', '2']);
+    expect(root.querySelectorAll('.chart tbody')).toHaveLength(12);
+    const stranger = await loggedIn(mir, newAddress());
+    expect((await stranger.get('/account')).text).not.toContain('Harbour Market');
+  });
+
+  it('disconnecting shows what it means, ends the link at once and leaves the others', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    await submit(shop, 'leaver', 3);
+    await submit(forum, 'leaver', 2);
+    await connect(visitor, shop, 'leaver');
+    await connect(visitor, forum, 'leaver');
+    expect(await resolve(forum, 'leaver')).toMatchObject({ eventCount: 5, linked: true });
+    const account = await visitor.get('/account');
+    const row = account.root.querySelectorAll('ul.records li').find((li) => li.textContent.includes('Quiet Forum'))!;
+    const path = row.querySelector('a')!.getAttribute('href')!;
+
+    const stranger = await loggedIn(mir, newAddress());
+    expect((await stranger.get(path)).status).toBe(404);
+    const page = await visitor.get(path);
+    expect(page.text).toContain('Disconnect from Quiet Forum?');
+    expect(await resolve(forum, 'leaver')).toMatchObject({ linked: true });
+    const done = await visitor.submit(page, {});
+    expect(done.text).toContain('The account is disconnected');
+    expect(await resolve(forum, 'leaver')).toMatchObject({ linked: false, eventCount: 2, partnerCount: 1 });
+    expect(await resolve(shop, 'leaver')).toMatchObject({ linked: true, eventCount: 3, partnerCount: 1 });
+    expect((await visitor.get(path)).status).toBe(404);
+  });
+
+  it('the export is one JSON document with the identity, the accounts and every event of them', async () => {
+    const email = newAddress();
+    const visitor = await loggedIn(mir, email);
+    await submit(shop, 'exporter', 1_200);
+    await submit(forum, 'exporter', 1);
+    await connect(visitor, shop, 'exporter', 'label "quoted"');
+    await connect(visitor, forum, 'exporter');
+    const file = await visitor.get('/account/export');
+    expect(file.headers.get('content-disposition')).toMatch(/^attachment; filename="mir-account-[\d-]+\.json"$/);
+    const { identity, accounts, history } = JSON.parse(file.html);
+    expect(identity).toEqual({ email, createdAt: expect.any(String) });
+    expect(history).toMatchObject({ eventCount: 1_201, partnerCount: 2 });
+    expect(accounts).toMatchObject([
+      { platform: 'Harbour Market', accountLabel: 'label "quoted"', environment: 'live', eventCount: 1_200 },
+      { platform: 'Quiet Forum', accountLabel: null },
+    ]);
+    expect(accounts.map(({ events }: { events: unknown[] }) => events.length)).toEqual([1_200, 1]);
+    expect(accounts[0].events[0]).toMatchObject({ eventType: 'mir.transaction.completed', weight: 1 });
+  });
+
+  it('the export tells sessions and every answer to an invite, also a declined one and one that has ended', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    await connect(visitor, shop, 'answering', 'a label');
+    const disconnectPath = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
+    await visitor.submit(await visitor.get(disconnectPath), {});
+    const wish = { userExternalId: 'answering' };
+    const { body } = await mir.client.post('/v1/partners/link/invite', forum.testKey, wish);
+    await visitor.submit(await visitor.get(new URL(body.url).pathname), { decision: 'decline' });
+    const { sessions, answers, accounts } = JSON.parse((await visitor.get('/account/export')).html);
+    expect(accounts).toEqual([]);
+    expect(sessions).toEqual([{ createdAt: expect.any(String), expiresAt: expect.any(String) }]);
+    const asked = { kind: 'INVITE', askedAt: expect.any(String) };
+    expect(answers).toEqual([
+      { ...asked, platform: 'Quiet Forum', environment: 'test', answer: 'DECLINED' },
+      { ...asked, platform: 'Harbour Market', environment: 'live', answer: 'CONNECTED' },
+    ]);
+  });
+
+  it('an account without links exports as valid JSON', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    expect(JSON.parse((await visitor.get('/account/export')).html).accounts).toEqual([]);
+  });
+
+  /** Everything that the stores hold of this run, as text. */
+  async function rawStores(): Promise<string> {
+    const { store, queueLink, cacheLink, config } = mir.ctx;
+    const parts: string[] = [];
+    for (const { name } of await store.connection.db!.listCollections().toArray()) {
+      for await (const doc of store.connection.db!.collection(name).find())
+        parts.push(`${name} ${JSON.stringify(doc)}`);
+    }
+    for (const { client } of [queueLink, cacheLink]) {
+      for (const key of await client.keys('*')) {
+        if (!key.includes(config.keyspace)) continue;
+        parts.push(key, (await client.dumpBuffer(key))?.toString('latin1') ?? '');
+        const type = await client.type(key);
+        if (type === 'string') parts.push((await client.get(key)) ?? '');
+        if (type === 'hash') parts.push(JSON.stringify(await client.hgetall(key)));
+      }
+    }
+    return parts.join('\n');
   }
-  return parts.join('\n');
-}
 
-test('deleting the identity takes the password, and leaves no trace of the address or of any raw id', async () => {
-  const email = 'very.unusual.address@example.org';
-  const rawId = 'very-unusual-raw-id-8841';
-  const visitor = await loggedIn(mir, email);
-  await submit(shop, rawId, 2);
-  await submit(forum, 'del-at-forum', 4);
-  await connect(visitor, shop, rawId, 'v_unusual_label');
-  await connect(visitor, forum, 'del-at-forum');
-  expect(await rawStores()).toContain(email);
+  it('deleting the identity takes the password, and leaves no trace of the address or of any raw id', async () => {
+    const email = 'very.unusual.address@example.org';
+    const rawId = 'very-unusual-raw-id-8841';
+    const visitor = await loggedIn(mir, email);
+    await submit(shop, rawId, 2);
+    await submit(forum, 'del-at-forum', 4);
+    await connect(visitor, shop, rawId, 'v_unusual_label');
+    await connect(visitor, forum, 'del-at-forum');
+    expect(await rawStores()).toContain(email);
 
-  const page = await visitor.get('/account/delete');
-  expect(page.text).toContain('2 connected accounts are disconnected');
-  const rejected = await visitor.submit(page, { password: 'not the password' });
-  expect([rejected.status, rejected.text.includes('Nothing was deleted')]).toEqual([422, true]);
-  expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: true, eventCount: 6 });
-  const done = await visitor.submit(page, { password: PASSWORD });
-  expect(done.text).toContain('Your identity is deleted');
+    const page = await visitor.get('/account/delete');
+    expect(page.text).toContain('2 connected accounts are disconnected');
+    const rejected = await visitor.submit(page, { password: 'not the password' });
+    expect([rejected.status, rejected.text.includes('Nothing was deleted')]).toEqual([422, true]);
+    expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: true, eventCount: 6 });
+    const done = await visitor.submit(page, { password: PASSWORD });
+    expect(done.text).toContain('Your identity is deleted');
 
-  expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: false, eventCount: 4 });
-  expect((await visitor.get('/account')).path).toMatch(/^\/login/);
-  expect((await logIn(somebody(mir), email)).status).toBe(422);
-  const raw = await rawStores();
-  for (const trace of [email, 'very.unusual', rawId, 'v_unusual_label']) {
-    expect(raw.includes(trace) ? trace : null).toBeNull();
-  }
+    expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: false, eventCount: 4 });
+    expect((await visitor.get('/account')).path).toMatch(/^\/login/);
+    expect((await logIn(somebody(mir), email)).status).toBe(422);
+    const raw = await rawStores();
+    for (const trace of [email, 'very.unusual', rawId, 'v_unusual_label']) {
+      expect(raw.includes(trace) ? trace : null).toBeNull();
+    }
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
 import type { Harness, TestPartner } from '../../../support/harness';
 import {
@@ -39,192 +39,194 @@ const isLinked = async (userExternalId: string): Promise<boolean> =>
 const answer = (visitor: Visitor, page: VisitedPage, decision: 'connect' | 'decline'): Promise<VisitedPage> =>
   visitor.submit(page, { decision });
 
-test('an invite is kept through sign-up, mail and log-in, and confirmed by one press', async () => {
-  await mir.client.post('/v1/events', partner.liveKey, { events: [anEvent({ userExternalId: 'ana' })] });
-  await mir.drained();
-  const visitor = somebody(mir);
-  const path = await invite('ana', { accountLabel: 'ana_k' });
-  const before = await visitor.get(path);
-  expect(before.status).toBe(200);
-  expect(before.text).toContain('Harbour Market asks to connect an account');
-  expect(before.text).toContain('“ana_k” at harbour.example');
-  const signUp = before.root.querySelectorAll('main a').find((a) => a.textContent === 'Sign up')!;
-  const email = newAddress();
-  await visitor.submit(await visitor.get(signUp.getAttribute('href')!), { email });
-  const verify = await visitor.get(await mailedLink(mir, email, /Confirm/));
-  const confirmed = await visitor.submit(verify, { password: PASSWORD });
-  expect(confirmed.path).toContain('/login');
-  const consent = await visitor.submit(confirmed, { email, password: PASSWORD });
-  expect(consent.path).toBe(path);
-  expect(consent.text).toContain('Connect your Harbour Market account?');
-  expect(consent.text).toContain('1 event from 1 platform');
-  expect(await isLinked('ana')).toBe(false);
-  const done = await answer(visitor, consent, 'connect');
-  expect([done.status, done.text.startsWith('Connected to Harbour Market')]).toEqual([200, true]);
-  expect(await isLinked('ana')).toBe(true);
-  const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'ana' });
-  expect(resolved.body).toMatchObject({ linked: true, eventCount: 1 });
-  expect((await visitor.get(path)).text).toContain('Connected to Harbour Market');
-});
-
-test('after the answer the person is back at the partner, with its state and what happened', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  const returnUrl = 'https://harbour.example/settings?tab=mir';
-  for (const [decision, told] of [
-    ['connect', 'linked'],
-    ['decline', 'declined'],
-  ] as const) {
-    const path = await invite(`back-${decision}`, { returnUrl, state: 'opaque & odd=1' });
-    const consent = await visitor.get(path);
-    expect(consent.headers.get('content-security-policy')).toContain("form-action 'self' https://harbour.example");
-    const left = await answer(visitor, consent, decision);
-    expect(left.status).toBe(303);
-    const target = new URL(left.headers.get('location')!);
-    expect(target.origin + target.pathname).toBe('https://harbour.example/settings');
-    expect(Object.fromEntries(target.searchParams)).toEqual({ tab: 'mir', link: told, state: 'opaque & odd=1' });
-  }
-});
-
-test('a return URL whose origin was taken back since is not gone to', async () => {
-  const other = await mir.partner({ allowedReturnOrigins: ['https://gone.example'] });
-  const visitor = await loggedIn(mir, newAddress());
-  const path = await invite('moved', { returnUrl: 'https://gone.example/x' }, other.liveKey);
-  await mir.ctx.store.partners.model.updateOne({ _id: other.partnerId }, { $set: { allowedReturnOrigins: [] } });
-  const consent = await visitor.get(path);
-  expect(consent.headers.get('content-security-policy')).not.toContain('gone.example');
-  const done = await answer(visitor, consent, 'connect');
-  expect([done.status, done.text.startsWith('Connected')]).toEqual([200, true]);
-});
-
-test('each kind of end has its page and its status', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  const used = await invite('used');
-  await answer(visitor, await visitor.get(used), 'connect');
-  const declined = await invite('declined');
-  const page = await answer(visitor, await visitor.get(declined), 'decline');
-  expect(page.text).toContain('Not connected');
-  const expired = await invite('expired');
-  const { model } = mir.ctx.store.linkRequests;
-  const newest = await model.findOne({ status: 'OPEN' }).sort({ createdAt: -1 });
-  await model.updateOne({ _id: newest!._id }, { $set: { expiresAt: new Date(0) } });
-  const elsewhere = await invite('used');
-
-  const stranger = await loggedIn(mir, newAddress());
-  const seen = async (path: string) => {
-    const { status, text } = await stranger.get(path);
-    return [status, text.split('.')[0]];
-  };
-  expect(await seen(used)).toEqual([410, expect.stringContaining('was used already')]);
-  expect(await seen(declined)).toEqual([410, expect.stringContaining('was declined')]);
-  expect(await seen(expired)).toEqual([410, expect.stringContaining('has expired')]);
-  expect(await seen('/link/not-a-token')).toEqual([404, expect.stringContaining('is not known here')]);
-  const rejected = await answer(stranger, await stranger.get(elsewhere), 'connect');
-  expect([rejected.status, rejected.text.includes('another MIR identity')]).toEqual([409, true]);
-  await mir.ctx.store.partners.model.updateOne({ _id: partner.partnerId }, { $set: { suspended: true } });
-  try {
-    expect(await seen(elsewhere)).toEqual([403, expect.stringContaining('cannot be connected now')]);
-  } finally {
-    await mir.ctx.store.partners.model.updateOne({ _id: partner.partnerId }, { $set: { suspended: false } });
-  }
-});
-
-test('a code is typed after log-in, in any way, seen before it is confirmed, and works once', async () => {
-  const email = newAddress();
-  const visitor = somebody(mir);
-  await signUpAndConfirm(mir, visitor, email);
-  expect((await visitor.get('/link')).path).toContain('/login');
-  await logIn(visitor, email);
-  for (const typed of [
-    (text: string) => text,
-    (text: string) => text.replace('-', ''),
-    (text: string) => text.toLowerCase(),
-  ]) {
-    const user = `typed-${typed('A-B')}`;
-    const given = await code(user);
-    const consent = await visitor.submit(await visitor.get('/link'), { code: typed(given) });
+describe('the linking pages', () => {
+  it('an invite is kept through sign-up, mail and log-in, and confirmed by one press', async () => {
+    await mir.client.post('/v1/events', partner.liveKey, { events: [anEvent({ userExternalId: 'ana' })] });
+    await mir.drained();
+    const visitor = somebody(mir);
+    const path = await invite('ana', { accountLabel: 'ana_k' });
+    const before = await visitor.get(path);
+    expect(before.status).toBe(200);
+    expect(before.text).toContain('Harbour Market asks to connect an account');
+    expect(before.text).toContain('“ana_k” at harbour.example');
+    const signUp = before.root.querySelectorAll('main a').find((a) => a.textContent === 'Sign up')!;
+    const email = newAddress();
+    await visitor.submit(await visitor.get(signUp.getAttribute('href')!), { email });
+    const verify = await visitor.get(await mailedLink(mir, email, /Confirm/));
+    const confirmed = await visitor.submit(verify, { password: PASSWORD });
+    expect(confirmed.path).toContain('/login');
+    const consent = await visitor.submit(confirmed, { email, password: PASSWORD });
+    expect(consent.path).toBe(path);
     expect(consent.text).toContain('Connect your Harbour Market account?');
-    expect(await isLinked(user)).toBe(false);
-    expect((await answer(visitor, consent, 'connect')).text).toContain('Connected to Harbour Market');
-    expect(await isLinked(user)).toBe(true);
-    const other = await loggedIn(mir, newAddress());
-    const again = await other.submit(await other.get('/link'), { code: given });
-    expect([again.status, again.text.includes('was used already')]).toEqual([410, true]);
-  }
-});
+    expect(consent.text).toContain('1 event from 1 platform');
+    expect(await isLinked('ana')).toBe(false);
+    const done = await answer(visitor, consent, 'connect');
+    expect([done.status, done.text.startsWith('Connected to Harbour Market')]).toEqual([200, true]);
+    expect(await isLinked('ana')).toBe(true);
+    const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'ana' });
+    expect(resolved.body).toMatchObject({ linked: true, eventCount: 1 });
+    expect((await visitor.get(path)).text).toContain('Connected to Harbour Market');
+  });
 
-test('of many tries at once with wrong codes all but five are refused, and the right code is refused with them', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  const page = await visitor.get('/link');
-  const right = await code('guarded');
-  const statuses: number[] = [];
-  let next = 0;
-  const trier = async (): Promise<void> => {
-    for (let n = next++; n < CODE_TRIES; n = next++) {
-      const typed = `${String(n).padStart(5, '0')}000`;
-      statuses.push((await visitor.submit(page, { code: typed })).status);
+  it('after the answer the person is back at the partner, with its state and what happened', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    const returnUrl = 'https://harbour.example/settings?tab=mir';
+    for (const [decision, told] of [
+      ['connect', 'linked'],
+      ['decline', 'declined'],
+    ] as const) {
+      const path = await invite(`back-${decision}`, { returnUrl, state: 'opaque & odd=1' });
+      const consent = await visitor.get(path);
+      expect(consent.headers.get('content-security-policy')).toContain("form-action 'self' https://harbour.example");
+      const left = await answer(visitor, consent, decision);
+      expect(left.status).toBe(303);
+      const target = new URL(left.headers.get('location')!);
+      expect(target.origin + target.pathname).toBe('https://harbour.example/settings');
+      expect(Object.fromEntries(target.searchParams)).toEqual({ tab: 'mir', link: told, state: 'opaque & odd=1' });
     }
-  };
-  await Promise.all(Array.from({ length: TRIERS }, trier));
-  expect(statuses.filter((status) => status === 422)).toHaveLength(5);
-  expect(statuses.filter((status) => status === 429)).toHaveLength(CODE_TRIES - 5);
-  const rejected = await visitor.submit(page, { code: right });
-  expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([429, expect.any(String)]);
-  expect(await isLinked('guarded')).toBe(false);
-});
+  });
 
-test('two tabs at once: one connects, the other says that it is connected', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  const path = await invite('tabs');
-  const tabs = [await visitor.get(path), await visitor.get(path)];
-  const both = await Promise.all(tabs.map((tab) => answer(visitor, tab, 'connect')));
-  for (const { status, text } of both) expect([status, text.startsWith('Connected to')]).toEqual([200, true]);
-  expect(await isLinked('tabs')).toBe(true);
-});
+  it('a return URL whose origin was taken back since is not gone to', async () => {
+    const other = await mir.partner({ allowedReturnOrigins: ['https://gone.example'] });
+    const visitor = await loggedIn(mir, newAddress());
+    const path = await invite('moved', { returnUrl: 'https://gone.example/x' }, other.liveKey);
+    await mir.ctx.store.partners.model.updateOne({ _id: other.partnerId }, { $set: { allowedReturnOrigins: [] } });
+    const consent = await visitor.get(path);
+    expect(consent.headers.get('content-security-policy')).not.toContain('gone.example');
+    const done = await answer(visitor, consent, 'connect');
+    expect([done.status, done.text.startsWith('Connected')]).toEqual([200, true]);
+  });
 
-test('an invite says that it is connected only for as long as it is', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  const path = await invite('ended');
-  await answer(visitor, await visitor.get(path), 'connect');
-  expect((await visitor.get(path)).text).toContain('Connected to Harbour Market');
-  const disconnect = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
-  await visitor.submit(await visitor.get(disconnect), {});
-  const ended = await visitor.get(path);
-  expect([ended.status, ended.text.includes('was used already')]).toEqual([410, true]);
-});
+  it('each kind of end has its page and its status', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    const used = await invite('used');
+    await answer(visitor, await visitor.get(used), 'connect');
+    const declined = await invite('declined');
+    const page = await answer(visitor, await visitor.get(declined), 'decline');
+    expect(page.text).toContain('Not connected');
+    const expired = await invite('expired');
+    const { model } = mir.ctx.store.linkRequests;
+    const newest = await model.findOne({ status: 'OPEN' }).sort({ createdAt: -1 });
+    await model.updateOne({ _id: newest!._id }, { $set: { expiresAt: new Date(0) } });
+    const elsewhere = await invite('used');
 
-test('a forged or stolen form connects nothing', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  const attacker = await loggedIn(mir, newAddress());
-  const path = await invite('forged');
-  const own = { origin: mir.url, 'sec-fetch-site': 'same-origin' };
-  const stolen = (await attacker.get(path)).root.querySelector('main form input[name=form_token]')!;
-  const token = stolen.getAttribute('value')!;
-  const tries = [
-    await visitor.post(path, { decision: 'connect' }, own),
-    await visitor.post(path, { decision: 'connect', form_token: token }, own),
-    await visitor.post(
-      path,
-      { decision: 'connect' },
-      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
-    ),
-  ];
-  expect(tries.map(({ status }) => status)).toEqual([403, 403, 403]);
-  expect(await isLinked('forged')).toBe(false);
-});
+    const stranger = await loggedIn(mir, newAddress());
+    const seen = async (path: string) => {
+      const { status, text } = await stranger.get(path);
+      return [status, text.split('.')[0]];
+    };
+    expect(await seen(used)).toEqual([410, expect.stringContaining('was used already')]);
+    expect(await seen(declined)).toEqual([410, expect.stringContaining('was declined')]);
+    expect(await seen(expired)).toEqual([410, expect.stringContaining('has expired')]);
+    expect(await seen('/link/not-a-token')).toEqual([404, expect.stringContaining('is not known here')]);
+    const rejected = await answer(stranger, await stranger.get(elsewhere), 'connect');
+    expect([rejected.status, rejected.text.includes('another MIR identity')]).toEqual([409, true]);
+    await mir.ctx.store.partners.model.updateOne({ _id: partner.partnerId }, { $set: { suspended: true } });
+    try {
+      expect(await seen(elsewhere)).toEqual([403, expect.stringContaining('cannot be connected now')]);
+    } finally {
+      await mir.ctx.store.partners.model.updateOne({ _id: partner.partnerId }, { $set: { suspended: false } });
+    }
+  });
 
-test('a press without a log-in leads to the log-in and connects nothing', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  const path = await invite('logged-out');
-  const consent = await visitor.get(path);
-  await visitor.submit(consent, {}, { action: '/logout' });
-  expect([403, 200]).toContain((await answer(visitor, consent, 'connect')).status);
-  expect(await isLinked('logged-out')).toBe(false);
-});
+  it('a code is typed after log-in, in any way, seen before it is confirmed, and works once', async () => {
+    const email = newAddress();
+    const visitor = somebody(mir);
+    await signUpAndConfirm(mir, visitor, email);
+    expect((await visitor.get('/link')).path).toContain('/login');
+    await logIn(visitor, email);
+    for (const typed of [
+      (text: string) => text,
+      (text: string) => text.replace('-', ''),
+      (text: string) => text.toLowerCase(),
+    ]) {
+      const user = `typed-${typed('A-B')}`;
+      const given = await code(user);
+      const consent = await visitor.submit(await visitor.get('/link'), { code: typed(given) });
+      expect(consent.text).toContain('Connect your Harbour Market account?');
+      expect(await isLinked(user)).toBe(false);
+      expect((await answer(visitor, consent, 'connect')).text).toContain('Connected to Harbour Market');
+      expect(await isLinked(user)).toBe(true);
+      const other = await loggedIn(mir, newAddress());
+      const again = await other.submit(await other.get('/link'), { code: given });
+      expect([again.status, again.text.includes('was used already')]).toEqual([410, true]);
+    }
+  });
 
-test('an invite of test data says so, and shows nothing of live', async () => {
-  const visitor = await loggedIn(mir, newAddress());
-  await answer(visitor, await visitor.get(await invite('both')), 'connect');
-  const consent = await visitor.get(await invite('both', {}, partner.testKey));
-  expect(consent.text).toContain('This is a test');
-  expect(consent.text).toContain('0 events from 0 platforms');
+  it('of many tries at once with wrong codes all but five are refused, and the right code is refused with them', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    const page = await visitor.get('/link');
+    const right = await code('guarded');
+    const statuses: number[] = [];
+    let next = 0;
+    const trier = async (): Promise<void> => {
+      for (let n = next++; n < CODE_TRIES; n = next++) {
+        const typed = `${String(n).padStart(5, '0')}000`;
+        statuses.push((await visitor.submit(page, { code: typed })).status);
+      }
+    };
+    await Promise.all(Array.from({ length: TRIERS }, trier));
+    expect(statuses.filter((status) => status === 422)).toHaveLength(5);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(CODE_TRIES - 5);
+    const rejected = await visitor.submit(page, { code: right });
+    expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([429, expect.any(String)]);
+    expect(await isLinked('guarded')).toBe(false);
+  });
+
+  it('two tabs at once: one connects, the other says that it is connected', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    const path = await invite('tabs');
+    const tabs = [await visitor.get(path), await visitor.get(path)];
+    const both = await Promise.all(tabs.map((tab) => answer(visitor, tab, 'connect')));
+    for (const { status, text } of both) expect([status, text.startsWith('Connected to')]).toEqual([200, true]);
+    expect(await isLinked('tabs')).toBe(true);
+  });
+
+  it('an invite says that it is connected only for as long as it is', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    const path = await invite('ended');
+    await answer(visitor, await visitor.get(path), 'connect');
+    expect((await visitor.get(path)).text).toContain('Connected to Harbour Market');
+    const disconnect = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
+    await visitor.submit(await visitor.get(disconnect), {});
+    const ended = await visitor.get(path);
+    expect([ended.status, ended.text.includes('was used already')]).toEqual([410, true]);
+  });
+
+  it('a forged or stolen form connects nothing', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    const attacker = await loggedIn(mir, newAddress());
+    const path = await invite('forged');
+    const own = { origin: mir.url, 'sec-fetch-site': 'same-origin' };
+    const stolen = (await attacker.get(path)).root.querySelector('main form input[name=form_token]')!;
+    const token = stolen.getAttribute('value')!;
+    const tries = [
+      await visitor.post(path, { decision: 'connect' }, own),
+      await visitor.post(path, { decision: 'connect', form_token: token }, own),
+      await visitor.post(
+        path,
+        { decision: 'connect' },
+        { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+      ),
+    ];
+    expect(tries.map(({ status }) => status)).toEqual([403, 403, 403]);
+    expect(await isLinked('forged')).toBe(false);
+  });
+
+  it('a press without a log-in leads to the log-in and connects nothing', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    const path = await invite('logged-out');
+    const consent = await visitor.get(path);
+    await visitor.submit(consent, {}, { action: '/logout' });
+    expect([403, 200]).toContain((await answer(visitor, consent, 'connect')).status);
+    expect(await isLinked('logged-out')).toBe(false);
+  });
+
+  it('an invite of test data says so, and shows nothing of live', async () => {
+    const visitor = await loggedIn(mir, newAddress());
+    await answer(visitor, await visitor.get(await invite('both')), 'connect');
+    const consent = await visitor.get(await invite('both', {}, partner.testKey));
+    expect(consent.text).toContain('This is a test');
+    expect(consent.text).toContain('0 events from 0 platforms');
+  });
 });

@@ -59,191 +59,193 @@ async function answerOfProvider(visitor: Visitor, next?: string): Promise<string
 const logInByProvider = async (visitor: Visitor, next?: string): Promise<VisitedPage> =>
   visitor.get(await answerOfProvider(visitor, next));
 
-describe('a log-in by the provider', () => {
-  it('makes an identity of a confirmed address, leads to where the person wanted to go, and finds it again', async () => {
-    const first = await logInByProvider(ana, '/link');
-    expect([first.path, signedInAs(first)]).toEqual(['/link', email]);
-    const identity = await h.ctx.store.identities.byEmail(email);
-    expect(identity).toMatchObject({ emailVerified: true, name: '' });
-    await logInByProvider(somebody(h));
-    expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
+describe('logging in through an OpenID Connect provider', () => {
+  describe('a log-in by the provider', () => {
+    it('makes an identity of a confirmed address, leads to where the person wanted to go, and finds it again', async () => {
+      const first = await logInByProvider(ana, '/link');
+      expect([first.path, signedInAs(first)]).toEqual(['/link', email]);
+      const identity = await h.ctx.store.identities.byEmail(email);
+      expect(identity).toMatchObject({ emailVerified: true, name: '' });
+      await logInByProvider(somebody(h));
+      expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
+    });
+
+    it('keeps nothing of the provider but who the person is there', async () => {
+      await logInByProvider(ana);
+      const { _id: userId } = (await h.ctx.store.identities.byEmail(email))!;
+      const [account, ...others] = await h.ctx.store.identityAccounts.model.find({ userId }).lean();
+      expect(others).toEqual([]);
+      expect(account).toMatchObject({ providerId: provider.issuer, accountId: `sub-${people}` });
+      expect(JSON.stringify(account)).not.toMatch(/an access token|eyJ/);
+      const { logIns } = JSON.parse((await ana.get('/account/export')).html);
+      expect(logIns).toEqual([{ provider: provider.issuer, subject: `sub-${people}` }]);
+    });
+
+    it('opens the identity that the same person has by password, and the password goes on', async () => {
+      await signUpAndConfirm(h, somebody(h), email);
+      const { _id: before } = (await h.ctx.store.identities.byEmail(email))!;
+      await logInByProvider(ana);
+      expect((await h.ctx.store.identities.byEmail(email))!._id).toBe(before);
+      expect((await logIn(somebody(h), email)).path).toBe('/account');
+    });
+
+    it('leaves nothing to who signed up the address but never confirmed it', async () => {
+      const stranger = somebody(h);
+      await earlierSignUp(h, email, 'the password of a stranger');
+      await stranger.submit(await stranger.get('/signup'), { email });
+      const link = await mailedLink(h, email, /Confirm/);
+      expect(signedInAs(await logInByProvider(ana))).toBe(email);
+      expect((await stranger.get(link)).status).toBe(410);
+      expect((await logIn(stranger, email, 'the password of a stranger')).status).toBe(422);
+    });
+
+    it('makes the browser one of the person’s: wrong passwords of strangers do not keep it from deleting the identity', async () => {
+      await logInByProvider(ana);
+      for (let n = 0; n < 10; n += 1) await logIn(somebody(h), email, `wrong password ${n}`);
+      expect((await logIn(somebody(h), email)).status).toBe(429);
+      expect((await ana.submit(await ana.get('/account/delete'), { password: 'wrong' })).status).toBe(422);
+    });
+
+    it('ends the session that was there before it', async () => {
+      await logInByProvider(ana);
+      const before = ana.cookies.get('mir_session')!;
+      const answer = await answerOfProvider(somebody(h));
+      expect(answer).toContain('code=');
+      const again = somebody(h);
+      const path = await answerOfProvider(again);
+      again.cookies.set('mir_session', before);
+      await again.get(path);
+      expect(again.cookies.get('mir_session')).not.toBe(before);
+      again.cookies.set('mir_session', before);
+      expect(signedInAs(await again.get('/outbox'))).toBeNull();
+    });
   });
 
-  it('keeps nothing of the provider but who the person is there', async () => {
-    await logInByProvider(ana);
-    const { _id: userId } = (await h.ctx.store.identities.byEmail(email))!;
-    const [account, ...others] = await h.ctx.store.identityAccounts.model.find({ userId }).lean();
-    expect(others).toEqual([]);
-    expect(account).toMatchObject({ providerId: provider.issuer, accountId: `sub-${people}` });
-    expect(JSON.stringify(account)).not.toMatch(/an access token|eyJ/);
-    const { logIns } = JSON.parse((await ana.get('/account/export')).html);
-    expect(logIns).toEqual([{ provider: provider.issuer, subject: `sub-${people}` }]);
+  describe('nobody is let in', () => {
+    const rejected = async (page: VisitedPage, visitor = ana): Promise<void> => {
+      expect([page.status, page.text.includes('You are not logged in')]).toEqual([403, true]);
+      expect(visitor.cookies.has('mir_session')).toBe(false);
+    };
+
+    it('whose address the provider does not confirm', async () => {
+      provider.person!.email_verified = false;
+      const page = await logInByProvider(ana);
+      await rejected(page);
+      expect(page.text).toContain('does not say that your e-mail address is confirmed');
+      expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
+    });
+
+    it('whose address is confirmed in words of the person’s own only', async () => {
+      provider.claims = (honest) => ({ ...honest, email_verified: false, emailVerified: true });
+      await rejected(await logInByProvider(ana));
+      expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
+    });
+
+    it('without an id token, whatever the access token opens', async () => {
+      provider.withholds = true;
+      await rejected(await logInByProvider(ana));
+      expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
+    });
+
+    it('whom the provider gave an address after somebody else', async () => {
+      await logInByProvider(somebody(h));
+      provider.person!.sub = `heir of ${email}`;
+      const page = await logInByProvider(ana);
+      await rejected(page);
+      expect(page.text).toContain('that somebody else opens with Harbour ID');
+      expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `heir of ${email}` })).toBe(0);
+    });
+
+    it('who breaks off, and the log-in still leads to where the person wanted to go', async () => {
+      provider.person = null;
+      const page = await logInByProvider(ana, '/link');
+      expect(page.html).toContain('href="/login?next=%2Flink"');
+      await rejected(page);
+      expect(page.text).toContain('Harbour ID did not let you through, or you stopped there');
+    });
+
+    it.each([
+      ['is signed by somebody else', () => (provider.forges = true)],
+      ['is meant for another client', () => (provider.claims = (honest) => ({ ...honest, aud: 'other' }))],
+      ['comes from another issuer', () => (provider.claims = (honest) => ({ ...honest, iss: 'https://evil.example' }))],
+      ['answers another question', () => (provider.claims = (honest) => ({ ...honest, nonce: 'another' }))],
+      ['is too old', () => (provider.claims = (honest) => ({ ...honest, exp: 1_000_000 }))],
+    ])('by an id token that %s', async (_name, change) => {
+      change();
+      await rejected(await logInByProvider(ana));
+    });
+
+    it('by an answer that another browser asked for: nobody is put into a stranger’s account', async () => {
+      const victim = somebody(h);
+      await rejected(await victim.get(await answerOfProvider(ana)), victim);
+    });
+
+    it('without a press here: a link of another site leads to the log-in only', async () => {
+      const page = await ana.get('/login/oidc?next=%2Flink', { 'sec-fetch-site': 'cross-site' });
+      expect([page.status, page.path]).toEqual([200, '/login?next=%2Flink']);
+    });
+
+    it('twice by one answer, and who is logged in by it already comes home', async () => {
+      const answer = await answerOfProvider(ana);
+      await ana.get(answer);
+      const again = await ana.get(answer);
+      expect([again.path, signedInAs(again)]).toEqual(['/account', email]);
+    });
+
+    it('by an answer that was taken before', async () => {
+      const answer = await answerOfProvider(ana);
+      await ana.get(answer);
+      ana.cookies.delete('mir_session');
+      await rejected(await ana.get(answer));
+    });
+
+    it.each(['https://evil.example/', '//evil.example', '/outbox'])('is led astray: %j', async (next) => {
+      const page = await ana.get(`/login/oidc?next=${encodeURIComponent(next)}`);
+      const back = (await fetch(page.headers.get('location')!, { redirect: 'manual' })).headers.get('location')!;
+      expect((await ana.get(new URL(back).pathname + new URL(back).search)).path).toBe('/account');
+    });
   });
 
-  it('opens the identity that the same person has by password, and the password goes on', async () => {
-    await signUpAndConfirm(h, somebody(h), email);
-    const { _id: before } = (await h.ctx.store.identities.byEmail(email))!;
-    await logInByProvider(ana);
-    expect((await h.ctx.store.identities.byEmail(email))!._id).toBe(before);
-    expect((await logIn(somebody(h), email)).path).toBe('/account');
+  describe('who came by the provider', () => {
+    it('deletes the identity after choosing a password by mail', async () => {
+      await logInByProvider(ana);
+      const page = await ana.get('/account/delete');
+      expect(page.text).toContain('You log in with Harbour ID and have no password here?');
+      expect((await ana.submit(page, { password: PASSWORD })).status).toBe(422);
+      await ana.submit(await ana.get('/forgot'), { email });
+      await ana.submit(await ana.get(await mailedLink(h, email, /new password/)), { password: PASSWORD });
+      await logInByProvider(ana);
+      const done = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
+      expect(done.text).toContain('Your identity is deleted');
+      expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `sub-${people}` })).toBe(0);
+    });
   });
 
-  it('leaves nothing to who signed up the address but never confirmed it', async () => {
-    const stranger = somebody(h);
-    await earlierSignUp(h, email, 'the password of a stranger');
-    await stranger.submit(await stranger.get('/signup'), { email });
-    const link = await mailedLink(h, email, /Confirm/);
-    expect(signedInAs(await logInByProvider(ana))).toBe(email);
-    expect((await stranger.get(link)).status).toBe(410);
-    expect((await logIn(stranger, email, 'the password of a stranger')).status).toBe(422);
+  it('without a provider there is no other way in', async () => {
+    const plain = await startHarness({ workers: false, env: {} });
+    const visitor = somebody(plain);
+    for (const path of ['/login/oidc', '/login/oidc/callback']) expect((await visitor.get(path)).status).toBe(404);
+    expect((await visitor.get('/login')).html).not.toContain('/login/oidc');
+    await plain.close();
   });
 
-  it('makes the browser one of the person’s: wrong passwords of strangers do not keep it from deleting the identity', async () => {
-    await logInByProvider(ana);
-    for (let n = 0; n < 10; n += 1) await logIn(somebody(h), email, `wrong password ${n}`);
-    expect((await logIn(somebody(h), email)).status).toBe(429);
-    expect((await ana.submit(await ana.get('/account/delete'), { password: 'wrong' })).status).toBe(422);
+  it('while the provider is away people are told so, and passwords do not wait for it', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => {
+      silent.listen(0, '127.0.0.1', resolve);
+    });
+    const issuer = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const away = await startHarnessForPeople({
+      env: { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret' },
+    });
+    const visitor = somebody(away);
+    const asked = somebody(away).get('/login/oidc');
+    await signUpAndConfirm(away, visitor, email);
+    expect((await logIn(visitor, email)).path).toBe('/account');
+    const page = await asked;
+    expect([page.status, page.text.includes('does not answer')]).toEqual([503, true]);
+    await away.close();
+    silent.close();
+    silent.closeAllConnections();
   });
-
-  it('ends the session that was there before it', async () => {
-    await logInByProvider(ana);
-    const before = ana.cookies.get('mir_session')!;
-    const answer = await answerOfProvider(somebody(h));
-    expect(answer).toContain('code=');
-    const again = somebody(h);
-    const path = await answerOfProvider(again);
-    again.cookies.set('mir_session', before);
-    await again.get(path);
-    expect(again.cookies.get('mir_session')).not.toBe(before);
-    again.cookies.set('mir_session', before);
-    expect(signedInAs(await again.get('/outbox'))).toBeNull();
-  });
-});
-
-describe('nobody is let in', () => {
-  const rejected = async (page: VisitedPage, visitor = ana): Promise<void> => {
-    expect([page.status, page.text.includes('You are not logged in')]).toEqual([403, true]);
-    expect(visitor.cookies.has('mir_session')).toBe(false);
-  };
-
-  it('whose address the provider does not confirm', async () => {
-    provider.person!.email_verified = false;
-    const page = await logInByProvider(ana);
-    await rejected(page);
-    expect(page.text).toContain('does not say that your e-mail address is confirmed');
-    expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
-  });
-
-  it('whose address is confirmed in words of the person’s own only', async () => {
-    provider.claims = (honest) => ({ ...honest, email_verified: false, emailVerified: true });
-    await rejected(await logInByProvider(ana));
-    expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
-  });
-
-  it('without an id token, whatever the access token opens', async () => {
-    provider.withholds = true;
-    await rejected(await logInByProvider(ana));
-    expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
-  });
-
-  it('whom the provider gave an address after somebody else', async () => {
-    await logInByProvider(somebody(h));
-    provider.person!.sub = `heir of ${email}`;
-    const page = await logInByProvider(ana);
-    await rejected(page);
-    expect(page.text).toContain('that somebody else opens with Harbour ID');
-    expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `heir of ${email}` })).toBe(0);
-  });
-
-  it('who breaks off, and the log-in still leads to where the person wanted to go', async () => {
-    provider.person = null;
-    const page = await logInByProvider(ana, '/link');
-    expect(page.html).toContain('href="/login?next=%2Flink"');
-    await rejected(page);
-    expect(page.text).toContain('Harbour ID did not let you through, or you stopped there');
-  });
-
-  it.each([
-    ['is signed by somebody else', () => (provider.forges = true)],
-    ['is meant for another client', () => (provider.claims = (honest) => ({ ...honest, aud: 'other' }))],
-    ['comes from another issuer', () => (provider.claims = (honest) => ({ ...honest, iss: 'https://evil.example' }))],
-    ['answers another question', () => (provider.claims = (honest) => ({ ...honest, nonce: 'another' }))],
-    ['is too old', () => (provider.claims = (honest) => ({ ...honest, exp: 1_000_000 }))],
-  ])('by an id token that %s', async (_name, change) => {
-    change();
-    await rejected(await logInByProvider(ana));
-  });
-
-  it('by an answer that another browser asked for: nobody is put into a stranger’s account', async () => {
-    const victim = somebody(h);
-    await rejected(await victim.get(await answerOfProvider(ana)), victim);
-  });
-
-  it('without a press here: a link of another site leads to the log-in only', async () => {
-    const page = await ana.get('/login/oidc?next=%2Flink', { 'sec-fetch-site': 'cross-site' });
-    expect([page.status, page.path]).toEqual([200, '/login?next=%2Flink']);
-  });
-
-  it('twice by one answer, and who is logged in by it already comes home', async () => {
-    const answer = await answerOfProvider(ana);
-    await ana.get(answer);
-    const again = await ana.get(answer);
-    expect([again.path, signedInAs(again)]).toEqual(['/account', email]);
-  });
-
-  it('by an answer that was taken before', async () => {
-    const answer = await answerOfProvider(ana);
-    await ana.get(answer);
-    ana.cookies.delete('mir_session');
-    await rejected(await ana.get(answer));
-  });
-
-  it.each(['https://evil.example/', '//evil.example', '/outbox'])('is led astray: %j', async (next) => {
-    const page = await ana.get(`/login/oidc?next=${encodeURIComponent(next)}`);
-    const back = (await fetch(page.headers.get('location')!, { redirect: 'manual' })).headers.get('location')!;
-    expect((await ana.get(new URL(back).pathname + new URL(back).search)).path).toBe('/account');
-  });
-});
-
-describe('who came by the provider', () => {
-  it('deletes the identity after choosing a password by mail', async () => {
-    await logInByProvider(ana);
-    const page = await ana.get('/account/delete');
-    expect(page.text).toContain('You log in with Harbour ID and have no password here?');
-    expect((await ana.submit(page, { password: PASSWORD })).status).toBe(422);
-    await ana.submit(await ana.get('/forgot'), { email });
-    await ana.submit(await ana.get(await mailedLink(h, email, /new password/)), { password: PASSWORD });
-    await logInByProvider(ana);
-    const done = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
-    expect(done.text).toContain('Your identity is deleted');
-    expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `sub-${people}` })).toBe(0);
-  });
-});
-
-it('without a provider there is no other way in', async () => {
-  const plain = await startHarness({ workers: false, env: {} });
-  const visitor = somebody(plain);
-  for (const path of ['/login/oidc', '/login/oidc/callback']) expect((await visitor.get(path)).status).toBe(404);
-  expect((await visitor.get('/login')).html).not.toContain('/login/oidc');
-  await plain.close();
-});
-
-it('while the provider is away people are told so, and passwords do not wait for it', async () => {
-  const silent = createServer();
-  await new Promise<void>((resolve) => {
-    silent.listen(0, '127.0.0.1', resolve);
-  });
-  const issuer = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-  const away = await startHarnessForPeople({
-    env: { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret' },
-  });
-  const visitor = somebody(away);
-  const asked = somebody(away).get('/login/oidc');
-  await signUpAndConfirm(away, visitor, email);
-  expect((await logIn(visitor, email)).path).toBe('/account');
-  const page = await asked;
-  expect([page.status, page.text.includes('does not answer')]).toEqual([503, true]);
-  await away.close();
-  silent.close();
-  silent.closeAllConnections();
 });

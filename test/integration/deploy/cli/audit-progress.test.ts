@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyWhole } from '../../../../deploy/cli/audit-commands';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { appendEntries, sealAll } from '../../../support/audit-entries';
@@ -10,15 +10,21 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-test('checking a long chain says how far it is, of how much, until it is checked to its head', async () => {
-  const chain = tenantOf((await mir.partner()).partnerId, 'live');
-  await appendEntries(mir.ctx.store, chain, 5);
-  await sealAll(mir.ctx.store, chain);
-  const heard: (number[] | 'stop')[] = [];
-  const progress = {
-    at: (done: number, total: number) => void heard.push([done, total]),
-    stop: () => void heard.push('stop'),
-  };
-  expect(await verifyWhole(mir.ctx, chain, progress, 2)).toMatchObject({ intact: true, entries: 5, nextCursor: null });
-  expect(heard).toEqual([[2, 5], [4, 5], 'stop']);
+describe('mir audit verify with a progress bar', () => {
+  it('checking a long chain says how far it is, of how much, until it is checked to its head', async () => {
+    const chain = tenantOf((await mir.partner()).partnerId, 'live');
+    await appendEntries(mir.ctx.store, chain, 5);
+    await sealAll(mir.ctx.store, chain);
+    const heard: (number[] | 'stop')[] = [];
+    const progress = {
+      at: (done: number, total: number) => void heard.push([done, total]),
+      stop: () => void heard.push('stop'),
+    };
+    expect(await verifyWhole(mir.ctx, chain, progress, 2)).toMatchObject({
+      intact: true,
+      entries: 5,
+      nextCursor: null,
+    });
+    expect(heard).toEqual([[2, 5], [4, 5], 'stop']);
+  });
 });

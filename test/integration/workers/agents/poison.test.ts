@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { statusWith } from '../../../support/partners';
 import { growTree } from '../../../support/grow-tree';
@@ -21,38 +21,40 @@ async function failToRevoke(agentIds: string[]): Promise<void> {
   await mir.ctx.store.connection.db!.command({ collMod: 'agents', validator, validationLevel: 'strict' });
 }
 
-test('agents that cannot be revoked are parked: all others are revoked and audited, and the cascade closes once they are fixed', async () => {
-  const { agents, audit, cascades } = mir.ctx.store;
-  const partner = await mir.partner();
-  const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), SIZE);
-  const poison = [tree[10]!, tree[11]!, tree[90]!];
-  const poisonIds = poison.map(({ agentId }) => agentId);
-  await failToRevoke(poisonIds);
+describe('a cascade whose page cannot be written', () => {
+  it('agents that cannot be revoked are parked: all others are revoked and audited, and the cascade closes once they are fixed', async () => {
+    const { agents, audit, cascades } = mir.ctx.store;
+    const partner = await mir.partner();
+    const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), SIZE);
+    const poison = [tree[10]!, tree[11]!, tree[90]!];
+    const poisonIds = poison.map(({ agentId }) => agentId);
+    await failToRevoke(poisonIds);
 
-  const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
-  const { cascadeId } = (await mir.client.post(path, partner.liveKey, {})).body;
-  const read = async () => (await mir.client.get(`/v1/agents/cascades/${cascadeId}`, partner.liveKey)).body;
-  await waitUntil('the cascade is partial', async () => (await read()).status === 'PARTIAL');
+    const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
+    const { cascadeId } = (await mir.client.post(path, partner.liveKey, {})).body;
+    const read = async () => (await mir.client.get(`/v1/agents/cascades/${cascadeId}`, partner.liveKey)).body;
+    await waitUntil('the cascade is partial', async () => (await read()).status === 'PARTIAL');
 
-  const rest = SIZE - poison.length;
-  expect(await read()).toMatchObject({ affected: SIZE, revoked: rest, audited: rest, parked: 3, closedAt: null });
-  expect((await cascades.byId(cascadeId))!.parked.toSorted()).toEqual(poisonIds.toSorted());
-  const stillAlive = await agents.model.find({ rootId: tree[0]!.agentId, status: { $ne: 'REVOKED' } }).lean();
-  expect(stillAlive.map(({ _id }) => _id).toSorted()).toEqual(poisonIds.toSorted());
-  expect(await agents.model.countDocuments({ rootId: tree[0]!.agentId, key: null })).toBe(rest);
-  expect(await audit.model.countDocuments({ cascadeId, target: { $in: poisonIds } })).toBe(0);
-  for (const { key } of poison) expect(await statusWith(mir.client, key)).toBe(401);
+    const rest = SIZE - poison.length;
+    expect(await read()).toMatchObject({ affected: SIZE, revoked: rest, audited: rest, parked: 3, closedAt: null });
+    expect((await cascades.byId(cascadeId))!.parked.toSorted()).toEqual(poisonIds.toSorted());
+    const stillAlive = await agents.model.find({ rootId: tree[0]!.agentId, status: { $ne: 'REVOKED' } }).lean();
+    expect(stillAlive.map(({ _id }) => _id).toSorted()).toEqual(poisonIds.toSorted());
+    expect(await agents.model.countDocuments({ rootId: tree[0]!.agentId, key: null })).toBe(rest);
+    expect(await audit.model.countDocuments({ cascadeId, target: { $in: poisonIds } })).toBe(0);
+    for (const { key } of poison) expect(await statusWith(mir.client, key)).toBe(401);
 
-  await waitUntil(
-    'the cascade was tried again',
-    async () => (await cascades.byId(cascadeId))!.partialTries >= 2,
-    RETRIED_WITHIN_MS,
-  );
-  expect(await read()).toMatchObject({ status: 'PARTIAL', revoked: rest, audited: rest, parked: 3 });
+    await waitUntil(
+      'the cascade was tried again',
+      async () => (await cascades.byId(cascadeId))!.partialTries >= 2,
+      RETRIED_WITHIN_MS,
+    );
+    expect(await read()).toMatchObject({ status: 'PARTIAL', revoked: rest, audited: rest, parked: 3 });
 
-  await failToRevoke([]);
-  await waitUntil('the cascade is closed', async () => (await read()).status === 'CLOSED', RETRIED_WITHIN_MS);
-  expect(await read()).toMatchObject({ affected: SIZE, revoked: SIZE, audited: SIZE, parked: 0 });
-  expect(await agents.model.countDocuments({ rootId: tree[0]!.agentId, key: null, status: 'REVOKED' })).toBe(SIZE);
-  expect((await audit.model.distinct('target', { cascadeId })).length).toBe(SIZE);
-}, 150_000);
+    await failToRevoke([]);
+    await waitUntil('the cascade is closed', async () => (await read()).status === 'CLOSED', RETRIED_WITHIN_MS);
+    expect(await read()).toMatchObject({ affected: SIZE, revoked: SIZE, audited: SIZE, parked: 0 });
+    expect(await agents.model.countDocuments({ rootId: tree[0]!.agentId, key: null, status: 'REVOKED' })).toBe(SIZE);
+    expect((await audit.model.distinct('target', { cascadeId })).length).toBe(SIZE);
+  }, 150_000);
+});

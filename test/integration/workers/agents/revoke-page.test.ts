@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey, type ParsedApiKey, parseApiKey } from '../../../../shared/domain/api-key';
 import { newId, tagOf } from '../../../../shared/domain/ids';
 import type { AgentDoc } from '../../../../shared/store/agents';
@@ -55,36 +55,38 @@ const stored = async ({ agentId }: TestAgent): Promise<AgentDoc> =>
   (await mir.ctx.store.agents.model.findById(agentId).lean<AgentDoc>())!;
 const refOf = ({ hash }: Pick<ParsedApiKey, 'hash'>): string => mir.ctx.secrets.revokedKey(hash);
 
-test('a page leaves the reference of each key, and none where there was no key', async () => {
-  const partner = await mir.partner();
-  const root = await insertAgent(mir.ctx.store, partner);
-  const suspended = await insertAgent(mir.ctx.store, partner, { status: 'SUSPENDED' }, root);
-  const pending = await insertAgent(mir.ctx.store, partner, { status: 'PENDING_APPROVAL', key: null }, root);
-  expect(await revoke(root, await aliveRows(root))).toBe(3);
-  for (const agent of [root, suspended]) {
-    expect(await stored(agent)).toMatchObject({
-      status: 'REVOKED',
-      key: null,
-      revokedKeyRef: refOf(parseApiKey(agent.apiKey)!),
-    });
-  }
-  const unissued = await stored(pending);
-  expect(unissued).toMatchObject({ status: 'REVOKED', key: null });
-  expect('revokedKeyRef' in unissued).toBe(false);
-});
+describe('revokePage', () => {
+  it('a page leaves the reference of each key, and none where there was no key', async () => {
+    const partner = await mir.partner();
+    const root = await insertAgent(mir.ctx.store, partner);
+    const suspended = await insertAgent(mir.ctx.store, partner, { status: 'SUSPENDED' }, root);
+    const pending = await insertAgent(mir.ctx.store, partner, { status: 'PENDING_APPROVAL', key: null }, root);
+    expect(await revoke(root, await aliveRows(root))).toBe(3);
+    for (const agent of [root, suspended]) {
+      expect(await stored(agent)).toMatchObject({
+        status: 'REVOKED',
+        key: null,
+        revokedKeyRef: refOf(parseApiKey(agent.apiKey)!),
+      });
+    }
+    const unissued = await stored(pending);
+    expect(unissued).toMatchObject({ status: 'REVOKED', key: null });
+    expect('revokedKeyRef' in unissued).toBe(false);
+  });
 
-test('a key that was replaced, or issued, after the page was read is the one that leaves its reference', async () => {
-  const partner = await mir.partner();
-  const root = await insertAgent(mir.ctx.store, partner);
-  const pending = await insertAgent(mir.ctx.store, partner, { status: 'PENDING_APPROVAL', key: null }, root);
-  const page = await aliveRows(root);
-  const later = newApiKey('live', tagOf(partner.partnerId), true);
-  const issued = newApiKey('live', tagOf(partner.partnerId), true);
-  const keyOf = ({ hash, prefix }: typeof later) => ({ hash, prefix, createdAt: new Date() });
-  const { model } = mir.ctx.store.agents;
-  await model.updateOne({ _id: root.agentId }, { $set: { key: keyOf(later) } });
-  await model.updateOne({ _id: pending.agentId }, { $set: { status: 'ACTIVE', key: keyOf(issued) } });
-  expect(await revoke(root, page)).toBe(2);
-  expect(await stored(root)).toMatchObject({ status: 'REVOKED', key: null, revokedKeyRef: refOf(later) });
-  expect(await stored(pending)).toMatchObject({ status: 'REVOKED', key: null, revokedKeyRef: refOf(issued) });
+  it('a key that was replaced, or issued, after the page was read is the one that leaves its reference', async () => {
+    const partner = await mir.partner();
+    const root = await insertAgent(mir.ctx.store, partner);
+    const pending = await insertAgent(mir.ctx.store, partner, { status: 'PENDING_APPROVAL', key: null }, root);
+    const page = await aliveRows(root);
+    const later = newApiKey('live', tagOf(partner.partnerId), true);
+    const issued = newApiKey('live', tagOf(partner.partnerId), true);
+    const keyOf = ({ hash, prefix }: typeof later) => ({ hash, prefix, createdAt: new Date() });
+    const { model } = mir.ctx.store.agents;
+    await model.updateOne({ _id: root.agentId }, { $set: { key: keyOf(later) } });
+    await model.updateOne({ _id: pending.agentId }, { $set: { status: 'ACTIVE', key: keyOf(issued) } });
+    expect(await revoke(root, page)).toBe(2);
+    expect(await stored(root)).toMatchObject({ status: 'REVOKED', key: null, revokedKeyRef: refOf(later) });
+    expect(await stored(pending)).toMatchObject({ status: 'REVOKED', key: null, revokedKeyRef: refOf(issued) });
+  });
 });

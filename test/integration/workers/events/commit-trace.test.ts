@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { createTracing } from '../../../../shared/tracing/create-tracing';
@@ -32,27 +32,29 @@ function aChunk(): EventChunk {
   return { ...facts, chunkId, tenant, events: [event] };
 }
 
-test('a commit of several jobs stands in the trace of the first and is linked to the others', async () => {
-  const collector = await startCollector();
-  const { store, queueLink, keys, log, metrics, signalsCache: cache } = h.ctx;
-  const tracing = createTracing({ endpoint: collector.url, ratio: 1 }, 'worker', log);
-  const locks = createPartitionLocks(queueLink, keys);
-  const { signal } = new AbortController();
-  const committer = createCommitter({ store, cache, locks, log, metrics, tracing, signal });
-  const jobs = ['one', 'two', 'three'].map((name) => {
-    const job = tracing.openRequest!(name, 'JOB', {});
-    return job.run(() => committer.commit(aChunk(), false)).then(() => job.end(200));
-  });
-  await Promise.all(jobs);
-  await tracing.stop();
+describe('the trace of a commit group', () => {
+  it('a commit of several jobs stands in the trace of the first and is linked to the others', async () => {
+    const collector = await startCollector();
+    const { store, queueLink, keys, log, metrics, signalsCache: cache } = h.ctx;
+    const tracing = createTracing({ endpoint: collector.url, ratio: 1 }, 'worker', log);
+    const locks = createPartitionLocks(queueLink, keys);
+    const { signal } = new AbortController();
+    const committer = createCommitter({ store, cache, locks, log, metrics, tracing, signal });
+    const jobs = ['one', 'two', 'three'].map((name) => {
+      const job = tracing.openRequest!(name, 'JOB', {});
+      return job.run(() => committer.commit(aChunk(), false)).then(() => job.end(200));
+    });
+    await Promise.all(jobs);
+    await tracing.stop();
 
-  const { spans } = collector;
-  const [one, two, three] = ['one', 'two', 'three'].map((name) => spans.find((span) => span.name === `JOB ${name}`)!);
-  const commits = spans.filter(({ name }) => name === 'commit');
-  expect(commits).toMatchObject([{ attributes: { 'mir.events': 3, 'mir.jobs': 3 } }]);
-  const [{ traceId, parentSpanId, links }] = commits as [(typeof commits)[number]];
-  const all = new Map([one, two, three].map((span) => [span!.spanId, span!.traceId]));
-  expect(all.get(parentSpanId!)).toBe(traceId);
-  all.delete(parentSpanId!);
-  expect(Object.fromEntries(links.map((link) => [link.spanId, link.traceId]))).toEqual(Object.fromEntries(all));
+    const { spans } = collector;
+    const [one, two, three] = ['one', 'two', 'three'].map((name) => spans.find((span) => span.name === `JOB ${name}`)!);
+    const commits = spans.filter(({ name }) => name === 'commit');
+    expect(commits).toMatchObject([{ attributes: { 'mir.events': 3, 'mir.jobs': 3 } }]);
+    const [{ traceId, parentSpanId, links }] = commits as [(typeof commits)[number]];
+    const all = new Map([one, two, three].map((span) => [span!.spanId, span!.traceId]));
+    expect(all.get(parentSpanId!)).toBe(traceId);
+    all.delete(parentSpanId!);
+    expect(Object.fromEntries(links.map((link) => [link.spanId, link.traceId]))).toEqual(Object.fromEntries(all));
+  });
 });

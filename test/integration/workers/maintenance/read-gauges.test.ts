@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Queue, Worker } from 'bullmq';
 import { createMetrics } from '../../../../shared/metrics/metrics';
 import { QUEUES } from '../../../../shared/queue/jobs';
@@ -30,153 +30,155 @@ function aReader() {
   };
 }
 
-test('before the first reading nothing is shown: a 0 would look like good news', async () => {
-  const { shown } = aReader();
-  const names = ['mir_queue_jobs', 'mir_queue_longest_active_seconds', 'mir_outbox_overdue_seconds'];
-  for (const name of [...names, 'mir_audit_seal_lag_seconds', 'mir_cascade_oldest_open_seconds']) {
-    expect(await shown(name)).toBeUndefined();
-  }
-});
+describe('readGauges', () => {
+  it('before the first reading nothing is shown: a 0 would look like good news', async () => {
+    const { shown } = aReader();
+    const names = ['mir_queue_jobs', 'mir_queue_longest_active_seconds', 'mir_outbox_overdue_seconds'];
+    for (const name of [...names, 'mir_audit_seal_lag_seconds', 'mir_cascade_oldest_open_seconds']) {
+      expect(await shown(name)).toBeUndefined();
+    }
+  });
 
-test('a reading that never succeeded is as old as can be, and so is missed', async () => {
-  const { shown } = aReader();
-  for (const what of ['queues', 'cascades', 'audit', 'outbox']) {
-    expect(await shown('mir_gauges_read_timestamp_seconds', { what })).toBe(0);
-  }
-});
+  it('a reading that never succeeded is as old as can be, and so is missed', async () => {
+    const { shown } = aReader();
+    for (const what of ['queues', 'cascades', 'audit', 'outbox']) {
+      expect(await shown('mir_gauges_read_timestamp_seconds', { what })).toBe(0);
+    }
+  });
 
-test('depth and the age of the oldest waiting job are there for every queue, whatever its priority', async () => {
-  const ageOf = async (queue: string): Promise<number> => {
-    const { readAll, shown } = aReader();
-    await readAll();
-    return (await shown('mir_queue_oldest_waiting_seconds', { queue }))!;
-  };
-  for (const name of Object.values(QUEUES)) {
-    const prefix = mir.ctx.keys.queuePrefix(name);
-    const queue = new Queue(name, { connection: mir.ctx.queueLink.client, prefix, skipMetasUpdate: true });
-    try {
-      expect(await ageOf(name)).toBe(0);
-      const now = Date.now();
-      await queue.add('one', {}, { timestamp: now - HOUR_MS });
-      await queue.add('two', {}, { timestamp: now });
-      expect(await ageOf(name)).toBeCloseTo(3_600, -2);
-      await queue.add('three', {}, { timestamp: now, priority: 1 });
-      await queue.add('four', {}, { timestamp: now - 2 * HOUR_MS, priority: 7 });
-      await queue.add('five', {}, { timestamp: now - HOUR_MS, priority: 1_000 });
-      expect(await ageOf(name)).toBeCloseTo(7_200, -2);
-
+  it('depth and the age of the oldest waiting job are there for every queue, whatever its priority', async () => {
+    const ageOf = async (queue: string): Promise<number> => {
       const { readAll, shown } = aReader();
       await readAll();
-      expect(await shown('mir_queue_jobs', { queue: name, state: 'waiting' })).toBe(2);
-      expect(await shown('mir_queue_jobs', { queue: name, state: 'prioritized' })).toBe(3);
-      expect(await shown('mir_dead_letters', { queue: name })).toBe(0);
+      return (await shown('mir_queue_oldest_waiting_seconds', { queue }))!;
+    };
+    for (const name of Object.values(QUEUES)) {
+      const prefix = mir.ctx.keys.queuePrefix(name);
+      const queue = new Queue(name, { connection: mir.ctx.queueLink.client, prefix, skipMetasUpdate: true });
+      try {
+        expect(await ageOf(name)).toBe(0);
+        const now = Date.now();
+        await queue.add('one', {}, { timestamp: now - HOUR_MS });
+        await queue.add('two', {}, { timestamp: now });
+        expect(await ageOf(name)).toBeCloseTo(3_600, -2);
+        await queue.add('three', {}, { timestamp: now, priority: 1 });
+        await queue.add('four', {}, { timestamp: now - 2 * HOUR_MS, priority: 7 });
+        await queue.add('five', {}, { timestamp: now - HOUR_MS, priority: 1_000 });
+        expect(await ageOf(name)).toBeCloseTo(7_200, -2);
+
+        const { readAll, shown } = aReader();
+        await readAll();
+        expect(await shown('mir_queue_jobs', { queue: name, state: 'waiting' })).toBe(2);
+        expect(await shown('mir_queue_jobs', { queue: name, state: 'prioritized' })).toBe(3);
+        expect(await shown('mir_dead_letters', { queue: name })).toBe(0);
+      } finally {
+        await queue.obliterate({ force: true });
+        await queue.close();
+      }
+    }
+  });
+
+  it('a job that a worker took long ago shows, whatever came before and after it', async () => {
+    const { queueLink, keys } = mir.ctx;
+    const connection = queueLink.client;
+    const prefix = keys.queuePrefix(QUEUES.events);
+    const queue = new Queue(QUEUES.events, { connection, prefix, skipMetasUpdate: true });
+    const patient = connection.duplicate({ maxRetriesPerRequest: null, enableOfflineQueue: true });
+    const worker = new Worker(QUEUES.events, null, { connection: patient, prefix });
+    const longest = async (): Promise<number> => {
+      const { readAll, shown } = aReader();
+      await readAll();
+      return (await shown('mir_queue_longest_active_seconds', { queue: QUEUES.events }))!;
+    };
+    try {
+      await queue.add('waits', {}, { timestamp: Date.now() - HOUR_MS });
+      expect(await longest()).toBe(0);
+      await queue.addBulk([
+        { name: 'two', data: {} },
+        { name: 'three', data: {} },
+      ]);
+      const taken = [];
+      for (const token of ['1', '2', '3']) taken.push(await worker.getNextJob(token));
+      expect(await longest()).toBeLessThan(60);
+      await connection.hset(queue.toKey(taken[1]!.id!), 'processedOn', Date.now() - HOUR_MS);
+      expect(await longest()).toBeCloseTo(3_600, -2);
     } finally {
+      await worker.close(true);
+      patient.disconnect();
       await queue.obliterate({ force: true });
       await queue.close();
     }
-  }
-});
+  });
 
-test('a job that a worker took long ago shows, whatever came before and after it', async () => {
-  const { queueLink, keys } = mir.ctx;
-  const connection = queueLink.client;
-  const prefix = keys.queuePrefix(QUEUES.events);
-  const queue = new Queue(QUEUES.events, { connection, prefix, skipMetasUpdate: true });
-  const patient = connection.duplicate({ maxRetriesPerRequest: null, enableOfflineQueue: true });
-  const worker = new Worker(QUEUES.events, null, { connection: patient, prefix });
-  const longest = async (): Promise<number> => {
-    const { readAll, shown } = aReader();
-    await readAll();
-    return (await shown('mir_queue_longest_active_seconds', { queue: QUEUES.events }))!;
-  };
-  try {
-    await queue.add('waits', {}, { timestamp: Date.now() - HOUR_MS });
-    expect(await longest()).toBe(0);
-    await queue.addBulk([
-      { name: 'two', data: {} },
-      { name: 'three', data: {} },
-    ]);
-    const taken = [];
-    for (const token of ['1', '2', '3']) taken.push(await worker.getNextJob(token));
-    expect(await longest()).toBeLessThan(60);
-    await connection.hset(queue.toKey(taken[1]!.id!), 'processedOn', Date.now() - HOUR_MS);
-    expect(await longest()).toBeCloseTo(3_600, -2);
-  } finally {
-    await worker.close(true);
-    patient.disconnect();
-    await queue.obliterate({ force: true });
-    await queue.close();
-  }
-});
-
-test('committed work that nobody took up shows how long it is overdue; what is not due yet does not', async () => {
-  const { cacheOutbox, deliveries, erasures } = mir.ctx.store;
-  const overdue = async (rows: string): Promise<number> => {
-    const { readAll, shown } = aReader();
-    await readAll();
-    return (await shown('mir_outbox_overdue_seconds', { rows }))!;
-  };
-  const at = (ms: number): Date => new Date(Date.now() + ms);
-  const delivery = { status: 'OPEN' as const, attempts: 0, type: 'link.confirmed' as const, body: '{}' };
-  const erasure = { status: 'RUNNING' as const, eventsErased: 0, erasedAt: at(0), expireAt: at(HOUR_MS) };
-  const rest = { tenant: 'prt_a:live' as Tenant, userRef: 'u' as UserRef, createdAt: at(0), expireAt: at(HOUR_MS) };
-  for (const [id, ms] of [
-    ['later', HOUR_MS],
-    ['long-ago', -HOUR_MS],
-  ] as const) {
-    await cacheOutbox.model.create({ _id: id, userRefs: [], identities: [], dueAt: at(ms) });
-    await deliveries.model.create({ _id: id, ...delivery, ...rest, nextLookAt: at(ms) });
-    await erasures.model.create({
-      _id: id,
-      ...erasure,
-      tenant: rest.tenant,
-      userRef: rest.userRef,
-      nextLookAt: at(ms),
-    });
-    const expected = ms > 0 ? 0 : 3_600;
-    for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) {
-      expect([rows, Math.round((await overdue(rows)) / 10) * 10]).toEqual([rows, expected]);
+  it('committed work that nobody took up shows how long it is overdue; what is not due yet does not', async () => {
+    const { cacheOutbox, deliveries, erasures } = mir.ctx.store;
+    const overdue = async (rows: string): Promise<number> => {
+      const { readAll, shown } = aReader();
+      await readAll();
+      return (await shown('mir_outbox_overdue_seconds', { rows }))!;
+    };
+    const at = (ms: number): Date => new Date(Date.now() + ms);
+    const delivery = { status: 'OPEN' as const, attempts: 0, type: 'link.confirmed' as const, body: '{}' };
+    const erasure = { status: 'RUNNING' as const, eventsErased: 0, erasedAt: at(0), expireAt: at(HOUR_MS) };
+    const rest = { tenant: 'prt_a:live' as Tenant, userRef: 'u' as UserRef, createdAt: at(0), expireAt: at(HOUR_MS) };
+    for (const [id, ms] of [
+      ['later', HOUR_MS],
+      ['long-ago', -HOUR_MS],
+    ] as const) {
+      await cacheOutbox.model.create({ _id: id, userRefs: [], identities: [], dueAt: at(ms) });
+      await deliveries.model.create({ _id: id, ...delivery, ...rest, nextLookAt: at(ms) });
+      await erasures.model.create({
+        _id: id,
+        ...erasure,
+        tenant: rest.tenant,
+        userRef: rest.userRef,
+        nextLookAt: at(ms),
+      });
+      const expected = ms > 0 ? 0 : 3_600;
+      for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) {
+        expect([rows, Math.round((await overdue(rows)) / 10) * 10]).toEqual([rows, expected]);
+      }
     }
-  }
-  await deliveries.model.updateMany({}, { $set: { status: 'DELIVERED' } });
-  await erasures.model.updateMany({}, { $set: { status: 'DONE' } });
-  await cacheOutbox.model.deleteMany({});
-  for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) expect(await overdue(rows)).toBe(0);
-});
+    await deliveries.model.updateMany({}, { $set: { status: 'DELIVERED' } });
+    await erasures.model.updateMany({}, { $set: { status: 'DONE' } });
+    await cacheOutbox.model.deleteMany({});
+    for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) expect(await overdue(rows)).toBe(0);
+  });
 
-test('an open cascade and an unsealed audit entry show their age', async () => {
-  const { partnerId, liveKey } = await mir.partner();
-  const [root] = await growTree(mir.ctx.store, tenantOf(partnerId, 'live'), 3);
-  await mir.client.post(`/v1/agents/${root!.agentId}/revoke-descendants`, liveKey, {});
-  const old = new Date(Date.now() - HOUR_MS);
-  await mir.ctx.store.cascades.model.updateMany({}, { $set: { createdAt: old } });
-  await mir.ctx.store.audit.model.updateMany({}, { $set: { at: old } });
-  const { readAll, shown } = aReader();
-  await readAll();
-  expect(await shown('mir_cascades_open', { status: 'RUNNING' })).toBe(1);
-  expect(await shown('mir_cascade_oldest_open_seconds')).toBeCloseTo(3_600, -2);
-  expect(await shown('mir_audit_seal_lag_seconds')).toBeCloseTo(3_600, -2);
-  expect(await shown('mir_audit_unsealed')).toBeGreaterThan(0);
-});
+  it('an open cascade and an unsealed audit entry show their age', async () => {
+    const { partnerId, liveKey } = await mir.partner();
+    const [root] = await growTree(mir.ctx.store, tenantOf(partnerId, 'live'), 3);
+    await mir.client.post(`/v1/agents/${root!.agentId}/revoke-descendants`, liveKey, {});
+    const old = new Date(Date.now() - HOUR_MS);
+    await mir.ctx.store.cascades.model.updateMany({}, { $set: { createdAt: old } });
+    await mir.ctx.store.audit.model.updateMany({}, { $set: { at: old } });
+    const { readAll, shown } = aReader();
+    await readAll();
+    expect(await shown('mir_cascades_open', { status: 'RUNNING' })).toBe(1);
+    expect(await shown('mir_cascade_oldest_open_seconds')).toBeCloseTo(3_600, -2);
+    expect(await shown('mir_audit_seal_lag_seconds')).toBeCloseTo(3_600, -2);
+    expect(await shown('mir_audit_unsealed')).toBeGreaterThan(0);
+  });
 
-test('values that cannot be read any more go, and the time of the last reading stays', async () => {
-  const own = await startHarness({ workers: false });
-  try {
-    const metrics = createMetrics('worker');
-    const { store, queueLink, keys } = own.ctx;
-    const queues = gaugeReadings({ store, link: queueLink, keys, metrics }).find(({ what }) => what === 'queues')!;
-    await queues.read(0);
-    const readAt = await metrics.readAtSeconds.get();
-    queueLink.client.disconnect();
-    await expect(queues.read(STALE_AFTER_MS)).rejects.toBeInstanceOf(Error);
-    expect((await metrics.queueJobs.get()).values.length).toBeGreaterThan(0);
-    await expect(queues.read(STALE_AFTER_MS + 1)).rejects.toBeInstanceOf(Error);
-    expect((await metrics.queueJobs.get()).values).toEqual([]);
-    expect(await metrics.readAtSeconds.get()).toEqual(readAt);
-  } finally {
-    const { client } = own.ctx.queueLink;
-    await waitUntil('the connection has ended', () => client.status === 'end');
-    await client.connect();
-    await own.close();
-  }
+  it('values that cannot be read any more go, and the time of the last reading stays', async () => {
+    const own = await startHarness({ workers: false });
+    try {
+      const metrics = createMetrics('worker');
+      const { store, queueLink, keys } = own.ctx;
+      const queues = gaugeReadings({ store, link: queueLink, keys, metrics }).find(({ what }) => what === 'queues')!;
+      await queues.read(0);
+      const readAt = await metrics.readAtSeconds.get();
+      queueLink.client.disconnect();
+      await expect(queues.read(STALE_AFTER_MS)).rejects.toBeInstanceOf(Error);
+      expect((await metrics.queueJobs.get()).values.length).toBeGreaterThan(0);
+      await expect(queues.read(STALE_AFTER_MS + 1)).rejects.toBeInstanceOf(Error);
+      expect((await metrics.queueJobs.get()).values).toEqual([]);
+      expect(await metrics.readAtSeconds.get()).toEqual(readAt);
+    } finally {
+      const { client } = own.ctx.queueLink;
+      await waitUntil('the connection has ended', () => client.status === 'end');
+      await client.connect();
+      await own.close();
+    }
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ChunkId, Tenant, UserRef } from '../../../../shared/domain/ids';
 import { type EventChunkPayload, eventChunkSchema } from '../../../../shared/queue/jobs';
 import { redactDeadLetter } from '../../../../workers/users/redact-dead-letter';
@@ -39,21 +39,23 @@ const erase = (id: string, userRef: string): Promise<void> => {
   return redactDeadLetter(deps, id, TENANT, userRef as UserRef);
 };
 
-test('two erasures at once in one letter leave nothing of either: neither brings back what the other took out', async () => {
-  const id = await aDeadLetter('shared', ['ana', 'ben', 'cem']);
-  await Promise.all([erase(id, 'ana'), erase(id, 'ben')]);
-  const text = await textOf(id);
-  expect([text?.includes('"of":"ana"'), text?.includes('"of":"ben"'), text?.includes('"of":"cem"')]).toEqual([
-    false,
-    false,
-    true,
-  ]);
-  await erase(id, 'cem');
-  expect(await textOf(id)).toBeNull();
-});
+describe('erasure in dead letters', () => {
+  it('two erasures at once in one letter leave nothing of either: neither brings back what the other took out', async () => {
+    const id = await aDeadLetter('shared', ['ana', 'ben', 'cem']);
+    await Promise.all([erase(id, 'ana'), erase(id, 'ben')]);
+    const text = await textOf(id);
+    expect([text?.includes('"of":"ana"'), text?.includes('"of":"ben"'), text?.includes('"of":"cem"')]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    await erase(id, 'cem');
+    expect(await textOf(id)).toBeNull();
+  });
 
-test('a payload that is no chunk is left to be looked at, whomever it names', async () => {
-  await mir.ctx.eventQueue.queue.add('events', { broken: 'ana' }, { jobId: 'broken' });
-  await erase('broken', 'ana');
-  expect(await textOf('broken')).toContain('ana');
+  it('a payload that is no chunk is left to be looked at, whomever it names', async () => {
+    await mir.ctx.eventQueue.queue.add('events', { broken: 'ana' }, { jobId: 'broken' });
+    await erase('broken', 'ana');
+    expect(await textOf('broken')).toContain('ana');
+  });
 });

@@ -1,4 +1,4 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { freePort } from '../../../../deploy/local/ports';
 import { freshEnv } from '../../../support/harness';
 import { mailServers } from '../../../support/mail-server';
@@ -10,46 +10,48 @@ import { waitUntil } from '../../../support/wait-until';
 const start = testProcesses();
 const mailServer = mailServers();
 
-it('no log line, at the finest level, names an address, a password or a mailed token', async () => {
-  const server = await mailServer();
-  const rejected = 'refused@example.org';
-  server.answer = (to) => (to === rejected ? `550 no such person ${to}` : null);
-  const port = String(await freePort());
-  const url = `http://localhost:${port}`;
-  const env = freshEnv({
-    PORT: port,
-    PUBLIC_URL: url,
-    SMTP_URL: server.url,
-    MAIL_FROM: 'mir@mir.example',
-    LOG_LEVEL: 'trace',
-  });
-  const api = await start('api', env);
-  const worker = await start('worker', env);
-  const email = 'ana.logged@example.org';
-  const ana = createVisitor(url);
-  await ana.submit(await ana.get('/signup'), { email: rejected });
-  await ana.submit(await ana.get('/signup'), { email });
-  const mailTo = (to: string) => server.taken.find((mail) => mail.to.includes(to))?.source ?? '';
-  await waitUntil('the mail is taken', () => mailTo(email) !== '');
-  const source = mailTo(email)
-    .replaceAll(/=\r?\n/g, '')
-    .replaceAll('=3D', '=');
-  const token = /token=([\w.-]+)/.exec(source)![1]!;
-  const confirmed = await ana.submit(await ana.get(`/verify?token=${token}`), { password: PASSWORD });
-  await ana.submit(confirmed, { email, password: 'not this password' });
-  await ana.submit(confirmed, { email, password: PASSWORD });
-  expect(ana.cookies.has('mir_session')).toBe(true);
-  const session = ana.cookies.get('mir_session')!;
-  const stranger = createVisitor(url);
-  await stranger.submit(await stranger.get('/signup'), { email });
-  await stranger.submit(await stranger.get('/forgot'), { email });
-  await waitUntil('the refused mail was logged', () => /"queue":"mails".*"a job failed"/.test(worker.stdout()));
+describe('logs of the account pages', () => {
+  it('no log line, at the finest level, names an address, a password or a mailed token', async () => {
+    const server = await mailServer();
+    const rejected = 'refused@example.org';
+    server.answer = (to) => (to === rejected ? `550 no such person ${to}` : null);
+    const port = String(await freePort());
+    const url = `http://localhost:${port}`;
+    const env = freshEnv({
+      PORT: port,
+      PUBLIC_URL: url,
+      SMTP_URL: server.url,
+      MAIL_FROM: 'mir@mir.example',
+      LOG_LEVEL: 'trace',
+    });
+    const api = await start('api', env);
+    const worker = await start('worker', env);
+    const email = 'ana.logged@example.org';
+    const ana = createVisitor(url);
+    await ana.submit(await ana.get('/signup'), { email: rejected });
+    await ana.submit(await ana.get('/signup'), { email });
+    const mailTo = (to: string) => server.taken.find((mail) => mail.to.includes(to))?.source ?? '';
+    await waitUntil('the mail is taken', () => mailTo(email) !== '');
+    const source = mailTo(email)
+      .replaceAll(/=\r?\n/g, '')
+      .replaceAll('=3D', '=');
+    const token = /token=([\w.-]+)/.exec(source)![1]!;
+    const confirmed = await ana.submit(await ana.get(`/verify?token=${token}`), { password: PASSWORD });
+    await ana.submit(confirmed, { email, password: 'not this password' });
+    await ana.submit(confirmed, { email, password: PASSWORD });
+    expect(ana.cookies.has('mir_session')).toBe(true);
+    const session = ana.cookies.get('mir_session')!;
+    const stranger = createVisitor(url);
+    await stranger.submit(await stranger.get('/signup'), { email });
+    await stranger.submit(await stranger.get('/forgot'), { email });
+    await waitUntil('the refused mail was logged', () => /"queue":"mails".*"a job failed"/.test(worker.stdout()));
 
-  const logs = [api, worker].map((one) => one.stdout() + one.stderr()).join('\n');
-  expect(logs).toContain('api serves');
-  for (const secret of [email, rejected, PASSWORD, 'not this password', token, session.split('.')[0]!]) {
-    expect(logs).not.toContain(secret);
-  }
-  await api.stop();
-  await worker.stop();
+    const logs = [api, worker].map((one) => one.stdout() + one.stderr()).join('\n');
+    expect(logs).toContain('api serves');
+    for (const secret of [email, rejected, PASSWORD, 'not this password', token, session.split('.')[0]!]) {
+      expect(logs).not.toContain(secret);
+    }
+    await api.stop();
+    await worker.stop();
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { type OwnStore, ownStores } from '../../../support/own-stores';
 import { loggedIn, PASSWORD, startHarnessForPeople } from '../../../support/people';
@@ -25,33 +25,35 @@ const swept = (): Promise<void> =>
     return (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0;
   });
 
-test('while the cache is away neither the press nor the page opened again says that it is connected', async () => {
-  const visitor = await loggedIn(mir, 'waiting@example.org');
-  const path = await invite('waiting');
-  const consent = await visitor.get(path);
-  await cache.stop();
-  try {
-    const pressed = await visitor.submit(consent, { decision: 'connect' });
-    expect([pressed.status, pressed.text.startsWith('Not finished yet')]).toEqual([202, true]);
-    const again = await visitor.get(path);
-    expect([again.status, again.text.startsWith('Not finished yet')]).toEqual([202, true]);
-  } finally {
-    await cache.startAgain();
-  }
-  await swept();
-  expect((await visitor.get(path)).text).toContain('Connected to');
-});
+describe('account pages while the cache is down', () => {
+  it('while the cache is away neither the press nor the page opened again says that it is connected', async () => {
+    const visitor = await loggedIn(mir, 'waiting@example.org');
+    const path = await invite('waiting');
+    const consent = await visitor.get(path);
+    await cache.stop();
+    try {
+      const pressed = await visitor.submit(consent, { decision: 'connect' });
+      expect([pressed.status, pressed.text.startsWith('Not finished yet')]).toEqual([202, true]);
+      const again = await visitor.get(path);
+      expect([again.status, again.text.startsWith('Not finished yet')]).toEqual([202, true]);
+    } finally {
+      await cache.startAgain();
+    }
+    await swept();
+    expect((await visitor.get(path)).text).toContain('Connected to');
+  });
 
-test('while the cache is away a deleted identity is told that platforms may see its history for a moment', async () => {
-  const visitor = await loggedIn(mir, 'leaving@example.org');
-  await visitor.submit(await visitor.get(await invite('leaving')), { decision: 'connect' });
-  const page = await visitor.get('/account/delete');
-  await cache.stop();
-  try {
-    const done = await visitor.submit(page, { password: PASSWORD });
-    expect(done.text).toContain('Your identity is deleted. Part of our system cannot be reached');
-  } finally {
-    await cache.startAgain();
-  }
-  await swept();
+  it('while the cache is away a deleted identity is told that platforms may see its history for a moment', async () => {
+    const visitor = await loggedIn(mir, 'leaving@example.org');
+    await visitor.submit(await visitor.get(await invite('leaving')), { decision: 'connect' });
+    const page = await visitor.get('/account/delete');
+    await cache.stop();
+    try {
+      const done = await visitor.submit(page, { password: PASSWORD });
+      expect(done.text).toContain('Your identity is deleted. Part of our system cannot be reached');
+    } finally {
+      await cache.startAgain();
+    }
+    await swept();
+  });
 });

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createBackup, restoreBackup, verifyBackup } from '../../../../deploy/cli/backup/run-backup';
 import { readConfig } from '../../../../shared/config/config';
 import { connectStore } from '../../../../shared/store/connect';
@@ -74,151 +74,153 @@ async function dropped(env: Record<string, string>): Promise<void> {
   await connection.close();
 }
 
-describe('a backup that was made while MIR was at work', () => {
-  test('holds every event that was accepted before it, each once, and the restored system goes on from there', async () => {
-    const env = emptyStores();
-    const restored = await restoreBackup(readConfig(env), whole, tell);
-    expect(restored.problems).toEqual([]);
-    expect(restored).toMatchObject({ chains: expect.any(Number), unreadable: 1 });
-    expect(restored.auditEntries).toBeGreaterThan(1);
-    expect(restored.users).toBeGreaterThanOrEqual(USERS);
+describe('backup and restore', () => {
+  describe('a backup that was made while MIR was at work', () => {
+    it('holds every event that was accepted before it, each once, and the restored system goes on from there', async () => {
+      const env = emptyStores();
+      const restored = await restoreBackup(readConfig(env), whole, tell);
+      expect(restored.problems).toEqual([]);
+      expect(restored).toMatchObject({ chains: expect.any(Number), unreadable: 1 });
+      expect(restored.auditEntries).toBeGreaterThan(1);
+      expect(restored.users).toBeGreaterThanOrEqual(USERS);
 
-    const api = await start('api', { ...env, NODE_ENV: 'production' });
-    const worker = await start('worker', { ...env, NODE_ENV: 'production' });
-    const { liveKey } = books.partner;
-    const connection = await connectStore(env['MONGO_URL']!);
-    const stored = async () =>
-      new Set((await connection.collection<{ _id: string }>('events').find().toArray()).map(({ _id }) => _id));
-    await waitUntil('what was queued is stored', async () => {
-      const ids = await stored();
-      return acceptedBefore.every((id) => ids.has(id));
+      const api = await start('api', { ...env, NODE_ENV: 'production' });
+      const worker = await start('worker', { ...env, NODE_ENV: 'production' });
+      const { liveKey } = books.partner;
+      const connection = await connectStore(env['MONGO_URL']!);
+      const stored = async () =>
+        new Set((await connection.collection<{ _id: string }>('events').find().toArray()).map(({ _id }) => _id));
+      await waitUntil('what was queued is stored', async () => {
+        const ids = await stored();
+        return acceptedBefore.every((id) => ids.has(id));
+      });
+      await api.client.post('/v1/events', liveKey, { userExternalId: 'after', eventType: 'mir.transaction.completed' });
+      await waitUntil('signals say so', async () => {
+        const { body } = await api.client.post('/v1/resolve', liveKey, { userExternalId: 'after' });
+        return body.eventCount === 1;
+      });
+      await Promise.all([api.stop(), worker.stop()]);
+      const after = await verifyBackup(readConfig(env), null);
+      expect(after.problems).toEqual([]);
+      await connection.dropDatabase();
+      await connection.close();
     });
-    await api.client.post('/v1/events', liveKey, { userExternalId: 'after', eventType: 'mir.transaction.completed' });
-    await waitUntil('signals say so', async () => {
-      const { body } = await api.client.post('/v1/resolve', liveKey, { userExternalId: 'after' });
-      return body.eventCount === 1;
+
+    it('holds what no worker had taken yet: it is stored after the restore, and until then no answer claims to include it', async () => {
+      const env = emptyStores();
+      expect((await restoreBackup(readConfig(env), waiting, tell)).queued).toBeGreaterThan(0);
+      const api = await start('api', env);
+      const { liveKey } = books.partner;
+      const resolve = async () =>
+        (await api.client.post('/v1/resolve', liveKey, { userExternalId: 'waiting-0' })).body as {
+          eventCount: number;
+          includesEventsThrough: string;
+        };
+      const [receiptId] = waitingBooks.receiptIds;
+      const { body: receipt } = await api.client.get(`/v1/events/receipts/${receiptId}`, liveKey);
+      expect(receipt.status).toBe('QUEUED');
+      const before = await resolve();
+      expect(before.eventCount).toBe(0);
+      expect(before.includesEventsThrough <= (receipt.receivedAt as string)).toBe(true);
+      const worker = await start('worker', env);
+      await waitUntil('they are stored', async () => (await resolve()).eventCount === 10);
+      await Promise.all([api.stop(), worker.stop()]);
+      expect((await verifyBackup(readConfig(env), null)).problems).toEqual([]);
+      await dropped(env);
     });
-    await Promise.all([api.stop(), worker.stop()]);
-    const after = await verifyBackup(readConfig(env), null);
-    expect(after.problems).toEqual([]);
-    await connection.dropDatabase();
-    await connection.close();
+
+    it('comes back as it was, to the byte: a backup of what was restored has the same content', async () => {
+      const env = emptyStores();
+      const config = readConfig(env);
+      await restoreBackup(config, whole, tell);
+      expect(await verifyBackup(config, whole)).toMatchObject({ problems: [] });
+      const second = join(dir, 'second');
+      await createBackup(config, second, tell);
+      const partsOf = (folder: string) =>
+        (
+          JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { collections: { name: string }[] }
+        ).collections.filter(({ name }) => name !== 'migrations');
+      expect(partsOf(second)).toEqual(partsOf(whole));
+      await dropped(env);
+    });
+
+    it('can be read by its owner only, and does not hold the pepper', () => {
+      expect(statSync(whole).mode & 0o777).toBe(0o700);
+      for (const file of readdirSync(whole))
+        expect([file, statSync(join(whole, file)).mode & 0o777]).toEqual([file, 0o600]);
+      expect(readFileSync(join(whole, 'manifest.json'), 'utf8')).not.toContain(mir.env['SUBJECT_PEPPER']!);
+    });
   });
 
-  test('holds what no worker had taken yet: it is stored after the restore, and until then no answer claims to include it', async () => {
-    const env = emptyStores();
-    expect((await restoreBackup(readConfig(env), waiting, tell)).queued).toBeGreaterThan(0);
-    const api = await start('api', env);
-    const { liveKey } = books.partner;
-    const resolve = async () =>
-      (await api.client.post('/v1/resolve', liveKey, { userExternalId: 'waiting-0' })).body as {
-        eventCount: number;
-        includesEventsThrough: string;
-      };
-    const [receiptId] = waitingBooks.receiptIds;
-    const { body: receipt } = await api.client.get(`/v1/events/receipts/${receiptId}`, liveKey);
-    expect(receipt.status).toBe('QUEUED');
-    const before = await resolve();
-    expect(before.eventCount).toBe(0);
-    expect(before.includesEventsThrough <= (receipt.receivedAt as string)).toBe(true);
-    const worker = await start('worker', env);
-    await waitUntil('they are stored', async () => (await resolve()).eventCount === 10);
-    await Promise.all([api.stop(), worker.stop()]);
-    expect((await verifyBackup(readConfig(env), null)).problems).toEqual([]);
-    await dropped(env);
-  });
-
-  test('comes back as it was, to the byte: a backup of what was restored has the same content', async () => {
-    const env = emptyStores();
-    const config = readConfig(env);
-    await restoreBackup(config, whole, tell);
-    expect(await verifyBackup(config, whole)).toMatchObject({ problems: [] });
-    const second = join(dir, 'second');
-    await createBackup(config, second, tell);
-    const partsOf = (folder: string) =>
-      (
-        JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { collections: { name: string }[] }
-      ).collections.filter(({ name }) => name !== 'migrations');
-    expect(partsOf(second)).toEqual(partsOf(whole));
-    await dropped(env);
-  });
-
-  test('can be read by its owner only, and does not hold the pepper', () => {
-    expect(statSync(whole).mode & 0o777).toBe(0o700);
-    for (const file of readdirSync(whole))
-      expect([file, statSync(join(whole, file)).mode & 0o777]).toEqual([file, 0o600]);
-    expect(readFileSync(join(whole, 'manifest.json'), 'utf8')).not.toContain(mir.env['SUBJECT_PEPPER']!);
-  });
-});
-
-describe('a restore is refused before anything is written', () => {
-  const rejected = async (env: Record<string, string>, folder: string, why: RegExp): Promise<void> => {
-    await expect(restoreBackup(readConfig(env), folder, tell)).rejects.toThrow(why);
-  };
-
-  test('into stores that hold something', async () => {
-    await rejected(mir.env, whole, /database is not empty/);
-    const env = emptyStores({ KEYSPACE: mir.env['KEYSPACE']! });
-    await rejected(env, whole, /holds keys of this KEYSPACE/);
-  });
-
-  test('with another pepper, of a folder without a whole backup, and of a damaged one', async () => {
-    await rejected(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /SUBJECT_PEPPER is not the one/);
-    await rejected(emptyStores(), dir, /no whole backup/);
-    const damaged = join(dir, 'damaged');
-    cpSync(whole, damaged, { recursive: true });
-    const file = join(damaged, 'users.bson.gz');
-    const bytes = readFileSync(file);
-    bytes[Math.floor(bytes.length / 2)]! ^= 1;
-    writeFileSync(file, bytes);
-    const env = emptyStores();
-    await rejected(env, damaged, /users\.bson\.gz/);
-    rmSync(file);
-    await rejected(env, damaged, /users\.bson\.gz/);
-    const connection = await connectStore(env['MONGO_URL']!);
-    expect(await connection.db!.listCollections().toArray()).toEqual([]);
-    await connection.close();
-  });
-
-  test('a backup never overwrites another', async () => {
-    await expect(createBackup(readConfig(mir.env), whole, tell)).rejects.toThrow('is not empty');
-  });
-
-  test('one that fails halfway leaves nothing that fills the disk', async () => {
-    const folder = join(dir, 'halfway');
-    let written: string[] = [];
-    const fail = (): never => {
-      written = readdirSync(folder);
-      throw new Error('the disk is full');
+  describe('a restore is refused before anything is written', () => {
+    const rejected = async (env: Record<string, string>, folder: string, why: RegExp): Promise<void> => {
+      await expect(restoreBackup(readConfig(env), folder, tell)).rejects.toThrow(why);
     };
-    await expect(createBackup(readConfig(mir.env), folder, fail)).rejects.toThrow('the disk is full');
-    expect(written).not.toEqual([]);
-    expect(readdirSync(folder)).toEqual([]);
-  });
-});
 
-test('verify finds a count that is not that of the events, a missing row and a changed audit entry', async () => {
-  await drainedAtLast(mir);
-  await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
-  const config = readConfig(mir.env);
-  expect((await verifyBackup(config, null)).problems).toEqual([]);
-  const { users, audit } = mir.ctx.store;
-  const [one, other] = await users.model
-    .find({ eventCount: { $gt: 0 } })
-    .limit(2)
-    .lean();
-  await users.model.updateOne({ _id: one!._id }, { $inc: { eventCount: 1 } });
-  await users.model.deleteOne({ _id: other!._id });
-  await audit.model.updateOne({ action: 'agent.subtree.killed' }, { $set: { reason: 'changed' } });
-  const run = promisify(execFile)(process.execPath, [MAIN, 'backup', 'verify'], {
-    env: { ...process.env, ...mir.env },
+    it('into stores that hold something', async () => {
+      await rejected(mir.env, whole, /database is not empty/);
+      const env = emptyStores({ KEYSPACE: mir.env['KEYSPACE']! });
+      await rejected(env, whole, /holds keys of this KEYSPACE/);
+    });
+
+    it('with another pepper, of a folder without a whole backup, and of a damaged one', async () => {
+      await rejected(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /SUBJECT_PEPPER is not the one/);
+      await rejected(emptyStores(), dir, /no whole backup/);
+      const damaged = join(dir, 'damaged');
+      cpSync(whole, damaged, { recursive: true });
+      const file = join(damaged, 'users.bson.gz');
+      const bytes = readFileSync(file);
+      bytes[Math.floor(bytes.length / 2)]! ^= 1;
+      writeFileSync(file, bytes);
+      const env = emptyStores();
+      await rejected(env, damaged, /users\.bson\.gz/);
+      rmSync(file);
+      await rejected(env, damaged, /users\.bson\.gz/);
+      const connection = await connectStore(env['MONGO_URL']!);
+      expect(await connection.db!.listCollections().toArray()).toEqual([]);
+      await connection.close();
+    });
+
+    it('a backup never overwrites another', async () => {
+      await expect(createBackup(readConfig(mir.env), whole, tell)).rejects.toThrow('is not empty');
+    });
+
+    it('one that fails halfway leaves nothing that fills the disk', async () => {
+      const folder = join(dir, 'halfway');
+      let written: string[] = [];
+      const fail = (): never => {
+        written = readdirSync(folder);
+        throw new Error('the disk is full');
+      };
+      await expect(createBackup(readConfig(mir.env), folder, fail)).rejects.toThrow('the disk is full');
+      expect(written).not.toEqual([]);
+      expect(readdirSync(folder)).toEqual([]);
+    });
   });
-  const { stdout, code } = await run.then(
-    (done) => ({ ...done, code: 0 }),
-    (error: { stdout: string; code: number }) => error,
-  );
-  expect(code).toBe(1);
-  expect(stdout).toMatch(/WRONG: audit chain .*: ENTRY_CHANGED/);
-  expect(stdout).toContain(`2 users' counts are not those of their events`);
-  expect(stdout).toContain('users have events by their rows');
+
+  it('verify finds a count that is not that of the events, a missing row and a changed audit entry', async () => {
+    await drainedAtLast(mir);
+    await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
+    const config = readConfig(mir.env);
+    expect((await verifyBackup(config, null)).problems).toEqual([]);
+    const { users, audit } = mir.ctx.store;
+    const [one, other] = await users.model
+      .find({ eventCount: { $gt: 0 } })
+      .limit(2)
+      .lean();
+    await users.model.updateOne({ _id: one!._id }, { $inc: { eventCount: 1 } });
+    await users.model.deleteOne({ _id: other!._id });
+    await audit.model.updateOne({ action: 'agent.subtree.killed' }, { $set: { reason: 'changed' } });
+    const run = promisify(execFile)(process.execPath, [MAIN, 'backup', 'verify'], {
+      env: { ...process.env, ...mir.env },
+    });
+    const { stdout, code } = await run.then(
+      (done) => ({ ...done, code: 0 }),
+      (error: { stdout: string; code: number }) => error,
+    );
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/WRONG: audit chain .*: ENTRY_CHANGED/);
+    expect(stdout).toContain(`2 users' counts are not those of their events`);
+    expect(stdout).toContain('users have events by their rows');
+  });
 });

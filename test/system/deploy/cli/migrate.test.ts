@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Connection } from 'mongoose';
 import { readConfig } from '../../../../shared/config/config';
 import { deriveSecrets } from '../../../../shared/domain/subject';
@@ -27,156 +27,158 @@ async function openStore(env: Record<string, string>, migrations?: readonly Data
 
 const production = (): Record<string, string> => freshEnv({ NODE_ENV: 'production' });
 
-describe('in production', () => {
-  let env: Record<string, string>;
-  beforeAll(() => {
-    env = production();
-  });
-  const mir = (...args: string[]) => cli(env, 'migrate', ...args);
+describe('mir migrate', () => {
+  describe('in production', () => {
+    let env: Record<string, string>;
+    beforeAll(() => {
+      env = production();
+    });
+    const mir = (...args: string[]) => cli(env, 'migrate', ...args);
 
-  it('API and worker build nothing by themselves: they refuse to start and say what to run', async () => {
-    for (const program of ['api', 'worker'] as const) {
-      const { code, stderr } = await failedStart(program, env);
-      expect(code).not.toBe(0);
-      expect(stderr).toMatch(/not migrated to this version; \d+ steps are pending[^]*create the collection events/);
-      expect(stderr).toContain('Run `mir migrate apply`');
-    }
-    const { connection } = await openStore(env);
-    const made = await connection.db!.listCollections({}, { nameOnly: true }).toArray();
-    expect(made.map(({ name }) => name)).toEqual(['meta']);
-  });
-
-  it('a plan changes nothing; apply does it, records it, and has nothing left to do', async () => {
-    const plan = (await mir('plan', '--json')).json();
-    expect(plan.pending).toBeGreaterThan(20);
-    expect((await mir('plan')).out).toContain('build partners(keys.hash:1)');
-    expect((await mir('plan', '--json')).json()).toEqual(plan);
-    expect(await mir('status')).toMatchObject({ code: 1 });
-
-    const first = await mir('apply', '--json');
-    expect(first.code).toBe(0);
-    expect(first.err).toContain(`${plan.pending} of ${plan.pending} steps done`);
-    expect(first.json().applied).toHaveLength(plan.pending);
-    expect(await mir('apply')).toMatchObject({ code: 0, out: 'Nothing was pending.\n' });
-    const status = await mir('status', '--json');
-    expect(status.code).toBe(0);
-    expect(status.json()).toMatchObject({ pending: 0, holder: null });
-    expect(status.json().applied[0]).toMatchObject({ kind: 'INDEXES', finishedAt: expect.any(String) });
-    expect((await mir('status')).out).toContain('Nothing is pending.');
-  });
-
-  it('then both start, and again refuse when an index is gone', async () => {
-    const api = await start('api', env);
-    const worker = await start('worker', env);
-    expect((await api.client.get('/readyz')).status).toBe(200);
-    await Promise.all([api.stop(), worker.stop()]);
-    const { events } = await openStore(env);
-    await events.model.collection.dropIndex('tenant_1_receivedAt_-1__id_-1');
-    const { stderr } = await failedStart('api', env);
-    expect(stderr).toContain('1 step is pending:\n  - build events(tenant:1 receivedAt:-1 _id:-1)');
-    expect((await mir('apply')).code).toBe(0);
-    await (await start('api', env)).stop();
-  });
-});
-
-test('the plan for a store of an earlier version says that agents revoked before are indistinguishable from unknown keys', async () => {
-  const env = production();
-  expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build agents\(revokedKeyRef:1\)$/m);
-  await cli(env, 'migrate', 'apply');
-  const { agents } = await openStore(env);
-  await agents.model.collection.dropIndex('revokedKeyRef_1');
-  const { pending, indexes } = (await cli(env, 'migrate', 'plan', '--json')).json();
-  expect(pending).toBe(1);
-  expect(indexes[0].step).toMatch(
-    /^build agents\(revokedKeyRef:1\): .*revoked before\b.*cannot be recovered.*API_KEY_INVALID/,
-  );
-  expect((await cli(env, 'migrate', 'apply')).out).toContain('cannot be recovered');
-  expect((await cli(env, 'migrate', 'status')).code).toBe(0);
-});
-
-describe('migrations', () => {
-  const rows = (connection: Connection) =>
-    connection.collection<{ _id: number; doubled?: boolean; n: number }>('numbers');
-
-  /** Doubles numbers, each once; is cut off after `diesAfter` of them. */
-  const doubling = (diesAfter: number, log: string[] = []): DataMigration => ({
-    id: '2026-01-01-doubled',
-    about: 'numbers are doubled',
-    run: async (connection, tell) => {
-      log.push('runs');
-      const left = await rows(connection)
-        .find({ doubled: { $exists: false } })
-        .toArray();
-      for (const [n, { _id, n: number }] of left.entries()) {
-        if (n === diesAfter) throw new Error('cut off');
-        await rows(connection).updateOne(
-          { _id, doubled: { $exists: false } },
-          { $set: { n: number * 2, doubled: true } },
-        );
-        tell(n + 1, left.length);
+    it('API and worker build nothing by themselves: they refuse to start and say what to run', async () => {
+      for (const program of ['api', 'worker'] as const) {
+        const { code, stderr } = await failedStart(program, env);
+        expect(code).not.toBe(0);
+        expect(stderr).toMatch(/not migrated to this version; \d+ steps are pending[^]*create the collection events/);
+        expect(stderr).toContain('Run `mir migrate apply`');
       }
-    },
+      const { connection } = await openStore(env);
+      const made = await connection.db!.listCollections({}, { nameOnly: true }).toArray();
+      expect(made.map(({ name }) => name)).toEqual(['meta']);
+    });
+
+    it('a plan changes nothing; apply does it, records it, and has nothing left to do', async () => {
+      const plan = (await mir('plan', '--json')).json();
+      expect(plan.pending).toBeGreaterThan(20);
+      expect((await mir('plan')).out).toContain('build partners(keys.hash:1)');
+      expect((await mir('plan', '--json')).json()).toEqual(plan);
+      expect(await mir('status')).toMatchObject({ code: 1 });
+
+      const first = await mir('apply', '--json');
+      expect(first.code).toBe(0);
+      expect(first.err).toContain(`${plan.pending} of ${plan.pending} steps done`);
+      expect(first.json().applied).toHaveLength(plan.pending);
+      expect(await mir('apply')).toMatchObject({ code: 0, out: 'Nothing was pending.\n' });
+      const status = await mir('status', '--json');
+      expect(status.code).toBe(0);
+      expect(status.json()).toMatchObject({ pending: 0, holder: null });
+      expect(status.json().applied[0]).toMatchObject({ kind: 'INDEXES', finishedAt: expect.any(String) });
+      expect((await mir('status')).out).toContain('Nothing is pending.');
+    });
+
+    it('then both start, and again refuse when an index is gone', async () => {
+      const api = await start('api', env);
+      const worker = await start('worker', env);
+      expect((await api.client.get('/readyz')).status).toBe(200);
+      await Promise.all([api.stop(), worker.stop()]);
+      const { events } = await openStore(env);
+      await events.model.collection.dropIndex('tenant_1_receivedAt_-1__id_-1');
+      const { stderr } = await failedStart('api', env);
+      expect(stderr).toContain('1 step is pending:\n  - build events(tenant:1 receivedAt:-1 _id:-1)');
+      expect((await mir('apply')).code).toBe(0);
+      await (await start('api', env)).stop();
+    });
   });
 
-  it('of data run once, in order, and go on where a crash cut them off', async () => {
-    const env = freshEnv();
-    const log: string[] = [];
-    const second: DataMigration = {
-      id: '2026-02-01-after',
-      about: 'x',
-      run: () => Promise.resolve(void log.push('after')),
-    };
-    const dying = await openStore(env, [doubling(4, log), second]);
-    await rows(dying.connection).insertMany(Array.from({ length: 10 }, (_, n) => ({ _id: n, n })));
-    await expect(dying.migrations.apply(() => undefined)).rejects.toThrow('cut off');
-    expect((await dying.migrations.plan()).data.map(({ id }) => id)).toEqual([doubling(0).id, second.id]);
-
-    const told: string[] = [];
-    const { migrations, connection } = await openStore(env, [doubling(100, log), second]);
-    expect((await migrations.apply((step, done, total) => told.push(`${step} ${done}/${total}`))).applied).toEqual([
-      doubling(0).id,
-      second.id,
-    ]);
-    expect(told).toContain(`${doubling(0).id} 6/6`);
-    expect((await rows(connection).find().sort({ _id: 1 }).toArray()).map(({ n }) => n)).toEqual(
-      Array.from({ length: 10 }, (_, n) => n * 2),
+  it('the plan for a store of an earlier version says that agents revoked before are indistinguishable from unknown keys', async () => {
+    const env = production();
+    expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build agents\(revokedKeyRef:1\)$/m);
+    await cli(env, 'migrate', 'apply');
+    const { agents } = await openStore(env);
+    await agents.model.collection.dropIndex('revokedKeyRef_1');
+    const { pending, indexes } = (await cli(env, 'migrate', 'plan', '--json')).json();
+    expect(pending).toBe(1);
+    expect(indexes[0].step).toMatch(
+      /^build agents\(revokedKeyRef:1\): .*revoked before\b.*cannot be recovered.*API_KEY_INVALID/,
     );
-    expect((await migrations.apply(() => undefined)).applied).toEqual([]);
-    expect(log).toEqual(['runs', 'runs', 'after']);
+    expect((await cli(env, 'migrate', 'apply')).out).toContain('cannot be recovered');
+    expect((await cli(env, 'migrate', 'status')).code).toBe(0);
   });
 
-  it('of two that are applied at once are done by one; the other is refused and names it', async () => {
-    const env = freshEnv();
-    const log: string[] = [];
-    const racers = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));
-    await rows(racers[0]!.connection).insertMany([{ _id: 1, n: 1 }]);
-    const ends = await Promise.allSettled(racers.map(({ migrations }) => migrations.apply(() => undefined)));
-    const rejected = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
-    expect(rejected.length).toBeGreaterThan(0);
-    for (const reason of rejected) expect(reason).toMatch(/being applied by .*process \d+/);
-    expect(log).toEqual(['runs']);
-    expect((await rows(racers[0]!.connection).findOne())?.n).toBe(2);
-  });
+  describe('migrations', () => {
+    const rows = (connection: Connection) =>
+      connection.collection<{ _id: number; doubled?: boolean; n: number }>('numbers');
 
-  it('take over the lock of a process that died, and only then', async () => {
-    const env = freshEnv();
-    const { migrations } = await openStore(env);
-    const held = { kind: 'LOCK', about: 'x', by: 'a dead machine', startedAt: new Date() } as const;
-    await migrations.model.create({ _id: 'lock', ...held, until: new Date(Date.now() + 30_000) });
-    await expect(migrations.apply(() => undefined)).rejects.toThrow('a dead machine');
-    expect(await migrations.holder()).toBe('a dead machine');
-    await migrations.model.updateOne({ _id: 'lock' }, { $set: { until: new Date(Date.now() - 1) } });
-    expect((await migrations.apply(() => undefined)).applied.length).toBeGreaterThan(0);
-    expect(await migrations.holder()).toBeNull();
-  });
+    /** Doubles numbers, each once; is cut off after `diesAfter` of them. */
+    const doubling = (diesAfter: number, log: string[] = []): DataMigration => ({
+      id: '2026-01-01-doubled',
+      about: 'numbers are doubled',
+      run: async (connection, tell) => {
+        log.push('runs');
+        const left = await rows(connection)
+          .find({ doubled: { $exists: false } })
+          .toArray();
+        for (const [n, { _id, n: number }] of left.entries()) {
+          if (n === diesAfter) throw new Error('cut off');
+          await rows(connection).updateOne(
+            { _id, doubled: { $exists: false } },
+            { $set: { n: number * 2, doubled: true } },
+          );
+          tell(n + 1, left.length);
+        }
+      },
+    });
 
-  it('are caught up by themselves outside production, by one of many processes', async () => {
-    const env = freshEnv();
-    const log: string[] = [];
-    const racers = await Promise.all(Array.from({ length: 3 }, () => openStore(env, [doubling(100, log)])));
-    const { fingerprint } = deriveSecrets(env['SUBJECT_PEPPER']!);
-    await Promise.all(racers.map((store) => store.prepare(fingerprint)));
-    expect(log).toEqual(['runs']);
-    expect((await racers[0]!.migrations.plan()).data).toEqual([]);
+    it('of data run once, in order, and go on where a crash cut them off', async () => {
+      const env = freshEnv();
+      const log: string[] = [];
+      const second: DataMigration = {
+        id: '2026-02-01-after',
+        about: 'x',
+        run: () => Promise.resolve(void log.push('after')),
+      };
+      const dying = await openStore(env, [doubling(4, log), second]);
+      await rows(dying.connection).insertMany(Array.from({ length: 10 }, (_, n) => ({ _id: n, n })));
+      await expect(dying.migrations.apply(() => undefined)).rejects.toThrow('cut off');
+      expect((await dying.migrations.plan()).data.map(({ id }) => id)).toEqual([doubling(0).id, second.id]);
+
+      const told: string[] = [];
+      const { migrations, connection } = await openStore(env, [doubling(100, log), second]);
+      expect((await migrations.apply((step, done, total) => told.push(`${step} ${done}/${total}`))).applied).toEqual([
+        doubling(0).id,
+        second.id,
+      ]);
+      expect(told).toContain(`${doubling(0).id} 6/6`);
+      expect((await rows(connection).find().sort({ _id: 1 }).toArray()).map(({ n }) => n)).toEqual(
+        Array.from({ length: 10 }, (_, n) => n * 2),
+      );
+      expect((await migrations.apply(() => undefined)).applied).toEqual([]);
+      expect(log).toEqual(['runs', 'runs', 'after']);
+    });
+
+    it('of two that are applied at once are done by one; the other is refused and names it', async () => {
+      const env = freshEnv();
+      const log: string[] = [];
+      const racers = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));
+      await rows(racers[0]!.connection).insertMany([{ _id: 1, n: 1 }]);
+      const ends = await Promise.allSettled(racers.map(({ migrations }) => migrations.apply(() => undefined)));
+      const rejected = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
+      expect(rejected.length).toBeGreaterThan(0);
+      for (const reason of rejected) expect(reason).toMatch(/being applied by .*process \d+/);
+      expect(log).toEqual(['runs']);
+      expect((await rows(racers[0]!.connection).findOne())?.n).toBe(2);
+    });
+
+    it('take over the lock of a process that died, and only then', async () => {
+      const env = freshEnv();
+      const { migrations } = await openStore(env);
+      const held = { kind: 'LOCK', about: 'x', by: 'a dead machine', startedAt: new Date() } as const;
+      await migrations.model.create({ _id: 'lock', ...held, until: new Date(Date.now() + 30_000) });
+      await expect(migrations.apply(() => undefined)).rejects.toThrow('a dead machine');
+      expect(await migrations.holder()).toBe('a dead machine');
+      await migrations.model.updateOne({ _id: 'lock' }, { $set: { until: new Date(Date.now() - 1) } });
+      expect((await migrations.apply(() => undefined)).applied.length).toBeGreaterThan(0);
+      expect(await migrations.holder()).toBeNull();
+    });
+
+    it('are caught up by themselves outside production, by one of many processes', async () => {
+      const env = freshEnv();
+      const log: string[] = [];
+      const racers = await Promise.all(Array.from({ length: 3 }, () => openStore(env, [doubling(100, log)])));
+      const { fingerprint } = deriveSecrets(env['SUBJECT_PEPPER']!);
+      await Promise.all(racers.map((store) => store.prepare(fingerprint)));
+      expect(log).toEqual(['runs']);
+      expect((await racers[0]!.migrations.plan()).data).toEqual([]);
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals-cache';
 import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
@@ -57,74 +57,76 @@ function aChunk(): { chunk: EventChunk; userRef: UserRef } {
 
 const countOf = (chunk: EventChunk) => h.ctx.store.events.model.countDocuments({ chunkId: chunk.chunkId });
 
-test('signals that could not be put while the cache was away are read again before they are', async () => {
-  const { chunk, userRef } = aChunk();
-  await cacheServer.stop();
-  const committed = committer.commit(chunk, false);
-  await waitUntil('the event is stored', async () => (await countOf(chunk)) === 1);
-  // As another worker leaves it whose put came to the cache and was lost there.
-  await h.ctx.store.users.model.updateOne({ _id: userRef }, { $set: { eventCount: 9, revision: 9 } });
-  await cacheServer.startAgain();
-  expect(await committed).toEqual([]);
-  expect(await cache.get(userRef)).toMatchObject({ eventCount: 9, revision: 9 });
-});
-
-test('events that wait for partitions of another process are given back when the worker stops, and not stored later', async () => {
-  const { chunk, userRef } = aChunk();
-  const { queueLink, keys } = h.ctx;
-  const lock = keys.partitionLock(partitionOf(userRef));
-  await queueLink.client.set(lock, 'another', 'EX', 600);
-  const committed = committer.commit(chunk, false);
-  const outcome = committed.then(
-    () => 'committed',
-    (error: unknown) => error,
-  );
-  const reason = new Error('the worker stops');
-  giveUp.abort(reason);
-  expect(await outcome).toBe(reason);
-  await queueLink.client.del(lock);
-  await expect(committer.commit(aChunk().chunk, false)).rejects.toBe(reason);
-  expect(await countOf(chunk)).toBe(0);
-});
-
-test('rows are on their way into the cache before other processes may commit to their partitions', async () => {
-  const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
-  const order: string[] = [];
-  const locks = createPartitionLocks(queueLink, keys);
-  const watched = createCommitter({
-    store,
-    cache: {
-      putNewer: (rows) => {
-        order.push('put');
-        return cache.putNewer(rows);
-      },
-    },
-    locks: {
-      ...locks,
-      release: (...args) => {
-        order.push('release');
-        return locks.release(...args);
-      },
-    },
-    log,
-    metrics,
-    tracing,
-    signal: giveUp.signal,
+describe('the committer', () => {
+  it('signals that could not be put while the cache was away are read again before they are', async () => {
+    const { chunk, userRef } = aChunk();
+    await cacheServer.stop();
+    const committed = committer.commit(chunk, false);
+    await waitUntil('the event is stored', async () => (await countOf(chunk)) === 1);
+    // As another worker leaves it whose put came to the cache and was lost there.
+    await h.ctx.store.users.model.updateOne({ _id: userRef }, { $set: { eventCount: 9, revision: 9 } });
+    await cacheServer.startAgain();
+    expect(await committed).toEqual([]);
+    expect(await cache.get(userRef)).toMatchObject({ eventCount: 9, revision: 9 });
   });
-  expect(await watched.commit(aChunk().chunk, false)).toEqual([]);
-  expect(order).toEqual(['put', 'release']);
-});
 
-test('a commit that cannot even be begun keeps nobody waiting permanently: it is begun again', async () => {
-  const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
-  let rejected = 0;
-  const openSession: typeof store.openSession = () => {
-    rejected += 1;
-    return rejected === 1 ? Promise.reject(new Error('no session')) : store.openSession();
-  };
-  const locks = createPartitionLocks(queueLink, keys);
-  const deps = { store: { ...store, openSession }, cache, locks, log, metrics, tracing, signal: giveUp.signal };
-  const { chunk } = aChunk();
-  expect(await createCommitter(deps).commit(chunk, false)).toEqual([]);
-  expect(await countOf(chunk)).toBe(1);
+  it('events that wait for partitions of another process are given back when the worker stops, and not stored later', async () => {
+    const { chunk, userRef } = aChunk();
+    const { queueLink, keys } = h.ctx;
+    const lock = keys.partitionLock(partitionOf(userRef));
+    await queueLink.client.set(lock, 'another', 'EX', 600);
+    const committed = committer.commit(chunk, false);
+    const outcome = committed.then(
+      () => 'committed',
+      (error: unknown) => error,
+    );
+    const reason = new Error('the worker stops');
+    giveUp.abort(reason);
+    expect(await outcome).toBe(reason);
+    await queueLink.client.del(lock);
+    await expect(committer.commit(aChunk().chunk, false)).rejects.toBe(reason);
+    expect(await countOf(chunk)).toBe(0);
+  });
+
+  it('rows are on their way into the cache before other processes may commit to their partitions', async () => {
+    const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
+    const order: string[] = [];
+    const locks = createPartitionLocks(queueLink, keys);
+    const watched = createCommitter({
+      store,
+      cache: {
+        putNewer: (rows) => {
+          order.push('put');
+          return cache.putNewer(rows);
+        },
+      },
+      locks: {
+        ...locks,
+        release: (...args) => {
+          order.push('release');
+          return locks.release(...args);
+        },
+      },
+      log,
+      metrics,
+      tracing,
+      signal: giveUp.signal,
+    });
+    expect(await watched.commit(aChunk().chunk, false)).toEqual([]);
+    expect(order).toEqual(['put', 'release']);
+  });
+
+  it('a commit that cannot even be begun keeps nobody waiting permanently: it is begun again', async () => {
+    const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
+    let rejected = 0;
+    const openSession: typeof store.openSession = () => {
+      rejected += 1;
+      return rejected === 1 ? Promise.reject(new Error('no session')) : store.openSession();
+    };
+    const locks = createPartitionLocks(queueLink, keys);
+    const deps = { store: { ...store, openSession }, cache, locks, log, metrics, tracing, signal: giveUp.signal };
+    const { chunk } = aChunk();
+    expect(await createCommitter(deps).commit(chunk, false)).toEqual([]);
+    expect(await countOf(chunk)).toBe(1);
+  });
 });

@@ -1,32 +1,35 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { presentFailure } from '../../../../api/admin/present-failure';
 
-test.each([
-  'connect ECONNREFUSED 10.0.0.7:6379',
-  "Stream isn't writeable and enableOfflineQueue options is false",
-  'Command timed out',
-  'MongoServerError: E11000 duplicate key error collection: mir.users index: _id_ dup key: { _id: "ann@private.example" }',
-  'NOSCRIPT No matching script. Please use EVAL. 0123456789abcdef0123456789abcdef01234567',
-  'a word PAYLOAD_UNREADABLE: 10.0.0.7',
-  'the mail server refused: 550 <ann@private.example>',
-  'job stalled more than allowable limit',
-])('what a worker threw is not shown: %s', (reason) => {
-  expect(presentFailure(reason)).toMatch(/^JOB_FAILED: [^0-9<]*$/);
-});
+describe('presentFailure', () => {
+  it.each([
+    'connect ECONNREFUSED 10.0.0.7:6379',
+    "Stream isn't writeable and enableOfflineQueue options is false",
+    'Command timed out',
+    'MongoServerError: E11000 duplicate key error collection: mir.users index: _id_ dup key: { _id: "ann@private.example" }',
+    'NOSCRIPT No matching script. Please use EVAL. 0123456789abcdef0123456789abcdef01234567',
+    'a word PAYLOAD_UNREADABLE: 10.0.0.7',
+    'the mail server refused: 550 <ann@private.example>',
+    'job stalled more than allowable limit',
+  ])('what a worker threw is not shown: %s', (reason) => {
+    expect(presentFailure(reason)).toMatch(/^JOB_FAILED: [^0-9<]*$/);
+  });
 
-test.each([
-  '',
-  'PAYLOAD_UNREADABLE: events.0.1: Invalid input; and 3 more',
-  'AGENT_NOT_ALLOWED: 1 of 1 events; first: There is no such agent.',
-  'the mail server refused: EENVELOPE 550',
-  'the mail server refused: no code',
-])('our own words are shown: %s', (reason) => {
-  expect(presentFailure(reason)).toBe(reason);
-});
+  it.each([
+    '',
+    'PAYLOAD_UNREADABLE: events.0.1: Invalid input; and 3 more',
+    'AGENT_NOT_ALLOWED: 1 of 1 events; first: There is no such agent.',
+    'the mail server refused: EENVELOPE 550',
+    'the mail server refused: no code',
+  ])('our own words are shown: %s', (reason) => {
+    expect(presentFailure(reason)).toBe(reason);
+  });
 
-test('what the database said of a rejected event is not shown, how many were rejected is', () => {
-  const reason = 'STORE_REFUSED: 3 of 20 events; first: BSONError: key ann@private.example must not contain null bytes';
-  expect(presentFailure(reason)).toBe(
-    'STORE_REFUSED: 3 of 20 events; first: The database rejected the content of this event.',
-  );
+  it('what the database said of a rejected event is not shown, how many were rejected is', () => {
+    const reason =
+      'STORE_REFUSED: 3 of 20 events; first: BSONError: key ann@private.example must not contain null bytes';
+    expect(presentFailure(reason)).toBe(
+      'STORE_REFUSED: 3 of 20 events; first: The database rejected the content of this event.',
+    );
+  });
 });

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { readConfig, SettingsError } from '../../../../shared/config/config';
 
 const PEPPER = 'a-pepper-of-at-least-32-characters';
@@ -15,151 +15,155 @@ function rejection(env: Record<string, string>): string {
   throw new Error('these settings were accepted');
 }
 
-test('two URLs are enough; all else has a default', () => {
-  expect(readConfig(GOOD)).toMatchObject({
-    production: false,
-    port: 3000,
-    metricsPort: 3100,
-    metricsOnPublicPort: false,
-    cacheRedisUrl: GOOD.REDIS_URL,
-    adminToken: null,
-    catalogFile: null,
-    queueDurability: 'everysec',
-    tierRules: { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } },
+describe('readConfig', () => {
+  it('two URLs are enough; all else has a default', () => {
+    expect(readConfig(GOOD)).toMatchObject({
+      production: false,
+      port: 3000,
+      metricsPort: 3100,
+      metricsOnPublicPort: false,
+      cacheRedisUrl: GOOD.REDIS_URL,
+      adminToken: null,
+      catalogFile: null,
+      queueDurability: 'everysec',
+      tierRules: { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } },
+    });
   });
-});
 
-test('everything that is wrong is named in one message, each with its setting', () => {
-  const message = rejection({
-    MONGO_URL: 'http://wrong',
-    PORT: 'eighty',
-    METRICS_PORT: '70000',
-    ADMIN_TOKEN: 'short',
-    KEYSPACE: 'Not Allowed',
-    QUEUE_DURABILITY: 'maybe',
-    PUBLIC_URL: 'javascript:alert(1)',
-    NODE_ENV: 'staging',
+  it('everything that is wrong is named in one message, each with its setting', () => {
+    const message = rejection({
+      MONGO_URL: 'http://wrong',
+      PORT: 'eighty',
+      METRICS_PORT: '70000',
+      ADMIN_TOKEN: 'short',
+      KEYSPACE: 'Not Allowed',
+      QUEUE_DURABILITY: 'maybe',
+      PUBLIC_URL: 'javascript:alert(1)',
+      NODE_ENV: 'staging',
+    });
+    const named = [...message.matchAll(/^ {2}- (\w+): \S/gm)].map(([, name]) => name);
+    expect(named.toSorted((a, b) => a!.localeCompare(b!))).toEqual(
+      [
+        'ADMIN_TOKEN',
+        'KEYSPACE',
+        'METRICS_PORT',
+        'MONGO_URL',
+        'NODE_ENV',
+        'PORT',
+        'PUBLIC_URL',
+        'QUEUE_DURABILITY',
+        'REDIS_URL',
+      ].sort(),
+    );
+    expect(message).toContain('9 settings are wrong');
+    expect(message).toMatch(/REDIS_URL: is required \(.+\)/);
   });
-  const named = [...message.matchAll(/^ {2}- (\w+): \S/gm)].map(([, name]) => name);
-  expect(named.toSorted((a, b) => a!.localeCompare(b!))).toEqual(
+
+  it('secrets are never part of the message', () => {
+    const message = rejection({
+      ...GOOD,
+      ADMIN_TOKEN: 'secret-a',
+      SUBJECT_PEPPER: 'secret-b',
+      REDIS_URL: 'http://u:secret-c@h',
+    });
+    expect(message).not.toMatch(/secret-/);
+  });
+
+  it('production needs a pepper; the message says how to make one, beside what else is wrong', () => {
+    const message = rejection({ ...GOOD, NODE_ENV: 'production', PORT: '-1' });
+    expect(message).toMatch(/SUBJECT_PEPPER: is required in production.*openssl rand/);
+    expect(message).toContain('PORT: ');
+    expect(readConfig({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER })).toMatchObject({
+      production: true,
+      subjectPepper: PEPPER,
+    });
+  });
+
+  it('an empty pepper in production is no pepper, a short one is refused everywhere', () => {
+    expect(rejection({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: '' })).toContain('SUBJECT_PEPPER: is required');
+    expect(rejection({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: needs at least 32');
+  });
+
+  it('on a laptop the pepper follows the store, so that a restart knows its users again', () => {
+    const one = readConfig(GOOD).subjectPepper;
+    expect(readConfig(GOOD).subjectPepper).toBe(one);
+    expect(readConfig({ ...GOOD, MONGO_URL: 'mongodb://127.0.0.1/other' }).subjectPepper).not.toBe(one);
+  });
+
+  it.each([
+    [{ TIER_3_MIN_EVENTS: '19' }, 'TIER_3_MIN_EVENTS'],
+    [{ TIER_2_MIN_DAYS: '181' }, 'TIER_3_MIN_DAYS'],
+  ])('tiers that contradict each other are refused: %j', (env, named) => {
+    expect(rejection({ ...GOOD, ...env })).toContain(`${named}: must not be below`);
+  });
+
+  it('an empty variable is an unset one', () => {
+    expect(readConfig({ ...GOOD, PORT: '', ADMIN_TOKEN: '', CACHE_REDIS_URL: '' })).toMatchObject({
+      port: 3000,
+      adminToken: null,
+      cacheRedisUrl: GOOD.REDIS_URL,
+    });
+  });
+
+  it.each([
+    [{}, { kind: 'outbox' }],
+    [{ PUBLIC_URL: 'http://127.0.0.1:3000' }, { kind: 'outbox' }],
+    [{ PUBLIC_URL: 'https://mir.example' }, { kind: 'off' }],
+    [{ PUBLIC_URL: 'http://localhost.mir.example' }, { kind: 'off' }],
+    [{ NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER }, { kind: 'off' }],
     [
-      'ADMIN_TOKEN',
-      'KEYSPACE',
-      'METRICS_PORT',
-      'MONGO_URL',
-      'NODE_ENV',
-      'PORT',
-      'PUBLIC_URL',
-      'QUEUE_DURABILITY',
-      'REDIS_URL',
-    ].sort(),
-  );
-  expect(message).toContain('9 settings are wrong');
-  expect(message).toMatch(/REDIS_URL: is required \(.+\)/);
-});
-
-test('secrets are never part of the message', () => {
-  const message = rejection({
-    ...GOOD,
-    ADMIN_TOKEN: 'secret-a',
-    SUBJECT_PEPPER: 'secret-b',
-    REDIS_URL: 'http://u:secret-c@h',
+      {
+        NODE_ENV: 'production',
+        SUBJECT_PEPPER: PEPPER,
+        SMTP_URL: 'smtps://u:p@mail.example',
+        MAIL_FROM: 'mir@mir.example',
+      },
+      { kind: 'smtp', url: 'smtps://u:p@mail.example', from: 'mir@mir.example' },
+    ],
+  ])('everybody’s mails are shown on a page only where the outside cannot come: %j', (env, mail) => {
+    expect(readConfig({ ...GOOD, ...env }).mail).toEqual(mail);
   });
-  expect(message).not.toMatch(/secret-/);
-});
 
-test('production needs a pepper; the message says how to make one, beside what else is wrong', () => {
-  const message = rejection({ ...GOOD, NODE_ENV: 'production', PORT: '-1' });
-  expect(message).toMatch(/SUBJECT_PEPPER: is required in production.*openssl rand/);
-  expect(message).toContain('PORT: ');
-  expect(readConfig({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER })).toMatchObject({
-    production: true,
-    subjectPepper: PEPPER,
+  it('a mail server needs a sender', () => {
+    expect(rejection({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
   });
-});
 
-test('an empty pepper in production is no pepper, a short one is refused everywhere', () => {
-  expect(rejection({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: '' })).toContain('SUBJECT_PEPPER: is required');
-  expect(rejection({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: needs at least 32');
-});
-
-test('on a laptop the pepper follows the store, so that a restart knows its users again', () => {
-  const one = readConfig(GOOD).subjectPepper;
-  expect(readConfig(GOOD).subjectPepper).toBe(one);
-  expect(readConfig({ ...GOOD, MONGO_URL: 'mongodb://127.0.0.1/other' }).subjectPepper).not.toBe(one);
-});
-
-test.each([
-  [{ TIER_3_MIN_EVENTS: '19' }, 'TIER_3_MIN_EVENTS'],
-  [{ TIER_2_MIN_DAYS: '181' }, 'TIER_3_MIN_DAYS'],
-])('tiers that contradict each other are refused: %j', (env, named) => {
-  expect(rejection({ ...GOOD, ...env })).toContain(`${named}: must not be below`);
-});
-
-test('an empty variable is an unset one', () => {
-  expect(readConfig({ ...GOOD, PORT: '', ADMIN_TOKEN: '', CACHE_REDIS_URL: '' })).toMatchObject({
-    port: 3000,
-    adminToken: null,
-    cacheRedisUrl: GOOD.REDIS_URL,
-  });
-});
-
-test.each([
-  [{}, { kind: 'outbox' }],
-  [{ PUBLIC_URL: 'http://127.0.0.1:3000' }, { kind: 'outbox' }],
-  [{ PUBLIC_URL: 'https://mir.example' }, { kind: 'off' }],
-  [{ PUBLIC_URL: 'http://localhost.mir.example' }, { kind: 'off' }],
-  [{ NODE_ENV: 'production', SUBJECT_PEPPER: PEPPER }, { kind: 'off' }],
-  [
-    {
-      NODE_ENV: 'production',
-      SUBJECT_PEPPER: PEPPER,
-      SMTP_URL: 'smtps://u:p@mail.example',
-      MAIL_FROM: 'mir@mir.example',
+  it.each(['127.0.0.1', '0.0.0.0', '192.0.2.1', '::', '::1', 'fd00::2', 'localhost'])(
+    '%s is an address to listen on',
+    (address) => {
+      expect(readConfig({ ...GOOD, BIND_ADDRESS: address }).bindAddress).toBe(address);
     },
-    { kind: 'smtp', url: 'smtps://u:p@mail.example', from: 'mir@mir.example' },
-  ],
-])('everybody’s mails are shown on a page only where the outside cannot come: %j', (env, mail) => {
-  expect(readConfig({ ...GOOD, ...env }).mail).toEqual(mail);
-});
+  );
 
-test('a mail server needs a sender', () => {
-  expect(rejection({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
-});
+  it.each(['127.0.0.1:3000', '[::1]', 'fe80::1%eth0', '127.1', '*', 'all', 'mir.example', ' ::'])(
+    '%j is not an address to listen on',
+    (address) => {
+      expect(rejection({ ...GOOD, BIND_ADDRESS: address })).toContain('BIND_ADDRESS: must be an IP address');
+    },
+  );
 
-test.each(['127.0.0.1', '0.0.0.0', '192.0.2.1', '::', '::1', 'fd00::2', 'localhost'])(
-  '%s is an address to listen on',
-  (address) => {
-    expect(readConfig({ ...GOOD, BIND_ADDRESS: address }).bindAddress).toBe(address);
-  },
-);
+  it('processes listen on all interfaces unless told otherwise', () => {
+    expect(readConfig(GOOD).bindAddress).toBeNull();
+    expect(readConfig({ ...GOOD, BIND_ADDRESS: '' }).bindAddress).toBeNull();
+  });
 
-test.each(['127.0.0.1:3000', '[::1]', 'fe80::1%eth0', '127.1', '*', 'all', 'mir.example', ' ::'])(
-  '%j is not an address to listen on',
-  (address) => {
-    expect(rejection({ ...GOOD, BIND_ADDRESS: address })).toContain('BIND_ADDRESS: must be an IP address');
-  },
-);
+  const OIDC = { OIDC_ISSUER: 'https://login.example/', OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret-d' };
 
-test('processes listen on all interfaces unless told otherwise', () => {
-  expect(readConfig(GOOD).bindAddress).toBeNull();
-  expect(readConfig({ ...GOOD, BIND_ADDRESS: '' }).bindAddress).toBeNull();
-});
+  it('a provider for log-ins is whole or not there, and is named by its host unless told otherwise', () => {
+    expect(readConfig(GOOD).oidc).toBeNull();
+    const { oidc } = readConfig({ ...GOOD, ...OIDC });
+    const client = { clientId: 'mir', clientSecret: 'secret-d' };
+    expect(oidc).toEqual({ issuer: 'https://login.example', name: 'login.example', ...client });
+    expect(readConfig({ ...GOOD, ...OIDC, OIDC_NAME: 'Harbour ID' }).oidc?.name).toBe('Harbour ID');
+    for (const name of Object.keys(OIDC)) {
+      expect(rejection({ ...GOOD, ...OIDC, [name]: '' })).toContain(`${name}: is required`);
+    }
+  });
 
-const OIDC = { OIDC_ISSUER: 'https://login.example/', OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret-d' };
-
-test('a provider for log-ins is whole or not there, and is named by its host unless told otherwise', () => {
-  expect(readConfig(GOOD).oidc).toBeNull();
-  const { oidc } = readConfig({ ...GOOD, ...OIDC });
-  const client = { clientId: 'mir', clientSecret: 'secret-d' };
-  expect(oidc).toEqual({ issuer: 'https://login.example', name: 'login.example', ...client });
-  expect(readConfig({ ...GOOD, ...OIDC, OIDC_NAME: 'Harbour ID' }).oidc?.name).toBe('Harbour ID');
-  for (const name of Object.keys(OIDC)) {
-    expect(rejection({ ...GOOD, ...OIDC, [name]: '' })).toContain(`${name}: is required`);
-  }
-});
-
-test('what a provider says of people comes over https, except on this machine', () => {
-  expect(rejection({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://login.example' })).toContain('OIDC_ISSUER: must be https');
-  expect(readConfig({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://localhost:9000' }).oidc).not.toBeNull();
+  it('what a provider says of people comes over https, except on this machine', () => {
+    expect(rejection({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://login.example' })).toContain(
+      'OIDC_ISSUER: must be https',
+    );
+    expect(readConfig({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://localhost:9000' }).oidc).not.toBeNull();
+  });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
 import { newPartnerTag, partnerIdOf } from '../../../../shared/domain/ids';
@@ -10,47 +10,49 @@ const anyKey = fc.tuple(fc.constantFrom('live' as const, 'test' as const), fc.bo
   return { env, agent, tag, ...newApiKey(env, tag, agent) };
 });
 
-test('a new key reads back as what it was made for; its hash is that of the whole key', () => {
-  fc.assert(
-    fc.property(anyKey, ({ env, agent, tag, key, hash, prefix }) => {
-      expect(key).toMatch(/^mir_(live|test)_(agent_)?[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
-      expect(parseApiKey(key)).toEqual({ env, agent, tag, partnerId: partnerIdOf(tag), hash });
-      expect(hash).toBe(createHash('sha256').update(key).digest('hex'));
-      expect(key.startsWith(prefix)).toBe(true);
-      expect(prefix.length).toBeLessThan(key.length - 40);
-    }),
-  );
-});
+describe('API keys', () => {
+  it('a new key reads back as what it was made for; its hash is that of the whole key', () => {
+    fc.assert(
+      fc.property(anyKey, ({ env, agent, tag, key, hash, prefix }) => {
+        expect(key).toMatch(/^mir_(live|test)_(agent_)?[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
+        expect(parseApiKey(key)).toEqual({ env, agent, tag, partnerId: partnerIdOf(tag), hash });
+        expect(hash).toBe(createHash('sha256').update(key).digest('hex'));
+        expect(key.startsWith(prefix)).toBe(true);
+        expect(prefix.length).toBeLessThan(key.length - 40);
+      }),
+    );
+  });
 
-test('a key with any one character changed is refused', () => {
-  fc.assert(
-    fc.property(anyKey, fc.nat(), fc.constantFrom(...CHARACTERS.split('')), ({ key }, place, character) => {
-      const at = place % key.length;
-      fc.pre(key[at] !== character);
-      expect(parseApiKey(key.slice(0, at) + character + key.slice(at + 1))).toBeNull();
-    }),
-    { numRuns: 2_000 },
-  );
-});
+  it('a key with any one character changed is refused', () => {
+    fc.assert(
+      fc.property(anyKey, fc.nat(), fc.constantFrom(...CHARACTERS.split('')), ({ key }, place, character) => {
+        const at = place % key.length;
+        fc.pre(key[at] !== character);
+        expect(parseApiKey(key.slice(0, at) + character + key.slice(at + 1))).toBeNull();
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 
-test('a key with two neighbours swapped, one character lost or one more is refused', () => {
-  fc.assert(
-    fc.property(anyKey, fc.nat(), ({ key }, place) => {
-      const at = place % (key.length - 1);
-      const swapped = key.slice(0, at) + key[at + 1]! + key[at]! + key.slice(at + 2);
-      if (swapped !== key) expect(parseApiKey(swapped)).toBeNull();
-      expect(parseApiKey(key.slice(0, at) + key.slice(at + 1))).toBeNull();
-      expect(parseApiKey(`${key.slice(0, at)}0${key.slice(at)}`)).toBeNull();
-    }),
-  );
-});
+  it('a key with two neighbours swapped, one character lost or one more is refused', () => {
+    fc.assert(
+      fc.property(anyKey, fc.nat(), ({ key }, place) => {
+        const at = place % (key.length - 1);
+        const swapped = key.slice(0, at) + key[at + 1]! + key[at]! + key.slice(at + 2);
+        if (swapped !== key) expect(parseApiKey(swapped)).toBeNull();
+        expect(parseApiKey(key.slice(0, at) + key.slice(at + 1))).toBeNull();
+        expect(parseApiKey(`${key.slice(0, at)}0${key.slice(at)}`)).toBeNull();
+      }),
+    );
+  });
 
-test('no text that merely looks like a key gets past its checksum', () => {
-  const body = fc.stringMatching(/^mir_live_[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
-  fc.assert(fc.property(body, (text) => parseApiKey(text) === null));
-});
+  it('no text that merely looks like a key gets past its checksum', () => {
+    const body = fc.stringMatching(/^mir_live_[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
+    fc.assert(fc.property(body, (text) => parseApiKey(text) === null));
+  });
 
-test('keys are different every time', () => {
-  const tag = newPartnerTag();
-  expect(new Set(Array.from({ length: 1_000 }, () => newApiKey('live', tag).key)).size).toBe(1_000);
+  it('keys are different every time', () => {
+    const tag = newPartnerTag();
+    expect(new Set(Array.from({ length: 1_000 }, () => newApiKey('live', tag).key)).size).toBe(1_000);
+  });
 });

@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto';
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { fingerprintOf, type SubmittedEvent } from '../../../../shared/domain/event';
 import { formerEventId, isFormerId, keyedEventId, serverEventId } from '../../../../shared/domain/event-id';
@@ -41,161 +41,165 @@ function reversed(value: unknown): unknown {
   );
 }
 
-test('a tenant tells its partner and environment', () => {
-  fc.assert(
-    fc.property(anyTag, fc.constantFrom('live' as const, 'test' as const), (tag, env) => {
-      const tenant = tenantOf(partnerIdOf(tag), env);
-      expect([envOf(tenant), tagOf(partnerOf(tenant))]).toEqual([env, tag]);
-    }),
-  );
-});
+describe('tenants, subjects and event ids', () => {
+  it('a tenant tells its partner and environment', () => {
+    fc.assert(
+      fc.property(anyTag, fc.constantFrom('live' as const, 'test' as const), (tag, env) => {
+        const tenant = tenantOf(partnerIdOf(tag), env);
+        expect([envOf(tenant), tagOf(partnerOf(tenant))]).toEqual([env, tag]);
+      }),
+    );
+  });
 
-test('the keyed hash is HMAC-SHA-256, whatever the text and however long, call after call', () => {
-  const anyKey = fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
-  const anyText = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    fc.string({ unit: 'binary', minLength: 900, maxLength: 3_000 }),
-  );
-  fc.assert(
-    fc.property(anyKey, fc.array(anyText, { minLength: 1, maxLength: 8 }), (key, texts) => {
-      const hash = keyedHash(key);
-      for (const text of texts) expect(hash(text)).toBe(createHmac('sha256', key).update(text).digest('base64url'));
-    }),
-  );
-});
+  it('the keyed hash is HMAC-SHA-256, whatever the text and however long, call after call', () => {
+    const anyKey = fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
+    const anyText = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: 'binary', minLength: 900, maxLength: 3_000 }),
+    );
+    fc.assert(
+      fc.property(anyKey, fc.array(anyText, { minLength: 1, maxLength: 8 }), (key, texts) => {
+        const hash = keyedHash(key);
+        for (const text of texts) expect(hash(text)).toBe(createHmac('sha256', key).update(text).digest('base64url'));
+      }),
+    );
+  });
 
-test('a key longer than a block is refused, not hashed in another way', () => {
-  expect(() => keyedHash(Buffer.from(hkdfSync('sha256', 'k', '', '', 65)))).toThrow(RangeError);
-});
+  it('a key longer than a block is refused, not hashed in another way', () => {
+    expect(() => keyedHash(Buffer.from(hkdfSync('sha256', 'k', '', '', 65)))).toThrow(RangeError);
+  });
 
-test('the same user id is another reference, and the same key another event, at every tenant', () => {
-  fc.assert(
-    fc.property(anyTenant, anyTenant, anyId, (one, other, id) => {
-      fc.pre(one !== other);
-      expect(userRefOf(subject, one, id)).toMatch(/^usr_[\w-]{22}$/);
-      expect(userRefOf(subject, one, id)).toBe(userRefOf(subject, one, id));
-      expect(userRefOf(subject, one, id)).not.toBe(userRefOf(subject, other, id));
-      expect(idOf(one, null, id)).toMatch(new RegExp(`^evt_${envOf(one)}_h[\\w-]{24}$`));
-      expect(idOf(one, null, id)).toBe(idOf(one, null, id));
-      expect(idOf(one, null, id)).not.toBe(idOf(other, null, id));
-    }),
-  );
-});
+  it('the same user id is another reference, and the same key another event, at every tenant', () => {
+    fc.assert(
+      fc.property(anyTenant, anyTenant, anyId, (one, other, id) => {
+        fc.pre(one !== other);
+        expect(userRefOf(subject, one, id)).toMatch(/^usr_[\w-]{22}$/);
+        expect(userRefOf(subject, one, id)).toBe(userRefOf(subject, one, id));
+        expect(userRefOf(subject, one, id)).not.toBe(userRefOf(subject, other, id));
+        expect(idOf(one, null, id)).toMatch(new RegExp(`^evt_${envOf(one)}_h[\\w-]{24}$`));
+        expect(idOf(one, null, id)).toBe(idOf(one, null, id));
+        expect(idOf(one, null, id)).not.toBe(idOf(other, null, id));
+      }),
+    );
+  });
 
-test('an idempotency key makes another id for the partner and for each of its agents', () => {
-  fc.assert(
-    fc.property(anyTenant, anyId, fc.uniqueArray(anyTag, { minLength: 2, maxLength: 4 }), (tenant, key, tags) => {
-      const callers = [null, ...tags.map((tag) => `agt_${tag}`)];
-      expect(new Set(callers.map((agentId) => idOf(tenant, agentId, key))).size).toBe(callers.length);
-    }),
-  );
-});
+  it('an idempotency key makes another id for the partner and for each of its agents', () => {
+    fc.assert(
+      fc.property(anyTenant, anyId, fc.uniqueArray(anyTag, { minLength: 2, maxLength: 4 }), (tenant, key, tags) => {
+        const callers = [null, ...tags.map((tag) => `agt_${tag}`)];
+        expect(new Set(callers.map((agentId) => idOf(tenant, agentId, key))).size).toBe(callers.length);
+      }),
+    );
+  });
 
-test('without the pepper nobody can compute the id of an event from its key', () => {
-  const { eventId: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
-  const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
-  const [here, there] = [eventId, other].map((hmac) => keyedEventId(hmac, tenant, null, 'ada@shop.example'));
-  expect(there).not.toBe(here);
-});
+  it('without the pepper nobody can compute the id of an event from its key', () => {
+    const { eventId: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
+    const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
+    const [here, there] = [eventId, other].map((hmac) => keyedEventId(hmac, tenant, null, 'ada@shop.example'));
+    expect(there).not.toBe(here);
+  });
 
-test('an id tells whether an earlier version derived it', () => {
-  fc.assert(
-    fc.property(anyTenant, anyId, (tenant, key) => {
-      const former = formerEventId(tenant, key);
-      const ids = [former, idOf(tenant, null, key), serverEventId(tenant, newChunkId(Date.now()), 0)];
-      expect(ids.map(isFormerId)).toEqual([true, false, false]);
-    }),
-  );
-});
+  it('an id tells whether an earlier version derived it', () => {
+    fc.assert(
+      fc.property(anyTenant, anyId, (tenant, key) => {
+        const former = formerEventId(tenant, key);
+        const ids = [former, idOf(tenant, null, key), serverEventId(tenant, newChunkId(Date.now()), 0)];
+        expect(ids.map(isFormerId)).toEqual([true, false, false]);
+      }),
+    );
+  });
 
-test('without the pepper nobody can compute a reference', () => {
-  const { subject: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
-  const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
-  expect(userRefOf(other, tenant, 'u-1')).not.toBe(userRefOf(subject, tenant, 'u-1'));
-});
+  it('without the pepper nobody can compute a reference', () => {
+    const { subject: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
+    const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
+    expect(userRefOf(other, tenant, 'u-1')).not.toBe(userRefOf(subject, tenant, 'u-1'));
+  });
 
-test('different ids of one tenant are different references', () => {
-  const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
-  fc.assert(
-    fc.property(fc.uniqueArray(anyId, { minLength: 2, maxLength: 20 }), (ids) => {
-      const wellFormed = ids.filter((id) => id.isWellFormed());
-      expect(new Set(wellFormed.map((id) => userRefOf(subject, tenant, id))).size).toBe(wellFormed.length);
-    }),
-  );
-});
+  it('different ids of one tenant are different references', () => {
+    const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
+    fc.assert(
+      fc.property(fc.uniqueArray(anyId, { minLength: 2, maxLength: 20 }), (ids) => {
+        const wellFormed = ids.filter((id) => id.isWellFormed());
+        expect(new Set(wellFormed.map((id) => userRefOf(subject, tenant, id))).size).toBe(wellFormed.length);
+      }),
+    );
+  });
 
-test('users spread evenly over all partitions, and each has one permanently', () => {
-  const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
-  const users = 16_000;
-  const counts = Array.from({ length: PARTITIONS }, () => 0);
-  for (let n = 0; n < users; n += 1) counts[partitionOf(userRefOf(subject, tenant, `user-${n}`))]! += 1;
-  const expected = users / PARTITIONS;
-  for (const count of counts) {
-    expect(count).toBeGreaterThan(expected * 0.85);
-    expect(count).toBeLessThan(expected * 1.15);
+  it('users spread evenly over all partitions, and each has one permanently', () => {
+    const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
+    const users = 16_000;
+    const counts = Array.from({ length: PARTITIONS }, () => 0);
+    for (let n = 0; n < users; n += 1) counts[partitionOf(userRefOf(subject, tenant, `user-${n}`))]! += 1;
+    const expected = users / PARTITIONS;
+    for (const count of counts) {
+      expect(count).toBeGreaterThan(expected * 0.85);
+      expect(count).toBeLessThan(expected * 1.15);
+    }
+  });
+
+  it('the fingerprint does not depend on the order of keys, at any depth', () => {
+    fc.assert(
+      fc.property(anyMetadata, (metadata) => {
+        const turned = reversed(metadata) as Record<string, unknown>;
+        expect(fingerprintOf(ref, anEvent({ metadata: turned }))).toBe(fingerprintOf(ref, anEvent({ metadata })));
+      }),
+    );
+  });
+
+  it('the fingerprint of other metadata is another one', () => {
+    fc.assert(
+      fc.property(anyMetadata, anyMetadata, (one, other) => {
+        const [a, b] = [one, other].map((metadata) => JSON.stringify(metadata));
+        fc.pre(a !== b && JSON.stringify(reversed(one)) !== b);
+        fc.pre(!same(JSON.parse(a!), JSON.parse(b!)));
+        expect(fingerprintOf(ref, anEvent({ metadata: one }))).not.toBe(
+          fingerprintOf(ref, anEvent({ metadata: other })),
+        );
+      }),
+    );
+  });
+
+  function same(one: unknown, other: unknown): boolean {
+    if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null) return one === other;
+    const [keys, others] = [Object.keys(one), Object.keys(other)];
+    if (Array.isArray(one) !== Array.isArray(other) || keys.length !== others.length) return false;
+    const [left, right] = [one as Record<string, unknown>, other as Record<string, unknown>];
+    return keys.every((key) => Object.hasOwn(other, key) && same(left[key], right[key]));
   }
-});
 
-test('the fingerprint does not depend on the order of keys, at any depth', () => {
-  fc.assert(
-    fc.property(anyMetadata, (metadata) => {
-      const turned = reversed(metadata) as Record<string, unknown>;
-      expect(fingerprintOf(ref, anEvent({ metadata: turned }))).toBe(fingerprintOf(ref, anEvent({ metadata })));
-    }),
-  );
-});
+  it.each<[string, Partial<SubmittedEvent>]>([
+    ['a type', { eventType: 'mir.review.posted' }],
+    ['a time', { occurredAt: '2026-01-31T12:00:00.000Z' }],
+    ['a default spelt out', { weight: 1 }],
+    ['empty metadata', { metadata: {} }],
+  ])('the fingerprint tells %s', (_what, change) => {
+    expect(fingerprintOf(ref, anEvent(change))).not.toBe(fingerprintOf(ref, anEvent()));
+  });
 
-test('the fingerprint of other metadata is another one', () => {
-  fc.assert(
-    fc.property(anyMetadata, anyMetadata, (one, other) => {
-      const [a, b] = [one, other].map((metadata) => JSON.stringify(metadata));
-      fc.pre(a !== b && JSON.stringify(reversed(one)) !== b);
-      fc.pre(!same(JSON.parse(a!), JSON.parse(b!)));
-      expect(fingerprintOf(ref, anEvent({ metadata: one }))).not.toBe(fingerprintOf(ref, anEvent({ metadata: other })));
-    }),
-  );
-});
+  it('the fingerprint tells the user, and not the key', () => {
+    const other = 'usr_BBBBBBBBBBBBBBBBBBBBBB' as UserRef;
+    expect(fingerprintOf(other, anEvent())).not.toBe(fingerprintOf(ref, anEvent()));
+    expect(fingerprintOf(ref, anEvent({ idempotencyKey: 'k' }))).toBe(fingerprintOf(ref, anEvent()));
+  });
 
-function same(one: unknown, other: unknown): boolean {
-  if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null) return one === other;
-  const [keys, others] = [Object.keys(one), Object.keys(other)];
-  if (Array.isArray(one) !== Array.isArray(other) || keys.length !== others.length) return false;
-  const [left, right] = [one as Record<string, unknown>, other as Record<string, unknown>];
-  return keys.every((key) => Object.hasOwn(other, key) && same(left[key], right[key]));
-}
+  it('the fingerprint takes an instant as the same in every time zone', () => {
+    const anyTime = fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true });
+    const anyOffset = fc.integer({ min: -14 * 60, max: 14 * 60 });
+    fc.assert(
+      fc.property(anyTime, anyOffset, (time, offset) => {
+        const shifted = new Date(time.getTime() + offset * 60_000).toISOString().slice(0, -1);
+        const two = (n: number): string => String(Math.floor(n)).padStart(2, '0');
+        const zone = `${offset < 0 ? '-' : '+'}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
+        const there = fingerprintOf(ref, anEvent({ occurredAt: shifted + zone }));
+        expect(there).toBe(fingerprintOf(ref, anEvent({ occurredAt: time.toISOString() })));
+      }),
+    );
+  });
 
-test.each<[string, Partial<SubmittedEvent>]>([
-  ['a type', { eventType: 'mir.review.posted' }],
-  ['a time', { occurredAt: '2026-01-31T12:00:00.000Z' }],
-  ['a default spelt out', { weight: 1 }],
-  ['empty metadata', { metadata: {} }],
-])('the fingerprint tells %s', (_what, change) => {
-  expect(fingerprintOf(ref, anEvent(change))).not.toBe(fingerprintOf(ref, anEvent()));
-});
-
-test('the fingerprint tells the user, and not the key', () => {
-  const other = 'usr_BBBBBBBBBBBBBBBBBBBBBB' as UserRef;
-  expect(fingerprintOf(other, anEvent())).not.toBe(fingerprintOf(ref, anEvent()));
-  expect(fingerprintOf(ref, anEvent({ idempotencyKey: 'k' }))).toBe(fingerprintOf(ref, anEvent()));
-});
-
-test('the fingerprint takes an instant as the same in every time zone', () => {
-  const anyTime = fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true });
-  const anyOffset = fc.integer({ min: -14 * 60, max: 14 * 60 });
-  fc.assert(
-    fc.property(anyTime, anyOffset, (time, offset) => {
-      const shifted = new Date(time.getTime() + offset * 60_000).toISOString().slice(0, -1);
-      const two = (n: number): string => String(Math.floor(n)).padStart(2, '0');
-      const zone = `${offset < 0 ? '-' : '+'}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
-      const there = fingerprintOf(ref, anEvent({ occurredAt: shifted + zone }));
-      expect(there).toBe(fingerprintOf(ref, anEvent({ occurredAt: time.toISOString() })));
-    }),
-  );
-});
-
-test('chunk ids are fit to be BullMQ job ids, differ, and sort by time', () => {
-  const ids = Array.from({ length: 1_000 }, () => newChunkId(Date.UTC(2026, 0)));
-  expect(new Set(ids).size).toBe(1_000);
-  for (const id of ids) expect(id).toMatch(/^c[0-9a-z]+$/);
-  expect(newChunkId(Date.UTC(2026, 0)) < newChunkId(Date.UTC(2026, 0) + 1)).toBe(true);
+  it('chunk ids are fit to be BullMQ job ids, differ, and sort by time', () => {
+    const ids = Array.from({ length: 1_000 }, () => newChunkId(Date.UTC(2026, 0)));
+    expect(new Set(ids).size).toBe(1_000);
+    for (const id of ids) expect(id).toMatch(/^c[0-9a-z]+$/);
+    expect(newChunkId(Date.UTC(2026, 0)) < newChunkId(Date.UTC(2026, 0) + 1)).toBe(true);
+  });
 });

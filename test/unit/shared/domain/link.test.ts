@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { newCode, normalCode } from '../../../../shared/domain/link';
 
@@ -16,36 +16,38 @@ const typedBy = (digits: readonly string[]) => {
     .map(([signs, gaps]) => gaps.map((gap, n) => gap + (signs[n] ?? '')).join(''));
 };
 
-test('a code is found however it is typed: any case, dashes, blanks, O for 0, I and L for 1', () => {
-  const typed = anyCode.chain((digits) => fc.tuple(fc.constant(digits.join('')), typedBy(digits)));
-  fc.assert(fc.property(typed, ([digits, text]) => expect(normalCode(text)).toBe(digits)));
-});
+describe('link codes', () => {
+  it('a code is found however it is typed: any case, dashes, blanks, O for 0, I and L for 1', () => {
+    const typed = anyCode.chain((digits) => fc.tuple(fc.constant(digits.join('')), typedBy(digits)));
+    fc.assert(fc.property(typed, ([digits, text]) => expect(normalCode(text)).toBe(digits)));
+  });
 
-test('two different codes are never taken for one another', () => {
-  const pair = fc.tuple(anyCode, anyCode).filter(([one, other]) => one.join('') !== other.join(''));
-  const typed = pair.chain(([one, other]) => fc.tuple(typedBy(one), typedBy(other)));
-  fc.assert(fc.property(typed, ([one, other]) => expect(normalCode(one)).not.toBe(normalCode(other))));
-});
+  it('two different codes are never taken for one another', () => {
+    const pair = fc.tuple(anyCode, anyCode).filter(([one, other]) => one.join('') !== other.join(''));
+    const typed = pair.chain(([one, other]) => fc.tuple(typedBy(one), typedBy(other)));
+    fc.assert(fc.property(typed, ([one, other]) => expect(normalCode(one)).not.toBe(normalCode(other))));
+  });
 
-test('whatever else is typed is no code: nothing throws, and only eight digits of the alphabet come out', () => {
-  fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string()), (text) => {
-      const code = normalCode(text);
-      if (code !== null)
-        expect(Array.from(code).every((digit) => DIGITS.includes(digit)) && code.length === 8).toBe(true);
-    }),
-  );
-  const wrongLength = fc
-    .array(fc.constantFrom(...DIGITS.split('')), { maxLength: 40 })
-    .filter(({ length }) => length !== 8);
-  fc.assert(fc.property(wrongLength, (digits) => expect(normalCode(digits.join(''))).toBeNull()));
-  for (const text of ['', 'ABCDEFGU', 'ABCD_EFGH', 'ABCD.EFGH', '{"$ne":1}']) expect(normalCode(text)).toBeNull();
-});
+  it('whatever else is typed is no code: nothing throws, and only eight digits of the alphabet come out', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string()), (text) => {
+        const code = normalCode(text);
+        if (code !== null)
+          expect(Array.from(code).every((digit) => DIGITS.includes(digit)) && code.length === 8).toBe(true);
+      }),
+    );
+    const wrongLength = fc
+      .array(fc.constantFrom(...DIGITS.split('')), { maxLength: 40 })
+      .filter(({ length }) => length !== 8);
+    fc.assert(fc.property(wrongLength, (digits) => expect(normalCode(digits.join(''))).toBeNull()));
+    for (const text of ['', 'ABCDEFGU', 'ABCD_EFGH', 'ABCD.EFGH', '{"$ne":1}']) expect(normalCode(text)).toBeNull();
+  });
 
-test('a new code is shown as two groups of four and normal as it is', () => {
-  for (let n = 0; n < 1_000; n += 1) {
-    const code = newCode();
-    expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
-    expect(normalCode(code)).toBe(code.replace('-', ''));
-  }
+  it('a new code is shown as two groups of four and normal as it is', () => {
+    for (let n = 0; n < 1_000; n += 1) {
+      const code = newCode();
+      expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
+      expect(normalCode(code)).toBe(code.replace('-', ''));
+    }
+  });
 });

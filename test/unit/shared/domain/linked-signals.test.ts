@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { type IdentityRef, partnerIdOf, partnerOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { EMPTY_ROW, linkedMembers, type Member, type SignalsRow, sumOf } from '../../../../shared/domain/signals';
@@ -47,51 +47,53 @@ function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref
   };
 }
 
-test('the sum of a person is that of the accounts which both sides name, for any links and rows', () => {
-  fc.assert(
-    fc.property(anyPerson, anyMembers, anyRows, (identity, members, rowOf) => {
-      const linked = linkedMembers(identity, members, rowOf);
-      expect(sumOf(linked, rowOf)).toEqual(naiveSum(identity, members, rowOf));
-    }),
-  );
-});
+describe('signals of linked accounts', () => {
+  it('the sum of a person is that of the accounts which both sides name, for any links and rows', () => {
+    fc.assert(
+      fc.property(anyPerson, anyMembers, anyRows, (identity, members, rowOf) => {
+        const linked = linkedMembers(identity, members, rowOf);
+        expect(sumOf(linked, rowOf)).toEqual(naiveSum(identity, members, rowOf));
+      }),
+    );
+  });
 
-test('an account that only one side names never counts, whatever it holds', () => {
-  fc.assert(
-    fc.property(anyPerson, anyMembers, anyRows, anyRow, anyMember, (identity, members, rowOf, row, one) => {
-      const others = members.filter(({ userRef }) => userRef !== one.userRef);
-      const without = sumOf(linkedMembers(identity, others, rowOf), rowOf);
+  it('an account that only one side names never counts, whatever it holds', () => {
+    fc.assert(
+      fc.property(anyPerson, anyMembers, anyRows, anyRow, anyMember, (identity, members, rowOf, row, one) => {
+        const others = members.filter(({ userRef }) => userRef !== one.userRef);
+        const without = sumOf(linkedMembers(identity, others, rowOf), rowOf);
 
-      // The person's row names it, its own row names nobody or somebody else.
-      const named = [...others, one];
-      for (const other of [null, ...PEOPLE.filter((person) => person !== identity)]) {
-        const rowOfOther = (ref: UserRef) => (ref === one.userRef ? { ...row, identity: other } : rowOf(ref));
-        expect(sumOf(linkedMembers(identity, named, rowOfOther), rowOfOther)).toEqual(without);
-      }
-      // Its own row names the person, the person's row does not name it.
-      const rowOfOne = (ref: UserRef) => (ref === one.userRef ? { ...row, identity } : rowOf(ref));
-      expect(sumOf(linkedMembers(identity, others, rowOfOne), rowOfOne)).toEqual(without);
-    }),
-  );
-});
+        // The person's row names it, its own row names nobody or somebody else.
+        const named = [...others, one];
+        for (const other of [null, ...PEOPLE.filter((person) => person !== identity)]) {
+          const rowOfOther = (ref: UserRef) => (ref === one.userRef ? { ...row, identity: other } : rowOf(ref));
+          expect(sumOf(linkedMembers(identity, named, rowOfOther), rowOfOther)).toEqual(without);
+        }
+        // Its own row names the person, the person's row does not name it.
+        const rowOfOne = (ref: UserRef) => (ref === one.userRef ? { ...row, identity } : rowOf(ref));
+        expect(sumOf(linkedMembers(identity, others, rowOfOne), rowOfOne)).toEqual(without);
+      }),
+    );
+  });
 
-test('the order of the links does not matter', () => {
-  const shuffled = anyMembers.chain((members) =>
-    fc.tuple(fc.constant(members), fc.shuffledSubarray(members, { minLength: members.length })),
-  );
-  fc.assert(
-    fc.property(anyPerson, shuffled, anyRows, (identity, [members, other], rowOf) => {
-      const sum = (of: readonly Member[]) => sumOf(linkedMembers(identity, of, rowOf), rowOf);
-      expect(sum(other)).toEqual(sum(members));
-    }),
-  );
-});
+  it('the order of the links does not matter', () => {
+    const shuffled = anyMembers.chain((members) =>
+      fc.tuple(fc.constant(members), fc.shuffledSubarray(members, { minLength: members.length })),
+    );
+    fc.assert(
+      fc.property(anyPerson, shuffled, anyRows, (identity, [members, other], rowOf) => {
+        const sum = (of: readonly Member[]) => sumOf(linkedMembers(identity, of, rowOf), rowOf);
+        expect(sum(other)).toEqual(sum(members));
+      }),
+    );
+  });
 
-test('an account belongs to one person at most: no event is counted for two', () => {
-  fc.assert(
-    fc.property(anyMembers, anyRows, (members, rowOf) => {
-      const counted = PEOPLE.flatMap((identity) => linkedMembers(identity, members, rowOf));
-      expect(new Set(counted).size).toBe(counted.length);
-    }),
-  );
+  it('an account belongs to one person at most: no event is counted for two', () => {
+    fc.assert(
+      fc.property(anyMembers, anyRows, (members, rowOf) => {
+        const counted = PEOPLE.flatMap((identity) => linkedMembers(identity, members, rowOf));
+        expect(new Set(counted).size).toBe(counted.length);
+      }),
+    );
+  });
 });

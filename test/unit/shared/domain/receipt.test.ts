@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { newChunkId, partnerIdOf, tenantOf } from '../../../../shared/domain/ids';
 import { chunkIdsOf, readReceipt, type ReceiptFacts, signReceipt } from '../../../../shared/domain/receipt';
@@ -20,58 +20,60 @@ const anyFacts: fc.Arbitrary<ReceiptFacts> = fc
   })
   .map((facts) => ({ ...facts, base: newChunkId(facts.receivedAtMs) }));
 
-test('a receipt reads back as the facts it was signed with', () => {
-  fc.assert(
-    fc.property(anyTenant, anyFacts, (tenant, facts) => {
-      const receiptId = signReceipt(secret, tenant, facts);
-      expect(readReceipt(secret, tenant, receiptId)).toEqual(facts);
-      expect(receiptId.length).toBeLessThanOrEqual(200);
-      expect(encodeURIComponent(receiptId)).toBe(receiptId);
-    }),
-  );
-});
-
-test('a receipt with any one character changed is refused', () => {
-  const characters = '0123456789abcdefghijklmnopqrstuvwxyzABCXYZ._-';
-  fc.assert(
-    fc.property(
-      anyTenant,
-      anyFacts,
-      fc.nat(),
-      fc.constantFrom(...characters.split('')),
-      (tenant, facts, place, character) => {
+describe('receipt ids', () => {
+  it('a receipt reads back as the facts it was signed with', () => {
+    fc.assert(
+      fc.property(anyTenant, anyFacts, (tenant, facts) => {
         const receiptId = signReceipt(secret, tenant, facts);
-        const at = place % receiptId.length;
-        fc.pre(receiptId[at] !== character);
-        const changed = receiptId.slice(0, at) + character + receiptId.slice(at + 1);
-        expect(readReceipt(secret, tenant, changed)).toBeNull();
-      },
-    ),
-    { numRuns: 1_000 },
-  );
-});
+        expect(readReceipt(secret, tenant, receiptId)).toEqual(facts);
+        expect(receiptId.length).toBeLessThanOrEqual(200);
+        expect(encodeURIComponent(receiptId)).toBe(receiptId);
+      }),
+    );
+  });
 
-test('a receipt is one for its tenant and secret only', () => {
-  fc.assert(
-    fc.property(anyTenant, anyTenant, anyFacts, (tenant, stranger, facts) => {
-      fc.pre(tenant !== stranger);
-      const receiptId = signReceipt(secret, tenant, facts);
-      expect(readReceipt(secret, stranger, receiptId)).toBeNull();
-      expect(readReceipt(otherSecret, tenant, receiptId)).toBeNull();
-    }),
-  );
-});
+  it('a receipt with any one character changed is refused', () => {
+    const characters = '0123456789abcdefghijklmnopqrstuvwxyzABCXYZ._-';
+    fc.assert(
+      fc.property(
+        anyTenant,
+        anyFacts,
+        fc.nat(),
+        fc.constantFrom(...characters.split('')),
+        (tenant, facts, place, character) => {
+          const receiptId = signReceipt(secret, tenant, facts);
+          const at = place % receiptId.length;
+          fc.pre(receiptId[at] !== character);
+          const changed = receiptId.slice(0, at) + character + receiptId.slice(at + 1);
+          expect(readReceipt(secret, tenant, changed)).toBeNull();
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
 
-test('no text is a receipt, and none throws', () => {
-  fc.assert(fc.property(anyTenant, fc.string(), (tenant, text) => readReceipt(secret, tenant, text) === null));
-});
+  it('a receipt is one for its tenant and secret only', () => {
+    fc.assert(
+      fc.property(anyTenant, anyTenant, anyFacts, (tenant, stranger, facts) => {
+        fc.pre(tenant !== stranger);
+        const receiptId = signReceipt(secret, tenant, facts);
+        expect(readReceipt(secret, stranger, receiptId)).toBeNull();
+        expect(readReceipt(otherSecret, tenant, receiptId)).toBeNull();
+      }),
+    );
+  });
 
-test('a receipt waits for each of its chunks once; one with a slot for the shared chunk alone', () => {
-  fc.assert(
-    fc.property(anyFacts, (facts) => {
-      const ids = chunkIdsOf(facts);
-      expect(ids).toHaveLength(facts.slot === null ? facts.chunks : 1);
-      expect(new Set(ids).size).toBe(ids.length);
-    }),
-  );
+  it('no text is a receipt, and none throws', () => {
+    fc.assert(fc.property(anyTenant, fc.string(), (tenant, text) => readReceipt(secret, tenant, text) === null));
+  });
+
+  it('a receipt waits for each of its chunks once; one with a slot for the shared chunk alone', () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => {
+        const ids = chunkIdsOf(facts);
+        expect(ids).toHaveLength(facts.slot === null ? facts.chunks : 1);
+        expect(new Set(ids).size).toBe(ids.length);
+      }),
+    );
+  });
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { watchPing } from '../../../../shared/metrics/watch-ping';
 
@@ -26,26 +26,30 @@ function watched(ping: () => Promise<unknown>) {
   };
 }
 
-test('every ping ends in one of two counts, so that their share tells whether the store is away', async () => {
-  let pings = 0;
-  const { counted, stop } = watched(() => ((pings += 1) <= 3 ? Promise.resolve() : Promise.reject(new Error('away'))));
-  await jest.advanceTimersByTimeAsync(5 * SECOND_MS);
-  expect(await counted()).toEqual({ answered: 3, failed: 2 });
-  stop();
-  await jest.advanceTimersByTimeAsync(5 * SECOND_MS);
-  expect(pings).toBe(5);
-});
+describe('watchPing', () => {
+  it('every ping ends in one of two counts, so that their share tells whether the store is away', async () => {
+    let pings = 0;
+    const { counted, stop } = watched(() =>
+      (pings += 1) <= 3 ? Promise.resolve() : Promise.reject(new Error('away')),
+    );
+    await jest.advanceTimersByTimeAsync(5 * SECOND_MS);
+    expect(await counted()).toEqual({ answered: 3, failed: 2 });
+    stop();
+    await jest.advanceTimersByTimeAsync(5 * SECOND_MS);
+    expect(pings).toBe(5);
+  });
 
-test('a store that hangs is not sent a second ping before the first is given up', async () => {
-  const giveUp: (() => void)[] = [];
-  const { counted, stop } = watched(
-    () => new Promise((_resolve, reject) => giveUp.push(() => reject(new Error('too late')))),
-  );
-  await jest.advanceTimersByTimeAsync(10 * SECOND_MS);
-  expect(giveUp).toHaveLength(1);
-  giveUp[0]!();
-  await jest.advanceTimersByTimeAsync(SECOND_MS);
-  expect(giveUp).toHaveLength(2);
-  expect(await counted()).toEqual({ answered: 0, failed: 1 });
-  stop();
+  it('a store that hangs is not sent a second ping before the first is given up', async () => {
+    const giveUp: (() => void)[] = [];
+    const { counted, stop } = watched(
+      () => new Promise((_resolve, reject) => giveUp.push(() => reject(new Error('too late')))),
+    );
+    await jest.advanceTimersByTimeAsync(10 * SECOND_MS);
+    expect(giveUp).toHaveLength(1);
+    giveUp[0]!();
+    await jest.advanceTimersByTimeAsync(SECOND_MS);
+    expect(giveUp).toHaveLength(2);
+    expect(await counted()).toEqual({ answered: 0, failed: 1 });
+    stop();
+  });
 });

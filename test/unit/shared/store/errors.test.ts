@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { mongo } from 'mongoose';
 import { classifyStoreError, isStoreOutage } from '../../../../shared/store/errors';
 
@@ -23,64 +23,66 @@ function wrapped(error: Error): Error {
   return bulkWriteError(error, []);
 }
 
-test.each([
-  ['a server without a replica set', 20],
-  ['a session that whoever took us for dead has ended', 11_601],
-  ['a transaction that outlived its time', 290],
-  ['a replica set whose clock has no keys yet', 211],
-  ['a primary that stepped down', 10_107],
-  ['an election under way', 11_602],
-  ['a write concern that nobody can satisfy now', 100],
-  ['a disk that is full', 14_031],
-])('%s is an outage: no event is at fault', (_, code) => {
-  expect(classifyStoreError(fromServer(code))).toBe('transient');
-  expect(classifyStoreError(fromBulk(code))).toBe('transient');
-  expect(classifyStoreError(wrapped(fromServer(code)))).toBe('transient');
-});
+describe('errors of the store', () => {
+  it.each([
+    ['a server without a replica set', 20],
+    ['a session that whoever took us for dead has ended', 11_601],
+    ['a transaction that outlived its time', 290],
+    ['a replica set whose clock has no keys yet', 211],
+    ['a primary that stepped down', 10_107],
+    ['an election under way', 11_602],
+    ['a write concern that nobody can satisfy now', 100],
+    ['a disk that is full', 14_031],
+  ])('%s is an outage: no event is at fault', (_, code) => {
+    expect(classifyStoreError(fromServer(code))).toBe('transient');
+    expect(classifyStoreError(fromBulk(code))).toBe('transient');
+    expect(classifyStoreError(wrapped(fromServer(code)))).toBe('transient');
+  });
 
-test.each([
-  'TransientTransactionError',
-  'UnknownTransactionCommitResult',
-  'RetryableWriteError',
-  'SystemOverloadedError',
-])('what the server labels %s is tried again, whatever its code', (label) => {
-  const error = new mongo.MongoServerError({ message: 'refused', code: 121 });
-  error.addErrorLabel(label);
-  expect(classifyStoreError(error)).toBe('transient');
-});
+  it.each([
+    'TransientTransactionError',
+    'UnknownTransactionCommitResult',
+    'RetryableWriteError',
+    'SystemOverloadedError',
+  ])('what the server labels %s is tried again, whatever its code', (label) => {
+    const error = new mongo.MongoServerError({ message: 'refused', code: 121 });
+    error.addErrorLabel(label);
+    expect(classifyStoreError(error)).toBe('transient');
+  });
 
-test.each([
-  ['a document that a validator refuses', 121],
-  ['a document that is too large', 10_334],
-  ['a bad value', 2],
-  ['a transaction too large for the cache', 388],
-])('%s is the fault of its content', (_, code) => {
-  expect(classifyStoreError(fromServer(code))).toBe('rejected');
-  expect(classifyStoreError(fromBulk(code))).toBe('rejected');
-  expect(classifyStoreError(wrapped(fromServer(code)))).toBe('rejected');
-});
+  it.each([
+    ['a document that a validator refuses', 121],
+    ['a document that is too large', 10_334],
+    ['a bad value', 2],
+    ['a transaction too large for the cache', 388],
+  ])('%s is the fault of its content', (_, code) => {
+    expect(classifyStoreError(fromServer(code))).toBe('rejected');
+    expect(classifyStoreError(fromBulk(code))).toBe('rejected');
+    expect(classifyStoreError(wrapped(fromServer(code)))).toBe('rejected');
+  });
 
-test('a bulk write that the network broke off is an outage', () => {
-  expect(classifyStoreError(wrapped(new mongo.MongoNetworkError('connection closed')))).toBe('transient');
-});
+  it('a bulk write that the network broke off is an outage', () => {
+    expect(classifyStoreError(wrapped(new mongo.MongoNetworkError('connection closed')))).toBe('transient');
+  });
 
-test('duplicate keys are told from everything else only when there is nothing else', () => {
-  expect(classifyStoreError(fromServer(11_000))).toBe('duplicate');
-  expect(classifyStoreError(fromBulk(11_000, 11_000))).toBe('duplicate');
-  expect(classifyStoreError(fromBulk(11_000, 121))).toBe('rejected');
-});
+  it('duplicate keys are told from everything else only when there is nothing else', () => {
+    expect(classifyStoreError(fromServer(11_000))).toBe('duplicate');
+    expect(classifyStoreError(fromBulk(11_000, 11_000))).toBe('duplicate');
+    expect(classifyStoreError(fromBulk(11_000, 121))).toBe('rejected');
+  });
 
-/** Named as the driver names the error of a connection that it interrupts; its class is not public. */
-class InterruptedError extends mongo.MongoNetworkError {
-  override get name(): string {
-    return 'PoolClearedOnNetworkError';
+  /** Named as the driver names the error of a connection that it interrupts; its class is not public. */
+  class InterruptedError extends mongo.MongoNetworkError {
+    override get name(): string {
+      return 'PoolClearedOnNetworkError';
+    }
   }
-}
 
-test('isStoreOutage goes by the class of an error of the driver, not only by its name', () => {
-  expect(isStoreOutage(new InterruptedError('interrupted due to server monitor timeout'))).toBe(true);
-  expect(isStoreOutage(new mongo.MongoNetworkError('connection closed'))).toBe(true);
-  expect(isStoreOutage(fromServer(121))).toBe(false);
-  expect(isStoreOutage(fromServer(11_000))).toBe(false);
-  expect(isStoreOutage(new Error('a bug of ours'))).toBe(false);
+  it('isStoreOutage goes by the class of an error of the driver, not only by its name', () => {
+    expect(isStoreOutage(new InterruptedError('interrupted due to server monitor timeout'))).toBe(true);
+    expect(isStoreOutage(new mongo.MongoNetworkError('connection closed'))).toBe(true);
+    expect(isStoreOutage(fromServer(121))).toBe(false);
+    expect(isStoreOutage(fromServer(11_000))).toBe(false);
+    expect(isStoreOutage(new Error('a bug of ours'))).toBe(false);
+  });
 });
