@@ -152,7 +152,7 @@ describe('what an agent submits', () => {
     expect(await openChunks()).toBe(0);
   });
 
-  it('is refused before anything is read of a large body when the key is not good', async () => {
+  it('is refused for its key, whatever else is wrong with a batch or an event', async () => {
     const { apiKey } = await agent({ status: 'REVOKED' });
     const events = Array.from({ length: 3_000 }, () => keyed());
     expect(await post(apiKey, { events })).toMatchObject({ status: 401, body: { code: 'AGENT_KEY_REVOKED' } });

@@ -75,6 +75,7 @@ describe('GET /audit', () => {
       if (nextCursor === null) break;
       query = `?limit=2&cursor=${nextCursor}`;
     }
+    expect(seen).toHaveLength(9);
     expect(new Set(seen.map(({ auditId }) => auditId)).size).toBe(9);
     const times = seen.map((entry) => entry.at);
     expect(times).toEqual(times.toSorted().reverse());

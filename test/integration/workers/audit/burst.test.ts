@@ -21,6 +21,7 @@ describe('sealing a burst of audit entries', () => {
       return answers.filter(({ status }) => status === 200).length;
     };
     const changed = await Promise.all(partners.map(({ partnerId }) => burst(partnerId)));
+    expect(changed).toEqual([20, 20, 20]);
     await waitUntil('all is sealed', async () => (await h.ctx.store.audit.countUnsealed()) === 0);
     for (const [n, { partnerId, liveKey }] of partners.entries()) {
       const { body } = await h.client.get('/v1/audit/verify', liveKey);
