@@ -126,7 +126,9 @@ describe('examples in the OpenAPI document', () => {
     expect(answers.map(({ status }) => status)).toEqual([202, 429, 200, 200, 401]);
     answers.forEach(({ status, headers }, n) => {
       const [method, path] = paths[n]!.split(' ') as [string, string];
-      for (const [name, { $ref }] of Object.entries(document.paths[path]![method]!.responses[status]!.headers)) {
+      const documented = document.paths[path]![method]!.responses[status]!.headers;
+      expect(Object.keys(documented)).toContain('X-Request-Id');
+      for (const [name, { $ref }] of Object.entries(documented)) {
         const { schema, example } = components[$ref.split('/').at(-1)!]!;
         expect(problemsOf(schema, example)).toEqual([]);
         expect({ name, value: headers.get(name) }).toEqual({ name, value: expect.any(String) });

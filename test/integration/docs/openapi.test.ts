@@ -3,7 +3,6 @@ import { submitEventsDoc } from '../../../api/events/submit-events-doc';
 import type { RouteDoc } from '../../../api/http/route';
 import { HEALTH_DOCS } from '../../../api/admin/probes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
-import { PROBLEMS } from '../../../shared/errors';
 import { anEvent } from '../../support/builders';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
 
@@ -76,20 +75,6 @@ describe('GET /openapi.json', () => {
     for (const pointer of references) {
       const target = pointer.split('/').reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], document);
       expect(target).toBeDefined();
-    }
-  });
-
-  it('every problem code is documented with the status that it has', () => {
-    const documented = new Set(
-      operations().flatMap(([, , { responses }]) =>
-        Object.entries(responses).flatMap(([status, response]) =>
-          [...JSON.stringify(response).matchAll(/`([A-Z_]+)`/g)].map(([, code]) => `${status} ${code}`),
-        ),
-      ),
-    );
-    for (const entry of documented) {
-      const [status, code] = entry.split(' ') as [string, keyof typeof PROBLEMS];
-      if (code in PROBLEMS) expect(PROBLEMS[code][0]).toBe(Number(status));
     }
   });
 

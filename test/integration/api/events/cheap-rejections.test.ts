@@ -46,7 +46,7 @@ describe('a submission with an unknown key', () => {
     ['a small batch', `{"events":[${'1,'.repeat(JUNK_ITEMS - 1)}1]}`, {}],
     ['small NDJSON', '{}\n'.repeat(JUNK_ITEMS), NDJSON],
     ['a large batch', junkBatch(JUNK_ITEMS, 10), {}],
-  ])('is rejected before an item of %s is validated', async (_what, body, headers) => {
+  ])('is rejected for its key, and no item of %s is counted as rejected', async (_what, body, headers) => {
     const before = await rejectedItems();
     expectProblem(await mir.client.post('/v1/events', unknownKey(), body, headers), 401, 'API_KEY_INVALID');
     expect(await rejectedItems()).toBe(before);

@@ -124,7 +124,14 @@ describe('POST /events: hostile input', () => {
     expect(receipt.body).toMatchObject({ status: 'DONE', persisted: 1 });
     const read = await mir.client.get(`/v1/events/${sent.body.eventId}`, key);
     expect(read.status).toBe(200);
-    if (field === 'metadata') expect(read.body.metadata).toEqual(JSON.parse(json));
+    const sentValue: unknown = JSON.parse(json);
+    if (field === 'metadata') expect(read.body.metadata).toEqual(sentValue);
+    if (field === 'weight') expect(read.body.weight + 0).toBe(Number(sentValue) + 0);
+    if (field === 'occurredAt') expect(Date.parse(read.body.occurredAt)).toBe(Date.parse(String(sentValue)));
+    if (field === 'userExternalId') {
+      const ofUser = await mir.client.get(`/v1/events?userExternalId=${encodeURIComponent(String(sentValue))}`, key);
+      expect(ofUser.body.data).toEqual([{ ...read.body, userExternalId: sentValue }]);
+    }
   });
 
   it('metadata is measured in bytes of UTF-8, not in characters', async () => {
@@ -133,12 +140,15 @@ describe('POST /events: hostile input', () => {
   });
 
   it('hostile keys pollute no prototype, in one event or in a batch', async () => {
-    await postField('__proto__', '{"polluted":1}');
-    await postField('metadata', '{"__proto__":{"polluted":1}}');
-    await postField('metadata', '{"constructor":{"prototype":{"polluted":1}}}');
     const event = JSON.stringify(anEvent());
-    await mir.client.post('/v1/events', key, `{"events":[${event}],"__proto__":{"polluted":1}}`);
-    await mir.client.post('/v1/events', key, `{"events":[{"__proto__":{"polluted":1}},${event}]}`);
+    const responses = [
+      await postField('__proto__', '{"polluted":1}'),
+      await postField('metadata', '{"__proto__":{"polluted":1}}'),
+      await postField('metadata', '{"constructor":{"prototype":{"polluted":1}}}'),
+      await mir.client.post('/v1/events', key, `{"events":[${event}],"__proto__":{"polluted":1}}`),
+      await mir.client.post('/v1/events', key, `{"events":[{"__proto__":{"polluted":1}},${event}]}`),
+    ];
+    expect(responses.map(({ status }) => status)).toEqual([422, 422, 202, 422, 202]);
     await mir.drained();
     expect('polluted' in {}).toBe(false);
   });

@@ -63,6 +63,7 @@ describe('HTTP conventions', () => {
       const head = await rawRequest(mir.url, { method: 'HEAD', path, headers: { 'x-api-key': key } });
       expect([head.status, head.text]).toEqual([200, '']);
       expect(head.headers['content-type']).toBe(get.headers['content-type']);
+      expect(get.headers['content-length']).toBeDefined();
       expect(head.headers['content-length']).toBe(get.headers['content-length']);
     },
   );

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CODE_SECONDS, MAX_INVITE_SECONDS, normalCode } from '../../../../shared/domain/link';
+import { MAX_INVITE_SECONDS } from '../../../../shared/domain/link';
 import { findRequest, hashOfCode, hashOfToken } from '../../../../api/links/find-link-request';
 import { MAX_OPEN_REQUESTS_PER_USER } from '../../../../api/links/create-link-request';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
@@ -36,7 +36,8 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
     expect(created).toBe(201);
     expect(body.code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
     const lifeMs = Date.parse(body.expiresAt) - Date.now();
-    expect(lifeMs).toBeLessThanOrEqual(CODE_SECONDS * 1000);
+    expect(lifeMs).toBeLessThanOrEqual(10 * 60_000);
+    expect(lifeMs).toBeGreaterThan(9 * 60_000);
     const plain = String(body.code).replace('-', '');
     for (const typed of [body.code, plain, plain.toLowerCase(), ` ${plain.slice(0, 3)} ${plain.slice(3)} `]) {
       const found = await findRequest(mir.ctx, hashOfCode(mir.ctx, typed), null, new Date());
@@ -44,11 +45,6 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
     }
     const row = await mir.ctx.store.linkRequests.model.findOne({ kind: 'CODE' }).lean();
     expect(JSON.stringify(row)).not.toContain(plain);
-  });
-
-  it('digits that are mistaken for letters are read as digits', () => {
-    expect(normalCode('oO1i-lLab')).toBe('001111AB');
-    for (const wrong of ['', 'ABCD', 'ABCD-EFGU', 'ABCD-EFGHJ']) expect(normalCode(wrong)).toBeNull();
   });
 
   it('a new code replaces the last one of the same user', async () => {

@@ -2,6 +2,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
+import { confirmLink } from '../../../../api/links/confirm-link';
 import { removeAllLinks } from '../../../../api/links/remove-links';
 import { tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { MAX_IN_FLIGHT_PER_TENANT, RETRY_AFTER_MS } from '../../../../workers/webhooks/deliver-webhook';
@@ -74,8 +75,8 @@ describe('link webhooks', () => {
   it('a link that is made and removed is told in signed Standard Webhooks messages', async () => {
     const secret = await setWebhook();
     const person = await newPerson(mir);
-    const { inviteId, userRef } = await invite(mir, partner, 'told');
-    await linkUser(mir, partner, 'told', person);
+    const { request, userRef } = await invite(mir, partner, 'told');
+    expect((await confirmLink(mir.ctx, request, person, auditContextForPerson())).kind).toBe('LINKED');
     await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
     await delivered(2);
     const messages = received.map(({ headers, body }) => new Webhook(secret).verify(body, headers)) as {
@@ -86,7 +87,7 @@ describe('link webhooks', () => {
     const confirmed = messages.find(({ type }) => type === 'link.confirmed')!;
     const removed = messages.find(({ type }) => type === 'link.removed')!;
     expect(confirmed.data).toMatchObject({ userRef, linkedAt: expect.any(String) });
-    expect(confirmed.data['inviteId']).not.toBe(inviteId);
+    expect(confirmed.data['inviteId']).toBe(request._id);
     expect(removed.data).toMatchObject({ userRef, linkId: confirmed.data['linkId'], reason: 'IDENTITY_DELETED' });
     expect(JSON.stringify(messages)).not.toContain(person);
     expect(JSON.stringify(messages)).not.toContain('told');

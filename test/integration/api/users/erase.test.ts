@@ -248,17 +248,25 @@ describe('POST /users/erase', () => {
   it('an event that took the key of an erased one is not deleted in its place', async () => {
     await submit('replaced', ['key']);
     await mir.drained();
-    const { events } = mir.ctx.store;
+    const { connection, events, openSession } = mir.ctx.store;
     const { model } = events;
     const old = (await model.findOne({ userRef: refOf('replaced') }).lean())!;
     const receivedAt = new Date(old.receivedAt.getTime() + 1);
-    const original = model.deleteMany.bind(model);
-    // A commit between the look and the deletion, as `withoutErased` makes it.
-    model.deleteMany = ((...args: Parameters<typeof original>) => {
-      model.deleteMany = original;
-      return model.updateOne({ _id: old._id }, { $set: { receivedAt } }).then(() => original(...args));
-    }) as typeof model.deleteMany;
-    expect(await events.erasePage(tenantOf(), refOf('replaced'), old.receivedAt, 10)).toEqual({ found: 1, erased: 0 });
+    // A commit that replaces the event is open while the erasure reads, and ends when the erasure deletes.
+    const { session } = await openSession();
+    session.startTransaction();
+    await model.updateOne({ _id: old._id }, { $set: { receivedAt } }, { session });
+    const deleting = new Promise<void>((resolve) => {
+      connection.set('debug', (collection: string, method: string) => {
+        if (collection === 'events' && method === 'deleteMany') resolve();
+      });
+    });
+    const erased = events.erasePage(tenantOf(), refOf('replaced'), old.receivedAt, 10);
+    await deleting;
+    connection.set('debug', false);
+    await session.commitTransaction();
+    await session.endSession();
+    expect(await erased).toEqual({ found: 1, erased: 0 });
     expect(await model.countDocuments({ _id: old._id })).toBe(1);
   });
 

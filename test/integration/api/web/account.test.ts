@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { loggedIn, PASSWORD, somebody, logIn, startHarnessForPeople } from '../../../support/people';
+import { redisText } from '../../../support/redis-text';
 import type { Visitor } from '../../../support/browser-session';
 
 let mir: Harness;
@@ -140,15 +141,7 @@ describe('the account page', () => {
       for await (const doc of store.connection.db!.collection(name).find())
         parts.push(`${name} ${JSON.stringify(doc)}`);
     }
-    for (const { client } of [queueLink, cacheLink]) {
-      for (const key of await client.keys('*')) {
-        if (!key.includes(config.keyspace)) continue;
-        parts.push(key, (await client.dumpBuffer(key))?.toString('latin1') ?? '');
-        const type = await client.type(key);
-        if (type === 'string') parts.push((await client.get(key)) ?? '');
-        if (type === 'hash') parts.push(JSON.stringify(await client.hgetall(key)));
-      }
-    }
+    for (const { client } of [queueLink, cacheLink]) parts.push(await redisText(client, `*${config.keyspace}*`));
     return parts.join('\n');
   }
 

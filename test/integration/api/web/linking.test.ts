@@ -213,13 +213,24 @@ describe('the linking pages', () => {
     expect(await isLinked('forged')).toBe(false);
   });
 
-  it('a press without a log-in leads to the log-in and connects nothing', async () => {
+  it('refuses a consent form that was opened before the person logged out', async () => {
     const visitor = await loggedIn(mir, newAddress());
     const path = await invite('logged-out');
     const consent = await visitor.get(path);
     await visitor.submit(consent, {}, { action: '/logout' });
-    expect([403, 200]).toContain((await answer(visitor, consent, 'connect')).status);
+    expect((await answer(visitor, consent, 'connect')).status).toBe(403);
     expect(await isLinked('logged-out')).toBe(false);
+  });
+
+  it('leads an answer without a log-in back to the page that asks to log in, and connects nothing', async () => {
+    const visitor = somebody(mir);
+    const path = await invite('stranger');
+    const form = (await visitor.get('/login')).root.querySelector('main form input[name=form_token]')!;
+    const sent = { decision: 'connect', form_token: form.getAttribute('value')! };
+    const left = await visitor.post(path, sent, { origin: mir.url, 'sec-fetch-site': 'same-origin' });
+    expect([left.status, left.headers.get('location')]).toEqual([303, path]);
+    expect((await visitor.get(path)).text).toContain('Harbour Market asks to connect an account');
+    expect(await isLinked('stranger')).toBe(false);
   });
 
   it('an invite of test data says so, and shows nothing of live', async () => {

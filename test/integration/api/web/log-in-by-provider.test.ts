@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { startHarness, type Harness } from '../../../support/harness';
 import { type OidcServer, oidcServers } from '../../../support/oidc-server';
 import {
+  confirmedAccount,
   earlierSignUp,
   logIn,
   mailedLink,
@@ -239,9 +240,13 @@ describe('logging in through an OpenID Connect provider', () => {
       env: { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret' },
     });
     const visitor = somebody(away);
-    const asked = somebody(away).get('/login/oidc');
-    await signUpAndConfirm(away, visitor, email);
+    let isAnswered = false;
+    const asked = somebody(away)
+      .get('/login/oidc')
+      .finally(() => (isAnswered = true));
+    await confirmedAccount(away, email);
     expect((await logIn(visitor, email)).path).toBe('/account');
+    expect(isAnswered).toBe(false);
     const page = await asked;
     expect([page.status, page.text.includes('does not answer')]).toEqual([503, true]);
     await away.close();
