@@ -95,7 +95,8 @@ describe('tracing', () => {
   it('a failed answer marks its request; probes and housekeeping begin no traces', async () => {
     await api.client.get('/healthz');
     await api.client.get('/nowhere');
-    await spanOf('the unmatched one', ({ name }) => name === 'other unmatched');
+    const unmatched = await spanOf('the unmatched one', ({ name }) => name === 'other unmatched');
+    expect(unmatched.attributes).toMatchObject({ 'http.response.status_code': 404 });
     const roots = collector.spans.filter(({ parentSpanId }) => !parentSpanId);
     expect(roots.length).toBeGreaterThan(20);
     expect(roots.filter(({ kind }) => kind === KINDS.internal)).toEqual([]);

@@ -36,14 +36,22 @@ describe('SIGTERM', () => {
   it('SIGTERM: a worker finishes the jobs at work, exits 0 and leaves none behind', async () => {
     const books = newBooks(await mir.partner());
     const { queue } = observe(mir);
-    await backlog(books);
+    await accepted(mir.client, books, someEvents(1, 1));
     const first = await start('worker', mir.env);
+    await drainedAtLast(mir);
+    // While MongoDB is frozen, the worker has jobs at work and others wait.
+    mongo.freeze();
+    await backlog(books);
     await waitUntil('the worker is at work', async () => (await queue.getActiveCount()) > 0);
-    expect(await first.stop()).toEqual(EXITED_WELL);
+    const exit = first.stop();
+    const isDraining = async (): Promise<boolean> => (await first.client.get('/readyz')).body.status === 'draining';
+    await waitUntil('the worker drains', isDraining);
+    mongo.thaw();
+    expect(await exit).toEqual(EXITED_WELL);
     expect(await queue.getJobCounts('active', 'delayed', 'failed')).toEqual({ active: 0, delayed: 0, failed: 0 });
-    expect(
-      (await queue.getJobs(['waiting', 'prioritized'])).every(({ attemptsStarted }) => attemptsStarted === 0),
-    ).toBe(true);
+    const left = await queue.getJobs(['waiting', 'prioritized']);
+    expect(left.length).toBeGreaterThan(0);
+    expect(new Set(left.map(({ attemptsStarted }) => attemptsStarted))).toEqual(new Set([0]));
     await start('worker', mir.env);
     await expectBalanced(mir, books);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020';
 import { assert, constantFrom, type Arbitrary, oneof, property, string, stringMatching } from 'fast-check';
 import type { z } from 'zod';
-import { jsonSchema } from '../../../api/openapi/operation';
+import { jsonSchema, operationOf } from '../../../api/openapi/operation';
 import { submitEventsDoc } from '../../../api/events/submit-events-doc';
 import { idempotencyHeader, readIdempotencyKey } from '../../../api/http/idempotency-key';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
@@ -115,9 +115,16 @@ describe('patterns in the OpenAPI document', () => {
     expect(reasonSchema.safeParse(`${'a'.repeat(500)} `).success).toBe(false);
   });
 
-  it('whatever reads the idempotency header documents that it may be refused', () => {
+  it('documents for every route that reads an idempotency key that the key may be rejected', () => {
     const reading = [submitEventsDoc, ...PARTNER_ROUTES, ...ADMIN_ROUTES].filter(({ headers }) => headers);
     expect(reading.length).toBeGreaterThan(5);
-    for (const { headers } of reading) expect(headers).toMatchObject([{ name: 'Idempotency-Key' }]);
+    for (const route of reading) {
+      const { parameters, responses } = operationOf(route, { publicUrl: 'https://mir.example', eventTypes: [] });
+      expect(parameters).toContainEqual(expect.objectContaining({ name: 'Idempotency-Key', in: 'header' }));
+      expect([route.path, JSON.stringify((responses as Record<string, unknown>)['400'])]).toEqual([
+        route.path,
+        expect.stringContaining('"IDEMPOTENCY_KEY_INVALID"'),
+      ]);
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { settingsTable } from '../../support/settings-table';
@@ -23,14 +23,9 @@ describe('README.md', () => {
     expect(own.filter((name) => !(name in scripts))).toEqual([]);
   });
 
-  it('the decisions stand in the order of their dates', () => {
-    const dates = [...readme.matchAll(/^\| (\d{4}-\d{2}-\d{2}) \|/gm)].map(([, date]) => date!);
-    expect(dates.length).toBeGreaterThan(10);
-    expect(dates).toEqual(dates.toSorted());
-  });
-
   it('every path that the README links exists', () => {
-    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, link]) => link!);
-    for (const link of links) expect(() => readFileSync(path.join(__dirname, '../../..', link))).not.toThrow();
+    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link!);
+    expect(links.length).toBeGreaterThan(0);
+    expect(links.filter((link) => !existsSync(path.join(__dirname, '../../..', link)))).toEqual([]);
   });
 });

@@ -1,19 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { buildOpenApi } from '../../../api/openapi/build-openapi';
 import { createMetrics } from '../../../shared/metrics/metrics';
 import { cli } from '../../support/cli';
 
 const { version } = JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8')) as { version: string };
 
-it('the version of package.json is that of `mir --version`, of the OpenAPI document and of both metrics pages', async () => {
-  expect(await cli({}, '--version')).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
-  expect(buildOpenApi({ partner: [], bare: [] }, { publicUrl: 'https://mir.example', eventTypes: [] })).toMatchObject({
-    info: { version },
+describe('the version of MIR', () => {
+  it('the version of package.json is that of `mir --version`, of the OpenAPI document and of both metrics pages', async () => {
+    expect(await cli({}, '--version')).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
+    expect(buildOpenApi({ partner: [], bare: [] }, { publicUrl: 'https://mir.example', eventTypes: [] })).toMatchObject(
+      {
+        info: { version },
+      },
+    );
+    for (const service of ['api', 'worker'] as const) {
+      const info = await createMetrics(service).registry.getSingleMetricAsString('mir_build_info');
+      expect(info).toContain(`mir_build_info{version="${version}",service="${service}"} 1`);
+    }
   });
-  for (const service of ['api', 'worker'] as const) {
-    const info = await createMetrics(service).registry.getSingleMetricAsString('mir_build_info');
-    expect(info).toContain(`mir_build_info{version="${version}",service="${service}"} 1`);
-  }
 });

@@ -122,6 +122,7 @@ describe('linking while the cache is down', () => {
     const apart = await openRuntime(readConfig(mir.env), 'api');
     try {
       const ctx = await createApiContext(apart);
+      expect(await mir.ctx.identityCache.get(`${person}:live` as IdentityRef)).not.toBeNull();
       apart.cacheLink.client.disconnect();
       expect(await removeAllLinks(ctx, person, auditContextForPerson(), () => Promise.resolve())).toBe('pending');
       await waitUntil('the note is followed', async () => (await ctx.store.cacheOutbox.model.countDocuments()) === 0);

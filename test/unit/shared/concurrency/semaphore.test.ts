@@ -12,21 +12,26 @@ function heldTask() {
 }
 
 describe('a gate by owner', () => {
-  const gate = () => createGateByOwner(2, 1, () => new Error('full'));
+  const gate = (maxWaiting = 1) => createGateByOwner(2, maxWaiting, () => new Error('full'));
 
   it('lets the bounded number of an owner in, then the others in order', async () => {
-    const limited = gate();
-    const [first, second] = [heldTask(), heldTask()];
-    const running = [limited('a', first.task), limited('a', second.task)];
-    let ran = false;
-    const third = limited('a', async () => void (ran = true));
+    const limited = gate(3);
+    const started: number[] = [];
+    const held = [0, 1, 2, 3, 4].map(heldTask);
+    const running = held.map(({ task }, n) =>
+      limited('a', () => {
+        started.push(n);
+        return task();
+      }),
+    );
     await turn();
-    expect(ran).toBe(false);
-    first.end();
-    await third;
-    expect(ran).toBe(true);
-    second.end();
-    await Promise.all(running);
+    expect(started).toEqual([0, 1]);
+    for (const [n, { end }] of held.entries()) {
+      end();
+      await running[n];
+      await turn();
+      expect(started).toEqual([0, 1, 2, 3, 4].slice(0, n + 3));
+    }
   });
 
   it('does not let one owner wait for another', async () => {

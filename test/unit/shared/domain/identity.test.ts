@@ -125,7 +125,20 @@ describe('tenants, subjects and event ids', () => {
     );
   });
 
-  it('users spread evenly over all partitions, and each has one permanently', () => {
+  it.each([
+    ['usr_AAAAAAAAAAAAAAAAAAAAAA', 0],
+    ['usr_AAAAAAAAAAAAAAAAAAAAAP', 15],
+    ['usr_AAAAAAAAAAAAAAAAAAAAAQ', 0],
+    ['usr_AAAAAAAAAAAAAAAAAAAAA0', 4],
+    ['usr_AAAAAAAAAAAAAAAAAAAAA_', 15],
+  ])(
+    'the partition of %s is %i in every version, because workers of two versions share its lock',
+    (userRef, partition) => {
+      expect(partitionOf(userRef as UserRef)).toBe(partition);
+    },
+  );
+
+  it('users spread evenly over all partitions', () => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     const users = 16_000;
     const counts = Array.from({ length: PARTITIONS }, () => 0);

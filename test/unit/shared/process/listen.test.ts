@@ -16,7 +16,7 @@ async function open(addresses: readonly (string | undefined)[], port = 0): Promi
   return { port: chosen };
 }
 
-describe('listen', () => {
+describe('listenOnEach', () => {
   it('localhost is one port on both loopback addresses, and both answer', async () => {
     const { port } = await open(addressesOf('localhost'));
     expect(await reachedOf(loopbackAddresses(), port)).toEqual(loopbackAddresses());
