@@ -121,6 +121,7 @@ function newestFirst(a: AgentDoc, b: AgentDoc): number {
 
 export function agentsStore(connection: Connection) {
   const model = connection.model<AgentDoc>('Agent', schema);
+  const collection = connection.collection<AgentDoc>(model.collection.collectionName);
   return {
     model,
 
@@ -226,9 +227,9 @@ export function agentsStore(connection: Connection) {
     async recordActivity(seen: readonly (readonly [agentId: string, at: Date])[]): Promise<void> {
       if (seen.length === 0) return;
       const writes = seen.map(([agentId, at]) => ({
-        updateOne: { filter: { _id: agentId as never }, update: { $max: { lastActivityAt: at } } },
+        updateOne: { filter: { _id: agentId }, update: { $max: { lastActivityAt: at } } },
       }));
-      await model.collection.bulkWrite(writes, { ordered: false });
+      await collection.bulkWrite(writes, { ordered: false });
     },
   };
 }

@@ -99,6 +99,7 @@ const STREAM_BATCH = 250;
 
 export function auditStore(connection: Connection) {
   const model = connection.model<AuditDoc>('AuditEntry', schema);
+  const collection = connection.collection<AuditDoc>(model.collection.collectionName);
   /** The oldest unsealed entry of the first chain after `chain` that has one. */
   const firstUnsealedAfter = (chain: AuditChain): Promise<Pick<AuditDoc, 'chain' | 'at'> | null> =>
     model
@@ -118,7 +119,7 @@ export function auditStore(connection: Connection) {
     /** Many entries in one call of the driver. */
     async appendMany(entries: NewAuditEntry[], session: ClientSession): Promise<void> {
       const docs = entries.map((entry) => ({ ...entry, sealed: false }));
-      await model.collection.insertMany(docs as never[], { session, ordered: true });
+      await collection.insertMany(docs, { session, ordered: true });
     },
 
     async countOfCascade(cascadeId: string): Promise<number> {
@@ -139,9 +140,9 @@ export function auditStore(connection: Connection) {
     /** Gives entries their place; answers how many of them were still without one. */
     async seal(seals: (Seal & { _id: string })[], session: ClientSession): Promise<number> {
       const writes = seals.map(({ _id, ...seal }) => ({
-        updateOne: { filter: { _id: _id as never, sealed: false }, update: { $set: { sealed: true, ...seal } } },
+        updateOne: { filter: { _id, sealed: false }, update: { $set: { sealed: true, ...seal } } },
       }));
-      return (await model.collection.bulkWrite(writes, { session, ordered: true })).modifiedCount;
+      return (await collection.bulkWrite(writes, { session, ordered: true })).modifiedCount;
     },
 
     /** How many entries wait to be sealed, of one chain or of all; counts to 100,000. */

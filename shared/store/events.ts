@@ -77,27 +77,24 @@ schema.index(
 
 export function eventsStore(connection: Connection) {
   const model = connection.model<EventDoc>('Event', schema);
-  const collection = () => model.collection;
+  const collection = connection.collection<EventDoc>(model.collection.collectionName);
   return {
     model,
 
     /** Those of the ids that are stored already. */
     async existing(ids: EventId[], session: ClientSession): Promise<ExistingEvent[]> {
       const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1, agentId: 1 };
-      const rows = await collection()
-        .find({ _id: { $in: ids as never[] } }, { session, projection })
-        .toArray();
-      return rows as unknown as ExistingEvent[];
+      return collection.find<ExistingEvent>({ _id: { $in: ids } }, { session, projection }).toArray();
     },
 
     /** Inserts new events with the driver's own bulk call (mongoose documents are slow in bulk). Throws on 11000. */
     async insert(events: EventDoc[], session: ClientSession): Promise<void> {
-      if (events.length > 0) await collection().insertMany(events as never[], { session, ordered: true });
+      if (events.length > 0) await collection.insertMany(events, { session, ordered: true });
     },
 
     /** Deletes events whose user was erased after they were received, so that their keys are free again. */
     async remove(ids: EventId[], session: ClientSession): Promise<void> {
-      await collection().deleteMany({ _id: { $in: ids as never[] } }, { session });
+      await collection.deleteMany({ _id: { $in: ids } }, { session });
     },
 
     /**
@@ -164,8 +161,8 @@ export function eventsStore(connection: Connection) {
     /** Events of some users by month of occurrence, from a time on. Costs a look at each of their events. */
     async countByMonth(users: { tenant: Tenant; userRef: UserRef }[], from: Date): Promise<MonthCount[]> {
       const tenants = [...new Set(users.map(({ tenant }) => tenant))];
-      const rows = await collection()
-        .aggregate(
+      const rows = await collection
+        .aggregate<{ _id: Omit<MonthCount, 'count'>; count: number }>(
           [
             {
               $match: {
@@ -180,19 +177,12 @@ export function eventsStore(connection: Connection) {
           { maxTimeMS: COUNT_TIMEOUT_MS },
         )
         .toArray();
-      return rows.map((row) => {
-        const { _id, count } = row as unknown as { _id: Omit<MonthCount, 'count'>; count: number };
-        return { ..._id, count };
-      });
+      return rows.map(({ _id, count }) => ({ ..._id, count }));
     },
 
     /** All events of one user, newest received first, as a stream. */
     ofUser(tenant: Tenant, userRef: UserRef): AsyncIterable<EventDoc> {
-      return streamOf(
-        model as never,
-        { tenant, userRef },
-        { sort: { receivedAt: -1, _id: -1 }, batchSize: STREAM_BATCH },
-      );
+      return streamOf(model, { tenant, userRef }, { sort: { receivedAt: -1, _id: -1 }, batchSize: STREAM_BATCH });
     },
 
     async get(tenant: Tenant, eventId: string): Promise<EventDoc | null> {

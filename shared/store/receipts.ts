@@ -37,15 +37,16 @@ schema.index({ expireAt: 1 }, { expireAfterSeconds: 0 });
 
 export function receiptsStore(connection: Connection) {
   const model = connection.model<ReceiptPartDoc>('ReceiptPart', schema);
+  const collection = connection.collection<ReceiptPartDoc>(model.collection.collectionName);
   return {
     model,
 
     /** Writes parts; a part that a first try wrote is replaced by the same outcome. */
     async put(parts: ReceiptPartDoc[]): Promise<void> {
       const writes = parts.map((part) => ({
-        replaceOne: { filter: { _id: part._id as never }, replacement: part as never, upsert: true },
+        replaceOne: { filter: { _id: part._id }, replacement: part, upsert: true },
       }));
-      await model.collection.bulkWrite(writes, { ordered: false });
+      await collection.bulkWrite(writes, { ordered: false });
     },
 
     async parts(tenant: Tenant, chunkIds: ChunkId[]): Promise<ReceiptPartDoc[]> {

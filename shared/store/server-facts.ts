@@ -25,7 +25,9 @@ export async function serverFacts(connection: Connection): Promise<ServerFacts> 
   const sentMs = Date.now();
   const hello = await ask({ hello: 1 });
   const heardMs = Date.now();
-  const lifetime = await ask({ getParameter: 1, transactionLifetimeLimitSeconds: 1 }).catch(() => ({}) as never);
+  const lifetime = await ask({ getParameter: 1, transactionLifetimeLimitSeconds: 1 }).catch(
+    (): Record<string, unknown> => ({}),
+  );
   const seconds = lifetime['transactionLifetimeLimitSeconds'];
   return {
     version: String(version),

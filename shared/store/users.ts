@@ -76,17 +76,15 @@ export const NEW_USER_ROW: UserRow = { ...EMPTY_ROW, erasedAtMs: null };
 
 export function usersStore(connection: Connection) {
   const model = connection.model<UserDoc>('User', schema);
-  const collection = () => model.collection;
+  const collection = connection.collection<UserDoc>(model.collection.collectionName);
   return {
     model,
 
     /** Rows of the refs, by ref; a user without events has no entry. Refs are keyed hashes that include the tenant. */
     async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {
       const options = session ? { session } : {};
-      const docs = await collection()
-        .find({ _id: { $in: refs as never[] } }, options)
-        .toArray();
-      return new Map((docs as unknown as UserDoc[]).map((doc) => [doc._id, userRowOf(doc)]));
+      const docs = await collection.find({ _id: { $in: refs } }, options).toArray();
+      return new Map(docs.map((doc) => [doc._id, userRowOf(doc)]));
     },
 
     /** Adds the deltas; new users are inserted, known ones updated. */
@@ -102,12 +100,12 @@ export function usersStore(connection: Connection) {
           lastEventAt: new Date(delta.lastEventAtMs),
           revision: EMPTY_ROW.revision + 1,
         }));
-        await collection().insertMany(docs as never[], { session, ordered: true });
+        await collection.insertMany(docs, { session, ordered: true });
       }
       if (touched.length > 0) {
         const updates = touched.map((delta) => ({
           updateOne: {
-            filter: { _id: delta.userRef as never },
+            filter: { _id: delta.userRef },
             update: {
               $inc: { eventCount: delta.eventCount, revision: 1 },
               $min: { firstEventAt: new Date(delta.firstEventAtMs) },
@@ -115,7 +113,7 @@ export function usersStore(connection: Connection) {
             },
           },
         }));
-        await collection().bulkWrite(updates, { session, ordered: true });
+        await collection.bulkWrite(updates, { session, ordered: true });
       }
     },
 
@@ -135,12 +133,12 @@ export function usersStore(connection: Connection) {
       if (users.length === 0) return;
       const writes = users.map(({ tenant, userRef }) => ({
         updateOne: {
-          filter: { _id: userRef as never },
+          filter: { _id: userRef },
           update: { $setOnInsert: { tenant, eventCount: 0 }, $inc: { revision: 1 } },
           upsert: true,
         },
       }));
-      await collection().bulkWrite(writes, { session, ordered: true });
+      await collection.bulkWrite(writes, { session, ordered: true });
     },
 
     /** Changes one user, who is made when there is none; its revision grows. Answers the user as it is then. */

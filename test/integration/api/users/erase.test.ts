@@ -248,12 +248,13 @@ describe('POST /users/erase', () => {
   it('an event that took the key of an erased one is not deleted in its place', async () => {
     await submit('replaced', ['key']);
     await mir.drained();
-    const { connection, events, openSession } = mir.ctx.store;
+    const { store } = mir.ctx;
+    const { connection, events } = store;
     const { model } = events;
     const old = (await model.findOne({ userRef: refOf('replaced') }).lean())!;
     const receivedAt = new Date(old.receivedAt.getTime() + 1);
     // A commit that replaces the event is open while the erasure reads, and ends when the erasure deletes.
-    const { session } = await openSession();
+    const { session } = await store.openSession();
     session.startTransaction();
     await model.updateOne({ _id: old._id }, { $set: { receivedAt } }, { session });
     const deleting = new Promise<void>((resolve) => {
