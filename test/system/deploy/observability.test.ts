@@ -1,69 +1,19 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { parser } from '@prometheus-io/lezer-promql';
 import { parse, stringify } from 'yaml';
-import { allDashboards, DASHBOARDS_DIR } from '../../../deploy/grafana/build';
 import { ADMIN_TOKEN, type Harness, startHarness } from '../../support/harness';
 import { type TestProcess, testProcesses } from '../../support/processes';
 import { describeWithPrometheus, promtool, type RunningPrometheus, startPrometheus } from '../../support/prometheus';
 import { playTraffic } from '../../support/traffic';
+import { allExpressions, RULE_FILES, selectorsOf } from '../../support/promql';
 import { waitUntil } from '../../support/wait-until';
 
 const DIR = join(__dirname, '../../../deploy/prometheus');
-const RULE_FILES = readdirSync(join(DIR, 'rules')).map((file) => join(DIR, 'rules', file));
 const SCRAPES_TIMEOUT_MS = 60_000;
 
-interface Dashboard {
-  title: string;
-  panels: { title: string; targets: { expr: string }[] }[];
-}
-
-/** Every expression of a dashboard or rule, by where it stands. */
-function allExpressions(): [where: string, expr: string][] {
-  const dashboards = Object.values(allDashboards()) as Dashboard[];
-  const panels = dashboards.flatMap(({ title, panels: all }) =>
-    all.flatMap((panel) => panel.targets.map(({ expr }): [string, string] => [`${title}: ${panel.title}`, expr])),
-  );
-  const rules = RULE_FILES.flatMap((file) => {
-    const { groups } = parse(readFileSync(file, 'utf8')) as {
-      groups: { rules: { alert?: string; record?: string; expr: string }[] }[];
-    };
-    return groups.flatMap((group) =>
-      group.rules.map(({ alert, record, expr }): [string, string] => [(alert ?? record)!, expr]),
-    );
-  });
-  return [...panels, ...rules].map(([where, expr]) => [where, expr.replaceAll('$__rate_interval', '1m')]);
-}
-
-/** The selectors of an expression, by Prometheus's own grammar. Throws where it is not PromQL. */
-function selectorsOf(expr: string): string[] {
-  const selectors: string[] = [];
-  parser.parse(expr).iterate({
-    enter: ({ name, type, from, to }) => {
-      if (type.isError) throw new Error(`not PromQL at ${from}: ${expr}`);
-      if (name === 'VectorSelector') selectors.push(expr.slice(from, to));
-    },
-  });
-  return selectors;
-}
-
 describe('metrics and dashboards', () => {
-  it('the dashboards in the repository are those that the code makes', () => {
-    const files = Object.entries(allDashboards());
-    expect(readdirSync(DASHBOARDS_DIR).sort()).toEqual(files.map(([file]) => file).sort());
-    for (const [file, made] of files) {
-      expect(JSON.parse(readFileSync(join(DASHBOARDS_DIR, file), 'utf8'))).toEqual(JSON.parse(JSON.stringify(made)));
-    }
-  });
-
-  it('selectors are found wherever they stand in an expression', () => {
-    const expr = 'sum by (a) (rate(x_bucket{r="/a/:id"}[5m])) / (b or vector(0)) > 3 and topk(2, mir:c{d=~"e|f"})';
-    expect(selectorsOf(expr)).toEqual(['x_bucket{r="/a/:id"}', 'b', 'mir:c{d=~"e|f"}']);
-    expect(() => selectorsOf('sum(')).toThrow('not PromQL');
-  });
-
   describeWithPrometheus(
     'a real Prometheus that scrapes an API process and a worker after traffic of every kind',
     () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Gauge, Registry } from 'prom-client';
 import { listen, metricsListener } from '../../../../shared/process/listen';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness } from '../../../support/harness';
@@ -73,21 +72,6 @@ describe('health checks and metrics', () => {
       .find((one) => one.startsWith(`${name}{`) && wanted.every((pair) => one.includes(pair)));
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
-
-  it('/metrics returns 500 without the message of the error when it cannot be collected', async () => {
-    const registry = new Registry();
-    const collect = (): never => {
-      throw new Error('connect ECONNREFUSED 127.0.0.1:6379');
-    };
-    registry.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }));
-    const { server, port } = await listen(metricsListener(registry, mir.ctx.log), 0, 'METRICS_PORT');
-    try {
-      const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
-      expect([status, text]).toEqual([500, 'The metrics could not be collected. The log has the cause.']);
-    } finally {
-      server.close();
-    }
-  });
 
   it('/metrics on its own listener counts what happened and names no partner, user, event or key', async () => {
     const { liveKey, partnerId, key } = await mir.partner();

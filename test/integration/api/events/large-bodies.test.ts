@@ -2,7 +2,6 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey, parseApiKey } from '../../../../shared/domain/api-key';
 import { newPartnerTag } from '../../../../shared/domain/ids';
-import { splitBatch } from '../../../../api/http/json-scan';
 import type { BatchItem } from '../../../../api/events/read-batch';
 import { submitBatch } from '../../../../api/events/submit-batch';
 import { anEvent, someEvents } from '../../../support/builders';
@@ -49,11 +48,6 @@ describe('a batch', () => {
     const submission = submitBatch(mir.ctx, { ...sent, admitted: () => undefined });
     await expect(submission).rejects.toMatchObject({ code });
     expect(looks()).toBe(0);
-  });
-
-  it('of millions of items is cut no further than the first item that is too many', () => {
-    const items = splitBatch(Buffer.from(`{"events":[${'1,'.repeat(1_000_000)}1]}`));
-    expect(items).toHaveLength(5_001);
   });
 
   it('of millions of items is 422 TOO_MANY_EVENTS', async () => {

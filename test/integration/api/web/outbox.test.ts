@@ -1,6 +1,5 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { isLoopback } from '../../../../shared/config/loopback';
 import type { Harness } from '../../../support/harness';
 import { startHarnessForPeople } from '../../../support/people';
 import { rawRequest } from '../../../support/raw-request';
@@ -27,45 +26,26 @@ const outboxFrom = (localAddress: string) =>
   });
 
 describe('the outbox page', () => {
-  describe('the outbox', () => {
-    it('is shown to a connection from a loopback address', async () => {
-      const { status, text } = await outboxFrom('127.0.0.1');
-      expect([status, text.includes('<h1>Outbox</h1>')]).toEqual([200, true]);
-    });
-
-    (OUTER_ADDRESSES.length > 0 ? it : it.skip)(
-      'is not shown to a connection from another address of this machine (skipped where it has none)',
-      async () => {
-        for (const address of OUTER_ADDRESSES) {
-          const { status, text } = await outboxFrom(address);
-          expect([address, status, text.includes('<h1>Outbox</h1>')]).toEqual([address, 404, false]);
-        }
-      },
-    );
-
-    it('is not shown under another host name, which a foreign site may point at this machine', async () => {
-      const { port } = new URL(h.url);
-      for (const name of [`evil.example:${port}`, `127.0.0.1:${port}`, 'localhost']) {
-        const { status } = await rawRequest(h.url, { path: '/outbox', headers: { host: name } });
-        expect([name, status]).toEqual([name, 404]);
-      }
-    });
+  it('is shown to a connection from a loopback address', async () => {
+    const { status, text } = await outboxFrom('127.0.0.1');
+    expect([status, text.includes('<h1>Outbox</h1>')]).toEqual([200, true]);
   });
 
-  it.each([
-    ['127.0.0.1', true],
-    ['127.255.0.9', true],
-    ['::1', true],
-    ['::ffff:127.0.0.1', true],
-    ['::ffff:192.0.2.7', false],
-    ['128.0.0.1', false],
-    ['192.0.2.7', false],
-    ['fe80::1', false],
-    ['fd00::2', false],
-    ['::', false],
-    ['not an address', false],
-    [undefined, false],
-  ])('the peer address %s is a loopback address: %s', (address, expected) => {
-    expect(isLoopback(address)).toBe(expected);
+  (OUTER_ADDRESSES.length > 0 ? it : it.skip)(
+    'is not shown to a connection from another address of this machine (skipped where it has none)',
+    async () => {
+      for (const address of OUTER_ADDRESSES) {
+        const { status, text } = await outboxFrom(address);
+        expect([address, status, text.includes('<h1>Outbox</h1>')]).toEqual([address, 404, false]);
+      }
+    },
+  );
+
+  it('is not shown under another host name, which a foreign site may point at this machine', async () => {
+    const { port } = new URL(h.url);
+    for (const name of [`evil.example:${port}`, `127.0.0.1:${port}`, 'localhost']) {
+      const { status } = await rawRequest(h.url, { path: '/outbox', headers: { host: name } });
+      expect([name, status]).toEqual([name, 404]);
+    }
   });
 });

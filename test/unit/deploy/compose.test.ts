@@ -1,14 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { readConfig } from '../../../shared/config/config';
 import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
-import { addressesOf, listenOnEach } from '../../../shared/process/listen';
 import { SETTINGS } from '../../../shared/config/settings';
-import { loopbackAddresses, otherAddresses } from '../../support/reach';
 
 const ROOT = join(__dirname, '..', '..', '..');
 /** A long secret, as an operator would give it. */
@@ -237,21 +233,4 @@ describe('deploy/Dockerfile', () => {
     expect(new Set(bases).size).toBe(1);
     expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);
   });
-
-  it.each(['', '0.0.0.0', 'localhost', ...loopbackAddresses(), ...otherAddresses().slice(0, 1)])(
-    'its health check finds the API that listens with BIND_ADDRESS=%s, and fails without one',
-    async (bindAddress) => {
-      const [program, ...args] = JSON.parse(/^HEALTHCHECK [^]*?CMD (\[.*\])$/m.exec(dockerfile)![1]!) as string[];
-      const { servers, port } = await listenOnEach(addressesOf(bindAddress || null), (_, res) => res.end(), 0, 'PORT');
-      const env = { PATH: process.env['PATH'], PORT: String(port), BIND_ADDRESS: bindAddress };
-      const check = (): Promise<number> =>
-        promisify(execFile)(program!, args, { env }).then(
-          () => 0,
-          (error: { code: number }) => error.code,
-        );
-      const whileServing = await check();
-      await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
-      expect([whileServing, await check()]).toEqual([0, 1]);
-    },
-  );
 });

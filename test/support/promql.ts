@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parser } from '@prometheus-io/lezer-promql';
+import { parse } from 'yaml';
+import { allDashboards } from '../../deploy/grafana/build';
+import { projectRoot } from '../../shared/project';
+
+const RULES_DIR = join(projectRoot(), 'deploy/prometheus/rules');
+export const RULE_FILES = readdirSync(RULES_DIR).map((file) => join(RULES_DIR, file));
+
+interface Dashboard {
+  title: string;
+  panels: { title: string; targets: { expr: string }[] }[];
+}
+
+/** Every expression of a dashboard or rule, by where it stands. */
+export function allExpressions(): [where: string, expr: string][] {
+  const dashboards = Object.values(allDashboards()) as Dashboard[];
+  const panels = dashboards.flatMap(({ title, panels: all }) =>
+    all.flatMap((panel) => panel.targets.map(({ expr }): [string, string] => [`${title}: ${panel.title}`, expr])),
+  );
+  const rules = RULE_FILES.flatMap((file) => {
+    const { groups } = parse(readFileSync(file, 'utf8')) as {
+      groups: { rules: { alert?: string; record?: string; expr: string }[] }[];
+    };
+    return groups.flatMap((group) =>
+      group.rules.map(({ alert, record, expr }): [string, string] => [(alert ?? record)!, expr]),
+    );
+  });
+  return [...panels, ...rules].map(([where, expr]) => [where, expr.replaceAll('$__rate_interval', '1m')]);
+}
+
+/** The selectors of an expression, by Prometheus's own grammar. Throws where it is not PromQL. */
+export function selectorsOf(expr: string): string[] {
+  const selectors: string[] = [];
+  parser.parse(expr).iterate({
+    enter: ({ name, type, from, to }) => {
+      if (type.isError) throw new Error(`not PromQL at ${from}: ${expr}`);
+      if (name === 'VectorSelector') selectors.push(expr.slice(from, to));
+    },
+  });
+  return selectors;
+}
