@@ -55,7 +55,7 @@ describe('pages during an outage of MongoDB', () => {
     await mongo.stop();
     const page = await bea.get('/outbox');
     expect(page.status).toBe(503);
-    expect(page.text).toContain('The store does not answer');
+    expect(page.text).toContain('The database did not respond');
     expect((await stranger.submit(form, { email: 'new@example.org' })).status).toBe(503);
     await mongo.startAgain();
     await waitUntil('the store answers', () =>
