@@ -32,6 +32,7 @@ const onStores = {
 module.exports = {
   rootDir: root,
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/test/support/sequencer.js',
   // Tests of processes wait more than they compute; more of them at once than cores would only make them wait longer.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',

@@ -1,0 +1,27 @@
+const path = require('node:path');
+const { default: Sequencer } = require('@jest/test-sequencer');
+const { SUITE_FILE, suiteFolderOf, testFilesOf } = require('./suites');
+
+/**
+ * Runs a suite in place of its files where all of them are to run; a single file runs by itself. The slowest tests of
+ * the last run come first, and suites come first where nothing is known yet.
+ */
+module.exports = class SuiteSequencer extends Sequencer {
+  sort(tests) {
+    const units = super.sort(replaceFilesBySuites(tests));
+    const isNewSuite = (test) => test.duration === undefined && path.basename(test.path) === SUITE_FILE;
+    return [...units.filter(isNewSuite), ...units.filter((unit) => !isNewSuite(unit))];
+  }
+};
+
+function replaceFilesBySuites(tests) {
+  const selected = new Set(tests.map((test) => test.path));
+  const suites = new Map();
+  const files = [];
+  for (const test of tests) {
+    const folder = suiteFolderOf(test.path);
+    if (folder === null || !testFilesOf(folder).every((file) => selected.has(file))) files.push(test);
+    else if (!suites.has(folder)) suites.set(folder, { ...test, path: path.join(folder, SUITE_FILE) });
+  }
+  return [...suites.values(), ...files];
+}

@@ -1,0 +1,37 @@
+const { existsSync, readdirSync } = require('node:fs');
+const path = require('node:path');
+
+/** A folder with this file is a suite: its test files run as one, and load the product's modules once for all. */
+const SUITE_FILE = 'suite.js';
+
+/** Returns the nearest folder above a test file that is a suite, or null. */
+function suiteFolderOf(file) {
+  let folder = path.dirname(file);
+  while (!existsSync(path.join(folder, SUITE_FILE))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) return null;
+    folder = parent;
+  }
+  return folder;
+}
+
+/** Returns the test files of a suite: those below its folder, without those of suites within. */
+function testFilesOf(folder) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => path.join(folder, file))
+    .filter((file) => suiteFolderOf(file) === folder)
+    .sort();
+}
+
+/** Declares the tests of a suite, each file as a block of its own. */
+function describeSuite(folder) {
+  const { describe } = require('@jest/globals');
+  for (const file of testFilesOf(folder)) {
+    describe(path.relative(folder, file), () => {
+      require(file);
+    });
+  }
+}
+
+module.exports = { SUITE_FILE, suiteFolderOf, testFilesOf, describeSuite };
