@@ -5,9 +5,9 @@ import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 import { waitUntil } from '../../../support/wait-until';
 
-const LOOPS = 48;
+const LOOPS = 8;
 const KILLS = 100;
-const REQUESTS_PER_MINUTE = 600;
+const REQUESTS_PER_MINUTE = 60;
 
 let mir: Harness;
 beforeAll(async () => {
