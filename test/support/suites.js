@@ -24,9 +24,10 @@ function testFilesOf(folder) {
     .sort();
 }
 
-/** Declares the tests of a suite, each file as a block of its own. */
+/** Declares the tests of a suite, each file as a block of its own; the files may share a harness. */
 function describeSuite(folder) {
   const { describe } = require('@jest/globals');
+  require('./shared-harness');
   for (const file of testFilesOf(folder)) {
     describe(path.relative(folder, file), () => {
       require(file);

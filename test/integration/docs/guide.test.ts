@@ -7,11 +7,12 @@ import { PROBLEMS } from '../../../shared/errors';
 import { renderGuide } from '../../../api/web/guide/render-guide';
 import { projectRoot } from '../../../shared/project';
 import { type Harness, startHarness } from '../../support/harness';
+import { sharedHarness } from '../../support/shared-harness';
 
 let mir: Harness;
 let guide: HTMLElement;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   guide = parse(await (await fetch(`${mir.url}/guide`)).text(), { blockTextElements: {} });
 });
 afterAll(() => mir.close());

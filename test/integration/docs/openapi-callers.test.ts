@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { asAdmin } from '../../support/partners';
-import { type Harness, startHarness } from '../../support/harness';
+import type { Harness } from '../../support/harness';
+import { sharedHarness } from '../../support/shared-harness';
 
 interface Operation {
   security: Record<string, unknown>[];
@@ -11,7 +12,7 @@ interface Operation {
 let mir: Harness;
 let paths: Record<string, Record<string, Operation>>;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   ({ paths } = (await mir.client.get('/openapi.json')).body);
 });
 afterAll(() => mir.close());

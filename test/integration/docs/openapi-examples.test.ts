@@ -6,7 +6,8 @@ import type { RouteDoc } from '../../../api/http/route';
 import { HEALTH_DOCS } from '../../../api/admin/probes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { PROBLEMS, type ProblemCode } from '../../../shared/errors';
-import { type Harness, startHarness } from '../../support/harness';
+import type { Harness } from '../../support/harness';
+import { sharedHarness } from '../../support/shared-harness';
 
 interface Media {
   schema: object;
@@ -26,7 +27,7 @@ let document: {
 /** Problems of a value against a schema of the document, whose references lead into it. */
 let problemsOf: (schema: object, value: unknown) => unknown[];
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   document = (await mir.client.get('/openapi.json')).body;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);

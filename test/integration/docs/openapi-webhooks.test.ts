@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { tenantOf } from '../../../shared/domain/ids';
 import { removeAllLinks } from '../../../api/links/remove-links';
 import { WEBHOOK_MESSAGES } from '../../../api/openapi/webhooks';
-import { type Harness, startHarness } from '../../support/harness';
+import type { Harness } from '../../support/harness';
+import { sharedHarness } from '../../support/shared-harness';
 import { invite, linkUser, newPerson, auditContextForPerson } from '../../support/link';
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
 });
 afterAll(() => mir.close());
 

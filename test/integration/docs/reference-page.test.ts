@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Harness, startHarness } from '../../support/harness';
+import type { Harness } from '../../support/harness';
+import { sharedHarness } from '../../support/shared-harness';
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
 });
 afterAll(() => mir.close());
 

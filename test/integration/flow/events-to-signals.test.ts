@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../support/builders';
-import { type Harness, startHarness } from '../../support/harness';
+import type { Harness } from '../../support/harness';
+import { sharedHarness } from '../../support/shared-harness';
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await sharedHarness();
 });
 afterAll(() => mir.close());
 

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { allowSpawning, auditOf, register, spawn, startSecondApi, statusWith } from '../../../support/agents';
 
 let h: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   other = await startSecondApi(h);
 });
 beforeEach(async () => {

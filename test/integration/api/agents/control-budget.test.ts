@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CONTROL_REQUESTS_PER_MINUTE } from '../../../../shared/authz/budget';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 import { waitUntil } from '../../../support/wait-until';
@@ -11,7 +12,7 @@ const REQUESTS_PER_MINUTE = 60;
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
 });
 afterAll(() => mir.close());
 

@@ -4,7 +4,8 @@ import { route } from '../../../../api/http/route';
 import { createAdmit, runRoute } from '../../../../api/http/run-route';
 import { listen } from '../../../../shared/process/listen';
 import { createClient, type TestAnswer } from '../../../support/client';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
 import { allowSpawning, AN_EVENT, anAgent, register, spawn, type TestAgent } from '../../../support/agents';
 
@@ -14,7 +15,7 @@ let root: TestAgent;
 let children: TestAgent[];
 let approvals: string[];
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   partner = await h.partner();
   await allowSpawning(h.client, partner, { approval: { fromDepth: 2 } });
   root = await register(h.client, partner.liveKey);

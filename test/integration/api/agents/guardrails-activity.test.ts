@@ -5,13 +5,14 @@ import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { startSecondApi } from '../../../support/partners';
 import { anEvent } from '../../../support/builders';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent } from '../../../support/insert-agent';
 
 let h: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   partner = await h.partner();
 });
 afterAll(() => h.close());

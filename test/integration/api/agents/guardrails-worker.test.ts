@@ -4,7 +4,8 @@ import { newChunkId, newId, type Tenant, tenantOf, type UserRef } from '../../..
 import { serverEventId } from '../../../../shared/domain/event-id';
 import type { EventChunk } from '../../../../shared/queue/jobs';
 import type { ReceiptPartDoc } from '../../../../shared/store/receipts';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import { waitUntil } from '../../../support/wait-until';
 import { rawCollection } from '../../../support/raw-collection';
@@ -12,7 +13,7 @@ import { rawCollection } from '../../../support/raw-collection';
 let h: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness();
+  h = await sharedHarness();
   partner = await h.partner();
 });
 afterAll(() => h.close());

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { tenantOf } from '../../../../shared/domain/ids';
 import type { AgentDoc } from '../../../../shared/store/agents';
 import { anEvent } from '../../../support/builders';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 
 let h: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness();
+  h = await sharedHarness();
   partner = await h.partner();
 });
 afterAll(() => h.close());

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Tenant, tenantOf } from '../../../../shared/domain/ids';
 import { type GrownAgent, growTree } from '../../../support/grow-tree';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { waitUntil } from '../../../support/wait-until';
 import { allowSpawning, auditOf, startSecondApi, statusWith } from '../../../support/agents';
 import { isSlowMongo } from '../../../support/test-stores';
@@ -17,7 +18,7 @@ const CLOSED_WITHIN_MS = 120_000;
 let mir: Harness;
 let others: Awaited<ReturnType<typeof startSecondApi>>[] = [];
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await sharedHarness();
   others = [await startSecondApi(mir), await startSecondApi(mir)];
 });
 afterAll(async () => {

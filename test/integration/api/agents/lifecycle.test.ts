@@ -4,7 +4,8 @@ import { killSubtree } from '../../../../api/agents/kill-subtree';
 import { rotateAgentKey } from '../../../../api/agents/rotate-agent-key';
 import { spawnAgent } from '../../../../api/agents/spawn-agent';
 import { tenantOf } from '../../../../shared/domain/ids';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import {
   allowSpawning,
   auditOf,
@@ -19,7 +20,7 @@ let h: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   other = await startSecondApi(h);
   partner = await h.partner();
   await allowSpawning(h.client, partner);

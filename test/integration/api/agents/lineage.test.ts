@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TreeNode } from '../../../../api/agents/walk-tree';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 
@@ -15,7 +16,7 @@ let self: TestAgent;
 let children: TestAgent[];
 let grandchild: TestAgent;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   partner = await h.partner();
   const { store } = h.ctx;
   const make = (name: string, parent?: TestAgent, createdAt = new Date()) =>

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { allowSpawning, auditOf, register, spawn } from '../../../support/agents';
 
 let h: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
 });
 beforeEach(async () => {
   partner = await h.partner();

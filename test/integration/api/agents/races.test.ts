@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { killSubtree } from '../../../../api/agents/kill-subtree';
 import { type ApiClient, type TestAnswer } from '../../../support/client';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { waitUntil } from '../../../support/wait-until';
 import {
   allowSpawning,
@@ -23,7 +24,7 @@ let h: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness();
+  h = await sharedHarness();
   other = await startSecondApi(h);
   partner = await h.partner();
   await allowSpawning(h.client, partner, { approval: { fromDepth: 3 } });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SPAWNS_PER_ROOT_PER_MINUTE } from '../../../../api/agents/throttle-spawns';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import {
   allowSpawning,
   AN_EVENT,
@@ -15,7 +16,7 @@ let h: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 let partner: TestPartner;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   other = await startSecondApi(h);
   partner = await h.partner();
   await allowSpawning(h.client, partner);

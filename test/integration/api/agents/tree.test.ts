@@ -4,7 +4,8 @@ import type { AgentStatus } from '../../../../shared/domain/agent';
 import { tenantOf } from '../../../../shared/domain/ids';
 import type { AgentDoc } from '../../../../shared/store/agents';
 import { type GrownAgent, growTree } from '../../../support/grow-tree';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
 
 const SIZE = 300;
@@ -51,7 +52,7 @@ let partner: TestPartner;
 let tree: Expected[];
 let otherTree: GrownAgent[];
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   partner = await h.partner();
   const tenant = tenantOf(partner.partnerId, 'live');
   tree = expectedStatuses(await growTree(h.ctx.store, tenant, SIZE, changesOf));

@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { configure } from 'safe-stable-stringify';
 import { tenantOf, type Tenant } from '../../../../shared/domain/ids';
 import { anEntry, appendEntries, sealAll } from '../../../support/audit-entries';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent } from '../../../support/insert-agent';
 
 let h: Harness;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
 });
 afterAll(() => h.close());
 

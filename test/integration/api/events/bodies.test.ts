@@ -4,7 +4,8 @@ import { createGzip, brotliCompressSync, deflateSync, gzipSync } from 'node:zlib
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
 import { rawRequest } from '../../../support/raw-request';
 
@@ -17,7 +18,7 @@ const RSS_GROWTH_MAX_BYTES = 120 * MIB;
 let mir: Harness;
 let key: string;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   key = (await mir.partner()).liveKey;
 });
 afterAll(() => mir.close());

@@ -6,7 +6,8 @@ import { checkBatch } from '../../../../api/events/submit-batch';
 import { MAX_LISTED_ERRORS } from '../../../../shared/errors';
 import { anEvent, someEvents } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 
@@ -16,7 +17,7 @@ const NDJSON = { 'content-type': 'application/x-ndjson' };
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
 });
 afterAll(() => mir.close());
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { errorsOf, expectProblem } from '../../../support/problems';
 
 const MINUTE_MS = 60_000;
@@ -9,7 +10,7 @@ const MINUTE_MS = 60_000;
 let mir: Harness;
 let key: string;
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await sharedHarness();
   key = (await mir.partner()).liveKey;
 });
 afterAll(() => mir.close());

@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../../shared/domain/event';
 import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await sharedHarness();
 });
 afterAll(() => mir.close());
 

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EventDoc } from '../../../../shared/store/events';
 import type { EventId, Tenant } from '../../../../shared/domain/ids';
 import { anEvent, someEvents } from '../../../support/builders';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { errorsOf, expectProblem } from '../../../support/problems';
 import { pipelinedPosts } from '../../../support/raw-request';
 import { rawCollection } from '../../../support/raw-collection';
@@ -15,7 +16,7 @@ let partner: TestPartner;
 let batchReceipt: string;
 let single: { eventId: string; receiptId: string; receivedAt: string };
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await sharedHarness();
   partner = await mir.partner();
   const batch = await mir.client.post('/v1/events', partner.liveKey, { events: someEvents(EVENTS) });
   batchReceipt = batch.body.receiptId;

@@ -2,14 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../../../shared/domain/api-key';
 import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
 
 let mir: Harness;
 let partner: TestPartner;
 let unknownKey: string;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   partner = await mir.partner();
   unknownKey = newApiKey('live', partner.key.tag).key;
 });

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
 import { rawRequest } from '../../../support/raw-request';
 
 let mir: Harness;
 let key: string;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   key = (await mir.partner()).liveKey;
 });
 afterAll(() => mir.close());

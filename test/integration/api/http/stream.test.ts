@@ -5,7 +5,8 @@ import { createApp } from '../../../../api/app';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { listen } from '../../../../shared/process/listen';
 import { growTree } from '../../../support/grow-tree';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { waitUntil } from '../../../support/wait-until';
 
 /** Several batches of the store's cursor, and where its reader is stopped: when a piece was sent, and more are to come. */
@@ -15,7 +16,7 @@ const STOP_AT = 700;
 let mir: Harness;
 const servers: { close(): unknown; closeAllConnections(): void }[] = [];
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
 });
 afterAll(async () => {
   for (const server of servers) {

@@ -5,13 +5,14 @@ import { type IdentityId, identityRefOf, tenantOf } from '../../../../shared/dom
 import { MAX_LINKS_PER_IDENTITY } from '../../../../shared/domain/link';
 import { removeAllLinks } from '../../../../api/links/remove-links';
 import { deleteIdentityDocs } from '../../../../shared/store/delete-identity';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { invite, linkUser, newPerson, auditContextForPerson } from '../../../support/link';
 
 let mir: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   partner = await mir.partner();
 });
 afterAll(() => mir.close());

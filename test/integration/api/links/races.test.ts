@@ -3,7 +3,8 @@ import { confirmLink, declineLink } from '../../../../api/links/confirm-link';
 import { orderErasure } from '../../../../api/users/order-erasure';
 import type { IdentityId, UserRef } from '../../../../shared/domain/ids';
 import { anEvent } from '../../../support/builders';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
 
 /** Each race has two orders; so many rounds meet both. */
@@ -12,7 +13,7 @@ const ROUNDS = 12;
 let mir: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await sharedHarness();
   partner = await mir.partner();
 });
 afterAll(() => mir.close());

@@ -3,12 +3,13 @@ import { MAX_INVITE_SECONDS } from '../../../../shared/domain/link';
 import { findRequest, hashOfCode, hashOfToken } from '../../../../api/links/find-link-request';
 import { MAX_OPEN_REQUESTS_PER_USER } from '../../../../api/links/create-link-request';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { invite, linkUser, newPerson } from '../../../support/link';
 
 let mir: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   partner = await mir.partner({ allowedReturnOrigins: ['https://harbour.example'] });
 });
 afterAll(() => mir.close());

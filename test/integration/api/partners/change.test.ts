@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { auditContextForAdmin } from '../../../../api/db/audit-context';
 import { rotateKey } from '../../../../api/partners/rotate-keys';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { asAdmin, auditOf, startSecondApi, statusWith } from '../../../support/partners';
 
 const MANY = 120;
@@ -9,7 +10,7 @@ const MANY = 120;
 let h: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   other = await startSecondApi(h);
 });
 afterAll(async () => {

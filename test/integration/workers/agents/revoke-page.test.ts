@@ -5,12 +5,13 @@ import type { AgentDoc } from '../../../../shared/store/agents';
 import type { AliveRow } from '../../../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../../../shared/store/cascades';
 import { revokePage } from '../../../../workers/agents/revoke-page';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
 });
 afterAll(() => mir.close());
 

@@ -6,12 +6,13 @@ import type { EventChunk } from '../../../../shared/queue/jobs';
 import { createCommitter } from '../../../../workers/events/committer';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';
 import { testCollectors } from '../../../support/collector';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 
 const startCollector = testCollectors();
 let h: Harness;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
 });
 afterAll(() => h.close());
 

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createPartitionLocks, type PartitionLocks } from '../../../../workers/events/partition-locks';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 
 let h: Harness;
 let locks: PartitionLocks;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
   locks = createPartitionLocks(h.ctx.queueLink, h.ctx.keys);
 });
 afterAll(() => h.close());

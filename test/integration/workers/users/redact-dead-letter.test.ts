@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ChunkId, Tenant, UserRef } from '../../../../shared/domain/ids';
 import { type EventChunkPayload, eventChunkSchema } from '../../../../shared/queue/jobs';
 import { redactDeadLetter } from '../../../../workers/users/redact-dead-letter';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 
 const TENANT = 'prt_letters:live' as Tenant;
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
 });
 afterAll(() => mir.close());
 
