@@ -35,6 +35,8 @@ export interface Harness {
   stopWorkers(): Promise<void>;
   /** Settles when the events queue holds no job that is not failed. */
   drained(): Promise<void>;
+  /** Runs `end` when the harness is closed, before its own parts end. */
+  atClose(end: () => void): void;
   close(): Promise<void>;
 }
 
@@ -94,6 +96,7 @@ export async function startHarness({
   const api = await serveApi(config, Number(env['PORT'] ?? 0));
   const { ctx, url, client } = api;
   const running: { workers: RunningWorkers; runtime: Runtime }[] = [];
+  const ends: (() => void)[] = [];
 
   const harness: Harness = {
     env,
@@ -118,7 +121,9 @@ export async function startHarness({
         const counts = await ctx.eventQueue.queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
         return Object.values(counts).every((count) => count === 0);
       }),
+    atClose: (end) => void ends.push(end),
     close: async () => {
+      ends.forEach((end) => end());
       await harness.stopWorkers();
       // Tidiness only: a transaction that an outage orphaned may hold its rows for a minute.
       const dropped = ctx.store.connection.dropDatabase();

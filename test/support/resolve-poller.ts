@@ -1,4 +1,3 @@
-import { afterAll } from '@jest/globals';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { QUEUES } from '../../shared/queue/jobs';
@@ -10,11 +9,9 @@ export interface Observer {
   queue: Queue;
 }
 
-const observers = new Map<Harness, Observer>();
-afterAll(() => {
-  for (const { redis } of observers.values()) redis.disconnect();
-});
+const observers = new WeakMap<Harness, Observer>();
 
+/** Returns the harness's observer; it ends with the harness. */
 export function observe(mir: Harness): Observer {
   const known = observers.get(mir);
   if (known) return known;
@@ -23,6 +20,7 @@ export function observe(mir: Harness): Observer {
   const prefix = mir.ctx.keys.queuePrefix(QUEUES.events);
   const queue = new Queue(QUEUES.events, { connection: redis, prefix, skipMetasUpdate: true });
   queue.on('error', () => undefined);
+  mir.atClose(() => redis.disconnect());
   const observer = { redis, queue };
   observers.set(mir, observer);
   return observer;

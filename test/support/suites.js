@@ -27,6 +27,7 @@ function testFilesOf(folder) {
 /** Declares the tests of a suite, each file as a block of its own; the files may share a harness. */
 function describeSuite(folder) {
   const { describe } = require('@jest/globals');
+  // oxlint-disable-next-line import/no-unassigned-import -- loaded before the files, it ends after the last of them
   require('./shared-harness');
   for (const file of testFilesOf(folder)) {
     describe(path.relative(folder, file), () => {
