@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 10;
+/** What takes longer than a second is asked for less often: asking takes the time of those who work on it. */
+const LATER_POLL_MS = 50;
+const LATER_AFTER_MS = 1_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Polls until `isTrue` answers true. Fails with what was waited for; the time decides nothing but giving up. */
@@ -9,9 +12,10 @@ export async function waitUntil(
   isTrue: () => Promise<boolean> | boolean,
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const startedAt = Date.now();
   while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`);
-    await delay(POLL_MS);
+    const waitedMs = Date.now() - startedAt;
+    if (waitedMs > timeoutMs) throw new Error(`gave up waiting until ${what}`);
+    await delay(waitedMs < LATER_AFTER_MS ? POLL_MS : LATER_POLL_MS);
   }
 }
