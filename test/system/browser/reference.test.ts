@@ -47,7 +47,7 @@ describeInBrowser('guide and reference in a browser', () => {
 
   it('a request sent from the reference reaches this API and shows its answer', async () => {
     const { page, complaints } = await openTab({ width: 1280, scheme: 'light' });
-    await page.goto(`${h.url}/docs#tag/events/GET/event-types`, { waitUntil: 'networkidle0' });
+    await page.goto(`${h.url}/docs#tag/events/GET/v1/event-types`, { waitUntil: 'networkidle0' });
     /** The first button that begins with these words, within the operation or (its client) anywhere. */
     const click = async (words: string, within: string): Promise<void> => {
       const button = await page.waitForFunction(
@@ -59,8 +59,8 @@ describeInBrowser('guide and reference in a browser', () => {
       );
       await (button as unknown as { click(): Promise<void> }).click();
     };
-    await click('Test Request', '[id$="tag/events/GET/event-types"]');
-    const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/event-types');
+    await click('Test Request', '[id$="tag/events/GET/v1/event-types"]');
+    const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/v1/event-types');
     await click('Send', 'body');
     expect((await answered).status()).toBe(200);
     await page.waitForFunction(() => document.body.textContent?.includes('200 OK'));
