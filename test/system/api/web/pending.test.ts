@@ -12,7 +12,7 @@ let cache: OwnStore;
 let partner: TestPartner;
 beforeAll(async () => {
   cache = await ownRedis();
-  mir = await startHarnessForPeople({ env: { CACHE_REDIS_URL: cache.url, REDIS_TIMEOUT_MS: '450' } });
+  mir = await startHarnessForPeople({ env: { CACHE_REDIS_URL: cache.url } });
   partner = await mir.partner();
 });
 
