@@ -44,6 +44,9 @@ describe('a cascade whose page cannot be written', () => {
     expect(await audit.model.countDocuments({ cascadeId, target: { $in: poisonIds } })).toBe(0);
     for (const { key } of poison) expect(await statusWith(mir.client, key)).toBe(401);
 
+    /** The time of the next attempt has come. */
+    const makeDue = () => cascades.model.updateOne({ _id: cascadeId }, { $set: { nextLookAt: new Date() } });
+    await makeDue();
     await waitUntil(
       'the cascade was tried again',
       async () => (await cascades.byId(cascadeId))!.partialTries >= 2,
@@ -52,6 +55,7 @@ describe('a cascade whose page cannot be written', () => {
     expect(await read()).toMatchObject({ status: 'PARTIAL', revoked: rest, audited: rest, parked: 3 });
 
     await failToRevoke([]);
+    await makeDue();
     await waitUntil('the cascade is closed', async () => (await read()).status === 'CLOSED', RETRIED_WITHIN_MS);
     expect(await read()).toMatchObject({ affected: SIZE, revoked: SIZE, audited: SIZE, parked: 0 });
     expect(await agents.model.countDocuments({ rootId: tree[0]!.agentId, key: null, status: 'REVOKED' })).toBe(SIZE);
