@@ -1,22 +1,33 @@
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
-const { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
 const FOLDERS = ['api', 'workers', 'shared', 'deploy', 'test'];
 const FILES = ['tsconfig.json', 'package-lock.json'];
+const SOURCE = /\.tsx?$/;
+/** Files that programs read at run time from beside their code: scripts, the stylesheet, chapters of the guide. */
+const ASSET = /\.(?:lua|css)$|\/chapters\/[^/]+\.md$/;
 
-/** Returns a hash of everything that the compiler reads, by content: copies and checkouts change times, not content. */
+/** Returns the files in the folders below `root` whose paths match, sorted. */
+function filesIn(root, pattern) {
+  return FOLDERS.filter((folder) => existsSync(path.join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+        path.join(folder, file),
+      ),
+    )
+    .filter((file) => pattern.test(file))
+    .toSorted();
+}
+
+/** Returns a hash of everything that goes into dist/, by content: copies and checkouts change times, not content. */
 function fingerprint(root) {
-  const sources = FOLDERS.filter((folder) => existsSync(path.join(root, folder))).flatMap((folder) =>
-    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => /\.tsx?$/.test(file))
-      .map((file) => path.join(folder, file)),
-  );
   const hash = createHash('sha256');
-  for (const file of [...FILES.filter((one) => existsSync(path.join(root, one))), ...sources.toSorted()]) {
+  const inputs = [...FILES.filter((file) => existsSync(path.join(root, file))), ...filesIn(root, SOURCE)];
+  for (const file of [...inputs, ...filesIn(root, ASSET)]) {
     const content = readFileSync(path.join(root, file));
     hash.update(`${file} ${content.length}\n`).update(content);
   }
@@ -29,20 +40,20 @@ function tsc(root) {
   return spawnSync(process.execPath, [compiler, '-p', root], { stdio: ['ignore', 2, 2] }).status === 0;
 }
 
-/** Deletes what was compiled from sources that are gone: the compiler leaves it, and it would still run. */
+/** Deletes what was made from files that are gone: the compiler leaves it, and it would still be used. */
 function removeOrphans(root) {
-  const isSource = (file) => ['.ts', '.tsx'].some((extension) => existsSync(path.join(root, `${file}${extension}`)));
-  for (const folder of FOLDERS.filter((one) => existsSync(path.join(root, 'dist', one)))) {
-    for (const name of readdirSync(path.join(root, 'dist', folder), { recursive: true, encoding: 'utf8' })) {
-      const [, source] = /^(.*)\.js(?:\.map)?$/.exec(path.join(folder, name)) ?? [];
-      if (source !== undefined && !isSource(source)) rmSync(path.join(root, 'dist', folder, name));
-    }
+  const dist = path.join(root, 'dist');
+  const exists = (file) => existsSync(path.join(root, file));
+  for (const file of filesIn(dist, /\.js(?:\.map)?$/)) {
+    const source = file.replace(/\.js(?:\.map)?$/, '');
+    if (!exists(`${source}.ts`) && !exists(`${source}.tsx`)) rmSync(path.join(dist, file));
   }
+  for (const file of filesIn(dist, ASSET)) if (!exists(file)) rmSync(path.join(dist, file));
 }
 
 /**
- * Compiles the sources into dist/, unless dist/ was compiled from exactly these sources. Returns false when they do not
- * compile; dist/ then counts as out of date until they do.
+ * Compiles the sources and copies the assets into dist/, unless dist/ was made from exactly these files. Returns false
+ * when they do not compile; dist/ then counts as out of date until they do.
  */
 function build({ root = ROOT, compile = tsc, say = (line) => process.stderr.write(`${line}\n`) } = {}) {
   const stamp = path.join(root, 'dist', '.built-from');
@@ -58,6 +69,7 @@ function build({ root = ROOT, compile = tsc, say = (line) => process.stderr.writ
     if (wanted === compiled) break;
   }
   removeOrphans(root);
+  for (const file of filesIn(root, ASSET)) cpSync(path.join(root, file), path.join(root, 'dist', file));
   mkdirSync(path.dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
   return true;

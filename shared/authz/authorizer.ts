@@ -6,6 +6,7 @@ import { type ChunkId, type Tenant, tenantOf } from '../domain/ids';
 import { MirError, overloaded } from '../errors';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
+import { type AuthorizeReply, scripts } from '../redis/scripts';
 import { ABANDONED_AFTER_MS } from '../queue/sweep-open-chunks';
 import { type Budget, CONTROL_REQUESTS_PER_MINUTE } from './budget';
 import {
@@ -19,9 +20,8 @@ import {
   type Policy,
   type Scope,
 } from './credential';
-import { AUTHORIZE, FILL, FENCE, REMOVE_FENCE, TAKE_LEASES } from './authorize-script';
 import { blocked, isBlock, scopeMissing, unknownKey } from './rejections';
-import { createWithInvalidation, type FenceCommands, type WithInvalidation } from './with-invalidation';
+import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
 
 /** A row lives this long before the store is asked again. */
 const ROW_TTL_MS = 3600 * 1000;
@@ -83,14 +83,6 @@ export interface AuthorityStore {
   nodes(ids: string[]): Promise<PathNode[]>;
 }
 
-type AuthorizeAnswer = [string, string, string, ...number[]];
-
-interface AuthorizerCommands extends FenceCommands {
-  mirAuthorize(numKeys: 2, ...args: (string | number)[]): Promise<AuthorizeAnswer>;
-  mirTakeLeases(numKeys: number, ...args: (string | number)[]): Promise<number>;
-  mirFill(numKeys: 2, ...args: (string | number)[]): Promise<number>;
-}
-
 /** `onOldMarker` hears of a tenant whose oldest open chunk may be abandoned. */
 export function createAuthorizer(deps: {
   link: RedisLink;
@@ -99,12 +91,7 @@ export function createAuthorizer(deps: {
   onOldMarker?: (tenant: Tenant, nowMs: number) => void;
 }): Authorizer {
   const { link, keys, store, onOldMarker } = deps;
-  const redis = link.client as RedisLink['client'] & AuthorizerCommands;
-  redis.defineCommand('mirAuthorize', { lua: AUTHORIZE });
-  redis.defineCommand('mirTakeLeases', { lua: TAKE_LEASES });
-  redis.defineCommand('mirFill', { lua: FILL });
-  redis.defineCommand('mirFence', { lua: FENCE });
-  redis.defineCommand('mirRemoveFence', { lua: REMOVE_FENCE });
+  const redis = link.client;
 
   const epochNow = (): string => {
     const epoch = link.epoch();
@@ -157,7 +144,7 @@ export function createAuthorizer(deps: {
       const epoch = epochNow();
       const token = randomUUID();
       const own = keySlot(key.tag, key.hash);
-      await redis.mirTakeLeases(2, ...own, epoch, token, LEASE_MS);
+      await scripts.leaseAuthority(redis, own, [epoch, token, LEASE_MS]);
       const stored = await store.key(key.hash, key.agent);
       if (stored === 'AGENT_KEY_REVOKED') {
         await writeTombstone(own, epoch);
@@ -165,11 +152,11 @@ export function createAuthorizer(deps: {
       }
       if (!stored) throw unknownKey();
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
-      await redis.mirTakeLeases(slots.length * 2, ...slots.flat(), epoch, token, LEASE_MS);
+      await scripts.leaseAuthority(redis, slots.flat(), [epoch, token, LEASE_MS]);
       const nodes = await store.nodes(stored.path);
       if (nodes.length !== stored.path.length) throw unknownKey();
       const fill = (slot: [string, string], row: Record<string, string | number>): Promise<number> =>
-        redis.mirFill(2, ...slot, token, ROW_TTL_MS, ...Object.entries({ run: epoch, ...row }).flat());
+        scripts.fillAuthority(redis, slot, [token, ROW_TTL_MS, ...Object.entries({ run: epoch, ...row }).flat()]);
       await Promise.all(nodes.map((node, n) => fill(slots[n]!, nodeRow(node))));
       await fill(own, {
         path: stored.path.join(' '),
@@ -186,12 +173,13 @@ export function createAuthorizer(deps: {
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
-  ): Promise<AuthorizeAnswer> => {
+  ): Promise<AuthorizeReply> => {
     const args = entries.flatMap(({ cost, grant, chunkIds }) => [cost, grant, chunkIds.join(' ')]);
-    return redis.mirAuthorize(
-      2,
+    const rows: [string, string] = [
       keys.credential(key.tag, key.hash),
       keys.openChunks(tenantOf(key.partnerId, key.env)),
+    ];
+    return scripts.authorize(redis, rows, [
       epochNow(),
       policy,
       scope ?? '',
@@ -199,7 +187,7 @@ export function createAuthorizer(deps: {
       keys.budget(key.tag, key.env, policy),
       policy === 'control' ? CONTROL_REQUESTS_PER_MINUTE : '',
       ...args,
-    );
+    ]);
   };
 
   /** Asks until the rows are there and nobody is changing them. */
@@ -208,7 +196,7 @@ export function createAuthorizer(deps: {
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
-  ): Promise<AuthorizeAnswer> => {
+  ): Promise<AuthorizeReply> => {
     try {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
         const answer = await call(key, policy, scope, entries);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MirError, overloaded } from '../errors';
 import type { RedisLink } from '../redis/connect';
+import { scripts } from '../redis/scripts';
 
 /** Longer than any store write should take; a holder that died delays its partner by no more than this. */
 const FENCE_MS = 10_000;
@@ -24,14 +25,9 @@ export type WithInvalidation = <T>(
   change: (fence: (affected: AffectedRows) => Promise<void>) => Promise<T>,
 ) => Promise<{ result: T; doneAtMs: number }>;
 
-export interface FenceCommands {
-  mirFence(numKeys: number, ...args: (string | number)[]): Promise<number>;
-  mirRemoveFence(numKeys: number, ...args: (string | number)[]): Promise<number>;
-}
-
 /** `slotsOf` names the rows of what is touched, each with its lease. */
 export function createWithInvalidation(deps: {
-  redis: RedisLink['client'] & FenceCommands;
+  redis: RedisLink['client'];
   epochNow: () => string;
   slotsOf: (tag: string, affected: AffectedRows) => [row: string, lease: string][];
 }): WithInvalidation {
@@ -66,12 +62,12 @@ export function createWithInvalidation(deps: {
       const slots = slotsOf(tag, more);
       fenced.push(...slots);
       try {
-        if (slots.length > 0) await redis.mirFence(slots.length * 2, ...slots.flat(), epochNow(), FENCE_MS, token);
+        if (slots.length > 0) await scripts.fenceAuthority(redis, slots.flat(), [epochNow(), FENCE_MS, token]);
       } catch (error) {
         throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
       }
     };
-    const removeFence = (): Promise<number> => redis.mirRemoveFence(fenced.length * 2, ...fenced.flat(), token);
+    const removeFence = (): Promise<number> => scripts.removeFence(redis, fenced.flat(), [token]);
     let result: Awaited<ReturnType<typeof change>>;
     try {
       await fence(affected);

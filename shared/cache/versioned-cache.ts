@@ -1,49 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { coalesce } from '../concurrency/coalesce';
 import type { RedisLink } from '../redis/connect';
+import { scripts } from '../redis/scripts';
 
 const LEASE_MS = 10_000;
 /** What the store does not have is remembered as empty for this long, so that strangers do not reach it each time. */
 const EMPTY_TTL_SECONDS = 60;
 const MAX_KEYS_PER_CALL = 500;
-
-/**
- * Only a newer revision replaces a row, of whichever epoch it is; any put voids a reader's lease. ARGV: ttl s, then a row
- * each. KEYS: slot, lease each.
- */
-const PUT_NEWER = `
-for i = 1, #KEYS, 2 do
-  local row = ARGV[1 + (i + 1) / 2]
-  local old = redis.call('GET', KEYS[i])
-  if not old or tonumber(string.match(old, '^%[(%d+)')) <= tonumber(string.match(row, '^%[(%d+)')) then
-    redis.call('SET', KEYS[i], row, 'EX', ARGV[1])
-  end
-  redis.call('DEL', KEYS[i + 1])
-end
-return 1
-`;
-
-/** A miss takes the lease. KEYS: slot, lease. ARGV: token, lease ms, epoch. Answer: the row if one is there meanwhile. */
-const LEASE = `
-local row = redis.call('GET', KEYS[1])
-if row and string.sub(row, -#ARGV[3]) == ARGV[3] then return row end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return false
-`;
-
-/** Fills the slot only while the lease is still this reader's. KEYS: slot, lease. ARGV: token, row, ttl s. */
-const REFILL = `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-return 1
-`;
-
-interface RowCommands {
-  mirPutNewer(numKeys: number, ...args: (string | number)[]): Promise<number>;
-  mirLease(numKeys: 2, ...args: (string | number)[]): Promise<string | null>;
-  mirRefill(numKeys: 2, ...args: (string | number)[]): Promise<number>;
-}
 
 /** Thrown when the cache's server is not known to be reachable: read the store instead. */
 class CacheAwayError extends Error {
@@ -78,10 +41,7 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
   { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },
   { slotOf, leaseOf, encode, decode }: RowKind<Ref, Row>,
 ) {
-  const redis = link.client as RedisLink['client'] & RowCommands;
-  redis.defineCommand('mirPutNewer', { lua: PUT_NEWER });
-  redis.defineCommand('mirLease', { lua: LEASE });
-  redis.defineCommand('mirRefill', { lua: REFILL });
+  const redis = link.client;
 
   const here = (): { runId: string; epoch: string } => {
     const [runId, epoch] = [link.runId(), link.epoch()];
@@ -119,14 +79,18 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
     async lease(ref: Ref): Promise<Row | RowLease<Ref>> {
       const { runId, epoch } = here();
       const token = randomUUID();
-      const text = await redis.mirLease(2, slotOf(runId, ref), leaseOf(runId, ref), token, LEASE_MS, epoch);
+      const text = await scripts.leaseSignals(
+        redis,
+        [slotOf(runId, ref), leaseOf(runId, ref)],
+        [token, LEASE_MS, epoch],
+      );
       return rowIn(epoch, text) ?? { ref, token, runId, epoch };
     },
 
     /** Fills the slot that the lease was taken for; does nothing when anybody wrote to it since. */
     async refill({ ref, token, runId, epoch }: RowLease<Ref>, row: Row): Promise<void> {
       const ttl = row.revision === 0 ? EMPTY_TTL_SECONDS : ttlSeconds;
-      await redis.mirRefill(2, slotOf(runId, ref), leaseOf(runId, ref), token, encode(row) + epoch, ttl);
+      await scripts.refillSignals(redis, [slotOf(runId, ref), leaseOf(runId, ref)], [token, encode(row) + epoch, ttl]);
     },
 
     /** Puts rows unless the cache holds newer ones. */
@@ -136,9 +100,7 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       for (let at = 0; at < rows.length; at += MAX_KEYS_PER_CALL) {
         const part = rows.slice(at, at + MAX_KEYS_PER_CALL);
         const names = part.flatMap(([ref]) => [slotOf(runId, ref), leaseOf(runId, ref)]);
-        calls.push(
-          redis.mirPutNewer(names.length, ...names, ttlSeconds, ...part.map(([, row]) => encode(row) + epoch)),
-        );
+        calls.push(scripts.putNewerSignals(redis, names, [ttlSeconds, ...part.map(([, row]) => encode(row) + epoch)]));
       }
       await Promise.all(calls);
     },

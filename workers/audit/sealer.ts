@@ -6,6 +6,7 @@ import type { Metrics } from '../../shared/metrics/metrics';
 import type { RedisLink } from '../../shared/redis/connect';
 import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
+import { scripts } from '../../shared/redis/scripts';
 import { type AuditChain, BEFORE_ALL_CHAINS } from '../../shared/store/audit';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { Store } from '../../shared/store/store';
@@ -20,8 +21,6 @@ const LOCK_MS = 20_000;
 const REST_PER_WORK = 2;
 
 type OnSealed = (entries: number, tookMs: number) => Promise<void>;
-
-const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
 interface SealerDeps {
   store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>;
@@ -58,7 +57,7 @@ export function startSealer(deps: SealerDeps): Sealer {
     try {
       await work();
     } finally {
-      await link.client.eval(UNLOCK, 1, lock, token).catch(() => undefined);
+      await scripts.releaseLock(link.client, [lock], [token]).catch(() => undefined);
     }
   };
 

@@ -4,6 +4,7 @@ import type { RedisLink } from '../../shared/redis/connect';
 import { finalizeChunks } from '../../shared/queue/event-queue';
 import { redactRows, type EventChunkPayload, eventChunkSchema, isRedacted } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
+import { scripts } from '../../shared/redis/scripts';
 
 export interface RedactDeps {
   link: RedisLink;
@@ -14,13 +15,6 @@ export interface RedactDeps {
 }
 
 const USER_REF = 2;
-
-/** Replaces a job's payload unless it is another by now. KEYS: the job. ARGV: payload as it was read, new one. */
-const SWAP_DATA = `
-if redis.call('HGET', KEYS[1], 'data') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'data', ARGV[2])
-return 1
-`;
 
 /** The chunk in a payload that names the user; null when it is none, or another's. */
 function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
@@ -58,6 +52,6 @@ export async function redactDeadLetter(
       await finalizeChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
       return;
     }
-    if (await link.client.eval(SWAP_DATA, 1, events.toKey(id), text!, JSON.stringify(left))) return;
+    if (await scripts.replaceJobData(link.client, [events.toKey(id)], [text!, JSON.stringify(left)])) return;
   }
 }

@@ -4,8 +4,7 @@ import MarkdownIt from 'markdown-it';
 import type { Catalog } from '../../../shared/domain/catalog';
 import { guideFacts } from './guide-facts';
 
-/** Beside this file in the sources; `dist/` has the code only. */
-const CHAPTERS = [path.join(__dirname, 'chapters'), path.join(__dirname, '../../../../api/web/guide/chapters')];
+const CHAPTERS = path.join(__dirname, 'chapters');
 /** First columns whose rows can be linked to: `/guide#RATE_LIMITED`. */
 const ANCHORED = new Set(['code', 'type']);
 const LANGUAGES: Record<string, string> = { sh: 'curl', ts: 'TypeScript', python: 'Python' };
@@ -23,18 +22,10 @@ export interface Guide {
 }
 
 function readChapters(): string {
-  for (const folder of CHAPTERS) {
-    try {
-      const files = readdirSync(folder).filter((name) => name.endsWith('.md'));
-      return files
-        .toSorted()
-        .map((name) => readFileSync(path.join(folder, name), 'utf8'))
-        .join('\n');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
-  throw new Error(`the guide's chapters are in neither of ${CHAPTERS.join(', ')}`);
+  return readdirSync(CHAPTERS)
+    .toSorted()
+    .map((name) => readFileSync(path.join(CHAPTERS, name), 'utf8'))
+    .join('\n');
 }
 
 function fill(markdown: string, facts: Record<string, string>): string {

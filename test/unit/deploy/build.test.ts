@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { tempDirs } from '../../support/temp-dirs';
 
@@ -10,6 +10,14 @@ interface BuildOptions {
 }
 const { build } = require('../../../deploy/build') as { build: (options: BuildOptions) => boolean };
 const { tempDir } = tempDirs();
+
+/** A file that programs read at run time. */
+const SCRIPT = 'shared/redis/scripts/authorize.lua';
+
+function write(root: string, file: string, content: string): void {
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  writeFileSync(join(root, file), content);
+}
 
 /** A folder with one source, and a compiler that counts its runs. */
 function project(compile: (root: string) => boolean = () => true) {
@@ -44,6 +52,7 @@ describe('npm run build', () => {
     ['a changed source', (root: string) => writeFileSync(join(root, 'api', 'main.ts'), 'two')],
     ['a new source', (root: string) => writeFileSync(join(root, 'api', 'new.tsx'), 'new')],
     ['a deleted source', (root: string) => rmSync(join(root, 'api', 'main.ts'))],
+    ['a new script', (root: string) => write(root, SCRIPT, 'return 1')],
     ['changed compiler settings', (root: string) => writeFileSync(join(root, 'tsconfig.json'), '{}')],
     ['updated packages', (root: string) => writeFileSync(join(root, 'package-lock.json'), '{}')],
     ['a deleted dist folder', (root: string) => rmSync(join(root, 'dist'), { recursive: true })],
@@ -65,6 +74,29 @@ describe('npm run build', () => {
     });
     run();
     expect(readdirSync(join(root, 'dist', 'api')).toSorted()).toEqual(['main.js', 'main.js.map']);
+  });
+
+  it.each([
+    [SCRIPT, 'return 2'],
+    ['api/web/design/mir.css', 'a{}'],
+    ['api/web/guide/chapters/01-start.md', '# Start'],
+  ])('copies %s, also when it is the only change, and deletes the copy when it is gone', (file, content) => {
+    const { root, run } = project();
+    write(root, file, 'old');
+    run();
+    write(root, file, content);
+    run();
+    expect(readFileSync(join(root, 'dist', file), 'utf8')).toBe(content);
+    rmSync(join(root, file));
+    run();
+    expect(existsSync(join(root, 'dist', file))).toBe(false);
+  });
+
+  it('copies nothing that programs do not read', () => {
+    const { root, run } = project();
+    write(root, 'deploy/docs/runbook.md', '# Runbook');
+    run();
+    expect(existsSync(join(root, 'dist', 'deploy'))).toBe(false);
   });
 
   it('never takes a dist folder for current after a compilation that failed', () => {

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+
+type Argument = string | number;
+
+/** Runs one Lua script, which the server executes without any other command in between. */
+type Script<Keys extends readonly string[], Args extends readonly Argument[], Reply> = (
+  redis: Redis,
+  keys: Keys,
+  args: Args,
+) => Promise<Reply>;
+
+type Command = (keyCount: number, ...keysAndArgs: Argument[]) => Promise<unknown>;
+
+/**
+ * Loads `scripts/<name>.lua`. A connection learns the command when it first needs it; ioredis then sends the script's
+ * hash, and its text to a server that does not have it.
+ */
+function script<Keys extends readonly string[], Args extends readonly Argument[], Reply>(
+  name: string,
+): Script<Keys, Args, Reply> {
+  const command = `mir:${name}`;
+  const lua = readFileSync(join(__dirname, 'scripts', `${name}.lua`), 'utf8');
+  return (redis, keys, args) => {
+    if (!(command in redis)) redis.defineCommand(command, { lua });
+    const commands = redis as unknown as Record<string, Command>;
+    return commands[command]!(keys.length, ...keys, ...args) as Promise<Reply>;
+  };
+}
+
+type RowAndLease = [row: string, lease: string];
+
+/** Statuses, facts and numbers that `authorize.lua` returns, in its order; those from `nowMs` on may be missing. */
+export type AuthorizeReply = [status: string, keyFacts: string, nodeFacts: string, ...numbers: number[]];
+
+type QueueStatsReply = [
+  waiting: number,
+  prioritized: number,
+  active: number,
+  delayed: number,
+  failed: number,
+  oldestWaitingMs: number,
+  longestActiveMs: number,
+];
+
+/** Every Lua script of MIR: its keys, arguments and reply. The header of each file explains them. */
+export const scripts = {
+  authorize: script<
+    [credential: string, openChunks: string],
+    [
+      epoch: string,
+      policy: string,
+      scope: string,
+      nodePrefix: string,
+      budgetPrefix: string,
+      partnerCapacity: Argument,
+      ...costGrantChunkIds: Argument[],
+    ],
+    AuthorizeReply
+  >('authorize'),
+  leaseAuthority: script<string[], [epoch: string, token: string, leaseMs: number], number>('lease-authority'),
+  fillAuthority: script<RowAndLease, [token: string, ttlMs: number, ...fieldsAndValues: Argument[]], number>(
+    'fill-authority',
+  ),
+  fenceAuthority: script<string[], [epoch: string, ttlMs: number, token: string], number>('fence-authority'),
+  removeFence: script<string[], [token: string], number>('remove-fence'),
+
+  putNewerSignals: script<string[], [ttlSeconds: number, ...rows: string[]], number>('put-newer-signals'),
+  leaseSignals: script<RowAndLease, [token: string, leaseMs: number, epoch: string], string | null>('lease-signals'),
+  refillSignals: script<RowAndLease, [token: string, row: string, ttlSeconds: number], number>('refill-signals'),
+
+  reserveBytes: script<[reservations: string, sum: string], Argument[], string | number | null>('reserve-bytes'),
+  releaseBytes: script<[reservations: string, sum: string], string[], number>('release-bytes'),
+  queueStats: script<
+    [wait: string, prioritized: string, active: string, delayed: string, failed: string],
+    [jobPrefix: string, maxPriorities: number, maxActive: number],
+    QueueStatsReply
+  >('queue-stats'),
+  replaceJobData: script<[job: string], [old: string, replacement: string], number>('replace-job-data'),
+
+  lockPartitions: script<[holders: string, ...locks: string[]], [session: string, lockMs: number], (number | string)[]>(
+    'lock-partitions',
+  ),
+  unlockPartitions: script<[holders: string, ...locks: string[]], [session: string], number>('unlock-partitions'),
+  releaseLock: script<[lock: string], [token: string], number>('release-lock'),
+};

@@ -1,0 +1,14 @@
+-- Writes an authority row that was read from MongoDB, unless its lease was lost: the row may have changed since then.
+--
+-- KEYS[1]  row
+-- KEYS[2]  its lease
+-- ARGV[1]  token of the reader
+-- ARGV[2]  lifetime of the row in ms
+-- ARGV[3…] fields and values of the row
+--
+-- Returns 1 if the row was written, otherwise 0.
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1

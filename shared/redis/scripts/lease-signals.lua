@@ -1,0 +1,13 @@
+-- Takes the lease of a signals row after a cache miss, unless the row has been written since.
+--
+-- KEYS[1]  row
+-- KEYS[2]  its lease
+-- ARGV[1]  token of the reader
+-- ARGV[2]  lifetime of the lease in ms
+-- ARGV[3]  epoch of the server, with which a valid row ends
+--
+-- Returns the row if there is one, otherwise nil.
+local row = redis.call('GET', KEYS[1])
+if row and string.sub(row, -#ARGV[3]) == ARGV[3] then return row end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return false

@@ -1,0 +1,13 @@
+-- Writes a signals row that was read from MongoDB, unless its lease was lost: the row may have changed since then.
+--
+-- KEYS[1]  row
+-- KEYS[2]  its lease
+-- ARGV[1]  token of the reader
+-- ARGV[2]  new row
+-- ARGV[3]  lifetime of the row in seconds
+--
+-- Returns 1 if the row was written, otherwise 0.
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1

@@ -1,0 +1,19 @@
+-- Releases the bytes of chunks. Chunks without a reservation are ignored. The sum is deleted with the last reservation,
+-- so that an error in it cannot last.
+--
+-- KEYS[1]  reservations: hash of chunk id to `<bytes> <tenant> <time in ms>`
+-- KEYS[2]  sum of the reserved bytes
+-- ARGV     chunk ids
+--
+-- Returns the bytes released.
+local freed = 0
+for i = 1, #ARGV do
+  local entry = redis.call('HGET', KEYS[1], ARGV[i])
+  if entry then
+    redis.call('HDEL', KEYS[1], ARGV[i])
+    freed = freed + tonumber(string.match(entry, '^%d+'))
+  end
+end
+if freed > 0 then redis.call('DECRBY', KEYS[2], freed) end
+if redis.call('HLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[2]) end
+return freed
