@@ -1,45 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { STYLESHEET } from '../../../../api/web/design/stylesheet';
-import { DARK, LIGHT } from '../../../../api/web/design/tokens';
+import { stylesheet } from '../../../../api/web/design/assets';
+
+const STYLES = join(__dirname, '../../../../api/web/design/styles');
+const read = (file: string): string => readFileSync(join(STYLES, file), 'utf8');
+const [light, dark] = read('tokens.css').split('@media (prefers-color-scheme: dark)');
 
 /** Relative luminance and contrast ratio of WCAG 2. */
-function luminance(colour: string): number {
+function luminance(color: string): number {
   const [r, g, b] = [1, 3, 5]
-    .map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255)
+    .map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255)
     .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
 }
 
 function contrast(one: string, other: string): number {
-  const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-  return (light! + 0.05) / (dark! + 0.05);
+  const [darker, lighter] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (lighter! + 0.05) / (darker! + 0.05);
 }
 
 describe('the design of the pages', () => {
   describe.each([
-    ['light', LIGHT],
-    ['dark', DARK],
-  ])('the %s colours', (_name, colours) => {
-    const grounds = [colours.paper, colours.sheet];
+    ['light', light!],
+    ['dark', dark!],
+  ])('the %s colors', (_name, css) => {
+    const color = (name: string): string => new RegExp(`--${name}: (#[0-9a-f]{6});`).exec(css)![1]!;
+    const backgrounds = [color('paper'), color('sheet')];
+    const series = [1, 2, 3, 4].map((n) => color(`series-${n}`));
 
-    it.each(['ink', 'quiet', 'accent', 'warn'] as const)('%s is text: at least 7:1 on paper and sheet', (name) => {
-      for (const runtime of grounds) expect(contrast(colours[name], runtime)).toBeGreaterThanOrEqual(7);
+    it.each(['ink', 'quiet', 'accent', 'warn'])('%s is text: at least 7:1 on paper and sheet', (name) => {
+      for (const background of backgrounds) expect(contrast(color(name), background)).toBeGreaterThanOrEqual(7);
     });
 
     it('edges of fields have at least 4.5:1, and the primary button 7:1', () => {
-      for (const runtime of grounds) expect(contrast(colours.edge, runtime)).toBeGreaterThanOrEqual(4.5);
-      expect(contrast(colours.accentInk, colours.accent)).toBeGreaterThanOrEqual(7);
-      expect(contrast(colours.paper, colours.warn)).toBeGreaterThanOrEqual(7);
+      for (const background of backgrounds) expect(contrast(color('edge'), background)).toBeGreaterThanOrEqual(4.5);
+      expect(contrast(color('accent-ink'), color('accent'))).toBeGreaterThanOrEqual(7);
+      expect(contrast(color('paper'), color('warn'))).toBeGreaterThanOrEqual(7);
     });
 
-    it("a chart's fills are distinguishable from the background and from their neighbours", () => {
-      for (const fill of colours.series) expect(contrast(fill, colours.paper)).toBeGreaterThanOrEqual(2.9);
-      const pairs = colours.series.slice(1).map((fill, index) => contrast(fill, colours.series[index]!));
-      for (const ratio of pairs) expect(ratio).toBeGreaterThanOrEqual(1.8);
+    it("a chart's fills are distinguishable from the background and from their neighbors", () => {
+      for (const fill of series) expect(contrast(fill, color('paper'))).toBeGreaterThanOrEqual(2.9);
+      const ratios = series.slice(1).map((fill, index) => contrast(fill, series[index]!));
+      for (const ratio of ratios) expect(ratio).toBeGreaterThanOrEqual(1.8);
     });
   });
 
-  it('the stylesheet loads nothing from elsewhere', () => {
-    expect(STYLESHEET).not.toMatch(/url\(|@import|https?:/);
+  it('the stylesheet has every file in styles/, and loads nothing from elsewhere', () => {
+    const files = readdirSync(STYLES);
+    expect(files.filter((file) => !stylesheet.content.includes(read(file)))).toEqual([]);
+    expect(stylesheet.content).not.toMatch(/url\(|@import|https?:/);
+  });
+
+  it('colors are in tokens.css only, and every token that is used is defined there', () => {
+    const others = readdirSync(STYLES).filter((file) => file !== 'tokens.css');
+    expect(others.filter((file) => /#[0-9a-f]{3,8}\b|rgb|hsl/i.test(read(file)))).toEqual([]);
+    const used = [...stylesheet.content.matchAll(/var\((--[\w-]+)\)/g)].map(([, name]) => name!);
+    expect(used.length).toBeGreaterThan(100);
+    expect(used.filter((name) => !light!.includes(`${name}: `))).toEqual([]);
   });
 });
