@@ -1,22 +1,36 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
-import { allDashboards } from '../../deploy/grafana/build';
 import { projectRoot } from '../../shared/project';
 
 const RULES_DIR = join(projectRoot(), 'deploy/prometheus/rules');
 export const RULE_FILES = readdirSync(RULES_DIR).map((file) => join(RULES_DIR, file));
 
+const DASHBOARDS_DIR = join(projectRoot(), 'deploy/grafana/dashboards');
+
 interface Dashboard {
+  uid: string;
   title: string;
-  panels: { title: string; targets: { expr: string }[] }[];
+  panels: {
+    id: number;
+    title: string;
+    gridPos: { x: number; y: number; w: number; h: number };
+    targets: { refId: string; expr: string }[];
+  }[];
 }
+
+/** Every dashboard that Grafana is provisioned with, by its file name without `.json`. */
+export const DASHBOARDS = new Map(
+  readdirSync(DASHBOARDS_DIR).map((file) => [
+    basename(file, '.json'),
+    JSON.parse(readFileSync(join(DASHBOARDS_DIR, file), 'utf8')) as Dashboard,
+  ]),
+);
 
 /** Every expression of a dashboard or rule, by where it stands. */
 export function allExpressions(): [where: string, expr: string][] {
-  const dashboards = Object.values(allDashboards()) as Dashboard[];
-  const panels = dashboards.flatMap(({ title, panels: all }) =>
+  const panels = [...DASHBOARDS.values()].flatMap(({ title, panels: all }) =>
     all.flatMap((panel) => panel.targets.map(({ expr }): [string, string] => [`${title}: ${panel.title}`, expr])),
   );
   const rules = RULE_FILES.flatMap((file) => {
