@@ -9,13 +9,13 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 /** One setting: how it is checked, what it is when unset, and what an operator should know of it. */
 interface Setting<T extends z.ZodType> {
   schema: T;
-  /** Shown in the README's table; the schema's own default is the truth. */
+  /** Shown in deploy/docs/settings.md; the schema's own default is the truth. */
   meaning: string;
 }
 
 const setting = <T extends z.ZodType>(schema: T, meaning: string): Setting<T> => ({ schema, meaning });
 
-/** Every environment variable that MIR reads. README's table is compared with this list by a test. */
+/** Every environment variable that MIR reads. `npm run docs:settings` writes them into deploy/docs/settings.md. */
 export const SETTINGS = {
   NODE_ENV: setting(
     z.enum(['development', 'test', 'production']).default('development'),

@@ -1,31 +1,58 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { settingsTable } from '../../support/settings-table';
+import { documentedSettings, settingsTable } from '../../../deploy/docs/settings-table';
+import { projectRoot } from '../../../shared/project';
 
-const readme = readFileSync(path.join(__dirname, '../../../README.md'), 'utf8');
-const { scripts } = JSON.parse(readFileSync(path.join(__dirname, '../../../package.json'), 'utf8')) as {
-  scripts: Record<string, string>;
-};
+const MAX_README_WORDS = 1_300;
+const root = projectRoot();
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+const markdownIn = (folder: string): string[] =>
+  readdirSync(path.join(root, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join(folder, name));
+
+/** What contributors and operators read. The Partner Guide has tests of its own. */
+const DOCUMENTS = [
+  '.',
+  '.github',
+  '.github/decisions',
+  'deploy/docs',
+  'api',
+  'workers',
+  'shared',
+  'deploy',
+  'test',
+].flatMap(markdownIn);
 
 describe('README.md', () => {
-  it("the README's table of settings is the settings that the code reads", () => {
-    const [, table] = /<!-- settings -->\n([^]*?)\n<!-- \/settings -->/.exec(readme) ?? [];
-    expect(table?.trim()).toBe(settingsTable());
+  it(`has at most ${MAX_README_WORDS} words`, () => {
+    expect(read('README.md').split(/\s+/).length).toBeLessThanOrEqual(MAX_README_WORDS);
   });
+});
 
-  it('every npm command that the README names exists', () => {
-    const named = [...readme.matchAll(/npm (?:run )?(start:api|start:worker|[a-z]+(?::[a-z]+)?)/g)].map(
-      ([, name]) => name!,
+describe('deploy/docs/settings.md', () => {
+  it('lists the settings that the code reads (npm run docs:settings writes them)', () => {
+    expect(documentedSettings()).toBe(settingsTable());
+  });
+});
+
+describe('the documents', () => {
+  it('name only npm scripts that exist', () => {
+    // The changelog also names scripts that are gone.
+    const named = DOCUMENTS.filter((file) => file !== 'CHANGELOG.md').flatMap((file) =>
+      [...read(file).matchAll(/npm run (?:--silent )?([a-z]+(?::[a-z]+)?)/g)].map(([, name]) => `${file}: ${name}`),
     );
-    const own = named.filter((name) => !['ci', 'install', 'run'].includes(name));
-    expect(own.length).toBeGreaterThan(5);
-    expect(own.filter((name) => !(name in scripts))).toEqual([]);
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((one) => !(one.split(': ')[1]! in scripts))).toEqual([]);
   });
 
-  it('every path that the README links exists', () => {
-    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link!);
-    expect(links.length).toBeGreaterThan(0);
-    expect(links.filter((link) => !existsSync(path.join(__dirname, '../../..', link)))).toEqual([]);
+  it('link only to files that exist', () => {
+    const links = DOCUMENTS.flatMap((file) =>
+      [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => [file, link!] as const),
+    );
+    expect(links.length).toBeGreaterThan(30);
+    expect(links.filter(([file, link]) => !existsSync(path.join(root, path.dirname(file), link)))).toEqual([]);
   });
 });

@@ -29,7 +29,7 @@ const openApi = buildOpenApi(
 );
 
 const documents: [string, string][] = [
-  ...['README.md', 'CHANGELOG.md', 'deploy/docs/runbook.md']
+  ...['README.md', 'CHANGELOG.md', 'deploy/docs/runbook.md', 'deploy/docs/production.md', 'deploy/docs/settings.md']
     .concat(readdirSync(join(root, CHAPTERS)).map((file) => join(CHAPTERS, file)))
     .map((file): [string, string] => [file, readFileSync(join(root, file), 'utf8')]),
   ['/docs', JSON.stringify(openApi, null, 1)],
