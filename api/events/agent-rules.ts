@@ -4,7 +4,7 @@ import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { allows } from '../../shared/domain/permissions';
 import { type FieldError, MirError } from '../../shared/errors';
-import { coalesce } from '../../shared/concurrency/coalesce';
+import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { ApiContext } from '../context';
 import { requireAgentPlan } from '../http/require-caller';
 import type { ValidatedEvent } from './validate-event';
@@ -69,23 +69,10 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
 export function createAuthorizeFirst({
   authorizer,
 }: Pick<ApiContext, 'authorizer'>): (key: ParsedApiKey) => Promise<Admission> {
-  interface Waiting {
-    key: ParsedApiKey;
-    resolve: (admission: Admission) => void;
-    reject: (error: unknown) => void;
-  }
-  const authorizeGroup = async (group: Waiting[]): Promise<void> => {
-    try {
-      const admission = await authorizer.authorize(group[0]!.key, 'events', 'events:write', []);
-      requireAgentPlan(admission.credential);
-      group.forEach(({ resolve }) => resolve(admission));
-    } catch (error) {
-      group.forEach(({ reject }) => reject(error));
-    }
+  const authorizeGroup = async (group: Coalesced<ParsedApiKey, Admission>[]): Promise<void> => {
+    const admission = await authorizer.authorize(group[0]!.item, 'events', 'events:write', []);
+    requireAgentPlan(admission.credential);
+    group.forEach(({ resolve }) => resolve(admission));
   };
-  const soon = coalesce<Waiting>((group) => void authorizeGroup(group), {
-    maxItems: MAX_PER_TURN,
-    keyOf: ({ key }) => key.hash,
-  });
-  return (key) => new Promise((resolve, reject) => soon({ key, resolve, reject }));
+  return coalesce(authorizeGroup, { maxItems: MAX_PER_TURN, keyOf: ({ hash }) => hash });
 }

@@ -4,7 +4,7 @@ import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { MirError } from '../../shared/errors';
-import { coalesce } from '../../shared/concurrency/coalesce';
+import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { SpanContext } from '../../shared/tracing/tracing';
 import { finalizeChunks } from '../../shared/queue/event-queue';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
@@ -50,11 +50,7 @@ export interface Single {
   sentBytes: number;
 }
 
-interface Waiting extends Single {
-  span: SpanContext | null;
-  resolve: (answer: SingleAnswer) => void;
-  reject: (error: unknown) => void;
-}
+type Waiting = Coalesced<Single & { span: SpanContext | null }, SingleAnswer>;
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
@@ -75,7 +71,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
   /** Those that the agent may still submit: its rights, as they were when the events entered, are what counts. */
   const stillAllowed = ({ credential }: Admission, group: Waiting[]): Waiting[] => {
     if (credential.agent === null) return group;
-    return group.filter(({ event, reject }) => {
+    return group.filter(({ item: { event }, reject }) => {
       try {
         requireAgentPlan(credential);
         const violation = violationOf(credential, event);
@@ -89,60 +85,53 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
   };
 
   const submitGroup = async (group: Waiting[]): Promise<void> => {
-    const { key, event } = group[0]!;
+    const { key, event } = group[0]!.item;
     const { tenant } = event;
-    try {
-      overload.check();
-      const chunkId = newChunkId(Date.now());
-      // No event is large enough to cost more than one unit.
-      const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
-      const authorizedAt = performance.now();
-      const admission = await authorizer.authorize(key, 'events', 'events:write', [entry]);
-      const admitted = group.slice(0, admission.granted[0]);
-      for (const { reject } of group.slice(admitted.length)) {
-        metrics.rateLimited.events.inc();
-        reject(rateLimited(admission, 1));
-      }
-      if (admitted.length === 0) return;
-      const granted = stillAllowed(admission, admitted);
-      if (granted.length === 0) return await finalizeChunks(queueLink, keys, [{ chunkId, tenant }]);
-      const receivedAtMs = admission.nowMs!;
-      const keyedIds = receivedAtMs >= keyedIdsFromMs;
-      const events = granted.map((one, index) => assignEventId(one.event, chunkId, index, keyedIds));
-      const requestIds = granted.map(({ requestId }) => requestId);
-      const agentId = admission.credential.agent?.agentId ?? null;
-      const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, keyedIds, events };
-      const sentBytes = granted.reduce((sum, one) => sum + one.sentBytes, 0) / granted.length;
-      const { openChunks } = admission;
-      const spans = granted.map(({ span }) => span);
-      await withFsync(() => eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, spans }));
-      accepted.inc(granted.length);
-      const receivedAt = new Date(receivedAtMs).toISOString();
-      granted.forEach(({ resolve, event: { keyedId } }, index) => {
-        const { eventId, fingerprint } = events[index]!;
-        if (keyedId !== null && fingerprint !== null) remembered.set(keyedId, fingerprint);
-        const receiptId = signReceipt(secrets.receipt, tenant, {
-          base: chunkId,
-          chunks: 1,
-          slot: index,
-          accepted: 1,
-          receivedAtMs,
-        });
-        resolve({ receipt: { eventId, receiptId, status: 'ACCEPTED', receivedAt }, admission });
-      });
-    } catch (error) {
-      group.forEach(({ reject }) => reject(error));
+    overload.check();
+    const chunkId = newChunkId(Date.now());
+    // No event is large enough to cost more than one unit.
+    const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
+    const authorizedAt = performance.now();
+    const admission = await authorizer.authorize(key, 'events', 'events:write', [entry]);
+    const admitted = group.slice(0, admission.granted[0]);
+    for (const { reject } of group.slice(admitted.length)) {
+      metrics.rateLimited.events.inc();
+      reject(rateLimited(admission, 1));
     }
+    if (admitted.length === 0) return;
+    const granted = stillAllowed(admission, admitted);
+    if (granted.length === 0) return await finalizeChunks(queueLink, keys, [{ chunkId, tenant }]);
+    const receivedAtMs = admission.nowMs!;
+    const keyedIds = receivedAtMs >= keyedIdsFromMs;
+    const events = granted.map(({ item }, index) => assignEventId(item.event, chunkId, index, keyedIds));
+    const requestIds = granted.map(({ item }) => item.requestId);
+    const agentId = admission.credential.agent?.agentId ?? null;
+    const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, keyedIds, events };
+    const sentBytes = granted.reduce((sum, { item }) => sum + item.sentBytes, 0) / granted.length;
+    const { openChunks } = admission;
+    const spans = granted.map(({ item }) => item.span);
+    await withFsync(() => eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, spans }));
+    accepted.inc(granted.length);
+    const receivedAt = new Date(receivedAtMs).toISOString();
+    granted.forEach(({ resolve, item }, index) => {
+      const { keyedId } = item.event;
+      const { eventId, fingerprint } = events[index]!;
+      if (keyedId !== null && fingerprint !== null) remembered.set(keyedId, fingerprint);
+      const receiptId = signReceipt(secrets.receipt, tenant, {
+        base: chunkId,
+        chunks: 1,
+        slot: index,
+        accepted: 1,
+        receivedAtMs,
+      });
+      resolve({ receipt: { eventId, receiptId, status: 'ACCEPTED', receivedAt }, admission });
+    });
   };
 
-  const soon = coalesce<Waiting>((group) => void submitGroup(group), {
-    maxItems: MAX_EVENTS_PER_CHUNK,
-    keyOf: ({ key }) => key.hash,
-  });
+  const submit = coalesce(submitGroup, { maxItems: MAX_EVENTS_PER_CHUNK, keyOf: ({ key }) => key.hash });
 
-  return (single) =>
-    new Promise((resolve, reject) => {
-      rejectReusedKey(single.event);
-      soon({ ...single, span: tracing.activeSpan(), resolve, reject });
-    });
+  return async (single) => {
+    rejectReusedKey(single.event);
+    return submit({ ...single, span: tracing.activeSpan() });
+  };
 }

@@ -15,16 +15,14 @@ import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
 import { sendStream } from './send-stream';
 import { type Answer, type Call, type Caller, type KeyAuth, type Route, WRITING_SCOPES } from './route';
-import { coalesce } from '../../shared/concurrency/coalesce';
+import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import { validate } from './validate';
 
 const MAX_REQUESTS_PER_SCRIPT = 1_000;
 
-interface Waiting {
+interface AdmitRequest {
   key: ParsedApiKey;
   auth: KeyAuth;
-  resolve: (admission: Admission) => void;
-  reject: (error: unknown) => void;
 }
 
 /** Which budget a request draws on. Traffic of agents never touches the control budget of their partner. */
@@ -34,33 +32,29 @@ function policyOf(key: ParsedApiKey, { budget }: KeyAuth): Policy {
 
 /** Admits requests: all of one key and kind that arrive in the same turn share one script call. */
 export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth) => Promise<Admission> {
-  const admitGroup = async (group: Waiting[]): Promise<void> => {
-    const { key, auth } = group[0]!;
+  const admitGroup = async (group: Coalesced<AdmitRequest, Admission>[]): Promise<void> => {
+    const { key, auth } = group[0]!.item;
     const policy = policyOf(key, auth);
-    try {
-      const admission = await ctx.authorizer
-        .authorize(key, policy, auth.scope, [{ cost: group.length, grant: 'part', chunkIds: [] }])
-        .catch((error: unknown) => {
-          const away = error instanceof MirError && error.code === 'OVERLOADED';
-          if (!auth.availableWithoutRedis || !away) throw error;
-          return ctx.authorizer.authorizeFromStore(key, auth.scope);
-        });
-      const granted = admission.granted[0] ?? group.length;
-      group.forEach(({ resolve, reject }, n) => {
-        if (n < granted) return resolve(admission);
-        ctx.metrics.rateLimited[policy].inc();
-        reject(rateLimited(admission, 1));
+    const admission = await ctx.authorizer
+      .authorize(key, policy, auth.scope, [{ cost: group.length, grant: 'part', chunkIds: [] }])
+      .catch((error: unknown) => {
+        const away = error instanceof MirError && error.code === 'OVERLOADED';
+        if (!auth.availableWithoutRedis || !away) throw error;
+        return ctx.authorizer.authorizeFromStore(key, auth.scope);
       });
-    } catch (error) {
-      group.forEach(({ reject }) => reject(error));
-    }
+    const granted = admission.granted[0] ?? group.length;
+    group.forEach(({ resolve, reject }, n) => {
+      if (n < granted) return resolve(admission);
+      ctx.metrics.rateLimited[policy].inc();
+      reject(rateLimited(admission, 1));
+    });
   };
-  const soon = coalesce<Waiting>((group) => void admitGroup(group), {
+  const admit = coalesce(admitGroup, {
     maxItems: MAX_REQUESTS_PER_SCRIPT,
     // `availableWithoutRedis` is part of the key: while Redis is down, a kill must not be rejected with a write beside it.
     keyOf: ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
   });
-  return (key, auth) => new Promise((resolve, reject) => soon({ key, auth, resolve, reject }));
+  return (key, auth) => admit({ key, auth });
 }
 
 function hasNoBody({ headers }: Request): boolean {

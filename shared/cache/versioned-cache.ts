@@ -51,17 +51,10 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
   const rowIn = (epoch: string, text: string | null): Row | null =>
     text?.endsWith(epoch) ? decode(text.slice(0, -epoch.length)) : null;
 
-  interface Waiting {
-    key: string;
-    resolve: (text: string | null) => void;
-    reject: (error: unknown) => void;
-  }
-  const readSoon = coalesce<Waiting>(
-    (waiting) => {
-      redis.mget(waiting.map(({ key }) => key)).then(
-        (texts) => waiting.forEach(({ resolve }, n) => resolve(texts[n] ?? null)),
-        (error: unknown) => waiting.forEach(({ reject }) => reject(error)),
-      );
+  const read = coalesce<string, string | null>(
+    async (batch) => {
+      const texts = await redis.mget(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, n) => resolve(texts[n] ?? null));
     },
     { maxItems: MAX_KEYS_PER_CALL },
   );
@@ -70,9 +63,7 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
     /** The cached row, or null on a miss. Reads of one turn share one MGET. */
     async get(ref: Ref): Promise<Row | null> {
       const { runId, epoch } = here();
-      const key = slotOf(runId, ref);
-      const text = await new Promise<string | null>((resolve, reject) => readSoon({ key, resolve, reject }));
-      return rowIn(epoch, text);
+      return rowIn(epoch, await read(slotOf(runId, ref)));
     },
 
     /** After a miss: either a row that came meanwhile, or the lease to fill the slot with. */

@@ -100,8 +100,9 @@ interface Waiter {
 }
 
 /**
- * Waits for the fsync of everything written before, on the server of that identity. Those who come while one is
- * awaited share the next: on one connection each would else have an fsync of its own, one after the other.
+ * Waits for the fsync of everything written before, on the server of that identity. Callers that arrive during a wait
+ * share the next one: on one connection, each would otherwise wait for an fsync of its own, one after the other. This is
+ * why it does not use `coalesce`, which would start one wait for each turn of the event loop.
  */
 function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null) => Promise<void> {
   /** Returns the identity of the server that confirmed. A lost connection rejects: nothing is sent twice. */

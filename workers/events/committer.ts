@@ -29,7 +29,8 @@ export interface Committer {
 
 /**
  * Gathers the events of all jobs at work, by partition of their user, and commits them in groups: few transactions,
- * and none that shares a user with another.
+ * and none that shares a user with another. It schedules rather than coalesces: a group is formed when a commit slot and
+ * partitions are free, not at the end of a turn.
  */
 export function createCommitter(deps: {
   store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'events' | 'users'>;

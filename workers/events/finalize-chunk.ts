@@ -2,7 +2,7 @@ import { RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
-import { coalesce } from '../../shared/concurrency/coalesce';
+import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { RedisLink } from '../../shared/redis/connect';
 import { finalizeChunks } from '../../shared/queue/event-queue';
 import type { RedisKeys } from '../../shared/redis/keys';
@@ -30,11 +30,6 @@ export function createFinalizeChunk(deps: {
   signal: AbortSignal;
 }): (finalized: FinalizedChunk) => Promise<void> {
   const { store, link, keys, log, metrics, signal } = deps;
-  interface Waiting {
-    finalized: FinalizedChunk;
-    resolve: () => void;
-    reject: (error: unknown) => void;
-  }
   const partOf = ({ chunkId, tenant, total, items }: FinalizedChunk, now: Date): ReceiptPartDoc => ({
     _id: chunkId,
     tenant,
@@ -47,19 +42,14 @@ export function createFinalizeChunk(deps: {
     if (total !== null) metrics.eventOutcomes.PERSISTED.inc(total - items.length);
     for (const { outcome } of items) metrics.eventOutcomes[outcome].inc();
   };
-  const flush = async (waiting: Waiting[]): Promise<void> => {
-    const chunks = waiting.map(({ finalized }) => finalized);
-    try {
-      const now = new Date();
-      const parts = chunks.map((chunk) => partOf(chunk, now));
-      await retryUntilAborted(() => store.receipts.put(parts), { what: 'receipts', log, signal });
-      await retryUntilAborted(() => finalizeChunks(link, keys, chunks), { what: 'finalize', log, signal });
-      chunks.forEach(count);
-      waiting.forEach(({ resolve }) => resolve());
-    } catch (error) {
-      waiting.forEach(({ reject }) => reject(error));
-    }
+  const flush = async (batch: Coalesced<FinalizedChunk, void>[]): Promise<void> => {
+    const chunks = batch.map(({ item }) => item);
+    const now = new Date();
+    const parts = chunks.map((chunk) => partOf(chunk, now));
+    await retryUntilAborted(() => store.receipts.put(parts), { what: 'receipts', log, signal });
+    await retryUntilAborted(() => finalizeChunks(link, keys, chunks), { what: 'finalize', log, signal });
+    chunks.forEach(count);
+    batch.forEach(({ resolve }) => resolve());
   };
-  const soon = coalesce<Waiting>((waiting) => void flush(waiting), { maxItems: MAX_PARTS_PER_WRITE });
-  return (finalized) => new Promise((resolve, reject) => soon({ finalized, resolve, reject }));
+  return coalesce(flush, { maxItems: MAX_PARTS_PER_WRITE });
 }
