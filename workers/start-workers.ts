@@ -17,7 +17,7 @@ import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { processChunk } from './events/process-chunk';
 import { createFinalizeChunk } from './events/finalize-chunk';
-import { deliverWebhook } from './webhooks/deliver-webhook';
+import { createDeliveryPermits, deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
 import { startMailsWorker } from './mails/mails-worker';
 import { maintain } from './maintenance/maintain';
@@ -92,8 +92,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     { concurrency: CASCADE_CONCURRENCY, lockMs: CASCADE_LOCK_MS, stalledCheckMs: CASCADE_STALLED_CHECK_MS },
   );
   const webhookQueue = createWakeUpQueue(QUEUES.webhooks, { link: queueLink, keys, log });
-  const inFlight = new Map<Tenant, number>();
-  const delivering = { store, secrets, config, log, queue: webhookQueue, signal, inFlight };
+  const permits = createDeliveryPermits();
+  const delivering = { store, secrets, config, log, queue: webhookQueue, signal, permits };
   const webhooks = startOnWakeUps(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
   const queue = new Queue(QUEUES.events, {
     connection: queueLink.client,

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { overloaded } from '../../shared/errors';
-import { createGate } from '../../shared/concurrency/semaphore';
+import { createSemaphore } from '../../shared/concurrency/semaphore';
 import type { Metrics } from '../../shared/metrics/metrics';
 
 /** One hash takes some 32 MiB and a tenth of a second of a core: more at once would starve the requests of partners. */
@@ -13,12 +13,14 @@ export const rightHashes = new AsyncLocalStorage<string[]>();
 /** better-auth's scrypt, a few at a time, each counted. */
 export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>) {
   const { hashPassword, verifyPassword } = await import('better-auth/crypto');
-  const gate = createGate(HASHES_AT_ONCE, HASHES_WAITING, () =>
-    overloaded('Too many people log in at this moment. Try again soon.'),
-  );
+  const hashes = createSemaphore({
+    maxAtOnce: HASHES_AT_ONCE,
+    maxWaiting: HASHES_WAITING,
+    onFull: () => overloaded('Too many people log in at this moment. Try again soon.'),
+  });
   const counted = <T>(work: () => Promise<T>): Promise<T> => {
     metrics.passwordHashes.inc();
-    return gate(work);
+    return hashes.run(work);
   };
   return {
     hash: (password: string) => counted(() => hashPassword(password)),

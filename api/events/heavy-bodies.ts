@@ -1,5 +1,5 @@
 import { overloaded } from '../../shared/errors';
-import { createGateByOwner } from '../../shared/concurrency/semaphore';
+import { createSemaphore } from '../../shared/concurrency/semaphore';
 import { createTimeSlices } from '../../shared/concurrency/time-slices';
 
 /** Heavy bodies of one tenant that a process reads, checks and queues at once. */
@@ -10,6 +10,8 @@ const MAX_HEAVY_BODIES_WAITING = 200;
 export const nextSlice = createTimeSlices();
 
 /** Bounds how many heavy bodies of a tenant are read at once: inflating forty together would block the event loop. */
-export const withHeavyBody = createGateByOwner(MAX_HEAVY_BODIES, MAX_HEAVY_BODIES_WAITING, () =>
-  overloaded('Too many of your large requests are in progress. Send them one at a time.'),
-);
+export const heavyBodies = createSemaphore({
+  maxAtOnce: MAX_HEAVY_BODIES,
+  maxWaiting: MAX_HEAVY_BODIES_WAITING,
+  onFull: () => overloaded('Too many of your large requests are in progress. Send them one at a time.'),
+});

@@ -18,7 +18,7 @@ import { createAuthorizeFirst, violationOf, violationError, requireSmallBatch } 
 import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
-import { nextSlice, withHeavyBody } from './heavy-bodies';
+import { heavyBodies, nextSlice } from './heavy-bodies';
 import { chargeOneUnit, chargeOnCredit, unitsOf } from './charge-units';
 
 /** What one request is about, as far as it is known yet. */
@@ -123,7 +123,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       const known = key.agent || !small ? await authorizeFirst(key) : null;
       if (small || !isHeavyBody(req)) return await submit(kind, known);
       // Asked again when it is its turn: those that were ahead may have spent the budget.
-      return await withHeavyBody(tenant, async () => submit(kind, await authorizeFirst(key)));
+      return await heavyBodies.run(async () => submit(kind, await authorizeFirst(key)), tenant);
     } catch (error) {
       const inputFault = !charged && error instanceof MirError && INPUT_FAULTS.has(error.code);
       if (inputFault) {

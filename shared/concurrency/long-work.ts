@@ -1,5 +1,6 @@
 import type { Tenant } from '../domain/ids';
 import { overloaded } from '../errors';
+import { createSemaphore } from './semaphore';
 
 /** Long answers that one process makes at once: each holds a cursor of the store and a connection. */
 export const MAX_AT_ONCE = 64;
@@ -20,42 +21,23 @@ export interface LongWork {
 }
 
 export function createLongWork(): LongWork {
-  const running = new Map<string, number>();
-  let total = 0;
-
-  const take = (owner: string): (() => void) => {
-    const own = running.get(owner) ?? 0;
-    if (own >= MAX_OF_ONE_OWNER || total >= MAX_AT_ONCE) {
-      throw overloaded(
-        'Too many long answers are being made at once. Ask again when one has ended.',
-        RETRY_AFTER_SECONDS,
-      );
-    }
-    running.set(owner, own + 1);
-    total += 1;
-    return () => {
-      total -= 1;
-      const left = running.get(owner)! - 1;
-      if (left === 0) running.delete(owner);
-      else running.set(owner, left);
-    };
-  };
-
+  const onFull = (): Error =>
+    overloaded('Too many long answers are being made at once. Ask again when one has ended.', RETRY_AFTER_SECONDS);
+  const ofOwner = createSemaphore({ maxAtOnce: MAX_OF_ONE_OWNER, maxWaiting: 0, onFull });
+  const ofProcess = createSemaphore({ maxAtOnce: MAX_AT_ONCE, maxWaiting: 0, onFull });
   return {
-    run: async (owner, work) => {
-      const giveBack = take(owner);
-      try {
-        return await work();
-      } finally {
-        giveBack();
-      }
-    },
+    run: (owner, work) => ofOwner.run(() => ofProcess.run(work), owner),
     stream: async function* (owner, source) {
-      const giveBack = take(owner);
+      const giveBackOwn = await ofOwner.acquire(owner);
       try {
-        yield* source;
+        const giveBack = await ofProcess.acquire();
+        try {
+          yield* source;
+        } finally {
+          giveBack();
+        }
       } finally {
-        giveBack();
+        giveBackOwn();
       }
     },
   };

@@ -1,41 +1,57 @@
-/** Lets a bounded number of tasks run at once and a bounded number wait for their turn. */
-export type Gate = <T>(task: () => Promise<T>) => Promise<T>;
-
-/** Throws `onFull()` when as many tasks wait as may. */
-export function createGate(maxAtOnce: number, maxWaiting: number, onFull: () => Error): Gate {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (task) => {
-    if (running >= maxAtOnce) {
-      if (waiting.length >= maxWaiting) throw onFull();
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    } else running += 1;
-    try {
-      return await task();
-    } finally {
-      // The turn is handed on, so `running` stays as it is.
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  };
+/** Bounds how many tasks run at once, for each key on its own. Without a key, all tasks share one bound. */
+export interface Semaphore {
+  /** Waits for a permit and returns the function that gives it back; call that once. Throws `onFull()`. */
+  acquire(key?: string): Promise<() => void>;
+  /** Runs a task while it holds a permit. Throws `onFull()`. */
+  run<T>(task: () => Promise<T>, key?: string): Promise<T>;
 }
 
-/** A gate for each owner, so that no owner's tasks wait for another's. */
-export type GateByOwner = <T>(owner: string, task: () => Promise<T>) => Promise<T>;
+interface Permits {
+  taken: number;
+  waiting: (() => void)[];
+}
 
-/** The bounds are those of one owner. Owners without a task take no memory. */
-export function createGateByOwner(maxAtOnce: number, maxWaiting: number, onFull: () => Error): GateByOwner {
-  const owners = new Map<string, { gate: Gate; tasks: number }>();
-  return async (owner, task) => {
-    let own = owners.get(owner);
-    if (!own) owners.set(owner, (own = { gate: createGate(maxAtOnce, maxWaiting, onFull), tasks: 0 }));
-    own.tasks += 1;
-    try {
-      return await own.gate(task);
-    } finally {
-      own.tasks -= 1;
-      if (own.tasks === 0) owners.delete(owner);
-    }
+/** Waiting tasks run in the order in which they came. A task that finds `maxWaiting` others waiting gets `onFull()`. */
+export function createSemaphore({
+  maxAtOnce,
+  maxWaiting,
+  onFull,
+}: {
+  maxAtOnce: number;
+  maxWaiting: number;
+  onFull: () => Error;
+}): Semaphore {
+  // Keys without a task take no memory.
+  const permitsByKey = new Map<string, Permits>();
+
+  const release = (key: string, permits: Permits): void => {
+    // A permit that is handed on stays taken.
+    const next = permits.waiting.shift();
+    if (next) return next();
+    permits.taken -= 1;
+    if (permits.taken === 0) permitsByKey.delete(key);
+  };
+
+  const acquire = async (key = ''): Promise<() => void> => {
+    let permits = permitsByKey.get(key);
+    if (!permits) permitsByKey.set(key, (permits = { taken: 0, waiting: [] }));
+    const { waiting } = permits;
+    if (permits.taken < maxAtOnce) permits.taken += 1;
+    else if (waiting.length < maxWaiting) await new Promise<void>((resolve) => waiting.push(resolve));
+    else throw onFull();
+    const taken = permits;
+    return () => release(key, taken);
+  };
+
+  return {
+    acquire,
+    run: async (task, key) => {
+      const giveBack = await acquire(key);
+      try {
+        return await task();
+      } finally {
+        giveBack();
+      }
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { Webhook } from 'standardwebhooks';
-import type { Tenant } from '../../shared/domain/ids';
+import { createSemaphore, type Semaphore } from '../../shared/concurrency/semaphore';
 import { decryptSecret } from '../../shared/domain/encrypted-secret';
 import type { Runtime } from '../../shared/runtime';
 import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
@@ -26,11 +26,19 @@ const PUT_OFF_MS = 5 * SECOND_MS;
 /** The sweep leaves a retry to its own delayed job for this long. */
 const SWEEP_SLACK_MS = MINUTE_MS;
 
+/** Thrown instead of waiting: a job that waits would hold a place of the worker. */
+class NoPermitError extends Error {}
+
+/** The permits that all deliveries of a process share, by tenant. */
+export function createDeliveryPermits(): Semaphore {
+  return createSemaphore({ maxAtOnce: MAX_IN_FLIGHT_PER_TENANT, maxWaiting: 0, onFull: () => new NoPermitError() });
+}
+
 type Deps = Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> & {
   queue: WakeUpQueue;
   signal: AbortSignal;
-  /** How many messages of each tenant are on their way from this process. */
-  inFlight: Map<Tenant, number>;
+  /** Bounds each tenant's messages on their way from this process; see `createDeliveryPermits`. */
+  permits: Semaphore;
 };
 
 async function send({ store, secrets, config, signal }: Deps, delivery: DeliveryDoc, now: Date): Promise<number> {
@@ -53,37 +61,28 @@ function outcomeOf(error: unknown): string {
   return code ?? name ?? 'ERROR';
 }
 
-function leave(inFlight: Map<Tenant, number>, tenant: Tenant): void {
-  const left = inFlight.get(tenant)! - 1;
-  if (left > 0) inFlight.set(tenant, left);
-  else inFlight.delete(tenant);
-}
-
 /**
  * Sends one message. A 2xx ends it; anything else is tried again later, up to a day in all. A process that dies on the
  * way leaves the row OPEN, so it is sent again: at least once. What finds no place is left to the sweep.
  */
 export async function deliverWebhook(deps: Deps, deliveryId: string): Promise<void> {
-  const { store, queue, log, signal, inFlight } = deps;
+  const { store, queue, log, signal, permits } = deps;
   const delivery = await store.deliveries.byId(deliveryId);
   if (!delivery || delivery.status !== 'OPEN') return;
   const now = new Date();
-  const { tenant } = delivery;
-  const besides = inFlight.get(tenant) ?? 0;
-  if (besides >= MAX_IN_FLIGHT_PER_TENANT) {
-    await store.deliveries.putOff(deliveryId, new Date(now.getTime() + PUT_OFF_MS));
-    return;
-  }
   let lastOutcome: string;
-  inFlight.set(tenant, besides + 1);
   try {
-    const status = await send(deps, delivery, now).finally(() => leave(inFlight, tenant));
+    const status = await permits.run(() => send(deps, delivery, now), delivery.tenant);
     lastOutcome = String(status);
     if (status >= 200 && status < 300) {
       await store.deliveries.tried(deliveryId, { status: 'DELIVERED', lastOutcome, nextLookAt: now });
       return;
     }
   } catch (error) {
+    if (error instanceof NoPermitError) {
+      await store.deliveries.putOff(deliveryId, new Date(now.getTime() + PUT_OFF_MS));
+      return;
+    }
     if (signal.aborted) throw error;
     lastOutcome = outcomeOf(error);
   }

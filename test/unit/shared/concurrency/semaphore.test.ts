@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createGateByOwner } from '../../../../shared/concurrency/semaphore';
+import { createSemaphore } from '../../../../shared/concurrency/semaphore';
 import { createTimeSlices } from '../../../../shared/concurrency/time-slices';
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
@@ -11,15 +11,15 @@ function heldTask() {
   return { task: () => ended, end };
 }
 
-describe('a gate by owner', () => {
-  const gate = (maxWaiting = 1) => createGateByOwner(2, maxWaiting, () => new Error('full'));
+describe('createSemaphore', () => {
+  const semaphore = (maxWaiting = 1) => createSemaphore({ maxAtOnce: 2, maxWaiting, onFull: () => new Error('full') });
 
-  it('lets the bounded number of an owner in, then the others in order', async () => {
-    const limited = gate(3);
+  it('runs the bounded number of tasks at once, then the others in order', async () => {
+    const limited = semaphore(3);
     const started: number[] = [];
     const held = [0, 1, 2, 3, 4].map(heldTask);
     const running = held.map(({ task }, n) =>
-      limited('a', () => {
+      limited.run(() => {
         started.push(n);
         return task();
       }),
@@ -34,25 +34,40 @@ describe('a gate by owner', () => {
     }
   });
 
-  it('does not let one owner wait for another', async () => {
-    const limited = gate();
+  it('does not let one key wait for another', async () => {
+    const limited = semaphore();
     const [first, second] = [heldTask(), heldTask()];
-    const running = [limited('a', first.task), limited('a', second.task)];
-    await expect(limited('b', async () => 'ran')).resolves.toBe('ran');
+    const running = [limited.run(first.task, 'a'), limited.run(second.task, 'a')];
+    await expect(limited.run(async () => 'ran', 'b')).resolves.toBe('ran');
     first.end();
     second.end();
     await Promise.all(running);
   });
 
-  it('rejects an owner with too many waiting, and lets it in again later', async () => {
-    const limited = gate();
+  it('rejects a key with too many waiting tasks, and lets it in again later', async () => {
+    const limited = semaphore();
     const [first, second] = [heldTask(), heldTask()];
-    const running = [limited('a', first.task), limited('a', second.task), limited('a', async () => undefined)];
-    await expect(limited('a', async () => undefined)).rejects.toThrow('full');
+    const running = [
+      limited.run(first.task, 'a'),
+      limited.run(second.task, 'a'),
+      limited.run(async () => undefined, 'a'),
+    ];
+    await expect(limited.run(async () => undefined, 'a')).rejects.toThrow('full');
     first.end();
     second.end();
     await Promise.all(running);
-    await expect(limited('a', async () => 'ran')).resolves.toBe('ran');
+    await expect(limited.run(async () => 'ran', 'a')).resolves.toBe('ran');
+  });
+});
+
+describe('a permit', () => {
+  it('is free again after its release and after a failed task', async () => {
+    const limited = createSemaphore({ maxAtOnce: 1, maxWaiting: 0, onFull: () => new Error('full') });
+    const release = await limited.acquire();
+    await expect(limited.run(async () => 'ran')).rejects.toThrow('full');
+    release();
+    await expect(limited.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    await expect(limited.run(async () => 'ran')).resolves.toBe('ran');
   });
 });
 
