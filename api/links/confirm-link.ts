@@ -7,8 +7,8 @@ import { MirError } from '../../shared/errors';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 
 import { announceLink } from './announce-link';
-import { type LinkRejection, linkRejectionOf } from './find-link-request';
-import { type Changed, commitLinkChange, type LinkDeps, type CacheState } from './link-transaction';
+import { type LinkRejection, linkRejectionOf, rejected, type SettledLink } from './link-outcome';
+import { type Changed, commitLinkChange, type LinkDeps } from './link-transaction';
 
 /** Undoes what the transaction did so far: the request stays open. */
 class LinkRejectedError extends Error {
@@ -17,10 +17,6 @@ class LinkRejectedError extends Error {
     this.name = 'LinkRejectedError';
   }
 }
-
-export type Confirmed =
-  | { kind: 'LINKED' | 'ALREADY_LINKED'; cacheState: CacheState }
-  | { kind: 'REJECTED'; rejection: LinkRejection };
 
 /** Why nobody can confirm the request now. */
 async function whyNot({ store }: LinkDeps, request: LinkRequestDoc, now: Date): Promise<LinkRejection> {
@@ -97,7 +93,7 @@ export async function confirmLink(
   request: LinkRequestDoc,
   identityId: IdentityId,
   auditContext: AuditContext,
-): Promise<Confirmed> {
+): Promise<SettledLink> {
   try {
     const { outcome, cacheState } = await commitLinkChange(deps, (session) =>
       link(deps, request, identityId, auditContext, session),
@@ -107,37 +103,38 @@ export async function confirmLink(
     if (!(error instanceof LinkRejectedError)) throw error;
     if (error.rejection === 'USED') {
       const current = await deps.store.linkRequests.byTokenHash(request.tokenHash);
-      const cacheState = current?.usedBy === identityId ? await linkedBefore(deps, request, identityId) : null;
-      if (cacheState !== null) return { kind: 'ALREADY_LINKED', cacheState };
+      const linked = current && (await linkedBefore(deps, current, identityId));
+      if (linked) return linked;
     }
-    return { kind: 'REJECTED', rejection: error.rejection };
+    return rejected(error.rejection);
   }
 }
 
 /**
- * How visible a link is that this very person made by a used request, in another tab perhaps or long ago. Null when the
- * account is theirs no more.
+ * Returns the outcome of a used request for the person who used it, in another tab perhaps or long ago. Null for anyone
+ * else, and when the account is no longer linked to that person.
  */
 export async function linkedBefore(
   deps: LinkDeps,
   request: LinkRequestDoc,
   identityId: IdentityId,
-): Promise<CacheState | null> {
+): Promise<SettledLink | null> {
+  if (request.usedBy !== identityId) return null;
   const identity = identityRefOf(identityId, envOf(request.tenant));
   const { outcome, cacheState } = await commitLinkChange(deps, async (session) => {
     const user = await deps.store.users.get(request.tenant, request.userRef, session);
     return user?.identity === identity ? alreadyLinked(deps, request, identity, session) : { outcome: null };
   });
-  return outcome === null ? null : cacheState;
+  return outcome === null ? null : { kind: outcome, cacheState };
 }
 
-/** A person declines a request: it can never be used. Answers why not, where it was not open any more. */
+/** A person declines a request: it can never be used. Returns `DECLINED`, or why it was not open any more. */
 export async function declineLink(
   deps: LinkDeps,
   request: LinkRequestDoc,
   identityId: IdentityId,
   auditContext: AuditContext,
-): Promise<LinkRejection | null> {
+): Promise<SettledLink> {
   const { store } = deps;
   const { tenant, _id: target } = request;
   const { outcome } = await commitLinkChange(deps, async (session) => {
@@ -147,5 +144,5 @@ export async function declineLink(
     await store.audit.append(auditEntry(auditContext, facts), session);
     return { outcome: true };
   });
-  return outcome ? null : whyNot(deps, request, auditContext.at);
+  return outcome ? { kind: 'DECLINED' } : rejected(await whyNot(deps, request, auditContext.at));
 }

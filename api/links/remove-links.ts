@@ -62,7 +62,7 @@ export async function removeLink(
   identityId: IdentityId,
   linkId: string,
   auditContext: AuditContext,
-): Promise<{ partnerId: string; cacheState: CacheState } | null> {
+): Promise<CacheState | null> {
   const { store } = deps;
   // A link is of one user permanently, so it may be looked up before.
   const known = accountByLinkId(await store.memberships.ofIdentity(identityId), linkId);
@@ -72,9 +72,9 @@ export async function removeLink(
     const found = accountByLinkId(await store.memberships.ofIdentity(identityId, session), linkId);
     if (!found) return { outcome: null };
     const changed = await unlinkAccount(deps, found.identity, found.account, auditContext, 'UNLINKED', session);
-    return { outcome: partnerOf(found.account.tenant), changed };
+    return { outcome: 'REMOVED', changed };
   });
-  return outcome === null ? null : { partnerId: outcome, cacheState };
+  return outcome === null ? null : cacheState;
 }
 
 /**

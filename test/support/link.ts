@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditContext } from '../../api/db/audit-context';
-import { confirmLink, type Confirmed } from '../../api/links/confirm-link';
+import { confirmLink } from '../../api/links/confirm-link';
 import { findRequest, hashOfToken } from '../../api/links/find-link-request';
+import type { LinkOutcome } from '../../api/links/link-outcome';
 import { removeLink } from '../../api/links/remove-links';
 import { type IdentityId, newId } from '../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
@@ -48,7 +49,7 @@ export async function linkUser(
   userExternalId: string,
   identityId: IdentityId,
   key = partner.liveKey,
-): Promise<Confirmed> {
+): Promise<LinkOutcome> {
   const { request } = await invite(mir, partner, userExternalId, {}, key);
   return confirmLink(mir.ctx, request, identityId, auditContextForPerson());
 }
@@ -58,6 +59,5 @@ export async function unlinkUser(mir: Harness, identityId: IdentityId, userRef: 
   const docs = await mir.ctx.store.memberships.ofIdentity(identityId);
   const account = docs.flatMap(({ members }) => members).find((member) => member.userRef === userRef);
   if (!account) throw new Error('there is no such link');
-  const removed = await removeLink(mir.ctx, identityId, account.linkId, auditContextForPerson());
-  return removed?.cacheState ?? 'none';
+  return (await removeLink(mir.ctx, identityId, account.linkId, auditContextForPerson())) ?? 'none';
 }

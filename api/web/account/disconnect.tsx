@@ -77,6 +77,6 @@ export const disconnect = page({
     const identityId = session.identityId as IdentityId;
     const removed = await removeLink(ctx, identityId, params['linkId'] ?? '', auditContextForPerson(requestId));
     if (!removed) throw noSuchLink();
-    return { redirect: `/account?done=${removed.cacheState === 'done' ? 'disconnected' : 'pending'}` };
+    return { redirect: `/account?done=${removed === 'done' ? 'disconnected' : 'pending'}` };
   },
 });

@@ -2,8 +2,10 @@ import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../../shared/store/link-requests';
 import type { PartnerDoc } from '../../../shared/store/partners';
-import { confirmLink, declineLink, linkedBefore } from '../../links/confirm-link';
+import { confirmLink, declineLink } from '../../links/confirm-link';
 import { isAllowedReturn } from '../../links/create-link-request';
+import type { FoundRequest } from '../../links/find-link-request';
+import type { SettledLink } from '../../links/link-outcome';
 import type { CacheState } from '../../links/link-transaction';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
@@ -69,38 +71,44 @@ function connected(request: LinkRequestDoc, partner: PartnerDoc, cacheState: Cac
   return { html: <Connected account={accountWords(request.accountLabel, partner)} partner={partner} /> };
 }
 
-/** What a request has led to that this very person confirmed before. */
-export async function decidedBefore(
-  { ctx }: Pick<PageCall, 'ctx'>,
-  identityId: IdentityId,
-  request: LinkRequestDoc,
-  partner: PartnerDoc,
-): Promise<PageAnswer> {
-  const cacheState = await linkedBefore(ctx, request, identityId);
-  return cacheState === null ? rejectedPage('USED', partner) : connected(request, partner, cacheState);
+/** The page of a request that is not open, or no longer: connected, declined, or why it cannot be followed. */
+export function outcomePage(found: Exclude<FoundRequest, { kind: 'OPEN' }>): PageAnswer {
+  switch (found.kind) {
+    case 'REJECTED':
+      return rejectedPage(found.rejection, found.partner);
+    case 'DECLINED': {
+      const leaveTo = returnTo(found.request, found.partner, 'declined');
+      return leaveTo ? { leaveTo } : { html: <Declined partner={found.partner} /> };
+    }
+    default:
+      return connected(found.request, found.partner, found.cacheState);
+  }
 }
 
-/** A person's answer to the question, carried out: connected, declined, or why it cannot be. Null: neither was pressed. */
-export async function decide(
+/** Carries out a person's answer to the question and returns the outcome. Null: neither button was pressed. */
+function outcomeOf(
   { ctx, requestId, form }: Pick<PageCall, 'ctx' | 'requestId' | 'form'>,
+  identityId: IdentityId,
+  request: LinkRequestDoc,
+): Promise<SettledLink> | null {
+  const auditContext = auditContextForPerson(requestId);
+  switch (form[DECISION_FIELD]) {
+    case CONNECT:
+      return confirmLink(ctx, request, identityId, auditContext);
+    case DECLINE:
+      return declineLink(ctx, request, identityId, auditContext);
+    default:
+      return null;
+  }
+}
+
+/** A person's answer to the question, carried out, as a page. Null: neither button was pressed. */
+export async function decide(
+  call: Pick<PageCall, 'ctx' | 'requestId' | 'form'>,
   identityId: IdentityId,
   request: LinkRequestDoc,
   partner: PartnerDoc,
 ): Promise<PageAnswer | null> {
-  const auditContext = auditContextForPerson(requestId);
-  switch (form[DECISION_FIELD]) {
-    case CONNECT: {
-      const confirmed = await confirmLink(ctx, request, identityId, auditContext);
-      if (confirmed.kind === 'REJECTED') return rejectedPage(confirmed.rejection, partner);
-      return connected(request, partner, confirmed.cacheState);
-    }
-    case DECLINE: {
-      const rejection = await declineLink(ctx, request, identityId, auditContext);
-      if (rejection !== null) return rejectedPage(rejection, partner);
-      const leaveTo = returnTo(request, partner, 'declined');
-      return leaveTo ? { leaveTo } : { html: <Declined partner={partner} /> };
-    }
-    default:
-      return null;
-  }
+  const outcome = await outcomeOf(call, identityId, request);
+  return outcome && outcomePage({ ...outcome, request, partner });
 }

@@ -6,11 +6,10 @@ import { Actions, Button, ErrorSummary, Field, Form, type FormError, titleWith }
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { withNext } from '../http/next-path';
-import { page, type PageAnswer, type PageCall } from '../http/page';
+import { page, type PageCall } from '../http/page';
 import { Consent } from './consent';
-import { decide, decidedBefore } from './decide';
+import { decide, outcomePage } from './decide';
 import { readHistoryWith } from './read-history';
-import { rejectedPage } from './rejected';
 
 const WINDOW_SECONDS = 10 * 60;
 /** With five tries a window, a code of 40 bits that lives as long cannot be found by trying. */
@@ -51,6 +50,11 @@ function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: st
   );
 }
 
+/** True for a code that is not known: it is shown as an error of its field. */
+function isWrong(found: FoundRequest): boolean {
+  return found.kind === 'REJECTED' && found.rejection === 'UNKNOWN';
+}
+
 /**
  * What a typed code stands for. Each try is counted before it is looked up, by session, by person and by address, and
  * given back when it was right: tries made at once cannot pass the limit together.
@@ -60,21 +64,8 @@ async function tryCode({ ctx, ip, form }: PageCall, sessionId: string, identityI
   const keys = [sessionId, identityId, throttledAddress(ip)];
   await Promise.all(throttles.map((one, n) => one.take(keys[n]!)));
   const found = await findRequest(ctx, hashOfCode(ctx, form['code'] ?? ''), identityId, new Date());
-  const known = found.kind !== 'REJECTED' || found.rejection !== 'UNKNOWN';
-  if (known) await Promise.all(throttles.map((one, n) => one.giveBack(keys[n]!)));
+  if (!isWrong(found)) await Promise.all(throttles.map((one, n) => one.giveBack(keys[n]!)));
   return found;
-}
-
-/** What stands behind a code that is not open; a wrong one is said beside its field. */
-function unlessOpen(
-  call: PageCall,
-  found: FoundRequest,
-  identityId: IdentityId,
-): Promise<PageAnswer> | PageAnswer | null {
-  if (found.kind === 'OPEN') return null;
-  if (found.kind === 'YOURS') return decidedBefore(call, identityId, found.request, found.partner);
-  if (found.rejection !== 'UNKNOWN') return rejectedPage(found.rejection, found.partner);
-  return { status: 422, html: <EnterCode errors={[WRONG]} code={call.form['code'] ?? ''} /> };
 }
 
 /** `/link`: where codes are typed, after log-in only. */
@@ -94,8 +85,8 @@ export const answerCode = page({
     const identityId = session.identityId as IdentityId;
     const code = form['code'] ?? '';
     const found = await tryCode(call, session.sessionId, identityId);
-    const answer = await unlessOpen(call, found, identityId);
-    if (answer || found.kind !== 'OPEN') return answer!;
+    if (isWrong(found)) return { status: 422, html: <EnterCode errors={[WRONG]} code={code} /> };
+    if (found.kind !== 'OPEN') return outcomePage(found);
     const { request, partner } = found;
     const decided = await decide(call, identityId, request, partner);
     if (decided) return decided;

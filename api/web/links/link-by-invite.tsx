@@ -2,9 +2,8 @@ import type { IdentityId } from '../../../shared/domain/ids';
 import { type FoundRequest, findRequest, hashOfToken } from '../../links/find-link-request';
 import { page, type PageAnswer, type PageCall } from '../http/page';
 import { Consent, Introduction } from './consent';
-import { decide, decidedBefore, returnOrigin } from './decide';
+import { decide, outcomePage, returnOrigin } from './decide';
 import { readHistoryWith } from './read-history';
-import { rejectedPage } from './rejected';
 
 const pathOf = (token: string): string => `/link/${token}`;
 
@@ -23,16 +22,6 @@ async function ask(
   };
 }
 
-/** What stands at an invite's address for whoever opens it, unless it is open. */
-function unlessOpen(
-  call: PageCall,
-  found: FoundRequest,
-  identityId: IdentityId | null,
-): Promise<PageAnswer> | PageAnswer | null {
-  if (found.kind === 'REJECTED') return rejectedPage(found.rejection, found.partner);
-  return found.kind === 'OPEN' ? null : decidedBefore(call, identityId!, found.request, found.partner);
-}
-
 /** An invite, opened: who asks before log-in, the question after it. */
 export const invitePage = page({
   method: 'GET',
@@ -43,8 +32,7 @@ export const invitePage = page({
     const token = params['token'] ?? '';
     const identityId = (session?.identityId ?? null) as IdentityId | null;
     const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
-    const answer = await unlessOpen(call, found, identityId);
-    if (answer || found.kind !== 'OPEN') return answer!;
+    if (found.kind !== 'OPEN') return outcomePage(found);
     if (identityId === null) {
       return { html: <Introduction request={found.request} partner={found.partner} next={pathOf(token)} /> };
     }
@@ -63,8 +51,7 @@ export const answerInvite = page({
     if (!session) return { redirect: pathOf(encodeURIComponent(token)) };
     const identityId = session.identityId as IdentityId;
     const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
-    const answer = await unlessOpen(call, found, identityId);
-    if (answer || found.kind !== 'OPEN') return answer!;
+    if (found.kind !== 'OPEN') return outcomePage(found);
     return (await decide(call, identityId, found.request, found.partner)) ?? ask(call, identityId, found, token);
   },
 });

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import type { LinkRejection } from '../../links/find-link-request';
+import type { LinkRejection } from '../../links/link-outcome';
 import type { PartnerDoc } from '../../../shared/store/partners';
 import { MAX_LINKS_PER_IDENTITY } from '../../../shared/domain/link';
 import { Actions, ButtonLink } from '../design/form';

@@ -34,7 +34,7 @@ describe('concurrent link confirmations', () => {
       ]);
       const linked = confirmed.kind === 'LINKED';
       if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'DECLINED' });
-      expect(declined).toBe(linked ? 'USED' : null);
+      expect(declined).toEqual(linked ? { kind: 'REJECTED', rejection: 'USED' } : { kind: 'DECLINED' });
       expect(await membersOf(person)).toEqual(linked ? [userRef] : []);
       expect((await resolved(`decided-${round}`)).linked).toBe(linked);
     }
