@@ -54,7 +54,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const locks = createPartitionLocks(queueLink, keys);
   const guard = { store, log, signal };
-  const committer = guardAgents(createCommitter({ store, cache, locks, log, metrics, tracing, signal }), guard);
+  const committing = { store, queueLink, keys, cache, locks, log, metrics, tracing, signal };
+  const committer = guardAgents(createCommitter(committing), guard);
   const finalize = createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal });
 
   const tenantOf = (chunkId: ChunkId): Promise<Tenant | null> =>
@@ -85,7 +86,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     ...lockOptions,
   });
   const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
-  const revoking = { store, secrets, authorizer, log, metrics, signal };
+  const revoking = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
   const cascades = start(
     QUEUES.cascades,
     (job) => revokeCascade(revoking, cascadeJobSchema.parse(job.data).cascadeId),

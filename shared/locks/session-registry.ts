@@ -4,20 +4,20 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import type { Store, StoreSession } from '../store/store';
 
-/** A process whose heartbeat is older than this counts as dead. */
+/** A session whose heartbeat is older than this counts as that of a dead process. */
 const HEARTBEAT_TTL_MS = 1_000;
 const HEARTBEAT_EVERY_MS = 250;
 /** Longer than any server keeps the transaction of a dead process open. */
 const SESSIONS_TTL_MS = 180_000;
 
 export interface SessionDeps {
-  store: Store;
+  store: Pick<Store, 'openSession' | 'killSessions'>;
   queueLink: RedisLink;
   keys: RedisKeys;
   log: Log;
 }
 
-/** The store session of one change. Other processes know it by its name. */
+/** A store session that other processes know by its name. */
 export interface RegisteredSession {
   session: StoreSession;
   name: string;
@@ -25,13 +25,15 @@ export interface RegisteredSession {
 }
 
 /**
- * Opens the store session of a change and registers it in Redis with a heartbeat until it is closed. Ends the sessions
- * of the same subject whose heartbeat stopped: the transaction that a dead process left open would block the subject
- * for up to a minute. While Redis is down no session is ended, and the server's own limit applies.
+ * Opens a store session and registers it in Redis under a subject (an agent tree, a partner, a cascade, commits), with a
+ * heartbeat until it is closed. Ends the subject's other sessions whose heartbeat stopped for `deadAfterMs`: the
+ * transaction that a dead process left open would block the subject for up to a minute. A live process that was only
+ * slow repeats its transaction. While Redis is down no session is ended, and the server's own limit applies.
  */
 export async function openRegisteredSession(
   { store, queueLink, keys, log }: SessionDeps,
   subject: string,
+  { deadAfterMs = HEARTBEAT_TTL_MS }: { deadAfterMs?: number } = {},
 ): Promise<RegisteredSession> {
   const redis = queueLink.client;
   const { session, name } = await store.openSession();
@@ -40,10 +42,14 @@ export async function openRegisteredSession(
   const warn = (error: unknown): void => log.debug({ subject, err: messageOf(error) }, 'session heartbeat failed');
 
   /** Renews the heartbeat. Returns the names of the subject's other sessions. */
-  const beat = async (isFirst: boolean): Promise<string[]> => {
-    const commands = redis.multi().set(heartbeatOf(name), '1', 'PX', HEARTBEAT_TTL_MS);
-    if (isFirst) commands.sadd(sessions, name).pexpire(sessions, SESSIONS_TTL_MS);
-    const replies = await commands.smembers(sessions).exec();
+  const beat = async (): Promise<string[]> => {
+    const replies = await redis
+      .multi()
+      .set(heartbeatOf(name), '1', 'PX', deadAfterMs)
+      .sadd(sessions, name)
+      .pexpire(sessions, SESSIONS_TTL_MS)
+      .smembers(sessions)
+      .exec();
     const all = (replies?.at(-1)?.[1] ?? []) as string[];
     return all.filter((other) => other !== name);
   };
@@ -54,21 +60,19 @@ export async function openRegisteredSession(
     if (dead.length === 0) return;
     log.warn({ subject, sessions: dead.length }, 'ending store sessions of dead processes');
     await store.killSessions(dead);
-    const removal = redis.multi().srem(sessions, ...dead);
-    for (const session of dead) removal.lrem(keys.lockQueue(subject), 0, session);
-    await removal.exec();
+    await redis.srem(sessions, ...dead);
   };
 
-  const others = await beat(true).catch(warn);
+  const others = await beat().catch(warn);
   endDead(others ?? []).catch(warn);
-  const timer = setInterval(() => void beat(false).then(endDead).catch(warn), HEARTBEAT_EVERY_MS);
+  const timer = setInterval(() => void beat().then(endDead).catch(warn), HEARTBEAT_EVERY_MS);
   return {
     session,
     name,
     close: () => {
       clearInterval(timer);
       redis.multi().srem(sessions, name).del(heartbeatOf(name)).exec().catch(warn);
-      void session.endSession();
+      session.endSession().catch(warn);
     },
   };
 }

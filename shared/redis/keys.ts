@@ -18,7 +18,6 @@ export function redisKeys(keyspace: string) {
     reservations: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
     reservedBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
     partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
-    partitionHolders: () => `${p}:{partitions}:holders`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
     /** Serializes the changes of one subject (an agent tree, a partner). The names in Redis are of an earlier version. */
     lockQueue: (subject: string) => `${p}:{turn-${subject}}:line`,

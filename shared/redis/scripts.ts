@@ -79,9 +79,6 @@ export const scripts = {
   >('queue-stats'),
   replaceJobData: script<[job: string], [old: string, replacement: string], number>('replace-job-data'),
 
-  lockPartitions: script<[holders: string, ...locks: string[]], [session: string, lockMs: number], (number | string)[]>(
-    'lock-partitions',
-  ),
-  unlockPartitions: script<[holders: string, ...locks: string[]], [session: string], number>('unlock-partitions'),
-  releaseLock: script<[lock: string], [token: string], number>('release-lock'),
+  lockPartitions: script<string[], [holder: string, lockMs: number], number[]>('lock-partitions'),
+  releaseLocks: script<string[], [holder: string], number>('release-locks'),
 };

@@ -25,8 +25,6 @@ export interface CascadeDoc {
   nextLookAt: Date;
   createdAt: Date;
   closedAt: Date | null;
-  /** Names of the store sessions that are at it; left behind by a worker that was killed. */
-  sessions?: string[];
 }
 
 const schema = new Schema<CascadeDoc>(
@@ -47,7 +45,6 @@ const schema = new Schema<CascadeDoc>(
     nextLookAt: { type: Date, required: true },
     createdAt: { type: Date, required: true },
     closedAt: Date,
-    sessions: { type: [String], default: undefined },
   },
   { collection: 'cascades', versionKey: false, strict: 'throw' },
 );
@@ -121,14 +118,6 @@ export function cascadesStore(connection: Connection) {
         .read('primary')
         .lean();
       return found !== null;
-    },
-
-    /** Writes whose store sessions are at a cascade now; answers whose were before. */
-    async takeOver(cascadeId: string, sessions: string[]): Promise<string[]> {
-      const before = await model
-        .findOneAndUpdate({ _id: cascadeId }, { $set: { sessions } }, { returnDocument: 'before' })
-        .lean<CascadeDoc>();
-      return before?.sessions ?? [];
     },
 
     async recordAffected(cascadeId: string, affected: number): Promise<void> {

@@ -1,18 +1,21 @@
 import type { Authorizer } from '../../shared/authz/authorizer';
 import { partnerOf, tagOf } from '../../shared/domain/ids';
 import type { Metrics } from '../../shared/metrics/metrics';
+import { openRegisteredSession, type SessionDeps } from '../../shared/locks/session-registry';
 import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
-import { openCascadeSessions } from './cascade-sessions';
-import { PAGES_IN_FLIGHT, revokeInPages, type RevokeDeps } from './revoke-in-pages';
+import { revokeInPages, type RevokeDeps } from './revoke-in-pages';
 
+/** Transactions of one cascade at once. */
+const PAGES_IN_FLIGHT = 2;
 /** Progress is written at most this often, for whoever watches. */
 const PROGRESS_EVERY_MS = 500;
 /** A cascade with parked agents is tried again after this long, then twice as long, up to the last. */
 const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 600_000;
 
-export interface CascadeDeps extends RevokeDeps {
+export interface CascadeDeps extends RevokeDeps, SessionDeps {
+  store: RevokeDeps['store'] & SessionDeps['store'];
   authorizer: Pick<Authorizer, 'withInvalidation'>;
   metrics: Pick<Metrics, 'agentsRevoked' | 'cascadeSeconds'>;
 }
@@ -93,11 +96,14 @@ export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promi
     writeProgress((revoked += count));
   };
   const parked = new Set<string>();
-  const sessions = await openCascadeSessions(deps, cascadeId, PAGES_IN_FLIGHT);
+  // Opening them ends those of a worker that was killed: its open transactions would keep agents locked for a minute.
+  const opening = Array.from({ length: PAGES_IN_FLIGHT }, () => openRegisteredSession(deps, cascadeId));
+  const registered = await Promise.all(opening);
+  const sessions = registered.map(({ session }) => session);
   try {
     while ((await revokeInPages(deps, cascade, agent, parked, sessions, onRevoked)) > 0);
   } finally {
-    await sessions.end();
+    for (const one of registered) one.close();
   }
   await finish(deps, cascade, agent, parked);
 }

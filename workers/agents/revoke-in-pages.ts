@@ -6,16 +6,14 @@ import type { AliveRow, Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { Store, StoreSession } from '../../shared/store/store';
-import type { CascadeSessions } from './cascade-sessions';
 import { revokePage } from './revoke-page';
 
 const PAGE_SIZE = 1_000;
-export const PAGES_IN_FLIGHT = 2;
 /** Parked agents that a cascade names; more are only counted. */
 const MAX_PARKED_NAMED = 1_000;
 
 export interface RevokeDeps {
-  store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'agents' | 'audit' | 'cascades'>;
+  store: Pick<Store, 'transaction' | 'agents' | 'audit' | 'cascades'>;
   secrets: Pick<Secrets, 'revokedKey'>;
   log: Log;
   signal: AbortSignal;
@@ -58,50 +56,48 @@ async function revokeOrPark(
   }
 }
 
+/** The alive agents of a subtree, in pages; those that are parked already are left out. */
+async function* pagesOf(
+  { store }: RevokeDeps,
+  subtree: Subtree,
+  parked: ReadonlySet<string>,
+): AsyncGenerator<AliveRow[], void> {
+  let page: AliveRow[] = [];
+  for await (const row of store.agents.aliveIn(subtree, PAGE_SIZE)) {
+    if (!parked.has(row._id)) page.push(row);
+    if (page.length < PAGE_SIZE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
 /**
- * One pass over what is alive in the killed subtree: pages in a bounded number of transactions at once. What
- * is parked already is passed over. Answers how many it revoked; `onRevoked` hears of each page.
+ * One pass over what is alive in the killed subtree: each session takes the next page when it is done with its last one,
+ * so as many transactions run at once as there are sessions. Returns how many agents were revoked; `onRevoked` is called
+ * after each page. After an error no page is begun, and it is thrown when the others have ended.
  */
 export async function revokeInPages(
   deps: RevokeDeps,
   cascade: CascadeDoc,
   subtree: Subtree,
   parked: Set<string>,
-  sessions: CascadeSessions,
+  sessions: readonly StoreSession[],
   onRevoked: (count: number) => void,
 ): Promise<number> {
-  const { store, signal } = deps;
-  const running = new Set<Promise<void>>();
+  const pages = pagesOf(deps, subtree, parked);
   let revoked = 0;
-  let failure: Error | null = null;
-  const start = async (page: readonly AliveRow[]): Promise<void> => {
-    const work: Promise<void> = sessions
-      .use((session) => revokeOrPark(deps, cascade, page, parked, session))
-      .then((count) => {
-        revoked += count;
-        onRevoked(count);
-      })
-      .catch((error: unknown) => {
-        failure ??= error as Error;
-      })
-      .finally(() => running.delete(work));
-    running.add(work);
-    if (running.size >= PAGES_IN_FLIGHT) await Promise.race(running);
-    signal.throwIfAborted();
-    if (failure) throw failure;
-  };
-  try {
-    let page: AliveRow[] = [];
-    for await (const row of store.agents.aliveIn(subtree, PAGE_SIZE)) {
-      if (!parked.has(row._id)) page.push(row);
-      if (page.length < PAGE_SIZE) continue;
-      await start(page);
-      page = [];
+  const revokePages = async (session: StoreSession): Promise<void> => {
+    // Leaving the loop by an error ends the pages for the other sessions, too.
+    for await (const page of pages) {
+      deps.signal.throwIfAborted();
+      const count = await revokeOrPark(deps, cascade, page, parked, session);
+      revoked += count;
+      onRevoked(count);
     }
-    if (page.length > 0) await start(page);
-  } finally {
-    await Promise.all(running);
-  }
-  if (failure) throw failure as Error;
+  };
+  const ended = await Promise.allSettled(sessions.map(revokePages));
+  const failed = ended.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
   return revoked;
 }

@@ -57,7 +57,7 @@ export function startSealer(deps: SealerDeps): Sealer {
     try {
       await work();
     } finally {
-      await scripts.releaseLock(link.client, [lock], [token]).catch(() => undefined);
+      await scripts.releaseLocks(link.client, [lock], [token]).catch(() => undefined);
     }
   };
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { SignalsCache } from '../../shared/cache/signals-cache';
 import { PARTITIONS, partitionOf } from '../../shared/domain/partition';
 import { messageOf } from '../../shared/errors';
@@ -7,9 +8,10 @@ import type { Tracing } from '../../shared/tracing/tracing';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store, StoreSession } from '../../shared/store/store';
+import { openRegisteredSession, type SessionDeps } from '../../shared/locks/session-registry';
 import { commitWithRetry } from './commit-with-retry';
 import { putSignals } from './put-signals';
-import type { PartitionLocks } from './partition-locks';
+import { LOCK_MS, type PartitionLocks } from './partition-locks';
 import type { EventDecision, GroupResult, PendingChunk, PendingEvent } from './pending';
 
 /** Events that one transaction takes. */
@@ -22,6 +24,9 @@ const LOCK_RETRY_MS = 5;
 /** When a commit could not even be begun. */
 const START_RETRY_MS = 1_000;
 
+/** Subject under which the store sessions of commits are registered. */
+const SESSIONS_OF_COMMITS = 'commits';
+
 export interface Committer {
   /** Resolves with the items that are not plain PERSISTED, once all events are stored and their signals visible. */
   commit(chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]>;
@@ -32,16 +37,18 @@ export interface Committer {
  * and none that shares a user with another. It schedules rather than coalesces: a group is formed when a commit slot and
  * partitions are free, not at the end of a turn.
  */
-export function createCommitter(deps: {
-  store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'events' | 'users'>;
-  cache: Pick<SignalsCache, 'putNewer'>;
-  locks: PartitionLocks;
-  log: Log;
-  metrics: Metrics;
-  tracing: Tracing;
-  signal: AbortSignal;
-}): Committer {
-  const { store, locks, log, metrics, tracing, signal } = deps;
+export function createCommitter(
+  deps: SessionDeps & {
+    store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'events' | 'users'>;
+    cache: Pick<SignalsCache, 'putNewer'>;
+    locks: PartitionLocks;
+    log: Log;
+    metrics: Metrics;
+    tracing: Tracing;
+    signal: AbortSignal;
+  },
+): Committer {
+  const { locks, log, metrics, tracing, signal } = deps;
   const waiting: PendingEvent[][] = Array.from({ length: PARTITIONS }, () => []);
   const busy = new Set<number>();
   let inFlight = 0;
@@ -90,13 +97,7 @@ export function createCommitter(deps: {
     }
   };
 
-  const commit = async (group: PendingEvent[], session: StoreSession, orphans: string[]): Promise<GroupResult> => {
-    if (orphans.length > 0) {
-      log.warn({ orphans: orphans.length }, 'another worker died in a commit; its sessions are ended');
-      await store
-        .killSessions(orphans)
-        .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'sessions not ended'));
-    }
+  const commit = async (group: PendingEvent[], session: StoreSession): Promise<GroupResult> => {
     const stopTimer = metrics.commitSeconds.startTimer();
     metrics.commitEvents.observe(group.length);
     const chunks = [...new Set(group.map(({ of }) => of))];
@@ -107,11 +108,6 @@ export function createCommitter(deps: {
     return result;
   };
 
-  const giveBack = async (partitions: number[], name: string, session: StoreSession): Promise<void> => {
-    await locks.release(partitions, name);
-    await session.endSession().catch(() => undefined);
-  };
-
   const free = (partitions: number[]): void => {
     for (const p of partitions) busy.delete(p);
     inFlight -= 1;
@@ -119,22 +115,34 @@ export function createCommitter(deps: {
 
   /** Rejects only when nothing was begun. */
   const runGroup = async (partitions: number[]): Promise<void> => {
-    const { session, name } = await store.openSession();
-    const { partitions: mine, orphans } = await locks.acquire(partitions, name);
+    const holder = randomUUID();
+    const mine = await locks.acquire(partitions, holder);
+    if (mine.length === 0) {
+      free(partitions);
+      setTimeout(planPump, LOCK_RETRY_MS);
+      return;
+    }
+    // A holder that died is known as dead about when its locks expire.
+    const own = await openRegisteredSession(deps, SESSIONS_OF_COMMITS, { deadAfterMs: LOCK_MS }).catch(
+      async (error: unknown) => {
+        await locks.release(mine, holder);
+        throw error;
+      },
+    );
     const group = take(mine);
     let result: GroupResult | null = null;
     let failure: unknown;
     try {
-      if (group.length > 0) result = await commit(group, session, orphans);
+      if (group.length > 0) result = await commit(group, own.session);
     } catch (error) {
       failure = error;
     }
     // Its rows are on their way into the cache before anybody else may commit newer ones of these partitions.
     const finished = result ? finish(group, result) : undefined;
-    void giveBack(mine, name, session);
+    void locks.release(mine, holder);
+    own.close();
     free(partitions);
-    if (mine.length === 0) setTimeout(planPump, LOCK_RETRY_MS);
-    else planPump();
+    planPump();
     if (!result) for (const { of } of group) of.failed(failure);
     await finished;
   };

@@ -30,7 +30,7 @@ async function commitWatched(chunks: readonly (readonly EventChunk[])[]): Promis
   const { store, queueLink, keys, log, metrics, tracing, signalsCache: cache } = former.harness().ctx;
   const locks = createPartitionLocks(queueLink, keys);
   const { signal } = new AbortController();
-  const committer = createCommitter({ store, cache, locks, log, metrics, tracing, signal });
+  const committer = createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing, signal });
   const lookedFor: number[] = [];
   store.connection.set('debug', (collection: string, method: string, filter: { _id?: { $in?: unknown[] } }) => {
     if (collection === 'events' && method === 'find' && filter._id?.$in) lookedFor.push(filter._id.$in.length);

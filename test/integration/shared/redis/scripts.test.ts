@@ -30,7 +30,7 @@ describe('shared/redis/scripts', () => {
   });
 
   it('runs on a connection that has not used it before, and on a server that has forgotten it', async () => {
-    const run = () => scripts.releaseLock(redis, ['scripts-test:lock'], ['holder']);
+    const run = () => scripts.releaseLocks(redis, ['scripts-test:lock'], ['holder']);
     await redis.set('scripts-test:lock', 'holder');
     await expect(run()).resolves.toBe(1);
     await redis.script('FLUSH');

@@ -40,7 +40,7 @@ describe('the trace of a commit group', () => {
     const tracing = createTracing({ endpoint: collector.url, ratio: 1 }, 'worker', log);
     const locks = createPartitionLocks(queueLink, keys);
     const { signal } = new AbortController();
-    const committer = createCommitter({ store, cache, locks, log, metrics, tracing, signal });
+    const committer = createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing, signal });
     const jobs = ['one', 'two', 'three'].map((name) => {
       const job = tracing.openRequest!(name, 'JOB', {});
       return job.run(() => committer.commit(aChunk(), false)).then(() => job.end(200));

@@ -33,7 +33,7 @@ beforeEach(() => {
   const { store, queueLink, keys, log, metrics, tracing } = h.ctx;
   giveUp = new AbortController();
   const locks = createPartitionLocks(queueLink, keys);
-  committer = createCommitter({ store, cache, locks, log, metrics, tracing, signal: giveUp.signal });
+  committer = createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing, signal: giveUp.signal });
 });
 
 /** A chunk of one event of a new user. */
@@ -94,6 +94,8 @@ describe('the committer', () => {
     const locks = createPartitionLocks(queueLink, keys);
     const watched = createCommitter({
       store,
+      queueLink,
+      keys,
       cache: {
         putNewer: (rows) => {
           order.push('put');
@@ -124,7 +126,17 @@ describe('the committer', () => {
       return rejected === 1 ? Promise.reject(new Error('no session')) : store.openSession();
     };
     const locks = createPartitionLocks(queueLink, keys);
-    const deps = { store: { ...store, openSession }, cache, locks, log, metrics, tracing, signal: giveUp.signal };
+    const deps = {
+      store: { ...store, openSession },
+      queueLink,
+      keys,
+      cache,
+      locks,
+      log,
+      metrics,
+      tracing,
+      signal: giveUp.signal,
+    };
     const { chunk } = aChunk();
     expect(await createCommitter(deps).commit(chunk, false)).toEqual([]);
     expect(await countOf(chunk)).toBe(1);
