@@ -8,7 +8,8 @@ import { route } from '../http/route';
 import { type AgentAccess, agentAccess } from './agent-access';
 import { agentParams } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
-import { changeAgent, type AgentChangeDeps } from './change-agent';
+import type { AuthorityDeps } from '../db/change-authority';
+import { changeAgent } from './change-agent';
 import { checkSpawn, countPopulation } from './check-spawn';
 import { reasonInput } from './input-schemas';
 import { issuedAgentSchema, presentAgent } from './present-agent';
@@ -26,7 +27,7 @@ export async function agentOfApproval(
 
 /** Approves a pending agent if everything still allows it: those above it, the policy, their rights. Gives its key. */
 async function approveSpawn(
-  deps: AgentChangeDeps,
+  deps: AuthorityDeps,
   access: AgentAccess,
   approvalId: string,
   reason?: string,

@@ -1,17 +1,12 @@
 import type { AffectedRows } from '../../shared/authz/with-invalidation';
-import { tagOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import type { AgentChange } from '../../shared/store/agents';
 import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../db/audit-context';
-import type { ApiContext } from '../context';
-import { transaction } from '../db/transaction';
-import { serializeByKey } from '../../shared/locks/serialize-by-key';
+import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
 import { type AgentAccess, requireDescendant } from './agent-access';
 import { type AgentPath, requireCallerAlive } from './agent-state';
 import { auditedAgent } from './present-agent';
-
-export type AgentChangeDeps = Pick<ApiContext, 'store' | 'authorizer' | 'queueLink' | 'keys' | 'log'>;
 
 /** What to change of the agent as it was read; `change: null` when it is so already. */
 interface Decision {
@@ -28,20 +23,17 @@ export type Decide = (path: AgentPath, at: Date, session: StoreSession) => Decis
  * decided by a state that a kill, suspension or rotation at the same time has overtaken.
  */
 export async function changeAgent(
-  deps: AgentChangeDeps,
+  deps: AuthorityDeps,
   access: AgentAccess,
   agentId: string,
   reason: string | undefined,
   decide: Decide,
 ): Promise<AgentPath> {
-  const { store, authorizer } = deps;
+  const { store } = deps;
   const { tenant, partnerId, self, auditContext } = access;
   const { rootId, ancestors: above } = requireDescendant(access, await store.agents.get(tenant, agentId));
 
-  const change = async (
-    session: StoreSession,
-    fence: (affected: AffectedRows) => Promise<void>,
-  ): Promise<AgentPath> => {
+  const change = async (session: StoreSession): Promise<{ result: AgentPath; affected: AffectedRows }> => {
     await store.agents.touchTree(rootId, 0, session);
     const ancestors = await store.agents.byIds([...above, agentId], session);
     const before = ancestors.pop()!;
@@ -57,15 +49,10 @@ export async function changeAgent(
       await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
       agent = after;
     }
-    // Only the commit follows. Where nothing changes, rows that a failed first try left behind are voided.
-    await fence({ nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] });
-    return { ancestors, agent };
+    // Where nothing changes, rows that a failed first try left behind are voided.
+    const affected = { nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] };
+    return { result: { ancestors, agent }, affected };
   };
 
-  return serializeByKey(deps, rootId, async (own) => {
-    const { result } = await authorizer.withInvalidation(tagOf(partnerId), {}, (fence) =>
-      transaction({ store }, (session) => change(session, fence), own),
-    );
-    return result;
-  });
+  return (await changeAuthority(deps, { key: rootId, partnerId }, change)).result;
 }

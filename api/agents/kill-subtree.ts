@@ -1,4 +1,4 @@
-import { newId, partnerOf, tagOf, type Tenant } from '../../shared/domain/ids';
+import { newId, partnerOf, type Tenant } from '../../shared/domain/ids';
 import { messageOf, MirError } from '../../shared/errors';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Actor } from '../../shared/store/audit';
@@ -6,11 +6,10 @@ import type { CascadeDoc } from '../../shared/store/cascades';
 import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
-import { transaction } from '../db/transaction';
-import { serializeByKey } from '../../shared/locks/serialize-by-key';
+import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
 import { requireCallerAlive } from './agent-state';
 
-export type KillDeps = Pick<ApiContext, 'store' | 'authorizer' | 'cascadeQueue' | 'log' | 'queueLink' | 'keys'>;
+export type KillDeps = AuthorityDeps & Pick<ApiContext, 'cascadeQueue'>;
 
 export interface KillOrder {
   tenant: Tenant;
@@ -37,52 +36,49 @@ async function standingOrder(
 }
 
 /**
- * Writes mark, order and audit entry in one transaction that conflicts with every spawn and kill in the tree. It
- * writes the root first of all: the later it came, the likelier a burst of spawns would be first, again and again.
+ * Writes mark, order and audit entry, in a transaction that conflicts with every spawn and kill in the tree. It writes
+ * the root first of all: the later it came, the likelier a burst of spawns would be first, again and again.
  */
-function writeOrder(
+async function writeOrder(
   { store }: Pick<KillDeps, 'store'>,
   { tenant, agentId, rootId, actor, reason, requestId }: KillOrder,
   cascadeId: string,
-  own: StoreSession,
+  session: StoreSession,
 ): Promise<CascadeDoc> {
-  const write = async (session: StoreSession): Promise<CascadeDoc> => {
-    await store.agents.touchTree(rootId, 0, session);
-    const agent = await store.agents.get(tenant, agentId, session);
-    if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
-    if (actor.kind === 'AGENT') {
-      requireCallerAlive(actor.agentId, await store.agents.byIds(agent.ancestors, session));
-    }
-    const standing = await standingOrder({ store }, agent, session);
-    if (standing) return standing;
-    const now = new Date();
-    const cascade: CascadeDoc = {
-      _id: cascadeId,
-      tenant,
-      agentId,
-      reason,
-      actor,
-      requestId,
-      status: 'RUNNING',
-      effectiveAt: null,
-      affected: null,
-      revoked: 0,
-      parkedCount: 0,
-      parked: [],
-      partialTries: 0,
-      nextLookAt: now,
-      createdAt: now,
-      closedAt: null,
-    };
-    await store.agents.markKilled(agentId, now, session);
-    await store.cascades.insert(cascade, session);
-    const facts = { before: { killed: agent.killedAt !== null }, after: { killed: true, cascadeId } };
-    const about = { partnerId: partnerOf(tenant), tenant, action: 'agent.subtree.killed', target: agentId, reason };
-    const entry = auditEntry({ actor, requestId, at: now }, { ...about, ...facts });
-    await store.audit.append({ ...entry, _id: `aud_${cascadeId}` }, session);
-    return cascade;
+  await store.agents.touchTree(rootId, 0, session);
+  const agent = await store.agents.get(tenant, agentId, session);
+  if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
+  if (actor.kind === 'AGENT') {
+    requireCallerAlive(actor.agentId, await store.agents.byIds(agent.ancestors, session));
+  }
+  const standing = await standingOrder({ store }, agent, session);
+  if (standing) return standing;
+  const now = new Date();
+  const cascade: CascadeDoc = {
+    _id: cascadeId,
+    tenant,
+    agentId,
+    reason,
+    actor,
+    requestId,
+    status: 'RUNNING',
+    effectiveAt: null,
+    affected: null,
+    revoked: 0,
+    parkedCount: 0,
+    parked: [],
+    partialTries: 0,
+    nextLookAt: now,
+    createdAt: now,
+    closedAt: null,
   };
-  return transaction({ store }, write, own);
+  await store.agents.markKilled(agentId, now, session);
+  await store.cascades.insert(cascade, session);
+  const facts = { before: { killed: agent.killedAt !== null }, after: { killed: true, cascadeId } };
+  const about = { partnerId: partnerOf(tenant), tenant, action: 'agent.subtree.killed', target: agentId, reason };
+  const entry = auditEntry({ actor, requestId, at: now }, { ...about, ...facts });
+  await store.audit.append({ ...entry, _id: `aud_${cascadeId}` }, session);
+  return cascade;
 }
 
 /** Notes that the order is in force and wakes a worker. Neither is needed for the kill itself: a sweep does both. */
@@ -111,33 +107,33 @@ function maybeRecorded(cascadeId: string, cause: unknown): MirError {
 }
 
 /**
- * The kill switch. When it returns, the agent and everything below it is refused by every process, whatever the size
+ * The kill switch. When it returns, the agent and everything below it is rejected by every process, whatever the size
  * of the tree: the mark stands on one node that every descendant's path goes through. Workers then null each key.
- * While the queue store is away the order is recorded all the same, and put in force as soon as it is back (503).
- * A repetition answers the order that stands.
+ * While the queue store is down the order is recorded all the same, and put in force as soon as it is back (503).
+ * A repetition returns the order that stands.
  */
 export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<KillInForce> {
   const cascadeId = newId('csc');
-  const write = (): Promise<CascadeDoc> =>
-    serializeByKey(deps, order.rootId, (own) => writeOrder(deps, order, cascadeId, own), { urgent: true }).catch(
-      (error: unknown) => {
-        throw error instanceof MirError && error.code === 'STORE_UNAVAILABLE' ? maybeRecorded(cascadeId, error) : error;
-      },
-    );
+  const partnerId = partnerOf(order.tenant);
   let written: CascadeDoc | null = null;
   try {
-    const tag = tagOf(partnerOf(order.tenant));
-    const { result, doneAtMs } = await deps.authorizer.withInvalidation(
-      tag,
-      { nodes: [order.agentId] },
-      async () => (written = await write()),
+    const { result, inForceAt } = await changeAuthority(
+      deps,
+      { key: order.rootId, partnerId, urgent: true },
+      async (session) => {
+        written = await writeOrder(deps, order, cascadeId, session);
+        return { result: written, affected: { nodes: [order.agentId] } };
+      },
     );
-    const killed = { ...result, effectiveAt: result.effectiveAt ?? new Date(doneAtMs) };
+    const killed = { ...result, effectiveAt: result.effectiveAt ?? inForceAt };
     if (killed.closedAt === null) await follow(deps, killed);
     return killed;
   } catch (error) {
-    if (!(error instanceof MirError) || error.code !== 'OVERLOADED') throw error;
-    const { _id, effectiveAt, ...rest }: CascadeDoc = written ?? (await write());
+    if (!(error instanceof MirError)) throw error;
+    if (error.code === 'STORE_UNAVAILABLE') throw maybeRecorded(cascadeId, error);
+    // After the order was written, the only other failure is that the queue store does not confirm the commit's effect.
+    if (error.code !== 'OVERLOADED' || written === null) throw error;
+    const { _id, effectiveAt, ...rest }: CascadeDoc = written;
     if (effectiveAt === null) throw notConfirmed(_id, error);
     return { _id, effectiveAt, ...rest };
   }

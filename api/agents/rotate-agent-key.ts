@@ -6,7 +6,8 @@ import { route } from '../http/route';
 import { type AgentAccess, agentAccess } from './agent-access';
 import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
 import { requireStatus } from './agent-state';
-import { changeAgent, type AgentChangeDeps } from './change-agent';
+import type { AuthorityDeps } from '../db/change-authority';
+import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
 
 /**
@@ -14,7 +15,7 @@ import { reasonInput } from './input-schemas';
  * the later wins: it replaces the key that the earlier one made.
  */
 export async function rotateAgentKey(
-  deps: AgentChangeDeps,
+  deps: AuthorityDeps,
   access: AgentAccess,
   agentId: string,
   reason?: string,

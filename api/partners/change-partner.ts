@@ -1,20 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { tagOf } from '../../shared/domain/ids';
+import type { AffectedRows } from '../../shared/authz/with-invalidation';
 import { overloaded } from '../../shared/errors';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
-import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
-import { serializeByKey } from '../../shared/locks/serialize-by-key';
-import { transaction } from '../db/transaction';
+import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
 import { readPartner } from './get-partner';
 import { auditedFacts } from './present-partner';
-
-/** Changes of a partner are serialized; only while Redis is down can they run concurrently. */
-const MAX_TRIES = 16;
-const RETRY_JITTER_MS = 20;
-
-export type PartnerChangeDeps = Pick<ApiContext, 'store' | 'authorizer' | 'queueLink' | 'keys' | 'log'>;
 
 /** What to change of the partner as it was read; `change: null` when it is so already. */
 export interface PartnerChangeDecision {
@@ -24,43 +15,31 @@ export interface PartnerChangeDecision {
 }
 
 /**
- * Changes a partner so that every process refuses or allows by the new state before this resolves. Whoever is
- * overtaken decides again on what the other left. A change that is there already still voids the cached credentials:
- * repeating it repairs what a failed first try may have left behind.
+ * Changes a partner so that every process rejects or admits by the new state before this resolves. `decide` may run
+ * again after a conflict, on the state that the other change left. A change that is there already still voids the cached
+ * credentials: repeating it repairs what a failed first try may have left behind.
  */
 export async function changePartner(
-  deps: PartnerChangeDeps,
+  deps: AuthorityDeps,
   partnerId: string,
   auditContext: AuditContext,
   decide: (before: PartnerDoc) => PartnerChangeDecision,
 ): Promise<PartnerDoc> {
-  const { store, authorizer } = deps;
-  const attempt = async (own: StoreSession): Promise<PartnerDoc | null> => {
-    const before = await readPartner({ store }, partnerId);
-    const { change, action, reason } = decide(before);
-    const write = async (session: StoreSession): Promise<PartnerDoc | null> => {
-      const changed = await store.partners.change(before, change!, auditContext.at, session);
-      if (!changed) return null;
-      const facts = { before: auditedFacts(before), after: auditedFacts(changed) };
-      const entry = { partnerId: before._id, action, target: before._id, reason, ...facts };
-      await store.audit.append(auditEntry({ ...auditContext, at: changed.updatedAt }, entry), session);
-      return changed;
-    };
+  const { store } = deps;
+  const change = async (session: StoreSession): Promise<{ result: PartnerDoc; affected: AffectedRows }> => {
+    const before = await readPartner({ store }, partnerId, session);
     const affected = { nodes: [before._id], keyHashes: before.keys.map(({ hash }) => hash) };
-    const { result } = await authorizer.withInvalidation(tagOf(before._id), affected, async () =>
-      change === null ? before : transaction({ store }, write, own),
-    );
-    return result;
+    const { change: wanted, action, reason } = decide(before);
+    if (wanted === null) return { result: before, affected };
+    const after = await store.partners.change(before, wanted, auditContext.at, session);
+    if (!after) throw overloaded('This partner was changed at the same time. Nothing was changed by you; retry.', 1);
+    const facts = { before: auditedFacts(before), after: auditedFacts(after) };
+    const entry = { partnerId: before._id, action, target: before._id, reason, ...facts };
+    await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
+    return { result: after, affected };
   };
 
-  // Who does not exist gets no line of its own.
-  await readPartner({ store }, partnerId);
-  return serializeByKey(deps, partnerId, async (own) => {
-    for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
-      const after = await attempt(own);
-      if (after) return after;
-      await delay(Math.random() * RETRY_JITTER_MS * tries);
-    }
-    throw overloaded('Others change this partner all the time. Nothing was changed by you; try again.', 1);
-  });
+  // An unknown id takes no lock.
+  const { _id } = await readPartner({ store }, partnerId);
+  return (await changeAuthority(deps, { key: _id, partnerId: _id }, change)).result;
 }

@@ -1,5 +1,6 @@
 import { MirError } from '../../shared/errors';
 import type { PartnerDoc } from '../../shared/store/partners';
+import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
 
@@ -7,8 +8,12 @@ import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner } from './present-partner';
 
 /** Reads a partner or throws 404. */
-export async function readPartner({ store }: Pick<ApiContext, 'store'>, partnerId: string): Promise<PartnerDoc> {
-  const partner = await store.partners.get(partnerId);
+export async function readPartner(
+  { store }: Pick<ApiContext, 'store'>,
+  partnerId: string,
+  session?: StoreSession,
+): Promise<PartnerDoc> {
+  const partner = await store.partners.get(partnerId, session);
   if (!partner) throw new MirError('NOT_FOUND', 'There is no such partner.');
   return partner;
 }

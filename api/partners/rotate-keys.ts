@@ -4,7 +4,8 @@ import { type Env, tagOf } from '../../shared/domain/ids';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
-import { changePartner, type PartnerChangeDeps } from './change-partner';
+import type { AuthorityDeps } from '../db/change-authority';
+import { changePartner } from './change-partner';
 import { idParams, reasonSchema } from '../http/schemas';
 
 /** Which key to replace, and why. */
@@ -21,7 +22,7 @@ export interface RotatedKey {
  * rotations at the same time the later wins: it replaces the key that the earlier one made.
  */
 export async function rotateKey(
-  deps: PartnerChangeDeps,
+  deps: AuthorityDeps,
   partnerId: string,
   { env, reason }: z.output<typeof rotationInput>,
   auditContext: AuditContext,

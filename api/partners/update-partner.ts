@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import { route } from '../http/route';
 import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
-import { changePartner, type PartnerChangeDeps } from './change-partner';
+import type { AuthorityDeps } from '../db/change-authority';
+import { changePartner } from './change-partner';
 import { mergeLimits, type PartnerPatch, partnerPatch } from './input-schemas';
 import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
@@ -28,7 +29,7 @@ function actionOf(change: PartnerChange): string {
 
 /** Changes plan, limits, suspension or return origins; in force everywhere before it resolves. */
 export async function applyPartnerPatch(
-  deps: PartnerChangeDeps,
+  deps: AuthorityDeps,
   partnerId: string,
   patch: PartnerPatch,
   auditContext: AuditContext,

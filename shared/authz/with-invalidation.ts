@@ -18,11 +18,17 @@ export interface AffectedRows {
   keyHashes?: readonly string[];
 }
 
+/**
+ * Fences rows. Throws OVERLOADED when Redis does not confirm it, unless it is not required: what is read of the old state
+ * is then voided only when the fence is removed.
+ */
+type Fence = (affected: AffectedRows, options?: { required?: boolean }) => Promise<void>;
+
 /** Runs a change of authority; see `Authorizer`. */
 export type WithInvalidation = <T>(
   tag: string,
   affected: AffectedRows,
-  change: (fence: (affected: AffectedRows) => Promise<void>) => Promise<T>,
+  change: (fence: Fence) => Promise<T>,
 ) => Promise<{ result: T; doneAtMs: number }>;
 
 /** `slotsOf` names the rows of what is touched, each with its lease. */
@@ -58,13 +64,13 @@ export function createWithInvalidation(deps: {
   return async (tag, affected, change) => {
     const fenced: [string, string][] = [];
     const token = randomUUID();
-    const fence = async (more: AffectedRows): Promise<void> => {
+    const fence: Fence = async (more, { required = true } = {}) => {
       const slots = slotsOf(tag, more);
       fenced.push(...slots);
       try {
         if (slots.length > 0) await scripts.fenceAuthority(redis, slots.flat(), [epochNow(), FENCE_MS, token]);
       } catch (error) {
-        throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
+        if (required) throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
       }
     };
     const removeFence = (): Promise<number> => scripts.removeFence(redis, fenced.flat(), [token]);

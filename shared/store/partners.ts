@@ -58,8 +58,11 @@ export function partnersStore(connection: Connection) {
       return model.findOne({ 'keys.hash': hash }).read('primary').lean<PartnerDoc>();
     },
 
-    async get(partnerId: string): Promise<PartnerDoc | null> {
-      return model.findById(partnerId).lean<PartnerDoc>();
+    async get(partnerId: string, session?: ClientSession): Promise<PartnerDoc | null> {
+      return model
+        .findById(partnerId)
+        .session(session ?? null)
+        .lean<PartnerDoc>();
     },
 
     /** Partners by id; those that are not there have no entry. */

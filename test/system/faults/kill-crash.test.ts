@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { killSubtree } from '../../../api/agents/kill-subtree';
 import { tenantOf } from '../../../shared/domain/ids';
 import { statusWith } from '../../support/partners';
 import { growTree } from '../../support/grow-tree';
@@ -32,6 +33,15 @@ async function aTree(size: number) {
   const partner = await mir.partner();
   const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), size);
   return { partner, tree };
+}
+
+/** How often a kill of the agent was recorded. */
+async function ordersOf(agentId: string): Promise<{ cascades: number; entries: number }> {
+  const { cascades, audit } = mir.ctx.store;
+  return {
+    cascades: await cascades.model.countDocuments({ agentId }),
+    entries: await audit.model.countDocuments({ target: agentId, action: 'agent.subtree.killed' }),
+  };
 }
 
 const kill = (agentId: string, key: string) => mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, key, {});
@@ -81,6 +91,10 @@ describe('a kill switch cut off by a crash', () => {
     await redis.stop();
     const answer = await kill(root.agentId, partner.liveKey);
     expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+    expect(await ordersOf(root.agentId)).toEqual({ cascades: 1, entries: 1 });
+    const repeated = await kill(root.agentId, partner.liveKey);
+    expect(repeated).toMatchObject({ status: 503, body: { detail: answer.body.detail } });
+    expect(await ordersOf(root.agentId)).toEqual({ cascades: 1, entries: 1 });
     expect(await statusWith(mir.client, leaf.key)).toBe(401);
     await redis.startAgain();
     await waitUntil('the API has the queue store back', () => mir.ctx.queueLink.runId() !== null);
@@ -90,5 +104,26 @@ describe('a kill switch cut off by a crash', () => {
       return cascade?.status === 'CLOSED' && cascade.effectiveAt !== null;
     });
     expect(await statusWith(mir.client, leaf.key)).toBe(401);
+  }, 60_000);
+
+  it('is recorded once when the queue store hangs, and is in force when it goes on', async () => {
+    const { partner, tree } = await aTree(10);
+    const [root, leaf] = [tree[0]!, tree.at(-1)!];
+    expect(await statusWith(mir.client, leaf.key)).toBe(200);
+    redis.freeze();
+    let answer;
+    try {
+      const { tenant, rootId } = (await mir.ctx.store.agents.model.findById(root.agentId).lean())!;
+      const actor = { kind: 'OPERATOR', via: 'CLI' } as const;
+      const order = { tenant, agentId: root.agentId, rootId, actor, reason: null, requestId: 'r' };
+      answer = await killSubtree(mir.ctx, order).catch((error: unknown) => error);
+      expect(await ordersOf(root.agentId)).toEqual({ cascades: 1, entries: 1 });
+    } finally {
+      redis.thaw();
+    }
+    expect(answer).toMatchObject({ code: 'OVERLOADED' });
+    await waitUntil('the kill is in force', async () => (await statusWith(mir.client, leaf.key)) === 401);
+    expect(await kill(root.agentId, partner.liveKey)).toMatchObject({ status: 202 });
+    expect(await ordersOf(root.agentId)).toEqual({ cascades: 1, entries: 1 });
   }, 60_000);
 });
