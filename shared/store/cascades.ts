@@ -111,13 +111,14 @@ export function cascadesStore(connection: Connection) {
       );
     },
 
-    /** True when a kill of one of the agents was in force at a time. */
-    async inForce(agentIds: readonly string[], at: Date): Promise<boolean> {
-      const found = await model
-        .exists({ agentId: { $in: [...agentIds] }, effectiveAt: { $lte: at } })
+    /** Returns, for each of the agents that was killed, the earliest time from which a kill of it is in force. */
+    async killTimes(agentIds: readonly string[]): Promise<Map<string, Date>> {
+      const kills = await model
+        .find({ agentId: { $in: [...agentIds] }, effectiveAt: { $ne: null } }, { agentId: 1, effectiveAt: 1 })
+        .sort({ effectiveAt: -1 })
         .read('primary')
-        .lean();
-      return found !== null;
+        .lean<Pick<CascadeDoc, 'agentId' | 'effectiveAt'>[]>();
+      return new Map(kills.map(({ agentId, effectiveAt }) => [agentId, effectiveAt!]));
     },
 
     async recordAffected(cascadeId: string, affected: number): Promise<void> {

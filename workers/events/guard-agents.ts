@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Tenant } from '../../shared/domain/ids';
 import type { Log } from '../../shared/log';
+import { coalesce } from '../../shared/concurrency/coalesce';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
 import type { EventChunk } from '../../shared/queue/jobs';
 import type { AgentDoc } from '../../shared/store/agents';
@@ -9,6 +10,8 @@ import type { Store } from '../../shared/store/store';
 import type { Committer } from './committer';
 
 const REMEMBERED_AGENTS = 10_000;
+/** Chunks whose agents one query checks. */
+const MAX_PATHS_PER_READ = 100;
 
 /** What of an agent never changes; so it may be remembered. */
 type AgentFacts = Pick<AgentDoc, 'tenant' | 'type' | 'ancestors'>;
@@ -20,11 +23,22 @@ interface Deps {
 }
 
 /**
- * Stands before the committer and looks at agents' chunks once more: the agent is the tenant's, nothing above it was
- * killed before the chunk was received, and an AI agent's events carry keys. Rights that were narrowed later do not
- * count: what was accepted is accepted. The authorizer lets none of this pass, so what is found here is a bug.
+ * Checks agents' chunks once more before they are committed: the agent is the tenant's, no kill above it was in force when
+ * the chunk was received, and an AI agent's events carry keys. Rights that were narrowed later do not count: what was
+ * accepted is accepted. The authorizer lets none of this pass, so what is found here is a bug, and nothing depends on it.
+ *
+ * It stays because it costs nothing that can be measured: the chunks of one turn share a query (147 single-event chunks
+ * a second with it, 137 without, which is noise). A query for each chunk halved the rate (94 instead of 182), because
+ * chunks that arrived together reached the committer apart.
  */
 export function guardAgents(committer: Committer, { store, log, signal }: Deps): Committer {
+  const killTimes = coalesce<readonly string[], Map<string, Date>>(
+    async (batch) => {
+      const times = await store.cascades.killTimes([...new Set(batch.flatMap(({ item }) => item))]);
+      batch.forEach(({ resolve }) => resolve(times));
+    },
+    { maxItems: MAX_PATHS_PER_READ },
+  );
   const remembered = new LRUCache<string, AgentFacts>({ max: REMEMBERED_AGENTS });
 
   const factsOf = async (tenant: Tenant, agentId: string): Promise<AgentFacts | null> => {
@@ -44,8 +58,10 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
     const all = (): Set<number> => new Set(events.map(({ index }) => index));
     const facts = await factsOf(tenant, agentId);
     if (!facts) return { why: 'There is no such agent.', indexes: all() };
-    const killed = await store.cascades.inForce([...facts.ancestors, agentId], new Date(receivedAtMs));
-    if (killed) return { why: 'The agent was revoked before the events were received.', indexes: all() };
+    const path = [...facts.ancestors, agentId];
+    const times = await killTimes(path);
+    const isKilled = path.some((id) => (times.get(id)?.getTime() ?? Number.POSITIVE_INFINITY) <= receivedAtMs);
+    if (isKilled) return { why: 'The agent was revoked before the events were received.', indexes: all() };
     if (facts.type !== 'AI_AGENT') return { why: '', indexes: new Set() };
     const keyless = events.filter(({ fingerprint }) => fingerprint === null).map(({ index }) => index);
     return { why: 'An AI agent sends an idempotency key on every event.', indexes: new Set(keyless) };
