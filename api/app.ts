@@ -1,5 +1,5 @@
 import express, { type Express, type RequestHandler } from 'express';
-import { MirError } from '../shared/errors';
+import { PublicError } from './http/public-error';
 import { metricsListener } from '../shared/process/listen';
 import type { ApiContext } from './context';
 import { buildOpenApi } from './openapi/build-openapi';
@@ -38,7 +38,7 @@ function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], route
     const methods = here.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
     const rejectMethod: RequestHandler = () => {
-      throw new MirError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
+      throw new PublicError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
     };
     app.all(under(path), observed(ctx, path, OTHER_METHOD, rejectMethod));
   }
@@ -93,7 +93,7 @@ export function createApp(ctx: ApiContext): Express {
   );
 
   const notFound: RequestHandler = (req) => {
-    throw new MirError('NOT_FOUND', `There is no ${req.method} ${req.path}. GET /openapi.json lists what there is.`);
+    throw new PublicError('NOT_FOUND', `There is no ${req.method} ${req.path}. GET /openapi.json lists what there is.`);
   };
   app.use(observed(ctx, UNMATCHED, OTHER_METHOD, notFound));
   const observeOnly = observed(ctx, UNMATCHED, OTHER_METHOD, () => undefined);
@@ -104,7 +104,7 @@ export function createApp(ctx: ApiContext): Express {
   }) satisfies express.ErrorRequestHandler);
   app.use(errorPages(ctx));
   app.use(((error, req, res, _next) => {
-    sendProblem(res, error, { requestId: requestIdOf(req), log: ctx.log });
+    sendProblem(res, error, { requestId: requestIdOf(req), log: ctx.log, config: ctx.config });
   }) satisfies express.ErrorRequestHandler);
   return app;
 }

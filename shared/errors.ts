@@ -8,86 +8,108 @@ export interface FieldError {
   message: string;
 }
 
-/** All codes that leave this service, with their HTTP status and title. The Partner Guide explains each. */
-export const PROBLEMS = {
-  INVALID_JSON: [400, 'The body is not valid JSON'],
-  INVALID_ENCODING: [400, 'The body cannot be decoded'],
-  IDEMPOTENCY_KEY_INVALID: [400, 'The idempotency key cannot be used'],
-  IDEMPOTENCY_KEY_REQUIRED: [400, 'An idempotency key is required'],
-  INVALID_REQUEST: [400, 'The request cannot be read'],
-  API_KEY_MISSING: [401, 'An API key is required'],
-  API_KEY_INVALID: [401, 'The API key is not valid'],
-  ADMIN_TOKEN_INVALID: [401, 'The admin token is not valid'],
-  FORM_REFUSED: [403, 'The form cannot be accepted'],
-  SCOPE_MISSING: [403, 'The API key lacks a scope'],
-  AGENT_KEY_REVOKED: [401, 'The agent was revoked'],
-  AGENT_SUSPENDED: [403, 'The agent is suspended'],
-  EVENT_TYPE_NOT_ALLOWED: [403, 'The agent may not submit this event type'],
-  SPAWN_DISABLED: [403, 'Spawning is not enabled'],
-  ESCALATION_DENIED: [403, 'A child never has more than its parent'],
-  NOT_YOUR_DESCENDANT: [403, 'An agent acts on its own descendants only'],
-  HUMAN_REQUIRED: [403, 'This takes the partner’s own key'],
-  PARTNER_SUSPENDED: [403, 'The partner is suspended'],
-  ENTERPRISE_REQUIRED: [403, 'The enterprise plan is required'],
-  NOT_FOUND: [404, 'Not found'],
-  METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
-  AGENT_REVOKED: [409, 'The agent was revoked for good'],
-  AGENT_STATE: [409, 'The agent’s state does not allow this'],
-  POLICY_LIMIT: [409, 'The spawn policy does not allow more'],
-  CONFLICT: [409, 'The state does not allow this'],
-  TOO_MANY_LINK_REQUESTS: [409, 'Too many open invites of one user'],
-  RETURN_URL_NOT_ALLOWED: [422, 'The return URL is not of a registered origin'],
-  WEBHOOK_URL_NOT_ALLOWED: [422, 'The webhook URL cannot be used'],
-  BODY_TOO_LARGE: [413, 'The body is too large'],
-  UNSUPPORTED_MEDIA_TYPE: [415, 'Unsupported media type'],
-  VALIDATION_FAILED: [422, 'The input is not valid'],
-  TOO_MANY_EVENTS: [422, 'Too many events in one call'],
-  BULK_LIMIT_EXCEEDED: [422, 'Too many at once for an AI agent'],
-  PRESET_NOT_ALLOWED: [422, 'This preset is not for AI agents'],
-  ALLOWLIST_REQUIRED: [422, 'An AI agent needs an explicit allowlist'],
-  BATCH_EXCEEDS_LIMIT: [422, 'The batch can never fit the limit'],
-  IDEMPOTENCY_KEY_REUSED: [422, 'The idempotency key was used for other content'],
-  RATE_LIMITED: [429, 'Too many requests'],
-  INTERNAL: [500, 'Something went wrong on our side'],
-  OVERLOADED: [503, 'Overloaded'],
-  LINKING_UNAVAILABLE: [503, 'People cannot link here'],
-  STORE_UNAVAILABLE: [503, 'A store is unavailable'],
-} as const satisfies Record<string, readonly [number, string]>;
+/** All codes that leave this service. `api/http/problems.ts` gives each its HTTP status and its public texts. */
+export type ProblemCode =
+  | 'INVALID_JSON'
+  | 'INVALID_ENCODING'
+  | 'IDEMPOTENCY_KEY_INVALID'
+  | 'IDEMPOTENCY_KEY_REQUIRED'
+  | 'INVALID_REQUEST'
+  | 'API_KEY_MISSING'
+  | 'API_KEY_INVALID'
+  | 'ADMIN_TOKEN_INVALID'
+  | 'FORM_REFUSED'
+  | 'SCOPE_MISSING'
+  | 'AGENT_KEY_REVOKED'
+  | 'AGENT_SUSPENDED'
+  | 'EVENT_TYPE_NOT_ALLOWED'
+  | 'SPAWN_DISABLED'
+  | 'ESCALATION_DENIED'
+  | 'NOT_YOUR_DESCENDANT'
+  | 'HUMAN_REQUIRED'
+  | 'PARTNER_SUSPENDED'
+  | 'ENTERPRISE_REQUIRED'
+  | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'AGENT_REVOKED'
+  | 'AGENT_STATE'
+  | 'POLICY_LIMIT'
+  | 'CONFLICT'
+  | 'TOO_MANY_LINK_REQUESTS'
+  | 'RETURN_URL_NOT_ALLOWED'
+  | 'WEBHOOK_URL_NOT_ALLOWED'
+  | 'BODY_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'VALIDATION_FAILED'
+  | 'TOO_MANY_EVENTS'
+  | 'BULK_LIMIT_EXCEEDED'
+  | 'PRESET_NOT_ALLOWED'
+  | 'ALLOWLIST_REQUIRED'
+  | 'BATCH_EXCEEDS_LIMIT'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'RATE_LIMITED'
+  | 'INTERNAL'
+  | 'OVERLOADED'
+  | 'LINKING_UNAVAILABLE'
+  | 'STORE_UNAVAILABLE';
 
-export type ProblemCode = keyof typeof PROBLEMS;
+/** Why a call is OVERLOADED, with the internal message of each reason. `api/http/details.ts` words them for callers. */
+const OVERLOADS = {
+  QUEUE_STORE_UNREACHABLE: 'the queue store is not connected',
+  QUEUE_STORE_SILENT: 'the queue store did not respond while a caller was authorized',
+  AUTHORITY_CHANGING: 'the rows of a key stayed fenced for too long',
+  FENCE_FAILED: 'the cached rows of a change could not be fenced, so the change was not made',
+  FENCE_NOT_REMOVED: 'a change is committed, but its fence could not be removed',
+  FSYNC_UNCONFIRMED: 'events are queued, but their fsync is not confirmed',
+  ADMISSION_EXPIRED: 'too much time passed between authorizing events and queueing them',
+  ENQUEUE_UNCONFIRMED: 'the queue store did not confirm an add of events',
+  QUEUE_FULL: 'the events queue has reached its limit of bytes',
+  QUEUE_STORE_FULL: 'the queue store has nearly reached its limit of memory',
+  MAILS_UNAVAILABLE: 'the mails queue did not respond',
+  MAILS_FULL: 'too many mails wait in their queue',
+  LONG_WORK_FULL: 'too many long responses are in progress',
+  LOCK_QUEUE_FULL: 'too many changes of one subject wait in this process',
+  LOCK_TIMEOUT: 'a change waited too long for those before it',
+  LOG_INS_FULL: 'too many passwords wait to be hashed',
+  PROVIDER_SILENT: 'the OpenID Connect provider did not respond',
+} as const;
 
-/** The one error that carries an HTTP answer; `detail` is public text. */
+export type OverloadReason = keyof typeof OVERLOADS;
+
+/** Facts from which `api/http` words an error and its headers. */
+export interface ErrorParams {
+  reason?: OverloadReason;
+  /** The scope that a key lacks. */
+  scope?: string;
+  /** What the caller may still spend. */
+  budget?: { policy: string; capacity: number; left: number } | null;
+}
+
+/** An expected error: a code, an internal message for logs, and facts. Its public text belongs to `api/http`. */
 export class MirError extends Error {
-  readonly status: number;
-  readonly title: string;
   constructor(
     readonly code: ProblemCode,
-    readonly detail: string,
+    message: string,
     readonly more: {
+      params?: ErrorParams;
       errors?: FieldError[];
-      headers?: Record<string, string>;
       retryAfterSeconds?: number;
       cause?: unknown;
     } = {},
   ) {
-    super(`${code}: ${detail}`, more.cause === undefined ? undefined : { cause: more.cause });
+    super(`${code}: ${message}`, more.cause === undefined ? undefined : { cause: more.cause });
     this.name = 'MirError';
-    this.status = PROBLEMS[code][0];
-    this.title = PROBLEMS[code][1];
   }
 }
 
-/** The queue store is away, too slow or full: nothing was promised. */
-export function overloaded(detail: string, retryAfterSeconds = 2, cause?: unknown): MirError {
-  return new MirError('OVERLOADED', detail, { retryAfterSeconds, cause });
+/** A dependency is away, too slow or full. The reason says whether anything was stored. */
+export function overloaded(reason: OverloadReason, retryAfterSeconds = 2, cause?: unknown): MirError {
+  return new MirError('OVERLOADED', OVERLOADS[reason], { params: { reason }, retryAfterSeconds, cause });
 }
 
 /** The document store is away, or too slow. */
 export function storeUnavailable(cause?: unknown): MirError {
-  return new MirError('STORE_UNAVAILABLE', 'The database did not respond. Try again soon.', {
-    retryAfterSeconds: 2,
-    cause,
-  });
+  return new MirError('STORE_UNAVAILABLE', 'the document store did not respond', { retryAfterSeconds: 2, cause });
 }
 
 /** The text of anything thrown. By its shape: an error may come from another realm. */

@@ -74,9 +74,7 @@ function harmless(error: unknown): MirError {
   while (deepest.cause instanceof Error) deepest = deepest.cause;
   const ofStore = deepest.name?.startsWith('Mongo') || isStoreOutage(deepest) || codeOf(error)?.startsWith('FAILED_TO');
   const cause = new Error(`people's accounts: ${deepest.name ?? 'error'} ${codeOf(error) ?? deepest.code ?? ''}`);
-  return ofStore
-    ? storeUnavailable(cause)
-    : new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause });
+  return ofStore ? storeUnavailable(cause) : new MirError('INTERNAL', 'the account library failed', { cause });
 }
 
 /** Builds when it is first asked, and again after it failed. */

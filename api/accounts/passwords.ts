@@ -16,7 +16,7 @@ export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>)
   const hashes = createSemaphore({
     maxAtOnce: HASHES_AT_ONCE,
     maxWaiting: HASHES_WAITING,
-    onFull: () => overloaded('Too many people log in at this moment. Try again soon.'),
+    onFull: () => overloaded('LOG_INS_FULL'),
   });
   const counted = <T>(work: () => Promise<T>): Promise<T> => {
     metrics.passwordHashes.inc();

@@ -42,7 +42,7 @@ const REJECTIONS: Partial<Record<string, ProviderRejection>> = {
 const MAX_LOGGED_ERROR = 60;
 
 export function providerAway(): MirError {
-  return overloaded('The provider you log in with does not answer. Try again soon, or use a password.', 5);
+  return overloaded('PROVIDER_SILENT', 5);
 }
 
 export function providerLogIn(call: ProviderCall, { config, log }: Pick<Runtime, 'config' | 'log'>): ProviderLogIn {

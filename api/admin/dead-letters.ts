@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import { type Env, envOf, partnerOf } from '../../shared/domain/ids';
-import { MirError, overloaded } from '../../shared/errors';
+import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
@@ -41,8 +42,11 @@ interface Found {
   job: Job;
 }
 
-function queueStoreAway(cause: unknown): MirError {
-  return overloaded('The queue store did not respond. Retry the request.', 2, cause);
+function queueStoreAway(cause: unknown): PublicError {
+  return new PublicError('OVERLOADED', 'The queue store did not respond. Retry the request.', {
+    retryAfterSeconds: 2,
+    cause,
+  });
 }
 
 async function fromQueue<T>(answer: Promise<T>): Promise<T> {
@@ -112,8 +116,8 @@ async function find({ deadLetterQueues, queueLink }: DeadLetterDeps, id: string)
   return null;
 }
 
-function gone(): MirError {
-  return new MirError('NOT_FOUND', 'There is no such dead letter. It may have been replayed, dropped or too old.');
+function gone(): PublicError {
+  return new PublicError('NOT_FOUND', 'There is no such dead letter. It may have been replayed, dropped or too old.');
 }
 
 async function read(deps: DeadLetterDeps, id: string): Promise<Found> {

@@ -1,5 +1,5 @@
 import type { PartnerId, Tenant } from '../../shared/domain/ids';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import { type AuditContext, auditContextForCaller } from '../db/audit-context';
 import { readIdempotencyKey } from '../http/idempotency-key';
@@ -32,7 +32,7 @@ export function agentAccess(
   const { tenant, admission } = call.caller;
   const { credential } = admission;
   if (plan === 'ENTERPRISE' && credential.plan !== 'ENTERPRISE') {
-    throw new MirError(
+    throw new PublicError(
       'ENTERPRISE_REQUIRED',
       'Agents are part of the ENTERPRISE plan. The operator can change the plan.',
     );
@@ -40,7 +40,7 @@ export function agentAccess(
   if (human) requireHuman(call.caller);
   const idempotencyKey = write ? readIdempotencyKey(call) : null;
   if (write && credential.agent?.type === 'AI_AGENT' && idempotencyKey === null) {
-    throw new MirError('IDEMPOTENCY_KEY_REQUIRED', 'An AI agent sends the header Idempotency-Key with every write.');
+    throw new PublicError('IDEMPOTENCY_KEY_REQUIRED', 'An AI agent sends the header Idempotency-Key with every write.');
   }
   return {
     tenant,
@@ -58,9 +58,9 @@ export function requireSelfOrDescendant(access: AgentAccess, agent: AgentDoc | n
 
 /** The agent when the caller may change it: an agent changes only what is below it. Throws 403 or 404. */
 export function requireDescendant({ self }: AgentAccess, agent: AgentDoc | null): AgentDoc {
-  if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such agent.');
   if (self !== null && !agent.ancestors.includes(self)) {
-    throw new MirError('NOT_YOUR_DESCENDANT', 'An agent acts only on agents below itself.');
+    throw new PublicError('NOT_YOUR_DESCENDANT', 'An agent acts only on agents below itself.');
   }
   return agent;
 }

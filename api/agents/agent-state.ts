@@ -1,6 +1,6 @@
 import { type AgentStatus, effectiveStatus } from '../../shared/domain/agent';
 import { blocked } from '../../shared/authz/rejections';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import { statusOf } from './present-agent';
 
@@ -10,8 +10,8 @@ export interface AgentPath {
   agent: AgentDoc;
 }
 
-function revoked(detail: string): MirError {
-  return new MirError('AGENT_REVOKED', detail);
+function revoked(detail: string): PublicError {
+  return new PublicError('AGENT_REVOKED', detail);
 }
 
 /** Throws 409 unless the agent's status, with all that is above it, is one of `allowed`. */
@@ -19,7 +19,7 @@ export function requireStatus({ ancestors, agent }: AgentPath, allowed: readonly
   const status = statusOf(agent, ancestors);
   if (allowed.includes(status)) return;
   if (status === 'REVOKED') throw revoked('The agent, or one above it with all below it, was revoked for good.');
-  throw new MirError('AGENT_STATE', `The agent is ${status}; this takes one that is ${allowed.join(' or ')}.`);
+  throw new PublicError('AGENT_STATE', `The agent is ${status}; this takes one that is ${allowed.join(' or ')}.`);
 }
 
 /** Throws 409 unless all of a path from the root on are alive and not suspended: only there does anything begin. */
@@ -28,7 +28,7 @@ export function requireAlivePath(path: readonly AgentDoc[]): void {
     const status = effectiveStatus(agent.status, [agent]);
     if (status === 'REVOKED') throw revoked(`${agent._id} was revoked for good; nothing begins below it.`);
     if (status !== 'ACTIVE')
-      throw new MirError('AGENT_STATE', `${agent._id} is ${status}; nothing begins below it now.`);
+      throw new PublicError('AGENT_STATE', `${agent._id} is ${status}; nothing begins below it now.`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { newApiKey } from '../../shared/domain/api-key';
 import { envOf, tagOf } from '../../shared/domain/ids';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
@@ -21,7 +21,7 @@ export async function agentOfApproval(
   approvalId: string,
 ): Promise<AgentDoc> {
   const agent = await store.agents.byApproval(tenant, approvalId);
-  if (!agent) throw new MirError('NOT_FOUND', 'There is no such approval.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such approval.');
   return agent;
 }
 

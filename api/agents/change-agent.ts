@@ -1,5 +1,5 @@
 import type { AffectedRows } from '../../shared/authz/with-invalidation';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentChange } from '../../shared/store/agents';
 import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../db/audit-context';
@@ -14,7 +14,7 @@ interface Decision {
   action: string;
 }
 
-/** Decides in the transaction; throws MirError to refuse. */
+/** Decides in the transaction; throws a PublicError to reject it. */
 export type Decide = (path: AgentPath, at: Date, session: StoreSession) => Decision | Promise<Decision>;
 
 /**
@@ -43,7 +43,7 @@ export async function changeAgent(
     let agent = before;
     if (decision.change) {
       const after = await store.agents.change(before, decision.change, at, session);
-      if (!after) throw new MirError('CONFLICT', 'Somebody else changed this agent. Nothing was changed by you.');
+      if (!after) throw new PublicError('CONFLICT', 'Somebody else changed this agent. Nothing was changed by you.');
       const facts = { before: auditedAgent(before), after: auditedAgent(after) };
       const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };
       await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);

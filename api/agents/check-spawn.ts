@@ -1,6 +1,7 @@
 import type { SpawnPolicy } from '../../shared/domain/agent';
 import { escalations, type Grant } from '../../shared/domain/permissions';
-import { type FieldError, MirError, type ProblemCode } from '../../shared/errors';
+import type { FieldError, ProblemCode } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { requireAlivePath } from './agent-state';
@@ -47,7 +48,7 @@ export async function countPopulation(
 }
 
 function throwIfAny(code: ProblemCode, detail: string, errors: FieldError[]): void {
-  if (errors.length > 0) throw new MirError(code, `${detail}; \`errors\` names each.`, { errors });
+  if (errors.length > 0) throw new PublicError(code, `${detail}; \`errors\` names each.`, { errors });
 }
 
 function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: Population): FieldError[] {
@@ -64,7 +65,10 @@ function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: P
 export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: SpawnPolicy, population: Population): void {
   requireAlivePath(path);
   if (!policy.spawnEnabled) {
-    throw new MirError('SPAWN_DISABLED', 'The spawn policy does not allow it. The partner can: PUT /v1/agents/policy.');
+    throw new PublicError(
+      'SPAWN_DISABLED',
+      'The spawn policy does not allow it. The partner can: PUT /v1/agents/policy.',
+    );
   }
   const beyond = escalations(path, child);
   const ofType = typeErrors(child);

@@ -1,4 +1,5 @@
 import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { ApiContext } from '../context';
@@ -22,7 +23,7 @@ async function findCreated(
   const agent = await store.agents.get(tenant, agentId);
   if (!agent) return null;
   if (agent.fingerprint === fingerprint) return { agent, apiKey: null, replayed: true };
-  throw new MirError(
+  throw new PublicError(
     'IDEMPOTENCY_KEY_REUSED',
     'This idempotency key was used for another agent. Use a new key for a new agent; repeat the same content to repeat.',
   );

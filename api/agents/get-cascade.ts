@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Env, envOf, type PartnerId, partnerOf, type Tenant } from '../../shared/domain/ids';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
@@ -51,7 +51,7 @@ export async function readCascade(
   cascadeId: string,
 ): Promise<PresentedCascade> {
   const cascade = await store.cascades.get(tenant, cascadeId);
-  if (!cascade) throw new MirError('NOT_FOUND', 'There is no such cascade.');
+  if (!cascade) throw new PublicError('NOT_FOUND', 'There is no such cascade.');
   return presentCascade(cascade, await store.audit.countOfCascade(cascadeId));
 }
 

@@ -1,5 +1,6 @@
 import { newId, partnerOf, type Tenant } from '../../shared/domain/ids';
 import { messageOf, MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { Actor } from '../../shared/store/audit';
 import type { CascadeDoc } from '../../shared/store/cascades';
@@ -47,7 +48,7 @@ async function writeOrder(
 ): Promise<CascadeDoc> {
   await store.agents.touchTree(rootId, 0, session);
   const agent = await store.agents.get(tenant, agentId, session);
-  if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such agent.');
   if (actor.kind === 'AGENT') {
     requireCallerAlive(actor.agentId, await store.agents.byIds(agent.ancestors, session));
   }
@@ -90,16 +91,16 @@ async function follow({ store, cascadeQueue, log }: KillDeps, { _id: cascadeId, 
 
 const ask = (cascadeId: string): string => `GET /v1/agents/cascades/${cascadeId} tells.`;
 
-function notConfirmed(cascadeId: string, cause: unknown): MirError {
-  return new MirError(
+function notConfirmed(cascadeId: string, cause: unknown): PublicError {
+  return new PublicError(
     'OVERLOADED',
     `The kill is recorded as ${cascadeId}, but the queue store does not confirm that it is in force; it will be as soon as it answers. ${ask(cascadeId)}`,
     { retryAfterSeconds: 1, cause },
   );
 }
 
-function maybeRecorded(cascadeId: string, cause: unknown): MirError {
-  return new MirError(
+function maybeRecorded(cascadeId: string, cause: unknown): PublicError {
+  return new PublicError(
     'STORE_UNAVAILABLE',
     `The store did not answer. If it took the kill, that stands as ${cascadeId} and will be in force. ${ask(cascadeId)} Repeat the call to be sure.`,
     { retryAfterSeconds: 1, cause },

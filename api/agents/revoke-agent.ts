@@ -1,6 +1,6 @@
 import { LIVING_STATUSES } from '../../shared/domain/agent';
 
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
@@ -22,7 +22,7 @@ async function revokeSubtree(
   const { store } = ctx;
   const { tenant, auditContext } = access;
   const { rootId, status, ancestors } = requireDescendant(access, await store.agents.get(tenant, agentId));
-  if (status === 'REJECTED') throw new MirError('AGENT_STATE', 'The agent is REJECTED; it never came to be.');
+  if (status === 'REJECTED') throw new PublicError('AGENT_STATE', 'The agent is REJECTED; it never came to be.');
   const { actor, requestId } = auditContext;
   await killSubtree(ctx, { tenant, agentId, rootId, actor, reason: reason ?? null, requestId });
   const path = await store.agents.byIds([...ancestors, agentId]);

@@ -1,7 +1,7 @@
 import { agentFingerprint, type SpawnPolicy } from '../../shared/domain/agent';
 import { newId } from '../../shared/domain/ids';
 import { effectiveAllowlist } from '../../shared/domain/permissions';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { StoreSession } from '../../shared/store/store';
 import { auditEntry } from '../db/audit-context';
@@ -27,7 +27,7 @@ async function readParent({ store }: Deps, access: AgentAccess, parentId: string
   const parent = await store.agents.get(tenant, parentId);
   if (parent === null || self === null) return requireDescendant(access, parent);
   if (parent._id === self) return parent;
-  throw new MirError('NOT_YOUR_DESCENDANT', 'An agent spawns only under itself.');
+  throw new PublicError('NOT_YOUR_DESCENDANT', 'An agent spawns only under itself.');
 }
 
 /** Writes the child and what its birth changes around it. `path`: root … parent. */

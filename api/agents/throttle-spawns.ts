@@ -1,5 +1,5 @@
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { MirError, overloaded } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
 
 /** The breaker against spawn storms: a tree that grows faster is out of hand. */
@@ -30,9 +30,13 @@ export async function throttleSpawns(
   try {
     await limiterOf(ctx).consume(rootId);
   } catch (error) {
-    if (!(error instanceof RateLimiterRes)) throw overloaded('Spawns cannot be counted now. Try again soon.', 2, error);
+    if (!(error instanceof RateLimiterRes))
+      throw new PublicError('OVERLOADED', 'Spawns cannot be counted now. Try again soon.', {
+        retryAfterSeconds: 2,
+        cause: error,
+      });
     ctx.metrics.throttled.labels('spawns').inc();
-    throw new MirError(
+    throw new PublicError(
       'RATE_LIMITED',
       `The tree of ${rootId} spawns more than ${SPAWNS_PER_ROOT_PER_MINUTE} agents a minute; the breaker against spawn storms opened.`,
       { retryAfterSeconds: Math.max(1, Math.ceil(error.msBeforeNext / 1_000)) },

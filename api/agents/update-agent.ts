@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { wideningsBeyond } from '../../shared/domain/permissions';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AgentChange } from '../../shared/store/agents';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
@@ -24,12 +24,16 @@ function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange):
   const after = { ...agent, ...change };
   const errors = change.allowedEventTypes ? typeErrors(after) : [];
   if (errors.length > 0)
-    throw new MirError('ALLOWLIST_REQUIRED', 'An AI agent needs an explicit allowlist.', { errors });
+    throw new PublicError('ALLOWLIST_REQUIRED', 'An AI agent needs an explicit allowlist.', { errors });
   const beyond = wideningsBeyond(ancestors, agent, after);
   if (beyond.length === 0) return;
-  throw new MirError('ESCALATION_DENIED', 'The agent would hold more than those above it; `errors` names each field.', {
-    errors: beyond,
-  });
+  throw new PublicError(
+    'ESCALATION_DENIED',
+    'The agent would hold more than those above it; `errors` names each field.',
+    {
+      errors: beyond,
+    },
+  );
 }
 
 /** `PATCH /agents/:id`: what is narrowed binds all below it at once; nothing is widened beyond those above it. */

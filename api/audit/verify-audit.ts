@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { overloaded } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { AuditChain } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
 import { pageQuery, readCursor, signCursor } from '../http/paging';
@@ -85,7 +85,8 @@ export const verifyAuditRoute = route({
   answers: { 200: { description: 'Intact as far as checked, or what is wrong first', schema: verdictSchema } },
   problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant }, query }) => {
-    if (running >= MAX_CALLS_AT_ONCE) throw overloaded('Other chains are being checked. Ask again.', 1);
+    if (running >= MAX_CALLS_AT_ONCE)
+      throw new PublicError('OVERLOADED', 'Other chains are being checked. Ask again.', { retryAfterSeconds: 1 });
     running += 1;
     try {
       return { status: 200, body: await verdictOfAudit(ctx, tenant, query) };

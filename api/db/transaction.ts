@@ -1,4 +1,4 @@
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { isStoreOutage } from '../../shared/store/errors';
 import type { Store, StoreSession } from '../../shared/store/store';
@@ -14,7 +14,7 @@ export async function storeWrite<T>(write: Promise<T>): Promise<T> {
     return await write;
   } catch (error) {
     if (!isStoreOutage(error)) throw error;
-    throw new MirError(
+    throw new PublicError(
       'STORE_UNAVAILABLE',
       'The database did not respond. Your change may not have been saved; check before retrying.',
       { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error },

@@ -3,7 +3,8 @@ import type { Admission } from '../../shared/authz/authorizer';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { allows } from '../../shared/domain/permissions';
-import { type FieldError, MirError } from '../../shared/errors';
+import type { FieldError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { ApiContext } from '../context';
 import { requireAgentPlan } from '../http/require-caller';
@@ -52,14 +53,14 @@ const VIOLATION_TEXTS: Record<AgentRuleViolation['code'], string> = {
 };
 
 /** A refusal as the answer to a single event, or to a batch of which nothing is left. */
-export function violationError(rejection: AgentRuleViolation): MirError {
-  return new MirError(rejection.code, VIOLATION_TEXTS[rejection.code], { errors: [rejection] });
+export function violationError(rejection: AgentRuleViolation): PublicError {
+  return new PublicError(rejection.code, VIOLATION_TEXTS[rejection.code], { errors: [rejection] });
 }
 
 /** Throws when an AI agent sends more at once than it may. */
 export function requireSmallBatch({ agent }: Credential, events: number): void {
   if (agent?.type !== 'AI_AGENT' || events <= AI_MAX_EVENTS_PER_BATCH) return;
-  throw new MirError(
+  throw new PublicError(
     'BULK_LIMIT_EXCEEDED',
     `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch; this one has ${events}.`,
   );

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 
@@ -15,7 +15,7 @@ export const getEventRoute = route({
   problems: ['NOT_FOUND'],
   handle: async ({ ctx: { store }, caller: { tenant }, params }) => {
     const event = await store.events.get(tenant, params.eventId);
-    if (!event) throw new MirError('NOT_FOUND', 'No such event, or it is not stored yet; its receipt tells.');
+    if (!event) throw new PublicError('NOT_FOUND', 'No such event, or it is not stored yet; its receipt tells.');
     return { status: 200, body: presentEvent(event) };
   },
 });

@@ -6,7 +6,7 @@ import {
   type ReceiptFacts,
   STORE_REFUSED_MESSAGE,
 } from '../../shared/domain/receipt';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
 import { route } from '../http/route';
 
@@ -119,7 +119,7 @@ export const getReceiptRoute = route({
     const facts = readReceipt(secrets.receipt, caller.tenant, receiptId);
     const nowMs = caller.admission.nowMs ?? Date.now();
     if (!facts || facts.receivedAtMs < nowMs - RECEIPT_RETENTION_MS) {
-      throw new MirError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
+      throw new PublicError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
     }
     const parts = await store.receipts.parts(caller.tenant, chunkIdsOf(facts));
     return { status: 200, body: presentReceipt(receiptId, facts, parts) };

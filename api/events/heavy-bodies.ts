@@ -1,4 +1,4 @@
-import { overloaded } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { createSemaphore } from '../../shared/concurrency/semaphore';
 import { createTimeSlices } from '../../shared/concurrency/time-slices';
 
@@ -13,5 +13,8 @@ export const nextSlice = createTimeSlices();
 export const heavyBodies = createSemaphore({
   maxAtOnce: MAX_HEAVY_BODIES,
   maxWaiting: MAX_HEAVY_BODIES_WAITING,
-  onFull: () => overloaded('Too many of your large requests are in progress. Send them one at a time.'),
+  onFull: () =>
+    new PublicError('OVERLOADED', 'Too many of your large requests are in progress. Send them one at a time.', {
+      retryAfterSeconds: 2,
+    }),
 });

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { MAX_EVENT_BYTES, MAX_EVENTS_PER_CALL } from '../../shared/domain/event';
-import { type FieldError, MirError } from '../../shared/errors';
+import type { FieldError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { MAX_JSON_DEPTH, nestsDeeperThan, splitBatch } from '../http/json-scan';
 import { invalidJson, parseJson, textOf, tooDeep } from '../http/read-body';
 
@@ -30,9 +31,9 @@ export function readSubmission(kind: 'json' | 'ndjson', body: Buffer): Submissio
   return { event: value };
 }
 
-function tooLargeForOne(): MirError {
+function tooLargeForOne(): PublicError {
   const [eventKib, batchKib] = [MAX_EVENT_BYTES / 1024, MAX_WHOLE_PARSE_BYTES / 1024];
-  return new MirError(
+  return new PublicError(
     'BODY_TOO_LARGE',
     `A single event may be at most ${eventKib} KiB. Send several as {"events": [...]}; over ${batchKib} KiB the body must begin with that field.`,
   );
@@ -41,10 +42,10 @@ function tooLargeForOne(): MirError {
 /** Throws when a batch has no items or too many. */
 export function requireBatchSize(items: number): void {
   if (items > MAX_EVENTS_PER_CALL) {
-    throw new MirError('TOO_MANY_EVENTS', `A batch takes at most ${MAX_EVENTS_PER_CALL} events. Split it.`);
+    throw new PublicError('TOO_MANY_EVENTS', `A batch takes at most ${MAX_EVENTS_PER_CALL} events. Split it.`);
   }
   if (items > 0) return;
-  throw new MirError('VALIDATION_FAILED', 'The batch holds no events.', {
+  throw new PublicError('VALIDATION_FAILED', 'The batch holds no events.', {
     errors: [{ path: 'events', code: 'TOO_SMALL', message: 'must hold at least one event' }],
   });
 }
@@ -74,7 +75,7 @@ function itemsOfLargeBatch(body: Buffer): BatchItem[] {
     case 'UNBALANCED':
       throw invalidJson(new Error('a bracket or a quote has no counterpart'));
     case 'OTHER_FIELDS':
-      throw new MirError('VALIDATION_FAILED', 'A batch has the field "events" and no other. Remove the others.', {
+      throw new PublicError('VALIDATION_FAILED', 'A batch has the field "events" and no other. Remove the others.', {
         errors: [{ path: '', code: 'UNKNOWN_FIELD', message: 'has other fields than events' }],
       });
     default:
@@ -95,7 +96,7 @@ function itemsOfBatch(body: unknown): BatchItem[] | null {
     ? []
     : [{ path: 'events', code: 'INVALID_TYPE', message: 'must be a list of events' }];
   if (unknown.length + shape.length > 0) {
-    throw new MirError('VALIDATION_FAILED', 'The batch is not valid. Fix the problems listed in `errors`.', {
+    throw new PublicError('VALIDATION_FAILED', 'The batch is not valid. Fix the problems listed in `errors`.', {
       errors: [...shape, ...unknown],
     });
   }

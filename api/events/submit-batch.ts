@@ -4,11 +4,12 @@ import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
-import { type FieldError, MAX_LISTED_ERRORS, MirError } from '../../shared/errors';
+import { type FieldError, MAX_LISTED_ERRORS } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { finalizeChunks } from '../../shared/queue/event-queue';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
-import { rateHeaders, rateLimited } from '../http/rate-headers';
+import { rateLimited } from '../http/rate-headers';
 import { type ValidationDeps, validateEvent, type ValidatedEvent, assignEventId } from './validate-event';
 import { violationOf } from './agent-rules';
 import { requireAgentPlan } from '../http/require-caller';
@@ -183,7 +184,7 @@ async function checkAdmitted(
     path: `events.${index}${path && `.${path}`}`,
     ...rest,
   }));
-  throw new MirError('VALIDATION_FAILED', 'No event of the batch is valid. Fix the problems listed in `errors`.', {
+  throw new PublicError('VALIDATION_FAILED', 'No event of the batch is valid. Fix the problems listed in `errors`.', {
     errors,
   });
 }
@@ -245,10 +246,10 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   };
 }
 
-function exceedsLimit(cost: number, admission: Admission): MirError {
-  return new MirError(
+function exceedsLimit(cost: number, admission: Admission): PublicError {
+  return new PublicError(
     'BATCH_EXCEEDS_LIMIT',
     `The batch costs ${cost} units, and the limit is ${admission.budget!.smallest} per minute, so it can never fit. Split it.`,
-    { headers: rateHeaders(admission) },
+    { params: { budget: admission.budget } },
   );
 }

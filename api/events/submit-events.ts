@@ -5,11 +5,13 @@ import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
 import { MirError, type ProblemCode } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
 import { readIdempotencyKey } from '../http/idempotency-key';
 import { sendProblem } from '../http/problem';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
-import { type BodyKind, bodyKind, isHeavyBody, isSmallBody, MAX_EVENTS_BODY_BYTES, readBody } from '../http/read-body';
+import { MAX_EVENTS_BODY_BYTES } from '../http/body-limits';
+import { type BodyKind, bodyKind, isHeavyBody, isSmallBody, readBody } from '../http/read-body';
 import { readKey } from '../http/read-api-key';
 import { requestIdOf } from '../http/request-id';
 import { leaveIfDraining, send } from '../http/respond';
@@ -43,7 +45,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
   const authorizeFirst = createAuthorizeFirst(ctx);
   const rejectedEvents = ctx.metrics.eventsSubmitted.refused;
 
-  const tooManyEvents = (admission: Admission, units: number): MirError => {
+  const tooManyEvents = (admission: Admission, units: number): PublicError => {
     ctx.metrics.rateLimited.events.inc();
     return rateLimited(admission, units);
   };
@@ -61,7 +63,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     const checked = validateEvent(ctx, tenant, withHeaderKey(req, event), Date.now(), agentId);
     if (Array.isArray(checked)) {
       rejectedEvents.inc();
-      throw new MirError('VALIDATION_FAILED', 'The event is not valid. Fix the problems listed in `errors`.', {
+      throw new PublicError('VALIDATION_FAILED', 'The event is not valid. Fix the problems listed in `errors`.', {
         errors: checked,
       });
     }
@@ -111,7 +113,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       const { items } = submission;
       units = unitsOf(items.length, sentBytes);
       if (req.headers['idempotency-key'] !== undefined) {
-        throw new MirError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
+        throw new PublicError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
       }
       requireBatchSize(items.length);
       if (agent) requireSmallBatch(agent, items.length);
@@ -145,7 +147,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       },
       (error: unknown) => {
         leaveIfDraining(ctx, headers);
-        sendProblem(res, error, { requestId, log: ctx.log, headers });
+        sendProblem(res, error, { requestId, log: ctx.log, config: ctx.config, headers });
       },
     );
   };
@@ -173,7 +175,10 @@ function withHeaderKey(req: Request, body: unknown): unknown {
   if (header === null || typeof body !== 'object' || body === null) return body;
   const own = (body as { idempotencyKey?: unknown }).idempotencyKey;
   if (own !== undefined && own !== header) {
-    throw new MirError('IDEMPOTENCY_KEY_INVALID', 'Header Idempotency-Key and field idempotencyKey differ; send one.');
+    throw new PublicError(
+      'IDEMPOTENCY_KEY_INVALID',
+      'Header Idempotency-Key and field idempotencyKey differ; send one.',
+    );
   }
   return { ...body, idempotencyKey: header };
 }

@@ -3,7 +3,7 @@ import type { Admission } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { SpanContext } from '../../shared/tracing/tracing';
 import { finalizeChunks } from '../../shared/queue/event-queue';
@@ -62,7 +62,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
   const rejectReusedKey = ({ keyedId, accepted: { fingerprint } }: ValidatedEvent): void => {
     const before = keyedId === null ? undefined : remembered.get(keyedId);
     if (before === undefined || before === fingerprint) return;
-    throw new MirError(
+    throw new PublicError(
       'IDEMPOTENCY_KEY_REUSED',
       'This idempotency key was used for other content. Use a new key for new content; repeat the same content to repeat.',
     );

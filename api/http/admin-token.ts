@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
-import { MirError } from '../../shared/errors';
+import { PublicError } from './public-error';
 import type { ApiContext } from '../context';
 import { memoryThrottle, throttledAddress } from './throttle';
 
@@ -20,13 +20,13 @@ export async function checkAdminToken(
   token: unknown,
   ip: string,
 ): Promise<void> {
-  if (config.adminToken === null) throw new MirError('NOT_FOUND', 'There is nothing here. ADMIN_TOKEN is not set.');
+  if (config.adminToken === null) throw new PublicError('NOT_FOUND', 'There is nothing here. ADMIN_TOKEN is not set.');
   const address = throttledAddress(ip);
   await wrongTries.check(address);
   if (typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken))) return;
   await wrongTries.punish(address);
   log.warn('a wrong admin token was sent');
-  throw new MirError('ADMIN_TOKEN_INVALID', 'Send the operator’s ADMIN_TOKEN in the header x-admin-token.');
+  throw new PublicError('ADMIN_TOKEN_INVALID', 'Send the operator’s ADMIN_TOKEN in the header x-admin-token.');
 }
 
 /** Throws unless the header `x-admin-token` is the operator's. */

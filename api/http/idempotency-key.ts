@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseItem } from 'structured-headers';
 import { MAX_IDEMPOTENCY_KEY_LENGTH } from '../../shared/domain/event';
-import { MirError } from '../../shared/errors';
+import { PublicError } from './public-error';
 
 /** The header as an OpenAPI parameter; each route says in its own words whom it concerns. */
 export function idempotencyHeader(description: string): Record<string, unknown> {
@@ -29,7 +29,7 @@ export function readIdempotencyKey(req: Pick<IncomingMessage, 'headers'>): strin
   const text = String(header);
   const key = text.startsWith('"') ? quoted(text) : BARE_TOKEN.test(text) ? text : null;
   if (key === null || key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY_LENGTH) {
-    throw new MirError(
+    throw new PublicError(
       'IDEMPOTENCY_KEY_INVALID',
       `Idempotency-Key must be a quoted string or a token of 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters.`,
     );

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { MirError } from '../../shared/errors';
+import { PublicError } from './public-error';
 
 export const NDJSON = 'application/x-ndjson';
 /** Lines are handed on in pieces of about this size: one write each would cost more than the lines. */
@@ -13,7 +13,7 @@ export function wantsNdjson({ accept }: IncomingHttpHeaders): boolean {
 /** Throws 422 when a stream is asked to begin in its middle: what follows would pass for the whole. */
 export function rejectCursor({ cursor }: { cursor?: string | undefined }): void {
   if (cursor === undefined) return;
-  throw new MirError('VALIDATION_FAILED', 'A stream takes no cursor: it is whole.', {
+  throw new PublicError('VALIDATION_FAILED', 'A stream takes no cursor: it is whole.', {
     errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'leave it out, or ask for pages of JSON' }],
   });
 }

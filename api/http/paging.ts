@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { MirError } from '../../shared/errors';
+import { PublicError } from './public-error';
 
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 500;
@@ -40,7 +40,7 @@ export function readCursor(
   const expected = Buffer.from(macOf(key, owner, body ?? ''));
   const given = Buffer.from(mac ?? '');
   if (more.length > 0 || expected.length !== given.length || !timingSafeEqual(expected, given)) {
-    throw new MirError('VALIDATION_FAILED', 'The cursor is not one that this list gave out.', {
+    throw new PublicError('VALIDATION_FAILED', 'The cursor is not one that this list gave out.', {
       errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'use nextCursor of the page before, unchanged' }],
     });
   }

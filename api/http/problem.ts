@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import {
+  type FieldError,
   MAX_LISTED_ERRORS,
   MirError,
   messageWithCauses,
@@ -8,6 +9,10 @@ import {
 } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import { isStoreOutage } from '../../shared/store/errors';
+import { publicDetail } from './details';
+import { PROBLEMS } from './problems';
+import { PublicError } from './public-error';
+import { budgetHeaders } from './rate-headers';
 import { send } from './respond';
 
 /** While a store is away every request is rejected: each code is logged this often, and the metrics count them all. */
@@ -18,60 +23,99 @@ const rejectionLoggedAt = new Map<ProblemCode, number>();
 function fromBodyReader(error: Error & { type?: string; code?: unknown; status?: number }): MirError | null {
   switch (error.type) {
     case 'entity.too.large':
-      return new MirError('BODY_TOO_LARGE', 'The body is larger than this route takes, counted after decompression.');
+      return new PublicError(
+        'BODY_TOO_LARGE',
+        'The body is larger than this route takes, counted after decompression.',
+      );
     case 'encoding.unsupported':
-      return new MirError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
+      return new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
     case 'request.size.invalid':
     case 'request.aborted':
-      return new MirError('INVALID_REQUEST', 'The body did not arrive whole.');
+      return new PublicError('INVALID_REQUEST', 'The body did not arrive whole.');
     default:
       // A server error of MongoDB has a number.
       return (typeof error.code === 'string' && error.code.startsWith('Z_')) || error.status === 400
-        ? new MirError('INVALID_ENCODING', 'The body is not valid gzip.')
+        ? new PublicError('INVALID_ENCODING', 'The body is not valid gzip.')
         : null;
   }
 }
 
-/** An outage of the store that no handler foresaw: not our fault, and worth trying again. */
-function fromDriver(error: unknown): MirError | null {
-  return isStoreOutage(error) ? storeUnavailable(error) : null;
-}
-
-/** Turns anything thrown into the one error that has an HTTP answer. */
+/** Returns the coded error for anything thrown: an outage of the store is 503 wherever it comes from. */
 export function toMirError(error: unknown): MirError {
   if (error instanceof MirError) return error;
-  if (error instanceof URIError) return new MirError('INVALID_REQUEST', 'The path is not validly percent-encoded.');
-  const known = error instanceof Error ? fromBodyReader(error) : null;
-  const answer = known ?? fromDriver(error);
-  return answer ?? new MirError('INTERNAL', 'This is our fault. It was logged under the request id.', { cause: error });
+  if (error instanceof URIError) return new PublicError('INVALID_REQUEST', 'The path is not validly percent-encoded.');
+  const ofBody = error instanceof Error ? fromBodyReader(error) : null;
+  if (ofBody) return ofBody;
+  return isStoreOutage(error)
+    ? storeUnavailable(error)
+    : new MirError('INTERNAL', 'an unexpected error was thrown', { cause: error });
 }
 
-/** Logs what is our fault, with its causes, which no response shows. Rejections in an outage: once a second and code. */
-export function logProblem(problem: MirError, requestId: string, log: Log): void {
-  if (problem.status < 500) return;
-  const line = { requestId, code: problem.code, err: messageWithCauses(problem) };
-  if (problem.code === 'INTERNAL')
-    log.error({ ...line, stack: (problem.more.cause as Error)?.stack }, 'request failed');
-  else if (Date.now() - (rejectionLoggedAt.get(problem.code) ?? 0) > REJECTIONS_LOGGED_EVERY_MS) {
-    rejectionLoggedAt.set(problem.code, Date.now());
+/** An error as a response shows it. */
+export interface Problem {
+  code: ProblemCode;
+  status: number;
+  title: string;
+  detail: string;
+  errors: readonly FieldError[];
+  retryAfterSeconds: number | undefined;
+  headers: Record<string, string>;
+}
+
+/** Turns anything thrown into what a response shows of it, and logs what is our fault, with its causes. */
+export function problemOf(thrown: unknown, requestId: string, log: Log): Problem {
+  const error = toMirError(thrown);
+  const { code } = error;
+  const { status, title } = PROBLEMS[code];
+  if (status >= 500) logFailure(error, requestId, log);
+  const { errors = [], retryAfterSeconds, params } = error.more;
+  return {
+    code,
+    status,
+    title,
+    detail: publicDetail(error),
+    errors,
+    retryAfterSeconds,
+    headers: {
+      ...budgetHeaders(params?.budget ?? null),
+      ...(error instanceof PublicError ? error.headers : undefined),
+      ...(retryAfterSeconds === undefined ? undefined : { 'Retry-After': String(retryAfterSeconds) }),
+    },
+  };
+}
+
+/** Logs an error with its causes. Rejections in an outage: once a second and code. */
+function logFailure(error: MirError, requestId: string, log: Log): void {
+  const line = { requestId, code: error.code, err: messageWithCauses(error) };
+  if (error.code === 'INTERNAL') log.error({ ...line, stack: (error.cause as Error)?.stack }, 'request failed');
+  else if (Date.now() - (rejectionLoggedAt.get(error.code) ?? 0) > REJECTIONS_LOGGED_EVERY_MS) {
+    rejectionLoggedAt.set(error.code, Date.now());
     log.warn(line, 'requests are being refused');
   }
 }
 
-/** Answers an error as RFC 9457 problem+json, with all that is wrong and how to fix it. Returns the status. */
+/** The URI that identifies a code's problems; it leads to the code's paragraph in the Partner Guide. */
+export function problemTypeOf(code: ProblemCode, publicUrl: string): string {
+  return `${publicUrl}/errors/${code}`;
+}
+
+/** Answers an error as RFC 9457 problem+json, with all that is wrong and how to fix it. */
 export function sendProblem(
   res: ServerResponse,
   error: unknown,
-  { requestId, log, headers }: { requestId: string; log: Log; headers?: Record<string, string> },
-): number {
-  const problem = toMirError(error);
-  logProblem(problem, requestId, log);
-  const { retryAfterSeconds, errors = [] } = problem.more;
+  {
+    requestId,
+    log,
+    config,
+    headers,
+  }: { requestId: string; log: Log; config: { publicUrl: string }; headers?: Record<string, string> },
+): void {
+  const { errors, ...problem } = problemOf(error, requestId, log);
   send(
     res,
     problem.status,
     {
-      type: `urn:mir:problem:${problem.code}`,
+      type: problemTypeOf(problem.code, config.publicUrl),
       title: problem.title,
       status: problem.status,
       detail: problem.detail,
@@ -80,13 +124,6 @@ export function sendProblem(
       ...(errors.length > 0 ? { errors: errors.slice(0, MAX_LISTED_ERRORS) } : {}),
       ...(errors.length > MAX_LISTED_ERRORS ? { errorsTruncated: true } : {}),
     },
-    {
-      ...headers,
-      ...problem.more.headers,
-      ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }),
-      'Content-Type': 'application/problem+json',
-      'X-Request-Id': requestId,
-    },
+    { ...headers, ...problem.headers, 'Content-Type': 'application/problem+json', 'X-Request-Id': requestId },
   );
-  return problem.status;
 }

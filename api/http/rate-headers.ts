@@ -1,6 +1,17 @@
-import { budgetHeaders, secondsUntil } from '../../shared/authz/budget';
+import { secondsUntil, WINDOW_SECONDS } from '../../shared/authz/budget';
 import type { Admission } from '../../shared/authz/authorizer';
-import { MirError } from '../../shared/errors';
+import type { ErrorParams } from '../../shared/errors';
+import { PublicError } from './public-error';
+
+/** `RateLimit-Policy` and `RateLimit` of the IETF httpapi draft: quota a minute, what is left, seconds until full. */
+export function budgetHeaders(budget: NonNullable<ErrorParams['budget']> | null): Record<string, string> {
+  if (!budget) return {};
+  const { policy, capacity, left } = budget;
+  return {
+    'RateLimit-Policy': `"${policy}";q=${capacity};w=${WINDOW_SECONDS}`,
+    RateLimit: `"${policy}";r=${Math.max(0, left)};t=${secondsUntil(capacity - left, budget)}`,
+  };
+}
 
 /** The budget of an admitted call, as headers. */
 export function rateHeaders({ budget }: Admission): Record<string, string> {
@@ -8,13 +19,13 @@ export function rateHeaders({ budget }: Admission): Record<string, string> {
 }
 
 /** 429 with the seconds after which `cost` units will be there. */
-export function rateLimited(admission: Admission, cost: number): MirError {
+export function rateLimited(admission: Admission, cost: number): PublicError {
   const budget = admission.budget!;
   const { policy, capacity, left } = budget;
   const waitSeconds = Math.max(1, secondsUntil(cost - left, budget));
   const limit = `${capacity} ${policy === 'control' ? 'control requests' : policy} per minute`;
-  return new MirError('RATE_LIMITED', `The limit is ${limit}. Try again in ${waitSeconds} s.`, {
+  return new PublicError('RATE_LIMITED', `The limit is ${limit}. Try again in ${waitSeconds} s.`, {
     retryAfterSeconds: waitSeconds,
-    headers: budgetHeaders(budget),
+    params: { budget },
   });
 }

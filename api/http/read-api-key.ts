@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { type ParsedApiKey, parseApiKey } from '../../shared/domain/api-key';
-import { MirError } from '../../shared/errors';
+import { PublicError } from './public-error';
 
 const MEMO_SIZE = 10_000;
 const MAX_KEY_LENGTH = 128;
@@ -13,13 +13,13 @@ const memo = new LRUCache<string, ParsedApiKey>({ max: MEMO_SIZE });
 export function readKey(req: IncomingMessage): ParsedApiKey {
   const text = req.headers['x-api-key'];
   if (typeof text !== 'string' || text === '') {
-    throw new MirError('API_KEY_MISSING', 'Send your API key in the header x-api-key.');
+    throw new PublicError('API_KEY_MISSING', 'Send your API key in the header x-api-key.');
   }
   let key = memo.get(text);
   if (!key) {
     const parsed = text.length <= MAX_KEY_LENGTH ? parseApiKey(text) : null;
     if (!parsed) {
-      throw new MirError('API_KEY_INVALID', 'The API key is incomplete or mistyped (its checksum does not match).');
+      throw new PublicError('API_KEY_INVALID', 'The API key is incomplete or mistyped (its checksum does not match).');
     }
     memo.set(text, (key = parsed));
   }

@@ -1,14 +1,9 @@
 import express, { type Request, type Response } from 'express';
-import { MirError } from '../../shared/errors';
+import { PublicError } from './public-error';
+import { MAX_BODY_BYTES, MAX_EVENTS_BODY_BYTES, MAX_FORM_BODY_BYTES } from './body-limits';
 import { MAX_JSON_DEPTH, nestsDeeperThan } from './json-scan';
 import { toMirError } from './problem';
 
-/** Largest body of `POST /events`, counted after decompression. */
-export const MAX_EVENTS_BODY_BYTES = 5 * 1024 * 1024;
-/** Largest body of any other route: a hundred ids of 256 characters fit, each character escaped as \uXXXX. */
-export const MAX_BODY_BYTES = 256 * 1024;
-/** Largest body of a posted form. */
-export const MAX_FORM_BODY_BYTES = 16 * 1024;
 /** A larger (or unmeasured) body is read only from a caller whose key is known to be good. */
 const MAX_UNKNOWN_CALLER_BYTES = 4 * 1024;
 
@@ -29,16 +24,16 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export function bodyKind(req: Request, allowed: readonly BodyKind[]): BodyKind {
   const encoding = req.headers['content-encoding'];
   if (encoding !== undefined && !/^(gzip|identity)$/i.test(encoding)) {
-    throw new MirError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
   }
   const [type, ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
   const kind = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' }[type!.trim()] as BodyKind | undefined;
   if (!kind || !allowed.includes(kind)) {
     const names = allowed.map((name) => (name === 'json' ? 'application/json' : 'application/x-ndjson'));
-    throw new MirError('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be ${names.join(' or ')}.`);
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be ${names.join(' or ')}.`);
   }
   if (parameters.some((parameter) => /^\s*charset=(?!"?utf-8"?\s*$)/.test(parameter))) {
-    throw new MirError('UNSUPPORTED_MEDIA_TYPE', 'The charset must be utf-8.');
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'The charset must be utf-8.');
   }
   return kind;
 }
@@ -61,13 +56,13 @@ function readSmall(req: Request): Promise<Buffer> {
     const parts: Buffer[] = [];
     req.on('data', (part: Buffer) => parts.push(part));
     req.on('end', () => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
-    req.on('error', () => reject(new MirError('INVALID_REQUEST', 'The body did not arrive whole.')));
+    req.on('error', () => reject(new PublicError('INVALID_REQUEST', 'The body did not arrive whole.')));
   });
 }
 
 async function readLarge(req: Request, res: Response, limit: number): Promise<Buffer> {
   // The caller may have left while its key was checked or it waited for its turn; the end of its body would never come.
-  if (req.destroyed) throw new MirError('INVALID_REQUEST', 'The body did not arrive whole.');
+  if (req.destroyed) throw new PublicError('INVALID_REQUEST', 'The body did not arrive whole.');
   await new Promise<void>((resolve, reject) => {
     readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(toMirError(error)) : resolve()));
   });
@@ -78,7 +73,7 @@ async function readLarge(req: Request, res: Response, limit: number): Promise<Bu
 /** The body, decompressed, at most `limit` bytes. Throws 400 or 413. */
 export async function readBody(req: Request, res: Response, limit: number): Promise<Buffer> {
   const body = await (isSmallBody(req) ? readSmall(req) : readLarge(req, res, limit));
-  if (body.length === 0) throw new MirError('INVALID_JSON', 'The body is empty.');
+  if (body.length === 0) throw new PublicError('INVALID_JSON', 'The body is empty.');
   return body;
 }
 
@@ -87,16 +82,16 @@ export function textOf(body: Buffer): string {
   try {
     return utf8.decode(body);
   } catch {
-    throw new MirError('INVALID_ENCODING', 'The body is not valid UTF-8.');
+    throw new PublicError('INVALID_ENCODING', 'The body is not valid UTF-8.');
   }
 }
 
-export function tooDeep(): MirError {
-  return new MirError('INVALID_JSON', `The body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
+export function tooDeep(): PublicError {
+  return new PublicError('INVALID_JSON', `The body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
 }
 
-export function invalidJson(error: unknown): MirError {
-  return new MirError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}.`);
+export function invalidJson(error: unknown): PublicError {
+  return new PublicError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}.`);
 }
 
 /** Parses a JSON body. Throws 400 when it is not valid or nested deeper than 32 levels. */

@@ -9,7 +9,8 @@ import { requireAgentPlan } from './require-caller';
 import { requireAdmin } from './admin-token';
 import { sendProblem } from './problem';
 import { rateHeaders, rateLimited } from './rate-headers';
-import { bodyKind, MAX_BODY_BYTES, parseJson, readBody } from './read-body';
+import { MAX_BODY_BYTES } from './body-limits';
+import { bodyKind, parseJson, readBody } from './read-body';
 import { readKey } from './read-api-key';
 import { requestIdOf } from './request-id';
 import { leaveIfDraining, send } from './respond';
@@ -106,7 +107,7 @@ export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
     const sendError = (error: unknown): void => {
       leaveIfDraining(ctx, headers);
-      sendProblem(res, error, { requestId, log: ctx.log, headers });
+      sendProblem(res, error, { requestId, log: ctx.log, config: ctx.config, headers });
     };
     run(req, res, requestId, headers)
       .then((answer) => {

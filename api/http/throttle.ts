@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { MirError, overloaded } from '../../shared/errors';
+import { PublicError } from './public-error';
 import type { ApiContext } from '../context';
 
 /** How often something may be tried, and what is said to whoever tries oftener. */
@@ -32,9 +32,13 @@ function throttleOver(
   onRejected: () => void,
 ): Throttle {
   const toError = (error: unknown): never => {
-    if (!(error instanceof RateLimiterRes)) throw overloaded('This cannot be done now. Try again soon.', 2, error);
+    if (!(error instanceof RateLimiterRes))
+      throw new PublicError('OVERLOADED', 'This cannot be done now. Try again soon.', {
+        retryAfterSeconds: 2,
+        cause: error,
+      });
     onRejected();
-    throw new MirError('RATE_LIMITED', rejection, {
+    throw new PublicError('RATE_LIMITED', rejection, {
       retryAfterSeconds: Math.max(1, Math.ceil(error.msBeforeNext / 1_000)),
     });
   };

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
-import { type FieldError, MAX_LISTED_ERRORS, MirError, type ProblemCode, PROBLEMS } from '../../shared/errors';
+import { type FieldError, MAX_LISTED_ERRORS, type ProblemCode } from '../../shared/errors';
+import { PROBLEMS } from './problems';
+import { PublicError } from './public-error';
 
 /** Fields that are missing or unknown at the top of one of several allowed shapes: the fewer, the more it was meant. */
 function misfits(option: readonly z.core.$ZodIssue[]): number {
@@ -57,7 +59,11 @@ export function validate<T extends z.ZodType>(
   if (parsed.success && more.length === 0) return parsed.data;
   const errors = [...(parsed.success ? [] : fieldErrors(parsed.error.issues)), ...more];
   const own = errors.map(({ code }) => code).find((code): code is ProblemCode => code in PROBLEMS);
-  throw new MirError(own ?? 'VALIDATION_FAILED', `The ${what} is not valid. Fix the problems listed in \`errors\`.`, {
-    errors,
-  });
+  throw new PublicError(
+    own ?? 'VALIDATION_FAILED',
+    `The ${what} is not valid. Fix the problems listed in \`errors\`.`,
+    {
+      errors,
+    },
+  );
 }

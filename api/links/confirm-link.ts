@@ -3,7 +3,7 @@ import { MAX_LINKS_PER_IDENTITY } from '../../shared/domain/link';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { LinkedAccount } from '../../shared/store/memberships';
 import type { StoreSession } from '../../shared/store/store';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 
 import { announceLink } from './announce-link';
@@ -39,8 +39,8 @@ async function alreadyLinked(
   };
 }
 
-function identityGone(): MirError {
-  return new MirError('FORM_REFUSED', 'Your identity was deleted in the meantime. Nothing was connected.');
+function identityGone(): PublicError {
+  return new PublicError('FORM_REFUSED', 'Your identity was deleted in the meantime. Nothing was connected.');
 }
 
 async function link(

@@ -9,7 +9,7 @@ import {
   normalCode,
 } from '../../shared/domain/link';
 import { userRefOf } from '../../shared/domain/subject';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
@@ -26,7 +26,7 @@ type Wish = Pick<LinkRequestDoc, 'accountLabel' | 'returnUrl' | 'state'> & { use
 /** Throws 503 where people have no pages to confirm anything on: an invite would lead nowhere. */
 function requirePages({ config }: Deps): void {
   if (config.mail.kind !== 'off') return;
-  throw new MirError('LINKING_UNAVAILABLE', 'People cannot sign up here, because no mail server is set (SMTP_URL).');
+  throw new PublicError('LINKING_UNAVAILABLE', 'People cannot sign up here, because no mail server is set (SMTP_URL).');
 }
 
 async function insertRequest(
@@ -62,7 +62,7 @@ async function insertRequest(
     const open = await store.linkRequests.countOpen(tenant, userRef, auditContext.at, session);
     if (open >= MAX_OPEN_REQUESTS_PER_USER) {
       const text = `This user has ${open} invites that can still be used; wait until they expire.`;
-      throw new MirError('TOO_MANY_LINK_REQUESTS', text);
+      throw new PublicError('TOO_MANY_LINK_REQUESTS', text);
     }
     await store.linkRequests.insert(request, session);
     await store.audit.append(entry, session);
@@ -76,7 +76,7 @@ async function checkReturnUrl({ store }: Deps, tenant: Tenant, returnUrl: string
   const partner = await store.partners.get(partnerOf(tenant));
   if (partner && isAllowedReturn(returnUrl, partner.allowedReturnOrigins)) return;
   const registered = partner?.allowedReturnOrigins.join(', ') || 'none yet: ask the operator';
-  throw new MirError('RETURN_URL_NOT_ALLOWED', `Registered origins: ${registered}.`, {
+  throw new PublicError('RETURN_URL_NOT_ALLOWED', `Registered origins: ${registered}.`, {
     errors: [{ path: 'returnUrl', code: 'RETURN_URL_NOT_ALLOWED', message: 'must be of a registered origin' }],
   });
 }

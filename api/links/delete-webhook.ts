@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { partnerOf } from '../../shared/domain/ids';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { auditContextForCaller, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { requireHuman } from '../http/require-caller';
@@ -21,7 +21,7 @@ export const deleteWebhookRoute = route({
     const { tenant } = caller;
     const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.removed', target: tenant };
     await transaction({ store }, async (session) => {
-      if (!(await store.webhooks.remove(tenant, session))) throw new MirError('NOT_FOUND', 'No webhook is set.');
+      if (!(await store.webhooks.remove(tenant, session))) throw new PublicError('NOT_FOUND', 'No webhook is set.');
       await store.deliveries.dropOpenOfTenant(tenant, session);
       await store.audit.append(auditEntry(auditContextForCaller({ caller, requestId }), facts), session);
     });

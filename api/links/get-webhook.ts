@@ -1,4 +1,4 @@
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { webhookAuth, webhookSchema } from './webhook-schema';
 
@@ -13,7 +13,7 @@ export const getWebhookRoute = route({
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant } }) => {
     const webhook = await store.webhooks.get(tenant);
-    if (!webhook) throw new MirError('NOT_FOUND', 'No webhook is set.');
+    if (!webhook) throw new PublicError('NOT_FOUND', 'No webhook is set.');
     return { status: 200, body: { url: webhook.url, createdAt: webhook.createdAt.toISOString() } };
   },
 });

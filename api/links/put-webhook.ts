@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { encryptSecret } from '../../shared/domain/encrypted-secret';
 import { partnerOf, type Tenant } from '../../shared/domain/ids';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { type AuditContext, auditEntry, auditContextForCaller } from '../db/audit-context';
 import { requireHuman } from '../http/require-caller';
 import type { ApiContext } from '../context';
@@ -22,7 +22,7 @@ function checkUrl(text: string, allowHttp: boolean): void {
   const bare = url.username === '' && url.password === '' && url.hash === '';
   if (secure && bare) return;
   const message = 'must be an https URL without credentials and fragment';
-  throw new MirError('WEBHOOK_URL_NOT_ALLOWED', `The URL ${message}.`, {
+  throw new PublicError('WEBHOOK_URL_NOT_ALLOWED', `The URL ${message}.`, {
     errors: [{ path: 'url', code: 'WEBHOOK_URL_NOT_ALLOWED', message }],
   });
 }

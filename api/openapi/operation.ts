@@ -130,6 +130,6 @@ export function operationOf(doc: RouteDoc, facts: DocumentFacts): Json {
     security: securityOf(doc),
     parameters: parametersOf(doc),
     ...bodyOf(doc, facts),
-    responses: { ...(Object.fromEntries(answers) as Json), ...problemResponses(doc) },
+    responses: { ...(Object.fromEntries(answers) as Json), ...problemResponses(doc, facts.publicUrl) },
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { MAX_LISTED_ERRORS, PROBLEMS, type ProblemCode } from '../../shared/errors';
-import { REMEDIES } from '../http/remedies';
+import { MAX_LISTED_ERRORS, type ProblemCode } from '../../shared/errors';
+import { problemTypeOf } from '../http/problem';
+import { PROBLEMS } from '../http/problems';
 import { type RouteDoc, WRITING_SCOPES } from '../http/route';
 import type { Json } from './example-of';
 import { type HeaderName, headerRefs } from '../http/response-headers';
@@ -40,7 +41,7 @@ const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
 /** Problems as RFC 9457 has them, with this API's `code` and `errors`. */
 export const problemSchema = z
   .object({
-    type: z.string().describe('`urn:mir:problem:<code>`.'),
+    type: z.url().describe('Leads to the code’s paragraph in the Partner Guide.'),
     title: z.string().describe('The same for all problems of a code.'),
     status: z.int(),
     detail: z.string().describe('What happened here.'),
@@ -70,17 +71,17 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of Object.keys(PROBLEMS) as ProblemCode[]) {
     if (!codes.has(code)) continue;
-    const [status] = PROBLEMS[code];
+    const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return byStatus;
 }
 
-function exampleOfProblem(code: ProblemCode): Json {
-  const [status, title] = PROBLEMS[code];
+function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
+  const { status, title } = PROBLEMS[code];
   const errors = WITH_FIELDS[code];
   return {
-    type: `urn:mir:problem:${code}`,
+    type: problemTypeOf(code, publicUrl),
     title,
     status,
     detail: `${title}.`,
@@ -91,7 +92,7 @@ function exampleOfProblem(code: ProblemCode): Json {
 }
 
 /** The problem answers of a route: each status with the codes that it can have, an example and a remedy of each. */
-export function problemResponses(doc: RouteDoc): Json {
+export function problemResponses(doc: RouteDoc, publicUrl: string): Json {
   const responses = [...problemsOf(doc)].map(([status, codes]): [string, Json] => {
     const waits = status === 429 || status === 503;
     const limited = doc.auth.kind === 'key' && status !== 401;
@@ -102,12 +103,12 @@ export function problemResponses(doc: RouteDoc): Json {
     ];
     const examples = codes.map((code) => [
       code,
-      { summary: PROBLEMS[code][1], description: REMEDIES[code], value: exampleOfProblem(code) },
+      { summary: PROBLEMS[code].title, description: PROBLEMS[code].remedy, value: exampleOfProblem(code, publicUrl) },
     ]);
     return [
       String(status),
       {
-        description: codes.map((code) => `\`${code}\` ${PROBLEMS[code][1]}. ${REMEDIES[code]}`).join('\n\n'),
+        description: codes.map((code) => `\`${code}\` ${PROBLEMS[code].title}. ${PROBLEMS[code].remedy}`).join('\n\n'),
         headers: headerRefs(headers),
         content: {
           'application/problem+json': {

@@ -1,6 +1,7 @@
 import { newApiKey } from '../../shared/domain/api-key';
 import { newPartnerTag, type PartnerId, partnerIdOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ApplicationDoc } from '../../shared/store/applications';
 import { classifyStoreError } from '../../shared/store/errors';
 import type { PartnerDoc } from '../../shared/store/partners';
@@ -69,5 +70,5 @@ export async function admitPartner(
       if (!tagTaken) throw error;
     }
   }
-  throw new MirError('INTERNAL', 'No free partner tag was found. Nothing was changed; try again.');
+  throw new PublicError('INTERNAL', 'No free partner tag was found. Nothing was changed; try again.');
 }

@@ -1,4 +1,4 @@
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
@@ -8,11 +8,14 @@ import { idParams } from '../http/schemas';
 import { type IssuedKeys, issuedKeysSchema } from './present-partner';
 
 /** Why an application cannot be decided: it is unknown, or decided already. */
-export async function whyUndecidable({ store }: Pick<ApiContext, 'store'>, applicationId: string): Promise<MirError> {
+export async function whyUndecidable(
+  { store }: Pick<ApiContext, 'store'>,
+  applicationId: string,
+): Promise<PublicError> {
   const application = await store.applications.get(applicationId);
-  if (!application) return new MirError('NOT_FOUND', 'There is no such application.');
+  if (!application) return new PublicError('NOT_FOUND', 'There is no such application.');
   const { status, partnerId } = application;
-  return new MirError(
+  return new PublicError(
     'CONFLICT',
     partnerId === undefined
       ? `The application is ${status} already.`

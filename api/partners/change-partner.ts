@@ -1,5 +1,5 @@
 import type { AffectedRows } from '../../shared/authz/with-invalidation';
-import { overloaded } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { PartnerChange, PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import { type AuditContext, auditEntry } from '../db/audit-context';
@@ -32,7 +32,7 @@ export async function changePartner(
     const { change: wanted, action, reason } = decide(before);
     if (wanted === null) return { result: before, affected };
     const after = await store.partners.change(before, wanted, auditContext.at, session);
-    if (!after) throw overloaded('This partner was changed at the same time. Nothing was changed by you; retry.', 1);
+    if (!after) throw changedMeanwhile();
     const facts = { before: auditedFacts(before), after: auditedFacts(after) };
     const entry = { partnerId: before._id, action, target: before._id, reason, ...facts };
     await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
@@ -42,4 +42,10 @@ export async function changePartner(
   // An unknown id takes no lock.
   const { _id } = await readPartner({ store }, partnerId);
   return (await changeAuthority(deps, { key: _id, partnerId: _id }, change)).result;
+}
+
+function changedMeanwhile(): PublicError {
+  return new PublicError('OVERLOADED', 'This partner was changed at the same time. Nothing was changed by you; retry.', {
+    retryAfterSeconds: 1,
+  });
 }

@@ -1,4 +1,4 @@
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { PartnerDoc } from '../../shared/store/partners';
 import type { StoreSession } from '../../shared/store/store';
 import type { ApiContext } from '../context';
@@ -14,7 +14,7 @@ export async function readPartner(
   session?: StoreSession,
 ): Promise<PartnerDoc> {
   const partner = await store.partners.get(partnerId, session);
-  if (!partner) throw new MirError('NOT_FOUND', 'There is no such partner.');
+  if (!partner) throw new PublicError('NOT_FOUND', 'There is no such partner.');
   return partner;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
 import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
@@ -30,7 +30,7 @@ export async function readApplication(
   applicationId: string,
 ): Promise<PresentedApplication> {
   const application = await store.applications.get(applicationId);
-  if (!application) throw new MirError('NOT_FOUND', 'There is no such application.');
+  if (!application) throw new PublicError('NOT_FOUND', 'There is no such application.');
   return presentApplication(application);
 }
 

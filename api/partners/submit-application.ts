@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { newId } from '../../shared/domain/ids';
-import { overloaded } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import type { ApplicationDoc } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
@@ -27,7 +27,9 @@ export async function submitApplication(
   auditContext: AuditContext,
 ): Promise<{ applicationId: string; status: 'PENDING' }> {
   if ((await store.applications.countPending()) >= MAX_PENDING_APPLICATIONS) {
-    throw overloaded('Too many applications wait for a decision. Try again later.', FULL_RETRY_AFTER_SECONDS);
+    throw new PublicError('OVERLOADED', 'Too many applications wait for a decision. Try again later.', {
+      retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
+    });
   }
   const application: ApplicationDoc = { _id: newId('app'), ...input, status: 'PENDING', createdAt: auditContext.at };
   const entry = auditEntry(auditContext, {

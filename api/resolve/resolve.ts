@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AI_MAX_USERS_PER_RESOLVE } from '../../shared/domain/agent';
 import { userExternalIdSchema } from '../../shared/domain/event';
 import { userRefOf } from '../../shared/domain/subject';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { readSignals } from './read-signals';
 
@@ -69,7 +69,7 @@ export const resolveRoute = route({
     const ids = 'userExternalId' in body ? [body.userExternalId] : body.userExternalIds;
     if (admission.credential.agent?.type === 'AI_AGENT' && ids.length > AI_MAX_USERS_PER_RESOLVE) {
       const text = `An AI agent resolves at most ${AI_MAX_USERS_PER_RESOLVE} users at once; these are ${ids.length}.`;
-      throw new MirError('BULK_LIMIT_EXCEEDED', text);
+      throw new PublicError('BULK_LIMIT_EXCEEDED', text);
     }
     const refs = ids.map((id) => userRefOf(ctx.secrets.subject, tenant, id));
     const { found, source } = await readSignals(ctx, refs);

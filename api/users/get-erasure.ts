@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { erasureSchema, presentErasure } from './present-erasure';
 
@@ -15,7 +15,7 @@ export const getErasureRoute = route({
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant }, params: { receiptId } }) => {
     const erasure = await store.erasures.get(tenant, receiptId);
-    if (!erasure) throw new MirError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
+    if (!erasure) throw new PublicError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
     return { status: 200, body: presentErasure(erasure) };
   },
 });

@@ -1,4 +1,4 @@
-import { guidePage } from './guide/guide-page';
+import { errorTypePage, guidePage } from './guide/guide-page';
 import { OPERATOR_PAGES } from './console/log-in';
 import { accountPage } from './account/account';
 import { deleteIdentity, deletePage } from './account/delete';
@@ -47,5 +47,6 @@ export const PAGES: readonly Page[] = [
   disconnectPage,
   disconnect,
   guidePage,
+  errorTypePage,
   ...OPERATOR_PAGES,
 ];

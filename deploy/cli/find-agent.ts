@@ -1,4 +1,4 @@
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../../api/http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 
 import type { CliContext } from './open';
@@ -6,6 +6,6 @@ import type { CliContext } from './open';
 /** The agent of that id, whosever it is; the operator sees all. Throws 404. */
 export async function findAgent({ store }: Pick<CliContext, 'store'>, agentId: string): Promise<AgentDoc> {
   const [agent] = await store.agents.byIds([agentId]);
-  if (!agent) throw new MirError('NOT_FOUND', 'There is no such agent.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such agent.');
   return agent;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { partnerOf } from '../../shared/domain/ids';
-import { MirError } from '../../shared/errors';
+import { PublicError } from '../../api/http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AuditContext } from '../../api/db/audit-context';
 import { type PresentedCascade, readCascade, readOpenCascades } from '../../api/agents/get-cascade';
@@ -113,7 +113,7 @@ async function kill(
 /** A cascade of any partner, with the agents that the store refuses to revoke: the operator must fix their rows. */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
   const cascade = await ctx.store.cascades.byId(cascadeId);
-  if (!cascade) throw new MirError('NOT_FOUND', 'There is no such cascade.');
+  if (!cascade) throw new PublicError('NOT_FOUND', 'There is no such cascade.');
   return { ...(await readCascade(ctx, cascade.tenant, cascadeId)), parkedAgents: cascade.parked };
 }
 

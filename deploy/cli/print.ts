@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { publicDetail } from '../../api/http/details';
 import { MirError, messageOf, messageWithCauses, storeUnavailable } from '../../shared/errors';
 import { isStoreOutage } from '../../shared/store/errors';
 
@@ -60,13 +61,13 @@ export function secrets(pairs: Record<string, string>): string {
 }
 
 /**
- * What went wrong, for stderr: the problem's code, its detail, every field at fault, and what caused it. The operator
+ * What went wrong, for stderr: the problem's code, its detail as a response has it, every field at fault, and what caused it. The operator
  * may read a driver's message here: the CLI writes no log that would have it.
  */
 export function failure(error: unknown, json: boolean): string {
   const problem = isStoreOutage(error) ? storeUnavailable(error) : error;
   const code = problem instanceof MirError ? problem.code : 'FAILED';
-  const detail = problem instanceof MirError ? problem.detail : messageOf(problem);
+  const detail = problem instanceof MirError ? publicDetail(problem) : messageOf(problem);
   const errors = problem instanceof MirError ? problem.more.errors : undefined;
   const cause =
     problem instanceof MirError && problem.cause !== undefined ? messageWithCauses(problem.cause) : undefined;

@@ -59,7 +59,7 @@ export interface Admission {
 }
 
 export interface Authorizer {
-  /** One round trip for all entries of one key. Throws MirError (401, 403, 503). */
+  /** One round trip for all entries of one key. Throws when the caller is rejected, or cannot be authorized now. */
   authorize(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
   /** Authority from the store alone, without budget: for reading while the queue store is away. */
   authorizeFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
@@ -95,7 +95,7 @@ export function createAuthorizer(deps: {
 
   const epochNow = (): string => {
     const epoch = link.epoch();
-    if (epoch === null) throw overloaded('The queue store is not reachable. Nothing was stored; send it again.');
+    if (epoch === null) throw overloaded('QUEUE_STORE_UNREACHABLE');
     return epoch;
   };
 
@@ -206,9 +206,9 @@ export function createAuthorizer(deps: {
       }
     } catch (error) {
       if (error instanceof MirError) throw error;
-      throw overloaded('The queue store did not respond. Retry the request.', 2, error);
+      throw overloaded('QUEUE_STORE_SILENT', 2, error);
     }
-    throw overloaded('The rights of this key are being changed. Send it again.', 1);
+    throw overloaded('AUTHORITY_CHANGING', 1);
   };
 
   return {
@@ -223,7 +223,7 @@ export function createAuthorizer(deps: {
       if (status === 'SCOPE') throw scopeMissing(scope, budget);
       if (isBlock(status)) throw blocked(status, budget);
       if (status !== 'OK')
-        throw new MirError('INTERNAL', 'Authorization returned an unknown status.', { cause: status });
+        throw new MirError('INTERNAL', 'authorization returned an unknown status', { cause: status });
       if (lowestOpenMs !== -1 && nowMs! - lowestOpenMs! > ABANDONED_AFTER_MS) {
         onOldMarker?.(tenantOf(key.partnerId, key.env), nowMs!);
       }

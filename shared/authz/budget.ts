@@ -1,6 +1,7 @@
 import type { Policy } from './credential';
 
-const WINDOW_SECONDS = 60;
+/** The window of every budget. */
+export const WINDOW_SECONDS = 60;
 
 /**
  * Requests a minute, per partner and environment, that suspend, revoke, kill or erase with the partner's own key. No
@@ -18,16 +19,6 @@ export interface Budget {
 }
 
 /** Seconds until `units` of a budget have come back. */
-export function secondsUntil(units: number, { capacity }: Budget): number {
+export function secondsUntil(units: number, { capacity }: Pick<Budget, 'capacity'>): number {
   return Math.ceil((units * WINDOW_SECONDS) / capacity);
-}
-
-/** `RateLimit-Policy` and `RateLimit` of the IETF httpapi draft: quota a minute, what is left, seconds until full. */
-export function budgetHeaders(budget: Budget | null): Record<string, string> {
-  if (!budget) return {};
-  const { policy, capacity, left } = budget;
-  return {
-    'RateLimit-Policy': `"${policy}";q=${capacity};w=${WINDOW_SECONDS}`,
-    RateLimit: `"${policy}";r=${Math.max(0, left)};t=${secondsUntil(capacity - left, budget)}`,
-  };
 }

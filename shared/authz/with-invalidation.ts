@@ -70,7 +70,7 @@ export function createWithInvalidation(deps: {
       try {
         if (slots.length > 0) await scripts.fenceAuthority(redis, slots.flat(), [epochNow(), FENCE_MS, token]);
       } catch (error) {
-        if (required) throw overloaded('The queue store does not answer, so nothing was changed. Try again.', 2, error);
+        if (required) throw overloaded('FENCE_FAILED', 2, error);
       }
     };
     const removeFence = (): Promise<number> => scripts.removeFence(redis, fenced.flat(), [token]);
@@ -93,11 +93,7 @@ export function createWithInvalidation(deps: {
       return { result, doneAtMs: await removeFence() };
     } catch (error) {
       void removeUntilDone(removeFence);
-      throw overloaded(
-        'The change is stored; the queue store did not confirm that it is in force. It is as soon as that answers. Check before you repeat it.',
-        2,
-        error,
-      );
+      throw overloaded('FENCE_NOT_REMOVED', 2, error);
     }
   };
 }

@@ -22,7 +22,7 @@ export interface LongWork {
 
 export function createLongWork(): LongWork {
   const onFull = (): Error =>
-    overloaded('Too many long answers are being made at once. Ask again when one has ended.', RETRY_AFTER_SECONDS);
+    overloaded('LONG_WORK_FULL', RETRY_AFTER_SECONDS);
   const ofOwner = createSemaphore({ maxAtOnce: MAX_OF_ONE_OWNER, maxWaiting: 0, onFull });
   const ofProcess = createSemaphore({ maxAtOnce: MAX_AT_ONCE, maxWaiting: 0, onFull });
   return {

@@ -22,7 +22,7 @@ const queuesByStore = new WeakMap<object, Map<string, Waiter[]>>();
 /** Waits in this process until the changes before it are done. Urgent ones go first. Throws OVERLOADED. */
 function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
   if (!urgent && queue.length >= MAX_WAITING) {
-    throw overloaded('Too many concurrent changes to this agent tree or partner. Retry in a few seconds.', 1);
+    throw overloaded('LOCK_QUEUE_FULL', 1);
   }
   return new Promise((resolve, reject) => {
     const waiter: Waiter = {
@@ -34,8 +34,7 @@ function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
     };
     const timer = setTimeout(() => {
       queue.splice(queue.indexOf(waiter), 1);
-      const text = 'Earlier changes to this agent tree or partner took too long. Nothing was changed; retry.';
-      reject(overloaded(text, 1));
+      reject(overloaded('LOCK_TIMEOUT', 1));
     }, MAX_WAIT_MS);
     if (urgent) queue.unshift(waiter);
     else queue.push(waiter);

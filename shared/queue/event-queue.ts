@@ -57,8 +57,7 @@ export function createEventQueue(deps: {
   return {
     queue,
     async add(chunks, { openChunks, sentBytes, authorizedAt, spans = [] }) {
-      if (performance.now() - authorizedAt > MAX_ENTER_TO_ADD_MS)
-        throw overloaded('The request took too long to process. Resend it with the same idempotency keys.');
+      if (performance.now() - authorizedAt > MAX_ENTER_TO_ADD_MS) throw overloaded('ADMISSION_EXPIRED');
       const entries = chunks.map((chunk) => ({
         chunkId: chunk.chunkId,
         tenant: chunk.tenant,
@@ -79,11 +78,7 @@ export function createEventQueue(deps: {
           onQueuedBytes?.(bytes);
         });
       } catch (error) {
-        throw overloaded(
-          'The queue store did not confirm the events. They may still be stored; resend them with the same idempotency keys.',
-          2,
-          error,
-        );
+        throw overloaded('ENQUEUE_UNCONFIRMED', 2, error);
       }
     },
     close: () => queue.close(),

@@ -69,7 +69,7 @@ export function createMailQueue({
   });
   queue.on('error', (error) => log.warn({ err: error.message }, 'mails queue trouble'));
   const cannot = (error: unknown): never => {
-    throw overloaded('A mail cannot be sent now. Try again soon.', 2, error);
+    throw overloaded('MAILS_UNAVAILABLE', 2, error);
   };
 
   async function removeWaiting(to: string): Promise<void> {
@@ -95,7 +95,7 @@ export function createMailQueue({
     add: async (mail) => {
       const counts = await queue.getJobCounts(...WAITING).catch(cannot);
       if (Object.values(counts).reduce((sum, count) => sum + count, 0) >= MAX_WAITING_MAILS) {
-        throw overloaded('Too many mails wait to be sent. Try again later.', 60);
+        throw overloaded('MAILS_FULL', 60);
       }
       await queue.add(QUEUES.mails, { v: 1, mail }, { ...MAIL_JOB_OPTIONS, jobId: newId('mail') }).catch(cannot);
     },

@@ -67,12 +67,8 @@ export function createOverloadGuard(deps: {
   return {
     setQueuedBytes,
     check() {
-      if (queued >= bound) {
-        throw overloaded('The queue is full; workers are catching up. Nothing was stored.', RETRY_AFTER_SECONDS);
-      }
-      if (memoryPercent >= maxRedisMemoryPercent) {
-        throw overloaded('The queue store is nearly full. Nothing was stored.', RETRY_AFTER_SECONDS);
-      }
+      if (queued >= bound) throw overloaded('QUEUE_FULL', RETRY_AFTER_SECONDS);
+      if (memoryPercent >= maxRedisMemoryPercent) throw overloaded('QUEUE_STORE_FULL', RETRY_AFTER_SECONDS);
     },
     stop: () => clearInterval(timer),
   };

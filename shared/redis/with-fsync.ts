@@ -117,8 +117,7 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null)
     if (answer[0] < 1) throw new FsyncLate();
     return serverId;
   };
-  const rejectWaiter = ({ reject }: Waiter, cause: unknown): void =>
-    reject(overloaded('The events are queued, but their fsync is not confirmed. Send them again.', 2, cause));
+  const rejectWaiter = ({ reject }: Waiter, cause: unknown): void => reject(overloaded('FSYNC_UNCONFIRMED', 2, cause));
   let waiting: Waiter[] = [];
   const confirmAll = async (waiters: readonly Waiter[]): Promise<void> => {
     try {

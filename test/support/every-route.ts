@@ -185,6 +185,7 @@ function pageCalls({ ctx, url }: Harness, { visitor, ana, bea, links, emails, to
     open('GET /account/links/:linkId', STORE, { params: { linkId: links.kept } }, ana.session.cookie),
     post('POST /account/links/:linkId', STORE, {}, ana.session, { linkId: links.removed }),
     open('GET /guide', NONE),
+    open('GET /errors/:code', NONE, { params: { code: 'RATE_LIMITED' } }),
     open('GET /admin/login', NONE),
     open('GET /admin/login', QUEUE, {}, operator),
     post('POST /admin/login', NONE, { token: ADMIN_TOKEN }),

@@ -15,7 +15,7 @@ export function expectProblem(answer: TestAnswer, status: number, code: ProblemC
     status,
     mediaType: 'application/problem+json',
     body: {
-      type: `urn:mir:problem:${code}`,
+      type: expect.stringMatching(new RegExp(`^https?://[^/]+/errors/${code}$`)),
       title: expect.stringMatching(/\S/),
       detail: expect.stringMatching(/\S/),
       status,

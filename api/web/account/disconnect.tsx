@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import type { IdentityId } from '../../../shared/domain/ids';
-import { MirError } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import { removeLink } from '../../links/remove-links';
 import { Actions, Button, ButtonLink, Form } from '../design/form';
@@ -13,8 +13,8 @@ import { page } from '../http/page';
 
 const pathOf = (linkId: string): string => `/account/links/${linkId}`;
 
-function noSuchLink(): MirError {
-  return new MirError('NOT_FOUND', 'This account is not connected to your identity (any more).');
+function noSuchLink(): PublicError {
+  return new PublicError('NOT_FOUND', 'This account is not connected to your identity (any more).');
 }
 
 async function findMine(ctx: ApiContext, identityId: IdentityId, linkId: string): Promise<MyAccount> {

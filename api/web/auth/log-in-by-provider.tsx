@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { MirError } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import type { ProviderRejection } from '../../accounts/provider-log-in';
 import { OIDC_CALLBACK_PATH } from '../../accounts/oidc';
@@ -59,7 +59,7 @@ function NotLoggedIn({ why, provider, next }: NotLoggedInProps): VNode {
 }
 
 function providerOf({ config }: Pick<ApiContext, 'config'>): string {
-  if (config.oidc === null) throw new MirError('NOT_FOUND', 'People log in with e-mail and password here.');
+  if (config.oidc === null) throw new PublicError('NOT_FOUND', 'People log in with e-mail and password here.');
   return config.oidc.name;
 }
 

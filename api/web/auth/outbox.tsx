@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { MirError } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 import type { OutboxMailDoc } from '../../../shared/store/outbox-mails';
 
 import { Layout } from '../design/layout';
@@ -62,10 +62,10 @@ export const outboxPage = page({
   path: '/outbox',
   handle: async ({ ctx, host, peer }) => {
     const { mail, publicUrl } = ctx.config;
-    if (mail.kind !== 'outbox') throw new MirError('NOT_FOUND', 'This MIR sends its mails.');
-    if (!isLoopback(peer)) throw new MirError('NOT_FOUND', 'The outbox opens only on the machine that runs MIR.');
+    if (mail.kind !== 'outbox') throw new PublicError('NOT_FOUND', 'This MIR sends its mails.');
+    if (!isLoopback(peer)) throw new PublicError('NOT_FOUND', 'The outbox opens only on the machine that runs MIR.');
     // Against DNS rebinding: a site that points its own name at this machine could read the mails in a browser on it.
-    if (host !== new URL(publicUrl).host) throw new MirError('NOT_FOUND', `The outbox is at ${publicUrl}/outbox.`);
+    if (host !== new URL(publicUrl).host) throw new PublicError('NOT_FOUND', `The outbox is at ${publicUrl}/outbox.`);
     return { html: <Outbox mails={await ctx.store.outboxMails.newest(SHOWN_MAILS)} /> };
   },
 });

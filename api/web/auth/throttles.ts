@@ -1,4 +1,5 @@
-import { messageOf, overloaded } from '../../../shared/errors';
+import { messageOf } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 import { throttle, throttledAddress } from '../../http/throttle';
 import { VISITOR_SECONDS } from '../../accounts/cookies';
 import type { PageCall } from '../http/page';
@@ -36,7 +37,10 @@ async function addressKeyOf(by: Try, email: string): Promise<string> {
   const { queueLink, keys, secrets } = by.ctx;
   const browser = browserOf(by, email);
   const isKnown = await queueLink.client.exists(keys.knownBrowser(browser)).catch((error: unknown) => {
-    throw overloaded('This cannot be done now. Try again soon.', 2, error);
+    throw new PublicError('OVERLOADED', 'This cannot be done now. Try again soon.', {
+      retryAfterSeconds: 2,
+      cause: error,
+    });
   });
   return isKnown === 1 ? browser : secrets.throttle(email.toLowerCase());
 }

@@ -1,5 +1,7 @@
 import type { VNode } from 'preact';
 import { MirError } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
+import { PROBLEMS } from '../../http/problems';
 import { checkAdminToken } from '../../http/admin-token';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
@@ -38,7 +40,7 @@ const showLogIn = page({
   path: '/admin/login',
   always: true,
   handle: async ({ ctx, cookie }) => {
-    if (ctx.config.adminToken === null) throw new MirError('NOT_FOUND', 'ADMIN_TOKEN is not set, so this is off.');
+    if (ctx.config.adminToken === null) throw new PublicError('NOT_FOUND', 'ADMIN_TOKEN is not set, so this is off.');
     if (await isOperator(ctx, cookie, Date.now())) return { redirect: AFTER_LOG_IN };
     return { html: <LogInPage /> };
   },
@@ -54,7 +56,7 @@ const logIn = page({
     } catch (error) {
       if (!(error instanceof MirError) || error.code !== 'ADMIN_TOKEN_INVALID') throw error;
       return {
-        status: error.status,
+        status: PROBLEMS[error.code].status,
         html: <LogInPage errors={[{ field: 'token', message: 'This is not the ADMIN_TOKEN of this installation.' }]} />,
       };
     }

@@ -1,5 +1,5 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
-import { MirError } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import { sendProblem } from '../../http/problem';
 import { requestIdOf } from '../../http/request-id';
@@ -32,7 +32,7 @@ function requireLogIn(req: Request, res: Response): void {
     res.redirect(303, '/admin/login');
     return;
   }
-  throw new MirError('ADMIN_TOKEN_INVALID', 'Log in at /admin/login.');
+  throw new PublicError('ADMIN_TOKEN_INVALID', 'Log in at /admin/login.');
 }
 
 /** `GET /admin/queues`: bull-board for a logged-in operator, to read only. */
@@ -60,9 +60,8 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
       const requestId = requestIdOf(req);
       res.set({ ...headers, 'X-Request-Id': requestId });
       const fail = (error: unknown): void => {
-        if (error !== undefined) sendProblem(res, error, { requestId, log: ctx.log, headers });
-        else
-          sendProblem(res, new MirError('NOT_FOUND', 'There is no such page.'), { requestId, log: ctx.log, headers });
+        const problem = error ?? new PublicError('NOT_FOUND', 'There is no such page.');
+        sendProblem(res, problem, { requestId, log: ctx.log, config: ctx.config, headers });
       };
       isOperator(ctx, req.headers.cookie, Date.now())
         .then((logged) => {

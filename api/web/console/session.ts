@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { overloaded } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import { cookieName, readCookie } from '../../accounts/cookies';
 
@@ -55,7 +55,11 @@ async function fromQueueStore<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    throw overloaded('The queue store does not answer, so the session cannot be checked. Try again.', 2, error);
+    throw new PublicError(
+      'OVERLOADED',
+      'The queue store does not answer, so the session cannot be checked. Try again.',
+      { retryAfterSeconds: 2, cause: error },
+    );
   }
 }
 

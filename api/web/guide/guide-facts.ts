@@ -11,12 +11,11 @@ import {
 import { CODE_SECONDS } from '../../../shared/domain/link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
-import { PROBLEMS, type ProblemCode } from '../../../shared/errors';
 import { MAX_PAGE_SIZE } from '../../http/paging';
-import { MAX_EVENTS_BODY_BYTES } from '../../http/read-body';
+import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
 import { MAX_USERS_PER_RESOLVE } from '../../resolve/resolve';
 import { FIELD_CODES, RECEIPT_CODES } from './field-codes';
-import { REMEDIES } from '../../http/remedies';
+import { PROBLEMS } from '../../http/problems';
 
 const GROUPS: Record<EventGroup, string> = {
   commerce: 'Commerce',
@@ -34,13 +33,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** One table a status, each code with what to do; the code is the row's anchor. */
 function problemTables(): string {
-  const codes = Object.keys(PROBLEMS) as ProblemCode[];
   return table(
     ['code', 'status', 'meaning', 'what to do'],
-    codes.map((code) => {
-      const [status, title] = PROBLEMS[code];
-      return [`\`${code}\``, String(status), title, REMEDIES[code]];
-    }),
+    Object.entries(PROBLEMS).map(([code, { status, title, remedy }]) => [`\`${code}\``, String(status), title, remedy]),
   );
 }
 

@@ -3,10 +3,13 @@ import type { Catalog } from '../../../shared/domain/catalog';
 import type { ApiContext } from '../../context';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
+import { PROBLEMS } from '../../http/problems';
+import { PublicError } from '../../http/public-error';
 import { page } from '../http/page';
 import { type Guide, renderGuide } from './render-guide';
 
 const CHAPTER_LEVEL = 2;
+const FOUND = 302;
 
 /** Rendered once for a catalog: it does not change while the process lives. */
 const rendered = new WeakMap<Catalog, Guide>();
@@ -56,4 +59,15 @@ export const guidePage = page({
   path: '/guide',
   always: true,
   handle: ({ ctx }) => ({ html: <GuidePage guide={guideOf(ctx)} /> }),
+});
+
+/** `/errors/:code`, the `type` of every problem: leads to the paragraph of its code. */
+export const errorTypePage = page({
+  method: 'GET',
+  path: '/errors/:code',
+  always: true,
+  handle: ({ params: { code = '' } }) => {
+    if (!Object.hasOwn(PROBLEMS, code)) throw new PublicError('NOT_FOUND', 'There is no such error code.');
+    return { status: FOUND, redirect: `/guide#${code}` };
+  },
 });

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Secrets } from '../../../shared/domain/subject';
-import { MirError } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 
 /** The token that a form carries unseen: bound to the session, before log-in to the visitor. It changes at log-in. */
 export function csrfTokenOf(
@@ -13,7 +13,10 @@ export function csrfTokenOf(
 }
 
 function rejectForm(why: string): never {
-  throw new MirError('FORM_REFUSED', `${why} Nothing was done. Go back, load the page again, and send it once more.`);
+  throw new PublicError(
+    'FORM_REFUSED',
+    `${why} Nothing was done. Go back, load the page again, and send it once more.`,
+  );
 }
 
 /**

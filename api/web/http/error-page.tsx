@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import type { MirError } from '../../../shared/errors';
+import type { Problem } from '../../http/problem';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
@@ -35,13 +35,13 @@ function WayOn(): VNode {
 }
 
 /** An error as a page: what happened, what to do, and the id to quote. */
-export function errorPage(error: MirError, requestId: string): VNode {
-  const title = WORDS[error.status] ?? error.title;
-  const { retryAfterSeconds } = error.more;
+export function errorPage(problem: Problem, requestId: string): VNode {
+  const title = WORDS[problem.status] ?? problem.title;
+  const { detail, retryAfterSeconds } = problem;
   return (
     <Layout title={title}>
       <Heading>{title}</Heading>
-      <p>{error.detail}</p>
+      <p>{detail}</p>
       {retryAfterSeconds !== undefined && <p>Try again in {waitOf(retryAfterSeconds)}.</p>}
       <WayOn />
       <p class="quiet small">

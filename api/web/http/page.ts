@@ -40,8 +40,8 @@ export type PageAnswer = { cookies?: readonly string[]; headers?: Record<string,
       /** One more origin that this page's forms may lead to (after our redirect), such as a partner's return URL. */
       formAction?: string;
     }
-  /** 303 to a path of ours. */
-  | { redirect: string }
+  /** 303, or the given status, to a path of ours. */
+  | { status?: number; redirect: string }
   /** 303 to another origin. The handler has checked that it may be gone to. */
   | { leaveTo: URL }
   /** A file, written while it is made. */

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
-import { MirError } from '../../../shared/errors';
-import { MAX_FORM_BODY_BYTES, readBody, textOf } from '../../http/read-body';
+import { PublicError } from '../../http/public-error';
+import { MAX_FORM_BODY_BYTES } from '../../http/body-limits';
+import { readBody, textOf } from '../../http/read-body';
 import type { Fields } from './page';
 
 const MAX_FIELDS = 64;
@@ -10,7 +11,7 @@ export function fieldsOf(pairs: Iterable<[string, string]>): Fields {
   const fields = Object.create(null) as Record<string, string>;
   let count = 0;
   for (const [name, value] of pairs) {
-    if ((count += 1) > MAX_FIELDS) throw new MirError('INVALID_REQUEST', `A form has at most ${MAX_FIELDS} fields.`);
+    if ((count += 1) > MAX_FIELDS) throw new PublicError('INVALID_REQUEST', `A form has at most ${MAX_FIELDS} fields.`);
     fields[name] ??= value;
   }
   return fields;
@@ -20,7 +21,7 @@ export function fieldsOf(pairs: Iterable<[string, string]>): Fields {
 export async function readForm(req: Request, res: Response): Promise<Fields> {
   const [type] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
   if (type?.trim() !== 'application/x-www-form-urlencoded' || req.headers['content-encoding'] !== undefined) {
-    throw new MirError('UNSUPPORTED_MEDIA_TYPE', 'Forms are sent as application/x-www-form-urlencoded.');
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Forms are sent as application/x-www-form-urlencoded.');
   }
   return fieldsOf(new URLSearchParams(textOf(await readBody(req, res, MAX_FORM_BODY_BYTES))));
 }

@@ -1,7 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { MirError } from '../../../shared/errors';
+import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
-import { logProblem, toMirError } from '../../http/problem';
+import { problemOf } from '../../http/problem';
 import { requestIdOf } from '../../http/request-id';
 import { leaveIfDraining } from '../../http/respond';
 import { sendStream } from '../../http/send-stream';
@@ -65,7 +66,7 @@ async function sendPage(
     return;
   }
   const location = locationOf(answer);
-  const status = 'html' in answer ? (answer.status ?? 200) : SEE_OTHER;
+  const status = 'leaveTo' in answer ? SEE_OTHER : (answer.status ?? ('html' in answer ? 200 : SEE_OTHER));
   let text = '';
   if ('html' in answer) {
     const csrfToken = csrfTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id });
@@ -81,25 +82,12 @@ async function sendPage(
 
 /** Answers an error as a page. */
 function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: Asking): Promise<void> {
-  const problem = toMirError(error);
-  logProblem(problem, asking.requestId, ctx.log);
-  const { retryAfterSeconds, headers } = problem.more;
-  return sendPage(
-    ctx,
-    res,
-    {
-      status: problem.status,
-      html: errorPage(problem, asking.requestId),
-      headers: {
-        ...headers,
-        ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }),
-      },
-    },
-    asking,
-  );
+  const problem = problemOf(error, asking.requestId, ctx.log);
+  const { status, headers } = problem;
+  return sendPage(ctx, res, { status, html: errorPage(problem, asking.requestId), headers }, asking);
 }
 
-const NO_PAGE = new MirError('NOT_FOUND', 'Check the address. If you followed a link, it may have been cut off.');
+const NO_PAGE = new PublicError('NOT_FOUND', 'Check the address. If you followed a link, it may have been cut off.');
 
 /** The error page of a path that no page stands at. */
 export async function answerWithErrorPage(

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type HTMLElement, parse } from 'node-html-parser';
 import { createCatalog } from '../../../shared/domain/catalog';
-import { PROBLEMS } from '../../../shared/errors';
+import { PROBLEMS } from '../../../api/http/problems';
+import { problemTypeOf } from '../../../api/http/problem';
+import type { ProblemCode } from '../../../shared/errors';
 import { renderGuide } from '../../../api/web/guide/render-guide';
 import { projectRoot } from '../../../shared/project';
 import { type Harness, startHarness } from '../../support/harness';
@@ -21,7 +23,7 @@ const idsOf = (page: HTMLElement): string[] => page.querySelectorAll('[id]').map
 
 describe('the Partner Guide', () => {
   it('every problem code has an entry of its own, with its status and what to do', () => {
-    for (const [code, [status, title]] of Object.entries(PROBLEMS)) {
+    for (const [code, { status, title }] of Object.entries(PROBLEMS)) {
       const [, ofStatus, meaning, remedy] = guide
         .querySelectorAll(`tr[id="${code}"] td`)
         .map((cell) => cell.textContent);
@@ -29,6 +31,23 @@ describe('the Partner Guide', () => {
       expect(remedy!.length).toBeGreaterThan(20);
     }
   });
+
+  it('the type of every problem leads to its entry', async () => {
+    for (const code of Object.keys(PROBLEMS)) {
+      const { pathname } = new URL(problemTypeOf(code as ProblemCode, mir.ctx.config.publicUrl));
+      const answer = await fetch(mir.url + pathname, { redirect: 'manual' });
+      expect([answer.status, answer.headers.get('location')]).toEqual([302, `/guide#${code}`]);
+      expect(guide.querySelectorAll(`[id="${code}"]`)).toHaveLength(1);
+    }
+  });
+
+  it.each(['NO_SUCH_CODE', 'UNKNOWN_FIELD', 'constructor', 'rate_limited'])(
+    'the type of a problem that does not exist (%s) is 404',
+    async (code) => {
+      const answer = await fetch(`${mir.url}/errors/${code}`, { redirect: 'manual' });
+      expect([answer.status, answer.headers.get('location')]).toEqual([404, null]);
+    },
+  );
 
   it('no remedy suggests another key', () => {
     for (const code of Object.keys(PROBLEMS)) {

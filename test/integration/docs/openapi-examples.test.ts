@@ -5,7 +5,9 @@ import { submitEventsDoc } from '../../../api/events/submit-events-doc';
 import type { RouteDoc } from '../../../api/http/route';
 import { HEALTH_DOCS } from '../../../api/admin/probes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
-import { PROBLEMS, type ProblemCode } from '../../../shared/errors';
+import { problemTypeOf } from '../../../api/http/problem';
+import { PROBLEMS } from '../../../api/http/problems';
+import type { ProblemCode } from '../../../shared/errors';
 import type { Harness } from '../../support/harness';
 import { sharedHarness } from '../../support/shared-harness';
 
@@ -97,8 +99,9 @@ describe('examples in the OpenAPI document', () => {
         const problem = content?.['application/problem+json'];
         for (const [code, { value }] of Object.entries(problem?.examples ?? {})) {
           seen.add(code);
-          expect(PROBLEMS[code as ProblemCode][0]).toBe(Number(status));
-          expect(value).toMatchObject({ code, status: Number(status) });
+          expect(PROBLEMS[code as ProblemCode].status).toBe(Number(status));
+          const type = problemTypeOf(code as ProblemCode, mir.ctx.config.publicUrl);
+          expect(value).toMatchObject({ type, code, status: Number(status) });
         }
       }
     }
@@ -108,7 +111,7 @@ describe('examples in the OpenAPI document', () => {
 
   it('a problem whose code the route does not document is told by the schema', () => {
     const { schema } = operationOf(submitEventsDoc).responses['401']!.content!['application/problem+json']!;
-    const problem = { type: 'urn:x', title: 'x', status: 401, detail: 'x', requestId: 'x' };
+    const problem = { type: 'https://mir.example/errors/X', title: 'x', status: 401, detail: 'x', requestId: 'x' };
     expect(problemsOf(schema, { ...problem, code: 'API_KEY_INVALID' })).toEqual([]);
     expect(problemsOf(schema, { ...problem, code: 'ADMIN_TOKEN_INVALID' })).not.toEqual([]);
   });

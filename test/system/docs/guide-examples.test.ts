@@ -74,9 +74,7 @@ function signedMessage(): { headers: Record<string, string>; body: string; secre
   return { headers, body, secret };
 }
 
-const codesIn = (text: string): string[] => [
-  ...new Set([...text.matchAll(/urn:mir:problem:(\w+)/g)].map((m) => m[1]!)),
-];
+const codesIn = (text: string): string[] => [...new Set([...text.matchAll(/\/errors\/(\w+)/g)].map((m) => m[1]!))];
 
 describe('examples of the Partner Guide', () => {
   it(

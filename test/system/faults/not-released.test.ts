@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MirError } from '../../../shared/errors';
+import { storeUnavailable } from '../../../shared/errors';
 import { startSecondApi, statusWith } from '../../support/partners';
 import { type Harness, startHarness } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';
@@ -56,7 +56,7 @@ describe('a fence that is not removed', () => {
   it('a change whose outcome nobody knew is in force soon after it comes, also where the old state was read meanwhile', async () => {
     const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
       await loseMarksAndReadOldState();
-      throw new MirError('STORE_UNAVAILABLE', 'The store did not answer.');
+      throw storeUnavailable();
     });
     await expect(changed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(await isRejected()).toBe(false);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { HEALTH_DOCS } from '../../../api/admin/probes';
 import { submitEventsDoc } from '../../../api/events/submit-events-doc';
-import { REMEDIES } from '../../../api/http/remedies';
+import { PROBLEMS } from '../../../api/http/problems';
 import { buildOpenApi } from '../../../api/openapi/build-openapi';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { welcome } from '../../../deploy/local/welcome';
@@ -33,7 +33,7 @@ const documents: [string, string][] = [
     .concat(readdirSync(join(root, CHAPTERS)).map((file) => join(CHAPTERS, file)))
     .map((file): [string, string] => [file, readFileSync(join(root, file), 'utf8')]),
   ['/docs', JSON.stringify(openApi, null, 1)],
-  ['remedies of problems', JSON.stringify(REMEDIES)],
+  ['texts of problems', JSON.stringify(PROBLEMS)],
   [
     'npm start',
     welcome({

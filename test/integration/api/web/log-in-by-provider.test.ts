@@ -248,7 +248,7 @@ describe('logging in through an OpenID Connect provider', () => {
     expect((await logIn(visitor, email)).path).toBe('/account');
     expect(isAnswered).toBe(false);
     const page = await asked;
-    expect([page.status, page.text.includes('does not answer')]).toEqual([503, true]);
+    expect([page.status, page.text.includes('did not respond')]).toEqual([503, true]);
     await away.close();
     silent.close();
     silent.closeAllConnections();

@@ -1,0 +1,23 @@
+import { type ErrorParams, type FieldError, MirError, type ProblemCode } from '../../shared/errors';
+
+/** An error that words itself for callers. Its `detail` is public, so it is in the caller's words. */
+export class PublicError extends MirError {
+  readonly headers: Record<string, string> | undefined;
+  constructor(
+    code: ProblemCode,
+    readonly detail: string,
+    {
+      headers,
+      ...more
+    }: {
+      headers?: Record<string, string>;
+      params?: ErrorParams;
+      errors?: FieldError[];
+      retryAfterSeconds?: number;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(code, detail, more);
+    this.headers = headers;
+  }
+}
