@@ -4,17 +4,13 @@ import { metricsListener } from '../shared/process/listen';
 import type { ApiContext } from './context';
 import { buildOpenApi } from './openapi/build-openapi';
 import { referencePage } from './web/reference/reference-page';
-import { submitEventsHandler } from './events/submit-events';
-import { submitEventsDoc } from './events/submit-events-doc';
 import { observed, OTHER_METHOD, UNMATCHED } from './http/observe';
-import { sendProblem } from './http/problem';
-import { requestIdOf } from './http/request-id';
+import { finishWithProblem, openExchange } from './http/finish';
 import type { Route } from './http/route';
 import { createAdmit, runRoute } from './http/run-route';
-import { HEALTH_DOCS, healthz, readyz } from './admin/probes';
 import { queuesPage } from './web/console/queues-page';
 import { errorPages, pageRoutes } from './web/mount-pages';
-import { ADMIN_ROUTES, PARTNER_ROUTES } from './routes';
+import { BARE_ROUTES, PARTNER_ROUTES } from './routes';
 
 interface Mounted {
   method: string;
@@ -55,16 +51,8 @@ export function createApp(ctx: ApiContext): Express {
 
   const admit = createAdmit(ctx);
   const handlerOf = (route: Route) => ({ method: route.method, path: route.path, handle: runRoute(ctx, route, admit) });
-  mount(
-    app,
-    ctx,
-    ['', '/v1'],
-    [{ method: 'POST', path: '/events', handle: submitEventsHandler(ctx) }, ...PARTNER_ROUTES.map(handlerOf)],
-  );
-  const documented = {
-    partner: [submitEventsDoc, ...PARTNER_ROUTES],
-    bare: [...ADMIN_ROUTES, ...HEALTH_DOCS],
-  };
+  mount(app, ctx, ['', '/v1'], PARTNER_ROUTES.map(handlerOf));
+  const documented = { partner: PARTNER_ROUTES, bare: BARE_ROUTES };
   const openApi = buildOpenApi(documented, {
     publicUrl: ctx.config.publicUrl,
     eventTypes: ctx.catalog.entries.map(({ eventType }) => eventType),
@@ -74,9 +62,7 @@ export function createApp(ctx: ApiContext): Express {
     ctx,
     [''],
     [
-      ...ADMIN_ROUTES.map(handlerOf),
-      { method: 'GET', path: '/healthz', handle: healthz },
-      { method: 'GET', path: '/readyz', handle: readyz(ctx) },
+      ...BARE_ROUTES.map(handlerOf),
       ...referencePage(openApi),
       ...(ctx.config.metricsOnPublicPort
         ? [
@@ -104,7 +90,7 @@ export function createApp(ctx: ApiContext): Express {
   }) satisfies express.ErrorRequestHandler);
   app.use(errorPages(ctx));
   app.use(((error, req, res, _next) => {
-    sendProblem(res, error, { requestId: requestIdOf(req), log: ctx.log, config: ctx.config });
+    finishWithProblem(ctx, openExchange(req, res), error);
   }) satisfies express.ErrorRequestHandler);
   return app;
 }

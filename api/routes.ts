@@ -22,7 +22,9 @@ import { getEventRoute } from './events/get-event';
 import { getReceiptRoute } from './events/get-receipt';
 import { listEventTypesRoute } from './events/list-event-types';
 import { listEventsRoute } from './events/list-events';
+import { submitEventsRoute } from './events/submit-events';
 import type { Route } from './http/route';
+import { HEALTH_ROUTES } from './admin/probes';
 import { deleteDeadLetterRoute } from './admin/delete-dead-letter';
 import { getDeadLetterRoute } from './admin/get-dead-letter';
 import { listDeadLettersRoute } from './admin/list-dead-letters';
@@ -45,8 +47,9 @@ import { resolveRoute } from './resolve/resolve';
 import { eraseUserRoute } from './users/erase-user';
 import { getErasureRoute } from './users/get-erasure';
 
-/** Partner routes, each served bare and under /v1. `POST /events` stands in app.ts: it has a path of its own. */
+/** Partner routes, each served bare and under /v1: the busiest first, because Express looks for them in this order. */
 export const PARTNER_ROUTES: readonly Route[] = [
+  submitEventsRoute,
   resolveRoute,
   listEventsRoute,
   getReceiptRoute,
@@ -84,7 +87,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   spawnAgentRoute,
 ];
 
-/** Operator routes, served bare only. */
+/** Operator routes. */
 export const ADMIN_ROUTES: readonly Route[] = [
   listApplicationsRoute,
   approveApplicationRoute,
@@ -98,3 +101,6 @@ export const ADMIN_ROUTES: readonly Route[] = [
   replayDeadLetterRoute,
   deleteDeadLetterRoute,
 ];
+
+/** Routes of operators and operations, served bare only. */
+export const BARE_ROUTES: readonly Route[] = [...ADMIN_ROUTES, ...HEALTH_ROUTES];

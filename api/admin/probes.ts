@@ -1,11 +1,8 @@
-import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import type { ApiContext } from '../context';
-import type { RouteDoc } from '../http/route';
-import { requestIdOf } from '../http/request-id';
-import { leaveIfDraining, send } from '../http/respond';
+import { type Route, route } from '../http/route';
 
 const CHECK_TIMEOUT_MS = 1_500;
+const RETRY_AFTER_SECONDS = '2';
 
 const state = z.enum(['up', 'down']);
 const readiness = <Status extends string>(statuses: readonly [Status, ...Status[]]) =>
@@ -13,39 +10,15 @@ const readiness = <Status extends string>(statuses: readonly [Status, ...Status[
 
 const shared = { method: 'GET', auth: { kind: 'public' }, tag: 'Operations' } as const;
 
-/** Both as documented. */
-export const HEALTH_DOCS: readonly RouteDoc[] = [
-  {
-    ...shared,
-    problems: [],
-    path: '/healthz',
-    summary: 'Whether the process runs',
-    answers: { 200: { description: 'It runs', schema: z.object({ status: z.literal('ok') }) } },
-  },
-  {
-    ...shared,
-    problems: [],
-    path: '/readyz',
-    summary: 'Whether the process can be given requests',
-    description:
-      'The store and the cache are shown, but do not decide: events are accepted without the one, signals read without the other',
-    answers: {
-      200: { description: 'It can', schema: readiness(['ready']) },
-      503: {
-        description: 'It stops, or the queue store does not answer it',
-        schema: readiness(['draining', 'not ready']),
-        headers: ['RetryAfter'],
-        exampleFields: { checks: { queue: 'down', cache: 'up', store: 'up' }, status: 'not ready' },
-      },
-    },
-  },
-];
-
-type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'cacheLink' | 'draining'>;
-
-/** `GET /healthz`: the process runs. */
-export const healthz: RequestHandler = (req, res) =>
-  send(res, 200, { status: 'ok' }, { 'X-Request-Id': requestIdOf(req) });
+/** `GET /healthz`. */
+const healthzRoute = route({
+  ...shared,
+  problems: [],
+  path: '/healthz',
+  summary: 'Whether the process runs',
+  answers: { 200: { description: 'It runs', schema: z.object({ status: z.literal('ok') }) } },
+  handle: () => ({ status: 200, body: { status: 'ok' } }),
+});
 
 async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
   try {
@@ -61,21 +34,34 @@ async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
  * and the cache are shown but do not take the API out of rotation: it goes on accepting without the one and
  * resolving without the other.
  */
-export function readyz({ store, queueLink, cacheLink, draining }: Deps): RequestHandler {
-  return async (req, res) => {
+const readyzRoute = route({
+  ...shared,
+  problems: [],
+  path: '/readyz',
+  summary: 'Whether the process can be given requests',
+  description:
+    'The store and the cache are shown, but do not decide: events are accepted without the one, signals read without the other',
+  answers: {
+    200: { description: 'It can', schema: readiness(['ready']) },
+    503: {
+      description: 'It stops, or the queue store does not answer it',
+      schema: readiness(['draining', 'not ready']),
+      headers: ['RetryAfter'],
+      exampleFields: { checks: { queue: 'down', cache: 'up', store: 'up' }, status: 'not ready' },
+    },
+  },
+  handle: async ({ ctx: { store, queueLink, cacheLink, draining } }) => {
     const [queue, cache, documents] = await Promise.all([
       isUp(queueLink.client.ping()),
       isUp(cacheLink.client.ping()),
       isUp(store.ping(CHECK_TIMEOUT_MS)),
     ]);
-    const ready = !draining.now && queue === 'up';
-    const body = {
-      status: draining.now ? 'draining' : ready ? 'ready' : 'not ready',
-      checks: { queue, cache, store: documents },
-    };
-    const headers: Record<string, string> = { 'X-Request-Id': requestIdOf(req) };
-    if (!ready) headers['Retry-After'] = '2';
-    leaveIfDraining({ draining }, headers);
-    send(res, ready ? 200 : 503, body, headers);
-  };
-}
+    const checks = { queue, cache, store: documents };
+    if (!draining.now && queue === 'up') return { status: 200, body: { status: 'ready', checks } };
+    const status = draining.now ? 'draining' : 'not ready';
+    return { status: 503, body: { status, checks }, headers: { 'Retry-After': RETRY_AFTER_SECONDS } };
+  },
+});
+
+/** For balancers and orchestrators. */
+export const HEALTH_ROUTES: readonly Route[] = [healthzRoute, readyzRoute];

@@ -8,6 +8,7 @@ import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { ApiContext } from '../context';
 import { requireAgentPlan } from '../http/require-caller';
+import { authorizeSubmission } from './charge-units';
 import type { ValidatedEvent } from './validate-event';
 
 const MAX_PER_TURN = 1_000;
@@ -67,11 +68,9 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
 }
 
 /** Authorizes a key before its input is read. Requests of one turn of the event loop share the round trip. */
-export function createAuthorizeFirst({
-  authorizer,
-}: Pick<ApiContext, 'authorizer'>): (key: ParsedApiKey) => Promise<Admission> {
+export function createAuthorizeFirst(deps: Pick<ApiContext, 'authorizer'>): (key: ParsedApiKey) => Promise<Admission> {
   const authorizeGroup = async (group: Coalesced<ParsedApiKey, Admission>[]): Promise<void> => {
-    const admission = await authorizer.authorize(group[0]!.item, 'events', 'events:write', []);
+    const admission = await authorizeSubmission(deps, group[0]!.item, []);
     requireAgentPlan(admission.credential);
     group.forEach(({ resolve }) => resolve(admission));
   };

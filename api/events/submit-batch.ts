@@ -15,7 +15,7 @@ import { violationOf } from './agent-rules';
 import { requireAgentPlan } from '../http/require-caller';
 import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
-import { chargeOnCredit, unitsOf } from './charge-units';
+import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
 
 /** More than an event has fields; items of junk fields must not be answered with many times their own size. */
 const MAX_ERRORS_PER_ITEM = 20;
@@ -194,7 +194,7 @@ async function checkAdmitted(
  * validation of thousands of items takes a valid key and the budget for them.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
-  const { authorizer, eventQueue, withFsync, overload, secrets, metrics, queueLink, keys } = deps;
+  const { eventQueue, withFsync, overload, secrets, metrics, queueLink, keys } = deps;
   const { key, items, sentBytes, requestId, admitted } = sent;
   const tenant = tenantOf(key.partnerId, key.env);
   overload.check();
@@ -204,15 +204,15 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
     chunkId: chunkIdAt(base, n),
     tenant,
   }));
-  const cost = unitsOf(items.length, sentBytes);
+  const cost = SUBMIT_AUTH.unitsOf(items.length, sentBytes);
   const entry = { cost, grant: 'whole' as const, chunkIds: marked.map(({ chunkId }) => chunkId) };
   const authorizedAt = performance.now();
-  const admission = await authorizer.authorize(key, 'events', 'events:write', [entry]);
+  const admission = await authorizeSubmission(deps, key, [entry]);
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
     // Reading a large body was work, too.
-    if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, unitsOf(1, sentBytes));
+    if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, SUBMIT_AUTH.unitsOf(1, sentBytes));
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
   // Marks that stay, because the queue store does not respond now, end with the sweep.

@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request } from 'express';
 import type { Credential } from '../../shared/authz/credential';
 import type { Admission } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
@@ -8,20 +8,20 @@ import { MirError, type ProblemCode } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
 import { readIdempotencyKey } from '../http/idempotency-key';
-import { sendProblem } from '../http/problem';
+import type { Answer, Exchange } from '../http/finish';
 import { rateHeaders, rateLimited } from '../http/rate-headers';
 import { MAX_EVENTS_BODY_BYTES } from '../http/body-limits';
 import { type BodyKind, bodyKind, isHeavyBody, isSmallBody, readBody } from '../http/read-body';
 import { readKey } from '../http/read-api-key';
-import { requestIdOf } from '../http/request-id';
-import { leaveIfDraining, send } from '../http/respond';
+import type { RawRoute } from '../http/route';
 import { validateEvent } from './validate-event';
 import { createAuthorizeFirst, violationOf, violationError, requireSmallBatch } from './agent-rules';
 import { readSubmission, requireBatchSize } from './read-batch';
 import { submitBatch } from './submit-batch';
 import { createSubmitSingle } from './submit-single';
 import { heavyBodies, nextSlice } from './heavy-bodies';
-import { chargeOneUnit, chargeOnCredit, unitsOf } from './charge-units';
+import { chargeOneUnit, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
+import { submitEventsDoc } from './submit-events-doc';
 
 /** What one request is about, as far as it is known yet. */
 interface Submitting {
@@ -36,11 +36,11 @@ interface Submitting {
 }
 
 /**
- * `POST /events`. It is not an ordinary route: authority, budget, clock and open markers are one script call, which
- * single posts of one turn share, after they were checked; a batch makes it before an item of it is checked. An agent's
- * input, and a large body, are preceded by a call that asks whether the key may submit at all.
+ * The handler of `POST /events`. Authority, budget, clock and open markers are one script call, which single posts of
+ * one turn share, after they were checked; a batch makes it before an item of it is checked. An agent's input, and a
+ * large body, are preceded by a call that asks whether the key may submit at all.
  */
-export function submitEventsHandler(ctx: ApiContext): RequestHandler {
+function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<Answer> {
   const submitSingle = createSubmitSingle(ctx);
   const authorizeFirst = createAuthorizeFirst(ctx);
   const rejectedEvents = ctx.metrics.eventsSubmitted.refused;
@@ -77,12 +77,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     return receipt;
   };
 
-  const run = async (
-    req: Request,
-    res: Response,
-    requestId: string,
-    headers: Record<string, string>,
-  ): Promise<unknown> => {
+  return async ({ req, res, requestId, headers }) => {
     const key = readKey(req);
     const tenant = tenantOf(key.partnerId, key.env);
     const small = isSmallBody(req);
@@ -98,12 +93,12 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       // Not even read when nothing is left to pay for it.
       if (known?.budget && known.budget.left < 1 && !small) throw tooManyEvents(known, 1);
       // Until it is read, its size as it is sent counts.
-      if (!small) units = unitsOf(1, Number(req.headers['content-length'] ?? 0));
+      if (!small) units = SUBMIT_AUTH.unitsOf(1, Number(req.headers['content-length'] ?? 0));
       const body = await readBody(req, res, MAX_EVENTS_BODY_BYTES);
       const sentBytes = body.length;
       wasRead = true;
       if (sentBytes > MAX_EVENT_BYTES) {
-        units = unitsOf(1, sentBytes);
+        units = SUBMIT_AUTH.unitsOf(1, sentBytes);
         await nextSlice(tenant);
       }
       const submission = readSubmission(kind, body);
@@ -111,7 +106,7 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
       const submitting = { req, key, tenant, agent, requestId, sentBytes, admitted };
       if ('event' in submission) return single(submitting, submission.event);
       const { items } = submission;
-      units = unitsOf(items.length, sentBytes);
+      units = SUBMIT_AUTH.unitsOf(items.length, sentBytes);
       if (req.headers['idempotency-key'] !== undefined) {
         throw new PublicError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
       }
@@ -123,35 +118,29 @@ export function submitEventsHandler(ctx: ApiContext): RequestHandler {
     try {
       const kind = bodyKind(req, ['json', 'ndjson']);
       const known = key.agent || !small ? await authorizeFirst(key) : null;
-      if (small || !isHeavyBody(req)) return await submit(kind, known);
+      if (small || !isHeavyBody(req)) return { status: 202, body: await submit(kind, known) };
       // Asked again when it is its turn: those that were ahead may have spent the budget.
-      return await heavyBodies.run(async () => submit(kind, await authorizeFirst(key)), tenant);
+      const receipt = await heavyBodies.run(async () => submit(kind, await authorizeFirst(key)), tenant);
+      return { status: 202, body: receipt };
     } catch (error) {
       const inputFault = !charged && error instanceof MirError && INPUT_FAULTS.has(error.code);
       if (inputFault) {
         // A body that is too large was read, and inflated, up to the limit.
         const isCutOff = error.code === 'BODY_TOO_LARGE' && !wasRead;
-        admitted(await chargeRejected(key, isCutOff ? unitsOf(1, MAX_EVENTS_BODY_BYTES) : units));
+        admitted(await chargeRejected(key, isCutOff ? SUBMIT_AUTH.unitsOf(1, MAX_EVENTS_BODY_BYTES) : units));
       }
       throw error;
     }
   };
-
-  return (req, res) => {
-    const requestId = requestIdOf(req);
-    const headers: Record<string, string> = { 'X-Request-Id': requestId };
-    run(req, res, requestId, headers).then(
-      (receipt) => {
-        leaveIfDraining(ctx, headers);
-        send(res, 202, receipt, headers);
-      },
-      (error: unknown) => {
-        leaveIfDraining(ctx, headers);
-        sendProblem(res, error, { requestId, log: ctx.log, config: ctx.config, headers });
-      },
-    );
-  };
 }
+
+/** `POST /events`. */
+export const submitEventsRoute: RawRoute = {
+  ...submitEventsDoc,
+  auth: SUBMIT_AUTH,
+  rawBody: true,
+  createHandler: createSubmitEvents,
+};
 
 /** Faults of the input, which are charged like input without fault. */
 const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([

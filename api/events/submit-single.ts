@@ -12,6 +12,7 @@ import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type ValidatedEvent, assignEventId } from './validate-event';
 import { violationOf, violationError } from './agent-rules';
+import { authorizeSubmission } from './charge-units';
 import { requireAgentPlan } from '../http/require-caller';
 
 /** Keys of accepted single events, remembered to reject a reused key early; the store is the truth. */
@@ -54,8 +55,7 @@ type Waiting = Coalesced<Single & { span: SpanContext | null }, SingleAnswer>;
 
 /** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
-  const { authorizer, eventQueue, withFsync, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } =
-    deps;
+  const { eventQueue, withFsync, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.accepted;
 
@@ -92,7 +92,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     // No event is large enough to cost more than one unit.
     const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
     const authorizedAt = performance.now();
-    const admission = await authorizer.authorize(key, 'events', 'events:write', [entry]);
+    const admission = await authorizeSubmission(deps, key, [entry]);
     const admitted = group.slice(0, admission.granted[0]);
     for (const { reject } of group.slice(admitted.length)) {
       metrics.rateLimited.events.inc();

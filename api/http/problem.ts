@@ -1,19 +1,10 @@
-import type { ServerResponse } from 'node:http';
-import {
-  type FieldError,
-  MAX_LISTED_ERRORS,
-  MirError,
-  messageWithCauses,
-  type ProblemCode,
-  storeUnavailable,
-} from '../../shared/errors';
+import { type FieldError, MirError, messageWithCauses, type ProblemCode, storeUnavailable } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import { isStoreOutage } from '../../shared/store/errors';
 import { publicDetail } from './details';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 import { budgetHeaders } from './rate-headers';
-import { send } from './respond';
 
 /** While a store is away every request is rejected: each code is logged this often, and the metrics count them all. */
 const REJECTIONS_LOGGED_EVERY_MS = 1_000;
@@ -94,36 +85,7 @@ function logFailure(error: MirError, requestId: string, log: Log): void {
   }
 }
 
-/** The URI that identifies a code's problems; it leads to the code's paragraph in the Partner Guide. */
+/** The URI that identifies a code's problems; it leads to the code's entry in the Partner Guide. */
 export function problemTypeOf(code: ProblemCode, publicUrl: string): string {
   return `${publicUrl}/errors/${code}`;
-}
-
-/** Answers an error as RFC 9457 problem+json, with all that is wrong and how to fix it. */
-export function sendProblem(
-  res: ServerResponse,
-  error: unknown,
-  {
-    requestId,
-    log,
-    config,
-    headers,
-  }: { requestId: string; log: Log; config: { publicUrl: string }; headers?: Record<string, string> },
-): void {
-  const { errors, ...problem } = problemOf(error, requestId, log);
-  send(
-    res,
-    problem.status,
-    {
-      type: problemTypeOf(problem.code, config.publicUrl),
-      title: problem.title,
-      status: problem.status,
-      detail: problem.detail,
-      code: problem.code,
-      requestId,
-      ...(errors.length > 0 ? { errors: errors.slice(0, MAX_LISTED_ERRORS) } : {}),
-      ...(errors.length > MAX_LISTED_ERRORS ? { errorsTruncated: true } : {}),
-    },
-    { ...headers, ...problem.headers, 'Content-Type': 'application/problem+json', 'X-Request-Id': requestId },
-  );
 }

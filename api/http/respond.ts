@@ -1,24 +1,25 @@
 import type { ServerResponse } from 'node:http';
 
-/** Writes a JSON answer in one go; Express's own `res.json` costs a fifth of a small request's time. */
-export function send(res: ServerResponse, status: number, body: unknown, headers: Record<string, string>): void {
+export type ResponseHeaders = Record<string, string | string[]>;
+
+/**
+ * Writes a response in one go; Express's own `res.json` takes a fifth of a small request's time. Does nothing when
+ * there is a response already, or nobody to read it. `headers` win over the defaults.
+ */
+export function sendText(
+  res: ServerResponse,
+  status: number,
+  text: string,
+  mediaType: string | null,
+  headers: ResponseHeaders,
+): void {
   if (res.headersSent || res.destroyed) return;
-  const text = JSON.stringify(body);
-  const all: Record<string, string | number> = {
-    'Content-Type': 'application/json; charset=utf-8',
+  const all: Record<string, string | number | string[]> = {
     'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    ...headers,
   };
-  res.writeHead(status, all);
+  if (mediaType !== null) all['Content-Type'] = mediaType;
+  res.writeHead(status, Object.assign(all, headers));
   res.end(text);
-}
-
-/**
- * Ends the connection with this answer while the process drains. Asked at the end: a request that was open when the
- * drain began would else keep its connection, and the process, until the drain's deadline.
- */
-export function leaveIfDraining({ draining }: { draining: { now: boolean } }, headers: Record<string, string>): void {
-  if (draining.now) headers['Connection'] = 'close';
 }

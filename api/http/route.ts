@@ -7,12 +7,12 @@ import type { Tenant } from '../../shared/domain/ids';
 import type { FieldError, ProblemCode } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { ApiContext } from '../context';
+import type { Answer, Exchange } from './finish';
 import type { HeaderName } from './response-headers';
-import type { Streamed } from './send-stream';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
-/** A route that takes an API key. */
+/** A route that takes an API key, and costs one unit of its budget. */
 export interface KeyAuth {
   kind: 'key';
   scope: Scope;
@@ -22,17 +22,21 @@ export interface KeyAuth {
   budget?: 'control';
 }
 
+/** A route that takes an API key, and whose handler authorizes and charges it by what the body holds. */
+export interface SelfChargingAuth {
+  kind: 'key';
+  scope: Scope;
+  availableWithoutRedis: false;
+  /** The budget it draws on, also when called with an agent's key. */
+  budget: 'events';
+  unitsOf: (items: number, bytes: number) => number;
+}
+
 /** Who may call a route. */
-type RouteAuth = { kind: 'public' } | KeyAuth | { kind: 'admin' };
+type RouteAuth = { kind: 'public' } | KeyAuth | SelfChargingAuth | { kind: 'admin' };
 
 /** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
 export const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);
-
-export type Answer = { status: number; headers?: Record<string, string> } & (
-  | { body: unknown }
-  /** Written while it is made, no faster than it is read. */
-  | Pick<Streamed, 'stream' | 'mediaType'>
-);
 
 /** What a handler is given: only validated input. `caller` is there for `key` routes. */
 export interface Call<Body, Query, Params> {
@@ -93,11 +97,24 @@ export interface RouteDoc {
   headers?: Record<string, unknown>[];
 }
 
-export interface Route extends RouteDoc {
+/** A route whose input is read and validated before its handler runs. */
+export interface ParsedRoute extends RouteDoc {
+  auth: Exclude<RouteAuth, SelfChargingAuth>;
+  rawBody?: never;
   /** What else is wrong with a body, of any shape: named in one answer with what the schema finds. */
   check?: (ctx: ApiContext, body: unknown) => FieldError[];
   handle: (call: Call<never, never, never>) => Promise<Answer> | Answer;
 }
+
+/** A route whose handler reads the body itself, because what the caller may spend decides how much of it is read. */
+export interface RawRoute extends RouteDoc {
+  auth: SelfChargingAuth;
+  rawBody: true;
+  /** Makes the handler, once for a context. It sets `exchange.headers` to the caller's limits. */
+  createHandler: (ctx: ApiContext) => (exchange: Exchange) => Promise<Answer>;
+}
+
+export type Route = ParsedRoute | RawRoute;
 
 type Parsed<T> = T extends z.ZodType ? z.output<T> : undefined;
 
@@ -107,12 +124,12 @@ export function route<
   Q extends z.ZodType | undefined = undefined,
   P extends z.ZodType | undefined = undefined,
 >(
-  definition: Omit<Route, 'handle' | 'body' | 'query' | 'params'> & {
+  definition: Omit<ParsedRoute, 'handle' | 'body' | 'query' | 'params'> & {
     body?: B;
     query?: Q;
     params?: P;
     handle: (call: Call<Parsed<B>, Parsed<Q>, Parsed<P>>) => Promise<Answer> | Answer;
   },
-): Route {
-  return definition as unknown as Route;
+): ParsedRoute {
+  return definition as unknown as ParsedRoute;
 }

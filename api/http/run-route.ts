@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { Policy } from '../../shared/authz/credential';
 import type { Admission } from '../../shared/authz/authorizer';
 import type { ParsedApiKey } from '../../shared/domain/api-key';
@@ -7,15 +7,12 @@ import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { requireAgentPlan } from './require-caller';
 import { requireAdmin } from './admin-token';
-import { sendProblem } from './problem';
+import { type Answer, type Exchange, finish, openExchange } from './finish';
 import { rateHeaders, rateLimited } from './rate-headers';
 import { MAX_BODY_BYTES } from './body-limits';
 import { bodyKind, parseJson, readBody } from './read-body';
 import { readKey } from './read-api-key';
-import { requestIdOf } from './request-id';
-import { leaveIfDraining, send } from './respond';
-import { sendStream } from './send-stream';
-import { type Answer, type Call, type Caller, type KeyAuth, type Route, WRITING_SCOPES } from './route';
+import { type Call, type Caller, type KeyAuth, type ParsedRoute, type Route, WRITING_SCOPES } from './route';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import { validate } from './validate';
 
@@ -64,60 +61,50 @@ function hasNoBody({ headers }: Request): boolean {
 
 const NO_CALLER = undefined as unknown as Caller;
 
-/** The Express handler of a route: who, how much, what, then the handler, then the answer. */
-export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof createAdmit>): RequestHandler {
-  const run = async (
-    req: Request,
-    res: Response,
-    requestId: string,
-    headers: Record<string, string>,
-  ): Promise<Answer> => {
-    let caller = NO_CALLER;
-    if (route.auth.kind === 'admin') await requireAdmin(ctx, req);
-    if (route.auth.kind === 'key') {
-      const key = readKey(req);
-      const admission = await admit(key, route.auth);
-      Object.assign(headers, rateHeaders(admission));
-      if (WRITING_SCOPES.has(route.auth.scope)) requireAgentPlan(admission.credential);
-      caller = { key, tenant: tenantOf(key.partnerId, key.env), admission };
-    }
-    let body: unknown;
-    if (route.body) {
-      const none = route.bodyOptional && hasNoBody(req);
-      if (!none) bodyKind(req, ['json']);
-      const json = none ? {} : parseJson(await readBody(req, res, MAX_BODY_BYTES));
-      body = validate(route.body, json, 'body', route.check?.(ctx, json));
-    }
-    const call = {
-      ctx,
-      caller,
-      body,
-      query: route.query && validate(route.query, { ...req.query }, 'query'),
-      params: route.params && validate(route.params, { ...req.params }, 'path'),
-      requestId,
-      log: ctx.log,
-      ip: req.ip ?? 'unknown',
-      headers: req.headers,
-    };
-    return route.handle(call as Call<never, never, never>);
+/** Runs a route whose input is parsed: who, how much, what, then the handler. */
+async function runParsed(
+  ctx: ApiContext,
+  route: ParsedRoute,
+  admit: ReturnType<typeof createAdmit>,
+  { req, res, requestId, headers }: Exchange,
+): Promise<Answer> {
+  let caller = NO_CALLER;
+  if (route.auth.kind === 'admin') await requireAdmin(ctx, req);
+  if (route.auth.kind === 'key') {
+    const key = readKey(req);
+    const admission = await admit(key, route.auth);
+    Object.assign(headers, rateHeaders(admission));
+    if (WRITING_SCOPES.has(route.auth.scope)) requireAgentPlan(admission.credential);
+    caller = { key, tenant: tenantOf(key.partnerId, key.env), admission };
+  }
+  let body: unknown;
+  if (route.body) {
+    const none = route.bodyOptional && hasNoBody(req);
+    if (!none) bodyKind(req, ['json']);
+    const json = none ? {} : parseJson(await readBody(req, res, MAX_BODY_BYTES));
+    body = validate(route.body, json, 'body', route.check?.(ctx, json));
+  }
+  const call = {
+    ctx,
+    caller,
+    body,
+    query: route.query && validate(route.query, { ...req.query }, 'query'),
+    params: route.params && validate(route.params, { ...req.params }, 'path'),
+    requestId,
+    log: ctx.log,
+    ip: req.ip ?? 'unknown',
+    headers: req.headers,
   };
+  return route.handle(call as Call<never, never, never>);
+}
 
+/** Returns the Express handler of a route. */
+export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof createAdmit>): RequestHandler {
+  const handle = route.rawBody
+    ? route.createHandler(ctx)
+    : (exchange: Exchange): Promise<Answer> => runParsed(ctx, route, admit, exchange);
   return (req, res) => {
-    const requestId = requestIdOf(req);
-    const headers: Record<string, string> = { 'X-Request-Id': requestId };
-    const sendError = (error: unknown): void => {
-      leaveIfDraining(ctx, headers);
-      sendProblem(res, error, { requestId, log: ctx.log, config: ctx.config, headers });
-    };
-    run(req, res, requestId, headers)
-      .then((answer) => {
-        leaveIfDraining(ctx, headers);
-        const all = { ...headers, ...answer.headers };
-        if ('stream' in answer) {
-          return sendStream(res, answer, all, { log: ctx.log, requestId });
-        }
-        return send(res, answer.status, answer.body, all);
-      })
-      .catch(sendError);
+    const exchange = openExchange(req, res);
+    finish(ctx, exchange, handle(exchange));
   };
 }

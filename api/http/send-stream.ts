@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
+import type { ResponseHeaders } from './respond';
 
 /** A reader that takes nothing for this long is given up: it would hold a cursor of the store. */
 const STALLED_AFTER_MS = 60_000;
@@ -28,7 +29,7 @@ async function* following(
 export async function sendStream(
   res: ServerResponse,
   { status, stream, mediaType }: Streamed,
-  headers: Record<string, string>,
+  headers: ResponseHeaders,
   { log, requestId }: { log: Log; requestId: string },
 ): Promise<void> {
   const all = { 'Content-Type': mediaType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };

@@ -32,7 +32,7 @@ function wantsPage(req: Request): boolean {
 /** Errors outside of any route (no such path, wrong method) are pages for whoever opens them in a browser. */
 export function errorPages(ctx: ApiContext): ErrorRequestHandler {
   return (error, req, res, next) => {
-    if (wantsPage(req)) void answerWithErrorPage(ctx, req, res, error);
+    if (wantsPage(req)) answerWithErrorPage(ctx, req, res, error);
     else next(error);
   };
 }

@@ -1,9 +1,7 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
-import { sendProblem } from '../../http/problem';
-import { requestIdOf } from '../../http/request-id';
-import { send } from '../../http/respond';
+import { type Answer, type Exchange, finish, finishWithProblem, openExchange } from '../../http/finish';
 import { securityHeaders } from '../http/security-headers';
 import { createBoard } from './bull-board';
 import { isOperator } from './session';
@@ -41,28 +39,34 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
   const board = createBoard(ctx, BASE);
   const headers = { ...securityHeaders(publicUrl), 'Content-Security-Policy': POLICY };
 
+  /** Ends a request that the router found a handler for. */
+  const end = (res: Response, answering: Promise<Answer>): void =>
+    finish(ctx, (res.locals as { exchange: Exchange }).exchange, answering);
   const router = express.Router();
   router.use('/static', express.static(board.staticDir, { index: false, redirect: false, maxAge: STATIC_MAX_AGE }));
   for (const { paths, answer } of board.routes) {
-    router.get(paths, async (req, res) => {
-      const { status = 200, body } = await answer({ params: req.params, query: { ...req.query } });
-      send(res, status, body, headers);
+    router.get(paths, (req, res) => {
+      const answering = answer({ params: req.params, query: { ...req.query } });
+      end(
+        res,
+        answering.then(({ status = 200, body }) => ({ status, body })),
+      );
     });
   }
-  router.get(board.pagePaths, (_req, res) => {
-    res.set('Cache-Control', 'no-store').type('html').send(board.html);
-  });
+  const html: Answer = { status: 200, text: board.html, mediaType: 'text/html; charset=utf-8' };
+  router.get(board.pagePaths, (_req, res) => end(res, Promise.resolve(html)));
 
   return {
     method: 'GET',
     path: `${BASE}{/*rest}`,
     handle: (req, res) => {
-      const requestId = requestIdOf(req);
-      res.set({ ...headers, 'X-Request-Id': requestId });
-      const fail = (error: unknown): void => {
-        const problem = error ?? new PublicError('NOT_FOUND', 'There is no such page.');
-        sendProblem(res, problem, { requestId, log: ctx.log, config: ctx.config, headers });
-      };
+      const exchange = openExchange(req, res);
+      Object.assign(exchange.headers, headers);
+      res.locals['exchange'] = exchange;
+      // Of what Express serves itself: files, and the way to the log-in.
+      res.set(exchange.headers);
+      const fail = (error: unknown): void =>
+        finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'There is no such page.'));
       isOperator(ctx, req.headers.cookie, Date.now())
         .then((logged) => {
           if (!logged) return requireLogIn(req, res);

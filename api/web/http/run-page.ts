@@ -2,10 +2,9 @@ import type { Request, RequestHandler, Response } from 'express';
 import { MirError } from '../../../shared/errors';
 import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
-import { problemOf } from '../../http/problem';
-import { requestIdOf } from '../../http/request-id';
-import { leaveIfDraining } from '../../http/respond';
-import { sendStream } from '../../http/send-stream';
+import { type Answer, finish, finishWithProblem, openExchange } from '../../http/finish';
+import type { Problem } from '../../http/problem';
+import type { ResponseHeaders } from '../../http/respond';
 import { NOBODY, type ReadSession } from '../../accounts/auth';
 import { type Visitor, visitorOf } from '../../accounts/cookies';
 import { CSRF_TOKEN_FIELD } from '../design/form';
@@ -34,73 +33,53 @@ function textOf(pairs: Record<string, unknown>): [string, string][] {
   });
 }
 
-function locationOf(answer: PageAnswer): string | null {
+function locationOf(answer: { redirect: string } | { leaveTo: URL }): string {
   if ('leaveTo' in answer) return answer.leaveTo.href;
-  if (!('redirect' in answer)) return null;
   if (!OWN_PATH.test(answer.redirect)) throw new Error('a page redirects to a path of ours only');
   return answer.redirect;
 }
 
-/** Writes a page's answer with the headers of every page. */
-async function sendPage(
-  ctx: ApiContext,
-  res: Response,
-  answer: PageAnswer,
-  { requestId, tokenInUrl, visitor, read }: Asking,
-): Promise<void> {
-  const { publicUrl } = ctx.config;
-  const headers: Record<string, string | string[]> = {
-    ...securityHeaders(publicUrl, { tokenInUrl, formAction: 'formAction' in answer ? answer.formAction : undefined }),
-    'Cache-Control': 'no-store',
-    'X-Request-Id': requestId,
-    ...answer.headers,
-  };
-  const cookies = [...(visitor.cookie ? [visitor.cookie] : []), ...read.cookies, ...(answer.cookies ?? [])];
+/** A page's answer with the headers of every page. */
+function presentPage(ctx: ApiContext, page: PageAnswer, { tokenInUrl, visitor, read }: Asking): Answer {
+  const { publicUrl, mail, oidc } = ctx.config;
+  const formAction = 'formAction' in page ? page.formAction : undefined;
+  const headers: ResponseHeaders = { ...securityHeaders(publicUrl, { tokenInUrl, formAction }), ...page.headers };
+  const cookies = [...(visitor.cookie ? [visitor.cookie] : []), ...read.cookies, ...(page.cookies ?? [])];
   if (cookies.length > 0) headers['Set-Cookie'] = cookies;
-  leaveIfDraining(ctx, headers as Record<string, string>);
-  if ('download' in answer) {
-    const disposition = `attachment; filename="${answer.filename}"`;
-    const file = { status: 200, stream: answer.download, mediaType: answer.mediaType };
-    const more = { ...(headers as Record<string, string>), 'Content-Disposition': disposition };
-    await sendStream(res, file, more, { log: ctx.log, requestId });
-    return;
+  if ('download' in page) {
+    headers['Content-Disposition'] = `attachment; filename="${page.filename}"`;
+    return { status: 200, stream: page.download, mediaType: page.mediaType, headers };
   }
-  const location = locationOf(answer);
-  const status = 'leaveTo' in answer ? SEE_OTHER : (answer.status ?? ('html' in answer ? 200 : SEE_OTHER));
-  let text = '';
-  if ('html' in answer) {
-    const csrfToken = csrfTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id });
-    const { mail, oidc } = ctx.config;
-    const facts = { csrfToken, mails: mail.kind, provider: oidc?.name ?? null };
-    text = render(answer.html, { signedInAs: read.session?.email ?? null, ...facts });
-    headers['Content-Type'] = 'text/html; charset=utf-8';
+  if (!('html' in page)) {
+    headers['Location'] = locationOf(page);
+    const status = 'redirect' in page ? page.status : undefined;
+    return { status: status ?? SEE_OTHER, text: '', mediaType: null, headers };
   }
-  if (location !== null) headers['Location'] = location;
-  headers['Content-Length'] = String(Buffer.byteLength(text));
-  if (!res.headersSent && !res.destroyed) res.writeHead(status, headers).end(text);
+  const text = render(page.html, {
+    csrfToken: csrfTokenOf(ctx.secrets, { sessionId: read.session?.sessionId ?? null, visitor: visitor.id }),
+    mails: mail.kind,
+    provider: oidc?.name ?? null,
+    signedInAs: read.session?.email ?? null,
+  });
+  return { status: page.status ?? 200, text, mediaType: 'text/html; charset=utf-8', headers };
 }
 
-/** Answers an error as a page. */
-function sendErrorPage(ctx: ApiContext, res: Response, error: unknown, asking: Asking): Promise<void> {
-  const problem = problemOf(error, asking.requestId, ctx.log);
+/** An error as a page. */
+function presentErrorPage(ctx: ApiContext, problem: Problem, asking: Asking): Answer {
   const { status, headers } = problem;
-  return sendPage(ctx, res, { status, html: errorPage(problem, asking.requestId), headers }, asking);
+  return presentPage(ctx, { status, html: errorPage(problem, asking.requestId), headers }, asking);
 }
 
 const NO_PAGE = new PublicError('NOT_FOUND', 'Check the address. If you followed a link, it may have been cut off.');
 
 /** The error page of a path that no page stands at. */
-export async function answerWithErrorPage(
-  ctx: ApiContext,
-  req: Request,
-  res: Response,
-  thrown: unknown,
-): Promise<void> {
+export function answerWithErrorPage(ctx: ApiContext, req: Request, res: Response, thrown: unknown): void {
   const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
-  const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
+  const visitor = { ...visitorOf(req.headers.cookie, ctx.config.publicUrl), cookie: null };
+  const exchange = openExchange(req, res);
   // The address may be a mailed one that was cut off or mistyped.
-  const asking = { requestId: requestIdOf(req), tokenInUrl: true, visitor: { ...visitor, cookie: null }, read: NOBODY };
-  await sendErrorPage(ctx, res, error, asking);
+  const asking = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY };
+  finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, asking));
 }
 
 /** The Express handler of a page: who asks, whether a post is the visitor's own, the handler, then the document. */
@@ -134,14 +113,10 @@ export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }:
   };
 
   return (req, res) => {
+    const exchange = openExchange(req, res);
     const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
-    const asking: Asking = { requestId: requestIdOf(req), tokenInUrl, visitor, read: NOBODY };
-    run(req, res, asking)
-      .then((answer) => sendPage(ctx, res, answer, asking))
-      .catch((error: unknown) => sendErrorPage(ctx, res, error, asking))
-      .catch((error: unknown) => {
-        ctx.log.error({ err: (error as Error).message, requestId: asking.requestId }, 'an error page failed');
-        res.destroy();
-      });
+    const asking: Asking = { requestId: exchange.requestId, tokenInUrl, visitor, read: NOBODY };
+    const answering = run(req, res, asking).then((page) => presentPage(ctx, page, asking));
+    finish(ctx, exchange, answering, (problem) => presentErrorPage(ctx, problem, asking));
   };
 }

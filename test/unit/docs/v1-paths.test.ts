@@ -1,11 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { HEALTH_DOCS } from '../../../api/admin/probes';
-import { submitEventsDoc } from '../../../api/events/submit-events-doc';
 import { PROBLEMS } from '../../../api/http/problems';
 import { buildOpenApi } from '../../../api/openapi/build-openapi';
-import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
+import { BARE_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
 import { welcome } from '../../../deploy/local/welcome';
 import { projectRoot } from '../../../shared/project';
 
@@ -13,9 +11,7 @@ const root = projectRoot();
 const CHAPTERS = 'api/web/guide/chapters';
 
 /** `/events/receipts/:id` → `/events`; what names a partner route begins with one of these. */
-const beginnings = new Set(
-  [submitEventsDoc, ...PARTNER_ROUTES].map(({ path }) => /^\/partners\/\w+|^\/[\w-]+/.exec(path)![0]),
-);
+const beginnings = new Set(PARTNER_ROUTES.map(({ path }) => /^\/partners\/\w+|^\/[\w-]+/.exec(path)![0]));
 /** A partner route without /v1. Folders of the sources and admin routes are other paths. */
 const BARE = new RegExp(
   `\\S*(?<!/v1|/admin|\\b(?:api|workers|shared|deploy|test|docs))(?:${[...beginnings].join('|')})(?![\\w-])\\S*`,
@@ -24,7 +20,7 @@ const BARE = new RegExp(
 const bareIn = (text: string): string[] => text.match(BARE) ?? [];
 
 const openApi = buildOpenApi(
-  { partner: [submitEventsDoc, ...PARTNER_ROUTES], bare: [...ADMIN_ROUTES, ...HEALTH_DOCS] },
+  { partner: PARTNER_ROUTES, bare: BARE_ROUTES },
   { publicUrl: 'https://mir.example', eventTypes: ['mir.transaction.completed'] },
 );
 
@@ -66,8 +62,8 @@ describe('paths of partner routes', () => {
     const { paths } = openApi as { paths: Record<string, unknown> };
     const inTemplate = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
     const expected = [
-      ...[submitEventsDoc, ...PARTNER_ROUTES].map(({ path }) => `/v1${inTemplate(path)}`),
-      ...[...ADMIN_ROUTES, ...HEALTH_DOCS].map(({ path }) => inTemplate(path)),
+      ...PARTNER_ROUTES.map(({ path }) => `/v1${inTemplate(path)}`),
+      ...BARE_ROUTES.map(({ path }) => inTemplate(path)),
     ];
     expect(Object.keys(paths).toSorted()).toEqual([...new Set(expected)].toSorted());
   });
