@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import express, { type RequestHandler } from 'express';
+import { createApp } from '../../../../api/app';
+import { BARE_ROUTES, PARTNER_ROUTES } from '../../../../api/routes';
+import { PAGES } from '../../../../api/web/routes';
+import type { Harness } from '../../../support/harness';
+import { shadowedRoutes } from '../../../support/route-order';
+import { sharedHarness } from '../../../support/shared-harness';
+
+let mir: Harness;
+beforeAll(async () => {
+  mir = await sharedHarness({ workers: false });
+});
+afterAll(() => mir.close());
+
+const handle: RequestHandler = (_req, res) => void res.end();
+
+describe('the order of the mounted routes', () => {
+  it('no path is shadowed by one mounted before it', () => {
+    expect(shadowedRoutes(createApp(mir.ctx)).shadowed).toEqual([]);
+  });
+
+  it('every route of the tables is among them, partner routes under both prefixes', () => {
+    const { checked } = shadowedRoutes(createApp(mir.ctx));
+    const named = (prefix: string, routes: readonly { method: string; path: string }[]): string[] =>
+      routes.map(({ method, path }) => `${method} ${prefix}${path}`);
+    expect(checked).toEqual(
+      expect.arrayContaining([
+        ...named('', PARTNER_ROUTES),
+        ...named('/v1', PARTNER_ROUTES),
+        ...named('', BARE_ROUTES),
+        ...named('', PAGES),
+      ]),
+    );
+  });
+
+  it('a static path behind a parameter is named, as is one behind the 405 of its parameter', () => {
+    const app = express();
+    app.get(['/agents/:id', '/v1/agents/:id'], handle);
+    app.all(['/agents/:id', '/v1/agents/:id'], handle);
+    app.get(['/agents/find', '/v1/agents/find'], handle);
+    app.post('/agents/import', handle);
+    app.get('/agents/:id/lineage', handle);
+    expect(shadowedRoutes(app).shadowed).toEqual([
+      'GET /agents/find: taken by /agents/:id, /v1/agents/:id',
+      'GET /v1/agents/find: taken by /agents/:id, /v1/agents/:id',
+      'POST /agents/import: taken by /agents/:id, /v1/agents/:id',
+    ]);
+  });
+});
