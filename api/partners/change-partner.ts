@@ -45,7 +45,11 @@ export async function changePartner(
 }
 
 function changedMeanwhile(): PublicError {
-  return new PublicError('OVERLOADED', 'This partner was changed at the same time. Nothing was changed by you; retry.', {
-    retryAfterSeconds: 1,
-  });
+  return new PublicError(
+    'OVERLOADED',
+    'This partner was changed at the same time. Nothing was changed by you; retry.',
+    {
+      retryAfterSeconds: 1,
+    },
+  );
 }

@@ -21,8 +21,7 @@ export interface LongWork {
 }
 
 export function createLongWork(): LongWork {
-  const onFull = (): Error =>
-    overloaded('LONG_WORK_FULL', RETRY_AFTER_SECONDS);
+  const onFull = (): Error => overloaded('LONG_WORK_FULL', RETRY_AFTER_SECONDS);
   const ofOwner = createSemaphore({ maxAtOnce: MAX_OF_ONE_OWNER, maxWaiting: 0, onFull });
   const ofProcess = createSemaphore({ maxAtOnce: MAX_AT_ONCE, maxWaiting: 0, onFull });
   return {
