@@ -15,32 +15,32 @@ import { addKillCommands } from './kill-commands';
 import type { CliContext } from './open';
 import { pageTable, printable, sheet } from './print';
 
-interface WhoseOptions {
+interface TenantOptions {
   partner?: string;
   env: Env;
 }
 
 function withPartner(command: Command, { mandatory }: { mandatory: boolean }): Command {
-  const partner = new Option('--partner <partnerId>', 'whose agents');
+  const partner = new Option('--partner <partnerId>', 'partner that owns the agents');
   return command
     .addOption(mandatory ? partner.makeOptionMandatory() : partner)
-    .addOption(new Option('--env <env>', 'of which environment').choices(['live', 'test']).default('live'));
+    .addOption(new Option('--env <env>', 'environment of the agents').choices(['live', 'test']).default('live'));
 }
 
-const statusOption = new Option('--status <status>', 'only of this status, as it counts now').choices(AGENT_STATUSES);
+const statusOption = new Option('--status <status>', 'filter by effective status').choices(AGENT_STATUSES);
 
-async function tenantAsked(ctx: CliContext, partnerId: string, env: Env): Promise<Tenant> {
+async function requireTenant(ctx: CliContext, partnerId: string, env: Env): Promise<Tenant> {
   return tenantOf((await readPartner(ctx, partnerId))._id, env);
 }
 
-/** An agent on a line of its own, as far to the right as it stands below the first one. */
+/** Formats an agent as one line, indented by its depth below the first agent shown. */
 function treeLine({ name, status, depth, lastActivityAt, agentId }: TreeNode, rootDepth: number): string {
-  const shift = '  '.repeat(depth - rootDepth);
+  const indent = '  '.repeat(depth - rootDepth);
   const shownName = printable(name).replaceAll('\n', '�');
-  return `${shift}${shownName}  ${status}  depth ${depth}  last active ${lastActivityAt ?? 'never'}  ${agentId}\n`;
+  return `${indent}${shownName}  ${status}  depth ${depth}  last active ${lastActivityAt ?? 'never'}  ${agentId}\n`;
 }
 
-/** Prints nodes as they are read: a tree may be bigger than the memory. */
+/** Prints each node as it is read, because a tree may not fit in memory. */
 async function printTree(shell: Shell, nodes: AsyncIterable<TreeNode>, rootDepth: number, json: boolean) {
   let count = 0;
   for await (const node of nodes) {
@@ -71,26 +71,33 @@ function agentSheet({ ancestry, scopes, allowedEventTypes, ...facts }: Awaited<R
   });
 }
 
-interface TreeOptions extends WhoseOptions {
+interface TreeOptions extends TenantOptions {
   status?: AgentStatus;
   maxDepth?: number;
 }
 
 function addReadingCommands(agents: Command, shell: Shell): void {
-  withPartner(agents.command('tree [agentId]').description('an agent with all below it, or all of a partner'), {
-    mandatory: false,
-  })
+  withPartner(
+    agents.command('tree [agentId]').description('show an agent and its descendants, or every agent of a partner'),
+    {
+      mandatory: false,
+    },
+  )
     .addOption(statusOption)
-    .option('--max-depth <n>', 'levels below the first; 0 shows roots only', wholeNumberUpTo(MAX_AGENT_DEPTH))
+    .option(
+      '--max-depth <n>',
+      'levels to show below the first; 0 shows only the first',
+      wholeNumberUpTo(MAX_AGENT_DEPTH),
+    )
     .addHelpText(
       'after',
-      '\nWith --json one agent a line.\nExamples:\n  mir agents tree agt_live_0123\n' +
+      '\nWith --json, prints one agent per line.\nExamples:\n  mir agents tree agt_live_0123\n' +
         '  mir agents tree --partner prt_0123 --status SUSPENDED',
     )
     .action(async (agentId: string | undefined, options: TreeOptions, command: Command) => {
       const { partner, env, status, maxDepth: levels } = options;
       if ((agentId === undefined) === (partner === undefined)) {
-        command.error('error: give either an agentId or --partner <partnerId>');
+        command.error('error: specify either an agentId or --partner <partnerId>');
       }
       const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
       await operate(
@@ -98,29 +105,29 @@ function addReadingCommands(agents: Command, shell: Shell): void {
         command,
         async (ctx) => {
           const root = agentId === undefined ? null : await findAgent(ctx, agentId);
-          const tenant = root?.tenant ?? (await tenantAsked(ctx, partner!, env));
+          const tenant = root?.tenant ?? (await requireTenant(ctx, partner!, env));
           await printTree(shell, nodesOf(ctx, { tenant, root, levels, status }), root?.depth ?? 0, json);
         },
         null,
       );
     });
 
-  withPartner(paged(agents.command('list').description('agents of a partner, newest first')), { mandatory: true })
+  withPartner(paged(agents.command('list').description("list a partner's agents, newest first")), { mandatory: true })
     .addOption(statusOption)
-    .addOption(new Option('--type <type>', 'only of this type').choices(AGENT_TYPES))
-    .action(async (options: Required<WhoseOptions> & AgentQuery, command: Command) =>
+    .addOption(new Option('--type <type>', 'filter by type').choices(AGENT_TYPES))
+    .action(async (options: Required<TenantOptions> & AgentQuery, command: Command) =>
       operate(
         shell,
         command,
         async (ctx) => {
           const { limit, cursor, status, type } = options;
-          const scope: AgentScope = { tenant: await tenantAsked(ctx, options.partner, options.env), self: null };
+          const scope: AgentScope = { tenant: await requireTenant(ctx, options.partner, options.env), self: null };
           return pageOfAgents(ctx, scope, { limit, cursor, status, type }, ({ agent, above }) =>
             presentAgent(agent, above),
           );
         },
-        (answer) =>
-          pageTable(answer, ['agent', 'name', 'type', 'preset', 'status', 'depth', 'last active'], (one) => [
+        (page) =>
+          pageTable(page, ['agent', 'name', 'type', 'preset', 'status', 'depth', 'last active'], (one) => [
             one.agentId,
             one.name,
             one.type,
@@ -134,13 +141,13 @@ function addReadingCommands(agents: Command, shell: Shell): void {
 
   agents
     .command('show <agentId>')
-    .description('one agent: its rights, status, key prefix and ancestry')
+    .description("show an agent's permissions, status, key prefix and ancestry")
     .action(async (agentId: string, _options: object, command: Command) =>
       operate(shell, command, (ctx) => showAgent(ctx, agentId), agentSheet),
     );
 }
 
-/** `agents …`. */
+/** Adds the `agents` commands. */
 export function addAgentCommands(agents: Command, shell: Shell): void {
   addReadingCommands(agents, shell);
   addKillCommands(agents, shell);

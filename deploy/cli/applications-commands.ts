@@ -12,19 +12,19 @@ import type { Shell } from './shell';
 import { pageTable, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
-/** `applications list | show`. */
+/** Adds `applications list` and `applications show`. */
 export function addApplicationCommands(applications: Command, shell: Shell): void {
   const list = paged(applications.command('list').description('list applications, newest first'));
   list
-    .addOption(new Option('--status <status>', 'only these').choices(['PENDING', 'APPROVED', 'REJECTED']))
+    .addOption(new Option('--status <status>', 'filter by status').choices(['PENDING', 'APPROVED', 'REJECTED']))
     .addHelpText('after', '\nExample:\n  mir applications list --status PENDING')
     .action(async (options: { status?: ApplicationStatus; limit: number; cursor?: string }, command: Command) =>
       operate(
         shell,
         command,
         (ctx) => pageOfApplications(ctx, options),
-        (answer) =>
-          pageTable(answer, ['application', 'status', 'name', 'website', 'contact', 'partner', 'created'], (one) => [
+        (page) =>
+          pageTable(page, ['application', 'status', 'name', 'website', 'contact', 'partner', 'created'], (one) => [
             one.applicationId,
             one.status,
             one.name,
@@ -37,21 +37,21 @@ export function addApplicationCommands(applications: Command, shell: Shell): voi
     );
   applications
     .command('show <applicationId>')
-    .description('show an application: who applies, and what for')
+    .description('show an application')
     .action(async (applicationId: string, _options: object, command: Command) =>
       operate(shell, command, (ctx) => readApplication(ctx, applicationId), sheet),
     );
 }
 
-/** `partners apply | approve | reject`. */
+/** Adds `partners apply`, `partners approve` and `partners reject`. */
 export function addDecisionCommands(partners: Command, shell: Shell): void {
   partners
     .command('apply')
-    .description('file an application for somebody; `partners approve` decides it')
-    .requiredOption('--name <name>', 'name of the service, as its users know it')
-    .requiredOption('--website <url>', 'its website')
-    .requiredOption('--contact-email <email>', 'who answers for it')
-    .requiredOption('--use-case <text>', 'what events it will submit and what it needs signals for')
+    .description('submit an application on behalf of a partner')
+    .requiredOption('--name <name>', 'name of the service as its users know it')
+    .requiredOption('--website <url>', 'website of the service')
+    .requiredOption('--contact-email <email>', 'email address of the person responsible')
+    .requiredOption('--use-case <text>', 'which events it will submit, and how it will use signals')
     .action(async (options: Record<string, string>, command: Command) =>
       operate(
         shell,
@@ -59,13 +59,16 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
         ({ store }, auditContext) =>
           submitApplication({ store }, validate(applicationInput, options, 'command line'), auditContext),
         ({ applicationId }) =>
-          `Filed ${applicationId}. To decide: mir partners approve ${applicationId} --plan STANDARD`,
+          `Submitted ${applicationId}. To approve it: mir partners approve ${applicationId} --plan STANDARD`,
       ),
     );
 
-  withTerms(partners.command('approve <applicationId>').description('approve an application and show its keys, once'), {
-    planRequired: true,
-  })
+  withTerms(
+    partners.command('approve <applicationId>').description('approve an application and show the new API keys once'),
+    {
+      planRequired: true,
+    },
+  )
     .addHelpText('after', '\nExample:\n  mir partners approve app_0123 --plan STANDARD --events-per-minute 6000')
     .action(async (applicationId: string, options: TermsOptions, command: Command) =>
       operate(
@@ -85,8 +88,8 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
 
   partners
     .command('reject <applicationId>')
-    .description('reject an application, for good')
-    .option('--reason <text>', 'why, as the audit keeps it')
+    .description('reject an application permanently')
+    .option('--reason <text>', 'reason to record in the audit log')
     .action(async (applicationId: string, options: { reason?: string }, command: Command) =>
       operate(
         shell,

@@ -21,19 +21,21 @@ interface ChainOptions {
 
 function withChain(command: Command): Command {
   return command
-    .option('--partner <partnerId>', 'whose chain')
-    .addOption(new Option('--env <env>', 'of which environment').choices(['live', 'test']).default('live'))
-    .addOption(new Option('--registry', "the operator's own chain, of what is not a partner's").conflicts('partner'));
+    .option('--partner <partnerId>', 'partner that owns the audit chain')
+    .addOption(
+      new Option('--env <env>', "environment of the partner's chain").choices(['live', 'test']).default('live'),
+    )
+    .addOption(new Option('--registry', "the operator's chain, for actions outside any partner").conflicts('partner'));
 }
 
 function withFilters(command: Command): Command {
   return command
-    .option('--action <action>', 'only this action, e.g. agent.revoked')
-    .option('--target <id>', 'only changes of this agent, partner …')
-    .addOption(new Option('--actor <kind>', 'only by this kind of actor').choices(ACTOR_KINDS))
-    .option('--cascade-id <id>', 'only what this kill revoked')
-    .option('--from <time>', 'at or after, RFC 3339')
-    .option('--to <time>', 'before, RFC 3339');
+    .option('--action <action>', 'filter by action, for example agent.revoked')
+    .option('--target <id>', 'filter by the ID of the changed agent, partner or other resource')
+    .addOption(new Option('--actor <kind>', 'filter by kind of actor').choices(ACTOR_KINDS))
+    .option('--cascade-id <id>', 'filter by the kill that caused the change')
+    .option('--from <time>', 'earliest time, inclusive (RFC 3339)')
+    .option('--to <time>', 'latest time, exclusive (RFC 3339)');
 }
 
 async function chainOf(
@@ -42,7 +44,7 @@ async function chainOf(
   { partner, env, registry }: ChainOptions,
 ): Promise<AuditChain> {
   if (registry) return 'registry';
-  if (partner === undefined) command.error('error: give --partner <partnerId>, or --registry');
+  if (partner === undefined) command.error('error: specify --partner <partnerId> or --registry');
   return tenantOf((await readPartner(ctx, partner))._id, env);
 }
 
@@ -54,7 +56,10 @@ function actorText({ actor }: PresentedEntry): string {
   return actor.kind === 'OPERATOR' ? `OPERATOR ${actor.via}` : actor.kind;
 }
 
-/** Checks a chain to its head, step after step of at most `limit` entries; `progress` hears of each but the last. */
+/**
+ * Verifies a chain up to its head in steps of at most `limit` entries. Reports progress after each step except the
+ * last.
+ */
 export async function verifyWhole(
   ctx: Pick<CliContext, 'store' | 'secrets'>,
   chain: AuditChain,
@@ -81,12 +86,12 @@ function verdictText(verdict: PresentedVerdict): string {
     return `Broken at entry ${seq}${auditId === null ? '' : ` (${printable(auditId)})`}: ${reason}.`;
   }
   const { entries, sealedThrough, headHash, unsealed } = verdict;
-  return `Intact.\n${sheet({ entries, 'sealed through': sealedThrough, 'head hash': headHash, 'not sealed yet': unsealed })}`;
+  return `Intact.\n${sheet({ entries, 'sealed through': sealedThrough, 'head hash': headHash, unsealed })}`;
 }
 
-/** `audit list | verify | export`. */
+/** Adds `audit list`, `audit verify` and `audit export`. */
 export function addAuditCommands(audit: Command, shell: Shell): void {
-  withFilters(withChain(paged(audit.command('list').description('list entries, newest first')))).action(
+  withFilters(withChain(paged(audit.command('list').description('list audit entries, newest first')))).action(
     async (options: ChainOptions & AuditAsk & { limit: number; cursor?: string }, command: Command) =>
       operate(
         shell,
@@ -95,8 +100,8 @@ export function addAuditCommands(audit: Command, shell: Shell): void {
           const { limit, cursor } = options;
           return pageOfAudit(ctx, await chainOf(ctx, command, options), { ...filtersOf(options), limit, cursor });
         },
-        (answer) =>
-          pageTable(answer, ['seq', 'at', 'action', 'target', 'actor', 'reason'], (one) => [
+        (page) =>
+          pageTable(page, ['seq', 'at', 'action', 'target', 'actor', 'reason'], (one) => [
             one.seq,
             one.at,
             one.action,
@@ -107,7 +112,7 @@ export function addAuditCommands(audit: Command, shell: Shell): void {
       ),
   );
 
-  withChain(audit.command('verify').description('recompute the hash chain; exit code 1 when it is broken')).action(
+  withChain(audit.command('verify').description('verify the hash chain; exits with 1 if it is broken')).action(
     async (options: ChainOptions, command: Command) => {
       let verdict: PresentedVerdict | undefined;
       await operate(
@@ -123,10 +128,10 @@ export function addAuditCommands(audit: Command, shell: Shell): void {
     },
   );
 
-  withFilters(withChain(audit.command('export').description('print all entries, one JSON a line, newest first')))
+  withFilters(withChain(audit.command('export').description('print all entries as NDJSON, newest first')))
     .addHelpText(
       'after',
-      '\nAn entry’s hash is the SHA-256 of its line without `hash`, as JSON with sorted keys and no white space.' +
+      "\nEach entry's hash is the SHA-256 of the entry without `hash`, serialized as JSON with sorted keys and no whitespace." +
         '\nExample:\n  mir audit export --partner prt_0123 > audit.ndjson',
     )
     .action(async (options: ChainOptions & AuditAsk, command: Command) =>

@@ -6,18 +6,20 @@ import type { Verified } from './backup/verify-store';
 import { readCliConfig } from './settings';
 import { ExitCode, type Shell } from './shell';
 
-const NOT_WHOLE = 1;
-const CODES = '\nExit codes: 0 done and whole, 1 rejected, failed or not whole, 2 wrong usage.';
+const VERIFICATION_FAILED = 1;
+const CODES = '\nExit codes: 0 success, 1 failure or a verification problem, 2 usage error.';
 
 function verdictText({ problems, chains, auditEntries, users }: Verified): string {
-  if (problems.length > 0) return problems.map((problem) => `WRONG: ${problem}`).join('\n');
-  const audit = `${chains} audit chains intact (${auditEntries} entries)`;
-  return `Verified: ${audit}, the counts of ${users} users equal those of their events.`;
+  if (problems.length > 0) return problems.map((problem) => `PROBLEM: ${problem}`).join('\n');
+  return (
+    `Verified: ${chains} audit chains are intact (${auditEntries} entries), ` +
+    `and the event counts of ${users} users match their events.`
+  );
 }
 
-/** `backup create | restore | verify`. */
+/** Adds `backup create`, `backup restore` and `backup verify`. */
 export function addBackupCommands(backup: Command, shell: Shell): void {
-  const tell = (line: string): void => shell.err(`${line}\n`);
+  const log = (line: string): void => shell.err(`${line}\n`);
   const config = (): Config => readCliConfig(shell.env);
   const print = (command: Command, value: object, text: string): void => {
     const { json } = command.optsWithGlobals<{ json?: boolean }>();
@@ -26,38 +28,38 @@ export function addBackupCommands(backup: Command, shell: Shell): void {
 
   backup.addHelpText(
     'after',
-    '\nThe pepper (SUBJECT_PEPPER) is not in a backup: without it a backup is worthless. Keep it, and keep it elsewhere.',
+    '\nA backup does not contain SUBJECT_PEPPER and is useless without it. Store the pepper separately.',
   );
 
   backup
     .command('create <folder>')
-    .description('write a backup into a new folder, while MIR runs')
+    .description('write a backup to a new folder while MIR keeps running')
     .action(async (given: string, _options: object, command: Command) => {
       const folder = resolve(given);
-      await createBackup(config(), folder, tell);
+      await createBackup(config(), folder, log);
       print(command, { folder }, `Backup: ${folder}`);
     });
 
   backup
     .command('restore <folder>')
-    .description('restore a backup into empty stores that no MIR process uses, and verify it')
+    .description('restore a backup into empty stores that no MIR process uses, then verify it')
     .addHelpText('after', CODES)
     .action(async (folder: string, _options: object, command: Command) => {
-      const restored = await restoreBackup(config(), resolve(folder), tell);
+      const restored = await restoreBackup(config(), resolve(folder), log);
       const { problems, queued, unreadable } = restored;
-      const left = unreadable > 0 ? ` ${unreadable} unreadable jobs were left out.` : '';
-      const more = problems.length > 0 ? '' : ` ${queued} jobs of events are queued again.${left}`;
-      print(command, restored, verdictText(restored) + more);
-      if (problems.length > 0) throw new ExitCode(NOT_WHOLE);
+      const skipped = unreadable > 0 ? ` Skipped ${unreadable} unreadable jobs.` : '';
+      const queue = problems.length > 0 ? '' : ` Requeued ${queued} event jobs.${skipped}`;
+      print(command, restored, verdictText(restored) + queue);
+      if (problems.length > 0) throw new ExitCode(VERIFICATION_FAILED);
     });
 
   backup
     .command('verify [folder]')
-    .description('verify the audit chains and all counts of a store, and its documents against a backup of it')
+    .description('verify the audit chains and event counts of the database, and compare it with a backup')
     .addHelpText('after', CODES)
     .action(async (folder: string | undefined, _options: object, command: Command) => {
       const verified = await verifyBackup(config(), folder === undefined ? null : resolve(folder));
       print(command, verified, verdictText(verified));
-      if (verified.problems.length > 0) throw new ExitCode(NOT_WHOLE);
+      if (verified.problems.length > 0) throw new ExitCode(VERIFICATION_FAILED);
     });
 }

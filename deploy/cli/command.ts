@@ -6,54 +6,54 @@ import { type CliContext, auditContextForCli, openCliContext } from './open';
 import { readCliConfig } from './settings';
 import type { Shell } from './shell';
 
-/** The stores as they were opened; where they could not be, the message says what to do next. */
+/** Awaits a store connection. If it fails, the error message points to `mir doctor`. */
 export async function opened<T>(opening: Promise<T>): Promise<T> {
   try {
     return await opening;
   } catch (error) {
-    throw new Error(`${messageOf(error)}\n\`mir doctor\` checks every store and says how to fix it.`, {
+    throw new Error(`${messageOf(error)}\nRun \`mir doctor\` to check every store and see how to fix problems.`, {
       cause: error,
     });
   }
 }
 
 /**
- * Runs one operation against the stores and prints what it answers: as JSON with `--json`, else as `show` says.
- * `show` null: the operation printed by itself.
+ * Runs one operation against the stores and prints its result: as JSON with `--json`, otherwise formatted by `show`.
+ * Pass `null` for `show` if the operation prints its own output.
  */
 export async function operate<T>(
   shell: Shell,
   command: Command,
   work: (ctx: CliContext, auditContext: AuditContext) => Promise<T>,
-  show: ((answer: T) => string) | null,
+  show: ((result: T) => string) | null,
 ): Promise<void> {
   const ctx = await opened(openCliContext(readCliConfig(shell.env)));
   try {
-    const answer = await work(ctx, auditContextForCli());
+    const result = await work(ctx, auditContextForCli());
     if (show === null) return;
     const { json } = command.optsWithGlobals<{ json?: boolean }>();
-    shell.out(`${json ? JSON.stringify(answer, null, 2) : show(answer)}\n`);
+    shell.out(`${json ? JSON.stringify(result, null, 2) : show(result)}\n`);
   } finally {
     await ctx.close();
   }
 }
 
-/** An option's whole number; the operation itself checks its range. */
+/** Parses a non-negative integer option. The operation checks the range. */
 export function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Must be a whole number.');
   return Number(text);
 }
 
-/** A reader of an option's whole number from 0 to `max`. */
+/** Returns a parser for an integer option from 0 to `max`. */
 export function wholeNumberUpTo(max: number): (text: string) => number {
   return (text) => {
     const value = wholeNumber(text);
-    if (value > max) throw new InvalidArgumentError(`Give a number from 0 to ${max}.`);
+    if (value > max) throw new InvalidArgumentError(`Must be a number from 0 to ${max}.`);
     return value;
   };
 }
 
-/** An object without the fields that were not given. */
+/** Returns a copy without the fields that are undefined. */
 export function given<T extends object>(fields: T): Partial<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
@@ -62,13 +62,13 @@ export function given<T extends object>(fields: T): Partial<T> {
 export function paged(command: Command): Command {
   return command
     .addOption(
-      new Option('--limit <n>', `items a page, 1–${MAX_PAGE_SIZE}`).argParser(pageSize).default(DEFAULT_PAGE_SIZE),
+      new Option('--limit <n>', `items per page, 1–${MAX_PAGE_SIZE}`).argParser(pageSize).default(DEFAULT_PAGE_SIZE),
     )
-    .option('--cursor <cursor>', 'go on where the page before ended');
+    .option('--cursor <cursor>', 'cursor of the next page, from the previous one');
 }
 
 function pageSize(text: string): number {
   const size = wholeNumber(text);
-  if (size < 1 || size > MAX_PAGE_SIZE) throw new InvalidArgumentError(`Give a number from 1 to ${MAX_PAGE_SIZE}.`);
+  if (size < 1 || size > MAX_PAGE_SIZE) throw new InvalidArgumentError(`Must be a number from 1 to ${MAX_PAGE_SIZE}.`);
   return size;
 }

@@ -12,25 +12,25 @@ import type { Shell } from './shell';
 import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
 
-/** `dead-letters …`. */
+/** Adds the `dead-letters` commands. */
 export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void {
   deadLetters.addHelpText(
     'after',
-    '\nFix the cause first, then replay; what was stored before stays stored once. `show` has the reason as a code;' +
-      '\nthe worker’s log has the cause, under the id of the dead letter.' +
+    '\nFix the cause before you replay. Replaying never stores an event twice. `show` prints the reason as a code;' +
+      "\nsearch the worker's log for the dead letter's ID to find the cause." +
       '\nExamples:\n  mir dead-letters list\n  mir dead-letters replay --all\n  mir dead-letters drop c0123 --yes',
   );
 
-  const list = paged(deadLetters.command('list').description('list them, newest first'));
+  const list = paged(deadLetters.command('list').description('list dead letters, newest first'));
   list
-    .addOption(new Option('--queue <queue>', 'only those of this queue').choices(DEAD_LETTER_QUEUES))
+    .addOption(new Option('--queue <queue>', 'filter by queue').choices(DEAD_LETTER_QUEUES))
     .action(async (options: { limit: number; cursor?: string; queue?: DeadLetterQueue }, command: Command) =>
       operate(
         shell,
         command,
         (ctx) => listDeadLetters(ctx, options),
-        (answer) =>
-          pageTable(answer, ['id', 'queue', 'partner', 'env', 'events', 'attempts', 'failed', 'reason'], (one) => [
+        (page) =>
+          pageTable(page, ['id', 'queue', 'partner', 'env', 'events', 'attempts', 'failed', 'reason'], (one) => [
             one.id,
             one.queue,
             one.partnerId,
@@ -45,7 +45,7 @@ export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void 
 
   deadLetters
     .command('show <id>')
-    .description('show one: the fields and types of its payload, without any value')
+    .description('show a dead letter with the fields and types of its payload, but no values')
     .action(async (id: string, _options: object, command: Command) =>
       operate(
         shell,
@@ -62,34 +62,34 @@ export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void 
 
   deadLetters
     .command('replay [id]')
-    .description('queue one again, or all of them')
-    .option('--all', 'all that are there now')
+    .description('requeue one dead letter, or all of them')
+    .option('--all', 'requeue every dead letter')
     .action(async (id: string | undefined, { all = false }: { all?: boolean }, command: Command) => {
-      if ((id === undefined) !== all) command.error('error: give either an id or --all');
+      if ((id === undefined) !== all) command.error('error: specify either an ID or --all');
       if (id === undefined) {
-        const progress = showProgress(shell, 'queued again');
+        const progress = showProgress(shell, 'requeued');
         await operate(
           shell,
           command,
           (ctx, auditContext) => replayAllDeadLetters(ctx, auditContext, progress.at).finally(() => progress.stop()),
-          ({ replayed }) => `Queued ${replayed} again.`,
+          ({ replayed }) => `Requeued ${replayed}.`,
         );
       } else {
         await operate(
           shell,
           command,
           (ctx, auditContext) => replayDeadLetter(ctx, id, auditContext),
-          () => `Queued ${id} again.`,
+          () => `Requeued ${id}.`,
         );
       }
     });
 
   deadLetters
     .command('drop <id>')
-    .description('delete one for good; its receipt goes on saying FAILED')
-    .option('--yes', 'I mean it')
+    .description('delete a dead letter permanently; its events stay FAILED in the receipt')
+    .option('--yes', 'confirm the deletion')
     .action(async (id: string, { yes = false }: { yes?: boolean }, command: Command) => {
-      if (!yes) command.error('error: its events are lost for good; add --yes to mean it');
+      if (!yes) command.error('error: this permanently discards its events; add --yes to confirm');
       await operate(
         shell,
         command,

@@ -12,13 +12,13 @@ function lineOf({ check, verdict, found, remedy }: Finding): string {
   return remedy === null ? line : `${line}\n${' '.repeat(24)}→ ${cell(remedy)}`;
 }
 
-/** `doctor`. */
+/** Adds the `doctor` command. */
 export function addDoctorCommand(doctor: Command, shell: Shell): void {
   doctor
     .addHelpText(
       'after',
-      '\nIt changes nothing. ● OK, ◐ WARN: works, but not as it should, ○ FAIL: refuses or loses something, or will soon.' +
-        '\nExit codes: 0 nothing FAILs, 1 something does, 2 wrong usage.' +
+      '\nRead-only. ● OK, ◐ WARN: working but degraded, ○ FAIL: rejecting or losing data, or about to.' +
+        '\nExit codes: 0 no check failed, 1 at least one check failed, 2 usage error.' +
         '\nExamples:\n  mir doctor\n  mir doctor --json',
     )
     .action(async (_options: object, command: Command) => {

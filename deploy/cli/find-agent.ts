@@ -3,9 +3,9 @@ import type { AgentDoc } from '../../shared/store/agents';
 
 import type { CliContext } from './open';
 
-/** The agent of that id, whosever it is; the operator sees all. Throws 404. */
+/** Returns the agent with this ID, whichever partner owns it. Throws 404 if it does not exist. */
 export async function findAgent({ store }: Pick<CliContext, 'store'>, agentId: string): Promise<AgentDoc> {
   const [agent] = await store.agents.byIds([agentId]);
-  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such agent.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'Agent not found.');
   return agent;
 }

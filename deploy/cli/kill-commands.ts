@@ -17,12 +17,12 @@ import type { CliContext } from './open';
 import { pageTable, sheet } from './print';
 import { showProgress } from './progress';
 
-const LOOK_EVERY_MS = 500;
+const POLL_MS = 500;
 const DEFAULT_WAIT_SECONDS = 600;
 const MAX_WAIT_SECONDS = 86_400;
 const OPEN_SHOWN = 100;
-/** Parked agents that the sheet names; `--json` has all that are kept. */
-const MAX_PARKED_SHOWN = 20;
+/** `--json` prints every quarantined agent on record. */
+const MAX_QUARANTINED_SHOWN = 20;
 
 interface KillOptions {
   preview?: boolean;
@@ -33,7 +33,7 @@ interface KillOptions {
 }
 
 const previewText = ({ affected, byStatus, deepest }: KillPreview): string =>
-  sheet({ 'would lose their rights': affected, ...byStatus, 'deepest at depth': deepest });
+  sheet({ 'agents to revoke': affected, ...byStatus, 'maximum depth': deepest });
 
 const cascadeText = (cascade: PresentedCascade): string => sheet(cascade);
 
@@ -44,7 +44,7 @@ function killedText({ agentId, cascadeId, status, revoked, affected }: Presented
 }
 
 function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCascades>>): string {
-  const head = ['cascade', 'status', 'partner', 'env', 'agent', 'revoked', 'affected', 'parked', 'ordered'];
+  const head = ['cascade', 'status', 'partner', 'env', 'agent', 'revoked', 'affected', 'quarantined', 'requested'];
   const shown = pageTable({ data, nextCursor: null }, head, (one) => [
     one.cascadeId,
     one.status,
@@ -56,18 +56,20 @@ function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCasc
     one.parked,
     one.createdAt,
   ]);
-  return open > data.length ? `${shown}\n${data.length} of ${open} shown, the oldest.` : shown;
+  return open > data.length ? `${shown}\nShowing the oldest ${data.length} of ${open}.` : shown;
 }
 
-/** Asks somebody at the terminal to type the agent's id, after showing what the kill would do. */
-async function confirmed(ctx: CliContext, shell: Shell, agent: AgentDoc): Promise<void> {
+/** Shows what the kill would affect and asks the operator to type the agent's ID. Throws if it does not match. */
+async function confirmKill(ctx: CliContext, shell: Shell, agent: AgentDoc): Promise<void> {
   shell.err(`${sheet({ agent: agent._id, name: agent.name, partner: partnerOf(agent.tenant) })}\n`);
   shell.err(`${previewText(await previewKill(ctx, agent))}\n`);
-  const typed = await shell.terminal!.ask('A kill is for good. To kill it with all below it, type its id: ');
-  if (typed.trim() !== agent._id) throw new Error('what was typed is not the id of the agent; nothing was changed');
+  const typed = await shell.terminal!.ask(
+    'This is permanent. To kill this agent and all its descendants, type its ID: ',
+  );
+  if (typed.trim() !== agent._id) throw new Error("the ID does not match the agent's; nothing was changed");
 }
 
-/** Shows how far a cascade is, until it ends its try or the time is over. */
+/** Shows a cascade's progress until it is no longer running or the wait time is over. */
 async function followCascade(
   ctx: CliContext,
   shell: Shell,
@@ -79,14 +81,14 @@ async function followCascade(
       const cascade = await readCascade(ctx, tenant, cascadeId);
       if (cascade.affected !== null) progress.at(cascade.revoked, cascade.affected);
       if (cascade.status !== 'RUNNING' || Date.now() >= untilMs) return cascade;
-      await delay(LOOK_EVERY_MS);
+      await delay(POLL_MS);
     }
   } finally {
     progress.stop();
   }
 }
 
-/** Kills and waits for the cascade. What the operator should know on the way goes to stderr. */
+/** Kills a subtree and waits for its cascade. Prints status to stderr. */
 async function kill(
   ctx: CliContext,
   shell: Shell,
@@ -104,44 +106,46 @@ async function kill(
     requestId: auditContext.requestId,
   };
   const { _id: cascadeId, effectiveAt } = await killSubtree(ctx, order);
-  shell.err(`In force since ${effectiveAt.toISOString()}: the agent and all below it are refused (${cascadeId}).\n`);
+  shell.err(
+    `In force since ${effectiveAt.toISOString()}: the agent and all its descendants are rejected (${cascadeId}).\n`,
+  );
   if (!wait) return readCascade(ctx, tenant, cascadeId);
-  shell.err('Workers delete the keys and write the audit; Ctrl-C ends only this display.\n');
+  shell.err('Workers are deleting the keys and writing audit entries. Ctrl-C stops only this display.\n');
   return followCascade(ctx, shell, { tenant, cascadeId, untilMs: Date.now() + waitSeconds * 1_000 });
 }
 
-/** A cascade of any partner, with the agents that the store refuses to revoke: the operator must fix their rows. */
+/** Returns any partner's cascade, with the agents whose rows the database rejected and the operator has to fix. */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
   const cascade = await ctx.store.cascades.byId(cascadeId);
-  if (!cascade) throw new PublicError('NOT_FOUND', 'There is no such cascade.');
+  if (!cascade) throw new PublicError('NOT_FOUND', 'Cascade not found.');
   return { ...(await readCascade(ctx, cascade.tenant, cascadeId)), parkedAgents: cascade.parked };
 }
 
 function cascadeOfAnyText({ parkedAgents, ...facts }: Awaited<ReturnType<typeof cascadeOfAny>>): string {
   if (parkedAgents.length === 0) return cascadeText(facts);
-  const named = parkedAgents.slice(0, MAX_PARKED_SHOWN).join('\n');
-  const more = facts.parked - Math.min(parkedAgents.length, MAX_PARKED_SHOWN);
-  return sheet({ ...facts, 'parked agents': more > 0 ? `${named}\nand ${more} more` : named });
+  const named = parkedAgents.slice(0, MAX_QUARANTINED_SHOWN).join('\n');
+  const more = facts.parked - Math.min(parkedAgents.length, MAX_QUARANTINED_SHOWN);
+  return sheet({ ...facts, 'quarantined agents': more > 0 ? `${named}\nand ${more} more` : named });
 }
 
-/** `agents kill | cascade`. */
+/** Adds `agents kill` and `agents cascade`. */
 export function addKillCommands(agents: Command, shell: Shell): void {
   agents
     .command('kill <agentId>')
-    .description('kill an agent and all below it: refused everywhere at once, whatever the size of the tree')
-    .option('--preview', 'only tell what would be affected')
-    .option('--reason <text>', 'why, as the audit keeps it')
-    .option('--confirm <agentId>', 'the same id again: for scripts, in place of typing it at the terminal')
-    .option('--no-wait', 'end as soon as the kill is in force')
+    .description('permanently revoke an agent and all its descendants, effective immediately')
+    .option('--preview', 'show what would be affected and change nothing')
+    .option('--reason <text>', 'reason to record in the audit log')
+    .option('--confirm <agentId>', 'repeat the ID to confirm without a prompt')
+    .option('--no-wait', 'exit as soon as the kill is in force')
     .option(
       '--wait-seconds <n>',
-      'how long to wait until every key is deleted and audited',
+      'how long to wait for every key to be deleted and audited',
       wholeNumberUpTo(MAX_WAIT_SECONDS),
       DEFAULT_WAIT_SECONDS,
     )
     .addHelpText(
       'after',
-      '\nExit codes: 0 done (with --no-wait: in force), 1 also when it is in force but not yet carried out, 2 wrong usage.' +
+      '\nExit codes: 0 done (with --no-wait: in force), 1 failed, or in force but not finished in time, 2 usage error.' +
         '\nExamples:\n  mir agents kill agt_live_0123 --preview\n' +
         '  mir agents kill agt_live_0123 --reason "prompt injection"',
     )
@@ -151,9 +155,9 @@ export function addKillCommands(agents: Command, shell: Shell): void {
       if (preview) {
         return operate(shell, command, async (ctx) => previewKill(ctx, await findAgent(ctx, agentId)), previewText);
       }
-      if (confirm !== undefined && confirm !== agentId) command.error('error: --confirm takes the same id again');
+      if (confirm !== undefined && confirm !== agentId) command.error('error: --confirm does not match the agent ID');
       if (confirm === undefined && !shell.terminal) {
-        command.error(`error: nobody can be asked here; add --confirm ${agentId} to mean it`);
+        command.error(`error: no terminal to confirm on; add --confirm ${agentId}`);
       }
       let cascade: PresentedCascade | undefined;
       await operate(
@@ -161,20 +165,21 @@ export function addKillCommands(agents: Command, shell: Shell): void {
         command,
         async (ctx, auditContext) => {
           const agent = await findAgent(ctx, agentId);
-          if (confirm === undefined) await confirmed(ctx, shell, agent);
+          if (confirm === undefined) await confirmKill(ctx, shell, agent);
           return (cascade = await kill(ctx, shell, auditContext, agent, { ...options, ...(reason ? { reason } : {}) }));
         },
         killedText,
       );
       if (!wait || cascade?.status === 'CLOSED') return;
       throw new Error(
-        `the kill is in force, but it is ${cascade?.status}; \`agents cascade ${cascade?.cascadeId}\` tells how far it is`,
+        `the kill is in force, but its cascade is still ${cascade?.status}; ` +
+          `run \`mir agents cascade ${cascade?.cascadeId}\` to see its progress`,
       );
     });
 
   agents
     .command('cascade [cascadeId]')
-    .description('how far a kill has been carried out; without an id, all that are still open, the oldest first')
+    .description('show the progress of a kill, or list all open kills, oldest first')
     .action(async (cascadeId: string | undefined, _options: object, command: Command) => {
       if (cascadeId !== undefined) {
         return operate(shell, command, (ctx) => cascadeOfAny(ctx, cascadeId), cascadeOfAnyText);

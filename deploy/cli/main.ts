@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { runCli } from './run';
 import { ReaderGoneError, type Terminal } from './shell';
 
-/** Somebody sits there only if both what is asked and what is typed goes through a terminal. */
+/** Returns the terminal, or null unless prompts and input both go through one. */
 function terminal(): Terminal | null {
   const { stdin, stderr } = process;
   if (!stdin.isTTY || !stderr.isTTY) return null;
@@ -20,7 +20,7 @@ function terminal(): Terminal | null {
   };
 }
 
-// Whoever reads our output may have had enough (`| head -1`): nothing to report, and nothing more to write.
+// A reader that closes the pipe early, such as `| head -1`, is not an error.
 let readerGone = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -38,6 +38,6 @@ void runCli(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   terminal: terminal(),
 }).then((code) => {
-  // What is written to a pipe must be out before the process ends.
+  // Writes to a pipe are asynchronous: wait for them before exiting.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 });

@@ -12,7 +12,7 @@ import { readCliConfig } from './settings';
 const PENDING = 1;
 const APPLIED_SHOWN = 20;
 
-/** Runs one operation against the document store alone, as it is: nothing is built or checked before. */
+/** Runs one operation against MongoDB without building or checking anything first. */
 async function withStore(shell: Shell, work: (store: Store) => Promise<void>): Promise<void> {
   const store = createStore(await opened(connectStore(readCliConfig(shell.env).mongoUrl)));
   try {
@@ -40,23 +40,23 @@ function planText({ pending, indexes, data, leftAlone }: ReturnType<typeof prese
     ...data.map(({ id, about }) => `migrate data, ${id}: ${about}`),
     ...leftAlone.map((step) => `(${stepText(step)})`),
   ];
-  if (pending === 0) return ['Nothing is pending.', ...lines].join('\n');
+  if (pending === 0) return ['No pending migrations.', ...lines].join('\n');
   return [`${pending} pending:`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-/** `migrate plan | apply | status`. */
+/** Adds `migrate plan`, `migrate apply` and `migrate status`. */
 export function addMigrateCommands(migrate: Command, shell: Shell): void {
   migrate.addHelpText(
     'after',
-    '\nIn production API and workers refuse to start while something is pending. Run `apply` once with the new version,' +
-      '\nbefore its processes: it may be cut off and repeated, and of two at once the second is refused.' +
-      '\nIndexes that are not MIR’s are left alone.' +
+    '\nIn production, the API and workers refuse to start while a migration is pending. Run `apply` from the new' +
+      '\nversion before you start its processes. You can interrupt and repeat it; a concurrent second run is rejected.' +
+      '\nMIR never touches indexes it did not create.' +
       '\nExamples:\n  mir migrate plan\n  mir migrate apply\n  mir migrate status --json',
   );
 
   migrate
     .command('plan')
-    .description('say what `apply` would do; changes nothing')
+    .description('show what `apply` would do, without changing anything')
     .addHelpText('after', '\nExample:\n  mir migrate plan')
     .action(async (_options: object, command: Command) =>
       withStore(shell, async ({ migrations }) => {
@@ -67,10 +67,10 @@ export function addMigrateCommands(migrate: Command, shell: Shell): void {
 
   migrate
     .command('apply')
-    .description('do what is pending, and record it')
+    .description('apply pending migrations and record them')
     .addHelpText(
       'after',
-      '\nExit codes: 0 nothing is pending any more, 1 it failed or another process is at it, 2 wrong usage.',
+      '\nExit codes: 0 nothing left to apply, 1 failed or already running in another process, 2 usage error.',
     )
     .action(async (_options: object, command: Command) =>
       withStore(shell, async ({ migrations }) => {
@@ -78,17 +78,17 @@ export function addMigrateCommands(migrate: Command, shell: Shell): void {
         const { applied } = await migrations
           .apply((_step, done, total) => progress.at(done, total))
           .finally(() => progress.stop());
-        const lines = applied.length === 0 ? ['Nothing was pending.'] : applied.map((step) => `done: ${step}`);
+        const lines = applied.length === 0 ? ['No pending migrations.'] : applied.map((step) => `done: ${step}`);
         shell.out(`${isJson(command) ? JSON.stringify({ applied }, null, 2) : lines.join('\n')}\n`);
       }),
     );
 
   migrate
     .command('status')
-    .description('show what is pending, what was applied, and who applies now')
+    .description('show pending and applied migrations, and the process applying them now')
     .addHelpText(
       'after',
-      '\nExit codes: 0 nothing is pending, 1 something is, 2 wrong usage.\nExample:\n  mir migrate status',
+      '\nExit codes: 0 nothing pending, 1 migrations pending, 2 usage error.\nExample:\n  mir migrate status',
     )
     .action(async (_options: object, command: Command) =>
       withStore(shell, async ({ migrations }) => {
@@ -103,7 +103,7 @@ export function addMigrateCommands(migrate: Command, shell: Shell): void {
           by,
           finishedAt: finishedAt?.toISOString() ?? null,
         }));
-        const head = sheet({ pending: plan.pending, 'applied by now': holder });
+        const head = sheet({ pending: plan.pending, 'being applied by': holder });
         const done = table(
           ['finished', 'kind', 'what', 'by'],
           rows.map((row) => [row.finishedAt, row.kind, row.about, row.by]),
@@ -111,7 +111,7 @@ export function addMigrateCommands(migrate: Command, shell: Shell): void {
         shell.out(
           isJson(command)
             ? `${JSON.stringify({ ...plan, holder, applied: rows }, null, 2)}\n`
-            : `${head}\n${planText(plan)}\n${rows.length === 0 ? 'Nothing was applied by `migrate` yet.' : done}\n`,
+            : `${head}\n${planText(plan)}\n${rows.length === 0 ? 'No migrations applied yet.' : done}\n`,
         );
         if (plan.pending > 0) throw new ExitCode(PENDING);
       }),

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 'use strict';
-// `mir` in a checkout: never runs a dist/ that is older than the sources. The image has no sources and links main.js.
+// Runs `mir` in a checkout, rebuilding an outdated dist/ first. The image has no sources and links main.js directly.
 const { build } = require('../build');
 
 if (!build()) process.exit(1);
-// oxlint-disable-next-line import/no-unassigned-import -- it is a program, not a module
+// oxlint-disable-next-line import/no-unassigned-import -- a program, not a module
 require('../../dist/deploy/cli/main.js');

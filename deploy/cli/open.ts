@@ -9,7 +9,7 @@ import { authorityStore } from '../../shared/authz/authority-store';
 import type { ApiContext } from '../../api/context';
 import type { AuditContext } from '../../api/db/audit-context';
 
-/** What operator commands use: the part of the API's context that its admin routes use. */
+/** The parts of the API's context that operator commands use. */
 export interface CliContext extends Pick<
   ApiContext,
   | 'config'
@@ -26,7 +26,7 @@ export interface CliContext extends Pick<
   close(): Promise<void>;
 }
 
-/** Connects to the stores of an installation. */
+/** Connects to the stores of a deployment. */
 export async function openCliContext(config: Config): Promise<CliContext> {
   const runtime = await openRuntime(config, 'api');
   const { keys, log, queueLink, secrets, store } = runtime;
@@ -46,7 +46,7 @@ export async function openCliContext(config: Config): Promise<CliContext> {
   };
 }
 
-/** An operator's act through the CLI. */
+/** Creates the audit context of an operator's action through the CLI. */
 export function auditContextForCli(): AuditContext {
   return { actor: { kind: 'OPERATOR', via: 'CLI' }, requestId: `cli-${randomUUID()}`, at: new Date() };
 }

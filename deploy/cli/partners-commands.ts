@@ -13,21 +13,21 @@ import type { Shell } from './shell';
 import { pageTable, secrets, sheet } from './print';
 import { type TermsOptions, termsOf, withTerms } from './terms-options';
 
-const DEFAULT_USE_CASE = 'Created by the operator.';
+const DEFAULT_USE_CASE = 'Created by an operator.';
 
 function partnerSheet(partner: PresentedPartner): string {
   const { keys, limits, allowedReturnOrigins, ...facts } = partner;
   const keyPairs = keys.map(({ env, prefix, createdAt }) => [`${env} key`, `${prefix}… since ${createdAt}`]);
   return sheet({
     ...facts,
-    'events a minute': limits.eventsPerMinute,
-    'requests a minute': limits.requestsPerMinute,
+    'events per minute': limits.eventsPerMinute,
+    'requests per minute': limits.requestsPerMinute,
     'return origins': allowedReturnOrigins.join('\n') || null,
     ...(Object.fromEntries(keyPairs) as Record<string, string>),
   });
 }
 
-/** `partners …`. */
+/** Adds the `partners` commands. */
 export function addPartnerCommands(partners: Command, shell: Shell): void {
   addReadingCommands(partners, shell);
   addDecisionCommands(partners, shell);
@@ -42,20 +42,16 @@ function addReadingCommands(partners: Command, shell: Shell): void {
         shell,
         command,
         (ctx) => pageOfPartners(ctx, options),
-        (answer) =>
-          pageTable(
-            answer,
-            ['partner', 'name', 'plan', 'suspended', 'events/min', 'requests/min', 'created'],
-            (one) => [
-              one.partnerId,
-              one.name,
-              one.plan,
-              one.suspended,
-              one.limits.eventsPerMinute,
-              one.limits.requestsPerMinute,
-              one.createdAt,
-            ],
-          ),
+        (page) =>
+          pageTable(page, ['partner', 'name', 'plan', 'suspended', 'events/min', 'requests/min', 'created'], (one) => [
+            one.partnerId,
+            one.name,
+            one.plan,
+            one.suspended,
+            one.limits.eventsPerMinute,
+            one.limits.requestsPerMinute,
+            one.createdAt,
+          ]),
       ),
   );
   partners
@@ -76,11 +72,11 @@ interface CreateOptions extends TermsOptions {
 function addCreateCommand(partners: Command, shell: Shell): void {
   const create = partners
     .command('create')
-    .description('application and approval in one: make a partner and show its keys, once')
-    .requiredOption('--name <name>', 'name of the service, as its users know it')
-    .requiredOption('--website <url>', 'its website')
-    .requiredOption('--contact-email <email>', 'who answers for it')
-    .option('--use-case <text>', 'what it uses MIR for', DEFAULT_USE_CASE);
+    .description('create a partner without an application and show its API keys once')
+    .requiredOption('--name <name>', 'name of the service as its users know it')
+    .requiredOption('--website <url>', 'website of the service')
+    .requiredOption('--contact-email <email>', 'email address of the person responsible')
+    .option('--use-case <text>', 'how it uses MIR', DEFAULT_USE_CASE);
   withTerms(create, { planRequired: true })
     .addHelpText(
       'after',
@@ -117,11 +113,11 @@ function addChangeCommands(partners: Command, shell: Shell): void {
       () => done,
     );
 
-  withTerms(partners.command('update <partnerId>').description('change plan, limits or return origins'), {
+  withTerms(partners.command('update <partnerId>').description("change a partner's plan, limits or return origins"), {
     planRequired: false,
   })
-    .option('--no-origins', 'allow no return origin at all')
-    .option('--reason <text>', 'why, as the audit keeps it')
+    .option('--no-origins', 'remove all return origins')
+    .option('--reason <text>', 'reason to record in the audit log')
     .addHelpText('after', '\nExample:\n  mir partners update prt_0123 --plan ENTERPRISE --events-per-minute 600000')
     .action(
       async (partnerId: string, options: TermsOptions & { origins: boolean; reason?: string }, command: Command) => {
@@ -135,15 +131,15 @@ function addChangeCommands(partners: Command, shell: Shell): void {
     [
       'suspend',
       true,
-      'reject everything from this partner, in every process, before this command ends',
-      'Suspended PARTNER. Its keys are rejected from now on.',
+      'reject all requests from a partner, effective immediately',
+      'Suspended PARTNER. All its keys are now rejected.',
     ],
-    ['unsuspend', false, 'let a suspended partner in again', 'Unsuspended PARTNER. Its keys work again.'],
+    ['unsuspend', false, "accept a suspended partner's requests again", 'Unsuspended PARTNER. Its keys work again.'],
   ] as const) {
     partners
       .command(`${verb} <partnerId>`)
       .description(description)
-      .option('--reason <text>', 'why, as the audit keeps it')
+      .option('--reason <text>', 'reason to record in the audit log')
       .action(async (partnerId: string, { reason }: { reason?: string }, command: Command) =>
         patch(partnerId, { suspended, reason }, command, done.replace('PARTNER', partnerId)),
       );
@@ -151,9 +147,9 @@ function addChangeCommands(partners: Command, shell: Shell): void {
 
   partners
     .command('rotate <partnerId>')
-    .description('replace the key of one environment; the old one is refused before the new one is shown')
-    .addOption(new Option('--env <env>', 'which key').choices(['live', 'test']).makeOptionMandatory())
-    .option('--reason <text>', 'why, as the audit keeps it')
+    .description("replace a partner's API key in one environment; the old key stops working immediately")
+    .addOption(new Option('--env <env>', 'environment of the key').choices(['live', 'test']).makeOptionMandatory())
+    .option('--reason <text>', 'reason to record in the audit log')
     .addHelpText('after', '\nExample:\n  mir partners rotate prt_0123 --env live --reason "key was in a log"')
     .action(async (partnerId: string, options: { env: string; reason?: string }, command: Command) =>
       operate(

@@ -3,66 +3,66 @@ import { publicDetail } from '../../api/http/details';
 import { MirError, messageOf, messageWithCauses, storeUnavailable } from '../../shared/errors';
 import { isStoreOutage } from '../../shared/store/errors';
 
-// Control characters, C1 and bidirectional overrides among them: stored text must not steer the operator's terminal.
+// Control characters, including C1 and bidirectional overrides, would let stored text control the operator's terminal.
 // oxlint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 type Cell = string | number | boolean | null;
 
-/** Stored text, fit for a terminal. */
+/** Replaces characters that are unsafe to print on a terminal. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '�');
 }
 
-/** A value as the operator's terminal may show it. */
+/** Formats a value for a table cell. */
 export function cell(value: Cell): string {
   return value === null ? '–' : printable(String(value));
 }
 
 const plain = { head: [], border: [] };
 
-/** Columns that a text of several words takes at most: where it stands beside others, and where it stands alone. */
+// Maximum text width in columns. Sheets have one value per row and so more room than tables.
 const TABLE_TEXT_COLUMNS = 48;
 const SHEET_TEXT_COLUMNS = 72;
 
-/** A value in lines of so many columns, broken at spaces only: ids and keys stay whole, to be copied. */
+/** Wraps a value at spaces only, so that IDs and keys can be copied in one piece. */
 function lines(value: Cell, columns: number): string {
   return cell(value).replaceAll(new RegExp(`(?![^\\n]{1,${columns}}$)([^\\n]{1,${columns}})[ ]`, 'gm'), '$1\n');
 }
 
-/** Rows under their headings. */
+/** Formats rows as a table. */
 export function table(head: string[], rows: Cell[][]): string {
   const made = new Table({ head, style: plain });
   made.push(...rows.map((row) => row.map((value) => lines(value, TABLE_TEXT_COLUMNS))));
   return made.toString();
 }
 
-/** Name and value, one pair a line. */
+/** Formats name-value pairs, one per row. */
 export function sheet(pairs: Record<string, Cell>): string {
   const made = new Table({ style: plain });
   made.push(...Object.entries(pairs).map(([name, value]) => ({ [name]: lines(value, SHEET_TEXT_COLUMNS) })));
   return made.toString();
 }
 
-/** A page of a list, with how to get the next one. */
+/** Formats a page of a list, with the option that shows the next page. */
 export function pageTable<Item>(
   { data, nextCursor }: { data: Item[]; nextCursor: string | null },
   head: string[],
   row: (item: Item) => Cell[],
 ): string {
   if (data.length === 0) return 'None.';
-  return table(head, data.map(row)) + (nextCursor === null ? '' : `\nMore: add --cursor ${nextCursor}`);
+  return table(head, data.map(row)) + (nextCursor === null ? '' : `\nNext page: add --cursor ${nextCursor}`);
 }
 
-/** Keys as text of their own: a table would break them over lines. */
+/** Formats keys as plain lines, because a table would wrap them. */
 export function secrets(pairs: Record<string, string>): string {
   const lines = Object.entries(pairs).map(([name, value]) => `  ${name.padEnd(12)}${value}`);
-  return `${lines.join('\n')}\nThe keys are shown this once; only their hashes are stored.`;
+  return `${lines.join('\n')}\nCopy the keys now: MIR stores only their hashes and cannot show them again.`;
 }
 
 /**
- * What went wrong, for stderr: the problem's code, its detail as a response has it, every field at fault, and what caused it. The operator
- * may read a driver's message here: the CLI writes no log that would have it.
+ * Formats an error for stderr: its code, detail, invalid fields and cause. The cause may contain a driver's message,
+ * because the CLI writes no log to look it up in.
  */
 export function failure(error: unknown, json: boolean): string {
   const problem = isStoreOutage(error) ? storeUnavailable(error) : error;

@@ -1,13 +1,13 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Shell } from './shell';
 
-/** Shows how far something is. */
+/** A progress display. */
 export interface Progress {
   at: (done: number, total: number) => void;
   stop: () => void;
 }
 
-/** A bar on a terminal; elsewhere a line on stderr whenever it went on: `3 of 7 <done>`. */
+/** Shows a progress bar on a terminal, otherwise a line such as `3 of 7 <done>` on stderr after each change. */
 export function showProgress(shell: Shell, done: string): Progress {
   return shell.terminal ? bar(shell.terminal.screen) : lines(shell, done);
 }

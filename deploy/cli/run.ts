@@ -17,9 +17,9 @@ const FAILED = 1;
 const USAGE = 2;
 
 const HELP = `
-In the image \`mir\` is on PATH. In a checkout type \`npx mir\`, or \`npm run --silent mir --\`.
-Finds its stores by MONGO_URL and REDIS_URL, else by the running \`npm start\` (DATA_DIR, default .data).
-Exit codes: 0 done, 1 rejected or failed (the problem's code is on stderr), 2 wrong usage.
+In the image, \`mir\` is on PATH. In a checkout, run \`npx mir\` or \`npm run --silent mir --\`.
+Connects to MONGO_URL and REDIS_URL if set, otherwise to the running \`npm start\` (DATA_DIR, default .data).
+Exit codes: 0 success, 1 rejected or failed (the error code is on stderr), 2 usage error.
 
 Examples:
   mir applications list --status PENDING
@@ -37,50 +37,50 @@ Examples:
 interface CommandGroup {
   name: string;
   description: string;
-  /** Loads what the commands use, and adds them. */
+  /** Loads the commands' module and adds the commands. */
   add: (command: Command, shell: Shell) => void;
 }
 
-/** The commands of the first level. Each is loaded when it is named: `mir --help` opens no driver and no server. */
+/** Top-level commands. Each module is loaded only when its command runs, so `mir --help` loads no database driver. */
 const GROUPS: readonly CommandGroup[] = [
   {
     name: 'applications',
-    description: 'applications to become a partner',
+    description: 'review applications from prospective partners',
     add: (...to) => (require('./applications-commands') as typeof Applications).addApplicationCommands(...to),
   },
   {
     name: 'partners',
-    description: 'partners, their keys, plans and limits',
+    description: 'manage partners, their keys, plans and limits',
     add: (...to) => (require('./partners-commands') as typeof Partners).addPartnerCommands(...to),
   },
   {
     name: 'agents',
-    description: 'agents of partners: their trees, and the kill switch',
+    description: 'inspect and kill agents',
     add: (...to) => (require('./agents-commands') as typeof Agents).addAgentCommands(...to),
   },
   {
     name: 'dead-letters',
-    description: 'jobs that workers gave up: their events are accepted, but not stored',
+    description: 'inspect and replay jobs that failed permanently',
     add: (...to) => (require('./dead-letter-commands') as typeof DeadLetters).addDeadLetterCommands(...to),
   },
   {
     name: 'audit',
-    description: 'who changed what, and whether that record is untouched',
+    description: 'read, verify and export the audit log',
     add: (...to) => (require('./audit-commands') as typeof Audit).addAuditCommands(...to),
   },
   {
     name: 'doctor',
-    description: 'check settings, stores, clocks, queues and leftovers, and say how to fix what is wrong',
+    description: 'check settings, stores, clocks and queues, and show how to fix problems',
     add: (...to) => (require('./doctor-command') as typeof Doctor).addDoctorCommand(...to),
   },
   {
     name: 'migrate',
-    description: "bring a store's indexes and data to this version; in production nothing else does",
+    description: 'migrate indexes and data to this version (in production, the only way)',
     add: (...to) => (require('./migrate-commands') as typeof Migrate).addMigrateCommands(...to),
   },
   {
     name: 'backup',
-    description: 'back MIR up, restore it into empty stores, and prove that it is whole',
+    description: 'create, restore and verify backups',
     add: (...to) => (require('./backup-commands') as typeof Backup).addBackupCommands(...to),
   },
 ];
@@ -91,14 +91,17 @@ function describeOption(option: Option): string {
   return `${help.optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;
 }
 
-/** The operator's commands: the same code as the admin routes. Those of other groups than `wanted` have a name only. */
+/**
+ * Creates the `mir` program. Groups that are not in `wanted` get a name and description, but no subcommands. Commands
+ * run the same code as the admin routes.
+ */
 export function createProgram(shell: Shell, wanted: readonly string[] = GROUPS.map(({ name }) => name)): Command {
   const program = new Command('mir')
     .description('Operate MIR: partners, keys, agents, dead letters, audit, migrations, backups, health.')
     .option('--json', 'print machine-readable JSON only')
     .version(VERSION, '--version', 'print the version of MIR')
     .addHelpText('after', HELP)
-    .showHelpAfterError('(--help shows how)')
+    .showHelpAfterError('(add --help for usage)')
     .configureHelp({ optionDescription: describeOption })
     .configureOutput({ writeOut: shell.out, writeErr: shell.err })
     .exitOverride();
@@ -110,7 +113,7 @@ export function createProgram(shell: Shell, wanted: readonly string[] = GROUPS.m
   return program;
 }
 
-/** Runs one command line and answers its exit code. Prints everything it has to say; never throws. */
+/** Runs one command line and returns its exit code. Prints errors and never throws. */
 export async function runCli(args: string[], shell: Shell): Promise<number> {
   const program = createProgram(shell, args);
   try {

@@ -1,13 +1,13 @@
-/** Where a command reads its settings and writes its answer. */
+/** A command's environment and output streams. */
 export interface Shell {
   env: Record<string, string | undefined>;
   out: (text: string) => void;
   err: (text: string) => void;
-  /** Where somebody sits who can be asked; null: a script runs the command. */
+  /** null when a script runs the command. */
   terminal: Terminal | null;
 }
 
-/** Ends the command with this exit code; everything that there is to say was said. */
+/** Ends the command with this exit code and prints nothing more. */
 export class ExitCode extends Error {
   constructor(readonly code: number) {
     super(`exit code ${code}`);
@@ -15,12 +15,12 @@ export class ExitCode extends Error {
   }
 }
 
-/** A terminal: what is asked and drawn there never mixes with the answer on stdout. */
+/** An interactive terminal on stdin and stderr, so that prompts never mix with output on stdout. */
 export interface Terminal {
-  /** Answers the line that was typed. */
+  /** Prompts and returns the line that was typed. */
   ask: (question: string) => Promise<string>;
   screen: NodeJS.WritableStream;
 }
 
-/** Whoever reads the answer has had enough of it, as `| head -1` does. */
+/** The reader of stdout closed the pipe, as `| head -1` does. */
 export class ReaderGoneError extends Error {}

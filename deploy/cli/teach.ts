@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** Examples of commands whose own files give none, by their path. */
+/** Examples for commands that define none themselves, by command path. */
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   applications: ['applications list --status PENDING', 'applications show app_0123'],
   'applications show': ['applications show app_0123'],
@@ -8,9 +8,9 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'partners list': ['partners list --limit 10', 'partners list --json'],
   'partners show': ['partners show prt_0123'],
   'partners apply': [
-    'partners apply --name "Demo shop" --website https://demo.example \\\n    --contact-email ops@demo.example --use-case "Orders become events"',
+    'partners apply --name "Demo shop" --website https://demo.example \\\n    --contact-email ops@demo.example --use-case "Submits orders, shows tiers at checkout"',
   ],
-  'partners reject': ['partners reject app_0123 --reason "no answer to our questions"'],
+  'partners reject': ['partners reject app_0123 --reason "did not respond to our questions"'],
   'partners suspend': ['partners suspend prt_0123 --reason "stolen key"'],
   'partners unsuspend': ['partners unsuspend prt_0123 --reason "key was rotated"'],
   agents: ['agents tree --partner prt_0123', 'agents kill agt_live_0123 --preview'],
@@ -31,7 +31,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'backup verify': ['backup verify', 'backup verify /backups/2026-11-24'],
 };
 
-/** Commands whose help tells their own exit codes. */
+/** Commands that document their own exit codes. */
 const OWN_CODES: ReadonlySet<string> = new Set([
   'agents kill',
   'doctor',
@@ -41,9 +41,9 @@ const OWN_CODES: ReadonlySet<string> = new Set([
   'backup verify',
 ]);
 
-const CODES = '\nExit codes: 0 done, 1 rejected or failed (the code is on stderr), 2 wrong usage.';
+const CODES = '\nExit codes: 0 success, 1 rejected or failed (the error code is on stderr), 2 usage error.';
 
-/** Completes the help of every command: examples, and what its exit codes mean. */
+/** Adds examples and exit codes to the help of every command. */
 export function teach(command: Command, path: readonly string[] = []): void {
   const name = path.join(' ');
   const lines = EXAMPLES[name] ?? [];

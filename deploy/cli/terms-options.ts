@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { given, wholeNumber } from './command';
 
-/** Options that tell a partner's plan, limits and return origins. */
+/** Options for a partner's plan, limits and return origins. */
 export interface TermsOptions {
   plan?: string;
   eventsPerMinute?: number;
@@ -9,17 +9,17 @@ export interface TermsOptions {
   origin?: string[];
 }
 
-/** Adds the options of a partner's terms; the plan is required where a partner is made. */
+/** Adds the options for a partner's plan, limits and return origins. */
 export function withTerms(command: Command, { planRequired }: { planRequired: boolean }): Command {
-  const plan = new Option('--plan <plan>', 'what the partner may use').choices(['STANDARD', 'ENTERPRISE']);
+  const plan = new Option('--plan <plan>', "the partner's plan").choices(['STANDARD', 'ENTERPRISE']);
   return command
     .addOption(planRequired ? plan.makeOptionMandatory() : plan)
-    .option('--events-per-minute <n>', 'events it may submit, per environment', wholeNumber)
-    .option('--requests-per-minute <n>', 'other requests it may make, per environment', wholeNumber)
-    .option('--origin <origins...>', 'origins its links may return to, e.g. https://shop.example');
+    .option('--events-per-minute <n>', 'event limit per environment', wholeNumber)
+    .option('--requests-per-minute <n>', 'limit for other requests per environment', wholeNumber)
+    .option('--origin <origins...>', 'origins that its links may return to, for example https://shop.example');
 }
 
-/** The options as the fields of the admin routes. */
+/** Converts the options to the fields of the admin routes. */
 export function termsOf(options: TermsOptions): Record<string, unknown> {
   const { plan, eventsPerMinute, requestsPerMinute, origin } = options;
   const limits = given({ eventsPerMinute, requestsPerMinute });

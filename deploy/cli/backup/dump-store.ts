@@ -7,15 +7,15 @@ import { pack } from './packed-file';
 const BATCH = 1_000;
 
 type Session = mongo.ClientSession;
-interface Moment {
+interface Snapshot {
   session: Session;
   consistency: Manifest['consistency'];
   options: mongo.FindOptions;
   end: () => Promise<void>;
 }
 
-/** True when reads of the session really stay at one moment: some servers take the option and ignore it. */
-async function staysAtOneMoment(
+/** Returns whether the session really reads from a snapshot: some servers accept the option and ignore it. */
+async function readsFromSnapshot(
   connection: Connection,
   session: Session,
   options: mongo.FindOptions,
@@ -35,15 +35,16 @@ async function staysAtOneMoment(
 }
 
 /**
- * A moment at which everything is read. Snapshot reads last for the server's minSnapshotHistoryWindowInSeconds (300 s
- * unless raised); where the server has none, one transaction, which lasts for its transactionLifetimeLimitSeconds.
+ * Opens a consistent view of the whole database. Snapshot reads last for the server's
+ * minSnapshotHistoryWindowInSeconds (300 s by default). On servers without them, falls back to one transaction, which
+ * lasts for transactionLifetimeLimitSeconds.
  */
-async function oneMoment(connection: Connection): Promise<Moment> {
+async function openSnapshot(connection: Connection): Promise<Snapshot> {
   const client = connection.getClient();
   const options = { readConcern: { level: 'snapshot' } } as const;
   const session = client.startSession({ snapshot: true });
-  const isKept = await staysAtOneMoment(connection, session, options).catch(() => false);
-  if (isKept) return { session, consistency: 'SNAPSHOT_READS', options, end: () => session.endSession() };
+  const isSupported = await readsFromSnapshot(connection, session, options).catch(() => false);
+  if (isSupported) return { session, consistency: 'SNAPSHOT_READS', options, end: () => session.endSession() };
   await session.endSession();
   const own = client.startSession();
   own.startTransaction({ readConcern: { level: 'snapshot' }, readPreference: 'primary' });
@@ -54,26 +55,28 @@ async function oneMoment(connection: Connection): Promise<Moment> {
   return { session: own, consistency: 'TRANSACTION', options: {}, end };
 }
 
-/** Writes every collection as it was at one moment, as BSON that `mongorestore --gzip` reads too. */
+/** Dumps every collection from one consistent snapshot, as BSON that `mongorestore --gzip` can also read. */
 export async function dumpStore(
   connection: Connection,
   folder: string,
-  tell: (line: string) => void,
+  log: (line: string) => void,
 ): Promise<Pick<Manifest, 'collections' | 'consistency'>> {
   const db = connection.db!;
   const listed = await db.listCollections({}, { nameOnly: true }).toArray();
   const names = listed.map(({ name }) => name).filter((name) => !name.startsWith('system.'));
-  const { session, consistency, options, end } = await oneMoment(connection);
+  const { session, consistency, options, end } = await openSnapshot(connection);
   const collections: Part[] = [];
   try {
     for (const name of names.toSorted()) {
       const found = db.collection(name).find({}, { ...options, session, raw: true, batchSize: BATCH });
       const file = join(folder, `${name}.bson.gz`);
       collections.push(await pack(file, name, found as unknown as AsyncIterable<Buffer>));
-      tell(`${name}: ${collections.at(-1)!.count}`);
+      log(`${name}: ${collections.at(-1)!.count}`);
     }
   } catch (error) {
-    throw new Error(`The store could not be read at one moment: ${(error as Error).message}`, { cause: error });
+    throw new Error(`Could not read a consistent snapshot of the database: ${(error as Error).message}`, {
+      cause: error,
+    });
   } finally {
     await end();
   }

@@ -6,10 +6,10 @@ import { unpack } from './packed-file';
 const MAX_BATCH = 1_000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const LENGTH_BYTES = 4;
-/** Every value comes back as the type it was, not as JavaScript's nearest. */
+/** Keeps every BSON type instead of converting values to the nearest JavaScript type. */
 const EXACT = { promoteValues: false, promoteLongs: false, promoteBuffers: false, bsonRegExp: true } as const;
 
-/** The documents of a dump: each begins with its own length. */
+/** Splits a dump into documents. Each document starts with its length. */
 async function* documentsOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const piece of pieces) {
@@ -20,10 +20,10 @@ async function* documentsOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffe
       rest = rest.subarray(length);
     }
   }
-  if (rest.length > 0) throw new Error('a dump ends in the middle of a document');
+  if (rest.length > 0) throw new Error('the dump ends in the middle of a document');
 }
 
-/** Names of collections that hold anything. */
+/** Returns the names of all non-empty collections. */
 export async function filledCollections(connection: Connection): Promise<string[]> {
   const listed = await connection.db!.listCollections({}, { nameOnly: true }).toArray();
   const filled: string[] = [];
@@ -33,12 +33,12 @@ export async function filledCollections(connection: Connection): Promise<string[
   return filled;
 }
 
-/** Writes the collections of a backup into an empty database. Indexes are made afterwards, all at once. */
+/** Writes the collections of a backup to an empty database. Does not build indexes. */
 export async function loadStore(
   connection: Connection,
   folder: string,
   collections: readonly Part[],
-  tell: (line: string) => void,
+  log: (line: string) => void,
 ): Promise<void> {
   for (const { name, count } of collections) {
     const target = connection.db!.collection(name);
@@ -55,6 +55,6 @@ export async function loadStore(
       if (batch.length === MAX_BATCH || bytes >= MAX_BATCH_BYTES) await flush();
     }
     await flush();
-    tell(`${name}: ${count}`);
+    log(`${name}: ${count}`);
   }
 }

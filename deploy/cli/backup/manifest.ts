@@ -9,7 +9,7 @@ const part = z.object({
   name: z.string(),
   count: z.number().int().min(0),
   bytes: z.number().int().min(0),
-  /** Of the uncompressed content. */
+  /** Hash of the uncompressed content. */
   sha256: z.string(),
 });
 export type Part = z.infer<typeof part>;
@@ -17,7 +17,7 @@ export type Part = z.infer<typeof part>;
 const manifestSchema = z.object({
   format: z.literal(1),
   createdAt: z.iso.datetime(),
-  /** How the collections were read at one moment. */
+  /** How the dump got a consistent view of the collections. */
   consistency: z.enum(['SNAPSHOT_READS', 'TRANSACTION']),
   pepperFingerprint: z.string(),
   collections: z.array(part),
@@ -25,22 +25,22 @@ const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Written last: a folder without it is no backup. */
+/** Writes the manifest. Call it last: a folder without a manifest is an incomplete backup. */
 export function writeManifest(folder: string, manifest: Manifest): void {
   const file = join(folder, FILE);
   writeFileSync(`${file}.tmp`, `${JSON.stringify(manifest, null, 2)}\n`, { mode: OWNER_ONLY });
   renameSync(`${file}.tmp`, file);
 }
 
-/** Reads it back. Throws one readable message when the folder holds no whole backup. */
+/** Reads the manifest. Throws a readable error if the folder does not contain a complete backup. */
 export function readManifest(folder: string): Manifest {
   let text: string;
   try {
     text = readFileSync(join(folder, FILE), 'utf8');
   } catch {
-    throw new Error(`${folder} holds no whole backup: there is no ${FILE}. It is written last.`);
+    throw new Error(`${folder} does not contain a complete backup: ${FILE}, which is written last, is missing.`);
   }
   const parsed = manifestSchema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
-  throw new Error(`${join(folder, FILE)} is not of a backup that this version can read`);
+  throw new Error(`${join(folder, FILE)} is not a backup manifest that this version of MIR can read`);
 }

@@ -7,7 +7,7 @@ import type { Part } from './manifest';
 
 const OWNER_ONLY = 0o600;
 
-/** Packs records into a new file; answers what its content was. */
+/** Compresses records into a new file. Returns their count, size in bytes and hash. */
 export async function pack(file: string, name: string, records: AsyncIterable<Buffer>): Promise<Part> {
   const hash = createHash('sha256');
   let count = 0;
@@ -25,13 +25,13 @@ export async function pack(file: string, name: string, records: AsyncIterable<Bu
   return { name, count, bytes, sha256: hash.digest('hex') };
 }
 
-/** The content of a packed file, in pieces of any size. */
+/** Returns the content of a packed file in pieces of arbitrary size. */
 export function unpack(file: string): AsyncIterable<Buffer> {
-  // An error ends the iteration; the callback is there because it must be.
+  // Errors end the iteration; the callback is only there because `pipeline` requires one.
   return join(createReadStream(file), createGunzip(), () => undefined) as AsyncIterable<Buffer>;
 }
 
-/** Throws unless a file's content is what the manifest says. */
+/** Throws if a file's content does not match the manifest. */
 export async function checkPacked(file: string, { name, bytes, sha256 }: Part): Promise<void> {
   const hash = createHash('sha256');
   let found = 0;
@@ -41,8 +41,8 @@ export async function checkPacked(file: string, { name, bytes, sha256 }: Part): 
       found += piece.length;
     }
   } catch (error) {
-    throw new Error(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
   if (found !== bytes || hash.digest('hex') !== sha256)
-    throw new Error(`${file} (${name}) is damaged: use another copy`);
+    throw new Error(`${file} (${name}) is damaged. Use another copy of the backup.`);
 }

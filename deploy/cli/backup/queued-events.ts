@@ -14,8 +14,8 @@ const SCAN_COUNT = 500;
 const FILE = 'queued-events.ndjson.gz';
 
 /**
- * Events that are accepted, but not stored yet. A scan finds every job that is there all the while; one that is gone
- * before it is reached was committed, and stands in the store, which is read afterwards.
+ * Yields jobs whose events are accepted but not stored yet. A scan returns every job that exists throughout the scan.
+ * A job that disappears in the meantime was committed, so the database dump, which runs afterwards, contains it.
  */
 async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
   const prefix = `${keys.queuePrefix(QUEUES.events)}:${QUEUES.events}:`;
@@ -34,12 +34,12 @@ async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<B
   } while (cursor !== '0');
 }
 
-/** Writes the events that wait, are at work or were given up. The rest of the queue store need not be restored. */
+/** Dumps queued, active and dead-lettered events. Nothing else in the queue's Redis needs a backup. */
 export async function dumpQueuedEvents(link: RedisLink, keys: RedisKeys, folder: string): Promise<Part> {
   return pack(join(folder, FILE), 'queued events', jobsOf(link, keys));
 }
 
-/** The path of the packed jobs in a backup. */
+/** Returns the path of the queued events in a backup. */
 export const queuedEventsFile = (folder: string): string => join(folder, FILE);
 
 function chunkOf(line: string): EventChunk | null {
@@ -52,8 +52,9 @@ function chunkOf(line: string): EventChunk | null {
 }
 
 /**
- * Queues them again, with their open markers, so that no answer claims to include them before they are stored. What the
- * store has already is found there and stored once. Answers how many payloads could not be read, and were not before.
+ * Requeues the events of a backup. Restores their open markers too, so that no response claims to include the events
+ * before they are stored. Events that the database already holds are not stored twice. Returns how many jobs were
+ * queued, and how many were skipped because their payload is unreadable.
  */
 export async function loadQueuedEvents(
   { link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log },
@@ -76,7 +77,7 @@ export async function loadQueuedEvents(
       queued += 1;
     }
   } catch (error) {
-    throw new Error(`The queued events could not be restored: ${messageOf(error)}`, { cause: error });
+    throw new Error(`Could not restore the queued events: ${messageOf(error)}`, { cause: error });
   } finally {
     await queue.close();
   }

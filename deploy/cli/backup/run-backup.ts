@@ -18,7 +18,7 @@ const OWNER_ONLY = 0o700;
 const REDIS_TIMEOUT_MS = 30_000;
 const READY_TIMEOUT_MS = 10_000;
 
-export type Tell = (line: string) => void;
+export type LogLine = (line: string) => void;
 
 interface Stores {
   store: Store;
@@ -26,7 +26,7 @@ interface Stores {
   cacheLink: RedisLink;
 }
 
-/** Opens the stores as they are: nothing is built, nothing is checked. */
+/** Opens the stores without building or checking anything. */
 async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
   const log = createLog('silent', 'api');
   const role = { kind: 'request', timeoutMs: REDIS_TIMEOUT_MS } as const;
@@ -45,30 +45,30 @@ async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T
   }
 }
 
-/** Makes a backup in a new or empty folder while MIR runs. Throws one readable message, and leaves nothing behind then. */
-export async function createBackup(config: Config, folder: string, tell: Tell): Promise<void> {
+/** Creates a backup in a new or empty folder while MIR keeps running. On failure, empties the folder and throws. */
+export async function createBackup(config: Config, folder: string, log: LogLine): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: OWNER_ONLY });
-  if (readdirSync(folder).length > 0) throw new Error(`${folder} is not empty: a backup never overwrites another`);
+  if (readdirSync(folder).length > 0) throw new Error(`${folder} is not empty. Choose a new or empty folder.`);
   try {
-    await fillBackup(config, folder, tell);
+    await fillBackup(config, folder, log);
   } catch (error) {
-    // Else the halves of a few nights fill the disk, and no backup succeeds any more.
+    // Partial backups would otherwise fill the disk until no backup can succeed.
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
     throw error;
   }
 }
 
-async function fillBackup(config: Config, folder: string, tell: Tell): Promise<void> {
+async function fillBackup(config: Config, folder: string, log: LogLine): Promise<void> {
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   await withStores(config, async ({ store, queueLink }) => {
     if ((await store.pepper(fingerprint)) !== 'same') {
-      throw new Error('SUBJECT_PEPPER is not the one of this store. Keep the right one beside its backups, but apart.');
+      throw new Error('SUBJECT_PEPPER does not match this database. Set the pepper that it was created with.');
     }
     const createdAt = new Date().toISOString();
-    // Before the store: what leaves the queue meanwhile is in the store by then.
+    // The queue comes first: an event that leaves it in the meantime is in the database by the time of the dump.
     const queue = await dumpQueuedEvents(queueLink, redisKeys(config.keyspace), folder);
-    tell(`queued events: ${queue.count} jobs`);
-    const dumped = await dumpStore(store.connection, folder, tell);
+    log(`queued events: ${queue.count} jobs`);
+    const dumped = await dumpStore(store.connection, folder, log);
     writeManifest(folder, { format: 1, createdAt, pepperFingerprint: fingerprint, queue, ...dumped });
   });
 }
@@ -86,47 +86,50 @@ async function holdsKeys({ client }: RedisLink, keyspace: string): Promise<boole
 }
 
 /**
- * Restores a backup into empty stores, builds the indexes and verifies the outcome. MIR must not run on them. Throws
- * before anything is written when the backup is damaged, made with another pepper, or the stores are not empty.
+ * Restores a backup into empty stores, builds the indexes and verifies the result. No MIR process may use the stores.
+ * Throws before writing anything if the backup is damaged, if it was created with a different pepper, or if a store is
+ * not empty.
  */
 export async function restoreBackup(
   config: Config,
   folder: string,
-  tell: Tell,
+  log: LogLine,
 ): Promise<Verified & { queued: number; unreadable: number }> {
   const manifest = readManifest(folder);
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   if (manifest.pepperFingerprint !== fingerprint) {
-    throw new Error('SUBJECT_PEPPER is not the one that this backup was made with: every user in it would be unknown.');
+    throw new Error(
+      'This backup was created with a different SUBJECT_PEPPER, so MIR could not recognize its users. Set that pepper.',
+    );
   }
   for (const part of manifest.collections) await checkPacked(join(folder, `${part.name}.bson.gz`), part);
   await checkPacked(queuedEventsFile(folder), manifest.queue);
-  tell('The files are whole.');
+  log('All files are intact.');
   return withStores(config, async ({ store, queueLink, cacheLink }) => {
     const filled = await filledCollections(store.connection);
     if (filled.length > 0)
-      throw new Error(`The database is not empty (${filled.join(', ')}): name another in MONGO_URL.`);
+      throw new Error(`The database is not empty (${filled.join(', ')}). Set MONGO_URL to an empty database.`);
     for (const [link, name] of [
       [queueLink, 'REDIS_URL'],
       [cacheLink, 'CACHE_REDIS_URL'],
     ] as const) {
       if (!(await holdsKeys(link, config.keyspace))) continue;
       throw new Error(
-        `The Redis of ${name} holds keys of this KEYSPACE: what it remembers is not what is restored. Empty it first.`,
+        `The Redis at ${name} already holds keys of this KEYSPACE, which would not match the restored data. Delete them first.`,
       );
     }
-    await loadStore(store.connection, folder, manifest.collections, tell);
+    await loadStore(store.connection, folder, manifest.collections, log);
     await store.migrations.apply(() => undefined);
-    tell('Indexes are built.');
+    log('Built the indexes.');
     const verified = await verifyStore(store, fingerprint, manifest);
     if (verified.problems.length > 0) return { ...verified, queued: 0, unreadable: 0 };
     const keys = redisKeys(config.keyspace);
-    const log = createLog('silent', 'api');
-    return { ...verified, ...(await loadQueuedEvents({ link: queueLink, keys, log }, folder)) };
+    const silent = createLog('silent', 'api');
+    return { ...verified, ...(await loadQueuedEvents({ link: queueLink, keys, log: silent }, folder)) };
   });
 }
 
-/** Compares a store with itself, and with a backup's counts if a folder is given. Changes nothing. */
+/** Checks the database for consistency, and against a backup's document counts if a folder is given. Read-only. */
 export async function verifyBackup(config: Config, folder: string | null): Promise<Verified> {
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   const manifest = folder === null ? null : readManifest(folder);

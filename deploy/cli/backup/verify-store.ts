@@ -5,11 +5,11 @@ import { pendingSteps, stepText } from '../../../shared/store/indexes';
 import type { Store } from '../../../shared/store/store';
 import type { Manifest } from './manifest';
 
-const USERS_PER_LOOK = 1_000;
-const MAX_NAMED = 5;
+const USERS_PER_QUERY = 1_000;
+const MAX_LISTED = 5;
 const CHAIN_BOUNDS = { maxEntries: 100_000, timeoutMs: 60_000 };
 
-/** What was compared, and what is not as it should be. */
+/** How much was verified, and the problems found. */
 export interface Verified {
   chains: number;
   auditEntries: number;
@@ -27,7 +27,7 @@ interface Sums {
 const factOf = ({ eventCount, firstEventAt, lastEventAt }: Sums): string =>
   `${eventCount} ${firstEventAt?.getTime()} ${lastEventAt?.getTime()}`;
 
-/** Every chain of the audit, recomputed to its head. */
+/** Verifies every audit chain up to its head. */
 async function verifyAudit(store: Store): Promise<Pick<Verified, 'chains' | 'auditEntries' | 'problems'>> {
   const chains = (await store.auditHeads.model.distinct('_id')) as AuditChain[];
   const problems: string[] = [];
@@ -43,7 +43,7 @@ async function verifyAudit(store: Store): Promise<Pick<Verified, 'chains' | 'aud
   return { chains: chains.length, auditEntries, problems };
 }
 
-/** Every user's counts, recomputed from the stored events. Users whose erasure is under way are left out. */
+/** Recomputes every user's counts from the stored events. Skips users whose erasure is in progress. */
 async function verifySignals(connection: Connection): Promise<Pick<Verified, 'users' | 'problems'>> {
   const db = connection.db!;
   const running = await db.collection<{ userRef?: string }>('erasures').find({ status: 'RUNNING' }).toArray();
@@ -72,31 +72,31 @@ async function verifySignals(connection: Connection): Promise<Pick<Verified, 'us
   for await (const sum of recomputed) {
     if (erasing.has(sum._id)) continue;
     batch.push(sum);
-    if (batch.length === USERS_PER_LOOK) await compare();
+    if (batch.length === USERS_PER_QUERY) await compare();
   }
   await compare();
   const counted = await rows.countDocuments({ eventCount: { $gt: 0 }, _id: { $nin: [...erasing] as string[] } });
   const problems: string[] = [];
   if (wrong.length > 0) {
     problems.push(
-      `${wrong.length} users' counts are not those of their events: ${wrong.slice(0, MAX_NAMED).join(', ')}`,
+      `the counts of ${wrong.length} users do not match their events: ${wrong.slice(0, MAX_LISTED).join(', ')}`,
     );
   }
-  if (counted !== users) problems.push(`${counted} users have events by their rows, ${users} by the events themselves`);
+  if (counted !== users) problems.push(`${counted} users have a nonzero event count, but ${users} users have events`);
   return { users, problems };
 }
 
-/** Compares a store with itself: audit, signals, pepper, indexes; and with a backup's counts, if there is one. */
+/** Verifies the audit chains, signals, pepper and indexes, and the document counts if a manifest is given. */
 export async function verifyStore(store: Store, fingerprint: string, manifest: Manifest | null): Promise<Verified> {
   const problems: string[] = [];
   for (const { name, count } of manifest?.collections ?? []) {
     const found = await store.connection.db!.collection(name).countDocuments();
-    // Restoring itself is recorded there.
+    // The restore itself adds documents to `migrations`.
     if (name !== 'migrations' && found !== count) problems.push(`${name}: ${found} of ${count} documents`);
   }
-  if ((await store.pepper(fingerprint)) !== 'same') problems.push('SUBJECT_PEPPER is not the one of this store');
+  if ((await store.pepper(fingerprint)) !== 'same') problems.push('SUBJECT_PEPPER does not match this database');
   const { indexes } = await store.migrations.plan();
-  problems.push(...pendingSteps(indexes).map((step) => `not done: ${stepText(step)}`));
+  problems.push(...pendingSteps(indexes).map((step) => `pending migration: ${stepText(step)}`));
   const audit = await verifyAudit(store);
   const signals = await verifySignals(store.connection);
   return {

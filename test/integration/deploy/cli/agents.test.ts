@@ -16,11 +16,11 @@ beforeAll(async () => {
 afterAll(() => h.close());
 
 const mir = (...args: string[]) => cli(h.env, 'agents', ...args);
-const aTree = (size: number, env: 'live' | 'test' = 'live') =>
+const createTree = (size: number, env: 'live' | 'test' = 'live') =>
   growTree(h.ctx.store, tenantOf(partner.partnerId, env), size, () => ({ name: 'Order bot' }));
 const linesOf = (text: string): string[] => text.trimEnd().split('\n');
 
-/** Somebody who types one answer. */
+/** A terminal on which the operator types one line. */
 function typing(answer: string): Terminal & { asked: string[] } {
   const asked: string[] = [];
   return {
@@ -34,8 +34,8 @@ function typing(answer: string): Terminal & { asked: string[] } {
 }
 
 describe('mir agents', () => {
-  it('draws a tree: each agent below its parent, with status, depth and last activity', async () => {
-    const tree = await aTree(12);
+  it('prints a tree with each agent below its parent, with status, depth and last activity', async () => {
+    const tree = await createTree(12);
     const { agents } = h.ctx.store;
     const seen = new Date('2026-11-01T10:00:00.000Z');
     await agents.recordActivity([[tree[1]!.agentId, seen]]);
@@ -51,8 +51,8 @@ describe('mir agents', () => {
     expect(below.at(-1)).toBe('12 shown.');
   });
 
-  it('says of a tree with --json what the API streams, filters included, one agent a line', async () => {
-    const tree = await aTree(40);
+  it('prints one agent per line with tree --json, matching the API for every filter', async () => {
+    const tree = await createTree(40);
     await h.ctx.store.agents.model.updateOne({ _id: tree[3]!.agentId }, { $set: { status: 'SUSPENDED' } });
     for (const [args, query] of [
       [[], ''],
@@ -67,14 +67,14 @@ describe('mir agents', () => {
     }
   });
 
-  it('draws all trees of a partner, of the environment asked', async () => {
-    const [one, two] = [await aTree(3, 'test'), await aTree(3, 'test')];
+  it('prints all trees of a partner in the selected environment', async () => {
+    const [one, two] = [await createTree(3, 'test'), await createTree(3, 'test')];
     const { out } = await mir('tree', '--partner', partner.partnerId, '--env', 'test');
     for (const { agentId } of [...one, ...two]) expect(out).toContain(agentId);
     expect(out).toMatch(/\n6 shown\.\n$/);
   });
 
-  it('lists agents page by page, and only those of a status or type when asked', async () => {
+  it('lists agents page by page, filtered by status or type', async () => {
     const other = await h.partner();
     const tree = await growTree(h.ctx.store, tenantOf(other.partnerId, 'live'), 5);
     await h.ctx.store.agents.model.updateOne({ _id: tree[4]!.agentId }, { $set: { status: 'SUSPENDED' } });
@@ -88,8 +88,8 @@ describe('mir agents', () => {
     expect((await mir('list', '--partner', other.partnerId)).out).toContain(tree[0]!.agentId);
   });
 
-  it('shows one agent with its ancestry, whosever it is, and no hash of its key', async () => {
-    const tree = await aTree(20);
+  it("shows any partner's agent with its ancestry, but not its key hash", async () => {
+    const tree = await createTree(20);
     const leaf = tree.find(({ depth }) => depth === 2)!;
     const shown = (await mir('show', leaf.agentId, '--json')).json();
     expect(shown).toMatchObject({ agentId: leaf.agentId, partnerId: partner.partnerId, env: 'live', depth: 2 });
@@ -104,7 +104,7 @@ describe('mir agents', () => {
     expect(out + JSON.stringify(shown)).not.toContain(key!.hash);
   });
 
-  it('never lets the name of an agent steer the terminal', async () => {
+  it('strips control characters from agent names', async () => {
     const tenant = tenantOf(partner.partnerId, 'live');
     const [agent] = await growTree(h.ctx.store, tenant, 1, () => ({ name: 'evil\u001b[2J\nbot\u202e' }));
     const { out } = await mir('tree', agent!.agentId);
@@ -113,8 +113,8 @@ describe('mir agents', () => {
 });
 
 describe('mir agents kill', () => {
-  it('tells with --preview what a dry run of the API tells, and changes nothing', async () => {
-    const tree = await aTree(30);
+  it('prints the same as an API dry run with --preview, and changes nothing', async () => {
+    const tree = await createTree(30);
     const preview = (await mir('kill', tree[0]!.agentId, '--preview', '--json')).json();
     const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
     expect(preview).toEqual((await h.client.post(path, partner.liveKey, { dryRun: true })).body);
@@ -123,8 +123,8 @@ describe('mir agents kill', () => {
     expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(200);
   });
 
-  it('is in force when it ends with --no-wait, though no worker runs; and says with exit code 1 that it waited in vain', async () => {
-    const tree = await aTree(10);
+  it('takes effect without a worker with --no-wait, and exits 1 when the wait times out', async () => {
+    const tree = await createTree(10);
     const started = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, '--no-wait', '--json');
     expect(started).toMatchObject({ code: 0, err: expect.stringContaining('In force since') });
     expect(started.json()).toMatchObject({ status: 'RUNNING', agentId: tree[0]!.agentId });
@@ -133,22 +133,22 @@ describe('mir agents kill', () => {
     expect(waited).toMatchObject({ code: 1, err: expect.stringContaining('RUNNING') });
     const { cascadeId } = started.json();
     expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ cascadeId, status: 'RUNNING' });
-    // Without an id: those that are open, as the alert of a stuck one asks for.
+    // Without an ID, lists all open cascades, as the runbook of MirCascadeStuck requires.
     const open = (await mir('cascade', '--json')).json();
     expect(open).toMatchObject({ open: 1, data: [{ cascadeId, partnerId: partner.partnerId, env: 'live' }] });
     expect((await mir('cascade')).out).toContain(cascadeId);
-    expect((await mir('cascade', cascadeId)).out).not.toContain('parked agents');
+    expect((await mir('cascade', cascadeId)).out).not.toContain('quarantined agents');
     const parked = Array.from({ length: 25 }, (_, n) => `agt_live_parked${n}`);
     const { cascades } = h.ctx.store;
     await cascades.model.updateOne({ _id: cascadeId }, { $set: { status: 'PARTIAL', parked, parkedCount: 30 } });
     expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ parked: 30, parkedAgents: parked });
     const { out } = await mir('cascade', cascadeId);
-    expect(out).toMatch(/parked agents[^]*agt_live_parked0[^]*agt_live_parked19[^]*and 10 more/);
+    expect(out).toMatch(/quarantined agents[^]*agt_live_parked0[^]*agt_live_parked19[^]*and 10 more/);
     expect(out).not.toContain('agt_live_parked20');
   });
 
-  it('asks for the id first, and changes nothing when something else is typed', async () => {
-    const tree = await aTree(5);
+  it('asks for the agent ID and changes nothing if the input does not match', async () => {
+    const tree = await createTree(5);
     const other = tree[1]!.agentId;
     for (const typed of ['', 'yes', other, tree[0]!.agentId.toUpperCase()]) {
       const terminal = typing(typed);
@@ -160,14 +160,14 @@ describe('mir agents kill', () => {
     expect(await auditOf(h.ctx, tree[0]!.agentId)).toEqual([]);
   });
 
-  it('once the id is typed shows what it will do, follows the cascade and ends when every key is gone', async () => {
+  it('shows a preview, follows the cascade after confirmation and exits when every key is deleted', async () => {
     await h.startWorkers();
-    const tree = await aTree(60);
+    const tree = await createTree(60);
     const terminal = typing(`${tree[0]!.agentId}\n`);
     const drill = ['--reason', 'drill', '--json'];
     const answer = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId, ...drill);
     expect(answer.code).toBe(0);
-    expect(answer.err).toMatch(/would lose their rights\W+60/);
+    expect(answer.err).toMatch(/agents to revoke\W+60/);
     expect(answer.json()).toMatchObject({ status: 'CLOSED', affected: 60, revoked: 60, audited: 60, parked: 0 });
     expect(String((terminal.screen as PassThrough).read())).toContain('60/60');
     expect(await h.ctx.store.agents.model.countDocuments({ rootId: tree[0]!.agentId, key: { $ne: null } })).toBe(0);
@@ -177,8 +177,8 @@ describe('mir agents kill', () => {
     ]);
   });
 
-  it('run by a script prints its progress on stderr and only JSON on stdout', async () => {
-    const tree = await aTree(25);
+  it('prints progress on stderr and only JSON on stdout when run by a script', async () => {
+    const tree = await createTree(25);
     const inner = tree.find(({ depth }) => depth === 1)!;
     const answer = await mir('kill', inner.agentId, '--confirm', inner.agentId, '--json');
     expect(answer.code).toBe(0);
@@ -189,8 +189,8 @@ describe('mir agents kill', () => {
     expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
   });
 
-  it('confirms a kill in one line', async () => {
-    const [root] = await aTree(3);
+  it('reports a completed kill in one line', async () => {
+    const [root] = await createTree(3);
     const { code, out } = await mir('kill', root!.agentId, '--confirm', root!.agentId);
     expect([code, out]).toEqual([0, expect.stringMatching(/^Killed agt_\w+: 3 agents revoked \(csc_\w+\)\.\n$/)]);
   });
@@ -206,11 +206,11 @@ describe('mir agents kill', () => {
     [['list', '--partner', 'prt_none', '--status', 'DEAD'], 2, /PENDING_APPROVAL/],
     [['show', 'agt_live_none'], 1, /^NOT_FOUND: /],
     [['kill', 'agt_live_none'], 2, /--confirm agt_live_none/],
-    [['kill', 'agt_live_none', '--confirm', 'agt_live_other'], 2, /same id/],
+    [['kill', 'agt_live_none', '--confirm', 'agt_live_other'], 2, /does not match/],
     [['kill', 'agt_live_none', '--confirm', 'agt_live_none'], 1, /^NOT_FOUND: /],
     [['kill', 'agt_live_none', '--preview'], 1, /^NOT_FOUND: /],
     [['cascade', 'csc_none'], 1, /^NOT_FOUND: /],
-  ])('answers %j with exit code %i and says why on stderr', async (args, code, why) => {
+  ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
     const answer = await mir(...args);
     expect(answer).toMatchObject({ code, out: '' });
     expect(answer.err).toMatch(why);

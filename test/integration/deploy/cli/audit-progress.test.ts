@@ -12,20 +12,20 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('mir audit verify with a progress bar', () => {
-  it('checking a long chain says how far it is, of how much, until it is checked to its head', async () => {
+  it('reports entries checked and the total after each step of a long chain', async () => {
     const chain = tenantOf((await mir.partner()).partnerId, 'live');
     await appendEntries(mir.ctx.store, chain, 5);
     await sealAll(mir.ctx.store, chain);
-    const heard: (number[] | 'stop')[] = [];
+    const reported: (number[] | 'stop')[] = [];
     const progress = {
-      at: (done: number, total: number) => void heard.push([done, total]),
-      stop: () => void heard.push('stop'),
+      at: (done: number, total: number) => void reported.push([done, total]),
+      stop: () => void reported.push('stop'),
     };
     expect(await verifyWhole(mir.ctx, chain, progress, 2)).toMatchObject({
       intact: true,
       entries: 5,
       nextCursor: null,
     });
-    expect(heard).toEqual([[2, 5], [4, 5], 'stop']);
+    expect(reported).toEqual([[2, 5], [4, 5], 'stop']);
   });
 });

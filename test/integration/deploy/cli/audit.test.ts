@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => h.close());
 const mir = (...args: string[]) => cli(h.env, 'audit', ...args);
 
-async function aChain(count: number) {
+async function createChain(count: number) {
   const { partnerId } = await h.partner();
   const chain = tenantOf(partnerId, 'live');
   await appendEntries(h.ctx.store, chain, count);
@@ -20,8 +20,8 @@ async function aChain(count: number) {
 }
 
 describe('mir audit', () => {
-  it('lists a partner’s entries page by page, of the environment asked', async () => {
-    const { partnerId } = await aChain(3);
+  it("lists a partner's entries page by page in the selected environment", async () => {
+    const { partnerId } = await createChain(3);
     const first = (await mir('list', '--partner', partnerId, '--limit', '2', '--json')).json();
     expect(first.data).toHaveLength(2);
     const rest = ['--limit', '2', '--cursor', first.nextCursor, '--json'];
@@ -31,8 +31,8 @@ describe('mir audit', () => {
     expect((await mir('list', '--partner', partnerId, '--actor', 'AGENT')).out).toBe('None.\n');
   });
 
-  it('says that a chain is intact, with the hash of its head', async () => {
-    const { partnerId, chain } = await aChain(4);
+  it('reports an intact chain with the hash of its head', async () => {
+    const { partnerId, chain } = await createChain(4);
     const { hash } = (await h.ctx.store.auditHeads.get(chain))!;
     const verdict = await mir('verify', '--partner', partnerId, '--json');
     expect(verdict).toMatchObject({ code: 0, err: '' });
@@ -40,8 +40,8 @@ describe('mir audit', () => {
     expect((await mir('verify', '--partner', partnerId)).out).toContain(hash);
   });
 
-  it('ends with exit code 1 when a chain is broken, and says where', async () => {
-    const { partnerId, chain } = await aChain(4);
+  it('exits 1 for a broken chain and reports where it breaks', async () => {
+    const { partnerId, chain } = await createChain(4);
     await h.ctx.store.audit.model.deleteOne({ chain, seq: 2 });
     const verdict = await mir('verify', '--partner', partnerId, '--json');
     expect(verdict.code).toBe(1);
@@ -49,15 +49,15 @@ describe('mir audit', () => {
     expect(verdict.err).toContain('broken');
   });
 
-  it('exports every entry as a line of JSON and nothing else', async () => {
-    const { partnerId } = await aChain(5);
+  it('exports every entry as one line of JSON and prints nothing else', async () => {
+    const { partnerId } = await createChain(5);
     const { code, out, err } = await mir('export', '--partner', partnerId);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const lines = out.trimEnd().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { seq: number }).seq)).toEqual([5, 4, 3, 2, 1]);
   });
 
-  it('reads the chain of what is not a partner’s', async () => {
+  it("verifies the operator's own chain with --registry", async () => {
     await appendEntries(h.ctx.store, 'registry', 2);
     await sealAll(h.ctx.store, 'registry');
     expect((await mir('verify', '--registry', '--json')).json()).toMatchObject({ intact: true, entries: 2 });
@@ -68,14 +68,14 @@ describe('mir audit', () => {
     [['list', '--partner', 'prt_none'], 1, /^NOT_FOUND: /],
     [['list', '--partner', 'prt_none', '--registry'], 2, /cannot be used/],
     [['export', '--partner', 'prt_none', '--env', 'prod'], 2, /live, test/],
-  ])('answers %j with exit code %i and says why on stderr', async (args, code, why) => {
+  ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
     const answer = await mir(...args);
     expect(answer).toMatchObject({ code, out: '' });
     expect(answer.err).toMatch(why);
   });
 
-  it('names a filter that cannot be read', async () => {
-    const { partnerId } = await aChain(1);
+  it('names an invalid filter', async () => {
+    const { partnerId } = await createChain(1);
     const answer = await mir('list', '--partner', partnerId, '--from', 'yesterday');
     expect(answer).toMatchObject({ code: 1, out: '' });
     expect(answer.err).toMatch(/VALIDATION_FAILED[^]*from: /);

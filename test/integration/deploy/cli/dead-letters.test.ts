@@ -20,13 +20,13 @@ beforeAll(async () => {
 afterAll(() => h.close());
 const mir = (...args: string[]) => cli(h.env, 'dead-letters', ...args);
 
-/** A worker that gives up everything that waits. */
-async function giveUpAll(): Promise<void> {
+/** Runs a worker that fails every waiting job permanently. */
+async function failAll(): Promise<void> {
   const { queue } = h.ctx.eventQueue;
   const connection = new Redis(h.env['REDIS_URL']!, { maxRetriesPerRequest: null });
-  const refuse = (): Promise<never> => Promise.reject(new UnrecoverableError('the disk was full'));
-  const worker = new Worker(QUEUES.events, refuse, { connection, prefix: h.ctx.keys.queuePrefix(QUEUES.events) });
-  await waitUntil('all are given up', async () => {
+  const reject = (): Promise<never> => Promise.reject(new UnrecoverableError('the disk was full'));
+  const worker = new Worker(QUEUES.events, reject, { connection, prefix: h.ctx.keys.queuePrefix(QUEUES.events) });
+  await waitUntil('all jobs have failed', async () => {
     const counts = await queue.getJobCounts('waiting', 'prioritized', 'active');
     return Object.values(counts).every((count) => count === 0);
   });
@@ -34,20 +34,20 @@ async function giveUpAll(): Promise<void> {
   connection.disconnect();
 }
 
-/** Submits events that become a dead letter; answers its id. */
-async function aDeadLetter(userExternalId: string = randomUUID(), events = 3): Promise<string> {
+/** Submits events that become a dead letter. Returns its ID. */
+async function createDeadLetter(userExternalId: string = randomUUID(), events = 3): Promise<string> {
   const before = new Set((await h.ctx.eventQueue.queue.getFailed()).map(({ id }) => id));
   const metadata = { 'ann@private.example': 'private words' };
   const body = { events: Array.from({ length: events }, () => anEvent({ userExternalId, metadata })) };
   expect((await h.client.post('/events', partner.liveKey, body)).status).toBe(202);
-  await giveUpAll();
+  await failAll();
   const failed = await h.ctx.eventQueue.queue.getFailed();
   return failed.find(({ id }) => !before.has(id))!.id!;
 }
 
 describe('dead letters', () => {
-  it('are listed and shown without any content of theirs, by route and by CLI alike', async () => {
-    const id = await aDeadLetter('u-private');
+  it('list and show the same facts through the API and the CLI, without any payload content', async () => {
+    const id = await createDeadLetter('u-private');
     const facts = {
       id,
       queue: 'events',
@@ -78,7 +78,7 @@ describe('dead letters', () => {
     expect(await mir('list', '--queue', 'cascades')).toMatchObject({ code: 2, out: '' });
   });
 
-  it('cannot be listed while the queue store rejects commands: the CLI names the cause, the route does not', async () => {
+  it('cannot be listed while Redis rejects commands; only the CLI shows the cause', async () => {
     const { client } = h.ctx.queueLink;
     const key = h.ctx.eventQueue.queue.toKey('failed');
     await client.rename(key, `${key}:kept`);
@@ -99,8 +99,8 @@ describe('dead letters', () => {
     }
   });
 
-  it('are paged without repeats', async () => {
-    for (let n = 0; n < 3; n += 1) await aDeadLetter();
+  it('are paged without duplicates', async () => {
+    for (let n = 0; n < 3; n += 1) await createDeadLetter();
     const all = (await asAdmin(h.client, 'GET', '/dead-letters')).body.data;
     const seen: unknown[] = [];
     let cursor = '';
@@ -112,16 +112,16 @@ describe('dead letters', () => {
     expect(seen).toEqual(all);
   });
 
-  it('name what is broken in a payload that is no chunk', async () => {
+  it('show which fields of a malformed payload are invalid', async () => {
     await h.ctx.eventQueue.queue.add('events', { v: 1, tenant: 7, chunkId: 'secret' }, { jobId: 'broken-one' });
-    await giveUpAll();
+    await failAll();
     const { body } = await asAdmin(h.client, 'GET', '/dead-letters/broken-one');
     expect(body).toMatchObject({ partnerId: null, events: null, shape: { tenant: 'number', chunkId: 'string(6)' } });
     expect(body.problems.map(({ path }: { path: string }) => path)).toContain('tenant');
     expect(JSON.stringify(body)).not.toContain('secret');
   });
 
-  it('are no other key of the queue, whatever id is asked for', async () => {
+  it('return 404 for IDs of other queue keys', async () => {
     for (const id of ['meta', 'failed', 'events', 'none']) {
       expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
       expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
@@ -129,8 +129,8 @@ describe('dead letters', () => {
     }
   });
 
-  it('are dropped only by one who means it, and then gone with their bytes', async () => {
-    const id = await aDeadLetter();
+  it('are dropped only with --yes, which also releases their queued bytes', async () => {
+    const id = await createDeadLetter();
     expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
     const before = await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events);
@@ -143,21 +143,21 @@ describe('dead letters', () => {
     ]);
   });
 
-  it('are stored once when replayed, and the audit says by whom', async () => {
+  it('are stored once when replayed, and the audit log records who replayed them', async () => {
     const user = randomUUID();
-    const id = await aDeadLetter(user);
+    const id = await createDeadLetter(user);
     expect(await mir('replay')).toMatchObject({ code: 2 });
     expect(await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).toMatchObject({
       status: 202,
       body: { id, status: 'QUEUED' },
     });
-    // The first answer may have been lost: asked again, it is the same, and nothing happens twice.
+    // A retry after a lost response gets the same response and has no further effect.
     expect(await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).toMatchObject({
       status: 202,
       body: { id, status: 'QUEUED' },
     });
     expect(await mir('replay', id)).toMatchObject({ code: 0 });
-    await giveUpAll();
+    await failAll();
     const all = (await mir('list', '--json')).json().data;
     expect((await mir('replay', '--all', '--json')).json()).toEqual({ replayed: all.length });
     await h.startWorkers();
@@ -173,10 +173,10 @@ describe('dead letters', () => {
     expect(left).toEqual(['broken-one']);
   });
 
-  it('are queued once when many replay them at the same time', async () => {
+  it('are queued once by concurrent replays', async () => {
     await h.stopWorkers();
     const user = randomUUID();
-    const id = await aDeadLetter(user);
+    const id = await createDeadLetter(user);
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)),
     );
@@ -188,11 +188,11 @@ describe('dead letters', () => {
     expect(stored.body.data).toHaveLength(3);
   });
 
-  it('are deleted when they are too old, and not before', async () => {
+  it('are deleted after the retention period and not before', async () => {
     const { queue } = h.ctx.eventQueue;
     const { client } = h.ctx.queueLink;
     await h.stopWorkers();
-    const [old, young] = [await aDeadLetter(), await aDeadLetter()];
+    const [old, young] = [await createDeadLetter(), await createDeadLetter()];
     const age = async (id: string, seconds: number): Promise<void> => {
       const failedAtMs = Date.now() - seconds * 1_000;
       await client.zadd(queue.toKey('failed'), failedAtMs, id);
@@ -205,9 +205,9 @@ describe('dead letters', () => {
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
   });
 
-  it('stand in every queue that keeps failed jobs, and in no other', async () => {
+  it('cover every queue that keeps failed jobs and no other queue', async () => {
     const { eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
-    for (const hints of [cascadeQueue, webhookQueue, erasureQueue]) await hints.add('none');
+    for (const wakeUps of [cascadeQueue, webhookQueue, erasureQueue]) await wakeUps.add('none');
     await mailQueue.add({ to: 'ann@example.org', subject: 's', text: 't', html: 'h' });
     expect((await h.client.post('/events', partner.liveKey, anEvent())).status).toBe(202);
     const queues = [eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue].map(({ queue }) => queue);

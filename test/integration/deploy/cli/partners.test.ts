@@ -14,7 +14,7 @@ afterAll(() => h.close());
 const mir = (...args: string[]) => cli(h.env, ...args);
 
 describe('mir partners', () => {
-  it('creates a partner whose keys work, and prints nothing but JSON with --json', async () => {
+  it('creates a partner whose keys work, and prints only JSON with --json', async () => {
     const made = await mir(...CREATE, ...TERMS, '--events-per-minute', '77', '--json');
     expect(made).toMatchObject({ code: 0, err: '' });
     const { partnerId, liveApiKey, testApiKey, ...more } = made.json();
@@ -27,7 +27,7 @@ describe('mir partners', () => {
     expect(entry).toMatchObject({ action: 'partner.created', actor: { kind: 'OPERATOR', via: 'CLI' } });
   });
 
-  it('goes from an application to a partner, once', async () => {
+  it('approves an application once', async () => {
     const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
     const applied = await mir('partners', 'apply', ...about, '--use-case', 'orders', '--json');
     const { applicationId } = applied.json();
@@ -44,13 +44,13 @@ describe('mir partners', () => {
     expect(JSON.parse(late.err)).toMatchObject({ code: 'CONFLICT' });
   });
 
-  it('has its changes in force in the running API when it ends', async () => {
+  it('applies changes to the running API before it exits', async () => {
     const { partnerId, liveKey } = await h.partner();
     expect(await statusWith(h.client, liveKey)).toBe(200);
     const suspended = await mir('partners', 'suspend', partnerId, '--reason', 'stolen');
     expect(suspended).toMatchObject({
       code: 0,
-      out: `Suspended ${partnerId}. Its keys are rejected from now on.\n`,
+      out: `Suspended ${partnerId}. All its keys are now rejected.\n`,
     });
     expect(await statusWith(h.client, liveKey)).toBe(403);
     const unsuspended = await mir('partners', 'unsuspend', partnerId);
@@ -61,7 +61,7 @@ describe('mir partners', () => {
     expect(await statusWith(h.client, apiKey)).toBe(200);
   });
 
-  it('updates what is named and nothing else', async () => {
+  it('updates only the given fields', async () => {
     const { partnerId } = await h.partner({ allowedReturnOrigins: ['https://old.example'] });
     const update = (...args: string[]) => mir('partners', 'update', partnerId, '--json', ...args);
     const updated = (await update('--requests-per-minute', '9')).json();
@@ -75,7 +75,7 @@ describe('mir partners', () => {
     expect(confirmed.out).toBe(`Updated ${partnerId}.\n`);
   });
 
-  it('breaks long texts at their spaces and nothing else, so that ids can be copied', async () => {
+  it('wraps long texts only at spaces, so that IDs can be copied', async () => {
     const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
     const [word, id] = ['a few words of a long use case ', 'x'.repeat(200)];
     const applied = await mir('partners', 'apply', ...about, '--use-case', word.repeat(40) + id, '--json');
@@ -86,14 +86,14 @@ describe('mir partners', () => {
     for (const text of texts) expect(text.replace(/[\s│]+$/, '').length).toBeLessThan(110);
   });
 
-  it('goes through a list page by page', async () => {
+  it('lists partners page by page', async () => {
     const first = (await mir('partners', 'list', '--limit', '1', '--json')).json();
     expect(first.data).toHaveLength(1);
     const second = (await mir('partners', 'list', '--limit', '1', '--cursor', first.nextCursor, '--json')).json();
     expect(second.data[0].partnerId).not.toBe(first.data[0].partnerId);
   });
 
-  it('never lets stored text steer the terminal', async () => {
+  it('strips control characters from stored text', async () => {
     const { partnerId } = await h.partner({ name: 'evil\u001b[2Jshop\u202e' });
     const { out } = await mir('partners', 'show', partnerId);
     expect(out).toContain('evil�[2Jshop�');
@@ -109,13 +109,13 @@ describe('mir partners', () => {
     [['partners', 'rotate', 'prt_none'], 2, /--env/],
     [['nonsense'], 2, /nonsense/],
     [['partners'], 2, /Usage/],
-  ])('answers %j with exit code %i and says why on stderr', async (args, code, why) => {
+  ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
     const answer = await mir(...args);
     expect(answer).toMatchObject({ code, out: '' });
     expect(answer.err).toMatch(why);
   });
 
-  it('teaches by examples', async () => {
+  it('shows examples in its help', async () => {
     const help = await mir('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     expect(help.out).toContain('mir partners rotate');

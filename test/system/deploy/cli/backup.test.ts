@@ -19,8 +19,7 @@ const EVENTS = 400;
 const USERS = 25;
 
 const start = testProcesses();
-const told: string[] = [];
-const tell = (line: string): void => void told.push(line);
+const ignore = (): void => undefined;
 
 let mir: Harness;
 let books: Books;
@@ -30,7 +29,7 @@ let whole: string;
 let waiting: string;
 let acceptedBefore: string[];
 
-/** A backup of a system at work: events are submitted and stored all the while. */
+/** Backs up a system under load: events are submitted and stored during the backup. */
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'mir-backup-'));
   mir = await startHarness();
@@ -42,14 +41,14 @@ beforeAll(async () => {
   await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
   await observe(mir).queue.add('events', { v: 99, chunkId: 'broken' }, { jobId: 'broken' });
 
-  const traffic = { goesOn: true };
+  const traffic = { running: true };
   const submitting = (async () => {
-    while (traffic.goesOn) await accepted(mir.client, books, someKeyedEvents(2, USERS));
+    while (traffic.running) await accepted(mir.client, books, someKeyedEvents(2, USERS));
   })();
   acceptedBefore = [...books.events.keys()];
   whole = join(dir, 'whole');
-  await createBackup(readConfig(mir.env), whole, tell);
-  traffic.goesOn = false;
+  await createBackup(readConfig(mir.env), whole, ignore);
+  traffic.running = false;
   await submitting;
 
   await drainedAtLast(mir);
@@ -57,7 +56,7 @@ beforeAll(async () => {
   waitingBooks = newBooks(books.partner);
   await accepted(mir.client, waitingBooks, someKeyedEvents(30, 3, 'waiting'));
   waiting = join(dir, 'waiting');
-  await createBackup(readConfig(mir.env), waiting, tell);
+  await createBackup(readConfig(mir.env), waiting, ignore);
   await observe(mir).queue.resume();
 });
 afterAll(async () => {
@@ -65,7 +64,6 @@ afterAll(async () => {
   await mir.close();
 });
 
-/** Names of empty stores, with the pepper of the old ones. */
 const emptyStores = (changes: Record<string, string> = {}) => freshEnv(changes);
 
 async function dropped(env: Record<string, string>): Promise<void> {
@@ -75,10 +73,10 @@ async function dropped(env: Record<string, string>): Promise<void> {
 }
 
 describe('backup and restore', () => {
-  describe('a backup that was made while MIR was at work', () => {
-    it('holds every event that was accepted before it, each once, and the restored system goes on from there', async () => {
+  describe('a backup created while MIR is running', () => {
+    it('restores every event accepted before the backup once, and the restored system works', async () => {
       const env = emptyStores();
-      const restored = await restoreBackup(readConfig(env), whole, tell);
+      const restored = await restoreBackup(readConfig(env), whole, ignore);
       expect(restored.problems).toEqual([]);
       expect(restored).toMatchObject({ chains: expect.any(Number), unreadable: 1 });
       expect(restored.auditEntries).toBeGreaterThan(1);
@@ -90,12 +88,12 @@ describe('backup and restore', () => {
       const connection = await connectStore(env['MONGO_URL']!);
       const stored = async () =>
         new Set((await connection.collection<{ _id: string }>('events').find().toArray()).map(({ _id }) => _id));
-      await waitUntil('what was queued is stored', async () => {
+      await waitUntil('the queued events are stored', async () => {
         const ids = await stored();
         return acceptedBefore.every((id) => ids.has(id));
       });
       await api.client.post('/v1/events', liveKey, { userExternalId: 'after', eventType: 'mir.transaction.completed' });
-      await waitUntil('signals say so', async () => {
+      await waitUntil('signals include the new event', async () => {
         const { body } = await api.client.post('/v1/resolve', liveKey, { userExternalId: 'after' });
         return body.eventCount === 1;
       });
@@ -106,9 +104,9 @@ describe('backup and restore', () => {
       await connection.close();
     });
 
-    it('holds what no worker had taken yet: it is stored after the restore, and until then no answer claims to include it', async () => {
+    it('restores queued events, which no response claims to include before they are stored', async () => {
       const env = emptyStores();
-      expect((await restoreBackup(readConfig(env), waiting, tell)).queued).toBeGreaterThan(0);
+      expect((await restoreBackup(readConfig(env), waiting, ignore)).queued).toBeGreaterThan(0);
       const api = await start('api', env);
       const { liveKey } = books.partner;
       const resolve = async () =>
@@ -123,19 +121,19 @@ describe('backup and restore', () => {
       expect(before.eventCount).toBe(0);
       expect(before.includesEventsThrough <= (receipt.receivedAt as string)).toBe(true);
       const worker = await start('worker', env);
-      await waitUntil('they are stored', async () => (await resolve()).eventCount === 10);
+      await waitUntil('the restored events are stored', async () => (await resolve()).eventCount === 10);
       await Promise.all([api.stop(), worker.stop()]);
       expect((await verifyBackup(readConfig(env), null)).problems).toEqual([]);
       await dropped(env);
     });
 
-    it('comes back as it was, to the byte: a backup of what was restored has the same content', async () => {
+    it('restores byte-identical documents: a second backup has the same content', async () => {
       const env = emptyStores();
       const config = readConfig(env);
-      await restoreBackup(config, whole, tell);
+      await restoreBackup(config, whole, ignore);
       expect(await verifyBackup(config, whole)).toMatchObject({ problems: [] });
       const second = join(dir, 'second');
-      await createBackup(config, second, tell);
+      await createBackup(config, second, ignore);
       const partsOf = (folder: string) =>
         (
           JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { collections: { name: string }[] }
@@ -144,7 +142,7 @@ describe('backup and restore', () => {
       await dropped(env);
     });
 
-    it('can be read by its owner only, and does not hold the pepper', () => {
+    it('is readable only by its owner and does not contain the pepper', () => {
       expect(statSync(whole).mode & 0o777).toBe(0o700);
       for (const file of readdirSync(whole))
         expect([file, statSync(join(whole, file)).mode & 0o777]).toEqual([file, 0o600]);
@@ -152,20 +150,20 @@ describe('backup and restore', () => {
     });
   });
 
-  describe('a restore is refused before anything is written', () => {
+  describe('a rejected restore or backup', () => {
     const rejected = async (env: Record<string, string>, folder: string, why: RegExp): Promise<void> => {
-      await expect(restoreBackup(readConfig(env), folder, tell)).rejects.toThrow(why);
+      await expect(restoreBackup(readConfig(env), folder, ignore)).rejects.toThrow(why);
     };
 
-    it('into stores that hold something', async () => {
+    it('writes nothing to stores that are not empty', async () => {
       await rejected(mir.env, whole, /database is not empty/);
       const env = emptyStores({ KEYSPACE: mir.env['KEYSPACE']! });
-      await rejected(env, whole, /holds keys of this KEYSPACE/);
+      await rejected(env, whole, /already holds keys of this KEYSPACE/);
     });
 
-    it('with another pepper, of a folder without a whole backup, and of a damaged one', async () => {
-      await rejected(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /SUBJECT_PEPPER is not the one/);
-      await rejected(emptyStores(), dir, /no whole backup/);
+    it('writes nothing if the pepper differs, or if the backup is incomplete or damaged', async () => {
+      await rejected(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /different SUBJECT_PEPPER/);
+      await rejected(emptyStores(), dir, /does not contain a complete backup/);
       const damaged = join(dir, 'damaged');
       cpSync(whole, damaged, { recursive: true });
       const file = join(damaged, 'users.bson.gz');
@@ -181,11 +179,11 @@ describe('backup and restore', () => {
       await connection.close();
     });
 
-    it('a backup never overwrites another', async () => {
-      await expect(createBackup(readConfig(mir.env), whole, tell)).rejects.toThrow('is not empty');
+    it('never overwrites another backup', async () => {
+      await expect(createBackup(readConfig(mir.env), whole, ignore)).rejects.toThrow('is not empty');
     });
 
-    it('one that fails halfway leaves nothing that fills the disk', async () => {
+    it('leaves an empty folder when a backup fails halfway', async () => {
       const folder = join(dir, 'halfway');
       let written: string[] = [];
       const fail = (): never => {
@@ -198,7 +196,7 @@ describe('backup and restore', () => {
     });
   });
 
-  it('verify finds a count that is not that of the events, a missing row and a changed audit entry', async () => {
+  it('verify detects a wrong event count, a missing user row and a changed audit entry', async () => {
     await drainedAtLast(mir);
     await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
     const config = readConfig(mir.env);
@@ -219,8 +217,8 @@ describe('backup and restore', () => {
       (error: { stdout: string; code: number }) => error,
     );
     expect(code).toBe(1);
-    expect(stdout).toMatch(/WRONG: audit chain .*: ENTRY_CHANGED/);
-    expect(stdout).toContain(`2 users' counts are not those of their events`);
-    expect(stdout).toContain('users have events by their rows');
+    expect(stdout).toMatch(/PROBLEM: audit chain .*: ENTRY_CHANGED/);
+    expect(stdout).toContain('the counts of 2 users do not match their events');
+    expect(stdout).toContain('users have a nonzero event count, but');
   });
 });

@@ -36,31 +36,31 @@ async function doctor(env: Record<string, string> = {}): Promise<{ code: number;
 
 const notOk = (checks: Check[]): Check[] => checks.filter(({ verdict }) => verdict !== 'OK');
 const write = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
-/** A process id of the past. */
+/** A process that no longer exists. */
 const GONE = { pid: 2 ** 22 - 1, born: 'before' };
 
-describe('the doctor', () => {
-  it('finds nothing wrong with a system that is well, and says what it looked at', async () => {
+describe('mir doctor', () => {
+  it('reports every check as OK on a healthy system', async () => {
     const { code, ok, checks } = await doctor();
     expect(notOk(checks)).toEqual([]);
     expect([code, ok]).toEqual([0, true]);
-    const looked =
+    const expected =
       'node settings mongo replica_set transactions pepper indexes cascades audit redis queue_policy queue_memory ' +
       'cache queue_events dead_letters queue_cascades queue_webhooks queue_erasures queue_mails clocks embedded_stack disk';
-    expect([...new Set(checks.map(({ check }) => check.replace(' ', '_')))].join(' ')).toBe(looked);
+    expect([...new Set(checks.map(({ check }) => check.replace(' ', '_')))].join(' ')).toBe(expected);
     const { out } = await cli({ ...h.env, DATA_DIR: dataDir }, 'doctor');
     expect(out).toMatch(/● OK\s+transactions/);
     expect(out).toMatch(/0 WARN, 0 FAIL\n$/);
   });
 
-  it('names all wrong settings at once, and looks at the data folder all the same', async () => {
+  it('reports all invalid settings at once and still checks the data folder', async () => {
     const { code, checks } = await doctor({ PORT: 'x', SUBJECT_PEPPER: 'short' });
     expect(code).toBe(1);
     expect(notOk(checks).map(({ found }) => found.split(':')[0])).toEqual(['PORT', 'SUBJECT_PEPPER']);
     expect(checks.at(-1)!.check).toBe('disk');
   });
 
-  it('tells of settings that no process starts with, or that are unsafe where the world reaches them', async () => {
+  it('reports settings that prevent a start or are unsafe on a public deployment', async () => {
     const settings = async (env: Record<string, string>) =>
       notOk((await doctor(env)).checks).filter(({ check }) => check === 'settings');
     write('catalog.json', { 'not.a.type': 'x' });
@@ -84,7 +84,7 @@ describe('the doctor', () => {
     expect(await settings({ ...webhooks, PUBLIC_URL: 'http://localhost:3000' })).toEqual([]);
   });
 
-  it('tells of a queue store that may evict, keeps no file, and has too little or no room', async () => {
+  it('reports a queue Redis with eviction, no append-only file or the wrong maxmemory', async () => {
     const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru', '--appendonly', 'no', '--maxmemory', '64mb']);
     const { code, checks } = await doctor({ REDIS_URL: evicting.url });
     expect(code).toBe(1);
@@ -104,7 +104,7 @@ describe('the doctor', () => {
     expect(second.code).toBe(0);
   });
 
-  it('tells of stores that are away, each by its own name, and of what stands', async () => {
+  it('names each unreachable store and still checks the others', async () => {
     const away = { MONGO_URL: 'mongodb://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' };
     const { code, checks } = await doctor({ ...away, CACHE_REDIS_URL: `${h.env['REDIS_URL']}/0` });
     expect(code).toBe(1);
@@ -116,7 +116,7 @@ describe('the doctor', () => {
     expect(checks).toContainEqual(expect.objectContaining({ check: 'cache', verdict: 'OK' }));
   });
 
-  it('looks at everything where the URL names several members of a replica set', async () => {
+  it('runs every check when MONGO_URL lists several replica set members', async () => {
     const { port, pathname } = new URL(h.env['MONGO_URL']!);
     const { code, checks } = await doctor({
       MONGO_URL: `mongodb://127.0.0.1:${port},localhost:${port}${pathname}?appName=mir`,
@@ -129,14 +129,14 @@ describe('the doctor', () => {
     );
   });
 
-  it('tells of another pepper', async () => {
+  it('reports a different pepper', async () => {
     const { code, checks } = await doctor({ SUBJECT_PEPPER: 'y'.repeat(40) });
     expect(code).toBe(1);
     expect(notOk(checks)).toMatchObject([{ check: 'pepper', verdict: 'FAIL' }]);
     expect((await doctor()).code).toBe(0);
   });
 
-  it('tells of indexes that are missing, differ, or are not MIR’s', async () => {
+  it('reports missing, different and foreign indexes', async () => {
     const { events, partners, users } = h.ctx.store;
     await events.model.collection.dropIndex('tenant_1_userRef_1_receivedAt_-1__id_-1');
     await partners.model.collection.dropIndex('keys.hash_1');
@@ -159,7 +159,7 @@ describe('the doctor', () => {
     expect(notOk((await doctor()).checks)).toEqual([]);
   });
 
-  it('tells of dead letters, of jobs that wait too long, and of kills that are not carried out', async () => {
+  it('reports dead letters, jobs that wait too long and unfinished kills', async () => {
     await h.stopWorkers();
     const { queue } = h.ctx.eventQueue;
     const longAgo = Date.now() - 120_000;
@@ -192,7 +192,7 @@ describe('the doctor', () => {
     await h.startWorkers();
   });
 
-  it('tells what a crashed embedded stack left behind, and nothing of a living one', async () => {
+  it('reports leftovers of a crashed embedded stack, and ignores a running one', async () => {
     const orphan = spawn('sleep', ['600'], { stdio: 'ignore' });
     const exited = new Promise((resolve) => orphan.once('exit', resolve));
     try {
@@ -217,7 +217,7 @@ describe('the doctor', () => {
     }
   });
 
-  it('says where to begin when it finds no system at all', async () => {
+  it('explains how to start when it finds no deployment', async () => {
     const empty = mkdtempSync(join(tmpdir(), 'mir-doctor-empty-'));
     const answer = await cli({ DATA_DIR: empty }, 'doctor', '--json');
     rmSync(empty, { recursive: true });

@@ -18,7 +18,7 @@ afterAll(async () => {
   }
 });
 
-/** An empty database and its store, as a second process would open it. */
+/** Opens the store of a database as another process would. */
 async function openStore(env: Record<string, string>, migrations?: readonly DataMigration[]): Promise<Store> {
   const store = createStore(await connectStore(readConfig(env).mongoUrl), migrations);
   stores.push(store);
@@ -35,7 +35,7 @@ describe('mir migrate', () => {
     });
     const mir = (...args: string[]) => cli(env, 'migrate', ...args);
 
-    it('API and worker build nothing by themselves: they refuse to start and say what to run', async () => {
+    it('API and worker build nothing and refuse to start until the operator migrates', async () => {
       for (const program of ['api', 'worker'] as const) {
         const { code, stderr } = await failedStart(program, env);
         expect(code).not.toBe(0);
@@ -47,7 +47,7 @@ describe('mir migrate', () => {
       expect(made.map(({ name }) => name)).toEqual(['meta']);
     });
 
-    it('a plan changes nothing; apply does it, records it, and has nothing left to do', async () => {
+    it('plan changes nothing, and apply runs and records every step of it', async () => {
       const plan = (await mir('plan', '--json')).json();
       expect(plan.pending).toBeGreaterThan(20);
       expect((await mir('plan')).out).toContain('build partners(keys.hash:1)');
@@ -58,15 +58,15 @@ describe('mir migrate', () => {
       expect(first.code).toBe(0);
       expect(first.err).toContain(`${plan.pending} of ${plan.pending} steps done`);
       expect(first.json().applied).toHaveLength(plan.pending);
-      expect(await mir('apply')).toMatchObject({ code: 0, out: 'Nothing was pending.\n' });
+      expect(await mir('apply')).toMatchObject({ code: 0, out: 'No pending migrations.\n' });
       const status = await mir('status', '--json');
       expect(status.code).toBe(0);
       expect(status.json()).toMatchObject({ pending: 0, holder: null });
       expect(status.json().applied[0]).toMatchObject({ kind: 'INDEXES', finishedAt: expect.any(String) });
-      expect((await mir('status')).out).toContain('Nothing is pending.');
+      expect((await mir('status')).out).toContain('No pending migrations.');
     });
 
-    it('then both start, and again refuse when an index is gone', async () => {
+    it('API and worker start after apply, and refuse again when an index is missing', async () => {
       const api = await start('api', env);
       const worker = await start('worker', env);
       expect((await api.client.get('/readyz')).status).toBe(200);
@@ -80,7 +80,7 @@ describe('mir migrate', () => {
     });
   });
 
-  it('the plan for a store of an earlier version says that agents revoked before are indistinguishable from unknown keys', async () => {
+  it('plan warns that agents revoked under an earlier version look like unknown keys', async () => {
     const env = production();
     expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build agents\(revokedKeyRef:1\)$/m);
     await cli(env, 'migrate', 'apply');
@@ -99,11 +99,11 @@ describe('mir migrate', () => {
     const rows = (connection: Connection) =>
       connection.collection<{ _id: number; doubled?: boolean; n: number }>('numbers');
 
-    /** Doubles numbers, each once; is cut off after `diesAfter` of them. */
+    /** Doubles each number once, and throws after `diesAfter` of them. */
     const doubling = (diesAfter: number, log: string[] = []): DataMigration => ({
       id: '2026-01-01-doubled',
       about: 'numbers are doubled',
-      run: async (connection, tell) => {
+      run: async (connection, onProgress) => {
         log.push('runs');
         const left = await rows(connection)
           .find({ doubled: { $exists: false } })
@@ -114,12 +114,12 @@ describe('mir migrate', () => {
             { _id, doubled: { $exists: false } },
             { $set: { n: number * 2, doubled: true } },
           );
-          tell(n + 1, left.length);
+          onProgress(n + 1, left.length);
         }
       },
     });
 
-    it('of data run once, in order, and go on where a crash cut them off', async () => {
+    it('run data migrations once and in order, resuming after a crash', async () => {
       const env = freshEnv();
       const log: string[] = [];
       const second: DataMigration = {
@@ -132,13 +132,12 @@ describe('mir migrate', () => {
       await expect(dying.migrations.apply(() => undefined)).rejects.toThrow('cut off');
       expect((await dying.migrations.plan()).data.map(({ id }) => id)).toEqual([doubling(0).id, second.id]);
 
-      const told: string[] = [];
+      const reported: string[] = [];
       const { migrations, connection } = await openStore(env, [doubling(100, log), second]);
-      expect((await migrations.apply((step, done, total) => told.push(`${step} ${done}/${total}`))).applied).toEqual([
-        doubling(0).id,
-        second.id,
-      ]);
-      expect(told).toContain(`${doubling(0).id} 6/6`);
+      expect(
+        (await migrations.apply((step, done, total) => reported.push(`${step} ${done}/${total}`))).applied,
+      ).toEqual([doubling(0).id, second.id]);
+      expect(reported).toContain(`${doubling(0).id} 6/6`);
       expect((await rows(connection).find().sort({ _id: 1 }).toArray()).map(({ n }) => n)).toEqual(
         Array.from({ length: 10 }, (_, n) => n * 2),
       );
@@ -146,7 +145,7 @@ describe('mir migrate', () => {
       expect(log).toEqual(['runs', 'runs', 'after']);
     });
 
-    it('of two that are applied at once are done by one; the other is refused and names it', async () => {
+    it('run in only one of several concurrent processes, and the others name it in their error', async () => {
       const env = freshEnv();
       const log: string[] = [];
       const racers = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));
@@ -159,7 +158,7 @@ describe('mir migrate', () => {
       expect((await rows(racers[0]!.connection).findOne())?.n).toBe(2);
     });
 
-    it('take over the lock of a process that died, and only then', async () => {
+    it('take over the lock only after its holder has died', async () => {
       const env = freshEnv();
       const { migrations } = await openStore(env);
       const held = { kind: 'LOCK', about: 'x', by: 'a dead machine', startedAt: new Date() } as const;
@@ -171,7 +170,7 @@ describe('mir migrate', () => {
       expect(await migrations.holder()).toBeNull();
     });
 
-    it('are caught up by themselves outside production, by one of many processes', async () => {
+    it('run automatically outside production, in one of many processes', async () => {
       const env = freshEnv();
       const log: string[] = [];
       const racers = await Promise.all(Array.from({ length: 3 }, () => openStore(env, [doubling(100, log)])));

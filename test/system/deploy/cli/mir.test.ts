@@ -10,7 +10,7 @@ const root = projectRoot();
 const run = promisify(execFile);
 const { tempDir } = tempDirs();
 
-/** Packages that a command line loads before it ends. */
+/** Returns the packages that a command line loads. */
 function packagesLoadedBy(...args: string[]): string[] {
   const program = `
     const { runCli } = require('./dist/deploy/cli/run.js');
@@ -25,25 +25,25 @@ function packagesLoadedBy(...args: string[]): string[] {
 
 describe('the built mir', () => {
   it.each([[['--version']], [['--help']], [[]], [['help']], [['no-such-command']]])(
-    'loads nothing but its parser for %j',
+    'loads only its parser for %j',
     (args) => {
       expect(packagesLoadedBy(...args)).toEqual(['commander']);
     },
   );
 
-  it('loads what a command needs, and nothing of the web pages', () => {
+  it('loads what a command needs, but no packages of the web pages', () => {
     const loaded = packagesLoadedBy('partners', 'list', '--help');
     expect(loaded).toEqual(expect.arrayContaining(['commander', 'mongoose']));
     expect(loaded.filter((name) => ['preact', 'markdown-it', 'better-auth'].includes(name))).toEqual([]);
   });
 
-  it('prints the version alone, from any folder', async () => {
+  it('prints only the version, from any folder', async () => {
     const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: { mir: string } };
     const { stdout, stderr } = await run(join(root, bin.mir), ['--version'], { cwd: '/' });
     expect([stdout, stderr]).toEqual([`${VERSION}\n`, '']);
   });
 
-  it('is on PATH in the image, where there are no sources', async () => {
+  it('is on PATH in the image, which has no sources', async () => {
     const dockerfile = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
     const [, target, link] = /^RUN ln -s \/app\/(\S+) \/usr\/local\/bin\/(\S+)$/m.exec(dockerfile)!;
     expect(dockerfile).toContain(`chmod +x ${target}`);
@@ -59,11 +59,11 @@ describe('the built mir', () => {
     expect([stdout, stderr]).toEqual([`${VERSION}\n`, '']);
     await expect(run('mir', ['partners', 'list'], { cwd: '/', env })).rejects.toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('stores of MIR cannot be found'),
+      stderr: expect.stringContaining("Cannot find MIR's stores"),
     });
   });
 
-  it('is what npm runs as `mir`', async () => {
+  it('runs as an npm script', async () => {
     const { stdout } = await run('npm', ['run', '--silent', 'mir', '--', '--version'], { cwd: root });
     expect(stdout).toBe(`${VERSION}\n`);
   });

@@ -26,14 +26,14 @@ afterAll(async () => {
 
 const write = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
 
-describe('the stores of the CLI', () => {
-  it('are missed with one message that says what to do', async () => {
+describe('how the CLI finds its stores', () => {
+  it('fails with instructions when there are none', async () => {
     const answer = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
     expect(answer).toMatchObject({ code: 1, out: '' });
     expect(JSON.parse(answer.err).detail).toMatch(/npm start[^]*MONGO_URL, REDIS_URL and SUBJECT_PEPPER/);
   });
 
-  it('are those of the running `npm start` when the environment names none', async () => {
+  it('uses the running `npm start` when the environment names no store', async () => {
     const { partnerId } = await h.partner();
     const { MONGO_URL: mongoUrl, REDIS_URL: redisUrl, SUBJECT_PEPPER, KEYSPACE } = h.env;
     write('stack.json', { pid: process.pid, url: h.url, mongoUrl, redisUrl, keyspace: KEYSPACE });
@@ -42,20 +42,20 @@ describe('the stores of the CLI', () => {
     expect(answer.json().data.map((partner: { partnerId: string }) => partner.partnerId)).toEqual([partnerId]);
   });
 
-  it('are used in the keyspace of the running `npm start`: what is suspended is refused there', async () => {
+  it('uses the keyspace of the running `npm start`, so that a suspension takes effect there', async () => {
     const { partnerId, liveKey } = await h.partner();
     expect(await statusWith(h.client, liveKey)).toBe(200);
     expect((await cli({ DATA_DIR: dataDir }, 'partners', 'suspend', partnerId)).code).toBe(0);
     expect(await statusWith(h.client, liveKey)).toBe(403);
   });
 
-  it('refuse another pepper than theirs', async () => {
+  it('rejects a different pepper', async () => {
     const answer = await cli({ ...h.env, SUBJECT_PEPPER: 'x'.repeat(40) }, 'partners', 'list');
     expect(answer).toMatchObject({ code: 1, out: '' });
     expect(answer.err).toContain('SUBJECT_PEPPER differs');
   });
 
-  it('are named when they cannot be reached', async () => {
+  it('names the store that is unreachable and points to `mir doctor`', async () => {
     const answer = await cli({ ...h.env, MONGO_URL: 'mongodb://127.0.0.1:1/none' }, 'partners', 'list');
     expect(answer.code).toBe(1);
     expect(answer.err).toMatch(/mongodb:\/\/127\.0\.0\.1:1\/none cannot be reached[^]*mir doctor/);
@@ -64,8 +64,8 @@ describe('the stores of the CLI', () => {
   });
 });
 
-describe('the process', () => {
-  it('ends by itself, with only JSON on stdout whatever LOG_LEVEL says', async () => {
+describe('the CLI process', () => {
+  it('exits with only JSON on stdout at any LOG_LEVEL', async () => {
     const env = { ...process.env, ...h.env, LOG_LEVEL: 'trace' };
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, 'partners', 'list', '--json'], {
       env: { ...env, NODE_OPTIONS: '' },
@@ -77,10 +77,10 @@ describe('the process', () => {
   it.each([
     ['a list', ['partners', 'list'], 0],
     ['a stream', ['agents', 'tree', '--partner'], 0],
-    ['a refusal', ['partners', 'show', 'prt_none'], 1],
-  ])('ends quietly when its reader leaves before the end of %s', async (_what, args, code) => {
+    ['an error', ['partners', 'show', 'prt_none'], 1],
+  ])('exits silently when its reader closes the pipe during %s', async (_what, args, code) => {
     const { partnerId } = await h.partner();
-    // More lines than a pipe holds.
+    // Prints more than a pipe buffers.
     if (args[1] === 'tree') await growTree(h.ctx.store, tenantOf(partnerId, 'live'), 2_000);
     const whole = args[1] === 'tree' ? [...args, partnerId] : args;
     const child = spawn(process.execPath, [MAIN, ...whole], { env: { ...process.env, ...h.env, NODE_OPTIONS: '' } });
@@ -92,7 +92,7 @@ describe('the process', () => {
     if (code === 0) expect(err).toBe('');
   });
 
-  it('ends with the code of a refusal', async () => {
+  it('exits with the exit code of a rejected command', async () => {
     const run = promisify(execFile)(process.execPath, [MAIN, 'partners', 'show', 'prt_none'], {
       env: { ...process.env, ...h.env },
     });

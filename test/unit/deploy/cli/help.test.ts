@@ -10,7 +10,7 @@ function pathsBelow(command: Command, path: string[] = []): string[][] {
 }
 const paths = pathsBelow(program);
 
-/** The command lines that a help shows, continued lines joined. */
+/** Returns the example command lines in a help text, with continued lines joined. */
 function examplesIn(help: string): string[] {
   const joined = help.replaceAll(/\\\n\s+/g, ' ');
   return [...joined.matchAll(/^ {2}mir ([^>|\n]+)/gm)].map(([, line]) => line!.trim());
@@ -19,9 +19,9 @@ function examplesIn(help: string): string[] {
 const wordsOf = (line: string): string[] =>
   [...line.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
 
-describe('the help', () => {
+describe('CLI help', () => {
   it.each(paths.map((path) => [path.join(' '), path] as const))(
-    'of `mir %s` has an example, and a leaf says what its exit codes mean',
+    'shows examples for `mir %s`, and exit codes if it is a leaf command',
     async (_name, words) => {
       const { code, out, err } = await cli({}, ...words, '--help');
       expect([code, err]).toEqual([0, '']);
@@ -31,7 +31,7 @@ describe('the help', () => {
   );
 
   it.each(paths.map((path) => [path.join(' '), path] as const))(
-    'of `mir %s` marks the options that it requires, and no others',
+    'marks exactly the required options of `mir %s`',
     async (_name, words) => {
       const { out } = await cli({}, ...words, '--help');
       const command = words.reduce<Command>(
@@ -47,16 +47,16 @@ describe('the help', () => {
     },
   );
 
-  it('shows only command lines that the program understands', async () => {
+  it('shows only examples that the program can parse', async () => {
     const helps = await Promise.all(paths.map((path) => cli({}, ...path, '--help')));
     const lines = new Set(helps.flatMap(({ out }) => examplesIn(out)));
     expect(lines.size).toBeGreaterThan(paths.length);
     for (const line of lines) {
-      // No store is named, so a command line that is understood ends in just that refusal.
+      // No store is configured, so a valid command line fails with exactly that error.
       const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...wordsOf(line));
-      const asked = err.includes('nobody can be asked here');
-      expect(`${line}: ${asked ? 1 : code} ${err}${out}`).toMatch(
-        /: [01] [^]*(stores of MIR cannot be found|Usage: mir|nobody can be asked)/,
+      const needsTerminal = err.includes('no terminal to confirm on');
+      expect(`${line}: ${needsTerminal ? 1 : code} ${err}${out}`).toMatch(
+        /: [01] [^]*(Cannot find MIR's stores|Usage: mir|no terminal to confirm on)/,
       );
     }
   });
