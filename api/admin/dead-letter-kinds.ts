@@ -8,17 +8,17 @@ import type { ApiContext } from '../context';
 
 type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
 
-/** What is known of a payload that may be broken; null: unknown. */
+/** Facts read from a possibly malformed payload. null means unknown. */
 interface PayloadFacts {
   tenant: Tenant | null;
   events: number | null;
   receivedAtMs: number | null;
 }
 
-/** What a queue's dead letters are: how to read their payload and what goes with a replay or a drop. */
+/** How to read the payloads of a queue's dead letters, and what a replay or drop does besides moving the job. */
 export interface DeadLetterKind {
   schema: z.ZodType;
-  /** Names of fields that belong to the contract; all others are content and stay hidden. */
+  /** Field names that are part of the contract. Other field names may be user content and stay hidden. */
   fields: ReadonlySet<string>;
   facts(data: unknown): PayloadFacts;
   beforeReplay(deps: KindDeps, job: Job, nowMs: number): Promise<void>;
@@ -45,7 +45,7 @@ const eventChunks: DeadLetterKind = {
     const read = factsSchema.safeParse(data);
     return read.success ? { ...read.data, events: read.data.events && read.data.events.length } : NO_FACTS;
   },
-  /** The payload is queued again, so its bytes count towards the queue's limit again. */
+  /** Counts the payload's bytes towards the queue's limit again. */
   async beforeReplay({ keys, queueLink }, { data }, nowMs) {
     if (!eventChunkSchema.safeParse(data).success) return;
     const { chunkId, tenant } = decodeChunk(data);
@@ -58,7 +58,6 @@ const eventChunks: DeadLetterKind = {
   },
 };
 
-/** Each queue that keeps dead letters. */
 export const DEAD_LETTER_KINDS: Readonly<Record<DeadLetterQueue, DeadLetterKind>> = {
   [QUEUES.events]: eventChunks,
 };

@@ -15,7 +15,7 @@ const MAX_REASON_LENGTH = 500;
 
 export type DeadLetterDeps = Pick<ApiContext, 'store' | 'secrets' | 'keys' | 'queueLink' | 'deadLetterQueues'>;
 
-/** A job that workers gave up, without its payload. Null: the payload is too broken to tell. */
+/** A job that failed permanently, without its payload. null means the payload is too malformed to read the fact. */
 export interface DeadLetter {
   id: string;
   queue: DeadLetterQueue;
@@ -24,36 +24,38 @@ export interface DeadLetter {
   events: number | null;
   receivedAt: string | null;
   failedAt: string;
-  /** From then on it may be deleted for its age. */
+  /** When MIR may delete it because of its age. */
   expiresAt: string;
   attempts: number;
   failedReason: string;
 }
 
-/** `shape` has the payload's fields and types, `problems` why it could not be read; neither holds a value. */
+/**
+ * A dead letter with `shape`, the payload's fields and types, and `problems`, the validation errors. Neither contains
+ * values.
+ */
 export interface DeadLetterDetail extends DeadLetter {
   shape: unknown;
   problems: { path: string; message: string }[];
 }
 
-/** A job among the failed ones of its queue. */
 interface Found {
   queue: DeadLetterQueue;
   job: Job;
 }
 
-function queueStoreAway(cause: unknown): PublicError {
-  return new PublicError('OVERLOADED', 'The queue store did not respond. Retry the request.', {
+function queueUnavailable(cause: unknown): PublicError {
+  return new PublicError('OVERLOADED', 'The queue did not respond. Retry the request.', {
     retryAfterSeconds: 2,
     cause,
   });
 }
 
-async function fromQueue<T>(answer: Promise<T>): Promise<T> {
+async function fromQueue<T>(reply: Promise<T>): Promise<T> {
   try {
-    return await answer;
+    return await reply;
   } catch (error) {
-    throw queueStoreAway(error);
+    throw queueUnavailable(error);
   }
 }
 
@@ -87,12 +89,12 @@ interface DeadLetterPosition {
   atMs: number;
 }
 
-/** Where dead letters are and when they failed, newest first. Each queue keeps at most a thousand. */
+/** Returns the queue, ID and failure time of every dead letter, newest first. Each queue keeps at most 1,000. */
 async function findDeadLetters(
   { deadLetterQueues, queueLink }: DeadLetterDeps,
   only?: DeadLetterQueue,
 ): Promise<DeadLetterPosition[]> {
-  const ofQueue = async (queue: DeadLetterQueue): Promise<DeadLetterPosition[]> => {
+  const positionsIn = async (queue: DeadLetterQueue): Promise<DeadLetterPosition[]> => {
     const key = deadLetterQueues[queue].toKey('failed');
     const flat = await fromQueue(queueLink.client.zrevrange(key, 0, -1, 'WITHSCORES'));
     return Array.from({ length: flat.length / 2 }, (_, n) => ({
@@ -101,14 +103,14 @@ async function findDeadLetters(
       atMs: Number(flat[2 * n + 1]),
     }));
   };
-  const all = await Promise.all(DEAD_LETTER_QUEUES.filter((queue) => !only || queue === only).map(ofQueue));
+  const all = await Promise.all(DEAD_LETTER_QUEUES.filter((queue) => !only || queue === only).map(positionsIn));
   return all.flat().sort((a, b) => b.atMs - a.atMs || (a.id < b.id ? 1 : -1));
 }
 
 async function find({ deadLetterQueues, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
   for (const name of DEAD_LETTER_QUEUES) {
     const queue = deadLetterQueues[name];
-    // Asked first: any other id might name a key of the queue's own.
+    // Checks the failed set first, because an arbitrary ID could name one of the queue's internal keys.
     const score = await fromQueue(queueLink.client.zscore(queue.toKey('failed'), id));
     const job = score === null ? undefined : await fromQueue(queue.getJob(id));
     if (job) return { queue: name, job: job as Job };
@@ -116,17 +118,17 @@ async function find({ deadLetterQueues, queueLink }: DeadLetterDeps, id: string)
   return null;
 }
 
-function gone(): PublicError {
-  return new PublicError('NOT_FOUND', 'There is no such dead letter. It may have been replayed, dropped or too old.');
+function notFound(): PublicError {
+  return new PublicError('NOT_FOUND', 'Dead letter not found. It may have been replayed, dropped or deleted for its age.');
 }
 
 async function read(deps: DeadLetterDeps, id: string): Promise<Found> {
   const found = await find(deps, id);
-  if (!found) throw gone();
+  if (!found) throw notFound();
   return found;
 }
 
-/** A page of dead letters, newest first. */
+/** Returns a page of dead letters, newest first. */
 export async function listDeadLetters(
   deps: DeadLetterDeps,
   query: { limit: number; cursor?: string | undefined; queue?: DeadLetterQueue | undefined },
@@ -144,7 +146,7 @@ export async function listDeadLetters(
   };
 }
 
-/** One dead letter with the shape of its payload. Throws 404. */
+/** Returns one dead letter with the shape of its payload. Throws 404 if it does not exist. */
 export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<DeadLetterDetail> {
   const found = await read(deps, id);
   const { schema, fields } = DEAD_LETTER_KINDS[found.queue];
@@ -156,8 +158,11 @@ export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<
   return { ...present(found), shape: shapeOf(found.job.data, fields), problems };
 }
 
-/** The entry comes first: an act on the queue without its entry must not happen, one that then failed may be repeated. */
-async function auditReplay(
+/**
+ * Writes the audit entry of a replay or drop. Call it before changing the queue: a change must never lack its entry,
+ * whereas a failed change can be repeated.
+ */
+async function auditAction(
   { store }: DeadLetterDeps,
   found: Found,
   action: string,
@@ -183,8 +188,8 @@ async function isQueued({ deadLetterQueues }: DeadLetterDeps, id: string): Promi
 }
 
 /**
- * Queues a dead letter again with all its attempts. What it stored before stays stored once. One that is queued again
- * already stays as it is, with the same answer. Throws 404.
+ * Requeues a dead letter with a full set of attempts. Events that it already stored are not stored twice. Returns the
+ * same result if the job is already queued. Throws 404 if the dead letter does not exist.
  */
 export async function replayDeadLetter(
   deps: DeadLetterDeps,
@@ -195,26 +200,23 @@ export async function replayDeadLetter(
   const found = await find(deps, id);
   if (!found) {
     if (await isQueued(deps, id)) return queued;
-    throw gone();
+    throw notFound();
   }
-  await auditReplay(deps, found, 'dead-letter.replayed', auditContext);
+  await auditAction(deps, found, 'dead-letter.replayed', auditContext);
   await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, auditContext.at.getTime()));
   try {
-    // `attemptsStarted` stays: it tells the worker to refresh users that an earlier try may have committed.
+    // Keeps `attemptsStarted`, so that the worker refreshes users whose events an earlier attempt may have committed.
     await found.job.retry('failed', { resetAttemptsMade: true });
   } catch (error) {
-    // Another replay was first, or a drop.
+    // A concurrent replay or drop may have removed it.
     if (await isQueued(deps, id)) return queued;
     await read(deps, id);
-    throw queueStoreAway(error);
+    throw queueUnavailable(error);
   }
   return queued;
 }
 
-/**
- * Replays all that are there now, oldest first; those that somebody else takes meanwhile are skipped. `onProgress`
- * hears how many of how many are done.
- */
+/** Replays all current dead letters, oldest first. Skips those that are replayed or dropped in the meantime. */
 export async function replayAllDeadLetters(
   deps: DeadLetterDeps,
   auditContext: AuditContext,
@@ -234,14 +236,14 @@ export async function replayAllDeadLetters(
   return { replayed };
 }
 
-/** Deletes a dead letter for good; its receipt goes on saying FAILED. Throws 404. */
+/** Permanently deletes a dead letter. Its events stay FAILED in the receipt. Throws 404 if it does not exist. */
 export async function dropDeadLetter(
   deps: DeadLetterDeps,
   id: string,
   auditContext: AuditContext,
 ): Promise<{ id: string; status: 'DROPPED' }> {
   const found = await read(deps, id);
-  await auditReplay(deps, found, 'dead-letter.dropped', auditContext);
+  await auditAction(deps, found, 'dead-letter.dropped', auditContext);
   await fromQueue(found.job.remove());
   await fromQueue(DEAD_LETTER_KINDS[found.queue].afterDrop(deps, found.job));
   return { id, status: 'DROPPED' };

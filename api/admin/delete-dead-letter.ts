@@ -11,12 +11,12 @@ export const deleteDeadLetterRoute = route({
   path: '/admin/dead-letters/:id',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Delete a dead letter for good',
+  summary: 'Permanently delete a dead letter',
   params: deadLetterParams,
   query: noQuery,
   answers: {
     200: {
-      description: 'Deleted; its receipt still says FAILED',
+      description: 'Deleted. Its events stay FAILED in the receipt.',
       schema: z.object({ id: z.string(), status: z.literal('DROPPED') }),
     },
   },

@@ -9,7 +9,7 @@ export const getDeadLetterRoute = route({
   path: '/admin/dead-letters/:id',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Read a dead letter: its fields and types, without any value',
+  summary: 'Get a dead letter with the fields and types of its payload, but no values',
   params: deadLetterParams,
   answers: {
     200: {

@@ -11,11 +11,11 @@ export const listDeadLettersRoute = route({
   path: '/admin/dead-letters',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'List jobs that workers gave up, newest first',
+  summary: 'List dead letters, newest first',
   query: z.strictObject({ ...pageQuery, queue: z.enum(DEAD_LETTER_QUEUES).optional() }),
   answers: {
     200: {
-      description: 'A page of dead letters, without their payload',
+      description: 'A page of dead letters, without payloads',
       schema: z.object({ data: z.array(deadLetterSchema), nextCursor: z.string().nullable() }),
     },
   },

@@ -1,20 +1,20 @@
 import { STORE_REFUSED_MESSAGE } from '../../shared/domain/receipt';
 
-/** Reasons that consist of our own words: a code, or what a mail server's reply is reduced to before it is thrown. */
-const OWN_WORDS = [
+/** Reasons that MIR wrote itself, including mail server replies that are reduced to a code. */
+const OWN_REASONS = [
   /^(?:PAYLOAD_UNREADABLE|AGENT_NOT_ALLOWED): /,
   /^the mail server refused: (?:no code|[A-Z]+)(?: \d{3})?$/,
 ] as const;
 const STORE_REFUSED = /^STORE_REFUSED: \d+ of \d+ events/;
-const ANY_OTHER =
-  'JOB_FAILED: The job failed because of an internal error. The worker’s log has the cause, under the job’s id.';
+const OTHER_REASON =
+  "JOB_FAILED: The job failed because of an internal error. Search the worker's log for the job ID to find the cause.";
 
 /**
- * Returns a job's `failedReason` as operators may see it. BullMQ keeps the message of whatever a worker threw, and that
- * may be a driver's, with the store's address and content; only reasons known to be our own are shown as they are.
+ * Returns a job's `failedReason` without sensitive content. BullMQ records the message of any error that a worker
+ * threw, and a driver's message may contain a store's address or its data. Only MIR's own messages pass unchanged.
  */
 export function presentFailure(reason: string): string {
-  if (reason === '' || OWN_WORDS.some((own) => own.test(reason))) return reason;
+  if (reason === '' || OWN_REASONS.some((own) => own.test(reason))) return reason;
   const rejected = STORE_REFUSED.exec(reason)?.[0];
-  return rejected === undefined ? ANY_OTHER : `${rejected}; first: ${STORE_REFUSED_MESSAGE}`;
+  return rejected === undefined ? OTHER_REASON : `${rejected}; first: ${STORE_REFUSED_MESSAGE}`;
 }

@@ -15,8 +15,8 @@ const healthzRoute = route({
   ...shared,
   problems: [],
   path: '/healthz',
-  summary: 'Whether the process runs',
-  answers: { 200: { description: 'It runs', schema: z.object({ status: z.literal('ok') }) } },
+  summary: 'Check that the process is alive',
+  answers: { 200: { description: 'The process is alive', schema: z.object({ status: z.literal('ok') }) } },
   handle: () => ({ status: 200, body: { status: 'ok' } }),
 });
 
@@ -30,21 +30,21 @@ async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
 }
 
 /**
- * `GET /readyz`: 503 while draining or while the queue store is away (nothing could be accepted). The document store
- * and the cache are shown but do not take the API out of rotation: it goes on accepting without the one and
- * resolving without the other.
+ * `GET /readyz`. Returns 503 while the process drains, or while the queue is unreachable and MIR cannot accept events.
+ * Reports the database and the cache without failing on them: MIR accepts events without the database and resolves
+ * without the cache.
  */
 const readyzRoute = route({
   ...shared,
   problems: [],
   path: '/readyz',
-  summary: 'Whether the process can be given requests',
+  summary: 'Check that the process is ready for requests',
   description:
-    'The store and the cache are shown, but do not decide: events are accepted without the one, signals read without the other',
+    'Reports the database and the cache, but ignores them for the status: MIR accepts events without the database and reads signals without the cache.',
   answers: {
-    200: { description: 'It can', schema: readiness(['ready']) },
+    200: { description: 'Ready', schema: readiness(['ready']) },
     503: {
-      description: 'It stops, or the queue store does not answer it',
+      description: 'The process is draining, or the queue is unreachable',
       schema: readiness(['draining', 'not ready']),
       headers: ['RetryAfter'],
       exampleFields: { checks: { queue: 'down', cache: 'up', store: 'up' }, status: 'not ready' },
@@ -63,5 +63,5 @@ const readyzRoute = route({
   },
 });
 
-/** For balancers and orchestrators. */
+/** Probes for load balancers and orchestrators. */
 export const HEALTH_ROUTES: readonly Route[] = [healthzRoute, readyzRoute];

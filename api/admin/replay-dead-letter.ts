@@ -10,10 +10,10 @@ export const replayDeadLetterRoute = route({
   path: '/admin/dead-letters/:id/replay',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Queue a dead letter again; one that is queued already stays as it is',
+  summary: 'Requeue a dead letter; has no effect if it is already queued',
   params: deadLetterParams,
   answers: {
-    202: { description: 'Queued again', schema: z.object({ id: z.string(), status: z.literal('QUEUED') }) },
+    202: { description: 'Queued', schema: z.object({ id: z.string(), status: z.literal('QUEUED') }) },
   },
   problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params: { id }, requestId }) => ({

@@ -1,18 +1,18 @@
 const MAX_DEPTH = 6;
-/** Different shapes that a list shows; more are only counted. */
+/** Maximum number of distinct shapes listed for an array. */
 const MAX_SHAPES_SHOWN = 5;
 const MAX_TUPLE_LENGTH = 16;
 
 const isPlain = (value: unknown): boolean => value === null || typeof value !== 'object';
 
-/** A field's name if it is one of the contract's own; any other may itself be somebody's data and is only measured. */
+/** Returns a field's name if the contract defines it. Other names may be user data, so only their length is shown. */
 function nameOf(field: string, n: number, known: ReadonlySet<string>): string {
   return known.has(field) ? field : `field ${n + 1} (name of ${field.length})`;
 }
 
 /**
- * The fields and types of a value without any of its content: texts show their length, lists theirs and the shapes
- * that occur in them. Names of fields are shown if `known` has them; others are content too.
+ * Describes the fields and types of a value without its content. Strings are shown as their length, arrays as their
+ * length and the distinct shapes of their elements. Field names that are not in `known` are hidden.
  */
 export function shapeOf(value: unknown, known: ReadonlySet<string>, depth = 0): unknown {
   if (value === null) return 'null';
@@ -24,7 +24,7 @@ export function shapeOf(value: unknown, known: ReadonlySet<string>, depth = 0): 
     return Object.fromEntries(Object.entries(value).map(([field, one], n) => [nameOf(field, n, known), inner(one)]));
   }
   if (value.length === 0) return 'list(0)';
-  // A row: its places mean different things.
+  // A short array with plain values is a tuple, whose positions differ in meaning.
   if (value.length <= MAX_TUPLE_LENGTH && value.some(isPlain)) return value.map(inner);
   const shapes = new Map(value.map((one) => [JSON.stringify(inner(one)), inner(one)]));
   const shown = [...shapes.values()].slice(0, MAX_SHAPES_SHOWN);

@@ -11,7 +11,7 @@ export interface ServerFacts {
   replicaSet: string | null;
   isWritable: boolean;
   /** The server's clock when it answered, and this machine's just before and after. */
-  clock: { atMs: number; sentMs: number; heardMs: number };
+  clock: { atMs: number; sentMs: number; receivedMs: number };
   /** Null: the server does not tell. */
   transactionLifetimeSeconds: number | null;
 }
@@ -24,7 +24,7 @@ export async function serverFacts(connection: Connection): Promise<ServerFacts> 
   const { version } = await ask({ buildInfo: 1 });
   const sentMs = Date.now();
   const hello = await ask({ hello: 1 });
-  const heardMs = Date.now();
+  const receivedMs = Date.now();
   const lifetime = await ask({ getParameter: 1, transactionLifetimeLimitSeconds: 1 }).catch(
     (): Record<string, unknown> => ({}),
   );
@@ -33,7 +33,7 @@ export async function serverFacts(connection: Connection): Promise<ServerFacts> 
     version: String(version),
     replicaSet: typeof hello['setName'] === 'string' ? hello['setName'] : null,
     isWritable: hello['isWritablePrimary'] === true,
-    clock: { atMs: (hello['localTime'] as Date).getTime(), sentMs, heardMs },
+    clock: { atMs: (hello['localTime'] as Date).getTime(), sentMs, receivedMs },
     transactionLifetimeSeconds: typeof seconds === 'number' ? seconds : null,
   };
 }

@@ -35,12 +35,12 @@ function namesIn(dataDir: string): string[] | null {
   }
 }
 
-/** The living `npm start` of the data folder, if its lock names one. */
+/** Returns the running `npm start` that holds the data folder's lock, or null. */
 function holderOf(lock: ProcessIdentity | 'damaged' | null): ProcessIdentity | null {
   return lock !== null && lock !== 'damaged' && isRunning(lock) ? lock : null;
 }
 
-/** What a crashed `npm start` may have left in its data folder. */
+/** Checks for files and processes that a crashed `npm start` left behind. */
 export function checkLeftovers(dataDir: string): Finding[] {
   const names = namesIn(dataDir);
   if (names === null) return [ok('embedded stack', `none at ${dataDir}`)];
@@ -49,36 +49,42 @@ export function checkLeftovers(dataDir: string): Finding[] {
   const lock = read(lockFile, identitySchema);
   const holder = holderOf(lock);
   if (lock !== null && holder === null) {
-    const whose = lock === 'damaged' ? 'is damaged' : `is of process ${lock.pid}, which is gone`;
-    findings.push(warn('embedded stack', `${lockFile} ${whose}`, '`npm start` takes it over; or delete the file'));
+    const state = lock === 'damaged' ? 'is damaged' : `belongs to process ${lock.pid}, which no longer runs`;
+    findings.push(
+      warn('embedded stack', `${lockFile} ${state}`, 'run `npm start` to take it over, or delete the file'),
+    );
   }
   for (const store of STORES) {
     const server = read(join(dataDir, `${store}.process.json`), identitySchema);
     if (holder || server === null || server === 'damaged' || !isRunning(server)) continue;
-    const found = `${store} (process ${server.pid}) still runs on ${dataDir}, though its \`npm start\` is gone`;
-    findings.push(fail('embedded stack', found, `it should end by itself within 15 s; else: kill ${server.pid}`));
+    const found = `${store} (process ${server.pid}) still runs on ${dataDir}, but its \`npm start\` has exited`;
+    findings.push(fail('embedded stack', found, `if it does not exit within 15 s, run: kill ${server.pid}`));
   }
   const stackFile = join(dataDir, 'stack.json');
   const stack = read(stackFile, stackSchema);
   if (stack !== null && holder === null) {
-    findings.push(warn('embedded stack', `${stackFile} tells of a stack that is gone`, 'run `npm start` again'));
+    findings.push(
+      warn('embedded stack', `${stackFile} is left over from a stack that no longer runs`, 'run `npm start` again'),
+    );
   }
   const strays = names.filter((name) => /\.(tmp|stale)$/.test(name));
   if (strays.length > 0 && holder === null) {
-    const found = `half-written files in ${dataDir}: ${strays.join(', ')}`;
+    const found = `partially written files in ${dataDir}: ${strays.join(', ')}`;
     findings.push(warn('embedded stack', found, 'delete them'));
   }
   if (findings.length > 0) return findings;
-  return [ok('embedded stack', holder ? `runs, process ${holder.pid}, data ${dataDir}` : `stopped, data ${dataDir}`)];
+  return [
+    ok('embedded stack', holder ? `running, process ${holder.pid}, data ${dataDir}` : `stopped, data ${dataDir}`),
+  ];
 }
 
-/** Room on the disk of the data folder; the disks of given stores cannot be seen from here. */
+/** Checks the free space on the data folder's disk. Disks of external stores are not visible from here. */
 export async function checkDisk(dataDir: string): Promise<Finding[]> {
   if (namesIn(dataDir) === null) return [];
   const { bavail, bsize } = await statfs(dataDir);
   const free = bavail * bsize;
   const text = `${(free / GIB).toFixed(1)} GiB free at ${dataDir}`;
-  const remedy = 'make room, or move DATA_DIR to a larger disk while MIR is stopped';
+  const remedy = 'free up space, or stop MIR and move DATA_DIR to a larger disk';
   if (free < OUT_BYTES) return [fail('disk', text, remedy)];
   return [free < LOW_BYTES ? warn('disk', text, remedy) : ok('disk', text)];
 }

@@ -6,9 +6,9 @@ import type { Store } from '../../../shared/store/store';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
 const MIN_MAJOR = 7;
-/** A killed process's transaction blocks its rows for so long; the server's own default is 60. */
+/** A killed process's transaction locks its rows until this limit. The server's default is 60. */
 const LONG_LIFETIME_SECONDS = 30;
-const MAX_NAMED = 5;
+const MAX_LISTED = 5;
 
 const MIGRATE = 'run `mir migrate apply`';
 
@@ -20,18 +20,18 @@ function checkServer(
   const major = Number(version.split('.')[0]);
   findings.push(
     major >= MIN_MAJOR
-      ? ok('mongo', `answers, version ${version}`)
+      ? ok('mongo', `reachable, version ${version}`)
       : fail('mongo', `version ${version}`, `run MongoDB ${MIN_MAJOR} or later`),
   );
   if (replicaSet === null) {
-    const remedy = 'start mongod with --replSet rs0 and call rs.initiate() once; one member is enough';
-    findings.push(fail('replica set', 'the server is no member of a replica set', remedy));
+    const remedy = 'start mongod with --replSet rs0 and run rs.initiate() once; one member is enough';
+    findings.push(fail('replica set', 'the server is not a member of a replica set', remedy));
   } else if (!isWritable) {
-    const remedy = 'name all members in MONGO_URL with ?replicaSet=…, or wait for the election';
+    const remedy = 'list all members in MONGO_URL with ?replicaSet=…, or wait for the election';
     findings.push(fail('replica set', `the server is a member of ${replicaSet}, but not its primary`, remedy));
   } else findings.push(ok('replica set', `primary of ${replicaSet}`));
   if (production && (transactionLifetimeSeconds ?? 0) > LONG_LIFETIME_SECONDS) {
-    const found = `transactionLifetimeLimitSeconds is ${transactionLifetimeSeconds}: a killed process holds its rows that long`;
+    const found = `transactionLifetimeLimitSeconds is ${transactionLifetimeSeconds}, so the transaction of a killed process locks its rows that long`;
     findings.push(warn('transactions', found, 'start mongod with --setParameter transactionLifetimeLimitSeconds=10'));
   }
   return findings;
@@ -39,25 +39,25 @@ function checkServer(
 
 async function checkTransactions({ connection }: Store): Promise<Finding[]> {
   await tryTransactions(connection);
-  return [ok('transactions', 'one was committed, one aborted, as it should be')];
+  return [ok('transactions', 'commit and abort work')];
 }
 
 async function checkPepper(store: Store, fingerprint: string): Promise<Finding[]> {
   const pepper = await store.pepper(fingerprint);
-  if (pepper === 'same') return [ok('pepper', 'is the one that this store was made with')];
-  if (pepper === 'new') return [ok('pepper', 'will be remembered at the first start: the store is new')];
-  const found = 'SUBJECT_PEPPER is not the one that this store was made with: every user would be a stranger';
-  return [fail('pepper', found, 'set the old SUBJECT_PEPPER again, or name the right database in MONGO_URL')];
+  if (pepper === 'same') return [ok('pepper', 'matches this database')];
+  if (pepper === 'new') return [ok('pepper', 'will be recorded at the first start, because the database is new')];
+  const found = 'SUBJECT_PEPPER does not match this database, so MIR would not recognize its users';
+  return [fail('pepper', found, 'restore the original SUBJECT_PEPPER, or set MONGO_URL to the right database')];
 }
 
-/** Not read as a URL: one that names several members of a replica set is none to the WHATWG. */
+/** Does not parse the URL: one with several replica set members is not a valid WHATWG URL. */
 function namesDatabase(mongoUrl: string): boolean {
   return /^[^/]*\/\/[^/]*\/[^?]/.test(mongoUrl);
 }
 
-function named(texts: string[]): string {
-  const more = texts.length - MAX_NAMED;
-  return texts.slice(0, MAX_NAMED).join('; ') + (more > 0 ? `; and ${more} more` : '');
+function listed(texts: string[]): string {
+  const more = texts.length - MAX_LISTED;
+  return texts.slice(0, MAX_LISTED).join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
 async function checkMigrations(store: Store): Promise<Finding[]> {
@@ -65,16 +65,16 @@ async function checkMigrations(store: Store): Promise<Finding[]> {
   const pending = pendingSteps(indexes);
   const extra = indexes.filter(({ kind }) => kind === 'EXTRA');
   const findings: Finding[] = [];
-  if (pending.length > 0) findings.push(fail('indexes', `pending: ${named(pending.map(stepText))}`, MIGRATE));
-  else findings.push(ok('indexes', "are those of this version's schemas"));
+  if (pending.length > 0) findings.push(fail('indexes', `pending: ${listed(pending.map(stepText))}`, MIGRATE));
+  else findings.push(ok('indexes', 'match the schemas of this version'));
   if (extra.length > 0) {
-    findings.push(warn('indexes', named(extra.map(stepText)), 'drop them in mongosh if nobody needs them'));
+    findings.push(warn('indexes', listed(extra.map(stepText)), 'drop them in mongosh if nothing needs them'));
   }
-  if (data.length > 0) findings.push(fail('data', `not migrated: ${named(data.map(({ id }) => id))}`, MIGRATE));
+  if (data.length > 0) findings.push(fail('data', `not migrated: ${listed(data.map(({ id }) => id))}`, MIGRATE));
   return findings;
 }
 
-/** Server, transactions, pepper, indexes and data of MongoDB; `clock` is for the comparison with the others. */
+/** Checks MongoDB's server, transactions, pepper, indexes and data. Also returns its clock for `compareClocks`. */
 export async function checkMongo(
   store: Store,
   { mongoUrl, production }: Pick<Config, 'mongoUrl' | 'production'>,
@@ -84,18 +84,20 @@ export async function checkMongo(
   try {
     facts = await serverFacts(store.connection);
   } catch (error) {
-    return { findings: [fail('mongo', messageOf(error), `look at the server that MONGO_URL names`)], clock: null };
+    return { findings: [fail('mongo', messageOf(error), 'check the server at MONGO_URL')], clock: null };
   }
   const findings = checkServer(facts, production);
   if (!namesDatabase(mongoUrl)) {
-    findings.push(warn('mongo', 'MONGO_URL names no database, so it is `test`', 'add it: mongodb://host:27017/mir'));
+    findings.push(
+      warn('mongo', 'MONGO_URL names no database, so MIR uses `test`', 'add the name: mongodb://host:27017/mir'),
+    );
   }
   const server = 'MongoDB must be a replica set of version 7 or later; see the findings above';
-  const asked = 'ask again when MongoDB answers';
+  const retry = 'run `mir doctor` again when MongoDB is reachable';
   findings.push(
     ...(await checked('transactions', server, () => checkTransactions(store))),
-    ...(await checked('pepper', asked, () => checkPepper(store, fingerprint))),
-    ...(await checked('indexes', asked, () => checkMigrations(store))),
+    ...(await checked('pepper', retry, () => checkPepper(store, fingerprint))),
+    ...(await checked('indexes', retry, () => checkMigrations(store))),
   );
   return { findings, clock: facts.clock };
 }

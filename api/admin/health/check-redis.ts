@@ -10,7 +10,7 @@ const MIN_MAJOR = 7;
 const READY_TIMEOUT_MS = 5_000;
 const MIB = 1024 * 1024;
 
-/** The fields of `INFO`. It tells the policies too, also where CONFIG is forbidden. */
+/** Reads a field of `INFO`, which includes the policies even on servers that forbid CONFIG. */
 type Info = (field: string) => string;
 
 async function infoOf({ client }: RedisLink): Promise<Info> {
@@ -23,24 +23,24 @@ function checkVersion(check: string, info: Info): Finding {
   const version = valkey === '' ? info('redis_version') : valkey;
   const name = `${valkey === '' ? 'Redis' : 'Valkey'} ${version}`;
   return Number(version.split('.')[0]) >= MIN_MAJOR
-    ? ok(check, `answers, ${name}`)
+    ? ok(check, `reachable, ${name}`)
     : fail(check, name, `run Redis ${MIN_MAJOR} or later, or Valkey 8 or later`);
 }
 
 function checkEviction(info: Info): Finding {
   const policy = info('maxmemory_policy');
   if (policy === 'noeviction') return ok('queue policy', 'maxmemory-policy noeviction');
-  const found = `maxmemory-policy is ${policy}: the server may throw accepted events and revocations away`;
-  return fail('queue policy', found, 'CONFIG SET maxmemory-policy noeviction, and write it into its redis.conf');
+  const found = `maxmemory-policy is ${policy}, so the server may evict accepted events and revocations`;
+  return fail('queue policy', found, 'run CONFIG SET maxmemory-policy noeviction, and add it to redis.conf');
 }
 
 function checkAppendOnly(info: Info): Finding {
   if (info('aof_enabled') !== '1') {
-    const found = 'appendonly is off: a restart of the server loses accepted events and revocations';
-    return fail('queue policy', found, 'CONFIG SET appendonly yes, and write it into its redis.conf');
+    const found = 'appendonly is off, so a server restart loses accepted events and revocations';
+    return fail('queue policy', found, 'run CONFIG SET appendonly yes, and add it to redis.conf');
   }
   if (info('aof_last_write_status') === 'err' || info('aof_last_bgrewrite_status') === 'err') {
-    return fail('queue policy', 'the append-only file cannot be written', "look at the server's disk and log");
+    return fail('queue policy', 'the server cannot write its append-only file', "check the server's disk and log");
   }
   return ok('queue policy', 'appendonly yes');
 }
@@ -49,26 +49,26 @@ function checkMemory(info: Info, config: Config): Finding[] {
   const max = Number(info('maxmemory'));
   const used = Number(info('used_memory'));
   if (max === 0) {
-    const found = 'maxmemory is not set: a backlog fills the machine before MIR rejects events';
-    return [warn('queue memory', found, 'CONFIG SET maxmemory 1gb (at least twice MAX_QUEUED_BYTES)')];
+    const found = "maxmemory is not set, so a backlog fills the machine's memory before MIR rejects events";
+    return [warn('queue memory', found, 'run CONFIG SET maxmemory 1gb (at least twice MAX_QUEUED_BYTES)')];
   }
   const percent = Math.round((used / max) * 100);
   const text = `${Math.round(used / MIB)} of ${Math.round(max / MIB)} MiB (${percent} %) in use`;
   const findings: Finding[] = [];
   if (percent >= config.maxRedisMemoryPercent) {
-    const remedy = 'start workers, look for dead letters, or give the server more maxmemory';
-    findings.push(fail('queue memory', `${text}: POST /v1/events answers 503`, remedy));
+    const remedy = 'start more workers, check for dead letters, or raise maxmemory';
+    findings.push(fail('queue memory', `${text}, so POST /v1/events returns 503`, remedy));
   } else findings.push(ok('queue memory', text));
   if (config.maxQueuedBytes > max / 2) {
-    const found = `MAX_QUEUED_BYTES is more than half of maxmemory: events are rejected from ${Math.round(max / 2 / MIB)} MiB`;
-    findings.push(warn('queue memory', found, 'raise maxmemory to twice MAX_QUEUED_BYTES, or lower that setting'));
+    const found = `MAX_QUEUED_BYTES is more than half of maxmemory, so MIR rejects events above ${Math.round(max / 2 / MIB)} MiB`;
+    findings.push(warn('queue memory', found, 'raise maxmemory to twice MAX_QUEUED_BYTES, or lower MAX_QUEUED_BYTES'));
   }
   return findings;
 }
 
-/** The server for queues and security state: version, eviction, append-only file, memory, asked durability. */
+/** Checks the queue's Redis: version, eviction policy, append-only file, memory and durability. */
 export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: Config, log: Log): Promise<Finding[]> {
-  const remedy = 'look at the server that REDIS_URL names';
+  const remedy = 'check the server at REDIS_URL';
   return checked('redis', remedy, async () => {
     await link.whenReady(READY_TIMEOUT_MS);
     const info = await infoOf(link);
@@ -77,8 +77,8 @@ export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: 
     if (config.queueDurability === 'fsync') {
       const fsyncGuard = await createFsyncGuard({ link, url: config.redisUrl, mode: 'fsync', keys, log }).catch(
         (error: unknown) => {
-          const choose = 'change the server, or set QUEUE_DURABILITY=everysec';
-          findings.push(fail('queue policy', messageOf(error), choose));
+          const fix = 'reconfigure the server, or set QUEUE_DURABILITY=everysec';
+          findings.push(fail('queue policy', messageOf(error), fix));
           return null;
         },
       );
@@ -88,16 +88,16 @@ export async function checkQueueStore(link: RedisLink, keys: RedisKeys, config: 
   });
 }
 
-/** The server for cached signals. */
+/** Checks the Redis that caches signals. */
 export async function checkCacheStore(link: RedisLink, config: Config): Promise<Finding[]> {
-  return checked('cache', 'look at the server that CACHE_REDIS_URL names', async () => {
+  return checked('cache', 'check the server at CACHE_REDIS_URL', async () => {
     await link.whenReady(READY_TIMEOUT_MS);
     const info = await infoOf(link);
     const findings = [checkVersion('cache', info)];
     const isOwn = config.cacheRedisUrl !== config.redisUrl;
     if (isOwn && info('maxmemory_policy') === 'noeviction' && Number(info('maxmemory')) > 0) {
-      const found = 'maxmemory-policy is noeviction: when the cache is full, new rows cannot be cached';
-      findings.push(warn('cache', found, 'CONFIG SET maxmemory-policy allkeys-lru'));
+      const found = 'maxmemory-policy is noeviction, so a full cache accepts no new rows';
+      findings.push(warn('cache', found, 'run CONFIG SET maxmemory-policy allkeys-lru'));
     }
     return findings;
   });

@@ -5,13 +5,13 @@ import { type Finding, fail, ok, warn } from './finding';
 
 const MIN_NODE = [20, 19] as const;
 
-/** Settings that cannot be used: one finding for each problem. */
+/** Returns one finding for each invalid setting. */
 export function settingsProblems(error: unknown): Finding[] {
   if (!(error instanceof SettingsError)) {
-    return [fail('settings', messageOf(error), 'give this command the environment that the API has')];
+    return [fail('settings', messageOf(error), "run this command with the API's environment")];
   }
   return error.problems.map((problem) =>
-    fail('settings', problem, "change the environment variable; the README's table says what it may be"),
+    fail('settings', problem, 'change the environment variable; deploy/docs/settings.md lists the allowed values'),
   );
 }
 
@@ -20,56 +20,59 @@ function checkCatalog({ catalogFile }: Config): Finding[] {
     readCatalog(catalogFile);
     return [];
   } catch (error) {
-    return [fail('settings', messageOf(error), 'correct the file, or unset CATALOG_FILE: no process starts with it')];
+    return [fail('settings', messageOf(error), 'fix the file or unset CATALOG_FILE; no process starts until then')];
   }
 }
 
-/** What is for a laptop, or forgotten, in an installation that the world reaches. */
+/** Checks for settings that are unsafe on a deployment reachable from outside. */
 function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivateAddresses }: Config): Finding[] {
   const findings: Finding[] = [];
   if (production && publicUrl.startsWith('http://')) {
-    const found = `PUBLIC_URL is ${publicUrl}: pages and links without TLS`;
-    findings.push(warn('settings', found, 'put a TLS proxy in front and give PUBLIC_URL its https:// address'));
+    const found = `PUBLIC_URL is ${publicUrl}, so pages and links are without TLS`;
+    findings.push(warn('settings', found, 'put a TLS proxy in front and set PUBLIC_URL to its https:// address'));
   } else if (production && trustProxyHops === 0) {
     const found =
-      'TRUST_PROXY_HOPS is 0, so all callers have the address of the TLS proxy: who tries too often locks out all';
+      "TRUST_PROXY_HOPS is 0, so every caller has the TLS proxy's address and one abusive caller locks out the others";
     findings.push(warn('settings', found, 'set it to the exact number of proxies in front of the API'));
   }
   if (webhooksToPrivateAddresses && (production || !isLocalUrl(publicUrl))) {
-    const found = 'WEBHOOKS_TO_PRIVATE_ADDRESSES is on: partners can have requests made into your network';
+    const found = 'WEBHOOKS_TO_PRIVATE_ADDRESSES is on, so partners can make MIR send requests into your network';
     findings.push(warn('settings', found, 'unset it'));
   }
   return findings;
 }
 
-/** Settings that cannot be used after all, or are not wise, and the Node that runs. */
+/** Checks the Node version and, in settings that parsed, values that do not work or are inadvisable. */
 export function checkSettings(config: Config, given: { pepper: boolean }): Finding[] {
   const findings: Finding[] = [];
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const isNodeNew = major > MIN_NODE[0] || (major === MIN_NODE[0] && minor >= MIN_NODE[1]);
   const node = `Node ${process.versions.node}`;
-  findings.push(
-    isNodeNew ? ok('node', node) : fail('node', node, `run it on Node ${MIN_NODE.join('.')} or a later version`),
-  );
+  findings.push(isNodeNew ? ok('node', node) : fail('node', node, `upgrade to Node ${MIN_NODE.join('.')} or later`));
   findings.push(...checkCatalog(config));
   if (config.adminToken === null) {
     findings.push(
-      warn('settings', 'ADMIN_TOKEN is not set: the /admin routes are off', 'set it: openssl rand -hex 32'),
+      warn(
+        'settings',
+        'ADMIN_TOKEN is not set, so the /admin routes are off',
+        'set it to the output of: openssl rand -hex 32',
+      ),
     );
   }
   if (!given.pepper) {
-    const found = 'SUBJECT_PEPPER is not set: it is derived from MONGO_URL, and changes with it';
-    findings.push(warn('settings', found, 'set it before real data comes in: openssl rand -hex 32; never change it'));
+    const found = 'SUBJECT_PEPPER is not set, so it is derived from MONGO_URL and changes with it';
+    const remedy = 'before storing real data, set it to the output of `openssl rand -hex 32`, and never change it';
+    findings.push(warn('settings', found, remedy));
   }
   if (config.mail.kind === 'off') {
-    const found = 'no mail leaves here: the pages for people (sign-up, links) are off';
+    const found = 'no mail server is configured, so the pages for people (sign-up, connections) are off';
     findings.push(warn('settings', found, 'set SMTP_URL and MAIL_FROM'));
   }
   findings.push(...checkExposure(config));
   if (config.production && config.cacheRedisUrl === config.redisUrl) {
-    const found = 'queue and cache share one Redis: cached rows take the room that the queue needs';
-    findings.push(warn('settings', found, 'give CACHE_REDIS_URL a Redis of its own (allkeys-lru, no persistence)'));
+    const found = 'queue and cache share one Redis, so cached rows take memory from the queue';
+    findings.push(warn('settings', found, 'set CACHE_REDIS_URL to a separate Redis (allkeys-lru, no persistence)'));
   }
-  if (findings.every(({ check }) => check !== 'settings')) findings.push(ok('settings', 'all can be used'));
+  if (findings.every(({ check }) => check !== 'settings')) findings.push(ok('settings', 'valid'));
   return findings;
 }

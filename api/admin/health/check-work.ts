@@ -3,7 +3,7 @@ import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../../shared/queue/
 import type { Store } from '../../../shared/store/store';
 import { type Finding, ok, warn } from './finding';
 
-/** A job that waits or is at work for longer than this is stuck. */
+/** A job that has been waiting or active for longer than this is stuck. */
 const STUCK_MS = 60_000;
 const LONG_CASCADE_MS = 5 * 60_000;
 const MANY_UNSEALED = 10_000;
@@ -16,12 +16,12 @@ async function oldestMs(queue: Queue, states: ('waiting' | 'prioritized' | 'acti
   return Math.max(0, ...times);
 }
 
-/** Workers at the queue; null: the server does not list its clients. */
+/** Returns the number of connected workers, or null if the server does not list its clients. */
 async function workersAt(queue: Queue): Promise<number | null> {
   return queue.getWorkersCount().catch(() => null);
 }
 
-/** Waiting and stuck jobs of a queue, and whether anybody works on them. */
+/** Checks a queue for workers, and for jobs that have been waiting or active too long. */
 export async function checkQueue(queue: Queue, nowMs: number): Promise<Finding[]> {
   const check = `queue ${queue.name}`;
   const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
@@ -31,31 +31,31 @@ export async function checkQueue(queue: Queue, nowMs: number): Promise<Finding[]
   if (workers === 0) findings.push(warn(check, 'no worker is connected', 'start one: npm run start:worker'));
   const waitedMs = await oldestMs(queue, ['waiting', 'prioritized'], nowMs);
   if (waitedMs > STUCK_MS) {
-    const found = `${waiting} jobs wait, the oldest for ${seconds(waitedMs)}`;
-    findings.push(warn(check, found, 'start more workers; look into their logs and at MongoDB'));
+    const found = `${waiting} jobs are waiting, the oldest for ${seconds(waitedMs)}`;
+    findings.push(warn(check, found, 'start more workers; check their logs and MongoDB'));
   }
   const activeMs = await oldestMs(queue, ['active'], nowMs);
   if (activeMs > STUCK_MS) {
-    const found = `a job is at work for ${seconds(activeMs)}`;
-    findings.push(warn(check, found, "look into the workers' logs and at MongoDB: they wait out an outage"));
+    const found = `a job has been active for ${seconds(activeMs)}`;
+    findings.push(warn(check, found, "check the workers' logs and MongoDB; workers retry until an outage ends"));
   }
   if (findings.length === 0) {
     const at = workers === null ? '' : `, ${workers} worker${workers === 1 ? '' : 's'}`;
-    findings.push(ok(check, `${waiting} waiting, ${counts['active'] ?? 0} at work${at}`));
+    findings.push(ok(check, `${waiting} waiting, ${counts['active'] ?? 0} active${at}`));
   }
   return findings;
 }
 
-/** Jobs that workers gave up. */
+/** Checks for jobs that failed permanently. */
 export async function checkDeadLetters(queues: Readonly<Record<DeadLetterQueue, Queue>>): Promise<Finding[]> {
   const counts = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queues[name].getFailedCount()));
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return [ok('dead letters', 'none')];
-  const remedy = '`mir dead-letters list` tells why; fix the cause, then `dead-letters replay --all`';
-  return [warn('dead letters', `${total} jobs were given up`, remedy)];
+  const remedy = 'run `mir dead-letters list` for the reasons, fix the cause, then run `mir dead-letters replay --all`';
+  return [warn('dead letters', `${total} jobs failed permanently`, remedy)];
 }
 
-/** Kills that are not carried out to the end, and audit entries that nobody seals. */
+/** Checks for kills whose cascade is unfinished and for unsealed audit entries. */
 export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): Promise<Finding[]> {
   const [running, partial, oldest, unsealed] = await Promise.all([
     cascades.countOpen('RUNNING'),
@@ -66,24 +66,30 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
   const findings: Finding[] = [];
   const openMs = oldest === null ? 0 : nowMs - oldest.createdAt.getTime();
   if (partial > 0) {
-    const found = `${partial} kills are in force, but some keys could not be deleted`;
+    const found = `${partial} kills are in force, but workers could not delete some keys`;
     findings.push(
       warn(
         'cascades',
         found,
-        '`mir agents cascade <id>` names the agents, the worker logs have the reason; it is tried again by itself',
+        "run `mir agents cascade <id>` to list the agents, and check the workers' logs; workers keep retrying",
       ),
     );
   }
   if (openMs > LONG_CASCADE_MS) {
     const found = `${running + partial} kills are open, the oldest for ${seconds(openMs)} (${oldest?._id})`;
-    findings.push(warn('cascades', found, 'are workers running? They delete the keys; the kill itself is in force'));
+    findings.push(
+      warn(
+        'cascades',
+        found,
+        'check that workers are running: they delete the keys of a kill, which is already in force',
+      ),
+    );
   }
   if (findings.length === 0) findings.push(ok('cascades', `${running} open`));
   findings.push(
     unsealed >= MANY_UNSEALED
-      ? warn('audit', `${unsealed} entries wait to be sealed`, 'are workers running? One of them seals each chain')
-      : ok('audit', `${unsealed} entries wait to be sealed`),
+      ? warn('audit', `${unsealed} entries are not sealed yet`, 'check that workers are running: they seal the entries')
+      : ok('audit', `${unsealed} entries are not sealed yet`),
   );
   return findings;
 }

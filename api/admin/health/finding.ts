@@ -1,9 +1,9 @@
 import { messageOf } from '../../../shared/errors';
 
-/** WARN: it works, but not as it should. FAIL: MIR does not start, loses or refuses something, or will soon. */
+/** WARN: working but degraded. FAIL: MIR cannot start, or is rejecting or losing data, or about to. */
 export type CheckStatus = 'OK' | 'WARN' | 'FAIL';
 
-/** What one check found, and how to fix it (null: nothing to fix). */
+/** The result of one check. `remedy` is null when there is nothing to fix. */
 export interface Finding {
   check: string;
   verdict: CheckStatus;
@@ -25,7 +25,7 @@ export const fail = (check: string, found: string, remedy: string): Finding => (
   remedy,
 });
 
-/** Runs a check; one that could not be made is a finding too. */
+/** Runs a check. Returns a FAIL finding if the check itself throws. */
 export async function checked(check: string, remedy: string, work: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await work();

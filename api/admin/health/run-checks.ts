@@ -17,7 +17,7 @@ import { checkDeadLetters, checkOpenWork, checkQueue } from './check-work';
 import { checked, type Finding, fail } from './finding';
 
 const REDIS_TIMEOUT_MS = 5_000;
-const AGAIN = 'ask again when the store answers';
+const RETRY = 'run `mir doctor` again when the store is reachable';
 
 interface Clock {
   of: string;
@@ -29,12 +29,12 @@ async function examineMongo(config: Config, fingerprint: string, clocks: Clock[]
   try {
     store = createStore(await connectStore(config.mongoUrl));
   } catch (error) {
-    return [fail('mongo', messageOf(error), 'start it, or correct MONGO_URL')];
+    return [fail('mongo', messageOf(error), 'start MongoDB, or fix MONGO_URL')];
   }
   try {
     const { findings, clock } = await checkMongo(store, config, fingerprint);
     if (clock) clocks.push({ of: 'MongoDB', reading: clock });
-    findings.push(...(await checked('cascades', AGAIN, () => checkOpenWork(store, Date.now()))));
+    findings.push(...(await checked('cascades', RETRY, () => checkOpenWork(store, Date.now()))));
     return findings;
   } finally {
     await store.close();
@@ -61,20 +61,20 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
     if (config.cacheRedisUrl !== config.redisUrl) await readClock('the cache', cacheLink, clocks);
     if (queueLink.runId() === null) return findings;
     for (const name of Object.values(QUEUES)) {
-      // Nobody queues mails that would go nowhere, and nobody waits for them.
+      // Without a mail server, MIR queues no mails and runs no mail worker.
       if (name === QUEUES.mails && config.mail.kind === 'off') continue;
       const prefix = keys.queuePrefix(name);
       const queue = new Queue(name, {
         connection: queueLink.client,
         prefix,
         skipMetasUpdate: true,
-        // It would warn on the console of what is told above.
+        // It would print a warning about what the checks above already report.
         skipVersionCheck: true,
       });
       queue.on('error', () => undefined);
-      findings.push(...(await checked(`queue ${name}`, AGAIN, () => checkQueue(queue, Date.now()))));
+      findings.push(...(await checked(`queue ${name}`, RETRY, () => checkQueue(queue, Date.now()))));
       if (name === QUEUES.events) {
-        findings.push(...(await checked('dead letters', AGAIN, () => checkDeadLetters({ [name]: queue }))));
+        findings.push(...(await checked('dead letters', RETRY, () => checkDeadLetters({ [name]: queue }))));
       }
       await queue.close();
     }
@@ -98,8 +98,8 @@ function usable(readSettings: () => Settings): Settings | { problems: Finding[] 
 }
 
 /**
- * Looks at an installation from settings to disk and says of each thing whether it is well. Builds, changes and
- * repairs nothing. `readSettings` throws where the settings cannot be used.
+ * Checks a deployment from its settings to its disk without changing anything. If `readSettings` throws, reports the
+ * invalid settings and skips the stores.
  */
 export async function examine(readSettings: () => Settings, dataDir: string): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -111,8 +111,8 @@ export async function examine(readSettings: () => Settings, dataDir: string): Pr
     const { fingerprint } = deriveSecrets(config.subjectPepper);
     const clocks: Clock[] = [];
     findings.push(
-      ...(await checked('mongo', AGAIN, () => examineMongo(config, fingerprint, clocks))),
-      ...(await checked('redis', AGAIN, () => examineRedis(config, clocks))),
+      ...(await checked('mongo', RETRY, () => examineMongo(config, fingerprint, clocks))),
+      ...(await checked('redis', RETRY, () => examineRedis(config, clocks))),
     );
     if (clocks.length > 0) findings.push(compareClocks(clocks));
   }

@@ -12,17 +12,17 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('health checks and metrics', () => {
-  it('/healthz says that the process runs', async () => {
+  it('/healthz returns 200', async () => {
     const { status, body } = await mir.client.get('/healthz');
     expect([status, body]).toEqual([200, { status: 'ok' }]);
   });
 
-  it('/readyz shows every dependency', async () => {
+  it('/readyz reports every dependency', async () => {
     const { status, body } = await mir.client.get('/readyz');
     expect([status, body]).toEqual([200, { status: 'ready', checks: { queue: 'up', cache: 'up', store: 'up' } }]);
   });
 
-  it('/readyz is 503 while draining, and /healthz still 200', async () => {
+  it('/readyz returns 503 while draining, but /healthz still returns 200', async () => {
     mir.ctx.draining.now = true;
     try {
       const { status, body, headers } = await mir.client.get('/readyz');
@@ -34,7 +34,7 @@ describe('health checks and metrics', () => {
     }
   });
 
-  it('/readyz is 503 when the queue store is away: nothing could be accepted', async () => {
+  it('/readyz returns 503 when the queue is unreachable', async () => {
     const own = await startHarness({ workers: false });
     try {
       own.ctx.queueLink.client.disconnect();
@@ -49,11 +49,11 @@ describe('health checks and metrics', () => {
     }
   });
 
-  it('/metrics is not on the public port', async () => {
+  it('/metrics returns 404 on the public port', async () => {
     expectProblem(await mir.client.get('/metrics'), 404, 'NOT_FOUND');
   });
 
-  it('/metrics is on the public port when asked for', async () => {
+  it('/metrics is served on the public port with METRICS_ON_PUBLIC_PORT', async () => {
     const own = await startHarness({ workers: false, env: { METRICS_ON_PUBLIC_PORT: 'true' } });
     try {
       const { status, headers, text } = await rawRequest(own.url, { path: '/metrics' });
@@ -64,7 +64,7 @@ describe('health checks and metrics', () => {
     }
   });
 
-  /** The value of the series with these labels. */
+  /** Returns the value of the series with these labels. */
   function valueOf(text: string, name: string, labels: Record<string, string>): number | undefined {
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
     const line = text
@@ -73,7 +73,7 @@ describe('health checks and metrics', () => {
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
 
-  it('/metrics on its own listener counts what happened and names no partner, user, event or key', async () => {
+  it('/metrics counts requests on its own port without identifying any partner, user, event or key', async () => {
     const { liveKey, partnerId, key } = await mir.partner();
     const event = anEvent({ userExternalId: 'somebody', idempotencyKey: 'order-1' });
     const sent = await mir.client.post('/v1/events', liveKey, event);

@@ -55,7 +55,7 @@ describe('dead letters', () => {
       env: 'live',
       events: 3,
       attempts: 1,
-      failedReason: expect.stringMatching(/^JOB_FAILED: .*worker’s log/),
+      failedReason: expect.stringMatching(/^JOB_FAILED: .*worker's log/),
       failedAt: expect.any(String),
       expiresAt: expect.any(String),
       receivedAt: expect.any(String),

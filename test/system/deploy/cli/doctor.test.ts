@@ -179,11 +179,11 @@ describe('mir doctor', () => {
     expect(code).toBe(0);
     const texts = notOk(checks).map(({ check, found }) => `${check}: ${found}`);
     for (const text of [
-      /^cascades: 1 kills are in force, but some keys/,
+      /^cascades: 1 kills are in force, but workers could not delete some keys/,
       /^cascades: 1 kills are open, the oldest for 3\d\d\d s/,
       /^queue events: no worker is connected/,
-      /^queue events: 1 jobs wait, the oldest for 12\d s/,
-      /^dead letters: 1 jobs were given up/,
+      /^queue events: 1 jobs are waiting, the oldest for 12\d s/,
+      /^dead letters: 1 jobs failed permanently/,
     ]) {
       expect(texts).toContainEqual(expect.stringMatching(text));
     }
@@ -204,9 +204,9 @@ describe('mir doctor', () => {
       const { code, checks } = await doctor();
       expect(code).toBe(1);
       expect(notOk(checks)).toMatchObject([
-        { verdict: 'WARN', found: expect.stringContaining(`process ${GONE.pid}, which is gone`) },
+        { verdict: 'WARN', found: expect.stringContaining(`process ${GONE.pid}, which no longer runs`) },
         { verdict: 'FAIL', remedy: expect.stringContaining(`kill ${orphan.pid}`) },
-        { verdict: 'WARN', found: expect.stringContaining('stack.json tells of a stack that is gone') },
+        { verdict: 'WARN', found: expect.stringContaining('stack.json is left over from a stack that no longer runs') },
         { verdict: 'WARN', found: expect.stringContaining('secrets.json.1.tmp') },
       ]);
       write('lock', { ...identify(process.pid), token: 't' });

@@ -11,7 +11,7 @@ describe('presentFailure', () => {
     'a word PAYLOAD_UNREADABLE: 10.0.0.7',
     'the mail server refused: 550 <ann@private.example>',
     'job stalled more than allowable limit',
-  ])('what a worker threw is not shown: %s', (reason) => {
+  ])('hides the message of an internal error: %s', (reason) => {
     expect(presentFailure(reason)).toMatch(/^JOB_FAILED: [^0-9<]*$/);
   });
 
@@ -21,11 +21,11 @@ describe('presentFailure', () => {
     'AGENT_NOT_ALLOWED: 1 of 1 events; first: There is no such agent.',
     'the mail server refused: EENVELOPE 550',
     'the mail server refused: no code',
-  ])('our own words are shown: %s', (reason) => {
+  ])('shows a reason that MIR wrote itself: %j', (reason) => {
     expect(presentFailure(reason)).toBe(reason);
   });
 
-  it('what the database said of a rejected event is not shown, how many were rejected is', () => {
+  it('shows how many events the database rejected, but not its error message', () => {
     const reason =
       'STORE_REFUSED: 3 of 20 events; first: BSONError: key ann@private.example must not contain null bytes';
     expect(presentFailure(reason)).toBe(
