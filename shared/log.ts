@@ -2,7 +2,7 @@ import { pino, type Logger } from 'pino';
 
 export type Log = Logger;
 
-/** JSON lines on stdout. Keys and tokens are redacted wherever a request is logged whole. */
+/** Creates a log that writes JSON lines to stdout and redacts API keys and tokens. */
 export function createLog(level: string, service: string): Log {
   return pino({
     level,

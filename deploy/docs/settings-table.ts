@@ -6,7 +6,7 @@ import { projectRoot } from '../../shared/project';
 const FILE = 'deploy/docs/settings.md';
 const TABLE = /(?<=<!-- settings -->\n)[^]*?(?=\n<!-- \/settings -->)/;
 
-/** The settings as a Markdown table, in the order of the code. */
+/** Returns the settings as a Markdown table, in the order of the code. */
 export function settingsTable(): string {
   const rows = Object.entries(SETTINGS).map(([name, { schema, meaning }]) => {
     const parsed = schema.safeParse(undefined);
@@ -16,7 +16,7 @@ export function settingsTable(): string {
   return ['| setting | default | meaning |', '|---|---|---|', ...rows].join('\n');
 }
 
-/** The table that settings.md has now. */
+/** Returns the current table in settings.md. */
 export function documentedSettings(): string | undefined {
   return TABLE.exec(readFileSync(join(projectRoot(), FILE), 'utf8'))?.[0];
 }

@@ -4,27 +4,27 @@ import type { TierRules } from '../domain/tier';
 import { SETTINGS, type SettingName } from './settings';
 import type { TracingSettings } from '../tracing/tracing';
 
-/** What the start stops with: all that is wrong with the settings, in one readable message. */
+/** Thrown when settings are invalid. The message lists every problem. */
 export class SettingsError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(
-      `MIR cannot start: ${problems.length} setting${problems.length === 1 ? ' is' : 's are'} wrong.\n` +
+      `MIR cannot start: ${problems.length} setting${problems.length === 1 ? ' is' : 's are'} invalid.\n` +
         problems.map((problem) => `  - ${problem}`).join('\n') +
-        '\nSettings are environment variables; the README lists them all.',
+        '\nSettings are environment variables. See deploy/docs/settings.md for all of them.',
     );
     this.name = 'SettingsError';
   }
 }
 
-/** Where mails to people go. `off`: nowhere, so there are no pages for people either. */
+/** Where MIR sends mails to people. With `off`, the pages for people are off too. */
 export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
 
-/** An OpenID Connect provider with which people may log in, beside e-mail and password. */
+/** An OpenID Connect provider that people can log in with, besides email and password. */
 interface OidcConfig {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  /** As people know it. */
+  /** The provider's name as shown to people. */
   name: string;
 }
 
@@ -34,11 +34,10 @@ export interface Config {
   metricsPort: number;
   metricsOnPublicPort: boolean;
   workerPort: number;
-  /** An IP address or `localhost`. Null: all interfaces. */
+  /** An IP address or `localhost`. null means all interfaces. */
   bindAddress: string | null;
   publicUrl: string;
   mail: MailConfig;
-  /** Null: none. */
   oidc: OidcConfig | null;
   mongoUrl: string;
   redisUrl: string;
@@ -58,18 +57,18 @@ export interface Config {
   signalsTtlSeconds: number;
   webhooksToPrivateAddresses: boolean;
   trustProxyHops: number;
-  /** Null: no tracing. */
+  /** null turns tracing off. */
   tracing: TracingSettings | null;
   logLevel: string;
   drainTimeoutMs: number;
 }
 
-/** Outside production a missing pepper is derived from the store's URL, so that a laptop needs no settings. */
+/** Derives a pepper from the database URL, so that development needs no settings. */
 function developmentPepper(mongoUrl: string): string {
   return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');
 }
 
-/** Reads and checks the settings. Throws one SettingsError that names everything wrong and how to fix it. */
+/** Reads and validates the settings. Throws a SettingsError that lists every problem and its fix. */
 export function readConfig(env: Record<string, string | undefined> = process.env): Config {
   const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {
     [Name in SettingName]: (typeof SETTINGS)[Name]['schema'];
@@ -85,23 +84,25 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     ? []
     : parsed.error.issues.map((issue) => {
         const name = String(issue.path[0]);
-        return name in given ? `${name}: ${issue.message}` : `${name}: is required (${describe(name)})`;
+        return name in given ? `${name}: ${issue.message}` : `${name}: is required. ${describe(name)}`;
       });
   const production = given['NODE_ENV'] === 'production';
   if (production && !given['SUBJECT_PEPPER']) {
     problems.push(
-      'SUBJECT_PEPPER: is required in production; make one with `openssl rand -hex 32` and never change it',
+      'SUBJECT_PEPPER: is required in production. Generate one with `openssl rand -hex 32` and never change it.',
     );
   }
   if (given['SMTP_URL'] && !given['MAIL_FROM']) {
-    problems.push('MAIL_FROM: is required with SMTP_URL; the sender of mails, as in `MIR <mir@example.org>`');
+    problems.push(
+      'MAIL_FROM: is required with SMTP_URL. Set the sender of mails, for example `MIR <mir@example.org>`.',
+    );
   }
   if (parsed.success) problems.push(...oidcProblems(parsed.data));
   if (parsed.success && tierRulesOf(parsed.data).tier3.minEvents < parsed.data.TIER_2_MIN_EVENTS) {
-    problems.push('TIER_3_MIN_EVENTS: must not be below TIER_2_MIN_EVENTS');
+    problems.push('TIER_3_MIN_EVENTS: must not be less than TIER_2_MIN_EVENTS');
   }
   if (parsed.success && parsed.data.TIER_3_MIN_DAYS < parsed.data.TIER_2_MIN_DAYS) {
-    problems.push('TIER_3_MIN_DAYS: must not be below TIER_2_MIN_DAYS');
+    problems.push('TIER_3_MIN_DAYS: must not be less than TIER_2_MIN_DAYS');
   }
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
   const s = parsed.data;
@@ -147,12 +148,12 @@ export function readConfig(env: Record<string, string | undefined> = process.env
 
 const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** Returns whether the URL names this machine, so that no other machine can follow it. */
+/** Returns whether the URL's host is this machine. */
 export function isLocalUrl(url: string): boolean {
   return LOCAL_HOSTS.has(new URL(url).hostname);
 }
 
-/** An outbox shows everybody's mails to anyone on this machine, so it exists only for trying MIR locally. */
+/** Enables the outbox only on a local deployment, because it shows every mail to anyone on the machine. */
 function mailOf(s: {
   NODE_ENV: string;
   PUBLIC_URL: string;
@@ -175,10 +176,10 @@ function oidcProblems({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET }: OidcS
   const given = { OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET };
   if (Object.values(given).every((value) => value === undefined)) return [];
   const missing = Object.entries(given).filter(([, value]) => value === undefined);
-  const problems = missing.map(([name]) => `${name}: is required, as the other OIDC settings are given`);
+  const problems = missing.map(([name]) => `${name}: is required with the other OIDC settings`);
   const issuer = OIDC_ISSUER === undefined ? null : new URL(OIDC_ISSUER);
   if (issuer?.protocol === 'http:' && !LOCAL_HOSTS.has(issuer.hostname)) {
-    problems.push('OIDC_ISSUER: must be https; what it says of people could be forged on the way');
+    problems.push('OIDC_ISSUER: must use https, because an attacker could forge logins over plain http');
   }
   return problems;
 }
@@ -195,7 +196,7 @@ function oidcOf({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_NAME }: 
 }
 
 function describe(name: string): string {
-  return (SETTINGS as Record<string, { meaning: string } | undefined>)[name]?.meaning ?? 'see the README';
+  return (SETTINGS as Record<string, { meaning: string } | undefined>)[name]?.meaning ?? 'See deploy/docs/settings.md.';
 }
 
 function tierRulesOf(s: {

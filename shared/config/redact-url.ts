@@ -1,4 +1,4 @@
-/** A store's URL without its user and password, fit for messages. */
+/** Removes user and password from a store's URL. */
 export function redactUrl(url: string): string {
   return url.replace(/\/\/[^/]*@/, '//');
 }

@@ -5,7 +5,7 @@ const COMMIT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30,
 const FRESHNESS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800];
 const GROUP_EVENTS = [1, 5, 25, 100, 250, 500, 1_000, 2_000];
 
-/** What workers make of events: outcomes, commits, how soon they are visible. */
+/** Creates the series for event outcomes, commits and freshness. */
 export function eventSeries({ registers }: In) {
   const outcomes = new Counter({
     name: 'mir_events_settled_total',
@@ -15,7 +15,7 @@ export function eventSeries({ registers }: In) {
   });
   const retries = new Counter({
     name: 'mir_commit_retries_total',
-    help: 'Commits tried again, by what the store said.',
+    help: 'Retried commits by error type.',
     labelNames: ['reason'],
     registers,
   });
@@ -23,7 +23,7 @@ export function eventSeries({ registers }: In) {
     eventOutcomes: countsOf(outcomes, ['PERSISTED', 'DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
     commitSeconds: new Histogram({
       name: 'mir_commit_duration_seconds',
-      help: 'Time of one group commit, retries included.',
+      help: 'Duration of a group commit, including retries.',
       buckets: COMMIT_SECONDS,
       registers,
     }),
@@ -36,7 +36,7 @@ export function eventSeries({ registers }: In) {
     commitRetries: countsOf(retries, ['transient', 'duplicate', 'rejected']),
     freshnessSeconds: new Histogram({
       name: 'mir_freshness_seconds',
-      help: 'Time from the acceptance of a chunk until its signals are visible. A chunk that still waits is not in it.',
+      help: 'Time from accepting a chunk until its signals are visible. Excludes chunks that are still waiting.',
       buckets: FRESHNESS_SECONDS,
       registers,
     }),

@@ -8,15 +8,15 @@ import { requestSeries } from './requests';
 import { storeSeries } from './stores';
 
 /**
- * Every series of both tiers. Labels take few values, known beforehand: no partner, user, agent or event ever. Where
- * the values of a label are closed, its series are made here, so that counting is one call on the hot path.
+ * Creates every series of the service. Labels have few values, known in advance, and never identify a partner, user,
+ * agent or event. Labels with a closed set of values get their series here, so that the hot path only increments.
  */
 export function createMetrics(service: 'api' | 'worker') {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   const both = { registers: [registry] };
-  const help = '1, with the version of MIR that the process runs.';
+  const help = 'Always 1, labeled with the running version of MIR.';
   new Gauge({ name: 'mir_build_info', help, labelNames: ['version'], ...both }).set({ version: VERSION }, 1);
   const api = { registers: service === 'api' ? [registry] : [] };
   const worker = { registers: service === 'worker' ? [registry] : [] };

@@ -1,13 +1,13 @@
 import { Gauge } from 'prom-client';
 import type { In } from './values';
 
-/** What decides whether `POST /events` is answered 503: as each API process last read it, every 0.5 s. */
+/** Creates the series that decide whether `POST /events` returns 503. Each API process refreshes them every 0.5 s. */
 export function overloadSeries({ registers }: In) {
   return {
     queuedBytes: new Gauge({ name: 'mir_queued_bytes', help: 'Event payload bytes in the queue.', registers }),
     queuedBytesLimit: new Gauge({
       name: 'mir_queued_bytes_limit',
-      help: 'Bytes from which POST /v1/events answers 503.',
+      help: 'Queued bytes at which POST /v1/events starts to return 503.',
       registers,
     }),
     queueMemoryBytes: new Gauge({
@@ -17,7 +17,7 @@ export function overloadSeries({ registers }: In) {
     }),
     queueMemoryLimit: new Gauge({
       name: 'mir_queue_redis_memory_limit_bytes',
-      help: 'Memory of that Redis from which POST /v1/events answers 503; +Inf while it has no maxmemory.',
+      help: 'Redis memory at which POST /v1/events starts to return 503. +Inf if Redis has no maxmemory.',
       registers,
     }),
   };

@@ -1,9 +1,9 @@
 import { Counter, Gauge } from 'prom-client';
 import type { In } from './values';
 
-const READ = 'Read by every worker every 5 s; gone when it could not be read for 30 s.';
+const READ = 'Every worker reads it every 5 s and drops it after failing for 30 s.';
 
-/** What workers read of the stores now and then: the same in every worker, so take the `max` over them. */
+/** Creates the gauges that every worker reads from the stores. Aggregate them with `max`, because all workers agree. */
 export function queueSeries({ registers }: In) {
   return {
     queueJobs: new Gauge({
@@ -14,64 +14,64 @@ export function queueSeries({ registers }: In) {
     }),
     queueOldestSeconds: new Gauge({
       name: 'mir_queue_oldest_waiting_seconds',
-      help: `Age of the oldest job that waits for a worker, 0 when none does. ${READ}`,
+      help: `Age of the oldest waiting job, 0 if none is waiting. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),
     queueLongestActiveSeconds: new Gauge({
       name: 'mir_queue_longest_active_seconds',
-      help: `Time for which a worker has held the job that is longest at work, 0 when none is. ${READ}`,
+      help: `Time that the longest-running active job has been active, 0 if none is active. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),
     deadLetters: new Gauge({
       name: 'mir_dead_letters',
-      help: `Jobs that could not succeed and are kept for an operator. ${READ}`,
+      help: `Dead letters kept for an operator. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),
     jobsDone: new Counter({
       name: 'mir_jobs_done_total',
-      help: 'Jobs that were done.',
+      help: 'Completed jobs.',
       labelNames: ['queue'],
       registers,
     }),
     jobsFailed: new Counter({
       name: 'mir_jobs_failed_total',
-      help: 'Jobs that ended for good without success.',
+      help: 'Jobs that failed permanently.',
       labelNames: ['queue'],
       registers,
     }),
     cascadesOpen: new Gauge({
       name: 'mir_cascades_open',
-      help: `Cascades that are not closed, by status. ${READ}`,
+      help: `Open cascades by status. ${READ}`,
       labelNames: ['status'],
       registers,
     }),
     cascadeOldestSeconds: new Gauge({
       name: 'mir_cascade_oldest_open_seconds',
-      help: `Age of the oldest cascade that is not closed, 0 when none is open. ${READ}`,
+      help: `Age of the oldest open cascade, 0 if none is open. ${READ}`,
       registers,
     }),
     auditUnsealed: new Gauge({
       name: 'mir_audit_unsealed',
-      help: `Audit entries that wait to be sealed; counts to 100000. ${READ}`,
+      help: `Unsealed audit entries, counted up to 100000. ${READ}`,
       registers,
     }),
     auditLagSeconds: new Gauge({
       name: 'mir_audit_seal_lag_seconds',
-      help: `Age of the oldest audit entry that waits to be sealed, 0 when none does; looks at 100 chains. ${READ}`,
+      help: `Age of the oldest unsealed audit entry in up to 100 chains, 0 if there is none. ${READ}`,
       registers,
     }),
     outboxOverdueSeconds: new Gauge({
       name: 'mir_outbox_overdue_seconds',
-      help: `Time for which the row that is longest overdue has waited to be taken up, 0 when none is due. ${READ}`,
+      help: `Time that the most overdue outbox row has been overdue, 0 if none is due. ${READ}`,
       labelNames: ['rows'],
       registers,
     }),
     readAtSeconds: new Gauge({
       name: 'mir_gauges_read_timestamp_seconds',
-      help: 'Unix time of the last successful reading of the gauges, by what was read; 0 before the first.',
+      help: 'Unix time of the last successful read of the gauges by source, 0 before the first read.',
       labelNames: ['what'],
       registers,
     }),

@@ -3,30 +3,30 @@ import { countsOf, type In } from './values';
 
 const ANSWER_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What callers meet: answers, refusals, where signals are read from. */
+/** Creates the series for requests: durations, rejections and sources of signals. */
 export function requestSeries({ registers }: In) {
   const rateLimited = new Counter({
     name: 'mir_rate_limited_total',
-    help: 'Requests refused for the budget of their key, by its policy.',
+    help: 'Requests rejected because of their key budget, by policy.',
     labelNames: ['policy'],
     registers,
   });
   const signalsReads = new Counter({
     name: 'mir_signals_reads_total',
-    help: 'Signals rows read, by source: cache is a hit, store a miss (or the cache was away).',
+    help: 'Signals rows read by source: cache for a hit, store for a miss or an unreachable cache.',
     labelNames: ['source'],
     registers,
   });
   const eventsSubmitted = new Counter({
     name: 'mir_events_submitted_total',
-    help: 'Submitted events, by whether they were accepted.',
+    help: 'Submitted events by whether MIR accepted them.',
     labelNames: ['answer'],
     registers,
   });
   return {
     requestSeconds: new Histogram({
       name: 'mir_http_request_duration_seconds',
-      help: 'Time from request to answer. Requests that no route takes are counted under route="unmatched".',
+      help: 'Time from request to response. Requests that match no route have route="unmatched".',
       labelNames: ['route', 'method', 'status_class'],
       buckets: ANSWER_SECONDS,
       registers,
@@ -34,13 +34,13 @@ export function requestSeries({ registers }: In) {
     rateLimited: countsOf(rateLimited, ['events', 'requests', 'control']),
     throttled: new Counter({
       name: 'mir_throttled_total',
-      help: 'Tries refused because there were too many of them, by the rule that counts them.',
+      help: 'Attempts rejected by a throttle, by rule.',
       labelNames: ['rule'],
       registers,
     }),
     passwordHashes: new Counter({
       name: 'mir_password_hashes_total',
-      help: 'Passwords of people that were hashed or checked.',
+      help: 'Passwords hashed or verified.',
       registers,
     }),
     signalsReads: countsOf(signalsReads, ['cache', 'store']),

@@ -1,18 +1,18 @@
 import type { Counter, Gauge, Registry } from 'prom-client';
 
-/** Which processes show a series: only those in which something sets it, so that no other shows a 0 that means nothing. */
+/** Registries for a series. Empty in services that never set it, so that they do not export a meaningless 0. */
 export interface In {
   registers: Registry[];
 }
 
-/** One series of a counter. */
+/** One series of a labeled counter. */
 export interface Count {
   inc(by?: number): void;
 }
 
 /**
- * The counter's series, one a value of its only label: made once, shown with 0 from the start (a rate misses the
- * first step of a series that appears with 1), and closed: the label can take no other value.
+ * Returns one series for each value of the counter's only label. Exports each as 0 from the start, because `rate()`
+ * misses the first increment of a series that first appears as 1.
  */
 export function countsOf<Label extends string, Value extends string>(
   counter: Counter<Label>,
@@ -26,9 +26,9 @@ export function countsOf<Label extends string, Value extends string>(
   return Object.fromEntries(entries) as Record<Value, Count>;
 }
 
-/** Takes back what a gauge says: it is not shown until it is set again. */
+/** Stops exporting a gauge until it is set again. */
 export function forget(gauge: Gauge): void {
   gauge.reset();
-  // What `reset` leaves of a gauge without labels is a 0.
+  // `reset` leaves a gauge without labels at 0.
   gauge.remove({});
 }

@@ -2,7 +2,7 @@ import type { Count } from './values';
 
 const PING_EVERY_MS = 1_000;
 
-/** Times a ping a second of one store, one at a time; `ping` must settle by itself. Returns the stop. */
+/** Measures one ping per second, never two at once. `ping` must time out by itself. Returns a function that stops it. */
 export function watchPing(
   ping: () => Promise<unknown>,
   to: { seconds: { observe(seconds: number): void }; failures: Count },

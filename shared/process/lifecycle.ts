@@ -1,19 +1,19 @@
 import { SettingsError } from '../config/config';
 import { messageOf } from '../errors';
 
-/** What a started process gives back: where it serves, and how it stops without losing anything. */
+/** A started process. */
 export interface Running {
   port: number;
-  /** Drains and closes; must settle by itself. */
+  /** Drains and closes. Must settle by itself. */
   stop(): Promise<void>;
 }
 
-/** Longer than a call to a store that is gone takes to give up; with the default drain below Kubernetes' 30 s. */
+/** Longer than a call to an unreachable store takes to time out. With the default drain, below Kubernetes' 30 s. */
 export const FORCED_EXIT_SLACK_MS = 8_000;
 
 /**
- * Runs a process: start, tell the parent when it serves, drain on SIGTERM, SIGINT or when the parent is gone, exit.
- * A failed start prints one readable message and exits 1.
+ * Runs a process: starts it, notifies the parent when it is ready, and drains and exits on SIGTERM, on SIGINT or when
+ * the parent exits. If the start fails, prints one readable message and exits with 1.
  */
 export function runProcess(name: string, drainTimeoutMs: () => number, start: () => Promise<Running>): void {
   let running: Promise<Running> | null = null;
@@ -37,7 +37,7 @@ export function runProcess(name: string, drainTimeoutMs: () => number, start: ()
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  process.on('disconnect', () => stop('the end of its parent'));
+  process.on('disconnect', () => stop('its parent exited'));
   running = start();
   running.then(
     ({ port }) => process.send?.({ type: 'ready', port }),

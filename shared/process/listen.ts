@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { messageWithCauses } from '../errors';
 import type { Log } from '../log';
 
-/** Answers `GET /metrics` in Prometheus text format. */
+/** Serves `GET /metrics` in Prometheus text format. */
 export function metricsListener(registry: Registry, log: Log): RequestListener {
   return (req, res) => {
     if (req.url !== '/metrics') {
@@ -13,18 +13,18 @@ export function metricsListener(registry: Registry, log: Log): RequestListener {
     registry.metrics().then(
       (text) => res.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
       (error: unknown) => {
-        log.error({ err: messageWithCauses(error) }, 'metrics not collected');
-        res.writeHead(500).end('The metrics could not be collected. The log has the cause.');
+        log.error({ err: messageWithCauses(error) }, 'metrics collection failed');
+        res.writeHead(500).end('The metrics could not be collected. See the log for the cause.');
       },
     );
   };
 }
 
 const LOOPBACK_ADDRESSES = ['127.0.0.1', '::1'];
-/** What a system returns for an address that no interface has, and for a protocol that it does not run. */
+/** Errors for an address that no interface has, or a protocol that the system does not support. */
 const UNAVAILABLE_CODES = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
-/** The address cannot be listened on, whatever the port. */
+/** This machine cannot listen on the address, whatever the port. */
 class AddressUnavailableError extends Error {
   constructor(address: string, code: string) {
     super(
@@ -35,7 +35,9 @@ class AddressUnavailableError extends Error {
   }
 }
 
-/** Listens on a port (0: any free one) of one address, or of all interfaces. Rejects with one readable message. */
+/**
+ * Listens on a port of one address, or of all interfaces. Port 0 picks a free port. Rejects with a readable message.
+ */
 export async function listen(
   listener: RequestListener,
   port: number,
@@ -44,13 +46,13 @@ export async function listen(
 ): Promise<{ server: Server; port: number }> {
   const server = createServer(listener);
   await new Promise<void>((resolve, reject) => {
-    // For good: a connection that cannot be accepted later must not end the process.
+    // Stays registered, so that a later failure to accept a connection does not crash the process.
     server.on('error', (error: NodeJS.ErrnoException) => {
       if (address !== undefined && UNAVAILABLE_CODES.has(error.code ?? '')) {
         reject(new AddressUnavailableError(address, error.code ?? ''));
         return;
       }
-      const why = error.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be opened (${error.message})`;
+      const why = error.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${error.message})`;
       reject(new Error(`Port ${port} ${why}. Choose another with ${setting}.`));
     });
     server.listen({ port, ...(address === undefined ? {} : { host: address }) }, resolve);
@@ -59,14 +61,14 @@ export async function listen(
   return { server, port: typeof bound === 'object' && bound ? bound.port : port };
 }
 
-/** Returns the addresses that a BIND_ADDRESS stands for. Null stands for all interfaces, which have no address. */
+/** Returns the addresses to listen on for a BIND_ADDRESS. `undefined` in the result means all interfaces. */
 export function addressesOf(bindAddress: string | null): (string | undefined)[] {
   return bindAddress === 'localhost' ? LOOPBACK_ADDRESSES : [bindAddress ?? undefined];
 }
 
 /**
- * Listens on one port of each address. Skips an address that this machine lacks (::1 without IPv6) as long as it has
- * another one. Rejects with one readable message, and then listens on none.
+ * Listens on the same port of each address. Skips addresses that this machine lacks, such as ::1 without IPv6, unless
+ * it lacks all of them. On failure, closes every server and rejects with a readable message.
  */
 export async function listenOnEach(
   addresses: readonly (string | undefined)[],

@@ -5,14 +5,14 @@ const POLL_MS = 25;
 const STATE_FIELD = 0;
 const START_TIME_FIELD = 19;
 
-/** A process that cannot be mistaken for a later one with the same pid. */
+/** Identifies a process even if its pid is reused later. */
 export interface ProcessIdentity {
   pid: number;
-  /** When it was born (Linux), or just "alive" where the system does not tell. */
+  /** Start time on Linux, or "alive" on systems that do not report it. */
   born: string;
 }
 
-/** The identity of a running process; null when there is none, or only its zombie. */
+/** Returns the identity of a running process, or null if it does not exist or is a zombie. */
 export function identify(pid: number): ProcessIdentity | null {
   if (process.platform !== 'linux') return canSignal(pid) ? { pid, born: 'alive' } : null;
   try {
@@ -25,15 +25,15 @@ export function identify(pid: number): ProcessIdentity | null {
   }
 }
 
-/** Whether exactly that process still runs. */
+/** Returns whether exactly this process is still running. */
 export function isRunning({ pid, born }: ProcessIdentity): boolean {
   return identify(pid)?.born === born;
 }
 
-/** Waits until that process is gone. `false`: it still runs after the time. */
-export async function awaitExit(of: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+/** Waits until the process exits. Returns false if it is still running after the timeout. */
+export async function awaitExit(identity: ProcessIdentity, timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
-  while (isRunning(of)) {
+  while (isRunning(identity)) {
     if (Date.now() > deadline) return false;
     await delay(POLL_MS);
   }
@@ -49,7 +49,7 @@ function canSignal(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Structural: under jest the errors of Node's own modules come from another realm.
+    // Not `instanceof`: under Jest, errors from Node's own modules come from another realm.
     return (error as { code?: unknown }).code === 'EPERM';
   }
 }

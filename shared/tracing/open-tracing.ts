@@ -30,13 +30,13 @@ import type { RequestSpan, SpanFacts, Tracing, TracingSettings } from './tracing
 
 const TRACER = 'mir';
 const STOP_TIMEOUT_MS = 2_000;
-/** Below what the SDK keeps of one span; hundreds of requests may share a job. */
+/** Below the SDK's limit per span. Hundreds of requests may share a job. */
 const MAX_LINKS = 100;
-const FIRST_FAILURE = 500;
-/** A collector that is away is told of once in this time. */
-const TROUBLE_LOGGED_EVERY_MS = 30_000;
+const FIRST_SERVER_ERROR = 500;
+/** Minimum time between warnings about an unreachable collector. */
+const WARNING_INTERVAL_MS = 30_000;
 
-/** A trace begins with a request, or with a job that nobody's request caused; BullMQ's housekeeping begins none. */
+/** Starts a trace for each request, and for jobs that no request caused, but not for BullMQ's housekeeping. */
 function rootSampler(ratio: number): Sampler {
   const byRatio = new TraceIdRatioBasedSampler(ratio);
   return {
@@ -48,26 +48,26 @@ function rootSampler(ratio: number): Sampler {
   };
 }
 
-function logTrouble(log: Log): void {
+function logExportErrors(log: Log): void {
   let loggedAtMs = Number.NEGATIVE_INFINITY;
-  const tell = (message: string): void => {
-    if (performance.now() - loggedAtMs < TROUBLE_LOGGED_EVERY_MS) return;
+  const warn = (message: string): void => {
+    if (performance.now() - loggedAtMs < WARNING_INTERVAL_MS) return;
     loggedAtMs = performance.now();
-    log.warn({ err: message.slice(0, 500) }, 'traces are not delivered');
+    log.warn({ err: message.slice(0, 500) }, 'trace export failed');
   };
-  const nothing = (): void => undefined;
-  diag.setLogger({ error: tell, warn: tell, info: nothing, debug: nothing, verbose: nothing }, DiagLogLevel.WARN);
+  const ignore = (): void => undefined;
+  diag.setLogger({ error: warn, warn, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN);
 }
 
-/** Links to places, each once and no more than a span keeps. */
+/** Returns links to distinct spans, at most as many as a span keeps. */
 function linksTo(parents: readonly SpanContext[]): Link[] {
   const once = new Map(parents.map((span) => [span.spanId, span]));
   return [...once.values()].slice(0, MAX_LINKS).map((one) => ({ context: one }));
 }
 
-/** Sends spans to a collector over OTLP/HTTP. Registers itself as the process's tracer, which BullMQ's hook uses. */
+/** Exports spans to a collector over OTLP/HTTP. Registers a global tracer provider, which BullMQ's hook uses. */
 export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api' | 'worker', log: Log): Tracing {
-  logTrouble(log);
+  logExportErrors(log);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({
@@ -82,7 +82,7 @@ export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api'
   const tracer = trace.getTracer(TRACER);
 
   const openRequest = (route: string, method: string, headers: Record<string, unknown>): RequestSpan => {
-    // The caller is a stranger: its trace is linked, so that it cannot decide what we record.
+    // Links the caller's trace instead of continuing it, so that untrusted callers cannot control sampling.
     const theirs = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers));
     const attributes: Attributes = { 'http.route': route, 'http.request.method': method };
     const links = theirs ? linksTo([theirs]) : [];
@@ -92,7 +92,7 @@ export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api'
       run: (work) => context.with(inside, work),
       end: (status) => {
         span.setAttribute('http.response.status_code', status);
-        if (status >= FIRST_FAILURE) span.setStatus({ code: SpanStatusCode.ERROR });
+        if (status >= FIRST_SERVER_ERROR) span.setStatus({ code: SpanStatusCode.ERROR });
         span.end();
       },
     };

@@ -1,34 +1,34 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { Telemetry } from 'bullmq';
 
-/** What a span can be put below or linked to. */
+/** A span that another span can have as its parent or link to. */
 export type { SpanContext };
 
 export type SpanFacts = Record<string, string | number>;
 
-/** An open span of a request. */
+/** The open span of a request. */
 export interface RequestSpan {
-  /** Runs `work` inside of it: what it starts, now or later, belongs to its trace. */
+  /** Runs `work` in the span's context. Everything that it starts, now or later, belongs to the trace. */
   run<T>(work: () => T): T;
   end(status: number): void;
 }
 
-/** Where tracing is on: spans of requests, of what they queue, of jobs (BullMQ's own) and of commits. */
+/** Records spans for requests, jobs and commits. */
 export interface Tracing {
-  /** BullMQ's hook: a job carries the trace of whoever added it. Absent without tracing. */
+  /** BullMQ's hook, which passes the trace on to a job. Absent if tracing is off. */
   telemetry?: Telemetry;
-  /** Opens a trace for a request; a foreign one that it names is linked, not continued. Absent without tracing. */
+  /** Starts a trace for a request. Links the caller's trace instead of continuing it. Absent if tracing is off. */
   openRequest?(route: string, method: string, headers: Record<string, unknown>): RequestSpan;
-  /** The span in which the code runs; null outside of any span. */
+  /** Returns the active span, or null if there is none. */
   activeSpan(): SpanContext | null;
-  /** Runs `work` in a span below the first of `parents`, linked to the others. Without any it is below what runs now. */
+  /** Runs `work` in a child span of the first of `parents` (default: the active span) that links to the others. */
   inSpan<T>(
     name: string,
     facts: SpanFacts,
     parents: readonly (SpanContext | null)[],
     work: () => Promise<T>,
   ): Promise<T>;
-  /** Sends what is left; gives up soon, since nothing may wait for a collector that is gone. */
+  /** Exports remaining spans. Gives up after 2 s, so that an unreachable collector cannot block shutdown. */
   stop(): Promise<void>;
 }
 
@@ -39,8 +39,8 @@ export const NO_TRACING: Tracing = {
 };
 
 export interface TracingSettings {
-  /** Of the collector; `/v1/traces` is added. */
+  /** Base URL of the collector, without `/v1/traces`. */
   endpoint: string;
-  /** Share of the requests that are traced, 0 to 1. */
+  /** Fraction of requests to trace, from 0 to 1. */
   ratio: number;
 }

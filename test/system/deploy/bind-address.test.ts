@@ -67,7 +67,7 @@ describe('BIND_ADDRESS', () => {
     async (program) => {
       const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
       expect(code).toBe(1);
-      expect(stderr).toMatch(/^MIR cannot start: 1 setting is wrong\.\n {2}- BIND_ADDRESS: must be an IP address/);
+      expect(stderr).toMatch(/^MIR cannot start: 1 setting is invalid\.\n {2}- BIND_ADDRESS: must be an IP address/);
     },
   );
 });

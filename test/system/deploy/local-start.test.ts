@@ -265,7 +265,7 @@ describe('npm start on a network', () => {
         'Set BIND_ADDRESS to one of its own addresses, or to localhost.\n',
     );
     expect(wrong.output()).toMatch(
-      /^MIR cannot start: 1 setting is wrong\.\n {2}- BIND_ADDRESS: must be an IP address/,
+      /^MIR cannot start: 1 setting is invalid\.\n {2}- BIND_ADDRESS: must be an IP address/,
     );
   });
 });

@@ -4,7 +4,7 @@ import { readConfig, SettingsError } from '../../../../shared/config/config';
 const PEPPER = 'a-pepper-of-at-least-32-characters';
 const GOOD = { MONGO_URL: 'mongodb://127.0.0.1/mir', REDIS_URL: 'redis://127.0.0.1' };
 
-/** The message that a start with these settings stops with. */
+/** Returns the error message for these settings. */
 function rejection(env: Record<string, string>): string {
   try {
     readConfig(env);
@@ -16,7 +16,7 @@ function rejection(env: Record<string, string>): string {
 }
 
 describe('readConfig', () => {
-  it('two URLs are enough; all else has a default', () => {
+  it('requires only the two store URLs and has defaults for everything else', () => {
     expect(readConfig(GOOD)).toMatchObject({
       production: false,
       port: 3000,
@@ -30,7 +30,7 @@ describe('readConfig', () => {
     });
   });
 
-  it('everything that is wrong is named in one message, each with its setting', () => {
+  it('reports every invalid setting in one message', () => {
     const message = rejection({
       MONGO_URL: 'http://wrong',
       PORT: 'eighty',
@@ -55,11 +55,11 @@ describe('readConfig', () => {
         'REDIS_URL',
       ].sort(),
     );
-    expect(message).toContain('9 settings are wrong');
-    expect(message).toMatch(/REDIS_URL: is required \(.+\)/);
+    expect(message).toContain('9 settings are invalid');
+    expect(message).toMatch(/REDIS_URL: is required\. .+/);
   });
 
-  it('secrets are never part of the message', () => {
+  it('never includes secrets in the message', () => {
     const message = rejection({
       ...GOOD,
       ADMIN_TOKEN: 'secret-a',
@@ -69,7 +69,7 @@ describe('readConfig', () => {
     expect(message).not.toMatch(/secret-/);
   });
 
-  it('production needs a pepper; the message says how to make one, beside what else is wrong', () => {
+  it('requires a pepper in production, explains how to generate one, and reports other problems too', () => {
     const message = rejection({ ...GOOD, NODE_ENV: 'production', PORT: '-1' });
     expect(message).toMatch(/SUBJECT_PEPPER: is required in production.*openssl rand/);
     expect(message).toContain('PORT: ');
@@ -79,12 +79,12 @@ describe('readConfig', () => {
     });
   });
 
-  it('an empty pepper in production is no pepper, a short one is refused everywhere', () => {
+  it('rejects an empty pepper in production, and a short one everywhere', () => {
     expect(rejection({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: '' })).toContain('SUBJECT_PEPPER: is required');
-    expect(rejection({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: needs at least 32');
+    expect(rejection({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: must have at least 32');
   });
 
-  it('on a laptop the pepper follows the store, so that a restart knows its users again', () => {
+  it('derives the development pepper from MONGO_URL, so that it survives a restart', () => {
     const one = readConfig(GOOD).subjectPepper;
     expect(readConfig(GOOD).subjectPepper).toBe(one);
     expect(readConfig({ ...GOOD, MONGO_URL: 'mongodb://127.0.0.1/other' }).subjectPepper).not.toBe(one);
@@ -93,11 +93,11 @@ describe('readConfig', () => {
   it.each([
     [{ TIER_3_MIN_EVENTS: '19' }, 'TIER_3_MIN_EVENTS'],
     [{ TIER_2_MIN_DAYS: '181' }, 'TIER_3_MIN_DAYS'],
-  ])('tiers that contradict each other are refused: %j', (env, named) => {
-    expect(rejection({ ...GOOD, ...env })).toContain(`${named}: must not be below`);
+  ])('rejects contradictory tier thresholds: %j', (env, named) => {
+    expect(rejection({ ...GOOD, ...env })).toContain(`${named}: must not be less than`);
   });
 
-  it('an empty variable is an unset one', () => {
+  it('treats an empty variable as unset', () => {
     expect(readConfig({ ...GOOD, PORT: '', ADMIN_TOKEN: '', CACHE_REDIS_URL: '' })).toMatchObject({
       port: 3000,
       adminToken: null,
@@ -120,36 +120,36 @@ describe('readConfig', () => {
       },
       { kind: 'smtp', url: 'smtps://u:p@mail.example', from: 'mir@mir.example' },
     ],
-  ])('everybody’s mails are shown on a page only where the outside cannot come: %j', (env, mail) => {
+  ])('enables the outbox only on a local deployment: %j', (env, mail) => {
     expect(readConfig({ ...GOOD, ...env }).mail).toEqual(mail);
   });
 
-  it('a mail server needs a sender', () => {
+  it('requires MAIL_FROM with SMTP_URL', () => {
     expect(rejection({ ...GOOD, SMTP_URL: 'smtp://mail.example' })).toContain('MAIL_FROM: is required');
   });
 
   it.each(['127.0.0.1', '0.0.0.0', '192.0.2.1', '::', '::1', 'fd00::2', 'localhost'])(
-    '%s is an address to listen on',
+    'accepts the bind address %s',
     (address) => {
       expect(readConfig({ ...GOOD, BIND_ADDRESS: address }).bindAddress).toBe(address);
     },
   );
 
   it.each(['127.0.0.1:3000', '[::1]', 'fe80::1%eth0', '127.1', '*', 'all', 'mir.example', ' ::'])(
-    '%j is not an address to listen on',
+    'rejects the bind address %j',
     (address) => {
       expect(rejection({ ...GOOD, BIND_ADDRESS: address })).toContain('BIND_ADDRESS: must be an IP address');
     },
   );
 
-  it('processes listen on all interfaces unless told otherwise', () => {
+  it('defaults to listening on all interfaces', () => {
     expect(readConfig(GOOD).bindAddress).toBeNull();
     expect(readConfig({ ...GOOD, BIND_ADDRESS: '' }).bindAddress).toBeNull();
   });
 
   const OIDC = { OIDC_ISSUER: 'https://login.example/', OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret-d' };
 
-  it('a provider for log-ins is whole or not there, and is named by its host unless told otherwise', () => {
+  it('requires all OIDC settings or none, and names the provider after its host by default', () => {
     expect(readConfig(GOOD).oidc).toBeNull();
     const { oidc } = readConfig({ ...GOOD, ...OIDC });
     const client = { clientId: 'mir', clientSecret: 'secret-d' };
@@ -160,9 +160,9 @@ describe('readConfig', () => {
     }
   });
 
-  it('what a provider says of people comes over https, except on this machine', () => {
+  it('requires https for the OIDC issuer, except on this machine', () => {
     expect(rejection({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://login.example' })).toContain(
-      'OIDC_ISSUER: must be https',
+      'OIDC_ISSUER: must use https',
     );
     expect(readConfig({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://localhost:9000' }).oidc).not.toBeNull();
   });

@@ -15,7 +15,7 @@ describe('isLoopback', () => {
     ['::', false],
     ['not an address', false],
     [undefined, false],
-  ])('the peer address %s is a loopback address: %s', (address, expected) => {
+  ])('returns whether %s is a loopback address: %s', (address, expected) => {
     expect(isLoopback(address)).toBe(expected);
   });
 });

@@ -11,7 +11,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Watches a ping; tells what was counted. */
+/** Watches a ping and returns its counts. */
 function watched(ping: () => Promise<unknown>) {
   const registers = [new Registry()];
   const seconds = new Histogram({ name: 'seconds', help: 'h', registers });
@@ -27,10 +27,10 @@ function watched(ping: () => Promise<unknown>) {
 }
 
 describe('watchPing', () => {
-  it('every ping ends in one of two counts, so that their share tells whether the store is away', async () => {
+  it('counts every ping as either answered or failed', async () => {
     let pings = 0;
     const { counted, stop } = watched(() =>
-      (pings += 1) <= 3 ? Promise.resolve() : Promise.reject(new Error('away')),
+      (pings += 1) <= 3 ? Promise.resolve() : Promise.reject(new Error('unreachable')),
     );
     await jest.advanceTimersByTimeAsync(5 * SECOND_MS);
     expect(await counted()).toEqual({ answered: 3, failed: 2 });
@@ -39,10 +39,10 @@ describe('watchPing', () => {
     expect(pings).toBe(5);
   });
 
-  it('a store that hangs is not sent a second ping before the first is given up', async () => {
+  it('sends no second ping before the first one has timed out', async () => {
     const giveUp: (() => void)[] = [];
     const { counted, stop } = watched(
-      () => new Promise((_resolve, reject) => giveUp.push(() => reject(new Error('too late')))),
+      () => new Promise((_resolve, reject) => giveUp.push(() => reject(new Error('timeout')))),
     );
     await jest.advanceTimersByTimeAsync(10 * SECOND_MS);
     expect(giveUp).toHaveLength(1);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { addressesOf, listenOnEach } from '../../../../shared/process/listen';
 import { isReached, loopbackAddresses, reachedOf } from '../../../support/reach';
 
-/** Reserved for documentation (RFC 5737), so no machine has it. */
+/** Reserved for documentation (RFC 5737), so that no machine has it. */
 const FOREIGN_ADDRESS = '198.51.100.7';
 const opened: Server[] = [];
 afterEach(async () => {
@@ -17,7 +17,7 @@ async function open(addresses: readonly (string | undefined)[], port = 0): Promi
 }
 
 describe('listenOnEach', () => {
-  it('localhost is one port on both loopback addresses, and both answer', async () => {
+  it('serves localhost on the same port of both loopback addresses', async () => {
     const { port } = await open(addressesOf('localhost'));
     expect(await reachedOf(loopbackAddresses(), port)).toEqual(loopbackAddresses());
     for (const address of loopbackAddresses()) {
@@ -26,7 +26,7 @@ describe('listenOnEach', () => {
     }
   });
 
-  it('an address that this machine lacks is skipped while another one is left', async () => {
+  it('skips addresses that this machine lacks, and rejects if it lacks all of them', async () => {
     const { port } = await open([FOREIGN_ADDRESS, '127.0.0.1']);
     expect(await isReached('127.0.0.1', port)).toBe(true);
     await expect(open([FOREIGN_ADDRESS])).rejects.toThrow(
@@ -34,14 +34,14 @@ describe('listenOnEach', () => {
     );
   });
 
-  it('a port that is taken on one address is taken, and is free on the others afterwards', async () => {
+  it('rejects a port that is in use on one address, and listens on none of the others', async () => {
     const taken = createServer();
     opened.push(taken);
     await new Promise<void>((resolve) => void taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
     const addresses = process.platform === 'linux' ? ['127.0.0.2', '127.0.0.1'] : ['::1', '127.0.0.1'];
     await expect(open(addresses, port)).rejects.toThrow(
-      `Port ${port} is taken by another process. Choose another with PORT.`,
+      `Port ${port} is in use by another process. Choose another with PORT.`,
     );
     expect(await isReached(addresses[0]!, port)).toBe(false);
   });

@@ -5,7 +5,7 @@ import { listen, metricsListener } from '../../../../shared/process/listen';
 import { rawRequest } from '../../../support/raw-request';
 
 describe('metricsListener', () => {
-  it('returns 500 without the message of the error when it cannot be collected', async () => {
+  it('returns 500 without the error message when collecting the metrics fails', async () => {
     const registry = new Registry();
     const collect = (): never => {
       throw new Error('connect ECONNREFUSED 127.0.0.1:6379');
@@ -14,7 +14,7 @@ describe('metricsListener', () => {
     const { server, port } = await listen(metricsListener(registry, createLog('silent', 'test')), 0, 'METRICS_PORT');
     try {
       const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
-      expect([status, text]).toEqual([500, 'The metrics could not be collected. The log has the cause.']);
+      expect([status, text]).toEqual([500, 'The metrics could not be collected. See the log for the cause.']);
     } finally {
       server.close();
     }
