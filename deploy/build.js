@@ -8,10 +8,10 @@ const ROOT = path.resolve(__dirname, '..');
 const FOLDERS = ['api', 'workers', 'shared', 'deploy', 'test'];
 const FILES = ['tsconfig.json', 'package-lock.json'];
 const SOURCE = /\.tsx?$/;
-/** Files that programs read at run time from beside their code: scripts, the stylesheet, chapters of the guide. */
+/** Files that programs read at run time: Lua scripts, the stylesheet and guide chapters. */
 const ASSET = /\.(?:lua|css)$|\/chapters\/[^/]+\.md$/;
 
-/** Returns the files in the folders below `root` whose paths match, sorted. */
+/** Returns the paths below `root` that match the pattern, sorted. */
 function filesIn(root, pattern) {
   return FOLDERS.filter((folder) => existsSync(path.join(root, folder)))
     .flatMap((folder) =>
@@ -23,7 +23,7 @@ function filesIn(root, pattern) {
     .toSorted();
 }
 
-/** Returns a hash of everything that goes into dist/, by content: copies and checkouts change times, not content. */
+/** Returns a hash of everything that goes into dist/. Hashes content, because copies change modification times. */
 function fingerprint(root) {
   const hash = createHash('sha256');
   const inputs = [...FILES.filter((file) => existsSync(path.join(root, file))), ...filesIn(root, SOURCE)];
@@ -34,13 +34,13 @@ function fingerprint(root) {
   return hash.digest('hex');
 }
 
-/** Runs the compiler. Its messages go to stderr: stdout belongs to the program that is started afterwards. */
+/** Runs the compiler. Prints its messages to stderr, because stdout belongs to the program that runs afterwards. */
 function tsc(root) {
   const compiler = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   return spawnSync(process.execPath, [compiler, '-p', root], { stdio: ['ignore', 2, 2] }).status === 0;
 }
 
-/** Deletes what was made from files that are gone: the compiler leaves it, and it would still be used. */
+/** Deletes files in dist/ whose source no longer exists. The compiler leaves them, so they would still be used. */
 function removeOrphans(root) {
   const dist = path.join(root, 'dist');
   const exists = (file) => existsSync(path.join(root, file));
@@ -52,20 +52,20 @@ function removeOrphans(root) {
 }
 
 /**
- * Compiles the sources and copies the assets into dist/, unless dist/ was made from exactly these files. Returns false
- * when they do not compile; dist/ then counts as out of date until they do.
+ * Compiles the sources and copies the assets into dist/ unless dist/ is up to date. Returns false if compilation fails;
+ * dist/ then counts as out of date until it succeeds.
  */
-function build({ root = ROOT, compile = tsc, say = (line) => process.stderr.write(`${line}\n`) } = {}) {
+function build({ root = ROOT, compile = tsc, log = (line) => process.stderr.write(`${line}\n`) } = {}) {
   const stamp = path.join(root, 'dist', '.built-from');
   let wanted = fingerprint(root);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
-  say('Compiling…');
+  log('Compiling…');
   for (;;) {
     rmSync(stamp, { force: true });
     if (!compile(root)) return false;
     const compiled = wanted;
     wanted = fingerprint(root);
-    // A file that was saved meanwhile may have been read before or after: compile it again.
+    // A file that changed during the compilation may have been read in either state, so compile again.
     if (wanted === compiled) break;
   }
   removeOrphans(root);

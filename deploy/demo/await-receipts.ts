@@ -15,7 +15,7 @@ const receiptSchema = z.object({
   items: z.array(z.unknown()).default([]),
 });
 
-/** What the settled receipts say, added up by partner, and which of them say the wrong thing. */
+/** Totals of all final receipts by partner, and the problems found. */
 export interface FinalReceipts {
   totals: { persisted: number; duplicates: number; conflicts: number; failed: number }[];
   problems: string[];
@@ -29,7 +29,7 @@ interface AwaitOptions {
   onFinal: () => void;
 }
 
-/** Polls every receipt until none is QUEUED; those that still are at the deadline become problems. */
+/** Polls every receipt until none is QUEUED. Reports receipts that are still QUEUED at the deadline as problems. */
 export async function awaitReceipts(
   receipts: readonly PendingReceipt[],
   options: AwaitOptions,
@@ -68,20 +68,20 @@ type Receipt = z.infer<typeof receiptSchema>;
 async function readReceipt(url: string, { apiKey }: SimulatedPartner, receiptId: string): Promise<Receipt | string> {
   const { status, body } = await callApi(url, { path: `/v1/events/receipts/${receiptId}`, apiKey, method: 'GET' });
   const parsed = receiptSchema.safeParse(body);
-  return status === 200 && parsed.success ? parsed.data : `answered ${status}: ${JSON.stringify(body).slice(0, 300)}`;
+  return status === 200 && parsed.success ? parsed.data : `got ${status}: ${JSON.stringify(body).slice(0, 300)}`;
 }
 
 function receiptProblem(pending: PendingReceipt, receipt: Receipt): string | null {
   const { status, accepted, persisted, duplicates, conflicts, failed, items } = receipt;
   const wanted = pending.conflicts > 0 ? 'DONE_WITH_FAILURES' : 'DONE';
-  const right =
+  const isExpected =
     status === wanted &&
     accepted === pending.accepted &&
     persisted + duplicates + conflicts === accepted &&
     conflicts === pending.conflicts &&
     failed === 0 &&
     items.length === duplicates + conflicts;
-  return right
+  return isExpected
     ? null
-    : `expected ${wanted}, ${pending.conflicts} conflicts; is ${JSON.stringify(receipt).slice(0, 400)}`;
+    : `expected ${wanted} with ${pending.conflicts} conflicts, got ${JSON.stringify(receipt).slice(0, 400)}`;
 }

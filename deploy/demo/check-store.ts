@@ -10,15 +10,15 @@ interface Row {
   last: Date;
 }
 
-/** What MongoDB holds of one tenant, read beside the API. */
+/** A tenant's totals, read from MongoDB directly. */
 export interface StoreTotals {
   events: number;
   users: number;
 }
 
 /**
- * Compares MongoDB's own sums with the expectation: events grouped by user, the users' rows, and both with each other.
- * The store knows users only by keyed hashes, so the expected users are matched by their facts, not by their names.
+ * Compares MongoDB's events, grouped by user, and its user rows with the expectation and with each other. MongoDB
+ * contains only keyed hashes of user IDs, so users are matched by their facts.
  */
 export async function checkStore(
   mongoUrl: string,
@@ -35,15 +35,15 @@ export async function checkStore(
       const events = grouped.reduce((sum, { count }) => sum + count, 0);
       totals.push({ events, users: rows.length });
       const wanted = totalOf(expected);
-      if (events !== wanted) differences.push(`${name}: MongoDB holds ${events} events, counted ${wanted}`);
+      if (events !== wanted) differences.push(`${name}: MongoDB has ${events} events, expected ${wanted}`);
       const counted = [...expected.values()].map(({ eventCount, firstAtMs, lastAtMs }) =>
         factOf(eventCount, firstAtMs, lastAtMs),
       );
       differences.push(
         ...compareBags(`${name}: events by user`, grouped.map(factOfRow), counted),
-        ...compareBags(`${name}: users' rows`, rows.map(factOfRow), counted),
+        ...compareBags(`${name}: user rows`, rows.map(factOfRow), counted),
         ...compareBags(
-          `${name}: users' rows against events`,
+          `${name}: user rows compared with events`,
           rows.map((row) => `${row._id} ${factOfRow(row)}`),
           grouped.map((row) => `${row._id} ${factOfRow(row)}`),
         ),
@@ -72,13 +72,13 @@ function factOfRow({ count, first, last }: Row): string {
   return factOf(count, first.getTime(), last.getTime());
 }
 
-/** What is in one bag but not in the other; equal facts may occur several times. */
+/** Returns the differences between two multisets. */
 export function compareBags(label: string, found: string[], wanted: string[]): string[] {
   const surplus = new Map<string, number>();
   for (const fact of found) surplus.set(fact, (surplus.get(fact) ?? 0) + 1);
   for (const fact of wanted) surplus.set(fact, (surplus.get(fact) ?? 0) - 1);
   return [...surplus].flatMap(([fact, count]) => {
     if (count === 0) return [];
-    return count > 0 ? [`${label}: ${count} too many: ${fact}`] : [`${label}: ${-count} missing: ${fact}`];
+    return count > 0 ? [`${label}: ${count} surplus: ${fact}`] : [`${label}: ${-count} missing: ${fact}`];
   });
 }

@@ -23,7 +23,7 @@ const signalsSchema = z.object({
 type Signals = z.infer<typeof signalsSchema>;
 const resultsSchema = z.object({ results: z.array(signalsSchema) });
 
-/** What `POST /v1/resolve` said of one partner's users. */
+/** Results of `POST /v1/resolve` for one partner's users. */
 export interface CheckResult {
   users: number;
   tiers: Record<Tier, number>;
@@ -35,61 +35,61 @@ interface CheckOptions {
   url: string;
   partner: SimulatedPartner;
   rules: TierRules;
-  /** The partner's newest receivedAt: answers must include everything up to it. */
+  /** The partner's latest receivedAt. Responses must include everything up to it. */
   throughMs: number;
   deadlineMs: number;
   concurrency: number;
 }
 
-/** Compares the signals of every expected user with the expectation; users who never sent anything must be unknown. */
+/** Compares every user's signals with the expectation. Users in `unknown` must have no history. */
 export async function checkSignals(
   expected: ReadonlyMap<string, Expected>,
-  strangers: readonly string[],
+  unknown: readonly string[],
   options: CheckOptions,
 ): Promise<CheckResult> {
-  const ids = [...expected.keys(), ...strangers];
+  const ids = [...expected.keys(), ...unknown];
   const checked: CheckResult = { users: ids.length, tiers: { 0: 0, 1: 0, 2: 0, 3: 0 }, sources: {}, differences: [] };
   const pages = Array.from({ length: Math.ceil(ids.length / USERS_PER_RESOLVE) }, (_, n) =>
     ids.slice(n * USERS_PER_RESOLVE, (n + 1) * USERS_PER_RESOLVE),
   );
   await inParallel(pages, options.concurrency, async (page) => {
-    const answer = await resolveThrough(page, options);
-    if (typeof answer === 'string') {
-      checked.differences.push(`${options.partner.name}: ${answer}`);
+    const resolved = await resolveThrough(page, options);
+    if (typeof resolved === 'string') {
+      checked.differences.push(`${options.partner.name}: ${resolved}`);
       return;
     }
-    checked.sources[answer.source] = (checked.sources[answer.source] ?? 0) + 1;
+    checked.sources[resolved.source] = (checked.sources[resolved.source] ?? 0) + 1;
     const nowMs = Date.now();
     page.forEach((id, n) => {
-      const signals = answer.results[n];
+      const signals = resolved.results[n];
       const wanted = wantedFacts(id, expected.get(id) ?? null, options.rules, nowMs);
       checked.tiers[wanted.tier] += 1;
-      const differences = signals ? differencesOf(wanted, factsOf(signals)) : ['no answer'];
+      const differences = signals ? differencesOf(wanted, factsOf(signals)) : ['no result'];
       checked.differences.push(...differences.map((text) => `${options.partner.name}, user ${id}: ${text}`));
     });
   });
   return checked;
 }
 
-/** Asks until the answer includes every event received up to `throughMs`; a text says why it never did. */
+/** Polls until the response includes every event received up to `throughMs`. Returns the reason if it never does. */
 async function resolveThrough(
   userExternalIds: string[],
   { url, partner: { apiKey }, throughMs, deadlineMs }: CheckOptions,
 ): Promise<{ results: Signals[]; source: string } | string> {
   const body = JSON.stringify({ userExternalIds });
   for (;;) {
-    const answer = await callApi(url, { path: '/v1/resolve', apiKey, body });
-    const parsed = resultsSchema.safeParse(answer.body);
-    if (answer.status !== 200 || !parsed.success) {
-      return `resolve answered ${answer.status}: ${JSON.stringify(answer.body).slice(0, 300)}`;
+    const response = await callApi(url, { path: '/v1/resolve', apiKey, body });
+    const parsed = resultsSchema.safeParse(response.body);
+    if (response.status !== 200 || !parsed.success) {
+      return `resolve returned ${response.status}: ${JSON.stringify(response.body).slice(0, 300)}`;
     }
     const through = parsed.data.results[0]?.includesEventsThrough ?? null;
-    // "Received before that time": an event of that very millisecond may still be missing.
+    // The watermark is exclusive: an event received in that very millisecond may still be missing.
     if (through !== null && Date.parse(through) > throughMs) {
-      return { results: parsed.data.results, source: answer.headers.get('x-signals-source') ?? 'unknown' };
+      return { results: parsed.data.results, source: response.headers.get('x-signals-source') ?? 'unknown' };
     }
     if (Date.now() > deadlineMs) {
-      return `resolve includes events through ${through} only, needed: after ${new Date(throughMs).toISOString()}`;
+      return `resolve includes events through ${through}, expected later than ${new Date(throughMs).toISOString()}`;
     }
     await sleep(POLL_MS);
   }
@@ -125,5 +125,5 @@ function factsOf({ userExternalId, linked, basis, tier, eventCount, partnerCount
 function differencesOf(wanted: Facts, found: Facts): string[] {
   return Object.entries(wanted)
     .filter(([name, value]) => found[name] !== value)
-    .map(([name, value]) => `${name} is ${String(found[name])}, counted ${String(value)}`);
+    .map(([name, value]) => `${name} is ${String(found[name])}, expected ${String(value)}`);
 }

@@ -3,14 +3,14 @@ import type { PartnerDay } from './generate-day';
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** What the registry must say of one user, counted from what was generated and from no answer. */
+/** A user's expected signals, counted from the generated events and not from API responses. */
 export interface Expected {
   eventCount: number;
   firstAtMs: number;
   lastAtMs: number;
 }
 
-/** Counts each user's events of one partner: every idempotency key once, faulty items and reused keys never. */
+/** Counts each user's events. Counts every idempotency key once, and skips faulty items and reused keys. */
 export function countUsers({ day, evening }: Pick<PartnerDay, 'day' | 'evening'>): Map<string, Expected> {
   const users = new Map<string, Expected>();
   const seen = new Set<string>();
@@ -30,17 +30,17 @@ export function countUsers({ day, evening }: Pick<PartnerDay, 'day' | 'evening'>
   return users;
 }
 
-/** All events of all users. */
+/** Returns the total number of events. */
 export function totalOf(users: ReadonlyMap<string, Expected>): number {
   return [...users.values()].reduce((sum, { eventCount }) => sum + eventCount, 0);
 }
 
-/** Whole days between a time and now. */
+/** Returns the whole days between a time and now. */
 export function daysSince(atMs: number, nowMs: number): number {
   return Math.floor((nowMs - atMs) / DAY_MS);
 }
 
-/** The tier that a user must have. */
+/** Returns a user's expected tier. */
 export function expectedTier(rules: TierRules, { eventCount, firstAtMs }: Expected, nowMs: number): Tier {
   return tierOf(rules, eventCount, daysSince(firstAtMs, nowMs));
 }

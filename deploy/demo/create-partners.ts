@@ -7,13 +7,13 @@ import type { Profile } from './profiles';
 import type { SimulatedPartner } from './send';
 
 const CLI_TIMEOUT_MS = 60_000;
-/** So high that the demo measures the pipeline and not the limits. */
+// High enough that the demo measures the pipeline and not the limits.
 const EVENTS_PER_MINUTE = 10_000_000;
 const REQUESTS_PER_MINUTE = 1_000_000;
 
 const createdSchema = z.object({ partnerId: z.string(), liveApiKey: z.string(), testApiKey: z.string() });
 
-/** Creates a fresh partner through the operator's CLI, so that a run is exact on a store that holds earlier runs. */
+/** Creates a new partner through the CLI, so that earlier runs in the same database do not affect the counts. */
 export async function createPartner(cli: string, profile: Profile, env: 'live' | 'test'): Promise<SimulatedPartner> {
   const { name, website, contactEmail } = profile;
   const who = ['--name', name, '--website', website, '--contact-email', contactEmail, '--plan', 'ENTERPRISE'];
@@ -28,7 +28,7 @@ export async function createPartner(cli: string, profile: Profile, env: 'live' |
     const { partnerId, liveApiKey, testApiKey } = createdSchema.parse(JSON.parse(json));
     return { name, partnerId, apiKey: env === 'live' ? liveApiKey : testApiKey };
   } catch (error) {
-    throw new Error(`Partner ${name} could not be created: ${failureOf(error).stderr || messageOf(error)}`, {
+    throw new Error(`Could not create partner ${name}: ${failureOf(error).stderr || messageOf(error)}`, {
       cause: error,
     });
   }

@@ -3,13 +3,13 @@ import { type Random, seededRandom, weighted, zipfWeights } from './random';
 
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
-/** The day lies well between two multiples of 24 h before its end, so that no whole-day count flips while it is played. */
+// The day starts and ends 2 h away from a multiple of 24 h before its end, so that day counts stay constant during a run.
 const DAY_STARTS_BEFORE_END_MS = 22 * HOUR_MS;
 const DAY_STOPS_BEFORE_END_MS = 2 * HOUR_MS;
 
 const ZIPF_EXPONENT = 0.9;
 const MIN_USERS = 5;
-/** Of every five users by rank, one has been there for years, one for months; the others came today. */
+/** One in five users has a history of years, one in five of months. The others are new today. */
 const HISTORY_EVERY = 5;
 const YEARS_DAYS = [200, 1200] as const;
 const MONTHS_DAYS = [40, 170] as const;
@@ -18,12 +18,12 @@ const BACKFILL_SHARE = 0.5;
 const METADATA_SHARE = 0.6;
 const WEIGHT_SHARE = 0.3;
 const REPEAT_SHARE = 0.02;
-/** How many items later, at most, the same event is submitted again. */
+/** Maximum distance, in items, between an event and its repeat. */
 const REPEAT_WITHIN = 2_000;
 const EVENING_EVENTS = 60;
 const CONFLICTS_PER_PARTNER = 5;
 
-/** One event as it is submitted. All carry idempotency keys: only then may an unanswered request be sent again. */
+/** A submitted event. Every event has an idempotency key, so that requests are safe to retry. */
 export interface DemoEvent {
   userExternalId: string;
   eventType: string;
@@ -33,7 +33,7 @@ export interface DemoEvent {
   idempotencyKey: string;
 }
 
-/** Ways in which an item is wrong, and the field that the answer must name. */
+/** Kinds of faulty items, and the field that the response must report. */
 export const FAULT_PATHS = { UNKNOWN_TYPE: 'eventType', DOLLAR_KEY: 'metadata', NO_USER: 'userExternalId' } as const;
 export type Fault = keyof typeof FAULT_PATHS;
 const FAULTS: readonly Fault[] = ['UNKNOWN_TYPE', 'UNKNOWN_TYPE', 'DOLLAR_KEY', 'NO_USER'];
@@ -48,20 +48,20 @@ export interface Item {
 
 export interface PartnerDay {
   profile: Profile;
-  /** In the order of occurrence, repeats and faulty items strewn in. */
+  /** Events in order of occurrence, mixed with repeats and faulty items. */
   day: Item[];
-  /** Submitted only when the day has settled: it reuses keys of the day with other content. */
+  /** Submitted after every receipt of the day is final, because it reuses the day's keys with different content. */
   evening: Item[];
 }
 
 export interface DayOptions {
   seed: number;
-  /** Events that count in the end, all partners together; repeats and faulty items come on top. */
+  /** Counted events of all partners together, excluding repeats and faulty items. */
   events: number;
   endMs: number;
 }
 
-/** Plays a day of three platforms. Pure: the same options give the same items. */
+/** Generates a day of events for three platforms. Deterministic. */
 export function generateDay({ seed, events, endMs }: DayOptions): PartnerDay[] {
   let left = events;
   return PROFILES.map((profile, index) => {
@@ -79,7 +79,7 @@ function partnerDay(profile: Profile, random: Random, count: number, endMs: numb
   return {
     profile,
     day: withFaults(random, withRepeats(random, day.map(counts))),
-    evening: strew(random, evening.map(counts), distinct(conflicts).map(corrected)),
+    evening: mixIn(random, evening.map(counts), distinct(conflicts).map(corrected)),
   };
 }
 
@@ -87,7 +87,7 @@ function counts(event: DemoEvent): Item {
   return { event, fate: 'COUNTS' };
 }
 
-/** The event as somebody corrected it afterwards, with the key of the first submission. */
+/** Returns a corrected version of the event that reuses its key. */
 function corrected(event: DemoEvent): Item {
   return { event: { ...event, metadata: { ...event.metadata, correctedBy: 'support' } }, fate: 'CONFLICT' };
 }
@@ -127,22 +127,22 @@ function draft(
   };
 }
 
-/** Days of history that a user had before this day. */
+/** Returns a user's days of history before this day. */
 function historyOf(random: Random, rank: number): number {
   const place = rank % HISTORY_EVERY;
   if (place === 0) return random.between(...YEARS_DAYS);
   return place === 1 ? random.between(...MONTHS_DAYS) : 0;
 }
 
-/** A time of the day, busiest in the middle; for users with a history often that time of an earlier day. */
+/** Returns a time of day, busiest around the middle. For users with a history, often on an earlier day. */
 function timeOf(random: Random, historyDays: number, endMs: number): number {
   const span = DAY_STARTS_BEFORE_END_MS - DAY_STOPS_BEFORE_END_MS;
-  const ofDayMs = endMs - DAY_STARTS_BEFORE_END_MS + Math.floor(((random.next() + random.next()) / 2) * span);
+  const atMs = endMs - DAY_STARTS_BEFORE_END_MS + Math.floor(((random.next() + random.next()) / 2) * span);
   const daysAgo = historyDays > 0 && random.chance(BACKFILL_SHARE) ? random.between(1, historyDays) : 0;
-  return ofDayMs - daysAgo * DAY_MS;
+  return atMs - daysAgo * DAY_MS;
 }
 
-/** Some events are submitted twice, same key and content, as clients do that lost an answer. */
+/** Repeats some events with the same key and content, like a client that lost the response. */
 function withRepeats(random: Random, items: Item[]): Item[] {
   const due = new Map<number, Item[]>();
   items.forEach(({ event }, n) => {
@@ -159,7 +159,7 @@ function withFaults(random: Random, items: Item[]): Item[] {
     const { event } = random.pick(items);
     return { event: spoil({ ...event, idempotencyKey: `${event.idempotencyKey}-bad-${n}` }, fault), fate: fault };
   });
-  return strew(random, items, faulty);
+  return mixIn(random, items, faulty);
 }
 
 function spoil(event: Partial<DemoEvent>, fault: Fault): Partial<DemoEvent> {
@@ -169,8 +169,8 @@ function spoil(event: Partial<DemoEvent>, fault: Fault): Partial<DemoEvent> {
   return rest;
 }
 
-function strew(random: Random, items: Item[], extra: Item[]): Item[] {
-  const strewn = [...items];
-  for (const item of extra) strewn.splice(random.between(0, strewn.length), 0, item);
-  return strewn;
+function mixIn(random: Random, items: Item[], extra: Item[]): Item[] {
+  const mixed = [...items];
+  for (const item of extra) mixed.splice(random.between(0, mixed.length), 0, item);
+  return mixed;
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors';
 
-const ANSWER_TIMEOUT_MS = 30_000;
+const RESPONSE_TIMEOUT_MS = 30_000;
 const MAX_RETRY_AFTER_MS = 10_000;
-/** After an answer without Retry-After, or none at all. */
+/** Delay after a response without Retry-After, or after no response. */
 const DEFAULT_RETRY_MS = 1_000;
-/** How long one request is tried again before the run gives up. */
+/** How long to retry a request before the run fails. */
 const RETRY_FOR_MS = 120_000;
 const RETRIED_STATUS: ReadonlySet<number> = new Set([429, 503]);
 
@@ -17,18 +17,18 @@ export interface ApiCall {
   body?: string | Uint8Array<ArrayBuffer>;
 }
 
-export interface ApiAnswer {
+export interface ApiResponse {
   status: number;
   headers: Headers;
   body: unknown;
-  /** Attempts that were answered 429, which stored nothing. */
+  /** Attempts that got 429, so stored nothing. */
   rejections: number;
-  /** Attempts answered 503 or not at all: what they carried may have been stored. */
+  /** Attempts that got 503 or no response, so may have stored their events. */
   uncertain: number;
 }
 
-/** Calls the API; 429, 503 and lost connections are tried again after Retry-After. `fetch` keeps connections open. */
-export async function callApi(url: string, call: ApiCall, retryForMs = RETRY_FOR_MS): Promise<ApiAnswer> {
+/** Calls the API. Retries 429, 503 and lost connections, honoring Retry-After. */
+export async function callApi(url: string, call: ApiCall, retryForMs = RETRY_FOR_MS): Promise<ApiResponse> {
   const giveUpAtMs = Date.now() + retryForMs;
   let rejections = 0;
   let uncertain = 0;
@@ -46,14 +46,14 @@ export async function callApi(url: string, call: ApiCall, retryForMs = RETRY_FOR
   }
 }
 
-type Attempt = Pick<ApiAnswer, 'status' | 'headers' | 'body'> | { failure: string };
+type Attempt = Pick<ApiResponse, 'status' | 'headers' | 'body'> | { failure: string };
 
 async function tryOnce(url: string, { path, apiKey, method = 'POST', headers, body }: ApiCall): Promise<Attempt> {
   try {
     const response = await fetch(`${url}${path}`, {
       method,
       headers: { 'x-api-key': apiKey, 'content-type': 'application/json', ...headers },
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
       ...(body === undefined ? {} : { body }),
     });
     const text = await response.text();
@@ -77,7 +77,7 @@ function retryAfterMs(headers: Headers): number {
   return Number.isFinite(seconds) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, seconds * 1000)) : DEFAULT_RETRY_MS;
 }
 
-/** Runs `work` on every item, at most `concurrency` at once, begun in order. The first failure ends it. */
+/** Runs `work` on every item in order, at most `concurrency` at once. Stops at the first failure. */
 export async function inParallel<T>(
   items: readonly T[],
   concurrency: number,

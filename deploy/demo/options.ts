@@ -11,12 +11,12 @@ const MAX_CONCURRENCY = 256;
 const CONCURRENCY_PER_CORE = 8;
 
 const USAGE = `npm run demo -- [options]
-  --seed N             which day is played (default 1)
-  --events N           events that count in the end (default 20000)
-  --resend-percent P   share of all requests that are sent twice (default 0)
-  --url URL            the API (default: that of the running npm start, else http://localhost:$PORT)
+  --seed N             seed of the generated day (default 1)
+  --events N           number of counted events (default 20000)
+  --resend-percent P   percentage of requests to send twice (default 0)
+  --url URL            URL of the API (default: the running npm start, otherwise http://localhost:$PORT)
   --env live|test      environment of the keys (default live)
-  --concurrency N      requests at once (default ${CONCURRENCY_PER_CORE} per core)`;
+  --concurrency N      concurrent requests (default ${CONCURRENCY_PER_CORE} per core)`;
 
 const optionsSchema = z.object({
   seed: z.coerce.number().int().min(0).default(1),
@@ -27,7 +27,7 @@ const optionsSchema = z.object({
   concurrency: z.coerce.number().int().min(1).max(MAX_CONCURRENCY).optional(),
 });
 
-/** How the demo was asked to run, and where the system is. */
+/** Parsed options, and where the system is running. */
 export interface DemoOptions {
   seed: number;
   events: number;
@@ -39,7 +39,7 @@ export interface DemoOptions {
   rules: TierRules;
 }
 
-/** Reads the arguments; null when help was asked for. Throws one readable message. */
+/** Parses the arguments. Returns null for `--help`. Throws a readable error. */
 export function readOptions(args: string[], environment: NodeJS.ProcessEnv): DemoOptions | null {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
@@ -70,7 +70,7 @@ export function readOptions(args: string[], environment: NodeJS.ProcessEnv): Dem
   };
 }
 
-/** The help text. */
+/** Returns the help text. */
 export function usage(): string {
   return USAGE;
 }
@@ -79,7 +79,7 @@ function whereItRuns(url: string | undefined, environment: NodeJS.ProcessEnv): {
   const stack = readStackFile(dataDirOf(environment));
   const mongoUrl = environment['MONGO_URL'] || stack?.mongoUrl;
   if (!mongoUrl) {
-    throw new Error('No running system was found. Start it with `npm start`, or give MONGO_URL, REDIS_URL and --url.');
+    throw new Error('MIR is not running. Start it with `npm start`, or set MONGO_URL, REDIS_URL and --url.');
   }
   const found = url ?? stack?.url ?? `http://localhost:${environment['PORT'] || SETTINGS.PORT.schema.parse(undefined)}`;
   return { url: found.replace(/\/+$/, ''), mongoUrl };

@@ -1,6 +1,6 @@
 import type { Random } from './random';
 
-/** What one kind of platform looks like: data for the generator. */
+/** A simulated platform: input for the generator. */
 export interface Profile {
   name: string;
   website: string;
@@ -9,7 +9,7 @@ export interface Profile {
   share: number;
   /** Events per user on average. */
   eventsPerUser: number;
-  /** How often each type happens, relative to the others. */
+  /** Relative frequency of each event type. */
   mix: Record<string, number>;
   userId: (rank: number) => string;
   metadata: (random: Random) => Record<string, unknown>;

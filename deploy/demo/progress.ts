@@ -2,13 +2,13 @@ import { Presets, SingleBar } from 'cli-progress';
 
 const PLAIN_LINE_EVERY_PERCENT = 20;
 
-/** Shows how far something is. */
+/** A progress display. */
 export interface Progress {
   add(count: number): void;
   stop(): void;
 }
 
-/** A bar on a terminal; a plain line every 20 % where the output is a file or a pipe. */
+/** Shows a progress bar on a terminal, or a line every 20 % in a file or pipe. */
 export function showProgress(label: string, total: number, out: NodeJS.WriteStream = process.stdout): Progress {
   return out.isTTY ? bar(label, total, out) : lines(label, total, out);
 }

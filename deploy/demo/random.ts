@@ -1,4 +1,4 @@
-/** A seeded source of numbers: the same seed gives the same day on every machine. */
+/** A seeded random number generator that returns the same numbers on every machine. */
 export interface Random {
   /** A number in [0, 1). */
   next(): number;
@@ -11,7 +11,7 @@ export interface Random {
 
 const UINT32_RANGE = 2 ** 32;
 
-/** mulberry32: 32 bits of state, good enough to play a day, a few lines long. */
+/** Creates a generator with the mulberry32 algorithm. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {
@@ -29,7 +29,7 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** A sampler of 0 … weights.length-1, each as often as its weight says. */
+/** Returns a function that samples an index with a probability proportional to its weight. */
 export function weighted(random: Random, weights: readonly number[]): () => number {
   let sum = 0;
   const upTo = weights.map((weight) => (sum += weight));
@@ -46,7 +46,7 @@ export function weighted(random: Random, weights: readonly number[]): () => numb
   };
 }
 
-/** Weights of Zipf's law for `count` ranks: few are hot, many are rare. */
+/** Returns Zipf's law weights for `count` ranks. */
 export function zipfWeights(count: number, exponent: number): number[] {
   return Array.from({ length: count }, (_, rank) => 1 / (rank + 1) ** exponent);
 }

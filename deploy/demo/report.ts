@@ -8,7 +8,7 @@ import type { FinalReceipts } from './await-receipts';
 const HOT_USERS_SHOWN = 3;
 const DIFFERENCES_SHOWN = 25;
 
-/** All that the demo found about one partner. */
+/** The demo's results for one partner. */
 export interface PartnerResult {
   name: string;
   expected: ReadonlyMap<string, Expected>;
@@ -17,20 +17,20 @@ export interface PartnerResult {
   store: StoreTotals;
 }
 
-/** Signals of each partner: own count, what the registry says, users by tier. */
+/** Formats each partner's expected and stored counts and its users by tier. */
 export function partnersTable(results: readonly PartnerResult[]): string {
   const table = new Table({
     head: [
       'partner',
-      'counted',
+      'expected',
       'in MongoDB',
-      'repeats met',
+      'duplicates',
       'conflicts',
       'users',
       'tier 1',
       'tier 2',
       'tier 3',
-      'equal',
+      'match',
     ],
     colAligns: ['left', ...Array.from({ length: 8 }, () => 'right' as const), 'left'],
     style: { head: [], border: [] },
@@ -43,7 +43,7 @@ export function partnersTable(results: readonly PartnerResult[]): string {
   return table.toString();
 }
 
-/** The users with most events of each partner. */
+/** Formats each partner's users with the most events. */
 export function hotUsersTable(results: readonly PartnerResult[], rules: TierRules, nowMs: number): string {
   const table = new Table({
     head: ['partner', 'user', 'events', 'first event', 'days', 'tier'],
@@ -61,7 +61,7 @@ export function hotUsersTable(results: readonly PartnerResult[], rules: TierRule
   return table.toString();
 }
 
-/** The first differences and how many more there are. */
+/** Formats the first differences and the number of further ones. */
 export function differencesText(differences: readonly string[]): string {
   const shown = differences.slice(0, DIFFERENCES_SHOWN).map((text) => `  - ${text}`);
   const more = differences.length - shown.length;

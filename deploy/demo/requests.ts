@@ -6,13 +6,13 @@ const BATCH_SIZES = [50, 500] as const;
 const SHARE_OF_SINGLE_RUNS = 0.5;
 const NDJSON_SHARE = 0.4;
 const GZIP_SHARE = 0.4;
-/** Of the requests that are sent twice, how many go out side by side; the others follow some requests later. */
+/** Share of resends that are concurrent with the original. The others follow up to RESEND_WITHIN requests later. */
 const CONCURRENT_RESEND_SHARE = 0.5;
 const RESEND_WITHIN = 200;
 
 type Shape = 'single' | 'batch' | 'ndjson';
 
-/** One HTTP request of one partner. */
+/** One HTTP request by a partner. */
 export interface DemoRequest {
   /** Index of the partner. */
   partner: number;
@@ -21,13 +21,13 @@ export interface DemoRequest {
   items: Item[];
 }
 
-/** Everything that is sent, in order; the evening waits until the day has settled. */
+/** All requests in order. The evening starts when every receipt of the day is final. */
 export interface CallPlan {
   day: DemoRequest[];
   evening: DemoRequest[];
 }
 
-/** Cuts the partners' items into requests of all shapes and mixes the partners; `resendPercent` of them go twice. */
+/** Splits the items into requests of all shapes, interleaves the partners and resends `resendPercent` of the requests. */
 export function planRequests(partners: PartnerDay[], options: { seed: number; resendPercent: number }): CallPlan {
   const random = seededRandom(options.seed);
   const resend = (requests: DemoRequest[]): DemoRequest[] => withResends(random, requests, options.resendPercent / 100);
@@ -36,7 +36,7 @@ export function planRequests(partners: PartnerDay[], options: { seed: number; re
   return { day: resend(day), evening: resend(evening) };
 }
 
-/** One batch of new events and reused keys, then one reused key as a single post, which may be rejected on submission. */
+/** Returns a batch of new events and reused keys, then a reused key as a single event, which the API may reject. */
 function eveningOf(partner: number, items: Item[]): DemoRequest[] {
   if (items.length === 0) return [];
   const batch: DemoRequest = { partner, shape: partner % 2 === 0 ? 'batch' : 'ndjson', gzip: partner > 0, items };

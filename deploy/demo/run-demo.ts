@@ -12,12 +12,12 @@ import { type DemoRequest, planRequests } from './requests';
 import { type SimulatedPartner, nothingSent, type Sent, sendRequests } from './send';
 import { type FinalReceipts, awaitReceipts } from './await-receipts';
 
-/** For a slow machine with every fault at once; a healthy one needs seconds. */
+// Long enough for a slow machine with faults. A healthy system needs seconds.
 const FINALIZE_BASE_MS = 120_000;
 const FINALIZE_PER_EVENT_MS = 5;
-/** A system that is just being started may need this long; one that is not there is told sooner than by the first post. */
-const REACHED_WITHIN_MS = 5_000;
-const STRANGERS = ['nobody-yet', 'nobody-at-all'];
+/** Long enough for a system that is just starting, but much shorter than the retries of a request. */
+const REACH_TIMEOUT_MS = 5_000;
+const UNKNOWN_USERS = ['unknown-1', 'unknown-2'];
 
 interface Run {
   options: DemoOptions;
@@ -28,13 +28,13 @@ interface Run {
   finalizeForMs: number;
 }
 
-/** Plays the day against the running system, checks every user of every partner, prints it. Returns the exit code. */
+/** Runs the demo against a running system, checks every user and prints the results. Returns the exit code. */
 export async function runDemo(options: DemoOptions, cli: string, print: (line: string) => void): Promise<number> {
   await reach(options.url);
   const days = generateDay({ seed: options.seed, events: options.events, endMs: Date.now() });
   const plan = planRequests(days, options);
   const partners = await Promise.all(days.map(({ profile }) => createPartner(cli, profile, options.env)));
-  print(`Three partners live through a day at ${options.url} (${options.env}, seed ${options.seed}).`);
+  print(`Simulating a day of three partners at ${options.url} (${options.env}, seed ${options.seed}).`);
   const run: Run = {
     options,
     partners,
@@ -46,11 +46,11 @@ export async function runDemo(options: DemoOptions, cli: string, print: (line: s
   const startedAtMs = performance.now();
   await submit(run, 'day', plan.day);
   const sentAtMs = performance.now();
-  await finalize(run, 'settling', 0);
+  await finalize(run, 'receipts', 0);
   const pace = paceLine(run, sentAtMs - startedAtMs, performance.now() - sentAtMs);
   const before = run.sent.receipts.length;
   await submit(run, 'evening', plan.evening);
-  await finalize(run, 'settling', before);
+  await finalize(run, 'receipts', before);
   print(pace);
   const results = await check(run, days);
   print(partnersTable(results));
@@ -60,12 +60,12 @@ export async function runDemo(options: DemoOptions, cli: string, print: (line: s
 
 async function reach(url: string): Promise<void> {
   const call = { path: '/healthz', apiKey: '', method: 'GET' } as const;
-  const status = await callApi(url, call, REACHED_WITHIN_MS).then(
-    (answer) => `it answers ${answer.status}`,
+  const status = await callApi(url, call, REACH_TIMEOUT_MS).then(
+    (response) => `/healthz returned ${response.status}`,
     (error: unknown) => messageOf(error),
   );
-  if (status !== 'it answers 200')
-    throw new Error(`No MIR at ${url}: ${status}. Start it with \`npm start\`, or give --url.`);
+  if (status !== '/healthz returned 200')
+    throw new Error(`Cannot reach MIR at ${url}: ${status}. Start it with \`npm start\`, or set --url.`);
 }
 
 async function submit({ options, partners, sent }: Run, label: string, requests: DemoRequest[]): Promise<void> {
@@ -104,7 +104,7 @@ async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
   const expected = days.map(countUsers);
   const checks = await Promise.all(
     partners.map((partner, n) =>
-      checkSignals(expected[n]!, STRANGERS, {
+      checkSignals(expected[n]!, UNKNOWN_USERS, {
         ...options,
         partner,
         throughMs: sent.lastReceivedMs[n]!,
@@ -130,12 +130,12 @@ async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
   }));
 }
 
-/** Receipts must add up too: what they call persisted is every event once, unless an answer got lost on the way. */
+/** Checks that receipts report every event as persisted once. Allows fewer if responses were lost. */
 function receiptDifferences({ sent }: Run, results: readonly PartnerResult[]): string[] {
   return results.flatMap(({ name, expected, final: { persisted } }) => {
     const wanted = totalOf(expected);
-    const right = persisted === wanted || (sent.uncertain > 0 && persisted < wanted);
-    return right ? [] : [`${name}: receipts say ${persisted} events were persisted, counted ${wanted}`];
+    const isExpected = persisted === wanted || (sent.uncertain > 0 && persisted < wanted);
+    return isExpected ? [] : [`${name}: receipts report ${persisted} persisted events, expected ${wanted}`];
   });
 }
 
@@ -159,7 +159,9 @@ function conclude(run: Run, results: PartnerResult[], print: (line: string) => v
     }
   }
   const from = [...sources].map(([source, count]) => `${count} from ${source}`).join(', ');
-  print(`Equal: own count, receipts, POST /v1/resolve for all ${users} users (answers: ${from}) and MongoDB.`);
+  print(
+    `All counts match: generated events, receipts, signals of all ${users} users (responses: ${from}) and MongoDB.`,
+  );
   return 0;
 }
 
@@ -168,7 +170,7 @@ function paceLine({ sent }: Run, sendMs: number, finalizeMs: number): string {
   return (
     `${sent.submitted.toLocaleString('en-US')} events in ${sent.requests} requests: ` +
     `${(sendMs / 1000).toFixed(1)} s to submit the day (${pace} events/s), ` +
-    `${(finalizeMs / 1000).toFixed(1)} s more until every receipt was settled and read. ` +
-    `Sent again: ${sent.rejections} after 429, ${sent.uncertain} after 503 or no answer.`
+    `${(finalizeMs / 1000).toFixed(1)} s more until every receipt was final. ` +
+    `Retries: ${sent.rejections} after 429, ${sent.uncertain} after 503 or no response.`
   );
 }

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { FAULT_PATHS, type Fault, type Item } from './generate-day';
-import { type ApiAnswer, type ApiCall, callApi, inParallel } from './http';
+import { type ApiResponse, type ApiCall, callApi, inParallel } from './http';
 import type { DemoRequest } from './requests';
 
 const ACCEPTED = 202;
@@ -17,14 +17,14 @@ const acceptedSchema = z.object({
 });
 const problemSchema = z.object({ code: z.string(), errors: fieldErrors.default([]) });
 
-/** What is known of a partner while the demo runs. */
+/** A partner created for the demo. */
 export interface SimulatedPartner {
   name: string;
   partnerId: string;
   apiKey: string;
 }
 
-/** A receipt that has to settle, and what it must say of how many. */
+/** A receipt to poll, with its expected counts. */
 export interface PendingReceipt {
   partner: number;
   receiptId: string;
@@ -32,20 +32,20 @@ export interface PendingReceipt {
   conflicts: number;
 }
 
-/** What the API said while the requests were sent. */
+/** Results of sending the requests. */
 export interface Sent {
   receipts: PendingReceipt[];
-  /** Newest receivedAt by partner. */
+  /** Latest receivedAt by partner. */
   lastReceivedMs: number[];
   submitted: number;
   requests: number;
   rejections: number;
   uncertain: number;
-  /** Answers that differ from what they must be. */
+  /** Unexpected responses. */
   problems: string[];
 }
 
-/** An empty record of a run. */
+/** Returns an empty result. */
 export function nothingSent(partners: number): Sent {
   const lastReceivedMs = Array.from({ length: partners }, () => 0);
   return { receipts: [], lastReceivedMs, submitted: 0, requests: 0, rejections: 0, uncertain: 0, problems: [] };
@@ -58,17 +58,17 @@ interface SendOptions {
   onSent: (events: number) => void;
 }
 
-/** Sends the requests with bounded concurrency and notes in `sent` every answer that is not as it must be. */
+/** Sends the requests with bounded concurrency and records the results in `sent`. */
 export async function sendRequests(requests: DemoRequest[], sent: Sent, options: SendOptions): Promise<void> {
   await inParallel(requests, options.concurrency, async (request, index) => {
     const partner = options.partners[request.partner]!;
-    const answer = await callApi(options.url, toCall(request, partner.apiKey));
-    note(sent, request, answer, `${partner.name}, ${request.shape} ${index}`);
+    const response = await callApi(options.url, toCall(request, partner.apiKey));
+    record(sent, request, response, `${partner.name}, ${request.shape} ${index}`);
     options.onSent(request.items.length);
   });
 }
 
-/** The HTTP form of a request. */
+/** Returns the HTTP call for a request. */
 export function toCall({ shape, gzip, items }: DemoRequest, apiKey: string): ApiCall {
   const headers: Record<string, string> = {};
   let text: string;
@@ -91,34 +91,38 @@ function isFault(fate: Item['fate']): fate is Fault {
   return fate in FAULT_PATHS;
 }
 
-function note(sent: Sent, request: DemoRequest, answer: ApiAnswer, label: string): void {
+function record(sent: Sent, request: DemoRequest, response: ApiResponse, label: string): void {
   const { items } = request;
   sent.requests += 1;
   sent.submitted += items.length;
-  sent.rejections += answer.rejections;
-  sent.uncertain += answer.uncertain;
+  sent.rejections += response.rejections;
+  sent.uncertain += response.uncertain;
   const problems = items.every(({ fate }) => isFault(fate))
-    ? rejectionProblems(items, answer)
-    : acceptanceProblems(sent, request, answer);
+    ? rejectionProblems(items, response)
+    : acceptanceProblems(sent, request, response);
   sent.problems.push(...problems.map((problem) => `${label}: ${problem}`));
 }
 
-/** A request of faulty items alone must be refused with 422, each field named. */
-function rejectionProblems(items: Item[], { status, body }: ApiAnswer): string[] {
+/** Checks that a request of only faulty items gets 422 with an error for each field. */
+function rejectionProblems(items: Item[], { status, body }: ApiResponse): string[] {
   const problem = problemSchema.safeParse(body);
   if (status !== UNPROCESSABLE || !problem.success) return [unexpected(UNPROCESSABLE, status, body)];
   const { errors } = problem.data;
   return items.flatMap(({ fate }) => {
     const path = FAULT_PATHS[fate as Fault];
-    return errors.some((error) => error.path.includes(path)) ? [] : [`no error names ${path}`];
+    return errors.some((error) => error.path.includes(path)) ? [] : [`no error reports ${path}`];
   });
 }
 
-function acceptanceProblems(sent: Sent, { partner, shape, items }: DemoRequest, { status, body }: ApiAnswer): string[] {
+function acceptanceProblems(
+  sent: Sent,
+  { partner, shape, items }: DemoRequest,
+  { status, body }: ApiResponse,
+): string[] {
   const conflicts = items.filter(({ fate }) => fate === 'CONFLICT').length;
   if (shape === 'single' && conflicts === 1 && status === UNPROCESSABLE) {
     const code = problemSchema.safeParse(body).data?.code;
-    return code === 'IDEMPOTENCY_KEY_REUSED' ? [] : [`refused with ${code} instead of IDEMPOTENCY_KEY_REUSED`];
+    return code === 'IDEMPOTENCY_KEY_REUSED' ? [] : [`rejected with ${code} instead of IDEMPOTENCY_KEY_REUSED`];
   }
   const parsed = acceptedSchema.safeParse(body);
   if (status !== ACCEPTED || !parsed.success) return [unexpected(ACCEPTED, status, body)];
@@ -129,14 +133,16 @@ function acceptanceProblems(sent: Sent, { partner, shape, items }: DemoRequest, 
   const named = new Set(errors.map(({ index }) => index));
   const problems = faulty
     .filter(({ index, path }) => !errors.some((error) => error.index === index && error.path.startsWith(path)))
-    .map(({ index, path }) => `item ${index} was not refused for its ${path}`);
-  if (named.size > faulty.length) problems.push(`good items were refused: ${JSON.stringify(errors).slice(0, 300)}`);
+    .map(({ index, path }) => `item ${index} was not rejected for its ${path}`);
+  if (named.size > faulty.length) problems.push(`valid items were rejected: ${JSON.stringify(errors).slice(0, 300)}`);
   if (rejected !== faulty.length || accepted !== items.length - faulty.length) {
-    problems.push(`accepted ${accepted}, rejected ${rejected} of ${items.length} with ${faulty.length} faulty`);
+    problems.push(
+      `accepted ${accepted} and rejected ${rejected} of ${items.length} items, ${faulty.length} of them faulty`,
+    );
   }
   return problems;
 }
 
 function unexpected(wanted: number, status: number, body: unknown): string {
-  return `answered ${status} instead of ${wanted}: ${JSON.stringify(body).slice(0, 300)}`;
+  return `got ${status} instead of ${wanted}: ${JSON.stringify(body).slice(0, 300)}`;
 }

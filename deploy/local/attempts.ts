@@ -1,33 +1,33 @@
 import { messageOf } from '../../shared/errors';
 
-/** Follows the name of a server that stands in for a real one, or was not installed by the operator. */
-export const LAPTOP_ONLY = ', for a laptop only, not for production';
+/** Label of a server that is a stand-in or that MIR installed itself. */
+export const LAPTOP_ONLY = ', for development only';
 
-/** One way to get a server. `find` throws an Error that says why it is no way here. */
+/** One way to get a server. `find` throws an error with the reason if it does not work here. */
 export interface Way<T> {
   name: string;
   find: () => Promise<T>;
 }
 
-/** What is missing, and what the reader of the message can do about it. */
+/** The missing store and how the user can provide it. */
 export interface Need {
   store: string;
   remedies: readonly string[];
 }
 
-/** Nothing worked: says what was tried, what each attempt said, and the ways out. */
+/** Every attempt failed. The message lists remedies and the result of each attempt. */
 class StoreNotFoundError extends Error {
   constructor({ store, remedies }: Need, attempts: readonly string[]) {
     super(
-      `No ${store} server can be started here. Any one of these helps:\n` +
+      `Cannot start a ${store} server. To fix this, do one of the following:\n` +
         remedies.map((remedy, index) => `  ${index + 1}. ${remedy}\n`).join('') +
-        `What was tried:\n${attempts.map((attempt) => `  - ${attempt}`).join('\n')}`,
+        `Attempts:\n${attempts.map((attempt) => `  - ${attempt}`).join('\n')}`,
     );
     this.name = 'StoreNotFoundError';
   }
 }
 
-/** Goes through the ways in order and returns what the first one that works found. */
+/** Tries the ways in order and returns the first result. Throws if all of them fail. */
 export async function firstThatWorks<T>(ways: readonly Way<T>[], need: Need): Promise<T> {
   const attempts: string[] = [];
   for (const way of ways) {

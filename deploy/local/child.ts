@@ -3,63 +3,63 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors';
 
 const READY_TIMEOUT_MS = 60_000;
-const DEATHS_BEFORE_READY_MAX = 5;
+const MAX_EXITS_BEFORE_READY = 5;
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
-/** A process that served this long was sound: its next death starts the backoff again. */
+/** After serving for this long, a process counts as stable and the backoff starts over. */
 const STABLE_MS = 30_000;
 
 export interface ChildSpec {
   name: string;
-  /** A Node program that sends `{ type: 'ready', port }` when it serves, and drains and exits on SIGTERM. */
+  /** A Node program that sends `{ type: 'ready', port }` when it is ready, and drains and exits on SIGTERM. */
   script: string;
-  /** Its environment: asked before each start until it served once, and kept from then on. */
+  /** Returns the environment. Called before each start until the program has been ready once, then reused. */
   env: () => Promise<NodeJS.ProcessEnv>;
-  say: (line: string) => void;
+  log: (line: string) => void;
 }
 
 export interface SupervisedChild {
-  /** Resolves when it serves for the first time. */
+  /** Resolves when the program is ready for the first time. */
   ready: Promise<void>;
-  /** Resolves with the reason when it was given up. */
+  /** Resolves with the reason when supervision gives up. */
   gaveUp: Promise<string>;
-  /** Lets it drain, and kills it after the time. */
+  /** Lets the program drain, and kills it after `graceMs`. */
   stop(graceMs: number): Promise<void>;
   kill(): void;
 }
 
-/** Runs a program and runs it again, with growing pauses, whenever it ends by itself. */
+/** Runs a program and restarts it with exponential backoff whenever it exits by itself. */
 export function supervise(spec: ChildSpec): SupervisedChild {
   const stopping = new AbortController();
-  const { promise: ready, resolve: sayReady } = deferred<void>();
+  const { promise: ready, resolve: resolveReady } = deferred<void>();
   const { promise: gaveUp, resolve: giveUp } = deferred<string>();
   let current: ChildProcess | null = null;
 
   const run = async (): Promise<void> => {
     let backoffMs = BACKOFF_MIN_MS;
-    let deathsBeforeReady = 0;
+    let exitsBeforeReady = 0;
     let env: NodeJS.ProcessEnv = {};
     let served = false;
     while (!stopping.signal.aborted) {
       if (!served) env = await spec.env();
       if (stopping.signal.aborted) return;
       current = launch(spec, env);
-      const life = await livesUntilExit(current, sayReady);
+      const life = await untilExit(current, resolveReady);
       if (stopping.signal.aborted) return;
       served ||= life.servedMs !== null;
-      deathsBeforeReady = life.servedMs === null ? deathsBeforeReady + 1 : 0;
+      exitsBeforeReady = life.servedMs === null ? exitsBeforeReady + 1 : 0;
       if (life.servedMs !== null && life.servedMs > STABLE_MS) backoffMs = BACKOFF_MIN_MS;
-      if (deathsBeforeReady === DEATHS_BEFORE_READY_MAX) {
-        giveUp(`${spec.name} ended ${deathsBeforeReady} times before it was ready (last: ${life.ending})`);
+      if (exitsBeforeReady === MAX_EXITS_BEFORE_READY) {
+        giveUp(`${spec.name} exited ${exitsBeforeReady} times before it was ready (last: ${life.ending})`);
         return;
       }
-      spec.say(`${spec.name} ended (${life.ending}); starting it again in ${backoffMs / 1000} s`);
+      spec.log(`${spec.name} exited (${life.ending}); restarting in ${backoffMs / 1000} s`);
       await delay(backoffMs, undefined, { signal: stopping.signal }).catch(() => {});
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
     }
   };
 
-  const running = run().catch((error: unknown) => giveUp(`${spec.name} cannot be started: ${messageOf(error)}`));
+  const running = run().catch((error: unknown) => giveUp(`${spec.name} cannot start: ${messageOf(error)}`));
   return {
     ready,
     gaveUp,
@@ -74,8 +74,8 @@ export function supervise(spec: ChildSpec): SupervisedChild {
   };
 }
 
-// Detached: a Ctrl-C in the terminal reaches this process only, which then stops everything in order.
-// Should this process be killed, the child notices by its IPC channel and drains by itself.
+// Detached, so that Ctrl-C reaches only this process, which then stops everything in order. If this process is killed,
+// the child's IPC channel closes and the child drains by itself.
 function launch({ script }: ChildSpec, env: NodeJS.ProcessEnv): ChildProcess {
   return spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', script], {
     env,
@@ -85,12 +85,12 @@ function launch({ script }: ChildSpec, env: NodeJS.ProcessEnv): ChildProcess {
 }
 
 interface Life {
-  /** null: it never got ready. */
+  /** null if it was never ready. */
   servedMs: number | null;
   ending: string;
 }
 
-function livesUntilExit(child: ChildProcess, onReady: () => void): Promise<Life> {
+function untilExit(child: ChildProcess, onReady: () => void): Promise<Life> {
   return new Promise((resolve) => {
     let readyAt: number | null = null;
     const tooSlow = setTimeout(() => child.kill('SIGKILL'), READY_TIMEOUT_MS);

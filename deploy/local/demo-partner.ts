@@ -11,7 +11,7 @@ const CLI_TIMEOUT_MS = 60_000;
 const CHECK_TIMEOUT_MS = 10_000;
 const UNAUTHORIZED = 401;
 const CREATE = ['partners', 'create', '--name', 'Demo shop', '--website', 'https://demo.example'];
-// With the origin of the Partner Guide's examples, so that they run with the demo key as well.
+// Includes the origin from the Partner Guide, so that its examples work with the demo key.
 const TERMS = [
   '--contact-email',
   'demo@demo.example',
@@ -28,16 +28,16 @@ export type DemoPartner = z.infer<typeof DemoPartner>;
 interface Options {
   dataDir: string;
   url: string;
-  /** The compiled CLI. */
+  /** Path of the compiled CLI. */
   cli: string;
   env: NodeJS.ProcessEnv;
 }
 
-/** The partner of the first steps, created through the CLI when this store does not know it yet. */
+/** Returns the demo partner. Creates it through the CLI if the database does not know it. */
 export async function demoPartner(options: Options): Promise<DemoPartner> {
   const file = join(options.dataDir, 'demo-partner.json');
   const kept = readJson(file, DemoPartner);
-  // Another MONGO_URL on the same data folder means a store that never heard of the kept keys.
+  // With a different MONGO_URL on the same data folder, the saved keys are unknown.
   if (kept !== null && (await isKnown(options.url, kept.liveApiKey))) return kept;
   const created = await create(options);
   writePrivateJson(file, created);
@@ -45,7 +45,7 @@ export async function demoPartner(options: Options): Promise<DemoPartner> {
 }
 
 async function create({ cli, env }: Options): Promise<DemoPartner> {
-  if (!existsSync(cli)) throw new Error(`${cli} is not built`);
+  if (!existsSync(cli)) throw new Error(`${cli} does not exist; run "npm run build" first`);
   try {
     const options = { env, timeout: CLI_TIMEOUT_MS };
     const { stdout } = await promisify(execFile)(process.execPath, [cli, ...CREATE, ...TERMS], options);

@@ -8,18 +8,18 @@ import { installedPypiStore, installPypiStore, SECANTUSDB, type PypiProgram } fr
 
 const VERSION_TIMEOUT_MS = 10_000;
 
-/** The servers' data files are not each other's, so a data folder stays with the kind that wrote it. */
+/** The servers cannot read each other's data files, so a data folder always uses the kind that created it. */
 export type MongoKind = 'mongod' | 'secantusd-rs' | 'secantusd-py';
 
 export interface MongoProgram {
   kind: MongoKind;
-  /** Program and leading arguments. */
+  /** The program and its first arguments. */
   command: readonly string[];
   version: string;
   description: string;
 }
 
-/** Finds a MongoDB server: on PATH, then what is on this disk already, then over the network. */
+/** Finds a MongoDB server on PATH, then among earlier downloads, then on the network. */
 export function findMongo(options: FindOptions & { kind: MongoKind | null }): Promise<MongoProgram> {
   const { env, cacheDir, onProgress, kind } = options;
   const ways: (Way<MongoProgram> & { kind: MongoKind })[] = [
@@ -55,27 +55,27 @@ export function findMongo(options: FindOptions & { kind: MongoKind | null }): Pr
 const ANY_MONGO: Need = {
   store: 'MongoDB',
   remedies: [
-    'give the URL of a running server: MONGO_URL=...',
-    'put a server on PATH: mongod 7 or later (or secantusd-rs, for a laptop only)',
-    'let the network through: mongodb-memory-server downloads a mongod, ' +
-      `or PyPI with python3 on PATH has ${SECANTUSDB.requirement} (installed into .cache/)`,
+    'Set MONGO_URL to a running server.',
+    'Install mongod 7 or later on PATH (or secantusd-rs, for development only).',
+    'Allow network access, so that mongodb-memory-server can download mongod, ' +
+      `or install python3, so that MIR can install ${SECANTUSDB.requirement} from PyPI into .cache/.`,
   ],
 };
 
 function sameMongo(kind: MongoKind): Need {
   return {
-    store: `${kind} (the MongoDB server that wrote this data folder)`,
+    store: `${kind} (which created this data folder)`,
     remedies: [
-      kind === 'secantusd-py' ? `let PyPI be reached, with python3 on PATH` : `put ${kind} on PATH again`,
-      'use another data folder: DATA_DIR=...',
-      'give the URL of a running server: MONGO_URL=...',
+      kind === 'secantusd-py' ? 'Allow access to PyPI and install python3 on PATH.' : `Put ${kind} back on PATH.`,
+      'Set DATA_DIR to another data folder.',
+      'Set MONGO_URL to a running server.',
     ],
   };
 }
 
 function onPath(name: string, env: NodeJS.ProcessEnv): string {
   const program = findOnPath(name, env);
-  if (program === null) throw new Error('not there');
+  if (program === null) throw new Error('not found');
   return program;
 }
 
@@ -99,7 +99,7 @@ async function secantusPy({ python, program }: PypiProgram): Promise<MongoProgra
   const version = SECANTUSDB.requirement.split('==')[1] ?? '';
   return {
     kind: 'secantusd-py',
-    // Not the program itself: its first line names the folder in which the environment was built.
+    // Runs it through Python, because the program's shebang line points to the folder where the venv was built.
     command: [python, program],
     version,
     description: `secantusd-py ${version} (from PyPI)${LAPTOP_ONLY}`,
@@ -109,6 +109,6 @@ async function secantusPy({ python, program }: PypiProgram): Promise<MongoProgra
 async function versionOf(program: string, pattern: RegExp): Promise<string> {
   const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: VERSION_TIMEOUT_MS });
   const version = pattern.exec(stdout)?.[1];
-  if (version === undefined) throw new Error(`${program} --version says nothing readable`);
+  if (version === undefined) throw new Error(`cannot parse the output of ${program} --version`);
   return version;
 }

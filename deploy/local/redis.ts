@@ -14,7 +14,7 @@ const STOP_TIMEOUT_MS = 15_000;
 const LOG_TAIL_LINES = 5;
 const MAX_MEMORY = '1gb';
 
-/** Starts Redis or Valkey on loopback with an append-only file under `<dataDir>/redis`. */
+/** Starts Redis or Valkey on loopback with an append-only file in `<dataDir>/redis`. */
 export async function startRedis(options: StartOptions & { args?: readonly string[] }): Promise<StoreServer> {
   const { env = process.env, cacheDir = storesCacheDir(), onProgress = () => {}, args = [] } = options;
   const dataDir = resolve(options.dataDir);
@@ -33,7 +33,7 @@ async function launch(
   const logFile = join(dataDir, 'redis.log');
   const command = [found.program, ...serverArguments(dataDir, port, logFile), ...args];
   const script = `${GUARD_SH}\nexec "$@" ${GUARDED_STDIN_SH}`;
-  // Detached: a Ctrl-C in the terminal reaches the parent only, which stops the stores last.
+  // Detached, so that Ctrl-C reaches only the parent, which stops the stores last.
   const child = spawn('sh', ['-c', script, 'mir-redis', ...command], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -44,7 +44,7 @@ async function launch(
   });
   child.stdin.on('error', () => {});
   const pid = child.pid;
-  if (pid === undefined) throw new Error('Redis did not start: sh cannot be run');
+  if (pid === undefined) throw new Error('Redis did not start because sh cannot run');
   recordServer(dataDir, 'redis', pid);
   await untilServing(port, exited, logFile).catch(async (error: unknown) => {
     await end(child, exited, 'SIGKILL');
@@ -69,7 +69,7 @@ function serverArguments(dataDir: string, port: number, logFile: string): string
     appendonly: 'yes',
     appendfsync: 'everysec',
     save: '',
-    // BullMQ loses jobs on any other policy.
+    // BullMQ loses jobs under any other policy.
     'maxmemory-policy': 'noeviction',
     maxmemory: MAX_MEMORY,
     daemonize: 'no',
@@ -84,19 +84,19 @@ async function untilServing(port: number, exited: Promise<void>, logFile: string
   const outcome = await Promise.race([
     untilRedisServes(port, giveUp).then(
       () => 'serving' as const,
-      () => `did not answer within ${START_TIMEOUT_MS / 1000} s`,
+      () => `did not respond within ${START_TIMEOUT_MS / 1000} s`,
     ),
-    exited.then(() => 'ended at once'),
+    exited.then(() => 'exited immediately'),
   ]);
-  if (outcome !== 'serving') throw new Error(`Redis ${outcome}. Its log ${logFile} ends:\n${tail(logFile)}`);
+  if (outcome !== 'serving') throw new Error(`Redis ${outcome}. Last lines of ${logFile}:\n${tail(logFile)}`);
 }
 
 async function end(child: ChildProcess, exited: Promise<void>, signal: NodeJS.Signals): Promise<void> {
   child.kill(signal);
-  const hurry = new AbortController();
-  const late = delay(STOP_TIMEOUT_MS, 'late' as const, { signal: hurry.signal }).catch(() => 'cancelled' as const);
+  const timer = new AbortController();
+  const late = delay(STOP_TIMEOUT_MS, 'late' as const, { signal: timer.signal }).catch(() => 'canceled' as const);
   if ((await Promise.race([exited, late])) === 'late') child.kill('SIGKILL');
-  hurry.abort();
+  timer.abort();
   await exited;
 }
 
@@ -104,6 +104,6 @@ function tail(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   } catch {
-    return '(nothing)';
+    return '(empty)';
   }
 }

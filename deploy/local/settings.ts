@@ -8,23 +8,22 @@ import { projectRoot } from '../../shared/project';
 import { freePort, isPortFree, nextFreePort, tryToListen } from './ports';
 import { loadSecrets } from './secrets';
 
-/** Below the time after which a draining process is killed. */
 const DRAIN_TIMEOUT_MS = '12000';
-/** The ports of the metrics and of the first worker, counted from PORT, unless they are given: 3000, 3100, 3200. */
+// Default ports of the metrics and the first worker, relative to PORT: 3000, 3100, 3200.
 const METRICS_OFFSET = 100;
 const WORKER_OFFSET = 200;
 const MAX_PORT = 65_535;
-/** `localhost` reaches these: clients try both 127.0.0.1 and ::1. */
+/** Bind addresses that clients can reach as `localhost`, which resolves to 127.0.0.1 and ::1. */
 const REACHED_AT_LOCALHOST = new Set(['localhost', '0.0.0.0', '::']);
 
-/** A port that a process will listen on. One that nobody asked for gives way while it was never in use. */
+/** A port for a process. A port that the user did not choose may still change until its process has been ready. */
 interface LocalPort {
   number: number;
   isGiven: boolean;
 }
 
 export interface LocalSettings {
-  /** The environment of every process, without what is its own. */
+  /** The environment shared by all processes. */
   env: NodeJS.ProcessEnv & { DATA_DIR: string };
   bindAddress: string;
   ports: { api: LocalPort; metrics: LocalPort; workers: LocalPort[] };
@@ -32,12 +31,12 @@ export interface LocalSettings {
   keyspace: string;
 }
 
-/** The data folder of this environment. */
+/** Returns the data folder that the environment selects. */
 export function dataDirOf(env: NodeJS.ProcessEnv): string {
   return resolve(env['DATA_DIR'] || join(projectRoot(), '.data'));
 }
 
-/** Checks the environment, fills in what a laptop need not say, and finds the ports. Throws one readable message. */
+/** Validates the environment, adds development defaults and chooses ports. Throws a readable error. */
 export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): Promise<LocalSettings> {
   const defaults = { LOG_LEVEL: 'warn', DRAIN_TIMEOUT_MS, BIND_ADDRESS: 'localhost' };
   const base: Record<string, string> & { BIND_ADDRESS: string; DATA_DIR: string } = {
@@ -46,7 +45,7 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     ...loadSecrets(dataDir, given),
     DATA_DIR: dataDir,
   };
-  // The stores' URLs are known only once they run; all else is checked before anything is started.
+  // The stores' URLs are not known yet; everything else is validated before anything starts.
   const config = readConfig({ MONGO_URL: 'mongodb://to.come/mir', REDIS_URL: 'redis://to.come', ...base });
   const bindAddress = base.BIND_ADDRESS;
   await tryToListen(bindAddress).catch((error: unknown) => {
@@ -61,24 +60,24 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     return { number, isGiven };
   };
   const api = await choose('PORT', config.port);
-  // Near the top of the range there is no room: then any free port will do.
+  // Near the top of the port range, picks any free port instead.
   const above = (offset: number): number => (api.number + WORKER_OFFSET + workers > MAX_PORT ? 0 : api.number + offset);
   const metrics = await choose('METRICS_PORT', base['METRICS_PORT'] ? config.metricsPort : above(METRICS_OFFSET));
   const firstWorker = base['WORKER_PORT'] ? config.workerPort : above(WORKER_OFFSET);
-  const ofWorkers: LocalPort[] = [];
+  const workerPorts: LocalPort[] = [];
   for (let index = 0; index < workers; index += 1) {
-    ofWorkers.push(await choose('WORKER_PORT', firstWorker === 0 ? 0 : firstWorker + index));
+    workerPorts.push(await choose('WORKER_PORT', firstWorker === 0 ? 0 : firstWorker + index));
   }
   const { drainTimeoutMs, keyspace } = config;
-  // A wildcard address is reached as localhost, but not only from this machine.
+  // A wildcard address is reachable as localhost, but also from other machines.
   const isLocal =
     (bindAddress === 'localhost' || isLoopback(bindAddress)) &&
     isLocalUrl(base['PUBLIC_URL'] ?? urlOf(bindAddress, api));
   return {
-    // For receivers on this machine while one tries MIR out on it; elsewhere it would open the network to partners.
+    // Allows receivers on this machine during development. On a public deployment it would open the network to partners.
     env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: String(isLocal && !config.production), ...base },
     bindAddress,
-    ports: { api, metrics, workers: ofWorkers },
+    ports: { api, metrics, workers: workerPorts },
     drainTimeoutMs,
     keyspace,
   };
@@ -88,12 +87,14 @@ async function choosePort(name: string, wanted: number, isGiven: boolean, taken:
   if (wanted === 0) return freePort();
   if (!isGiven) return nextFreePort(wanted, taken);
   if (taken.includes(wanted) || !(await isPortFree(wanted))) {
-    throw new Error(`MIR cannot start: ${name}=${wanted} is taken. Give another one, or none to get a free one.`);
+    throw new Error(
+      `MIR cannot start: port ${wanted} (${name}) is in use. Choose another port, or unset ${name} to use a free one.`,
+    );
   }
   return wanted;
 }
 
-/** Moves ports that somebody else took since they were chosen. */
+/** Replaces ports that another process has taken since they were chosen. */
 async function moveTaken({ ports }: LocalSettings, ours: readonly LocalPort[]): Promise<void> {
   for (const port of ours) {
     if (port.isGiven || (await isPortFree(port.number))) continue;
@@ -107,7 +108,7 @@ function urlOf(bindAddress: string, { number }: LocalPort): string {
   return `http://${REACHED_AT_LOCALHOST.has(bindAddress) ? 'localhost' : address}:${number}`;
 }
 
-/** Where the system is found. */
+/** Returns the URLs of the API, its metrics and the workers. */
 export function urlsOf({ bindAddress, ports }: LocalSettings): {
   url: string;
   metricsUrl: string;
@@ -120,7 +121,7 @@ export function urlsOf({ bindAddress, ports }: LocalSettings): {
   };
 }
 
-/** What the API's environment has of its own; asked before each start until it serves. */
+/** Returns the API's own environment variables, after replacing ports that are no longer free. */
 export async function apiEnv(settings: LocalSettings): Promise<NodeJS.ProcessEnv> {
   const { api, metrics } = settings.ports;
   await moveTaken(settings, [api, metrics]);
@@ -131,7 +132,7 @@ export async function apiEnv(settings: LocalSettings): Promise<NodeJS.ProcessEnv
   };
 }
 
-/** The same of a worker. */
+/** Returns a worker's own environment variables, after replacing its port if it is no longer free. */
 export async function workerEnv(settings: LocalSettings, index: number): Promise<NodeJS.ProcessEnv> {
   const port = settings.ports.workers[index]!;
   await moveTaken(settings, [port]);

@@ -14,20 +14,19 @@ const Stack = z.object({
   startedAt: z.string(),
 });
 
-/** Where a running `npm start` is reached; the CLI and the demo read it. */
+/** Describes a running `npm start` for the CLI and the demo. */
 export type StackFile = z.infer<typeof Stack>;
 
-/** Tells others where this stack is reached. */
+/** Publishes where to reach this stack. */
 export function writeStackFile(dataDir: string, stack: StackFile): void {
   writePrivateJson(join(dataDir, 'stack.json'), stack);
 }
 
-/** What the stack on this data folder told of itself; null when there is none. It may have been killed since. */
+/** Reads the stack file of a data folder, or null if there is none. The stack may have been killed since. */
 export function readStackFile(dataDir: string): StackFile | null {
   return readJson(join(dataDir, 'stack.json'), Stack);
 }
 
-/** Takes the file away when the stack stops. */
 export function removeStackFile(dataDir: string): void {
   rmSync(join(dataDir, 'stack.json'), { force: true });
 }

@@ -15,24 +15,25 @@ const DRAIN_MARGIN_MS = 3_000;
 
 export interface StackOptions {
   env: NodeJS.ProcessEnv;
-  /** The compiled programs. */
+  /** Paths of the compiled programs. */
   programs: { api: string; worker: string; cli: string };
   signals: StopSignals;
   print: (text: string) => void;
   colour: boolean;
 }
 
-/** Runs stores, API and workers until it is told to stop. Returns the exit code; throws one readable message. */
+/** Runs the stores, API and workers until a stop signal. Returns the exit code. Throws a readable error. */
 export async function runStack(options: StackOptions): Promise<number> {
   const { env, programs, print } = options;
   const missing = [programs.api, programs.worker].find((program) => !existsSync(program));
-  if (missing !== undefined) throw new Error(`${missing} is missing: run "npm run build" first`);
+  if (missing !== undefined) throw new Error(`${missing} does not exist; run "npm run build" first`);
   const dataDir = dataDirOf(env);
   mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY });
   const lock = tryLock(join(dataDir, 'lock'));
   if (lock.outcome === 'busy') {
     print(
-      `MIR already runs on this data: pid ${lock.pid}, ${urlOf(dataDir, lock.pid)}, data ${dataDir}. For a second one set DATA_DIR.`,
+      `MIR is already running with this data folder: pid ${lock.pid}, ${urlOf(dataDir, lock.pid)}, data ${dataDir}. ` +
+        'To run a second MIR, set DATA_DIR.',
     );
     return 1;
   }
@@ -40,7 +41,7 @@ export async function runStack(options: StackOptions): Promise<number> {
     const settings = await localSettings(env, dataDir);
     const starting = startStores({ dataDir, env: settings.env, onProgress: print });
     const stores = await Promise.race([starting, options.signals.stop.then(() => null)]);
-    // Stopped half-way: the guards of the stores end them when this process exits.
+    // Interrupted during the start: when this process exits, the guards stop the stores.
     if (stores === null) return 0;
     try {
       return await serve(options, settings, stores);
@@ -57,7 +58,7 @@ async function serve(options: StackOptions, settings: LocalSettings, stores: Sto
   const { programs, signals, print } = options;
   const env = { ...settings.env, MONGO_URL: stores.mongoUrl, REDIS_URL: stores.redisUrl };
   const start = (name: string, script: string, own: () => Promise<NodeJS.ProcessEnv>): SupervisedChild =>
-    supervise({ name, script, env: async () => ({ ...env, ...(await own()) }), say: print });
+    supervise({ name, script, env: async () => ({ ...env, ...(await own()) }), log: print });
   const children = [
     start('API', programs.api, () => apiEnv(settings)),
     ...settings.ports.workers.map((_, index) =>
@@ -99,12 +100,14 @@ async function announce(
   });
   const partner = await demoPartner({ dataDir, url, cli: programs.cli, env }).catch(
     (error: unknown): DemoPartner | null => {
-      print(`Warning: there is no demo partner: ${messageOf(error)}`);
+      print(`Warning: could not create the demo partner: ${messageOf(error)}`);
       return null;
     },
   );
   const { mongo, redis } = stores;
-  const adminToken = given['ADMIN_TOKEN'] ? 'ADMIN_TOKEN as given' : `ADMIN_TOKEN in ${join(dataDir, 'secrets.json')}`;
+  const adminToken = given['ADMIN_TOKEN']
+    ? 'ADMIN_TOKEN from the environment'
+    : `ADMIN_TOKEN in ${join(dataDir, 'secrets.json')}`;
   const workers = workerUrls.length;
   print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers, adminToken, partner, colour }));
 }

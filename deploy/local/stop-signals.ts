@@ -1,15 +1,15 @@
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** npm passes a Ctrl-C on that the terminal has sent already: the same one, not a second. */
+/** npm forwards a Ctrl-C that the terminal has already sent, so a repeat within this time is not a second one. */
 const SAME_SIGNAL_MS = 500;
 
 export interface StopSignals {
-  /** Resolves at the first request to stop. */
+  /** Resolves on the first signal. */
   stop: Promise<void>;
-  /** Calls back at every later one. */
+  /** Registers a callback for every later signal. */
   onHurry(callback: () => void): void;
 }
 
-/** Listens for Ctrl-C and its kin. */
+/** Listens for SIGINT, SIGTERM and SIGHUP. */
 export function listenForStop(): StopSignals {
   let firstAt: number | null = null;
   const hurried: (() => void)[] = [];

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { readJson, writePrivateJson } from './private-file';
 import { awaitExit, identify } from '../../shared/process/process-identity';
 
-// A guard gives a server that lost its parent 10 s before it kills it.
+// Longer than the 10 s after which a guard kills a server that lost its parent.
 const FORMER_SERVER_TIMEOUT_MS = 15_000;
 const Identity = z.object({ pid: z.number(), born: z.string() });
 
@@ -12,34 +12,34 @@ export interface StoreServer {
   url: string;
   description: string;
   port: number;
-  /** The server's own process, not a wrapper's. */
+  /** The pid of the server itself, not of a wrapper. */
   pid: number;
-  /** Resolves when the process is gone, for whatever reason. */
+  /** Resolves when the process exits for any reason. */
   exited: Promise<void>;
-  /** Stops in good order and waits for the end. */
+  /** Stops the server gracefully and waits for it to exit. */
   stop(): Promise<void>;
-  /** kill -9 of the server itself, and waits for the end. */
+  /** Kills the server with SIGKILL and waits for it to exit. */
   kill(): Promise<void>;
 }
 
 export interface StartOptions {
   dataDir: string;
-  /** Used as it is. Default: a free one. */
+  /** Defaults to a free port. */
   port?: number;
   env?: NodeJS.ProcessEnv;
-  /** Where downloaded servers are kept. Default: `.cache/stores` of the project. */
+  /** Folder for downloaded servers. Defaults to `.cache/stores` in the project. */
   cacheDir?: string;
   onProgress?: (line: string) => void;
 }
 
-/** Waits for a server that still closes these files: its parent may have been killed a moment ago. */
+/** Waits for a previous server to release its files, in case its parent has just been killed. */
 export async function awaitFormerServer(dataDir: string, store: string): Promise<void> {
   const former = readJson(recordFile(dataDir, store), Identity);
   if (former === null || (await awaitExit(former, FORMER_SERVER_TIMEOUT_MS))) return;
   throw new Error(`${join(dataDir, store)} is in use by a running server (process ${former.pid})`);
 }
 
-/** Notes which process has the files open. */
+/** Records which process uses the files. */
 export function recordServer(dataDir: string, store: string, pid: number): void {
   const identity = identify(pid);
   if (identity !== null) writePrivateJson(recordFile(dataDir, store), identity);

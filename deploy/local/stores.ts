@@ -13,10 +13,10 @@ export { startMongo, startRedis };
 export interface Stores {
   mongoUrl: string;
   redisUrl: string;
-  /** Which server, and where it came from. */
+  /** Description of the server, with its version and origin. */
   mongo: string;
   redis: string;
-  /** Resolves with the reason when a store died so often that it was given up. */
+  /** Resolves with the reason when a store has died too often to restart it. */
   gaveUp: Promise<string>;
   stop(): Promise<void>;
 }
@@ -25,7 +25,7 @@ export interface StoresOptions extends Omit<StartOptions, 'port'> {
   redisArgs?: readonly string[];
 }
 
-/** Starts both stores, or adopts those that MONGO_URL and REDIS_URL name. */
+/** Starts both stores, except those that MONGO_URL or REDIS_URL already provides. */
 export async function startStores(options: StoresOptions): Promise<Stores> {
   const { dataDir, env = process.env, onProgress = () => {}, redisArgs: args = [] } = options;
   mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY });
@@ -58,7 +58,7 @@ async function bothOrNone(one: Promise<KeptServer>, other: Promise<KeptServer>):
 function adopt(url: string | undefined): Promise<KeptServer> | null {
   if (url === undefined || url === '') return null;
   const never = new Promise<string>(() => {});
-  return Promise.resolve({ url, description: `${redactUrl(url)} (given)`, gaveUp: never, stop: async () => {} });
+  return Promise.resolve({ url, description: `${redactUrl(url)} (external)`, gaveUp: never, stop: async () => {} });
 }
 
 function withPort(options: Omit<StartOptions, 'port'>, port: number | undefined): StartOptions {

@@ -7,13 +7,13 @@ interface Facts {
   mongo: string;
   redis: string;
   workers: number;
-  /** Where the admin token is read, as an operator is told. */
+  /** Where the operator finds the admin token. */
   adminToken: string;
   partner: DemoPartner | null;
   colour: boolean;
 }
 
-/** What `npm start` says when everything serves. */
+/** Formats the message that `npm start` prints when MIR is ready. */
 export function welcome(facts: Facts): string {
   const style = (code: number, text: string): string => (facts.colour ? `\u001B[${code}m${text}\u001B[0m` : text);
   const label = (text: string): string => style(2, text.padEnd(9));
@@ -31,7 +31,7 @@ export function welcome(facts: Facts): string {
     `  ${label('operator')}${facts.url}/admin/login (${facts.adminToken})`,
     ...(facts.partner === null ? [] : firstSteps(facts.url, facts.partner, label, (text) => style(1, text))),
     '',
-    `  Ctrl-C stops it; the data stays.`,
+    '  Press Ctrl-C to stop. Your data is kept.',
     '',
   ];
   return lines.join('\n');
@@ -50,7 +50,7 @@ function firstSteps(
     `  ${title('Demo partner')}`,
     '',
     `  ${label('test key')}${partner.testApiKey}`,
-    `  ${label('')}to try things out: its data never mixes with live data`,
+    `  ${label('')}for testing; its data never mixes with live data`,
     `  ${label('live key')}${partner.liveApiKey}`,
     `  ${label('')}for real data`,
     '',

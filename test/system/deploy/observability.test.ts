@@ -15,7 +15,7 @@ const SCRAPES_TIMEOUT_MS = 60_000;
 
 describe('metrics and dashboards', () => {
   describeWithPrometheus(
-    'a real Prometheus that scrapes an API process and a worker after traffic of every kind',
+    'a real Prometheus that scrapes an API process and a worker after all kinds of traffic',
     () => {
       const start = testProcesses();
       let mir: Harness;
@@ -23,7 +23,7 @@ describe('metrics and dashboards', () => {
       let prometheus: RunningPrometheus | undefined;
       const dir = mkdtempSync(join(tmpdir(), 'mir-prometheus-'));
 
-      /** The configuration of the repository with the processes at hand as its targets, and in a hurry. */
+      /** Returns the repository's configuration with these processes as targets and short intervals. */
       function configFor(ports: Record<string, number>): string {
         const config = parse(readFileSync(join(DIR, 'prometheus.yml'), 'utf8')) as {
           global: Record<string, string>;
@@ -40,7 +40,7 @@ describe('metrics and dashboards', () => {
       }
 
       beforeAll(async () => {
-        // Only its store is used: all traffic goes to the processes.
+        // Provides only the stores. All traffic goes to the processes.
         mir = await startHarness({ workers: false });
         const env = { ...mir.env, METRICS_ON_PUBLIC_PORT: 'true' };
         processes = { 'mir-api': await start('api', env), 'mir-worker': await start('worker', env) };
@@ -57,7 +57,7 @@ describe('metrics and dashboards', () => {
       });
 
       it(
-        'finds every series that a dashboard or a rule names',
+        'finds every series used in a dashboard or rule',
         async () => {
           const wanted = new Map(
             allExpressions().flatMap(([where, expr]) => selectorsOf(expr).map((selector) => [selector, where])),
@@ -79,12 +79,12 @@ describe('metrics and dashboards', () => {
         2 * SCRAPES_TIMEOUT_MS,
       );
 
-      it('takes every expression as it stands', async () => {
+      it('accepts every expression', async () => {
         for (const [, expr] of allExpressions())
           await expect(prometheus!.query(expr)).resolves.toEqual(expect.any(Array));
       });
 
-      it('has every job of the rules, and both targets are up', async () => {
+      it('has both jobs with their targets up', async () => {
         const up = await prometheus!.query('up');
         expect(Object.fromEntries(up.map(({ metric, value }) => [metric['job'], value[1]]))).toEqual({
           'mir-api': '1',
@@ -92,12 +92,12 @@ describe('metrics and dashboards', () => {
         });
       });
 
-      it('sees no alert fire on a system that is well', async () => {
+      it('fires no alert on a healthy system', async () => {
         const alerts = await prometheus!.query('ALERTS{alertstate="firing"}');
         expect(alerts.map(({ metric }) => metric['alertname'])).toEqual([]);
       });
 
-      it('promtool finds no fault with the names, types and help of our series', async () => {
+      it('exports metrics that pass promtool linting', async () => {
         const faulty = await promtool(['check', 'metrics'], dir, '# TYPE mir_things counter\nmir_things 1\n');
         expect(faulty.output).toContain('mir_things ');
         for (const { port } of Object.values(processes)) {

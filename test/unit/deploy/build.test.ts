@@ -6,12 +6,12 @@ import { tempDirs } from '../../support/temp-dirs';
 interface BuildOptions {
   root: string;
   compile: (root: string) => boolean;
-  say: (line: string) => void;
+  log: (line: string) => void;
 }
 const { build } = require('../../../deploy/build') as { build: (options: BuildOptions) => boolean };
 const { tempDir } = tempDirs();
 
-/** A file that programs read at run time. */
+/** An asset that programs read at run time. */
 const SCRIPT = 'shared/redis/scripts/authorize.lua';
 
 function write(root: string, file: string, content: string): void {
@@ -19,11 +19,11 @@ function write(root: string, file: string, content: string): void {
   writeFileSync(join(root, file), content);
 }
 
-/** A folder with one source, and a compiler that counts its runs. */
+/** Creates a folder with one source, and counts the compiler's runs. */
 function project(compile: (root: string) => boolean = () => true) {
   const root = tempDir();
   const counts = { compiled: 0 };
-  const said: string[] = [];
+  const logged: string[] = [];
   mkdirSync(join(root, 'api'));
   writeFileSync(join(root, 'api', 'main.ts'), 'one');
   const run = (): boolean =>
@@ -33,19 +33,19 @@ function project(compile: (root: string) => boolean = () => true) {
         counts.compiled += 1;
         return compile(root);
       },
-      say: (line) => void said.push(line),
+      log: (line) => void logged.push(line),
     });
-  return { root, counts, said, run };
+  return { root, counts, logged, run };
 }
 
 describe('npm run build', () => {
-  it('compiles once, says so before, and not again while the sources are unchanged', () => {
-    const { root, counts, said, run } = project();
+  it('compiles unchanged sources once and prints a message when it does', () => {
+    const { root, counts, logged, run } = project();
     expect([run(), run()]).toEqual([true, true]);
     utimesSync(join(root, 'api', 'main.ts'), new Date(), new Date());
     expect(run()).toBe(true);
     expect(counts.compiled).toBe(1);
-    expect(said).toEqual(['Compiling…']);
+    expect(logged).toEqual(['Compiling…']);
   });
 
   it.each([
@@ -56,7 +56,7 @@ describe('npm run build', () => {
     ['changed compiler settings', (root: string) => writeFileSync(join(root, 'tsconfig.json'), '{}')],
     ['updated packages', (root: string) => writeFileSync(join(root, 'package-lock.json'), '{}')],
     ['a deleted dist folder', (root: string) => rmSync(join(root, 'dist'), { recursive: true })],
-  ])('compiles again after %s, though its time may be older', (_what, change) => {
+  ])('compiles again after %s', (_what, change) => {
     const { root, counts, run } = project();
     run();
     change(root);
@@ -64,7 +64,7 @@ describe('npm run build', () => {
     expect(counts.compiled).toBe(2);
   });
 
-  it('deletes what was compiled from a source that is gone, and nothing else', () => {
+  it('deletes only compiled files whose source no longer exists', () => {
     const { root, run } = project(() => {
       mkdirSync(join(root, 'dist', 'api'), { recursive: true });
       for (const file of ['main.js', 'main.js.map', 'gone.js', 'gone.js.map']) {
@@ -80,7 +80,7 @@ describe('npm run build', () => {
     [SCRIPT, 'return 2'],
     ['api/web/design/mir.css', 'a{}'],
     ['api/web/guide/chapters/01-start.md', '# Start'],
-  ])('copies %s, also when it is the only change, and deletes the copy when it is gone', (file, content) => {
+  ])('copies %s when only it changes, and deletes the copy when the source is deleted', (file, content) => {
     const { root, run } = project();
     write(root, file, 'old');
     run();
@@ -92,14 +92,14 @@ describe('npm run build', () => {
     expect(existsSync(join(root, 'dist', file))).toBe(false);
   });
 
-  it('copies nothing that programs do not read', () => {
+  it('copies no other files', () => {
     const { root, run } = project();
     write(root, 'deploy/docs/runbook.md', '# Runbook');
     run();
     expect(existsSync(join(root, 'dist', 'deploy'))).toBe(false);
   });
 
-  it('never takes a dist folder for current after a compilation that failed', () => {
+  it('treats dist as out of date after a failed compilation', () => {
     let compiles = false;
     const { counts, run } = project(() => compiles);
     expect([run(), run()]).toEqual([false, false]);
@@ -108,7 +108,7 @@ describe('npm run build', () => {
     expect(counts.compiled).toBe(3);
   });
 
-  it('compiles again when a source is saved during the compilation', () => {
+  it('compiles again when a source changes during the compilation', () => {
     let saves = 1;
     const { counts, run } = project((root) => {
       if (saves > 0) writeFileSync(join(root, 'api', 'main.ts'), `saved ${saves}`);

@@ -7,7 +7,7 @@ import { FORCED_EXIT_SLACK_MS } from '../../../shared/process/lifecycle';
 import { SETTINGS } from '../../../shared/config/settings';
 
 const ROOT = join(__dirname, '..', '..', '..');
-/** A long secret, as an operator would give it. */
+/** A secret of realistic length. */
 const SECRET = 's'.repeat(64);
 
 interface Service {
@@ -36,7 +36,7 @@ const { services } = compose;
 const own = [services.api, services.worker];
 const mirs = [services.migrate, ...own];
 
-/** Fills `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does. Throws where a required one is missing. */
+/** Expands `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose does. Throws if a required one is missing. */
 function interpolate(text: string, env: Record<string, string>): string {
   return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
     if (env[name]) return env[name];
@@ -49,24 +49,24 @@ function environmentOf({ environment = {} }: Service, env: Record<string, string
   return Object.fromEntries(Object.entries(environment).map(([name, text]) => [name, interpolate(String(text), env)]));
 }
 
-/** The value that follows an option of a command. */
+/** Returns the value of a command-line option. */
 function optionOf({ command = [] }: Service, name: string): string | undefined {
   return command[command.indexOf(name) + 1];
 }
 
-/** Every dist/….js that a text names, as the source file that becomes it. */
+/** Returns the source file of every dist/….js in a text. */
 function entrySources(text: string): string[] {
   return [...text.matchAll(/dist\/([\w/-]+)\.js/g)].map(([, path]) => `${path}.ts`);
 }
 
 describe('docker-compose.yml', () => {
-  it('every variable that it gives our processes is a setting', () => {
+  it('passes only variables that are settings', () => {
     const names = mirs.flatMap(({ environment = {} }) => Object.keys(environment));
     expect(names.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
     expect(names.length).toBeGreaterThan(0);
   });
 
-  it('with the secrets alone both processes have settings that they accept, in production', () => {
+  it('gives both processes valid production settings from only the secrets', () => {
     for (const service of own) {
       const config = readConfig(environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }));
       expect(config).toMatchObject({ production: true, subjectPepper: SECRET });
@@ -74,12 +74,12 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('without a secret it does not start', () => {
+  it('does not start without its secrets', () => {
     expect(() => environmentOf(services.api, { SUBJECT_PEPPER: SECRET })).toThrow('ADMIN_TOKEN');
     for (const service of own) expect(() => environmentOf(service, { ADMIN_TOKEN: SECRET })).toThrow('SUBJECT_PEPPER');
   });
 
-  it('the stores that the URLs name are services, and waited for until healthy', () => {
+  it('waits for every store in the URLs to be healthy', () => {
     for (const service of own) {
       const env = environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET });
       const hosts = [env['MONGO_URL'], env['REDIS_URL'], env['CACHE_REDIS_URL']].map((url) => new URL(url!).hostname);
@@ -89,7 +89,7 @@ describe('docker-compose.yml', () => {
     for (const { healthcheck } of [services.mongo, services.queue, services.cache]) expect(healthcheck).toBeDefined();
   });
 
-  it('the store is migrated once, before any process of ours starts', () => {
+  it('migrates the database once before any MIR process starts', () => {
     expect(services.migrate.command).toEqual(['mir', 'migrate', 'apply']);
     expect(services.migrate.restart).toBe('no');
     expect(Object.keys(services.migrate.depends_on!)).toEqual(['mongo', 'queue', 'cache']);
@@ -97,7 +97,7 @@ describe('docker-compose.yml', () => {
       expect(depends_on!['migrate']).toEqual({ condition: 'service_completed_successfully' });
   });
 
-  it('the queue keeps everything, the cache may forget', () => {
+  it('persists the queue without eviction, and lets the cache evict', () => {
     expect(optionOf(services.queue, '--maxmemory-policy')).toBe('noeviction');
     expect(optionOf(services.queue, '--appendonly')).toBe('yes');
     expect(optionOf(services.queue, '--maxmemory')).toMatch(/^\d+[mg]b$/);
@@ -107,14 +107,14 @@ describe('docker-compose.yml', () => {
     expect(optionOf(services.cache, '--maxmemory')).toMatch(/^\d+[mg]b$/);
   });
 
-  it('MongoDB is the replica set that the URL names, and its health check makes it one', () => {
+  it('initiates the replica set of the MongoDB URL in the health check', () => {
     const url = new URL(String(services.api.environment?.['MONGO_URL']));
     const set = url.searchParams.get('replicaSet');
     expect(optionOf(services.mongo, '--replSet')).toBe(set);
     expect(services.mongo.healthcheck?.test.join(' ')).toContain(`rs.initiate({ _id: '${set}'`);
   });
 
-  it('only the API has a published port; what must last is on named volumes', () => {
+  it('publishes only the API port and keeps persistent data on named volumes', () => {
     const published = Object.entries(services).filter(([, { ports, profiles }]) => ports && !profiles);
     expect(published.map(([name]) => name)).toEqual(['api']);
     expect(services.api.ports?.map((port) => port.split(':').at(-1))).toEqual([
@@ -126,7 +126,7 @@ describe('docker-compose.yml', () => {
     expect(new Set(mounted)).toEqual(new Set(Object.keys(compose.volumes)));
   });
 
-  it('Prometheus and Grafana come only with their profile, for this machine alone, from files that are there', () => {
+  it('starts Prometheus and Grafana only with their profile, on loopback, from existing files', () => {
     const profiled = Object.entries(services).filter(([, { profiles }]) => profiles);
     expect(profiled.map(([name, { profiles }]) => [name, profiles])).toEqual([
       ['prometheus', ['observability']],
@@ -140,7 +140,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('Grafana shows everybody who reaches it everything, and lets nobody log in to change anything', () => {
+  it('gives everyone read-only access to Grafana and disables login', () => {
     expect(services.grafana.environment).toMatchObject({
       GF_AUTH_ANONYMOUS_ORG_ROLE: 'Viewer',
       GF_AUTH_BASIC_ENABLED: 'false',
@@ -148,7 +148,7 @@ describe('docker-compose.yml', () => {
     });
   });
 
-  it('Prometheus scrapes the ports on which our processes serve their metrics; Grafana finds it and its dashboards', () => {
+  it("scrapes the processes' metrics ports and provisions Grafana with Prometheus and the dashboards", () => {
     const read = (file: string): unknown => parse(readFileSync(join(ROOT, 'deploy', file), 'utf8'));
     const { scrape_configs } = read('prometheus/prometheus.yml') as {
       scrape_configs: { job_name: string; dns_sd_configs: { names: string[]; port: number }[] }[];
@@ -171,14 +171,14 @@ describe('docker-compose.yml', () => {
     expect(mounts).toContain(provider.providers[0]!.options.path);
   });
 
-  it('from outside this machine nothing is reached unless the operator says so', () => {
+  it('is reachable only from this machine by default', () => {
     expect(services.api.ports!.map((port) => interpolate(port, {}))).toEqual(['127.0.0.1:3000:3000']);
     expect(services.api.ports!.map((port) => interpolate(port, { BIND_ADDRESS: '0.0.0.0', PORT: '80' }))).toEqual([
       '0.0.0.0:80:3000',
     ]);
   });
 
-  it('inside its container a process listens on all interfaces, whatever address the port is published on', () => {
+  it('listens on all interfaces inside the container, whatever address the port is published on', () => {
     for (const service of own) {
       const env = { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET, BIND_ADDRESS: '127.0.0.1' };
       expect(service.environment).toHaveProperty('BIND_ADDRESS');
@@ -186,7 +186,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('no container can take all memory or fill the disk with its log', () => {
+  it('limits the memory and log size of every container', () => {
     for (const service of Object.values(services)) {
       expect(service.mem_limit).toMatch(/^\d+[mg]$/);
       expect(service.logging?.options).toEqual({ 'max-size': expect.any(String), 'max-file': expect.any(String) });
@@ -197,7 +197,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('a process is given longer to end than it takes to drain, and is told so', () => {
+  it('allows more time to stop than a process needs to drain', () => {
     for (const { stop_grace_period, environment, init } of own) {
       const { drainTimeoutMs } = readConfig(
         environmentOf({ environment: environment! }, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }),
@@ -207,7 +207,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('builds from a Dockerfile that is there and starts entry files that are there', () => {
+  it('builds from an existing Dockerfile and starts existing entry files', () => {
     for (const { build } of mirs) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
     const entries = entrySources([...mirs.flatMap(({ command = [] }) => command), dockerfile].join(' '));
     expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts', 'deploy/cli/main.ts']));
@@ -216,19 +216,19 @@ describe('docker-compose.yml', () => {
 });
 
 describe('deploy/Dockerfile', () => {
-  it('what it copies is there and not ignored; it runs as an ordinary user', () => {
+  it('copies only existing files that are not ignored, and runs as a non-root user', () => {
     const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
     const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
     expect(copied.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
     expect(copied.filter((file) => !ignore.includes(`!${file}`))).toEqual([]);
-    // Later lines win, so these stand after what lets their folder in.
+    // Later lines win, so the exclusions must follow the line that includes their folder.
     for (const secret of ['deploy/k8s', '**/*.env']) {
       expect(ignore.indexOf(secret)).toBeGreaterThan(ignore.indexOf('!deploy'));
     }
     expect(dockerfile).toMatch(/^USER node$/m);
   });
 
-  it('its Node is one that package.json takes, pinned to a minor version in every stage', () => {
+  it('pins a supported Node minor version in every stage', () => {
     const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     expect(new Set(bases).size).toBe(1);
     expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);

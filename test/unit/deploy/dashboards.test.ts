@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { createMetrics } from '../../../shared/metrics/metrics';
 import { allExpressions, DASHBOARDS, selectorsOf } from '../../support/promql';
 
-/** The uid in provisioning/datasources. */
+/** From provisioning/datasources. */
 const DATA_SOURCE = 'mir-prometheus';
 const COLUMNS = 24;
 
-/** Names of the series that processes export; Prometheus itself adds `up` and ALERTS. */
+/** Returns the names of all exported series, and of `up` and ALERTS, which Prometheus adds. */
 function exportedNames(): Set<string> {
   const metrics = [createMetrics('api'), createMetrics('worker')].flatMap(({ registry }) =>
     registry.getMetricsAsArray(),
@@ -16,7 +16,7 @@ function exportedNames(): Set<string> {
 }
 
 describe('Grafana dashboards', () => {
-  it.each([...DASHBOARDS])('%s has its own uid, and panels that do not overlap', (file, { uid, panels }) => {
+  it.each([...DASHBOARDS])('%s has a unique uid and non-overlapping panels', (file, { uid, panels }) => {
     expect(uid).toBe(file);
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
@@ -26,19 +26,16 @@ describe('Grafana dashboards', () => {
     expect(new Set(cells.map((cell) => cell.join())).size).toBe(cells.length);
   });
 
-  it.each([...DASHBOARDS])(
-    'every panel and query of %s reads from the provisioned data source',
-    (_file, { panels }) => {
-      const sources = panels.flatMap((panel) => [panel, ...panel.targets]);
-      expect(sources.length).toBeGreaterThan(10);
-      for (const source of sources) expect(source).toMatchObject({ datasource: { uid: DATA_SOURCE } });
-    },
-  );
+  it.each([...DASHBOARDS])('%s uses only the provisioned data source', (_file, { panels }) => {
+    const sources = panels.flatMap((panel) => [panel, ...panel.targets]);
+    expect(sources.length).toBeGreaterThan(10);
+    for (const source of sources) expect(source).toMatchObject({ datasource: { uid: DATA_SOURCE } });
+  });
 
-  it('every expression of a dashboard or rule is PromQL over series that exist', () => {
+  it('use only valid PromQL over existing series, like the rules', () => {
     const expressions = allExpressions();
     const known = exportedNames();
-    // Recorded series have colons in their names; they are listed among the expressions by that name.
+    // Recording rules are part of the expressions under the name of their series.
     for (const [name] of expressions) if (name.startsWith('mir:')) known.add(name);
     const unknown = expressions.flatMap(([where, expr]) =>
       selectorsOf(expr)
@@ -50,7 +47,7 @@ describe('Grafana dashboards', () => {
     expect(unknown).toEqual([]);
   });
 
-  it('selectors are found wherever they are in an expression', () => {
+  it('yield their selectors at any position in an expression', () => {
     const expr = 'sum by (a) (rate(x_bucket{r="/a/:id"}[5m])) / (b or vector(0)) > 3 and topk(2, mir:c{d=~"e|f"})';
     expect(selectorsOf(expr)).toEqual(['x_bucket{r="/a/:id"}', 'b', 'mir:c{d=~"e|f"}']);
     expect(() => selectorsOf('sum(')).toThrow('not PromQL');

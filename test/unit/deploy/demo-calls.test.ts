@@ -13,7 +13,7 @@ import { tempDirs } from '../../support/temp-dirs';
 const RULES = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } };
 const PARTNER = { name: 'Shop', partnerId: 'prt_x', apiKey: 'k' };
 const { tempDir, afterTest } = tempDirs();
-/** For what succeeds, however slow the machine is. */
+/** Long enough for success on any machine. */
 const LONG_MS = 30_000;
 
 async function serve(listener: RequestListener): Promise<string> {
@@ -23,30 +23,32 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Answers the given statuses in turn, the last one permanently. */
-function answersInOrder(...answers: { status: number; body?: unknown }[]): RequestListener {
+/** Sends the given responses in order, then repeats the last one. */
+function respondInOrder(...responses: { status: number; body?: unknown }[]): RequestListener {
   let next = 0;
   return (req, res) => {
-    const { status, body } = answers[Math.min(next++, answers.length - 1)]!;
+    const { status, body } = responses[Math.min(next++, responses.length - 1)]!;
     req.resume().on('end', () => res.writeHead(status, { 'retry-after': '0' }).end(JSON.stringify(body ?? null)));
   };
 }
 
-describe('calls of the demo', () => {
-  it('429 and 503 are tried again and told apart', async () => {
+describe('callApi', () => {
+  it('retries 429 and 503 and counts them separately', async () => {
     const url = await serve(
-      answersInOrder({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }),
+      respondInOrder({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }),
     );
-    const answer = await callApi(url, { path: '/events', apiKey: 'k', body: '{}' });
-    expect(answer).toMatchObject({ status: 202, body: { a: 1 }, rejections: 1, uncertain: 2 });
+    const response = await callApi(url, { path: '/events', apiKey: 'k', body: '{}' });
+    expect(response).toMatchObject({ status: 202, body: { a: 1 }, rejections: 1, uncertain: 2 });
   });
 
-  it('gives up in the end, naming the last answer', async () => {
-    const url = await serve(answersInOrder({ status: 503, body: { code: 'OVERLOADED' } }));
+  it('reports the last response when it gives up', async () => {
+    const url = await serve(respondInOrder({ status: 503, body: { code: 'OVERLOADED' } }));
     await expect(callApi(url, { path: '/events', apiKey: 'k', body: '{}' }, 50)).rejects.toThrow(/503.*OVERLOADED/);
   });
+});
 
-  it('at most so many at once, every item once, the first failure ends it', async () => {
+describe('inParallel', () => {
+  it('processes every item once with bounded concurrency and stops at the first failure', async () => {
     let running = 0;
     let most = 0;
     const done: number[] = [];
@@ -63,9 +65,9 @@ describe('calls of the demo', () => {
   });
 });
 
-describe('what the demo notices', () => {
+describe('demo checks', () => {
   const send = async (body: unknown, status = 202): Promise<string[]> => {
-    const url = await serve(answersInOrder({ status, body }));
+    const url = await serve(respondInOrder({ status, body }));
     const sent = nothingSent(1);
     const items = (['COUNTS', 'NO_USER'] as const).map((fate) => ({ event: { idempotencyKey: fate }, fate }));
     const options = { url, partners: [PARTNER], concurrency: 1, onSent: () => undefined };
@@ -75,11 +77,11 @@ describe('what the demo notices', () => {
   const accepted = { receiptId: 'r', receivedAt: '2026-05-01T09:30:00.000Z', accepted: 1, rejected: 1 };
   const error = { index: 1, code: 'REQUIRED', path: 'userExternalId', message: 'm' };
 
-  it('nothing when the faulty item alone was refused', async () => {
+  it('report nothing if only the faulty item was rejected', async () => {
     expect(await send({ ...accepted, errors: [error] })).toEqual([]);
   });
 
-  it('an accepted faulty item, a refused good one, a wrong status', async () => {
+  it('report an accepted faulty item, a rejected valid item and a wrong status', async () => {
     expect(await send({ ...accepted, accepted: 2, rejected: 0, errors: [] })).toHaveLength(2);
     expect(await send({ ...accepted, accepted: 0, rejected: 2, errors: [error, { ...error, index: 0 }] })).toHaveLength(
       2,
@@ -87,21 +89,21 @@ describe('what the demo notices', () => {
     expect(await send({ code: 'INTERNAL' }, 500)).toEqual([expect.stringContaining('500 instead of 202')]);
   });
 
-  it('a receipt that says something else, or never settles', async () => {
+  it('report a receipt with the wrong outcome or one that stays QUEUED', async () => {
     const receipt = { status: 'QUEUED', accepted: 2, persisted: 0, duplicates: 0, conflicts: 0, failed: 0 };
     const done = { ...receipt, status: 'DONE', persisted: 2 };
-    const settle = async (body: unknown, waitMs = LONG_MS): Promise<string[]> => {
-      const url = await serve(answersInOrder({ status: 200, body: receipt }, { status: 200, body }));
+    const problemsOf = async (body: unknown, waitMs = LONG_MS): Promise<string[]> => {
+      const url = await serve(respondInOrder({ status: 200, body: receipt }, { status: 200, body }));
       const pending = { partner: 0, receiptId: 'r', accepted: 2, conflicts: 0 };
       const bounds = { concurrency: 1, deadlineMs: Date.now() + waitMs, onFinal: () => undefined };
       return (await awaitReceipts([pending], { url, partners: [PARTNER], ...bounds })).problems;
     };
-    expect(await settle(done)).toEqual([]);
-    expect(await settle({ ...done, persisted: 1 })).toEqual([expect.stringContaining('expected DONE')]);
-    expect(await settle(receipt, 50)).toEqual([expect.stringContaining('still QUEUED')]);
+    expect(await problemsOf(done)).toEqual([]);
+    expect(await problemsOf({ ...done, persisted: 1 })).toEqual([expect.stringContaining('expected DONE')]);
+    expect(await problemsOf(receipt, 50)).toEqual([expect.stringContaining('still QUEUED')]);
   });
 
-  it('signals that differ, and answers that do not include the events yet', async () => {
+  it('report wrong signals and signals that never include the events', async () => {
     const atMs = Date.now() - 3600_000;
     const at = new Date(atMs).toISOString();
     const signals = (eventCount: number, throughMs: number): unknown => ({
@@ -115,31 +117,31 @@ describe('what the demo notices', () => {
       basis: { scope: 'OWN' },
       includesEventsThrough: new Date(throughMs).toISOString(),
     });
-    const check = async (answers: unknown[], waitMs = LONG_MS): Promise<string[]> => {
-      const url = await serve(answersInOrder(...answers.map((one) => ({ status: 200, body: { results: [one] } }))));
+    const check = async (bodies: unknown[], waitMs = LONG_MS): Promise<string[]> => {
+      const url = await serve(respondInOrder(...bodies.map((one) => ({ status: 200, body: { results: [one] } }))));
       const expected = new Map([['u', { eventCount: 2, firstAtMs: atMs, lastAtMs: atMs }]]);
       const bounds = { rules: RULES, throughMs: atMs, deadlineMs: Date.now() + waitMs, concurrency: 1 };
       return (await checkSignals(expected, [], { url, partner: PARTNER, ...bounds })).differences;
     };
     expect(await check([signals(1, atMs), signals(2, atMs + 1)])).toEqual([]);
-    expect(await check([signals(3, atMs + 1)])).toEqual(['Shop, user u: eventCount is 3, counted 2']);
-    expect(await check([signals(2, atMs)], 50)).toEqual([expect.stringContaining('needed: after')]);
+    expect(await check([signals(3, atMs + 1)])).toEqual(['Shop, user u: eventCount is 3, expected 2']);
+    expect(await check([signals(2, atMs)], 50)).toEqual([expect.stringContaining('expected later than')]);
   });
 
-  it('rows of the store that are too many or missing, equal ones counted', () => {
+  it('report surplus and missing database rows, including duplicates', () => {
     expect(compareBags('rows', ['a', 'a', 'b'], ['b', 'a', 'a'])).toEqual([]);
-    expect(compareBags('rows', ['a', 'a'], ['a', 'c'])).toEqual(['rows: 1 too many: a', 'rows: 1 missing: c']);
+    expect(compareBags('rows', ['a', 'a'], ['a', 'c'])).toEqual(['rows: 1 surplus: a', 'rows: 1 missing: c']);
   });
 
-  it('a long list of differences is cut', () => {
+  it('shorten a long list of differences', () => {
     const text = differencesText(Array.from({ length: 100 }, (_, n) => `d${n}`));
     expect(text.split('\n')).toHaveLength(27);
     expect(text).toContain('and 75 more');
   });
 });
 
-describe('options of the demo', () => {
-  it('defaults, and everything wrong at once', () => {
+describe('readOptions', () => {
+  it('applies defaults and reports all invalid options at once', () => {
     const env = { MONGO_URL: 'mongodb://127.0.0.1/mir', PORT: '3900', DATA_DIR: tempDir(), TIER_2_MIN_EVENTS: '5' };
     const options = readOptions([], env);
     expect(options).toMatchObject({ seed: 1, events: 20_000, resendPercent: 0, env: 'live' });
@@ -148,7 +150,7 @@ describe('options of the demo', () => {
     expect(readOptions(['--help'], env)).toBeNull();
   });
 
-  it('without a running system it says what to do', () => {
+  it('suggests npm start if no system is running', () => {
     expect(() => readOptions([], { DATA_DIR: tempDir() })).toThrow('npm start');
   });
 });

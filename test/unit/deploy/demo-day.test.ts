@@ -14,19 +14,19 @@ const RULES = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, 
 const partners = generateDay(DAY);
 const itemsOf = (of = partners): Item[] => of.flatMap(({ day, evening }) => [...day, ...evening]);
 
-describe('the generated day', () => {
-  it('is the same for the same seed and another for another', () => {
+describe('generateDay', () => {
+  it('is deterministic for a seed and differs between seeds', () => {
     expect(generateDay(DAY)).toEqual(partners);
     expect(generateDay({ ...DAY, seed: 2 })).not.toEqual(partners);
   });
 
-  it.each([1, 7, 500, 20_000, 30_001])('holds exactly %i events that count', (events) => {
+  it.each([1, 7, 500, 20_000, 30_001])('generates exactly %i counted events', (events) => {
     const day = generateDay({ ...DAY, events });
     expect(day.reduce((sum, partner) => sum + totalOf(countUsers(partner)), 0)).toBe(events);
     expect(itemsOf(day).filter(({ fate }) => fate === 'COUNTS')).toHaveLength(events);
   });
 
-  it('has hot users, all tiers, repeats and reused keys at every partner', () => {
+  it('gives every partner hot users, all tiers, duplicates and reused keys', () => {
     for (const partner of partners) {
       const users = [...countUsers(partner).values()];
       const counts = users.map(({ eventCount }) => eventCount).sort((a, b) => b - a);
@@ -37,14 +37,14 @@ describe('the generated day', () => {
     }
   });
 
-  it('no whole-day count can flip while it is played', () => {
+  it('keeps events away from day boundaries, so that day counts stay constant during a run', () => {
     const HOUR_MS = 3600 * 1000;
     const hours = itemsOf().map(({ event }) => ((END_MS - Date.parse(event.occurredAt!)) % (24 * HOUR_MS)) / HOUR_MS);
     expect(Math.min(...hours)).toBeGreaterThanOrEqual(2);
     expect(Math.max(...hours)).toBeLessThanOrEqual(22);
   });
 
-  it('the API refuses exactly the faulty items, for the fault they have', () => {
+  it('contains only faulty items that the API rejects for the intended field', () => {
     const deps = { catalog: createCatalog(), secrets: deriveSecrets('p'.repeat(32)), keyedIdsFromMs: 0 };
     const tenant = tenantOf(partnerIdOf('abcdefghijkm'), 'live');
     const surprises = itemsOf().filter(({ event, fate }) => {
@@ -55,7 +55,7 @@ describe('the generated day', () => {
     expect(surprises).toEqual([]);
   });
 
-  it('a repeat has the content of its first; a reused key has other content', () => {
+  it('repeats events with identical content and reuses keys with different content', () => {
     const first = new Map(partners[1]!.day.filter(({ fate }) => fate === 'COUNTS').map(keyed));
     const rest = itemsOf([partners[1]!]).filter(({ fate }) => fate === 'REPEAT' || fate === 'CONFLICT');
     for (const { event, fate } of rest) {
@@ -67,8 +67,8 @@ describe('the generated day', () => {
   });
 });
 
-describe('the requests of a day', () => {
-  it('hold every item once, in all shapes; reused keys wait for the evening', () => {
+describe('planRequests', () => {
+  it('sends every item once, in all shapes, and reused keys only in the evening', () => {
     const plan = planRequests(partners, { seed: 1, resendPercent: 0 });
     const sent = plan.day.flatMap(({ items }) => items);
     const generated = partners.flatMap(({ day }) => day);
@@ -80,7 +80,7 @@ describe('the requests of a day', () => {
     expect(plan.evening.some(({ shape }) => shape === 'single')).toBe(true);
   });
 
-  it('the asked share of them goes twice, whole', () => {
+  it('resends the requested share of requests unchanged', () => {
     const once = planRequests(partners, { seed: 1, resendPercent: 0 }).day;
     const twice = planRequests(partners, { seed: 1, resendPercent: 10 }).day;
     const distinct = new Set(twice);
@@ -95,7 +95,7 @@ describe('the requests of a day', () => {
     expect(planRequests(partners, { seed: 1, resendPercent: 100 }).day).toHaveLength(2 * once.length);
   });
 
-  it('a single post carries its key in the header, quoted as the draft asks', () => {
+  it('sends the key of a single event in a quoted Idempotency-Key header, as the IETF draft requires', () => {
     const item = partners[0]!.day[0]!;
     const call = toCall({ partner: 0, shape: 'single', gzip: false, items: [item] }, 'key');
     expect(call.headers).toEqual({ 'idempotency-key': `"${item.event.idempotencyKey}"` });
@@ -107,7 +107,7 @@ function keyed({ event }: Item): [string, Partial<DemoEvent>] {
   return [event.idempotencyKey!, event];
 }
 
-/** The same objects, in any order (`toEqual` on sets compares each with each: too slow for 20,000). */
+/** Compares objects in any order. `toEqual` on sets compares every pair, which is too slow for 20,000. */
 function sameMembers<T>(a: readonly T[], b: readonly T[]): boolean {
   const [left, right] = [new Set(a), new Set(b)];
   return left.size === right.size && [...left].every((item) => right.has(item));

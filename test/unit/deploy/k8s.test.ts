@@ -11,7 +11,7 @@ const ROOT = join(__dirname, '..', '..', '..');
 const K8S = join(ROOT, 'deploy', 'k8s');
 const SECRET = 's'.repeat(64);
 
-// oxlint-disable-next-line typescript/no-explicit-any -- manifests are read as kubectl does: without our types
+// oxlint-disable-next-line typescript/no-explicit-any -- reads manifests as kubectl does, without our types
 type Manifest = any;
 
 const documents = (text: string): Manifest[] => parseAllDocuments(text).map((document) => document.toJS());
@@ -25,7 +25,7 @@ const pods: [string, Manifest][] = [api[0], worker[0], job].map((one) => [one.me
 pods.push([cronJob.metadata.name, cronJob.spec.jobTemplate.spec.template]);
 const containerOf = (template: Manifest): Manifest => template.spec.containers[0];
 
-/** The lines `NAME=value` of the example of secrets, filled in. */
+/** Returns the `NAME=value` lines of the example secrets with values filled in. */
 function secretsOf(text: string): string {
   return text.replaceAll(/^(SUBJECT_PEPPER|ADMIN_TOKEN)=$/gm, `$1=${SECRET}`);
 }
@@ -34,9 +34,9 @@ const secretPairs = Object.fromEntries(
   [...secrets.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]),
 );
 
-describe('the manifests', () => {
+describe('Kubernetes manifests', () => {
   it.each(pods)(
-    '%s runs as an ordinary user, on a read-only root, without rights, token or free memory',
+    'run %s as non-root with a read-only file system, no privileges or token, and limited memory',
     (_name, template) => {
       expect(template.spec).toMatchObject({
         automountServiceAccountToken: false,
@@ -54,27 +54,27 @@ describe('the manifests', () => {
     },
   );
 
-  it.each(pods)('%s starts a program that the image has, with all settings and secrets', (_name, template) => {
+  it.each(pods)('start %s from a program in the image, with all settings and secrets', (_name, template) => {
     const { args, envFrom } = containerOf(template);
     const [program] = /dist\/[\w/-]+\.js/.exec(args.join(' ')) ?? [''];
     expect(existsSync(join(ROOT, program.replace(/^dist\//, '').replace(/\.js$/, '.ts')))).toBe(true);
     expect(envFrom).toEqual([{ configMapRef: { name: 'mir-config' } }, { secretRef: { name: 'mir-secrets' } }]);
   });
 
-  it('what ConfigMap and Secret hold are settings, and together all that production needs', () => {
+  it('provide valid production settings through ConfigMap and Secret', () => {
     const env = { ...config.data, ...secretPairs, MAIL_FROM: 'MIR <mir@example.org>' };
     expect(Object.keys(env).filter((name) => !(name in SETTINGS))).toEqual([]);
     const read = readConfig(env);
     expect(read).toMatchObject({ production: true, adminToken: SECRET, subjectPepper: SECRET });
     expect(read.cacheRedisUrl).not.toBe(read.redisUrl);
-    // Probes, services and scrapes reach a pod by its own address; the network policies decide who may.
+    // Probes, services and Prometheus reach a pod at its own address. Network policies restrict who can.
     expect(read.bindAddress).toBeNull();
     for (const name of ['SUBJECT_PEPPER', 'ADMIN_TOKEN', 'MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL', 'SMTP_URL']) {
       expect(config.data).not.toHaveProperty(name);
     }
   });
 
-  it('probes and ports meet the ports that the settings name', () => {
+  it('use the ports from the settings in probes and ports', () => {
     const portsOf = (template: Manifest) =>
       Object.fromEntries(containerOf(template).ports.map((port: Manifest) => [port.name, String(port.containerPort)]));
     expect(portsOf(pods[0]![1])).toEqual({ http: config.data.PORT, metrics: config.data.METRICS_PORT });
@@ -90,7 +90,7 @@ describe('the manifests', () => {
     }
   });
 
-  it('Prometheus finds every process, ready or not, by the names that rules and dashboards know', () => {
+  it('let Prometheus find every process, ready or not, under the job names of rules and dashboards', () => {
     const scrape = parse(readFileSync(join(ROOT, 'deploy/prometheus/kubernetes.yml'), 'utf8'));
     const scraped = scrape.scrape_configs.map(({ job_name, dns_sd_configs: [{ names, port }] }: Manifest) => [
       job_name,
@@ -108,7 +108,7 @@ describe('the manifests', () => {
     }
   });
 
-  it('what goes out of a pod is what MIR sends: names, stores, traces; of the API log-ins, of a worker webhooks and mails to any port', () => {
+  it('allow egress only for DNS, stores and traces, plus logins from the API and webhooks and mails from workers', () => {
     const policies = file('base/network.yaml');
     const out = (name: string): Manifest => policies.find(({ metadata }) => metadata.name === name).spec.egress;
     const named = ['MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL'].flatMap((name) =>
@@ -125,7 +125,7 @@ describe('the manifests', () => {
     }
   });
 
-  it('a pod is given longer to end than it takes to drain', () => {
+  it('allow more time to stop than a process needs to drain', () => {
     const drainSeconds = (Number(config.data.DRAIN_TIMEOUT_MS) + FORCED_EXIT_SLACK_MS) / 1_000;
     for (const [, { spec }] of pods.slice(0, 2)) {
       const before = Number(spec.containers[0].lifecycle?.preStop.exec.command[1] ?? 0);
@@ -133,7 +133,7 @@ describe('the manifests', () => {
     }
   });
 
-  it('workers are scaled on a series that MIR has, and by one autoscaler alone', () => {
+  it('scale workers on an existing metric with a single autoscaler', () => {
     const [scaled] = file('keda/worker-scaledobject.yaml');
     const [trigger] = scaled.spec.triggers;
     const [, series] = /max\((mir_\w+)\{queue="events"\}\)/.exec(trigger.metadata.query) ?? [];
@@ -143,7 +143,7 @@ describe('the manifests', () => {
     expect(readFileSync(join(K8S, 'keda/kustomization.yaml'), 'utf8')).toContain('$patch: delete');
   });
 
-  it('no secret is in the tree: the overlay takes them from a file that git ignores', () => {
+  it('take secrets from a file that git ignores', () => {
     expect(readFileSync(join(ROOT, '.gitignore'), 'utf8')).toContain('secrets.env\n');
     expect(existsSync(join(K8S, 'overlays/example/secrets.env'))).toBe(false);
     expect(readFileSync(join(K8S, 'overlays/example/secrets.env.example'), 'utf8')).toMatch(/^SUBJECT_PEPPER=$/m);

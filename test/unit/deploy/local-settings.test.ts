@@ -9,7 +9,7 @@ import { tempDirs } from '../../support/temp-dirs';
 const { tempDir } = tempDirs();
 const STORES = { MONGO_URL: 'mongodb://127.0.0.1/mir', REDIS_URL: 'redis://127.0.0.1' };
 
-/** What the processes of `npm start` read from an environment that has these settings. */
+/** Returns the settings that the processes of `npm start` read in this environment. */
 async function settingsUnder(given: NodeJS.ProcessEnv) {
   const { env } = await localSettings(given, tempDir());
   return readConfig({ ...env, ...STORES });
@@ -29,9 +29,9 @@ const explicit = [...OUTSIDE_PRODUCTION, 'production'].flatMap((nodeEnv) =>
   ),
 );
 
-describe('settings of npm start', () => {
+describe('localSettings', () => {
   it.each([...unset, ...explicit])(
-    'webhooks to private addresses with NODE_ENV=$nodeEnv PUBLIC_URL=$publicUrl and the setting "$given": $expected',
+    'sets webhooksToPrivateAddresses with NODE_ENV=$nodeEnv PUBLIC_URL=$publicUrl and "$given" to $expected',
     async ({ nodeEnv, publicUrl, given, expected }) => {
       const { webhooksToPrivateAddresses } = await settingsUnder({
         NODE_ENV: nodeEnv,
@@ -42,11 +42,11 @@ describe('settings of npm start', () => {
     },
   );
 
-  it.each(['0.0.0.0', '::'])('webhooks to private addresses stay off when BIND_ADDRESS is %s', async (wildcard) => {
+  it.each(['0.0.0.0', '::'])('keeps webhooks to private addresses off when BIND_ADDRESS is %s', async (wildcard) => {
     expect(await settingsUnder({ BIND_ADDRESS: wildcard })).toMatchObject({ webhooksToPrivateAddresses: false });
   });
 
-  it('without PUBLIC_URL the address that is listened on decides: another one than loopback is not local', async () => {
+  it('treats only a loopback bind address as local if PUBLIC_URL is unset', async () => {
     const narrow = await settingsUnder({ BIND_ADDRESS: '127.0.0.1' });
     expect(narrow).toMatchObject({ bindAddress: '127.0.0.1', webhooksToPrivateAddresses: true });
     const own = otherAddresses()[0]!;
@@ -54,23 +54,23 @@ describe('settings of npm start', () => {
     expect(wide).toMatchObject({ bindAddress: own, webhooksToPrivateAddresses: false });
   });
 
-  it('the processes listen on loopback unless BIND_ADDRESS is given', async () => {
+  it('listens on loopback by default', async () => {
     expect((await settingsUnder({})).bindAddress).toBe('localhost');
     expect((await settingsUnder({ BIND_ADDRESS: '' })).bindAddress).toBe('localhost');
     expect((await settingsUnder({ BIND_ADDRESS: '0.0.0.0' })).bindAddress).toBe('0.0.0.0');
   });
 
-  it('a PUBLIC_URL that is none is reported as any other wrong setting', async () => {
+  it('reports an invalid PUBLIC_URL like any other setting', async () => {
     await expect(settingsUnder({ PUBLIC_URL: 'mir.example' })).rejects.toThrow(/ {2}- PUBLIC_URL: /);
   });
 
-  /** The ports that `npm start` chooses under these settings: of the API, the metrics and the workers. */
+  /** Returns the ports that `npm start` chooses for the API, the metrics and the workers. */
   async function portsUnder(given: NodeJS.ProcessEnv): Promise<number[]> {
     const { ports } = await localSettings(given, tempDir());
     return [ports.api, ports.metrics, ...ports.workers].map(({ number }) => number);
   }
 
-  it('the other ports are counted from PORT, so that a second instance needs no more than another PORT', async () => {
+  it('derives the other ports from PORT, so that a second instance only needs a different PORT', async () => {
     const first = await freePort();
     const PORT = String(first);
     expect(await portsUnder({ PORT, WORKERS: '2' })).toEqual([first, first + 100, first + 200, first + 201]);
@@ -78,14 +78,14 @@ describe('settings of npm start', () => {
     expect(await portsUnder({ PORT, ...given })).toEqual([first, first + 50, first + 60]);
   });
 
-  it('where there is no room above PORT, the other ports are any free ones', async () => {
+  it('picks random free ports if the derived ones exceed the port range', async () => {
     const ports = await portsUnder({ PORT: '65500', WORKERS: '2' });
     expect(ports[0]).toBe(65_500);
     expect(ports.every((port) => port <= 65_535)).toBe(true);
     expect(new Set(ports).size).toBe(4);
   });
 
-  it('a counted port that is taken gives way to the next one', async () => {
+  it('skips a derived port that is in use', async () => {
     const first = await freePort();
     const server = createServer();
     await new Promise<void>((resolve) => void server.listen(first + 100, resolve));

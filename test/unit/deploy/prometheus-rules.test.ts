@@ -26,18 +26,18 @@ const alerts = yamlIn('rules')
 
 describe('Prometheus rules', () => {
   describeWithPrometheus('promtool', () => {
-    it('takes the configuration and every rule', async () => {
+    it('accepts the configuration and every rule', async () => {
       expect(await promtool(['check', 'config', 'prometheus.yml', 'kubernetes.yml'], DIR)).toMatchObject({ code: 0 });
       expect(await promtool(['check', 'rules', ...yamlIn('rules')], DIR)).toMatchObject({ code: 0 });
     });
 
-    it('sees every alert fire on bad series and stay quiet on good ones', async () => {
+    it('passes every rule test', async () => {
       const { code, output } = await promtool(['test', 'rules', ...yamlIn('tests')], DIR);
       expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('SUCCESS') });
     }, 180_000);
   });
 
-  it('every alert is seen to fire by a rule test, and each file has a case in which none does', () => {
+  it('have a rule test for every alert, and a healthy case in each test file', () => {
     const fired = new Set<string>();
     for (const file of yamlIn('tests')) {
       const { tests } = read(file) as {
@@ -55,7 +55,7 @@ describe('Prometheus rules', () => {
     expect(fired).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 
-  it('every alert says what is wrong, how urgent it is and where the runbook tells what to do', () => {
+  it('give every alert a summary, a severity and a link to a runbook section', () => {
     const headings = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
     const entries = headings.map((heading) => heading.slice('## '.length));
     for (const { alert, labels, annotations } of alerts) {
@@ -72,7 +72,7 @@ describe('Prometheus rules', () => {
     expect(new Set(entries)).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 
-  it("the runbook's entries follow each other, tell what users feel, and their links lead somewhere", () => {
+  it('have runbook sections in order, with user impact, a fix and valid links', () => {
     const text = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8');
     const sections = text.split(/^## /m).slice(1);
     const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));

@@ -8,26 +8,26 @@ import { cli } from '../../support/cli';
 const runbook = readFileSync(join(__dirname, '../../../deploy/docs/runbook.md'), 'utf8');
 const quoted = [...runbook.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
 
-/** Codes of problems. */
+/** Problem codes, which look like setting names. */
 const NO_SETTINGS = new Set(['STORE_UNAVAILABLE']);
 
-describe('whoever follows the runbook', () => {
+describe('runbook.md', () => {
   const commands = quoted.flatMap((text) => /^mir (.+)$/.exec(text)?.[1] ?? []);
 
-  it.each([...new Set(commands)])('can type `mir %s`', async (line) => {
-    // No store is named, so a command line that is understood ends in just that refusal.
+  it.each([...new Set(commands)])('contains the valid command `mir %s`', async (line) => {
+    // No store is configured, so a valid command line fails with exactly that error.
     const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...line.split(' '));
     expect({ code, text: err + out }).toEqual({
       code: 1,
-      text: expect.stringContaining('stores of MIR cannot be found'),
+      text: expect.stringContaining("Cannot find MIR's stores"),
     });
   });
 
-  it('finds the commands for it', () => {
+  it('contains commands', () => {
     expect(commands.length).toBeGreaterThan(5);
   });
 
-  it('reads only of settings and series that there are', () => {
+  it('mentions only existing settings and metrics', () => {
     const all = [createMetrics('api'), createMetrics('worker')];
     const series = quoted.filter((text) => text.startsWith('mir_'));
     expect(series.length).toBeGreaterThan(0);

@@ -13,25 +13,25 @@ const facts = {
   colour: false,
 };
 
-describe('what npm start prints', () => {
+describe('welcome', () => {
   const lines = welcome({ ...facts, partner }).split('\n');
   const after = (start: string): string | undefined => lines[lines.findIndex((line) => line.startsWith(start)) + 1];
 
-  it('shows both keys of the demo partner and what each is for', () => {
+  it('shows both keys of the demo partner with their purpose', () => {
     expect(lines).toContain('  test key mir_test_one');
-    expect(after('  test key')).toBe('           to try things out: its data never mixes with live data');
+    expect(after('  test key')).toBe('           for testing; its data never mixes with live data');
     expect(lines).toContain('  live key mir_live_one');
     expect(after('  live key')).toBe('           for real data');
   });
 
-  it('tries partner routes under /v1, with the test key', () => {
+  it('suggests calls to /v1 with the test key', () => {
     const calls = lines.filter((line) => line.startsWith('curl '));
     expect(calls).toHaveLength(2);
     for (const call of calls)
       expect(call).toMatch(/^curl -s http:\/\/localhost:4000\/v1\/.* -H 'x-api-key: mir_test_one'/);
   });
 
-  it('shows neither keys nor calls when there is no demo partner', () => {
+  it('shows neither keys nor calls without a demo partner', () => {
     expect(welcome({ ...facts, partner: null })).not.toMatch(/live key|test key|curl/);
   });
 });
