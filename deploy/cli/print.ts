@@ -32,16 +32,16 @@ function lines(value: Cell, columns: number): string {
 
 /** Formats rows as a table. */
 export function table(head: string[], rows: Cell[][]): string {
-  const made = new Table({ head, style: plain });
-  made.push(...rows.map((row) => row.map((value) => lines(value, TABLE_TEXT_COLUMNS))));
-  return made.toString();
+  const output = new Table({ head, style: plain });
+  output.push(...rows.map((row) => row.map((value) => lines(value, TABLE_TEXT_COLUMNS))));
+  return output.toString();
 }
 
 /** Formats name-value pairs, one per row. */
 export function sheet(pairs: Record<string, Cell>): string {
-  const made = new Table({ style: plain });
-  made.push(...Object.entries(pairs).map(([name, value]) => ({ [name]: lines(value, SHEET_TEXT_COLUMNS) })));
-  return made.toString();
+  const output = new Table({ style: plain });
+  output.push(...Object.entries(pairs).map(([name, value]) => ({ [name]: lines(value, SHEET_TEXT_COLUMNS) })));
+  return output.toString();
 }
 
 /** Formats a page of a list, with the option that shows the next page. */

@@ -75,7 +75,7 @@ const GROUPS: readonly CommandGroup[] = [
   },
   {
     name: 'migrate',
-    description: 'migrate indexes and data to this version (in production, the only way)',
+    description: "migrate the database's indexes and data to this version",
     add: (...to) => (require('./migrate-commands') as typeof Migrate).addMigrateCommands(...to),
   },
   {

@@ -26,32 +26,32 @@ describe('the backup job', () => {
   it('removes partial backups first, and backups older than a month only after a new one is complete', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = backupPod.spec.containers[0].args;
-    const night = (create: string): void => {
-      const here = script.replaceAll('/backups', backups).replace('mir backup create', create);
-      execFileSync(shell, [options, here]);
+    const runJob = (create: string): void => {
+      const localScript = script.replaceAll('/backups', backups).replace('mir backup create', create);
+      execFileSync(shell, [options, localScript]);
     };
-    const aBackup = (name: string, ageDays: number, isWhole = true): void => {
+    const addBackup = (name: string, ageDays: number, isComplete = true): void => {
       mkdirSync(join(backups, name));
-      if (isWhole) writeFileSync(join(backups, name, 'manifest.json'), '{}');
+      if (isComplete) writeFileSync(join(backups, name, 'manifest.json'), '{}');
       utimesSync(join(backups, name), new Date(), new Date(Date.now() - ageDays * 86_400_000));
     };
     try {
-      aBackup('2026-09-01T021700Z', 40);
-      aBackup('2026-10-05T021700Z', 5);
-      aBackup('2026-10-06T021700Z', 1, false);
-      aBackup('2026-10-07-by-hand', 0, false);
+      addBackup('2026-09-01T021700Z', 40);
+      addBackup('2026-10-05T021700Z', 5);
+      addBackup('2026-10-06T021700Z', 1, false);
+      addBackup('2026-10-07-by-hand', 0, false);
       mkdirSync(join(backups, 'lost+found'));
-      expect(() => night('false')).toThrow('Command failed');
+      expect(() => runJob('false')).toThrow('Command failed');
       expect(readdirSync(backups)).toEqual([
         '2026-09-01T021700Z',
         '2026-10-05T021700Z',
         '2026-10-07-by-hand',
         'lost+found',
       ]);
-      night('mkdir');
-      const [kept, atWork, made, ...others] = readdirSync(backups);
-      expect([kept, atWork, others]).toEqual(['2026-10-05T021700Z', '2026-10-07-by-hand', ['lost+found']]);
-      expect(made).toMatch(/^20\d\d-\d\d-\d\dT\d{6}Z$/);
+      runJob('mkdir');
+      const [kept, inProgress, created, ...others] = readdirSync(backups);
+      expect([kept, inProgress, others]).toEqual(['2026-10-05T021700Z', '2026-10-07-by-hand', ['lost+found']]);
+      expect(created).toMatch(/^20\d\d-\d\d-\d\dT\d{6}Z$/);
     } finally {
       rmSync(backups, { recursive: true });
     }

@@ -21,14 +21,14 @@ const createTree = (size: number, env: 'live' | 'test' = 'live') =>
 const linesOf = (text: string): string[] => text.trimEnd().split('\n');
 
 /** A terminal on which the operator types one line. */
-function typing(answer: string): Terminal & { asked: string[] } {
+function typing(line: string): Terminal & { asked: string[] } {
   const asked: string[] = [];
   return {
     asked,
     screen: Object.assign(new PassThrough(), { isTTY: true }),
     ask: (question) => {
       asked.push(question);
-      return Promise.resolve(answer);
+      return Promise.resolve(line);
     },
   };
 }
@@ -152,8 +152,8 @@ describe('mir agents kill', () => {
     const other = tree[1]!.agentId;
     for (const typed of ['', 'yes', other, tree[0]!.agentId.toUpperCase()]) {
       const terminal = typing(typed);
-      const answer = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId);
-      expect(answer).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nothing was changed') });
+      const result = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId);
+      expect(result).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nothing was changed') });
       expect(terminal.asked).toHaveLength(1);
     }
     expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
@@ -165,10 +165,10 @@ describe('mir agents kill', () => {
     const tree = await createTree(60);
     const terminal = typing(`${tree[0]!.agentId}\n`);
     const drill = ['--reason', 'drill', '--json'];
-    const answer = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId, ...drill);
-    expect(answer.code).toBe(0);
-    expect(answer.err).toMatch(/agents to revoke\W+60/);
-    expect(answer.json()).toMatchObject({ status: 'CLOSED', affected: 60, revoked: 60, audited: 60, parked: 0 });
+    const result = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId, ...drill);
+    expect(result.code).toBe(0);
+    expect(result.err).toMatch(/agents to revoke\W+60/);
+    expect(result.json()).toMatchObject({ status: 'CLOSED', affected: 60, revoked: 60, audited: 60, parked: 0 });
     expect(String((terminal.screen as PassThrough).read())).toContain('60/60');
     expect(await h.ctx.store.agents.model.countDocuments({ rootId: tree[0]!.agentId, key: { $ne: null } })).toBe(0);
     expect(await auditOf(h.ctx, tree[0]!.agentId)).toMatchObject([
@@ -180,12 +180,12 @@ describe('mir agents kill', () => {
   it('prints progress on stderr and only JSON on stdout when run by a script', async () => {
     const tree = await createTree(25);
     const inner = tree.find(({ depth }) => depth === 1)!;
-    const answer = await mir('kill', inner.agentId, '--confirm', inner.agentId, '--json');
-    expect(answer.code).toBe(0);
-    const { affected, status } = answer.json();
+    const result = await mir('kill', inner.agentId, '--confirm', inner.agentId, '--json');
+    expect(result.code).toBe(0);
+    const { affected, status } = result.json();
     expect(status).toBe('CLOSED');
-    expect((await mir('cascade')).out).not.toContain(answer.json().cascadeId);
-    expect(answer.err).toContain(`${affected} of ${affected} revoked`);
+    expect((await mir('cascade')).out).not.toContain(result.json().cascadeId);
+    expect(result.err).toContain(`${affected} of ${affected} revoked`);
     expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
   });
 
@@ -211,8 +211,8 @@ describe('mir agents kill', () => {
     [['kill', 'agt_live_none', '--preview'], 1, /^NOT_FOUND: /],
     [['cascade', 'csc_none'], 1, /^NOT_FOUND: /],
   ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
-    const answer = await mir(...args);
-    expect(answer).toMatchObject({ code, out: '' });
-    expect(answer.err).toMatch(why);
+    const result = await mir(...args);
+    expect(result).toMatchObject({ code, out: '' });
+    expect(result.err).toMatch(why);
   });
 });

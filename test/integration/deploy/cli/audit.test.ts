@@ -69,15 +69,15 @@ describe('mir audit', () => {
     [['list', '--partner', 'prt_none', '--registry'], 2, /cannot be used/],
     [['export', '--partner', 'prt_none', '--env', 'prod'], 2, /live, test/],
   ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
-    const answer = await mir(...args);
-    expect(answer).toMatchObject({ code, out: '' });
-    expect(answer.err).toMatch(why);
+    const result = await mir(...args);
+    expect(result).toMatchObject({ code, out: '' });
+    expect(result.err).toMatch(why);
   });
 
   it('names an invalid filter', async () => {
     const { partnerId } = await createChain(1);
-    const answer = await mir('list', '--partner', partnerId, '--from', 'yesterday');
-    expect(answer).toMatchObject({ code: 1, out: '' });
-    expect(answer.err).toMatch(/VALIDATION_FAILED[^]*from: /);
+    const result = await mir('list', '--partner', partnerId, '--from', 'yesterday');
+    expect(result).toMatchObject({ code: 1, out: '' });
+    expect(result.err).toMatch(/VALIDATION_FAILED[^]*from: /);
   });
 });

@@ -15,9 +15,9 @@ const mir = (...args: string[]) => cli(h.env, ...args);
 
 describe('mir partners', () => {
   it('creates a partner whose keys work, and prints only JSON with --json', async () => {
-    const made = await mir(...CREATE, ...TERMS, '--events-per-minute', '77', '--json');
-    expect(made).toMatchObject({ code: 0, err: '' });
-    const { partnerId, liveApiKey, testApiKey, ...more } = made.json();
+    const created = await mir(...CREATE, ...TERMS, '--events-per-minute', '77', '--json');
+    expect(created).toMatchObject({ code: 0, err: '' });
+    const { partnerId, liveApiKey, testApiKey, ...more } = created.json();
     expect(more).toEqual({});
     expect(await statusWith(h.client, liveApiKey)).toBe(200);
     expect(await statusWith(h.client, testApiKey)).toBe(200);
@@ -110,9 +110,9 @@ describe('mir partners', () => {
     [['nonsense'], 2, /nonsense/],
     [['partners'], 2, /Usage/],
   ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
-    const answer = await mir(...args);
-    expect(answer).toMatchObject({ code, out: '' });
-    expect(answer.err).toMatch(why);
+    const result = await mir(...args);
+    expect(result).toMatchObject({ code, out: '' });
+    expect(result.err).toMatch(why);
   });
 
   it('shows examples in its help', async () => {

@@ -29,9 +29,9 @@ afterAll(async () => {
 const { ownRedis } = ownStores();
 
 async function doctor(env: Record<string, string> = {}): Promise<{ code: number; ok: boolean; checks: Check[] }> {
-  const answer = await cli({ ...h.env, DATA_DIR: dataDir, ...env }, 'doctor', '--json');
-  expect(answer.err).toBe('');
-  return { code: answer.code, ...answer.json() };
+  const result = await cli({ ...h.env, DATA_DIR: dataDir, ...env }, 'doctor', '--json');
+  expect(result.err).toBe('');
+  return { code: result.code, ...result.json() };
 }
 
 const notOk = (checks: Check[]): Check[] => checks.filter(({ verdict }) => verdict !== 'OK');
@@ -219,10 +219,10 @@ describe('mir doctor', () => {
 
   it('explains how to start when it finds no deployment', async () => {
     const empty = mkdtempSync(join(tmpdir(), 'mir-doctor-empty-'));
-    const answer = await cli({ DATA_DIR: empty }, 'doctor', '--json');
+    const result = await cli({ DATA_DIR: empty }, 'doctor', '--json');
     rmSync(empty, { recursive: true });
-    expect(answer.code).toBe(1);
-    expect(answer.json().checks[0]).toMatchObject({
+    expect(result.code).toBe(1);
+    expect(result.json().checks[0]).toMatchObject({
       check: 'settings',
       verdict: 'FAIL',
       found: expect.stringContaining('npm start'),

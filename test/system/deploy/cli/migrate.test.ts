@@ -43,8 +43,8 @@ describe('mir migrate', () => {
         expect(stderr).toContain('Run `mir migrate apply`');
       }
       const { connection } = await openStore(env);
-      const made = await connection.db!.listCollections({}, { nameOnly: true }).toArray();
-      expect(made.map(({ name }) => name)).toEqual(['meta']);
+      const created = await connection.db!.listCollections({}, { nameOnly: true }).toArray();
+      expect(created.map(({ name }) => name)).toEqual(['meta']);
     });
 
     it('plan changes nothing, and apply runs and records every step of it', async () => {

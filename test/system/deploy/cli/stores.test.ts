@@ -28,9 +28,9 @@ const write = (name: string, facts: unknown): void => writeFileSync(join(dataDir
 
 describe('how the CLI finds its stores', () => {
   it('fails with instructions when there are none', async () => {
-    const answer = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
-    expect(answer).toMatchObject({ code: 1, out: '' });
-    expect(JSON.parse(answer.err).detail).toMatch(/npm start[^]*MONGO_URL, REDIS_URL and SUBJECT_PEPPER/);
+    const result = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
+    expect(result).toMatchObject({ code: 1, out: '' });
+    expect(JSON.parse(result.err).detail).toMatch(/npm start[^]*MONGO_URL, REDIS_URL and SUBJECT_PEPPER/);
   });
 
   it('uses the running `npm start` when the environment names no store', async () => {
@@ -38,8 +38,8 @@ describe('how the CLI finds its stores', () => {
     const { MONGO_URL: mongoUrl, REDIS_URL: redisUrl, SUBJECT_PEPPER, KEYSPACE } = h.env;
     write('stack.json', { pid: process.pid, url: h.url, mongoUrl, redisUrl, keyspace: KEYSPACE });
     write('secrets.json', { ADMIN_TOKEN, SUBJECT_PEPPER });
-    const answer = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
-    expect(answer.json().data.map((partner: { partnerId: string }) => partner.partnerId)).toEqual([partnerId]);
+    const result = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
+    expect(result.json().data.map((partner: { partnerId: string }) => partner.partnerId)).toEqual([partnerId]);
   });
 
   it('uses the keyspace of the running `npm start`, so that a suspension takes effect there', async () => {
@@ -50,15 +50,15 @@ describe('how the CLI finds its stores', () => {
   });
 
   it('rejects a different pepper', async () => {
-    const answer = await cli({ ...h.env, SUBJECT_PEPPER: 'x'.repeat(40) }, 'partners', 'list');
-    expect(answer).toMatchObject({ code: 1, out: '' });
-    expect(answer.err).toContain('SUBJECT_PEPPER differs');
+    const result = await cli({ ...h.env, SUBJECT_PEPPER: 'x'.repeat(40) }, 'partners', 'list');
+    expect(result).toMatchObject({ code: 1, out: '' });
+    expect(result.err).toContain('SUBJECT_PEPPER differs');
   });
 
   it('names the store that is unreachable and points to `mir doctor`', async () => {
-    const answer = await cli({ ...h.env, MONGO_URL: 'mongodb://127.0.0.1:1/none' }, 'partners', 'list');
-    expect(answer.code).toBe(1);
-    expect(answer.err).toMatch(/mongodb:\/\/127\.0\.0\.1:1\/none cannot be reached[^]*mir doctor/);
+    const result = await cli({ ...h.env, MONGO_URL: 'mongodb://127.0.0.1:1/none' }, 'partners', 'list');
+    expect(result.code).toBe(1);
+    expect(result.err).toMatch(/mongodb:\/\/127\.0\.0\.1:1\/none cannot be reached[^]*mir doctor/);
     const migrating = await cli({ ...h.env, MONGO_URL: 'mongodb://127.0.0.1:1/none' }, 'migrate', 'plan');
     expect(migrating.err).toMatch(/cannot be reached[^]*mir doctor/);
   });
