@@ -119,7 +119,10 @@ async function find({ deadLetterQueues, queueLink }: DeadLetterDeps, id: string)
 }
 
 function notFound(): PublicError {
-  return new PublicError('NOT_FOUND', 'Dead letter not found. It may have been replayed, dropped or deleted for its age.');
+  return new PublicError(
+    'NOT_FOUND',
+    'Dead letter not found. It may have been replayed, dropped or deleted for its age.',
+  );
 }
 
 async function read(deps: DeadLetterDeps, id: string): Promise<Found> {
