@@ -2,6 +2,7 @@ import type { Job } from 'bullmq';
 import { type Env, envOf, partnerOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
+import { failedJobs, isFailed, queueKeys } from '../../shared/queue/bullmq-internals';
 import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
 import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
@@ -91,28 +92,22 @@ interface DeadLetterPosition {
 
 /** Returns the queue, ID and failure time of every dead letter, newest first. Each queue keeps at most 1,000. */
 async function findDeadLetters(
-  { deadLetterQueues, queueLink }: DeadLetterDeps,
+  { keys, queueLink }: DeadLetterDeps,
   only?: DeadLetterQueue,
 ): Promise<DeadLetterPosition[]> {
   const positionsIn = async (queue: DeadLetterQueue): Promise<DeadLetterPosition[]> => {
-    const key = deadLetterQueues[queue].toKey('failed');
-    const flat = await fromQueue(queueLink.client.zrevrange(key, 0, -1, 'WITHSCORES'));
-    return Array.from({ length: flat.length / 2 }, (_, n) => ({
-      queue,
-      id: flat[2 * n]!,
-      atMs: Number(flat[2 * n + 1]),
-    }));
+    const failed = await fromQueue(failedJobs(queueLink.client, queueKeys(keys, queue)));
+    return failed.map((job) => ({ queue, ...job }));
   };
   const all = await Promise.all(DEAD_LETTER_QUEUES.filter((queue) => !only || queue === only).map(positionsIn));
   return all.flat().sort((a, b) => b.atMs - a.atMs || (a.id < b.id ? 1 : -1));
 }
 
-async function find({ deadLetterQueues, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
+async function find({ deadLetterQueues, keys, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
   for (const name of DEAD_LETTER_QUEUES) {
-    const queue = deadLetterQueues[name];
     // Checks the failed set first, because an arbitrary ID could name one of the queue's internal keys.
-    const score = await fromQueue(queueLink.client.zscore(queue.toKey('failed'), id));
-    const job = score === null ? undefined : await fromQueue(queue.getJob(id));
+    if (!(await fromQueue(isFailed(queueLink.client, queueKeys(keys, name), id)))) continue;
+    const job = await fromQueue(deadLetterQueues[name].getJob(id));
     if (job) return { queue: name, job: job as Job };
   }
   return null;

@@ -1,8 +1,9 @@
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
+import { JOB_FIELDS, PRIORITY_STEP, queueKeys } from './bullmq-internals';
 
-/** Jobs of one tenant are spread over so many priorities at most (see enqueue.ts). */
+/** Jobs of one tenant are spread over so many priorities at most (see event-queue.ts). */
 const MAX_PRIORITIES = 1_000;
 
 /** Jobs at work that are looked at, those taken first; more than a few workers hold at once. */
@@ -23,11 +24,11 @@ export async function queueStats(
   keys: RedisKeys,
   queue: string,
 ): Promise<QueueStats> {
-  const prefix = `${keys.queuePrefix(queue)}:${queue}:`;
+  const of = queueKeys(keys, queue);
   const [waiting, prioritized, active, delayed, failed, oldestWaitingMs, longestActiveMs] = await scripts.queueStats(
     client,
-    [`${prefix}wait`, `${prefix}prioritized`, `${prefix}active`, `${prefix}delayed`, `${prefix}failed`],
-    [prefix, MAX_PRIORITIES, MAX_ACTIVE],
+    [of.waiting, of.prioritized, of.active, of.delayed, of.failed],
+    [of.jobPrefix, MAX_PRIORITIES, MAX_ACTIVE, PRIORITY_STEP, JOB_FIELDS.addedAtMs, JOB_FIELDS.takenAtMs],
   );
   return { jobs: { waiting, prioritized, active, delayed, failed }, oldestWaitingMs, longestActiveMs };
 }

@@ -1,5 +1,6 @@
 import type { ChunkId, Tenant } from '../domain/ids';
 import type { RedisLink } from '../redis/connect';
+import { findJob, queueKeys } from './bullmq-internals';
 import { finalizeChunks } from './event-queue';
 import { QUEUES } from './jobs';
 import type { RedisKeys } from '../redis/keys';
@@ -11,20 +12,10 @@ const PAGE = 200;
 
 type Chunk = { chunkId: ChunkId; tenant: Tenant };
 
-/** What a chunk's job is: `none` before it is added, and once it is finished. */
-async function jobOf({ client }: RedisLink, keys: RedisKeys, chunkId: string): Promise<'queued' | 'failed' | 'none'> {
-  const prefix = `${keys.queuePrefix(QUEUES.events)}:${QUEUES.events}:`;
-  const [exists, failedAt] = await Promise.all([
-    client.exists(prefix + chunkId),
-    client.zscore(`${prefix}failed`, chunkId),
-  ]);
-  if (failedAt !== null) return 'failed';
-  return exists === 0 ? 'none' : 'queued';
-}
-
 /** Chunks that no job will finalize: there is none, or it failed (with a payload that names no tenant). */
 async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
-  const jobs = await Promise.all(chunks.map(({ chunkId }) => jobOf(link, keys, chunkId)));
+  const queue = queueKeys(keys, QUEUES.events);
+  const jobs = await Promise.all(chunks.map(({ chunkId }) => findJob(link.client, queue, chunkId)));
   return chunks.filter((_, n) => jobs[n] !== 'queued');
 }
 
@@ -40,9 +31,10 @@ export async function isQueuedUpTo(
   nowMs: number,
 ): Promise<boolean> {
   const flat = await link.client.zrangebyscore(keys.openChunks(tenant), 0, throughMs, 'WITHSCORES', 'LIMIT', 0, PAGE);
+  const queue = queueKeys(keys, QUEUES.events);
   // One by one: in a backlog the first tells, and many may ask.
   for (let at = 0; at < flat.length; at += 2) {
-    const job = await jobOf(link, keys, flat[at]!);
+    const job = await findJob(link.client, queue, flat[at]!);
     if (job === 'queued' || (job === 'none' && Number(flat[at + 1]) > nowMs - ABANDONED_AFTER_MS)) return true;
   }
   // The oldest come first: while they fill the page, more may follow.

@@ -73,11 +73,20 @@ export const scripts = {
   reserveBytes: script<[reservations: string, sum: string], Argument[], string | number | null>('reserve-bytes'),
   releaseBytes: script<[reservations: string, sum: string], string[], number>('release-bytes'),
   queueStats: script<
-    [wait: string, prioritized: string, active: string, delayed: string, failed: string],
-    [jobPrefix: string, maxPriorities: number, maxActive: number],
+    [waiting: string, prioritized: string, active: string, delayed: string, failed: string],
+    [
+      jobPrefix: string,
+      maxPriorities: number,
+      maxActive: number,
+      priorityStep: number,
+      addedAtField: string,
+      takenAtField: string,
+    ],
     QueueStatsReply
   >('queue-stats'),
-  replaceJobData: script<[job: string], [old: string, replacement: string], number>('replace-job-data'),
+  replaceJobData: script<[job: string], readonly [field: string, old: string, replacement: string], number>(
+    'replace-job-data',
+  ),
 
   lockPartitions: script<string[], [holder: string, lockMs: number], number[]>('lock-partitions'),
   releaseLocks: script<string[], [holder: string], number>('release-locks'),

@@ -4,17 +4,29 @@ import { describe, expect, it } from '@jest/globals';
 
 const ROOT = path.join(__dirname, '../..');
 
-const filesIn = (folder: string): string[] =>
+const filesIn = (folder: string, names = /\.tsx?$/): string[] =>
   readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.tsx?$/.test(name))
+    .filter((name) => names.test(name))
     .map((name) => path.join(folder, name));
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
 describe('the sources', () => {
   it('assert no value to be of type never, which would hide what the types say', () => {
-    const sources = ['api', 'deploy', 'shared', 'test', 'workers'].flatMap(filesIn);
+    const sources = ['api', 'deploy', 'shared', 'test', 'workers'].flatMap((folder) => filesIn(folder));
     expect(sources.length).toBeGreaterThan(300);
     expect(sources.filter((file) => /\bas\s+never\b/.test(read(file)))).toEqual([]);
+  });
+
+  it("name BullMQ's keys and the fields of its jobs in one file and its contract test only", () => {
+    const keys =
+      /toKey\(|queuePrefix\([^)]*\)\}:|processedOn|4294967296|:(?:wait|prioritized|active|delayed|failed)['"`]|HGET[^)]*'data'/;
+    const sources = ['api', 'deploy', 'shared', 'test', 'workers']
+      .flatMap((folder) => filesIn(folder, /\.(?:tsx?|lua)$/))
+      .filter((file) => !file.endsWith('sources.test.ts'));
+    expect(sources.filter((file) => keys.test(read(file)))).toEqual([
+      'shared/queue/bullmq-internals.ts',
+      'test/integration/shared/queue/bullmq-internals.test.ts',
+    ]);
   });
 
   it('have every test in a top-level describe', () => {

@@ -4,6 +4,7 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { RedisLink } from '../../shared/redis/connect';
+import { countActive, queueKeys } from '../../shared/queue/bullmq-internals';
 import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
@@ -45,7 +46,7 @@ export function startSealer(deps: SealerDeps): Sealer {
 
   /** True while any worker has events or kills at work: they go first. */
   const othersWork = async (): Promise<boolean> => {
-    const counts = Object.values(QUEUES).map((name) => link.client.llen(`${keys.queuePrefix(name)}:${name}:active`));
+    const counts = Object.values(QUEUES).map((name) => countActive(link.client, queueKeys(keys, name)));
     return (await Promise.all(counts).catch(() => [0])).some((count) => count > 0);
   };
 

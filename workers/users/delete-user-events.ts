@@ -3,6 +3,7 @@ import type { SignalsCache } from '../../shared/cache/signals-cache';
 import type { Tenant, UserRef } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
+import { failedJobs, queueKeys } from '../../shared/queue/bullmq-internals';
 import { isQueuedUpTo } from '../../shared/queue/sweep-open-chunks';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
@@ -23,7 +24,10 @@ interface Deps extends RedactDeps {
 
 /** One dead letter at a time: a thousand are more than a process can hold. Later ones do not contain the events. */
 async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
-  for (const id of await deps.events.getRanges(['failed'], 0, -1)) await redactDeadLetter(deps, id, tenant, userRef);
+  const { link, keys, events } = deps;
+  for (const { id } of await failedJobs(link.client, queueKeys(keys, events.name))) {
+    await redactDeadLetter(deps, id, tenant, userRef);
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { ChunkId, Tenant, UserRef } from '../../shared/domain/ids';
 import type { RedisLink } from '../../shared/redis/connect';
+import { JOB_FIELDS, queueKeys, storedPayload } from '../../shared/queue/bullmq-internals';
 import { finalizeChunks } from '../../shared/queue/event-queue';
 import { redactRows, type EventChunkPayload, eventChunkSchema, isRedacted } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
@@ -41,9 +42,10 @@ export async function redactDeadLetter(
   userRef: UserRef,
 ): Promise<void> {
   const isTheirs = (row: EventChunkPayload['events'][number]): boolean => row[USER_REF] === userRef;
+  const queue = queueKeys(keys, events.name);
   for (;;) {
     signal.throwIfAborted();
-    const text = await link.client.hget(events.toKey(id), 'data');
+    const text = await storedPayload(link.client, queue, id);
     const chunk = theirChunk(text, tenant, userRef);
     if (!chunk?.events.some(isTheirs)) return;
     const left = redactRows(chunk, isTheirs);
@@ -52,6 +54,7 @@ export async function redactDeadLetter(
       await finalizeChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
       return;
     }
-    if (await scripts.replaceJobData(link.client, [events.toKey(id)], [text!, JSON.stringify(left)])) return;
+    const swap = [JOB_FIELDS.payload, text!, JSON.stringify(left)] as const;
+    if (await scripts.replaceJobData(link.client, [queue.job(id)], swap)) return;
   }
 }

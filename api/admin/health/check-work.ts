@@ -1,5 +1,8 @@
 import type { Queue } from 'bullmq';
-import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../../shared/queue/jobs';
+import { DEAD_LETTER_QUEUES } from '../../../shared/queue/jobs';
+import { queueStats } from '../../../shared/queue/queue-stats';
+import type { RedisLink } from '../../../shared/redis/connect';
+import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Store } from '../../../shared/store/store';
 import { type Finding, ok, warn } from './finding';
 
@@ -10,46 +13,38 @@ const MANY_UNSEALED = 10_000;
 
 const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
 
-async function oldestMs(queue: Queue, states: ('waiting' | 'prioritized' | 'active')[], nowMs: number) {
-  const heads = await Promise.all(states.map((state) => queue.getJobs([state], 0, 0, true)));
-  const times = heads.flat().map((job) => nowMs - (job.processedOn ?? job.timestamp));
-  return Math.max(0, ...times);
-}
-
 /** Returns the number of connected workers, or null if the server does not list its clients. */
 async function workersAt(queue: Queue): Promise<number | null> {
   return queue.getWorkersCount().catch(() => null);
 }
 
 /** Checks a queue for workers, and for jobs that have been waiting or active too long. */
-export async function checkQueue(queue: Queue, nowMs: number): Promise<Finding[]> {
+export async function checkQueue(queue: Queue, link: RedisLink, keys: RedisKeys): Promise<Finding[]> {
   const check = `queue ${queue.name}`;
-  const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
-  const waiting = (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0);
+  const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats(link, keys, queue.name);
+  const waiting = jobs.waiting + jobs.prioritized;
   const workers = await workersAt(queue);
   const findings: Finding[] = [];
   if (workers === 0) findings.push(warn(check, 'no worker is connected', 'start one: npm run start:worker'));
-  const waitedMs = await oldestMs(queue, ['waiting', 'prioritized'], nowMs);
-  if (waitedMs > STUCK_MS) {
-    const found = `${waiting} jobs are waiting, the oldest for ${seconds(waitedMs)}`;
+  if (oldestWaitingMs > STUCK_MS) {
+    const found = `${waiting} jobs are waiting, the oldest for ${seconds(oldestWaitingMs)}`;
     findings.push(warn(check, found, 'start more workers; check their logs and MongoDB'));
   }
-  const activeMs = await oldestMs(queue, ['active'], nowMs);
-  if (activeMs > STUCK_MS) {
-    const found = `a job has been active for ${seconds(activeMs)}`;
+  if (longestActiveMs > STUCK_MS) {
+    const found = `a job has been active for ${seconds(longestActiveMs)}`;
     findings.push(warn(check, found, "check the workers' logs and MongoDB; workers retry until an outage ends"));
   }
   if (findings.length === 0) {
     const at = workers === null ? '' : `, ${workers} worker${workers === 1 ? '' : 's'}`;
-    findings.push(ok(check, `${waiting} waiting, ${counts['active'] ?? 0} active${at}`));
+    findings.push(ok(check, `${waiting} waiting, ${jobs.active} active${at}`));
   }
   return findings;
 }
 
 /** Checks for jobs that failed permanently. */
-export async function checkDeadLetters(queues: Readonly<Record<DeadLetterQueue, Queue>>): Promise<Finding[]> {
-  const counts = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queues[name].getFailedCount()));
-  const total = counts.reduce((sum, count) => sum + count, 0);
+export async function checkDeadLetters(link: RedisLink, keys: RedisKeys): Promise<Finding[]> {
+  const stats = await Promise.all(DEAD_LETTER_QUEUES.map((name) => queueStats(link, keys, name)));
+  const total = stats.reduce((sum, { jobs }) => sum + jobs.failed, 0);
   if (total === 0) return [ok('dead letters', 'none')];
   const remedy = 'run `mir dead-letters list` for the reasons, fix the cause, then run `mir dead-letters replay --all`';
   return [warn('dead letters', `${total} jobs failed permanently`, remedy)];

@@ -72,12 +72,10 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
         skipVersionCheck: true,
       });
       queue.on('error', () => undefined);
-      findings.push(...(await checked(`queue ${name}`, RETRY, () => checkQueue(queue, Date.now()))));
-      if (name === QUEUES.events) {
-        findings.push(...(await checked('dead letters', RETRY, () => checkDeadLetters({ [name]: queue }))));
-      }
+      findings.push(...(await checked(`queue ${name}`, RETRY, () => checkQueue(queue, queueLink, keys))));
       await queue.close();
     }
+    findings.push(...(await checked('dead letters', RETRY, () => checkDeadLetters(queueLink, keys))));
     return findings;
   } finally {
     await Promise.all([queueLink.close(), cacheLink.close()]);

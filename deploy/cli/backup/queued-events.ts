@@ -4,13 +4,13 @@ import { Readable } from 'node:stream';
 import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
+import { queueKeys, storedPayloads } from '../../../shared/queue/bullmq-internals';
 import { createEventQueue } from '../../../shared/queue/event-queue';
 import { decodeChunk, type EventChunk, QUEUES } from '../../../shared/queue/jobs';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Part } from './manifest';
 import { pack, unpack } from './packed-file';
 
-const SCAN_COUNT = 500;
 const FILE = 'queued-events.ndjson.gz';
 
 /**
@@ -18,20 +18,9 @@ const FILE = 'queued-events.ndjson.gz';
  * A job that disappears in the meantime was committed, so the database dump, which runs afterwards, contains it.
  */
 async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
-  const prefix = `${keys.queuePrefix(QUEUES.events)}:${QUEUES.events}:`;
-  const pattern = `${prefix.replaceAll(/[[\]*?\\]/g, '\\$&')}*`;
-  const seen = new Set<string>();
-  let cursor = '0';
-  do {
-    const [next, found] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT, 'TYPE', 'hash');
-    cursor = next;
-    for (const key of found) {
-      if (seen.has(key)) continue;
-      seen.add(key);
-      const data = await client.hget(key, 'data');
-      if (data !== null) yield Buffer.from(`${JSON.stringify({ id: key.slice(prefix.length), data })}\n`);
-    }
-  } while (cursor !== '0');
+  for await (const { id, data } of storedPayloads(client, queueKeys(keys, QUEUES.events))) {
+    yield Buffer.from(`${JSON.stringify({ id, data })}\n`);
+  }
 }
 
 /** Dumps queued, active and dead-lettered events. Nothing else in the queue's Redis needs a backup. */

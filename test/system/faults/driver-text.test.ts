@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PAGES } from '../../../api/web/routes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
+import { queueKeys } from '../../../shared/queue/bullmq-internals';
 import { anEvent } from '../../support/builders';
 import type { TestAnswer } from '../../support/client';
 import { driverTextIn } from '../../support/driver-text';
@@ -169,12 +170,12 @@ describe('driver messages in responses', () => {
     ],
     [
       'that enqueues',
-      () => mir.ctx.eventQueue.queue.toKey('wait'),
+      () => queueKeys(mir.ctx.keys, mir.ctx.eventQueue.queue.name).waiting,
       (key) => mir.client.post('/v1/events', key, anEvent()),
     ],
     [
       'that lists dead letters',
-      () => mir.ctx.eventQueue.queue.toKey('failed'),
+      () => queueKeys(mir.ctx.keys, mir.ctx.eventQueue.queue.name).failed,
       () => mir.client.request('GET', '/admin/dead-letters', { headers: { 'x-admin-token': ADMIN_TOKEN } }),
     ],
   ])('returns 503 without the message of Redis when the command %s fails', async (_what, keyOf, send) => {

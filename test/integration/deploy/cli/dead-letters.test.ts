@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, QUEUES } from '../../../../shared/queue/jobs';
 import { queuedBytes } from '../../../../shared/queue/queued-bytes';
 import { expireDeadLetters } from '../../../../workers/maintenance/expire-dead-letters';
@@ -80,7 +81,7 @@ describe('dead letters', () => {
 
   it('cannot be listed while Redis rejects commands; only the CLI shows the cause', async () => {
     const { client } = h.ctx.queueLink;
-    const key = h.ctx.eventQueue.queue.toKey('failed');
+    const key = queueKeys(h.ctx.keys, QUEUES.events).failed;
     await client.rename(key, `${key}:kept`);
     await client.hset(key, 'of', 'another type');
     try {
@@ -191,12 +192,14 @@ describe('dead letters', () => {
   it('are deleted after the retention period and not before', async () => {
     const { queue } = h.ctx.eventQueue;
     const { client } = h.ctx.queueLink;
+    const { failed, job } = queueKeys(h.ctx.keys, QUEUES.events);
     await h.stopWorkers();
     const [old, young] = [await createDeadLetter(), await createDeadLetter()];
     const age = async (id: string, seconds: number): Promise<void> => {
       const failedAtMs = Date.now() - seconds * 1_000;
-      await client.zadd(queue.toKey('failed'), failedAtMs, id);
-      await client.hset(queue.toKey(id), 'finishedOn', failedAtMs);
+      // BullMQ goes by the field, lists go by the score.
+      await client.zadd(failed, failedAtMs, id);
+      await client.hset(job(id), 'finishedOn', failedAtMs);
     };
     await age(old, DEAD_LETTER_AGE_SECONDS + 60);
     await age(young, DEAD_LETTER_AGE_SECONDS - 60);

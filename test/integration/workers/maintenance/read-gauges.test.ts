@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Queue, Worker } from 'bullmq';
 import { createMetrics } from '../../../../shared/metrics/metrics';
+import { JOB_FIELDS, queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { QUEUES } from '../../../../shared/queue/jobs';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { gaugeReadings, STALE_AFTER_MS } from '../../../../workers/maintenance/read-gauges';
@@ -100,7 +101,8 @@ describe('readGauges', () => {
       const taken = [];
       for (const token of ['1', '2', '3']) taken.push(await worker.getNextJob(token));
       expect(await longest()).toBeLessThan(60);
-      await connection.hset(queue.toKey(taken[1]!.id!), 'processedOn', Date.now() - HOUR_MS);
+      const key = queueKeys(keys, QUEUES.events).job(taken[1]!.id!);
+      await connection.hset(key, JOB_FIELDS.takenAtMs, Date.now() - HOUR_MS);
       expect(await longest()).toBeCloseTo(3_600, -2);
     } finally {
       await worker.close(true);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ChunkId, Tenant, UserRef } from '../../../../shared/domain/ids';
+import { queueKeys, storedPayload } from '../../../../shared/queue/bullmq-internals';
 import { type EventChunkPayload, eventChunkSchema } from '../../../../shared/queue/jobs';
 import { redactDeadLetter } from '../../../../workers/users/redact-dead-letter';
 import type { Harness } from '../../../support/harness';
@@ -30,8 +31,8 @@ async function aDeadLetter(chunkId: string, userRefs: string[]): Promise<string>
 }
 
 async function textOf(id: string): Promise<string | null> {
-  const { queueLink, eventQueue } = mir.ctx;
-  return queueLink.client.hget(eventQueue.queue.toKey(id), 'data');
+  const { queueLink, keys, eventQueue } = mir.ctx;
+  return storedPayload(queueLink.client, queueKeys(keys, eventQueue.queue.name), id);
 }
 
 const erase = (id: string, userRef: string): Promise<void> => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { identify } from '../../../../shared/process/process-identity';
+import { queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { type Harness, startHarness } from '../../../support/harness';
 import { ownStores } from '../../../support/own-stores';
 import { cli } from '../../../support/cli';
@@ -46,7 +47,7 @@ describe('mir doctor', () => {
     expect([code, ok]).toEqual([0, true]);
     const expected =
       'node settings mongo replica_set transactions pepper indexes cascades audit redis queue_policy queue_memory ' +
-      'cache queue_events dead_letters queue_cascades queue_webhooks queue_erasures queue_mails clocks embedded_stack disk';
+      'cache queue_events queue_cascades queue_webhooks queue_erasures queue_mails dead_letters clocks embedded_stack disk';
     expect([...new Set(checks.map(({ check }) => check.replace(' ', '_')))].join(' ')).toBe(expected);
     const { out } = await cli({ ...h.env, DATA_DIR: dataDir }, 'doctor');
     expect(out).toMatch(/● OK\s+transactions/);
@@ -164,7 +165,7 @@ describe('mir doctor', () => {
     const { queue } = h.ctx.eventQueue;
     const longAgo = Date.now() - 120_000;
     await queue.add('events', {}, { jobId: 'waits-long', timestamp: longAgo });
-    await h.ctx.queueLink.client.zadd(queue.toKey('failed'), Date.now(), 'given-up');
+    await h.ctx.queueLink.client.zadd(queueKeys(h.ctx.keys, queue.name).failed, Date.now(), 'given-up');
     const cascade = { tenant: 'prt_x:live', agentId: 'a', actor: { kind: 'SYSTEM' }, requestId: 'r', revoked: 0 };
     const open = { status: 'PARTIAL', parkedCount: 1, parked: [], partialTries: 1, nextLookAt: new Date() };
     const createdAt = new Date(Date.now() - 3_600_000);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openOperatorSession, OPERATOR_SESSION_SECONDS } from '../../../../../api/web/console/session';
+import { queueKeys } from '../../../../../shared/queue/bullmq-internals';
 import { anEvent } from '../../../../support/builders';
 import { ADMIN_TOKEN, type Harness, startHarness, type TestPartner } from '../../../../support/harness';
 
@@ -184,11 +185,11 @@ describe('the queues page', () => {
   });
 
   it('shows no address and no link of a mail, nor what a mail server says', async () => {
-    const { mailQueue } = h.ctx;
+    const { mailQueue, keys } = h.ctx;
     const url = 'https://mir.example/verify/secret-token';
     await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
     const [job] = await mailQueue.queue.getJobs();
-    const key = mailQueue.queue.toKey(job!.id!);
+    const key = queueKeys(keys, mailQueue.queue.name).job(job!.id!);
     await h.ctx.queueLink.client.hset(key, 'failedReason', '550 <ann@private.example>: no such user');
     const cookies = await operator();
     const { text } = await ask(`/admin/queues/api/queues/mails/${job!.id}`, { cookies, accept: 'application/json' });

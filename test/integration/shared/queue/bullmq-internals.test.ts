@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import {
+  countActive,
+  failedJobs,
+  findJob,
+  isFailed,
+  JOB_FIELDS,
+  PRIORITY_STEP,
+  queueKeys,
+  type QueueKeys,
+  storedPayload,
+  storedPayloads,
+} from '../../../../shared/queue/bullmq-internals';
+import { queueStats } from '../../../../shared/queue/queue-stats';
+import { redisKeys, type RedisKeys } from '../../../../shared/redis/keys';
+import { freshEnv } from '../../../support/harness';
+
+const ROOT = join(__dirname, '../../../..');
+const NAME = 'contract';
+const TOKEN = 'token';
+const HOUR_MS = 3_600_000;
+
+const env = freshEnv();
+const keys: RedisKeys = redisKeys(env['KEYSPACE']!);
+const of: QueueKeys = queueKeys(keys, NAME);
+let redis: Redis;
+let queue: Queue;
+let worker: Worker;
+
+beforeAll(() => {
+  redis = new Redis(env['REDIS_URL']!, { maxRetriesPerRequest: null });
+});
+afterAll(async () => {
+  await redis.quit();
+});
+beforeEach(async () => {
+  const prefix = keys.queuePrefix(NAME);
+  queue = new Queue(NAME, { connection: redis, prefix });
+  worker = new Worker(NAME, null, { connection: redis, prefix });
+  await worker.waitUntilReady();
+});
+afterEach(async () => {
+  await worker.close(true);
+  await queue.obliterate({ force: true });
+  await queue.close();
+});
+
+async function takeJob(): Promise<Job> {
+  const job = await worker.getNextJob(TOKEN);
+  if (!job) throw new Error('no job waits');
+  return job;
+}
+
+async function failNext(): Promise<void> {
+  const job = await takeJob();
+  await job.moveToFailed(new UnrecoverableError('it cannot succeed'), TOKEN);
+}
+
+/** One job in each state, named after it; an id that names a key of the queue would take its place. */
+async function oneJobInEachState(): Promise<void> {
+  for (const state of ['failed', 'active']) await queue.add(NAME, { state }, { jobId: `is-${state}` });
+  await failNext();
+  await takeJob();
+  await queue.add(NAME, { state: 'waiting' }, { jobId: 'is-waiting' });
+  await queue.add(NAME, { state: 'prioritized' }, { jobId: 'is-prioritized', priority: 3 });
+  await queue.add(NAME, { state: 'delayed' }, { jobId: 'is-delayed', delay: HOUR_MS });
+}
+
+const STATES = ['active', 'delayed', 'failed', 'prioritized', 'waiting'];
+
+describe('the key layout of the installed BullMQ', () => {
+  it('belongs to the version that package.json pins', () => {
+    const versionIn = (file: string) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
+    expect(versionIn('package.json').dependencies.bullmq).toBe(versionIn('node_modules/bullmq/package.json').version);
+  });
+
+  it('has the keys under the names that BullMQ gives them', () => {
+    expect(of).toEqual({
+      jobPrefix: queue.toKey(''),
+      job: expect.any(Function),
+      waiting: queue.toKey('wait'),
+      prioritized: queue.toKey('prioritized'),
+      active: queue.toKey('active'),
+      delayed: queue.toKey('delayed'),
+      failed: queue.toKey('failed'),
+    });
+    expect(of.job('some-id')).toBe(queue.toKey('some-id'));
+  });
+
+  it('keeps the ids of the jobs of each state under the key of that state', async () => {
+    await oneJobInEachState();
+    expect({
+      waiting: await redis.lrange(of.waiting, 0, -1),
+      prioritized: await redis.zrange(of.prioritized, 0, -1),
+      active: await redis.lrange(of.active, 0, -1),
+      delayed: await redis.zrange(of.delayed, 0, -1),
+      failed: await redis.zrange(of.failed, 0, -1),
+    }).toEqual(Object.fromEntries(STATES.map((state) => [state, [`is-${state}`]])));
+    expect(await countActive(redis, of)).toBe(1);
+  });
+
+  it('keeps waiting jobs while the queue is paused under the same key', async () => {
+    await queue.pause();
+    await queue.add(NAME, {}, { jobId: 'held' });
+    expect(await redis.lrange(of.waiting, 0, -1)).toEqual(['held']);
+  });
+
+  it('adds and takes jobs at the head of their lists, so that the oldest is at the tail', async () => {
+    for (const jobId of ['first', 'second', 'third']) await queue.add(NAME, {}, { jobId });
+    expect(await redis.lindex(of.waiting, -1)).toBe('first');
+    for (const jobId of ['first', 'second']) expect((await takeJob()).id).toBe(jobId);
+    expect(await redis.lindex(of.active, -1)).toBe('first');
+  });
+
+  it('scores a prioritized job by its priority and, within it, in the order of adding', async () => {
+    for (const [jobId, priority] of [
+      ['low', 1_000],
+      ['high', 1],
+      ['later', 1],
+    ] as const) {
+      await queue.add(NAME, {}, { jobId, priority });
+    }
+    const flat = await redis.zrange(of.prioritized, 0, -1, 'WITHSCORES');
+    const jobs = [0, 2, 4].map((at) => [flat[at], Math.floor(Number(flat[at + 1]) / PRIORITY_STEP)]);
+    expect(jobs).toEqual([
+      ['high', 1],
+      ['later', 1],
+      ['low', 1_000],
+    ]);
+  });
+
+  it('keeps the payload and the times of a job in its hash', async () => {
+    const addedAtMs = Date.now() - HOUR_MS;
+    await queue.add(NAME, { words: 'as they were' }, { jobId: 'one', timestamp: addedAtMs });
+    const { processedOn } = await takeJob();
+    expect(await storedPayload(redis, of, 'one')).toBe('{"words":"as they were"}');
+    expect(await redis.hmget(of.job('one'), JOB_FIELDS.addedAtMs, JOB_FIELDS.takenAtMs)).toEqual([
+      String(addedAtMs),
+      String(processedOn),
+    ]);
+    await redis.hset(of.job('one'), JOB_FIELDS.payload, '{"words":"replaced"}');
+    expect((await queue.getJob('one'))!.data).toEqual({ words: 'replaced' });
+    expect(await storedPayload(redis, of, 'none')).toBeNull();
+  });
+
+  it('finds queued and failed jobs, and none that has succeeded or was never added', async () => {
+    await oneJobInEachState();
+    await queue.add(NAME, {}, { jobId: 'is-done', removeOnComplete: true, lifo: true });
+    await (await takeJob()).moveToCompleted(null, TOKEN, false);
+    const found = Object.fromEntries(
+      await Promise.all([...STATES, 'done', 'never'].map(async (id) => [id, await findJob(redis, of, `is-${id}`)])),
+    );
+    expect(found).toEqual({
+      active: 'queued',
+      delayed: 'queued',
+      failed: 'failed',
+      prioritized: 'queued',
+      waiting: 'queued',
+      done: 'none',
+      never: 'none',
+    });
+    expect(await Promise.all(['is-failed', 'is-waiting', 'meta'].map((id) => isFailed(redis, of, id)))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it('scores failed jobs by the time of their failure', async () => {
+    for (const jobId of ['first', 'second']) await queue.add(NAME, {}, { jobId });
+    await failNext();
+    const first = (await queue.getJob('first'))!;
+    await redis.zadd(of.failed, first.finishedOn! - HOUR_MS, 'first');
+    await failNext();
+    const second = (await queue.getJob('second'))!;
+    expect(await failedJobs(redis, of)).toEqual([
+      { id: 'second', atMs: second.finishedOn },
+      { id: 'first', atMs: first.finishedOn! - HOUR_MS },
+    ]);
+  });
+
+  it('has one hash with a payload for each job, and no other', async () => {
+    await oneJobInEachState();
+    const ids: string[] = [];
+    for await (const { id, data } of storedPayloads(redis, of)) {
+      expect(JSON.parse(data)).toEqual({ state: id.slice('is-'.length) });
+      ids.push(id);
+    }
+    expect(ids.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(STATES.map((state) => `is-${state}`));
+  });
+
+  it('gives the counts and ages that queueStats reads', async () => {
+    await oneJobInEachState();
+    await queue.add(NAME, {}, { priority: 9, timestamp: Date.now() - 2 * HOUR_MS });
+    await redis.hset(of.job('is-active'), JOB_FIELDS.takenAtMs, Date.now() - HOUR_MS);
+    const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats({ client: redis }, keys, NAME);
+    expect(jobs).toEqual({ waiting: 1, prioritized: 2, active: 1, delayed: 1, failed: 1 });
+    expect([Math.round(oldestWaitingMs / HOUR_MS), Math.round(longestActiveMs / HOUR_MS)]).toEqual([2, 1]);
+  });
+});
