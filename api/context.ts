@@ -1,4 +1,3 @@
-import type { Queue } from 'bullmq';
 import { LRUCache } from 'lru-cache';
 import { type AuthorityStore, type Authorizer, createAuthorizer } from '../shared/authz/authorizer';
 import {
@@ -15,9 +14,9 @@ import { messageOf } from '../shared/errors';
 import { assertKeeps } from '../shared/redis/assert-no-eviction';
 import { createFsyncGuard, type WithFsync } from '../shared/redis/with-fsync';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
-import { createWakeUpQueue, type WakeUpQueue } from '../shared/queue/wake-up-queue';
+import { createWakeUpQueue, erasuresQueue, type WakeUpQueue, webhooksQueue } from '../shared/queue/wake-up-queue';
 import { createEventQueue, type EventQueue } from '../shared/queue/event-queue';
-import { type DeadLetterQueue, QUEUES } from '../shared/queue/jobs';
+import { closeQueues, type InspectedQueues, inspectQueues } from '../shared/queue/queues';
 import { createMailQueue, type MailQueue } from '../shared/queue/mail-queue';
 import { sweepOpenChunks } from '../shared/queue/sweep-open-chunks';
 import { authorityStore } from '../shared/authz/authority-store';
@@ -35,7 +34,8 @@ export interface ApiContext extends Runtime {
   authorizer: Authorizer;
   activity: ActivityRecorder;
   eventQueue: EventQueue;
-  deadLetterQueues: Readonly<Record<DeadLetterQueue, Queue>>;
+  /** Every queue, to look at its jobs and manage them. */
+  queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
   mailQueue: MailQueue;
   withFsync: WithFsync;
@@ -92,9 +92,10 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   };
   const signalsReads = createBreaker('signals-read', metrics);
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
-  const webhookQueue = createWakeUpQueue(QUEUES.webhooks, { link: queueLink, keys, log });
-  const erasureQueue = createWakeUpQueue(QUEUES.erasures, { link: queueLink, keys, log });
+  const webhookQueue = createWakeUpQueue(webhooksQueue, { link: queueLink, keys, log });
+  const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
   const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: runtime.secrets.throttle });
+  const queues = inspectQueues({ link: queueLink, keys, log });
   const cacheOptions = { link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds };
   const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
   const authorizer = createAuthorizer({
@@ -115,7 +116,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     authorizer: recordingAuthorizer(authorizer, activity),
     activity,
     eventQueue,
-    deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
+    queues,
     cascadeQueue,
     mailQueue,
     withFsync: fsyncGuard.withFsync,
@@ -139,6 +140,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
       await fsyncGuard.close();
       await eventQueue.close();
       await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close(), mailQueue.close()]);
+      await closeQueues(queues);
       await runtime.close();
     },
   };

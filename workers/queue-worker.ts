@@ -5,11 +5,13 @@ import type { Log } from '../shared/log';
 import type { Metrics } from '../shared/metrics/metrics';
 import { countsOf } from '../shared/metrics/values';
 import type { RedisLink } from '../shared/redis/connect';
-import { MAX_STALLED_COUNT, type QueueName, QUEUES } from '../shared/queue/jobs';
+import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
 
 /** What Redis says while it takes no writes: it is full, cannot write its file, is no primary, or is held up. */
 const REFUSES_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;
+/** A stall is a crashed or frozen worker, never the job's fault; only attempts are spent on failures. */
+const MAX_STALLED_COUNT = 10_000;
 /** Then a worker rests this long instead of spinning on errors. */
 const REST_MS = 1_000;
 
@@ -24,7 +26,7 @@ interface QueueWorkerOptions {
 }
 
 /** Starts a BullMQ worker that tells its troubles and failures, and outlives a Redis that takes no writes. */
-export type StartQueueWorker = (name: QueueName, work: Processor, options: QueueWorkerOptions) => Worker;
+export type StartQueueWorker = (queue: (typeof QUEUES)[number], work: Processor, options: QueueWorkerOptions) => Worker;
 
 async function rest(worker: Worker): Promise<void> {
   await worker.pause(true);
@@ -39,9 +41,9 @@ export function queueWorkers(deps: {
   metrics: Pick<Metrics, 'jobsDone' | 'jobsFailed'>;
 }): StartQueueWorker {
   const { link, keys, log, metrics } = deps;
-  const done = countsOf(metrics.jobsDone, Object.values(QUEUES));
-  const failed = countsOf(metrics.jobsFailed, Object.values(QUEUES));
-  return (name, work, { concurrency, lockMs, stalledCheckMs, maxStalledCount = MAX_STALLED_COUNT }) => {
+  const done = countsOf(metrics.jobsDone, QUEUE_NAMES);
+  const failed = countsOf(metrics.jobsFailed, QUEUE_NAMES);
+  return ({ name }, work, { concurrency, lockMs, stalledCheckMs, maxStalledCount = MAX_STALLED_COUNT }) => {
     const worker = new Worker(name, work, {
       ...link.bullmq,
       prefix: keys.queuePrefix(name),

@@ -1,14 +1,15 @@
 import { setMaxListeners } from 'node:events';
-import { type Job, Queue, type Worker } from 'bullmq';
+import type { Job, Worker } from 'bullmq';
 import { createAuthorizer } from '../shared/authz/authorizer';
 import type { ChunkId, Tenant } from '../shared/domain/ids';
 import { createIdentityCache, createSignalsCache } from '../shared/cache/signals-cache';
 import type { Runtime } from '../shared/runtime';
-import { cascadeJobSchema, createCascadeQueue } from '../shared/queue/cascade-queue';
+import { cascadesQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { connectRedis } from '../shared/redis/connect';
-import { createWakeUpQueue, wakeUpJobSchema } from '../shared/queue/wake-up-queue';
-import { type QueueName, QUEUES } from '../shared/queue/jobs';
+import { eventsQueue } from '../shared/queue/event-chunk';
 import { tenantOfChunk } from '../shared/queue/queued-bytes';
+import { closeQueues, inspectQueues } from '../shared/queue/queues';
+import { createWakeUpQueue, erasuresQueue, type WakeUpDefinition, webhooksQueue } from '../shared/queue/wake-up-queue';
 import { authorityStore } from '../shared/authz/authority-store';
 import { revokeCascade } from './agents/revoke-cascade';
 import { startSealer } from './audit/sealer';
@@ -59,17 +60,16 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const finalize = createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal });
 
   const tenantOf = (chunkId: ChunkId): Promise<Tenant | null> =>
-    tenantOfChunk(queueLink.client, keys, QUEUES.events, chunkId);
+    tenantOfChunk(queueLink.client, keys, eventsQueue.name, chunkId);
 
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
   const start = queueWorkers({ link, keys, log, metrics });
   const lockOptions = { lockMs: JOB_LOCK_MS, stalledCheckMs: STALLED_CHECK_MS };
   const startOnWakeUps = (
-    name: QueueName,
+    queue: WakeUpDefinition,
     concurrency: number,
     work: (id: string, job: Job, token?: string) => Promise<void>,
-  ): Worker =>
-    start(name, (job, token) => work(wakeUpJobSchema.parse(job.data).id, job, token), { concurrency, ...lockOptions });
+  ): Worker => start(queue, (job, token) => work(queue.parse(job).id, job, token), { concurrency, ...lockOptions });
 
   const chunks = {
     store,
@@ -81,30 +81,25 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     metrics,
     signal,
   };
-  const events = start(QUEUES.events, (job, token) => processChunk(chunks, job, token), {
+  const events = start(eventsQueue, (job, token) => processChunk(chunks, job, token), {
     concurrency: config.eventWorkerConcurrency,
     ...lockOptions,
   });
   const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
   const revoking = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
-  const cascades = start(
-    QUEUES.cascades,
-    (job) => revokeCascade(revoking, cascadeJobSchema.parse(job.data).cascadeId),
-    { concurrency: CASCADE_CONCURRENCY, lockMs: CASCADE_LOCK_MS, stalledCheckMs: CASCADE_STALLED_CHECK_MS },
-  );
-  const webhookQueue = createWakeUpQueue(QUEUES.webhooks, { link: queueLink, keys, log });
+  const cascades = start(cascadesQueue, (job) => revokeCascade(revoking, cascadesQueue.parse(job).cascadeId), {
+    concurrency: CASCADE_CONCURRENCY,
+    lockMs: CASCADE_LOCK_MS,
+    stalledCheckMs: CASCADE_STALLED_CHECK_MS,
+  });
+  const webhookQueue = createWakeUpQueue(webhooksQueue, { link: queueLink, keys, log });
   const permits = createDeliveryPermits();
   const delivering = { store, secrets, config, log, queue: webhookQueue, signal, permits };
-  const webhooks = startOnWakeUps(QUEUES.webhooks, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
-  const queue = new Queue(QUEUES.events, {
-    connection: queueLink.client,
-    prefix: keys.queuePrefix(QUEUES.events),
-    skipMetasUpdate: true,
-  });
-  queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
-  const erasureQueue = createWakeUpQueue(QUEUES.erasures, { link: queueLink, keys, log });
-  const erasing = { store, cache, link: queueLink, keys, events: queue, log, signal };
-  const erasures = startOnWakeUps(QUEUES.erasures, ERASURE_CONCURRENCY, (id, job, token) =>
+  const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
+  const queues = inspectQueues({ link: queueLink, keys, log });
+  const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
+  const erasing = { store, cache, link: queueLink, keys, events: queues.events, log, signal };
+  const erasures = startOnWakeUps(erasuresQueue, ERASURE_CONCURRENCY, (id, job, token) =>
     deleteUserEvents(erasing, id, job, token),
   );
   const mails = startMailsWorker(runtime, start);
@@ -122,7 +117,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     log,
   });
   const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
-  const stopMaintenance = maintain({ queue, cascadeQueue, store, link: queueLink, keys, log, metrics });
+  const stopMaintenance = maintain({ queues, cascadeQueue, store, link: queueLink, keys, log, metrics });
 
   return {
     events,
@@ -133,7 +128,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
       const deadline = setTimeout(() => giveUp.abort(new Error('the worker stops')), config.drainTimeoutMs);
       await Promise.all([...all.map((worker) => worker.close()), mails.close(), sealer.stop()]);
       clearTimeout(deadline);
-      await queue.close();
+      await closeQueues(queues);
       await Promise.all([cascadeQueue.close(), webhookQueue.close(), erasureQueue.close()]);
       await link.close();
     },

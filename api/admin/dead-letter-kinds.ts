@@ -2,8 +2,9 @@ import type { Job } from 'bullmq';
 import { z } from 'zod';
 import type { ChunkId, Tenant } from '../../shared/domain/ids';
 import { finalizeChunks } from '../../shared/queue/event-queue';
-import { type DeadLetterQueue, decodeChunk, eventChunkSchema, QUEUES } from '../../shared/queue/jobs';
+import { eventsQueue } from '../../shared/queue/event-chunk';
 import { reserveBytes } from '../../shared/queue/queued-bytes';
+import type { DeadLetterQueue, QUEUES } from '../../shared/queue/queues';
 import type { ApiContext } from '../context';
 
 type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
@@ -16,10 +17,8 @@ interface PayloadFacts {
 }
 
 /** How to read the payloads of a queue's dead letters, and what a replay or drop does besides moving the job. */
-export interface DeadLetterKind {
-  schema: z.ZodType;
-  /** Field names that are part of the contract. Other field names may be user content and stay hidden. */
-  fields: ReadonlySet<string>;
+interface DeadLetterKind {
+  definition: Pick<(typeof QUEUES)[number], 'fields' | 'safeParse'>;
   facts(data: unknown): PayloadFacts;
   beforeReplay(deps: KindDeps, job: Job, nowMs: number): Promise<void>;
   afterDrop(deps: KindDeps, job: Job): Promise<void>;
@@ -39,18 +38,19 @@ const factsSchema = z.object({
 const NO_FACTS: PayloadFacts = { tenant: null, events: null, receivedAtMs: null };
 
 const eventChunks: DeadLetterKind = {
-  schema: eventChunkSchema,
-  fields: new Set(Object.keys(eventChunkSchema.shape)),
+  definition: eventsQueue,
   facts(data) {
     const read = factsSchema.safeParse(data);
     return read.success ? { ...read.data, events: read.data.events && read.data.events.length } : NO_FACTS;
   },
   /** Counts the payload's bytes towards the queue's limit again. */
   async beforeReplay({ keys, queueLink }, { data }, nowMs) {
-    if (!eventChunkSchema.safeParse(data).success) return;
-    const { chunkId, tenant } = decodeChunk(data);
+    const read = eventsQueue.safeParse(data);
+    if (!read.success) return;
+    const chunkId = read.data.chunkId as ChunkId;
+    const tenant = read.data.tenant as Tenant;
     const entry = { chunkId, tenant, bytes: Buffer.byteLength(JSON.stringify(data)) };
-    await reserveBytes(queueLink.client, keys, QUEUES.events, [entry], nowMs);
+    await reserveBytes(queueLink.client, keys, eventsQueue.name, [entry], nowMs);
   },
   async afterDrop({ keys, queueLink }, { id, data }) {
     const { tenant } = eventChunks.facts(data);
@@ -59,5 +59,5 @@ const eventChunks: DeadLetterKind = {
 };
 
 export const DEAD_LETTER_KINDS: Readonly<Record<DeadLetterQueue, DeadLetterKind>> = {
-  [QUEUES.events]: eventChunks,
+  [eventsQueue.name]: eventChunks,
 };

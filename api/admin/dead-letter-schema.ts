@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEAD_LETTER_QUEUES } from '../../shared/queue/jobs';
+import { DEAD_LETTER_QUEUES } from '../../shared/queue/queues';
 
 export const deadLetterParams = z.strictObject({ id: z.string().min(1).max(200) });
 

@@ -3,7 +3,8 @@ import { type Env, envOf, partnerOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import { failedJobs, isFailed, queueKeys } from '../../shared/queue/bullmq-internals';
-import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
+import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/define-queue';
+import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/queues';
 import type { ApiContext } from '../context';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
@@ -14,7 +15,7 @@ import { shapeOf } from './shape-of';
 
 const MAX_REASON_LENGTH = 500;
 
-export type DeadLetterDeps = Pick<ApiContext, 'store' | 'secrets' | 'keys' | 'queueLink' | 'deadLetterQueues'>;
+export type DeadLetterDeps = Pick<ApiContext, 'store' | 'secrets' | 'keys' | 'queueLink' | 'queues'>;
 
 /** A job that failed permanently, without its payload. null means the payload is too malformed to read the fact. */
 export interface DeadLetter {
@@ -103,11 +104,11 @@ async function findDeadLetters(
   return all.flat().sort((a, b) => b.atMs - a.atMs || (a.id < b.id ? 1 : -1));
 }
 
-async function find({ deadLetterQueues, keys, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
+async function find({ queues, keys, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
   for (const name of DEAD_LETTER_QUEUES) {
     // Checks the failed set first, because an arbitrary ID could name one of the queue's internal keys.
     if (!(await fromQueue(isFailed(queueLink.client, queueKeys(keys, name), id)))) continue;
-    const job = await fromQueue(deadLetterQueues[name].getJob(id));
+    const job = await fromQueue(queues[name].getJob(id));
     if (job) return { queue: name, job: job as Job };
   }
   return null;
@@ -136,7 +137,7 @@ export async function listDeadLetters(
   const all = await findDeadLetters(deps, query.queue);
   const rest = after ? all.filter(({ atMs, id }) => atMs < after.atMs || (atMs === after.atMs && id < after.id)) : all;
   const page = rest.slice(0, query.limit);
-  const jobs = await fromQueue(Promise.all(page.map(({ queue, id }) => deps.deadLetterQueues[queue].getJob(id))));
+  const jobs = await fromQueue(Promise.all(page.map(({ queue, id }) => deps.queues[queue].getJob(id))));
   const last = page.at(-1);
   return {
     data: jobs.flatMap((job, n) => (job ? [present({ queue: page[n]!.queue, job: job as Job })] : [])),
@@ -147,8 +148,9 @@ export async function listDeadLetters(
 /** Returns one dead letter with the shape of its payload. Throws 404 if it does not exist. */
 export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<DeadLetterDetail> {
   const found = await read(deps, id);
-  const { schema, fields } = DEAD_LETTER_KINDS[found.queue];
-  const parsed = schema.safeParse(found.job.data);
+  const { definition } = DEAD_LETTER_KINDS[found.queue];
+  const { fields } = definition;
+  const parsed = definition.safeParse(found.job.data);
   const problems = (parsed.success ? [] : parsed.error.issues).map(({ path, message }) => ({
     path: path.map((part) => (typeof part === 'number' || fields.has(String(part)) ? String(part) : '…')).join('.'),
     message,
@@ -180,8 +182,8 @@ async function auditAction(
 
 const QUEUED_STATES = new Set<string>(['waiting', 'prioritized', 'active', 'delayed']);
 
-async function isQueued({ deadLetterQueues }: DeadLetterDeps, id: string): Promise<boolean> {
-  const states = await fromQueue(Promise.all(DEAD_LETTER_QUEUES.map((name) => deadLetterQueues[name].getJobState(id))));
+async function isQueued({ queues }: DeadLetterDeps, id: string): Promise<boolean> {
+  const states = await fromQueue(Promise.all(DEAD_LETTER_QUEUES.map((name) => queues[name].getJobState(id))));
   return states.some((state) => QUEUED_STATES.has(state));
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEAD_LETTER_QUEUES } from '../../shared/queue/jobs';
+import { DEAD_LETTER_QUEUES } from '../../shared/queue/queues';
 import { pageQuery } from '../http/paging';
 import { route } from '../http/route';
 import { deadLetterSchema } from './dead-letter-schema';

@@ -7,7 +7,7 @@ import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
 import { type FieldError, MAX_LISTED_ERRORS } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import { finalizeChunks } from '../../shared/queue/event-queue';
-import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
+import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type ValidationDeps, validateEvent, type ValidatedEvent, assignEventId } from './validate-event';

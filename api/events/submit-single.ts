@@ -7,7 +7,7 @@ import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { SpanContext } from '../../shared/tracing/tracing';
 import { finalizeChunks } from '../../shared/queue/event-queue';
-import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/jobs';
+import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type ValidatedEvent, assignEventId } from './validate-event';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/jobs';
+import { DEAD_LETTER_QUEUES, type DeadLetterQueue } from '../../shared/queue/queues';
 import {
   dropDeadLetter,
   listDeadLetters,

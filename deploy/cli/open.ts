@@ -4,7 +4,7 @@ import { openRuntime } from '../../shared/runtime';
 import type { Config } from '../../shared/config/config';
 import { createEventQueue } from '../../shared/queue/event-queue';
 import { createCascadeQueue } from '../../shared/queue/cascade-queue';
-import { QUEUES } from '../../shared/queue/jobs';
+import { closeQueues, inspectQueues } from '../../shared/queue/queues';
 import { authorityStore } from '../../shared/authz/authority-store';
 import type { ApiContext } from '../../api/context';
 import type { AuditContext } from '../../api/db/audit-context';
@@ -20,7 +20,7 @@ export interface CliContext extends Pick<
   | 'queueLink'
   | 'authorizer'
   | 'eventQueue'
-  | 'deadLetterQueues'
+  | 'queues'
   | 'cascadeQueue'
 > {
   close(): Promise<void>;
@@ -32,15 +32,17 @@ export async function openCliContext(config: Config): Promise<CliContext> {
   const { keys, log, queueLink, secrets, store } = runtime;
   const eventQueue = createEventQueue({ link: queueLink, keys, log });
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
+  const queues = inspectQueues({ link: queueLink, keys, log });
   return {
     ...runtime,
     eventQueue,
-    deadLetterQueues: { [QUEUES.events]: eventQueue.queue },
+    queues,
     cascadeQueue,
     authorizer: createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) }),
     close: async () => {
       await eventQueue.close();
       await cascadeQueue.close();
+      await closeQueues(queues);
       await runtime.close();
     },
   };

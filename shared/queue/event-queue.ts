@@ -1,11 +1,10 @@
-import { Queue } from 'bullmq';
 import type { ChunkId, Tenant } from '../domain/ids';
 import { overloaded } from '../errors';
 import type { Log } from '../log';
 import { NO_TRACING, type SpanContext, type Tracing } from '../tracing/tracing';
 import type { RedisLink } from '../redis/connect';
-import { EVENT_JOB_OPTIONS, encodeChunk, type EventChunk, QUEUES } from './jobs';
 import type { RedisKeys } from '../redis/keys';
+import { encodeChunk, type EventChunk, eventsQueue } from './event-chunk';
 import { reserveBytes, releaseBytes } from './queued-bytes';
 
 /** Backlogged chunks of one tenant that share a priority step; tenants with less waiting go first. */
@@ -28,7 +27,6 @@ interface QueueLoad {
 }
 
 export interface EventQueue {
-  queue: Queue;
   /**
    * Resolves when the queue store has all chunks. Throws OVERLOADED when that is not certain. `sentBytes` is the
    * size of an event as it was sent, on average: close enough for the limit on queued bytes, and free. `authorizedAt` (of
@@ -47,15 +45,10 @@ export function createEventQueue(deps: {
   tracing?: Tracing;
 }): EventQueue {
   const { link, keys, log, onQueuedBytes, tracing = NO_TRACING } = deps;
-  const queue = new Queue(QUEUES.events, {
-    ...link.bullmq,
-    prefix: keys.queuePrefix(QUEUES.events),
-    skipMetasUpdate: true,
-  });
-  queue.on('error', (error) => log.warn({ err: error.message }, 'events queue trouble'));
+  const producer = eventsQueue.open({ link, keys, log });
+  const { queue } = producer;
 
   return {
-    queue,
     async add(chunks, { openChunks, sentBytes, authorizedAt, spans = [] }) {
       if (performance.now() - authorizedAt > MAX_ENTER_TO_ADD_MS) throw overloaded('ADMISSION_EXPIRED');
       const entries = chunks.map((chunk) => ({
@@ -64,14 +57,12 @@ export function createEventQueue(deps: {
         bytes: Math.ceil(chunk.events.length * (sentBytes + ROW_BYTES)),
       }));
       const priority = Math.min(Math.floor(openChunks / CHUNKS_PER_PRIORITY), MAX_PRIORITY);
-      const jobs = chunks.map((chunk) => ({
-        name: QUEUES.events,
-        data: encodeChunk(chunk),
-        opts: { ...EVENT_JOB_OPTIONS, jobId: chunk.chunkId, ...(priority > 0 ? { priority } : {}) },
-      }));
+      const jobs = chunks.map((chunk) =>
+        eventsQueue.job(encodeChunk(chunk), { jobId: chunk.chunkId, ...(priority > 0 ? { priority } : {}) }),
+      );
       try {
         await tracing.inSpan('enqueue', { 'mir.jobs': jobs.length }, spans, async () => {
-          const reserved = reserveBytes(link.client, keys, QUEUES.events, entries, chunks[0]!.receivedAtMs);
+          const reserved = reserveBytes(link.client, keys, eventsQueue.name, entries, chunks[0]!.receivedAtMs);
           const [only] = jobs;
           const added = jobs.length === 1 ? queue.add(only!.name, only!.data, only!.opts) : queue.addBulk(jobs);
           const [bytes] = await Promise.all([reserved, added]);
@@ -81,7 +72,7 @@ export function createEventQueue(deps: {
         throw overloaded('ENQUEUE_UNCONFIRMED', 2, error);
       }
     },
-    close: () => queue.close(),
+    close: () => producer.close(),
   };
 }
 
@@ -99,5 +90,5 @@ export async function finalizeChunks(
   }
   const removals = [...byTenant].map(([tenant, own]) => link.client.zrem(keys.openChunks(tenant), ...own));
   const ids = chunks.map(({ chunkId }) => chunkId);
-  await Promise.all([...removals, releaseBytes(link.client, keys, QUEUES.events, ids)]);
+  await Promise.all([...removals, releaseBytes(link.client, keys, eventsQueue.name, ids)]);
 }

@@ -1,14 +1,13 @@
-import { type JobsOptions, Queue } from 'bullmq';
 import { z } from 'zod';
 import { newId } from '../domain/ids';
 import type { KeyedHash } from '../domain/subject';
 import { overloaded } from '../errors';
 import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
-import { QUEUES } from './jobs';
 import type { RedisKeys } from '../redis/keys';
+import { defineQueue } from './define-queue';
 
-export const mailSchema = z.object({
+const mailSchema = z.object({
   /** Lower case. */
   to: z.string().min(3),
   subject: z.string().min(1),
@@ -18,16 +17,20 @@ export const mailSchema = z.object({
 /** One mail, ready to be sent. */
 export type Mail = z.infer<typeof mailSchema>;
 
-export const mailJobSchema = z.object({ v: z.literal(1), mail: mailSchema });
+export const mailsQueue = defineQueue({
+  name: 'mails',
+  version: 1,
+  schema: z.object({ mail: mailSchema }),
+  /** Tries at 0 s, 5 s, 15 s, 35 s, … the last after 43 minutes; then the person asks again. No address stays behind. */
+  options: {
+    attempts: 10,
+    backoff: { type: 'exponential', delay: 5_000 },
+    removeOnComplete: true,
+    removeOnFail: true,
+    stackTraceLimit: 0,
+  },
+});
 
-/** Tries at 0 s, 5 s, 15 s, 35 s, … the last after 43 minutes; then the person asks again. No address stays behind. */
-const MAIL_JOB_OPTIONS = {
-  attempts: 10,
-  backoff: { type: 'exponential', delay: 5_000 },
-  removeOnComplete: true,
-  removeOnFail: true,
-  stackTraceLimit: 0,
-} satisfies JobsOptions;
 /** Longer than any mail is tried. */
 const FORGOTTEN_SECONDS = 2 * 3_600;
 /** More wait only while the mail server is away, and then nobody reads them any more. */
@@ -36,7 +39,6 @@ const JOBS_PER_LOOK = 500;
 const WAITING = ['waiting', 'delayed', 'prioritized'] as const;
 
 export interface MailQueue {
-  queue: Queue;
   /** Queues a mail. Throws 503 when too many wait, or nobody can take it. */
   add(mail: Mail): Promise<void>;
   /** Removes what waits for an address; what is being sent at this moment is not tried again. */
@@ -62,12 +64,8 @@ export function createMailQueue({
   /** Hides addresses in keys. */
   hashOf: KeyedHash;
 }): MailQueue {
-  const queue = new Queue(QUEUES.mails, {
-    ...link.bullmq,
-    prefix: keys.queuePrefix(QUEUES.mails),
-    skipMetasUpdate: true,
-  });
-  queue.on('error', (error) => log.warn({ err: error.message }, 'mails queue trouble'));
+  const mails = mailsQueue.open({ link, keys, log });
+  const { queue } = mails;
   const cannot = (error: unknown): never => {
     throw overloaded('MAILS_UNAVAILABLE', 2, error);
   };
@@ -77,7 +75,7 @@ export function createMailQueue({
       const jobs = await queue.getJobs([...WAITING], start, start + JOBS_PER_LOOK - 1);
       let removed = 0;
       for (const job of jobs) {
-        const parsed = mailJobSchema.safeParse(job?.data);
+        const parsed = mailsQueue.safeParse(job?.data);
         if (!parsed.success || parsed.data.mail.to !== to) continue;
         await job.remove().then(
           () => (removed += 1),
@@ -91,13 +89,12 @@ export function createMailQueue({
   }
 
   return {
-    queue,
     add: async (mail) => {
       const counts = await queue.getJobCounts(...WAITING).catch(cannot);
       if (Object.values(counts).reduce((sum, count) => sum + count, 0) >= MAX_WAITING_MAILS) {
         throw overloaded('MAILS_FULL', 60);
       }
-      await queue.add(QUEUES.mails, { v: 1, mail }, { ...MAIL_JOB_OPTIONS, jobId: newId('mail') }).catch(cannot);
+      await mails.add({ mail }, { jobId: newId('mail') }).catch(cannot);
     },
     forget: async (to) => {
       const address = to.toLowerCase();
@@ -106,6 +103,6 @@ export function createMailQueue({
         .then(() => removeWaiting(address))
         .catch(cannot);
     },
-    close: () => queue.close(),
+    close: () => mails.close(),
   };
 }

@@ -2,7 +2,7 @@ import { overloaded, messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Metrics } from '../metrics/metrics';
 import type { RedisLink } from '../redis/connect';
-import { QUEUES } from './jobs';
+import { eventsQueue } from './event-chunk';
 import type { RedisKeys } from '../redis/keys';
 import { queuedBytes } from './queued-bytes';
 
@@ -45,7 +45,7 @@ export function createOverloadGuard(deps: {
     if (link.runId() === null) return;
     const [memory, bytes] = await Promise.all([
       link.client.info('memory'),
-      queuedBytes(link.client, keys, QUEUES.events),
+      queuedBytes(link.client, keys, eventsQueue.name),
     ]);
     const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
     const max = field('maxmemory');

@@ -2,7 +2,7 @@ import type { ChunkId, Tenant } from '../domain/ids';
 import type { RedisLink } from '../redis/connect';
 import { findJob, queueKeys } from './bullmq-internals';
 import { finalizeChunks } from './event-queue';
-import { QUEUES } from './jobs';
+import { eventsQueue } from './event-chunk';
 import type { RedisKeys } from '../redis/keys';
 import { parseReservation } from './queued-bytes';
 
@@ -14,7 +14,7 @@ type Chunk = { chunkId: ChunkId; tenant: Tenant };
 
 /** Chunks that no job will finalize: there is none, or it failed (with a payload that names no tenant). */
 async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
-  const queue = queueKeys(keys, QUEUES.events);
+  const queue = queueKeys(keys, eventsQueue.name);
   const jobs = await Promise.all(chunks.map(({ chunkId }) => findJob(link.client, queue, chunkId)));
   return chunks.filter((_, n) => jobs[n] !== 'queued');
 }
@@ -31,7 +31,7 @@ export async function isQueuedUpTo(
   nowMs: number,
 ): Promise<boolean> {
   const flat = await link.client.zrangebyscore(keys.openChunks(tenant), 0, throughMs, 'WITHSCORES', 'LIMIT', 0, PAGE);
-  const queue = queueKeys(keys, QUEUES.events);
+  const queue = queueKeys(keys, eventsQueue.name);
   // One by one: in a backlog the first tells, and many may ask.
   for (let at = 0; at < flat.length; at += 2) {
     const job = await findJob(link.client, queue, flat[at]!);
@@ -64,7 +64,7 @@ export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs:
   let cursor = '0';
   let swept = 0;
   do {
-    const [next, fields] = await link.client.hscan(keys.reservations(QUEUES.events), cursor, 'COUNT', PAGE);
+    const [next, fields] = await link.client.hscan(keys.reservations(eventsQueue.name), cursor, 'COUNT', PAGE);
     cursor = next;
     const old: Chunk[] = [];
     for (let at = 0; at < fields.length; at += 2) {

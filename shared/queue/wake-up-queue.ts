@@ -1,35 +1,38 @@
-import { type JobsOptions, Queue } from 'bullmq';
 import { z } from 'zod';
 import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
-import type { QueueName } from './jobs';
 import type { RedisKeys } from '../redis/keys';
+import { defineQueue } from './define-queue';
 
 /** A job that only names a row of the store, which is the truth. */
-export const wakeUpJobSchema = z.object({ v: z.literal(1), id: z.string().min(1) });
+const WAKE_UP = {
+  version: 1,
+  schema: z.object({ id: z.string().min(1) }),
+  /** A sweep adds open rows again, so a wake-up is tried once and not kept. */
+  options: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+} as const;
 
-/** A sweep adds open rows again, so a wake-up is tried once and not kept. */
-const WAKE_UP_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } satisfies JobsOptions;
+export const webhooksQueue = defineQueue({ name: 'webhooks', ...WAKE_UP });
+export const erasuresQueue = defineQueue({ name: 'erasures', ...WAKE_UP });
+
+/** A queue of wake-ups. */
+export type WakeUpDefinition = typeof webhooksQueue | typeof erasuresQueue;
 
 export interface WakeUpQueue {
-  queue: Queue;
   /** Says that a row has work, at its n-th try, now or in a while. Repeating it is harmless. */
   add(id: string, later?: { attempt: number; delayMs: number }): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A queue of wake-ups: what is lost in it is found again in the store. */
+/** The producer's side of a queue of wake-ups: what is lost in it is found again in the store. */
 export function createWakeUpQueue(
-  name: QueueName,
-  { link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log },
+  definition: WakeUpDefinition,
+  deps: { link: RedisLink; keys: RedisKeys; log: Log },
 ): WakeUpQueue {
-  const queue = new Queue(name, { ...link.bullmq, prefix: keys.queuePrefix(name), skipMetasUpdate: true });
-  queue.on('error', (error) => log.warn({ err: error.message }, `${name} queue trouble`));
+  const wakeUps = definition.open(deps);
   return {
-    queue,
-    add: async (id, { attempt, delayMs } = { attempt: 0, delayMs: 0 }) => {
-      await queue.add(name, { v: 1, id }, { ...WAKE_UP_JOB_OPTIONS, jobId: `${id}-${attempt}`, delay: delayMs });
-    },
-    close: () => queue.close(),
+    add: async (id, { attempt, delayMs } = { attempt: 0, delayMs: 0 }) =>
+      wakeUps.add({ id }, { jobId: `${id}-${attempt}`, delay: delayMs }),
+    close: () => wakeUps.close(),
   };
 }

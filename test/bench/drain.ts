@@ -2,7 +2,7 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Tenant } from '../../shared/domain/ids';
 import { tenantOf } from '../../shared/domain/ids';
-import type { EventChunk } from '../../shared/queue/jobs';
+import type { EventChunk } from '../../shared/queue/event-chunk';
 import { waitUntil } from '../support/wait-until';
 import { chunksOf } from './events';
 import type { BenchProcess } from './processes';
@@ -37,13 +37,13 @@ export async function drainRate(stage: Stage, count: number, users: number): Pro
   const tenant: Tenant = tenantOf(partner.partnerId, 'live');
   const open = ctx.keys.openChunks(tenant);
   const chunks = chunksOf(stage, tenant, count / PER_CHUNK, PER_CHUNK, users);
-  await ctx.eventQueue.queue.pause();
+  await ctx.queues.events.pause();
   for (const chunk of chunks) {
     await ctx.queueLink.client.zadd(open, chunk.receivedAtMs, chunk.chunkId);
     await ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: SENT_BYTES, authorizedAt: performance.now() });
   }
   const startedAt = performance.now();
-  await ctx.eventQueue.queue.resume();
+  await ctx.queues.events.resume();
   await waitUntil('all is settled', async () => (await ctx.queueLink.client.zcard(open)) === 0, DRAIN_TIMEOUT_MS);
   const ms = performance.now() - startedAt;
   await ctx.store.events.model.collection.deleteMany({});

@@ -40,7 +40,7 @@ async function setStage() {
     stores,
     /** Empties the queue and all marks, so that each round starts alike. */
     async clearQueue(): Promise<void> {
-      await ctx.eventQueue.queue.obliterate({ force: true });
+      await ctx.queues.events.obliterate({ force: true });
       const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations('events').split(':ledger')[0]}*`);
       const open = await ctx.queueLink.client.keys('*:open-chunks');
       if (stale.length + open.length > 0) await ctx.queueLink.client.del(...stale, ...open);

@@ -2,7 +2,7 @@ import type { AcceptedEvent } from '../../shared/domain/event';
 import { serverEventId } from '../../shared/domain/event-id';
 import { newChunkId, type Tenant } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
-import type { EventChunk } from '../../shared/queue/jobs';
+import type { EventChunk } from '../../shared/queue/event-chunk';
 import type { Stage } from './environment';
 
 const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];

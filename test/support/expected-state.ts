@@ -4,7 +4,7 @@ import type { SubmittedEvent } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { RedisLink } from '../../shared/redis/connect';
-import { QUEUES } from '../../shared/queue/jobs';
+import { eventsQueue } from '../../shared/queue/event-chunk';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
 import { anEvent } from './builders';
 import type { ApiClient, TestAnswer } from './client';
@@ -95,8 +95,8 @@ export async function leftMarks(mir: Harness, tenant: Tenant): Promise<unknown> 
   const { keys } = mir.ctx;
   return {
     openChunks: await redis.zrange(keys.openChunks(tenant), 0, -1),
-    reservations: await redis.hgetall(keys.reservations(QUEUES.events)),
-    reservedBytes: await redis.get(keys.reservedBytes(QUEUES.events)),
+    reservations: await redis.hgetall(keys.reservations(eventsQueue.name)),
+    reservedBytes: await redis.get(keys.reservedBytes(eventsQueue.name)),
   };
 }
 export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null };

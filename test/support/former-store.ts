@@ -4,7 +4,7 @@ import { fingerprintOf, type SubmittedEvent } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import { readConfig } from '../../shared/config/config';
-import { EVENT_JOB_OPTIONS, QUEUES } from '../../shared/queue/jobs';
+import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { EventDoc } from '../../shared/store/events';
 import { anEvent } from './builders';
 import type { TestAnswer } from './client';
@@ -77,7 +77,7 @@ export function formerStore() {
     });
     const facts = { v: 1, chunkId, tenant, agentId, receivedAtMs, requestIds: ['r'], shared: false };
     const data = { ...facts, events: rows };
-    await mir.ctx.eventQueue.queue.add(QUEUES.events, data, { ...EVENT_JOB_OPTIONS, jobId: chunkId });
+    await mir.ctx.queues.events.add(eventsQueue.name, data, { ...eventsQueue.options, jobId: chunkId });
     return chunkId;
   };
 

@@ -118,7 +118,7 @@ export async function startHarness({
     },
     drained: () =>
       waitUntil('the queue is drained', async () => {
-        const counts = await ctx.eventQueue.queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+        const counts = await ctx.queues.events.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
         return Object.values(counts).every((count) => count === 0);
       }),
     atClose: (end) => void ends.push(end),

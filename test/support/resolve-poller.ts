@@ -1,6 +1,6 @@
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { QUEUES } from '../../shared/queue/jobs';
+import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { Harness } from './harness';
 
 /** A look at the queue store that waits as long as it takes, where the product's own connections give up. */
@@ -17,9 +17,8 @@ export function observe(mir: Harness): Observer {
   if (known) return known;
   const redis = new Redis(mir.env['REDIS_URL']!, { maxRetriesPerRequest: null });
   redis.on('error', () => undefined);
-  const prefix = mir.ctx.keys.queuePrefix(QUEUES.events);
-  const queue = new Queue(QUEUES.events, { connection: redis, prefix, skipMetasUpdate: true });
-  queue.on('error', () => undefined);
+  const { keys, log } = mir.ctx;
+  const queue = eventsQueue.inspect({ link: { bullmq: { connection: redis } }, keys, log });
   mir.atClose(() => redis.disconnect());
   const observer = { redis, queue };
   observers.set(mir, observer);

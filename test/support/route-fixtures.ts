@@ -5,7 +5,7 @@ import { anApplication } from './partners';
 import { type IdentityId, tenantOf } from '../../shared/domain/ids';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
 import { userRefOf } from '../../shared/domain/subject';
-import { QUEUES } from '../../shared/queue/jobs';
+import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { TestAnswer } from './client';
 import type { Harness, TestPartner } from './harness';
@@ -115,12 +115,12 @@ async function atProvider(h: Harness, provider: OidcServer): Promise<Prepared['o
 
 /** Jobs that a worker gave up, with a driver's words as the reason. */
 async function deadLetters({ ctx, env }: Harness, count: number): Promise<string[]> {
-  const { queue } = ctx.eventQueue;
+  const queue = ctx.queues.events;
   const ids = Array.from({ length: count }, () => `dead-${randomUUID()}`);
-  await queue.addBulk(ids.map((jobId) => ({ name: QUEUES.events, data: {}, opts: { jobId } })));
+  await queue.addBulk(ids.map((jobId) => ({ name: eventsQueue.name, data: {}, opts: { jobId } })));
   const connection = new Redis(env['REDIS_URL']!, { maxRetriesPerRequest: null });
   const refuse = (): Promise<never> => Promise.reject(new UnrecoverableError(STORED_DRIVER_TEXT));
-  const worker = new Worker(QUEUES.events, refuse, { connection, prefix: ctx.keys.queuePrefix(QUEUES.events) });
+  const worker = new Worker(eventsQueue.name, refuse, { connection, prefix: ctx.keys.queuePrefix(eventsQueue.name) });
   await waitUntil('the jobs are given up', async () => {
     const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
     return states.every((state) => state === 'failed');

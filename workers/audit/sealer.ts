@@ -5,7 +5,7 @@ import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { RedisLink } from '../../shared/redis/connect';
 import { countActive, queueKeys } from '../../shared/queue/bullmq-internals';
-import { QUEUES } from '../../shared/queue/jobs';
+import { QUEUE_NAMES } from '../../shared/queue/queues';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
 import { type AuditChain, BEFORE_ALL_CHAINS } from '../../shared/store/audit';
@@ -46,7 +46,7 @@ export function startSealer(deps: SealerDeps): Sealer {
 
   /** True while any worker has events or kills at work: they go first. */
   const othersWork = async (): Promise<boolean> => {
-    const counts = Object.values(QUEUES).map((name) => countActive(link.client, queueKeys(keys, name)));
+    const counts = QUEUE_NAMES.map((name) => countActive(link.client, queueKeys(keys, name)));
     return (await Promise.all(counts).catch(() => [0])).some((count) => count > 0);
   };
 

@@ -5,7 +5,7 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { Tracing } from '../../shared/tracing/tracing';
-import type { EventChunk } from '../../shared/queue/jobs';
+import type { EventChunk } from '../../shared/queue/event-chunk';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { openRegisteredSession, type SessionDeps } from '../../shared/locks/session-registry';

@@ -1,7 +1,7 @@
 import { isFormerId, keyedEventId } from '../../shared/domain/event-id';
 import type { EventId } from '../../shared/domain/ids';
 import type { KeyedHash } from '../../shared/domain/subject';
-import type { EventChunk } from '../../shared/queue/jobs';
+import type { EventChunk } from '../../shared/queue/event-chunk';
 
 type Ids = { eventId: EventId; otherId?: EventId };
 

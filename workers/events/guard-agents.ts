@@ -3,7 +3,7 @@ import type { Tenant } from '../../shared/domain/ids';
 import type { Log } from '../../shared/log';
 import { coalesce } from '../../shared/concurrency/coalesce';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
-import type { EventChunk } from '../../shared/queue/jobs';
+import type { EventChunk } from '../../shared/queue/event-chunk';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store } from '../../shared/store/store';

@@ -3,7 +3,7 @@ import type { EventId, UserRef } from '../../shared/domain/ids';
 import type { Outcome } from '../../shared/domain/receipt';
 import type { SignalsRow } from '../../shared/domain/signals';
 import type { SpanContext } from '../../shared/tracing/tracing';
-import type { EventChunk } from '../../shared/queue/jobs';
+import type { EventChunk } from '../../shared/queue/event-chunk';
 import type { ReceiptItem } from '../../shared/store/receipts';
 
 /** A chunk in work; `done` is called when the outcome of its last event is known. */

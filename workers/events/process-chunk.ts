@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { orAborted } from '../../shared/concurrency/retry';
-import { decodeChunk, redactRows, type EventChunk, type EventChunkPayload } from '../../shared/queue/jobs';
+import { decodeChunk, type EventChunk, eventsQueue, redactRows } from '../../shared/queue/event-chunk';
 import type { Store } from '../../shared/store/store';
 import { isErased } from './commit-group';
 import type { Committer } from './committer';
@@ -83,7 +83,8 @@ async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: 
   const rows = await store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
   const isGone = (userRef: UserRef): boolean => isErased(rows, userRef, receivedAtMs);
   if (!events.some(({ userRef }) => isGone(userRef))) return;
-  await job.updateData(redactRows(job.data as EventChunkPayload, ([, , userRef]) => isGone(userRef as UserRef)));
+  const redacted = redactRows(eventsQueue.parse(job), ([, , userRef]) => isGone(userRef as UserRef));
+  await job.updateData(eventsQueue.encode(redacted));
 }
 
 /**
@@ -94,7 +95,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
   const { committer, finalize, log, metrics, signal } = deps;
   let chunk: EventChunk;
   try {
-    chunk = withDerivedIds(deps.secrets.eventId, decodeChunk(job.data));
+    chunk = withDerivedIds(deps.secrets.eventId, decodeChunk(eventsQueue.parse(job)));
   } catch (error) {
     await finalizeAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
     const why = whyUnreadable(error);

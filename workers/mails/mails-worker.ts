@@ -1,5 +1,5 @@
 import type { Runtime } from '../../shared/runtime';
-import { QUEUES } from '../../shared/queue/jobs';
+import { mailsQueue } from '../../shared/queue/mail-queue';
 import type { StartQueueWorker } from '../queue-worker';
 import { createSendMail } from './send-mail';
 
@@ -20,7 +20,7 @@ export interface MailsWorker {
 export function startMailsWorker(runtime: Runtime, start: StartQueueWorker): MailsWorker {
   if (runtime.config.mail.kind === 'off') return { ready: () => Promise.resolve(), close: () => Promise.resolve() };
   const mailer = createSendMail(runtime);
-  const worker = start(QUEUES.mails, (job) => mailer.send(job), {
+  const worker = start(mailsQueue, (job) => mailer.send(job), {
     concurrency: CONCURRENCY,
     lockMs: LOCK_MS,
     stalledCheckMs: STALLED_CHECK_MS,

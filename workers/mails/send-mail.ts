@@ -1,7 +1,7 @@
 import { type Job, UnrecoverableError } from 'bullmq';
 import { createTransport } from 'nodemailer';
 import type { Runtime } from '../../shared/runtime';
-import { forgottenAt, type Mail, mailJobSchema } from '../../shared/queue/mail-queue';
+import { forgottenAt, type Mail, mailsQueue } from '../../shared/queue/mail-queue';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 10_000;
@@ -66,7 +66,7 @@ export function createSendMail({
   return {
     /** Sends the mail of a job, unless its address was forgotten meanwhile. */
     send: async (job: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> => {
-      const { mail } = mailJobSchema.parse(job.data);
+      const { mail } = mailsQueue.parse(job);
       const forgotten = await forgottenAt(queueLink, keys, secrets.throttle(mail.to));
       if (forgotten !== null && job.timestamp <= forgotten) return;
       await deliver(mail, job.id!);

@@ -1,7 +1,7 @@
-import type { Queue } from 'bullmq';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
+import type { InspectedQueues } from '../../shared/queue/queues';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
@@ -21,7 +21,7 @@ const MAX_CASCADES_PER_LOOK = 1_000;
 
 /** A worker's housekeeping: sweeps abandoned marks, takes up open cascades, reads the gauges of the metrics. */
 export function maintain(deps: {
-  queue: Queue;
+  queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
   store: Pick<Store, 'cascades' | 'audit' | 'cacheOutbox' | 'deliveries' | 'erasures' | 'identities' | 'transaction'>;
   link: RedisLink;
@@ -29,7 +29,7 @@ export function maintain(deps: {
   log: Log;
   metrics: Metrics;
 }): () => void {
-  const { queue, cascadeQueue, store, link, keys, log, metrics } = deps;
+  const { queues, cascadeQueue, store, link, keys, log, metrics } = deps;
   const gauges = gaugeReadings({ store, link, keys, metrics }).map(({ what, read }) =>
     repeat(GAUGES_EVERY_MS, `reading the gauges of ${what}`, log, () => read(performance.now())),
   );
@@ -38,7 +38,7 @@ export function maintain(deps: {
       const swept = await sweepReservations(link, keys, Date.now());
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
-    repeat(DEAD_LETTERS_EVERY_MS, 'deleting old dead letters', log, () => expireDeadLetters([queue], log)),
+    repeat(DEAD_LETTERS_EVERY_MS, 'deleting old dead letters', log, () => expireDeadLetters(queues, log)),
     repeat(SIGN_UPS_EVERY_MS, 'forgetting sign-ups', log, () => forgetSignUps(store, Date.now())),
     repeat(CASCADES_EVERY_MS, 'taking up cascades', log, async () => {
       const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_LOOK);

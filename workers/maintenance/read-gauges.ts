@@ -2,9 +2,9 @@ import type { Gauge } from 'prom-client';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { forget } from '../../shared/metrics/values';
 import type { RedisLink } from '../../shared/redis/connect';
-import { QUEUES } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { queueStats } from '../../shared/queue/queue-stats';
+import { QUEUE_NAMES } from '../../shared/queue/queues';
 import type { Store } from '../../shared/store/store';
 
 /** What was read longer ago is no longer shown: no value is better than one that looks like now. */
@@ -30,7 +30,7 @@ function ageSeconds(at: Date | null): number {
 }
 
 async function readQueues({ link, keys, metrics }: Deps): Promise<void> {
-  for (const queue of Object.values(QUEUES)) {
+  for (const queue of QUEUE_NAMES) {
     const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats(link, keys, queue);
     for (const [state, count] of Object.entries(jobs)) metrics.queueJobs.labels(queue, state).set(count);
     metrics.queueOldestSeconds.labels(queue).set(oldestWaitingMs / MS_PER_SECOND);

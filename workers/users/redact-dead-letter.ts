@@ -2,8 +2,8 @@ import type { Queue } from 'bullmq';
 import type { ChunkId, Tenant, UserRef } from '../../shared/domain/ids';
 import type { RedisLink } from '../../shared/redis/connect';
 import { JOB_FIELDS, queueKeys, storedPayload } from '../../shared/queue/bullmq-internals';
+import { type EventChunkPayload, eventsQueue, isRedacted, redactRows } from '../../shared/queue/event-chunk';
 import { finalizeChunks } from '../../shared/queue/event-queue';
-import { redactRows, type EventChunkPayload, eventChunkSchema, isRedacted } from '../../shared/queue/jobs';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
 
@@ -27,7 +27,7 @@ function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): Even
   } catch {
     return null;
   }
-  const chunk = eventChunkSchema.safeParse(data);
+  const chunk = eventsQueue.safeParse(data);
   return chunk.success && chunk.data.tenant === tenant ? chunk.data : null;
 }
 
@@ -54,7 +54,7 @@ export async function redactDeadLetter(
       await finalizeChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
       return;
     }
-    const swap = [JOB_FIELDS.payload, text!, JSON.stringify(left)] as const;
+    const swap = [JOB_FIELDS.payload, text!, JSON.stringify(eventsQueue.encode(left))] as const;
     if (await scripts.replaceJobData(link.client, [queue.job(id)], swap)) return;
   }
 }

@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
-import { DEAD_LETTER_QUEUES } from '../../../shared/queue/jobs';
 import { queueStats } from '../../../shared/queue/queue-stats';
+import { DEAD_LETTER_QUEUES } from '../../../shared/queue/queues';
 import type { RedisLink } from '../../../shared/redis/connect';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Store } from '../../../shared/store/store';

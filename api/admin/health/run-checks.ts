@@ -1,10 +1,10 @@
-import { Queue } from 'bullmq';
 import { deriveSecrets } from '../../../shared/domain/subject';
 import type { Config } from '../../../shared/config/config';
 import { messageOf } from '../../../shared/errors';
 import { createLog } from '../../../shared/log';
 import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
-import { QUEUES } from '../../../shared/queue/jobs';
+import { mailsQueue } from '../../../shared/queue/mail-queue';
+import { QUEUES } from '../../../shared/queue/queues';
 import { redisKeys } from '../../../shared/redis/keys';
 import { connectStore } from '../../../shared/store/connect';
 import { createStore, type Store } from '../../../shared/store/store';
@@ -60,19 +60,11 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
     await readClock('Redis', queueLink, clocks);
     if (config.cacheRedisUrl !== config.redisUrl) await readClock('the cache', cacheLink, clocks);
     if (queueLink.runId() === null) return findings;
-    for (const name of Object.values(QUEUES)) {
+    for (const definition of QUEUES) {
       // Without a mail server, MIR queues no mails and runs no mail worker.
-      if (name === QUEUES.mails && config.mail.kind === 'off') continue;
-      const prefix = keys.queuePrefix(name);
-      const queue = new Queue(name, {
-        connection: queueLink.client,
-        prefix,
-        skipMetasUpdate: true,
-        // It would print a warning about what the checks above already report.
-        skipVersionCheck: true,
-      });
-      queue.on('error', () => undefined);
-      findings.push(...(await checked(`queue ${name}`, RETRY, () => checkQueue(queue, queueLink, keys))));
+      if (definition === mailsQueue && config.mail.kind === 'off') continue;
+      const queue = definition.inspect({ link: queueLink, keys, log });
+      findings.push(...(await checked(`queue ${definition.name}`, RETRY, () => checkQueue(queue, queueLink, keys))));
       await queue.close();
     }
     findings.push(...(await checked('dead letters', RETRY, () => checkDeadLetters(queueLink, keys))));

@@ -12,10 +12,7 @@ import type {
   UIConfig,
 } from '@bull-board/api/typings/app';
 import type { Queue } from 'bullmq';
-import { cascadeJobSchema } from '../../../shared/queue/cascade-queue';
-import { wakeUpJobSchema } from '../../../shared/queue/wake-up-queue';
-import { eventChunkSchema, type QueueName, QUEUES } from '../../../shared/queue/jobs';
-import { mailSchema } from '../../../shared/queue/mail-queue';
+import { QUEUES } from '../../../shared/queue/queues';
 import type { ApiContext } from '../../context';
 import { presentFailure } from '../../admin/present-failure';
 import { shapeOf } from '../../admin/shape-of';
@@ -33,22 +30,13 @@ export interface Board {
 
 const UI_DIR = join(dirname(require.resolve('@bull-board/ui/package.json')), 'dist');
 
-/** Field names that belong to the contract; all else in a payload is content. */
-const FIELDS: Readonly<Record<QueueName, ReadonlySet<string>>> = {
-  [QUEUES.events]: new Set(Object.keys(eventChunkSchema.shape)),
-  [QUEUES.cascades]: new Set(Object.keys(cascadeJobSchema.shape)),
-  [QUEUES.webhooks]: new Set(Object.keys(wakeUpJobSchema.shape)),
-  [QUEUES.erasures]: new Set(Object.keys(wakeUpJobSchema.shape)),
-  [QUEUES.mails]: new Set(['v', 'mail', ...Object.keys(mailSchema.shape)]),
-};
-
 const DESCRIPTION = 'To read only. Replay and drop: mir dead-letters, or /admin/dead-letters.';
 
 /** A queue as the board may see it: no action, and of every payload only its shape. */
-function readOnly(name: QueueName, queue: Queue): BullMQAdapter {
+function readOnly(queue: Queue, fields: ReadonlySet<string>): BullMQAdapter {
   const adapter = new BullMQAdapter(queue, { readOnlyMode: true, allowRetries: false, description: DESCRIPTION });
   for (const field of ['data', 'returnValue', 'progress'] as const) {
-    adapter.setFormatter(field, (value) => shapeOf(value ?? null, FIELDS[name]) as Record<string, unknown>);
+    adapter.setFormatter(field, (value) => shapeOf(value ?? null, fields) as Record<string, unknown>);
   }
   return adapter;
 }
@@ -84,17 +72,7 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
 }
 
 /** Makes the board over the queues. Only its reading routes are taken: what is not there cannot be misused. */
-export function createBoard(
-  ctx: Pick<ApiContext, 'eventQueue' | 'cascadeQueue' | 'webhookQueue' | 'erasureQueue' | 'mailQueue'>,
-  basePath: string,
-): Board {
-  const queues: Readonly<Record<QueueName, Queue>> = {
-    [QUEUES.events]: ctx.eventQueue.queue,
-    [QUEUES.cascades]: ctx.cascadeQueue.queue,
-    [QUEUES.webhooks]: ctx.webhookQueue.queue,
-    [QUEUES.erasures]: ctx.erasureQueue.queue,
-    [QUEUES.mails]: ctx.mailQueue.queue,
-  };
+export function createBoard({ queues }: Pick<ApiContext, 'queues'>, basePath: string): Board {
   let known: BullBoardQueues = new Map();
   let uiConfig: UIConfig = {};
   const board: Board = { routes: [], pagePaths: [], html: '', staticDir: join(UI_DIR, 'static') };
@@ -126,7 +104,7 @@ export function createBoard(
     },
   };
   createBullBoard({
-    queues: (Object.keys(queues) as QueueName[]).map((name) => readOnly(name, queues[name])),
+    queues: QUEUES.map(({ name, fields }) => readOnly(queues[name], fields)),
     serverAdapter: adapter,
     options: {
       uiBasePath: dirname(UI_DIR),

@@ -5,8 +5,8 @@ import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
 import { queueKeys, storedPayloads } from '../../../shared/queue/bullmq-internals';
+import { decodeChunk, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
 import { createEventQueue } from '../../../shared/queue/event-queue';
-import { decodeChunk, type EventChunk, QUEUES } from '../../../shared/queue/jobs';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Part } from './manifest';
 import { pack, unpack } from './packed-file';
@@ -18,7 +18,7 @@ const FILE = 'queued-events.ndjson.gz';
  * A job that disappears in the meantime was committed, so the database dump, which runs afterwards, contains it.
  */
 async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
-  for await (const { id, data } of storedPayloads(client, queueKeys(keys, QUEUES.events))) {
+  for await (const { id, data } of storedPayloads(client, queueKeys(keys, eventsQueue.name))) {
     yield Buffer.from(`${JSON.stringify({ id, data })}\n`);
   }
 }
@@ -34,7 +34,7 @@ export const queuedEventsFile = (folder: string): string => join(folder, FILE);
 function chunkOf(line: string): EventChunk | null {
   try {
     const { data } = JSON.parse(line) as { data: string };
-    return decodeChunk(JSON.parse(data));
+    return decodeChunk(eventsQueue.parse({ data: JSON.parse(data) }));
   } catch {
     return null;
   }

@@ -13,7 +13,7 @@ const SMALL = 10;
 async function revive({ ctx, partner }: Stage, root: GrownAgent): Promise<void> {
   await rawCollection(ctx.store.agents.model).updateOne({ _id: root.agentId }, { $set: { killedAt: null } });
   await ctx.store.cascades.model.collection.deleteMany({});
-  await ctx.cascadeQueue.queue.obliterate({ force: true });
+  await ctx.queues.cascades.obliterate({ force: true });
   await ctx.queueLink.client.del(ctx.keys.node(tagOf(partner.partnerId), root.agentId));
 }
 

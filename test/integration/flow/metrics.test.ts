@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Registry } from 'prom-client';
 import type { Runtime } from '../../../shared/runtime';
-import { QUEUES } from '../../../shared/queue/jobs';
+import { QUEUE_NAMES } from '../../../shared/queue/queues';
 import { openRuntime } from '../../../shared/runtime';
 import { readConfig } from '../../../shared/config/config';
 import { VERSION } from '../../../shared/project';
@@ -68,7 +68,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   reason: ['transient', 'duplicate', 'rejected'],
   breaker: ['authority-read', 'signals-read'],
   state: ['closed', 'half_open', 'open', 'waiting', 'prioritized', 'active', 'delayed', 'failed'],
-  queue: Object.values(QUEUES),
+  queue: QUEUE_NAMES,
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
   what: ['queues', 'cascades', 'audit', 'outbox'],

@@ -32,7 +32,7 @@ function allOfRedis({ ctx: { queueLink, keys, config } }: Harness): Promise<stri
 }
 
 const queueIsEmpty = async ({ ctx }: Harness): Promise<boolean> =>
-  Object.values(await ctx.mailQueue.queue.getJobCounts()).every((count) => count === 0);
+  Object.values(await ctx.queues.mails.getJobCounts()).every((count) => count === 0);
 
 describe('mails', () => {
   it('are sent with sender, subject, text and page, and nothing of them stays in Redis', async () => {
@@ -111,9 +111,9 @@ describe('mails', () => {
       const mail = aMail(n % 100 === 0 ? `other-${email}` : email);
       return { name: 'mails', data: { v: 1, mail }, opts: { removeOnComplete: true } };
     });
-    await h.ctx.mailQueue.queue.addBulk(jobs);
+    await h.ctx.queues.mails.addBulk(jobs);
     await h.ctx.mailQueue.forget(email);
-    expect(await h.ctx.mailQueue.queue.getWaitingCount()).toBe(11);
+    expect(await h.ctx.queues.mails.getWaitingCount()).toBe(11);
     await h.startWorkers();
     await waitUntil('the others are taken', () => to(`other-${email}`).length === 11);
   });

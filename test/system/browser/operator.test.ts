@@ -42,7 +42,7 @@ describeInBrowser('the operator in a browser', () => {
       await page.waitForFunction(() => /cascades/.test(document.body.textContent));
       await shoot(page, 'operator-queues', view);
 
-      const [job] = await h.ctx.eventQueue.queue.getJobs();
+      const [job] = await h.ctx.queues.events.getJobs();
       await page.goto(`${h.url}/admin/queues/queue/events/${job!.id}`);
       await page.waitForFunction(() => /string\(21\)/.test(document.body.textContent));
       await shoot(page, 'operator-job', view);

@@ -170,12 +170,12 @@ describe('driver messages in responses', () => {
     ],
     [
       'that enqueues',
-      () => queueKeys(mir.ctx.keys, mir.ctx.eventQueue.queue.name).waiting,
+      () => queueKeys(mir.ctx.keys, mir.ctx.queues.events.name).waiting,
       (key) => mir.client.post('/v1/events', key, anEvent()),
     ],
     [
       'that lists dead letters',
-      () => queueKeys(mir.ctx.keys, mir.ctx.eventQueue.queue.name).failed,
+      () => queueKeys(mir.ctx.keys, mir.ctx.queues.events.name).failed,
       () => mir.client.request('GET', '/admin/dead-letters', { headers: { 'x-admin-token': ADMIN_TOKEN } }),
     ],
   ])('returns 503 without the message of Redis when the command %s fails', async (_what, keyOf, send) => {

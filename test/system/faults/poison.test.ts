@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AcceptedEvent } from '../../../shared/domain/event';
 import { type ChunkId, newChunkId } from '../../../shared/domain/ids';
 import { chunkIdAt, signReceipt, STORE_REFUSED_MESSAGE } from '../../../shared/domain/receipt';
-import { encodeChunk, EVENT_JOB_OPTIONS, type EventChunk, QUEUES } from '../../../shared/queue/jobs';
+import { encodeChunk, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
 import { validateEvent, assignEventId } from '../../../api/events/validate-event';
 import {
   accepted,
@@ -50,7 +50,7 @@ async function enteredChunk({ partner, tenant }: Books): Promise<{ chunk: EventC
 }
 
 async function queued(chunkId: ChunkId, data: unknown): Promise<void> {
-  await observe(mir).queue.add(QUEUES.events, data, { ...EVENT_JOB_OPTIONS, jobId: chunkId });
+  await observe(mir).queue.add(eventsQueue.name, data, { ...eventsQueue.options, jobId: chunkId });
 }
 
 async function failedReasons(): Promise<Record<string, string>> {

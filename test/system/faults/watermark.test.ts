@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { newChunkId } from '../../../shared/domain/ids';
-import { QUEUES } from '../../../shared/queue/jobs';
+import { eventsQueue } from '../../../shared/queue/event-chunk';
 import { reserveBytes } from '../../../shared/queue/queued-bytes';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../shared/queue/sweep-open-chunks';
 import {
@@ -161,7 +161,7 @@ describe('includesEventsThrough', () => {
       const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
       const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
       if (reservationsToo)
-        await reserveBytes(observe(mir).redis, keys, QUEUES.events, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
+        await reserveBytes(observe(mir).redis, keys, eventsQueue.name, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
       return nowMs!;
     }
 

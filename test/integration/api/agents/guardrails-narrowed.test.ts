@@ -26,7 +26,7 @@ const checked = ({ tenant }: TestAgent, changes = {}): ValidatedEvent =>
   validateEvent(h.ctx, tenant, submitted(changes), Date.now()) as ValidatedEvent;
 const openChunks = ({ tenant }: TestAgent) => h.ctx.queueLink.client.zcard(h.ctx.keys.openChunks(tenant));
 const queued = async ({ agentId }: TestAgent) =>
-  (await h.ctx.eventQueue.queue.getJobs()).filter(({ data }) => data.agentId === agentId);
+  (await h.ctx.queues.events.getJobs()).filter(({ data }) => data.agentId === agentId);
 
 async function anAgent(
   plan: 'STANDARD' | 'ENTERPRISE' = 'ENTERPRISE',

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AcceptedEvent } from '../../../../shared/domain/event';
 import { newChunkId, newId, type Tenant, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { serverEventId } from '../../../../shared/domain/event-id';
-import type { EventChunk } from '../../../../shared/queue/jobs';
+import type { EventChunk } from '../../../../shared/queue/event-chunk';
 import type { ReceiptPartDoc } from '../../../../shared/store/receipts';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
@@ -78,7 +78,7 @@ describe('a chunk that names an agent', () => {
     expect(part.items).toMatchObject([{ index: 0, ...FAILED }]);
     expect(await storedOf(part)).toBe(0);
     await waitUntil('it is a dead letter', async () => {
-      const job = await h.ctx.eventQueue.queue.getJob(part._id);
+      const job = await h.ctx.queues.events.getJob(part._id);
       return (await job?.isFailed()) === true && job!.failedReason.startsWith('AGENT_NOT_ALLOWED: 1 of 1');
     });
   });

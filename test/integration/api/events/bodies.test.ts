@@ -26,7 +26,7 @@ afterAll(() => mir.close());
 const json = JSON.stringify(anEvent());
 const post = (body: string | Buffer, headers: Record<string, string> = {}, apiKey = key): Promise<TestAnswer> =>
   mir.client.post('/v1/events', apiKey, body, headers);
-const queued = (): Promise<number> => mir.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized');
+const queued = (): Promise<number> => mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized');
 
 describe('POST /events: body formats', () => {
   it('a body of exactly 5 MiB is read, one byte more is 413', async () => {

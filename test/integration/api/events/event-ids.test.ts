@@ -31,7 +31,7 @@ describe('event ids', () => {
   it('an idempotency key cannot be confirmed from a copy of the stores', async () => {
     const partner = await mir.partner();
     const agent = await insertAgent(mir.ctx.store, partner);
-    const { queue } = mir.ctx.eventQueue;
+    const queue = mir.ctx.queues.events;
     await queue.pause();
     await post(partner.liveKey, anEvent({ idempotencyKey: EMAIL }));
     await post(agent.apiKey, { events: [anEvent({ idempotencyKey: EMAIL })] });
@@ -100,9 +100,9 @@ describe('event ids', () => {
     const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
     const senders = [partner.liveKey, ...agents.map(({ apiKey }) => apiKey)];
     const events = Array.from({ length: 50 }, (_, n) => anEvent({ idempotencyKey: `k-${n}` }));
-    await mir.ctx.eventQueue.queue.pause();
+    await mir.ctx.queues.events.pause();
     const sent = await Promise.all(senders.map((key) => post(key, { events })));
-    await mir.ctx.eventQueue.queue.resume();
+    await mir.ctx.queues.events.resume();
     for (const answer of sent) {
       expect(await receiptOf(partner.liveKey, answer)).toMatchObject({ status: 'DONE', persisted: 50 });
     }

@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ChunkId, Tenant } from '../../../../shared/domain/ids';
 import { readConfig } from '../../../../shared/config/config';
-import {
-  decodeChunk,
-  encodeChunk,
-  EVENT_JOB_OPTIONS,
-  type EventChunk,
-  type EventChunkPayload,
-  QUEUES,
-} from '../../../../shared/queue/jobs';
+import { decodeChunk, encodeChunk, type EventChunk, eventsQueue } from '../../../../shared/queue/event-chunk';
 import { createCommitter } from '../../../../workers/events/committer';
 import { withDerivedIds } from '../../../../workers/events/derive-event-ids';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';
@@ -45,7 +38,8 @@ async function commitWatched(chunks: readonly (readonly EventChunk[])[]): Promis
   }
   return lookedFor;
 }
-const chunkOf = (data: unknown): EventChunk => withDerivedIds(former.harness().ctx.secrets.eventId, decodeChunk(data));
+const chunkOf = (job: { data: unknown }): EventChunk =>
+  withDerivedIds(former.harness().ctx.secrets.eventId, decodeChunk(eventsQueue.parse(job)));
 const partOf = async (tenant: Tenant, chunkId: ChunkId) =>
   (await former.harness().ctx.store.receipts.parts(tenant, [chunkId]))[0]!;
 
@@ -76,12 +70,12 @@ describe('event ids while versions run side by side', () => {
     it('stores events of several callers with one key in one commit group', async () => {
       const partner = await mir.partner();
       const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
-      const { queue } = mir.ctx.eventQueue;
+      const queue = mir.ctx.queues.events;
       await queue.pause();
       const sent: TestAnswer[] = [];
       for (const key of [partner.liveKey, ...agents.map(({ apiKey }) => apiKey)])
         sent.push(await post(key, keyed('k')));
-      const chunks = (await queue.getJobs()).map(({ data }) => chunkOf(data));
+      const chunks = (await queue.getJobs()).map((job) => chunkOf(job));
       await queue.obliterate({ force: true });
       await queue.resume();
       expect(chunks).toHaveLength(3);
@@ -92,18 +86,19 @@ describe('event ids while versions run side by side', () => {
 
     it('queues events as a worker of the previous version reads them', async () => {
       const partner = await mir.partner();
-      const { queue } = mir.ctx.eventQueue;
+      const queue = mir.ctx.queues.events;
       await queue.pause();
       const events = [keyed('one'), keyed('two')];
       await post(partner.liveKey, { events });
       const [job] = await queue.getJobs();
-      const { v, events: rows } = job!.data as EventChunkPayload;
-      expect([v, rows.map((row) => [row.length, row[1]])]).toEqual([
+      const { events: rows } = eventsQueue.parse(job!);
+      expect([job!.data.v, rows.map((row) => [row.length, row[1]])]).toEqual([
         1,
         events.map((event) => [8, formerId(liveTenant(partner), event)]),
       ]);
       // A backup reads a queued job and queues it again.
-      expect(encodeChunk(decodeChunk(job!.data))).toEqual(job!.data);
+      const chunk = decodeChunk(eventsQueue.parse(job!));
+      expect(eventsQueue.encode(encodeChunk(chunk))).toEqual(job!.data);
       await queue.resume();
       await mir.drained();
     });
@@ -114,7 +109,7 @@ describe('event ids while versions run side by side', () => {
         const partner = await mir.partner();
         const tenant = liveTenant(partner);
         const agent = await insertAgent(mir.ctx.store, partner);
-        const { queue } = mir.ctx.eventQueue;
+        const queue = mir.ctx.queues.events;
         for (const [key, agentId] of [
           [partner.liveKey, null],
           [agent.apiKey, agent.agentId],
@@ -163,14 +158,14 @@ describe('event ids while versions run side by side', () => {
       const partner = await mir.partner();
       const tenant = liveTenant(partner);
       await storeFormerly(tenant, keyed('stored'));
-      const { queue } = mir.ctx.eventQueue;
+      const queue = mir.ctx.queues.events;
       await queue.pause();
       const sent = await post(partner.liveKey, { events: [keyed('stored'), keyed('new')] });
       const [job] = await queue.getJobs();
       await queue.resume();
       const before = await receiptOf(partner, sent);
       expect(before).toMatchObject({ persisted: 1, duplicates: 1 });
-      await queue.add(QUEUES.events, job!.data, { ...EVENT_JOB_OPTIONS, jobId: `${job!.id}again` });
+      await queue.add(eventsQueue.name, job!.data, { ...eventsQueue.options, jobId: `${job!.id}again` });
       const { settledAt: _, ...after } = await receiptOf(partner, sent);
       expect(before).toMatchObject(after);
       expect(await countOf(partner)).toBe(2);
@@ -178,7 +173,7 @@ describe('event ids while versions run side by side', () => {
 
     it('names the returned ids in the receipt of a job that cannot be read', async () => {
       const partner = await mir.partner();
-      const { queue } = mir.ctx.eventQueue;
+      const queue = mir.ctx.queues.events;
       await queue.pause();
       const sent = await post(partner.liveKey, { events: [keyed('one'), anEvent()] });
       const [job] = await queue.getJobs();
@@ -194,13 +189,13 @@ describe('event ids while versions run side by side', () => {
     const mir = former.harness();
     const chunks: EventChunk[] = [];
     const upgraded = await serveUpgraded(new Date(1));
-    const { queue } = mir.ctx.eventQueue;
+    const queue = mir.ctx.queues.events;
     await queue.pause();
     for (const client of [mir.client, upgraded.client]) {
       const { liveKey } = await mir.partner();
       await client.post('/v1/events', liveKey, { events: [keyed('one'), keyed('two'), anEvent()] });
       const [job] = await queue.getJobs();
-      chunks.push(chunkOf(job!.data));
+      chunks.push(chunkOf(job!));
       await job!.remove();
     }
     await queue.resume();

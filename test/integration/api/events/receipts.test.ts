@@ -82,7 +82,7 @@ describe('GET /events/receipts/:id', () => {
       anEvent({ idempotencyKey: 'seen', weight: 2 }),
     ]);
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
-    expect(await mir.ctx.eventQueue.queue.getWaitingCount()).toBe(1);
+    expect(await mir.ctx.queues.events.getWaitingCount()).toBe(1);
     const [fresh, repeat, other] = answers.map(({ body }) => body.receiptId as string);
     await settle();
     const plain = (await read(liveKey, fresh!)).body;
@@ -109,7 +109,7 @@ describe('GET /events/receipts/:id', () => {
   it('what the worker cannot read is FAILED in the receipt, with a code and a message', async () => {
     const { liveKey } = await mir.partner();
     const sent = await post(liveKey, { events: someEvents(2) });
-    const [job] = await mir.ctx.eventQueue.queue.getJobs(['waiting', 'prioritized']);
+    const [job] = await mir.ctx.queues.events.getJobs(['waiting', 'prioritized']);
     await job!.updateData({ ...job!.data, v: 99 });
     await settle();
     expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({

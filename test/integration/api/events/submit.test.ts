@@ -67,7 +67,7 @@ describe('POST /events', () => {
     const { liveKey, partnerId } = await mir.partner();
     await mir.stopWorkers();
     await mir.client.post('/events', liveKey, anEvent({ userExternalId: 'very-private-id' }));
-    const jobs = await mir.ctx.eventQueue.queue.getJobs();
+    const jobs = await mir.ctx.queues.events.getJobs();
     expect(jobs).toHaveLength(1);
     expect(JSON.stringify(jobs[0]!.data)).not.toContain('very-private-id');
     await mir.startWorkers();

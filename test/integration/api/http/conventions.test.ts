@@ -122,7 +122,7 @@ describe('HTTP conventions', () => {
   it('the request id goes with the job', async () => {
     const { liveKey } = await mir.partner();
     await mir.client.post('/v1/events', liveKey, { events: [anEvent()] }, { 'x-request-id': 'trace-4711' });
-    const jobs = await mir.ctx.eventQueue.queue.getJobs();
+    const jobs = await mir.ctx.queues.events.getJobs();
     expect(jobs.filter(({ data }) => data.requestIds.includes('trace-4711'))).toHaveLength(1);
   });
 

@@ -69,7 +69,7 @@ describe('rate limits', () => {
   it('the budget spent: 429 with Retry-After, and nothing is queued', async () => {
     const { liveKey } = await limited(2, 100);
     await mir.client.post('/v1/events', liveKey, { events: someEvents(2) });
-    const before = await mir.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized');
+    const before = await mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized');
     const single = await mir.client.post('/v1/events', liveKey, anEvent());
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(2) });
     for (const [answer, waitSeconds] of [
@@ -82,7 +82,7 @@ describe('rate limits', () => {
       expect(retryAfter).toBeGreaterThan(0);
       expect(retryAfter).toBeLessThanOrEqual(waitSeconds);
     }
-    expect(await mir.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized')).toBe(before);
+    expect(await mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(before);
   });
 
   it('requests have a budget of their own, 429 beyond it, wrong input included', async () => {

@@ -67,7 +67,7 @@ const delivered = (count: number): Promise<void> =>
   });
 /** Makes retries due now, as time would. */
 const letTimePass = async (): Promise<void> => {
-  for (const job of await mir.ctx.webhookQueue.queue.getDelayed()) await job.promote();
+  for (const job of await mir.ctx.queues.webhooks.getDelayed()) await job.promote();
 };
 
 describe('link webhooks', () => {
@@ -98,7 +98,7 @@ describe('link webhooks', () => {
     await linkUser(mir, partner, 'again', await newPerson(mir));
     for (const tries of [1, 2]) {
       await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
-      await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
+      await waitUntil('its retry is planned', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
       await letTimePass();
     }
     await delivered(1);
@@ -114,7 +114,7 @@ describe('link webhooks', () => {
     for (let tries = 1; tries <= RETRY_AFTER_MS.length; tries += 1) {
       await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
       expect((await deliveries())[0]!.status).toBe('OPEN');
-      await waitUntil('its retry is planned', async () => (await mir.ctx.webhookQueue.queue.getDelayedCount()) === 1);
+      await waitUntil('its retry is planned', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
       await letTimePass();
     }
     await waitUntil('it is given up', async () => (await deliveries())[0]!.status === 'FAILED');
@@ -169,7 +169,7 @@ describe('link webhooks', () => {
     await mir.stopWorkers();
     await setWebhook();
     await linkUser(mir, partner, 'later', await newPerson(mir));
-    await mir.ctx.webhookQueue.queue.obliterate({ force: true });
+    await mir.ctx.queues.webhooks.obliterate({ force: true });
     await mir.ctx.store.deliveries.model.updateMany({ status: 'OPEN' }, { $set: { nextLookAt: new Date(0) } });
     await mir.startWorkers();
     await delivered(1);

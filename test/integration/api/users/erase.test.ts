@@ -85,7 +85,7 @@ describe('POST /users/erase', () => {
     await submit('reborn', ['r-1', 'r-2']);
     await mir.drained();
     // Keeps the erasure from its events: only the commit itself can make room.
-    await mir.ctx.erasureQueue.queue.pause();
+    await mir.ctx.queues.erasures.pause();
     try {
       await erase('reborn');
       const receiptId = await submit('reborn', ['r-1']);
@@ -94,7 +94,7 @@ describe('POST /users/erase', () => {
       expect(body).toMatchObject({ persisted: 1, duplicates: 0, conflicts: 0 });
       expect(await countOf('reborn')).toBe(1);
     } finally {
-      await mir.ctx.erasureQueue.queue.resume();
+      await mir.ctx.queues.erasures.resume();
     }
     await waitUntil('the old event is deleted', async () => (await listed('reborn')).length === 1);
     expect(await countOf('reborn')).toBe(1);
@@ -121,7 +121,7 @@ describe('POST /users/erase', () => {
     await mir.drained();
     await mir.stopWorkers();
     const receiptId = await erase('forgotten');
-    await mir.ctx.erasureQueue.queue.obliterate({ force: true });
+    await mir.ctx.queues.erasures.obliterate({ force: true });
     await mir.ctx.store.erasures.model.updateOne({ _id: receiptId }, { $set: { nextLookAt: new Date(0) } });
     await mir.startWorkers();
     await done(receiptId);
@@ -129,7 +129,7 @@ describe('POST /users/erase', () => {
   });
 
   it('dead letters lose the events of an erased user and keep the others', async () => {
-    const queue = mir.ctx.eventQueue.queue;
+    const queue = mir.ctx.queues.events;
     await mir.stopWorkers();
     await submit('in-letters', [undefined]);
     const shared = await post('/v1/events', {
@@ -159,7 +159,7 @@ describe('POST /users/erase', () => {
   });
 
   it('what becomes a dead letter after its user was erased holds nothing of the user', async () => {
-    const { queue } = mir.ctx.eventQueue;
+    const queue = mir.ctx.queues.events;
     const metadata = { note: 'words of somebody erased' };
     const events = ['erased-first', 'refused'].map((userExternalId) => anEvent({ userExternalId, metadata }));
     const job = await whilePaused(async () => {
@@ -180,7 +180,7 @@ describe('POST /users/erase', () => {
     const receiptId = await whilePaused(async () => {
       await submit('waits', [undefined]);
       const ordered = await erase('waits');
-      await waitUntil('the order is put off', async () => (await mir.ctx.erasureQueue.queue.getDelayedCount()) > 0);
+      await waitUntil('the order is put off', async () => (await mir.ctx.queues.erasures.getDelayedCount()) > 0);
       const { body } = await mir.client.get(`/v1/users/erase/${ordered}`, partner.liveKey);
       expect(body.status).toBe('RUNNING');
       return ordered;
@@ -191,7 +191,7 @@ describe('POST /users/erase', () => {
 
   /** Keeps events queued meanwhile. */
   async function whilePaused<T>(work: () => Promise<T>): Promise<T> {
-    const { queue } = mir.ctx.eventQueue;
+    const queue = mir.ctx.queues.events;
     await queue.pause();
     try {
       return await work();
@@ -202,7 +202,7 @@ describe('POST /users/erase', () => {
 
   /** Fails a waiting job for good, as its worker would. */
   async function toDeadLetters(jobId: string): Promise<void> {
-    const queue = mir.ctx.eventQueue.queue;
+    const queue = mir.ctx.queues.events;
     const { Worker, UnrecoverableError } = await import('bullmq');
     const connection = mir.ctx.queueLink.client.duplicate({ maxRetriesPerRequest: null });
     const failing = new Worker(

@@ -3,8 +3,10 @@ import { UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { queueKeys } from '../../../../shared/queue/bullmq-internals';
-import { DEAD_LETTER_AGE_SECONDS, DEAD_LETTER_QUEUES, QUEUES } from '../../../../shared/queue/jobs';
+import { DEAD_LETTER_AGE_SECONDS } from '../../../../shared/queue/define-queue';
+import { eventsQueue } from '../../../../shared/queue/event-chunk';
 import { queuedBytes } from '../../../../shared/queue/queued-bytes';
+import { DEAD_LETTER_QUEUES } from '../../../../shared/queue/queues';
 import { expireDeadLetters } from '../../../../workers/maintenance/expire-dead-letters';
 import { anEvent } from '../../../support/builders';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
@@ -23,10 +25,10 @@ const mir = (...args: string[]) => cli(h.env, 'dead-letters', ...args);
 
 /** Runs a worker that fails every waiting job permanently. */
 async function failAll(): Promise<void> {
-  const { queue } = h.ctx.eventQueue;
+  const queue = h.ctx.queues.events;
   const connection = new Redis(h.env['REDIS_URL']!, { maxRetriesPerRequest: null });
   const reject = (): Promise<never> => Promise.reject(new UnrecoverableError('the disk was full'));
-  const worker = new Worker(QUEUES.events, reject, { connection, prefix: h.ctx.keys.queuePrefix(QUEUES.events) });
+  const worker = new Worker(eventsQueue.name, reject, { connection, prefix: h.ctx.keys.queuePrefix(eventsQueue.name) });
   await waitUntil('all jobs have failed', async () => {
     const counts = await queue.getJobCounts('waiting', 'prioritized', 'active');
     return Object.values(counts).every((count) => count === 0);
@@ -37,12 +39,12 @@ async function failAll(): Promise<void> {
 
 /** Submits events that become a dead letter. Returns its ID. */
 async function createDeadLetter(userExternalId: string = randomUUID(), events = 3): Promise<string> {
-  const before = new Set((await h.ctx.eventQueue.queue.getFailed()).map(({ id }) => id));
+  const before = new Set((await h.ctx.queues.events.getFailed()).map(({ id }) => id));
   const metadata = { 'ann@private.example': 'private words' };
   const body = { events: Array.from({ length: events }, () => anEvent({ userExternalId, metadata })) };
   expect((await h.client.post('/events', partner.liveKey, body)).status).toBe(202);
   await failAll();
-  const failed = await h.ctx.eventQueue.queue.getFailed();
+  const failed = await h.ctx.queues.events.getFailed();
   return failed.find(({ id }) => !before.has(id))!.id!;
 }
 
@@ -81,7 +83,7 @@ describe('dead letters', () => {
 
   it('cannot be listed while Redis rejects commands; only the CLI shows the cause', async () => {
     const { client } = h.ctx.queueLink;
-    const key = queueKeys(h.ctx.keys, QUEUES.events).failed;
+    const key = queueKeys(h.ctx.keys, eventsQueue.name).failed;
     await client.rename(key, `${key}:kept`);
     await client.hset(key, 'of', 'another type');
     try {
@@ -114,7 +116,7 @@ describe('dead letters', () => {
   });
 
   it('show which fields of a malformed payload are invalid', async () => {
-    await h.ctx.eventQueue.queue.add('events', { v: 1, tenant: 7, chunkId: 'secret' }, { jobId: 'broken-one' });
+    await h.ctx.queues.events.add('events', { v: 1, tenant: 7, chunkId: 'secret' }, { jobId: 'broken-one' });
     await failAll();
     const { body } = await asAdmin(h.client, 'GET', '/dead-letters/broken-one');
     expect(body).toMatchObject({ partnerId: null, events: null, shape: { tenant: 'number', chunkId: 'string(6)' } });
@@ -134,9 +136,9 @@ describe('dead letters', () => {
     const id = await createDeadLetter();
     expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
-    const before = await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events);
+    const before = await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, eventsQueue.name);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 0, out: `Dropped ${id}.\n` });
-    expect(await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, QUEUES.events)).toBeLessThan(before);
+    expect(await queuedBytes(h.ctx.queueLink.client, h.ctx.keys, eventsQueue.name)).toBeLessThan(before);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
     expect(await mir('drop', id, '--yes')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });
     expect(await auditOf(h.ctx, id)).toMatchObject([
@@ -182,7 +184,7 @@ describe('dead letters', () => {
       Array.from({ length: 20 }, () => asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)),
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
-    expect(await h.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
+    expect(await h.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
     await h.startWorkers();
     await h.drained();
     const stored = await h.client.get(`/events?userExternalId=${user}`, partner.liveKey);
@@ -190,9 +192,8 @@ describe('dead letters', () => {
   });
 
   it('are deleted after the retention period and not before', async () => {
-    const { queue } = h.ctx.eventQueue;
     const { client } = h.ctx.queueLink;
-    const { failed, job } = queueKeys(h.ctx.keys, QUEUES.events);
+    const { failed, job } = queueKeys(h.ctx.keys, eventsQueue.name);
     await h.stopWorkers();
     const [old, young] = [await createDeadLetter(), await createDeadLetter()];
     const age = async (id: string, seconds: number): Promise<void> => {
@@ -203,20 +204,18 @@ describe('dead letters', () => {
     };
     await age(old, DEAD_LETTER_AGE_SECONDS + 60);
     await age(young, DEAD_LETTER_AGE_SECONDS - 60);
-    expect(await expireDeadLetters([queue], h.ctx.log)).toBe(1);
+    expect(await expireDeadLetters(h.ctx.queues, h.ctx.log)).toBe(1);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${old}`)).status).toBe(404);
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
   });
 
   it('cover every queue that keeps failed jobs and no other queue', async () => {
-    const { eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
+    const { cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
     for (const wakeUps of [cascadeQueue, webhookQueue, erasureQueue]) await wakeUps.add('none');
     await mailQueue.add({ to: 'ann@example.org', subject: 's', text: 't', html: 'h' });
     expect((await h.client.post('/events', partner.liveKey, anEvent())).status).toBe(202);
-    const queues = [eventQueue, cascadeQueue, webhookQueue, erasureQueue, mailQueue].map(({ queue }) => queue);
-    expect(queues.map(({ name }) => name).sort()).toEqual(Object.values(QUEUES).sort());
     const kept = await Promise.all(
-      queues.map(async (queue) => {
+      Object.values(h.ctx.queues).map(async (queue) => {
         const [job] = await queue.getJobs(['waiting', 'prioritized']);
         return job!.opts.removeOnFail === true ? [] : [queue.name];
       }),

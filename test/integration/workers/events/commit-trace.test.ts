@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { createTracing } from '../../../../shared/tracing/create-tracing';
-import type { EventChunk } from '../../../../shared/queue/jobs';
+import type { EventChunk } from '../../../../shared/queue/event-chunk';
 import { createCommitter } from '../../../../workers/events/committer';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';
 import { testCollectors } from '../../../support/collector';

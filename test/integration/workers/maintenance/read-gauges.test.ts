@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Queue, Worker } from 'bullmq';
+import { Worker } from 'bullmq';
 import { createMetrics } from '../../../../shared/metrics/metrics';
 import { JOB_FIELDS, queueKeys } from '../../../../shared/queue/bullmq-internals';
-import { QUEUES } from '../../../../shared/queue/jobs';
+import { eventsQueue } from '../../../../shared/queue/event-chunk';
+import { QUEUE_NAMES } from '../../../../shared/queue/queues';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { gaugeReadings, STALE_AFTER_MS } from '../../../../workers/maintenance/read-gauges';
 import { growTree } from '../../../support/grow-tree';
@@ -53,9 +54,8 @@ describe('readGauges', () => {
       await readAll();
       return (await shown('mir_queue_oldest_waiting_seconds', { queue }))!;
     };
-    for (const name of Object.values(QUEUES)) {
-      const prefix = mir.ctx.keys.queuePrefix(name);
-      const queue = new Queue(name, { connection: mir.ctx.queueLink.client, prefix, skipMetasUpdate: true });
+    for (const name of QUEUE_NAMES) {
+      const queue = mir.ctx.queues[name];
       try {
         expect(await ageOf(name)).toBe(0);
         const now = Date.now();
@@ -82,14 +82,14 @@ describe('readGauges', () => {
   it('a job that a worker took long ago shows, whatever came before and after it', async () => {
     const { queueLink, keys } = mir.ctx;
     const connection = queueLink.client;
-    const prefix = keys.queuePrefix(QUEUES.events);
-    const queue = new Queue(QUEUES.events, { connection, prefix, skipMetasUpdate: true });
+    const prefix = keys.queuePrefix(eventsQueue.name);
+    const queue = mir.ctx.queues.events;
     const patient = connection.duplicate({ maxRetriesPerRequest: null, enableOfflineQueue: true });
-    const worker = new Worker(QUEUES.events, null, { connection: patient, prefix });
+    const worker = new Worker(eventsQueue.name, null, { connection: patient, prefix });
     const longest = async (): Promise<number> => {
       const { readAll, shown } = aReader();
       await readAll();
-      return (await shown('mir_queue_longest_active_seconds', { queue: QUEUES.events }))!;
+      return (await shown('mir_queue_longest_active_seconds', { queue: eventsQueue.name }))!;
     };
     try {
       await queue.add('waits', {}, { timestamp: Date.now() - HOUR_MS });
@@ -101,14 +101,13 @@ describe('readGauges', () => {
       const taken = [];
       for (const token of ['1', '2', '3']) taken.push(await worker.getNextJob(token));
       expect(await longest()).toBeLessThan(60);
-      const key = queueKeys(keys, QUEUES.events).job(taken[1]!.id!);
+      const key = queueKeys(keys, eventsQueue.name).job(taken[1]!.id!);
       await connection.hset(key, JOB_FIELDS.takenAtMs, Date.now() - HOUR_MS);
       expect(await longest()).toBeCloseTo(3_600, -2);
     } finally {
       await worker.close(true);
       patient.disconnect();
       await queue.obliterate({ force: true });
-      await queue.close();
     }
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ChunkId, Tenant, UserRef } from '../../../../shared/domain/ids';
+import type { Tenant, UserRef } from '../../../../shared/domain/ids';
 import { queueKeys, storedPayload } from '../../../../shared/queue/bullmq-internals';
-import { type EventChunkPayload, eventChunkSchema } from '../../../../shared/queue/jobs';
+import { eventsQueue } from '../../../../shared/queue/event-chunk';
 import { redactDeadLetter } from '../../../../workers/users/redact-dead-letter';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
@@ -16,9 +16,8 @@ afterAll(() => mir.close());
 
 /** A payload in the queue with one event of each user. */
 async function aDeadLetter(chunkId: string, userRefs: string[]): Promise<string> {
-  const payload: EventChunkPayload = eventChunkSchema.parse({
-    v: 1,
-    chunkId: chunkId as ChunkId,
+  const payload = eventsQueue.encode({
+    chunkId,
     tenant: TENANT,
     agentId: null,
     receivedAtMs: 1,
@@ -26,18 +25,18 @@ async function aDeadLetter(chunkId: string, userRefs: string[]): Promise<string>
     shared: false,
     events: userRefs.map((userRef, n) => [n, null, userRef, 'mir.review.posted', null, null, { of: userRef }, null]),
   });
-  await mir.ctx.eventQueue.queue.add('events', payload, { jobId: chunkId });
+  await mir.ctx.queues.events.add('events', payload, { jobId: chunkId });
   return chunkId;
 }
 
 async function textOf(id: string): Promise<string | null> {
-  const { queueLink, keys, eventQueue } = mir.ctx;
-  return storedPayload(queueLink.client, queueKeys(keys, eventQueue.queue.name), id);
+  const { queueLink, keys } = mir.ctx;
+  return storedPayload(queueLink.client, queueKeys(keys, eventsQueue.name), id);
 }
 
 const erase = (id: string, userRef: string): Promise<void> => {
-  const { queueLink: link, keys, eventQueue } = mir.ctx;
-  const deps = { link, keys, events: eventQueue.queue, signal: new AbortController().signal };
+  const { queueLink: link, keys, queues } = mir.ctx;
+  const deps = { link, keys, events: queues.events, signal: new AbortController().signal };
   return redactDeadLetter(deps, id, TENANT, userRef as UserRef);
 };
 
@@ -56,7 +55,7 @@ describe('erasure in dead letters', () => {
   });
 
   it('a payload that is no chunk is left to be looked at, whomever it names', async () => {
-    await mir.ctx.eventQueue.queue.add('events', { broken: 'ana' }, { jobId: 'broken' });
+    await mir.ctx.queues.events.add('events', { broken: 'ana' }, { jobId: 'broken' });
     await erase('broken', 'ana');
     expect(await textOf('broken')).toContain('ana');
   });

@@ -88,7 +88,7 @@ describe('linking while the cache is down', () => {
   });
 
   it('a partner is told of a link only when every reader sees it', async () => {
-    const { queue } = mir.ctx.webhookQueue;
+    const queue = mir.ctx.queues.webhooks;
     const person = await newPerson(mir);
     const url = 'https://127.0.0.1:1/never-connected-to';
     await mir.client.request('PUT', '/v1/partners/webhook', { key: b.liveKey, body: { url } });

@@ -162,7 +162,7 @@ describe('mir doctor', () => {
 
   it('reports dead letters, jobs that wait too long and unfinished kills', async () => {
     await h.stopWorkers();
-    const { queue } = h.ctx.eventQueue;
+    const queue = h.ctx.queues.events;
     const longAgo = Date.now() - 120_000;
     await queue.add('events', {}, { jobId: 'waits-long', timestamp: longAgo });
     await h.ctx.queueLink.client.zadd(queueKeys(h.ctx.keys, queue.name).failed, Date.now(), 'given-up');

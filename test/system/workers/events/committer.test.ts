@@ -4,7 +4,7 @@ import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
 import { partitionOf } from '../../../../shared/domain/partition';
 import { connectRedis, type RedisLink } from '../../../../shared/redis/connect';
-import type { EventChunk } from '../../../../shared/queue/jobs';
+import type { EventChunk } from '../../../../shared/queue/event-chunk';
 import { type Committer, createCommitter } from '../../../../workers/events/committer';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';
 import { type Harness, startHarness } from '../../../support/harness';

@@ -153,7 +153,7 @@ describe('the queues page', () => {
     const metadata = { 'ann@private.example': 'private words' };
     const event = anEvent({ userExternalId: 'u-private', metadata });
     expect((await h.client.post('/events', partner.liveKey, { events: [event, event] })).status).toBe(202);
-    const [job] = await h.ctx.eventQueue.queue.getJobs();
+    const [job] = await h.ctx.queues.events.getJobs();
     const cookies = await operator();
     const texts = await Promise.all(
       [
@@ -185,11 +185,11 @@ describe('the queues page', () => {
   });
 
   it('shows no address and no link of a mail, nor what a mail server says', async () => {
-    const { mailQueue, keys } = h.ctx;
+    const { mailQueue, queues, keys } = h.ctx;
     const url = 'https://mir.example/verify/secret-token';
     await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
-    const [job] = await mailQueue.queue.getJobs();
-    const key = queueKeys(keys, mailQueue.queue.name).job(job!.id!);
+    const [job] = await queues.mails.getJobs();
+    const key = queueKeys(keys, queues.mails.name).job(job!.id!);
     await h.ctx.queueLink.client.hset(key, 'failedReason', '550 <ann@private.example>: no such user');
     const cookies = await operator();
     const { text } = await ask(`/admin/queues/api/queues/mails/${job!.id}`, { cookies, accept: 'application/json' });
@@ -202,7 +202,7 @@ describe('the queues page', () => {
 
   it('can change nothing: no writing method is there, whoever asks', async () => {
     const cookies = await operator();
-    const [job] = await h.ctx.eventQueue.queue.getJobs();
+    const [job] = await h.ctx.queues.events.getJobs();
     const writes: [string, string][] = [
       ['PUT', '/api/queues/pause'],
       ['PUT', '/api/queues/events/pause'],
@@ -215,8 +215,8 @@ describe('the queues page', () => {
     for (const [method, path] of writes) {
       expect([path, (await ask(`/admin/queues${path}`, { method, cookies })).status]).toEqual([path, 405]);
     }
-    expect(await h.ctx.eventQueue.queue.isPaused()).toBe(false);
-    expect(await h.ctx.eventQueue.queue.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
+    expect(await h.ctx.queues.events.isPaused()).toBe(false);
+    expect(await h.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
   });
 
   it('answers 404 for what is not there and never leaves its folder', async () => {

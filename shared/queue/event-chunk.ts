@@ -1,42 +1,11 @@
-import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { type AcceptedEvent } from '../domain/event';
 import { serverEventId } from '../domain/event-id';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
-
-/** THE contract between api and workers: queue and job names, payloads, retry policies. */
-export const QUEUES = {
-  events: 'events',
-  cascades: 'cascades',
-  webhooks: 'webhooks',
-  erasures: 'erasures',
-  mails: 'mails',
-} as const;
-export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
+import { defineQueue, KEEP_DEAD_LETTERS } from './define-queue';
 
 /** An event is at most about 6 KiB, so a chunk is at most about 3 MB. */
 export const MAX_EVENTS_PER_CHUNK = 500;
-
-/**
- * Queues that keep what workers gave up, until an operator replays or drops it or it is too old. The other queues' jobs
- * are wake-ups: a row in the store is the truth, a sweep adds it again, and a failed job is not kept.
- */
-export const DEAD_LETTER_QUEUES = [QUEUES.events] as const satisfies readonly QueueName[];
-export type DeadLetterQueue = (typeof DEAD_LETTER_QUEUES)[number];
-
-/** As long as receipts are kept, which tell what became of the events. */
-export const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
-/** Beyond it the oldest goes. */
-const DEAD_LETTER_MAX_COUNT = 1_000;
-/** A stall is a crashed or frozen worker, never the job's fault; only attempts are spent on failures. */
-export const MAX_STALLED_COUNT = 10_000;
-
-export const EVENT_JOB_OPTIONS = {
-  attempts: 8,
-  backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
-  removeOnComplete: true,
-  removeOnFail: { age: DEAD_LETTER_AGE_SECONDS, count: DEAD_LETTER_MAX_COUNT },
-} satisfies JobsOptions;
 
 const nullableInt = z.number().int().nullable();
 
@@ -54,8 +23,7 @@ const eventRowSchema = z.tuple([
 ]);
 export type EventRow = z.infer<typeof eventRowSchema>;
 
-export const eventChunkSchema = z.object({
-  v: z.literal(1),
+const eventChunkSchema = z.object({
   chunkId: z.string().min(1),
   tenant: z.string().min(1),
   agentId: z.string().nullable(),
@@ -72,6 +40,23 @@ export const eventChunkSchema = z.object({
   events: z.array(eventRowSchema).min(1).max(MAX_EVENTS_PER_CHUNK),
 });
 export type EventChunkPayload = z.infer<typeof eventChunkSchema>;
+
+export const eventsQueue = defineQueue({
+  name: 'events',
+  version: 1,
+  schema: eventChunkSchema,
+  /**
+   * The API has just built the rows from events that it validated. Checking 500 rows again takes 0.4 to 0.7 ms, which is
+   * 3 to 5 % of the 14 ms that a batch of 500 takes from its body to its payload. Checking the rest takes 0.02 ms (0.2 %).
+   */
+  checkOnAdd: eventChunkSchema.extend({ events: z.array(z.unknown()).min(1).max(MAX_EVENTS_PER_CHUNK) }),
+  options: {
+    attempts: 8,
+    backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
+    removeOnComplete: true,
+    removeOnFail: KEEP_DEAD_LETTERS,
+  },
+});
 
 /** What stands in an emptied row for texts that a row must have. */
 const EMPTIED = 'erased';
@@ -104,9 +89,9 @@ export interface EventChunk {
   events: AcceptedEvent[];
 }
 
+/** Returns a chunk as the payload of its job. */
 export function encodeChunk(chunk: EventChunk): EventChunkPayload {
   return {
-    v: 1,
     ...chunk,
     events: chunk.events.map((e) => [
       e.index,
@@ -121,9 +106,9 @@ export function encodeChunk(chunk: EventChunk): EventChunkPayload {
   };
 }
 
-/** Reads a payload back; throws a ZodError on anything that is not a chunk. */
-export function decodeChunk(data: unknown): EventChunk {
-  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, events } = eventChunkSchema.parse(data);
+/** Returns the chunk in a payload. */
+export function decodeChunk(payload: EventChunkPayload): EventChunk {
+  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, events } = payload;
   return {
     chunkId: chunkId as ChunkId,
     tenant: tenant as Tenant,

@@ -1,0 +1,37 @@
+import type { Queue } from 'bullmq';
+import { cascadesQueue } from './cascade-queue';
+import { KEEP_DEAD_LETTERS } from './define-queue';
+import { eventsQueue } from './event-chunk';
+import { mailsQueue } from './mail-queue';
+import { erasuresQueue, webhooksQueue } from './wake-up-queue';
+
+/** Every queue. Gauges, the console, the doctor and dead letters go through this list. */
+export const QUEUES = [eventsQueue, cascadesQueue, webhooksQueue, erasuresQueue, mailsQueue] as const;
+
+type Definition = (typeof QUEUES)[number];
+export type QueueName = Definition['name'];
+
+export const QUEUE_NAMES: readonly QueueName[] = QUEUES.map(({ name }) => name);
+
+type DeadLetterDefinition = Extract<Definition, { options: { removeOnFail: typeof KEEP_DEAD_LETTERS } }>;
+/** A queue that keeps dead letters. The other queues' jobs are wake-ups or mails: a failed one is not kept. */
+export type DeadLetterQueue = DeadLetterDefinition['name'];
+
+function keepsDeadLetters(queue: Definition): queue is DeadLetterDefinition {
+  return queue.options.removeOnFail === KEEP_DEAD_LETTERS;
+}
+
+export const DEAD_LETTER_QUEUES: readonly DeadLetterQueue[] = QUEUES.filter(keepsDeadLetters).map(({ name }) => name);
+
+/** Every queue by its name, to look at its jobs and manage them. */
+export type InspectedQueues = Readonly<Record<QueueName, Queue>>;
+
+/** Opens every queue for inspection. */
+export function inspectQueues(deps: Parameters<Definition['inspect']>[0]): InspectedQueues {
+  return Object.fromEntries(QUEUES.map((queue) => [queue.name, queue.inspect(deps)])) as InspectedQueues;
+}
+
+/** Closes what `inspectQueues` opened. */
+export async function closeQueues(queues: InspectedQueues): Promise<void> {
+  await Promise.all(Object.values(queues).map((queue) => queue.close()));
+}
