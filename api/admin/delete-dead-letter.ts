@@ -7,6 +7,7 @@ import { dropDeadLetter } from './dead-letters';
 
 /** `DELETE /admin/dead-letters/:id`. */
 export const deleteDeadLetterRoute = route({
+  operationId: 'deleteDeadLetter',
   method: 'DELETE',
   path: '/admin/dead-letters/:id',
   auth: { kind: 'admin' },
@@ -17,7 +18,7 @@ export const deleteDeadLetterRoute = route({
   answers: {
     200: {
       description: 'Deleted. Its events stay FAILED in the receipt.',
-      schema: z.object({ id: z.string(), status: z.literal('DROPPED') }),
+      schema: z.object({ id: z.string(), status: z.literal('DROPPED') }).meta({ id: 'DroppedDeadLetter' }),
     },
   },
   problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],

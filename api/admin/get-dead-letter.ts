@@ -5,6 +5,7 @@ import { showDeadLetter } from './dead-letters';
 
 /** `GET /admin/dead-letters/:id`. */
 export const getDeadLetterRoute = route({
+  operationId: 'getDeadLetter',
   method: 'GET',
   path: '/admin/dead-letters/:id',
   auth: { kind: 'admin' },
@@ -14,10 +15,12 @@ export const getDeadLetterRoute = route({
   answers: {
     200: {
       description: 'The dead letter',
-      schema: deadLetterSchema.extend({
-        shape: z.unknown(),
-        problems: z.array(z.object({ path: z.string(), message: z.string() })),
-      }),
+      schema: deadLetterSchema
+        .extend({
+          shape: z.unknown(),
+          problems: z.array(z.object({ path: z.string(), message: z.string() }).meta({ id: 'PayloadProblem' })),
+        })
+        .meta({ id: 'InspectedDeadLetter' }),
     },
   },
   problems: ['NOT_FOUND', 'OVERLOADED'],

@@ -4,19 +4,23 @@ import { type Route, route } from '../http/route';
 const CHECK_TIMEOUT_MS = 1_500;
 const RETRY_AFTER_SECONDS = '2';
 
-const state = z.enum(['up', 'down']);
-const readiness = <Status extends string>(statuses: readonly [Status, ...Status[]]) =>
-  z.object({ status: z.enum(statuses), checks: z.object({ queue: state, cache: state, store: state }) });
+const state = z.enum(['up', 'down']).meta({ id: 'StoreState' });
+const checksSchema = z.object({ queue: state, cache: state, store: state }).meta({ id: 'ReadinessChecks' });
+const readiness = <Status extends string>(id: string, statuses: readonly [Status, ...Status[]]) =>
+  z.object({ status: z.enum(statuses), checks: checksSchema }).meta({ id });
 
 const shared = { method: 'GET', auth: { kind: 'public' }, tag: 'Operations' } as const;
 
 /** `GET /healthz`. */
 const healthzRoute = route({
   ...shared,
+  operationId: 'getHealth',
   problems: [],
   path: '/healthz',
   summary: 'Check that the process is alive',
-  answers: { 200: { description: 'The process is alive', schema: z.object({ status: z.literal('ok') }) } },
+  answers: {
+    200: { description: 'The process is alive', schema: z.object({ status: z.literal('ok') }).meta({ id: 'Health' }) },
+  },
   handle: () => ({ status: 200, body: { status: 'ok' } }),
 });
 
@@ -36,16 +40,17 @@ async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
  */
 const readyzRoute = route({
   ...shared,
+  operationId: 'getReadiness',
   problems: [],
   path: '/readyz',
   summary: 'Check that the process is ready for requests',
   description:
     'Reports the database and the cache, but ignores them for the status: MIR accepts events without the database and reads signals without the cache.',
   answers: {
-    200: { description: 'Ready', schema: readiness(['ready']) },
+    200: { description: 'Ready', schema: readiness('Ready', ['ready']) },
     503: {
       description: 'The process is draining, or the queue is unreachable',
-      schema: readiness(['draining', 'not ready']),
+      schema: readiness('NotReady', ['draining', 'not ready']),
       headers: ['RetryAfter'],
       exampleFields: { checks: { queue: 'down', cache: 'up', store: 'up' }, status: 'not ready' },
     },

@@ -6,6 +6,7 @@ import { replayDeadLetter } from './dead-letters';
 
 /** `POST /admin/dead-letters/:id/replay`. */
 export const replayDeadLetterRoute = route({
+  operationId: 'replayDeadLetter',
   method: 'POST',
   path: '/admin/dead-letters/:id/replay',
   auth: { kind: 'admin' },
@@ -13,7 +14,10 @@ export const replayDeadLetterRoute = route({
   summary: 'Requeue a dead letter; has no effect if it is already queued',
   params: deadLetterParams,
   answers: {
-    202: { description: 'Queued', schema: z.object({ id: z.string(), status: z.literal('QUEUED') }) },
+    202: {
+      description: 'Queued',
+      schema: z.object({ id: z.string(), status: z.literal('QUEUED') }).meta({ id: 'ReplayedDeadLetter' }),
+    },
   },
   problems: ['NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params: { id }, requestId }) => ({

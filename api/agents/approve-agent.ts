@@ -6,7 +6,7 @@ import type { ApiContext } from '../context';
 import { route } from '../http/route';
 
 import { type AgentAccess, agentAccess } from './agent-access';
-import { agentParams } from './route-docs';
+import { idParams } from '../http/schemas';
 import { type AgentPath, requireStatus } from './agent-state';
 import type { AuthorityDeps } from '../db/change-authority';
 import { changeAgent } from './change-agent';
@@ -49,13 +49,14 @@ async function approveSpawn(
 
 /** `POST /agents/approvals/:id/approve`: by humans only; the key is shown this once. */
 export const approveAgentRoute = route({
+  operationId: 'approveAgent',
   method: 'POST',
   path: '/agents/approvals/:id/approve',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Approve a spawned agent and issue its key',
   description: 'Ancestors, policy and rights are checked again at this moment',
-  params: agentParams,
+  params: idParams,
   body: reasonInput,
   bodyOptional: true,
   answers: { 200: { description: 'The agent and its key, shown once', schema: issuedAgentSchema } },

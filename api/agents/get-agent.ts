@@ -1,17 +1,18 @@
 import { route } from '../http/route';
 
 import { agentAccess, requireSelfOrDescendant } from './agent-access';
-import { agentParams } from './route-docs';
+import { idParams } from '../http/schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
 /** `GET /agents/:id`: an agent sees itself and what is below it, the partner all of its own. */
 export const getAgentRoute = route({
+  operationId: 'getAgent',
   method: 'GET',
   path: '/agents/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'One of your agents',
-  params: agentParams,
+  params: idParams,
   answers: { 200: { description: 'The agent', schema: agentSchema } },
   problems: ['NOT_YOUR_DESCENDANT', 'NOT_FOUND'],
   handle: async (call) => {

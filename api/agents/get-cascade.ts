@@ -7,23 +7,26 @@ import { route } from '../http/route';
 
 import { idParams } from '../http/schemas';
 import { agentAccess, requireDescendant } from './agent-access';
+import { cascadeStatusSchema } from './enum-schemas';
 
 const time = z.iso.datetime();
 
-const cascadeSchema = z.object({
-  cascadeId: z.string(),
-  agentId: z.string(),
-  status: z
-    .enum(['RUNNING', 'PARTIAL', 'CLOSED'])
-    .describe('CLOSED: no key is left and each revocation has its audit entry. PARTIAL: some are parked, tried again.'),
-  affected: z.int().nullable().describe('Agents to be revoked; null until they are counted.'),
-  revoked: z.int(),
-  audited: z.int(),
-  parked: z.int().describe('Agents whose key could not be deleted yet. They are refused all the same.'),
-  effectiveAt: time.nullable().describe('From when on all are refused; null until that is confirmed.'),
-  createdAt: time,
-  closedAt: time.nullable(),
-});
+const cascadeSchema = z
+  .object({
+    cascadeId: z.string(),
+    agentId: z.string(),
+    status: cascadeStatusSchema.describe(
+      'CLOSED: no key is left and each revocation has its audit entry. PARTIAL: some are parked, tried again.',
+    ),
+    affected: z.int().nullable().describe('Agents to be revoked; null until they are counted.'),
+    revoked: z.int(),
+    audited: z.int(),
+    parked: z.int().describe('Agents whose key could not be deleted yet. They are refused all the same.'),
+    effectiveAt: time.nullable().describe('From when on all are refused; null until that is confirmed.'),
+    createdAt: time,
+    closedAt: time.nullable(),
+  })
+  .meta({ id: 'Cascade' });
 export type PresentedCascade = z.output<typeof cascadeSchema>;
 
 /** Shows a cascade; `audited` are its entries in the audit. */
@@ -76,6 +79,7 @@ export async function readOpenCascades(
 
 /** `GET /agents/cascades/:id`. */
 export const getCascadeRoute = route({
+  operationId: 'getCascade',
   method: 'GET',
   path: '/agents/cascades/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

@@ -41,6 +41,7 @@ export async function readLineage(
 
 /** `GET /agents/:id/lineage`. */
 export const getLineageRoute = route({
+  operationId: 'getAgentLineage',
   method: 'GET',
   path: '/agents/:id/lineage',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
@@ -51,11 +52,13 @@ export const getLineageRoute = route({
   answers: {
     200: {
       description: 'From the root to the agent itself, and a page of its children, the oldest first',
-      schema: z.object({
-        ancestry: z.array(treeNodeSchema),
-        children: z.array(treeNodeSchema),
-        nextCursor: z.string().nullable().describe('For more children.'),
-      }),
+      schema: z
+        .object({
+          ancestry: z.array(treeNodeSchema),
+          children: z.array(treeNodeSchema),
+          nextCursor: z.string().nullable().describe('For more children.'),
+        })
+        .meta({ id: 'Lineage' }),
     },
   },
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],

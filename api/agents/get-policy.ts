@@ -5,6 +5,7 @@ import { policySchema } from './policy-schema';
 
 /** `GET /agents/policy`: by humans only. */
 export const getPolicyRoute = route({
+  operationId: 'getSpawnPolicy',
   method: 'GET',
   path: '/agents/policy',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { AGENT_STATUSES, type AgentStatus, MAX_AGENT_DEPTH } from '../../shared/domain/agent';
+import { type AgentStatus, MAX_AGENT_DEPTH } from '../../shared/domain/agent';
 import type { ApiContext } from '../context';
 import { NDJSON, ndjsonOf, rejectCursor, wantsNdjson } from '../http/ndjson';
 import { ownerOf } from '../../shared/concurrency/long-work';
-import { pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import { agentAccess, requireSelfOrDescendant } from './agent-access';
+import { agentStatusSchema } from './enum-schemas';
 import { type TreeNode, treeNodeSchema, type TreePart, walkTree } from './walk-tree';
 
 /** Agents that a page looks at for those with the asked status; a page may be short, and the next one goes on. */
@@ -52,7 +53,7 @@ async function pageOfTree(
 
 const query = z.strictObject({
   rootAgentId: z.string().min(1).max(100).optional().describe('Only this agent and what is below it.'),
-  status: z.enum(AGENT_STATUSES).optional().describe('Only agents of this status, as it counts now.'),
+  status: agentStatusSchema.optional().describe('Only agents of this status, as it counts now.'),
   maxDepth: z.coerce
     .number()
     .int()
@@ -65,6 +66,7 @@ const query = z.strictObject({
 
 /** `GET /agents/tree`. An agent key sees the tree from itself down. */
 export const getTreeRoute = route({
+  operationId: 'getAgentTree',
   method: 'GET',
   path: '/agents/tree',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
@@ -76,7 +78,7 @@ export const getTreeRoute = route({
   answers: {
     200: {
       description: 'A page of agents',
-      schema: z.object({ data: z.array(treeNodeSchema), nextCursor: z.string().nullable() }),
+      schema: pageSchema('TreeNodePage', treeNodeSchema),
       otherMedia: { [NDJSON]: treeNodeSchema },
     },
   },

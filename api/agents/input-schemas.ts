@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { AGENT_TYPES, MAX_ALLOWED_EVENT_TYPES, PRESETS } from '../../shared/domain/agent';
+import { MAX_ALLOWED_EVENT_TYPES } from '../../shared/domain/agent';
 import { lineSchema } from '../../shared/domain/line';
 import { type Catalog, EVENT_TYPE_PATTERN } from '../../shared/domain/catalog';
 import { type Grant, grantProblems, isAllowPattern } from '../../shared/domain/permissions';
 
 import type { FieldError } from '../../shared/errors';
 import { atLeastOne, reasonSchema } from '../http/schemas';
+import { agentTypeSchema, presetSchema } from './enum-schemas';
 
 const MAX_PER_MINUTE = 1_000_000_000;
 const MAX_PATTERN_LENGTH = 100;
@@ -17,7 +18,8 @@ export const allowPatternSchema = z
   .refine(isAllowPattern, {
     message: 'must be mir.<category>.<action>, mir.<category>.*, mir.* or *',
     params: { code: 'INVALID_PATTERN' },
-  });
+  })
+  .meta({ id: 'AllowPattern' });
 
 const allowlist = z
   .array(allowPatternSchema)
@@ -31,13 +33,16 @@ const rateLimit = z
   .nullable()
   .describe('Events, and requests, a minute, shared with everything below it. null: no budget of its own.');
 const name = lineSchema(120).meta({ examples: ['Restock bot'] });
-const type = z.enum(AGENT_TYPES);
-const preset = z.enum(PRESETS);
+const type = agentTypeSchema;
+const preset = presetSchema;
 
-/** What `grantProblems` refuses, as JSON Schema: an AI agent is never ADMIN and names at least categories. */
+/**
+ * What `grantProblems` refuses, as JSON Schema: an AI agent is never ADMIN and names at least categories. Beside the
+ * reference to a named schema, as `atLeastOne` is.
+ */
 const AI_AGENT_RULE = {
   anyOf: [
-    { not: { properties: { type: { const: 'AI_AGENT' } }, required: ['type'] } },
+    { properties: { type: { not: { const: 'AI_AGENT' } } } },
     {
       properties: {
         preset: { not: { const: 'ADMIN' } },
@@ -57,6 +62,7 @@ export const registerInput = z
     rateLimitPerMinute: rateLimit.optional(),
     authorizer: lineSchema(200).optional().describe('Who answers for it, in your own words.'),
   })
+  .meta({ id: 'RegisterAgentRequest' })
   .meta({ allOf: [AI_AGENT_RULE] });
 export type RegisterInput = z.output<typeof registerInput>;
 
@@ -69,6 +75,7 @@ export const spawnInput = z
     allowedEventTypes: allowlist.optional(),
     rateLimitPerMinute: rateLimit.optional(),
   })
+  .meta({ id: 'SpawnAgentRequest' })
   .meta({ allOf: [AI_AGENT_RULE] });
 export type SpawnInput = z.output<typeof spawnInput>;
 
@@ -84,17 +91,20 @@ export const patchInput = z
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
     'name at least one of name, allowedEventTypes, rateLimitPerMinute',
   )
+  .meta({ id: 'UpdateAgentRequest' })
   .meta(atLeastOne(['name', 'allowedEventTypes', 'rateLimitPerMinute']));
 export type PatchInput = z.output<typeof patchInput>;
 
 /** Why an action is taken, where it is told. */
-export const reasonInput = z.strictObject({ reason: reasonSchema.optional() });
+export const reasonInput = z.strictObject({ reason: reasonSchema.optional() }).meta({ id: 'AgentActionRequest' });
 
 /** The same, for actions that can take the whole subtree along. */
-export const subtreeInput = z.strictObject({
-  reason: reasonSchema.optional(),
-  includeDescendants: z.boolean().default(false).describe('Also everything below it.'),
-});
+export const subtreeInput = z
+  .strictObject({
+    reason: reasonSchema.optional(),
+    includeDescendants: z.boolean().default(false).describe('Also everything below it.'),
+  })
+  .meta({ id: 'SubtreeActionRequest' });
 
 const RULES = {
   PRESET_NOT_ALLOWED: {

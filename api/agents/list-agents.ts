@@ -1,17 +1,12 @@
 import { z } from 'zod';
-import {
-  AGENT_STATUSES,
-  AGENT_TYPES,
-  type AgentStatus,
-  OWN_STATUSES_OF,
-  type SubtreeMarks,
-} from '../../shared/domain/agent';
+import { type AgentStatus, OWN_STATUSES_OF, type SubtreeMarks } from '../../shared/domain/agent';
 import type { AgentDoc, AgentFilter } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
-import { pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import { type AgentAccess, agentAccess } from './agent-access';
+import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { agentSchema, presentAgent, statusOf } from './present-agent';
 
 /** Rows looked at for one page when a status is asked for: what is above an agent is known only after reading it. */
@@ -81,6 +76,7 @@ export async function pageOfAgents<Item>(
 
 /** `GET /agents`. */
 export const listAgentsRoute = route({
+  operationId: 'listAgents',
   method: 'GET',
   path: '/agents',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
@@ -90,13 +86,13 @@ export const listAgentsRoute = route({
     'An agent’s key sees itself and what is below it. A page of one status may be short; go on while there is a cursor',
   query: z.strictObject({
     ...pageQuery,
-    status: z.enum(AGENT_STATUSES).optional(),
-    type: z.enum(AGENT_TYPES).optional(),
+    status: agentStatusSchema.optional(),
+    type: agentTypeSchema.optional(),
   }),
   answers: {
     200: {
       description: 'A page of agents',
-      schema: z.object({ data: z.array(agentSchema), nextCursor: z.string().nullable() }),
+      schema: pageSchema('AgentPage', agentSchema),
     },
   },
   problems: [],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageQuery } from '../http/paging';
+import { pageQuery, pageSchema } from '../http/paging';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
 import { pageOfAgents } from './list-agents';
@@ -7,6 +7,7 @@ import { pendingAgentSchema, presentAgent } from './present-agent';
 
 /** `GET /agents/approvals`: agents that wait for a human decision. */
 export const listApprovalsRoute = route({
+  operationId: 'listApprovals',
   method: 'GET',
   path: '/agents/approvals',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
@@ -16,7 +17,7 @@ export const listApprovalsRoute = route({
   answers: {
     200: {
       description: 'A page of agents, each with its approvalId',
-      schema: z.object({ data: z.array(pendingAgentSchema), nextCursor: z.string().nullable() }),
+      schema: pageSchema('PendingAgentPage', pendingAgentSchema),
     },
   },
   problems: ['HUMAN_REQUIRED'],

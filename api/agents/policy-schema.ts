@@ -6,34 +6,39 @@ const MAX_AGENTS = 1_000_000;
 const count = (defaultTo: number) => z.int().min(1).max(MAX_AGENTS).default(defaultTo);
 
 /** The spawn policy of a partner's environment. */
-export const policySchema = z.strictObject({
-  spawnEnabled: z.boolean().default(DEFAULT_POLICY.spawnEnabled),
-  maxSpawnDepth: z
-    .int()
-    .min(1)
-    .max(MAX_AGENT_DEPTH)
-    .default(DEFAULT_POLICY.maxSpawnDepth)
-    .describe('Registered agents stand at depth 0.'),
-  maxChildrenPerAgent: count(DEFAULT_POLICY.maxChildrenPerAgent).describe('Living children of one agent.'),
-  maxAgentsPerRoot: count(DEFAULT_POLICY.maxAgentsPerRoot).describe('Living agents of one tree, its root included.'),
-  approval: z
-    .strictObject({
-      fromDepth: z
-        .int()
-        .min(1)
-        .max(MAX_AGENT_DEPTH)
-        .optional()
-        .describe('A human agrees to children from this depth on.'),
-      fromAgentsPerRoot: z
-        .int()
-        .min(1)
-        .max(MAX_AGENTS)
-        .optional()
-        .describe('A human agrees to the child that would be this many in its tree, and to later ones.'),
-    })
-    .default({})
-    .meta({ examples: [{ fromDepth: 3 }] }),
-});
+export const policySchema = z
+  .strictObject({
+    spawnEnabled: z.boolean().default(DEFAULT_POLICY.spawnEnabled),
+    maxSpawnDepth: z
+      .int()
+      .min(1)
+      .max(MAX_AGENT_DEPTH)
+      .default(DEFAULT_POLICY.maxSpawnDepth)
+      .describe('Registered agents stand at depth 0.'),
+    maxChildrenPerAgent: count(DEFAULT_POLICY.maxChildrenPerAgent).describe('Living children of one agent.'),
+    maxAgentsPerRoot: count(DEFAULT_POLICY.maxAgentsPerRoot).describe('Living agents of one tree, its root included.'),
+    approval: z
+      .strictObject({
+        fromDepth: z
+          .int()
+          .min(1)
+          .max(MAX_AGENT_DEPTH)
+          .optional()
+          .describe('A human agrees to children from this depth on.'),
+        fromAgentsPerRoot: z
+          .int()
+          .min(1)
+          .max(MAX_AGENTS)
+          .optional()
+          .describe('A human agrees to the child that would be this many in its tree, and to later ones.'),
+      })
+      .meta({ id: 'ApprovalRule' })
+      .default({})
+      .meta({ examples: [{ fromDepth: 3 }] }),
+  })
+  .meta({ id: 'SpawnPolicy' });
 
 /** What replaces the policy: what is left out gets its default. */
-export const policyInput = policySchema.extend({ reason: reasonSchema.optional() });
+export const policyInput = policySchema
+  .extend({ reason: reasonSchema.optional() })
+  .meta({ id: 'SetSpawnPolicyRequest' });

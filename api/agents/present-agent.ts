@@ -1,54 +1,54 @@
 import { z } from 'zod';
-import {
-  AGENT_STATUSES,
-  AGENT_TYPES,
-  effectiveStatus,
-  PRESET_SCOPES,
-  PRESETS,
-  type SubtreeMarks,
-} from '../../shared/domain/agent';
+import { effectiveStatus, PRESET_SCOPES, type SubtreeMarks } from '../../shared/domain/agent';
 import { SCOPES } from '../../shared/domain/scopes';
 import type { AgentDoc } from '../../shared/store/agents';
+import { agentStatusSchema, agentTypeSchema, membershipSourceSchema, presetSchema } from './enum-schemas';
 
 const time = z.iso.datetime();
 
 /** An agent as its partner sees it. */
-export const agentSchema = z.object({
-  agentId: z.string(),
-  name: z.string().meta({ examples: ['Restock bot'] }),
-  type: z.enum(AGENT_TYPES),
-  preset: z.enum(PRESETS),
-  scopes: z.array(z.enum(SCOPES)),
-  allowedEventTypes: z.array(z.string()).describe('Its own list; an event type must be on the lists above it too.'),
-  rateLimitPerMinute: z.int().nullable(),
-  status: z
-    .enum(AGENT_STATUSES)
-    .meta({ examples: ['ACTIVE'] })
-    .describe('What counts: a kill or suspension of a subtree above it is in it.'),
-  authMode: z.literal('API_KEY'),
-  parentId: z.string().nullable(),
-  rootId: z.string(),
-  depth: z.int(),
-  membershipSource: z.enum(['REGISTERED', 'SPAWNED']),
-  authorizer: z.string().nullable(),
-  createdAt: time,
-  lastActivityAt: time.nullable(),
-  keyPrefix: z.string().nullable().describe('First characters of its key; null: it has none.'),
-});
+export const agentSchema = z
+  .object({
+    agentId: z.string(),
+    name: z.string().meta({ examples: ['Restock bot'] }),
+    type: agentTypeSchema,
+    preset: presetSchema,
+    scopes: z.array(z.enum(SCOPES).meta({ id: 'Scope' })),
+    allowedEventTypes: z.array(z.string()).describe('Its own list; an event type must be on the lists above it too.'),
+    rateLimitPerMinute: z.int().nullable(),
+    status: agentStatusSchema.meta({
+      examples: ['ACTIVE'],
+      description: 'What counts: a kill or suspension of a subtree above it is in it.',
+    }),
+    authMode: z.literal('API_KEY'),
+    parentId: z.string().nullable(),
+    rootId: z.string(),
+    depth: z.int(),
+    membershipSource: membershipSourceSchema,
+    authorizer: z.string().nullable(),
+    createdAt: time,
+    lastActivityAt: time.nullable(),
+    keyPrefix: z.string().nullable().describe('First characters of its key; null: it has none.'),
+  })
+  .meta({ id: 'Agent' });
 export type PresentedAgent = z.infer<typeof agentSchema>;
 
 /** An agent with its key, which is in this answer only. */
-export const issuedAgentSchema = agentSchema.extend({ apiKey: z.string().describe('Shown once.') });
+export const issuedAgentSchema = agentSchema
+  .extend({ apiKey: z.string().describe('Shown once.') })
+  .meta({ id: 'IssuedAgent' });
 
 /** An agent that waits for a human decision. */
-export const pendingAgentSchema = agentSchema.extend({
-  status: z.enum(AGENT_STATUSES).meta({ examples: ['PENDING_APPROVAL'] }),
-  keyPrefix: z
-    .string()
-    .nullable()
-    .meta({ examples: [null] }),
-  approvalId: z.string(),
-});
+export const pendingAgentSchema = agentSchema
+  .extend({
+    status: agentStatusSchema.meta({ examples: ['PENDING_APPROVAL'] }),
+    keyPrefix: z
+      .string()
+      .nullable()
+      .meta({ examples: [null] }),
+    approvalId: z.string(),
+  })
+  .meta({ id: 'PendingAgent' });
 
 /** The status that counts, by the marks of the agent and of those above it. */
 export function statusOf(agent: AgentDoc, above: readonly SubtreeMarks[]): AgentDoc['status'] {

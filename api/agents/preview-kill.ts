@@ -1,14 +1,20 @@
 import { z } from 'zod';
-import { AGENT_STATUSES, type AgentStatus } from '../../shared/domain/agent';
+import type { AgentStatus } from '../../shared/domain/agent';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
+import { agentStatusSchema } from './enum-schemas';
 import { walkTree } from './walk-tree';
 
-export const killPreviewSchema = z.object({
-  affected: z.int().describe('Agents that would lose their rights, the agent itself included.'),
-  byStatus: z.partialRecord(z.enum(AGENT_STATUSES), z.int()).describe('The same by their status now.'),
-  deepest: z.int().nullable().describe('Depth of the deepest of them; null when nobody would be affected.'),
-});
+export const killPreviewSchema = z
+  .object({
+    affected: z.int().describe('Agents that would lose their rights, the agent itself included.'),
+    byStatus: z
+      .partialRecord(agentStatusSchema, z.int())
+      .meta({ id: 'StatusCounts' })
+      .describe('The same by their status now.'),
+    deepest: z.int().nullable().describe('Depth of the deepest of them; null when nobody would be affected.'),
+  })
+  .meta({ id: 'KillPreview' });
 export type KillPreview = z.output<typeof killPreviewSchema>;
 
 /** What a kill would do to an agent and everything below it. Changes nothing. */

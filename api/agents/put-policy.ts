@@ -27,6 +27,7 @@ function replacePolicy(
 
 /** `PUT /agents/policy`: by humans only. */
 export const putPolicyRoute = route({
+  operationId: 'setSpawnPolicy',
   method: 'PUT',
   path: '/agents/policy',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },

@@ -1,6 +1,7 @@
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
+import { idParams } from '../http/schemas';
+import { changeProblems } from './route-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
@@ -8,16 +9,17 @@ import { agentSchema, presentAgent } from './present-agent';
 
 /** `POST /agents/:id/reactivate`: lifts the agent's own suspension, and that of its subtree; never one above it. */
 export const reactivateAgentRoute = route({
+  operationId: 'reactivateAgent',
   method: 'POST',
   path: '/agents/:id/reactivate',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Lift an agent’s own suspension',
   description: 'Under a suspended subtree it stays SUSPENDED until that is lifted where it was set',
-  params: agentParams,
+  params: idParams,
   body: reasonInput,
   bodyOptional: true,
-  headers: optionalIdempotencyHeader,
+  idempotencyKey: true,
   answers: { 200: { description: 'The agent as it is now', schema: agentSchema } },
   problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
   handle: async (call) => {

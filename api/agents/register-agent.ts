@@ -4,7 +4,6 @@ import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { transaction } from '../db/transaction';
 import { type AgentAccess, agentAccess } from './agent-access';
-import { optionalIdempotencyHeader } from './route-docs';
 import { type RegisterInput, registerInput, registrationErrors } from './input-schemas';
 import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, presentAgent } from './present-agent';
@@ -34,6 +33,7 @@ function registerAgent(
 
 /** `POST /agents`: by humans only; the key is shown this once. */
 export const registerAgentRoute = route({
+  operationId: 'registerAgent',
   method: 'POST',
   path: '/agents',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
@@ -41,7 +41,7 @@ export const registerAgentRoute = route({
   summary: 'Register an agent and issue its key',
   body: registerInput,
   check: registrationErrors,
-  headers: optionalIdempotencyHeader,
+  idempotencyKey: true,
   answers: {
     201: { description: 'The new agent and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
     200: {

@@ -1,6 +1,6 @@
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams } from './route-docs';
+import { idParams } from '../http/schemas';
 import { requireStatus } from './agent-state';
 import { agentOfApproval } from './approve-agent';
 import { changeAgent } from './change-agent';
@@ -9,12 +9,13 @@ import { agentSchema, presentAgent } from './present-agent';
 
 /** `POST /agents/approvals/:id/reject`: by humans only, for good. */
 export const rejectAgentRoute = route({
+  operationId: 'rejectAgent',
   method: 'POST',
   path: '/agents/approvals/:id/reject',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Reject a spawned agent for good',
-  params: agentParams,
+  params: idParams,
   body: reasonInput,
   bodyOptional: true,
   answers: {

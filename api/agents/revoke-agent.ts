@@ -5,7 +5,8 @@ import type { ApiContext } from '../context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type AgentAccess, agentAccess, requireDescendant } from './agent-access';
-import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
+import { idParams } from '../http/schemas';
+import { changeProblems } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { subtreeInput } from './input-schemas';
@@ -31,17 +32,18 @@ async function revokeSubtree(
 
 /** `POST /agents/:id/revoke`: for good; that agent alone, or with all below it. */
 export const revokeAgentRoute = route({
+  operationId: 'revokeAgent',
   method: 'POST',
   path: '/agents/:id/revoke',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },
   tag: 'Agents',
   summary: 'Revoke an agent for good',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
-  params: agentParams,
+  params: idParams,
   query: noQuery,
   body: subtreeInput,
   bodyOptional: true,
-  headers: optionalIdempotencyHeader,
+  idempotencyKey: true,
   answers: {
     200: {
       description: 'The agent as it is now',

@@ -5,11 +5,13 @@ import { route } from '../http/route';
 
 import { idParams, reasonSchema } from '../http/schemas';
 import { agentAccess, requireDescendant } from './agent-access';
+import { cascadeStatusSchema } from './enum-schemas';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
 /** `POST /agents/:id/revoke-descendants`: the kill switch. Asks for no plan: a downgrade must not keep agents alive. */
 export const revokeDescendantsRoute = route({
+  operationId: 'revokeDescendants',
   method: 'POST',
   path: '/agents/:id/revoke-descendants',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, budget: 'control' },
@@ -19,21 +21,25 @@ export const revokeDescendantsRoute = route({
     'The agent and everything below it is refused by every process from `effectiveAt` on, whatever the size of the tree; then each key is deleted and audited, and `GET /v1/agents/cascades/{id}` tells how far that is. Works on an agent that is revoked already. A repetition answers the kill that stands. A 503 `OVERLOADED` names a kill that is recorded and not confirmed yet',
   params: idParams,
   query: noQuery,
-  body: z.strictObject({
-    reason: reasonSchema.optional(),
-    dryRun: z.boolean().default(false).describe('Only count what would be affected.'),
-  }),
+  body: z
+    .strictObject({
+      reason: reasonSchema.optional(),
+      dryRun: z.boolean().default(false).describe('Only count what would be affected.'),
+    })
+    .meta({ id: 'KillRequest' }),
   bodyOptional: true,
   answers: {
     200: { description: 'With `dryRun`: what would be affected; nothing was changed', schema: killPreviewSchema },
     202: {
       description: 'In force',
       headers: ['Location'],
-      schema: z.object({
-        cascadeId: z.string(),
-        status: z.enum(['RUNNING', 'PARTIAL', 'CLOSED']),
-        effectiveAt: z.iso.datetime(),
-      }),
+      schema: z
+        .object({
+          cascadeId: z.string(),
+          status: cascadeStatusSchema,
+          effectiveAt: z.iso.datetime(),
+        })
+        .meta({ id: 'Kill' }),
     },
   },
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT', 'IDEMPOTENCY_KEY_REQUIRED', 'IDEMPOTENCY_KEY_INVALID'],

@@ -4,7 +4,8 @@ import { envOf, tagOf } from '../../shared/domain/ids';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { type AgentAccess, agentAccess } from './agent-access';
-import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
+import { idParams } from '../http/schemas';
+import { changeProblems } from './route-docs';
 import { requireStatus } from './agent-state';
 import type { AuthorityDeps } from '../db/change-authority';
 import { changeAgent } from './change-agent';
@@ -32,20 +33,21 @@ export async function rotateAgentKey(
 
 /** `POST /agents/:id/key/rotate`: the new key is shown this once. */
 export const rotateAgentKeyRoute = route({
+  operationId: 'rotateAgentKey',
   method: 'POST',
   path: '/agents/:id/key/rotate',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Replace an agent’s key',
-  params: agentParams,
+  params: idParams,
   query: noQuery,
   body: reasonInput,
   bodyOptional: true,
-  headers: optionalIdempotencyHeader,
+  idempotencyKey: true,
   answers: {
     200: {
       description: 'The new key, shown once; the old one is refused from now on',
-      schema: z.object({ agentId: z.string(), apiKey: z.string() }),
+      schema: z.object({ agentId: z.string(), apiKey: z.string() }).meta({ id: 'RotatedAgentKey' }),
     },
   },
   problems: ['ENTERPRISE_REQUIRED', ...changeProblems],

@@ -11,7 +11,7 @@ import { route } from '../http/route';
 import { transaction } from '../db/transaction';
 import { serializeByKey } from '../../shared/locks/serialize-by-key';
 import { type AgentAccess, agentAccess, requireDescendant } from './agent-access';
-import { agentParams, optionalIdempotencyHeader } from './route-docs';
+import { idParams } from '../http/schemas';
 import { requireCallerAlive } from './agent-state';
 import { checkSpawn, type Population, countPopulation, needsApproval } from './check-spawn';
 import { type SpawnInput, spawnInput, unknownTypes } from './input-schemas';
@@ -102,16 +102,17 @@ export async function spawnAgent(
 
 /** `POST /agents/:id/spawn`: a child that never holds more than its parents. */
 export const spawnAgentRoute = route({
+  operationId: 'spawnAgent',
   method: 'POST',
   path: '/agents/:id/spawn',
   auth: { kind: 'key', scope: 'agents:spawn', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Spawn a child agent and issue its key',
   description: 'What is left out is inherited. An agent spawns only under itself; the partner under any of its agents',
-  params: agentParams,
+  params: idParams,
   body: spawnInput,
   check: unknownTypes,
-  headers: optionalIdempotencyHeader,
+  idempotencyKey: true,
   answers: {
     201: { description: 'The child and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
     202: { description: 'The policy asks a human first; approving gives out the key', schema: pendingAgentSchema },

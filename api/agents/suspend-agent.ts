@@ -2,7 +2,8 @@ import type { AgentStatus } from '../../shared/domain/agent';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
+import { idParams } from '../http/schemas';
+import { changeProblems } from './route-docs';
 import { requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { subtreeInput } from './input-schemas';
@@ -12,17 +13,18 @@ const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
 
 /** `POST /agents/:id/suspend`: that agent alone, or with all below it, until it is reactivated. */
 export const suspendAgentRoute = route({
+  operationId: 'suspendAgent',
   method: 'POST',
   path: '/agents/:id/suspend',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },
   tag: 'Agents',
   summary: 'Suspend an agent',
   description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
-  params: agentParams,
+  params: idParams,
   query: noQuery,
   body: subtreeInput,
   bodyOptional: true,
-  headers: optionalIdempotencyHeader,
+  idempotencyKey: true,
   answers: {
     200: { description: 'The agent as it is now', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
   },

@@ -4,7 +4,8 @@ import { PublicError } from '../http/public-error';
 import type { AgentChange } from '../../shared/store/agents';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { agentParams, changeProblems, optionalIdempotencyHeader } from './route-docs';
+import { idParams } from '../http/schemas';
+import { changeProblems } from './route-docs';
 import { type AgentPath, requireStatus } from './agent-state';
 import { changeAgent } from './change-agent';
 import { type PatchInput, patchInput, typeErrors, unknownTypes } from './input-schemas';
@@ -38,16 +39,17 @@ function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange):
 
 /** `PATCH /agents/:id`: what is narrowed binds all below it at once; nothing is widened beyond those above it. */
 export const updateAgentRoute = route({
+  operationId: 'updateAgent',
   method: 'PATCH',
   path: '/agents/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Change an agent’s name, allowlist or limit',
   description: 'Narrowing binds everything below it at once; widening goes no further than the agents above it',
-  params: agentParams,
+  params: idParams,
   body: patchInput,
   check: unknownTypes,
-  headers: optionalIdempotencyHeader,
+  idempotencyKey: true,
   answers: { 200: { description: 'The agent as it is now, in force in every process', schema: agentSchema } },
   problems: ['ENTERPRISE_REQUIRED', 'ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
   handle: async (call) => {

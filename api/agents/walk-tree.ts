@@ -1,28 +1,31 @@
 import { z } from 'zod';
-import { AGENT_STATUSES, AGENT_TYPES, type AgentStatus } from '../../shared/domain/agent';
+import type { AgentStatus } from '../../shared/domain/agent';
 import type { Tenant } from '../../shared/domain/ids';
 import { statusesInPathOrder } from '../../shared/domain/tree-order';
 import type { TreeRow } from '../../shared/store/agent-tree';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
+import { agentStatusSchema, agentTypeSchema, membershipSourceSchema } from './enum-schemas';
 
 const WALK_BATCH = 500;
 
 /** An agent as a node of its tree. `status` is what counts: what its ancestors' marks make of its own. */
-export const treeNodeSchema = z.object({
-  agentId: z.string(),
-  name: z.string().meta({ examples: ['Restock bot'] }),
-  type: z.enum(AGENT_TYPES),
-  parentId: z.string().nullable(),
-  depth: z.int().describe('0 for a registered agent, 1 for its children, and so on.'),
-  membershipSource: z.enum(['REGISTERED', 'SPAWNED']),
-  status: z
-    .enum(AGENT_STATUSES)
-    .meta({ examples: ['ACTIVE'] })
-    .describe('In force now, whatever became of the ancestors.'),
-  lastActivityAt: z.iso.datetime().nullable(),
-  createdAt: z.iso.datetime(),
-});
+export const treeNodeSchema = z
+  .object({
+    agentId: z.string(),
+    name: z.string().meta({ examples: ['Restock bot'] }),
+    type: agentTypeSchema,
+    parentId: z.string().nullable(),
+    depth: z.int().describe('0 for a registered agent, 1 for its children, and so on.'),
+    membershipSource: membershipSourceSchema,
+    status: agentStatusSchema.meta({
+      examples: ['ACTIVE'],
+      description: 'In force now, whatever became of the ancestors.',
+    }),
+    lastActivityAt: z.iso.datetime().nullable(),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'TreeNode' });
 export type TreeNode = z.output<typeof treeNodeSchema>;
 
 /** Shows a row with its effective status. */

@@ -3,7 +3,7 @@ import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit
 import type { ApiContext } from '../context';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { NDJSON, ndjsonOf, rejectCursor, wantsNdjson } from '../http/ndjson';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
@@ -15,7 +15,7 @@ const time = z.iso.datetime({ offset: true });
 export const auditFilterSchema = z.object({
   action: z.string().max(100).optional(),
   target: z.string().max(200).optional().describe('Id of what was changed: an agent, a policy, an approval …'),
-  actor: z.enum(ACTOR_KINDS).optional().describe('Kind of who did it.'),
+  actor: z.enum(ACTOR_KINDS).meta({ id: 'ActorKind' }).optional().describe('Kind of who did it.'),
   cascadeId: z.string().max(100).optional(),
   from: time.optional().describe('At or after.'),
   to: time.optional().describe('Before.'),
@@ -87,6 +87,7 @@ export function exportOfAudit(
 
 /** `GET /audit`: what was changed in the caller's environment, by whom and why. */
 export const listAuditRoute = route({
+  operationId: 'listAuditEntries',
   method: 'GET',
   path: '/audit',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
@@ -98,7 +99,7 @@ export const listAuditRoute = route({
   answers: {
     200: {
       description: 'A page of entries',
-      schema: z.object({ data: z.array(auditEntrySchema), nextCursor: z.string().nullable() }),
+      schema: pageSchema('AuditPage', auditEntrySchema),
       otherMedia: { [NDJSON]: auditEntrySchema },
     },
   },

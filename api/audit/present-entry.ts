@@ -1,37 +1,41 @@
 import { z } from 'zod';
 import { type AuditDoc, contentOf } from '../../shared/store/audit';
 
-const actorSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('OPERATOR'), via: z.enum(['ADMIN_API', 'CLI']) }),
-  z.object({ kind: z.literal('APPLICANT') }),
-  z.object({ kind: z.literal('PARTNER'), partnerId: z.string() }),
-  z.object({ kind: z.literal('AGENT'), agentId: z.string() }),
-  z.object({ kind: z.literal('IDENTITY') }),
-  z.object({ kind: z.literal('SYSTEM') }),
-]);
+const actorSchema = z
+  .discriminatedUnion('kind', [
+    z.object({ kind: z.literal('OPERATOR'), via: z.enum(['ADMIN_API', 'CLI']) }).meta({ id: 'OperatorActor' }),
+    z.object({ kind: z.literal('APPLICANT') }).meta({ id: 'ApplicantActor' }),
+    z.object({ kind: z.literal('PARTNER'), partnerId: z.string() }).meta({ id: 'PartnerActor' }),
+    z.object({ kind: z.literal('AGENT'), agentId: z.string() }).meta({ id: 'AgentActor' }),
+    z.object({ kind: z.literal('IDENTITY') }).meta({ id: 'IdentityActor' }),
+    z.object({ kind: z.literal('SYSTEM') }).meta({ id: 'SystemActor' }),
+  ])
+  .meta({ id: 'Actor' });
 export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'IDENTITY', 'SYSTEM'] as const;
 
 /** An audit entry as it is read. Whoever exported a chain can check it alone. */
-export const auditEntrySchema = z.object({
-  auditId: z.string(),
-  chain: z.string().describe('Whose chain: your partner id and environment.'),
-  partnerId: z.string().nullable(),
-  action: z.string().meta({ examples: ['agent.suspended'] }),
-  target: z.string(),
-  actor: actorSchema,
-  reason: z.string().nullable(),
-  requestId: z.string(),
-  cascadeId: z.string().nullable().describe('The kill that this entry is a part of.'),
-  before: z.unknown(),
-  after: z.unknown(),
-  at: z.iso.datetime(),
-  seq: z.int().nullable().describe('Place in the chain, from 1; null until it is sealed.'),
-  previousHash: z.string().nullable().describe('`hash` of the entry before; 64 zeros at the first.'),
-  hash: z
-    .string()
-    .nullable()
-    .describe('SHA-256 (hex) of this object without `hash`, as JSON with sorted keys and no white space.'),
-});
+export const auditEntrySchema = z
+  .object({
+    auditId: z.string(),
+    chain: z.string().describe('Whose chain: your partner id and environment.'),
+    partnerId: z.string().nullable(),
+    action: z.string().meta({ examples: ['agent.suspended'] }),
+    target: z.string(),
+    actor: actorSchema,
+    reason: z.string().nullable(),
+    requestId: z.string(),
+    cascadeId: z.string().nullable().describe('The kill that this entry is a part of.'),
+    before: z.unknown(),
+    after: z.unknown(),
+    at: z.iso.datetime(),
+    seq: z.int().nullable().describe('Place in the chain, from 1; null until it is sealed.'),
+    previousHash: z.string().nullable().describe('`hash` of the entry before; 64 zeros at the first.'),
+    hash: z
+      .string()
+      .nullable()
+      .describe('SHA-256 (hex) of this object without `hash`, as JSON with sorted keys and no white space.'),
+  })
+  .meta({ id: 'AuditEntry' });
 export type PresentedEntry = z.input<typeof auditEntrySchema>;
 
 export function presentEntry(doc: AuditDoc): PresentedEntry {

@@ -14,27 +14,33 @@ const CALL_TIMEOUT_MS = 5_000;
 const MAX_CALLS_AT_ONCE = 8;
 
 const verdictSchema = z.union([
-  z.object({
-    intact: z.literal(true),
-    entries: z.int().describe('Entries checked, from the first of the chain on.'),
-    sealedThrough: z.iso.datetime().nullable().describe('The latest time among them.'),
-    headHash: z
-      .string()
-      .nullable()
-      .describe(
-        'Hash of the last one checked. Keep it: if earlier entries are changed, the chain no longer leads to it.',
-      ),
-    unsealed: z.int().describe('Newer entries that wait to be sealed, usually for a second.'),
-    nextCursor: z.string().nullable().describe('Null: checked to the newest sealed entry; else ask again with it.'),
-  }),
-  z.object({
-    intact: z.literal(false),
-    firstBroken: z.object({
-      seq: z.int(),
-      auditId: z.string().nullable(),
-      reason: z.enum(['ENTRY_CHANGED', 'ENTRY_MISSING', 'ENTRY_INSERTED', 'LINK_BROKEN', 'HEAD_CHANGED']),
-    }),
-  }),
+  z
+    .object({
+      intact: z.literal(true),
+      entries: z.int().describe('Entries checked, from the first of the chain on.'),
+      sealedThrough: z.iso.datetime().nullable().describe('The latest time among them.'),
+      headHash: z
+        .string()
+        .nullable()
+        .describe(
+          'Hash of the last one checked. Keep it: if earlier entries are changed, the chain no longer leads to it.',
+        ),
+      unsealed: z.int().describe('Newer entries that wait to be sealed, usually for a second.'),
+      nextCursor: z.string().nullable().describe('Null: checked to the newest sealed entry; else ask again with it.'),
+    })
+    .meta({ id: 'IntactChain' }),
+  z
+    .object({
+      intact: z.literal(false),
+      firstBroken: z
+        .object({
+          seq: z.int(),
+          auditId: z.string().nullable(),
+          reason: z.enum(['ENTRY_CHANGED', 'ENTRY_MISSING', 'ENTRY_INSERTED', 'LINK_BROKEN', 'HEAD_CHANGED']),
+        })
+        .meta({ id: 'ChainBreak' }),
+    })
+    .meta({ id: 'BrokenChain' }),
 ]);
 export type PresentedVerdict = z.input<typeof verdictSchema>;
 
@@ -73,6 +79,7 @@ let running = 0;
 
 /** `GET /audit/verify`: is the chain what it was when it was sealed? */
 export const verifyAuditRoute = route({
+  operationId: 'verifyAuditChain',
   method: 'GET',
   path: '/audit/verify',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },

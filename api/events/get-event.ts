@@ -5,6 +5,7 @@ import { eventSchema, presentEvent } from './present-event';
 
 /** `GET /events/:eventId`: one own event. A foreign one answers like a missing one. */
 export const getEventRoute = route({
+  operationId: 'getEvent',
   method: 'GET',
   path: '/events/:eventId',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },

@@ -10,32 +10,36 @@ import { PublicError } from '../http/public-error';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
 import { route } from '../http/route';
 
-const receiptSchema = z.object({
-  receiptId: z.string(),
-  status: z.enum(['QUEUED', 'DONE', 'DONE_WITH_FAILURES']),
-  accepted: z.int(),
-  persisted: z.int(),
-  duplicates: z.int(),
-  conflicts: z.int(),
-  failed: z.int(),
-  erased: z.int().describe('Dropped because their user was erased after they were received.'),
-  receivedAt: z.iso.datetime(),
-  settledAt: z.iso.datetime().nullable(),
-  items: z
-    .array(
-      z.object({
-        index: z.int(),
-        eventId: z.string().describe('For DUPLICATE and CONFLICT the id of the stored event.'),
-        outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
-        code: z.string().optional(),
-        message: z.string().optional(),
-      }),
-    )
-    .optional()
-    .describe(
-      'Only those that are not plain PERSISTED. Of what is counted as failed beyond them nothing could be read.',
-    ),
-});
+const receiptSchema = z
+  .object({
+    receiptId: z.string(),
+    status: z.enum(['QUEUED', 'DONE', 'DONE_WITH_FAILURES']),
+    accepted: z.int(),
+    persisted: z.int(),
+    duplicates: z.int(),
+    conflicts: z.int(),
+    failed: z.int(),
+    erased: z.int().describe('Dropped because their user was erased after they were received.'),
+    receivedAt: z.iso.datetime(),
+    settledAt: z.iso.datetime().nullable(),
+    items: z
+      .array(
+        z
+          .object({
+            index: z.int(),
+            eventId: z.string().describe('For DUPLICATE and CONFLICT the id of the stored event.'),
+            outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
+            code: z.string().optional(),
+            message: z.string().optional(),
+          })
+          .meta({ id: 'ReceiptItem' }),
+      )
+      .optional()
+      .describe(
+        'Only those that are not plain PERSISTED. Of what is counted as failed beyond them nothing could be read.',
+      ),
+  })
+  .meta({ id: 'Receipt' });
 
 const FINAL = {
   receiptId: 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.3.Jm3vQx8Yk2Lp6Rt9Wz4NbA',
@@ -101,6 +105,7 @@ function presentReceipt(
 
 /** `GET /events/receipts/:receiptId`: answered from the signed id and what workers wrote when they finalized its chunks. */
 export const getReceiptRoute = route({
+  operationId: 'getReceipt',
   method: 'GET',
   path: '/events/receipts/:receiptId',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },

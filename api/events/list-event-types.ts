@@ -5,6 +5,7 @@ const CACHE_SECONDS = 300;
 
 /** `GET /event-types`: the catalog, for anybody. */
 export const listEventTypesRoute = route({
+  operationId: 'listEventTypes',
   method: 'GET',
   path: '/event-types',
   auth: { kind: 'public' },
@@ -14,17 +15,21 @@ export const listEventTypesRoute = route({
     200: {
       description: 'The catalog',
       headers: ['CacheControl'],
-      schema: z.object({
-        data: z.array(
-          z.object({
-            eventType: z.string(),
-            group: z.enum(['commerce', 'community', 'platform', 'custom']),
-            category: z.string(),
-            action: z.string(),
-            meaning: z.string(),
-          }),
-        ),
-      }),
+      schema: z
+        .object({
+          data: z.array(
+            z
+              .object({
+                eventType: z.string(),
+                group: z.enum(['commerce', 'community', 'platform', 'custom']),
+                category: z.string(),
+                action: z.string(),
+                meaning: z.string(),
+              })
+              .meta({ id: 'CatalogEntry' }),
+          ),
+        })
+        .meta({ id: 'EventCatalog' }),
     },
   },
   problems: [],

@@ -3,7 +3,7 @@ import { userExternalIdSchema } from '../../shared/domain/event';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
 import { userRefOf } from '../../shared/domain/subject';
 import type { EventsFilter } from '../../shared/store/events';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 
@@ -11,6 +11,7 @@ const time = z.iso.datetime({ offset: true });
 
 /** `GET /events`: own events, newest received first. */
 export const listEventsRoute = route({
+  operationId: 'listEvents',
   method: 'GET',
   path: '/events',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
@@ -28,7 +29,7 @@ export const listEventsRoute = route({
   answers: {
     200: {
       description: 'A page of events',
-      schema: z.object({ data: z.array(eventSchema), nextCursor: z.string().nullable() }),
+      schema: pageSchema('EventPage', eventSchema),
     },
   },
   problems: ['VALIDATION_FAILED'],

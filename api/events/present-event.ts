@@ -1,18 +1,21 @@
 import { z } from 'zod';
+import { metadataSchema } from '../../shared/domain/event';
 import type { EventDoc } from '../../shared/store/events';
 
 /** An event as partners read it. */
-export const eventSchema = z.object({
-  eventId: z.string(),
-  userRef: z.string().describe('Keyed hash of your user id; the raw id is never stored.'),
-  userExternalId: z.string().optional().describe('Echoed only when it was the filter.'),
-  eventType: z.string(),
-  occurredAt: z.iso.datetime(),
-  receivedAt: z.iso.datetime(),
-  weight: z.number(),
-  metadata: z.record(z.string(), z.unknown()).nullable(),
-  agentId: z.string().nullable(),
-});
+export const eventSchema = z
+  .object({
+    eventId: z.string(),
+    userRef: z.string().describe('Keyed hash of your user id; the raw id is never stored.'),
+    userExternalId: z.string().optional().describe('Echoed only when it was the filter.'),
+    eventType: z.string(),
+    occurredAt: z.iso.datetime(),
+    receivedAt: z.iso.datetime(),
+    weight: z.number(),
+    metadata: metadataSchema.nullable(),
+    agentId: z.string().nullable(),
+  })
+  .meta({ id: 'Event' });
 
 export function presentEvent(doc: EventDoc, userExternalId?: string): z.input<typeof eventSchema> {
   return {

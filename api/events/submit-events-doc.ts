@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
 import { MAX_EVENT_BYTES, MAX_EVENTS_PER_CALL, submittedEventSchema } from '../../shared/domain/event';
 import { MAX_LISTED_ERRORS } from '../../shared/errors';
-import { idempotencyHeader } from '../http/idempotency-key';
 import type { RouteDoc } from '../http/route';
 
 const singleReceipt = z
@@ -12,7 +11,7 @@ const singleReceipt = z
     status: z.literal('ACCEPTED'),
     receivedAt: z.iso.datetime(),
   })
-  .meta({ title: 'Of one event' });
+  .meta({ id: 'EventReceipt' });
 
 const batchReceipt = z
   .object({
@@ -21,12 +20,16 @@ const batchReceipt = z
     rejected: z.int(),
     eventIds: z.array(z.string().nullable()).describe('In the order sent; null at a rejected index.'),
     errors: z
-      .array(z.object({ index: z.int(), code: z.string(), path: z.string(), message: z.string() }))
+      .array(
+        z
+          .object({ index: z.int(), code: z.string(), path: z.string(), message: z.string() })
+          .meta({ id: 'BatchError' }),
+      )
       .describe(`At most ${MAX_LISTED_ERRORS}.`),
     errorsTruncated: z.literal(true).optional().describe('There are more errors than are listed.'),
     receivedAt: z.iso.datetime(),
   })
-  .meta({ title: 'Of a batch' });
+  .meta({ id: 'BatchReceipt' });
 
 const ONE = {
   userExternalId: 'u-1',
@@ -55,14 +58,14 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
     submittedEventSchema,
     z
       .strictObject({ events: z.array(submittedEventSchema).min(1).max(MAX_EVENTS_PER_CALL) })
-      .meta({ title: 'A batch' }),
+      .meta({ id: 'EventBatch' }),
   ]),
   bodyExamples: {
     'One event': ONE,
     'A batch': { events: [ONE, OTHER] },
   },
   lines: { schema: submittedEventSchema, example: `${JSON.stringify(ONE)}\n${JSON.stringify(OTHER)}\n` },
-  headers: [idempotencyHeader('For single events: a quoted string or a bare token, at most 255 characters.')],
+  idempotencyKey: true,
   answers: {
     202: {
       description: 'Accepted: of one event, or of a batch',

@@ -3,22 +3,21 @@ import { parseItem } from 'structured-headers';
 import { MAX_IDEMPOTENCY_KEY_LENGTH } from '../../shared/domain/event';
 import { PublicError } from './public-error';
 
-/** The header as an OpenAPI parameter; each route says in its own words whom it concerns. */
-export function idempotencyHeader(description: string): Record<string, unknown> {
-  const inner = `{1,${MAX_IDEMPOTENCY_KEY_LENGTH}}`;
-  return {
-    name: 'Idempotency-Key',
-    in: 'header',
-    required: false,
-    description,
-    schema: {
-      type: 'string',
-      // A quoted string as RFC 9651 has it, or a bare token.
-      pattern: `^("([ !#-\\[\\]-~]|\\\\["\\\\])${inner}"|[!#-~][!-~]{0,${MAX_IDEMPOTENCY_KEY_LENGTH - 1}})$`,
-    },
-    example: 'order-4711-completed',
-  };
-}
+const INNER = `{1,${MAX_IDEMPOTENCY_KEY_LENGTH}}`;
+
+/** The header as an OpenAPI parameter. */
+export const idempotencyKeyHeader = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: `Makes a retry safe. A quoted string or a bare token, at most ${MAX_IDEMPOTENCY_KEY_LENGTH} characters. Required of AI agents. In a batch of events each event has its own \`idempotencyKey\` instead.`,
+  schema: {
+    type: 'string',
+    // A quoted string as RFC 9651 has it, or a bare token.
+    pattern: `^("([ !#-\\[\\]-~]|\\\\["\\\\])${INNER}"|[!#-~][!-~]{0,${MAX_IDEMPOTENCY_KEY_LENGTH - 1}})$`,
+  },
+  example: 'order-4711-completed',
+};
 
 const BARE_TOKEN = /^[\x21-\x7e]+$/;
 

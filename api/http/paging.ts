@@ -15,8 +15,14 @@ export const pageQuery = {
     .min(1)
     .max(MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
-    .describe(`Items a page, 1–${MAX_PAGE_SIZE}.`),
-  cursor: z.string().max(MAX_CURSOR_LENGTH).optional().describe('`nextCursor` of the page before.'),
+    .describe(`Items a page, 1–${MAX_PAGE_SIZE}.`)
+    .meta({ parameter: 'Limit' }),
+  cursor: z
+    .string()
+    .max(MAX_CURSOR_LENGTH)
+    .optional()
+    .describe('`nextCursor` of the page before.')
+    .meta({ parameter: 'Cursor' }),
 };
 
 function macOf(key: KeyObject, owner: string, body: string): string {
@@ -47,6 +53,10 @@ export function readCursor(
   const [atMs, id] = JSON.parse(Buffer.from(body!, 'base64url').toString()) as [number, string];
   return { atMs, id };
 }
+
+/** The schema of a page, by the name that the OpenAPI document has for it. */
+export const pageSchema = <Item extends z.ZodType>(id: string, item: Item) =>
+  z.object({ data: z.array(item), nextCursor: z.string().nullable() }).meta({ id });
 
 /** A page as every list answers it. Ask the store for `limit + 1` rows; the extra one tells whether more follow. */
 export function pageOf<Row, Item>(

@@ -73,8 +73,8 @@ export interface Documented {
 
 /** What the OpenAPI document tells of a route. */
 export interface RouteDoc {
-  /** Unique; default: method and path in camel case. */
-  operationId?: string;
+  /** Unique: verb and object, which name the function of a generated client. */
+  operationId: string;
   method: Method;
   /** Express path, served bare and (partner routes) under /v1. */
   path: string;
@@ -93,8 +93,8 @@ export interface RouteDoc {
   bodyExamples?: Record<string, unknown>;
   /** The body may also come as lines of JSON (NDJSON): the schema of one line, and an example of several. */
   lines?: { schema: z.ZodType; example: string };
-  /** Request headers that the route reads, as OpenAPI parameters. */
-  headers?: Record<string, unknown>[];
+  /** Whether it reads the header `Idempotency-Key`. */
+  idempotencyKey?: boolean;
 }
 
 /** A route whose input is read and validated before its handler runs. */

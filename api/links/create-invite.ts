@@ -17,42 +17,47 @@ const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5k
 
 /** `POST /partners/link/invite`. */
 export const createInviteRoute = route({
+  operationId: 'createInvite',
   method: 'POST',
   path: '/partners/link/invite',
   auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
   tag: 'Linking',
   summary: 'Make a link that a user opens to connect their account',
   description: 'Single use. The user logs in to MIR, sees who asks and what you will see, and confirms or declines.',
-  body: z.strictObject({
-    userExternalId: userExternalIdSchema,
-    accountLabel: accountLabelSchema.optional(),
-    returnUrl: z
-      .string()
-      .max(MAX_URL_LENGTH)
-      .check(z.url({ protocol: /^https?$/ }))
-      .optional()
-      .describe(
-        'Where the user goes afterwards; of a registered origin. Gets `link` (linked, pending or declined) and `state`.',
-      )
-      .meta({ examples: ['https://harbour.example/settings'] }),
-    state: z
-      .string()
-      .min(1)
-      .max(MAX_STATE_LENGTH)
-      .optional()
-      .describe('Given back with `returnUrl`, unchanged.')
-      .meta({ examples: ['settings-42'] }),
-    expiresInSeconds: z
-      .int()
-      .min(MIN_INVITE_SECONDS)
-      .max(MAX_INVITE_SECONDS)
-      .optional()
-      .describe(`Default: ${DEFAULT_INVITE_SECONDS / 86_400} days.`),
-  }),
+  body: z
+    .strictObject({
+      userExternalId: userExternalIdSchema,
+      accountLabel: accountLabelSchema.optional(),
+      returnUrl: z
+        .string()
+        .max(MAX_URL_LENGTH)
+        .check(z.url({ protocol: /^https?$/ }))
+        .optional()
+        .describe(
+          'Where the user goes afterwards; of a registered origin. Gets `link` (linked, pending or declined) and `state`.',
+        )
+        .meta({ examples: ['https://harbour.example/settings'] }),
+      state: z
+        .string()
+        .min(1)
+        .max(MAX_STATE_LENGTH)
+        .optional()
+        .describe('Given back with `returnUrl`, unchanged.')
+        .meta({ examples: ['settings-42'] }),
+      expiresInSeconds: z
+        .int()
+        .min(MIN_INVITE_SECONDS)
+        .max(MAX_INVITE_SECONDS)
+        .optional()
+        .describe(`Default: ${DEFAULT_INVITE_SECONDS / 86_400} days.`),
+    })
+    .meta({ id: 'CreateInviteRequest' }),
   answers: {
     201: {
       description: 'Show or send the URL to the user; it is told this once',
-      schema: z.object({ inviteId: z.string(), url: inviteUrl, expiresAt: z.iso.datetime(), userRef: userRefSchema }),
+      schema: z
+        .object({ inviteId: z.string(), url: inviteUrl, expiresAt: z.iso.datetime(), userRef: userRefSchema })
+        .meta({ id: 'Invite' }),
     },
   },
   problems: [...LINK_REQUEST_PROBLEMS, 'RETURN_URL_NOT_ALLOWED'],

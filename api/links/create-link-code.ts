@@ -7,6 +7,7 @@ import { accountLabelSchema, LINK_REQUEST_PROBLEMS, userRefSchema } from './link
 
 /** `POST /partners/link/code`. */
 export const createLinkCodeRoute = route({
+  operationId: 'createLinkCode',
   method: 'POST',
   path: '/partners/link/code',
   auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
@@ -14,20 +15,24 @@ export const createLinkCodeRoute = route({
   summary: 'Make a short code that a user types at MIR to connect their account',
   description:
     'Single use, valid for ten minutes; a new one replaces it. The user types it at `/link` after logging in.',
-  body: z.strictObject({ userExternalId: userExternalIdSchema, accountLabel: accountLabelSchema.optional() }),
+  body: z
+    .strictObject({ userExternalId: userExternalIdSchema, accountLabel: accountLabelSchema.optional() })
+    .meta({ id: 'CreateLinkCodeRequest' }),
   answers: {
     201: {
       description: 'Show the code to the user; it is told this once',
-      schema: z.object({
-        code: z.string().meta({ examples: ['7K2M-9QXD'] }),
-        url: z
-          .url()
-          .describe('Where the code is typed.')
-          .meta({ examples: ['https://mir.example/link'] }),
-        expiresAt: z.iso.datetime(),
-        inviteId: z.string(),
-        userRef: userRefSchema,
-      }),
+      schema: z
+        .object({
+          code: z.string().meta({ examples: ['7K2M-9QXD'] }),
+          url: z
+            .url()
+            .describe('Where the code is typed.')
+            .meta({ examples: ['https://mir.example/link'] }),
+          expiresAt: z.iso.datetime(),
+          inviteId: z.string(),
+          userRef: userRefSchema,
+        })
+        .meta({ id: 'LinkCode' }),
     },
   },
   problems: [...LINK_REQUEST_PROBLEMS],

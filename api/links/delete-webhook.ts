@@ -9,12 +9,15 @@ import { webhookAuth } from './webhook-schema';
 
 /** `DELETE /partners/webhook`. */
 export const deleteWebhookRoute = route({
+  operationId: 'deleteWebhook',
   method: 'DELETE',
   path: '/partners/webhook',
   auth: webhookAuth,
   tag: 'Linking',
   summary: 'Delete the webhook endpoint; undelivered messages are dropped',
-  answers: { 200: { description: 'Removed', schema: z.object({ removed: z.literal(true) }) } },
+  answers: {
+    200: { description: 'Removed', schema: z.object({ removed: z.literal(true) }).meta({ id: 'DeletedWebhook' }) },
+  },
   problems: ['NOT_FOUND', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller, requestId }) => {
     requireHuman(caller);

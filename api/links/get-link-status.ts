@@ -7,6 +7,7 @@ const nullableTime = z.iso.datetime().nullable();
 
 /** `GET /partners/link/status`: read from the store itself, so that it is right from the moment of the click. */
 export const getLinkStatusRoute = route({
+  operationId: 'getLinkStatus',
   method: 'GET',
   path: '/partners/link/status',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
@@ -16,14 +17,17 @@ export const getLinkStatusRoute = route({
   answers: {
     200: {
       description: 'As of now; an unknown user is simply not linked',
-      schema: z.object({
-        linked: z.boolean(),
-        linkedAt: nullableTime,
-        pending: z
-          .object({ kind: z.enum(['INVITE', 'CODE']), expiresAt: z.iso.datetime() })
-          .nullable()
-          .describe('The newest invite or code that the user can still use.'),
-      }),
+      schema: z
+        .object({
+          linked: z.boolean(),
+          linkedAt: nullableTime,
+          pending: z
+            .object({ kind: z.enum(['INVITE', 'CODE']), expiresAt: z.iso.datetime() })
+            .meta({ id: 'PendingLink' })
+            .nullable()
+            .describe('The newest invite or code that the user can still use.'),
+        })
+        .meta({ id: 'LinkStatus' }),
     },
   },
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],

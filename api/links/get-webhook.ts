@@ -4,6 +4,7 @@ import { webhookAuth, webhookSchema } from './webhook-schema';
 
 /** `GET /partners/webhook`. */
 export const getWebhookRoute = route({
+  operationId: 'getWebhook',
   method: 'GET',
   path: '/partners/webhook',
   auth: { ...webhookAuth, availableWithoutRedis: true },

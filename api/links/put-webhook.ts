@@ -53,6 +53,7 @@ async function putWebhook(
 
 /** `PUT /partners/webhook`. */
 export const putWebhookRoute = route({
+  operationId: 'setWebhook',
   method: 'PUT',
   path: '/partners/webhook',
   auth: webhookAuth,
@@ -62,18 +63,20 @@ export const putWebhookRoute = route({
     'Messages `link.confirmed` and `link.removed` follow Standard Webhooks (headers `webhook-id`, `webhook-timestamp`, ' +
     '`webhook-signature`): check them with one of its libraries and the secret. They are sent again until your server ' +
     'answers 2xx, for about a day, and may come twice: `webhook-id` tells. Setting it again makes a new secret.',
-  body: z.strictObject({
-    url: z
-      .string()
-      .max(MAX_URL_LENGTH)
-      .check(z.url({ protocol: /^https?$/ }))
-      .meta({ examples: [EXAMPLE_URL], pattern: '^https://[^@#/?]+([/?][^#]*)?$' })
-      .describe('An https URL without credentials and fragment.'),
-  }),
+  body: z
+    .strictObject({
+      url: z
+        .string()
+        .max(MAX_URL_LENGTH)
+        .check(z.url({ protocol: /^https?$/ }))
+        .meta({ examples: [EXAMPLE_URL], pattern: '^https://[^@#/?]+([/?][^#]*)?$' })
+        .describe('An https URL without credentials and fragment.'),
+    })
+    .meta({ id: 'SetWebhookRequest' }),
   answers: {
     200: {
       description: 'In force for messages from now on',
-      schema: webhookSchema.extend({ secret: z.string().describe('Told this once.') }),
+      schema: webhookSchema.extend({ secret: z.string().describe('Told this once.') }).meta({ id: 'IssuedWebhook' }),
     },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'WEBHOOK_URL_NOT_ALLOWED', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],

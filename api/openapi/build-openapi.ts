@@ -1,11 +1,10 @@
-import { METADATA_VALUE_SCHEMA } from '../../shared/domain/metadata';
 import { VERSION } from '../../shared/project';
 import type { RouteDoc } from '../http/route';
 import type { Json } from './example-of';
 import { headerComponents } from '../http/response-headers';
-import { type DocumentFacts, jsonSchema, operationOf } from './operation';
-import { problemSchema } from './problem-responses';
-import { webhooksOf } from './webhooks';
+import { createComponents, type DocumentFacts } from './components';
+import { operationOf } from './operation';
+import { WEBHOOK_SECURITY, webhooksOf } from './webhooks';
 
 const DESCRIPTION = `Participation history as neutral facts: depth, number of events and partners, recency. Nothing here rates anybody.
 
@@ -32,39 +31,43 @@ interface DocumentedRoutes {
   bare: readonly RouteDoc[];
 }
 
+/** The address of the API. A name of this machine is of no use elsewhere: then it is where the document came from. */
+function serverOf(publicUrl: string): string {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(new URL(publicUrl).hostname) ? '/' : publicUrl;
+}
+
 /** The OpenAPI 3.1 document, made at start from the very schemas that validate. */
 export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: DocumentFacts): Json {
+  const components = createComponents(facts);
   const paths: Record<string, Json> = {};
   const add = (prefix: string, docs: readonly RouteDoc[]): void => {
     for (const doc of docs) {
       const path = prefix + doc.path.replaceAll(/:(\w+)/g, '{$1}');
-      (paths[path] ??= {})[doc.method.toLowerCase()] = operationOf(doc, facts);
+      (paths[path] ??= {})[doc.method.toLowerCase()] = operationOf(doc, components);
     }
   };
   add('/v1', partner);
   add('', bare);
   const tags = [...new Set([...partner, ...bare].map(({ tag }) => tag))];
+  const webhooks = webhooksOf(components);
   return {
     openapi: '3.1.0',
-    info: { title: 'MIR', version: VERSION, description: DESCRIPTION },
+    info: {
+      title: 'MIR',
+      version: VERSION,
+      description: DESCRIPTION,
+      contact: { name: 'The operator of this registry', url: facts.publicUrl },
+      // As package.json says: nobody but the operator may use it.
+      license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
+    },
     externalDocs: { description: 'Partner Guide', url: `${facts.publicUrl}/guide` },
-    servers: [{ url: facts.publicUrl }],
+    servers: [{ url: serverOf(facts.publicUrl) }],
     tags: tags.map((name) => ({ name, ...(TAGS[name] ? { description: TAGS[name] } : {}) })),
     paths,
-    webhooks: webhooksOf(),
+    webhooks,
     components: {
-      schemas: { Problem: jsonSchema(problemSchema, 'output'), MetadataValue: METADATA_VALUE_SCHEMA },
+      ...components.toJson(),
       headers: headerComponents(),
-      parameters: {
-        RequestId: {
-          name: 'X-Request-Id',
-          in: 'header',
-          required: false,
-          description: 'Kept when it is 1–128 of `A–Z a–z 0–9 _ . : -`; else a new one is made.',
-          schema: { type: 'string' },
-          example: 'order-4711',
-        },
-      },
       securitySchemes: {
         apiKey: {
           type: 'apiKey',
@@ -78,6 +81,7 @@ export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: Documen
           name: 'x-admin-token',
           description: 'The operator’s `ADMIN_TOKEN`.',
         },
+        ...WEBHOOK_SECURITY,
       },
     },
   };

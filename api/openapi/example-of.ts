@@ -4,12 +4,13 @@ import { FIELD_EXAMPLES } from './field-examples';
 export type Json = Record<string, unknown>;
 
 interface Schema {
+  $ref?: string;
   examples?: unknown[];
   const?: unknown;
   enum?: unknown[];
   anyOf?: Schema[];
   oneOf?: Schema[];
-  type?: string;
+  type?: string | string[];
   format?: string;
   minimum?: number;
   default?: unknown;
@@ -20,24 +21,27 @@ interface Schema {
 const isNull = ({ type }: Schema): boolean => type === 'null';
 
 /**
- * A value that fits a schema: what the schema itself gives as example, else what is usual for a field of that name.
- * A test holds every example of the document against its schema.
+ * Returns a value that is valid against a schema: its own example, or what is usual for a field of that name.
+ * `follow` returns the schema that a reference leads to. A test validates every example of the document.
  */
-export function exampleOf(schema: Schema, field = ''): unknown {
-  const { examples, enum: allowed, anyOf, oneOf, properties, items } = schema;
+export function exampleOf(schema: Schema, follow: ($ref: string) => Schema, field = ''): unknown {
+  const { $ref, examples, enum: allowed, anyOf, oneOf, properties, items } = schema;
   if (examples) return examples[0];
+  if ($ref) return exampleOf(follow($ref), follow, field);
   if ('const' in schema) return schema.const;
   if (properties) {
-    return Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, exampleOf(inner, name)]));
+    return Object.fromEntries(
+      Object.entries(properties).map(([name, inner]) => [name, exampleOf(inner, follow, name)]),
+    );
   }
   const variants = anyOf ?? oneOf;
-  if (variants) return exampleOf(variants.find((variant) => !isNull(variant)) ?? variants[0]!, field);
+  if (variants) return exampleOf(variants.find((variant) => !isNull(variant)) ?? variants[0]!, follow, field);
   const usual = FIELD_EXAMPLES[field];
   if (usual !== undefined && !(allowed && !allowed.includes(usual))) return usual;
   if (allowed) return allowed[0];
-  switch (schema.type) {
+  switch (Array.isArray(schema.type) ? schema.type[0] : schema.type) {
     case 'array':
-      return items ? [exampleOf(items, field)] : [];
+      return items ? [exampleOf(items, follow, field)] : [];
     case 'integer':
     case 'number':
       return schema.default ?? Math.max(1, schema.minimum ?? 1);

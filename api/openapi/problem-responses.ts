@@ -3,6 +3,7 @@ import { MAX_LISTED_ERRORS, type ProblemCode } from '../../shared/errors';
 import { problemTypeOf } from '../http/problem';
 import { PROBLEMS } from '../http/problems';
 import { type RouteDoc, WRITING_SCOPES } from '../http/route';
+import type { Components } from './components';
 import type { Json } from './example-of';
 import { type HeaderName, headerRefs } from '../http/response-headers';
 
@@ -26,6 +27,8 @@ const WITH_BODY: readonly ProblemCode[] = [
   'UNSUPPORTED_MEDIA_TYPE',
   'VALIDATION_FAILED',
 ];
+/** What any key may meet where it is valid. */
+const FORBIDDEN: readonly ProblemCode[] = ['SCOPE_MISSING', 'AGENT_SUSPENDED', 'PARTNER_SUSPENDED'];
 /** Codes whose answer names fields. */
 const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
   VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'is required' }],
@@ -39,21 +42,25 @@ const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
 };
 
 /** Problems as RFC 9457 has them, with this API's `code` and `errors`. */
-export const problemSchema = z
+const problemSchema = z
   .object({
-    type: z.url().describe('Leads to the code’s paragraph in the Partner Guide.'),
+    type: z
+      .url()
+      .describe('Leads to the code’s paragraph in the Partner Guide.')
+      .meta({ examples: ['https://mir.example/errors/INVALID_JSON'] }),
     title: z.string().describe('The same for all problems of a code.'),
     status: z.int(),
     detail: z.string().describe('What happened here.'),
-    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]).meta({ id: 'ProblemCode' }),
     requestId: z.string().describe('As in `X-Request-Id`; tell it when you ask for help.'),
     errors: z
-      .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
+      .array(z.object({ path: z.string(), code: z.string(), message: z.string() }).meta({ id: 'FieldError' }))
       .optional()
       .describe(`For bad input: everything that is wrong, up to ${MAX_LISTED_ERRORS} problems.`),
     errorsTruncated: z.literal(true).optional().describe('There are more problems than are listed.'),
   })
-  .describe('RFC 9457 problem details.');
+  .describe('RFC 9457 problem details.')
+  .meta({ id: 'Problem' });
 
 /** Every code a route can answer with, by status, in the order of the table of problems. */
 function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
@@ -65,7 +72,7 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
     ...(doc.auth.kind === 'key' && WRITING_SCOPES.has(doc.auth.scope) ? (['ENTERPRISE_REQUIRED'] as const) : []),
     ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
     ...(doc.body ? WITH_BODY : []),
-    ...(doc.headers ? (['IDEMPOTENCY_KEY_INVALID'] as const) : []),
+    ...(doc.idempotencyKey ? (['IDEMPOTENCY_KEY_INVALID'] as const) : []),
     ...(doc.query || doc.params ? (['VALIDATION_FAILED'] as const) : []),
   ]);
   const byStatus = new Map<number, ProblemCode[]>();
@@ -76,6 +83,46 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
   }
   return byStatus;
 }
+
+/**
+ * Sets of codes that several routes share, by the name of their response in the document. A set that only one route
+ * has is documented in place.
+ */
+const SHARED: Record<string, readonly ProblemCode[]> = {
+  InvalidRequest: ['INVALID_REQUEST'],
+  InvalidBody: ['INVALID_JSON', 'INVALID_ENCODING', 'INVALID_REQUEST'],
+  InvalidWrite: [
+    'INVALID_JSON',
+    'INVALID_ENCODING',
+    'IDEMPOTENCY_KEY_INVALID',
+    'IDEMPOTENCY_KEY_REQUIRED',
+    'INVALID_REQUEST',
+  ],
+  Unauthorized: ['API_KEY_MISSING', 'API_KEY_INVALID', 'AGENT_KEY_REVOKED'],
+  AdminUnauthorized: ['ADMIN_TOKEN_INVALID'],
+  Forbidden: FORBIDDEN,
+  ForbiddenByPlan: [...FORBIDDEN, 'ENTERPRISE_REQUIRED'],
+  HumanRequired: [...FORBIDDEN, 'HUMAN_REQUIRED'],
+  HumanAndPlanRequired: [...FORBIDDEN, 'HUMAN_REQUIRED', 'ENTERPRISE_REQUIRED'],
+  DescendantRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT'],
+  DescendantAndPlanRequired: [...FORBIDDEN, 'NOT_YOUR_DESCENDANT', 'ENTERPRISE_REQUIRED'],
+  NotFound: ['NOT_FOUND'],
+  Conflict: ['CONFLICT'],
+  AgentConflict: ['AGENT_REVOKED', 'AGENT_STATE', 'CONFLICT'],
+  TooManyLinkRequests: ['TOO_MANY_LINK_REQUESTS'],
+  BodyTooLarge: ['BODY_TOO_LARGE'],
+  UnsupportedMediaType: ['UNSUPPORTED_MEDIA_TYPE'],
+  ValidationFailed: ['VALIDATION_FAILED'],
+  InvalidAgent: ['VALIDATION_FAILED', 'PRESET_NOT_ALLOWED', 'ALLOWLIST_REQUIRED', 'IDEMPOTENCY_KEY_REUSED'],
+  RateLimited: ['RATE_LIMITED'],
+  InternalError: ['INTERNAL'],
+  Overloaded: ['OVERLOADED'],
+  StoreUnavailable: ['STORE_UNAVAILABLE'],
+  Unavailable: ['OVERLOADED', 'STORE_UNAVAILABLE'],
+  LinkingUnavailable: ['OVERLOADED', 'LINKING_UNAVAILABLE', 'STORE_UNAVAILABLE'],
+};
+const setOf = (codes: readonly ProblemCode[]): string => codes.toSorted().join();
+const NAMES = new Map(Object.entries(SHARED).map(([name, codes]) => [setOf(codes), name]));
 
 function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
   const { status, title } = PROBLEMS[code];
@@ -91,8 +138,36 @@ function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
   };
 }
 
-/** The problem answers of a route: each status with the codes that it can have, an example and a remedy of each. */
-export function problemResponses(doc: RouteDoc, publicUrl: string): Json {
+/**
+ * A response with one of several codes of one status. Its schema narrows the codes beside the reference to `Problem`:
+ * validators apply both, and generators of clients take the named type.
+ */
+function responseOf(
+  status: number,
+  codes: readonly ProblemCode[],
+  headers: readonly HeaderName[],
+  { refTo, schemaOf, publicUrl }: Components,
+): Json {
+  const examples = codes.map((code) => {
+    const { title, remedy } = PROBLEMS[code];
+    const example = { summary: title, description: remedy, value: exampleOfProblem(code, publicUrl) };
+    return [code, refTo('examples', code, example)];
+  });
+  const narrowed = { properties: { code: { enum: codes }, status: { const: status } } };
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join('\n\n'),
+    headers: headerRefs(headers),
+    content: {
+      'application/problem+json': {
+        schema: { ...schemaOf(problemSchema, 'output'), ...narrowed },
+        examples: Object.fromEntries(examples) as Json,
+      },
+    },
+  };
+}
+
+/** The problem responses of a route: each status with the codes that it can have, an example and a remedy of each. */
+export function problemResponses(doc: RouteDoc, components: Components): Json {
   const responses = [...problemsOf(doc)].map(([status, codes]): [string, Json] => {
     const waits = status === 429 || status === 503;
     const limited = doc.auth.kind === 'key' && status !== 401;
@@ -101,28 +176,12 @@ export function problemResponses(doc: RouteDoc, publicUrl: string): Json {
       ...(waits ? (['RetryAfter'] as const) : []),
       ...(limited ? (['RateLimit', 'RateLimitPolicy'] as const) : []),
     ];
-    const examples = codes.map((code) => [
-      code,
-      { summary: PROBLEMS[code].title, description: PROBLEMS[code].remedy, value: exampleOfProblem(code, publicUrl) },
-    ]);
-    return [
-      String(status),
-      {
-        description: codes.map((code) => `\`${code}\` ${PROBLEMS[code].title}. ${PROBLEMS[code].remedy}`).join('\n\n'),
-        headers: headerRefs(headers),
-        content: {
-          'application/problem+json': {
-            schema: {
-              allOf: [
-                { $ref: '#/components/schemas/Problem' },
-                { properties: { code: { enum: codes }, status: { const: status } } },
-              ],
-            },
-            examples: Object.fromEntries(examples) as Json,
-          },
-        },
-      },
-    ];
+    const response = responseOf(status, codes, headers, components);
+    const name = NAMES.get(setOf(codes));
+    if (name === undefined) return [String(status), response];
+    // Where no key is given there are no limits of a key to report.
+    const variant = limited || status === 401 ? name : `${name}WithoutKey`;
+    return [String(status), components.refTo('responses', variant, response)];
   });
   return Object.fromEntries(responses);
 }

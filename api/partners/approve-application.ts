@@ -40,6 +40,7 @@ export function approvePendingApplication(
 
 /** `POST /admin/applications/:id/approve`: the keys are shown this once. */
 export const approveApplicationRoute = route({
+  operationId: 'approveApplication',
   method: 'POST',
   path: '/admin/applications/:id/approve',
   auth: { kind: 'admin' },

@@ -20,6 +20,7 @@ export async function readPartner(
 
 /** `GET /admin/partners/:id`. */
 export const getPartnerRoute = route({
+  operationId: 'getPartner',
   method: 'GET',
   path: '/admin/partners/:id',
   auth: { kind: 'admin' },

@@ -24,18 +24,23 @@ const paragraphs = (max: number) =>
     .meta({ pattern: PARAGRAPHS_PATTERN });
 
 /** What an applicant tells of itself. */
-export const applicationInput = z.strictObject({
-  name: labelSchema(120).describe('Name of the service, as its users know it.'),
-  // URL parsers drop tabs and line breaks silently, hence the text check beside the URL check.
-  website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
-  contactEmail: lineSchema(254)
-    .check(z.email({ pattern: z.regexes.rfc5322Email }))
-    .refine((address) => !LONG_LOCAL_PART.test(address), 'the part before the @ has at most 64 characters (RFC 5321)'),
-  useCase: paragraphs(2_000).describe('What events will be submitted and what signals are for.'),
-});
+export const applicationInput = z
+  .strictObject({
+    name: labelSchema(120).describe('Name of the service, as its users know it.'),
+    // URL parsers drop tabs and line breaks silently, hence the text check beside the URL check.
+    website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
+    contactEmail: lineSchema(254)
+      .check(z.email({ pattern: z.regexes.rfc5322Email }))
+      .refine(
+        (address) => !LONG_LOCAL_PART.test(address),
+        'the part before the @ has at most 64 characters (RFC 5321)',
+      ),
+    useCase: paragraphs(2_000).describe('What events will be submitted and what signals are for.'),
+  })
+  .meta({ id: 'SubmitApplicationRequest' });
 export type ApplicationInput = z.output<typeof applicationInput>;
 
-export const planSchema = z.enum(['STANDARD', 'ENTERPRISE']);
+export const planSchema = z.enum(['STANDARD', 'ENTERPRISE']).meta({ id: 'Plan' });
 
 const perMinute = z.number().int().min(1).max(MAX_PER_MINUTE);
 const limitsInput = z
@@ -44,8 +49,11 @@ const limitsInput = z
     requestsPerMinute: perMinute.optional(),
   })
   .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'name at least one limit')
-  .meta(atLeastOne(['eventsPerMinute', 'requestsPerMinute']))
-  .describe('Per environment. What is not named stays as it is (or is the default).');
+  .meta({ id: 'PartnerLimitsUpdate' })
+  .meta({
+    ...atLeastOne(['eventsPerMinute', 'requestsPerMinute']),
+    description: 'Per environment. What is not named stays as it is (or is the default).',
+  });
 
 const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const PORT = '(:([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5]))?';
@@ -78,11 +86,13 @@ const originsInput = z
   .describe('Origins that links may return to.');
 
 /** The terms on which an application is approved. */
-export const termsInput = z.strictObject({
-  plan: planSchema,
-  limits: limitsInput.optional(),
-  allowedReturnOrigins: originsInput.optional(),
-});
+export const termsInput = z
+  .strictObject({
+    plan: planSchema,
+    limits: limitsInput.optional(),
+    allowedReturnOrigins: originsInput.optional(),
+  })
+  .meta({ id: 'ApproveApplicationRequest' });
 export type TermsInput = z.output<typeof termsInput>;
 
 /** What an operator may change of a partner. */
@@ -98,6 +108,7 @@ export const partnerPatch = z
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
     'name at least one of plan, limits, suspended, allowedReturnOrigins',
   )
+  .meta({ id: 'UpdatePartnerRequest' })
   .meta(atLeastOne(['plan', 'limits', 'suspended', 'allowedReturnOrigins']));
 export type PartnerPatch = z.output<typeof partnerPatch>;
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { PublicError } from '../http/public-error';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import {
@@ -36,6 +36,7 @@ export async function readApplication(
 
 /** `GET /admin/applications`. */
 export const listApplicationsRoute = route({
+  operationId: 'listApplications',
   method: 'GET',
   path: '/admin/applications',
   auth: { kind: 'admin' },
@@ -45,7 +46,7 @@ export const listApplicationsRoute = route({
   answers: {
     200: {
       description: 'A page of applications',
-      schema: z.object({ data: z.array(applicationSchema), nextCursor: z.string().nullable() }),
+      schema: pageSchema('ApplicationPage', applicationSchema),
     },
   },
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiContext } from '../context';
-import { pageOf, pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
@@ -19,6 +19,7 @@ export async function pageOfPartners(
 
 /** `GET /admin/partners`. */
 export const listPartnersRoute = route({
+  operationId: 'listPartners',
   method: 'GET',
   path: '/admin/partners',
   auth: { kind: 'admin' },
@@ -28,7 +29,7 @@ export const listPartnersRoute = route({
   answers: {
     200: {
       description: 'A page of partners',
-      schema: z.object({ data: z.array(partnerSchema), nextCursor: z.string().nullable() }),
+      schema: pageSchema('PartnerPage', partnerSchema),
     },
   },
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],

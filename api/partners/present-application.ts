@@ -3,21 +3,23 @@ import type { ApplicationDoc } from '../../shared/store/applications';
 
 const time = z.iso.datetime();
 
-export const applicationStatusSchema = z.enum(['PENDING', 'APPROVED', 'REJECTED']);
+export const applicationStatusSchema = z.enum(['PENDING', 'APPROVED', 'REJECTED']).meta({ id: 'ApplicationStatus' });
 
 /** An application as operators see it. */
-export const applicationSchema = z.object({
-  applicationId: z.string(),
-  name: z.string(),
-  website: z.string(),
-  contactEmail: z.string(),
-  useCase: z.string(),
-  status: applicationStatusSchema,
-  reason: z.string().nullable(),
-  partnerId: z.string().nullable(),
-  createdAt: time,
-  decidedAt: time.nullable(),
-});
+export const applicationSchema = z
+  .object({
+    applicationId: z.string(),
+    name: z.string(),
+    website: z.string(),
+    contactEmail: z.string(),
+    useCase: z.string(),
+    status: applicationStatusSchema,
+    reason: z.string().nullable(),
+    partnerId: z.string().nullable(),
+    createdAt: time,
+    decidedAt: time.nullable(),
+  })
+  .meta({ id: 'Application' });
 export type PresentedApplication = z.infer<typeof applicationSchema>;
 
 export function presentApplication(application: ApplicationDoc): PresentedApplication {

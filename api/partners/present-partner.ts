@@ -1,23 +1,26 @@
 import { z } from 'zod';
 import type { PartnerDoc } from '../../shared/store/partners';
+import { environmentSchema } from '../http/schemas';
 import { planSchema } from './input-schemas';
 
 const time = z.iso.datetime();
 
 /** A partner as operators see it. A key shows only the characters that tell it apart. */
-export const partnerSchema = z.object({
-  partnerId: z.string(),
-  name: z.string(),
-  website: z.string(),
-  contactEmail: z.string(),
-  plan: planSchema,
-  limits: z.object({ eventsPerMinute: z.number().int(), requestsPerMinute: z.number().int() }),
-  suspended: z.boolean(),
-  allowedReturnOrigins: z.array(z.string()),
-  keys: z.array(z.object({ env: z.enum(['live', 'test']), prefix: z.string(), createdAt: time })),
-  createdAt: time,
-  updatedAt: time,
-});
+export const partnerSchema = z
+  .object({
+    partnerId: z.string(),
+    name: z.string(),
+    website: z.string(),
+    contactEmail: z.string(),
+    plan: planSchema,
+    limits: z.object({ eventsPerMinute: z.int(), requestsPerMinute: z.int() }).meta({ id: 'PartnerLimits' }),
+    suspended: z.boolean(),
+    allowedReturnOrigins: z.array(z.string()),
+    keys: z.array(z.object({ env: environmentSchema, prefix: z.string(), createdAt: time }).meta({ id: 'PartnerKey' })),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Partner' });
 export type PresentedPartner = z.infer<typeof partnerSchema>;
 
 /** Shows a stored partner without the hashes of its keys. */
@@ -46,9 +49,11 @@ export function auditedFacts(partner: PartnerDoc): Record<string, unknown> {
 }
 
 /** Keys of a new partner, shown this once. */
-export const issuedKeysSchema = z.object({
-  partnerId: z.string(),
-  liveApiKey: z.string().describe('Shown once.'),
-  testApiKey: z.string().describe('Shown once.'),
-});
+export const issuedKeysSchema = z
+  .object({
+    partnerId: z.string(),
+    liveApiKey: z.string().describe('Shown once.'),
+    testApiKey: z.string().describe('Shown once.'),
+  })
+  .meta({ id: 'IssuedKeys' });
 export type IssuedKeys = z.infer<typeof issuedKeysSchema>;

@@ -36,13 +36,14 @@ export function rejectPendingApplication(
 
 /** `POST /admin/applications/:id/reject`. */
 export const rejectApplicationRoute = route({
+  operationId: 'rejectApplication',
   method: 'POST',
   path: '/admin/applications/:id/reject',
   auth: { kind: 'admin' },
   tag: 'Operator',
   summary: 'Reject an application',
   params: idParams,
-  body: z.strictObject({ reason: reasonSchema.optional() }),
+  body: z.strictObject({ reason: reasonSchema.optional() }).meta({ id: 'RejectApplicationRequest' }),
   answers: { 200: { description: 'The rejected application', schema: applicationSchema } },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({

@@ -6,10 +6,12 @@ import { route } from '../http/route';
 import { type AuditContext, auditContextForAdmin } from '../db/audit-context';
 import type { AuthorityDeps } from '../db/change-authority';
 import { changePartner } from './change-partner';
-import { idParams, reasonSchema } from '../http/schemas';
+import { environmentSchema, idParams, reasonSchema } from '../http/schemas';
 
 /** Which key to replace, and why. */
-export const rotationInput = z.strictObject({ env: z.enum(['live', 'test']), reason: reasonSchema.optional() });
+export const rotationInput = z
+  .strictObject({ env: environmentSchema, reason: reasonSchema.optional() })
+  .meta({ id: 'RotatePartnerKeyRequest' });
 
 export interface RotatedKey {
   partnerId: string;
@@ -40,6 +42,7 @@ export async function rotateKey(
 
 /** `POST /admin/partners/:id/keys/rotate`: the new key is shown this once. */
 export const rotateKeysRoute = route({
+  operationId: 'rotatePartnerKey',
   method: 'POST',
   path: '/admin/partners/:id/keys/rotate',
   auth: { kind: 'admin' },
@@ -51,7 +54,9 @@ export const rotateKeysRoute = route({
   answers: {
     200: {
       description: 'The new key, shown once; the old one is refused from now on',
-      schema: z.object({ partnerId: z.string(), env: z.enum(['live', 'test']), apiKey: z.string() }),
+      schema: z
+        .object({ partnerId: z.string(), env: environmentSchema, apiKey: z.string() })
+        .meta({ id: 'RotatedPartnerKey' }),
     },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],

@@ -47,6 +47,7 @@ export async function submitApplication(
 
 /** `POST /partners/applications`: ask to become a partner. */
 export const submitApplicationRoute = route({
+  operationId: 'submitApplication',
   method: 'POST',
   path: '/partners/applications',
   auth: { kind: 'public' },
@@ -56,7 +57,9 @@ export const submitApplicationRoute = route({
   answers: {
     202: {
       description: 'An operator will decide',
-      schema: z.object({ applicationId: z.string(), status: z.literal('PENDING') }),
+      schema: z
+        .object({ applicationId: z.string(), status: z.literal('PENDING') })
+        .meta({ id: 'SubmittedApplication' }),
     },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'RATE_LIMITED', 'OVERLOADED', 'STORE_UNAVAILABLE'],

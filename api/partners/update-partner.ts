@@ -44,6 +44,7 @@ export async function applyPartnerPatch(
 
 /** `PATCH /admin/partners/:id`. */
 export const updatePartnerRoute = route({
+  operationId: 'updatePartner',
   method: 'PATCH',
   path: '/admin/partners/:id',
   auth: { kind: 'admin' },

@@ -9,32 +9,39 @@ import { readSignals } from './read-signals';
 export const MAX_USERS_PER_RESOLVE = 100;
 
 const nullableTime = z.iso.datetime().nullable();
-const tier = z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]);
+/** zod says `number` of a list of literals; tools make an enumeration of integers only. */
+const tier = z.literal([0, 1, 2, 3]).meta({ id: 'Tier', type: 'integer' });
 
-const signalsSchema = z.object({
-  userExternalId: z.string(),
-  linked: z.boolean(),
-  tier: tier.meta({ examples: [2] }).describe('Depth only: 0 no events, 1 any, 2 and 3 by the rules in `basis`.'),
-  eventCount: z.int(),
-  partnerCount: z.int(),
-  recency: z.object({ lastEventAt: nullableTime, daysSinceLastEvent: z.int().nullable() }),
-  history: z.object({ firstEventAt: nullableTime, days: z.int() }),
-  basis: z.object({
-    scope: z.enum(['LINKED', 'OWN']),
-    tierRule: z.string(),
-    nextTier: z
-      .object({ tier, rule: z.string() })
-      .nullable()
-      .meta({ examples: [{ tier: 3, rule: '≥ 100 events and ≥ 180 days' }] }),
-  }),
-  includesEventsThrough: nullableTime.describe(
-    'Every event of yours received before this time is in the answer, or has its failure in a receipt.',
-  ),
-  asOf: z.iso.datetime(),
-});
+const signalsSchema = z
+  .object({
+    userExternalId: z.string(),
+    linked: z.boolean(),
+    tier: tier.meta({ examples: [2], description: 'Depth only: 0 no events, 1 any, 2 and 3 by the rules in `basis`.' }),
+    eventCount: z.int(),
+    partnerCount: z.int(),
+    recency: z.object({ lastEventAt: nullableTime, daysSinceLastEvent: z.int().nullable() }).meta({ id: 'Recency' }),
+    history: z.object({ firstEventAt: nullableTime, days: z.int() }).meta({ id: 'History' }),
+    basis: z
+      .object({
+        scope: z.enum(['LINKED', 'OWN']),
+        tierRule: z.string(),
+        nextTier: z
+          .object({ tier, rule: z.string() })
+          .meta({ id: 'NextTier' })
+          .nullable()
+          .meta({ examples: [{ tier: 3, rule: '≥ 100 events and ≥ 180 days' }] }),
+      })
+      .meta({ id: 'SignalsBasis' }),
+    includesEventsThrough: nullableTime.describe(
+      'Every event of yours received before this time is in the answer, or has its failure in a receipt.',
+    ),
+    asOf: z.iso.datetime(),
+  })
+  .meta({ id: 'Signals' });
 
 /** `POST /resolve`: neutral facts of one user or up to a hundred. */
 export const resolveRoute = route({
+  operationId: 'resolve',
   method: 'POST',
   path: '/resolve',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
@@ -45,10 +52,10 @@ export const resolveRoute = route({
     'Of a user who linked this account to a MIR identity: the whole history of that person, times rounded to the UTC day. ' +
     'Else only what you submitted yourself.',
   body: z.union([
-    z.strictObject({ userExternalId: userExternalIdSchema }).meta({ title: 'One user' }),
+    z.strictObject({ userExternalId: userExternalIdSchema }).meta({ id: 'ResolveRequest' }),
     z
       .strictObject({ userExternalIds: z.array(userExternalIdSchema).min(1).max(MAX_USERS_PER_RESOLVE) })
-      .meta({ title: 'Several users' }),
+      .meta({ id: 'BatchResolveRequest' }),
   ]),
   bodyExamples: {
     'One user': { userExternalId: 'u-1' },
@@ -57,10 +64,7 @@ export const resolveRoute = route({
   answers: {
     200: {
       description: 'The facts: of one user, or `results` in the order asked',
-      schema: z.union([
-        signalsSchema.meta({ title: 'Of one user' }),
-        z.object({ results: z.array(signalsSchema) }).meta({ title: 'Of several users' }),
-      ]),
+      schema: z.union([signalsSchema, z.object({ results: z.array(signalsSchema) }).meta({ id: 'BatchSignals' })]),
       headers: ['SignalsSource'],
     },
   },

@@ -9,6 +9,7 @@ import { erasureSchema, presentErasure } from './present-erasure';
 
 /** `POST /users/erase`. */
 export const eraseUserRoute = route({
+  operationId: 'eraseUser',
   method: 'POST',
   path: '/users/erase',
   auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: false, budget: 'control' },
@@ -19,7 +20,7 @@ export const eraseUserRoute = route({
     'you submit later start a new history. The keyed hash of the user id stays with the time of the erasure; the audit ' +
     'entry does not name the user. Backups made before still hold the events.',
   query: noQuery,
-  body: z.strictObject({ userExternalId: userExternalIdSchema }),
+  body: z.strictObject({ userExternalId: userExternalIdSchema }).meta({ id: 'EraseUserRequest' }),
   answers: {
     202: {
       description:

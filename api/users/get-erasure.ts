@@ -5,6 +5,7 @@ import { erasureSchema, presentErasure } from './present-erasure';
 
 /** `GET /users/erase/:receiptId`. */
 export const getErasureRoute = route({
+  operationId: 'getErasure',
   method: 'GET',
   path: '/users/erase/:receiptId',
   auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: true },

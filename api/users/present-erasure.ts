@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import type { ErasureDoc } from '../../shared/store/erasures';
 
-export const erasureSchema = z.object({
-  receiptId: z.string(),
-  status: z.enum(['RUNNING', 'DONE']),
-  erasedAt: z.iso.datetime().describe('What was received up to this time is erased.'),
-  eventsErased: z.int().describe('Stored events deleted so far; those still queued become ERASED.'),
-  settledAt: z.iso.datetime().nullable(),
-});
+export const erasureSchema = z
+  .object({
+    receiptId: z.string(),
+    status: z.enum(['RUNNING', 'DONE']),
+    erasedAt: z.iso.datetime().describe('What was received up to this time is erased.'),
+    eventsErased: z.int().describe('Stored events deleted so far; those still queued become ERASED.'),
+    settledAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Erasure' });
 
 /** An erasure as responses show it. */
 export function presentErasure(doc: ErasureDoc): z.output<typeof erasureSchema> {

@@ -34,7 +34,8 @@ export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).descr
   'Resending an event with the same key and content never stores it twice. Each agent has its own keys, separate from yours.',
 );
 
-const jsonObject = z
+/** What a partner may attach to an event. */
+export const metadataSchema = z
   .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
     message: 'must be a JSON object',
     params: { code: 'INVALID_TYPE' },
@@ -46,6 +47,7 @@ const jsonObject = z
     check.addIssue({ code: 'custom', message: problem.message, path, params: { code: problem.code } });
   })
   .meta({
+    id: 'Metadata',
     type: 'object',
     propertyNames: METADATA_KEY_SCHEMA,
     additionalProperties: { $ref: '#/components/schemas/MetadataValue' },
@@ -56,7 +58,7 @@ const jsonObject = z
 export const eventTypeSchema = z
   .string()
   .regex(EVENT_TYPE_PATTERN, 'must look like mir.category.action')
-  .meta({ examples: ['mir.transaction.completed'] });
+  .meta({ id: 'EventType', examples: ['mir.transaction.completed'] });
 
 /** One event as a partner submits it. */
 export const submittedEventSchema = z
@@ -68,10 +70,10 @@ export const submittedEventSchema = z
       .optional()
       .describe('When it happened. Default: when MIR received it.'),
     weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('How significant it was to you, 0–10. Default: 1.'),
-    metadata: jsonObject.optional(),
+    metadata: metadataSchema.optional(),
     idempotencyKey: idempotencyKeySchema.optional(),
   })
-  .meta({ title: 'One event' });
+  .meta({ id: 'SubmittedEvent' });
 export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
 
 /**

@@ -15,7 +15,7 @@ export const METADATA_KEY_SCHEMA = {
   not: { enum: ['__proto__', '_bsontype'] },
 };
 export const METADATA_VALUE_SCHEMA = {
-  type: ['null', 'boolean', 'number', 'string', 'array', 'object'],
+  description: 'Any JSON value.',
   pattern: '^[^\\u0000]*$',
   items: { $ref: '#/components/schemas/MetadataValue' },
   propertyNames: METADATA_KEY_SCHEMA,

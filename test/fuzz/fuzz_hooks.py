@@ -80,6 +80,14 @@ def from_anywhere():
 
 
 @schemathesis.hook
+def before_load_schema(context, raw_schema):
+    """Adds the lines of JSON that the document describes in words, so that they are fuzzed, too."""
+    body = raw_schema["paths"]["/v1/events"]["post"]["requestBody"]
+    example = re.search(r"```\n(.+)```", body["description"], re.DOTALL).group(1)
+    body["content"][NDJSON] = {"schema": {"type": "string"}, "examples": {"lines": {"value": example}}}
+
+
+@schemathesis.hook
 def before_call(context, case, kwargs):
     """Keeps what is meant to be valid from being impossible: foreign cursors, future times, reused keys."""
     case.headers = {**(case.headers or {}), "X-Forwarded-For": from_anywhere()}

@@ -1,19 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type OpenApiDocument, type Operation, readOpenApi } from '../../support/openapi';
 import { asAdmin } from '../../support/partners';
 import type { Harness } from '../../support/harness';
 import { sharedHarness } from '../../support/shared-harness';
 
-interface Operation {
-  security: Record<string, unknown>[];
-  requestBody?: object;
-  responses: Record<string, { content?: Record<string, { examples?: Record<string, unknown> }> }>;
-}
-
 let mir: Harness;
-let paths: Record<string, Record<string, Operation>>;
+let paths: OpenApiDocument['paths'];
 beforeAll(async () => {
   mir = await sharedHarness({ workers: false });
-  ({ paths } = (await mir.client.get('/openapi.json')).body);
+  ({ paths } = (await readOpenApi(mir.client)).document);
 });
 afterAll(() => mir.close());
 

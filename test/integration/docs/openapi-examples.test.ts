@@ -9,27 +9,16 @@ import { PROBLEMS } from '../../../api/http/problems';
 import type { ProblemCode } from '../../../shared/errors';
 import type { Harness } from '../../support/harness';
 import { sharedHarness } from '../../support/shared-harness';
-
-interface Media {
-  schema: object;
-  examples: Record<string, { value: unknown }>;
-}
-interface Operation {
-  requestBody?: { content: Record<string, Media> };
-  responses: Record<string, { headers: Record<string, { $ref: string }>; content?: Record<string, Media> }>;
-}
+import { examplesOf, type Media, type OpenApiDocument, type Operation, readOpenApi } from '../../support/openapi';
 
 const routes: readonly RouteDoc[] = [...PARTNER_ROUTES, ...BARE_ROUTES];
 let mir: Harness;
-let document: {
-  paths: Record<string, Record<string, Operation>>;
-  components: { headers: Record<string, { schema: object; example: string }> };
-};
+let document: OpenApiDocument;
 /** Problems of a value against a schema of the document, whose references lead into it. */
 let problemsOf: (schema: object, value: unknown) => unknown[];
 beforeAll(async () => {
   mir = await sharedHarness({ workers: false });
-  document = (await mir.client.get('/openapi.json')).body;
+  ({ document } = await readOpenApi(mir.client));
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
   ajv.addSchema({ $id: 'https://mir.example/openapi.json', ...document });
@@ -57,10 +46,11 @@ function mediaOf(operation: Operation): [string, Media][] {
 describe('examples in the OpenAPI document', () => {
   it('every request and every answer with a body has an example, and each is valid against its schema', () => {
     const invalid = routes.flatMap((route) =>
-      mediaOf(operationOf(route)).flatMap(([where, { schema, examples }]) => {
-        expect(Object.keys(examples).length).toBeGreaterThan(0);
-        return Object.entries(examples).flatMap(([name, { value }]) => {
-          const problems = problemsOf(schema, value);
+      mediaOf(operationOf(route)).flatMap(([where, media]) => {
+        const examples = examplesOf(media, document);
+        expect(examples.length).toBeGreaterThan(0);
+        return examples.flatMap(([name, value]) => {
+          const problems = problemsOf(media.schema, value);
           return problems.length > 0 ? [{ at: `${route.method} ${route.path} ${where} ${name}`, problems }] : [];
         });
       }),
@@ -77,11 +67,23 @@ describe('examples in the OpenAPI document', () => {
   it('every example of a request is taken by the validation that requests meet', () => {
     const examples = routes.flatMap((route) => {
       const json = operationOf(route).requestBody?.content['application/json'];
-      return Object.entries(json?.examples ?? {}).map(([name, { value }]) => ({ route, name, value }));
+      return (json ? examplesOf(json, document) : []).map(([name, value]) => ({ route, name, value }));
     });
     expect(examples.length).toBeGreaterThan(routes.filter(({ body }) => body).length);
     const rejected = examples.filter(({ route, value }) => !route.body!.safeParse(value).success);
     expect(rejected.map(({ route, name }) => `${route.method} ${route.path} ${name}`)).toEqual([]);
+  });
+
+  it('every schema of an object has an example that is valid against it', () => {
+    const objects = Object.entries(document.components.schemas).filter(([, schema]) => 'properties' in schema);
+    expect(objects.length).toBeGreaterThan(60);
+    for (const [name, { examples }] of objects) {
+      expect({ name, examples }).toEqual({ name, examples: [expect.anything()] });
+      expect({ name, problems: problemsOf({ $ref: `#/components/schemas/${name}` }, examples![0]) }).toEqual({
+        name,
+        problems: [],
+      });
+    }
   });
 
   it('every line of an NDJSON example is an event', () => {

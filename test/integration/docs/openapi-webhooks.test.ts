@@ -4,6 +4,7 @@ import { removeAllLinks } from '../../../api/links/remove-links';
 import { WEBHOOK_MESSAGES } from '../../../api/openapi/webhooks';
 import type { Harness } from '../../support/harness';
 import { sharedHarness } from '../../support/shared-harness';
+import { examplesOf, readOpenApi, valueAt } from '../../support/openapi';
 import { invite, linkUser, newPerson, auditContextForPerson } from '../../support/link';
 
 let mir: Harness;
@@ -11,10 +12,6 @@ beforeAll(async () => {
   mir = await sharedHarness({ workers: false });
 });
 afterAll(() => mir.close());
-
-interface Documented {
-  post: { requestBody: { content: { 'application/json': { examples: { example: { value: unknown } } } } } };
-}
 
 describe('webhooks in the OpenAPI document', () => {
   it('what webhooks are told is what the document says, in the messages and in its examples', async () => {
@@ -28,14 +25,33 @@ describe('webhooks in the OpenAPI document', () => {
     const rows = await mir.ctx.store.deliveries.model.find({ tenant: tenantOf(partner.partnerId, 'live') }).lean();
     expect(rows.map(({ type }) => type).toSorted()).toEqual(Object.keys(WEBHOOK_MESSAGES).toSorted());
 
-    const document = (await mir.client.get('/openapi.json')).body as { webhooks: Record<string, Documented> };
+    const { document } = await readOpenApi(mir.client);
     for (const { type, body } of rows) {
       const { schema } = WEBHOOK_MESSAGES[type]!;
       const message: unknown = JSON.parse(body);
-      const { value } = document.webhooks[type]!.post.requestBody.content['application/json'].examples.example;
+      const { post } = document.webhooks[type]!;
+      const [[, value] = []] = examplesOf(post.requestBody!.content['application/json']!, document);
       expect({ type, problems: schema.safeParse(message).error }).toEqual({ type, problems: undefined });
       expect({ type, problems: schema.safeParse(value).error }).toEqual({ type, problems: undefined });
       expect(message).toMatchObject({ type });
     }
+  });
+
+  it('every message is secured by the signature of Standard Webhooks', async () => {
+    const { raw } = await readOpenApi(mir.client);
+    expect(Object.keys(raw.webhooks)).toEqual(Object.keys(WEBHOOK_MESSAGES));
+    for (const { post } of Object.values(raw.webhooks)) {
+      expect(post).toMatchObject({
+        security: [{ webhookSignature: [] }],
+        parameters: ['WebhookId', 'WebhookTimestamp', 'WebhookSignature'].map((name) => ({
+          $ref: `#/components/parameters/${name}`,
+        })),
+      });
+    }
+    expect(valueAt(raw, '#/components/securitySchemes/webhookSignature')).toMatchObject({
+      type: 'apiKey',
+      in: 'header',
+      name: 'webhook-signature',
+    });
   });
 });

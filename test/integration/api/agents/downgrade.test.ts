@@ -97,6 +97,7 @@ describe('after a downgrade of the plan', () => {
   it('an agent may write by no route of a writing scope, whichever it is, and the partner by all', async () => {
     const scope = 'links:write' as const;
     const written = route({
+      operationId: 'probe',
       method: 'POST',
       path: '/written',
       auth: { kind: 'key', scope, availableWithoutRedis: false },

@@ -1,0 +1,44 @@
+import type { z } from 'zod';
+import { idempotencyKeyHeader } from '../http/idempotency-key';
+import type { RouteDoc } from '../http/route';
+import type { Components } from './components';
+import type { Json } from './example-of';
+
+const REQUEST_ID = {
+  name: 'X-Request-Id',
+  in: 'header',
+  required: false,
+  description: 'Kept when it is 1–128 of `A–Z a–z 0–9 _ . : -`; else a new one is made.',
+  schema: { type: 'string' },
+  example: 'order-4711',
+};
+
+/** The fields of a query or path, as parameters. Those whose schema names a `parameter` become components. */
+function fieldsOf(schema: z.ZodType | undefined, where: 'query' | 'path', { schemaOf, refTo }: Components): Json[] {
+  if (!schema) return [];
+  const { properties = {}, required = [] } = schemaOf(schema, 'input') as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description, parameter, ...property }]) => {
+    const described = {
+      name,
+      in: where,
+      required: where === 'path' || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: property,
+    };
+    return typeof parameter === 'string' ? refTo('parameters', parameter, described) : described;
+  });
+}
+
+/** The parameters of a route: of its path, its query and the headers that it reads. */
+export function parametersOf({ query, params, idempotencyKey }: RouteDoc, components: Components): Json[] {
+  const { refTo } = components;
+  return [
+    ...fieldsOf(params, 'path', components),
+    ...fieldsOf(query, 'query', components),
+    ...(idempotencyKey ? [refTo('parameters', 'IdempotencyKey', idempotencyKeyHeader)] : []),
+    refTo('parameters', 'RequestId', REQUEST_ID),
+  ];
+}

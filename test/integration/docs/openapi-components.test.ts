@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Harness, startHarness } from '../../support/harness';
+import { type OpenApiDocument, type Operation, readOpenApi } from '../../support/openapi';
+
+const MAX_BYTES = 250 * 1024;
+
+let mir: Harness;
+let raw: OpenApiDocument;
+let text: string;
+beforeAll(async () => {
+  mir = await startHarness({ workers: false });
+  ({ raw, text } = await readOpenApi(mir.client));
+});
+afterAll(() => mir.close());
+
+type Json = Record<string, unknown>;
+
+/** Where a schema declares the fields of an object instead of referring to a named one. */
+function unnamedObjectsIn(value: unknown, at: string): string[] {
+  if (Array.isArray(value)) return value.flatMap((item, n) => unnamedObjectsIn(item, `${at}/${n}`));
+  if (typeof value !== 'object' || value === null) return [];
+  const { type, properties, examples: _, ...rest } = value as Json;
+  const fields = Object.entries((properties ?? {}) as Json).map(([name, field]): [string, unknown] => [
+    `properties/${name}`,
+    field,
+  ]);
+  const deeper = [...fields, ...Object.entries(rest)].flatMap(([name, inner]) =>
+    unnamedObjectsIn(inner, `${at}/${name}`),
+  );
+  return type === 'object' && properties ? [at, ...deeper] : deeper;
+}
+
+const operations = (): [string, Operation][] =>
+  [...Object.entries(raw.paths), ...Object.entries(raw.webhooks)].flatMap(([path, methods]) =>
+    Object.entries(methods as Record<string, Operation>).map(([method, operation]): [string, Operation] => [
+      `${method} ${path}`,
+      operation,
+    ]),
+  );
+
+describe('components of the OpenAPI document', () => {
+  it('keep the document small', () => {
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_BYTES);
+  });
+
+  it('name every object of a request and of a response', () => {
+    const bodies = operations().map(([name, { requestBody, responses }]) =>
+      unnamedObjectsIn({ requestBody, responses }, name),
+    );
+    expect(bodies.length).toBeGreaterThan(45);
+    expect(bodies.flat()).toEqual([]);
+  });
+
+  it('name the objects within objects', () => {
+    const within = Object.entries(raw.components.schemas).flatMap(([name, schema]) =>
+      unnamedObjectsIn({ ...schema, type: undefined }, name),
+    );
+    expect(within).toEqual([]);
+  });
+
+  it('finds an object that is declared in place', () => {
+    const schema = { anyOf: [{ $ref: '#/x' }, { type: 'object', properties: { id: { type: 'string' } } }] };
+    expect(unnamedObjectsIn({ schema }, 'get /x')).toEqual(['get /x/schema/anyOf/1']);
+  });
+
+  it('are not repeated beside a reference', () => {
+    const beside: string[] = [];
+    JSON.parse(text, (_key, value: Json | null) => {
+      if (typeof value?.['$ref'] === 'string' && ('type' in value || 'enum' in value)) beside.push(value['$ref']);
+      return value;
+    });
+    expect(beside).toEqual([]);
+  });
+
+  it('have the names that a person would choose', () => {
+    const names = Object.keys(raw.components.schemas);
+    expect(names).toEqual(
+      expect.arrayContaining(['Event', 'SubmittedEvent', 'EventReceipt', 'BatchReceipt', 'Receipt', 'Signals']),
+    );
+    expect(names).toEqual(expect.arrayContaining(['Agent', 'IssuedAgent', 'Cascade', 'AuditEntry', 'Problem']));
+    expect(names.filter((name) => !/^[A-Z][A-Za-z]+$/.test(name))).toEqual([]);
+  });
+
+  it('are shared: a response of one status with the same codes is written once', () => {
+    const inline = operations().flatMap(([, { responses }]) =>
+      Object.values(responses).filter(({ content }) => content?.['application/problem+json']),
+    );
+    const written = inline.map((response) => JSON.stringify(response));
+    expect(new Set(written).size).toBe(written.length);
+  });
+});

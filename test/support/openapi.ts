@@ -1,0 +1,63 @@
+import type { ApiClient } from './client';
+
+type Json = Record<string, unknown>;
+
+export interface Media {
+  schema: { $ref?: string; anyOf?: { $ref: string }[] };
+  examples?: Record<string, { value: unknown }>;
+}
+
+export interface Operation {
+  operationId: string;
+  security: Record<string, unknown>[];
+  requestBody?: { content: Record<string, Media> };
+  responses: Record<string, { headers: Record<string, { $ref: string }>; content?: Record<string, Media> }>;
+}
+
+export interface OpenApiDocument {
+  paths: Record<string, Record<string, Operation>>;
+  webhooks: Record<string, { post: Operation }>;
+  components: {
+    schemas: Record<string, { examples?: unknown[] } & Json>;
+    headers: Record<string, { schema: object; example: string }>;
+  };
+}
+
+/** The document that an API serves, as it is, and as the same object with shared responses and examples in place. */
+export interface ReadDocument {
+  text: string;
+  raw: OpenApiDocument;
+  document: OpenApiDocument;
+}
+
+/** What a JSON pointer leads to. */
+export function valueAt(document: object, reference: string): unknown {
+  const names = reference.replace('#/', '').split('/');
+  return names.reduce<unknown>((at, name) => (at as Json | undefined)?.[name], document);
+}
+
+function inPlace(value: unknown, document: object): unknown {
+  if (Array.isArray(value)) return value.map((item) => inPlace(item, document));
+  if (typeof value !== 'object' || value === null) return value;
+  const { $ref } = value as { $ref?: string };
+  if (typeof $ref === 'string' && /^#\/components\/(responses|examples)\//.test($ref)) {
+    return inPlace(valueAt(document, $ref), document);
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, inPlace(item, document)]));
+}
+
+/** Reads `/openapi.json`. References to schemas, headers and parameters stay in both forms. */
+export async function readOpenApi(client: Pick<ApiClient, 'get'>): Promise<ReadDocument> {
+  const raw = (await client.get('/openapi.json')).body as OpenApiDocument;
+  return { text: JSON.stringify(raw), raw, document: inPlace(raw, raw) as OpenApiDocument };
+}
+
+/** The examples of a body: those beside it, or those of the schemas that it is. */
+export function examplesOf({ schema, examples }: Media, { components }: OpenApiDocument): [string, unknown][] {
+  if (examples) return Object.entries(examples).map(([name, { value }]) => [name, value]);
+  const references = (schema.$ref ? [schema] : (schema.anyOf ?? [])).map(({ $ref }) => $ref!);
+  return references.flatMap((reference) => {
+    const own = components.schemas[reference.replace('#/components/schemas/', '')]?.examples ?? [];
+    return own.map((value): [string, unknown] => [reference, value]);
+  });
+}
