@@ -54,8 +54,8 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
     return { $ref: `${REFERENCE}${kind}/${name}` };
   };
 
-  const schemaOf: Components['schemaOf'] = (schema, io) => {
-    const converted = z.toJSONSchema(schema, {
+  const convert: Components['schemaOf'] = (schema, io) => {
+    const json = z.toJSONSchema(schema, {
       io,
       unrepresentable: 'any',
       target: 'draft-2020-12',
@@ -70,11 +70,18 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
       $schema: _,
       $defs = {},
       ...own
-    } = JSON.parse(JSON.stringify(converted).replaceAll('"#/$defs/', `"${REFERENCE}schemas/`)) as Json & {
+    } = JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', `"${REFERENCE}schemas/`)) as Json & {
       $defs?: Record<string, Json>;
     };
     for (const [name, definition] of Object.entries($defs)) refTo('schemas', name, definition);
     return own;
+  };
+  // Hundreds of responses have the schema of a problem; converting takes most of the time of building the document.
+  const converted = { input: new Map<z.ZodType, Json>(), output: new Map<z.ZodType, Json>() };
+  const schemaOf: Components['schemaOf'] = (schema, io) => {
+    const known = converted[io].get(schema) ?? convert(schema, io);
+    converted[io].set(schema, known);
+    return known;
   };
 
   const example = (schema: Json): unknown =>
