@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Harness, startHarness } from '../../support/harness';
+import type { Harness } from '../../support/harness';
 import { type OpenApiDocument, type Operation, readOpenApi } from '../../support/openapi';
+import { sharedHarness } from '../../support/shared-harness';
 
 const MAX_BYTES = 250 * 1024;
 
@@ -8,7 +9,7 @@ let mir: Harness;
 let raw: OpenApiDocument;
 let text: string;
 beforeAll(async () => {
-  mir = await startHarness({ workers: false });
+  mir = await sharedHarness({ workers: false });
   ({ raw, text } = await readOpenApi(mir.client));
 });
 afterAll(() => mir.close());
