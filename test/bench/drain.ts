@@ -6,7 +6,7 @@ import type { EventChunk } from '../../shared/queue/event-chunk';
 import { waitUntil } from '../support/wait-until';
 import { chunksOf } from './events';
 import type { BenchProcess } from './processes';
-import type { Stage } from './environment';
+import type { BenchEnvironment } from './environment';
 
 const PER_CHUNK = 500;
 const SENT_BYTES = 200;
@@ -32,11 +32,11 @@ function plainEvents(chunks: EventChunk[]): Record<string, unknown>[] {
 }
 
 /** Events a second that a running worker drains from a full queue: committed, signals in the cache, settled. */
-export async function drainRate(stage: Stage, count: number, users: number): Promise<number> {
-  const { ctx, partner } = stage;
+export async function drainRate(environment: BenchEnvironment, count: number, users: number): Promise<number> {
+  const { ctx, partner } = environment;
   const tenant: Tenant = tenantOf(partner.partnerId, 'live');
   const open = ctx.keys.openChunks(tenant);
-  const chunks = chunksOf(stage, tenant, count / PER_CHUNK, PER_CHUNK, users);
+  const chunks = chunksOf(environment, tenant, count / PER_CHUNK, PER_CHUNK, users);
   await ctx.queues.events.pause();
   for (const chunk of chunks) {
     await ctx.queueLink.client.zadd(open, chunk.receivedAtMs, chunk.chunkId);
@@ -52,9 +52,14 @@ export async function drainRate(stage: Stage, count: number, users: number): Pro
 }
 
 /** The same events through the driver-only loop. */
-export async function loopRate(stage: Stage, loop: BenchProcess, count: number, users: number): Promise<number> {
-  const tenant = tenantOf(stage.partner.partnerId, 'live');
-  const events = plainEvents(chunksOf(stage, tenant, count / PER_CHUNK, PER_CHUNK, users));
+export async function loopRate(
+  environment: BenchEnvironment,
+  loop: BenchProcess,
+  count: number,
+  users: number,
+): Promise<number> {
+  const tenant = tenantOf(environment.partner.partnerId, 'live');
+  const events = plainEvents(chunksOf(environment, tenant, count / PER_CHUNK, PER_CHUNK, users));
   const ms = await new Promise<number>((resolve, reject) => {
     loop.child.once('message', (message) => resolve((message as { ms: number }).ms));
     loop.child.once('exit', () => reject(new Error('the driver loop ended')));
@@ -64,10 +69,13 @@ export async function loopRate(stage: Stage, loop: BenchProcess, count: number, 
 }
 
 /** The usual shape: one job an event, drained by the usual worker. */
-export async function usualRate(stage: Stage, count: number, users: number): Promise<number> {
-  const tenant = tenantOf(stage.partner.partnerId, 'live');
-  const events = plainEvents(chunksOf(stage, tenant, Math.ceil(count / PER_CHUNK), PER_CHUNK, users)).slice(0, count);
-  const redis = new Redis(stage.env['REDIS_URL']!, { maxRetriesPerRequest: null });
+export async function usualRate(environment: BenchEnvironment, count: number, users: number): Promise<number> {
+  const tenant = tenantOf(environment.partner.partnerId, 'live');
+  const events = plainEvents(chunksOf(environment, tenant, Math.ceil(count / PER_CHUNK), PER_CHUNK, users)).slice(
+    0,
+    count,
+  );
+  const redis = new Redis(environment.env['REDIS_URL']!, { maxRetriesPerRequest: null });
   const queue = new Queue('usual', { connection: redis });
   await queue.pause();
   await queue.addBulk(events.map((data) => ({ name: 'event', data, opts: { removeOnComplete: true } })));

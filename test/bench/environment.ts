@@ -10,7 +10,7 @@ import { insertPartner } from '../support/harness';
 const PARTNERS_LIMIT = 1_000_000_000;
 
 /** Stores, a partner without practical limits, and the settings that all programs of the bench share. */
-async function setStage() {
+async function openEnvironment() {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
   const stores = await startStores({
     dataDir,
@@ -53,16 +53,16 @@ async function setStage() {
   };
 }
 
-export type Stage = Awaited<ReturnType<typeof setStage>>;
+export type BenchEnvironment = Awaited<ReturnType<typeof openEnvironment>>;
 
 /** Runs a bench on a stage of its own, then ends the process. */
-export function onStage(bench: (stage: Stage) => Promise<void>): void {
+export function inEnvironment(bench: (environment: BenchEnvironment) => Promise<void>): void {
   const run = async (): Promise<void> => {
-    const stage = await setStage();
+    const environment = await openEnvironment();
     try {
-      await bench(stage);
+      await bench(environment);
     } finally {
-      await stage.close();
+      await environment.close();
     }
   };
   run().then(

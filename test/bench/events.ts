@@ -3,7 +3,7 @@ import { serverEventId } from '../../shared/domain/event-id';
 import { newChunkId, type Tenant } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { EventChunk } from '../../shared/queue/event-chunk';
-import type { Stage } from './environment';
+import type { BenchEnvironment } from './environment';
 
 const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];
 
@@ -19,8 +19,14 @@ export function submitted(n: number, users: number): Record<string, unknown> {
 }
 
 /** Chunks as the API would queue them. */
-export function chunksOf(stage: Stage, tenant: Tenant, count: number, perChunk: number, users: number): EventChunk[] {
-  const { secrets } = stage.ctx;
+export function chunksOf(
+  environment: BenchEnvironment,
+  tenant: Tenant,
+  count: number,
+  perChunk: number,
+  users: number,
+): EventChunk[] {
+  const { secrets } = environment.ctx;
   let n = 0;
   return Array.from({ length: count }, () => {
     const chunkId = newChunkId(Date.now());

@@ -6,7 +6,7 @@ import { drainRate, loopRate, usualRate } from './drain';
 import { submitted } from './events';
 import { requestsPerSecond } from './load';
 import { startProgram } from './processes';
-import { onStage, type Stage } from './environment';
+import { inEnvironment, type BenchEnvironment } from './environment';
 
 const { values: options } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const USUAL_EVENTS = 4_000;
 const BATCH = 500;
 
 /** Puts signals of the users that will be asked for into the cache, as a worker would. */
-async function seedSignals({ ctx, partner }: Stage, asked: string[]): Promise<void> {
+async function seedSignals({ ctx, partner }: BenchEnvironment, asked: string[]): Promise<void> {
   const tenant = tenantOf(partner.partnerId, 'live');
   const times = { firstEventAtMs: 1_780_000_000_000, lastEventAtMs: 1_790_000_000_000 };
   const row = { revision: 3, eventCount: 43, ...times, identity: null };
@@ -35,10 +35,10 @@ async function seedSignals({ ctx, partner }: Stage, asked: string[]): Promise<vo
   await ctx.signalsCache.putNewer([...ids].map((id) => [userRefOf(ctx.secrets.subject, tenant, id), row]));
 }
 
-async function http(stage: Stage, report: (result: Comparison) => void): Promise<void> {
-  const api = await startProgram('api/main.js', stage.env);
-  const plain = await startProgram('test/bench/servers/plain.js', stage.env);
-  const headers = { 'x-api-key': stage.partner.liveKey };
+async function http(environment: BenchEnvironment, report: (result: Comparison) => void): Promise<void> {
+  const api = await startProgram('api/main.js', environment.env);
+  const plain = await startProgram('test/bench/servers/plain.js', environment.env);
+  const headers = { 'x-api-key': environment.partner.liveKey };
   const at = (port: number, path: string): string => `http://127.0.0.1:${port}${path}`;
   const singles = Array.from({ length: 200 }, (_, n) => JSON.stringify(submitted(n, users)));
   const batches = Array.from({ length: 20 }, (_, b) =>
@@ -56,7 +56,7 @@ async function http(stage: Stage, report: (result: Comparison) => void): Promise
       seconds: forSeconds,
       ...(connections ? { connections } : {}),
     });
-    await stage.clearQueue();
+    await environment.clearQueue();
     return figure;
   };
   const pair = async (
@@ -89,9 +89,9 @@ async function http(stage: Stage, report: (result: Comparison) => void): Promise
     await pair('batch of 500 / parse and zod check only', 0.4, batches, '/events', '/parse-and-check', 8);
   }
   if (chosen.has('resolve')) {
-    await seedSignals(stage, asked);
+    await seedSignals(environment, asked);
     const text = JSON.stringify({ tier: 1, eventCount: 1, partnerCount: 1, recency: { lastEventAt: new Date() } });
-    await stage.ctx.queueLink.client.mset(
+    await environment.ctx.queueLink.client.mset(
       ...asked.flatMap((body) => [(JSON.parse(body) as { userExternalId: string }).userExternalId, text]),
     );
     await pair('resolve from cache / Express and raw Redis GET', 0.9, asked, '/resolve', '/redis-get');
@@ -100,13 +100,13 @@ async function http(stage: Stage, report: (result: Comparison) => void): Promise
   await plain.stop();
 }
 
-async function drains(stage: Stage, report: (result: Comparison) => void): Promise<void> {
-  const worker = await startProgram('workers/main.js', stage.env);
-  const loop = await startProgram('test/bench/servers/driver-loop.js', stage.env);
-  const ours = (): Promise<number> => drainRate(stage, events, users);
+async function drains(environment: BenchEnvironment, report: (result: Comparison) => void): Promise<void> {
+  const worker = await startProgram('workers/main.js', environment.env);
+  const loop = await startProgram('test/bench/servers/driver-loop.js', environment.env);
+  const ours = (): Promise<number> => drainRate(environment, events, users);
   await ours();
   if (chosen.has('drain')) {
-    const other = (): Promise<number> => loopRate(stage, loop, events, users);
+    const other = (): Promise<number> => loopRate(environment, loop, events, users);
     await other();
     report(
       await compare(
@@ -120,8 +120,8 @@ async function drains(stage: Stage, report: (result: Comparison) => void): Promi
     );
   }
   if (chosen.has('usual')) {
-    const usual = await startProgram('test/bench/servers/usual-worker.js', stage.env);
-    const other = (): Promise<number> => usualRate(stage, USUAL_EVENTS, users);
+    const usual = await startProgram('test/bench/servers/usual-worker.js', environment.env);
+    const other = (): Promise<number> => usualRate(environment, USUAL_EVENTS, users);
     await other();
     report(
       await compare('drain of one worker / one job an event with Model.create', 'events/s', 14, rounds, ours, other),
@@ -132,9 +132,9 @@ async function drains(stage: Stage, report: (result: Comparison) => void): Promi
   await worker.stop();
 }
 
-onStage(async (stage) => {
+inEnvironment(async (environment) => {
   const report = (result: Comparison): void => console.log(describe(result));
-  console.log(`stores: ${stage.stores.mongo}; ${stage.stores.redis}; ${rounds} rounds`);
-  if (['single', 'batch', 'resolve'].some((name) => chosen.has(name))) await http(stage, report);
-  if (['drain', 'usual'].some((name) => chosen.has(name))) await drains(stage, report);
+  console.log(`stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${rounds} rounds`);
+  if (['single', 'batch', 'resolve'].some((name) => chosen.has(name))) await http(environment, report);
+  if (['drain', 'usual'].some((name) => chosen.has(name))) await drains(environment, report);
 });

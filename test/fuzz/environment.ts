@@ -22,7 +22,7 @@ export interface FuzzCaller {
 }
 
 /** The running system with a partner, one of its agents, and the operator. */
-export async function setStage(workDir: string) {
+export async function openEnvironment(workDir: string) {
   const stores = await startStores({ dataDir: workDir, onProgress: (line) => console.log(line) });
   const env: Record<string, string> = {
     NODE_ENV: 'test',

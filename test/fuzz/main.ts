@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../../shared/errors';
 import { fuzz, type Outcome } from './run-schemathesis';
 import { installSchemathesis } from './schemathesis';
-import { setStage } from './environment';
+import { openEnvironment } from './environment';
 
 const { values: options } = parseArgs({
   options: {
@@ -34,14 +34,14 @@ async function main(): Promise<number> {
   });
   if (python === null) return process.env['CI'] ? 1 : 0;
   const workDir = await mkdtemp(path.join(os.tmpdir(), 'mir-fuzz-'));
-  const stage = await setStage(workDir);
+  const environment = await openEnvironment(workDir);
   try {
     const seed = Number(options.seed ?? (options.short ? SHORT_SEED : Math.floor(Math.random() * 2 ** 31)));
     console.log(`seed ${seed}`);
     const outcomes: Outcome[] = [];
     const { short } = options;
-    const shared = { python, workDir, url: stage.url, seed, short, maxExamples: EXAMPLES[length] };
-    for (const caller of stage.callers) {
+    const shared = { python, workDir, url: environment.url, seed, short, maxExamples: EXAMPLES[length] };
+    for (const caller of environment.callers) {
       const outcome = await fuzz({ ...shared, caller });
       console.log(line(outcome));
       if (outcome.failures + outcome.errors > 0) console.log(outcome.report);
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
     if (total < required) console.log(`Too few: ${required} are asked for.`);
     return bad === 0 && total >= required ? 0 : 1;
   } finally {
-    await stage.close();
+    await environment.close();
     await rm(workDir, { recursive: true, force: true });
   }
 }

@@ -20,7 +20,7 @@ interface FormOptions {
 }
 
 /** A person's browser: keeps cookies, follows redirects within the origin, sends what a browser sends. */
-export interface Visitor {
+export interface BrowserSession {
   cookies: Map<string, string>;
   /** `headers`: those of the first request, beyond what every request has. */
   get(path: string, headers?: Record<string, string>): Promise<VisitedPage>;
@@ -33,7 +33,10 @@ export interface Visitor {
 const MAX_REDIRECTS = 5;
 
 /** `publicUrl`: where the browser believes to be, when a proxy stands before `url`. */
-export function createVisitor(url: string, { ip, publicUrl = url }: { ip?: string; publicUrl?: string } = {}): Visitor {
+export function newBrowserSession(
+  url: string,
+  { ip, publicUrl = url }: { ip?: string; publicUrl?: string } = {},
+): BrowserSession {
   const cookies = new Map<string, string>();
   const { origin } = new URL(publicUrl);
 

@@ -131,9 +131,12 @@ function adminCalls({ other, ids }: Prepared): RouteCall[] {
   ];
 }
 
-function pageCalls({ ctx, url }: Harness, { visitor, ana, bea, links, emails, tokens, oidc }: Prepared): RouteCall[] {
+function pageCalls(
+  { ctx, url }: Harness,
+  { webSession, ana, bea, links, emails, tokens, oidc }: Prepared,
+): RouteCall[] {
   const cookieOf = (session: string | null): string =>
-    [`mir_visitor=${visitor}`, ...(session === null ? [] : [session])].join('; ');
+    [`mir_visitor=${webSession}`, ...(session === null ? [] : [session])].join('; ');
   const open = (route: string, needs: readonly StoreRole[], asked: Asked = {}, session: string | null = null) =>
     callOf(route, needs, '', {
       ...asked,
@@ -146,7 +149,7 @@ function pageCalls({ ctx, url }: Harness, { visitor, ana, bea, links, emails, to
     session: { id: string | null; cookie: string } | null = null,
     params: Record<string, string> = {},
   ): RouteCall => {
-    const form_token = csrfTokenOf(ctx.secrets, { sessionId: session?.id ?? null, visitor });
+    const form_token = csrfTokenOf(ctx.secrets, { sessionId: session?.id ?? null, webSession });
     const headers = {
       'content-type': 'application/x-www-form-urlencoded',
       origin: url,

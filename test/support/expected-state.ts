@@ -9,7 +9,7 @@ import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../sh
 import { anEvent } from './builders';
 import type { ApiClient, TestAnswer } from './client';
 import type { Harness, TestPartner } from './harness';
-import { observe } from './resolve-poller';
+import { viewQueue } from './queue-view';
 import { waitUntil } from './wait-until';
 
 const RESOLVE_MAX = 100;
@@ -18,7 +18,7 @@ const READS_AT_ONCE = 50;
 const DRAIN_TIMEOUT_MS = 90_000;
 
 /** What a partner was promised: every accepted event, and whose it is. */
-export interface Books {
+export interface ExpectedState {
   partner: TestPartner;
   tenant: Tenant;
   /** Every event id that got a 202, with its user. */
@@ -28,7 +28,7 @@ export interface Books {
   rejected: { batches: number; unkeyedEvents: number };
 }
 
-export function newBooks(partner: TestPartner): Books {
+export function newExpectedState(partner: TestPartner): ExpectedState {
   return {
     partner,
     tenant: tenantOf(partner.key.partnerId, 'live'),
@@ -49,20 +49,28 @@ export function someKeyedEvents(count: number, users: number, name = 'u'): Submi
 }
 
 /** Submits a batch and enters it into the books when it is accepted. Answers the status. */
-export async function submit(client: ApiClient, books: Books, events: SubmittedEvent[]): Promise<number> {
-  return (await trySubmit(client, books, events)).status;
+export async function submit(
+  client: ApiClient,
+  expectedState: ExpectedState,
+  events: SubmittedEvent[],
+): Promise<number> {
+  return (await trySubmit(client, expectedState, events)).status;
 }
 
-async function trySubmit(client: ApiClient, books: Books, events: SubmittedEvent[]): Promise<TestAnswer> {
-  const answer = await client.post('/v1/events', books.partner.liveKey, { events });
+async function trySubmit(
+  client: ApiClient,
+  expectedState: ExpectedState,
+  events: SubmittedEvent[],
+): Promise<TestAnswer> {
+  const answer = await client.post('/v1/events', expectedState.partner.liveKey, { events });
   const { status, body } = answer;
   if (status !== 202) {
-    books.rejected.batches += 1;
-    books.rejected.unkeyedEvents += events.filter(({ idempotencyKey }) => idempotencyKey === undefined).length;
+    expectedState.rejected.batches += 1;
+    expectedState.rejected.unkeyedEvents += events.filter(({ idempotencyKey }) => idempotencyKey === undefined).length;
     return answer;
   }
-  events.forEach(({ userExternalId }, n) => books.events.set(body.eventIds[n], userExternalId));
-  books.receiptIds.push(body.receiptId);
+  events.forEach(({ userExternalId }, n) => expectedState.events.set(body.eventIds[n], userExternalId));
+  expectedState.receiptIds.push(body.receiptId);
   return answer;
 }
 
@@ -70,9 +78,13 @@ async function trySubmit(client: ApiClient, books: Books, events: SubmittedEvent
  * Submits until it is accepted, as the contract asks of a client: OVERLOADED says "send it again" (on a busy machine
  * even without a fault), anything else fails the test.
  */
-export async function accepted(client: ApiClient, books: Books, events: SubmittedEvent[]): Promise<void> {
+export async function accepted(
+  client: ApiClient,
+  expectedState: ExpectedState,
+  events: SubmittedEvent[],
+): Promise<void> {
   await waitUntil('the events are accepted', async () => {
-    const { status, body } = await trySubmit(client, books, events);
+    const { status, body } = await trySubmit(client, expectedState, events);
     if (status === 202) return true;
     expect(body).toMatchObject({ code: 'OVERLOADED' });
     return false;
@@ -81,7 +93,7 @@ export async function accepted(client: ApiClient, books: Books, events: Submitte
 
 /** Jobs of the events queue that wait or are at work. */
 async function unfinishedJobs(mir: Harness): Promise<number> {
-  const counts = await observe(mir).queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+  const counts = await viewQueue(mir).queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
@@ -91,7 +103,7 @@ export async function drainedAtLast(mir: Harness): Promise<void> {
 
 /** What is left in the queue store of chunks that are done: nothing, if all is well. */
 export async function leftMarks(mir: Harness, tenant: Tenant): Promise<unknown> {
-  const { redis } = observe(mir);
+  const { redis } = viewQueue(mir);
   const { keys } = mir.ctx;
   return {
     openChunks: await redis.zrange(keys.openChunks(tenant), 0, -1),
@@ -102,7 +114,7 @@ export async function leftMarks(mir: Harness, tenant: Tenant): Promise<unknown> 
 export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null };
 
 /** What the sweeps do a minute later: ends the marks of submissions that were cut off before their job was added. */
-export async function sweepNow(mir: Harness, { tenant }: Books): Promise<void> {
+export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise<void> {
   const { keys } = mir.ctx;
   const link = patientLink(mir);
   const later = Date.now() + 2 * ABANDONED_AFTER_MS;
@@ -112,15 +124,15 @@ export async function sweepNow(mir: Harness, { tenant }: Books): Promise<void> {
 
 /** The product's link, but over the observer's connection. */
 export function patientLink(mir: Harness): RedisLink {
-  return { ...mir.ctx.queueLink, client: observe(mir).redis };
+  return { ...mir.ctx.queueLink, client: viewQueue(mir).redis };
 }
 
-export async function resolvedCounts(client: ApiClient, books: Books): Promise<Record<string, number>> {
-  const users = [...new Set(books.events.values())];
+export async function resolvedCounts(client: ApiClient, expectedState: ExpectedState): Promise<Record<string, number>> {
+  const users = [...new Set(expectedState.events.values())];
   const counts: Record<string, number> = {};
   for (let at = 0; at < users.length; at += RESOLVE_MAX) {
     const userExternalIds = users.slice(at, at + RESOLVE_MAX);
-    const { status, body } = await client.post('/v1/resolve', books.partner.liveKey, { userExternalIds });
+    const { status, body } = await client.post('/v1/resolve', expectedState.partner.liveKey, { userExternalIds });
     expect(status).toBe(200);
     for (const { userExternalId, eventCount } of body.results) counts[userExternalId] = eventCount;
   }
@@ -134,13 +146,13 @@ function countByUser(users: Iterable<string>): Record<string, number> {
   return counts;
 }
 
-export function expectedCounts({ events }: Books): Record<string, number> {
+export function expectedCounts({ events }: ExpectedState): Record<string, number> {
   return countByUser(events.values());
 }
 
 /** Reads receipts; each must be there. */
 // oxlint-disable-next-line typescript/no-explicit-any -- tests read answers as their users do: without our types
-export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Books): Promise<any[]> {
+export async function receiptsOf(client: ApiClient, { partner, receiptIds }: ExpectedState): Promise<any[]> {
   const receipts: TestAnswer[] = [];
   for (let at = 0; at < receiptIds.length; at += READS_AT_ONCE) {
     const ids = receiptIds.slice(at, at + READS_AT_ONCE);
@@ -155,11 +167,15 @@ export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Boo
  * counted, resolved and settled, no job failed and no mark is left. (Of what was refused without a key, some may be
  * stored too; then it is counted once as well.)
  */
-export async function expectBalanced(mir: Harness, books: Books, client: ApiClient = mir.client): Promise<void> {
-  const { tenant, events, rejected } = books;
+export async function expectBalanced(
+  mir: Harness,
+  expectedState: ExpectedState,
+  client: ApiClient = mir.client,
+): Promise<void> {
+  const { tenant, events, rejected } = expectedState;
   const { store, secrets } = mir.ctx;
   await drainedAtLast(mir);
-  if (rejected.batches > 0) await sweepNow(mir, books);
+  if (rejected.batches > 0) await sweepNow(mir, expectedState);
   const stored = await store.events.model.find({ tenant }, { _id: 1, userRef: 1 }).lean();
   const ids = stored.map(({ _id }) => _id as string);
   const known = new Set(ids);
@@ -169,14 +185,14 @@ export async function expectBalanced(mir: Harness, books: Books, client: ApiClie
   const counts = countByUser(stored.map(({ userRef }) => userRef));
   const users = await store.users.model.find({ tenant }).lean();
   expect(Object.fromEntries(users.map(({ _id, eventCount }) => [_id, eventCount]))).toEqual(counts);
-  const resolved = Object.entries(await resolvedCounts(client, books)).map(([user, count]) => [
+  const resolved = Object.entries(await resolvedCounts(client, expectedState)).map(([user, count]) => [
     userRefOf(secrets.subject, tenant, user),
     count,
   ]);
   expect(Object.fromEntries(resolved)).toEqual(counts);
 
-  const statuses = (await receiptsOf(client, books)).map(({ status }) => status as string);
-  expect(statuses).toEqual(books.receiptIds.map(() => 'DONE'));
-  expect(await observe(mir).queue.getFailedCount()).toBe(0);
+  const statuses = (await receiptsOf(client, expectedState)).map(({ status }) => status as string);
+  expect(statuses).toEqual(expectedState.receiptIds.map(() => 'DONE'));
+  expect(await viewQueue(mir).queue.getFailedCount()).toBe(0);
   expect(await leftMarks(mir, tenant)).toEqual(NO_MARKS);
 }

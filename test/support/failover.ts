@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { OwnStore } from './own-stores';
-import type { Relay } from './tcp-proxy';
+import type { TcpProxy } from './tcp-proxy';
 import { waitUntil } from './wait-until';
 
 /** Without it a full sync waits 5 s for more replicas. */
@@ -36,7 +36,7 @@ export async function follow(replica: OwnStore, primary: OwnStore): Promise<void
 }
 
 /** Makes `next` the primary, moves the name to it, and lets `former` become what it becomes. */
-export async function failOver(name: Relay, former: OwnStore, next: OwnStore, fate: FormerPrimary): Promise<void> {
+export async function failOver(name: TcpProxy, former: OwnStore, next: OwnStore, fate: FormerPrimary): Promise<void> {
   await onServer(next, (redis) => redis.call('REPLICAOF', 'NO', 'ONE'));
   name.moveTo(next.url);
   if (fate === 'follows the new primary') await follow(former, next);

@@ -7,7 +7,7 @@ import { testProcesses } from './processes';
  * What a test of faults stands on: `serve` an app, `start` real processes, stores of its own. All of it ends with the
  * test file, whatever becomes of its tests, in the one order that works: the app first, the stores last.
  */
-export function faultStage() {
+export function faultEnvironment() {
   const served: Harness[] = [];
   afterAll(async () => {
     await Promise.all(served.map((harness) => harness.close()));

@@ -2,7 +2,7 @@ import { freePort } from '../../deploy/local/ports';
 import { newId } from '../../shared/domain/ids';
 import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
 import { type Harness, startHarness } from './harness';
-import { createVisitor, type VisitedPage, type Visitor } from './browser-session';
+import { newBrowserSession, type VisitedPage, type BrowserSession } from './browser-session';
 import { waitUntil } from './wait-until';
 
 export const PASSWORD = 'correct horse battery';
@@ -35,16 +35,20 @@ export async function mailedLink({ ctx }: Harness, to: string, subject: RegExp):
 
 let addresses = 0;
 /** A browser at an address of its own, so that throttles of one person do not meet another. */
-export function somebody({ url }: Pick<Harness, 'url'>): Visitor {
+export function anonymousSession({ url }: Pick<Harness, 'url'>): BrowserSession {
   addresses += 1;
-  return createVisitor(url, { ip: `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}` });
+  return newBrowserSession(url, { ip: `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}` });
 }
 
 /** Signs up, confirms the address and sets the password; not logged in afterwards. Returns the page after the button. */
-export async function signUpAndConfirm(harness: Harness, visitor: Visitor, email: string): Promise<VisitedPage> {
-  await visitor.submit(await visitor.get('/signup'), { email });
+export async function signUpAndConfirm(
+  harness: Harness,
+  webSession: BrowserSession,
+  email: string,
+): Promise<VisitedPage> {
+  await webSession.submit(await webSession.get('/signup'), { email });
   const link = await mailedLink(harness, email.toLowerCase(), /Confirm/);
-  return visitor.submit(await visitor.get(link), { password: PASSWORD });
+  return webSession.submit(await webSession.get(link), { password: PASSWORD });
 }
 
 /** Creates a confirmed account without sending its mail. */
@@ -66,16 +70,16 @@ export async function earlierSignUp({ ctx }: Pick<Harness, 'ctx'>, email: string
   });
 }
 
-export async function logIn(visitor: Visitor, email: string, password = PASSWORD): Promise<VisitedPage> {
-  return visitor.submit(await visitor.get('/login'), { email, password });
+export async function logIn(webSession: BrowserSession, email: string, password = PASSWORD): Promise<VisitedPage> {
+  return webSession.submit(await webSession.get('/login'), { email, password });
 }
 
 /** A person with a confirmed address, logged in. */
-export async function loggedIn(harness: Harness, email: string): Promise<Visitor> {
-  const visitor = somebody(harness);
-  await signUpAndConfirm(harness, visitor, email);
-  await logIn(visitor, email);
-  return visitor;
+export async function loggedIn(harness: Harness, email: string): Promise<BrowserSession> {
+  const webSession = anonymousSession(harness);
+  await signUpAndConfirm(harness, webSession, email);
+  await logIn(webSession, email);
+  return webSession;
 }
 
 /** The address that a page's header names; null when nobody is signed in. */

@@ -36,7 +36,7 @@ export interface Prepared {
   partner: TestPartner;
   other: TestPartner;
   agents: Record<(typeof AGENTS)[number], TestAgent>;
-  visitor: string;
+  webSession: string;
   ana: Person;
   bea: Person;
   links: Record<'code' | 'shown' | 'confirmed' | 'kept' | 'removed', string>;
@@ -190,7 +190,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
     agents,
     ana,
     bea,
-    visitor: randomBytes(16).toString('base64url'),
+    webSession: randomBytes(16).toString('base64url'),
     links: await linksOf(h, partner, ana),
     emails,
     tokens: {

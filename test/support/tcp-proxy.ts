@@ -2,7 +2,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll } from '@jest/globals';
 
 /** What stands between a process and its store: a name that a failover moves, and a network that may go dead. */
-export interface Relay {
+export interface TcpProxy {
   url: string;
   /** New connections go to another server; those that are open stay where they are. */
   moveTo(url: string): void;
@@ -13,7 +13,7 @@ export interface Relay {
 }
 
 /** A starter of relays, which end with the test file. */
-export function relays(): (url: string) => Promise<Relay> {
+export function tcpProxies(): (url: string) => Promise<TcpProxy> {
   const ends: (() => void)[] = [];
   afterAll(() => ends.forEach((end) => end()));
   return async (url) => {

@@ -7,7 +7,7 @@ import { insertPartner } from '../../support/harness';
 import { submitted } from '../events';
 import { startProgram } from '../processes';
 import { median } from '../rounds';
-import { onStage, type Stage } from '../environment';
+import { inEnvironment, type BenchEnvironment } from '../environment';
 
 const { values: options } = parseArgs({
   options: {
@@ -115,29 +115,35 @@ async function attack(port: number, { headers, body, keys }: Attack, ownKey: str
   return { perSecond: result.requests.average };
 }
 
-async function round(stage: Stage, port: number, one: Attack | null): Promise<Figures & { attacksPerSecond: number }> {
-  const { liveKey: victim } = stage.partner;
-  const { liveKey } = await insertPartner(stage.ctx.store, { limits: DEFAULT_LIMITS });
+async function round(
+  environment: BenchEnvironment,
+  port: number,
+  one: Attack | null,
+): Promise<Figures & { attacksPerSecond: number }> {
+  const { liveKey: victim } = environment.partner;
+  const { liveKey } = await insertPartner(environment.ctx.store, { limits: DEFAULT_LIMITS });
   const [figures, attacks] = await Promise.all([
     bystander(port, victim),
     one ? attack(port, one, liveKey) : { perSecond: 0 },
   ]);
-  await stage.clearQueue();
+  await environment.clearQueue();
   return { ...figures, attacksPerSecond: attacks.perSecond };
 }
 
 /** What other partners notice of an attack on the API's CPU: nothing rejected, p99 at most 3 x idle + 20 ms. */
-onStage(async (stage) => {
-  console.log(`stores: ${stage.stores.mongo}; ${stage.stores.redis}; ${connections} connections, ${seconds} s`);
-  const api = await startProgram('api/main.js', stage.env);
-  await round(stage, api.port, null);
+inEnvironment(async (environment) => {
+  console.log(
+    `stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${connections} connections, ${seconds} s`,
+  );
+  const api = await startProgram('api/main.js', environment.env);
+  await round(environment, api.port, null);
   const chosen = ATTACKS.filter(({ name }) => name.includes(options.only));
   for (const one of chosen) {
     const idle: Figures[] = [];
     const under: (Figures & { attacksPerSecond: number })[] = [];
     for (let n = 0; n < rounds; n += 1) {
-      idle.push(await round(stage, api.port, null));
-      under.push(await round(stage, api.port, one));
+      idle.push(await round(environment, api.port, null));
+      under.push(await round(environment, api.port, one));
     }
     const of = (all: Figures[], field: keyof Figures): number => median(all.map((figures) => figures[field]));
     const bound = 3 * of(idle, 'p99') + 20;

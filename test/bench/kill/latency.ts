@@ -2,7 +2,7 @@ import { tagOf } from '../../../shared/domain/ids';
 import type { GrownAgent } from '../../support/grow-tree';
 import type { BenchProcess } from '../processes';
 import { compare, describe } from '../rounds';
-import type { Stage } from '../environment';
+import type { BenchEnvironment } from '../environment';
 import { forget, grow, keysOf, kill, passesOf, shown, statuses, warm } from './scenarios';
 import { options } from './options';
 import { rawCollection } from '../../support/raw-collection';
@@ -10,7 +10,7 @@ import { rawCollection } from '../../support/raw-collection';
 const SMALL = 10;
 
 /** Takes a kill back that no worker has begun with, so that the same tree can be killed again. */
-async function revive({ ctx, partner }: Stage, root: GrownAgent): Promise<void> {
+async function revive({ ctx, partner }: BenchEnvironment, root: GrownAgent): Promise<void> {
   await rawCollection(ctx.store.agents.model).updateOne({ _id: root.agentId }, { $set: { killedAt: null } });
   await ctx.store.cascades.model.collection.deleteMany({});
   await ctx.queues.cascades.obliterate({ force: true });
@@ -21,17 +21,17 @@ async function revive({ ctx, partner }: Stage, root: GrownAgent): Promise<void> 
  * Latency of a kill of a big tree against that of a small one, in turn, on one API after the other, no worker at work;
  * all sampled keys are warm in every API before each kill, and tried on every API after it.
  */
-export async function latency(stage: Stage, apis: BenchProcess[]): Promise<void> {
-  const trees = { big: await grow(stage, options.agents), small: await grow(stage, SMALL) };
+export async function latency(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
+  const trees = { big: await grow(environment, options.agents), small: await grow(environment, SMALL) };
   const tried = new Map<number, number>();
   let kills = 0;
   const one = async (tree: GrownAgent[], api: BenchProcess): Promise<number> => {
     const [root, keys] = [tree[0]!, keysOf(tree)];
     // Both kinds meet processes that did the same work just before.
     await warm(apis, [...keysOf(trees.big), ...keysOf(trees.small)]);
-    const { ms } = await kill(api, stage, root);
+    const { ms } = await kill(api, environment, root);
     for (const [status, n] of await statuses(apis, keys)) tried.set(status, (tried.get(status) ?? 0) + n);
-    await revive(stage, root);
+    await revive(environment, root);
     return ms;
   };
   const next = (tree: GrownAgent[]) => (): Promise<number> => one(tree, apis[Math.floor(kills++ / 2) % apis.length]!);
@@ -50,6 +50,6 @@ export async function latency(stage: Stage, apis: BenchProcess[]): Promise<void>
     ),
   );
   console.log(`    sampled keys on ${apis.length} APIs after each 202: ${shown(tried)}; passes: ${passesOf(tried)}`);
-  await forget(stage);
+  await forget(environment);
   if (passesOf(tried) > 0) throw new Error('a key passed after the 202');
 }

@@ -2,7 +2,7 @@ import { tenantOf } from '../../../shared/domain/ids';
 import { type GrownAgent, growTree } from '../../support/grow-tree';
 import { waitUntil } from '../../support/wait-until';
 import type { BenchProcess } from '../processes';
-import type { Stage } from '../environment';
+import type { BenchEnvironment } from '../environment';
 import { options } from './options';
 
 const CONCURRENCY = 32;
@@ -45,23 +45,23 @@ export function passesOf(found: Map<number, number>): number {
   return [...found].filter(([status]) => status < 400).reduce((sum, [, n]) => sum + n, 0);
 }
 
-export async function kill(api: BenchProcess, stage: Stage, root: GrownAgent): Promise<Killed> {
+export async function kill(api: BenchProcess, environment: BenchEnvironment, root: GrownAgent): Promise<Killed> {
   const startedAt = performance.now();
   const answer = await fetch(`http://127.0.0.1:${api.port}/v1/agents/${root.agentId}/revoke-descendants`, {
     method: 'POST',
-    headers: { 'x-api-key': stage.partner.liveKey },
+    headers: { 'x-api-key': environment.partner.liveKey },
   });
   const body = (await answer.json()) as { cascadeId: string };
   if (answer.status !== 202) throw new Error(`the kill answered ${answer.status}: ${JSON.stringify(body)}`);
   return { cascadeId: body.cascadeId, ms: performance.now() - startedAt };
 }
 
-export async function closed({ ctx }: Stage, cascadeId: string): Promise<boolean> {
+export async function closed({ ctx }: BenchEnvironment, cascadeId: string): Promise<boolean> {
   return (await ctx.store.cascades.byId(cascadeId))?.status === 'CLOSED';
 }
 
 /** Exactly as many hashes gone and entries written as the tree has agents. */
-export async function expectExact({ ctx }: Stage, root: GrownAgent, cascadeId: string): Promise<void> {
+export async function expectExact({ ctx }: BenchEnvironment, root: GrownAgent, cascadeId: string): Promise<void> {
   const subtree = { $or: [{ _id: root.agentId }, { ancestors: root.agentId }] };
   const gone = await ctx.store.agents.model.countDocuments({ ...subtree, status: 'REVOKED', key: null });
   const entries = await ctx.store.audit.countOfCascade(cascadeId);
@@ -74,7 +74,7 @@ export async function expectExact({ ctx }: Stage, root: GrownAgent, cascadeId: s
 }
 
 /** Waits for the sealer and recomputes the whole chain of the partner, as a reader of its audit would. */
-export async function expectSealed(api: BenchProcess, { ctx, partner }: Stage): Promise<void> {
+export async function expectSealed(api: BenchProcess, { ctx, partner }: BenchEnvironment): Promise<void> {
   const startedAt = performance.now();
   const chain = tenantOf(partner.partnerId, 'live');
   const sealed = async (): Promise<boolean> => (await ctx.store.audit.countUnsealed(chain)) === 0;
@@ -99,11 +99,11 @@ export const keysOf = (tree: GrownAgent[]): string[] => {
 export const shown = (found: Map<number, number>): string =>
   [...found].map(([status, n]) => `${n} × ${status}`).join(', ');
 
-export async function grow({ ctx, partner }: Stage, size: number): Promise<GrownAgent[]> {
+export async function grow({ ctx, partner }: BenchEnvironment, size: number): Promise<GrownAgent[]> {
   return growTree(ctx.store, tenantOf(partner.partnerId, 'live'), size);
 }
 
-export async function forget({ ctx }: Stage): Promise<void> {
+export async function forget({ ctx }: BenchEnvironment): Promise<void> {
   for (const { model } of [ctx.store.agents, ctx.store.audit, ctx.store.auditHeads, ctx.store.cascades])
     await model.collection.deleteMany({});
 }

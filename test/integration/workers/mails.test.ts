@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Harness, startHarness } from '../../support/harness';
 import { type MailServer, mailServers } from '../../support/mail-server';
-import { somebody, startHarnessForPeople } from '../../support/people';
+import { anonymousSession, startHarnessForPeople } from '../../support/people';
 import { redisText } from '../../support/redis-text';
 import { waitUntil } from '../../support/wait-until';
 
@@ -36,7 +36,7 @@ const queueIsEmpty = async ({ ctx }: Harness): Promise<boolean> =>
 
 describe('mails', () => {
   it('are sent with sender, subject, text and page, and nothing of them stays in Redis', async () => {
-    const ana = somebody(h);
+    const ana = anonymousSession(h);
     await ana.submit(await ana.get('/signup'), { email });
     await waitUntil('the mail is taken', () => to(email).length === 1);
     const [mail] = to(email);
@@ -141,6 +141,6 @@ describe('where mails can go nowhere', () => {
   });
 
   it('the outbox is no page where mails are sent', async () => {
-    expect((await somebody(h).get('/outbox')).status).toBe(404);
+    expect((await anonymousSession(h).get('/outbox')).status).toBe(404);
   });
 });

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { mongo } from 'mongoose';
 import type { TestAnswer } from '../../support/client';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness, TestPartner } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';
 import type { TestProcess } from '../../support/processes';
@@ -11,7 +11,7 @@ import { waitUntil } from '../../support/wait-until';
 const CLIENTS = 8;
 const WRITE_CONFLICT = 112;
 
-const { start, serve } = faultStage();
+const { start, serve } = faultEnvironment();
 let mir: Harness;
 beforeAll(async () => {
   mir = await serve({ workers: false });

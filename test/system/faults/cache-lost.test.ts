@@ -6,19 +6,19 @@ import type { UserRef } from '../../../shared/domain/ids';
 import type { SignalsRow } from '../../../shared/domain/signals';
 import {
   accepted,
-  type Books,
+  type ExpectedState,
   drainedAtLast,
   expectBalanced,
-  newBooks,
+  newExpectedState,
   someEvents,
 } from '../../support/expected-state';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 
-const { ownRedis, serve } = faultStage();
+const { ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let cache: OwnStore;
 beforeAll(async () => {
@@ -26,15 +26,15 @@ beforeAll(async () => {
   mir = await serve({ env: { CACHE_REDIS_URL: cache.url, DRAIN_TIMEOUT_MS: '300' } });
 });
 
-async function resolveFirst({ partner }: Books): Promise<{ source: string | null; eventCount: number }> {
+async function resolveFirst({ partner }: ExpectedState): Promise<{ source: string | null; eventCount: number }> {
   const { status, headers, body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
   expect(status).toBe(200);
   return { source: headers.get('x-signals-source'), eventCount: body.eventCount };
 }
 
-async function expectFromCache(books: Books, eventCount: number): Promise<void> {
+async function expectFromCache(expectedState: ExpectedState, eventCount: number): Promise<void> {
   await waitUntil('signals come from the cache', async () => {
-    const resolved = await resolveFirst(books);
+    const resolved = await resolveFirst(expectedState);
     expect(resolved.eventCount).toBe(eventCount);
     return resolved.source === 'cache';
   });
@@ -42,52 +42,52 @@ async function expectFromCache(books: Books, eventCount: number): Promise<void> 
 
 describe('a lost cache', () => {
   it('after a flush signals are right from the store, then from the cache again', async () => {
-    const books = newBooks(await mir.partner());
-    await accepted(mir.client, books, someEvents(30, 3));
+    const expectedState = newExpectedState(await mir.partner());
+    await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
-    await expectFromCache(books, 10);
+    await expectFromCache(expectedState, 10);
     await mir.ctx.cacheLink.client.flushdb();
-    expect(await resolveFirst(books)).toEqual({ source: 'store', eventCount: 10 });
-    await expectFromCache(books, 10);
-    await accepted(mir.client, books, someEvents(30, 3));
+    expect(await resolveFirst(expectedState)).toEqual({ source: 'store', eventCount: 10 });
+    await expectFromCache(expectedState, 10);
+    await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
-    await expectFromCache(books, 20);
-    await expectBalanced(mir, books);
+    await expectFromCache(expectedState, 20);
+    await expectBalanced(mir, expectedState);
   });
 
   it('with the cache away signals come from the store; workers go on when it is back', async () => {
-    const books = newBooks(await mir.partner());
-    await accepted(mir.client, books, someEvents(30, 3));
+    const expectedState = newExpectedState(await mir.partner());
+    await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
     await cache.stop();
-    expect(await resolveFirst(books)).toEqual({ source: 'store', eventCount: 10 });
-    await accepted(mir.client, books, someEvents(30, 3));
-    await waitUntil('the events are stored', async () => (await resolveFirst(books)).eventCount === 20);
+    expect(await resolveFirst(expectedState)).toEqual({ source: 'store', eventCount: 10 });
+    await accepted(mir.client, expectedState, someEvents(30, 3));
+    await waitUntil('the events are stored', async () => (await resolveFirst(expectedState)).eventCount === 20);
     // Stored but not yet visible through a cache: its chunk stays open, so no answer claims it.
-    expect(await observe(mir).queue.getActiveCount()).toBeGreaterThan(0);
+    expect(await viewQueue(mir).queue.getActiveCount()).toBeGreaterThan(0);
     await cache.startAgain();
     await drainedAtLast(mir);
-    await expectFromCache(books, 20);
-    await expectBalanced(mir, books);
+    await expectFromCache(expectedState, 20);
+    await expectBalanced(mir, expectedState);
   });
 
   it('a cache server that comes back with the rows of its last life does not serve them', async () => {
-    const books = newBooks(await mir.partner());
-    await accepted(mir.client, books, someEvents(30, 3));
+    const expectedState = newExpectedState(await mir.partner());
+    await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
     await cache.stop();
-    await accepted(mir.client, books, someEvents(30, 3));
-    await waitUntil('the events are stored', async () => (await resolveFirst(books)).eventCount === 20);
+    await accepted(mir.client, expectedState, someEvents(30, 3));
+    await waitUntil('the events are stored', async () => (await resolveFirst(expectedState)).eventCount === 20);
     await mir.stopWorkers();
     await cache.startAgain();
     const { cacheLink } = mir.ctx;
     await cacheLink.whenReady(10_000);
     const lastLife = (await cacheLink.client.keys('*:signals:*')).filter((key) => !key.includes(cacheLink.runId()!));
     expect(lastLife.length).toBeGreaterThanOrEqual(3);
-    expect(await resolveFirst(books)).toEqual({ source: 'store', eventCount: 20 });
+    expect(await resolveFirst(expectedState)).toEqual({ source: 'store', eventCount: 20 });
     await mir.startWorkers();
-    await expectFromCache(books, 20);
-    await expectBalanced(mir, books);
+    await expectFromCache(expectedState, 20);
+    await expectBalanced(mir, expectedState);
   });
 
   const row = (revision: number): SignalsRow => ({

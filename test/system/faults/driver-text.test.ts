@@ -6,7 +6,7 @@ import { anEvent } from '../../support/builders';
 import type { TestAnswer } from '../../support/client';
 import { driverTextIn } from '../../support/driver-text';
 import { everyRoute, type RouteCall, type StoreRole } from '../../support/every-route';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import { ADMIN_TOKEN, type Harness, type TestPartner } from '../../support/harness';
 import { insertAgent } from '../../support/insert-agent';
 import { type OidcServer, oidcServers } from '../../support/oidc-server';
@@ -18,7 +18,7 @@ const REDIS_TIMEOUT_MS = 450;
 /** The driver finds out soon that its server hangs; by default it takes half a minute. */
 const MONGO_WATCH = { connectTimeoutMS: '400', heartbeatFrequencyMS: '500' };
 
-const { ownMongo, ownRedis, keep, start } = faultStage();
+const { ownMongo, ownRedis, keep, start } = faultEnvironment();
 const oidcServer = oidcServers();
 let mir: Harness;
 let provider: OidcServer;

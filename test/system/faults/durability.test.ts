@@ -6,13 +6,13 @@ import {
   accepted,
   drainedAtLast,
   expectBalanced,
-  newBooks,
+  newExpectedState,
   someKeyedEvents,
   submit,
   sweepNow,
 } from '../../support/expected-state';
 import { onServer } from '../../support/failover';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import type { OwnStore } from '../../support/own-stores';
 import { failedStart } from '../../support/processes';
@@ -22,7 +22,7 @@ const CLIENTS = 4;
 const ROUNDS = 3;
 const TURNS = 50;
 
-const { start, ownRedis, serve } = faultStage();
+const { start, ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let redis: OwnStore;
 beforeAll(async () => {
@@ -32,20 +32,20 @@ beforeAll(async () => {
 
 describe('waiting for fsync', () => {
   it('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses nothing', async () => {
-    const books = newBooks(await mir.partner());
+    const expectedState = newExpectedState(await mir.partner());
     for (let round = 1; round <= ROUNDS; round += 1) {
-      const before = books.receiptIds.length;
+      const before = expectedState.receiptIds.length;
       const killed = new AbortController();
       const clients = Array.from({ length: CLIENTS }, async () => {
         while (!killed.signal.aborted) {
           const events = someKeyedEvents(20, 10);
-          const status = await submit(mir.client, books, events);
+          const status = await submit(mir.client, expectedState, events);
           if (status === 202) continue;
           expect(status).toBe(503);
-          await accepted(mir.client, books, events);
+          await accepted(mir.client, expectedState, events);
         }
       });
-      await waitUntil('something is accepted', () => books.receiptIds.length > before);
+      await waitUntil('something is accepted', () => expectedState.receiptIds.length > before);
       await redis.kill();
       killed.abort();
       await redis.startAgain();
@@ -54,8 +54,8 @@ describe('waiting for fsync', () => {
     // Nobody worked so far: all that was promised has lain in the file through every kill.
     await start('worker', mir.env);
     await drainedAtLast(mir);
-    await sweepNow(mir, books);
-    await expectBalanced(mir, books);
+    await sweepNow(mir, expectedState);
+    await expectBalanced(mir, expectedState);
   });
 
   it('with QUEUE_DURABILITY=fsync writes that come while an fsync is awaited share the next one', async () => {

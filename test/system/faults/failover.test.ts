@@ -3,23 +3,23 @@ import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
 import { createLog } from '../../../shared/log';
 import { register } from '../../support/agents';
 import { asAdmin, statusWith } from '../../support/partners';
-import { accepted, drainedAtLast, newBooks, someEvents } from '../../support/expected-state';
+import { accepted, drainedAtLast, newExpectedState, someEvents } from '../../support/expected-state';
 import { failOver, follow, FORMER_PRIMARIES, type FormerPrimary, runIdOf, SYNC_AT_ONCE } from '../../support/failover';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness, TestPartner } from '../../support/harness';
 import { invite, linkUser, newPerson, unlinkUser } from '../../support/link';
 import type { OwnStore } from '../../support/own-stores';
-import { relays } from '../../support/tcp-proxy';
+import { tcpProxies } from '../../support/tcp-proxy';
 import { waitUntil } from '../../support/wait-until';
 
-const { ownRedis, serve } = faultStage();
-const relay = relays();
+const { ownRedis, serve } = faultEnvironment();
+const proxy = tcpProxies();
 
 /** Two servers behind one name. A move ends when `link`, if there is one, has moved. */
 async function aPair(fate: FormerPrimary) {
   const [first, second] = await Promise.all([ownRedis(SYNC_AT_ONCE), ownRedis(SYNC_AT_ONCE)]);
   if (fate === 'follows the new primary') await follow(second, first);
-  const name = await relay(first.url);
+  const name = await proxy(first.url);
   const move = async (link: RedisLink | null, from: OwnStore, to: OwnStore): Promise<void> => {
     await failOver(name, from, to, fate);
     const runId = await runIdOf(to);
@@ -60,20 +60,20 @@ describe('failover of Redis', () => {
       const cache = await aPair(fate);
       const mir = await serve({ env: { CACHE_REDIS_URL: cache.url } });
       const { cacheLink } = mir.ctx;
-      const books = newBooks(await mir.partner());
+      const expectedState = newExpectedState(await mir.partner());
       const addTen = async (): Promise<void> => {
-        await accepted(mir.client, books, someEvents(10, 1));
+        await accepted(mir.client, expectedState, someEvents(10, 1));
         await drainedAtLast(mir);
       };
       await addTen();
-      await expectFromCache(mir, books.partner, 'u-0', { linked: false, eventCount: 10 });
+      await expectFromCache(mir, expectedState.partner, 'u-0', { linked: false, eventCount: 10 });
       await cache.failOver(cacheLink);
       await addTen();
-      await expectFromCache(mir, books.partner, 'u-0', { linked: false, eventCount: 20 });
+      await expectFromCache(mir, expectedState.partner, 'u-0', { linked: false, eventCount: 20 });
       await cache.failBack(cacheLink);
-      await expectFromCache(mir, books.partner, 'u-0', { linked: false, eventCount: 20 });
+      await expectFromCache(mir, expectedState.partner, 'u-0', { linked: false, eventCount: 20 });
       await addTen();
-      await expectFromCache(mir, books.partner, 'u-0', { linked: false, eventCount: 30 });
+      await expectFromCache(mir, expectedState.partner, 'u-0', { linked: false, eventCount: 30 });
     },
     60_000,
   );
@@ -85,7 +85,7 @@ describe('failover of Redis', () => {
       const mir = await serve({ env: { CACHE_REDIS_URL: cache.url } });
       const { cacheLink } = mir.ctx;
       const [one, other] = [await mir.partner(), await mir.partner()];
-      for (const partner of [one, other]) await accepted(mir.client, newBooks(partner), someEvents(5, 1));
+      for (const partner of [one, other]) await accepted(mir.client, newExpectedState(partner), someEvents(5, 1));
       await drainedAtLast(mir);
       const person = await newPerson(mir);
       const { userRef } = await invite(mir, other, 'u-0');

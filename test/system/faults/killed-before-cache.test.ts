@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { accepted, expectBalanced, newBooks, resolvedCounts, someEvents } from '../../support/expected-state';
+import { accepted, expectBalanced, newExpectedState, resolvedCounts, someEvents } from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
@@ -9,7 +9,7 @@ import { waitUntil } from '../../support/wait-until';
 const FOR_THE_WHOLE_TEST_MS = 600_000;
 const TIMEOUT_MS = 90_000;
 
-const { start, ownRedis, serve } = faultStage();
+const { start, ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let cache: OwnStore;
 beforeAll(async () => {
@@ -22,10 +22,10 @@ describe('a worker killed between commit and cache', () => {
     'a job whose worker died between commit and cache refreshes every user that it names, stored again or not',
     async () => {
       const { store, cacheLink } = mir.ctx;
-      const books = newBooks(await mir.partner());
-      const { liveKey } = books.partner;
+      const expectedState = newExpectedState(await mir.partner());
+      const { liveKey } = expectedState.partner;
       const repeated = anEvent({ userExternalId: 'repeated', idempotencyKey: 'k-1' });
-      await accepted(mir.client, books, [repeated]);
+      await accepted(mir.client, expectedState, [repeated]);
       const first = await start('worker', mir.env);
       await waitUntil('the first event is stored', async () => (await store.events.model.countDocuments()) === 1);
       expect(await first.stop()).toEqual({ code: 0, signal: null });
@@ -38,7 +38,7 @@ describe('a worker killed between commit and cache', () => {
       // Two rows, and the token of the epoch, which the second worker cannot set while writes are paused.
       await waitUntil('the cache is filled', async () => (await cacheLink.client.dbsize()) === 3);
       await cacheLink.client.call('CLIENT', 'PAUSE', FOR_THE_WHOLE_TEST_MS, 'WRITE');
-      await accepted(mir.client, books, [...events, repeated]);
+      await accepted(mir.client, expectedState, [...events, repeated]);
       const second = await start('worker', mir.env);
       await waitUntil('all is committed', async () => (await store.events.model.countDocuments()) === 41);
       await second.kill9();
@@ -54,13 +54,13 @@ describe('a worker killed between commit and cache', () => {
       await start('worker', mir.env);
       await waitUntil(
         'the cache is right',
-        async () => (await resolvedCounts(mir.client, books))['u-0'] === 10,
+        async () => (await resolvedCounts(mir.client, expectedState))['u-0'] === 10,
         TIMEOUT_MS,
       );
       const users = { userExternalIds: ['u-0', 'u-1', 'u-2', 'u-3', 'repeated'] };
       const fresh = await mir.client.post('/v1/resolve', liveKey, users);
       expect(fresh.headers.get('x-signals-source')).toBe('cache');
-      await expectBalanced(mir, books);
+      await expectBalanced(mir, expectedState);
     },
     TIMEOUT_MS,
   );

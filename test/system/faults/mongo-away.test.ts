@@ -1,15 +1,15 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   accepted,
-  type Books,
+  type ExpectedState,
   expectBalanced,
-  newBooks,
+  newExpectedState,
   someEvents,
   someKeyedEvents,
 } from '../../support/expected-state';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 
@@ -20,7 +20,7 @@ const BATCH = 10;
 const USERS = 30;
 const TIMEOUT_MS = 120_000 + 3 * OUTAGE_MS;
 
-const { start, ownMongo, serve } = faultStage();
+const { start, ownMongo, serve } = faultEnvironment();
 let mir: Harness;
 let mongo: OwnStore;
 beforeAll(async () => {
@@ -35,13 +35,13 @@ async function pingFailures(): Promise<number> {
 }
 
 /** Submits, one batch after the other, as long as `goesOn`. */
-async function submitWhile(books: Books, goesOn: () => Promise<boolean> | boolean): Promise<void> {
+async function submitWhile(expectedState: ExpectedState, goesOn: () => Promise<boolean> | boolean): Promise<void> {
   await waitUntil(
     'enough is submitted',
     async () => {
       if (!(await goesOn())) return true;
-      await accepted(mir.client, books, someEvents(BATCH, USERS));
-      await accepted(mir.client, books, someKeyedEvents(BATCH, USERS));
+      await accepted(mir.client, expectedState, someEvents(BATCH, USERS));
+      await accepted(mir.client, expectedState, someKeyedEvents(BATCH, USERS));
       return false;
     },
     TIMEOUT_MS,
@@ -57,16 +57,19 @@ describe('an outage of MongoDB', () => {
     it(
       'events are accepted all the time, and land afterwards: none lost, none doubled, no attempt spent',
       async () => {
-        const books = newBooks(await mir.partner());
-        const { queue } = observe(mir);
+        const expectedState = newExpectedState(await mir.partner());
+        const { queue } = viewQueue(mir);
         const { receipts } = mir.ctx.store;
-        await submitWhile(books, async () => (await receipts.model.countDocuments({ tenant: books.tenant })) < 2);
+        await submitWhile(
+          expectedState,
+          async () => (await receipts.model.countDocuments({ tenant: expectedState.tenant })) < 2,
+        );
 
         const failuresBefore = await pingFailures();
         await away();
         const endsAt = Date.now() + OUTAGE_MS;
-        await submitWhile(books, async () => {
-          await expectServed(books);
+        await submitWhile(expectedState, async () => {
+          await expectServed(expectedState);
           return Date.now() < endsAt;
         });
         await waitUntil('it is told that MongoDB is away', async () => (await pingFailures()) > failuresBefore);
@@ -74,27 +77,27 @@ describe('an outage of MongoDB', () => {
         expect(jobs.length).toBeGreaterThan(0);
         expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));
 
-        const finished = expectBack(books);
+        const finished = expectBack(expectedState);
         await back();
         await finished;
-        await expectBalanced(mir, books);
+        await expectBalanced(mir, expectedState);
       },
       TIMEOUT_MS,
     );
   });
 
   /** What the cache knows is resolved all the time, and no job is put back or failed. */
-  async function expectServed({ partner }: Books): Promise<void> {
+  async function expectServed({ partner }: ExpectedState): Promise<void> {
     await waitUntil('signals come from the cache', async () => {
       const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
       return resolved.status === 200 && resolved.headers.get('x-signals-source') === 'cache';
     });
-    expect(await observe(mir).queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
+    expect(await viewQueue(mir).queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
   }
 
   /** While the store comes back, no job is ever put back or failed; ends when all are done. */
-  async function expectBack({ receiptIds }: Books): Promise<void> {
-    const { queue } = observe(mir);
+  async function expectBack({ receiptIds }: ExpectedState): Promise<void> {
+    const { queue } = viewQueue(mir);
     expect(receiptIds.length).toBeGreaterThan(0);
     await waitUntil(
       'the jobs are done',

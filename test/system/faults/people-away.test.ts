@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../support/harness';
 import { type OwnStore, ownStores } from '../../support/own-stores';
-import { confirmedAccount, logIn, signedInAs, somebody, startHarnessForPeople } from '../../support/people';
-import type { Visitor } from '../../support/browser-session';
+import { confirmedAccount, logIn, signedInAs, anonymousSession, startHarnessForPeople } from '../../support/people';
+import type { BrowserSession } from '../../support/browser-session';
 import { waitUntil } from '../../support/wait-until';
 
 let h: Harness;
@@ -18,11 +18,11 @@ beforeAll(async () => {
 });
 
 /** A person with a confirmed address, logged in. */
-async function loggedIn(email: string): Promise<Visitor> {
+async function loggedIn(email: string): Promise<BrowserSession> {
   await confirmedAccount(h, email);
-  const visitor = somebody(h);
-  await logIn(visitor, email);
-  return visitor;
+  const webSession = anonymousSession(h);
+  await logIn(webSession, email);
+  return webSession;
 }
 
 const hashes = async (): Promise<number> =>
@@ -33,7 +33,7 @@ describe('pages during an outage of MongoDB', () => {
     const ana = await loggedIn('ana@example.org');
     await redis.stop();
     const before = await hashes();
-    const answer = await logIn(somebody(h), 'ana@example.org');
+    const answer = await logIn(anonymousSession(h), 'ana@example.org');
     expect(answer.status).toBe(503);
     expect(answer.text).toContain('This does not work at the moment');
     expect(answer.headers.get('retry-after')).not.toBeNull();
@@ -50,7 +50,7 @@ describe('pages during an outage of MongoDB', () => {
 
   it('while the store is away a page says so, in words, and a sign-up is not half done', async () => {
     const bea = await loggedIn('bea@example.org');
-    const stranger = somebody(h);
+    const stranger = anonymousSession(h);
     const form = await stranger.get('/signup');
     await mongo.stop();
     const page = await bea.get('/outbox');

@@ -6,11 +6,11 @@ import { encodeChunk, type EventChunk, eventsQueue } from '../../../shared/queue
 import { validateEvent, assignEventId } from '../../../api/events/validate-event';
 import {
   accepted,
-  type Books,
+  type ExpectedState,
   drainedAtLast,
   expectedCounts,
   leftMarks,
-  newBooks,
+  newExpectedState,
   NO_MARKS,
   receiptsOf,
   resolvedCounts,
@@ -19,7 +19,7 @@ import {
 } from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
 import { type Harness, startHarness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 import { waitUntil } from '../../support/wait-until';
 
 const EVENTS = 20;
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 /** A chunk of events as the API makes them, entered with its marks; the test spoils it and queues it. */
-async function enteredChunk({ partner, tenant }: Books): Promise<{ chunk: EventChunk; receiptId: string }> {
+async function enteredChunk({ partner, tenant }: ExpectedState): Promise<{ chunk: EventChunk; receiptId: string }> {
   const base = newChunkId(Date.now());
   const chunkId = chunkIdAt(base, 0);
   const entry = { cost: EVENTS, grant: 'whole' as const, chunkIds: [chunkId] };
@@ -50,40 +50,40 @@ async function enteredChunk({ partner, tenant }: Books): Promise<{ chunk: EventC
 }
 
 async function queued(chunkId: ChunkId, data: unknown): Promise<void> {
-  await observe(mir).queue.add(eventsQueue.name, data, { ...eventsQueue.options, jobId: chunkId });
+  await viewQueue(mir).queue.add(eventsQueue.name, data, { ...eventsQueue.options, jobId: chunkId });
 }
 
 async function failedReasons(): Promise<Record<string, string>> {
-  const jobs = await observe(mir).queue.getFailed();
+  const jobs = await viewQueue(mir).queue.getFailed();
   return Object.fromEntries(jobs.map((job) => [job.id, job.failedReason]));
 }
 
 async function retryAll(): Promise<void> {
-  const jobs = await observe(mir).queue.getFailed();
+  const jobs = await viewQueue(mir).queue.getFailed();
   await Promise.all(jobs.map((job) => job.retry()));
   await drainedAtLast(mir);
-  await waitUntil('all have failed again', async () => (await observe(mir).queue.getFailedCount()) === jobs.length);
+  await waitUntil('all have failed again', async () => (await viewQueue(mir).queue.getFailedCount()) === jobs.length);
 }
 
 describe('an event that cannot be stored', () => {
   it('an item that the store refuses is FAILED alone; all beside it is PERSISTED, and a retry doubles nothing', async () => {
-    const books = newBooks(await mir.partner());
+    const expectedState = newExpectedState(await mir.partner());
     // All that follows is taken up at once, so that good and bad share a group.
-    await observe(mir).queue.pause();
-    await accepted(mir.client, books, someEvents(100, 5));
-    const { chunk, receiptId } = await enteredChunk(books);
+    await viewQueue(mir).queue.pause();
+    await accepted(mir.client, expectedState, someEvents(100, 5));
+    const { chunk, receiptId } = await enteredChunk(expectedState);
     // No name of a BSON field may hold a NUL.
     chunk.events[BAD]!.metadata = { 'ann@private\0.example': 1 };
     await mir.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
-    await accepted(mir.client, books, someEvents(100, 5));
+    await accepted(mir.client, expectedState, someEvents(100, 5));
     chunk.events.forEach(({ eventId }, n) => {
-      if (n !== BAD) books.events.set(eventId, `u-${n % 5}`);
+      if (n !== BAD) expectedState.events.set(eventId, `u-${n % 5}`);
     });
 
-    await observe(mir).queue.resume();
+    await viewQueue(mir).queue.resume();
     await drainedAtLast(mir);
     const expectFinalized = async (): Promise<void> => {
-      const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, books.partner.liveKey);
+      const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, expectedState.partner.liveKey);
       expect(receipt.body).toMatchObject({
         status: 'DONE_WITH_FAILURES',
         accepted: EVENTS,
@@ -101,45 +101,45 @@ describe('an event that cannot be stored', () => {
           },
         ],
       });
-      expect((await receiptsOf(mir.client, books)).map(({ status }) => status)).toEqual(['DONE', 'DONE']);
-      const stored = await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean();
-      expect(stored.map(({ _id }) => _id as string).sort()).toEqual([...books.events.keys()].sort());
-      expect(await resolvedCounts(mir.client, books)).toEqual(expectedCounts(books));
+      expect((await receiptsOf(mir.client, expectedState)).map(({ status }) => status)).toEqual(['DONE', 'DONE']);
+      const stored = await mir.ctx.store.events.model.find({ tenant: expectedState.tenant }).lean();
+      expect(stored.map(({ _id }) => _id as string).sort()).toEqual([...expectedState.events.keys()].sort());
+      expect(await resolvedCounts(mir.client, expectedState)).toEqual(expectedCounts(expectedState));
       expect(await failedReasons()).toEqual({
         [chunk.chunkId]: `STORE_REFUSED: 1 of 20 events; first: ${STORE_REFUSED_MESSAGE}`,
       });
-      expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+      expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     };
     await expectFinalized();
     await retryAll();
     await expectFinalized();
-    await observe(mir).queue.clean(0, 0, 'failed');
+    await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
   it('a job whose payload is no chunk settles as FAILED, is kept with its reason, and ends its marks', async () => {
-    const books = newBooks(await mir.partner());
-    const { chunk, receiptId } = await enteredChunk(books);
+    const expectedState = newExpectedState(await mir.partner());
+    const { chunk, receiptId } = await enteredChunk(expectedState);
     await queued(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });
     await drainedAtLast(mir);
-    const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, books.partner.liveKey);
+    const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, expectedState.partner.liveKey);
     expect(receipt.body).toMatchObject({ status: 'DONE_WITH_FAILURES', persisted: 0, failed: EVENTS });
     expect(receipt.body.items[0]).toMatchObject({ index: 0, outcome: 'FAILED', code: 'PAYLOAD_UNREADABLE' });
     expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
-    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+    expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
 
     await retryAll();
-    expect(await mir.ctx.store.events.model.countDocuments({ tenant: books.tenant })).toBe(0);
-    await accepted(mir.client, books, [anEvent({ userExternalId: 'u-0' })]);
+    expect(await mir.ctx.store.events.model.countDocuments({ tenant: expectedState.tenant })).toBe(0);
+    await accepted(mir.client, expectedState, [anEvent({ userExternalId: 'u-0' })]);
     await drainedAtLast(mir);
-    expect(await resolvedCounts(mir.client, books)).toEqual({ 'u-0': 1 });
-    await observe(mir).queue.clean(0, 0, 'failed');
+    expect(await resolvedCounts(mir.client, expectedState)).toEqual({ 'u-0': 1 });
+    await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
   it('a job of whose payload nothing can be read settles all the same: receipts say that their events failed', async () => {
-    const books = newBooks(await mir.partner());
-    const { queue } = observe(mir);
+    const expectedState = newExpectedState(await mir.partner());
+    const { queue } = viewQueue(mir);
     await queue.pause();
-    const { liveKey } = books.partner;
+    const { liveKey } = expectedState.partner;
     const single = await mir.client.post('/v1/events', liveKey, anEvent());
     // Two chunks, of which one stays whole.
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(700, 5) });
@@ -157,18 +157,18 @@ describe('an event that cannot be stored', () => {
     expect(await receiptOf(single)).toMatchObject({ ...failed, accepted: 1, persisted: 0, failed: 1 });
     expect(await receiptOf(batch)).toMatchObject({ ...failed, accepted: 700, persisted: 200, failed: 500 });
     // At once, without waiting for a sweep.
-    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
-    expect(await mir.ctx.store.events.model.countDocuments({ tenant: books.tenant })).toBe(200);
+    expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
+    expect(await mir.ctx.store.events.model.countDocuments({ tenant: expectedState.tenant })).toBe(200);
     await queue.clean(0, 0, 'failed');
   });
 
   it('a job of whose payload nothing can be read, and of which nothing was noted, holds the watermark no longer than an abandoned marker', async () => {
-    const books = newBooks(await mir.partner());
-    const { chunk } = await enteredChunk(books);
+    const expectedState = newExpectedState(await mir.partner());
+    const { chunk } = await enteredChunk(expectedState);
     await queued(chunk.chunkId, 'garbage');
     await drainedAtLast(mir);
     expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
-    await sweepNow(mir, books);
-    expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+    await sweepNow(mir, expectedState);
+    expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
   });
 });

@@ -2,14 +2,14 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../shared/domain/event';
 import {
   accepted,
-  type Books,
+  type ExpectedState,
   drainedAtLast,
   expectBalanced,
-  newBooks,
+  newExpectedState,
   someKeyedEvents,
   sweepNow,
 } from '../../support/expected-state';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
@@ -21,7 +21,7 @@ const SOCKET_TIMEOUT_MS = 10_000;
 const CLIENTS = 20;
 const USERS = 10;
 
-const { start, ownRedis, serve } = faultStage();
+const { start, ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let redis: OwnStore;
 beforeAll(async () => {
@@ -30,20 +30,20 @@ beforeAll(async () => {
   await start('worker', mir.env);
 });
 
-async function post(books: Books, body: SubmittedEvent): Promise<Response> {
+async function post(expectedState: ExpectedState, body: SubmittedEvent): Promise<Response> {
   return fetch(`${mir.url}/v1/events`, {
     method: 'POST',
-    headers: { 'x-api-key': books.partner.liveKey, 'content-type': 'application/json' },
+    headers: { 'x-api-key': expectedState.partner.liveKey, 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(REJECTED_WITHIN_MS),
   });
 }
 
 /** Many clients at once, single events and batches: each is refused, in time, and told when to come again. */
-async function expectRejectedInTime(books: Books, events: SubmittedEvent[]): Promise<void> {
+async function expectRejectedInTime(expectedState: ExpectedState, events: SubmittedEvent[]): Promise<void> {
   const answers = await Promise.all(
     events.map(async (event) => {
-      const answer = await post(books, event);
+      const answer = await post(expectedState, event);
       const { code } = (await answer.json()) as { code: string };
       return { status: answer.status, code, retryAfter: Number(answer.headers.get('retry-after')) > 0 };
     }),
@@ -52,7 +52,7 @@ async function expectRejectedInTime(books: Books, events: SubmittedEvent[]): Pro
 }
 
 /** Reading goes on from the store, and does not claim to know what is queued. */
-async function expectReadable({ partner: { liveKey } }: Books, eventId: string): Promise<void> {
+async function expectReadable({ partner: { liveKey } }: ExpectedState, eventId: string): Promise<void> {
   const resolved = await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-0' });
   expect(resolved).toMatchObject({ status: 200, body: { eventCount: 1, includesEventsThrough: null } });
   expect(resolved.headers.get('x-signals-source')).toBe('store');
@@ -67,48 +67,48 @@ describe('an outage of Redis', () => {
     { what: 'frozen', away: async () => redis.freeze(), back: async () => redis.thaw() },
   ])('with Redis $what', ({ away, back }) => {
     it('POST /events answers 503 within a second, reading goes on, and all goes on when it is back', async () => {
-      const books = newBooks(await mir.partner());
-      await accepted(mir.client, books, someKeyedEvents(USERS, USERS));
-      const [eventId] = books.events.keys();
+      const expectedState = newExpectedState(await mir.partner());
+      await accepted(mir.client, expectedState, someKeyedEvents(USERS, USERS));
+      const [eventId] = expectedState.events.keys();
       await waitUntil(
         'the first batch is stored',
-        async () => (await mir.ctx.store.receipts.model.countDocuments({ tenant: books.tenant })) === 1,
+        async () => (await mir.ctx.store.receipts.model.countDocuments({ tenant: expectedState.tenant })) === 1,
       );
 
       const rejected = someKeyedEvents(CLIENTS, USERS);
       await away();
-      await expectRejectedInTime(books, rejected);
-      await expectReadable(books, eventId!);
-      await expectRejectedInTime(books, rejected);
+      await expectRejectedInTime(expectedState, rejected);
+      await expectReadable(expectedState, eventId!);
+      await expectRejectedInTime(expectedState, rejected);
 
       await back();
-      await accepted(mir.client, books, rejected);
-      await accepted(mir.client, books, someKeyedEvents(CLIENTS, USERS));
+      await accepted(mir.client, expectedState, rejected);
+      await accepted(mir.client, expectedState, someKeyedEvents(CLIENTS, USERS));
       await drainedAtLast(mir);
       // Commands that a frozen server read too late may have left marks without a job.
-      await sweepNow(mir, books);
-      await expectBalanced(mir, books);
+      await sweepNow(mir, expectedState);
+      await expectBalanced(mir, expectedState);
     });
   });
 
   it('once Redis is back after a crash, its connections stay', async () => {
-    const books = newBooks(await mir.partner());
-    await accepted(mir.client, books, someKeyedEvents(1, 1));
+    const expectedState = newExpectedState(await mir.partner());
+    await accepted(mir.client, expectedState, someKeyedEvents(1, 1));
     // The connection owes answers when it ends; what watches over such debts must not outlive it.
     redis.freeze();
     const rejected = someKeyedEvents(1, 1);
-    await expectRejectedInTime(books, rejected);
+    await expectRejectedInTime(expectedState, rejected);
     await redis.kill();
     await redis.startAgain();
-    await accepted(mir.client, books, rejected);
+    await accepted(mir.client, expectedState, rejected);
     const until = Date.now() + SOCKET_TIMEOUT_MS + REJECTED_WITHIN_MS;
     await waitUntil('the old connection would have been given up', async () => {
-      const resolved = await mir.client.post('/v1/resolve', books.partner.liveKey, { userExternalId: 'u-0' });
+      const resolved = await mir.client.post('/v1/resolve', expectedState.partner.liveKey, { userExternalId: 'u-0' });
       expect(resolved).toMatchObject({ status: 200, body: { includesEventsThrough: expect.any(String) } });
       return Date.now() > until;
     });
     await drainedAtLast(mir);
-    await sweepNow(mir, books);
-    await expectBalanced(mir, books);
+    await sweepNow(mir, expectedState);
+    await expectBalanced(mir, expectedState);
   });
 });

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../shared/domain/event';
-import { accepted, expectBalanced, newBooks, someKeyedEvents, submit } from '../../support/expected-state';
-import { faultStage } from '../../support/fault-environment';
+import { accepted, expectBalanced, newExpectedState, someKeyedEvents, submit } from '../../support/expected-state';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 import { testStores } from '../../support/test-stores';
@@ -14,7 +14,7 @@ const MAX_MEMORY_BYTES = 32 * MIB;
 const MAX_BATCHES = 1_000;
 const TIMEOUT_MS = 120_000;
 
-const { start, ownRedis, serve } = faultStage();
+const { start, ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let redis: OwnStore;
 beforeAll(async () => {
@@ -31,7 +31,7 @@ function bigEvents(): SubmittedEvent[] {
 
 /** Commands that the server refused because it is full. */
 async function rejectedByFull(): Promise<number> {
-  const stats = await observe(mir).redis.info('errorstats');
+  const stats = await viewQueue(mir).redis.info('errorstats');
   return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
@@ -39,21 +39,21 @@ describe('Redis at its memory limit', () => {
   it(
     'rejects events before Redis is full, and accepts them again when workers have made room',
     async () => {
-      const books = newBooks(await mir.partner());
+      const expectedState = newExpectedState(await mir.partner());
       let rejected: SubmittedEvent[] | null = null;
       for (let n = 0; rejected === null && n < MAX_BATCHES; n += 1) {
         const events = bigEvents();
-        if ((await submit(mir.client, books, events)) !== 202) rejected = events;
+        if ((await submit(mir.client, expectedState, events)) !== 202) rejected = events;
       }
-      const answer = await mir.client.post('/v1/events', books.partner.liveKey, { events: rejected });
+      const answer = await mir.client.post('/v1/events', expectedState.partner.liveKey, { events: rejected });
       expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(await rejectedByFull()).toBe(0);
-      expect(books.receiptIds.length).toBeGreaterThan(10);
+      expect(expectedState.receiptIds.length).toBeGreaterThan(10);
 
       const worker = await start('worker', mir.env);
-      await accepted(mir.client, books, rejected!);
-      await expectBalanced(mir, books);
+      await accepted(mir.client, expectedState, rejected!);
+      await expectBalanced(mir, expectedState);
       expect(await rejectedByFull()).toBe(0);
       expect(await worker.stop()).toEqual({ code: 0, signal: null });
     },
@@ -63,13 +63,13 @@ describe('Redis at its memory limit', () => {
   it(
     'workers outlive a Redis that others have filled: when there is room again everything drains by itself',
     async () => {
-      const { redis: client } = observe(mir);
-      const books = newBooks(await mir.partner());
+      const { redis: client } = viewQueue(mir);
+      const expectedState = newExpectedState(await mir.partner());
       const worker = await start('worker', mir.env);
-      await accepted(mir.client, books, someKeyedEvents(10, 10));
+      await accepted(mir.client, expectedState, someKeyedEvents(10, 10));
       // Held for a moment, so that its jobs are there when Redis is full.
       process.kill(worker.pid, 'SIGSTOP');
-      for (let n = 0; n < 20; n += 1) await accepted(mir.client, books, someKeyedEvents(10, 10));
+      for (let n = 0; n < 20; n += 1) await accepted(mir.client, expectedState, someKeyedEvents(10, 10));
       const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
       await client.setrange('foreign-1', MAX_MEMORY_BYTES - used - MIB, 'x');
       // Taken because there is a little room left; now it is full for good.
@@ -79,11 +79,11 @@ describe('Redis at its memory limit', () => {
       process.kill(worker.pid, 'SIGCONT');
       await waitUntil('the worker has met it', async () => (await rejectedByFull()) > before + 3);
       const late = someKeyedEvents(10, 10);
-      expect(await submit(mir.client, books, late)).toBe(503);
+      expect(await submit(mir.client, expectedState, late)).toBe(503);
 
       await client.del('foreign-1', 'foreign-2');
-      await accepted(mir.client, books, late);
-      await expectBalanced(mir, books);
+      await accepted(mir.client, expectedState, late);
+      await expectBalanced(mir, expectedState);
       expect(await worker.stop()).toEqual({ code: 0, signal: null });
     },
     TIMEOUT_MS,

@@ -4,7 +4,7 @@ import { type ParsedApiKey, parseApiKey } from '../../../shared/domain/api-key';
 import { tagOf, tenantOf } from '../../../shared/domain/ids';
 import { startSecondApi } from '../../support/agents';
 import type { ApiClient } from '../../support/client';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import { type GrownAgent, growTree } from '../../support/grow-tree';
 import type { Harness, TestPartner } from '../../support/harness';
 import { insertAgent, type TestAgent } from '../../support/insert-agent';
@@ -19,7 +19,7 @@ const ONE_HOUR_MS = 3_600_000;
 const REVOKED = '401 AGENT_KEY_REVOKED';
 const INVALID = '401 API_KEY_INVALID';
 
-const { serve, ownRedis } = faultStage();
+const { serve, ownRedis } = faultEnvironment();
 let mir: Harness;
 let redis: OwnStore;
 beforeAll(async () => {

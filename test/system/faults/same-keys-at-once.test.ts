@@ -2,19 +2,19 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../shared/domain/event';
 import { userRefOf } from '../../../shared/domain/subject';
 import {
-  type Books,
+  type ExpectedState,
   drainedAtLast,
   leftMarks,
-  newBooks,
+  newExpectedState,
   NO_MARKS,
   sweepNow,
   receiptsOf,
   resolvedCounts,
 } from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 import type { TestProcess } from '../../support/processes';
 
 const APIS = 2;
@@ -25,7 +25,7 @@ const KEYS_PER_BATCH = 40;
 const USERS = 12;
 const TIMEOUT_MS = 120_000;
 
-const { start, serve } = faultStage();
+const { start, serve } = faultEnvironment();
 let mir: Harness;
 let apis: TestProcess[];
 beforeAll(async () => {
@@ -47,7 +47,7 @@ interface Sent {
 }
 
 /** One client: all keys, in batches from another place on, one batch sent twice, and some as single events. */
-async function runClient({ partner, rejected }: Books, n: number): Promise<Sent[]> {
+async function runClient({ partner, rejected }: ExpectedState, n: number): Promise<Sent[]> {
   const { client } = apis[n % APIS]!;
   // A machine that is too busy refuses; what was refused may be stored all the same, without a receipt to tell.
   const overloaded = (status: number, body: { code?: string }): boolean => {
@@ -87,11 +87,11 @@ describe('the same idempotency keys in several processes', () => {
   it(
     'of the same keys sent at once by many clients one submission each is PERSISTED, the others are told what they are',
     async () => {
-      const books = newBooks(await mir.partner());
-      const sent = (await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(books, n)))).flat();
+      const expectedState = newExpectedState(await mir.partner());
+      const sent = (await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(expectedState, n)))).flat();
       await drainedAtLast(mir);
-      books.receiptIds = sent.map(({ receiptId }) => receiptId);
-      const receipts = await receiptsOf(apis[0]!.client, books);
+      expectedState.receiptIds = sent.map(({ receiptId }) => receiptId);
+      const receipts = await receiptsOf(apis[0]!.client, expectedState);
 
       const told = new Map<string, Told[]>();
       sent.forEach(({ events, eventIds }, n) => {
@@ -105,14 +105,17 @@ describe('the same idempotency keys in several processes', () => {
       });
       expect(told.size).toBe(KEYS);
       const stored = new Map(
-        (await mir.ctx.store.events.model.find({ tenant: books.tenant }).lean()).map((doc) => [doc._id as string, doc]),
+        (await mir.ctx.store.events.model.find({ tenant: expectedState.tenant }).lean()).map((doc) => [
+          doc._id as string,
+          doc,
+        ]),
       );
       expect([...stored.keys()].sort()).toEqual([...told.keys()].sort());
 
-      const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, books.tenant, user);
+      const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, expectedState.tenant, user);
       for (const [eventId, outcomes] of told) {
         const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
-        if (winners.length !== 1) expect([winners.length, books.rejected.batches > 0]).toEqual([0, true]);
+        if (winners.length !== 1) expect([winners.length, expectedState.rejected.batches > 0]).toEqual([0, true]);
         const { userRef } = stored.get(eventId)!;
         const winner = outcomes.find(({ userExternalId }) => refOf(userExternalId) === userRef)!.userExternalId;
         for (const { userExternalId } of winners) expect(userExternalId).toBe(winner);
@@ -120,7 +123,7 @@ describe('the same idempotency keys in several processes', () => {
           if (outcome === 'PERSISTED') continue;
           expect(outcome).toBe(userExternalId === winner ? 'DUPLICATE' : 'CONFLICT');
         }
-        books.events.set(eventId, winner);
+        expectedState.events.set(eventId, winner);
       }
       const conflicts = receipts.filter(({ status }) => status === 'DONE_WITH_FAILURES');
       expect(conflicts.length).toBeGreaterThan(0);
@@ -128,13 +131,13 @@ describe('the same idempotency keys in several processes', () => {
 
       // Counted once each, for the winner; a user who won nothing has nothing.
       const counts: Record<string, number> = {};
-      for (const user of books.events.values()) counts[user] = (counts[user] ?? 0) + 1;
-      expect(await resolvedCounts(apis[1]!.client, books)).toEqual(counts);
-      const rows = await mir.ctx.store.users.model.find({ tenant: books.tenant }).lean();
+      for (const user of expectedState.events.values()) counts[user] = (counts[user] ?? 0) + 1;
+      expect(await resolvedCounts(apis[1]!.client, expectedState)).toEqual(counts);
+      const rows = await mir.ctx.store.users.model.find({ tenant: expectedState.tenant }).lean();
       expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(KEYS);
-      expect(await observe(mir).queue.getFailedCount()).toBe(0);
-      if (books.rejected.batches > 0) await sweepNow(mir, books);
-      expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+      expect(await viewQueue(mir).queue.getFailedCount()).toBe(0);
+      if (expectedState.rejected.batches > 0) await sweepNow(mir, expectedState);
+      expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     },
     TIMEOUT_MS,
   );

@@ -6,65 +6,69 @@ import { reserveBytes } from '../../../shared/queue/queued-bytes';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../shared/queue/sweep-open-chunks';
 import {
   accepted,
-  type Books,
+  type ExpectedState,
   drainedAtLast,
   expectBalanced,
   leftMarks,
-  newBooks,
+  newExpectedState,
   NO_MARKS,
   patientLink,
   someEvents,
 } from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
 import type { ApiClient } from '../../support/client';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 
-const { start, serve } = faultStage();
+const { start, serve } = faultEnvironment();
 let mir: Harness;
 beforeAll(async () => {
   mir = await serve({ workers: false });
 });
 
 /** The watermark as a partner sees it, in ms. */
-async function includedThrough({ partner }: Books): Promise<number> {
+async function includedThrough({ partner }: ExpectedState): Promise<number> {
   const { body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
   return Date.parse(body.includesEventsThrough);
 }
 
 async function redisNow(): Promise<number> {
-  const [seconds, micros] = await observe(mir).redis.time();
+  const [seconds, micros] = await viewQueue(mir).redis.time();
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
 }
 
 describe('includesEventsThrough', () => {
   describe('includesEventsThrough', () => {
     it('never passes a chunk that is still queued, and is the present when none is', async () => {
-      const books = newBooks(await mir.partner());
+      const expectedState = newExpectedState(await mir.partner());
       const before = await redisNow();
-      expect(await includedThrough(books)).toBeGreaterThanOrEqual(before);
+      expect(await includedThrough(expectedState)).toBeGreaterThanOrEqual(before);
 
-      const first = await mir.client.post('/v1/events', books.partner.liveKey, anEvent({ userExternalId: 'u-0' }));
+      const first = await mir.client.post(
+        '/v1/events',
+        expectedState.partner.liveKey,
+        anEvent({ userExternalId: 'u-0' }),
+      );
       const firstAt = Date.parse(first.body.receivedAt);
-      books.events.set(first.body.eventId, 'u-0');
-      books.receiptIds.push(first.body.receiptId);
+      expectedState.events.set(first.body.eventId, 'u-0');
+      expectedState.receiptIds.push(first.body.receiptId);
       for (let n = 0; n < 5; n += 1) {
-        await accepted(mir.client, books, someEvents(3, 3));
-        expect(await includedThrough(books)).toBe(firstAt);
+        await accepted(mir.client, expectedState, someEvents(3, 3));
+        expect(await includedThrough(expectedState)).toBe(firstAt);
       }
 
       await mir.startWorkers();
       await drainedAtLast(mir);
       const after = await redisNow();
-      expect(await includedThrough(books)).toBeGreaterThanOrEqual(after);
-      await expectBalanced(mir, books);
+      expect(await includedThrough(expectedState)).toBeGreaterThanOrEqual(after);
+      await expectBalanced(mir, expectedState);
       await mir.stopWorkers();
     });
 
     it('is one of its own for every partner and environment', async () => {
-      const busy = newBooks(await mir.partner());
-      const idle = newBooks(await mir.partner());
+      const busy = newExpectedState(await mir.partner());
+      const idle = newExpectedState(await mir.partner());
       await accepted(mir.client, busy, someEvents(1, 1));
       const now = await redisNow();
       expect(await includedThrough(busy)).toBeLessThanOrEqual(now);
@@ -91,34 +95,39 @@ describe('includesEventsThrough', () => {
   }
 
   /** Submits batches of random sizes for random users, and notes when each was received. */
-  async function submitter(client: ApiClient, books: Books, known: Known[]): Promise<void> {
+  async function submitter(client: ApiClient, expectedState: ExpectedState, known: Known[]): Promise<void> {
     for (let n = 0; n < SUBMISSIONS; n += 1) {
       const events = Array.from({ length: randomInt(1, 25) }, () =>
         anEvent({ userExternalId: `u-${randomInt(USERS)}` }),
       );
-      const { status, body } = await client.post('/v1/events', books.partner.liveKey, { events });
+      const { status, body } = await client.post('/v1/events', expectedState.partner.liveKey, { events });
       if (status !== 202) {
         // Overloaded: what became of it is not known, so nothing is claimed of it.
         expect(body).toMatchObject({ code: 'OVERLOADED' });
-        books.rejected.batches += 1;
-        books.rejected.unkeyedEvents += events.length;
+        expectedState.rejected.batches += 1;
+        expectedState.rejected.unkeyedEvents += events.length;
         continue;
       }
       const perUser = new Map<string, number>();
       events.forEach(({ userExternalId: user }, index) => {
         perUser.set(user, (perUser.get(user) ?? 0) + 1);
-        books.events.set(body.eventIds[index], user);
+        expectedState.events.set(body.eventIds[index], user);
       });
-      books.receiptIds.push(body.receiptId);
+      expectedState.receiptIds.push(body.receiptId);
       known.push({ receivedAtMs: Date.parse(body.receivedAt), perUser });
     }
   }
 
-  async function resolver(client: ApiClient, books: Books, seen: Seen[], goesOn: () => boolean): Promise<void> {
+  async function resolver(
+    client: ApiClient,
+    expectedState: ExpectedState,
+    seen: Seen[],
+    goesOn: () => boolean,
+  ): Promise<void> {
     const users = Array.from({ length: USERS }, (_, n) => `u-${n}`);
     while (goesOn()) {
       const body = { userExternalIds: users.slice(0, randomInt(1, USERS + 1)) };
-      const answer = await client.post('/v1/resolve', books.partner.liveKey, body);
+      const answer = await client.post('/v1/resolve', expectedState.partner.liveKey, body);
       if (answer.status !== 200) continue;
       for (const { userExternalId, eventCount, includesEventsThrough } of answer.body.results) {
         if (includesEventsThrough === null) continue;
@@ -128,17 +137,19 @@ describe('includesEventsThrough', () => {
   }
 
   it('every answer has all events of the user that were received before its includesEventsThrough', async () => {
-    const books = newBooks(await mir.partner());
+    const expectedState = newExpectedState(await mir.partner());
     const [one, other] = await Promise.all([start('api', mir.env), start('api', mir.env)]);
     await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
     const known: Known[] = [];
     const seen: Seen[] = [];
     let submitting = true;
     const resolving = Array.from({ length: RESOLVERS }, (_, n) =>
-      resolver(n % 2 === 0 ? one.client : other.client, books, seen, () => submitting),
+      resolver(n % 2 === 0 ? one.client : other.client, expectedState, seen, () => submitting),
     );
     await Promise.all(
-      Array.from({ length: SUBMITTERS }, (_, n) => submitter(n % 2 === 0 ? one.client : other.client, books, known)),
+      Array.from({ length: SUBMITTERS }, (_, n) =>
+        submitter(n % 2 === 0 ? one.client : other.client, expectedState, known),
+      ),
     ).finally(() => {
       submitting = false;
     });
@@ -150,18 +161,18 @@ describe('includesEventsThrough', () => {
     });
     expect(broken).toEqual([]);
     expect(seen.length).toBeGreaterThan(SUBMISSIONS);
-    await expectBalanced(mir, books);
+    await expectBalanced(mir, expectedState);
   });
 
   describe('a marker whose submission died before its job was added', () => {
     /** Enters a chunk as the API does, and dies. */
-    async function enterAndDie({ partner, tenant }: Books, reservationsToo: boolean): Promise<number> {
+    async function enterAndDie({ partner, tenant }: ExpectedState, reservationsToo: boolean): Promise<number> {
       const { authorizer, keys } = mir.ctx;
       const chunkId = newChunkId(Date.now());
       const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
       const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
       if (reservationsToo)
-        await reserveBytes(observe(mir).redis, keys, eventsQueue.name, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
+        await reserveBytes(viewQueue(mir).redis, keys, eventsQueue.name, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
       return nowMs!;
     }
 
@@ -171,34 +182,34 @@ describe('includesEventsThrough', () => {
     ])('holds the watermark until $sweep finds it abandoned; then it moves on', async ({ sweep, reservationsToo }) => {
       const { keys } = mir.ctx;
       const link = patientLink(mir);
-      const books = newBooks(await mir.partner());
+      const expectedState = newExpectedState(await mir.partner());
       const sweepAt = (nowMs: number): Promise<number> =>
         sweep === 'sweepReservations'
           ? sweepReservations(link, keys, nowMs)
-          : sweepOpenChunks(link, keys, books.tenant, nowMs);
-      const authorizedAt = await enterAndDie(books, reservationsToo);
+          : sweepOpenChunks(link, keys, expectedState.tenant, nowMs);
+      const authorizedAt = await enterAndDie(expectedState, reservationsToo);
       expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS - 1)).toBe(0);
-      expect(await includedThrough(books)).toBe(authorizedAt);
+      expect(await includedThrough(expectedState)).toBe(authorizedAt);
       expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS + 1)).toBe(1);
-      expect(await leftMarks(mir, books.tenant)).toEqual(NO_MARKS);
+      expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
       const now = await redisNow();
-      expect(await includedThrough(books)).toBeGreaterThanOrEqual(now);
+      expect(await includedThrough(expectedState)).toBeGreaterThanOrEqual(now);
     });
   });
 
   it('the sweeps leave the marks of a chunk that has waited for long', async () => {
     const { keys } = mir.ctx;
     const link = patientLink(mir);
-    const { queue } = observe(mir);
-    const books = newBooks(await mir.partner());
+    const { queue } = viewQueue(mir);
+    const expectedState = newExpectedState(await mir.partner());
     await queue.pause();
-    await accepted(mir.client, books, someEvents(3, 3));
-    const marks = await leftMarks(mir, books.tenant);
+    await accepted(mir.client, expectedState, someEvents(3, 3));
+    const marks = await leftMarks(mir, expectedState.tenant);
     const later = Date.now() + 10 * ABANDONED_AFTER_MS;
-    expect(await sweepOpenChunks(link, keys, books.tenant, later)).toBe(0);
+    expect(await sweepOpenChunks(link, keys, expectedState.tenant, later)).toBe(0);
     expect(await sweepReservations(link, keys, later)).toBe(0);
-    expect(await leftMarks(mir, books.tenant)).toEqual(marks);
+    expect(await leftMarks(mir, expectedState.tenant)).toEqual(marks);
     await queue.resume();
-    await expectBalanced(mir, books);
+    await expectBalanced(mir, expectedState);
   });
 });

@@ -1,15 +1,15 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   accepted,
-  type Books,
+  type ExpectedState,
   expectBalanced,
-  newBooks,
+  newExpectedState,
   someEvents,
   someKeyedEvents,
 } from '../../support/expected-state';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 import { waitUntil } from '../../support/wait-until';
 
 const KILLS = 6;
@@ -19,16 +19,16 @@ const EVENTS_PER_BATCH = 150;
 const USERS = 250;
 const TIMEOUT_MS = 150_000;
 
-const { start, serve } = faultStage();
+const { start, serve } = faultEnvironment();
 let mir: Harness;
 beforeAll(async () => {
   mir = await serve({ workers: false, env: { EVENT_WORKER_CONCURRENCY: '4' } });
 });
 
 /** Moments of a worker's life at which it is killed. */
-async function moments({ tenant }: Books): Promise<(() => Promise<boolean>)[]> {
+async function moments({ tenant }: ExpectedState): Promise<(() => Promise<boolean>)[]> {
   const { store } = mir.ctx;
-  const { queue } = observe(mir);
+  const { queue } = viewQueue(mir);
   const atStart = {
     events: await store.events.model.countDocuments({ tenant }),
     parts: await store.receipts.model.countDocuments({ tenant }),
@@ -44,16 +44,16 @@ describe('a worker process killed with SIGKILL', () => {
   it(
     'kill -9 of workers in mid-burst loses nothing and doubles nothing',
     async () => {
-      const books = newBooks(await mir.partner());
-      const { queue } = observe(mir);
+      const expectedState = newExpectedState(await mir.partner());
+      const { queue } = viewQueue(mir);
       let killedAtWork = 0;
       let activeOfTheDead = 0;
       for (let round = 0; killedAtWork < KILLS && round < MAX_ROUNDS; round += 1) {
         const batches = Array.from({ length: BATCHES_PER_ROUND }, (_, n) =>
           n % 2 === 0 ? someEvents(EVENTS_PER_BATCH, USERS) : someKeyedEvents(EVENTS_PER_BATCH, USERS),
         );
-        await Promise.all(batches.map((events) => accepted(mir.client, books, events)));
-        const comes = (await moments(books))[round % 3]!;
+        await Promise.all(batches.map((events) => accepted(mir.client, expectedState, events)));
+        const comes = (await moments(expectedState))[round % 3]!;
         const worker = await start('worker', mir.env);
         await waitUntil('the moment comes', comes);
         await worker.kill9();
@@ -65,7 +65,7 @@ describe('a worker process killed with SIGKILL', () => {
       expect(killedAtWork).toBe(KILLS);
 
       await start('worker', mir.env);
-      await expectBalanced(mir, books);
+      await expectBalanced(mir, expectedState);
     },
     TIMEOUT_MS,
   );

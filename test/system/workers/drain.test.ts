@@ -4,22 +4,22 @@ import { connect } from 'node:net';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   accepted,
-  type Books,
+  type ExpectedState,
   drainedAtLast,
   expectBalanced,
-  newBooks,
+  newExpectedState,
   someEvents,
 } from '../../support/expected-state';
 import { anEvent } from '../../support/builders';
-import { faultStage } from '../../support/fault-environment';
+import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
-import { observe } from '../../support/resolve-poller';
+import { viewQueue } from '../../support/queue-view';
 import type { OwnStore } from '../../support/own-stores';
 import { waitUntil } from '../../support/wait-until';
 
 const EXITED_WELL = { code: 0, signal: null };
 
-const { start, ownMongo, ownRedis, serve } = faultStage();
+const { start, ownMongo, ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let mongo: OwnStore;
 beforeAll(async () => {
@@ -28,20 +28,20 @@ beforeAll(async () => {
 });
 
 /** Submits so much that a worker is busy with it for a while. */
-async function backlog(books: Books): Promise<void> {
-  await Promise.all(Array.from({ length: 30 }, () => accepted(mir.client, books, someEvents(100, 80))));
+async function backlog(expectedState: ExpectedState): Promise<void> {
+  await Promise.all(Array.from({ length: 30 }, () => accepted(mir.client, expectedState, someEvents(100, 80))));
 }
 
 describe('SIGTERM', () => {
   it('SIGTERM: a worker finishes the jobs at work, exits 0 and leaves none behind', async () => {
-    const books = newBooks(await mir.partner());
-    const { queue } = observe(mir);
-    await accepted(mir.client, books, someEvents(1, 1));
+    const expectedState = newExpectedState(await mir.partner());
+    const { queue } = viewQueue(mir);
+    await accepted(mir.client, expectedState, someEvents(1, 1));
     const first = await start('worker', mir.env);
     await drainedAtLast(mir);
     // While MongoDB is frozen, the worker has jobs at work and others wait.
     mongo.freeze();
-    await backlog(books);
+    await backlog(expectedState);
     await waitUntil('the worker is at work', async () => (await queue.getActiveCount()) > 0);
     const exit = first.stop();
     const isDraining = async (): Promise<boolean> => (await first.client.get('/readyz')).body.status === 'draining';
@@ -53,26 +53,26 @@ describe('SIGTERM', () => {
     expect(left.length).toBeGreaterThan(0);
     expect(new Set(left.map(({ attemptsStarted }) => attemptsStarted))).toEqual(new Set([0]));
     await start('worker', mir.env);
-    await expectBalanced(mir, books);
+    await expectBalanced(mir, expectedState);
   });
 
   it('SIGTERM during an outage of MongoDB: a worker gives its jobs back without spending an attempt', async () => {
-    const books = newBooks(await mir.partner());
-    const { queue } = observe(mir);
-    await accepted(mir.client, books, someEvents(1, 1));
+    const expectedState = newExpectedState(await mir.partner());
+    const { queue } = viewQueue(mir);
+    await accepted(mir.client, expectedState, someEvents(1, 1));
     const worker = await start('worker', { ...mir.env, DRAIN_TIMEOUT_MS: '300' });
     await drainedAtLast(mir);
     await mongo.stop();
-    const before = books.receiptIds.length;
-    await backlog(books);
+    const before = expectedState.receiptIds.length;
+    await backlog(expectedState);
     await waitUntil('the worker is at work', async () => (await queue.getActiveCount()) > 0);
     expect({ ...(await worker.stop()), stderr: worker.stderr() }).toEqual({ ...EXITED_WELL, stderr: '' });
     const jobs = await queue.getJobs(['active', 'waiting', 'prioritized', 'delayed', 'failed']);
-    expect(jobs.length).toBe(books.receiptIds.length - before);
+    expect(jobs.length).toBe(expectedState.receiptIds.length - before);
     expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));
     await mongo.startAgain();
     await start('worker', mir.env);
-    await expectBalanced(mir, books);
+    await expectBalanced(mir, expectedState);
   });
 
   function refusesConnections(port: number): Promise<boolean> {
@@ -85,12 +85,12 @@ describe('SIGTERM', () => {
   }
 
   it('SIGTERM: the API answers the requests that are open, then exits 0', async () => {
-    const books = newBooks(await mir.partner());
+    const expectedState = newExpectedState(await mir.partner());
     // No process may need its deadline: an exit by force would be another code.
     const api = await start('api', { ...mir.env, DRAIN_TIMEOUT_MS: '600000' });
     const body = JSON.stringify(anEvent({ userExternalId: 'u-0' }));
     const headers = {
-      'x-api-key': books.partner.liveKey,
+      'x-api-key': expectedState.partner.liveKey,
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       // The server's 100 tells that it has the request.
@@ -115,11 +115,11 @@ describe('SIGTERM', () => {
     const { status, text } = await answer;
     expect(status).toBe(202);
     const { eventId, receiptId } = JSON.parse(text) as { eventId: string; receiptId: string };
-    books.events.set(eventId, 'u-0');
-    books.receiptIds.push(receiptId);
+    expectedState.events.set(eventId, 'u-0');
+    expectedState.receiptIds.push(receiptId);
     expect(await exit).toEqual(EXITED_WELL);
     await start('worker', mir.env);
-    await expectBalanced(mir, books);
+    await expectBalanced(mir, expectedState);
   });
 
   /** Asks for a path again and again on one connection, until it is refused. Answers what each answer said of it. */
@@ -167,14 +167,14 @@ describe('SIGTERM', () => {
   });
 
   it('SIGTERM under load: every 202 of an API that stops is kept', async () => {
-    const books = newBooks(await mir.partner());
+    const expectedState = newExpectedState(await mir.partner());
     const api = await start('api', { ...mir.env, DRAIN_TIMEOUT_MS: '600000' });
     let answered = 0;
     const clients = Array.from({ length: 8 }, async () => {
       for (;;) {
         // Refused connections end a client; an answer other than 202 fails the test.
         try {
-          await accepted(api.client, books, someEvents(5, 20));
+          await accepted(api.client, expectedState, someEvents(5, 20));
         } catch (error) {
           if ((error as Error).name === 'TypeError') return;
           throw error;
@@ -187,6 +187,6 @@ describe('SIGTERM', () => {
     await Promise.all(clients);
     expect(answered).toBeGreaterThan(50);
     await start('worker', mir.env);
-    await expectBalanced(mir, books);
+    await expectBalanced(mir, expectedState);
   });
 });

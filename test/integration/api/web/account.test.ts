@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
 import type { Harness, TestPartner } from '../../../support/harness';
-import { loggedIn, PASSWORD, somebody, logIn, startHarnessForPeople } from '../../../support/people';
+import { loggedIn, PASSWORD, anonymousSession, logIn, startHarnessForPeople } from '../../../support/people';
 import { redisText } from '../../../support/redis-text';
-import type { Visitor } from '../../../support/browser-session';
+import type { BrowserSession } from '../../../support/browser-session';
 
 let mir: Harness;
 let shop: TestPartner;
@@ -17,11 +17,16 @@ afterAll(() => mir.close());
 
 let people = 0;
 const newAddress = (): string => `owner-${(people += 1)}@example.org`;
-async function connect(visitor: Visitor, { liveKey }: TestPartner, userExternalId: string, accountLabel?: string) {
+async function connect(
+  webSession: BrowserSession,
+  { liveKey }: TestPartner,
+  userExternalId: string,
+  accountLabel?: string,
+) {
   const wish = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
   const { body } = await mir.client.post('/v1/partners/link/invite', liveKey, wish);
-  const consent = await visitor.get(new URL(body.url).pathname);
-  const done = await visitor.submit(consent, { decision: 'connect' });
+  const consent = await webSession.get(new URL(body.url).pathname);
+  const done = await webSession.submit(consent, { decision: 'connect' });
   expect(done.text).toContain('Connected to');
 }
 async function submit({ liveKey }: TestPartner, userExternalId: string, count: number): Promise<void> {
@@ -35,20 +40,20 @@ const resolve = async ({ liveKey }: TestPartner, userExternalId: string) =>
 
 describe('the account page', () => {
   it('without a log-in every page of the account leads to the log-in', async () => {
-    const visitor = somebody(mir);
+    const webSession = anonymousSession(mir);
     for (const path of ['/account', '/account/export', '/account/delete', '/account/links/lnk_x']) {
-      expect((await visitor.get(path)).path).toMatch(/^\/login/);
+      expect((await webSession.get(path)).path).toMatch(/^\/login/);
     }
   });
 
   it('the account shows my platforms, my history in numbers and its months, and nothing of others', async () => {
-    const visitor = await loggedIn(mir, newAddress());
-    expect((await visitor.get('/account')).text).toContain('Nothing is connected yet');
+    const webSession = await loggedIn(mir, newAddress());
+    expect((await webSession.get('/account')).text).toContain('Nothing is connected yet');
     await submit(shop, 'me-at-shop', 3);
     await submit(forum, 'me-at-forum', 2);
-    await connect(visitor, shop, 'me-at-shop', 'me_k');
-    await connect(visitor, forum, 'me-at-forum');
-    const { text, root } = await visitor.get('/account');
+    await connect(webSession, shop, 'me-at-shop', 'me_k');
+    await connect(webSession, forum, 'me-at-forum');
+    const { text, root } = await webSession.get('/account');
     for (const words of [
       'Harbour Market',
       '“me_k” at harbour.example',
@@ -68,36 +73,36 @@ describe('the account page', () => {
   });
 
   it('disconnecting shows what it means, ends the link at once and leaves the others', async () => {
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     await submit(shop, 'leaver', 3);
     await submit(forum, 'leaver', 2);
-    await connect(visitor, shop, 'leaver');
-    await connect(visitor, forum, 'leaver');
+    await connect(webSession, shop, 'leaver');
+    await connect(webSession, forum, 'leaver');
     expect(await resolve(forum, 'leaver')).toMatchObject({ eventCount: 5, linked: true });
-    const account = await visitor.get('/account');
+    const account = await webSession.get('/account');
     const row = account.root.querySelectorAll('ul.records li').find((li) => li.textContent.includes('Quiet Forum'))!;
     const path = row.querySelector('a')!.getAttribute('href')!;
 
     const stranger = await loggedIn(mir, newAddress());
     expect((await stranger.get(path)).status).toBe(404);
-    const page = await visitor.get(path);
+    const page = await webSession.get(path);
     expect(page.text).toContain('Disconnect from Quiet Forum?');
     expect(await resolve(forum, 'leaver')).toMatchObject({ linked: true });
-    const done = await visitor.submit(page, {});
+    const done = await webSession.submit(page, {});
     expect(done.text).toContain('The account is disconnected');
     expect(await resolve(forum, 'leaver')).toMatchObject({ linked: false, eventCount: 2, partnerCount: 1 });
     expect(await resolve(shop, 'leaver')).toMatchObject({ linked: true, eventCount: 3, partnerCount: 1 });
-    expect((await visitor.get(path)).status).toBe(404);
+    expect((await webSession.get(path)).status).toBe(404);
   });
 
   it('the export is one JSON document with the identity, the accounts and every event of them', async () => {
     const email = newAddress();
-    const visitor = await loggedIn(mir, email);
+    const webSession = await loggedIn(mir, email);
     await submit(shop, 'exporter', 1_200);
     await submit(forum, 'exporter', 1);
-    await connect(visitor, shop, 'exporter', 'label "quoted"');
-    await connect(visitor, forum, 'exporter');
-    const file = await visitor.get('/account/export');
+    await connect(webSession, shop, 'exporter', 'label "quoted"');
+    await connect(webSession, forum, 'exporter');
+    const file = await webSession.get('/account/export');
     expect(file.headers.get('content-disposition')).toMatch(/^attachment; filename="mir-account-[\d-]+\.json"$/);
     const { identity, accounts, history } = JSON.parse(file.html);
     expect(identity).toEqual({ email, createdAt: expect.any(String) });
@@ -111,14 +116,14 @@ describe('the account page', () => {
   });
 
   it('the export tells sessions and every answer to an invite, also a declined one and one that has ended', async () => {
-    const visitor = await loggedIn(mir, newAddress());
-    await connect(visitor, shop, 'answering', 'a label');
-    const disconnectPath = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
-    await visitor.submit(await visitor.get(disconnectPath), {});
+    const webSession = await loggedIn(mir, newAddress());
+    await connect(webSession, shop, 'answering', 'a label');
+    const disconnectPath = (await webSession.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
+    await webSession.submit(await webSession.get(disconnectPath), {});
     const wish = { userExternalId: 'answering' };
     const { body } = await mir.client.post('/v1/partners/link/invite', forum.testKey, wish);
-    await visitor.submit(await visitor.get(new URL(body.url).pathname), { decision: 'decline' });
-    const { sessions, answers, accounts } = JSON.parse((await visitor.get('/account/export')).html);
+    await webSession.submit(await webSession.get(new URL(body.url).pathname), { decision: 'decline' });
+    const { sessions, answers, accounts } = JSON.parse((await webSession.get('/account/export')).html);
     expect(accounts).toEqual([]);
     expect(sessions).toEqual([{ createdAt: expect.any(String), expiresAt: expect.any(String) }]);
     const asked = { kind: 'INVITE', askedAt: expect.any(String) };
@@ -129,8 +134,8 @@ describe('the account page', () => {
   });
 
   it('an account without links exports as valid JSON', async () => {
-    const visitor = await loggedIn(mir, newAddress());
-    expect(JSON.parse((await visitor.get('/account/export')).html).accounts).toEqual([]);
+    const webSession = await loggedIn(mir, newAddress());
+    expect(JSON.parse((await webSession.get('/account/export')).html).accounts).toEqual([]);
   });
 
   /** Everything that the stores hold of this run, as text. */
@@ -148,24 +153,24 @@ describe('the account page', () => {
   it('deleting the identity takes the password, and leaves no trace of the address or of any raw id', async () => {
     const email = 'very.unusual.address@example.org';
     const rawId = 'very-unusual-raw-id-8841';
-    const visitor = await loggedIn(mir, email);
+    const webSession = await loggedIn(mir, email);
     await submit(shop, rawId, 2);
     await submit(forum, 'del-at-forum', 4);
-    await connect(visitor, shop, rawId, 'v_unusual_label');
-    await connect(visitor, forum, 'del-at-forum');
+    await connect(webSession, shop, rawId, 'v_unusual_label');
+    await connect(webSession, forum, 'del-at-forum');
     expect(await rawStores()).toContain(email);
 
-    const page = await visitor.get('/account/delete');
+    const page = await webSession.get('/account/delete');
     expect(page.text).toContain('2 connected accounts are disconnected');
-    const rejected = await visitor.submit(page, { password: 'not the password' });
+    const rejected = await webSession.submit(page, { password: 'not the password' });
     expect([rejected.status, rejected.text.includes('Nothing was deleted')]).toEqual([422, true]);
     expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: true, eventCount: 6 });
-    const done = await visitor.submit(page, { password: PASSWORD });
+    const done = await webSession.submit(page, { password: PASSWORD });
     expect(done.text).toContain('Your identity is deleted');
 
     expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: false, eventCount: 4 });
-    expect((await visitor.get('/account')).path).toMatch(/^\/login/);
-    expect((await logIn(somebody(mir), email)).status).toBe(422);
+    expect((await webSession.get('/account')).path).toMatch(/^\/login/);
+    expect((await logIn(anonymousSession(mir), email)).status).toBe(422);
     const raw = await rawStores();
     for (const trace of [email, 'very.unusual', rawId, 'v_unusual_label']) {
       expect(raw.includes(trace) ? trace : null).toBeNull();

@@ -7,15 +7,15 @@ import {
   PASSWORD,
   signedInAs,
   signUpAndConfirm,
-  somebody,
+  anonymousSession,
   startHarnessForPeople,
 } from '../../../support/people';
-import type { Visitor } from '../../../support/browser-session';
+import type { BrowserSession } from '../../../support/browser-session';
 
 let h: Harness;
 let people = 0;
 let email: string;
-let ana: Visitor;
+let ana: BrowserSession;
 
 beforeAll(async () => {
   h = await startHarnessForPeople();
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => h.close());
 beforeEach(() => {
   email = `person-${(people += 1)}@example.org`;
-  ana = somebody(h);
+  ana = anonymousSession(h);
 });
 
 const SESSION = 'mir_session';
@@ -52,7 +52,7 @@ describe('from sign-up to log-out', () => {
   it('confirms nothing when a mail scanner opens the link, which then still works', async () => {
     await ana.submit(await ana.get('/signup'), { email });
     const link = await mailedLink(h, email, /Confirm/);
-    expect((await somebody(h).get(link)).status).toBe(200);
+    expect((await anonymousSession(h).get(link)).status).toBe(200);
     expect(await h.ctx.store.identities.byEmail(email)).toMatchObject({ emailVerified: false });
     expect((await ana.submit(await ana.get(link), { password: PASSWORD })).path).toBe('/login?done=confirmed');
   });
@@ -62,7 +62,7 @@ describe('from sign-up to log-out', () => {
     await ana.submit(await ana.get(`/signup?next=${encodeURIComponent(next)}`), { email });
     const link = await mailedLink(h, email, /Confirm/);
     // The mail may be opened on another device.
-    const phone = somebody(h);
+    const phone = anonymousSession(h);
     const confirmed = await phone.submit(await phone.get(link), { password: PASSWORD });
     expect((await phone.submit(confirmed, { email, password: PASSWORD })).path).toBe(next);
   });
@@ -128,7 +128,7 @@ describe('who has an account is not told', () => {
 
   it('by sign-up: a known address is answered like a new one, and its owner gets a mail', async () => {
     await signUpAndConfirm(h, ana, email);
-    const stranger = somebody(h);
+    const stranger = anonymousSession(h);
     const known = await stranger.submit(await stranger.get('/signup'), { email });
     const fresh = await stranger.submit(await stranger.get('/signup'), { email: `new-${email}` });
     expect([known.status, wordsOf(known.text)]).toEqual([fresh.status, wordsOf(fresh.text.replace('new-', ''))]);

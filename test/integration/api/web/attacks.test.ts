@@ -9,10 +9,10 @@ import {
   PASSWORD,
   signedInAs,
   signUpAndConfirm,
-  somebody,
+  anonymousSession,
   startHarnessForPeople,
 } from '../../../support/people';
-import { createVisitor, type Visitor } from '../../../support/browser-session';
+import { newBrowserSession, type BrowserSession } from '../../../support/browser-session';
 
 /** Pages whose URL can carry a token: of a mailed link, of an invite (also within `next`), of the provider's answer. */
 const TOKEN_PAGES = new Set([
@@ -30,7 +30,7 @@ const TOKEN_PAGES = new Set([
 let h: Harness;
 let people = 0;
 let email: string;
-let ana: Visitor;
+let ana: BrowserSession;
 let origin: string;
 
 beforeAll(async () => {
@@ -40,19 +40,20 @@ beforeAll(async () => {
 afterAll(() => h.close());
 beforeEach(() => {
   email = `person-${(people += 1)}@example.org`;
-  ana = somebody(h);
+  ana = anonymousSession(h);
 });
 
-const tokenOf = async (visitor: Visitor, path = '/outbox'): Promise<string> =>
-  (await visitor.get(path)).root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
+const tokenOf = async (webSession: BrowserSession, path = '/outbox'): Promise<string> =>
+  (await webSession.get(path)).root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
 
 describe('a form that is not the visitor’s own', () => {
-  const stillIn = async (visitor: Visitor) => (await visitor.get('/outbox')).root.querySelector('header .who') !== null;
+  const stillIn = async (webSession: BrowserSession) =>
+    (await webSession.get('/outbox')).root.querySelector('header .who') !== null;
 
   it.each([
     ['no token', () => ({ something: 'else' }), {}],
     ['a made-up token', () => ({ [CSRF_TOKEN_FIELD]: 'x'.repeat(43) }), {}],
-    ['another visitor’s token', async () => ({ [CSRF_TOKEN_FIELD]: await tokenOf(somebody(h), '/login') }), {}],
+    ['another visitor’s token', async () => ({ [CSRF_TOKEN_FIELD]: await tokenOf(anonymousSession(h), '/login') }), {}],
     [
       'another session’s token',
       async () => ({ [CSRF_TOKEN_FIELD]: await tokenOf(await loggedIn(h, `other-${email}`)) }),
@@ -63,17 +64,17 @@ describe('a form that is not the visitor’s own', () => {
     ['a cross-site fetch', 'own', { 'sec-fetch-site': 'cross-site' }],
     ['a sibling site', 'own', { 'sec-fetch-site': 'same-site' }],
   ] as const)('is refused and does nothing: %s', async (_name, fields, headers) => {
-    const visitor = await loggedIn(h, email);
-    const sent = fields === 'own' ? { [CSRF_TOKEN_FIELD]: await tokenOf(visitor) } : await fields();
-    const answer = await visitor.post('/logout', sent, { origin, ...headers });
+    const webSession = await loggedIn(h, email);
+    const sent = fields === 'own' ? { [CSRF_TOKEN_FIELD]: await tokenOf(webSession) } : await fields();
+    const answer = await webSession.post('/logout', sent, { origin, ...headers });
     expect(answer.status).toBe(403);
     expect(answer.headers.getSetCookie()).toEqual([]);
     expect(answer.text).toContain('Nothing was done');
-    expect(await stillIn(visitor)).toBe(true);
+    expect(await stillIn(webSession)).toBe(true);
   });
 
   it('is refused before log-in too, so nobody is logged in by another site', async () => {
-    await signUpAndConfirm(h, somebody(h), email);
+    await signUpAndConfirm(h, anonymousSession(h), email);
     const answer = await ana.post('/login', { email, password: PASSWORD }, { origin });
     expect(answer.status).toBe(403);
     expect(answer.headers.getSetCookie().join()).not.toContain('mir_session');
@@ -125,7 +126,7 @@ describe('a form of a page that hides its URL, so that the browser hides its ori
 
 describe('an address to go on to', () => {
   const known = 'traveller@example.org';
-  beforeAll(async () => void (await signUpAndConfirm(h, somebody(h), known)));
+  beforeAll(async () => void (await signUpAndConfirm(h, anonymousSession(h), known)));
 
   it.each([
     'https://evil.example/',
@@ -269,16 +270,16 @@ describe('behind https', () => {
     const env = { PUBLIC_URL: 'https://mir.example', SMTP_URL: 'smtp://127.0.0.1:9', MAIL_FROM: 'mir@mir.example' };
     const https = await startHarness({ workers: false, env });
     await confirmedAccount(https, email);
-    const visitor = createVisitor(https.url, { publicUrl: 'https://mir.example' });
-    const form = await visitor.get('/login');
+    const webSession = newBrowserSession(https.url, { publicUrl: 'https://mir.example' });
+    const form = await webSession.get('/login');
     expect(form.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
     expect(form.headers.getSetCookie()).toEqual([
       expect.stringMatching(/^__Host-mir_visitor=[^;]+; Path=\/; .*; Secure$/),
     ]);
     const token = form.root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
     const sent = { email, password: PASSWORD, [CSRF_TOKEN_FIELD]: token };
-    expect((await visitor.post('/login', sent, { origin: 'http://mir.example' })).status).toBe(403);
-    const answer = await visitor.post('/login', sent, { origin: 'https://mir.example' });
+    expect((await webSession.post('/login', sent, { origin: 'http://mir.example' })).status).toBe(403);
+    const answer = await webSession.post('/login', sent, { origin: 'https://mir.example' });
     const cookie = answer.headers.getSetCookie().find((line) => line.includes('mir_session'));
     expect(cookie).toMatch(/^__Host-mir_session=/);
     expect(cookie).toMatch(/; Secure/);

@@ -6,15 +6,15 @@ import {
   loggedIn,
   PASSWORD,
   signUpAndConfirm,
-  somebody,
+  anonymousSession,
   startHarnessForPeople,
 } from '../../../support/people';
-import type { Visitor } from '../../../support/browser-session';
+import type { BrowserSession } from '../../../support/browser-session';
 
 let h: Harness;
 let people = 0;
 let email: string;
-let ana: Visitor;
+let ana: BrowserSession;
 
 beforeAll(async () => {
   h = await startHarnessForPeople();
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => h.close());
 beforeEach(() => {
   email = `person-${(people += 1)}@example.org`;
-  ana = somebody(h);
+  ana = anonymousSession(h);
 });
 
 describe('guessing', () => {
@@ -32,10 +32,11 @@ describe('guessing', () => {
   it('of a password ends in 429 after ten tries of an address, and no further password is checked', async () => {
     await signUpAndConfirm(h, ana, email);
     const statuses: number[] = [];
-    for (let n = 0; n < 10; n += 1) statuses.push((await logIn(somebody(h), email, `wrong password ${n}`)).status);
+    for (let n = 0; n < 10; n += 1)
+      statuses.push((await logIn(anonymousSession(h), email, `wrong password ${n}`)).status);
     expect(statuses).toEqual(Array.from({ length: 10 }, () => 422));
     const before = await hashes();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => logIn(somebody(h), email)));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => logIn(anonymousSession(h), email)));
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 429));
     expect(Number(answers[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await hashes()).toBe(before);
@@ -44,10 +45,10 @@ describe('guessing', () => {
   it('of a stranger does not keep a person out who was logged in here before', async () => {
     const own = await loggedIn(h, email);
     await own.submit(await own.get('/account'), {}, { action: '/logout' });
-    for (let n = 0; n < 10; n += 1) await logIn(somebody(h), email, `wrong password ${n}`);
-    expect((await logIn(somebody(h), email)).status).toBe(429);
+    for (let n = 0; n < 10; n += 1) await logIn(anonymousSession(h), email, `wrong password ${n}`);
+    expect((await logIn(anonymousSession(h), email)).status).toBe(429);
     expect((await logIn(own, email)).path).toBe('/account');
-    expect((await logIn(somebody(h), email)).status).toBe(429);
+    expect((await logIn(anonymousSession(h), email)).status).toBe(429);
   });
 
   it('in a browser in which the person was logged in before ends in 429 as well', async () => {
@@ -58,10 +59,10 @@ describe('guessing', () => {
   });
 
   it('of an address that was signed up by a stranger but never confirmed gives the stranger no tries of their own', async () => {
-    const stranger = somebody(h);
+    const stranger = anonymousSession(h);
     await earlierSignUp(h, email, PASSWORD);
     expect((await logIn(stranger, email)).text).toContain('not confirmed yet');
-    for (let n = 0; n < 10; n += 1) await logIn(somebody(h), email, `wrong password ${n}`);
+    for (let n = 0; n < 10; n += 1) await logIn(anonymousSession(h), email, `wrong password ${n}`);
     expect((await logIn(stranger, email)).status).toBe(429);
   });
 
@@ -79,8 +80,9 @@ describe('guessing', () => {
   it('right in the end is no longer held against the person', async () => {
     await signUpAndConfirm(h, ana, email);
     for (let round = 0; round < 3; round += 1) {
-      for (let n = 0; n < 4; n += 1) expect((await logIn(somebody(h), email, 'wrong password')).status).toBe(422);
-      expect((await logIn(somebody(h), email)).path).toBe('/account');
+      for (let n = 0; n < 4; n += 1)
+        expect((await logIn(anonymousSession(h), email, 'wrong password')).status).toBe(422);
+      expect((await logIn(anonymousSession(h), email)).path).toBe('/account');
     }
   });
 
@@ -88,8 +90,8 @@ describe('guessing', () => {
     '%s sends an address no more than five mails an hour',
     async (path) => {
       const send = async () => {
-        const visitor = somebody(h);
-        return (await visitor.submit(await visitor.get(path), { email })).status;
+        const webSession = anonymousSession(h);
+        return (await webSession.submit(await webSession.get(path), { email })).status;
       };
       const statuses = [];
       for (let n = 0; n < 6; n += 1) statuses.push(await send());

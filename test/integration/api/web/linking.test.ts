@@ -7,10 +7,10 @@ import {
   mailedLink,
   PASSWORD,
   signUpAndConfirm,
-  somebody,
+  anonymousSession,
   startHarnessForPeople,
 } from '../../../support/people';
-import type { VisitedPage, Visitor } from '../../../support/browser-session';
+import type { VisitedPage, BrowserSession } from '../../../support/browser-session';
 
 /** The issue's figure is 10,000; a part of it shows the same. */
 const CODE_TRIES = Number(process.env['CODE_TRIES'] ?? 500);
@@ -36,49 +36,49 @@ async function code(userExternalId: string): Promise<string> {
 }
 const isLinked = async (userExternalId: string): Promise<boolean> =>
   (await mir.client.get(`/v1/partners/link/status?userExternalId=${userExternalId}`, partner.liveKey)).body.linked;
-const answer = (visitor: Visitor, page: VisitedPage, decision: 'connect' | 'decline'): Promise<VisitedPage> =>
-  visitor.submit(page, { decision });
+const answer = (webSession: BrowserSession, page: VisitedPage, decision: 'connect' | 'decline'): Promise<VisitedPage> =>
+  webSession.submit(page, { decision });
 
 describe('the linking pages', () => {
   it('an invite is kept through sign-up, mail and log-in, and confirmed by one press', async () => {
     await mir.client.post('/v1/events', partner.liveKey, { events: [anEvent({ userExternalId: 'ana' })] });
     await mir.drained();
-    const visitor = somebody(mir);
+    const webSession = anonymousSession(mir);
     const path = await invite('ana', { accountLabel: 'ana_k' });
-    const before = await visitor.get(path);
+    const before = await webSession.get(path);
     expect(before.status).toBe(200);
     expect(before.text).toContain('Harbour Market asks to connect an account');
     expect(before.text).toContain('“ana_k” at harbour.example');
     const signUp = before.root.querySelectorAll('main a').find((a) => a.textContent === 'Sign up')!;
     const email = newAddress();
-    await visitor.submit(await visitor.get(signUp.getAttribute('href')!), { email });
-    const verify = await visitor.get(await mailedLink(mir, email, /Confirm/));
-    const confirmed = await visitor.submit(verify, { password: PASSWORD });
+    await webSession.submit(await webSession.get(signUp.getAttribute('href')!), { email });
+    const verify = await webSession.get(await mailedLink(mir, email, /Confirm/));
+    const confirmed = await webSession.submit(verify, { password: PASSWORD });
     expect(confirmed.path).toContain('/login');
-    const consent = await visitor.submit(confirmed, { email, password: PASSWORD });
+    const consent = await webSession.submit(confirmed, { email, password: PASSWORD });
     expect(consent.path).toBe(path);
     expect(consent.text).toContain('Connect your Harbour Market account?');
     expect(consent.text).toContain('1 event from 1 platform');
     expect(await isLinked('ana')).toBe(false);
-    const done = await answer(visitor, consent, 'connect');
+    const done = await answer(webSession, consent, 'connect');
     expect([done.status, done.text.startsWith('Connected to Harbour Market')]).toEqual([200, true]);
     expect(await isLinked('ana')).toBe(true);
     const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'ana' });
     expect(resolved.body).toMatchObject({ linked: true, eventCount: 1 });
-    expect((await visitor.get(path)).text).toContain('Connected to Harbour Market');
+    expect((await webSession.get(path)).text).toContain('Connected to Harbour Market');
   });
 
   it('after the answer the person is back at the partner, with its state and what happened', async () => {
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     const returnUrl = 'https://harbour.example/settings?tab=mir';
     for (const [decision, told] of [
       ['connect', 'linked'],
       ['decline', 'declined'],
     ] as const) {
       const path = await invite(`back-${decision}`, { returnUrl, state: 'opaque & odd=1' });
-      const consent = await visitor.get(path);
+      const consent = await webSession.get(path);
       expect(consent.headers.get('content-security-policy')).toContain("form-action 'self' https://harbour.example");
-      const left = await answer(visitor, consent, decision);
+      const left = await answer(webSession, consent, decision);
       expect(left.status).toBe(303);
       const target = new URL(left.headers.get('location')!);
       expect(target.origin + target.pathname).toBe('https://harbour.example/settings');
@@ -88,21 +88,21 @@ describe('the linking pages', () => {
 
   it('a return URL whose origin was taken back since is not gone to', async () => {
     const other = await mir.partner({ allowedReturnOrigins: ['https://gone.example'] });
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     const path = await invite('moved', { returnUrl: 'https://gone.example/x' }, other.liveKey);
     await mir.ctx.store.partners.model.updateOne({ _id: other.partnerId }, { $set: { allowedReturnOrigins: [] } });
-    const consent = await visitor.get(path);
+    const consent = await webSession.get(path);
     expect(consent.headers.get('content-security-policy')).not.toContain('gone.example');
-    const done = await answer(visitor, consent, 'connect');
+    const done = await answer(webSession, consent, 'connect');
     expect([done.status, done.text.startsWith('Connected')]).toEqual([200, true]);
   });
 
   it('each kind of end has its page and its status', async () => {
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     const used = await invite('used');
-    await answer(visitor, await visitor.get(used), 'connect');
+    await answer(webSession, await webSession.get(used), 'connect');
     const declined = await invite('declined');
-    const page = await answer(visitor, await visitor.get(declined), 'decline');
+    const page = await answer(webSession, await webSession.get(declined), 'decline');
     expect(page.text).toContain('Not connected');
     const expired = await invite('expired');
     const { model } = mir.ctx.store.linkRequests;
@@ -131,10 +131,10 @@ describe('the linking pages', () => {
 
   it('a code is typed after log-in, in any way, seen before it is confirmed, and works once', async () => {
     const email = newAddress();
-    const visitor = somebody(mir);
-    await signUpAndConfirm(mir, visitor, email);
-    expect((await visitor.get('/link')).path).toContain('/login');
-    await logIn(visitor, email);
+    const webSession = anonymousSession(mir);
+    await signUpAndConfirm(mir, webSession, email);
+    expect((await webSession.get('/link')).path).toContain('/login');
+    await logIn(webSession, email);
     for (const typed of [
       (text: string) => text,
       (text: string) => text.replace('-', ''),
@@ -142,10 +142,10 @@ describe('the linking pages', () => {
     ]) {
       const user = `typed-${typed('A-B')}`;
       const given = await code(user);
-      const consent = await visitor.submit(await visitor.get('/link'), { code: typed(given) });
+      const consent = await webSession.submit(await webSession.get('/link'), { code: typed(given) });
       expect(consent.text).toContain('Connect your Harbour Market account?');
       expect(await isLinked(user)).toBe(false);
-      expect((await answer(visitor, consent, 'connect')).text).toContain('Connected to Harbour Market');
+      expect((await answer(webSession, consent, 'connect')).text).toContain('Connected to Harbour Market');
       expect(await isLinked(user)).toBe(true);
       const other = await loggedIn(mir, newAddress());
       const again = await other.submit(await other.get('/link'), { code: given });
@@ -154,56 +154,56 @@ describe('the linking pages', () => {
   });
 
   it('of many tries at once with wrong codes all but five are refused, and the right code is refused with them', async () => {
-    const visitor = await loggedIn(mir, newAddress());
-    const page = await visitor.get('/link');
+    const webSession = await loggedIn(mir, newAddress());
+    const page = await webSession.get('/link');
     const right = await code('guarded');
     const statuses: number[] = [];
     let next = 0;
     const trier = async (): Promise<void> => {
       for (let n = next++; n < CODE_TRIES; n = next++) {
         const typed = `${String(n).padStart(5, '0')}000`;
-        statuses.push((await visitor.submit(page, { code: typed })).status);
+        statuses.push((await webSession.submit(page, { code: typed })).status);
       }
     };
     await Promise.all(Array.from({ length: TRIERS }, trier));
     expect(statuses.filter((status) => status === 422)).toHaveLength(5);
     expect(statuses.filter((status) => status === 429)).toHaveLength(CODE_TRIES - 5);
-    const rejected = await visitor.submit(page, { code: right });
+    const rejected = await webSession.submit(page, { code: right });
     expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([429, expect.any(String)]);
     expect(await isLinked('guarded')).toBe(false);
   });
 
   it('two tabs at once: one connects, the other says that it is connected', async () => {
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     const path = await invite('tabs');
-    const tabs = [await visitor.get(path), await visitor.get(path)];
-    const both = await Promise.all(tabs.map((tab) => answer(visitor, tab, 'connect')));
+    const tabs = [await webSession.get(path), await webSession.get(path)];
+    const both = await Promise.all(tabs.map((tab) => answer(webSession, tab, 'connect')));
     for (const { status, text } of both) expect([status, text.startsWith('Connected to')]).toEqual([200, true]);
     expect(await isLinked('tabs')).toBe(true);
   });
 
   it('an invite says that it is connected only for as long as it is', async () => {
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     const path = await invite('ended');
-    await answer(visitor, await visitor.get(path), 'connect');
-    expect((await visitor.get(path)).text).toContain('Connected to Harbour Market');
-    const disconnect = (await visitor.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
-    await visitor.submit(await visitor.get(disconnect), {});
-    const ended = await visitor.get(path);
+    await answer(webSession, await webSession.get(path), 'connect');
+    expect((await webSession.get(path)).text).toContain('Connected to Harbour Market');
+    const disconnect = (await webSession.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
+    await webSession.submit(await webSession.get(disconnect), {});
+    const ended = await webSession.get(path);
     expect([ended.status, ended.text.includes('was used already')]).toEqual([410, true]);
   });
 
   it('a forged or stolen form connects nothing', async () => {
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     const attacker = await loggedIn(mir, newAddress());
     const path = await invite('forged');
     const own = { origin: mir.url, 'sec-fetch-site': 'same-origin' };
     const stolen = (await attacker.get(path)).root.querySelector('main form input[name=form_token]')!;
     const token = stolen.getAttribute('value')!;
     const tries = [
-      await visitor.post(path, { decision: 'connect' }, own),
-      await visitor.post(path, { decision: 'connect', form_token: token }, own),
-      await visitor.post(
+      await webSession.post(path, { decision: 'connect' }, own),
+      await webSession.post(path, { decision: 'connect', form_token: token }, own),
+      await webSession.post(
         path,
         { decision: 'connect' },
         { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
@@ -214,29 +214,29 @@ describe('the linking pages', () => {
   });
 
   it('refuses a consent form that was opened before the person logged out', async () => {
-    const visitor = await loggedIn(mir, newAddress());
+    const webSession = await loggedIn(mir, newAddress());
     const path = await invite('logged-out');
-    const consent = await visitor.get(path);
-    await visitor.submit(consent, {}, { action: '/logout' });
-    expect((await answer(visitor, consent, 'connect')).status).toBe(403);
+    const consent = await webSession.get(path);
+    await webSession.submit(consent, {}, { action: '/logout' });
+    expect((await answer(webSession, consent, 'connect')).status).toBe(403);
     expect(await isLinked('logged-out')).toBe(false);
   });
 
   it('leads an answer without a log-in back to the page that asks to log in, and connects nothing', async () => {
-    const visitor = somebody(mir);
+    const webSession = anonymousSession(mir);
     const path = await invite('stranger');
-    const form = (await visitor.get('/login')).root.querySelector('main form input[name=form_token]')!;
+    const form = (await webSession.get('/login')).root.querySelector('main form input[name=form_token]')!;
     const sent = { decision: 'connect', form_token: form.getAttribute('value')! };
-    const left = await visitor.post(path, sent, { origin: mir.url, 'sec-fetch-site': 'same-origin' });
+    const left = await webSession.post(path, sent, { origin: mir.url, 'sec-fetch-site': 'same-origin' });
     expect([left.status, left.headers.get('location')]).toEqual([303, path]);
-    expect((await visitor.get(path)).text).toContain('Harbour Market asks to connect an account');
+    expect((await webSession.get(path)).text).toContain('Harbour Market asks to connect an account');
     expect(await isLinked('stranger')).toBe(false);
   });
 
   it('an invite of test data says so, and shows nothing of live', async () => {
-    const visitor = await loggedIn(mir, newAddress());
-    await answer(visitor, await visitor.get(await invite('both')), 'connect');
-    const consent = await visitor.get(await invite('both', {}, partner.testKey));
+    const webSession = await loggedIn(mir, newAddress());
+    await answer(webSession, await webSession.get(await invite('both')), 'connect');
+    const consent = await webSession.get(await invite('both', {}, partner.testKey));
     expect(consent.text).toContain('This is a test');
     expect(consent.text).toContain('0 events from 0 platforms');
   });

@@ -11,17 +11,17 @@ import {
   PASSWORD,
   signedInAs,
   signUpAndConfirm,
-  somebody,
+  anonymousSession,
   startHarnessForPeople,
 } from '../../../support/people';
-import type { VisitedPage, Visitor } from '../../../support/browser-session';
+import type { VisitedPage, BrowserSession } from '../../../support/browser-session';
 
 const oidcServer = oidcServers();
 let provider: OidcServer;
 let h: Harness;
 let people = 0;
 let email: string;
-let ana: Visitor;
+let ana: BrowserSession;
 
 beforeAll(async () => {
   provider = await oidcServer();
@@ -38,7 +38,7 @@ afterAll(() => h.close());
 beforeEach(() => {
   people += 1;
   email = `person-${people}@example.org`;
-  ana = somebody(h);
+  ana = anonymousSession(h);
   provider.person = { sub: `sub-${people}`, email, email_verified: true };
   provider.claims = (honest) => honest;
   provider.forges = false;
@@ -46,10 +46,10 @@ beforeEach(() => {
 });
 
 /** What the browser is sent back to us with, once it was at the provider. */
-async function answerOfProvider(visitor: Visitor, next?: string): Promise<string> {
-  const page = await visitor.get(next === undefined ? '/login' : `/login?next=${encodeURIComponent(next)}`);
+async function answerOfProvider(webSession: BrowserSession, next?: string): Promise<string> {
+  const page = await webSession.get(next === undefined ? '/login' : `/login?next=${encodeURIComponent(next)}`);
   const link = page.root.querySelectorAll('main a').find((a) => a.textContent === 'Go on with Harbour ID')!;
-  const sent = await visitor.get(link.getAttribute('href')!.replaceAll('&amp;', '&'));
+  const sent = await webSession.get(link.getAttribute('href')!.replaceAll('&amp;', '&'));
   const asked = sent.headers.get('location')!;
   expect(asked.startsWith(`${provider.issuer}/authorize?`)).toBe(true);
   const back = new URL((await fetch(asked, { redirect: 'manual' })).headers.get('location')!);
@@ -57,8 +57,8 @@ async function answerOfProvider(visitor: Visitor, next?: string): Promise<string
   return back.pathname + back.search;
 }
 
-const logInByProvider = async (visitor: Visitor, next?: string): Promise<VisitedPage> =>
-  visitor.get(await answerOfProvider(visitor, next));
+const logInByProvider = async (webSession: BrowserSession, next?: string): Promise<VisitedPage> =>
+  webSession.get(await answerOfProvider(webSession, next));
 
 describe('logging in through an OpenID Connect provider', () => {
   describe('a log-in by the provider', () => {
@@ -67,7 +67,7 @@ describe('logging in through an OpenID Connect provider', () => {
       expect([first.path, signedInAs(first)]).toEqual(['/link', email]);
       const identity = await h.ctx.store.identities.byEmail(email);
       expect(identity).toMatchObject({ emailVerified: true, name: '' });
-      await logInByProvider(somebody(h));
+      await logInByProvider(anonymousSession(h));
       expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
     });
 
@@ -83,15 +83,15 @@ describe('logging in through an OpenID Connect provider', () => {
     });
 
     it('opens the identity that the same person has by password, and the password goes on', async () => {
-      await signUpAndConfirm(h, somebody(h), email);
+      await signUpAndConfirm(h, anonymousSession(h), email);
       const { _id: before } = (await h.ctx.store.identities.byEmail(email))!;
       await logInByProvider(ana);
       expect((await h.ctx.store.identities.byEmail(email))!._id).toBe(before);
-      expect((await logIn(somebody(h), email)).path).toBe('/account');
+      expect((await logIn(anonymousSession(h), email)).path).toBe('/account');
     });
 
     it('leaves nothing to who signed up the address but never confirmed it', async () => {
-      const stranger = somebody(h);
+      const stranger = anonymousSession(h);
       await earlierSignUp(h, email, 'the password of a stranger');
       await stranger.submit(await stranger.get('/signup'), { email });
       const link = await mailedLink(h, email, /Confirm/);
@@ -102,17 +102,17 @@ describe('logging in through an OpenID Connect provider', () => {
 
     it('makes the browser one of the person’s: wrong passwords of strangers do not keep it from deleting the identity', async () => {
       await logInByProvider(ana);
-      for (let n = 0; n < 10; n += 1) await logIn(somebody(h), email, `wrong password ${n}`);
-      expect((await logIn(somebody(h), email)).status).toBe(429);
+      for (let n = 0; n < 10; n += 1) await logIn(anonymousSession(h), email, `wrong password ${n}`);
+      expect((await logIn(anonymousSession(h), email)).status).toBe(429);
       expect((await ana.submit(await ana.get('/account/delete'), { password: 'wrong' })).status).toBe(422);
     });
 
     it('ends the session that was there before it', async () => {
       await logInByProvider(ana);
       const before = ana.cookies.get('mir_session')!;
-      const answer = await answerOfProvider(somebody(h));
+      const answer = await answerOfProvider(anonymousSession(h));
       expect(answer).toContain('code=');
-      const again = somebody(h);
+      const again = anonymousSession(h);
       const path = await answerOfProvider(again);
       again.cookies.set('mir_session', before);
       await again.get(path);
@@ -123,9 +123,9 @@ describe('logging in through an OpenID Connect provider', () => {
   });
 
   describe('nobody is let in', () => {
-    const rejected = async (page: VisitedPage, visitor = ana): Promise<void> => {
+    const rejected = async (page: VisitedPage, webSession = ana): Promise<void> => {
       expect([page.status, page.text.includes('You are not logged in')]).toEqual([403, true]);
-      expect(visitor.cookies.has('mir_session')).toBe(false);
+      expect(webSession.cookies.has('mir_session')).toBe(false);
     };
 
     it('whose address the provider does not confirm', async () => {
@@ -149,7 +149,7 @@ describe('logging in through an OpenID Connect provider', () => {
     });
 
     it('whom the provider gave an address after somebody else', async () => {
-      await logInByProvider(somebody(h));
+      await logInByProvider(anonymousSession(h));
       provider.person!.sub = `heir of ${email}`;
       const page = await logInByProvider(ana);
       await rejected(page);
@@ -177,7 +177,7 @@ describe('logging in through an OpenID Connect provider', () => {
     });
 
     it('by an answer that another browser asked for: nobody is put into a stranger’s account', async () => {
-      const victim = somebody(h);
+      const victim = anonymousSession(h);
       await rejected(await victim.get(await answerOfProvider(ana)), victim);
     });
 
@@ -224,9 +224,9 @@ describe('logging in through an OpenID Connect provider', () => {
 
   it('without a provider there is no other way in', async () => {
     const plain = await startHarness({ workers: false, env: {} });
-    const visitor = somebody(plain);
-    for (const path of ['/login/oidc', '/login/oidc/callback']) expect((await visitor.get(path)).status).toBe(404);
-    expect((await visitor.get('/login')).html).not.toContain('/login/oidc');
+    const webSession = anonymousSession(plain);
+    for (const path of ['/login/oidc', '/login/oidc/callback']) expect((await webSession.get(path)).status).toBe(404);
+    expect((await webSession.get('/login')).html).not.toContain('/login/oidc');
     await plain.close();
   });
 
@@ -239,13 +239,13 @@ describe('logging in through an OpenID Connect provider', () => {
     const away = await startHarnessForPeople({
       env: { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret' },
     });
-    const visitor = somebody(away);
+    const webSession = anonymousSession(away);
     let isAnswered = false;
-    const asked = somebody(away)
+    const asked = anonymousSession(away)
       .get('/login/oidc')
       .finally(() => (isAnswered = true));
     await confirmedAccount(away, email);
-    expect((await logIn(visitor, email)).path).toBe('/account');
+    expect((await logIn(webSession, email)).path).toBe('/account');
     expect(isAnswered).toBe(false);
     const page = await asked;
     expect([page.status, page.text.includes('did not respond')]).toEqual([503, true]);

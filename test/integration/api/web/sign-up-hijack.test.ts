@@ -8,10 +8,10 @@ import {
   mailedLink,
   PASSWORD,
   signUpAndConfirm,
-  somebody,
+  anonymousSession,
   startHarnessForPeople,
 } from '../../../support/people';
-import type { Visitor } from '../../../support/browser-session';
+import type { BrowserSession } from '../../../support/browser-session';
 import { waitUntil } from '../../../support/wait-until';
 
 const ATTACKERS_PASSWORD = 'a password of the attacker';
@@ -19,8 +19,8 @@ const ATTACKERS_PASSWORD = 'a password of the attacker';
 let h: Harness;
 let people = 0;
 let email: string;
-let owner: Visitor;
-let attacker: Visitor;
+let owner: BrowserSession;
+let attacker: BrowserSession;
 
 beforeAll(async () => {
   h = await startHarnessForPeople();
@@ -28,8 +28,8 @@ beforeAll(async () => {
 afterAll(() => h.close());
 beforeEach(() => {
   email = `owner-${(people += 1)}@example.org`;
-  owner = somebody(h);
-  attacker = somebody(h);
+  owner = anonymousSession(h);
+  attacker = anonymousSession(h);
 });
 
 /** The links of all mails to the owner, the newest first, once there are so many. */
@@ -46,11 +46,11 @@ async function mailedLinks(count: number): Promise<string[]> {
 }
 
 /** Posts the sign-up form with a password, which it has no field for. */
-async function signUpWithPassword(visitor: Visitor): Promise<void> {
-  const form = await visitor.get('/signup');
+async function signUpWithPassword(webSession: BrowserSession): Promise<void> {
+  const form = await webSession.get('/signup');
   const token = form.root.querySelector(`main input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
   const sent = { email, password: ATTACKERS_PASSWORD, [CSRF_TOKEN_FIELD]: token };
-  expect((await visitor.post('/signup', sent, { origin: h.url })).status).toBe(200);
+  expect((await webSession.post('/signup', sent, { origin: h.url })).status).toBe(200);
 }
 
 const setPassword = async (link: string) => owner.submit(await owner.get(link), { password: PASSWORD });
@@ -118,7 +118,7 @@ describe('signing up with the address of another person', () => {
         await h.ctx.store.outboxMails.model.deleteMany({ to: email });
       }
       expect((await owner.get('/account')).path).toBe('/account');
-      expect((await logIn(somebody(h), email)).path).toBe('/account');
+      expect((await logIn(anonymousSession(h), email)).path).toBe('/account');
     });
   });
 

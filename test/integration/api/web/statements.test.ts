@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PAGES } from '../../../../api/web/routes';
 import { anEvent } from '../../../support/builders';
 import type { Harness, TestPartner } from '../../../support/harness';
-import { loggedIn, PASSWORD, somebody, startHarnessForPeople } from '../../../support/people';
-import type { Visitor } from '../../../support/browser-session';
+import { loggedIn, PASSWORD, anonymousSession, startHarnessForPeople } from '../../../support/people';
+import type { BrowserSession } from '../../../support/browser-session';
 
 /** Claims that pages and documents once made and that the code does not support. */
 const UNTRUE = [
@@ -36,7 +36,7 @@ const UNTRUE = [
 
 let h: Harness;
 let shop: TestPartner;
-let person: Visitor;
+let person: BrowserSession;
 let invite: string;
 let linkId: string;
 
@@ -65,7 +65,7 @@ const untrueIn = (text: string): string[] => UNTRUE.filter((claim) => claim.test
 
 describe('what MIR says about itself', () => {
   it('the start page names what is stored of an event, who sees it and how to have it erased', async () => {
-    const { text, html } = await somebody(h).get('/');
+    const { text, html } = await anonymousSession(h).get('/');
     for (const part of ['its type', 'time', 'weight', 'metadata']) expect(text).toContain(part);
     expect(text).toContain('The platform that reported an event sees all of it');
     expect(text).toContain('Ask a platform to erase you');
@@ -77,9 +77,9 @@ describe('what MIR says about itself', () => {
     for (const { method, path: pattern } of PAGES) {
       if (method !== 'GET' || pattern === '/account/export' || pattern.startsWith('/login/oidc')) continue;
       const paths = pattern === '/link/:token' ? [invite, '/link/cut-off'] : [pattern.replace(':linkId', linkId)];
-      for (const visitor of [person, somebody(h)]) {
+      for (const webSession of [person, anonymousSession(h)]) {
         for (const one of paths) {
-          const { html, status } = await visitor.get(one);
+          const { html, status } = await webSession.get(one);
           expect([one, untrueIn(html)]).toEqual([one, []]);
           if (status === 200) opened.push(pattern);
         }

@@ -6,7 +6,7 @@ import { anEvent } from '../../../support/builders';
 import { freshEnv, type Harness, insertPartner } from '../../../support/harness';
 import { logIn, PASSWORD, signUpAndConfirm } from '../../../support/people';
 import { testProcesses } from '../../../support/processes';
-import { createVisitor } from '../../../support/browser-session';
+import { newBrowserSession } from '../../../support/browser-session';
 import { waitUntil } from '../../../support/wait-until';
 
 const start = testProcesses();
@@ -37,7 +37,7 @@ describe('logs of the linking flow', () => {
     await post('/v1/events', { events: [anEvent({ userExternalId, metadata: { note: 'metadata-of-ana' } })] });
 
     const email = 'ana.linked@example.org';
-    const ana = createVisitor(url);
+    const ana = newBrowserSession(url);
     await signUpAndConfirm({ ctx: runtime } as unknown as Harness, ana, email);
     await logIn(ana, email);
     const wish = { userExternalId, accountLabel: 'label-of-ana', state: 'state-of-ana' };

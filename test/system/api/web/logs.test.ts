@@ -4,7 +4,7 @@ import { freshEnv } from '../../../support/harness';
 import { mailServers } from '../../../support/mail-server';
 import { PASSWORD } from '../../../support/people';
 import { testProcesses } from '../../../support/processes';
-import { createVisitor } from '../../../support/browser-session';
+import { newBrowserSession } from '../../../support/browser-session';
 import { waitUntil } from '../../../support/wait-until';
 
 const start = testProcesses();
@@ -27,7 +27,7 @@ describe('logs of the account pages', () => {
     const api = await start('api', env);
     const worker = await start('worker', env);
     const email = 'ana.logged@example.org';
-    const ana = createVisitor(url);
+    const ana = newBrowserSession(url);
     await ana.submit(await ana.get('/signup'), { email: rejected });
     await ana.submit(await ana.get('/signup'), { email });
     const mailTo = (to: string) => server.taken.find((mail) => mail.to.includes(to))?.source ?? '';
@@ -41,7 +41,7 @@ describe('logs of the account pages', () => {
     await ana.submit(confirmed, { email, password: PASSWORD });
     expect(ana.cookies.has('mir_session')).toBe(true);
     const session = ana.cookies.get('mir_session')!;
-    const stranger = createVisitor(url);
+    const stranger = newBrowserSession(url);
     await stranger.submit(await stranger.get('/signup'), { email });
     await stranger.submit(await stranger.get('/forgot'), { email });
     await waitUntil('the refused mail was logged', () => /"queue":"mails".*"a job failed"/.test(worker.stdout()));

@@ -27,29 +27,29 @@ const swept = (): Promise<void> =>
 
 describe('account pages while the cache is down', () => {
   it('while the cache is away neither the press nor the page opened again says that it is connected', async () => {
-    const visitor = await loggedIn(mir, 'waiting@example.org');
+    const webSession = await loggedIn(mir, 'waiting@example.org');
     const path = await invite('waiting');
-    const consent = await visitor.get(path);
+    const consent = await webSession.get(path);
     await cache.stop();
     try {
-      const pressed = await visitor.submit(consent, { decision: 'connect' });
+      const pressed = await webSession.submit(consent, { decision: 'connect' });
       expect([pressed.status, pressed.text.startsWith('Not finished yet')]).toEqual([202, true]);
-      const again = await visitor.get(path);
+      const again = await webSession.get(path);
       expect([again.status, again.text.startsWith('Not finished yet')]).toEqual([202, true]);
     } finally {
       await cache.startAgain();
     }
     await swept();
-    expect((await visitor.get(path)).text).toContain('Connected to');
+    expect((await webSession.get(path)).text).toContain('Connected to');
   });
 
   it('while the cache is away a deleted identity is told that platforms may see its history for a moment', async () => {
-    const visitor = await loggedIn(mir, 'leaving@example.org');
-    await visitor.submit(await visitor.get(await invite('leaving')), { decision: 'connect' });
-    const page = await visitor.get('/account/delete');
+    const webSession = await loggedIn(mir, 'leaving@example.org');
+    await webSession.submit(await webSession.get(await invite('leaving')), { decision: 'connect' });
+    const page = await webSession.get('/account/delete');
     await cache.stop();
     try {
-      const done = await visitor.submit(page, { password: PASSWORD });
+      const done = await webSession.submit(page, { password: PASSWORD });
       expect(done.text).toContain('Your identity is deleted. Part of our system cannot be reached');
     } finally {
       await cache.startAgain();

@@ -7,9 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createBackup, restoreBackup, verifyBackup } from '../../../../deploy/cli/backup/run-backup';
 import { readConfig } from '../../../../shared/config/config';
 import { connectStore } from '../../../../shared/store/connect';
-import { accepted, type Books, drainedAtLast, newBooks, someKeyedEvents } from '../../../support/expected-state';
+import {
+  accepted,
+  type ExpectedState,
+  drainedAtLast,
+  newExpectedState,
+  someKeyedEvents,
+} from '../../../support/expected-state';
 import { freshEnv, type Harness, startHarness } from '../../../support/harness';
-import { observe } from '../../../support/resolve-poller';
+import { viewQueue } from '../../../support/queue-view';
 import { testProcesses } from '../../../support/processes';
 import { waitUntil } from '../../../support/wait-until';
 import { register } from '../../../support/agents';
@@ -22,9 +28,9 @@ const start = testProcesses();
 const ignore = (): void => undefined;
 
 let mir: Harness;
-let books: Books;
+let expectedState: ExpectedState;
 let dir: string;
-let waitingBooks: Books;
+let waitingState: ExpectedState;
 let whole: string;
 let waiting: string;
 let acceptedBefore: string[];
@@ -33,31 +39,31 @@ let acceptedBefore: string[];
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'mir-backup-'));
   mir = await startHarness();
-  books = newBooks(await mir.partner());
-  await accepted(mir.client, books, someKeyedEvents(EVENTS, USERS));
-  const { liveKey } = books.partner;
+  expectedState = newExpectedState(await mir.partner());
+  await accepted(mir.client, expectedState, someKeyedEvents(EVENTS, USERS));
+  const { liveKey } = expectedState.partner;
   const { id } = await register(mir.client, liveKey);
   expect((await mir.client.post(`/v1/agents/${id}/revoke-descendants`, liveKey, {})).status).toBe(202);
   await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
-  await observe(mir).queue.add('events', { v: 99, chunkId: 'broken' }, { jobId: 'broken' });
+  await viewQueue(mir).queue.add('events', { v: 99, chunkId: 'broken' }, { jobId: 'broken' });
 
   const traffic = { running: true };
   const submitting = (async () => {
-    while (traffic.running) await accepted(mir.client, books, someKeyedEvents(2, USERS));
+    while (traffic.running) await accepted(mir.client, expectedState, someKeyedEvents(2, USERS));
   })();
-  acceptedBefore = [...books.events.keys()];
+  acceptedBefore = [...expectedState.events.keys()];
   whole = join(dir, 'whole');
   await createBackup(readConfig(mir.env), whole, ignore);
   traffic.running = false;
   await submitting;
 
   await drainedAtLast(mir);
-  await observe(mir).queue.pause();
-  waitingBooks = newBooks(books.partner);
-  await accepted(mir.client, waitingBooks, someKeyedEvents(30, 3, 'waiting'));
+  await viewQueue(mir).queue.pause();
+  waitingState = newExpectedState(expectedState.partner);
+  await accepted(mir.client, waitingState, someKeyedEvents(30, 3, 'waiting'));
   waiting = join(dir, 'waiting');
   await createBackup(readConfig(mir.env), waiting, ignore);
-  await observe(mir).queue.resume();
+  await viewQueue(mir).queue.resume();
 });
 afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
@@ -84,7 +90,7 @@ describe('backup and restore', () => {
 
       const api = await start('api', { ...env, NODE_ENV: 'production' });
       const worker = await start('worker', { ...env, NODE_ENV: 'production' });
-      const { liveKey } = books.partner;
+      const { liveKey } = expectedState.partner;
       const connection = await connectStore(env['MONGO_URL']!);
       const stored = async () =>
         new Set((await connection.collection<{ _id: string }>('events').find().toArray()).map(({ _id }) => _id));
@@ -108,13 +114,13 @@ describe('backup and restore', () => {
       const env = emptyStores();
       expect((await restoreBackup(readConfig(env), waiting, ignore)).queued).toBeGreaterThan(0);
       const api = await start('api', env);
-      const { liveKey } = books.partner;
+      const { liveKey } = expectedState.partner;
       const resolve = async () =>
         (await api.client.post('/v1/resolve', liveKey, { userExternalId: 'waiting-0' })).body as {
           eventCount: number;
           includesEventsThrough: string;
         };
-      const [receiptId] = waitingBooks.receiptIds;
+      const [receiptId] = waitingState.receiptIds;
       const { body: receipt } = await api.client.get(`/v1/events/receipts/${receiptId}`, liveKey);
       expect(receipt.status).toBe('QUEUED');
       const before = await resolve();

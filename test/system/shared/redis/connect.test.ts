@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { createLog } from '../../../../shared/log';
 import { connectRedis, type LinkRole, type RedisLink } from '../../../../shared/redis/connect';
 import { type OwnStore, ownStores } from '../../../support/own-stores';
-import { relays } from '../../../support/tcp-proxy';
+import { tcpProxies } from '../../../support/tcp-proxy';
 import { waitUntil } from '../../../support/wait-until';
 
 const READY_TIMEOUT_MS = 5_000;
@@ -18,7 +18,7 @@ const links: RedisLink[] = [];
 afterAll(async () => {
   await Promise.all(links.map((link) => link.close()));
 });
-const relay = relays();
+const proxy = tcpProxies();
 const { ownRedis } = ownStores();
 let primary: OwnStore;
 let next: OwnStore;
@@ -50,7 +50,7 @@ describe('connecting to Redis', () => {
   it.each([REQUEST, WORKER])(
     'after a failover that leaves its connection open, a $kind link writes to the new primary',
     async (role) => {
-      const name = await relay(primary.url);
+      const name = await proxy(primary.url);
       const link = await linkTo(name.url, role);
       const before = link.runId();
       name.moveTo(next.url);
@@ -69,7 +69,7 @@ describe('connecting to Redis', () => {
   );
 
   it('a link that only reads does not go on reading from a server that has become a replica', async () => {
-    const name = await relay(primary.url);
+    const name = await proxy(primary.url);
     const link = await linkTo(name.url, REQUEST);
     const before = link.runId();
     name.moveTo(next.url);
@@ -99,7 +99,7 @@ describe('connecting to Redis', () => {
 
   it('links to one server share its epoch, also when one of them reconnects', async () => {
     const role = sharing();
-    const name = await relay(primary.url);
+    const name = await proxy(primary.url);
     const [link, other] = [await linkTo(name.url, role), await linkTo(primary.url, role)];
     const before = link.epoch();
     expect(other.epoch()).toBe(before);
@@ -112,7 +112,7 @@ describe('connecting to Redis', () => {
 
   it('a link that comes back from another server gives its server a new epoch, for the others too', async () => {
     const role = sharing();
-    const name = await relay(primary.url);
+    const name = await proxy(primary.url);
     const [link, other] = [await linkTo(name.url, role), await linkTo(primary.url, role)];
     const before = link.epoch();
     const moveTo = async (url: string): Promise<void> => {
@@ -166,7 +166,7 @@ describe('connecting to Redis', () => {
   });
 
   it('a worker whose network went dead without a word gets its answer over a new connection', async () => {
-    const name = await relay(primary.url);
+    const name = await proxy(primary.url);
     const link = await linkTo(name.url, WORKER);
     const blocking = link.client.duplicate();
     await blocking.set('blocking', 'yes');
