@@ -149,7 +149,7 @@ function pageCalls(
     session: { id: string | null; cookie: string } | null = null,
     params: Record<string, string> = {},
   ): RouteCall => {
-    const form_token = csrfTokenOf(ctx.secrets, { sessionId: session?.id ?? null, webSession });
+    const form_token = csrfTokenOf(ctx.secrets, { sessionId: session?.id ?? null, visitor: webSession });
     const headers = {
       'content-type': 'application/x-www-form-urlencoded',
       origin: url,
