@@ -93,8 +93,15 @@ export function defineQueue<const Name extends string, Shape extends z.ZodRawSha
     const former = typeof v === 'number' && Object.hasOwn(older, v) ? older[v] : undefined;
     return (former ?? current).safeParse(data);
   };
-  const connect = ({ keys, log }: QueueDeps, how: RedisLink['bullmq'] & { skipVersionCheck?: true }): Queue => {
-    const queue = new Queue(name, { ...how, prefix: keys.queuePrefix(name), skipMetasUpdate: true });
+  const connect = ({ keys, log }: QueueDeps, connection: RedisLink['bullmq']): Queue => {
+    const queue = new Queue(name, {
+      ...connection,
+      prefix: keys.queuePrefix(name),
+      skipMetasUpdate: true,
+      // Workers check the version. Here the check is one command, and if it times out, the queue rejects every job until
+      // the process restarts.
+      skipVersionCheck: true,
+    });
     queue.on('error', (error) => log.warn({ err: error.message }, `${name} queue trouble`));
     return queue;
   };
@@ -119,7 +126,6 @@ export function defineQueue<const Name extends string, Shape extends z.ZodRawSha
         close: () => queue.close(),
       };
     },
-    // Producers and workers check the version of the server; once is enough.
-    inspect: (deps) => connect(deps, { connection: deps.link.bullmq.connection, skipVersionCheck: true }),
+    inspect: (deps) => connect(deps, { connection: deps.link.bullmq.connection }),
   };
 }

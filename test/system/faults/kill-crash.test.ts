@@ -123,6 +123,7 @@ describe('a kill switch cut off by a crash', () => {
     }
     expect(answer).toMatchObject({ code: 'OVERLOADED' });
     await waitUntil('the kill is in force', async () => (await statusWith(mir.client, leaf.key)) === 401);
+    await waitUntil('the API has the queue store back', () => mir.ctx.queueLink.runId() !== null);
     expect(await kill(root.agentId, partner.liveKey)).toMatchObject({ status: 202 });
     expect(await ordersOf(root.agentId)).toEqual({ cascades: 1, entries: 1 });
   }, 60_000);

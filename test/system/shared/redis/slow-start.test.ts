@@ -1,0 +1,38 @@
+import { describe, expect, it } from '@jest/globals';
+import { createLog } from '../../../../shared/log';
+import { cascadesQueue } from '../../../../shared/queue/cascade-queue';
+import { connectRedis } from '../../../../shared/redis/connect';
+import { redisKeys } from '../../../../shared/redis/keys';
+import { ownStores } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
+
+const COMMAND_TIMEOUT_MS = 200;
+const READY_TIMEOUT_MS = 10_000;
+
+const { ownRedis } = ownStores();
+
+describe('a queue that is opened while Redis is slow', () => {
+  it('accepts jobs as soon as Redis responds again', async () => {
+    const redis = await ownRedis();
+    const log = createLog('silent', 'api');
+    const link = connectRedis(redis.url, { kind: 'request', timeoutMs: COMMAND_TIMEOUT_MS }, log);
+    await link.whenReady(READY_TIMEOUT_MS);
+    redis.freeze();
+    const producer = cascadesQueue.open({ link, keys: redisKeys('slow-start'), log });
+    await expect(link.client.ping()).rejects.toThrow('Command timed out');
+    // Sent after everything that opening sends, so that has timed out by the end of this one.
+    await expect(link.client.ping()).rejects.toThrow('Command timed out');
+    redis.thaw();
+    await waitUntil('Redis responds', () =>
+      link.client.ping().then(
+        () => true,
+        () => false,
+      ),
+    );
+
+    await producer.add({ cascadeId: 'csc_1' }, { jobId: 'csc_1' });
+    expect(await producer.queue.getJobCounts('waiting', 'prioritized')).toMatchObject({ waiting: 1 });
+    await producer.close();
+    await link.close();
+  });
+});
