@@ -43,7 +43,11 @@ export async function changeAgent(
     let agent = before;
     if (decision.change) {
       const after = await store.agents.change(before, decision.change, at, session);
-      if (!after) throw new PublicError('CONFLICT', 'Somebody else changed this agent. Nothing was changed by you.');
+      if (!after)
+        throw new PublicError(
+          'CONFLICT',
+          'Another request changed this agent. Your change was not made; read the agent and retry.',
+        );
       const facts = { before: auditedAgent(before), after: auditedAgent(after) };
       const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };
       await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);

@@ -18,7 +18,7 @@ export const revokeDescendantsRoute = route({
   tag: 'Agents',
   summary: 'Kill an agent and everything below it',
   description:
-    'The agent and everything below it is refused by every process from `effectiveAt` on, whatever the size of the tree; then each key is deleted and audited, and `GET /v1/agents/cascades/{id}` tells how far that is. Works on an agent that is revoked already. A repetition answers the kill that stands. A 503 `OVERLOADED` names a kill that is recorded and not confirmed yet',
+    'Every process rejects the agent and everything below it from `effectiveAt` on, whatever the size of the tree; then each key is deleted and audited, and `GET /v1/agents/cascades/{id}` tells how far that is. Works on an agent that is revoked already. A repetition answers the kill that stands. A 503 `OVERLOADED` names a kill that is recorded and not confirmed yet',
   params: idParams,
   query: noQuery,
   body: z

@@ -2,7 +2,7 @@ import type { MirError, OverloadReason } from '../../shared/errors';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
-/** What a caller is told about each reason to be OVERLOADED, above all whether anything was stored. */
+/** The public text of each OVERLOADED reason. It says whether anything was stored. */
 const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   QUEUE_STORE_UNREACHABLE: 'The queue store is not reachable. Nothing was stored; send it again.',
   QUEUE_STORE_SILENT: 'The queue store did not respond. Retry the request.',

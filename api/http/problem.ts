@@ -81,7 +81,7 @@ function logFailure(error: MirError, requestId: string, log: Log): void {
   if (error.code === 'INTERNAL') log.error({ ...line, stack: (error.cause as Error)?.stack }, 'request failed');
   else if (Date.now() - (rejectionLoggedAt.get(error.code) ?? 0) > REJECTIONS_LOGGED_EVERY_MS) {
     rejectionLoggedAt.set(error.code, Date.now());
-    log.warn(line, 'requests are being refused');
+    log.warn(line, 'rejecting requests');
   }
 }
 

@@ -12,7 +12,7 @@ interface ProblemText {
   status: number;
   /** The same for all problems of a code. */
   title: string;
-  /** What happened, where whoever rejected the request did not say it better. Default: the title. */
+  /** What happened, for errors without a detail of their own. Default: the title. */
   detail?: string;
   /** What to do about it: the Partner Guide and the OpenAPI document show it. */
   remedy: string;
@@ -83,8 +83,8 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   AGENT_SUSPENDED: {
     status: 403,
     title: 'The agent is suspended',
-    detail: 'This agent, or one above it, is suspended. Whoever manages it can reactivate it.',
-    remedy: 'Wait and ask whoever manages the agent; it can be reactivated. Nothing was stored meanwhile.',
+    detail: 'This agent, or one above it, is suspended. Its manager can reactivate it.',
+    remedy: 'Ask the person who manages the agent to reactivate it. Nothing was stored.',
   },
   EVENT_TYPE_NOT_ALLOWED: {
     status: 403,
@@ -150,7 +150,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   CONFLICT: {
     status: 409,
     title: 'The state does not allow this',
-    remedy: 'Read the thing again: somebody changed it in the meantime. Then decide again.',
+    remedy: 'The resource has changed since you read it. Read it again, then decide whether to retry.',
   },
   TOO_MANY_LINK_REQUESTS: {
     status: 409,

@@ -45,11 +45,7 @@ export async function changePartner(
 }
 
 function changedMeanwhile(): PublicError {
-  return new PublicError(
-    'OVERLOADED',
-    'This partner was changed at the same time. Nothing was changed by you; retry.',
-    {
-      retryAfterSeconds: 1,
-    },
-  );
+  return new PublicError('OVERLOADED', 'Another request changed this partner. Your change was not made; retry.', {
+    retryAfterSeconds: 1,
+  });
 }

@@ -4,12 +4,12 @@ import { MirError, overloaded } from '../errors';
 import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
-/** Longer than any store write should take; a holder that died delays its partner by no more than this. */
+/** Longer than any database write should take. A process that dies while it holds a fence delays its partner this long. */
 const FENCE_MS = 10_000;
 /** A change that is stored, and whose marks could not be released, is put in force as soon as the queue store answers. */
 const REMOVE_RETRY_MS = 250;
 const MAX_REMOVE_RETRIES = 240;
-/** Longer than a store keeps a transaction open whose end nobody told it. */
+/** Longer than the database keeps an abandoned transaction open. */
 const OUTCOME_KNOWN_AFTER_MS = 70_000;
 
 /** What a change of authority touches: nodes (partner or agent ids) and keys, by hash. */
@@ -80,7 +80,7 @@ export function createWithInvalidation(deps: {
       result = await change(fence);
     } catch (error) {
       if (error instanceof MirError && error.code !== 'STORE_UNAVAILABLE') {
-        // A refusal changed nothing.
+        // A rejected change committed nothing.
         await removeFence().catch(() => undefined);
       } else {
         // The outcome is unknown and may still come: the marks stand until they expire, so that nobody reads the old

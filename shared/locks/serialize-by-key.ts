@@ -43,7 +43,7 @@ function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
 
 /**
  * Waits until no other process is ahead, but not while an urgent change waits in this process. Measured with four API
- * processes that change one tree at once: a kill takes 1 transaction attempt and 240 ms (median), without this line 4
+ * contexts in one process that change one tree at once: a kill takes 1 transaction attempt and 240 ms (median), without this line 4
  * attempts and 760 ms; other changes take 1.0 attempts instead of 3.3, at the same rate.
  */
 async function waitAcrossProcesses(
