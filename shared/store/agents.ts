@@ -10,7 +10,7 @@ import {
 import type { Tenant } from '../domain/ids';
 import { afterCreated } from './partners';
 
-/** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the index of paths. */
+/** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the path index. */
 export interface AgentDoc {
   _id: string;
   tenant: Tenant;
@@ -24,25 +24,25 @@ export interface AgentDoc {
   rootId: string;
   ancestors: string[];
   depth: number;
-  /** Order of a depth-first walk: the ids from the root to this agent, each preceded by a slash. */
+  /** The ids from the root to this agent, each preceded by a slash. Sorts in depth-first order. */
   path: string;
   membershipSource: MembershipSource;
-  /** Who answers for it, in the partner's own words. */
+  /** Who is responsible for the agent, in the partner's own words. */
   authorizer: string | null;
   key: { hash: string; prefix: string; createdAt: Date } | null;
-  /** HMAC of the hash that its key had when it was revoked. Absent while it is not, for the index is sparse. */
+  /** HMAC of the revoked key's hash. Absent until the agent is revoked, because the index is sparse. */
   revokedKeyRef?: string;
-  /** Marks of the whole subtree below and including this agent. */
+  /** Both marks apply to the whole subtree, including this agent. */
   killedAt: Date | null;
   subtreeSuspendedAt: Date | null;
   approvalId: string | null;
-  /** Hash of what was asked, to tell a replay from a misuse of its idempotency key. */
+  /** Hash of the request, which distinguishes a replay from reuse of the idempotency key. */
   fingerprint: string | null;
-  /** At least the number of living children: deaths are taken off when a limit is met. */
+  /** Upper bound of living children. Revoked ones are subtracted only when a limit is reached. */
   childCount: number;
-  /** On roots: at least the number of living agents in the tree, itself included. */
+  /** On roots: upper bound of living agents in the tree, including the root. */
   treeSize: number;
-  /** On roots: written by every change of the tree, so that they conflict. */
+  /** On roots: incremented by every change to the tree, so that concurrent changes conflict. */
   treeRevision: number;
   createdAt: Date;
   updatedAt: Date;
@@ -63,7 +63,7 @@ export type AgentChange = Partial<
   >
 >;
 
-/** Which agents a list shows; `below`: that agent and its descendants. */
+/** Filters of an agent list. `below` selects an agent and its descendants. */
 export interface AgentFilter {
   statuses?: readonly AgentStatus[];
   type?: AgentType;
@@ -104,7 +104,7 @@ const schema = new Schema<AgentDoc>(
   },
   { collection: 'agents', versionKey: false, strict: 'throw' },
 );
-// Not unique: 256 random bits are, and one of the servers that stand in for mongod cannot use a partial index.
+// Not unique: 256 random bits are anyway, and one server that stands in for mongod cannot use a partial index.
 schema.index({ 'key.hash': 1 });
 schema.index({ revokedKeyRef: 1 }, { sparse: true });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
@@ -129,7 +129,7 @@ export function agentsStore(connection: Connection) {
       await model.create([agent], { session });
     },
 
-    /** The agent when it is the tenant's; a foreign one answers like a missing one. */
+    /** Returns null for a missing agent as well as for another tenant's. */
     async get(tenant: Tenant, agentId: string, session?: ClientSession): Promise<AgentDoc | null> {
       return model
         .findOne({ _id: agentId, tenant })
@@ -138,7 +138,7 @@ export function agentsStore(connection: Connection) {
         .lean<AgentDoc>();
     },
 
-    /** Agents by id, in the order asked; those that are missing are left out. */
+    /** Returns agents in the order of `ids`, without missing ones. */
     async byIds(ids: readonly string[], session?: ClientSession): Promise<AgentDoc[]> {
       const docs = await model
         .find({ _id: { $in: [...ids] } })
@@ -153,7 +153,7 @@ export function agentsStore(connection: Connection) {
       return model.findOne({ approvalId, tenant }).read('primary').lean<AgentDoc>();
     },
 
-    /** Subtree marks by agent id, of those of the given that have any. */
+    /** Returns subtree marks by agent id. Agents without marks have no entry. */
     async marksOf(ids: readonly string[]): Promise<Map<string, SubtreeMarks>> {
       const marked = { $or: [{ killedAt: { $ne: null } }, { subtreeSuspendedAt: { $ne: null } }] };
       const docs = await model
@@ -162,7 +162,7 @@ export function agentsStore(connection: Connection) {
       return new Map(docs.map((doc) => [doc._id, doc]));
     },
 
-    /** A page, newest first, after (createdAt, id) of the last one seen. */
+    /** Returns one page, newest first, that starts after the agent at `after`. */
     async list(
       tenant: Tenant,
       { statuses, type, below }: AgentFilter,
@@ -178,7 +178,7 @@ export function agentsStore(connection: Connection) {
           .limit(limit)
           .lean<AgentDoc[]>();
       if (below === undefined) return page({});
-      // Each has an index that gives the order; one query for both has none.
+      // Each query has an index that provides the order. A combined query would have none.
       const found = await Promise.all([page({ _id: below }), page({ ancestors: below })]);
       return found.flat().sort(newestFirst).slice(0, limit);
     },
@@ -187,12 +187,12 @@ export function agentsStore(connection: Connection) {
       return model.findOne({ 'key.hash': hash }).read('primary').lean<AgentDoc>();
     },
 
-    /** True when an agent was revoked whose key had the hash that this is the reference of. */
+    /** Returns true if `ref` is the HMAC of a revoked agent's key hash. */
     async isRevokedKey(ref: string): Promise<boolean> {
       return (await model.exists({ revokedKeyRef: ref }).read('primary').lean()) !== null;
     },
 
-    /** Applies a change unless the agent changed since `before` was read; null when somebody else was first. */
+    /** Applies a change, or returns null if the agent has changed since `before` was read. */
     async change(before: AgentDoc, change: AgentChange, at: Date, session: ClientSession): Promise<AgentDoc | null> {
       const updatedAt = new Date(Math.max(at.getTime(), before.updatedAt.getTime() + 1));
       return model
@@ -204,26 +204,26 @@ export function agentsStore(connection: Connection) {
         .lean<AgentDoc>();
     },
 
-    /** Writes the tree's root, so that whatever else writes it in a racing transaction conflicts. */
-    async touchTree(rootId: string, grown: number, session: ClientSession): Promise<void> {
-      await model.updateOne({ _id: rootId }, { $inc: { treeRevision: 1, treeSize: grown } }, { session });
+    /** Updates the root of a tree, so that concurrent transactions on the tree conflict. */
+    async touchTree(rootId: string, sizeDelta: number, session: ClientSession): Promise<void> {
+      await model.updateOne({ _id: rootId }, { $inc: { treeRevision: 1, treeSize: sizeDelta } }, { session });
     },
 
     async addChildren(parentId: string, count: number, session: ClientSession): Promise<void> {
       await model.updateOne({ _id: parentId }, { $inc: { childCount: count } }, { session });
     },
 
-    /** Children that are not revoked or rejected, counted up to `limit`. */
+    /** Counts children that are neither revoked nor rejected, up to `limit`. */
     async livingChildren(parentId: string, limit: number, session: ClientSession): Promise<number> {
       return model.countDocuments({ parentId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
     },
 
-    /** Sets the kill mark of a subtree; it never goes away. */
+    /** Sets the kill mark of a subtree, which is permanent. */
     async markKilled(agentId: string, at: Date, session: ClientSession): Promise<void> {
       await model.updateOne({ _id: agentId, killedAt: null }, { $set: { killedAt: at } }, { session });
     },
 
-    /** Notes when agents were last seen; never moves back. */
+    /** Records when agents were last active. Never moves a time back. */
     async recordActivity(seen: readonly (readonly [agentId: string, at: Date])[]): Promise<void> {
       if (seen.length === 0) return;
       const writes = seen.map(([agentId, at]) => ({

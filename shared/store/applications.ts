@@ -51,7 +51,7 @@ export function applicationsStore(connection: Connection) {
       return model.countDocuments({ status: 'PENDING' });
     },
 
-    /** Decides a PENDING application; null when there is none (unknown or decided already). */
+    /** Decides a pending application. Returns null if it is unknown or already decided. */
     async decide(
       id: string,
       decision: Pick<ApplicationDoc, 'status' | 'decidedAt' | 'reason' | 'partnerId'>,

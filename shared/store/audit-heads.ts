@@ -3,10 +3,10 @@ import type { ChainPosition } from '../domain/audit-chain';
 import type { AuditChain } from './audit';
 import { classifyStoreError } from './errors';
 
-/** The newest sealed entry of a chain. Written by its sealer only. */
+/** The newest sealed entry of a chain. Only the sealer writes it. */
 export interface AuditHeadDoc extends ChainPosition {
   _id: AuditChain;
-  /** The latest time that a sealed entry tells of. */
+  /** The latest `at` of any sealed entry. */
   sealedThrough: Date;
 }
 
@@ -33,7 +33,7 @@ export function auditHeadsStore(connection: Connection) {
         .lean<AuditHeadDoc>();
     },
 
-    /** Moves a chain's head on; `moved: false` when it is no longer where `from` says: another sealer was first. */
+    /** Advances a chain's head. `moved` is false if another sealer has advanced it since `from` was read. */
     async move(from: AuditHeadDoc | null, to: AuditHeadDoc, session: ClientSession): Promise<{ moved: boolean }> {
       if (!from) {
         try {

@@ -3,25 +3,25 @@ import type { ChainContent, Seal } from '../domain/audit-chain';
 import type { PartnerId, Tenant } from '../domain/ids';
 import { streamOf } from './stream';
 
-/** Who did something. */
+/** Who performed an action. */
 export type Actor =
   | { kind: 'OPERATOR'; via: 'ADMIN_API' | 'CLI' }
   | { kind: 'APPLICANT' }
   | { kind: 'PARTNER'; partnerId: PartnerId }
   | { kind: 'AGENT'; agentId: string }
-  /** A person, whom the audit does not name. */
+  /** A person. The audit log does not identify people. */
   | { kind: 'IDENTITY' }
   | { kind: 'SYSTEM' };
 
-/** Whose chain an entry belongs to: a tenant's (a partner's own affairs stand in its live one), or the registry's. */
+/** The chain of an entry: a tenant's, or the registry's. Entries about a partner itself are in its live chain. */
 export type AuditChain = Tenant | 'registry';
 
-/** One append-only entry, written in the transaction of the change it tells of. Never holds a key or its hash. */
+/** An append-only entry, written in the transaction of the change it records. Never contains a key or its hash. */
 export interface AuditDoc {
-  /** Deterministic where a retry could write it twice. */
+  /** Deterministic where a retry could write the entry twice. */
   _id: string;
   chain: AuditChain;
-  /** Null: not about a partner (yet). */
+  /** Null if the entry concerns no partner, for example a pending application. */
   partnerId: PartnerId | null;
   action: string;
   target: string;
@@ -32,7 +32,7 @@ export interface AuditDoc {
   before: unknown;
   after: unknown;
   at: Date;
-  /** Set by the sealer: the entry's place in its chain and the hashes that hold it there. */
+  /** This and the fields below are set by the sealer: the entry's position in its chain, and the hashes that fix it. */
   sealed: boolean;
   seq?: number;
   previousHash?: string;
@@ -41,12 +41,11 @@ export interface AuditDoc {
 
 export type NewAuditEntry = Omit<AuditDoc, 'sealed' | 'seq' | 'previousHash' | 'hash'>;
 
-/** An entry as it is shown, and as the chain holds it: all that its row has but its seal. */
+/** Returns an entry as it is shown and hashed: everything but its seal. */
 export function contentOf({ _id, sealed: _sealed, seq: _seq, previousHash: _p, hash: _h, ...rest }: AuditDoc) {
   return { auditId: _id, ...rest } satisfies ChainContent;
 }
 
-/** What a list of entries may be narrowed by. */
 export interface AuditFilter {
   action?: string;
   target?: string;
@@ -56,7 +55,7 @@ export interface AuditFilter {
   toMs?: number;
 }
 
-/** Indexes that are named in queries: a planner may take the chain's own order and walk over all that is sealed. */
+/** Indexes for query hints. Without a hint, a planner may follow the chain's order and scan all sealed entries. */
 const BY_UNSEALED = { chain: 1, at: 1, _id: 1 } as const;
 const BY_TARGET = { chain: 1, target: 1, at: -1, _id: -1 } as const;
 const NEWEST_FIRST = { at: -1, _id: -1 } as const;
@@ -89,18 +88,19 @@ schema.index({ chain: 1, seq: 1 }, { unique: true, partialFilterExpression: { se
 schema.index(BY_UNSEALED, { partialFilterExpression: { sealed: false } });
 schema.index(BY_CASCADE, { partialFilterExpression: { cascadeId: { $type: 'string' } } });
 
-/** Counting stops here: a gauge needs no more. */
+/** A gauge needs no higher count. */
 const MAX_COUNTED = 100_000;
-const MAX_CHAINS_LOOKED_AT = 100;
+/** Bounds the cost of reading the sealing lag. */
+const MAX_CHAINS_READ = 100;
 /** Sorts before every chain. */
 export const BEFORE_ALL_CHAINS = '' as AuditChain;
-/** Entries that a streaming read fetches at once: they are hashed without a pause. */
+/** Entries per fetch of a stream. Readers hash a whole batch without yielding to the event loop. */
 const STREAM_BATCH = 250;
 
 export function auditStore(connection: Connection) {
   const model = connection.model<AuditDoc>('AuditEntry', schema);
   const collection = connection.collection<AuditDoc>(model.collection.collectionName);
-  /** The oldest unsealed entry of the first chain after `chain` that has one. */
+  /** Returns the oldest unsealed entry of the first chain after `chain` that has any. */
   const firstUnsealedAfter = (chain: AuditChain): Promise<Pick<AuditDoc, 'chain' | 'at'> | null> =>
     model
       .findOne({ sealed: false, chain: { $gt: chain } }, { chain: 1, at: 1 })
@@ -116,7 +116,7 @@ export function auditStore(connection: Connection) {
       await model.create([{ ...entry, sealed: false }], { session });
     },
 
-    /** Many entries in one call of the driver. */
+    /** Appends all entries in one driver call. */
     async appendMany(entries: NewAuditEntry[], session: ClientSession): Promise<void> {
       const docs = entries.map((entry) => ({ ...entry, sealed: false }));
       await collection.insertMany(docs, { session, ordered: true });
@@ -126,18 +126,18 @@ export function auditStore(connection: Connection) {
       return model.countDocuments({ cascadeId }).read('primary');
     },
 
-    /** The first chain after `chain`, in order of names, that has unsealed entries: one step in the partial index. */
+    /** Returns the first chain after `chain`, by name, with unsealed entries. Costs one step in the partial index. */
     async nextUnsealedChain(chain: AuditChain): Promise<AuditChain | null> {
       return (await firstUnsealedAfter(chain))?.chain ?? null;
     },
 
-    /** A chain's oldest unsealed entries as a stream, read in batches. */
+    /** Streams a chain's unsealed entries, oldest first. */
     unsealed(chain: AuditChain, limit: number, batchSize: number): AsyncIterable<AuditDoc> {
       const order = { sort: { at: 1, _id: 1 }, hint: BY_UNSEALED } as const;
       return streamOf(model, { chain, sealed: false }, { ...order, limit, batchSize });
     },
 
-    /** Gives entries their place; answers how many of them were still without one. */
+    /** Seals entries. Returns how many of them were still unsealed. */
     async seal(seals: (Seal & { _id: string })[], session: ClientSession): Promise<number> {
       const writes = seals.map(({ _id, ...seal }) => ({
         updateOne: { filter: { _id, sealed: false }, update: { $set: { sealed: true, ...seal } } },
@@ -145,7 +145,7 @@ export function auditStore(connection: Connection) {
       return (await collection.bulkWrite(writes, { session, ordered: true })).modifiedCount;
     },
 
-    /** How many entries wait to be sealed, of one chain or of all; counts to 100,000. */
+    /** Counts the unsealed entries of one chain or all chains, up to 100,000. */
     async countUnsealed(chain?: AuditChain): Promise<number> {
       return model
         .countDocuments(
@@ -155,11 +155,11 @@ export function auditStore(connection: Connection) {
         .read('primary');
     },
 
-    /** When the oldest entry that waits to be sealed was written, of the first chains that have such; null: none waits. */
+    /** Returns when the oldest unsealed entry of the first 100 unsealed chains was written, or null without any. */
     async oldestUnsealedAt(): Promise<Date | null> {
       let oldest: Date | null = null;
       let chain = BEFORE_ALL_CHAINS;
-      for (let looked = 0; looked < MAX_CHAINS_LOOKED_AT; looked += 1) {
+      for (let n = 0; n < MAX_CHAINS_READ; n += 1) {
         const next = await firstUnsealedAfter(chain);
         if (next === null) break;
         if (oldest === null || next.at < oldest) oldest = next.at;
@@ -168,18 +168,18 @@ export function auditStore(connection: Connection) {
       return oldest;
     },
 
-    /** Sealed entries after a place in the chain, in its order, as a stream; those without a place come first. */
+    /** Streams a chain's sealed entries after `seq`, in order. With `seq` 0, entries without a number come first. */
     sealedAfter(chain: AuditChain, seq: number, limit: number): AsyncIterable<AuditDoc> {
       const filter = { chain, sealed: true, ...(seq > 0 ? { seq: { $gt: seq } } : {}) };
       return streamOf(model, filter, { sort: { seq: 1 }, limit, batchSize: STREAM_BATCH });
     },
 
-    /** The sealed entry that stands behind all others; what has a place that is no number stands behind all that have. */
+    /** Returns a chain's last sealed entry. One whose `seq` is not a number comes after all others, so it is found. */
     async lastSealed(chain: AuditChain): Promise<AuditDoc | null> {
       return model.findOne({ chain, sealed: true }).sort({ seq: -1 }).read('primary').lean<AuditDoc>();
     },
 
-    /** A page, newest first, after (at, id) of the last one seen. The filters `target` and `cascadeId` are indexed. */
+    /** Returns one page, newest first, that starts after the entry at `after`. Target and cascade are indexed. */
     async list(
       chain: AuditChain,
       filter: AuditFilter,
@@ -193,7 +193,7 @@ export function auditStore(connection: Connection) {
         .lean<AuditDoc[]>();
     },
 
-    /** All entries that a list would show, newest first, as a stream. */
+    /** Streams all entries that match the filter, newest first. */
     stream(chain: AuditChain, filter: AuditFilter): AsyncIterable<AuditDoc> {
       const options = { sort: NEWEST_FIRST, batchSize: STREAM_BATCH, ...indexFor(filter) };
       return streamOf(model, conditionsOf(chain, filter, null), options);
@@ -218,7 +218,7 @@ function conditionsOf(
     const at = new Date(after.atMs);
     bounds.push({ at: { $lte: at }, $or: [{ at: { $lt: at } }, { at, _id: { $lt: after.id } }] });
   }
-  // Equalities stand flat: inside $and not every planner finds the index for them.
+  // Equality conditions stay at the top level: inside $and, some query planners miss their index.
   return {
     chain,
     ...(action === undefined ? {} : { action }),

@@ -1,12 +1,12 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, UserRef } from '../domain/ids';
 
-/** Cached rows that a committed change has yet to reach: written with the change, deleted once the cache has them. */
+/** Rows that a committed change must still update in the cache. Written with the change, deleted once cached. */
 export interface CacheOutboxDoc {
   _id: string;
   userRefs: UserRef[];
   identities: IdentityRef[];
-  /** A sweep takes it up from then on; before that its writer is still at it. */
+  /** When the sweep takes over. Until then, the process that committed the change updates the cache. */
   dueAt: Date;
 }
 
@@ -33,7 +33,7 @@ export function cacheOutboxStore(connection: Connection) {
         .lean<CacheOutboxDoc[]>();
     },
 
-    /** When the oldest entry is or was due; null: there is none. */
+    /** Returns the earliest due time, which may be in the past, or null without entries. */
     async nextDueAt(): Promise<Date | null> {
       const next = await model.findOne({}, { dueAt: 1 }).sort({ dueAt: 1 }).lean<Pick<CacheOutboxDoc, 'dueAt'>>();
       return next?.dueAt ?? null;

@@ -4,7 +4,7 @@ import type { Actor } from './audit';
 
 export type CascadeStatus = 'RUNNING' | 'CLOSED' | 'PARTIAL';
 
-/** A kill, written before anything else: what is not CLOSED is taken up again by a sweep. */
+/** A kill and its progress. Written before any agent is revoked; a sweep resumes it until it is CLOSED. */
 export interface CascadeDoc {
   _id: string;
   tenant: Tenant;
@@ -13,15 +13,16 @@ export interface CascadeDoc {
   actor: Actor;
   requestId: string;
   status: CascadeStatus;
-  /** Queue store's time from which everything below is refused; null until it was confirmed. */
+  /** When the subtree's keys stopped working, by the clock of the queue's Redis. Null until Redis confirms it. */
   effectiveAt: Date | null;
   affected: number | null;
   revoked: number;
-  /** Agents that could not be revoked, set aside while the rest went on: how many, and some of them. */
+  /** Agents that could not be revoked and were quarantined: their number, and some of their ids. */
   parkedCount: number;
   parked: string[];
-  /** How often a try ended with something parked, and when the sweep looks at an open cascade again. */
+  /** Attempts that ended with quarantined agents. */
   partialTries: number;
+  /** When the sweep next resumes it. */
   nextLookAt: Date;
   createdAt: Date;
   closedAt: Date | null;
@@ -51,10 +52,10 @@ const schema = new Schema<CascadeDoc>(
 schema.index({ nextLookAt: 1 }, { partialFilterExpression: { closedAt: null } });
 schema.index({ agentId: 1, createdAt: -1 });
 
-/** Every open cascade, in a form that the partial index serves: a cascade is never deleted, so a scan would grow permanently. */
+/** Matches open cascades through the partial index. Cascades are never deleted, so a scan would get ever slower. */
 const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
 
-/** Cascades of one agent are made one after the other, and a closed one never changes. */
+/** Creates access to cascades. An agent's cascades are created one at a time, and a closed one never changes. */
 export function cascadesStore(connection: Connection) {
   const model = connection.model<CascadeDoc>('Cascade', schema);
   const change = async (cascadeId: string, update: UpdateQuery<CascadeDoc>): Promise<void> => {
@@ -75,12 +76,11 @@ export function cascadesStore(connection: Connection) {
       return model.findById(cascadeId).read('primary').lean<CascadeDoc>();
     },
 
-    /** The newest cascade of an agent. */
     async latestOf(agentId: string, session: ClientSession): Promise<CascadeDoc | null> {
       return model.findOne({ agentId }).sort({ createdAt: -1 }).session(session).lean<CascadeDoc>();
     },
 
-    /** Open cascades that are due for a look, the longest waiting first. */
+    /** Returns open cascades that are due, longest overdue first. */
     async due(now: Date, limit: number): Promise<Pick<CascadeDoc, '_id'>[]> {
       return model
         .find({ closedAt: null, nextLookAt: { $lte: now } }, { _id: 1 })
@@ -93,17 +93,16 @@ export function cascadesStore(connection: Connection) {
       return model.countDocuments({ ...OPEN, status });
     },
 
-    /** The longest open cascade; null: none is open. */
     async oldestOpen(): Promise<Pick<CascadeDoc, '_id' | 'createdAt'> | null> {
       return model.findOne(OPEN, { createdAt: 1 }).sort({ createdAt: 1 }).lean<Pick<CascadeDoc, '_id' | 'createdAt'>>();
     },
 
-    /** Open cascades, the oldest first. */
+    /** Returns open cascades, oldest first. */
     async open(limit: number): Promise<CascadeDoc[]> {
       return model.find(OPEN).sort({ createdAt: 1 }).limit(limit).lean<CascadeDoc[]>();
     },
 
-    /** Notes from when a kill is in force; an earlier time that was noted stays. */
+    /** Records when a kill took effect. Keeps an earlier time that is already recorded. */
     async inForceSince(cascadeId: string, effectiveAt: Date): Promise<void> {
       await model.updateOne(
         { _id: cascadeId, $or: [{ effectiveAt: null }, { effectiveAt: { $gt: effectiveAt } }] },
@@ -111,7 +110,7 @@ export function cascadesStore(connection: Connection) {
       );
     },
 
-    /** Returns, for each of the agents that was killed, the earliest time from which a kill of it is in force. */
+    /** Returns when each agent's earliest kill took effect. Agents that were not killed have no entry. */
     async killTimes(agentIds: readonly string[]): Promise<Map<string, Date>> {
       const kills = await model
         .find({ agentId: { $in: [...agentIds] }, effectiveAt: { $ne: null } }, { agentId: 1, effectiveAt: 1 })
@@ -125,17 +124,17 @@ export function cascadesStore(connection: Connection) {
       await change(cascadeId, { $set: { affected } });
     },
 
-    /** Never moves back: two workers may be at it for a while. */
+    /** Never lowers the number, because two workers may run the cascade for a while. */
     async recordProgress(cascadeId: string, revoked: number): Promise<void> {
       await change(cascadeId, { $max: { revoked } });
     },
 
-    /** Ends a try that had to leave some agents as they are. */
+    /** Ends an attempt that quarantined some agents. */
     async partial(
       cascadeId: string,
-      left: Pick<CascadeDoc, 'affected' | 'revoked' | 'parked' | 'parkedCount' | 'nextLookAt'>,
+      result: Pick<CascadeDoc, 'affected' | 'revoked' | 'parked' | 'parkedCount' | 'nextLookAt'>,
     ): Promise<void> {
-      await change(cascadeId, { $set: { ...left, status: 'PARTIAL' }, $inc: { partialTries: 1 } });
+      await change(cascadeId, { $set: { ...result, status: 'PARTIAL' }, $inc: { partialTries: 1 } });
     },
 
     async close(cascadeId: string, revoked: number, closedAt: Date): Promise<void> {

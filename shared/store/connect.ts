@@ -3,12 +3,12 @@ import type { Metrics } from '../metrics/metrics';
 import { redactUrl } from '../config/redact-url';
 import { watchPool } from './watch-pool';
 
-/** A change is not tried again after this long. What a server that hangs owes ends with the driver's heartbeat. */
+/** No write is retried after this time. Operations on a hung server end with the driver's heartbeat instead. */
 export const STORE_TIMEOUT_MS = 5_000;
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 const MAX_POOL_SIZE = 50;
 
-/** Opens MongoDB with majority, journaled writes. Rejects with one readable message when it cannot be reached. */
+/** Connects to MongoDB with journaled majority writes. Throws one readable error if the server cannot be reached. */
 export async function connectStore(
   url: string,
   {
@@ -26,7 +26,7 @@ export async function connectStore(
     readConcern: { level: 'majority' },
     readPreference: 'primary',
   });
-  // There before the first connection is; not there at all when the URL is no URL.
+  // The client exists before the first connection, but is null if the URL is invalid.
   const client = connection.getClient() as mongo.MongoClient | null;
   if (client && metrics) watchPool(client, metrics);
   try {

@@ -6,7 +6,7 @@ type Collections = Pick<
   'identities' | 'identitySessions' | 'identityAccounts' | 'identityVerifications' | 'outboxMails'
 >;
 
-/** Deletes all that is stored of an identity as such: itself, sessions, passwords, pending mails. Links are not its matter. */
+/** Deletes an identity with its sessions, accounts, verifications and outbox emails, but not its links. */
 export async function deleteIdentityDocs(
   store: Collections,
   identityId: string,

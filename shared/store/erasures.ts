@@ -1,17 +1,17 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant, UserRef } from '../domain/ids';
 
-/** A partner's order to erase one user, with its receipt. The row is the outbox: what is not DONE is taken up again. */
+/** A partner's request to erase one user, and its status. The row is the outbox: a sweep resumes it until DONE. */
 export interface ErasureDoc {
   _id: string;
   tenant: Tenant;
-  /** Gone once it is done: the receipt alone remains. */
+  /** Removed when the erasure is done; only its status remains. */
   userRef?: UserRef;
-  /** Queue store's time: what was received up to then is erased. */
+  /** Everything received up to this time is erased, by the clock of the queue's Redis. */
   erasedAt: Date;
   status: 'RUNNING' | 'DONE';
   eventsErased: number;
-  /** A sweep takes it up from then on. */
+  /** When the sweep next resumes it. */
   nextLookAt: Date;
   settledAt?: Date;
   expireAt: Date;
@@ -51,7 +51,7 @@ export function erasuresStore(connection: Connection) {
       return model.findById(receiptId).lean<ErasureDoc>();
     },
 
-    /** Running erasures that are due for a look, the longest waiting first. */
+    /** Returns running erasures that are due, longest overdue first. */
     async due(now: Date, limit: number): Promise<Pick<ErasureDoc, '_id'>[]> {
       return model
         .find({ status: 'RUNNING', nextLookAt: { $lte: now } }, { _id: 1 })
@@ -60,7 +60,7 @@ export function erasuresStore(connection: Connection) {
         .lean<Pick<ErasureDoc, '_id'>[]>();
     },
 
-    /** When the running erasure that waits longest is, or was, due; null: none runs. */
+    /** Returns the earliest due time of a running erasure, which may be in the past, or null if none is running. */
     async nextDueAt(): Promise<Date | null> {
       const next = await model
         .findOne({ status: 'RUNNING' }, { nextLookAt: 1 })

@@ -1,31 +1,31 @@
 import { mongo } from 'mongoose';
 
-/** What to do about a failed commit. */
+/** How to handle a failed commit. */
 export type StoreFailure =
-  /** The store is away or busy: wait and try the same again, for as long as it takes. */
+  /** MongoDB is unavailable or busy. Wait and retry the same commit until it succeeds. */
   | 'transient'
-  /** Another writer was first: read again, then try again. */
+  /** Another writer came first. Read again before retrying. */
   | 'duplicate'
-  /** The store refuses the content: only splitting the group helps. */
+  /** MongoDB rejects the content. Only splitting the commit group helps. */
   | 'rejected';
 
 /**
- * The store took longer than the caller waits; an outage like any other. The driver has no such limit of its own any
- * more: its `timeoutMS` is without effect since 7.
+ * Creates the error for an operation that exceeded its time limit, which counts as an outage. MIR enforces these limits
+ * itself, because the driver has ignored `timeoutMS` since version 7.
  */
-export function storeTooSlow(what: string, timeoutMs: number): Error {
-  return new mongo.MongoRuntimeError(`${what}: not done within ${timeoutMs} ms`);
+export function storeTooSlow(operation: string, timeoutMs: number): Error {
+  return new mongo.MongoRuntimeError(`${operation} timed out after ${timeoutMs} ms`);
 }
 
 const DUPLICATE_KEY = 11_000;
 
-/** Codes of servers that are unavailable or reject our credentials: an operator must act; no event is at fault. */
+/** Codes of servers that are unavailable or reject MIR's credentials. An operator must act; no event is at fault. */
 const OUTAGES = {
   HostUnreachable: 6,
   HostNotFound: 7,
   Unauthorized: 13,
   AuthenticationFailed: 18,
-  /** A server without a replica set answers it to every transaction. */
+  /** Returned for every transaction by a server outside a replica set. */
   IllegalOperation: 20,
   LockTimeout: 24,
   CursorNotFound: 43,
@@ -46,7 +46,7 @@ const OUTAGES = {
   QueryPlanKilled: 175,
   PrimarySteppedDown: 189,
   NetworkInterfaceExceededTimeLimit: 202,
-  /** The keys of the cluster's clock are not there yet. */
+  /** The cluster has not created the keys that sign its clock yet. */
   KeyNotFound: 211,
   TransactionTooOld: 225,
   CursorKilled: 237,
@@ -65,7 +65,7 @@ const OUTAGES = {
   LegacyNotPrimary: 10_058,
   NotWritablePrimary: 10_107,
   InterruptedAtShutdown: 11_600,
-  /** Whoever took a slow worker for dead ended its session. */
+  /** Another process took this one for dead and killed its session. */
   Interrupted: 11_601,
   InterruptedDueToReplStateChange: 11_602,
   StaleConfig: 13_388,
@@ -75,7 +75,7 @@ const OUTAGES = {
 } as const;
 const OUTAGE_CODES: ReadonlySet<number> = new Set(Object.values(OUTAGES));
 
-/** What servers and driver call errors that pass by themselves. */
+/** Labels of errors that the server or the driver considers temporary. */
 const TRANSIENT_LABELS = [
   'TransientTransactionError',
   'RetryableWriteError',
@@ -84,22 +84,22 @@ const TRANSIENT_LABELS = [
   'SystemOverloadedError',
 ] as const;
 
-function isLabelledTransient(error: mongo.MongoError): boolean {
+function isLabeledTransient(error: mongo.MongoError): boolean {
   return TRANSIENT_LABELS.some((label) => error.hasErrorLabel(label));
 }
 
-/** Sorts an error of the driver; anything unknown that did not come from the content counts as transient. */
+/** Classifies an error from the driver. Unknown errors count as transient unless the content caused them. */
 export function classifyStoreError(error: unknown): StoreFailure {
   if (error instanceof mongo.MongoBulkWriteError) {
-    if (isLabelledTransient(error)) return 'transient';
-    // Without any of its own it wraps what refused the whole command.
+    if (isLabeledTransient(error)) return 'transient';
+    // Without write errors, it wraps the error that failed the whole command.
     const writeErrors = [error.writeErrors].flat();
     const codes = writeErrors.length > 0 ? writeErrors.map(({ code }) => code) : [error.code];
     if (codes.every((code) => code === DUPLICATE_KEY) && !error.result.getWriteConcernError()) return 'duplicate';
     return codes.every((code) => typeof code === 'number' && !OUTAGE_CODES.has(code)) ? 'rejected' : 'transient';
   }
   if (error instanceof mongo.MongoError) {
-    if (isLabelledTransient(error) || error instanceof mongo.MongoNetworkError) return 'transient';
+    if (isLabeledTransient(error) || error instanceof mongo.MongoNetworkError) return 'transient';
     if (error instanceof mongo.MongoServerError) {
       if (error.code === DUPLICATE_KEY) return 'duplicate';
       return OUTAGE_CODES.has(Number(error.code)) ? 'transient' : 'rejected';
@@ -112,10 +112,10 @@ export function classifyStoreError(error: unknown): StoreFailure {
 }
 
 /**
- * Returns whether the store is away or busy, by an error of the driver or of mongoose. The driver's class decides and
- * not only its name: `PoolClearedOnNetworkError`, thrown when the server stops responding, does not begin with "Mongo".
+ * Returns true if an error from the driver or mongoose means that MongoDB is unavailable or busy. Checks the class too,
+ * because `PoolClearedOnNetworkError`, thrown when the server stops responding, has no name that starts with "Mongo".
  */
 export function isStoreOutage(error: unknown): boolean {
-  const ofDriver = error instanceof mongo.MongoError || (error instanceof Error && error.name.startsWith('Mongo'));
-  return ofDriver && classifyStoreError(error) === 'transient';
+  const fromDriver = error instanceof mongo.MongoError || (error instanceof Error && error.name.startsWith('Mongo'));
+  return fromDriver && classifyStoreError(error) === 'transient';
 }

@@ -2,14 +2,14 @@ import type { Connection } from 'mongoose';
 import type { MetaDoc } from './meta';
 
 /**
- * How long processes of the previous version may keep running beside the first API of this one. They do not know keyed
- * ids, so the store uses the former ids until then: a worker of either version recognizes a repeat.
+ * How long processes of the previous version may run alongside the first API process of this one. They do not know
+ * keyed ids, so new events keep former ids until then, and workers of both versions recognize repeats.
  */
 const ROLLOUT_MS = 60 * 60 * 1000;
 
 /**
- * Returns the time from which new events are stored under keyed ids; 0 for a store that never held former ids. The first
- * call on a store of an earlier version sets the time, once for all processes.
+ * Returns when new events switch to keyed ids, in ms since epoch; 0 if the database never contained former ids. In a
+ * database of an earlier version, the first call sets this time for all processes.
  */
 export async function keyedIdsFrom(connection: Connection): Promise<number> {
   const meta = connection.collection<MetaDoc>('meta');
@@ -19,6 +19,6 @@ export async function keyedIdsFrom(connection: Connection): Promise<number> {
   );
   const row = await meta.findOne({ _id: 'store' });
   if (!row?.keyedIdsFrom)
-    throw new Error('The collection meta has no row `store`. Start again: the check of the pepper creates it.');
+    throw new Error('The `meta` collection has no `store` row. Restart MIR, which creates it at startup.');
   return row.keyedIdsFrom.getTime();
 }

@@ -2,7 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 import { streamOf } from './stream';
 
-/** One persisted event. (chunkId, index) tell which submission stored it: meeting its own pair means PERSISTED. */
+/** A persisted event. `chunkId` and `index` identify its submission: a retry that finds its own pair is PERSISTED. */
 export interface EventDoc {
   _id: EventId;
   tenant: Tenant;
@@ -23,18 +23,18 @@ export type ExistingEvent = Pick<
   '_id' | 'chunkId' | 'index' | 'fingerprint' | 'userRef' | 'receivedAt' | 'agentId'
 >;
 
-/** Events of one tenant's users in one month (YYYY-MM, UTC). */
+/** How many events the requested users of one tenant had in one month (YYYY-MM, UTC). */
 export interface MonthCount {
   tenant: Tenant;
   month: string;
   count: number;
 }
 
-/** A person waits for it; a history that takes longer is shown without its chart. */
+/** A person waits for the page. If counting takes longer, the page omits the chart. */
 const COUNT_TIMEOUT_MS = 3_000;
 const STREAM_BATCH = 500;
 
-/** Where a page of the list ended: the last item's receivedAt (ms) and id. */
+/** The last item of a page: its `receivedAt` in ms, and its id. */
 export interface EventsCursor {
   receivedAtMs: number;
   eventId: string;
@@ -44,7 +44,7 @@ export interface EventsFilter {
   userRef?: UserRef;
   eventType?: string;
   agentId?: string;
-  /** A receipt's chunks, its one slot if it shares a chunk, and their common receivedAt, which the index serves. */
+  /** The receipt's chunks, its slot if it shares a chunk, and their common `receivedAt`, which is indexed. */
   receipt?: { chunkIds: ChunkId[]; slot: number | null; receivedAtMs: number };
   fromMs?: number;
   toMs?: number;
@@ -81,25 +81,25 @@ export function eventsStore(connection: Connection) {
   return {
     model,
 
-    /** Those of the ids that are stored already. */
+    /** Returns the events that are already stored under any of `ids`. */
     async existing(ids: EventId[], session: ClientSession): Promise<ExistingEvent[]> {
       const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1, agentId: 1 };
       return collection.find<ExistingEvent>({ _id: { $in: ids } }, { session, projection }).toArray();
     },
 
-    /** Inserts new events with the driver's own bulk call (mongoose documents are slow in bulk). Throws on 11000. */
+    /** Inserts events through the driver, because mongoose is slow in bulk. Throws on a duplicate id. */
     async insert(events: EventDoc[], session: ClientSession): Promise<void> {
       if (events.length > 0) await collection.insertMany(events, { session, ordered: true });
     },
 
-    /** Deletes events whose user was erased after they were received, so that their keys are free again. */
+    /** Deletes events that their user's erasure covers, which frees their idempotency keys. */
     async remove(ids: EventId[], session: ClientSession): Promise<void> {
       await collection.deleteMany({ _id: { $in: ids } }, { session });
     },
 
     /**
-     * Deletes up to `limit` events of a user that were received up to a time: how many were found, and how many of them
-     * deleted. One that a commit replaced in between under the same id is new, and stays.
+     * Deletes up to `limit` events of a user that were received no later than `through`. Returns how many it found and
+     * deleted. Keeps an event that a concurrent commit stored anew under the same id.
      */
     async erasePage(
       tenant: Tenant,
@@ -119,7 +119,7 @@ export function eventsStore(connection: Connection) {
       return { found: page.length, erased };
     },
 
-    /** When the newest stored event of a user was received; null when there is none. */
+    /** Returns when the user's newest event was received, or null without events. */
     async newestReceivedAt(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<Date | null> {
       const newest = await model
         .findOne({ tenant, userRef }, { receivedAt: 1 })
@@ -129,9 +129,9 @@ export function eventsStore(connection: Connection) {
       return newest?.receivedAt ?? null;
     },
 
-    /** A page, newest received first. Every filter alone is served by an index. */
+    /** Returns one page, most recently received first. An index serves each filter on its own. */
     async list(tenant: Tenant, filter: EventsFilter, after: EventsCursor | null, limit: number): Promise<EventDoc[]> {
-      // Equalities stand flat: inside $and not every planner finds the partial index for them.
+      // Equality conditions stay at the top level: inside $and, some query planners miss the partial index.
       const equal: Record<string, unknown> = { tenant };
       const conditions: Record<string, unknown>[] = [];
       const { receipt } = filter;
@@ -158,7 +158,7 @@ export function eventsStore(connection: Connection) {
         .lean<EventDoc[]>();
     },
 
-    /** Events of some users by month of occurrence, from a time on. Costs a look at each of their events. */
+    /** Counts users' events by month of `occurredAt`, starting at `from`. Scans every event of these users. */
     async countByMonth(users: { tenant: Tenant; userRef: UserRef }[], from: Date): Promise<MonthCount[]> {
       const tenants = [...new Set(users.map(({ tenant }) => tenant))];
       const rows = await collection
@@ -180,7 +180,7 @@ export function eventsStore(connection: Connection) {
       return rows.map(({ _id, count }) => ({ ..._id, count }));
     },
 
-    /** All events of one user, newest received first, as a stream. */
+    /** Streams a user's events, most recently received first. */
     ofUser(tenant: Tenant, userRef: UserRef): AsyncIterable<EventDoc> {
       return streamOf(model, { tenant, userRef }, { sort: { receivedAt: -1, _id: -1 }, batchSize: STREAM_BATCH });
     },

@@ -1,23 +1,23 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import { newId } from '../domain/ids';
 
-/** A person's MIR account. Written by better-auth, whose adapter names the fields. */
+/** A person's MIR account. better-auth writes it and determines the field names. */
 export interface IdentityDoc {
   _id: string;
-  /** Lower case. */
+  /** Lowercase. */
   email: string;
   emailVerified: boolean;
   name: string;
   createdAt: Date;
   updatedAt: Date;
-  /** Grows with every link, so that a link and a deletion of the identity cannot both happen at once. */
+  /** Incremented by every new link, so that linking and deleting the identity conflict. */
   links?: number;
 }
 
 interface SessionDoc {
   _id: string;
   userId: string;
-  /** SHA-256 of the token in the cookie. */
+  /** SHA-256 of the cookie's token. */
   token: string;
   createdAt: Date;
   expiresAt: Date;
@@ -28,15 +28,15 @@ interface AccountDoc {
   userId: string;
   providerId: string;
   accountId: string;
-  /** scrypt hash; absent for accounts of an OIDC provider. */
+  /** scrypt hash. Absent for accounts at an OIDC provider. */
   password?: string;
 }
 
 interface VerificationDoc {
   _id: string;
-  /** SHA-256 of what was mailed. */
+  /** SHA-256 of the emailed secret. */
   identifier: string;
-  /** The identity that it is for. */
+  /** The identity's id. */
   value: string;
   expiresAt: Date;
 }
@@ -47,7 +47,7 @@ const identitySchema = new Schema<IdentityDoc>(
   { _id: String, email: String, emailVerified: Boolean, name: String, createdAt: Date, updatedAt: Date, links: Number },
   { ...options, collection: 'identities' },
 );
-// The names are those that better-auth's adapter would give: it makes no second index beside them.
+// The names match those of better-auth's adapter, so that it does not create duplicate indexes.
 identitySchema.index({ email: 1 }, { name: 'identities_email_uidx', unique: true });
 identitySchema.index({ emailVerified: 1, createdAt: 1 });
 
@@ -79,7 +79,7 @@ export function identitySessionsStore(connection: Connection) {
   return {
     model,
 
-    /** Where an identity is logged in, the newest first. */
+    /** Returns an identity's unexpired sessions, newest first. */
     async ofIdentity(identityId: string): Promise<Pick<SessionDoc, 'createdAt' | 'expiresAt'>[]> {
       return model
         .find({ userId: identityId, expiresAt: { $gt: new Date() } }, { _id: 0, createdAt: 1, expiresAt: 1 })
@@ -87,14 +87,13 @@ export function identitySessionsStore(connection: Connection) {
         .lean<Pick<SessionDoc, 'createdAt' | 'expiresAt'>[]>();
     },
 
-    /** Ends all sessions of an identity. */
     async endAll(identityId: string, session?: ClientSession): Promise<void> {
       await model.deleteMany({ userId: identityId }, session ? { session } : {});
     },
   };
 }
 
-/** What better-auth calls the account that is a password. */
+/** better-auth's provider id for password accounts. */
 export const PASSWORD_ACCOUNT = 'credential';
 
 function accountModel(connection: Connection) {
@@ -106,7 +105,7 @@ export function identityAccountsStore(connection: Connection) {
   return {
     model,
 
-    /** Whom other providers know an identity as: all ways in but its password. */
+    /** Returns an identity's accounts at OIDC providers, without its password account. */
     async atProviders(identityId: string): Promise<{ provider: string; subject: string }[]> {
       const accounts = await model
         .find({ userId: identityId, providerId: { $ne: PASSWORD_ACCOUNT } }, { providerId: 1, accountId: 1 })
@@ -114,7 +113,7 @@ export function identityAccountsStore(connection: Connection) {
       return accounts.map(({ providerId, accountId }) => ({ provider: providerId, subject: accountId }));
     },
 
-    /** Whether a hash is (still) that of the identity's password. */
+    /** Returns true if `password` is the current hash of the identity's password. */
     async hasPassword(identityId: string, password: string): Promise<boolean> {
       return (await model.exists({ userId: identityId, password }).read('primary')) !== null;
     },
@@ -126,7 +125,7 @@ export function identityVerificationsStore(connection: Connection) {
   return {
     model,
 
-    /** Ends all that was mailed to an identity and not used yet. */
+    /** Invalidates all emailed secrets that the identity has not used yet. */
     async endAll(identityId: string): Promise<void> {
       await model.deleteMany({ value: identityId });
     },
@@ -143,7 +142,7 @@ export function identitiesStore(connection: Connection) {
       return model.findById(identityId).lean<IdentityDoc>();
     },
 
-    /** Keeps an identity from being deleted until the transaction is through; false when it is gone already. */
+    /** Prevents deletion of an identity until the transaction ends. Returns false if it no longer exists. */
     async lock(identityId: string, session: ClientSession): Promise<boolean> {
       return (await model.updateOne({ _id: identityId }, { $inc: { links: 1 } }, { session })).matchedCount === 1;
     },
@@ -153,8 +152,8 @@ export function identitiesStore(connection: Connection) {
     },
 
     /**
-     * Returns the identity of an address, created unconfirmed and without a password if there was none. Renews a sign-up
-     * that is not confirmed yet, so that it outlives the link that is mailed next.
+     * Returns the identity with this email address. Creates it unverified and without a password if needed. Renews an
+     * unverified sign-up, so that it does not expire before the link that is emailed next.
      */
     async signUp(email: string, now: Date): Promise<IdentityDoc> {
       const created = { _id: newId('idn'), emailVerified: false, name: '', createdAt: now, updatedAt: now };
@@ -167,12 +166,12 @@ export function identitiesStore(connection: Connection) {
       return identity;
     },
 
-    /** A mailed secret came back: the address is the person's. */
+    /** Call it when an emailed secret comes back, which proves that the person owns the address. */
     async recordVerified(identityId: string): Promise<void> {
       await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });
     },
 
-    /** Addresses that signed up before a time and that nobody has confirmed, the oldest first. */
+    /** Returns addresses that signed up before `before` and are still unverified, oldest first. */
     async unverifiedBefore(before: Date, limit: number): Promise<Pick<IdentityDoc, 'email'>[]> {
       return model
         .find({ emailVerified: false, createdAt: { $lt: before } }, { email: 1 })
@@ -181,7 +180,7 @@ export function identitiesStore(connection: Connection) {
         .lean<Pick<IdentityDoc, 'email'>[]>();
     },
 
-    /** Forgets an address that nobody has confirmed (since `before`), with its password; others stay as they are. */
+    /** Deletes an unverified identity and its password. With `before`, only if it signed up before that time. */
     async dropUnverified(email: string, session: ClientSession, before?: Date): Promise<void> {
       const unverified = { email: email.toLowerCase(), emailVerified: false };
       const dropped = await model.findOneAndDelete(

@@ -6,7 +6,7 @@ interface Condition {
   value: unknown;
 }
 
-/** What better-auth's adapter is called with; only what concerns the token is named. */
+/** Arguments of better-auth's adapter methods, reduced to those that can contain a session token. */
 interface Call {
   model: string;
   where?: Condition[];
@@ -16,7 +16,7 @@ interface Call {
 
 type Method = (call: Call) => Promise<unknown>;
 
-/** The calls of an adapter that read or write rows. */
+/** Adapter methods that read or write rows. */
 const ROW_METHODS = [
   'create',
   'findOne',
@@ -43,7 +43,7 @@ function withHashedToken<T extends Record<string, unknown> | undefined>(row: T):
   return row && typeof row['token'] === 'string' ? { ...row, token: hashOf(row['token']) } : row;
 }
 
-/** The token that the caller knows already: it gets it back in the row, as if the row held it. */
+/** Returns the token that the caller passed in plain text. The returned row contains it instead of its hash. */
 function knownToken({ where = [], data }: Call): unknown {
   return data?.['token'] ?? where.find(({ field }) => field === 'token')?.value;
 }
@@ -54,7 +54,9 @@ function hashing(method: Method): Method {
     const row = await method({
       ...call,
       ...(call.where && {
-        where: call.where.map((one) => (one.field === 'token' ? { ...one, value: hashAll(one.value) } : one)),
+        where: call.where.map((condition) =>
+          condition.field === 'token' ? { ...condition, value: hashAll(condition.value) } : condition,
+        ),
       }),
       ...(call.data && { data: withHashedToken(call.data) }),
       ...(call.update && { update: withHashedToken(call.update) }),
@@ -65,7 +67,7 @@ function hashing(method: Method): Method {
   };
 }
 
-/** The adapter, with tokens of sessions stored as hashes only, inside of its transactions too. */
+/** Wraps an adapter so that it stores only hashes of session tokens, also inside its transactions. */
 function hashingSessionTokens<Adapter extends RowMethods>(adapter: Adapter): Adapter {
   const methods = ROW_METHODS.map((name) => [name, hashing(adapter[name] as Method)] as const);
   const { transaction } = adapter as { transaction?: (work: (inner: Adapter) => unknown) => unknown };
@@ -78,7 +80,7 @@ function hashingSessionTokens<Adapter extends RowMethods>(adapter: Adapter): Ada
   };
 }
 
-/** Where better-auth keeps identities: our own connection. */
+/** Creates better-auth's database adapter on MIR's own connection. */
 export async function identityDatabase(connection: Connection) {
   const { mongodbAdapter } = await import('@better-auth/mongo-adapter');
   const adapterOf = mongodbAdapter(connection.db!, { client: connection.getClient() });

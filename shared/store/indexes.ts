@@ -1,24 +1,24 @@
 import type { IndexOptions, Model, mongo } from 'mongoose';
 
-/** What of the schemas' indexes a database lacks, or has otherwise. */
+/** A difference between a database's indexes and those of the schemas. */
 export interface IndexStep {
   collection: string;
-  /** Its fields, as `tenant:1 receivedAt:-1`; for a collection: empty. */
+  /** The index's fields, such as `tenant:1 receivedAt:-1`. Empty for a collection. */
   fields: string;
-  /** EXTRA: not in the schema, so the operator's own; it is told of and left alone. */
+  /** EXTRA is an index that no schema has, such as an operator's own. MIR reports it but never drops it. */
   kind: 'COLLECTION_MISSING' | 'MISSING' | 'DIFFERENT' | 'EXTRA';
-  /** What the step cannot do for documents that exist already. */
+  /** What the step cannot do for existing documents. */
   note?: string;
 }
 
-/** Notes on indexes that came with a later version, by collection and fields. */
+/** Notes on indexes that a later version added, by collection and fields. */
 const NOTES: Readonly<Record<string, string>> = {
   'agents(revokedKeyRef:1)':
-    'agents revoked before, or by a process of an earlier version, have lost their key hash, which cannot be recovered: ' +
-    'their keys stay 401 API_KEY_INVALID instead of AGENT_KEY_REVOKED',
+    'the key hashes of agents that earlier versions revoked cannot be recovered, ' +
+    'so their keys keep returning 401 API_KEY_INVALID instead of AGENT_KEY_REVOKED',
 };
 
-// What is asked of a model here does not depend on its documents.
+// Nothing in this file depends on a model's document type.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyModel = Model<any>;
 type KeyDirections = Record<string, unknown>;
@@ -28,7 +28,7 @@ const fieldsOf = (key: KeyDirections): string =>
     .map(([field, direction]) => `${field}:${String(direction)}`)
     .join(' ');
 
-/** Indexes that a collection has; null: there is no such collection. */
+/** Returns the indexes of a collection, or null if the collection does not exist. */
 async function existing({ collection }: AnyModel): Promise<mongo.IndexDescriptionInfo[] | null> {
   const known = await collection.conn.db!.listCollections({ name: collection.name }, { nameOnly: true }).toArray();
   return known.length === 0 ? null : collection.listIndexes().toArray();
@@ -62,29 +62,29 @@ async function stepsOf(model: AnyModel): Promise<IndexStep[]> {
   ];
 }
 
-/** Compares the database with the schemas, collection by collection. Changes nothing. */
+/** Returns the differences between the database and the schemas. Changes nothing. */
 export async function planIndexes(models: readonly AnyModel[]): Promise<IndexStep[]> {
   const steps: IndexStep[] = [];
   for (const model of models) steps.push(...(await stepsOf(model)));
   return steps;
 }
 
-/** Steps that must be done before this version runs. */
+/** Returns the steps that must be applied before this version can run. */
 export const pendingSteps = (steps: readonly IndexStep[]): IndexStep[] => steps.filter(({ kind }) => kind !== 'EXTRA');
 
-/** Says a step in words. */
+/** Describes a step, for operators. */
 export function stepText({ collection, fields, kind, note }: IndexStep): string {
-  const index = `${collection}(${fields})`;
+  const index = `index ${collection}(${fields})`;
   const texts: Record<IndexStep['kind'], string> = {
-    COLLECTION_MISSING: `create the collection ${collection}`,
+    COLLECTION_MISSING: `create collection ${collection}`,
     MISSING: `build ${index}`,
-    DIFFERENT: `drop and rebuild ${index}: its options differ`,
-    EXTRA: `${index} is not MIR's and is left alone`,
+    DIFFERENT: `drop and rebuild ${index}, because its options differ`,
+    EXTRA: `${index} is not part of MIR's schema and stays unchanged`,
   };
   return note === undefined ? texts[kind] : `${texts[kind]}: ${note}`;
 }
 
-/** Does one step. Repeating it is harmless. */
+/** Applies one step. Safe to repeat. */
 export async function applyIndexStep(models: readonly AnyModel[], step: IndexStep): Promise<void> {
   const model = models.find(({ collection }) => collection.collectionName === step.collection);
   if (!model || step.kind === 'EXTRA') return;
@@ -93,9 +93,11 @@ export async function applyIndexStep(models: readonly AnyModel[], step: IndexSte
     return;
   }
   const definitions = model.schema.indexes() as [KeyDirections, IndexOptions][];
-  const [key, { background: _background, ...options }] = definitions.find(([one]) => fieldsOf(one) === step.fields)!;
+  const [key, { background: _background, ...options }] = definitions.find(
+    ([candidate]) => fieldsOf(candidate) === step.fields,
+  )!;
   if (step.kind === 'DIFFERENT') {
-    const old = (await existing(model))?.find((one) => fieldsOf(one.key) === step.fields);
+    const old = (await existing(model))?.find(({ key: oldKey }) => fieldsOf(oldKey) === step.fields);
     if (old?.name !== undefined) await model.collection.dropIndex(old.name);
   }
   await model.collection.createIndex(key as mongo.IndexSpecification, options as mongo.CreateIndexesOptions);

@@ -2,23 +2,23 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityId, Tenant, UserRef } from '../domain/ids';
 import type { LinkRequestKind } from '../domain/link';
 
-/** An invite or a code: a partner's request that a person link one account. Used at most once. */
+/** An invitation or link code: a partner's request that a person connect one account. Can be used once. */
 export interface LinkRequestDoc {
   _id: string;
   kind: LinkRequestKind;
   tenant: Tenant;
   userRef: UserRef;
-  /** Of the invite's token or the code; the thing itself is shown once and kept nowhere. */
+  /** Hash of the invitation's token or of the link code, which is shown once and never stored. */
   tokenHash: string;
   accountLabel?: string;
   returnUrl?: string;
   state?: string;
   status: 'OPEN' | 'USED' | 'DECLINED';
-  /** Who confirmed it: only to tell a person who comes back that it is done. */
+  /** The person who confirmed or declined it, so that MIR can show them the result when they return. */
   usedBy?: IdentityId;
   createdAt: Date;
   expiresAt: Date;
-  /** The row goes then; until then its page can say why it does not work any more. */
+  /** When MongoDB deletes the row. Until then, its page can explain why the request no longer works. */
   purgeAt: Date;
 }
 
@@ -45,7 +45,7 @@ schema.index({ tenant: 1, userRef: 1, status: 1, createdAt: -1 });
 schema.index({ usedBy: 1 });
 schema.index({ purgeAt: 1 }, { expireAfterSeconds: 0 });
 
-/** What a used or declined request does not need to keep. */
+/** Fields that a used or declined request no longer needs. */
 const PRIVATE = { accountLabel: '', state: '', returnUrl: '' } as const;
 
 export function linkRequestsStore(connection: Connection) {
@@ -64,7 +64,7 @@ export function linkRequestsStore(connection: Connection) {
         .lean<LinkRequestDoc>();
     },
 
-    /** Ends an open, unexpired request; null when somebody else did or its time is over. */
+    /** Ends an open request. Returns the request before the change, or null if it has ended or expired. */
     async end(
       id: string,
       status: 'USED' | 'DECLINED',
@@ -81,7 +81,7 @@ export function linkRequestsStore(connection: Connection) {
         .lean<LinkRequestDoc>();
     },
 
-    /** The newest request of a user that can still be used. */
+    /** Returns a user's newest request that can still be used. */
     async open(tenant: Tenant, userRef: UserRef, now: Date): Promise<LinkRequestDoc | null> {
       return model
         .findOne({ tenant, userRef, status: 'OPEN', expiresAt: { $gt: now } })
@@ -89,17 +89,17 @@ export function linkRequestsStore(connection: Connection) {
         .lean<LinkRequestDoc>();
     },
 
-    /** How many requests of a user can still be used. */
+    /** Counts a user's requests that can still be used. */
     async countOpen(tenant: Tenant, userRef: UserRef, now: Date, session: ClientSession): Promise<number> {
       return model.countDocuments({ tenant, userRef, status: 'OPEN', expiresAt: { $gt: now } }).session(session);
     },
 
-    /** Forgets a user's open codes: a new one replaces them. */
+    /** Deletes a user's open codes, because a new one replaces them. */
     async dropCodes(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<void> {
       await model.deleteMany({ tenant, userRef, status: 'OPEN', kind: 'CODE' }, { session });
     },
 
-    /** Requests that a person answered, the newest first. */
+    /** Returns requests that a person confirmed or declined, newest first. */
     async answeredBy(identityId: IdentityId): Promise<LinkRequestDoc[]> {
       return model.find({ usedBy: identityId }).sort({ createdAt: -1 }).lean<LinkRequestDoc[]>();
     },

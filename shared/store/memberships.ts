@@ -2,16 +2,16 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import { type IdentityId, type IdentityRef, identityRefOf, type UserRef } from '../domain/ids';
 import type { IdentityRow, Member } from '../domain/signals';
 
-/** One linked account, as its person knows it. */
+/** A linked account, as its owner sees it. */
 export interface LinkedAccount extends Member {
   linkId: string;
-  /** The invite or code that the link was made by. */
+  /** Id of the invitation or link code that created the link. */
   requestId: string;
   accountLabel?: string;
   linkedAt: Date;
 }
 
-/** All links of one person in one environment: the other side of what the users' rows say. */
+/** All links of one person in one environment: the counterpart of `identity` in the users' rows. */
 export interface MembershipDoc {
   _id: IdentityRef;
   revision: number;
@@ -37,7 +37,7 @@ const schema = new Schema<MembershipDoc>(
   { collection: 'memberships', versionKey: false, strict: 'throw' },
 );
 
-/** The part of a stored row that the cache keeps. */
+/** Returns the part of a membership that is cached. */
 export function identityRowOf({ revision, members }: MembershipDoc): IdentityRow {
   return { revision, members: members.map(({ userRef, tenant }) => ({ userRef, tenant })) };
 }
@@ -54,7 +54,7 @@ export function membershipsStore(connection: Connection) {
         .lean<MembershipDoc>();
     },
 
-    /** A person's links in both environments. */
+    /** Returns a person's links in both environments. */
     async ofIdentity(identityId: IdentityId, session?: ClientSession): Promise<MembershipDoc[]> {
       const refs = (['live', 'test'] as const).map((env) => identityRefOf(identityId, env));
       return model
@@ -63,7 +63,7 @@ export function membershipsStore(connection: Connection) {
         .lean<MembershipDoc[]>();
     },
 
-    /** Rows of people, by ref; a person without links has no entry. */
+    /** Returns rows by ref. People without links have no entry. */
     async rows(identities: IdentityRef[]): Promise<Map<IdentityRef, IdentityRow>> {
       const docs = await model.find({ _id: { $in: identities } }).lean<MembershipDoc[]>();
       return new Map(docs.map((doc) => [doc._id, identityRowOf(doc)]));
@@ -80,7 +80,7 @@ export function membershipsStore(connection: Connection) {
         .orFail();
     },
 
-    /** Takes an account out. Null when it was not in. */
+    /** Removes an account. Returns null if it was not linked. */
     async remove(identity: IdentityRef, userRef: UserRef, session: ClientSession): Promise<MembershipDoc | null> {
       return model
         .findOneAndUpdate(
@@ -91,19 +91,19 @@ export function membershipsStore(connection: Connection) {
         .lean<MembershipDoc>();
     },
 
-    /** Forgets a person whose links are all gone. */
+    /** Deletes the row of a person whose last link was removed. */
     async drop(identity: IdentityRef, session: ClientSession): Promise<void> {
       await model.deleteOne({ _id: identity }, { session });
     },
   };
 }
 
-/** The account of one user among a person's links. */
+/** Returns the account of `userRef` among a person's links. */
 export function accountOf(doc: MembershipDoc | null, userRef: UserRef): LinkedAccount | null {
   return doc?.members.find((member) => member.userRef === userRef) ?? null;
 }
 
-/** The account of one link, in whichever environment it stands. */
+/** Returns the account with this link id, in either environment. */
 export function accountByLinkId(
   docs: readonly MembershipDoc[],
   linkId: string,

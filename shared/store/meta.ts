@@ -1,8 +1,8 @@
-/** The one row that says how a store was made. */
+/** Facts from the creation of the database, in a single row. */
 export interface MetaDoc {
   _id: 'store';
   pepperFingerprint: string;
   createdAt: Date;
-  /** From then on new events are stored under keyed ids. The epoch: the store never held any other. */
+  /** When new events switch to keyed ids. The epoch if the database never contained former ids. */
   keyedIdsFrom?: Date;
 }

@@ -6,17 +6,17 @@ import { classifyStoreError } from './errors';
 import { type AnyModel, applyIndexStep, type IndexStep, pendingSteps, planIndexes, stepText } from './indexes';
 
 /**
- * A change of stored data that a new version needs. `run` may be cut off anywhere and is then run again from the
- * start, so it must find for itself what is left to do; `tell` hears how far it is.
+ * A change to stored data that a new version needs. `run` can be interrupted anywhere and is then repeated from the
+ * start, so it must detect what is left to do. It reports its progress through `onProgress`.
  */
 export interface DataMigration {
-  /** Never changes; sorts in the order in which they are run: `2026-11-24-what`. */
+  /** Never changes. Ids sort in the order in which migrations run, for example `2026-11-24-split-names`. */
   id: string;
   about: string;
-  run: (connection: Connection, tell: (done: number, total: number) => void) => Promise<void>;
+  run: (connection: Connection, onProgress: (done: number, total: number) => void) => Promise<void>;
 }
 
-/** What was applied, by whom and when; the row `lock` is held by whoever applies now. */
+/** An applied step, and which host applied it when. The `lock` row belongs to the process that applies steps now. */
 export interface MigrationDoc {
   _id: string;
   kind: 'DATA' | 'INDEXES' | 'LOCK';
@@ -24,7 +24,7 @@ export interface MigrationDoc {
   by: string;
   startedAt: Date;
   finishedAt: Date | null;
-  /** Of the lock only: from then on it may be taken over. */
+  /** On the lock only: when another process may take it over. */
   until?: Date;
 }
 
@@ -33,16 +33,16 @@ export interface MigrationPlan {
   indexes: IndexStep[];
 }
 
-/** Somebody else applies migrations now. */
+/** Another process is applying migrations. */
 class MigrationBusyError extends Error {
   constructor(by: string) {
-    super(`Migrations are being applied by ${by}. Wait for it, then ask \`migrate status\`.`);
+    super(`Migrations are already being applied by ${by}. Wait until they finish, then run \`mir migrate status\`.`);
     this.name = 'MigrationBusyError';
   }
 }
 
 const LOCK_ID = 'lock';
-/** Longer than any pause of a living process; renewed at a quarter of it. */
+/** Longer than any pause of a live process. Renewed after every quarter of this time. */
 const LOCK_MS = 60_000;
 const CATCH_UP_PAUSE_MS = 500;
 const CATCH_UP_TRIES = 240;
@@ -60,7 +60,7 @@ const schema = new Schema<MigrationDoc>(
   { collection: 'migrations', versionKey: false, strict: 'throw' },
 );
 
-/** Migrations of a database: its indexes by the schemas of `models`, its data by `data`. */
+/** Migrates a database: its indexes to match the schemas of `models`, its data with the migrations in `data`. */
 export function migrationsStore(
   connection: Connection,
   models: () => readonly AnyModel[],
@@ -92,7 +92,9 @@ export function migrationsStore(
     const lost = new AbortController();
     const renewal = setInterval(() => {
       model.updateOne({ _id: LOCK_ID, by }, { $set: fields() }).then(
-        ({ matchedCount }) => matchedCount === 0 && lost.abort(new Error('the lock of the migrations was taken over')),
+        ({ matchedCount }) =>
+          matchedCount === 0 &&
+          lost.abort(new Error('Another process took over the migration lock. Run `mir migrate apply` again.')),
         () => undefined,
       );
     }, LOCK_MS / 4);
@@ -105,8 +107,8 @@ export function migrationsStore(
     };
   };
 
-  /** Runs one piece of work and records that it is done. */
-  const recorded = async (row: Pick<MigrationDoc, '_id' | 'kind' | 'about'>, work: () => Promise<void>) => {
+  /** Runs one step and records it as done. */
+  const runStep = async (row: Pick<MigrationDoc, '_id' | 'kind' | 'about'>, work: () => Promise<void>) => {
     const startedAt = new Date();
     await work();
     const { _id, ...facts } = row;
@@ -118,7 +120,7 @@ export function migrationsStore(
     model,
     plan,
 
-    /** What was applied, newest first. */
+    /** Returns applied steps, newest first. */
     async applied(limit: number): Promise<MigrationDoc[]> {
       return model
         .find({ kind: { $ne: 'LOCK' } })
@@ -127,36 +129,36 @@ export function migrationsStore(
         .lean<MigrationDoc[]>();
     },
 
-    /** Who applies migrations now, if anybody does. */
+    /** Returns the process that is applying migrations, if any. */
     async holder(): Promise<string | null> {
       const row = await model.findOne({ _id: LOCK_ID, until: { $gte: new Date() } }).lean<MigrationDoc>();
       return row?.by ?? null;
     },
 
     /**
-     * Does all that is pending: collections and indexes first, then data in order. May be cut off anywhere and
-     * repeated. `tell` hears of each step. Throws MigrationBusyError while another process is at it.
+     * Applies everything pending: collections and indexes first, then data in order. Can be interrupted anywhere and
+     * repeated. Throws MigrationBusyError while another process is applying migrations.
      */
-    async apply(tell: (step: string, done: number, total: number) => void): Promise<{ applied: string[] }> {
+    async apply(onProgress: (step: string, done: number, total: number) => void): Promise<{ applied: string[] }> {
       const { release, lost } = await lock();
       const applied: string[] = [];
       try {
-        const { data: waiting, indexes } = await plan();
+        const { data: pending, indexes } = await plan();
         const steps = pendingSteps(indexes);
         for (const [n, step] of steps.entries()) {
           lost.throwIfAborted();
           const about = stepText(step);
           const _id = `indexes ${new Date().toISOString()} ${n}`;
-          await recorded({ _id, kind: 'INDEXES', about }, () => applyIndexStep(models(), step));
+          await runStep({ _id, kind: 'INDEXES', about }, () => applyIndexStep(models(), step));
           applied.push(about);
-          tell(about, n + 1, steps.length);
+          onProgress(about, n + 1, steps.length);
         }
-        for (const { id, about, run } of waiting) {
+        for (const { id, about, run } of pending) {
           lost.throwIfAborted();
-          await recorded({ _id: id, kind: 'DATA', about }, () =>
+          await runStep({ _id: id, kind: 'DATA', about }, () =>
             run(connection, (done, total) => {
               lost.throwIfAborted();
-              tell(id, done, total);
+              onProgress(id, done, total);
             }),
           );
           applied.push(id);
@@ -167,7 +169,7 @@ export function migrationsStore(
       return { applied };
     },
 
-    /** For development: applies pending data migrations in passing, or waits for the process that does. */
+    /** For development: applies pending data migrations, or waits for the process that is applying them. */
     async catchUp(): Promise<void> {
       for (let tries = 0; tries < CATCH_UP_TRIES && (await plan()).data.length > 0; tries += 1) {
         await this.apply(() => undefined).catch(async (error: unknown) => {
@@ -179,5 +181,5 @@ export function migrationsStore(
   };
 }
 
-/** Changes of stored data, oldest first. None yet: every version so far reads what the first one wrote. */
+/** Data migrations, oldest first. None so far, because every version reads what the first one wrote. */
 export const DATA_MIGRATIONS: readonly DataMigration[] = [];

@@ -1,9 +1,9 @@
 import { type Connection, Schema } from 'mongoose';
 
-/** A mail that was not sent but put where its reader can see it; local mode only. */
+/** An email that is stored for viewing instead of being sent. Local mode only. */
 export interface OutboxMailDoc {
   _id: string;
-  /** Lower case. */
+  /** Lowercase. */
   to: string;
   subject: string;
   text: string;
@@ -24,12 +24,11 @@ export function outboxMailsStore(connection: Connection) {
   return {
     model,
 
-    /** Puts a mail into the outbox; the same `_id` again is the same mail. */
+    /** Stores an email. A retry with the same `_id` replaces it. */
     async put(mail: OutboxMailDoc): Promise<void> {
       await model.replaceOne({ _id: mail._id }, mail, { upsert: true });
     },
 
-    /** The newest mails first. */
     async newest(limit: number): Promise<OutboxMailDoc[]> {
       return model.find().sort({ createdAt: -1, _id: -1 }).limit(limit).lean<OutboxMailDoc[]>();
     },

@@ -6,7 +6,7 @@ export interface PartnerLimits {
   eventsPerMinute: number;
   requestsPerMinute: number;
 }
-/** A partner's key: only its hash and the few characters that tell it apart. */
+/** A partner's API key: its hash, and a prefix that identifies it in lists. */
 interface PartnerKey {
   env: Env;
   hash: string;
@@ -65,7 +65,7 @@ export function partnersStore(connection: Connection) {
         .lean<PartnerDoc>();
     },
 
-    /** Partners by id; those that are not there have no entry. */
+    /** Returns partners by id. Missing ones have no entry. */
     async many(partnerIds: PartnerId[]): Promise<Map<PartnerId, PartnerDoc>> {
       const docs = await model.find({ _id: { $in: partnerIds } }).lean<PartnerDoc[]>();
       return new Map(docs.map((doc) => [doc._id, doc]));
@@ -75,10 +75,7 @@ export function partnersStore(connection: Connection) {
       await model.create([partner], { session });
     },
 
-    /**
-     * Applies a change unless the partner was changed since `before` was read; answers what it is then, or null
-     * when somebody else was first (or it is gone).
-     */
+    /** Applies a change, or returns null if the partner was changed or deleted since `before` was read. */
     async change(
       before: PartnerDoc,
       change: PartnerChange,
@@ -94,14 +91,14 @@ export function partnersStore(connection: Connection) {
         .lean<PartnerDoc>();
     },
 
-    /** A page, newest first, after (createdAt, id) of the last one seen. */
+    /** Returns one page, newest first, that starts after the partner at `after`. */
     async list(after: { atMs: number; id: string } | null, limit: number): Promise<PartnerDoc[]> {
       return model.find(afterCreated(after)).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<PartnerDoc[]>();
     },
   };
 }
 
-/** The condition of a page that goes on after the last row seen, newest first. */
+/** Returns the filter of a page, newest first, that starts after the row at `after`. */
 export function afterCreated(after: { atMs: number; id: string } | null): Record<string, unknown> {
   if (!after) return {};
   const at = new Date(after.atMs);

@@ -1,7 +1,7 @@
 import type { Connection } from 'mongoose';
 import type { MetaDoc } from './meta';
 
-/** Remembers the first pepper's fingerprint and refuses any other: with a new pepper every user would be a stranger. */
+/** Records the first pepper's fingerprint and rejects any other, with which MIR would not recognize its users. */
 export async function checkPepper(connection: Connection, fingerprint: string): Promise<void> {
   const meta = connection.collection<MetaDoc>('meta');
   await meta.updateOne(
@@ -12,12 +12,12 @@ export async function checkPepper(connection: Connection, fingerprint: string): 
   const row = await meta.findOne({ _id: 'store' });
   if (row?.pepperFingerprint === fingerprint) return;
   throw new Error(
-    'SUBJECT_PEPPER differs from the one this store was made with, so every user in it would be unknown. ' +
-      'Start with the old pepper, or give an empty MONGO_URL database.',
+    'SUBJECT_PEPPER does not match this database, so MIR would not recognize its users. ' +
+      'Restore the original SUBJECT_PEPPER, or set MONGO_URL to an empty database.',
   );
 }
 
-/** Whether the store was made with this pepper. Changes nothing; `new`: it has not met any. */
+/** Compares a pepper with the recorded one; `new` means that none is recorded. Changes nothing. */
 export async function comparePepper(connection: Connection, fingerprint: string): Promise<'same' | 'other' | 'new'> {
   const row = await connection.collection<MetaDoc>('meta').findOne({ _id: 'store' });
   if (!row) return 'new';

@@ -27,7 +27,7 @@ export function policiesStore(connection: Connection) {
   return {
     model,
 
-    /** The tenant's spawn policy; the default (spawning off) when none was set. */
+    /** Returns the tenant's spawn policy, or the default (spawning disabled) if none is set. */
     async get(tenant: Tenant, session?: ClientSession): Promise<SpawnPolicy> {
       const doc = await model
         .findById(tenant)

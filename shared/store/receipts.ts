@@ -2,7 +2,7 @@ import { type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant } from '../domain/ids';
 import type { Outcome } from '../domain/receipt';
 
-/** An item that is not plain PERSISTED. */
+/** An item with any outcome but PERSISTED. */
 export interface ReceiptItem {
   index: number;
   eventId: EventId;
@@ -11,11 +11,11 @@ export interface ReceiptItem {
   message?: string;
 }
 
-/** What became of one chunk. A receipt is the sum of its chunks' parts (or one slot of a shared chunk). */
+/** The outcome of one chunk. A receipt combines the parts of its chunks, or reads one slot of a shared chunk. */
 export interface ReceiptPartDoc {
   _id: ChunkId;
   tenant: Tenant;
-  /** Null: its payload could not be read, not even how many events it had. All of them are FAILED. */
+  /** Number of events. Null if the payload was unreadable; all of its events are then FAILED. */
   total: number | null;
   items: ReceiptItem[];
   settledAt: Date;
@@ -41,7 +41,7 @@ export function receiptsStore(connection: Connection) {
   return {
     model,
 
-    /** Writes parts; a part that a first try wrote is replaced by the same outcome. */
+    /** Writes parts. A retry replaces a part with an identical one. */
     async put(parts: ReceiptPartDoc[]): Promise<void> {
       const writes = parts.map((part) => ({
         replaceOne: { filter: { _id: part._id }, replacement: part, upsert: true },

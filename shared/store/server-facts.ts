@@ -5,27 +5,27 @@ import { storeTooSlow } from './errors';
 
 const TIMEOUT_MS = 5_000;
 
-/** What a MongoDB server says of itself. */
+/** What a MongoDB server reports about itself. */
 export interface ServerFacts {
   version: string;
   replicaSet: string | null;
   isWritable: boolean;
-  /** The server's clock when it answered, and this machine's just before and after. */
+  /** The server's clock, and this machine's clock just before and after reading it. */
   clock: { atMs: number; sentMs: number; receivedMs: number };
-  /** Null: the server does not tell. */
+  /** Null if the server does not report it. */
   transactionLifetimeSeconds: number | null;
 }
 
-/** Asks the server for its version, role and clock. */
+/** Reads the server's version, role and clock. */
 export async function serverFacts(connection: Connection): Promise<ServerFacts> {
   const admin = connection.getClient().db('admin');
-  const ask = async (command: Record<string, unknown>): Promise<Record<string, unknown>> =>
-    withDeadline(admin.command(command), TIMEOUT_MS, () => storeTooSlow('examination', TIMEOUT_MS));
-  const { version } = await ask({ buildInfo: 1 });
+  const run = async (command: Record<string, unknown>): Promise<Record<string, unknown>> =>
+    withDeadline(admin.command(command), TIMEOUT_MS, () => storeTooSlow('reading server facts', TIMEOUT_MS));
+  const { version } = await run({ buildInfo: 1 });
   const sentMs = Date.now();
-  const hello = await ask({ hello: 1 });
+  const hello = await run({ hello: 1 });
   const receivedMs = Date.now();
-  const lifetime = await ask({ getParameter: 1, transactionLifetimeLimitSeconds: 1 }).catch(
+  const lifetime = await run({ getParameter: 1, transactionLifetimeLimitSeconds: 1 }).catch(
     (): Record<string, unknown> => ({}),
   );
   const seconds = lifetime['transactionLifetimeLimitSeconds'];
@@ -38,10 +38,7 @@ export async function serverFacts(connection: Connection): Promise<ServerFacts> 
   };
 }
 
-/**
- * Tries what MIR stands on: of an aborted transaction nothing is left, a committed one is there whole. Leaves no row.
- * Throws when it is otherwise.
- */
+/** Throws unless an aborted transaction leaves nothing behind and a committed one is visible. Cleans up its rows. */
 export async function tryTransactions(connection: Connection): Promise<void> {
   const rows = connection.collection<{ _id: string }>('meta');
   const [aborted, committed] = [`doctor-${randomUUID()}`, `doctor-${randomUUID()}`];
@@ -52,7 +49,7 @@ export async function tryTransactions(connection: Connection): Promise<void> {
     await session.abortTransaction();
     if (await rows.findOne({ _id: aborted })) throw new Error('an aborted transaction left its row behind');
     await session.withTransaction(async () => void (await rows.insertOne({ _id: committed }, { session })));
-    if (!(await rows.findOne({ _id: committed }))) throw new Error('a committed transaction is not there');
+    if (!(await rows.findOne({ _id: committed }))) throw new Error('the row of a committed transaction is missing');
   } finally {
     await session.endSession().catch(() => undefined);
     await rows.deleteMany({ _id: { $in: [aborted, committed] } }).catch(() => undefined);

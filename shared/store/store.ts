@@ -32,10 +32,10 @@ import { deliveriesStore, webhooksStore } from './webhooks';
 export type StoreSession = ClientSession;
 
 const KILL_TIMEOUT_MS = 2_000;
-/** Pending steps that a refused start names; more are only counted. */
-const MAX_STEPS_NAMED = 5;
+/** Pending steps that the startup error lists. It only counts the rest. */
+const MAX_LISTED_STEPS = 5;
 
-/** All collections over one connection. */
+/** Creates access to all collections over one connection. */
 export function createStore(connection: Connection, dataMigrations: readonly DataMigration[] = DATA_MIGRATIONS) {
   const agents = agentsStore(connection);
   const collections = {
@@ -68,7 +68,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     ...collections,
     migrations,
 
-    /** Checks the pepper, builds what is missing and migrates data; safe to repeat and to run side by side. */
+    /** Checks the pepper, creates missing collections and indexes, and migrates data. Can be repeated or run in parallel. */
     async prepare(pepperFingerprint: string): Promise<void> {
       await checkPepper(connection, pepperFingerprint);
       for (const { model } of Object.values(collections)) {
@@ -78,60 +78,60 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       if (dataMigrations.length > 0) await migrations.catchUp();
     },
 
-    /** Checks the pepper, and that nothing has to be migrated; builds nothing. Throws one readable message. */
+    /** Throws one readable error if the pepper does not match or a migration is pending. Applies no migrations. */
     async assertMigrated(pepperFingerprint: string): Promise<void> {
       await checkPepper(connection, pepperFingerprint);
       const { data, indexes } = await migrations.plan();
       const steps = [...pendingSteps(indexes).map(stepText), ...data.map(({ id, about }) => `${id}: ${about}`)];
       if (steps.length === 0) return;
-      const named = steps.slice(0, MAX_STEPS_NAMED).map((step) => `  - ${step}`);
-      if (steps.length > named.length) named.push(`  - and ${steps.length - named.length} more`);
+      const listed = steps.slice(0, MAX_LISTED_STEPS).map((step) => `  - ${step}`);
+      if (steps.length > listed.length) listed.push(`  - and ${steps.length - listed.length} more`);
       throw new Error(
-        `The store is not migrated to this version; ${steps.length} step${steps.length === 1 ? ' is' : 's are'} pending:\n` +
-          `${named.join('\n')}\nRun \`mir migrate apply\`, then start again.`,
+        `The database needs ${steps.length} migration${steps.length === 1 ? '' : 's'} before this version can run:\n` +
+          `${listed.join('\n')}\nRun \`mir migrate apply\`, then start again.`,
       );
     },
 
-    /** The time from which new events are stored under keyed ids; see `keyedIdsFrom` in meta.ts. */
+    /** Returns when new events switch to keyed ids, in ms since epoch; see `keyedIdsFrom`. */
     keyedIdsFromMs: (): Promise<number> => keyedIdsFrom(connection),
 
-    /** Whether the store was made with this pepper. */
+    /** Compares a pepper with the one that this database was created with. */
     pepper: (fingerprint: string): Promise<'same' | 'other' | 'new'> => comparePepper(connection, fingerprint),
 
     /**
-     * Runs `work` in one snapshot transaction with majority commit. The driver retries transient conflicts; no try
-     * begins after the time is over, and then it rejects as in an outage.
+     * Runs `work` in one snapshot transaction and commits it to the majority. The driver reruns `work` after transient
+     * conflicts. Once `timeoutMs` has passed, no new attempt starts, and the call rejects as if MongoDB were down.
      */
     async transaction<T>(
       work: (session: ClientSession) => Promise<T>,
       timeoutMs: number,
-      given?: ClientSession,
+      existingSession?: ClientSession,
     ): Promise<T> {
-      const session = given ?? (await connection.startSession());
+      const session = existingSession ?? (await connection.startSession());
       try {
-        const until = performance.now() + timeoutMs;
-        const inTime = async (own: ClientSession): Promise<T> => {
-          if (performance.now() > until) throw storeTooSlow('transaction', timeoutMs);
-          return work(own);
+        const deadline = performance.now() + timeoutMs;
+        const attempt = async (current: ClientSession): Promise<T> => {
+          if (performance.now() > deadline) throw storeTooSlow('transaction', timeoutMs);
+          return work(current);
         };
-        return await session.withTransaction(inTime, {
+        return await session.withTransaction(attempt, {
           readConcern: { level: 'snapshot' },
           writeConcern: { w: 'majority', journal: true },
           readPreference: 'primary',
         });
       } finally {
-        if (!given) await session.endSession().catch(() => undefined);
+        if (!existingSession) await session.endSession().catch(() => undefined);
       }
     },
 
-    /** A session whose name others can use to end what its process left open. The caller ends it. */
+    /** Opens a session, and returns the name by which other processes can kill it. The caller ends the session. */
     async openSession(): Promise<{ session: ClientSession; name: string }> {
       const session = await connection.startSession();
       const { id } = session.id as { id: { toString(encoding: 'hex'): string } };
       return { session, name: id.toString('hex') };
     },
 
-    /** Aborts the transactions of sessions whose processes died; the server itself would take a minute. */
+    /** Kills the sessions of dead processes, which aborts their transactions. MongoDB itself would take a minute. */
     async killSessions(names: string[]): Promise<void> {
       const ids = names.map((name) => ({ id: new mongo.Binary(Buffer.from(name, 'hex'), mongo.Binary.SUBTYPE_UUID) }));
       const killed = connection.getClient().db('admin').command({ killSessions: ids });

@@ -1,8 +1,8 @@
 import type { Model, mongo } from 'mongoose';
 
 /**
- * Rows of the primary as a stream. It is the driver's own cursor: mongoose's is not closed on the server when its
- * reader leaves early.
+ * Streams rows from the primary. Uses the driver's cursor, because mongoose's stays open on the server when the reader
+ * stops early.
  */
 export function streamOf<Row>(
   { collection }: Pick<Model<never>, 'collection'>,

@@ -2,24 +2,24 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import { EMPTY_ROW, type SignalsRow } from '../domain/signals';
 
-/** One user of one partner and environment: the truth that the cached signals row repeats. */
+/** One user of one tenant. The source of the cached signals row. */
 export interface UserDoc {
   _id: UserRef;
   tenant: Tenant;
   eventCount: number;
-  /** Absent until the first event, so that $min and $max begin with it. */
+  /** Absent until the first event, which $min and $max then start from. */
   firstEventAt?: Date;
   lastEventAt?: Date;
-  /** Grows with every commit that touches the row; a cache takes only a newer one. */
+  /** Incremented by every commit that touches the row, so that the cache can reject older rows. */
   revision: number;
-  /** Whose account this user is linked to, and since when. */
+  /** The MIR account that this user is linked to. */
   identity?: IdentityRef;
   linkedAt?: Date;
-  /** What was received up to then was erased, and is dropped where it is still queued. */
+  /** Events received up to this time are erased. The committer drops those that are still queued. */
   erasedAt?: Date;
 }
 
-/** A user as the committer needs it: with the time up to which everything was erased. */
+/** A signals row with the time of the user's last erasure, which the committer needs. */
 export interface UserRow extends SignalsRow {
   erasedAtMs: number | null;
 }
@@ -48,7 +48,6 @@ const schema = new Schema<UserDoc>(
   { collection: 'users', versionKey: false, strict: 'throw' },
 );
 
-/** A stored user as a row. */
 export function userRowOf(doc: UserDoc): UserRow {
   return {
     revision: doc.revision,
@@ -60,7 +59,7 @@ export function userRowOf(doc: UserDoc): UserRow {
   };
 }
 
-/** The row after a delta: what the store's $inc, $min and $max will make of it within the same transaction. */
+/** Returns the row that $inc, $min and $max produce in the same transaction. */
 export function addDelta(row: UserRow, delta: UserDelta): UserRow {
   return {
     ...row,
@@ -71,7 +70,7 @@ export function addDelta(row: UserRow, delta: UserDelta): UserRow {
   };
 }
 
-/** A user of whom nothing is stored. */
+/** The row of a user without stored data. */
 export const NEW_USER_ROW: UserRow = { ...EMPTY_ROW, erasedAtMs: null };
 
 export function usersStore(connection: Connection) {
@@ -80,14 +79,14 @@ export function usersStore(connection: Connection) {
   return {
     model,
 
-    /** Rows of the refs, by ref; a user without events has no entry. Refs are keyed hashes that include the tenant. */
+    /** Returns rows by ref; users without one have no entry. Needs no tenant, because each ref belongs to one. */
     async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {
       const options = session ? { session } : {};
       const docs = await collection.find({ _id: { $in: refs } }, options).toArray();
       return new Map(docs.map((doc) => [doc._id, userRowOf(doc)]));
     },
 
-    /** Adds the deltas; new users are inserted, known ones updated. */
+    /** Applies deltas: updates the users in `known` and inserts the others. */
     async add(deltas: UserDelta[], known: ReadonlyMap<UserRef, SignalsRow>, session: ClientSession): Promise<void> {
       const fresh = deltas.filter(({ userRef }) => !known.has(userRef));
       const touched = deltas.filter(({ userRef }) => known.has(userRef));
@@ -117,7 +116,6 @@ export function usersStore(connection: Connection) {
       }
     },
 
-    /** One user of a tenant; null when nothing was ever stored of it. */
     async get(tenant: Tenant, userRef: UserRef, session?: ClientSession): Promise<UserDoc | null> {
       return model
         .findOne({ _id: userRef, tenant })
@@ -126,8 +124,8 @@ export function usersStore(connection: Connection) {
     },
 
     /**
-     * Takes users for a transaction, before it reads anything: commits of their events wait for it then. Whoever looked
-     * first would lose against each of them, for as long as events keep coming. Users that are not there are made.
+     * Locks users for a transaction and creates missing ones. Call it before the first read, so that commits of their
+     * events wait. A transaction that reads first conflicts with every such commit, for as long as events arrive.
      */
     async lock(users: readonly { tenant: Tenant; userRef: UserRef }[], session: ClientSession): Promise<void> {
       if (users.length === 0) return;
@@ -141,7 +139,7 @@ export function usersStore(connection: Connection) {
       await collection.bulkWrite(writes, { session, ordered: true });
     },
 
-    /** Changes one user, who is made when there is none; its revision grows. Answers the user as it is then. */
+    /** Changes a user, creating it if needed, and increments its revision. Returns the changed user. */
     async change(
       tenant: Tenant,
       userRef: UserRef,

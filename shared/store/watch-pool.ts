@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Metrics } from '../metrics/metrics';
 
-/** Keeps the gauges of the connection pool by the driver's own events. Call it before the client connects. */
+/** Updates the connection pool's gauges from driver events. Call it before the client connects. */
 export function watchPool(
   client: mongo.MongoClient,
   metrics: Pick<Metrics, 'mongoPoolSize' | 'mongoPoolCheckedOut' | 'mongoPoolWaiting' | 'mongoCheckoutFailures'>,

@@ -11,17 +11,17 @@ export interface WebhookDoc {
 
 export type WebhookEventType = 'link.confirmed' | 'link.removed';
 
-/** One message on its way. The row is the outbox: what is OPEN is taken up again. */
+/** A webhook message. The row is the outbox: a sweep resumes it while it is OPEN. */
 export interface DeliveryDoc {
   _id: string;
   tenant: Tenant;
   userRef: UserRef;
   type: WebhookEventType;
-  /** The JSON text that is signed and sent, the same at each try. */
+  /** The JSON text that is signed and sent, identical in every attempt. */
   body: string;
   status: 'OPEN' | 'DELIVERED' | 'FAILED';
   attempts: number;
-  /** Status or error code of the last try; never a body. */
+  /** HTTP status or error code of the last attempt, never a response body. */
   lastOutcome?: string;
   nextLookAt: Date;
   createdAt: Date;
@@ -70,7 +70,7 @@ export function webhooksStore(connection: Connection) {
       await model.replaceOne({ _id: webhook._id }, webhook, { upsert: true, session });
     },
 
-    /** True when there was one. */
+    /** Returns true if there was a webhook to remove. */
     async remove(tenant: Tenant, session: ClientSession): Promise<boolean> {
       return (await model.deleteOne({ _id: tenant }, { session })).deletedCount === 1;
     },
@@ -90,7 +90,7 @@ export function deliveriesStore(connection: Connection) {
       return model.findById(id).lean<DeliveryDoc>();
     },
 
-    /** Open messages that are due for a look, the longest waiting first. */
+    /** Returns open messages that are due, longest overdue first. */
     async due(now: Date, limit: number): Promise<Pick<DeliveryDoc, '_id' | 'attempts'>[]> {
       return model
         .find({ status: 'OPEN', nextLookAt: { $lte: now } }, { _id: 1, attempts: 1 })
@@ -99,12 +99,12 @@ export function deliveriesStore(connection: Connection) {
         .lean<Pick<DeliveryDoc, '_id' | 'attempts'>[]>();
     },
 
-    /** Leaves an open message to the sweep; no try is spent. */
+    /** Leaves an open message to the sweep without counting an attempt. */
     async putOff(id: string, nextLookAt: Date): Promise<void> {
       await model.updateOne({ _id: id, status: 'OPEN' }, { $set: { nextLookAt } });
     },
 
-    /** When the open message that waits longest is, or was, due; null: none is open. */
+    /** Returns the earliest due time of an open message, which may be in the past, or null if none is open. */
     async nextDueAt(): Promise<Date | null> {
       const next = await model
         .findOne({ status: 'OPEN' }, { nextLookAt: 1 })
@@ -113,7 +113,7 @@ export function deliveriesStore(connection: Connection) {
       return next?.nextLookAt ?? null;
     },
 
-    /** Notes a try of an open message. */
+    /** Records an attempt to send an open message. */
     async tried(
       id: string,
       outcome: Pick<DeliveryDoc, 'status' | 'nextLookAt'> & { lastOutcome: string },

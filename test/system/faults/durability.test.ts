@@ -150,9 +150,7 @@ describe('waiting for fsync', () => {
       const { code, stderr } = await failedStart(program, other);
       expect(code).toBe(1);
       expect(stderr).toMatch(
-        new RegExp(
-          `^MIR ${program} cannot start: SUBJECT_PEPPER differs from the one this store was made with[^\\n]*\\n$`,
-        ),
+        new RegExp(`^MIR ${program} cannot start: SUBJECT_PEPPER does not match this database[^\\n]*\\n$`),
       );
     },
   );

@@ -151,8 +151,8 @@ describe('mir doctor', () => {
       verdict: 'FAIL',
       remedy: expect.stringContaining('migrate apply'),
     });
-    expect(pending!.found).toContain('build events(tenant:1 userRef:1 receivedAt:-1 _id:-1)');
-    expect(pending!.found).toContain('drop and rebuild partners(keys.hash:1)');
+    expect(pending!.found).toContain('build index events(tenant:1 userRef:1 receivedAt:-1 _id:-1)');
+    expect(pending!.found).toContain('drop and rebuild index partners(keys.hash:1)');
     expect(extra).toMatchObject({ check: 'indexes', verdict: 'WARN', found: expect.stringContaining('users(mine:1)') });
     expect(more).toEqual([]);
     expect((await cli(h.env, 'migrate', 'apply')).code).toBe(0);

@@ -39,7 +39,7 @@ describe('mir migrate', () => {
       for (const program of ['api', 'worker'] as const) {
         const { code, stderr } = await failedStart(program, env);
         expect(code).not.toBe(0);
-        expect(stderr).toMatch(/not migrated to this version; \d+ steps are pending[^]*create the collection events/);
+        expect(stderr).toMatch(/needs \d+ migrations before this version can run:[^]*create collection events/);
         expect(stderr).toContain('Run `mir migrate apply`');
       }
       const { connection } = await openStore(env);
@@ -50,7 +50,7 @@ describe('mir migrate', () => {
     it('plan changes nothing, and apply runs and records every step of it', async () => {
       const plan = (await mir('plan', '--json')).json();
       expect(plan.pending).toBeGreaterThan(20);
-      expect((await mir('plan')).out).toContain('build partners(keys.hash:1)');
+      expect((await mir('plan')).out).toContain('build index partners(keys.hash:1)');
       expect((await mir('plan', '--json')).json()).toEqual(plan);
       expect(await mir('status')).toMatchObject({ code: 1 });
 
@@ -74,7 +74,9 @@ describe('mir migrate', () => {
       const { events } = await openStore(env);
       await events.model.collection.dropIndex('tenant_1_receivedAt_-1__id_-1');
       const { stderr } = await failedStart('api', env);
-      expect(stderr).toContain('1 step is pending:\n  - build events(tenant:1 receivedAt:-1 _id:-1)');
+      expect(stderr).toContain(
+        'needs 1 migration before this version can run:\n  - build index events(tenant:1 receivedAt:-1 _id:-1)',
+      );
       expect((await mir('apply')).code).toBe(0);
       await (await start('api', env)).stop();
     });
@@ -82,14 +84,14 @@ describe('mir migrate', () => {
 
   it('plan warns that agents revoked under an earlier version look like unknown keys', async () => {
     const env = production();
-    expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build agents\(revokedKeyRef:1\)$/m);
+    expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build index agents\(revokedKeyRef:1\)$/m);
     await cli(env, 'migrate', 'apply');
     const { agents } = await openStore(env);
     await agents.model.collection.dropIndex('revokedKeyRef_1');
     const { pending, indexes } = (await cli(env, 'migrate', 'plan', '--json')).json();
     expect(pending).toBe(1);
     expect(indexes[0].step).toMatch(
-      /^build agents\(revokedKeyRef:1\): .*revoked before\b.*cannot be recovered.*API_KEY_INVALID/,
+      /^build index agents\(revokedKeyRef:1\): .*earlier versions revoked cannot be recovered.*API_KEY_INVALID/,
     );
     expect((await cli(env, 'migrate', 'apply')).out).toContain('cannot be recovered');
     expect((await cli(env, 'migrate', 'status')).code).toBe(0);

@@ -52,7 +52,7 @@ describe('how the CLI finds its stores', () => {
   it('rejects a different pepper', async () => {
     const result = await cli({ ...h.env, SUBJECT_PEPPER: 'x'.repeat(40) }, 'partners', 'list');
     expect(result).toMatchObject({ code: 1, out: '' });
-    expect(result.err).toContain('SUBJECT_PEPPER differs');
+    expect(result.err).toContain('SUBJECT_PEPPER does not match this database');
   });
 
   it('names the store that is unreachable and points to `mir doctor`', async () => {
