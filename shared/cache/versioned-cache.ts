@@ -4,19 +4,19 @@ import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
 const LEASE_MS = 10_000;
-/** What the store does not have is remembered as empty for this long, so that strangers do not reach it each time. */
+/** Lifetime of an empty row, which saves reading MongoDB each time for users that it does not have. */
 const EMPTY_TTL_SECONDS = 60;
 const MAX_KEYS_PER_CALL = 500;
 
-/** Thrown when the cache's server is not known to be reachable: read the store instead. */
-class CacheAwayError extends Error {
+/** Thrown while Redis is unreachable. Read MongoDB instead. */
+class CacheUnreachableError extends Error {
   constructor() {
-    super('the signals cache is not reachable');
-    this.name = 'CacheAwayError';
+    super('the signals cache is unreachable');
+    this.name = 'CacheUnreachableError';
   }
 }
 
-/** What a reader that missed holds: the right to fill the slot, until anybody writes to it. */
+/** A reader's right to fill an empty slot. It ends when another process writes to the slot. */
 export interface RowLease<Ref> {
   ref: Ref;
   token: string;
@@ -24,7 +24,7 @@ export interface RowLease<Ref> {
   epoch: string;
 }
 
-/** What a kind of row is: where it lies and how it is written. The text is a JSON array that begins with the revision. */
+/** Keys and encoding of one kind of row. The encoded text is a JSON array that starts with the revision. */
 interface RowKind<Ref, Row> {
   slotOf: (run: string, ref: Ref) => string;
   leaseOf: (run: string, ref: Ref) => string;
@@ -33,9 +33,9 @@ interface RowKind<Ref, Row> {
 }
 
 /**
- * Cached rows of one kind. Keys carry the server's run id, and the text of a row ends with the epoch it was written in:
- * rows that survived a restart or a failover are never read again. For up to a second processes may use two epochs of one
- * server side by side: they share slots and leases, so a put in either one still voids what a reader of the other holds.
+ * Creates a cache of one kind of row. Keys contain the server's run id, and the text of each row ends with the epoch in
+ * which it was written, so rows that survive a restart or failover are never read. For up to a second, processes may
+ * use two epochs of one server. They share slots and leases, so a put in one epoch also voids leases of the other.
  */
 export function createVersionedCache<Ref extends string, Row extends { revision: number }>(
   { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },
@@ -43,9 +43,9 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
 ) {
   const redis = link.client;
 
-  const here = (): { runId: string; epoch: string } => {
+  const currentServer = (): { runId: string; epoch: string } => {
     const [runId, epoch] = [link.runId(), link.epoch()];
-    if (runId === null || epoch === null) throw new CacheAwayError();
+    if (runId === null || epoch === null) throw new CacheUnreachableError();
     return { runId, epoch };
   };
   const rowIn = (epoch: string, text: string | null): Row | null =>
@@ -60,15 +60,15 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
   );
 
   return {
-    /** The cached row, or null on a miss. Reads of one turn share one MGET. */
+    /** Returns the cached row, or null on a miss. Reads in the same tick share one MGET. */
     async get(ref: Ref): Promise<Row | null> {
-      const { runId, epoch } = here();
+      const { runId, epoch } = currentServer();
       return rowIn(epoch, await read(slotOf(runId, ref)));
     },
 
-    /** After a miss: either a row that came meanwhile, or the lease to fill the slot with. */
+    /** Call it after a miss. Returns a row that was written in the meantime, or a lease to fill the slot. */
     async lease(ref: Ref): Promise<Row | RowLease<Ref>> {
-      const { runId, epoch } = here();
+      const { runId, epoch } = currentServer();
       const token = randomUUID();
       const text = await scripts.leaseSignals(
         redis,
@@ -78,15 +78,15 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       return rowIn(epoch, text) ?? { ref, token, runId, epoch };
     },
 
-    /** Fills the slot that the lease was taken for; does nothing when anybody wrote to it since. */
+    /** Fills the leased slot. Does nothing if the lease is no longer valid. */
     async refill({ ref, token, runId, epoch }: RowLease<Ref>, row: Row): Promise<void> {
       const ttl = row.revision === 0 ? EMPTY_TTL_SECONDS : ttlSeconds;
       await scripts.refillSignals(redis, [slotOf(runId, ref), leaseOf(runId, ref)], [token, encode(row) + epoch, ttl]);
     },
 
-    /** Puts rows unless the cache holds newer ones. */
+    /** Writes rows unless the cache has newer ones. */
     async putNewer(rows: [Ref, Row][]): Promise<void> {
-      const { runId, epoch } = here();
+      const { runId, epoch } = currentServer();
       const calls: Promise<number>[] = [];
       for (let at = 0; at < rows.length; at += MAX_KEYS_PER_CALL) {
         const part = rows.slice(at, at + MAX_KEYS_PER_CALL);
@@ -96,9 +96,9 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       await Promise.all(calls);
     },
 
-    /** Empties the slots of rows that the store has no more, and voids the leases of readers that may still have them. */
+    /** Removes rows that MongoDB no longer has, and voids the leases of readers that may still refill them. */
     async drop(refs: readonly Ref[]): Promise<void> {
-      const { runId } = here();
+      const { runId } = currentServer();
       await Promise.all(refs.map((ref) => redis.del(slotOf(runId, ref), leaseOf(runId, ref))));
     },
   };

@@ -8,7 +8,7 @@ export type AgentType = (typeof AGENT_TYPES)[number];
 export const PRESETS = ['READ_ONLY', 'SUBMIT_ONLY', 'STANDARD', 'ORCHESTRATOR', 'ADMIN'] as const;
 export type Preset = (typeof PRESETS)[number];
 
-/** What each preset may do; ADMIN is for service accounts only. */
+/** Scopes of each preset. ADMIN is for service accounts only. */
 export const PRESET_SCOPES: Record<Preset, readonly Scope[]> = {
   READ_ONLY: ['events:read', 'resolve:read'],
   SUBMIT_ONLY: ['events:write'],
@@ -17,20 +17,20 @@ export const PRESET_SCOPES: Record<Preset, readonly Scope[]> = {
   ADMIN: ['events:write', 'events:read', 'resolve:read', 'agents:spawn', 'agents:manage', 'links:write'],
 };
 
-/** An agent's own status; what its ancestors' subtree marks make of it is its effective status. */
+/** An agent's own status. The effective status also depends on the subtree marks of its ancestors. */
 export const AGENT_STATUSES = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'REVOKED', 'REJECTED'] as const;
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
-/** Statuses that count as living: not ended for good. */
+/** Statuses of agents that have not ended permanently. */
 export const LIVING_STATUSES: readonly AgentStatus[] = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED'];
 export type MembershipSource = 'REGISTERED' | 'SPAWNED';
 
-/** Marks that bind a whole subtree. They stand on its root and are never copied to descendants. */
+/** Marks that apply to a whole subtree. Stored only on its root, never copied to descendants. */
 export interface SubtreeMarks {
   killedAt: Date | null;
   subtreeSuspendedAt: Date | null;
 }
 
-/** Hexadecimal digits of the digest in an id that an idempotency key made. */
+/** Hexadecimal digits of the digest in an id that is derived from an idempotency key. */
 const KEYED_ID_DIGITS = 40;
 
 export const MAX_AGENT_DEPTH = 32;
@@ -38,7 +38,6 @@ export const MAX_ALLOWED_EVENT_TYPES = 200;
 export const AI_MAX_EVENTS_PER_BATCH = 100;
 export const AI_MAX_USERS_PER_RESOLVE = 25;
 
-/** Spawn policy of an enterprise and environment. */
 export interface SpawnPolicy {
   spawnEnabled: boolean;
   maxSpawnDepth: number;
@@ -55,7 +54,7 @@ export const DEFAULT_POLICY: SpawnPolicy = {
   approval: {},
 };
 
-/** The status that counts: a killed ancestor revokes, a suspended subtree suspends, else the agent's own. */
+/** Returns REVOKED below a kill mark, SUSPENDED in a suspended subtree, and otherwise the agent's own status. */
 export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]): AgentStatus {
   if (own === 'REVOKED' || own === 'REJECTED') return own;
   if (marks.some(({ killedAt }) => killedAt !== null)) return 'REVOKED';
@@ -63,9 +62,7 @@ export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]
   return own;
 }
 
-/**
- * The own statuses from which an effective one can come: what an index can tell before the ancestors are known.
- */
+/** Own statuses that can result in an effective status. An index filters by them before the ancestors are known. */
 export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
   PENDING_APPROVAL: ['PENDING_APPROVAL'],
   ACTIVE: ['ACTIVE'],
@@ -74,19 +71,18 @@ export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
   REJECTED: ['REJECTED'],
 };
 
-/** Whose agents: ids of the tenant's agents carry its environment. */
 function agentIdPrefix(tenant: Tenant): string {
   return `agt_${envOf(tenant)}_`;
 }
 
-/** The id of a new agent. Its hexadecimal digits keep it apart from ids with a `k`, which idempotency keys make. */
+/** Returns a random agent id. It is hexadecimal, so it never collides with keyed ids, which start with `k`. */
 export function newAgentId(tenant: Tenant): string {
   return `${agentIdPrefix(tenant)}${randomUUID().replaceAll('-', '')}`;
 }
 
 /**
- * The id that a caller's idempotency key makes, always the same: `caller` is the partner or the agent that asks, so
- * that two agents that both count from 1 never meet.
+ * Returns the agent id that an idempotency key always maps to. `caller` is the partner or agent that sends the request,
+ * so two agents that use the same key get different ids.
  */
 export function keyedAgentId(tenant: Tenant, caller: string, idempotencyKey: string): string {
   const digest = hash('sha256', `${tenant}|${caller}|${idempotencyKey}`);
@@ -95,7 +91,7 @@ export function keyedAgentId(tenant: Tenant, caller: string, idempotencyKey: str
 
 const stringify = configure({ deterministic: true });
 
-/** What was asked for, as asked, to tell a repetition from another use of its idempotency key. */
-export function agentFingerprint(parentId: string | null, asked: object): string {
-  return hash('sha256', stringify({ parentId, asked })!);
+/** Hashes a request as sent, to distinguish a retry from another use of its idempotency key. */
+export function agentFingerprint(parentId: string | null, request: object): string {
+  return hash('sha256', stringify({ parentId, asked: request })!);
 }

@@ -4,20 +4,20 @@ import { type Env, type PartnerId, partnerIdOf } from './ids';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const SECRET_BYTES = 32;
-/** Base62 digits that hold 256 bits. */
+/** Base62 digits of a 256-bit number. */
 const SECRET_LENGTH = 43;
-/** Base62 digits that hold a CRC-32. */
+/** Base62 digits of a CRC-32. */
 const CRC_LENGTH = 6;
 const PREFIX_SHOWN = 8;
 const FORMAT = new RegExp(`^mir_(live|test)_(agent_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`);
 
-/** What an API key says of itself, before anybody has checked that it exists. */
+/** The parts of an API key. Parsing does not check that the key exists. */
 export interface ParsedApiKey {
   env: Env;
   agent: boolean;
   tag: string;
   partnerId: PartnerId;
-  /** SHA-256 of the whole key, hex: the only form that is stored. */
+  /** SHA-256 of the whole key in hex, the only form in which MIR stores it. */
   hash: string;
 }
 
@@ -35,7 +35,7 @@ function checksum(text: string): string {
   return toBase62(BigInt(crc32(text)), CRC_LENGTH);
 }
 
-/** A new key `mir_<env>_[agent_]<tag>_<secret><crc>`: 256 random bits in base62, then their CRC-32. Shown once. */
+/** Creates a key `mir_<env>_[agent_]<tag>_<secret><crc>`: 256 random bits in base62 and a CRC-32 of all before it. */
 export function newApiKey(env: Env, tag: string, agent = false): { key: string; hash: string; prefix: string } {
   const head = `mir_${env}_${agent ? 'agent_' : ''}${tag}_`;
   const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);
@@ -48,7 +48,7 @@ function hashApiKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** Reads a key, or null when its form or checksum is wrong, so that a typing error costs no look-up. */
+/** Parses a key. Returns null if its format or checksum is wrong, so that typos cost no lookup. */
 export function parseApiKey(key: string): ParsedApiKey | null {
   const match = FORMAT.exec(key);
   if (!match) return null;

@@ -1,52 +1,52 @@
 import { hash } from 'node:crypto';
 import { configure } from 'safe-stable-stringify';
 
-/** What the first entry of every chain names as the hash before it. */
+/** `previousHash` of the first entry in every chain. */
 export const GENESIS_HASH = '0'.repeat(64);
 
-/** An entry's content as it is shown and exported: everything but its place in the chain. */
+/** An entry as shown and exported: everything but its seal. */
 export type ChainContent = Readonly<Record<string, unknown>>;
 
-/** Where a chain stands: its newest entry's number and hash. */
+/** Number and hash of a chain's newest entry. */
 export interface ChainPosition {
   seq: number;
   hash: string;
 }
 
-/** What the sealer adds to an entry. */
+/** Fields that the sealer adds to an entry. */
 export interface Seal extends ChainPosition {
   previousHash: string;
 }
 
 export const CHAIN_START: ChainPosition = { seq: 0, hash: GENESIS_HASH };
 
-/** Why an entry, or the chain's head, does not fit what comes before it. */
+/** Why an entry, or the chain's head, does not follow from what comes before it. */
 export type ChainBreak =
-  /** Its content, number or hash was changed after sealing. */
+  /** Its content, number or hash has changed since it was sealed. */
   | 'ENTRY_CHANGED'
-  /** Entries before it are gone, or the newest ones that the head tells of. */
+  /** Entries are missing before it, or between the newest entry and the head. */
   | 'ENTRY_MISSING'
-  /** It stands where the chain already has, or cannot have, an entry. */
+  /** Its number is already taken or invalid. */
   | 'ENTRY_INSERTED'
-  /** It is whole in itself, but does not follow the entry before it: another one stood there. */
+  /** It is intact, but was sealed after a different entry than the one before it. */
   | 'LINK_BROKEN'
-  /** The head does not tell of the newest entry. */
+  /** The head does not match the newest entry. */
   | 'HEAD_CHANGED';
 
 const stable = configure({ deterministic: true });
 
-/** SHA-256, in hex, over the JSON of content, `seq` and `previousHash`, with the keys in order and no white space. */
+/** Returns the hex SHA-256 of the JSON of content, `seq` and `previousHash`, with sorted keys and no whitespace. */
 function hashOf(content: ChainContent, seq: number, previousHash: string): string {
   return hash('sha256', stable({ ...content, seq, previousHash }) ?? '', 'hex');
 }
 
-/** The seal of the entry that follows `previous`. */
+/** Returns the seal of the entry that follows `previous`. */
 export function sealAfter(previous: ChainPosition, content: ChainContent): Seal {
   const seq = previous.seq + 1;
   return { seq, previousHash: previous.hash, hash: hashOf(content, seq, previous.hash) };
 }
 
-/** What is wrong with an entry that should follow `previous`; null when it does. */
+/** Returns why an entry does not follow `previous`, or null if it does. */
 export function breakAfter(
   previous: ChainPosition,
   content: ChainContent,

@@ -14,86 +14,86 @@ export const EVENT_TYPE_PATTERN = /^mir\.([a-z][a-z0-9_]{0,31})\.([a-z][a-z0-9_]
 const MAX_SUGGESTIONS = 3;
 const MAX_SUGGESTION_DISTANCE = 12;
 
-/** The catalog that ships: group → category → action → one sentence of meaning. Data, not rules. */
+/** The built-in catalog: group → category → action → meaning in one sentence. */
 const BUILT_IN: Record<Exclude<EventGroup, 'custom'>, Record<string, Record<string, string>>> = {
   commerce: {
     transaction: {
       initiated: 'The user started a purchase or sale.',
       completed: 'A purchase or sale was paid and concluded.',
       fulfilled: 'The goods or services of a transaction were delivered.',
-      cancelled: 'A transaction was called off before it was concluded.',
-      refunded: 'The money of a transaction was returned.',
-      disputed: 'A party to a transaction opened a dispute.',
-      chargeback: "The payer's bank reversed the payment of a transaction.",
+      cancelled: 'A transaction was canceled before it was concluded.',
+      refunded: 'The payment for a transaction was refunded.',
+      disputed: 'A party to a transaction disputed it.',
+      chargeback: "The payer's bank reversed the payment for a transaction.",
     },
     project: {
-      started: 'Work on an agreed project began.',
+      started: 'Work on an agreed project started.',
       completed: 'An agreed project was delivered and accepted.',
-      cancelled: 'An agreed project ended before it was delivered.',
+      cancelled: 'An agreed project was canceled before it was delivered.',
     },
   },
   community: {
     content: {
       posted: 'The user published content.',
-      edited: 'The user changed content that was published before.',
-      removed: 'Content of the user was taken down, by whomever.',
-      reported: 'The user reported content to the moderators.',
+      edited: 'The user edited published content.',
+      removed: "The user's content was removed, by the user or someone else.",
+      reported: 'The user reported content to moderators.',
     },
     review: {
       posted: 'The user published a review.',
-      edited: 'The user changed a review.',
-      removed: 'A review of the user was taken down, by whomever.',
+      edited: 'The user edited a review.',
+      removed: "The user's review was removed, by the user or someone else.",
     },
     moderation: {
-      warned: 'Moderators sent the user a warning.',
-      restricted: 'Moderators limited what the user can do.',
-      reinstated: 'Moderators lifted a limit on the user.',
+      warned: 'Moderators warned the user.',
+      restricted: 'Moderators restricted what the user can do.',
+      reinstated: 'Moderators lifted a restriction on the user.',
       appealed: 'The user appealed a moderation decision.',
     },
     message: {
       sent: 'The user sent a direct message.',
       received: 'The user received a direct message.',
     },
-    response: { provided: 'The user answered a question or request of another user.' },
+    response: { provided: "The user responded to another user's question or request." },
   },
   platform: {
     account: {
       created: 'The user opened an account.',
-      updated: 'The user changed account details.',
+      updated: 'The user changed their account details.',
       verified: 'The platform verified the account as a whole.',
       suspended: 'The platform suspended the account.',
-      reinstated: 'The platform lifted a suspension of the account.',
-      closed: 'The account was closed, by whomever.',
+      reinstated: "The platform lifted the account's suspension.",
+      closed: 'The account was closed, by the user or the platform.',
     },
     verification: {
-      email: 'The user confirmed an e-mail address.',
+      email: 'The user confirmed an email address.',
       phone: 'The user confirmed a phone number.',
       identity: 'The user completed an identity check.',
       address: 'The user confirmed a postal address.',
     },
     subscription: {
-      started: 'The user began a subscription.',
+      started: 'The user started a subscription.',
       renewed: 'A subscription was renewed.',
-      changed: 'The plan of a subscription was changed.',
-      cancelled: 'A subscription was ended.',
+      changed: 'A subscription moved to a different plan.',
+      cancelled: 'A subscription was canceled.',
     },
-    session: { started: 'The user logged in or began a session.' },
+    session: { started: 'The user logged in or started a session.' },
   },
 };
 
-/** What an operator's own catalog file holds. */
+/** Schema of an operator's catalog file: event type → meaning. */
 export const customCatalogSchema = z.record(z.string().regex(EVENT_TYPE_PATTERN), z.string().min(1).max(200), {
-  error: ({ code }) => (code === 'invalid_key' ? 'an event type looks like mir.category.action' : undefined),
+  error: ({ code }) => (code === 'invalid_key' ? 'an event type must look like mir.category.action' : undefined),
 });
 
 export interface Catalog {
   entries: readonly EventTypeEntry[];
   has(eventType: string): boolean;
-  /** The known types nearest in spelling, nearest first, at most three. */
+  /** Returns up to three known types with the most similar spelling, most similar first. */
   nearest(eventType: string): string[];
 }
 
-/** The built-in types plus the operator's own. */
+/** Creates a catalog of the built-in types and the operator's own. */
 export function createCatalog(custom: Record<string, string> = {}): Catalog {
   const entries: EventTypeEntry[] = Object.entries(BUILT_IN).flatMap(([group, categories]) =>
     Object.entries(categories).flatMap(([category, actions]) =>
@@ -118,9 +118,9 @@ export function createCatalog(custom: Record<string, string> = {}): Catalog {
     has: (eventType) => known.has(eventType),
     nearest: (eventType) =>
       [...known]
-        .map((candidate) => ({ candidate, away: distance(eventType.slice(0, 80), candidate) }))
-        .filter(({ away }) => away <= MAX_SUGGESTION_DISTANCE)
-        .sort((a, b) => a.away - b.away)
+        .map((candidate) => ({ candidate, edits: distance(eventType.slice(0, 80), candidate) }))
+        .filter(({ edits }) => edits <= MAX_SUGGESTION_DISTANCE)
+        .sort((a, b) => a.edits - b.edits)
         .slice(0, MAX_SUGGESTIONS)
         .map(({ candidate }) => candidate),
   };

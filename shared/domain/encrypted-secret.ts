@@ -4,7 +4,7 @@ const ALGORITHM = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Encrypts a secret that must be read back (AES-256-GCM, random 96-bit nonce), bound to whose it is. base64url. */
+/** Encrypts a secret and binds it to its owner (AES-256-GCM, random 96-bit nonce). Returns base64url. */
 export function encryptSecret(key: Buffer, owner: string, secret: string): string {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(owner));
@@ -12,7 +12,7 @@ export function encryptSecret(key: Buffer, owner: string, secret: string): strin
   return Buffer.concat([iv, cipher.getAuthTag(), encrypted]).toString('base64url');
 }
 
-/** Decrypts a secret. Throws when it was encrypted with another key or for another owner. */
+/** Decrypts a secret. Throws if it was encrypted with another key or for another owner. */
 export function decryptSecret(key: Buffer, owner: string, text: string): string {
   const bytes = Buffer.from(text, 'base64url');
   const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })

@@ -7,7 +7,7 @@ import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
-/** Above the largest valid event, which takes 28 KiB when each of its characters is escaped as \uXXXX. */
+/** The largest valid event takes 28 KiB, with every character escaped as \uXXXX. */
 export const MAX_EVENT_BYTES = 32 * 1024;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
@@ -25,7 +25,7 @@ const identifier = (max: number) =>
       if (message) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
     });
 
-/** A partner's own id of a user: 1–256 characters, no control characters. */
+/** A partner's own user id: 1–256 characters, no control characters. */
 export const userExternalIdSchema = identifier(256).describe(
   'Your own id of the user, 1–256 characters. Stored only as a keyed hash.',
 );
@@ -34,7 +34,6 @@ export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).descr
   'Resending an event with the same key and content never stores it twice. Each agent has its own keys, separate from yours.',
 );
 
-/** What a partner may attach to an event. */
 export const metadataSchema = z
   .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
     message: 'must be a JSON object',
@@ -54,13 +53,13 @@ export const metadataSchema = z
     description: 'Any JSON object up to 4 KiB; no key starts with $.',
   });
 
-/** An event type's form; whether the catalog has it is asked apart. */
+/** The format of an event type. The catalog is checked separately. */
 export const eventTypeSchema = z
   .string()
   .regex(EVENT_TYPE_PATTERN, 'must look like mir.category.action')
   .meta({ id: 'EventType', examples: ['mir.transaction.completed'] });
 
-/** One event as a partner submits it. */
+/** An event as a partner submits it. */
 export const submittedEventSchema = z
   .strictObject({
     userExternalId: userExternalIdSchema,
@@ -77,29 +76,29 @@ export const submittedEventSchema = z
 export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
 
 /**
- * One accepted event on its way through the queue. `index` is its place in the submission; null times and weights
- * are defaults that the worker fills in, so that content is compared as it was submitted.
+ * An accepted event in the queue. `index` is its position in the submission. A null time or weight stands for the
+ * default, which the worker fills in, so that repeats are compared as submitted.
  */
 export interface AcceptedEvent {
   index: number;
   /** The id that the API returned. */
   eventId: EventId;
-  /** The id by the other derivation, which the store may hold the event under; absent where it cannot. */
+  /** The id by the other derivation, under which the event may already be stored. Absent if that is impossible. */
   otherId?: EventId;
   userRef: UserRef;
   eventType: string;
   occurredAtMs: number | null;
   weight: number | null;
   metadata: Record<string, unknown> | null;
-  /** Hash of the submitted content; only beside an idempotency key. */
+  /** Hash of the submitted content. Null without an idempotency key. */
   fingerprint: string | null;
 }
 
 const stable = configure({ deterministic: true });
 
 /**
- * Hash of what was submitted, before defaults, independent of the order of keys. It needs no pepper: it is kept only
- * beside the content itself.
+ * Hashes an event as submitted, before defaults and independent of key order. Needs no pepper, because the hash is
+ * stored only next to the content itself.
  */
 export function fingerprintOf(userRef: UserRef, event: SubmittedEvent): string {
   const { eventType, occurredAt, weight, metadata } = event;

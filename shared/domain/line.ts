@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { identifierProblem, LABEL_PATTERN, labelProblem, LINE_PATTERN } from './text';
 
-/** A label, name or reason: one line of at most `max` characters as sent, then trimmed; not blank, no control characters. */
+/** Creates the schema of a label, name or reason: one line of 1–`max` characters, trimmed, no control characters. */
 export const lineSchema = (max: number) =>
   z
     .string()
@@ -14,7 +14,7 @@ export const lineSchema = (max: number) =>
     .min(1)
     .meta({ pattern: LINE_PATTERN });
 
-/** A line that people read beside words of ours, in a place where they decide: no invisible or reordering characters. */
+/** Creates the schema of a line shown next to MIR's own text: rejects invisible and reordering characters too. */
 export const labelSchema = (max: number) =>
   lineSchema(max)
     .superRefine((text, check) => {

@@ -1,14 +1,13 @@
 export const METADATA_MAX_BYTES = 4096;
 export const METADATA_MAX_DEPTH = 16;
 
-/** A problem at a path below `metadata`. */
 export interface MetadataProblem {
   path: string;
   code: string;
   message: string;
 }
 
-/** What keys and values `metadataProblem` lets pass, as JSON Schema; size and depth it cannot tell. */
+/** Keys and values that `metadataProblem` accepts, as JSON Schema, which cannot express the size and depth limits. */
 export const METADATA_KEY_SCHEMA = {
   type: 'string',
   pattern: '^[^$\\u0000][^\\u0000]*$',
@@ -29,32 +28,32 @@ function textProblem(text: string): string | null {
 
 function keyProblem(key: string): string | null {
   if (key === '__proto__') return 'the key __proto__ is not allowed';
-  // The store's driver takes an object with this key for one of its own types and refuses it.
+  // The MongoDB driver takes an object with this key for one of its BSON types and rejects it.
   if (key === '_bsontype') return 'the key _bsontype is not allowed';
   if (key.startsWith('$')) return 'keys must not start with $';
   return key === '' ? 'keys must not be empty' : textProblem(key);
 }
 
-/** Bytes that a text takes as JSON at the very most: every character escaped as \uXXXX, and its quotes. */
-const mostBytes = (text: string): number => text.length * 6 + 2;
+/** Returns an upper bound of a text's size as JSON: every character escaped as \uXXXX, plus quotes. */
+const maxJsonBytes = (text: string): number => text.length * 6 + 2;
 
 interface Walk {
   problem: MetadataProblem | null;
-  /** Upper bound of the bytes as JSON, so that only large metadata has to be serialised to be measured. */
-  mostBytes: number;
+  /** Upper bound of the size as JSON, so that only large metadata must be serialized to measure it. */
+  maxBytes: number;
 }
 
-/** Bytes of any number, `true`, `false` or `null`, and of a separator. */
+/** Upper bound for a number, `true`, `false` or `null`, plus a separator. */
 const SCALAR_BYTES = 26;
 
 function walk(value: unknown, path: string, depth: number, state: Walk): void {
   if (typeof value === 'string') {
-    state.mostBytes += mostBytes(value) + 1;
+    state.maxBytes += maxJsonBytes(value) + 1;
     const message = textProblem(value);
     if (message) state.problem = { path, code: 'INVALID_TEXT', message };
     return;
   }
-  state.mostBytes += SCALAR_BYTES;
+  state.maxBytes += SCALAR_BYTES;
   if (typeof value === 'number' && !Number.isFinite(value)) {
     state.problem = { path, code: 'INVALID_NUMBER', message: 'must be a finite number' };
   }
@@ -69,22 +68,22 @@ function walk(value: unknown, path: string, depth: number, state: Walk): void {
       state.problem = { path: `${path}.${key}`, code: 'INVALID_KEY', message };
       return;
     }
-    state.mostBytes += mostBytes(key) + 1;
+    state.maxBytes += maxJsonBytes(key) + 1;
     walk((value as Record<string, unknown>)[key], `${path}.${key}`, depth + 1, state);
     if (state.problem) return;
   }
 }
 
-/** The first thing that keeps `metadata` (already known to be a JSON object) from being stored, or null. */
+/** Returns the first reason why MIR cannot store `metadata`, which must be a JSON object, or null. */
 export function metadataProblem(metadata: object): MetadataProblem | null {
-  const state: Walk = { problem: null, mostBytes: 0 };
+  const state: Walk = { problem: null, maxBytes: 0 };
   walk(metadata, 'metadata', 0, state);
-  if (state.problem || state.mostBytes <= METADATA_MAX_BYTES) return state.problem;
+  if (state.problem || state.maxBytes <= METADATA_MAX_BYTES) return state.problem;
   const bytes = Buffer.byteLength(JSON.stringify(metadata));
   if (bytes <= METADATA_MAX_BYTES) return null;
   return {
     path: 'metadata',
     code: 'TOO_LARGE',
-    message: `must be at most ${METADATA_MAX_BYTES} bytes as JSON; it has ${bytes}`,
+    message: `must be at most ${METADATA_MAX_BYTES} bytes as JSON, but has ${bytes}`,
   };
 }

@@ -3,29 +3,29 @@ import { EVENT_TYPE_PATTERN } from './catalog';
 
 const CATEGORY_PATTERN = /^mir\.[a-z][a-z0-9_]{0,31}\.\*$/;
 
-/** What an allowlist may hold: an exact type, `mir.<category>.*`, `mir.*` or `*`. */
+/** Returns true for valid allowlist entries: an exact type, `mir.<category>.*`, `mir.*` or `*`. */
 export function isAllowPattern(pattern: string): boolean {
   return pattern === '*' || pattern === 'mir.*' || isNarrowPattern(pattern);
 }
 
-/** A pattern that names at least the category, as AI agents need it. */
+/** Returns true if a pattern specifies at least a category, which AI agents require. */
 export function isNarrowPattern(pattern: string): boolean {
   return CATEGORY_PATTERN.test(pattern) || EVENT_TYPE_PATTERN.test(pattern);
 }
 
-/** True when every event type that `inner` matches is matched by `outer` too. */
+/** Returns true if `outer` matches every event type that `inner` matches. */
 export function covers(outer: string, inner: string): boolean {
   if (outer === '*' || outer === inner) return true;
   if (!outer.endsWith('.*')) return false;
   return inner.startsWith(outer.slice(0, -1));
 }
 
-/** True when one of the patterns matches the event type. */
+/** Returns true if one of the patterns matches the event type. */
 export function allows(patterns: readonly string[], eventType: string): boolean {
   return patterns.some((pattern) => covers(pattern, eventType));
 }
 
-/** What an agent is given, or asks for. `rateLimitPerMinute` null: no budget of its own, only its ancestors'. */
+/** The rights that an agent has or requests. With `rateLimitPerMinute` null, only its ancestors' budgets apply. */
 export interface Grant {
   type: AgentType;
   preset: Preset;
@@ -33,7 +33,7 @@ export interface Grant {
   rateLimitPerMinute: number | null;
 }
 
-/** One way in which a grant goes beyond its parent's. */
+/** A right in a grant that exceeds the parent's. */
 export interface Violation {
   path: 'type' | 'preset' | 'allowedEventTypes' | 'rateLimitPerMinute';
   code: 'ESCALATION';
@@ -41,8 +41,8 @@ export interface Violation {
 }
 
 /**
- * Every way in which `child` would hold more than its parent does. `path` are the grants from root to parent: what
- * counts is their meet, so a tightened ancestor binds new descendants too.
+ * Returns every right that `child` would have beyond its parent's. `path` contains the grants from root to parent.
+ * Their intersection counts, so restricting an ancestor also restricts new descendants.
  */
 export function escalations(path: readonly Grant[], child: Grant): Violation[] {
   const parent = path.at(-1);
@@ -52,31 +52,31 @@ export function escalations(path: readonly Grant[], child: Grant): Violation[] {
     found.push({ path: field, code: 'ESCALATION', message });
   };
   if (parent.type === 'AI_AGENT' && child.type !== 'AI_AGENT') {
-    add('type', 'a child of an AI_AGENT is an AI_AGENT');
+    add('type', 'a child of an AI_AGENT must be an AI_AGENT');
   }
   const held = new Set(
     path.map(({ preset }) => PRESET_SCOPES[preset]).reduce((a, b) => a.filter((scope) => b.includes(scope))),
   );
   const extra = PRESET_SCOPES[child.preset].filter((scope) => !held.has(scope));
-  if (extra.length > 0) add('preset', `${child.preset} has ${extra.join(', ')}, which the parent does not hold`);
+  if (extra.length > 0) add('preset', `${child.preset} includes ${extra.join(', ')}, which the parent does not have`);
   const beyond = child.allowedEventTypes.filter(
     (pattern) => !path.every(({ allowedEventTypes }) => allowedEventTypes.some((outer) => covers(outer, pattern))),
   );
-  if (beyond.length > 0) add('allowedEventTypes', `${beyond.join(', ')} is beyond what the parent may submit`);
+  if (beyond.length > 0) add('allowedEventTypes', `the parent may not submit ${beyond.join(', ')}`);
   const limit = tightestLimit(path);
   if (child.rateLimitPerMinute !== null && limit !== null && child.rateLimitPerMinute > limit) {
-    add('rateLimitPerMinute', `${child.rateLimitPerMinute} is above the parent's ${limit}`);
+    add('rateLimitPerMinute', `must be at most ${limit}, the lowest limit of its ancestors`);
   }
   return found;
 }
 
-/** The tightest budget on a path; null when nobody on it has one. */
+/** Returns the lowest rate limit on a path, or null if no agent has one. */
 export function tightestLimit(path: readonly Pick<Grant, 'rateLimitPerMinute'>[]): number | null {
   const limits = path.flatMap(({ rateLimitPerMinute }) => (rateLimitPerMinute === null ? [] : [rateLimitPerMinute]));
   return limits.length === 0 ? null : Math.min(...limits);
 }
 
-/** Rules of the type itself, whoever registers it. */
+/** Returns which rules of its agent type a grant breaks, whatever its parent may do. */
 export function grantProblems({
   type,
   preset,
@@ -89,25 +89,25 @@ export function grantProblems({
   return problems;
 }
 
-/** What both of two lists allow. Two patterns either lie one within the other or share nothing. */
-function meet(some: readonly string[], others: readonly string[]): string[] {
+/** Returns what both lists allow. Two patterns are either nested or disjoint. */
+function intersect(some: readonly string[], others: readonly string[]): string[] {
   const within = (inner: readonly string[], outer: readonly string[]): string[] =>
     inner.filter((pattern) => outer.some((wide) => covers(wide, pattern)));
   return [...new Set([...within(some, others), ...within(others, some)])];
 }
 
-/** The event types that all of a path's allowlists allow; what a child inherits that names none. */
+/** Returns the event types that every allowlist on a path allows. A child that specifies none inherits them. */
 export function effectiveAllowlist(path: readonly Pick<Grant, 'allowedEventTypes'>[]): string[] {
   const [first, ...rest] = path;
   return rest.reduce(
-    (held, { allowedEventTypes }) => meet(held, allowedEventTypes),
+    (allowed, { allowedEventTypes }) => intersect(allowed, allowedEventTypes),
     [...(first?.allowedEventTypes ?? [])],
   );
 }
 
 /**
- * What a change widens beyond the agent's parents. What gets narrower is fine, even where the parents hold less by
- * now; so only what `before` does not cover is looked at.
+ * Returns what a change widens beyond the parents' rights. Narrowing is always allowed, even if the parents have less
+ * than `before` by now, so only rights that `before` does not cover are checked.
  */
 export function wideningsBeyond(parents: readonly Grant[], before: Grant, after: Grant): Violation[] {
   const [was, is] = [before.rateLimitPerMinute, after.rateLimitPerMinute];

@@ -5,29 +5,28 @@ const MAC_LENGTH = 22;
 export const RECEIPT_RETENTION_DAYS = 30;
 export const RECEIPT_RETENTION_MS = RECEIPT_RETENTION_DAYS * 24 * 3600 * 1000;
 
-/** What happened to one accepted event. FAILED items carry a code and stand in the dead letters; ERASED: its user was. */
+/** What happened to an accepted event. FAILED ones are in a dead letter. ERASED ones belong to an erased user. */
 export type Outcome = 'PERSISTED' | 'DUPLICATE' | 'CONFLICT' | 'FAILED' | 'ERASED';
 
-/** What is said of an event that the store rejects. The store's own words are for the log: they may quote content. */
+/** Public message about an event that MongoDB rejects. The original error may quote content, so it is only logged. */
 export const STORE_REFUSED_MESSAGE = 'The database rejected the content of this event.';
 
-/** Everything a receipt needs to be answered before any worker has seen its chunks. */
+/** Everything needed to return a receipt before a worker has processed its chunks. */
 export interface ReceiptFacts {
   base: ChunkId;
-  /** Chunks `<base>` (slot given) or `<base>x0 … <base>x<chunks-1>`. */
+  /** The chunks are `<base>x0 … <base>x<chunks-1>`, or only `<base>` if `slot` is set. */
   chunks: number;
-  /** Index within a chunk that several single submissions share; null: the chunks are this receipt's alone. */
+  /** Index in a chunk that several single submissions share. Null if the chunks belong to this receipt alone. */
   slot: number | null;
   accepted: number;
   receivedAtMs: number;
 }
 
-/** The chunk ids that a receipt waits for. */
 export function chunkIdsOf({ base, chunks, slot }: ReceiptFacts): ChunkId[] {
   return slot === null ? Array.from({ length: chunks }, (_, n) => chunkIdAt(base, n)) : [base];
 }
 
-/** Id of the n-th chunk of a batch. */
+/** Returns the id of a batch's n-th chunk. */
 export function chunkIdAt(base: ChunkId, n: number): ChunkId {
   return `${base}x${n.toString(36)}` as ChunkId;
 }
@@ -36,7 +35,7 @@ function macOf(key: KeyObject, tenant: Tenant, body: string): string {
   return createHmac('sha256', key).update(`${tenant}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
 }
 
-/** `rcpt_<env>_<facts>_<mac>`: the facts themselves, signed for the tenant. Nothing has to be stored to know them. */
+/** Returns `rcpt_<env>_<facts>.<mac>`. The id contains the facts, signed for the tenant, so MIR need not store them. */
 export function signReceipt(key: KeyObject, tenant: Tenant, facts: ReceiptFacts): ReceiptId {
   const numbers = [facts.receivedAtMs, facts.chunks, facts.slot === null ? 0 : facts.slot + 1, facts.accepted];
   const body = `${facts.base}.${numbers.map((n) => n.toString(36)).join('.')}`;
@@ -46,7 +45,7 @@ export function signReceipt(key: KeyObject, tenant: Tenant, facts: ReceiptFacts)
 const FORMAT =
   /^rcpt_(live|test)_((c[0-9a-z]{20,40})\.([0-9a-z]{1,9})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3}))\.([\w-]{22})$/;
 
-/** The facts of a receipt id, or null unless it was signed for exactly this tenant. */
+/** Returns the facts in a receipt id, or null unless it was signed for this tenant. */
 export function readReceipt(key: KeyObject, tenant: Tenant, receiptId: string): ReceiptFacts | null {
   const match = FORMAT.exec(receiptId);
   if (!match || (match[1] as Env) !== envOf(tenant)) return null;

@@ -1,13 +1,13 @@
 import { type IdentityRef, partnerOf, type Tenant, type UserRef } from './ids';
 import { type Tier, type TierRules, tierOf } from './tier';
 
-/** What is kept of one user of a partner: counts and times (ms since epoch); `revision` grows with every change. */
+/** Stored facts about one user of a partner. Times are in ms since epoch; every change increments `revision`. */
 export interface SignalsRow {
   revision: number;
   eventCount: number;
   firstEventAtMs: number | null;
   lastEventAtMs: number | null;
-  /** Whose account this user is linked to. A link counts only while the identity's row names the user too. */
+  /** The linked person. A link counts only while the identity's row also lists the user. */
   identity: IdentityRef | null;
 }
 
@@ -19,13 +19,13 @@ export const EMPTY_ROW: SignalsRow = {
   identity: null,
 };
 
-/** One account that a person linked. */
+/** An account that a person linked. */
 export interface Member {
   userRef: UserRef;
   tenant: Tenant;
 }
 
-/** A person's links in one environment; `revision` grows with every change. */
+/** A person's links in one environment. Every change increments `revision`. */
 export interface IdentityRow {
   revision: number;
   members: Member[];
@@ -33,7 +33,7 @@ export interface IdentityRow {
 
 export const EMPTY_IDENTITY_ROW: IdentityRow = { revision: 0, members: [] };
 
-/** The members of whom both sides say that they are linked. */
+/** Returns the members whose own rows confirm the link. */
 export function linkedMembers<M extends Member>(
   identity: IdentityRef,
   members: readonly M[],
@@ -42,7 +42,7 @@ export function linkedMembers<M extends Member>(
   return members.filter(({ userRef }) => rowOf(userRef).identity === identity);
 }
 
-/** What a history adds up to, whoever it is shown to. Times in ms since epoch. */
+/** Totals of a history, before truncation for readers. Times are in ms since epoch. */
 export interface History {
   eventCount: number;
   partnerCount: number;
@@ -50,7 +50,7 @@ export interface History {
   lastEventAtMs: number | null;
 }
 
-/** The sum of a person's linked accounts; several accounts at one partner are one partner. */
+/** Adds up a person's linked accounts. Several accounts at one partner count as one partner. */
 export function sumOf(members: readonly Member[], rowOf: (ref: UserRef) => SignalsRow): History {
   const partners = new Set<string>();
   const sum: History = { eventCount: 0, partnerCount: 0, firstEventAtMs: null, lastEventAtMs: null };
@@ -65,7 +65,7 @@ export function sumOf(members: readonly Member[], rowOf: (ref: UserRef) => Signa
   return { ...sum, partnerCount: partners.size };
 }
 
-/** The neutral facts that `/resolve` answers. Depth only: no score, no advice. */
+/** The neutral facts that `/resolve` returns: only depth, no score and no advice. */
 export interface Signals {
   linked: boolean;
   tier: Tier;
@@ -78,22 +78,22 @@ export interface Signals {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Whole days from `fromMs` to `nowMs`, never negative (a clock may run ahead by minutes). */
+/** Returns whole days from `fromMs` to `nowMs`, never negative, because clocks may run ahead by minutes. */
 function wholeDays(fromMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - fromMs) / DAY_MS));
 }
 
-/** The history of one user as its own partner submitted it. */
+/** Returns a user's history at its own partner. */
 export function ownHistory({ eventCount, firstEventAtMs, lastEventAtMs }: SignalsRow): History {
   return { eventCount, partnerCount: eventCount > 0 ? 1 : 0, firstEventAtMs, lastEventAtMs };
 }
 
-/** Start of the UTC day of a time. */
+/** Returns the start of the UTC day. */
 export function utcDayOf(ms: number): number {
   return Math.floor(ms / DAY_MS) * DAY_MS;
 }
 
-/** UTC day of a time: what other partners submitted must not be timed by asking again and again. */
+/** Truncates a time to its UTC day, so that polling does not reveal when other partners submitted events. */
 function dayOf(ms: number | null): number | null {
   return ms === null ? null : utcDayOf(ms);
 }
@@ -101,7 +101,7 @@ function dayOf(ms: number | null): number | null {
 export type HistoryScope = Signals['basis']['scope'];
 export type PresentSignals = (history: History, scope: HistoryScope, nowMs: number) => Signals;
 
-/** Builds the presenter of histories; the texts of the rules are made once. In scope LINKED times are UTC days. */
+/** Creates a function that presents histories. In scope LINKED, it truncates times to UTC days. */
 export function signalsPresenter(rules: TierRules): PresentSignals {
   const text = (t: TierRules['tier2']): string => `≥ ${t.minEvents} events and ≥ ${t.minDays} days`;
   const ruleOf = ['no events', 'any event', text(rules.tier2), text(rules.tier3)] as const;

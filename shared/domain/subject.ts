@@ -2,38 +2,38 @@ import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Tenant, UserRef } from './ids';
 
-/** Characters of base64url that are kept of the HMAC: 132 bits. */
+/** Base64url characters that are kept of an HMAC: 132 bits. */
 const REF_LENGTH = 22;
 
-/** Keys derived from the operator's pepper, one per purpose, so that no two uses share a key. */
+/** Keys that are derived from the operator's pepper, one per purpose. */
 export interface Secrets {
   subject: KeyedHash;
-  /** Derives the ids of events from their idempotency keys. */
+  /** Derives event ids from idempotency keys. */
   eventId: KeyedHash;
   receipt: KeyObject;
-  /** Of the short codes that people type. */
+  /** Hashes the link codes that people type. */
   linkCode: KeyedHash;
-  /** AES-256 key that webhook secrets are sealed with. */
+  /** AES-256 key that encrypts webhook secrets. */
   webhook: Buffer;
   cursor: KeyObject;
-  /** Signs the cookies and mailed tokens of people's sessions (better-auth). */
+  /** Signs people's session cookies and emailed tokens (better-auth). */
   identity: string;
-  /** Binds the forms of pages to their visitor. */
+  /** Binds a form to the visitor who loaded its page. */
   forms: KeyObject;
-  /** Signs the cookie of a logged-in operator. */
+  /** Signs an operator's session cookie. */
   operator: KeyObject;
-  /** Hides e-mail addresses and the like in the keys of throttles. */
+  /** Hashes email addresses and similar values in throttle keys. */
   throttle: KeyedHash;
-  /** Of the hash of a revoked agent's key: recognizes the key, and authenticates nothing. */
+  /** Hashes a revoked agent's key hash, so that MIR recognizes the key but cannot accept it. */
   revokedKey: KeyedHash;
-  /** Stored beside the data: tells that a store was made with another pepper, and nothing else of it. */
+  /** Stored in the database. Shows whether it belongs to another pepper, and reveals nothing else about the pepper. */
   fingerprint: string;
 }
 
 export function deriveSecrets(pepper: string): Secrets {
   const derive = (purpose: string): Buffer => createHmac('sha256', pepper).update(`mir/${purpose}/v1`).digest();
   return {
-    subject: remembering(keyedHash(derive('subject'))),
+    subject: memoize(keyedHash(derive('subject'))),
     eventId: keyedHash(derive('event-id')),
     receipt: createSecretKey(derive('receipt')),
     linkCode: keyedHash(derive('link-code')),
@@ -48,18 +48,19 @@ export function deriveSecrets(pepper: string): Secrets {
   };
 }
 
-/** HMAC-SHA-256 of a text, base64url. */
+/** Returns the HMAC-SHA-256 of a text in base64url. */
 export type KeyedHash = (text: string) => string;
 
-/** Users whose hash a process keeps at hand; some 200 bytes each. */
-const REMEMBERED_USERS = 50_000;
+/** User hashes that a process caches, at about 200 bytes each. */
+const MAX_CACHED_HASHES = 50_000;
 const BLOCK_BYTES = 64;
 const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
 
 /**
- * HMAC-SHA-256 (RFC 2104) with its padded keys made once, over the one-shot hash: half the time of `createHmac` and
- * no native object a call, which counts where every event of a batch is hashed. A test holds it against `createHmac`.
+ * Creates an HMAC-SHA-256 function (RFC 2104) that pads its key once and uses the one-shot hash. It takes half the time
+ * of `createHmac` and creates no native object per call, which matters because MIR hashes every event of a batch. A
+ * test compares it with `createHmac`.
  */
 export function keyedHash(key: Buffer): KeyedHash {
   if (key.length > BLOCK_BYTES) throw new RangeError(`the key must be at most ${BLOCK_BYTES} bytes`);
@@ -79,17 +80,17 @@ export function keyedHash(key: Buffer): KeyedHash {
   };
 }
 
-/** The same hash, which remembers its latest answers: the users of a busy partner come back again and again. */
-function remembering(keyed: KeyedHash): KeyedHash {
-  const remembered = new LRUCache<string, string>({ max: REMEMBERED_USERS });
+/** Caches the latest results, because a busy partner submits the same users again and again. */
+function memoize(keyed: KeyedHash): KeyedHash {
+  const cache = new LRUCache<string, string>({ max: MAX_CACHED_HASHES });
   return (text) => {
-    let mac = remembered.get(text);
-    if (mac === undefined) remembered.set(text, (mac = keyed(text)));
+    let mac = cache.get(text);
+    if (mac === undefined) cache.set(text, (mac = keyed(text)));
     return mac;
   };
 }
 
-/** `usr_` + HMAC-SHA-256(pepper, partner | env | id): the same person at two partners has unrelated refs. */
+/** Returns `usr_` + HMAC-SHA-256(pepper, partner | env | id). One person's refs at two partners are unrelated. */
 export function userRefOf(subject: KeyedHash, tenant: Tenant, userExternalId: string): UserRef {
   return `usr_${subject(`${tenant}|${userExternalId}`).slice(0, REF_LENGTH)}` as UserRef;
 }

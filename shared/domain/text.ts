@@ -1,31 +1,31 @@
-/** Control characters of ASCII, NUL among them: never part of an id, and hostile to logs and terminals. */
+/** ASCII control characters, including NUL. They never belong in an id and are dangerous in logs and terminals. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
-/** The same for readers of the OpenAPI document: a JSON Schema pattern of texts that `identifierProblem` lets pass. */
+/** JSON Schema pattern, for the OpenAPI document, of texts that `identifierProblem` accepts. */
 export const IDENTIFIER_PATTERN = '^[^\\u0000-\\u001f\\u007f]*$';
 
-/** The same for a line, and for a text with line breaks and tabs: neither is blank. */
+/** JSON Schema patterns of a line, and of a text with line breaks and tabs. Neither may be blank. */
 export const LINE_PATTERN = '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$';
 export const PARAGRAPHS_PATTERN =
   '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$';
 
-/** What is wrong with a text that is meant to be an identifier or label, or null. */
+/** Returns what is wrong with an identifier or label, or null. */
 export function identifierProblem(text: string): string | null {
   if (CONTROL.test(text)) return 'must not contain control characters (NUL, line breaks, …)';
   return text.isWellFormed() ? null : 'must be well-formed Unicode (no lone surrogates)';
 }
 
-/** Marks that reorder or hide what stands beside them (Unicode TR36): a label with one could disguise the words after it. */
+/** Invisible and reordering characters (Unicode TR36). In a label, they could disguise the words around it. */
 const DISGUISE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
 
-/** The same for readers of the OpenAPI document: a line without such marks. */
+/** JSON Schema pattern of a line without such characters. */
 export const LABEL_PATTERN = LINE_PATTERN.replaceAll(
   '\\u007f]',
   '\\u007f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]',
 );
 
-/** What is wrong with a line that is shown to a person beside words of ours, or null. */
+/** Returns what is wrong with a line that is shown next to MIR's own text, or null. */
 export function labelProblem(text: string): string | null {
   return DISGUISE.test(text) ? 'must not contain invisible or direction-changing characters' : null;
 }

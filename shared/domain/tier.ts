@@ -6,14 +6,14 @@ export interface TierRules {
   tier2: TierThreshold;
   tier3: TierThreshold;
 }
-/** Depth of a history; says nothing about its quality. */
+/** Depth of a history, not its quality. */
 export type Tier = 0 | 1 | 2 | 3;
 
 function meets(threshold: TierThreshold, eventCount: number, days: number): boolean {
   return eventCount >= threshold.minEvents && days >= threshold.minDays;
 }
 
-/** Tier of a history: 0 none, 1 any, 2 and 3 by the configured thresholds of events and days since the first. */
+/** Returns 0 without events, 2 or 3 above the configured thresholds of events and days since the first, otherwise 1. */
 export function tierOf(rules: TierRules, eventCount: number, days: number): Tier {
   if (eventCount === 0) return 0;
   if (meets(rules.tier3, eventCount, days)) return 3;

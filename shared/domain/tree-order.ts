@@ -1,20 +1,20 @@
 import { type AgentStatus, effectiveStatus, type SubtreeMarks } from './agent';
 
-/** What an effective status follows from, besides the marks above. */
+/** What an agent's effective status depends on, besides its ancestors' marks. */
 export interface MarkedNode extends SubtreeMarks {
   path: string;
   status: AgentStatus;
 }
 
-/** A node of the path on which the walk stands, with all marks down to it. */
+/** A node on the current path, with the marks that apply to it. */
 interface Open {
   path: string;
   marks: SubtreeMarks;
 }
 
 /**
- * Reader of effective statuses for nodes that come in the order of their paths, each after its ancestors. `above` are
- * the ancestors of the first one, from the root on. Holds one path, whatever the size of the tree.
+ * Returns a function that computes the effective statuses of nodes. Pass it the nodes in path order, ancestors first.
+ * `above` contains the first node's ancestors, root first. Memory grows with the depth of the tree, not with its size.
  */
 export function statusesInPathOrder(above: readonly MarkedNode[] = []): (node: MarkedNode) => AgentStatus {
   const open: Open[] = [];

@@ -1,7 +1,7 @@
 import { Gauge } from 'prom-client';
 import type { In } from './values';
 
-/** Creates the series that decide whether `POST /events` returns 503. Each API process refreshes them every 0.5 s. */
+/** Creates the series behind the overload guard of `POST /events`. Each API process refreshes them every 0.5 s. */
 export function overloadSeries({ registers }: In) {
   return {
     queuedBytes: new Gauge({ name: 'mir_queued_bytes', help: 'Event payload bytes in the queue.', registers }),
@@ -12,7 +12,7 @@ export function overloadSeries({ registers }: In) {
     }),
     queueMemoryBytes: new Gauge({
       name: 'mir_queue_redis_memory_bytes',
-      help: 'used_memory of the Redis that holds the queue.',
+      help: "Memory that the queue's Redis uses (used_memory).",
       registers,
     }),
     queueMemoryLimit: new Gauge({

@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { In } from './values';
 
-const READ = 'Every worker reads it every 5 s and drops it after failing for 30 s.';
+const READ = 'Every worker refreshes it every 5 s and stops exporting it after 30 s of failed reads.';
 
 /** Creates the gauges that every worker reads from the stores. Aggregate them with `max`, because all workers agree. */
 export function queueSeries({ registers }: In) {
@@ -20,13 +20,13 @@ export function queueSeries({ registers }: In) {
     }),
     queueLongestActiveSeconds: new Gauge({
       name: 'mir_queue_longest_active_seconds',
-      help: `Time that the longest-running active job has been active, 0 if none is active. ${READ}`,
+      help: `How long the longest-running job has been active, 0 if none is active. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),
     deadLetters: new Gauge({
       name: 'mir_dead_letters',
-      help: `Dead letters kept for an operator. ${READ}`,
+      help: `Dead letters that wait for an operator. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),
@@ -65,13 +65,13 @@ export function queueSeries({ registers }: In) {
     }),
     outboxOverdueSeconds: new Gauge({
       name: 'mir_outbox_overdue_seconds',
-      help: `Time that the most overdue outbox row has been overdue, 0 if none is due. ${READ}`,
+      help: `How long the oldest due outbox row has been overdue, 0 if none is due. ${READ}`,
       labelNames: ['rows'],
       registers,
     }),
     readAtSeconds: new Gauge({
       name: 'mir_gauges_read_timestamp_seconds',
-      help: 'Unix time of the last successful read of the gauges by source, 0 before the first read.',
+      help: 'Unix time at which a worker last read its gauges, by source. 0 before the first read.',
       labelNames: ['what'],
       registers,
     }),

@@ -1,7 +1,7 @@
 import { Counter, Histogram } from 'prom-client';
 import { countsOf, type In } from './values';
 
-const ANSWER_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const RESPONSE_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Creates the series for requests: durations, rejections and sources of signals. */
 export function requestSeries({ registers }: In) {
@@ -19,7 +19,7 @@ export function requestSeries({ registers }: In) {
   });
   const eventsSubmitted = new Counter({
     name: 'mir_events_submitted_total',
-    help: 'Submitted events by whether MIR accepted them.',
+    help: 'Submitted events, by whether MIR accepted or rejected them.',
     labelNames: ['answer'],
     registers,
   });
@@ -28,7 +28,7 @@ export function requestSeries({ registers }: In) {
       name: 'mir_http_request_duration_seconds',
       help: 'Time from request to response. Requests that match no route have route="unmatched".',
       labelNames: ['route', 'method', 'status_class'],
-      buckets: ANSWER_SECONDS,
+      buckets: RESPONSE_SECONDS,
       registers,
     }),
     rateLimited: countsOf(rateLimited, ['events', 'requests', 'control']),

@@ -18,7 +18,7 @@ export function storeSeries({ registers }: In) {
     buckets: PING_SECONDS,
     registers,
   });
-  // Starts at 0, so that a Redis that never replies also has a series.
+  // Starts at 0, so that a Redis that never responds has a series too.
   for (const role of ['queue', 'cache']) pingSeconds.zero({ role });
   return {
     mongoPoolSize: new Gauge({ name: 'mir_mongo_pool_size', help: 'Connections in the MongoDB pool.', registers }),

@@ -68,7 +68,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     ...collections,
     migrations,
 
-    /** Checks the pepper, creates missing collections and indexes, and migrates data. Can be repeated or run in parallel. */
+    /** Checks the pepper, creates missing collections and indexes, and migrates data. Safe to repeat in parallel. */
     async prepare(pepperFingerprint: string): Promise<void> {
       await checkPepper(connection, pepperFingerprint);
       for (const { model } of Object.values(collections)) {
