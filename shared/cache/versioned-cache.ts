@@ -4,7 +4,7 @@ import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
 const LEASE_MS = 10_000;
-/** Lifetime of an empty row, which saves reading MongoDB each time for users that it does not have. */
+/** How long an empty row is cached, so that requests for unknown users do not all reach MongoDB. */
 const EMPTY_TTL_SECONDS = 60;
 const MAX_KEYS_PER_CALL = 500;
 
@@ -66,7 +66,7 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       return rowIn(epoch, await read(slotOf(runId, ref)));
     },
 
-    /** Call it after a miss. Returns a row that was written in the meantime, or a lease to fill the slot. */
+    /** To be called after a miss. Returns a row written in the meantime, or a lease to fill the slot. */
     async lease(ref: Ref): Promise<Row | RowLease<Ref>> {
       const { runId, epoch } = currentServer();
       const token = randomUUID();

@@ -20,7 +20,7 @@ export const PRESET_SCOPES: Record<Preset, readonly Scope[]> = {
 /** An agent's own status. The effective status also depends on the subtree marks of its ancestors. */
 export const AGENT_STATUSES = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED', 'REVOKED', 'REJECTED'] as const;
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
-/** Statuses of agents that have not ended permanently. */
+/** Statuses of agents that are not permanently revoked or rejected. */
 export const LIVING_STATUSES: readonly AgentStatus[] = ['PENDING_APPROVAL', 'ACTIVE', 'SUSPENDED'];
 export type MembershipSource = 'REGISTERED' | 'SPAWNED';
 
@@ -62,7 +62,7 @@ export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]
   return own;
 }
 
-/** Own statuses that can result in an effective status. An index filters by them before the ancestors are known. */
+/** Own statuses behind each effective status, by which a query can filter before it knows the ancestors. */
 export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
   PENDING_APPROVAL: ['PENDING_APPROVAL'],
   ACTIVE: ['ACTIVE'],

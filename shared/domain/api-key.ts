@@ -11,7 +11,7 @@ const CRC_LENGTH = 6;
 const PREFIX_SHOWN = 8;
 const FORMAT = new RegExp(`^mir_(live|test)_(agent_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`);
 
-/** The parts of an API key. Parsing does not check that the key exists. */
+/** The parts of a well-formed API key, whether or not the key exists. */
 export interface ParsedApiKey {
   env: Env;
   agent: boolean;
@@ -35,7 +35,7 @@ function checksum(text: string): string {
   return toBase62(BigInt(crc32(text)), CRC_LENGTH);
 }
 
-/** Creates a key `mir_<env>_[agent_]<tag>_<secret><crc>`: 256 random bits in base62 and a CRC-32 of all before it. */
+/** Creates a key `mir_<env>_[agent_]<tag>_<secret><crc>`: 256 random bits in base62, then a CRC-32. */
 export function newApiKey(env: Env, tag: string, agent = false): { key: string; hash: string; prefix: string } {
   const head = `mir_${env}_${agent ? 'agent_' : ''}${tag}_`;
   const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);

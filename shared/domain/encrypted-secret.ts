@@ -4,7 +4,7 @@ const ALGORITHM = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Encrypts a secret and binds it to its owner (AES-256-GCM, random 96-bit nonce). Returns base64url. */
+/** Encrypts a secret for one owner with AES-256-GCM and a random 96-bit nonce. Returns base64url. */
 export function encryptSecret(key: Buffer, owner: string, secret: string): string {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(owner));

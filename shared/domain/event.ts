@@ -7,7 +7,7 @@ import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
-/** The largest valid event takes 28 KiB, with every character escaped as \uXXXX. */
+/** Above the largest valid event, which takes 28 KiB with every character escaped as \uXXXX. */
 export const MAX_EVENT_BYTES = 32 * 1024;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;

@@ -11,7 +11,7 @@ export const MIN_INVITE_SECONDS = 60;
 export const CODE_SECONDS = 10 * 60;
 /** 8 characters of 5 bits: 40 bits are short enough to type, and too many to guess at five attempts per window. */
 const CODE_LENGTH = 8;
-/** Applies per environment. */
+/** Linked accounts of one person in one environment. */
 export const MAX_LINKS_PER_IDENTITY = 200;
 export const MAX_LABEL_LENGTH = 80;
 export const MAX_STATE_LENGTH = 512;
@@ -43,7 +43,7 @@ export function newCode(): string {
   return `${digits.slice(0, CODE_LENGTH / 2)}-${digits.slice(CODE_LENGTH / 2)}`;
 }
 
-/** Normalizes a typed code: ignores dashes, spaces and case; reads O as 0, I and L as 1. Null if it is no code. */
+/** Normalizes a typed code: ignores dashes, spaces and case; reads O as 0, I and L as 1. Null if invalid. */
 export function normalCode(typed: string): string | null {
   const digits = typed
     .toUpperCase()

@@ -7,7 +7,7 @@ export interface MetadataProblem {
   message: string;
 }
 
-/** Keys and values that `metadataProblem` accepts, as JSON Schema, which cannot express the size and depth limits. */
+/** Keys and values that `metadataProblem` accepts, as JSON Schema. It cannot express the size and depth limits. */
 export const METADATA_KEY_SCHEMA = {
   type: 'string',
   pattern: '^[^$\\u0000][^\\u0000]*$',
@@ -39,7 +39,7 @@ const maxJsonBytes = (text: string): number => text.length * 6 + 2;
 
 interface Walk {
   problem: MetadataProblem | null;
-  /** Upper bound of the size as JSON, so that only large metadata must be serialized to measure it. */
+  /** Upper bound of the size as JSON, so that only large metadata is serialized to measure it. */
   maxBytes: number;
 }
 

@@ -76,7 +76,7 @@ export function tightestLimit(path: readonly Pick<Grant, 'rateLimitPerMinute'>[]
   return limits.length === 0 ? null : Math.min(...limits);
 }
 
-/** Returns which rules of its agent type a grant breaks, whatever its parent may do. */
+/** Returns the rules of its agent type that a grant violates, independently of its parent. */
 export function grantProblems({
   type,
   preset,

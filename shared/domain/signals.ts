@@ -42,7 +42,7 @@ export function linkedMembers<M extends Member>(
   return members.filter(({ userRef }) => rowOf(userRef).identity === identity);
 }
 
-/** Totals of a history, before truncation for readers. Times are in ms since epoch. */
+/** Totals of a history, with exact times in ms since epoch. */
 export interface History {
   eventCount: number;
   partnerCount: number;

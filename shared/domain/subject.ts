@@ -2,10 +2,10 @@ import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Tenant, UserRef } from './ids';
 
-/** Base64url characters that are kept of an HMAC: 132 bits. */
+/** Base64url characters kept of an HMAC: 132 bits. */
 const REF_LENGTH = 22;
 
-/** Keys that are derived from the operator's pepper, one per purpose. */
+/** Keys derived from the operator's pepper, one per purpose. */
 export interface Secrets {
   subject: KeyedHash;
   /** Derives event ids from idempotency keys. */
@@ -24,9 +24,9 @@ export interface Secrets {
   operator: KeyObject;
   /** Hashes email addresses and similar values in throttle keys. */
   throttle: KeyedHash;
-  /** Hashes a revoked agent's key hash, so that MIR recognizes the key but cannot accept it. */
+  /** Hashes the key hash of a revoked agent, so that MIR still recognizes the key but can no longer accept it. */
   revokedKey: KeyedHash;
-  /** Stored in the database. Shows whether it belongs to another pepper, and reveals nothing else about the pepper. */
+  /** Stored in the database to detect a different pepper. Reveals nothing else about the pepper. */
   fingerprint: string;
 }
 

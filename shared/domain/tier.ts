@@ -13,7 +13,7 @@ function meets(threshold: TierThreshold, eventCount: number, days: number): bool
   return eventCount >= threshold.minEvents && days >= threshold.minDays;
 }
 
-/** Returns 0 without events, 2 or 3 above the configured thresholds of events and days since the first, otherwise 1. */
+/** Returns 0 for no events, 2 or 3 from the configured thresholds of events and days since the first, otherwise 1. */
 export function tierOf(rules: TierRules, eventCount: number, days: number): Tier {
   if (eventCount === 0) return 0;
   if (meets(rules.tier3, eventCount, days)) return 3;

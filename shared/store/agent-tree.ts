@@ -22,7 +22,7 @@ const TREE_FIELDS = [
 const PROJECTION = Object.fromEntries(TREE_FIELDS.map((field) => [field, 1 as const]));
 export type TreeRow = Pick<AgentDoc, '_id' | (typeof TREE_FIELDS)[number]>;
 
-/** An agent and its descendants: one range of the path index, in which agents stay when their status changes. */
+/** An agent and its descendants. They form one range of the path index, whatever their status. */
 export type Subtree = Pick<AgentDoc, 'tenant' | 'path'>;
 
 /** The part of a tenant's agent trees to walk. */
@@ -45,7 +45,7 @@ const AGENTS_PER_COMMAND = 250;
 /** The character after the slash: everything that starts with `<path>/` sorts between `<path>` and `<path>0`. */
 const NEXT_AFTER_SLASH = '0';
 
-/** Matches only an agent and its descendants, because the characters of ids sort after the slash. */
+/** Matches only an agent and its descendants, because every character of an id sorts after the slash. */
 const within = (path: string) => ({ $gte: path, $lt: path + NEXT_AFTER_SLASH });
 const alive = ({ tenant, path }: Subtree) => ({ tenant, path: within(path), status: { $in: [...LIVING_STATUSES] } });
 
@@ -65,7 +65,7 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
       return streamOf(model, filter, { projection: PROJECTION, sort: { path: 1 }, batchSize });
     },
 
-    /** Returns one page of an agent's children, oldest first, that starts after the child at `after`. */
+    /** Returns a page of an agent's children, oldest first, starting after the cursor `after`. */
     async children(agentId: string, after: { atMs: number; id: string } | null, limit: number): Promise<TreeRow[]> {
       const at = after && new Date(after.atMs);
       const later = at ? { $or: [{ createdAt: { $gt: at } }, { createdAt: at, _id: { $gt: after.id } }] } : {};
@@ -91,7 +91,7 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
       return streamOf(model, alive(subtree), { projection: ALIVE_FIELDS, batchSize });
     },
 
-    /** Returns the current rows of those agents that are still living. */
+    /** Returns the current rows of those agents that have not been revoked or rejected. */
     async stillAlive(ids: readonly string[], session: ClientSession): Promise<AliveRow[]> {
       return model
         .find({ _id: { $in: [...ids] }, status: { $in: [...LIVING_STATUSES] } }, ALIVE_FIELDS)
@@ -100,9 +100,9 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
     },
 
     /**
-     * Revokes the agents whose status and key are still as read: sets the status, deletes the key and stores its
-     * reference. One command revokes many agents with keys: the server picks each agent's reference from a list, by the
-     * position of its key's hash. Returns the number of revoked agents.
+     * Revokes the agents whose status and key have not changed since they were read: sets the status, deletes the key
+     * and stores its reference. One command revokes many agents: the server picks each agent's reference from a list,
+     * at the position of the agent's key hash. Returns the number of revoked agents.
      */
     async revokeMany(
       rows: readonly AliveRow[],

@@ -38,7 +38,7 @@ export interface AgentDoc {
   approvalId: string | null;
   /** Hash of the request, which distinguishes a replay from reuse of the idempotency key. */
   fingerprint: string | null;
-  /** Upper bound of living children. Revoked ones are subtracted only when a limit is reached. */
+  /** Upper bound of living children. Revoked children are subtracted only when a limit is reached. */
   childCount: number;
   /** On roots: upper bound of living agents in the tree, including the root. */
   treeSize: number;
@@ -104,7 +104,7 @@ const schema = new Schema<AgentDoc>(
   },
   { collection: 'agents', versionKey: false, strict: 'throw' },
 );
-// Not unique: 256 random bits are anyway, and one server that stands in for mongod cannot use a partial index.
+// Not unique: keys are 256 random bits, and one of the supported substitutes for mongod cannot use a partial index.
 schema.index({ 'key.hash': 1 });
 schema.index({ revokedKeyRef: 1 }, { sparse: true });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
@@ -129,7 +129,7 @@ export function agentsStore(connection: Connection) {
       await model.create([agent], { session });
     },
 
-    /** Returns null for a missing agent as well as for another tenant's. */
+    /** Returns null if the agent does not exist or belongs to another tenant. */
     async get(tenant: Tenant, agentId: string, session?: ClientSession): Promise<AgentDoc | null> {
       return model
         .findOne({ _id: agentId, tenant })
@@ -138,7 +138,7 @@ export function agentsStore(connection: Connection) {
         .lean<AgentDoc>();
     },
 
-    /** Returns agents in the order of `ids`, without missing ones. */
+    /** Returns agents in the order of `ids`, skipping missing ones. */
     async byIds(ids: readonly string[], session?: ClientSession): Promise<AgentDoc[]> {
       const docs = await model
         .find({ _id: { $in: [...ids] } })
@@ -162,7 +162,7 @@ export function agentsStore(connection: Connection) {
       return new Map(docs.map((doc) => [doc._id, doc]));
     },
 
-    /** Returns one page, newest first, that starts after the agent at `after`. */
+    /** Returns a page, newest first, starting after the cursor `after`. */
     async list(
       tenant: Tenant,
       { statuses, type, below }: AgentFilter,

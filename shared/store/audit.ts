@@ -32,7 +32,7 @@ export interface AuditDoc {
   before: unknown;
   after: unknown;
   at: Date;
-  /** This and the fields below are set by the sealer: the entry's position in its chain, and the hashes that fix it. */
+  /** The sealer sets this field and those below: the entry's position in its chain, and the hashes that protect it. */
   sealed: boolean;
   seq?: number;
   previousHash?: string;
@@ -88,7 +88,7 @@ schema.index({ chain: 1, seq: 1 }, { unique: true, partialFilterExpression: { se
 schema.index(BY_UNSEALED, { partialFilterExpression: { sealed: false } });
 schema.index(BY_CASCADE, { partialFilterExpression: { cascadeId: { $type: 'string' } } });
 
-/** A gauge needs no higher count. */
+/** Bounds the cost of counting for a gauge. */
 const MAX_COUNTED = 100_000;
 /** Bounds the cost of reading the sealing lag. */
 const MAX_CHAINS_READ = 100;
@@ -126,7 +126,7 @@ export function auditStore(connection: Connection) {
       return model.countDocuments({ cascadeId }).read('primary');
     },
 
-    /** Returns the first chain after `chain`, by name, with unsealed entries. Costs one step in the partial index. */
+    /** Returns the next chain after `chain`, in name order, that has unsealed entries. Costs one index lookup. */
     async nextUnsealedChain(chain: AuditChain): Promise<AuditChain | null> {
       return (await firstUnsealedAfter(chain))?.chain ?? null;
     },
@@ -155,7 +155,7 @@ export function auditStore(connection: Connection) {
         .read('primary');
     },
 
-    /** Returns when the oldest unsealed entry of the first 100 unsealed chains was written, or null without any. */
+    /** Returns the time of the oldest unsealed entry in the first 100 chains that have any, or null if none has. */
     async oldestUnsealedAt(): Promise<Date | null> {
       let oldest: Date | null = null;
       let chain = BEFORE_ALL_CHAINS;
@@ -168,18 +168,18 @@ export function auditStore(connection: Connection) {
       return oldest;
     },
 
-    /** Streams a chain's sealed entries after `seq`, in order. With `seq` 0, entries without a number come first. */
+    /** Streams a chain's sealed entries after `seq`, in order. If `seq` is 0, entries without a number come first. */
     sealedAfter(chain: AuditChain, seq: number, limit: number): AsyncIterable<AuditDoc> {
       const filter = { chain, sealed: true, ...(seq > 0 ? { seq: { $gt: seq } } : {}) };
       return streamOf(model, filter, { sort: { seq: 1 }, limit, batchSize: STREAM_BATCH });
     },
 
-    /** Returns a chain's last sealed entry. One whose `seq` is not a number comes after all others, so it is found. */
+    /** Returns a chain's last sealed entry. Entries whose `seq` is not a number sort after all others. */
     async lastSealed(chain: AuditChain): Promise<AuditDoc | null> {
       return model.findOne({ chain, sealed: true }).sort({ seq: -1 }).read('primary').lean<AuditDoc>();
     },
 
-    /** Returns one page, newest first, that starts after the entry at `after`. Target and cascade are indexed. */
+    /** Returns a page, newest first, starting after the cursor `after`. Indexes cover `target` and `cascadeId`. */
     async list(
       chain: AuditChain,
       filter: AuditFilter,
@@ -218,7 +218,7 @@ function conditionsOf(
     const at = new Date(after.atMs);
     bounds.push({ at: { $lte: at }, $or: [{ at: { $lt: at } }, { at, _id: { $lt: after.id } }] });
   }
-  // Equality conditions stay at the top level: inside $and, some query planners miss their index.
+  // Equality conditions stay at the top level: inside $and, some query planners miss the index.
   return {
     chain,
     ...(action === undefined ? {} : { action }),

@@ -33,7 +33,7 @@ export function cacheOutboxStore(connection: Connection) {
         .lean<CacheOutboxDoc[]>();
     },
 
-    /** Returns the earliest due time, which may be in the past, or null without entries. */
+    /** Returns the earliest due time, which may be in the past, or null if there are no entries. */
     async nextDueAt(): Promise<Date | null> {
       const next = await model.findOne({}, { dueAt: 1 }).sort({ dueAt: 1 }).lean<Pick<CacheOutboxDoc, 'dueAt'>>();
       return next?.dueAt ?? null;

@@ -13,7 +13,7 @@ export interface CascadeDoc {
   actor: Actor;
   requestId: string;
   status: CascadeStatus;
-  /** When the subtree's keys stopped working, by the clock of the queue's Redis. Null until Redis confirms it. */
+  /** When the subtree's keys stopped working, by the queue Redis's clock. Null until Redis confirms the kill. */
   effectiveAt: Date | null;
   affected: number | null;
   revoked: number;
@@ -22,7 +22,7 @@ export interface CascadeDoc {
   parked: string[];
   /** Attempts that ended with quarantined agents. */
   partialTries: number;
-  /** When the sweep next resumes it. */
+  /** When a sweep next resumes the cascade. */
   nextLookAt: Date;
   createdAt: Date;
   closedAt: Date | null;
@@ -55,7 +55,7 @@ schema.index({ agentId: 1, createdAt: -1 });
 /** Matches open cascades through the partial index. Cascades are never deleted, so a scan would get ever slower. */
 const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
 
-/** Creates access to cascades. An agent's cascades are created one at a time, and a closed one never changes. */
+/** Creates the store of cascades. An agent's cascades are created one at a time, and closed ones never change. */
 export function cascadesStore(connection: Connection) {
   const model = connection.model<CascadeDoc>('Cascade', schema);
   const change = async (cascadeId: string, update: UpdateQuery<CascadeDoc>): Promise<void> => {

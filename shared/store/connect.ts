@@ -3,7 +3,7 @@ import type { Metrics } from '../metrics/metrics';
 import { redactUrl } from '../config/redact-url';
 import { watchPool } from './watch-pool';
 
-/** No write is retried after this time. Operations on a hung server end with the driver's heartbeat instead. */
+/** Writes are not retried after this time. On a hung server, the driver's heartbeat ends pending operations. */
 export const STORE_TIMEOUT_MS = 5_000;
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 const MAX_POOL_SIZE = 50;

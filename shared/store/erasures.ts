@@ -1,17 +1,17 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant, UserRef } from '../domain/ids';
 
-/** A partner's request to erase one user, and its status. The row is the outbox: a sweep resumes it until DONE. */
+/** A partner's request to erase a user, and its status. The row is the outbox: a sweep resumes it until it is DONE. */
 export interface ErasureDoc {
   _id: string;
   tenant: Tenant;
   /** Removed when the erasure is done; only its status remains. */
   userRef?: UserRef;
-  /** Everything received up to this time is erased, by the clock of the queue's Redis. */
+  /** Everything received up to this time, by the queue Redis's clock, is erased. */
   erasedAt: Date;
   status: 'RUNNING' | 'DONE';
   eventsErased: number;
-  /** When the sweep next resumes it. */
+  /** When a sweep next resumes the erasure. */
   nextLookAt: Date;
   settledAt?: Date;
   expireAt: Date;

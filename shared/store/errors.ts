@@ -25,7 +25,7 @@ const OUTAGES = {
   HostNotFound: 7,
   Unauthorized: 13,
   AuthenticationFailed: 18,
-  /** Returned for every transaction by a server outside a replica set. */
+  /** A standalone server returns it for every transaction. */
   IllegalOperation: 20,
   LockTimeout: 24,
   CursorNotFound: 43,
@@ -112,8 +112,8 @@ export function classifyStoreError(error: unknown): StoreFailure {
 }
 
 /**
- * Returns true if an error from the driver or mongoose means that MongoDB is unavailable or busy. Checks the class too,
- * because `PoolClearedOnNetworkError`, thrown when the server stops responding, has no name that starts with "Mongo".
+ * Returns true if an error from the driver or mongoose means that MongoDB is unavailable or busy. Checks the class as
+ * well as the name: the driver throws `PoolClearedOnNetworkError` when the server stops responding.
  */
 export function isStoreOutage(error: unknown): boolean {
   const fromDriver = error instanceof mongo.MongoError || (error instanceof Error && error.name.startsWith('Mongo'));

@@ -23,7 +23,7 @@ export type ExistingEvent = Pick<
   '_id' | 'chunkId' | 'index' | 'fingerprint' | 'userRef' | 'receivedAt' | 'agentId'
 >;
 
-/** How many events the requested users of one tenant had in one month (YYYY-MM, UTC). */
+/** Events that the requested users of one tenant had in one month (YYYY-MM, UTC). */
 export interface MonthCount {
   tenant: Tenant;
   month: string;
@@ -99,7 +99,7 @@ export function eventsStore(connection: Connection) {
 
     /**
      * Deletes up to `limit` events of a user that were received no later than `through`. Returns how many it found and
-     * deleted. Keeps an event that a concurrent commit stored anew under the same id.
+     * deleted. Keeps an event that a concurrent commit replaced under the same id.
      */
     async erasePage(
       tenant: Tenant,
@@ -119,7 +119,7 @@ export function eventsStore(connection: Connection) {
       return { found: page.length, erased };
     },
 
-    /** Returns when the user's newest event was received, or null without events. */
+    /** Returns when the user's newest event was received, or null if there are no events. */
     async newestReceivedAt(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<Date | null> {
       const newest = await model
         .findOne({ tenant, userRef }, { receivedAt: 1 })
@@ -129,7 +129,7 @@ export function eventsStore(connection: Connection) {
       return newest?.receivedAt ?? null;
     },
 
-    /** Returns one page, most recently received first. An index serves each filter on its own. */
+    /** Returns a page, most recently received first. An index serves each filter on its own. */
     async list(tenant: Tenant, filter: EventsFilter, after: EventsCursor | null, limit: number): Promise<EventDoc[]> {
       // Equality conditions stay at the top level: inside $and, some query planners miss the partial index.
       const equal: Record<string, unknown> = { tenant };

@@ -17,7 +17,7 @@ export interface IdentityDoc {
 interface SessionDoc {
   _id: string;
   userId: string;
-  /** SHA-256 of the cookie's token. */
+  /** SHA-256 of the token in the cookie. */
   token: string;
   createdAt: Date;
   expiresAt: Date;
@@ -36,7 +36,7 @@ interface VerificationDoc {
   _id: string;
   /** SHA-256 of the emailed secret. */
   identifier: string;
-  /** The identity's id. */
+  /** The id of the identity. */
   value: string;
   expiresAt: Date;
 }

@@ -67,7 +67,7 @@ function hashing(method: Method): Method {
   };
 }
 
-/** Wraps an adapter so that it stores only hashes of session tokens, also inside its transactions. */
+/** Wraps an adapter so that it stores only hashes of session tokens, even inside transactions. */
 function hashingSessionTokens<Adapter extends RowMethods>(adapter: Adapter): Adapter {
   const methods = ROW_METHODS.map((name) => [name, hashing(adapter[name] as Method)] as const);
   const { transaction } = adapter as { transaction?: (work: (inner: Adapter) => unknown) => unknown };

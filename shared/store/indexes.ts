@@ -5,7 +5,7 @@ export interface IndexStep {
   collection: string;
   /** The index's fields, such as `tenant:1 receivedAt:-1`. Empty for a collection. */
   fields: string;
-  /** EXTRA is an index that no schema has, such as an operator's own. MIR reports it but never drops it. */
+  /** EXTRA is an index that no schema defines, such as an operator's own. MIR reports it but never drops it. */
   kind: 'COLLECTION_MISSING' | 'MISSING' | 'DIFFERENT' | 'EXTRA';
   /** What the step cannot do for existing documents. */
   note?: string;
@@ -72,7 +72,7 @@ export async function planIndexes(models: readonly AnyModel[]): Promise<IndexSte
 /** Returns the steps that must be applied before this version can run. */
 export const pendingSteps = (steps: readonly IndexStep[]): IndexStep[] => steps.filter(({ kind }) => kind !== 'EXTRA');
 
-/** Describes a step, for operators. */
+/** Describes a step for operators. */
 export function stepText({ collection, fields, kind, note }: IndexStep): string {
   const index = `index ${collection}(${fields})`;
   const texts: Record<IndexStep['kind'], string> = {

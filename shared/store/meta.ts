@@ -1,4 +1,4 @@
-/** Facts from the creation of the database, in a single row. */
+/** The row that records how the database was created. */
 export interface MetaDoc {
   _id: 'store';
   pepperFingerprint: string;

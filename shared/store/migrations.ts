@@ -16,7 +16,7 @@ export interface DataMigration {
   run: (connection: Connection, onProgress: (done: number, total: number) => void) => Promise<void>;
 }
 
-/** An applied step, and which host applied it when. The `lock` row belongs to the process that applies steps now. */
+/** An applied step, with its host and time. The `lock` row belongs to the process that is applying migrations. */
 export interface MigrationDoc {
   _id: string;
   kind: 'DATA' | 'INDEXES' | 'LOCK';
@@ -42,7 +42,7 @@ class MigrationBusyError extends Error {
 }
 
 const LOCK_ID = 'lock';
-/** Longer than any pause of a live process. Renewed after every quarter of this time. */
+/** Longer than any pause of a live process. The holder renews the lock every quarter of this time. */
 const LOCK_MS = 60_000;
 const CATCH_UP_PAUSE_MS = 500;
 const CATCH_UP_TRIES = 240;
@@ -60,7 +60,7 @@ const schema = new Schema<MigrationDoc>(
   { collection: 'migrations', versionKey: false, strict: 'throw' },
 );
 
-/** Migrates a database: its indexes to match the schemas of `models`, its data with the migrations in `data`. */
+/** Creates the migrations of a database: indexes from the schemas of `models`, and the data migrations in `data`. */
 export function migrationsStore(
   connection: Connection,
   models: () => readonly AnyModel[],

@@ -91,14 +91,14 @@ export function partnersStore(connection: Connection) {
         .lean<PartnerDoc>();
     },
 
-    /** Returns one page, newest first, that starts after the partner at `after`. */
+    /** Returns a page, newest first, starting after the cursor `after`. */
     async list(after: { atMs: number; id: string } | null, limit: number): Promise<PartnerDoc[]> {
       return model.find(afterCreated(after)).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<PartnerDoc[]>();
     },
   };
 }
 
-/** Returns the filter of a page, newest first, that starts after the row at `after`. */
+/** Returns the filter for a page, newest first, starting after the cursor `after`. */
 export function afterCreated(after: { atMs: number; id: string } | null): Record<string, unknown> {
   if (!after) return {};
   const at = new Date(after.atMs);

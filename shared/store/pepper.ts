@@ -1,7 +1,7 @@
 import type { Connection } from 'mongoose';
 import type { MetaDoc } from './meta';
 
-/** Records the first pepper's fingerprint and rejects any other, with which MIR would not recognize its users. */
+/** Records the first pepper's fingerprint. Throws on any other, because MIR would not recognize its users. */
 export async function checkPepper(connection: Connection, fingerprint: string): Promise<void> {
   const meta = connection.collection<MetaDoc>('meta');
   await meta.updateOne(

@@ -2,7 +2,7 @@ import { type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant } from '../domain/ids';
 import type { Outcome } from '../domain/receipt';
 
-/** An item with any outcome but PERSISTED. */
+/** An item whose outcome is not PERSISTED. */
 export interface ReceiptItem {
   index: number;
   eventId: EventId;

@@ -32,10 +32,10 @@ import { deliveriesStore, webhooksStore } from './webhooks';
 export type StoreSession = ClientSession;
 
 const KILL_TIMEOUT_MS = 2_000;
-/** Pending steps that the startup error lists. It only counts the rest. */
+/** Pending steps that the startup error lists by name. It only counts the others. */
 const MAX_LISTED_STEPS = 5;
 
-/** Creates access to all collections over one connection. */
+/** Creates the stores of all collections on one connection. */
 export function createStore(connection: Connection, dataMigrations: readonly DataMigration[] = DATA_MIGRATIONS) {
   const agents = agentsStore(connection);
   const collections = {
@@ -68,7 +68,10 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     ...collections,
     migrations,
 
-    /** Checks the pepper, creates missing collections and indexes, and migrates data. Safe to repeat in parallel. */
+    /**
+     * Checks the pepper, creates missing collections and indexes, and migrates data. Safe to repeat and to run in
+     * parallel.
+     */
     async prepare(pepperFingerprint: string): Promise<void> {
       await checkPepper(connection, pepperFingerprint);
       for (const { model } of Object.values(collections)) {
@@ -99,7 +102,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
     pepper: (fingerprint: string): Promise<'same' | 'other' | 'new'> => comparePepper(connection, fingerprint),
 
     /**
-     * Runs `work` in one snapshot transaction and commits it to the majority. The driver reruns `work` after transient
+     * Runs `work` in one snapshot transaction with a majority commit. The driver reruns `work` after transient
      * conflicts. Once `timeoutMs` has passed, no new attempt starts, and the call rejects as if MongoDB were down.
      */
     async transaction<T>(

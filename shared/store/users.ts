@@ -7,7 +7,7 @@ export interface UserDoc {
   _id: UserRef;
   tenant: Tenant;
   eventCount: number;
-  /** Absent until the first event, which $min and $max then start from. */
+  /** Absent until the first event, so that $min and $max start from that event. */
   firstEventAt?: Date;
   lastEventAt?: Date;
   /** Incremented by every commit that touches the row, so that the cache can reject older rows. */
@@ -70,7 +70,7 @@ export function addDelta(row: UserRow, delta: UserDelta): UserRow {
   };
 }
 
-/** The row of a user without stored data. */
+/** The row of a user about whom nothing is stored. */
 export const NEW_USER_ROW: UserRow = { ...EMPTY_ROW, erasedAtMs: null };
 
 export function usersStore(connection: Connection) {
@@ -79,7 +79,7 @@ export function usersStore(connection: Connection) {
   return {
     model,
 
-    /** Returns rows by ref; users without one have no entry. Needs no tenant, because each ref belongs to one. */
+    /** Returns rows by ref. Users without a row have no entry. Needs no tenant, because each ref belongs to one. */
     async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {
       const options = session ? { session } : {};
       const docs = await collection.find({ _id: { $in: refs } }, options).toArray();
