@@ -1,14 +1,14 @@
-/** Most errors that one response lists. A body of junk must not get a response many times its own size. */
+/** Maximum number of errors in one response, so that a body of junk does not get a much larger response. */
 export const MAX_LISTED_ERRORS = 1_000;
 
-/** One wrong field of the input: JSON path, code and what to do about it. */
+/** An invalid input field: its JSON path, an error code, and how to fix it. */
 export interface FieldError {
   path: string;
   code: string;
   message: string;
 }
 
-/** All codes that leave this service. `api/http/problems.ts` gives each its HTTP status and its public texts. */
+/** Every public error code. `api/http/problems.ts` maps each one to an HTTP status and public text. */
 export type ProblemCode =
   | 'INVALID_JSON'
   | 'INVALID_ENCODING'
@@ -53,39 +53,38 @@ export type ProblemCode =
   | 'LINKING_UNAVAILABLE'
   | 'STORE_UNAVAILABLE';
 
-/** Why a call is OVERLOADED, with the internal message of each reason. `api/http/details.ts` words them for callers. */
+/** Internal messages for the reasons behind OVERLOADED. `api/http/details.ts` has the public texts. */
 const OVERLOADS = {
-  QUEUE_STORE_UNREACHABLE: 'the queue store is not connected',
-  QUEUE_STORE_SILENT: 'the queue store did not respond while a caller was authorized',
-  AUTHORITY_CHANGING: 'the rows of a key stayed fenced for too long',
-  FENCE_FAILED: 'the cached rows of a change could not be fenced, so the change was not made',
-  FENCE_NOT_REMOVED: 'a change is committed, but its fence could not be removed',
-  FSYNC_UNCONFIRMED: 'events are queued, but their fsync is not confirmed',
-  ADMISSION_EXPIRED: 'too much time passed between authorizing events and queueing them',
-  ENQUEUE_UNCONFIRMED: 'the queue store did not confirm an add of events',
-  QUEUE_FULL: 'the events queue has reached its limit of bytes',
-  QUEUE_STORE_FULL: 'the queue store has nearly reached its limit of memory',
+  QUEUE_STORE_UNREACHABLE: 'not connected to the queue Redis',
+  QUEUE_STORE_SILENT: 'the queue Redis did not respond to an authorization',
+  AUTHORITY_CHANGING: "the key's cached rows stayed fenced for too long",
+  FENCE_FAILED: 'the cached rows could not be fenced, so the change was not made',
+  FENCE_NOT_REMOVED: 'the change was committed, but its fence could not be removed',
+  FSYNC_UNCONFIRMED: 'the events were queued, but Redis did not confirm their fsync',
+  ADMISSION_EXPIRED: 'too much time passed between authorizing and queueing the events',
+  ENQUEUE_UNCONFIRMED: 'the queue Redis did not confirm that it queued the events',
+  QUEUE_FULL: 'the events queue has reached its size limit',
+  QUEUE_STORE_FULL: 'the queue Redis is close to its memory limit',
   MAILS_UNAVAILABLE: 'the mails queue did not respond',
-  MAILS_FULL: 'too many mails wait in their queue',
+  MAILS_FULL: 'too many emails are waiting in the mails queue',
   LONG_WORK_FULL: 'too many long responses are in progress',
-  LOCK_QUEUE_FULL: 'too many changes of one subject wait in this process',
-  LOCK_TIMEOUT: 'a change waited too long for those before it',
-  LOG_INS_FULL: 'too many passwords wait to be hashed',
+  LOCK_QUEUE_FULL: 'too many changes to one subject are waiting in this process',
+  LOCK_TIMEOUT: 'timed out waiting for earlier changes to the same subject',
+  LOG_INS_FULL: 'too many passwords are waiting to be hashed',
   PROVIDER_SILENT: 'the OpenID Connect provider did not respond',
 } as const;
 
 export type OverloadReason = keyof typeof OVERLOADS;
 
-/** Facts from which `api/http` words an error and its headers. */
+/** Facts that `api/http` puts into an error's text and headers. */
 export interface ErrorParams {
   reason?: OverloadReason;
-  /** The scope that a key lacks. */
+  /** The missing scope. */
   scope?: string;
-  /** What the caller may still spend. */
   budget?: { policy: string; capacity: number; left: number } | null;
 }
 
-/** An expected error: a code, an internal message for logs, and facts. Its public text belongs to `api/http`. */
+/** An expected error: a public code, an internal message for logs, and facts. `api/http` adds the public text. */
 export class MirError extends Error {
   constructor(
     readonly code: ProblemCode,
@@ -102,26 +101,26 @@ export class MirError extends Error {
   }
 }
 
-/** A dependency is away, too slow or full. The reason says whether anything was stored. */
+/** Returns the error for a dependency that is down, slow or full. The reason implies whether anything was stored. */
 export function overloaded(reason: OverloadReason, retryAfterSeconds = 2, cause?: unknown): MirError {
   return new MirError('OVERLOADED', OVERLOADS[reason], { params: { reason }, retryAfterSeconds, cause });
 }
 
-/** The document store is away, or too slow. */
+/** Returns the error for a MongoDB that is down or slow. */
 export function storeUnavailable(cause?: unknown): MirError {
-  return new MirError('STORE_UNAVAILABLE', 'the document store did not respond', { retryAfterSeconds: 2, cause });
+  return new MirError('STORE_UNAVAILABLE', 'MongoDB did not respond', { retryAfterSeconds: 2, cause });
 }
 
-/** The text of anything thrown. By its shape: an error may come from another realm. */
+/** Returns the message of a thrown value. Avoids `instanceof`, because the error may come from another realm. */
 export function messageOf(error: unknown): string {
   const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined;
   return typeof message === 'string' ? message : String(error);
 }
 
-/** Causes that `messageWithCauses` follows; more are a cycle. */
+/** Longer chains of causes are assumed to be cycles. */
 const MAX_CAUSES = 5;
 
-/** Returns the text of anything thrown and of what caused it, for logs: responses never show a cause. */
+/** Returns the messages of a thrown value and its chain of causes. For logs only: responses never include causes. */
 export function messageWithCauses(error: unknown): string {
   const messages: string[] = [];
   for (let cause = error; cause !== undefined && messages.length <= MAX_CAUSES;) {

@@ -2,7 +2,7 @@ import { pino, type Logger } from 'pino';
 
 export type Log = Logger;
 
-/** Creates a log that writes JSON lines to stdout and redacts API keys and tokens. */
+/** Creates a logger that writes JSON lines to stdout and redacts API keys and tokens. */
 export function createLog(level: string, service: string): Log {
   return pino({
     level,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Returns the folder that has package.json, from the sources as from dist/. */
+/** Returns the folder that contains package.json, whether the code runs from source or from dist/. */
 export function projectRoot(): string {
   let folder = __dirname;
   while (!existsSync(join(folder, 'package.json'))) {
@@ -12,7 +12,7 @@ export function projectRoot(): string {
   return folder;
 }
 
-/** The version of MIR, of which package.json is the only source. */
+/** MIR's version, from package.json. */
 export const { version: VERSION } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
   version: string;
 };

@@ -15,7 +15,7 @@ import { watchPing } from './metrics/watch-ping';
 const REDIS_READY_TIMEOUT_MS = 10_000;
 const STORE_PING_TIMEOUT_MS = 1_500;
 
-/** What every process stands on: settings, log, metrics, stores. */
+/** Everything that both the API and the workers need: settings, log, metrics and connections. */
 export interface Runtime {
   config: Config;
   log: Log;
@@ -25,31 +25,31 @@ export interface Runtime {
   secrets: Secrets;
   catalog: Catalog;
   store: Store;
-  /** Queue and security state; fails fast. */
+  /** Redis with queues and security state. Commands fail fast. */
   queueLink: RedisLink;
-  /** Cached signals; fails fast. */
+  /** Redis with cached signals. Commands fail fast. */
   cacheLink: RedisLink;
   close(): Promise<void>;
 }
 
-/** The catalog with the operator's own types. Throws one readable message when the file is not a catalog. */
+/** Returns the event catalog, including the types in the operator's CATALOG_FILE. Throws if that file is invalid. */
 export function readCatalog(file: string | null): Catalog {
   if (file === null) return createCatalog();
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new Error(`CATALOG_FILE ${file} cannot be read as JSON: ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot read CATALOG_FILE ${file} as JSON: ${(error as Error).message}`, { cause: error });
   }
   const parsed = customCatalogSchema.safeParse(json);
   if (parsed.success) return createCatalog(parsed.data);
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  throw new Error(`CATALOG_FILE ${file} is not a catalog: ${problems}`);
+  throw new Error(`CATALOG_FILE ${file} is not a valid catalog: ${problems}`);
 }
 
 /**
- * Connects the stores and checks the pepper. Indexes are built in passing, but not in production, where an unplanned
- * build could stall a full store: there `mir migrate` is a step of its own. Rejects with one readable message.
+ * Connects to MongoDB and Redis and verifies the pepper. Builds indexes, except in production: there, an unplanned
+ * build could stall a large database, so pending migrations are an error and `mir migrate` applies them.
  */
 export async function openRuntime(config: Config, service: 'api' | 'worker'): Promise<Runtime> {
   const log = createLog(config.logLevel, service);
@@ -106,7 +106,7 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
   } catch (error) {
     await closeLinks();
     await tracing.stop();
-    // Where it was a Redis that was not there, MongoDB's connection would keep the process.
+    // If only Redis failed, an open MongoDB connection would keep the process alive.
     await connecting.then((connection) => connection.close()).catch(() => undefined);
     throw error;
   }

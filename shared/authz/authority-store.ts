@@ -8,7 +8,7 @@ import type { AgentDoc } from '../store/agents';
 import type { PartnerDoc } from '../store/partners';
 import type { Store } from '../store/store';
 
-/** Plans without agents: their own key cannot manage any, but what was made before stays readable and revocable. */
+/** Partner keys have every scope on every plan. After a downgrade, existing agents stay readable and revocable. */
 const PARTNER_SCOPES = [...SCOPES];
 
 function partnerNode({ _id, suspended, limits, plan }: PartnerDoc): PathNode {
@@ -38,8 +38,8 @@ function agentNode(agent: AgentDoc): PathNode {
 }
 
 /**
- * What the authorizer reads from the primary when its rows are missing: keys by hash, and the nodes of their paths. Only a
- * miss of an agent's key costs a second read: of the references that revoked keys leave behind.
+ * Reads keys by hash, and the nodes on their paths, from the MongoDB primary. If an agent's key is not found, a second
+ * read checks whether it was revoked.
  */
 export function authorityStore(
   { partners, agents }: Pick<Store, 'partners' | 'agents'>,

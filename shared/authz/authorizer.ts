@@ -23,67 +23,67 @@ import {
 import { blocked, isBlock, scopeMissing, unknownKey } from './rejections';
 import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
 
-/** A row lives this long before the store is asked again. */
+/** How long a cached row lives before it is read from MongoDB again. */
 const ROW_TTL_MS = 3600 * 1000;
 const LEASE_MS = 10_000;
-/** Whoever meets a change under way looks again after this long, so many times. */
+/** A caller that meets a fence retries after this long, up to `MAX_TRIES` times. */
 const FENCE_RETRY_MS = 10;
 const MAX_TRIES = 40;
 const MEMO_SIZE = 10_000;
-/** Characters of all texts in the memo: paths of long lists are long, and their number alone would not bound it. */
+/** Maximum characters in the memo. An entry can hold long allowlists, so limiting the entries is not enough. */
 const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 
 interface Entry {
   cost: number;
   /**
-   * `whole`: all or nothing. `part`: as much as is left (several requests share the entry). `credit`: charged in
-   * full for work that was done already, and granted if anything was left; the debt is at most a minute's budget.
+   * `whole`: all or nothing. `part`: as much as is left, for an entry that several requests share. `credit`: charges
+   * the full cost of work already done, and grants it if anything was left. The debt is capped at one minute's budget.
    */
   grant: 'whole' | 'part' | 'credit';
-  /** Chunks whose open markers are set when anything is granted. */
+  /** Chunks to mark as open if anything is granted. */
   chunkIds: ChunkId[];
 }
 
-/** The result of authorization: the caller, what was granted, and the queue store's clock. */
+/** The result of authorization: the caller, the units granted, and the time on the Redis clock. */
 export interface Admission {
   credential: Credential;
-  /** The queue store's time; null when it could not be asked. */
+  /** Time on the Redis clock. Null while Redis is down. */
   nowMs: number | null;
   /** The tenant's watermark: every event received before it is finalized. Null while Redis is down. */
   watermarkMs: number | null;
   openChunks: number;
-  /** The tightest budget of the path. */
+  /** The tightest budget on the key's path. */
   budget: Budget | null;
   /** Units granted to each entry, in order. */
   granted: number[];
 }
 
 export interface Authorizer {
-  /** One round trip for all entries of one key. Throws when the caller is rejected, or cannot be authorized now. */
+  /** Authorizes all entries of one key in one round trip. Throws if the caller is rejected or Redis is unavailable. */
   authorize(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
-  /** Authority from the store alone, without budget: for reading while the queue store is away. */
+  /** Authorizes a read from MongoDB alone, without charging a budget, while Redis is down. */
   authorizeFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
   /**
-   * Runs a change of authority. From before the change until after it nobody, in any process, is admitted by the rows
-   * that it touches; they are then read again from the store. `doneAtMs` is the queue store's time from which the change
-   * is in force everywhere. A change that may `hold` right before it commits keeps callers waiting for less long.
+   * Runs a change of authority. While it runs, no process admits a caller based on the cached rows that it affects.
+   * Afterwards, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock from which the change
+   * is in force everywhere. A change can also fence rows itself right before it commits, so that callers wait less.
    */
   withInvalidation: WithInvalidation;
 }
 
-/** A key as the store knows it: its facts and its path from the partner to its own agent. */
+/** A key in MongoDB: its facts, and its path from the partner to the key's own agent. */
 export interface StoredKey {
   facts: KeyFacts;
   path: string[];
 }
 
-/** Reads of the primary. `AGENT_KEY_REVOKED`: no agent has the key any more, and one that was revoked had it. */
+/** Reads from the MongoDB primary. `AGENT_KEY_REVOKED` means that the key belonged to an agent that was revoked. */
 export interface AuthorityStore {
   key(hash: string, isAgent: boolean): Promise<StoredKey | 'AGENT_KEY_REVOKED' | null>;
   nodes(ids: string[]): Promise<PathNode[]>;
 }
 
-/** `onOldMarker` hears of a tenant whose oldest open chunk may be abandoned. */
+/** Creates the authorizer. Calls `onOldMarker` with each tenant whose oldest open chunk may be abandoned. */
 export function createAuthorizer(deps: {
   link: RedisLink;
   keys: RedisKeys;
@@ -99,18 +99,18 @@ export function createAuthorizer(deps: {
     return epoch;
   };
 
-  /** Puts texts of key and nodes together once; it says nothing of whether they still hold. */
+  /** Memoizes parsing by its input, so entries never go stale. */
   const memo = new LRUCache<string, Credential>({
     max: MEMO_SIZE,
     maxSize: MEMO_MAX_CHARS,
     sizeCalculation: (_credential, text) => text.length,
   });
   const parse = (body: string, nodes: string): Credential => {
-    const name = `${body}\n${nodes}`;
-    let credential = memo.get(name);
+    const text = `${body}\n${nodes}`;
+    let credential = memo.get(text);
     if (!credential) {
-      const facts = nodes.split('\n').map((text) => nodeFactsSchema.parse(JSON.parse(text)));
-      memo.set(name, (credential = credentialOf(keyFactsSchema.parse(JSON.parse(body)), facts)));
+      const facts = nodes.split('\n').map((line) => nodeFactsSchema.parse(JSON.parse(line)));
+      memo.set(text, (credential = credentialOf(keyFactsSchema.parse(JSON.parse(body)), facts)));
     }
     return credential;
   };
@@ -122,8 +122,8 @@ export function createAuthorizer(deps: {
   const nodeSlot = (tag: string, id: string): [string, string] => [keys.node(tag, id), keys.nodeLease(tag, id)];
 
   /**
-   * Replaces a key's row with the tombstone of a revoked agent's key, so that its callers stop reaching the store. Needs
-   * no lease: revocation is permanent, so no later state can be overwritten. Without the row, callers get the same error.
+   * Replaces a revoked agent's credential row with a tombstone, so that its callers no longer cause reads of MongoDB.
+   * Needs no lease, because revocation is permanent. If the write fails, callers still get the same error.
    */
   const writeTombstone = async (slot: [string, string], epoch: string): Promise<void> => {
     const tombstone = { run: epoch, path: 'AGENT_KEY_REVOKED' satisfies Block };
@@ -136,7 +136,7 @@ export function createAuthorizer(deps: {
   };
 
   const loading = new Map<string, Promise<void>>();
-  /** Reads key and path from the store and fills their rows under leases. Concurrent misses of one key share it. */
+  /** Reads a key and its path from MongoDB and caches them under leases. Concurrent misses of a key share one load. */
   const load = (key: ParsedApiKey): Promise<void> => {
     const running = loading.get(key.hash);
     if (running) return running;
@@ -190,8 +190,8 @@ export function createAuthorizer(deps: {
     ]);
   };
 
-  /** Asks until the rows are there and nobody is changing them. */
-  const ask = async (
+  /** Retries until the rows are cached and not fenced. */
+  const callWithRetry = async (
     key: ParsedApiKey,
     policy: Policy,
     scope: Scope | null,
@@ -199,10 +199,10 @@ export function createAuthorizer(deps: {
   ): Promise<AuthorizeReply> => {
     try {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-        const answer = await call(key, policy, scope, entries);
-        if (answer[0] === 'MISS') await load(key);
-        else if (answer[0] === 'HOLD') await delay(FENCE_RETRY_MS);
-        else return answer;
+        const reply = await call(key, policy, scope, entries);
+        if (reply[0] === 'MISS') await load(key);
+        else if (reply[0] === 'HOLD') await delay(FENCE_RETRY_MS);
+        else return reply;
       }
     } catch (error) {
       if (error instanceof MirError) throw error;
@@ -213,17 +213,13 @@ export function createAuthorizer(deps: {
 
   return {
     async authorize(key, policy, scope, entries) {
-      const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] = await ask(
-        key,
-        policy,
-        scope,
-        entries,
-      );
+      const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] =
+        await callWithRetry(key, policy, scope, entries);
       const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
       if (status === 'SCOPE') throw scopeMissing(scope, budget);
       if (isBlock(status)) throw blocked(status, budget);
       if (status !== 'OK')
-        throw new MirError('INTERNAL', 'authorization returned an unknown status', { cause: status });
+        throw new MirError('INTERNAL', 'the authorization script returned an unknown status', { cause: status });
       if (lowestOpenMs !== -1 && nowMs! - lowestOpenMs! > ABANDONED_AFTER_MS) {
         onOldMarker?.(tenantOf(key.partnerId, key.env), nowMs!);
       }
@@ -246,8 +242,8 @@ export function createAuthorizer(deps: {
       const blocks = [...nodes.map((node) => node.blocked), nodes.at(-1)!.selfBlocked].filter(
         (block) => block !== null,
       );
-      // Of several, the one that is permanent counts, as in the script.
-      const block = blocks.find((one) => one === 'AGENT_KEY_REVOKED') ?? blocks[0];
+      // As in authorize.lua, a permanent block takes precedence.
+      const block = blocks.find((candidate) => candidate === 'AGENT_KEY_REVOKED') ?? blocks[0];
       if (block) throw blocked(block);
       if (scope && !stored.facts.scopes.includes(scope)) throw scopeMissing(scope);
       const credential = credentialOf(

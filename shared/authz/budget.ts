@@ -1,24 +1,26 @@
 import type { Policy } from './credential';
 
-/** The window of every budget. */
+/** The time in which an empty budget refills completely. */
 export const WINDOW_SECONDS = 60;
 
 /**
- * Requests a minute, per partner and environment, that suspend, revoke, kill or erase with the partner's own key. No
- * other traffic draws on this budget, so that a runaway agent cannot keep its partner from stopping it.
+ * Requests per minute, partner and environment that suspend, revoke, kill or erase with the partner's own key. No other
+ * traffic draws on this budget, so a runaway agent cannot keep its partner from stopping it.
  */
 export const CONTROL_REQUESTS_PER_MINUTE = 120;
 
-/** What a caller may still spend: units a minute, and how many are left now (negative: owed). */
+/** The budget that limits a caller most. */
 export interface Budget {
   policy: Policy;
+  /** Units per minute. */
   capacity: number;
+  /** Negative if the caller is in debt. */
   left: number;
-  /** Capacity of the smallest budget of the path: what costs more can never fit, whatever is left of the others. */
+  /** Capacity of the smallest budget on the path. A request that costs more can never succeed. */
   smallest: number;
 }
 
-/** Seconds until `units` of a budget have come back. */
+/** Returns the seconds in which a budget regains this many units. */
 export function secondsUntil(units: number, { capacity }: Pick<Budget, 'capacity'>): number {
   return Math.ceil((units * WINDOW_SECONDS) / capacity);
 }

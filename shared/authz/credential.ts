@@ -4,16 +4,16 @@ import { SCOPES, type Scope } from '../domain/scopes';
 
 export type { Scope };
 
-/** Why a caller may do nothing now. */
+/** Reasons to reject every request of a key. */
 export const BLOCKS = ['PARTNER_SUSPENDED', 'AGENT_SUSPENDED', 'AGENT_KEY_REVOKED'] as const;
 export type Block = (typeof BLOCKS)[number];
 
-/** What a key says of itself permanently: it is remembered beside the key's hash. */
+/** Immutable facts about a key, cached in its credential row. */
 export const keyFactsSchema = z.object({
   partnerId: z.string().transform((id) => id as PartnerId),
   env: z.enum(['live', 'test']),
   scopes: z.array(z.enum(SCOPES)),
-  /** Null: the partner's own key, held by humans. */
+  /** Null for the partner's own key, which people use. */
   agent: z
     .object({
       agentId: z.string(),
@@ -24,37 +24,38 @@ export const keyFactsSchema = z.object({
 });
 export type KeyFacts = z.infer<typeof keyFactsSchema>;
 
-/** What a node of the path (the partner, then the agents from root to self) grants now. */
+/** Current facts about a node on a key's path: the partner, then the agents from the root to the key's own. */
 export const nodeFactsSchema = z.object({
   plan: z.enum(['STANDARD', 'ENTERPRISE']).optional(),
   allowedEventTypes: z.array(z.string()).optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 
-/** A node as the authorizer caches it. Budgets are units a minute; null: none of its own. */
+/** A node as the authorizer caches it. */
 export interface PathNode {
   id: string;
-  /** Binds the node and all below it. */
+  /** Blocks the node and everything below it. */
   blocked: Block | null;
-  /** Binds the node itself only. */
+  /** Blocks only the node itself. */
   selfBlocked: Block | null;
+  /** Units per minute. Null if the node has no limit of its own. */
   budgets: Record<NodePolicy, number | null>;
   facts: NodeFacts;
 }
 
-/** Who a key belongs to and what it may do, as the authorizer needs it. */
+/** The owner of a key and what the key may do. */
 export interface Credential extends KeyFacts {
   plan: 'STANDARD' | 'ENTERPRISE';
-  /** An event type must be allowed by each of these lists: one an agent on the path. */
+  /** One list per agent on the path. An event type must be on all of them. */
   allowlists: string[][];
 }
 
-/** Which budget a call draws on. */
+/** The budget that a request draws on. */
 export type Policy = 'events' | 'requests' | 'control';
-/** Budgets that a node's row carries. `control` is the same constant for every partner, and agents have none. */
+/** Budgets in a node's row. `control` is not among them: its size is a constant, and agents have no such budget. */
 type NodePolicy = Exclude<Policy, 'control'>;
 
-/** Puts together what the key and its path say. */
+/** Combines the facts about a key with those about the nodes on its path. */
 export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {
   return {
     ...key,

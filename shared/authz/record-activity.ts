@@ -4,20 +4,20 @@ import type { Log } from '../log';
 import type { Store } from '../store/store';
 
 const FLUSH_EVERY_MS = 5_000;
-/** Agents whose time waits to be written; beyond it an agent's time is taken when it is seen the next time. */
+/** Maximum number of unsaved agents. Beyond it, an agent's activity is dropped until its next request. */
 const MAX_WAITING = 10_000;
 const MAX_PER_WRITE = 1_000;
 
 export interface ActivityRecorder {
-  /** Remembers that an agent was seen. */
+  /** Records an agent's activity in memory. */
   record(agentId: string, atMs: number): void;
-  /** Writes what is remembered; what cannot be written is kept for the next time. */
+  /** Saves the recorded activity. Keeps it for the next flush if the write fails. */
   flush(): Promise<void>;
-  /** Writes what is left and ends. */
+  /** Stops the periodic flush, then flushes one last time. */
   close(): Promise<void>;
 }
 
-/** Collects when agents were seen and writes it now and then: never a write per request. */
+/** Collects the agents' last activity and saves it every 5 s, so that requests cost no write. */
 export function createActivityRecorder({ store, log }: { store: Pick<Store, 'agents'>; log: Log }): ActivityRecorder {
   const waiting = new Map<string, number>();
   let writing: Promise<void> | null = null;
@@ -36,7 +36,7 @@ export function createActivityRecorder({ store, log }: { store: Pick<Store, 'age
         await store.agents.recordActivity(page.map(([agentId, atMs]) => [agentId, new Date(atMs)]));
       } catch (error) {
         for (const [agentId, atMs] of page) record(agentId, atMs);
-        log.warn({ err: messageOf(error) }, "agents' last activity was not written; it will be");
+        log.warn({ err: messageOf(error), agents: page.length }, 'saving agent activity failed, retrying');
         return;
       }
     }
@@ -60,7 +60,7 @@ export function createActivityRecorder({ store, log }: { store: Pick<Store, 'age
   };
 }
 
-/** Wraps an authorizer: each authorized agent is recorded as active. */
+/** Wraps an authorizer so that it records the activity of each authorized agent. */
 export function recordingAuthorizer(authorizer: Authorizer, { record }: Pick<ActivityRecorder, 'record'>): Authorizer {
   const recorded = (admission: Admission): Admission => {
     const { agent } = admission.credential;

@@ -7,13 +7,13 @@ export function isBlock(status: string): status is Block {
 }
 
 export function blocked(block: Block, budget: Budget | null = null): MirError {
-  return new MirError(block, 'the key, or something above it, is blocked', { params: { budget } });
+  return new MirError(block, 'the key, or a node above it, is blocked', { params: { budget } });
 }
 
 export function unknownKey(): MirError {
-  return new MirError('API_KEY_INVALID', 'the store has no such key');
+  return new MirError('API_KEY_INVALID', 'the key does not exist');
 }
 
 export function scopeMissing(scope: Scope | null, budget: Budget | null = null): MirError {
-  return new MirError('SCOPE_MISSING', 'the key lacks the scope', { params: { scope: scope ?? '', budget } });
+  return new MirError('SCOPE_MISSING', 'the key lacks the required scope', { params: { scope: scope ?? '', budget } });
 }

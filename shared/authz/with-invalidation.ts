@@ -4,23 +4,23 @@ import { MirError, overloaded } from '../errors';
 import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
-/** Longer than any database write should take. A process that dies while it holds a fence delays its partner this long. */
+/** Longer than any database write should take. If a process dies, its fences delay the partner's callers this long. */
 const FENCE_MS = 10_000;
-/** A change that is stored, and whose marks could not be released, is put in force as soon as the queue store answers. */
+/** A committed change that could not remove its fence retries this often, for up to a minute. */
 const REMOVE_RETRY_MS = 250;
 const MAX_REMOVE_RETRIES = 240;
-/** Longer than the database keeps an abandoned transaction open. */
+/** Longer than MongoDB keeps an abandoned transaction open. */
 const OUTCOME_KNOWN_AFTER_MS = 70_000;
 
-/** What a change of authority touches: nodes (partner or agent ids) and keys, by hash. */
+/** The cached rows that a change of authority affects: nodes by partner or agent id, and keys by hash. */
 export interface AffectedRows {
   nodes?: readonly string[];
   keyHashes?: readonly string[];
 }
 
 /**
- * Fences rows. Throws OVERLOADED when Redis does not confirm it, unless it is not required: what is read of the old state
- * is then voided only when the fence is removed.
+ * Fences rows. Throws OVERLOADED if Redis does not confirm the fence, unless `required` is false: then rows cached from
+ * the old state stay valid until the fence is removed.
  */
 type Fence = (affected: AffectedRows, options?: { required?: boolean }) => Promise<void>;
 
@@ -31,7 +31,7 @@ export type WithInvalidation = <T>(
   change: (fence: Fence) => Promise<T>,
 ) => Promise<{ result: T; doneAtMs: number }>;
 
-/** `slotsOf` names the rows of what is touched, each with its lease. */
+/** Creates `withInvalidation`. `slotsOf` returns the Redis keys of the affected rows and their leases. */
 export function createWithInvalidation(deps: {
   redis: RedisLink['client'];
   epochNow: () => string;
@@ -52,7 +52,7 @@ export function createWithInvalidation(deps: {
     }
   };
 
-  /** Voids what is read of the old state between the end of the marks and the end of a change that comes late. */
+  /** Deletes rows cached from the old state after the fences expired, until the change has committed or aborted. */
   const removeUntilKnown = async (removeFence: () => Promise<number>): Promise<void> => {
     for (let waitedMs = 0; waitedMs < OUTCOME_KNOWN_AFTER_MS; waitedMs += FENCE_MS) {
       await pause(FENCE_MS);
@@ -83,8 +83,8 @@ export function createWithInvalidation(deps: {
         // A rejected change committed nothing.
         await removeFence().catch(() => undefined);
       } else {
-        // The outcome is unknown and may still come: the marks stand until they expire, so that nobody reads the old
-        // state into a row meanwhile, and whoever does so later reads it again.
+        // The outcome is unknown, and the change may still commit. Until it cannot, the fences and the repeated removal
+        // keep rows of the old state from staying cached.
         if (fenced.length > 0) void removeUntilKnown(removeFence);
       }
       throw error;

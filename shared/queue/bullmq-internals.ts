@@ -2,34 +2,33 @@ import type { Redis } from 'ioredis';
 import type { RedisKeys } from '../redis/keys';
 
 /**
- * BullMQ's key layout, as of the version that package.json pins. No other file names BullMQ's keys or the fields of its
- * jobs. A contract test checks each assumption against the installed version, so an upgrade that changes one fails there.
+ * BullMQ's key layout in the version that package.json pins. No other file uses BullMQ's keys or job fields. A contract
+ * test checks each assumption against the installed version.
  */
 
-/** Fields of a job's hash. */
+/** Fields in the hash of a job. */
 export const JOB_FIELDS = { payload: 'data', addedAtMs: 'timestamp', takenAtMs: 'processedOn' } as const;
 
-/** The score of a prioritized job is its priority times this, plus a counter: in order within each priority. */
+/** A prioritized job's score is its priority times this, plus a counter that keeps jobs of one priority in order. */
 export const PRIORITY_STEP = 2 ** 32;
 
-/** The keys of one queue. */
+/** The Redis keys of a queue. */
 export interface QueueKeys {
-  /** What the key of a job begins with; its id follows. */
+  /** Key of a job without the job's id. */
   jobPrefix: string;
   job: (id: string) => string;
-  /** A list: jobs are added at its head and taken from its tail. */
+  /** List. New jobs are pushed to its head; workers take jobs from its tail. */
   waiting: string;
-  /** A sorted set, see `PRIORITY_STEP`. */
+  /** Sorted set, scored as described at `PRIORITY_STEP`. */
   prioritized: string;
-  /** A list: jobs are added at its head when a worker takes them. */
+  /** List. A job is pushed to its head when a worker starts it. */
   active: string;
-  /** A sorted set. */
+  /** Sorted set. */
   delayed: string;
-  /** A sorted set, scored by the time of the failure in ms. */
+  /** Sorted set, scored by the time of failure in ms. */
   failed: string;
 }
 
-/** Returns the keys of a queue. */
 export function queueKeys(keys: RedisKeys, queue: string): QueueKeys {
   const jobPrefix = `${keys.queuePrefix(queue)}:${queue}:`;
   return {
@@ -43,37 +42,39 @@ export function queueKeys(keys: RedisKeys, queue: string): QueueKeys {
   };
 }
 
-/** Returns where a job is: `none` before it is added and once it has succeeded. */
+/** Returns the state of a job: `none` if it was not added yet or has succeeded. */
 export async function findJob(redis: Redis, queue: QueueKeys, id: string): Promise<'queued' | 'failed' | 'none'> {
   const [exists, failedAtMs] = await Promise.all([redis.exists(queue.job(id)), redis.zscore(queue.failed, id)]);
   if (failedAtMs !== null) return 'failed';
   return exists === 0 ? 'none' : 'queued';
 }
 
-/** Returns whether a job has failed for good. Any id may be asked for, also one that names another key of the queue. */
+/**
+ * Returns whether a job has failed permanently. Safe for untrusted ids, even one that matches another key of the queue.
+ */
 export async function isFailed(redis: Redis, queue: QueueKeys, id: string): Promise<boolean> {
   return (await redis.zscore(queue.failed, id)) !== null;
 }
 
-/** Returns the jobs that have failed for good and when, newest first. */
+/** Returns the permanently failed jobs with their times of failure, newest first. */
 export async function failedJobs(redis: Redis, queue: QueueKeys): Promise<{ id: string; atMs: number }[]> {
   const flat = await redis.zrevrange(queue.failed, 0, -1, 'WITHSCORES');
   return Array.from({ length: flat.length / 2 }, (_, n) => ({ id: flat[2 * n]!, atMs: Number(flat[2 * n + 1]) }));
 }
 
-/** Returns how many jobs workers hold. */
+/** Returns the number of jobs that workers are processing. */
 export async function countActive(redis: Redis, queue: QueueKeys): Promise<number> {
   return redis.llen(queue.active);
 }
 
-/** Returns the payload of a job as it is stored, in JSON; null when there is no such job. */
+/** Returns the stored JSON payload of a job, or null if the job does not exist. */
 export async function storedPayload(redis: Redis, queue: QueueKeys, id: string): Promise<string | null> {
   return redis.hget(queue.job(id), JOB_FIELDS.payload);
 }
 
 const SCAN_COUNT = 500;
 
-/** Yields every job that is in the queue from the first step to the last, in whatever state, with its stored payload. */
+/** Yields every job, in any state, with its stored payload. May miss jobs that are added or removed meanwhile. */
 export async function* storedPayloads(redis: Redis, queue: QueueKeys): AsyncGenerator<{ id: string; data: string }> {
   const pattern = `${queue.jobPrefix.replaceAll(/[[\]*?\\]/g, '\\$&')}*`;
   const seen = new Set<string>();

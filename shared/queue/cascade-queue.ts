@@ -4,12 +4,12 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
-/** Kills have a queue of their own: a burst of events never stands before one. */
+/** Kills have their own queue, so that they never wait behind a burst of events. */
 export const cascadesQueue = defineQueue({
   name: 'cascades',
   version: 1,
   schema: z.object({ cascadeId: z.string().min(1) }),
-  /** The store's row is the truth and a sweep adds open cascades again, so no finished job is kept. */
+  /** Finished jobs are not kept: MongoDB has the state of a cascade, and a sweep re-adds those that are still open. */
   options: {
     attempts: 5,
     backoff: { type: 'exponential', delay: 500 },
@@ -19,12 +19,12 @@ export const cascadesQueue = defineQueue({
 });
 
 export interface CascadeQueue {
-  /** Wakes up a worker for an open cascade. A repeated add is harmless. */
+  /** Wakes up a worker for an open cascade. Idempotent. */
   add(cascadeId: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The producer's side of the cascades queue. */
+/** Creates a producer for the cascades queue. */
 export function createCascadeQueue(deps: { link: RedisLink; keys: RedisKeys; log: Log }): CascadeQueue {
   const cascades = cascadesQueue.open(deps);
   return {

@@ -4,30 +4,30 @@ import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 
-/** As long as receipts are kept, which tell what became of the events. */
+/** Dead letters are kept as long as receipts, which report the outcome of their events. */
 export const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
 
-/** `removeOnFail` of a queue that keeps what workers gave up until an operator replays or drops it. */
+/** `removeOnFail` for queues that keep failed jobs as dead letters, until an operator replays or drops them. */
 export const KEEP_DEAD_LETTERS = {
   age: DEAD_LETTER_AGE_SECONDS,
-  /** Beyond it the oldest goes. */
+  /** Beyond this number, the oldest dead letters are dropped. */
   count: 1_000,
 } as const;
 
 /**
- * Jobs of an older version are still queued when a new one is deployed, and dead letters of it are kept for weeks. So a
- * version above 1 has a schema for the payload of each older one, which transforms it into the current payload. Deploy
- * workers before the API: a worker cannot read versions that are newer than its own.
+ * When a new payload version is deployed, jobs of older versions are still queued, and their dead letters are kept for
+ * weeks. A queue therefore has a schema for each older version, which transforms its payload into the current one.
+ * Deploy the workers before the API, because a worker cannot read payloads of newer versions.
  */
 type Versions<Payload> = { version: 1 } | { version: number; older: Readonly<Record<number, z.ZodType<Payload>>> };
 
 type QueueSpec<Name, Shape extends z.ZodRawShape, Options> = {
   name: Name;
-  /** The payload. Jobs carry the version beside its fields, as `v`. */
+  /** Schema of the payload. Jobs also contain the version, as `v`. */
   schema: z.ZodObject<Shape>;
-  /** Retries, and how long jobs are kept. */
+  /** Retries and retention. */
   options: Options;
-  /** What `add` checks instead of `schema`, where that costs too much. */
+  /** Replaces `schema` when adding jobs, if validating everything is too slow. */
   checkOnAdd?: z.ZodType;
 } & Versions<z.output<z.ZodObject<Shape>>>;
 
@@ -37,31 +37,31 @@ interface QueueDeps {
   log: Log;
 }
 
-/** The producer's side of a queue. */
+/** Adds jobs to a queue. */
 interface QueueProducer<Payload> {
   queue: Queue;
-  /** Queues a job. Throws a ZodError, before anything is sent, when the payload breaks the contract. */
+  /** Adds a job. Throws a ZodError, before sending anything, if the payload is invalid. */
   add(payload: Payload, options: JobsOptions): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The contract between the producers and the workers of a queue. */
+/** The contract between a queue's producers and its workers. */
 export interface QueueDefinition<Name extends string, Payload, Options extends JobsOptions> {
   name: Name;
   options: Options;
-  /** Names of the fields of a payload and of its objects: all other text in a payload is content. */
+  /** Field names in a payload and its nested objects. All other text in a payload is content. */
   fields: ReadonlySet<string>;
-  /** Returns a payload as jobs carry it. Throws a ZodError when it breaks the contract. */
+  /** Returns the job data for a payload. Throws a ZodError if the payload is invalid. */
   encode(payload: Payload): object;
-  /** Returns a job for `addBulk`. Throws as `encode` does. */
+  /** Returns a job for `addBulk`. Throws a ZodError if the payload is invalid. */
   job(payload: Payload, options: BulkJobOptions): { name: string; data: object; opts: BulkJobOptions };
-  /** Reads the payload of a job, of the current or an older version. */
+  /** Parses job data of the current or an older version. */
   safeParse(data: unknown): z.ZodSafeParseResult<Payload>;
-  /** Returns the payload of a job. Throws a ZodError on anything that is none. */
+  /** Parses the data of a job. Throws a ZodError if it is invalid. */
   parse(job: Pick<Job, 'data'>): Payload;
-  /** Opens the queue to add jobs. */
+  /** Opens the queue for adding jobs. */
   open(deps: QueueDeps): QueueProducer<Payload>;
-  /** Opens the queue to look at its jobs and manage them: nothing is traced. */
+  /** Opens the queue for reading and managing jobs, without tracing. */
   inspect(deps: QueueDeps): Queue;
 }
 
@@ -72,7 +72,7 @@ function fieldsOf(schema: z.ZodObject): string[] {
   ]);
 }
 
-/** Declares a queue. Every queue is declared this way and listed in queues.ts. */
+/** Defines a queue. Add every queue to the list in queues.ts. */
 export function defineQueue<const Name extends string, Shape extends z.ZodRawShape, const Options extends JobsOptions>(
   spec: QueueSpec<Name, Shape, Options>,
 ): QueueDefinition<Name, z.output<z.ZodObject<Shape>>, Options> {
@@ -80,7 +80,7 @@ export function defineQueue<const Name extends string, Shape extends z.ZodRawSha
   const { name, schema, version, options, checkOnAdd = schema } = spec;
   const older: Readonly<Record<number, z.ZodType<Payload>>> = 'older' in spec ? spec.older : {};
   for (let former = 1; former < version; former += 1) {
-    if (!older[former]) throw new Error(`the ${name} queue does not say how to read jobs of version ${former}`);
+    if (!older[former]) throw new Error(`the ${name} queue has no schema for version ${former}; add it to \`older\``);
   }
   const current = z.object({ v: z.literal(version), ...schema.shape }) as unknown as z.ZodType<Payload>;
 
@@ -98,11 +98,11 @@ export function defineQueue<const Name extends string, Shape extends z.ZodRawSha
       ...connection,
       prefix: keys.queuePrefix(name),
       skipMetasUpdate: true,
-      // Workers check the version. Here the check is one command, and if it times out, the queue rejects every job until
-      // the process restarts.
+      // Workers check the Redis version. A producer would check it only once, and if that command timed out, reject
+      // every job until the process restarts.
       skipVersionCheck: true,
     });
-    queue.on('error', (error) => log.warn({ err: error.message }, `${name} queue trouble`));
+    queue.on('error', (error) => log.warn({ err: error.message }, `${name} queue error`));
     return queue;
   };
 

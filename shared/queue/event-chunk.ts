@@ -4,15 +4,15 @@ import { serverEventId } from '../domain/event-id';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 import { defineQueue, KEEP_DEAD_LETTERS } from './define-queue';
 
-/** An event is at most about 6 KiB, so a chunk is at most about 3 MB. */
+/** With events of up to about 6 KiB, a chunk is at most about 3 MB. */
 export const MAX_EVENTS_PER_CHUNK = 500;
 
 const nullableInt = z.number().int().nullable();
 
-/** An AcceptedEvent as a row, in the order of its fields: half the bytes of an object. */
+/** The fields of an AcceptedEvent in order, which takes half the bytes of an object. */
 const eventRowSchema = z.tuple([
   z.number().int().min(0),
-  // Null: derived from chunk and index, a third of an event's bytes saved.
+  // Null if the id is derived from chunk and index. Saves a third of an event's bytes.
   z.string().min(1).nullable(),
   z.string().min(1),
   z.string().min(1),
@@ -28,13 +28,13 @@ const eventChunkSchema = z.object({
   tenant: z.string().min(1),
   agentId: z.string().nullable(),
   receivedAtMs: z.number().int().positive(),
-  /** Requests whose events these are, for the logs. */
+  /** For logs: the requests that submitted the events. */
   requestIds: z.array(z.string()),
-  /** The receipt whose events these are covers only its slot: several single submissions share the chunk. */
+  /** Several single submissions share the chunk, so each receipt covers only its own slot. */
   shared: z.boolean(),
   /**
-   * The API returned keyed ids. The rows carry former ids all the same where the store may hold events under those: a
-   * worker can derive the keyed id from them, but not the other way round.
+   * The API returned keyed ids. Rows still contain the former id of an event that may be stored under it, because a
+   * worker can derive the keyed id from the former one but not the reverse.
    */
   keyedIds: z.boolean().optional(),
   events: z.array(eventRowSchema).min(1).max(MAX_EVENTS_PER_CHUNK),
@@ -46,8 +46,8 @@ export const eventsQueue = defineQueue({
   version: 1,
   schema: eventChunkSchema,
   /**
-   * The API has just built the rows from events that it validated. Checking 500 rows again takes 0.4 to 0.7 ms, which is
-   * 3 to 5 % of the 14 ms that a batch of 500 takes from its body to its payload. Checking the rest takes 0.02 ms (0.2 %).
+   * Skips the rows, because the API has just built them from validated events. Validating 500 rows again would take 0.4
+   * to 0.7 ms, 3 to 5% of the 14 ms from request body to payload. Validating the rest takes 0.02 ms (0.2%).
    */
   checkOnAdd: eventChunkSchema.extend({ events: z.array(z.unknown()).min(1).max(MAX_EVENTS_PER_CHUNK) }),
   options: {
@@ -58,26 +58,26 @@ export const eventsQueue = defineQueue({
   },
 });
 
-/** What stands in an emptied row for texts that a row must have. */
-const EMPTIED = 'erased';
+/** Replaces required strings in a redacted row. */
+const REDACTED = 'erased';
 
-/** True for a row of which only its place in the receipt and its user are left. */
+/** Returns whether only the event's position in the receipt and its user are left of a row. */
 export function isRedacted(row: EventRow): boolean {
-  return row[3] === EMPTIED;
+  return row[3] === REDACTED;
 }
 
 /**
- * A payload without the content of some events. Their rows stay: a replay makes them ERASED, and their receipt
- * still adds up.
+ * Returns a payload without the content of the erased events. Keeps their rows, so that a replay reports them as ERASED
+ * and the counts in the receipt still add up.
  */
 export function redactRows(payload: EventChunkPayload, isErased: (row: EventRow) => boolean): EventChunkPayload {
-  const emptied = ([index, eventId, userRef, , , , , fingerprint]: EventRow): EventRow => {
-    return [index, eventId, userRef, EMPTIED, null, null, null, fingerprint && EMPTIED];
+  const redact = ([index, eventId, userRef, , , , , fingerprint]: EventRow): EventRow => {
+    return [index, eventId, userRef, REDACTED, null, null, null, fingerprint && REDACTED];
   };
-  return { ...payload, events: payload.events.map((row) => (isErased(row) ? emptied(row) : row)) };
+  return { ...payload, events: payload.events.map((row) => (isErased(row) ? redact(row) : row)) };
 }
 
-/** A chunk of accepted events of one tenant: what one job carries. */
+/** The accepted events of one tenant in one job. */
 export interface EventChunk {
   chunkId: ChunkId;
   tenant: Tenant;
@@ -89,7 +89,7 @@ export interface EventChunk {
   events: AcceptedEvent[];
 }
 
-/** Returns a chunk as the payload of its job. */
+/** Returns the job payload for a chunk. */
 export function encodeChunk(chunk: EventChunk): EventChunkPayload {
   return {
     ...chunk,
@@ -106,7 +106,7 @@ export function encodeChunk(chunk: EventChunk): EventChunkPayload {
   };
 }
 
-/** Returns the chunk in a payload. */
+/** Returns the chunk in a job payload. */
 export function decodeChunk(payload: EventChunkPayload): EventChunk {
   const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, events } = payload;
   return {

@@ -7,36 +7,37 @@ import type { RedisKeys } from '../redis/keys';
 import { encodeChunk, type EventChunk, eventsQueue } from './event-chunk';
 import { reserveBytes, releaseBytes } from './queued-bytes';
 
-/** Backlogged chunks of one tenant that share a priority step; tenants with less waiting go first. */
+/** Each step of this many open chunks lowers a tenant's priority by one, so tenants with a smaller backlog go first. */
 const CHUNKS_PER_PRIORITY = 16;
 const MAX_PRIORITY = 1_000;
-/** Well below the age at which markers without a job are swept. */
-const MAX_ENTER_TO_ADD_MS = 30_000;
+/** Well below the age at which a sweep removes open markers without a job. */
+const MAX_ADMISSION_AGE_MS = 30_000;
 
-/** Bytes that an accepted event takes in the queue besides what its partner sent of it. */
+/** Bytes that an event takes in the queue in addition to its size in the request. */
 const ROW_BYTES = 200;
 
-/** What the queue is told of the chunks that it takes. */
+/** Facts about the chunks to add. */
 interface QueueLoad {
-  /** Chunks of the tenant that are open already. */
+  /** The tenant's open chunks before this add. */
   openChunks: number;
+  /** Average size of an event in the request body. Costs nothing to compute, and is accurate enough for the limit. */
   sentBytes: number;
+  /** When the chunks were marked as open, from `performance.now()`. */
   authorizedAt: number;
-  /** Of the requests whose events these are. Default: what runs now. */
+  /** Spans of the requests that submitted the events. Defaults to the active span. */
   spans?: readonly (SpanContext | null)[];
 }
 
 export interface EventQueue {
   /**
-   * Resolves when the queue store has all chunks. Throws OVERLOADED when that is not certain. `sentBytes` is the
-   * size of an event as it was sent, on average: close enough for the limit on queued bytes, and free. `authorizedAt` (of
-   * `performance.now`) is when the open markers were set: a process that froze since must not add what was swept.
+   * Adds chunks and resolves once Redis has all of them. Throws OVERLOADED if Redis does not confirm that, or if the
+   * authorization is so old that a sweep may remove the open markers first (for example, after the process was paused).
    */
   add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The producer's side of the events queue. `onQueuedBytes` hears the queue's size after every add. */
+/** Creates a producer for the events queue. Calls `onQueuedBytes` with the total queued bytes after each add. */
 export function createEventQueue(deps: {
   link: RedisLink;
   keys: RedisKeys;
@@ -50,7 +51,7 @@ export function createEventQueue(deps: {
 
   return {
     async add(chunks, { openChunks, sentBytes, authorizedAt, spans = [] }) {
-      if (performance.now() - authorizedAt > MAX_ENTER_TO_ADD_MS) throw overloaded('ADMISSION_EXPIRED');
+      if (performance.now() - authorizedAt > MAX_ADMISSION_AGE_MS) throw overloaded('ADMISSION_EXPIRED');
       const entries = chunks.map((chunk) => ({
         chunkId: chunk.chunkId,
         tenant: chunk.tenant,
@@ -76,7 +77,7 @@ export function createEventQueue(deps: {
   };
 }
 
-/** Finalizes chunks: removes their open markers (so that the watermark advances) and releases their queued bytes. */
+/** Removes the open markers of chunks, so that the watermark advances, and releases their queued bytes. */
 export async function finalizeChunks(
   link: RedisLink,
   keys: RedisKeys,

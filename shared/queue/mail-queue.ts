@@ -14,14 +14,17 @@ const mailSchema = z.object({
   text: z.string().min(1),
   html: z.string().min(1),
 });
-/** One mail, ready to be sent. */
+/** An email, ready to send. */
 export type Mail = z.infer<typeof mailSchema>;
 
 export const mailsQueue = defineQueue({
   name: 'mails',
   version: 1,
   schema: z.object({ mail: mailSchema }),
-  /** Tries at 0 s, 5 s, 15 s, 35 s, … the last after 43 minutes; then the person asks again. No address stays behind. */
+  /**
+   * Attempts after 0 s, 5 s, 15 s, 35 s and so on. After the last one, at 43 minutes, the person must request a new
+   * email. Jobs are removed in any case, so that no email address remains in Redis.
+   */
   options: {
     attempts: 10,
     backoff: { type: 'exponential', delay: 5_000 },
@@ -31,22 +34,22 @@ export const mailsQueue = defineQueue({
   },
 });
 
-/** Longer than any mail is tried. */
+/** Longer than the worker retries any email. */
 const FORGOTTEN_SECONDS = 2 * 3_600;
-/** More wait only while the mail server is away, and then nobody reads them any more. */
+/** More emails than this wait only while the mail server is down, and by the time it is back they are useless. */
 const MAX_WAITING_MAILS = 10_000;
-const JOBS_PER_LOOK = 500;
+const JOBS_PER_PAGE = 500;
 const WAITING = ['waiting', 'delayed', 'prioritized'] as const;
 
 export interface MailQueue {
-  /** Queues a mail. Throws 503 when too many wait, or nobody can take it. */
+  /** Queues an email. Throws 503 if too many are waiting or Redis is down. */
   add(mail: Mail): Promise<void>;
-  /** Removes what waits for an address; what is being sent at this moment is not tried again. */
+  /** Removes all queued emails to an address. An email that is being sent is not retried. */
   forget(to: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** When mails to an address were forgotten, ms; null when they were not. */
+/** Returns when `forget` was last called for an address, as a time in ms, or null if it was not. */
 export async function forgottenAt(link: RedisLink, keys: RedisKeys, addressHash: string): Promise<number | null> {
   const at = await link.client.get(keys.forgottenMails(addressHash));
   return at === null ? null : Number(at);
@@ -61,18 +64,18 @@ export function createMailQueue({
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
-  /** Hides addresses in keys. */
+  /** Hashes the email addresses in Redis keys. */
   hashOf: KeyedHash;
 }): MailQueue {
   const mails = mailsQueue.open({ link, keys, log });
   const { queue } = mails;
-  const cannot = (error: unknown): never => {
+  const throwUnavailable = (error: unknown): never => {
     throw overloaded('MAILS_UNAVAILABLE', 2, error);
   };
 
   async function removeWaiting(to: string): Promise<void> {
     for (let start = 0; ;) {
-      const jobs = await queue.getJobs([...WAITING], start, start + JOBS_PER_LOOK - 1);
+      const jobs = await queue.getJobs([...WAITING], start, start + JOBS_PER_PAGE - 1);
       let removed = 0;
       for (const job of jobs) {
         const parsed = mailsQueue.safeParse(job?.data);
@@ -82,26 +85,26 @@ export function createMailQueue({
           () => undefined,
         );
       }
-      if (jobs.length < JOBS_PER_LOOK) return;
-      // Those behind the removed ones have moved up.
-      start += Math.max(0, JOBS_PER_LOOK - removed);
+      if (jobs.length < JOBS_PER_PAGE) return;
+      // Later jobs have moved up to replace the removed ones.
+      start += Math.max(0, JOBS_PER_PAGE - removed);
     }
   }
 
   return {
     add: async (mail) => {
-      const counts = await queue.getJobCounts(...WAITING).catch(cannot);
+      const counts = await queue.getJobCounts(...WAITING).catch(throwUnavailable);
       if (Object.values(counts).reduce((sum, count) => sum + count, 0) >= MAX_WAITING_MAILS) {
         throw overloaded('MAILS_FULL', 60);
       }
-      await mails.add({ mail }, { jobId: newId('mail') }).catch(cannot);
+      await mails.add({ mail }, { jobId: newId('mail') }).catch(throwUnavailable);
     },
     forget: async (to) => {
       const address = to.toLowerCase();
       await link.client
         .set(keys.forgottenMails(hashOf(address)), String(Date.now()), 'EX', FORGOTTEN_SECONDS)
         .then(() => removeWaiting(address))
-        .catch(cannot);
+        .catch(throwUnavailable);
     },
     close: () => mails.close(),
   };

@@ -7,18 +7,18 @@ import type { RedisKeys } from '../redis/keys';
 import { queuedBytes } from './queued-bytes';
 
 const REFRESH_EVERY_MS = 500;
-/** The queue never takes more than this share of Redis `maxmemory`, whatever the setting says. */
+/** Upper bound for queued bytes as a fraction of the Redis `maxmemory`, whatever MAX_QUEUED_BYTES allows. */
 const MAX_SHARE_OF_REDIS = 0.5;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Rejects events before Redis is full: at `maxmemory` BullMQ's own scripts fail and workers wedge. The bound is
- * soft (what several processes accept within one look may pass it), which is why it lies well below the limit.
+ * Rejects events well before Redis reaches `maxmemory`, where BullMQ's own scripts fail and workers get stuck. The
+ * limits are soft: between two refreshes, several processes together may exceed them.
  */
 export interface OverloadGuard {
-  /** Throws OVERLOADED while the queue is at its bound or Redis too full. */
+  /** Throws OVERLOADED while the queue or Redis is too full. */
   check: () => void;
-  /** Sets the queued bytes, as known after an add. */
+  /** Updates the queued bytes after an add, before the next refresh. */
   setQueuedBytes: (bytes: number) => void;
   stop: () => void;
 }
@@ -59,7 +59,7 @@ export function createOverloadGuard(deps: {
   const timer = setInterval(() => {
     refresh().catch((error: unknown) => {
       const text = messageOf(error);
-      if (text !== lastWarning) log.warn({ err: (lastWarning = text) }, 'cannot read the size of the queue');
+      if (text !== lastWarning) log.warn({ err: (lastWarning = text) }, 'reading the queue size failed');
     });
   }, REFRESH_EVERY_MS);
   timer.unref();

@@ -3,22 +3,22 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import { JOB_FIELDS, PRIORITY_STEP, queueKeys } from './bullmq-internals';
 
-/** Jobs of one tenant are spread over so many priorities at most (see event-queue.ts). */
+/** The number of priorities in use, see `MAX_PRIORITY` in event-queue.ts. */
 const MAX_PRIORITIES = 1_000;
 
-/** Jobs at work that are looked at, those taken first; more than a few workers hold at once. */
+/** Maximum number of active jobs to inspect, oldest first. More than several workers process at once. */
 const MAX_ACTIVE = 1_000;
 
-/** A queue at one moment. */
+/** A snapshot of a queue. */
 export interface QueueStats {
   jobs: Record<'waiting' | 'prioritized' | 'active' | 'delayed' | 'failed', number>;
-  /** Age of the oldest job that waits for a worker; 0 when none does. */
+  /** Age of the oldest waiting job, or 0 if no job is waiting. */
   oldestWaitingMs: number;
-  /** Time since a worker took the job that is longest at work; 0 when none is. */
+  /** Run time of the longest-running job, or 0 if no job is running. */
   longestActiveMs: number;
 }
 
-/** Looks at a queue in one round trip, whatever its length. */
+/** Reads a queue's statistics in one round trip, whatever its length. */
 export async function queueStats(
   { client }: Pick<RedisLink, 'client'>,
   keys: RedisKeys,

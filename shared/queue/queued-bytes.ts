@@ -4,8 +4,9 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 
 /**
- * The payload bytes of one chunk that is queued or in work. A reservation is made with the job and released when the
- * chunk is finalized, so that events are rejected before Redis is full. Both may be repeated.
+ * The payload bytes of a chunk that is queued or being processed. The API reserves them when it adds the job, and they
+ * are released when the chunk is finalized, so that the API can reject events before Redis is full. Both operations are
+ * idempotent.
  */
 export interface Reservation {
   chunkId: ChunkId;
@@ -13,7 +14,7 @@ export interface Reservation {
   bytes: number;
 }
 
-/** Reserves the bytes of chunks. Returns the queued bytes of all tenants together. */
+/** Reserves the bytes of chunks. Returns the total queued bytes of all tenants. */
 export async function reserveBytes(
   redis: Redis,
   keys: RedisKeys,
@@ -25,17 +26,17 @@ export async function reserveBytes(
   return Number(await scripts.reserveBytes(redis, [keys.reservations(queue), keys.reservedBytes(queue)], args));
 }
 
-/** Releases the bytes of chunks. A chunk without a reservation is ignored. */
+/** Releases the bytes of chunks. Ignores chunks without a reservation. */
 export async function releaseBytes(redis: Redis, keys: RedisKeys, queue: string, chunkIds: ChunkId[]): Promise<void> {
   await scripts.releaseBytes(redis, [keys.reservations(queue), keys.reservedBytes(queue)], chunkIds);
 }
 
-/** Returns the queued bytes of all tenants together. */
+/** Returns the total queued bytes of all tenants. */
 export async function queuedBytes(redis: Redis, keys: RedisKeys, queue: string): Promise<number> {
   return Number((await redis.get(keys.reservedBytes(queue))) ?? 0);
 }
 
-/** Returns the tenant of a chunk that is queued or in work; null when it has no reservation. */
+/** Returns the tenant of a chunk, or null if the chunk has no reservation. */
 export async function tenantOfChunk(
   redis: Redis,
   keys: RedisKeys,
@@ -46,7 +47,6 @@ export async function tenantOfChunk(
   return value === null ? null : parseReservation(chunkId, value).tenant;
 }
 
-/** Parses a stored reservation. */
 export function parseReservation(chunkId: string, value: string): Reservation & { reservedAtMs: number } {
   const [bytes, tenant, reservedAtMs] = value.split(' ');
   return {

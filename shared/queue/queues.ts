@@ -5,7 +5,7 @@ import { eventsQueue } from './event-chunk';
 import { mailsQueue } from './mail-queue';
 import { erasuresQueue, webhooksQueue } from './wake-up-queue';
 
-/** Every queue. Gauges, the console, the doctor and dead letters go through this list. */
+/** Every queue. Metrics, the console, `mir doctor` and the dead-letter commands use this list. */
 export const QUEUES = [eventsQueue, cascadesQueue, webhooksQueue, erasuresQueue, mailsQueue] as const;
 
 type Definition = (typeof QUEUES)[number];
@@ -14,7 +14,7 @@ export type QueueName = Definition['name'];
 export const QUEUE_NAMES: readonly QueueName[] = QUEUES.map(({ name }) => name);
 
 type DeadLetterDefinition = Extract<Definition, { options: { removeOnFail: typeof KEEP_DEAD_LETTERS } }>;
-/** A queue that keeps dead letters. The other queues' jobs are wake-ups or mails: a failed one is not kept. */
+/** A queue that keeps dead letters. The jobs of the other queues are wake-ups or emails, which are not kept. */
 export type DeadLetterQueue = DeadLetterDefinition['name'];
 
 function keepsDeadLetters(queue: Definition): queue is DeadLetterDefinition {
@@ -23,15 +23,14 @@ function keepsDeadLetters(queue: Definition): queue is DeadLetterDefinition {
 
 export const DEAD_LETTER_QUEUES: readonly DeadLetterQueue[] = QUEUES.filter(keepsDeadLetters).map(({ name }) => name);
 
-/** Every queue by its name, to look at its jobs and manage them. */
+/** Every queue by name, opened for reading and managing jobs. */
 export type InspectedQueues = Readonly<Record<QueueName, Queue>>;
 
-/** Opens every queue for inspection. */
 export function inspectQueues(deps: Parameters<Definition['inspect']>[0]): InspectedQueues {
   return Object.fromEntries(QUEUES.map((queue) => [queue.name, queue.inspect(deps)])) as InspectedQueues;
 }
 
-/** Closes what `inspectQueues` opened. */
+/** Closes the queues that `inspectQueues` opened. */
 export async function closeQueues(queues: InspectedQueues): Promise<void> {
   await Promise.all(Object.values(queues).map((queue) => queue.close()));
 }

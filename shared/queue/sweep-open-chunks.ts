@@ -6,13 +6,13 @@ import { eventsQueue } from './event-chunk';
 import type { RedisKeys } from '../redis/keys';
 import { parseReservation } from './queued-bytes';
 
-/** A mark this old without a job belongs to a submission that never got its job. */
+/** After this time, an open marker without a job is abandoned: the submission failed before it was queued. */
 export const ABANDONED_AFTER_MS = 60_000;
 const PAGE = 200;
 
 type Chunk = { chunkId: ChunkId; tenant: Tenant };
 
-/** Chunks that no job will finalize: there is none, or it failed (with a payload that names no tenant). */
+/** Returns the chunks that no job will finalize, because it is missing or has failed with an unreadable payload. */
 async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
   const queue = queueKeys(keys, eventsQueue.name);
   const jobs = await Promise.all(chunks.map(({ chunkId }) => findJob(link.client, queue, chunkId)));
@@ -20,8 +20,8 @@ async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Pr
 }
 
 /**
- * Whether anything that was received up to a time is still queued or at work. A mark that has no job yet may get one
- * until it is abandoned.
+ * Returns whether any chunk received up to `throughMs` is still queued or being processed. A recent marker without a
+ * job counts, because its job may still be added.
  */
 export async function isQueuedUpTo(
   link: RedisLink,
@@ -32,16 +32,16 @@ export async function isQueuedUpTo(
 ): Promise<boolean> {
   const flat = await link.client.zrangebyscore(keys.openChunks(tenant), 0, throughMs, 'WITHSCORES', 'LIMIT', 0, PAGE);
   const queue = queueKeys(keys, eventsQueue.name);
-  // One by one: in a backlog the first tells, and many may ask.
+  // One at a time, because in a backlog the first chunk is usually enough.
   for (let at = 0; at < flat.length; at += 2) {
     const job = await findJob(link.client, queue, flat[at]!);
     if (job === 'queued' || (job === 'none' && Number(flat[at + 1]) > nowMs - ABANDONED_AFTER_MS)) return true;
   }
-  // The oldest come first: while they fill the page, more may follow.
+  // A full page means that there may be more.
   return flat.length === 2 * PAGE;
 }
 
-/** Ends open markers of one tenant that have no job, so that its watermark moves on. Answers how many. */
+/** Finalizes a tenant's abandoned chunks, so that its watermark advances. Returns the number of chunks. */
 export async function sweepOpenChunks(
   link: RedisLink,
   keys: RedisKeys,
@@ -59,7 +59,7 @@ export async function sweepOpenChunks(
   return lost.length;
 }
 
-/** Finalizes all chunks that reserved bytes but have no job: their submission died before it was queued. */
+/** Finalizes abandoned chunks that still reserve bytes. Returns the number of chunks. */
 export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
   let cursor = '0';
   let swept = 0;

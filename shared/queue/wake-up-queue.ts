@@ -4,27 +4,26 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
-/** A job that only names a row of the store, which is the truth. */
+/** A job that contains only the id of a row in MongoDB, which has the state. */
 const WAKE_UP = {
   version: 1,
   schema: z.object({ id: z.string().min(1) }),
-  /** A sweep adds open rows again, so a wake-up is tried once and not kept. */
+  /** A sweep re-adds open rows, so a wake-up is attempted once and not kept. */
   options: { attempts: 1, removeOnComplete: true, removeOnFail: true },
 } as const;
 
 export const webhooksQueue = defineQueue({ name: 'webhooks', ...WAKE_UP });
 export const erasuresQueue = defineQueue({ name: 'erasures', ...WAKE_UP });
 
-/** A queue of wake-ups. */
 export type WakeUpDefinition = typeof webhooksQueue | typeof erasuresQueue;
 
 export interface WakeUpQueue {
-  /** Says that a row has work, at its n-th try, now or in a while. Repeating it is harmless. */
+  /** Wakes up a worker for a row, now or after `delayMs`. Idempotent per attempt. */
   add(id: string, later?: { attempt: number; delayMs: number }): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The producer's side of a queue of wake-ups: what is lost in it is found again in the store. */
+/** Creates a producer for a wake-up queue. A sweep of MongoDB finds rows whose wake-up was lost. */
 export function createWakeUpQueue(
   definition: WakeUpDefinition,
   deps: { link: RedisLink; keys: RedisKeys; log: Log },

@@ -67,8 +67,8 @@ describe('GET /event-types', () => {
   });
 
   it.each([
-    ['not JSON', '{"mir.a.b":', /cannot be read as JSON/],
-    ['a list', '["mir.a.b"]', /is not a catalog/],
+    ['not JSON', '{"mir.a.b":', /Cannot read CATALOG_FILE .* as JSON/],
+    ['a list', '["mir.a.b"]', /is not a valid catalog/],
     ['a name that is no event type', '{"delivery.late":"Text."}', /delivery\.late.*mir\.category\.action/],
     ['a meaning that is no text', '{"mir.delivery.late":7}', /mir\.delivery\.late/],
     ['an empty meaning', '{"mir.delivery.late":""}', /mir\.delivery\.late/],

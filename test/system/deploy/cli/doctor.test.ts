@@ -66,7 +66,7 @@ describe('mir doctor', () => {
       notOk((await doctor(env)).checks).filter(({ check }) => check === 'settings');
     write('catalog.json', { 'not.a.type': 'x' });
     const catalog = await settings({ CATALOG_FILE: join(dataDir, 'catalog.json') });
-    expect(catalog).toMatchObject([{ verdict: 'FAIL', found: expect.stringContaining('is not a catalog') }]);
+    expect(catalog).toMatchObject([{ verdict: 'FAIL', found: expect.stringContaining('is not a valid catalog') }]);
     const production = { NODE_ENV: 'production', WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
     const found = (await settings({ ...production, PUBLIC_URL: 'https://mir.example' }))
       .map((one) => one.found)

@@ -45,8 +45,8 @@ describe('problemOf', () => {
       detail: expect.stringContaining('resend them with the same idempotency keys'),
       headers: { 'Retry-After': '3' },
     });
-    expect(JSON.stringify(problem)).not.toMatch(/did not confirm an add|EVALSHA/);
-    expect(log).toMatch(/did not confirm an add of events; caused by: EVALSHA 10\.0\.0\.7/);
+    expect(JSON.stringify(problem)).not.toMatch(/did not confirm that|EVALSHA/);
+    expect(log).toMatch(/did not confirm that it queued the events; caused by: EVALSHA 10\.0\.0\.7/);
   });
 
   it('a rejection of the authorizer carries the caller’s budget', () => {
