@@ -11,7 +11,7 @@ import { type IdentityRow, type PresentSignals, type SignalsRow, signalsPresente
 import type { Runtime } from '../shared/runtime';
 import { createBreaker } from '../shared/concurrency/breaker';
 import { messageOf } from '../shared/errors';
-import { assertKeeps } from '../shared/redis/assert-no-eviction';
+import { assertNoEviction } from '../shared/redis/assert-no-eviction';
 import { createFsyncGuard, type WithFsync } from '../shared/redis/with-fsync';
 import { type CascadeQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { createWakeUpQueue, erasuresQueue, type WakeUpQueue, webhooksQueue } from '../shared/queue/wake-up-queue';
@@ -60,7 +60,7 @@ export interface ApiContext extends Runtime {
 /** Builds the API's context over its ground. Rejects when the queue store cannot keep what will be promised. */
 export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const { config, keys, log, metrics, queueLink, cacheLink, store } = runtime;
-  await assertKeeps(queueLink);
+  await assertNoEviction(queueLink);
   const keyedIdsFromMs = await store.keyedIdsFromMs();
   const fsyncGuard = await createFsyncGuard({
     link: queueLink,

@@ -6,41 +6,41 @@ import { messageOf } from '../errors';
 import { redactUrl } from '../config/redact-url';
 import { agreeOnToken, epochOf, readServerIdentity } from './server-identity';
 
-/** A connection that owes an answer for this long is half-open: it is closed and recreated. */
+/** A connection that has waited this long for a reply is considered half-open and is replaced. */
 const SOCKET_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const ERROR_LOG_EVERY_MS = 5_000;
-/** What a server says that takes no writes (any more): after a failover it is the former primary, or one that loads. */
+/** Errors of a server that accepts no writes, such as a former primary after a failover. */
 const NOT_PRIMARY = /READONLY|LOADING|MASTERDOWN/;
 
-/** How often a connected server is asked who it is. */
+/** Interval of checking the identity of the connected server. */
 const IDENTITY_WATCH_MS = 1_000;
 
 /**
- * How a connection behaves; `timeoutMs` bounds each command of a request. `epochKey` is where processes agree on the
- * server's epoch; without it the epoch is the server's identity alone, and nothing is written.
+ * Behavior of a connection. `timeoutMs` limits each command. `epochKey` is the key under which processes agree on the
+ * server's epoch. Without it, the epoch is derived from the server's identity alone, and nothing is written.
  */
 export type LinkRole = { kind: 'request'; timeoutMs: number; epochKey?: string } | { kind: 'worker' };
 
-/** A Redis connection that knows which server it talks to. */
+/** A Redis connection that tracks the identity of its server. */
 export interface RedisLink {
   client: Redis;
-  /** What a queue or worker over it is made with. */
+  /** Options for BullMQ's queues and workers. */
   bullmq: { connection: Redis; telemetry?: Telemetry };
-  /** The server's run id while connected and known, else null. Ends with every lost connection. */
+  /** The server's run id. Null while disconnected, and until the server of a new connection has been identified. */
   runId(): string | null;
-  /** `run_id` and `master_replid`, known exactly when the run id is. */
+  /** The server's `run_id` and `master_replid`. Null whenever `runId()` is. */
   serverId(): string | null;
   /**
-   * Cached rows and authority are valid only in the epoch they were written in; known exactly when the run id is. It is
-   * a new one after a restart, after a failover, and whenever a process comes from another server: that process may have
-   * changed there what this server's rows say. Other processes notice within a second, so rows must stay safe while two
-   * epochs are in use side by side.
+   * The server's epoch. Null whenever `runId()` is. Cached rows are valid only in the epoch in which they were written.
+   * A new epoch begins after a restart, after a failover, and when a process reconnects from another server, where it
+   * may have changed data that is cached here. Other processes notice within a second, so rows must stay safe while two
+   * epochs are in use.
    */
   epoch(): string | null;
-  /** Resolves when the server's run id is known. Rejects after `timeoutMs`. */
+  /** Resolves once the server is identified. Rejects after `timeoutMs`. */
   whenReady(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -48,9 +48,9 @@ export interface RedisLink {
 const retryStrategy = (times: number): number => Math.min(RETRY_FIRST_MS * 2 ** Math.min(times, 10), RETRY_MAX_MS);
 
 /**
- * `request`: fails fast, never queues offline, never resends (a resent command could act twice).
- * `worker`: waits for the server to come back, as BullMQ workers need.
- * Both leave a server that no longer takes writes, though it keeps their connection.
+ * Returns ioredis options. A `request` connection fails fast: it has no offline queue and never resends a command,
+ * which could then run twice. A `worker` connection waits for the server to return, as BullMQ workers require. Both
+ * disconnect from a server that no longer accepts writes.
  */
 function optionsFor(role: LinkRole): RedisOptions {
   const common: RedisOptions = {
@@ -71,10 +71,10 @@ function optionsFor(role: LinkRole): RedisOptions {
       };
 }
 
-/** Opens a connection; it reconnects without limit and logs at most one error line in 5 s. */
+/** Opens a connection that reconnects indefinitely and logs at most one error every 5 s. */
 export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: Telemetry): RedisLink {
   const client = new Redis(url, optionsFor(role));
-  // BullMQ blocks on a duplicate, where silence is no fault, and watches over it itself.
+  // BullMQ sends blocking commands on a duplicate and monitors it itself, so a late reply there is not a fault.
   client.duplicate = (override) => Redis.prototype.duplicate.call(client, { ...override, socketTimeout: undefined });
   const epochKey = role.kind === 'request' ? role.epochKey : undefined;
   let known: { runId: string; serverId: string; epoch: string; token: string } | null = null;
@@ -87,24 +87,27 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     const now = Date.now();
     if (now - lastLoggedAt < ERROR_LOG_EVERY_MS) return;
     lastLoggedAt = now;
-    log.warn({ err: error.message, role: role.kind }, 'redis connection trouble');
+    log.warn({ err: error.message, role: role.kind }, 'Redis connection error');
   });
   client.on('close', () => {
     known = null;
     connection += 1;
     forgetSocketTimeout(client);
   });
-  /** Reconnects after a failover under the open connection: others may write elsewhere by now. */
+  /**
+   * Identifies the server. Reconnects if it changed during the connection, because other processes may use a new
+   * primary.
+   */
   const identify = async (isNew: boolean): Promise<void> => {
     const current = connection;
     const identity = await readServerIdentity(client);
     const { runId, serverId, isReplica } = identity;
     if (current !== connection) return;
     if (isReplica || (known !== null && known.serverId !== serverId)) {
-      // A name may lead to a replica for the whole of a failover; the watch tries again every second.
+      // The host name may resolve to a replica until the failover ends. The identity watch retries every second.
       if (isNew) return;
-      const what = isReplica ? 'the Redis server is a replica' : 'the replication id of the Redis server has changed';
-      log.warn({ role: role.kind }, `${what}, reconnecting`);
+      const reason = isReplica ? 'Redis server is a replica' : 'Redis replication id changed';
+      log.warn({ role: role.kind }, `${reason}, reconnecting`);
       return client.disconnect(true);
     }
     let token = '';
@@ -119,14 +122,14 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     waiting.clear();
   };
   const watchIdentity = async (isNew: boolean): Promise<void> => {
-    // While a command waits out a lost connection, the next connection is identified all the same.
+    // Compares connections, because the check of a lost connection may still be waiting for its timeout.
     if (client.status !== 'ready' || identifying === connection) return;
     const current = (identifying = connection);
     try {
       await identify(isNew);
     } catch (error) {
       if (known === null && current === connection) {
-        log.warn({ err: messageOf(error), role: role.kind }, 'the Redis server could not be identified, retrying');
+        log.warn({ err: messageOf(error), role: role.kind }, 'identifying the Redis server failed, retrying');
       }
     } finally {
       if (identifying === current) identifying = -1;
@@ -146,7 +149,7 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
         if (known !== null) return resolve();
         const timer = setTimeout(() => {
           waiting.delete(done);
-          reject(new Error(`Redis at ${redactUrl(url)} did not answer within ${timeoutMs} ms`));
+          reject(new Error(`Redis at ${redactUrl(url)} did not respond within ${timeoutMs} ms`));
         }, timeoutMs);
         const done = (): void => {
           clearTimeout(timer);
@@ -162,8 +165,8 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
 }
 
 /**
- * ioredis 5.11 leaves the timer of a connection that ended while it owed an answer; it would then cut the next one,
- * which is healthy, and keep the process alive.
+ * Clears the socket timer, which ioredis 5.11 leaks when a connection closes while a reply is pending. The timer would
+ * close the next, healthy connection and keep the process alive.
  */
 function forgetSocketTimeout(client: Redis): void {
   const timed = client as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined };

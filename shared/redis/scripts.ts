@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 
 type Argument = string | number;
 
-/** Runs one Lua script, which the server executes without any other command in between. */
+/** Runs a Lua script, which Redis executes atomically. */
 type Script<Keys extends readonly string[], Args extends readonly Argument[], Reply> = (
   redis: Redis,
   keys: Keys,
@@ -14,8 +14,8 @@ type Script<Keys extends readonly string[], Args extends readonly Argument[], Re
 type Command = (keyCount: number, ...keysAndArgs: Argument[]) => Promise<unknown>;
 
 /**
- * Loads `scripts/<name>.lua`. A connection learns the command when it first needs it; ioredis then sends the script's
- * hash, and its text to a server that does not have it.
+ * Loads `scripts/<name>.lua` and defines it as a command on each connection that uses it. ioredis sends the script's
+ * hash, and its text if the server does not have it cached.
  */
 function script<Keys extends readonly string[], Args extends readonly Argument[], Reply>(
   name: string,
@@ -31,7 +31,7 @@ function script<Keys extends readonly string[], Args extends readonly Argument[]
 
 type RowAndLease = [row: string, lease: string];
 
-/** Statuses, facts and numbers that `authorize.lua` returns, in its order; those from `nowMs` on may be missing. */
+/** The reply of authorize.lua, documented there. The numbers may be missing. */
 export type AuthorizeReply = [status: string, keyFacts: string, nodeFacts: string, ...numbers: number[]];
 
 type QueueStatsReply = [
@@ -44,7 +44,7 @@ type QueueStatsReply = [
   longestActiveMs: number,
 ];
 
-/** Every Lua script of MIR: its keys, arguments and reply. The header of each file explains them. */
+/** Every Lua script with the types of its keys, arguments and reply. Each file's header documents them. */
 export const scripts = {
   authorize: script<
     [credential: string, openChunks: string],

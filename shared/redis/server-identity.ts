@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
 /**
- * A server that no process has used for this long gets a new epoch: processes that used it before may have worked on
- * another server meanwhile, and may be gone.
+ * A server that no process has used for this long gets a new epoch, because its former users may have written to
+ * another server in the meantime.
  */
 const TOKEN_TTL_MS = 60_000;
-/** Seldom: while a server's writes are paused, as in a failover, a write keeps the reads of its connection waiting. */
+/**
+ * Renewals are rare, because a write blocks the connection's reads while the server pauses writes during a failover.
+ */
 const RENEW_BELOW_MS = 30_000;
 const RUN_ID_CHARS = 12;
 const EPOCH_CHARS = 16;
@@ -14,8 +16,8 @@ const EPOCH_CHARS = 16;
 export interface ServerIdentity {
   runId: string;
   /**
-   * `run_id` and `master_replid`. Redis changes the latter whenever a replica is promoted, so a server that is a primary
-   * again after a failover has another identity, though its process never ended.
+   * `run_id` and `master_replid`. Redis changes the latter whenever it promotes a replica, so a server that becomes
+   * primary again has a new identity even if its process never restarted.
    */
   serverId: string;
   isReplica: boolean;
@@ -23,19 +25,19 @@ export interface ServerIdentity {
 
 const fieldOf = (info: string, name: string): string => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
 
-/** Reads the identity of the server, in one round trip. Throws when it reports no run id. */
+/** Reads the server's identity in one round trip. Throws if the server does not report a run id. */
 export async function readServerIdentity(client: Redis): Promise<ServerIdentity> {
-  // Redis before 7.0 takes one section a call.
+  // Before Redis 7.0, INFO accepts only one section.
   const info = (await Promise.all([client.info('server'), client.info('replication')])).join('\n');
   const runId = fieldOf(info, 'run_id').slice(0, RUN_ID_CHARS);
-  if (runId === '') throw new Error('this server reports no run_id');
+  if (runId === '') throw new Error('the server does not report a run_id');
   const serverId = `${runId}:${fieldOf(info, 'master_replid')}`;
   return { runId, serverId, isReplica: /^role:(?!master)/m.test(info) };
 }
 
 /**
- * Agrees with the other processes on the token of a server's epoch, renews it and returns it. `proposed` becomes the
- * token if the server holds none, or in any case with `replace`. Only reading is needed where a token is to be kept.
+ * Returns the server's epoch token, on which all processes agree, and renews it. Sets it to `proposed` if there is
+ * none, or if `replace` is true. Usually only reads.
  */
 export async function agreeOnToken(
   client: Redis,
@@ -46,17 +48,17 @@ export async function agreeOnToken(
   if (replace) await client.set(key, proposed, 'PX', TOKEN_TTL_MS);
   const [held, leftMs] = await Promise.all([client.get(key), client.pttl(key)]);
   if (held !== null) {
-    // Where this fails, the next look or another process renews it.
+    // If this fails, the next check or another process renews it.
     if (leftMs < RENEW_BELOW_MS) client.pexpire(key, TOKEN_TTL_MS).catch(() => undefined);
     return held;
   }
   await client.set(key, proposed, 'PX', TOKEN_TTL_MS, 'NX');
   const token = await client.get(key);
-  if (token === null) throw new Error('the epoch token was not kept');
+  if (token === null) throw new Error('the server did not store the epoch token');
   return token;
 }
 
-/** The name of an epoch, which rows are tagged with. */
+/** Returns the id of an epoch, which is part of each cached row. */
 export function epochOf({ serverId }: ServerIdentity, token: string): string {
   return createHash('sha256').update(`${serverId}:${token}`).digest('base64url').slice(0, EPOCH_CHARS);
 }

@@ -5,15 +5,15 @@ import { connectRedis, type RedisLink } from './connect';
 import type { RedisKeys } from './keys';
 import { readServerIdentity } from './server-identity';
 
-/** With `appendfsync everysec` an fsync comes within a second or two, and who comes late waits for two of them. */
+/** With `appendfsync everysec`, an fsync takes up to two seconds, and a late caller waits for two of them. */
 const FSYNC_TIMEOUT_MS = 4_000;
-/** An fsync is waited for at least this long: less would only ask again and again. */
+/** Minimum time to wait for an fsync, so that short waits do not repeat in a loop. */
 const MIN_WAIT_MS = 100;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Runs a write to the queue store and resolves with its result when that is as safe as asked. Throws OVERLOADED when
- * it is not certain, and what the write throws.
+ * Runs a write to the queue Redis and returns its result once the write is as durable as QUEUE_DURABILITY requires.
+ * Throws OVERLOADED if Redis does not confirm that, and passes on errors from the write.
  */
 export type WithFsync = <T>(write: () => Promise<T>) => Promise<T>;
 
@@ -22,24 +22,25 @@ export interface FsyncGuard {
   close(): Promise<void>;
 }
 
-const AS_IT_IS: FsyncGuard = { withFsync: (write) => write(), close: () => Promise.resolve() };
+const NO_WAIT: FsyncGuard = { withFsync: (write) => write(), close: () => Promise.resolve() };
 
-/** How the server syncs its append-only file. */
+/** Reads whether the server's append-only file is on, and whether every reply follows an fsync. */
 async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlways: boolean }> {
   const isOn = /^aof_enabled:1/m.test(await redis.info('persistence'));
-  // Managed servers forbid CONFIG; then an fsync is waited for that may have been.
+  // Managed servers forbid CONFIG. Then MIR waits for an fsync even if the server always syncs.
   const syncsAlways = await redis.config('GET', 'appendfsync').then(
-    (answer) => (answer as string[])[1] === 'always',
+    (reply) => (reply as string[])[1] === 'always',
     () => false,
   );
   return { isOn, syncsAlways };
 }
 
 /**
- * `everysec`: nothing to wait for. `fsync`: with `appendfsync always` every answer comes after its fsync; else a
- * WAITAOF (Redis 7.2+, Valkey) on a connection of its own, behind a write that is newer than what must be safe. It
- * counts only if the same server took the write: one that restarted or was a replica in between may have lost it, and
- * would confirm its own file all the same. Rejects with one readable message when the server can give neither.
+ * Creates the fsync guard. With `everysec`, it does not wait. With `fsync`, it does not wait either if the server has
+ * `appendfsync always`, because then each reply follows its fsync. Otherwise it sends WAITAOF (Redis 7.2+, Valkey)
+ * after a newer write, on a connection of its own. The confirmation counts only if it comes from the server that
+ * accepted the write: a server that restarted or was a replica in between may have lost it. Throws if the server
+ * supports neither.
  */
 export async function createFsyncGuard({
   link,
@@ -54,16 +55,17 @@ export async function createFsyncGuard({
   keys: RedisKeys;
   log: Log;
 }): Promise<FsyncGuard> {
-  if (mode === 'everysec') return AS_IT_IS;
+  if (mode === 'everysec') return NO_WAIT;
   const { isOn, syncsAlways } = await appendOnlyMode(link.client);
   if (!isOn) {
-    throw new Error('QUEUE_DURABILITY=fsync needs `appendonly yes` on the server at REDIS_URL; it is off there.');
+    throw new Error('QUEUE_DURABILITY=fsync requires `appendonly yes` on the server at REDIS_URL. Turn it on there.');
   }
-  if (syncsAlways) return AS_IT_IS;
+  if (syncsAlways) return NO_WAIT;
   const info = (await link.client.call('COMMAND', 'INFO', 'WAITAOF')) as unknown[];
   if (!info[0]) {
     throw new Error(
-      'QUEUE_DURABILITY=fsync needs `appendfsync always`, or a server with WAITAOF (Redis 7.2+, Valkey); the one at REDIS_URL has neither.',
+      'QUEUE_DURABILITY=fsync requires WAITAOF or `appendfsync always`, and the server at REDIS_URL has neither. ' +
+        'Upgrade it to Redis 7.2+ or Valkey, or set `appendfsync always`.',
     );
   }
   const own = connectRedis(url, { kind: 'request', timeoutMs: FSYNC_TIMEOUT_MS + 500 }, log);
@@ -83,7 +85,7 @@ export async function createFsyncGuard({
   };
 }
 
-/** The server was reached, and its disk was slow. */
+/** The server responded, but its disk was too slow. */
 class FsyncLate extends Error {
   constructor() {
     super('the fsync did not finish in time');
@@ -93,28 +95,28 @@ class FsyncLate extends Error {
 
 interface Waiter {
   serverId: string | null;
-  /** Of `performance.now`. */
+  /** From `performance.now()`. */
   sinceMs: number;
   resolve: () => void;
   reject: (error: Error) => void;
 }
 
 /**
- * Waits for the fsync of everything written before, on the server of that identity. Callers that arrive during a wait
- * share the next one: on one connection, each would otherwise wait for an fsync of its own, one after the other. This is
- * why it does not use `coalesce`, which would start one wait for each turn of the event loop.
+ * Returns a function that waits until a server has synced everything written so far. Callers that arrive during a wait
+ * share the next one, because a connection processes its waits one after another. `coalesce` would not do: it would
+ * start a wait in every turn of the event loop.
  */
 function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null) => Promise<void> {
-  /** Returns the identity of the server that confirmed. A lost connection rejects: nothing is sent twice. */
+  /** Returns the identity of the server that confirmed the fsync. Rejects if the connection is lost. */
   const confirm = async (timeoutMs: number): Promise<string> => {
-    if (own.runId() === null) throw new Error('the queue store is not reachable');
-    const [, answer, { serverId }] = await Promise.all([
+    if (own.runId() === null) throw new Error('not connected to the queue Redis');
+    const [, [syncedServers], { serverId }] = await Promise.all([
       own.client.set(keys.fsyncProbe(), '1'),
       own.client.call('WAITAOF', '1', '0', String(timeoutMs)) as Promise<[number, number]>,
-      // Read after the fsync: a server that became a replica and a primary again since the write has a new one.
+      // Runs after the fsync, so that it notices if the server was a replica since the write.
       readServerIdentity(own.client),
     ]);
-    if (answer[0] < 1) throw new FsyncLate();
+    if (syncedServers < 1) throw new FsyncLate();
     return serverId;
   };
   const rejectWaiter = ({ reject }: Waiter, cause: unknown): void => reject(overloaded('FSYNC_UNCONFIRMED', 2, cause));
@@ -125,14 +127,14 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null)
       const confirmedBy = await confirm(Math.max(MIN_WAIT_MS, Math.ceil(FSYNC_TIMEOUT_MS - waitedMs)));
       for (const waiter of waiters) {
         if (waiter.serverId === confirmedBy) waiter.resolve();
-        else rejectWaiter(waiter, new Error('the queue store restarted or failed over after the write'));
+        else rejectWaiter(waiter, new Error('the queue Redis restarted or failed over after the write'));
       }
     } catch (error) {
-      // The time of the oldest is over. Whoever came later may still wait, at the head of the next group.
+      // Only the oldest waiters have timed out. The others join the head of the next group.
       const oldestMs = performance.now() - FSYNC_TIMEOUT_MS + MIN_WAIT_MS;
-      const mayWait = (waiter: Waiter): boolean => error instanceof FsyncLate && waiter.sinceMs > oldestMs;
-      for (const waiter of waiters) if (!mayWait(waiter)) rejectWaiter(waiter, error);
-      waiting = [...waiters.filter(mayWait), ...waiting];
+      const canWait = (waiter: Waiter): boolean => error instanceof FsyncLate && waiter.sinceMs > oldestMs;
+      for (const waiter of waiters) if (!canWait(waiter)) rejectWaiter(waiter, error);
+      waiting = [...waiters.filter(canWait), ...waiting];
     }
   };
   let running = false;

@@ -1,12 +1,12 @@
--- Authorizes the requests that one API key sent in the same event-loop turn: checks the key, its agents and its scopes,
--- charges the rate-limit budgets, marks accepted chunks as open, and reads the clock and the watermark. The path of a key
--- is its partner, then its agents from the root to the key's own. A request is charged to every budget on the path, so
--- the one with the fewest tokens left decides.
+-- Authorizes the requests that arrived with one API key in the same turn of the event loop. Checks the key, its agents
+-- and its scopes, charges the rate-limit budgets, marks accepted chunks as open, and reads the clock and the watermark.
+-- The path of a key is its partner, then its agents from the root to the key's own. Each request is charged to every
+-- budget on the path, so the budget with the fewest tokens left decides.
 --
 -- KEYS[1]  credential row: hash of `run` (epoch), `path`, `scopes`, `body` (facts about the key)
 -- KEYS[2]  open chunks of the tenant: sorted set of chunk ids by the time they were accepted
---          The rows and budgets of the nodes are found through the path. All keys share the partner's hash tag.
--- ARGV[1]  epoch of the server; rows of another epoch are ignored
+--          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
+-- ARGV[1]  epoch of the server; rows of other epochs are ignored
 -- ARGV[2]  policy: `events`, `requests` or `control`
 -- ARGV[3]  required scope, or ''
 -- ARGV[4]  key prefix of node rows
@@ -14,17 +14,17 @@
 -- ARGV[6]  capacity of the partner's budget, or '' to use the one in the partner's row
 -- ARGV[7…] one triple per request:
 --            cost
---            grant: `whole` (all or nothing), `part` (as many units as are left) or `credit` (work that is already
---              done: charged in full, granted if a token was left)
+--            grant: `whole` (all or nothing), `part` (as many units as are left) or `credit` (for work already done:
+--              charged in full, granted if a token was left)
 --            ids of its chunks, separated by spaces
 --
--- Returns { status } when the status is final or needs another try:
+-- Returns only { status } for:
 --   MISS               a row is missing or from another epoch: load the rows and retry
---   HOLD               a row is being changed: wait and retry
---   AGENT_KEY_REVOKED  permanent. It is the path of a revoked key's tombstone. (A process of an earlier version takes
---                      it for the id of a node without a row, which is a MISS, and reads MongoDB.)
--- Returns the first seven of the following values when the key is rejected for another reason (`SCOPE`, or the code in
--- a node's row), and all of them with the status OK:
+--   HOLD               a row is fenced: wait and retry
+--   AGENT_KEY_REVOKED  the key is permanently revoked. A tombstone has this status as its path. (A process of an
+--                      earlier version mistakes it for the id of a node without a row, gets a MISS and reads MongoDB.)
+-- Returns the first seven of the following values if the key is rejected for another reason (`SCOPE`, or the code in a
+-- node's row), and all of them with the status OK:
 --   { status, facts about the key, facts about the nodes (one line each), now in ms, time of the oldest open chunk in
 --     ms or -1, capacity of the tightest budget, its tokens left, number of open chunks, capacity of the smallest
 --     budget, units granted to each request… }
@@ -32,23 +32,23 @@ local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
 if c[1] ~= ARGV[1] then return {'MISS'} end
 if c[2] == '' then return {'HOLD'} end
 if c[2] == 'AGENT_KEY_REVOKED' then return {c[2]} end
-local ids, caps, facts, refused = {}, {}, {}, nil
+local ids, caps, facts, rejection = {}, {}, {}, nil
 for id in string.gmatch(c[2], '%S+') do ids[#ids + 1] = id end
 for i, id in ipairs(ids) do
   local node = redis.call('HMGET', ARGV[4] .. id, 'run', 'blocked', 'self', 'cap:' .. ARGV[2], 'facts')
   if node[1] ~= ARGV[1] then return {'MISS'} end
   if node[2] ~= '' then
     if node[2] == 'HOLD' or node[2] == 'AGENT_KEY_REVOKED' then return {node[2]} end
-    refused = refused or node[2]
+    rejection = rejection or node[2]
   end
   if i == #ids and node[3] ~= '' then
     if node[3] == 'AGENT_KEY_REVOKED' then return {node[3]} end
-    refused = refused or node[3]
+    rejection = rejection or node[3]
   end
   caps[i] = tonumber(node[4])
   facts[i] = node[5]
 end
-if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then refused = refused or 'SCOPE' end
+if ARGV[3] ~= '' and not string.find(c[3], ' ' .. ARGV[3] .. ' ', 1, true) then rejection = rejection or 'SCOPE' end
 if ARGV[6] ~= '' then caps[1] = tonumber(ARGV[6]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -66,11 +66,11 @@ for i, cap in pairs(caps) do
   if not tightest or tokens[i] < tokens[tightest] then tightest = i end
   if not smallest or cap < smallest then smallest = cap end
 end
-if refused then return {refused, '', '', now, -1, caps[tightest], math.floor(tokens[tightest])} end
+if rejection then return {rejection, '', '', now, -1, caps[tightest], math.floor(tokens[tightest])} end
 local low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local open = 0
 if low[2] then open = redis.call('ZCARD', KEYS[2]) end
-local answer = {'OK', c[4], table.concat(facts, '\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open, smallest}
+local reply = {'OK', c[4], table.concat(facts, '\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open, smallest}
 local left, spent = tokens[tightest], 0
 for i = 7, #ARGV, 3 do
   local cost = tonumber(ARGV[i])
@@ -83,12 +83,12 @@ for i = 7, #ARGV, 3 do
   if granted > 0 then
     for chunk in string.gmatch(ARGV[i + 2], '%S+') do redis.call('ZADD', KEYS[2], now, chunk) end
   end
-  answer[#answer + 1] = granted
+  reply[#reply + 1] = granted
 end
-answer[7] = math.floor(left)
+reply[7] = math.floor(left)
 if spent > 0 then
   for i in pairs(caps) do
     redis.call('SET', ARGV[5] .. ids[i], string.format('%.3f %d', math.max(tokens[i] - spent, -caps[i]), now), 'PX', 120000)
   end
 end
-return answer
+return reply

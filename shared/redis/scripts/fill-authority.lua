@@ -1,4 +1,5 @@
--- Writes an authority row that was read from MongoDB, unless its lease was lost: the row may have changed since then.
+-- Writes an authority row that was read from MongoDB. Does nothing if the lease was lost, because the row may have
+-- changed since it was read.
 --
 -- KEYS[1]  row
 -- KEYS[2]  its lease

@@ -1,5 +1,5 @@
--- Takes the leases of authority rows that are missing, so that the reader that missed them may fill them from MongoDB.
--- Rows of this epoch, fenced ones included, keep their state and get no lease.
+-- Takes the leases of missing authority rows, so that the reader that missed them can fill them from MongoDB. Ignores
+-- rows of this epoch, including fenced ones.
 --
 -- KEYS     pairs of row and lease
 -- ARGV[1]  epoch of the server

@@ -1,12 +1,12 @@
--- Takes the lease of a signals row after a cache miss, unless the row has been written since.
+-- Takes the lease of a signals row after a cache miss, unless the row has been written in the meantime.
 --
 -- KEYS[1]  row
 -- KEYS[2]  its lease
 -- ARGV[1]  token of the reader
 -- ARGV[2]  lifetime of the lease in ms
--- ARGV[3]  epoch of the server, with which a valid row ends
+-- ARGV[3]  epoch of the server; a valid row ends with it
 --
--- Returns the row if there is one, otherwise nil.
+-- Returns the row if it has been written, otherwise nil.
 local row = redis.call('GET', KEYS[1])
 if row and string.sub(row, -#ARGV[3]) == ARGV[3] then return row end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])

@@ -1,4 +1,4 @@
--- Locks those partitions that are free.
+-- Locks the partitions that are free.
 --
 -- KEYS     one lock per partition
 -- ARGV[1]  token of the holder

@@ -1,5 +1,5 @@
--- Writes signals rows unless the cache has newer revisions, in whichever epoch those were written, and voids the leases
--- of readers. A row is a JSON array that begins with its revision, followed by its epoch.
+-- Writes signals rows unless the cache has newer revisions of any epoch, and revokes the leases of readers. A row is a
+-- JSON array that begins with its revision.
 --
 -- KEYS     pairs of row and lease
 -- ARGV[1]  lifetime of a row in seconds

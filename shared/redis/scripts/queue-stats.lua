@@ -1,17 +1,17 @@
--- Counts the jobs of a BullMQ queue, and finds the age of the oldest waiting job and the time since the longest-running
--- one was started. Waiting jobs are in the order in which they were added. Prioritized jobs are in that order
--- within each priority, so the first of each priority is read.
+-- Counts the jobs of a BullMQ queue, and finds the age of its oldest waiting job and the run time of its
+-- longest-running job. Waiting jobs are sorted by the time they were added. Prioritized jobs are sorted that way only
+-- within a priority, so the script reads the first job of each priority.
 --
 -- KEYS     the queue's waiting, prioritized, active, delayed and failed jobs
 -- ARGV[1]  key prefix of jobs
--- ARGV[2]  number of priorities to read at most
--- ARGV[3]  number of active jobs to read at most, those started first
--- ARGV[4]  what a priority is multiplied by in the score of a job
--- ARGV[5]  field of a job with the time at which it was added
--- ARGV[6]  field of a job with the time at which it was started
+-- ARGV[2]  maximum number of priorities to read
+-- ARGV[3]  maximum number of active jobs to read, oldest first
+-- ARGV[4]  factor of the priority in a job's score
+-- ARGV[5]  field of a job that contains the time it was added
+-- ARGV[6]  field of a job that contains the time it was started
 --
--- Returns { waiting jobs, prioritized, active, delayed, failed, age of the oldest waiting job in ms, time since the
---   longest-running job was started in ms }; a time is 0 when there is no such job.
+-- Returns { waiting, prioritized, active, delayed and failed jobs, age of the oldest waiting job in ms, run time of the
+--   longest-running job in ms }. A time is 0 if there is no such job.
 local heads = { redis.call('LINDEX', KEYS[1], -1) }
 local from = '-inf'
 for n = 1, tonumber(ARGV[2]) do

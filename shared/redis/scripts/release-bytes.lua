@@ -1,5 +1,5 @@
--- Releases the bytes of chunks. Chunks without a reservation are ignored. The sum is deleted with the last reservation,
--- so that an error in it cannot last.
+-- Releases the bytes of chunks. Ignores chunks without a reservation. Deletes the sum with the last reservation, so
+-- that an error in it does not persist.
 --
 -- KEYS[1]  reservations: hash of chunk id to `<bytes> <tenant> <time in ms>`
 -- KEYS[2]  sum of the reserved bytes

@@ -1,9 +1,9 @@
--- Releases locks, unless they expired and somebody else has them now.
+-- Releases locks, except those that have expired and belong to another holder now.
 --
--- KEYS     the locks
+-- KEYS     locks
 -- ARGV[1]  token of the holder
 --
--- Returns how many were released.
+-- Returns the number of locks released.
 local released = 0
 for _, key in ipairs(KEYS) do
   if redis.call('GET', key) == ARGV[1] then released = released + redis.call('DEL', key) end

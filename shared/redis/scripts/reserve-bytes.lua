@@ -1,10 +1,10 @@
--- Reserves the bytes of queued chunks. A chunk that has a reservation already is not counted twice.
+-- Reserves the bytes of queued chunks. Ignores chunks that already have a reservation.
 --
 -- KEYS[1]  reservations: hash of chunk id to `<bytes> <tenant> <time in ms>`
 -- KEYS[2]  sum of the reserved bytes
 -- ARGV     triples of chunk id, reservation and bytes
 --
--- Returns the sum of all reserved bytes, or nil if there is none.
+-- Returns the sum of all reserved bytes, or nil if none are reserved.
 local total = false
 for i = 1, #ARGV, 3 do
   if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 then

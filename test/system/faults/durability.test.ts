@@ -130,7 +130,7 @@ describe('waiting for fsync', () => {
     const { code, stderr } = await failedStart('api', env);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'MIR api cannot start: QUEUE_DURABILITY=fsync needs `appendonly yes` on the server at REDIS_URL; it is off there.\n',
+      'MIR api cannot start: QUEUE_DURABILITY=fsync requires `appendonly yes` on the server at REDIS_URL. Turn it on there.\n',
     );
   });
 
@@ -139,7 +139,7 @@ describe('waiting for fsync', () => {
     const { code, stderr } = await failedStart('api', { ...mir.env, REDIS_URL: evicting.url });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^MIR api cannot start: The server at REDIS_URL has maxmemory-policy allkeys-lru: [^\n]*\n$/,
+      /^MIR api cannot start: The server at REDIS_URL has maxmemory-policy allkeys-lru, [^\n]*\n$/,
     );
   });
 
