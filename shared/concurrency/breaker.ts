@@ -12,12 +12,15 @@ const BREAKER_STATES = ['closed', 'half_open', 'open'] as const;
 type BreakerState = (typeof BREAKER_STATES)[number];
 
 export interface Breaker {
-  /** Does a read of the store; throws STORE_UNAVAILABLE when it fails, takes too long or is not even tried. */
+  /** Runs a MongoDB read. Throws STORE_UNAVAILABLE if it fails or times out, or if the breaker is open. */
   read<T>(work: () => Promise<T>): Promise<T>;
   shutdown(): void;
 }
 
-/** One breaker per kind of read and process. Open: calls are refused at once instead of piling up on a dead store. */
+/**
+ * Creates a circuit breaker for one kind of read. While it is open, reads fail immediately instead of piling up on a
+ * database that is down.
+ */
 export function createBreaker(name: string, metrics: Pick<Metrics, 'breakerState'>): Breaker {
   const breaker = new CircuitBreaker((work: () => Promise<unknown>) => work(), {
     name,
@@ -30,13 +33,13 @@ export function createBreaker(name: string, metrics: Pick<Metrics, 'breakerState
     rollingPercentilesEnabled: false,
     enableSnapshots: false,
   });
-  const show = (now: BreakerState): void => {
+  const setState = (now: BreakerState): void => {
     for (const state of BREAKER_STATES) metrics.breakerState.labels(name, state).set(state === now ? 1 : 0);
   };
-  show('closed');
-  breaker.on('open', () => show('open'));
-  breaker.on('halfOpen', () => show('half_open'));
-  breaker.on('close', () => show('closed'));
+  setState('closed');
+  breaker.on('open', () => setState('open'));
+  breaker.on('halfOpen', () => setState('half_open'));
+  breaker.on('close', () => setState('closed'));
   return {
     read: async <T>(work: () => Promise<T>): Promise<T> => {
       try {

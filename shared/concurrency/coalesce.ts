@@ -1,4 +1,4 @@
-/** The item of one caller, and how to answer that caller. */
+/** A caller's item, with the functions that settle the caller's promise. */
 export interface Coalesced<Item, Result> {
   item: Item;
   resolve: (result: Result) => void;
@@ -6,9 +6,10 @@ export interface Coalesced<Item, Result> {
 }
 
 /**
- * Collects the items of one turn of the event loop and hands them to `flush` at its end, so that calls made together
- * share one round trip. Adds no delay when idle. A batch longer than `maxItems` is split. With `keyOf`, each batch holds
- * the items of one key. `flush` answers each caller; when it rejects, so do the callers that it has not answered.
+ * Collects the items of one turn of the event loop and passes them to `flush` at the end of the turn, so that
+ * concurrent calls share a round trip. Adds no delay when idle. Splits batches longer than `maxItems`. With `keyOf`,
+ * each batch contains the items of one key. `flush` settles each caller. If it rejects, the remaining callers reject
+ * too.
  */
 export function coalesce<Item, Result>(
   flush: (batch: Coalesced<Item, Result>[]) => Promise<void>,
@@ -28,11 +29,11 @@ export function coalesce<Item, Result>(
     waiting = [];
     if (!keyOf) return flushGroup(all);
     const groups = new Map<string, Batch>();
-    for (const one of all) {
-      const key = keyOf(one.item);
+    for (const entry of all) {
+      const key = keyOf(entry.item);
       const group = groups.get(key);
-      if (group) group.push(one);
-      else groups.set(key, [one]);
+      if (group) group.push(entry);
+      else groups.set(key, [entry]);
     }
     groups.forEach(flushGroup);
   };

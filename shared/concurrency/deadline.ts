@@ -1,4 +1,4 @@
-/** Rejects with `onTimeout()` when `work` has not settled within `timeoutMs`; the work itself is not cancelled. */
+/** Rejects with `onTimeout()` if `work` does not settle within `timeoutMs`. Does not cancel the work. */
 export async function withDeadline<T>(work: Promise<T>, timeoutMs: number, onTimeout: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -2,41 +2,45 @@ import type { Tenant } from '../domain/ids';
 import { overloaded } from '../errors';
 import { createSemaphore } from './semaphore';
 
-/** Long answers that one process makes at once: each holds a cursor of the store and a connection. */
-export const MAX_AT_ONCE = 64;
-/** Of one partner's environment or person, so that nobody takes all places with readers that do not read. */
-export const MAX_OF_ONE_OWNER = 8;
+/** Maximum concurrent long responses per process. Each one keeps a MongoDB cursor and a connection open. */
+export const MAX_CONCURRENT = 64;
+/** Maximum per partner environment or person, so that one owner's slow readers cannot use up all permits. */
+export const MAX_PER_OWNER = 8;
 const RETRY_AFTER_SECONDS = 5;
 
-/** Whose work it is: a partner's agents must not take the places of the people who hold its own key. */
+/**
+ * Returns the owner of a request. A partner's agents count separately, so that they cannot block the partner's own key.
+ */
 export function ownerOf(tenant: Tenant, agentId: string | null): string {
   return agentId === null ? tenant : `${tenant} agents`;
 }
 
-/** Bounds what takes as long as its subject is large: exports, trees, counts of trees. Throws OVERLOADED (503). */
+/**
+ * Limits concurrent work of unbounded length, such as exports and agent trees. Throws OVERLOADED (503) at the limit.
+ */
 export interface LongWork {
   run<T>(owner: string, work: () => Promise<T>): Promise<T>;
-  /** The same pieces; the place is taken with the first and given back when the reader ends or leaves. */
+  /** Passes `source` through. Holds a permit from the first chunk until the stream ends or the reader disconnects. */
   stream(owner: string, source: AsyncIterable<string>): AsyncGenerator<string>;
 }
 
 export function createLongWork(): LongWork {
   const onFull = (): Error => overloaded('LONG_WORK_FULL', RETRY_AFTER_SECONDS);
-  const ofOwner = createSemaphore({ maxAtOnce: MAX_OF_ONE_OWNER, maxWaiting: 0, onFull });
-  const ofProcess = createSemaphore({ maxAtOnce: MAX_AT_ONCE, maxWaiting: 0, onFull });
+  const perOwner = createSemaphore({ maxAtOnce: MAX_PER_OWNER, maxWaiting: 0, onFull });
+  const perProcess = createSemaphore({ maxAtOnce: MAX_CONCURRENT, maxWaiting: 0, onFull });
   return {
-    run: (owner, work) => ofOwner.run(() => ofProcess.run(work), owner),
+    run: (owner, work) => perOwner.run(() => perProcess.run(work), owner),
     stream: async function* (owner, source) {
-      const giveBackOwn = await ofOwner.acquire(owner);
+      const releaseOwner = await perOwner.acquire(owner);
       try {
-        const giveBack = await ofProcess.acquire();
+        const releaseProcess = await perProcess.acquire();
         try {
           yield* source;
         } finally {
-          giveBack();
+          releaseProcess();
         }
       } finally {
-        giveBackOwn();
+        releaseOwner();
       }
     },
   };

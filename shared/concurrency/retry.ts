@@ -6,8 +6,8 @@ const FIRST_WAIT_MS = 50;
 const MAX_WAIT_MS = 2_000;
 
 /**
- * Does `work` until it succeeds, waiting longer and longer between tries: an outage costs time, never data. An error
- * that `isFatal` is thrown on. Ends with the signal's reason when the process gives up waiting.
+ * Retries `work` with exponential backoff until it succeeds, so that an outage costs time but no data. Rethrows an
+ * error if `isFatal` returns true for it. Rejects with the signal's reason once the signal aborts.
  */
 export async function retryUntilAborted<T>(
   work: () => Promise<T>,
@@ -24,13 +24,13 @@ export async function retryUntilAborted<T>(
       return await orAborted(work(), signal);
     } catch (error) {
       if (signal.aborted || isFatal?.(error)) throw error;
-      log.warn({ err: messageOf(error), tries }, `${what}: waiting to try again`);
+      log.warn({ err: messageOf(error), tries }, `${what} failed, retrying`);
       await delay(Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), MAX_WAIT_MS), undefined, { signal });
     }
   }
 }
 
-/** Stops waiting for `work` when the signal comes; the work itself is not cancelled, and its outcome stays unknown. */
+/** Stops waiting for `work` when the signal aborts. Does not cancel the work, so its outcome is unknown. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -1,8 +1,8 @@
-/** Bounds how many tasks run at once, for each key on its own. Without a key, all tasks share one bound. */
+/** Limits the number of concurrent tasks per key. Tasks without a key share one limit. */
 export interface Semaphore {
-  /** Waits for a permit and returns the function that gives it back; call that once. Throws `onFull()`. */
+  /** Waits for a permit. Returns a function that releases it, to be called once. Throws `onFull()` if too many wait. */
   acquire(key?: string): Promise<() => void>;
-  /** Runs a task while it holds a permit. Throws `onFull()`. */
+  /** Runs a task with a permit. Throws `onFull()` if too many wait. */
   run<T>(task: () => Promise<T>, key?: string): Promise<T>;
 }
 
@@ -11,7 +11,7 @@ interface Permits {
   waiting: (() => void)[];
 }
 
-/** Waiting tasks run in the order in which they came. A task that finds `maxWaiting` others waiting gets `onFull()`. */
+/** Creates a semaphore. Waiting tasks run in order of arrival. At most `maxWaiting` tasks wait per key. */
 export function createSemaphore({
   maxAtOnce,
   maxWaiting,
@@ -21,11 +21,11 @@ export function createSemaphore({
   maxWaiting: number;
   onFull: () => Error;
 }): Semaphore {
-  // Keys without a task take no memory.
+  // Contains only keys with running tasks, so that memory does not grow with the number of keys.
   const permitsByKey = new Map<string, Permits>();
 
   const release = (key: string, permits: Permits): void => {
-    // A permit that is handed on stays taken.
+    // The permit passes to the next task, so the count stays the same.
     const next = permits.waiting.shift();
     if (next) return next();
     permits.taken -= 1;
@@ -46,11 +46,11 @@ export function createSemaphore({
   return {
     acquire,
     run: async (task, key) => {
-      const giveBack = await acquire(key);
+      const releasePermit = await acquire(key);
       try {
         return await task();
       } finally {
-        giveBack();
+        releasePermit();
       }
     },
   };

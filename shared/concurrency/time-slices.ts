@@ -2,15 +2,15 @@
 export type NextSlice = (owner: string) => Promise<void>;
 
 /**
- * Shares the event loop among long computations: each turn of the loop grants one slice, to the owners in rotation. The
- * other requests of a turn wait for one slice at most, however many computations are running.
+ * Shares the event loop among long computations. Each turn of the loop grants one slice, rotating among the owners.
+ * Other requests wait for at most one slice per turn, however many computations are running.
  */
 export function createTimeSlices(): NextSlice {
   const waiting = new Map<string, (() => void)[]>();
 
   const grant = (): void => {
     const [owner, own] = waiting.entries().next().value!;
-    // Behind the others, or away when nothing of it waits.
+    // Moves the owner to the end of the rotation, or removes it if it has no more work.
     waiting.delete(owner);
     const resolve = own.shift()!;
     if (own.length > 0) waiting.set(owner, own);

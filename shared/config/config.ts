@@ -16,7 +16,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** Where MIR sends mails to people. With `off`, the pages for people are off too. */
+/** Where MIR sends emails to people. With `off`, the pages for people are off too. */
 export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
 
 /** An OpenID Connect provider that people can log in with, besides email and password. */
@@ -94,7 +94,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
   }
   if (given['SMTP_URL'] && !given['MAIL_FROM']) {
     problems.push(
-      'MAIL_FROM: is required with SMTP_URL. Set the sender of mails, for example `MIR <mir@example.org>`.',
+      'MAIL_FROM: is required with SMTP_URL. Set the sender of emails, for example `MIR <mir@example.org>`.',
     );
   }
   if (parsed.success) problems.push(...oidcProblems(parsed.data));
@@ -153,7 +153,7 @@ export function isLocalUrl(url: string): boolean {
   return LOCAL_HOSTS.has(new URL(url).hostname);
 }
 
-/** Enables the outbox only on a local deployment, because it shows every mail to anyone on the machine. */
+/** Enables the outbox only on a local deployment, because it shows every email to anyone on the machine. */
 function mailOf(s: {
   NODE_ENV: string;
   PUBLIC_URL: string;

@@ -1,4 +1,4 @@
-/** Removes user and password from a store's URL. */
+/** Removes the user name and password from a database URL. */
 export function redactUrl(url: string): string {
   return url.replace(/\/\/[^/]*@/, '//');
 }

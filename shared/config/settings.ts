@@ -42,18 +42,18 @@ export const SETTINGS = {
   ),
   PUBLIC_URL: setting(
     z.url({ protocol: /^https?$/ }).default('http://localhost:3000'),
-    'Public URL of the API, used in mails, invitations and the API reference. Forms are accepted only from this origin.',
+    'Public URL of the API, used in emails, invitations and the API reference. Forms are accepted only from this origin.',
   ),
   SMTP_URL: setting(
     z
       .string()
       .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
       .optional(),
-    'Mail server for mails to people, including user and password. If unset, mails go to the `/outbox` page on a local deployment (local `PUBLIC_URL`, not `production`), which only opens on the same machine. On other deployments, the pages for people are off.',
+    'Mail server for emails to people, including user and password. If unset, a local deployment (local `PUBLIC_URL`, not `production`) shows emails on the `/outbox` page, which opens only on the same machine. On other deployments, the pages for people are off.',
   ),
   MAIL_FROM: setting(
     z.string().regex(/@/, 'must be an email address').optional(),
-    'Sender of mails, for example `MIR <mir@example.org>`. Required with `SMTP_URL`.',
+    'Sender of emails, for example `MIR <mir@example.org>`. Required with `SMTP_URL`.',
   ),
   OIDC_ISSUER: setting(
     z.url({ protocol: /^https?$/ }).optional(),
@@ -100,7 +100,7 @@ export const SETTINGS = {
       .default('mir'),
     'Prefix of every Redis key, so that two deployments can share a server.',
   ),
-  DATA_DIR: setting(z.string().min(1).default('.data'), 'Folder of the embedded stores of `npm start`.'),
+  DATA_DIR: setting(z.string().min(1).default('.data'), 'Data folder of the MongoDB and Redis servers that `npm start` runs.'),
   WORKERS: setting(positive.max(8).default(1), 'Number of worker processes that `npm start` runs.'),
   ADMIN_TOKEN: setting(
     z.string().min(32, 'must have at least 32 characters').optional(),

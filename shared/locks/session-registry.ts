@@ -4,10 +4,10 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import type { Store, StoreSession } from '../store/store';
 
-/** A session whose heartbeat is older than this counts as that of a dead process. */
+/** If a session's heartbeat is older than this, its process is assumed to be dead. */
 const HEARTBEAT_TTL_MS = 1_000;
 const HEARTBEAT_EVERY_MS = 250;
-/** Longer than any server keeps the transaction of a dead process open. */
+/** Longer than MongoDB keeps the transaction of a dead process open. */
 const SESSIONS_TTL_MS = 180_000;
 
 export interface SessionDeps {
@@ -17,7 +17,7 @@ export interface SessionDeps {
   log: Log;
 }
 
-/** A store session that other processes know by its name. */
+/** A MongoDB session that is registered in Redis, so that other processes can end it. */
 export interface RegisteredSession {
   session: StoreSession;
   name: string;
@@ -25,10 +25,10 @@ export interface RegisteredSession {
 }
 
 /**
- * Opens a store session and registers it in Redis under a subject (an agent tree, a partner, a cascade, commits), with a
- * heartbeat until it is closed. Ends the subject's other sessions whose heartbeat stopped for `deadAfterMs`: the
- * transaction that a dead process left open would block the subject for up to a minute. A live process that was only
- * slow repeats its transaction. While Redis is down no session is ended, and the server's own limit applies.
+ * Opens a MongoDB session, registers it in Redis under a subject (an agent tree, a partner, a cascade or commits), and
+ * sends heartbeats until it is closed. Ends the subject's other sessions that have sent no heartbeat for `deadAfterMs`,
+ * because the open transaction of a dead process would block the subject for up to a minute. If that process was only
+ * slow, it retries its transaction. While Redis is down, no sessions are ended, and MongoDB's own time limit applies.
  */
 export async function openRegisteredSession(
   { store, queueLink, keys, log }: SessionDeps,
@@ -41,7 +41,7 @@ export async function openRegisteredSession(
   const heartbeatOf = (session: string): string => keys.lockHeartbeat(subject, session);
   const warn = (error: unknown): void => log.debug({ subject, err: messageOf(error) }, 'session heartbeat failed');
 
-  /** Renews the heartbeat. Returns the names of the subject's other sessions. */
+  /** Sends a heartbeat. Returns the names of the subject's other sessions. */
   const beat = async (): Promise<string[]> => {
     const replies = await redis
       .multi()
