@@ -100,7 +100,10 @@ export const SETTINGS = {
       .default('mir'),
     'Prefix of every Redis key, so that two deployments can share a server.',
   ),
-  DATA_DIR: setting(z.string().min(1).default('.data'), 'Data folder of the MongoDB and Redis servers that `npm start` runs.'),
+  DATA_DIR: setting(
+    z.string().min(1).default('.data'),
+    'Data folder of the MongoDB and Redis servers that `npm start` runs.',
+  ),
   WORKERS: setting(positive.max(8).default(1), 'Number of worker processes that `npm start` runs.'),
   ADMIN_TOKEN: setting(
     z.string().min(32, 'must have at least 32 characters').optional(),
