@@ -64,7 +64,7 @@ export function paged(command: Command): Command {
     .addOption(
       new Option('--limit <n>', `items per page, 1–${MAX_PAGE_SIZE}`).argParser(pageSize).default(DEFAULT_PAGE_SIZE),
     )
-    .option('--cursor <cursor>', 'cursor of the next page, from the previous one');
+    .option('--cursor <cursor>', 'cursor shown below the previous page');
 }
 
 function pageSize(text: string): number {

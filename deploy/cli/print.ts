@@ -21,7 +21,7 @@ export function cell(value: Cell): string {
 
 const plain = { head: [], border: [] };
 
-// Maximum text width in columns. Sheets have one value per row and so more room than tables.
+// Maximum text width in columns. Sheets have one value per row, so they have more room than tables.
 const TABLE_TEXT_COLUMNS = 48;
 const SHEET_TEXT_COLUMNS = 72;
 

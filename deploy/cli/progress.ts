@@ -13,7 +13,7 @@ export function showProgress(shell: Shell, done: string): Progress {
 }
 
 function bar(stream: NodeJS.WritableStream): Progress {
-  const format = '{bar} {percentage} %  {value}/{total}  {duration_formatted}';
+  const format = '{bar} {percentage}%  {value}/{total}  {duration_formatted}';
   const shown = new SingleBar({ format, hideCursor: true, stream }, Presets.shades_classic);
   let started = false;
   return {

@@ -10,7 +10,7 @@ import type * as Migrate from './migrate-commands';
 import type * as Partners from './partners-commands';
 import type * as Print from './print';
 import { ExitCode, ReaderGoneError, type Shell } from './shell';
-import { teach } from './teach';
+import { addHelpTexts } from './add-help-texts';
 
 const OK = 0;
 const FAILED = 1;
@@ -109,7 +109,7 @@ export function createProgram(shell: Shell, wanted: readonly string[] = GROUPS.m
     const command = program.command(name).description(description);
     if (wanted.includes(name)) add(command, shell);
   }
-  teach(program);
+  addHelpTexts(program);
   return program;
 }
 

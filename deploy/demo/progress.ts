@@ -8,13 +8,13 @@ export interface Progress {
   stop(): void;
 }
 
-/** Shows a progress bar on a terminal, or a line every 20 % in a file or pipe. */
+/** Shows a progress bar on a terminal, or prints a line every 20% to a file or pipe. */
 export function showProgress(label: string, total: number, out: NodeJS.WriteStream = process.stdout): Progress {
   return out.isTTY ? bar(label, total, out) : lines(label, total, out);
 }
 
 function bar(label: string, total: number, stream: NodeJS.WriteStream): Progress {
-  const format = `${label.padEnd(10)} {bar} {percentage} %  {value}/{total}  {duration_formatted}`;
+  const format = `${label.padEnd(10)} {bar} {percentage}%  {value}/{total}  {duration_formatted}`;
   const shown = new SingleBar({ format, hideCursor: true, stream }, Presets.shades_classic);
   shown.start(total, 0);
   return { add: (count) => shown.increment(count), stop: () => shown.stop() };
@@ -29,7 +29,7 @@ function lines(label: string, total: number, out: NodeJS.WriteStream): Progress 
       const percent = Math.floor((done / total) * 100);
       if (percent < shown + PLAIN_LINE_EVERY_PERCENT) return;
       shown = percent - (percent % PLAIN_LINE_EVERY_PERCENT);
-      out.write(`${label}: ${percent} % (${done} of ${total})\n`);
+      out.write(`${label}: ${percent}% (${done} of ${total})\n`);
     },
     stop: () => undefined,
   };

@@ -14,5 +14,5 @@ export const GUARD_SH = `exec 3<&0
   kill -KILL $$
 ) </dev/null >/dev/null 2>&1 & )`;
 
-/** Redirections for the server's \`exec\` line, so that the server neither reads nor inherits the guard's pipe. */
+/** Redirections for the server's `exec` line, so that the server neither reads nor inherits the guard's pipe. */
 export const GUARDED_STDIN_SH = '</dev/null 3<&-';

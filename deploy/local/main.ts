@@ -15,7 +15,7 @@ void runStack({
   },
   signals: listenForStop(),
   print: (text) => console.log(text),
-  colour: process.stdout.isTTY && !process.env['NO_COLOR'],
+  color: process.stdout.isTTY && !process.env['NO_COLOR'],
 })
   .catch((error: unknown) => {
     console.error(messageOf(error));

@@ -24,6 +24,6 @@ export function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<
   try {
     return schema.parse(JSON.parse(text));
   } catch {
-    throw new Error(`${file} is damaged. Restore it from a copy, or remove it if you can lose its content.`);
+    throw new Error(`${file} is damaged. Restore it from a copy, or delete it if you do not need its content.`);
   }
 }

@@ -19,7 +19,7 @@ export interface StackOptions {
   programs: { api: string; worker: string; cli: string };
   signals: StopSignals;
   print: (text: string) => void;
-  colour: boolean;
+  color: boolean;
 }
 
 /** Runs the stores, API and workers until a stop signal. Returns the exit code. Throws a readable error. */
@@ -33,7 +33,7 @@ export async function runStack(options: StackOptions): Promise<number> {
   if (lock.outcome === 'busy') {
     print(
       `MIR is already running with this data folder: pid ${lock.pid}, ${urlOf(dataDir, lock.pid)}, data ${dataDir}. ` +
-        'To run a second MIR, set DATA_DIR.',
+        'To run a second instance, set DATA_DIR to another folder.',
     );
     return 1;
   }
@@ -81,7 +81,7 @@ async function serve(options: StackOptions, settings: LocalSettings, stores: Sto
 }
 
 async function announce(
-  { env: given, programs, print, colour }: StackOptions,
+  { env: given, programs, print, color }: StackOptions,
   settings: LocalSettings,
   stores: Stores,
   env: NodeJS.ProcessEnv,
@@ -109,7 +109,7 @@ async function announce(
     ? 'ADMIN_TOKEN from the environment'
     : `ADMIN_TOKEN in ${join(dataDir, 'secrets.json')}`;
   const workers = workerUrls.length;
-  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers, adminToken, partner, colour }));
+  print(welcome({ url, metricsUrl, dataDir, mongo, redis, workers, adminToken, partner, color }));
 }
 
 function urlOf(dataDir: string, pid: number): string {

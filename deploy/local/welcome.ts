@@ -10,12 +10,12 @@ interface Facts {
   /** Where the operator finds the admin token. */
   adminToken: string;
   partner: DemoPartner | null;
-  colour: boolean;
+  color: boolean;
 }
 
 /** Formats the message that `npm start` prints when MIR is ready. */
 export function welcome(facts: Facts): string {
-  const style = (code: number, text: string): string => (facts.colour ? `\u001B[${code}m${text}\u001B[0m` : text);
+  const style = (code: number, text: string): string => (facts.color ? `\u001B[${code}m${text}\u001B[0m` : text);
   const label = (text: string): string => style(2, text.padEnd(9));
   const lines = [
     '',
@@ -27,7 +27,7 @@ export function welcome(facts: Facts): string {
     `  ${label('workers')}${facts.workers}`,
     `  ${label('metrics')}${facts.metricsUrl}`,
     `  ${label('partners')}${facts.url}/guide (API: ${facts.url}/docs)`,
-    `  ${label('people')}${facts.url}/signup (mails: ${facts.url}/outbox)`,
+    `  ${label('people')}${facts.url}/signup (emails: ${facts.url}/outbox)`,
     `  ${label('operator')}${facts.url}/admin/login (${facts.adminToken})`,
     ...(facts.partner === null ? [] : firstSteps(facts.url, facts.partner, label, (text) => style(1, text))),
     '',

@@ -115,7 +115,7 @@ export async function restoreBackup(
     ] as const) {
       if (!(await holdsKeys(link, config.keyspace))) continue;
       throw new Error(
-        `The Redis at ${name} already holds keys of this KEYSPACE, which would not match the restored data. Delete them first.`,
+        `The Redis at ${name} already contains keys of this KEYSPACE, which would not match the restored data. Delete them first.`,
       );
     }
     await loadStore(store.connection, folder, manifest.collections, log);

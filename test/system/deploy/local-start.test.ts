@@ -63,7 +63,7 @@ function start(
   const script = `
     const { runStack } = require('./stack.js');
     const { listenForStop } = require('./stop-signals.js');
-    const options = { env: process.env, colour: false, signals: listenForStop(), print: console.log };
+    const options = { env: process.env, color: false, signals: listenForStop(), print: console.log };
     runStack({ ...options, programs: ${JSON.stringify(useReal ? REAL : Object.fromEntries(written))} })
       .catch((error) => { console.log(error.message); return 1; })
       .then((code) => process.exit(code));`;
@@ -136,7 +136,7 @@ describe('npm start', () => {
     const url = readStackFile(dataDir)?.url;
     expect(second.output()).toBe(
       `MIR is already running with this data folder: pid ${first.process.pid}, ${url}, data ${dataDir}. ` +
-        'To run a second MIR, set DATA_DIR.\n',
+        'To run a second instance, set DATA_DIR to another folder.\n',
     );
   });
 

@@ -10,7 +10,7 @@ const facts = {
   redis: 'Valkey 8',
   workers: 1,
   adminToken: 'ADMIN_TOKEN as given',
-  colour: false,
+  color: false,
 };
 
 describe('welcome', () => {

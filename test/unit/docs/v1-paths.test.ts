@@ -41,7 +41,7 @@ const documents: [string, string][] = [
       workers: 1,
       adminToken: 'ADMIN_TOKEN as given',
       partner: { partnerId: 'prt_1', liveApiKey: 'mir_live_one', testApiKey: 'mir_test_one' },
-      colour: false,
+      color: false,
     }),
   ],
 ];

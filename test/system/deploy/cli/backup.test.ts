@@ -164,7 +164,7 @@ describe('backup and restore', () => {
     it('writes nothing to stores that are not empty', async () => {
       await rejected(mir.env, whole, /database is not empty/);
       const env = emptyStores({ KEYSPACE: mir.env['KEYSPACE']! });
-      await rejected(env, whole, /already holds keys of this KEYSPACE/);
+      await rejected(env, whole, /already contains keys of this KEYSPACE/);
     });
 
     it('writes nothing if the pepper differs, or if the backup is incomplete or damaged', async () => {

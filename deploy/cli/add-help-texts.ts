@@ -44,7 +44,7 @@ const OWN_CODES: ReadonlySet<string> = new Set([
 const CODES = '\nExit codes: 0 success, 1 rejected or failed (the error code is on stderr), 2 usage error.';
 
 /** Adds examples and exit codes to the help of every command. */
-export function teach(command: Command, path: readonly string[] = []): void {
+export function addHelpTexts(command: Command, path: readonly string[] = []): void {
   const name = path.join(' ');
   const lines = EXAMPLES[name] ?? [];
   if (lines.length > 0) {
@@ -53,5 +53,5 @@ export function teach(command: Command, path: readonly string[] = []): void {
   }
   const isLeaf = command.commands.length === 0;
   if (isLeaf && !OWN_CODES.has(name)) command.addHelpText('after', CODES);
-  for (const sub of command.commands) teach(sub, [...path, sub.name()]);
+  for (const sub of command.commands) addHelpTexts(sub, [...path, sub.name()]);
 }
