@@ -106,7 +106,7 @@ export function overloaded(reason: OverloadReason, retryAfterSeconds = 2, cause?
   return new MirError('OVERLOADED', OVERLOADS[reason], { params: { reason }, retryAfterSeconds, cause });
 }
 
-/** Returns the error for a MongoDB that is down or slow. */
+/** Returns the error for an unavailable or slow MongoDB. */
 export function storeUnavailable(cause?: unknown): MirError {
   return new MirError('STORE_UNAVAILABLE', 'MongoDB did not respond', { retryAfterSeconds: 2, cause });
 }

@@ -19,7 +19,7 @@ const setting = <T extends z.ZodType>(schema: T, meaning: string): Setting<T> =>
 export const SETTINGS = {
   NODE_ENV: setting(
     z.enum(['development', 'test', 'production']).default('development'),
-    '`production` requires `SUBJECT_PEPPER` and refuses to start with pending migrations.',
+    'In `production`, MIR requires `SUBJECT_PEPPER` and does not start while migrations are pending.',
   ),
   PORT: setting(port.default(3000), 'Public port of the API.'),
   METRICS_PORT: setting(

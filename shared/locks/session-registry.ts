@@ -58,7 +58,7 @@ export async function openRegisteredSession(
     const alive = await redis.mget(others.map(heartbeatOf));
     const dead = others.filter((_, n) => alive[n] === null);
     if (dead.length === 0) return;
-    log.warn({ subject, sessions: dead.length }, 'ending store sessions of dead processes');
+    log.warn({ subject, sessions: dead.length }, 'ending MongoDB sessions of dead processes');
     await store.killSessions(dead);
     await redis.srem(sessions, ...dead);
   };

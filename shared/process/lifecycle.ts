@@ -8,7 +8,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Longer than a call to an unreachable store takes to time out. With the default drain, below Kubernetes' 30 s. */
+/** Longer than a call to an unreachable database takes to time out. With the default drain, below Kubernetes' 30 s. */
 export const FORCED_EXIT_SLACK_MS = 8_000;
 
 /**

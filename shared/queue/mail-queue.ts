@@ -8,7 +8,7 @@ import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
 const mailSchema = z.object({
-  /** Lower case. */
+  /** In lowercase. */
   to: z.string().min(3),
   subject: z.string().min(1),
   text: z.string().min(1),

@@ -12,7 +12,9 @@ const PAGE = 200;
 
 type Chunk = { chunkId: ChunkId; tenant: Tenant };
 
-/** Returns the chunks that no job will finalize, because it is missing or has failed with an unreadable payload. */
+/**
+ * Returns the chunks that no job will finalize, because the job is missing or has failed with an unreadable payload.
+ */
 async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
   const queue = queueKeys(keys, eventsQueue.name);
   const jobs = await Promise.all(chunks.map(({ chunkId }) => findJob(link.client, queue, chunkId)));

@@ -15,7 +15,7 @@ const ERROR_LOG_EVERY_MS = 5_000;
 /** Errors of a server that accepts no writes, such as a former primary after a failover. */
 const NOT_PRIMARY = /READONLY|LOADING|MASTERDOWN/;
 
-/** Interval of checking the identity of the connected server. */
+/** How often to check the identity of the connected server. */
 const IDENTITY_WATCH_MS = 1_000;
 
 /**
