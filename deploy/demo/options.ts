@@ -64,7 +64,7 @@ export function readOptions(args: string[], environment: NodeJS.ProcessEnv): Dem
   return {
     ...rest,
     resendPercent,
-    ...whereItRuns(url, environment),
+    ...findSystem(url, environment),
     concurrency: concurrency ?? CONCURRENCY_PER_CORE * availableParallelism(),
     rules: rulesOf(environment),
   };
@@ -75,7 +75,7 @@ export function usage(): string {
   return USAGE;
 }
 
-function whereItRuns(url: string | undefined, environment: NodeJS.ProcessEnv): { url: string; mongoUrl: string } {
+function findSystem(url: string | undefined, environment: NodeJS.ProcessEnv): { url: string; mongoUrl: string } {
   const stack = readStackFile(dataDirOf(environment));
   const mongoUrl = environment['MONGO_URL'] || stack?.mongoUrl;
   if (!mongoUrl) {

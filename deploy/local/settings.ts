@@ -95,7 +95,7 @@ async function choosePort(name: string, wanted: number, isGiven: boolean, taken:
 }
 
 /** Replaces ports that another process has taken since they were chosen. */
-async function moveTaken({ ports }: LocalSettings, ours: readonly LocalPort[]): Promise<void> {
+async function replaceTakenPorts({ ports }: LocalSettings, ours: readonly LocalPort[]): Promise<void> {
   for (const port of ours) {
     if (port.isGiven || (await isPortFree(port.number))) continue;
     const others = [ports.api, ports.metrics, ...ports.workers].map(({ number }) => number);
@@ -124,7 +124,7 @@ export function urlsOf({ bindAddress, ports }: LocalSettings): {
 /** Returns the API's own environment variables, after replacing ports that are no longer free. */
 export async function apiEnv(settings: LocalSettings): Promise<NodeJS.ProcessEnv> {
   const { api, metrics } = settings.ports;
-  await moveTaken(settings, [api, metrics]);
+  await replaceTakenPorts(settings, [api, metrics]);
   return {
     PORT: String(api.number),
     METRICS_PORT: String(metrics.number),
@@ -135,7 +135,7 @@ export async function apiEnv(settings: LocalSettings): Promise<NodeJS.ProcessEnv
 /** Returns a worker's own environment variables, after replacing its port if it is no longer free. */
 export async function workerEnv(settings: LocalSettings, index: number): Promise<NodeJS.ProcessEnv> {
   const port = settings.ports.workers[index]!;
-  await moveTaken(settings, [port]);
+  await replaceTakenPorts(settings, [port]);
   return {
     WORKER_PORT: String(port.number),
     PUBLIC_URL: settings.env['PUBLIC_URL'] ?? urlsOf(settings).url,
