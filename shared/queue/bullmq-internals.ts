@@ -74,7 +74,7 @@ export async function storedPayload(redis: Redis, queue: QueueKeys, id: string):
 
 const SCAN_COUNT = 500;
 
-/** Yields every job, in any state, with its stored payload. May miss jobs that are added or removed meanwhile. */
+/** Yields every job, in any state, with its stored payload. May miss jobs that are added or removed during the scan. */
 export async function* storedPayloads(redis: Redis, queue: QueueKeys): AsyncGenerator<{ id: string; data: string }> {
   const pattern = `${queue.jobPrefix.replaceAll(/[[\]*?\\]/g, '\\$&')}*`;
   const seen = new Set<string>();
