@@ -86,7 +86,7 @@ describe('GET /event-types', () => {
   it('a CATALOG_FILE that is not there refuses the start and names it', async () => {
     const file = join(folder, 'nowhere.json');
     await expect(openRuntime(readConfig(freshEnv({ CATALOG_FILE: file })), 'api')).rejects.toThrow(
-      `CATALOG_FILE ${file} cannot be read`,
+      `Cannot read CATALOG_FILE ${file}`,
     );
   });
 });
