@@ -11,68 +11,76 @@ import { requireAgentPlan } from '../http/require-caller';
 import { authorizeSubmission } from './charge-units';
 import type { ValidatedEvent } from './validate-event';
 
-const MAX_PER_TURN = 1_000;
+const MAX_COALESCED_CALLS = 1_000;
 
-/** Why an agent may not submit an event; the code is an item's in a batch, a problem's for a single event. */
+/** A rule that an agent's event breaks. The code is an item's in a batch, and the problem's for a single event. */
 export interface AgentRuleViolation extends FieldError {
   code: 'IDEMPOTENCY_KEY_REQUIRED' | 'EVENT_TYPE_NOT_ALLOWED';
 }
 
-/** Verdicts on event types, remembered with the credential they follow from: a changed right is another credential. */
-const verdicts = new WeakMap<Credential, Map<string, boolean>>();
+/** Allowlist decisions by event type. Changed rights create a new credential, so a decision never goes stale. */
+const decisions = new WeakMap<Credential, Map<string, boolean>>();
 
-function mayType(credential: Credential, eventType: string): boolean {
-  let known = verdicts.get(credential);
-  if (!known) verdicts.set(credential, (known = new Map()));
-  let verdict = known.get(eventType);
-  if (verdict === undefined) {
-    verdict = credential.allowlists.every((patterns) => allows(patterns, eventType));
-    // Only types of the catalog come here, so the map stays small.
-    known.set(eventType, verdict);
+function maySubmitType(credential: Credential, eventType: string): boolean {
+  let known = decisions.get(credential);
+  if (!known) decisions.set(credential, (known = new Map()));
+  let isAllowed = known.get(eventType);
+  if (isAllowed === undefined) {
+    isAllowed = credential.allowlists.every((patterns) => allows(patterns, eventType));
+    // Only event types from the catalog get here, so the map stays small.
+    known.set(eventType, isAllowed);
   }
-  return verdict;
+  return isAllowed;
 }
 
-/** Why the credential's agent may not submit the event; null when it may. The partner's own key may submit anything. */
+/**
+ * Returns the rule that the event breaks, or null if the agent may submit it. The partner's own key may submit
+ * anything.
+ */
 export function violationOf(credential: Credential, { keyedId, accepted }: ValidatedEvent): AgentRuleViolation | null {
   if (credential.agent === null) return null;
   if (credential.agent.type === 'AI_AGENT' && keyedId === null) {
     return {
       path: 'idempotencyKey',
       code: 'IDEMPOTENCY_KEY_REQUIRED',
-      message: 'an AI agent sends one on every event',
+      message: 'is required on every event that an AI agent submits',
     };
   }
-  if (mayType(credential, accepted.eventType)) return null;
-  const message = `this agent, or one above it, is not allowed ${accepted.eventType}`;
+  if (maySubmitType(credential, accepted.eventType)) return null;
+  const message = `${accepted.eventType} is not on the allowlist of this agent or of an agent above it`;
   return { path: 'eventType', code: 'EVENT_TYPE_NOT_ALLOWED', message };
 }
 
 const VIOLATION_TEXTS: Record<AgentRuleViolation['code'], string> = {
-  IDEMPOTENCY_KEY_REQUIRED: 'An AI agent sends an idempotency key on every event, so that its repeats are harmless.',
-  EVENT_TYPE_NOT_ALLOWED: 'Not on the allowlist of this agent, or of one above it.',
+  IDEMPOTENCY_KEY_REQUIRED:
+    'An AI agent must set an idempotency key on every event, so that a retry never stores it twice.',
+  EVENT_TYPE_NOT_ALLOWED:
+    'This event type is not on the allowlist of this agent or of an agent above it. Ask the person who manages the agent to add it.',
 };
 
-/** A refusal as the answer to a single event, or to a batch of which nothing is left. */
-export function violationError(rejection: AgentRuleViolation): PublicError {
-  return new PublicError(rejection.code, VIOLATION_TEXTS[rejection.code], { errors: [rejection] });
+/** Converts a violation to the error response for a single event. */
+export function violationError(violation: AgentRuleViolation): PublicError {
+  return new PublicError(violation.code, VIOLATION_TEXTS[violation.code], { errors: [violation] });
 }
 
-/** Throws when an AI agent sends more at once than it may. */
+/** Throws 422 when an AI agent submits more than `AI_MAX_EVENTS_PER_BATCH` events at once. */
 export function requireSmallBatch({ agent }: Credential, events: number): void {
   if (agent?.type !== 'AI_AGENT' || events <= AI_MAX_EVENTS_PER_BATCH) return;
   throw new PublicError(
     'BULK_LIMIT_EXCEEDED',
-    `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch; this one has ${events}.`,
+    `An AI agent may submit at most ${AI_MAX_EVENTS_PER_BATCH} events per batch. This batch has ${events}; split it.`,
   );
 }
 
-/** Authorizes a key before its input is read. Requests of one turn of the event loop share the round trip. */
+/**
+ * Returns a function that authorizes a key before its request body is read, without charging it. Calls with the same
+ * key in one event-loop tick share a round trip.
+ */
 export function createAuthorizeFirst(deps: Pick<ApiContext, 'authorizer'>): (key: ParsedApiKey) => Promise<Admission> {
   const authorizeGroup = async (group: Coalesced<ParsedApiKey, Admission>[]): Promise<void> => {
     const admission = await authorizeSubmission(deps, group[0]!.item, []);
     requireAgentPlan(admission.credential);
     group.forEach(({ resolve }) => resolve(admission));
   };
-  return coalesce(authorizeGroup, { maxItems: MAX_PER_TURN, keyOf: ({ hash }) => hash });
+  return coalesce(authorizeGroup, { maxItems: MAX_COALESCED_CALLS, keyOf: ({ hash }) => hash });
 }

@@ -4,7 +4,9 @@ import type { SelfChargingAuth } from '../http/route';
 
 const BYTES_PER_UNIT = 32 * 1024;
 
-/** Who may submit events, and what a submission costs: one unit per item, rejected ones included, or per 32 KiB. */
+/**
+ * Authorization and cost of a submission: one unit per item, rejected items included, or per 32 KiB if that is more.
+ */
 export const SUBMIT_AUTH = {
   kind: 'key',
   scope: 'events:write',
@@ -13,7 +15,7 @@ export const SUBMIT_AUTH = {
   unitsOf: (items: number, bytes: number): number => Math.max(1, items, Math.ceil(bytes / BYTES_PER_UNIT)),
 } as const satisfies SelfChargingAuth;
 
-/** Authorizes submissions of one key, and charges each entry. */
+/** Authorizes a key for submitting and charges all entries, in one round trip. */
 export function authorizeSubmission(
   { authorizer }: { authorizer: Authorizer },
   key: ParsedApiKey,
@@ -22,12 +24,12 @@ export function authorizeSubmission(
   return authorizer.authorize(key, SUBMIT_AUTH.budget, SUBMIT_AUTH.scope, entries);
 }
 
-/** Charges a small rejected submission; grants nothing, and charges nothing, when no unit is left. */
+/** Charges one unit for a small rejected submission. Charges and grants nothing if no unit is left. */
 export function chargeOneUnit(deps: { authorizer: Authorizer }, key: ParsedApiKey): Promise<Admission> {
   return authorizeSubmission(deps, key, [{ cost: 1, grant: 'whole', chunkIds: [] }]);
 }
 
-/** Charges work that was done for a submission whose cost was not known before, also beyond what is left. */
+/** Charges for work already done whose cost was not known in advance, even if it exceeds the remaining budget. */
 export function chargeOnCredit(deps: { authorizer: Authorizer }, key: ParsedApiKey, units: number): Promise<Admission> {
   return authorizeSubmission(deps, key, [{ cost: units, grant: 'credit', chunkIds: [] }]);
 }

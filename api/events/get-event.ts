@@ -3,7 +3,7 @@ import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 
-/** `GET /events/:eventId`: one own event. A foreign one answers like a missing one. */
+/** Handles `GET /events/:eventId`. Another tenant's event gets the same 404 as one that does not exist. */
 export const getEventRoute = route({
   operationId: 'getEvent',
   method: 'GET',
@@ -16,7 +16,7 @@ export const getEventRoute = route({
   problems: ['NOT_FOUND'],
   handle: async ({ ctx: { store }, caller: { tenant }, params }) => {
     const event = await store.events.get(tenant, params.eventId);
-    if (!event) throw new PublicError('NOT_FOUND', 'No such event, or it is not stored yet; its receipt tells.');
+    if (!event) throw new PublicError('NOT_FOUND', 'No such event, or it has not been stored yet. Check its receipt.');
     return { status: 200, body: presentEvent(event) };
   },
 });

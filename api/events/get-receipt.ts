@@ -62,7 +62,7 @@ const MIXED = {
   ],
 };
 
-/** Adds up what the parts say of this receipt's events; QUEUED until every chunk is finalized. */
+/** Combines a receipt's parts. The status is QUEUED until every chunk is finalized. */
 function presentReceipt(
   receiptId: string,
   facts: ReceiptFacts,
@@ -73,13 +73,13 @@ function presentReceipt(
     .flatMap((part) => part.items)
     .filter(({ index }) => slot === null || index === slot)
     .map((item) => (slot === null ? item : { ...item, index: 0 }))
-    // Receipts of earlier versions have the driver's message.
+    // Earlier versions stored the database driver's message, which may quote event content.
     .map((item) => (item.code === 'STORE_REFUSED' ? { ...item, message: STORE_REFUSED_MESSAGE } : item))
     .sort((a, b) => a.index - b.index);
   const isFinal = parts.length === chunkIdsOf(facts).length;
   const read = parts.filter(({ total }) => total !== null);
   const seen = slot === null ? read.reduce((sum, { total }) => sum + total!, 0) : read.length;
-  // What no worker could read is what is missing from what was promised; which items these are is unknown.
+  // Events in a payload that no worker could read count as failed, but their indexes are unknown.
   const unread = isFinal && read.length < parts.length ? accepted - seen : 0;
   const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
   const status = !isFinal
@@ -103,7 +103,10 @@ function presentReceipt(
   };
 }
 
-/** `GET /events/receipts/:receiptId`: answered from the signed id and what workers wrote when they finalized its chunks. */
+/**
+ * Handles `GET /events/receipts/:receiptId`. Combines the facts signed into the ID with the parts that workers wrote
+ * when they finalized its chunks.
+ */
 export const getReceiptRoute = route({
   operationId: 'getReceipt',
   method: 'GET',
@@ -116,7 +119,7 @@ export const getReceiptRoute = route({
     200: {
       description: 'The receipt',
       schema: receiptSchema,
-      examples: { 'All stored': STORED, 'One repeated, one in conflict': MIXED },
+      examples: { 'All stored': STORED, 'One duplicate, one conflict': MIXED },
     },
   },
   problems: ['NOT_FOUND'],
@@ -124,7 +127,7 @@ export const getReceiptRoute = route({
     const facts = readReceipt(secrets.receipt, caller.tenant, receiptId);
     const nowMs = caller.admission.nowMs ?? Date.now();
     if (!facts || facts.receivedAtMs < nowMs - RECEIPT_RETENTION_MS) {
-      throw new PublicError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
+      throw new PublicError('NOT_FOUND', 'No such receipt. Check the ID; receipts expire after 30 days.');
     }
     const parts = await store.receipts.parts(caller.tenant, chunkIdsOf(facts));
     return { status: 200, body: presentReceipt(receiptId, facts, parts) };

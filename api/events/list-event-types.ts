@@ -3,7 +3,7 @@ import { route } from '../http/route';
 
 const CACHE_SECONDS = 300;
 
-/** `GET /event-types`: the catalog, for anybody. */
+/** Handles `GET /event-types`. Requires no API key. */
 export const listEventTypesRoute = route({
   operationId: 'listEventTypes',
   method: 'GET',

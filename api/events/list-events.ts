@@ -9,7 +9,7 @@ import { eventSchema, presentEvent } from './present-event';
 
 const time = z.iso.datetime({ offset: true });
 
-/** `GET /events`: own events, newest received first. */
+/** Handles `GET /events`. Returns the tenant's own events, most recently received first. */
 export const listEventsRoute = route({
   operationId: 'listEvents',
   method: 'GET',

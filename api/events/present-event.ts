@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { metadataSchema } from '../../shared/domain/event';
 import type { EventDoc } from '../../shared/store/events';
 
-/** An event as partners read it. */
+/** An event as the API returns it. */
 export const eventSchema = z
   .object({
     eventId: z.string(),

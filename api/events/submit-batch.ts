@@ -17,14 +17,14 @@ import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
 import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
 
-/** More than an event has fields; items of junk fields must not be answered with many times their own size. */
+/** An event has fewer fields. Keeps an item full of junk fields from producing a response many times its size. */
 const MAX_ERRORS_PER_ITEM = 20;
-/** How long a batch is validated before other requests get their turn. */
+/** How long a batch is validated before other requests get a turn. */
 const SLICE_MS = 4;
-/** Items, or KiB of them, that are validated between two looks at the clock. */
+/** Items, or KiB of items, validated between two clock reads. */
 const WORK_PER_CLOCK_READ = 32;
 
-/** A batch as it was read: its items and its size in bytes. */
+/** A batch as read from the body, with its size in bytes. */
 export interface Batch {
   items: BatchItem[];
   sentBytes: number;
@@ -36,14 +36,17 @@ interface ItemError extends FieldError {
 export interface CheckedBatch {
   tenant: Tenant;
   good: { index: number; event: ValidatedEvent }[];
-  /** Id of each item by its index; null at a rejected one. Filled for keyed events at once, for others when placed. */
+  /** Event ID of each item by index, assigned when the batch is split into chunks; null for a rejected item. */
   eventIds: (EventId | null)[];
   errors: ItemError[];
-  /** Size of an item as it was sent, on average. */
+  /** Average size of an item as sent, in bytes. */
   sentBytes: number;
 }
 
-/** Checks one item; null when it is rejected. Keeps one error more than a response lists, to know whether it truncates. */
+/**
+ * Returns the validated item, or null after recording its errors. Records at most one error more than a response lists,
+ * which shows that the list is truncated.
+ */
 function checkItem(
   deps: ValidationDeps,
   { tenant, errors }: CheckedBatch,
@@ -66,9 +69,9 @@ function checkItem(
 }
 
 /**
- * Checks every item, in slices of time; the good ones go on, the bad ones are named. One key with two contents is an
- * item error, and so is what the agent may not submit whose key it is (`agent` null: the partner's own). Throws 400
- * when an item makes the whole body invalid JSON.
+ * Validates every item in time slices, and returns the valid ones with the errors of the others. Rejects an item that
+ * reuses an earlier item's idempotency key for different content, and one that the agent may not submit (`agent` is
+ * null for the partner's own key). Throws 400 if an item makes the whole body invalid JSON.
  */
 export async function checkBatch(
   deps: ValidationDeps,
@@ -108,7 +111,7 @@ export async function checkBatch(
             index,
             code: 'IDEMPOTENCY_KEY_REUSED',
             path: 'idempotencyKey',
-            message: 'an earlier item of this batch has the same key with other content',
+            message: 'was already used by an earlier item of this batch with different content',
           });
         }
         continue;
@@ -126,7 +129,7 @@ export interface BatchReceipt {
   rejected: number;
   eventIds: (string | null)[];
   errors: ItemError[];
-  /** Present when there are more errors than are listed. */
+  /** Present if there are more errors than the response lists. */
   errorsTruncated?: true;
   receivedAt: string;
 }
@@ -145,7 +148,7 @@ type Deps = Pick<
   | 'keyedIdsFromMs'
 >;
 
-/** Cuts events into chunks and thereby gives them their ids. */
+/** Splits events into chunks and assigns their IDs. */
 function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: string, keyedIds: boolean): EventChunk[] {
   const chunks: EventChunk[] = [];
   for (let at = 0; at < good.length; at += MAX_EVENTS_PER_CHUNK) {
@@ -159,14 +162,14 @@ function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: str
   return chunks;
 }
 
-/** A batch and who submits it. `admitted` hears of its admission as soon as it is charged. */
+/** A batch and its submitter. `admitted` is called as soon as the batch is charged. */
 export interface BatchSubmission extends Batch {
   key: ParsedApiKey;
   requestId: string;
   admitted: (admission: Admission) => void;
 }
 
-/** What is accepted of an admitted batch. Throws when that is nothing. */
+/** Validates an admitted batch. Throws 422 if no event is valid. */
 async function checkAdmitted(
   deps: Deps,
   sent: BatchSubmission,
@@ -184,14 +187,14 @@ async function checkAdmitted(
     path: `events.${index}${path && `.${path}`}`,
     ...rest,
   }));
-  throw new PublicError('VALIDATION_FAILED', 'No event of the batch is valid. Fix the problems listed in `errors`.', {
+  throw new PublicError('VALIDATION_FAILED', 'No event in the batch is valid. Fix the problems listed in `errors`.', {
     errors,
   });
 }
 
 /**
- * Submits a batch. One call authorizes it, charges it whole and marks its chunks open before an item is validated: the
- * validation of thousands of items takes a valid key and the budget for them.
+ * Submits a batch. One call authorizes it, charges it in full and marks its chunks as open before any item is
+ * validated: only a valid key with enough budget can make this process validate thousands of items.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
   const { eventQueue, withFsync, overload, secrets, metrics, queueLink, keys } = deps;
@@ -211,11 +214,11 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
-    // Reading a large body was work, too.
+    // The batch is rejected, but reading its large body still took work.
     if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, SUBMIT_AUTH.unitsOf(1, sentBytes));
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }
-  // Marks that stay, because the queue store does not respond now, end with the sweep.
+  // If Redis does not respond, the markers remain until the sweep removes them.
   const unmark = (chunks: typeof marked): Promise<void> =>
     chunks.length > 0 ? finalizeChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
   const batch = await checkAdmitted(deps, sent, admission, nowMs).catch(async (error: unknown) => {
@@ -249,7 +252,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
 function exceedsLimit(cost: number, admission: Admission): PublicError {
   return new PublicError(
     'BATCH_EXCEEDS_LIMIT',
-    `The batch costs ${cost} units, and the limit is ${admission.budget!.smallest} per minute, so it can never fit. Split it.`,
+    `The batch costs ${cost} units, more than your limit of ${admission.budget!.smallest} per minute. Split it.`,
     { params: { budget: admission.budget } },
   );
 }

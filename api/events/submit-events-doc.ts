@@ -43,7 +43,7 @@ const EVENT_ID = 'evt_live_h3vQx8Yk2Lp6Rt9Wz4NbA7mTc';
 const RECEIPT_ID = 'rcpt_live_c0miav3k7e5f0a1b2c3d4e5f60718.mi1a2b3c.1.0.1.Jm3vQx8Yk2Lp6Rt9Wz4NbA';
 const RECEIVED_AT = '2026-01-31T09:30:00.000Z';
 
-/** `POST /events` as documented. */
+/** OpenAPI documentation of `POST /events`. */
 export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
   operationId: 'submitEvents',
   method: 'POST',
@@ -72,7 +72,7 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
       schema: z.union([singleReceipt, batchReceipt]),
       examples: {
         'One event': { eventId: EVENT_ID, receiptId: RECEIPT_ID, status: 'ACCEPTED', receivedAt: RECEIVED_AT },
-        'A batch of which the second item was refused': {
+        'A batch whose second item was rejected': {
           receiptId: RECEIPT_ID,
           accepted: 1,
           rejected: 1,

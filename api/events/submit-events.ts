@@ -23,7 +23,7 @@ import { heavyBodies, nextSlice } from './heavy-bodies';
 import { chargeOneUnit, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
 import { submitEventsDoc } from './submit-events-doc';
 
-/** What one request is about, as far as it is known yet. */
+/** A submission whose body has been read. */
 interface Submitting {
   req: Request;
   key: ParsedApiKey;
@@ -36,9 +36,9 @@ interface Submitting {
 }
 
 /**
- * The handler of `POST /events`. Authority, budget, clock and open markers are one script call, which single posts of
- * one turn share, after they were checked; a batch makes it before an item of it is checked. An agent's input, and a
- * large body, are preceded by a call that asks whether the key may submit at all.
+ * Creates the handler of `POST /events`. One script call checks the key and its budget, reads the clock and sets the
+ * open markers. Single events are validated before that call and share it within a tick; a batch makes the call before
+ * its items are validated. For agents and large bodies, an earlier call checks only that the key may submit.
  */
 function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<Answer> {
   const submitSingle = createSubmitSingle(ctx);
@@ -50,9 +50,10 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
     return rateLimited(admission, units);
   };
 
-  /** Charges a rejected submission. Throws 429 when nothing is left of the budget. */
+  /** Charges a rejected submission. Throws 429 if the budget is exhausted. */
   const chargeRejected = async (key: ParsedApiKey, units: number): Promise<Admission> => {
-    // On credit only what was real work: small requests of an agent over its limit must not take its partner's budget.
+    // Charge on credit only for real work: an agent over its limit must not drain its partner's budget with small
+    // requests.
     const admission = await (units > 1 ? chargeOnCredit(ctx, key, units) : chargeOneUnit(ctx, key));
     if (admission.granted[0] !== 0) return admission;
     throw tooManyEvents(admission, 1);
@@ -90,9 +91,9 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
     let wasRead = false;
 
     const submit = async (kind: BodyKind, known: Admission | null): Promise<unknown> => {
-      // Not even read when nothing is left to pay for it.
+      // Do not read a large body that the remaining budget cannot pay for.
       if (known?.budget && known.budget.left < 1 && !small) throw tooManyEvents(known, 1);
-      // Until it is read, its size as it is sent counts.
+      // Until the body is read, its Content-Length determines the cost.
       if (!small) units = SUBMIT_AUTH.unitsOf(1, Number(req.headers['content-length'] ?? 0));
       const body = await readBody(req, res, MAX_EVENTS_BODY_BYTES);
       const sentBytes = body.length;
@@ -108,7 +109,10 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       const { items } = submission;
       units = SUBMIT_AUTH.unitsOf(items.length, sentBytes);
       if (req.headers['idempotency-key'] !== undefined) {
-        throw new PublicError('IDEMPOTENCY_KEY_INVALID', 'A batch takes an idempotencyKey per item, not the header.');
+        throw new PublicError(
+          'IDEMPOTENCY_KEY_INVALID',
+          'The Idempotency-Key header is not allowed on a batch. Set idempotencyKey on each item instead.',
+        );
       }
       requireBatchSize(items.length);
       if (agent) requireSmallBatch(agent, items.length);
@@ -119,13 +123,13 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       const kind = bodyKind(req, ['json', 'ndjson']);
       const known = key.agent || !small ? await authorizeFirst(key) : null;
       if (small || !isHeavyBody(req)) return { status: 202, body: await submit(kind, known) };
-      // Asked again when it is its turn: those that were ahead may have spent the budget.
+      // Authorize again after waiting: earlier requests may have spent the budget.
       const receipt = await heavyBodies.run(async () => submit(kind, await authorizeFirst(key)), tenant);
       return { status: 202, body: receipt };
     } catch (error) {
-      const inputFault = !charged && error instanceof MirError && INPUT_FAULTS.has(error.code);
-      if (inputFault) {
-        // A body that is too large was read, and inflated, up to the limit.
+      const isInputError = !charged && error instanceof MirError && INPUT_ERRORS.has(error.code);
+      if (isInputError) {
+        // An oversized body was read and decompressed up to the limit.
         const isCutOff = error.code === 'BODY_TOO_LARGE' && !wasRead;
         admitted(await chargeRejected(key, isCutOff ? SUBMIT_AUTH.unitsOf(1, MAX_EVENTS_BODY_BYTES) : units));
       }
@@ -134,7 +138,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
   };
 }
 
-/** `POST /events`. */
+/** Handles `POST /events`. */
 export const submitEventsRoute: RawRoute = {
   ...submitEventsDoc,
   auth: SUBMIT_AUTH,
@@ -142,8 +146,8 @@ export const submitEventsRoute: RawRoute = {
   createHandler: createSubmitEvents,
 };
 
-/** Faults of the input, which are charged like input without fault. */
-const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([
+/** Input errors, which are charged like valid input. */
+const INPUT_ERRORS: ReadonlySet<ProblemCode> = new Set([
   'UNSUPPORTED_MEDIA_TYPE',
   'INVALID_ENCODING',
   'BODY_TOO_LARGE',
@@ -158,7 +162,7 @@ const INPUT_FAULTS: ReadonlySet<ProblemCode> = new Set([
   'ENTERPRISE_REQUIRED',
 ]);
 
-/** The event with the key of the `Idempotency-Key` header; both given must agree. */
+/** Returns the event with the key of the `Idempotency-Key` header. Throws 400 if header and field differ. */
 function withHeaderKey(req: Request, body: unknown): unknown {
   const header = readIdempotencyKey(req);
   if (header === null || typeof body !== 'object' || body === null) return body;
@@ -166,7 +170,7 @@ function withHeaderKey(req: Request, body: unknown): unknown {
   if (own !== undefined && own !== header) {
     throw new PublicError(
       'IDEMPOTENCY_KEY_INVALID',
-      'Header Idempotency-Key and field idempotencyKey differ; send one.',
+      'The Idempotency-Key header and the idempotencyKey field differ. Send only one of them.',
     );
   }
   return { ...body, idempotencyKey: header };

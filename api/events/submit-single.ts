@@ -15,7 +15,7 @@ import { violationOf, violationError } from './agent-rules';
 import { authorizeSubmission } from './charge-units';
 import { requireAgentPlan } from '../http/require-caller';
 
-/** Keys of accepted single events, remembered to reject a reused key early; the store is the truth. */
+/** Idempotency keys of recent single events, kept to reject a reused key early. The workers make the final decision. */
 const REMEMBERED_KEYS = 50_000;
 
 interface SingleReceipt {
@@ -24,7 +24,7 @@ interface SingleReceipt {
   status: 'ACCEPTED';
   receivedAt: string;
 }
-export interface SingleAnswer {
+export interface SubmittedSingle {
   receipt: SingleReceipt;
   admission: Admission;
 }
@@ -47,14 +47,17 @@ export interface Single {
   key: ParsedApiKey;
   event: ValidatedEvent;
   requestId: string;
-  /** Size of the body as it was sent. */
+  /** Size of the body as sent. */
   sentBytes: number;
 }
 
-type Waiting = Coalesced<Single & { span: SpanContext | null }, SingleAnswer>;
+type Waiting = Coalesced<Single & { span: SpanContext | null }, SubmittedSingle>;
 
-/** Submits single events; those of one key that arrive in the same turn share a script call, a chunk and a job. */
-export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SingleAnswer> {
+/**
+ * Returns a function that submits single events. Events with the same API key that arrive in one event-loop tick share
+ * a script call, a chunk and a job.
+ */
+export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SubmittedSingle> {
   const { eventQueue, withFsync, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
   const remembered = new LRUCache<EventId, string>({ max: REMEMBERED_KEYS });
   const accepted = metrics.eventsSubmitted.accepted;
@@ -64,11 +67,11 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     if (before === undefined || before === fingerprint) return;
     throw new PublicError(
       'IDEMPOTENCY_KEY_REUSED',
-      'This idempotency key was used for other content. Use a new key for new content; repeat the same content to repeat.',
+      'This idempotency key was already used with a different body. Use a new key, or resend the original body.',
     );
   };
 
-  /** Those that the agent may still submit: its rights, as they were when the events entered, are what counts. */
+  /** Returns the events that the agent may submit under its rights at admission, and rejects the others. */
   const stillAllowed = ({ credential }: Admission, group: Waiting[]): Waiting[] => {
     if (credential.agent === null) return group;
     return group.filter(({ item: { event }, reject }) => {
@@ -89,7 +92,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Sing
     const { tenant } = event;
     overload.check();
     const chunkId = newChunkId(Date.now());
-    // No event is large enough to cost more than one unit.
+    // No single event is large enough to cost more than one unit.
     const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
     const authorizedAt = performance.now();
     const admission = await authorizeSubmission(deps, key, [entry]);

@@ -14,19 +14,19 @@ import { fieldErrors } from '../http/validate';
 
 export type ValidationDeps = Pick<ApiContext, 'catalog' | 'secrets' | 'keyedIdsFromMs'>;
 
-/** An event that passed every check but has no chunk yet (and so no id, unless its key gives it one). */
+/** A validated event that is not in a chunk yet. It has an ID only if it has an idempotency key. */
 export interface ValidatedEvent {
   tenant: Tenant;
   keyedId: EventId | null;
-  /** The id that earlier versions gave it; null where the store holds none of those. */
+  /** ID that earlier versions gave the event; null if it has no key, or if the database holds no such IDs. */
   formerId: EventId | null;
   accepted: Omit<AcceptedEvent, 'eventId' | 'index'>;
 }
 
 /**
- * What is wrong with one submitted event, or the event checked. `nowMs` bounds how far ahead it may lie; `maxErrors`
- * bounds what is made of the problems: with 0 the list is empty, and says only that the event is rejected.
- * `agentId` is the submitting agent, null for the partner's own key.
+ * Validates one submitted event. Returns the event, or its errors. `nowMs` limits how far in the future the event may
+ * be. `agentId` is the submitting agent, or null for the partner's own key. `maxErrors` limits the number of errors; if
+ * it is 0, a rejected event gets an empty list.
  */
 export function validateEvent(
   { catalog, secrets, keyedIdsFromMs }: ValidationDeps,
@@ -38,7 +38,7 @@ export function validateEvent(
 ): ValidatedEvent | FieldError[] {
   const parsed = submittedEventSchema.safeParse(input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
-  // A verdict alone is asked for: no suggestion is looked up.
+  // The caller does not want any errors described, so skip looking up similar event types.
   if (maxErrors === 0 && !(parsed.success && catalog.has(parsed.data.eventType))) return [];
   const eventType = (input as SubmittedEvent | null)?.eventType;
   if (typeof eventType === 'string' && !catalog.has(eventType) && !errors.some(({ path }) => path === 'eventType')) {
@@ -69,8 +69,8 @@ export function validateEvent(
 }
 
 /**
- * Gives a checked event its place in a chunk, and thereby its id. Without `keyedIds` that is the former one, where the
- * store holds such.
+ * Gives a validated event its index in a chunk and its ID. If the database may hold former IDs, the event also carries
+ * its other ID; without `keyedIds`, the former ID is the main one.
  */
 export function assignEventId(
   { tenant, keyedId, formerId, accepted }: ValidatedEvent,
@@ -85,14 +85,15 @@ export function assignEventId(
 }
 
 function unknownType(eventType: string, nearest: string[]): FieldError {
-  const hint = nearest.length > 0 ? ` Did you mean ${nearest.join(' or ')}?` : ' GET /v1/event-types lists them all.';
+  const hint =
+    nearest.length > 0 ? ` Did you mean ${nearest.join(' or ')}?` : ' GET /v1/event-types lists all event types.';
   return { path: 'eventType', code: 'UNKNOWN_EVENT_TYPE', message: `${eventType} is not in the catalog.${hint}` };
 }
 
 function problemOfTime(atMs: number, nowMs: number): FieldError | null {
   if (Number.isNaN(atMs) || atMs < 0) {
-    return { path: 'occurredAt', code: 'OUT_OF_RANGE', message: 'must be a real time, 1970 or later' };
+    return { path: 'occurredAt', code: 'OUT_OF_RANGE', message: 'must be a valid time in 1970 or later' };
   }
   if (atMs <= nowMs + MAX_FUTURE_MS) return null;
-  return { path: 'occurredAt', code: 'IN_THE_FUTURE', message: 'lies more than 5 minutes in the future' };
+  return { path: 'occurredAt', code: 'IN_THE_FUTURE', message: 'must not be more than 5 minutes in the future' };
 }
