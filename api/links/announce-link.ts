@@ -4,14 +4,15 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import type { WebhookEventType } from '../../shared/store/webhooks';
 
 const DELIVERY_RETENTION_MS = 30 * 24 * 3600 * 1000;
-/** The sweep leaves a message to its first job for this long. */
-const FIRST_LOOK_AFTER_MS = 15_000;
+/** Grace period in which the sweep leaves a new message to its own job. */
+const FIRST_SWEEP_AFTER_MS = 15_000;
 
 export type RemovalReason = 'UNLINKED' | 'IDENTITY_DELETED' | 'USER_ERASED';
 
 /**
- * Inserts the webhook message, if the partner has an endpoint, in the transaction of the change. Returns its ids. The
- * body follows Standard Webhooks: `type`, `timestamp`, `data`. A user is named by `userRef`, as invites answer it.
+ * Inserts a webhook message in the transaction of the link change, if the partner has an endpoint. Returns the IDs of
+ * the inserted messages. The body follows Standard Webhooks (`type`, `timestamp`, `data`) and identifies the user by
+ * the `userRef` that invites return.
  */
 export async function announceLink(
   { store }: { store: Pick<Store, 'webhooks' | 'deliveries'> },
@@ -40,7 +41,7 @@ export async function announceLink(
     body: JSON.stringify({ type, timestamp: at.toISOString(), data: { ...data, ...removal } }),
     status: 'OPEN' as const,
     attempts: 0,
-    nextLookAt: new Date(Date.now() + FIRST_LOOK_AFTER_MS),
+    nextLookAt: new Date(Date.now() + FIRST_SWEEP_AFTER_MS),
     createdAt: at,
     expireAt: new Date(at.getTime() + DELIVERY_RETENTION_MS),
   };

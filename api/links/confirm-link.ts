@@ -10,7 +10,7 @@ import { announceLink } from './announce-link';
 import { type LinkRejection, linkRejectionOf, rejected, type SettledLink } from './link-outcome';
 import { type Changed, commitLinkChange, type LinkDeps } from './link-transaction';
 
-/** Undoes what the transaction did so far: the request stays open. */
+/** Rolls back the transaction, so that the request stays open. */
 class LinkRejectedError extends Error {
   constructor(readonly rejection: LinkRejection) {
     super(rejection);
@@ -18,13 +18,16 @@ class LinkRejectedError extends Error {
   }
 }
 
-/** Why nobody can confirm the request now. */
-async function whyNot({ store }: LinkDeps, request: LinkRequestDoc, now: Date): Promise<LinkRejection> {
+/** Returns why the request is no longer open. */
+async function rejectionReason({ store }: LinkDeps, request: LinkRequestDoc, now: Date): Promise<LinkRejection> {
   const current = await store.linkRequests.byTokenHash(request.tokenHash);
   return current === null ? 'UNKNOWN' : (linkRejectionOf(current, now) ?? 'USED');
 }
 
-/** Puts the rows once more: whoever linked them may still be at it, and nobody is told before every reader sees it. */
+/**
+ * Returns the rows of an existing link, so that they are cached again: the call that created the link may not have
+ * updated the cache yet, and no caller may report a link before every reader sees it.
+ */
 async function alreadyLinked(
   { store }: LinkDeps,
   { tenant, userRef }: LinkRequestDoc,
@@ -32,15 +35,15 @@ async function alreadyLinked(
   session: StoreSession,
 ): Promise<{ outcome: 'ALREADY_LINKED'; changed: Changed }> {
   const user = await store.users.get(tenant, userRef, session);
-  const mine = await store.memberships.get(identity, session);
+  const membership = await store.memberships.get(identity, session);
   return {
     outcome: 'ALREADY_LINKED',
-    changed: { users: user ? [user] : [], memberships: mine ? [mine] : [], deliveryIds: [] },
+    changed: { users: user ? [user] : [], memberships: membership ? [membership] : [], deliveryIds: [] },
   };
 }
 
-function identityGone(): PublicError {
-  return new PublicError('FORM_REFUSED', 'Your identity was deleted in the meantime. Nothing was connected.');
+function identityDeleted(): PublicError {
+  return new PublicError('FORM_REFUSED', 'Your MIR account was deleted in the meantime, so nothing was connected.');
 }
 
 async function link(
@@ -55,16 +58,16 @@ async function link(
   const identity = identityRefOf(identityId, envOf(tenant));
   await store.users.lock([request], session);
   const before = await store.linkRequests.end(requestId, 'USED', identityId, auditContext.at, session);
-  if (!before) throw new LinkRejectedError(await whyNot(deps, request, auditContext.at));
-  // A page may still be open while its person deletes the identity elsewhere.
-  if (!(await store.identities.lock(identityId, session))) throw identityGone();
+  if (!before) throw new LinkRejectedError(await rejectionReason(deps, request, auditContext.at));
+  // The person may have deleted the account in another tab since opening this page.
+  if (!(await store.identities.lock(identityId, session))) throw identityDeleted();
   const partner = await store.partners.get(partnerOf(tenant));
   if (!partner || partner.suspended) throw new LinkRejectedError('PARTNER_UNAVAILABLE');
   const user = await store.users.get(tenant, userRef, session);
   if (user?.identity === identity) return alreadyLinked(deps, request, identity, session);
   if (user?.identity) throw new LinkRejectedError('LINKED_ELSEWHERE');
-  const mine = await store.memberships.get(identity, session);
-  if ((mine?.members.length ?? 0) >= MAX_LINKS_PER_IDENTITY) throw new LinkRejectedError('TOO_MANY_LINKS');
+  const membership = await store.memberships.get(identity, session);
+  if ((membership?.members.length ?? 0) >= MAX_LINKS_PER_IDENTITY) throw new LinkRejectedError('TOO_MANY_LINKS');
 
   const account: LinkedAccount = {
     linkId: newId('lnk'),
@@ -85,8 +88,8 @@ async function link(
 }
 
 /**
- * A person confirms a request: it is used up and the account linked, in one transaction. Of any number at once exactly
- * one succeeds. The signals are right for every reader before it resolves, unless the visibility is `pending`.
+ * Confirms a request: marks it as used and links the account, in one transaction. Of concurrent calls, exactly one
+ * succeeds. On return, every reader sees the new signals, unless `cacheState` is `pending`.
  */
 export async function confirmLink(
   deps: LinkDeps,
@@ -103,7 +106,7 @@ export async function confirmLink(
     if (!(error instanceof LinkRejectedError)) throw error;
     if (error.rejection === 'USED') {
       const current = await deps.store.linkRequests.byTokenHash(request.tokenHash);
-      const linked = current && (await linkedBefore(deps, current, identityId));
+      const linked = current && (await existingLinkOf(deps, current, identityId));
       if (linked) return linked;
     }
     return rejected(error.rejection);
@@ -111,10 +114,10 @@ export async function confirmLink(
 }
 
 /**
- * Returns the outcome of a used request for the person who used it, in another tab perhaps or long ago. Null for anyone
- * else, and when the account is no longer linked to that person.
+ * Returns the outcome of a used request for the person who used it, perhaps in another tab or long ago. Returns null
+ * for anyone else, or if the account is no longer linked to that person.
  */
-export async function linkedBefore(
+export async function existingLinkOf(
   deps: LinkDeps,
   request: LinkRequestDoc,
   identityId: IdentityId,
@@ -128,7 +131,7 @@ export async function linkedBefore(
   return outcome === null ? null : { kind: outcome, cacheState };
 }
 
-/** A person declines a request: it can never be used. Returns `DECLINED`, or why it was not open any more. */
+/** Declines a request permanently. Returns `DECLINED`, or why the request was no longer open. */
 export async function declineLink(
   deps: LinkDeps,
   request: LinkRequestDoc,
@@ -144,5 +147,5 @@ export async function declineLink(
     await store.audit.append(auditEntry(auditContext, facts), session);
     return { outcome: true };
   });
-  return outcome ? { kind: 'DECLINED' } : rejected(await whyNot(deps, request, auditContext.at));
+  return outcome ? { kind: 'DECLINED' } : rejected(await rejectionReason(deps, request, auditContext.at));
 }

@@ -15,7 +15,7 @@ const MAX_URL_LENGTH = 2_048;
 
 const inviteUrl = z.url().meta({ examples: ['https://mir.example/link/0Zx3v9yQ5kq1rJ8mT2nW7bC4dF6gH0aSLpEuXoIiYcM'] });
 
-/** `POST /partners/link/invite`. */
+/** Handles `POST /partners/link/invite`. */
 export const createInviteRoute = route({
   operationId: 'createInvite',
   method: 'POST',
@@ -63,14 +63,14 @@ export const createInviteRoute = route({
   problems: [...LINK_REQUEST_PROBLEMS, 'RETURN_URL_NOT_ALLOWED'],
   handle: async ({ ctx, caller, requestId, body }) => {
     const { userExternalId, accountLabel, returnUrl, state, expiresInSeconds = DEFAULT_INVITE_SECONDS } = body;
-    const wish = {
+    const input = {
       userExternalId,
       ...(accountLabel === undefined ? {} : { accountLabel }),
       ...(returnUrl === undefined ? {} : { returnUrl }),
       ...(state === undefined ? {} : { state }),
     };
     const auditContext = auditContextForCaller({ caller, requestId });
-    const { request, token } = await createInvite(ctx, caller.tenant, wish, expiresInSeconds, auditContext);
+    const { request, token } = await createInvite(ctx, caller.tenant, input, expiresInSeconds, auditContext);
     return {
       status: 201,
       body: {

@@ -5,7 +5,7 @@ import { route } from '../http/route';
 import { createCode } from './create-link-request';
 import { accountLabelSchema, LINK_REQUEST_PROBLEMS, userRefSchema } from './link-request-schema';
 
-/** `POST /partners/link/code`. */
+/** Handles `POST /partners/link/code`. */
 export const createLinkCodeRoute = route({
   operationId: 'createLinkCode',
   method: 'POST',
@@ -37,8 +37,8 @@ export const createLinkCodeRoute = route({
   },
   problems: [...LINK_REQUEST_PROBLEMS],
   handle: async ({ ctx, caller, requestId, body: { userExternalId, accountLabel } }) => {
-    const wish = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
-    const { request, code } = await createCode(ctx, caller.tenant, wish, auditContextForCaller({ caller, requestId }));
+    const input = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
+    const { request, code } = await createCode(ctx, caller.tenant, input, auditContextForCaller({ caller, requestId }));
     return {
       status: 201,
       body: {

@@ -15,18 +15,20 @@ import { type AuditContext, auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { transaction } from '../db/transaction';
 
-/** Invites of one user that can be used at the same time. */
 export const MAX_OPEN_REQUESTS_PER_USER = 20;
-/** So long a used or expired request can still say why it does not work. */
+/** How long a used or expired request is kept, so that its page can explain why it no longer works. */
 const PURGE_AFTER_MS = 30 * 24 * 3600 * 1000;
 
 type Deps = Pick<ApiContext, 'store' | 'secrets' | 'config'>;
-type Wish = Pick<LinkRequestDoc, 'accountLabel' | 'returnUrl' | 'state'> & { userExternalId: string };
+type LinkRequestInput = Pick<LinkRequestDoc, 'accountLabel' | 'returnUrl' | 'state'> & { userExternalId: string };
 
-/** Throws 503 where people have no pages to confirm anything on: an invite would lead nowhere. */
+/** Throws 503 if no mail server is configured: people could not sign up, so an invite would lead nowhere. */
 function requirePages({ config }: Deps): void {
   if (config.mail.kind !== 'off') return;
-  throw new PublicError('LINKING_UNAVAILABLE', 'People cannot sign up here, because no mail server is set (SMTP_URL).');
+  throw new PublicError(
+    'LINKING_UNAVAILABLE',
+    'Linking is unavailable because no mail server is configured. Ask the operator to set SMTP_URL.',
+  );
 }
 
 async function insertRequest(
@@ -34,7 +36,7 @@ async function insertRequest(
   tenant: Tenant,
   kind: LinkRequestKind,
   tokenHash: string,
-  { userExternalId, ...shown }: Wish,
+  { userExternalId, ...shown }: LinkRequestInput,
   lifeMs: number,
   auditContext: AuditContext,
 ): Promise<LinkRequestDoc> {
@@ -61,7 +63,7 @@ async function insertRequest(
     if (kind === 'CODE') await store.linkRequests.dropCodes(tenant, userRef, session);
     const open = await store.linkRequests.countOpen(tenant, userRef, auditContext.at, session);
     if (open >= MAX_OPEN_REQUESTS_PER_USER) {
-      const text = `This user has ${open} invites that can still be used; wait until they expire.`;
+      const text = `This user already has ${open} open invites. Use one of them, or wait until they expire.`;
       throw new PublicError('TOO_MANY_LINK_REQUESTS', text);
     }
     await store.linkRequests.insert(request, session);
@@ -70,57 +72,64 @@ async function insertRequest(
   return request;
 }
 
-/** Throws 422 unless the URL is of an origin that the partner has registered. */
+/** Throws 422 unless the URL's origin is registered for the partner. */
 async function checkReturnUrl({ store }: Deps, tenant: Tenant, returnUrl: string | undefined): Promise<void> {
   if (returnUrl === undefined) return;
   const partner = await store.partners.get(partnerOf(tenant));
   if (partner && isAllowedReturn(returnUrl, partner.allowedReturnOrigins)) return;
-  const registered = partner?.allowedReturnOrigins.join(', ') || 'none yet: ask the operator';
-  throw new PublicError('RETURN_URL_NOT_ALLOWED', `Registered origins: ${registered}.`, {
-    errors: [{ path: 'returnUrl', code: 'RETURN_URL_NOT_ALLOWED', message: 'must be of a registered origin' }],
-  });
+  const registered = partner?.allowedReturnOrigins.join(', ') || 'none. Ask the operator to register one';
+  throw new PublicError(
+    'RETURN_URL_NOT_ALLOWED',
+    `The return URL must have a registered origin. Registered: ${registered}.`,
+    {
+      errors: [{ path: 'returnUrl', code: 'RETURN_URL_NOT_ALLOWED', message: 'must have a registered origin' }],
+    },
+  );
 }
 
-/** True for a URL, without credentials in it, whose origin is registered. */
+/** Returns true for a URL without credentials whose origin is registered. */
 export function isAllowedReturn(returnUrl: string, origins: readonly string[]): boolean {
   if (!URL.canParse(returnUrl)) return false;
   const { origin, username, password } = new URL(returnUrl);
   return username === '' && password === '' && origins.includes(origin);
 }
 
-/** Makes an invite; its token is told this once. Throws 422 for a foreign return URL, 409 when too many are open. */
+/**
+ * Creates an invite. Only this call returns its token. Throws 422 if the return URL is not allowed, and 409 if the user
+ * has too many open invites.
+ */
 export async function createInvite(
   deps: Deps,
   tenant: Tenant,
-  wish: Wish,
+  input: LinkRequestInput,
   lifeSeconds: number,
   auditContext: AuditContext,
 ): Promise<{ request: LinkRequestDoc; token: string }> {
-  await checkReturnUrl(deps, tenant, wish.returnUrl);
+  await checkReturnUrl(deps, tenant, input.returnUrl);
   const token = newInviteToken();
   const request = await insertRequest(
     deps,
     tenant,
     'INVITE',
     inviteTokenHash(token),
-    wish,
+    input,
     lifeSeconds * 1000,
     auditContext,
   );
   return { request, token };
 }
 
-/** Makes a code, which replaces the user's last one; it is told this once. */
+/** Creates a code that replaces the user's previous one. Only this call returns it. */
 export async function createCode(
   deps: Deps,
   tenant: Tenant,
-  wish: Wish,
+  input: LinkRequestInput,
   auditContext: AuditContext,
 ): Promise<{ request: LinkRequestDoc; code: string }> {
   const code = newCode();
   const tokenHash = codeHash(deps.secrets.linkCode, normalCode(code)!);
   return {
-    request: await insertRequest(deps, tenant, 'CODE', tokenHash, wish, CODE_SECONDS * 1000, auditContext),
+    request: await insertRequest(deps, tenant, 'CODE', tokenHash, input, CODE_SECONDS * 1000, auditContext),
     code,
   };
 }

@@ -7,7 +7,7 @@ import { requireHuman } from '../http/require-caller';
 import { route } from '../http/route';
 import { webhookAuth } from './webhook-schema';
 
-/** `DELETE /partners/webhook`. */
+/** Handles `DELETE /partners/webhook`. */
 export const deleteWebhookRoute = route({
   operationId: 'deleteWebhook',
   method: 'DELETE',
@@ -24,7 +24,8 @@ export const deleteWebhookRoute = route({
     const { tenant } = caller;
     const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.removed', target: tenant };
     await transaction({ store }, async (session) => {
-      if (!(await store.webhooks.remove(tenant, session))) throw new PublicError('NOT_FOUND', 'No webhook is set.');
+      if (!(await store.webhooks.remove(tenant, session)))
+        throw new PublicError('NOT_FOUND', 'No webhook endpoint is set.');
       await store.deliveries.dropOpenOfTenant(tenant, session);
       await store.audit.append(auditEntry(auditContextForCaller({ caller, requestId }), facts), session);
     });

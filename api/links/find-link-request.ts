@@ -3,27 +3,27 @@ import { codeHash, inviteTokenHash, isInviteToken, normalCode } from '../../shar
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { PartnerDoc } from '../../shared/store/partners';
 import type { ApiContext } from '../context';
-import { linkedBefore } from './confirm-link';
+import { existingLinkOf } from './confirm-link';
 import { type LinkOutcome, linkRejectionOf, rejected } from './link-outcome';
 import type { LinkDeps } from './link-transaction';
 
-/** An outcome with its request and partner, as far as they are known. */
+/** An outcome with its request and partner, either of which a rejection may lack. */
 export type FoundRequest =
   | (Exclude<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc; partner: PartnerDoc })
   | (Extract<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc | null; partner: PartnerDoc | null });
 
-/** Form in which an invite's token is looked for; null for what cannot be one. */
+/** Returns the hash to look up an invite token by, or null if the text cannot be a token. */
 export function hashOfToken(token: string): string | null {
   return isInviteToken(token) ? inviteTokenHash(token) : null;
 }
 
-/** Form in which a typed code is looked for; null for what cannot be one. */
+/** Returns the hash to look up a typed code by, or null if the text cannot be a code. */
 export function hashOfCode({ secrets }: Pick<ApiContext, 'secrets'>, typed: string): string | null {
   const code = normalCode(typed);
   return code === null ? null : codeHash(secrets.linkCode, code);
 }
 
-/** Returns what has become of the request behind a token or a code, for a person who may not be logged in (null). */
+/** Returns the state of the request behind a token or code. `identityId` is null if the person is not logged in. */
 export async function findRequest(
   deps: LinkDeps,
   tokenHash: string | null,
@@ -37,6 +37,6 @@ export async function findRequest(
   if (!partner || partner.suspended) return { ...rejected('PARTNER_UNAVAILABLE'), request, partner };
   const rejection = linkRejectionOf(request, now);
   if (rejection === null) return { kind: 'OPEN', request, partner };
-  const linked = rejection === 'USED' && identityId !== null ? await linkedBefore(deps, request, identityId) : null;
+  const linked = rejection === 'USED' && identityId !== null ? await existingLinkOf(deps, request, identityId) : null;
   return { ...(linked ?? rejected(rejection)), request, partner };
 }

@@ -5,7 +5,10 @@ import { route } from '../http/route';
 
 const nullableTime = z.iso.datetime().nullable();
 
-/** `GET /partners/link/status`: read from the store itself, so that it is right from the moment of the click. */
+/**
+ * Handles `GET /partners/link/status`. Reads MongoDB instead of the cache, so that a link is visible as soon as the
+ * person confirms it.
+ */
 export const getLinkStatusRoute = route({
   operationId: 'getLinkStatus',
   method: 'GET',

@@ -2,7 +2,7 @@ import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { webhookAuth, webhookSchema } from './webhook-schema';
 
-/** `GET /partners/webhook`. */
+/** Handles `GET /partners/webhook`. */
 export const getWebhookRoute = route({
   operationId: 'getWebhook',
   method: 'GET',
@@ -14,7 +14,8 @@ export const getWebhookRoute = route({
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant } }) => {
     const webhook = await store.webhooks.get(tenant);
-    if (!webhook) throw new PublicError('NOT_FOUND', 'No webhook is set.');
+    if (!webhook)
+      throw new PublicError('NOT_FOUND', 'No webhook endpoint is set. Set one with PUT /v1/partners/webhook.');
     return { status: 200, body: { url: webhook.url, createdAt: webhook.createdAt.toISOString() } };
   },
 });

@@ -1,7 +1,7 @@
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { CacheState } from './link-transaction';
 
-/** Why a request for a link cannot be followed. Each has a page of its own. */
+/** Why a link request cannot be used. Each reason has its own page. */
 export type LinkRejection =
   | 'UNKNOWN'
   | 'EXPIRED'
@@ -12,8 +12,8 @@ export type LinkRejection =
   | 'TOO_MANY_LINKS';
 
 /**
- * What has become of a request for a link, for the person who looks at it or answers it. `ALREADY_LINKED` is the same
- * person's link of before; `DECLINED` is this person's answer, whereas a rejection `DECLINED` was given earlier.
+ * State of a link request, for the person who opens or decides it. `ALREADY_LINKED`: the same person linked the account
+ * before. `DECLINED`: this person has just declined; a request declined earlier is a rejection.
  */
 export type LinkOutcome =
   | { kind: 'OPEN' }
@@ -21,15 +21,14 @@ export type LinkOutcome =
   | { kind: 'DECLINED' }
   | { kind: 'REJECTED'; rejection: LinkRejection };
 
-/** An outcome after which the request needs no answer. */
+/** The outcome of a request that is no longer open. */
 export type SettledLink = Exclude<LinkOutcome, { kind: 'OPEN' }>;
 
-/** Returns the outcome of a request that cannot be followed. */
 export function rejected<R extends LinkRejection>(rejection: R): { kind: 'REJECTED'; rejection: R } {
   return { kind: 'REJECTED', rejection };
 }
 
-/** Why a request is not open any more; null while it is. */
+/** Returns why a request is no longer open, or null if it is open. */
 export function linkRejectionOf({ status, expiresAt }: LinkRequestDoc, now: Date): LinkRejection | null {
   if (status !== 'OPEN') return status;
   return expiresAt <= now ? 'EXPIRED' : null;

@@ -10,7 +10,7 @@ export const userRefSchema = z
   .string()
   .describe('Names the user in `link.confirmed` and `link.removed`, and in `GET /v1/events`.');
 
-/** Problems that every link request may have. */
+/** Problems that creating any kind of link request can return. */
 export const LINK_REQUEST_PROBLEMS = [
   'INVALID_JSON',
   'VALIDATION_FAILED',

@@ -10,23 +10,23 @@ import { messageOf } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { storeWrite } from '../db/transaction';
 
-/** A worker may make a new user's row at the same moment; then the other is read and it is done again. */
-const MAX_TRIES = 5;
-/** The sweep leaves a refresh to its writer for this long. */
+/** Retries cover duplicate keys: a worker may insert a new user's row at the same time. */
+const MAX_ATTEMPTS = 5;
+/** Grace period in which the sweep leaves a cache update to the process that made the change. */
 const REFRESH_DUE_AFTER_MS = 5_000;
-/** A person waits for a page no longer than this; then the page says that it is pending. */
+/** How long a person waits for the page. After that, it says that the change is pending. */
 const CACHE_TIMEOUT_MS = 2_000;
 
 export type LinkDeps = Pick<ApiContext, 'store' | 'signalsCache' | 'identityCache' | 'log' | 'webhookQueue'>;
 
-/** What a change of links did to rows that the cache keeps. */
+/** Cached rows and webhook deliveries affected by a link change. */
 export interface Changed {
   users: UserDoc[];
   memberships: MembershipDoc[];
   deliveryIds: string[];
 }
 
-/** `done`: every reader sees it. `pending`: it is stored, and will be seen as soon as the cache can be reached. */
+/** `done`: every reader sees the change. `pending`: it is stored, and readers see it once the cache is reachable. */
 export type CacheState = 'done' | 'pending';
 
 const NOTHING: Changed = { users: [], memberships: [], deliveryIds: [] };
@@ -48,21 +48,20 @@ async function putInCache(deps: LinkDeps, cacheOutboxId: string, { users, member
   });
   try {
     const puts = Promise.all([signalsCache.putNewer(userRows), identityCache.putNewer(identityRows)]);
-    await withDeadline(puts, CACHE_TIMEOUT_MS, () => new Error('the cache did not answer in time'));
+    await withDeadline(puts, CACHE_TIMEOUT_MS, () => new Error('the cache did not respond in time'));
   } catch (error) {
-    log.warn({ err: messageOf(error) }, 'a change of links is not in the cache yet; the sweep will see to it');
+    log.warn({ err: messageOf(error) }, 'caching a link change failed, left to the sweep');
     return 'pending';
   }
-  // Where this fails the sweep puts the same rows once more.
+  // If this fails, the sweep puts the same rows again, which is harmless.
   await store.cacheOutbox.done(cacheOutboxId).catch(() => undefined);
   return 'done';
 }
 
 /**
- * Changes links in one transaction together with an entry in the cache outbox, then updates the cache before
- * it resolves: from then on every reader sees the change, or the answer is `pending`. Partners are told after that.
- * `work` may run more than once.
- * What it throws undoes everything.
+ * Runs a link change and inserts its cache outbox entry in one transaction, then updates the cache. On return, every
+ * reader sees the change, unless `cacheState` is `pending`. Wakes up the webhook deliveries only afterwards. `work` may
+ * run more than once; if it throws, nothing is changed.
  */
 export async function commitLinkChange<T>(
   deps: LinkDeps,
@@ -77,25 +76,25 @@ export async function commitLinkChange<T>(
       if (touched) await deps.store.cacheOutbox.insert(refresh, session);
       return { outcome, changed, cacheOutboxId: touched ? refresh._id : null };
     }, timeoutMs);
-  const { outcome, changed, cacheOutboxId } = await storeWrite(again(commit));
+  const { outcome, changed, cacheOutboxId } = await storeWrite(retryDuplicateKey(commit));
   const cacheState = cacheOutboxId === null ? 'done' : await putInCache(deps, cacheOutboxId, changed);
-  // Whoever is told looks at once, and must not see the state of before. What stays pending is left to the sweep.
+  // A notified partner may query immediately and must not see the old state. The sweep delivers what stays pending.
   if (cacheState === 'done') wakeUpDeliveries(deps, changed);
   return { outcome, cacheState };
 }
 
-/** Wakes up workers. The rows are the outbox, so a lost wake-up only delays the message. */
+/** Wakes up the workers. The rows are the outbox, so a lost wake-up only delays the message. */
 function wakeUpDeliveries({ webhookQueue }: LinkDeps, { deliveryIds }: Changed): void {
   for (const id of deliveryIds) webhookQueue.add(id).catch(() => undefined);
 }
 
-async function again<T>(commit: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
+async function retryDuplicateKey<T>(commit: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await commit();
     } catch (error) {
-      const ofDriver = error instanceof Error && error.name.startsWith('Mongo');
-      if (tries >= MAX_TRIES || !ofDriver || classifyStoreError(error) !== 'duplicate') throw error;
+      const isDriverError = error instanceof Error && error.name.startsWith('Mongo');
+      if (attempt >= MAX_ATTEMPTS || !isDriverError || classifyStoreError(error) !== 'duplicate') throw error;
     }
   }
 }

@@ -12,22 +12,22 @@ import { transaction } from '../db/transaction';
 
 const MAX_URL_LENGTH = 2_048;
 const SECRET_BYTES = 24;
-/** Standard Webhooks: a symmetric secret is `whsec_` and base64. */
+/** Standard Webhooks format of a symmetric secret: `whsec_`, then base64. */
 const SECRET_PREFIX = 'whsec_';
 
-/** Throws 422 for a URL that no message will ever be sent to. The address itself is checked at each sending. */
+/** Throws 422 for a URL that can never receive messages. Each delivery checks the resolved address itself. */
 function checkUrl(text: string, allowHttp: boolean): void {
   const url = new URL(text);
   const secure = url.protocol === 'https:' || (allowHttp && url.protocol === 'http:');
   const bare = url.username === '' && url.password === '' && url.hash === '';
   if (secure && bare) return;
-  const message = 'must be an https URL without credentials and fragment';
+  const message = 'must use https and have no credentials or fragment';
   throw new PublicError('WEBHOOK_URL_NOT_ALLOWED', `The URL ${message}.`, {
     errors: [{ path: 'url', code: 'WEBHOOK_URL_NOT_ALLOWED', message }],
   });
 }
 
-/** Sets where a tenant's messages go, with a new secret, which is told this once. */
+/** Sets a tenant's webhook endpoint with a new secret, which only this call returns. */
 async function putWebhook(
   { store, secrets, config }: Pick<ApiContext, 'store' | 'secrets' | 'config'>,
   tenant: Tenant,
@@ -51,7 +51,7 @@ async function putWebhook(
   return { url, secret, createdAt: auditContext.at.toISOString() };
 }
 
-/** `PUT /partners/webhook`. */
+/** Handles `PUT /partners/webhook`. */
 export const putWebhookRoute = route({
   operationId: 'setWebhook',
   method: 'PUT',

@@ -15,10 +15,13 @@ import { type AuditContext, auditEntry } from '../db/audit-context';
 import { announceLink, type RemovalReason } from './announce-link';
 import { type Changed, commitLinkChange, type LinkDeps, type CacheState } from './link-transaction';
 
-/** An identity's links in both environments, a few writes each. */
+/** Enough for all links of an identity in both environments, with a few writes each. */
 const REMOVE_ALL_TIMEOUT_MS = 20_000;
 
-/** Ends one link on the person's side, with its audit entry and its message; null when there is none. */
+/**
+ * Removes one link from the person's side, and adds its audit entry and webhook message. Returns null if there is no
+ * such link.
+ */
 export async function dropMembership(
   deps: Pick<LinkDeps, 'store'>,
   identity: IdentityRef,
@@ -56,7 +59,7 @@ async function unlinkAccount(
   return { users, memberships: dropped ? [dropped.membership] : [], deliveryIds: dropped?.deliveryIds ?? [] };
 }
 
-/** A person ends one of their links. Null when they have no such link. */
+/** Removes one of a person's links. Returns null if they have no such link. */
 export async function removeLink(
   deps: LinkDeps,
   identityId: IdentityId,
@@ -64,7 +67,7 @@ export async function removeLink(
   auditContext: AuditContext,
 ): Promise<CacheState | null> {
   const { store } = deps;
-  // A link is of one user permanently, so it may be looked up before.
+  // A link never moves to another user, so it can be looked up before the transaction.
   const known = accountByLinkId(await store.memberships.ofIdentity(identityId), linkId);
   if (!known) return null;
   const { outcome, cacheState } = await commitLinkChange(deps, async (session) => {
@@ -78,15 +81,16 @@ export async function removeLink(
 }
 
 /**
- * What partners are told of one account of a deleted identity, in audit and messages: one request id, or one
- * millisecond, in several of them would say permanently which accounts belonged together. So only the day is told.
+ * Returns the audit context for one account of a deleted identity. A request ID or millisecond shared by several
+ * accounts would permanently reveal that they belonged together, so each gets its own request ID, and only the day as
+ * its time.
  */
-function actApart(auditContext: AuditContext, { linkedAt }: LinkedAccount): AuditContext {
+function separateContext(auditContext: AuditContext, { linkedAt }: LinkedAccount): AuditContext {
   const dayMs = utcDayOf(auditContext.at.getTime());
   return { ...auditContext, requestId: newId('req'), at: new Date(Math.max(dayMs, linkedAt.getTime())) };
 }
 
-/** Ends all links of a person and does `also` in the same transaction: the rest of what is known of them goes with it. */
+/** Removes all links of a person and runs `also`, which deletes their other data, in the same transaction. */
 export async function removeAllLinks(
   deps: LinkDeps,
   identityId: IdentityId,
@@ -105,14 +109,14 @@ export async function removeAllLinks(
       const changed: Changed = { users: [], memberships: [], deliveryIds: [] };
       for (const { _id: identity, members } of await store.memberships.ofIdentity(identityId, session)) {
         for (const account of members) {
-          const apart = actApart(auditContext, account);
-          const one = await unlinkAccount(deps, identity, account, apart, 'IDENTITY_DELETED', session);
-          changed.users.push(...one.users);
-          // Only the last state of a person's row counts.
-          if (one.memberships.length > 0) {
-            changed.memberships = [...changed.memberships.filter(({ _id }) => _id !== identity), ...one.memberships];
+          const context = separateContext(auditContext, account);
+          const removed = await unlinkAccount(deps, identity, account, context, 'IDENTITY_DELETED', session);
+          changed.users.push(...removed.users);
+          // Every removed link changes the same membership row; keep only its last version.
+          if (removed.memberships.length > 0) {
+            changed.memberships = [...changed.memberships.filter(({ _id }) => _id !== identity), ...removed.memberships];
           }
-          changed.deliveryIds.push(...one.deliveryIds);
+          changed.deliveryIds.push(...removed.deliveryIds);
         }
         await store.memberships.drop(identity, session);
       }
