@@ -4,11 +4,11 @@ import { withDeadline } from '../../shared/concurrency/deadline';
 import { MirError, storeUnavailable } from '../../shared/errors';
 import { isStoreOutage } from '../../shared/store/errors';
 import { readCookie } from './cookies';
-import { type ProviderCall, providerAway, type ProviderLogIn, providerLogIn } from './provider-log-in';
+import { type ProviderCall, providerUnavailable, type ProviderLogIn, providerLogIn } from './provider-log-in';
 import { oidcPlugins } from './oidc';
-import { rightHashes } from './passwords';
+import { matchedHashes } from './passwords';
 import {
-  askedMails,
+  requestedMails,
   type AuthMail,
   type BetterAuth,
   buildBetterAuth,
@@ -16,10 +16,10 @@ import {
   sessionCookieName,
 } from './better-auth';
 
-/** Longer than the slowest thing within: a password that waits for its turn, and a store that is slow. */
+/** Longer than the slowest call: a password that waits to be hashed, plus a slow database. */
 const CALL_TIMEOUT_MS = 15_000;
 
-/** Who is signed in. */
+/** The session of a person who is logged in. */
 export interface Session {
   identityId: string;
   email: string;
@@ -28,7 +28,7 @@ export interface Session {
   emailVerified: boolean;
 }
 
-/** A session as it was read, with the cookies that renew or remove it. */
+/** A session, with the cookies that renew or remove it. */
 export interface ReadSession {
   session: Session | null;
   cookies: readonly string[];
@@ -36,49 +36,50 @@ export interface ReadSession {
 
 export const NOBODY: ReadSession = { session: null, cookies: [] };
 
-/** People's accounts: what pages can do with them. E-mail addresses are taken as given and compared in lower case. */
+/** People's accounts, as pages use them. Email addresses are compared in lower case and not normalized otherwise. */
 export interface AccountAuth extends ProviderLogIn {
-  /** Who a Cookie header stands for; nobody costs no look-up. */
+  /** Returns the session of a Cookie header. Makes no database call if the session cookie is absent. */
   readSession(cookie: string): Promise<ReadSession>;
-  /** Who asks: the session of a request, or null. */
+  /** Returns the session of a request, or null. */
   sessionOf(req: { headers: IncomingHttpHeaders }): Promise<Session | null>;
   /**
-   * Signs an address up without a password: the reader of the mail chooses it. A repetition makes another mail. The mail
-   * is the only sign of whether the address was known.
+   * Signs up an address without a password and returns the email to send; its reader chooses the password. A repeat
+   * returns another email. Only the email reveals whether the address was already registered.
    */
   signUp(email: string): Promise<AuthMail | null>;
-  /** A new session with a new id, whatever cookie came along. */
+  /** Starts a session with a new ID, whatever cookie the request has. */
   logIn(email: string, password: string): Promise<{ cookies: string[] } | 'WRONG' | 'UNVERIFIED'>;
-  /** Ends the session in the store; the cookies remove it from the browser. */
+  /** Ends the session in the database. Returns the cookies that remove it from the browser. */
   logOut(cookie: string): Promise<string[]>;
-  /** Makes the mail with which a password is chosen; null for an unknown address. */
+  /** Returns the email for choosing a new password, or null if the address is unknown. */
   askReset(email: string): Promise<AuthMail | null>;
-  /** The address whose password a mailed link sets; null when the link no longer works. */
+  /** Returns the address whose password an emailed link sets, or null if the link is no longer valid. */
   ownerOfLink(token: string): Promise<string | null>;
-  /** Sets the password, which confirms the address, and ends all sessions and all other mailed links. */
+  /** Sets the password, which also verifies the address. Ends all sessions and all other emailed links. */
   reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
-  /** Loads the library; the first call does it too. */
+  /** Loads the library, which the first call would do otherwise. */
   warmUp(): Promise<void>;
 }
 
-/** An error of better-auth, by its code; null when it is none. */
+/** Returns the code of a better-auth error, or null for any other error. */
 function codeOf(error: unknown): string | null {
   const { name, body } = error as { name?: string; body?: { code?: string } };
   return name === 'APIError' ? (body?.code ?? 'UNKNOWN') : null;
 }
 
-/** Errors of the driver carry rows in their messages; only their names go on. */
-function harmless(error: unknown): MirError {
+/** Returns an error that is safe to log. Driver messages may quote stored rows, so only names and codes are kept. */
+function loggable(error: unknown): MirError {
   if (error instanceof MirError) return error;
   let deepest = error as { name?: string; code?: string | number; cause?: unknown };
   while (deepest.cause instanceof Error) deepest = deepest.cause;
-  const ofStore = deepest.name?.startsWith('Mongo') || isStoreOutage(deepest) || codeOf(error)?.startsWith('FAILED_TO');
-  const cause = new Error(`people's accounts: ${deepest.name ?? 'error'} ${codeOf(error) ?? deepest.code ?? ''}`);
-  return ofStore ? storeUnavailable(cause) : new MirError('INTERNAL', 'the account library failed', { cause });
+  const isStoreError =
+    deepest.name?.startsWith('Mongo') || isStoreOutage(deepest) || codeOf(error)?.startsWith('FAILED_TO');
+  const cause = new Error(`accounts: ${deepest.name ?? 'error'} ${codeOf(error) ?? deepest.code ?? ''}`);
+  return isStoreError ? storeUnavailable(cause) : new MirError('INTERNAL', 'the accounts library failed', { cause });
 }
 
-/** Builds when it is first asked, and again after it failed. */
-function onceBuilt(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
+/** Builds the library on the first call, and again after a failed build. */
+function buildOnFirstUse(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
   let building: Promise<BetterAuth> | null = null;
   return () => {
     building ??= build().catch((error: unknown) => {
@@ -89,38 +90,38 @@ function onceBuilt(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> 
   };
 }
 
-/** Runs calls; `codes` are refusals that one may end with. */
-function callerOf(library: () => Promise<BetterAuth>, onLate: () => Error): ProviderCall {
+/** Returns a function that runs library calls with a deadline. `codes` maps expected error codes to results. */
+function createCaller(library: () => Promise<BetterAuth>, onTimeout: () => Error): ProviderCall {
   return async <T, R extends string = never>(
     work: (api: BetterAuth['api']) => Promise<T>,
     codes: Record<string, R> = {},
   ): Promise<T | R> => {
     try {
-      const answer = library().then(({ api }) => work(api));
-      return await withDeadline(answer, CALL_TIMEOUT_MS, onLate);
+      const call = library().then(({ api }) => work(api));
+      return await withDeadline(call, CALL_TIMEOUT_MS, onTimeout);
     } catch (error) {
       const known = codes[codeOf(error) ?? ''];
       if (known !== undefined) return known;
-      throw harmless(error);
+      throw loggable(error);
     }
   };
 }
 
-/** The accounts over their library, which is loaded when it is first needed: it takes its time. */
+/** Creates the accounts over better-auth, which is slow to load and so loads on first use. */
 export function createAuth(runtime: Runtime): AccountAuth {
   const { config, store } = runtime;
   const cookieName = sessionCookieName(config.publicUrl);
-  const library = onceBuilt(() => buildBetterAuth(runtime));
-  const call = callerOf(library, storeUnavailable);
-  // A library of its own: it asks the provider for its addresses first, and passwords must not wait for that.
-  const callWithProvider = callerOf(
-    onceBuilt(async () => buildBetterAuth(runtime, await oidcPlugins(runtime))),
-    providerAway,
+  const library = buildOnFirstUse(() => buildBetterAuth(runtime));
+  const call = createCaller(library, storeUnavailable);
+  // A separate instance: it fetches the provider's endpoints first, and password logins must not wait for that.
+  const callWithProvider = createCaller(
+    buildOnFirstUse(async () => buildBetterAuth(runtime, await oidcPlugins(runtime))),
+    providerUnavailable,
   );
 
   async function askReset(email: string): Promise<AuthMail | null> {
     const mails: AuthMail[] = [];
-    await askedMails.run(mails, () => call((api) => api.requestPasswordReset({ body: { email } })));
+    await requestedMails.run(mails, () => call((api) => api.requestPasswordReset({ body: { email } })));
     return mails[0] ?? null;
   }
 
@@ -141,12 +142,12 @@ export function createAuth(runtime: Runtime): AccountAuth {
     return headers.getSetCookie();
   }
 
-  /** False when the password was replaced while it waited for its turn to be looked at: a reset ends such log-ins too. */
-  async function isStillRight(identityId: string, hashes: readonly string[]): Promise<boolean> {
+  /** Returns false if the password was replaced while it waited to be checked: a reset must end such logins, too. */
+  async function isCurrentPassword(identityId: string, hashes: readonly string[]): Promise<boolean> {
     const [hash] = hashes;
     if (hash === undefined) return false;
     return store.identityAccounts.hasPassword(identityId, hash).catch((error: unknown) => {
-      throw harmless(error);
+      throw loggable(error);
     });
   }
 
@@ -156,14 +157,14 @@ export function createAuth(runtime: Runtime): AccountAuth {
 
     signUp: async (email) => {
       const { emailVerified } = await store.identities.signUp(email, new Date()).catch((error: unknown) => {
-        throw harmless(error);
+        throw loggable(error);
       });
       return emailVerified ? { kind: 'ALREADY_SIGNED_UP', to: email.toLowerCase() } : askReset(email);
     },
 
     logIn: async (email, password) => {
       const hashes: string[] = [];
-      const answer = await rightHashes.run(hashes, () =>
+      const answer = await matchedHashes.run(hashes, () =>
         call((api) => api.signInEmail({ body: { email, password }, returnHeaders: true }), {
           INVALID_EMAIL_OR_PASSWORD: 'WRONG',
           INVALID_EMAIL: 'WRONG',
@@ -173,7 +174,7 @@ export function createAuth(runtime: Runtime): AccountAuth {
       );
       if (typeof answer === 'string') return answer;
       const cookies = answer.headers.getSetCookie();
-      if (await isStillRight(answer.response.user.id, hashes)) return { cookies };
+      if (await isCurrentPassword(answer.response.user.id, hashes)) return { cookies };
       await logOut(cookies.map((cookie) => cookie.split(';')[0]).join('; '));
       return 'WRONG';
     },

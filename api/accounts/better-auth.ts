@@ -4,7 +4,7 @@ import type { Runtime } from '../../shared/runtime';
 import { identityDatabase } from '../../shared/store/identity-adapter';
 import type { Store } from '../../shared/store/store';
 import { cookieName } from './cookies';
-import { type oidcPlugins, rejectUnknownUsers, withoutTokens } from './oidc';
+import { type oidcPlugins, addressOwnershipCheck, withoutTokens } from './oidc';
 import { countedPasswords } from './passwords';
 
 export const MIN_PASSWORD_LENGTH = 10;
@@ -16,33 +16,35 @@ const SESSION_RENEWED_AFTER_SECONDS = DAY_SECONDS;
 export const VERIFY_LINK_HOURS = 24;
 export const RESET_LINK_MINUTES = 60;
 
-/** A mail to a person. The token goes into its link. */
+/** An email to a person. Its link contains the token. */
 export type AuthMail =
   | { kind: 'VERIFY'; to: string; token: string }
   | { kind: 'ALREADY_SIGNED_UP'; to: string }
   | { kind: 'RESET'; to: string; token: string };
 
-/** What better-auth puts before the token of a mailed link when it stores its hash. */
+/** Prefix that better-auth adds to the token of an emailed link before it stores the hash. */
 export const MAILED_LINK_PREFIX = 'reset-password:';
 
-/** Mails that better-auth asks for during one call: its own sending would swallow our errors. */
-export const askedMails = new AsyncLocalStorage<AuthMail[]>();
+/**
+ * Emails that better-auth requests during one call. We send them ourselves, because better-auth swallows send errors.
+ */
+export const requestedMails = new AsyncLocalStorage<AuthMail[]>();
 
 const PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account: 'acc', verification: 'ver' };
 
-/** The session's cookie; over https only our own origin can set one of this name. */
+/** Returns the name of the session cookie. Over https, only our own origin can set a cookie of this name. */
 export function sessionCookieName(publicUrl: string): string {
   return cookieName(publicUrl, 'mir_session');
 }
 
 interface MailedLink {
-  /** The identity whose password the link sets. */
+  /** ID of the identity whose password the link sets. */
   value: string;
   expiresAt: Date;
 }
 
-/** Lets the link of a sign-up work longer than that of a forgotten password; better-auth has one lifetime for both. */
-function withLifetimeOfSignUp({ identities }: Pick<Store, 'identities'>) {
+/** Makes sign-up links valid for longer than password reset links. better-auth has one lifetime for both. */
+function extendSignUpLink({ identities }: Pick<Store, 'identities'>) {
   return async <T extends MailedLink>(link: T): Promise<{ data: T } | undefined> => {
     const identity = await identities.get(link.value);
     if (identity === null || identity.emailVerified) return undefined;
@@ -51,8 +53,8 @@ function withLifetimeOfSignUp({ identities }: Pick<Store, 'identities'>) {
 }
 
 /**
- * better-auth over our own store. It mounts no routes: pages call its functions. Its logger says levels and fixed
- * texts only, since its messages may name addresses.
+ * Builds better-auth on our own database. Mounts no routes: pages call its functions. Logs only that an error occurred,
+ * because its messages may contain addresses.
  */
 export async function buildBetterAuth(
   { config, log, metrics, secrets, store }: Runtime,
@@ -60,27 +62,27 @@ export async function buildBetterAuth(
 ) {
   const { betterAuth } = await import('better-auth');
   const secure = config.publicUrl.startsWith('https:');
-  const ask = (mail: AuthMail): Promise<void> => {
-    askedMails.getStore()?.push(mail);
+  const request = (mail: AuthMail): Promise<void> => {
+    requestedMails.getStore()?.push(mail);
     return Promise.resolve();
   };
   return betterAuth({
     appName: 'MIR',
     baseURL: config.publicUrl,
-    // `secrets` and not `secret`: else an environment variable of the library's own would win.
+    // Not `secret`, which an environment variable of better-auth itself would override.
     secrets: [{ version: 1, value: secrets.identity }],
     database: await identityDatabase(store.connection),
     telemetry: { enabled: false },
-    // Its spans would join ours, with what it thinks worth telling.
+    // Its spans would join our traces, with attributes that we do not control.
     experimental: { instrumentation: { enabled: false } },
     logger: {
       level: 'error',
       log: (level) => {
-        if (level === 'error') log.warn('better-auth reports an error');
+        if (level === 'error') log.warn('better-auth logged an error');
       },
     },
     rateLimit: { enabled: false },
-    user: { modelName: 'identities', validateUserInfo: rejectUnknownUsers(store) },
+    user: { modelName: 'identities', validateUserInfo: addressOwnershipCheck(store) },
     session: {
       modelName: 'identity_sessions',
       expiresIn: SESSION_SECONDS,
@@ -90,18 +92,18 @@ export async function buildBetterAuth(
       modelName: 'identity_accounts',
       storeStateStrategy: 'cookie',
       updateAccountOnSignIn: false,
-      // Both sides have seen that the address is the person's.
+      // Both the provider and MIR have verified the address.
       accountLinking: { enabled: plugins.length > 0, trustedProviders: [], requireLocalEmailVerified: true },
     },
     databaseHooks: {
       account: { create: { before: withoutTokens } },
-      verification: { create: { before: withLifetimeOfSignUp(store) } },
+      verification: { create: { before: extendSignUpLink(store) } },
     },
     plugins,
     verification: { modelName: 'identity_verifications', storeIdentifier: 'hashed' },
     emailAndPassword: {
       enabled: true,
-      // It requires a password, but the sender of a sign-up form need not own the address.
+      // better-auth's sign-up requires a password, but the person who submits the form may not own the address.
       disableSignUp: true,
       requireEmailVerification: true,
       minPasswordLength: MIN_PASSWORD_LENGTH,
@@ -110,19 +112,19 @@ export async function buildBetterAuth(
       resetPasswordTokenExpiresIn: RESET_LINK_MINUTES * 60,
       password: await countedPasswords(metrics),
       sendResetPassword: ({ user, token }) =>
-        ask({ kind: user.emailVerified ? 'RESET' : 'VERIFY', to: user.email, token }),
+        request({ kind: user.emailVerified ? 'RESET' : 'VERIFY', to: user.email, token }),
       onPasswordReset: async ({ user }) => {
-        // Sessions of log-ins that were under way; those that are still under way look at the password again.
+        // Ends sessions created during the reset. Logins still in progress check the password again.
         await store.identitySessions.endAll(user.id);
-        // Other mailed links would set yet another password.
+        // Other emailed links could set the password again.
         await store.identityVerifications.endAll(user.id);
-        // Whoever reset it has read a mail to this address.
+        // The link came by email, so the person can read mail sent to this address.
         await store.identities.recordVerified(user.id);
       },
     },
     advanced: {
       cookiePrefix: 'mir',
-      // The prefix of the name is ours, so that it can be the stricter one.
+      // `cookieName` adds the stricter `__Host-` prefix instead.
       useSecureCookies: false,
       defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', path: '/', secure },
       cookies: {

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 
 const VISITOR_BYTES = 16;
 const VISITOR = /^[\w-]{22}$/;
-/** How long a browser is known by the name we gave it. */
+/** How long a browser keeps its visitor ID. */
 export const VISITOR_SECONDS = 30 * 24 * 3_600;
 
-/** Over https a cookie has a prefix that only our own origin, and only over https, can set. */
+/** Returns the full name of a cookie. Over https, its `__Host-` prefix ensures that only our own origin can set it. */
 export function cookieName(publicUrl: string, name: string): string {
   return publicUrl.startsWith('https:') ? `__Host-${name}` : name;
 }
 
-/** The value of a cookie; undefined when it is not there. */
+/** Returns the value of a cookie, or undefined if it is absent. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   for (const part of (header ?? '').split(';')) {
     const at = part.indexOf('=');
@@ -21,11 +21,11 @@ export function readCookie(header: string | undefined, name: string): string | u
 
 export interface Visitor {
   id: string;
-  /** The Set-Cookie of a new visitor. */
+  /** `Set-Cookie` header of a new visitor; null for a known one. */
   cookie: string | null;
 }
 
-/** Names the browser; a value that is not one of ours is replaced. */
+/** Returns the visitor ID of a browser. Replaces a missing or malformed one. */
 export function visitorOf(header: string | undefined, publicUrl: string): Visitor {
   const name = cookieName(publicUrl, 'mir_visitor');
   const known = readCookie(header, name);

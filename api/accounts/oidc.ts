@@ -6,7 +6,7 @@ import type { Store } from '../../shared/store/store';
 
 export const OIDC_CALLBACK_PATH = '/login/oidc/callback';
 
-/** Nothing of the provider's is kept but who the person is there. */
+/** Fields to clear: of the data from the provider, only the subject is stored. */
 const NO_TOKENS = {
   accessToken: null,
   refreshToken: null,
@@ -22,8 +22,9 @@ interface OidcClaims {
 }
 
 /**
- * The provider's place in better-auth: a code with PKCE, and an id token whose signature and nonce are checked. Accounts
- * have the issuer's name: a subject is unique within its issuer only (OpenID Connect Core 1.0, 5.7).
+ * Returns the better-auth plugins for the configured provider: authorization code flow with PKCE, with the signature
+ * and nonce of the ID token verified. Accounts use the issuer as their provider ID, because a subject is unique only
+ * within its issuer (OpenID Connect Core 1.0, section 5.7).
  */
 export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 'store'>) {
   if (config.oidc === null) return [];
@@ -35,19 +36,20 @@ export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 's
     requireIdTokenVerification: true,
     clientId,
     clientSecret,
-    // What a client without other agreement uses (OpenID Connect Core 1.0, 9).
+    // The default for a client that has registered no other method (OpenID Connect Core 1.0, section 9).
     authentication: 'basic' as const,
     redirectURI: config.publicUrl + OIDC_CALLBACK_PATH,
     scopes: ['openid', 'email'],
     accountSubject: ({ tokens, profile }: { tokens: { idToken?: string | undefined }; profile: { sub?: unknown } }) => {
-      // Without an id token nothing was checked; any other claim of the account's name may be the person's own words.
-      if (!tokens.idToken || typeof profile.sub !== 'string') throw new Error('the provider sent no id token');
+      // Without an ID token nothing was verified, and the person may control any claim other than `sub`.
+      if (!tokens.idToken || typeof profile.sub !== 'string')
+        throw new Error('the provider sent no ID token with a subject');
       return profile.sub;
     },
     mapProfileToUser: async (claims: GenericOAuthUserInfo) => {
       const { email, email_verified } = claims as OidcClaims;
       const emailVerified = email_verified === true || email_verified === 'true';
-      // Who signed up this address, and did not confirm it, is not its person: the provider's person is.
+      // An unverified sign-up does not prove ownership of the address. The provider's verification does.
       if (email && emailVerified) {
         await store.transaction((session) => store.identities.dropUnverified(email, session), STORE_TIMEOUT_MS);
       }
@@ -57,24 +59,24 @@ export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 's
   return [genericOAuth({ config: [provider] })];
 }
 
-/** What is kept of an account at the provider. Passwords, which are accounts as well, stay as they are. */
+/** Clears the tokens of a provider account before it is stored. Leaves password accounts unchanged. */
 export async function withoutTokens<T extends { providerId: string }>(
   account: T,
 ): Promise<{ data: T & typeof NO_TOKENS } | undefined> {
   return account.providerId === PASSWORD_ACCOUNT ? undefined : { data: { ...account, ...NO_TOKENS } };
 }
 
-interface Asking {
+interface UserInfoCheck {
   user: { id?: string | undefined; emailVerified?: boolean | null | undefined };
   source: { method: string; action?: string | undefined; oauth?: { providerId: string } | undefined };
 }
 
 /**
- * Who does not get in by an address: whoever does not own it for certain, and whoever the provider gave it after
- * somebody else, who opens the identity by the same provider already.
+ * Returns a check that rejects a provider login by address if the provider has not verified the address, or if the
+ * identity with this address already belongs to another account at the provider, which may have reassigned the address.
  */
-export function rejectUnknownUsers({ identityAccounts }: Pick<Store, 'identityAccounts'>) {
-  return async ({ user, source: { method, action, oauth } }: Asking): Promise<{ error: string } | undefined> => {
+export function addressOwnershipCheck({ identityAccounts }: Pick<Store, 'identityAccounts'>) {
+  return async ({ user, source: { method, action, oauth } }: UserInfoCheck): Promise<{ error: string } | undefined> => {
     if (method !== 'oauth') return undefined;
     if (user.emailVerified !== true) return { error: 'email_not_verified' };
     if (action !== 'link-account' || user.id === undefined) return undefined;

@@ -3,14 +3,14 @@ import { overloaded } from '../../shared/errors';
 import { createSemaphore } from '../../shared/concurrency/semaphore';
 import type { Metrics } from '../../shared/metrics/metrics';
 
-/** One hash takes some 32 MiB and a tenth of a second of a core: more at once would starve the requests of partners. */
+/** One hash takes about 32 MiB and 0.1 s of CPU time. More at once would starve the requests of partners. */
 const HASHES_AT_ONCE = 2;
 const HASHES_WAITING = 40;
 
-/** Hashes that a password was right for, during one call: who was let in by one may have to be put out again. */
-export const rightHashes = new AsyncLocalStorage<string[]>();
+/** Hashes that matched the password during one call. If a hash was replaced meanwhile, the login must be undone. */
+export const matchedHashes = new AsyncLocalStorage<string[]>();
 
-/** better-auth's scrypt, a few at a time, each counted. */
+/** Wraps better-auth's scrypt functions to limit concurrency and count hashes. */
 export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>) {
   const { hashPassword, verifyPassword } = await import('better-auth/crypto');
   const hashes = createSemaphore({
@@ -24,10 +24,10 @@ export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>)
   };
   return {
     hash: (password: string) => counted(() => hashPassword(password)),
-    verify: async (given: { hash: string; password: string }) => {
-      const isRight = await counted(() => verifyPassword(given));
-      if (isRight) rightHashes.getStore()?.push(given.hash);
-      return isRight;
+    verify: async (input: { hash: string; password: string }) => {
+      const matches = await counted(() => verifyPassword(input));
+      if (matches) matchedHashes.getStore()?.push(input.hash);
+      return matches;
     },
   };
 }
