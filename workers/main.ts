@@ -9,10 +9,10 @@ import { startWorkers } from './start-workers';
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 const CHECK_TIMEOUT_MS = 1_500;
 
-/** `/healthz`, `/readyz` and `/metrics` of a worker. */
+/** Serves `/healthz`, `/readyz` and `/metrics` of a worker process. */
 function opsListener({ queueLink, store, metrics, log }: Runtime, isDraining: () => boolean): RequestListener {
   const metricsPage = metricsListener(metrics.registry, log);
-  const answer = (res: Parameters<RequestListener>[1], status: number, body: unknown): void => {
+  const respond = (res: Parameters<RequestListener>[1], status: number, body: unknown): void => {
     res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
   };
   const up = (check: Promise<unknown>): Promise<'up' | 'down'> =>
@@ -21,19 +21,19 @@ function opsListener({ queueLink, store, metrics, log }: Runtime, isDraining: ()
       () => 'down' as const,
     );
   return (req, res) => {
-    if (req.url === '/healthz') return answer(res, 200, { status: 'ok' });
+    if (req.url === '/healthz') return respond(res, 200, { status: 'ok' });
     if (req.url !== '/readyz') return metricsPage(req, res);
     return void Promise.all([up(queueLink.client.ping()), up(store.ping(CHECK_TIMEOUT_MS))]).then(
       ([queue, documents]) => {
         const ready = !isDraining() && queue === 'up' && documents === 'up';
         const status = isDraining() ? 'draining' : ready ? 'ready' : 'not ready';
-        answer(res, ready ? 200 : 503, { status, checks: { queue, store: documents } });
+        respond(res, ready ? 200 : 503, { status, checks: { queue, store: documents } });
       },
     );
   };
 }
 
-/** Starts one worker process: stores, workers, operations port. */
+/** Starts one worker process: stores, queue workers and the operations port. */
 async function startWorker(config: Config): Promise<Running> {
   const runtime = await openRuntime(config, 'worker');
   try {
@@ -45,12 +45,12 @@ async function startWorker(config: Config): Promise<Running> {
       config.workerPort,
       'WORKER_PORT',
     );
-    runtime.log.info({ version: VERSION, port, bindAddress: config.bindAddress }, 'worker runs');
+    runtime.log.info({ version: VERSION, port, bindAddress: config.bindAddress }, 'worker started');
     return {
       port,
       stop: async () => {
         draining = true;
-        runtime.log.info('worker drains');
+        runtime.log.info('worker draining');
         await workers.stop();
         for (const server of servers) {
           server.close();

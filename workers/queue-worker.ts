@@ -8,24 +8,24 @@ import type { RedisLink } from '../shared/redis/connect';
 import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
 
-/** What Redis says while it takes no writes: it is full, cannot write its file, is no primary, or is held up. */
-const REFUSES_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;
-/** A stall is a crashed or frozen worker, never the job's fault; only attempts are spent on failures. */
+/** Redis errors while it accepts no writes: out of memory, failing persistence, not a primary, loading or busy. */
+const REJECTS_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;
+/** Effectively unlimited: a stall means a crashed or frozen worker, not a faulty job. Only failures use up attempts. */
 const MAX_STALLED_COUNT = 10_000;
-/** Then a worker rests this long instead of spinning on errors. */
+/** Pause after such an error, which would otherwise repeat in a tight loop. */
 const REST_MS = 1_000;
 
 interface QueueWorkerOptions {
-  /** Jobs that this process holds at once. */
+  /** Jobs that this process runs concurrently. */
   concurrency: number;
-  /** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
+  /** Time after which other workers take over a dead worker's jobs. Locks are renewed at half of it. */
   lockMs: number;
   stalledCheckMs: number;
-  /** After so many crashes of its workers a job is given up. Default: never, in practice. */
+  /** Number of crashed workers after which a job fails. Default: effectively unlimited. */
   maxStalledCount?: number;
 }
 
-/** Starts a BullMQ worker that tells its troubles and failures, and outlives a Redis that takes no writes. */
+/** Starts a BullMQ worker that logs its errors and failed jobs, and pauses while Redis accepts no writes. */
 export type StartQueueWorker = (queue: (typeof QUEUES)[number], work: Processor, options: QueueWorkerOptions) => Worker;
 
 async function rest(worker: Worker): Promise<void> {
@@ -54,8 +54,8 @@ export function queueWorkers(deps: {
     });
     let resting = false;
     worker.on('error', (error) => {
-      log.warn({ queue: name, err: error.message }, 'a worker has trouble with its queue');
-      if (resting || !REFUSES_WRITES.test(error.message)) return;
+      log.warn({ queue: name, err: error.message }, 'queue worker error');
+      if (resting || !REJECTS_WRITES.test(error.message)) return;
       resting = true;
       void rest(worker).finally(() => {
         resting = false;
@@ -65,7 +65,7 @@ export function queueWorkers(deps: {
     worker.on('failed', (job, error) => {
       const last = job?.finishedOn !== undefined;
       if (last) failed[name].inc();
-      log.warn({ queue: name, jobId: job?.id, err: messageWithCauses(error), last }, 'a job failed');
+      log.warn({ queue: name, jobId: job?.id, err: messageWithCauses(error), last }, 'job failed');
     });
     return worker;
   };

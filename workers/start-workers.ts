@@ -26,37 +26,37 @@ import { requeueLostJobs } from './maintenance/requeue-lost-jobs';
 import { queueWorkers } from './queue-worker';
 import { deleteUserEvents } from './users/delete-user-events';
 
-/** A dead worker's jobs go to others after about this long; locks are renewed at half of it. */
+/** Time after which other workers take over a dead worker's jobs. Locks are renewed at half of it. */
 const JOB_LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
-/** A dead worker's cascades go on soon: doing one twice at once is harmless, so a short lock costs nothing. */
+/** Short, so that cascades of a dead worker resume quickly. Running a cascade twice at once is harmless. */
 const CASCADE_LOCK_MS = 3_000;
 const CASCADE_STALLED_CHECK_MS = 1_000;
-/** Kills at work in one process; each holds two transactions at most. */
+/** Cascades that one process runs concurrently; each has at most two open transactions. */
 const CASCADE_CONCURRENCY = 2;
-/** Messages on their way from one process; partners' servers are slow, and each waits for its own. */
+/** High, because a delivery mostly waits for a partner's server. */
 const WEBHOOK_CONCURRENCY = 256;
 const ERASURE_CONCURRENCY = 2;
 
 export interface RunningWorkers {
   events: Worker;
   cascades: Worker;
-  /** Takes no new jobs, waits for those at work, then closes its own connections. */
+  /** Stops taking jobs, waits for the active ones, then closes its own connections. */
   stop(): Promise<void>;
 }
 
-/** Starts the workers of this process over its ground (which the caller closes). */
+/** Starts the workers of this process. The caller closes the runtime. */
 export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const { config, log, metrics, tracing, keys, secrets, store, queueLink, cacheLink } = runtime;
   const giveUp = new AbortController();
   const { signal } = giveUp;
-  // Every job that waits out an outage listens to it; their number is bounded by the concurrency.
+  // Every job that waits out an outage adds a listener; the concurrency limits their number.
   setMaxListeners(0, signal);
   const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const locks = createPartitionLocks(queueLink, keys);
-  const guard = { store, log, signal };
-  const committing = { store, queueLink, keys, cache, locks, log, metrics, tracing, signal };
-  const committer = guardAgents(createCommitter(committing), guard);
+  const guardDeps = { store, log, signal };
+  const committerDeps = { store, queueLink, keys, cache, locks, log, metrics, tracing, signal };
+  const committer = guardAgents(createCommitter(committerDeps), guardDeps);
   const finalize = createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal });
 
   const tenantOf = (chunkId: ChunkId): Promise<Tenant | null> =>
@@ -71,7 +71,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     work: (id: string, job: Job, token?: string) => Promise<void>,
   ): Worker => start(queue, (job, token) => work(queue.parse(job).id, job, token), { concurrency, ...lockOptions });
 
-  const chunks = {
+  const chunkDeps = {
     store,
     secrets: runtime.secrets,
     committer,
@@ -81,26 +81,26 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     metrics,
     signal,
   };
-  const events = start(eventsQueue, (job, token) => processChunk(chunks, job, token), {
+  const events = start(eventsQueue, (job, token) => processChunk(chunkDeps, job, token), {
     concurrency: config.eventWorkerConcurrency,
     ...lockOptions,
   });
   const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
-  const revoking = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
-  const cascades = start(cascadesQueue, (job) => revokeCascade(revoking, cascadesQueue.parse(job).cascadeId), {
+  const cascadeDeps = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
+  const cascades = start(cascadesQueue, (job) => revokeCascade(cascadeDeps, cascadesQueue.parse(job).cascadeId), {
     concurrency: CASCADE_CONCURRENCY,
     lockMs: CASCADE_LOCK_MS,
     stalledCheckMs: CASCADE_STALLED_CHECK_MS,
   });
   const webhookQueue = createWakeUpQueue(webhooksQueue, { link: queueLink, keys, log });
   const permits = createDeliveryPermits();
-  const delivering = { store, secrets, config, log, queue: webhookQueue, signal, permits };
-  const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(delivering, id));
+  const deliveryDeps = { store, secrets, config, log, queue: webhookQueue, signal, permits };
+  const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(deliveryDeps, id));
   const queues = inspectQueues({ link: queueLink, keys, log });
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
-  const erasing = { store, cache, link: queueLink, keys, events: queues.events, log, signal };
+  const erasureDeps = { store, cache, link: queueLink, keys, events: queues.events, log, signal };
   const erasures = startOnWakeUps(erasuresQueue, ERASURE_CONCURRENCY, (id, job, token) =>
-    deleteUserEvents(erasing, id, job, token),
+    deleteUserEvents(erasureDeps, id, job, token),
   );
   const mails = startMailsWorker(runtime, start);
   const all = [events, cascades, webhooks, erasures];
@@ -108,12 +108,12 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
 
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });
   const identityCache = createIdentityCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
-  const refreshing = { store, signalsCache: cache, identityCache };
+  const refreshDeps = { store, signalsCache: cache, identityCache };
   const stopOutbox = requeueLostJobs({
     store,
     webhookQueue,
     erasureQueue,
-    refresh: (note) => refreshRows(refreshing, note),
+    refresh: (entry) => refreshRows(refreshDeps, entry),
     log,
   });
   const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
@@ -125,7 +125,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     stop: async () => {
       stopMaintenance();
       stopOutbox();
-      const deadline = setTimeout(() => giveUp.abort(new Error('the worker stops')), config.drainTimeoutMs);
+      const deadline = setTimeout(() => giveUp.abort(new Error('worker stopping')), config.drainTimeoutMs);
       await Promise.all([...all.map((worker) => worker.close()), mails.close(), sealer.stop()]);
       clearTimeout(deadline);
       await closeQueues(queues);

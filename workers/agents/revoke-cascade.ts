@@ -6,11 +6,11 @@ import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { revokeInPages, type RevokeDeps } from './revoke-in-pages';
 
-/** Transactions of one cascade at once. */
+/** Concurrent transactions per cascade. */
 const PAGES_IN_FLIGHT = 2;
-/** Progress is written at most this often, for whoever watches. */
+/** Minimum time between two progress updates. */
 const PROGRESS_EVERY_MS = 500;
-/** A cascade with parked agents is tried again after this long, then twice as long, up to the last. */
+/** Delay before a cascade with quarantined agents is retried. Doubles with each retry, up to `LAST_RETRY_MS`. */
 const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 600_000;
 
@@ -20,7 +20,7 @@ export interface CascadeDeps extends RevokeDeps, SessionDeps {
   metrics: Pick<Metrics, 'agentsRevoked' | 'cascadeSeconds'>;
 }
 
-/** The order was written but not confirmed in force (queue store away, process died): does that first. */
+/** Puts a kill into force if that was never confirmed, because Redis was down or the process died. */
 async function ensureInForce(
   { store, authorizer }: CascadeDeps,
   { _id, tenant, agentId, effectiveAt }: CascadeDoc,
@@ -32,7 +32,7 @@ async function ensureInForce(
   await store.cascades.inForceSince(_id, new Date(doneAtMs));
 }
 
-/** Writes the count now and then, one write at a time. Nothing depends on it. */
+/** Returns a function that records progress from time to time, one write at a time. Nothing depends on these writes. */
 function progressWriter({ store, log }: CascadeDeps, cascadeId: string): (revoked: number) => void {
   let busy = false;
   let writtenAt = 0;
@@ -41,7 +41,7 @@ function progressWriter({ store, log }: CascadeDeps, cascadeId: string): (revoke
     busy = true;
     store.cascades
       .recordProgress(cascadeId, revoked)
-      .catch((error: unknown) => log.warn({ err: error, cascadeId }, 'progress was not written'))
+      .catch((error: unknown) => log.warn({ err: error, cascadeId }, 'recording progress failed'))
       .finally(() => {
         busy = false;
         writtenAt = performance.now();
@@ -49,12 +49,12 @@ function progressWriter({ store, log }: CascadeDeps, cascadeId: string): (revoke
   };
 }
 
-/** Ends a try: closed when nothing is alive any more, else partial, to be tried again. */
+/** Closes the cascade if no agent is left alive. Otherwise marks it as partial and schedules a retry. */
 async function finish(
   { store, metrics, log }: CascadeDeps,
   { _id: cascadeId, createdAt, partialTries }: CascadeDoc,
   subtree: Subtree,
-  parked: ReadonlySet<string>,
+  quarantined: ReadonlySet<string>,
 ): Promise<void> {
   const left = await store.agents.countAlive(subtree);
   const revoked = await store.audit.countOfCascade(cascadeId);
@@ -68,23 +68,23 @@ async function finish(
   await store.cascades.partial(cascadeId, {
     affected: revoked + left,
     revoked,
-    parked: [...parked],
+    parked: [...quarantined],
     parkedCount: left,
     nextLookAt: new Date(now.getTime() + retryInMs),
   });
-  log.error({ cascadeId, parked: left, retryInMs }, 'a cascade is partial; it will be tried again');
+  log.error({ cascadeId, parked: left, retryInMs }, 'cascade incomplete, retrying later');
 }
 
 /**
- * Materialises a kill: nulls every key hash at and below the killed agent, one audit entry each, in bounded pages. May
- * be stopped and started anywhere, and done twice at once; it repeats until a pass finds nothing.
+ * Carries out a kill: clears every key hash at and below the killed agent, in bounded pages, with one audit entry per
+ * agent. Repeats until a pass finds nothing to revoke. Safe to interrupt at any point and to run concurrently.
  */
 export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promise<void> {
   const { store, metrics } = deps;
   const cascade = await store.cascades.byId(cascadeId);
   if (!cascade || cascade.closedAt) return;
   const agent = await store.agents.get(cascade.tenant, cascade.agentId);
-  if (!agent) throw new Error(`the agent of cascade ${cascadeId} is not in the store`);
+  if (!agent) throw new Error(`agent of cascade ${cascadeId} not found`);
   await ensureInForce(deps, cascade);
   let revoked = await store.audit.countOfCascade(cascadeId);
   if (cascade.affected === null) {
@@ -95,15 +95,15 @@ export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promi
     metrics.agentsRevoked.inc(count);
     writeProgress((revoked += count));
   };
-  const parked = new Set<string>();
-  // Opening them ends those of a worker that was killed: its open transactions would keep agents locked for a minute.
+  const quarantined = new Set<string>();
+  // Opening a session ends those of a killed worker, whose open transactions would keep agents locked for a minute.
   const opening = Array.from({ length: PAGES_IN_FLIGHT }, () => openRegisteredSession(deps, cascadeId));
   const registered = await Promise.all(opening);
   const sessions = registered.map(({ session }) => session);
   try {
-    while ((await revokeInPages(deps, cascade, agent, parked, sessions, onRevoked)) > 0);
+    while ((await revokeInPages(deps, cascade, agent, quarantined, sessions, onRevoked)) > 0);
   } finally {
-    for (const one of registered) one.close();
+    for (const session of registered) session.close();
   }
-  await finish(deps, cascade, agent, parked);
+  await finish(deps, cascade, agent, quarantined);
 }

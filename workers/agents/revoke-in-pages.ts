@@ -9,8 +9,8 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import { revokePage } from './revoke-page';
 
 const PAGE_SIZE = 1_000;
-/** Parked agents that a cascade names; more are only counted. */
-const MAX_PARKED_NAMED = 1_000;
+/** Quarantined agents that a cascade lists; any others are only counted. */
+const MAX_QUARANTINED_LISTED = 1_000;
 
 export interface RevokeDeps {
   store: Pick<Store, 'transaction' | 'agents' | 'audit' | 'cascades'>;
@@ -19,17 +19,20 @@ export interface RevokeDeps {
   signal: AbortSignal;
 }
 
-/** The store will not take this content, however often it is asked. */
+/** Returns true if the database rejects the content, so that no retry can succeed. */
 function isRejection(error: unknown): boolean {
   return classifyStoreError(error) !== 'transient';
 }
 
-/** Revokes a page; what the store refuses is halved until the agents at fault stand alone, and they are parked. */
-async function revokeOrPark(
+/**
+ * Revokes a page. If the database rejects it, splits it in half repeatedly to isolate the offending agents, and
+ * quarantines them. Returns how many agents were revoked.
+ */
+async function revokeOrQuarantine(
   deps: RevokeDeps,
   cascade: CascadeDoc,
   page: readonly AliveRow[],
-  parked: Set<string>,
+  quarantined: Set<string>,
   session: StoreSession,
 ): Promise<number> {
   const { log, signal } = deps;
@@ -44,27 +47,30 @@ async function revokeOrPark(
     if (signal.aborted || !isRejection(error)) throw error;
     if (page.length === 1) {
       const agentId = page[0]!._id;
-      if (parked.size < MAX_PARKED_NAMED) {
-        parked.add(agentId);
-        log.error({ cascadeId: cascade._id, agentId, err: messageOf(error) }, 'an agent could not be revoked; parked');
+      if (quarantined.size < MAX_QUARANTINED_LISTED) {
+        quarantined.add(agentId);
+        log.error(
+          { cascadeId: cascade._id, agentId, err: messageOf(error) },
+          'agent could not be revoked, quarantined',
+        );
       }
       return 0;
     }
     const middle = Math.ceil(page.length / 2);
-    const left = await revokeOrPark(deps, cascade, page.slice(0, middle), parked, session);
-    return left + (await revokeOrPark(deps, cascade, page.slice(middle), parked, session));
+    const left = await revokeOrQuarantine(deps, cascade, page.slice(0, middle), quarantined, session);
+    return left + (await revokeOrQuarantine(deps, cascade, page.slice(middle), quarantined, session));
   }
 }
 
-/** The alive agents of a subtree, in pages; those that are parked already are left out. */
+/** Yields the living agents of a subtree in pages, without those that are already quarantined. */
 async function* pagesOf(
   { store }: RevokeDeps,
   subtree: Subtree,
-  parked: ReadonlySet<string>,
+  quarantined: ReadonlySet<string>,
 ): AsyncGenerator<AliveRow[], void> {
   let page: AliveRow[] = [];
   for await (const row of store.agents.aliveIn(subtree, PAGE_SIZE)) {
-    if (!parked.has(row._id)) page.push(row);
+    if (!quarantined.has(row._id)) page.push(row);
     if (page.length < PAGE_SIZE) continue;
     yield page;
     page = [];
@@ -73,31 +79,31 @@ async function* pagesOf(
 }
 
 /**
- * One pass over what is alive in the killed subtree: each session takes the next page when it is done with its last one,
- * so as many transactions run at once as there are sessions. Returns how many agents were revoked; `onRevoked` is called
- * after each page. After an error no page is begun, and it is thrown when the others have ended.
+ * Makes one pass over the living agents of the killed subtree. Each session takes the next page when it finishes one,
+ * so there are as many concurrent transactions as sessions. Returns how many agents were revoked, and calls `onRevoked`
+ * after each page. After an error, starts no new page, and throws the error once the running pages have ended.
  */
 export async function revokeInPages(
   deps: RevokeDeps,
   cascade: CascadeDoc,
   subtree: Subtree,
-  parked: Set<string>,
+  quarantined: Set<string>,
   sessions: readonly StoreSession[],
   onRevoked: (count: number) => void,
 ): Promise<number> {
-  const pages = pagesOf(deps, subtree, parked);
+  const pages = pagesOf(deps, subtree, quarantined);
   let revoked = 0;
   const revokePages = async (session: StoreSession): Promise<void> => {
-    // Leaving the loop by an error ends the pages for the other sessions, too.
+    // An error here ends the generator, so the other sessions get no further pages.
     for await (const page of pages) {
       deps.signal.throwIfAborted();
-      const count = await revokeOrPark(deps, cascade, page, parked, session);
+      const count = await revokeOrQuarantine(deps, cascade, page, quarantined, session);
       revoked += count;
       onRevoked(count);
     }
   };
-  const ended = await Promise.allSettled(sessions.map(revokePages));
-  const failed = ended.find((one) => one.status === 'rejected');
+  const results = await Promise.allSettled(sessions.map(revokePages));
+  const failed = results.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
   return revoked;
 }

@@ -12,7 +12,7 @@ interface Deps {
   secrets: Pick<Secrets, 'revokedKey'>;
 }
 
-/** Somebody else changed one of the agents since they were read. */
+/** Another writer changed one of the agents after they were read. */
 class PageOvertakenError extends Error {}
 
 async function revokeAll(
@@ -50,8 +50,8 @@ async function revokeAll(
 }
 
 /**
- * Revokes the given agents, each with its audit entry, in one transaction. Answers how many were still alive: what
- * they were when they were read is believed until the update says otherwise, which saves a read of each.
+ * Revokes the given agents in one transaction, each with its audit entry. Returns how many were still alive. Relies on
+ * the statuses read earlier, which saves a read per agent, and re-reads the agents only if one has changed.
  */
 export async function revokePage(
   deps: Deps,

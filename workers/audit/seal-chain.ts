@@ -2,15 +2,15 @@ import type { AuditChain, AuditDoc } from '../../shared/store/audit';
 import type { Store } from '../../shared/store/store';
 import { sealPage } from './seal-page';
 
-/** Entries that one transaction seals. */
+/** Entries sealed per transaction. */
 const MAX_ENTRIES_PER_PAGE = 1_000;
-/** Entries that one visit seals, so that a chain with a burst does not keep the others waiting. */
+/** Entries sealed per visit, so that a burst in one chain does not delay the others. */
 const MAX_ENTRIES_PER_VISIT = 20_000;
 
 /**
- * Seals a chain's oldest entries, page after page, oldest first; ends early when another sealer is at it. The next page
- * waits for `onSealed`. An entry that is committed late, with an earlier time, comes after: what is sealed is never
- * rewritten.
+ * Seals a chain's unsealed entries page by page, oldest first. Waits for `onSealed` between pages, and stops early if
+ * another sealer is working on the chain. An entry that is committed late with an earlier time is sealed after the
+ * others, because sealed entries are never rewritten.
  */
 export async function sealChain(
   store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>,

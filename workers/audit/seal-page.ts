@@ -5,7 +5,7 @@ import type { Store } from '../../shared/store/store';
 
 const SEAL_TIMEOUT_MS = 20_000;
 
-/** Another sealer was at this chain between our read and our write; nothing was written. */
+/** Another sealer advanced this chain after it was read; nothing was written. */
 class ChainOvertakenError extends Error {}
 
 function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChain, last: ChainPosition): AuditHeadDoc {
@@ -14,9 +14,9 @@ function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChai
 }
 
 /**
- * Seals entries, in the order given, in one transaction: all of them or none. Racing sealers cannot fork the chain:
- * both write its head, which moves on only from where it was read, an entry is sealed only once, and a number is
- * given only once (unique index). The entries never change, so they may have been read before.
+ * Seals the entries in the given order in one transaction, all or none. Concurrent sealers cannot fork the chain: both
+ * must advance its head from the position they read, an entry is sealed only once, and a unique index prevents reuse of
+ * a sequence number. Entries never change, so it is safe to read them before the transaction.
  */
 export async function sealPage(
   store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>,
@@ -31,7 +31,7 @@ export async function sealPage(
       last = next;
       return { _id: entry._id, ...next };
     });
-    // The head first: a racing sealer's conflict shows before a thousand writes are spent on it.
+    // Write the head first, so that a conflict surfaces before a thousand other writes.
     const { moved } = await store.auditHeads.move(head, headAfter(head, page, chain, last), session);
     if (!moved) throw new ChainOvertakenError();
     if ((await store.audit.seal(seals, session)) !== page.length) throw new ChainOvertakenError();

@@ -13,13 +13,13 @@ import { classifyStoreError } from '../../shared/store/errors';
 import type { Store } from '../../shared/store/store';
 import { sealChain } from './seal-chain';
 
-/** How often a worker without work looks for some. */
-const LOOK_EVERY_MS = 1_000;
-/** About as long as a visit takes; a crashed holder delays its chain by no more than this. */
+/** How often an idle sealer checks for unsealed entries. */
+const POLL_EVERY_MS = 1_000;
+/** Roughly the duration of one visit. A crashed holder delays its chain by no more than this. */
 const LOCK_MS = 20_000;
 
-/** While others work: how long to rest for the time that a page took. */
-const REST_PER_WORK = 2;
+/** While other jobs are active, the sealer rests for this multiple of the time that a page took. */
+const REST_FACTOR = 2;
 
 type OnSealed = (entries: number, tookMs: number) => Promise<void>;
 
@@ -32,11 +32,11 @@ interface SealerDeps {
 }
 
 export interface Sealer {
-  /** Ends after the page at work. */
+  /** Stops after the current page. */
   stop(): Promise<void>;
 }
 
-/** Seals what is unsealed, chain after chain, one page of each at a time, for as long as the process runs. */
+/** Seals unsealed entries for as long as the process runs, chain after chain and page by page. */
 export function startSealer(deps: SealerDeps): Sealer {
   const { store, link, keys, log, metrics } = deps;
   const stopping = new AbortController();
@@ -44,17 +44,20 @@ export function startSealer(deps: SealerDeps): Sealer {
   const token = randomUUID();
   const failing = new Set<AuditChain>();
 
-  /** True while any worker has events or kills at work: they go first. */
-  const othersWork = async (): Promise<boolean> => {
+  /** Returns true while any worker has active jobs, which take precedence. */
+  const hasOtherWork = async (): Promise<boolean> => {
     const counts = QUEUE_NAMES.map((name) => countActive(link.client, queueKeys(keys, name)));
     return (await Promise.all(counts).catch(() => [0])).some((count) => count > 0);
   };
 
-  /** Runs `work` unless another worker is at this chain. The lock only saves work that would conflict. */
-  const withHint = async (chain: AuditChain, work: () => Promise<void>): Promise<void> => {
+  /**
+   * Runs `work` unless another worker is sealing this chain. The lock is an optimization: it avoids transactions that
+   * would conflict.
+   */
+  const withChainLock = async (chain: AuditChain, work: () => Promise<void>): Promise<void> => {
     const lock = keys.sealerLock(chain);
-    const got = await link.client.set(lock, token, 'PX', LOCK_MS, 'NX').catch(() => 'OK');
-    if (got !== 'OK') return;
+    const reply = await link.client.set(lock, token, 'PX', LOCK_MS, 'NX').catch(() => 'OK');
+    if (reply !== 'OK') return;
     try {
       await work();
     } finally {
@@ -62,25 +65,25 @@ export function startSealer(deps: SealerDeps): Sealer {
     }
   };
 
-  /** A chain that cannot be sealed is told of once, and never keeps the others waiting. */
+  /** Seals one chain. Logs a failing chain only once, and lets the others continue. Throws only transient errors. */
   const visit = async (chain: AuditChain, onSealed: OnSealed): Promise<void> => {
     try {
-      await withHint(chain, () => sealChain(store, chain, { signal, onSealed }));
+      await withChainLock(chain, () => sealChain(store, chain, { signal, onSealed }));
       failing.delete(chain);
     } catch (error) {
       if (classifyStoreError(error) === 'transient') throw error;
-      if (!failing.has(chain)) log.error({ chain, err: messageOf(error) }, 'an audit chain cannot be sealed');
+      if (!failing.has(chain)) log.error({ chain, err: messageOf(error) }, 'audit chain could not be sealed');
       failing.add(chain);
     }
   };
 
-  /** Visits every chain that has work, in the order of their names. Answers how many entries were sealed. */
+  /** Visits every chain that has unsealed entries, in order of chain name. Returns how many entries were sealed. */
   const pass = async (): Promise<number> => {
     let sealed = 0;
     const onSealed: OnSealed = async (entries, tookMs) => {
       metrics.auditSealed.inc(entries);
       sealed += entries;
-      if (await othersWork()) await delay(tookMs * REST_PER_WORK, undefined, { signal }).catch(() => undefined);
+      if (await hasOtherWork()) await delay(tookMs * REST_FACTOR, undefined, { signal }).catch(() => undefined);
     };
     let chain = await store.audit.nextUnsealedChain(BEFORE_ALL_CHAINS);
     while (chain !== null && !signal.aborted) {
@@ -96,9 +99,9 @@ export function startSealer(deps: SealerDeps): Sealer {
       try {
         sealed = await pass();
       } catch (error) {
-        log.warn({ err: messageOf(error) }, 'the audit was not sealed; it will be tried again');
+        log.warn({ err: messageOf(error) }, 'audit sealing failed, retrying');
       }
-      if (sealed === 0) await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      if (sealed === 0) await delay(POLL_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   };
 

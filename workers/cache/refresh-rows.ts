@@ -3,7 +3,7 @@ import { EMPTY_ROW } from '../../shared/domain/signals';
 import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { Store } from '../../shared/store/store';
 
-/** Puts rows into the cache that a change of links could not put itself, then deletes the outbox entry. */
+/** Caches the rows that a link change could not cache itself, then deletes its outbox entry. */
 export async function refreshRows(
   deps: {
     store: Pick<Store, 'users' | 'memberships' | 'cacheOutbox'>;
@@ -16,7 +16,7 @@ export async function refreshRows(
   const [users, people] = await Promise.all([store.users.rows(userRefs), store.memberships.rows(identities)]);
   await signalsCache.putNewer(userRefs.map((ref) => [ref, users.get(ref) ?? EMPTY_ROW]));
   await identityCache.putNewer([...people]);
-  // An empty row would be older than the cached one, which says what belonged together.
+  // Delete the cached rows of people without links: an empty row has a lower revision and would not replace them.
   await identityCache.drop(identities.filter((ref) => !people.has(ref)));
   await store.cacheOutbox.done(_id);
 }

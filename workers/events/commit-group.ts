@@ -29,20 +29,20 @@ function docOf({ event, of: { chunk } }: PendingEvent, eventId: EventId): EventD
   };
 }
 
-/** True for what was received no later than its user was erased. */
+/** Returns true if the user was erased at or after the time of receipt. */
 export function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, receivedAtMs: number): boolean {
   const erasedAtMs = rows.get(userRef)?.erasedAtMs;
   return erasedAtMs !== null && erasedAtMs !== undefined && receivedAtMs <= erasedAtMs;
 }
 
-/** Returns an id that two submissions share only if the same caller sent them with the same idempotency key. */
+/** Returns an ID that two submissions share only if the same caller sent them with the same idempotency key. */
 function submissionId({ eventId, otherId }: AcceptedEvent): EventId {
   return otherId !== undefined && isFormerId(eventId) ? otherId : eventId;
 }
 
 /**
- * Returns the stored event of the same submission. A row under a former id may be another caller's, because a partner
- * and its agents share former ids.
+ * Returns the stored event of the same submission. A row under a former ID may belong to another caller, because a
+ * partner and its agents share former IDs.
  */
 function ownRow(
   byId: ReadonlyMap<EventId, StoredEvent>,
@@ -54,12 +54,12 @@ function ownRow(
   return rows.find((one) => one && (!isFormerId(one._id) || (one.agentId ?? null) === chunk.agentId));
 }
 
-/** Returns the id to store a new event under: the one that the API returned, unless it is another caller's row. */
+/** Returns the ID to store a new event under: the one that the API returned, unless another caller's event has it. */
 function freeId(byId: ReadonlyMap<EventId, StoredEvent>, { eventId, otherId }: AcceptedEvent): EventId {
   return otherId !== undefined && byId.has(eventId) ? otherId : eventId;
 }
 
-/** What an event is against the one stored under its id: itself, a repeat, or other content. */
+/** Compares an event with the one stored under its ID: the same event, a duplicate, or a conflict. */
 function compare({ event, of }: PendingEvent, stored: StoredEvent): Exclude<Outcome, 'FAILED' | 'ERASED'> {
   if (stored.chunkId === of.chunk.chunkId && stored.index === event.index) return 'PERSISTED';
   return stored.fingerprint === event.fingerprint ? 'DUPLICATE' : 'CONFLICT';
@@ -82,8 +82,8 @@ function deltasOf(docs: EventDoc[]): UserDelta[] {
 }
 
 /**
- * Those of the stored events that count. One whose user was erased after it was received only waits for its deletion:
- * it is deleted here, so that a later submission under its key starts a new history.
+ * Returns the stored events that still count. Deletes those whose user was erased after they were received, so that a
+ * later submission with the same key starts a new history.
  */
 async function withoutErased(
   store: Pick<Store, 'events' | 'users'>,
@@ -91,9 +91,9 @@ async function withoutErased(
   rows: ReadonlyMap<UserRef, UserRow>,
   session: StoreSession,
 ): Promise<ExistingEvent[]> {
-  const strangers = [...new Set(existing.map(({ userRef }) => userRef).filter((ref) => !rows.has(ref)))];
-  const all = strangers.length > 0 ? new Map([...rows, ...(await store.users.rows(strangers, session))]) : rows;
-  const erased = existing.filter(({ userRef, receivedAt }) => isErased(all, userRef, receivedAt.getTime()));
+  const otherUsers = [...new Set(existing.map(({ userRef }) => userRef).filter((ref) => !rows.has(ref)))];
+  const allRows = otherUsers.length > 0 ? new Map([...rows, ...(await store.users.rows(otherUsers, session))]) : rows;
+  const erased = existing.filter(({ userRef, receivedAt }) => isErased(allRows, userRef, receivedAt.getTime()));
   if (erased.length === 0) return existing;
   const ids = erased.map(({ _id }) => _id);
   await store.events.remove(ids, session);
@@ -102,11 +102,12 @@ async function withoutErased(
 }
 
 /**
- * Commits a group in one transaction: finds what is stored, inserts what is new, adds to the users' counters. Either
- * all of it happens or nothing; repeating it at any time changes nothing. An event without key on its first delivery
- * cannot be stored yet, so it is not looked for unless `lookUpAll` (after a duplicate-key error). An event that may be
- * stored under a former id is looked for under both of its ids, in the same query. What was received before its user was
- * erased is dropped.
+ * Commits a group in one transaction: looks up stored events, inserts new ones and updates the users' counters.
+ * Safe to repeat at any time. Drops events that were received before their user was erased.
+ *
+ * An event without a key cannot be stored yet on its first delivery, so it is looked up only on a redelivery, or
+ * with `lookUpAll` (after a duplicate-key error). An event that may be stored under a former ID is looked up under both
+ * IDs, in the same query.
  */
 export async function commitGroup(
   store: Pick<Store, 'transaction' | 'events' | 'users'>,

@@ -17,8 +17,9 @@ interface Deps {
 }
 
 /**
- * Commits a group whatever it takes: waits out an outage, reads again after a racing twin, and splits only when the
- * store refuses the content, until the item at fault stands alone and is FAILED while all others are in.
+ * Commits a group, retrying for as long as it takes: waits out outages, and re-reads after a concurrent commit of the
+ * same events. If the database rejects the content, splits the group until only the offending event is FAILED and all
+ * others are committed.
  */
 export async function commitWithRetry(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
   const { store, log, metrics, signal } = deps;
@@ -43,8 +44,8 @@ export async function commitWithRetry(deps: Deps, group: PendingEvent[], session
     const pending = group[0]!;
     const err = redactErrorMessage(messageOf(error), pending.event.metadata);
     const { event, of } = pending;
-    log.error({ err, chunkId: of.chunk.chunkId, eventId: event.eventId }, 'the store refuses an event');
-    // Receipt and dead letter do not repeat the driver's message.
+    log.error({ err, chunkId: of.chunk.chunkId, eventId: event.eventId }, 'event rejected by the database');
+    // The receipt and the dead letter omit the driver's message, which may quote event content.
     const decision = { pending, outcome: 'FAILED', code: 'STORE_REFUSED', message: STORE_REFUSED_MESSAGE } as const;
     return { decisions: [decision], rows: new Map() };
   }

@@ -14,28 +14,28 @@ import { putSignals } from './put-signals';
 import { LOCK_MS, type PartitionLocks } from './partition-locks';
 import type { EventDecision, GroupResult, PendingChunk, PendingEvent } from './pending';
 
-/** Events that one transaction takes. */
+/** Events per transaction. */
 const MAX_GROUP_EVENTS = 2_000;
-/** A group spans so many partitions at most, so that another can be committed beside it. */
+/** Half of the partitions, so that another group can be committed concurrently. */
 const MAX_GROUP_PARTITIONS = PARTITIONS / 2;
 const MAX_COMMITS_IN_FLIGHT = 4;
-/** When other processes hold all partitions that have work. */
+/** Delay before a retry when other processes hold all partitions that have work. */
 const LOCK_RETRY_MS = 5;
-/** When a commit could not even be begun. */
+/** Delay before a retry when a commit could not start. */
 const START_RETRY_MS = 1_000;
 
-/** Subject under which the store sessions of commits are registered. */
-const SESSIONS_OF_COMMITS = 'commits';
+/** Subject under which the database sessions of commits are registered. */
+const COMMIT_SESSIONS = 'commits';
 
 export interface Committer {
-  /** Resolves with the items that are not plain PERSISTED, once all events are stored and their signals visible. */
+  /** Resolves with the items that are not PERSISTED, once all events are stored and their signals are visible. */
   commit(chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]>;
 }
 
 /**
- * Gathers the events of all jobs at work, by partition of their user, and commits them in groups: few transactions,
- * and none that shares a user with another. It schedules rather than coalesces: a group is formed when a commit slot and
- * partitions are free, not at the end of a turn.
+ * Gathers the events of all active jobs, by the partition of their user, and commits them in groups: few transactions,
+ * no two of which share a user. Unlike `coalesce`, it forms a group when a commit slot and partitions become free, not
+ * at the end of a tick.
  */
 export function createCommitter(
   deps: SessionDeps & {
@@ -63,7 +63,7 @@ export function createCommitter(
     });
   };
 
-  /** Free partitions that have work, fullest first, as many as make up a group. */
+  /** Returns the free partitions that have work, fullest first, up to the size of a group. */
   const choose = (): number[] => {
     const ready = waiting.flatMap((events, p) => (events.length > 0 && !busy.has(p) ? [p] : []));
     ready.sort((a, b) => waiting[b]!.length - waiting[a]!.length);
@@ -75,7 +75,7 @@ export function createCommitter(
     });
   };
 
-  /** What waits for the partitions, no more than a group. */
+  /** Removes and returns the events that wait for the partitions, up to the size of a group. */
   const take = (partitions: number[]): PendingEvent[] => {
     const group: PendingEvent[] = [];
     for (const p of partitions) group.push(...waiting[p]!.splice(0, MAX_GROUP_EVENTS - group.length));
@@ -90,7 +90,7 @@ export function createCommitter(
       for (const p of partitions) busy.add(p);
       inFlight += 1;
       runGroup(partitions).catch((error: unknown) => {
-        log.error({ err: messageOf(error) }, 'a commit could not be begun; it will be tried again');
+        log.error({ err: messageOf(error) }, 'commit could not start, retrying');
         free(partitions);
         setTimeout(planPump, START_RETRY_MS);
       });
@@ -113,23 +113,23 @@ export function createCommitter(
     inFlight -= 1;
   };
 
-  /** Rejects only when nothing was begun. */
+  /** Rejects only if no commit was started. */
   const runGroup = async (partitions: number[]): Promise<void> => {
     const holder = randomUUID();
-    const mine = await locks.acquire(partitions, holder);
-    if (mine.length === 0) {
+    const acquired = await locks.acquire(partitions, holder);
+    if (acquired.length === 0) {
       free(partitions);
       setTimeout(planPump, LOCK_RETRY_MS);
       return;
     }
-    // A holder that died is known as dead about when its locks expire.
-    const own = await openRegisteredSession(deps, SESSIONS_OF_COMMITS, { deadAfterMs: LOCK_MS }).catch(
+    // A dead holder's session is ended at about the time its locks expire.
+    const own = await openRegisteredSession(deps, COMMIT_SESSIONS, { deadAfterMs: LOCK_MS }).catch(
       async (error: unknown) => {
-        await locks.release(mine, holder);
+        await locks.release(acquired, holder);
         throw error;
       },
     );
-    const group = take(mine);
+    const group = take(acquired);
     let result: GroupResult | null = null;
     let failure: unknown;
     try {
@@ -137,9 +137,9 @@ export function createCommitter(
     } catch (error) {
       failure = error;
     }
-    // Its rows are on their way into the cache before anybody else may commit newer ones of these partitions.
+    // `finish` sends the rows to the cache before another commit can write newer rows of these partitions.
     const finished = result ? finish(group, result) : undefined;
-    void locks.release(mine, holder);
+    void locks.release(acquired, holder);
     own.close();
     free(partitions);
     planPump();
@@ -147,7 +147,7 @@ export function createCommitter(
     await finished;
   };
 
-  /** Makes the signals visible, then counts the events off their chunks. */
+  /** Makes the signals visible, then records the outcomes on their chunks. */
   const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult): Promise<void> => {
     try {
       await putSignals(deps, rows);
@@ -167,7 +167,10 @@ export function createCommitter(
     if (of.open === 0) of.done();
   };
 
-  /** What waits for its partition has not been begun: whoever gets the job next finds all of it to be done. */
+  /**
+   * Fails the chunks whose events still wait for a partition. These events have not been started, so the next worker to
+   * get the job commits them.
+   */
   const giveUp = (): void => {
     const left = waiting.flatMap((events) => events.splice(0));
     for (const { of } of left) of.failed(signal.reason);

@@ -5,7 +5,9 @@ import type { EventChunk } from '../../shared/queue/event-chunk';
 
 type Ids = { eventId: EventId; otherId?: EventId };
 
-/** Returns the id that the API returned for a queued one, and the other id that the store may hold the event under. */
+/**
+ * Returns the ID that the API returned for a queued event, and the other ID that the database may have the event under.
+ */
 export function idsOf(
   hmac: KeyedHash,
   { tenant, agentId, keyedIds }: Pick<EventChunk, 'tenant' | 'agentId' | 'keyedIds'>,
@@ -16,7 +18,7 @@ export function idsOf(
   return keyedIds ? { eventId: keyedId, otherId: queuedId } : { eventId: queuedId, otherId: keyedId };
 }
 
-/** Returns the chunk with both ids on every event that carries a former one. */
+/** Returns the chunk with both IDs on every event that has a former ID. */
 export function withDerivedIds(hmac: KeyedHash, chunk: EventChunk): EventChunk {
   if (!chunk.events.some(({ eventId }) => isFormerId(eventId))) return chunk;
   return { ...chunk, events: chunk.events.map((event) => ({ ...event, ...idsOf(hmac, chunk, event.eventId) })) };

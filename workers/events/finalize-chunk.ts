@@ -15,12 +15,15 @@ const MAX_PARTS_PER_WRITE = 500;
 export interface FinalizedChunk {
   chunkId: ChunkId;
   tenant: Tenant;
-  /** Null: the payload could not be read. */
+  /** Null if the payload could not be read. */
   total: number | null;
   items: ReceiptItem[];
 }
 
-/** Finalizes a chunk: writes its part of the receipt, then removes its marks. Chunks of one tick share the round trips. */
+/**
+ * Returns a function that finalizes a chunk: writes its part of the receipt, then removes its open marker and releases
+ * its queued bytes. Chunks of one event-loop tick share the round trips.
+ */
 export function createFinalizeChunk(deps: {
   store: Pick<Store, 'receipts'>;
   link: RedisLink;

@@ -10,10 +10,10 @@ import type { Store } from '../../shared/store/store';
 import type { Committer } from './committer';
 
 const REMEMBERED_AGENTS = 10_000;
-/** Chunks whose agents one query checks. */
+/** Chunks checked per query. */
 const MAX_PATHS_PER_READ = 100;
 
-/** What of an agent never changes; so it may be remembered. */
+/** Immutable agent fields, safe to cache. */
 type AgentFacts = Pick<AgentDoc, 'tenant' | 'type' | 'ancestors'>;
 
 interface Deps {
@@ -23,13 +23,14 @@ interface Deps {
 }
 
 /**
- * Checks agents' chunks once more before they are committed: the agent is the tenant's, no kill above it was in force when
- * the chunk was received, and an AI agent's events carry keys. Rights that were narrowed later do not count: what was
- * accepted is accepted. The authorizer lets none of this pass, so what is found here is a bug, and nothing depends on it.
+ * Checks the chunks of agents again before they are committed: the agent belongs to the tenant, no kill of it or of an
+ * agent above it was in force when the chunk was received, and every event of an AI agent has a key. Rights that were
+ * narrowed later do not matter, because accepted events stay accepted. The authorizer already rejects all of these, so
+ * a violation found here is a bug.
  *
- * It stays because it costs nothing that can be measured: the chunks of one turn share a query (147 single-event chunks
- * a second with it, 137 without, which is noise). A query for each chunk halved the rate (94 instead of 182), because
- * chunks that arrived together reached the committer apart.
+ * The check stays because its cost is not measurable: the chunks of one tick share a query (147 single-event chunks per
+ * second with it, 137 without, which is noise). One query per chunk halved the rate (94 instead of 182), because chunks
+ * that arrived together reached the committer separately.
  */
 export function guardAgents(committer: Committer, { store, log, signal }: Deps): Committer {
   const killTimes = coalesce<readonly string[], Map<string, Date>>(
@@ -52,19 +53,19 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
     return facts;
   };
 
-  /** Indexes of the events that must not be stored, with the reason. */
+  /** Returns the indexes of the events that must not be stored, and why. */
   const rejectedOf = async (agentId: string, chunk: EventChunk): Promise<{ why: string; indexes: Set<number> }> => {
     const { tenant, receivedAtMs, events } = chunk;
     const all = (): Set<number> => new Set(events.map(({ index }) => index));
     const facts = await factsOf(tenant, agentId);
-    if (!facts) return { why: 'There is no such agent.', indexes: all() };
+    if (!facts) return { why: 'The agent does not exist.', indexes: all() };
     const path = [...facts.ancestors, agentId];
     const times = await killTimes(path);
     const isKilled = path.some((id) => (times.get(id)?.getTime() ?? Number.POSITIVE_INFINITY) <= receivedAtMs);
     if (isKilled) return { why: 'The agent was revoked before the events were received.', indexes: all() };
     if (facts.type !== 'AI_AGENT') return { why: '', indexes: new Set() };
     const keyless = events.filter(({ fingerprint }) => fingerprint === null).map(({ index }) => index);
-    return { why: 'An AI agent sends an idempotency key on every event.', indexes: new Set(keyless) };
+    return { why: 'An AI agent must set an idempotency key on every event.', indexes: new Set(keyless) };
   };
 
   const commitGuarded = async (agentId: string, chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]> => {
@@ -75,7 +76,7 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
     });
     if (indexes.size === 0) return committer.commit(chunk, redelivered);
     const { chunkId, tenant, requestIds } = chunk;
-    log.error({ chunkId, tenant, agentId, requestIds, rejected: indexes.size, why }, 'an agent’s events are refused');
+    log.error({ chunkId, tenant, agentId, requestIds, rejected: indexes.size, why }, 'agent events rejected');
     const items = chunk.events
       .filter(({ index }) => indexes.has(index))
       .map(({ index, eventId }): ReceiptItem => ({

@@ -6,12 +6,12 @@ import type { SpanContext } from '../../shared/tracing/tracing';
 import type { EventChunk } from '../../shared/queue/event-chunk';
 import type { ReceiptItem } from '../../shared/store/receipts';
 
-/** A chunk in work; `done` is called when the outcome of its last event is known. */
+/** A chunk that is being committed. `done` is called when the outcome of its last event is known. */
 export interface PendingChunk {
   chunk: EventChunk;
-  /** Of its job in a trace. */
+  /** Trace span of its job. */
   span: SpanContext | null;
-  /** A worker had this job before: its events may be stored already. */
+  /** True if a worker started this job before, so that its events may already be stored. */
   redelivered: boolean;
   open: number;
   items: ReceiptItem[];
@@ -24,11 +24,11 @@ export interface PendingEvent {
   of: PendingChunk;
 }
 
-/** What a commit decided about one event. */
+/** Outcome of one event in a commit. */
 export interface EventDecision {
   pending: PendingEvent;
   outcome: Outcome;
-  /** The id of the stored event: its own row, or the one that it repeats or conflicts with. */
+  /** ID of the stored event: its own, or that of the event it duplicates or conflicts with. */
   storedId?: EventId;
   code?: string;
   message?: string;
@@ -36,6 +36,6 @@ export interface EventDecision {
 
 export interface GroupResult {
   decisions: EventDecision[];
-  /** Every user that the group named, as the store has them now. */
+  /** Current rows of all users in the group. */
   rows: Map<UserRef, SignalsRow>;
 }

@@ -19,19 +19,19 @@ interface Deps {
   secrets: Pick<Secrets, 'eventId'>;
   committer: Committer;
   finalize: (finalized: FinalizedChunk) => Promise<void>;
-  /** Whose chunk it is, by what was noted beside its job; null when nothing is. */
+  /** Returns the tenant recorded for a chunk when it was queued, or null if there is none. */
   tenantOfChunk: (chunkId: ChunkId) => Promise<Tenant | null>;
   log: Log;
   metrics: Metrics;
-  /** Aborted when the process gives up waiting. */
+  /** Aborted when a stopping process no longer waits for its jobs. */
   signal: AbortSignal;
 }
 
-/** Problems that the reason of a dead letter names; `dead-letters show` has all. */
-const MAX_ISSUES_NAMED = 5;
+/** Issues listed in the reason of a dead letter. `dead-letters show` prints all of them. */
+const MAX_ISSUES_LISTED = 5;
 
-/** What can still be read of a payload that is not a chunk: enough to tell its partner and to end its marks. */
-const remainsSchema = z.object({
+/** The readable part of an invalid payload: enough to write its receipt and remove its open marker. */
+const partialChunkSchema = z.object({
   chunkId: z.string(),
   tenant: z.string(),
   agentId: z.string().nullable().catch(null),
@@ -39,12 +39,12 @@ const remainsSchema = z.object({
   events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
 
-/** What is wrong with a payload, in one line; never a value of it. */
+/** Describes in one line why a payload is invalid, without quoting any value of it. */
 function whyUnreadable(error: unknown): string {
-  if (!(error instanceof z.ZodError)) return 'it cannot be decoded';
-  const named = error.issues.slice(0, MAX_ISSUES_NAMED).map(({ path, message }) => `${path.join('.')}: ${message}`);
-  const more = error.issues.length - named.length;
-  return named.join('; ') + (more > 0 ? `; and ${more} more` : '');
+  if (!(error instanceof z.ZodError)) return 'decoding failed';
+  const listed = error.issues.slice(0, MAX_ISSUES_LISTED).map(({ path, message }) => `${path.join('.')}: ${message}`);
+  const more = error.issues.length - listed.length;
+  return listed.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
 async function finalizeAsFailed(
@@ -53,21 +53,21 @@ async function finalizeAsFailed(
   code: string,
   message: string,
 ): Promise<void> {
-  const remains = remainsSchema.safeParse(data);
-  if (!remains.success) {
+  const partial = partialChunkSchema.safeParse(data);
+  if (!partial.success) {
     const chunkId = id as ChunkId;
     const tenant = await tenantOfChunk(chunkId);
-    // Its receipt knows how many events it promised, and that none of them is stored.
+    // The receipt ID contains the number of accepted events, so the receipt can report them all as failed.
     if (tenant !== null) await finalize({ chunkId, tenant, total: null, items: [] });
     return;
   }
-  const { chunkId, tenant, events } = remains.data;
+  const { chunkId, tenant, events } = partial.data;
   const items = events.map(([index, eventId]) => ({
     index,
     eventId:
       eventId === null
         ? serverEventId(tenant as Tenant, chunkId as ChunkId, index)
-        : idsOf(secrets.eventId, { ...remains.data, tenant: tenant as Tenant }, eventId as EventId).eventId,
+        : idsOf(secrets.eventId, { ...partial.data, tenant: tenant as Tenant }, eventId as EventId).eventId,
     outcome: 'FAILED' as const,
     code,
     message,
@@ -76,10 +76,10 @@ async function finalizeAsFailed(
 }
 
 /**
- * A dead letter must not keep what was erased before the letter was one, whatever it failed of. Before it is settled:
- * an erasure waits for what is not.
+ * Redacts the events of erased users before a job becomes a dead letter, whatever the reason for its failure. Must run
+ * before the chunk is finalized, because an erasure waits only for chunks that are not finalized.
  */
-async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
+async function redactErased({ store }: Deps, job: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
   const rows = await store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
   const isGone = (userRef: UserRef): boolean => isErased(rows, userRef, receivedAtMs);
   if (!events.some(({ userRef }) => isGone(userRef))) return;
@@ -88,8 +88,9 @@ async function emptyErased({ store }: Deps, job: Job, { events, receivedAtMs }: 
 }
 
 /**
- * The events job: commit, put the signals, finalize. A job that cannot succeed is finalized as FAILED (its partner's receipt
- * says so) and kept among the dead letters, from where it can be replayed: what it stored before stays stored once.
+ * Processes an events job: commits the chunk, caches the signals and finalizes it. A job that cannot succeed is
+ * finalized as FAILED, which its receipt shows, and becomes a dead letter. Replaying it is safe, because events that
+ * are already stored are not stored again.
  */
 export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
   const { committer, finalize, log, metrics, signal } = deps;
@@ -99,14 +100,14 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
   } catch (error) {
     await finalizeAsFailed(deps, job, 'PAYLOAD_UNREADABLE', 'The queued payload could not be read.');
     const why = whyUnreadable(error);
-    log.error({ jobId: job.id, err: why }, 'a queued payload is not a chunk');
+    log.error({ jobId: job.id, err: why }, 'queued payload unreadable');
     throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${why}`);
   }
   const { chunkId, tenant, events, receivedAtMs, requestIds } = chunk;
   try {
     const items = await orAborted(committer.commit(chunk, job.attemptsStarted > 1 || job.stalledCounter > 0), signal);
     const failed = items.filter(({ outcome }) => outcome === 'FAILED');
-    if (failed.length > 0) await emptyErased(deps, job, chunk);
+    if (failed.length > 0) await redactErased(deps, job, chunk);
     await finalize({ chunkId, tenant, total: events.length, items });
     metrics.freshnessSeconds.observe(Math.max(0, Date.now() - receivedAtMs) / 1000);
     if (failed.length === 0) return;
@@ -115,16 +116,16 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     );
   } catch (error) {
     if (error instanceof UnrecoverableError) throw error;
-    // The process stops during an outage, which is not the job's fault. Where giving it back fails, its lock expires.
+    // The process is stopping during an outage, so return the job to the queue. If that fails, its lock expires.
     if (signal.aborted) {
       await job.moveToWait(token).catch(() => undefined);
       throw new WaitingError();
     }
     const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-    log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'a chunk was not committed');
+    log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'chunk commit failed');
     if (last) {
-      await emptyErased(deps, job, chunk).catch((reason: unknown) =>
-        log.error({ chunkId, err: messageOf(reason) }, 'a dead letter may hold what was erased'),
+      await redactErased(deps, job, chunk).catch((reason: unknown) =>
+        log.error({ chunkId, err: messageOf(reason) }, 'redacting a dead letter failed, erased content may remain'),
       );
       await finalizeAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
     }

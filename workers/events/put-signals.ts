@@ -11,12 +11,13 @@ interface Deps {
   signal: AbortSignal;
 }
 
-/** Puts what a commit made of its users into the cache, and waits for as long as that is away. */
+/** Puts the committed rows into the cache, retrying until the cache is reachable. */
 export async function putSignals({ store, cache, log, signal }: Deps, rows: GroupResult['rows']): Promise<void> {
   let entries = [...rows];
   let failed = false;
   const put = async (): Promise<void> => {
-    // The partitions are free by now: while the cache was away others may have put newer rows, and lost them again.
+    // On a retry, read the rows again. The partitions are free by now, so other commits may have put newer rows, which
+    // the cache may have lost in the outage.
     if (failed) entries = [...(await store.users.rows([...rows.keys()]))];
     failed = true;
     await cache.putNewer(entries);

@@ -1,4 +1,4 @@
-/** Shorter texts tell nothing of anybody, and would turn the message into dots. */
+/** Shorter strings reveal nothing, and replacing them would make the message unreadable. */
 const MIN_LENGTH = 3;
 const MAX_MESSAGE_LENGTH = 300;
 
@@ -8,7 +8,10 @@ function textsOf(value: unknown): string[] {
   return [...Object.keys(value), ...Object.values(value).flatMap(textsOf)];
 }
 
-/** A store's message without what it may quote of the content: names and texts of the metadata become dots. */
+/**
+ * Redacts event content that a database error message may quote: replaces keys and strings of the metadata with `…`,
+ * and truncates the result.
+ */
 export function redactErrorMessage(message: string, metadata: Record<string, unknown> | null): string {
   const texts = textsOf(metadata).filter((text) => text.length >= MIN_LENGTH);
   texts.sort((a, b) => b.length - a.length);

@@ -2,15 +2,15 @@ import type { Log } from '../../shared/log';
 import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/define-queue';
 import { DEAD_LETTER_QUEUES, type InspectedQueues } from '../../shared/queue/queues';
 
-/** More wait for the next run. */
+/** Any beyond this number are deleted in later runs. */
 const MAX_PER_RUN = 1_000;
 
-/** Deletes dead letters beyond their age: BullMQ itself looks only when another job fails. Answers how many. */
+/** Deletes expired dead letters, because BullMQ does so only when another job fails. Returns how many. */
 export async function expireDeadLetters(queues: InspectedQueues, log: Log): Promise<number> {
   let expired = 0;
   for (const queue of DEAD_LETTER_QUEUES) {
     const ids = await queues[queue].clean(DEAD_LETTER_AGE_SECONDS * 1_000, MAX_PER_RUN, 'failed');
-    if (ids.length > 0) log.warn({ queue, jobIds: ids }, 'dead letters were too old and are deleted');
+    if (ids.length > 0) log.warn({ queue, jobIds: ids }, 'expired dead letters deleted');
     expired += ids.length;
   }
   return expired;

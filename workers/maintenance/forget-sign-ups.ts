@@ -1,11 +1,11 @@
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import type { Store } from '../../shared/store/store';
 
-/** Twice as long as the mailed link works. */
+/** Twice the lifetime of the emailed link. */
 export const FORGOTTEN_AFTER_MS = 48 * 3_600_000;
 const FORGOTTEN_PER_RUN = 500;
 
-/** Deletes sign-ups that nobody confirmed: an address that somebody else typed in must not stay. Returns how many. */
+/** Deletes unconfirmed sign-ups, because the address may belong to a person who never signed up. Returns how many. */
 export async function forgetSignUps(store: Pick<Store, 'identities' | 'transaction'>, nowMs: number): Promise<number> {
   const before = new Date(nowMs - FORGOTTEN_AFTER_MS);
   const old = await store.identities.unverifiedBefore(before, FORGOTTEN_PER_RUN);

@@ -16,10 +16,13 @@ const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
 const SIGN_UPS_EVERY_MS = 10 * 60_000;
 const CASCADES_EVERY_MS = 5_000;
-/** Open cascades that one look takes up, those that wait longest first. */
-const MAX_CASCADES_PER_LOOK = 1_000;
+/** Open cascades requeued per run, those that have waited longest first. */
+const MAX_CASCADES_PER_RUN = 1_000;
 
-/** A worker's housekeeping: sweeps abandoned marks, takes up open cascades, reads the gauges of the metrics. */
+/**
+ * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
+ * cascades and reads the gauges. Returns a function that stops it.
+ */
 export function maintain(deps: {
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
@@ -31,21 +34,21 @@ export function maintain(deps: {
 }): () => void {
   const { queues, cascadeQueue, store, link, keys, log, metrics } = deps;
   const gauges = gaugeReadings({ store, link, keys, metrics }).map(({ what, read }) =>
-    repeat(GAUGES_EVERY_MS, `reading the gauges of ${what}`, log, () => read(performance.now())),
+    repeat(GAUGES_EVERY_MS, `reading gauges (${what})`, log, () => read(performance.now())),
   );
   const others = [
-    repeat(SWEEP_EVERY_MS, 'the sweep', log, async () => {
+    repeat(SWEEP_EVERY_MS, 'abandoned chunk sweep', log, async () => {
       const swept = await sweepReservations(link, keys, Date.now());
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
-    repeat(DEAD_LETTERS_EVERY_MS, 'deleting old dead letters', log, () => expireDeadLetters(queues, log)),
-    repeat(SIGN_UPS_EVERY_MS, 'forgetting sign-ups', log, () => forgetSignUps(store, Date.now())),
-    repeat(CASCADES_EVERY_MS, 'taking up cascades', log, async () => {
-      const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_LOOK);
+    repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters(queues, log)),
+    repeat(SIGN_UPS_EVERY_MS, 'sign-up cleanup', log, () => forgetSignUps(store, Date.now())),
+    repeat(CASCADES_EVERY_MS, 'cascade requeue', log, async () => {
+      const due = await store.cascades.due(new Date(), MAX_CASCADES_PER_RUN);
       for (const { _id } of due) await cascadeQueue.add(_id);
     }),
   ];
-  // Whoever watches a worker that has just started should not look at gaps.
+  // Read the gauges at once, so that the metrics of a new worker have no gap.
   gauges.forEach(({ run }) => run());
   return () => [...gauges, ...others].forEach(({ stop }) => stop());
 }

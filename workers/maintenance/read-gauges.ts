@@ -7,7 +7,7 @@ import { queueStats } from '../../shared/queue/queue-stats';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
 import type { Store } from '../../shared/store/store';
 
-/** What was read longer ago is no longer shown: no value is better than one that looks like now. */
+/** Older readings are removed: no value is better than one that looks current. */
 export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
@@ -21,7 +21,10 @@ interface Deps {
 /** Gauges that are read together. */
 export interface Reading {
   what: 'queues' | 'cascades' | 'audit' | 'outbox';
-  /** Reads and sets them. Rejects when they could not be read; then they go once they are too old. `nowMs` may start anywhere. */
+  /**
+   * Reads and sets the gauges. If they cannot be read, rejects, and removes values that have become stale. `nowMs` may
+   * count from any epoch.
+   */
   read: (nowMs: number) => Promise<void>;
 }
 
@@ -58,13 +61,16 @@ async function readAudit({ store, metrics }: Deps): Promise<void> {
   metrics.auditLagSeconds.set(ageSeconds(await store.audit.oldestUnsealedAt()));
 }
 
-/** The gauges that only a look into the stores can tell, each look bounded; none is shown before it was read. */
+/**
+ * Creates readings of the gauges that need a query to MongoDB or Redis. Queries are bounded. A gauge has no value until
+ * it is first read.
+ */
 export function gaugeReadings(deps: Deps): Reading[] {
   const { metrics } = deps;
   const reading = (what: Reading['what'], gauges: Gauge[], work: (deps: Deps) => Promise<void>): Reading => {
     let readAtMs = Number.NEGATIVE_INFINITY;
     gauges.forEach(forget);
-    // A reading that never succeeds is as old as can be: without a time nobody would miss it.
+    // Start at 0, so that a reading that never succeeds looks stale instead of missing.
     metrics.readAtSeconds.labels(what).set(0);
     const read = async (nowMs: number): Promise<void> => {
       try {

@@ -2,19 +2,19 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 
 interface Repeated {
-  /** Runs it at once, too. */
+  /** Starts a run now, unless one is in progress. */
   run: () => void;
   stop: () => void;
 }
 
-/** Runs `work` again and again, one run at a time; a failed run is logged and the next one goes on. */
+/** Runs `work` at an interval, one run at a time. Logs a failed run and continues with the next. */
 export function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unknown>): Repeated {
   let running = false;
   const run = (): void => {
     if (running) return;
     running = true;
     work()
-      .catch((error: unknown) => log.warn({ err: messageOf(error) }, `${what} failed; it will run again`))
+      .catch((error: unknown) => log.warn({ err: messageOf(error) }, `${what} failed, retrying`))
       .finally(() => {
         running = false;
       });

@@ -6,13 +6,14 @@ import type { Store } from '../../shared/store/store';
 import { repeat } from './repeat';
 
 const SWEEP_EVERY_MS = 5_000;
-/** A person may be waiting for these cached rows, so they are checked more often. */
+/** Shorter, because a person may be waiting for these rows. */
 const REFRESH_EVERY_MS = 1_000;
-const MAX_ROWS_PER_LOOK = 500;
+const MAX_ROWS_PER_RUN = 500;
 
 /**
- * Does or queues again what is committed but not done: cached rows to refresh, webhooks to deliver, users to erase. Jobs
- * are only wake-ups, so a crash between a commit and its job loses nothing. Returns a function that stops it.
+ * Redoes or requeues work that is committed but not done: cached rows to refresh, webhooks to deliver, users to erase.
+ * Jobs are only wake-ups, so a crash between a commit and its job loses nothing. Returns a function that stops the
+ * sweeps.
  */
 export function requeueLostJobs(deps: {
   store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures'>;
@@ -23,19 +24,19 @@ export function requeueLostJobs(deps: {
 }): () => void {
   const { store, webhookQueue, erasureQueue, refresh, log } = deps;
   const stops = [
-    repeat(REFRESH_EVERY_MS, 'refreshing linked rows', log, async () => {
-      for (const entry of await store.cacheOutbox.due(new Date(), MAX_ROWS_PER_LOOK)) {
-        // One entry that fails must not block the others.
+    repeat(REFRESH_EVERY_MS, 'cache outbox sweep', log, async () => {
+      for (const entry of await store.cacheOutbox.due(new Date(), MAX_ROWS_PER_RUN)) {
+        // A failed entry must not block the others.
         await refresh(entry).catch((error: unknown) => log.warn({ err: messageOf(error) }, 'cache refresh failed'));
       }
     }),
-    repeat(SWEEP_EVERY_MS, 'requeueing webhooks', log, async () => {
-      for (const { _id, attempts } of await store.deliveries.due(new Date(), MAX_ROWS_PER_LOOK)) {
+    repeat(SWEEP_EVERY_MS, 'webhook sweep', log, async () => {
+      for (const { _id, attempts } of await store.deliveries.due(new Date(), MAX_ROWS_PER_RUN)) {
         await webhookQueue.add(_id, { attempt: attempts, delayMs: 0 });
       }
     }),
-    repeat(SWEEP_EVERY_MS, 'requeueing erasures', log, async () => {
-      for (const { _id } of await store.erasures.due(new Date(), MAX_ROWS_PER_LOOK)) await erasureQueue.add(_id);
+    repeat(SWEEP_EVERY_MS, 'erasure sweep', log, async () => {
+      for (const { _id } of await store.erasures.due(new Date(), MAX_ROWS_PER_RUN)) await erasureQueue.add(_id);
     }),
   ];
   return () => stops.forEach(({ stop }) => stop());

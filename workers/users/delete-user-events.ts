@@ -11,10 +11,10 @@ import { putSignals } from '../events/put-signals';
 import { redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
 const PAGE_EVENTS = 1_000;
-/** How soon to check again whether what was queued has been finalized: the longer it takes, the later, up to the last. */
-const FIRST_LOOK_AGAIN_MS = 500;
-const LAST_LOOK_AGAIN_MS = 10_000;
-const LOOKS_PER_AGE = 10;
+/** Delay before rechecking whether queued chunks are finalized: a tenth of the erasure's age, within these limits. */
+const MIN_RECHECK_MS = 500;
+const MAX_RECHECK_MS = 10_000;
+const RECHECKS_PER_AGE = 10;
 
 interface Deps extends RedactDeps {
   store: Pick<Store, 'events' | 'erasures' | 'users'>;
@@ -22,7 +22,10 @@ interface Deps extends RedactDeps {
   log: Log;
 }
 
-/** One dead letter at a time: a thousand are more than a process can hold. Later ones do not contain the events. */
+/**
+ * Redacts dead letters one by one, because a thousand payloads may not fit in memory. Later dead letters do not contain
+ * the events.
+ */
 async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
   const { link, keys, events } = deps;
   for (const { id } of await failedJobs(link.client, queueKeys(keys, events.name))) {
@@ -31,9 +34,9 @@ async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): 
 }
 
 /**
- * Carries out an order to erase a user: deletes what was received up to then, in bounded pages. The counters and
- * the link were dealt with when the order was given, and the committer drops what is still queued; until it has, the
- * order is put off. May be stopped anywhere and done twice.
+ * Carries out an erasure: deletes the events received up to the request, in bounded pages. The request itself has reset
+ * the counters and removed the link, and the committer drops events that are still queued; while any are, the job is
+ * delayed. Safe to interrupt and to run twice.
  */
 export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
   const { store, link, keys, log, signal } = deps;
@@ -49,8 +52,8 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
   const nowMs = Date.now();
   if (await isQueuedUpTo(link, keys, tenant, erasedAt.getTime(), nowMs)) {
     const ageMs = nowMs - erasedAt.getTime();
-    const waitMs = Math.min(LAST_LOOK_AGAIN_MS, Math.max(FIRST_LOOK_AGAIN_MS, ageMs / LOOKS_PER_AGE));
-    // The job stays what it is, so that the sweep adds no other beside it.
+    const waitMs = Math.min(MAX_RECHECK_MS, Math.max(MIN_RECHECK_MS, ageMs / RECHECKS_PER_AGE));
+    // Delay this job instead of completing it, so that the sweep does not add another.
     await job.moveToDelayed(nowMs + waitMs, token);
     throw new DelayedError();
   }
@@ -60,7 +63,7 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
     log.warn({ receiptId, err: messageOf(error) }, 'redacting dead letters failed, retrying');
     throw error;
   }
-  // Whoever took the order may have died before the cache heard of it; DONE is told of what no reader sees any more.
+  // The API process may have died before it updated the cache. DONE means that no reader sees the events anymore.
   await putSignals(deps, await store.users.rows([userRef]));
   await store.erasures.close(receiptId, new Date());
 }

@@ -10,16 +10,16 @@ import { scripts } from '../../shared/redis/scripts';
 export interface RedactDeps {
   link: RedisLink;
   keys: RedisKeys;
-  /** The events queue, whose dead letters hold payloads. */
+  /** The events queue, whose dead letters contain event payloads. */
   events: Queue;
   signal: AbortSignal;
 }
 
 const USER_REF = 2;
 
-/** The chunk in a payload that names the user; null when it is none, or another's. */
-function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
-  // Most dead letters do not name the user and need not be parsed.
+/** Returns the chunk in a payload if the payload mentions the user and belongs to the tenant, otherwise null. */
+function chunkOfUser(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
+  // Skip parsing the dead letters that do not mention the user, which are most of them.
   if (!text?.includes(userRef)) return null;
   let data: unknown;
   try {
@@ -32,8 +32,8 @@ function theirChunk(text: string | null, tenant: Tenant, userRef: UserRef): Even
 }
 
 /**
- * Takes the content of a user's events out of one dead letter; one that holds nothing else goes. Two erasures may be at
- * the same dead letter: the second one reads it again, so that neither restores what the other removed.
+ * Redacts a user's events in one dead letter, or removes the dead letter if no other content is left. Replaces the
+ * payload only if it is unchanged, so that concurrent erasures cannot undo each other.
  */
 export async function redactDeadLetter(
   { events, link, keys, signal }: RedactDeps,
@@ -46,7 +46,7 @@ export async function redactDeadLetter(
   for (;;) {
     signal.throwIfAborted();
     const text = await storedPayload(link.client, queue, id);
-    const chunk = theirChunk(text, tenant, userRef);
+    const chunk = chunkOfUser(text, tenant, userRef);
     if (!chunk?.events.some(isTheirs)) return;
     const left = redactRows(chunk, isTheirs);
     if (left.events.every(isRedacted)) {

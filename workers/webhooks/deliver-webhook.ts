@@ -9,7 +9,7 @@ import { postWebhook } from './post-webhook';
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Waits between tries, as Standard Webhooks proposes; after the last one the message is given up. */
+/** Retry delays that Standard Webhooks recommends. After the last retry, the message is marked FAILED. */
 export const RETRY_AFTER_MS = [
   5 * SECOND_MS,
   30 * SECOND_MS,
@@ -19,17 +19,17 @@ export const RETRY_AFTER_MS = [
   5 * HOUR_MS,
   10 * HOUR_MS,
 ];
-/** Messages of one tenant on their way from one process: a server that never answers must not hold all places. */
+/** Concurrent deliveries per tenant and process, so that an unresponsive server cannot occupy all worker slots. */
 export const MAX_IN_FLIGHT_PER_TENANT = 32;
-/** So long later the sweep takes up what found no place. */
+/** Delay before the sweep retries a message that got no permit. */
 const PUT_OFF_MS = 5 * SECOND_MS;
-/** The sweep leaves a retry to its own delayed job for this long. */
+/** Grace period in which the sweep leaves a retry to its own delayed job. */
 const SWEEP_SLACK_MS = MINUTE_MS;
 
-/** Thrown instead of waiting: a job that waits would hold a place of the worker. */
+/** Thrown instead of waiting, because a waiting job would occupy a worker slot. */
 class NoPermitError extends Error {}
 
-/** The permits that all deliveries of a process share, by tenant. */
+/** Creates the permits that all deliveries of a process share, counted per tenant. */
 export function createDeliveryPermits(): Semaphore {
   return createSemaphore({ maxAtOnce: MAX_IN_FLIGHT_PER_TENANT, maxWaiting: 0, onFull: () => new NoPermitError() });
 }
@@ -37,13 +37,13 @@ export function createDeliveryPermits(): Semaphore {
 type Deps = Pick<Runtime, 'store' | 'secrets' | 'config' | 'log'> & {
   queue: WakeUpQueue;
   signal: AbortSignal;
-  /** Bounds each tenant's messages on their way from this process; see `createDeliveryPermits`. */
+  /** Limits concurrent deliveries per tenant; see `createDeliveryPermits`. */
   permits: Semaphore;
 };
 
 async function send({ store, secrets, config, signal }: Deps, delivery: DeliveryDoc, now: Date): Promise<number> {
   const webhook = await store.webhooks.get(delivery.tenant);
-  if (!webhook) throw new Error('the webhook was removed');
+  if (!webhook) throw new Error('webhook endpoint removed');
   const signer = new Webhook(decryptSecret(secrets.webhook, delivery.tenant, webhook.sealedSecret));
   const headers = {
     'webhook-id': delivery._id,
@@ -55,15 +55,16 @@ async function send({ store, secrets, config, signal }: Deps, delivery: Delivery
   return postWebhook(message, { allowPrivate: config.webhooksToPrivateAddresses, signal });
 }
 
-/** How a try ended, in a word that tells neither address nor content. */
+/** Returns the code or name of an error, neither of which reveals an address or content. */
 function outcomeOf(error: unknown): string {
   const { code, name } = error as { code?: string; name?: string };
   return code ?? name ?? 'ERROR';
 }
 
 /**
- * Sends one message. A 2xx ends it; anything else is tried again later, up to a day in all. A process that dies on the
- * way leaves the row OPEN, so it is sent again: at least once. What finds no place is left to the sweep.
+ * Sends one message. A 2xx response completes it; otherwise it is retried for about a day. If the process dies midway,
+ * the row stays OPEN and the message is sent again (at-least-once delivery). Without a free permit, the message is left
+ * to the sweep.
  */
 export async function deliverWebhook(deps: Deps, deliveryId: string): Promise<void> {
   const { store, queue, log, signal, permits } = deps;
@@ -88,7 +89,7 @@ export async function deliverWebhook(deps: Deps, deliveryId: string): Promise<vo
   }
   const attempt = delivery.attempts + 1;
   const delayMs = RETRY_AFTER_MS[attempt - 1];
-  log.warn({ deliveryId, attempt, lastOutcome, last: delayMs === undefined }, 'a webhook was not delivered');
+  log.warn({ deliveryId, attempt, lastOutcome, last: delayMs === undefined }, 'webhook delivery failed');
   if (delayMs === undefined) {
     await store.deliveries.tried(deliveryId, { status: 'FAILED', lastOutcome, nextLookAt: now });
     return;

@@ -1,8 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 
-/** From connecting to the first byte of the answer; a partner's server acknowledges first and works later. */
-const ANSWER_WITHIN_MS = 10_000;
+/** From connecting to the first byte of the response. Receivers should acknowledge first and process later. */
+const RESPONSE_TIMEOUT_MS = 10_000;
 
 export interface WebhookMessage {
   url: string;
@@ -10,7 +10,7 @@ export interface WebhookMessage {
   headers: Record<string, string>;
 }
 
-/** The agent that refuses addresses which are not public at the moment of connecting, or a plain one. */
+/** Returns an agent that refuses to connect to non-public addresses, or a plain one if `allowPrivate` is set. */
 async function agentFor({ protocol, href }: URL, allowPrivate: boolean): Promise<http.Agent> {
   if (allowPrivate) return new (protocol === 'https:' ? https : http).Agent();
   const { useAgent } = await import('request-filtering-agent');
@@ -18,18 +18,18 @@ async function agentFor({ protocol, href }: URL, allowPrivate: boolean): Promise
 }
 
 /**
- * Posts a message; answers the status. Redirects are not followed and the answer's body is not read. Unless
- * `allowPrivate`, an address that is not public is never connected to, whatever its name resolves to at that moment.
+ * Posts a message and returns the response status. Does not follow redirects or read the response body. Unless
+ * `allowPrivate` is set, never connects to a non-public address, whatever the host name resolves to at that moment.
  */
 export async function postWebhook(
   { url, body, headers }: WebhookMessage,
   { allowPrivate, signal }: { allowPrivate: boolean; signal: AbortSignal },
 ): Promise<number> {
-  // As it is understood, not as it was typed: `HTTPS://…` is https, too.
+  // The parsed protocol is lower case, so `HTTPS://…` is accepted, too.
   const target = new URL(url);
   const { protocol } = target;
   if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:')) {
-    throw new Error('only https is allowed');
+    throw new Error('the webhook URL must use https');
   }
   const agent = await agentFor(target, allowPrivate);
   const { request } = protocol === 'https:' ? https : http;
@@ -39,12 +39,12 @@ export async function postWebhook(
       {
         method: 'POST',
         headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_TIMEOUT_MS)]),
         agent,
       },
-      (answer) => {
-        resolve(answer.statusCode ?? 0);
-        answer.destroy();
+      (response) => {
+        resolve(response.statusCode ?? 0);
+        response.destroy();
       },
     );
     call.on('error', reject);

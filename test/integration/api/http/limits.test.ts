@@ -134,7 +134,7 @@ describe('rate limits', () => {
     expect(spent.status).toBe(202);
     const answer = await mir.client.post('/v1/events', child.apiKey, { events: someEvents(6) });
     expectProblem(answer, 422, 'BATCH_EXCEEDS_LIMIT');
-    expect(answer.body.detail).toContain('the limit is 5 per minute');
+    expect(answer.body.detail).toContain('your limit of 5 per minute');
     expect(answer.headers.get('ratelimit-policy')).toBe('"events";q=300;w=60');
     expectProblem(await mir.client.post('/v1/events', child.apiKey, { events: someEvents(5) }), 429, 'RATE_LIMITED');
   });

@@ -52,7 +52,7 @@ describe('logs of the linking flow', () => {
     const { code } = await post('/v1/partners/link/code', { userExternalId });
     const consent = await ana.submit(await ana.get('/link'), { code });
     expect((await ana.submit(consent, { decision: 'connect' })).text).toContain('Connected to');
-    await waitUntil('a message was refused and logged', () => worker.stdout().includes('a webhook was not delivered'));
+    await waitUntil('a message was refused and logged', () => worker.stdout().includes('webhook delivery failed'));
     const { receiptId } = await post('/v1/users/erase', { userExternalId });
     await waitUntil('the user is erased', async () => (await store.erasures.byId(receiptId))?.status === 'DONE');
     const gone = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });

@@ -44,7 +44,7 @@ describe('logs of the account pages', () => {
     const stranger = newBrowserSession(url);
     await stranger.submit(await stranger.get('/signup'), { email });
     await stranger.submit(await stranger.get('/forgot'), { email });
-    await waitUntil('the refused mail was logged', () => /"queue":"mails".*"a job failed"/.test(worker.stdout()));
+    await waitUntil('the refused mail was logged', () => /"queue":"mails".*"job failed"/.test(worker.stdout()));
 
     const logs = [api, worker].map((one) => one.stdout() + one.stderr()).join('\n');
     expect(logs).toContain('api serves');
