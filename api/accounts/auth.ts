@@ -19,7 +19,7 @@ import {
 /** Longer than the slowest call: a password that waits to be hashed, plus a slow database. */
 const CALL_TIMEOUT_MS = 15_000;
 
-/** The session of a person who is logged in. */
+/** The session of a logged-in person. */
 export interface Session {
   identityId: string;
   email: string;
@@ -36,18 +36,18 @@ export interface ReadSession {
 
 export const NOBODY: ReadSession = { session: null, cookies: [] };
 
-/** People's accounts, as pages use them. Email addresses are compared in lower case and not normalized otherwise. */
+/** People's accounts, as pages use them. Email addresses are case-insensitive and not normalized in any other way. */
 export interface AccountAuth extends ProviderLogIn {
   /** Returns the session of a Cookie header. Makes no database call if the session cookie is absent. */
   readSession(cookie: string): Promise<ReadSession>;
   /** Returns the session of a request, or null. */
   sessionOf(req: { headers: IncomingHttpHeaders }): Promise<Session | null>;
   /**
-   * Signs up an address without a password and returns the email to send; its reader chooses the password. A repeat
-   * returns another email. Only the email reveals whether the address was already registered.
+   * Signs up an address without a password and returns the email to send; the recipient chooses the password. Each
+   * repeat returns another email. Only the email reveals whether the address was already registered.
    */
   signUp(email: string): Promise<AuthMail | null>;
-  /** Starts a session with a new ID, whatever cookie the request has. */
+  /** Starts a session with a new ID, which prevents session fixation. */
   logIn(email: string, password: string): Promise<{ cookies: string[] } | 'WRONG' | 'UNVERIFIED'>;
   /** Ends the session in the database. Returns the cookies that remove it from the browser. */
   logOut(cookie: string): Promise<string[]>;
@@ -57,7 +57,7 @@ export interface AccountAuth extends ProviderLogIn {
   ownerOfLink(token: string): Promise<string | null>;
   /** Sets the password, which also verifies the address. Ends all sessions and all other emailed links. */
   reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
-  /** Loads the library, which the first call would do otherwise. */
+  /** Loads the library ahead of the first call. */
   warmUp(): Promise<void>;
 }
 
@@ -107,7 +107,7 @@ function createCaller(library: () => Promise<BetterAuth>, onTimeout: () => Error
   };
 }
 
-/** Creates the accounts over better-auth, which is slow to load and so loads on first use. */
+/** Creates the account functions. better-auth is slow to load, so it is loaded on first use. */
 export function createAuth(runtime: Runtime): AccountAuth {
   const { config, store } = runtime;
   const cookieName = sessionCookieName(config.publicUrl);
@@ -142,7 +142,10 @@ export function createAuth(runtime: Runtime): AccountAuth {
     return headers.getSetCookie();
   }
 
-  /** Returns false if the password was replaced while it waited to be checked: a reset must end such logins, too. */
+  /**
+   * Returns false if the password was reset while the login waited for its hash check. A reset must end such logins,
+   * too.
+   */
   async function isCurrentPassword(identityId: string, hashes: readonly string[]): Promise<boolean> {
     const [hash] = hashes;
     if (hash === undefined) return false;
@@ -164,7 +167,7 @@ export function createAuth(runtime: Runtime): AccountAuth {
 
     logIn: async (email, password) => {
       const hashes: string[] = [];
-      const answer = await matchedHashes.run(hashes, () =>
+      const result = await matchedHashes.run(hashes, () =>
         call((api) => api.signInEmail({ body: { email, password }, returnHeaders: true }), {
           INVALID_EMAIL_OR_PASSWORD: 'WRONG',
           INVALID_EMAIL: 'WRONG',
@@ -172,9 +175,9 @@ export function createAuth(runtime: Runtime): AccountAuth {
           EMAIL_NOT_VERIFIED: 'UNVERIFIED',
         }),
       );
-      if (typeof answer === 'string') return answer;
-      const cookies = answer.headers.getSetCookie();
-      if (await isCurrentPassword(answer.response.user.id, hashes)) return { cookies };
+      if (typeof result === 'string') return result;
+      const cookies = result.headers.getSetCookie();
+      if (await isCurrentPassword(result.response.user.id, hashes)) return { cookies };
       await logOut(cookies.map((cookie) => cookie.split(';')[0]).join('; '));
       return 'WRONG';
     },
@@ -193,11 +196,11 @@ export function createAuth(runtime: Runtime): AccountAuth {
       }),
 
     reset: async (token, newPassword) => {
-      const answer = await call((api) => api.resetPassword({ body: { token, newPassword } }), {
+      const result = await call((api) => api.resetPassword({ body: { token, newPassword } }), {
         INVALID_TOKEN: 'INVALID',
         USER_NOT_FOUND: 'INVALID',
       });
-      return answer === 'INVALID' ? answer : 'DONE';
+      return result === 'INVALID' ? result : 'DONE';
     },
 
     warmUp: async () => void (await library()),

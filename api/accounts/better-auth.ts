@@ -22,7 +22,7 @@ export type AuthMail =
   | { kind: 'ALREADY_SIGNED_UP'; to: string }
   | { kind: 'RESET'; to: string; token: string };
 
-/** Prefix that better-auth adds to the token of an emailed link before it stores the hash. */
+/** Prefix that better-auth adds to the token of an emailed link before hashing it for storage. */
 export const MAILED_LINK_PREFIX = 'reset-password:';
 
 /**
@@ -53,8 +53,8 @@ function extendSignUpLink({ identities }: Pick<Store, 'identities'>) {
 }
 
 /**
- * Builds better-auth on our own database. Mounts no routes: pages call its functions. Logs only that an error occurred,
- * because its messages may contain addresses.
+ * Builds better-auth on top of our database. No routes are mounted; pages call its functions. Its log messages may
+ * contain email addresses, so only the fact that an error occurred is logged.
  */
 export async function buildBetterAuth(
   { config, log, metrics, secrets, store }: Runtime,
@@ -69,7 +69,7 @@ export async function buildBetterAuth(
   return betterAuth({
     appName: 'MIR',
     baseURL: config.publicUrl,
-    // Not `secret`, which an environment variable of better-auth itself would override.
+    // better-auth's own environment variable would override `secret`.
     secrets: [{ version: 1, value: secrets.identity }],
     database: await identityDatabase(store.connection),
     telemetry: { enabled: false },
@@ -118,7 +118,7 @@ export async function buildBetterAuth(
         await store.identitySessions.endAll(user.id);
         // Other emailed links could set the password again.
         await store.identityVerifications.endAll(user.id);
-        // The link came by email, so the person can read mail sent to this address.
+        // The link was emailed, so the person has access to the address.
         await store.identities.recordVerified(user.id);
       },
     },

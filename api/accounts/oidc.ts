@@ -6,7 +6,7 @@ import type { Store } from '../../shared/store/store';
 
 export const OIDC_CALLBACK_PATH = '/login/oidc/callback';
 
-/** Fields to clear: of the data from the provider, only the subject is stored. */
+/** Overrides that clear all provider tokens: only the subject is stored. */
 const NO_TOKENS = {
   accessToken: null,
   refreshToken: null,
@@ -41,7 +41,7 @@ export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 's
     redirectURI: config.publicUrl + OIDC_CALLBACK_PATH,
     scopes: ['openid', 'email'],
     accountSubject: ({ tokens, profile }: { tokens: { idToken?: string | undefined }; profile: { sub?: unknown } }) => {
-      // Without an ID token nothing was verified, and the person may control any claim other than `sub`.
+      // Only the `sub` of a verified ID token identifies the account. The person may control the other claims.
       if (!tokens.idToken || typeof profile.sub !== 'string')
         throw new Error('the provider sent no ID token with a subject');
       return profile.sub;
@@ -72,8 +72,8 @@ interface UserInfoCheck {
 }
 
 /**
- * Returns a check that rejects a provider login by address if the provider has not verified the address, or if the
- * identity with this address already belongs to another account at the provider, which may have reassigned the address.
+ * Returns a check that rejects a provider login if the provider has not verified the address, or if the identity with
+ * this address already belongs to another account at the provider, which may have reassigned the address.
  */
 export function addressOwnershipCheck({ identityAccounts }: Pick<Store, 'identityAccounts'>) {
   return async ({ user, source: { method, action, oauth } }: UserInfoCheck): Promise<{ error: string } | undefined> => {

@@ -10,7 +10,7 @@ export type ProviderRejection = 'CANCELLED' | 'UNVERIFIED' | 'KNOWN_AS_ANOTHER' 
 
 type ProviderLogInResult = { cookies: string[] } & (
   | { kind: 'LOGGED_IN'; next: string }
-  /** `next`: where the person wanted to go, as sent by the browser; null if this browser did not start the login. */
+  /** `next`: where the person wanted to go, not validated yet; null if this browser did not start the login. */
   | { kind: 'REJECTED'; why: ProviderRejection; next: string | null }
 );
 
@@ -51,23 +51,23 @@ export function providerLogIn(call: ProviderCall, { config, log }: Pick<Runtime,
   return {
     startProviderLogIn: async (next, ifRejected) => {
       const body = { provider, callbackURL: next, errorCallbackURL: ifRejected, disableRedirect: true };
-      const answer = await call((api) => api.signInSocial({ body, returnHeaders: true }), {
+      const result = await call((api) => api.signInSocial({ body, returnHeaders: true }), {
         PROVIDER_NOT_FOUND: 'UNAVAILABLE',
       });
-      if (answer === 'UNAVAILABLE' || !answer.response.url) {
+      if (result === 'UNAVAILABLE' || !result.response.url) {
         log.warn({ issuer: provider }, 'OIDC discovery document unavailable or invalid');
         throw providerUnavailable();
       }
-      return { url: new URL(answer.response.url), cookies: answer.headers.getSetCookie() };
+      return { url: new URL(result.response.url), cookies: result.headers.getSetCookie() };
     },
 
     completeProviderLogIn: async (query, cookie) => {
       const headers = new Headers({ cookie });
-      const answer = await call((api) =>
+      const result = await call((api) =>
         api.callbackOAuth({ method: 'GET', params, query, headers, asResponse: true }),
       );
-      const cookies = answer.headers.getSetCookie();
-      const { pathname, searchParams } = new URL(answer.headers.get('location') ?? '?error=none', config.publicUrl);
+      const cookies = result.headers.getSetCookie();
+      const { pathname, searchParams } = new URL(result.headers.get('location') ?? '?error=none', config.publicUrl);
       const error = searchParams.get('error');
       if (error === null) return { kind: 'LOGGED_IN', next: pathname, cookies };
       log.warn({ error: error.slice(0, MAX_LOGGED_ERROR) }, 'provider login failed');

@@ -13,12 +13,17 @@ import type { ValidatedEvent } from './validate-event';
 
 const MAX_COALESCED_CALLS = 1_000;
 
-/** A rule that an agent's event breaks. The code is an item's in a batch, and the problem's for a single event. */
+/**
+ * An agent rule that an event breaks. In a batch, `code` is the error code of the item; for a single event, it is the
+ * problem code.
+ */
 export interface AgentRuleViolation extends FieldError {
   code: 'IDEMPOTENCY_KEY_REQUIRED' | 'EVENT_TYPE_NOT_ALLOWED';
 }
 
-/** Allowlist decisions by event type. Changed rights create a new credential, so a decision never goes stale. */
+/**
+ * Allowlist decisions by credential and event type. Changed rights create a new credential, so entries never go stale.
+ */
 const decisions = new WeakMap<Credential, Map<string, boolean>>();
 
 function maySubmitType(credential: Credential, eventType: string): boolean {

@@ -4,9 +4,7 @@ import type { SelfChargingAuth } from '../http/route';
 
 const BYTES_PER_UNIT = 32 * 1024;
 
-/**
- * Authorization and cost of a submission: one unit per item, rejected items included, or per 32 KiB if that is more.
- */
+/** Authorization and cost of a submission: one unit per item, even if rejected, or per 32 KiB if that is more. */
 export const SUBMIT_AUTH = {
   kind: 'key',
   scope: 'events:write',

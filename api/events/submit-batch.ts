@@ -17,7 +17,7 @@ import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
 import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
 
-/** An event has fewer fields. Keeps an item full of junk fields from producing a response many times its size. */
+/** More than the number of event fields. The limit keeps junk fields from inflating the response. */
 const MAX_ERRORS_PER_ITEM = 20;
 /** How long a batch is validated before other requests get a turn. */
 const SLICE_MS = 4;

@@ -162,7 +162,7 @@ const INPUT_ERRORS: ReadonlySet<ProblemCode> = new Set([
   'ENTERPRISE_REQUIRED',
 ]);
 
-/** Returns the event with the key of the `Idempotency-Key` header. Throws 400 if header and field differ. */
+/** Adds the key from the `Idempotency-Key` header to the event. Throws 400 if the header and the field differ. */
 function withHeaderKey(req: Request, body: unknown): unknown {
   const header = readIdempotencyKey(req);
   if (header === null || typeof body !== 'object' || body === null) return body;

@@ -18,7 +18,7 @@ export type ValidationDeps = Pick<ApiContext, 'catalog' | 'secrets' | 'keyedIdsF
 export interface ValidatedEvent {
   tenant: Tenant;
   keyedId: EventId | null;
-  /** ID that earlier versions gave the event; null if it has no key, or if the database holds no such IDs. */
+  /** ID that earlier versions gave the event; null if it has no key, or if the database contains no such IDs. */
   formerId: EventId | null;
   accepted: Omit<AcceptedEvent, 'eventId' | 'index'>;
 }
@@ -38,7 +38,7 @@ export function validateEvent(
 ): ValidatedEvent | FieldError[] {
   const parsed = submittedEventSchema.safeParse(input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
-  // The caller does not want any errors described, so skip looking up similar event types.
+  // The caller needs no error details, so skip the search for similar event types.
   if (maxErrors === 0 && !(parsed.success && catalog.has(parsed.data.eventType))) return [];
   const eventType = (input as SubmittedEvent | null)?.eventType;
   if (typeof eventType === 'string' && !catalog.has(eventType) && !errors.some(({ path }) => path === 'eventType')) {
@@ -69,8 +69,8 @@ export function validateEvent(
 }
 
 /**
- * Gives a validated event its index in a chunk and its ID. If the database may hold former IDs, the event also carries
- * its other ID; without `keyedIds`, the former ID is the main one.
+ * Assigns a validated event its index in a chunk and its ID. If the database may contain former IDs, the event carries
+ * both IDs, and `keyedIds` decides which of them is `eventId`.
  */
 export function assignEventId(
   { tenant, keyedId, formerId, accepted }: ValidatedEvent,

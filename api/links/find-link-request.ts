@@ -7,7 +7,7 @@ import { existingLinkOf } from './confirm-link';
 import { type LinkOutcome, linkRejectionOf, rejected } from './link-outcome';
 import type { LinkDeps } from './link-transaction';
 
-/** An outcome with its request and partner, either of which a rejection may lack. */
+/** An outcome with its request and partner. Either may be null after a rejection. */
 export type FoundRequest =
   | (Exclude<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc; partner: PartnerDoc })
   | (Extract<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc | null; partner: PartnerDoc | null });

@@ -12,7 +12,7 @@ export type LinkRejection =
   | 'TOO_MANY_LINKS';
 
 /**
- * State of a link request, for the person who opens or decides it. `ALREADY_LINKED`: the same person linked the account
+ * State of a link request for the person who views or decides it. `ALREADY_LINKED`: the same person linked the account
  * before. `DECLINED`: this person has just declined; a request declined earlier is a rejection.
  */
 export type LinkOutcome =

@@ -10,11 +10,11 @@ import { messageOf } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { storeWrite } from '../db/transaction';
 
-/** Retries cover duplicate keys: a worker may insert a new user's row at the same time. */
+/** A duplicate key is retried, because a worker may insert a new user's row at the same time. */
 const MAX_ATTEMPTS = 5;
 /** Grace period in which the sweep leaves a cache update to the process that made the change. */
 const REFRESH_DUE_AFTER_MS = 5_000;
-/** How long a person waits for the page. After that, it says that the change is pending. */
+/** Limits how long a person waits for the page. After that, the page reports the change as pending. */
 const CACHE_TIMEOUT_MS = 2_000;
 
 export type LinkDeps = Pick<ApiContext, 'store' | 'signalsCache' | 'identityCache' | 'log' | 'webhookQueue'>;

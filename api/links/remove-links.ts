@@ -15,7 +15,7 @@ import { type AuditContext, auditEntry } from '../db/audit-context';
 import { announceLink, type RemovalReason } from './announce-link';
 import { type Changed, commitLinkChange, type LinkDeps, type CacheState } from './link-transaction';
 
-/** Enough for all links of an identity in both environments, with a few writes each. */
+/** Long enough to remove all links of an identity in both environments, with a few writes per link. */
 const REMOVE_ALL_TIMEOUT_MS = 20_000;
 
 /**
@@ -81,9 +81,9 @@ export async function removeLink(
 }
 
 /**
- * Returns the audit context for one account of a deleted identity. A request ID or millisecond shared by several
- * accounts would permanently reveal that they belonged together, so each gets its own request ID, and only the day as
- * its time.
+ * Returns the audit context for one account of a deleted identity. A shared request ID or timestamp would permanently
+ * reveal which accounts belonged together. Each account therefore gets its own request ID, and a time rounded down to
+ * the day (but not before it was linked).
  */
 function separateContext(auditContext: AuditContext, { linkedAt }: LinkedAccount): AuditContext {
   const dayMs = utcDayOf(auditContext.at.getTime());
@@ -114,7 +114,10 @@ export async function removeAllLinks(
           changed.users.push(...removed.users);
           // Every removed link changes the same membership row; keep only its last version.
           if (removed.memberships.length > 0) {
-            changed.memberships = [...changed.memberships.filter(({ _id }) => _id !== identity), ...removed.memberships];
+            changed.memberships = [
+              ...changed.memberships.filter(({ _id }) => _id !== identity),
+              ...removed.memberships,
+            ];
           }
           changed.deliveryIds.push(...removed.deliveryIds);
         }
