@@ -31,18 +31,22 @@ export const describeInBrowser: typeof describe | typeof describe.skip = (() => 
   return describe.skip;
 })();
 
-/** Starts one browser for a test file; it ends with the file. */
-export function chromium(): () => Promise<Browser> {
-  let browser: Promise<Browser> | null = null;
-  afterAll(async () => {
-    await (await browser)?.close();
-  });
-  return () => {
-    const executablePath = findChromium();
-    if (executablePath === null) throw new Error('No Chromium found: install one or set CHROMIUM_PATH.');
-    browser ??= launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-    return browser;
-  };
+let browser: Promise<Browser> | undefined;
+// Runs after the last file of a suite, or after the only file: see the import order in suites.js.
+afterAll(async () => {
+  await (await browser)?.close();
+});
+
+/** Opens a tab with its own cookies, in a browser that all files of a suite share. */
+export async function openTab({ scripts = true, ip }: { scripts?: boolean; ip?: string } = {}): Promise<Page> {
+  const executablePath = findChromium();
+  if (executablePath === null) throw new Error('No Chromium found: install one or set CHROMIUM_PATH.');
+  browser ??= launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const page = await (await (await browser).createBrowserContext()).newPage();
+  await page.setJavaScriptEnabled(scripts);
+  if (ip !== undefined) await page.setExtraHTTPHeaders({ 'x-forwarded-for': ip });
+  await show(page, FIRST_VIEW);
+  return page;
 }
 
 export interface View {
@@ -50,13 +54,15 @@ export interface View {
   scheme: 'light' | 'dark';
 }
 
-/** The widths and schemes that pages are looked at in. */
+/** The widths and color schemes in which pages are checked. */
 export const VIEWS: readonly View[] = [
   { width: 360, scheme: 'light' },
   { width: 360, scheme: 'dark' },
   { width: 1280, scheme: 'light' },
   { width: 1280, scheme: 'dark' },
 ];
+/** The view in which a tab opens. */
+export const FIRST_VIEW: View = VIEWS[0]!;
 
 const HEIGHT = 900;
 
@@ -65,12 +71,29 @@ export async function show(page: Page, { width, scheme }: View): Promise<void> {
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
 }
 
-/** Looks at the page as it was loaded; scripts run only for the look. What axe (WCAG 2 A, AA, AAA contrast, best practices) finds on the page as it stands, and whether it scrolls sideways. */
-export async function faultsOf(page: Page): Promise<string[]> {
+/**
+ * Returns the faults of the loaded page in each view: violations that axe finds (WCAG 2 A, AA, AAA contrast, best
+ * practices), horizontal scrolling, and touch targets smaller than a fingertip. Loads the page once for all views, and
+ * runs scripts only for the check. Takes a screenshot of each view.
+ */
+export async function faultsOf(page: Page, name: string, views: readonly View[] = VIEWS): Promise<string[]> {
   const withScripts = page.isJavaScriptEnabled();
   await page.setJavaScriptEnabled(true);
   await page.evaluate(AXE);
-  const faults = await page.evaluate(async () => {
+  const faults: string[] = [];
+  for (const view of views) {
+    await show(page, view);
+    await shoot(page, name, view);
+    const found = [...(await violationsOf(page)), ...(await smallTargetsOf(page))];
+    faults.push(...found.map((fault) => `${name}, ${view.width} px, ${view.scheme}: ${fault}`));
+  }
+  await show(page, FIRST_VIEW);
+  await page.setJavaScriptEnabled(withScripts);
+  return faults;
+}
+
+async function violationsOf(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
       axe: {
         run(options: object): Promise<{ violations: { id: string; help: string; nodes: { html: string }[] }[] }>;
@@ -79,14 +102,12 @@ export async function faultsOf(page: Page): Promise<string[]> {
     const { violations } = await axe.run({ rules: { 'color-contrast-enhanced': { enabled: true } } });
     const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
     const { scrollWidth, clientWidth } = document.documentElement;
-    return scrollWidth > clientWidth ? [...found, `scrolls sideways: ${scrollWidth} in ${clientWidth}`] : found;
+    return scrollWidth > clientWidth ? [...found, `scrolls horizontally: ${scrollWidth} > ${clientWidth}`] : found;
   });
-  await page.setJavaScriptEnabled(withScripts);
-  return faults;
 }
 
-/** What is pressed or tapped and smaller than a fingertip (44 px); links within a sentence may be. */
-export async function smallTargetsOf(page: Page): Promise<string[]> {
+/** Returns the controls smaller than 44 px (WCAG 2.5.5). Links within a sentence are exempt. */
+async function smallTargetsOf(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const targets = 'button, .button, summary, input:not([type=hidden], [hidden]), .top a, .ways a, .records a';
     return [...document.querySelectorAll(targets)].flatMap((target) => {
@@ -96,7 +117,7 @@ export async function smallTargetsOf(page: Page): Promise<string[]> {
   });
 }
 
-/** Keeps a picture of the page where SHOTS_DIR says; nowhere without it. */
+/** Saves a screenshot of the page in SHOTS_DIR, if set. */
 export async function shoot(page: Page, name: string, { width, scheme }: View): Promise<void> {
   const folder = process.env['SHOTS_DIR'];
   if (!folder) return;

@@ -1,29 +1,16 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Page } from 'puppeteer-core';
 import { anEvent } from '../../support/builders';
-import {
-  chromium,
-  describeInBrowser,
-  faultsOf,
-  press,
-  shoot,
-  show,
-  smallTargetsOf,
-  type View,
-} from '../../support/chromium';
+import { describeInBrowser, faultsOf, FIRST_VIEW, openTab, press, show } from '../../support/chromium';
 import type { Harness, TestPartner } from '../../support/harness';
 import { loggedIn, mailedLink, PASSWORD, startHarnessForPeople } from '../../support/people';
 
-const NARROW: View = { width: 360, scheme: 'light' };
-/** Each width and each scheme once; the accounts' test looks at all four. */
-const SEEN: readonly View[] = [NARROW, { width: 1280, scheme: 'dark' }];
 /** A day of some months ago, so that a chart has more than one bar. */
 const EARLIER = new Date(Date.now() - 100 * 24 * 3600 * 1000).toISOString();
 
 let h: Harness;
 let shop: TestPartner;
 let forum: TestPartner;
-const browser = chromium();
 
 describeInBrowser('linking in a browser without scripts', () => {
   beforeAll(async () => {
@@ -34,20 +21,9 @@ describeInBrowser('linking in a browser without scripts', () => {
   afterAll(() => h.close());
 
   let tabs = 0;
-  async function openTab(view: View): Promise<Page> {
-    const context = await (await browser()).createBrowserContext();
-    const page = await context.newPage();
-    await page.setJavaScriptEnabled(false);
-    await page.setExtraHTTPHeaders({ 'x-forwarded-for': `10.2.${(tabs += 1)}.1` });
-    await show(page, view);
-    return page;
-  }
+  const openPersonsTab = (): Promise<Page> => openTab({ scripts: false, ip: `10.2.${(tabs += 1)}.1` });
   const heading = (page: Page): Promise<string | null> => page.$eval('h1', ({ textContent }) => textContent);
-  async function look(page: Page, name: string, view: View): Promise<void> {
-    await shoot(page, name, view);
-    const faults = [...(await faultsOf(page)), ...(await smallTargetsOf(page))];
-    expect({ name, faults }).toEqual({ name, faults: [] });
-  }
+  const look = async (page: Page, name: string): Promise<void> => expect(await faultsOf(page, name)).toEqual([]);
   async function logInAt(page: Page, email: string): Promise<void> {
     await page.type('#email', email);
     await page.type('#password', PASSWORD);
@@ -67,16 +43,16 @@ describeInBrowser('linking in a browser without scripts', () => {
     await h.drained();
   }
 
-  it.each(SEEN)('an invite leads through sign-up and mail to the connection at $width px, $scheme', async (view) => {
-    const page = await openTab(view);
-    const email = `eva-${view.width}-${view.scheme}@example.org`;
-    const user = `eva-${view.width}-${view.scheme}`;
+  it('an invite leads through sign-up and mail to the connection', async () => {
+    const page = await openPersonsTab();
+    const email = 'eva@example.org';
+    const user = 'eva';
     await submit(user, 25);
     const { url } = await post('/v1/partners/link/invite', { userExternalId: user, accountLabel: 'eva_•••' });
     await page.goto(h.url);
-    await look(page, 'home', view);
+    await look(page, 'home');
     await page.goto(url);
-    await look(page, 'link-introduction', view);
+    await look(page, 'link-introduction');
     await press(page, 'Sign up');
     await page.type('#email', email);
     await press(page, 'Sign up');
@@ -85,21 +61,21 @@ describeInBrowser('linking in a browser without scripts', () => {
     await press(page, 'Set password');
     await logInAt(page, email);
     expect([page.url(), await heading(page)]).toEqual([url, 'Connect your Harbour Market account?']);
-    await look(page, 'link-consent', view);
+    await look(page, 'link-consent');
     expect(await status(user)).toMatchObject({ linked: false, pending: { kind: 'INVITE' } });
     await press(page, 'Connect');
     expect(await heading(page)).toBe('Connected to Harbour Market');
-    await look(page, 'link-connected', view);
+    await look(page, 'link-connected');
     expect(await status(user)).toMatchObject({ linked: true, pending: null });
     expect(await resolve(user)).toMatchObject({ linked: true, eventCount: 25, basis: { scope: 'LINKED' } });
 
     await submit(user, 7, forum);
     const { code } = await post('/v1/partners/link/code', { userExternalId: user }, forum);
     await page.goto(`${h.url}/link`);
-    await look(page, 'link-code', view);
+    await look(page, 'link-code');
     await page.type('#code', '0000-0000');
     await press(page, 'Go on');
-    await look(page, 'link-code-wrong', view);
+    await look(page, 'link-code-wrong');
     await page.$eval('#code', (input) => input.setAttribute('value', ''));
     await page.type('#code', String(code).replace('-', '').toLowerCase());
     await press(page, 'Go on');
@@ -108,20 +84,20 @@ describeInBrowser('linking in a browser without scripts', () => {
     expect(await resolve(user)).toMatchObject({ eventCount: 32, partnerCount: 2 });
 
     await press(page, 'To my account');
-    await look(page, 'account', view);
+    await look(page, 'account');
     await press(page, 'Disconnect');
-    await look(page, 'account-disconnect', view);
+    await look(page, 'account-disconnect');
     await press(page, 'Disconnect');
-    await look(page, 'account-disconnected', view);
+    await look(page, 'account-disconnected');
     const counts = [await resolve(user), await resolve(user, forum)].map(({ eventCount }) => eventCount);
     expect(counts).toEqual([25, 7]);
 
     await press(page, 'Delete my identity');
-    await look(page, 'account-delete', view);
+    await look(page, 'account-delete');
     await page.type('#password', PASSWORD);
     await press(page, 'Delete my identity');
     expect(page.url()).toContain('/login?done=deleted');
-    await look(page, 'account-deleted', view);
+    await look(page, 'account-deleted');
     expect(await status(user)).toMatchObject({ linked: false });
     await page.browserContext().close();
   });
@@ -129,7 +105,7 @@ describeInBrowser('linking in a browser without scripts', () => {
   it('long names, labels and addresses fit a phone, and every month of every platform can be read there', async () => {
     const email = 'anastasia.konstantinopoulou-fitzgerald@students.mail.university-of-somewhere.example.org';
     await loggedIn(h, email);
-    const page = await openTab(NARROW);
+    const page = await openPersonsTab();
     await page.goto(`${h.url}/login`);
     await logInAt(page, email);
     const names = ['Donaudampfschifffahrtsgesellschaftskapitänsverein', 'A', 'B', 'C', 'D', 'E'];
@@ -138,11 +114,11 @@ describeInBrowser('linking in a browser without scripts', () => {
       await submit('long', 2 * n + 2, partner);
       const wish = { userExternalId: 'long', accountLabel: `a${'•'.repeat(36)}z@${'x'.repeat(30)}.example` };
       await page.goto((await post('/v1/partners/link/invite', wish, partner)).url);
-      if (n === 0) await look(page, 'link-consent-long', NARROW);
+      if (n === 0) await look(page, 'link-consent-long');
       await press(page, 'Connect');
     }
     await page.goto(`${h.url}/account`);
-    await look(page, 'account-long', NARROW);
+    await look(page, 'account-long');
     const counted = await page.$$eval('.chart tbody td.num', (cells) =>
       cells.reduce((sum, { textContent }) => sum + Number(textContent), 0),
     );
@@ -153,7 +129,7 @@ describeInBrowser('linking in a browser without scripts', () => {
   it('declined, used and expired invites say so', async () => {
     const email = 'kim@example.org';
     await loggedIn(h, email);
-    const page = await openTab(NARROW);
+    const page = await openPersonsTab();
     const invite = async (userExternalId: string): Promise<string> =>
       (await post('/v1/partners/link/invite', { userExternalId, expiresInSeconds: 3_600 })).url;
     const declined = await invite('kim-declined');
@@ -163,7 +139,7 @@ describeInBrowser('linking in a browser without scripts', () => {
     expect(page.url()).toBe(declined);
     await press(page, 'Not now');
     expect(await heading(page)).toBe('Not connected');
-    await look(page, 'link-declined', NARROW);
+    await look(page, 'link-declined');
     await page.goto(declined);
     expect(await heading(page)).toBe('This link was declined');
     expect(await status('kim-declined')).toEqual({ linked: false, linkedAt: null, pending: null });
@@ -174,7 +150,7 @@ describeInBrowser('linking in a browser without scripts', () => {
     await model.updateMany({ status: 'OPEN', kind: 'INVITE' }, { $set: { expiresAt: new Date(0) } });
     await press(page, 'Connect');
     expect(await heading(page)).toBe('This link has expired');
-    await look(page, 'link-expired', NARROW);
+    await look(page, 'link-expired');
     expect(await status('kim-expired')).toMatchObject({ linked: false });
     await page.browserContext().close();
   });
@@ -182,14 +158,14 @@ describeInBrowser('linking in a browser without scripts', () => {
   it('two tabs that press at once both say connected, and an invite that was used is of no use to another', async () => {
     const email = 'lou@example.org';
     await loggedIn(h, email);
-    const first = await openTab(NARROW);
+    const first = await openPersonsTab();
     const { url } = await post('/v1/partners/link/invite', { userExternalId: 'lou' });
     await first.goto(url);
     await press(first, 'Log in');
     await logInAt(first, email);
     const second = await first.browserContext().newPage();
     await second.setJavaScriptEnabled(false);
-    await show(second, NARROW);
+    await show(second, FIRST_VIEW);
     await second.goto(url);
     await Promise.all([press(first, 'Connect'), press(second, 'Connect')]);
     expect([await heading(first), await heading(second)]).toEqual([
@@ -199,10 +175,10 @@ describeInBrowser('linking in a browser without scripts', () => {
     await first.browserContext().close();
 
     await loggedIn(h, 'mo@example.org');
-    const other = await openTab(NARROW);
+    const other = await openPersonsTab();
     await other.goto(url);
     expect(await heading(other)).toBe('This link was used already');
-    await look(other, 'link-used', NARROW);
+    await look(other, 'link-used');
     await other.browserContext().close();
   });
 });
