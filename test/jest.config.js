@@ -35,7 +35,7 @@ module.exports = {
   testSequencer: '<rootDir>/test/support/sequencer.js',
   // Tests of processes wait more than they compute, so one worker more than the two cores of a small machine saves a
   // sixth of the time (425 s and 357 s). CI has slower stores, which would then miss time limits.
-  maxWorkers: process.env.CI ? 2 : 3,
+  maxWorkers: process.env.CI ? 2 : 4,
   workerIdleMemoryLimit: '1GB',
   projects: [project('unit'), project('integration', onStores), project('system', onStores)],
 };

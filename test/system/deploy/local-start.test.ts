@@ -236,7 +236,8 @@ describe('npm start on a network', () => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 'ACCEPTED' });
   });
 
-  it.each(loopbackAddresses())('prints a working URL when BIND_ADDRESS is %s', async (address) => {
+  it('prints a working URL when BIND_ADDRESS is one loopback address, IPv6 where there is any', async () => {
+    const address = loopbackAddresses().at(-1)!;
     const dataDir = tempDir();
     const started = start(dataDir, {}, { BIND_ADDRESS: address }, true);
     await started.printed(/Press Ctrl-C to stop/);

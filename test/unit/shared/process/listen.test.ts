@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
+import { isIPv4 } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { addressesOf, listenOnEach } from '../../../../shared/process/listen';
-import { isReached, loopbackAddresses, reachedOf } from '../../../support/reach';
+import { isReached, loopbackAddresses, otherAddresses, reachedOf } from '../../../support/reach';
 
 /** Reserved for documentation (RFC 5737), so that no machine has it. */
 const FOREIGN_ADDRESS = '198.51.100.7';
@@ -16,7 +17,24 @@ async function open(addresses: readonly (string | undefined)[], port = 0): Promi
   return { port: chosen };
 }
 
+const all = [...loopbackAddresses(), ...otherAddresses()];
+const reachable: [bindAddress: string | null, addresses: string[]][] = [
+  [null, all],
+  ['127.0.0.1', ['127.0.0.1']],
+  ['0.0.0.0', all.filter(isIPv4)],
+];
+if (loopbackAddresses().includes('::1')) reachable.push(['::1', ['::1']], ['::', all]);
+
 describe('listenOnEach', () => {
+  it('is tested on a machine with addresses beyond loopback', () => {
+    expect(otherAddresses()).not.toEqual([]);
+  });
+
+  it.each(reachable)('with BIND_ADDRESS %s, is reachable only at %j', async (bindAddress, addresses) => {
+    const { port } = await open(addressesOf(bindAddress));
+    expect(await reachedOf(all, port)).toEqual(addresses);
+  });
+
   it('serves localhost on the same port of both loopback addresses', async () => {
     const { port } = await open(addressesOf('localhost'));
     expect(await reachedOf(loopbackAddresses(), port)).toEqual(loopbackAddresses());

@@ -1,18 +1,18 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { PAGES } from '../../../api/web/routes';
-import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../api/routes';
-import { queueKeys } from '../../../shared/queue/bullmq-internals';
-import { anEvent } from '../../support/builders';
-import type { TestAnswer } from '../../support/client';
-import { driverTextIn } from '../../support/driver-text';
-import { everyRoute, type RouteCall, type StoreRole } from '../../support/every-route';
-import { faultEnvironment } from '../../support/fault-environment';
-import { ADMIN_TOKEN, type Harness, type TestPartner } from '../../support/harness';
-import { insertAgent } from '../../support/insert-agent';
-import { type OidcServer, oidcServers } from '../../support/oidc-server';
-import type { OwnStore } from '../../support/own-stores';
-import { startHarnessForPeople } from '../../support/people';
-import { waitUntil } from '../../support/wait-until';
+import { PAGES } from '../../../../api/web/routes';
+import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../../api/routes';
+import { queueKeys } from '../../../../shared/queue/bullmq-internals';
+import { anEvent } from '../../../support/builders';
+import type { TestAnswer } from '../../../support/client';
+import { driverTextIn } from '../../../support/driver-text';
+import { everyRoute, type RouteCall, type StoreRole } from '../../../support/every-route';
+import { faultEnvironment } from '../../../support/fault-environment';
+import { ADMIN_TOKEN, type Harness, type TestPartner } from '../../../support/harness';
+import { insertAgent } from '../../../support/insert-agent';
+import { type OidcServer, oidcServers } from '../../../support/oidc-server';
+import type { OwnStore } from '../../../support/own-stores';
+import { startHarnessForPeople } from '../../../support/people';
+import { waitUntil } from '../../../support/wait-until';
 
 const REDIS_TIMEOUT_MS = 450;
 /** The driver finds out soon that its server hangs; by default it takes half a minute. */

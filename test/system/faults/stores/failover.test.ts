@@ -1,16 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
-import { connectRedis, type RedisLink } from '../../../shared/redis/connect';
-import { createLog } from '../../../shared/log';
-import { register } from '../../support/agents';
-import { asAdmin, statusWith } from '../../support/partners';
-import { accepted, drainedAtLast, newExpectedState, someEvents } from '../../support/expected-state';
-import { failOver, follow, FORMER_PRIMARIES, type FormerPrimary, runIdOf, SYNC_AT_ONCE } from '../../support/failover';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness, TestPartner } from '../../support/harness';
-import { invite, linkUser, newPerson, unlinkUser } from '../../support/link';
-import type { OwnStore } from '../../support/own-stores';
-import { tcpProxies } from '../../support/tcp-proxy';
-import { waitUntil } from '../../support/wait-until';
+import { connectRedis, type RedisLink } from '../../../../shared/redis/connect';
+import { createLog } from '../../../../shared/log';
+import { register } from '../../../support/agents';
+import { asAdmin, statusWith } from '../../../support/partners';
+import { accepted, drainedAtLast, newExpectedState, someEvents } from '../../../support/expected-state';
+import {
+  failOver,
+  follow,
+  FORMER_PRIMARIES,
+  type FormerPrimary,
+  runIdOf,
+  SYNC_AT_ONCE,
+} from '../../../support/failover';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { invite, linkUser, newPerson, unlinkUser } from '../../../support/link';
+import type { OwnStore } from '../../../support/own-stores';
+import { tcpProxies } from '../../../support/tcp-proxy';
+import { waitUntil } from '../../../support/wait-until';
 
 const { ownRedis, serve } = faultEnvironment();
 const proxy = tcpProxies();

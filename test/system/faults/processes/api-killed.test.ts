@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { mongo } from 'mongoose';
-import type { TestAnswer } from '../../support/client';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness, TestPartner } from '../../support/harness';
-import { insertAgent, type TestAgent } from '../../support/insert-agent';
-import type { TestProcess } from '../../support/processes';
-import { waitUntil } from '../../support/wait-until';
+import type { TestAnswer } from '../../../support/client';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { insertAgent, type TestAgent } from '../../../support/insert-agent';
+import type { TestProcess } from '../../../support/processes';
+import { waitUntil } from '../../../support/wait-until';
 
 /** So many that one of them is nearly always in its transaction. */
 const CLIENTS = 8;

@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { AgentDoc } from '../../../shared/store/agents';
-import { type ParsedApiKey, parseApiKey } from '../../../shared/domain/api-key';
-import { tagOf, tenantOf } from '../../../shared/domain/ids';
-import { startSecondApi } from '../../support/agents';
-import type { ApiClient } from '../../support/client';
-import { faultEnvironment } from '../../support/fault-environment';
-import { type GrownAgent, growTree } from '../../support/grow-tree';
-import type { Harness, TestPartner } from '../../support/harness';
-import { insertAgent, type TestAgent } from '../../support/insert-agent';
-import type { OwnStore } from '../../support/own-stores';
-import { waitUntil } from '../../support/wait-until';
-import { isSlowMongo } from '../../support/test-stores';
+import type { AgentDoc } from '../../../../shared/store/agents';
+import { type ParsedApiKey, parseApiKey } from '../../../../shared/domain/api-key';
+import { tagOf, tenantOf } from '../../../../shared/domain/ids';
+import { startSecondApi } from '../../../support/agents';
+import type { ApiClient } from '../../../support/client';
+import { faultEnvironment } from '../../../support/fault-environment';
+import { type GrownAgent, growTree } from '../../../support/grow-tree';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { insertAgent, type TestAgent } from '../../../support/insert-agent';
+import type { OwnStore } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
+import { isSlowMongo } from '../../../support/test-stores';
 
 /** More than one page of a cascade. The stand-in from PyPI takes seconds for each. */
 const TREE_SIZE = isSlowMongo() ? 1_100 : 1_500;

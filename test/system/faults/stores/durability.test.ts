@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { connectRedis } from '../../../shared/redis/connect';
-import { createFsyncGuard } from '../../../shared/redis/with-fsync';
+import { connectRedis } from '../../../../shared/redis/connect';
+import { createFsyncGuard } from '../../../../shared/redis/with-fsync';
 import {
   accepted,
   drainedAtLast,
@@ -10,13 +10,13 @@ import {
   someKeyedEvents,
   submit,
   sweepNow,
-} from '../../support/expected-state';
-import { onServer } from '../../support/failover';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import type { OwnStore } from '../../support/own-stores';
-import { failedStart } from '../../support/processes';
-import { waitUntil } from '../../support/wait-until';
+} from '../../../support/expected-state';
+import { onServer } from '../../../support/failover';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import type { OwnStore } from '../../../support/own-stores';
+import { failedStart } from '../../../support/processes';
+import { waitUntil } from '../../../support/wait-until';
 
 const CLIENTS = 4;
 const ROUNDS = 3;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Harness } from '../../support/harness';
-import { type OwnStore, ownStores } from '../../support/own-stores';
-import { confirmedAccount, logIn, signedInAs, anonymousSession, startHarnessForPeople } from '../../support/people';
-import type { BrowserSession } from '../../support/browser-session';
-import { waitUntil } from '../../support/wait-until';
+import type { Harness } from '../../../support/harness';
+import { type OwnStore, ownStores } from '../../../support/own-stores';
+import { confirmedAccount, logIn, signedInAs, anonymousSession, startHarnessForPeople } from '../../../support/people';
+import type { BrowserSession } from '../../../support/browser-session';
+import { waitUntil } from '../../../support/wait-until';
 
 let h: Harness;
 // First of all ends, before the stores.

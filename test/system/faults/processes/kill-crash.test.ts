@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { killSubtree } from '../../../api/agents/kill-subtree';
-import { tenantOf } from '../../../shared/domain/ids';
-import { statusWith } from '../../support/partners';
-import { growTree } from '../../support/grow-tree';
-import { type Harness, startHarness } from '../../support/harness';
-import { ownStores } from '../../support/own-stores';
-import { testProcesses } from '../../support/processes';
-import { waitUntil } from '../../support/wait-until';
-import { isSlowMongo } from '../../support/test-stores';
+import { killSubtree } from '../../../../api/agents/kill-subtree';
+import { tenantOf } from '../../../../shared/domain/ids';
+import { statusWith } from '../../../support/partners';
+import { growTree } from '../../../support/grow-tree';
+import { type Harness, startHarness } from '../../../support/harness';
+import { ownStores } from '../../../support/own-stores';
+import { testProcesses } from '../../../support/processes';
+import { waitUntil } from '../../../support/wait-until';
+import { isSlowMongo } from '../../../support/test-stores';
 
 /** The stand-in from PyPI revokes a page in seconds, so fewer of them leave as much time between the kills. */
 const DEFAULT_SIZE = isSlowMongo() ? 3_500 : 6_000;

@@ -6,12 +6,12 @@ import {
   newExpectedState,
   someEvents,
   someKeyedEvents,
-} from '../../support/expected-state';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import { viewQueue } from '../../support/queue-view';
-import type { OwnStore } from '../../support/own-stores';
-import { waitUntil } from '../../support/wait-until';
+} from '../../../support/expected-state';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import { viewQueue } from '../../../support/queue-view';
+import type { OwnStore } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
 
 /** How long the store is away; FAULT_OUTAGE_SECONDS=30 is the outage that the issue names. */
 const OUTAGE_MS = Number(process.env['FAULT_OUTAGE_SECONDS'] ?? 3) * 1_000;

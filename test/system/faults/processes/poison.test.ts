@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { AcceptedEvent } from '../../../shared/domain/event';
-import { type ChunkId, newChunkId } from '../../../shared/domain/ids';
-import { chunkIdAt, signReceipt, STORE_REFUSED_MESSAGE } from '../../../shared/domain/receipt';
-import { encodeChunk, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
-import { validateEvent, assignEventId } from '../../../api/events/validate-event';
+import type { AcceptedEvent } from '../../../../shared/domain/event';
+import { type ChunkId, newChunkId } from '../../../../shared/domain/ids';
+import { chunkIdAt, signReceipt, STORE_REFUSED_MESSAGE } from '../../../../shared/domain/receipt';
+import { encodeChunk, type EventChunk, eventsQueue } from '../../../../shared/queue/event-chunk';
+import { validateEvent, assignEventId } from '../../../../api/events/validate-event';
 import {
   accepted,
   type ExpectedState,
@@ -16,11 +16,11 @@ import {
   resolvedCounts,
   someEvents,
   sweepNow,
-} from '../../support/expected-state';
-import { anEvent } from '../../support/builders';
-import { type Harness, startHarness } from '../../support/harness';
-import { viewQueue } from '../../support/queue-view';
-import { waitUntil } from '../../support/wait-until';
+} from '../../../support/expected-state';
+import { anEvent } from '../../../support/builders';
+import { type Harness, startHarness } from '../../../support/harness';
+import { viewQueue } from '../../../support/queue-view';
+import { waitUntil } from '../../../support/wait-until';
 
 const EVENTS = 20;
 const BAD = 7;

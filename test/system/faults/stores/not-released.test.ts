@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { storeUnavailable } from '../../../shared/errors';
-import { startSecondApi, statusWith } from '../../support/partners';
-import { type Harness, startHarness } from '../../support/harness';
-import { insertAgent, type TestAgent } from '../../support/insert-agent';
-import { ownStores } from '../../support/own-stores';
-import { waitUntil } from '../../support/wait-until';
+import { storeUnavailable } from '../../../../shared/errors';
+import { startSecondApi, statusWith } from '../../../support/partners';
+import { type Harness, startHarness } from '../../../support/harness';
+import { insertAgent, type TestAgent } from '../../../support/insert-agent';
+import { ownStores } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
 
 /** Longer than marks stand, with time to spare. */
 const VOIDED_WITHIN_MS = 30_000;

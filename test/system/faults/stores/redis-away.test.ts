@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { SubmittedEvent } from '../../../shared/domain/event';
+import type { SubmittedEvent } from '../../../../shared/domain/event';
 import {
   accepted,
   type ExpectedState,
@@ -8,11 +8,11 @@ import {
   newExpectedState,
   someKeyedEvents,
   sweepNow,
-} from '../../support/expected-state';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import type { OwnStore } from '../../support/own-stores';
-import { waitUntil } from '../../support/wait-until';
+} from '../../../support/expected-state';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import type { OwnStore } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
 
 /** The contract's bound for the refusal; the client gives up then. */
 const REJECTED_WITHIN_MS = 1_000;

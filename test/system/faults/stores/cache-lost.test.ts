@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { RowLease } from '../../../shared/cache/versioned-cache';
-import { createSignalsCache, type SignalsCache } from '../../../shared/cache/signals-cache';
-import type { UserRef } from '../../../shared/domain/ids';
-import type { SignalsRow } from '../../../shared/domain/signals';
+import type { RowLease } from '../../../../shared/cache/versioned-cache';
+import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals-cache';
+import type { UserRef } from '../../../../shared/domain/ids';
+import type { SignalsRow } from '../../../../shared/domain/signals';
 import {
   accepted,
   type ExpectedState,
@@ -11,12 +11,12 @@ import {
   expectBalanced,
   newExpectedState,
   someEvents,
-} from '../../support/expected-state';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import { viewQueue } from '../../support/queue-view';
-import type { OwnStore } from '../../support/own-stores';
-import { waitUntil } from '../../support/wait-until';
+} from '../../../support/expected-state';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import { viewQueue } from '../../../support/queue-view';
+import type { OwnStore } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
 
 const { ownRedis, serve } = faultEnvironment();
 let mir: Harness;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { SubmittedEvent } from '../../../shared/domain/event';
-import { userRefOf } from '../../../shared/domain/subject';
+import type { SubmittedEvent } from '../../../../shared/domain/event';
+import { userRefOf } from '../../../../shared/domain/subject';
 import {
   type ExpectedState,
   drainedAtLast,
@@ -10,12 +10,12 @@ import {
   sweepNow,
   receiptsOf,
   resolvedCounts,
-} from '../../support/expected-state';
-import { anEvent } from '../../support/builders';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import { viewQueue } from '../../support/queue-view';
-import type { TestProcess } from '../../support/processes';
+} from '../../../support/expected-state';
+import { anEvent } from '../../../support/builders';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import { viewQueue } from '../../../support/queue-view';
+import type { TestProcess } from '../../../support/processes';
 
 const APIS = 2;
 const WORKERS = 4;

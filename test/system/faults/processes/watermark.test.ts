@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { newChunkId } from '../../../shared/domain/ids';
-import { eventsQueue } from '../../../shared/queue/event-chunk';
-import { reserveBytes } from '../../../shared/queue/queued-bytes';
-import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../shared/queue/sweep-open-chunks';
+import { newChunkId } from '../../../../shared/domain/ids';
+import { eventsQueue } from '../../../../shared/queue/event-chunk';
+import { reserveBytes } from '../../../../shared/queue/queued-bytes';
+import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../../shared/queue/sweep-open-chunks';
 import {
   accepted,
   type ExpectedState,
@@ -14,12 +14,12 @@ import {
   NO_MARKS,
   patientLink,
   someEvents,
-} from '../../support/expected-state';
-import { anEvent } from '../../support/builders';
-import type { ApiClient } from '../../support/client';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import { viewQueue } from '../../support/queue-view';
+} from '../../../support/expected-state';
+import { anEvent } from '../../../support/builders';
+import type { ApiClient } from '../../../support/client';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import { viewQueue } from '../../../support/queue-view';
 
 const { start, serve } = faultEnvironment();
 let mir: Harness;

@@ -1,10 +1,16 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { accepted, expectBalanced, newExpectedState, resolvedCounts, someEvents } from '../../support/expected-state';
-import { anEvent } from '../../support/builders';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import type { OwnStore } from '../../support/own-stores';
-import { waitUntil } from '../../support/wait-until';
+import {
+  accepted,
+  expectBalanced,
+  newExpectedState,
+  resolvedCounts,
+  someEvents,
+} from '../../../support/expected-state';
+import { anEvent } from '../../../support/builders';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import type { OwnStore } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
 
 const FOR_THE_WHOLE_TEST_MS = 600_000;
 const TIMEOUT_MS = 90_000;

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { SubmittedEvent } from '../../../shared/domain/event';
-import { accepted, expectBalanced, newExpectedState, someKeyedEvents, submit } from '../../support/expected-state';
-import { faultEnvironment } from '../../support/fault-environment';
-import type { Harness } from '../../support/harness';
-import { viewQueue } from '../../support/queue-view';
-import type { OwnStore } from '../../support/own-stores';
-import { waitUntil } from '../../support/wait-until';
-import { testStores } from '../../support/test-stores';
+import type { SubmittedEvent } from '../../../../shared/domain/event';
+import { accepted, expectBalanced, newExpectedState, someKeyedEvents, submit } from '../../../support/expected-state';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness } from '../../../support/harness';
+import { viewQueue } from '../../../support/queue-view';
+import type { OwnStore } from '../../../support/own-stores';
+import { waitUntil } from '../../../support/wait-until';
+import { testStores } from '../../../support/test-stores';
 
 const METADATA = { note: 'x'.repeat(2_000) };
 const MIB = 1024 * 1024;

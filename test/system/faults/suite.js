@@ -1,3 +1,0 @@
-const { describeSuite } = require('../../support/suites');
-
-describeSuite(__dirname);
