@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { anEvent } from '../../support/builders';
-import { describeInBrowser, faultsOf, openTab, press, shoot, show, VIEWS } from '../../support/chromium';
+import { describeInBrowser, faultsOf, openTab, press, shoot } from '../../support/chromium';
 import { ADMIN_TOKEN, type Harness } from '../../support/harness';
 import { startHarnessForPeople } from '../../support/people';
 
@@ -21,12 +21,6 @@ describeInBrowser('the operator in a browser', () => {
     page.on('request', (request) => {
       if (new URL(request.url()).origin !== h.url) foreign.push(request.url());
     });
-    const shootAll = async (name: string): Promise<void> => {
-      for (const view of VIEWS) {
-        await show(page, view);
-        await shoot(page, name, view);
-      }
-    };
     await page.goto(`${h.url}/admin/queues`);
     expect(page.url()).toBe(`${h.url}/admin/login`);
     expect(await faultsOf(page, 'operator-login')).toEqual([]);
@@ -34,12 +28,12 @@ describeInBrowser('the operator in a browser', () => {
     await press(page, 'Log in');
     expect(page.url()).toBe(`${h.url}/admin/queues`);
     await page.waitForFunction(() => /cascades/.test(document.body.textContent));
-    await shootAll('operator-queues');
+    await shoot(page, 'operator-queues');
 
     const [job] = await h.ctx.queues.events.getJobs();
     await page.goto(`${h.url}/admin/queues/queue/events/${job!.id}`);
     await page.waitForFunction(() => /string\(21\)/.test(document.body.textContent));
-    await shootAll('operator-job');
+    await shoot(page, 'operator-job');
     const text = await page.evaluate(() => document.body.textContent);
     expect(text).not.toMatch(/private|Retry|Remove|Promote|Clean/);
     expect(foreign).toEqual([]);

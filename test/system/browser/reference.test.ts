@@ -43,9 +43,9 @@ describeInBrowser('guide and reference in a browser', () => {
     const { page, complaints, requested } = await openWatchedTab();
     await page.goto(`${h.url}/docs`, { waitUntil: 'networkidle0' });
     await page.waitForFunction(() => document.body.textContent?.includes('Participation history as neutral facts'));
+    await shoot(page, 'docs');
     for (const view of VIEWS) {
       await show(page, view);
-      await shoot(page, 'docs', view);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(view.width);
     }
     expect(requested.length).toBeGreaterThan(3);
