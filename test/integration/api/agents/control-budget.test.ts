@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** A partner whose requests budget is spent by an agent that keeps sending requests until `stop` is called. */
+/** Creates a partner and an agent that exhausts the requests budget and keeps sending requests until `stop()`. */
 async function partnerWithBusyAgent() {
   const partner = await mir.partner({
     limits: { eventsPerMinute: 600, requestsPerMinute: REQUESTS_PER_MINUTE },
@@ -30,7 +30,7 @@ async function partnerWithBusyAgent() {
       if (status === 429) rejected += 1;
     }
   });
-  await waitUntil('the agent runs into the limit', async () => rejected > LOOPS);
+  await waitUntil('the agent exceeds its limit', async () => rejected > LOOPS);
   return {
     partner,
     busy,
@@ -42,7 +42,7 @@ async function partnerWithBusyAgent() {
 }
 
 describe('control budget', () => {
-  it(`returns 202 for ${KILLS} kills while the agent to be killed has spent the requests budget`, async () => {
+  it(`accepts ${KILLS} kills while a runaway agent exhausts the requests budget`, async () => {
     const { partner, busy, stop } = await partnerWithBusyAgent();
     const children: TestAgent[] = [];
     for (let n = 1; n < KILLS; n += 1) children.push(await insertAgent(mir.ctx.store, partner, {}, busy));
@@ -56,13 +56,13 @@ describe('control budget', () => {
   });
 
   it.each([
-    ['suspend', 200, (agentId: string) => `/v1/agents/${agentId}/suspend`, {}],
-    ['revoke', 200, (agentId: string) => `/v1/agents/${agentId}/revoke`, {}],
-    ['preview of a kill', 200, (agentId: string) => `/v1/agents/${agentId}/revoke-descendants`, { dryRun: true }],
-    ['erasure', 202, () => '/v1/users/erase', { userExternalId: 'u-1' }],
+    ['suspending an agent', 200, (agentId: string) => `/v1/agents/${agentId}/suspend`, {}],
+    ['revoking an agent', 200, (agentId: string) => `/v1/agents/${agentId}/revoke`, {}],
+    ['previewing a kill', 200, (agentId: string) => `/v1/agents/${agentId}/revoke-descendants`, { dryRun: true }],
+    ['erasing a user', 202, () => '/v1/users/erase', { userExternalId: 'u-1' }],
   ] as const)(
-    'admits a %s (%i) with a partner key whose requests budget is spent',
-    async (_what, status, path, body) => {
+    'allows %s (%i) when the partner has exhausted its requests budget',
+    async (_action, status, path, body) => {
       const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 1 } });
       const agent = await insertAgent(mir.ctx.store, partner);
       expect((await mir.client.get('/v1/events', partner.liveKey)).status).toBe(200);
@@ -74,7 +74,7 @@ describe('control budget', () => {
     },
   );
 
-  it('charges an agent key that suspends a descendant to the requests budget', async () => {
+  it('charges the requests budget when an agent key suspends a descendant', async () => {
     const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 300 } });
     const admin = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset: 'ADMIN' });
     const child = await insertAgent(mir.ctx.store, partner, {}, admin);
@@ -83,7 +83,7 @@ describe('control budget', () => {
     expect(response.headers.get('ratelimit-policy')).toBe('"requests";q=300;w=60');
   });
 
-  it('returns 429 once the control budget itself is spent, and leaves the requests budget alone', async () => {
+  it('returns 429 when the control budget is exhausted, without charging the requests budget', async () => {
     const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 300 } });
     const agent = await insertAgent(mir.ctx.store, partner);
     const path = `/v1/agents/${agent.agentId}/revoke-descendants`;

@@ -17,59 +17,59 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-const lastOf = async (agentId: string): Promise<Date | null> =>
+const lastActivityOf = async (agentId: string): Promise<Date | null> =>
   (await h.ctx.store.agents.model.findById(agentId).lean())!.lastActivityAt;
 
-describe('an agent’s last activity', () => {
-  it('is noted by reading and by writing, and written later, for many requests at once', async () => {
+describe('an agent’s lastActivityAt', () => {
+  it('records the activity of concurrent reads and writes at the next flush', async () => {
     const [reader, writer] = [await insertAgent(h.ctx.store, partner), await insertAgent(h.ctx.store, partner)];
     const before = Date.now() - 1_000;
     const requests = Array.from({ length: 5 }, () => h.client.get('/v1/events', reader.apiKey));
     await Promise.all([...requests, h.client.post('/v1/events', writer.apiKey, anEvent({ idempotencyKey: 'a' }))]);
     await h.ctx.activity.flush();
     for (const { agentId } of [reader, writer]) {
-      expect((await lastOf(agentId))!.getTime()).toBeGreaterThan(before);
+      expect((await lastActivityOf(agentId))!.getTime()).toBeGreaterThan(before);
     }
   });
 
-  it('is written when the process ends', async () => {
+  it('writes pending activity when the API shuts down', async () => {
     const { agentId, apiKey } = await insertAgent(h.ctx.store, partner);
-    const other = await startSecondApi(h);
-    expect((await other.client.get('/v1/events', apiKey)).status).toBe(200);
-    await other.close();
-    expect(await lastOf(agentId)).not.toBeNull();
+    const secondApi = await startSecondApi(h);
+    expect((await secondApi.client.get('/v1/events', apiKey)).status).toBe(200);
+    await secondApi.close();
+    expect(await lastActivityOf(agentId)).not.toBeNull();
   });
 
-  it('never moves back', async () => {
+  it('never moves an agent’s last activity back in time', async () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
-    const notes = createActivityRecorder(h.ctx);
-    notes.record(agentId, 2_000);
-    notes.record(agentId, 1_000);
-    await notes.flush();
-    notes.record(agentId, 1_500);
-    await notes.close();
-    expect(await lastOf(agentId)).toEqual(new Date(2_000));
+    const recorder = createActivityRecorder(h.ctx);
+    recorder.record(agentId, 2_000);
+    recorder.record(agentId, 1_000);
+    await recorder.flush();
+    recorder.record(agentId, 1_500);
+    await recorder.close();
+    expect(await lastActivityOf(agentId)).toEqual(new Date(2_000));
   });
 
-  it('is kept while the store is away, and written when it is back', async () => {
+  it('keeps activity while MongoDB is down and writes it after the connection is restored', async () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
-    const cut = await createApiContext(await openRuntime(readConfig(h.env), 'api'));
-    await cut.store.connection.close();
-    const notes = createActivityRecorder(cut);
-    notes.record(agentId, 5_000);
-    await notes.flush();
-    await cut.store.connection.openUri(h.env['MONGO_URL']!);
-    await notes.close();
-    await cut.close();
-    expect(await lastOf(agentId)).toEqual(new Date(5_000));
+    const disconnected = await createApiContext(await openRuntime(readConfig(h.env), 'api'));
+    await disconnected.store.connection.close();
+    const recorder = createActivityRecorder(disconnected);
+    recorder.record(agentId, 5_000);
+    await recorder.flush();
+    await disconnected.store.connection.openUri(h.env['MONGO_URL']!);
+    await recorder.close();
+    await disconnected.close();
+    expect(await lastActivityOf(agentId)).toEqual(new Date(5_000));
   });
 
-  it('is written for more agents than one write takes', async () => {
-    const notes = createActivityRecorder(h.ctx);
+  it('records the activity of more agents than fit in one write', async () => {
+    const recorder = createActivityRecorder(h.ctx);
     const agents = await Promise.all(Array.from({ length: 20 }, () => insertAgent(h.ctx.store, partner)));
-    for (let n = 0; n < 2_500; n += 1) notes.record(`agt_live_nobody_${n}`, 1);
-    for (const { agentId } of agents) notes.record(agentId, 3_000);
-    await notes.close();
-    for (const { agentId } of agents) expect(await lastOf(agentId)).toEqual(new Date(3_000));
+    for (let n = 0; n < 2_500; n += 1) recorder.record(`agt_live_unknown_${n}`, 1);
+    for (const { agentId } of agents) recorder.record(agentId, 3_000);
+    await recorder.close();
+    for (const { agentId } of agents) expect(await lastActivityOf(agentId)).toEqual(new Date(3_000));
   });
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Queues a chunk without authorization, as only a bug could, and waits for its part of a receipt. */
+/** Queues a chunk without authorization, which only a bug could do, and returns its part of the receipt. */
 async function queue(
   { agentId, tenant }: Pick<TestAgent, 'agentId' | 'tenant'>,
   { receivedAtMs = Date.now(), fingerprints = ['f'] }: { receivedAtMs?: number; fingerprints?: (string | null)[] } = {},
@@ -38,7 +38,7 @@ async function queue(
   await h.ctx.queueLink.client.zadd(h.ctx.keys.openChunks(tenant), receivedAtMs, chunkId);
   await h.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
   let part: ReceiptPartDoc | undefined;
-  await waitUntil('the chunk is settled', async () => {
+  await waitUntil('the chunk is finalized', async () => {
     [part] = await h.ctx.store.receipts.parts(tenant, [chunkId]);
     const open = await h.ctx.queueLink.client.zscore(h.ctx.keys.openChunks(tenant), chunkId);
     return part !== undefined && open === null;
@@ -46,11 +46,11 @@ async function queue(
   return part!;
 }
 
-const storedOf = ({ _id }: ReceiptPartDoc) => h.ctx.store.events.model.countDocuments({ chunkId: _id });
-const agent = (parent?: TestAgent, type: 'AI_AGENT' | 'SERVICE_ACCOUNT' = 'AI_AGENT'): Promise<TestAgent> =>
+const countStored = ({ _id }: ReceiptPartDoc) => h.ctx.store.events.model.countDocuments({ chunkId: _id });
+const createAgent = (parent?: TestAgent, type: 'AI_AGENT' | 'SERVICE_ACCOUNT' = 'AI_AGENT'): Promise<TestAgent> =>
   insertAgent(h.ctx.store, partner, { type }, parent);
 
-/** A kill that is in force since a time (null: written, but not confirmed in force). */
+/** Inserts a kill that took effect at `effectiveAt`; null means that it is recorded but not yet in effect. */
 async function kill({ agentId, tenant }: TestAgent, effectiveAt: Date | null): Promise<void> {
   await rawCollection(h.ctx.store.cascades.model).insertOne({
     _id: newId('csc'),
@@ -66,77 +66,77 @@ async function kill({ agentId, tenant }: TestAgent, effectiveAt: Date | null): P
 
 const FAILED = { outcome: 'FAILED', code: 'AGENT_NOT_ALLOWED' };
 
-describe('a chunk that names an agent', () => {
-  it('is stored when the agent is the tenant’s', async () => {
-    const part = await queue(await agent());
+describe('event worker, with a chunk from an agent', () => {
+  it('stores a chunk whose agent belongs to the tenant', async () => {
+    const part = await queue(await createAgent());
     expect(part).toMatchObject({ total: 1, items: [] });
-    expect(await storedOf(part)).toBe(1);
+    expect(await countStored(part)).toBe(1);
   });
 
-  it('is FAILED, and kept among the dead letters, when there is no such agent', async () => {
+  it('marks events of an unknown agent FAILED and turns the job into a dead letter', async () => {
     const part = await queue({ agentId: 'agt_live_none', tenant: tenantOf(partner.partnerId, 'live') });
     expect(part.items).toMatchObject([{ index: 0, ...FAILED }]);
-    expect(await storedOf(part)).toBe(0);
-    await waitUntil('it is a dead letter', async () => {
+    expect(await countStored(part)).toBe(0);
+    await waitUntil('the job is a dead letter', async () => {
       const job = await h.ctx.queues.events.getJob(part._id);
       return (await job?.isFailed()) === true && job!.failedReason.startsWith('AGENT_NOT_ALLOWED: 1 of 1');
     });
   });
 
-  it('is FAILED when the agent is of another partner or environment, also when that one was seen before', async () => {
-    const own = await agent();
+  it('marks events FAILED when their agent, even a cached one, belongs to another partner or environment', async () => {
+    const own = await createAgent();
     await queue(own);
-    const foreign = tenantOf((await h.partner()).partnerId, 'live');
-    for (const tenant of [foreign, tenantOf(partner.partnerId, 'test')] as Tenant[]) {
+    const foreignTenant = tenantOf((await h.partner()).partnerId, 'live');
+    for (const tenant of [foreignTenant, tenantOf(partner.partnerId, 'test')] as Tenant[]) {
       const part = await queue({ agentId: own.agentId, tenant });
       expect(part.items).toMatchObject([FAILED]);
-      expect(await storedOf(part)).toBe(0);
+      expect(await countStored(part)).toBe(0);
     }
     expect((await queue(own)).items).toEqual([]);
   });
 
-  it('is FAILED when it was received while a kill of the agent, or of one above it, was in force', async () => {
-    const root = await agent();
-    const middle = await agent(root);
-    const leaf = await agent(middle);
+  it('marks events FAILED when they were received after a kill of their agent or an ancestor took effect', async () => {
+    const root = await createAgent();
+    const middle = await createAgent(root);
+    const leaf = await createAgent(middle);
     const effectiveAt = new Date();
     await kill(middle, effectiveAt);
     for (const receivedAtMs of [effectiveAt.getTime(), effectiveAt.getTime() + 1_000]) {
-      for (const one of [middle, leaf]) {
-        const part = await queue(one, { receivedAtMs });
+      for (const agent of [middle, leaf]) {
+        const part = await queue(agent, { receivedAtMs });
         expect(part.items).toMatchObject([FAILED]);
-        expect(await storedOf(part)).toBe(0);
+        expect(await countStored(part)).toBe(0);
       }
     }
     expect((await queue(leaf, { receivedAtMs: effectiveAt.getTime() - 1 })).items).toEqual([]);
     expect((await queue(root, { receivedAtMs: effectiveAt.getTime() + 1_000 })).items).toEqual([]);
   });
 
-  it('is stored when a kill is written but not in force: what was authorized counts', async () => {
-    const own = await agent();
+  it('stores authorized events while a recorded kill of their agent is not yet in effect', async () => {
+    const own = await createAgent();
     await kill(own, null);
     expect((await queue(own)).items).toEqual([]);
   });
 
-  it('is stored when rights were narrowed after it was accepted', async () => {
-    const own = await agent();
+  it('stores events that were accepted before the agent’s permissions were narrowed', async () => {
+    const own = await createAgent();
     await h.ctx.store.agents.model.updateOne({ _id: own.agentId }, { allowedEventTypes: ['mir.review.*'] });
     expect((await queue(own)).items).toEqual([]);
   });
 
-  it('has the events without key FAILED and the others stored when an AI agent sent it', async () => {
-    const part = await queue(await agent(), { fingerprints: ['a', null, 'b', null] });
+  it('marks an AI agent’s events without an idempotency key FAILED and stores the others', async () => {
+    const part = await queue(await createAgent(), { fingerprints: ['a', null, 'b', null] });
     expect(part.total).toBe(4);
     expect(part.items).toMatchObject([
       { index: 1, ...FAILED },
       { index: 3, ...FAILED },
     ]);
-    expect(await storedOf(part)).toBe(2);
+    expect(await countStored(part)).toBe(2);
   });
 
-  it('needs no keys when a service account sent it', async () => {
-    const part = await queue(await agent(undefined, 'SERVICE_ACCOUNT'), { fingerprints: [null, null] });
+  it('stores a service account’s events without idempotency keys', async () => {
+    const part = await queue(await createAgent(undefined, 'SERVICE_ACCOUNT'), { fingerprints: [null, null] });
     expect(part.items).toEqual([]);
-    expect(await storedOf(part)).toBe(2);
+    expect(await countStored(part)).toBe(2);
   });
 });

@@ -14,37 +14,37 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-const agent = (changes: Partial<AgentDoc> = {}, parent?: TestAgent): Promise<TestAgent> =>
+const createAgent = (changes: Partial<AgentDoc> = {}, parent?: TestAgent): Promise<TestAgent> =>
   insertAgent(h.ctx.store, partner, changes, parent);
-const service = (changes: Partial<AgentDoc> = {}): Promise<TestAgent> =>
-  agent({ type: 'SERVICE_ACCOUNT', allowedEventTypes: ['*'], ...changes });
-const post = (key: string, body: unknown, headers: Record<string, string> = {}) =>
+const createServiceAccount = (changes: Partial<AgentDoc> = {}): Promise<TestAgent> =>
+  createAgent({ type: 'SERVICE_ACCOUNT', allowedEventTypes: ['*'], ...changes });
+const submit = (key: string, body: unknown, headers: Record<string, string> = {}) =>
   h.client.post('/v1/events', key, body, headers);
 const openChunks = () => h.ctx.queueLink.client.zcard(h.ctx.keys.openChunks(tenantOf(partner.partnerId, 'live')));
 
 let keys = 0;
-const keyed = (changes = {}) => anEvent({ idempotencyKey: `k-${(keys += 1)}`, ...changes });
+const keyedEvent = (changes = {}) => anEvent({ idempotencyKey: `k-${(keys += 1)}`, ...changes });
 const OTHER_TYPE = 'mir.review.posted';
 
-describe('an AI agent', () => {
-  it('submits with an idempotency key, in the body or in the header', async () => {
-    const { apiKey } = await agent();
-    expect(await post(apiKey, keyed())).toMatchObject({ status: 202, body: { status: 'ACCEPTED' } });
-    expect((await post(apiKey, anEvent(), { 'idempotency-key': 'from-header' })).status).toBe(202);
+describe('limits of an AI agent', () => {
+  it('accepts an AI agent’s idempotency key in the body or in the header', async () => {
+    const { apiKey } = await createAgent();
+    expect(await submit(apiKey, keyedEvent())).toMatchObject({ status: 202, body: { status: 'ACCEPTED' } });
+    expect((await submit(apiKey, anEvent(), { 'idempotency-key': 'from-header' })).status).toBe(202);
   });
 
-  it('is answered 400 for an event without idempotency key', async () => {
-    const { apiKey } = await agent();
-    const answer = await post(apiKey, anEvent());
-    expect(answer).toMatchObject({ status: 400, body: { code: 'IDEMPOTENCY_KEY_REQUIRED' } });
-    expect(answer.body.errors).toMatchObject([{ path: 'idempotencyKey' }]);
-    expect(answer.headers.get('ratelimit-policy')).toMatch(/^"events"/);
+  it('returns 400 when an AI agent sends an event without an idempotency key', async () => {
+    const { apiKey } = await createAgent();
+    const response = await submit(apiKey, anEvent());
+    expect(response).toMatchObject({ status: 400, body: { code: 'IDEMPOTENCY_KEY_REQUIRED' } });
+    expect(response.body.errors).toMatchObject([{ path: 'idempotencyKey' }]);
+    expect(response.headers.get('ratelimit-policy')).toMatch(/^"events"/);
   });
 
-  it('has the good items of a batch taken and the others named', async () => {
-    const { apiKey } = await agent();
-    const events = [keyed(), anEvent(), keyed({ eventType: OTHER_TYPE }), keyed()];
-    const { status, body } = await post(apiKey, { events });
+  it('accepts the valid items of an AI agent’s batch and reports the others', async () => {
+    const { apiKey } = await createAgent();
+    const events = [keyedEvent(), anEvent(), keyedEvent({ eventType: OTHER_TYPE }), keyedEvent()];
+    const { status, body } = await submit(apiKey, { events });
     expect(status).toBe(202);
     expect(body).toMatchObject({ accepted: 2, rejected: 2 });
     expect(body.errors).toMatchObject([
@@ -54,96 +54,99 @@ describe('an AI agent', () => {
     expect(body.eventIds.map((id: string | null) => id === null)).toEqual([false, true, true, false]);
   });
 
-  it('is answered 422 for a batch of which nothing is allowed', async () => {
-    const { apiKey } = await agent();
-    const answer = await post(apiKey, { events: [anEvent(), keyed({ eventType: OTHER_TYPE })] });
-    expect(answer.status).toBe(422);
-    expect(answer.body.errors.map(({ code }: { code: string }) => code)).toEqual([
+  it('returns 422 when no item of an AI agent’s batch is allowed', async () => {
+    const { apiKey } = await createAgent();
+    const response = await submit(apiKey, { events: [anEvent(), keyedEvent({ eventType: OTHER_TYPE })] });
+    expect(response.status).toBe(422);
+    expect(response.body.errors.map(({ code }: { code: string }) => code)).toEqual([
       'IDEMPOTENCY_KEY_REQUIRED',
       'EVENT_TYPE_NOT_ALLOWED',
     ]);
   });
 
-  it.each(['application/json', 'application/x-ndjson'])('sends 100 events a batch and no more, as %s', async (type) => {
-    const { apiKey } = await agent();
-    const send = (count: number) => {
-      const events = Array.from({ length: count }, () => keyed());
-      const lines = events.map((event) => JSON.stringify(event)).join('\n');
-      return post(apiKey, type === 'application/json' ? { events } : lines, { 'content-type': type });
-    };
-    expect((await send(100)).body).toMatchObject({ accepted: 100 });
-    expect(await send(101)).toMatchObject({ status: 422, body: { code: 'BULK_LIMIT_EXCEEDED' } });
-  });
+  it.each(['application/json', 'application/x-ndjson'])(
+    'limits an AI agent’s batch to 100 events, sent as %s',
+    async (type) => {
+      const { apiKey } = await createAgent();
+      const send = (count: number) => {
+        const events = Array.from({ length: count }, () => keyedEvent());
+        const lines = events.map((event) => JSON.stringify(event)).join('\n');
+        return submit(apiKey, type === 'application/json' ? { events } : lines, { 'content-type': type });
+      };
+      expect((await send(100)).body).toMatchObject({ accepted: 100 });
+      expect(await send(101)).toMatchObject({ status: 422, body: { code: 'BULK_LIMIT_EXCEEDED' } });
+    },
+  );
 
-  it('resolves 25 users at once and no more', async () => {
-    const { apiKey } = await agent();
-    const ask = (count: number) => {
+  it('limits an AI agent to 25 users per resolve request', async () => {
+    const { apiKey } = await createAgent();
+    const resolve = (count: number) => {
       const userExternalIds = Array.from({ length: count }, (_, n) => `u-${n}`);
       return h.client.post('/v1/resolve', apiKey, { userExternalIds });
     };
-    expect((await ask(25)).body.results).toHaveLength(25);
-    expect(await ask(26)).toMatchObject({ status: 422, body: { code: 'BULK_LIMIT_EXCEEDED' } });
+    expect((await resolve(25)).body.results).toHaveLength(25);
+    expect(await resolve(26)).toMatchObject({ status: 422, body: { code: 'BULK_LIMIT_EXCEEDED' } });
   });
 });
 
-describe('an allowlist', () => {
-  it('refuses other types with 403, for both kinds of agents', async () => {
+describe('an agent’s event type allowlist', () => {
+  it('returns 403 for an event type that is not on the allowlist of either type of agent', async () => {
     for (const type of ['AI_AGENT', 'SERVICE_ACCOUNT'] as const) {
-      const { apiKey } = await agent({ type, allowedEventTypes: ['mir.review.edited', 'mir.content.*'] });
-      expect((await post(apiKey, keyed({ eventType: 'mir.review.edited' }))).status).toBe(202);
-      expect((await post(apiKey, keyed({ eventType: 'mir.content.posted' }))).status).toBe(202);
-      const answer = await post(apiKey, keyed({ eventType: OTHER_TYPE }));
-      expect(answer).toMatchObject({ status: 403, body: { code: 'EVENT_TYPE_NOT_ALLOWED' } });
-      expect(answer.body.errors).toMatchObject([{ path: 'eventType' }]);
+      const { apiKey } = await createAgent({ type, allowedEventTypes: ['mir.review.edited', 'mir.content.*'] });
+      expect((await submit(apiKey, keyedEvent({ eventType: 'mir.review.edited' }))).status).toBe(202);
+      expect((await submit(apiKey, keyedEvent({ eventType: 'mir.content.posted' }))).status).toBe(202);
+      const response = await submit(apiKey, keyedEvent({ eventType: OTHER_TYPE }));
+      expect(response).toMatchObject({ status: 403, body: { code: 'EVENT_TYPE_NOT_ALLOWED' } });
+      expect(response.body.errors).toMatchObject([{ path: 'eventType' }]);
     }
   });
 
-  it('counts of every agent on the path: a child may do what all of them may', async () => {
-    const root = await service({ allowedEventTypes: ['mir.transaction.*'] });
-    const middle = await agent({ type: 'SERVICE_ACCOUNT', allowedEventTypes: ['mir.*'] }, root);
-    const leaf = await agent({ allowedEventTypes: ['mir.transaction.completed', OTHER_TYPE] }, middle);
-    expect((await post(leaf.apiKey, keyed())).status).toBe(202);
-    expect((await post(leaf.apiKey, keyed({ eventType: OTHER_TYPE }))).status).toBe(403);
-    expect((await post(leaf.apiKey, keyed({ eventType: 'mir.transaction.disputed' }))).status).toBe(403);
-    expect((await post(middle.apiKey, keyed({ eventType: 'mir.transaction.disputed' }))).status).toBe(202);
+  it('requires an event type to be on the allowlists of the agent and all its ancestors', async () => {
+    const root = await createServiceAccount({ allowedEventTypes: ['mir.transaction.*'] });
+    const middle = await createAgent({ type: 'SERVICE_ACCOUNT', allowedEventTypes: ['mir.*'] }, root);
+    const leaf = await createAgent({ allowedEventTypes: ['mir.transaction.completed', OTHER_TYPE] }, middle);
+    expect((await submit(leaf.apiKey, keyedEvent())).status).toBe(202);
+    expect((await submit(leaf.apiKey, keyedEvent({ eventType: OTHER_TYPE }))).status).toBe(403);
+    expect((await submit(leaf.apiKey, keyedEvent({ eventType: 'mir.transaction.disputed' }))).status).toBe(403);
+    expect((await submit(middle.apiKey, keyedEvent({ eventType: 'mir.transaction.disputed' }))).status).toBe(202);
   });
 
-  it('says nothing of types that are not in the catalog: those are told as to anybody', async () => {
-    const { apiKey } = await agent();
-    const answer = await post(apiKey, keyed({ eventType: 'mir.review.postet' }));
-    expect(answer.body).toMatchObject({ status: 422, errors: [{ code: 'UNKNOWN_EVENT_TYPE' }] });
+  it('returns 422 instead of 403 for an event type that is not in the catalog', async () => {
+    const { apiKey } = await createAgent();
+    const response = await submit(apiKey, keyedEvent({ eventType: 'mir.review.postet' }));
+    expect(response.body).toMatchObject({ status: 422, errors: [{ code: 'UNKNOWN_EVENT_TYPE' }] });
   });
 });
 
-describe('a service account', () => {
-  it('has the allowlist, but no other limit of AI agents', async () => {
-    const { apiKey } = await service();
-    expect((await post(apiKey, anEvent())).status).toBe(202);
+describe('limits of a service account', () => {
+  it('applies none of the AI agents’ limits to a service account', async () => {
+    const { apiKey } = await createServiceAccount();
+    expect((await submit(apiKey, anEvent())).status).toBe(202);
     const events = Array.from({ length: 600 }, (_, n) => anEvent({ userExternalId: `u-${n}` }));
-    expect((await post(apiKey, { events })).body).toMatchObject({ accepted: 600, rejected: 0 });
+    expect((await submit(apiKey, { events })).body).toMatchObject({ accepted: 600, rejected: 0 });
     const userExternalIds = Array.from({ length: 100 }, (_, n) => `u-${n}`);
     expect((await h.client.post('/v1/resolve', apiKey, { userExternalIds })).body.results).toHaveLength(100);
   });
 });
 
-describe('a downgraded partner’s agents', () => {
-  it('read, and write nothing', async () => {
+describe('agents of a partner on the STANDARD plan', () => {
+  it('lets agents of a STANDARD partner read but not write', async () => {
     const { partnerId } = await h.partner({ plan: 'STANDARD' });
     const { apiKey } = await insertAgent(h.ctx.store, { partnerId });
-    for (const body of [keyed(), { events: [keyed()] }]) {
-      expect(await post(apiKey, body)).toMatchObject({ status: 403, body: { code: 'ENTERPRISE_REQUIRED' } });
+    for (const body of [keyedEvent(), { events: [keyedEvent()] }]) {
+      expect(await submit(apiKey, body)).toMatchObject({ status: 403, body: { code: 'ENTERPRISE_REQUIRED' } });
     }
     expect((await h.client.get('/v1/events', apiKey)).status).toBe(200);
     expect((await h.client.post('/v1/resolve', apiKey, { userExternalId: 'u-1' })).status).toBe(200);
   });
 });
 
-describe('what an agent submits', () => {
-  it('is stored under its id, and found by it', async () => {
-    const [one, two] = [await agent(), await agent()];
-    const [first] = [await post(one.apiKey, keyed()), await post(two.apiKey, keyed())];
-    const batch = await post(one.apiKey, { events: [keyed(), keyed()] });
-    await post(partner.liveKey, keyed());
+describe('events submitted by an agent', () => {
+  it('stores events under the ID of their agent and lists them by it', async () => {
+    const [one, two] = [await createAgent(), await createAgent()];
+    const [first] = [await submit(one.apiKey, keyedEvent()), await submit(two.apiKey, keyedEvent())];
+    const batch = await submit(one.apiKey, { events: [keyedEvent(), keyedEvent()] });
+    await submit(partner.liveKey, keyedEvent());
     await h.drained();
     const found = (await h.client.get(`/v1/events?agentId=${one.agentId}`, partner.liveKey)).body.data;
     const ids = new Set(found.map(({ eventId }: { eventId: string }) => eventId));
@@ -153,19 +156,19 @@ describe('what an agent submits', () => {
     expect(await openChunks()).toBe(0);
   });
 
-  it('is refused for its key, whatever else is wrong with a batch or an event', async () => {
-    const { apiKey } = await agent({ status: 'REVOKED' });
-    const events = Array.from({ length: 3_000 }, () => keyed());
-    expect(await post(apiKey, { events })).toMatchObject({ status: 401, body: { code: 'AGENT_KEY_REVOKED' } });
-    const reader = await agent({ preset: 'READ_ONLY' });
-    expect(await post(reader.apiKey, keyed())).toMatchObject({ status: 403, body: { code: 'SCOPE_MISSING' } });
+  it('checks an agent’s key and scope before it checks a batch or an event', async () => {
+    const { apiKey } = await createAgent({ status: 'REVOKED' });
+    const events = Array.from({ length: 3_000 }, () => keyedEvent());
+    expect(await submit(apiKey, { events })).toMatchObject({ status: 401, body: { code: 'AGENT_KEY_REVOKED' } });
+    const reader = await createAgent({ preset: 'READ_ONLY' });
+    expect(await submit(reader.apiKey, keyedEvent())).toMatchObject({ status: 403, body: { code: 'SCOPE_MISSING' } });
   });
 
-  it('costs a unit of the events budget whether it is accepted or rejected', async () => {
-    const { apiKey } = await agent({ rateLimitPerMinute: 2 });
-    expect((await post(apiKey, anEvent())).headers.get('ratelimit')).toMatch(/^"events";r=1/);
-    expect((await post(apiKey, keyed())).headers.get('ratelimit')).toMatch(/^"events";r=0/);
-    expect(await post(apiKey, anEvent())).toMatchObject({ status: 429 });
-    expect(await post(apiKey, keyed())).toMatchObject({ status: 429 });
+  it('charges one unit of the events budget for an event, whether accepted or rejected', async () => {
+    const { apiKey } = await createAgent({ rateLimitPerMinute: 2 });
+    expect((await submit(apiKey, anEvent())).headers.get('ratelimit')).toMatch(/^"events";r=1/);
+    expect((await submit(apiKey, keyedEvent())).headers.get('ratelimit')).toMatch(/^"events";r=0/);
+    expect(await submit(apiKey, anEvent())).toMatchObject({ status: 429 });
+    expect(await submit(apiKey, keyedEvent())).toMatchObject({ status: 429 });
   });
 });

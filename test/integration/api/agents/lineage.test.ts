@@ -9,7 +9,7 @@ const CHILDREN = 23;
 
 let h: Harness;
 let partner: TestPartner;
-/** root › middle › self › children, one grandchild. */
+/** root › middle › self › children; only the first child has a child of its own. */
 let root: TestAgent;
 let middle: TestAgent;
 let self: TestAgent;
@@ -19,32 +19,32 @@ beforeAll(async () => {
   h = await sharedHarness({ workers: false });
   partner = await h.partner();
   const { store } = h.ctx;
-  const make = (name: string, parent?: TestAgent, createdAt = new Date()) =>
+  const create = (name: string, parent?: TestAgent, createdAt = new Date()) =>
     insertAgent(store, partner, { name, type: 'SERVICE_ACCOUNT', preset: 'ADMIN', createdAt }, parent);
-  root = await make('root');
-  middle = await make('middle', root);
-  self = await make('self', middle);
+  root = await create('root');
+  middle = await create('middle', root);
+  self = await create('self', middle);
   children = [];
-  const bornMs = Date.now();
-  // Three at a time share their birth's millisecond.
+  const createdMs = Date.now();
+  // Three children at a time share a creation time.
   for (let n = 0; n < CHILDREN; n += 1) {
-    children.push(await make(`child ${n}`, self, new Date(bornMs + Math.floor(n / 3))));
+    children.push(await create(`child ${n}`, self, new Date(createdMs + Math.floor(n / 3))));
   }
-  grandchild = await make('grandchild', children[0]);
+  grandchild = await create('grandchild', children[0]);
 });
 afterAll(() => h.close());
 
 const lineageOf = (agentId: string, key = partner.liveKey, query = '') =>
   h.client.get(`/v1/agents/${agentId}/lineage${query}`, key);
-const postAction = (agentId: string, what: string, body = {}) =>
-  h.client.post(`/v1/agents/${agentId}/${what}`, partner.liveKey, body);
+const postAction = (agentId: string, action: string, body = {}) =>
+  h.client.post(`/v1/agents/${agentId}/${action}`, partner.liveKey, body);
 const idsOf = (nodes: TreeNode[]): string[] => nodes.map(({ agentId }) => agentId);
-const born = ({ doc, agentId }: TestAgent): string => `${doc.createdAt.toISOString()} ${agentId}`;
+const sortKey = ({ doc, agentId }: TestAgent): string => `${doc.createdAt.toISOString()} ${agentId}`;
 const oldestFirst = (agents: TestAgent[]): string[] =>
-  agents.toSorted((a, b) => (born(a) < born(b) ? -1 : 1)).map(({ agentId }) => agentId);
+  agents.toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)).map(({ agentId }) => agentId);
 
-describe('the lineage of an agent', () => {
-  it('is its ancestry from the root to itself, and its direct children, the oldest first', async () => {
+describe('GET /v1/agents/:id/lineage', () => {
+  it('returns the ancestry from the root to the agent, and its direct children, oldest first', async () => {
     const { status, body } = await lineageOf(self.agentId);
     expect(status).toBe(200);
     expect(idsOf(body.ancestry)).toEqual([root.agentId, middle.agentId, self.agentId]);
@@ -53,13 +53,13 @@ describe('the lineage of an agent', () => {
     expect(body.nextCursor).toBeNull();
   });
 
-  it('of a root is itself alone, and of a leaf has no children', async () => {
-    const ofRoot = (await lineageOf(root.agentId)).body;
-    expect([idsOf(ofRoot.ancestry), idsOf(ofRoot.children)]).toEqual([[root.agentId], [middle.agentId]]);
+  it('returns only the root as its own ancestry, and no children for a leaf', async () => {
+    const rootLineage = (await lineageOf(root.agentId)).body;
+    expect([idsOf(rootLineage.ancestry), idsOf(rootLineage.children)]).toEqual([[root.agentId], [middle.agentId]]);
     expect((await lineageOf(grandchild.agentId)).body.children).toEqual([]);
   });
 
-  it.each([1, 2, 5, 22, 23])('loses and repeats no child over pages of %i', async (limit) => {
+  it.each([1, 2, 5, 22, 23])('returns each child exactly once over pages of %i', async (limit) => {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
@@ -72,7 +72,7 @@ describe('the lineage of an agent', () => {
     expect(seen).toEqual(oldestFirst(children));
   });
 
-  it('goes through an agent that was revoked alone: those below it go on and keep it as their ancestor', async () => {
+  it('keeps a revoked agent in the ancestry of its live descendants', async () => {
     expect(await postAction(middle.agentId, 'revoke', { reason: 'left' })).toMatchObject({ status: 200 });
     const { ancestry } = (await lineageOf(self.agentId)).body as { ancestry: TreeNode[] };
     expect(ancestry.map(({ agentId, status }) => [agentId, status])).toEqual([
@@ -84,30 +84,36 @@ describe('the lineage of an agent', () => {
     expect(above.map(({ agentId, status }) => [agentId, status])).toEqual([[middle.agentId, 'REVOKED']]);
   });
 
-  it('tells the status that counts, of ancestors and children, under a suspended subtree', async () => {
+  it('returns the effective status of ancestors and children in a suspended subtree', async () => {
     await postAction(self.agentId, 'suspend', { includeDescendants: true });
     const { ancestry, children: shown } = (await lineageOf(self.agentId)).body;
     expect((ancestry as TreeNode[]).map(({ status }) => status)).toEqual(['ACTIVE', 'REVOKED', 'SUSPENDED']);
     expect(new Set((shown as TreeNode[]).map(({ status }) => status))).toEqual(new Set(['SUSPENDED']));
-    const deep = (await lineageOf(grandchild.agentId)).body.ancestry as TreeNode[];
-    expect(deep.map(({ status }) => status)).toEqual(['ACTIVE', 'REVOKED', 'SUSPENDED', 'SUSPENDED', 'SUSPENDED']);
+    const grandchildAncestry = (await lineageOf(grandchild.agentId)).body.ancestry as TreeNode[];
+    expect(grandchildAncestry.map(({ status }) => status)).toEqual([
+      'ACTIVE',
+      'REVOKED',
+      'SUSPENDED',
+      'SUSPENDED',
+      'SUSPENDED',
+    ]);
     await postAction(self.agentId, 'reactivate');
     expect((await lineageOf(grandchild.agentId)).body.ancestry.at(-1).status).toBe('ACTIVE');
   });
 
-  it('is shown to an agent of itself and of what is below it only', async () => {
+  it('lets an agent read only its own lineage and the lineages of its descendants', async () => {
     expect((await lineageOf(self.agentId, self.apiKey)).status).toBe(200);
     expect((await lineageOf(grandchild.agentId, self.apiKey)).status).toBe(200);
     expectProblem(await lineageOf(root.agentId, self.apiKey), 403, 'NOT_YOUR_DESCENDANT');
     expectProblem(await lineageOf(self.agentId, grandchild.apiKey), 403, 'NOT_YOUR_DESCENDANT');
   });
 
-  it('answers alike for a foreign agent and a missing one', async () => {
-    const stranger = await h.partner();
-    const foreign = await lineageOf(self.agentId, stranger.liveKey);
-    const missing = await lineageOf('agt_live_0', stranger.liveKey);
+  it('returns 404 for an agent of another partner or environment, as for an unknown one', async () => {
+    const otherPartner = await h.partner();
+    const foreign = await lineageOf(self.agentId, otherPartner.liveKey);
+    const missing = await lineageOf('agt_live_0', otherPartner.liveKey);
     const otherEnv = await lineageOf(self.agentId, partner.testKey);
-    for (const answer of [foreign, missing, otherEnv]) expectProblem(answer, 404, 'NOT_FOUND');
+    for (const response of [foreign, missing, otherEnv]) expectProblem(response, 404, 'NOT_FOUND');
     expect({ ...foreign.body, requestId: '' }).toEqual({ ...missing.body, requestId: '' });
   });
 });

@@ -13,8 +13,8 @@ beforeEach(async () => {
 });
 afterAll(() => h.close());
 
-const put = (body: unknown, key = partner.liveKey) => h.client.request('PUT', '/v1/agents/policy', { key, body });
-const ask = (parentId: string, body = {}) =>
+const putPolicy = (body: unknown, key = partner.liveKey) => h.client.request('PUT', '/v1/agents/policy', { key, body });
+const requestSpawn = (parentId: string, body = {}) =>
   h.client.post(`/v1/agents/${parentId}/spawn`, partner.liveKey, { name: 'Child', ...body });
 const revoke = (id: string) => h.client.post(`/v1/agents/${id}/revoke`, partner.liveKey, {});
 const limitsOf = ({ body }: { body: { code: string; errors: { path: string }[] } }) => [
@@ -22,8 +22,8 @@ const limitsOf = ({ body }: { body: { code: string; errors: { path: string }[] }
   body.errors.map(({ path }) => path),
 ];
 
-describe('the spawn policy', () => {
-  it('allows no spawning until a human says so, per environment', async () => {
+describe('spawn policy', () => {
+  it('disables spawning by default, separately for live and test', async () => {
     const { body } = await h.client.get('/v1/agents/policy', partner.liveKey);
     expect(body).toEqual({
       spawnEnabled: false,
@@ -33,16 +33,16 @@ describe('the spawn policy', () => {
       approval: {},
     });
     const { id } = await register(h.client, partner.liveKey);
-    expect(await ask(id)).toMatchObject({ status: 403, body: { code: 'SPAWN_DISABLED' } });
-    await put({ spawnEnabled: true }, partner.testKey);
-    expect((await ask(id)).body.code).toBe('SPAWN_DISABLED');
-    await put({ spawnEnabled: true });
-    expect((await ask(id)).status).toBe(201);
-    await put({ spawnEnabled: false });
-    expect((await ask(id)).body.code).toBe('SPAWN_DISABLED');
+    expect(await requestSpawn(id)).toMatchObject({ status: 403, body: { code: 'SPAWN_DISABLED' } });
+    await putPolicy({ spawnEnabled: true }, partner.testKey);
+    expect((await requestSpawn(id)).body.code).toBe('SPAWN_DISABLED');
+    await putPolicy({ spawnEnabled: true });
+    expect((await requestSpawn(id)).status).toBe(201);
+    await putPolicy({ spawnEnabled: false });
+    expect((await requestSpawn(id)).body.code).toBe('SPAWN_DISABLED');
   });
 
-  it('replaces the whole, answers what it is then, and tells the audit once a change', async () => {
+  it('replaces the whole policy and writes one audit entry per change', async () => {
     const policy = {
       spawnEnabled: true,
       maxSpawnDepth: 3,
@@ -50,10 +50,10 @@ describe('the spawn policy', () => {
       maxAgentsPerRoot: 20,
       approval: { fromDepth: 2, fromAgentsPerRoot: 10 },
     };
-    const answers = await Promise.all([1, 2, 3, 4].map(() => put(policy)));
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const responses = await Promise.all([1, 2, 3, 4].map(() => putPolicy(policy)));
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect((await h.client.get('/v1/agents/policy', partner.liveKey)).body).toEqual(policy);
-    await put({ spawnEnabled: true, reason: 'fewer rules' });
+    await putPolicy({ spawnEnabled: true, reason: 'fewer rules' });
     expect((await h.client.get('/v1/agents/policy', partner.liveKey)).body.approval).toEqual({});
     const entries = await auditOf(h.ctx, `${partner.partnerId}:live`);
     expect(entries.map(({ action, reason }) => [action, reason])).toEqual([
@@ -72,34 +72,34 @@ describe('the spawn policy', () => {
     { approval: { always: true } },
     { spawnEnabled: 'yes' },
     { unknown: 1 },
-  ])('refuses %j', async (body) => expect((await put(body)).status).toBe(422));
+  ])('returns 422 for the policy %j', async (body) => expect((await putPolicy(body)).status).toBe(422));
 
-  it('bounds depth, children of an agent and agents of a tree, naming each limit that is met', async () => {
+  it('limits depth, children per agent and agents per tree, and lists each limit reached', async () => {
     await allowSpawning(h.client, partner, { maxSpawnDepth: 2, maxChildrenPerAgent: 2, maxAgentsPerRoot: 5 });
     const root = await register(h.client, partner.liveKey);
     const [a, b] = [await spawn(h.client, partner.liveKey, root.id), await spawn(h.client, partner.liveKey, root.id)];
-    expect(limitsOf(await ask(root.id))).toEqual(['POLICY_LIMIT', ['maxChildrenPerAgent']]);
+    expect(limitsOf(await requestSpawn(root.id))).toEqual(['POLICY_LIMIT', ['maxChildrenPerAgent']]);
     const leaf = await spawn(h.client, partner.liveKey, a.id);
-    expect(limitsOf(await ask(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth']]);
+    expect(limitsOf(await requestSpawn(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth']]);
     await spawn(h.client, partner.liveKey, b.id);
-    expect(limitsOf(await ask(a.id))).toEqual(['POLICY_LIMIT', ['maxAgentsPerRoot']]);
-    expect(limitsOf(await ask(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth', 'maxAgentsPerRoot']]);
+    expect(limitsOf(await requestSpawn(a.id))).toEqual(['POLICY_LIMIT', ['maxAgentsPerRoot']]);
+    expect(limitsOf(await requestSpawn(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth', 'maxAgentsPerRoot']]);
   });
 
-  it('counts the living: whoever is revoked makes room', async () => {
+  it('counts only live agents toward the limits, so that revoking agents makes room', async () => {
     await allowSpawning(h.client, partner, { maxChildrenPerAgent: 2, maxAgentsPerRoot: 3 });
     const root = await register(h.client, partner.liveKey);
     for (let round = 0; round < 3; round += 1) {
       const pair = [await spawn(h.client, partner.liveKey, root.id), await spawn(h.client, partner.liveKey, root.id)];
-      expect((await ask(root.id)).status).toBe(409);
+      expect((await requestSpawn(root.id)).status).toBe(409);
       for (const { id } of pair) await revoke(id);
     }
   });
 
-  it('holds its limits to the unit when many spawn at once', async () => {
+  it('enforces the limits exactly under concurrent spawns', async () => {
     await allowSpawning(h.client, partner, { maxChildrenPerAgent: 5, maxAgentsPerRoot: 100 });
     const root = await register(h.client, partner.liveKey);
-    const statuses = await Promise.all(Array.from({ length: 20 }, async () => (await ask(root.id)).status));
+    const statuses = await Promise.all(Array.from({ length: 20 }, async () => (await requestSpawn(root.id)).status));
     expect(statuses.filter((status) => status === 201)).toHaveLength(5);
     expect(statuses.filter((status) => status === 409)).toHaveLength(15);
     expect(await h.ctx.store.agents.model.countDocuments({ parentId: root.id })).toBe(5);

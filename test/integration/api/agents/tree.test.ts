@@ -10,12 +10,12 @@ import { expectProblem } from '../../../support/problems';
 
 const SIZE = 300;
 const OTHER_SIZE = 60;
-/** Two agents with a crowd below them each: one is killed, the other suspended with all below it. */
+/** Indexes of two agents with many descendants: one is killed, the other is suspended with its subtree. */
 const [KILLED, SUSPENDED_BELOW] = [2, 5];
 
 const MARKED_AT = new Date('2026-11-01T00:00:00.000Z');
 
-/** What the n-th agent of the first tree is in the store. */
+/** Returns the stored state of the n-th agent in the first tree. */
 function changesOf(n: number): Partial<AgentDoc> {
   const own: AgentStatus = n % 11 === 10 ? 'SUSPENDED' : n % 17 === 16 ? 'REVOKED' : 'ACTIVE';
   return {
@@ -26,7 +26,7 @@ function changesOf(n: number): Partial<AgentDoc> {
   };
 }
 
-/** A grown agent with the status that counts, worked out from its whole path. */
+/** A grown agent with its effective status, derived from its whole path. */
 interface Expected extends GrownAgent {
   status: AgentStatus;
 }
@@ -40,7 +40,7 @@ function expectedStatuses(tree: GrownAgent[]): Expected[] {
   });
 }
 
-/** The ids of a tree in the order of a depth-first walk that takes siblings by their ids. */
+/** Returns the IDs below and including `root` in depth-first order, with siblings sorted by ID. */
 function depthFirst(tree: GrownAgent[], root: GrownAgent): string[] {
   const children = tree.filter(({ parentId }) => parentId === root.agentId);
   const inOrder = children.toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
@@ -62,7 +62,7 @@ afterAll(() => h.close());
 
 const getTree = (query: string, key = partner.liveKey) => h.client.get(`/v1/agents/tree?${query}`, key);
 
-/** All pages of a walk. */
+/** Returns every page of a walk. */
 async function allPages(query: string, key = partner.liveKey): Promise<TreeNode[][]> {
   const pages: TreeNode[][] = [];
   let cursor: string | null = null;
@@ -75,7 +75,7 @@ async function allPages(query: string, key = partner.liveKey): Promise<TreeNode[
   return pages;
 }
 
-async function streamed(query: string, key = partner.liveKey): Promise<TreeNode[]> {
+async function streamTree(query: string, key = partner.liveKey): Promise<TreeNode[]> {
   const res = await fetch(`${h.url}/v1/agents/tree?${query}`, {
     headers: { 'x-api-key': key, accept: 'application/x-ndjson' },
   });
@@ -90,41 +90,46 @@ async function streamed(query: string, key = partner.liveKey): Promise<TreeNode[
 
 const idsOf = (nodes: readonly { agentId: string }[]): string[] => nodes.map(({ agentId }) => agentId);
 
-describe('the tree of agents', () => {
-  it('comes depth-first, each agent with its parent, depth, membership and the status that counts', async () => {
+describe('GET /v1/agents/tree', () => {
+  it('returns agents depth-first with their parent, depth, membership source and effective status', async () => {
     const nodes = (await getTree(`rootAgentId=${tree[0]!.agentId}&limit=500`)).body.data as TreeNode[];
     expect(idsOf(nodes)).toEqual(depthFirst(tree, tree[0]!));
     const expected = new Map(tree.map((agent) => [agent.agentId, agent]));
     for (const { agentId, parentId, depth, membershipSource, status } of nodes) {
       const agent = expected.get(agentId)!;
       const source = agent.parentId === null ? 'REGISTERED' : 'SPAWNED';
-      const told = { parentId: agent.parentId, depth: agent.depth, membershipSource: source, status: agent.status };
-      expect({ parentId, depth, membershipSource, status }).toEqual(told);
+      const expectedFields = {
+        parentId: agent.parentId,
+        depth: agent.depth,
+        membershipSource: source,
+        status: agent.status,
+      };
+      expect({ parentId, depth, membershipSource, status }).toEqual(expectedFields);
     }
     expect(new Set(tree.map(({ status }) => status))).toEqual(new Set(['ACTIVE', 'SUSPENDED', 'REVOKED']));
   });
 
-  it.each([1, 7, 50, 299, 300])('loses and repeats nothing over pages of %i', async (limit) => {
+  it.each([1, 7, 50, 299, 300])('returns each agent exactly once over pages of %i', async (limit) => {
     const pages = await allPages(`rootAgentId=${tree[0]!.agentId}&limit=${limit}`);
     expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
     expect(idsOf(pages.flat())).toEqual(depthFirst(tree, tree[0]!));
   });
 
-  it('tells the status that counts on every page, also where a page begins below a mark', async () => {
+  it('returns the effective status even when a page starts below a killed or suspended agent', async () => {
     const statusById = new Map(tree.map(({ agentId, status }) => [agentId, status]));
     const nodes = (await allPages(`rootAgentId=${tree[0]!.agentId}&limit=3`)).flat();
     expect(nodes.map(({ status }) => status)).toEqual(nodes.map(({ agentId }) => statusById.get(agentId)));
   });
 
-  it('streams as NDJSON what the pages say', async () => {
-    expect(await streamed('')).toEqual((await allPages('limit=40')).flat());
+  it('streams the same agents as NDJSON that the pages return', async () => {
+    expect(await streamTree('')).toEqual((await allPages('limit=40')).flat());
     const filtered = `rootAgentId=${tree[0]!.agentId}&status=SUSPENDED&maxDepth=4`;
-    const part = await streamed(filtered);
+    const part = await streamTree(filtered);
     expect(part.length).toBeGreaterThan(0);
     expect(part).toEqual((await allPages(`${filtered}&limit=2`)).flat());
   });
 
-  it('shows all trees of the partner one after the other when none is named', async () => {
+  it('returns all trees of the partner one after another when no root is given', async () => {
     const nodes = (await allPages('limit=500')).flat();
     const roots = [tree[0]!, otherTree[0]!].toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
     const both = [...tree, ...otherTree];
@@ -132,7 +137,7 @@ describe('the tree of agents', () => {
   });
 
   it.each(['ACTIVE', 'SUSPENDED', 'REVOKED', 'REJECTED'] as const)(
-    'shows only %s agents when asked',
+    'filters by the effective status %s',
     async (status) => {
       const nodes = (await allPages(`rootAgentId=${tree[0]!.agentId}&status=${status}&limit=20`)).flat();
       const order = depthFirst(tree, tree[0]!);
@@ -141,7 +146,7 @@ describe('the tree of agents', () => {
     },
   );
 
-  it('counts maxDepth from the agent whose tree is asked for', async () => {
+  it('counts maxDepth from the requested agent', async () => {
     const inner = tree.find(({ depth, agentId }) => depth === 2 && tree.some(({ parentId }) => parentId === agentId))!;
     const below = depthFirst(tree, inner);
     const depthById = new Map(tree.map(({ agentId, depth }) => [agentId, depth]));
@@ -151,36 +156,36 @@ describe('the tree of agents', () => {
     }
   });
 
-  it('has the marks above it when an inner agent is asked for', async () => {
-    const marked = tree[KILLED]!;
-    const child = tree.find(({ parentId }) => parentId === marked.agentId)!;
+  it('applies an ancestor’s kill when an agent below it is requested', async () => {
+    const killed = tree[KILLED]!;
+    const child = tree.find(({ parentId }) => parentId === killed.agentId)!;
     const nodes = (await allPages(`rootAgentId=${child.agentId}&limit=2`)).flat();
     expect(idsOf(nodes)).toEqual(depthFirst(tree, child));
     expect(new Set(nodes.map(({ status }) => status))).toEqual(new Set(['REVOKED']));
   });
 
-  it('shows an agent key its own subtree and nothing else', async () => {
+  it('shows an agent key only its own subtree', async () => {
     const self = tree.find(({ depth, status }, n) => depth === 1 && status === 'ACTIVE' && n !== SUSPENDED_BELOW)!;
     await h.ctx.store.agents.model.updateOne({ _id: self.agentId }, { $set: { preset: 'ADMIN' } });
     const own = depthFirst(tree, self);
     expect(own.length).toBeGreaterThan(1);
     expect(idsOf((await allPages('limit=5', self.key)).flat())).toEqual(own);
-    expect(idsOf(await streamed('', self.key))).toEqual(own);
+    expect(idsOf(await streamTree('', self.key))).toEqual(own);
     expectProblem(await getTree(`rootAgentId=${tree[0]!.agentId}`, self.key), 403, 'NOT_YOUR_DESCENDANT');
     expectProblem(await getTree(`rootAgentId=${otherTree[0]!.agentId}`, self.key), 403, 'NOT_YOUR_DESCENDANT');
   });
 
-  it('answers alike for a foreign agent and a missing one, and shows a stranger nothing', async () => {
-    const stranger = await h.partner();
-    const foreign = await getTree(`rootAgentId=${tree[0]!.agentId}`, stranger.liveKey);
-    const missing = await getTree(`rootAgentId=${tree[0]!.agentId.slice(0, -4)}zzzz`, stranger.liveKey);
+  it('returns the same 404 for another partner’s agent as for an unknown one, and no foreign trees', async () => {
+    const otherPartner = await h.partner();
+    const foreign = await getTree(`rootAgentId=${tree[0]!.agentId}`, otherPartner.liveKey);
+    const missing = await getTree(`rootAgentId=${tree[0]!.agentId.slice(0, -4)}zzzz`, otherPartner.liveKey);
     expectProblem(foreign, 404, 'NOT_FOUND');
     expect({ ...foreign.body, requestId: '' }).toEqual({ ...missing.body, requestId: '' });
-    expect((await getTree('', stranger.liveKey)).body).toEqual({ data: [], nextCursor: null });
+    expect((await getTree('', otherPartner.liveKey)).body).toEqual({ data: [], nextCursor: null });
     expect((await getTree('', partner.testKey)).body).toEqual({ data: [], nextCursor: null });
   });
 
-  it('takes a cursor only for the tree that gave it, and none for a stream', async () => {
+  it('rejects a cursor from another tree, and any cursor on a stream', async () => {
     const { nextCursor } = (await getTree(`rootAgentId=${otherTree[0]!.agentId}&limit=2`)).body;
     const child = tree.find(({ parentId }) => parentId === tree[KILLED]!.agentId)!;
     for (const query of ['', `rootAgentId=${child.agentId}&`]) {
