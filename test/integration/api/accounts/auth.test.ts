@@ -19,21 +19,21 @@ beforeEach(() => {
 
 const tokenOf = (mail: AuthMail | null): string => (mail as { token: string }).token;
 
-async function verified(): Promise<void> {
+async function signUpAndVerify(): Promise<void> {
   expect(await h.ctx.auth.reset(tokenOf(await h.ctx.auth.signUp(email)), PASSWORD)).toBe('DONE');
 }
 
-async function cookieOfLogIn(password = PASSWORD): Promise<string> {
-  const answer = await h.ctx.auth.logIn(email, password);
-  if (typeof answer === 'string') throw new Error(answer);
-  return answer.cookies.map((cookie) => cookie.split(';')[0]).join('; ');
+async function logInCookie(password = PASSWORD): Promise<string> {
+  const result = await h.ctx.auth.logIn(email, password);
+  if (typeof result === 'string') throw new Error(result);
+  return result.cookies.map((cookie) => cookie.split(';')[0]).join('; ');
 }
 
-const hashes = async (): Promise<number> =>
+const countHashes = async (): Promise<number> =>
   (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-describe("people's accounts", () => {
-  it('stores no password for a sign-up until its mailed link sets one, which confirms the address', async () => {
+describe('MIR accounts', () => {
+  it('stores no password until the emailed sign-up link sets one and confirms the address', async () => {
     const { auth, store } = h.ctx;
     const mail = await auth.signUp(email.toUpperCase());
     expect(mail).toMatchObject({ kind: 'VERIFY', to: email });
@@ -43,7 +43,7 @@ describe("people's accounts", () => {
     expect(await auth.reset(tokenOf(mail), PASSWORD)).toBe('DONE');
     expect(await store.identities.byEmail(email)).toMatchObject({ _id: userId, emailVerified: true });
     expect(await auth.logIn(email, 'another password')).toBe('WRONG');
-    const { session } = await auth.readSession(await cookieOfLogIn());
+    const { session } = await auth.readSession(await logInCookie());
     expect(session).toEqual({
       identityId: expect.stringMatching(/^idn_/),
       sessionId: expect.stringMatching(/^ses_/),
@@ -52,8 +52,8 @@ describe("people's accounts", () => {
     });
   });
 
-  it('tells a known address from a new one by mail only', async () => {
-    await verified();
+  it('sends the already-signed-up email when the address already has an account', async () => {
+    await signUpAndVerify();
     expect(await h.ctx.auth.signUp(email)).toEqual({ kind: 'ALREADY_SIGNED_UP', to: email });
   });
 
@@ -66,10 +66,10 @@ describe("people's accounts", () => {
       expect(await auth.ownerOfLink(token)).toBeNull();
       expect(await auth.reset(token, 'yet another password')).toBe('INVALID');
     }
-    expect(await cookieOfLogIn()).toContain('mir_session=');
+    expect(await logInCookie()).toContain('mir_session=');
   });
 
-  it('creates one identity for concurrent sign-ups of one address', async () => {
+  it('creates one identity for concurrent sign-ups with the same address', async () => {
     const mails = await Promise.all(Array.from({ length: 8 }, () => h.ctx.auth.signUp(email)));
     expect(mails.map((mail) => mail?.kind)).toEqual(Array.from({ length: 8 }, () => 'VERIFY'));
     expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
@@ -77,18 +77,18 @@ describe("people's accounts", () => {
     expect(await h.ctx.store.identities.model.countDocuments({ email, emailVerified: true })).toBe(1);
   });
 
-  it('mails the sign-up link again when an unconfirmed address asks for a new password', async () => {
+  it('resends the sign-up link when a password reset is requested for an unconfirmed address', async () => {
     await h.ctx.auth.signUp(email);
     expect(await h.ctx.auth.askReset(email)).toMatchObject({ kind: 'VERIFY', to: email });
   });
 
   it.each([
-    ['a sign-up', VERIFY_LINK_HOURS * 60, () => h.ctx.auth.signUp(email)],
-    ['a forgotten password', RESET_LINK_MINUTES, () => verified().then(() => h.ctx.auth.askReset(email))],
-  ])('expires the link of %s after %d minutes', async (_name, minutes, ask) => {
+    ['sign-up', VERIFY_LINK_HOURS * 60, () => h.ctx.auth.signUp(email)],
+    ['password reset', RESET_LINK_MINUTES, () => signUpAndVerify().then(() => h.ctx.auth.askReset(email))],
+  ])('expires the %s link after %d minutes', async (_name, minutes, requestLink) => {
     const { auth, store } = h.ctx;
     const before = Date.now();
-    const token = tokenOf(await ask());
+    const token = tokenOf(await requestLink());
     const { model } = store.identityVerifications;
     const { _id: value } = (await store.identities.byEmail(email))!;
     const { expiresAt } = (await model.findOne({ value }).lean())!;
@@ -100,10 +100,10 @@ describe("people's accounts", () => {
     expect(await auth.reset(token, PASSWORD)).toBe('INVALID');
   });
 
-  it('stores neither password, session token nor mailed token as they are', async () => {
+  it('stores no password, session token or emailed token in plain text', async () => {
     const { auth, store } = h.ctx;
-    await verified();
-    const cookie = await cookieOfLogIn();
+    await signUpAndVerify();
+    const cookie = await logInCookie();
     const token = /mir_session=([^.]+)/.exec(cookie)![1]!;
     const reset = tokenOf(await auth.askReset(email));
     const signUp = tokenOf(await auth.signUp(`new-${email}`));
@@ -115,65 +115,65 @@ describe("people's accounts", () => {
     for (const secret of [PASSWORD, token, reset, signUp]) expect(rows).not.toContain(secret);
   });
 
-  it('ends all sessions at a reset, whose link works once', async () => {
+  it('ends all sessions on a password reset, and accepts its link only once', async () => {
     const { auth } = h.ctx;
-    await verified();
-    const cookie = await cookieOfLogIn();
+    await signUpAndVerify();
+    const cookie = await logInCookie();
     const reset = tokenOf(await auth.askReset(email));
     expect(await auth.reset(reset, 'a new password, long')).toBe('DONE');
     expect((await auth.readSession(cookie)).session).toBeNull();
     expect(await auth.logIn(email, PASSWORD)).toBe('WRONG');
     expect(await auth.reset(reset, 'yet another password')).toBe('INVALID');
-    expect(await cookieOfLogIn('a new password, long')).toContain('mir_session=');
+    expect(await logInCookie('a new password, long')).toContain('mir_session=');
   });
 
-  it('lets nobody stay by the old password whose log-in was under way at a reset', async () => {
+  it('leaves no session of a log-in with the old password that overlaps a password reset', async () => {
     const { auth, store } = h.ctx;
-    await verified();
+    await signUpAndVerify();
     const { _id: identityId } = (await store.identities.byEmail(email))!;
     const token = tokenOf(await auth.askReset(email));
-    const before = await hashes();
-    // These keep the reset waiting for its turn, so that the later ones have read the old password before it is gone.
+    const before = await countHashes();
+    // These occupy the hashing slots, so that the later log-ins read the old password before the reset replaces it.
     const earlier = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
-    await waitUntil('all wait for their turn', async () => (await hashes()) === before + 8);
+    await waitUntil('all log-ins wait for hashing', async () => (await countHashes()) === before + 8);
     const reset = auth.reset(token, 'a new password, long');
-    await waitUntil('the reset waits for its turn', async () => (await hashes()) === before + 9);
+    await waitUntil('the reset waits for hashing', async () => (await countHashes()) === before + 9);
     const later = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
     expect(await reset).toBe('DONE');
     await Promise.all(earlier);
-    // The first of them may have been let in a moment before the reset, which then ended its session.
+    // The first of them may succeed just before the reset, which then ends its session.
     expect(await Promise.all(later)).toContain('WRONG');
     expect(await store.identitySessions.model.countDocuments({ userId: identityId })).toBe(0);
   });
 
-  it('ends the other mailed links at a reset', async () => {
+  it('invalidates all other emailed links on a password reset', async () => {
     const { auth } = h.ctx;
-    await verified();
+    await signUpAndVerify();
     const [first, second] = [tokenOf(await auth.askReset(email)), tokenOf(await auth.askReset(email))];
     expect(await auth.reset(second, 'a new password, long')).toBe('DONE');
     expect(await auth.reset(first, 'yet another password')).toBe('INVALID');
   });
 
-  it('ends a session in the store at log-out', async () => {
+  it('deletes the session from the database on log-out', async () => {
     const { auth, store } = h.ctx;
-    await verified();
-    const cookie = await cookieOfLogIn();
+    await signUpAndVerify();
+    const cookie = await logInCookie();
     const { sessionId } = (await auth.readSession(cookie)).session!;
     await auth.logOut(cookie);
     expect(await store.identitySessions.model.findById(sessionId)).toBeNull();
     expect((await auth.readSession(cookie)).session).toBeNull();
   });
 
-  it('asks nobody for anything when the address is not known', async () => {
+  it('sends no email when a reset is requested for an unknown address', async () => {
     expect(await h.ctx.auth.askReset(email)).toBeNull();
   });
 
-  it('makes no index beside those that were prepared', async () => {
-    await verified();
-    const named = async (collection: string) =>
+  it('creates no indexes beyond the declared ones', async () => {
+    await signUpAndVerify();
+    const indexNames = async (collection: string) =>
       (await h.ctx.store.connection.collection(collection).indexes()).map(({ name }) => String(name)).sort();
-    expect(await named('identities')).toEqual(['_id_', 'emailVerified_1_createdAt_1', 'identities_email_uidx']);
-    expect(await named('identity_sessions')).toEqual([
+    expect(await indexNames('identities')).toEqual(['_id_', 'emailVerified_1_createdAt_1', 'identities_email_uidx']);
+    expect(await indexNames('identity_sessions')).toEqual([
       '_id_',
       'expiresAt_1',
       'identity_sessions_token_uidx',

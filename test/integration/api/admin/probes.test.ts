@@ -53,7 +53,7 @@ describe('health checks and metrics', () => {
     expectProblem(await mir.client.get('/metrics'), 404, 'NOT_FOUND');
   });
 
-  it('/metrics is served on the public port with METRICS_ON_PUBLIC_PORT', async () => {
+  it('/metrics returns 200 on the public port with METRICS_ON_PUBLIC_PORT', async () => {
     const own = await startHarness({ workers: false, env: { METRICS_ON_PUBLIC_PORT: 'true' } });
     try {
       const { status, headers, text } = await rawRequest(own.url, { path: '/metrics' });
@@ -64,24 +64,24 @@ describe('health checks and metrics', () => {
     }
   });
 
-  /** Returns the value of the series with these labels. */
+  /** Returns the value of the first series of a metric that has these labels. */
   function valueOf(text: string, name: string, labels: Record<string, string>): number | undefined {
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
     const line = text
       .split('\n')
-      .find((one) => one.startsWith(`${name}{`) && wanted.every((pair) => one.includes(pair)));
+      .find((series) => series.startsWith(`${name}{`) && wanted.every((pair) => series.includes(pair)));
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
 
   it('/metrics counts requests on its own port without identifying any partner, user, event or key', async () => {
     const { liveKey, partnerId, key } = await mir.partner();
-    const event = anEvent({ userExternalId: 'somebody', idempotencyKey: 'order-1' });
+    const event = anEvent({ userExternalId: 'user-4711', idempotencyKey: 'order-1' });
     const sent = await mir.client.post('/v1/events', liveKey, event);
     await mir.drained();
     await mir.client.get(`/v1/events/${sent.body.eventId}`, liveKey);
-    const read = await mir.client.get('/v1/events?userExternalId=somebody', liveKey);
+    const read = await mir.client.get('/v1/events?userExternalId=user-4711', liveKey);
     await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, liveKey);
-    await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'somebody' });
+    await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'user-4711' });
     const { server, port } = await listen(metricsListener(mir.ctx.metrics.registry, mir.ctx.log), 0, 'METRICS_PORT');
     try {
       const { status, text } = await rawRequest(`http://127.0.0.1:${port}`, { path: '/metrics' });
@@ -92,7 +92,15 @@ describe('health checks and metrics', () => {
       expect(valueOf(text, 'mir_events_submitted_total', { answer: 'accepted' })).toBe(1);
       expect(valueOf(text, 'mir_signals_reads_total', { source: 'cache' })).toBe(1);
       const { eventId, receiptId } = sent.body;
-      for (const secret of [partnerId, key.tag, 'somebody', 'order-1', eventId, receiptId, read.body.data[0].userRef]) {
+      for (const secret of [
+        partnerId,
+        key.tag,
+        'user-4711',
+        'order-1',
+        eventId,
+        receiptId,
+        read.body.data[0].userRef,
+      ]) {
         expect(text).not.toContain(secret);
       }
       expect((await rawRequest(`http://127.0.0.1:${port}`, { path: '/v1/events' })).status).toBe(404);

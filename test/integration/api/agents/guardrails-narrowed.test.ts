@@ -45,7 +45,7 @@ function submitTogether({ key }: Agent, events: ValidatedEvent[]) {
 }
 
 describe('single events submitted in the same tick', () => {
-  it('stores the allowed single events of one tick and rejects the others', async () => {
+  it('stores allowed single events even when others in the same tick are rejected', async () => {
     const agent = await createAgent();
     const results = await submitTogether(agent, [
       validated(agent, { eventType: OTHER_TYPE }),
@@ -123,7 +123,7 @@ describe('a batch submitted after permissions were narrowed', () => {
     expect(body).toMatchObject({ status: 'DONE', accepted: 600, persisted: 600 });
   });
 
-  it('rejects a batch and leaves nothing behind when none of its items is allowed any longer', async () => {
+  it('rejects a batch and leaves nothing behind when none of its items is still allowed', async () => {
     const agent = await createAgent();
     const rejected = submit(agent, [keyedEvent({ eventType: OTHER_TYPE })]);
     await expect(rejected).rejects.toMatchObject({

@@ -66,7 +66,7 @@ async function kill({ agentId, tenant }: TestAgent, effectiveAt: Date | null): P
 
 const FAILED = { outcome: 'FAILED', code: 'AGENT_NOT_ALLOWED' };
 
-describe('event worker, with a chunk from an agent', () => {
+describe('event worker processing an agent’s chunk', () => {
   it('stores a chunk whose agent belongs to the tenant', async () => {
     const part = await queue(await createAgent());
     expect(part).toMatchObject({ total: 1, items: [] });
@@ -83,7 +83,7 @@ describe('event worker, with a chunk from an agent', () => {
     });
   });
 
-  it('marks events FAILED when their agent, even a cached one, belongs to another partner or environment', async () => {
+  it('marks events FAILED when their agent, even if cached, belongs to another partner or environment', async () => {
     const own = await createAgent();
     await queue(own);
     const foreignTenant = tenantOf((await h.partner()).partnerId, 'live');

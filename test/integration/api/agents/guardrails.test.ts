@@ -90,7 +90,7 @@ describe('limits of an AI agent', () => {
 });
 
 describe('an agent’s event type allowlist', () => {
-  it('returns 403 for an event type that is not on the allowlist of either type of agent', async () => {
+  it('returns 403 for an event type outside the allowlist of an AI agent or a service account', async () => {
     for (const type of ['AI_AGENT', 'SERVICE_ACCOUNT'] as const) {
       const { apiKey } = await createAgent({ type, allowedEventTypes: ['mir.review.edited', 'mir.content.*'] });
       expect((await submit(apiKey, keyedEvent({ eventType: 'mir.review.edited' }))).status).toBe(202);

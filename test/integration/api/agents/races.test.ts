@@ -112,7 +112,7 @@ async function race(
   return { keys, results, cascadeId: kill.cascadeId };
 }
 
-/** Returns the status of each key, 20 at a time: more uncached keys at once would exceed the limit on MongoDB reads. */
+/** Returns the status of each key. Checks 20 at a time to stay below the limit of concurrent MongoDB reads. */
 async function statusesOf(client: ApiClient, keys: readonly string[]): Promise<number[]> {
   const statuses: number[] = [];
   for (let from = 0; from < keys.length; from += 20) {

@@ -59,7 +59,7 @@ describe('POST /v1/agents/:id/spawn', () => {
     expect(leaf.body.allowedEventTypes).toEqual(['mir.transaction.completed']);
   });
 
-  it('returns 403 listing each requested field that exceeds the parent or another ancestor', async () => {
+  it('returns 403 with each field that exceeds the permissions of the parent or another ancestor', async () => {
     const root = await register(h.client, partner.liveKey, { ...AI_AGENT, rateLimitPerMinute: 60 });
     const key = { 'idempotency-key': 'greedy' };
     const excessive = {
@@ -219,7 +219,7 @@ describe('PATCH /v1/agents/:id', () => {
 });
 
 describe('rate limit of an agent tree', () => {
-  it('shares the root’s budget among all its descendants, exact to one request', async () => {
+  it('shares exactly the root’s budget among the whole tree', async () => {
     const perMinute = 40;
     const root = await register(h.client, partner.liveKey, { rateLimitPerMinute: perMinute });
     const children = await Promise.all([1, 2, 3].map(() => spawn(h.client, partner.liveKey, root.id)));

@@ -40,7 +40,7 @@ function expectedStatuses(tree: GrownAgent[]): Expected[] {
   });
 }
 
-/** Returns the IDs below and including `root` in depth-first order, with siblings sorted by ID. */
+/** Returns the IDs of `root` and its descendants in depth-first order, with siblings sorted by ID. */
 function depthFirst(tree: GrownAgent[], root: GrownAgent): string[] {
   const children = tree.filter(({ parentId }) => parentId === root.agentId);
   const inOrder = children.toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
@@ -121,7 +121,7 @@ describe('GET /v1/agents/tree', () => {
     expect(nodes.map(({ status }) => status)).toEqual(nodes.map(({ agentId }) => statusById.get(agentId)));
   });
 
-  it('streams the same agents as NDJSON that the pages return', async () => {
+  it('streams as NDJSON the same agents that paging returns', async () => {
     expect(await streamTree('')).toEqual((await allPages('limit=40')).flat());
     const filtered = `rootAgentId=${tree[0]!.agentId}&status=SUSPENDED&maxDepth=4`;
     const part = await streamTree(filtered);
@@ -175,7 +175,7 @@ describe('GET /v1/agents/tree', () => {
     expectProblem(await getTree(`rootAgentId=${otherTree[0]!.agentId}`, self.key), 403, 'NOT_YOUR_DESCENDANT');
   });
 
-  it('returns the same 404 for another partner’s agent as for an unknown one, and no foreign trees', async () => {
+  it('returns the same 404 for another partner’s agent as for an unknown one, and never lists it', async () => {
     const otherPartner = await h.partner();
     const foreign = await getTree(`rootAgentId=${tree[0]!.agentId}`, otherPartner.liveKey);
     const missing = await getTree(`rootAgentId=${tree[0]!.agentId.slice(0, -4)}zzzz`, otherPartner.liveKey);

@@ -12,7 +12,7 @@ export interface TwoApis {
   postAction(id: string, action: string, body?: unknown, key?: string): Promise<TestAnswer>;
   /** Gets one agent, with the partner's key by default. */
   getAgent(id: string, key?: string): Promise<TestAnswer>;
-  /** Reads with the key from both APIs and returns their statuses. */
+  /** Sends a GET with the key to both APIs and returns the two statuses. */
   statusesWith(key: string): Promise<number[]>;
   close(): Promise<void>;
 }

@@ -15,7 +15,7 @@ afterAll(() => h.close());
 
 const list = (key: string, query = '') => h.client.get(`/v1/audit${query}`, key);
 
-async function aPartner(): Promise<TestPartner & { chain: Tenant }> {
+async function createPartner(): Promise<TestPartner & { chain: Tenant }> {
   const partner = await h.partner();
   return { ...partner, chain: tenantOf(partner.partnerId, 'live') };
 }
@@ -37,9 +37,9 @@ const fetchLines = async (key: string, query = '') => {
   };
 };
 
-describe('GET /audit', () => {
-  it('shows an entry as it was written, without a place until it is sealed', async () => {
-    const { liveKey, chain, partnerId } = await aPartner();
+describe('GET /v1/audit', () => {
+  it('returns an entry as written, without a chain position until it is sealed', async () => {
+    const { liveKey, chain, partnerId } = await createPartner();
     const at = new Date();
     await append([anEntry(chain, { _id: `aud_${chain}`, reason: 'stolen', cascadeId: 'csc_1', at })]);
     const entry = {
@@ -63,8 +63,8 @@ describe('GET /audit', () => {
     expect((await list(liveKey)).body.data).toEqual([sealed]);
   });
 
-  it('goes page by page, newest first, with none twice and none left out', async () => {
-    const { liveKey, chain } = await aPartner();
+  it('pages newest first and returns each entry exactly once', async () => {
+    const { liveKey, chain } = await createPartner();
     const at = new Date();
     await appendEntries(h.ctx.store, chain, 5);
     await appendEntries(h.ctx.store, chain, 4, { at });
@@ -82,8 +82,8 @@ describe('GET /audit', () => {
     expect(times).toEqual(times.toSorted().reverse());
   });
 
-  it('is narrowed by each filter', async () => {
-    const { liveKey, chain } = await aPartner();
+  it('filters by action, target, actor, cascade and time', async () => {
+    const { liveKey, chain } = await createPartner();
     const at = (n: number): Date => new Date(Date.UTC(2026, 0, n));
     await append([
       anEntry(chain, { at: at(1), action: 'AGENT_REGISTERED', requestId: '1' }),
@@ -101,33 +101,33 @@ describe('GET /audit', () => {
     expect(await found('?target=agt_live_1&actor=PARTNER')).toEqual(['4', '1']);
   });
 
-  it('shows nothing of another partner, another environment or the registry', async () => {
-    const [one, two] = [await aPartner(), await aPartner()];
-    await append([anEntry(one.chain), anEntry(tenantOf(two.partnerId, 'test')), anEntry('registry')]);
-    expect((await list(two.liveKey)).body.data).toEqual([]);
-    expect((await list(two.testKey)).body.data).toHaveLength(1);
-    const { nextCursor } = (await list(one.liveKey, '?limit=1')).body;
+  it('hides entries of other partners, other environments and the registry', async () => {
+    const [partner, otherPartner] = [await createPartner(), await createPartner()];
+    await append([anEntry(partner.chain), anEntry(tenantOf(otherPartner.partnerId, 'test')), anEntry('registry')]);
+    expect((await list(otherPartner.liveKey)).body.data).toEqual([]);
+    expect((await list(otherPartner.testKey)).body.data).toHaveLength(1);
+    const { nextCursor } = (await list(partner.liveKey, '?limit=1')).body;
     expect(nextCursor).toBeNull();
-    await append([anEntry(one.chain)]);
-    const cursor = (await list(one.liveKey, '?limit=1')).body.nextCursor;
-    expect((await list(two.liveKey, `?cursor=${cursor}`)).status).toBe(422);
+    await append([anEntry(partner.chain)]);
+    const cursor = (await list(partner.liveKey, '?limit=1')).body.nextCursor;
+    expect((await list(otherPartner.liveKey, `?cursor=${cursor}`)).status).toBe(422);
   });
 
-  it('is for keys with the scope agents:manage', async () => {
-    const partner = await aPartner();
+  it('requires the scope agents:manage to list audit entries', async () => {
+    const partner = await createPartner();
     const bot = await insertAgent(h.ctx.store, partner);
     const admin = await insertAgent(h.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset: 'ADMIN' });
     expect((await list(bot.apiKey)).body).toMatchObject({ status: 403, code: 'SCOPE_MISSING' });
     expect((await list(admin.apiKey)).status).toBe(200);
   });
 
-  it('shows an agent what is about itself and the agents below it, and no more, also in the export', async () => {
-    const partner = await aPartner();
-    const grants = { type: 'SERVICE_ACCOUNT', preset: 'ADMIN' } as const;
-    const root = await insertAgent(h.ctx.store, partner, grants);
-    const middle = await insertAgent(h.ctx.store, partner, grants, root);
-    const leaf = await insertAgent(h.ctx.store, partner, grants, middle);
-    const sibling = await insertAgent(h.ctx.store, partner, grants, root);
+  it('shows an agent only entries about itself and its descendants, in lists and exports', async () => {
+    const partner = await createPartner();
+    const permissions = { type: 'SERVICE_ACCOUNT', preset: 'ADMIN' } as const;
+    const root = await insertAgent(h.ctx.store, partner, permissions);
+    const middle = await insertAgent(h.ctx.store, partner, permissions, root);
+    const leaf = await insertAgent(h.ctx.store, partner, permissions, middle);
+    const sibling = await insertAgent(h.ctx.store, partner, permissions, root);
     const targets = [root, middle, leaf, sibling].map(({ agentId }) => agentId);
     for (const target of [...targets, partner.chain]) await append([anEntry(partner.chain, { target })]);
     const targetsOf = (entries: Record<string, unknown>[]) => new Set(entries.map(({ target }) => target));
@@ -139,22 +139,25 @@ describe('GET /audit', () => {
     expect(page).toMatchObject({ data: [], nextCursor: expect.any(String) });
   });
 
-  it('goes on after a downgrade: reading remains', async () => {
+  it('lets a partner on the STANDARD plan list audit entries', async () => {
     const { liveKey } = await h.partner({ plan: 'STANDARD' });
     expect((await list(liveKey)).status).toBe(200);
   });
 
-  it.each(['?actor=NOBODY', '?from=yesterday', '?limit=501', '?nonsense=1'])('answers 422 to %s', async (query) => {
-    const { liveKey } = await aPartner();
-    expect((await list(liveKey, query)).body).toMatchObject({ status: 422, code: 'VALIDATION_FAILED' });
-  });
+  it.each(['?actor=UNKNOWN', '?from=yesterday', '?limit=501', '?nonsense=1'])(
+    'returns 422 for the query %s',
+    async (query) => {
+      const { liveKey } = await createPartner();
+      expect((await list(liveKey, query)).body).toMatchObject({ status: 422, code: 'VALIDATION_FAILED' });
+    },
+  );
 });
 
-describe('the export', () => {
+describe('GET /v1/audit as NDJSON', () => {
   const stable = configure({ deterministic: true });
 
-  it('has every entry, whose hash anybody can recompute from its line alone', async () => {
-    const { liveKey, chain } = await aPartner();
+  it('exports every entry with a hash that can be recomputed from its line alone', async () => {
+    const { liveKey, chain } = await createPartner();
     await appendEntries(h.ctx.store, chain, 700);
     await sealAll(h.ctx.store, chain);
     const { res, lines } = await fetchLines(liveKey);
@@ -168,8 +171,8 @@ describe('the export', () => {
     });
   });
 
-  it('takes no cursor: a part must not pass for the whole', async () => {
-    const { liveKey, chain } = await aPartner();
+  it('rejects a cursor, so that a partial export cannot pass for a complete one', async () => {
+    const { liveKey, chain } = await createPartner();
     await appendEntries(h.ctx.store, chain, 3);
     const { nextCursor } = (await list(liveKey, '?limit=1')).body;
     const headers = { 'x-api-key': liveKey, accept: 'application/x-ndjson' };
@@ -180,8 +183,8 @@ describe('the export', () => {
     ]);
   });
 
-  it('is narrowed by the same filters, and empty when nothing matches', async () => {
-    const { liveKey, chain } = await aPartner();
+  it('applies the list filters to an export, which is empty when nothing matches', async () => {
+    const { liveKey, chain } = await createPartner();
     await appendEntries(h.ctx.store, chain, 3, { target: 'agt_live_7' });
     await appendEntries(h.ctx.store, chain, 2);
     expect((await fetchLines(liveKey, '?target=agt_live_7')).lines).toHaveLength(3);

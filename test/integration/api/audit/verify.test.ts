@@ -15,8 +15,8 @@ afterAll(() => h.close());
 
 const verify = async (key: string, query = '') => (await h.client.get(`/v1/audit/verify${query}`, key)).body;
 
-/** A partner whose live chain has so many sealed entries. */
-async function aSealedChain(
+/** Creates a partner whose live chain has `count` sealed entries. */
+async function createSealedChain(
   count: number,
 ): Promise<TestPartner & { chain: Tenant; audit: Harness['ctx']['store']['audit']['model'] }> {
   const partner = await h.partner();
@@ -26,9 +26,9 @@ async function aSealedChain(
   return { ...partner, chain, audit: h.ctx.store.audit.model };
 }
 
-describe('an untouched chain', () => {
-  it('is intact through its newest sealed entry, and what is not sealed yet is counted', async () => {
-    const { liveKey, chain } = await aSealedChain(5);
+describe('GET /v1/audit/verify of an intact chain', () => {
+  it('verifies a chain through its last sealed entry and counts the unsealed ones', async () => {
+    const { liveKey, chain } = await createSealedChain(5);
     await appendEntries(h.ctx.store, chain, 2);
     const last = (await sealedEntries(h.ctx.store, chain)).at(-1)!;
     expect(await verify(liveKey)).toEqual({
@@ -41,14 +41,14 @@ describe('an untouched chain', () => {
     });
   });
 
-  it('is intact when it has no entry', async () => {
+  it('reports an empty chain as intact', async () => {
     const { liveKey } = await h.partner();
     const empty = { entries: 0, sealedThrough: null, headHash: null, unsealed: 0, nextCursor: null };
     expect(await verify(liveKey)).toEqual({ intact: true, ...empty });
   });
 
-  it('is checked part by part to the same verdict', async () => {
-    const { liveKey } = await aSealedChain(7);
+  it('returns the same result page by page as in one request', async () => {
+    const { liveKey } = await createSealedChain(7);
     const whole = await verify(liveKey);
     const first = await verify(liveKey, '?limit=3');
     expect(first).toMatchObject({ intact: true, entries: 3, nextCursor: expect.any(String) });
@@ -57,8 +57,8 @@ describe('an untouched chain', () => {
     expect(await verify(liveKey, `?limit=3&cursor=${second.nextCursor}`)).toEqual(whole);
   });
 
-  it('goes on with what was sealed since the first part', async () => {
-    const { liveKey, chain } = await aSealedChain(3);
+  it('continues with entries that were sealed after the first page', async () => {
+    const { liveKey, chain } = await createSealedChain(3);
     const { nextCursor } = await verify(liveKey, '?limit=3');
     await appendEntries(h.ctx.store, chain, 2);
     await sealAll(h.ctx.store, chain);
@@ -66,24 +66,24 @@ describe('an untouched chain', () => {
     expect(rest).toMatchObject({ intact: true, entries: 5, nextCursor: null });
   });
 
-  it('is the environment’s own', async () => {
-    const { liveKey, testKey } = await aSealedChain(3);
+  it('verifies the chain of each environment separately', async () => {
+    const { liveKey, testKey } = await createSealedChain(3);
     expect((await verify(liveKey)).entries).toBe(3);
     expect((await verify(testKey)).entries).toBe(0);
   });
 });
 
-describe('a position', () => {
-  it('is taken from its own chain’s verify only', async () => {
-    const [one, two] = [await aSealedChain(3), await aSealedChain(3)];
-    const { nextCursor } = await verify(one.liveKey, '?limit=2');
-    expect(await verify(two.liveKey, `?cursor=${nextCursor}`)).toMatchObject({ code: 'VALIDATION_FAILED' });
-    const page = (await h.client.get('/v1/audit?limit=1', one.liveKey)).body;
-    expect(await verify(one.liveKey, `?cursor=${page.nextCursor}`)).toMatchObject({ code: 'VALIDATION_FAILED' });
+describe('the cursor of GET /v1/audit/verify', () => {
+  it('rejects a cursor from another chain or from the audit list', async () => {
+    const [partner, otherPartner] = [await createSealedChain(3), await createSealedChain(3)];
+    const { nextCursor } = await verify(partner.liveKey, '?limit=2');
+    expect(await verify(otherPartner.liveKey, `?cursor=${nextCursor}`)).toMatchObject({ code: 'VALIDATION_FAILED' });
+    const page = (await h.client.get('/v1/audit?limit=1', partner.liveKey)).body;
+    expect(await verify(partner.liveKey, `?cursor=${page.nextCursor}`)).toMatchObject({ code: 'VALIDATION_FAILED' });
   });
 });
 
-describe('a chain that somebody touched', () => {
+describe('GET /v1/audit/verify of a chain that was tampered with', () => {
   const broken = (seq: number, auditId: string | null, reason: string) => ({
     intact: false,
     firstBroken: { seq, auditId, reason },
@@ -93,40 +93,40 @@ describe('a chain that somebody touched', () => {
     ['target', { target: 'agt_live_9' }],
     ['actor', { actor: { kind: 'SYSTEM' } }],
     ['time', { at: new Date(0) }],
-    ['state before', { before: null }],
+    ['previous state', { before: null }],
     ['reason', { reason: 'another' }],
     ['hash', { hash: 'f'.repeat(64) }],
-    ['hash before', { previousHash: 'f'.repeat(64) }],
-  ])('is found by a changed %s', async (_what, change) => {
-    const { liveKey, chain, audit } = await aSealedChain(5);
+    ['previous hash', { previousHash: 'f'.repeat(64) }],
+  ])('detects an entry with a changed %s', async (_field, change) => {
+    const { liveKey, chain, audit } = await createSealedChain(5);
     const entry = (await sealedEntries(h.ctx.store, chain))[2]!;
     await rawCollection(audit).updateOne({ _id: entry._id }, { $set: change });
     expect(await verify(liveKey)).toEqual(broken(3, entry._id, 'ENTRY_CHANGED'));
   });
 
-  it('is found by a field that was added', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(3);
+  it('detects a field that was added to an entry', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(3);
     const entry = (await sealedEntries(h.ctx.store, chain))[1]!;
     await rawCollection(audit).updateOne({ _id: entry._id }, { $set: { note: 'x' } });
     expect(await verify(liveKey)).toEqual(broken(2, entry._id, 'ENTRY_CHANGED'));
   });
 
-  it.each([1, 3])('is found by a removed entry, number %i', async (seq) => {
-    const { liveKey, chain, audit } = await aSealedChain(5);
+  it.each([1, 3])('detects that entry %i was removed', async (seq) => {
+    const { liveKey, chain, audit } = await createSealedChain(5);
     await audit.deleteOne({ chain, seq });
     expect(await verify(liveKey)).toEqual(broken(seq, null, 'ENTRY_MISSING'));
   });
 
-  it('is found by an entry that was taken back to be sealed again', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(5);
+  it('detects an entry that was unsealed and sealed again', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(5);
     const unseal = { $set: { sealed: false }, $unset: { seq: 1, previousHash: 1, hash: 1 } };
     await audit.collection.updateOne({ chain, seq: 2 }, unseal);
     await sealAll(h.ctx.store, chain);
     expect(await verify(liveKey)).toEqual(broken(2, null, 'ENTRY_MISSING'));
   });
 
-  it('is found by an inserted entry, wherever it stands', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(3);
+  it('detects an inserted entry at any position or without one', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(3);
     const entry = anEntry(chain);
     const insert = (seal: object) => rawCollection(audit).insertOne({ ...entry, sealed: true, ...seal });
     const { hash } = (await sealedEntries(h.ctx.store, chain))[2]!;
@@ -140,8 +140,8 @@ describe('a chain that somebody touched', () => {
     expect(await verify(liveKey)).toEqual(broken(1.5, entry._id, 'ENTRY_INSERTED'));
   });
 
-  it('is found by an inserted entry whose place is no number, in whichever part it is looked for', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(4);
+  it('detects an inserted entry with a non-numeric position, on every page', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(4);
     const { nextCursor } = await verify(liveKey, '?limit=2');
     const entry = anEntry(chain);
     await rawCollection(audit).insertOne({ ...entry, sealed: true, seq: 'x', previousHash: 'f', hash: 'f' });
@@ -150,25 +150,25 @@ describe('a chain that somebody touched', () => {
     }
   });
 
-  it('is found by a time that became a text of the same letters', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(3);
+  it('detects a timestamp that was replaced with its string form', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(3);
     const entry = (await sealedEntries(h.ctx.store, chain))[1]!;
     await rawCollection(audit).updateOne({ _id: entry._id }, { $set: { at: entry.at.toISOString() } });
     expect(await verify(liveKey)).toEqual(broken(2, entry._id, 'ENTRY_CHANGED'));
   });
 
-  it('is found by two entries that changed places', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(5);
+  it('detects two entries whose positions were swapped', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(5);
     const [, second, third] = await sealedEntries(h.ctx.store, chain);
-    const place = (_id: string, seq: number) => rawCollection(audit).updateOne({ _id }, { $set: { seq } });
-    await place(second!._id, 99);
-    await place(third!._id, 2);
-    await place(second!._id, 3);
+    const move = (_id: string, seq: number) => rawCollection(audit).updateOne({ _id }, { $set: { seq } });
+    await move(second!._id, 99);
+    await move(third!._id, 2);
+    await move(second!._id, 3);
     expect(await verify(liveKey)).toEqual(broken(2, third!._id, 'ENTRY_CHANGED'));
   });
 
-  it('is found by a forged entry whose own hash is right', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(4);
+  it('detects a forged entry whose own hash is valid', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(4);
     const [first, second, third] = await sealedEntries(h.ctx.store, chain);
     const forged = { ...second!, target: 'agt_live_9' };
     const seal = sealAfter({ seq: 1, hash: first!.hash! }, contentOf(forged));
@@ -176,8 +176,8 @@ describe('a chain that somebody touched', () => {
     expect(await verify(liveKey)).toEqual(broken(3, third!._id, 'LINK_BROKEN'));
   });
 
-  it('is found by a tail that was cut off', async () => {
-    const { liveKey, chain, audit } = await aSealedChain(5);
+  it('detects a truncated or emptied chain', async () => {
+    const { liveKey, chain, audit } = await createSealedChain(5);
     await audit.deleteMany({ chain, seq: { $gt: 3 } });
     expect(await verify(liveKey)).toEqual(broken(4, null, 'ENTRY_MISSING'));
     await audit.deleteMany({ chain });
@@ -185,31 +185,31 @@ describe('a chain that somebody touched', () => {
   });
 
   it.each([
-    ['set back', { seq: 3 }],
-    ['given another hash', { hash: CHAIN_START.hash }],
-    ['given another time', { sealedThrough: new Date(0) }],
-  ])('is found by a head that was %s', async (_what, change) => {
-    const { liveKey, chain } = await aSealedChain(5);
+    ['an earlier position', { seq: 3 }],
+    ['another hash', { hash: CHAIN_START.hash }],
+    ['another time', { sealedThrough: new Date(0) }],
+  ])('detects a chain head that was changed to %s', async (_change, change) => {
+    const { liveKey, chain } = await createSealedChain(5);
     await h.ctx.store.auditHeads.model.updateOne({ _id: chain }, { $set: change });
     expect(await verify(liveKey)).toEqual(broken(5, null, 'HEAD_CHANGED'));
   });
 
-  it('is found by a head that is gone', async () => {
-    const { liveKey, chain } = await aSealedChain(5);
+  it('detects a missing chain head', async () => {
+    const { liveKey, chain } = await createSealedChain(5);
     await h.ctx.store.auditHeads.model.deleteOne({ _id: chain });
     expect(await verify(liveKey)).toEqual(broken(5, null, 'HEAD_CHANGED'));
   });
 });
 
-describe('whoever asks', () => {
-  it('needs the scope agents:manage', async () => {
+describe('access to GET /v1/audit/verify', () => {
+  it('requires the scope agents:manage to verify a chain', async () => {
     const partner = await h.partner();
     const { apiKey } = await insertAgent(h.ctx.store, partner);
-    const answer = await h.client.get('/v1/audit/verify', apiKey);
-    expect(answer).toMatchObject({ status: 403, body: { code: 'SCOPE_MISSING' } });
+    const response = await h.client.get('/v1/audit/verify', apiKey);
+    expect(response).toMatchObject({ status: 403, body: { code: 'SCOPE_MISSING' } });
   });
 
-  it('is answered 422 for a limit or a field that does not exist', async () => {
+  it('rejects an invalid limit or cursor and an unknown field', async () => {
     const { liveKey } = await h.partner();
     for (const query of ['?limit=0', '?limit=100001', '?from=1', `?cursor=${newId('x')}`]) {
       expect(await verify(liveKey, query)).toMatchObject({ code: 'VALIDATION_FAILED' });

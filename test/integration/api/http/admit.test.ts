@@ -10,21 +10,21 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-describe('the limit of concurrent requests', () => {
-  it('while the queue store is away, what may be asked of the store alone is not refused for a write of the same turn', async () => {
+describe('createAdmit', () => {
+  it('admits a request that works without Redis even when writes in the same tick are rejected', async () => {
     const { key } = await mir.partner();
-    const cut = await startSecondApi(mir);
-    cut.ctx.queueLink.client.disconnect();
-    const admit = createAdmit(cut.ctx);
+    const disconnected = await startSecondApi(mir);
+    disconnected.ctx.queueLink.client.disconnect();
+    const admit = createAdmit(disconnected.ctx);
     const auth = { kind: 'key', scope: 'agents:manage' } as const;
-    const [write, kill, other] = await Promise.allSettled([
+    const [write, kill, otherWrite] = await Promise.allSettled([
       admit(key, { ...auth, availableWithoutRedis: false }),
       admit(key, { ...auth, availableWithoutRedis: true }),
       admit(key, { ...auth, availableWithoutRedis: false }),
     ]);
-    await cut.close();
+    await disconnected.close();
     expect(kill).toMatchObject({ status: 'fulfilled', value: { credential: { partnerId: key.partnerId } } });
-    for (const rejected of [write, other]) {
+    for (const rejected of [write, otherWrite]) {
       expect(rejected).toMatchObject({ status: 'rejected', reason: { code: 'OVERLOADED' } });
     }
   });

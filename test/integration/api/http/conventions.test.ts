@@ -15,7 +15,7 @@ afterAll(() => mir.close());
 
 describe('HTTP conventions', () => {
   it.each(['/v1', '/v2/events', '/v1/v1/events', '/v1/healthz', '/v1/Events', '/EVENTS', '/v1//events', '/.env'])(
-    '%s is 404 as a problem',
+    'returns 404 as application/problem+json for %s',
     async (path) => {
       expectProblem(await mir.client.get(path, key), 404, 'NOT_FOUND');
       expectProblem(await mir.client.get(path), 404, 'NOT_FOUND');
@@ -31,14 +31,14 @@ describe('HTTP conventions', () => {
     ['POST', '/v1/event-types', 'GET, HEAD'],
     ['OPTIONS', '/v1/resolve', 'POST'],
     ['POST', '/healthz', 'GET, HEAD'],
-  ])('%s %s is 405 and names the methods there are', async (method, path, allow) => {
-    const answer = await mir.client.request(method, path, { key });
-    expectProblem(answer, 405, 'METHOD_NOT_ALLOWED');
-    expect(answer.headers.get('allow')).toBe(allow);
+  ])('returns 405 for %s %s and lists the allowed methods', async (method, path, allow) => {
+    const response = await mir.client.request(method, path, { key });
+    expectProblem(response, 405, 'METHOD_NOT_ALLOWED');
+    expect(response.headers.get('allow')).toBe(allow);
   });
 
   it.each(['/v1/events/%zz', '/v1/events/%', '/v1/events/%ff%fe', '/events/receipts/%E0%A4%A'])(
-    'a path that is not validly percent-encoded is 400: %s',
+    'returns 400 for invalid percent-encoding in the path: %s',
     async (path) => {
       const { status, headers, text } = await rawRequest(mir.url, { path, headers: { 'x-api-key': key } });
       expect([status, headers['content-type']]).toEqual([400, 'application/problem+json']);
@@ -46,19 +46,22 @@ describe('HTTP conventions', () => {
     },
   );
 
-  it.each(['/v1/events/', '/v1/resolve/', '/v1/event-types/'])('a trailing slash changes nothing: %s', async (path) => {
+  it.each(['/v1/events/', '/v1/resolve/', '/v1/event-types/'])('ignores a trailing slash: %s', async (path) => {
     const method = path.includes('resolve') ? 'POST' : 'GET';
     const body = method === 'POST' ? { userExternalId: 'u' } : undefined;
     expect((await mir.client.request(method, path, { key, body })).status).toBe(200);
   });
 
-  it('an encoded id is decoded once: %2F is a character of the id, not a path', async () => {
-    expectProblem(await mir.client.get('/v1/events/receipts%2Fx', key), 404, 'NOT_FOUND');
-    expectProblem(await mir.client.get('/v1/events/%24ne', key), 404, 'NOT_FOUND');
+  it.each(['receipts%2Fx', '%24ne'])('treats the encoded path segment %s as an event ID', async (segment) => {
+    const unknown = await mir.client.get('/v1/events/evt_live_x', key);
+    const response = await mir.client.get(`/v1/events/${segment}`, key);
+    expectProblem(response, 404, 'NOT_FOUND');
+    // The receipt route and unknown paths return a different detail.
+    expect(response.body.detail).toBe(unknown.body.detail);
   });
 
   it.each(['/v1/events', '/v1/event-types', '/healthz'])(
-    'HEAD %s answers the headers of GET without a body',
+    'returns the headers of GET without a body for HEAD %s',
     async (path) => {
       const get = await rawRequest(mir.url, { path, headers: { 'x-api-key': key } });
       const head = await rawRequest(mir.url, { method: 'HEAD', path, headers: { 'x-api-key': key } });
@@ -69,7 +72,7 @@ describe('HTTP conventions', () => {
     },
   );
 
-  it('HEAD needs a key where GET does', async () => {
+  it('requires a key for HEAD where GET requires one', async () => {
     const head = await rawRequest(mir.url, { method: 'HEAD', path: '/v1/events' });
     expect([head.status, head.headers['content-type'], head.text]).toEqual([401, 'application/problem+json', '']);
   });
@@ -86,47 +89,47 @@ describe('HTTP conventions', () => {
     ['GET', '/openapi.json', undefined, 200],
   ];
 
-  it.each(ROUTES)('%s %s %j: a harmless X-Request-Id is taken over', async (method, path, body, status) => {
+  it.each(ROUTES)('returns a valid X-Request-Id unchanged: %s %s %j', async (method, path, body, status) => {
     const id = 'req-7.Trace:id_0';
-    const answer = await mir.client.request(method, path, { key, body, headers: { 'x-request-id': id } });
-    expect([answer.status, answer.headers.get('x-request-id')]).toEqual([status, id]);
-    if (status >= 400) expectProblem(answer, status, answer.body.code);
+    const response = await mir.client.request(method, path, { key, body, headers: { 'x-request-id': id } });
+    expect([response.status, response.headers.get('x-request-id')]).toEqual([status, id]);
+    if (status >= 400) expectProblem(response, status, response.body.code);
   });
 
   it.each(ROUTES)(
-    '%s %s %j: without X-Request-Id one is made, another each time',
+    'generates a new request ID for each request without X-Request-Id: %s %s %j',
     async (method, path, body, status) => {
       const responses = [
         await mir.client.request(method, path, { key, body }),
         await mir.client.request(method, path, { key, body }),
       ];
       expect(responses.map((response) => response.status)).toEqual([status, status]);
-      const [one, two] = responses.map(({ headers }) => headers.get('x-request-id'));
-      expect(one).toMatch(/^[0-9a-f-]{36}$/);
-      expect(two).toMatch(/^[0-9a-f-]{36}$/);
-      expect(two).not.toBe(one);
+      const [first, second] = responses.map(({ headers }) => headers.get('x-request-id'));
+      expect(first).toMatch(/^[0-9a-f-]{36}$/);
+      expect(second).toMatch(/^[0-9a-f-]{36}$/);
+      expect(second).not.toBe(first);
     },
   );
 
   it.each([
     ['spaces', 'a b'],
     ['markup', '<script>'],
-    ['too long', 'x'.repeat(129)],
+    ['more than 128 characters', 'x'.repeat(129)],
     ['quotes', '"x"'],
-    ['beyond ASCII', 'caf\u00e9'],
-  ])('a harmful X-Request-Id is replaced: %s', async (_what, id) => {
-    const answer = await mir.client.request('GET', '/v1/events', { key, headers: { 'x-request-id': id } });
-    expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    ['non-ASCII characters', 'caf\u00e9'],
+  ])('replaces an X-Request-Id with %s', async (_content, id) => {
+    const response = await mir.client.request('GET', '/v1/events', { key, headers: { 'x-request-id': id } });
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('the request id goes with the job', async () => {
+  it('stores the request ID in the queued job', async () => {
     const { liveKey } = await mir.partner();
     await mir.client.post('/v1/events', liveKey, { events: [anEvent()] }, { 'x-request-id': 'trace-4711' });
     const jobs = await mir.ctx.queues.events.getJobs();
     expect(jobs.filter(({ data }) => data.requestIds.includes('trace-4711'))).toHaveLength(1);
   });
 
-  it('answers may neither be cached nor sniffed, and do not tell what serves them', async () => {
+  it('forbids caching and MIME sniffing, and hides the server software', async () => {
     const { headers } = await mir.client.get('/v1/events', key);
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('x-content-type-options')).toBe('nosniff');

@@ -13,30 +13,35 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const limited = (eventsPerMinute: number, requestsPerMinute: number): Promise<TestPartner> =>
+const createLimitedPartner = (eventsPerMinute: number, requestsPerMinute: number): Promise<TestPartner> =>
   mir.partner({ limits: { eventsPerMinute, requestsPerMinute } });
-/** What is left, by the `RateLimit` header. */
-const left = ({ headers }: TestAnswer): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
+/** Returns the remaining budget from the `RateLimit` header. */
+const remaining = ({ headers }: TestAnswer): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
 
 describe('rate limits', () => {
   it.each<[string, number, 'events' | 'requests', (key: string) => Promise<TestAnswer>]>([
     ['one event', 202, 'events', (key) => mir.client.post('/v1/events', key, anEvent())],
     ['a batch', 202, 'events', (key) => mir.client.post('/v1/events', key, { events: someEvents(2) })],
-    ['a list', 200, 'requests', (key) => mir.client.get('/v1/events', key)],
-    ['a resolve', 200, 'requests', (key) => mir.client.post('/v1/resolve', key, { userExternalId: 'u' })],
-    ['an event that is not there', 404, 'requests', (key) => mir.client.get('/v1/events/evt_live_x', key)],
+    ['a list request', 200, 'requests', (key) => mir.client.get('/v1/events', key)],
+    ['a resolve request', 200, 'requests', (key) => mir.client.post('/v1/resolve', key, { userExternalId: 'u' })],
+    ['an unknown event', 404, 'requests', (key) => mir.client.get('/v1/events/evt_live_x', key)],
     ['an invalid event', 422, 'events', (key) => mir.client.post('/v1/events', key, {})],
     ['malformed JSON', 400, 'events', (key) => mir.client.post('/v1/events', key, '{')],
-    ['another media type', 415, 'events', (key) => mir.client.post('/v1/events', key, 'x', { 'content-type': 'a/b' })],
+    [
+      'an unsupported media type',
+      415,
+      'events',
+      (key) => mir.client.post('/v1/events', key, 'x', { 'content-type': 'a/b' }),
+    ],
     ['a forged cursor', 422, 'requests', (key) => mir.client.get('/v1/events?cursor=a.b', key)],
-  ])('the answer to %s (%i) shows the budget of %s', async (_what, status, policy, send) => {
-    const { liveKey } = await limited(600, 300);
-    const answer = await send(liveKey);
-    expect(answer.status).toBe(status);
+  ])('responds to %s with %i and the %s budget', async (request, status, policy, send) => {
+    const { liveKey } = await createLimitedPartner(600, 300);
+    const response = await send(liveKey);
+    expect(response.status).toBe(status);
     const quota = policy === 'events' ? 600 : 300;
-    expect(answer.headers.get('ratelimit-policy')).toBe(`"${policy}";q=${quota};w=60`);
-    expect(answer.headers.get('ratelimit')).toMatch(
-      new RegExp(`^"${policy}";r=${quota - 1 - (_what === 'a batch' ? 1 : 0)};t=1$`),
+    expect(response.headers.get('ratelimit-policy')).toBe(`"${policy}";q=${quota};w=60`);
+    expect(response.headers.get('ratelimit')).toMatch(
+      new RegExp(`^"${policy}";r=${quota - 1 - (request === 'a batch' ? 1 : 0)};t=1$`),
     );
   });
 
@@ -44,49 +49,49 @@ describe('rate limits', () => {
     ['suspended partner', 'PARTNER_SUSPENDED'],
     ['suspended agent', 'AGENT_SUSPENDED'],
     ['missing scope', 'SCOPE_MISSING'],
-  ] as const)('the answer to a %s (403 %s) shows the budget, and costs nothing of it', async (what, code) => {
+  ] as const)('reports the budget without charging it for a %s (403 %s)', async (reason, code) => {
     const partner = await mir.partner({
       limits: { eventsPerMinute: 600, requestsPerMinute: 300 },
-      suspended: what === 'suspended partner',
+      suspended: reason === 'suspended partner',
     });
     const agent = await insertAgent(mir.ctx.store, partner, {
       preset: 'SUBMIT_ONLY',
-      status: what === 'suspended agent' ? 'SUSPENDED' : 'ACTIVE',
+      status: reason === 'suspended agent' ? 'SUSPENDED' : 'ACTIVE',
     });
-    const key = what === 'suspended partner' ? partner.liveKey : agent.apiKey;
+    const key = reason === 'suspended partner' ? partner.liveKey : agent.apiKey;
     for (let n = 0; n < 2; n += 1) {
-      const answer = await mir.client.get('/v1/events', key);
-      expectProblem(answer, 403, code);
-      expect(answer.headers.get('ratelimit-policy')).toBe('"requests";q=300;w=60');
-      expect(left(answer)).toBe(300);
+      const response = await mir.client.get('/v1/events', key);
+      expectProblem(response, 403, code);
+      expect(response.headers.get('ratelimit-policy')).toBe('"requests";q=300;w=60');
+      expect(remaining(response)).toBe(300);
     }
     const event = await mir.client.post('/v1/events', key, anEvent({ idempotencyKey: 'k' }));
-    if (what === 'missing scope') return expect(event.status).toBe(202);
+    if (reason === 'missing scope') return expect(event.status).toBe(202);
     expectProblem(event, 403, code);
     expect(event.headers.get('ratelimit-policy')).toBe('"events";q=600;w=60');
   });
 
-  it('the budget spent: 429 with Retry-After, and nothing is queued', async () => {
-    const { liveKey } = await limited(2, 100);
+  it('returns 429 with Retry-After and queues nothing when the events budget is exhausted', async () => {
+    const { liveKey } = await createLimitedPartner(2, 100);
     await mir.client.post('/v1/events', liveKey, { events: someEvents(2) });
     const before = await mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized');
     const single = await mir.client.post('/v1/events', liveKey, anEvent());
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(2) });
-    for (const [answer, waitSeconds] of [
+    for (const [response, waitSeconds] of [
       [single, 30],
       [batch, 60],
     ] as const) {
-      expectProblem(answer, 429, 'RATE_LIMITED');
-      expect(left(answer)).toBe(0);
-      const retryAfter = Number(answer.headers.get('retry-after'));
+      expectProblem(response, 429, 'RATE_LIMITED');
+      expect(remaining(response)).toBe(0);
+      const retryAfter = Number(response.headers.get('retry-after'));
       expect(retryAfter).toBeGreaterThan(0);
       expect(retryAfter).toBeLessThanOrEqual(waitSeconds);
     }
     expect(await mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(before);
   });
 
-  it('requests have a budget of their own, 429 beyond it, wrong input included', async () => {
-    const { liveKey } = await limited(100, 3);
+  it('charges requests, including invalid ones, to a budget separate from events', async () => {
+    const { liveKey } = await createLimitedPartner(100, 3);
     expect((await mir.client.get('/v1/events', liveKey)).status).toBe(200);
     expect((await mir.client.post('/v1/resolve', liveKey, '{')).status).toBe(400);
     expect((await mir.client.post('/v1/resolve', liveKey, {})).status).toBe(422);
@@ -97,81 +102,81 @@ describe('rate limits', () => {
     expect((await mir.client.post('/v1/events', liveKey, anEvent())).status).toBe(202);
   });
 
-  it('events are charged one by one, however they are sent; what is submitted and refused is charged too', async () => {
-    const { liveKey } = await limited(600, 600);
-    expect(left(await mir.client.post('/v1/events', liveKey, anEvent()))).toBe(599);
+  it('charges one unit per event in every format, including rejected events', async () => {
+    const { liveKey } = await createLimitedPartner(600, 600);
+    expect(remaining(await mir.client.post('/v1/events', liveKey, anEvent()))).toBe(599);
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(100) });
-    expect(left(batch)).toBeGreaterThanOrEqual(499);
-    expect(left(batch)).toBeLessThan(510);
+    expect(remaining(batch)).toBeGreaterThanOrEqual(499);
+    expect(remaining(batch)).toBeLessThan(510);
     const ndjson = someEvents(50).map((event) => JSON.stringify(event));
     const lines = await mir.client.post('/v1/events', liveKey, ndjson.join('\n'), {
       'content-type': 'application/x-ndjson',
     });
-    expect(left(lines)).toBeGreaterThanOrEqual(449);
-    expect(left(lines)).toBeLessThan(460);
+    expect(remaining(lines)).toBeGreaterThanOrEqual(449);
+    expect(remaining(lines)).toBeLessThan(460);
     const mixed = await mir.client.post('/v1/events', liveKey, {
       events: [...someEvents(10), ...Array.from({ length: 90 }, () => ({}))],
     });
     expect(mixed.body).toMatchObject({ accepted: 10, rejected: 90 });
-    expect(left(lines) - left(mixed)).toBeGreaterThan(90);
+    expect(remaining(lines) - remaining(mixed)).toBeGreaterThan(90);
   });
 
-  it('a batch that could never fit is 422, not an eternal 429', async () => {
-    const { liveKey } = await limited(10, 100);
-    const answer = await mir.client.post('/v1/events', liveKey, { events: someEvents(11) });
-    expectProblem(answer, 422, 'BATCH_EXCEEDS_LIMIT');
-    expect(answer.headers.get('ratelimit-policy')).toBe('"events";q=10;w=60');
+  it('returns 422 instead of a permanent 429 for a batch larger than the budget', async () => {
+    const { liveKey } = await createLimitedPartner(10, 100);
+    const response = await mir.client.post('/v1/events', liveKey, { events: someEvents(11) });
+    expectProblem(response, 422, 'BATCH_EXCEEDS_LIMIT');
+    expect(response.headers.get('ratelimit-policy')).toBe('"events";q=10;w=60');
     const fits = await mir.client.post('/v1/events', liveKey, { events: someEvents(10) });
     expect(fits.status).toBe(202);
   });
 
-  it('a batch that could never fit is 422 also while a bigger budget above is the one that is spent', async () => {
-    const partner = await limited(10_000, 100);
+  it('returns 422 for a batch larger than a child’s budget even when the root’s budget is exhausted', async () => {
+    const partner = await createLimitedPartner(10_000, 100);
     const service = { type: 'SERVICE_ACCOUNT' as const, allowedEventTypes: ['*'] };
     const root = await insertAgent(mir.ctx.store, partner, { ...service, rateLimitPerMinute: 300 });
     const child = await insertAgent(mir.ctx.store, partner, { ...service, rateLimitPerMinute: 5 }, root);
     const spent = await mir.client.post('/v1/events', root.apiKey, { events: someEvents(300) });
     expect(spent.status).toBe(202);
-    const answer = await mir.client.post('/v1/events', child.apiKey, { events: someEvents(6) });
-    expectProblem(answer, 422, 'BATCH_EXCEEDS_LIMIT');
-    expect(answer.body.detail).toContain('your limit of 5 per minute');
-    expect(answer.headers.get('ratelimit-policy')).toBe('"events";q=300;w=60');
+    const response = await mir.client.post('/v1/events', child.apiKey, { events: someEvents(6) });
+    expectProblem(response, 422, 'BATCH_EXCEEDS_LIMIT');
+    expect(response.body.detail).toContain('your limit of 5 per minute');
+    expect(response.headers.get('ratelimit-policy')).toBe('"events";q=300;w=60');
     expectProblem(await mir.client.post('/v1/events', child.apiKey, { events: someEvents(5) }), 429, 'RATE_LIMITED');
   });
 
-  it('of many singles at once exactly the budget is granted', async () => {
-    const { liveKey } = await limited(7, 100);
-    const answers = await Promise.all(
+  it('grants exactly the budget to concurrent single events', async () => {
+    const { liveKey } = await createLimitedPartner(7, 100);
+    const responses = await Promise.all(
       Array.from({ length: 40 }, () => mir.client.post('/v1/events', liveKey, anEvent())),
     );
-    const statuses = answers.map(({ status }) => status);
+    const statuses = responses.map(({ status }) => status);
     expect(statuses.filter((status) => status === 202)).toHaveLength(7);
     expect(statuses.filter((status) => status === 429)).toHaveLength(33);
   });
 
-  it('of singles of the very same turn, which share one call, exactly the budget is granted', async () => {
-    const { liveKey } = await limited(5, 100);
-    const answers = await pipelinedPosts(mir.url, '/v1/events', liveKey, someEvents(12));
-    expect(answers.map(({ status }) => status)).toEqual([...Array(5).fill(202), ...Array(7).fill(429)]);
+  it('grants exactly the budget to single events that arrive in the same tick', async () => {
+    const { liveKey } = await createLimitedPartner(5, 100);
+    const responses = await pipelinedPosts(mir.url, '/v1/events', liveKey, someEvents(12));
+    expect(responses.map(({ status }) => status)).toEqual([...Array(5).fill(202), ...Array(7).fill(429)]);
   });
 
-  it('of requests of the very same turn exactly the budget is granted', async () => {
-    const { liveKey } = await limited(100, 4);
+  it('grants exactly the budget to requests that arrive in the same tick', async () => {
+    const { liveKey } = await createLimitedPartner(100, 4);
     const body = { userExternalId: 'u' };
-    const answers = await pipelinedPosts(
+    const responses = await pipelinedPosts(
       mir.url,
       '/v1/resolve',
       liveKey,
       Array.from({ length: 9 }, () => body),
     );
-    expect(answers.map(({ status }) => status)).toEqual([...Array(4).fill(200), ...Array(5).fill(429)]);
+    expect(responses.map(({ status }) => status)).toEqual([...Array(4).fill(200), ...Array(5).fill(429)]);
   });
 
-  it('live and test have a budget each, and so has every partner', async () => {
-    const [a, b] = [await limited(3, 3), await limited(3, 3)];
+  it('keeps separate budgets for live and test and for each partner', async () => {
+    const [a, b] = [await createLimitedPartner(3, 3), await createLimitedPartner(3, 3)];
     await mir.client.post('/v1/events', a.testKey, { events: someEvents(3) });
     expect((await mir.client.post('/v1/events', a.testKey, anEvent())).status).toBe(429);
-    expect(left(await mir.client.post('/v1/events', a.liveKey, anEvent()))).toBe(2);
-    expect(left(await mir.client.post('/v1/events', b.testKey, anEvent()))).toBe(2);
+    expect(remaining(await mir.client.post('/v1/events', a.liveKey, anEvent()))).toBe(2);
+    expect(remaining(await mir.client.post('/v1/events', b.testKey, anEvent()))).toBe(2);
   });
 });

@@ -15,26 +15,26 @@ afterAll(() => mir.close());
 
 const handle: RequestHandler = (_req, res) => void res.end();
 
-describe('the order of the mounted routes', () => {
-  it('no path is shadowed by one mounted before it', () => {
+describe('route order', () => {
+  it('mounts no route behind one that shadows it', () => {
     expect(shadowedRoutes(createApp(mir.ctx)).shadowed).toEqual([]);
   });
 
-  it('every route of the tables is among them, partner routes under both prefixes', () => {
+  it('mounts every listed route, partner routes under both prefixes', () => {
     const { checked } = shadowedRoutes(createApp(mir.ctx));
-    const named = (prefix: string, routes: readonly { method: string; path: string }[]): string[] =>
+    const prefixed = (prefix: string, routes: readonly { method: string; path: string }[]): string[] =>
       routes.map(({ method, path }) => `${method} ${prefix}${path}`);
     expect(checked).toEqual(
       expect.arrayContaining([
-        ...named('', PARTNER_ROUTES),
-        ...named('/v1', PARTNER_ROUTES),
-        ...named('', BARE_ROUTES),
-        ...named('', PAGES),
+        ...prefixed('', PARTNER_ROUTES),
+        ...prefixed('/v1', PARTNER_ROUTES),
+        ...prefixed('', BARE_ROUTES),
+        ...prefixed('', PAGES),
       ]),
     );
   });
 
-  it('a static path behind a parameter is named, as is one behind the 405 of its parameter', () => {
+  it('detects a static path shadowed by a path parameter or by its 405 handler', () => {
     const app = express();
     app.get(['/agents/:id', '/v1/agents/:id'], handle);
     app.all(['/agents/:id', '/v1/agents/:id'], handle);

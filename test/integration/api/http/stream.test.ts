@@ -9,9 +9,10 @@ import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Several batches of the store's cursor, and where its reader is stopped: when a piece was sent, and more are to come. */
+/** Several batches of the MongoDB cursor. */
 const TREE_SIZE = 2_000;
-const STOP_AT = 700;
+/** The row at which the cursor pauses: some rows have been sent, and more batches remain. */
+const PAUSE_AT = 700;
 
 let mir: Harness;
 const servers: { close(): unknown; closeAllConnections(): void }[] = [];
@@ -26,39 +27,39 @@ afterAll(async () => {
   await mir.close();
 });
 
-/** Begins to read an answer and reads no further. */
-function begin(url: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+/** Sends a GET request and resolves with the response without reading its body. */
+function openResponse(url: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     get(url, { headers, agent: false }, resolve).on('error', reject);
   });
 }
 
-describe('a streamed tree', () => {
-  it('a reader of a tree that goes away leaves no cursor open at the store', async () => {
+describe('GET /v1/agents/tree as a stream', () => {
+  it('closes the MongoDB cursor of a streamed tree when the client disconnects', async () => {
     const partner = await mir.partner();
     await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), TREE_SIZE);
     const { agents } = mir.ctx.store;
     const seen: { cursor: mongo.FindCursor | null; rows: number } = { cursor: null, rows: 0 };
-    let leave = (): void => undefined;
-    const left = new Promise<void>((resolve) => (leave = resolve));
+    let resume = (): void => undefined;
+    const disconnected = new Promise<void>((resolve) => (resume = resolve));
     const walk: typeof agents.walk = async function* (...args) {
       const rows = agents.walk(...args);
       seen.cursor = rows as unknown as mongo.FindCursor;
       for await (const row of rows) {
         seen.rows += 1;
-        if (seen.rows === STOP_AT) await left;
+        if (seen.rows === PAUSE_AT) await disconnected;
         yield row;
       }
     };
     const ctx = { ...mir.ctx, store: { ...mir.ctx.store, agents: { ...agents, walk } } };
     const { server, port } = await listen(createApp(ctx), 0, 'PORT');
     servers.push(server);
-    server.on('connection', (socket) => socket.once('close', () => leave()));
+    server.on('connection', (socket) => socket.once('close', () => resume()));
     const headers = { 'x-api-key': partner.liveKey, accept: 'application/x-ndjson' };
-    const answer = await begin(`http://127.0.0.1:${port}/v1/agents/tree`, headers);
-    expect(answer.statusCode).toBe(200);
-    await waitUntil('the cursor stands in the middle', () => seen.rows === STOP_AT);
-    answer.destroy();
+    const response = await openResponse(`http://127.0.0.1:${port}/v1/agents/tree`, headers);
+    expect(response.statusCode).toBe(200);
+    await waitUntil('the cursor is paused', () => seen.rows === PAUSE_AT);
+    response.destroy();
     await waitUntil('the cursor is closed', () => seen.cursor?.killed === true);
     expect(seen.rows).toBeLessThan(TREE_SIZE);
   });

@@ -8,17 +8,17 @@ import { expectProblem } from '../../../support/problems';
 
 let h: Harness;
 beforeAll(async () => {
-  // The throttle counts in the process, which other tests share; so the wrong tries have an address of their own.
+  // Tests in one process share the throttle, so wrong tokens are sent from addresses that no other test uses.
   h = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
 });
 afterAll(() => h.close());
 
 describe('admin routes', () => {
-  it('all return 401 without the admin token', async () => {
+  it('returns 401 on every admin route without the admin token', async () => {
     expect(ADMIN_ROUTES.length).toBeGreaterThan(5);
     const own = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
     for (const [n, { method, path }] of ADMIN_ROUTES.entries()) {
-      // Each from an address of its own: wrong tokens are counted by address.
+      // A new address for each request, because wrong tokens are counted by address.
       const headers = { 'x-forwarded-for': `192.0.2.${n}` };
       expectProblem(
         await own.client.request(method, path.replaceAll(/:\w+/g, 'x'), { headers }),
@@ -29,22 +29,22 @@ describe('admin routes', () => {
     await own.close();
   });
 
-  it('are not served under /v1', async () => {
+  it('returns 404 for admin routes under /v1', async () => {
     expect((await h.client.get('/v1/admin/partners')).status).toBe(404);
   });
 
-  it('refuse a partner’s key', async () => {
+  it('rejects a partner’s key on admin routes', async () => {
     const { liveKey } = await h.partner();
     expect((await h.client.get('/admin/partners', liveKey)).body.code).toBe('ADMIN_TOKEN_INVALID');
   });
 
-  it('are off without ADMIN_TOKEN', async () => {
-    const off = await startHarness({ workers: false, env: { ADMIN_TOKEN: '' } });
-    expect((await asAdmin(off.client, 'GET', '/partners')).status).toBe(404);
-    await off.close();
+  it('returns 404 on admin routes when ADMIN_TOKEN is not set', async () => {
+    const withoutToken = await startHarness({ workers: false, env: { ADMIN_TOKEN: '' } });
+    expect((await asAdmin(withoutToken.client, 'GET', '/partners')).status).toBe(404);
+    await withoutToken.close();
   });
 
-  it('log that a wrong token was sent, without it and without the address', async () => {
+  it('logs that a wrong admin token was sent, without the token or the address', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
     await expect(checkAdminToken({ ...h.ctx, log }, 'guessed', '192.0.2.7')).rejects.toThrow('ADMIN_TOKEN_INVALID');
@@ -54,15 +54,15 @@ describe('admin routes', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('throttle wrong tokens of one address', async () => {
+  it('throttles wrong admin tokens by address', async () => {
     const withToken = (token: string, address = '192.0.2.8') =>
       h.client.request('GET', '/admin/partners', {
         headers: { 'x-admin-token': token, 'x-forwarded-for': address },
       });
-    let answer = await withToken('wrong');
-    for (let tries = 0; answer.status === 401 && tries < 20; tries += 1) answer = await withToken(`wrong-${tries}`);
-    expect(answer).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    let response = await withToken('wrong');
+    for (let tries = 0; response.status === 401 && tries < 20; tries += 1) response = await withToken(`wrong-${tries}`);
+    expect(response).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await withToken(ADMIN_TOKEN)).status).toBe(429);
     expect((await withToken(ADMIN_TOKEN, '192.0.2.9')).status).toBe(200);
   });

@@ -14,16 +14,16 @@ beforeAll(async () => {
 afterAll(() => h.close());
 
 const input = applicationInput.parse(anApplication());
-async function pending(): Promise<string> {
+async function createApplication(): Promise<string> {
   return (await submitApplication(h.ctx, input, auditContextForAdmin({ requestId: 'setup' }))).applicationId;
 }
 const approve = (id: string, terms: unknown = { plan: 'STANDARD' }) =>
   asAdmin(h.client, 'POST', `/applications/${id}/approve`, terms);
-const partnersNow = () => h.ctx.store.partners.model.countDocuments();
+const countPartners = () => h.ctx.store.partners.model.countDocuments();
 
-describe('approval', () => {
-  it('makes a partner whose two keys work at once', async () => {
-    const { status, body, headers } = await approve(await pending());
+describe('POST /admin/applications/:id/approve', () => {
+  it('creates a partner whose two keys work immediately', async () => {
+    const { status, body, headers } = await approve(await createApplication());
     expect(status).toBe(201);
     expect(headers.get('location')).toBe(`/admin/partners/${body.partnerId}`);
     expect(body.liveApiKey).toMatch(/^mir_live_/);
@@ -32,13 +32,13 @@ describe('approval', () => {
     expect(await statusWith(h.client, body.testApiKey)).toBe(200);
   });
 
-  it('gives the terms asked for, and default limits where none are named', async () => {
+  it('applies the approved terms, and default limits where none are specified', async () => {
     const terms = {
       plan: 'ENTERPRISE',
       limits: { eventsPerMinute: 77 },
       allowedReturnOrigins: ['https://Shop.Example:443/', 'http://localhost:8080', 'https://shop.example'],
     };
-    const { body } = await approve(await pending(), terms);
+    const { body } = await approve(await createApplication(), terms);
     const partner = await asAdmin(h.client, 'GET', `/partners/${body.partnerId}`);
     expect(partner.body).toMatchObject({
       plan: 'ENTERPRISE',
@@ -49,8 +49,8 @@ describe('approval', () => {
     });
   });
 
-  it('stores nothing of a key but its hash, and tells the audit neither', async () => {
-    const applicationId = await pending();
+  it('stores keys only as hashes, and keeps the hashes out of the audit log', async () => {
+    const applicationId = await createApplication();
     const { body } = await approve(applicationId);
     const { db } = h.ctx.store.connection;
     const stored: unknown[] = [];
@@ -67,48 +67,48 @@ describe('approval', () => {
     for (const { hash } of partner.keys) expect(JSON.stringify(entries)).not.toContain(hash);
   });
 
-  it('answers a repeated approval with 409 and makes no second partner', async () => {
-    const applicationId = await pending();
+  it('returns 409 for a repeated approval and creates no second partner', async () => {
+    const applicationId = await createApplication();
     const first = await approve(applicationId);
-    const before = await partnersNow();
+    const before = await countPartners();
     const second = await approve(applicationId, { plan: 'ENTERPRISE' });
     expect(second).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
     expect(second.body.detail).toContain('APPROVED');
     expect(second.body.detail).toContain(first.body.partnerId);
-    expect(await partnersNow()).toBe(before);
+    expect(await countPartners()).toBe(before);
   });
 
-  it('makes one partner of many approvals at once', async () => {
-    const applicationId = await pending();
-    const before = await partnersNow();
-    const answers = await Promise.all(Array.from({ length: 6 }, () => approve(applicationId)));
-    expect(answers.map(({ status }) => String(status)).sort()).toEqual([
+  it('creates one partner for concurrent approvals', async () => {
+    const applicationId = await createApplication();
+    const before = await countPartners();
+    const responses = await Promise.all(Array.from({ length: 6 }, () => approve(applicationId)));
+    expect(responses.map(({ status }) => String(status)).sort()).toEqual([
       '201',
       ...Array.from({ length: 5 }, () => '409'),
     ]);
-    expect(await partnersNow()).toBe(before + 1);
+    expect(await countPartners()).toBe(before + 1);
     const entries = await auditOf(h.ctx, applicationId);
     expect(entries.filter(({ action }) => action === 'application.approved')).toHaveLength(1);
   });
 
-  it('takes another tag when the first is taken', async () => {
+  it('uses another tag when the first is already in use', async () => {
     const auditContext = auditContextForAdmin({ requestId: 'tags' });
-    const taken = await createPartner(h.ctx, input, { plan: 'STANDARD' }, auditContext);
-    const tags = [tagOf(taken.partnerId as PartnerId), 'freetag23456'];
-    const made = await createPartner(
+    const first = await createPartner(h.ctx, input, { plan: 'STANDARD' }, auditContext);
+    const tags = [tagOf(first.partnerId as PartnerId), 'freetag23456'];
+    const second = await createPartner(
       { ...h.ctx, newTag: () => tags.shift()! },
       input,
       { plan: 'STANDARD' },
       auditContext,
     );
-    expect(made.partnerId).toBe('prt_freetag23456');
-    expect(await statusWith(h.client, taken.liveApiKey)).toBe(200);
-    expect(await statusWith(h.client, made.liveApiKey)).toBe(200);
-    expect(await auditOf(h.ctx, taken.partnerId)).toHaveLength(1);
+    expect(second.partnerId).toBe('prt_freetag23456');
+    expect(await statusWith(h.client, first.liveApiKey)).toBe(200);
+    expect(await statusWith(h.client, second.liveApiKey)).toBe(200);
+    expect(await auditOf(h.ctx, first.partnerId)).toHaveLength(1);
   });
 
-  it('refuses terms that nobody meant', async () => {
-    const applicationId = await pending();
+  it('returns 422 listing every invalid term', async () => {
+    const applicationId = await createApplication();
     const { status, body } = await approve(applicationId, {
       plan: 'GOLD',
       limits: { eventsPerMinute: 0 },
@@ -125,9 +125,9 @@ describe('approval', () => {
   });
 });
 
-describe('rejection', () => {
-  it('is final and keeps its reason', async () => {
-    const applicationId = await pending();
+describe('POST /admin/applications/:id/reject', () => {
+  it('rejects an application permanently and stores the reason', async () => {
+    const applicationId = await createApplication();
     const rejected = await asAdmin(h.client, 'POST', `/applications/${applicationId}/reject`, { reason: 'no website' });
     expect(rejected).toMatchObject({ status: 200, body: { status: 'REJECTED', reason: 'no website' } });
     expect((await approve(applicationId)).body).toMatchObject({ code: 'CONFLICT' });
@@ -137,14 +137,14 @@ describe('rejection', () => {
     expect(entries).toHaveLength(2);
   });
 
-  it('answers 404 for an application that is not there', async () => {
+  it('returns 404 for an unknown application', async () => {
     expect((await approve('app_none')).status).toBe(404);
     expect((await asAdmin(h.client, 'POST', '/applications/app_none/reject', {})).status).toBe(404);
   });
 });
 
-describe('lists', () => {
-  it('show everything once, page by page, newest first', async () => {
+describe('admin lists of applications and partners', () => {
+  it('lists every application and partner exactly once, newest first, over several pages', async () => {
     for (const list of ['applications', 'partners']) {
       const whole = (await asAdmin(h.client, 'GET', `/${list}?limit=500`)).body.data as { createdAt: string }[];
       const seen: unknown[] = [];
@@ -161,7 +161,7 @@ describe('lists', () => {
     }
   });
 
-  it('refuse a forged cursor', async () => {
+  it('rejects a forged cursor in an admin list', async () => {
     expect((await asAdmin(h.client, 'GET', '/partners?cursor=WzAsIngiXQ.aaaaaaaaaaaaaaaa')).status).toBe(422);
   });
 });
