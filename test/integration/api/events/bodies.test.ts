@@ -12,7 +12,7 @@ import { rawRequest } from '../../../support/raw-request';
 const MIB = 1024 * 1024;
 const BOMB_BYTES = 200 * MIB;
 const BOMBS = 10;
-/** Far less than one inflated bomb, far more than buffers of 5 MiB a request need. */
+/** Above what ten 5 MiB buffers need, below the size of one inflated bomb. */
 const RSS_GROWTH_MAX_BYTES = 120 * MIB;
 
 let mir: Harness;
@@ -28,44 +28,44 @@ const post = (body: string | Buffer, headers: Record<string, string> = {}, apiKe
   mir.client.post('/v1/events', apiKey, body, headers);
 const queued = (): Promise<number> => mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized');
 
-describe('POST /events: body formats', () => {
-  it('a body of exactly 5 MiB is read, one byte more is 413', async () => {
+describe('POST /v1/events body', () => {
+  it('accepts a body of exactly 5 MiB and rejects one byte more with 413', async () => {
     const padded = (length: number): string => `{"events":[${json}]}`.padEnd(length, ' ');
     expect((await post(padded(5 * MIB))).status).toBe(202);
     expectProblem(await post(padded(5 * MIB + 1)), 413, 'BODY_TOO_LARGE');
   });
 
-  it('a body of 6 MiB is 413, with the caller’s limits in the headers', async () => {
-    const answer = await post(json.padEnd(6 * MIB, ' '));
-    expectProblem(answer, 413, 'BODY_TOO_LARGE');
-    expect(answer.headers.get('ratelimit')).toMatch(/^"events";r=\d+;t=\d+$/);
+  it('rejects a 6 MiB body with 413 and still sends the rate-limit headers', async () => {
+    const response = await post(json.padEnd(6 * MIB, ' '));
+    expectProblem(response, 413, 'BODY_TOO_LARGE');
+    expect(response.headers.get('ratelimit')).toMatch(/^"events";r=\d+;t=\d+$/);
   });
 
-  it('a chunked body that does not tell its size is 413 once it passes 5 MiB', async () => {
-    const answer = await rawRequest(mir.url, {
+  it('rejects a chunked body of undeclared size with 413 once it exceeds 5 MiB', async () => {
+    const response = await rawRequest(mir.url, {
       method: 'POST',
       path: '/v1/events',
       headers: { 'x-api-key': key, 'content-type': 'application/json' },
       body: Readable.from(Array.from({ length: 6 }, () => Buffer.alloc(MIB, ' '))),
     });
-    expect([answer.status, JSON.parse(answer.text).code]).toEqual([413, 'BODY_TOO_LARGE']);
+    expect([response.status, JSON.parse(response.text).code]).toEqual([413, 'BODY_TOO_LARGE']);
   });
 
-  it('a batch of junk fields is not answered with many times its own size', async () => {
+  it('returns a response smaller than the request for a batch of unknown fields', async () => {
     const junk = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`f${n}`, 1]));
     const sent = JSON.stringify({ events: Array.from({ length: 1_000 }, () => junk) });
-    const answer = await post(sent);
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(JSON.stringify(answer.body).length).toBeLessThan(sent.length);
+    const response = await post(sent);
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(JSON.stringify(response.body).length).toBeLessThan(sent.length);
   });
 
-  it('size is counted after decompression: 6 MiB in a few KiB of gzip is 413', async () => {
+  it('measures size after decompression: rejects 6 MiB in a few KiB of gzip with 413', async () => {
     const body = gzipSync(json.padEnd(6 * MIB, ' '));
     expect(body.length).toBeLessThan(16 * 1024);
     expectProblem(await post(body, { 'content-encoding': 'gzip' }), 413, 'BODY_TOO_LARGE');
   });
 
-  it('gzip bombs are 413 and cost no memory', async () => {
+  it('rejects gzip bombs with 413 without buffering the inflated data', async () => {
     function* zeros(): Generator<Buffer> {
       const block = Buffer.alloc(MIB);
       for (let n = 0; n < BOMB_BYTES / MIB; n += 1) yield block;
@@ -74,24 +74,24 @@ describe('POST /events: body formats', () => {
     expect(bomb.length).toBeLessThan(MIB);
     const before = process.memoryUsage().rss;
     let peak = before;
-    const watch = setInterval(() => {
+    const sampler = setInterval(() => {
       peak = Math.max(peak, process.memoryUsage().rss);
     }, 5);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: BOMBS }, () => post(bomb, { 'content-encoding': 'gzip' })),
-    ).finally(() => clearInterval(watch));
-    for (const answer of answers) expectProblem(answer, 413, 'BODY_TOO_LARGE');
+    ).finally(() => clearInterval(sampler));
+    for (const response of responses) expectProblem(response, 413, 'BODY_TOO_LARGE');
     expect(Math.max(peak, process.memoryUsage().rss) - before).toBeLessThan(RSS_GROWTH_MAX_BYTES);
   });
 
   it.each([
-    ['not gzip at all', Buffer.from(json)],
-    ['cut short', gzipSync(json).subarray(0, 20)],
-    ['a damaged checksum', Buffer.concat([gzipSync(json).subarray(0, -8), Buffer.alloc(8, 7)])],
-  ])('bad gzip is 400: %s', async (_what, body) => {
-    const answer = await post(body, { 'content-encoding': 'gzip' });
-    expectProblem(answer, 400, 'INVALID_ENCODING');
-    expect(answer.headers.get('ratelimit')).not.toBeNull();
+    ['not gzip', Buffer.from(json)],
+    ['truncated', gzipSync(json).subarray(0, 20)],
+    ['a wrong checksum', Buffer.concat([gzipSync(json).subarray(0, -8), Buffer.alloc(8, 7)])],
+  ])('rejects invalid gzip with 400: %s', async (_what, body) => {
+    const response = await post(body, { 'content-encoding': 'gzip' });
+    expectProblem(response, 400, 'INVALID_ENCODING');
+    expect(response.headers.get('ratelimit')).not.toBeNull();
   });
 
   it.each([
@@ -99,7 +99,7 @@ describe('POST /events: body formats', () => {
     ['deflate', deflateSync(json)],
     ['gzip, gzip', gzipSync(gzipSync(json))],
     ['zstd', Buffer.from(json)],
-  ])('Content-Encoding %s is 415', async (encoding, body) => {
+  ])('rejects Content-Encoding %s with 415', async (encoding, body) => {
     expectProblem(await post(body, { 'content-encoding': encoding }), 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
@@ -110,42 +110,42 @@ describe('POST /events: body formats', () => {
     'multipart/form-data; boundary=x',
     'application/jsonp',
     'application/json; charset=utf-16',
-  ])('Content-Type %s is 415', async (type) => {
+  ])('rejects Content-Type %s with 415', async (type) => {
     expectProblem(await post(json, { 'content-type': type }), 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
-  it('a body without a Content-Type is 415', async () => {
-    const answer = await rawRequest(mir.url, {
+  it('rejects a body without a Content-Type with 415', async () => {
+    const response = await rawRequest(mir.url, {
       method: 'POST',
       path: '/v1/events',
       headers: { 'x-api-key': key },
       body: json,
     });
-    expect([answer.status, JSON.parse(answer.text).code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+    expect([response.status, JSON.parse(response.text).code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
   });
 
   it.each([
-    ['cut short', json.slice(0, -1)],
+    ['truncated', json.slice(0, -1)],
     ['a trailing comma', '{"userExternalId":"u",}'],
     ['two documents', `${json}${json}`],
     ['NaN', '{"weight":NaN}'],
     ['a raw control character in a string', '{"userExternalId":"a\u0001b"}'],
-  ])('malformed JSON is 400: %s', async (_what, body) => {
+  ])('rejects malformed JSON with 400: %s', async (_what, body) => {
     expectProblem(await post(body), 400, 'INVALID_JSON');
   });
 
   it.each([
-    ['nothing', ''],
-    ['spaces', '  \n '],
-  ])('an empty body is 400: %s', async (_what, body) => {
+    ['zero bytes', ''],
+    ['whitespace', '  \n '],
+  ])('rejects an empty body with 400: %s', async (_what, body) => {
     expectProblem(await post(body), 400, 'INVALID_JSON');
   });
 
   it.each([
     ['a lone continuation byte', Buffer.from([0x22, 0x80, 0x22])],
-    ['an overlong form', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
-    ['a surrogate in UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
-  ])('invalid UTF-8 is 400, not replaced in silence: %s', async (_what, body) => {
+    ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
+    ['an encoded surrogate', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
+  ])('rejects invalid UTF-8 with 400 instead of replacing characters: %s', async (_what, body) => {
     expectProblem(await post(body), 400, 'INVALID_ENCODING');
   });
 
@@ -153,21 +153,21 @@ describe('POST /events: body formats', () => {
     ['a string', '"text"'],
     ['a number', '7'],
     ['null', 'null'],
-    ['a list', JSON.stringify([anEvent()])],
-  ])('JSON that is no object is 422: %s', async (_what, body) => {
+    ['an array', JSON.stringify([anEvent()])],
+  ])('rejects JSON other than an object with 422: %s', async (_what, body) => {
     expectProblem(await post(body), 422, 'VALIDATION_FAILED');
   });
 
-  it('nesting 100,000 deep is 400 wherever it is', async () => {
+  it('rejects JSON nested 100,000 levels deep with 400, at the root or in any field', async () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
-    const whole = await post(deep);
+    const root = await post(deep);
     const id = await post(`{"eventType":"mir.transaction.completed","userExternalId":${deep}}`);
     const metadata = await post(`${json.slice(0, -1)},"metadata":{"a":${deep}}}`);
     const events = await post(`{"events":[${deep}]}`);
-    for (const answer of [whole, id, metadata, events]) expectProblem(answer, 400, 'INVALID_JSON');
+    for (const response of [root, id, metadata, events]) expectProblem(response, 400, 'INVALID_JSON');
   });
 
-  it('nothing that was refused was queued', async () => {
+  it('does not queue rejected submissions', async () => {
     const before = await queued();
     await post('{"events":');
     await post(gzipSync('['), { 'content-encoding': 'gzip' });

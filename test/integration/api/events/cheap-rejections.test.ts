@@ -29,7 +29,7 @@ const junkBatch = (items: number, fields: number): string =>
   JSON.stringify({ events: Array.from({ length: items }, () => junkFields(fields)) });
 const gzipped = (key: string, body: string): Promise<TestAnswer> =>
   mir.client.post('/v1/events', key, gzipSync(body), { 'content-encoding': 'gzip' });
-/** Units that a response to a fresh partner shows as spent. */
+/** Units spent so far, computed from the rate-limit header of a new partner's response. */
 const spent = ({ headers }: TestAnswer): number => {
   const [, policy, left] = /^"(\w+)";r=(\d+);/.exec(headers.get('ratelimit') ?? '') ?? [];
   expect(policy).toBe('events');
@@ -42,48 +42,48 @@ const rejectedItems = async (): Promise<number> => {
 const openChunks = (tenant: ReturnType<typeof tenantOf>): Promise<number> =>
   mir.ctx.queueLink.client.zcard(mir.ctx.keys.openChunks(tenant));
 
-describe('a submission with an unknown key', () => {
+describe('event submissions with an unknown key', () => {
   it.each([
     ['a small batch', `{"events":[${'1,'.repeat(JUNK_ITEMS - 1)}1]}`, {}],
     ['small NDJSON', '{}\n'.repeat(JUNK_ITEMS), NDJSON],
     ['a large batch', junkBatch(JUNK_ITEMS, 10), {}],
-  ])('is rejected for its key, and no item of %s is counted as rejected', async (_what, body, headers) => {
+  ])('returns 401 for an unknown key and does not count the items of %s as rejected', async (_what, body, headers) => {
     const before = await rejectedItems();
     expectProblem(await mir.client.post('/v1/events', unknownKey(), body, headers), 401, 'API_KEY_INVALID');
     expect(await rejectedItems()).toBe(before);
   });
 });
 
-describe('a rejected submission', () => {
-  it('costs one unit per item, rejected items included', async () => {
+describe('cost of rejected submissions', () => {
+  it('charges one unit per item, including rejected items', async () => {
     const { liveKey } = await partner();
     const response = await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110));
     expectProblem(response, 422, 'VALIDATION_FAILED');
     expect(spent(response)).toBe(JUNK_ITEMS);
   });
 
-  it('costs one unit per 32 KiB when it has fewer items than that', async () => {
+  it('charges one unit per 32 KiB when that exceeds the number of items', async () => {
     const { liveKey } = await partner();
     const response = await mir.client.post('/v1/events', liveKey, `{"events":[${' '.repeat(100 * 1024)}]}`);
     expectProblem(response, 422, 'VALIDATION_FAILED');
     expect(spent(response)).toBe(4);
   });
 
-  it('costs one unit per 32 KiB when it is too large to be read whole', async () => {
+  it('charges one unit per 32 KiB for a body over the size limit', async () => {
     const { liveKey } = await partner();
     const response = await gzipped(liveKey, ' '.repeat(6 * 1024 * 1024));
     expectProblem(response, 413, 'BODY_TOO_LARGE');
     expect(spent(response)).toBe(160);
   });
 
-  it('costs as many units as it has lines when these are too many for one call', async () => {
+  it('charges at least one unit per line for NDJSON with too many lines', async () => {
     const { liveKey } = await partner();
     const response = await mir.client.post('/v1/events', liveKey, '{}\n'.repeat(JUNK_ITEMS + 1), NDJSON);
     expectProblem(response, 422, 'TOO_MANY_EVENTS');
     expect(spent(response)).toBeGreaterThan(JUNK_ITEMS);
   });
 
-  it('is 429 when nothing of the budget is left to pay for it', async () => {
+  it('returns 429 for invalid submissions when the budget is used up', async () => {
     const { liveKey } = await mir.partner({ limits: { eventsPerMinute: 5, requestsPerMinute: 6_000 } });
     expect((await mir.client.post('/v1/events', liveKey, { events: someEvents(5) })).status).toBe(202);
     expectProblem(await mir.client.post('/v1/events', liveKey, { events: [1] }), 429, 'RATE_LIMITED');
@@ -91,13 +91,13 @@ describe('a rejected submission', () => {
     expectProblem(await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110)), 429, 'RATE_LIMITED');
   });
 
-  it('leaves no open chunk, so that the watermark moves on', async () => {
+  it('leaves no open chunk for a rejected batch, which would hold back the watermark', async () => {
     const { liveKey, partnerId } = await partner();
     expectProblem(await mir.client.post('/v1/events', liveKey, junkBatch(1_200, 2)), 422, 'VALIDATION_FAILED');
     expect(await openChunks(tenantOf(partnerId, 'live'))).toBe(0);
   });
 
-  it('leaves no open chunk beyond those that its accepted items need', async () => {
+  it('opens only the chunks that the accepted items of a batch need', async () => {
     const { liveKey, partnerId } = await partner();
     const events = [...someEvents(10), ...Array.from({ length: 1_200 }, () => 1)];
     const response = await mir.client.post('/v1/events', liveKey, { events });
@@ -105,7 +105,7 @@ describe('a rejected submission', () => {
     expect(await openChunks(tenantOf(partnerId, 'live'))).toBe(1);
   });
 
-  it('of an AI agent with too many items is charged and leaves no open chunk', async () => {
+  it('charges an AI agent that sends too many items and leaves no open chunk', async () => {
     const owner = await partner();
     const agent = await insertAgent(mir.ctx.store, owner);
     const response = await mir.client.post('/v1/events', agent.apiKey, { events: someEvents(101) });
@@ -115,8 +115,8 @@ describe('a rejected submission', () => {
   });
 });
 
-describe('errors of a submission', () => {
-  it(`list at most ${MAX_LISTED_ERRORS}, and say that there are more`, async () => {
+describe('errors of an event submission', () => {
+  it(`lists at most ${MAX_LISTED_ERRORS} errors of a batch and sets errorsTruncated`, async () => {
     const { liveKey } = await partner();
     const rejected = await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110));
     expect(rejected.body.errors).toHaveLength(MAX_LISTED_ERRORS);
@@ -127,7 +127,7 @@ describe('errors of a submission', () => {
     expect(partly.body.errors).toHaveLength(MAX_LISTED_ERRORS);
   });
 
-  it('list all of a single event with many unknown fields up to the same bound', async () => {
+  it('applies the same limit to the errors of a single event', async () => {
     const { liveKey } = await partner();
     const response = await mir.client.post('/v1/events', liveKey, junkFields(2_000));
     expectProblem(response, 422, 'VALIDATION_FAILED');
@@ -135,23 +135,23 @@ describe('errors of a submission', () => {
     expect(response.body.errorsTruncated).toBe(true);
   });
 
-  it('do not mention truncation when all are listed', async () => {
+  it('omits errorsTruncated when every error is listed', async () => {
     const { liveKey } = await partner();
     const response = await mir.client.post('/v1/events', liveKey, { events: [anEvent(), {}] });
     expect(response.body).not.toHaveProperty('errorsTruncated');
   });
 });
 
-describe('a body nested deeper than 32 levels', () => {
+describe('JSON nesting limit', () => {
   const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
   it.each([
     ['arrays', nested(33)],
     ['objects', `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`],
-    ['an item of a batch', `{"events":[${JSON.stringify(anEvent())},${nested(100_000)}]}`],
+    ['a batch item', `{"events":[${JSON.stringify(anEvent())},${nested(100_000)}]}`],
     ['5 MiB of opening brackets', '['.repeat(5 * 1024 * 1024)],
     ['brackets after an escaped quote', `{"a":"\\"","b":${nested(40)}}`],
-  ])('is 400 INVALID_JSON: %s', async (_what, body) => {
+  ])('rejects more than 32 levels with 400 INVALID_JSON: %s', async (_what, body) => {
     const { liveKey } = await partner();
     const response = await gzipped(liveKey, body);
     expectProblem(response, 400, 'INVALID_JSON');
@@ -162,12 +162,12 @@ describe('a body nested deeper than 32 levels', () => {
     ['32 levels', nested(32)],
     ['brackets inside a string', JSON.stringify({ a: nested(50) })],
     ['brackets after an escaped backslash and quote', JSON.stringify({ a: `\\"${nested(50)}` })],
-  ])('is not mistaken for %s', async (_what, body) => {
+  ])('does not reject %s as nested too deeply', async (_what, body) => {
     const { liveKey } = await partner();
     expectProblem(await mir.client.post('/v1/events', liveKey, body), 422, 'VALIDATION_FAILED');
   });
 
-  it('rejects only the line of NDJSON that is nested too deep', async () => {
+  it('rejects only the NDJSON line that is nested too deeply', async () => {
     const { liveKey } = await partner();
     const body = `${JSON.stringify(anEvent())}\n${nested(5_000)}\n${JSON.stringify(anEvent())}`;
     const response = await mir.client.post('/v1/events', liveKey, body, NDJSON);
@@ -175,14 +175,14 @@ describe('a body nested deeper than 32 levels', () => {
     expect(response.body.errors).toMatchObject([{ index: 1, code: 'INVALID_JSON' }]);
   });
 
-  it('is rejected on routes with small bodies, too', async () => {
+  it('rejects deep nesting on routes with small bodies as well', async () => {
     const { liveKey } = await partner();
     expectProblem(await mir.client.post('/v1/resolve', liveKey, nested(33)), 400, 'INVALID_JSON');
   });
 });
 
-describe('a large batch', () => {
-  it('is accepted whole, in order, however it is spaced', async () => {
+describe('a large batch of events', () => {
+  it('accepts a large batch that is pretty-printed and contains brackets in strings', async () => {
     const { liveKey } = await partner();
     const events = someEvents(3_000, { metadata: { text: `]},{"\\${'x'.repeat(100)}` } });
     const response = await mir.client.post('/v1/events', liveKey, JSON.stringify({ events }, null, 2));
@@ -190,18 +190,18 @@ describe('a large batch', () => {
   });
 
   it.each([
-    ['an unclosed list', (body: string) => body.slice(0, -2)],
-    ['an empty place', (body: string) => body.replace('},{', '},,{')],
+    ['an unclosed array', (body: string) => body.slice(0, -2)],
+    ['an empty element', (body: string) => body.replace('},{', '},,{')],
     ['a trailing comma', (body: string) => body.replace(']}', ',]}')],
-    ['text after the end', (body: string) => `${body}x`],
-    ['a bad item', (body: string) => body.replace('"u-7"', 'u-7')],
-  ])('with %s is 400 INVALID_JSON', async (_what, damage) => {
+    ['trailing text', (body: string) => `${body}x`],
+    ['a malformed item', (body: string) => body.replace('"u-7"', 'u-7')],
+  ])('rejects a large batch with %s as INVALID_JSON', async (_what, damage) => {
     const { liveKey } = await partner();
     const body = damage(JSON.stringify({ events: someEvents(3_000, { metadata: { text: 'x'.repeat(100) } }) }));
     expectProblem(await mir.client.post('/v1/events', liveKey, body), 400, 'INVALID_JSON');
   });
 
-  it('with another field beside its events is rejected with the form it must have', async () => {
+  it('rejects a large batch with other fields and describes the expected format', async () => {
     const { liveKey } = await partner();
     const events = someEvents(3_000, { metadata: { text: 'x'.repeat(100) } });
     const after = await mir.client.post('/v1/events', liveKey, { events, source: 'import' });
@@ -212,7 +212,7 @@ describe('a large batch', () => {
     expect(before.body.detail).toMatch(/"events"/);
   });
 
-  it('lets other work run between slices of its validation', async () => {
+  it('yields to the event loop while validating a large batch', async () => {
     const { partnerId } = await partner();
     const items = Array.from({ length: JUNK_ITEMS }, () => ({ value: junkFields(110) }));
     let turns = 0;
@@ -226,7 +226,7 @@ describe('a large batch', () => {
     const batch = await checkBatch(mir.ctx, tenant, { items, sentBytes: 4_000_000 }, Date.now(), null);
     done = true;
     expect(batch.good).toEqual([]);
-    // Some 60 ms of work in slices of a few milliseconds.
+    // About 60 ms of work in slices of a few milliseconds.
     expect(turns).toBeGreaterThan(3);
   });
 });

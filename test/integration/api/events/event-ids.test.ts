@@ -21,14 +21,14 @@ const receiptOf = async (key: string, sent: TestAnswer): Promise<TestAnswer['bod
 };
 const liveTenant = ({ partnerId }: TestPartner): Tenant => tenantOf(partnerId, 'live');
 
-/** The starts of all digests that can be computed from these names without the pepper. */
-function guesses(names: string[]): string[] {
-  const texts = names.flatMap((one) => [one, ...names.flatMap((two) => [`${one}|${two}`, `${one}||${two}`])]);
+/** Returns prefixes of every digest that an attacker could compute from these values without the pepper. */
+function guesses(values: string[]): string[] {
+  const texts = values.flatMap((one) => [one, ...values.flatMap((two) => [`${one}|${two}`, `${one}||${two}`])]);
   return texts.map((text) => hash('sha256', text, 'base64url').slice(0, 20));
 }
 
-describe('event ids', () => {
-  it('an idempotency key cannot be confirmed from a copy of the stores', async () => {
+describe('event IDs', () => {
+  it('derives event IDs that reveal no idempotency key without the pepper', async () => {
     const partner = await mir.partner();
     const agent = await insertAgent(mir.ctx.store, partner);
     const queue = mir.ctx.queues.events;
@@ -45,7 +45,7 @@ describe('event ids', () => {
     }
   });
 
-  it('the same key of the same partner has another id in an installation with another pepper', async () => {
+  it('derives different event IDs for the same key in installations with different peppers', async () => {
     const other = await startHarness({
       workers: false,
       env: { SUBJECT_PEPPER: 'another-pepper-0123456789abcdef012345' },
@@ -63,7 +63,7 @@ describe('event ids', () => {
     }
   });
 
-  it('the partner and each of its agents have idempotency keys of their own', async () => {
+  it('keeps the idempotency keys of a partner and each of its agents separate', async () => {
     const partner = await mir.partner();
     const [one, two] = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
     const senders = [one.apiKey, two.apiKey, partner.liveKey];
@@ -74,12 +74,16 @@ describe('event ids', () => {
     expect(new Set(sent.map(({ body }) => body.eventId)).size).toBe(3);
     for (const [n, key] of senders.entries()) {
       expect(await receiptOf(partner.liveKey, sent[n]!)).toMatchObject({ status: 'DONE', persisted: 1 });
-      // Alone and in a batch, a repeat has the id of its first.
-      const again = await post(key, event(n));
+      // A repeat has the ID of the original event, alone and in a batch.
+      const repeat = await post(key, event(n));
       const batch = await post(key, { events: [event(n)] });
-      expect([again.body.eventId, batch.body.eventIds[0]]).toEqual([sent[n]!.body.eventId, sent[n]!.body.eventId]);
-      for (const answer of [again, batch]) {
-        expect(await receiptOf(partner.liveKey, answer)).toMatchObject({ status: 'DONE', persisted: 0, duplicates: 1 });
+      expect([repeat.body.eventId, batch.body.eventIds[0]]).toEqual([sent[n]!.body.eventId, sent[n]!.body.eventId]);
+      for (const response of [repeat, batch]) {
+        expect(await receiptOf(partner.liveKey, response)).toMatchObject({
+          status: 'DONE',
+          persisted: 0,
+          duplicates: 1,
+        });
       }
     }
     const { body } = await mir.client.get('/v1/events', partner.liveKey);
@@ -95,7 +99,7 @@ describe('event ids', () => {
     expect(body.data).toHaveLength(3);
   });
 
-  it('keys taken at once by the partner and its agents in one commit group suppress nothing', async () => {
+  it('stores all events when a partner and its agents use the same keys in one commit group', async () => {
     const partner = await mir.partner();
     const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
     const senders = [partner.liveKey, ...agents.map(({ apiKey }) => apiKey)];
@@ -103,8 +107,8 @@ describe('event ids', () => {
     await mir.ctx.queues.events.pause();
     const sent = await Promise.all(senders.map((key) => post(key, { events })));
     await mir.ctx.queues.events.resume();
-    for (const answer of sent) {
-      expect(await receiptOf(partner.liveKey, answer)).toMatchObject({ status: 'DONE', persisted: 50 });
+    for (const response of sent) {
+      expect(await receiptOf(partner.liveKey, response)).toMatchObject({ status: 'DONE', persisted: 50 });
     }
     const { body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-1' });
     expect(body.eventCount).toBe(150);

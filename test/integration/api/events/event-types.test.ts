@@ -7,7 +7,7 @@ import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { freshEnv, type Harness, startHarness } from '../../../support/harness';
 
-/** The contract's catalog. */
+/** Event types of the public contract, by category. */
 const CATALOG = {
   transaction: ['initiated', 'completed', 'fulfilled', 'cancelled', 'refunded', 'disputed', 'chargeback'],
   project: ['started', 'completed', 'cancelled'],
@@ -26,7 +26,7 @@ let mir: Harness;
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mir-catalog-'));
-  const file = fileOf('own.json', '{"mir.delivery.late":"A delivery came after its promised day."}');
+  const file = fileOf('own.json', '{"mir.delivery.late":"The delivery arrived after the promised date."}');
   mir = await startHarness({ workers: false, env: { CATALOG_FILE: file } });
 });
 afterAll(async () => {
@@ -41,7 +41,7 @@ function fileOf(name: string, text: string): string {
 }
 
 describe('GET /event-types', () => {
-  it('anybody may read the catalog: every type of the contract, each with a sentence', async () => {
+  it('returns every event type with its meaning, without an API key', async () => {
     const { status, body } = await mir.client.get('/v1/event-types');
     expect(status).toBe(200);
     const types = new Map(body.data.map((entry: { eventType: string; meaning: string }) => [entry.eventType, entry]));
@@ -51,7 +51,7 @@ describe('GET /event-types', () => {
     for (const { meaning } of types.values() as Iterable<{ meaning: string }>) expect(meaning).toMatch(/^[A-Z].+\.$/);
   });
 
-  it('every type of the catalog is accepted in an event, the operator’s own too', async () => {
+  it('returns only event types that POST /v1/events accepts, including the operator’s own', async () => {
     const { liveKey } = await mir.partner();
     const { body } = await mir.client.get('/v1/event-types');
     const events = body.data.map(({ eventType }: { eventType: string }) => anEvent({ eventType }));
@@ -62,29 +62,31 @@ describe('GET /event-types', () => {
       group: 'custom',
       category: 'delivery',
       action: 'late',
-      meaning: 'A delivery came after its promised day.',
+      meaning: 'The delivery arrived after the promised date.',
     });
   });
+});
 
+describe('CATALOG_FILE', () => {
   it.each([
     ['not JSON', '{"mir.a.b":', /Cannot read CATALOG_FILE .* as JSON/],
-    ['a list', '["mir.a.b"]', /is not a valid catalog/],
-    ['a name that is no event type', '{"delivery.late":"Text."}', /delivery\.late.*mir\.category\.action/],
-    ['a meaning that is no text', '{"mir.delivery.late":7}', /mir\.delivery\.late/],
+    ['an array', '["mir.a.b"]', /is not a valid catalog/],
+    ['an invalid event type', '{"delivery.late":"Text."}', /delivery\.late.*mir\.category\.action/],
+    ['a meaning that is not a string', '{"mir.delivery.late":7}', /mir\.delivery\.late/],
     ['an empty meaning', '{"mir.delivery.late":""}', /mir\.delivery\.late/],
-  ])('a broken CATALOG_FILE refuses the start and says why: %s', async (what, text, says) => {
+  ])('prevents startup when the catalog file is invalid, and names the problem: %s', async (what, text, reason) => {
     const file = fileOf(`${what}.json`, text);
     const opening = openRuntime(readConfig(freshEnv({ CATALOG_FILE: file })), 'api');
     const error = await opening.then(
-      (runtime) => runtime.close().then(() => new Error('it started')),
+      (runtime) => runtime.close().then(() => new Error('startup succeeded')),
       (error: Error) => error,
     );
-    expect(error.message).toMatch(says);
+    expect(error.message).toMatch(reason);
     expect(error.message).toContain(`CATALOG_FILE ${file}`);
   });
 
-  it('a CATALOG_FILE that is not there refuses the start and names it', async () => {
-    const file = join(folder, 'nowhere.json');
+  it('prevents startup when the catalog file does not exist, and names the file', async () => {
+    const file = join(folder, 'missing.json');
     await expect(openRuntime(readConfig(freshEnv({ CATALOG_FILE: file })), 'api')).rejects.toThrow(
       `Cannot read CATALOG_FILE ${file}`,
     );

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { ChunkId, Tenant } from '../../../../shared/domain/ids';
 import { readConfig } from '../../../../shared/config/config';
 import { decodeChunk, encodeChunk, type EventChunk, eventsQueue } from '../../../../shared/queue/event-chunk';
@@ -9,43 +9,47 @@ import { anEvent } from '../../../support/builders';
 import type { TestAnswer } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
-import { type ServedApi, serveApi } from '../../../support/serve-api';
+import { serveApi } from '../../../support/serve-api';
 import { waitUntil } from '../../../support/wait-until';
-import { formerId, formerStore, keyed, liveTenant, PHASES } from '../../../support/former-store';
+import { formerId, formerStore, keyed, liveTenant } from '../../../support/former-store';
+import { describeUpgradedApi } from './upgraded-api';
 
 const HOUR_MS = 3_600_000;
 
 const former = formerStore();
 const { countOf, queueFormerly, receiptOf, serveUpgraded, storedIds, storeFormerly } = former;
 
-/** Commits chunks as a worker does. Returns the numbers of event ids that the queries of its transactions asked for. */
-async function commitWatched(chunks: readonly (readonly EventChunk[])[]): Promise<number[]> {
-  const { store, queueLink, keys, log, metrics, tracing, signalsCache: cache } = former.harness().ctx;
+let mir: Harness;
+beforeAll(() => {
+  mir = former.harness();
+});
+
+/** Commits groups of chunks as a worker does. Returns how many event IDs each query of the transactions looks up. */
+async function commitAndCountLookups(groups: readonly (readonly EventChunk[])[]): Promise<number[]> {
+  const { store, queueLink, keys, log, metrics, tracing, signalsCache: cache } = mir.ctx;
   const locks = createPartitionLocks(queueLink, keys);
   const { signal } = new AbortController();
   const committer = createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing, signal });
-  const lookedFor: number[] = [];
+  const lookups: number[] = [];
   store.connection.set('debug', (collection: string, method: string, filter: { _id?: { $in?: unknown[] } }) => {
-    if (collection === 'events' && method === 'find' && filter._id?.$in) lookedFor.push(filter._id.$in.length);
+    if (collection === 'events' && method === 'find' && filter._id?.$in) lookups.push(filter._id.$in.length);
   });
   try {
-    for (const group of chunks) {
+    for (const group of groups) {
       const items = await Promise.all(group.map((chunk) => committer.commit(chunk, false)));
       expect(items).toEqual(group.map(() => []));
     }
   } finally {
     store.connection.set('debug', false);
   }
-  return lookedFor;
+  return lookups;
 }
 const chunkOf = (job: { data: unknown }): EventChunk =>
-  withDerivedIds(former.harness().ctx.secrets.eventId, decodeChunk(eventsQueue.parse(job)));
-const partOf = async (tenant: Tenant, chunkId: ChunkId) =>
-  (await former.harness().ctx.store.receipts.parts(tenant, [chunkId]))[0]!;
+  withDerivedIds(mir.ctx.secrets.eventId, decodeChunk(eventsQueue.parse(job)));
+const partOf = async (tenant: Tenant, chunkId: ChunkId) => (await mir.ctx.store.receipts.parts(tenant, [chunkId]))[0]!;
 
-describe('event ids while versions run side by side', () => {
-  it('a new store holds keyed ids from the start; one of an earlier version from an hour after its first API', async () => {
-    const mir = former.harness();
+describe('rollout of keyed event IDs', () => {
+  it('uses keyed IDs at once in a new store, and one hour after the first API starts in an upgraded store', async () => {
     expect(mir.ctx.keyedIdsFromMs).toBe(0);
     const before = Date.now();
     const first = await serveUpgraded(null);
@@ -56,18 +60,8 @@ describe('event ids while versions run side by side', () => {
     expect(second.ctx.keyedIdsFromMs).toBe(first.ctx.keyedIdsFromMs);
   });
 
-  describe.each(PHASES)('on a store of the previous version, %s', (_when, keyedIdsFrom) => {
-    const isKeyed = keyedIdsFrom !== null;
-    let mir: Harness;
-    let api: ServedApi;
-    beforeAll(async () => {
-      mir = former.harness();
-      api = await serveUpgraded(keyedIdsFrom);
-    });
-    afterAll(() => api.close());
-    const post = (key: string, body: unknown): Promise<TestAnswer> => api.client.post('/v1/events', key, body);
-
-    it('stores events of several callers with one key in one commit group', async () => {
+  describeUpgradedApi(former, ({ isKeyed, post }) => {
+    it('stores the events of several callers with the same key in one commit group', async () => {
       const partner = await mir.partner();
       const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
       const queue = mir.ctx.queues.events;
@@ -79,12 +73,12 @@ describe('event ids while versions run side by side', () => {
       await queue.obliterate({ force: true });
       await queue.resume();
       expect(chunks).toHaveLength(3);
-      expect(await commitWatched([chunks])).toEqual([6]);
+      expect(await commitAndCountLookups([chunks])).toEqual([6]);
       expect(await storedIds(liveTenant(partner))).toHaveLength(3);
       expect(new Set(sent.map(({ body }) => body.eventId)).size).toBe(isKeyed ? 3 : 1);
     });
 
-    it('queues events as a worker of the previous version reads them', async () => {
+    it('queues events in the format that workers of the previous version read', async () => {
       const partner = await mir.partner();
       const queue = mir.ctx.queues.events;
       await queue.pause();
@@ -96,7 +90,7 @@ describe('event ids while versions run side by side', () => {
         1,
         events.map((event) => [8, formerId(liveTenant(partner), event)]),
       ]);
-      // A backup reads a queued job and queues it again.
+      // A backup decodes a queued job, and a restore encodes it again.
       const chunk = decodeChunk(eventsQueue.parse(job!));
       expect(eventsQueue.encode(encodeChunk(chunk))).toEqual(job!.data);
       await queue.resume();
@@ -104,7 +98,7 @@ describe('event ids while versions run side by side', () => {
     });
 
     it.each(['the old job first', 'the resend first', 'both in one group'])(
-      'stores one event for a queued job of the previous version and a resend: %s',
+      'stores one event for a job of the previous version and a resend: %s',
       async (order) => {
         const partner = await mir.partner();
         const tenant = liveTenant(partner);
@@ -126,7 +120,7 @@ describe('event ids while versions run side by side', () => {
           sent ??= await post(key, event);
           await queue.resume();
           const { persisted, duplicates } = await receiptOf(partner, sent);
-          await waitUntil('the old job is settled', async () => (await partOf(tenant, old)) !== undefined);
+          await waitUntil('the old job is finalized', async () => (await partOf(tenant, old)) !== undefined);
           const oldDuplicates = (await partOf(tenant, old)).items.filter(
             ({ outcome }) => outcome === 'DUPLICATE',
           ).length;
@@ -137,24 +131,25 @@ describe('event ids while versions run side by side', () => {
       },
     );
 
-    it('stores one event for each key when two workers race with old jobs and resends', async () => {
+    it('stores one event per key while two workers process old jobs and resends concurrently', async () => {
       const partner = await mir.partner();
       const tenant = liveTenant(partner);
       const events = Array.from({ length: 200 }, (_, n) => keyed(`k-${n}`, { userExternalId: `u-${n % 5}` }));
       await mir.startWorkers();
       const sent: TestAnswer[] = [];
       for (let at = 0; at < events.length; at += 20) {
-        const some = events.slice(at, at + 20);
-        const resend = post(partner.liveKey, { events: some }).then((answer) => sent.push(answer));
-        await Promise.all([queueFormerly(tenant, some), resend, queueFormerly(tenant, some.toReversed())]);
+        const batch = events.slice(at, at + 20);
+        const resend = post(partner.liveKey, { events: batch }).then((response) => sent.push(response));
+        await Promise.all([queueFormerly(tenant, batch), resend, queueFormerly(tenant, batch.toReversed())]);
       }
-      for (const answer of sent) expect(await receiptOf(partner, answer)).toMatchObject({ conflicts: 0, failed: 0 });
+      for (const response of sent)
+        expect(await receiptOf(partner, response)).toMatchObject({ conflicts: 0, failed: 0 });
       expect(await storedIds(tenant)).toHaveLength(events.length);
       const rows = await mir.ctx.store.users.model.find({ tenant }).lean();
       expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(events.length);
     });
 
-    it('stores nothing again when a job is repeated', async () => {
+    it('stores no event twice when a job runs again', async () => {
       const partner = await mir.partner();
       const tenant = liveTenant(partner);
       await storeFormerly(tenant, keyed('stored'));
@@ -171,7 +166,7 @@ describe('event ids while versions run side by side', () => {
       expect(await countOf(partner)).toBe(2);
     });
 
-    it('names the returned ids in the receipt of a job that cannot be read', async () => {
+    it('lists the returned event IDs in the receipt of a job that cannot be read', async () => {
       const partner = await mir.partner();
       const queue = mir.ctx.queues.events;
       await queue.pause();
@@ -185,8 +180,7 @@ describe('event ids while versions run side by side', () => {
     });
   });
 
-  it('a commit looks for each keyed event under one id in a new store, and under two in one of the previous version', async () => {
-    const mir = former.harness();
+  it('looks up each keyed event by one ID in a new store and by two in an upgraded store', async () => {
     const chunks: EventChunk[] = [];
     const upgraded = await serveUpgraded(new Date(1));
     const queue = mir.ctx.queues.events;
@@ -200,6 +194,6 @@ describe('event ids while versions run side by side', () => {
     }
     await queue.resume();
     await upgraded.close();
-    expect(await commitWatched(chunks.map((chunk) => [chunk]))).toEqual([2, 4]);
+    expect(await commitAndCountLookups(chunks.map((chunk) => [chunk]))).toEqual([2, 4]);
   });
 });

@@ -1,25 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { TestAnswer } from '../../../support/client';
+import { beforeAll, expect, it } from '@jest/globals';
 import type { Harness } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
-import type { ServedApi } from '../../../support/serve-api';
-import { formerId, formerStore, keyed, liveTenant, PHASES } from '../../../support/former-store';
+import { formerId, formerStore, keyed, liveTenant } from '../../../support/former-store';
+import { describeUpgradedApi } from './upgraded-api';
 
 const former = formerStore();
-const { countOf, receiptOf, serveUpgraded, storedIds, storeFormerly } = former;
+const { countOf, receiptOf, storedIds, storeFormerly } = former;
 
-describe.each(PHASES)('on a store of the previous version, %s', (_when, keyedIdsFrom) => {
-  const isKeyed = keyedIdsFrom !== null;
-  let mir: Harness;
-  let api: ServedApi;
-  beforeAll(async () => {
-    mir = former.harness();
-    api = await serveUpgraded(keyedIdsFrom);
-  });
-  afterAll(() => api.close());
-  const post = (key: string, body: unknown): Promise<TestAnswer> => api.client.post('/v1/events', key, body);
+let mir: Harness;
+beforeAll(() => {
+  mir = former.harness();
+});
 
-  it('recognizes a repeat of a stored event, alone and in a batch, of the partner and of an agent', async () => {
+describeUpgradedApi(former, ({ isKeyed, client, post }) => {
+  it('reports a repeat of a stored event as a DUPLICATE, from a partner or an agent, alone or in a batch', async () => {
     const partner = await mir.partner();
     const tenant = liveTenant(partner);
     const agent = await insertAgent(mir.ctx.store, partner);
@@ -34,7 +28,7 @@ describe.each(PHASES)('on a store of the previous version, %s', (_when, keyedIds
         [single, 0],
         [batch, 1],
       ] as const) {
-        // The receipt names the stored event, which can be read under that id.
+        // The receipt has the ID under which the event is stored.
         expect(await receiptOf(partner, sent)).toMatchObject({
           status: 'DONE',
           persisted,
@@ -42,12 +36,12 @@ describe.each(PHASES)('on a store of the previous version, %s', (_when, keyedIds
           items: [{ index: 0, eventId, outcome: 'DUPLICATE' }],
         });
       }
-      expect((await api.client.get(`/v1/events/${eventId}`, partner.liveKey)).status).toBe(200);
+      expect((await client().get(`/v1/events/${eventId}`, partner.liveKey)).status).toBe(200);
     }
     expect(await countOf(partner)).toBe(4);
   });
 
-  it('finds a CONFLICT when a key of a stored event comes with other content', async () => {
+  it('reports a CONFLICT when the key of a stored event is reused with different content', async () => {
     const partner = await mir.partner();
     const tenant = liveTenant(partner);
     const agent = await insertAgent(mir.ctx.store, partner);
@@ -58,8 +52,8 @@ describe.each(PHASES)('on a store of the previous version, %s', (_when, keyedIds
         await post(key, { ...event, weight: 3 }),
         await post(key, { events: [{ ...event, userExternalId: 'u-2' }] }),
       ];
-      for (const answer of sent) {
-        expect(await receiptOf(partner, answer)).toMatchObject({
+      for (const response of sent) {
+        expect(await receiptOf(partner, response)).toMatchObject({
           status: 'DONE_WITH_FAILURES',
           persisted: 0,
           conflicts: 1,
@@ -70,28 +64,28 @@ describe.each(PHASES)('on a store of the previous version, %s', (_when, keyedIds
     expect(await countOf(partner)).toBe(2);
   });
 
-  it('stores an event whose key another caller used before, whoever came first, and recognizes its repeats', async () => {
+  it('stores an event whose key another caller has used, and reports its repeats as DUPLICATE', async () => {
     const partner = await mir.partner();
     const tenant = liveTenant(partner);
     const [one, two] = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
-    const [ofPartner, ofAgent] = [keyed('of-partner'), keyed('of-agent')];
-    await storeFormerly(tenant, ofPartner);
-    await storeFormerly(tenant, ofAgent, one.agentId);
-    const sends = [
-      [one.apiKey, ofPartner],
-      [two.apiKey, ofPartner],
-      [two.apiKey, ofAgent],
-      [partner.liveKey, ofAgent],
+    const [partnerEvent, agentEvent] = [keyed('of-partner'), keyed('of-agent')];
+    await storeFormerly(tenant, partnerEvent);
+    await storeFormerly(tenant, agentEvent, one.agentId);
+    const submissions = [
+      [one.apiKey, partnerEvent],
+      [two.apiKey, partnerEvent],
+      [two.apiKey, agentEvent],
+      [partner.liveKey, agentEvent],
     ] as const;
-    for (const [key, event] of sends) {
+    for (const [key, event] of submissions) {
       expect(await receiptOf(partner, await post(key, event))).toMatchObject({ status: 'DONE', persisted: 1 });
-      const again = await receiptOf(partner, await post(key, { events: [event] }));
-      expect(again).toMatchObject({ status: 'DONE', persisted: 0, duplicates: 1 });
+      const repeat = await receiptOf(partner, await post(key, { events: [event] }));
+      expect(repeat).toMatchObject({ status: 'DONE', persisted: 0, duplicates: 1 });
     }
     expect(await countOf(partner)).toBe(6);
   });
 
-  it('returns ids under which new events can be read', async () => {
+  it('returns the IDs under which new events are stored', async () => {
     const partner = await mir.partner();
     const event = keyed('new');
     const sent = await post(partner.liveKey, event);
@@ -102,10 +96,10 @@ describe.each(PHASES)('on a store of the previous version, %s', (_when, keyedIds
     expect(sent.body.eventId === formerId(liveTenant(partner), event)).toBe(!isKeyed);
   });
 
-  it('frees the key of an erased event', async () => {
+  it('accepts the key of an erased event for a new event', async () => {
     const partner = await mir.partner();
     await storeFormerly(liveTenant(partner), keyed('k'));
-    const erased = await api.client.post('/v1/users/erase', partner.liveKey, { userExternalId: 'u-1' });
+    const erased = await client().post('/v1/users/erase', partner.liveKey, { userExternalId: 'u-1' });
     expect(erased.status).toBe(202);
     expect(await receiptOf(partner, await post(partner.liveKey, keyed('k')))).toMatchObject({ persisted: 1 });
     expect(await countOf(partner)).toBe(1);

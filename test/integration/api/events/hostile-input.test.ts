@@ -15,17 +15,17 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Posts an event of which one field is given as JSON text, so that nothing is lost in a builder. */
+/** Posts an event with one field as raw JSON, so that no serializer alters it. */
 const postField = (field: string, json: string): Promise<TestAnswer> => {
   const { [field as 'userExternalId']: _, ...others } = anEvent() as Record<string, unknown>;
   return mir.client.post('/v1/events', key, `${JSON.stringify(others).slice(0, -1)},${JSON.stringify(field)}:${json}}`);
 };
 const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
-/** Metadata whose JSON has exactly this many bytes. */
+/** Returns metadata whose JSON is exactly this many bytes long. */
 const metadataOf = (bytes: number): string => JSON.stringify({ a: 'x'.repeat(bytes - '{"a":""}'.length) });
 const inMinutes = (minutes: number): string => JSON.stringify(new Date(Date.now() + minutes * MINUTE_MS));
 
-describe('POST /events: hostile input', () => {
+describe('POST /v1/events with hostile input', () => {
   it.each([
     ['userExternalId', '{"$ne":1}', 'userExternalId INVALID_TYPE'],
     ['userExternalId', '["u"]', 'userExternalId INVALID_TYPE'],
@@ -82,20 +82,20 @@ describe('POST /events: hostile input', () => {
     ['constructor', '{"prototype":1}', 'constructor UNKNOWN_FIELD'],
     ['__proto__', '{"weight":3}', '__proto__ UNKNOWN_FIELD'],
     ['$where', '"1"', '$where UNKNOWN_FIELD'],
-  ])('refused and named: %s = %s', async (field, json, error) => {
-    const answer = await postField(field, json);
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer)).toEqual([error]);
+  ])('rejects and reports %s = %s', async (field, json, error) => {
+    const response = await postField(field, json);
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)).toEqual([error]);
   });
 
-  it.each([64, 100_000])('metadata nested %i deep is rejected before it is parsed', async (depth) => {
+  it.each([64, 100_000])('rejects metadata nested %i levels deep before parsing it', async (depth) => {
     expectProblem(await postField('metadata', nested(depth)), 400, 'INVALID_JSON');
   });
 
-  it.each([17, 30])('metadata nested %i deep is rejected as too deep', async (depth) => {
-    const answer = await postField('metadata', nested(depth));
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer)).toEqual([expect.stringMatching(/^metadata(\.a)+ TOO_DEEP$/)]);
+  it.each([17, 30])('reports metadata nested %i levels deep as TOO_DEEP', async (depth) => {
+    const response = await postField('metadata', nested(depth));
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)).toEqual([expect.stringMatching(/^metadata(\.a)+ TOO_DEEP$/)]);
   });
 
   it.each([
@@ -117,7 +117,7 @@ describe('POST /events: hostile input', () => {
     ['metadata', '{"n":[1.5,-0.1,1e308,9007199254740991,2147483648]}'],
     ['metadata', '{"text":"Zoë 🦊\\t\\n\\u001b"}'],
     ['idempotencyKey', JSON.stringify('k'.repeat(255))],
-  ])('accepted and stored unharmed: %s = %s', async (field, json) => {
+  ])('accepts and stores unchanged %s = %s', async (field, json) => {
     const sent = await postField(field, json);
     expect([sent.status, sent.body]).toEqual([202, expect.objectContaining({ status: 'ACCEPTED' })]);
     await mir.drained();
@@ -130,17 +130,17 @@ describe('POST /events: hostile input', () => {
     if (field === 'weight') expect(read.body.weight + 0).toBe(Number(sentValue) + 0);
     if (field === 'occurredAt') expect(Date.parse(read.body.occurredAt)).toBe(Date.parse(String(sentValue)));
     if (field === 'userExternalId') {
-      const ofUser = await mir.client.get(`/v1/events?userExternalId=${encodeURIComponent(String(sentValue))}`, key);
-      expect(ofUser.body.data).toEqual([{ ...read.body, userExternalId: sentValue }]);
+      const listed = await mir.client.get(`/v1/events?userExternalId=${encodeURIComponent(String(sentValue))}`, key);
+      expect(listed.body.data).toEqual([{ ...read.body, userExternalId: sentValue }]);
     }
   });
 
-  it('metadata is measured in bytes of UTF-8, not in characters', async () => {
-    const answer = await postField('metadata', JSON.stringify({ a: '🦊'.repeat(1_100) }));
-    expect(errorsOf(answer)).toEqual(['metadata TOO_LARGE']);
+  it('measures metadata in UTF-8 bytes, not characters', async () => {
+    const response = await postField('metadata', JSON.stringify({ a: '🦊'.repeat(1_100) }));
+    expect(errorsOf(response)).toEqual(['metadata TOO_LARGE']);
   });
 
-  it('hostile keys pollute no prototype, in one event or in a batch', async () => {
+  it('prevents prototype pollution, in single events and batches', async () => {
     const event = JSON.stringify(anEvent());
     const responses = [
       await postField('__proto__', '{"polluted":1}'),
@@ -154,10 +154,15 @@ describe('POST /events: hostile input', () => {
     expect('polluted' in {}).toBe(false);
   });
 
-  it('all problems of an event are named at once', async () => {
-    const answer = await mir.client.post('/v1/events', key, { eventType: 'x', weight: 99, metadata: { $a: 1 }, b: 1 });
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer).sort()).toEqual([
+  it('reports all problems of an event at once', async () => {
+    const response = await mir.client.post('/v1/events', key, {
+      eventType: 'x',
+      weight: 99,
+      metadata: { $a: 1 },
+      b: 1,
+    });
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response).sort()).toEqual([
       'b UNKNOWN_FIELD',
       'eventType INVALID_FORMAT',
       'metadata.$a INVALID_KEY',
@@ -170,15 +175,15 @@ describe('POST /events: hostile input', () => {
     ['mir.transaction.complete', 'mir.transaction.completed'],
     ['mir.acount.created', 'mir.account.created'],
     ['mir.review.post', 'mir.review.posted'],
-  ])('an unknown type names the nearest known one: %s', async (eventType, nearest) => {
-    const answer = await mir.client.post('/v1/events', key, anEvent({ eventType }));
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer)).toEqual(['eventType UNKNOWN_EVENT_TYPE']);
-    expect(answer.body.errors[0].message).toContain(`Did you mean ${nearest}`);
+  ])('suggests the closest known event type for %s', async (eventType, nearest) => {
+    const response = await mir.client.post('/v1/events', key, anEvent({ eventType }));
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)).toEqual(['eventType UNKNOWN_EVENT_TYPE']);
+    expect(response.body.errors[0].message).toContain(`Did you mean ${nearest}`);
   });
 
-  it('a type like no other points to the catalog instead of guessing', async () => {
-    const answer = await mir.client.post('/v1/events', key, anEvent({ eventType: 'mir.zzzzzzzzzzzz.qqqqqqqqqqqq' }));
-    expect(answer.body.errors[0].message).toContain('GET /v1/event-types');
+  it('refers to the catalog when no known event type is similar', async () => {
+    const response = await mir.client.post('/v1/events', key, anEvent({ eventType: 'mir.zzzzzzzzzzzz.qqqqqqqqqqqq' }));
+    expect(response.body.errors[0].message).toContain('GET /v1/event-types');
   });
 });

@@ -13,11 +13,11 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const post = (header: string, body: unknown = anEvent(), more: Record<string, string> = {}): Promise<TestAnswer> =>
-  mir.client.post('/v1/events', key, body, { 'idempotency-key': header, ...more });
+const post = (header: string, body: unknown = anEvent(), headers: Record<string, string> = {}): Promise<TestAnswer> =>
+  mir.client.post('/v1/events', key, body, { 'idempotency-key': header, ...headers });
 
-describe('POST /events: the Idempotency-Key header', () => {
-  it('a quoted string, a bare token and the field are the same key', async () => {
+describe('Idempotency-Key header of POST /v1/events', () => {
+  it('treats a quoted string, a bare token and the body field as the same key', async () => {
     const quoted = await post('"order-7"');
     const bare = await post('order-7');
     const field = await mir.client.post('/v1/events', key, anEvent({ idempotencyKey: 'order-7' }));
@@ -25,21 +25,21 @@ describe('POST /events: the Idempotency-Key header', () => {
     expect(new Set([quoted, bare, field].map(({ body }) => body.eventId)).size).toBe(1);
   });
 
-  it('escapes of a quoted string are undone', async () => {
+  it('unescapes a quoted string', async () => {
     const header = await post(String.raw`"a\"b\\c"`);
     const field = await mir.client.post('/v1/events', key, anEvent({ idempotencyKey: String.raw`a"b\c` }));
     expect(field.body.eventId).toBe(header.body.eventId);
   });
 
-  it('header and field may both be sent when they agree', async () => {
+  it('accepts a header that equals the body field', async () => {
     expect((await post('"same"', anEvent({ idempotencyKey: 'same' }))).status).toBe(202);
   });
 
-  it('header and field that differ are 400', async () => {
+  it('rejects a header that differs from the body field with 400', async () => {
     expectProblem(await post('"one"', anEvent({ idempotencyKey: 'two' })), 400, 'IDEMPOTENCY_KEY_INVALID');
   });
 
-  it('255 characters are taken, 256 are 400, quoted or bare', async () => {
+  it('accepts a key of 255 characters and rejects 256 with 400, quoted or bare', async () => {
     expect((await post('k'.repeat(255))).status).toBe(202);
     expect((await post(`"${'q'.repeat(255)}"`)).status).toBe(202);
     expectProblem(await post('k'.repeat(256)), 400, 'IDEMPOTENCY_KEY_INVALID');
@@ -48,25 +48,25 @@ describe('POST /events: the Idempotency-Key header', () => {
 
   it.each([
     ['empty', ''],
-    ['an empty string', '""'],
-    ['an open quote', '"abc'],
+    ['an empty quoted string', '""'],
+    ['an unclosed quote', '"abc'],
     ['spaces inside a token', 'a b'],
-    ['text after the quote', '"a"b'],
-    ['characters beyond ASCII', 'caf\u00e9'],
-  ])('a header that is no key is 400: %s', async (_what, header) => {
+    ['text after the closing quote', '"a"b'],
+    ['non-ASCII characters', 'caf\u00e9'],
+  ])('rejects an invalid header with 400: %s', async (_what, header) => {
     expectProblem(await post(header), 400, 'IDEMPOTENCY_KEY_INVALID');
   });
 
   it.each([
     ['a batch', { events: [anEvent()] }, {}],
     ['NDJSON', JSON.stringify(anEvent()), { 'content-type': 'application/x-ndjson' }],
-  ])('the header on %s is 400: a batch has a key per item', async (_what, body, headers) => {
+  ])('rejects the header on %s with 400, because each item has its own key', async (_what, body, headers) => {
     expectProblem(await post('"k"', body, headers), 400, 'IDEMPOTENCY_KEY_INVALID');
   });
 
-  it('the header does not hide what is wrong with the event', async () => {
-    const answer = await post('"k-9"', { ...anEvent(), weight: 99 });
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer)).toEqual(['weight TOO_BIG']);
+  it('validates the event when the header is valid', async () => {
+    const response = await post('"k-9"', { ...anEvent(), weight: 99 });
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)).toEqual(['weight TOO_BIG']);
   });
 });

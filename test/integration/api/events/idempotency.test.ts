@@ -21,21 +21,21 @@ const countOf = async (key: string, userExternalId = 'u-1'): Promise<number> => 
   await mir.drained();
   return (await mir.client.post('/v1/resolve', key, { userExternalId })).body.eventCount;
 };
-const storedOf = async (key: string): Promise<unknown[]> => {
+const storedEvents = async (key: string): Promise<unknown[]> => {
   await mir.drained();
   return (await mir.client.get('/v1/events?limit=500', key)).body.data;
 };
 
-describe('POST /events: idempotency keys', () => {
-  it('a repeat answers the same event under a new receipt, is a DUPLICATE there, and counts once', async () => {
+describe('idempotency keys of POST /v1/events', () => {
+  it('returns the same event ID and a new receipt for a repeat, and counts the event once', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({ idempotencyKey: 'order-1', metadata: { a: 1 } });
     const first = await post(liveKey, event);
     const settled = await receiptOf(liveKey, first);
-    const again = await post(liveKey, event);
-    expect(again).toMatchObject({ status: 202, body: { eventId: first.body.eventId, status: 'ACCEPTED' } });
-    expect(again.body.receiptId).not.toBe(first.body.receiptId);
-    expect(await receiptOf(liveKey, again)).toMatchObject({
+    const repeat = await post(liveKey, event);
+    expect(repeat).toMatchObject({ status: 202, body: { eventId: first.body.eventId, status: 'ACCEPTED' } });
+    expect(repeat.body.receiptId).not.toBe(first.body.receiptId);
+    expect(await receiptOf(liveKey, repeat)).toMatchObject({
       status: 'DONE',
       accepted: 1,
       persisted: 0,
@@ -46,47 +46,47 @@ describe('POST /events: idempotency keys', () => {
     });
     expect(await receiptOf(liveKey, first)).toEqual(settled);
     expect(await countOf(liveKey)).toBe(1);
-    expect(await storedOf(liveKey)).toHaveLength(1);
+    expect(await storedEvents(liveKey)).toHaveLength(1);
   });
 
-  it('twenty repeats at once are one event', async () => {
+  it('stores one event for twenty concurrent repeats', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({ idempotencyKey: 'race' });
-    const answers = await Promise.all(Array.from({ length: 20 }, () => post(liveKey, event)));
-    expect(new Set(answers.map(({ status, body }) => `${status} ${body.eventId}`)).size).toBe(1);
+    const responses = await Promise.all(Array.from({ length: 20 }, () => post(liveKey, event)));
+    expect(new Set(responses.map(({ status, body }) => `${status} ${body.eventId}`)).size).toBe(1);
     expect(await countOf(liveKey)).toBe(1);
-    const receipts = await Promise.all(answers.map((sent) => receiptOf(liveKey, sent)));
+    const receipts = await Promise.all(responses.map((sent) => receiptOf(liveKey, sent)));
     expect(receipts.filter(({ persisted }) => persisted === 1)).toHaveLength(1);
     expect(receipts.filter(({ duplicates }) => duplicates === 1)).toHaveLength(19);
   });
 
   it.each<[string, Partial<SubmittedEvent>, Partial<SubmittedEvent>]>([
-    ['the order of keys', { metadata: { a: 1, b: { c: 2, d: 3 } } }, { metadata: { b: { d: 3, c: 2 }, a: 1 } }],
-    ['the time zone', { occurredAt: '2026-01-31T12:00:00Z' }, { occurredAt: '2026-01-31T14:30:00.000+02:30' }],
-    ['the notation of a number', { weight: 1 }, JSON.parse('{"weight":1.0e0}') as Partial<SubmittedEvent>],
-  ])('the same content in other words is the same content: %s', async (_what, one, other) => {
+    ['key order', { metadata: { a: 1, b: { c: 2, d: 3 } } }, { metadata: { b: { d: 3, c: 2 }, a: 1 } }],
+    ['time zone', { occurredAt: '2026-01-31T12:00:00Z' }, { occurredAt: '2026-01-31T14:30:00.000+02:30' }],
+    ['number notation', { weight: 1 }, JSON.parse('{"weight":1.0e0}') as Partial<SubmittedEvent>],
+  ])('treats content that differs only in %s as identical', async (_what, one, other) => {
     const { liveKey } = await mir.partner();
     const first = await post(liveKey, anEvent({ idempotencyKey: 'k', ...one }));
-    const again = await post(liveKey, anEvent({ idempotencyKey: 'k', ...other }));
-    expect(again).toMatchObject({ status: 202, body: { eventId: first.body.eventId } });
-    expect(await receiptOf(liveKey, again)).toMatchObject({ duplicates: 1, conflicts: 0 });
+    const repeat = await post(liveKey, anEvent({ idempotencyKey: 'k', ...other }));
+    expect(repeat).toMatchObject({ status: 202, body: { eventId: first.body.eventId } });
+    expect(await receiptOf(liveKey, repeat)).toMatchObject({ duplicates: 1, conflicts: 0 });
   });
 
   it.each<[string, Partial<SubmittedEvent>]>([
     ['the user', { userExternalId: 'u-2' }],
     ['the type', { eventType: 'mir.transaction.refunded' }],
     ['the time', { occurredAt: '2026-01-31T12:00:00.001Z' }],
-    ['a default spelt out', { weight: 1 }],
+    ['an explicit default', { weight: 1 }],
     ['the metadata', { metadata: { a: [2, 1] } }],
-  ])('rejects a reused key of a single event that differs in %s', async (_what, change) => {
+  ])('rejects a single event that reuses a key but differs in %s', async (_what, change) => {
     const { liveKey } = await mir.partner();
     const base = { occurredAt: '2026-01-31T12:00:00Z', metadata: { a: [1, 2] }, idempotencyKey: 'k' };
     expect((await post(liveKey, anEvent(base))).status).toBe(202);
     expectProblem(await post(liveKey, anEvent({ ...base, ...change })), 422, 'IDEMPOTENCY_KEY_REUSED');
-    expect(await storedOf(liveKey)).toHaveLength(1);
+    expect(await storedEvents(liveKey)).toHaveLength(1);
   });
 
-  it('a key reused in a batch is a CONFLICT in its receipt; what was stored first stays', async () => {
+  it('reports a key reused in a batch as a CONFLICT and keeps the stored event', async () => {
     const { liveKey } = await mir.partner();
     const first = await post(liveKey, anEvent({ idempotencyKey: 'k', weight: 1 }));
     await mir.drained();
@@ -106,7 +106,7 @@ describe('POST /events: idempotency keys', () => {
     expect(await countOf(liveKey)).toBe(1);
   });
 
-  it('within one batch the same content is a DUPLICATE and other content an item error', async () => {
+  it('reports a key repeated within a batch as a DUPLICATE, or as an item error if the content differs', async () => {
     const { liveKey } = await mir.partner();
     const events = [
       anEvent({ idempotencyKey: 'k', weight: 3 }),
@@ -130,24 +130,24 @@ describe('POST /events: idempotency keys', () => {
     expect(await countOf(liveKey)).toBe(2);
   });
 
-  it('a repeat of a whole batch is all DUPLICATE, whatever it is cut with', async () => {
+  it('reports every event of a resent batch as a DUPLICATE, even when the chunks split differently', async () => {
     const { liveKey } = await mir.partner();
     const events = Array.from({ length: 700 }, (_, n) => anEvent({ idempotencyKey: `k-${n}` }));
     const first = await post(liveKey, { events });
-    const again = await post(liveKey, { events: [anEvent({ idempotencyKey: 'new' }), ...events] });
-    expect(again.body.eventIds.slice(1)).toEqual(first.body.eventIds);
-    expect(await receiptOf(liveKey, again)).toMatchObject({ status: 'DONE', persisted: 1, duplicates: 700 });
+    const repeat = await post(liveKey, { events: [anEvent({ idempotencyKey: 'new' }), ...events] });
+    expect(repeat.body.eventIds.slice(1)).toEqual(first.body.eventIds);
+    expect(await receiptOf(liveKey, repeat)).toMatchObject({ status: 'DONE', persisted: 1, duplicates: 700 });
     expect(await countOf(liveKey)).toBe(701);
   });
 
-  it('events without a key are never taken for one another', async () => {
+  it('never deduplicates events without a key', async () => {
     const { liveKey } = await mir.partner();
     const [one, two] = await Promise.all([post(liveKey, anEvent()), post(liveKey, anEvent())]);
     expect(one.body.eventId).not.toBe(two.body.eventId);
     expect(await countOf(liveKey)).toBe(2);
   });
 
-  it('two partners, and live and test of one, may use the same key for different things', async () => {
+  it('keeps the keys of each partner and environment separate', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const sent = [
       await post(a.liveKey, anEvent({ idempotencyKey: 'k', weight: 1 })),

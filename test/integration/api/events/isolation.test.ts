@@ -5,8 +5,8 @@ import type { TestAnswer } from '../../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { expectProblem } from '../../../support/problems';
 
-/** What one partner did in one environment, seen by the others as if it were not there. */
-interface Traces {
+/** Identifiers of one tenant's data, which other tenants must not be able to use. */
+interface OwnedIds {
   eventId: string;
   receiptId: string;
   batchReceiptId: string;
@@ -16,7 +16,7 @@ interface Traces {
 let mir: Harness;
 let owner: TestPartner;
 let foreign: TestPartner;
-let traces: Traces;
+let ids: OwnedIds;
 beforeAll(async () => {
   mir = await startHarness();
   owner = await mir.partner();
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const batch = await mir.client.post('/v1/events', owner.testKey, { events: someEvents(3) });
   await mir.drained();
   const page = await mir.client.get('/v1/events?limit=1', owner.testKey);
-  traces = {
+  ids = {
     eventId: single.body.eventId,
     receiptId: single.body.receiptId,
     batchReceiptId: batch.body.receiptId,
@@ -34,73 +34,70 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const strangers = (): [string, string][] => [
-  ['live of the same partner', owner.liveKey],
-  ['another partner’s test', foreign.testKey],
-  ['another partner’s live', foreign.liveKey],
-];
-/** An answer without what differs between any two: the request id and the ids asked for. */
-const essence = ({ status, body }: TestAnswer): string => {
+/** Keys of other tenants: the partner's other environment, and both of another partner. */
+const otherKeys = (): string[] => [owner.liveKey, foreign.testKey, foreign.liveKey];
+/** Status and body without the request ID, the only part in which equal responses differ. */
+const comparable = ({ status, body }: TestAnswer): string => {
   const { requestId: _, ...others } = body;
   return JSON.stringify([status, others]);
 };
 
 describe('tenant isolation', () => {
-  it('the owner sees it all', async () => {
+  it('shows a tenant its own data', async () => {
     const { client } = mir;
-    expect((await client.get(`/v1/events/${traces.eventId}`, owner.testKey)).status).toBe(200);
-    expect((await client.get(`/v1/events/receipts/${traces.receiptId}`, owner.testKey)).body.status).toBe('DONE');
-    expect((await client.get(`/v1/events?cursor=${traces.cursor}`, owner.testKey)).body.data).toHaveLength(3);
+    expect((await client.get(`/v1/events/${ids.eventId}`, owner.testKey)).status).toBe(200);
+    expect((await client.get(`/v1/events/receipts/${ids.receiptId}`, owner.testKey)).body.status).toBe('DONE');
+    expect((await client.get(`/v1/events?cursor=${ids.cursor}`, owner.testKey)).body.data).toHaveLength(3);
     const signals = await client.post('/v1/resolve', owner.testKey, { userExternalId: 'u-1' });
     expect(signals.body.eventCount).toBe(2);
   });
 
-  it('a foreign event answers exactly like a missing one', async () => {
-    for (const [, key] of strangers()) {
-      const there = await mir.client.get(`/v1/events/${traces.eventId}`, key);
+  it('returns the same 404 for another tenant’s event as for a missing one', async () => {
+    for (const key of otherKeys()) {
+      const found = await mir.client.get(`/v1/events/${ids.eventId}`, key);
       const missing = await mir.client.get('/v1/events/evt_test_kdoesnotexist', key);
-      expectProblem(there, 404, 'NOT_FOUND');
-      expect(essence(there)).toBe(essence(missing));
+      expectProblem(found, 404, 'NOT_FOUND');
+      expect(comparable(found)).toBe(comparable(missing));
     }
   });
 
-  it('a foreign receipt answers exactly like a missing one', async () => {
-    for (const [, key] of strangers()) {
-      for (const receiptId of [traces.receiptId, traces.batchReceiptId]) {
-        const there = await mir.client.get(`/v1/events/receipts/${receiptId}`, key);
+  it('returns the same 404 for another tenant’s receipt as for a missing one', async () => {
+    for (const key of otherKeys()) {
+      for (const receiptId of [ids.receiptId, ids.batchReceiptId]) {
+        const found = await mir.client.get(`/v1/events/receipts/${receiptId}`, key);
         const missing = await mir.client.get('/v1/events/receipts/rcpt_test_nothing', key);
-        expectProblem(there, 404, 'NOT_FOUND');
-        expect(essence(there)).toBe(essence(missing));
+        expectProblem(found, 404, 'NOT_FOUND');
+        expect(comparable(found)).toBe(comparable(missing));
       }
     }
   });
 
-  it('a receipt whose env was rewritten to live is not one', async () => {
-    const forged = traces.receiptId.replace('rcpt_test_', 'rcpt_live_');
+  it('returns 404 for a test receipt ID that was changed to live', async () => {
+    const forged = ids.receiptId.replace('rcpt_test_', 'rcpt_live_');
     expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.liveKey), 404, 'NOT_FOUND');
     expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.testKey), 404, 'NOT_FOUND');
   });
 
-  it('a foreign cursor answers exactly like a forged one', async () => {
-    for (const [, key] of strangers()) {
-      const there = await mir.client.get(`/v1/events?cursor=${traces.cursor}`, key);
+  it('returns the same 422 for another tenant’s cursor as for a forged one', async () => {
+    for (const key of otherKeys()) {
+      const found = await mir.client.get(`/v1/events?cursor=${ids.cursor}`, key);
       const forged = await mir.client.get('/v1/events?cursor=AAAA.BBBB', key);
-      expectProblem(there, 422, 'VALIDATION_FAILED');
-      expect(essence(there)).toBe(essence(forged));
+      expectProblem(found, 422, 'VALIDATION_FAILED');
+      expect(comparable(found)).toBe(comparable(forged));
     }
   });
 
-  it('a foreign receipt as a filter lists nothing, like a missing one', async () => {
-    for (const [, key] of strangers()) {
-      for (const receiptId of [traces.receiptId, traces.batchReceiptId, 'rcpt_test_nothing']) {
+  it('lists no events when the filter is another tenant’s receipt', async () => {
+    for (const key of otherKeys()) {
+      for (const receiptId of [ids.receiptId, ids.batchReceiptId, 'rcpt_test_nothing']) {
         const page = await mir.client.get(`/v1/events?receiptId=${receiptId}`, key);
         expect([page.status, page.body]).toEqual([200, { data: [], nextCursor: null }]);
       }
     }
   });
 
-  it('events of one environment are in no list and no signal of any other', async () => {
-    for (const [, key] of strangers()) {
+  it('leaves events of one tenant out of the lists and signals of all others', async () => {
+    for (const key of otherKeys()) {
       expect((await mir.client.get('/v1/events', key)).body).toEqual({ data: [], nextCursor: null });
       expect((await mir.client.get('/v1/events?userExternalId=u-1', key)).body.data).toEqual([]);
       const signals = await mir.client.post('/v1/resolve', key, { userExternalIds: ['u-0', 'u-1'] });
@@ -111,7 +108,7 @@ describe('tenant isolation', () => {
     }
   });
 
-  it('the same user is another reference in each environment and at each partner', async () => {
+  it('gives the same user a different userRef in each tenant', async () => {
     const keys = [owner.liveKey, owner.testKey, foreign.liveKey, foreign.testKey];
     for (const key of keys) await mir.client.post('/v1/events', key, anEvent({ userExternalId: 'same-person' }));
     await mir.drained();
@@ -123,7 +120,7 @@ describe('tenant isolation', () => {
     expect(new Set(refs).size).toBe(keys.length);
   });
 
-  it('what waits unsettled in test does not hold back the watermark of live', async () => {
+  it('does not hold back the live watermark while test events are queued', async () => {
     const { liveKey, testKey } = await mir.partner();
     await mir.stopWorkers();
     const waiting = await mir.client.post('/v1/events', testKey, anEvent());
@@ -135,11 +132,11 @@ describe('tenant isolation', () => {
     await mir.drained();
   });
 
-  it('a live key with the word test in it is no test key, and the other way round', async () => {
+  it('rejects a live key relabeled as test, and a test key that was never issued', async () => {
     const { liveKey, key } = await mir.partner();
-    const renamed = liveKey.replace('mir_live_', 'mir_test_');
-    expectProblem(await mir.client.get('/v1/events', renamed), 401, 'API_KEY_INVALID');
-    const made = newApiKey('test', key.tag);
-    expectProblem(await mir.client.get('/v1/events', made.key), 401, 'API_KEY_INVALID');
+    const relabeled = liveKey.replace('mir_live_', 'mir_test_');
+    expectProblem(await mir.client.get('/v1/events', relabeled), 401, 'API_KEY_INVALID');
+    const unissued = newApiKey('test', key.tag);
+    expectProblem(await mir.client.get('/v1/events', unissued.key), 401, 'API_KEY_INVALID');
   });
 });

@@ -27,31 +27,31 @@ const gzipped = (key: string, body: string): Promise<TestAnswer> =>
   mir.client.post('/v1/events', key, gzipSync(body), { 'content-encoding': 'gzip' });
 const left = ({ headers }: TestAnswer): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
 
-/** Items that count how often they are looked at. */
-function countedItems(count: number): { items: BatchItem[]; looks: () => number } {
-  let looks = 0;
+/** Returns batch items that count how often their values are read. */
+function countedItems(count: number): { items: BatchItem[]; reads: () => number } {
+  let reads = 0;
   const items = Array.from({ length: count }, () => ({
     get value(): unknown {
-      looks += 1;
+      reads += 1;
       return anEvent();
     },
   }));
-  return { items, looks: () => looks };
+  return { items, reads: () => reads };
 }
 
-describe('a batch', () => {
+describe('POST /v1/events with a batch', () => {
   it.each([
     ['an unknown key', () => newApiKey('live', newPartnerTag()).key, 'API_KEY_INVALID'],
-    ['a budget that it can never fit', () => partnerKey(10), 'BATCH_EXCEEDS_LIMIT'],
-  ])('is rejected before any item is looked at: %s', async (_what, keyText, code) => {
-    const { items, looks } = countedItems(100);
+    ['a budget smaller than the batch', () => partnerKey(10), 'BATCH_EXCEEDS_LIMIT'],
+  ])('rejects a batch before reading any item: %s', async (_what, keyText, code) => {
+    const { items, reads } = countedItems(100);
     const sent = { items, sentBytes: 1_000, key: parseApiKey(await keyText())!, requestId: 'r' };
     const submission = submitBatch(mir.ctx, { ...sent, admitted: () => undefined });
     await expect(submission).rejects.toMatchObject({ code });
-    expect(looks()).toBe(0);
+    expect(reads()).toBe(0);
   });
 
-  it('of millions of items is 422 TOO_MANY_EVENTS', async () => {
+  it('rejects a batch of millions of items with 422 TOO_MANY_EVENTS', async () => {
     const response = await gzipped(await partnerKey(), `{"events":[${'1,'.repeat(2_500_000)}1]}`);
     expectProblem(response, 422, 'TOO_MANY_EVENTS');
   });
@@ -59,14 +59,14 @@ describe('a batch', () => {
   it.each([
     ['JSON', (item: string) => `{"events":[${JSON.stringify(anEvent())},${item}]}`, {}],
     ['NDJSON', (item: string) => `${JSON.stringify(anEvent())}\n${item}`, NDJSON],
-  ])('in %s rejects an item over 32 KiB without parsing it, and accepts the others', async (_form, body, headers) => {
+  ])('rejects an item over 32 KiB in %s without parsing it, and accepts the others', async (_form, body, headers) => {
     const huge = JSON.stringify({ ...anEvent(), metadata: { text: 'x'.repeat(140 * KIB) } });
     const response = await mir.client.post('/v1/events', await partnerKey(), body(huge), headers);
     expect(response.body).toMatchObject({ accepted: 1, rejected: 1 });
     expect(response.body.errors).toEqual([{ index: 1, path: '', code: 'TOO_LARGE', message: expect.any(String) }]);
   });
 
-  it('that does not fit the budget pays for having been read', async () => {
+  it('charges for reading a batch that exceeds the budget', async () => {
     const key = await partnerKey(1_000);
     const response = await gzipped(
       key,
@@ -76,7 +76,7 @@ describe('a batch', () => {
     expect(left(await mir.client.post('/v1/events', key, anEvent()))).toBeLessThan(960);
   });
 
-  it('with a byte order mark is accepted, whatever its size', async () => {
+  it('accepts a batch with a byte order mark, small or large', async () => {
     const key = await partnerKey();
     for (const events of [someEvents(2), someEvents(3_000, { metadata: { a: 'x'.repeat(100) } })]) {
       const response = await mir.client.post('/v1/events', key, `\uFEFF${JSON.stringify({ events })}`);
@@ -85,32 +85,32 @@ describe('a batch', () => {
   });
 });
 
-describe('a single event over 32 KiB', () => {
+describe('POST /v1/events with a single event over 32 KiB', () => {
   it.each([
     ['padded with spaces', JSON.stringify(anEvent()).padEnd(33 * KIB)],
-    ['of unknown fields', JSON.stringify(Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`f${n}`, 1])))],
-    ['larger than what is parsed whole', JSON.stringify(anEvent()).padEnd(200 * KIB)],
-  ])('is rejected: %s', async (_what, body) => {
+    ['many unknown fields', JSON.stringify(Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`f${n}`, 1])))],
+    ['larger than the limit for parsing in one piece', JSON.stringify(anEvent()).padEnd(200 * KIB)],
+  ])('rejects a single event over 32 KiB with 413: %s', async (_what, body) => {
     const response = await mir.client.post('/v1/events', await partnerKey(), body);
     expectProblem(response, 413, 'BODY_TOO_LARGE');
     expect(response.body.detail).toMatch(/32 KiB/);
   });
 });
 
-describe('a rejected submission', () => {
-  it('is charged in full, on credit, so that later ones are not even read', async () => {
+describe('cost of rejected submissions', () => {
+  it('charges a large rejected body in full, so that later bodies are rejected without being read', async () => {
     const key = await partnerKey(100);
     const junk = ' '.repeat(5 * 1024 * KIB);
     expectProblem(await gzipped(key, junk), 413, 'BODY_TOO_LARGE');
     const next = await gzipped(key, junk);
     expectProblem(next, 429, 'RATE_LIMITED');
     expect(next.headers.get('ratelimit')).toMatch(/^"events";r=0;t=\d+$/);
-    // 160 units at 100 per minute; the debt is at most one minute's budget.
+    // The body costs 160 units at 100 per minute; debt is capped at one minute's budget.
     expect(Number(next.headers.get('retry-after'))).toBeGreaterThan(30);
     expect(Number(next.headers.get('retry-after'))).toBeLessThanOrEqual(61);
   });
 
-  it('of an agent over its own limit takes nothing from its partner', async () => {
+  it('does not charge the partner for submissions over an agent’s own limit', async () => {
     const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 6_000 } });
     const agent = await insertAgent(mir.ctx.store, partner, { rateLimitPerMinute: 1 });
     const responses = await Promise.all(
@@ -119,18 +119,18 @@ describe('a rejected submission', () => {
     expect(responses.filter(({ status }) => status === 422)).toHaveLength(1);
     expect(responses.filter(({ status }) => status === 429)).toHaveLength(49);
     const own = await mir.client.post('/v1/events', partner.liveKey, anEvent());
-    // The agent's one unit and its own; the 49 others would take five seconds to come back.
+    // One unit for the agent and one for the partner; 49 more would take five seconds to refill.
     expect(left(own)).toBeGreaterThanOrEqual(598);
   });
 
-  it('that is not even valid gzip costs what was sent', async () => {
+  it('charges invalid gzip by its compressed size', async () => {
     const key = await partnerKey();
     const response = await mir.client.post('/v1/events', key, 'xx', { 'content-encoding': 'gzip' });
     expectProblem(response, 400, 'INVALID_ENCODING');
     expect(left(response)).toBe(EVENTS_PER_MINUTE - 1);
   });
 
-  it('does not get long field names back', async () => {
+  it('does not return long field names in errors', async () => {
     const response = await mir.client.post('/v1/events', await partnerKey(), { ['k'.repeat(30 * KIB)]: 1 });
     expectProblem(response, 422, 'VALIDATION_FAILED');
     expect(JSON.stringify(response.body).length).toBeLessThan(2 * KIB);

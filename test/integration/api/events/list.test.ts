@@ -22,23 +22,23 @@ beforeAll(async () => {
   batchReceipt = batch.body.receiptId;
   await mir.drained();
   const event = anEvent({ userExternalId: 'u-7', eventType: 'mir.review.posted' });
-  const neighbour = anEvent({ userExternalId: 'neighbour' });
-  const [one] = await pipelinedPosts(mir.url, '/v1/events', partner.liveKey, [event, neighbour]);
+  const otherEvent = anEvent({ userExternalId: 'u-other' });
+  const [one] = await pipelinedPosts(mir.url, '/v1/events', partner.liveKey, [event, otherEvent]);
   single = one!.body;
   await mir.drained();
   const tenant = `${partner.partnerId}:live` as Tenant;
   const [stored] = await mir.ctx.store.events.model.find({ tenant }).limit(1).lean<EventDoc[]>();
   const receivedAt = new Date('2020-01-01');
-  const ofAgent = { ...stored!, _id: 'evt_live_agent' as EventId, agentId: 'agt_1', receivedAt };
-  await rawCollection(mir.ctx.store.events.model).insertOne(ofAgent);
+  const agentEvent = { ...stored!, _id: 'evt_live_agent' as EventId, agentId: 'agt_1', receivedAt };
+  await rawCollection(mir.ctx.store.events.model).insertOne(agentEvent);
 });
 afterAll(() => mir.close());
 
 const list = (query: string) => mir.client.get(`/v1/events?${query}`, partner.liveKey);
-const idsOf = (answer: { body: { data: { eventId: string }[] } }): string[] =>
-  answer.body.data.map(({ eventId }) => eventId);
+const idsOf = ({ body }: { body: { data: { eventId: string }[] } }): string[] =>
+  body.data.map(({ eventId }) => eventId);
 
-async function walk(query: string): Promise<string[]> {
+async function listAll(query: string): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | null = null;
   do {
@@ -50,14 +50,17 @@ async function walk(query: string): Promise<string[]> {
   return ids;
 }
 
-describe('GET /events', () => {
-  it.each([500, 137])('pages of %i neither skip nor repeat among thousands received at once', async (limit) => {
-    const ids = await walk(`limit=${limit}`);
-    expect(ids).toHaveLength(EVENTS + 3);
-    expect(new Set(ids).size).toBe(EVENTS + 3);
-  });
+describe('GET /v1/events', () => {
+  it.each([500, 137])(
+    'returns thousands of events received at once exactly once each, in pages of %i',
+    async (limit) => {
+      const ids = await listAll(`limit=${limit}`);
+      expect(ids).toHaveLength(EVENTS + 3);
+      expect(new Set(ids).size).toBe(EVENTS + 3);
+    },
+  );
 
-  it('a walk is not disturbed by events that arrive meanwhile', async () => {
+  it('neither skips nor repeats events when others arrive between pages', async () => {
     const { liveKey } = await mir.partner();
     await mir.client.post('/v1/events', liveKey, { events: someEvents(10) });
     await mir.drained();
@@ -69,34 +72,34 @@ describe('GET /events', () => {
     expect(rest.body.nextCursor).toBeNull();
   });
 
-  it('a page that ends exactly at the last event has no next cursor', async () => {
+  it('returns no next cursor when a page ends at the last event', async () => {
     const page = await list('userExternalId=u-7&limit=2');
     expect(page.body.data).toHaveLength(2);
     expect(page.body.nextCursor).toBeNull();
   });
 
-  it('the newest received come first, and userExternalId is echoed only as a filter', async () => {
+  it('lists the newest events first and returns userExternalId only when it is a filter', async () => {
     const newest = await list('limit=2');
     expect(newest.body.data[0].receivedAt >= newest.body.data[1].receivedAt).toBe(true);
     expect(idsOf(newest)).toContain(single.eventId);
     expect(newest.body.data.filter((event: object) => 'userExternalId' in event)).toEqual([]);
-    const ofUser = await list('userExternalId=u-7');
-    expect(ofUser.body.data.map((event: { userExternalId: string }) => event.userExternalId)).toEqual(['u-7', 'u-7']);
+    const filtered = await list('userExternalId=u-7');
+    expect(filtered.body.data.map((event: { userExternalId: string }) => event.userExternalId)).toEqual(['u-7', 'u-7']);
   });
 
   it.each<[string, () => string, number]>([
     ['userExternalId', () => 'userExternalId=u-7', 2],
-    ['userExternalId of nobody', () => 'userExternalId=nobody', 0],
+    ['an unknown userExternalId', () => 'userExternalId=unknown', 0],
     ['eventType', () => 'eventType=mir.review.posted', 1],
     ['agentId', () => 'agentId=agt_1', 1],
     ['receiptId of a single event in a shared chunk', () => `receiptId=${single.receiptId}`, 1],
     ['receiptId of a batch', () => `receiptId=${batchReceipt}`, EVENTS],
     ['from, inclusive', () => `from=${single.receivedAt}`, 2],
     ['to, exclusive', () => `to=${single.receivedAt}`, EVENTS + 1],
-    ['from and to with the same time', () => `from=${single.receivedAt}&to=${single.receivedAt}`, 0],
+    ['an empty time range', () => `from=${single.receivedAt}&to=${single.receivedAt}`, 0],
     ['two filters together', () => `userExternalId=u-7&eventType=mir.review.posted`, 1],
-  ])('filter by %s', async (_what, query, count) => {
-    expect(await walk(`limit=500&${query()}`)).toHaveLength(count);
+  ])('filters by %s', async (_what, query, count) => {
+    expect(await listAll(`limit=500&${query()}`)).toHaveLength(count);
   });
 
   type Order = Record<string, 1 | -1>;
@@ -106,7 +109,7 @@ describe('GET /events', () => {
     limit: number;
   }
 
-  /** The one query that the store gets for a request. */
+  /** Returns the single database query that a request runs. */
   async function queryOf(query: string): Promise<ListQuery> {
     const { store } = mir.ctx;
     const queries: [filter: Record<string, unknown>, options: Pick<ListQuery, 'sort' | 'limit'>][] = [];
@@ -123,7 +126,7 @@ describe('GET /events', () => {
     return { filter, sort, limit };
   }
 
-  /** Names of the indexes that begin with the fields a query compares for equality and go on in its order. */
+  /** Returns the names of the indexes that start with the query's equality fields and continue with its sort order. */
   async function servingIndexes({ filter, sort }: ListQuery): Promise<string[]> {
     const equal = Object.keys(filter).filter((field) => field !== '$and');
     const indexes = await mir.ctx.store.events.model.collection.indexes();
@@ -136,12 +139,8 @@ describe('GET /events', () => {
     return indexes.filter(({ key }) => serves(key as Order)).map(({ name }) => name!);
   }
 
-  /** Keys that the store examines for a query, by the store's own account. */
-  async function explained({
-    filter,
-    sort,
-    limit,
-  }: ListQuery): Promise<{ index: string; keys: number; found: number }> {
+  /** Returns the index that the server uses for a query and the number of keys that it examines. */
+  async function explain({ filter, sort, limit }: ListQuery): Promise<{ index: string; keys: number; found: number }> {
     const { collection } = mir.ctx.store.events.model;
     const plan = await collection.find(filter, { sort, limit }).explain('executionStats');
     const text = JSON.stringify(plan['queryPlanner'].winningPlan);
@@ -150,7 +149,7 @@ describe('GET /events', () => {
     return { index: /"indexName":"([^"]+)"/.exec(text)![1]!, keys: totalKeysExamined, found: nReturned };
   }
 
-  /** Whether this run's server plans as mongod does; one stand-in sorts by itself and scans for ranges within $and. */
+  /** Whether the server plans queries like mongod. One stand-in sorts in memory and scans for ranges within `$and`. */
   async function serverPlansLikeMongod(): Promise<boolean> {
     const probe = mir.ctx.store.connection.collection<{ a: number; b: number }>('plan_probe');
     await probe.createIndex({ a: 1, b: -1 });
@@ -168,29 +167,29 @@ describe('GET /events', () => {
     ['receiptId', () => `receiptId=${single.receiptId}`, 'tenant_1_receivedAt_-1__id_-1'],
     ['from', () => `from=${single.receivedAt}`, 'tenant_1_receivedAt_-1__id_-1'],
     ['to', () => 'to=2020-01-01T00:00:00Z', 'tenant_1_receivedAt_-1__id_-1'],
-  ])('an index serves the filter by %s, in the order of the list', async (_what, query, index) => {
+  ])('uses one index to filter by %s and to sort', async (_what, query, index) => {
     const sent = await queryOf(`limit=5&${query()}`);
     expect(await servingIndexes(sent)).toEqual([index]);
     if (!(await serverPlansLikeMongod())) return;
-    const plan = await explained(sent);
+    const plan = await explain(sent);
     expect(plan.index).toBe(index);
     expect(plan.keys).toBeLessThanOrEqual(plan.found + 5);
   });
 
   it.each([
-    ['not signed', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd'],
+    ['unsigned', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd'],
     ['a wrong signature', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd.AAAAAAAAAAAAAAAA'],
-    ['nothing but a dot', '.'],
+    ['only a dot', '.'],
     ['empty', ''],
     ['too long', 'A'.repeat(513)],
-    ['given twice', 'a&cursor=b'],
-  ])('a cursor that this list did not give out is 422: %s', async (_what, cursor) => {
-    const answer = await list(`cursor=${cursor}`);
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer)[0]).toMatch(/^cursor /);
+    ['sent twice', 'a&cursor=b'],
+  ])('rejects an invalid cursor with 422: %s', async (_what, cursor) => {
+    const response = await list(`cursor=${cursor}`);
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)[0]).toMatch(/^cursor /);
   });
 
-  it('a cursor changed in any one character is refused, appended text too', async () => {
+  it('rejects a cursor with a changed character or appended text', async () => {
     const cursor: string = (await list('limit=1')).body.nextCursor;
     const other = (char: string): string => (char === 'A' ? 'B' : 'A');
     const changed = [0, 5, cursor.indexOf('.') - 1, cursor.indexOf('.') + 1, cursor.length - 1].map(
@@ -201,11 +200,11 @@ describe('GET /events', () => {
     }
   });
 
-  it.each(['1', '500'])('limit=%s is taken', async (limit) => {
+  it.each(['1', '500'])('accepts limit=%s', async (limit) => {
     expect((await list(`limit=${limit}`)).body.data).toHaveLength(Number(limit));
   });
 
-  it('without a limit a page has 50 events', async () => {
+  it('returns 50 events per page by default', async () => {
     expect((await list('')).body.data).toHaveLength(50);
   });
 
@@ -223,9 +222,9 @@ describe('GET /events', () => {
     ['eventType=a&eventType=b', 'eventType INVALID_TYPE'],
     ['__proto__=1', '__proto__ UNKNOWN_FIELD'],
     ['sort=weight', 'sort UNKNOWN_FIELD'],
-  ])('a query that makes no sense is 422: %s', async (query, error) => {
-    const answer = await list(query);
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer)).toEqual([error]);
+  ])('rejects an invalid query with 422: %s', async (query, error) => {
+    const response = await list(query);
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)).toEqual([error]);
   });
 });

@@ -18,7 +18,7 @@ afterAll(() => mir.close());
 const post = (key: string, body: unknown): Promise<TestAnswer> => mir.client.post('/v1/events', key, body);
 const read = (key: string, receiptId: string): Promise<TestAnswer> =>
   mir.client.get(`/v1/events/receipts/${receiptId}`, key);
-const settle = async (): Promise<void> => {
+const processQueue = async (): Promise<void> => {
   await mir.startWorkers();
   await mir.drained();
   await mir.stopWorkers();
@@ -32,8 +32,8 @@ const signed = ({ partnerId }: TestPartner, receivedAtMs: number): string =>
     receivedAtMs,
   });
 
-describe('GET /events/receipts/:id', () => {
-  it('a receipt says QUEUED before any worker saw its events, DONE after', async () => {
+describe('GET /v1/events/receipts/:receiptId', () => {
+  it('returns QUEUED until a worker has processed the events, then DONE', async () => {
     const { liveKey } = await mir.partner();
     const single = await post(liveKey, anEvent());
     const batch = await post(liveKey, { events: someEvents(1_200) });
@@ -55,36 +55,36 @@ describe('GET /events/receipts/:id', () => {
       };
       expect((await read(liveKey, sent.body.receiptId)).body).toEqual(queued);
     }
-    await settle();
+    await processQueue();
     const done = await read(liveKey, batch.body.receiptId);
     expect(done.body).toMatchObject({ status: 'DONE', persisted: 1_200, receivedAt: batch.body.receivedAt });
     expect(Date.parse(done.body.settledAt)).toBeGreaterThanOrEqual(Date.parse(batch.body.receivedAt));
     expect((await read(liveKey, single.body.receiptId)).body.status).toBe('DONE');
   });
 
-  it('a receipt of many chunks is QUEUED until the last of them has settled', async () => {
+  it('returns QUEUED for a receipt of several chunks until the last one is finalized', async () => {
     const { liveKey } = await mir.partner();
     const sent = await post(liveKey, { events: someEvents(1_000) });
-    await settle();
+    await processQueue();
     const { store } = mir.ctx;
     const part = await store.receipts.model.findOne({ total: 500, tenant: { $exists: true } }).sort({ _id: -1 });
     await store.receipts.model.deleteOne({ _id: part!._id });
     expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({ status: 'QUEUED', persisted: 500 });
   });
 
-  it('singles that share a chunk see only their own outcome', async () => {
+  it('returns each single event’s own outcome when several events share a chunk', async () => {
     const { liveKey } = await mir.partner();
     await post(liveKey, { events: [anEvent({ idempotencyKey: 'seen', weight: 1 })] });
-    await settle();
-    const answers = await pipelinedPosts(mir.url, '/v1/events', liveKey, [
+    await processQueue();
+    const responses = await pipelinedPosts(mir.url, '/v1/events', liveKey, [
       anEvent(),
       anEvent({ idempotencyKey: 'seen', weight: 1 }),
       anEvent({ idempotencyKey: 'seen', weight: 2 }),
     ]);
-    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    expect(responses.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(await mir.ctx.queues.events.getWaitingCount()).toBe(1);
-    const [fresh, repeat, other] = answers.map(({ body }) => body.receiptId as string);
-    await settle();
+    const [fresh, repeat, other] = responses.map(({ body }) => body.receiptId as string);
+    await processQueue();
     const plain = (await read(liveKey, fresh!)).body;
     expect(plain).toMatchObject({ status: 'DONE', accepted: 1, persisted: 1, duplicates: 0, conflicts: 0 });
     expect(plain).not.toHaveProperty('items');
@@ -106,12 +106,12 @@ describe('GET /events/receipts/:id', () => {
     });
   });
 
-  it('what the worker cannot read is FAILED in the receipt, with a code and a message', async () => {
+  it('reports events that the worker cannot read as FAILED, with a code and a message', async () => {
     const { liveKey } = await mir.partner();
     const sent = await post(liveKey, { events: someEvents(2) });
     const [job] = await mir.ctx.queues.events.getJobs(['waiting', 'prioritized']);
     await job!.updateData({ ...job!.data, v: 99 });
-    await settle();
+    await processQueue();
     expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({
       status: 'DONE_WITH_FAILURES',
       accepted: 2,
@@ -127,7 +127,7 @@ describe('GET /events/receipts/:id', () => {
     });
   });
 
-  it('a receipt is kept for 30 days and answers like a missing one after', async () => {
+  it('returns a receipt for 30 days and then 404', async () => {
     const partner = await mir.partner();
     const limitMs = Date.now() - RECEIPT_RETENTION_MS;
     const kept = await read(partner.liveKey, signed(partner, limitMs + MINUTE_MS));
@@ -135,20 +135,20 @@ describe('GET /events/receipts/:id', () => {
     expectProblem(await read(partner.liveKey, signed(partner, limitMs - MINUTE_MS)), 404, 'NOT_FOUND');
   });
 
-  it('a forged receipt is 404: nobody can make up one, nor change one', async () => {
+  it('returns 404 for a forged or altered receipt ID', async () => {
     const partner = await mir.partner();
     const other = await mir.partner();
-    const good = signed(partner, Date.now());
+    const valid = signed(partner, Date.now());
     const forged = [
-      good.slice(0, -1) + (good.endsWith('A') ? 'B' : 'A'),
-      good.replace(/\.1\./, '.2.'),
-      good.slice(0, good.lastIndexOf('.')),
+      valid.slice(0, -1) + (valid.endsWith('A') ? 'B' : 'A'),
+      valid.replace(/\.1\./, '.2.'),
+      valid.slice(0, valid.lastIndexOf('.')),
       signed(other, Date.now()),
       'rcpt_live_',
       '$ne',
     ];
     for (const receiptId of forged) {
-      expect(receiptId).not.toBe(good);
+      expect(receiptId).not.toBe(valid);
       expectProblem(await read(partner.liveKey, encodeURIComponent(receiptId)), 404, 'NOT_FOUND');
     }
   });

@@ -17,8 +17,8 @@ const storedCount = async (partnerId: PartnerId): Promise<number> => {
   return mir.ctx.store.events.model.countDocuments({ tenant: tenantOf(partnerId, 'live') });
 };
 
-describe('POST /events', () => {
-  it('one event is accepted with its id, receipt and time, and stored as it was sent', async () => {
+describe('POST /v1/events', () => {
+  it('accepts one event with an ID, a receipt and a time, and stores it as submitted', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({
       occurredAt: '2026-01-31T13:00:00.000+01:00',
@@ -47,7 +47,7 @@ describe('POST /events', () => {
     });
   });
 
-  it('what an event leaves out is filled in: it occurred when it was received, with weight 1', async () => {
+  it('sets occurredAt to the time of receipt and weight to 1 when an event omits them', async () => {
     const { liveKey } = await mir.partner();
     const sent = await mir.client.post('/events', liveKey, anEvent());
     await mir.drained();
@@ -55,7 +55,7 @@ describe('POST /events', () => {
     expect(read.body).toMatchObject({ occurredAt: sent.body.receivedAt, weight: 1, metadata: null });
   });
 
-  it('the bare path and /v1 are the same API', async () => {
+  it('serves the same API with and without the /v1 prefix', async () => {
     const { liveKey } = await mir.partner();
     const bare = await mir.client.post('/events', liveKey, anEvent({ idempotencyKey: 'k' }));
     const versioned = await mir.client.post('/v1/events', liveKey, anEvent({ idempotencyKey: 'k' }));
@@ -63,7 +63,7 @@ describe('POST /events', () => {
     expect(versioned.body.eventId).toBe(bare.body.eventId);
   });
 
-  it('the raw user id is kept nowhere: neither in the queue nor in the store', async () => {
+  it('stores the raw user ID neither in the queue nor in the database', async () => {
     const { liveKey, partnerId } = await mir.partner();
     await mir.stopWorkers();
     await mir.client.post('/events', liveKey, anEvent({ userExternalId: 'very-private-id' }));
@@ -78,7 +78,7 @@ describe('POST /events', () => {
     expect(JSON.stringify([docs, users])).not.toContain('very-private-id');
   });
 
-  it('a batch answers the id of every event at its index', async () => {
+  it('returns the ID of each event of a batch at the event’s index', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, { events: someEvents(3) });
     expect(sent.status).toBe(202);
@@ -86,11 +86,11 @@ describe('POST /events', () => {
     expect(new Set(sent.body.eventIds).size).toBe(3);
     expect(await storedCount(partnerId)).toBe(3);
     const second = await mir.client.get(`/v1/events/${sent.body.eventIds[1]}?`, liveKey);
-    const ofSecond = await mir.client.get('/v1/events?userExternalId=u-1', liveKey);
-    expect(ofSecond.body.data).toEqual([{ ...second.body, userExternalId: 'u-1' }]);
+    const listed = await mir.client.get('/v1/events?userExternalId=u-1', liveKey);
+    expect(listed.body.data).toEqual([{ ...second.body, userExternalId: 'u-1' }]);
   });
 
-  it('NDJSON takes one event a line, empty lines and CRLF aside', async () => {
+  it('accepts NDJSON with one event per line, and ignores empty lines and CRLF', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const body = `${JSON.stringify(anEvent())}\r\n\r\n  \n${JSON.stringify(anEvent({ userExternalId: 'u-2' }))}\n`;
     const sent = await mir.client.post('/v1/events', liveKey, body, { 'content-type': 'application/x-ndjson' });
@@ -102,7 +102,7 @@ describe('POST /events', () => {
     ['one event', 'application/json', JSON.stringify(anEvent()), 1],
     ['a batch', 'application/json; charset=UTF-8', JSON.stringify({ events: someEvents(600) }), 600],
     ['NDJSON', 'application/x-ndjson', lines(...someEvents(7)), 7],
-  ])('gzip is read: %s', async (_what, type, body, count) => {
+  ])('accepts gzip: %s', async (_what, type, body, count) => {
     const { liveKey, partnerId } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, gzipSync(body), {
       'content-type': type,
@@ -112,7 +112,7 @@ describe('POST /events', () => {
     expect(await storedCount(partnerId)).toBe(count);
   });
 
-  it('bad events of a batch are named with index, path and code; the others are taken', async () => {
+  it('reports invalid events of a batch by index, path and code, and accepts the others', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const events = [
       anEvent({ userExternalId: 'u-a' }),
@@ -128,8 +128,12 @@ describe('POST /events', () => {
       rejected: 3,
       eventIds: [expect.any(String), null, expect.any(String), null, null],
     });
-    const named = sent.body.errors.map((e: { index: number; path: string; code: string }) => [e.index, e.path, e.code]);
-    expect(named).toEqual(
+    const reported = sent.body.errors.map((e: { index: number; path: string; code: string }) => [
+      e.index,
+      e.path,
+      e.code,
+    ]);
+    expect(reported).toEqual(
       expect.arrayContaining([
         [1, 'userExternalId', 'TOO_SMALL'],
         [1, 'weight', 'TOO_BIG'],
@@ -138,13 +142,13 @@ describe('POST /events', () => {
         [4, 'metadata.a.$where', 'INVALID_KEY'],
       ]),
     );
-    expect(named).toHaveLength(5);
+    expect(reported).toHaveLength(5);
     expect(await storedCount(partnerId)).toBe(2);
     const receipt = await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, liveKey);
     expect(receipt.body).toMatchObject({ status: 'DONE', accepted: 2, persisted: 2, failed: 0 });
   });
 
-  it('a line of NDJSON that is not JSON is its own error', async () => {
+  it('reports an NDJSON line that is not JSON as an item error', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const body = `${lines(anEvent())}\n{"userExternalId": \n${lines(anEvent({ userExternalId: 'u-2' }))}`;
     const sent = await mir.client.post('/v1/events', liveKey, body, { 'content-type': 'application/x-ndjson' });
@@ -153,7 +157,7 @@ describe('POST /events', () => {
     expect(await storedCount(partnerId)).toBe(2);
   });
 
-  it('a batch without one good event is 422 and names every problem with its index', async () => {
+  it('rejects a batch without a valid event with 422 and reports every problem by index', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const events = [{ ...anEvent(), weight: -1 }, {}];
     const sent = await mir.client.post('/v1/events', liveKey, { events });
@@ -166,7 +170,7 @@ describe('POST /events', () => {
     expect(await storedCount(partnerId)).toBe(0);
   });
 
-  it('5,000 events in one call are all stored and counted; the receipt sums its ten chunks', async () => {
+  it('stores and counts all 5,000 events of one call and adds up their ten chunks in the receipt', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const events = someEvents(5_000, { weight: 1 }).map((event, n) => ({ ...event, userExternalId: `u-${n % 100}` }));
     const sent = await mir.client.post('/v1/events', liveKey, { events });
@@ -182,7 +186,7 @@ describe('POST /events', () => {
   it.each([
     ['a batch', 'application/json', JSON.stringify({ events: someEvents(5_001) })],
     ['NDJSON', 'application/x-ndjson', lines(...someEvents(5_001))],
-  ])('5,001 events in one call are refused whole: %s', async (_what, type, body) => {
+  ])('rejects all of 5,001 events in one call: %s', async (_what, type, body) => {
     const { liveKey, partnerId } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, body, { 'content-type': type });
     expectProblem(sent, 422, 'TOO_MANY_EVENTS');
@@ -191,9 +195,13 @@ describe('POST /events', () => {
 
   it.each([
     ['no events', { events: [] }, ['events TOO_SMALL']],
-    ['events that are no list', { events: { 0: anEvent() } }, ['events INVALID_TYPE']],
-    ['fields beside events', { events: [anEvent()], dryRun: true, a: 1 }, ['dryRun UNKNOWN_FIELD', 'a UNKNOWN_FIELD']],
-  ])('a malformed batch is 422: %s', async (_what, body, errors) => {
+    ['events that are not an array', { events: { 0: anEvent() } }, ['events INVALID_TYPE']],
+    [
+      'fields other than events',
+      { events: [anEvent()], dryRun: true, a: 1 },
+      ['dryRun UNKNOWN_FIELD', 'a UNKNOWN_FIELD'],
+    ],
+  ])('rejects a malformed batch with 422: %s', async (_what, body, errors) => {
     const { liveKey } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, body);
     expectProblem(sent, 422, 'VALIDATION_FAILED');
