@@ -17,13 +17,13 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const auditOf = async (action: string, of = partner) => {
-  const { body } = await mir.client.get(`/v1/audit?action=${action}&limit=500`, of.liveKey);
+const auditOf = async (action: string, { liveKey } = partner) => {
+  const { body } = await mir.client.get(`/v1/audit?action=${action}&limit=500`, liveKey);
   return body.data as { target: string; requestId: string; at: string; actor: { kind: string } }[];
 };
 
-describe('confirming a link', () => {
-  it('an invite that 50 people confirm at once is used by one of them', async () => {
+describe('link confirmation', () => {
+  it('links exactly one of 50 people who confirm an invitation at the same time', async () => {
     const { request } = await invite(mir, partner, 'popular');
     const people = await Promise.all(Array.from({ length: 50 }, () => newPerson(mir)));
     const outcomes = await Promise.all(
@@ -40,7 +40,7 @@ describe('confirming a link', () => {
     expect((await auditOf('link.confirmed')).length).toBe(1);
   });
 
-  it('one person who confirms 50 times at once is linked once', async () => {
+  it('creates one link when a person confirms an invitation 50 times at the same time', async () => {
     const { request, token } = await invite(mir, partner, 'eager');
     const person = await newPerson(mir);
     const outcomes = await Promise.all(
@@ -48,21 +48,21 @@ describe('confirming a link', () => {
     );
     expect(outcomes.filter(({ kind }) => kind === 'LINKED')).toHaveLength(1);
     expect(outcomes.filter(({ kind }) => kind === 'ALREADY_LINKED')).toHaveLength(49);
-    const mine = await mir.ctx.store.memberships.get(identityRefOf(person, 'live'));
-    expect(mine?.members).toHaveLength(1);
+    const membership = await mir.ctx.store.memberships.get(identityRefOf(person, 'live'));
+    expect(membership?.members).toHaveLength(1);
     expect((await findRequest(mir.ctx, hashOfToken(token), person, new Date())).kind).toBe('ALREADY_LINKED');
     const stranger = await findRequest(mir.ctx, hashOfToken(token), await newPerson(mir), new Date());
     expect(stranger).toMatchObject({ kind: 'REJECTED', rejection: 'USED' });
   });
 
-  it('a second invite of an account that is linked already is used up and changes nothing', async () => {
+  it('reports a second invitation to the same account as ALREADY_LINKED and changes nothing', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, partner, 'twice', person);
     expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', cacheState: 'done' });
     expect((await mir.ctx.store.memberships.get(identityRefOf(person, 'live')))?.members).toHaveLength(1);
   });
 
-  it('an account that is linked to somebody else stays so, and the invite stays open', async () => {
+  it('rejects an account that is linked to another person and leaves the invitation open', async () => {
     await linkUser(mir, partner, 'taken', await newPerson(mir));
     const { request, token } = await invite(mir, partner, 'taken');
     const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
@@ -70,7 +70,7 @@ describe('confirming a link', () => {
     expect((await findRequest(mir.ctx, hashOfToken(token), null, new Date())).kind).toBe('OPEN');
   });
 
-  it('a declined invite can never be confirmed, and an expired one neither', async () => {
+  it('rejects declined and expired invitations', async () => {
     const declined = await invite(mir, partner, 'declined');
     const decline = async () => declineLink(mir.ctx, declined.request, await newPerson(mir), auditContextForPerson());
     expect(await decline()).toEqual({ kind: 'DECLINED' });
@@ -88,20 +88,20 @@ describe('confirming a link', () => {
     });
   });
 
-  it('a suspended partner cannot be linked, and its invite works again when it is back', async () => {
-    const gone = await mir.partner();
-    const { request, token } = await invite(mir, gone, 'u');
-    await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } });
+  it('rejects the invitation of a suspended partner and accepts it once the partner is active again', async () => {
+    const suspended = await mir.partner();
+    const { request, token } = await invite(mir, suspended, 'u');
+    await mir.ctx.store.partners.model.updateOne({ _id: suspended.partnerId }, { $set: { suspended: true } });
     const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
     expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });
     expect(await findRequest(mir.ctx, hashOfToken(token), null, new Date())).toMatchObject({
       rejection: 'PARTNER_UNAVAILABLE',
     });
-    await mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: false } });
+    await mir.ctx.store.partners.model.updateOne({ _id: suspended.partnerId }, { $set: { suspended: false } });
     expect((await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson())).kind).toBe('LINKED');
   });
 
-  it('the links of one person are bounded', async () => {
+  it('limits the number of links per person', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, partner, 'first', person);
     const { model } = mir.ctx.store.memberships;
@@ -112,20 +112,20 @@ describe('confirming a link', () => {
     expect(rejected).toEqual({ kind: 'REJECTED', rejection: 'TOO_MANY_LINKS' });
   });
 
-  it('the audit tells that a link was made and removed, and nothing of the person', async () => {
+  it('audits the creation and removal of a link without identifying the person', async () => {
     const other = await mir.partner();
     const person = await newPerson(mir);
     await linkUser(mir, other, 'private-id', person);
     await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
-    const [made] = await auditOf('link.confirmed', other);
+    const [confirmed] = await auditOf('link.confirmed', other);
     const [removed] = await auditOf('link.removed', other);
-    expect(made!.actor).toEqual({ kind: 'IDENTITY' });
-    expect(removed!.target).toBe(made!.target);
+    expect(confirmed!.actor).toEqual({ kind: 'IDENTITY' });
+    expect(removed!.target).toBe(confirmed!.target);
     const all = JSON.stringify((await mir.client.get('/v1/audit?limit=500', other.liveKey)).body);
     for (const secret of [person, 'private-id', 'usr_']) expect(all).not.toContain(secret);
   });
 
-  it('the audits of two partners do not tell that the accounts of a deleted identity belonged together', async () => {
+  it('does not let two partners match the accounts of a deleted identity by their audit entries', async () => {
     const partners = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     for (const one of partners) await linkUser(mir, one, 'u', person);
@@ -134,11 +134,11 @@ describe('confirming a link', () => {
     const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
     const ids = entries.flat().map(({ requestId }) => requestId);
     expect(new Set([...ids, auditContext.requestId]).size).toBe(3);
-    // Linked long ago: then only the day is told. Else not even a time before the link.
+    // An entry has the day of the deletion, or the time of the link if that is later.
     expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
   });
 
-  it('of a deleted identity the audit and the messages tell the day, and the audit of one link goes on in time', async () => {
+  it('dates the removals of a deleted identity by day in audit entries and webhooks, but never before the link', async () => {
     const other = await mir.partner();
     await mir.client.request('PUT', '/v1/partners/webhook', {
       key: other.liveKey,
@@ -159,9 +159,9 @@ describe('confirming a link', () => {
     const messages = await mir.ctx.store.deliveries.model
       .find({ tenant: tenantOf(other.partnerId, 'live'), type: 'link.removed' })
       .lean();
-    const told = messages.map(({ body }) => JSON.parse(body) as { timestamp: string; data: { removedAt: string } });
-    expect(new Set(told.map(({ timestamp }) => timestamp))).toEqual(new Set(times));
-    expect(told.map(({ data }) => data.removedAt)).toEqual(told.map(({ timestamp }) => timestamp));
+    const payloads = messages.map(({ body }) => JSON.parse(body) as { timestamp: string; data: { removedAt: string } });
+    expect(new Set(payloads.map(({ timestamp }) => timestamp))).toEqual(new Set(times));
+    expect(payloads.map(({ data }) => data.removedAt)).toEqual(payloads.map(({ timestamp }) => timestamp));
   });
 
   const deleteIdentity = (person: IdentityId) =>
@@ -169,7 +169,7 @@ describe('confirming a link', () => {
       deleteIdentityDocs(mir.ctx.store, person, `${person}@example.org`, session),
     );
 
-  it('whoever deleted their identity can confirm nothing with a page that is still open', async () => {
+  it('rejects a confirmation from a page that was open when the identity was deleted', async () => {
     const person = await newPerson(mir);
     const { request, token } = await invite(mir, partner, 'after-deletion');
     await deleteIdentity(person);
@@ -180,7 +180,7 @@ describe('confirming a link', () => {
     expect((await mir.ctx.store.users.get(request.tenant, request.userRef))?.identity).toBeUndefined();
   });
 
-  it('confirming and deleting the identity at once leaves no link behind', async () => {
+  it('leaves no link when an identity is deleted during a confirmation', async () => {
     for (let round = 0; round < 20; round += 1) {
       const person = await newPerson(mir);
       const { request } = await invite(mir, partner, `both-at-once-${round}`);

@@ -7,7 +7,7 @@ import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
 
-/** Each race has two orders; so many rounds meet both. */
+/** Enough rounds for both outcomes of a race to occur. */
 const ROUNDS = 12;
 
 let mir: Harness;
@@ -23,8 +23,8 @@ const membersOf = async (person: IdentityId): Promise<string[]> =>
 const resolved = async (userExternalId: string) =>
   (await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId })).body;
 
-describe('concurrent link confirmations', () => {
-  it('of confirming and declining at once one counts, and the other is told so', async () => {
+describe('concurrent link changes', () => {
+  it('rejects either the confirmation or the decline when both are sent at the same time', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { request, userRef } = await invite(mir, partner, `decided-${round}`);
       const person = await newPerson(mir);
@@ -40,7 +40,7 @@ describe('concurrent link confirmations', () => {
     }
   });
 
-  it('a user that is erased while its invite is confirmed is linked to nobody', async () => {
+  it('leaves no link when a user is erased during a confirmation', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const id = `erased-${round}`;
       const { request } = await invite(mir, partner, id);
@@ -58,7 +58,7 @@ describe('concurrent link confirmations', () => {
     }
   });
 
-  it('an account that two people confirm at once, by an invite each, is linked to one of them', async () => {
+  it('links an account to one of two people who confirm separate invitations at the same time', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const id = `claimed-${round}`;
       const people = [await newPerson(mir), await newPerson(mir)];
@@ -74,7 +74,7 @@ describe('concurrent link confirmations', () => {
     }
   });
 
-  it('links that are made and removed while events are committed lose no event and no link', async () => {
+  it('loses no event and no link when links are created and removed during commits', async () => {
     const other = await mir.partner();
     const person = await newPerson(mir);
     await linkUser(mir, other, 'steady', person);
@@ -108,14 +108,14 @@ describe('concurrent link confirmations', () => {
     expect([...rows.values()].map(({ eventCount }) => eventCount).sort((a, b) => a - b)).toEqual([0, sent]);
   });
 
-  it('a partner that is suspended while its invite is confirmed shows nothing of it, linked or not', async () => {
+  it('leaves either a complete link or none when a partner is suspended during a confirmation', async () => {
     for (let round = 0; round < ROUNDS / 4; round += 1) {
-      const gone = await mir.partner();
-      const { request } = await invite(mir, gone, 'u');
+      const suspended = await mir.partner();
+      const { request } = await invite(mir, suspended, 'u');
       const person = await newPerson(mir);
       const [confirmed] = await Promise.all([
         confirmLink(mir.ctx, request, person, auditContextForPerson()),
-        mir.ctx.store.partners.model.updateOne({ _id: gone.partnerId }, { $set: { suspended: true } }),
+        mir.ctx.store.partners.model.updateOne({ _id: suspended.partnerId }, { $set: { suspended: true } }),
       ]);
       const linked = confirmed.kind === 'LINKED';
       if (!linked) expect(confirmed).toEqual({ kind: 'REJECTED', rejection: 'PARTNER_UNAVAILABLE' });

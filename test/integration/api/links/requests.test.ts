@@ -18,11 +18,15 @@ const post = (path: string, body: unknown, key = partner.liveKey) => mir.client.
 const status = (id: string, key = partner.liveKey) =>
   mir.client.get(`/v1/partners/link/status?userExternalId=${id}`, key);
 
-describe('POST /partners/link/invite and /partners/link/code', () => {
-  it('an invite is told once and kept only as a hash', async () => {
-    const answer = await post('/v1/partners/link/invite', { userExternalId: 'u-1', accountLabel: 'a•••', state: 's' });
-    expect(answer.status).toBe(201);
-    const { url, inviteId, expiresAt, userRef } = answer.body;
+describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
+  it('returns the URL of an invitation once and stores only the hash of its token', async () => {
+    const response = await post('/v1/partners/link/invite', {
+      userExternalId: 'u-1',
+      accountLabel: 'a•••',
+      state: 's',
+    });
+    expect(response.status).toBe(201);
+    const { url, inviteId, expiresAt, userRef } = response.body;
     const token = String(url).slice(String(url).lastIndexOf('/') + 1);
     expect(url).toBe(`${mir.ctx.config.publicUrl}/link/${token}`);
     expect(Date.parse(expiresAt)).toBeGreaterThan(Date.now());
@@ -32,7 +36,7 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
     expect(JSON.stringify(row)).not.toContain('u-1');
   });
 
-  it('a code has 40 bits, lives ten minutes and is found however it is typed', async () => {
+  it('issues a 40-bit link code that is valid for ten minutes, in any case and spacing', async () => {
     const { status: created, body } = await post('/v1/partners/link/code', { userExternalId: 'u-2' });
     expect(created).toBe(201);
     expect(body.code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
@@ -48,7 +52,7 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
     expect(JSON.stringify(row)).not.toContain(plain);
   });
 
-  it('a new code replaces the last one of the same user', async () => {
+  it('replaces the previous link code of a user with the new one', async () => {
     const first = (await post('/v1/partners/link/code', { userExternalId: 'u-3' })).body.code;
     const second = (await post('/v1/partners/link/code', { userExternalId: 'u-3' })).body.code;
     const kindOf = async (code: string) =>
@@ -56,9 +60,9 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
     expect([await kindOf(first), await kindOf(second)]).toEqual(['REJECTED', 'OPEN']);
   });
 
-  it('a return URL is taken only from a registered origin', async () => {
-    const wish = (returnUrl: string) => post('/v1/partners/link/invite', { userExternalId: 'u-4', returnUrl });
-    expect((await wish('https://harbour.example/settings?tab=mir')).status).toBe(201);
+  it('accepts a return URL only from a registered origin', async () => {
+    const inviteTo = (returnUrl: string) => post('/v1/partners/link/invite', { userExternalId: 'u-4', returnUrl });
+    expect((await inviteTo('https://harbour.example/settings?tab=mir')).status).toBe(201);
     for (const foreign of [
       'https://evil.example/',
       'http://harbour.example/',
@@ -66,22 +70,22 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
       'https://harbour.example:8443/',
       'https://user:pw@harbour.example/',
     ]) {
-      const { status: code, body } = await wish(foreign);
+      const { status: code, body } = await inviteTo(foreign);
       expect([code, body.code]).toEqual([422, 'RETURN_URL_NOT_ALLOWED']);
     }
-    expect((await wish('javascript:alert(1)')).body.code).toBe('VALIDATION_FAILED');
+    expect((await inviteTo('javascript:alert(1)')).body.code).toBe('VALIDATION_FAILED');
   });
 
-  it('open invites of one user are bounded', async () => {
-    const wish = { userExternalId: 'u-5' };
+  it('limits the open invitations of a user', async () => {
+    const invitation = { userExternalId: 'u-5' };
     for (let n = 0; n < MAX_OPEN_REQUESTS_PER_USER; n += 1) {
-      expect((await post('/v1/partners/link/invite', wish)).status).toBe(201);
+      expect((await post('/v1/partners/link/invite', invitation)).status).toBe(201);
     }
-    const { status: code, body } = await post('/v1/partners/link/invite', wish);
+    const { status: code, body } = await post('/v1/partners/link/invite', invitation);
     expect([code, body.code]).toEqual([409, 'TOO_MANY_LINK_REQUESTS']);
   });
 
-  it('the status says what is pending, and that and since when a user is linked', async () => {
+  it('returns the pending request and, after the confirmation, the time of the link as status', async () => {
     expect((await status('u-6')).body).toEqual({ linked: false, linkedAt: null, pending: null });
     const { body } = await post('/v1/partners/link/code', { userExternalId: 'u-6' });
     expect((await status('u-6')).body.pending).toEqual({ kind: 'CODE', expiresAt: body.expiresAt });
@@ -91,7 +95,7 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
     expect(Date.parse(linked.linkedAt)).toBeLessThanOrEqual(Date.now());
   });
 
-  it("another partner's status, and test's, know nothing of it", async () => {
+  it('hides pending requests from other partners and environments', async () => {
     const other = await mir.partner();
     await invite(mir, partner, 'u-7');
     for (const key of [other.liveKey, partner.testKey]) {
@@ -100,18 +104,18 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
   });
 
   it.each(['\u202e', '\u200b', '\u2066'])(
-    'a label with %j, which could disguise the words beside it, is refused',
+    'rejects a label with %j, which could disguise the text around it',
     async (mark) => {
-      const wish = { userExternalId: 'u-8', accountLabel: `ana${mark}k` };
-      expect((await post('/v1/partners/link/invite', wish)).status).toBe(422);
+      const invitation = { userExternalId: 'u-8', accountLabel: `ana${mark}k` };
+      expect((await post('/v1/partners/link/invite', invitation)).status).toBe(422);
     },
   );
 
-  it('every wrong field is named', async () => {
+  it('reports every invalid field', async () => {
     const { status: code, body } = await post('/v1/partners/link/invite', {
       userExternalId: '',
       accountLabel: 'a\u0000b',
-      returnUrl: 'no url',
+      returnUrl: 'not a URL',
       expiresInSeconds: MAX_INVITE_SECONDS + 1,
       more: 1,
     });
@@ -120,17 +124,17 @@ describe('POST /partners/link/invite and /partners/link/code', () => {
     expect(paths).toEqual(['accountLabel', 'expiresInSeconds', 'more', 'returnUrl', 'userExternalId']);
   });
 
-  it('where people have no pages, nobody is given a link or a code that leads nowhere', async () => {
-    const closed = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
+  it('returns 503 and creates nothing when the pages for people are unavailable', async () => {
+    const withoutPages = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
     try {
-      const { liveKey } = await closed.partner();
+      const { liveKey } = await withoutPages.partner();
       for (const path of ['/v1/partners/link/invite', '/v1/partners/link/code']) {
-        const answer = await closed.client.post(path, liveKey, { userExternalId: 'u-9' });
-        expect([answer.status, answer.body.code]).toEqual([503, 'LINKING_UNAVAILABLE']);
+        const response = await withoutPages.client.post(path, liveKey, { userExternalId: 'u-9' });
+        expect([response.status, response.body.code]).toEqual([503, 'LINKING_UNAVAILABLE']);
       }
-      expect(await closed.ctx.store.linkRequests.model.countDocuments()).toBe(0);
+      expect(await withoutPages.ctx.store.linkRequests.model.countDocuments()).toBe(0);
     } finally {
-      await closed.close();
+      await withoutPages.close();
     }
   });
 });

@@ -25,8 +25,8 @@ async function submit(key: string, userExternalId: string, count: number, occurr
   await mir.drained();
 }
 
-describe('POST /resolve for linked users', () => {
-  it('a partner sees its own events before the link, the whole history after it, and its own again after unlinking', async () => {
+describe('POST /v1/resolve for linked users', () => {
+  it('returns the whole history while a user is linked, and the partner’s own events before and after', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await submit(a.liveKey, 'ana-at-a', 5);
@@ -62,7 +62,7 @@ describe('POST /resolve for linked users', () => {
     expect((await resolve(a.liveKey, 'ana-at-a')).body).toMatchObject({ linked: true, eventCount: 6, partnerCount: 1 });
   });
 
-  it('several accounts of one person at one partner are one partner, and each shows the sum', async () => {
+  it('counts several accounts of a person at one partner as one partner and returns the sum for each', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     for (const id of ['old', 'new', 'shop']) await submit(a.liveKey, id, 2);
@@ -75,7 +75,7 @@ describe('POST /resolve for linked users', () => {
     expect(body.results).toMatchObject([sum, sum, sum, { linked: false, eventCount: 0, partnerCount: 0 }]);
   });
 
-  it('a user without any event can be linked, and its first event counts', async () => {
+  it('counts the first event of a user who was linked without events', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await linkUser(mir, a, 'empty', person);
@@ -90,7 +90,7 @@ describe('POST /resolve for linked users', () => {
     });
   });
 
-  it('times of a linked history are UTC days; those of an own one are exact', async () => {
+  it('returns UTC days for linked histories and exact times for a partner’s own', async () => {
     const a = await mir.partner();
     await submit(a.liveKey, 'timed', 1, '2026-03-01T10:20:30.456Z');
     expect((await resolve(a.liveKey, 'timed')).body.recency.lastEventAt).toBe('2026-03-01T10:20:30.456Z');
@@ -102,7 +102,7 @@ describe('POST /resolve for linked users', () => {
     ]);
   });
 
-  it('a link in test data never shows live data, and the other way round', async () => {
+  it('keeps the links of the live and test environments separate', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await submit(a.liveKey, 'u', 5);
@@ -114,7 +114,7 @@ describe('POST /resolve for linked users', () => {
     expect((await resolve(b.liveKey, 'u')).body).toMatchObject({ linked: false, eventCount: 0 });
   });
 
-  it('a row that names an identity which does not name it back is not linked', async () => {
+  it('treats a user as not linked when the identity does not list the user', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await submit(a.liveKey, 'one-sided', 3);
@@ -131,7 +131,7 @@ describe('POST /resolve for linked users', () => {
     expect((await resolve(b.liveKey, 'whole')).body).toMatchObject({ linked: true, eventCount: 4, partnerCount: 1 });
   });
 
-  it('the answer from the store is the answer from the cache, with many links', async () => {
+  it('returns the same signals from the database as from the cache for a person with many links', async () => {
     const partners = await Promise.all(Array.from({ length: 6 }, () => mir.partner()));
     const person = await newPerson(mir);
     for (const [n, { liveKey }] of partners.entries()) {
@@ -147,13 +147,13 @@ describe('POST /resolve for linked users', () => {
     expect(stored.headers.get('x-signals-source')).toBe('store');
     const facts = ({ body }: TestAnswer): unknown => ({ ...body, asOf: null, includesEventsThrough: null });
     expect(facts(stored)).toEqual(facts(cached));
-    await waitUntil('the cache is filled again', async () => {
+    await waitUntil('the cache is refilled', async () => {
       return (await resolve(liveKey, 'many-0')).headers.get('x-signals-source') === 'cache';
     });
     expect(facts(await resolve(liveKey, 'many-0'))).toEqual(facts(cached));
   });
 
-  it('whatever is linked and unlinked meanwhile, no answer shows more than the links of that moment allow', async () => {
+  it('reflects each link and unlink in the next response', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await submit(a.liveKey, 'x', 3);

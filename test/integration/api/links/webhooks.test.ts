@@ -17,14 +17,15 @@ interface Received {
 
 let mir: Harness;
 let partner: TestPartner;
-/** A partner's own server: what it got, and what it answers next. */
+/** The partner's webhook server. */
 let server: http.Server;
-let received: Received[] = [];
-let answers: number[] = [];
-/** Requests to a path of this name wait for their answer until the test lets them go. */
-const SILENT = '/silent';
-let waiting: http.ServerResponse[] = [];
 let url: string;
+let received: Received[] = [];
+/** Status codes of the next responses; 204 when there are no more. */
+let nextStatuses: number[] = [];
+/** Requests to this path get no response until the test releases them. */
+const SILENT = '/silent';
+let unanswered: http.ServerResponse[] = [];
 
 beforeAll(async () => {
   mir = await startHarness({ env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' } });
@@ -33,11 +34,11 @@ beforeAll(async () => {
     req.on('data', (part: Buffer) => parts.push(part));
     req.on('end', () => {
       if (req.url === SILENT) {
-        waiting.push(res);
+        unanswered.push(res);
         return;
       }
       received.push({ headers: req.headers as Record<string, string>, body: Buffer.concat(parts).toString() });
-      const status = answers.shift() ?? 204;
+      const status = nextStatuses.shift() ?? 204;
       res.writeHead(status, status === 302 ? { location: `${url}/elsewhere` } : {}).end();
     });
   });
@@ -51,7 +52,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   received = [];
-  answers = [];
+  nextStatuses = [];
   partner = await mir.partner();
 });
 
@@ -65,16 +66,16 @@ const delivered = (count: number): Promise<void> =>
   waitUntil(`${count} messages are delivered`, async () => {
     return (await deliveries()).filter(({ status }) => status === 'DELIVERED').length === count;
   });
-/** Makes retries due now, as time would. */
-const letTimePass = async (): Promise<void> => {
+/** Makes delayed retries due now. */
+const promoteRetries = async (): Promise<void> => {
   for (const job of await mir.ctx.queues.webhooks.getDelayed()) await job.promote();
 };
 
 describe('link webhooks', () => {
-  it('a link that is made and removed is told in signed Standard Webhooks messages', async () => {
+  it('announces the creation and removal of a link in signed Standard Webhooks messages', async () => {
     const secret = await setWebhook();
     const person = await newPerson(mir);
-    const { request, userRef } = await invite(mir, partner, 'told');
+    const { request, userRef } = await invite(mir, partner, 'raw-user-id');
     expect((await confirmLink(mir.ctx, request, person, auditContextForPerson())).kind).toBe('LINKED');
     await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
     await delivered(2);
@@ -89,17 +90,17 @@ describe('link webhooks', () => {
     expect(confirmed.data['inviteId']).toBe(request._id);
     expect(removed.data).toMatchObject({ userRef, linkId: confirmed.data['linkId'], reason: 'IDENTITY_DELETED' });
     expect(JSON.stringify(messages)).not.toContain(person);
-    expect(JSON.stringify(messages)).not.toContain('told');
+    expect(JSON.stringify(messages)).not.toContain('raw-user-id');
   });
 
-  it('a message that is not acknowledged is sent again with the same id, and a redirect is not followed', async () => {
+  it('resends an unacknowledged message with the same ID and does not follow redirects', async () => {
     await setWebhook();
-    answers = [500, 302];
+    nextStatuses = [500, 302];
     await linkUser(mir, partner, 'again', await newPerson(mir));
-    for (const tries of [1, 2]) {
-      await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
-      await waitUntil('its retry is planned', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
-      await letTimePass();
+    for (const attempts of [1, 2]) {
+      await waitUntil(`attempt ${attempts} is recorded`, async () => (await deliveries())[0]!.attempts === attempts);
+      await waitUntil('its retry is scheduled', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
+      await promoteRetries();
     }
     await delivered(1);
     expect(received).toHaveLength(3);
@@ -107,23 +108,23 @@ describe('link webhooks', () => {
     expect(new Set(received.map(({ body }) => body)).size).toBe(1);
   });
 
-  it('a message is given up after the last try, and only then', async () => {
+  it('marks a message as FAILED only after the last attempt', async () => {
     await setWebhook();
-    answers = Array.from({ length: RETRY_AFTER_MS.length + 1 }, () => 410);
-    await linkUser(mir, partner, 'deaf', await newPerson(mir));
-    for (let tries = 1; tries <= RETRY_AFTER_MS.length; tries += 1) {
-      await waitUntil(`try ${tries} is noted`, async () => (await deliveries())[0]!.attempts === tries);
+    nextStatuses = Array.from({ length: RETRY_AFTER_MS.length + 1 }, () => 410);
+    await linkUser(mir, partner, 'u-1', await newPerson(mir));
+    for (let attempts = 1; attempts <= RETRY_AFTER_MS.length; attempts += 1) {
+      await waitUntil(`attempt ${attempts} is recorded`, async () => (await deliveries())[0]!.attempts === attempts);
       expect((await deliveries())[0]!.status).toBe('OPEN');
-      await waitUntil('its retry is planned', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
-      await letTimePass();
+      await waitUntil('its retry is scheduled', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
+      await promoteRetries();
     }
-    await waitUntil('it is given up', async () => (await deliveries())[0]!.status === 'FAILED');
+    await waitUntil('the message has failed', async () => (await deliveries())[0]!.status === 'FAILED');
     expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
   });
 
-  it('a server that never answers keeps nobody else waiting, and its own messages are sent when it answers', async () => {
+  it('delivers to other partners while one server does not respond, and to that server once it does', async () => {
     const MESSAGES = 40;
-    waiting = [];
+    unanswered = [];
     const silent = partner;
     await mir.client.request('PUT', '/v1/partners/webhook', {
       key: silent.liveKey,
@@ -148,24 +149,24 @@ describe('link webhooks', () => {
     }));
     await mir.ctx.store.transaction((session) => mir.ctx.store.deliveries.insert(rows, session), 5_000);
     for (const { _id } of rows) await mir.ctx.webhookQueue.add(_id);
-    await waitUntil('its places are taken', () => waiting.length === MAX_IN_FLIGHT_PER_TENANT);
+    await waitUntil('the limit of requests in flight is reached', () => unanswered.length === MAX_IN_FLIGHT_PER_TENANT);
 
     partner = await mir.partner();
     await setWebhook();
-    await linkUser(mir, partner, 'beside', await newPerson(mir));
+    await linkUser(mir, partner, 'u-1', await newPerson(mir));
     await delivered(1);
-    const tries = await mir.ctx.store.deliveries.model.distinct('attempts', { tenant });
-    expect([tries, waiting.length]).toEqual([[0], MAX_IN_FLIGHT_PER_TENANT]);
+    const attempts = await mir.ctx.store.deliveries.model.distinct('attempts', { tenant });
+    expect([attempts, unanswered.length]).toEqual([[0], MAX_IN_FLIGHT_PER_TENANT]);
 
     partner = silent;
     await mir.client.request('PUT', '/v1/partners/webhook', { key: silent.liveKey, body: { url } });
-    for (const res of waiting.splice(0)) res.writeHead(204).end();
-    // As the sweep finds them once their time has come.
+    for (const res of unanswered.splice(0)) res.writeHead(204).end();
+    // Makes the messages due, so that the sweep finds them.
     await mir.ctx.store.deliveries.model.updateMany({ tenant, status: 'OPEN' }, { $set: { nextLookAt: at } });
     await delivered(MESSAGES);
   });
 
-  it('messages written while no worker ran are sent by the next one', async () => {
+  it('sends messages that were written while no worker was running', async () => {
     await mir.stopWorkers();
     await setWebhook();
     await linkUser(mir, partner, 'later', await newPerson(mir));
@@ -175,10 +176,10 @@ describe('link webhooks', () => {
     await delivered(1);
   });
 
-  it('a webhook is set by the partner itself only, its secret is told once and sealed at rest', async () => {
+  it('returns the signing secret once, stores it encrypted and shows the webhook only to its tenant', async () => {
     const secret = await setWebhook();
-    const seen = await mir.client.get('/v1/partners/webhook', partner.liveKey);
-    expect(seen.body).toEqual({ url, createdAt: expect.any(String) });
+    const read = await mir.client.get('/v1/partners/webhook', partner.liveKey);
+    expect(read.body).toEqual({ url, createdAt: expect.any(String) });
     const row = JSON.stringify(await mir.ctx.store.webhooks.get(tenantOf(partner.partnerId, 'live')));
     expect(row).not.toContain(secret);
     expect(row).not.toContain(secret.slice('whsec_'.length));
@@ -190,16 +191,16 @@ describe('link webhooks', () => {
     expect((await mir.client.get('/v1/partners/webhook', partner.liveKey)).status).toBe(404);
   });
 
-  it('plain http, credentials and fragments are refused when a webhook is set', async () => {
+  it('rejects webhook URLs with plain HTTP, credentials or a fragment', async () => {
     const strict = await startHarness({ workers: false });
     try {
       const { liveKey } = await strict.partner();
       for (const target of ['http://harbour.example/', 'https://a:b@harbour.example/', 'https://harbour.example/#x']) {
-        const answer = await strict.client.request('PUT', '/v1/partners/webhook', {
+        const response = await strict.client.request('PUT', '/v1/partners/webhook', {
           key: liveKey,
           body: { url: target },
         });
-        expect([answer.status, answer.body.code]).toEqual([422, 'WEBHOOK_URL_NOT_ALLOWED']);
+        expect([response.status, response.body.code]).toEqual([422, 'WEBHOOK_URL_NOT_ALLOWED']);
       }
     } finally {
       await strict.close();

@@ -22,11 +22,11 @@ const submit = async (events: unknown[], apiKey = key): Promise<TestAnswer> => {
 };
 const ago = (days: number): string => new Date(Date.now() - days * DAY_MS - 60_000).toISOString();
 
-describe('POST /resolve', () => {
-  it('an unknown user is 200 with tier 0 and zero counts', async () => {
-    const answer = await resolve({ userExternalId: 'never-seen' });
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({
+describe('POST /v1/resolve', () => {
+  it('returns 200 with tier 0 and zero counts for an unknown user', async () => {
+    const response = await resolve({ userExternalId: 'never-seen' });
+    expect(response.status).toBe(200);
+    expect(response.body).toEqual({
       userExternalId: 'never-seen',
       linked: false,
       tier: 0,
@@ -40,7 +40,7 @@ describe('POST /resolve', () => {
     });
   });
 
-  it('a history is told by counts and times of when things happened, not when they were sent', async () => {
+  it('derives counts and history from the times when events occurred, not when they were submitted', async () => {
     const [first, last] = [ago(112), ago(4)];
     await submit([
       anEvent({ userExternalId: 'h', occurredAt: last }),
@@ -69,82 +69,86 @@ describe('POST /resolve', () => {
     ['99 events, 180 days', 99, 180, 2],
     ['100 events, 179 days', 100, 179, 2],
     ['100 events, 180 days', 100, 180, 3],
-  ])('the tier of %s', async (what, count, days, tier) => {
+  ])('computes the tier of %s', async (what, count, days, tier) => {
     await submit(someEvents(count, { userExternalId: what, occurredAt: ago(days) }));
     await mir.drained();
     const { body } = await resolve({ userExternalId: what });
     expect([body.tier, body.eventCount, body.history.days]).toEqual([tier, count, days]);
   });
 
-  it('the tier rules are the operator’s', async () => {
-    const own = await startHarness({ env: { TIER_2_MIN_EVENTS: '2', TIER_2_MIN_DAYS: '1' } });
+  it('applies the tier rules that the operator configured', async () => {
+    const configured = await startHarness({ env: { TIER_2_MIN_EVENTS: '2', TIER_2_MIN_DAYS: '1' } });
     try {
-      const { liveKey } = await own.partner();
-      await own.client.post('/v1/events', liveKey, {
+      const { liveKey } = await configured.partner();
+      await configured.client.post('/v1/events', liveKey, {
         events: someEvents(2, { userExternalId: 'u', occurredAt: ago(1) }),
       });
-      await own.drained();
-      const { body } = await own.client.post('/v1/resolve', liveKey, { userExternalId: 'u' });
+      await configured.drained();
+      const { body } = await configured.client.post('/v1/resolve', liveKey, { userExternalId: 'u' });
       expect([body.tier, body.basis.tierRule]).toEqual([2, '≥ 2 events and ≥ 1 days']);
     } finally {
-      await own.close();
+      await configured.close();
     }
   });
 
-  it('many users are answered in the order asked, repeats and strangers included', async () => {
+  it('returns results in the order of the request, including repeated and unknown users', async () => {
     await submit([anEvent({ userExternalId: 'a' }), ...someEvents(2, { userExternalId: 'b' })]);
     await mir.drained();
-    const { body } = await resolve({ userExternalIds: ['b', 'nobody', 'a', 'b'] });
-    const seen = body.results.map((one: { userExternalId: string; eventCount: number }) => [
+    const { body } = await resolve({ userExternalIds: ['b', 'unknown', 'a', 'b'] });
+    const counts = body.results.map((one: { userExternalId: string; eventCount: number }) => [
       one.userExternalId,
       one.eventCount,
     ]);
-    expect(seen).toEqual([
+    expect(counts).toEqual([
       ['b', 2],
-      ['nobody', 0],
+      ['unknown', 0],
       ['a', 1],
       ['b', 2],
     ]);
   });
 
-  it('100 users are taken, of 256 characters each, in any script and however escaped; 101 are 422', async () => {
+  it('accepts 100 IDs of 256 characters, escaped or not, and rejects 101 with 422', async () => {
     const ids = Array.from({ length: 100 }, (_, n) => String(n).padStart(256, '用'));
     const plain = await resolve({ userExternalIds: ids });
     expect(plain.body.results).toHaveLength(100);
     const escaped = JSON.stringify({ userExternalIds: ids }).replaceAll('用', String.raw`\u7528`);
-    const same = await mir.client.post('/v1/resolve', key, escaped);
-    expect(same.body.results.map((one: { userExternalId: string }) => one.userExternalId)).toEqual(ids);
+    const response = await mir.client.post('/v1/resolve', key, escaped);
+    expect(response.body.results.map((one: { userExternalId: string }) => one.userExternalId)).toEqual(ids);
     const tooMany = await resolve({ userExternalIds: Array(101).fill('u') });
     expectProblem(tooMany, 422, 'VALIDATION_FAILED');
     expect(errorsOf(tooMany)).toEqual(['userExternalIds TOO_BIG']);
   });
 
   it.each([
-    ['nothing', {}, ['userExternalId REQUIRED']],
-    ['an empty list', { userExternalIds: [] }, ['userExternalIds TOO_SMALL']],
-    ['an empty id', { userExternalId: '' }, ['userExternalId TOO_SMALL']],
-    ['an operator', { userExternalId: { $ne: 1 } }, ['userExternalId INVALID_TYPE']],
+    ['an empty object', {}, ['userExternalId REQUIRED']],
+    ['an empty array', { userExternalIds: [] }, ['userExternalIds TOO_SMALL']],
+    ['an empty ID', { userExternalId: '' }, ['userExternalId TOO_SMALL']],
+    ['a query operator', { userExternalId: { $ne: 1 } }, ['userExternalId INVALID_TYPE']],
     [
-      'bad ids of a list, all of them',
+      'an array with invalid IDs',
       { userExternalIds: ['a', '', { $gt: '' }, 'x\u0000'] },
       ['userExternalIds.1 TOO_SMALL', 'userExternalIds.2 INVALID_TYPE', 'userExternalIds.3 INVALID_TEXT'],
     ],
-    ['a list where one is meant', { userExternalId: ['a'] }, ['userExternalId INVALID_TYPE']],
+    ['an array in userExternalId', { userExternalId: ['a'] }, ['userExternalId INVALID_TYPE']],
     ['an unknown field', { userExternalId: 'a', scope: 'x' }, ['scope UNKNOWN_FIELD']],
-    ['one and many', { userExternalId: 'a', userExternalIds: ['b'] }, ['userExternalIds UNKNOWN_FIELD']],
-  ])('a resolve of %s is 422 and says which field', async (_what, body, errors) => {
-    const answer = await resolve(body);
-    expectProblem(answer, 422, 'VALIDATION_FAILED');
-    expect(errorsOf(answer)).toEqual(errors);
+    [
+      'both userExternalId and userExternalIds',
+      { userExternalId: 'a', userExternalIds: ['b'] },
+      ['userExternalIds UNKNOWN_FIELD'],
+    ],
+  ])('rejects %s with 422 and reports each invalid field', async (_what, body, errors) => {
+    const response = await resolve(body);
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)).toEqual(errors);
   });
 
-  it('X-Signals-Source: the worker fills the cache; without it the store answers the same and refills it', async () => {
+  it('reads signals from the cache, or on a miss from the database with equal results, and refills the cache', async () => {
     await submit(someEvents(3, { userExternalId: 'cached' }));
     await mir.drained();
     const warm = await resolve({ userExternalId: 'cached' });
     expect(warm.headers.get('x-signals-source')).toBe('cache');
-    const names = await mir.ctx.queueLink.client.keys(`${mir.env['KEYSPACE']}:*:signals:*`);
-    await mir.ctx.queueLink.client.del(...names);
+    const keys = await mir.ctx.queueLink.client.keys(`${mir.env['KEYSPACE']}:*:signals:*`);
+    await mir.ctx.queueLink.client.del(...keys);
     const cold = await resolve({ userExternalId: 'cached' });
     expect(cold.headers.get('x-signals-source')).toBe('store');
     const facts = ({ body }: TestAnswer): unknown => ({ ...body, asOf: 0, includesEventsThrough: 0 });
@@ -154,7 +158,7 @@ describe('POST /resolve', () => {
     expect(facts(refilled)).toEqual(facts(warm));
   });
 
-  it('a stranger that was cached as empty is seen as soon as his first event settled', async () => {
+  it('returns the first event of a user who was cached as unknown', async () => {
     await resolve({ userExternalId: 'late' });
     expect((await resolve({ userExternalId: 'late' })).headers.get('x-signals-source')).toBe('cache');
     await submit([anEvent({ userExternalId: 'late' })]);
@@ -162,21 +166,21 @@ describe('POST /resolve', () => {
     expect((await resolve({ userExternalId: 'late' })).body.eventCount).toBe(1);
   });
 
-  it('with nothing queued the answer includes all events up to now', async () => {
+  it('includes all events up to now when nothing is queued', async () => {
     await mir.drained();
     const { body } = await resolve({ userExternalId: 'x' });
     expect(body.includesEventsThrough).toBe(body.asOf);
   });
 
-  it('while events wait the answer vouches only for those before the oldest of them; then for all', async () => {
+  it('includes only events before the oldest queued one, and all events once the queue is empty', async () => {
     const { liveKey } = await mir.partner();
     const settled = await submit([anEvent()], liveKey);
     await mir.drained();
     await mir.stopWorkers();
-    const waiting = await submit([anEvent()], liveKey);
+    const queued = await submit([anEvent()], liveKey);
     await submit([anEvent()], liveKey);
     const before = await resolve({ userExternalId: 'u-1' }, liveKey);
-    expect(before.body).toMatchObject({ eventCount: 1, includesEventsThrough: waiting.body.receivedAt });
+    expect(before.body).toMatchObject({ eventCount: 1, includesEventsThrough: queued.body.receivedAt });
     expect(Date.parse(settled.body.receivedAt)).toBeLessThan(Date.parse(before.body.includesEventsThrough));
     await mir.startWorkers();
     await mir.drained();

@@ -43,8 +43,8 @@ const countOf = async (userExternalId: string): Promise<number> =>
 const listed = async (userExternalId: string): Promise<unknown[]> =>
   (await mir.client.get(`/v1/events?userExternalId=${userExternalId}`, partner.liveKey)).body.data as unknown[];
 
-describe('POST /users/erase', () => {
-  it('from the answer on nothing of an erased user is counted, and soon nothing is stored', async () => {
+describe('POST /v1/users/erase', () => {
+  it('stops counting a user at once and then deletes all of the user’s events', async () => {
     await submit(
       'gone',
       Array.from({ length: 2_500 }, () => undefined),
@@ -60,13 +60,13 @@ describe('POST /users/erase', () => {
     expect(await countOf('stays')).toBe(1);
   });
 
-  it('a dry run asked for in the query, which there is not, erases nobody', async () => {
+  it('rejects the unsupported dryRun parameter without erasing anything', async () => {
     expect((await post('/v1/users/erase?dryRun=true', { userExternalId: 'stays' })).status).toBe(422);
     await mir.drained();
     expect(await countOf('stays')).toBe(1);
   });
 
-  it('what was accepted before and is still queued becomes ERASED; what comes later starts a new history', async () => {
+  it('reports queued events as ERASED and starts a new history with later events', async () => {
     await mir.stopWorkers();
     const before = await submit('queued', ['k-1', undefined, 'k-2']);
     const receiptId = await erase('queued');
@@ -81,10 +81,10 @@ describe('POST /users/erase', () => {
     expect(await listed('queued')).toHaveLength(1);
   });
 
-  it('an idempotency key of an erased event is free again, even before its event is deleted', async () => {
+  it('frees the idempotency key of an erased event even before the event is deleted', async () => {
     await submit('reborn', ['r-1', 'r-2']);
     await mir.drained();
-    // Keeps the erasure from its events: only the commit itself can make room.
+    // The paused erasure deletes nothing, so only the commit can replace the old event.
     await mir.ctx.queues.erasures.pause();
     try {
       await erase('reborn');
@@ -100,7 +100,7 @@ describe('POST /users/erase', () => {
     expect(await countOf('reborn')).toBe(1);
   });
 
-  it('an erased user is not linked any more, and its pending invites are gone', async () => {
+  it('removes the link and the pending invitations of an erased user', async () => {
     const person = await newPerson(mir);
     const other = await mir.partner();
     await submit('linked', [undefined]);
@@ -116,7 +116,7 @@ describe('POST /users/erase', () => {
     expect(elsewhere.body).toMatchObject({ linked: true, eventCount: 1, partnerCount: 1 });
   });
 
-  it('an order that no job told of is carried out by the sweep', async () => {
+  it('completes an erasure whose wake-up was lost', async () => {
     await submit('forgotten', [undefined, undefined]);
     await mir.drained();
     await mir.stopWorkers();
@@ -128,59 +128,59 @@ describe('POST /users/erase', () => {
     expect(await listed('forgotten')).toEqual([]);
   });
 
-  it('dead letters lose the events of an erased user and keep the others', async () => {
+  it('redacts the events of an erased user in dead letters and keeps the others', async () => {
     const queue = mir.ctx.queues.events;
     await mir.stopWorkers();
-    await submit('in-letters', [undefined]);
+    await submit('in-dead-letter', [undefined]);
     const shared = await post('/v1/events', {
-      events: [anEvent({ userExternalId: 'in-letters' }), anEvent({ userExternalId: 'neighbour' })],
+      events: [anEvent({ userExternalId: 'in-dead-letter' }), anEvent({ userExternalId: 'other-user' })],
     });
     expect(shared.status).toBe(202);
     const waiting = await queue.getJobs(['waiting', 'prioritized']);
     expect(waiting).toHaveLength(2);
     for (const job of waiting) await toDeadLetters(job.id!);
     await mir.startWorkers();
-    await done(await erase('in-letters'));
-    const letters = await queue.getFailed();
-    expect(letters).toHaveLength(1);
-    const rows = letters[0]!.data.events as unknown[][];
-    const contents = rows.map(([, , userRef, eventType]) => [userRef === refOf('in-letters'), eventType]);
+    await done(await erase('in-dead-letter'));
+    const deadLetters = await queue.getFailed();
+    expect(deadLetters).toHaveLength(1);
+    const rows = deadLetters[0]!.data.events as unknown[][];
+    const contents = rows.map(([, , userRef, eventType]) => [userRef === refOf('in-dead-letter'), eventType]);
     expect(contents).toEqual([
       [true, 'erased'],
       [false, 'mir.transaction.completed'],
     ]);
 
-    const replayed = await asAdmin(mir.client, 'POST', `/dead-letters/${letters[0]!.id}/replay`);
+    const replayed = await asAdmin(mir.client, 'POST', `/dead-letters/${deadLetters[0]!.id}/replay`);
     expect(replayed.status).toBe(202);
     await mir.drained();
     const { body } = await mir.client.get(`/v1/events/receipts/${shared.body.receiptId}`, partner.liveKey);
     expect(body).toMatchObject({ accepted: 2, persisted: 1, erased: 1, failed: 0 });
-    expect([await countOf('in-letters'), await countOf('neighbour')]).toEqual([0, 1]);
+    expect([await countOf('in-dead-letter'), await countOf('other-user')]).toEqual([0, 1]);
   });
 
-  it('what becomes a dead letter after its user was erased holds nothing of the user', async () => {
+  it('redacts the events of an erased user in a job that fails after the erasure', async () => {
     const queue = mir.ctx.queues.events;
-    const metadata = { note: 'words of somebody erased' };
-    const events = ['erased-first', 'refused'].map((userExternalId) => anEvent({ userExternalId, metadata }));
+    const metadata = { note: 'private words' };
+    const events = ['erased-first', 'not-storable'].map((userExternalId) => anEvent({ userExternalId, metadata }));
     const job = await whilePaused(async () => {
       expect((await post('/v1/events', { events })).status).toBe(202);
       const [queued] = await queue.getJobs(['waiting', 'prioritized']);
       const rows = queued!.data.events as [unknown, unknown, unknown, unknown, unknown, unknown, object][];
-      // No name of a BSON field may hold a NUL: the store refuses it.
+      // MongoDB rejects this event, because a BSON field name must not contain NUL.
       rows[1]![6] = { 'a\0b': 1 };
       await queued!.updateData(queued!.data);
       await erase('erased-first');
       return queued!;
     });
     await waitUntil('the job has failed', async () => job.isFailed());
-    expect(JSON.stringify((await queue.getJob(job.id!))!.data)).not.toContain('words of somebody erased');
+    expect(JSON.stringify((await queue.getJob(job.id!))!.data)).not.toContain('private words');
   });
 
-  it('DONE is not told while events of the user are still queued', async () => {
+  it('stays RUNNING while events of the user are queued', async () => {
     const receiptId = await whilePaused(async () => {
       await submit('waits', [undefined]);
       const ordered = await erase('waits');
-      await waitUntil('the order is put off', async () => (await mir.ctx.queues.erasures.getDelayedCount()) > 0);
+      await waitUntil('the erasure is delayed', async () => (await mir.ctx.queues.erasures.getDelayedCount()) > 0);
       const { body } = await mir.client.get(`/v1/users/erase/${ordered}`, partner.liveKey);
       expect(body.status).toBe('RUNNING');
       return ordered;
@@ -189,7 +189,7 @@ describe('POST /users/erase', () => {
     expect([await listed('waits'), await countOf('waits')]).toEqual([[], 0]);
   });
 
-  /** Keeps events queued meanwhile. */
+  /** Runs `work` while the events queue is paused. */
   async function whilePaused<T>(work: () => Promise<T>): Promise<T> {
     const queue = mir.ctx.queues.events;
     await queue.pause();
@@ -200,7 +200,7 @@ describe('POST /users/erase', () => {
     }
   }
 
-  /** Fails a waiting job for good, as its worker would. */
+  /** Fails a waiting job permanently, as a worker would. */
   async function toDeadLetters(jobId: string): Promise<void> {
     const queue = mir.ctx.queues.events;
     const { Worker, UnrecoverableError } = await import('bullmq');
@@ -208,7 +208,7 @@ describe('POST /users/erase', () => {
     const failing = new Worker(
       queue.name,
       () => {
-        throw new UnrecoverableError('a test says so');
+        throw new UnrecoverableError('failed by the test');
       },
       { connection, prefix: queue.opts.prefix! },
     );
@@ -217,17 +217,17 @@ describe('POST /users/erase', () => {
     connection.disconnect();
   }
 
-  const tenantOf = (): Tenant => `${partner.partnerId}:live` as Tenant;
-  const refOf = (userExternalId: string): UserRef => userRefOf(mir.ctx.secrets.subject, tenantOf(), userExternalId);
+  const liveTenant = (): Tenant => `${partner.partnerId}:live` as Tenant;
+  const refOf = (userExternalId: string): UserRef => userRefOf(mir.ctx.secrets.subject, liveTenant(), userExternalId);
   const auditContext = (): AuditContext => ({
     actor: { kind: 'PARTNER', partnerId: partner.partnerId },
     requestId: 'r',
     at: new Date(),
   });
   const order = (userExternalId: string, erasedAt: Date, ctx = mir.ctx) =>
-    orderErasure(ctx, tenantOf(), refOf(userExternalId), erasedAt, auditContext());
+    orderErasure(ctx, liveTenant(), refOf(userExternalId), erasedAt, auditContext());
 
-  it('what was committed while the order was on its way is erased with the rest, not left uncounted', async () => {
+  it('also erases events that were committed while the erasure was being ordered', async () => {
     await submit('overtaken', [undefined, undefined]);
     await mir.drained();
     const [{ receivedAt }] = (await listed('overtaken')) as [{ receivedAt: string }];
@@ -237,15 +237,15 @@ describe('POST /users/erase', () => {
     expect([await listed('overtaken'), await countOf('overtaken')]).toEqual([[], 0]);
   });
 
-  it('of two orders at once the later time counts, whichever is written last', async () => {
+  it('keeps the later time of two erasure orders, whichever is written last', async () => {
     const later = new Date();
     await order('ordered-twice', later);
     const { erasure } = await order('ordered-twice', new Date(later.getTime() - 60_000));
     expect(erasure.erasedAt).toEqual(later);
-    expect((await mir.ctx.store.users.get(tenantOf(), refOf('ordered-twice')))?.erasedAt).toEqual(later);
+    expect((await mir.ctx.store.users.get(liveTenant(), refOf('ordered-twice')))?.erasedAt).toEqual(later);
   });
 
-  it('an event that took the key of an erased one is not deleted in its place', async () => {
+  it('does not delete an event that replaced an erased one with the same key', async () => {
     await submit('replaced', ['key']);
     await mir.drained();
     const { store } = mir.ctx;
@@ -253,7 +253,7 @@ describe('POST /users/erase', () => {
     const { model } = events;
     const old = (await model.findOne({ userRef: refOf('replaced') }).lean())!;
     const receivedAt = new Date(old.receivedAt.getTime() + 1);
-    // A commit that replaces the event is open while the erasure reads, and ends when the erasure deletes.
+    // The transaction that replaces the event is open while the erasure reads and commits when the erasure deletes.
     const { session } = await store.openSession();
     session.startTransaction();
     await model.updateOne({ _id: old._id }, { $set: { receivedAt } }, { session });
@@ -262,7 +262,7 @@ describe('POST /users/erase', () => {
         if (collection === 'events' && method === 'deleteMany') resolve();
       });
     });
-    const erased = events.erasePage(tenantOf(), refOf('replaced'), old.receivedAt, 10);
+    const erased = events.erasePage(liveTenant(), refOf('replaced'), old.receivedAt, 10);
     await deleting;
     connection.set('debug', false);
     await session.commitTransaction();
@@ -271,24 +271,24 @@ describe('POST /users/erase', () => {
     expect(await model.countDocuments({ _id: old._id })).toBe(1);
   });
 
-  it('DONE is told only when no reader can see the user any more, also where the order could not reach the cache', async () => {
+  it('reports DONE only when no reader sees the user, even if the order could not update the cache', async () => {
     await submit('cached', [undefined]);
     await mir.drained();
     expect(await countOf('cached')).toBe(1);
-    const apart = await openRuntime(readConfig(mir.env), 'api');
+    const disconnected = await openRuntime(readConfig(mir.env), 'api');
     try {
-      const ctx = await createApiContext(apart);
-      apart.cacheLink.client.disconnect();
+      const ctx = await createApiContext(disconnected);
+      disconnected.cacheLink.client.disconnect();
       const { erasure, cacheState } = await order('cached', new Date(), ctx);
       expect(cacheState).toBe('pending');
       await done(erasure._id);
       expect(await countOf('cached')).toBe(0);
     } finally {
-      await apart.close();
+      await disconnected.close();
     }
   });
 
-  it("another partner's receipt and a missing one are answered alike", async () => {
+  it('returns the same 404 for the erasure of another partner as for a missing one', async () => {
     const receiptId = await erase('private');
     const other = await mir.partner();
     const foreign = await mir.client.get(`/v1/users/erase/${receiptId}`, other.liveKey);
