@@ -23,8 +23,8 @@ async function connect(
   userExternalId: string,
   accountLabel?: string,
 ) {
-  const wish = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
-  const { body } = await mir.client.post('/v1/partners/link/invite', liveKey, wish);
+  const invitation = { userExternalId, ...(accountLabel === undefined ? {} : { accountLabel }) };
+  const { body } = await mir.client.post('/v1/partners/link/invite', liveKey, invitation);
   const consent = await webSession.get(new URL(body.url).pathname);
   const done = await webSession.submit(consent, { decision: 'connect' });
   expect(done.text).toContain('Connected to');
@@ -38,15 +38,15 @@ async function submit({ liveKey }: TestPartner, userExternalId: string, count: n
 const resolve = async ({ liveKey }: TestPartner, userExternalId: string) =>
   (await mir.client.post('/v1/resolve', liveKey, { userExternalId })).body;
 
-describe('the account page', () => {
-  it('without a log-in every page of the account leads to the log-in', async () => {
+describe('account pages', () => {
+  it('redirects account pages to the login page when the visitor is not logged in', async () => {
     const webSession = anonymousSession(mir);
     for (const path of ['/account', '/account/export', '/account/delete', '/account/links/lnk_x']) {
       expect((await webSession.get(path)).path).toMatch(/^\/login/);
     }
   });
 
-  it('the account shows my platforms, my history in numbers and its months, and nothing of others', async () => {
+  it("shows a person's own platforms, totals and monthly chart, and nothing of other people", async () => {
     const webSession = await loggedIn(mir, newAddress());
     expect((await webSession.get('/account')).text).toContain('Nothing is connected yet');
     await submit(shop, 'me-at-shop', 3);
@@ -72,7 +72,7 @@ describe('the account page', () => {
     expect((await stranger.get('/account')).text).not.toContain('Harbour Market');
   });
 
-  it('disconnecting shows what it means, ends the link at once and leaves the others', async () => {
+  it('explains what disconnecting means, then ends that link at once and keeps the others', async () => {
     const webSession = await loggedIn(mir, newAddress());
     await submit(shop, 'leaver', 3);
     await submit(forum, 'leaver', 2);
@@ -95,7 +95,7 @@ describe('the account page', () => {
     expect((await webSession.get(path)).status).toBe(404);
   });
 
-  it('the export is one JSON document with the identity, the accounts and every event of them', async () => {
+  it('exports the identity, the accounts and all their events as one JSON document', async () => {
     const email = newAddress();
     const webSession = await loggedIn(mir, email);
     await submit(shop, 'exporter', 1_200);
@@ -115,30 +115,30 @@ describe('the account page', () => {
     expect(accounts[0].events[0]).toMatchObject({ eventType: 'mir.transaction.completed', weight: 1 });
   });
 
-  it('the export tells sessions and every answer to an invite, also a declined one and one that has ended', async () => {
+  it('exports sessions and every decision about an invitation, including declined and ended ones', async () => {
     const webSession = await loggedIn(mir, newAddress());
     await connect(webSession, shop, 'answering', 'a label');
     const disconnectPath = (await webSession.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
     await webSession.submit(await webSession.get(disconnectPath), {});
-    const wish = { userExternalId: 'answering' };
-    const { body } = await mir.client.post('/v1/partners/link/invite', forum.testKey, wish);
+    const invitation = { userExternalId: 'answering' };
+    const { body } = await mir.client.post('/v1/partners/link/invite', forum.testKey, invitation);
     await webSession.submit(await webSession.get(new URL(body.url).pathname), { decision: 'decline' });
     const { sessions, answers, accounts } = JSON.parse((await webSession.get('/account/export')).html);
     expect(accounts).toEqual([]);
     expect(sessions).toEqual([{ createdAt: expect.any(String), expiresAt: expect.any(String) }]);
-    const asked = { kind: 'INVITE', askedAt: expect.any(String) };
+    const invited = { kind: 'INVITE', askedAt: expect.any(String) };
     expect(answers).toEqual([
-      { ...asked, platform: 'Quiet Forum', environment: 'test', answer: 'DECLINED' },
-      { ...asked, platform: 'Harbour Market', environment: 'live', answer: 'CONNECTED' },
+      { ...invited, platform: 'Quiet Forum', environment: 'test', answer: 'DECLINED' },
+      { ...invited, platform: 'Harbour Market', environment: 'live', answer: 'CONNECTED' },
     ]);
   });
 
-  it('an account without links exports as valid JSON', async () => {
+  it('exports valid JSON for a person without links', async () => {
     const webSession = await loggedIn(mir, newAddress());
     expect(JSON.parse((await webSession.get('/account/export')).html).accounts).toEqual([]);
   });
 
-  /** Everything that the stores hold of this run, as text. */
+  /** Returns all data of this run in MongoDB and Redis as text. */
   async function rawStores(): Promise<string> {
     const { store, queueLink, cacheLink, config } = mir.ctx;
     const parts: string[] = [];
@@ -150,7 +150,7 @@ describe('the account page', () => {
     return parts.join('\n');
   }
 
-  it('deleting the identity takes the password, and leaves no trace of the address or of any raw id', async () => {
+  it('deletes the identity only with the password, and leaves no trace of the email address or raw IDs', async () => {
     const email = 'very.unusual.address@example.org';
     const rawId = 'very-unusual-raw-id-8841';
     const webSession = await loggedIn(mir, email);

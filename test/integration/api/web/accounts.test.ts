@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../../support/harness';
 import {
   logIn,
@@ -8,28 +8,21 @@ import {
   signedInAs,
   signUpAndConfirm,
   anonymousSession,
-  startHarnessForPeople,
 } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
+import { beforeEachVisitor } from './visitors';
 
 let h: Harness;
-let people = 0;
 let email: string;
 let ana: BrowserSession;
-
-beforeAll(async () => {
-  h = await startHarnessForPeople();
-});
-afterAll(() => h.close());
-beforeEach(() => {
-  email = `person-${(people += 1)}@example.org`;
-  ana = anonymousSession(h);
+beforeEachVisitor((visitor) => {
+  ({ h, email, session: ana } = visitor);
 });
 
 const SESSION = 'mir_session';
 
-describe('from sign-up to log-out', () => {
-  it('leads from the form over the mail and its button to a session, and back out', async () => {
+describe('sign-up, login and logout', () => {
+  it('creates a session through sign-up, emailed link and login, and ends it on logout', async () => {
     const sent = await ana.submit(await ana.get('/signup'), { email });
     expect(sent.text).toContain(`We wrote to ${email}`);
     const form = await ana.get(await mailedLink(h, email, /Confirm/));
@@ -49,7 +42,7 @@ describe('from sign-up to log-out', () => {
     expect(signedInAs(await ana.get('/outbox'))).toBeNull();
   });
 
-  it('confirms nothing when a mail scanner opens the link, which then still works', async () => {
+  it('confirms nothing when an email scanner opens the link, which still works afterwards', async () => {
     await ana.submit(await ana.get('/signup'), { email });
     const link = await mailedLink(h, email, /Confirm/);
     expect((await anonymousSession(h).get(link)).status).toBe(200);
@@ -57,17 +50,17 @@ describe('from sign-up to log-out', () => {
     expect((await ana.submit(await ana.get(link), { password: PASSWORD })).path).toBe('/login?done=confirmed');
   });
 
-  it('takes a person to where they wanted to go: over sign-up, mail, button and log-in', async () => {
+  it('redirects to the requested page after sign-up, confirmation and login, even on another device', async () => {
     const next = '/link/abcdefghijklmnopqrstuvwx';
     await ana.submit(await ana.get(`/signup?next=${encodeURIComponent(next)}`), { email });
     const link = await mailedLink(h, email, /Confirm/);
-    // The mail may be opened on another device.
+    // The person opens the email on another device.
     const phone = anonymousSession(h);
     const confirmed = await phone.submit(await phone.get(link), { password: PASSWORD });
     expect((await phone.submit(confirmed, { email, password: PASSWORD })).path).toBe(next);
   });
 
-  it('shows a form again with all that is wrong with it, beside the fields and above, and keeps the address', async () => {
+  it('shows an invalid form again with its errors in a summary and at each field, and keeps the email', async () => {
     const page = await ana.submit(await ana.get('/login'), { email: 'ana', password: '' });
     expect(page.status).toBe(422);
     expect(page.root.querySelectorAll('[role=alert] li')).toHaveLength(2);
@@ -82,14 +75,14 @@ describe('from sign-up to log-out', () => {
     expect(page.root.querySelector('#password')!.getAttribute('value')).toBeUndefined();
   });
 
-  it.each(['/verify', '/reset'])('says of a %s link that is not one of ours that it no longer works', async (path) => {
+  it.each(['/verify', '/reset'])('reports that an invalid %s link no longer works', async (path) => {
     for (const query of ['?token=not-a-token', '?token=a.b.c', '?token=', '']) {
       const page = await ana.get(path + query);
       expect([page.status, page.text.includes('no longer works')]).toEqual([410, true]);
     }
   });
 
-  it('sends the mail again, with a link that works', async () => {
+  it('resends the confirmation email with a working link', async () => {
     const sent = await ana.submit(await ana.get('/signup'), { email });
     await mailedLink(h, email, /Confirm/);
     await h.ctx.store.outboxMails.model.deleteMany({ to: email });
@@ -100,8 +93,8 @@ describe('from sign-up to log-out', () => {
   });
 });
 
-describe('a forgotten password', () => {
-  it('is replaced by a mailed link that works once, and all sessions end', async () => {
+describe('password reset', () => {
+  it('replaces the password through an emailed link that works once, and ends all sessions', async () => {
     const elsewhere = await loggedIn(h, email);
     await ana.submit(await ana.get('/forgot'), { email });
     const link = await mailedLink(h, email, /new password/);
@@ -114,7 +107,7 @@ describe('a forgotten password', () => {
     expect((await logIn(ana, email, 'a new password, long')).path).toBe('/account');
   });
 
-  it('is asked again when the new one is too short, with the link still good', async () => {
+  it('asks again when the new password is too short, and keeps the link valid', async () => {
     await signUpAndConfirm(h, ana, email);
     await ana.submit(await ana.get('/forgot'), { email });
     const again = await ana.submit(await ana.get(await mailedLink(h, email, /new password/)), { password: 'short' });
@@ -123,10 +116,10 @@ describe('a forgotten password', () => {
   });
 });
 
-describe('who has an account is not told', () => {
+describe('protection against account enumeration', () => {
   const wordsOf = (text: string): string => text.replaceAll(/person-\d+@example.org/g, 'X');
 
-  it('by sign-up: a known address is answered like a new one, and its owner gets a mail', async () => {
+  it('shows the same sign-up page for a known and a new address, and emails the owner of a known one', async () => {
     await signUpAndConfirm(h, ana, email);
     const stranger = anonymousSession(h);
     const known = await stranger.submit(await stranger.get('/signup'), { email });
@@ -135,17 +128,20 @@ describe('who has an account is not told', () => {
     await mailedLink(h, email, /already have/);
   });
 
-  it('by log-in: a wrong password and an unknown address are answered alike', async () => {
+  it('shows the same login page for a wrong password and an unknown address', async () => {
     await signUpAndConfirm(h, ana, email);
     const wrong = await logIn(ana, email, 'not this password');
     const unknown = await logIn(ana, `un-${email}`, 'not this password');
     expect([wrong.status, wrong.text]).toEqual([unknown.status, unknown.text]);
   });
 
-  it.each(['/forgot', '/verify/resend'])('by %s', async (path) => {
-    await signUpAndConfirm(h, ana, email);
-    const known = await ana.submit(await ana.get(path), { email });
-    const unknown = await ana.submit(await ana.get(path), { email: `un-${email}` });
-    expect([known.status, wordsOf(known.text)]).toEqual([unknown.status, wordsOf(unknown.text.replace('un-', ''))]);
-  });
+  it.each(['/forgot', '/verify/resend'])(
+    'shows the same page at %s for a known and an unknown address',
+    async (path) => {
+      await signUpAndConfirm(h, ana, email);
+      const known = await ana.submit(await ana.get(path), { email });
+      const unknown = await ana.submit(await ana.get(path), { email: `un-${email}` });
+      expect([known.status, wordsOf(known.text)]).toEqual([unknown.status, wordsOf(unknown.text.replace('un-', ''))]);
+    },
+  );
 });

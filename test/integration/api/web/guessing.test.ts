@@ -1,48 +1,34 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../../support/harness';
-import {
-  earlierSignUp,
-  logIn,
-  loggedIn,
-  PASSWORD,
-  signUpAndConfirm,
-  anonymousSession,
-  startHarnessForPeople,
-} from '../../../support/people';
+import { earlierSignUp, logIn, loggedIn, PASSWORD, signUpAndConfirm, anonymousSession } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
+import { beforeEachVisitor } from './visitors';
 
 let h: Harness;
-let people = 0;
 let email: string;
 let ana: BrowserSession;
-
-beforeAll(async () => {
-  h = await startHarnessForPeople();
-});
-afterAll(() => h.close());
-beforeEach(() => {
-  email = `person-${(people += 1)}@example.org`;
-  ana = anonymousSession(h);
+beforeEachVisitor((visitor) => {
+  ({ h, email, session: ana } = visitor);
 });
 
-describe('guessing', () => {
+describe('login throttling', () => {
   const hashes = async (): Promise<number> =>
     (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-  it('of a password ends in 429 after ten tries of an address, and no further password is checked', async () => {
+  it('returns 429 after ten wrong passwords for an address and checks no further password', async () => {
     await signUpAndConfirm(h, ana, email);
     const statuses: number[] = [];
     for (let n = 0; n < 10; n += 1)
       statuses.push((await logIn(anonymousSession(h), email, `wrong password ${n}`)).status);
     expect(statuses).toEqual(Array.from({ length: 10 }, () => 422));
     const before = await hashes();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => logIn(anonymousSession(h), email)));
-    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 429));
-    expect(Number(answers[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
+    const responses = await Promise.all(Array.from({ length: 20 }, () => logIn(anonymousSession(h), email)));
+    expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 429));
+    expect(Number(responses[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await hashes()).toBe(before);
   });
 
-  it('of a stranger does not keep a person out who was logged in here before', async () => {
+  it('lets a person log in from a known browser while strangers guess the password', async () => {
     const own = await loggedIn(h, email);
     await own.submit(await own.get('/account'), {}, { action: '/logout' });
     for (let n = 0; n < 10; n += 1) await logIn(anonymousSession(h), email, `wrong password ${n}`);
@@ -51,14 +37,14 @@ describe('guessing', () => {
     expect((await logIn(anonymousSession(h), email)).status).toBe(429);
   });
 
-  it('in a browser in which the person was logged in before ends in 429 as well', async () => {
+  it('returns 429 after ten wrong passwords in a known browser as well', async () => {
     const own = await loggedIn(h, email);
     await own.submit(await own.get('/account'), {}, { action: '/logout' });
     for (let n = 0; n < 10; n += 1) expect((await logIn(own, email, `wrong password ${n}`)).status).toBe(422);
     expect((await logIn(own, email)).status).toBe(429);
   });
 
-  it('of an address that was signed up by a stranger but never confirmed gives the stranger no tries of their own', async () => {
+  it('does not treat a browser as known when the account it tried was never confirmed', async () => {
     const stranger = anonymousSession(h);
     await earlierSignUp(h, email, PASSWORD);
     expect((await logIn(stranger, email)).text).toContain('not confirmed yet');
@@ -66,18 +52,18 @@ describe('guessing', () => {
     expect((await logIn(stranger, email)).status).toBe(429);
   });
 
-  it('many at once by one caller gets no more tries than one after the other', async () => {
+  it('limits concurrent guesses by one client as strictly as sequential ones', async () => {
     const form = await ana.get('/login');
     const before = await hashes();
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 60 }, (_, n) => ana.submit(form, { email: `guess-${n}-${email}`, password: PASSWORD })),
     );
-    const rejected = answers.filter(({ status }) => status === 429);
+    const rejected = responses.filter(({ status }) => status === 429);
     expect(rejected).toHaveLength(30);
     expect((await hashes()) - before).toBe(30);
   });
 
-  it('right in the end is no longer held against the person', async () => {
+  it('resets the count of wrong passwords after a successful login', async () => {
     await signUpAndConfirm(h, ana, email);
     for (let round = 0; round < 3; round += 1) {
       for (let n = 0; n < 4; n += 1)
@@ -87,7 +73,7 @@ describe('guessing', () => {
   });
 
   it.each(['/signup', '/forgot', '/verify/resend'])(
-    '%s sends an address no more than five mails an hour',
+    '%s sends at most five emails per hour to an address',
     async (path) => {
       const send = async () => {
         const webSession = anonymousSession(h);

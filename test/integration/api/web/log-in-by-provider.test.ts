@@ -45,24 +45,24 @@ beforeEach(() => {
   provider.withholds = false;
 });
 
-/** What the browser is sent back to us with, once it was at the provider. */
-async function answerOfProvider(webSession: BrowserSession, next?: string): Promise<string> {
+/** Logs in at the provider. Returns the path and query of the callback that the provider redirects to. */
+async function callbackFor(webSession: BrowserSession, next?: string): Promise<string> {
   const page = await webSession.get(next === undefined ? '/login' : `/login?next=${encodeURIComponent(next)}`);
   const link = page.root.querySelectorAll('main a').find((a) => a.textContent === 'Go on with Harbour ID')!;
   const sent = await webSession.get(link.getAttribute('href')!.replaceAll('&amp;', '&'));
-  const asked = sent.headers.get('location')!;
-  expect(asked.startsWith(`${provider.issuer}/authorize?`)).toBe(true);
-  const back = new URL((await fetch(asked, { redirect: 'manual' })).headers.get('location')!);
-  expect(back.origin + back.pathname).toBe(`${h.url}/login/oidc/callback`);
-  return back.pathname + back.search;
+  const authorizeUrl = sent.headers.get('location')!;
+  expect(authorizeUrl.startsWith(`${provider.issuer}/authorize?`)).toBe(true);
+  const callback = new URL((await fetch(authorizeUrl, { redirect: 'manual' })).headers.get('location')!);
+  expect(callback.origin + callback.pathname).toBe(`${h.url}/login/oidc/callback`);
+  return callback.pathname + callback.search;
 }
 
 const logInByProvider = async (webSession: BrowserSession, next?: string): Promise<VisitedPage> =>
-  webSession.get(await answerOfProvider(webSession, next));
+  webSession.get(await callbackFor(webSession, next));
 
-describe('logging in through an OpenID Connect provider', () => {
-  describe('a log-in by the provider', () => {
-    it('makes an identity of a confirmed address, leads to where the person wanted to go, and finds it again', async () => {
+describe('login through an OpenID Connect provider', () => {
+  describe('accepted login', () => {
+    it('creates an identity with a confirmed address at the first login and reuses it later', async () => {
       const first = await logInByProvider(ana, '/link');
       expect([first.path, signedInAs(first)]).toEqual(['/link', email]);
       const identity = await h.ctx.store.identities.byEmail(email);
@@ -71,7 +71,7 @@ describe('logging in through an OpenID Connect provider', () => {
       expect(await h.ctx.store.identities.model.countDocuments({ email })).toBe(1);
     });
 
-    it('keeps nothing of the provider but who the person is there', async () => {
+    it("stores only the provider's issuer and subject", async () => {
       await logInByProvider(ana);
       const { _id: userId } = (await h.ctx.store.identities.byEmail(email))!;
       const [account, ...others] = await h.ctx.store.identityAccounts.model.find({ userId }).lean();
@@ -82,7 +82,7 @@ describe('logging in through an OpenID Connect provider', () => {
       expect(logIns).toEqual([{ provider: provider.issuer, subject: `sub-${people}` }]);
     });
 
-    it('opens the identity that the same person has by password, and the password goes on', async () => {
+    it('opens the identity that has the same address, whose password keeps working', async () => {
       await signUpAndConfirm(h, anonymousSession(h), email);
       const { _id: before } = (await h.ctx.store.identities.byEmail(email))!;
       await logInByProvider(ana);
@@ -90,45 +90,43 @@ describe('logging in through an OpenID Connect provider', () => {
       expect((await logIn(anonymousSession(h), email)).path).toBe('/account');
     });
 
-    it('leaves nothing to who signed up the address but never confirmed it', async () => {
+    it('invalidates the password and link of an unconfirmed sign-up with the same address', async () => {
       const stranger = anonymousSession(h);
-      await earlierSignUp(h, email, 'the password of a stranger');
+      await earlierSignUp(h, email, "a stranger's password");
       await stranger.submit(await stranger.get('/signup'), { email });
       const link = await mailedLink(h, email, /Confirm/);
       expect(signedInAs(await logInByProvider(ana))).toBe(email);
       expect((await stranger.get(link)).status).toBe(410);
-      expect((await logIn(stranger, email, 'the password of a stranger')).status).toBe(422);
+      expect((await logIn(stranger, email, "a stranger's password")).status).toBe(422);
     });
 
-    it('makes the browser one of the person’s: wrong passwords of strangers do not keep it from deleting the identity', async () => {
+    it('marks the browser as known, so that wrong passwords of strangers do not block the deletion form', async () => {
       await logInByProvider(ana);
       for (let n = 0; n < 10; n += 1) await logIn(anonymousSession(h), email, `wrong password ${n}`);
       expect((await logIn(anonymousSession(h), email)).status).toBe(429);
       expect((await ana.submit(await ana.get('/account/delete'), { password: 'wrong' })).status).toBe(422);
     });
 
-    it('ends the session that was there before it', async () => {
+    it('ends the session that the browser had before', async () => {
       await logInByProvider(ana);
       const before = ana.cookies.get('mir_session')!;
-      const answer = await answerOfProvider(anonymousSession(h));
-      expect(answer).toContain('code=');
-      const again = anonymousSession(h);
-      const path = await answerOfProvider(again);
-      again.cookies.set('mir_session', before);
-      await again.get(path);
-      expect(again.cookies.get('mir_session')).not.toBe(before);
-      again.cookies.set('mir_session', before);
-      expect(signedInAs(await again.get('/outbox'))).toBeNull();
+      const browser = anonymousSession(h);
+      const path = await callbackFor(browser);
+      browser.cookies.set('mir_session', before);
+      await browser.get(path);
+      expect(browser.cookies.get('mir_session')).not.toBe(before);
+      browser.cookies.set('mir_session', before);
+      expect(signedInAs(await browser.get('/outbox'))).toBeNull();
     });
   });
 
-  describe('nobody is let in', () => {
+  describe('rejected login', () => {
     const rejected = async (page: VisitedPage, webSession = ana): Promise<void> => {
       expect([page.status, page.text.includes('You are not logged in')]).toEqual([403, true]);
       expect(webSession.cookies.has('mir_session')).toBe(false);
     };
 
-    it('whose address the provider does not confirm', async () => {
+    it('rejects an address that the provider has not verified', async () => {
       provider.person!.email_verified = false;
       const page = await logInByProvider(ana);
       await rejected(page);
@@ -136,28 +134,28 @@ describe('logging in through an OpenID Connect provider', () => {
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
-    it('whose address is confirmed in words of the person’s own only', async () => {
+    it('ignores claims other than email_verified about the verification of an address', async () => {
       provider.claims = (honest) => ({ ...honest, email_verified: false, emailVerified: true });
       await rejected(await logInByProvider(ana));
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
-    it('without an id token, whatever the access token opens', async () => {
+    it('rejects a response without an ID token, even with an access token', async () => {
       provider.withholds = true;
       await rejected(await logInByProvider(ana));
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
-    it('whom the provider gave an address after somebody else', async () => {
+    it('rejects a second subject with the address of the first', async () => {
       await logInByProvider(anonymousSession(h));
-      provider.person!.sub = `heir of ${email}`;
+      provider.person!.sub = `second-${email}`;
       const page = await logInByProvider(ana);
       await rejected(page);
       expect(page.text).toContain('that somebody else opens with Harbour ID');
-      expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `heir of ${email}` })).toBe(0);
+      expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `second-${email}` })).toBe(0);
     });
 
-    it('who breaks off, and the log-in still leads to where the person wanted to go', async () => {
+    it('shows the login page with the requested destination after a canceled login', async () => {
       provider.person = null;
       const page = await logInByProvider(ana, '/link');
       expect(page.html).toContain('href="/login?next=%2Flink"');
@@ -166,49 +164,52 @@ describe('logging in through an OpenID Connect provider', () => {
     });
 
     it.each([
-      ['is signed by somebody else', () => (provider.forges = true)],
-      ['is meant for another client', () => (provider.claims = (honest) => ({ ...honest, aud: 'other' }))],
-      ['comes from another issuer', () => (provider.claims = (honest) => ({ ...honest, iss: 'https://evil.example' }))],
-      ['answers another question', () => (provider.claims = (honest) => ({ ...honest, nonce: 'another' }))],
-      ['is too old', () => (provider.claims = (honest) => ({ ...honest, exp: 1_000_000 }))],
-    ])('by an id token that %s', async (_name, change) => {
+      ['is signed with another key', () => (provider.forges = true)],
+      ['is issued to another client', () => (provider.claims = (honest) => ({ ...honest, aud: 'other' }))],
+      [
+        'is issued by another issuer',
+        () => (provider.claims = (honest) => ({ ...honest, iss: 'https://evil.example' })),
+      ],
+      ['has another nonce', () => (provider.claims = (honest) => ({ ...honest, nonce: 'another' }))],
+      ['has expired', () => (provider.claims = (honest) => ({ ...honest, exp: 1_000_000 }))],
+    ])('rejects an ID token that %s', async (_name, change) => {
       change();
       await rejected(await logInByProvider(ana));
     });
 
-    it('by an answer that another browser asked for: nobody is put into a stranger’s account', async () => {
+    it('rejects a callback for a login that another browser started', async () => {
       const victim = anonymousSession(h);
-      await rejected(await victim.get(await answerOfProvider(ana)), victim);
+      await rejected(await victim.get(await callbackFor(ana)), victim);
     });
 
-    it('without a press here: a link of another site leads to the log-in only', async () => {
+    it('shows the login page instead of starting a login from a link on another site', async () => {
       const page = await ana.get('/login/oidc?next=%2Flink', { 'sec-fetch-site': 'cross-site' });
       expect([page.status, page.path]).toEqual([200, '/login?next=%2Flink']);
     });
 
-    it('twice by one answer, and who is logged in by it already comes home', async () => {
-      const answer = await answerOfProvider(ana);
-      await ana.get(answer);
-      const again = await ana.get(answer);
-      expect([again.path, signedInAs(again)]).toEqual(['/account', email]);
+    it('redirects to the account when a logged-in browser repeats a callback', async () => {
+      const callback = await callbackFor(ana);
+      await ana.get(callback);
+      const page = await ana.get(callback);
+      expect([page.path, signedInAs(page)]).toEqual(['/account', email]);
     });
 
-    it('by an answer that was taken before', async () => {
-      const answer = await answerOfProvider(ana);
-      await ana.get(answer);
+    it('rejects a callback that was used before', async () => {
+      const callback = await callbackFor(ana);
+      await ana.get(callback);
       ana.cookies.delete('mir_session');
-      await rejected(await ana.get(answer));
+      await rejected(await ana.get(callback));
     });
 
-    it.each(['https://evil.example/', '//evil.example', '/outbox'])('is led astray: %j', async (next) => {
+    it.each(['https://evil.example/', '//evil.example', '/outbox'])('ignores the destination %j', async (next) => {
       const page = await ana.get(`/login/oidc?next=${encodeURIComponent(next)}`);
-      const back = (await fetch(page.headers.get('location')!, { redirect: 'manual' })).headers.get('location')!;
-      expect((await ana.get(new URL(back).pathname + new URL(back).search)).path).toBe('/account');
+      const callback = (await fetch(page.headers.get('location')!, { redirect: 'manual' })).headers.get('location')!;
+      expect((await ana.get(new URL(callback).pathname + new URL(callback).search)).path).toBe('/account');
     });
   });
 
-  describe('who came by the provider', () => {
-    it('deletes the identity after choosing a password by mail', async () => {
+  describe('identity without a password', () => {
+    it('deletes an identity after the person sets a password by email', async () => {
       await logInByProvider(ana);
       const page = await ana.get('/account/delete');
       expect(page.text).toContain('You log in with Harbour ID and have no password here?');
@@ -222,7 +223,7 @@ describe('logging in through an OpenID Connect provider', () => {
     });
   });
 
-  it('without a provider there is no other way in', async () => {
+  it('offers no provider login when none is configured', async () => {
     const plain = await startHarness({ workers: false, env: {} });
     const webSession = anonymousSession(plain);
     for (const path of ['/login/oidc', '/login/oidc/callback']) expect((await webSession.get(path)).status).toBe(404);
@@ -230,26 +231,26 @@ describe('logging in through an OpenID Connect provider', () => {
     await plain.close();
   });
 
-  it('while the provider is away people are told so, and passwords do not wait for it', async () => {
+  it('returns 503 while the provider does not respond, without delaying password logins', async () => {
     const silent = createServer();
     await new Promise<void>((resolve) => {
       silent.listen(0, '127.0.0.1', resolve);
     });
     const issuer = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    const away = await startHarnessForPeople({
+    const unavailable = await startHarnessForPeople({
       env: { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: 'mir', OIDC_CLIENT_SECRET: 'secret' },
     });
-    const webSession = anonymousSession(away);
-    let isAnswered = false;
-    const asked = anonymousSession(away)
+    const webSession = anonymousSession(unavailable);
+    let isSettled = false;
+    const pending = anonymousSession(unavailable)
       .get('/login/oidc')
-      .finally(() => (isAnswered = true));
-    await confirmedAccount(away, email);
+      .finally(() => (isSettled = true));
+    await confirmedAccount(unavailable, email);
     expect((await logIn(webSession, email)).path).toBe('/account');
-    expect(isAnswered).toBe(false);
-    const page = await asked;
+    expect(isSettled).toBe(false);
+    const page = await pending;
     expect([page.status, page.text.includes('did not respond')]).toEqual([503, true]);
-    await away.close();
+    await unavailable.close();
     silent.close();
     silent.closeAllConnections();
   });

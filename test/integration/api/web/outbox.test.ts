@@ -4,8 +4,8 @@ import type { Harness } from '../../../support/harness';
 import { startHarnessForPeople } from '../../../support/people';
 import { rawRequest } from '../../../support/raw-request';
 
-/** Addresses of this machine that are not loopback ones; a sandbox may have none. */
-const OUTER_ADDRESSES = Object.values(networkInterfaces()).flatMap((addresses = []) =>
+/** Non-loopback IPv4 addresses of this machine; a sandbox may have none. */
+const EXTERNAL_ADDRESSES = Object.values(networkInterfaces()).flatMap((addresses = []) =>
   addresses.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address),
 );
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Opens the outbox from an address of this machine, with headers that claim to come from loopback. */
+/** Requests the outbox from a local address, with headers that claim a loopback client. */
 const outboxFrom = (localAddress: string) =>
   rawRequest(`http://127.0.0.1:${new URL(h.url).port}`, {
     path: '/outbox',
@@ -25,23 +25,23 @@ const outboxFrom = (localAddress: string) =>
     localAddress,
   });
 
-describe('the outbox page', () => {
-  it('is shown to a connection from a loopback address', async () => {
+describe('outbox page', () => {
+  it('shows the outbox to clients on a loopback address', async () => {
     const { status, text } = await outboxFrom('127.0.0.1');
     expect([status, text.includes('<h1>Outbox</h1>')]).toEqual([200, true]);
   });
 
-  (OUTER_ADDRESSES.length > 0 ? it : it.skip)(
-    'is not shown to a connection from another address of this machine (skipped where it has none)',
+  (EXTERNAL_ADDRESSES.length > 0 ? it : it.skip)(
+    'hides the outbox from clients on other addresses of this machine (skipped if there are none)',
     async () => {
-      for (const address of OUTER_ADDRESSES) {
+      for (const address of EXTERNAL_ADDRESSES) {
         const { status, text } = await outboxFrom(address);
         expect([address, status, text.includes('<h1>Outbox</h1>')]).toEqual([address, 404, false]);
       }
     },
   );
 
-  it('is not shown under another host name, which a foreign site may point at this machine', async () => {
+  it('hides the outbox under other host names, to prevent DNS rebinding', async () => {
     const { port } = new URL(h.url);
     for (const name of [`evil.example:${port}`, `127.0.0.1:${port}`, 'localhost']) {
       const { status } = await rawRequest(h.url, { path: '/outbox', headers: { host: name } });

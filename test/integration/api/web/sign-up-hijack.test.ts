@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { CSRF_TOKEN_FIELD } from '../../../../api/web/design/form';
 import type { Harness } from '../../../support/harness';
 import {
@@ -9,33 +9,26 @@ import {
   PASSWORD,
   signUpAndConfirm,
   anonymousSession,
-  startHarnessForPeople,
 } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
 import { waitUntil } from '../../../support/wait-until';
+import { beforeEachVisitor } from './visitors';
 
-const ATTACKERS_PASSWORD = 'a password of the attacker';
+const ATTACKERS_PASSWORD = 'the password of the attacker';
 
 let h: Harness;
-let people = 0;
 let email: string;
 let owner: BrowserSession;
 let attacker: BrowserSession;
-
-beforeAll(async () => {
-  h = await startHarnessForPeople();
-});
-afterAll(() => h.close());
-beforeEach(() => {
-  email = `owner-${(people += 1)}@example.org`;
-  owner = anonymousSession(h);
+beforeEachVisitor((visitor) => {
+  ({ h, email, session: owner } = visitor);
   attacker = anonymousSession(h);
 });
 
-/** The links of all mails to the owner, the newest first, once there are so many. */
+/** Waits until this many emails to the owner are in the outbox. Returns their links, newest first. */
 async function mailedLinks(count: number): Promise<string[]> {
   const { outboxMails } = h.ctx.store;
-  await waitUntil(`${count} mails are in the outbox`, async () => {
+  await waitUntil(`${count} emails are in the outbox`, async () => {
     return (await outboxMails.model.countDocuments({ to: email })) === count;
   });
   const mails = await outboxMails.model.find({ to: email }).sort({ createdAt: -1 }).lean();
@@ -45,7 +38,7 @@ async function mailedLinks(count: number): Promise<string[]> {
   });
 }
 
-/** Posts the sign-up form with a password, which it has no field for. */
+/** Posts the sign-up form with a password, although the form has no such field. */
 async function signUpWithPassword(webSession: BrowserSession): Promise<void> {
   const form = await webSession.get('/signup');
   const token = form.root.querySelector(`main input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
@@ -55,9 +48,9 @@ async function signUpWithPassword(webSession: BrowserSession): Promise<void> {
 
 const setPassword = async (link: string) => owner.submit(await owner.get(link), { password: PASSWORD });
 
-describe('signing up with the address of another person', () => {
-  describe("an attacker's sign-up for somebody else's address", () => {
-    it('after the owner signed up: the newest mail lets its reader choose the password, the attacker chooses none', async () => {
+describe("sign-up with another person's email address", () => {
+  describe('by an attacker', () => {
+    it("does not set the attacker's password when the owner signed up first", async () => {
       await owner.submit(await owner.get('/signup'), { email });
       await mailedLinks(1);
       await signUpWithPassword(attacker);
@@ -68,7 +61,7 @@ describe('signing up with the address of another person', () => {
       expect((await logIn(owner, email)).path).toBe('/account');
     });
 
-    it('before the owner signed up: every mailed link works until one was used', async () => {
+    it('keeps every emailed link valid until one is used when the attacker signed up first', async () => {
       await signUpWithPassword(attacker);
       await mailedLinks(1);
       await owner.submit(await owner.get('/signup'), { email });
@@ -80,13 +73,13 @@ describe('signing up with the address of another person', () => {
       expect((await logIn(attacker, email, ATTACKERS_PASSWORD)).status).toBe(422);
     });
 
-    it('leaves the attacker’s browser without a session when the owner sets a password', async () => {
+    it("gives the attacker's browser no session when the owner sets a password", async () => {
       await signUpWithPassword(attacker);
       await setPassword((await mailedLinks(1))[0]!);
       expect((await attacker.get('/account')).path).toMatch(/^\/login/);
     });
 
-    it('stored with its password by an earlier version: the owner’s password replaces it', async () => {
+    it("replaces an attacker's password that an earlier version stored", async () => {
       await earlierSignUp(h, email, ATTACKERS_PASSWORD);
       expect((await logIn(attacker, email, ATTACKERS_PASSWORD)).text).toContain('not confirmed yet');
       await owner.submit(await owner.get('/signup'), { email });
@@ -95,7 +88,7 @@ describe('signing up with the address of another person', () => {
       expect((await logIn(owner, email)).path).toBe('/account');
     });
 
-    it('mailed by an earlier version: its link confirms nothing and offers a new one', async () => {
+    it('rejects a link that an earlier version emailed, and offers a new one', async () => {
       await earlierSignUp(h, email, ATTACKERS_PASSWORD);
       const { createEmailVerificationToken } = await import('better-auth/api');
       const link = `/verify?token=${await createEmailVerificationToken(h.ctx.secrets.identity, email)}`;
@@ -109,7 +102,7 @@ describe('signing up with the address of another person', () => {
       expect(await h.ctx.store.identities.byEmail(email)).toMatchObject({ emailVerified: false });
     });
 
-    it('changes nothing of a confirmed account: its password and sessions stay, and the mail says that there is one', async () => {
+    it('keeps the password and sessions of a confirmed account and emails its owner', async () => {
       owner = await loggedIn(h, email);
       await h.ctx.store.outboxMails.model.deleteMany({ to: email });
       for (const path of ['/signup', '/verify/resend']) {
@@ -122,7 +115,7 @@ describe('signing up with the address of another person', () => {
     });
   });
 
-  it('the page of a mailed link names the address, so that no one opens an account of a stranger’s address unseen', async () => {
+  it("shows the account's address on the page of an emailed link, so that readers can check it", async () => {
     await signUpAndConfirm(h, attacker, email);
     await attacker.submit(await attacker.get('/forgot'), { email });
     const page = await owner.get(await mailedLink(h, email, /new password/));

@@ -7,7 +7,7 @@ import type { Harness, TestPartner } from '../../../support/harness';
 import { loggedIn, PASSWORD, anonymousSession, startHarnessForPeople } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
 
-/** Claims that pages and documents once made and that the code does not support. */
+/** Untrue claims that pages and documents once made. */
 const UNTRUE = [
   /how recent\.? Nothing else/,
   /What is kept/,
@@ -51,7 +51,7 @@ beforeAll(async () => {
   await person.submit(await person.get(await newInvite('reader')), { decision: 'connect' });
   const account = (await person.get('/account')).root.querySelector('ul.records a')!;
   linkId = account.getAttribute('href')!.split('/').at(-1)!;
-  invite = await newInvite('somebody-else');
+  invite = await newInvite('other-user');
 });
 afterAll(() => h.close());
 
@@ -63,8 +63,8 @@ async function newInvite(userExternalId: string): Promise<string> {
 const words = (html: string): string => html.replaceAll(/\s+/g, ' ');
 const untrueIn = (text: string): string[] => UNTRUE.filter((claim) => claim.test(words(text))).map(String);
 
-describe('what MIR says about itself', () => {
-  it('the start page names what is stored of an event, who sees it and how to have it erased', async () => {
+describe('statements about MIR', () => {
+  it('explains on the home page what MIR stores of an event, who sees it and how to have it erased', async () => {
     const { text, html } = await anonymousSession(h).get('/');
     for (const part of ['its type', 'time', 'weight', 'metadata']) expect(text).toContain(part);
     expect(text).toContain('The platform that reported an event sees all of it');
@@ -72,7 +72,7 @@ describe('what MIR says about itself', () => {
     expect(html).toContain('It stores the events that platforms report.');
   });
 
-  it('no page makes a claim that was found untrue, signed in or not', async () => {
+  it('repeats none of the untrue claims on any page, with or without a login', async () => {
     const opened: string[] = [];
     for (const { method, path: pattern } of PAGES) {
       if (method !== 'GET' || pattern === '/account/export' || pattern.startsWith('/login/oidc')) continue;
@@ -90,19 +90,19 @@ describe('what MIR says about itself', () => {
     }
   });
 
-  it('the page after a declined invite says that the platform can see it', async () => {
+  it('mentions after a declined invitation that the platform can see the decision', async () => {
     const declined = await person.submit(await person.get(await newInvite('declined')), { decision: 'decline' });
     expect(untrueIn(declined.html)).toEqual([]);
     expect(declined.text).toContain('Harbour Market can see that you declined');
   });
 
-  it('the README and the OpenAPI document make no claim that was found untrue', async () => {
+  it('repeats none of the untrue claims in the README and the OpenAPI document', async () => {
     const readme = readFileSync(path.join(__dirname, '../../../../README.md'), 'utf8');
     const openApi = await (await fetch(`${h.url}/openapi.json`)).text();
     expect([untrueIn(readme), untrueIn(openApi)]).toEqual([[], []]);
   });
 
-  it('deleting an identity leaves the events in MIR, as the page before it says', async () => {
+  it('keeps the events of a deleted identity, as the deletion page says', async () => {
     const page = await person.get('/account/delete');
     expect(page.text).toContain('The events that platforms reported stay in MIR');
     expect(page.text).toContain('Ask each platform to erase you');

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-interface Asked {
+interface RequestOptions {
   method?: string;
   cookies?: Record<string, string>;
   accept?: string;
@@ -21,10 +21,10 @@ interface Asked {
   url?: string;
 }
 
-/** A browser's request, with what it got: status, text, headers, cookies. */
-async function ask(
+/** Sends a request as a browser does. Returns the response and the cookies that the browser has afterwards. */
+async function request(
   path: string,
-  { method, cookies = {}, accept = 'text/html', form, headers, url = h.url }: Asked = {},
+  { method, cookies = {}, accept = 'text/html', form, headers, url = h.url }: RequestOptions = {},
 ) {
   const cookie = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
   const res = await fetch(url + path, {
@@ -34,15 +34,21 @@ async function ask(
     ...(form ? { body: new URLSearchParams(form) } : {}),
   });
   const set = res.headers.getSetCookie();
-  const given = Object.fromEntries(set.map((line) => line.split(';')[0]!.split('=') as [string, string]));
-  return { status: res.status, text: await res.text(), headers: res.headers, set, cookies: { ...cookies, ...given } };
+  const setCookies = Object.fromEntries(set.map((line) => line.split(';')[0]!.split('=') as [string, string]));
+  return {
+    status: res.status,
+    text: await res.text(),
+    headers: res.headers,
+    set,
+    cookies: { ...cookies, ...setCookies },
+  };
 }
 
-/** Opens the log-in and posts a token with the form's own hidden one. */
+/** Opens the login page and posts the admin token with the form's CSRF token. */
 async function logIn(token: string, url = h.url) {
-  const opened = await ask('/admin/login', { url });
+  const opened = await request('/admin/login', { url });
   const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(opened.text) ?? [];
-  return ask('/admin/login', { url, cookies: opened.cookies, form: { form_token, token } });
+  return request('/admin/login', { url, cookies: opened.cookies, form: { form_token, token } });
 }
 
 async function operator(): Promise<Record<string, string>> {
@@ -51,8 +57,8 @@ async function operator(): Promise<Record<string, string>> {
   return cookies;
 }
 
-describe('the log-in of the operator', () => {
-  it('takes the admin token and gives a cookie that scripts and other sites cannot use, for an hour', async () => {
+describe('operator login', () => {
+  it('exchanges the admin token for a one-hour cookie that scripts and other sites cannot use', async () => {
     const { status, headers, set } = await logIn(ADMIN_TOKEN);
     expect([status, headers.get('location')]).toEqual([303, '/admin/queues']);
     const cookie = set.find((line) => line.startsWith('mir_operator='));
@@ -60,48 +66,48 @@ describe('the log-in of the operator', () => {
     expect(cookie).not.toContain(ADMIN_TOKEN);
   });
 
-  it('refuses another token with the form again, and a post without the form of this browser', async () => {
+  it('rejects a wrong admin token, a request without a CSRF token and a cross-site request', async () => {
     const wrong = await logIn('x'.repeat(40));
     expect(wrong.status).toBe(401);
     expect(wrong.text).toContain('This is not the ADMIN_TOKEN');
     expect(wrong.cookies).not.toHaveProperty('mir_operator');
-    const forged = await ask('/admin/login', { form: { token: ADMIN_TOKEN } });
+    const forged = await request('/admin/login', { form: { token: ADMIN_TOKEN } });
     expect([forged.status, forged.set.join()]).toEqual([403, expect.not.stringContaining('mir_operator')]);
     const foreign = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
-    expect((await ask('/admin/login', { form: { token: ADMIN_TOKEN }, headers: foreign })).status).toBe(403);
+    expect((await request('/admin/login', { form: { token: ADMIN_TOKEN }, headers: foreign })).status).toBe(403);
   });
 
-  it('counts wrong tries together with those of the header: after ten a minute even the right one waits', async () => {
+  it('returns 429 even for the right token after ten wrong ones in a minute, including those in the header', async () => {
     const own = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
     const headers = { 'x-forwarded-for': '2001:db8::77', 'x-admin-token': 'wrong' };
     for (let n = 0; n < 10; n += 1) {
       expect((await own.client.request('GET', '/admin/partners', { headers })).status).toBe(401);
     }
     const from = { 'x-forwarded-for': '2001:db8::88' };
-    const opened = await ask('/admin/login', { url: own.url, headers: from });
+    const opened = await request('/admin/login', { url: own.url, headers: from });
     const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(opened.text) ?? [];
     const form = { form_token, token: ADMIN_TOKEN };
-    const rejected = await ask('/admin/login', { url: own.url, cookies: opened.cookies, form, headers: from });
+    const rejected = await request('/admin/login', { url: own.url, cookies: opened.cookies, form, headers: from });
     expect(rejected.status).toBe(429);
     expect(Number(rejected.headers.get('retry-after'))).toBeGreaterThan(0);
     await own.close();
   });
 
-  it('ends with the log-out, also for whoever copied the cookie', async () => {
+  it('invalidates the operator cookie on logout, including copies of it', async () => {
     const cookies = await operator();
-    expect((await ask('/admin/queues', { cookies })).status).toBe(200);
-    const asked = await ask('/admin/logout', { cookies });
-    const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(asked.text) ?? [];
-    expect((await ask('/admin/logout', { cookies, form: { form_token: 'x' } })).status).toBe(403);
-    const out = await ask('/admin/logout', { cookies, form: { form_token } });
+    expect((await request('/admin/queues', { cookies })).status).toBe(200);
+    const page = await request('/admin/logout', { cookies });
+    const [, form_token = ''] = /name="form_token" value="([^"]+)"/.exec(page.text) ?? [];
+    expect((await request('/admin/logout', { cookies, form: { form_token: 'x' } })).status).toBe(403);
+    const out = await request('/admin/logout', { cookies, form: { form_token } });
     expect([out.status, out.headers.get('location')]).toEqual([303, '/admin/login']);
     expect(out.set.join()).toMatch(/mir_operator=; .*Max-Age=0/);
-    expect((await ask('/admin/queues', { cookies })).headers.get('location')).toBe('/admin/login');
+    expect((await request('/admin/queues', { cookies })).headers.get('location')).toBe('/admin/login');
   });
 
-  it('lasts an hour, no forged or changed cookie stands for it, and a new admin token ends it', async () => {
+  it('rejects operator cookies that have expired, were altered or belong to a previous admin token', async () => {
     const cookieOf = (set: string) => ({ mir_operator: /mir_operator=([^;]+)/.exec(set)![1]! });
-    const statusOf = async (cookies: Record<string, string>) => (await ask('/admin/queues', { cookies })).status;
+    const statusOf = async (cookies: Record<string, string>) => (await request('/admin/queues', { cookies })).status;
     const hourMs = OPERATOR_SESSION_SECONDS * 1_000;
     expect(await statusOf(cookieOf(openOperatorSession(h.ctx, Date.now())))).toBe(200);
     expect(await statusOf(cookieOf(openOperatorSession(h.ctx, Date.now() - hourMs)))).toBe(303);
@@ -112,30 +118,30 @@ describe('the log-in of the operator', () => {
     expect(await statusOf(cookieOf(openOperatorSession({ ...h.ctx, config }, Date.now())))).toBe(303);
   });
 
-  it('is not there without ADMIN_TOKEN, and over https its cookie is bound to our own origin', async () => {
-    const off = await startHarness({ workers: false, env: { ADMIN_TOKEN: '' } });
-    expect((await ask('/admin/login', { url: off.url })).status).toBe(404);
-    expect((await ask('/admin/queues', { url: off.url })).status).toBe(303);
-    await off.close();
+  it('disables the operator login without ADMIN_TOKEN, and uses a __Host- cookie over HTTPS', async () => {
+    const disabled = await startHarness({ workers: false, env: { ADMIN_TOKEN: '' } });
+    expect((await request('/admin/login', { url: disabled.url })).status).toBe(404);
+    expect((await request('/admin/queues', { url: disabled.url })).status).toBe(303);
+    await disabled.close();
     const config = { ...h.ctx.config, publicUrl: 'https://mir.example' };
     expect(openOperatorSession({ ...h.ctx, config }, Date.now())).toMatch(/^__Host-mir_operator=.*; Secure$/);
   });
 });
 
-describe('the queues page', () => {
-  it('is for a logged-in operator only: pages lead to the log-in, anything else is 401', async () => {
+describe('queues page', () => {
+  it('redirects pages to the login and returns 401 for other paths without an operator session', async () => {
     for (const path of ['/admin/queues', '/admin/queues/queue/events']) {
-      expect(await ask(path)).toMatchObject({ status: 303, text: expect.not.stringContaining('root') });
+      expect(await request(path)).toMatchObject({ status: 303, text: expect.not.stringContaining('root') });
     }
     for (const path of ['/admin/queues/api/queues', '/admin/queues/api/queues/events/x', '/admin/queues/static/x.js']) {
-      expect((await ask(path, { accept: 'application/json' })).status).toBe(401);
-      expect((await ask(path, { accept: '*/*', headers: { 'x-admin-token': ADMIN_TOKEN } })).status).toBe(401);
+      expect((await request(path, { accept: 'application/json' })).status).toBe(401);
+      expect((await request(path, { accept: '*/*', headers: { 'x-admin-token': ADMIN_TOKEN } })).status).toBe(401);
     }
   });
 
-  it('loads nothing from elsewhere, and forbids it', async () => {
+  it('loads no resources from other origins and forbids them', async () => {
     const cookies = await operator();
-    const { status, text, headers } = await ask('/admin/queues', { cookies });
+    const { status, text, headers } = await request('/admin/queues', { cookies });
     expect(status).toBe(200);
     expect(text).not.toMatch(/https?:|style=|<style|<%/);
     const policy = headers.get('content-security-policy')!;
@@ -144,12 +150,12 @@ describe('the queues page', () => {
     const scripts = [...text.matchAll(/(?:src|href)="(static\/[^"]+)"/g)].map(([, path]) => path!);
     expect(scripts.length).toBeGreaterThan(3);
     for (const path of scripts) {
-      const asset = await ask(`/admin/queues/${path}`, { cookies });
+      const asset = await request(`/admin/queues/${path}`, { cookies });
       expect([asset.status, asset.headers.get('x-content-type-options')]).toEqual([200, 'nosniff']);
     }
   });
 
-  it('shows jobs without anything that identifies a partner or a person', async () => {
+  it('shows jobs without data that identifies a partner or a person', async () => {
     const metadata = { 'ann@private.example': 'private words' };
     const event = anEvent({ userExternalId: 'u-private', metadata });
     expect((await h.client.post('/events', partner.liveKey, { events: [event, event] })).status).toBe(202);
@@ -163,7 +169,7 @@ describe('the queues page', () => {
         `/api/queues/events/${job!.id}/flow`,
         '/api/redis/stats',
       ].map(async (path) => {
-        const { status, text } = await ask(`/admin/queues${path}`, { cookies, accept: 'application/json' });
+        const { status, text } = await request(`/admin/queues${path}`, { cookies, accept: 'application/json' });
         expect([path, status]).toEqual([path, 200]);
         return text;
       }),
@@ -184,7 +190,7 @@ describe('the queues page', () => {
     for (const secret of ['private', 'mir.transaction', ...refs]) expect(texts.join()).not.toContain(secret);
   });
 
-  it('shows no address and no link of a mail, nor what a mail server says', async () => {
+  it('shows neither the address and links of an email nor the reply of the mail server', async () => {
     const { mailQueue, queues, keys } = h.ctx;
     const url = 'https://mir.example/verify/secret-token';
     await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
@@ -192,7 +198,10 @@ describe('the queues page', () => {
     const key = queueKeys(keys, queues.mails.name).job(job!.id!);
     await h.ctx.queueLink.client.hset(key, 'failedReason', '550 <ann@private.example>: no such user');
     const cookies = await operator();
-    const { text } = await ask(`/admin/queues/api/queues/mails/${job!.id}`, { cookies, accept: 'application/json' });
+    const { text } = await request(`/admin/queues/api/queues/mails/${job!.id}`, {
+      cookies,
+      accept: 'application/json',
+    });
     expect(JSON.parse(text).job).toMatchObject({
       data: { v: 'number', mail: { to: 'string(19)' } },
       failedReason: expect.stringMatching(/^JOB_FAILED: /),
@@ -200,7 +209,7 @@ describe('the queues page', () => {
     expect(text).not.toMatch(/private|secret-token|no such user/);
   });
 
-  it('can change nothing: no writing method is there, whoever asks', async () => {
+  it('rejects every write with 405, even from an operator', async () => {
     const cookies = await operator();
     const [job] = await h.ctx.queues.events.getJobs();
     const writes: [string, string][] = [
@@ -213,19 +222,19 @@ describe('the queues page', () => {
       ['DELETE', `/api/queues/events/${job!.id}`],
     ];
     for (const [method, path] of writes) {
-      expect([path, (await ask(`/admin/queues${path}`, { method, cookies })).status]).toEqual([path, 405]);
+      expect([path, (await request(`/admin/queues${path}`, { method, cookies })).status]).toEqual([path, 405]);
     }
     expect(await h.ctx.queues.events.isPaused()).toBe(false);
     expect(await h.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
   });
 
-  it('answers 404 for what is not there and never leaves its folder', async () => {
+  it('returns 404 for unknown paths and for files outside its folder', async () => {
     const cookies = await operator();
-    expect((await ask('/admin/queues/api/queues/events/none', { cookies, accept: '*/*' })).status).toBe(404);
-    expect((await ask('/admin/queues/nothing/here', { cookies })).status).toBe(404);
-    expect((await ask('/admin/queues/static/%2e%2e/index.ejs', { cookies })).status).toBe(404);
+    expect((await request('/admin/queues/api/queues/events/none', { cookies, accept: '*/*' })).status).toBe(404);
+    expect((await request('/admin/queues/nothing/here', { cookies })).status).toBe(404);
+    expect((await request('/admin/queues/static/%2e%2e/index.ejs', { cookies })).status).toBe(404);
     for (const path of ['none.js', '..%2f..%2fpackage.json', '%00', 'css', 'css/']) {
-      const { status } = await ask(`/admin/queues/static/${path}`, { cookies });
+      const { status } = await request(`/admin/queues/static/${path}`, { cookies });
       expect({ path, status }).toEqual({ path, status: 404 });
     }
   });
