@@ -21,13 +21,13 @@ const createTree = (size: number, env: 'live' | 'test' = 'live') =>
 const linesOf = (text: string): string[] => text.trimEnd().split('\n');
 
 /** A terminal on which the operator types one line. */
-function typing(line: string): Terminal & { asked: string[] } {
-  const asked: string[] = [];
+function typing(line: string): Terminal & { questions: string[] } {
+  const questions: string[] = [];
   return {
-    asked,
+    questions,
     screen: Object.assign(new PassThrough(), { isTTY: true }),
     ask: (question) => {
-      asked.push(question);
+      questions.push(question);
       return Promise.resolve(line);
     },
   };
@@ -113,7 +113,7 @@ describe('mir agents', () => {
 });
 
 describe('mir agents kill', () => {
-  it('prints the same as an API dry run with --preview, and changes nothing', async () => {
+  it('prints the result of an API dry run with --preview, and changes nothing', async () => {
     const tree = await createTree(30);
     const preview = (await mir('kill', tree[0]!.agentId, '--preview', '--json')).json();
     const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
@@ -133,7 +133,7 @@ describe('mir agents kill', () => {
     expect(waited).toMatchObject({ code: 1, err: expect.stringContaining('RUNNING') });
     const { cascadeId } = started.json();
     expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ cascadeId, status: 'RUNNING' });
-    // Without an ID, lists all open cascades, as the runbook of MirCascadeStuck requires.
+    // Without an ID, the command lists all open cascades, as the MirCascadeStuck runbook requires.
     const open = (await mir('cascade', '--json')).json();
     expect(open).toMatchObject({ open: 1, data: [{ cascadeId, partnerId: partner.partnerId, env: 'live' }] });
     expect((await mir('cascade')).out).toContain(cascadeId);
@@ -154,7 +154,7 @@ describe('mir agents kill', () => {
       const terminal = typing(typed);
       const result = await cliAt(terminal, h.env, 'agents', 'kill', tree[0]!.agentId);
       expect(result).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nothing was changed') });
-      expect(terminal.asked).toHaveLength(1);
+      expect(terminal.questions).toHaveLength(1);
     }
     expect(await statusWith(h.client, tree[0]!.key)).toBe(200);
     expect(await auditOf(h.ctx, tree[0]!.agentId)).toEqual([]);

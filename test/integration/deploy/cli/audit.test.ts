@@ -74,7 +74,7 @@ describe('mir audit', () => {
     expect(result.err).toMatch(why);
   });
 
-  it('names an invalid filter', async () => {
+  it('reports an invalid filter by name', async () => {
     const { partnerId } = await createChain(1);
     const result = await mir('list', '--partner', partnerId, '--from', 'yesterday');
     expect(result).toMatchObject({ code: 1, out: '' });

@@ -49,7 +49,7 @@ async function createDeadLetter(userExternalId: string = randomUUID(), events = 
 }
 
 describe('dead letters', () => {
-  it('list and show the same facts through the API and the CLI, without any payload content', async () => {
+  it('lists and shows the same facts through the API and the CLI, without payload content', async () => {
     const id = await createDeadLetter('u-private');
     const facts = {
       id,
@@ -81,7 +81,7 @@ describe('dead letters', () => {
     expect(await mir('list', '--queue', 'cascades')).toMatchObject({ code: 2, out: '' });
   });
 
-  it('cannot be listed while Redis rejects commands; only the CLI shows the cause', async () => {
+  it('returns 503 for the list while Redis rejects commands, and shows the cause only in the CLI', async () => {
     const { client } = h.ctx.queueLink;
     const key = queueKeys(h.ctx.keys, eventsQueue.name).failed;
     await client.rename(key, `${key}:kept`);
@@ -102,7 +102,7 @@ describe('dead letters', () => {
     }
   });
 
-  it('are paged without duplicates', async () => {
+  it('pages through dead letters without duplicates', async () => {
     for (let n = 0; n < 3; n += 1) await createDeadLetter();
     const all = (await asAdmin(h.client, 'GET', '/dead-letters')).body.data;
     const seen: unknown[] = [];
@@ -115,7 +115,7 @@ describe('dead letters', () => {
     expect(seen).toEqual(all);
   });
 
-  it('show which fields of a malformed payload are invalid', async () => {
+  it('shows which fields of a malformed payload are invalid', async () => {
     await h.ctx.queues.events.add('events', { v: 1, tenant: 7, chunkId: 'secret' }, { jobId: 'broken-one' });
     await failAll();
     const { body } = await asAdmin(h.client, 'GET', '/dead-letters/broken-one');
@@ -124,7 +124,7 @@ describe('dead letters', () => {
     expect(JSON.stringify(body)).not.toContain('secret');
   });
 
-  it('return 404 for IDs of other queue keys', async () => {
+  it('returns 404 for IDs that name other keys of the queue', async () => {
     for (const id of ['meta', 'failed', 'events', 'none']) {
       expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
       expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
@@ -132,7 +132,7 @@ describe('dead letters', () => {
     }
   });
 
-  it('are dropped only with --yes, which also releases their queued bytes', async () => {
+  it('drops a dead letter only with --yes, and releases its queued bytes', async () => {
     const id = await createDeadLetter();
     expect(await mir('drop', id)).toMatchObject({ code: 2, out: '' });
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(200);
@@ -146,7 +146,7 @@ describe('dead letters', () => {
     ]);
   });
 
-  it('are stored once when replayed, and the audit log records who replayed them', async () => {
+  it('stores replayed events once and audits who replayed them', async () => {
     const user = randomUUID();
     const id = await createDeadLetter(user);
     expect(await mir('replay')).toMatchObject({ code: 2 });
@@ -172,18 +172,18 @@ describe('dead letters', () => {
       ['dead-letter.replayed', { kind: 'OPERATOR', via: 'CLI' }],
     ]);
     expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
-    const left = (await mir('list', '--json')).json().data.map((letter: { id: string }) => letter.id);
+    const left = (await mir('list', '--json')).json().data.map(({ id }: { id: string }) => id);
     expect(left).toEqual(['broken-one']);
   });
 
-  it('are queued once by concurrent replays', async () => {
+  it('queues a dead letter once when replays run concurrently', async () => {
     await h.stopWorkers();
     const user = randomUUID();
     const id = await createDeadLetter(user);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)),
     );
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+    expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 202));
     expect(await h.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
     await h.startWorkers();
     await h.drained();
@@ -191,14 +191,14 @@ describe('dead letters', () => {
     expect(stored.body.data).toHaveLength(3);
   });
 
-  it('are deleted after the retention period and not before', async () => {
+  it('deletes dead letters after the retention period and not before', async () => {
     const { client } = h.ctx.queueLink;
     const { failed, job } = queueKeys(h.ctx.keys, eventsQueue.name);
     await h.stopWorkers();
     const [old, young] = [await createDeadLetter(), await createDeadLetter()];
     const age = async (id: string, seconds: number): Promise<void> => {
       const failedAtMs = Date.now() - seconds * 1_000;
-      // BullMQ goes by the field, lists go by the score.
+      // BullMQ cleans by this field; lists sort by the score.
       await client.zadd(failed, failedAtMs, id);
       await client.hset(job(id), 'finishedOn', failedAtMs);
     };
@@ -209,7 +209,7 @@ describe('dead letters', () => {
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
   });
 
-  it('cover every queue that keeps failed jobs and no other queue', async () => {
+  it('covers every queue that keeps failed jobs and no other queue', async () => {
     const { cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
     for (const wakeUps of [cascadeQueue, webhookQueue, erasureQueue]) await wakeUps.add('none');
     await mailQueue.add({ to: 'ann@example.org', subject: 's', text: 't', html: 'h' });

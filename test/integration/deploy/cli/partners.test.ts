@@ -102,7 +102,7 @@ describe('mir partners', () => {
   it.each([
     [['partners', 'show', 'prt_none'], 1, /^NOT_FOUND: /],
     [['applications', 'show', 'app_none'], 1, /^NOT_FOUND: /],
-    [[...CREATE, '--contact-email', 'nobody', '--plan', 'STANDARD'], 1, /VALIDATION_FAILED[^]*contactEmail: /],
+    [[...CREATE, '--contact-email', 'not-an-email', '--plan', 'STANDARD'], 1, /VALIDATION_FAILED[^]*contactEmail: /],
     [[...CREATE, '--contact-email', 'a@b.example', '--plan', 'GOLD'], 2, /STANDARD, ENTERPRISE/],
     [CREATE, 2, /--contact-email/],
     [['partners', 'list', '--limit', '0'], 2, /from 1 to 500/],
