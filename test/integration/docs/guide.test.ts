@@ -21,42 +21,42 @@ afterAll(() => mir.close());
 
 const idsOf = (page: HTMLElement): string[] => page.querySelectorAll('[id]').map(({ id }) => id);
 
-describe('the Partner Guide', () => {
-  it('every problem code has an entry of its own, with its status and what to do', () => {
+describe('Partner Guide', () => {
+  it('lists every problem code with its status, title and remedy', () => {
     for (const [code, { status, title }] of Object.entries(PROBLEMS)) {
-      const [, ofStatus, meaning, remedy] = guide
+      const [, listedStatus, meaning, remedy] = guide
         .querySelectorAll(`tr[id="${code}"] td`)
         .map((cell) => cell.textContent);
-      expect({ code, ofStatus, meaning }).toEqual({ code, ofStatus: String(status), meaning: title });
+      expect({ code, listedStatus, meaning }).toEqual({ code, listedStatus: String(status), meaning: title });
       expect(remedy!.length).toBeGreaterThan(20);
     }
   });
 
-  it('the type of every problem leads to its entry', async () => {
+  it('redirects the type URL of every problem to its entry in the guide', async () => {
     for (const code of Object.keys(PROBLEMS)) {
       const { pathname } = new URL(problemTypeOf(code as ProblemCode, mir.ctx.config.publicUrl));
-      const answer = await fetch(mir.url + pathname, { redirect: 'manual' });
-      expect([answer.status, answer.headers.get('location')]).toEqual([302, `/guide#${code}`]);
+      const response = await fetch(mir.url + pathname, { redirect: 'manual' });
+      expect([response.status, response.headers.get('location')]).toEqual([302, `/guide#${code}`]);
       expect(guide.querySelectorAll(`[id="${code}"]`)).toHaveLength(1);
     }
   });
 
   it.each(['NO_SUCH_CODE', 'UNKNOWN_FIELD', 'constructor', 'rate_limited'])(
-    'the type of a problem that does not exist (%s) is 404',
+    'returns 404 for the type URL of an unknown problem: %s',
     async (code) => {
-      const answer = await fetch(`${mir.url}/errors/${code}`, { redirect: 'manual' });
-      expect([answer.status, answer.headers.get('location')]).toEqual([404, null]);
+      const response = await fetch(`${mir.url}/errors/${code}`, { redirect: 'manual' });
+      expect([response.status, response.headers.get('location')]).toEqual([404, null]);
     },
   );
 
-  it('no remedy suggests another key', () => {
+  it('never suggests another API key as a remedy', () => {
     for (const code of Object.keys(PROBLEMS)) {
       const remedy = guide.querySelectorAll(`tr[id="${code}"] td`).at(-1)!.textContent;
       expect(`${code}: ${remedy}`).not.toMatch(/\b(newest|another key|other key|new one)\b/i);
     }
   });
 
-  it('every event type of the catalog is listed with its meaning, the operator’s own ones too', () => {
+  it("lists every event type with its meaning, including the operator's own", () => {
     for (const { eventType, meaning } of createCatalog().entries) {
       expect(guide.querySelectorAll(`tr[id="${eventType}"] td`).map((cell) => cell.textContent)).toEqual([
         eventType,
@@ -69,27 +69,28 @@ describe('the Partner Guide', () => {
     expect(html).toContain('A &lt;boat&gt; was moored.');
   });
 
-  it('every code that the sources give to a field, an item or a receipt has an entry', () => {
+  it('has an entry for every code of a field, an item or a receipt in the source code', () => {
     const root = projectRoot();
     const sources = ['api', 'shared', 'workers'].flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
         .filter((name) => /\.tsx?$/.test(name))
         .map((name) => readFileSync(path.join(root, folder, name), 'utf8')),
     );
-    const given = /\bcode: '([A-Z_]+)'|settleAsFailed\(deps, job, '([A-Z_]+)'|refuse\(check, '([A-Z_]+)'/g;
-    const codes = sources.flatMap((text) => [...text.matchAll(given)].map(([, ...found]) => found.find(Boolean)!));
-    expect(codes.length).toBeGreaterThan(20);
+    const assigned = /\bcode: '([A-Z_]+)'|finalizeAsFailed\(deps, job, '([A-Z_]+)'|addIssue\(check, '([A-Z_]+)'/g;
+    const codes = sources.flatMap((text) => [...text.matchAll(assigned)].map(([, ...found]) => found.find(Boolean)!));
+    // One code for each alternative of the pattern.
+    expect(codes).toEqual(expect.arrayContaining(['UNKNOWN_FIELD', 'COMMIT_FAILED', 'INVALID_ORIGIN']));
     const ids = new Set(idsOf(guide));
     expect([...new Set(codes)].filter((code) => !ids.has(code))).toEqual([]);
   });
 
-  it('the guide says where this registry answers, so that its examples need no guess', () => {
+  it('uses the URL of this registry in the examples of the guide', () => {
     expect(guide.querySelector('pre[data-language="sh"]')!.textContent).toBe(
       `export MIR_URL=${mir.ctx.config.publicUrl}\n`,
     );
   });
 
-  it('every link within the guide leads to a place of it, and no place has the name of another', () => {
+  it('renders the guide with unique anchors and no broken internal links', () => {
     const ids = idsOf(guide);
     expect(new Set(ids).size).toBe(ids.length);
     const links = guide.querySelectorAll('a[href^="#"]').map((link) => link.getAttribute('href')!.slice(1));
@@ -97,7 +98,7 @@ describe('the Partner Guide', () => {
     expect(links.filter((id) => !ids.includes(id))).toEqual([]);
   });
 
-  it('the guide is written for whoever holds a key: each example is there for curl, TypeScript and Python', () => {
+  it('renders examples for curl, TypeScript and Python without unfilled placeholders', () => {
     const languages = guide.querySelectorAll('pre[data-language]').map((pre) => pre.getAttribute('data-language'));
     for (const language of ['sh', 'ts', 'python']) {
       expect(languages.filter((one) => one === language).length).toBeGreaterThan(10);
@@ -105,11 +106,11 @@ describe('the Partner Guide', () => {
     expect(guide.textContent).not.toMatch(/\{\{|\[object/);
   });
 
-  it('where people have no pages, the start page leads to the guide', async () => {
+  it('redirects the home page to the guide when the pages for people are unavailable', async () => {
     const own = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
     try {
-      const start = await fetch(`${own.url}/`, { redirect: 'manual' });
-      expect([start.status, start.headers.get('location')]).toEqual([303, '/guide']);
+      const home = await fetch(`${own.url}/`, { redirect: 'manual' });
+      expect([home.status, home.headers.get('location')]).toEqual([303, '/guide']);
       expect((await fetch(`${own.url}/signup`)).status).toBe(404);
     } finally {
       await own.close();

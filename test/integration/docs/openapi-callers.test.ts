@@ -12,29 +12,29 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** What an operation may answer, as `status code`. */
+/** Returns the problems that an operation documents, as `status code`. */
 const documentedOf = ({ responses }: Operation): string[] =>
   Object.entries(responses).flatMap(([status, { content = {} }]) =>
     Object.keys(content['application/problem+json']?.examples ?? {}).map((code) => `${status} ${code}`),
   );
 
-/** Problems that a key meets at the operations of partners and that the document does not name there. */
+/** Calls every partner operation with a key. Returns the problems that the operation does not document. */
 async function undocumented(key: string): Promise<string[]> {
   const found: string[] = [];
-  let asked = 0;
+  let calls = 0;
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       if (!operation.security.some((one) => 'apiKey' in one)) continue;
-      asked += 1;
+      calls += 1;
       const body = operation.requestBody ? { body: {} } : {};
       const concrete = path.replaceAll(/\{\w+\}/g, 'x');
-      const answer = await mir.client.request(method.toUpperCase(), concrete, { key, ...body });
-      const problem = `${answer.status} ${answer.body.code}`;
-      if (answer.status >= 400 && !documentedOf(operation).includes(problem))
+      const response = await mir.client.request(method.toUpperCase(), concrete, { key, ...body });
+      const problem = `${response.status} ${response.body.code}`;
+      if (response.status >= 400 && !documentedOf(operation).includes(problem))
         found.push(`${method} ${path} ${problem}`);
     }
   }
-  expect(asked).toBeGreaterThan(25);
+  expect(calls).toBeGreaterThan(25);
   return found;
 }
 
@@ -45,8 +45,8 @@ async function agentKey(key: string, type: string, preset: string): Promise<stri
   return body.apiKey as string;
 }
 
-describe('callers in the OpenAPI document', () => {
-  it('whatever a caller may not do is named by the document: partner, agents, downgraded, suspended', async () => {
+describe('OpenAPI problem responses', () => {
+  it('documents every problem that a partner and its agents meet, even when downgraded or suspended', async () => {
     const { partnerId, liveKey } = await mir.partner();
     const admin = await agentKey(liveKey, 'SERVICE_ACCOUNT', 'ADMIN');
     const bot = await agentKey(liveKey, 'AI_AGENT', 'ORCHESTRATOR');

@@ -16,7 +16,7 @@ afterAll(() => mir.close());
 
 type Json = Record<string, unknown>;
 
-/** Where a schema declares the fields of an object instead of referring to a named one. */
+/** Returns the paths at which a schema declares an object inline instead of referring to a named one. */
 function unnamedObjectsIn(value: unknown, at: string): string[] {
   if (Array.isArray(value)) return value.flatMap((item, n) => unnamedObjectsIn(item, `${at}/${n}`));
   if (typeof value !== 'object' || value === null) return [];
@@ -39,12 +39,12 @@ const operations = (): [string, Operation][] =>
     ]),
   );
 
-describe('components of the OpenAPI document', () => {
-  it('keep the document small', () => {
+describe('OpenAPI components', () => {
+  it('keeps the document small', () => {
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_BYTES);
   });
 
-  it('name every object of a request and of a response', () => {
+  it('defines every object of requests and responses as a named schema', () => {
     const bodies = operations().map(([name, { requestBody, responses }]) =>
       unnamedObjectsIn({ requestBody, responses }, name),
     );
@@ -52,19 +52,19 @@ describe('components of the OpenAPI document', () => {
     expect(bodies.flat()).toEqual([]);
   });
 
-  it('name the objects within objects', () => {
-    const within = Object.entries(raw.components.schemas).flatMap(([name, schema]) =>
+  it('defines nested objects as named schemas', () => {
+    const nested = Object.entries(raw.components.schemas).flatMap(([name, schema]) =>
       unnamedObjectsIn({ ...schema, type: undefined }, name),
     );
-    expect(within).toEqual([]);
+    expect(nested).toEqual([]);
   });
 
-  it('finds an object that is declared in place', () => {
+  it('detects an object that is declared inline', () => {
     const schema = { anyOf: [{ $ref: '#/x' }, { type: 'object', properties: { id: { type: 'string' } } }] };
     expect(unnamedObjectsIn({ schema }, 'get /x')).toEqual(['get /x/schema/anyOf/1']);
   });
 
-  it('are not repeated beside a reference', () => {
+  it('does not repeat a type beside its reference', () => {
     const beside: string[] = [];
     JSON.parse(text, (_key, value: Json | null) => {
       if (typeof value?.['$ref'] === 'string' && ('type' in value || 'enum' in value)) beside.push(value['$ref']);
@@ -73,7 +73,7 @@ describe('components of the OpenAPI document', () => {
     expect(beside).toEqual([]);
   });
 
-  it('have the names that a person would choose', () => {
+  it('gives schemas readable names', () => {
     const names = Object.keys(raw.components.schemas);
     expect(names).toEqual(
       expect.arrayContaining(['Event', 'SubmittedEvent', 'EventReceipt', 'BatchReceipt', 'Receipt', 'Signals']),
@@ -82,7 +82,7 @@ describe('components of the OpenAPI document', () => {
     expect(names.filter((name) => !/^[A-Z][A-Za-z]+$/.test(name))).toEqual([]);
   });
 
-  it('are shared: a response of one status with the same codes is written once', () => {
+  it('shares responses with the same status and codes', () => {
     const inline = operations().flatMap(([, { responses }]) =>
       Object.values(responses).filter(({ content }) => content?.['application/problem+json']),
     );

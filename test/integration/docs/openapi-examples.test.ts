@@ -14,7 +14,7 @@ import { examplesOf, type Media, type OpenApiDocument, type Operation, readOpenA
 const routes: readonly RouteDoc[] = [...PARTNER_ROUTES, ...BARE_ROUTES];
 let mir: Harness;
 let document: OpenApiDocument;
-/** Problems of a value against a schema of the document, whose references lead into it. */
+/** Validates a value against a schema, whose references point into the document. Returns the problems. */
 let problemsOf: (schema: object, value: unknown) => unknown[];
 beforeAll(async () => {
   mir = await sharedHarness({ workers: false });
@@ -37,14 +37,14 @@ function operationOf({ method, path }: RouteDoc): Operation {
 }
 
 function mediaOf(operation: Operation): [string, Media][] {
-  const answers = Object.entries(operation.responses).flatMap(([status, { content = {} }]) =>
+  const responses = Object.entries(operation.responses).flatMap(([status, { content = {} }]) =>
     Object.entries(content).map(([type, media]): [string, Media] => [`${status} ${type}`, media]),
   );
-  return [...Object.entries(operation.requestBody?.content ?? {}), ...answers];
+  return [...Object.entries(operation.requestBody?.content ?? {}), ...responses];
 }
 
-describe('examples in the OpenAPI document', () => {
-  it('every request and every answer with a body has an example, and each is valid against its schema', () => {
+describe('OpenAPI examples', () => {
+  it('has valid examples for every request body and response body', () => {
     const invalid = routes.flatMap((route) =>
       mediaOf(operationOf(route)).flatMap(([where, media]) => {
         const examples = examplesOf(media, document);
@@ -58,13 +58,13 @@ describe('examples in the OpenAPI document', () => {
     expect(invalid).toEqual([]);
   });
 
-  it('a value that breaks its schema is told', () => {
+  it('detects a value that does not match its schema', () => {
     const { schema } = operationOf(submitEventsRoute).requestBody!.content['application/json']!;
     expect(problemsOf(schema, { userExternalId: 'u-1', eventType: 'mir.not.there' })).not.toEqual([]);
     expect(problemsOf({ $ref: '#/components/schemas/Problem' }, { code: 'NOT_A_CODE' })).not.toEqual([]);
   });
 
-  it('every example of a request is taken by the validation that requests meet', () => {
+  it('has request examples that pass the validation of requests', () => {
     const examples = routes.flatMap((route) => {
       const json = operationOf(route).requestBody?.content['application/json'];
       return (json ? examplesOf(json, document) : []).map(([name, value]) => ({ route, name, value }));
@@ -74,7 +74,7 @@ describe('examples in the OpenAPI document', () => {
     expect(rejected.map(({ route, name }) => `${route.method} ${route.path} ${name}`)).toEqual([]);
   });
 
-  it('every schema of an object has an example that is valid against it', () => {
+  it('has a valid example for every object schema', () => {
     const objects = Object.entries(document.components.schemas).filter(([, schema]) => 'properties' in schema);
     expect(objects.length).toBeGreaterThan(60);
     for (const [name, { examples }] of objects) {
@@ -86,14 +86,14 @@ describe('examples in the OpenAPI document', () => {
     }
   });
 
-  it('every line of an NDJSON example is an event', () => {
+  it('has an event in every line of an NDJSON example', () => {
     const { schema, example } = submitEventsRoute.lines!;
     const lines = example.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(1);
     for (const line of lines) expect(schema.safeParse(JSON.parse(line)).error).toBeUndefined();
   });
 
-  it('every problem code is documented somewhere, each with its status, an example and no code twice', () => {
+  it('documents every problem code with its status and an example', () => {
     const seen = new Set<string>();
     for (const route of routes) {
       for (const [status, { content }] of Object.entries(operationOf(route).responses)) {
@@ -106,21 +106,21 @@ describe('examples in the OpenAPI document', () => {
         }
       }
     }
-    // Of a path that has other methods, and of posted forms: no route of the API answers them.
+    // No API route returns these two: they belong to other methods of a path and to HTML forms.
     expect([...seen, 'METHOD_NOT_ALLOWED', 'FORM_REFUSED'].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
   });
 
-  it('a problem whose code the route does not document is told by the schema', () => {
+  it('rejects a problem whose code the route does not document', () => {
     const { schema } = operationOf(submitEventsRoute).responses['401']!.content!['application/problem+json']!;
     const problem = { type: 'https://mir.example/errors/X', title: 'x', status: 401, detail: 'x', requestId: 'x' };
     expect(problemsOf(schema, { ...problem, code: 'API_KEY_INVALID' })).toEqual([]);
     expect(problemsOf(schema, { ...problem, code: 'ADMIN_TOKEN_INVALID' })).not.toEqual([]);
   });
 
-  it('headers of real answers are as documented: limits, request id, source of signals, wait', async () => {
+  it('documents the headers that responses have, with valid examples', async () => {
     const { liveKey } = await mir.partner({ limits: { eventsPerMinute: 1, requestsPerMinute: 2 } });
     const { headers: components } = document.components;
-    const answers = [
+    const responses = [
       await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
       await mir.client.post('/v1/events', liveKey, { userExternalId: 'u-1', eventType: 'mir.content.posted' }),
       await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' }),
@@ -128,8 +128,8 @@ describe('examples in the OpenAPI document', () => {
       await mir.client.get('/v1/events', 'mir_live_mistyped'),
     ];
     const paths = ['post /v1/events', 'post /v1/events', 'post /v1/resolve', 'get /v1/event-types', 'get /v1/events'];
-    expect(answers.map(({ status }) => status)).toEqual([202, 429, 200, 200, 401]);
-    answers.forEach(({ status, headers }, n) => {
+    expect(responses.map(({ status }) => status)).toEqual([202, 429, 200, 200, 401]);
+    responses.forEach(({ status, headers }, n) => {
       const [method, path] = paths[n]!.split(' ') as [string, string];
       const documented = document.paths[path]![method]!.responses[status]!.headers;
       expect(Object.keys(documented)).toContain('X-Request-Id');

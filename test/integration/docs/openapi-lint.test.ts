@@ -4,8 +4,8 @@ import { readOpenApi } from '../../support/openapi';
 import { sharedHarness } from '../../support/shared-harness';
 
 /**
- * Redocly’s recommended rules, warnings included. One is off: `/v1/agents/cascades/{id}` and `/v1/agents/{id}/lineage`
- * would both match an agent named `cascades`, but ids of agents begin with `agt_`.
+ * Redocly's recommended rules, including warnings. `no-ambiguous-paths` is off: `/v1/agents/cascades/{id}` and
+ * `/v1/agents/{id}/lineage` would both match an agent named `cascades`, but agent IDs start with `agt_`.
  */
 const CONFIG = { extends: ['recommended'], rules: { 'no-ambiguous-paths': 'off' } } as const;
 
@@ -18,19 +18,19 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 async function problemsOf(source: string): Promise<string[]> {
-  // An ES module, which tests (CommonJS) cannot require.
+  // Tests are CommonJS and cannot require this ES module.
   const { createConfig, lintFromString } = await import('@redocly/openapi-core');
   const config = await createConfig({ ...CONFIG, extends: [...CONFIG.extends] });
   const problems = await lintFromString({ source, absoluteRef: 'openapi.json', config });
   return problems.map(({ severity, ruleId, message }) => `${severity} ${ruleId}: ${message}`);
 }
 
-describe('Redocly’s linter', () => {
-  it('reports nothing about the OpenAPI document', async () => {
+describe('Redocly linter', () => {
+  it('reports no problem in the OpenAPI document', async () => {
     expect(await problemsOf(text)).toEqual([]);
   });
 
-  it('reports what is wrong with a document', async () => {
+  it('reports a problem in an invalid document', async () => {
     const unsecured = text.replaceAll('"security":[{"apiKey":[]}],', '');
     expect(await problemsOf(unsecured)).toEqual(
       expect.arrayContaining([expect.stringMatching(/^error security-defined/)]),

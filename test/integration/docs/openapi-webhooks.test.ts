@@ -13,14 +13,14 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-describe('webhooks in the OpenAPI document', () => {
-  it('what webhooks are told is what the document says, in the messages and in its examples', async () => {
+describe('OpenAPI webhooks', () => {
+  it('sends webhook messages that match the documented schemas, as the examples do', async () => {
     const partner = await mir.partner();
-    const hook = { key: partner.liveKey, body: { url: 'https://harbour.example/hooks/mir' } };
-    expect((await mir.client.request('PUT', '/v1/partners/webhook', hook)).status).toBe(200);
+    const webhook = { key: partner.liveKey, body: { url: 'https://harbour.example/hooks/mir' } };
+    expect((await mir.client.request('PUT', '/v1/partners/webhook', webhook)).status).toBe(200);
     const person = await newPerson(mir);
-    await invite(mir, partner, 'told');
-    await linkUser(mir, partner, 'told', person);
+    await invite(mir, partner, 'u-1');
+    await linkUser(mir, partner, 'u-1', person);
     await removeAllLinks(mir.ctx, person, auditContextForPerson(), () => Promise.resolve());
     const rows = await mir.ctx.store.deliveries.model.find({ tenant: tenantOf(partner.partnerId, 'live') }).lean();
     expect(rows.map(({ type }) => type).toSorted()).toEqual(Object.keys(WEBHOOK_MESSAGES).toSorted());
@@ -37,7 +37,7 @@ describe('webhooks in the OpenAPI document', () => {
     }
   });
 
-  it('every message is secured by the signature of Standard Webhooks', async () => {
+  it('documents the Standard Webhooks signature of every message', async () => {
     const { raw } = await readOpenApi(mir.client);
     expect(Object.keys(raw.webhooks)).toEqual(Object.keys(WEBHOOK_MESSAGES));
     for (const { post } of Object.values(raw.webhooks)) {

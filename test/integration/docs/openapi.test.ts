@@ -23,7 +23,7 @@ const operations = (): [string, string, Operation][] =>
   );
 
 describe('GET /openapi.json', () => {
-  it('every route is documented, and nothing else is', () => {
+  it('documents exactly the existing routes', () => {
     const declared = routes.map((route) => {
       const prefix = (PARTNER_ROUTES as readonly RouteDoc[]).includes(route) ? '/v1' : '';
       return `${route.method} ${prefix}${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
@@ -32,7 +32,7 @@ describe('GET /openapi.json', () => {
     expect(documented.toSorted()).toEqual(declared.toSorted());
   });
 
-  it('every documented path is there, bare and under /v1, and answers with a documented status', async () => {
+  it('serves every documented path with and without /v1, and returns a documented status', async () => {
     for (const [method, path, { security, responses }] of operations()) {
       const concrete = path.replaceAll(/\{\w+\}/g, 'x');
       const isAdmin = path.startsWith('/admin');
@@ -45,7 +45,7 @@ describe('GET /openapi.json', () => {
     }
   });
 
-  it('a documented path answers 405 with its methods to every other one, also where a path with a parameter has it', async () => {
+  it('returns 405 with the documented methods for every other method of a path', async () => {
     const known = ['get', 'post', 'put', 'patch', 'delete'];
     for (const [path, methods] of Object.entries(paths)) {
       const others = known.filter((method) => !(method in methods));
@@ -58,7 +58,7 @@ describe('GET /openapi.json', () => {
     }
   });
 
-  it('operation ids are unique and every reference leads somewhere', () => {
+  it('has unique operation IDs and no broken references', () => {
     const ids = operations().map(([, , { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
@@ -67,9 +67,9 @@ describe('GET /openapi.json', () => {
       expect([reference, valueAt(raw, reference)]).toEqual([reference, expect.anything()]);
   });
 
-  it('what is answered is what is documented: events, receipts, lists, signals, types, partners', async () => {
+  it('documents the exact fields of responses', async () => {
     const { liveKey } = await mir.partner();
-    const answered = async (
+    const callAndCheck = async (
       method: string,
       path: string,
       at: string,
@@ -77,28 +77,31 @@ describe('GET /openapi.json', () => {
       admin = false,
     ): Promise<unknown> => {
       const headers = admin ? { 'x-admin-token': ADMIN_TOKEN } : {};
-      const answer = await mir.client.request(method, at, { key: liveKey, headers, ...(body ? { body } : {}) });
+      const response = await mir.client.request(method, at, { key: liveKey, headers, ...(body ? { body } : {}) });
       const doc = routes.find((route) => route.method === method && route.path === path)!;
-      const schema = doc.answers[answer.status]?.schema;
+      const schema = doc.answers[response.status]?.schema;
       expect(schema).toBeDefined();
-      const parsed = schema!.safeParse(answer.body);
+      const parsed = schema!.safeParse(response.body);
       expect(parsed.error?.issues ?? []).toEqual([]);
-      // A field that the schema does not know would be stripped from `data`.
-      expect(parsed.data).toEqual(answer.body);
-      return answer.body;
+      // `data` lacks any field that the schema does not declare.
+      expect(parsed.data).toEqual(response.body);
+      return response.body;
     };
-    const one = (await answered('POST', '/events', '/v1/events', anEvent())) as { receiptId: string; eventId: string };
-    await answered('POST', '/events', '/events', { events: [anEvent(), { ...anEvent(), weight: 99 }] });
+    const one = (await callAndCheck('POST', '/events', '/v1/events', anEvent())) as {
+      receiptId: string;
+      eventId: string;
+    };
+    await callAndCheck('POST', '/events', '/events', { events: [anEvent(), { ...anEvent(), weight: 99 }] });
     await mir.drained();
-    await answered('GET', '/events', '/v1/events?userExternalId=u-1');
-    await answered('GET', '/events/:eventId', `/events/${one.eventId}`);
-    await answered('GET', '/events/receipts/:receiptId', `/events/receipts/${one.receiptId}`);
-    await answered('POST', '/resolve', '/resolve', { userExternalId: 'u-1' });
-    await answered('POST', '/resolve', '/resolve', { userExternalIds: ['u-1', 'nobody'] });
-    await answered('GET', '/event-types', '/event-types');
-    await answered('GET', '/healthz', '/healthz');
-    await answered('GET', '/readyz', '/readyz');
-    await answered('GET', '/admin/partners', '/admin/partners', undefined, true);
-    await answered('GET', '/admin/applications', '/admin/applications', undefined, true);
+    await callAndCheck('GET', '/events', '/v1/events?userExternalId=u-1');
+    await callAndCheck('GET', '/events/:eventId', `/events/${one.eventId}`);
+    await callAndCheck('GET', '/events/receipts/:receiptId', `/events/receipts/${one.receiptId}`);
+    await callAndCheck('POST', '/resolve', '/resolve', { userExternalId: 'u-1' });
+    await callAndCheck('POST', '/resolve', '/resolve', { userExternalIds: ['u-1', 'unknown'] });
+    await callAndCheck('GET', '/event-types', '/event-types');
+    await callAndCheck('GET', '/healthz', '/healthz');
+    await callAndCheck('GET', '/readyz', '/readyz');
+    await callAndCheck('GET', '/admin/partners', '/admin/partners', undefined, true);
+    await callAndCheck('GET', '/admin/applications', '/admin/applications', undefined, true);
   });
 });

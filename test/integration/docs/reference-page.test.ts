@@ -11,12 +11,12 @@ afterAll(() => mir.close());
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(mir.url + path, { headers });
 
-/** Paths and addresses that a page loads by itself; links that somebody has to click are none. */
+/** Returns the URLs that a page loads by itself, without links that the reader has to click. */
 const loadsOf = (html: string): string[] =>
   [...html.matchAll(/<(?:script|link|img|iframe|source)[^>]*?(?:src|href)="([^"]+)"/g)].map(([, url]) => url!);
 
-describe('GET /docs', () => {
-  it('the reference page and all that it loads come from this API, under a policy that allows nothing else', async () => {
+describe('reference page at /docs', () => {
+  it('loads all resources of the reference page from this API, under a policy that allows no others', async () => {
     const page = await get('/docs');
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -38,7 +38,7 @@ describe('GET /docs', () => {
     }
   });
 
-  it('what the page is told to load names no other origin, and no telemetry, font or proxy of another', async () => {
+  it('configures no external origin, telemetry or fonts for the reference page', async () => {
     const start = await (await get('/docs/start.js')).text();
     expect(start).not.toMatch(/https?:\/\//);
     expect(start).toContain("url: '/openapi.json'");
@@ -46,7 +46,7 @@ describe('GET /docs', () => {
     expect(start).toContain('telemetry: false');
   });
 
-  it('the document and the script are sent compressed to whoever takes gzip, and plain to others', async () => {
+  it('compresses the OpenAPI document only for clients that accept gzip', async () => {
     const zipped = await get('/openapi.json');
     expect(zipped.headers.get('content-encoding')).toBe('gzip');
     const plain = await get('/openapi.json', { 'accept-encoding': 'identity' });
@@ -55,7 +55,7 @@ describe('GET /docs', () => {
     expect(Number(zipped.headers.get('content-length'))).toBeLessThan(Number(plain.headers.get('content-length')) / 5);
   });
 
-  it('the pages answer HEAD without a body and 405 to other methods', async () => {
+  it('returns no body for HEAD and 405 for POST', async () => {
     const head = await fetch(`${mir.url}/docs`, { method: 'HEAD' });
     expect(head.status).toBe(200);
     expect(await head.text()).toBe('');
