@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('from POST /events to POST /resolve', () => {
-  it('a submitted event becomes a signal, from the cache, and its receipt is DONE', async () => {
+  it('adds a submitted event to the cached signals and sets its receipt to DONE', async () => {
     const { liveKey } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, anEvent());
     expect(sent).toMatchObject({ status: 202, body: { status: 'ACCEPTED' } });

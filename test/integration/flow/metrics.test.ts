@@ -37,7 +37,7 @@ beforeAll(async () => {
   runtime = await openRuntime(readConfig(mir.env), 'worker');
   workers = await startWorkers(runtime);
   names = await playTraffic(mir.client, mir.ctx.store, ADMIN_TOKEN);
-  await waitUntil('the pings are answered', async () => {
+  await waitUntil('all ping metrics have a value', async () => {
     const all = await samplesOf(runtime.metrics.registry);
     return all.filter(({ metric, value }) => metric.endsWith('_ping_seconds_count') && value > 0).length === 3;
   });
@@ -49,13 +49,13 @@ afterAll(async () => {
   await mir.close();
 });
 
-/** Bare paths of all routes that the app itself has. */
+/** Returns the paths of all routes of the app, without the /v1 prefix. */
 function routesOf(): string[] {
   const paths = createApp(mir.ctx).router.stack.flatMap(({ route }) => (route ? [route.path].flat() : []));
   return [...new Set(paths.filter((path) => !paths.includes(path.replace(/^\/v1/, '')) || !path.startsWith('/v1')))];
 }
 
-/** Every label that our series may have, with every value that it may take; `rule` takes the names of our throttles. */
+/** The labels of MIR's own series with their allowed values. `rule`, the name of a throttle, is checked by pattern. */
 const ALLOWED: Record<string, readonly string[]> = {
   service: ['api', 'worker'],
   version: [VERSION],
@@ -76,21 +76,21 @@ const ALLOWED: Record<string, readonly string[]> = {
 };
 
 describe('GET /metrics', () => {
-  it('after traffic of every kind no label has a value that is not known beforehand', () => {
+  it('uses only known label values after traffic of every kind', () => {
     const own = samples.filter(({ metric }) => metric.startsWith('mir_'));
     const allowed: typeof ALLOWED = { ...ALLOWED, route: [...routesOf(), 'unmatched'] };
     const isKnown = (label: string, value: string): boolean =>
       label === 'le' || (label === 'rule' ? /^[a-z-]{3,40}$/.test(value) : allowed[label]?.includes(value) === true);
-    const strange = own.flatMap(({ metric, labels }) =>
+    const unknown = own.flatMap(({ metric, labels }) =>
       Object.entries(labels)
         .filter(([label, value]) => !isKnown(label, String(value)))
         .map(([label, value]) => `${metric} ${label}=${value}`),
     );
-    expect([...new Set(strange)]).toEqual([]);
+    expect([...new Set(unknown)]).toEqual([]);
     expect(own.length).toBeGreaterThan(100);
   });
 
-  it('no series names a partner, user, event, agent or key', async () => {
+  it('exposes no ID of a partner, user, event or agent, and no key', async () => {
     const text = (await mir.ctx.metrics.registry.metrics()) + (await runtime.metrics.registry.metrics());
     expect(names.filter((name) => text.includes(name))).toEqual([]);
     expect(names.length).toBeGreaterThan(10);
@@ -101,16 +101,16 @@ describe('GET /metrics', () => {
       .filter((one) => one.metric === metric && Object.entries(wanted).every(([l, v]) => one.labels[l] === v))
       .reduce((sum, { value }) => sum + value, 0);
 
-  describe('what was played is what the series say', () => {
+  describe('values after known traffic', () => {
     const count = 'mir_http_request_duration_seconds_count';
     it.each([
-      ['a path that nothing has', { route: 'unmatched', method: 'other', status_class: '4xx' }, 2],
-      ['a method that a path has not', { route: '/resolve', method: 'other', status_class: '4xx' }, 1],
+      ['an unknown path', { route: 'unmatched', method: 'other', status_class: '4xx' }, 2],
+      ['an unsupported method', { route: '/resolve', method: 'other', status_class: '4xx' }, 1],
       ['a probe', { route: '/healthz', method: 'GET', status_class: '2xx' }, 1],
-      ['the document', { route: '/openapi.json', method: 'GET', status_class: '2xx' }, 1],
+      ['the OpenAPI document', { route: '/openapi.json', method: 'GET', status_class: '2xx' }, 1],
       ['a kill', { route: '/agents/:id/revoke-descendants', method: 'POST', status_class: '2xx' }, 1],
       ['an event, bare and under /v1', { route: '/events', method: 'POST', status_class: '2xx' }, 5],
-    ])('requests: %s', (_what, labels, expected) => {
+    ])('counts requests for %s', (_what, labels, expected) => {
       expect(total(count, labels)).toBe(expected);
     });
 
@@ -130,7 +130,7 @@ describe('GET /metrics', () => {
       ['mir_jobs_failed_total', {}, 0],
       ['mir_outbox_overdue_seconds', {}, 0],
       ['mir_mongo_ping_failures_total', {}, 0],
-    ])('%s %j', (metric, labels, expected) => {
+    ])('reports the expected value of %s %j', (metric, labels, expected) => {
       expect(samples.some((one) => one.metric === metric)).toBe(true);
       expect(total(metric, labels)).toBe(expected);
     });
@@ -145,7 +145,7 @@ describe('GET /metrics', () => {
       'mir_queued_bytes_limit',
       'mir_gauges_read_timestamp_seconds',
       'nodejs_eventloop_lag_p99_seconds',
-    ])('%s is above 0', (metric) => {
+    ])('reports a value above 0 for %s', (metric) => {
       expect(total(metric)).toBeGreaterThan(0);
     });
   });
@@ -162,7 +162,7 @@ describe('GET /metrics', () => {
     expect((await seriesNow()).filter((one) => !before.has(one))).toEqual([]);
   });
 
-  it('every route counts its failures from 0 on, before the first', () => {
+  it('initializes the failure count of every route to 0', () => {
     const shown = samples.filter(
       ({ metric, labels }) => metric.endsWith('request_duration_seconds_count') && labels['status_class'] === '5xx',
     );

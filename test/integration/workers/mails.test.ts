@@ -22,24 +22,24 @@ beforeEach(() => {
   server.answerSender = () => null;
 });
 
-const to = (address: string) => server.taken.filter((mail) => mail.to.includes(address));
-const aMail = (address: string) => ({ to: address, subject: 'Hello', text: 'A text', html: '<p>A text</p>' });
+const deliveredTo = (address: string) => server.taken.filter((mail) => mail.to.includes(address));
+const mailTo = (address: string) => ({ to: address, subject: 'Hello', text: 'A text', html: '<p>A text</p>' });
 
-/** Every value of this test's keys in Redis, as text. */
+/** Returns all values of this test's keys in Redis as text. */
 function allOfRedis({ ctx: { queueLink, keys, config } }: Harness): Promise<string> {
-  const ofMails = keys.queuePrefix('mails').replaceAll(/[{}]/g, '?');
-  return redisText(queueLink.client, `${config.keyspace}:*`, `${ofMails}:*`);
+  const mailKeys = keys.queuePrefix('mails').replaceAll(/[{}]/g, '?');
+  return redisText(queueLink.client, `${config.keyspace}:*`, `${mailKeys}:*`);
 }
 
 const queueIsEmpty = async ({ ctx }: Harness): Promise<boolean> =>
   Object.values(await ctx.queues.mails.getJobCounts()).every((count) => count === 0);
 
-describe('mails', () => {
-  it('are sent with sender, subject, text and page, and nothing of them stays in Redis', async () => {
+describe('email delivery', () => {
+  it('sends an email with sender, subject, text and HTML, and leaves nothing in Redis', async () => {
     const ana = anonymousSession(h);
     await ana.submit(await ana.get('/signup'), { email });
-    await waitUntil('the mail is taken', () => to(email).length === 1);
-    const [mail] = to(email);
+    await waitUntil('the email is delivered', () => deliveredTo(email).length === 1);
+    const [mail] = deliveredTo(email);
     expect(mail!.from).toBe('mir@mir.example');
     expect(mail!.source).toMatch(/^Subject: Confirm your address for MIR\r?$/m);
     expect(mail!.source).toMatch(/text\/plain/);
@@ -50,97 +50,97 @@ describe('mails', () => {
     expect(await h.ctx.store.outboxMails.model.countDocuments()).toBe(0);
   });
 
-  it('are tried again when the server says later', async () => {
+  it('retries after a temporary rejection', async () => {
     let tries = 0;
     server.answer = () => ((tries += 1) === 1 ? '451 later' : null);
-    await h.ctx.mailQueue.add(aMail(email));
-    await waitUntil('the mail is taken', () => to(email).length === 1);
+    await h.ctx.mailQueue.add(mailTo(email));
+    await waitUntil('the email is delivered', () => deliveredTo(email).length === 1);
     expect(tries).toBe(2);
-    expect(to(email)).toHaveLength(1);
+    expect(deliveredTo(email)).toHaveLength(1);
   });
 
-  it('are tried again when the server refuses our log-in, however final that sounds', async () => {
+  it('retries after a rejected SMTP login, even though its status is permanent', async () => {
     let tries = 0;
     server.logIn = () => (tries += 1) > 1;
     const env = { SMTP_URL: server.url.replace('//', '//mir:secret@'), MAIL_FROM: 'mir@mir.example' };
     const withLogIn = await startHarness({ env });
-    await withLogIn.ctx.mailQueue.add(aMail(email));
-    await waitUntil('the mail is taken', () => to(email).length === 1);
+    await withLogIn.ctx.mailQueue.add(mailTo(email));
+    await waitUntil('the email is delivered', () => deliveredTo(email).length === 1);
     expect(tries).toBe(2);
     await withLogIn.close();
   });
 
-  it('are given up when the server says never, and nothing of them stays', async () => {
+  it('gives up after a permanent rejection and leaves nothing in Redis', async () => {
     let tries = 0;
     server.answer = (address) => {
       tries += 1;
       return `550 no such person ${address}`;
     };
-    await h.ctx.mailQueue.add(aMail(email));
+    await h.ctx.mailQueue.add(mailTo(email));
     await waitUntil('the job is gone', async () => tries > 0 && (await queueIsEmpty(h)));
     expect(tries).toBe(1);
     expect(await allOfRedis(h)).not.toContain(email);
   });
 
-  it('are not given up for what is wrong with our settings, and not with them', async () => {
+  it('retries after a permanent rejection of the sender, which points to a configuration error', async () => {
     let tries = 0;
     server.answerSender = () => ((tries += 1) === 1 ? '550 this sender may not' : null);
-    await h.ctx.mailQueue.add(aMail(email));
-    await waitUntil('the mail is taken', () => to(email).length === 1);
+    await h.ctx.mailQueue.add(mailTo(email));
+    await waitUntil('the email is delivered', () => deliveredTo(email).length === 1);
     expect(tries).toBe(2);
   });
 
-  it('that wait for an address are forgotten with it, later ones are sent', async () => {
+  it('drops the queued emails to a forgotten address and sends later ones', async () => {
     await h.stopWorkers();
-    await h.ctx.mailQueue.add(aMail(email));
-    await h.ctx.mailQueue.add(aMail(`other-${email}`));
-    const ofEmail = async (): Promise<string> => (await allOfRedis(h)).replaceAll(`other-${email}`, '');
-    expect(await ofEmail()).toContain(email);
+    await h.ctx.mailQueue.add(mailTo(email));
+    await h.ctx.mailQueue.add(mailTo(`other-${email}`));
+    const redisWithoutOther = async (): Promise<string> => (await allOfRedis(h)).replaceAll(`other-${email}`, '');
+    expect(await redisWithoutOther()).toContain(email);
     await h.ctx.mailQueue.forget(email.toUpperCase());
-    expect(await ofEmail()).not.toContain(email);
+    expect(await redisWithoutOther()).not.toContain(email);
     await h.startWorkers();
-    await waitUntil('the other mail is taken', () => to(`other-${email}`).length === 1);
-    await h.ctx.mailQueue.add(aMail(email));
-    await waitUntil('the later mail is taken', () => to(email).length === 1);
-    expect(to(email)).toHaveLength(1);
+    await waitUntil('the other email is delivered', () => deliveredTo(`other-${email}`).length === 1);
+    await h.ctx.mailQueue.add(mailTo(email));
+    await waitUntil('the later email is delivered', () => deliveredTo(email).length === 1);
+    expect(deliveredTo(email)).toHaveLength(1);
   });
 
-  it('that wait for an address are forgotten however many wait', async () => {
+  it('drops all queued emails to a forgotten address, however many there are', async () => {
     await h.stopWorkers();
     const jobs = Array.from({ length: 1_100 }, (_, n) => {
-      const mail = aMail(n % 100 === 0 ? `other-${email}` : email);
+      const mail = mailTo(n % 100 === 0 ? `other-${email}` : email);
       return { name: 'mails', data: { v: 1, mail }, opts: { removeOnComplete: true } };
     });
     await h.ctx.queues.mails.addBulk(jobs);
     await h.ctx.mailQueue.forget(email);
     expect(await h.ctx.queues.mails.getWaitingCount()).toBe(11);
     await h.startWorkers();
-    await waitUntil('the others are taken', () => to(`other-${email}`).length === 11);
+    await waitUntil('the other emails are delivered', () => deliveredTo(`other-${email}`).length === 11);
   });
 
-  it('that are on their way when the address is forgotten are not tried again', async () => {
+  it('does not retry an email whose address is forgotten during delivery', async () => {
     let tries = 0;
     server.answer = () => {
       tries += 1;
       void h.ctx.mailQueue.forget(email);
       return '451 later';
     };
-    await h.ctx.mailQueue.add(aMail(email));
+    await h.ctx.mailQueue.add(mailTo(email));
     await waitUntil('the job is gone', async () => tries > 0 && (await queueIsEmpty(h)));
     expect(tries).toBe(1);
   });
 });
 
-describe('where mails can go nowhere', () => {
-  it('there are no pages for people, and partners are served', async () => {
-    const off = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
-    const partner = await off.partner();
-    for (const path of ['/signup', '/login', '/outbox']) expect((await off.client.get(path)).status).toBe(404);
-    expect((await off.client.post('/resolve', partner.liveKey, { userExternalId: 'u-1' })).status).toBe(200);
-    await off.close();
+describe('email configuration', () => {
+  it('disables the pages for people, but not the API, when no email can be sent', async () => {
+    const withoutMail = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
+    const partner = await withoutMail.partner();
+    for (const path of ['/signup', '/login', '/outbox']) expect((await withoutMail.client.get(path)).status).toBe(404);
+    expect((await withoutMail.client.post('/resolve', partner.liveKey, { userExternalId: 'u-1' })).status).toBe(200);
+    await withoutMail.close();
   });
 
-  it('the outbox is no page where mails are sent', async () => {
+  it('disables the outbox page when emails are sent by SMTP', async () => {
     expect((await anonymousSession(h).get('/outbox')).status).toBe(404);
   });
 });

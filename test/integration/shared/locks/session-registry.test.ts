@@ -19,23 +19,23 @@ const rename = (name: string, session: StoreSession) =>
 
 const storedName = async () => (await mir.ctx.store.agents.model.findById(agentId).lean())!.name;
 
-describe('registered sessions', () => {
-  it('end the transaction that a dead process left open', async () => {
+describe('openRegisteredSession', () => {
+  it('ends the transaction that a dead process left open', async () => {
     const subject = newId('csc');
     const { queueLink, keys, store } = mir.ctx;
-    // What a process leaves that dies in a transaction: a name without a heartbeat.
+    // A process that dies in a transaction leaves a session name without a heartbeat.
     const dead = await store.openSession();
     await queueLink.client.sadd(keys.lockSessions(subject), dead.name);
     dead.session.startTransaction();
-    await rename('of the dead', dead.session);
+    await rename('by the dead process', dead.session);
 
     const own = await openRegisteredSession(mir.ctx, subject);
     try {
-      await store.transaction(() => rename('of the living', own.session), 20_000, own.session);
-      expect(await storedName()).toBe('of the living');
+      await store.transaction(() => rename('by the live process', own.session), 20_000, own.session);
+      expect(await storedName()).toBe('by the live process');
       await expect(dead.session.commitTransaction()).rejects.toMatchObject({ name: 'MongoServerError' });
       await waitUntil(
-        'the dead session is forgotten',
+        'the dead session is removed',
         async () => (await queueLink.client.sismember(keys.lockSessions(subject), dead.name)) === 0,
       );
     } finally {
@@ -44,30 +44,33 @@ describe('registered sessions', () => {
     }
   });
 
-  it('leave the sessions of living processes alone', async () => {
+  it('leaves the sessions of live processes open', async () => {
     const subject = newId('csc');
     const first = await openRegisteredSession(mir.ctx, subject);
     first.session.startTransaction();
-    await rename('of the first', first.session);
+    await rename('by the first session', first.session);
     const second = await openRegisteredSession(mir.ctx, subject);
     try {
-      // Longer than the heartbeat of a dead process lasts.
+      // Longer than the 1 s after which a session without a heartbeat counts as dead.
       const openedAt = Date.now();
       await waitUntil('several heartbeats have passed', () => Date.now() - openedAt > 1_500);
       await first.session.commitTransaction();
-      expect(await storedName()).toBe('of the first');
+      expect(await storedName()).toBe('by the first session');
     } finally {
       first.close();
       second.close();
     }
   });
 
-  it('are forgotten when they are closed', async () => {
+  it('removes the session from the registry when it is closed', async () => {
     const subject = newId('csc');
     const { queueLink, keys } = mir.ctx;
     const own = await openRegisteredSession(mir.ctx, subject);
     expect(await queueLink.client.smembers(keys.lockSessions(subject))).toEqual([own.name]);
     own.close();
-    await waitUntil('it is forgotten', async () => (await queueLink.client.exists(keys.lockSessions(subject))) === 0);
+    await waitUntil(
+      'the session is removed',
+      async () => (await queueLink.client.exists(keys.lockSessions(subject))) === 0,
+    );
   });
 });

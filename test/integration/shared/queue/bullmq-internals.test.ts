@@ -51,17 +51,17 @@ afterEach(async () => {
 
 async function takeJob(): Promise<Job> {
   const job = await worker.getNextJob(TOKEN);
-  if (!job) throw new Error('no job waits');
+  if (!job) throw new Error('no job is waiting');
   return job;
 }
 
 async function failNext(): Promise<void> {
   const job = await takeJob();
-  await job.moveToFailed(new UnrecoverableError('it cannot succeed'), TOKEN);
+  await job.moveToFailed(new UnrecoverableError('failed by the test'), TOKEN);
 }
 
-/** One job in each state, named after it; an id that names a key of the queue would take its place. */
-async function oneJobInEachState(): Promise<void> {
+/** Adds one job in each state. IDs have a prefix, because an ID such as `failed` would collide with a key of the queue. */
+async function addJobInEachState(): Promise<void> {
   for (const state of ['failed', 'active']) await queue.add(NAME, { state }, { jobId: `is-${state}` });
   await failNext();
   await takeJob();
@@ -72,13 +72,13 @@ async function oneJobInEachState(): Promise<void> {
 
 const STATES = ['active', 'delayed', 'failed', 'prioritized', 'waiting'];
 
-describe('the key layout of the installed BullMQ', () => {
-  it('belongs to the version that package.json pins', () => {
+describe('BullMQ key layout', () => {
+  it('runs against the BullMQ version that package.json pins', () => {
     const versionIn = (file: string) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
     expect(versionIn('package.json').dependencies.bullmq).toBe(versionIn('node_modules/bullmq/package.json').version);
   });
 
-  it('has the keys under the names that BullMQ gives them', () => {
+  it('uses the key names of BullMQ', () => {
     expect(of).toEqual({
       jobPrefix: queue.toKey(''),
       job: expect.any(Function),
@@ -91,8 +91,8 @@ describe('the key layout of the installed BullMQ', () => {
     expect(of.job('some-id')).toBe(queue.toKey('some-id'));
   });
 
-  it('keeps the ids of the jobs of each state under the key of that state', async () => {
-    await oneJobInEachState();
+  it('stores the job IDs of each state under the key of that state', async () => {
+    await addJobInEachState();
     expect({
       waiting: await redis.lrange(of.waiting, 0, -1),
       prioritized: await redis.zrange(of.prioritized, 0, -1),
@@ -103,20 +103,20 @@ describe('the key layout of the installed BullMQ', () => {
     expect(await countActive(redis, of)).toBe(1);
   });
 
-  it('keeps waiting jobs while the queue is paused under the same key', async () => {
+  it('stores waiting jobs under the same key while the queue is paused', async () => {
     await queue.pause();
     await queue.add(NAME, {}, { jobId: 'held' });
     expect(await redis.lrange(of.waiting, 0, -1)).toEqual(['held']);
   });
 
-  it('adds and takes jobs at the head of their lists, so that the oldest is at the tail', async () => {
+  it('pushes jobs to the head of their lists, so that the oldest is at the tail', async () => {
     for (const jobId of ['first', 'second', 'third']) await queue.add(NAME, {}, { jobId });
     expect(await redis.lindex(of.waiting, -1)).toBe('first');
     for (const jobId of ['first', 'second']) expect((await takeJob()).id).toBe(jobId);
     expect(await redis.lindex(of.active, -1)).toBe('first');
   });
 
-  it('scores a prioritized job by its priority and, within it, in the order of adding', async () => {
+  it('scores prioritized jobs by priority and then by insertion order', async () => {
     for (const [jobId, priority] of [
       ['low', 1_000],
       ['high', 1],
@@ -133,22 +133,22 @@ describe('the key layout of the installed BullMQ', () => {
     ]);
   });
 
-  it('keeps the payload and the times of a job in its hash', async () => {
+  it('stores the payload and the times of a job in its hash', async () => {
     const addedAtMs = Date.now() - HOUR_MS;
-    await queue.add(NAME, { words: 'as they were' }, { jobId: 'one', timestamp: addedAtMs });
+    await queue.add(NAME, { text: 'original' }, { jobId: 'one', timestamp: addedAtMs });
     const { processedOn } = await takeJob();
-    expect(await storedPayload(redis, of, 'one')).toBe('{"words":"as they were"}');
+    expect(await storedPayload(redis, of, 'one')).toBe('{"text":"original"}');
     expect(await redis.hmget(of.job('one'), JOB_FIELDS.addedAtMs, JOB_FIELDS.takenAtMs)).toEqual([
       String(addedAtMs),
       String(processedOn),
     ]);
-    await redis.hset(of.job('one'), JOB_FIELDS.payload, '{"words":"replaced"}');
-    expect((await queue.getJob('one'))!.data).toEqual({ words: 'replaced' });
+    await redis.hset(of.job('one'), JOB_FIELDS.payload, '{"text":"replaced"}');
+    expect((await queue.getJob('one'))!.data).toEqual({ text: 'replaced' });
     expect(await storedPayload(redis, of, 'none')).toBeNull();
   });
 
-  it('finds queued and failed jobs, and none that has succeeded or was never added', async () => {
-    await oneJobInEachState();
+  it('finds queued and failed jobs, but not completed or unknown ones', async () => {
+    await addJobInEachState();
     await queue.add(NAME, {}, { jobId: 'is-done', removeOnComplete: true, lifo: true });
     await (await takeJob()).moveToCompleted(null, TOKEN, false);
     const found = Object.fromEntries(
@@ -170,7 +170,7 @@ describe('the key layout of the installed BullMQ', () => {
     ]);
   });
 
-  it('scores failed jobs by the time of their failure', async () => {
+  it('scores failed jobs by the time of failure', async () => {
     for (const jobId of ['first', 'second']) await queue.add(NAME, {}, { jobId });
     await failNext();
     const first = (await queue.getJob('first'))!;
@@ -183,8 +183,8 @@ describe('the key layout of the installed BullMQ', () => {
     ]);
   });
 
-  it('has one hash with a payload for each job, and no other', async () => {
-    await oneJobInEachState();
+  it('stores the payload of each job in exactly one hash', async () => {
+    await addJobInEachState();
     const ids: string[] = [];
     for await (const { id, data } of storedPayloads(redis, of)) {
       expect(JSON.parse(data)).toEqual({ state: id.slice('is-'.length) });
@@ -193,8 +193,8 @@ describe('the key layout of the installed BullMQ', () => {
     expect(ids.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(STATES.map((state) => `is-${state}`));
   });
 
-  it('gives the counts and ages that queueStats reads', async () => {
-    await oneJobInEachState();
+  it('contains the counts and ages that queueStats reads', async () => {
+    await addJobInEachState();
     await queue.add(NAME, {}, { priority: 9, timestamp: Date.now() - 2 * HOUR_MS });
     await redis.hset(of.job('is-active'), JOB_FIELDS.takenAtMs, Date.now() - HOUR_MS);
     const { jobs, oldestWaitingMs, longestActiveMs } = await queueStats({ client: redis }, keys, NAME);

@@ -10,26 +10,26 @@ const FOLDER = join(projectRoot(), 'shared/redis/scripts');
 const files = readdirSync(FOLDER);
 const redis = new Redis(testStores().redisUrl);
 
-describe('shared/redis/scripts', () => {
+describe('Lua scripts', () => {
   afterAll(() => redis.quit());
 
-  it('registers every file', () => {
+  it('registers every script file', () => {
     const names = Object.keys(scripts).map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
     expect(names.map((name) => `${name}.lua`).toSorted()).toEqual(files.toSorted());
   });
 
-  it.each(files)('%s begins with its keys, arguments and reply, and compiles on the server', async (file) => {
+  it.each(files)('%s documents its keys, arguments and return value, and compiles', async (file) => {
     const lua = readFileSync(join(FOLDER, file), 'utf8');
     const [header] = /^(?:--.*\n)+/.exec(lua) ?? [''];
     for (const part of [/^-- KEYS/m, /^-- ARGV/m, /^-- Returns /m]) expect(header).toMatch(part);
     await expect(redis.script('LOAD', lua)).resolves.toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it('a script that does not compile is rejected by the server', async () => {
+  it('rejects a script that does not compile', async () => {
     await expect(redis.script('LOAD', 'return (')).rejects.toThrow(/compil/i);
   });
 
-  it('runs on a connection that has not used it before, and on a server that has forgotten it', async () => {
+  it('loads a script on a new connection and again after a SCRIPT FLUSH', async () => {
     const run = () => scripts.releaseLocks(redis, ['scripts-test:lock'], ['holder']);
     await redis.set('scripts-test:lock', 'holder');
     await expect(run()).resolves.toBe(1);

@@ -6,7 +6,7 @@ import { type Harness, startHarness } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
 
 const SIZE = 150;
-/** Two looks of the sweep and the pause before the retry. */
+/** Two sweep intervals and the delay before the retry. */
 const RETRIED_WITHIN_MS = 60_000;
 
 let mir: Harness;
@@ -15,14 +15,14 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Makes the server itself refuse that these agents become REVOKED, as a broken row or a validator of somebody would. */
+/** Makes MongoDB reject setting these agents to REVOKED, as an operator's schema validator would. */
 async function failToRevoke(agentIds: string[]): Promise<void> {
   const validator = agentIds.length === 0 ? {} : { $nor: [{ _id: { $in: agentIds }, status: 'REVOKED' }] };
   await mir.ctx.store.connection.db!.command({ collMod: 'agents', validator, validationLevel: 'strict' });
 }
 
-describe('a cascade whose page cannot be written', () => {
-  it('agents that cannot be revoked are parked: all others are revoked and audited, and the cascade closes once they are fixed', async () => {
+describe('cascade with agents that cannot be revoked', () => {
+  it('quarantines agents that cannot be revoked, revokes all others and closes once they are fixed', async () => {
     const { agents, audit, cascades } = mir.ctx.store;
     const partner = await mir.partner();
     const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), SIZE);
@@ -38,17 +38,16 @@ describe('a cascade whose page cannot be written', () => {
     const rest = SIZE - poison.length;
     expect(await read()).toMatchObject({ affected: SIZE, revoked: rest, audited: rest, parked: 3, closedAt: null });
     expect((await cascades.byId(cascadeId))!.parked.toSorted()).toEqual(poisonIds.toSorted());
-    const stillAlive = await agents.model.find({ rootId: tree[0]!.agentId, status: { $ne: 'REVOKED' } }).lean();
-    expect(stillAlive.map(({ _id }) => _id).toSorted()).toEqual(poisonIds.toSorted());
+    const alive = await agents.model.find({ rootId: tree[0]!.agentId, status: { $ne: 'REVOKED' } }).lean();
+    expect(alive.map(({ _id }) => _id).toSorted()).toEqual(poisonIds.toSorted());
     expect(await agents.model.countDocuments({ rootId: tree[0]!.agentId, key: null })).toBe(rest);
     expect(await audit.model.countDocuments({ cascadeId, target: { $in: poisonIds } })).toBe(0);
     for (const { key } of poison) expect(await statusWith(mir.client, key)).toBe(401);
 
-    /** The time of the next attempt has come. */
     const makeDue = () => cascades.model.updateOne({ _id: cascadeId }, { $set: { nextLookAt: new Date() } });
     await makeDue();
     await waitUntil(
-      'the cascade was tried again',
+      'the cascade has been retried',
       async () => (await cascades.byId(cascadeId))!.partialTries >= 2,
       RETRIED_WITHIN_MS,
     );

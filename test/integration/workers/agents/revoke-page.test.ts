@@ -57,7 +57,7 @@ const stored = async ({ agentId }: TestAgent): Promise<AgentDoc> =>
 const refOf = ({ hash }: Pick<ParsedApiKey, 'hash'>): string => mir.ctx.secrets.revokedKey(hash);
 
 describe('revokePage', () => {
-  it('a page leaves the reference of each key, and none where there was no key', async () => {
+  it('stores a reference to each revoked key, and none for an agent without a key', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const suspended = await insertAgent(mir.ctx.store, partner, { status: 'SUSPENDED' }, root);
@@ -75,19 +75,19 @@ describe('revokePage', () => {
     expect('revokedKeyRef' in unissued).toBe(false);
   });
 
-  it('a key that was replaced, or issued, after the page was read is the one that leaves its reference', async () => {
+  it('stores the reference to the current key when it was rotated or issued after the page was read', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const pending = await insertAgent(mir.ctx.store, partner, { status: 'PENDING_APPROVAL', key: null }, root);
     const page = await aliveRows(root);
-    const later = newApiKey('live', tagOf(partner.partnerId), true);
+    const rotated = newApiKey('live', tagOf(partner.partnerId), true);
     const issued = newApiKey('live', tagOf(partner.partnerId), true);
-    const keyOf = ({ hash, prefix }: typeof later) => ({ hash, prefix, createdAt: new Date() });
+    const keyOf = ({ hash, prefix }: typeof rotated) => ({ hash, prefix, createdAt: new Date() });
     const { model } = mir.ctx.store.agents;
-    await model.updateOne({ _id: root.agentId }, { $set: { key: keyOf(later) } });
+    await model.updateOne({ _id: root.agentId }, { $set: { key: keyOf(rotated) } });
     await model.updateOne({ _id: pending.agentId }, { $set: { status: 'ACTIVE', key: keyOf(issued) } });
     expect(await revoke(root, page)).toBe(2);
-    expect(await stored(root)).toMatchObject({ status: 'REVOKED', key: null, revokedKeyRef: refOf(later) });
+    expect(await stored(root)).toMatchObject({ status: 'REVOKED', key: null, revokedKeyRef: refOf(rotated) });
     expect(await stored(pending)).toMatchObject({ status: 'REVOKED', key: null, revokedKeyRef: refOf(issued) });
   });
 });

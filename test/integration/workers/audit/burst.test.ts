@@ -12,17 +12,17 @@ beforeAll(async () => {
 afterAll(() => h.close());
 
 describe('sealing a burst of audit entries', () => {
-  it('has every change of a burst in its partner’s chain, once and intact, while two workers seal', async () => {
+  it("seals every change exactly once in its partner's chain while two workers seal", async () => {
     const partners = await Promise.all([h.partner(), h.partner(), h.partner()]);
     const patch = (partnerId: string, n: number) =>
       asAdmin(h.client, 'PATCH', `/partners/${partnerId}`, { limits: { eventsPerMinute: 1_000 + n } });
     const burst = async (partnerId: string): Promise<number> => {
-      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => patch(partnerId, n)));
-      return answers.filter(({ status }) => status === 200).length;
+      const responses = await Promise.all(Array.from({ length: 20 }, (_, n) => patch(partnerId, n)));
+      return responses.filter(({ status }) => status === 200).length;
     };
     const changed = await Promise.all(partners.map(({ partnerId }) => burst(partnerId)));
     expect(changed).toEqual([20, 20, 20]);
-    await waitUntil('all is sealed', async () => (await h.ctx.store.audit.countUnsealed()) === 0);
+    await waitUntil('all entries are sealed', async () => (await h.ctx.store.audit.countUnsealed()) === 0);
     for (const [n, { partnerId, liveKey }] of partners.entries()) {
       const { body } = await h.client.get('/v1/audit/verify', liveKey);
       expect(body).toMatchObject({ intact: true, entries: changed[n], unsealed: 0, nextCursor: null });

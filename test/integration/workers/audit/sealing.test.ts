@@ -26,14 +26,14 @@ afterAll(async () => {
   await runtime.close();
 });
 
-const aChain = (): AuditChain => tenantOf(partnerIdOf(newPartnerTag()), 'live');
+const newChain = (): AuditChain => tenantOf(partnerIdOf(newPartnerTag()), 'live');
 const verify = (chain: AuditChain) => verifyChain(runtime.store, chain, UNCHECKED, NO_BOUNDS);
 const sealerOf = ({ store, queueLink, keys, log, metrics }: Runtime) =>
   startSealer({ store, link: queueLink, keys, log, metrics });
 
-describe('sealing', () => {
-  it('numbers entries from 1 in order of time, then id', async () => {
-    const chain = aChain();
+describe('sealing an audit chain', () => {
+  it('numbers entries from 1 in order of time, then ID', async () => {
+    const chain = newChain();
     const at = (n: number): Date => new Date(1_000 + n);
     const entries = [
       anEntry(chain, { _id: 'aud_c', at: at(1) }),
@@ -57,8 +57,8 @@ describe('sealing', () => {
     });
   });
 
-  it('puts what is committed late, with an earlier time, after what is sealed, and rewrites nothing', async () => {
-    const chain = aChain();
+  it('appends an entry that is committed late after the sealed ones and rewrites none', async () => {
+    const chain = newChain();
     await appendEntries(runtime.store, chain, 3);
     await sealAll(runtime.store, chain);
     const before = await sealedEntries(runtime.store, chain);
@@ -70,8 +70,8 @@ describe('sealing', () => {
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 4 } });
   });
 
-  it('lets exactly one of several sealers seal each page while entries arrive, without fork or gap in the chain', async () => {
-    const chain = aChain();
+  it('lets exactly one of several sealers seal each page, without forks or gaps in the chain', async () => {
+    const chain = newChain();
     const { signal } = new AbortController();
     await appendEntries(runtime.store, chain, 600);
     const late = async (): Promise<void> => {
@@ -95,8 +95,8 @@ describe('sealing', () => {
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 800 } });
   });
 
-  it('seals all or nothing of a page that another sealer had a part of', async () => {
-    const chain = aChain();
+  it('seals no entry of a page that another sealer has partly sealed', async () => {
+    const chain = newChain();
     await appendEntries(runtime.store, chain, 10);
     const page = await runtime.store.audit.model.find({ chain }).sort({ at: 1, _id: 1 }).lean<AuditDoc[]>();
     expect(await sealPage(other.store, chain, page.slice(5))).toBe('sealed');
@@ -107,12 +107,12 @@ describe('sealing', () => {
   });
 });
 
-describe('the sealer of a worker', () => {
-  it('seals every chain that has work, beside another worker, and says how many', async () => {
-    const chains = Array.from({ length: 5 }, aChain);
+describe('startSealer', () => {
+  it('seals every chain with unsealed entries alongside another worker, and counts the entries', async () => {
+    const chains = Array.from({ length: 5 }, newChain);
     for (const chain of chains) await appendEntries(runtime.store, chain, 30);
     const sealers = [sealerOf(runtime), sealerOf(other)];
-    await waitUntil('all is sealed', async () => (await runtime.store.audit.countUnsealed()) === 0);
+    await waitUntil('all entries are sealed', async () => (await runtime.store.audit.countUnsealed()) === 0);
     await Promise.all(sealers.map((sealer) => sealer.stop()));
     for (const chain of chains) expect(await verify(chain)).toMatchObject({ intact: true, checked: { seq: 30 } });
     const counted = await Promise.all([runtime, other].map(({ metrics }) => metrics.auditSealed.get()));
@@ -120,29 +120,32 @@ describe('the sealer of a worker', () => {
     expect(total).toBe(150);
   });
 
-  it('ends after the page at work, and another one goes on from there', async () => {
-    const chain = aChain();
+  it('stops after the current page, from which another sealer continues', async () => {
+    const chain = newChain();
     await appendEntries(runtime.store, chain, 5_000);
     const first = sealerOf(runtime);
     await waitUntil('a page is sealed', async () => (await runtime.store.auditHeads.get(chain)) !== null);
     await first.stop();
     const left = await runtime.store.audit.countUnsealed(chain);
     const second = sealerOf(other);
-    await waitUntil('all is sealed', async () => (await runtime.store.audit.countUnsealed(chain)) === 0);
+    await waitUntil('all entries are sealed', async () => (await runtime.store.audit.countUnsealed(chain)) === 0);
     await second.stop();
     expect(left % 1_000).toBe(0);
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 5_000 } });
   });
 
-  it('goes on with the other chains when one cannot be sealed', async () => {
-    const [broken, healthy] = [aChain(), aChain()].sort() as [AuditChain, AuditChain];
+  it('continues with other chains when one cannot be sealed', async () => {
+    const [broken, healthy] = [newChain(), newChain()].sort() as [AuditChain, AuditChain];
     await appendEntries(runtime.store, broken, 3);
     await sealAll(runtime.store, broken);
     await runtime.store.auditHeads.model.deleteOne({ _id: broken });
     await appendEntries(runtime.store, broken, 1);
     await appendEntries(runtime.store, healthy, 2);
     const sealer = sealerOf(runtime);
-    await waitUntil('the other is sealed', async () => (await runtime.store.audit.countUnsealed(healthy)) === 0);
+    await waitUntil(
+      'the healthy chain is sealed',
+      async () => (await runtime.store.audit.countUnsealed(healthy)) === 0,
+    );
     await sealer.stop();
     expect(await runtime.store.audit.countUnsealed(broken)).toBe(1);
     expect(await verify(healthy)).toMatchObject({ intact: true, checked: { seq: 2 } });

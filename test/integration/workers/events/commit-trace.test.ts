@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-function aChunk(): EventChunk {
+function newChunk(): EventChunk {
   const tenant = tenantOf(partnerIdOf(newPartnerTag()), 'live');
   const chunkId = newChunkId(Date.now());
   const event = {
@@ -33,8 +33,8 @@ function aChunk(): EventChunk {
   return { ...facts, chunkId, tenant, events: [event] };
 }
 
-describe('the trace of a commit group', () => {
-  it('a commit of several jobs stands in the trace of the first and is linked to the others', async () => {
+describe('trace of a commit group', () => {
+  it('records a group commit in the trace of the first job, with links to the others', async () => {
     const collector = await startCollector();
     const { store, queueLink, keys, log, metrics, signalsCache: cache } = h.ctx;
     const tracing = createTracing({ endpoint: collector.url, ratio: 1 }, 'worker', log);
@@ -43,7 +43,7 @@ describe('the trace of a commit group', () => {
     const committer = createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing, signal });
     const jobs = ['one', 'two', 'three'].map((name) => {
       const job = tracing.openRequest!(name, 'JOB', {});
-      return job.run(() => committer.commit(aChunk(), false)).then(() => job.end(200));
+      return job.run(() => committer.commit(newChunk(), false)).then(() => job.end(200));
     });
     await Promise.all(jobs);
     await tracing.stop();

@@ -11,24 +11,24 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** What time does to a lock whose holder works longer than it lasts. */
+/** Deletes a lock, as its expiry does. */
 const expire = (partition: number): Promise<number> => h.ctx.queueLink.client.del(h.ctx.keys.partitionLock(partition));
 
-describe('partition locks', () => {
-  it('keep a partition for one holder until it is released', async () => {
+describe('createPartitionLocks', () => {
+  it('locks a partition for one holder until it is released', async () => {
     expect(await locks.acquire([1, 2], 'a')).toEqual([1, 2]);
     expect(await locks.acquire([2, 3], 'b')).toEqual([3]);
     await locks.release([1, 2], 'a');
     expect(await locks.acquire([1, 2], 'b')).toEqual([1, 2]);
   });
 
-  it('give a partition to the next holder once the lock has expired', async () => {
+  it('lets the next holder acquire a partition once the lock has expired', async () => {
     await locks.acquire([4, 5], 'dead');
     await expire(4);
     expect(await locks.acquire([4, 5], 'next')).toEqual([4]);
   });
 
-  it('are not released by a slow holder whose lock somebody else has now', async () => {
+  it('does not let a slow holder release a lock that another holder has acquired', async () => {
     await locks.acquire([7], 'slow');
     await expire(7);
     await locks.acquire([7], 'next');

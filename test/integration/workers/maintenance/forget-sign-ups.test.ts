@@ -9,8 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-describe('removal of unverified sign-ups', () => {
-  it('a sign-up that is not confirmed is forgotten; confirmed ones and new ones stay', async () => {
+describe('forgetSignUps', () => {
+  it('deletes old unconfirmed sign-ups and keeps confirmed and new ones', async () => {
     const { auth, store } = mir.ctx;
     await auth.signUp('never@example.org');
     await confirmedAccount(mir, 'confirmed@example.org');
@@ -21,7 +21,7 @@ describe('removal of unverified sign-ups', () => {
     expect(await store.identityAccounts.model.countDocuments()).toBe(1);
   });
 
-  it('a repeated sign-up is kept for as long as its newest link works', async () => {
+  it('keeps a repeated sign-up while its newest link works', async () => {
     const { auth, store } = mir.ctx;
     const email = 'again@example.org';
     await auth.signUp(email);

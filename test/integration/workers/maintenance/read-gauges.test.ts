@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-function aReader() {
+function createReader() {
   const metrics = createMetrics('worker');
   const { store, queueLink, keys } = mir.ctx;
   const readings = gaugeReadings({ store, link: queueLink, keys, metrics });
@@ -32,25 +32,25 @@ function aReader() {
   };
 }
 
-describe('readGauges', () => {
-  it('before the first reading nothing is shown: a 0 would look like good news', async () => {
-    const { shown } = aReader();
+describe('gaugeReadings', () => {
+  it('shows no values before the first reading, because 0 would look healthy', async () => {
+    const { shown } = createReader();
     const names = ['mir_queue_jobs', 'mir_queue_longest_active_seconds', 'mir_outbox_overdue_seconds'];
     for (const name of [...names, 'mir_audit_seal_lag_seconds', 'mir_cascade_oldest_open_seconds']) {
       expect(await shown(name)).toBeUndefined();
     }
   });
 
-  it('a reading that never succeeded is as old as can be, and so is missed', async () => {
-    const { shown } = aReader();
+  it('shows 0 as the time of a reading that never succeeded, so that it counts as overdue', async () => {
+    const { shown } = createReader();
     for (const what of ['queues', 'cascades', 'audit', 'outbox']) {
       expect(await shown('mir_gauges_read_timestamp_seconds', { what })).toBe(0);
     }
   });
 
-  it('depth and the age of the oldest waiting job are there for every queue, whatever its priority', async () => {
+  it('shows the depth and the oldest waiting job of every queue, across all priorities', async () => {
     const ageOf = async (queue: string): Promise<number> => {
-      const { readAll, shown } = aReader();
+      const { readAll, shown } = createReader();
       await readAll();
       return (await shown('mir_queue_oldest_waiting_seconds', { queue }))!;
     };
@@ -67,7 +67,7 @@ describe('readGauges', () => {
         await queue.add('five', {}, { timestamp: now - HOUR_MS, priority: 1_000 });
         expect(await ageOf(name)).toBeCloseTo(7_200, -2);
 
-        const { readAll, shown } = aReader();
+        const { readAll, shown } = createReader();
         await readAll();
         expect(await shown('mir_queue_jobs', { queue: name, state: 'waiting' })).toBe(2);
         expect(await shown('mir_queue_jobs', { queue: name, state: 'prioritized' })).toBe(3);
@@ -79,15 +79,15 @@ describe('readGauges', () => {
     }
   });
 
-  it('a job that a worker took long ago shows, whatever came before and after it', async () => {
+  it('shows the job that has been active longest, regardless of the queue order', async () => {
     const { queueLink, keys } = mir.ctx;
     const connection = queueLink.client;
     const prefix = keys.queuePrefix(eventsQueue.name);
     const queue = mir.ctx.queues.events;
-    const patient = connection.duplicate({ maxRetriesPerRequest: null, enableOfflineQueue: true });
-    const worker = new Worker(eventsQueue.name, null, { connection: patient, prefix });
+    const blocking = connection.duplicate({ maxRetriesPerRequest: null, enableOfflineQueue: true });
+    const worker = new Worker(eventsQueue.name, null, { connection: blocking, prefix });
     const longest = async (): Promise<number> => {
-      const { readAll, shown } = aReader();
+      const { readAll, shown } = createReader();
       await readAll();
       return (await shown('mir_queue_longest_active_seconds', { queue: eventsQueue.name }))!;
     };
@@ -106,15 +106,15 @@ describe('readGauges', () => {
       expect(await longest()).toBeCloseTo(3_600, -2);
     } finally {
       await worker.close(true);
-      patient.disconnect();
+      blocking.disconnect();
       await queue.obliterate({ force: true });
     }
   });
 
-  it('committed work that nobody took up shows how long it is overdue; what is not due yet does not', async () => {
+  it('shows how long outbox rows are overdue, without rows that are not due yet', async () => {
     const { cacheOutbox, deliveries, erasures } = mir.ctx.store;
     const overdue = async (rows: string): Promise<number> => {
-      const { readAll, shown } = aReader();
+      const { readAll, shown } = createReader();
       await readAll();
       return (await shown('mir_outbox_overdue_seconds', { rows }))!;
     };
@@ -146,14 +146,14 @@ describe('readGauges', () => {
     for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) expect(await overdue(rows)).toBe(0);
   });
 
-  it('an open cascade and an unsealed audit entry show their age', async () => {
+  it('shows the age of an open cascade and of an unsealed audit entry', async () => {
     const { partnerId, liveKey } = await mir.partner();
     const [root] = await growTree(mir.ctx.store, tenantOf(partnerId, 'live'), 3);
     await mir.client.post(`/v1/agents/${root!.agentId}/revoke-descendants`, liveKey, {});
     const old = new Date(Date.now() - HOUR_MS);
     await mir.ctx.store.cascades.model.updateMany({}, { $set: { createdAt: old } });
     await mir.ctx.store.audit.model.updateMany({}, { $set: { at: old } });
-    const { readAll, shown } = aReader();
+    const { readAll, shown } = createReader();
     await readAll();
     expect(await shown('mir_cascades_open', { status: 'RUNNING' })).toBe(1);
     expect(await shown('mir_cascade_oldest_open_seconds')).toBeCloseTo(3_600, -2);
@@ -161,7 +161,7 @@ describe('readGauges', () => {
     expect(await shown('mir_audit_unsealed')).toBeGreaterThan(0);
   });
 
-  it('values that cannot be read any more go, and the time of the last reading stays', async () => {
+  it('removes values that can no longer be read and keeps the time of the last reading', async () => {
     const own = await startHarness({ workers: false });
     try {
       const metrics = createMetrics('worker');

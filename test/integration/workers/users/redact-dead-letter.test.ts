@@ -6,7 +6,7 @@ import { redactDeadLetter } from '../../../../workers/users/redact-dead-letter';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 
-const TENANT = 'prt_letters:live' as Tenant;
+const TENANT = 'prt_redact:live' as Tenant;
 
 let mir: Harness;
 beforeAll(async () => {
@@ -14,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** A payload in the queue with one event of each user. */
-async function aDeadLetter(chunkId: string, userRefs: string[]): Promise<string> {
+/** Queues a payload with one event of each user. */
+async function addPayload(chunkId: string, userRefs: string[]): Promise<string> {
   const payload = eventsQueue.encode({
     chunkId,
     tenant: TENANT,
@@ -40,9 +40,9 @@ const erase = (id: string, userRef: string): Promise<void> => {
   return redactDeadLetter(deps, id, TENANT, userRef as UserRef);
 };
 
-describe('erasure in dead letters', () => {
-  it('two erasures at once in one letter leave nothing of either: neither brings back what the other took out', async () => {
-    const id = await aDeadLetter('shared', ['ana', 'ben', 'cem']);
+describe('redactDeadLetter', () => {
+  it('redacts both users when two erasures run concurrently on one dead letter', async () => {
+    const id = await addPayload('shared', ['ana', 'ben', 'cem']);
     await Promise.all([erase(id, 'ana'), erase(id, 'ben')]);
     const text = await textOf(id);
     expect([text?.includes('"of":"ana"'), text?.includes('"of":"ben"'), text?.includes('"of":"cem"')]).toEqual([
@@ -54,7 +54,7 @@ describe('erasure in dead letters', () => {
     expect(await textOf(id)).toBeNull();
   });
 
-  it('a payload that is no chunk is left to be looked at, whomever it names', async () => {
+  it('leaves a payload that is not a chunk unchanged, even if it names the user', async () => {
     await mir.ctx.queues.events.add('events', { broken: 'ana' }, { jobId: 'broken' });
     await erase('broken', 'ana');
     expect(await textOf('broken')).toContain('ana');
