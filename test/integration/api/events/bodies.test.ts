@@ -28,7 +28,7 @@ const post = (body: string | Buffer, headers: Record<string, string> = {}, apiKe
   mir.client.post('/v1/events', apiKey, body, headers);
 const queued = (): Promise<number> => mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized');
 
-describe('POST /v1/events body', () => {
+describe('body of POST /v1/events', () => {
   it('accepts a body of exactly 5 MiB and rejects one byte more with 413', async () => {
     const padded = (length: number): string => `{"events":[${json}]}`.padEnd(length, ' ');
     expect((await post(padded(5 * MIB))).status).toBe(202);

@@ -40,7 +40,7 @@ function fileOf(name: string, text: string): string {
   return file;
 }
 
-describe('GET /event-types', () => {
+describe('GET /v1/event-types', () => {
   it('returns every event type with its meaning, without an API key', async () => {
     const { status, body } = await mir.client.get('/v1/event-types');
     expect(status).toBe(200);
@@ -51,7 +51,7 @@ describe('GET /event-types', () => {
     for (const { meaning } of types.values() as Iterable<{ meaning: string }>) expect(meaning).toMatch(/^[A-Z].+\.$/);
   });
 
-  it('returns only event types that POST /v1/events accepts, including the operator’s own', async () => {
+  it("returns only event types that POST /v1/events accepts, including the operator's own", async () => {
     const { liveKey } = await mir.partner();
     const { body } = await mir.client.get('/v1/event-types');
     const events = body.data.map(({ eventType }: { eventType: string }) => anEvent({ eventType }));

@@ -49,7 +49,7 @@ const chunkOf = (job: { data: unknown }): EventChunk =>
 const partOf = async (tenant: Tenant, chunkId: ChunkId) => (await mir.ctx.store.receipts.parts(tenant, [chunkId]))[0]!;
 
 describe('rollout of keyed event IDs', () => {
-  it('uses keyed IDs at once in a new store, and one hour after the first API starts in an upgraded store', async () => {
+  it('uses keyed IDs at once in a new store, and one hour after the first API start in an upgraded one', async () => {
     expect(mir.ctx.keyedIdsFromMs).toBe(0);
     const before = Date.now();
     const first = await serveUpgraded(null);

@@ -110,7 +110,7 @@ describe('cost of rejected submissions', () => {
     expect(Number(next.headers.get('retry-after'))).toBeLessThanOrEqual(61);
   });
 
-  it('does not charge the partner for submissions over an agent’s own limit', async () => {
+  it("does not charge the partner for submissions over an agent's own limit", async () => {
     const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 6_000 } });
     const agent = await insertAgent(mir.ctx.store, partner, { rateLimitPerMinute: 1 });
     const responses = await Promise.all(

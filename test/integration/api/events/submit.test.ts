@@ -78,7 +78,7 @@ describe('POST /v1/events', () => {
     expect(JSON.stringify([docs, users])).not.toContain('very-private-id');
   });
 
-  it('returns the ID of each event of a batch at the event’s index', async () => {
+  it("returns the ID of each event of a batch at the event's index", async () => {
     const { liveKey, partnerId } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, { events: someEvents(3) });
     expect(sent.status).toBe(202);

@@ -138,7 +138,7 @@ describe('link confirmation', () => {
     expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
   });
 
-  it('dates the removals of a deleted identity by day in audit entries and webhooks, but never before the link', async () => {
+  it('rounds the removal times of a deleted identity down to the day, but not below the time of the link', async () => {
     const other = await mir.partner();
     await mir.client.request('PUT', '/v1/partners/webhook', {
       key: other.liveKey,

@@ -26,7 +26,7 @@ async function submit(key: string, userExternalId: string, count: number, occurr
 }
 
 describe('POST /v1/resolve for linked users', () => {
-  it('returns the whole history while a user is linked, and the partner’s own events before and after', async () => {
+  it("returns the whole history while a user is linked, and the partner's own events before and after", async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await submit(a.liveKey, 'ana-at-a', 5);
@@ -90,7 +90,7 @@ describe('POST /v1/resolve for linked users', () => {
     });
   });
 
-  it('returns UTC days for linked histories and exact times for a partner’s own', async () => {
+  it("returns UTC days for linked histories and exact times for a partner's own", async () => {
     const a = await mir.partner();
     await submit(a.liveKey, 'timed', 1, '2026-03-01T10:20:30.456Z');
     expect((await resolve(a.liveKey, 'timed')).body.recency.lastEventAt).toBe('2026-03-01T10:20:30.456Z');

@@ -142,7 +142,7 @@ describe('POST /v1/resolve', () => {
     expect(errorsOf(response)).toEqual(errors);
   });
 
-  it('reads signals from the cache, or on a miss from the database with equal results, and refills the cache', async () => {
+  it('returns the same signals from the cache and, on a miss, from the database, and refills the cache', async () => {
     await submit(someEvents(3, { userExternalId: 'cached' }));
     await mir.drained();
     const warm = await resolve({ userExternalId: 'cached' });
@@ -166,13 +166,13 @@ describe('POST /v1/resolve', () => {
     expect((await resolve({ userExternalId: 'late' })).body.eventCount).toBe(1);
   });
 
-  it('includes all events up to now when nothing is queued', async () => {
+  it('sets includesEventsThrough to the time of the response when nothing is queued', async () => {
     await mir.drained();
     const { body } = await resolve({ userExternalId: 'x' });
     expect(body.includesEventsThrough).toBe(body.asOf);
   });
 
-  it('includes only events before the oldest queued one, and all events once the queue is empty', async () => {
+  it('sets includesEventsThrough to the oldest queued event until the queue is empty', async () => {
     const { liveKey } = await mir.partner();
     const settled = await submit([anEvent()], liveKey);
     await mir.drained();

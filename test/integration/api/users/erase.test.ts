@@ -44,7 +44,7 @@ const listed = async (userExternalId: string): Promise<unknown[]> =>
   (await mir.client.get(`/v1/events?userExternalId=${userExternalId}`, partner.liveKey)).body.data as unknown[];
 
 describe('POST /v1/users/erase', () => {
-  it('stops counting a user at once and then deletes all of the user’s events', async () => {
+  it("stops counting a user at once and then deletes all of the user's events", async () => {
     await submit(
       'gone',
       Array.from({ length: 2_500 }, () => undefined),
@@ -176,7 +176,7 @@ describe('POST /v1/users/erase', () => {
     expect(JSON.stringify((await queue.getJob(job.id!))!.data)).not.toContain('private words');
   });
 
-  it('stays RUNNING while events of the user are queued', async () => {
+  it('keeps an erasure RUNNING while events of the user are queued', async () => {
     const receiptId = await whilePaused(async () => {
       await submit('waits', [undefined]);
       const ordered = await erase('waits');
