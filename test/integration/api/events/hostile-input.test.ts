@@ -42,7 +42,6 @@ describe('POST /v1/events with hostile input', () => {
     ['eventType', '"mir.transaction.completed\\n"', 'eventType INVALID_FORMAT'],
     ['eventType', '"__proto__"', 'eventType INVALID_FORMAT'],
     ['eventType', '"mir.constructor.prototype"', 'eventType UNKNOWN_EVENT_TYPE'],
-    ['occurredAt', inMinutes(6), 'occurredAt IN_THE_FUTURE'],
     ['occurredAt', '"9999-12-31T23:59:59Z"', 'occurredAt IN_THE_FUTURE'],
     ['occurredAt', '"0000-01-01T00:00:00Z"', 'occurredAt OUT_OF_RANGE'],
     ['occurredAt', '"1969-12-31T23:59:59.999Z"', 'occurredAt OUT_OF_RANGE'],
@@ -108,7 +107,6 @@ describe('POST /v1/events with hostile input', () => {
     ['weight', '-0'],
     ['occurredAt', '"1970-01-01T00:00:00Z"'],
     ['occurredAt', '"2026-01-31T12:00:00.123456789-09:30"'],
-    ['occurredAt', inMinutes(4)],
     ['metadata', '{}'],
     ['metadata', metadataOf(4_096)],
     ['metadata', nested(16)],
@@ -133,6 +131,13 @@ describe('POST /v1/events with hostile input', () => {
       const listed = await mir.client.get(`/v1/events?userExternalId=${encodeURIComponent(String(sentValue))}`, key);
       expect(listed.body.data).toEqual([{ ...read.body, userExternalId: sentValue }]);
     }
+  });
+
+  it('accepts an occurredAt four minutes in the future, but not six', async () => {
+    expect((await postField('occurredAt', inMinutes(4))).status).toBe(202);
+    const response = await postField('occurredAt', inMinutes(6));
+    expectProblem(response, 422, 'VALIDATION_FAILED');
+    expect(errorsOf(response)).toEqual(['occurredAt IN_THE_FUTURE']);
   });
 
   it('measures metadata in UTF-8 bytes, not characters', async () => {
