@@ -19,28 +19,28 @@ interface Mounted {
 }
 
 /**
- * Mounts routes under all prefixes and, for every path, a 405 that names the methods it has. They stand on the app
- * itself, the busiest first: a router in a router costs a tenth of a small request. Each is observed under its bare path.
+ * Mounts routes under each prefix, and for each path a 405 response that lists its methods. Mounts them on the app
+ * itself, busiest first, because a nested router costs a tenth of a small request. Metrics use the path without it.
  */
 function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], routes: readonly Mounted[]): void {
   const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);
   for (const path of new Set(routes.map((route) => route.path))) {
-    const here = routes.filter((route) => route.path === path);
-    for (const { method, handle } of here) {
+    const routesOfPath = routes.filter((route) => route.path === path);
+    for (const { method, handle } of routesOfPath) {
       const name = method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete';
       app[name](under(path), observed(ctx, path, method, handle));
     }
-    // Before the paths that follow: else `PATCH /agents/policy` would be taken for a change of the agent `policy`.
-    const methods = here.map(({ method }) => method);
+    // Mounted before later paths, or `PATCH /agents/policy` would match the route that changes an agent.
+    const methods = routesOfPath.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
     const rejectMethod: RequestHandler = () => {
-      throw new PublicError('METHOD_NOT_ALLOWED', `This path has ${allow}.`, { headers: { Allow: allow } });
+      throw new PublicError('METHOD_NOT_ALLOWED', `This path supports only ${allow}.`, { headers: { Allow: allow } });
     };
     app.all(under(path), observed(ctx, path, OTHER_METHOD, rejectMethod));
   }
 }
 
-/** The Express app over a context. Does no I/O of its own. */
+/** Builds the Express app. Does no I/O. */
 export function createApp(ctx: ApiContext): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -79,12 +79,15 @@ export function createApp(ctx: ApiContext): Express {
   );
 
   const notFound: RequestHandler = (req) => {
-    throw new PublicError('NOT_FOUND', `There is no ${req.method} ${req.path}. GET /openapi.json lists what there is.`);
+    throw new PublicError(
+      'NOT_FOUND',
+      `${req.method} ${req.path} does not exist. GET /openapi.json lists all endpoints.`,
+    );
   };
   app.use(observed(ctx, UNMATCHED, OTHER_METHOD, notFound));
   const observeOnly = observed(ctx, UNMATCHED, OTHER_METHOD, () => undefined);
   app.use(((error, req, res, next) => {
-    // A path that cannot be decoded comes here before any handler saw it.
+    // Express fails on a path that it cannot decode before it runs any handler, so it has not been observed yet.
     if (error instanceof URIError) void observeOnly(req, res, next);
     next(error);
   }) satisfies express.ErrorRequestHandler);

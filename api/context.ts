@@ -25,16 +25,16 @@ import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } fr
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
-/** A tenant's abandoned markers are looked for at most this often by one process. */
+/** Minimum time between two sweeps of a tenant's abandoned markers by this process. */
 const SWEEP_TENANT_EVERY_MS = 10_000;
-const SWEPT_REMEMBERED = 1_000;
+const MAX_REMEMBERED_SWEEPS = 1_000;
 
-/** All that handlers can use; each takes only what it names. */
+/** Everything that handlers can use. Functions declare the part they need with `Pick`. */
 export interface ApiContext extends Runtime {
   authorizer: Authorizer;
   activity: ActivityRecorder;
   eventQueue: EventQueue;
-  /** Every queue, to look at its jobs and manage them. */
+  /** Every queue, for inspecting and managing its jobs. */
   queues: InspectedQueues;
   cascadeQueue: CascadeQueue;
   mailQueue: MailQueue;
@@ -43,21 +43,21 @@ export interface ApiContext extends Runtime {
   erasureQueue: WakeUpQueue;
   overload: OverloadGuard;
   signalsCache: SignalsCache;
-  /** The store behind its breaker. */
+  /** Reads from MongoDB through a circuit breaker. */
   readRows: (refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
-  /** People's accounts. Loads its library when first used. */
+  /** People's accounts. Loads its library on first use. */
   auth: AccountAuth;
   identityCache: IdentityCache;
   readIdentityRows: (refs: IdentityRef[]) => Promise<Map<IdentityRef, IdentityRow>>;
   presentSignals: PresentSignals;
   longWork: LongWork;
-  /** Set while the process drains: `/readyz` says so, and no keep-alive is promised. */
+  /** True while the process drains: `/readyz` returns 503, and responses close their connection. */
   draining: { now: boolean };
-  /** New events are stored under keyed ids from then on; 0: the store holds no others. */
+  /** Time from which events get keyed IDs. 0 if the database has no events with older IDs. */
   keyedIdsFromMs: number;
 }
 
-/** Builds the API's context over its ground. Rejects when the queue store cannot keep what will be promised. */
+/** Builds the API's context. Rejects if Redis may evict accepted events or lacks the configured durability. */
 export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const { config, keys, log, metrics, queueLink, cacheLink, store } = runtime;
   await assertNoEviction(queueLink);
@@ -97,16 +97,16 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: runtime.secrets.throttle });
   const queues = inspectQueues({ link: queueLink, keys, log });
   const cacheOptions = { link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds };
-  const sweptLately = new LRUCache<Tenant, true>({ max: SWEPT_REMEMBERED, ttl: SWEEP_TENANT_EVERY_MS });
+  const recentlySwept = new LRUCache<Tenant, true>({ max: MAX_REMEMBERED_SWEEPS, ttl: SWEEP_TENANT_EVERY_MS });
   const authorizer = createAuthorizer({
     link: queueLink,
     keys,
     store: guardedAuthority,
     onOldMarker: (tenant, nowMs) => {
-      if (sweptLately.has(tenant)) return;
-      sweptLately.set(tenant, true);
+      if (recentlySwept.has(tenant)) return;
+      recentlySwept.set(tenant, true);
       sweepOpenChunks(queueLink, keys, tenant, nowMs).catch((error: unknown) => {
-        log.warn({ err: messageOf(error) }, 'abandoned chunks were not swept');
+        log.warn({ err: messageOf(error) }, 'sweep of abandoned chunks failed');
       });
     },
   });

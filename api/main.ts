@@ -10,13 +10,12 @@ import { closeServer, leaveWhileDraining } from './http/drain';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Longer than usual load balancers keep theirs (60 s), so that it is they who close idle connections. */
+/** Longer than the usual idle timeout of load balancers (60 s), so that they close idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-/** The metrics tell of the drain to its end; then a scrape has this long. */
+/** Metrics are served until the drain ends. A scrape that is in progress then has this long to finish. */
 const METRICS_CLOSE_MS = 1_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 
-/** Starts the API: stores, app, public port, metrics port. */
 async function startApi(config: Config): Promise<Running> {
   const runtime = await openRuntime(config, 'api');
   try {
@@ -32,17 +31,19 @@ async function startApi(config: Config): Promise<Running> {
       server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
     }
     const { bindAddress } = config;
-    ctx.log.info({ version: VERSION, port, metricsPort: metrics.port, bindAddress }, 'api serves');
+    ctx.log.info({ version: VERSION, port, metricsPort: metrics.port, bindAddress }, 'api started');
     if (config.mail.kind === 'off') {
-      ctx.log.warn('the pages for people are off: set SMTP_URL and MAIL_FROM');
+      ctx.log.warn('pages for people are off: no mail server is configured, set SMTP_URL and MAIL_FROM');
     }
-    // The first visitor should not wait for the library; what fails here fails, and is told, at that visit.
-    ctx.auth.warmUp().catch((error: unknown) => ctx.log.warn({ err: messageOf(error) }, 'people cannot log in'));
+    // Preloads the library, so that the first visitor does not wait for it. A failure recurs when the library is used.
+    ctx.auth
+      .warmUp()
+      .catch((error: unknown) => ctx.log.warn({ err: messageOf(error) }, 'account library warm-up failed'));
     return {
       port,
       stop: async () => {
         ctx.draining.now = true;
-        ctx.log.info('api drains');
+        ctx.log.info('api draining');
         await Promise.all(servers.map((server) => closeServer(server, config.drainTimeoutMs)));
         await Promise.all(metrics.servers.map((server) => closeServer(server, METRICS_CLOSE_MS)));
         await ctx.close();

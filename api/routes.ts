@@ -47,7 +47,7 @@ import { resolveRoute } from './resolve/resolve';
 import { eraseUserRoute } from './users/erase-user';
 import { getErasureRoute } from './users/get-erasure';
 
-/** Partner routes, each served bare and under /v1: the busiest first, because Express looks for them in this order. */
+/** Partner routes, each served bare and under /v1. Busiest first, because Express tries them in this order. */
 export const PARTNER_ROUTES: readonly Route[] = [
   submitEventsRoute,
   resolveRoute,
@@ -66,7 +66,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   getErasureRoute,
   listAuditRoute,
   verifyAuditRoute,
-  // Before what has :id in its place.
+  // Literal paths come before those that have :id in the same place.
   getTreeRoute,
   getCascadeRoute,
   getLineageRoute,
@@ -87,7 +87,6 @@ export const PARTNER_ROUTES: readonly Route[] = [
   spawnAgentRoute,
 ];
 
-/** Operator routes. */
 export const ADMIN_ROUTES: readonly Route[] = [
   listApplicationsRoute,
   approveApplicationRoute,
@@ -102,5 +101,5 @@ export const ADMIN_ROUTES: readonly Route[] = [
   deleteDeadLetterRoute,
 ];
 
-/** Routes of operators and operations, served bare only. */
+/** Routes served only without a prefix. */
 export const BARE_ROUTES: readonly Route[] = [...ADMIN_ROUTES, ...HEALTH_ROUTES];

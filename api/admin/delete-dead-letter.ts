@@ -5,7 +5,6 @@ import { route } from '../http/route';
 import { deadLetterParams } from './dead-letter-schema';
 import { dropDeadLetter } from './dead-letters';
 
-/** `DELETE /admin/dead-letters/:id`. */
 export const deleteDeadLetterRoute = route({
   operationId: 'deleteDeadLetter',
   method: 'DELETE',

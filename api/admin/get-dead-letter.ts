@@ -3,7 +3,6 @@ import { route } from '../http/route';
 import { deadLetterParams, deadLetterSchema } from './dead-letter-schema';
 import { showDeadLetter } from './dead-letters';
 
-/** `GET /admin/dead-letters/:id`. */
 export const getDeadLetterRoute = route({
   operationId: 'getDeadLetter',
   method: 'GET',

@@ -4,7 +4,6 @@ import { route } from '../http/route';
 import { deadLetterQueueSchema, deadLetterSchema } from './dead-letter-schema';
 import { listDeadLetters } from './dead-letters';
 
-/** `GET /admin/dead-letters`. */
 export const listDeadLettersRoute = route({
   operationId: 'listDeadLetters',
   method: 'GET',

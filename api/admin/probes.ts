@@ -11,7 +11,6 @@ const readiness = <Status extends string>(id: string, statuses: readonly [Status
 
 const shared = { method: 'GET', auth: { kind: 'public' }, tag: 'Operations' } as const;
 
-/** `GET /healthz`. */
 const healthzRoute = route({
   ...shared,
   operationId: 'getHealth',
@@ -34,7 +33,7 @@ async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
 }
 
 /**
- * `GET /readyz`. Returns 503 while the process drains, or while the queue is unreachable and MIR cannot accept events.
+ * Returns 503 while the process drains, or while the queue is unreachable and MIR cannot accept events.
  * Reports the database and the cache without failing on them: MIR accepts events without the database and resolves
  * without the cache.
  */

@@ -4,7 +4,6 @@ import { route } from '../http/route';
 import { deadLetterParams } from './dead-letter-schema';
 import { replayDeadLetter } from './dead-letters';
 
-/** `POST /admin/dead-letters/:id/replay`. */
 export const replayDeadLetterRoute = route({
   operationId: 'replayDeadLetter',
   method: 'POST',

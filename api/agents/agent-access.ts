@@ -6,25 +6,28 @@ import { readIdempotencyKey } from '../http/idempotency-key';
 import { requireHuman } from '../http/require-caller';
 import type { Call } from '../http/route';
 
-/** Who calls an agent route, and what it may touch. */
+/** The caller of an agent route and what it may access. */
 export interface AgentAccess {
   tenant: Tenant;
   partnerId: PartnerId;
-  /** The agent whose key it is; null: the partner's own key. */
+  /** ID of the calling agent; null for the partner's own key. */
   self: string | null;
   auditContext: AuditContext;
   idempotencyKey: string | null;
 }
 
 export interface AccessNeeds {
-  /** `ANY`: reading, suspending and revoking stay after a downgrade. */
+  /** `ANY` for reading, suspending and revoking, which must keep working after a downgrade. */
   plan: 'ENTERPRISE' | 'ANY';
-  /** Only the partner's own key, which humans hold. */
+  /** Requires the partner's own key, which only people hold. */
   human?: boolean;
   write: boolean;
 }
 
-/** Checks plan, kind of key and idempotency key. Throws 400 or 403. The scope was checked by the authorizer. */
+/**
+ * Checks the caller's plan, kind of key and idempotency key, and returns its access. Throws 400 or 403. Does not check
+ * the scope, because the authorizer already has.
+ */
 export function agentAccess(
   call: Pick<Call<unknown, unknown, unknown>, 'caller' | 'headers' | 'requestId'>,
   { plan, human = false, write }: AccessNeeds,
@@ -34,13 +37,16 @@ export function agentAccess(
   if (plan === 'ENTERPRISE' && credential.plan !== 'ENTERPRISE') {
     throw new PublicError(
       'ENTERPRISE_REQUIRED',
-      'Agents are part of the ENTERPRISE plan. The operator can change the plan.',
+      'Agents require the ENTERPRISE plan. Ask the operator to change your plan.',
     );
   }
   if (human) requireHuman(call.caller);
   const idempotencyKey = write ? readIdempotencyKey(call) : null;
   if (write && credential.agent?.type === 'AI_AGENT' && idempotencyKey === null) {
-    throw new PublicError('IDEMPOTENCY_KEY_REQUIRED', 'An AI agent sends the header Idempotency-Key with every write.');
+    throw new PublicError(
+      'IDEMPOTENCY_KEY_REQUIRED',
+      'AI agents must send an idempotency key with every write. Set the Idempotency-Key header.',
+    );
   }
   return {
     tenant,
@@ -51,16 +57,19 @@ export function agentAccess(
   };
 }
 
-/** The agent when the caller may see it: an agent sees itself and what is below it. Throws 403 or 404. */
+/** Returns the agent if the caller may read it: an agent may read itself and its descendants. Throws 403 or 404. */
 export function requireSelfOrDescendant(access: AgentAccess, agent: AgentDoc | null): AgentDoc {
   return agent?._id === access.self && agent !== null ? agent : requireDescendant(access, agent);
 }
 
-/** The agent when the caller may change it: an agent changes only what is below it. Throws 403 or 404. */
+/** Returns the agent if the caller may change it: an agent may change only its descendants. Throws 403 or 404. */
 export function requireDescendant({ self }: AgentAccess, agent: AgentDoc | null): AgentDoc {
-  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such agent.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'Agent not found. Check the ID and the environment.');
   if (self !== null && !agent.ancestors.includes(self)) {
-    throw new PublicError('NOT_YOUR_DESCENDANT', 'An agent acts only on agents below itself.');
+    throw new PublicError(
+      'NOT_YOUR_DESCENDANT',
+      'This agent is not a descendant of the calling agent. Use the partner’s own key.',
+    );
   }
   return agent;
 }

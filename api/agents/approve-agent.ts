@@ -14,18 +14,21 @@ import { checkSpawn, countPopulation } from './check-spawn';
 import { reasonInput } from './input-schemas';
 import { issuedAgentSchema, presentAgent } from './present-agent';
 
-/** The agent that an approval is about. */
+/** Returns the agent that an approval refers to. Throws 404 if there is none. */
 export async function agentOfApproval(
   { store }: Pick<ApiContext, 'store'>,
   { tenant }: AgentAccess,
   approvalId: string,
 ): Promise<AgentDoc> {
   const agent = await store.agents.byApproval(tenant, approvalId);
-  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such approval.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'Approval not found. Check the ID and the environment.');
   return agent;
 }
 
-/** Approves a pending agent if everything still allows it: those above it, the policy, their rights. Gives its key. */
+/**
+ * Approves a pending agent and returns its key. Rechecks its ancestors, the policy and its permissions, because they
+ * may have changed since the spawn.
+ */
 async function approveSpawn(
   deps: AuthorityDeps,
   access: AgentAccess,
@@ -47,7 +50,6 @@ async function approveSpawn(
   return { ...path, apiKey };
 }
 
-/** `POST /agents/approvals/:id/approve`: by humans only; the key is shown this once. */
 export const approveAgentRoute = route({
   operationId: 'approveAgent',
   method: 'POST',

@@ -8,19 +8,19 @@ import { type AgentAccess, requireDescendant } from './agent-access';
 import { type AgentPath, requireCallerAlive } from './agent-state';
 import { auditedAgent } from './present-agent';
 
-/** What to change of the agent as it was read; `change: null` when it is so already. */
+/** The change to make. `change` is null if the agent is already in the requested state. */
 interface Decision {
   change: AgentChange | null;
   action: string;
 }
 
-/** Decides in the transaction; throws a PublicError to reject it. */
+/** Decides on a change within the transaction. Throws a PublicError to reject it. May run again after a conflict. */
 export type Decide = (path: AgentPath, at: Date, session: StoreSession) => Decision | Promise<Decision>;
 
 /**
- * Changes an agent so that every process refuses or allows by the new state before this resolves. The transaction
- * reads the whole path and writes the tree's root, so it conflicts with any other change of the tree: nothing is
- * decided by a state that a kill, suspension or rotation at the same time has overtaken.
+ * Changes an agent. By the time this resolves, every process enforces the new state. The transaction reads the whole
+ * path and writes the tree's root, so it conflicts with any other change to the tree: `decide` never acts on a state
+ * that a concurrent kill, suspension or rotation has replaced. Throws 403, 404 or 409.
  */
 export async function changeAgent(
   deps: AuthorityDeps,
@@ -31,11 +31,11 @@ export async function changeAgent(
 ): Promise<AgentPath> {
   const { store } = deps;
   const { tenant, partnerId, self, auditContext } = access;
-  const { rootId, ancestors: above } = requireDescendant(access, await store.agents.get(tenant, agentId));
+  const { rootId, ancestors: ancestorIds } = requireDescendant(access, await store.agents.get(tenant, agentId));
 
   const change = async (session: StoreSession): Promise<{ result: AgentPath; affected: AffectedRows }> => {
     await store.agents.touchTree(rootId, 0, session);
-    const ancestors = await store.agents.byIds([...above, agentId], session);
+    const ancestors = await store.agents.byIds([...ancestorIds, agentId], session);
     const before = ancestors.pop()!;
     requireCallerAlive(self, ancestors);
     const at = new Date();
@@ -46,14 +46,14 @@ export async function changeAgent(
       if (!after)
         throw new PublicError(
           'CONFLICT',
-          'Another request changed this agent. Your change was not made; read the agent and retry.',
+          'Another request changed this agent first. Your change was not saved. Read the agent, then retry.',
         );
       const facts = { before: auditedAgent(before), after: auditedAgent(after) };
       const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };
       await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
       agent = after;
     }
-    // Where nothing changes, rows that a failed first try left behind are voided.
+    // Invalidated even if nothing changes, because an earlier attempt may have failed to do so.
     const affected = { nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] };
     return { result: { ancestors, agent }, affected };
   };

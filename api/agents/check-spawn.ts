@@ -7,79 +7,94 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import { requireAlivePath } from './agent-state';
 import { typeErrors } from './input-schemas';
 
-/** How many are alive besides the child: at least the true numbers, and the true ones where a limit asks. */
+/**
+ * Living agents besides the new child: children of its parent and agents in its tree. Upper bounds, but exact wherever
+ * a policy limit depends on them.
+ */
 export interface Population {
   children: number;
   agents: number;
 }
 
 /**
- * Counts only when the number kept, which is never too low, reaches what matters, and no further than that: a spawn in a
- * big tree must not read all of it.
+ * Returns `stored`, which is an upper bound, or an exact count if `stored` reaches `threshold`. Never counts past
+ * `threshold`, so that a spawn does not read all of a large tree.
  */
-async function alive(kept: number, matters: number, count: (limit: number) => Promise<number>): Promise<number> {
-  if (kept < matters || matters < 1) return kept;
-  const counted = await count(matters);
-  return counted < matters ? counted : kept;
+async function countIfNeeded(
+  stored: number,
+  threshold: number,
+  count: (limit: number) => Promise<number>,
+): Promise<number> {
+  if (stored < threshold || threshold < 1) return stored;
+  const counted = await count(threshold);
+  return counted < threshold ? counted : stored;
 }
 
-/** Who lives around a child. `counted`: the child stands in the store already and is not meant. */
+/** Counts the living agents around a child. `isStored`: the child is already stored, and subtracted. */
 export async function countPopulation(
   { store }: { store: Pick<Store, 'agents'> },
   policy: SpawnPolicy,
   path: readonly AgentDoc[],
-  counted: boolean,
+  isStored: boolean,
   session: StoreSession,
 ): Promise<Population> {
   const [root, parent] = [path[0]!, path.at(-1)!];
-  const own = counted ? 1 : 0;
+  const own = isStored ? 1 : 0;
   const { maxChildrenPerAgent, maxAgentsPerRoot, approval } = policy;
-  const keptAgents = root.treeSize - own;
-  const asks = (approval.fromAgentsPerRoot ?? Infinity) - 1;
-  const agentsMatter = keptAgents < maxAgentsPerRoot ? asks : maxAgentsPerRoot;
+  const storedAgents = root.treeSize - own;
+  const approvalThreshold = (approval.fromAgentsPerRoot ?? Infinity) - 1;
+  const agentThreshold = storedAgents < maxAgentsPerRoot ? approvalThreshold : maxAgentsPerRoot;
   return {
-    children: await alive(parent.childCount - own, maxChildrenPerAgent, async (limit) => {
+    children: await countIfNeeded(parent.childCount - own, maxChildrenPerAgent, async (limit) => {
       return (await store.agents.livingChildren(parent._id, limit + own, session)) - own;
     }),
-    agents: await alive(keptAgents, agentsMatter, async (limit) => {
+    agents: await countIfNeeded(storedAgents, agentThreshold, async (limit) => {
       return (await store.agents.countAlive(root, { limit: limit + own, session })) - own;
     }),
   };
 }
 
 function throwIfAny(code: ProblemCode, detail: string, errors: FieldError[]): void {
-  if (errors.length > 0) throw new PublicError(code, `${detail}; \`errors\` names each.`, { errors });
+  if (errors.length > 0) throw new PublicError(code, `${detail}. See \`errors\` for each violation.`, { errors });
 }
 
 function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: Population): FieldError[] {
   const { maxSpawnDepth, maxChildrenPerAgent, maxAgentsPerRoot } = policy;
   const limits: [path: string, isMet: boolean, message: string][] = [
-    ['maxSpawnDepth', depth > maxSpawnDepth, `the child would stand at depth ${depth}; allowed is ${maxSpawnDepth}`],
-    ['maxChildrenPerAgent', children >= maxChildrenPerAgent, `the parent has ${maxChildrenPerAgent} children already`],
-    ['maxAgentsPerRoot', agents >= maxAgentsPerRoot, `the tree has ${maxAgentsPerRoot} agents already`],
+    ['maxSpawnDepth', depth > maxSpawnDepth, `the child would be at depth ${depth}; the maximum is ${maxSpawnDepth}`],
+    ['maxChildrenPerAgent', children >= maxChildrenPerAgent, `the parent already has ${maxChildrenPerAgent} children`],
+    ['maxAgentsPerRoot', agents >= maxAgentsPerRoot, `the tree already has ${maxAgentsPerRoot} agents`],
   ];
   return limits.filter(([, isMet]) => isMet).map(([path, , message]) => ({ path, code: 'POLICY_LIMIT', message }));
 }
 
-/** Refuses a child that the state above it, the policy or its parents' rights forbid. `path`: root … parent. */
+/** Throws if the child's type, its ancestors or the policy forbid it. `path`: root … parent. */
 export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: SpawnPolicy, population: Population): void {
   requireAlivePath(path);
   if (!policy.spawnEnabled) {
     throw new PublicError(
       'SPAWN_DISABLED',
-      'The spawn policy does not allow it. The partner can: PUT /v1/agents/policy.',
+      'Spawning is disabled. Enable it with PUT /v1/agents/policy and the partner’s own key.',
     );
   }
-  const beyond = escalations(path, child);
+  const escalated = escalations(path, child);
   const ofType = typeErrors(child);
-  if (beyond.length > 0) {
-    throwIfAny('ESCALATION_DENIED', 'The child would hold more than those above it', [...beyond, ...ofType]);
+  if (escalated.length > 0) {
+    throwIfAny('ESCALATION_DENIED', 'The child would exceed its ancestors’ permissions', [...escalated, ...ofType]);
   }
-  throwIfAny((ofType[0]?.code ?? 'ALLOWLIST_REQUIRED') as ProblemCode, 'The child’s type forbids this', ofType);
-  throwIfAny('POLICY_LIMIT', 'The spawn policy does not allow more', limitErrors(policy, path.length, population));
+  throwIfAny(
+    (ofType[0]?.code ?? 'ALLOWLIST_REQUIRED') as ProblemCode,
+    'An AI agent may not have these permissions',
+    ofType,
+  );
+  throwIfAny(
+    'POLICY_LIMIT',
+    'The child would exceed a limit of the spawn policy',
+    limitErrors(policy, path.length, population),
+  );
 }
 
-/** Whether a human has to agree to a child first. */
+/** Returns whether the policy requires a person to approve the child before it gets a key. */
 export function needsApproval({ approval }: SpawnPolicy, depth: number, { agents }: Population): boolean {
   const { fromDepth = Infinity, fromAgentsPerRoot = Infinity } = approval;
   return depth >= fromDepth || agents + 1 >= fromAgentsPerRoot;

@@ -7,7 +7,7 @@ import type { ApiContext } from '../context';
 import { type AgentAccess } from './agent-access';
 import { keyedAgentId, newAgentId } from '../../shared/domain/agent';
 
-/** What a register or spawn made, or had made before; its key is in the first answer only. */
+/** A registered or spawned agent. `apiKey` is null on a replay, and while the agent awaits approval. */
 export interface CreatedAgent {
   agent: AgentDoc;
   apiKey: string | null;
@@ -25,13 +25,13 @@ async function findCreated(
   if (agent.fingerprint === fingerprint) return { agent, apiKey: null, replayed: true };
   throw new PublicError(
     'IDEMPOTENCY_KEY_REUSED',
-    'This idempotency key was used for another agent. Use a new key for a new agent; repeat the same content to repeat.',
+    'This idempotency key was already used to create a different agent. Use a new key, or resend the original request.',
   );
 }
 
 /**
- * Makes an agent once per idempotency key: the key gives the agent's id, and the store holds each id once. A repetition
- * answers the agent as it is now, without its key.
+ * Creates an agent at most once per idempotency key, from which it derives the agent's ID. If a request is repeated,
+ * returns the agent as it is now, without its API key. Throws 422 if the key was used for a different request.
  */
 export async function createOnce(
   deps: Pick<ApiContext, 'store'>,
@@ -48,8 +48,8 @@ export async function createOnce(
     return await create(agentId);
   } catch (error) {
     if (error instanceof MirError || classifyStoreError(error) !== 'duplicate') throw error;
-    const twin = await findCreated(deps, access, agentId, fingerprint);
-    if (twin) return twin;
+    const winner = await findCreated(deps, access, agentId, fingerprint);
+    if (winner) return winner;
     throw error;
   }
 }

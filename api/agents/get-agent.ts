@@ -4,7 +4,6 @@ import { agentAccess, requireSelfOrDescendant } from './agent-access';
 import { idParams } from '../http/schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
-/** `GET /agents/:id`: an agent sees itself and what is below it, the partner all of its own. */
 export const getAgentRoute = route({
   operationId: 'getAgent',
   method: 'GET',

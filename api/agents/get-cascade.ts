@@ -29,7 +29,7 @@ const cascadeSchema = z
   .meta({ id: 'Cascade' });
 export type PresentedCascade = z.output<typeof cascadeSchema>;
 
-/** Shows a cascade; `audited` are its entries in the audit. */
+/** `audited`: number of audit entries that the cascade has written. */
 function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade {
   const { _id, agentId, status, affected, revoked, parkedCount, effectiveAt, createdAt, closedAt } = cascade;
   return {
@@ -37,7 +37,7 @@ function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade 
     agentId,
     status,
     affected,
-    // A revocation and its entry are one transaction; the cascade's own count of them is written now and then.
+    // Each revocation commits with its audit entry, whereas the cascade's own counter is updated only now and then.
     revoked: Math.max(revoked, audited),
     audited,
     parked: parkedCount,
@@ -47,18 +47,18 @@ function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade 
   };
 }
 
-/** Reads a cascade of a tenant or throws 404. */
+/** Returns a cascade. Throws 404 if the tenant has no such cascade. */
 export async function readCascade(
   { store }: Pick<ApiContext, 'store'>,
   tenant: Tenant,
   cascadeId: string,
 ): Promise<PresentedCascade> {
   const cascade = await store.cascades.get(tenant, cascadeId);
-  if (!cascade) throw new PublicError('NOT_FOUND', 'There is no such cascade.');
+  if (!cascade) throw new PublicError('NOT_FOUND', 'Cascade not found. Check the ID and the environment.');
   return presentCascade(cascade, await store.audit.countOfCascade(cascadeId));
 }
 
-/** The oldest kills, whosever they are, that are not yet carried out to the end, and how many there are in all. */
+/** Returns the oldest open cascades of all partners, up to `limit`, and the total number of open ones. */
 export async function readOpenCascades(
   { store }: Pick<ApiContext, 'store'>,
   limit: number,
@@ -77,7 +77,6 @@ export async function readOpenCascades(
   return { data: await Promise.all(data), open: running + partial };
 }
 
-/** `GET /agents/cascades/:id`. */
 export const getCascadeRoute = route({
   operationId: 'getCascade',
   method: 'GET',

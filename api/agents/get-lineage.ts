@@ -15,7 +15,7 @@ export interface Lineage {
   nextCursor: string | null;
 }
 
-/** An agent's ancestors, itself, and a page of its children, the oldest first. */
+/** Returns an agent's ancestors followed by the agent itself, and a page of its children, oldest first. */
 export async function readLineage(
   { store, secrets }: Pick<ApiContext, 'store' | 'secrets'>,
   agent: AgentDoc,
@@ -39,7 +39,6 @@ export async function readLineage(
   };
 }
 
-/** `GET /agents/:id/lineage`. */
 export const getLineageRoute = route({
   operationId: 'getAgentLineage',
   method: 'GET',

@@ -3,7 +3,6 @@ import { route } from '../http/route';
 import { agentAccess } from './agent-access';
 import { policySchema } from './policy-schema';
 
-/** `GET /agents/policy`: by humans only. */
 export const getPolicyRoute = route({
   operationId: 'getSpawnPolicy',
   method: 'GET',

@@ -11,7 +11,7 @@ import { agentTypeSchema, presetSchema } from './enum-schemas';
 const MAX_PER_MINUTE = 1_000_000_000;
 const MAX_PATTERN_LENGTH = 100;
 
-/** One entry of an allowlist; the OpenAPI document names those that the catalog has. */
+/** An allowlist entry. In the OpenAPI document, this is an enum of what the catalog allows. */
 export const allowPatternSchema = z
   .string()
   .max(MAX_PATTERN_LENGTH)
@@ -37,8 +37,8 @@ const type = agentTypeSchema;
 const preset = presetSchema;
 
 /**
- * What `grantProblems` refuses, as JSON Schema: an AI agent is never ADMIN and names at least categories. Beside the
- * reference to a named schema, as `atLeastOne` is.
+ * The rules of `grantProblems` as JSON Schema: an AI agent cannot be ADMIN, and each entry of its allowlist must name a
+ * category. Attach it next to a named schema's reference, for the reason given at `atLeastOne`.
  */
 const AI_AGENT_RULE = {
   anyOf: [
@@ -52,7 +52,6 @@ const AI_AGENT_RULE = {
   ],
 };
 
-/** What registering an agent takes. */
 export const registerInput = z
   .strictObject({
     name,
@@ -66,7 +65,7 @@ export const registerInput = z
   .meta({ allOf: [AI_AGENT_RULE] });
 export type RegisterInput = z.output<typeof registerInput>;
 
-/** What spawning takes; what is left out is inherited. */
+/** Omitted fields are inherited from the parent. */
 export const spawnInput = z
   .strictObject({
     name,
@@ -79,7 +78,6 @@ export const spawnInput = z
   .meta({ allOf: [AI_AGENT_RULE] });
 export type SpawnInput = z.output<typeof spawnInput>;
 
-/** What may be changed of an agent. */
 export const patchInput = z
   .strictObject({
     name: name.optional(),
@@ -89,16 +87,16 @@ export const patchInput = z
   })
   .refine(
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
-    'name at least one of name, allowedEventTypes, rateLimitPerMinute',
+    'must include at least one of name, allowedEventTypes, rateLimitPerMinute',
   )
   .meta({ id: 'UpdateAgentRequest' })
   .meta(atLeastOne(['name', 'allowedEventTypes', 'rateLimitPerMinute']));
 export type PatchInput = z.output<typeof patchInput>;
 
-/** Why an action is taken, where it is told. */
+/** Body of actions with no input besides an optional reason. */
 export const reasonInput = z.strictObject({ reason: reasonSchema.optional() }).meta({ id: 'AgentActionRequest' });
 
-/** The same, for actions that can take the whole subtree along. */
+/** Body of actions that can apply to a whole subtree. */
 export const subtreeInput = z
   .strictObject({
     reason: reasonSchema.optional(),
@@ -109,15 +107,15 @@ export const subtreeInput = z
 const RULES = {
   PRESET_NOT_ALLOWED: {
     path: 'preset',
-    message: 'ADMIN is for service accounts; an AI agent takes ORCHESTRATOR at most',
+    message: 'ADMIN is only for service accounts; use ORCHESTRATOR or less for an AI agent',
   },
   ALLOWLIST_REQUIRED: {
     path: 'allowedEventTypes',
-    message: 'an AI agent names at least the category of each event type, like mir.transaction.*',
+    message: 'an AI agent needs at least one entry, and each must name a category, such as mir.transaction.*',
   },
 } as const;
 
-/** Field errors for what the agent's type itself forbids. */
+/** Returns a field error for each permission that the agent's type rules out. */
 export function typeErrors(grant: Grant): FieldError[] {
   return grantProblems(grant).map((code) => ({ ...RULES[code], code }));
 }
@@ -128,27 +126,36 @@ function catalogErrors(catalog: Catalog, patterns: readonly unknown[]): FieldErr
     const path = `allowedEventTypes.${n}`;
     if (EVENT_TYPE_PATTERN.test(pattern)) {
       if (catalog.has(pattern)) return [];
-      const hint = catalog.nearest(pattern).join(', ');
-      return [{ path, code: 'UNKNOWN_EVENT_TYPE', message: `is not in the catalog${hint && `; near it: ${hint}`}` }];
+      const hint = catalog.nearest(pattern).join(' or ');
+      return [
+        { path, code: 'UNKNOWN_EVENT_TYPE', message: `is not in the catalog${hint && `; did you mean ${hint}?`}` },
+      ];
     }
     const category = pattern.split('.')[1];
     if (catalog.entries.some((entry) => entry.category === category)) return [];
     return [
-      { path, code: 'UNKNOWN_CATEGORY', message: 'the catalog has no such category; GET /v1/event-types lists them' },
+      {
+        path,
+        code: 'UNKNOWN_CATEGORY',
+        message: 'the category is not in the catalog; GET /v1/event-types lists all of them',
+      },
     ];
   });
 }
 
-/** What an allowlist in a body of any shape names that the catalog does not have. */
+/** Returns an error for each allowlist entry that is not in the catalog. `body` may have any shape. */
 export function unknownTypes({ catalog }: { catalog: Catalog }, body: unknown): FieldError[] {
   const { allowedEventTypes } = Object(body) as Partial<Record<string, unknown>>;
   return Array.isArray(allowedEventTypes) ? catalogErrors(catalog, allowedEventTypes) : [];
 }
 
-/** The same, and what the type forbids: everything about a registration that its schema cannot tell. */
+/**
+ * Returns all errors of a registration that its schema cannot express: unknown event types, and permissions that the
+ * agent's type rules out. `body` may have any shape.
+ */
 export function registrationErrors(ctx: { catalog: Catalog }, body: unknown): FieldError[] {
-  const asked = Object(body) as Partial<Record<keyof Grant, unknown>>;
-  const listed = Array.isArray(asked.allowedEventTypes) ? asked.allowedEventTypes : [];
+  const input = Object(body) as Partial<Record<keyof Grant, unknown>>;
+  const listed = Array.isArray(input.allowedEventTypes) ? input.allowedEventTypes : [];
   const allowedEventTypes = listed.filter((pattern) => typeof pattern === 'string');
-  return [...typeErrors({ ...(asked as Grant), allowedEventTypes }), ...unknownTypes(ctx, body)];
+  return [...typeErrors({ ...(input as Grant), allowedEventTypes }), ...unknownTypes(ctx, body)];
 }

@@ -21,11 +21,11 @@ export interface KillOrder {
   requestId: string;
 }
 
-/** A kill that was ordered and is in force. */
+/** A kill that every process enforces. */
 export type KillInForce = CascadeDoc & { effectiveAt: Date };
 
-/** The order that stands already, if a new one would change nothing: it is open, or nothing is alive any more. */
-async function standingOrder(
+/** Returns the agent's last kill if a new one would change nothing: it is still open, or no agent is left alive. */
+async function existingOrder(
   { store }: Pick<KillDeps, 'store'>,
   agent: AgentDoc,
   session: StoreSession,
@@ -37,8 +37,9 @@ async function standingOrder(
 }
 
 /**
- * Writes mark, order and audit entry, in a transaction that conflicts with every spawn and kill in the tree. It writes
- * the root first of all: the later it came, the likelier a burst of spawns would be first, again and again.
+ * Writes the kill mark, the order and its audit entry, unless an existing order suffices. Returns the order. Conflicts
+ * with every concurrent spawn and kill in the tree. Writes the root first, because otherwise a burst of spawns could
+ * abort this transaction again and again.
  */
 async function writeOrder(
   { store }: Pick<KillDeps, 'store'>,
@@ -48,12 +49,12 @@ async function writeOrder(
 ): Promise<CascadeDoc> {
   await store.agents.touchTree(rootId, 0, session);
   const agent = await store.agents.get(tenant, agentId, session);
-  if (!agent) throw new PublicError('NOT_FOUND', 'There is no such agent.');
+  if (!agent) throw new PublicError('NOT_FOUND', 'Agent not found. Check the ID and the environment.');
   if (actor.kind === 'AGENT') {
     requireCallerAlive(actor.agentId, await store.agents.byIds(agent.ancestors, session));
   }
-  const standing = await standingOrder({ store }, agent, session);
-  if (standing) return standing;
+  const existing = await existingOrder({ store }, agent, session);
+  if (existing) return existing;
   const now = new Date();
   const cascade: CascadeDoc = {
     _id: cascadeId,
@@ -82,19 +83,19 @@ async function writeOrder(
   return cascade;
 }
 
-/** Notes that the order is in force and wakes a worker. Neither is needed for the kill itself: a sweep does both. */
-async function follow({ store, cascadeQueue, log }: KillDeps, { _id: cascadeId, effectiveAt }: KillInForce) {
-  const warn = (what: string) => (error: unknown) => log.warn({ err: messageOf(error), cascadeId }, what);
-  await store.cascades.inForceSince(cascadeId, effectiveAt).catch(warn('the sweep will note when the kill took force'));
-  await cascadeQueue.add(cascadeId).catch(warn('the sweep will start the cascade'));
+/** Records when the kill took effect and wakes a worker. If either fails, the sweep does it later. */
+async function startCascade({ store, cascadeQueue, log }: KillDeps, { _id: cascadeId, effectiveAt }: KillInForce) {
+  const warn = (message: string) => (error: unknown) => log.warn({ err: messageOf(error), cascadeId }, message);
+  await store.cascades.inForceSince(cascadeId, effectiveAt).catch(warn('kill time not recorded, left to the sweep'));
+  await cascadeQueue.add(cascadeId).catch(warn('cascade wake-up failed, left to the sweep'));
 }
 
-const ask = (cascadeId: string): string => `GET /v1/agents/cascades/${cascadeId} tells.`;
+const checkStatus = (cascadeId: string): string => `Check its status with GET /v1/agents/cascades/${cascadeId}.`;
 
 function notConfirmed(cascadeId: string, cause: unknown): PublicError {
   return new PublicError(
     'OVERLOADED',
-    `The kill is recorded as ${cascadeId}, but the queue store does not confirm that it is in force; it will be as soon as it answers. ${ask(cascadeId)}`,
+    `The kill is recorded as ${cascadeId}, but may not be in force yet: it takes effect when the queue store responds. ${checkStatus(cascadeId)}`,
     { retryAfterSeconds: 1, cause },
   );
 }
@@ -102,16 +103,16 @@ function notConfirmed(cascadeId: string, cause: unknown): PublicError {
 function maybeRecorded(cascadeId: string, cause: unknown): PublicError {
   return new PublicError(
     'STORE_UNAVAILABLE',
-    `The store did not answer. If it took the kill, that stands as ${cascadeId} and will be in force. ${ask(cascadeId)} Repeat the call to be sure.`,
+    `The database did not respond. The kill may have been recorded as ${cascadeId}. ${checkStatus(cascadeId)} It is safe to repeat the request.`,
     { retryAfterSeconds: 1, cause },
   );
 }
 
 /**
- * The kill switch. When it returns, the agent and everything below it is rejected by every process, whatever the size
- * of the tree: the mark stands on one node that every descendant's path goes through. Workers then null each key.
- * While the queue store is down the order is recorded all the same, and put in force as soon as it is back (503).
- * A repetition returns the order that stands.
+ * The kill switch: revokes an agent and all its descendants. When this resolves, every process rejects them, whatever
+ * the size of the tree, because the mark is on a node that is in every descendant's path. Workers then null each key.
+ * While Redis is down, records the order and throws OVERLOADED; the kill takes effect once Redis is back. Returns the
+ * existing order if a new one would change nothing.
  */
 export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<KillInForce> {
   const cascadeId = newId('csc');
@@ -127,12 +128,12 @@ export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<Kil
       },
     );
     const killed = { ...result, effectiveAt: result.effectiveAt ?? inForceAt };
-    if (killed.closedAt === null) await follow(deps, killed);
+    if (killed.closedAt === null) await startCascade(deps, killed);
     return killed;
   } catch (error) {
     if (!(error instanceof MirError)) throw error;
     if (error.code === 'STORE_UNAVAILABLE') throw maybeRecorded(cascadeId, error);
-    // After the order was written, the only other failure is that the queue store does not confirm the commit's effect.
+    // Once the order is written, OVERLOADED can only mean that Redis did not confirm the removal of the fence.
     if (error.code !== 'OVERLOADED' || written === null) throw error;
     const { _id, effectiveAt, ...rest }: CascadeDoc = written;
     if (effectiveAt === null) throw notConfirmed(_id, error);

@@ -9,17 +9,18 @@ import { type AgentAccess, agentAccess } from './agent-access';
 import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { agentSchema, presentAgent, statusOf } from './present-agent';
 
-/** Rows looked at for one page when a status is asked for: what is above an agent is known only after reading it. */
-const ROWS_PER_LOOK = 500;
-const MAX_LOOKS = 10;
+/** Batch size with a status filter, which applies after the read because an effective status depends on ancestors. */
+const FILTERED_BATCH_SIZE = 500;
+/** Batches read per page. After that, the page is returned even if it is short. */
+const MAX_BATCHES = 10;
 
-/** An agent with what is marked above it. */
+/** An agent and the marks of its ancestors. */
 export interface FoundAgent {
   agent: AgentDoc;
   above: SubtreeMarks[];
 }
 
-/** Whose agents: all of a tenant, or an agent's own subtree. */
+/** The agents to list: an agent's subtree, or all of the tenant's if `self` is null. */
 export type AgentScope = Pick<AgentAccess, 'tenant' | 'self'>;
 
 export interface AgentQuery {
@@ -31,14 +32,14 @@ export interface AgentQuery {
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
-/** Adds to a page of agents what is marked above them, with one query for all. */
+/** Adds the marks of each agent's ancestors, in one query for all. */
 async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgent[]> {
   const ids = new Set(agents.flatMap(({ ancestors }) => ancestors));
   const marks = ids.size === 0 ? new Map<string, SubtreeMarks>() : await store.agents.marksOf([...ids]);
   return agents.map((agent) => ({ agent, above: agent.ancestors.flatMap((id) => marks.get(id) ?? []) }));
 }
 
-/** A page of agents, newest first; with a status it may be short, and goes on with its cursor all the same. */
+/** Returns a page of agents, newest first. With `status`, a page may be short although more pages follow. */
 export async function pageOfAgents<Item>(
   deps: Deps,
   { tenant, self }: AgentScope,
@@ -52,29 +53,28 @@ export async function pageOfAgents<Item>(
     ...(type === undefined ? {} : { type }),
     ...(self === null ? {} : { below: self }),
   };
-  const rowsPerLook = status === undefined ? limit + 1 : Math.max(limit + 1, ROWS_PER_LOOK);
+  const batchSize = status === undefined ? limit + 1 : Math.max(limit + 1, FILTERED_BATCH_SIZE);
   const found: FoundAgent[] = [];
   let last = readCursor(secrets.cursor, owner, cursor);
   let more = true;
-  for (let look = 1; look <= MAX_LOOKS && more && found.length <= limit; look += 1) {
-    const rows = await store.agents.list(tenant, filter, last, rowsPerLook);
+  for (let batch = 1; batch <= MAX_BATCHES && more && found.length <= limit; batch += 1) {
+    const rows = await store.agents.list(tenant, filter, last, batchSize);
     const all = await withMarks(deps, rows);
     found.push(...all.filter(({ agent, above }) => status === undefined || statusOf(agent, above) === status));
     const end = rows.at(-1);
     if (end) last = { atMs: end.createdAt.getTime(), id: end._id };
-    more = rows.length === rowsPerLook;
+    more = rows.length === batchSize;
   }
   const shown = found.slice(0, limit);
   const lastShown = shown.at(-1)?.agent;
   if (found.length > limit && lastShown) last = { atMs: lastShown.createdAt.getTime(), id: lastShown._id };
-  const goesOn = last !== null && (more || found.length > limit);
+  const hasNext = last !== null && (more || found.length > limit);
   return {
     data: shown.map(present),
-    nextCursor: goesOn ? signCursor(secrets.cursor, owner, [last!.atMs, last!.id]) : null,
+    nextCursor: hasNext ? signCursor(secrets.cursor, owner, [last!.atMs, last!.id]) : null,
   };
 }
 
-/** `GET /agents`. */
 export const listAgentsRoute = route({
   operationId: 'listAgents',
   method: 'GET',

@@ -5,7 +5,6 @@ import { agentAccess } from './agent-access';
 import { pageOfAgents } from './list-agents';
 import { pendingAgentSchema, presentAgent } from './present-agent';
 
-/** `GET /agents/approvals`: agents that wait for a human decision. */
 export const listApprovalsRoute = route({
   operationId: 'listApprovals',
   method: 'GET',

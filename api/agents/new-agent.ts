@@ -4,17 +4,17 @@ import type { Grant } from '../../shared/domain/permissions';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AgentAccess } from './agent-access';
 
-/** What tells one new agent from another. */
+/** The fields of a new agent that do not follow from its position in the tree. */
 export interface NewAgentSpec extends Grant {
   agentId: string;
   name: string;
   authorizer: string | null;
   fingerprint: string;
-  /** Set when a human has to agree first: then it has no key yet. */
+  /** Set if a person must approve the agent first. It then has no key yet. */
   approvalId: string | null;
 }
 
-/** A new agent below `parent` (null: a root of its own), and its key, which is nowhere else. */
+/** Builds an agent below `parent` (a root agent if null), and its key, of which the agent contains only a hash. */
 export function newAgent(
   { tenant, partnerId }: Pick<AgentAccess, 'tenant' | 'partnerId'>,
   parent: AgentDoc | null,

@@ -5,7 +5,7 @@ import { reasonSchema } from '../http/schemas';
 const MAX_AGENTS = 1_000_000;
 const count = (defaultTo: number) => z.int().min(1).max(MAX_AGENTS).default(defaultTo);
 
-/** The spawn policy of a partner's environment. */
+/** The spawn policy of one environment of a partner. */
 export const policySchema = z
   .strictObject({
     spawnEnabled: z.boolean().default(DEFAULT_POLICY.spawnEnabled),
@@ -38,7 +38,7 @@ export const policySchema = z
   })
   .meta({ id: 'SpawnPolicy' });
 
-/** What replaces the policy: what is left out gets its default. */
+/** Replaces the whole policy: an omitted field gets its default, not its current value. */
 export const policyInput = policySchema
   .extend({ reason: reasonSchema.optional() })
   .meta({ id: 'SetSpawnPolicyRequest' });

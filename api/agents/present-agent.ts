@@ -6,7 +6,7 @@ import { agentStatusSchema, agentTypeSchema, membershipSourceSchema, presetSchem
 
 const time = z.iso.datetime();
 
-/** An agent as its partner sees it. */
+/** An agent as shown to its partner. */
 export const agentSchema = z
   .object({
     agentId: z.string(),
@@ -33,12 +33,12 @@ export const agentSchema = z
   .meta({ id: 'Agent' });
 export type PresentedAgent = z.infer<typeof agentSchema>;
 
-/** An agent with its key, which is in this answer only. */
+/** An agent with its API key, which no later response contains. */
 export const issuedAgentSchema = agentSchema
   .extend({ apiKey: z.string().describe('Shown once.') })
   .meta({ id: 'IssuedAgent' });
 
-/** An agent that waits for a human decision. */
+/** An agent that awaits a person's approval. */
 export const pendingAgentSchema = agentSchema
   .extend({
     status: agentStatusSchema.meta({ examples: ['PENDING_APPROVAL'] }),
@@ -50,12 +50,12 @@ export const pendingAgentSchema = agentSchema
   })
   .meta({ id: 'PendingAgent' });
 
-/** The status that counts, by the marks of the agent and of those above it. */
+/** Returns an agent's effective status, given its ancestors' marks. */
 export function statusOf(agent: AgentDoc, above: readonly SubtreeMarks[]): AgentDoc['status'] {
   return effectiveStatus(agent.status, [...above, agent]);
 }
 
-/** Shows an agent; `above` are its ancestors, or those of them that have marks. */
+/** `above`: the ancestors' marks. Ancestors without marks may be left out. */
 export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): PresentedAgent {
   return {
     agentId: agent._id,
@@ -78,7 +78,7 @@ export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): P
   };
 }
 
-/** The facts of an agent that the audit may keep. */
+/** Returns the fields of an agent that audit entries may contain. */
 export function auditedAgent(agent: AgentDoc): Record<string, unknown> {
   const { name, type, preset, allowedEventTypes, rateLimitPerMinute, status, subtreeSuspendedAt, key } = agent;
   return {

@@ -17,7 +17,7 @@ export const killPreviewSchema = z
   .meta({ id: 'KillPreview' });
 export type KillPreview = z.output<typeof killPreviewSchema>;
 
-/** What a kill would do to an agent and everything below it. Changes nothing. */
+/** Counts the agents that a kill of `agent` would revoke, without changing anything. */
 export async function previewKill(
   deps: { store: Pick<ApiContext['store'], 'agents'> },
   agent: AgentDoc,

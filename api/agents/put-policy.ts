@@ -7,7 +7,7 @@ import { transaction } from '../db/transaction';
 import { type AgentAccess, agentAccess } from './agent-access';
 import { policyInput, policySchema } from './policy-schema';
 
-/** Replaces the spawn policy: it holds for every spawn and approval that begins after this resolved. */
+/** Replaces the spawn policy. It applies to every spawn and approval that starts after this resolves. */
 function replacePolicy(
   { store }: Pick<ApiContext, 'store'>,
   { tenant, partnerId, auditContext }: AgentAccess,
@@ -25,7 +25,6 @@ function replacePolicy(
   });
 }
 
-/** `PUT /agents/policy`: by humans only. */
 export const putPolicyRoute = route({
   operationId: 'setSpawnPolicy',
   method: 'PUT',

@@ -7,7 +7,7 @@ import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
-/** `POST /agents/:id/reactivate`: lifts the agent's own suspension, and that of its subtree; never one above it. */
+/** Lifts the suspensions of the agent itself and of its subtree, but none inherited from an ancestor. */
 export const reactivateAgentRoute = route({
   operationId: 'reactivateAgent',
   method: 'POST',

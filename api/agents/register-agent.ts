@@ -9,19 +9,19 @@ import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, presentAgent } from './present-agent';
 import { type CreatedAgent, createOnce } from './create-once';
 
-/** Registers a root agent. Its key is nowhere but in the answer. */
+/** Registers a root agent and returns it with its key, of which only a hash is stored. */
 function registerAgent(
   { store }: Pick<ApiContext, 'store'>,
   access: AgentAccess,
-  asked: RegisterInput,
+  input: RegisterInput,
 ): Promise<CreatedAgent> {
   const { partnerId, tenant, auditContext } = access;
-  const fingerprint = agentFingerprint(null, asked);
+  const fingerprint = agentFingerprint(null, input);
   return createOnce({ store }, access, fingerprint, (agentId) =>
     transaction({ store }, async (session) => {
       const at = new Date();
-      const { rateLimitPerMinute = null, authorizer = null } = asked;
-      const spec = { ...asked, agentId, rateLimitPerMinute, authorizer, fingerprint, approvalId: null };
+      const { rateLimitPerMinute = null, authorizer = null } = input;
+      const spec = { ...input, agentId, rateLimitPerMinute, authorizer, fingerprint, approvalId: null };
       const { agent, apiKey } = newAgent(access, null, spec, at);
       await store.agents.insert(agent, session);
       const entry = { partnerId, tenant, action: 'agent.registered', target: agentId, after: auditedAgent(agent) };
@@ -31,7 +31,6 @@ function registerAgent(
   );
 }
 
-/** `POST /agents`: by humans only; the key is shown this once. */
 export const registerAgentRoute = route({
   operationId: 'registerAgent',
   method: 'POST',

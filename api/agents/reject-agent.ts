@@ -7,7 +7,6 @@ import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
-/** `POST /agents/approvals/:id/reject`: by humans only, for good. */
 export const rejectAgentRoute = route({
   operationId: 'rejectAgent',
   method: 'POST',

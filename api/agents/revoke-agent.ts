@@ -13,7 +13,7 @@ import { subtreeInput } from './input-schemas';
 import { killSubtree } from './kill-subtree';
 import { agentSchema, presentAgent } from './present-agent';
 
-/** Kills the subtree, also of an agent that was revoked alone before. A repetition answers like the first. */
+/** Kills the subtree, even if the agent itself was already revoked. Idempotent. Throws 409 for a rejected agent. */
 async function revokeSubtree(
   ctx: ApiContext,
   access: AgentAccess,
@@ -23,14 +23,15 @@ async function revokeSubtree(
   const { store } = ctx;
   const { tenant, auditContext } = access;
   const { rootId, status, ancestors } = requireDescendant(access, await store.agents.get(tenant, agentId));
-  if (status === 'REJECTED') throw new PublicError('AGENT_STATE', 'The agent is REJECTED; it never came to be.');
+  if (status === 'REJECTED')
+    throw new PublicError('AGENT_STATE', 'The agent is REJECTED. It was never active, so there is nothing to revoke.');
   const { actor, requestId } = auditContext;
   await killSubtree(ctx, { tenant, agentId, rootId, actor, reason: reason ?? null, requestId });
   const path = await store.agents.byIds([...ancestors, agentId]);
   return { agent: path.pop()!, ancestors: path };
 }
 
-/** `POST /agents/:id/revoke`: for good; that agent alone, or with all below it. */
+/** Works on every plan, because a downgrade must not keep agents alive. */
 export const revokeAgentRoute = route({
   operationId: 'revokeAgent',
   method: 'POST',
@@ -60,8 +61,8 @@ export const revokeAgentRoute = route({
       : await changeAgent(ctx, access, params.id, body.reason, (path) => {
           requireStatus(path, LIVING_STATUSES);
           const { key } = path.agent;
-          const left = key ? { revokedKeyRef: ctx.secrets.revokedKey(key.hash) } : {};
-          return { change: { status: 'REVOKED', key: null, ...left }, action: 'agent.revoked' };
+          const tombstone = key ? { revokedKeyRef: ctx.secrets.revokedKey(key.hash) } : {};
+          return { change: { status: 'REVOKED', key: null, ...tombstone }, action: 'agent.revoked' };
         });
     return { status: 200, body: presentAgent(agent, ancestors) };
   },

@@ -9,7 +9,7 @@ import { cascadeStatusSchema } from './enum-schemas';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
-/** `POST /agents/:id/revoke-descendants`: the kill switch. Asks for no plan: a downgrade must not keep agents alive. */
+/** The kill switch. Works on every plan, because a downgrade must not keep agents alive. */
 export const revokeDescendantsRoute = route({
   operationId: 'revokeDescendants',
   method: 'POST',

@@ -12,8 +12,8 @@ import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
 
 /**
- * Replaces an agent's key. The old key is refused by every process before this resolves. Of rotations at the same time
- * the later wins: it replaces the key that the earlier one made.
+ * Replaces an agent's key and returns the new one. When this resolves, every process rejects the old key. The last of
+ * several concurrent rotations wins; the keys that the others returned are invalid.
  */
 export async function rotateAgentKey(
   deps: AuthorityDeps,
@@ -31,7 +31,6 @@ export async function rotateAgentKey(
   return apiKey;
 }
 
-/** `POST /agents/:id/key/rotate`: the new key is shown this once. */
 export const rotateAgentKeyRoute = route({
   operationId: 'rotateAgentKey',
   method: 'POST',

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '../../shared/errors';
 
-/** What every change of one agent may answer. */
+/** Problems that any change to an agent may return. */
 export const changeProblems: readonly ProblemCode[] = [
   'IDEMPOTENCY_KEY_REQUIRED',
   'NOT_YOUR_DESCENDANT',

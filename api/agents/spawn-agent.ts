@@ -22,16 +22,19 @@ import { throttleSpawns } from './throttle-spawns';
 
 type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log'>;
 
-/** The agent under which the caller may spawn: an agent only under itself, the partner under any of its own. */
+/** Returns the agent to spawn under. Throws 404 if it does not exist, and 403 if the caller is a different agent. */
 async function readParent({ store }: Deps, access: AgentAccess, parentId: string): Promise<AgentDoc> {
   const { tenant, self } = access;
   const parent = await store.agents.get(tenant, parentId);
   if (parent === null || self === null) return requireDescendant(access, parent);
   if (parent._id === self) return parent;
-  throw new PublicError('NOT_YOUR_DESCENDANT', 'An agent spawns only under itself.');
+  throw new PublicError(
+    'NOT_YOUR_DESCENDANT',
+    'An agent can spawn only under itself. Use its own ID in the path, or the partner’s own key.',
+  );
 }
 
-/** Writes the child and what its birth changes around it. `path`: root … parent. */
+/** Inserts the child with its audit entry, and updates the counters of its parent and root. `path`: root … parent. */
 async function insertChild(
   { store }: Deps,
   access: AgentAccess,
@@ -57,21 +60,21 @@ async function insertChild(
 }
 
 /**
- * Spawns a child. One transaction reads everything above the parent, decides, writes the child and the tree's root: it
- * cannot succeed beside a kill or suspension above it. Its key is nowhere but in the answer.
+ * Spawns a child and returns it with its key, of which only a hash is stored. One transaction reads all ancestors,
+ * decides, and writes the child and the tree's root, so it cannot commit alongside a kill or suspension of an ancestor.
  */
 export async function spawnAgent(
   deps: Deps,
   access: AgentAccess,
   parentId: string,
-  asked: SpawnInput,
+  input: SpawnInput,
 ): Promise<CreatedAgent> {
   const { store } = deps;
   const { rootId, ancestors } = await readParent(deps, access, parentId);
-  const fingerprint = agentFingerprint(parentId, asked);
+  const fingerprint = agentFingerprint(parentId, input);
 
   const attempt = async (agentId: string, session: StoreSession): Promise<CreatedAgent> => {
-    // First, so that whoever comes second in a race learns it before it has read anything.
+    // Written first, so that the loser of a race conflicts before it reads anything.
     await store.agents.touchTree(rootId, 0, session);
     const path = await store.agents.byIds([...ancestors, parentId], session);
     requireCallerAlive(access.self, path);
@@ -84,7 +87,7 @@ export async function spawnAgent(
       preset = parent.preset,
       allowedEventTypes = effectiveAllowlist(path),
       rateLimitPerMinute = null,
-    } = asked;
+    } = input;
     const grant = { type, preset, allowedEventTypes, rateLimitPerMinute };
     checkSpawn(path, grant, policy, population);
     const approvalId = needsApproval(policy, path.length, population) ? newId('apr') : null;
@@ -100,7 +103,6 @@ export async function spawnAgent(
   });
 }
 
-/** `POST /agents/:id/spawn`: a child that never holds more than its parents. */
 export const spawnAgentRoute = route({
   operationId: 'spawnAgent',
   method: 'POST',

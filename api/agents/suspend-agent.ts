@@ -11,7 +11,7 @@ import { agentSchema, presentAgent } from './present-agent';
 
 const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
 
-/** `POST /agents/:id/suspend`: that agent alone, or with all below it, until it is reactivated. */
+/** Works on every plan, so that a downgraded partner can still stop its agents. */
 export const suspendAgentRoute = route({
   operationId: 'suspendAgent',
   method: 'POST',
@@ -35,9 +35,9 @@ export const suspendAgentRoute = route({
     const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path, at) => {
       requireStatus(path, SUSPENDABLE);
       const { status, subtreeSuspendedAt } = path.agent;
-      const marking = body.includeDescendants && subtreeSuspendedAt === null;
-      const change = { status: 'SUSPENDED' as const, ...(marking ? { subtreeSuspendedAt: at } : {}) };
-      return { change: status === 'SUSPENDED' && !marking ? null : change, action: 'agent.suspended' };
+      const marksSubtree = body.includeDescendants && subtreeSuspendedAt === null;
+      const change = { status: 'SUSPENDED' as const, ...(marksSubtree ? { subtreeSuspendedAt: at } : {}) };
+      return { change: status === 'SUSPENDED' && !marksSubtree ? null : change, action: 'agent.suspended' };
     });
     return { status: 200, body: presentAgent(agent, ancestors) };
   },

@@ -13,7 +13,7 @@ import { agentSchema, presentAgent } from './present-agent';
 
 const FIELDS = ['name', 'allowedEventTypes', 'rateLimitPerMinute'] as const;
 
-/** The fields of the patch that differ from what the agent has. */
+/** Returns the patched fields whose values differ from the agent's, or null if there are none. */
 function differences({ agent }: AgentPath, patch: PatchInput): AgentChange | null {
   const differing = FIELDS.filter(
     (field) => patch[field] !== undefined && !isDeepStrictEqual(patch[field], agent[field]),
@@ -25,19 +25,19 @@ function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange):
   const after = { ...agent, ...change };
   const errors = change.allowedEventTypes ? typeErrors(after) : [];
   if (errors.length > 0)
-    throw new PublicError('ALLOWLIST_REQUIRED', 'An AI agent needs an explicit allowlist.', { errors });
-  const beyond = wideningsBeyond(ancestors, agent, after);
-  if (beyond.length === 0) return;
+    throw new PublicError('ALLOWLIST_REQUIRED', 'An AI agent’s allowlist must name event types or categories.', {
+      errors,
+    });
+  const escalated = wideningsBeyond(ancestors, agent, after);
+  if (escalated.length === 0) return;
   throw new PublicError(
     'ESCALATION_DENIED',
-    'The agent would hold more than those above it; `errors` names each field.',
-    {
-      errors: beyond,
-    },
+    'The agent would exceed its ancestors’ permissions. Fix each field listed in `errors`.',
+    { errors: escalated },
   );
 }
 
-/** `PATCH /agents/:id`: what is narrowed binds all below it at once; nothing is widened beyond those above it. */
+/** Narrowed permissions apply to all descendants immediately. Widened ones may not exceed those of the ancestors. */
 export const updateAgentRoute = route({
   operationId: 'updateAgent',
   method: 'PATCH',

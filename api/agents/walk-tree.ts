@@ -9,7 +9,7 @@ import { agentStatusSchema, agentTypeSchema, membershipSourceSchema } from './en
 
 const WALK_BATCH = 500;
 
-/** An agent as a node of its tree. `status` is what counts: what its ancestors' marks make of its own. */
+/** An agent as a node of its tree. `status` is its effective status. */
 export const treeNodeSchema = z
   .object({
     agentId: z.string(),
@@ -28,7 +28,6 @@ export const treeNodeSchema = z
   .meta({ id: 'TreeNode' });
 export type TreeNode = z.output<typeof treeNodeSchema>;
 
-/** Shows a row with its effective status. */
 export function presentNode(row: TreeRow, status: AgentStatus): TreeNode {
   const { _id, name, type, parentId, depth, membershipSource, lastActivityAt, createdAt } = row;
   return {
@@ -44,26 +43,26 @@ export function presentNode(row: TreeRow, status: AgentStatus): TreeNode {
   };
 }
 
-/** Which part of the tenant's trees: those of one agent or all, down to so many levels below their roots. */
+/** Part of a tenant's trees: the subtree of `root`, or all trees if null, limited to `levels` below each root. */
 export interface TreePart {
   tenant: Tenant;
   root: AgentDoc | null;
   levels?: number | undefined;
-  /** Only what comes after this agent. */
+  /** The agent after which to start. */
   after?: AgentDoc | null;
 }
 
 type Deps = { store: Pick<ApiContext['store'], 'agents'> };
 
 /**
- * Walks agents depth-first, with their effective statuses, in memory that does not grow with the tree. Siblings come in
- * the order of their ids. The caller may stop anywhere.
+ * Yields agents depth-first with their effective statuses, siblings in the order of their IDs. Memory use does not grow
+ * with the tree. The caller may stop at any agent.
  */
 export async function* walkTree(
   { store }: Deps,
   { tenant, root, levels, after = null }: TreePart,
 ): AsyncGenerator<TreeNode, void> {
-  // Whoever comes after an agent has above it only ancestors of that agent, itself, or what the walk has passed.
+  // Every ancestor of a later agent is an ancestor of `after`, `after` itself, or an agent that the walk has passed.
   const above = after ? [...after.ancestors, after._id] : (root?.ancestors ?? []);
   const statusOf = statusesInPathOrder(await store.agents.byIds(above));
   const rows = store.agents.walk(

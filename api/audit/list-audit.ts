@@ -8,8 +8,8 @@ import { route } from '../http/route';
 
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
 
-/** Entries whose targets are looked up at once, to tell what an agent may see of a stream. */
-const ROWS_LOOKED_UP = 250;
+/** Entries of a stream whose targets are read in one query, to filter out those that an agent may not see. */
+const FILTER_BATCH_SIZE = 250;
 const time = z.iso.datetime({ offset: true });
 
 export const auditFilterSchema = z.object({
@@ -21,10 +21,10 @@ export const auditFilterSchema = z.object({
   to: time.optional().describe('Before.'),
 });
 
-/** Filters as the query or the command line gives them. */
-export type AuditAsk = z.output<typeof auditFilterSchema>;
+/** Filters, as parsed from a query string or the command line. */
+export type AuditQuery = z.output<typeof auditFilterSchema>;
 
-function filterOf({ action, target, actor, cascadeId, from, to }: AuditAsk): AuditFilter {
+function filterOf({ action, target, actor, cascadeId, from, to }: AuditQuery): AuditFilter {
   return {
     ...(action === undefined ? {} : { action }),
     ...(target === undefined ? {} : { target }),
@@ -38,10 +38,10 @@ function filterOf({ action, target, actor, cascadeId, from, to }: AuditAsk): Aud
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
 /**
- * Of entries, those that a caller may see: an agent (`self`) what is about itself and the agents below it, the
- * partner's own key (null) all of its chain.
+ * Returns the entries that the caller may see: for an agent (`self`), those about itself and its descendants; for the
+ * partner's own key (null), all of them.
  */
-async function seenBy({ store }: Pick<Deps, 'store'>, self: string | null, rows: AuditDoc[]): Promise<AuditDoc[]> {
+async function visibleTo({ store }: Pick<Deps, 'store'>, self: string | null, rows: AuditDoc[]): Promise<AuditDoc[]> {
   if (self === null || rows.length === 0) return rows;
   const targets = await store.agents.byIds([...new Set(rows.map(({ target }) => target))]);
   const own = targets.filter(({ _id, ancestors }) => _id === self || ancestors.includes(self));
@@ -49,43 +49,42 @@ async function seenBy({ store }: Pick<Deps, 'store'>, self: string | null, rows:
   return rows.filter(({ target }) => ids.has(target));
 }
 
-/** A page of a chain's entries, newest first. */
+/** Returns a page of a chain's entries, newest first. For an agent, a page may be short. */
 export async function pageOfAudit(
   { store, secrets }: Deps,
   chain: AuditChain,
-  { limit, cursor, ...ask }: AuditAsk & { limit: number; cursor?: string | undefined },
+  { limit, cursor, ...query }: AuditQuery & { limit: number; cursor?: string | undefined },
   self: string | null = null,
 ): Promise<{ data: PresentedEntry[]; nextCursor: string | null }> {
   const owner = `audit|${chain}`;
   const after = readCursor(secrets.cursor, owner, cursor);
-  const rows = await store.audit.list(chain, filterOf(ask), after, limit + 1);
+  const rows = await store.audit.list(chain, filterOf(query), after, limit + 1);
   const cursorOf = (row: AuditDoc): string => signCursor(secrets.cursor, owner, [row.at.getTime(), row._id]);
   const { data, nextCursor } = pageOf(rows, limit, (row) => row, cursorOf);
-  return { data: (await seenBy({ store }, self, data)).map(presentEntry), nextCursor };
+  return { data: (await visibleTo({ store }, self, data)).map(presentEntry), nextCursor };
 }
 
-async function* streamSeenBy(deps: Pick<Deps, 'store'>, self: string, rows: AsyncIterable<AuditDoc>) {
+async function* streamVisibleTo(deps: Pick<Deps, 'store'>, self: string, rows: AsyncIterable<AuditDoc>) {
   let batch: AuditDoc[] = [];
   for await (const row of rows) {
-    if (batch.push(row) < ROWS_LOOKED_UP) continue;
-    yield* await seenBy(deps, self, batch);
+    if (batch.push(row) < FILTER_BATCH_SIZE) continue;
+    yield* await visibleTo(deps, self, batch);
     batch = [];
   }
-  yield* await seenBy(deps, self, batch);
+  yield* await visibleTo(deps, self, batch);
 }
 
-/** All entries of a chain as lines of JSON, newest first. */
+/** Returns all matching entries of a chain as NDJSON lines, newest first. */
 export function exportOfAudit(
   { store }: Pick<Deps, 'store'>,
   chain: AuditChain,
-  ask: AuditAsk,
+  query: AuditQuery,
   self: string | null = null,
 ): AsyncIterable<string> {
-  const rows = store.audit.stream(chain, filterOf(ask));
-  return ndjsonOf(self === null ? rows : streamSeenBy({ store }, self, rows), presentEntry);
+  const rows = store.audit.stream(chain, filterOf(query));
+  return ndjsonOf(self === null ? rows : streamVisibleTo({ store }, self, rows), presentEntry);
 }
 
-/** `GET /audit`: what was changed in the caller's environment, by whom and why. */
 export const listAuditRoute = route({
   operationId: 'listAuditEntries',
   method: 'GET',

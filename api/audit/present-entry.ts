@@ -13,7 +13,7 @@ const actorSchema = z
   .meta({ id: 'Actor' });
 export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'IDENTITY', 'SYSTEM'] as const;
 
-/** An audit entry as it is read. Whoever exported a chain can check it alone. */
+/** An audit entry as returned. Contains everything needed to verify an exported chain offline. */
 export const auditEntrySchema = z
   .object({
     auditId: z.string(),

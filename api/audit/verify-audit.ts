@@ -7,11 +7,11 @@ import { route } from '../http/route';
 
 import { type CheckedChain, UNCHECKED, verifyChain } from './verify-chain';
 
-/** What one call checks at most; a longer chain takes several. */
+/** Maximum number of entries that one call verifies. A longer chain takes several calls. */
 const MAX_ENTRIES_PER_CALL = 100_000;
 const CALL_TIMEOUT_MS = 5_000;
-/** Checking is work for the processor: no more of it at once in one process, so that others are served, too. */
-const MAX_CALLS_AT_ONCE = 8;
+/** Per process, because hashing is CPU-bound and delays other requests. */
+const MAX_CONCURRENT_CALLS = 8;
 
 const verdictSchema = z.union([
   z
@@ -53,7 +53,7 @@ function readPosition({ secrets }: Deps, owner: string, cursor: string | undefin
   return { seq: position.atMs, hash: hash!, throughMs: Number(throughMs) };
 }
 
-/** Checks a chain, or the part of it that follows where an earlier call ended. */
+/** Verifies a chain from its start, or from where the call that returned `cursor` ended. */
 export async function verdictOfAudit(
   deps: Deps,
   chain: AuditChain,
@@ -77,7 +77,6 @@ export async function verdictOfAudit(
 
 let running = 0;
 
-/** `GET /audit/verify`: is the chain what it was when it was sealed? */
 export const verifyAuditRoute = route({
   operationId: 'verifyAuditChain',
   method: 'GET',
@@ -92,8 +91,11 @@ export const verifyAuditRoute = route({
   answers: { 200: { description: 'Intact as far as checked, or what is wrong first', schema: verdictSchema } },
   problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant }, query }) => {
-    if (running >= MAX_CALLS_AT_ONCE)
-      throw new PublicError('OVERLOADED', 'Other chains are being checked. Ask again.', { retryAfterSeconds: 1 });
+    if (running >= MAX_CONCURRENT_CALLS) {
+      throw new PublicError('OVERLOADED', 'Too many audit chains are being verified. Retry in a second.', {
+        retryAfterSeconds: 1,
+      });
+    }
     running += 1;
     try {
       return { status: 200, body: await verdictOfAudit(ctx, tenant, query) };

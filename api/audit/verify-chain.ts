@@ -2,7 +2,7 @@ import { breakAfter, type ChainBreak, CHAIN_START, type ChainPosition } from '..
 import { type AuditChain, contentOf } from '../../shared/store/audit';
 import type { Store } from '../../shared/store/store';
 
-/** How far a chain was checked: its last entry and the latest time among its entries. */
+/** How far a chain was verified: the last verified entry, and the latest time up to there. */
 export interface CheckedChain extends ChainPosition {
   throughMs: number;
 }
@@ -11,12 +11,12 @@ export const UNCHECKED: CheckedChain = { ...CHAIN_START, throughMs: 0 };
 
 interface Broken {
   seq: number;
-  /** Null: the entry that should stand there is gone, or it is the head that is wrong. */
+  /** null if the entry is missing, or if the chain head is at fault. */
   auditId: string | null;
   reason: ChainBreak;
 }
 
-/** `complete`: the chain was checked to its head, not only as far as one call goes. */
+/** `complete`: the chain was verified up to its head, not only up to a limit. */
 export type ChainVerdict =
   | { intact: true; checked: CheckedChain; complete: boolean }
   | { intact: false; firstBroken: Broken };
@@ -27,8 +27,8 @@ export interface Bounds {
 }
 
 /**
- * Recomputes a chain from where an earlier call ended, in one streaming pass with flat memory, within bounds. The head
- * is read after the entries: what is sealed meanwhile moves both, so only a head behind its entries is at fault.
+ * Recomputes a chain from a given position, in one streaming pass with constant memory, until it reaches a bound. Reads
+ * the head after the entries: entries sealed in the meantime may put the head ahead of them, but never behind.
  */
 export async function verifyChain(
   { audit, auditHeads }: Pick<Store, 'audit' | 'auditHeads'>,
@@ -40,7 +40,7 @@ export async function verifyChain(
   let checked = from;
   let left = maxEntries;
   for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
-    // A time that is no time any more reads the same in JSON.
+    // A date that was replaced by its ISO string would have the same hash, because their JSON is equal.
     const reason = doc.at instanceof Date ? breakAfter(checked, contentOf(doc), doc) : 'ENTRY_CHANGED';
     if (reason) return broken(reason, checked, doc);
     checked = { seq: doc.seq!, hash: doc.hash!, throughMs: Math.max(checked.throughMs, doc.at.getTime()) };
@@ -48,7 +48,7 @@ export async function verifyChain(
     if (performance.now() > deadline) left = 0;
     if (left === 0) return { intact: true, checked, complete: false };
   }
-  // A part begins behind a number, so an entry whose place is no number is in none but the first.
+  // Ranges after a number skip entries whose `seq` is not a number. Those sort last, so one query finds them.
   const last = await audit.lastSealed(chain);
   if (last && typeof last.seq !== 'number') return broken('ENTRY_INSERTED', checked, { _id: last._id });
   const head = await auditHeads.get(chain);
@@ -60,7 +60,7 @@ export async function verifyChain(
   return { intact: true, checked, complete: true };
 }
 
-/** The head tells of more than was read: either sealed since, which a next call goes on with, or cut off. */
+/** Handles a head ahead of the entries read: more were sealed since, or the end of the chain was removed. */
 async function verifyTail(audit: Store['audit'], chain: AuditChain, checked: CheckedChain): Promise<ChainVerdict> {
   for await (const _next of audit.sealedAfter(chain, checked.seq, 1)) {
     return { intact: true, checked, complete: false };

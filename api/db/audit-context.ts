@@ -2,19 +2,19 @@ import { newId, type PartnerId, type Tenant, tenantOf } from '../../shared/domai
 import type { Actor, NewAuditEntry } from '../../shared/store/audit';
 import type { Caller } from '../http/route';
 
-/** Who does something, in answer to which request, and when: every change is told to the audit with it. */
+/** Who makes a change, by which request, and when. Goes into the audit entry of the change. */
 export interface AuditContext {
   actor: Actor;
   requestId: string;
   at: Date;
 }
 
-/** An operator's act through an admin route. */
+/** Returns the context of an operator's action through an admin route. */
 export function auditContextForAdmin({ requestId }: { requestId: string }): AuditContext {
   return { actor: { kind: 'OPERATOR', via: 'ADMIN_API' }, requestId, at: new Date() };
 }
 
-/** The act of a caller with a key: the partner itself, or one of its agents. */
+/** Returns the context of an action by the holder of an API key: the partner itself or one of its agents. */
 export function auditContextForCaller({ caller, requestId }: { caller: Caller; requestId: string }): AuditContext {
   const { agent, partnerId } = caller.admission.credential;
   const actor: Actor = agent ? { kind: 'AGENT', agentId: agent.agentId } : { kind: 'PARTNER', partnerId };
@@ -23,7 +23,7 @@ export function auditContextForCaller({ caller, requestId }: { caller: Caller; r
 
 interface Facts {
   partnerId: PartnerId | null;
-  /** Whose chain, where it is not the partner's live one. */
+  /** Tenant to whose chain the entry belongs. Default: the partner's live environment. */
   tenant?: Tenant | null;
   action: string;
   target: string;
@@ -32,7 +32,7 @@ interface Facts {
   after?: unknown;
 }
 
-/** The audit entry of an act. `before` and `after` hold public facts only: never a key, a hash or contact data. */
+/** Builds the audit entry of an action. `before` and `after` must not contain a key, a hash or contact data. */
 export function auditEntry(
   { actor, requestId, at }: AuditContext,
   { partnerId, tenant, action, target, reason, before, after }: Facts,

@@ -8,33 +8,33 @@ import { transaction } from './transaction';
 export type AuthorityDeps = Pick<ApiContext, 'store' | 'authorizer' | 'queueLink' | 'keys' | 'log'>;
 
 interface Subject {
-  /** Changes of one key run one after another: the root of an agent tree, or a partner. */
+  /** The root of an agent tree, or a partner. Changes with the same key run one after another. */
   key: string;
   partnerId: PartnerId;
   /**
-   * For kills: goes ahead of all changes that wait, and is committed also while Redis is down. It is then in force as
-   * soon as Redis is back, and this throws OVERLOADED after the commit.
+   * For kills: runs ahead of all waiting changes, and commits even while Redis is down. In that case, `changeAuthority`
+   * throws OVERLOADED after the commit, and the change takes effect once Redis is back.
    */
   urgent?: boolean;
 }
 
-/** What a change returns, and the cached rows that it makes stale. */
+/** The result of a change, and the cached rows that it makes stale. */
 interface Changed<T> {
   result: T;
   affected: AffectedRows;
 }
 
 /**
- * Changes what a key may do. Every change of authority runs through here, always in this order:
+ * Changes what API keys may do. Every change of authority runs through here, in this order:
  *
- * 1. wait until the earlier changes of the same key are done;
- * 2. run `change` in one transaction, which may repeat it after a conflict;
- * 3. fence the cached rows that it affects, as the last step before the commit: callers that use them wait;
- * 4. commit;
- * 5. remove the fence, so that every process reads the new state from MongoDB.
+ * 1. Wait for earlier changes with the same key.
+ * 2. Run `change` in a transaction, which may repeat it after a conflict.
+ * 3. Right before the commit, fence the affected cached rows, so that requests that need them wait.
+ * 4. Commit.
+ * 5. Remove the fence, so that every process reads the new state from MongoDB.
  *
- * Only then it resolves, with the time from which the change is in force in every process. An error thrown by `change`
- * undoes everything. Creating an agent needs no fence, because nothing is cached of it: it only takes its turn.
+ * Then resolves with the time from which the change is in force in every process. An error from `change` rolls
+ * everything back. Creating an agent needs no fence, because nothing about it is cached yet: it only waits its turn.
  */
 export async function changeAuthority<T>(
   deps: AuthorityDeps,

@@ -6,8 +6,8 @@ import type { Store, StoreSession } from '../../shared/store/store';
 const RETRY_AFTER_SECONDS = 2;
 
 /**
- * Awaits a write. When the store fails in a way that leaves the outcome unknown, throws STORE_UNAVAILABLE with a detail
- * that says so. Reads need no wrapper: the HTTP layer answers their outages with the same code.
+ * Awaits a write. If an outage leaves the outcome unknown, throws STORE_UNAVAILABLE with a detail that says so. Reads
+ * need no wrapper: the HTTP layer returns the same code for their outages.
  */
 export async function storeWrite<T>(write: Promise<T>): Promise<T> {
   try {
@@ -23,8 +23,8 @@ export async function storeWrite<T>(write: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs `work` in one transaction, so that a change and its audit entry are stored together or not at all. Uses the
- * given session, or opens its own. Throws STORE_UNAVAILABLE when the outcome is unknown.
+ * Runs `work` in a transaction, so that a change and its audit entry are stored together or not at all. Opens a session
+ * unless one is passed. Throws STORE_UNAVAILABLE if the outcome is unknown.
  */
 export function transaction<T>(
   { store }: { store: Store },

@@ -12,14 +12,15 @@ import { transaction } from '../db/transaction';
 import { mergeLimits, type TermsInput } from './input-schemas';
 import { auditedFacts, type IssuedKeys } from './present-partner';
 
-const MAX_TAG_TRIES = 5;
+const MAX_TAG_ATTEMPTS = 5;
 
-/** What admitting stands on; `newTag` is another source of tags for tests of their collision. */
+/** `newTag` lets tests force collisions of partner tags. */
 export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => string };
 
 /**
- * Makes a partner of an application: `approve` writes the approved application, then the partner with a key per
- * environment and the audit entries are written, all in one transaction. The keys are nowhere but in the answer.
+ * Creates a partner from an application. One transaction stores the application (`approve`), the partner with one key
+ * per environment, and the audit entries. Returns the keys, of which only hashes are stored. If the partner tag is in
+ * use, retries with another one.
  */
 export async function admitPartner(
   { store, config, newTag = newPartnerTag }: AdmitDeps,
@@ -27,7 +28,7 @@ export async function admitPartner(
   auditContext: AuditContext,
   approve: (partnerId: PartnerId, session: StoreSession) => Promise<ApplicationDoc>,
 ): Promise<IssuedKeys> {
-  for (let attempt = 1; attempt <= MAX_TAG_TRIES; attempt += 1) {
+  for (let attempt = 1; attempt <= MAX_TAG_ATTEMPTS; attempt += 1) {
     const tag = newTag();
     const partnerId = partnerIdOf(tag);
     const live = newApiKey('live', tag);
@@ -70,5 +71,5 @@ export async function admitPartner(
       if (!tagTaken) throw error;
     }
   }
-  throw new PublicError('INTERNAL', 'No free partner tag was found. Nothing was changed; try again.');
+  throw new PublicError('INTERNAL', 'Could not generate a unique partner ID. Nothing was changed; retry the request.');
 }

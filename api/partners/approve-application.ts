@@ -7,23 +7,23 @@ import { type TermsInput, termsInput } from './input-schemas';
 import { idParams } from '../http/schemas';
 import { type IssuedKeys, issuedKeysSchema } from './present-partner';
 
-/** Why an application cannot be decided: it is unknown, or decided already. */
-export async function whyUndecidable(
+/** Returns the error for an application that cannot be decided: it does not exist or has already been decided. */
+export async function undecidableError(
   { store }: Pick<ApiContext, 'store'>,
   applicationId: string,
 ): Promise<PublicError> {
   const application = await store.applications.get(applicationId);
-  if (!application) return new PublicError('NOT_FOUND', 'There is no such application.');
+  if (!application) return new PublicError('NOT_FOUND', 'Application not found. Check the ID.');
   const { status, partnerId } = application;
   return new PublicError(
     'CONFLICT',
     partnerId === undefined
-      ? `The application is ${status} already.`
-      : `The application is ${status} already, as partner ${partnerId}. Were its keys lost, rotate them.`,
+      ? `The application is already ${status}.`
+      : `The application is already ${status} as partner ${partnerId}. If its keys were lost, rotate them.`,
   );
 }
 
-/** Approves a pending application: its partner comes to be, with one key per environment. */
+/** Approves a pending application and creates its partner. Throws 404, or 409 if it has already been decided. */
 export function approvePendingApplication(
   deps: AdmitDeps,
   applicationId: string,
@@ -33,12 +33,11 @@ export function approvePendingApplication(
   return admitPartner(deps, terms, auditContext, async (partnerId, session) => {
     const decision = { status: 'APPROVED' as const, decidedAt: auditContext.at, partnerId };
     const approved = await deps.store.applications.decide(applicationId, decision, session);
-    if (!approved) throw await whyUndecidable(deps, applicationId);
+    if (!approved) throw await undecidableError(deps, applicationId);
     return approved;
   });
 }
 
-/** `POST /admin/applications/:id/approve`: the keys are shown this once. */
 export const approveApplicationRoute = route({
   operationId: 'approveApplication',
   method: 'POST',

@@ -7,7 +7,7 @@ import { type AuthorityDeps, changeAuthority } from '../db/change-authority';
 import { readPartner } from './get-partner';
 import { auditedFacts } from './present-partner';
 
-/** What to change of the partner as it was read; `change: null` when it is so already. */
+/** The change to make. `change` is null if the partner is already in the requested state. */
 export interface PartnerChangeDecision {
   change: PartnerChange | null;
   action: string;
@@ -15,9 +15,9 @@ export interface PartnerChangeDecision {
 }
 
 /**
- * Changes a partner so that every process rejects or admits by the new state before this resolves. `decide` may run
- * again after a conflict, on the state that the other change left. A change that is there already still voids the cached
- * credentials: repeating it repairs what a failed first try may have left behind.
+ * Changes a partner. By the time this resolves, every process enforces the new state. `decide` may run again after a
+ * conflict, on the state that the other change left. Invalidates the cached credentials even if nothing changes,
+ * because an earlier attempt may have failed to do so.
  */
 export async function changePartner(
   deps: AuthorityDeps,
@@ -39,13 +39,13 @@ export async function changePartner(
     return { result: after, affected };
   };
 
-  // An unknown id takes no lock.
+  // Throws 404 before taking a lock.
   const { _id } = await readPartner({ store }, partnerId);
   return (await changeAuthority(deps, { key: _id, partnerId: _id }, change)).result;
 }
 
 function changedMeanwhile(): PublicError {
-  return new PublicError('OVERLOADED', 'Another request changed this partner. Your change was not made; retry.', {
+  return new PublicError('OVERLOADED', 'Another request changed this partner. Your change was not saved; retry.', {
     retryAfterSeconds: 1,
   });
 }

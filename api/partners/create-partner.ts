@@ -5,7 +5,7 @@ import { type AdmitDeps, admitPartner } from './admit-partner';
 import type { ApplicationInput, TermsInput } from './input-schemas';
 import type { IssuedKeys } from './present-partner';
 
-/** An application and its approval in one: for operators who know the partner already. */
+/** Creates a partner together with an approved application, for operators who already know the partner. */
 export function createPartner(
   deps: AdmitDeps,
   input: ApplicationInput,

@@ -7,18 +7,17 @@ import { route } from '../http/route';
 import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner } from './present-partner';
 
-/** Reads a partner or throws 404. */
+/** Returns a partner. Throws 404 if it does not exist. */
 export async function readPartner(
   { store }: Pick<ApiContext, 'store'>,
   partnerId: string,
   session?: StoreSession,
 ): Promise<PartnerDoc> {
   const partner = await store.partners.get(partnerId, session);
-  if (!partner) throw new PublicError('NOT_FOUND', 'There is no such partner.');
+  if (!partner) throw new PublicError('NOT_FOUND', 'Partner not found. Check the ID.');
   return partner;
 }
 
-/** `GET /admin/partners/:id`. */
 export const getPartnerRoute = route({
   operationId: 'getPartner',
   method: 'GET',

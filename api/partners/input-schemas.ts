@@ -23,17 +23,16 @@ const paragraphs = (max: number) =>
     .min(1)
     .meta({ pattern: PARAGRAPHS_PATTERN });
 
-/** What an applicant tells of itself. */
 export const applicationInput = z
   .strictObject({
     name: labelSchema(120).describe('Name of the service, as its users know it.'),
-    // URL parsers drop tabs and line breaks silently, hence the text check beside the URL check.
+    // `lineSchema` rejects tabs and line breaks, which URL parsers silently drop.
     website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
     contactEmail: lineSchema(254)
       .check(z.email({ pattern: z.regexes.rfc5322Email }))
       .refine(
         (address) => !LONG_LOCAL_PART.test(address),
-        'the part before the @ has at most 64 characters (RFC 5321)',
+        'the part before the @ must be at most 64 characters long (RFC 5321)',
       ),
     useCase: paragraphs(2_000).describe('What events will be submitted and what signals are for.'),
   })
@@ -48,7 +47,7 @@ const limitsInput = z
     eventsPerMinute: perMinute.optional(),
     requestsPerMinute: perMinute.optional(),
   })
-  .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'name at least one limit')
+  .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'must include at least one limit')
   .meta({ id: 'PartnerLimitsUpdate' })
   .meta({
     ...atLeastOne(['eventsPerMinute', 'requestsPerMinute']),
@@ -57,14 +56,14 @@ const limitsInput = z
 
 const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const PORT = '(:([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5]))?';
-/** What `originOf` takes, as a JSON Schema pattern; hosts that end in a digit would be read as addresses. */
+/** JSON Schema pattern of what `originOf` accepts. URL parsers read a host that ends in a number as an IP address. */
 const ORIGIN_PATTERN = `^(https://(${LABEL}\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))${PORT}/?$`;
 
 function originOf(text: string): string | null {
   if (identifierProblem(text) !== null || !URL.canParse(text)) return null;
   const url = new URL(text);
   const secure = url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname));
-  // Taking the origin of a longer URL would silently allow more than was written.
+  // Reducing a longer URL to its origin would silently allow more than the caller wrote.
   const bare = url.href === `${url.origin}/` && !/[?#]/.test(text);
   return secure && bare ? url.origin : null;
 }
@@ -85,7 +84,6 @@ const originsInput = z
   .overwrite((origins) => [...new Set(origins)])
   .describe('Origins that links may return to.');
 
-/** The terms on which an application is approved. */
 export const termsInput = z
   .strictObject({
     plan: planSchema,
@@ -95,7 +93,6 @@ export const termsInput = z
   .meta({ id: 'ApproveApplicationRequest' });
 export type TermsInput = z.output<typeof termsInput>;
 
-/** What an operator may change of a partner. */
 export const partnerPatch = z
   .strictObject({
     plan: planSchema.optional(),
@@ -106,16 +103,16 @@ export const partnerPatch = z
   })
   .refine(
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
-    'name at least one of plan, limits, suspended, allowedReturnOrigins',
+    'must include at least one of plan, limits, suspended, allowedReturnOrigins',
   )
   .meta({ id: 'UpdatePartnerRequest' })
   .meta(atLeastOne(['plan', 'limits', 'suspended', 'allowedReturnOrigins']));
 export type PartnerPatch = z.output<typeof partnerPatch>;
 
-/** The limits with those replaced that are given. */
-export function mergeLimits(base: PartnerLimits, given: z.output<typeof limitsInput> | undefined): PartnerLimits {
+/** Returns `base` with the limits in `changes` replaced. */
+export function mergeLimits(base: PartnerLimits, changes: z.output<typeof limitsInput> | undefined): PartnerLimits {
   return {
-    eventsPerMinute: given?.eventsPerMinute ?? base.eventsPerMinute,
-    requestsPerMinute: given?.requestsPerMinute ?? base.requestsPerMinute,
+    eventsPerMinute: changes?.eventsPerMinute ?? base.eventsPerMinute,
+    requestsPerMinute: changes?.requestsPerMinute ?? base.requestsPerMinute,
   };
 }

@@ -12,7 +12,7 @@ import {
   type PresentedApplication,
 } from './present-application';
 
-/** A page of applications, newest first. */
+/** Returns a page of applications, newest first. */
 export async function pageOfApplications(
   { store, secrets }: Pick<ApiContext, 'store' | 'secrets'>,
   query: { status?: ApplicationStatus | undefined; limit: number; cursor?: string | undefined },
@@ -24,17 +24,16 @@ export async function pageOfApplications(
   );
 }
 
-/** One application, or 404. */
+/** Returns an application. Throws 404 if it does not exist. */
 export async function readApplication(
   { store }: Pick<ApiContext, 'store'>,
   applicationId: string,
 ): Promise<PresentedApplication> {
   const application = await store.applications.get(applicationId);
-  if (!application) throw new PublicError('NOT_FOUND', 'There is no such application.');
+  if (!application) throw new PublicError('NOT_FOUND', 'Application not found. Check the ID.');
   return presentApplication(application);
 }
 
-/** `GET /admin/applications`. */
 export const listApplicationsRoute = route({
   operationId: 'listApplications',
   method: 'GET',

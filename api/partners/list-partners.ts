@@ -5,7 +5,7 @@ import { route } from '../http/route';
 
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
 
-/** A page of partners, newest first. */
+/** Returns a page of partners, newest first. */
 export async function pageOfPartners(
   { store, secrets }: Pick<ApiContext, 'store' | 'secrets'>,
   query: { limit: number; cursor?: string | undefined },
@@ -17,7 +17,6 @@ export async function pageOfPartners(
   );
 }
 
-/** `GET /admin/partners`. */
 export const listPartnersRoute = route({
   operationId: 'listPartners',
   method: 'GET',

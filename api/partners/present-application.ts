@@ -5,7 +5,7 @@ const time = z.iso.datetime();
 
 export const applicationStatusSchema = z.enum(['PENDING', 'APPROVED', 'REJECTED']).meta({ id: 'ApplicationStatus' });
 
-/** An application as operators see it. */
+/** An application as shown to operators. */
 export const applicationSchema = z
   .object({
     applicationId: z.string(),

@@ -5,7 +5,7 @@ import { planSchema } from './input-schemas';
 
 const time = z.iso.datetime();
 
-/** A partner as operators see it. A key shows only the characters that tell it apart. */
+/** A partner as shown to operators. Only the prefix of each key is included. */
 export const partnerSchema = z
   .object({
     partnerId: z.string(),
@@ -23,7 +23,6 @@ export const partnerSchema = z
   .meta({ id: 'Partner' });
 export type PresentedPartner = z.infer<typeof partnerSchema>;
 
-/** Shows a stored partner without the hashes of its keys. */
 export function presentPartner(partner: PartnerDoc): PresentedPartner {
   const { name, website, contactEmail, plan, limits, suspended, allowedReturnOrigins } = partner;
   return {
@@ -41,14 +40,14 @@ export function presentPartner(partner: PartnerDoc): PresentedPartner {
   };
 }
 
-/** The facts of a partner that the audit may keep. */
+/** Returns the fields of a partner that audit entries may contain. */
 export function auditedFacts(partner: PartnerDoc): Record<string, unknown> {
   const { plan, limits, suspended, allowedReturnOrigins, keys } = partner;
   const keyPrefixes = Object.fromEntries(keys.map(({ env, prefix }) => [env, prefix]));
   return { plan, limits, suspended, allowedReturnOrigins, keyPrefixes };
 }
 
-/** Keys of a new partner, shown this once. */
+/** The API keys of a new partner, which no later response contains. */
 export const issuedKeysSchema = z
   .object({
     partnerId: z.string(),

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { type AuditContext, auditContextForAdmin, auditEntry } from '../db/audit-context';
-import { whyUndecidable } from './approve-application';
+import { undecidableError } from './approve-application';
 import { transaction } from '../db/transaction';
 import { idParams, reasonSchema } from '../http/schemas';
 import { applicationSchema, presentApplication, type PresentedApplication } from './present-application';
 
-/** Rejects a pending application, for good. */
+/** Permanently rejects a pending application. Throws 404, or 409 if it has already been decided. */
 export function rejectPendingApplication(
   { store }: Pick<ApiContext, 'store'>,
   applicationId: string,
@@ -21,7 +21,7 @@ export function rejectPendingApplication(
       ...(reason === undefined ? {} : { reason }),
     };
     const rejected = await store.applications.decide(applicationId, decision, session);
-    if (!rejected) throw await whyUndecidable({ store }, applicationId);
+    if (!rejected) throw await undecidableError({ store }, applicationId);
     const entry = {
       partnerId: null,
       action: 'application.rejected',
@@ -34,7 +34,6 @@ export function rejectPendingApplication(
   });
 }
 
-/** `POST /admin/applications/:id/reject`. */
 export const rejectApplicationRoute = route({
   operationId: 'rejectApplication',
   method: 'POST',

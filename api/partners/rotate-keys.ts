@@ -8,7 +8,6 @@ import type { AuthorityDeps } from '../db/change-authority';
 import { changePartner } from './change-partner';
 import { environmentSchema, idParams, reasonSchema } from '../http/schemas';
 
-/** Which key to replace, and why. */
 export const rotationInput = z
   .strictObject({ env: environmentSchema, reason: reasonSchema.optional() })
   .meta({ id: 'RotatePartnerKeyRequest' });
@@ -20,8 +19,8 @@ export interface RotatedKey {
 }
 
 /**
- * Replaces a partner's key of one environment. The old key is refused by every process before this resolves. Of
- * rotations at the same time the later wins: it replaces the key that the earlier one made.
+ * Replaces a partner's key of one environment and returns the new one. When this resolves, every process rejects the
+ * old key. The last of several concurrent rotations wins; the keys that the others returned are invalid.
  */
 export async function rotateKey(
   deps: AuthorityDeps,
@@ -40,7 +39,6 @@ export async function rotateKey(
   return { partnerId: partner._id, env, apiKey };
 }
 
-/** `POST /admin/partners/:id/keys/rotate`: the new key is shown this once. */
 export const rotateKeysRoute = route({
   operationId: 'rotatePartnerKey',
   method: 'POST',

@@ -9,7 +9,7 @@ import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { type ApplicationInput, applicationInput } from './input-schemas';
 
-/** More than any operator reads; a flood ends here. Soft: applications that arrive together may pass it by a few. */
+/** Caps a flood of applications. Concurrent submissions may exceed it by a few. */
 export const MAX_PENDING_APPLICATIONS = 10_000;
 const FULL_RETRY_AFTER_SECONDS = 3_600;
 
@@ -17,17 +17,17 @@ const BY_ADDRESS: ThrottleRule = {
   name: 'applications',
   points: 5,
   seconds: 3_600,
-  rejection: 'An address may send 5 applications an hour.',
+  rejection: 'Too many applications from your address. The limit is 5 per hour.',
 };
 
-/** Stores an application that waits for an operator's decision. */
+/** Stores an application for operators to decide. Throws 503 if too many are pending. */
 export async function submitApplication(
   { store }: Pick<ApiContext, 'store'>,
   input: ApplicationInput,
   auditContext: AuditContext,
 ): Promise<{ applicationId: string; status: 'PENDING' }> {
   if ((await store.applications.countPending()) >= MAX_PENDING_APPLICATIONS) {
-    throw new PublicError('OVERLOADED', 'Too many applications wait for a decision. Try again later.', {
+    throw new PublicError('OVERLOADED', 'Too many applications are awaiting a decision. Try again later.', {
       retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
     });
   }
@@ -45,7 +45,6 @@ export async function submitApplication(
   return { applicationId: application._id, status: 'PENDING' };
 }
 
-/** `POST /partners/applications`: ask to become a partner. */
 export const submitApplicationRoute = route({
   operationId: 'submitApplication',
   method: 'POST',

@@ -8,7 +8,7 @@ import { mergeLimits, type PartnerPatch, partnerPatch } from './input-schemas';
 import { idParams } from '../http/schemas';
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
 
-/** The fields of the patch that differ from what the partner has. */
+/** Returns the patched fields whose values differ from the partner's. */
 function differences(before: PartnerDoc, patch: PartnerPatch): PartnerChange {
   const wanted: PartnerChange = {};
   if (patch.plan !== undefined) wanted.plan = patch.plan;
@@ -27,7 +27,7 @@ function actionOf(change: PartnerChange): string {
   return change.suspended ? 'partner.suspended' : 'partner.unsuspended';
 }
 
-/** Changes plan, limits, suspension or return origins; in force everywhere before it resolves. */
+/** Changes plan, limits, suspension or return origins. When this resolves, every process enforces the change. */
 export async function applyPartnerPatch(
   deps: AuthorityDeps,
   partnerId: string,
@@ -36,13 +36,12 @@ export async function applyPartnerPatch(
 ): Promise<PresentedPartner> {
   const partner = await changePartner(deps, partnerId, auditContext, (before) => {
     const change = differences(before, patch);
-    const nothing = Object.keys(change).length === 0;
-    return { change: nothing ? null : change, action: actionOf(change), reason: patch.reason };
+    const isEmpty = Object.keys(change).length === 0;
+    return { change: isEmpty ? null : change, action: actionOf(change), reason: patch.reason };
   });
   return presentPartner(partner);
 }
 
-/** `PATCH /admin/partners/:id`. */
 export const updatePartnerRoute = route({
   operationId: 'updatePartner',
   method: 'PATCH',

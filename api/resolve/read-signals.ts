@@ -26,7 +26,7 @@ const usersOf = ({ signalsCache, readRows }: SignalsDeps): RowSource<UserRef, Si
   return { cache: signalsCache, readStore: readRows, empty: EMPTY_ROW };
 };
 
-/** Adds to the users' own rows what linked people have elsewhere: the identities' rows, then their other accounts'. */
+/** Adds linked people's history at other partners: reads the rows of their identities, then of their other accounts. */
 async function combine(
   deps: SignalsDeps,
   refs: UserRef[],
@@ -61,7 +61,10 @@ async function combine(
   return { found, isFromStore: people.isFromStore || accounts.isFromStore };
 }
 
-/** Histories of the users, in order: of a linked one the person's whole, else what its own partner submitted. */
+/**
+ * Returns the users' histories in the order of `refs`: for a linked user, the whole history of the person; for any
+ * other, only what this partner submitted.
+ */
 export async function readSignals(
   deps: SignalsDeps,
   refs: UserRef[],

@@ -3,7 +3,7 @@ import type { ApiContext } from '../context';
 
 type Deps = Pick<ApiContext, 'metrics' | 'log'>;
 
-/** A kind of row with its two places: the cache, and the store behind a breaker. */
+/** Where rows of one kind come from: the cache, and the database behind a circuit breaker. */
 export interface RowSource<Ref extends string, Row extends { revision: number }> {
   cache: {
     get(ref: Ref): Promise<Row | null>;
@@ -11,11 +11,11 @@ export interface RowSource<Ref extends string, Row extends { revision: number }>
     refill(lease: RowLease<Ref>, row: Row): Promise<void>;
   };
   readStore: (refs: Ref[]) => Promise<Map<Ref, Row>>;
-  /** What the store does not have. */
+  /** Stands in for rows that the database does not have. */
   empty: Row;
 }
 
-/** What the cache has: a row, the lease to fill its empty slot, or null while the cache is away. */
+/** Result of a cache read: a row, a lease to refill the empty slot, or null while the cache is unavailable. */
 type Cached<Ref, Row> = Row | RowLease<Ref> | null;
 
 async function readCache<Ref extends string, Row extends { revision: number }>(
@@ -29,7 +29,7 @@ async function readCache<Ref extends string, Row extends { revision: number }>(
   }
 }
 
-/** Rows in order: from the cache, the missing ones in one read of the store, which refills the cache. */
+/** Returns rows in the order of `refs`. Reads all cache misses from the database in one call, and refills the cache. */
 export async function readThrough<Ref extends string, Row extends { revision: number }>(
   { metrics, log }: Deps,
   source: RowSource<Ref, Row>,

@@ -9,7 +9,7 @@ import { readSignals } from './read-signals';
 export const MAX_USERS_PER_RESOLVE = 100;
 
 const nullableTime = z.iso.datetime().nullable();
-/** zod says `number` of a list of literals; tools make an enumeration of integers only. */
+/** `type` overrides the `number` that zod emits, because client generators build enums only from integers. */
 const tier = z.literal([0, 1, 2, 3]).meta({ id: 'Tier', type: 'integer' });
 
 const signalsSchema = z
@@ -39,7 +39,6 @@ const signalsSchema = z
   })
   .meta({ id: 'Signals' });
 
-/** `POST /resolve`: neutral facts of one user or up to a hundred. */
 export const resolveRoute = route({
   operationId: 'resolve',
   method: 'POST',
@@ -72,8 +71,8 @@ export const resolveRoute = route({
   handle: async ({ ctx, caller: { tenant, admission }, body }) => {
     const ids = 'userExternalId' in body ? [body.userExternalId] : body.userExternalIds;
     if (admission.credential.agent?.type === 'AI_AGENT' && ids.length > AI_MAX_USERS_PER_RESOLVE) {
-      const text = `An AI agent resolves at most ${AI_MAX_USERS_PER_RESOLVE} users at once; these are ${ids.length}.`;
-      throw new PublicError('BULK_LIMIT_EXCEEDED', text);
+      const limit = `AI agents can resolve at most ${AI_MAX_USERS_PER_RESOLVE} users per request`;
+      throw new PublicError('BULK_LIMIT_EXCEEDED', `${limit}, but this one has ${ids.length}. Split the request.`);
     }
     const refs = ids.map((id) => userRefOf(ctx.secrets.subject, tenant, id));
     const { found, source } = await readSignals(ctx, refs);

@@ -7,7 +7,6 @@ import { route } from '../http/route';
 import { orderErasure } from './order-erasure';
 import { erasureSchema, presentErasure } from './present-erasure';
 
-/** `POST /users/erase`. */
 export const eraseUserRoute = route({
   operationId: 'eraseUser',
   method: 'POST',

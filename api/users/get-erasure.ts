@@ -3,7 +3,6 @@ import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { erasureSchema, presentErasure } from './present-erasure';
 
-/** `GET /users/erase/:receiptId`. */
 export const getErasureRoute = route({
   operationId: 'getErasure',
   method: 'GET',
@@ -16,7 +15,8 @@ export const getErasureRoute = route({
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant }, params: { receiptId } }) => {
     const erasure = await store.erasures.get(tenant, receiptId);
-    if (!erasure) throw new PublicError('NOT_FOUND', 'No such receipt, or it is older than 30 days.');
+    if (!erasure)
+      throw new PublicError('NOT_FOUND', 'Erasure not found. Check the receipt ID; the status is kept for 30 days.');
     return { status: 200, body: presentErasure(erasure) };
   },
 });

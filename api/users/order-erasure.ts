@@ -6,19 +6,18 @@ import type { ApiContext } from '../context';
 import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
 import { dropMembership } from '../links/remove-links';
 
-/** The sweep leaves an order to its first job for this long. */
-const FIRST_LOOK_AFTER_MS = 15_000;
+/** For this long, the sweep leaves a new erasure to its wake-up job. */
+const FIRST_SWEEP_AFTER_MS = 15_000;
 
-/** The latest of some times. */
 function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
-  return others.reduce<Date>((so, time) => (time && time > so ? time : so), first);
+  return others.reduce<Date>((max, time) => (time && time > max ? time : max), first);
 }
 
 /**
- * Orders that a user be erased: from the answer on nothing of it is counted or linked, and shown only while the
- * visibility is `pending`; its events are deleted by a worker. What is received later starts a new history. `askedAt` is the
- * queue store's time; what was committed while the order was on its way is erased too, else it would be stored and not
- * counted.
+ * Orders the erasure of a user. Once this resolves, nothing about the user is counted or linked, and readers see that
+ * unless `cacheState` is `pending`. A worker then deletes the events. Events received later start a new history.
+ * `askedAt` is Redis time. Events committed after it but before this transaction are erased too, because they would
+ * otherwise be stored but never counted.
  */
 export async function orderErasure(
   deps: LinkDeps & Pick<ApiContext, 'erasureQueue'>,
@@ -34,7 +33,7 @@ export async function orderErasure(
     userRef,
     status: 'RUNNING' as const,
     eventsErased: 0,
-    nextLookAt: new Date(Date.now() + FIRST_LOOK_AFTER_MS),
+    nextLookAt: new Date(Date.now() + FIRST_SWEEP_AFTER_MS),
     expireAt: new Date(askedAt.getTime() + RECEIPT_RETENTION_MS),
   };
   const facts = { partnerId: partnerOf(tenant), tenant, action: 'user.erased', target: order._id };
@@ -60,7 +59,7 @@ export async function orderErasure(
     const memberships = dropped ? [dropped.membership] : [];
     return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
-  // A wake-up: the row is the outbox.
+  // Only a wake-up: the row is the outbox, and a sweep finds it.
   deps.erasureQueue.add(erasure._id).catch(() => undefined);
   return { erasure, cacheState };
 }

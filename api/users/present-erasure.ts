@@ -11,7 +11,6 @@ export const erasureSchema = z
   })
   .meta({ id: 'Erasure' });
 
-/** An erasure as responses show it. */
 export function presentErasure(doc: ErasureDoc): z.output<typeof erasureSchema> {
   const { _id, status, erasedAt, eventsErased, settledAt } = doc;
   return {

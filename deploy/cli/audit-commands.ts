@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type Env, tenantOf } from '../../shared/domain/ids';
 import type { AuditChain } from '../../shared/store/audit';
-import { type AuditAsk, auditFilterSchema, exportOfAudit, pageOfAudit } from '../../api/audit/list-audit';
+import { type AuditQuery, auditFilterSchema, exportOfAudit, pageOfAudit } from '../../api/audit/list-audit';
 import { ACTOR_KINDS, type PresentedEntry } from '../../api/audit/present-entry';
 import { type PresentedVerdict, verdictOfAudit } from '../../api/audit/verify-audit';
 import { validate } from '../../api/http/validate';
@@ -48,7 +48,7 @@ async function chainOf(
   return tenantOf((await readPartner(ctx, partner))._id, env);
 }
 
-const filtersOf = ({ action, target, actor, cascadeId, from, to }: AuditAsk): AuditAsk =>
+const filtersOf = ({ action, target, actor, cascadeId, from, to }: AuditQuery): AuditQuery =>
   validate(auditFilterSchema, { action, target, actor, cascadeId, from, to }, 'command line');
 
 function actorText({ actor }: PresentedEntry): string {
@@ -92,7 +92,7 @@ function verdictText(verdict: PresentedVerdict): string {
 /** Adds `audit list`, `audit verify` and `audit export`. */
 export function addAuditCommands(audit: Command, shell: Shell): void {
   withFilters(withChain(paged(audit.command('list').description('list audit entries, newest first')))).action(
-    async (options: ChainOptions & AuditAsk & { limit: number; cursor?: string }, command: Command) =>
+    async (options: ChainOptions & AuditQuery & { limit: number; cursor?: string }, command: Command) =>
       operate(
         shell,
         command,
@@ -134,7 +134,7 @@ export function addAuditCommands(audit: Command, shell: Shell): void {
       "\nEach entry's hash is the SHA-256 of the entry without `hash`, serialized as JSON with sorted keys and no whitespace." +
         '\nExample:\n  mir audit export --partner prt_0123 > audit.ndjson',
     )
-    .action(async (options: ChainOptions & AuditAsk, command: Command) =>
+    .action(async (options: ChainOptions & AuditQuery, command: Command) =>
       operate(
         shell,
         command,

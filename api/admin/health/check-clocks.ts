@@ -2,7 +2,7 @@ import type { RedisLink } from '../../../shared/redis/connect';
 import { type Finding, fail, ok, warn } from './finding';
 
 const WARN_MS = 1_000;
-/** Well below the 5 minutes that events may lie in the future, and the one minute that locks are held. */
+/** Well below the 5 minutes by which an event may be in the future, and the 1 minute for which locks are held. */
 const FAIL_MS = 30_000;
 
 /** A server's time, and this machine's time just before and after reading it. */

@@ -50,8 +50,8 @@ async function checkPepper(store: Store, fingerprint: string): Promise<Finding[]
   return [fail('pepper', found, 'restore the original SUBJECT_PEPPER, or set MONGO_URL to the right database')];
 }
 
-/** Does not parse the URL: one with several replica set members is not a valid WHATWG URL. */
-function namesDatabase(mongoUrl: string): boolean {
+/** Uses a regex, because a URL with several replica set members is not a valid WHATWG URL. */
+function hasDatabaseName(mongoUrl: string): boolean {
   return /^[^/]*\/\/[^/]*\/[^?]/.test(mongoUrl);
 }
 
@@ -87,7 +87,7 @@ export async function checkMongo(
     return { findings: [fail('mongo', messageOf(error), 'check the server at MONGO_URL')], clock: null };
   }
   const findings = checkServer(facts, production);
-  if (!namesDatabase(mongoUrl)) {
+  if (!hasDatabaseName(mongoUrl)) {
     findings.push(
       warn('mongo', 'MONGO_URL names no database, so MIR uses `test`', 'add the name: mongodb://host:27017/mir'),
     );

@@ -28,7 +28,7 @@ function checkCatalog({ catalogFile }: Config): Finding[] {
 function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivateAddresses }: Config): Finding[] {
   const findings: Finding[] = [];
   if (production && publicUrl.startsWith('http://')) {
-    const found = `PUBLIC_URL is ${publicUrl}, so pages and links are without TLS`;
+    const found = `PUBLIC_URL is ${publicUrl}, so pages and links do not use TLS`;
     findings.push(warn('settings', found, 'put a TLS proxy in front and set PUBLIC_URL to its https:// address'));
   } else if (production && trustProxyHops === 0) {
     const found =

@@ -61,7 +61,7 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
     if (config.cacheRedisUrl !== config.redisUrl) await readClock('the cache', cacheLink, clocks);
     if (queueLink.runId() === null) return findings;
     for (const definition of QUEUES) {
-      // Without a mail server, MIR queues no mails and runs no mail worker.
+      // Without a mail server, MIR queues no emails and runs no mail worker.
       if (definition === mailsQueue && config.mail.kind === 'off') continue;
       const queue = definition.inspect({ link: queueLink, keys, log });
       findings.push(...(await checked(`queue ${definition.name}`, RETRY, () => checkQueue(queue, queueLink, keys))));

@@ -149,7 +149,7 @@ describe('POST /v1/agents/:id/spawn', () => {
     const response = await requestSpawn(root.key, root.id);
     expect(response).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(response.body.detail).toContain('spawn storms');
+    expect(response.body.detail).toContain('spawns per minute');
     const disconnected = await startSecondApi(h);
     disconnected.ctx.queueLink.client.disconnect();
     const uncounted = await disconnected.client.post(`/v1/agents/${root.id}/spawn`, partner.liveKey, { name: 'x' });

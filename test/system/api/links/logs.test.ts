@@ -61,7 +61,7 @@ describe('logs of the linking flow', () => {
     await api.stop();
     await worker.stop();
     const logs = [api, worker].map((one) => one.stdout() + one.stderr()).join('\n');
-    expect(logs).toContain('api serves');
+    expect(logs).toContain('api started');
     const token = path.slice('/link/'.length);
     const linkId = linkPath.split('/').at(-1)!;
     const ofAna = [userExternalId, 'of-ana', email, PASSWORD, token, code, code.replace('-', ''), linkId];

@@ -47,7 +47,7 @@ describe('logs of the account pages', () => {
     await waitUntil('the refused mail was logged', () => /"queue":"mails".*"job failed"/.test(worker.stdout()));
 
     const logs = [api, worker].map((one) => one.stdout() + one.stderr()).join('\n');
-    expect(logs).toContain('api serves');
+    expect(logs).toContain('api started');
     for (const secret of [email, rejected, PASSWORD, 'not this password', token, session.split('.')[0]!]) {
       expect(logs).not.toContain(secret);
     }
