@@ -33,7 +33,7 @@ async function startApi(config: Config): Promise<Running> {
     const { bindAddress } = config;
     ctx.log.info({ version: VERSION, port, metricsPort: metrics.port, bindAddress }, 'api started');
     if (config.mail.kind === 'off') {
-      ctx.log.warn('pages for people are off: no mail server is configured, set SMTP_URL and MAIL_FROM');
+      ctx.log.warn('pages for people are off, set SMTP_URL and MAIL_FROM to enable them');
     }
     // Preloads the library, so that the first visitor does not wait for it. A failure recurs when the library is used.
     ctx.auth

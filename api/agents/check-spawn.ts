@@ -30,7 +30,7 @@ async function countIfNeeded(
   return counted < threshold ? counted : stored;
 }
 
-/** Counts the living agents around a child. `isStored`: the child is already stored, and subtracted. */
+/** Counts the living agents around a child. `isStored`: the child is already in the database, and left out. */
 export async function countPopulation(
   { store }: { store: Pick<Store, 'agents'> },
   policy: SpawnPolicy,

@@ -137,7 +137,7 @@ function catalogErrors(catalog: Catalog, patterns: readonly unknown[]): FieldErr
       {
         path,
         code: 'UNKNOWN_CATEGORY',
-        message: 'the category is not in the catalog; GET /v1/event-types lists all of them',
+        message: 'the category is not in the catalog; GET /v1/event-types lists all event types',
       },
     ];
   });

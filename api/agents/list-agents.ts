@@ -39,7 +39,7 @@ async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgen
   return agents.map((agent) => ({ agent, above: agent.ancestors.flatMap((id) => marks.get(id) ?? []) }));
 }
 
-/** Returns a page of agents, newest first. With `status`, a page may be short although more pages follow. */
+/** Returns a page of agents, newest first. With `status`, a page may be short even if more pages follow. */
 export async function pageOfAgents<Item>(
   deps: Deps,
   { tenant, self }: AgentScope,

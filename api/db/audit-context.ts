@@ -2,7 +2,7 @@ import { newId, type PartnerId, type Tenant, tenantOf } from '../../shared/domai
 import type { Actor, NewAuditEntry } from '../../shared/store/audit';
 import type { Caller } from '../http/route';
 
-/** Who makes a change, by which request, and when. Goes into the audit entry of the change. */
+/** Who makes a change, in which request, and when. Part of the change's audit entry. */
 export interface AuditContext {
   actor: Actor;
   requestId: string;
