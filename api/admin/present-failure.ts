@@ -1,9 +1,9 @@
 import { STORE_REFUSED_MESSAGE } from '../../shared/domain/receipt';
 
-/** Reasons that MIR wrote itself, including mail server replies that are reduced to a code. */
+/** Reasons that MIR wrote itself, including failures of a mail server, reduced to their codes. */
 const OWN_REASONS = [
   /^(?:PAYLOAD_UNREADABLE|AGENT_NOT_ALLOWED): /,
-  /^the mail server refused: (?:no code|[A-Z]+)(?: \d{3})?$/,
+  /^email delivery failed: (?:no code|[A-Z]+)(?: \d{3})?$/,
 ] as const;
 const STORE_REFUSED = /^STORE_REFUSED: \d+ of \d+ events/;
 const OTHER_REASON =

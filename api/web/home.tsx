@@ -6,14 +6,15 @@ import { page } from './http/page';
 
 function Home({ signedIn }: { signedIn: boolean }): VNode {
   return (
-    <Layout title="Your history of taking part">
-      <Heading>Your history of taking part</Heading>
+    <Layout title="Your participation history">
+      <Heading>Your participation history</Heading>
       <p>
-        Shops, forums and marketplaces report to MIR that something happened: a purchase was completed, a review was
-        posted. You choose which of your accounts belong together, and which platforms see your whole history.
+        Shops, forums and marketplaces report to MIR what happens on their platforms, such as a completed purchase or a
+        posted review. You decide which of your accounts to connect. Each platform you connect sees totals across all of
+        them.
       </p>
       <Actions>
-        <ButtonLink href={signedIn ? '/account' : '/signup'}>{signedIn ? 'My account' : 'Sign up'}</ButtonLink>
+        <ButtonLink href={signedIn ? '/account' : '/signup'}>{signedIn ? 'Go to your account' : 'Sign up'}</ButtonLink>
         <ButtonLink href={signedIn ? '/link' : '/login'} plain>
           {signedIn ? 'Enter a code' : 'Log in'}
         </ButtonLink>
@@ -23,8 +24,8 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
           <h2>What MIR stores</h2>
           <Marks
             items={[
-              'Each event that a platform reports: its type, time, weight and metadata, under a code made from your user ID there',
-              'If you sign up: your e-mail address, a hash of your password, your log-ins, and which accounts you connected or declined',
+              'Each event a platform reports: its type, time, weight and metadata, stored under a code made from your user ID on that platform',
+              'If you sign up: your email address, a hash of your password, your logins, and which accounts you connected or declined',
             ]}
           />
         </section>
@@ -33,40 +34,40 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
           <Marks
             items={[
               'The platform that reported an event sees all of it',
-              'A platform you connect sees your totals: how many events, on how many platforms, how long and how recent',
-              'The operator of this MIR can read what it stores',
+              'A platform you connect sees your totals: how many events you have, on how many platforms, and how long and how recent your history is',
+              'The operator of this MIR can read everything it stores',
             ]}
           />
         </section>
         <section>
-          <h2>How to have it erased</h2>
+          <h2>How to delete it</h2>
           <Marks
             items={[
-              'Ask a platform to erase you: MIR then deletes the events it reported',
-              'Delete your MIR identity: your address, log-ins and connections go; the events stay',
+              'Ask a platform to erase you, and MIR deletes the events that platform reported',
+              'Delete your MIR account: this deletes your email address, logins and connections, but not the events',
             ]}
           />
         </section>
         <section>
-          <h2>What MIR does not do</h2>
+          <h2>What MIR doesn’t do</h2>
           <Marks
             no
             items={[
-              'It gives no scores or ratings',
-              'It makes no decisions about you',
-              'It does not tell one platform what you did on another',
+              'It doesn’t score or rate you',
+              'It doesn’t make decisions about you',
+              'It doesn’t show one platform what you did on another',
             ]}
           />
         </section>
       </Columns>
       <p>
-        You run a platform? Read the <a href="/guide">Partner Guide</a> and the <a href="/docs">API reference</a>.
+        Do you run a platform? Read the <a href="/guide">Partner Guide</a> and the <a href="/docs">API reference</a>.
       </p>
     </Layout>
   );
 }
 
-/** `/`: what this is, and where to go. Where people have no pages, whoever comes is a partner or runs the registry. */
+/** The home page. Redirects to the Partner Guide when email is off, because people cannot sign up then. */
 export const homePage = page({
   method: 'GET',
   path: '/',

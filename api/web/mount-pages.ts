@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import type { ApiContext } from '../context';
 import { ASSETS } from './design/assets';
 import { PAGES } from './routes';
-import { answerWithErrorPage, runPage } from './http/run-page';
+import { runPage, sendErrorPage } from './http/run-page';
 import { serveAsset } from './http/serve-asset';
 
 interface Mounted {
@@ -11,7 +11,7 @@ interface Mounted {
   handle: RequestHandler;
 }
 
-/** All pages and their files, as routes of the app. Without mails there are no accounts, so no pages for people either. */
+/** Returns the routes of pages and assets. Omits people's pages when email is off, because no one can sign up then. */
 export function pageRoutes(ctx: ApiContext): Mounted[] {
   const withPeople = ctx.config.mail.kind !== 'off';
   return [
@@ -24,15 +24,15 @@ export function pageRoutes(ctx: ApiContext): Mounted[] {
   ];
 }
 
-/** True for a browser that opens a page: it names HTML, where a program takes anything. */
+/** True for browsers, which list HTML in their Accept header. Programs usually accept anything. */
 function wantsPage(req: Request): boolean {
   return (req.headers.accept ?? '').includes('text/html') && req.accepts(['json', 'html']) === 'html';
 }
 
-/** Errors outside of any route (no such path, wrong method) are pages for whoever opens them in a browser. */
+/** Shows browsers an error page for errors outside of routes, such as an unknown path or a wrong method. */
 export function errorPages(ctx: ApiContext): ErrorRequestHandler {
   return (error, req, res, next) => {
-    if (wantsPage(req)) answerWithErrorPage(ctx, req, res, error);
+    if (wantsPage(req)) sendErrorPage(ctx, req, res, error);
     else next(error);
   };
 }

@@ -13,11 +13,11 @@ import { reset, resetPage } from './auth/reset';
 import { signUp, signUpPage } from './auth/sign-up';
 import { verify, verifyPage } from './auth/verify';
 import { homePage } from './home';
-import { answerCode, codePage } from './links/link-by-code';
-import { answerInvite, invitePage } from './links/link-by-invite';
+import { codePage, submitCode } from './links/link-by-code';
+import { decideInvite, invitePage } from './links/link-by-invite';
 import type { Page } from './http/page';
 
-/** THE table of pages: bare paths only, not under /v1, not in the OpenAPI document. */
+/** All pages. They are not under `/v1` and not in the OpenAPI document. */
 export const PAGES: readonly Page[] = [
   homePage,
   signUpPage,
@@ -37,9 +37,9 @@ export const PAGES: readonly Page[] = [
   reset,
   outboxPage,
   codePage,
-  answerCode,
+  submitCode,
   invitePage,
-  answerInvite,
+  decideInvite,
   accountPage,
   exportAccount,
   deletePage,

@@ -3,12 +3,12 @@ import { mailsQueue } from '../../shared/queue/mail-queue';
 import type { StartQueueWorker } from '../queue-worker';
 import { createSendMail } from './send-mail';
 
-/** Mails on their way at once; each holds a connection to the mail server. */
+/** Emails sent in parallel. Each uses a connection to the mail server. */
 const CONCURRENCY = 5;
-/** Longer than a mail server may take its time; a second mail would be the price of less. */
+/** Longer than a slow mail server needs. If the lock expired during a delivery, the email could be sent twice. */
 const LOCK_MS = 60_000;
 const STALLED_CHECK_MS = 30_000;
-/** Whoever's worker crashed twice at one mail asks again: nobody should get it at every crash. */
+/** Drops an email when its worker has crashed twice, so that the recipient does not get a copy per crash. */
 const MAX_STALLED_COUNT = 1;
 
 export interface MailsWorker {
@@ -16,7 +16,7 @@ export interface MailsWorker {
   close(): Promise<void>;
 }
 
-/** Sends what waits in the mails queue. Where mails go nowhere nobody queues any, and nothing is started. */
+/** Starts the worker that sends queued emails. Does nothing when email is off. */
 export function startMailsWorker(runtime: Runtime, start: StartQueueWorker): MailsWorker {
   if (runtime.config.mail.kind === 'off') return { ready: () => Promise.resolve(), close: () => Promise.resolve() };
   const mailer = createSendMail(runtime);

@@ -5,23 +5,23 @@ import { forgottenAt, type Mail, mailsQueue } from '../../shared/queue/mail-queu
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 10_000;
-/** SMTP replies to a mail from here on are final: the server will not take it later either. */
-const FIRST_FINAL_REPLY = 500;
-/** Commands whose rejection concerns this mail. Rejections of earlier commands concern our settings. */
-const ABOUT_THE_MAIL = new Set(['RCPT TO', 'DATA']);
+/** SMTP replies of 500 and above are permanent failures; a retry cannot succeed (RFC 5321, 4.2.1). */
+const FIRST_PERMANENT_REPLY = 500;
+/** Commands whose rejection concerns this email. A rejection of earlier commands points to wrong settings. */
+const PER_EMAIL_COMMANDS = new Set(['RCPT TO', 'DATA']);
 
-/** Keeps out-of-office replies from coming back (RFC 3834). */
-const ANSWERED_BY_NOBODY = { 'Auto-Submitted': 'auto-generated' };
+/** Prevents out-of-office replies (RFC 3834). */
+const HEADERS = { 'Auto-Submitted': 'auto-generated' };
 
-/** Takes one mail away; settles when the next one may come. */
+/** Delivers one email. Resolves when the next one may be sent. */
 type Deliver = (mail: Mail, id: string) => Promise<void>;
 
-/** A mail server's refusal without the address that its words repeat. */
-function harmless(error: unknown): Error {
+/** Returns an error without the mail server's message, which usually repeats the email address. */
+function redactedError(error: unknown): Error {
   const { code, command, responseCode } = error as { code?: string; command?: string; responseCode?: number };
-  const text = `the mail server refused: ${code ?? 'no code'} ${responseCode ?? ''}`.trim();
-  const isFinal = (responseCode ?? 0) >= FIRST_FINAL_REPLY && ABOUT_THE_MAIL.has(command ?? '');
-  return isFinal ? new UnrecoverableError(text) : new Error(text);
+  const text = `email delivery failed: ${code ?? 'no code'} ${responseCode ?? ''}`.trim();
+  const isPermanent = (responseCode ?? 0) >= FIRST_PERMANENT_REPLY && PER_EMAIL_COMMANDS.has(command ?? '');
+  return isPermanent ? new UnrecoverableError(text) : new Error(text);
 }
 
 function bySmtp(url: string, from: string): { deliver: Deliver; close: () => void } {
@@ -40,17 +40,17 @@ function bySmtp(url: string, from: string): { deliver: Deliver; close: () => voi
   return {
     deliver: async ({ to, subject, text, html }, id) => {
       const domain = from.replace(/^.*@|>.*$/g, '');
-      const mail = { to, subject, text, html, headers: ANSWERED_BY_NOBODY };
-      // The same id at each try: a server that took the mail, but whose answer was lost, can tell the repeat.
+      const mail = { to, subject, text, html, headers: HEADERS };
+      // Every attempt has the same ID, so that a server whose reply was lost can recognize the duplicate.
       await transport.sendMail({ ...mail, messageId: `<${id}@${domain}>` }).catch((error: unknown) => {
-        throw harmless(error);
+        throw redactedError(error);
       });
     },
     close: () => transport.close(),
   };
 }
 
-/** How this process sends mails: by SMTP, or into the outbox that a page shows. */
+/** Creates the function that sends emails: over SMTP, or to the outbox page. */
 export function createSendMail({
   config,
   keys,
@@ -64,7 +64,7 @@ export function createSendMail({
     (({ to, subject, text }, id) => store.outboxMails.put({ _id: id, to, subject, text, createdAt: new Date() }));
 
   return {
-    /** Sends the mail of a job, unless its address was forgotten meanwhile. */
+    /** Sends the email of a job, unless its address was deleted after the job was queued. */
     send: async (job: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> => {
       const { mail } = mailsQueue.parse(job);
       const forgotten = await forgottenAt(queueLink, keys, secrets.throttle(mail.to));

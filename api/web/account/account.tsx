@@ -6,35 +6,35 @@ import { Layout } from '../design/layout';
 import { Strata } from '../design/strata';
 import { Records } from '../design/records';
 import { Day, Facts, Heading, Notice, Num } from '../design/text';
-import { accountWords, type MyAccount, type MyHistory, readMyHistory } from '../links/read-history';
+import { describeAccount, type MyAccount, type MyHistory, readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { readMonths } from './read-months';
 
-/** What was done just before, by the `done` of the address. Nothing else of the address is ever shown. */
+/** Notices by the query parameter `done`. The page shows no other part of its URL. */
 const DONE: Record<string, string> = {
-  disconnected: 'The account is disconnected. Its platform sees only its own events again.',
+  disconnected: 'The account is disconnected. The platform now sees only the events it reported itself.',
   pending:
-    'The account is disconnected. Part of our system cannot be reached, so its platform may still see your history for a moment; it will end by itself.',
+    'The account is disconnected. Part of our system can’t be reached, so the platform may still see your history for a while. You don’t need to do anything.',
 };
 
-const wordsOf = ({ account, partner }: MyAccount): string =>
-  partner ? accountWords(account.accountLabel, partner) : (account.accountLabel ?? 'an account');
+const descriptionOf = ({ account, partner }: MyAccount): string =>
+  partner ? describeAccount(account.accountLabel, partner) : (account.accountLabel ?? 'an account');
 
 function Accounts({ label, accounts, empty }: { label: string; accounts: MyAccount[]; empty: string }): VNode {
   if (accounts.length === 0) return <p class="quiet">{empty}</p>;
   const records = accounts.map((mine) => ({
     key: mine.account.linkId,
-    name: mine.partner?.name ?? 'A platform that is gone',
+    name: mine.partner?.name ?? 'Unknown platform',
     lines: [
-      wordsOf(mine),
+      descriptionOf(mine),
       <>
         Since <Day at={mine.account.linkedAt} /> · <Num>{mine.row?.eventCount ?? 0}</Num>{' '}
         {mine.row?.eventCount === 1 ? 'event' : 'events'}
       </>,
     ],
     action: (
-      <a href={`/account/links/${mine.account.linkId}`} aria-label={`Disconnect ${wordsOf(mine)}`}>
+      <a href={`/account/links/${mine.account.linkId}`} aria-label={`Disconnect ${descriptionOf(mine)}`}>
         Disconnect
       </a>
     ),
@@ -66,19 +66,19 @@ interface AccountProps {
 
 function Account({ live, test, chart, done }: AccountProps): VNode {
   return (
-    <Layout title="My account">
-      <Heading>My account</Heading>
+    <Layout title="Your MIR account">
+      <Heading>Your MIR account</Heading>
       {done && (
         <Notice>
           <p>{done}</p>
         </Notice>
       )}
       <section>
-        <h2>My platforms</h2>
+        <h2>Connected platforms</h2>
         <Accounts
           label="Connected accounts"
           accounts={live.accounts}
-          empty="Nothing is connected yet. A platform that takes part gives you a link or a code; what you connect appears here."
+          empty="Nothing is connected yet. Platforms that use MIR give you a link or a code. Accounts you connect appear here."
         />
         <p>
           <ButtonLink href="/link" plain>
@@ -87,41 +87,41 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
         </p>
       </section>
       <section>
-        <h2>My history</h2>
+        <h2>Your history</h2>
         <p class="quiet">
-          Each connected platform sees these totals, and in full the events it reported itself. The months are for you;
-          platforms do not see them.
+          Each connected platform sees these totals, and every detail of the events it reported itself. MIR doesn’t show
+          platforms your events by month.
         </p>
         <History history={live} />
         {chart === null ? (
-          <p class="quiet">The events by month cannot be counted at the moment. Load the page again later.</p>
+          <p class="quiet">We can’t count your events by month right now. Reload this page later.</p>
         ) : (
           <Chart
             title="Events by month"
             months={chart.months}
             series={chart.series}
-            empty="Events of connected platforms will appear here, month by month."
+            empty="Events from connected platforms will appear here, month by month."
           />
         )}
       </section>
       {test.accounts.length > 0 && (
         <section>
           <h2>Test data</h2>
-          <p class="quiet">Platforms connected these to try things out. They touch nothing of your real history.</p>
-          <Accounts label="Accounts of test data" accounts={test.accounts} empty="" />
+          <p class="quiet">Platforms use these accounts for testing. They don’t affect your real history.</p>
+          <Accounts label="Test accounts" accounts={test.accounts} empty="" />
         </section>
       )}
       <section>
-        <h2>My data</h2>
+        <h2>Your data</h2>
         <ul class="ways">
           <li>
-            <a href="/account/export">Export my data as JSON</a>
+            <a href="/account/export">Export your data as JSON</a>
           </li>
           <li>
             <a href="/forgot">Choose a new password</a>
           </li>
           <li>
-            <a href="/account/delete">Delete my identity</a>
+            <a href="/account/delete">Delete MIR account</a>
           </li>
         </ul>
       </section>
@@ -129,7 +129,7 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
   );
 }
 
-/** `/account`: my platforms, my history, and what I can do about both. */
+/** The account page: connected platforms, history, and links to export or delete the data. */
 export const accountPage = page({
   method: 'GET',
   path: '/account',

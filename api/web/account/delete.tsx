@@ -3,7 +3,7 @@ import type { IdentityId } from '../../../shared/domain/ids';
 import { deleteIdentityDocs } from '../../../shared/store/delete-identity';
 import { messageOf } from '../../../shared/errors';
 import { removeAllLinks } from '../../links/remove-links';
-import { countTry } from '../auth/throttles';
+import { countAttempt } from '../auth/throttles';
 import { Actions, Button, ButtonLink, ErrorSummary, Field, Form, type FormError, titleWith } from '../design/form';
 import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
@@ -22,48 +22,48 @@ interface DeleteProps {
 function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
   const { provider } = usePageFacts();
   return (
-    <Layout title={titleWith(errors, 'Delete my identity')}>
-      <Heading>Delete my identity?</Heading>
-      <p>You cannot undo this.</p>
-      <h2>What is deleted</h2>
+    <Layout title={titleWith(errors, 'Delete your MIR account')}>
+      <Heading>Delete your MIR account?</Heading>
+      <p>You can’t undo this.</p>
+      <h2>What changes</h2>
       <ul>
         {platforms > 0 && (
           <li>
             Your <Num>{platforms}</Num> connected {platforms === 1 ? 'account is' : 'accounts are'} disconnected. Each
-            platform sees only its own events again, and can see that you deleted your identity.
+            platform then sees only the events it reported itself, and can see that you deleted your MIR account.
           </li>
         )}
         <li>
-          Your address {email}, your password
-          {provider !== null && `, your way in by ${provider}`} and all your sessions are deleted.
+          Your email address {email}, your password
+          {provider !== null && `, your login with ${provider}`} and all your sessions are deleted.
         </li>
-        <li>MIR no longer stores which accounts belonged together.</li>
+        <li>MIR no longer stores which accounts belong to the same person.</li>
       </ul>
       <h2>What stays</h2>
       <ul>
         <li>
           The events that platforms reported stay in MIR, each with its type, time, weight and metadata. Each platform
-          still sees its own. Ask each platform to erase you: MIR then deletes the events it reported.
+          still sees its own. Ask each platform to erase you, and MIR deletes the events that platform reported.
         </li>
-        <li>Backups made before keep what they hold until the operator of this MIR deletes them.</li>
+        <li>Existing backups keep your data until the operator of this MIR deletes them.</li>
       </ul>
       <p>
-        If you want a copy first, <a href="/account/export">export your data</a>.
+        Want a copy first? <a href="/account/export">Export your data</a>.
       </p>
       <ErrorSummary errors={errors} />
       <Form action="/account/delete">
         <Field
           name="password"
           label="Your password"
-          hint="So that nobody else does this in a browser you left open."
+          hint="We ask for it in case someone else is using this browser."
           type="password"
           autocomplete="current-password"
           errors={errors}
         />
         <Actions>
-          <Button kind="danger">Delete my identity</Button>
+          <Button kind="danger">Delete MIR account</Button>
           <ButtonLink href="/account" plain>
-            Keep it
+            Keep account
           </ButtonLink>
         </Actions>
       </Form>
@@ -72,13 +72,13 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
   );
 }
 
-/** Whoever logs in by a provider may never have chosen one. */
+/** Offers a way to choose a password, because people who log in with a provider may have none. */
 function NoPassword(): VNode | null {
   const { provider } = usePageFacts();
   if (provider === null) return null;
   return (
     <p>
-      You log in with {provider} and have no password here? <a href="/forgot">Choose one first</a>.
+      Do you log in with {provider} and have no password? <a href="/forgot">Choose one first</a>.
     </p>
   );
 }
@@ -89,9 +89,9 @@ async function countAccounts({ ctx }: Pick<PageCall, 'ctx'>, identityId: Identit
   return both.reduce((sum, { accounts }) => sum + accounts.length, 0);
 }
 
-const WRONG: FormError = { field: 'password', message: 'This is not your password. Nothing was deleted.' };
+const WRONG: FormError = { field: 'password', message: 'Wrong password. Nothing was deleted. Check it and try again.' };
 
-/** What deleting means, before it is done. */
+/** Explains what deleting the account does and asks for the password. */
 export const deletePage = page({
   method: 'GET',
   path: '/account/delete',
@@ -103,7 +103,7 @@ export const deletePage = page({
   },
 });
 
-/** Ends all links and forgets the person, in one transaction. */
+/** Deletes the person's links and their account in one transaction. */
 export const deleteIdentity = page({
   method: 'POST',
   path: '/account/delete',
@@ -112,7 +112,7 @@ export const deleteIdentity = page({
     if (!session) return { redirect: withNext('/login', '/account') };
     const { email } = session;
     const identityId = session.identityId as IdentityId;
-    await countTry(call, 'log-in', email);
+    await countAttempt(call, 'log-in', email);
     if (typeof (await ctx.auth.logIn(email, form['password'] ?? '')) === 'string') {
       const platforms = await countAccounts(call, identityId);
       return { status: 422, html: <Delete email={email} platforms={platforms} errors={[WRONG]} /> };
@@ -120,10 +120,10 @@ export const deleteIdentity = page({
     const cacheState = await removeAllLinks(ctx, identityId, auditContextForPerson(requestId), (tx) =>
       deleteIdentityDocs(ctx.store, identityId, email, tx),
     );
-    // What waits there ends by itself within the hour; a queue store that is away must not undo the deletion.
+    // Queued emails expire within an hour anyway, so an unreachable Redis must not fail the deletion.
     await ctx.mailQueue
       .forget(email)
-      .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'mails not forgotten'));
+      .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'queued emails not removed'));
     const done = cacheState === 'done' ? 'deleted' : 'deleted-pending';
     return { redirect: `/login?done=${done}`, cookies: await ctx.auth.logOut(cookie) };
   },

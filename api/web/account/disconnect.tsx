@@ -7,48 +7,48 @@ import { Actions, Button, ButtonLink, Form } from '../design/form';
 import { Layout } from '../design/layout';
 import { Day, Facts, Heading, Num } from '../design/text';
 import { auditContextForPerson } from '../../db/person-context';
-import { accountWords, type MyAccount, readMyHistory } from '../links/read-history';
+import { describeAccount, type MyAccount, readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 
 const pathOf = (linkId: string): string => `/account/links/${linkId}`;
 
-function noSuchLink(): PublicError {
-  return new PublicError('NOT_FOUND', 'This account is not connected to your identity (any more).');
+function notConnected(): PublicError {
+  return new PublicError('NOT_FOUND', 'This account is not connected to your MIR account, or no longer is.');
 }
 
-async function findMine(ctx: ApiContext, identityId: IdentityId, linkId: string): Promise<MyAccount> {
+async function findAccount(ctx: ApiContext, identityId: IdentityId, linkId: string): Promise<MyAccount> {
   for (const env of ['live', 'test'] as const) {
     const { accounts } = await readMyHistory(ctx, identityId, env, new Date());
     const mine = accounts.find(({ account }) => account.linkId === linkId);
     if (mine) return mine;
   }
-  throw noSuchLink();
+  throw notConnected();
 }
 
 function Disconnect({ mine: { account, partner, row } }: { mine: MyAccount }): VNode {
   const name = partner?.name ?? 'this platform';
-  const words = partner ? accountWords(account.accountLabel, partner) : 'this account';
+  const description = partner ? describeAccount(account.accountLabel, partner) : 'this account';
   return (
     <Layout title={`Disconnect from ${name}`}>
       <Heading>Disconnect from {name}?</Heading>
       <Facts
         facts={[
-          ['Account', words],
+          ['Account', description],
           ['Connected since', <Day at={account.linkedAt} />],
-          ['Its events', <Num>{row?.eventCount ?? 0}</Num>],
+          ['Events', <Num>{row?.eventCount ?? 0}</Num>],
         ]}
       />
       <p>
-        From then on {name} sees only the events that it reported itself, and your other platforms no longer see those
-        in your totals. What they have seen until then cannot be taken back. No event is deleted. To connect again you
+        After that, {name} sees only the events it reported itself, and your totals at other platforms no longer include
+        those events. We can’t take back what platforms have already seen. No events are deleted. To connect again, you
         need a new link or code from {name}.
       </p>
       <Form action={pathOf(account.linkId)}>
         <Actions>
           <Button>Disconnect</Button>
           <ButtonLink href="/account" plain>
-            Keep it connected
+            Stay connected
           </ButtonLink>
         </Actions>
       </Form>
@@ -56,19 +56,18 @@ function Disconnect({ mine: { account, partner, row } }: { mine: MyAccount }): V
   );
 }
 
-/** What disconnecting one account means. */
+/** Explains what disconnecting an account does and asks for confirmation. */
 export const disconnectPage = page({
   method: 'GET',
   path: '/account/links/:linkId',
   handle: async ({ ctx, session, params }) => {
     if (!session) return { redirect: withNext('/login', '/account') };
     return {
-      html: <Disconnect mine={await findMine(ctx, session.identityId as IdentityId, params['linkId'] ?? '')} />,
+      html: <Disconnect mine={await findAccount(ctx, session.identityId as IdentityId, params['linkId'] ?? '')} />,
     };
   },
 });
 
-/** Disconnects one account. */
 export const disconnect = page({
   method: 'POST',
   path: '/account/links/:linkId',
@@ -76,7 +75,7 @@ export const disconnect = page({
     if (!session) return { redirect: withNext('/login', '/account') };
     const identityId = session.identityId as IdentityId;
     const removed = await removeLink(ctx, identityId, params['linkId'] ?? '', auditContextForPerson(requestId));
-    if (!removed) throw noSuchLink();
+    if (!removed) throw notConnected();
     return { redirect: `/account?done=${removed === 'done' ? 'disconnected' : 'pending'}` };
   },
 });

@@ -8,12 +8,12 @@ import { type MyAccount, readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 
-/** An export reads every event of a person. */
+/** Limits exports, because each one reads all of a person's events. */
 const EXPORTS: ThrottleRule = {
   name: 'account-export',
   points: 10,
   seconds: 3_600,
-  rejection: 'An account can be exported ten times an hour.',
+  rejection: 'You can export your data at most ten times an hour.',
 };
 
 function presentEvent({ _id, eventType, occurredAt, receivedAt, weight, metadata }: EventDoc): string {
@@ -32,7 +32,7 @@ function presentAccount({ account, partner, row }: MyAccount): Record<string, un
   };
 }
 
-/** Everything that is known of a person, as one JSON document, written while it is read. */
+/** Streams the data about a person as one JSON document while it reads them from the database. */
 async function* documentOf(
   ctx: Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics'>,
   identityId: IdentityId,
@@ -40,7 +40,7 @@ async function* documentOf(
   accounts: readonly MyAccount[],
 ): AsyncGenerator<string> {
   const { store } = ctx;
-  // Here, where the process has a place for it: who is told to come back soon has not used a try up.
+  // Counted once the process has capacity for the export: a request rejected with 503 must not use up an attempt.
   await throttle(ctx, EXPORTS).take(identityId);
   yield `${JSON.stringify(about, null, 1).slice(0, -2)},\n "accounts": [`;
   let firstAccount = true;
@@ -57,11 +57,11 @@ async function* documentOf(
   yield '\n ]\n}\n';
 }
 
-/** What a person said to invites and codes, also to those that are not connected (any more). */
+/** Returns a person's decisions on invitations and codes, including declined ones and connections that have ended. */
 async function answersOf({ store }: Pick<ApiContext, 'store'>, identityId: IdentityId) {
   const requests = await store.linkRequests.answeredBy(identityId);
-  const asking = [...new Set(requests.map(({ tenant }) => partnerOf(tenant)))];
-  const partners = await store.partners.many(asking);
+  const partnerIds = [...new Set(requests.map(({ tenant }) => partnerOf(tenant)))];
+  const partners = await store.partners.many(partnerIds);
   return requests.map(({ tenant, kind, status, createdAt }) => ({
     platform: partners.get(partnerOf(tenant))?.name ?? null,
     environment: envOf(tenant),
@@ -82,7 +82,7 @@ async function aboutOf(ctx: Pick<ApiContext, 'store'>, { identityId, email }: Se
   return { exportedAt: now, identity: { email, createdAt: identity?.createdAt ?? null }, logIns, sessions, answers };
 }
 
-/** `/account/export`: a file with all that MIR knows of the person, events included. */
+/** Downloads what MIR stores about the person, including all events of connected accounts, as a JSON file. */
 export const exportAccount = page({
   method: 'GET',
   path: '/account/export',

@@ -8,7 +8,7 @@ import type { MyAccount } from '../links/read-history';
 
 const MONTHS_SHOWN = 12;
 
-/** The last twelve months as YYYY-MM (UTC), oldest first. */
+/** Returns the last twelve months as YYYY-MM (UTC), oldest first. */
 function lastMonths(now: Date): string[] {
   return Array.from({ length: MONTHS_SHOWN }, (_, n) => {
     const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - (MONTHS_SHOWN - 1 - n), 1));
@@ -32,7 +32,7 @@ function seriesOf(accounts: readonly MyAccount[], months: readonly string[], cou
   }));
 }
 
-/** Events of the linked accounts by month and partner; null when they cannot be counted now, which the page says. */
+/** Counts the events of connected accounts by month and partner. Returns null on failure, so that the page still loads. */
 export async function readMonths(
   { store, log }: Pick<ApiContext, 'store' | 'log'>,
   accounts: readonly MyAccount[],
@@ -45,7 +45,7 @@ export async function readMonths(
     const counts = await store.events.countByMonth(users, new Date(`${months[0]}-01T00:00:00.000Z`));
     return { months, series: seriesOf(accounts, months, counts) };
   } catch (error) {
-    log.warn({ err: messageOf(error) }, 'months could not be counted for an account page');
+    log.warn({ err: messageOf(error) }, 'counting events by month failed');
     return null;
   }
 }

@@ -5,42 +5,42 @@ import { Heading } from '../design/text';
 import { nextPath, withNext } from '../http/next-path';
 import { type Page, page } from '../http/page';
 import { PASSWORD_HINT, passwordErrors } from './form-fields';
-import { countTry } from './throttles';
+import { countAttempt } from './throttles';
 
 const GONE = 410;
 
-/** A page that a mailed link opens, on which the owner of the address chooses a password. */
+/** A page behind an emailed link where the owner of the address chooses a password. */
 interface PasswordPage {
   path: string;
   title: string;
   /** What setting the password does. */
   effect: (email: string) => VNode;
   label: string;
-  /** What to do for a reader who did not ask for the mail. */
-  unasked: string;
-  /** The notice on the log-in page afterwards. */
+  /** Advice for a reader who did not request the email. */
+  notRequested: string;
+  /** Key of the notice that the login page shows afterwards. */
   done: string;
   /** Why the link may not work, and where to get a new one. */
-  gone: { reasons: string; retry: string; button: string };
+  invalid: { reasons: string; retry: string; button: string };
 }
 
 interface ChoosePasswordProps {
-  of: PasswordPage;
+  definition: PasswordPage;
   token: string;
   email: string;
   next: string | null;
   errors?: FormError[];
 }
 
-function ChoosePassword({ of, token, email, next, errors = [] }: ChoosePasswordProps): VNode {
-  const { path, title, effect, label, unasked } = of;
+function ChoosePassword({ definition, token, email, next, errors = [] }: ChoosePasswordProps): VNode {
+  const { path, title, effect, label, notRequested } = definition;
   return (
     <Layout title={titleWith(errors, title)}>
       <Heading>{title}</Heading>
       {effect(email)}
       <ErrorSummary errors={errors} />
       <Form action={path} hidden={{ token, next }}>
-        {/* Password managers store the password under this name. */}
+        {/* Password managers save the password under this username. */}
         <input type="text" name="username" value={email} autocomplete="username" readOnly hidden />
         <Field
           name="password"
@@ -54,18 +54,18 @@ function ChoosePassword({ of, token, email, next, errors = [] }: ChoosePasswordP
           <Button>Set password</Button>
         </Actions>
       </Form>
-      <p class="quiet">{unasked}</p>
+      <p class="quiet">{notRequested}</p>
     </Layout>
   );
 }
 
-function Gone({ of: { gone }, next }: { of: PasswordPage; next: string | null }): VNode {
+function InvalidLink({ definition: { invalid }, next }: { definition: PasswordPage; next: string | null }): VNode {
   return (
     <Layout title="This link no longer works">
       <Heading>This link no longer works</Heading>
-      <p>{gone.reasons}</p>
+      <p>{invalid.reasons}</p>
       <Actions>
-        <ButtonLink href={withNext(gone.retry, next)}>{gone.button}</ButtonLink>
+        <ButtonLink href={withNext(invalid.retry, next)}>{invalid.button}</ButtonLink>
       </Actions>
       <p>
         Already have a password? <a href={withNext('/login', next)}>Log in</a>
@@ -75,28 +75,32 @@ function Gone({ of: { gone }, next }: { of: PasswordPage; next: string | null })
 }
 
 /**
- * Returns the page that a mailed link opens and the handler of its form. Mail scanners open links too, so opening it
- * changes nothing. It logs no one in: otherwise a stranger's link would put its reader into the stranger's account.
+ * Returns the page behind an emailed link and the handler of its form. Opening the page changes nothing, because mail
+ * scanners open links too. Setting a password logs no one in: otherwise an attacker could send the link to someone and
+ * put them into the attacker's account.
  */
-export function choosePassword(of: PasswordPage): [Page, Page] {
-  const goneFor = (next: string | null) => ({ status: GONE, html: <Gone of={of} next={next} /> });
+export function choosePassword(definition: PasswordPage): [Page, Page] {
+  const invalidLink = (next: string | null) => ({
+    status: GONE,
+    html: <InvalidLink definition={definition} next={next} />,
+  });
   return [
     page({
       method: 'GET',
-      path: of.path,
+      path: definition.path,
       tokenInUrl: true,
       handle: async ({ ctx, query }) => {
         const next = nextPath(query['next']);
         const token = query['token'] ?? '';
         const email = await ctx.auth.ownerOfLink(token);
         return email === null
-          ? goneFor(next)
-          : { html: <ChoosePassword of={of} token={token} email={email} next={next} /> };
+          ? invalidLink(next)
+          : { html: <ChoosePassword definition={definition} token={token} email={email} next={next} /> };
       },
     }),
     page({
       method: 'POST',
-      path: of.path,
+      path: definition.path,
       tokenInUrl: true,
       handle: async (call) => {
         const { ctx, form } = call;
@@ -106,15 +110,15 @@ export function choosePassword(of: PasswordPage): [Page, Page] {
         const errors = passwordErrors(password);
         if (errors.length > 0) {
           const email = await ctx.auth.ownerOfLink(token);
-          if (email === null) return goneFor(next);
+          if (email === null) return invalidLink(next);
           return {
             status: 422,
-            html: <ChoosePassword of={of} token={token} email={email} next={next} errors={errors} />,
+            html: <ChoosePassword definition={definition} token={token} email={email} next={next} errors={errors} />,
           };
         }
-        await countTry(call, 'reset', null);
-        if ((await ctx.auth.reset(token, password)) === 'INVALID') return goneFor(next);
-        return { redirect: withNext(`/login?done=${of.done}`, next) };
+        await countAttempt(call, 'reset', null);
+        if ((await ctx.auth.reset(token, password)) === 'INVALID') return invalidLink(next);
+        return { redirect: withNext(`/login?done=${definition.done}`, next) };
       },
     }),
   ];

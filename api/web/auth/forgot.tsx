@@ -3,34 +3,34 @@ import { RESET_LINK_MINUTES } from '../../accounts/better-auth';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { withNext } from '../http/next-path';
-import { askForMail } from './ask-for-mail';
-import { OutboxHint } from './check-mail';
+import { OutboxHint } from './check-email';
+import { requestEmailPages } from './request-email';
 
 function Sent({ email }: { email: string }): VNode {
   return (
     <Layout title="Check your email">
       <Heading>Check your email</Heading>
       <p>
-        If <strong>{email}</strong> has an account, a link is on its way. It works once, for {RESET_LINK_MINUTES}{' '}
-        minutes.
+        If <strong>{email}</strong> has a MIR account, we sent it an email. The link in it works once, within{' '}
+        {RESET_LINK_MINUTES} minutes.
       </p>
       <OutboxHint />
-      <p class="quiet">Nothing came? Look in your spam folder, and check that it is the address you signed up with.</p>
+      <p class="quiet">No email? Check your spam folder, and make sure this is the address you signed up with.</p>
     </Layout>
   );
 }
 
-export const [forgotPage, forgot] = askForMail({
+export const [forgotPage, forgot] = requestEmailPages({
   path: '/forgot',
-  tried: 'forgot',
+  action: 'forgot',
   title: 'Choose a new password',
-  intro: 'We send you a link with which you can choose a new one.',
-  button: 'Send me the link',
+  intro: 'Enter your email address, and we’ll send you a link to choose a new password.',
+  button: 'Send link',
   below: (next) => (
     <p>
-      It came back to you? <a href={withNext('/login', next)}>Log in</a>
+      Remembered it? <a href={withNext('/login', next)}>Log in</a>
     </p>
   ),
-  ask: (auth, email) => auth.askReset(email),
-  sent: (email) => <Sent email={email} />,
+  createEmail: (auth, email) => auth.askReset(email),
+  confirmation: (email) => <Sent email={email} />,
 });

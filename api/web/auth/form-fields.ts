@@ -5,26 +5,26 @@ import type { FormError } from '../design/form';
 const MAX_EMAIL_LENGTH = 254;
 const emailSchema = z.email().max(MAX_EMAIL_LENGTH);
 
-/** An e-mail address as typed, without the blanks around it. */
-export function emailOf(given: string | undefined): string {
-  return (given ?? '').trim();
+/** Returns the typed email address without surrounding whitespace. */
+export function emailOf(typed: string | undefined): string {
+  return (typed ?? '').trim();
 }
 
 export function emailErrors(email: string): FormError[] {
-  if (email === '') return [{ field: 'email', message: 'Enter your e-mail address.' }];
+  if (email === '') return [{ field: 'email', message: 'Enter your email address.' }];
   if (emailSchema.safeParse(email).success) return [];
-  return [{ field: 'email', message: 'Enter a whole e-mail address, like ana@example.org.' }];
+  return [{ field: 'email', message: 'Enter a full email address, like ana@example.org.' }];
 }
 
-/** What is wrong with a new password. Length alone counts: no rule about signs makes a password better. */
+/** Checks a new password by length only: required character types do not make passwords stronger (NIST SP 800-63B). */
 export function passwordErrors(password: string): FormError[] {
   const error = (message: string): FormError[] => [{ field: 'password', message }];
   if (password === '') return error('Choose a password.');
   if (password.length < MIN_PASSWORD_LENGTH)
-    return error(`Choose a longer password: at least ${MIN_PASSWORD_LENGTH} characters.`);
+    return error(`This password is too short. Use at least ${MIN_PASSWORD_LENGTH} characters.`);
   if (password.length > MAX_PASSWORD_LENGTH)
-    return error(`Choose a shorter password: at most ${MAX_PASSWORD_LENGTH} characters.`);
+    return error(`This password is too long. Use at most ${MAX_PASSWORD_LENGTH} characters.`);
   return [];
 }
 
-export const PASSWORD_HINT = `At least ${MIN_PASSWORD_LENGTH} characters. A few words in a row are easy to remember.`;
+export const PASSWORD_HINT = `At least ${MIN_PASSWORD_LENGTH} characters. A few random words are easy to remember.`;

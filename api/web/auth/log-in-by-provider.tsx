@@ -9,35 +9,35 @@ import { usePageFacts } from '../design/page-facts';
 import { Heading } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../http/next-path';
 import { page } from '../http/page';
-import { countTry, rememberBrowser } from './throttles';
+import { countAttempt, rememberBrowser } from './throttles';
 
 const PATH = '/login/oidc';
-const REJECTED = 403;
+const FORBIDDEN = 403;
 
-/** The other way in, where one is configured. */
-export function ByProvider({ next }: { next: string | null }): VNode | null {
+/** Offers to log in with the OpenID Connect provider, if one is configured. */
+export function ProviderSection({ next }: { next: string | null }): VNode | null {
   const { provider } = usePageFacts();
   if (provider === null) return null;
   return (
     <section>
-      <h2>Or without a password here</h2>
+      <h2>Or continue without a password</h2>
       <p>
         <ButtonLink href={withNext(PATH, next)} plain>
-          Go on with {provider}
+          Continue with {provider}
         </ButtonLink>
       </p>
     </section>
   );
 }
 
-const WORDS: Record<ProviderRejection, (provider: string) => string> = {
-  CANCELLED: (provider) => `${provider} did not let you through, or you stopped there. Nothing was done.`,
+const TEXTS: Record<ProviderRejection, (provider: string) => string> = {
+  CANCELLED: (provider) => `You canceled, or ${provider} denied access. Nothing has changed.`,
   UNVERIFIED: (provider) =>
-    `${provider} does not say that your e-mail address is confirmed there. Confirm it there and come back, or log in with a password.`,
+    `${provider} hasn’t confirmed your email address. Confirm it there and come back, or log in with a password.`,
   KNOWN_AS_ANOTHER: (provider) =>
-    `Your address belongs to a MIR identity that somebody else opens with ${provider}. Nothing was done. If it is yours, log in with its password, or choose a new one by mail.`,
+    `Your email address belongs to a MIR account that uses a different ${provider} account. Nothing has changed. If the MIR account is yours, log in with its password, or choose a new password.`,
   FAILED: (provider) =>
-    `${provider} and this MIR did not understand each other, or it took longer than ten minutes. Nothing was done. Try again, or log in with a password.`,
+    `Login with ${provider} failed or took longer than ten minutes. Nothing has changed. Try again, or log in with a password.`,
 };
 
 interface NotLoggedInProps {
@@ -50,22 +50,24 @@ function NotLoggedIn({ why, provider, next }: NotLoggedInProps): VNode {
   return (
     <Layout title="You are not logged in">
       <Heading>You are not logged in</Heading>
-      <p>{WORDS[why](provider)}</p>
+      <p>{TEXTS[why](provider)}</p>
       <Actions>
-        <ButtonLink href={withNext('/login', next)}>To the log-in</ButtonLink>
+        <ButtonLink href={withNext('/login', next)}>Go to login</ButtonLink>
       </Actions>
     </Layout>
   );
 }
 
 function providerOf({ config }: Pick<ApiContext, 'config'>): string {
-  if (config.oidc === null) throw new PublicError('NOT_FOUND', 'People log in with e-mail and password here.');
+  if (config.oidc === null) {
+    throw new PublicError('NOT_FOUND', 'This MIR has no login provider. Log in with your email address and password.');
+  }
   return config.oidc.name;
 }
 
 /**
- * Sends the browser to the provider. Opened by a link: a form might lead to our own pages only. Another site's link
- * leads to the log-in, so that nobody gets an identity without having pressed anything here.
+ * Redirects the browser to the provider. This is a GET, because our `form-action` policy keeps forms on our origin.
+ * Requests from other sites go to the login page, so that no account is created without a click on our page.
  */
 export const startProviderLogIn = page({
   method: 'GET',
@@ -77,13 +79,13 @@ export const startProviderLogIn = page({
     const next = nextOrHome(query['next']);
     if (session) return { redirect: next };
     if (crossSite) return { redirect: withNext('/login', next) };
-    await countTry(call, 'provider', null);
+    await countAttempt(call, 'provider', null);
     const { url, cookies } = await ctx.auth.startProviderLogIn(next, withNext('/login', next));
     return { leaveTo: url, cookies };
   },
 });
 
-/** Where the provider sends the browser back to. A session of its own for each log-in, as with a password. */
+/** Handles the provider's redirect back to us. Each login starts a new session, as with a password. */
 export const completeProviderLogIn = page({
   method: 'GET',
   path: OIDC_CALLBACK_PATH,
@@ -91,15 +93,15 @@ export const completeProviderLogIn = page({
   handle: async (call) => {
     const { ctx, session, cookie } = call;
     const provider = providerOf(ctx);
-    await countTry(call, 'provider', null);
+    await countAttempt(call, 'provider', null);
     const { code, state, iss, error } = call.query;
     const result = await ctx.auth.completeProviderLogIn({ code, state, iss, error }, cookie);
     const { cookies } = result;
     if (result.kind === 'REJECTED') {
       const next = nextPath(result.next ?? undefined);
-      // The Back button brings an old answer again.
+      // The Back button repeats a callback that was already used.
       if (session) return { redirect: next ?? nextOrHome(undefined), cookies };
-      return { status: REJECTED, html: <NotLoggedIn why={result.why} provider={provider} next={next} />, cookies };
+      return { status: FORBIDDEN, html: <NotLoggedIn why={result.why} provider={provider} next={next} />, cookies };
     }
     if (session) await ctx.auth.logOut(cookie);
     const { session: mine } = await ctx.auth.readSession(cookies.map((set) => set.split(';')[0]).join('; '));

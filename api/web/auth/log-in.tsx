@@ -4,18 +4,18 @@ import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../http/next-path';
 import { page } from '../http/page';
-import { ByProvider } from './log-in-by-provider';
+import { ProviderSection } from './log-in-by-provider';
 import { emailErrors, emailOf } from './form-fields';
-import { countTry, forgiveTries, rememberBrowser } from './throttles';
+import { clearAttempts, countAttempt, rememberBrowser } from './throttles';
 
-/** What was done just before, by the `done` of the address. Nothing else of the address is ever shown. */
+/** Notices by the query parameter `done`. The page shows no other part of its URL. */
 const DONE: Record<string, string> = {
-  confirmed: 'Your address is confirmed. Log in with the password you chose.',
-  password: 'Your new password is set, and all sessions have ended. Log in with it.',
-  out: 'You are logged out.',
-  deleted: 'Your identity is deleted.',
+  confirmed: 'Your email address is confirmed. Log in with the password you chose.',
+  password: 'Your new password is set, and you’re logged out everywhere. Log in with the new password.',
+  out: 'You’re logged out.',
+  deleted: 'Your MIR account is deleted.',
   'deleted-pending':
-    'Your identity is deleted. Part of our system cannot be reached, so platforms may still see your history for a moment; it will end by itself.',
+    'Your MIR account is deleted. Part of our system can’t be reached, so platforms may still see your history for a while. You don’t need to do anything.',
 };
 
 interface LogInProps {
@@ -23,7 +23,7 @@ interface LogInProps {
   done?: string | undefined;
   email?: string;
   errors?: FormError[];
-  /** The password was right, but the address is not confirmed. */
+  /** The password was right, but the email address is not confirmed. */
   unverified?: boolean;
 }
 
@@ -36,10 +36,10 @@ function LogIn({ next, done, email = '', errors = [], unverified = false }: LogI
           <p>{done}</p>
         </Notice>
       )}
-      {next?.startsWith('/link') && <p>Then you go on to what you came for.</p>}
+      {next?.startsWith('/link') && <p>Log in to continue connecting your account.</p>}
       <ErrorSummary errors={errors} />
       <Form action="/login" hidden={{ next }}>
-        <Field name="email" label="E-mail address" type="email" autocomplete="username" value={email} errors={errors} />
+        <Field name="email" label="Email address" type="email" autocomplete="username" value={email} errors={errors} />
         <Field name="password" label="Password" type="password" autocomplete="current-password" errors={errors} />
         <Actions>
           <Button>Log in</Button>
@@ -47,17 +47,17 @@ function LogIn({ next, done, email = '', errors = [], unverified = false }: LogI
       </Form>
       {unverified ? (
         <p>
-          You need a new link? <a href={withNext('/verify/resend', next)}>Get a new link</a>
+          Need a new link? <a href={withNext('/verify/resend', next)}>Get a new link</a>
         </p>
       ) : (
         <p>
-          You forgot your password? <a href={withNext('/forgot', next)}>Choose a new one</a>
+          Forgot your password? <a href={withNext('/forgot', next)}>Choose a new one</a>
         </p>
       )}
       <p>
-        You have no account yet? <a href={withNext('/signup', next)}>Sign up</a>
+        Don’t have an account? <a href={withNext('/signup', next)}>Sign up</a>
       </p>
-      <ByProvider next={next} />
+      <ProviderSection next={next} />
     </Layout>
   );
 }
@@ -75,14 +75,14 @@ export const logInPage = page({
 
 const WRONG: FormError = {
   field: '',
-  message: 'No account has this e-mail address and password. Look at both, or choose a new password below.',
+  message: 'No account has this email address and password. Check both, or choose a new password below.',
 };
 const UNVERIFIED: FormError = {
   field: '',
-  message: 'Your address is not confirmed yet. Get a new link below, and choose your password on the page it opens.',
+  message: 'Your email address is not confirmed yet. Get a new link below and use it to choose your password.',
 };
 
-/** A session of its own for each log-in; a wrong password and an unknown address are answered alike. */
+/** Each login starts a new session. A wrong password and an unknown address get the same response. */
 export const logIn = page({
   method: 'POST',
   path: '/login',
@@ -95,25 +95,25 @@ export const logIn = page({
     const missing = password === '' ? [{ field: 'password', message: 'Enter your password.' }] : [];
     const errors = [...emailErrors(email), ...missing];
     if (errors.length > 0) return { status: 422, html: <LogIn next={next} email={email} errors={errors} /> };
-    await countTry(call, 'log-in', email);
-    const answer = await ctx.auth.logIn(email, password);
-    if (answer === 'WRONG') return { status: 422, html: <LogIn next={next} email={email} errors={[WRONG]} /> };
-    await forgiveTries(call, 'log-in', email);
-    if (answer === 'UNVERIFIED') {
+    await countAttempt(call, 'log-in', email);
+    const result = await ctx.auth.logIn(email, password);
+    if (result === 'WRONG') return { status: 422, html: <LogIn next={next} email={email} errors={[WRONG]} /> };
+    await clearAttempts(call, 'log-in', email);
+    if (result === 'UNVERIFIED') {
       return { status: 422, html: <LogIn next={next} email={email} errors={[UNVERIFIED]} unverified /> };
     }
-    // Only of a confirmed address: who signs up somebody else's knows its password too.
+    // Not for an unconfirmed address: in earlier versions the person who signed it up chose its password.
     await rememberBrowser(call, email);
     if (session) await ctx.auth.logOut(cookie);
-    return { redirect: nextOrHome(form['next']), cookies: answer.cookies };
+    return { redirect: nextOrHome(form['next']), cookies: result.cookies };
   },
 });
 
-/** Ends the session in the store. */
+/** Deletes the session from the database, not only the cookie. */
 export const logOut = page({
   method: 'POST',
   path: '/logout',
-  // Its form is on pages that hide their address, and is then sent without an origin.
+  // Pages that send no referrer have this form too, and browsers post it with the origin `null`.
   tokenInUrl: true,
   handle: async ({ ctx, cookie }) => ({ redirect: '/login?done=out', cookies: await ctx.auth.logOut(cookie) }),
 });

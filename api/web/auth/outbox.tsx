@@ -7,13 +7,13 @@ import { Facts, Heading } from '../design/text';
 import { isLoopback } from '../../../shared/config/loopback';
 import { page } from '../http/page';
 
-const SHOWN_MAILS = 50;
+const MAX_SHOWN_EMAILS = 50;
 
 const LINK_TEXT_LENGTH = 64;
 const shortened = (link: string): string =>
   link.length > LINK_TEXT_LENGTH ? `${link.slice(0, LINK_TEXT_LENGTH)}…` : link;
 
-/** A mail's text, its links clickable. */
+/** An email's text, with clickable links. */
 function Text({ text }: { text: string }): VNode {
   return (
     <>
@@ -31,10 +31,10 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
     <Layout title="Outbox">
       <Heading>Outbox</Heading>
       <p class="quiet">
-        Mails that this MIR would have sent, newest first. They stay here because SMTP_URL is not set, and are deleted
-        after a day.
+        Emails this MIR would have sent, newest first. They stay here because SMTP_URL is not set. They’re deleted after
+        a day.
       </p>
-      {mails.length === 0 && <p>No mails yet. Sign up, and the first one appears here.</p>}
+      {mails.length === 0 && <p>No emails yet. Sign up, and the first one appears here.</p>}
       {mails.map(({ _id, to, subject, text, createdAt }) => (
         <article key={_id}>
           <h2>{subject}</h2>
@@ -42,7 +42,7 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
             facts={[
               ['To', to],
               [
-                'At',
+                'Time',
                 <time dateTime={createdAt.toISOString()}>
                   {createdAt.toISOString().replace('T', ' ').slice(0, 19)} UTC
                 </time>,
@@ -56,16 +56,16 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
   );
 }
 
-/** Everybody's mails, for trying MIR on a laptop: for this machine only, and not where mails are sent. */
+/** Shows everyone's emails, for trying MIR on a laptop. Off when email is sent, and open only to the machine itself. */
 export const outboxPage = page({
   method: 'GET',
   path: '/outbox',
   handle: async ({ ctx, host, peer }) => {
     const { mail, publicUrl } = ctx.config;
-    if (mail.kind !== 'outbox') throw new PublicError('NOT_FOUND', 'This MIR sends its mails.');
-    if (!isLoopback(peer)) throw new PublicError('NOT_FOUND', 'The outbox opens only on the machine that runs MIR.');
-    // Against DNS rebinding: a site that points its own name at this machine could read the mails in a browser on it.
-    if (host !== new URL(publicUrl).host) throw new PublicError('NOT_FOUND', `The outbox is at ${publicUrl}/outbox.`);
-    return { html: <Outbox mails={await ctx.store.outboxMails.newest(SHOWN_MAILS)} /> };
+    if (mail.kind !== 'outbox') throw new PublicError('NOT_FOUND', 'This MIR sends email, so it has no outbox.');
+    if (!isLoopback(peer)) throw new PublicError('NOT_FOUND', 'Open the outbox on the machine that runs MIR.');
+    // Prevents DNS rebinding: a site whose name resolves to this machine could otherwise read the emails.
+    if (host !== new URL(publicUrl).host) throw new PublicError('NOT_FOUND', `Open the outbox at ${publicUrl}/outbox.`);
+    return { html: <Outbox mails={await ctx.store.outboxMails.newest(MAX_SHOWN_EMAILS)} /> };
   },
 });

@@ -1,13 +1,13 @@
-import { askForMail } from './ask-for-mail';
-import { CheckMail } from './check-mail';
+import { CheckEmail } from './check-email';
+import { requestEmailPages } from './request-email';
 
-/** A repeated sign-up: what is mailed, and how often, is the same. */
-export const [resendPage, resend] = askForMail({
+/** Resends a sign-up email, under the limits for sign-ups. */
+export const [resendPage, resend] = requestEmailPages({
   path: '/verify/resend',
-  tried: 'sign-up',
+  action: 'sign-up',
   title: 'Get a new link',
-  intro: 'We send you a new link to choose your password and finish your sign-up.',
+  intro: 'Enter your email address, and we’ll send you a new link to choose your password and finish signing up.',
   button: 'Send link',
-  ask: (auth, email) => auth.signUp(email),
-  sent: (email, next) => <CheckMail email={email} next={next} again />,
+  createEmail: (auth, email) => auth.signUp(email),
+  confirmation: (email, next) => <CheckEmail email={email} next={next} again />,
 });

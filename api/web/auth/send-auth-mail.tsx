@@ -4,51 +4,51 @@ import { RESET_LINK_MINUTES, VERIFY_LINK_HOURS } from '../../accounts/better-aut
 import type { ApiContext } from '../../context';
 import { withNext } from '../http/next-path';
 
-/** A mail's words: paragraphs, with one link among them. */
-interface Words {
+/** An email's text: paragraphs around one link. */
+interface EmailText {
   subject: string;
   before: string[];
   link: string;
   after: string[];
 }
 
-const WORDS: Record<AuthMail['kind'], Omit<Words, 'link'> & { path: string }> = {
+const TEXTS: Record<AuthMail['kind'], Omit<EmailText, 'link'> & { path: string }> = {
   VERIFY: {
     path: '/verify',
-    subject: 'Confirm your address for MIR',
+    subject: 'Confirm your email address for MIR',
     before: [
-      'Someone signed up to MIR with this e-mail address. If it was you, open this page to confirm the address and choose your password:',
+      'Someone signed up for MIR with this email address. If it was you, open this page to confirm the address and choose your password:',
     ],
     after: [
-      `The link works once, for ${VERIFY_LINK_HOURS} hours.`,
-      'If it was not you, do nothing. No account is opened, and we delete the sign-up after two days.',
+      `The link works once, within ${VERIFY_LINK_HOURS} hours.`,
+      'If it was not you, ignore this email. No account is created, and we delete the sign-up after two days.',
     ],
   },
   ALREADY_SIGNED_UP: {
     path: '/login',
     subject: 'You already have a MIR account',
     before: [
-      'Somebody tried to sign up to MIR with this e-mail address. It has an account already, so nothing changed. If it was you, log in:',
+      'Someone tried to sign up for MIR with this email address. It already has an account, so nothing has changed. If it was you, log in:',
     ],
-    after: ['If you forgot your password, that page leads to a new one. If it was not you, do nothing.'],
+    after: ['If you forgot your password, you can choose a new one there. If it was not you, ignore this email.'],
   },
   RESET: {
     path: '/reset',
     subject: 'Choose a new password for MIR',
-    before: ['Somebody asked for a new password for your MIR account. If it was you, open this page and choose one:'],
+    before: ['Someone asked for a new password for your MIR account. If it was you, open this page to choose one:'],
     after: [
-      `The link works once, for ${RESET_LINK_MINUTES} minutes. A new password ends all sessions of your account.`,
-      'If it was not you, do nothing. Your password stays as it is.',
+      `The link works once, within ${RESET_LINK_MINUTES} minutes. A new password logs you out on every device.`,
+      'If it was not you, ignore this email. Your password stays the same.',
     ],
   },
 };
 
 function linkOf(mail: AuthMail, publicUrl: string, next: string | null): string {
-  const { path } = WORDS[mail.kind];
+  const { path } = TEXTS[mail.kind];
   return publicUrl + withNext('token' in mail ? `${path}?token=${encodeURIComponent(mail.token)}` : path, next);
 }
 
-function htmlOf({ before, link, after }: Words): string {
+function htmlOf({ before, link, after }: EmailText): string {
   const html = (
     <html lang="en">
       <body>
@@ -68,14 +68,15 @@ function htmlOf({ before, link, after }: Words): string {
   return `<!doctype html>${renderToString(html)}`;
 }
 
-/** Queues the mail that an account asks for, with `next` in its link. Nothing to send is fine too. */
+/** Queues an email of an account, with `next` in its link. Does nothing when `mail` is null. */
 export async function sendAuthMail(
   { mailQueue, config }: Pick<ApiContext, 'mailQueue' | 'config'>,
   mail: AuthMail | null,
   next: string | null,
 ): Promise<void> {
   if (mail === null) return;
-  const words: Words = { ...WORDS[mail.kind], link: linkOf(mail, config.publicUrl, next) };
-  const text = [...words.before, words.link, ...words.after, 'MIR'].join('\n\n');
-  await mailQueue.add({ to: mail.to.toLowerCase(), subject: words.subject, text: `${text}\n`, html: htmlOf(words) });
+  const content: EmailText = { ...TEXTS[mail.kind], link: linkOf(mail, config.publicUrl, next) };
+  const text = [...content.before, content.link, ...content.after, 'MIR'].join('\n\n');
+  const { subject } = content;
+  await mailQueue.add({ to: mail.to.toLowerCase(), subject, text: `${text}\n`, html: htmlOf(content) });
 }

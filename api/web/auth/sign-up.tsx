@@ -4,12 +4,12 @@ import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 import { nextOrHome, nextPath, withNext } from '../http/next-path';
 import { page } from '../http/page';
-import { CheckMail } from './check-mail';
+import { CheckEmail } from './check-email';
 import { emailErrors, emailOf } from './form-fields';
-import { ByProvider } from './log-in-by-provider';
+import { ProviderSection } from './log-in-by-provider';
 import { sendAuthMail } from './send-auth-mail';
-import { inConstantTime } from './in-constant-time';
-import { countTry } from './throttles';
+import { countAttempt } from './throttles';
+import { withMinimumDuration } from './with-minimum-duration';
 
 function SignUp({
   next,
@@ -24,20 +24,20 @@ function SignUp({
     <Layout title={titleWith(errors, 'Sign up')}>
       <Heading>Sign up</Heading>
       <p>
-        A MIR account shows you what is registered about your participation, and lets you decide which platforms see
-        your whole history. Enter your e-mail address and we send you a link to choose a password.
+        With a MIR account you see the history of the accounts you connect, and you decide which platforms see its
+        totals. Enter your email address, and we’ll send you a link to choose a password.
       </p>
       <ErrorSummary errors={errors} />
       <Form action="/signup" hidden={{ next }}>
-        <Field name="email" label="E-mail address" type="email" autocomplete="username" value={email} errors={errors} />
+        <Field name="email" label="Email address" type="email" autocomplete="username" value={email} errors={errors} />
         <Actions>
           <Button>Sign up</Button>
         </Actions>
       </Form>
       <p>
-        You have an account already? <a href={withNext('/login', next)}>Log in</a>
+        Already have an account? <a href={withNext('/login', next)}>Log in</a>
       </p>
-      <ByProvider next={next} />
+      <ProviderSection next={next} />
     </Layout>
   );
 }
@@ -50,7 +50,10 @@ export const signUpPage = page({
     session ? { redirect: nextOrHome(query['next']) } : { html: <SignUp next={nextPath(query['next'])} /> },
 });
 
-/** Answers a known address like a new one; only the mail differs. Asks for no password: its sender need not own the address. */
+/**
+ * Responds to a known address as to a new one; only the email differs. Asks for no password, because the address may
+ * belong to someone other than the person who signs it up.
+ */
 export const signUp = page({
   method: 'POST',
   path: '/signup',
@@ -61,8 +64,8 @@ export const signUp = page({
     const email = emailOf(form['email']);
     const errors = emailErrors(email);
     if (errors.length > 0) return { status: 422, html: <SignUp next={next} email={email} errors={errors} /> };
-    await countTry(call, 'sign-up', email);
-    await inConstantTime(ctx.auth.signUp(email).then((mail) => sendAuthMail(ctx, mail, next)));
-    return { html: <CheckMail email={email} next={next} /> };
+    await countAttempt(call, 'sign-up', email);
+    await withMinimumDuration(ctx.auth.signUp(email).then((mail) => sendAuthMail(ctx, mail, next)));
+    return { html: <CheckEmail email={email} next={next} /> };
   },
 });

@@ -1,19 +1,19 @@
 import { choosePassword } from './choose-password';
 
-/** The mailed link of a sign-up. Who signed the address up does not matter: only the reader of the mail sets a password. */
+/** The page behind the emailed link of a sign-up. Only the reader of the email sets a password, whoever signed up. */
 export const [verifyPage, verify] = choosePassword({
   path: '/verify',
   title: 'Choose your password',
   effect: (email) => (
     <p>
-      This confirms <strong>{email}</strong> and opens your MIR account. Then you log in with this password.
+      This confirms <strong>{email}</strong> and creates your MIR account. Then you can log in with this password.
     </p>
   ),
   label: 'Password',
-  unasked: 'If you did not sign up, or this is not your address, close this page. No account is opened.',
+  notRequested: 'If you didn’t sign up, or this isn’t your email address, close this page. No account is created.',
   done: 'confirmed',
-  gone: {
-    reasons: 'It was used already, it is too old, or part of it is missing. We can send you a new one.',
+  invalid: {
+    reasons: 'It has expired, was already used, or is incomplete. We can send you a new one.',
     retry: '/verify/resend',
     button: 'Get a new link',
   },

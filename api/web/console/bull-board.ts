@@ -17,11 +17,11 @@ import type { ApiContext } from '../../context';
 import { presentFailure } from '../../admin/present-failure';
 import { shapeOf } from '../../admin/shape-of';
 
-/** What bull-board gives its server: its reading routes, the paths that open its page, and that page. */
+/** bull-board's read routes, the paths that open its page, and the page itself. */
 export interface Board {
   routes: {
     paths: string[];
-    answer: (asked: Pick<BullBoardRequest, 'params' | 'query'>) => Promise<ControllerHandlerReturnType>;
+    handle: (request: Pick<BullBoardRequest, 'params' | 'query'>) => Promise<ControllerHandlerReturnType>;
   }[];
   pagePaths: string[];
   html: string;
@@ -30,9 +30,9 @@ export interface Board {
 
 const UI_DIR = join(dirname(require.resolve('@bull-board/ui/package.json')), 'dist');
 
-const DESCRIPTION = 'To read only. Replay and drop: mir dead-letters, or /admin/dead-letters.';
+const DESCRIPTION = 'Read-only. To replay or drop dead letters, use mir dead-letters or /admin/dead-letters.';
 
-/** A queue as the board may see it: no action, and of every payload only its shape. */
+/** Adapts a queue for the board: read-only, and with the shape of each payload instead of its content. */
 function readOnly(queue: Queue, fields: ReadonlySet<string>): BullMQAdapter {
   const adapter = new BullMQAdapter(queue, { readOnlyMode: true, allowRetries: false, description: DESCRIPTION });
   for (const field of ['data', 'returnValue', 'progress'] as const) {
@@ -43,22 +43,22 @@ function readOnly(queue: Queue, fields: ReadonlySet<string>): BullMQAdapter {
 
 const ADDRESS = /[^\s<>"'(),:;]+@[^\s<>"'(),:;]+/g;
 
-/** Fields of bull-board's responses that hold the message of whatever a worker threw. */
-const FAILURES: ReadonlySet<string> = new Set(['failedReason', 'deferredFailure']);
+/** Fields of bull-board's responses that contain error messages of workers. */
+const FAILURE_FIELDS: ReadonlySet<string> = new Set(['failedReason', 'deferredFailure']);
 
 /**
- * Removes what drivers and other servers say: failures are shown as `presentFailure` does, stack traces (which begin
- * with them), the port of the queue store and mail addresses not at all.
+ * Redacts text from drivers and other servers. Shows failures as `presentFailure` words them, and removes stack traces
+ * (which begin with the message), the port of Redis and email addresses.
  */
-function withoutQuotes(body: unknown, name = ''): unknown {
-  if (typeof body === 'string') return (FAILURES.has(name) ? presentFailure(body) : body).replace(ADDRESS, '…@…');
-  if (Array.isArray(body)) return name === 'stacktrace' ? [] : body.map((one) => withoutQuotes(one));
+function redactBody(body: unknown, name = ''): unknown {
+  if (typeof body === 'string') return (FAILURE_FIELDS.has(name) ? presentFailure(body) : body).replace(ADDRESS, '…@…');
+  if (Array.isArray(body)) return name === 'stacktrace' ? [] : body.map((item) => redactBody(item));
   if (typeof body !== 'object' || body === null) return body;
   const shown = Object.entries(body).filter(([field]) => field !== 'port');
-  return Object.fromEntries(shown.map(([field, value]) => [field, withoutQuotes(value, field)]));
+  return Object.fromEntries(shown.map(([field, value]) => [field, redactBody(value, field)]));
 }
 
-/** bull-board's page without what it would load from elsewhere and without inline styles. */
+/** Renders bull-board's page without inline styles and without resources from other origins. */
 function pageHtml(template: string, values: Record<string, unknown>): string {
   const html = template
     .replace(/<link href="https:[^>]*>/, '')
@@ -67,22 +67,23 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
       const value = values[name];
       return typeof value === 'string' ? value : '';
     });
-  if (/<%|https?:|<style|style=/.test(html)) throw new Error('the page of this version of bull-board is not known');
+  if (/<%|https?:|<style|style=/.test(html))
+    throw new Error('pageHtml does not support the page of this version of bull-board');
   return html;
 }
 
-/** Makes the board over the queues. Only its reading routes are taken: what is not there cannot be misused. */
+/** Creates the board. Uses only bull-board's read routes, so that no one can change a queue. */
 export function createBoard({ queues }: Pick<ApiContext, 'queues'>, basePath: string): Board {
   let known: BullBoardQueues = new Map();
   let uiConfig: UIConfig = {};
   const board: Board = { routes: [], pagePaths: [], html: '', staticDir: join(UI_DIR, 'static') };
 
   const adapter: IServerAdapter = {
-    setQueues: (given) => ((known = given), adapter),
+    setQueues: (boardQueues) => ((known = boardQueues), adapter),
     setViewsPath: () => adapter,
     setStaticPath: () => adapter,
     setErrorHandler: () => adapter,
-    setUIConfig: (given) => ((uiConfig = given), adapter),
+    setUIConfig: (uiOptions) => ((uiConfig = uiOptions), adapter),
     setEntryRoute: (entry: AppViewRoute) => {
       board.pagePaths = [entry.route].flat();
       const { params } = entry.handler({ basePath, uiConfig });
@@ -94,10 +95,10 @@ export function createBoard({ queues }: Pick<ApiContext, 'queues'>, basePath: st
         .filter(({ method }) => [method].flat().join(',') === 'get')
         .map((route) => ({
           paths: [route.route].flat(),
-          answer: async ({ params, query }) => {
-            const asked = { queues: known, uiConfig, query, params, body: {}, headers: {} };
-            const { status = 200, body } = await route.handler(asked);
-            return { status, body: withoutQuotes(body) as Record<string, unknown> };
+          handle: async ({ params, query }) => {
+            const request = { queues: known, uiConfig, query, params, body: {}, headers: {} };
+            const { status = 200, body } = await route.handler(request);
+            return { status, body: redactBody(body) as Record<string, unknown> };
           },
         }));
       return adapter;

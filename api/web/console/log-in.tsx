@@ -13,16 +13,16 @@ const AFTER_LOG_IN = '/admin/queues';
 
 function LogInPage({ errors = [] }: { errors?: readonly FormError[] }): VNode {
   return (
-    <Layout title={titleWith(errors, 'Operator log-in')}>
-      <Heading>Operator log-in</Heading>
-      <p>For whoever runs this registry. You stay logged in for {OPERATOR_SESSION_SECONDS / 60} minutes.</p>
+    <Layout title={titleWith(errors, 'Operator login')}>
+      <Heading>Operator login</Heading>
+      <p>This page is for the operator of this MIR. You stay logged in for {OPERATOR_SESSION_SECONDS / 60} minutes.</p>
       <ErrorSummary errors={errors} />
       <Form action="/admin/login">
         <Field
           name="token"
           label="Admin token"
           type="password"
-          hint="The ADMIN_TOKEN of this installation."
+          hint="The value of ADMIN_TOKEN on this server."
           autocomplete="current-password"
           maxLength={1_000}
           errors={errors}
@@ -40,7 +40,8 @@ const showLogIn = page({
   path: '/admin/login',
   always: true,
   handle: async ({ ctx, cookie }) => {
-    if (ctx.config.adminToken === null) throw new PublicError('NOT_FOUND', 'ADMIN_TOKEN is not set, so this is off.');
+    if (ctx.config.adminToken === null)
+      throw new PublicError('NOT_FOUND', 'The console is off. Set ADMIN_TOKEN to turn it on.');
     if (await isOperator(ctx, cookie, Date.now())) return { redirect: AFTER_LOG_IN };
     return { html: <LogInPage /> };
   },
@@ -57,27 +58,33 @@ const logIn = page({
       if (!(error instanceof MirError) || error.code !== 'ADMIN_TOKEN_INVALID') throw error;
       return {
         status: PROBLEMS[error.code].status,
-        html: <LogInPage errors={[{ field: 'token', message: 'This is not the ADMIN_TOKEN of this installation.' }]} />,
+        html: (
+          <LogInPage
+            errors={[
+              { field: 'token', message: 'This is not the ADMIN_TOKEN of this server. Check it and try again.' },
+            ]}
+          />
+        ),
       };
     }
-    log.info({ requestId }, 'an operator logged in');
+    log.info({ requestId }, 'operator logged in');
     return { redirect: AFTER_LOG_IN, cookies: [openOperatorSession(ctx, Date.now())] };
   },
 });
 
-const askLogOut = page({
+const showLogOut = page({
   method: 'GET',
   path: '/admin/logout',
   always: true,
   handle: () => ({
     html: (
-      <Layout title="Operator log-out">
+      <Layout title="Operator logout">
         <Heading>Log out as operator</Heading>
         <Form action="/admin/logout" class="plain-form">
           <Actions>
             <Button>Log out</Button>
             <ButtonLink href={AFTER_LOG_IN} plain>
-              Back to the queues
+              Go back to the queues
             </ButtonLink>
           </Actions>
         </Form>
@@ -96,5 +103,4 @@ const logOut = page({
   }),
 });
 
-/** The operator's log-in and log-out. */
-export const OPERATOR_PAGES: readonly Page[] = [showLogIn, logIn, askLogOut, logOut];
+export const OPERATOR_PAGES: readonly Page[] = [showLogIn, logIn, showLogOut, logOut];

@@ -9,9 +9,7 @@ import { isOperator } from './session';
 const BASE = '/admin/queues';
 const STATIC_MAX_AGE = '1h';
 
-/**
- * As strict as a script that runs in the page allows: everything from here, and nothing else. Its `<base>` is ours.
- */
+/** Allows scripts, and nothing from other origins. The page has a `<base>`, hence `base-uri`. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -24,7 +22,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Sends a browser to the log-in, and says to anything else that it is not logged in. */
+/** Redirects browsers to the login page. Throws 401 for other clients and for bull-board's own API requests. */
 function requireLogIn(req: Request, res: Response): void {
   if (req.accepts(['json', 'html']) === 'html' && !req.path.includes('/api/')) {
     res.redirect(303, '/admin/login');
@@ -33,23 +31,22 @@ function requireLogIn(req: Request, res: Response): void {
   throw new PublicError('ADMIN_TOKEN_INVALID', 'Log in at /admin/login.');
 }
 
-/** `GET /admin/queues`: bull-board for a logged-in operator, to read only. */
+/** Returns the route of bull-board, which shows the queues, read-only, to a logged-in operator. */
 export function queuesPage(ctx: ApiContext): { method: string; path: string; handle: RequestHandler } {
   const { publicUrl } = ctx.config;
   const board = createBoard(ctx, BASE);
   const headers = { ...securityHeaders(publicUrl), 'Content-Security-Policy': POLICY };
 
-  /** Ends a request that the router found a handler for. */
-  const end = (res: Response, answering: Promise<Answer>): void =>
-    finish(ctx, (res.locals as { exchange: Exchange }).exchange, answering);
+  const end = (res: Response, answer: Promise<Answer>): void =>
+    finish(ctx, (res.locals as { exchange: Exchange }).exchange, answer);
   const router = express.Router();
   router.use('/static', express.static(board.staticDir, { index: false, redirect: false, maxAge: STATIC_MAX_AGE }));
-  for (const { paths, answer } of board.routes) {
+  for (const { paths, handle } of board.routes) {
     router.get(paths, (req, res) => {
-      const answering = answer({ params: req.params, query: { ...req.query } });
+      const result = handle({ params: req.params, query: { ...req.query } });
       end(
         res,
-        answering.then(({ status = 200, body }) => ({ status, body })),
+        result.then(({ status = 200, body }) => ({ status, body })),
       );
     });
   }
@@ -63,13 +60,13 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
       const exchange = openExchange(req, res);
       Object.assign(exchange.headers, headers);
       res.locals['exchange'] = exchange;
-      // Of what Express serves itself: files, and the way to the log-in.
+      // For what Express sends itself: static files and the redirect to the login page.
       res.set(exchange.headers);
       const fail = (error: unknown): void =>
-        finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'There is no such page.'));
+        finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'Page not found.'));
       isOperator(ctx, req.headers.cookie, Date.now())
-        .then((logged) => {
-          if (!logged) return requireLogIn(req, res);
+        .then((loggedIn) => {
+          if (!loggedIn) return requireLogIn(req, res);
           req.url = req.url.slice(BASE.length) || '/';
           return void router(req, res, fail);
         })

@@ -3,7 +3,7 @@ import { PublicError } from '../../http/public-error';
 import type { ApiContext } from '../../context';
 import { cookieName, readCookie } from '../../accounts/cookies';
 
-/** An operator logs in again after this long, whatever was done in between. */
+/** The operator has to log in again after this time; activity does not extend a session. */
 export const OPERATOR_SESSION_SECONDS = 3_600;
 const NONCE_BYTES = 16;
 const COOKIE = 'mir_operator';
@@ -11,13 +11,13 @@ const TOKEN = /^(\d{13})\.([\w-]{22})\.([\w-]{43})$/;
 
 type Deps = Pick<ApiContext, 'config' | 'secrets' | 'keys' | 'queueLink'>;
 
-/** A session as its cookie tells it: nothing of it is kept here until it is ended. */
+/** A session, as its cookie contains it. The server stores only sessions that were ended early. */
 interface OperatorSession {
   nonce: string;
   expiresAtMs: number;
 }
 
-/** Bound to the admin token: with a new one all sessions end. */
+/** Signs a session. The signature covers the admin token, so a new token ends all sessions. */
 function macOf({ config, secrets }: Deps, { nonce, expiresAtMs }: OperatorSession): string {
   const token = createHash('sha256')
     .update(config.adminToken ?? '')
@@ -31,7 +31,7 @@ function setCookie({ config }: Deps, value: string, maxAgeSeconds: number): stri
   return `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`;
 }
 
-/** The Set-Cookie of a new session. */
+/** Returns the Set-Cookie value of a new session. */
 export function openOperatorSession(deps: Deps, nowMs: number): string {
   const session = {
     nonce: randomBytes(NONCE_BYTES).toString('base64url'),
@@ -41,7 +41,7 @@ export function openOperatorSession(deps: Deps, nowMs: number): string {
   return setCookie(deps, value, OPERATOR_SESSION_SECONDS);
 }
 
-/** The session of a Cookie header, if it is ours and not expired; whether it was ended is not looked at. */
+/** Returns the session in a Cookie header if it is genuine and not expired. Does not check whether it was ended. */
 function readSession(deps: Deps, header: string | undefined, nowMs: number): OperatorSession | null {
   if (deps.config.adminToken === null) return null;
   const [, expires, nonce, mac] = TOKEN.exec(readCookie(header, cookieName(deps.config.publicUrl, COOKIE)) ?? '') ?? [];
@@ -51,19 +51,18 @@ function readSession(deps: Deps, header: string | undefined, nowMs: number): Ope
   return session.expiresAtMs > nowMs ? session : null;
 }
 
-async function fromQueueStore<T>(answer: Promise<T>): Promise<T> {
+async function fromQueueStore<T>(reply: Promise<T>): Promise<T> {
   try {
-    return await answer;
+    return await reply;
   } catch (error) {
-    throw new PublicError(
-      'OVERLOADED',
-      'The queue store does not answer, so the session cannot be checked. Try again.',
-      { retryAfterSeconds: 2, cause: error },
-    );
+    throw new PublicError('OVERLOADED', 'Redis did not respond, so your session could not be checked. Try again.', {
+      retryAfterSeconds: 2,
+      cause: error,
+    });
   }
 }
 
-/** Whether the browser is logged in as the operator. Throws 503 while nobody can tell whether it logged out. */
+/** Returns whether the browser is logged in as operator. Throws 503 when Redis cannot say whether it logged out. */
 export async function isOperator(deps: Deps, header: string | undefined, nowMs: number): Promise<boolean> {
   const session = readSession(deps, header, nowMs);
   if (!session) return false;
@@ -71,7 +70,7 @@ export async function isOperator(deps: Deps, header: string | undefined, nowMs: 
   return (await fromQueueStore(client.exists(deps.keys.endedOperatorSession(session.nonce)))) === 0;
 }
 
-/** Ends the session for good, also for whoever copied its cookie; answers the Set-Cookie that deletes it. */
+/** Ends the session, also for copies of its cookie. Returns the Set-Cookie value that deletes the cookie. */
 export async function endOperatorSession(deps: Deps, header: string | undefined, nowMs: number): Promise<string> {
   const session = readSession(deps, header, nowMs);
   if (session) {

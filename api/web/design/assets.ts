@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const HASH_LENGTH = 12;
-/** The files in `styles/`, in the order in which they cascade. */
+/** The files in `styles/`, in cascade order. */
 const STYLES = ['tokens', 'base', 'layout', 'parts', 'forms', 'guide'];
 
-/** A file of our own, named by its content: it may be kept permanently. */
+/** A static file. Its path contains a hash of its content, so clients can cache it permanently. */
 export interface Asset {
   path: string;
   mediaType: string;
@@ -20,18 +20,18 @@ function asset(name: string, extension: string, mediaType: string, content: stri
 
 const css = STYLES.map((name) => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8')).join('\n');
 
-/** Returns a color of the light scheme, which an icon cannot take from the page that shows it. */
+/** Returns a color of the light scheme. Icons cannot use the CSS variables of the page that shows them. */
 function lightColor(name: string): string {
   const [, value] = new RegExp(`--${name}: (#[0-9a-f]{6});`).exec(css) ?? [];
-  if (value === undefined) throw new Error(`The stylesheet has no color --${name}.`);
+  if (value === undefined) throw new Error(`tokens.css does not define the color --${name}`);
   return value;
 }
 
 const [paper, accent] = [lightColor('paper'), lightColor('accent')];
-/** Three strata: the logo. */
+/** The logo: three strata. */
 const ICON_SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="4" fill="${paper}"/><g fill="${accent}"><rect x="6" y="21" width="20" height="5"/><rect x="6" y="13.5" width="20" height="5"/></g><rect x="6.75" y="6.75" width="18.5" height="3.5" fill="none" stroke="${accent}" stroke-width="1.5"/></svg>`;
 
-/** The stylesheet of all pages; no page has styles of its own. */
+/** The only stylesheet; all pages use it. */
 export const stylesheet = asset('mir', 'css', 'text/css; charset=utf-8', css);
 export const icon = asset('mir', 'svg', 'image/svg+xml', ICON_SVG);
 export const ASSETS: readonly Asset[] = [stylesheet, icon];

@@ -2,18 +2,18 @@ import type { VNode } from 'preact';
 import { monthName, MonthTable, type Series } from './month-table';
 
 interface ChartProps {
-  /** What is counted, as the figure's name: "Events by month". */
+  /** Such as "Events by month". */
   title: string;
   /** Months as YYYY-MM, oldest first. */
   months: readonly string[];
   series: readonly Series[];
-  /** What stands there while there is nothing to draw. */
+  /** Text shown instead of the chart when all counts are 0. */
   empty: string;
 }
 
-/** Bars that still can be read on a phone; the table beneath has every month. */
+/** As many bars as are readable on a phone. The table below the chart has every month. */
 const DRAWN_MONTHS = 12;
-/** Distinguishable fills; of more series the smallest are drawn as one and listed separately in the table. */
+/** As many fills as are easy to tell apart. The smallest series share the last one; the table lists each of them. */
 const DRAWN_SERIES = 4;
 const STEP = 30;
 const BAR = 20;
@@ -23,12 +23,12 @@ const FOOT = 22;
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 
-/** Counts that stand above their bar without touching the next one's; the table has them whole. */
-const LONGEST_WHOLE = 9_999;
+/** The largest count that fits above its bar. The chart abbreviates larger ones; the table shows them in full. */
+const MAX_UNABBREVIATED = 9_999;
 const compact = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumSignificantDigits: 3 });
-const above = (count: number): string => (count > LONGEST_WHOLE ? compact.format(count) : String(count));
+const labelOf = (count: number): string => (count > MAX_UNABBREVIATED ? compact.format(count) : String(count));
 
-/** The largest first; what is beyond the drawn ones is added up as the last. */
+/** Sorts series by size, largest first, and adds up those beyond `DRAWN_SERIES` as the last one. */
 function drawnSeries(series: readonly Series[]): Series[] {
   const sorted = [...series].sort((a, b) => sum(b.counts) - sum(a.counts));
   if (sorted.length <= DRAWN_SERIES) return sorted;
@@ -64,7 +64,7 @@ function Bars({ months, series }: { months: readonly string[]; series: readonly 
             })}
             {totals[at]! > 0 && (
               <text x={x + BAR / 2} y={(base - 4).toFixed(1)}>
-                {above(totals[at]!)}
+                {labelOf(totals[at]!)}
               </text>
             )}
             <text class="month" x={x + BAR / 2} y={TOP + HEIGHT + 16}>
@@ -78,7 +78,7 @@ function Bars({ months, series }: { months: readonly string[]; series: readonly 
   );
 }
 
-/** Stacked bars by month (the last twelve), their legend, and the same numbers to read. */
+/** Stacked bars of the last twelve months, with a legend and a table of the numbers. */
 export function Chart({ title, months, series, empty }: ChartProps): VNode {
   if (series.every(({ counts }) => sum(counts) === 0)) return <p class="quiet">{empty}</p>;
   const first = Math.max(0, months.length - DRAWN_MONTHS);

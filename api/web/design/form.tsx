@@ -1,30 +1,30 @@
 import type { ComponentChildren, InputHTMLAttributes, VNode } from 'preact';
 import { usePageFacts } from './page-facts';
 
-/** Name of the hidden field that binds a form to its visitor. */
+/** Name of the hidden field with the CSRF token. */
 export const CSRF_TOKEN_FIELD = 'form_token';
 
-/** What is wrong with a field: its name and what to do. `field` '' concerns the whole form. */
+/** An error message for a field, or for the whole form when `field` is ''. */
 export interface FormError {
   field: string;
   message: string;
 }
 
-/** A page's title, which starts with the fact that something is wrong: screen readers read it first. */
+/** Puts "Error:" before the title of a page with errors, because screen readers read the title first. */
 export function titleWith(errors: readonly FormError[], title: string): string {
   return errors.length === 0 ? title : `Error: ${title}`;
 }
 
 interface FormProps {
-  /** Where it is posted to: a path of ours. */
+  /** One of our own paths. */
   action: string;
-  /** What the form carries unseen. */
+  /** Values of hidden fields. Null values are left out. */
   hidden?: Record<string, string | null>;
   class?: string;
   children: ComponentChildren;
 }
 
-/** A form that is posted to us, with its token. */
+/** A POST form with a CSRF token. */
 export function Form({ action, hidden = {}, class: name = 'fields', children }: FormProps): VNode {
   const { csrfToken } = usePageFacts();
   return (
@@ -38,7 +38,7 @@ export function Form({ action, hidden = {}, class: name = 'fields', children }: 
   );
 }
 
-/** All that is wrong, above the form; takes the focus when the page opens. */
+/** Lists all errors above the form, and takes the focus when the page opens. */
 export function ErrorSummary({ errors }: { errors: readonly FormError[] }): VNode | null {
   if (errors.length === 0) return null;
   return (
@@ -68,7 +68,7 @@ interface FieldProps {
   errors?: readonly FormError[];
 }
 
-/** A labelled field; what is wrong with it stands beside it. */
+/** A labeled field with its hint and its error. */
 export function Field({ name, label, type = 'text', hint, errors = [], class: kind, ...input }: FieldProps): VNode {
   const error = errors.find(({ field }) => field === name)?.message;
   const describedBy = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(' ');
@@ -101,9 +101,9 @@ export function Field({ name, label, type = 'text', hint, errors = [], class: ki
 }
 
 interface ButtonProps {
-  /** `primary`: the one thing this page is for. `danger`: cannot be undone. */
+  /** `primary`: the page's main action. `danger`: an action that cannot be undone. */
   kind?: 'primary' | 'plain' | 'danger';
-  /** Sent with the form when this button was pressed. */
+  /** Submitted with the form when this button is pressed. */
   name?: string;
   value?: string;
   children: ComponentChildren;
@@ -117,7 +117,7 @@ export function Button({ kind = 'primary', children, ...sent }: ButtonProps): VN
   );
 }
 
-/** A link that looks like a button, for going somewhere instead of doing something. */
+/** A link that looks like a button, for navigation only. */
 export function ButtonLink({
   href,
   plain = false,
@@ -134,7 +134,7 @@ export function ButtonLink({
   );
 }
 
-/** What can be done, in a row; each child is a button, a link or a form of its own. */
+/** A row of buttons, links or single-button forms. */
 export function Actions({ children }: { children: ComponentChildren }): VNode {
   return <div class="actions">{children}</div>;
 }

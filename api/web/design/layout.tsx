@@ -4,23 +4,23 @@ import { Form } from './form';
 import { usePageFacts } from './page-facts';
 
 interface LayoutProps {
-  /** The page's name, as the browser's tab shows it before "· MIR". */
+  /** Name of the page. The browser tab shows it before "· MIR". */
   title: string;
-  /** 72 rem for consoles and tables; people's pages have 36. */
+  /** Uses 72 rem instead of 36. For tables and the guide. */
   wide?: boolean;
-  /** Links of a console, in the header. */
+  /** Links in the header. */
   nav?: { href: string; text: string; current?: boolean }[];
   children: ComponentChildren;
 }
 
-/** "Signed in as …" with its log-out button, or nothing. */
-function Who(): VNode | null {
+/** Shows who is logged in, with a log-out button. Empty before login. */
+function LoggedInAs(): VNode | null {
   const { signedInAs } = usePageFacts();
   if (signedInAs === null) return null;
   return (
     <div class="who">
       <span class="me">
-        <span class="lead">Signed in as</span> <a href="/account">{signedInAs}</a>
+        <span class="lead">Logged in as</span> <a href="/account">{signedInAs}</a>
       </span>
       <Form action="/logout" class="plain-form">
         <button class="link-button">Log out</button>
@@ -29,7 +29,7 @@ function Who(): VNode | null {
   );
 }
 
-/** A whole page: head, header, main, foot. Every page is one. */
+/** The HTML document of every page: head, header, main and footer. */
 export function Layout({ title, wide = false, nav = [], children }: LayoutProps): VNode {
   return (
     <html lang="en">
@@ -42,7 +42,7 @@ export function Layout({ title, wide = false, nav = [], children }: LayoutProps)
       </head>
       <body>
         <a class="skip" href="#content">
-          Skip to the content
+          Skip to content
         </a>
         <header class="top">
           <a class="brand" href="/">
@@ -57,15 +57,15 @@ export function Layout({ title, wide = false, nav = [], children }: LayoutProps)
               ))}
             </nav>
           )}
-          <Who />
+          <LoggedInAs />
         </header>
         <main id="content" tabIndex={-1} class={wide ? 'wide' : ''}>
           {children}
         </main>
         <footer class="foot">
           <p>
-            MIR is a register of participation. It stores the events that platforms report. Other platforms see totals
-            only, once the person connects them.
+            MIR is a registry of people’s participation history. It stores the events that platforms report. Other
+            platforms see only totals, and only after you connect them.
           </p>
         </footer>
       </body>

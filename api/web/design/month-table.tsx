@@ -1,19 +1,19 @@
 import type { VNode } from 'preact';
 
-/** One partner's counts, month by month; `counts` has one number for each of the chart's months. */
+/** One platform's events; `counts` has one number per month of the chart. */
 export interface Series {
   name: string;
   counts: readonly number[];
 }
 
-/** Sep, or Sep 2026. */
+/** Returns "Sep" or "Sep 2026" for "2026-09". */
 export function monthName(month: string, form: 'short' | 'long'): string {
   const date = new Date(`${month}-01T00:00:00Z`);
   const name = date.toLocaleDateString('en-GB', { month: 'long', timeZone: 'UTC' }).slice(0, 3);
   return form === 'short' ? name : `${name} ${date.getUTCFullYear()}`;
 }
 
-/** Lines that are shown without being asked for. */
+/** Tables of up to this many lines start expanded. */
 const OPEN_LINES = 24;
 
 interface MonthTableProps {
@@ -28,22 +28,22 @@ interface MonthRow {
   count: number;
 }
 
-/** Who had events in a month, the most first; a month without any still has its row. */
+/** Returns the platforms with events in a month, most events first. A month without events gets one row. */
 function rowsOf(series: readonly Series[], at: number): MonthRow[] {
   const rows = series.map(({ name, counts }) => ({ name, count: counts[at] ?? 0 })).filter(({ count }) => count > 0);
   return rows.length === 0 ? [{ name: 'none', count: 0 }] : rows.sort((a, b) => b.count - a.count);
 }
 
-/** A month, a series (where there are several) and its number in each line: names of any length and any number of them fit a phone. */
+/** One line per month and platform, so that any number of platforms and names of any length fit on a phone. */
 export function MonthTable({ title, months, series }: MonthTableProps): VNode {
   const byMonth = months.map((month, at) => ({ month, rows: rowsOf(series, at) })).reverse();
   const named = series.length > 1;
   const lines = byMonth.reduce((total, { rows }) => total + rows.length, 0);
   return (
     <details open={lines <= OPEN_LINES}>
-      <summary>{title}, in numbers</summary>
+      <summary>{title} as a table</summary>
       <table>
-        <caption class="unseen">{title}, newest first</caption>
+        <caption class="visually-hidden">{title}, newest first</caption>
         <thead>
           <tr>
             <th scope="col">Month</th>

@@ -2,19 +2,18 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { MailConfig } from '../../../shared/config/config';
 
-/** What every page knows of the request it answers; given by the page runner. */
+/** Facts about the request that any component may need. */
 export interface PageFacts {
-  /** Who is signed in; null before log-in, and on pages that do not ask. */
+  /** Email address of the person who is logged in, or null. */
   signedInAs: string | null;
-  /** The hidden token that each form of this page carries. */
+  /** CSRF token for the forms on this page. */
   csrfToken: string;
-  /** Where mails go: `outbox` keeps them on this machine, on the page `/outbox`. */
+  /** Where email goes. `outbox`: to the page `/outbox` on this machine. */
   mails: MailConfig['kind'];
-  /** The provider with which people may log in, too, by its name; null: there is none. */
+  /** Name of the OpenID Connect provider that people can log in with, or null. */
   provider: string | null;
 }
 
-/** Provided around every page by the runner. */
 export const PageFactsContext = createContext<PageFacts>({
   signedInAs: null,
   csrfToken: '',

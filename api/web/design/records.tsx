@@ -3,12 +3,11 @@ import type { ComponentChildren, VNode } from 'preact';
 export interface ShownRecord {
   key: string;
   name: ComponentChildren;
-  /** A line or two about it. */
   lines: readonly ComponentChildren[];
   action: ComponentChildren;
 }
 
-/** Few things with a name, a line about each and one thing to do: reads well on a phone, where a table does not. */
+/** A short list of records with a name, some lines of text and one action. Easier to read on a phone than a table. */
 export function Records({ label, records }: { label: string; records: readonly ShownRecord[] }): VNode {
   return (
     <ul class="records" aria-label={label}>

@@ -1,11 +1,11 @@
 import type { VNode } from 'preact';
 
 const LAYERS = [3, 2, 1] as const;
-const WORDS = ['no events yet', 'a short history', 'a longer history', 'a long history'] as const;
+const LABELS = ['no events yet', 'a short history', 'a longer history', 'a long history'] as const;
 const LAYER_HEIGHT = 5;
 const LAYER_STEP = 8;
 
-/** Depth as three strata, filled from below as far as the tier, always with its words. */
+/** A tier as three layers, filled from the bottom, with a text label. */
 export function Strata({ tier }: { tier: 0 | 1 | 2 | 3 }): VNode {
   return (
     <span class="strata">
@@ -22,7 +22,7 @@ export function Strata({ tier }: { tier: 0 | 1 | 2 | 3 }): VNode {
         ))}
       </svg>
       <span>
-        Tier {tier}: {WORDS[tier]}
+        Tier {tier}: {LABELS[tier]}
       </span>
     </span>
   );

@@ -1,11 +1,11 @@
 import type { ComponentChildren, VNode } from 'preact';
 
-/** The page's own heading; one a page. */
+/** The page's only h1. */
 export function Heading({ children }: { children: ComponentChildren }): VNode {
   return <h1>{children}</h1>;
 }
 
-/** Facts by name, in the order given; null values are left out. */
+/** A list of labeled facts. Null entries are left out. */
 export function Facts({ facts }: { facts: readonly (readonly [string, ComponentChildren] | null)[] }): VNode {
   return (
     <dl class="facts">
@@ -22,7 +22,7 @@ export function Facts({ facts }: { facts: readonly (readonly [string, ComponentC
   );
 }
 
-/** Something that just happened (`done`), or that needs care (`warn`). */
+/** A message about something that just happened (`done`) or that needs attention (`warn`). */
 export function Notice({
   kind = 'done',
   title,
@@ -40,7 +40,7 @@ export function Notice({
   );
 }
 
-/** A list of what is so (✓) or of what is not (–); the words alone must say it. */
+/** A list with check marks, or dashes if `no`. Screen readers skip them, so the text must make sense without them. */
 export function Marks({ no = false, items }: { no?: boolean; items: readonly ComponentChildren[] }): VNode {
   return (
     <ul class={no ? 'marks no' : 'marks'}>
@@ -51,17 +51,17 @@ export function Marks({ no = false, items }: { no?: boolean; items: readonly Com
   );
 }
 
-/** Sections side by side where there is room. */
+/** Sections side by side, if there is room. */
 export function Columns({ children }: { children: ComponentChildren }): VNode {
   return <div class="columns">{children}</div>;
 }
 
-/** A number, an id or a code, in tabular figures. */
+/** A number, ID or code in tabular figures. */
 export function Num({ children }: { children: ComponentChildren }): VNode {
   return <span class="num">{children}</span>;
 }
 
-/** A day as people read it, in UTC: 4 March 2026. */
+/** A day in UTC, such as "4 March 2026". */
 export function Day({ at }: { at: Date }): VNode {
   const text = at.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
   return <time dateTime={at.toISOString().slice(0, 10)}>{text}</time>;

@@ -3,25 +3,26 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Secrets } from '../../../shared/domain/subject';
 import { PublicError } from '../../http/public-error';
 
-/** The token that a form carries unseen: bound to the session, before log-in to the visitor. It changes at log-in. */
+/** Returns the CSRF token for forms, bound to the session, or to the visitor before login. */
 export function csrfTokenOf(
   { forms }: Pick<Secrets, 'forms'>,
   bearer: { sessionId: string | null; visitor: string },
 ): string {
-  const of = bearer.sessionId === null ? `visitor|${bearer.visitor}` : `session|${bearer.sessionId}`;
-  return createHmac('sha256', forms).update(of).digest('base64url');
+  const subject = bearer.sessionId === null ? `visitor|${bearer.visitor}` : `session|${bearer.sessionId}`;
+  return createHmac('sha256', forms).update(subject).digest('base64url');
 }
 
 function rejectForm(why: string): never {
   throw new PublicError(
     'FORM_REFUSED',
-    `${why} Nothing was done. Go back, load the page again, and send it once more.`,
+    `${why} Nothing was changed. Go back, reload the page, and send the form again.`,
   );
 }
 
 /**
- * Throws 403 when a browser says that a post comes from another site. From a page with a token in its URL, which has no
- * referrer, browsers send the origin `null`. Most still say `same-origin`; those that do not are left to the form token.
+ * Throws 403 when the browser reports that a POST comes from another site. Pages with a token in their URL send no
+ * referrer, and browsers post their forms with the origin `null`. Most browsers also send `Sec-Fetch-Site`, which
+ * settles it; for the others, the CSRF token alone protects the form.
  */
 export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string, tokenInUrl: boolean): void {
   const { origin } = headers;
@@ -30,15 +31,13 @@ export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string, tok
   const hidden = origin === 'null' && (site === 'same-origin' || (site === undefined && tokenInUrl));
   const ownOrigin = origin === undefined || origin === own || hidden;
   if (!ownOrigin || (site !== undefined && site !== 'same-origin'))
-    rejectForm(`This form was not sent from a page of ${own}, which is where this MIR lives.`);
+    rejectForm(`This form was not sent from a page on ${own}.`);
 }
 
-/** Throws 403 unless the posted token is the one that this visitor's page carried. */
+/** Throws 403 unless the posted token is the one that was issued to this session or visitor. */
 export function checkCsrfToken(posted: string | undefined, expected: string): void {
-  const given = Buffer.from(posted ?? '');
+  const actual = Buffer.from(posted ?? '');
   const wanted = Buffer.from(expected);
-  if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
-  rejectForm(
-    'This form is no longer current: you logged in or out since it was opened, or your browser keeps no cookies.',
-  );
+  if (actual.length === wanted.length && timingSafeEqual(actual, wanted)) return;
+  rejectForm('This form is out of date: you logged in or out after you opened it, or your browser blocks cookies.');
 }

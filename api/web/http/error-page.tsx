@@ -5,47 +5,46 @@ import { Layout } from '../design/layout';
 import { usePageFacts } from '../design/page-facts';
 import { Heading } from '../design/text';
 
-const WORDS: Record<number, string> = {
-  403: 'This was not accepted',
-  404: 'There is no such page',
-  405: 'This page cannot be used like that',
-  413: 'That was too much at once',
-  422: 'Something in it is not right',
-  429: 'Too many tries',
+const TITLES: Record<number, string> = {
+  403: 'We can’t accept this request',
+  404: 'Page not found',
+  405: 'This page doesn’t support that request',
+  413: 'That’s too much data',
+  422: 'Please check what you entered',
+  429: 'Too many attempts',
   500: 'Something went wrong on our side',
-  503: 'This does not work at the moment',
+  503: 'This isn’t available right now',
 };
 
-function waitOf(seconds: number): string {
-  if (seconds < 60) return `${seconds} seconds`;
+function durationText(seconds: number): string {
+  if (seconds < 60) return seconds === 1 ? '1 second' : `${seconds} seconds`;
   const minutes = Math.ceil(seconds / 60);
-  return minutes === 1 ? 'a minute' : `${minutes} minutes`;
+  return minutes === 1 ? '1 minute' : `${minutes} minutes`;
 }
 
-/** Where to go from here. */
-function WayOn(): VNode {
+function HomeButton(): VNode {
   const { signedInAs } = usePageFacts();
   return (
     <Actions>
       <ButtonLink href={signedInAs === null ? '/' : '/account'} plain>
-        {signedInAs === null ? 'To the start page' : 'To my account'}
+        {signedInAs === null ? 'Go to the home page' : 'Go to your account'}
       </ButtonLink>
     </Actions>
   );
 }
 
-/** An error as a page: what happened, what to do, and the id to quote. */
+/** Renders an error as a page: what happened, what to do, and the request ID. */
 export function errorPage(problem: Problem, requestId: string): VNode {
-  const title = WORDS[problem.status] ?? problem.title;
+  const title = TITLES[problem.status] ?? problem.title;
   const { detail, retryAfterSeconds } = problem;
   return (
     <Layout title={title}>
       <Heading>{title}</Heading>
       <p>{detail}</p>
-      {retryAfterSeconds !== undefined && <p>Try again in {waitOf(retryAfterSeconds)}.</p>}
-      <WayOn />
+      {retryAfterSeconds !== undefined && <p>Try again in {durationText(retryAfterSeconds)}.</p>}
+      <HomeButton />
       <p class="quiet small">
-        If you ask somebody about this, quote <span class="num">{requestId}</span>.
+        If you report this problem, include this ID: <span class="num">{requestId}</span>
       </p>
     </Layout>
   );

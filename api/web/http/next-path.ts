@@ -1,18 +1,18 @@
-/** Where a log-in may lead: own paths of known shapes, and nothing else. */
-const SHAPES = /^\/(?:account|link|link\/[\w-]{1,200})$/;
+/** Paths that may be opened after login. */
+const ALLOWED = /^\/(?:account|link|link\/[\w-]{1,200})$/;
 const HOME = '/account';
 
-/** The path to go to after log-in; null unless it is one of ours. Anything else (another site, a trick) is dropped. */
-export function nextPath(given: string | undefined): string | null {
-  return given !== undefined && SHAPES.test(given) ? given : null;
+/** Returns the path to open after login, or null unless it is an allowed path of ours. Prevents open redirects. */
+export function nextPath(path: string | undefined): string | null {
+  return path !== undefined && ALLOWED.test(path) ? path : null;
 }
 
-/** The path to go to after log-in, or home. */
-export function nextOrHome(given: string | undefined): string {
-  return nextPath(given) ?? HOME;
+/** Returns the path to open after login, which is the account page by default. */
+export function nextOrHome(path: string | undefined): string {
+  return nextPath(path) ?? HOME;
 }
 
-/** A path with `next` behind it, when there is one. */
+/** Adds `next` to the query of a path, unless it is null. */
 export function withNext(path: string, next: string | null): string {
   return next === null ? path : `${path}${path.includes('?') ? '&' : '?'}next=${encodeURIComponent(next)}`;
 }

@@ -3,64 +3,64 @@ import type { Log } from '../../../shared/log';
 import type { ApiContext } from '../../context';
 import type { Session } from '../../accounts/auth';
 
-/** Text fields by name: the first value of each. Never inherited ones. */
+/** Text fields by name, with the first value of each. The object has no prototype. */
 export type Fields = Readonly<Record<string, string | undefined>>;
 
-/** What a page's handler is given. */
+/** Input of a page's handler. */
 export interface PageCall {
   ctx: ApiContext;
   requestId: string;
   log: Log;
-  /** Host and port that the browser asked for. */
+  /** Host and port of the request. */
   host: string;
-  /** The browser says that another site sent it here. */
+  /** The browser reports that the request comes from another site. */
   crossSite: boolean;
-  /** The remote address of the socket itself, whatever the headers say: the proxy's where one is in front. */
+  /** Remote address of the socket, regardless of headers. Behind a proxy, it is the proxy's. */
   peer: string | undefined;
-  /** The caller's address; throttle by `throttledAddress(ip)`. */
+  /** Client address. Throttle by `throttledAddress(ip)`. */
   ip: string;
-  /** Who is signed in (e-mail verified), or null. */
+  /** The person who is logged in, with a confirmed email address, or null. */
   session: Session | null;
-  /** The browser, before and after log-in: a random name in an HttpOnly cookie. */
+  /** Random ID of the browser, from an HttpOnly cookie. It does not change at login. */
   visitor: string;
-  /** The posted fields; empty for GET. Their hidden token was checked. */
+  /** The posted fields, after the CSRF check; empty for GET. */
   form: Fields;
   query: Fields;
   params: Fields;
-  /** The request's Cookie header, for the `auth` of the context only. */
+  /** The request's Cookie header, for `ctx.auth` only. */
   cookie: string;
 }
 
-/** What a page answers. `cookies` are Set-Cookie values. */
-export type PageAnswer = { cookies?: readonly string[]; headers?: Record<string, string> } & (
+/** Result of a page's handler. `cookies` are Set-Cookie values. */
+export type PageResponse = { cookies?: readonly string[]; headers?: Record<string, string> } & (
   | {
-      /** Default 200. 422 for a form shown again with its errors. */
+      /** Default: 200. Use 422 for a form with errors. */
       status?: number;
       html: VNode;
-      /** One more origin that this page's forms may lead to (after our redirect), such as a partner's return URL. */
+      /** Another origin that our response to a form may redirect to, such as that of a partner's return URL. */
       formAction?: string;
     }
-  /** 303, or the given status, to a path of ours. */
+  /** Redirects to one of our own paths, with 303 by default. */
   | { status?: number; redirect: string }
-  /** 303 to another origin. The handler has checked that it may be gone to. */
+  /** Redirects to another origin with 303. The handler has checked that the URL is allowed. */
   | { leaveTo: URL }
-  /** A file, written while it is made. */
+  /** A file, streamed while it is generated. */
   | { download: AsyncIterable<string>; filename: string; mediaType: string }
 );
 
-/** A page: HTML for people at a path of its own, bare only (not under /v1), and not in the OpenAPI document. */
+/** An HTML page. Pages are not under `/v1` and not in the OpenAPI document. */
 export interface Page {
   method: 'GET' | 'POST';
-  /** Express path; also the label of its metrics. */
+  /** Express path, and the `route` label in metrics. */
   path: string;
-  /** The URL can carry a token, also within `next`: responses forbid browsers to send it as a referrer. */
+  /** The URL can contain a token, also inside `next`. Responses then tell browsers to send no referrer. */
   tokenInUrl?: boolean;
-  /** Served also where people cannot sign up, because no mail leaves: pages for operators. */
+  /** Served even when email is off and people cannot sign up. For pages that partners and operators use. */
   always?: boolean;
-  handle: (call: PageCall) => Promise<PageAnswer> | PageAnswer;
+  handle: (call: PageCall) => Promise<PageResponse> | PageResponse;
 }
 
-/** Declares a page. Put it into the table of `api/web/routes.ts`. */
+/** Declares a page. List it in `api/web/routes.ts`. */
 export function page(definition: Page): Page {
   return definition;
 }

@@ -6,22 +6,23 @@ import type { Fields } from './page';
 
 const MAX_FIELDS = 64;
 
-/** The first value of each name; names like `__proto__` are names like any other. */
+/** Returns the first value of each name. The object has no prototype, so names like `__proto__` are safe. */
 export function fieldsOf(pairs: Iterable<[string, string]>): Fields {
   const fields = Object.create(null) as Record<string, string>;
   let count = 0;
   for (const [name, value] of pairs) {
-    if ((count += 1) > MAX_FIELDS) throw new PublicError('INVALID_REQUEST', `A form has at most ${MAX_FIELDS} fields.`);
+    count += 1;
+    if (count > MAX_FIELDS) throw new PublicError('INVALID_REQUEST', `Too many fields. Send at most ${MAX_FIELDS}.`);
     fields[name] ??= value;
   }
   return fields;
 }
 
-/** The fields of a posted form. Throws 413, 415 and 400 for what no page of ours sends. */
+/** Reads the fields of a posted form. Throws 400, 413 or 415 for bodies that our pages never send. */
 export async function readForm(req: Request, res: Response): Promise<Fields> {
   const [type] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
   if (type?.trim() !== 'application/x-www-form-urlencoded' || req.headers['content-encoding'] !== undefined) {
-    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Forms are sent as application/x-www-form-urlencoded.');
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Send forms uncompressed, as application/x-www-form-urlencoded.');
   }
   return fieldsOf(new URLSearchParams(textOf(await readBody(req, res, MAX_FORM_BODY_BYTES))));
 }

@@ -10,7 +10,7 @@ import { type Visitor, visitorOf } from '../../accounts/cookies';
 import { CSRF_TOKEN_FIELD } from '../design/form';
 import { errorPage } from './error-page';
 import { checkCsrfToken, checkOrigin, csrfTokenOf } from './csrf-token';
-import type { Page, PageAnswer } from './page';
+import type { Page, PageResponse } from './page';
 import { fieldsOf, readForm } from './read-form';
 import { render } from './render';
 import { securityHeaders } from './security-headers';
@@ -18,8 +18,8 @@ import { securityHeaders } from './security-headers';
 const SEE_OTHER = 303;
 const OWN_PATH = /^\/(?![/\\])/;
 
-/** What is known of a request while its page is made; the error page knows as much as was found out. */
-interface Asking {
+/** What is known about a request so far. The error page uses it too. */
+interface RequestState {
   requestId: string;
   tokenInUrl: boolean;
   visitor: Visitor;
@@ -33,14 +33,14 @@ function textOf(pairs: Record<string, unknown>): [string, string][] {
   });
 }
 
-function locationOf(answer: { redirect: string } | { leaveTo: URL }): string {
-  if ('leaveTo' in answer) return answer.leaveTo.href;
-  if (!OWN_PATH.test(answer.redirect)) throw new Error('a page redirects to a path of ours only');
-  return answer.redirect;
+function locationOf(target: { redirect: string } | { leaveTo: URL }): string {
+  if ('leaveTo' in target) return target.leaveTo.href;
+  if (!OWN_PATH.test(target.redirect)) throw new Error('the redirect of a page is not one of our own paths');
+  return target.redirect;
 }
 
-/** A page's answer with the headers of every page. */
-function presentPage(ctx: ApiContext, page: PageAnswer, { tokenInUrl, visitor, read }: Asking): Answer {
+/** Turns the result of a page's handler into an HTTP response with the headers of every page. */
+function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor, read }: RequestState): Answer {
   const { publicUrl, mail, oidc } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
   const headers: ResponseHeaders = { ...securityHeaders(publicUrl, { tokenInUrl, formAction }), ...page.headers };
@@ -64,47 +64,46 @@ function presentPage(ctx: ApiContext, page: PageAnswer, { tokenInUrl, visitor, r
   return { status: page.status ?? 200, text, mediaType: 'text/html; charset=utf-8', headers };
 }
 
-/** An error as a page. */
-function presentErrorPage(ctx: ApiContext, problem: Problem, asking: Asking): Answer {
+function presentErrorPage(ctx: ApiContext, problem: Problem, state: RequestState): Answer {
   const { status, headers } = problem;
-  return presentPage(ctx, { status, html: errorPage(problem, asking.requestId), headers }, asking);
+  return presentPage(ctx, { status, html: errorPage(problem, state.requestId), headers }, state);
 }
 
-const NO_PAGE = new PublicError('NOT_FOUND', 'Check the address. If you followed a link, it may have been cut off.');
+const NO_PAGE = new PublicError('NOT_FOUND', 'Check the address. If you followed a link, it may be incomplete.');
 
-/** The error page of a path that no page stands at. */
-export function answerWithErrorPage(ctx: ApiContext, req: Request, res: Response, thrown: unknown): void {
+/** Sends the error page for a request that matches no page. */
+export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thrown: unknown): void {
   const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
   const visitor = { ...visitorOf(req.headers.cookie, ctx.config.publicUrl), cookie: null };
   const exchange = openExchange(req, res);
-  // The address may be a mailed one that was cut off or mistyped.
-  const asking = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY };
-  finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, asking));
+  // The URL may be an incomplete or mistyped link from an email, with a token.
+  const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY };
+  finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, state));
 }
 
-/** The Express handler of a page: who asks, whether a post is the visitor's own, the handler, then the document. */
+/** Returns the Express handler of a page: reads the session, checks the form of a POST, and renders the page. */
 export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }: Page): RequestHandler {
-  const run = async (req: Request, res: Response, asking: Asking): Promise<PageAnswer> => {
+  const run = async (req: Request, res: Response, state: RequestState): Promise<PageResponse> => {
     const cookie = req.headers.cookie ?? '';
     if (method === 'POST') checkOrigin(req.headers, ctx.config.publicUrl, tokenInUrl);
-    asking.read = await ctx.auth.readSession(cookie);
-    const { session } = asking.read;
+    state.read = await ctx.auth.readSession(cookie);
+    const { session } = state.read;
     let form = fieldsOf([]);
     if (method === 'POST') {
       form = await readForm(req, res);
-      const bearer = { sessionId: session?.sessionId ?? null, visitor: asking.visitor.id };
+      const bearer = { sessionId: session?.sessionId ?? null, visitor: state.visitor.id };
       checkCsrfToken(form[CSRF_TOKEN_FIELD], csrfTokenOf(ctx.secrets, bearer));
     }
     return handle({
       ctx,
-      requestId: asking.requestId,
+      requestId: state.requestId,
       log: ctx.log,
       host: req.headers.host ?? '',
       crossSite: req.headers['sec-fetch-site'] === 'cross-site',
       peer: req.socket.remoteAddress,
       ip: req.ip ?? 'unknown',
       session,
-      visitor: asking.visitor.id,
+      visitor: state.visitor.id,
       form,
       query: fieldsOf(textOf(req.query)),
       params: fieldsOf(textOf(req.params)),
@@ -115,8 +114,8 @@ export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }:
   return (req, res) => {
     const exchange = openExchange(req, res);
     const visitor = visitorOf(req.headers.cookie, ctx.config.publicUrl);
-    const asking: Asking = { requestId: exchange.requestId, tokenInUrl, visitor, read: NOBODY };
-    const answering = run(req, res, asking).then((page) => presentPage(ctx, page, asking));
-    finish(ctx, exchange, answering, (problem) => presentErrorPage(ctx, problem, asking));
+    const state: RequestState = { requestId: exchange.requestId, tokenInUrl, visitor, read: NOBODY };
+    const response = run(req, res, state).then((page) => presentPage(ctx, page, state));
+    finish(ctx, exchange, response, (problem) => presentErrorPage(ctx, problem, state));
   };
 }

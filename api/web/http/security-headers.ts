@@ -11,8 +11,9 @@ const POLICY = [
 const FEATURES = ['camera', 'geolocation', 'microphone', 'payment', 'usb', 'browsing-topics'] as const;
 
 /**
- * Headers of every page: nothing but our own stylesheet and images, no script, no frame. The referrer stays on our
- * origin. With a token in the URL there is none at all, although browsers then send the Origin of our own forms as null.
+ * Returns the headers of every page. They allow our own stylesheet and images, but no scripts and no frames, and send
+ * the referrer only within our origin. With a token in the URL they send no referrer at all, although browsers then
+ * post our own forms with the origin `null`.
  */
 export function securityHeaders(
   publicUrl: string,

@@ -3,7 +3,7 @@ import type { Asset } from '../design/assets';
 
 const YEAR_SECONDS = 365 * 24 * 3_600;
 
-/** Serves a file of ours whose path names its content: cached permanently by the client. */
+/** Serves an asset. Clients may cache it permanently, because its path changes with its content. */
 export function serveAsset({ mediaType, content }: Asset): RequestHandler {
   const headers = {
     'Content-Type': mediaType,

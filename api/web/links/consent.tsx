@@ -8,11 +8,11 @@ import { Layout } from '../design/layout';
 import { Strata } from '../design/strata';
 import { Columns, Facts, Heading, Marks, Notice, Num } from '../design/text';
 import { withNext } from '../http/next-path';
-import { accountWords } from './read-history';
+import { describeAccount } from './read-history';
 
 type Shown = Pick<LinkRequestDoc, 'accountLabel' | 'tenant'>;
 
-/** Name of the buttons' field, and what they send. */
+/** Field name of the buttons, and its values. */
 export const DECISION_FIELD = 'decision';
 export const CONNECT = 'connect';
 export const DECLINE = 'decline';
@@ -21,20 +21,20 @@ function TestData({ request }: { request: Shown }): VNode | null {
   if (envOf(request.tenant) !== 'test') return null;
   return (
     <Notice kind="warn" title="This is a test">
-      <p>It connects test data only. Nothing of your real history is shown or changed.</p>
+      <p>It connects only test data. Your real history is not shown or changed.</p>
     </Notice>
   );
 }
 
-/** Before log-in: who asks for what, and how to go on. */
+/** Shown before login: which platform asks to connect which account. */
 export function Introduction({ request, partner, next }: { request: Shown; partner: PartnerDoc; next: string }): VNode {
   const title = `${partner.name} asks to connect an account`;
   return (
     <Layout title={title}>
       <Heading>{title}</Heading>
       <p>
-        {partner.name} would like to link {accountWords(request.accountLabel, partner)} to your MIR identity. Log in to
-        see what that means; you decide then. Nothing is shared until you confirm.
+        {partner.name} would like to connect {describeAccount(request.accountLabel, partner)} to your MIR account. Log
+        in to see what that means, then decide. Nothing is shared until you confirm.
       </p>
       <TestData request={request} />
       <Actions>
@@ -43,7 +43,7 @@ export function Introduction({ request, partner, next }: { request: Shown; partn
           Sign up
         </ButtonLink>
       </Actions>
-      <p class="quiet small">You did not ask for this at {partner.name}? Then close this page. Nothing will happen.</p>
+      <p class="quiet small">Didn’t ask for this at {partner.name}? Close this page, and nothing will happen.</p>
     </Layout>
   );
 }
@@ -51,33 +51,33 @@ export function Introduction({ request, partner, next }: { request: Shown; partn
 interface ConsentProps {
   request: Shown;
   partner: PartnerDoc;
-  /** What the partner would see, this account included. */
+  /** What the partner would see, including the events of this account. */
   signals: Signals;
-  /** Where the decision is posted to. */
+  /** Path that the decision is posted to. */
   action: string;
-  /** The typed code, where it was one. */
+  /** The code, if the person typed one. */
   code?: string;
 }
 
-/** The question itself: who asks, which account, what will be seen and what will not. */
+/** Asks for consent: which platform, which account, what the platform will see and what it won't. */
 export function Consent({ request, partner, signals, action, code }: ConsentProps): VNode {
   const { eventCount, partnerCount, tier } = signals;
   return (
     <Layout title={`Connect to ${partner.name}`}>
       <Heading>Connect your {partner.name} account?</Heading>
       <p class="quiet">
-        {partner.name} asked to link {accountWords(request.accountLabel, partner)} to your MIR identity. Nothing is
+        {partner.name} asked to connect {describeAccount(request.accountLabel, partner)} to your MIR account. Nothing is
         shared until you confirm.
       </p>
       <TestData request={request} />
       <Facts
         facts={[
-          ['Account', accountWords(request.accountLabel, partner)],
+          ['Account', describeAccount(request.accountLabel, partner)],
           [
             'Your history',
             <>
               <Num>{eventCount}</Num> {eventCount === 1 ? 'event' : 'events'} from <Num>{partnerCount}</Num>{' '}
-              {partnerCount === 1 ? 'platform' : 'platforms'}, this account included
+              {partnerCount === 1 ? 'platform' : 'platforms'}, including this account
             </>,
           ],
           ['Depth', <Strata tier={tier} />],
@@ -85,41 +85,41 @@ export function Consent({ request, partner, signals, action, code }: ConsentProp
       />
       <Columns>
         <section>
-          <h2>They will see</h2>
+          <h2>They’ll see</h2>
           <Marks
             items={[
-              'How many events you have, on how many platforms',
-              'How long your history is and how recent, by day',
-              'These totals as they change, while you stay connected',
+              'How many events you have, and on how many platforms',
+              'How long and how recent your history is, to the day',
+              'Changes to these totals, while you stay connected',
             ]}
           />
         </section>
         <section>
-          <h2>They will not see</h2>
+          <h2>They won’t see</h2>
           <Marks
             no
             items={[
-              'What you did on other platforms, or which ones',
-              'Your e-mail address at MIR',
+              'What you did on other platforms, or which platforms they are',
+              'Your email address at MIR',
               'The names of your other accounts',
             ]}
           />
         </section>
       </Columns>
-      <p>The events that {partner.name} reported count in the totals that your other connected platforms see.</p>
+      <p>The totals that your other connected platforms see will include the events {partner.name} reported.</p>
       <Form action={action} hidden={{ code: code ?? null }}>
         <Actions>
           <Button name={DECISION_FIELD} value={CONNECT}>
             Connect
           </Button>
           <Button kind="plain" name={DECISION_FIELD} value={DECLINE}>
-            Not now
+            Decline
           </Button>
         </Actions>
       </Form>
       <p class="quiet small">
-        Connect only an account of your own. You can disconnect at any time in your account. What {partner.name} has
-        seen until then cannot be taken back.
+        Connect only your own accounts. You can disconnect at any time in your MIR account, but we can’t take back what{' '}
+        {partner.name} has already seen.
       </p>
     </Layout>
   );

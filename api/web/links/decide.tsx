@@ -13,23 +13,23 @@ import { Heading } from '../design/text';
 import type { PageAnswer, PageCall } from '../http/page';
 import { CONNECT, DECISION_FIELD, DECLINE } from './consent';
 import { rejectedPage } from './rejected';
-import { accountWords } from './read-history';
+import { describeAccount } from './read-history';
 import { auditContextForPerson } from '../../db/person-context';
 
-/** What the partner's page is told in `link`. */
-type Told = 'linked' | 'pending' | 'declined';
+/** Values of `link` in the query of the partner's return URL. */
+type LinkParam = 'linked' | 'pending' | 'declined';
 
-/** The partner's page with what happened and its own `state`; null when it may not be gone to (any more). */
-function returnTo(request: LinkRequestDoc, partner: PartnerDoc, told: Told): URL | null {
+/** Returns the return URL with the outcome and the partner's `state`, or null if there is no allowed return URL. */
+function returnTo(request: LinkRequestDoc, partner: PartnerDoc, link: LinkParam): URL | null {
   const { returnUrl, state } = request;
   if (returnUrl === undefined || !isAllowedReturn(returnUrl, partner.allowedReturnOrigins)) return null;
   const url = new URL(returnUrl);
-  url.searchParams.set('link', told);
+  url.searchParams.set('link', link);
   if (state !== undefined) url.searchParams.set('state', state);
   return url;
 }
 
-/** The origin that the consent's form may lead to. */
+/** Returns the origin that the consent form may redirect to. */
 export function returnOrigin(request: LinkRequestDoc, partner: PartnerDoc): { formAction?: string } {
   const url = returnTo(request, partner, 'linked');
   return url === null ? {} : { formAction: url.origin };
@@ -41,25 +41,24 @@ function Outcome({ title, children }: { title: string; children: string }): VNod
       <Heading>{title}</Heading>
       <p>{children}</p>
       <Actions>
-        <ButtonLink href="/account">To my account</ButtonLink>
+        <ButtonLink href="/account">Go to your account</ButtonLink>
       </Actions>
     </Layout>
   );
 }
 
-/** It is connected: what that means from now on. */
 function Connected({ account, partner }: { account: string; partner: Pick<PartnerDoc, 'name'> }): VNode {
-  const text = `${partner.name} now sees how much history you have, how long and how recent. You can disconnect ${account} at any time in your account.`;
+  const text = `${partner.name} now sees how many events you have, and how long and how recent your history is. You can disconnect ${account} at any time in your MIR account.`;
   return <Outcome title={`Connected to ${partner.name}`}>{text}</Outcome>;
 }
 
 function Pending({ partner }: { partner: PartnerDoc }): VNode {
-  const text = `Your answer is stored, but part of our system cannot be reached, so ${partner.name} may not see it yet. It will by itself; there is nothing for you to do.`;
+  const text = `We saved your decision, but part of our system can’t be reached, so ${partner.name} may not see it yet. You don’t need to do anything.`;
   return <Outcome title="Not finished yet">{text}</Outcome>;
 }
 
 function Declined({ partner }: { partner: PartnerDoc }): VNode {
-  const text = `${partner.name} does not see your history on other platforms. ${partner.name} can see that you declined. If you change your mind, ask there for a new link.`;
+  const text = `${partner.name} doesn’t see your history on other platforms. ${partner.name} can see that you declined. If you change your mind, ask ${partner.name} for a new link.`;
   return <Outcome title="Not connected">{text}</Outcome>;
 }
 
@@ -68,10 +67,10 @@ function connected(request: LinkRequestDoc, partner: PartnerDoc, cacheState: Cac
   const leaveTo = returnTo(request, partner, pending ? 'pending' : 'linked');
   if (leaveTo) return { leaveTo };
   if (pending) return { status: 202, html: <Pending partner={partner} /> };
-  return { html: <Connected account={accountWords(request.accountLabel, partner)} partner={partner} /> };
+  return { html: <Connected account={describeAccount(request.accountLabel, partner)} partner={partner} /> };
 }
 
-/** The page of a request that is not open, or no longer: connected, declined, or why it cannot be followed. */
+/** Shows the outcome of a request that is no longer open: connected, declined, or rejected with the reason. */
 export function outcomePage(found: Exclude<FoundRequest, { kind: 'OPEN' }>): PageAnswer {
   switch (found.kind) {
     case 'REJECTED':
@@ -85,7 +84,7 @@ export function outcomePage(found: Exclude<FoundRequest, { kind: 'OPEN' }>): Pag
   }
 }
 
-/** Carries out a person's answer to the question and returns the outcome. Null: neither button was pressed. */
+/** Commits the person's decision. Returns null if no button was pressed. */
 function outcomeOf(
   { ctx, requestId, form }: Pick<PageCall, 'ctx' | 'requestId' | 'form'>,
   identityId: IdentityId,
@@ -102,7 +101,7 @@ function outcomeOf(
   }
 }
 
-/** A person's answer to the question, carried out, as a page. Null: neither button was pressed. */
+/** Commits the person's decision and returns the page that shows the outcome, or null if no button was pressed. */
 export async function decide(
   call: Pick<PageCall, 'ctx' | 'requestId' | 'form'>,
   identityId: IdentityId,

@@ -12,29 +12,29 @@ import { decide, outcomePage } from './decide';
 import { readHistoryWith } from './read-history';
 
 const WINDOW_SECONDS = 10 * 60;
-/** With five tries a window, a code of 40 bits that lives as long cannot be found by trying. */
-const WRONG_TRIES = 5;
-const REJECTION = `After ${WRONG_TRIES} wrong codes there is a pause. Ask for a new code in the meantime.`;
+/** A 40-bit code that expires after one window cannot be guessed with this many attempts. */
+const MAX_WRONG_CODES = 5;
+const REJECTION = `There were ${MAX_WRONG_CODES} wrong codes. Ask the platform for a new code.`;
 const RULES = ['link-code-session', 'link-code-identity', 'link-code-address'].map((name): ThrottleRule => {
-  return { name, points: WRONG_TRIES, seconds: WINDOW_SECONDS, rejection: REJECTION };
+  return { name, points: MAX_WRONG_CODES, seconds: WINDOW_SECONDS, rejection: REJECTION };
 });
 
 const WRONG: FormError = {
   field: 'code',
-  message: 'This code is not known, or its ten minutes are over. Look at it again, or ask for a new one.',
+  message: 'This code is wrong or has expired. Check it, or ask the platform for a new one.',
 };
 
 function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: string }): VNode {
   return (
     <Layout title={titleWith(errors, 'Enter your code')}>
       <Heading>Enter your code</Heading>
-      <p>A platform that you want to connect shows you a code of eight letters and digits. It works for ten minutes.</p>
+      <p>The platform you want to connect shows you a code of eight letters and digits. It works for ten minutes.</p>
       <ErrorSummary errors={errors} />
       <Form action="/link">
         <Field
           name="code"
           label="Code"
-          hint="Like 7K2M-9QXD. Capitals and the dash do not matter."
+          hint="For example, 7K2M-9QXD. You can type lowercase letters and leave out the dash."
           class="code"
           autocomplete="one-time-code"
           maxLength={20}
@@ -42,41 +42,45 @@ function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: st
           errors={errors}
         />
         <Actions>
-          <Button>Go on</Button>
+          <Button>Continue</Button>
         </Actions>
       </Form>
-      <p class="quiet small">Nothing is connected before you have seen who asks and confirmed it.</p>
+      <p class="quiet small">Nothing is connected until you’ve seen who asks and confirmed.</p>
     </Layout>
   );
 }
 
-/** True for a code that is not known: it is shown as an error of its field. */
-function isWrong(found: FoundRequest): boolean {
+/** True for an unknown code, which the form shows as an error of its field. */
+function isUnknown(found: FoundRequest): boolean {
   return found.kind === 'REJECTED' && found.rejection === 'UNKNOWN';
 }
 
 /**
- * What a typed code stands for. Each try is counted before it is looked up, by session, by person and by address, and
- * given back when it was right: tries made at once cannot pass the limit together.
+ * Looks up a typed code. Counts the attempt first, by session, account and IP address, and takes it back when the code
+ * is known. Concurrent attempts therefore cannot exceed the limit.
  */
-async function tryCode({ ctx, ip, form }: PageCall, sessionId: string, identityId: IdentityId): Promise<FoundRequest> {
+async function lookUpCode(
+  { ctx, ip, form }: PageCall,
+  sessionId: string,
+  identityId: IdentityId,
+): Promise<FoundRequest> {
   const throttles = RULES.map((rule) => throttle(ctx, rule));
   const keys = [sessionId, identityId, throttledAddress(ip)];
   await Promise.all(throttles.map((one, n) => one.take(keys[n]!)));
   const found = await findRequest(ctx, hashOfCode(ctx, form['code'] ?? ''), identityId, new Date());
-  if (!isWrong(found)) await Promise.all(throttles.map((one, n) => one.giveBack(keys[n]!)));
+  if (!isUnknown(found)) await Promise.all(throttles.map((one, n) => one.giveBack(keys[n]!)));
   return found;
 }
 
-/** `/link`: where codes are typed, after log-in only. */
+/** The form for link codes. Requires login. */
 export const codePage = page({
   method: 'GET',
   path: '/link',
   handle: ({ session }) => (session ? { html: <EnterCode /> } : { redirect: withNext('/login', '/link') }),
 });
 
-/** A typed code: the question, or what is wrong. The question's answer brings the code again. */
-export const answerCode = page({
+/** Handles a typed code. The consent form posts the code again, together with the decision. */
+export const submitCode = page({
   method: 'POST',
   path: '/link',
   handle: async (call) => {
@@ -84,8 +88,8 @@ export const answerCode = page({
     if (!session) return { redirect: withNext('/login', '/link') };
     const identityId = session.identityId as IdentityId;
     const code = form['code'] ?? '';
-    const found = await tryCode(call, session.sessionId, identityId);
-    if (isWrong(found)) return { status: 422, html: <EnterCode errors={[WRONG]} code={code} /> };
+    const found = await lookUpCode(call, session.sessionId, identityId);
+    if (isUnknown(found)) return { status: 422, html: <EnterCode errors={[WRONG]} code={code} /> };
     if (found.kind !== 'OPEN') return outcomePage(found);
     const { request, partner } = found;
     const decided = await decide(call, identityId, request, partner);

@@ -9,7 +9,7 @@ const pathOf = (token: string): string => `/link/${token}`;
 
 type Open = Extract<FoundRequest, { kind: 'OPEN' }>;
 
-async function ask(
+async function askForConsent(
   { ctx }: PageCall,
   identityId: IdentityId,
   { request, partner }: Open,
@@ -22,7 +22,7 @@ async function ask(
   };
 }
 
-/** An invite, opened: who asks before log-in, the question after it. */
+/** The page of an invitation: an introduction before login, the consent form after it. */
 export const invitePage = page({
   method: 'GET',
   path: '/link/:token',
@@ -36,12 +36,12 @@ export const invitePage = page({
     if (identityId === null) {
       return { html: <Introduction request={found.request} partner={found.partner} next={pathOf(token)} /> };
     }
-    return ask(call, identityId, found, token);
+    return askForConsent(call, identityId, found, token);
   },
 });
 
-/** The answer to an invite. */
-export const answerInvite = page({
+/** Handles the decision on an invitation. */
+export const decideInvite = page({
   method: 'POST',
   path: '/link/:token',
   tokenInUrl: true,
@@ -52,6 +52,8 @@ export const answerInvite = page({
     const identityId = session.identityId as IdentityId;
     const found = await findRequest(ctx, hashOfToken(token), identityId, new Date());
     if (found.kind !== 'OPEN') return outcomePage(found);
-    return (await decide(call, identityId, found.request, found.partner)) ?? ask(call, identityId, found, token);
+    return (
+      (await decide(call, identityId, found.request, found.partner)) ?? askForConsent(call, identityId, found, token)
+    );
   },
 });

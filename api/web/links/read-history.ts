@@ -8,21 +8,20 @@ import type { ApiContext } from '../../context';
 
 type Deps = Pick<ApiContext, 'store' | 'presentSignals'>;
 
-/** One linked account with its partner and its own row. */
+/** A linked account with its partner and its own signals row. */
 export interface MyAccount {
   account: LinkedAccount;
   partner: PartnerDoc | null;
   row: UserRow | undefined;
 }
 
-/** A person's links in one environment, and what they add up to. Read from the store: right at this moment. */
+/** A person's linked accounts in one environment, with their combined signals. Read from MongoDB, so never outdated. */
 export interface MyHistory {
   env: Env;
   accounts: MyAccount[];
   signals: Signals;
 }
 
-/** What a person has linked in an environment. */
 export async function readMyHistory(
   { store, presentSignals }: Deps,
   identityId: IdentityId,
@@ -44,7 +43,7 @@ export async function readMyHistory(
   return { env, accounts, signals: presentSignals(sumOf(linked, rowOf), 'LINKED', now.getTime()) };
 }
 
-/** What the partner of a request would see once the person has confirmed it. */
+/** Returns the signals that the partner of a request would see after the person confirms it. */
 export async function readHistoryWith(
   { store, presentSignals }: Deps,
   identityId: IdentityId,
@@ -60,8 +59,8 @@ export async function readHistoryWith(
   return presentSignals(sumOf(counted, rowOf), 'LINKED', now.getTime());
 }
 
-/** The account in words: its label if the partner gave one, in quotes since the words are the partner's, and where it is. */
-export function accountWords(label: string | undefined, partner: Pick<PartnerDoc, 'website' | 'name'>): string {
+/** Describes an account by its host and label. The label is in quotation marks, because the partner chose it. */
+export function describeAccount(label: string | undefined, partner: Pick<PartnerDoc, 'website' | 'name'>): string {
   const { host } = new URL(partner.website);
   return label === undefined ? `your account at ${host}` : `“${label}” at ${host}`;
 }

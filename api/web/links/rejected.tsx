@@ -6,71 +6,68 @@ import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
 
-interface Words {
+interface RejectionText {
   status: number;
   title: string;
   text: (partner: string) => string;
 }
 
-/** Each reason has its status, what happened and what to do next. */
-const WORDS: Record<LinkRejection, Words> = {
+const TEXTS: Record<LinkRejection, RejectionText> = {
   UNKNOWN: {
     status: 404,
-    title: 'This link is not known here',
-    text: (partner) =>
-      `It may have been cut off on its way. Open it again from where you got it, or ask ${partner} for a new one.`,
+    title: 'This link is not valid',
+    text: (partner) => `It may be incomplete. Open it again where you got it, or ask ${partner} for a new one.`,
   },
   EXPIRED: {
     status: 410,
     title: 'This link has expired',
-    text: (partner) => `Nothing was connected. Ask ${partner} for a new link; it takes a moment.`,
+    text: (partner) => `Nothing was connected. Ask ${partner} for a new link.`,
   },
   USED: {
     status: 410,
-    title: 'This link was used already',
+    title: 'This link was already used',
     text: (partner) =>
-      `A link works once. If you did not use it yourself, tell ${partner}: somebody else may have opened it.`,
+      `A link works only once. If you didn’t use it, contact ${partner}, because someone else may have.`,
   },
   DECLINED: {
     status: 410,
     title: 'This link was declined',
-    text: (partner) => `Nothing was connected. If you changed your mind, ask ${partner} for a new link.`,
+    text: (partner) => `Nothing was connected. If you’ve changed your mind, ask ${partner} for a new link.`,
   },
   PARTNER_UNAVAILABLE: {
     status: 403,
-    title: 'This platform cannot be connected now',
-    text: () =>
-      'It does not take part in MIR at the moment. Nothing was connected, and there is nothing for you to do.',
+    title: 'This platform can’t be connected right now',
+    text: () => 'It isn’t taking part in MIR at the moment. Nothing was connected, and you don’t need to do anything.',
   },
   LINKED_ELSEWHERE: {
     status: 409,
-    title: 'This account is connected to another MIR identity',
+    title: 'This account is connected to another MIR account',
     text: () =>
-      'An account belongs to one identity at a time. Log in with the other identity and disconnect it there, then open this link again.',
+      'It can be connected to only one MIR account at a time. Log in to the other MIR account and disconnect it there, then open this link again.',
   },
   TOO_MANY_LINKS: {
     status: 409,
     title: 'You have too many connected accounts',
     text: () =>
-      `One identity can have ${MAX_LINKS_PER_IDENTITY}. Disconnect one that you do not need, then open this link again.`,
+      `You can connect up to ${MAX_LINKS_PER_IDENTITY} accounts. Disconnect one that you don’t need, then open this link again.`,
   },
 };
 
-/** Why a request for a link leads nowhere, as a page with its status. */
+/** Shows why a link request was rejected. */
 export function rejectedPage(
   rejection: LinkRejection,
   partner: Pick<PartnerDoc, 'name'> | null,
 ): { status: number; html: VNode } {
-  const { status, title, text } = WORDS[rejection];
+  const { status, title, text } = TEXTS[rejection];
   return {
     status,
     html: (
       <Layout title={title}>
         <Heading>{title}</Heading>
-        <p>{text(partner?.name ?? 'whoever gave it to you')}</p>
+        <p>{text(partner?.name ?? 'the platform that gave it to you')}</p>
         <Actions>
           <ButtonLink href="/account" plain>
-            To my account
+            Go to your account
           </ButtonLink>
         </Actions>
       </Layout>

@@ -7,20 +7,20 @@ const compress = promisify(gzip);
 
 interface Asset {
   type: string;
-  /** Read or made at the first request, then kept: once a process. */
+  /** Called on the first request. The process keeps the result. */
   load: () => Promise<Buffer | string> | Buffer | string;
   headers: Record<string, string>;
 }
 
-/** Serves one thing that never changes while the process lives, compressed once. */
+/** Serves content that does not change while the process runs. Compresses it once. */
 export function serveReferenceAsset({ type, load, headers }: Asset): RequestHandler {
-  let kept: Promise<{ plain: Buffer; zipped: Buffer }> | null = null;
+  let content: Promise<{ plain: Buffer; zipped: Buffer }> | null = null;
   const read = async (): Promise<{ plain: Buffer; zipped: Buffer }> => {
     const plain = Buffer.from(await load());
     return { plain, zipped: await compress(plain) };
   };
   return async (req, res) => {
-    const { plain, zipped } = await (kept ??= read());
+    const { plain, zipped } = await (content ??= read());
     const zip = req.acceptsEncodings('gzip') === 'gzip';
     const body = zip ? zipped : plain;
     res.writeHead(200, {

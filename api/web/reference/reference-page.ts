@@ -4,14 +4,14 @@ import path from 'node:path';
 import type { RequestHandler } from 'express';
 import { serveReferenceAsset } from './reference-asset';
 
-/** Scalar's edition for Fastify carries the whole reference as one file; its Fastify part is not used. */
+/** Scalar's package for Fastify contains the whole reference as one file. The Fastify plugin itself is not used. */
 const SCALAR = require.resolve('@scalar/fastify-api-reference');
 const SCALAR_FILE = path.join(path.dirname(SCALAR), 'js/standalone.js');
 const SCALAR_PACKAGE = path.join(path.dirname(SCALAR), '../package.json');
-const FOREVER = { 'Cache-Control': 'public, max-age=31536000, immutable' };
-const ASK_AGAIN = { 'Cache-Control': 'no-cache' };
+const IMMUTABLE = { 'Cache-Control': 'public, max-age=31536000, immutable' };
+const REVALIDATE = { 'Cache-Control': 'no-cache' };
 
-/** Scalar writes its styles into the page, hence `unsafe-inline` for them; scripts and requests stay here. */
+/** Scalar adds inline styles, which need `unsafe-inline`. Scripts and requests are limited to this origin. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -24,11 +24,11 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const HEADERS = { ...ASK_AGAIN, 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'no-referrer' };
+const HEADERS = { ...REVALIDATE, 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'no-referrer' };
 
 /**
- * Nothing is fetched from elsewhere and nothing told to anybody; requests go to where the page came from. Scalar's own
- * greys are too faint to read.
+ * Turns off Scalar's telemetry and everything that it would load from other origins. Test requests go to the origin of
+ * the page. `customCss` replaces Scalar's grays, which have too little contrast.
  */
 const START = `Scalar.createApiReference('#reference', {
   url: '/openapi.json',
@@ -59,7 +59,7 @@ const page = (script: string): string => `<!doctype html>
 </head>
 <body>
 <div id="reference"></div>
-<noscript><p>This reference needs JavaScript. The same without: <a href="/openapi.json">/openapi.json</a> and the <a href="/guide">Partner Guide</a>.</p></noscript>
+<noscript><p>This reference needs JavaScript. You can also read the <a href="/openapi.json">OpenAPI document</a> or the <a href="/guide">Partner Guide</a>.</p></noscript>
 <script src="${script}"></script>
 <script src="/docs/start.js"></script>
 </body>
@@ -72,23 +72,23 @@ interface Served {
   handle: RequestHandler;
 }
 
-/** `/openapi.json`, and `/docs`: the same as a page, with all that it needs from here. */
+/** Returns the routes of `/openapi.json` and of `/docs`, which shows the document as a page. */
 export function referencePage(openApi: object): Served[] {
   const { version } = JSON.parse(readFileSync(SCALAR_PACKAGE, 'utf8')) as { version: string };
   const script = `/docs/scalar-${version}.js`;
-  const served = (at: string, asset: Parameters<typeof serveReferenceAsset>[0]): Served => ({
+  const served = (route: string, asset: Parameters<typeof serveReferenceAsset>[0]): Served => ({
     method: 'GET',
-    path: at,
+    path: route,
     handle: serveReferenceAsset(asset),
   });
   return [
     served('/openapi.json', {
       type: 'application/json; charset=utf-8',
       load: () => JSON.stringify(openApi),
-      headers: ASK_AGAIN,
+      headers: REVALIDATE,
     }),
     served('/docs', { type: 'text/html; charset=utf-8', load: () => page(script), headers: HEADERS }),
-    served('/docs/start.js', { type: 'text/javascript; charset=utf-8', load: () => START, headers: ASK_AGAIN }),
-    served(script, { type: 'text/javascript; charset=utf-8', load: () => readFile(SCALAR_FILE), headers: FOREVER }),
+    served('/docs/start.js', { type: 'text/javascript; charset=utf-8', load: () => START, headers: REVALIDATE }),
+    served(script, { type: 'text/javascript; charset=utf-8', load: () => readFile(SCALAR_FILE), headers: IMMUTABLE }),
   ];
 }

@@ -41,7 +41,7 @@ describe('email delivery', () => {
     await waitUntil('the email is delivered', () => deliveredTo(email).length === 1);
     const [mail] = deliveredTo(email);
     expect(mail!.from).toBe('mir@mir.example');
-    expect(mail!.source).toMatch(/^Subject: Confirm your address for MIR\r?$/m);
+    expect(mail!.source).toMatch(/^Subject: Confirm your email address for MIR\r?$/m);
     expect(mail!.source).toMatch(/text\/plain/);
     expect(mail!.source).toMatch(/text\/html/);
     expect(mail!.source).toMatch(/^Auto-Submitted: auto-generated\r?$/m);

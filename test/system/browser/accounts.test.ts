@@ -61,7 +61,7 @@ describeInBrowser('accounts in a browser without scripts', () => {
     await press(page, 'Choose a new one');
     await look('forgot');
     await page.type('#email', email);
-    await press(page, 'Send me the link');
+    await press(page, 'Send link');
     await look('forgot-sent');
     await page.goto(h.url + (await mailedLink(h, email, /new password/)));
     await look('reset');

@@ -74,16 +74,16 @@ describeInBrowser('linking in a browser without scripts', () => {
     await page.goto(`${h.url}/link`);
     await look(page, 'link-code');
     await page.type('#code', '0000-0000');
-    await press(page, 'Go on');
+    await press(page, 'Continue');
     await look(page, 'link-code-wrong');
     await page.$eval('#code', (input) => input.setAttribute('value', ''));
     await page.type('#code', String(code).replace('-', '').toLowerCase());
-    await press(page, 'Go on');
+    await press(page, 'Continue');
     expect(await heading(page)).toBe('Connect your Quiet Forum account?');
     await press(page, 'Connect');
     expect(await resolve(user)).toMatchObject({ eventCount: 32, partnerCount: 2 });
 
-    await press(page, 'To my account');
+    await press(page, 'Go to your account');
     await look(page, 'account');
     await press(page, 'Disconnect');
     await look(page, 'account-disconnect');
@@ -92,10 +92,10 @@ describeInBrowser('linking in a browser without scripts', () => {
     const counts = [await resolve(user), await resolve(user, forum)].map(({ eventCount }) => eventCount);
     expect(counts).toEqual([25, 7]);
 
-    await press(page, 'Delete my identity');
+    await press(page, 'Delete MIR account');
     await look(page, 'account-delete');
     await page.type('#password', PASSWORD);
-    await press(page, 'Delete my identity');
+    await press(page, 'Delete MIR account');
     expect(page.url()).toContain('/login?done=deleted');
     await look(page, 'account-deleted');
     expect(await status(user)).toMatchObject({ linked: false });
@@ -137,7 +137,7 @@ describeInBrowser('linking in a browser without scripts', () => {
     await press(page, 'Log in');
     await logInAt(page, email);
     expect(page.url()).toBe(declined);
-    await press(page, 'Not now');
+    await press(page, 'Decline');
     expect(await heading(page)).toBe('Not connected');
     await look(page, 'link-declined');
     await page.goto(declined);
@@ -177,7 +177,7 @@ describeInBrowser('linking in a browser without scripts', () => {
     await loggedIn(h, 'mo@example.org');
     const other = await openPersonsTab();
     await other.goto(url);
-    expect(await heading(other)).toBe('This link was used already');
+    expect(await heading(other)).toBe('This link was already used');
     await look(other, 'link-used');
     await other.browserContext().close();
   });

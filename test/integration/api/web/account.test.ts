@@ -166,7 +166,7 @@ describe('account pages', () => {
     expect([rejected.status, rejected.text.includes('Nothing was deleted')]).toEqual([422, true]);
     expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: true, eventCount: 6 });
     const done = await webSession.submit(page, { password: PASSWORD });
-    expect(done.text).toContain('Your identity is deleted');
+    expect(done.text).toContain('Your MIR account is deleted');
 
     expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: false, eventCount: 4 });
     expect((await webSession.get('/account')).path).toMatch(/^\/login/);

@@ -24,7 +24,7 @@ const SESSION = 'mir_session';
 describe('sign-up, login and logout', () => {
   it('creates a session through sign-up, emailed link and login, and ends it on logout', async () => {
     const sent = await ana.submit(await ana.get('/signup'), { email });
-    expect(sent.text).toContain(`We wrote to ${email}`);
+    expect(sent.text).toContain(`We sent an email to ${email}`);
     const form = await ana.get(await mailedLink(h, email, /Confirm/));
     expect(form.text).toContain(`This confirms ${email}`);
     const confirmed = await ana.submit(form, { password: PASSWORD });
@@ -103,7 +103,7 @@ describe('password reset', () => {
     expect(done.path).toBe('/login?done=password');
     expect(signedInAs(await elsewhere.get('/outbox'))).toBeNull();
     expect((await ana.submit(form, { password: 'yet another password' })).status).toBe(410);
-    expect((await logIn(ana, email)).text).toContain('No account has this e-mail address and password');
+    expect((await logIn(ana, email)).text).toContain('No account has this email address and password');
     expect((await logIn(ana, email, 'a new password, long')).path).toBe('/account');
   });
 

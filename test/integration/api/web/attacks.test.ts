@@ -62,7 +62,7 @@ describe('CSRF protection', () => {
     const response = await webSession.post('/logout', sent, { origin, ...headers });
     expect(response.status).toBe(403);
     expect(response.headers.getSetCookie()).toEqual([]);
-    expect(response.text).toContain('Nothing was done');
+    expect(response.text).toContain('Nothing was changed');
     expect(await isLoggedIn(webSession)).toBe(true);
   });
 
@@ -244,7 +244,7 @@ describe('pages', () => {
   it('returns 404 for an unknown path, as HTML to browsers and as a problem to API clients', async () => {
     const page = await ana.get('/nowhere');
     expect(page.status).toBe(404);
-    expect(page.text).toContain('There is no such page');
+    expect(page.text).toContain('Page not found');
     const problem = await h.client.get('/nowhere');
     expect(problem).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
   });

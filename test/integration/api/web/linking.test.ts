@@ -115,15 +115,15 @@ describe('linking pages', () => {
       const { status, text } = await stranger.get(path);
       return [status, text.split('.')[0]];
     };
-    expect(await seen(used)).toEqual([410, expect.stringContaining('was used already')]);
+    expect(await seen(used)).toEqual([410, expect.stringContaining('was already used')]);
     expect(await seen(declined)).toEqual([410, expect.stringContaining('was declined')]);
     expect(await seen(expired)).toEqual([410, expect.stringContaining('has expired')]);
-    expect(await seen('/link/not-a-token')).toEqual([404, expect.stringContaining('is not known here')]);
+    expect(await seen('/link/not-a-token')).toEqual([404, expect.stringContaining('is not valid')]);
     const rejected = await decide(stranger, await stranger.get(elsewhere), 'connect');
-    expect([rejected.status, rejected.text.includes('another MIR identity')]).toEqual([409, true]);
+    expect([rejected.status, rejected.text.includes('another MIR account')]).toEqual([409, true]);
     await mir.ctx.store.partners.model.updateOne({ _id: partner.partnerId }, { $set: { suspended: true } });
     try {
-      expect(await seen(elsewhere)).toEqual([403, expect.stringContaining('cannot be connected now')]);
+      expect(await seen(elsewhere)).toEqual([403, expect.stringContaining('can’t be connected right now')]);
     } finally {
       await mir.ctx.store.partners.model.updateOne({ _id: partner.partnerId }, { $set: { suspended: false } });
     }
@@ -149,7 +149,7 @@ describe('linking pages', () => {
       expect(await isLinked(user)).toBe(true);
       const other = await loggedIn(mir, newAddress());
       const again = await other.submit(await other.get('/link'), { code: issued });
-      expect([again.status, again.text.includes('was used already')]).toEqual([410, true]);
+      expect([again.status, again.text.includes('was already used')]).toEqual([410, true]);
     }
   });
 
@@ -190,7 +190,7 @@ describe('linking pages', () => {
     const disconnect = (await webSession.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
     await webSession.submit(await webSession.get(disconnect), {});
     const ended = await webSession.get(path);
-    expect([ended.status, ended.text.includes('was used already')]).toEqual([410, true]);
+    expect([ended.status, ended.text.includes('was already used')]).toEqual([410, true]);
   });
 
   it('rejects forged and stolen consent forms', async () => {

@@ -48,7 +48,7 @@ beforeEach(() => {
 /** Logs in at the provider. Returns the path and query of the callback that the provider redirects to. */
 async function callbackFor(webSession: BrowserSession, next?: string): Promise<string> {
   const page = await webSession.get(next === undefined ? '/login' : `/login?next=${encodeURIComponent(next)}`);
-  const link = page.root.querySelectorAll('main a').find((a) => a.textContent === 'Go on with Harbour ID')!;
+  const link = page.root.querySelectorAll('main a').find((a) => a.textContent === 'Continue with Harbour ID')!;
   const sent = await webSession.get(link.getAttribute('href')!.replaceAll('&amp;', '&'));
   const authorizeUrl = sent.headers.get('location')!;
   expect(authorizeUrl.startsWith(`${provider.issuer}/authorize?`)).toBe(true);
@@ -130,7 +130,7 @@ describe('login through an OpenID Connect provider', () => {
       provider.person!.email_verified = false;
       const page = await logInByProvider(ana);
       await rejected(page);
-      expect(page.text).toContain('does not say that your e-mail address is confirmed');
+      expect(page.text).toContain('hasn’t confirmed your email address');
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
@@ -151,7 +151,7 @@ describe('login through an OpenID Connect provider', () => {
       provider.person!.sub = `second-${email}`;
       const page = await logInByProvider(ana);
       await rejected(page);
-      expect(page.text).toContain('that somebody else opens with Harbour ID');
+      expect(page.text).toContain('that uses a different Harbour ID account');
       expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `second-${email}` })).toBe(0);
     });
 
@@ -160,7 +160,7 @@ describe('login through an OpenID Connect provider', () => {
       const page = await logInByProvider(ana, '/link');
       expect(page.html).toContain('href="/login?next=%2Flink"');
       await rejected(page);
-      expect(page.text).toContain('Harbour ID did not let you through, or you stopped there');
+      expect(page.text).toContain('You canceled, or Harbour ID denied access');
     });
 
     it.each([
@@ -212,13 +212,13 @@ describe('login through an OpenID Connect provider', () => {
     it('deletes an identity after the person sets a password by email', async () => {
       await logInByProvider(ana);
       const page = await ana.get('/account/delete');
-      expect(page.text).toContain('You log in with Harbour ID and have no password here?');
+      expect(page.text).toContain('Do you log in with Harbour ID and have no password?');
       expect((await ana.submit(page, { password: PASSWORD })).status).toBe(422);
       await ana.submit(await ana.get('/forgot'), { email });
       await ana.submit(await ana.get(await mailedLink(h, email, /new password/)), { password: PASSWORD });
       await logInByProvider(ana);
       const done = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
-      expect(done.text).toContain('Your identity is deleted');
+      expect(done.text).toContain('Your MIR account is deleted');
       expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `sub-${people}` })).toBe(0);
     });
   });

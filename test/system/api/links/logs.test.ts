@@ -56,7 +56,7 @@ describe('logs of the linking flow', () => {
     const { receiptId } = await post('/v1/users/erase', { userExternalId });
     await waitUntil('the user is erased', async () => (await store.erasures.byId(receiptId))?.status === 'DONE');
     const gone = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
-    expect(gone.text).toContain('Your identity is deleted');
+    expect(gone.text).toContain('Your MIR account is deleted');
 
     await api.stop();
     await worker.stop();

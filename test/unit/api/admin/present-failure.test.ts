@@ -9,7 +9,7 @@ describe('presentFailure', () => {
     'MongoServerError: E11000 duplicate key error collection: mir.users index: _id_ dup key: { _id: "ann@private.example" }',
     'NOSCRIPT No matching script. Please use EVAL. 0123456789abcdef0123456789abcdef01234567',
     'a word PAYLOAD_UNREADABLE: 10.0.0.7',
-    'the mail server refused: 550 <ann@private.example>',
+    'email delivery failed: 550 <ann@private.example>',
     'job stalled more than allowable limit',
   ])('hides the message of an internal error: %s', (reason) => {
     expect(presentFailure(reason)).toMatch(/^JOB_FAILED: [^0-9<]*$/);
@@ -19,8 +19,8 @@ describe('presentFailure', () => {
     '',
     'PAYLOAD_UNREADABLE: events.0.1: Invalid input; and 3 more',
     'AGENT_NOT_ALLOWED: 1 of 1 events; first: There is no such agent.',
-    'the mail server refused: EENVELOPE 550',
-    'the mail server refused: no code',
+    'email delivery failed: EENVELOPE 550',
+    'email delivery failed: no code',
   ])('shows a reason that MIR wrote itself: %j', (reason) => {
     expect(presentFailure(reason)).toBe(reason);
   });

@@ -5,20 +5,20 @@ import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
 import { usePageFacts } from '../design/page-facts';
 
-/** On a laptop mails do not leave it. */
+/** Points to the outbox when this MIR sends no email. */
 export function OutboxHint(): VNode | null {
   if (usePageFacts().mails !== 'outbox') return null;
   return (
-    <Notice title="This MIR runs on a laptop">
+    <Notice title="This MIR doesn’t send email">
       <p>
-        Mails do not leave it: they are in the <a href="/outbox">outbox</a>.
+        You’ll find the message in the <a href="/outbox">outbox</a>.
       </p>
     </Notice>
   );
 }
 
-/** Said after a sign-up or a repeated mail, whether or not the address was known. */
-export function CheckMail({
+/** Shown after a sign-up or a resent email, whether or not the address is known. */
+export function CheckEmail({
   email,
   next,
   again = false,
@@ -32,21 +32,21 @@ export function CheckMail({
       <Heading>Check your email</Heading>
       {again && (
         <Notice>
-          <p>Another mail is on its way.</p>
+          <p>We sent another email.</p>
         </Notice>
       )}
       <p>
-        We wrote to <strong>{email}</strong>. Open the link in that mail within {VERIFY_LINK_HOURS} hours and choose
+        We sent an email to <strong>{email}</strong>. Open the link in it within {VERIFY_LINK_HOURS} hours and choose
         your password. Then you can log in.
       </p>
       <OutboxHint />
       <p class="quiet">
-        Nothing came? Look in your spam folder, and check that the address is right. We delete sign-ups that are not
-        finished after two days.
+        No email? Check your spam folder, and make sure the address is right. We delete unfinished sign-ups after two
+        days.
       </p>
       <Actions>
         <Form action="/verify/resend" hidden={{ email, next }} class="resend">
-          <Button kind="plain">Send again</Button>
+          <Button kind="plain">Resend email</Button>
         </Form>
       </Actions>
     </Layout>
