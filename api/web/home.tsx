@@ -35,7 +35,7 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
             items={[
               'The platform that reported an event sees all of it',
               'A platform you connect sees your totals: how many events you have, on how many platforms, and how long and how recent your history is',
-              'The operator of this MIR can read everything it stores',
+              'The operator of this MIR server can read everything it stores',
             ]}
           />
         </section>

@@ -15,7 +15,7 @@ import { readMonths } from './read-months';
 const DONE: Record<string, string> = {
   disconnected: 'The account is disconnected. The platform now sees only the events it reported itself.',
   pending:
-    'The account is disconnected. Part of our system can’t be reached, so the platform may still see your history for a while. You don’t need to do anything.',
+    'The account is disconnected. Part of our system is unavailable, so the platform may still see your history for a while. You don’t need to do anything.',
 };
 
 const descriptionOf = ({ account, partner }: MyAccount): string =>

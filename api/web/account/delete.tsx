@@ -45,7 +45,7 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
           The events that platforms reported stay in MIR, each with its type, time, weight and metadata. Each platform
           still sees its own. Ask each platform to erase you, and MIR deletes the events that platform reported.
         </li>
-        <li>Existing backups keep your data until the operator of this MIR deletes them.</li>
+        <li>Existing backups keep your data until the operator of this MIR server deletes them.</li>
       </ul>
       <p>
         Want a copy first? <a href="/account/export">Export your data</a>.

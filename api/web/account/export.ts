@@ -40,7 +40,7 @@ async function* documentOf(
   accounts: readonly MyAccount[],
 ): AsyncGenerator<string> {
   const { store } = ctx;
-  // Counted once the process has capacity for the export: a request rejected with 503 must not use up an attempt.
+  // Counted only when the process has capacity for the export, so that a 503 does not use up an attempt.
   await throttle(ctx, EXPORTS).take(identityId);
   yield `${JSON.stringify(about, null, 1).slice(0, -2)},\n "accounts": [`;
   let firstAccount = true;

@@ -5,11 +5,11 @@ import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
 import { usePageFacts } from '../design/page-facts';
 
-/** Points to the outbox when this MIR sends no email. */
+/** Points to the outbox when this server sends no email. */
 export function OutboxHint(): VNode | null {
   if (usePageFacts().mails !== 'outbox') return null;
   return (
-    <Notice title="This MIR doesn’t send email">
+    <Notice title="This MIR server doesn’t send email">
       <p>
         You’ll find the message in the <a href="/outbox">outbox</a>.
       </p>

@@ -15,7 +15,7 @@ const DONE: Record<string, string> = {
   out: 'You’re logged out.',
   deleted: 'Your MIR account is deleted.',
   'deleted-pending':
-    'Your MIR account is deleted. Part of our system can’t be reached, so platforms may still see your history for a while. You don’t need to do anything.',
+    'Your MIR account is deleted. Part of our system is unavailable, so platforms may still see your history for a while. You don’t need to do anything.',
 };
 
 interface LogInProps {

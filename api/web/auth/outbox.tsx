@@ -31,8 +31,8 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
     <Layout title="Outbox">
       <Heading>Outbox</Heading>
       <p class="quiet">
-        Emails this MIR would have sent, newest first. They stay here because SMTP_URL is not set. They’re deleted after
-        a day.
+        Emails this MIR server would have sent, newest first. They stay here because SMTP_URL is not set, and are deleted
+        after a day.
       </p>
       {mails.length === 0 && <p>No emails yet. Sign up, and the first one appears here.</p>}
       {mails.map(({ _id, to, subject, text, createdAt }) => (
@@ -62,7 +62,7 @@ export const outboxPage = page({
   path: '/outbox',
   handle: async ({ ctx, host, peer }) => {
     const { mail, publicUrl } = ctx.config;
-    if (mail.kind !== 'outbox') throw new PublicError('NOT_FOUND', 'This MIR sends email, so it has no outbox.');
+    if (mail.kind !== 'outbox') throw new PublicError('NOT_FOUND', 'This MIR server sends email, so it has no outbox.');
     if (!isLoopback(peer)) throw new PublicError('NOT_FOUND', 'Open the outbox on the machine that runs MIR.');
     // Prevents DNS rebinding: a site whose name resolves to this machine could otherwise read the emails.
     if (host !== new URL(publicUrl).host) throw new PublicError('NOT_FOUND', `Open the outbox at ${publicUrl}/outbox.`);

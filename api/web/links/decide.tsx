@@ -53,7 +53,7 @@ function Connected({ account, partner }: { account: string; partner: Pick<Partne
 }
 
 function Pending({ partner }: { partner: PartnerDoc }): VNode {
-  const text = `We saved your decision, but part of our system can’t be reached, so ${partner.name} may not see it yet. You don’t need to do anything.`;
+  const text = `We saved your decision, but part of our system is unavailable, so ${partner.name} may not see it yet. You don’t need to do anything.`;
   return <Outcome title="Not finished yet">{text}</Outcome>;
 }
 

@@ -45,7 +45,7 @@ function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: st
           <Button>Continue</Button>
         </Actions>
       </Form>
-      <p class="quiet small">Nothing is connected until you’ve seen who asks and confirmed.</p>
+      <p class="quiet small">Nothing is connected until you see who is asking and confirm.</p>
     </Layout>
   );
 }
