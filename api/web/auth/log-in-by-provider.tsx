@@ -60,7 +60,10 @@ function NotLoggedIn({ why, provider, next }: NotLoggedInProps): VNode {
 
 function providerOf({ config }: Pick<ApiContext, 'config'>): string {
   if (config.oidc === null) {
-    throw new PublicError('NOT_FOUND', 'This MIR server has no login provider. Log in with your email address and password.');
+    throw new PublicError(
+      'NOT_FOUND',
+      'This MIR server has no login provider. Log in with your email address and password.',
+    );
   }
   return config.oidc.name;
 }

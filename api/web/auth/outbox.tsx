@@ -31,8 +31,8 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
     <Layout title="Outbox">
       <Heading>Outbox</Heading>
       <p class="quiet">
-        Emails this MIR server would have sent, newest first. They stay here because SMTP_URL is not set, and are deleted
-        after a day.
+        Emails this MIR server would have sent, newest first. They stay here because SMTP_URL is not set, and are
+        deleted after a day.
       </p>
       {mails.length === 0 && <p>No emails yet. Sign up, and the first one appears here.</p>}
       {mails.map(({ _id, to, subject, text, createdAt }) => (

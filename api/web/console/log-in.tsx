@@ -15,7 +15,10 @@ function LogInPage({ errors = [] }: { errors?: readonly FormError[] }): VNode {
   return (
     <Layout title={titleWith(errors, 'Operator login')}>
       <Heading>Operator login</Heading>
-      <p>This page is for the operator of this MIR server. You stay logged in for {OPERATOR_SESSION_SECONDS / 60} minutes.</p>
+      <p>
+        This page is for the operator of this MIR server. You stay logged in for {OPERATOR_SESSION_SECONDS / 60}{' '}
+        minutes.
+      </p>
       <ErrorSummary errors={errors} />
       <Form action="/admin/login">
         <Field

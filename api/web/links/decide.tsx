@@ -10,7 +10,7 @@ import type { CacheState } from '../../links/link-transaction';
 import { Actions, ButtonLink } from '../design/form';
 import { Layout } from '../design/layout';
 import { Heading } from '../design/text';
-import type { PageAnswer, PageCall } from '../http/page';
+import type { PageResponse, PageCall } from '../http/page';
 import { CONNECT, DECISION_FIELD, DECLINE } from './consent';
 import { rejectedPage } from './rejected';
 import { describeAccount } from './read-history';
@@ -62,7 +62,7 @@ function Declined({ partner }: { partner: PartnerDoc }): VNode {
   return <Outcome title="Not connected">{text}</Outcome>;
 }
 
-function connected(request: LinkRequestDoc, partner: PartnerDoc, cacheState: CacheState): PageAnswer {
+function connected(request: LinkRequestDoc, partner: PartnerDoc, cacheState: CacheState): PageResponse {
   const pending = cacheState === 'pending';
   const leaveTo = returnTo(request, partner, pending ? 'pending' : 'linked');
   if (leaveTo) return { leaveTo };
@@ -71,7 +71,7 @@ function connected(request: LinkRequestDoc, partner: PartnerDoc, cacheState: Cac
 }
 
 /** Shows the outcome of a request that is no longer open: connected, declined, or rejected with the reason. */
-export function outcomePage(found: Exclude<FoundRequest, { kind: 'OPEN' }>): PageAnswer {
+export function outcomePage(found: Exclude<FoundRequest, { kind: 'OPEN' }>): PageResponse {
   switch (found.kind) {
     case 'REJECTED':
       return rejectedPage(found.rejection, found.partner);
@@ -107,7 +107,7 @@ export async function decide(
   identityId: IdentityId,
   request: LinkRequestDoc,
   partner: PartnerDoc,
-): Promise<PageAnswer | null> {
+): Promise<PageResponse | null> {
   const outcome = await outcomeOf(call, identityId, request);
   return outcome && outcomePage({ ...outcome, request, partner });
 }

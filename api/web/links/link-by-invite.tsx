@@ -1,6 +1,6 @@
 import type { IdentityId } from '../../../shared/domain/ids';
 import { type FoundRequest, findRequest, hashOfToken } from '../../links/find-link-request';
-import { page, type PageAnswer, type PageCall } from '../http/page';
+import { page, type PageResponse, type PageCall } from '../http/page';
 import { Consent, Introduction } from './consent';
 import { decide, outcomePage, returnOrigin } from './decide';
 import { readHistoryWith } from './read-history';
@@ -14,7 +14,7 @@ async function askForConsent(
   identityId: IdentityId,
   { request, partner }: Open,
   token: string,
-): Promise<PageAnswer> {
+): Promise<PageResponse> {
   const signals = await readHistoryWith(ctx, identityId, request, new Date());
   return {
     html: <Consent request={request} partner={partner} signals={signals} action={pathOf(token)} />,
