@@ -29,8 +29,14 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
       <ul>
         {platforms > 0 && (
           <li>
-            Your <Num>{platforms}</Num> connected {platforms === 1 ? 'account is' : 'accounts are'} disconnected. Each
-            platform then sees only the events it reported itself, and can see that you deleted your MIR account.
+            {platforms === 1 ? (
+              'Your connected account is disconnected.'
+            ) : (
+              <>
+                Your <Num>{platforms}</Num> connected accounts are disconnected.
+              </>
+            )}{' '}
+            Each platform then sees only the events it reported itself, and can see that you deleted your MIR account.
           </li>
         )}
         <li>

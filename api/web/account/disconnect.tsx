@@ -40,9 +40,9 @@ function Disconnect({ mine: { account, partner, row } }: { mine: MyAccount }): V
         ]}
       />
       <p>
-        After that, {name} sees only the events it reported itself, and your totals at other platforms no longer include
-        those events. We can’t take back what platforms have already seen. No events are deleted. To connect again, you
-        need a new link or code from {name}.
+        After you disconnect, {name} sees only the events it reported itself, and your totals at other platforms no
+        longer include those events. We can’t take back what platforms have already seen. No events are deleted. To
+        connect again, you need a new link or code from {name}.
       </p>
       <Form action={pathOf(account.linkId)}>
         <Actions>

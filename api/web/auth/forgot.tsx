@@ -11,7 +11,7 @@ function Sent({ email }: { email: string }): VNode {
     <Layout title="Check your email">
       <Heading>Check your email</Heading>
       <p>
-        If <strong>{email}</strong> has a MIR account, we sent it an email. The link in it works once, within{' '}
+        If <strong>{email}</strong> has a MIR account, you’ll get an email with a link. The link works once, within{' '}
         {RESET_LINK_MINUTES} minutes.
       </p>
       <OutboxHint />

@@ -36,7 +36,7 @@ function LogIn({ next, done, email = '', errors = [], unverified = false }: LogI
           <p>{done}</p>
         </Notice>
       )}
-      {next?.startsWith('/link') && <p>Log in to continue connecting your account.</p>}
+      {next?.startsWith('/link') && <p>After you log in, you can continue connecting your account.</p>}
       <ErrorSummary errors={errors} />
       <Form action="/login" hidden={{ next }}>
         <Field name="email" label="Email address" type="email" autocomplete="username" value={email} errors={errors} />

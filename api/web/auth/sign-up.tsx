@@ -24,7 +24,7 @@ function SignUp({
     <Layout title={titleWith(errors, 'Sign up')}>
       <Heading>Sign up</Heading>
       <p>
-        With a MIR account you see the history of the accounts you connect, and you decide which platforms see its
+        With a MIR account you see the history of the accounts you connect, and you decide which platforms see your
         totals. Enter your email address, and we’ll send you a link to choose a password.
       </p>
       <ErrorSummary errors={errors} />

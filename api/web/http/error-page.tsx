@@ -44,7 +44,9 @@ export function errorPage(problem: Problem, requestId: string): VNode {
       {retryAfterSeconds !== undefined && <p>Try again in {durationText(retryAfterSeconds)}.</p>}
       <HomeButton />
       <p class="quiet small">
-        If you report this problem, include this ID: <span class="num">{requestId}</span>
+        If you report this problem, include this ID:
+        <br />
+        <span class="num">{requestId}</span>
       </p>
     </Layout>
   );
