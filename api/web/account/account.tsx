@@ -11,7 +11,7 @@ import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { readMonths } from './read-months';
 
-/** Notices by the query parameter `done`. The page shows no other part of its URL. */
+/** Notices for the values of the query parameter `done`. The page shows no other part of its URL. */
 const DONE: Record<string, string> = {
   disconnected: 'The account is disconnected. The platform now sees only the events it reported itself.',
   pending:

@@ -76,8 +76,8 @@ function InvalidLink({ definition: { invalid }, next }: { definition: PasswordPa
 
 /**
  * Returns the page behind an emailed link and the handler of its form. Opening the page changes nothing, because mail
- * scanners open links too. Setting a password logs no one in: otherwise an attacker could send the link to someone and
- * put them into the attacker's account.
+ * scanners open links too. Setting a password logs no one in: otherwise attackers could send people links that log them
+ * in to the attacker's account.
  */
 export function choosePassword(definition: PasswordPage): [Page, Page] {
   const invalidLink = (next: string | null) => ({

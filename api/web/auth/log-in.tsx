@@ -8,7 +8,7 @@ import { ProviderSection } from './log-in-by-provider';
 import { emailErrors, emailOf } from './form-fields';
 import { clearAttempts, countAttempt, rememberBrowser } from './throttles';
 
-/** Notices by the query parameter `done`. The page shows no other part of its URL. */
+/** Notices for the values of the query parameter `done`. The page shows no other part of its URL. */
 const DONE: Record<string, string> = {
   confirmed: 'Your email address is confirmed. Log in with the password you chose.',
   password: 'Your new password is set, and you’re logged out everywhere. Log in with the new password.',
@@ -102,7 +102,7 @@ export const logIn = page({
     if (result === 'UNVERIFIED') {
       return { status: 422, html: <LogIn next={next} email={email} errors={[UNVERIFIED]} unverified /> };
     }
-    // Not for an unconfirmed address: in earlier versions the person who signed it up chose its password.
+    // Only for a confirmed address: in earlier versions, a stranger could sign up an address and choose its password.
     await rememberBrowser(call, email);
     if (session) await ctx.auth.logOut(cookie);
     return { redirect: nextOrHome(form['next']), cookies: result.cookies };

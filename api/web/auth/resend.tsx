@@ -1,7 +1,7 @@
 import { CheckEmail } from './check-email';
 import { requestEmailPages } from './request-email';
 
-/** Resends a sign-up email, under the limits for sign-ups. */
+/** Resends a sign-up email. Counts toward the sign-up limits. */
 export const [resendPage, resend] = requestEmailPages({
   path: '/verify/resend',
   action: 'sign-up',

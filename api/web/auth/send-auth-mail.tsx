@@ -68,7 +68,7 @@ function htmlOf({ before, link, after }: EmailText): string {
   return `<!doctype html>${renderToString(html)}`;
 }
 
-/** Queues an email of an account, with `next` in its link. Does nothing when `mail` is null. */
+/** Queues an account email, with `next` in its link. Does nothing when `mail` is null. */
 export async function sendAuthMail(
   { mailQueue, config }: Pick<ApiContext, 'mailQueue' | 'config'>,
   mail: AuthMail | null,

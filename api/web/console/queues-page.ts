@@ -9,7 +9,7 @@ import { isOperator } from './session';
 const BASE = '/admin/queues';
 const STATIC_MAX_AGE = '1h';
 
-/** Allows scripts, and nothing from other origins. The page has a `<base>`, hence `base-uri`. */
+/** Allows scripts, but nothing from other origins. The page has a `<base>`, hence `base-uri`. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -6,14 +6,14 @@ import { usePageFacts } from './page-facts';
 interface LayoutProps {
   /** Name of the page. The browser tab shows it before "· MIR". */
   title: string;
-  /** Uses 72 rem instead of 36. For tables and the guide. */
+  /** Widens the page from 36 to 72 rem, for the guide and for tables. */
   wide?: boolean;
   /** Links in the header. */
   nav?: { href: string; text: string; current?: boolean }[];
   children: ComponentChildren;
 }
 
-/** Shows who is logged in, with a log-out button. Empty before login. */
+/** Shows who is logged in, with a button to log out. Empty before login. */
 function LoggedInAs(): VNode | null {
   const { signedInAs } = usePageFacts();
   if (signedInAs === null) return null;

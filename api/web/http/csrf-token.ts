@@ -22,7 +22,7 @@ function rejectForm(why: string): never {
 /**
  * Throws 403 when the browser reports that a POST comes from another site. Pages with a token in their URL send no
  * referrer, and browsers post their forms with the origin `null`. Most browsers also send `Sec-Fetch-Site`, which
- * settles it; for the others, the CSRF token alone protects the form.
+ * tells our own pages from other sites; without it, the CSRF token alone protects the form.
  */
 export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string, tokenInUrl: boolean): void {
   const { origin } = headers;

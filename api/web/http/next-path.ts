@@ -7,7 +7,7 @@ export function nextPath(path: string | undefined): string | null {
   return path !== undefined && ALLOWED.test(path) ? path : null;
 }
 
-/** Returns the path to open after login, which is the account page by default. */
+/** Returns the path to open after login: `path` if it is allowed, otherwise the account page. */
 export function nextOrHome(path: string | undefined): string {
   return nextPath(path) ?? HOME;
 }
