@@ -6,7 +6,7 @@ import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 import { waitUntil } from '../../../support/wait-until';
 
-const LOOPS = 8;
+const LOOPS = 2;
 const KILLS = 100;
 const REQUESTS_PER_MINUTE = 60;
 

@@ -8,7 +8,7 @@ import { startTwoApis, type TwoApis } from './two-apis';
 
 /** For a longer run, set `RACE_CLIENTS=200 RACE_ROUNDS=50`. */
 const CLIENTS = Number(process.env['RACE_CLIENTS'] ?? 40);
-const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 5);
+const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 3);
 const ACTIONS_PER_CLIENT = 3;
 const TIMEOUT_MS = 120_000 + ROUNDS * CLIENTS * 1_000;
 

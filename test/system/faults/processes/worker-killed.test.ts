@@ -15,7 +15,7 @@ import { waitUntil } from '../../../support/wait-until';
 /** Each of the three moments once, unless a worker was too quick for its kill. */
 const KILLS = 3;
 const MAX_ROUNDS = 30;
-const BATCHES_PER_ROUND = 12;
+const BATCHES_PER_ROUND = 6;
 const EVENTS_PER_BATCH = 150;
 const USERS = 250;
 const TIMEOUT_MS = 150_000;
