@@ -6,7 +6,7 @@ import { addressesOf, listenOnEach, metricsListener } from '../shared/process/li
 import { runProcess, type Running } from '../shared/process/lifecycle';
 import { createApp } from './app';
 import { createApiContext } from './context';
-import { closeServer, leaveWhileDraining } from './http/drain';
+import { closeServer, disableKeepAliveWhileDraining } from './http/drain';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -24,7 +24,7 @@ async function startApi(config: Config): Promise<Running> {
     const { servers, port } = await listenOnEach(addresses, createApp(ctx), config.port, 'PORT');
     const metricsPage = metricsListener(ctx.metrics.registry, ctx.log);
     const metrics = await listenOnEach(addresses, metricsPage, config.metricsPort, 'METRICS_PORT');
-    for (const server of [...servers, ...metrics.servers]) leaveWhileDraining(server, ctx.draining);
+    for (const server of [...servers, ...metrics.servers]) disableKeepAliveWhileDraining(server, ctx.draining);
     for (const server of servers) {
       server.headersTimeout = HEADERS_TIMEOUT_MS;
       server.requestTimeout = REQUEST_TIMEOUT_MS;

@@ -10,7 +10,7 @@ import type { ChunkId, EventId, Tenant } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { FieldError } from '../../shared/errors';
 import type { ApiContext } from '../context';
-import { fieldErrors } from '../http/validate';
+import { fieldErrors, parseInput } from '../http/validate';
 
 export type ValidationDeps = Pick<ApiContext, 'catalog' | 'secrets' | 'keyedIdsFromMs'>;
 
@@ -36,7 +36,7 @@ export function validateEvent(
   agentId: string | null = null,
   maxErrors?: number,
 ): ValidatedEvent | FieldError[] {
-  const parsed = submittedEventSchema.safeParse(input);
+  const parsed = parseInput(submittedEventSchema, input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
   // The caller needs no error details, so skip the search for similar event types.
   if (maxErrors === 0 && !(parsed.success && catalog.has(parsed.data.eventType))) return [];

@@ -4,32 +4,37 @@ import { PublicError } from './public-error';
 import type { ApiContext } from '../context';
 import { memoryThrottle, throttledAddress } from './throttle';
 
-/** Counted in the process: an operator must get in while the queue store is away. */
-const wrongTries = memoryThrottle({
+/** In memory, so that operators can authenticate while Redis is down. */
+const failedAttempts = memoryThrottle({
   name: 'admin-token',
   points: 10,
   seconds: 60,
-  rejection: 'Too many wrong admin tokens from this address.',
+  rejection: 'Too many incorrect admin tokens from this IP address. Try again in a minute.',
 });
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Throws unless the token is the operator's; ten wrong tries a minute and address, then 429. */
+/**
+ * Throws 401 unless `token` matches `ADMIN_TOKEN`, 404 when no token is configured, and 429 after ten incorrect tokens
+ * from one address within a minute.
+ */
 export async function checkAdminToken(
   { config, log }: Pick<ApiContext, 'config' | 'log'>,
   token: unknown,
   ip: string,
 ): Promise<void> {
-  if (config.adminToken === null) throw new PublicError('NOT_FOUND', 'There is nothing here. ADMIN_TOKEN is not set.');
+  if (config.adminToken === null) {
+    throw new PublicError('NOT_FOUND', 'The admin API is disabled. Set ADMIN_TOKEN to enable it.');
+  }
   const address = throttledAddress(ip);
-  await wrongTries.check(address);
+  await failedAttempts.check(address);
   if (typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken))) return;
-  await wrongTries.punish(address);
-  log.warn('a wrong admin token was sent');
-  throw new PublicError('ADMIN_TOKEN_INVALID', 'Send the operator’s ADMIN_TOKEN in the header x-admin-token.');
+  await failedAttempts.punish(address);
+  log.warn('incorrect admin token');
+  throw new PublicError('ADMIN_TOKEN_INVALID', 'The admin token is missing or incorrect. Send it as x-admin-token.');
 }
 
-/** Throws unless the header `x-admin-token` is the operator's. */
+/** Throws unless the `x-admin-token` header has the admin token. */
 export async function requireAdmin(deps: Pick<ApiContext, 'config' | 'log'>, req: Request): Promise<void> {
   await checkAdminToken(deps, req.headers['x-admin-token'], req.ip ?? 'unknown');
 }

@@ -2,35 +2,36 @@ import type { MirError, OverloadReason } from '../../shared/errors';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
-/** The public text of each OVERLOADED reason. It says whether anything was stored. */
+/** Public details by OVERLOADED reason. Each says whether the request may have taken effect, or how to proceed. */
 const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
-  QUEUE_STORE_UNREACHABLE: 'The queue store is not reachable. Nothing was stored; send it again.',
-  QUEUE_STORE_SILENT: 'The queue store did not respond. Retry the request.',
-  AUTHORITY_CHANGING: 'The rights of this key are being changed. Send it again.',
-  FENCE_FAILED: 'The queue store did not respond, so nothing was changed. Try again.',
+  QUEUE_STORE_UNREACHABLE: 'The queue is unreachable. Nothing was stored. Retry the request.',
+  QUEUE_STORE_SILENT: 'The queue did not respond. Retry the request.',
+  AUTHORITY_CHANGING: 'The permissions of this API key are being changed. Retry the request.',
+  FENCE_FAILED: 'The queue did not respond. Nothing was changed. Retry the request.',
   FENCE_NOT_REMOVED:
-    'The change is saved, but may not be in force yet: it takes effect when the queue store responds. Check before retrying.',
-  FSYNC_UNCONFIRMED: 'The events are queued, but their fsync is not confirmed. Send them again.',
+    'Your change was saved, but it takes effect only once the queue responds again. Check its state before retrying.',
+  FSYNC_UNCONFIRMED:
+    'Your events are queued, but we could not confirm that they are on disk. Resend them with the same idempotency keys.',
   ADMISSION_EXPIRED: 'The request took too long to process. Resend it with the same idempotency keys.',
   ENQUEUE_UNCONFIRMED:
-    'The queue store did not confirm the events. They may still be stored; resend them with the same idempotency keys.',
-  QUEUE_FULL: 'The queue is full; workers are catching up. Nothing was stored.',
-  QUEUE_STORE_FULL: 'The queue store is nearly full. Nothing was stored.',
+    'The queue did not confirm your events, so they may or may not be stored. Resend them with the same idempotency keys.',
+  QUEUE_FULL: 'The queue is full. Nothing was stored. Retry later.',
+  QUEUE_STORE_FULL: 'The queue is almost out of memory. Nothing was stored. Retry later.',
   MAILS_UNAVAILABLE: 'We can’t send email right now. Try again soon.',
-  MAILS_FULL: 'Too many emails are waiting to be sent. Try again later.',
-  LONG_WORK_FULL: 'Too many long responses are in progress. Retry when one has ended.',
+  MAILS_FULL: 'We can’t send email right now because too many messages are waiting. Try again later.',
+  LONG_WORK_FULL: 'Too many long-running requests are in progress. Retry when one of them has finished.',
   LOCK_QUEUE_FULL: 'Too many concurrent changes to this agent tree or partner. Retry in a few seconds.',
-  LOCK_TIMEOUT: 'Earlier changes to this agent tree or partner took too long. Nothing was changed; retry.',
-  LOG_INS_FULL: 'Too many people are logging in at the moment. Try again soon.',
-  PROVIDER_SILENT: 'The provider you log in with did not respond. Try again soon, or use a password.',
+  LOCK_TIMEOUT: 'Earlier changes to this agent tree or partner took too long. Nothing was changed. Retry the request.',
+  LOG_INS_FULL: 'Too many people are logging in right now. Try again soon.',
+  PROVIDER_SILENT: 'Your login provider did not respond. Try again soon, or use a password.',
 };
 
-/** Returns the public text of an error: its own, or what its code and its facts say. */
+/** Returns the public detail of an error: its own, or the text for its reason, scope or code. */
 export function publicDetail(error: MirError): string {
   if (error instanceof PublicError) return error.detail;
   const { reason, scope } = error.more.params ?? {};
   if (reason !== undefined) return OVERLOAD_DETAILS[reason];
-  if (scope !== undefined) return `This API key lacks the scope ${scope}.`;
+  if (scope !== undefined) return `This API key does not have the ${scope} scope.`;
   const { detail, title } = PROBLEMS[error.code];
   return detail ?? `${title}.`;
 }

@@ -1,24 +1,24 @@
 import type { Server } from 'node:http';
 
-const LOOK_EVERY_MS = 100;
+const IDLE_CHECK_MS = 100;
 
 /**
- * Lets every answer that begins while the process drains end its connection, whatever route it is of: a client that
- * polls `/readyz` on one connection would else keep the process until its drain's deadline.
+ * Disables keep-alive for every request that arrives while the process drains. Otherwise a client that polls `/readyz`
+ * over one connection would keep the process alive until the drain deadline.
  */
-export function leaveWhileDraining(server: Server, draining: { now: boolean }): void {
+export function disableKeepAliveWhileDraining(server: Server, draining: { now: boolean }): void {
   server.prependListener('request', (_req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
   });
 }
 
-/** Takes no new connection and resolves when the last one is gone: those that fall idle are closed, all at the deadline. */
+/** Stops accepting connections, closes open ones as they become idle, and the rest after `deadlineMs`. */
 export async function closeServer(server: Server, deadlineMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  // An answer that had begun before the drain leaves its connection open.
-  const idle = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
+  // Responses that started before the drain leave their connections open.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
   server.closeIdleConnections();
   await closed;

@@ -9,27 +9,27 @@ import { sendStream, type Streamed } from './send-stream';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBLEM_TYPE = 'application/problem+json';
 
-/** What a request is answered with. */
+/** The response of a handler. */
 export type Answer = { status: number; headers?: ResponseHeaders } & (
   | { body: unknown; mediaType?: string }
-  /** Text of any type; null for an empty body, which has none. */
+  /** `mediaType` is null for an empty body. */
   | { text: string; mediaType: string | null }
-  /** Written while it is made, no faster than it is read. */
+  /** Sent as it is produced, with backpressure. */
   | Pick<Streamed, 'stream' | 'mediaType'>
 );
 
-/** A request while it is answered. */
+/** A request and its pending response. */
 export interface Exchange {
   req: Request;
   res: Response;
   requestId: string;
-  /** Headers that the response has whether the request succeeds or fails, such as the caller's limits. */
+  /** Headers of the response, whether the request succeeds or fails: for example, the caller's rate limits. */
   headers: ResponseHeaders;
 }
 
 type Deps = Pick<ApiContext, 'config' | 'draining' | 'log'>;
 
-/** Words a problem as an answer: problem+json by default, a page for people. */
+/** Renders a problem as a response. The default is problem+json; pages render HTML. */
 type PresentProblem = (problem: Problem) => Answer;
 
 export function openExchange(req: Request, res: Response): Exchange {
@@ -37,7 +37,7 @@ export function openExchange(req: Request, res: Response): Exchange {
   return { req, res, requestId, headers: { 'X-Request-Id': requestId } };
 }
 
-/** A problem as RFC 9457 has it, with all that is wrong and how to fix it. */
+/** Returns a problem as an RFC 9457 response. */
 function problemAnswer(problem: Problem, requestId: string, publicUrl: string): Answer {
   const { code, status, title, detail, errors, headers } = problem;
   const body = {
@@ -54,8 +54,8 @@ function problemAnswer(problem: Problem, requestId: string, publicUrl: string): 
 }
 
 function write(deps: Deps, { res, requestId, headers }: Exchange, answer: Answer): Promise<void> | undefined {
-  // Asked at the end: a request that was open when the drain began would otherwise keep its connection, and the
-  // process, until the drain's deadline.
+  // Checked here rather than on arrival: a request that was in flight when the drain began would otherwise keep its
+  // connection, and the process, alive until the drain deadline.
   if (deps.draining.now) headers['Connection'] = 'close';
   const all = answer.headers ? { ...headers, ...answer.headers } : headers;
   if ('stream' in answer) return sendStream(res, answer, all, { log: deps.log, requestId });
@@ -64,19 +64,19 @@ function write(deps: Deps, { res, requestId, headers }: Exchange, answer: Answer
   return undefined;
 }
 
-/** Ends a request that failed. Cuts the connection when not even that can be said. */
+/** Sends the problem response of a failed request. Destroys the connection if that fails, too. */
 export function finishWithProblem(deps: Deps, exchange: Exchange, error: unknown, present?: PresentProblem): void {
   const { requestId, res } = exchange;
   try {
     const problem = problemOf(error, requestId, deps.log);
     void write(deps, exchange, present?.(problem) ?? problemAnswer(problem, requestId, deps.config.publicUrl));
   } catch (failure) {
-    deps.log.error({ err: messageOf(failure), requestId }, 'an error response failed');
+    deps.log.error({ err: messageOf(failure), requestId }, 'sending error response failed');
     res.destroy();
   }
 }
 
-/** Ends a request with its answer, or with a problem when there is none. Every route and every page ends here. */
+/** Sends the response of a handler, or a problem if the handler rejects. Every route and page ends here. */
 export function finish(deps: Deps, exchange: Exchange, answering: Promise<Answer>, present?: PresentProblem): void {
   const fail = (error: unknown): void => finishWithProblem(deps, exchange, error, present);
   answering.then((answer) => {

@@ -5,15 +5,15 @@ import { PublicError } from './public-error';
 
 const INNER = `{1,${MAX_IDEMPOTENCY_KEY_LENGTH}}`;
 
-/** The header as an OpenAPI parameter. */
+/** The OpenAPI parameter. */
 export const idempotencyKeyHeader = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: `Makes a retry safe. A quoted string or a bare token, at most ${MAX_IDEMPOTENCY_KEY_LENGTH} characters. Required of AI agents. In a batch of events each event has its own \`idempotencyKey\` instead.`,
+  description: `A quoted string or bare token of up to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters. Retrying a single event, a registration or a spawn with the same key has no further effect. Other writes only validate the key. Required for AI agents. In a batch, set \`idempotencyKey\` on each event instead.`,
   schema: {
     type: 'string',
-    // A quoted string as RFC 9651 has it, or a bare token.
+    // An RFC 9651 string, or a bare token.
     pattern: `^("([ !#-\\[\\]-~]|\\\\["\\\\])${INNER}"|[!#-~][!-~]{0,${MAX_IDEMPOTENCY_KEY_LENGTH - 1}})$`,
   },
   example: 'order-4711-completed',
@@ -21,7 +21,10 @@ export const idempotencyKeyHeader = {
 
 const BARE_TOKEN = /^[\x21-\x7e]+$/;
 
-/** Header `Idempotency-Key`: an RFC 9651 string as in the IETF draft, or a bare token as most clients send. */
+/**
+ * Returns the `Idempotency-Key` header, or null without one. Accepts an RFC 9651 string, as in the IETF draft, and a
+ * bare token, which most clients send. Throws 400 for anything else.
+ */
 export function readIdempotencyKey(req: Pick<IncomingMessage, 'headers'>): string | null {
   const header = req.headers['idempotency-key'];
   if (header === undefined) return null;
@@ -30,7 +33,7 @@ export function readIdempotencyKey(req: Pick<IncomingMessage, 'headers'>): strin
   if (key === null || key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY_LENGTH) {
     throw new PublicError(
       'IDEMPOTENCY_KEY_INVALID',
-      `Idempotency-Key must be a quoted string or a token of 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters.`,
+      `The Idempotency-Key header must be a quoted string or a bare token of 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters.`,
     );
   }
   return key;

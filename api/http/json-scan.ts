@@ -1,6 +1,6 @@
 import { MAX_EVENTS_PER_CALL } from '../../shared/domain/event';
 
-/** Deepest nesting of arrays and objects that a body may have. An event needs 18 levels at the most. */
+/** Maximum nesting depth of a JSON body. A valid batch needs at most 19 levels. */
 export const MAX_JSON_DEPTH = 32;
 
 const QUOTE = 0x22;
@@ -11,16 +11,16 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Head of a batch; more white space than fits into what is looked at is not worth a second look. */
+/** Start of a batch. It must fit in the first `BATCH_HEAD_MAX_BYTES`, whitespace included. */
 const BATCH_HEAD = /^[ \t\r\n]*\{[ \t\r\n]*"events"[ \t\r\n]*:[ \t\r\n]*\[/;
 const BATCH_HEAD_MAX_BYTES = 1_024;
 const BATCH_TAIL = /^[ \t\r\n]*\}[ \t\r\n]*$/;
-/** Levels around an item: the object and its list. */
+/** Nesting depth of a batch item: the object and its array. */
 const BATCH_DEPTH = 2;
 const BLANK = /^[ \t\r\n]*$/;
 const ANOTHER_FIELD = /^[ \t\r\n]*,/;
 
-/** The index behind the string whose opening quote lies before `at`. */
+/** Returns the index after the closing quote of the string whose content starts at `at`. */
 function endOfString(json: Uint8Array, at: number): number {
   for (let i = at; i < json.length; i += 1) {
     const byte = json[i];
@@ -31,8 +31,8 @@ function endOfString(json: Uint8Array, at: number): number {
 }
 
 /**
- * Whether JSON text nests deeper than `maxDepth`. Linear, and ends at the first level too deep: V8 needs half a second
- * to parse 5 MiB of opening brackets, which compress to 5 KB.
+ * Returns true when JSON text nests deeper than `maxDepth`. Runs in linear time and stops at the first level that is too
+ * deep. Guards against 5 MiB of opening brackets, which compress to 5 KB but take V8 half a second to parse.
  */
 export function nestsDeeperThan(json: Uint8Array, maxDepth: number): boolean {
   let depth = 0;
@@ -49,12 +49,12 @@ export function nestsDeeperThan(json: Uint8Array, maxDepth: number): boolean {
   return false;
 }
 
-/** Why a text cannot be cut into the items of a batch. */
+/** Why a body could not be split into batch items. */
 export type SplitProblem = 'NOT_A_BATCH' | 'OTHER_FIELDS' | 'TOO_DEEP' | 'UNBALANCED';
 
 /**
- * Cuts `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in slices of time; the
- * batch is valid JSON if each item is. Stops at the first item that is too many, and at the first level too deep.
+ * Splits `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in time slices. The batch
+ * is valid JSON if every item is. Stops after `MAX_EVENTS_PER_CALL` + 1 items, and at the first level that is too deep.
  */
 export function splitBatch(json: Buffer): Buffer[] | SplitProblem {
   const head = BATCH_HEAD.exec(json.toString('latin1', 0, BATCH_HEAD_MAX_BYTES));

@@ -2,30 +2,30 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { PublicError } from './public-error';
 
 export const NDJSON = 'application/x-ndjson';
-/** Lines are handed on in pieces of about this size: one write each would cost more than the lines. */
-const PIECE_CHARS = 32 * 1024;
+/** Approximate length of a write, in characters. Writing lines one by one would cost more than serializing them. */
+const WRITE_CHARS = 32 * 1024;
 
-/** True when the caller asks for one JSON value a line instead of a page. */
+/** Returns true when the client accepts NDJSON. */
 export function wantsNdjson({ accept }: IncomingHttpHeaders): boolean {
   return (accept ?? '').split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === NDJSON);
 }
 
-/** Throws 422 when a stream is asked to begin in its middle: what follows would pass for the whole. */
+/** Throws 422 when a request for a stream has a cursor. The client could mistake the rest of the list for all of it. */
 export function rejectCursor({ cursor }: { cursor?: string | undefined }): void {
   if (cursor === undefined) return;
-  throw new PublicError('VALIDATION_FAILED', 'A stream takes no cursor: it is whole.', {
-    errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'leave it out, or ask for pages of JSON' }],
+  throw new PublicError('VALIDATION_FAILED', 'NDJSON responses are not paginated, so they do not accept a cursor.', {
+    errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'Remove the cursor, or request JSON pages instead.' }],
   });
 }
 
-/** Rows as lines of JSON, made while they are read. */
+/** Serializes rows as NDJSON while they are read. */
 export async function* ndjsonOf<Row>(rows: AsyncIterable<Row>, present: (row: Row) => unknown): AsyncGenerator<string> {
-  let piece = '';
+  let lines = '';
   for await (const row of rows) {
-    piece += `${JSON.stringify(present(row))}\n`;
-    if (piece.length < PIECE_CHARS) continue;
-    yield piece;
-    piece = '';
+    lines += `${JSON.stringify(present(row))}\n`;
+    if (lines.length < WRITE_CHARS) continue;
+    yield lines;
+    lines = '';
   }
-  yield piece;
+  yield lines;
 }

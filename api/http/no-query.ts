@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** The query of acts that cannot be taken back: `?dryRun=true` beside the body must not act. */
+/** Rejects any query parameter, so that `?dryRun=true`, which belongs in the body, cannot trigger a real action. */
 export const noQuery = z.strictObject({});

@@ -7,7 +7,7 @@ export const MAX_PAGE_SIZE = 500;
 const MAC_LENGTH = 16;
 const MAX_CURSOR_LENGTH = 512;
 
-/** `?limit=` and `?cursor=` of every list. */
+/** Query parameters of every list. */
 export const pageQuery = {
   limit: z.coerce
     .number()
@@ -15,13 +15,13 @@ export const pageQuery = {
     .min(1)
     .max(MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
-    .describe(`Items a page, 1–${MAX_PAGE_SIZE}.`)
+    .describe(`Number of items per page, 1–${MAX_PAGE_SIZE}.`)
     .meta({ parameter: 'Limit' }),
   cursor: z
     .string()
     .max(MAX_CURSOR_LENGTH)
     .optional()
-    .describe('`nextCursor` of the page before.')
+    .describe('The `nextCursor` of the previous page.')
     .meta({ parameter: 'Cursor' }),
 };
 
@@ -29,13 +29,13 @@ function macOf(key: KeyObject, owner: string, body: string): string {
   return createHmac('sha256', key).update(`${owner}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
 }
 
-/** Signs a position for its owner (tenant or `admin`), so that it can neither be forged nor used by another. */
+/** Returns a signed cursor. Only its owner (a tenant or `admin`) can use it, and it cannot be forged. */
 export function signCursor(key: KeyObject, owner: string, position: readonly [atMs: number, id: string]): string {
   const body = Buffer.from(JSON.stringify(position)).toString('base64url');
   return `${body}.${macOf(key, owner, body)}`;
 }
 
-/** Reads a cursor back. Throws 422 unless it was signed for this owner. */
+/** Returns the position in a cursor, or null without one. Throws 422 unless it was signed for this owner. */
 export function readCursor(
   key: KeyObject,
   owner: string,
@@ -46,19 +46,21 @@ export function readCursor(
   const expected = Buffer.from(macOf(key, owner, body ?? ''));
   const given = Buffer.from(mac ?? '');
   if (more.length > 0 || expected.length !== given.length || !timingSafeEqual(expected, given)) {
-    throw new PublicError('VALIDATION_FAILED', 'The cursor is not one that this list gave out.', {
-      errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'use nextCursor of the page before, unchanged' }],
+    throw new PublicError('VALIDATION_FAILED', 'The cursor is not valid for this list.', {
+      errors: [
+        { path: 'cursor', code: 'INVALID_CURSOR', message: 'Must be the unchanged nextCursor of the previous page.' },
+      ],
     });
   }
   const [atMs, id] = JSON.parse(Buffer.from(body!, 'base64url').toString()) as [number, string];
   return { atMs, id };
 }
 
-/** The schema of a page, by the name that the OpenAPI document has for it. */
+/** Returns the schema of a page. `id` is its name in the OpenAPI document. */
 export const pageSchema = <Item extends z.ZodType>(id: string, item: Item) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() }).meta({ id });
 
-/** A page as every list answers it. Ask the store for `limit + 1` rows; the extra one tells whether more follow. */
+/** Returns a page as every list returns it. Pass up to `limit + 1` rows: the extra one shows that there are more. */
 export function pageOf<Row, Item>(
   rows: Row[],
   limit: number,

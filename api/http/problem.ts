@@ -6,43 +6,44 @@ import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 import { budgetHeaders } from './rate-headers';
 
-/** While a store is away every request is rejected: each code is logged this often, and the metrics count them all. */
-const REJECTIONS_LOGGED_EVERY_MS = 1_000;
+/** Minimum time between log lines per code. An outage rejects every request; the metrics count them all. */
+const REJECTION_LOG_INTERVAL_MS = 1_000;
 const rejectionLoggedAt = new Map<ProblemCode, number>();
 
-/** Errors of the body reader (body-parser), by their `type` or zlib code. */
+/** Maps an error of the body reader (body-parser) by its `type` or zlib code. Returns null for any other error. */
 function fromBodyReader(error: Error & { type?: string; code?: unknown; status?: number }): MirError | null {
   switch (error.type) {
     case 'entity.too.large':
       return new PublicError(
         'BODY_TOO_LARGE',
-        'The body is larger than this route takes, counted after decompression.',
+        'The request body is larger than this route accepts, measured after decompression.',
       );
     case 'encoding.unsupported':
-      return new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
+      return new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip, or absent.');
     case 'request.size.invalid':
     case 'request.aborted':
-      return new PublicError('INVALID_REQUEST', 'The body did not arrive whole.');
+      return new PublicError('INVALID_REQUEST', 'The request body is incomplete. Send the request again.');
     default:
-      // A server error of MongoDB has a number.
+      // The type check excludes MongoDB server errors, whose codes are numbers.
       return (typeof error.code === 'string' && error.code.startsWith('Z_')) || error.status === 400
-        ? new PublicError('INVALID_ENCODING', 'The body is not valid gzip.')
+        ? new PublicError('INVALID_ENCODING', 'The request body is not valid gzip.')
         : null;
   }
 }
 
-/** Returns the coded error for anything thrown: an outage of the store is 503 wherever it comes from. */
+/** Converts anything thrown to a `MirError`. Any database outage becomes `STORE_UNAVAILABLE` (503). */
 export function toMirError(error: unknown): MirError {
   if (error instanceof MirError) return error;
-  if (error instanceof URIError) return new PublicError('INVALID_REQUEST', 'The path is not validly percent-encoded.');
-  const ofBody = error instanceof Error ? fromBodyReader(error) : null;
-  if (ofBody) return ofBody;
+  if (error instanceof URIError)
+    return new PublicError('INVALID_REQUEST', 'The path is not percent-encoded correctly.');
+  const bodyError = error instanceof Error ? fromBodyReader(error) : null;
+  if (bodyError) return bodyError;
   return isStoreOutage(error)
     ? storeUnavailable(error)
     : new MirError('INTERNAL', 'an unexpected error was thrown', { cause: error });
 }
 
-/** An error as a response shows it. */
+/** The public facts of an error. */
 export interface Problem {
   code: ProblemCode;
   status: number;
@@ -53,7 +54,7 @@ export interface Problem {
   headers: Record<string, string>;
 }
 
-/** Turns anything thrown into what a response shows of it, and logs what is our fault, with its causes. */
+/** Converts anything thrown to its public facts. Logs server errors (5xx) with their causes. */
 export function problemOf(thrown: unknown, requestId: string, log: Log): Problem {
   const error = toMirError(thrown);
   const { code } = error;
@@ -75,17 +76,17 @@ export function problemOf(thrown: unknown, requestId: string, log: Log): Problem
   };
 }
 
-/** Logs an error with its causes. Rejections in an outage: once a second and code. */
+/** Logs an error with its causes. Limits codes other than INTERNAL to one log line per second each. */
 function logFailure(error: MirError, requestId: string, log: Log): void {
   const line = { requestId, code: error.code, err: messageWithCauses(error) };
   if (error.code === 'INTERNAL') log.error({ ...line, stack: (error.cause as Error)?.stack }, 'request failed');
-  else if (Date.now() - (rejectionLoggedAt.get(error.code) ?? 0) > REJECTIONS_LOGGED_EVERY_MS) {
+  else if (Date.now() - (rejectionLoggedAt.get(error.code) ?? 0) > REJECTION_LOG_INTERVAL_MS) {
     rejectionLoggedAt.set(error.code, Date.now());
     log.warn(line, 'rejecting requests');
   }
 }
 
-/** The URI that identifies a code's problems; it leads to the code's entry in the Partner Guide. */
+/** Returns the problem `type` of a code: a URL that redirects to the code's entry in the Partner Guide. */
 export function problemTypeOf(code: ProblemCode, publicUrl: string): string {
   return `${publicUrl}/errors/${code}`;
 }

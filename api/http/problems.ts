@@ -7,238 +7,239 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const EVENTS_PER_CALL = MAX_EVENTS_PER_CALL.toLocaleString('en-US');
 
-/** What callers learn of a code. */
+/** Public texts of a problem code. */
 interface ProblemText {
   status: number;
-  /** The same for all problems of a code. */
+  /** Fixed for the code. */
   title: string;
-  /** What happened, for errors without a detail of their own. Default: the title. */
+  /** Detail of errors that do not set their own. Defaults to the title. */
   detail?: string;
-  /** What to do about it: the Partner Guide and the OpenAPI document show it. */
+  /** How to fix the problem. Shown in the Partner Guide and in the OpenAPI document. */
   remedy: string;
 }
 
-/** HTTP status and public texts of every code, in the order of the Partner Guide. */
+/** HTTP status and public texts by code, in the order of the Partner Guide. */
 export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   INVALID_JSON: {
     status: 400,
-    title: 'The body is not valid JSON',
-    remedy: 'Send valid JSON, nested at most 32 levels deep; `detail` says where it breaks.',
+    title: 'The request body is not valid JSON',
+    remedy: 'Send valid JSON, nested at most 32 levels deep. `detail` says where parsing failed.',
   },
   INVALID_ENCODING: {
     status: 400,
-    title: 'The body cannot be decoded',
-    remedy: 'Send UTF-8, and real gzip where `Content-Encoding: gzip` is set.',
+    title: 'The request body could not be decoded',
+    remedy: 'Send the body as UTF-8. With `Content-Encoding: gzip`, it must be valid gzip.',
   },
   IDEMPOTENCY_KEY_INVALID: {
     status: 400,
-    title: 'The idempotency key cannot be used',
-    remedy: `Send 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters, bare or in quotes. In a batch each item has its own \`idempotencyKey\`; the header is for single writes. Header and field must not differ.`,
+    title: 'The idempotency key is not valid',
+    remedy: `Use 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters, bare or in double quotes. The header is for single writes; in a batch, set \`idempotencyKey\` on each item. If you send both, they must match.`,
   },
   IDEMPOTENCY_KEY_REQUIRED: {
     status: 400,
     title: 'An idempotency key is required',
     remedy:
-      'An AI agent sends an idempotency key with every write: header `Idempotency-Key`, or `idempotencyKey` in each event.',
+      'AI agents must send an idempotency key with every write, as the `Idempotency-Key` header or as `idempotencyKey` in each event.',
   },
   INVALID_REQUEST: {
     status: 400,
-    title: 'The request cannot be read',
-    remedy: 'The path is not validly percent-encoded, or the body broke off. Encode the path, send it again.',
+    title: 'The request could not be read',
+    remedy: 'Either the path is not percent-encoded correctly or the body is incomplete. Fix the path, then retry.',
   },
   API_KEY_MISSING: {
     status: 401,
     title: 'An API key is required',
-    remedy: 'Send your key in the header `x-api-key`.',
+    remedy: 'Send your API key in the `x-api-key` header.',
   },
   API_KEY_INVALID: {
     status: 401,
     title: 'The API key is not valid',
-    detail: 'This API key is not valid. Check that it is complete; if it is, a retry with it cannot succeed.',
+    detail: 'This API key is not valid. Check that you copied all of it; if you did, retrying will not help.',
     remedy:
-      'Check that the key is complete and correctly typed. If it is, a retry with it cannot succeed: ask a person who manages your keys.',
+      'Check that you copied the whole key. If you did, retrying will not help: ask the person who manages your API keys.',
   },
   ADMIN_TOKEN_INVALID: {
     status: 401,
     title: 'The admin token is not valid',
-    remedy: 'Send the operator’s ADMIN_TOKEN in the header `x-admin-token`.',
+    remedy: 'Send the operator’s `ADMIN_TOKEN` in the `x-admin-token` header.',
   },
   FORM_REFUSED: {
     status: 403,
-    title: 'The form cannot be accepted',
-    remedy: 'Only pages for people answer this: load the page again, then send its form.',
+    title: 'The form was not accepted',
+    remedy: 'Only web pages return this code. Reload the page, then submit its form again.',
   },
   SCOPE_MISSING: {
     status: 403,
-    title: 'The API key lacks a scope',
-    remedy: 'Use a key whose preset has the scope that `detail` names. The partner’s own key has them all.',
+    title: 'The API key lacks a required scope',
+    remedy: 'Use a key whose preset includes the scope named in `detail`. Your partner key has every scope.',
   },
   AGENT_KEY_REVOKED: {
     status: 401,
-    title: 'The agent was revoked',
-    detail: 'This agent, or one above it, was revoked permanently. Stop using this key; no retry can succeed.',
+    title: 'The agent has been revoked',
+    detail: 'This agent or one of its ancestors has been permanently revoked. Stop using this key.',
     remedy:
-      'Stop. The agent, or one above it, was revoked permanently, and no retry can succeed. Ask the person responsible for the agent.',
+      'Stop using the key. The agent or one of its ancestors has been permanently revoked, and retrying will not help. Contact the person responsible for the agent.',
   },
   AGENT_SUSPENDED: {
     status: 403,
     title: 'The agent is suspended',
-    detail: 'This agent, or one above it, is suspended. Its manager can reactivate it.',
+    detail: 'This agent or one of its ancestors is suspended. The person who manages it can reactivate it.',
     remedy: 'Ask the person who manages the agent to reactivate it. Nothing was stored.',
   },
   EVENT_TYPE_NOT_ALLOWED: {
     status: 403,
     title: 'The agent may not submit this event type',
-    remedy: 'Add the type to the allowlist of the agent and of each one above it.',
+    remedy: 'Add the event type to the allowlists of the agent and all its ancestors.',
   },
   SPAWN_DISABLED: {
     status: 403,
-    title: 'Spawning is not enabled',
-    remedy: 'Turn spawning on with `PUT /v1/agents/policy` and the partner’s own key.',
+    title: 'Spawning is disabled',
+    remedy: 'Enable spawning with your partner key: `PUT /v1/agents/policy`.',
   },
   ESCALATION_DENIED: {
     status: 403,
-    title: 'A child never has more than its parent',
-    remedy: 'Ask for less: `errors` names each field that goes beyond the parent.',
+    title: 'An agent cannot exceed its ancestors’ permissions',
+    remedy: 'Reduce each field listed in `errors` to what the agent’s ancestors allow.',
   },
   NOT_YOUR_DESCENDANT: {
     status: 403,
-    title: 'An agent acts on its own descendants only',
-    remedy: 'Use the partner’s own key, or the key of an agent above this one.',
+    title: 'An agent can act only on its own descendants',
+    remedy: 'Use your partner key, or the key of an ancestor of this agent.',
   },
   HUMAN_REQUIRED: {
     status: 403,
-    title: 'This takes the partner’s own key',
-    remedy: 'Use the partner’s own key; no agent may do this.',
+    title: 'The partner key is required',
+    remedy: 'Use your partner key. Agents cannot do this.',
   },
   PARTNER_SUSPENDED: {
     status: 403,
     title: 'The partner is suspended',
-    detail: 'The operator of this registry suspended the partner. Ask them why.',
-    remedy: 'Ask the operator of the registry. Keep your events and send them when the suspension has ended.',
+    detail: 'The operator of this registry has suspended this partner. Contact the operator for details.',
+    remedy: 'Contact the operator of the registry. Keep your events and submit them once the suspension is lifted.',
   },
   ENTERPRISE_REQUIRED: {
     status: 403,
-    title: 'The enterprise plan is required',
-    remedy: 'Ask the operator for the plan ENTERPRISE. Reading, suspending and revoking agents still work.',
+    title: 'The ENTERPRISE plan is required',
+    remedy: 'Ask the operator for the ENTERPRISE plan. Without it, you can still read, suspend and revoke agents.',
   },
   NOT_FOUND: {
     status: 404,
     title: 'Not found',
-    remedy: 'Check the path and the id. What belongs to another partner or environment answers the same.',
+    remedy: 'Check the path and the ID. Resources of other partners and environments return this code, too.',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,
     title: 'Method not allowed',
-    remedy: 'Use one of the methods in the header `Allow`.',
+    remedy: 'Use one of the methods listed in the `Allow` header.',
   },
   AGENT_REVOKED: {
     status: 409,
-    title: 'The agent was revoked for good',
-    remedy: 'Nothing: revoked is for good. Register or spawn a new agent.',
+    title: 'The agent is permanently revoked',
+    remedy: 'Register or spawn a new agent. A revocation cannot be undone.',
   },
   AGENT_STATE: {
     status: 409,
-    title: 'The agent’s state does not allow this',
-    remedy: 'Read the agent, then take a step that its `status` allows.',
+    title: 'The agent’s status does not allow this',
+    remedy: 'Retrieve the agent, then take an action that its `status` allows.',
   },
   POLICY_LIMIT: {
     status: 409,
-    title: 'The spawn policy does not allow more',
-    remedy: 'Revoke agents that are not needed, or widen the policy with the partner’s own key.',
+    title: 'The spawn policy’s limit has been reached',
+    remedy: 'Revoke agents that you no longer need, or raise the limit in the spawn policy with your partner key.',
   },
   CONFLICT: {
     status: 409,
-    title: 'The state does not allow this',
-    remedy: 'The resource has changed since you read it. Read it again, then decide whether to retry.',
+    title: 'The request conflicts with the resource’s current state',
+    remedy: 'The resource has changed since you last read it. Read it again, then decide whether to retry.',
   },
   TOO_MANY_LINK_REQUESTS: {
     status: 409,
-    title: 'Too many open invites of one user',
-    remedy: 'Use one of the invites that the user has already, or wait until they expire.',
+    title: 'This user has too many open invitations',
+    remedy: 'Use an invitation that is still open, or wait until one expires.',
   },
   RETURN_URL_NOT_ALLOWED: {
     status: 422,
-    title: 'The return URL is not of a registered origin',
-    remedy: 'Give a URL of an origin that is registered for you; the operator registers more (`allowedReturnOrigins`).',
+    title: 'The origin of the return URL is not registered',
+    remedy: 'Use a URL with a registered origin. The operator registers origins for you in `allowedReturnOrigins`.',
   },
   WEBHOOK_URL_NOT_ALLOWED: {
     status: 422,
-    title: 'The webhook URL cannot be used',
-    remedy: 'Give an https URL without credentials and without a fragment.',
+    title: 'The webhook URL is not allowed',
+    remedy: 'Use an HTTPS URL without credentials and without a fragment.',
   },
   BODY_TOO_LARGE: {
     status: 413,
-    title: 'The body is too large',
-    remedy: `Split the batch. ${MAX_EVENTS_BODY_BYTES / MIB} MiB is the limit of \`POST /v1/events\`, ${MAX_BODY_BYTES / KIB} KiB that of all others, counted after decompression.`,
+    title: 'The request body is too large',
+    remedy: `Split the batch. The limit after decompression is ${MAX_EVENTS_BODY_BYTES / MIB} MiB for \`POST /v1/events\` and ${MAX_BODY_BYTES / KIB} KiB for all other routes.`,
   },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
     title: 'Unsupported media type',
-    remedy: 'Send `Content-Type: application/json` (for events also `application/x-ndjson`), UTF-8, plain or gzip.',
+    remedy:
+      'Send `Content-Type: application/json` (or `application/x-ndjson` for events), encoded as UTF-8 and optionally compressed with gzip.',
   },
   VALIDATION_FAILED: {
     status: 422,
-    title: 'The input is not valid',
-    remedy: 'Fix each field listed in `errors`. A retry of the same input cannot succeed.',
+    title: 'The request is not valid',
+    remedy: 'Fix each field listed in `errors`. Retrying the same request will not help.',
   },
   TOO_MANY_EVENTS: {
     status: 422,
-    title: 'Too many events in one call',
-    remedy: `Send at most ${EVENTS_PER_CALL} events in one call.`,
+    title: 'Too many events in one request',
+    remedy: `Send at most ${EVENTS_PER_CALL} events per request.`,
   },
   BULK_LIMIT_EXCEEDED: {
     status: 422,
-    title: 'Too many at once for an AI agent',
-    remedy: `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events and resolves at most ${AI_MAX_USERS_PER_RESOLVE} users in one call. Split it.`,
+    title: 'The request exceeds the batch limits for AI agents',
+    remedy: `AI agents can send at most ${AI_MAX_EVENTS_PER_BATCH} events and resolve at most ${AI_MAX_USERS_PER_RESOLVE} users per request. Split the request.`,
   },
   PRESET_NOT_ALLOWED: {
     status: 422,
-    title: 'This preset is not for AI agents',
-    remedy: 'Take ORCHESTRATOR or less for an AI agent; ADMIN is for service accounts.',
+    title: 'AI agents cannot use this preset',
+    remedy: 'Choose ORCHESTRATOR or a preset with fewer scopes. ADMIN is for service accounts.',
   },
   ALLOWLIST_REQUIRED: {
     status: 422,
     title: 'An AI agent needs an explicit allowlist',
-    remedy: 'Name the event types of an AI agent, at least as `mir.<category>.*`.',
+    remedy: 'List the event types that the AI agent can submit. The broadest pattern allowed is `mir.<category>.*`.',
   },
   BATCH_EXCEEDS_LIMIT: {
     status: 422,
-    title: 'The batch can never fit the limit',
-    remedy: 'Split the batch: it is larger than your limit of a whole minute and would never fit.',
+    title: 'The batch is larger than your rate limit',
+    remedy: 'Split the batch. It exceeds your budget for a whole minute, so it can never be accepted.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
-    title: 'The idempotency key was used for other content',
-    remedy: 'Take a new key for new content. To repeat a submission, send the same content.',
+    title: 'The idempotency key was already used with different content',
+    remedy: 'Use a new idempotency key for different content. To retry a request, resend the original content.',
   },
   RATE_LIMITED: {
     status: 429,
     title: 'Too many requests',
-    remedy: 'Wait as many seconds as `Retry-After` says, then send it again with the same idempotency key.',
+    remedy: 'Wait for the number of seconds in `Retry-After`, then retry with the same idempotency key.',
   },
   INTERNAL: {
     status: 500,
     title: 'Something went wrong on our side',
-    detail: 'This is our fault. It was logged under the request id.',
-    remedy: 'Send it again later with the same idempotency key. If it stays, tell the operator the `requestId`.',
+    detail: 'An unexpected error occurred. We logged it under this request ID.',
+    remedy: 'Retry later with the same idempotency key. If the error persists, send the operator the `requestId`.',
   },
   OVERLOADED: {
     status: 503,
-    title: 'Overloaded',
+    title: 'The service is overloaded',
     remedy:
-      'Wait as many seconds as `Retry-After` says, then send it again with the same idempotency key: it may have been stored.',
+      'Wait for the number of seconds in `Retry-After`, then retry with the same idempotency key. Your request may already have been stored.',
   },
   LINKING_UNAVAILABLE: {
     status: 503,
-    title: 'People cannot link here',
+    title: 'Linking is unavailable',
     remedy:
-      'Ask the operator: without a mail server (`SMTP_URL`) nobody can sign up, so no link can be confirmed. A retry does not help.',
+      'Ask the operator to configure a mail server (`SMTP_URL`). Without one, people cannot sign up and confirm links. Retrying will not help.',
   },
   STORE_UNAVAILABLE: {
     status: 503,
-    title: 'A store is unavailable',
+    title: 'The database is unavailable',
     detail: 'The database did not respond. Try again soon.',
-    remedy: 'Wait as many seconds as `Retry-After` says and ask again.',
+    remedy: 'Wait for the number of seconds in `Retry-After`, then retry.',
   },
 };

@@ -1,6 +1,6 @@
 import { type ErrorParams, type FieldError, MirError, type ProblemCode } from '../../shared/errors';
 
-/** An error that words itself for callers. Its `detail` is public, so it is in the caller's words. */
+/** An error with its own public text. Callers see `detail`, so write it for them. */
 export class PublicError extends MirError {
   readonly headers: Record<string, string> | undefined;
   constructor(

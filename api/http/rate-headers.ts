@@ -3,7 +3,7 @@ import type { Admission } from '../../shared/authz/authorizer';
 import type { ErrorParams } from '../../shared/errors';
 import { PublicError } from './public-error';
 
-/** `RateLimit-Policy` and `RateLimit` of the IETF httpapi draft: quota a minute, what is left, seconds until full. */
+/** Returns `RateLimit-Policy` and `RateLimit` as in the IETF httpapi draft: quota, remaining units and seconds until full. */
 export function budgetHeaders(budget: NonNullable<ErrorParams['budget']> | null): Record<string, string> {
   if (!budget) return {};
   const { policy, capacity, left } = budget;
@@ -13,18 +13,18 @@ export function budgetHeaders(budget: NonNullable<ErrorParams['budget']> | null)
   };
 }
 
-/** The budget of an admitted call, as headers. */
+/** Returns the budget headers of an admitted request. */
 export function rateHeaders({ budget }: Admission): Record<string, string> {
   return budgetHeaders(budget);
 }
 
-/** 429 with the seconds after which `cost` units will be there. */
+/** Returns a 429 whose `Retry-After` is the time until `cost` units are available. */
 export function rateLimited(admission: Admission, cost: number): PublicError {
   const budget = admission.budget!;
   const { policy, capacity, left } = budget;
   const waitSeconds = Math.max(1, secondsUntil(cost - left, budget));
   const limit = `${capacity} ${policy === 'control' ? 'control requests' : policy} per minute`;
-  return new PublicError('RATE_LIMITED', `The limit is ${limit}. Try again in ${waitSeconds} s.`, {
+  return new PublicError('RATE_LIMITED', `You exceeded the limit of ${limit}. Retry in ${waitSeconds} s.`, {
     retryAfterSeconds: waitSeconds,
     params: { budget },
   });

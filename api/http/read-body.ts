@@ -4,10 +4,10 @@ import { MAX_BODY_BYTES, MAX_EVENTS_BODY_BYTES, MAX_FORM_BODY_BYTES } from './bo
 import { MAX_JSON_DEPTH, nestsDeeperThan } from './json-scan';
 import { toMirError } from './problem';
 
-/** A larger (or unmeasured) body is read only from a caller whose key is known to be good. */
+/** Largest body that is read before the caller is authenticated. */
 const MAX_UNKNOWN_CALLER_BYTES = 4 * 1024;
 
-/** Plain bodies up to this size are read beside each other; a batch of 500 ordinary events has 100 KiB. */
+/** Uncompressed bodies up to this size are read concurrently. A batch of 500 ordinary events has 100 KiB. */
 const MAX_LIGHT_BYTES = 256 * 1024;
 
 export type BodyKind = 'json' | 'ndjson';
@@ -20,11 +20,11 @@ const readers = new Map(
 );
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The media type of a body. Throws 415 for what this API does not read. */
+/** Returns the kind of a request body. Throws 415 for an unsupported content encoding, media type or charset. */
 export function bodyKind(req: Request, allowed: readonly BodyKind[]): BodyKind {
   const encoding = req.headers['content-encoding'];
   if (encoding !== undefined && !/^(gzip|identity)$/i.test(encoding)) {
-    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip, or absent.');
   }
   const [type, ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
   const kind = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' }[type!.trim()] as BodyKind | undefined;
@@ -33,36 +33,43 @@ export function bodyKind(req: Request, allowed: readonly BodyKind[]): BodyKind {
     throw new PublicError('UNSUPPORTED_MEDIA_TYPE', `Content-Type must be ${names.join(' or ')}.`);
   }
   if (parameters.some((parameter) => /^\s*charset=(?!"?utf-8"?\s*$)/.test(parameter))) {
-    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'The charset must be utf-8.');
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'The charset in Content-Type must be utf-8.');
   }
   return kind;
 }
 
-/** True when the body may be read before it is known who sends it. */
+/** Returns true for a body that may be read before its sender is authenticated. */
 export function isSmallBody(req: Request): boolean {
   const length = Number(req.headers['content-length']);
   return req.headers['content-encoding'] === undefined && length <= MAX_UNKNOWN_CALLER_BYTES;
 }
 
-/** True when a body is compressed, of unknown size, or large: reading it is work that others would notice. */
+/** Returns true for a body that is compressed, large or of unknown size: reading it could delay other requests. */
 export function isHeavyBody(req: Request): boolean {
   const length = Number(req.headers['content-length']);
   return req.headers['content-encoding'] !== undefined || !(length <= MAX_LIGHT_BYTES);
 }
 
-/** A small, plain body of known length, which Node's parser itself keeps to: the body reader costs twice this. */
+function incompleteBody(): PublicError {
+  return new PublicError('INVALID_REQUEST', 'The request body is incomplete. Send the request again.');
+}
+
+/**
+ * Reads a small, uncompressed body of known length, at half the cost of the body reader. Needs no limit of its own, as
+ * Node's parser enforces `Content-Length`.
+ */
 function readSmall(req: Request): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     req.on('data', (part: Buffer) => parts.push(part));
     req.on('end', () => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
-    req.on('error', () => reject(new PublicError('INVALID_REQUEST', 'The body did not arrive whole.')));
+    req.on('error', () => reject(incompleteBody()));
   });
 }
 
 async function readLarge(req: Request, res: Response, limit: number): Promise<Buffer> {
-  // The caller may have left while its key was checked or it waited for its turn; the end of its body would never come.
-  if (req.destroyed) throw new PublicError('INVALID_REQUEST', 'The body did not arrive whole.');
+  // If the client disconnected while it waited to be authorized or for its turn, its body would never end.
+  if (req.destroyed) throw incompleteBody();
   await new Promise<void>((resolve, reject) => {
     readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(toMirError(error)) : resolve()));
   });
@@ -70,31 +77,37 @@ async function readLarge(req: Request, res: Response, limit: number): Promise<Bu
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-/** The body, decompressed, at most `limit` bytes. Throws 400 or 413. */
+/**
+ * Returns the decompressed body. Throws 413 when it exceeds `limit` bytes, and 400 when it is empty, incomplete or not
+ * valid gzip.
+ */
 export async function readBody(req: Request, res: Response, limit: number): Promise<Buffer> {
   const body = await (isSmallBody(req) ? readSmall(req) : readLarge(req, res, limit));
-  if (body.length === 0) throw new PublicError('INVALID_JSON', 'The body is empty.');
+  if (body.length === 0) throw new PublicError('INVALID_JSON', 'The request body is empty. Send the input as JSON.');
   return body;
 }
 
-/** The text of a body. Throws 400 unless it is valid UTF-8. */
+/** Decodes a body. Throws 400 unless it is valid UTF-8. */
 export function textOf(body: Buffer): string {
   try {
     return utf8.decode(body);
   } catch {
-    throw new PublicError('INVALID_ENCODING', 'The body is not valid UTF-8.');
+    throw new PublicError('INVALID_ENCODING', 'The request body is not valid UTF-8.');
   }
 }
 
 export function tooDeep(): PublicError {
-  return new PublicError('INVALID_JSON', `The body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
+  return new PublicError(
+    'INVALID_JSON',
+    `The request body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`,
+  );
 }
 
 export function invalidJson(error: unknown): PublicError {
-  return new PublicError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}.`);
+  return new PublicError('INVALID_JSON', `The request body is not valid JSON: ${(error as Error).message}.`);
 }
 
-/** Parses a JSON body. Throws 400 when it is not valid or nested deeper than 32 levels. */
+/** Parses a JSON body. Throws 400 when it is not valid JSON or is nested deeper than `MAX_JSON_DEPTH`. */
 export function parseJson(body: Buffer): unknown {
   if (nestsDeeperThan(body, MAX_JSON_DEPTH)) throw tooDeep();
   const text = textOf(body);

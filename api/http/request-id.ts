@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 
 const ACCEPTED = /^[\w.:-]{1,128}$/;
 
-/** The caller's `X-Request-Id` when it is harmless to log and return, else a new one. */
+/** Returns the client's `X-Request-Id` if it is safe to log and return, or a new UUID. */
 export function requestIdOf(req: IncomingMessage): string {
-  const given = req.headers['x-request-id'];
-  return typeof given === 'string' && ACCEPTED.test(given) ? given : randomUUID();
+  const requestId = req.headers['x-request-id'];
+  return typeof requestId === 'string' && ACCEPTED.test(requestId) ? requestId : randomUUID();
 }

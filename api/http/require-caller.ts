@@ -2,15 +2,18 @@ import type { Credential } from '../../shared/authz/credential';
 import { PublicError } from './public-error';
 import type { Caller } from './route';
 
-/** Throws 403 when the partner's plan no longer includes agents: they keep read access only. */
+/** Throws 403 for an agent whose partner's plan no longer includes agents. Such agents keep read access. */
 export function requireAgentPlan({ agent, plan }: Credential): void {
   if (agent === null || plan === 'ENTERPRISE') return;
-  throw new PublicError('ENTERPRISE_REQUIRED', 'Agents write on the plan ENTERPRISE only; reading goes on.');
+  throw new PublicError(
+    'ENTERPRISE_REQUIRED',
+    'Agents need the ENTERPRISE plan to write. This agent can still read. Ask the operator to change the plan.',
+  );
 }
 
-/** Throws 403 unless the caller uses the partner's own key, which people hold. */
+/** Throws 403 for an agent's key. Partner keys are held by people. */
 export function requireHuman({ admission }: Caller): void {
   if (admission.credential.agent) {
-    throw new PublicError('HUMAN_REQUIRED', 'An agent may not do this. Use the partner’s own key.');
+    throw new PublicError('HUMAN_REQUIRED', 'Agents cannot do this. Use the partner key.');
   }
 }

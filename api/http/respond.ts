@@ -3,8 +3,8 @@ import type { ServerResponse } from 'node:http';
 export type ResponseHeaders = Record<string, string | string[]>;
 
 /**
- * Writes a response in one go; Express's own `res.json` takes a fifth of a small request's time. Does nothing when
- * there is a response already, or nobody to read it. `headers` win over the defaults.
+ * Sends a complete response. Replaces Express's `res.json`, which takes a fifth of the time of a small request. Does
+ * nothing when headers were already sent or the client has disconnected. `headers` override the defaults.
  */
 export function sendText(
   res: ServerResponse,

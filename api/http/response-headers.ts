@@ -8,51 +8,51 @@ interface HeaderDoc {
   pattern?: string;
 }
 
-/** Response headers, by the name under which routes refer to them. */
+/** Response headers, by component name. */
 const HEADERS = {
   RequestId: {
     name: 'X-Request-Id',
-    description: 'Your `X-Request-Id`, or a new one. Logged, and kept with what the request caused.',
+    description: 'The request ID: your `X-Request-Id`, or a generated one. It appears in logs and audit entries.',
     example: 'b8f6a0a4-6f0e-4f4c-9d3c-2a1b0c9d8e7f',
     required: true,
     pattern: '^[\\w.:-]{1,128}$',
   },
   RateLimit: {
     name: 'RateLimit',
-    description: 'What is left (`r`) and the seconds until all of it is back (`t`).',
+    description: 'Remaining units (`r`) and seconds until the budget is full again (`t`).',
     example: '"events";r=59999;t=1',
     pattern: '^"[a-z]+";r=\\d+;t=\\d+$',
   },
   RateLimitPolicy: {
     name: 'RateLimit-Policy',
-    description: 'The quota (`q`) and its window in seconds (`w`).',
+    description: 'Quota (`q`) per window of `w` seconds.',
     example: '"events";q=60000;w=60',
     pattern: '^"[a-z]+";q=\\d+;w=60$',
   },
   RetryAfter: {
     name: 'Retry-After',
-    description: 'Seconds to wait before the next try.',
+    description: 'Seconds to wait before retrying.',
     example: '2',
     required: true,
     pattern: '^\\d+$',
   },
   SignalsSource: {
     name: 'X-Signals-Source',
-    description: '`cache`, or `store` when the cache did not have them.',
+    description: 'Where the signals were read: `cache`, or `store` (the database) on a cache miss.',
     example: 'cache',
     required: true,
     pattern: '^(cache|store)$',
   },
   Location: {
     name: 'Location',
-    description: 'Path of what was made.',
+    description: 'Path of the new resource.',
     example: '/v1/agents/agt_live_3f2a1b0c9d8e4f7a6b5c4d3e2f1a0b9c',
     required: true,
     pattern: '^/',
   },
   CacheControl: {
     name: 'Cache-Control',
-    description: 'How long the answer may be kept.',
+    description: 'How long the response may be cached.',
     example: 'public, max-age=300',
     required: true,
   },
@@ -60,7 +60,7 @@ const HEADERS = {
 
 export type HeaderName = keyof typeof HEADERS;
 
-/** `components.headers` of the document. */
+/** Returns `components.headers` of the OpenAPI document. */
 export function headerComponents(): Json {
   const entries = Object.entries(HEADERS as Record<string, HeaderDoc>);
   return Object.fromEntries(
@@ -71,7 +71,7 @@ export function headerComponents(): Json {
   );
 }
 
-/** References to headers, as a response has them. */
+/** Returns the `headers` of a response: references to header components. */
 export function headerRefs(names: readonly HeaderName[]): Json {
   return Object.fromEntries(names.map((key) => [HEADERS[key].name, { $ref: `#/components/headers/${key}` }]));
 }

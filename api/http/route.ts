@@ -12,22 +12,22 @@ import type { HeaderName } from './response-headers';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
-/** A route that takes an API key, and costs one unit of its budget. */
+/** Requires an API key and charges one unit per request. */
 export interface KeyAuth {
   kind: 'key';
   scope: Scope;
-  /** Answered from the store alone while the queue store is away. */
+  /** Whether the route is authorized from MongoDB while Redis is down. */
   availableWithoutRedis: boolean;
-  /** The budget it draws on when called with a partner's own key; an agent's key always draws on `requests`. */
+  /** The budget that a partner key draws on. Default: `requests`. Agents always draw on `requests`. */
   budget?: 'control';
 }
 
-/** A route that takes an API key, and whose handler authorizes and charges it by what the body holds. */
+/** Requires an API key. The handler authorizes and charges the request itself, by the content of the body. */
 export interface SelfChargingAuth {
   kind: 'key';
   scope: Scope;
   availableWithoutRedis: false;
-  /** The budget it draws on, also when called with an agent's key. */
+  /** The budget that both partner and agent keys draw on. */
   budget: 'events';
   unitsOf: (items: number, bytes: number) => number;
 }
@@ -35,10 +35,13 @@ export interface SelfChargingAuth {
 /** Who may call a route. */
 type RouteAuth = { kind: 'public' } | KeyAuth | SelfChargingAuth | { kind: 'admin' };
 
-/** Scopes to write as an agent. The agents' own routes tell for themselves which of them a downgrade leaves. */
+/**
+ * Scopes that agents lose when their partner's plan no longer includes agents. `agents:*` are missing because the agent
+ * routes check the plan themselves: some stay available after a downgrade.
+ */
 export const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);
 
-/** What a handler is given: only validated input. `caller` is there for `key` routes. */
+/** Arguments of a handler. All input is validated. `caller` is set on routes that require an API key. */
 export interface Call<Body, Query, Params> {
   ctx: ApiContext;
   body: Body;
@@ -57,43 +60,43 @@ export interface Caller {
   admission: Admission;
 }
 
-/** One documented answer of a route, as the OpenAPI document shows it. */
+/** A response in the OpenAPI document. */
 export interface Documented {
   description: string;
   schema?: z.ZodType;
-  /** The same as lines of JSON, by `Accept`: the schema of one line. */
+  /** Line-delimited alternatives by media type, selected with `Accept`: the schema of one line. */
   otherMedia?: Record<string, z.ZodType>;
-  /** Response headers beyond those of every answer. */
+  /** Headers in addition to those of every response. */
   headers?: HeaderName[];
-  /** By name; default: one made from the schema. */
+  /** Examples by name. Default: one generated from the schema. */
   examples?: Record<string, unknown>;
-  /** What is different in the example made from the schema. */
+  /** Fields that override those of the generated example. */
   exampleFields?: Record<string, unknown>;
 }
 
-/** What the OpenAPI document tells of a route. */
+/** The documentation of a route. */
 export interface RouteDoc {
-  /** Unique: verb and object, which name the function of a generated client. */
+  /** Unique; verb and object. Generated clients use it as the function name. */
   operationId: string;
   method: Method;
-  /** Express path, served bare and (partner routes) under /v1. */
+  /** Express path. Partner routes are also served under `/v1`. */
   path: string;
   auth: RouteAuth;
   tag: string;
   summary: string;
   body?: z.ZodType;
-  /** No body at all reads as `{}`. */
+  /** Treats a missing body as `{}`. */
   bodyOptional?: boolean;
   query?: z.ZodType;
   params?: z.ZodType;
   answers: Record<number, Documented>;
   problems: ProblemCode[];
   description?: string;
-  /** Examples of the body by name; default: one made from the schema. */
+  /** Examples of the body by name. Default: one generated from the schema. */
   bodyExamples?: Record<string, unknown>;
-  /** The body may also come as lines of JSON (NDJSON): the schema of one line, and an example of several. */
+  /** Set when the route also accepts NDJSON: the schema of one line, and an example of several lines. */
   lines?: { schema: z.ZodType; example: string };
-  /** Whether it reads the header `Idempotency-Key`. */
+  /** Whether the route reads the `Idempotency-Key` header. */
   idempotencyKey?: boolean;
 }
 
@@ -101,16 +104,16 @@ export interface RouteDoc {
 export interface ParsedRoute extends RouteDoc {
   auth: Exclude<RouteAuth, SelfChargingAuth>;
   rawBody?: never;
-  /** What else is wrong with a body, of any shape: named in one answer with what the schema finds. */
+  /** Returns problems that the schema cannot express. Runs on unvalidated input, so that both are reported together. */
   check?: (ctx: ApiContext, body: unknown) => FieldError[];
   handle: (call: Call<never, never, never>) => Promise<Answer> | Answer;
 }
 
-/** A route whose handler reads the body itself, because what the caller may spend decides how much of it is read. */
+/** A route whose handler reads the body itself, because the caller's budget decides how much of it to read. */
 export interface RawRoute extends RouteDoc {
   auth: SelfChargingAuth;
   rawBody: true;
-  /** Makes the handler, once for a context. It sets `exchange.headers` to the caller's limits. */
+  /** Creates the handler, once per context. The handler adds the caller's rate limits to `exchange.headers`. */
   createHandler: (ctx: ApiContext) => (exchange: Exchange) => Promise<Answer>;
 }
 
@@ -118,7 +121,7 @@ export type Route = ParsedRoute | RawRoute;
 
 type Parsed<T> = T extends z.ZodType ? z.output<T> : undefined;
 
-/** Declares a route; the handler's input types follow from the schemas beside it. */
+/** Declares a route. Infers the handler's input types from the schemas. */
 export function route<
   B extends z.ZodType | undefined = undefined,
   Q extends z.ZodType | undefined = undefined,

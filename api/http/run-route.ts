@@ -23,12 +23,15 @@ interface AdmitRequest {
   auth: KeyAuth;
 }
 
-/** Which budget a request draws on. Traffic of agents never touches the control budget of their partner. */
+/** Returns the budget that a request draws on. Agents never draw on their partner's control budget. */
 function policyOf(key: ParsedApiKey, { budget }: KeyAuth): Policy {
   return key.agent ? 'requests' : (budget ?? 'requests');
 }
 
-/** Admits requests: all of one key and kind that arrive in the same turn share one script call. */
+/**
+ * Returns a function that authorizes and charges requests. Requests with the same key, scope and budget that arrive in
+ * the same tick share one script call.
+ */
 export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth) => Promise<Admission> {
   const admitGroup = async (group: Coalesced<AdmitRequest, Admission>[]): Promise<void> => {
     const { key, auth } = group[0]!.item;
@@ -36,8 +39,8 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
     const admission = await ctx.authorizer
       .authorize(key, policy, auth.scope, [{ cost: group.length, grant: 'part', chunkIds: [] }])
       .catch((error: unknown) => {
-        const away = error instanceof MirError && error.code === 'OVERLOADED';
-        if (!auth.availableWithoutRedis || !away) throw error;
+        const isRedisDown = error instanceof MirError && error.code === 'OVERLOADED';
+        if (!auth.availableWithoutRedis || !isRedisDown) throw error;
         return ctx.authorizer.authorizeFromStore(key, auth.scope);
       });
     const granted = admission.granted[0] ?? group.length;
@@ -49,7 +52,7 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
   };
   const admit = coalesce(admitGroup, {
     maxItems: MAX_REQUESTS_PER_SCRIPT,
-    // `availableWithoutRedis` is part of the key: while Redis is down, a kill must not be rejected with a write beside it.
+    // Includes `availableWithoutRedis`, so that while Redis is down a kill is not rejected together with a write.
     keyOf: ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
   });
   return (key, auth) => admit({ key, auth });
@@ -61,7 +64,7 @@ function hasNoBody({ headers }: Request): boolean {
 
 const NO_CALLER = undefined as unknown as Caller;
 
-/** Runs a route whose input is parsed: who, how much, what, then the handler. */
+/** Authorizes and charges a request, validates its input, and calls the handler. */
 async function runParsed(
   ctx: ApiContext,
   route: ParsedRoute,
@@ -79,9 +82,9 @@ async function runParsed(
   }
   let body: unknown;
   if (route.body) {
-    const none = route.bodyOptional && hasNoBody(req);
-    if (!none) bodyKind(req, ['json']);
-    const json = none ? {} : parseJson(await readBody(req, res, MAX_BODY_BYTES));
+    const isMissing = route.bodyOptional && hasNoBody(req);
+    if (!isMissing) bodyKind(req, ['json']);
+    const json = isMissing ? {} : parseJson(await readBody(req, res, MAX_BODY_BYTES));
     body = validate(route.body, json, 'body', route.check?.(ctx, json));
   }
   const call = {

@@ -4,20 +4,19 @@ import { lineSchema } from '../../shared/domain/line';
 const MAX_REASON_LENGTH = 500;
 const MAX_ID_LENGTH = 100;
 
-/** The reason of an action, as kept in the audit log. */
-export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Why, as the audit keeps it.');
+export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Reason, recorded in the audit log.');
 
 export const environmentSchema = z.enum(['live', 'test']).meta({ id: 'Environment' });
 
 /**
- * JSON Schema for "at least one of these fields is present". Give it to a schema that has its `id` already: then it stands
- * beside the reference, where validators apply it and generators of clients, which would make it a union, do not.
+ * Returns JSON Schema for "at least one of these fields is present". Add it to a schema that already has an `id`, so that
+ * it ends up next to the reference: validators apply it there, and client generators do not turn it into a union.
  */
 export function atLeastOne(fields: readonly string[]): { not: { properties: Record<string, false> } } {
   return { not: { properties: Object.fromEntries(fields.map((field): [string, false] => [field, false])) } };
 }
 
-/** The id in a path. An id that no document has is a 404, whatever its form. */
+/** The ID in a path. Its format is not validated: an ID that does not exist is a 404. */
 export const idParams = z.strictObject({
   id: z.string().min(1).max(MAX_ID_LENGTH).meta({ parameter: 'Id' }),
 });

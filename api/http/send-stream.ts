@@ -5,17 +5,17 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { ResponseHeaders } from './respond';
 
-/** A reader that takes nothing for this long is given up: it would hold a cursor of the store. */
+/** A client that reads nothing for this long is disconnected, because its response holds a database cursor. */
 const STALLED_AFTER_MS = 60_000;
 
-/** An answer that is made while it is read. */
+/** A response that is produced while it is sent. */
 export interface Streamed {
   status: number;
   stream: AsyncIterable<string>;
   mediaType: string;
 }
 
-async function* following(
+async function* resume(
   first: IteratorResult<string, unknown>,
   rest: AsyncIterator<string, unknown>,
 ): AsyncGenerator<string> {
@@ -23,8 +23,9 @@ async function* following(
 }
 
 /**
- * Writes an answer piece by piece, no faster than it is read, and ends its source when the reader goes away. A source
- * that fails before its first piece rejects; later the connection is cut, so that nobody takes a part for the whole.
+ * Streams a response with backpressure, and closes its source when the client disconnects. Rejects when the source fails
+ * before its first chunk. After that, a failure destroys the connection, so that the client sees a truncated response as
+ * an error.
  */
 export async function sendStream(
   res: ServerResponse,
@@ -43,12 +44,12 @@ export async function sendStream(
     if (res.destroyed) return;
     res.writeHead(status, { ...all, ...headers });
     res.setTimeout(STALLED_AFTER_MS, () => res.destroy());
-    await pipeline(Readable.from(following(first, source)), res);
+    await pipeline(Readable.from(resume(first, source)), res);
   } catch (error) {
     if (!res.headersSent) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    log.error({ requestId, err: messageOf(error) }, 'a streamed answer broke off');
-    // The caller has its status already; this one is for the metrics.
+    log.error({ requestId, err: messageOf(error) }, 'streaming response failed');
+    // For the metrics: the client has already received a 200.
     res.statusCode = 500;
   } finally {
     await source.return?.();

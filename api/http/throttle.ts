@@ -3,26 +3,30 @@ import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimi
 import { PublicError } from './public-error';
 import type { ApiContext } from '../context';
 
-/** How often something may be tried, and what is said to whoever tries oftener. */
 export interface ThrottleRule {
-  /** Part of the Redis key, and a label of the metrics; unique. */
+  /** Unique. Used in the Redis key and as a metrics label. */
   name: string;
+  /** Attempts allowed within `seconds`. */
   points: number;
   seconds: number;
+  /** Detail of the 429. */
   rejection: string;
 }
 
-/** Counts tries by key (an address, a keyed hash); every method throws 429 beyond the rule, 503 when nobody can count. */
+/**
+ * Limits attempts per key (an IP address or a keyed hash). Methods throw 429 when the limit is exceeded, and 503 when
+ * Redis is unavailable.
+ */
 export interface Throttle {
-  /** Counts one try before it is made. */
+  /** Counts an attempt before it is made. */
   take(key: string): Promise<void>;
-  /** Throws when the tries are used up; counts nothing. */
+  /** Throws if no attempts remain. Does not count one. */
   check(key: string): Promise<void>;
-  /** Counts a failed try and throws nothing for it. */
+  /** Counts a failed attempt. Does not throw 429. */
   punish(key: string): Promise<void>;
-  /** Takes one counted try back. */
+  /** Uncounts one attempt. */
   giveBack(key: string): Promise<void>;
-  /** Forgets the tries of a key. */
+  /** Resets the attempts of a key. */
   forgive(key: string): Promise<void>;
 }
 
@@ -33,7 +37,7 @@ function throttleOver(
 ): Throttle {
   const toError = (error: unknown): never => {
     if (!(error instanceof RateLimiterRes))
-      throw new PublicError('OVERLOADED', 'This cannot be done now. Try again soon.', {
+      throw new PublicError('OVERLOADED', 'We can’t process this right now. Try again soon.', {
         retryAfterSeconds: 2,
         cause: error,
       });
@@ -54,25 +58,25 @@ function throttleOver(
   };
 }
 
-/** Counts in this process alone: for what must work while the queue store is away. */
+/** Returns a throttle that counts in this process only, for actions that must work while Redis is down. */
 export function memoryThrottle(rule: ThrottleRule): Throttle {
   return throttleOver(new RateLimiterMemory({ points: rule.points, duration: rule.seconds }), rule, () => undefined);
 }
 
 const throttles = new WeakMap<object, Map<string, Throttle>>();
 
-/** Counts in the queue store, for all processes; while it is away nothing passes. */
+/** Returns a throttle that counts in Redis, for all processes. Rejects every attempt while Redis is down. */
 export function throttle(
   { queueLink, keys, metrics }: Pick<ApiContext, 'queueLink' | 'keys' | 'metrics'>,
   rule: ThrottleRule,
 ): Throttle {
   const ofLink = throttles.get(queueLink) ?? new Map<string, Throttle>();
   throttles.set(queueLink, ofLink);
-  const known = ofLink.get(rule.name);
-  if (known) return known;
+  const existing = ofLink.get(rule.name);
+  if (existing) return existing;
   const rejected = metrics.throttled.labels(rule.name);
   rejected.inc(0);
-  const made = throttleOver(
+  const created = throttleOver(
     new RateLimiterRedis({
       storeClient: queueLink.client,
       keyPrefix: keys.throttle(rule.name),
@@ -83,14 +87,14 @@ export function throttle(
     rule,
     () => rejected.inc(),
   );
-  ofLink.set(rule.name, made);
-  return made;
+  ofLink.set(rule.name, created);
+  return created;
 }
 
 const SUBNET_GROUPS = 4;
 const IPV6_GROUPS = 8;
 
-/** Whom an address stands for: an IPv6 caller has its whole /64, so that is what is counted. */
+/** Returns the part of an IP address to throttle by: the /64 of an IPv6 address, because a client usually owns all of it. */
 export function throttledAddress(ip: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
   if (mapped) return mapped;

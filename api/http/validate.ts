@@ -1,22 +1,25 @@
 import type { z } from 'zod';
 import { type FieldError, MAX_LISTED_ERRORS, type ProblemCode } from '../../shared/errors';
+import { isMissing, issueMessage } from './issue-message';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
-/** Fields that are missing or unknown at the top of one of several allowed shapes: the fewer, the more it was meant. */
-function misfits(option: readonly z.core.$ZodIssue[]): number {
-  return option.filter(
-    (issue) =>
-      issue.code === 'unrecognized_keys' || (issue.code === 'invalid_type' && /received undefined/.test(issue.message)),
-  ).length;
-}
-
-/** A path may hold names that the sender chose. */
+/** Maximum length of a path, which can contain field names that the client chose. */
 const MAX_PATH_CHARS = 512;
 /** One more than a response lists, so that it can say that there are more. */
 const MAX_FIELD_ERRORS = MAX_LISTED_ERRORS + 1;
 
-/** zod's issues as field errors: a dotted path, a code in capitals and what to do. At most about `max` are made. */
+/** Parses public input. Its issues have our own messages, never zod's. */
+export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.ZodSafeParseResult<z.output<T>> {
+  return schema.safeParse(input, { error: issueMessage, reportInput: true });
+}
+
+/** Counts missing and unknown fields. The variant of a union with the fewest is most likely the one that was meant. */
+function misfits(variant: readonly z.core.$ZodIssue[]): number {
+  return variant.filter((issue) => issue.code === 'unrecognized_keys' || isMissing(issue)).length;
+}
+
+/** Converts the issues of `parseInput` to field errors: about `max` of them, with dotted paths and upper-case codes. */
 export function fieldErrors(
   issues: readonly z.core.$ZodIssue[],
   max: number = MAX_FIELD_ERRORS,
@@ -24,30 +27,27 @@ export function fieldErrors(
 ): FieldError[] {
   return issues.slice(0, max).flatMap((issue): FieldError[] => {
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const nearest = issue.errors.reduce((best, option) => (misfits(option) < misfits(best) ? option : best));
+      const nearest = issue.errors.reduce((best, variant) => (misfits(variant) < misfits(best) ? variant : best));
       const path = [...(prefix ? [prefix] : []), ...issue.path.map(String)].join('.');
       return fieldErrors(nearest, max, path);
     }
     const at = (path: readonly PropertyKey[]): string =>
       [...(prefix ? [prefix] : []), ...path.map(String)].join('.').slice(0, MAX_PATH_CHARS);
+    const { message } = issue;
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.slice(0, max).map((key) => ({
-        path: at([...issue.path, key]),
-        code: 'UNKNOWN_FIELD',
-        message: 'this field is not known here; remove it or check its spelling',
-      }));
+      return issue.keys
+        .slice(0, max)
+        .map((key) => ({ path: at([...issue.path, key]), code: 'UNKNOWN_FIELD', message }));
     }
-    const missing =
-      issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message);
+    if (isMissing(issue)) return [{ path: at(issue.path), code: 'REQUIRED', message }];
     const own = issue.code === 'custom' ? (issue.params?.['code'] as string | undefined) : undefined;
-    const code = missing ? 'REQUIRED' : (own ?? issue.code.toUpperCase());
-    return [{ path: at(issue.path), code, message: missing ? 'is required' : issue.message }];
+    return [{ path: at(issue.path), code: own ?? issue.code.toUpperCase(), message }];
   });
 }
 
 /**
- * Parses an input part or throws 422 with every problem in it: the schema's, and `more` that somebody else found. The
- * answer's code is that of the first field whose code is a problem of its own.
+ * Returns the parsed input. Throws 422 with all its problems, including `more`, which the schema cannot express. Uses
+ * the code of the first problem whose code is a problem code, or VALIDATION_FAILED.
  */
 export function validate<T extends z.ZodType>(
   schema: T,
@@ -55,13 +55,13 @@ export function validate<T extends z.ZodType>(
   what: string,
   more: readonly FieldError[] = [],
 ): z.output<T> {
-  const parsed = schema.safeParse(input);
+  const parsed = parseInput(schema, input);
   if (parsed.success && more.length === 0) return parsed.data;
   const errors = [...(parsed.success ? [] : fieldErrors(parsed.error.issues)), ...more];
   const own = errors.map(({ code }) => code).find((code): code is ProblemCode => code in PROBLEMS);
   throw new PublicError(
     own ?? 'VALIDATION_FAILED',
-    `The ${what} is not valid. Fix the problems listed in \`errors\`.`,
+    `The request ${what} is not valid. Fix the problems listed in \`errors\`.`,
     {
       errors,
     },

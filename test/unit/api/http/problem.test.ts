@@ -42,7 +42,7 @@ describe('problemOf', () => {
     expect(problem).toMatchObject({
       status: 503,
       code: 'OVERLOADED',
-      detail: expect.stringContaining('resend them with the same idempotency keys'),
+      detail: expect.stringContaining('Resend them with the same idempotency keys'),
       headers: { 'Retry-After': '3' },
     });
     expect(JSON.stringify(problem)).not.toMatch(/did not confirm that|EVALSHA/);
@@ -55,7 +55,7 @@ describe('problemOf', () => {
     );
     expect(problem).toMatchObject({
       status: 403,
-      detail: 'This API key lacks the scope links:write.',
+      detail: 'This API key does not have the links:write scope.',
       headers: { RateLimit: '"requests";r=30;t=30', 'RateLimit-Policy': '"requests";q=60;w=60' },
     });
     expect(shown(blocked('AGENT_SUSPENDED')).problem.headers).toEqual({});
