@@ -6,37 +6,37 @@ import { createComponents, type DocumentFacts } from './components';
 import { operationOf } from './operation';
 import { WEBHOOK_SECURITY, webhooksOf } from './webhooks';
 
-const DESCRIPTION = `Participation history as neutral facts: depth, number of events and partners, recency. Nothing here rates anybody.
+const DESCRIPTION = `Participation history as neutral facts: its depth, the number of events and partners, and how recent it is. MIR does not rate anyone.
 
-Partner routes are served under \`/v1\`, those of operators and operations without it. The [Partner Guide](/guide) leads from an application to the first signal.
+Partner routes start with \`/v1\`; operator and health routes do not. To get started, see the [Partner Guide](/guide).
 
-A path that exists answers 405 \`METHOD_NOT_ALLOWED\` with \`Allow\` to other methods; a path that does not, 404 \`NOT_FOUND\`.`;
+Unknown paths return 404 \`NOT_FOUND\`. Unsupported methods return 405 \`METHOD_NOT_ALLOWED\` with an \`Allow\` header.`;
 
 const TAGS: Record<string, string> = {
-  Events: 'What users did: submit it, look it up, see what became of it.',
-  Signals: 'What history exists of a user, as facts.',
-  Partners: 'How to become one.',
-  Linking: 'A person connects an account of yours to their own MIR account, always by their own action.',
-  Users: 'Erase a user of yours.',
-  Agents: 'Keys of your AI agents and service accounts, their trees, and the kill switch. Plan ENTERPRISE.',
-  Audit: 'What was changed, by whom, in a chain of hashes.',
-  Operator: 'For whoever runs this registry.',
-  Operations: 'For balancers and orchestrators: whether a process runs, and whether to give it requests.',
+  Events: 'Submit events, list them and check their receipts.',
+  Signals: 'Read the history of a user as facts.',
+  Partners: 'Apply to become a partner.',
+  Linking: 'Let people connect their account on your platform to their MIR account.',
+  Users: 'Erase users.',
+  Agents: 'Manage AI agents and service accounts, their keys and trees, and the kill switch. Requires the ENTERPRISE plan.',
+  Audit: 'Read and verify the hash-chained audit log.',
+  Operator: 'Administer this registry.',
+  Operations: 'Health checks for load balancers and orchestrators.',
 };
 
 interface DocumentedRoutes {
-  /** Documented under /v1, where partners should call them. */
+  /** Partner routes, documented under `/v1`. */
   partner: readonly RouteDoc[];
-  /** Of operators and operations: served without /v1 only. */
+  /** Operator and health routes, served without `/v1`. */
   bare: readonly RouteDoc[];
 }
 
-/** The address of the API. A name of this machine is of no use elsewhere: then it is where the document came from. */
+/** Returns the server URL of the document. A loopback URL is useless to other hosts, so it becomes a relative one. */
 function serverOf(publicUrl: string): string {
   return ['localhost', '127.0.0.1', '[::1]'].includes(new URL(publicUrl).hostname) ? '/' : publicUrl;
 }
 
-/** The OpenAPI 3.1 document, made at start from the very schemas that validate. */
+/** Builds the OpenAPI 3.1 document from the schemas that also validate requests. */
 export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: DocumentFacts): Json {
   const components = createComponents(facts);
   const paths: Record<string, Json> = {};
@@ -57,7 +57,7 @@ export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: Documen
       version: VERSION,
       description: DESCRIPTION,
       contact: { name: 'The operator of this registry', url: facts.publicUrl },
-      // As package.json says: nobody but the operator may use it.
+      // As in package.json.
       license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
     },
     externalDocs: { description: 'Partner Guide', url: `${facts.publicUrl}/guide` },
@@ -73,7 +73,7 @@ export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: Documen
           type: 'apiKey',
           in: 'header',
           name: 'x-api-key',
-          description: 'A partner’s key, `mir_live_…` or `mir_test_…`, or the key of one of its agents.',
+          description: 'A partner key (`mir_live_…` or `mir_test_…`) or an agent’s key.',
         },
         adminToken: {
           type: 'apiKey',

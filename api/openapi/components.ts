@@ -7,38 +7,37 @@ import { exampleOf, type Json } from './example-of';
 
 type Kind = 'schemas' | 'responses' | 'parameters' | 'examples';
 
-/** What the document is made for. */
+/** The deployment that a document describes. */
 export interface DocumentFacts {
   publicUrl: string;
-  /** Event types of the catalog that is in force. */
+  /** Event types of the catalog in use. */
   eventTypes: readonly string[];
 }
 
-/** The components of a document, collected while its operations are built: what nothing refers to is not in it. */
+/** The components of a document. Operations add them as they are built, so it contains no unused ones. */
 export interface Components {
   publicUrl: string;
-  /** Returns a zod schema as JSON Schema, as it is read (`input`) or returned (`output`), with references to named ones. */
+  /** Converts a zod schema to JSON Schema for requests (`input`) or responses (`output`). Named schemas become references. */
   schemaOf: (schema: z.ZodType, io: 'input' | 'output') => Json;
-  /** Adds a component and returns a reference to it. Throws when the name is taken by another one. */
+  /** Adds a component and returns a reference to it. Throws when a different component has the same name. */
   refTo: (kind: Kind, name: string, component: Json) => Json;
-  /** Returns a value that is valid against a schema of this document. */
+  /** Returns an example value of a schema in this document. */
   exampleOf: (schema: Json) => unknown;
   toJson: () => Json;
 }
 
 const REFERENCE = '#/components/';
 
-/** All that an allowlist may contain: everything, everything of MIR, each category, each type. */
+/** Returns every pattern that an allowlist can contain: `*`, `mir.*`, each category and each event type. */
 function allowPatternsOf(eventTypes: readonly string[]): string[] {
   const categories = eventTypes.map((eventType) => eventType.replace(/[^.]+$/, '*'));
   return ['*', 'mir.*', ...new Set(categories), ...eventTypes];
 }
 
-function byName(components: Map<string, Json>): Json {
+function sortedByName(components: Map<string, Json>): Json {
   return Object.fromEntries([...components].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Returns an empty collection. */
 export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Components {
   const components: Record<Kind, Map<string, Json>> = {
     schemas: new Map([['MetadataValue', METADATA_VALUE_SCHEMA]]),
@@ -48,8 +47,10 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
   };
 
   const refTo: Components['refTo'] = (kind, name, component) => {
-    const taken = components[kind].get(name);
-    if (taken && !isDeepStrictEqual(taken, component)) throw new Error(`two ${kind} of the document are named ${name}`);
+    const existing = components[kind].get(name);
+    if (existing && !isDeepStrictEqual(existing, component)) {
+      throw new Error(`two different components share the name ${kind}/${name}`);
+    }
     components[kind].set(name, component);
     return { $ref: `${REFERENCE}${kind}/${name}` };
   };
@@ -60,7 +61,7 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
       unrepresentable: 'any',
       target: 'draft-2020-12',
       override: ({ zodSchema, jsonSchema }) => {
-        // What may be submitted is what the catalog has: the pattern alone would promise more.
+        // Clients can submit only types from the catalog; the pattern alone would promise more.
         if (eventTypes.length === 0 || (zodSchema !== eventTypeSchema && zodSchema !== allowPatternSchema)) return;
         delete jsonSchema.pattern;
         jsonSchema.enum = zodSchema === eventTypeSchema ? [...eventTypes] : allowPatternsOf(eventTypes);
@@ -76,12 +77,12 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
     for (const [name, definition] of Object.entries($defs)) refTo('schemas', name, definition);
     return own;
   };
-  // Hundreds of responses have the schema of a problem; converting takes most of the time of building the document.
+  // Hundreds of responses share the problem schema, and conversion takes most of the build time.
   const converted = { input: new Map<z.ZodType, Json>(), output: new Map<z.ZodType, Json>() };
   const schemaOf: Components['schemaOf'] = (schema, io) => {
-    const known = converted[io].get(schema) ?? convert(schema, io);
-    converted[io].set(schema, known);
-    return known;
+    const json = converted[io].get(schema) ?? convert(schema, io);
+    converted[io].set(schema, json);
+    return json;
   };
 
   const example = (schema: Json): unknown =>
@@ -96,10 +97,10 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
     schemaOf,
     exampleOf: example,
     toJson: () => ({
-      schemas: byName(new Map([...components.schemas].map(([name, schema]) => [name, withExample(schema)]))),
-      responses: byName(components.responses),
-      parameters: byName(components.parameters),
-      examples: byName(components.examples),
+      schemas: sortedByName(new Map([...components.schemas].map(([name, schema]) => [name, withExample(schema)]))),
+      responses: sortedByName(components.responses),
+      parameters: sortedByName(components.parameters),
+      examples: sortedByName(components.examples),
     }),
   };
 }

@@ -1,6 +1,6 @@
 import { FIELD_EXAMPLES } from './field-examples';
 
-/** A JSON Schema as zod writes it. */
+/** A JSON object, for example a JSON Schema as zod generates it. */
 export type Json = Record<string, unknown>;
 
 interface Schema {
@@ -21,8 +21,8 @@ interface Schema {
 const isNull = ({ type }: Schema): boolean => type === 'null';
 
 /**
- * Returns a value that is valid against a schema: its own example, or what is usual for a field of that name.
- * `follow` returns the schema that a reference leads to. A test validates every example of the document.
+ * Returns an example value of a schema: its own example, the usual value of a field with that name, or a generated one.
+ * `follow` resolves references. A test validates every example in the document.
  */
 export function exampleOf(schema: Schema, follow: ($ref: string) => Schema, field = ''): unknown {
   const { $ref, examples, enum: allowed, anyOf, oneOf, properties, items } = schema;
@@ -36,8 +36,8 @@ export function exampleOf(schema: Schema, follow: ($ref: string) => Schema, fiel
   }
   const variants = anyOf ?? oneOf;
   if (variants) return exampleOf(variants.find((variant) => !isNull(variant)) ?? variants[0]!, follow, field);
-  const usual = FIELD_EXAMPLES[field];
-  if (usual !== undefined && !(allowed && !allowed.includes(usual))) return usual;
+  const fieldExample = FIELD_EXAMPLES[field];
+  if (fieldExample !== undefined && !(allowed && !allowed.includes(fieldExample))) return fieldExample;
   if (allowed) return allowed[0];
   switch (Array.isArray(schema.type) ? schema.type[0] : schema.type) {
     case 'array':

@@ -1,6 +1,6 @@
 const CHUNK = 'c0miav3k7e5f0a1b2c3d4e5f60718';
 
-/** What a field of that name usually holds, wherever it stands. */
+/** Example values by field name, for every schema that sets none of its own. */
 export const FIELD_EXAMPLES: Record<string, unknown> = {
   userExternalId: 'u-1',
   userExternalIds: ['u-1', 'u-2'],
@@ -8,7 +8,7 @@ export const FIELD_EXAMPLES: Record<string, unknown> = {
   eventType: 'mir.transaction.completed',
   category: 'transaction',
   action: 'completed',
-  meaning: 'A purchase or sale was paid and concluded.',
+  meaning: 'A purchase or sale was paid and completed.',
   occurredAt: '2026-01-31T09:12:00.000Z',
   receivedAt: '2026-01-31T09:30:00.000Z',
   settledAt: '2026-01-31T09:30:00.120Z',
@@ -39,7 +39,7 @@ export const FIELD_EXAMPLES: Record<string, unknown> = {
   name: 'Harbour Market',
   website: 'https://harbour.example',
   contactEmail: 'ops@harbour.example',
-  useCase: 'Concluded orders as events; signals shown to support staff as context.',
+  useCase: 'We submit completed orders as events and show signals to our support team.',
   allowedReturnOrigins: ['https://harbour.example'],
   eventsPerMinute: 60_000,
   requestsPerMinute: 6_000,
@@ -48,7 +48,7 @@ export const FIELD_EXAMPLES: Record<string, unknown> = {
   apiKey: 'mir_live_agent_k7m2q9x4w3zn_<secret, shown once>',
   liveApiKey: 'mir_live_k7m2q9x4w3zn_<secret, shown once>',
   testApiKey: 'mir_test_k7m2q9x4w3zn_<secret, shown once>',
-  reason: 'Agreed on the phone',
+  reason: 'Approved by phone',
 
   agentId: 'agt_live_3f2a1b0c9d8e4f7a6b5c4d3e2f1a0b9c',
   rootAgentId: 'agt_live_3f2a1b0c9d8e4f7a6b5c4d3e2f1a0b9c',

@@ -11,27 +11,27 @@ function securityOf({ auth }: RouteDoc): Json[] {
   return auth.kind === 'key' ? [{ apiKey: [] }] : [{ adminToken: [] }];
 }
 
-/** Named examples: those given, or one that differs from the schema's own. A named schema has its own otherwise. */
+/** Returns the given examples, or one with `fields` overridden. Returns none otherwise: named schemas have their own. */
 function examplesOf(schema: Json, { exampleOf }: Components, given: Json | undefined, fields?: Json): Json {
   const values = given ?? (fields && { example: { ...(exampleOf(schema) as Json), ...fields } });
   if (!values) return {};
   return { examples: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }])) };
 }
 
-/** Lines of JSON: to OpenAPI 3.1 a text, whose lines each have this schema. */
+/** Describes NDJSON. To OpenAPI 3.1 it is a string whose lines each have a schema. */
 function linesOf(item: Json, { exampleOf }: Components): Json {
   return {
-    schema: { type: 'string', contentMediaType: NDJSON, contentSchema: item, description: 'One JSON value a line.' },
+    schema: { type: 'string', contentMediaType: NDJSON, contentSchema: item, description: 'One JSON value per line.' },
     examples: { example: { value: `${JSON.stringify(exampleOf(item))}\n` } },
   };
 }
 
 /**
- * NDJSON as the body of a request. It is described, and not a media type of its own: OpenAPI 3.1 has no schema for it,
- * and generators of clients refuse the media type.
+ * Describes NDJSON request bodies in words. OpenAPI 3.1 has no schema for them, and client generators reject the media
+ * type.
  */
 const linesNote = (example: string): string =>
-  `Also as lines of JSON, with \`Content-Type: ${NDJSON}\`:\n\n\`\`\`\n${example}\`\`\``;
+  `Also accepts NDJSON with \`Content-Type: ${NDJSON}\`:\n\n\`\`\`\n${example}\`\`\``;
 
 function bodyOf({ body, bodyOptional, bodyExamples, lines }: RouteDoc, components: Components): Json {
   if (!body) return {};
@@ -67,7 +67,7 @@ function responseOf(
   return { description, headers: headerRefs(names), ...(Object.keys(content).length > 0 ? { content } : {}) };
 }
 
-/** Returns a route as an OpenAPI operation, and adds to `components` what it refers to. */
+/** Returns a route as an OpenAPI operation. Adds the components it refers to. */
 export function operationOf(doc: RouteDoc, components: Components): Json {
   const scope = doc.auth.kind === 'key' ? `\n\nScope: \`${doc.auth.scope}\`.` : '';
   const responses = Object.entries(doc.answers).map(([status, answer]) => [

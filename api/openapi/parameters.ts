@@ -8,12 +8,12 @@ const REQUEST_ID = {
   name: 'X-Request-Id',
   in: 'header',
   required: false,
-  description: 'Kept when it is 1–128 of `A–Z a–z 0–9 _ . : -`; else a new one is made.',
+  description: 'Your own request ID: 1–128 of `A–Z a–z 0–9 _ . : -`. Any other value is replaced.',
   schema: { type: 'string' },
   example: 'order-4711',
 };
 
-/** The fields of a query or path, as parameters. Those whose schema names a `parameter` become components. */
+/** Returns the fields of a query or path as parameters. A schema that sets `parameter` becomes a component. */
 function fieldsOf(schema: z.ZodType | undefined, where: 'query' | 'path', { schemaOf, refTo }: Components): Json[] {
   if (!schema) return [];
   const { properties = {}, required = [] } = schemaOf(schema, 'input') as {
@@ -32,7 +32,7 @@ function fieldsOf(schema: z.ZodType | undefined, where: 'query' | 'path', { sche
   });
 }
 
-/** The parameters of a route: of its path, its query and the headers that it reads. */
+/** Returns the path, query and header parameters of a route. */
 export function parametersOf({ query, params, idempotencyKey }: RouteDoc, components: Components): Json[] {
   const { refTo } = components;
   return [

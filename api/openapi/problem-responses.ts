@@ -27,48 +27,52 @@ const WITH_BODY: readonly ProblemCode[] = [
   'UNSUPPORTED_MEDIA_TYPE',
   'VALIDATION_FAILED',
 ];
-/** What any key may meet where it is valid. */
+/** Codes that any valid key can get. */
 const FORBIDDEN: readonly ProblemCode[] = ['SCOPE_MISSING', 'AGENT_SUSPENDED', 'PARTNER_SUSPENDED'];
-/** Codes whose answer names fields. */
+/** Example `errors` of the codes that have them. */
 const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
-  VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'is required' }],
+  VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'Required.' }],
   ESCALATION_DENIED: [
-    { path: 'preset', code: 'ESCALATION', message: 'the parent does not have the scope agents:manage' },
+    { path: 'preset', code: 'ESCALATION', message: 'The parent does not have the scope agents:manage.' },
   ],
-  PRESET_NOT_ALLOWED: [{ path: 'preset', code: 'PRESET_NOT_ALLOWED', message: 'ADMIN is for service accounts' }],
+  PRESET_NOT_ALLOWED: [{ path: 'preset', code: 'PRESET_NOT_ALLOWED', message: 'ADMIN is for service accounts.' }],
   ALLOWLIST_REQUIRED: [
-    { path: 'allowedEventTypes', code: 'ALLOWLIST_REQUIRED', message: 'an AI agent names at least the category' },
+    {
+      path: 'allowedEventTypes',
+      code: 'ALLOWLIST_REQUIRED',
+      message: 'Patterns like mir.transaction.* are the broadest that an AI agent can have.',
+    },
   ],
 };
 
-/** Problems as RFC 9457 has them, with this API's `code` and `errors`. */
+/** RFC 9457 problem details, extended with `code` and `errors`. */
 const problemSchema = z
   .object({
     type: z
       .url()
-      .describe('Leads to the code’s paragraph in the Partner Guide.')
+      .describe('Link to the code’s entry in the Partner Guide.')
       .meta({ examples: ['https://mir.example/errors/INVALID_JSON'] }),
-    title: z.string().describe('The same for all problems of a code.'),
+    title: z.string().describe('Fixed for each code.'),
     status: z.int(),
-    detail: z.string().describe('What happened here.'),
+    detail: z.string().describe('What went wrong with this request.'),
     code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]).meta({ id: 'ProblemCode' }),
-    requestId: z.string().describe('As in `X-Request-Id`; tell it when you ask for help.'),
+    requestId: z.string().describe('Same as `X-Request-Id`. Include it when you contact the operator.'),
     errors: z
       .array(z.object({ path: z.string(), code: z.string(), message: z.string() }).meta({ id: 'FieldError' }))
       .optional()
-      .describe(`For bad input: everything that is wrong, up to ${MAX_LISTED_ERRORS} problems.`),
-    errorsTruncated: z.literal(true).optional().describe('There are more problems than are listed.'),
+      .describe(`The invalid fields, at most ${MAX_LISTED_ERRORS}.`),
+    errorsTruncated: z.literal(true).optional().describe('Set when there are more errors than listed.'),
   })
   .describe('RFC 9457 problem details.')
   .meta({ id: 'Problem' });
 
-/** Every code a route can answer with, by status, in the order of the table of problems. */
+/** Returns every code that a route can return, by status, in the order of `PROBLEMS`. */
 function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
   const codes = new Set<ProblemCode>([
     ...ALWAYS,
     ...doc.problems,
     ...(doc.auth.kind === 'key' ? WITH_KEY : []),
-    // Of an agent's key when the partner's plan has no agents any more.
+    // Returned to agents after their partner has downgraded.
     ...(doc.auth.kind === 'key' && WRITING_SCOPES.has(doc.auth.scope) ? (['ENTERPRISE_REQUIRED'] as const) : []),
     ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
     ...(doc.body ? WITH_BODY : []),
@@ -84,10 +88,7 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
   return byStatus;
 }
 
-/**
- * Sets of codes that several routes share, by the name of their response in the document. A set that only one route
- * has is documented in place.
- */
+/** Sets of codes that several routes share, by component name. Any other set is documented inline. */
 const SHARED: Record<string, readonly ProblemCode[]> = {
   InvalidRequest: ['INVALID_REQUEST'],
   InvalidBody: ['INVALID_JSON', 'INVALID_ENCODING', 'INVALID_REQUEST'],
@@ -121,8 +122,8 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   Unavailable: ['OVERLOADED', 'STORE_UNAVAILABLE'],
   LinkingUnavailable: ['OVERLOADED', 'LINKING_UNAVAILABLE', 'STORE_UNAVAILABLE'],
 };
-const setOf = (codes: readonly ProblemCode[]): string => codes.toSorted().join();
-const NAMES = new Map(Object.entries(SHARED).map(([name, codes]) => [setOf(codes), name]));
+const keyOf = (codes: readonly ProblemCode[]): string => codes.toSorted().join();
+const NAMES = new Map(Object.entries(SHARED).map(([name, codes]) => [keyOf(codes), name]));
 
 function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
   const { status, title } = PROBLEMS[code];
@@ -139,8 +140,8 @@ function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
 }
 
 /**
- * A response with one of several codes of one status. Its schema narrows the codes beside the reference to `Problem`:
- * validators apply both, and generators of clients take the named type.
+ * Returns a response for the codes of one status. Its schema refers to `Problem` and narrows `code` next to the
+ * reference: validators apply both, and client generators use the named type.
  */
 function responseOf(
   status: number,
@@ -166,7 +167,7 @@ function responseOf(
   };
 }
 
-/** The problem responses of a route: each status with the codes that it can have, an example and a remedy of each. */
+/** Returns the problem responses of a route: for each status its codes, each with an example and a remedy. */
 export function problemResponses(doc: RouteDoc, components: Components): Json {
   const responses = [...problemsOf(doc)].map(([status, codes]): [string, Json] => {
     const waits = status === 429 || status === 503;
@@ -177,9 +178,9 @@ export function problemResponses(doc: RouteDoc, components: Components): Json {
       ...(limited ? (['RateLimit', 'RateLimitPolicy'] as const) : []),
     ];
     const response = responseOf(status, codes, headers, components);
-    const name = NAMES.get(setOf(codes));
+    const name = NAMES.get(keyOf(codes));
     if (name === undefined) return [String(status), response];
-    // Where no key is given there are no limits of a key to report.
+    // Without an API key there are no rate limits to report.
     const variant = limited || status === 401 ? name : `${name}WithoutKey`;
     return [String(status), components.refTo('responses', variant, response)];
   });

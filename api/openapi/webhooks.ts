@@ -7,31 +7,31 @@ const LINK = {
   inviteId: z
     .string()
     .meta({ examples: ['inv_0a1b2c3d4e5f60718293a4b5c6d7e8f9'] })
-    .describe('Of the invite or code by which the link was asked for.'),
-  userRef: z.string().describe('As the answer to the invite or code named the user.'),
+    .describe('The invitation or link code that created the link.'),
+  userRef: z.string().describe('The `userRef` returned with the invitation or link code.'),
   linkedAt: z.iso.datetime(),
 };
 
 const messageOf = <Type extends string>(id: string, type: Type, data: z.ZodType) =>
   z.strictObject({ type: z.literal(type), timestamp: z.iso.datetime(), data }).meta({ id });
 
-/** What a partner's webhook is told, by its type. */
+/** Webhook messages by type. */
 export const WEBHOOK_MESSAGES: Record<string, { operationId: string; summary: string; schema: z.ZodType }> = {
   'link.confirmed': {
     operationId: 'linkConfirmed',
-    summary: 'A person connected an account of yours',
+    summary: 'A person connected their account',
     schema: messageOf('LinkConfirmedMessage', 'link.confirmed', z.strictObject(LINK).meta({ id: 'ConfirmedLink' })),
   },
   'link.removed': {
     operationId: 'linkRemoved',
-    summary: 'A link ended',
+    summary: 'A link was removed',
     schema: messageOf(
       'LinkRemovedMessage',
       'link.removed',
       z
         .strictObject({
           ...LINK,
-          removedAt: z.iso.datetime().describe('Of a deleted identity only the day.'),
+          removedAt: z.iso.datetime().describe('Rounded to the day if the MIR account was deleted.'),
           reason: z.enum(['UNLINKED', 'IDENTITY_DELETED', 'USER_ERASED']),
         })
         .meta({ id: 'RemovedLink' }),
@@ -48,22 +48,21 @@ const headerParameter = (name: string, description: string, example: string): Js
   example,
 });
 
-/** The headers of Standard Webhooks, by their names in the document. */
+/** Headers of Standard Webhooks, by component name. */
 const HEADERS: Record<string, Json> = {
   WebhookId: headerParameter(
     'webhook-id',
-    'The same at each try of a message.',
+    'Message ID. Retries have the same ID.',
     'msg_1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f',
   ),
-  WebhookTimestamp: headerParameter('webhook-timestamp', 'Seconds since 1970 at this try.', '1769851800'),
+  WebhookTimestamp: headerParameter('webhook-timestamp', 'Unix time of this attempt, in seconds.', '1769851800'),
   WebhookSignature: headerParameter(
     'webhook-signature',
-    '`v1,` and the base64 of an HMAC-SHA256 under your secret. Several signatures are separated by a space.',
+    '`v1,` followed by the base64-encoded HMAC-SHA256 under your secret. Multiple signatures are separated by spaces.',
     'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
   ),
 };
 
-/** How a receiver knows that a message is from MIR. */
 export const WEBHOOK_SECURITY = {
   webhookSignature: {
     type: 'apiKey',
@@ -74,18 +73,19 @@ export const WEBHOOK_SECURITY = {
   },
 } as const;
 
-/** `webhooks` of the document: messages that MIR posts to the URL of `PUT /partners/webhook`. */
+/** Returns `webhooks` of the document: the messages that MIR sends to the URL set with `PUT /partners/webhook`. */
 export function webhooksOf({ schemaOf, refTo }: Components): Json {
   const entries = Object.entries(WEBHOOK_MESSAGES).map(([type, { operationId, summary, schema }]) => {
     const post = {
       operationId,
       summary,
-      description: 'Signed as [Standard Webhooks](https://www.standardwebhooks.com) says. It may come twice.',
+      description:
+        'Signed according to [Standard Webhooks](https://www.standardwebhooks.com). May be delivered more than once.',
       tags: ['Linking'],
       security: [{ webhookSignature: [] }],
       parameters: Object.entries(HEADERS).map(([name, header]) => refTo('parameters', name, header)),
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(schema, 'output') } } },
-      responses: { '2XX': { description: 'Taken. Any other answer, or none, has the message sent again.' } },
+      responses: { '2XX': { description: 'Accepted. MIR retries after any other response, or none.' } },
     };
     return [type, { post }];
   });

@@ -21,7 +21,7 @@ const GROUPS: Record<EventGroup, string> = {
   commerce: 'Commerce',
   community: 'Community',
   platform: 'Platform',
-  custom: 'Of this registry',
+  custom: 'Custom',
 };
 
 const number = (value: number): string => value.toLocaleString('en-US');
@@ -31,8 +31,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** One table a status, each code with what to do; the code is the row's anchor. */
-function problemTables(): string {
+/** Returns a table of all problem codes. The renderer turns each code into an anchor. */
+function problemTable(): string {
   return table(
     ['code', 'status', 'meaning', 'what to do'],
     Object.entries(PROBLEMS).map(([code, { status, title, remedy }]) => [`\`${code}\``, String(status), title, remedy]),
@@ -64,7 +64,10 @@ function presetRows(): string {
     .join('\n');
 }
 
-/** What the chapters name in double braces: limits from the code that keeps them, tables from catalog and problems. */
+/**
+ * Returns the values of the `{{placeholders}}` in the chapters: limits from the code that enforces them, and generated
+ * tables.
+ */
 export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, string> {
   return {
     PUBLIC_URL: publicUrl,
@@ -83,7 +86,7 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     CODE_MINUTES: number(CODE_SECONDS / 60),
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),
-    problems: problemTables(),
+    problems: problemTable(),
     fieldCodes: codeTable(FIELD_CODES),
     receiptCodes: codeTable(RECEIPT_CODES),
     eventTypes: eventTypeTables(catalog),

@@ -11,7 +11,7 @@ import { type Guide, renderGuide } from './render-guide';
 const CHAPTER_LEVEL = 2;
 const FOUND = 302;
 
-/** Rendered once for a catalog: it does not change while the process lives. */
+/** Rendered guides by catalog. A process has one catalog for its lifetime. */
 const rendered = new WeakMap<Catalog, Guide>();
 
 function guideOf({ catalog, config }: Pick<ApiContext, 'catalog' | 'config'>): Guide {
@@ -46,14 +46,14 @@ function GuidePage({ guide: { html, headings } }: { guide: Guide }): VNode {
       <Heading>Partner Guide</Heading>
       <div class="guide">
         <Contents headings={headings} />
-        {/* Rendered from our own chapters, with all HTML in them escaped. */}
+        {/* Safe: the renderer escapes all HTML in the chapters. */}
         <article dangerouslySetInnerHTML={{ __html: html }} />
       </div>
     </Layout>
   );
 }
 
-/** `/guide`: how to work with the API, with examples that a test runs as they stand. */
+/** `/guide`, the Partner Guide. A test runs its examples unchanged. */
 export const guidePage = page({
   method: 'GET',
   path: '/guide',
@@ -61,13 +61,13 @@ export const guidePage = page({
   handle: ({ ctx }) => ({ html: <GuidePage guide={guideOf(ctx)} /> }),
 });
 
-/** `/errors/:code`, the `type` of every problem: leads to the paragraph of its code. */
+/** `/errors/:code`, the `type` of a problem. Redirects to the code's entry in the guide. */
 export const errorTypePage = page({
   method: 'GET',
   path: '/errors/:code',
   always: true,
   handle: ({ params: { code = '' } }) => {
-    if (!Object.hasOwn(PROBLEMS, code)) throw new PublicError('NOT_FOUND', 'There is no such error code.');
+    if (!Object.hasOwn(PROBLEMS, code)) throw new PublicError('NOT_FOUND', 'This error code does not exist.');
     return { status: FOUND, redirect: `/guide#${code}` };
   },
 });

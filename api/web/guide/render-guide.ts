@@ -5,7 +5,7 @@ import type { Catalog } from '../../../shared/domain/catalog';
 import { guideFacts } from './guide-facts';
 
 const CHAPTERS = path.join(__dirname, 'chapters');
-/** First columns whose rows can be linked to: `/guide#RATE_LIMITED`. */
+/** Headings of first columns whose cells become anchors, such as `/guide#RATE_LIMITED`. */
 const ANCHORED = new Set(['code', 'type']);
 const LANGUAGES: Record<string, string> = { sh: 'curl', ts: 'TypeScript', python: 'Python' };
 
@@ -15,9 +15,9 @@ interface Heading {
   level: number;
 }
 
-/** The guide as HTML, and its headings for a table of contents. */
 export interface Guide {
   html: string;
+  /** All headings in order, for the table of contents. */
   headings: Heading[];
 }
 
@@ -31,7 +31,7 @@ function readChapters(): string {
 function fill(markdown: string, facts: Record<string, string>): string {
   return markdown.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const fact = facts[name];
-    if (fact === undefined) throw new Error(`the guide names {{${name}}}, which nothing fills`);
+    if (fact === undefined) throw new Error(`unknown placeholder {{${name}}} in a chapter of the guide`);
     return fact;
   });
 }
@@ -42,18 +42,21 @@ const idOf = (text: string): string =>
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
 
-/** A renderer whose headings and rows can be linked to and whose wide parts scroll by keyboard, too. */
+/**
+ * Returns a renderer that adds anchors to headings and table rows, makes wide blocks scrollable by keyboard, and appends
+ * to `headings`.
+ */
 function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
   const markdown = new MarkdownIt({ html: false, linkify: false });
   const { escapeHtml } = markdown.utils;
   const { rules } = markdown.renderer;
 
-  /** A code block; its language may be followed by the word `operator`: not for partners to run. */
+  // A language followed by `operator` marks commands that only operators can run.
   rules.fence = (tokens, index) => {
     const { content, info } = tokens[index]!;
     const [language = '', role = ''] = info.trim().split(' ');
-    const facts = language ? ` data-language="${escapeHtml(language)}"` : '';
-    const pre = `<pre tabindex="0"${facts}><code>${escapeHtml(content)}</code></pre>\n`;
+    const attribute = language ? ` data-language="${escapeHtml(language)}"` : '';
+    const pre = `<pre tabindex="0"${attribute}><code>${escapeHtml(content)}</code></pre>\n`;
     const name = LANGUAGES[language];
     if (!name || role) return pre;
     return `<details${language === 'sh' ? ' open' : ''}><summary>${name}</summary>${pre}</details>\n`;
@@ -72,7 +75,7 @@ function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
     return `<div class="table" tabindex="0" role="group" aria-label="Table: ${label}"><table role="table">`;
   };
   rules.table_close = () => '</table></div>\n';
-  // Rows become blocks where the screen is narrow; the roles keep them a table for whoever hears it.
+  // Narrow screens show rows as blocks. The roles keep them a table for screen readers.
   rules.thead_open = () => '<thead role="rowgroup">';
   rules.tbody_open = () => '<tbody role="rowgroup">';
   rules.th_open = () => '<th scope="col" role="columnheader">';
@@ -85,7 +88,7 @@ function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
   return markdown;
 }
 
-/** Renders the chapters for a catalog and the address at which they are read. Throws when a chapter names what nobody fills. */
+/** Renders the guide for a catalog and a public URL. Throws when a chapter has an unknown placeholder. */
 export function renderGuide(catalog: Catalog, publicUrl: string): Guide {
   const headings: Heading[] = [];
   const html = createRenderer(headings).render(fill(readChapters(), guideFacts(catalog, publicUrl)));

@@ -64,7 +64,7 @@ describe('Partner Guide', () => {
       ]);
     }
     const { html } = renderGuide(createCatalog({ 'mir.boat.moored': 'A <boat> was moored.' }), 'https://mir.example');
-    expect(html).toContain('Of this registry');
+    expect(html).toContain('<h3 id="custom">Custom</h3>');
     expect(html).toContain('<tr role="row" id="mir.boat.moored">');
     expect(html).toContain('A &lt;boat&gt; was moored.');
   });

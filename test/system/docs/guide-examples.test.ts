@@ -134,23 +134,23 @@ describe('examples of the Partner Guide', () => {
       const told = signedMessage();
       const check = `
       const told = ${JSON.stringify(told)};
-      console.log('told of', readMessage(new Headers(told.headers), told.body, told.secret).type);
-      try { readMessage(new Headers(told.headers), told.body.replace('idn', 'idx'), told.secret); }
+      console.log('told of', parseMessage(new Headers(told.headers), told.body, told.secret).type);
+      try { parseMessage(new Headers(told.headers), told.body.replace('idn', 'idx'), told.secret); }
       catch (error) { console.log('forged:', error.message); }`;
       writeFileSync(program, asJavaScript(programOf('ts')) + check);
       const said = await transcript(process.execPath, [program], await ownKey());
       expect(said).toContain('tier 1, events: 1');
       expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
-      expect(said).toContain('the same event: true');
-      expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
+      expect(said).toContain('same event: true');
+      expect(said).toMatch(/enter [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
       expect(said).toContain('not connected, open: CODE');
       expect(said).toMatch(/erased events: 1/);
       expect(said).toContain('told of link.confirmed');
-      expect(said).toContain('forged: not from MIR');
+      expect(said).toContain('forged: invalid signature');
       expect(said).toContain('DONE: 1 of 1 stored');
       expect(said).toContain('events of u-3: 1');
       expect(said).toContain('wieght: UNKNOWN_FIELD');
-      expect(said).toContain('its key answers 401');
+      expect(said).toContain('the agent now gets 401');
       expect(said).toContain('revoked 2, audited 2');
     },
     EXAMPLE_TIMEOUT_MS,
@@ -163,9 +163,9 @@ describe('examples of the Partner Guide', () => {
       const told = signedMessage();
       const check = `
 told = json.loads(r'''${JSON.stringify(told)}''')
-print("told of", read_message(told["headers"], told["body"].encode(), told["secret"])["type"])
+print("told of", parse_message(told["headers"], told["body"].encode(), told["secret"])["type"])
 try:
-    read_message(told["headers"], told["body"].replace("idn", "idx").encode(), told["secret"])
+    parse_message(told["headers"], told["body"].replace("idn", "idx").encode(), told["secret"])
 except ValueError as error:
     print("forged:", error)
 `;
@@ -173,16 +173,16 @@ except ValueError as error:
       const said = await transcript('python3', [program], await ownKey());
       expect(said).toContain('tier 1, events: 1');
       expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
-      expect(said).toContain('the same event: True');
-      expect(said).toMatch(/type [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
+      expect(said).toContain('same event: True');
+      expect(said).toMatch(/enter [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
       expect(said).toContain('not connected, open: CODE');
       expect(said).toMatch(/erased events: 1/);
       expect(said).toContain('told of link.confirmed');
-      expect(said).toContain('forged: not from MIR');
+      expect(said).toContain('forged: invalid signature');
       expect(said).toContain('DONE: 1 of 1 stored');
       expect(said).toContain('events of u-3: 1');
       expect(said).toContain('wieght: UNKNOWN_FIELD');
-      expect(said).toContain('its key answers 401');
+      expect(said).toContain('the agent now gets 401');
       expect(said).toContain('revoked 2, audited 2');
     },
     EXAMPLE_TIMEOUT_MS,
@@ -212,14 +212,14 @@ except ValueError as error:
     'the repeats in %s go on when a connection breaks or a proxy answers in place of MIR',
     async (_name, language, runner, file, yes) => {
       const examples = examplesOf(language);
-      const repeats = examples.find((example) => /sendUntilTaken|send_until_taken/.test(example))!;
+      const repeats = examples.find((example) => /submitWithRetry|submit_with_retry/.test(example))!;
       const source = `${examples[0]}\n${repeats}`;
       const program = path.join(folder, file);
       writeFileSync(program, language === 'ts' ? asJavaScript(source) : source);
       const between = await unreliable();
       const said = await transcript(runner, [program], { MIR_URL: between.url, MIR_KEY: 'any' });
       between.close();
-      expect(said).toContain(`the same event: ${yes}`);
+      expect(said).toContain(`same event: ${yes}`);
       expect(between.calls()).toBe(5);
     },
     EXAMPLE_TIMEOUT_MS,

@@ -79,7 +79,7 @@ describe('npm run build', () => {
   it.each([
     [SCRIPT, 'return 2'],
     ['api/web/design/mir.css', 'a{}'],
-    ['api/web/guide/chapters/01-start.md', '# Start'],
+    ['api/web/guide/chapters/01-quickstart.md', '# Quickstart'],
   ])('copies %s when only it changes, and deletes the copy when the source is deleted', (file, content) => {
     const { root, run } = project();
     write(root, file, 'old');
