@@ -10,7 +10,7 @@ export const getAgentRoute = route({
   path: '/agents/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
-  summary: 'One of your agents',
+  summary: 'Get an agent',
   params: idParams,
   answers: { 200: { description: 'The agent', schema: agentSchema } },
   problems: ['NOT_YOUR_DESCENDANT', 'NOT_FOUND'],

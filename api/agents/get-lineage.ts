@@ -45,17 +45,17 @@ export const getLineageRoute = route({
   path: '/agents/:id/lineage',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
-  summary: 'Read where an agent comes from and what it has spawned',
+  summary: 'Get an agent’s ancestors and children',
   params: idParams,
   query: z.strictObject(pageQuery),
   answers: {
     200: {
-      description: 'From the root to the agent itself, and a page of its children, the oldest first',
+      description: 'The path from the root to the agent, and a page of its children, oldest first',
       schema: z
         .object({
           ancestry: z.array(treeNodeSchema),
           children: z.array(treeNodeSchema),
-          nextCursor: z.string().nullable().describe('For more children.'),
+          nextCursor: z.string().nullable().describe('Cursor for more children.'),
         })
         .meta({ id: 'Lineage' }),
     },

@@ -9,8 +9,8 @@ export const getPolicyRoute = route({
   path: '/agents/policy',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
-  summary: 'The spawn policy',
-  answers: { 200: { description: 'The policy; by default nothing may be spawned', schema: policySchema } },
+  summary: 'Get the spawn policy',
+  answers: { 200: { description: 'The policy. By default, spawning is disabled', schema: policySchema } },
   problems: ['HUMAN_REQUIRED'],
   handle: async (call) => {
     const { tenant } = agentAccess(call, { plan: 'ANY', human: true, write: false });

@@ -55,15 +55,15 @@ async function pageOfTree(
 }
 
 const querySchema = z.strictObject({
-  rootAgentId: z.string().min(1).max(100).optional().describe('Only this agent and what is below it.'),
-  status: agentStatusSchema.optional().describe('Only agents of this status, as it counts now.'),
+  rootAgentId: z.string().min(1).max(100).optional().describe('Return only this agent and its descendants.'),
+  status: agentStatusSchema.optional().describe('Return only agents with this effective status.'),
   maxDepth: z.coerce
     .number()
     .int()
     .min(0)
     .max(MAX_AGENT_DEPTH)
     .optional()
-    .describe('Levels below the root: 0 shows roots only.'),
+    .describe('Number of levels below the root. 0 returns only roots.'),
   ...pageQuery,
 });
 
@@ -73,9 +73,9 @@ export const getTreeRoute = route({
   path: '/agents/tree',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
-  summary: 'Walk the trees of agents, depth-first',
+  summary: 'List agents depth-first',
   description:
-    'Each agent comes right after its parent or an elder sibling’s subtree; siblings are in the order of their ids. With `status` a page may be short: go on until `nextCursor` is null. With `Accept: application/x-ndjson` all are streamed, one a line; a stream that breaks off is cut, never ended in good order',
+    'Returns each agent directly after its parent or after the subtree of its previous sibling. Siblings are sorted by ID. With `status`, pages can be short: continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails, MIR drops the connection instead of ending the response',
   query: querySchema,
   answers: {
     200: {

@@ -25,13 +25,13 @@ const allowlist = z
   .array(allowPatternSchema)
   .max(MAX_ALLOWED_EVENT_TYPES)
   .overwrite((patterns) => [...new Set(patterns)])
-  .describe('Event types the agent may submit: exact types, `mir.<category>.*`, `mir.*` or `*`.');
+  .describe('Event types that the agent can submit: exact types, `mir.<category>.*`, `mir.*` or `*`.');
 const rateLimit = z
   .int()
   .min(1)
   .max(MAX_PER_MINUTE)
   .nullable()
-  .describe('Events, and requests, a minute, shared with everything below it. null: no budget of its own.');
+  .describe('Events and requests per minute, shared with all descendants. Null for no budget of its own.');
 const name = lineSchema(120).meta({ examples: ['Restock bot'] });
 const type = agentTypeSchema;
 const preset = presetSchema;
@@ -59,7 +59,7 @@ export const registerInput = z
     preset,
     allowedEventTypes: allowlist,
     rateLimitPerMinute: rateLimit.optional(),
-    authorizer: lineSchema(200).optional().describe('Who answers for it, in your own words.'),
+    authorizer: lineSchema(200).optional().describe('Who is responsible for the agent, in your own words.'),
   })
   .meta({ id: 'RegisterAgentRequest' })
   .meta({ allOf: [AI_AGENT_RULE] });
@@ -100,7 +100,7 @@ export const reasonInput = z.strictObject({ reason: reasonSchema.optional() }).m
 export const subtreeInput = z
   .strictObject({
     reason: reasonSchema.optional(),
-    includeDescendants: z.boolean().default(false).describe('Also everything below it.'),
+    includeDescendants: z.boolean().default(false).describe('Include all descendants.'),
   })
   .meta({ id: 'SubtreeActionRequest' });
 

@@ -81,9 +81,9 @@ export const listAgentsRoute = route({
   path: '/agents',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
-  summary: 'List your agents, newest first',
+  summary: 'List agents, newest first',
   description:
-    'An agent’s key sees itself and what is below it. A page of one status may be short; go on while there is a cursor',
+    'Agents see only themselves and their descendants. With `status`, pages can be short: continue until `nextCursor` is null',
   query: z.strictObject({
     ...pageQuery,
     status: agentStatusSchema.optional(),

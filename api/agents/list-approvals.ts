@@ -11,11 +11,11 @@ export const listApprovalsRoute = route({
   path: '/agents/approvals',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
-  summary: 'List spawned agents that wait for a human decision, newest first',
+  summary: 'List agents that need approval, newest first',
   query: z.strictObject(pageQuery),
   answers: {
     200: {
-      description: 'A page of agents, each with its approvalId',
+      description: 'A page of agents, each with its `approvalId`',
       schema: pageSchema('PendingAgentPage', pendingAgentSchema),
     },
   },

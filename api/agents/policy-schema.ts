@@ -14,9 +14,11 @@ export const policySchema = z
       .min(1)
       .max(MAX_AGENT_DEPTH)
       .default(DEFAULT_POLICY.maxSpawnDepth)
-      .describe('Registered agents stand at depth 0.'),
-    maxChildrenPerAgent: count(DEFAULT_POLICY.maxChildrenPerAgent).describe('Living children of one agent.'),
-    maxAgentsPerRoot: count(DEFAULT_POLICY.maxAgentsPerRoot).describe('Living agents of one tree, its root included.'),
+      .describe('Maximum depth of an agent. Registered agents have depth 0.'),
+    maxChildrenPerAgent: count(DEFAULT_POLICY.maxChildrenPerAgent).describe('Maximum number of living children.'),
+    maxAgentsPerRoot: count(DEFAULT_POLICY.maxAgentsPerRoot).describe(
+      'Maximum number of living agents in a tree, including its root.',
+    ),
     approval: z
       .strictObject({
         fromDepth: z
@@ -24,13 +26,13 @@ export const policySchema = z
           .min(1)
           .max(MAX_AGENT_DEPTH)
           .optional()
-          .describe('A human agrees to children from this depth on.'),
+          .describe('Require approval for agents at this depth or deeper.'),
         fromAgentsPerRoot: z
           .int()
           .min(1)
           .max(MAX_AGENTS)
           .optional()
-          .describe('A human agrees to the child that would be this many in its tree, and to later ones.'),
+          .describe('Require approval for an agent that would make its tree this large or larger.'),
       })
       .meta({ id: 'ApprovalRule' })
       .default({})

@@ -14,11 +14,11 @@ export const agentSchema = z
     type: agentTypeSchema,
     preset: presetSchema,
     scopes: z.array(z.enum(SCOPES).meta({ id: 'Scope' })),
-    allowedEventTypes: z.array(z.string()).describe('Its own list; an event type must be on the lists above it too.'),
+    allowedEventTypes: z.array(z.string()).describe('The agent’s own allowlist. Its ancestors’ allowlists apply, too.'),
     rateLimitPerMinute: z.int().nullable(),
     status: agentStatusSchema.meta({
       examples: ['ACTIVE'],
-      description: 'What counts: a kill or suspension of a subtree above it is in it.',
+      description: 'Effective status, which reflects kills and suspensions of ancestors’ subtrees.',
     }),
     authMode: z.literal('API_KEY'),
     parentId: z.string().nullable(),
@@ -28,14 +28,14 @@ export const agentSchema = z
     authorizer: z.string().nullable(),
     createdAt: time,
     lastActivityAt: time.nullable(),
-    keyPrefix: z.string().nullable().describe('First characters of its key; null: it has none.'),
+    keyPrefix: z.string().nullable().describe('First characters of the key. Null if the agent has no key.'),
   })
   .meta({ id: 'Agent' });
 export type PresentedAgent = z.infer<typeof agentSchema>;
 
 /** An agent with its API key, which no later response contains. */
 export const issuedAgentSchema = agentSchema
-  .extend({ apiKey: z.string().describe('Shown once.') })
+  .extend({ apiKey: z.string().describe('Shown only once.') })
   .meta({ id: 'IssuedAgent' });
 
 /** An agent that awaits a person's approval. */

@@ -7,12 +7,12 @@ import { walkTree } from './walk-tree';
 
 export const killPreviewSchema = z
   .object({
-    affected: z.int().describe('Agents that would lose their rights, the agent itself included.'),
+    affected: z.int().describe('Number of agents that would be revoked, including this one.'),
     byStatus: z
       .partialRecord(agentStatusSchema, z.int())
       .meta({ id: 'StatusCounts' })
-      .describe('The same by their status now.'),
-    deepest: z.int().nullable().describe('Depth of the deepest of them; null when nobody would be affected.'),
+      .describe('Affected agents by current status.'),
+    deepest: z.int().nullable().describe('Depth of the deepest affected agent. Null if none are affected.'),
   })
   .meta({ id: 'KillPreview' });
 export type KillPreview = z.output<typeof killPreviewSchema>;

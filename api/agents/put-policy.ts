@@ -31,9 +31,10 @@ export const putPolicyRoute = route({
   path: '/agents/policy',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
-  summary: 'Replace the spawn policy',
+  summary: 'Set the spawn policy',
   body: policyInput,
-  answers: { 200: { description: 'The policy as it is now', schema: policySchema } },
+  idempotencyKey: true,
+  answers: { 200: { description: 'The new policy', schema: policySchema } },
   problems: ['ENTERPRISE_REQUIRED', 'HUMAN_REQUIRED'],
   handle: async (call) => {
     const access = agentAccess(call, { plan: 'ENTERPRISE', human: true, write: true });

@@ -14,13 +14,13 @@ export const reactivateAgentRoute = route({
   path: '/agents/:id/reactivate',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
-  summary: 'Lift an agent’s own suspension',
-  description: 'Under a suspended subtree it stays SUSPENDED until that is lifted where it was set',
+  summary: 'Reactivate a suspended agent',
+  description: 'If an ancestor suspended its whole subtree, the agent stays SUSPENDED until that suspension is lifted',
   params: idParams,
   body: reasonInput,
   bodyOptional: true,
   idempotencyKey: true,
-  answers: { 200: { description: 'The agent as it is now', schema: agentSchema } },
+  answers: { 200: { description: 'The agent with its effective status', schema: agentSchema } },
   problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;

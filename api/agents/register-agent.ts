@@ -42,9 +42,9 @@ export const registerAgentRoute = route({
   check: registrationErrors,
   idempotencyKey: true,
   answers: {
-    201: { description: 'The new agent and its key, shown once', schema: issuedAgentSchema, headers: ['Location'] },
+    201: { description: 'The new agent and its key', schema: issuedAgentSchema, headers: ['Location'] },
     200: {
-      description: 'A repetition with the same idempotency key: the same agent, without its key',
+      description: 'A retry with the same idempotency key: the existing agent, without its key',
       schema: agentSchema,
     },
   },

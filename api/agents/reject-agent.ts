@@ -13,10 +13,11 @@ export const rejectAgentRoute = route({
   path: '/agents/approvals/:id/reject',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
-  summary: 'Reject a spawned agent for good',
+  summary: 'Permanently reject a spawned agent',
   params: idParams,
   body: reasonInput,
   bodyOptional: true,
+  idempotencyKey: true,
   answers: {
     200: {
       description: 'The rejected agent',

@@ -38,8 +38,9 @@ export const revokeAgentRoute = route({
   path: '/agents/:id/revoke',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },
   tag: 'Agents',
-  summary: 'Revoke an agent for good',
-  description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
+  summary: 'Permanently revoke an agent',
+  description:
+    'Takes effect in every process before the response is sent. Descendants keep working unless you set `includeDescendants`',
   params: idParams,
   query: noQuery,
   body: subtreeInput,
@@ -47,7 +48,7 @@ export const revokeAgentRoute = route({
   idempotencyKey: true,
   answers: {
     200: {
-      description: 'The agent as it is now',
+      description: 'The revoked agent',
       schema: agentSchema,
       exampleFields: { status: 'REVOKED', keyPrefix: null },
     },

@@ -16,22 +16,23 @@ export const revokeDescendantsRoute = route({
   path: '/agents/:id/revoke-descendants',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, budget: 'control' },
   tag: 'Agents',
-  summary: 'Kill an agent and everything below it',
+  summary: 'Permanently revoke an agent and all its descendants (kill switch)',
   description:
-    'Every process rejects the agent and everything below it from `effectiveAt` on, whatever the size of the tree; then each key is deleted and audited, and `GET /v1/agents/cascades/{id}` tells how far that is. Works on an agent that is revoked already. A repetition answers the kill that stands. A 503 `OVERLOADED` names a kill that is recorded and not confirmed yet',
+    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes and audits each key; `GET /v1/agents/cascades/{id}` shows the progress. Works on revoked agents, too. A retry returns the existing kill. If a 503 `OVERLOADED` names a cascade, the kill is recorded but not confirmed yet',
   params: idParams,
   query: noQuery,
   body: z
     .strictObject({
       reason: reasonSchema.optional(),
-      dryRun: z.boolean().default(false).describe('Only count what would be affected.'),
+      dryRun: z.boolean().default(false).describe('Only count the agents that would be affected.'),
     })
     .meta({ id: 'KillRequest' }),
   bodyOptional: true,
+  idempotencyKey: true,
   answers: {
-    200: { description: 'With `dryRun`: what would be affected; nothing was changed', schema: killPreviewSchema },
+    200: { description: 'With `dryRun`: the agents that would be affected', schema: killPreviewSchema },
     202: {
-      description: 'In force',
+      description: 'The kill, in effect',
       headers: ['Location'],
       schema: z
         .object({
@@ -42,7 +43,7 @@ export const revokeDescendantsRoute = route({
         .meta({ id: 'Kill' }),
     },
   },
-  problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT', 'IDEMPOTENCY_KEY_REQUIRED', 'IDEMPOTENCY_KEY_INVALID'],
+  problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT', 'IDEMPOTENCY_KEY_REQUIRED'],
   handle: async (call) => {
     const { ctx, params, body, requestId } = call;
     const access = agentAccess(call, { plan: 'ANY', write: !body.dryRun });

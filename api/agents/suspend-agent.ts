@@ -19,14 +19,15 @@ export const suspendAgentRoute = route({
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, budget: 'control' },
   tag: 'Agents',
   summary: 'Suspend an agent',
-  description: 'In force in every process before the answer is sent. Its children go on unless `includeDescendants`',
+  description:
+    'Takes effect in every process before the response is sent. Descendants keep working unless you set `includeDescendants`',
   params: idParams,
   query: noQuery,
   body: subtreeInput,
   bodyOptional: true,
   idempotencyKey: true,
   answers: {
-    200: { description: 'The agent as it is now', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
+    200: { description: 'The suspended agent', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
   },
   problems: [...changeProblems],
   handle: async (call) => {

@@ -44,13 +44,13 @@ export const updateAgentRoute = route({
   path: '/agents/:id',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
   tag: 'Agents',
-  summary: 'Change an agent’s name, allowlist or limit',
-  description: 'Narrowing binds everything below it at once; widening goes no further than the agents above it',
+  summary: 'Update an agent’s name, allowlist or rate limit',
+  description: 'Restrictions apply to all descendants immediately. An agent cannot exceed its ancestors’ permissions',
   params: idParams,
   body: patchInput,
   check: unknownTypes,
   idempotencyKey: true,
-  answers: { 200: { description: 'The agent as it is now, in force in every process', schema: agentSchema } },
+  answers: { 200: { description: 'The updated agent', schema: agentSchema } },
   problems: ['ENTERPRISE_REQUIRED', 'ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;

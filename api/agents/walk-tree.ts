@@ -16,11 +16,11 @@ export const treeNodeSchema = z
     name: z.string().meta({ examples: ['Restock bot'] }),
     type: agentTypeSchema,
     parentId: z.string().nullable(),
-    depth: z.int().describe('0 for a registered agent, 1 for its children, and so on.'),
+    depth: z.int().describe('0 for registered agents, 1 for their children, and so on.'),
     membershipSource: membershipSourceSchema,
     status: agentStatusSchema.meta({
       examples: ['ACTIVE'],
-      description: 'In force now, whatever became of the ancestors.',
+      description: 'Effective status, which reflects kills and suspensions of ancestors’ subtrees.',
     }),
     lastActivityAt: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),

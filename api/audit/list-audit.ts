@@ -14,11 +14,11 @@ const time = z.iso.datetime({ offset: true });
 
 export const auditFilterSchema = z.object({
   action: z.string().max(100).optional(),
-  target: z.string().max(200).optional().describe('Id of what was changed: an agent, a policy, an approval …'),
-  actor: z.enum(ACTOR_KINDS).meta({ id: 'ActorKind' }).optional().describe('Kind of who did it.'),
+  target: z.string().max(200).optional().describe('ID of the changed object, such as an agent.'),
+  actor: z.enum(ACTOR_KINDS).meta({ id: 'ActorKind' }).optional().describe('Kind of actor.'),
   cascadeId: z.string().max(100).optional(),
-  from: time.optional().describe('At or after.'),
-  to: time.optional().describe('Before.'),
+  from: time.optional().describe('Return only entries at or after this time.'),
+  to: time.optional().describe('Return only entries before this time.'),
 });
 
 /** Filters, as parsed from a query string or the command line. */
@@ -93,7 +93,7 @@ export const listAuditRoute = route({
   tag: 'Audit',
   summary: 'List audit entries, newest first',
   description:
-    "Every change of your partner's agents, keys and terms. Each environment has a chain of its own; what concerns the partner as a whole stands in the live one. An agent sees what is about itself and the agents below it, so its pages may be short: go on until `nextCursor` is null. With `Accept: application/x-ndjson` all entries that match are streamed, one a line",
+    'Lists changes to your agents, keys and terms. Each environment has its own chain; changes to the partner as a whole are in the live chain. Agents see only entries about themselves and their descendants, so their pages can be short: continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all matching entries, one per line',
   query: z.strictObject({ ...pageQuery, ...auditFilterSchema.shape }),
   answers: {
     200: {

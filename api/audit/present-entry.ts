@@ -17,23 +17,23 @@ export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'IDENTI
 export const auditEntrySchema = z
   .object({
     auditId: z.string(),
-    chain: z.string().describe('Whose chain: your partner id and environment.'),
+    chain: z.string().describe('The chain: your partner ID and environment.'),
     partnerId: z.string().nullable(),
     action: z.string().meta({ examples: ['agent.suspended'] }),
     target: z.string(),
     actor: actorSchema,
     reason: z.string().nullable(),
     requestId: z.string(),
-    cascadeId: z.string().nullable().describe('The kill that this entry is a part of.'),
+    cascadeId: z.string().nullable().describe('The kill that caused this entry.'),
     before: z.unknown(),
     after: z.unknown(),
     at: z.iso.datetime(),
-    seq: z.int().nullable().describe('Place in the chain, from 1; null until it is sealed.'),
-    previousHash: z.string().nullable().describe('`hash` of the entry before; 64 zeros at the first.'),
+    seq: z.int().nullable().describe('Position in the chain, starting at 1. Null until sealed.'),
+    previousHash: z.string().nullable().describe('`hash` of the previous entry. 64 zeros for the first.'),
     hash: z
       .string()
       .nullable()
-      .describe('SHA-256 (hex) of this object without `hash`, as JSON with sorted keys and no white space.'),
+      .describe('Hex SHA-256 of this object without `hash`, as JSON with sorted keys and no whitespace.'),
   })
   .meta({ id: 'AuditEntry' });
 export type PresentedEntry = z.input<typeof auditEntrySchema>;

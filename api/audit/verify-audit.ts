@@ -17,16 +17,16 @@ const verdictSchema = z.union([
   z
     .object({
       intact: z.literal(true),
-      entries: z.int().describe('Entries checked, from the first of the chain on.'),
-      sealedThrough: z.iso.datetime().nullable().describe('The latest time among them.'),
+      entries: z.int().describe('Number of verified entries, from the start of the chain.'),
+      sealedThrough: z.iso.datetime().nullable().describe('Time of the latest verified entry.'),
       headHash: z
         .string()
         .nullable()
         .describe(
-          'Hash of the last one checked. Keep it: if earlier entries are changed, the chain no longer leads to it.',
+          'Hash of the last verified entry. Keep it: if anyone changes an earlier entry, the chain no longer leads to it.',
         ),
-      unsealed: z.int().describe('Newer entries that wait to be sealed, usually for a second.'),
-      nextCursor: z.string().nullable().describe('Null: checked to the newest sealed entry; else ask again with it.'),
+      unsealed: z.int().describe('Number of newer entries that are not sealed yet. Sealing usually takes a second.'),
+      nextCursor: z.string().nullable().describe('Cursor to continue. Null after the newest sealed entry.'),
     })
     .meta({ id: 'IntactChain' }),
   z
@@ -83,12 +83,12 @@ export const verifyAuditRoute = route({
   path: '/audit/verify',
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Audit',
-  summary: 'Recompute the hash chain',
+  summary: 'Verify the hash chain',
   query: z.strictObject({
     cursor: pageQuery.cursor,
     limit: z.coerce.number().int().min(1).max(MAX_ENTRIES_PER_CALL).default(MAX_ENTRIES_PER_CALL),
   }),
-  answers: { 200: { description: 'Intact as far as checked, or what is wrong first', schema: verdictSchema } },
+  answers: { 200: { description: 'Whether the verified part is intact, or the first problem', schema: verdictSchema } },
   problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant }, query }) => {
     if (running >= MAX_CONCURRENT_CALLS) {

@@ -10,7 +10,7 @@ export const getEventRoute = route({
   path: '/events/:eventId',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
   tag: 'Events',
-  summary: 'One of your own events',
+  summary: 'Get an event',
   params: z.object({ eventId: z.string().max(100) }),
   answers: { 200: { description: 'The event', schema: eventSchema } },
   problems: ['NOT_FOUND'],

@@ -19,7 +19,7 @@ const receiptSchema = z
     duplicates: z.int(),
     conflicts: z.int(),
     failed: z.int(),
-    erased: z.int().describe('Dropped because their user was erased after they were received.'),
+    erased: z.int().describe('Discarded because the user was erased after MIR received the event.'),
     receivedAt: z.iso.datetime(),
     settledAt: z.iso.datetime().nullable(),
     items: z
@@ -27,7 +27,7 @@ const receiptSchema = z
         z
           .object({
             index: z.int(),
-            eventId: z.string().describe('For DUPLICATE and CONFLICT the id of the stored event.'),
+            eventId: z.string().describe('For DUPLICATE and CONFLICT, the ID of the stored event.'),
             outcome: z.enum(['DUPLICATE', 'CONFLICT', 'FAILED', 'ERASED']),
             code: z.string().optional(),
             message: z.string().optional(),
@@ -36,7 +36,7 @@ const receiptSchema = z
       )
       .optional()
       .describe(
-        'Only those that are not plain PERSISTED. Of what is counted as failed beyond them nothing could be read.',
+        'Events with an outcome other than PERSISTED. Does not list failed events whose data could not be read.',
       ),
   })
   .meta({ id: 'Receipt' });
@@ -113,7 +113,7 @@ export const getReceiptRoute = route({
   path: '/events/receipts/:receiptId',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
   tag: 'Events',
-  summary: 'What became of a submission',
+  summary: 'Get the receipt of a submission',
   params: z.object({ receiptId: z.string().max(200) }),
   answers: {
     200: {

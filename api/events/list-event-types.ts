@@ -10,10 +10,10 @@ export const listEventTypesRoute = route({
   path: '/event-types',
   auth: { kind: 'public' },
   tag: 'Events',
-  summary: 'The catalog of event types with their meanings',
+  summary: 'List event types and their meanings',
   answers: {
     200: {
-      description: 'The catalog',
+      description: 'The event type catalog',
       headers: ['CacheControl'],
       schema: z
         .object({

@@ -16,15 +16,15 @@ export const listEventsRoute = route({
   path: '/events',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
   tag: 'Events',
-  summary: 'List your own events, newest received first',
+  summary: 'List events, most recently received first',
   query: z.strictObject({
     ...pageQuery,
     userExternalId: userExternalIdSchema.optional(),
     eventType: z.string().max(100).optional(),
     agentId: z.string().max(100).optional(),
     receiptId: z.string().max(200).optional(),
-    from: time.optional().describe('Received at or after.'),
-    to: time.optional().describe('Received before.'),
+    from: time.optional().describe('Return only events received at or after this time.'),
+    to: time.optional().describe('Return only events received before this time.'),
   }),
   answers: {
     200: {

@@ -6,8 +6,8 @@ import type { EventDoc } from '../../shared/store/events';
 export const eventSchema = z
   .object({
     eventId: z.string(),
-    userRef: z.string().describe('Keyed hash of your user id; the raw id is never stored.'),
-    userExternalId: z.string().optional().describe('Echoed only when it was the filter.'),
+    userRef: z.string().describe('Keyed hash of your user ID. MIR never stores the ID itself.'),
+    userExternalId: z.string().optional().describe('Returned only if you filtered by it.'),
     eventType: z.string(),
     occurredAt: z.iso.datetime(),
     receivedAt: z.iso.datetime(),

@@ -18,7 +18,7 @@ const batchReceipt = z
     receiptId: z.string(),
     accepted: z.int(),
     rejected: z.int(),
-    eventIds: z.array(z.string().nullable()).describe('In the order sent; null at a rejected index.'),
+    eventIds: z.array(z.string().nullable()).describe('In the order sent. Null for rejected events.'),
     errors: z
       .array(
         z
@@ -26,7 +26,7 @@ const batchReceipt = z
           .meta({ id: 'BatchError' }),
       )
       .describe(`At most ${MAX_LISTED_ERRORS}.`),
-    errorsTruncated: z.literal(true).optional().describe('There are more errors than are listed.'),
+    errorsTruncated: z.literal(true).optional().describe('Set when there are more errors than listed.'),
     receivedAt: z.iso.datetime(),
   })
   .meta({ id: 'BatchReceipt' });
@@ -51,9 +51,9 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
   tag: 'Events',
   summary: 'Submit one event or a batch',
   description:
-    `One event, \`{ "events": [ … ] }\`, or NDJSON (one event a line); at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, gzip or plain; at most ${MAX_EVENT_BYTES / 1024} KiB per event. ` +
-    'The valid items of a batch are accepted and the others are listed with their problems. Submitting costs one unit of the events budget per item, or per 32 KiB when that is more, rejected items included. 202 means that the queue store has the events. ' +
-    `An AI agent sends at most ${AI_MAX_EVENTS_PER_BATCH} events a batch, each with an idempotency key; agents submit the types of their allowlists only`,
+    `Accepts one event, \`{ "events": [ … ] }\`, or NDJSON (one event per line): at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, optionally compressed with gzip, and at most ${MAX_EVENT_BYTES / 1024} KiB per event. ` +
+    'MIR accepts the valid events of a batch and lists the others in `errors`. 202 means that the events are queued. Costs one unit of the events budget per event, or one per 32 KiB of the body if that is more; rejected events count, too. ' +
+    `AI agents can send at most ${AI_MAX_EVENTS_PER_BATCH} events per batch, each with an idempotency key. Agents can submit only event types on their allowlists`,
   body: z.union([
     submittedEventSchema,
     z
@@ -68,11 +68,11 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
   idempotencyKey: true,
   answers: {
     202: {
-      description: 'Accepted: of one event, or of a batch',
+      description: 'The receipt of a single event or of a batch',
       schema: z.union([singleReceipt, batchReceipt]),
       examples: {
         'One event': { eventId: EVENT_ID, receiptId: RECEIPT_ID, status: 'ACCEPTED', receivedAt: RECEIVED_AT },
-        'A batch whose second item was rejected': {
+        'A batch whose second event was rejected': {
           receiptId: RECEIPT_ID,
           accepted: 1,
           rejected: 1,

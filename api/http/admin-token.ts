@@ -34,7 +34,7 @@ export async function checkAdminToken(
   throw new PublicError('ADMIN_TOKEN_INVALID', 'The admin token is missing or incorrect. Send it as x-admin-token.');
 }
 
-/** Throws unless the `x-admin-token` header has the admin token. */
+/** Throws unless the `x-admin-token` header contains the admin token. */
 export async function requireAdmin(deps: Pick<ApiContext, 'config' | 'log'>, req: Request): Promise<void> {
   await checkAdminToken(deps, req.headers['x-admin-token'], req.ip ?? 'unknown');
 }

@@ -5,7 +5,7 @@ import { PublicError } from './public-error';
 
 const INNER = `{1,${MAX_IDEMPOTENCY_KEY_LENGTH}}`;
 
-/** The OpenAPI parameter. */
+/** OpenAPI parameter of the header. */
 export const idempotencyKeyHeader = {
   name: 'Idempotency-Key',
   in: 'header',

@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** Rejects any query parameter, so that `?dryRun=true`, which belongs in the body, cannot trigger a real action. */
+/** Rejects query parameters on irreversible actions: `?dryRun=true`, which belongs in the body, must not trigger the real action. */
 export const noQuery = z.strictObject({});

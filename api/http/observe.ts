@@ -8,7 +8,7 @@ const CLIENT_CLOSED_REQUEST = 499;
 /** Route label of requests that match no route, and method label of methods that a path does not support. */
 export const UNMATCHED = 'unmatched';
 export const OTHER_METHOD = 'other';
-/** Probes and scrapes, every few seconds. */
+/** Not traced, because load balancers and Prometheus call them every few seconds. */
 const UNTRACED = new Set(['/healthz', '/readyz', '/metrics']);
 
 /** Returns the status to record: 499 when the client disconnected before the response was complete. */

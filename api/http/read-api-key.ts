@@ -6,7 +6,7 @@ import { PublicError } from './public-error';
 const MEMO_SIZE = 10_000;
 const MAX_KEY_LENGTH = 128;
 
-/** Parsed keys by their text, to save the checksum and the hash. Every request still checks whether its key is valid. */
+/** Caches parsed keys, because checksums and hashes are costly. Every request still checks whether its key is valid. */
 const memo = new LRUCache<string, ParsedApiKey>({ max: MEMO_SIZE });
 
 /** Returns the API key of a request. Throws 401, without any I/O, when it is missing, malformed or mistyped. */

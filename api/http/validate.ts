@@ -6,7 +6,7 @@ import { PublicError } from './public-error';
 
 /** Maximum length of a path, which can contain field names that the client chose. */
 const MAX_PATH_CHARS = 512;
-/** One more than a response lists, so that it can say that there are more. */
+/** One more than a response lists, so that truncation can be detected. */
 const MAX_FIELD_ERRORS = MAX_LISTED_ERRORS + 1;
 
 /** Parses public input. Its issues have our own messages, never zod's. */

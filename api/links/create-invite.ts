@@ -22,8 +22,9 @@ export const createInviteRoute = route({
   path: '/partners/link/invite',
   auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
   tag: 'Linking',
-  summary: 'Make a link that a user opens to connect their account',
-  description: 'Single use. The user logs in to MIR, sees who asks and what you will see, and confirms or declines.',
+  summary: 'Create an invitation',
+  description:
+    'The user opens the URL, logs in to MIR, sees who is asking and what you will see, and connects or declines. The URL works only once.',
   body: z
     .strictObject({
       userExternalId: userExternalIdSchema,
@@ -34,7 +35,7 @@ export const createInviteRoute = route({
         .check(z.url({ protocol: /^https?$/ }))
         .optional()
         .describe(
-          'Where the user goes afterwards; of a registered origin. Gets `link` (linked, pending or declined) and `state`.',
+          'Where the user goes afterwards. Needs a registered origin. MIR adds `link` (linked, pending or declined) and `state`.',
         )
         .meta({ examples: ['https://harbour.example/settings'] }),
       state: z
@@ -42,19 +43,19 @@ export const createInviteRoute = route({
         .min(1)
         .max(MAX_STATE_LENGTH)
         .optional()
-        .describe('Given back with `returnUrl`, unchanged.')
+        .describe('Added to `returnUrl` unchanged.')
         .meta({ examples: ['settings-42'] }),
       expiresInSeconds: z
         .int()
         .min(MIN_INVITE_SECONDS)
         .max(MAX_INVITE_SECONDS)
         .optional()
-        .describe(`Default: ${DEFAULT_INVITE_SECONDS / 86_400} days.`),
+        .describe(`Defaults to ${DEFAULT_INVITE_SECONDS / 86_400} days.`),
     })
     .meta({ id: 'CreateInviteRequest' }),
   answers: {
     201: {
-      description: 'Show or send the URL to the user; it is told this once',
+      description: 'The invitation. Its URL is returned only once. Redirect the user to it, or send it to them',
       schema: z
         .object({ inviteId: z.string(), url: inviteUrl, expiresAt: z.iso.datetime(), userRef: userRefSchema })
         .meta({ id: 'Invite' }),

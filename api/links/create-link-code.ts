@@ -12,21 +12,21 @@ export const createLinkCodeRoute = route({
   path: '/partners/link/code',
   auth: { kind: 'key', scope: 'links:write', availableWithoutRedis: false },
   tag: 'Linking',
-  summary: 'Make a short code that a user types at MIR to connect their account',
+  summary: 'Create a link code',
   description:
-    'Single use, valid for ten minutes; a new one replaces it. The user types it at `/link` after logging in.',
+    'The user logs in to MIR and enters the code at `/link` to connect their account. The code works only once, is valid for ten minutes, and replaces the previous one.',
   body: z
     .strictObject({ userExternalId: userExternalIdSchema, accountLabel: accountLabelSchema.optional() })
     .meta({ id: 'CreateLinkCodeRequest' }),
   answers: {
     201: {
-      description: 'Show the code to the user; it is told this once',
+      description: 'The link code, which is returned only once. Show it to the user',
       schema: z
         .object({
           code: z.string().meta({ examples: ['7K2M-9QXD'] }),
           url: z
             .url()
-            .describe('Where the code is typed.')
+            .describe('Where the user enters the code.')
             .meta({ examples: ['https://mir.example/link'] }),
           expiresAt: z.iso.datetime(),
           inviteId: z.string(),

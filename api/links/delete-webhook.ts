@@ -14,9 +14,9 @@ export const deleteWebhookRoute = route({
   path: '/partners/webhook',
   auth: webhookAuth,
   tag: 'Linking',
-  summary: 'Delete the webhook endpoint; undelivered messages are dropped',
+  summary: 'Delete the webhook endpoint and its undelivered messages',
   answers: {
-    200: { description: 'Removed', schema: z.object({ removed: z.literal(true) }).meta({ id: 'DeletedWebhook' }) },
+    200: { description: 'Deleted', schema: z.object({ removed: z.literal(true) }).meta({ id: 'DeletedWebhook' }) },
   },
   problems: ['NOT_FOUND', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller, requestId }) => {

@@ -15,11 +15,11 @@ export const getLinkStatusRoute = route({
   path: '/partners/link/status',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
   tag: 'Linking',
-  summary: 'Whether a user is linked',
+  summary: 'Get the link status of a user',
   query: z.strictObject({ userExternalId: userExternalIdSchema }),
   answers: {
     200: {
-      description: 'As of now; an unknown user is simply not linked',
+      description: 'The current status. Unknown users are not linked',
       schema: z
         .object({
           linked: z.boolean(),
@@ -28,7 +28,7 @@ export const getLinkStatusRoute = route({
             .object({ kind: z.enum(['INVITE', 'CODE']), expiresAt: z.iso.datetime() })
             .meta({ id: 'PendingLink' })
             .nullable()
-            .describe('The newest invite or code that the user can still use.'),
+            .describe('The newest invitation or link code that the user can still use.'),
         })
         .meta({ id: 'LinkStatus' }),
     },

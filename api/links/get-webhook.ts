@@ -9,8 +9,8 @@ export const getWebhookRoute = route({
   path: '/partners/webhook',
   auth: { ...webhookAuth, availableWithoutRedis: true },
   tag: 'Linking',
-  summary: 'Read the webhook endpoint',
-  answers: { 200: { description: 'Without the secret', schema: webhookSchema } },
+  summary: 'Get the webhook endpoint',
+  answers: { 200: { description: 'The webhook endpoint, without its secret', schema: webhookSchema } },
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant } }) => {
     const webhook = await store.webhooks.get(tenant);

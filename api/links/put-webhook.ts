@@ -58,11 +58,11 @@ export const putWebhookRoute = route({
   path: '/partners/webhook',
   auth: webhookAuth,
   tag: 'Linking',
-  summary: 'Set the webhook endpoint for links made and removed',
+  summary: 'Set the webhook endpoint',
   description:
-    'Messages `link.confirmed` and `link.removed` follow Standard Webhooks (headers `webhook-id`, `webhook-timestamp`, ' +
-    '`webhook-signature`): check them with one of its libraries and the secret. They are sent again until your server ' +
-    'answers 2xx, for about a day, and may come twice: `webhook-id` tells. Setting it again makes a new secret.',
+    'MIR sends `link.confirmed` and `link.removed` messages to this endpoint, signed according to Standard Webhooks. ' +
+    'Verify them with one of its libraries and the secret. If your server does not respond with 2xx, MIR retries for ' +
+    'about a day. Use `webhook-id` to detect duplicates. Setting the endpoint again creates a new secret.',
   body: z
     .strictObject({
       url: z
@@ -70,13 +70,13 @@ export const putWebhookRoute = route({
         .max(MAX_URL_LENGTH)
         .check(z.url({ protocol: /^https?$/ }))
         .meta({ examples: [EXAMPLE_URL], pattern: '^https://[^@#/?]+([/?][^#]*)?$' })
-        .describe('An https URL without credentials and fragment.'),
+        .describe('An HTTPS URL without credentials or a fragment.'),
     })
     .meta({ id: 'SetWebhookRequest' }),
   answers: {
     200: {
-      description: 'In force for messages from now on',
-      schema: webhookSchema.extend({ secret: z.string().describe('Told this once.') }).meta({ id: 'IssuedWebhook' }),
+      description: 'The webhook endpoint and its secret',
+      schema: webhookSchema.extend({ secret: z.string().describe('Shown only once.') }).meta({ id: 'IssuedWebhook' }),
     },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'WEBHOOK_URL_NOT_ALLOWED', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],

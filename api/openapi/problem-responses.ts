@@ -99,6 +99,7 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
     'IDEMPOTENCY_KEY_REQUIRED',
     'INVALID_REQUEST',
   ],
+  InvalidHumanWrite: ['INVALID_JSON', 'INVALID_ENCODING', 'IDEMPOTENCY_KEY_INVALID', 'INVALID_REQUEST'],
   Unauthorized: ['API_KEY_MISSING', 'API_KEY_INVALID', 'AGENT_KEY_REVOKED'],
   AdminUnauthorized: ['ADMIN_TOKEN_INVALID'],
   Forbidden: FORBIDDEN,

@@ -48,7 +48,7 @@ export const approveApplicationRoute = route({
   params: idParams,
   body: termsInput,
   answers: {
-    201: { description: 'The new partner and its keys, shown once', schema: issuedKeysSchema, headers: ['Location'] },
+    201: { description: 'The keys of the new partner', schema: issuedKeysSchema, headers: ['Location'] },
   },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => {

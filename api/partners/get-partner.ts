@@ -24,7 +24,7 @@ export const getPartnerRoute = route({
   path: '/admin/partners/:id',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Read a partner',
+  summary: 'Get a partner',
   params: idParams,
   answers: { 200: { description: 'The partner', schema: partnerSchema } },
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],

@@ -25,7 +25,7 @@ const paragraphs = (max: number) =>
 
 export const applicationInput = z
   .strictObject({
-    name: labelSchema(120).describe('Name of the service, as its users know it.'),
+    name: labelSchema(120).describe('Name of your service, as its users know it.'),
     // `lineSchema` rejects tabs and line breaks, which URL parsers silently drop.
     website: lineSchema(MAX_URL_LENGTH).check(z.url({ protocol: /^https?$/ })),
     contactEmail: lineSchema(254)
@@ -34,7 +34,7 @@ export const applicationInput = z
         (address) => !LONG_LOCAL_PART.test(address),
         'the part before the @ must be at most 64 characters long (RFC 5321)',
       ),
-    useCase: paragraphs(2_000).describe('What events will be submitted and what signals are for.'),
+    useCase: paragraphs(2_000).describe('Which events you will submit, and what you will use signals for.'),
   })
   .meta({ id: 'SubmitApplicationRequest' });
 export type ApplicationInput = z.output<typeof applicationInput>;
@@ -51,7 +51,7 @@ const limitsInput = z
   .meta({ id: 'PartnerLimitsUpdate' })
   .meta({
     ...atLeastOne(['eventsPerMinute', 'requestsPerMinute']),
-    description: 'Per environment. What is not named stays as it is (or is the default).',
+    description: 'Limits per environment. Omitted ones keep their current or default values.',
   });
 
 const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
@@ -82,7 +82,7 @@ const originsInput = z
   .array(originSchema)
   .max(MAX_RETURN_ORIGINS)
   .overwrite((origins) => [...new Set(origins)])
-  .describe('Origins that links may return to.');
+  .describe('Origins that `returnUrl` can have.');
 
 export const termsInput = z
   .strictObject({

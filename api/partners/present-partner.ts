@@ -51,8 +51,8 @@ export function auditedFacts(partner: PartnerDoc): Record<string, unknown> {
 export const issuedKeysSchema = z
   .object({
     partnerId: z.string(),
-    liveApiKey: z.string().describe('Shown once.'),
-    testApiKey: z.string().describe('Shown once.'),
+    liveApiKey: z.string().describe('Shown only once.'),
+    testApiKey: z.string().describe('Shown only once.'),
   })
   .meta({ id: 'IssuedKeys' });
 export type IssuedKeys = z.infer<typeof issuedKeysSchema>;

@@ -45,13 +45,13 @@ export const rotateKeysRoute = route({
   path: '/admin/partners/:id/keys/rotate',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Replace a partner’s key of one environment',
+  summary: 'Replace a partner’s key for one environment',
   params: idParams,
   query: noQuery,
   body: rotationInput,
   answers: {
     200: {
-      description: 'The new key, shown once; the old one is refused from now on',
+      description: 'The new key, which is shown only once. The old key no longer works',
       schema: z
         .object({ partnerId: z.string(), env: environmentSchema, apiKey: z.string() })
         .meta({ id: 'RotatedPartnerKey' }),

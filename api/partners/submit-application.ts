@@ -55,7 +55,7 @@ export const submitApplicationRoute = route({
   body: applicationInput,
   answers: {
     202: {
-      description: 'An operator will decide',
+      description: 'The application, for an operator to approve or reject',
       schema: z
         .object({ applicationId: z.string(), status: z.literal('PENDING') })
         .meta({ id: 'SubmittedApplication' }),

@@ -48,10 +48,10 @@ export const updatePartnerRoute = route({
   path: '/admin/partners/:id',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Change a partner’s plan, limits, suspension or return origins',
+  summary: 'Update a partner’s plan, limits, suspension or return origins',
   params: idParams,
   body: partnerPatch,
-  answers: { 200: { description: 'The partner as it is now; in force in every process', schema: partnerSchema } },
+  answers: { 200: { description: 'The updated partner. In effect in every process', schema: partnerSchema } },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({
     status: 200,

@@ -16,7 +16,7 @@ const signalsSchema = z
   .object({
     userExternalId: z.string(),
     linked: z.boolean(),
-    tier: tier.meta({ examples: [2], description: 'Depth only: 0 no events, 1 any, 2 and 3 by the rules in `basis`.' }),
+    tier: tier.meta({ examples: [2], description: 'Depth: 0 for no events, 1 for any, 2 and 3 by the rules in `basis`.' }),
     eventCount: z.int(),
     partnerCount: z.int(),
     recency: z.object({ lastEventAt: nullableTime, daysSinceLastEvent: z.int().nullable() }).meta({ id: 'Recency' }),
@@ -33,7 +33,7 @@ const signalsSchema = z
       })
       .meta({ id: 'SignalsBasis' }),
     includesEventsThrough: nullableTime.describe(
-      'Every event of yours received before this time is in the answer, or has its failure in a receipt.',
+      'The response includes each of your events received before this time, unless its receipt reports a failure.',
     ),
     asOf: z.iso.datetime(),
   })
@@ -45,11 +45,11 @@ export const resolveRoute = route({
   path: '/resolve',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
   tag: 'Signals',
-  summary: 'What history exists of a user',
+  summary: 'Get the history of users',
   description:
-    `One user, or up to ${MAX_USERS_PER_RESOLVE} at once; for AI agents up to ${AI_MAX_USERS_PER_RESOLVE}. ` +
-    'Of a user who linked this account to a MIR identity: the whole history of that person, times rounded to the UTC day. ' +
-    'Else only what you submitted yourself.',
+    `Accepts one user, or up to ${MAX_USERS_PER_RESOLVE} at once (AI agents: ${AI_MAX_USERS_PER_RESOLVE}). ` +
+    'For users who linked their account to a MIR account, returns their whole history with times rounded to UTC days. ' +
+    'For all other users, returns only events that you submitted.',
   body: z.union([
     z.strictObject({ userExternalId: userExternalIdSchema }).meta({ id: 'ResolveRequest' }),
     z
@@ -62,7 +62,7 @@ export const resolveRoute = route({
   },
   answers: {
     200: {
-      description: 'The facts: of one user, or `results` in the order asked',
+      description: 'The signals of one user, or `results` in the order of the request',
       schema: z.union([signalsSchema, z.object({ results: z.array(signalsSchema) }).meta({ id: 'BatchSignals' })]),
       headers: ['SignalsSource'],
     },

@@ -13,17 +13,17 @@ export const eraseUserRoute = route({
   path: '/users/erase',
   auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: false, budget: 'control' },
   tag: 'Users',
-  summary: 'Erase a user of yours',
+  summary: 'Erase a user',
   description:
-    'Deletes its events, totals and link, also what is accepted but still queued (it becomes ERASED). Events that ' +
-    'you submit later start a new history. The keyed hash of the user id stays with the time of the erasure; the audit ' +
-    'entry does not name the user. Backups made before still hold the events.',
+    'Deletes the user’s events, totals and link. Queued events get the outcome ERASED. Events that you submit later ' +
+    'start a new history. Keeps the keyed hash of the user ID with the time of the erasure, and an audit entry that ' +
+    'does not identify the user. Earlier backups still contain the events.',
   query: noQuery,
   body: z.strictObject({ userExternalId: userExternalIdSchema }).meta({ id: 'EraseUserRequest' }),
   answers: {
     202: {
       description:
-        'Nothing of the user is counted from now on; the events are being deleted. At DONE none is stored or queued',
+        'The user’s events no longer count and are being deleted. Once the status is DONE, none are stored or queued',
       schema: erasureSchema,
     },
   },

@@ -9,9 +9,9 @@ export const getErasureRoute = route({
   path: '/users/erase/:receiptId',
   auth: { kind: 'key', scope: 'users:erase', availableWithoutRedis: true },
   tag: 'Users',
-  summary: 'How far an erasure is',
+  summary: 'Get the status of an erasure',
   params: z.object({ receiptId: z.string().max(100) }),
-  answers: { 200: { description: 'Its receipt; kept for 30 days', schema: erasureSchema } },
+  answers: { 200: { description: 'The erasure, available for 30 days', schema: erasureSchema } },
   problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller: { tenant }, params: { receiptId } }) => {
     const erasure = await store.erasures.get(tenant, receiptId);

@@ -5,8 +5,8 @@ export const erasureSchema = z
   .object({
     receiptId: z.string(),
     status: z.enum(['RUNNING', 'DONE']),
-    erasedAt: z.iso.datetime().describe('What was received up to this time is erased.'),
-    eventsErased: z.int().describe('Stored events deleted so far; those still queued become ERASED.'),
+    erasedAt: z.iso.datetime().describe('Events received up to this time are erased.'),
+    eventsErased: z.int().describe('Number of stored events deleted so far. Excludes queued events.'),
     settledAt: z.iso.datetime().nullable(),
   })
   .meta({ id: 'Erasure' });

@@ -27,11 +27,11 @@ const identifier = (max: number) =>
 
 /** A partner's own user id: 1–256 characters, no control characters. */
 export const userExternalIdSchema = identifier(256).describe(
-  'Your own id of the user, 1–256 characters. Stored only as a keyed hash.',
+  'Your own ID of the user, 1–256 characters. MIR stores only a keyed hash.',
 );
 
 export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).describe(
-  'Resending an event with the same key and content never stores it twice. Each agent has its own keys, separate from yours.',
+  'Prevents duplicates: the same key and content are stored only once. Keys of agents are separate from yours.',
 );
 
 export const metadataSchema = z
@@ -50,7 +50,7 @@ export const metadataSchema = z
     type: 'object',
     propertyNames: METADATA_KEY_SCHEMA,
     additionalProperties: { $ref: '#/components/schemas/MetadataValue' },
-    description: 'Any JSON object up to 4 KiB; no key starts with $.',
+    description: 'Any JSON object up to 4 KiB. Keys must not start with $.',
   });
 
 /** The format of an event type. The catalog is checked separately. */
@@ -67,8 +67,8 @@ export const submittedEventSchema = z
     occurredAt: z.iso
       .datetime({ offset: true, error: 'must be an RFC 3339 time with an offset, like 2026-01-31T12:00:00.000Z' })
       .optional()
-      .describe('When it happened. Default: when MIR received it.'),
-    weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('How significant it was to you, 0–10. Default: 1.'),
+      .describe('When it happened. Defaults to when MIR received it.'),
+    weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('Significance to you, 0–10. Defaults to 1.'),
     metadata: metadataSchema.optional(),
     idempotencyKey: idempotencyKeySchema.optional(),
   })
