@@ -110,7 +110,8 @@ export const spawnAgentRoute = route({
   auth: { kind: 'key', scope: 'agents:spawn', availableWithoutRedis: false },
   tag: 'Agents',
   summary: 'Spawn a child agent and issue its key',
-  description: 'Omitted fields are inherited. Agents can spawn only their own children; the partner key, those of any agent',
+  description:
+    'Omitted fields are inherited. Agents can spawn only their own children; the partner key, those of any agent',
   params: idParams,
   body: spawnInput,
   check: unknownTypes,

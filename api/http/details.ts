@@ -2,7 +2,7 @@ import type { MirError, OverloadReason } from '../../shared/errors';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
-/** Public details by OVERLOADED reason. They say whether the request may have taken effect, unless a retry is always safe. */
+/** Public details by OVERLOADED reason. They say whether the request may have taken effect if that matters to a retry. */
 const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   QUEUE_STORE_UNREACHABLE: 'The queue is unreachable. Nothing was stored. Retry the request.',
   QUEUE_STORE_SILENT: 'The queue did not respond. Retry the request.',

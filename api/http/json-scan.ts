@@ -31,8 +31,8 @@ function endOfString(json: Uint8Array, at: number): number {
 }
 
 /**
- * Returns true when JSON text nests deeper than `maxDepth`. Runs in linear time and stops at the first level that is too
- * deep. Guards against 5 MiB of opening brackets, which compress to 5 KB but take V8 half a second to parse.
+ * Returns true when JSON text nests deeper than `maxDepth`. Runs in linear time and stops at the first excess level.
+ * Guards against 5 MiB of opening brackets, which compress to 5 KB but take V8 half a second to parse.
  */
 export function nestsDeeperThan(json: Uint8Array, maxDepth: number): boolean {
   let depth = 0;
@@ -53,8 +53,8 @@ export function nestsDeeperThan(json: Uint8Array, maxDepth: number): boolean {
 export type SplitProblem = 'NOT_A_BATCH' | 'OTHER_FIELDS' | 'TOO_DEEP' | 'UNBALANCED';
 
 /**
- * Splits `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in time slices. The batch
- * is valid JSON if every item is. Stops after `MAX_EVENTS_PER_CALL` + 1 items, and at the first level that is too deep.
+ * Splits `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in time slices. The
+ * batch is valid JSON if every item is. Stops after `MAX_EVENTS_PER_CALL` + 1 items, or at the first excess level.
  */
 export function splitBatch(json: Buffer): Buffer[] | SplitProblem {
   const head = BATCH_HEAD.exec(json.toString('latin1', 0, BATCH_HEAD_MAX_BYTES));

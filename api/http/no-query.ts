@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** Rejects query parameters on irreversible actions: `?dryRun=true`, which belongs in the body, must not trigger the real action. */
+/** Rejects query parameters, so that a misplaced `?dryRun=true` cannot trigger an irreversible action. */
 export const noQuery = z.strictObject({});

@@ -16,7 +16,7 @@ function statusOf({ statusCode, writableFinished }: Response): number {
   return writableFinished || statusCode >= 500 ? statusCode : CLIENT_CLOSED_REQUEST;
 }
 
-/** Wraps a handler so that its responses are counted, timed and, if tracing is on, traced. Resolves label sets only once. */
+/** Wraps a handler to count, time and, if tracing is on, trace its responses. Resolves label sets only once. */
 export function observed(
   { metrics: { requestSeconds }, tracing }: { metrics: Metrics; tracing: Tracing },
   route: string,

@@ -3,7 +3,7 @@ import type { Admission } from '../../shared/authz/authorizer';
 import type { ErrorParams } from '../../shared/errors';
 import { PublicError } from './public-error';
 
-/** Returns `RateLimit-Policy` and `RateLimit` as in the IETF httpapi draft: quota, remaining units and seconds until full. */
+/** Returns the `RateLimit-Policy` and `RateLimit` headers of the IETF httpapi draft. */
 export function budgetHeaders(budget: NonNullable<ErrorParams['budget']> | null): Record<string, string> {
   if (!budget) return {};
   const { policy, capacity, left } = budget;

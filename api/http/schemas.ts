@@ -9,8 +9,8 @@ export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Reason, reco
 export const environmentSchema = z.enum(['live', 'test']).meta({ id: 'Environment' });
 
 /**
- * Returns JSON Schema for "at least one of these fields is present". Add it to a schema that already has an `id`, so that
- * it ends up next to the reference: validators apply it there, and client generators do not turn it into a union.
+ * Returns JSON Schema for "at least one of these fields is present". Add it to a schema that already has an `id`, so
+ * that it ends up next to the reference: validators apply it there, and client generators do not turn it into a union.
  */
 export function atLeastOne(fields: readonly string[]): { not: { properties: Record<string, false> } } {
   return { not: { properties: Object.fromEntries(fields.map((field): [string, false] => [field, false])) } };

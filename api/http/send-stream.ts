@@ -23,9 +23,9 @@ async function* resume(
 }
 
 /**
- * Streams a response with backpressure, and closes its source when the client disconnects. Rejects when the source fails
- * before its first chunk. After that, a failure destroys the connection, so that the client sees a truncated response as
- * an error.
+ * Streams a response with backpressure, and closes its source when the client disconnects. Rejects when the source
+ * fails before its first chunk. After that, a failure destroys the connection, so that the client sees a truncated
+ * response as an error.
  */
 export async function sendStream(
   res: ServerResponse,

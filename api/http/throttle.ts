@@ -94,7 +94,7 @@ export function throttle(
 const SUBNET_GROUPS = 4;
 const IPV6_GROUPS = 8;
 
-/** Returns the part of an IP address to throttle by: the /64 of an IPv6 address, because a client usually owns all of it. */
+/** Returns the part of an IP address to throttle by. For IPv6 that is the /64, all of which one client usually owns. */
 export function throttledAddress(ip: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
   if (mapped) return mapped;

@@ -6,9 +6,7 @@ export const accountLabelSchema = labelSchema(MAX_LABEL_LENGTH)
   .describe('The account as the user knows it, such as a masked email address. Shown before they confirm.')
   .meta({ examples: ['h•••r@harbour.example'] });
 
-export const userRefSchema = z
-  .string()
-  .describe('Identifies the user in webhook messages and in `GET /v1/events`.');
+export const userRefSchema = z.string().describe('Identifies the user in webhook messages and in `GET /v1/events`.');
 
 /** Problems that creating any kind of link request can return. */
 export const LINK_REQUEST_PROBLEMS = [

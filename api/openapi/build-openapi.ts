@@ -18,7 +18,8 @@ const TAGS: Record<string, string> = {
   Partners: 'Apply to become a partner.',
   Linking: 'Let people connect their account on your platform to their MIR account.',
   Users: 'Erase users.',
-  Agents: 'Manage AI agents and service accounts, their keys and trees, and the kill switch. Requires the ENTERPRISE plan.',
+  Agents:
+    'Manage AI agents and service accounts, their keys and trees, and the kill switch. Requires the ENTERPRISE plan.',
   Audit: 'Read and verify the hash-chained audit log.',
   Operator: 'Administer this registry.',
   Operations: 'Health checks for load balancers and orchestrators.',

@@ -17,7 +17,7 @@ export interface DocumentFacts {
 /** The components of a document. Operations add them as they are built, so it contains no unused ones. */
 export interface Components {
   publicUrl: string;
-  /** Converts a zod schema to JSON Schema for requests (`input`) or responses (`output`). Named schemas become references. */
+  /** Converts a zod schema to JSON Schema for requests (`input`) or responses (`output`). References named schemas. */
   schemaOf: (schema: z.ZodType, io: 'input' | 'output') => Json;
   /** Adds a component and returns a reference to it. Throws when a different component has the same name. */
   refTo: (kind: Kind, name: string, component: Json) => Json;

@@ -11,7 +11,7 @@ function securityOf({ auth }: RouteDoc): Json[] {
   return auth.kind === 'key' ? [{ apiKey: [] }] : [{ adminToken: [] }];
 }
 
-/** Returns the given examples, or one with `fields` overridden. Returns none otherwise: named schemas have their own. */
+/** Returns the given examples, or one with `fields` overridden, or none: named schemas have their own. */
 function examplesOf(schema: Json, { exampleOf }: Components, given: Json | undefined, fields?: Json): Json {
   const values = given ?? (fields && { example: { ...(exampleOf(schema) as Json), ...fields } });
   if (!values) return {};

@@ -16,7 +16,10 @@ const signalsSchema = z
   .object({
     userExternalId: z.string(),
     linked: z.boolean(),
-    tier: tier.meta({ examples: [2], description: 'Depth: 0 for no events, 1 for any, 2 and 3 by the rules in `basis`.' }),
+    tier: tier.meta({
+      examples: [2],
+      description: 'Depth: 0 for no events, 1 for any, 2 and 3 by the rules in `basis`.',
+    }),
     eventCount: z.int(),
     partnerCount: z.int(),
     recency: z.object({ lastEventAt: nullableTime, daysSinceLastEvent: z.int().nullable() }).meta({ id: 'Recency' }),

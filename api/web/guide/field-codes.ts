@@ -12,7 +12,8 @@ export const FIELD_CODES: Record<string, string> = {
   UNKNOWN_EVENT_TYPE: 'Use an event type from the catalog. `message` suggests similar ones.',
   OUT_OF_RANGE: 'Use a valid time in 1970 or later.',
   IN_THE_FUTURE: 'Check your clock: the event is in the future. It was not stored.',
-  INVALID_KEY: 'Rename this key in `metadata`. Keys must not be empty, start with `$`, or be one that `message` forbids.',
+  INVALID_KEY:
+    'Rename this key in `metadata`. Keys must not be empty, start with `$`, or be one that `message` forbids.',
   INVALID_NUMBER: 'Use a finite number in `metadata`.',
   TOO_DEEP: 'Reduce the nesting of `metadata`.',
   TOO_LARGE: 'Reduce the size to the limit given in `message`.',
@@ -27,7 +28,8 @@ export const FIELD_CODES: Record<string, string> = {
 export const RECEIPT_CODES: Record<string, string> = {
   STORE_REFUSED: 'Check the content of this event: the database rejected it. The rest of the batch is stored.',
   COMMIT_FAILED: 'Resend the event with its idempotency key, or wait for the operator to replay it.',
-  PAYLOAD_UNREADABLE: 'Resend the event with its idempotency key. Its data was damaged in the queue; report this to the operator.',
+  PAYLOAD_UNREADABLE:
+    'Resend the event with its idempotency key. Its data was damaged in the queue; report this to the operator.',
   AGENT_NOT_ALLOWED:
     'The agent was revoked before MIR received the event. If the event is legitimate, submit it with your partner key.',
 };
