@@ -16,7 +16,7 @@ export const deadLetterSchema = z
     events: z.number().int().nullable(),
     receivedAt: z.iso.datetime().nullable(),
     failedAt: z.iso.datetime(),
-    expiresAt: z.iso.datetime().describe('When MIR may delete the dead letter because of its age.'),
+    expiresAt: z.iso.datetime().describe('When the dead letter expires.'),
     attempts: z.number().int(),
     failedReason: z
       .string()

@@ -44,7 +44,7 @@ const readyzRoute = route({
   path: '/readyz',
   summary: 'Check that the process is ready for requests',
   description:
-    'Reports the database and the cache, but ignores them for the status: MIR accepts events without the database and reads signals without the cache.',
+    'Reports the state of the database and the cache without requiring them: MIR accepts events without the database and reads signals without the cache.',
   answers: {
     200: { description: 'Ready', schema: readiness('Ready', ['ready']) },
     503: {

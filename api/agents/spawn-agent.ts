@@ -111,7 +111,7 @@ export const spawnAgentRoute = route({
   tag: 'Agents',
   summary: 'Spawn a child agent and issue its key',
   description:
-    'Omitted fields are inherited. Agents can spawn only their own children; the partner key, those of any agent',
+    'Omitted fields are inherited. An agent can spawn only its own children. The partner key can spawn children of any agent',
   params: idParams,
   body: spawnInput,
   check: unknownTypes,

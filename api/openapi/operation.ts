@@ -69,7 +69,7 @@ function responseOf(
 
 /** Returns a route as an OpenAPI operation. Adds the components it refers to. */
 export function operationOf(doc: RouteDoc, components: Components): Json {
-  const scope = doc.auth.kind === 'key' ? `\n\nScope: \`${doc.auth.scope}\`.` : '';
+  const scope = doc.auth.kind === 'key' ? `\n\nRequires the \`${doc.auth.scope}\` scope.` : '';
   const responses = Object.entries(doc.answers).map(([status, answer]) => [
     status,
     responseOf(doc, answer, components),

@@ -8,7 +8,7 @@ const REQUEST_ID = {
   name: 'X-Request-Id',
   in: 'header',
   required: false,
-  description: 'Your own request ID: 1–128 of `A–Z a–z 0–9 _ . : -`. Any other value is replaced.',
+  description: 'Your own request ID: 1–128 of the characters `A–Z a–z 0–9 _ . : -`. MIR replaces any other value.',
   schema: { type: 'string' },
   example: 'order-4711',
 };
