@@ -36,7 +36,7 @@ export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).descr
 
 export const metadataSchema = z
   .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
-    message: 'must be a JSON object',
+    message: 'Must be a JSON object.',
     params: { code: 'INVALID_TYPE' },
   })
   .superRefine((value, check) => {
@@ -56,7 +56,7 @@ export const metadataSchema = z
 /** The format of an event type. The catalog is checked separately. */
 export const eventTypeSchema = z
   .string()
-  .regex(EVENT_TYPE_PATTERN, 'must look like mir.category.action')
+  .regex(EVENT_TYPE_PATTERN, 'Must have the form mir.<category>.<action>.')
   .meta({ id: 'EventType', examples: ['mir.transaction.completed'] });
 
 /** An event as a partner submits it. */
@@ -65,7 +65,7 @@ export const submittedEventSchema = z
     userExternalId: userExternalIdSchema,
     eventType: eventTypeSchema,
     occurredAt: z.iso
-      .datetime({ offset: true, error: 'must be an RFC 3339 time with an offset, like 2026-01-31T12:00:00.000Z' })
+      .datetime({ offset: true, error: 'Must be an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z.' })
       .optional()
       .describe('When it happened. Defaults to when MIR received it.'),
     weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('Significance to you, 0–10. Defaults to 1.'),

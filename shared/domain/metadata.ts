@@ -22,16 +22,16 @@ export const METADATA_VALUE_SCHEMA = {
 };
 
 function textProblem(text: string): string | null {
-  if (text.includes('\u0000')) return 'must not contain NUL characters';
-  return text.isWellFormed() ? null : 'must be well-formed Unicode (no lone surrogates)';
+  if (text.includes('\u0000')) return 'Must not contain NUL characters.';
+  return text.isWellFormed() ? null : 'Must be well-formed Unicode, without lone surrogates.';
 }
 
 function keyProblem(key: string): string | null {
-  if (key === '__proto__') return 'the key __proto__ is not allowed';
+  if (key === '__proto__') return 'The key __proto__ is not allowed.';
   // The MongoDB driver takes an object with this key for one of its BSON types and rejects it.
-  if (key === '_bsontype') return 'the key _bsontype is not allowed';
-  if (key.startsWith('$')) return 'keys must not start with $';
-  return key === '' ? 'keys must not be empty' : textProblem(key);
+  if (key === '_bsontype') return 'The key _bsontype is not allowed.';
+  if (key.startsWith('$')) return 'Keys must not start with $.';
+  return key === '' ? 'Keys must not be empty.' : textProblem(key);
 }
 
 /** Returns an upper bound of a text's size as JSON: every character escaped as \uXXXX, plus quotes. */
@@ -55,11 +55,11 @@ function walk(value: unknown, path: string, depth: number, state: Walk): void {
   }
   state.maxBytes += SCALAR_BYTES;
   if (typeof value === 'number' && !Number.isFinite(value)) {
-    state.problem = { path, code: 'INVALID_NUMBER', message: 'must be a finite number' };
+    state.problem = { path, code: 'INVALID_NUMBER', message: 'Must be a finite number.' };
   }
   if (typeof value !== 'object' || value === null) return;
   if (depth >= METADATA_MAX_DEPTH) {
-    state.problem = { path, code: 'TOO_DEEP', message: `must not nest deeper than ${METADATA_MAX_DEPTH} levels` };
+    state.problem = { path, code: 'TOO_DEEP', message: `Must not be nested deeper than ${METADATA_MAX_DEPTH} levels.` };
     return;
   }
   for (const key of Object.keys(value)) {
@@ -84,6 +84,6 @@ export function metadataProblem(metadata: object): MetadataProblem | null {
   return {
     path: 'metadata',
     code: 'TOO_LARGE',
-    message: `must be at most ${METADATA_MAX_BYTES} bytes as JSON, but has ${bytes}`,
+    message: `Must be at most ${METADATA_MAX_BYTES} bytes as JSON, but has ${bytes}.`,
   };
 }

@@ -52,20 +52,20 @@ export function escalations(path: readonly Grant[], child: Grant): Violation[] {
     found.push({ path: field, code: 'ESCALATION', message });
   };
   if (parent.type === 'AI_AGENT' && child.type !== 'AI_AGENT') {
-    add('type', 'a child of an AI_AGENT must be an AI_AGENT');
+    add('type', 'A child of an AI_AGENT must be an AI_AGENT.');
   }
   const held = new Set(
     path.map(({ preset }) => PRESET_SCOPES[preset]).reduce((a, b) => a.filter((scope) => b.includes(scope))),
   );
   const extra = PRESET_SCOPES[child.preset].filter((scope) => !held.has(scope));
-  if (extra.length > 0) add('preset', `${child.preset} includes ${extra.join(', ')}, which the parent does not have`);
+  if (extra.length > 0) add('preset', `${child.preset} includes ${extra.join(', ')}, which the parent does not have.`);
   const beyond = child.allowedEventTypes.filter(
     (pattern) => !path.every(({ allowedEventTypes }) => allowedEventTypes.some((outer) => covers(outer, pattern))),
   );
-  if (beyond.length > 0) add('allowedEventTypes', `the parent may not submit ${beyond.join(', ')}`);
+  if (beyond.length > 0) add('allowedEventTypes', `The parent may not submit ${beyond.join(', ')}.`);
   const limit = tightestLimit(path);
   if (child.rateLimitPerMinute !== null && limit !== null && child.rateLimitPerMinute > limit) {
-    add('rateLimitPerMinute', `must be at most ${limit}, the lowest limit of its ancestors`);
+    add('rateLimitPerMinute', `Must be at most ${limit}, the lowest limit of its ancestors.`);
   }
   return found;
 }

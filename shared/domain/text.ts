@@ -12,8 +12,8 @@ export const PARAGRAPHS_PATTERN =
 
 /** Returns what is wrong with an identifier or label, or null. */
 export function identifierProblem(text: string): string | null {
-  if (CONTROL.test(text)) return 'must not contain control characters (NUL, line breaks, …)';
-  return text.isWellFormed() ? null : 'must be well-formed Unicode (no lone surrogates)';
+  if (CONTROL.test(text)) return 'Must not contain control characters, such as line breaks.';
+  return text.isWellFormed() ? null : 'Must be well-formed Unicode, without lone surrogates.';
 }
 
 /** Invisible and reordering characters (Unicode TR36). In a label, they could disguise the words around it. */
@@ -27,5 +27,5 @@ export const LABEL_PATTERN = LINE_PATTERN.replaceAll(
 
 /** Returns what is wrong with a line that is shown next to MIR's own text, or null. */
 export function labelProblem(text: string): string | null {
-  return DISGUISE.test(text) ? 'must not contain invisible or direction-changing characters' : null;
+  return DISGUISE.test(text) ? 'Must not contain invisible or direction-changing characters.' : null;
 }
