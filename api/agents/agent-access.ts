@@ -68,7 +68,7 @@ export function requireDescendant({ self }: AgentAccess, agent: AgentDoc | null)
   if (self !== null && !agent.ancestors.includes(self)) {
     throw new PublicError(
       'NOT_YOUR_DESCENDANT',
-      'This agent is not a descendant of the calling agent. Use the partner’s own key.',
+      'This agent is not a descendant of the calling agent. Use the partner key.',
     );
   }
   return agent;

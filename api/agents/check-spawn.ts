@@ -61,9 +61,13 @@ function throwIfAny(code: ProblemCode, detail: string, errors: FieldError[]): vo
 function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: Population): FieldError[] {
   const { maxSpawnDepth, maxChildrenPerAgent, maxAgentsPerRoot } = policy;
   const limits: [path: string, isMet: boolean, message: string][] = [
-    ['maxSpawnDepth', depth > maxSpawnDepth, `the child would be at depth ${depth}; the maximum is ${maxSpawnDepth}`],
-    ['maxChildrenPerAgent', children >= maxChildrenPerAgent, `the parent already has ${maxChildrenPerAgent} children`],
-    ['maxAgentsPerRoot', agents >= maxAgentsPerRoot, `the tree already has ${maxAgentsPerRoot} agents`],
+    [
+      'maxSpawnDepth',
+      depth > maxSpawnDepth,
+      `The child would be at depth ${depth}, but the maximum is ${maxSpawnDepth}.`,
+    ],
+    ['maxChildrenPerAgent', children >= maxChildrenPerAgent, `The parent already has ${maxChildrenPerAgent} children.`],
+    ['maxAgentsPerRoot', agents >= maxAgentsPerRoot, `The tree already has ${maxAgentsPerRoot} agents.`],
   ];
   return limits.filter(([, isMet]) => isMet).map(([path, , message]) => ({ path, code: 'POLICY_LIMIT', message }));
 }
@@ -74,7 +78,7 @@ export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: Spaw
   if (!policy.spawnEnabled) {
     throw new PublicError(
       'SPAWN_DISABLED',
-      'Spawning is disabled. Enable it with PUT /v1/agents/policy and the partner’s own key.',
+      'Spawning is disabled. Enable it with PUT /v1/agents/policy and the partner key.',
     );
   }
   const escalated = escalations(path, child);

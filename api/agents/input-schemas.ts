@@ -16,7 +16,7 @@ export const allowPatternSchema = z
   .string()
   .max(MAX_PATTERN_LENGTH)
   .refine(isAllowPattern, {
-    message: 'must be mir.<category>.<action>, mir.<category>.*, mir.* or *',
+    message: 'Must have the form mir.<category>.<action>, mir.<category>.*, mir.* or *.',
     params: { code: 'INVALID_PATTERN' },
   })
   .meta({ id: 'AllowPattern' });
@@ -87,7 +87,7 @@ export const patchInput = z
   })
   .refine(
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
-    'must include at least one of name, allowedEventTypes, rateLimitPerMinute',
+    'Must include at least one of name, allowedEventTypes and rateLimitPerMinute.',
   )
   .meta({ id: 'UpdateAgentRequest' })
   .meta(atLeastOne(['name', 'allowedEventTypes', 'rateLimitPerMinute']));
@@ -107,11 +107,11 @@ export const subtreeInput = z
 const RULES = {
   PRESET_NOT_ALLOWED: {
     path: 'preset',
-    message: 'ADMIN is only for service accounts; use ORCHESTRATOR or less for an AI agent',
+    message: 'ADMIN is for service accounts. Use ORCHESTRATOR or a preset with fewer scopes.',
   },
   ALLOWLIST_REQUIRED: {
     path: 'allowedEventTypes',
-    message: 'an AI agent needs at least one entry, and each must name a category, such as mir.transaction.*',
+    message: 'An AI agent needs at least one entry, and patterns like mir.transaction.* are the broadest allowed.',
   },
 } as const;
 
@@ -127,9 +127,8 @@ function catalogErrors(catalog: Catalog, patterns: readonly unknown[]): FieldErr
     if (EVENT_TYPE_PATTERN.test(pattern)) {
       if (catalog.has(pattern)) return [];
       const hint = catalog.nearest(pattern).join(' or ');
-      return [
-        { path, code: 'UNKNOWN_EVENT_TYPE', message: `is not in the catalog${hint && `; did you mean ${hint}?`}` },
-      ];
+      const message = `${pattern} is not in the catalog.${hint && ` Did you mean ${hint}?`}`;
+      return [{ path, code: 'UNKNOWN_EVENT_TYPE', message }];
     }
     const category = pattern.split('.')[1];
     if (catalog.entries.some((entry) => entry.category === category)) return [];
@@ -137,7 +136,7 @@ function catalogErrors(catalog: Catalog, patterns: readonly unknown[]): FieldErr
       {
         path,
         code: 'UNKNOWN_CATEGORY',
-        message: 'the category is not in the catalog; GET /v1/event-types lists all event types',
+        message: 'The category is not in the catalog. GET /v1/event-types lists all event types.',
       },
     ];
   });

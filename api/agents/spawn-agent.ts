@@ -30,7 +30,7 @@ async function readParent({ store }: Deps, access: AgentAccess, parentId: string
   if (parent._id === self) return parent;
   throw new PublicError(
     'NOT_YOUR_DESCENDANT',
-    'An agent can spawn only under itself. Use its own ID in the path, or the partner’s own key.',
+    'An agent can spawn only under itself. Use its own ID in the path, or the partner key.',
   );
 }
 

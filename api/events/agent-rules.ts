@@ -48,11 +48,11 @@ export function violationOf(credential: Credential, { keyedId, accepted }: Valid
     return {
       path: 'idempotencyKey',
       code: 'IDEMPOTENCY_KEY_REQUIRED',
-      message: 'is required on every event that an AI agent submits',
+      message: 'Required on every event that an AI agent submits.',
     };
   }
   if (maySubmitType(credential, accepted.eventType)) return null;
-  const message = `${accepted.eventType} is not on the allowlist of this agent or of an agent above it`;
+  const message = `${accepted.eventType} is not on the allowlist of this agent or of one of its ancestors.`;
   return { path: 'eventType', code: 'EVENT_TYPE_NOT_ALLOWED', message };
 }
 

@@ -46,7 +46,7 @@ export function requireBatchSize(items: number): void {
   }
   if (items > 0) return;
   throw new PublicError('VALIDATION_FAILED', 'The batch is empty. Send at least one event.', {
-    errors: [{ path: 'events', code: 'TOO_SMALL', message: 'must contain at least one event' }],
+    errors: [{ path: 'events', code: 'TOO_SMALL', message: 'Must contain at least one event.' }],
   });
 }
 
@@ -76,7 +76,7 @@ function itemsOfLargeBatch(body: Buffer): BatchItem[] {
       throw invalidJson(new Error('unbalanced bracket or quote'));
     case 'OTHER_FIELDS':
       throw new PublicError('VALIDATION_FAILED', 'A batch may have no field other than "events". Remove the others.', {
-        errors: [{ path: '', code: 'UNKNOWN_FIELD', message: 'must have no field other than events' }],
+        errors: [{ path: '', code: 'UNKNOWN_FIELD', message: 'Must have no field other than events.' }],
       });
     default:
       return items.map((json) => ({ json }));
@@ -90,11 +90,11 @@ function itemsOfBatch(body: unknown): BatchItem[] | null {
   const unknown = Object.keys(others).map((path) => ({
     path,
     code: 'UNKNOWN_FIELD',
-    message: 'is not allowed in a batch, which has only the field events',
+    message: 'Not allowed in a batch, whose only field is events.',
   }));
   const shape = Array.isArray(events)
     ? []
-    : [{ path: 'events', code: 'INVALID_TYPE', message: 'must be an array of events' }];
+    : [{ path: 'events', code: 'INVALID_TYPE', message: 'Must be an array of events.' }];
   if (unknown.length + shape.length > 0) {
     throw new PublicError('VALIDATION_FAILED', 'The batch is not valid. Fix the problems listed in `errors`.', {
       errors: [...shape, ...unknown],
@@ -106,7 +106,7 @@ function itemsOfBatch(body: unknown): BatchItem[] | null {
 const TOO_LARGE: FieldError = {
   path: '',
   code: 'TOO_LARGE',
-  message: `must be at most ${MAX_EVENT_BYTES / 1024} KiB`,
+  message: `Must be at most ${MAX_EVENT_BYTES / 1024} KiB.`,
 };
 
 /** Returns the length of an item's text in bytes or characters, or 0 if it was parsed with the whole body. */
@@ -127,12 +127,12 @@ export function readItem(item: BatchItem, index: number): { value: unknown } | {
     if ('json' in item) return { value: JSON.parse(item.json.toString('utf8')) as unknown };
     const { line } = item;
     if (line.length > MAX_UNSCANNED_LINE_CHARS && nestsDeeperThan(Buffer.from(line), MAX_JSON_DEPTH)) {
-      return unreadable(`must not be nested deeper than ${MAX_JSON_DEPTH} levels`);
+      return unreadable(`Must not be nested deeper than ${MAX_JSON_DEPTH} levels.`);
     }
     return { value: JSON.parse(line) as unknown };
   } catch (error) {
     const { message } = error as Error;
     if ('json' in item) throw invalidJson(new Error(`events.${index}: ${message}`));
-    return unreadable(message);
+    return unreadable(`Must be valid JSON: ${message}.`);
   }
 }

@@ -111,7 +111,7 @@ export async function checkBatch(
             index,
             code: 'IDEMPOTENCY_KEY_REUSED',
             path: 'idempotencyKey',
-            message: 'was already used by an earlier item of this batch with different content',
+            message: 'Already used by an earlier event of this batch with different content.',
           });
         }
         continue;

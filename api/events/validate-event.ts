@@ -92,8 +92,8 @@ function unknownType(eventType: string, nearest: string[]): FieldError {
 
 function problemOfTime(atMs: number, nowMs: number): FieldError | null {
   if (Number.isNaN(atMs) || atMs < 0) {
-    return { path: 'occurredAt', code: 'OUT_OF_RANGE', message: 'must be a valid time in 1970 or later' };
+    return { path: 'occurredAt', code: 'OUT_OF_RANGE', message: 'Must be a valid time in 1970 or later.' };
   }
   if (atMs <= nowMs + MAX_FUTURE_MS) return null;
-  return { path: 'occurredAt', code: 'IN_THE_FUTURE', message: 'must not be more than 5 minutes in the future' };
+  return { path: 'occurredAt', code: 'IN_THE_FUTURE', message: 'Must not be more than 5 minutes in the future.' };
 }

@@ -82,7 +82,7 @@ async function checkReturnUrl({ store }: Deps, tenant: Tenant, returnUrl: string
     'RETURN_URL_NOT_ALLOWED',
     `The return URL must have a registered origin. Registered: ${registered}.`,
     {
-      errors: [{ path: 'returnUrl', code: 'RETURN_URL_NOT_ALLOWED', message: 'must have a registered origin' }],
+      errors: [{ path: 'returnUrl', code: 'RETURN_URL_NOT_ALLOWED', message: 'Must have a registered origin.' }],
     },
   );
 }

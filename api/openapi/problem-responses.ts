@@ -33,7 +33,7 @@ const FORBIDDEN: readonly ProblemCode[] = ['SCOPE_MISSING', 'AGENT_SUSPENDED', '
 const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
   VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'Required.' }],
   ESCALATION_DENIED: [
-    { path: 'preset', code: 'ESCALATION', message: 'The parent does not have the scope agents:manage.' },
+    { path: 'preset', code: 'ESCALATION', message: 'ADMIN includes agents:manage, which the parent does not have.' },
   ],
   PRESET_NOT_ALLOWED: [{ path: 'preset', code: 'PRESET_NOT_ALLOWED', message: 'ADMIN is for service accounts.' }],
   ALLOWLIST_REQUIRED: [

@@ -32,7 +32,7 @@ export const applicationInput = z
       .check(z.email({ pattern: z.regexes.rfc5322Email }))
       .refine(
         (address) => !LONG_LOCAL_PART.test(address),
-        'the part before the @ must be at most 64 characters long (RFC 5321)',
+        'The part before the @ must be at most 64 characters long (RFC 5321).',
       ),
     useCase: paragraphs(2_000).describe('Which events you will submit, and what you will use signals for.'),
   })
@@ -47,7 +47,7 @@ const limitsInput = z
     eventsPerMinute: perMinute.optional(),
     requestsPerMinute: perMinute.optional(),
   })
-  .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'must include at least one limit')
+  .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'Must include at least one limit.')
   .meta({ id: 'PartnerLimitsUpdate' })
   .meta({
     ...atLeastOne(['eventsPerMinute', 'requestsPerMinute']),
@@ -73,7 +73,7 @@ const originSchema = z
   .max(MAX_URL_LENGTH)
   .meta({ pattern: ORIGIN_PATTERN })
   .superRefine((text, check) => {
-    const problem = 'must be an origin such as https://shop.example (http only for localhost), without a path';
+    const problem = 'Must be an origin without a path, such as https://shop.example. Only localhost can use http.';
     addIssue(check, 'INVALID_ORIGIN', originOf(text) === null ? problem : null);
   })
   .overwrite((text) => originOf(text) ?? text);
@@ -103,7 +103,7 @@ export const partnerPatch = z
   })
   .refine(
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
-    'must include at least one of plan, limits, suspended, allowedReturnOrigins',
+    'Must include at least one of plan, limits, suspended and allowedReturnOrigins.',
   )
   .meta({ id: 'UpdatePartnerRequest' })
   .meta(atLeastOne(['plan', 'limits', 'suspended', 'allowedReturnOrigins']));

@@ -6,6 +6,7 @@ import type { FieldError } from '../../../../shared/errors';
 
 /** How zod's own messages start. */
 const ZOD_MESSAGE = /^(Invalid|Too (small|big)|Unrecognized|Expected)\b/i;
+const SENTENCE = /^[A-Z].*\.$/s;
 
 type Code = z.core.$ZodIssue['code'];
 
@@ -138,6 +139,7 @@ describe('issueMessage', () => {
     for (const input of hostileInputsOf(schema)) {
       for (const { message } of errorsOf(schema, input)) {
         expect(message).not.toMatch(ZOD_MESSAGE);
+        expect(message).toMatch(SENTENCE);
       }
     }
   });
