@@ -84,7 +84,7 @@ export function issueMessage(issue: z.core.$ZodRawIssue): string {
       return 'Contains a key that is not allowed.';
     case 'invalid_element':
       return 'Contains a value that is not allowed.';
-    case 'custom':
+    default:
       return 'Must meet the documented requirements.';
   }
 }

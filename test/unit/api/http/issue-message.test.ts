@@ -103,8 +103,8 @@ const HOSTILE = [
   { '': 1 },
 ];
 
-/** Yields invalid inputs of a schema: each hostile value in the place of the input and of every field within it. */
-function* hostileInputsOf(schema: z.ZodType): Generator<unknown> {
+/** Yields mostly invalid inputs for a schema: each hostile value as the whole input, and as every field within it. */
+function* hostileInputsOf(schema: z.ZodType): Generator {
   yield* HOSTILE;
   if (schema instanceof z.ZodObject) {
     for (const [name, field] of Object.entries(schema.shape)) {
@@ -128,14 +128,14 @@ const schemas = [...PARTNER_ROUTES, ...BARE_ROUTES].flatMap(({ operationId, body
 );
 
 describe('issueMessage', () => {
-  it.each(Object.entries(CASES))('words %s as a sentence of ours', (code, cases) => {
+  it.each(Object.entries(CASES))('returns our own sentence for %s', (code, cases) => {
     for (const [schema, input, publicCode, message] of cases) {
       expect(schema.safeParse(input).error!.issues[0]!.code).toBe(code);
       expect(errorsOf(schema, input)).toEqual([{ path: expect.any(String), code: publicCode, message }]);
     }
   });
 
-  it.each(schemas)('never passes on a message of zod: %s', (_name, schema) => {
+  it.each(schemas)('hides the messages of zod for invalid input: %s', (_name, schema) => {
     for (const input of hostileInputsOf(schema)) {
       for (const { message } of errorsOf(schema, input)) {
         expect(message).not.toMatch(ZOD_MESSAGE);
@@ -144,7 +144,7 @@ describe('issueMessage', () => {
     }
   });
 
-  it('is tested with inputs for which zod has messages of its own', () => {
+  it('covers every issue code that the route schemas can raise with a message of zod', () => {
     const issues = schemas.flatMap(([, schema]) =>
       [...hostileInputsOf(schema)].flatMap((input) => schema.safeParse(input).error?.issues ?? []),
     );
