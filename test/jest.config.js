@@ -2,7 +2,7 @@ const path = require('node:path');
 
 const root = path.join(__dirname, '..');
 
-/** TypeScript as Node runs it; dynamic imports stay, because some packages are ES modules. */
+/** Compiles TypeScript to CommonJS. Keeps dynamic imports, because some packages are ES modules. */
 const swc = (parser, react) => [
   '@swc/jest',
   {
@@ -12,7 +12,7 @@ const swc = (parser, react) => [
   },
 ];
 
-const project = (name, more = {}) => ({
+const project = (name, options = {}) => ({
   displayName: name,
   rootDir: root,
   roots: [`<rootDir>/test/${name}`],
@@ -21,10 +21,10 @@ const project = (name, more = {}) => ({
     '^.+\\.ts$': swc({ syntax: 'typescript' }),
     '^.+\\.tsx$': swc({ syntax: 'typescript', tsx: true }, { runtime: 'automatic', importSource: 'preact' }),
   },
-  ...more,
+  ...options,
 });
 
-const onStores = {
+const withStores = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 };
@@ -33,9 +33,9 @@ module.exports = {
   rootDir: root,
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/sequencer.js',
-  // Tests of processes wait more than they compute, so one worker more than the two cores of a small machine saves a
-  // sixth of the time (425 s and 357 s). CI has slower stores, which would then miss time limits.
+  // System tests mostly wait, so more workers than the 2 cores of a small machine save time. In CI, where the databases
+  // are slower, they would make tests time out.
   maxWorkers: process.env.CI ? 2 : 4,
   workerIdleMemoryLimit: '1GB',
-  projects: [project('unit'), project('integration', onStores), project('system', onStores)],
+  projects: [project('unit'), project('integration', withStores), project('system', withStores)],
 };

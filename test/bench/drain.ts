@@ -31,7 +31,7 @@ function plainEvents(chunks: EventChunk[]): Record<string, unknown>[] {
   );
 }
 
-/** Events a second that a running worker drains from a full queue: committed, signals in the cache, settled. */
+/** Returns the events per second that a running worker commits, caches and finalizes from a full queue. */
 export async function drainRate(environment: BenchEnvironment, count: number, users: number): Promise<number> {
   const { ctx, partner } = environment;
   const tenant: Tenant = tenantOf(partner.partnerId, 'live');
@@ -44,14 +44,18 @@ export async function drainRate(environment: BenchEnvironment, count: number, us
   }
   const startedAt = performance.now();
   await ctx.queues.events.resume();
-  await waitUntil('all is settled', async () => (await ctx.queueLink.client.zcard(open)) === 0, DRAIN_TIMEOUT_MS);
+  await waitUntil(
+    'every chunk is finalized',
+    async () => (await ctx.queueLink.client.zcard(open)) === 0,
+    DRAIN_TIMEOUT_MS,
+  );
   const ms = performance.now() - startedAt;
   await ctx.store.events.model.collection.deleteMany({});
   await ctx.store.users.model.collection.deleteMany({});
   return (count / ms) * 1000;
 }
 
-/** The same events through the driver-only loop. */
+/** Returns the events per second that the driver-only loop stores. */
 export async function loopRate(
   environment: BenchEnvironment,
   loop: BenchProcess,
@@ -62,13 +66,13 @@ export async function loopRate(
   const events = plainEvents(chunksOf(environment, tenant, count / PER_CHUNK, PER_CHUNK, users));
   const ms = await new Promise<number>((resolve, reject) => {
     loop.child.once('message', (message) => resolve((message as { ms: number }).ms));
-    loop.child.once('exit', () => reject(new Error('the driver loop ended')));
+    loop.child.once('exit', () => reject(new Error('the driver loop exited')));
     loop.child.send({ events });
   });
   return (count / ms) * 1000;
 }
 
-/** The usual shape: one job an event, drained by the usual worker. */
+/** Returns the events per second that the conventional worker processes, with one job per event. */
 export async function usualRate(environment: BenchEnvironment, count: number, users: number): Promise<number> {
   const tenant = tenantOf(environment.partner.partnerId, 'live');
   const events = plainEvents(chunksOf(environment, tenant, Math.ceil(count / PER_CHUNK), PER_CHUNK, users)).slice(
@@ -82,7 +86,7 @@ export async function usualRate(environment: BenchEnvironment, count: number, us
   const startedAt = performance.now();
   await queue.resume();
   await waitUntil(
-    'the usual queue is empty',
+    'the queue of the conventional worker is empty',
     async () => Object.values(await queue.getJobCounts('waiting', 'active')).every((jobs) => jobs === 0),
     DRAIN_TIMEOUT_MS,
   );

@@ -9,7 +9,7 @@ import { insertPartner } from '../support/harness';
 
 const PARTNERS_LIMIT = 1_000_000_000;
 
-/** Stores, a partner without practical limits, and the settings that all programs of the bench share. */
+/** Starts the stores and creates a partner without practical limits. All benchmark processes share the settings. */
 async function openEnvironment() {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
   const stores = await startStores({
@@ -23,7 +23,7 @@ async function openEnvironment() {
     REDIS_URL: stores.redisUrl,
     SUBJECT_PEPPER: 'bench-pepper-0123456789abcdef0123456789',
     LOG_LEVEL: 'error',
-    // No worker runs while submission is measured.
+    // High, because no worker empties the queue while submission is measured.
     MAX_QUEUED_BYTES: String(4 * 1024 ** 3),
     PORT: '0',
     METRICS_PORT: '0',
@@ -38,7 +38,7 @@ async function openEnvironment() {
     ctx,
     partner,
     stores,
-    /** Empties the queue and all marks, so that each round starts alike. */
+    /** Empties the queue and removes its open-chunk marks and reservations, so that every round starts the same way. */
     async clearQueue(): Promise<void> {
       await ctx.queues.events.obliterate({ force: true });
       const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations('events').split(':ledger')[0]}*`);
@@ -55,7 +55,7 @@ async function openEnvironment() {
 
 export type BenchEnvironment = Awaited<ReturnType<typeof openEnvironment>>;
 
-/** Runs a bench on a stage of its own, then ends the process. */
+/** Runs a benchmark in its own environment, then exits the process. */
 export function inEnvironment(bench: (environment: BenchEnvironment) => Promise<void>): void {
   const run = async (): Promise<void> => {
     const environment = await openEnvironment();

@@ -7,7 +7,7 @@ import type { BenchEnvironment } from './environment';
 
 const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];
 
-/** The n-th event of the bench as a partner would send it: realistic in size, users in no order. */
+/** Returns the n-th event as a partner would send it, of realistic size, with a different user than the one before. */
 export function submitted(n: number, users: number): Record<string, unknown> {
   return {
     userExternalId: `user-${(n * 7_919) % users}`,
@@ -18,7 +18,7 @@ export function submitted(n: number, users: number): Record<string, unknown> {
   };
 }
 
-/** Chunks as the API would queue them. */
+/** Creates chunks as the API would queue them. */
 export function chunksOf(
   environment: BenchEnvironment,
   tenant: Tenant,

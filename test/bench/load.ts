@@ -2,7 +2,7 @@ import autocannon from 'autocannon';
 
 const CONNECTIONS = 64;
 
-/** Requests a second that a route answers with 2xx, from 64 connections; fails when it answers anything else. */
+/** Returns the requests per second that a route handles. Throws unless all responses are 2xx. */
 export async function requestsPerSecond(options: {
   url: string;
   headers?: Record<string, string>;
@@ -22,7 +22,7 @@ export async function requestsPerSecond(options: {
     })),
   });
   if (result.non2xx > 0 || result.errors > 0) {
-    throw new Error(`${url}: ${result.non2xx} answers were not 2xx, ${result.errors} errors`);
+    throw new Error(`${url}: ${result.non2xx} responses were not 2xx, and ${result.errors} requests failed`);
   }
   return result.requests.average;
 }

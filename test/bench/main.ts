@@ -17,7 +17,7 @@ const { values: options } = parseArgs({
     users: { type: 'string', default: '20000' },
   },
 });
-const chosen = new Set(options.only.split(','));
+const selected = new Set(options.only.split(','));
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
 const events = Number(options.events);
@@ -26,12 +26,12 @@ const WARM_UP_SECONDS = 2;
 const USUAL_EVENTS = 4_000;
 const BATCH = 500;
 
-/** Puts signals of the users that will be asked for into the cache, as a worker would. */
-async function seedSignals({ ctx, partner }: BenchEnvironment, asked: string[]): Promise<void> {
+/** Caches the signals of the users in these `/resolve` bodies, as a worker would. */
+async function seedSignals({ ctx, partner }: BenchEnvironment, resolveBodies: string[]): Promise<void> {
   const tenant = tenantOf(partner.partnerId, 'live');
   const times = { firstEventAtMs: 1_780_000_000_000, lastEventAtMs: 1_790_000_000_000 };
   const row = { revision: 3, eventCount: 43, ...times, identity: null };
-  const ids = new Set(asked.map((body) => (JSON.parse(body) as { userExternalId: string }).userExternalId));
+  const ids = new Set(resolveBodies.map((body) => (JSON.parse(body) as { userExternalId: string }).userExternalId));
   await ctx.signalsCache.putNewer([...ids].map((id) => [userRefOf(ctx.secrets.subject, tenant, id), row]));
 }
 
@@ -44,7 +44,7 @@ async function http(environment: BenchEnvironment, report: (result: Comparison) 
   const batches = Array.from({ length: 20 }, (_, b) =>
     JSON.stringify({ events: Array.from({ length: BATCH }, (_, n) => submitted(b * BATCH + n, users)) }),
   );
-  const asked = Array.from({ length: 200 }, (_, n) =>
+  const resolveBodies = Array.from({ length: 200 }, (_, n) =>
     JSON.stringify({ userExternalId: submitted(n, users)['userExternalId'] }),
   );
 
@@ -82,19 +82,19 @@ async function http(environment: BenchEnvironment, report: (result: Comparison) 
       ),
     );
   };
-  if (chosen.has('single')) {
+  if (selected.has('single')) {
     await pair('single POST /events, full path / bare Express JSON route', 0.9, singles, '/events', '/bare');
   }
-  if (chosen.has('batch')) {
+  if (selected.has('batch')) {
     await pair('batch of 500 / parse and zod check only', 0.4, batches, '/events', '/parse-and-check', 8);
   }
-  if (chosen.has('resolve')) {
-    await seedSignals(environment, asked);
+  if (selected.has('resolve')) {
+    await seedSignals(environment, resolveBodies);
     const text = JSON.stringify({ tier: 1, eventCount: 1, partnerCount: 1, recency: { lastEventAt: new Date() } });
     await environment.ctx.queueLink.client.mset(
-      ...asked.flatMap((body) => [(JSON.parse(body) as { userExternalId: string }).userExternalId, text]),
+      ...resolveBodies.flatMap((body) => [(JSON.parse(body) as { userExternalId: string }).userExternalId, text]),
     );
-    await pair('resolve from cache / Express and raw Redis GET', 0.9, asked, '/resolve', '/redis-get');
+    await pair('resolve from cache / Express and raw Redis GET', 0.9, resolveBodies, '/resolve', '/redis-get');
   }
   await api.stop();
   await plain.stop();
@@ -105,12 +105,12 @@ async function drains(environment: BenchEnvironment, report: (result: Comparison
   const loop = await startProgram('test/bench/servers/driver-loop.js', environment.env);
   const ours = (): Promise<number> => drainRate(environment, events, users);
   await ours();
-  if (chosen.has('drain')) {
+  if (selected.has('drain')) {
     const other = (): Promise<number> => loopRate(environment, loop, events, users);
     await other();
     report(
       await compare(
-        'drain of one worker / driver-only loop of 500 a transaction',
+        'drain of one worker / driver-only loop with 500 events per transaction',
         'events/s',
         1.2,
         rounds,
@@ -119,12 +119,12 @@ async function drains(environment: BenchEnvironment, report: (result: Comparison
       ),
     );
   }
-  if (chosen.has('usual')) {
+  if (selected.has('usual')) {
     const usual = await startProgram('test/bench/servers/usual-worker.js', environment.env);
     const other = (): Promise<number> => usualRate(environment, USUAL_EVENTS, users);
     await other();
     report(
-      await compare('drain of one worker / one job an event with Model.create', 'events/s', 14, rounds, ours, other),
+      await compare('drain of one worker / one job per event with Model.create', 'events/s', 14, rounds, ours, other),
     );
     await usual.stop();
   }
@@ -135,6 +135,6 @@ async function drains(environment: BenchEnvironment, report: (result: Comparison
 inEnvironment(async (environment) => {
   const report = (result: Comparison): void => console.log(describe(result));
   console.log(`stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${rounds} rounds`);
-  if (['single', 'batch', 'resolve'].some((name) => chosen.has(name))) await http(environment, report);
-  if (['drain', 'usual'].some((name) => chosen.has(name))) await drains(environment, report);
+  if (['single', 'batch', 'resolve'].some((name) => selected.has(name))) await http(environment, report);
+  if (['drain', 'usual'].some((name) => selected.has(name))) await drains(environment, report);
 });

@@ -8,7 +8,7 @@ export interface BenchProcess {
   stop(): Promise<void>;
 }
 
-/** Starts a compiled program of this project and waits until it says it is ready. */
+/** Starts one of the project's compiled programs and waits for its ready message. */
 export async function startProgram(program: string, env: Record<string, string>): Promise<BenchProcess> {
   const child = fork(path.join(__dirname, '..', '..', program), {
     env: { ...process.env, LOG_LEVEL: 'error', ...env },
@@ -17,7 +17,7 @@ export async function startProgram(program: string, env: Record<string, string>)
   });
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve((message as { port: number }).port));
-    child.once('exit', (code) => reject(new Error(`${program} ended with code ${code} before it was ready`)));
+    child.once('exit', (code) => reject(new Error(`${program} exited with code ${code} before it was ready`)));
   });
   return {
     port,

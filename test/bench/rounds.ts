@@ -1,4 +1,4 @@
-/** Figures of one side, one a round, and their ratio pair by pair. */
+/** The results of two programs, with one result per round. */
 export interface Comparison {
   name: string;
   unit: string;
@@ -17,7 +17,7 @@ export function median(values: number[]): number {
   return s.length % 2 === 1 ? s[middle]! : (s[middle - 1]! + s[middle]!) / 2;
 }
 
-/** Runs both sides in turn, A B B A A B …, so that drift of the machine touches both alike. */
+/** Alternates the two programs as A B B A A B …, so that changes in machine load affect both equally. */
 export async function compare(
   name: string,
   unit: string,
@@ -34,13 +34,13 @@ export async function compare(
   return result;
 }
 
-/** One line a comparison: median ratio, its spread, and both medians. */
+/** Formats a comparison: the median ratio, its range, and both medians. */
 export function describe({ name, unit, ours, other, target }: Comparison): string {
   const ratios = sorted(ours.map((figure, n) => figure / other[n]!));
   const text = (value: number): string => Math.round(value).toLocaleString('en');
-  const reach = target === null ? '' : `  (reach ${target})`;
+  const goal = target === null ? '' : `  (target ${target})`;
   return (
-    `${name}\n    ratio ${median(ratios).toFixed(2)} [${ratios[0]!.toFixed(2)}–${ratios.at(-1)!.toFixed(2)}]${reach}` +
+    `${name}\n    ratio ${median(ratios).toFixed(2)} [${ratios[0]!.toFixed(2)}–${ratios.at(-1)!.toFixed(2)}]${goal}` +
     `   ours ${text(median(ours))} ${unit}, other ${text(median(other))} ${unit}, ${ours.length} rounds`
   );
 }

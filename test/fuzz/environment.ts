@@ -10,18 +10,18 @@ const NO_LIMITS = { eventsPerMinute: 1_000_000_000, requestsPerMinute: 1_000_000
 const ADMIN_TOKEN = 'fuzz-admin-token-0123456789abcdef0123456789';
 const ORIGINS = ['https://harbour.example'];
 
-/** Who sends requests, and which of the operations. */
+/** Credentials and the operations that they are used for. */
 export interface FuzzCaller {
   name: string;
   key: string;
   adminToken: string;
-  /** Options that choose the operations. */
+  /** Schemathesis options that select the operations. */
   operations: string[];
-  /** Phases of the short form. Default: all. */
+  /** Phases that run with `--short`; all by default. */
   shortPhases?: string;
 }
 
-/** The running system with a partner, one of its agents, and the operator. */
+/** Starts stores, API and worker, and creates the callers: a partner, another partner's agent, and the operator. */
 export async function openEnvironment(workDir: string) {
   const stores = await startStores({ dataDir: workDir, onProgress: (line) => console.log(line) });
   const env: Record<string, string> = {
@@ -31,7 +31,7 @@ export async function openEnvironment(workDir: string) {
     SUBJECT_PEPPER: 'fuzz-pepper-0123456789abcdef0123456789',
     ADMIN_TOKEN,
     LOG_LEVEL: 'error',
-    // Each request comes with an address of its own (fuzz_hooks.py).
+    // fuzz_hooks.py sends each request from a different address.
     TRUST_PROXY_HOPS: '1',
     PORT: '0',
     METRICS_PORT: '0',
@@ -60,7 +60,7 @@ export async function openEnvironment(workDir: string) {
       operations: asPartner,
       shortPhases: 'fuzzing,stateful',
     },
-    // Last: an operator suspends partners and replaces their keys.
+    // Runs last, because an operator suspends partners and rotates their keys.
     { name: 'admin token', key: partner.liveKey, adminToken: ADMIN_TOKEN, operations: ['--include-tag', 'Operator'] },
   ];
   return {

@@ -9,14 +9,14 @@ import { openEnvironment } from './environment';
 
 const { values: options } = parseArgs({
   options: {
-    /** Bounded to about two minutes, always the same cases: for CI. */
+    /** Runs the same cases every time, in about two minutes, for CI. */
     short: { type: 'boolean', default: false },
-    /** Fewer than these are a failure. */
+    /** The minimum number of cases. The run fails if there are fewer. */
     cases: { type: 'string' },
     seed: { type: 'string' },
   },
 });
-/** Random cases an operation, in each of the phases that draw; the examples and edges of each come on top. */
+/** Random cases per operation in each generating phase, in addition to the schema's examples and boundary values. */
 const EXAMPLES = { short: 3, full: 60 };
 const REQUIRED_CASES = { short: 1_500, full: 5_000 };
 const SHORT_SEED = 20_261_124;
@@ -29,7 +29,7 @@ function line({ name, cases, failures, errors, accepted, acceptedBy, seconds }: 
 async function main(): Promise<number> {
   const length = options.short ? 'short' : 'full';
   const python = await installSchemathesis().catch((error: unknown) => {
-    console.log(`The fuzz did not run: schemathesis cannot be had (${messageOf(error)}).`);
+    console.log(`Fuzzing did not run, because schemathesis could not be installed: ${messageOf(error)}`);
     return null;
   });
   if (python === null) return process.env['CI'] ? 1 : 0;
@@ -51,7 +51,7 @@ async function main(): Promise<number> {
     const bad = outcomes.reduce((sum, { failures, errors }) => sum + failures + errors, 0);
     const required = Number(options.cases ?? REQUIRED_CASES[length]);
     console.log(`${total} cases, ${bad} failures`);
-    if (total < required) console.log(`Too few: ${required} are asked for.`);
+    if (total < required) console.log(`Too few cases: at least ${required} are required.`);
     return bad === 0 && total >= required ? 0 : 1;
   } finally {
     await environment.close();

@@ -14,7 +14,7 @@ const reportSchema = z.object({
   exit_code: z.int(),
   test_cases: z.object({ generated: z.int(), unique_failures: z.int(), errored: z.int() }),
   errors: z.array(z.unknown()),
-  /** By operation and phase: what became of requests that were meant to be valid. */
+  /** Results of the requests that were meant to be valid, by operation and phase. */
   valid_rates: z.record(z.string(), z.record(z.string(), z.record(z.string(), z.int()))),
 });
 
@@ -23,15 +23,16 @@ export interface Outcome {
   cases: number;
   failures: number;
   errors: number;
-  /** Requests that were meant to be valid and accepted, and operations that accepted one. */
+  /** Accepted requests, of those that were meant to be valid. */
   accepted: number;
+  /** Operations that accepted at least one of them. */
   acceptedBy: number;
   seconds: number;
-  /** What schemathesis printed. */
+  /** The end of what schemathesis printed. */
   report: string;
 }
 
-interface Fuzzing {
+interface FuzzOptions {
   python: string;
   workDir: string;
   url: string;
@@ -41,15 +42,15 @@ interface Fuzzing {
   caller: FuzzCaller;
 }
 
-/** Runs schemathesis with all its checks over the operations of one caller. */
-export async function fuzz({ python, workDir, url, seed, maxExamples, short, caller }: Fuzzing): Promise<Outcome> {
+/** Runs schemathesis with all checks against one caller's operations. */
+export async function fuzz({ python, workDir, url, seed, maxExamples, short, caller }: FuzzOptions): Promise<Outcome> {
   const folder = path.join(projectRoot(), 'test', 'fuzz');
   const name = caller.name.replaceAll(' ', '-');
   const [log, json] = [path.join(workDir, `${name}.log`), path.join(workDir, `${name}.json`)];
   const [config, location] = [path.join(folder, 'schemathesis.toml'), `${url}/openapi.json`];
-  const chosen = [...caller.operations, '--checks', 'all', '--max-examples', String(maxExamples)];
+  const selection = [...caller.operations, '--checks', 'all', '--max-examples', String(maxExamples)];
   const phases = short && caller.shortPhases ? ['--phases', caller.shortPhases] : [];
-  const kept = [
+  const reporting = [
     '--seed',
     String(seed),
     '--generation-database',
@@ -60,7 +61,7 @@ export async function fuzz({ python, workDir, url, seed, maxExamples, short, cal
     json,
   ];
   const program = ['-m', 'schemathesis.cli', '--no-color', '--config-file', config];
-  const args = [...program, 'run', location, '--url', url, ...chosen, ...phases, ...kept];
+  const args = [...program, 'run', location, '--url', url, ...selection, ...phases, ...reporting];
   const startedAtMs = performance.now();
   const child = spawn(python, args, {
     cwd: workDir,
@@ -78,7 +79,7 @@ export async function fuzz({ python, workDir, url, seed, maxExamples, short, cal
   const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
   const report = (await readFile(log, 'utf8')).split('\n').slice(-SHOWN_LINES).join('\n');
   const parsed = reportSchema.safeParse(JSON.parse(await readFile(json, 'utf8').catch(() => 'null')));
-  // Without a report, or with another verdict than its own, something is wrong that was not counted.
+  // A missing report counts as an error, and so does a failure that the report does not contain.
   if (!parsed.success)
     return { name: caller.name, cases: 0, failures: 0, errors: 1, accepted: 0, acceptedBy: 0, seconds, report };
   const { test_cases, errors, valid_rates } = parsed.data;

@@ -7,7 +7,7 @@ const SCHEMATHESIS = {
   locate: 'import os, sys; print(os.path.join(os.path.dirname(sys.executable), "schemathesis"))',
 };
 
-/** The Python that has schemathesis, installed once into `.cache/fuzz`. Rejects where Python or PyPI is not in reach. */
+/** Installs schemathesis into `.cache/fuzz` once, and returns its Python. Rejects if Python or PyPI is unavailable. */
 export async function installSchemathesis(): Promise<string> {
   const { python } = await installPypiStore(SCHEMATHESIS, {
     cacheDir: path.join(projectRoot(), '.cache', 'fuzz'),

@@ -5,17 +5,15 @@ import { LAYERS, SEPARATE } from './layers';
 const PRODUCT = ['api', 'workers', 'shared', 'deploy'];
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*'(\.{1,2}\/[^'\n]+)'/g;
 
-/** An import from one node of the graph to another. */
 export interface FolderImport {
   from: string;
   to: string;
-  /** The importing file. */
   file: string;
 }
 
 /**
- * Imports between the folders of the product. A folder is one node. Where a folder has subfolders, each file directly
- * in it is a node of its own: such files compose what is below them, or are used by it.
+ * The product's folders and their imports. Each folder is one node. If a folder has subfolders, each file directly in
+ * it is its own node, because such files combine lower layers or support them.
  */
 export interface FolderGraph {
   nodes: string[];
@@ -30,7 +28,7 @@ function sourceFiles(root: string): string[] {
   );
 }
 
-/** Reads the graph of the sources below `root`. Imports of types count, too. */
+/** Builds the graph of the sources under `root`. Type imports count. */
 export function readFolderGraph(root: string): FolderGraph {
   const files = new Set(sourceFiles(root));
   const folders = new Set([...files].map((file) => dirname(file)));
@@ -50,7 +48,7 @@ export function readFolderGraph(root: string): FolderGraph {
   return { nodes: [...new Set([...files].map(nodeOf))].toSorted(), imports };
 }
 
-/** Each cycle as the nodes along it, the first one repeated at the end. */
+/** Returns each cycle as a path that starts and ends with the same node. */
 export function findCycles({ nodes, imports }: FolderGraph): string[][] {
   const targets = new Map(nodes.map((node) => [node, new Set<string>()]));
   for (const { from, to } of imports) targets.get(from)!.add(to);
@@ -76,12 +74,12 @@ function matches(pattern: string, node: string): boolean {
   return node === pattern;
 }
 
-/** The node's layer, from 0 (lowest) up; -1 for a node in no layer. */
+/** Returns the index of the node's layer in `LAYERS`, or -1 if no layer contains it. */
 export function layerOf(node: string): number {
   return LAYERS.findIndex(({ folders }) => folders.some((pattern) => matches(pattern, node)));
 }
 
-/** Imports of a higher layer, and those between the trees that meet only in shared/. */
+/** Returns imports from higher layers, and imports between the folders in `SEPARATE`. */
 export function findForbiddenImports({ imports }: FolderGraph): FolderImport[] {
   const treeOf = (node: string): string => node.split('/')[0]!;
   const isSeparate = (node: string): boolean => (SEPARATE as readonly string[]).includes(treeOf(node));

@@ -1,6 +1,6 @@
 /**
- * The layers of the product, lowest first. A folder imports only from lower layers and, without cycles, from its own.
- * `**` stands for any folders below. ARCHITECTURE.md explains the order.
+ * The product's layers, lowest first. A folder imports only from lower layers and, without cycles, from its own. `/*`
+ * matches the direct subfolders, and `/**` matches everything below. ARCHITECTURE.md explains the order.
  */
 export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'domain', folders: ['shared/domain'] },
@@ -37,5 +37,5 @@ export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'deployment', folders: ['deploy/**'] },
 ];
 
-/** Folders that must not import each other, in either direction, because they meet only in shared/. */
+/** Folders that must not import each other. They communicate only through queues and databases. */
 export const SEPARATE = ['api', 'workers'] as const;

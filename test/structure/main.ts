@@ -2,7 +2,7 @@ import { projectRoot } from '../../shared/project';
 import { findCycles, findForbiddenImports, layerOf, readFolderGraph } from './folder-graph';
 import { LAYERS } from './layers';
 
-/** Prints the folders of the product by layer, what each imports, and what breaks the rules. */
+/** Prints the product's folders and their imports by layer, then all cycles and forbidden imports. */
 const graph = readFolderGraph(projectRoot());
 const cycles = findCycles(graph);
 const forbidden = findForbiddenImports(graph);

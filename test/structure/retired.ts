@@ -1,4 +1,4 @@
-/** Identifiers of earlier versions, as whole words. STYLE_GUIDE.md names what replaced them. */
+/** Identifiers from earlier versions, matched as whole words. STYLE_GUIDE.md lists their replacements. */
 export const RETIRED_IDENTIFIERS: readonly string[] = [
   'AcceptDeps',
   'ActivityNotes',
@@ -75,7 +75,7 @@ export const RETIRED_IDENTIFIERS: readonly string[] = [
   'withoutContent',
 ];
 
-/** Wording of earlier versions, in any text of the repository. STYLE_GUIDE.md says what to write instead. */
+/** Wording from earlier versions, banned in every text file. STYLE_GUIDE.md says what to write instead. */
 export const RETIRED_PHRASES: readonly RegExp[] = [
   /\bmend(s|ed|ing)?\b/i,
   /\banew\b/i,

@@ -10,14 +10,14 @@ const filesIn = (folder: string, names = /\.tsx?$/): string[] =>
     .map((name) => path.join(folder, name));
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
-describe('the sources', () => {
-  it('assert no value to be of type never, which would hide what the types say', () => {
+describe('source files', () => {
+  it('no source file casts to never, which would bypass type checking', () => {
     const sources = ['api', 'deploy', 'shared', 'test', 'workers'].flatMap((folder) => filesIn(folder));
     expect(sources.length).toBeGreaterThan(300);
     expect(sources.filter((file) => /\bas\s+never\b/.test(read(file)))).toEqual([]);
   });
 
-  it("name BullMQ's keys and the fields of its jobs in one file and its contract test only", () => {
+  it("only bullmq-internals.ts and its contract test use BullMQ's Redis keys and job fields", () => {
     const keys =
       /toKey\(|queuePrefix\([^)]*\)\}:|processedOn|4294967296|:(?:wait|prioritized|active|delayed|failed)['"`]|HGET[^)]*'data'/;
     const sources = ['api', 'deploy', 'shared', 'test', 'workers']
@@ -29,7 +29,7 @@ describe('the sources', () => {
     ]);
   });
 
-  it('have every test in a top-level describe', () => {
+  it('every test is inside a top-level describe', () => {
     const tests = filesIn('test').filter((file) => file.endsWith('.test.ts'));
     expect(tests.length).toBeGreaterThan(100);
     expect(tests.filter((file) => !/^describe/m.test(read(file)) || /^it\b/m.test(read(file)))).toEqual([]);

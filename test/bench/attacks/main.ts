@@ -30,9 +30,8 @@ const MIB = 1024 * 1024;
 interface Attack {
   name: string;
   headers: Record<string, string>;
-  /** One body, or one made for each request. */
   body: string | Buffer;
-  /** A key for each request; default: the one of a partner with default limits. */
+  /** Creates a key for each request. By default, all use the key of a partner with default limits. */
   keys?: () => string;
 }
 
@@ -43,7 +42,7 @@ const distinctFields = (item: number) =>
 const gzip = { 'content-encoding': 'gzip' };
 const oneUnknownKey = unknownKey();
 
-/** Item 1 and 2 of issue 10, and their nearest relatives. */
+/** Requests that cost the API CPU time before it can reject them: the attacks from issue 10, and close variants. */
 const ATTACKS: Attack[] = [
   {
     name: 'unknown key, 15 KB of {} lines',
@@ -84,7 +83,7 @@ interface Figures {
   perSecond: number;
 }
 
-/** Another partner's single events, from a few connections, for as long as the attack lasts. */
+/** Sends another partner's single events over a few connections during the attack. */
 async function bystander(port: number, key: string): Promise<Figures> {
   const result = await autocannon({
     url: `http://127.0.0.1:${port}/v1/events`,
@@ -130,15 +129,18 @@ async function round(
   return { ...figures, attacksPerSecond: attacks.perSecond };
 }
 
-/** What other partners notice of an attack on the API's CPU: nothing rejected, p99 at most 3 x idle + 20 ms. */
+/**
+ * Measures how an attack on the API's CPU affects other partners. An attack passes if none of their requests is
+ * rejected and their p99 is at most 3 × idle + 20 ms.
+ */
 inEnvironment(async (environment) => {
   console.log(
     `stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${connections} connections, ${seconds} s`,
   );
   const api = await startProgram('api/main.js', environment.env);
   await round(environment, api.port, null);
-  const chosen = ATTACKS.filter(({ name }) => name.includes(options.only));
-  for (const one of chosen) {
+  const selected = ATTACKS.filter(({ name }) => name.includes(options.only));
+  for (const one of selected) {
     const idle: Figures[] = [];
     const under: (Figures & { attacksPerSecond: number })[] = [];
     for (let n = 0; n < rounds; n += 1) {

@@ -4,23 +4,23 @@ import { type BenchProcess, startProgram } from '../processes';
 import type { BenchEnvironment } from '../environment';
 import {
   CLOSED_WITHIN_MS,
-  closed,
+  clearAgents,
   expectExact,
   expectSealed,
-  forget,
+  formatStatuses,
   grow,
+  isClosed,
   keysOf,
   kill,
-  passesOf,
-  shown,
   statuses,
+  successesOf,
   warm,
 } from './scenarios';
 import { options } from './options';
 
 const { agents, killEveryMs } = options;
 
-/** A big cascade while its worker is killed again and again, and keys are tried all along. */
+/** Kills the worker repeatedly during a large cascade, while calls with the killed agents' keys continue. */
 export async function crash(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
   const tree = await grow(environment, agents);
   const keys = keysOf(tree);
@@ -33,30 +33,31 @@ export async function crash(environment: BenchEnvironment, apis: BenchProcess[])
   const killer = (async () => {
     for (;;) {
       await delay(killEveryMs);
-      if (state.over || (await closed(environment, cascadeId))) return;
+      if (state.over || (await isClosed(environment, cascadeId))) return;
       worker.child.kill('SIGKILL');
       kills += 1;
       worker = await startProgram('workers/main.js', environment.env);
     }
   })();
-  const tried = new Map<number, number>();
-  const tryer = (async () => {
+  const statusCounts = new Map<number, number>();
+  const caller = (async () => {
     do {
-      for (const [status, n] of await statuses(apis, keys)) tried.set(status, (tried.get(status) ?? 0) + n);
+      for (const [status, n] of await statuses(apis, keys))
+        statusCounts.set(status, (statusCounts.get(status) ?? 0) + n);
     } while (!state.over);
   })();
-  await waitUntil('the cascade is closed', () => closed(environment, cascadeId), CLOSED_WITHIN_MS);
+  await waitUntil('the cascade is closed', () => isClosed(environment, cascadeId), CLOSED_WITHIN_MS);
   const seconds = (performance.now() - startedAt) / 1000;
   state.over = true;
-  await Promise.all([killer, tryer]);
+  await Promise.all([killer, caller]);
   await expectSealed(apis[0]!, environment);
   await worker.stop();
-  const passes = passesOf(tried);
+  const successes = successesOf(statusCounts);
   console.log(
     `kill -9 of the worker every ${killEveryMs / 1000} s: ${kills} kills, closed after ${seconds.toFixed(1)} s\n` +
-      `    ${keys.length} keys on ${apis.length} APIs from the 202 on: ${shown(tried)}; passes: ${passes}`,
+      `    ${keys.length} keys on ${apis.length} APIs after the 202: ${formatStatuses(statusCounts)}; ${successes} successful`,
   );
   await expectExact(environment, tree[0]!, cascadeId);
-  if (passes > 0) throw new Error(`${passes} calls passed after the 202`);
-  await forget(environment);
+  if (successes > 0) throw new Error(`${successes} calls succeeded after the 202`);
+  await clearAgents(environment);
 }

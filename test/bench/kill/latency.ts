@@ -3,13 +3,13 @@ import type { GrownAgent } from '../../support/grow-tree';
 import type { BenchProcess } from '../processes';
 import { compare, describe } from '../rounds';
 import type { BenchEnvironment } from '../environment';
-import { forget, grow, keysOf, kill, passesOf, shown, statuses, warm } from './scenarios';
+import { clearAgents, formatStatuses, grow, keysOf, kill, statuses, successesOf, warm } from './scenarios';
 import { options } from './options';
 import { rawCollection } from '../../support/raw-collection';
 
 const SMALL = 10;
 
-/** Takes a kill back that no worker has begun with, so that the same tree can be killed again. */
+/** Undoes a kill that no worker has started to process, so that the same tree can be killed again. */
 async function revive({ ctx, partner }: BenchEnvironment, root: GrownAgent): Promise<void> {
   await rawCollection(ctx.store.agents.model).updateOne({ _id: root.agentId }, { $set: { killedAt: null } });
   await ctx.store.cascades.model.collection.deleteMany({});
@@ -18,24 +18,24 @@ async function revive({ ctx, partner }: BenchEnvironment, root: GrownAgent): Pro
 }
 
 /**
- * Latency of a kill of a big tree against that of a small one, in turn, on one API after the other, no worker at work;
- * all sampled keys are warm in every API before each kill, and tried on every API after it.
+ * Compares the latency of killing a large tree with that of killing a small one, on each API in turn and without a
+ * worker. Every API has cached all sampled keys before each kill, and receives a call with each of them after it.
  */
 export async function latency(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
   const trees = { big: await grow(environment, options.agents), small: await grow(environment, SMALL) };
-  const tried = new Map<number, number>();
+  const statusCounts = new Map<number, number>();
   let kills = 0;
   const one = async (tree: GrownAgent[], api: BenchProcess): Promise<number> => {
     const [root, keys] = [tree[0]!, keysOf(tree)];
-    // Both kinds meet processes that did the same work just before.
+    // The keys of both trees, so that the APIs did the same work before either kind of kill.
     await warm(apis, [...keysOf(trees.big), ...keysOf(trees.small)]);
     const { ms } = await kill(api, environment, root);
-    for (const [status, n] of await statuses(apis, keys)) tried.set(status, (tried.get(status) ?? 0) + n);
+    for (const [status, n] of await statuses(apis, keys)) statusCounts.set(status, (statusCounts.get(status) ?? 0) + n);
     await revive(environment, root);
     return ms;
   };
   const next = (tree: GrownAgent[]) => (): Promise<number> => one(tree, apis[Math.floor(kills++ / 2) % apis.length]!);
-  // The first kills of a process are slower: code is compiled, connections are made.
+  // The first kills of a process are slower, because it compiles code and opens connections.
   for (const api of apis) for (const tree of [trees.small, trees.big]) await one(tree, api);
   console.log(
     describe(
@@ -49,7 +49,10 @@ export async function latency(environment: BenchEnvironment, apis: BenchProcess[
       ),
     ),
   );
-  console.log(`    sampled keys on ${apis.length} APIs after each 202: ${shown(tried)}; passes: ${passesOf(tried)}`);
-  await forget(environment);
-  if (passesOf(tried) > 0) throw new Error('a key passed after the 202');
+  const successes = successesOf(statusCounts);
+  console.log(
+    `    sampled keys on ${apis.length} APIs after each 202: ${formatStatuses(statusCounts)}; ${successes} successful`,
+  );
+  await clearAgents(environment);
+  if (successes > 0) throw new Error(`${successes} calls succeeded after the 202`);
 }

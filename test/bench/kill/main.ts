@@ -6,16 +6,16 @@ import { options } from './options';
 import { rate } from './rate';
 
 /**
- * The kill switch on a big tree: latency against a small one, keys that pass after the 202 (none may), exactness under
- * kill -9 of the worker, and the rate of the cascade against a loop over the driver alone.
+ * Benchmarks the kill switch on a large tree: latency relative to a small tree, calls that succeed after the 202 (none
+ * may), exactness when the worker is killed, and the cascade's rate relative to a driver-only loop.
  */
 inEnvironment(async (environment) => {
   console.log(`stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${options.agents} agents`);
   const apis = await Promise.all(
     Array.from({ length: options.apis }, () => startProgram('api/main.js', environment.env)),
   );
-  if (options.chosen.has('latency')) await latency(environment, apis);
-  if (options.chosen.has('crash')) await crash(environment, apis);
-  if (options.chosen.has('rate')) await rate(environment, apis);
+  if (options.selected.has('latency')) await latency(environment, apis);
+  if (options.selected.has('crash')) await crash(environment, apis);
+  if (options.selected.has('rate')) await rate(environment, apis);
   await Promise.all(apis.map((api) => api.stop()));
 });

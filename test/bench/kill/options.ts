@@ -12,7 +12,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What `npm run bench:kill -- --agents 100000 …` asks for. */
+/** Command-line options of `npm run bench:kill`. */
 export const options = {
   agents: Number(values.agents),
   rounds: Number(values.rounds),
@@ -20,5 +20,5 @@ export const options = {
   samples: Number(values.samples),
   apis: Number(values.apis),
   killEveryMs: Number(values['kill-every-seconds']) * 1_000,
-  chosen: new Set(values.only.split(',')),
+  selected: new Set(values.only.split(',')),
 };

@@ -9,71 +9,71 @@ const CONCURRENCY = 32;
 const MAX_WARMINGS = 10;
 export const CLOSED_WITHIN_MS = 1_800_000;
 
-export interface Killed {
+export interface KillResult {
   cascadeId: string;
   ms: number;
 }
 
-/** Statuses of a harmless call with each key on each API. */
+/** Makes a harmless call with each key on each API, and counts the responses by status. */
 export async function statuses(apis: BenchProcess[], keys: string[]): Promise<Map<number, number>> {
   const calls = keys.flatMap((key) => apis.map(({ port }) => ({ key, port })));
   const found = new Map<number, number>();
   let next = 0;
   const caller = async (): Promise<void> => {
     for (let call = calls[next++]; call; call = calls[next++]) {
-      const answer = await fetch(`http://127.0.0.1:${call.port}/v1/events?limit=1`, {
+      const response = await fetch(`http://127.0.0.1:${call.port}/v1/events?limit=1`, {
         headers: { 'x-api-key': call.key },
       });
-      await answer.arrayBuffer();
-      found.set(answer.status, (found.get(answer.status) ?? 0) + 1);
+      await response.arrayBuffer();
+      found.set(response.status, (found.get(response.status) ?? 0) + 1);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, caller));
   return found;
 }
 
-/** Lets every API load every key; a cold burst may be refused at first. */
+/** Makes every API cache every key. Retries, because an API may reject calls during a burst of uncached keys. */
 export async function warm(apis: BenchProcess[], keys: string[]): Promise<void> {
   for (let tries = 0; tries < MAX_WARMINGS; tries += 1) {
     const found = await statuses(apis, keys);
     if (found.size === 1 && found.has(200)) return;
   }
-  throw new Error('the keys cannot be warmed');
+  throw new Error(`calls still fail after ${MAX_WARMINGS} attempts to cache the keys`);
 }
 
-export function passesOf(found: Map<number, number>): number {
+export function successesOf(found: Map<number, number>): number {
   return [...found].filter(([status]) => status < 400).reduce((sum, [, n]) => sum + n, 0);
 }
 
-export async function kill(api: BenchProcess, environment: BenchEnvironment, root: GrownAgent): Promise<Killed> {
+export async function kill(api: BenchProcess, environment: BenchEnvironment, root: GrownAgent): Promise<KillResult> {
   const startedAt = performance.now();
-  const answer = await fetch(`http://127.0.0.1:${api.port}/v1/agents/${root.agentId}/revoke-descendants`, {
+  const response = await fetch(`http://127.0.0.1:${api.port}/v1/agents/${root.agentId}/revoke-descendants`, {
     method: 'POST',
     headers: { 'x-api-key': environment.partner.liveKey },
   });
-  const body = (await answer.json()) as { cascadeId: string };
-  if (answer.status !== 202) throw new Error(`the kill answered ${answer.status}: ${JSON.stringify(body)}`);
+  const body = (await response.json()) as { cascadeId: string };
+  if (response.status !== 202) throw new Error(`the kill returned ${response.status}: ${JSON.stringify(body)}`);
   return { cascadeId: body.cascadeId, ms: performance.now() - startedAt };
 }
 
-export async function closed({ ctx }: BenchEnvironment, cascadeId: string): Promise<boolean> {
+export async function isClosed({ ctx }: BenchEnvironment, cascadeId: string): Promise<boolean> {
   return (await ctx.store.cascades.byId(cascadeId))?.status === 'CLOSED';
 }
 
-/** Exactly as many hashes gone and entries written as the tree has agents. */
+/** Throws unless the cascade nulled exactly one key hash and wrote exactly one audit entry per agent. */
 export async function expectExact({ ctx }: BenchEnvironment, root: GrownAgent, cascadeId: string): Promise<void> {
   const subtree = { $or: [{ _id: root.agentId }, { ancestors: root.agentId }] };
-  const gone = await ctx.store.agents.model.countDocuments({ ...subtree, status: 'REVOKED', key: null });
+  const nulled = await ctx.store.agents.model.countDocuments({ ...subtree, status: 'REVOKED', key: null });
   const entries = await ctx.store.audit.countOfCascade(cascadeId);
   const cascade = await ctx.store.cascades.byId(cascadeId);
-  const facts = `${gone} hashes gone, ${entries} entries, affected ${cascade?.affected}, revoked ${cascade?.revoked}`;
-  if ([gone, entries, cascade?.affected, cascade?.revoked].some((count) => count !== options.agents)) {
-    throw new Error(`not exact: ${facts}`);
+  const facts = `${nulled} hashes nulled, ${entries} entries, affected ${cascade?.affected}, revoked ${cascade?.revoked}`;
+  if ([nulled, entries, cascade?.affected, cascade?.revoked].some((count) => count !== options.agents)) {
+    throw new Error(`expected ${options.agents} of each: ${facts}`);
   }
   console.log(`    CLOSED: ${facts}`);
 }
 
-/** Waits for the sealer and recomputes the whole chain of the partner, as a reader of its audit would. */
+/** Waits until every audit entry is sealed, then verifies the partner's whole chain through the API. */
 export async function expectSealed(api: BenchProcess, { ctx, partner }: BenchEnvironment): Promise<void> {
   const startedAt = performance.now();
   const chain = tenantOf(partner.partnerId, 'live');
@@ -84,10 +84,11 @@ export async function expectSealed(api: BenchProcess, { ctx, partner }: BenchEnv
   while (verdict.intact && verdict.nextCursor !== null) {
     const query = verdict.nextCursor === '' ? '' : `?cursor=${encodeURIComponent(verdict.nextCursor)}`;
     const headers = { 'x-api-key': partner.liveKey };
-    const answer = await fetch(`http://127.0.0.1:${api.port}/v1/audit/verify${query}`, { headers });
-    verdict = (await answer.json()) as typeof verdict;
+    const response = await fetch(`http://127.0.0.1:${api.port}/v1/audit/verify${query}`, { headers });
+    verdict = (await response.json()) as typeof verdict;
   }
-  if (!verdict.intact || verdict.entries < options.agents) throw new Error(`the audit: ${JSON.stringify(verdict)}`);
+  if (!verdict.intact || verdict.entries < options.agents)
+    throw new Error(`the audit chain is broken or incomplete: ${JSON.stringify(verdict)}`);
   console.log(`    audit chain: intact, ${verdict.entries} entries, all sealed ${seconds} s after CLOSED`);
 }
 
@@ -96,14 +97,14 @@ export const keysOf = (tree: GrownAgent[]): string[] => {
   return tree.filter((_, n) => n % step === 0).map(({ key }) => key);
 };
 
-export const shown = (found: Map<number, number>): string =>
+export const formatStatuses = (found: Map<number, number>): string =>
   [...found].map(([status, n]) => `${n} × ${status}`).join(', ');
 
 export async function grow({ ctx, partner }: BenchEnvironment, size: number): Promise<GrownAgent[]> {
   return growTree(ctx.store, tenantOf(partner.partnerId, 'live'), size);
 }
 
-export async function forget({ ctx }: BenchEnvironment): Promise<void> {
+export async function clearAgents({ ctx }: BenchEnvironment): Promise<void> {
   for (const { model } of [ctx.store.agents, ctx.store.audit, ctx.store.auditHeads, ctx.store.cascades])
     await model.collection.deleteMany({});
 }

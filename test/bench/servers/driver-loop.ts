@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 
-/** The yardstick of the drain: one process, the driver alone, one transaction per 500 events, one after the other. */
-interface Go {
+/** The baseline for draining: one process, only the driver, and sequential transactions of 500 events each. */
+interface StartMessage {
   events: Record<string, unknown>[];
 }
 const GROUP = 500;
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   };
 
   process.on('message', (message) => {
-    const all = (message as Go).events.map((event) => ({
+    const all = (message as StartMessage).events.map((event) => ({
       ...event,
       _id: event['_id'] as string,
       occurredAt: new Date(event['occurredAt'] as number),

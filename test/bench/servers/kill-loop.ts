@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 
-/** The yardstick of the cascade: one process, the driver alone, one transaction per 1,000 agents, one after another. */
-interface Go {
+/** The baseline for cascades: one process, only the driver, and sequential transactions of 1,000 agents each. */
+interface StartMessage {
   rootId: string;
 }
 const PAGE = 1_000;
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   };
 
   process.on('message', (message) => {
-    const { rootId } = message as Go;
+    const { rootId } = message as StartMessage;
     void (async () => {
       const startedAt = performance.now();
       let page: { _id: string; tenant: string }[] = [];

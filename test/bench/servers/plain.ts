@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { submittedEventSchema } from '../../../shared/domain/event';
 
-/** The yardsticks of the bench, each the shortest usual way to write it. */
+/** The baselines for the HTTP benchmarks, each written in the simplest idiomatic way. */
 const app = express();
 const redis = new Redis(process.env['REDIS_URL']!);
 const batchSchema = z.strictObject({ events: z.array(submittedEventSchema) });

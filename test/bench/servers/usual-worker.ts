@@ -2,7 +2,7 @@ import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 
-/** The usual tutorial's worker: one job an event, a mongoose document each, a counter and a cache entry each. */
+/** A worker as tutorials show it: for each event, one job, one mongoose document, one counter and one cache entry. */
 const CONCURRENCY = 32;
 const usual = new mongoose.Schema({
   _id: String,

@@ -7,7 +7,7 @@ import { tempDirs } from '../../support/temp-dirs';
 
 const { tempDir } = tempDirs();
 
-/** A product of these files; each value lists what the file imports. */
+/** Writes a source tree with these files. Each value lists the modules that the file imports. */
 function writeProduct(files: Record<string, string[]>): string {
   const root = tempDir();
   for (const top of ['api', 'workers', 'shared', 'deploy']) mkdirSync(join(root, top));
@@ -18,25 +18,25 @@ function writeProduct(files: Record<string, string[]>): string {
   return root;
 }
 
-describe('folder graph of the product', () => {
+describe("the product's folder graph", () => {
   const graph = readFolderGraph(projectRoot());
 
-  it('has more than 30 folders, each in a layer', () => {
+  it('every one of its more than 30 folders belongs to a layer', () => {
     expect(graph.nodes.length).toBeGreaterThan(30);
     expect(graph.nodes.filter((node) => layerOf(node) === -1)).toEqual([]);
   });
 
-  it('has no cycle', () => {
+  it('has no import cycles', () => {
     expect(findCycles(graph)).toEqual([]);
   });
 
-  it('has no import of a higher layer', () => {
+  it('has no import from a higher layer', () => {
     expect(findForbiddenImports(graph)).toEqual([]);
   });
 });
 
 describe('readFolderGraph', () => {
-  it('reports a cycle of two folders, also when it is closed by a type', () => {
+  it('finds a cycle across folders that consists of type imports', () => {
     const root = writeProduct({
       'api/agents/a.ts': ['../audit/b'],
       'api/audit/b.ts': ['../http/c'],
@@ -46,7 +46,7 @@ describe('readFolderGraph', () => {
     expect(findCycles(readFolderGraph(root))).toEqual([['api/agents', 'api/audit', 'api/http', 'api/agents']]);
   });
 
-  it('reports imports of a higher layer, and of workers from the API', () => {
+  it('finds imports from a higher layer, and imports of workers/ in api/', () => {
     const root = writeProduct({
       'shared/domain/a.ts': ['../store/b'],
       'shared/store/b.ts': [],

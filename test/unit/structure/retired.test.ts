@@ -6,7 +6,7 @@ import { projectRoot } from '../../../shared/project';
 import { RETIRED_IDENTIFIERS, RETIRED_PHRASES } from '../../structure/retired';
 
 const root = projectRoot();
-/** The lists themselves, what tells the history, and what is not ours. */
+/** The lists of retired names, historical documents, and generated files. */
 const EXEMPT =
   /^(CHANGELOG\.md|package-lock\.json|\.github\/(STYLE_GUIDE\.md|decisions\/.*)|test\/structure\/retired\.ts)$/;
 const TEXT = /\.(ts|tsx|js|json|md|ya?ml|toml|sh|py|css|lua|example)$|Dockerfile$|^\.ci\/run$/;
@@ -19,7 +19,7 @@ const texts = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
     try {
       return [{ file, lines: readFileSync(join(root, file), 'utf8').split('\n') }];
     } catch {
-      // Deleted in the working tree.
+      // Git lists the file, but it is deleted in the working tree.
       return [];
     }
   });
@@ -31,15 +31,15 @@ function linesWith(pattern: RegExp): string[] {
 }
 
 describe('the repository', () => {
-  it('is read: more than 500 files', () => {
+  it('has more than 500 text files, all of which are scanned', () => {
     expect(texts.length).toBeGreaterThan(500);
   });
 
-  it('has no retired identifier', () => {
+  it('contains no retired identifier', () => {
     expect(linesWith(new RegExp(`\\b(?:${RETIRED_IDENTIFIERS.join('|')})\\b`))).toEqual([]);
   });
 
-  it.each(RETIRED_PHRASES.map((pattern) => [pattern]))('has no text with %s', (pattern) => {
+  it.each(RETIRED_PHRASES.map((pattern) => [pattern]))('contains no text that matches %s', (pattern) => {
     expect(linesWith(pattern)).toEqual([]);
   });
 });

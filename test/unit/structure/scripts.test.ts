@@ -5,8 +5,8 @@ import { projectRoot } from '../../../shared/project';
 
 const LUA = /\bredis\.p?call\b|\bdefineCommand\b|\.eval(?:sha)?\(|\bscript\('LOAD'/i;
 
-describe('Lua', () => {
-  it('is in .lua files only, and shared/redis/scripts.ts alone runs it', () => {
+describe('Lua scripts', () => {
+  it('only shared/redis/scripts.ts runs Lua, and no other TypeScript file contains any', () => {
     const sources = ['api', 'workers', 'shared', 'deploy'].flatMap((top) =>
       readdirSync(join(projectRoot(), top), { recursive: true, encoding: 'utf8' })
         .filter((file) => /\.tsx?$/.test(file))
