@@ -49,7 +49,7 @@ export function selectorsOf(expr: string): string[] {
   const selectors: string[] = [];
   parser.parse(expr).iterate({
     enter: ({ name, type, from, to }) => {
-      if (type.isError) throw new Error(`not PromQL at ${from}: ${expr}`);
+      if (type.isError) throw new Error(`invalid PromQL at ${from}: ${expr}`);
       if (name === 'VectorSelector') selectors.push(expr.slice(from, to));
     },
   });

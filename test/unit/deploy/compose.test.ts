@@ -66,7 +66,7 @@ describe('docker-compose.yml', () => {
     expect(names.length).toBeGreaterThan(0);
   });
 
-  it('gives both processes valid production settings from only the secrets', () => {
+  it('configures both processes for production when only the secrets are set', () => {
     for (const service of own) {
       const config = readConfig(environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }));
       expect(config).toMatchObject({ production: true, subjectPepper: SECRET });

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { createMetrics } from '../../../shared/metrics/metrics';
 import { allExpressions, DASHBOARDS, selectorsOf } from '../../support/promql';
 
-/** From provisioning/datasources. */
+/** As set in provisioning/datasources. */
 const DATA_SOURCE = 'mir-prometheus';
 const COLUMNS = 24;
 
-/** Returns the names of all exported series, and of `up` and ALERTS, which Prometheus adds. */
+/** Returns the names of all exported series, plus `up` and `ALERTS`, which Prometheus adds. */
 function exportedNames(): Set<string> {
   const metrics = [createMetrics('api'), createMetrics('worker')].flatMap(({ registry }) =>
     registry.getMetricsAsArray(),
@@ -32,10 +32,10 @@ describe('Grafana dashboards', () => {
     for (const source of sources) expect(source).toMatchObject({ datasource: { uid: DATA_SOURCE } });
   });
 
-  it('use only valid PromQL over existing series, like the rules', () => {
+  it('dashboards and rules contain only valid PromQL over existing series', () => {
     const expressions = allExpressions();
     const known = exportedNames();
-    // Recording rules are part of the expressions under the name of their series.
+    // A recording rule is listed under the name of the series that it records.
     for (const [name] of expressions) if (name.startsWith('mir:')) known.add(name);
     const unknown = expressions.flatMap(([where, expr]) =>
       selectorsOf(expr)
@@ -46,10 +46,12 @@ describe('Grafana dashboards', () => {
     expect(expressions.length).toBeGreaterThan(80);
     expect(unknown).toEqual([]);
   });
+});
 
-  it('yield their selectors at any position in an expression', () => {
+describe('selectorsOf', () => {
+  it('finds selectors anywhere in an expression, and throws on invalid PromQL', () => {
     const expr = 'sum by (a) (rate(x_bucket{r="/a/:id"}[5m])) / (b or vector(0)) > 3 and topk(2, mir:c{d=~"e|f"})';
     expect(selectorsOf(expr)).toEqual(['x_bucket{r="/a/:id"}', 'b', 'mir:c{d=~"e|f"}']);
-    expect(() => selectorsOf('sum(')).toThrow('not PromQL');
+    expect(() => selectorsOf('sum(')).toThrow('invalid PromQL');
   });
 });

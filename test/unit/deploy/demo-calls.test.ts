@@ -13,7 +13,7 @@ import { tempDirs } from '../../support/temp-dirs';
 const RULES = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } };
 const PARTNER = { name: 'Shop', partnerId: 'prt_x', apiKey: 'k' };
 const { tempDir, afterTest } = tempDirs();
-/** Long enough for success on any machine. */
+/** Long enough on any machine. */
 const LONG_MS = 30_000;
 
 async function serve(listener: RequestListener): Promise<string> {
@@ -77,11 +77,11 @@ describe('demo checks', () => {
   const accepted = { receiptId: 'r', receivedAt: '2026-05-01T09:30:00.000Z', accepted: 1, rejected: 1 };
   const error = { index: 1, code: 'REQUIRED', path: 'userExternalId', message: 'm' };
 
-  it('report nothing if only the faulty item was rejected', async () => {
+  it('reports nothing if only the faulty item was rejected', async () => {
     expect(await send({ ...accepted, errors: [error] })).toEqual([]);
   });
 
-  it('report an accepted faulty item, a rejected valid item and a wrong status', async () => {
+  it('reports an accepted faulty item, a rejected valid item and a wrong status', async () => {
     expect(await send({ ...accepted, accepted: 2, rejected: 0, errors: [] })).toHaveLength(2);
     expect(await send({ ...accepted, accepted: 0, rejected: 2, errors: [error, { ...error, index: 0 }] })).toHaveLength(
       2,
@@ -89,7 +89,7 @@ describe('demo checks', () => {
     expect(await send({ code: 'INTERNAL' }, 500)).toEqual([expect.stringContaining('500 instead of 202')]);
   });
 
-  it('report a receipt with the wrong outcome or one that stays QUEUED', async () => {
+  it('reports a receipt that has the wrong outcome or stays QUEUED', async () => {
     const receipt = { status: 'QUEUED', accepted: 2, persisted: 0, duplicates: 0, conflicts: 0, failed: 0 };
     const done = { ...receipt, status: 'DONE', persisted: 2 };
     const problemsOf = async (body: unknown, waitMs = LONG_MS): Promise<string[]> => {
@@ -103,7 +103,7 @@ describe('demo checks', () => {
     expect(await problemsOf(receipt, 50)).toEqual([expect.stringContaining('still QUEUED')]);
   });
 
-  it('report wrong signals and signals that never include the events', async () => {
+  it('reports wrong signals and signals that never include the events', async () => {
     const atMs = Date.now() - 3600_000;
     const at = new Date(atMs).toISOString();
     const signals = (eventCount: number, throughMs: number): unknown => ({
@@ -128,12 +128,12 @@ describe('demo checks', () => {
     expect(await check([signals(2, atMs)], 50)).toEqual([expect.stringContaining('expected later than')]);
   });
 
-  it('report surplus and missing database rows, including duplicates', () => {
+  it('reports surplus and missing database rows, including duplicates', () => {
     expect(compareBags('rows', ['a', 'a', 'b'], ['b', 'a', 'a'])).toEqual([]);
     expect(compareBags('rows', ['a', 'a'], ['a', 'c'])).toEqual(['rows: 1 surplus: a', 'rows: 1 missing: c']);
   });
 
-  it('shorten a long list of differences', () => {
+  it('shortens a long list of differences', () => {
     const text = differencesText(Array.from({ length: 100 }, (_, n) => `d${n}`));
     expect(text.split('\n')).toHaveLength(27);
     expect(text).toContain('and 75 more');

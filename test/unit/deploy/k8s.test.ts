@@ -36,7 +36,7 @@ const secretPairs = Object.fromEntries(
 
 describe('Kubernetes manifests', () => {
   it.each(pods)(
-    'run %s as non-root with a read-only file system, no privileges or token, and limited memory',
+    'runs %s as non-root with a read-only file system, no privileges or token, and limited memory',
     (_name, template) => {
       expect(template.spec).toMatchObject({
         automountServiceAccountToken: false,
@@ -54,27 +54,27 @@ describe('Kubernetes manifests', () => {
     },
   );
 
-  it.each(pods)('start %s from a program in the image, with all settings and secrets', (_name, template) => {
+  it.each(pods)('starts %s from a program in the image, with all settings and secrets', (_name, template) => {
     const { args, envFrom } = containerOf(template);
     const [program] = /dist\/[\w/-]+\.js/.exec(args.join(' ')) ?? [''];
     expect(existsSync(join(ROOT, program.replace(/^dist\//, '').replace(/\.js$/, '.ts')))).toBe(true);
     expect(envFrom).toEqual([{ configMapRef: { name: 'mir-config' } }, { secretRef: { name: 'mir-secrets' } }]);
   });
 
-  it('provide valid production settings through ConfigMap and Secret', () => {
+  it('provides valid production settings through ConfigMap and Secret', () => {
     const env = { ...config.data, ...secretPairs, MAIL_FROM: 'MIR <mir@example.org>' };
     expect(Object.keys(env).filter((name) => !(name in SETTINGS))).toEqual([]);
     const read = readConfig(env);
     expect(read).toMatchObject({ production: true, adminToken: SECRET, subjectPepper: SECRET });
     expect(read.cacheRedisUrl).not.toBe(read.redisUrl);
-    // Probes, services and Prometheus reach a pod at its own address. Network policies restrict who can.
+    // Probes, services and Prometheus connect to the pod's own address. Network policies restrict access to it.
     expect(read.bindAddress).toBeNull();
     for (const name of ['SUBJECT_PEPPER', 'ADMIN_TOKEN', 'MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL', 'SMTP_URL']) {
       expect(config.data).not.toHaveProperty(name);
     }
   });
 
-  it('use the ports from the settings in probes and ports', () => {
+  it('uses the ports from the settings for containers and probes', () => {
     const portsOf = (template: Manifest) =>
       Object.fromEntries(containerOf(template).ports.map((port: Manifest) => [port.name, String(port.containerPort)]));
     expect(portsOf(pods[0]![1])).toEqual({ http: config.data.PORT, metrics: config.data.METRICS_PORT });
@@ -90,7 +90,7 @@ describe('Kubernetes manifests', () => {
     }
   });
 
-  it('let Prometheus find every process, ready or not, under the job names of rules and dashboards', () => {
+  it('lets Prometheus discover every process, ready or not, under the job names in rules and dashboards', () => {
     const scrape = parse(readFileSync(join(ROOT, 'deploy/prometheus/kubernetes.yml'), 'utf8'));
     const scraped = scrape.scrape_configs.map(({ job_name, dns_sd_configs: [{ names, port }] }: Manifest) => [
       job_name,
@@ -108,7 +108,7 @@ describe('Kubernetes manifests', () => {
     }
   });
 
-  it('allow egress only for DNS, stores and traces, plus logins from the API and webhooks and mails from workers', () => {
+  it('allows egress only for DNS, stores, traces, OIDC from the API, and webhooks and email from workers', () => {
     const policies = file('base/network.yaml');
     const out = (name: string): Manifest => policies.find(({ metadata }) => metadata.name === name).spec.egress;
     const named = ['MONGO_URL', 'REDIS_URL', 'CACHE_REDIS_URL'].flatMap((name) =>
@@ -125,7 +125,7 @@ describe('Kubernetes manifests', () => {
     }
   });
 
-  it('allow more time to stop than a process needs to drain', () => {
+  it('allows more time to stop than a process needs to drain', () => {
     const drainSeconds = (Number(config.data.DRAIN_TIMEOUT_MS) + FORCED_EXIT_SLACK_MS) / 1_000;
     for (const [, { spec }] of pods.slice(0, 2)) {
       const before = Number(spec.containers[0].lifecycle?.preStop.exec.command[1] ?? 0);
@@ -133,7 +133,7 @@ describe('Kubernetes manifests', () => {
     }
   });
 
-  it('scale workers on an existing metric with a single autoscaler', () => {
+  it('scales workers on an existing metric with a single autoscaler', () => {
     const [scaled] = file('keda/worker-scaledobject.yaml');
     const [trigger] = scaled.spec.triggers;
     const [, series] = /max\((mir_\w+)\{queue="events"\}\)/.exec(trigger.metadata.query) ?? [];
@@ -143,7 +143,7 @@ describe('Kubernetes manifests', () => {
     expect(readFileSync(join(K8S, 'keda/kustomization.yaml'), 'utf8')).toContain('$patch: delete');
   });
 
-  it('take secrets from a file that git ignores', () => {
+  it('reads secrets from a file that git ignores', () => {
     expect(readFileSync(join(ROOT, '.gitignore'), 'utf8')).toContain('secrets.env\n');
     expect(existsSync(join(K8S, 'overlays/example/secrets.env'))).toBe(false);
     expect(readFileSync(join(K8S, 'overlays/example/secrets.env.example'), 'utf8')).toMatch(/^SUBJECT_PEPPER=$/m);

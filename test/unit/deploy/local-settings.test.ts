@@ -31,7 +31,7 @@ const explicit = [...OUTSIDE_PRODUCTION, 'production'].flatMap((nodeEnv) =>
 
 describe('localSettings', () => {
   it.each([...unset, ...explicit])(
-    'sets webhooksToPrivateAddresses with NODE_ENV=$nodeEnv PUBLIC_URL=$publicUrl and "$given" to $expected',
+    'sets webhooksToPrivateAddresses to $expected for NODE_ENV=$nodeEnv, PUBLIC_URL=$publicUrl and setting "$given"',
     async ({ nodeEnv, publicUrl, given, expected }) => {
       const { webhooksToPrivateAddresses } = await settingsUnder({
         NODE_ENV: nodeEnv,
@@ -46,7 +46,7 @@ describe('localSettings', () => {
     expect(await settingsUnder({ BIND_ADDRESS: wildcard })).toMatchObject({ webhooksToPrivateAddresses: false });
   });
 
-  it('treats only a loopback bind address as local if PUBLIC_URL is unset', async () => {
+  it('treats only a loopback BIND_ADDRESS as local if PUBLIC_URL is unset', async () => {
     const narrow = await settingsUnder({ BIND_ADDRESS: '127.0.0.1' });
     expect(narrow).toMatchObject({ bindAddress: '127.0.0.1', webhooksToPrivateAddresses: true });
     const own = otherAddresses()[0]!;

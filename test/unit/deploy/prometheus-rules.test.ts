@@ -31,13 +31,13 @@ describe('Prometheus rules', () => {
       expect(await promtool(['check', 'rules', ...yamlIn('rules')], DIR)).toMatchObject({ code: 0 });
     });
 
-    it('passes every rule test', async () => {
+    it('runs every rule test successfully', async () => {
       const { code, output } = await promtool(['test', 'rules', ...yamlIn('tests')], DIR);
       expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('SUCCESS') });
     }, 180_000);
   });
 
-  it('have a rule test for every alert, and a healthy case in each test file', () => {
+  it('every alert has a rule test, and each test file has a case without alerts', () => {
     const fired = new Set<string>();
     for (const file of yamlIn('tests')) {
       const { tests } = read(file) as {
@@ -55,7 +55,7 @@ describe('Prometheus rules', () => {
     expect(fired).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 
-  it('give every alert a summary, a severity and a link to a runbook section', () => {
+  it('every alert has a summary, a severity and a link to its runbook section', () => {
     const headings = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
     const entries = headings.map((heading) => heading.slice('## '.length));
     for (const { alert, labels, annotations } of alerts) {
@@ -72,7 +72,7 @@ describe('Prometheus rules', () => {
     expect(new Set(entries)).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 
-  it('have runbook sections in order, with user impact, a fix and valid links', () => {
+  it('every runbook section states the severity, the impact and a fix, and has only valid links', () => {
     const text = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8');
     const sections = text.split(/^## /m).slice(1);
     const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));

@@ -8,7 +8,7 @@ import { cli } from '../../support/cli';
 const runbook = readFileSync(join(__dirname, '../../../deploy/docs/runbook.md'), 'utf8');
 const quoted = [...runbook.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
 
-/** Problem codes, which look like setting names. */
+/** Problem codes, which have the form of setting names. */
 const NO_SETTINGS = new Set(['STORE_UNAVAILABLE']);
 
 describe('runbook.md', () => {
@@ -23,7 +23,7 @@ describe('runbook.md', () => {
     });
   });
 
-  it('contains commands', () => {
+  it('contains more than five commands', () => {
     expect(commands.length).toBeGreaterThan(5);
   });
 

@@ -15,17 +15,22 @@ const ajv = new Ajv2020({ strict: false });
 ajv.addFormat('email', true);
 ajv.addFormat('uri', true);
 
-/** Texts with much of what goes wrong: blanks, controls, quotes, nothing at all. */
+/** Strings with common edge cases: whitespace, control characters, quotes, and the empty string. */
 const texts = oneof(
   string({ unit: 'binary-ascii', maxLength: 40 }),
   string({ unit: constantFrom(' ', '\n', '\t', '\r', 'a', '"', '\\', '\u00a0', '\u0000', 'é'), maxLength: 12 }),
 );
 
-function agree(documented: object, isTaken: (text: string) => boolean, from: Arbitrary<string> = texts): void {
+/** Expects the documented schema to accept exactly the strings that the API accepts. */
+function expectSameVerdict(
+  documented: object,
+  isAccepted: (text: string) => boolean,
+  from: Arbitrary<string> = texts,
+): void {
   const isValid = ajv.compile(documented);
   assert(
     property(from, (text) => {
-      expect({ text, valid: isValid(text) }).toEqual({ text, valid: isTaken(text) });
+      expect({ text, valid: isValid(text) }).toEqual({ text, valid: isAccepted(text) });
     }),
     { numRuns: 500 },
   );
@@ -39,47 +44,47 @@ const fields: [name: string, schema: z.ZodType][] = [
   ['a reason', reasonSchema],
 ];
 describe('patterns in the OpenAPI document', () => {
-  it.each(fields)('what the document says of %s is what is taken', (_, schema) => {
-    agree(createComponents(FACTS).schemaOf(schema, 'input'), (text) => schema.safeParse(text).success);
+  it.each(fields)('the documented pattern for %s matches exactly what the API accepts', (_, schema) => {
+    expectSameVerdict(createComponents(FACTS).schemaOf(schema, 'input'), (text) => schema.safeParse(text).success);
   });
 
-  it('what the document says of the header Idempotency-Key is what is taken', () => {
+  it('the documented pattern for the Idempotency-Key header matches exactly what the API accepts', () => {
     const { schema } = idempotencyKeyHeader;
-    const isTaken = (text: string): boolean => {
+    const isAccepted = (text: string): boolean => {
       try {
         return readIdempotencyKey({ headers: { 'idempotency-key': text } }) !== null;
       } catch {
         return false;
       }
     };
-    // HTTP takes blanks at both ends off a header before anyone reads it.
+    // HTTP strips whitespace around a header value before the application reads it.
     const headers = texts.map((text) => text.replaceAll(/^[ \t]+|[ \t]+$/g, ''));
-    agree(schema, isTaken, headers);
-    for (const [text, taken] of [
+    expectSameVerdict(schema, isAccepted, headers);
+    for (const [text, accepted] of [
       ['a'.repeat(255), true],
       ['a'.repeat(256), false],
       [`"${'a'.repeat(255)}"`, true],
       [`"${'a'.repeat(256)}"`, false],
       ['"a \\" b"', true],
     ] as const) {
-      expect({ text, taken: isTaken(text), documented: ajv.validate(schema, text) }).toEqual({
+      expect({ text, accepted: isAccepted(text), documented: ajv.validate(schema, text) }).toEqual({
         text,
-        taken,
-        documented: taken,
+        accepted,
+        documented: accepted,
       });
     }
   });
 
-  it('what the document says of a return origin is taken', () => {
+  it('the API accepts every return origin that matches the documented pattern', () => {
     const origins = termsInput.shape.allowedReturnOrigins;
     const documented = createComponents(FACTS).schemaOf(origins.unwrap(), 'input') as { items: { pattern: string } };
     const { pattern } = documented.items;
-    // No pattern can say which labels that begin with xn-- are Punycode, and versions of Node disagree.
+    // A pattern cannot say which labels with the prefix xn-- are valid Punycode, and versions of Node disagree.
     assert(
       property(
         stringMatching(new RegExp(pattern)).filter((origin) => !/xn--/i.test(origin)),
         (origin) => {
-          expect({ origin, taken: origins.safeParse([origin]).success }).toEqual({ origin, taken: true });
+          expect({ origin, accepted: origins.safeParse([origin]).success }).toEqual({ origin, accepted: true });
         },
       ),
       { numRuns: 300 },
@@ -95,28 +100,31 @@ describe('patterns in the OpenAPI document', () => {
     }
   });
 
-  it('an e-mail address longer before the @ than RFC 5321 allows is refused', () => {
+  it('rejects an email address whose local part is longer than RFC 5321 allows', () => {
     const { contactEmail } = applicationInput.shape;
     expect(contactEmail.safeParse(`${'a'.repeat(64)}@shop.example`).success).toBe(true);
     expect(contactEmail.safeParse(`${'a'.repeat(65)}@shop.example`).success).toBe(false);
   });
 
-  it('an e-mail address may have all that RFC 5322 allows before the @', () => {
+  it('accepts the special characters that RFC 5322 allows in the local part of an email address', () => {
     const { contactEmail } = applicationInput.shape;
     for (const local of ['uw}', "o'hara", 'a+b', '{x}', 'a.b!c']) {
-      expect({ local, taken: contactEmail.safeParse(`${local}@shop.example`).success }).toEqual({ local, taken: true });
+      expect({ local, accepted: contactEmail.safeParse(`${local}@shop.example`).success }).toEqual({
+        local,
+        accepted: true,
+      });
     }
     for (const wrong of ['a..b@shop.example', '@shop.example', 'a@', 'a b@shop.example', 'a@shop']) {
-      expect({ wrong, taken: contactEmail.safeParse(wrong).success }).toEqual({ wrong, taken: false });
+      expect({ wrong, accepted: contactEmail.safeParse(wrong).success }).toEqual({ wrong, accepted: false });
     }
   });
 
-  it('a limit on length counts what was sent, before anything is trimmed, as the document says', () => {
+  it('applies length limits before trimming, as documented', () => {
     expect(reasonSchema.safeParse('a'.repeat(500)).success).toBe(true);
     expect(reasonSchema.safeParse(`${'a'.repeat(500)} `).success).toBe(false);
   });
 
-  it('documents for every route that reads an idempotency key that the key may be rejected', () => {
+  it('documents IDEMPOTENCY_KEY_INVALID for every route that reads an idempotency key', () => {
     const reading = [...PARTNER_ROUTES, ...ADMIN_ROUTES].filter(({ idempotencyKey }) => idempotencyKey);
     expect(reading.length).toBeGreaterThan(5);
     for (const route of reading) {

@@ -13,7 +13,7 @@ const markdownIn = (folder: string): string[] =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => path.join(folder, name));
 
-/** What contributors and operators read. The Partner Guide has tests of its own. */
+/** Documents for contributors and operators. The Partner Guide has its own tests. */
 const DOCUMENTS = [
   '.',
   '.github',
@@ -33,14 +33,14 @@ describe('README.md', () => {
 });
 
 describe('deploy/docs/settings.md', () => {
-  it('lists the settings that the code reads (npm run docs:settings writes them)', () => {
+  it('lists exactly the settings that the code reads (`npm run docs:settings` updates the file)', () => {
     expect(documentedSettings()).toBe(settingsTable());
   });
 });
 
-describe('the documents', () => {
-  it('name only npm scripts that exist', () => {
-    // The changelog also names scripts that are gone.
+describe('Markdown documents', () => {
+  it('no document mentions an npm script that does not exist', () => {
+    // The changelog may mention removed scripts.
     const named = DOCUMENTS.filter((file) => file !== 'CHANGELOG.md').flatMap((file) =>
       [...read(file).matchAll(/npm run (?:--silent )?([a-z]+(?::[a-z]+)?)/g)].map(([, name]) => `${file}: ${name}`),
     );
@@ -48,7 +48,7 @@ describe('the documents', () => {
     expect(named.filter((one) => !Object.hasOwn(scripts, one.split(': ')[1]!))).toEqual([]);
   });
 
-  it('link only to files that exist', () => {
+  it('every relative link leads to an existing file', () => {
     const links = DOCUMENTS.flatMap((file) =>
       [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => [file, link!] as const),
     );

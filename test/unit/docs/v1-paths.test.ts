@@ -10,9 +10,9 @@ import { projectRoot } from '../../../shared/project';
 const root = projectRoot();
 const CHAPTERS = 'api/web/guide/chapters';
 
-/** `/events/receipts/:id` → `/events`; what names a partner route begins with one of these. */
+/** The beginnings of all partner routes, such as `/events` for `/events/receipts/:id`. */
 const beginnings = new Set(PARTNER_ROUTES.map(({ path }) => /^\/partners\/\w+|^\/[\w-]+/.exec(path)![0]));
-/** A partner route without /v1. Folders of the sources and admin routes are other paths. */
+/** Matches a partner route without /v1, but not admin routes or source folders. */
 const BARE = new RegExp(
   `\\S*(?<!/v1|/admin|\\b(?:api|workers|shared|deploy|test|docs))(?:${[...beginnings].join('|')})(?![\\w-])\\S*`,
   'g',
@@ -28,10 +28,10 @@ const documents: [string, string][] = [
   ...['README.md', 'CHANGELOG.md', 'deploy/docs/runbook.md', 'deploy/docs/production.md', 'deploy/docs/settings.md']
     .concat(readdirSync(join(root, CHAPTERS)).map((file) => join(CHAPTERS, file)))
     .map((file): [string, string] => [file, readFileSync(join(root, file), 'utf8')]),
-  ['/docs', JSON.stringify(openApi, null, 1)],
-  ['texts of problems', JSON.stringify(PROBLEMS)],
+  ['the OpenAPI document', JSON.stringify(openApi, null, 1)],
+  ['the problem texts', JSON.stringify(PROBLEMS)],
   [
-    'npm start',
+    'the output of npm start',
     welcome({
       url: 'http://localhost:3000',
       metricsUrl: 'http://localhost:3100/metrics',
@@ -46,19 +46,19 @@ const documents: [string, string][] = [
   ],
 ];
 
-describe('paths of partner routes', () => {
-  it.each(documents)('%s shows them under /v1 only', (_name, text) => {
+describe('partner routes', () => {
+  it.each(documents)('%s shows partner routes only under /v1', (_name, text) => {
     expect(bareIn(text)).toEqual([]);
   });
 
-  it('are found where they are bare', () => {
+  it('the check finds partner routes without /v1, and nothing else', () => {
     expect(bareIn('`POST /events`, "$MIR_URL/partners/applications" and http://localhost:3000/resolve')).toHaveLength(
       3,
     );
     expect(bareIn('/v1/events, /admin/applications, api/events/submit-events.ts, /events-of-mine')).toEqual([]);
   });
 
-  it('are documented under /v1, those of operators bare', () => {
+  it('the OpenAPI document has partner routes under /v1, and all others without it', () => {
     const { paths } = openApi as { paths: Record<string, unknown> };
     const inTemplate = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
     const expected = [

@@ -35,21 +35,25 @@ const policy: fc.Arbitrary<SpawnPolicy> = fc.record({
   ),
 });
 
-/** Somebody (by number) asks for a child, where what is not asked is inherited; is changed; or is approved. */
+/** An action on a random agent: it spawns a child (which inherits if nothing is requested), or is changed or approved. */
 const step = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('spawn' as const), who: fc.nat(), asked: fc.option(grant, { freq: 1 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('spawn' as const),
+      pick: fc.nat(),
+      requested: fc.option(grant, { freq: 1 }),
+    }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('patch' as const), who: fc.nat(), list: allowlist, rate: limit }),
+    arbitrary: fc.record({ kind: fc.constant('patch' as const), pick: fc.nat(), list: allowlist, rate: limit }),
   },
-  fc.record({ kind: fc.constant('approve' as const), who: fc.nat() }),
+  fc.record({ kind: fc.constant('approve' as const), pick: fc.nat() }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** A tree as the API would grow it, with the rules of the API and a record of what it granted. */
+/** An agent tree in memory that applies the API's rules and counts the actions that they permit. */
 class Tree {
   readonly nodes: AgentDoc[] = [];
   readonly granted = { spawn: 0, patch: 0, approve: 0 };
@@ -58,16 +62,20 @@ class Tree {
     root: Grant,
     private readonly rules: SpawnPolicy,
   ) {
-    this.nodes.push(this.born(null, root, null));
+    this.nodes.push(this.createAgent(null, root, null));
   }
 
-  private born(parent: AgentDoc | null, asked: Grant, approvalId: string | null): AgentDoc {
+  private createAgent(parent: AgentDoc | null, requested: Grant, approvalId: string | null): AgentDoc {
     const agentId = `a${this.nodes.length}`;
-    return newAgent(owner, parent, { ...asked, agentId, name: 'x', authorizer: null, fingerprint: '', approvalId }, AT)
-      .agent;
+    return newAgent(
+      owner,
+      parent,
+      { ...requested, agentId, name: 'x', authorizer: null, fingerprint: '', approvalId },
+      AT,
+    ).agent;
   }
 
-  above({ ancestors }: AgentDoc): AgentDoc[] {
+  ancestorsOf({ ancestors }: AgentDoc): AgentDoc[] {
     return ancestors.map((id) => this.nodes.find(({ _id }) => _id === id)!);
   }
 
@@ -75,31 +83,31 @@ class Tree {
     return this.nodes.filter(({ parentId }) => parentId === _id).length;
   }
 
-  take(one: Step): void {
+  apply(one: Step): void {
     try {
       const waiting = this.nodes.filter(({ status }) => status === 'PENDING_APPROVAL');
       const among = one.kind === 'approve' ? waiting : this.nodes;
-      if (among.length > 0 && this[one.kind](among[one.who % among.length]!, one)) this.granted[one.kind] += 1;
+      if (among.length > 0 && this[one.kind](among[one.pick % among.length]!, one)) this.granted[one.kind] += 1;
     } catch (error) {
       if (!(error instanceof MirError)) throw error;
     }
   }
 
   private spawn(parent: AgentDoc, one: Step): boolean {
-    const asked = one.kind === 'spawn' ? one.asked : null;
-    const path = [...this.above(parent), parent];
-    const child = asked ?? { ...parent, allowedEventTypes: effectiveAllowlist(path), rateLimitPerMinute: null };
+    const requested = one.kind === 'spawn' ? one.requested : null;
+    const path = [...this.ancestorsOf(parent), parent];
+    const child = requested ?? { ...parent, allowedEventTypes: effectiveAllowlist(path), rateLimitPerMinute: null };
     const population = { children: this.childrenOf(parent), agents: this.nodes.length };
     checkSpawn(path, child, this.rules, population);
-    this.expectHeldAbove(child, path);
+    this.expectWithinAncestors(child, path);
     const approvalId = needsApproval(this.rules, path.length, population) ? `apr${this.nodes.length}` : null;
-    this.nodes.push(this.born(parent, child, approvalId));
+    this.nodes.push(this.createAgent(parent, child, approvalId));
     return true;
   }
 
   private patch(agent: AgentDoc, one: Step): boolean {
     if (one.kind !== 'patch') return false;
-    const path = this.above(agent);
+    const path = this.ancestorsOf(agent);
     const after = { ...agent, allowedEventTypes: one.list, rateLimitPerMinute: one.rate };
     if (wideningsBeyond(path, agent, after).length > 0) return false;
     const added = [...typesOf(after.allowedEventTypes)].filter((type) => !typesOf(agent.allowedEventTypes).has(type));
@@ -109,16 +117,16 @@ class Tree {
   }
 
   private approve(agent: AgentDoc): boolean {
-    const path = this.above(agent);
+    const path = this.ancestorsOf(agent);
     const population = { children: this.childrenOf(path.at(-1)!) - 1, agents: this.nodes.length - 1 };
     checkSpawn(path, agent, this.rules, population);
-    this.expectHeldAbove(agent, path);
+    this.expectWithinAncestors(agent, path);
     agent.status = 'ACTIVE';
     return true;
   }
 
-  /** Whoever begins to live holds nothing that one above it does not hold at that moment. */
-  private expectHeldAbove(child: Grant, path: readonly AgentDoc[]): void {
+  /** Expects that an agent about to become active has no permission that one of its ancestors lacks at this moment. */
+  private expectWithinAncestors(child: Grant, path: readonly AgentDoc[]): void {
     for (const outer of path) {
       expect(isWithin(PRESET_SCOPES[child.preset], new Set(PRESET_SCOPES[outer.preset]))).toBe(true);
       expect(isWithin(typesOf(child.allowedEventTypes), typesOf(outer.allowedEventTypes))).toBe(true);
@@ -130,21 +138,21 @@ class Tree {
     expect(this.rules.spawnEnabled).toBe(true);
   }
 
-  /** Event types that an agent may submit, as its path's allowlists decide. */
+  /** Returns the event types that an agent may submit, according to all allowlists on its path. */
   typesAllowed(agent: AgentDoc): Set<string> {
-    const path = [...this.above(agent), agent];
+    const path = [...this.ancestorsOf(agent), agent];
     const key = { partnerId, env: 'live' as const, scopes: [...PRESET_SCOPES[agent.preset]], agent: null };
     const { allowlists } = credentialOf(key, [{ plan: 'ENTERPRISE' }, ...path]);
     return typesOfAll(allowlists);
   }
 
-  expectSound(): void {
+  expectValid(): void {
     expect(this.nodes.length).toBeLessThanOrEqual(Math.max(1, this.rules.maxAgentsPerRoot));
     for (const agent of this.nodes) {
       expect(agent.depth).toBeLessThanOrEqual(this.rules.maxSpawnDepth);
       expect(this.childrenOf(agent)).toBeLessThanOrEqual(this.rules.maxChildrenPerAgent);
       if (agent.status === 'PENDING_APPROVAL') expect(agent.key).toBeNull();
-      for (const outer of this.above(agent)) {
+      for (const outer of this.ancestorsOf(agent)) {
         expect(isWithin(PRESET_SCOPES[agent.preset], new Set(PRESET_SCOPES[outer.preset]))).toBe(true);
         expect(isWithin(this.typesAllowed(agent), this.typesAllowed(outer))).toBe(true);
       }
@@ -152,23 +160,23 @@ class Tree {
   }
 }
 
-describe('a tree that is grown, changed and approved by any wishes under any policy', () => {
-  it('never holds a child with a scope, event type or limit that an agent above it lacks, nor exceeds the policy', () => {
+describe('agent tree', () => {
+  it('never grants an agent more than its ancestors or the policy allow, for any sequence of actions', () => {
     const granted = { spawn: 0, patch: 0, approve: 0 };
     let largest = 0;
     fc.assert(
       fc.property(grant, policy, fc.array(step, { maxLength: 30 }), (root, rules, steps) => {
         const tree = new Tree(root, rules);
         for (const one of steps) {
-          tree.take(one);
-          tree.expectSound();
+          tree.apply(one);
+          tree.expectValid();
         }
         largest = Math.max(largest, tree.nodes.length);
         for (const kind of ['spawn', 'patch', 'approve'] as const) granted[kind] += tree.granted[kind];
       }),
       { numRuns: 500 },
     );
-    // It proves something only where there was something to prove.
+    // Makes sure that the random actions grew large trees, and that enough of each kind were permitted.
     expect(largest).toBeGreaterThanOrEqual(4);
     expect(Math.min(...Object.values(granted))).toBeGreaterThan(20);
   });

@@ -20,13 +20,13 @@ afterAll(() => {
   }
 });
 
-/** Asks a server whose one handler finishes every request like this. */
-async function ask(answering: () => Promise<Answer>, present?: Parameters<typeof finish>[3]): Promise<Response> {
+/** Starts a server that finishes every request with this result, and sends it a request. */
+async function send(handler: () => Promise<Answer>, present?: Parameters<typeof finish>[3]): Promise<Response> {
   const app = express();
   app.get('/', (req, res) => {
     const exchange = openExchange(req, res);
     exchange.headers['RateLimit'] = '"requests";r=1;t=1';
-    finish(deps, exchange, answering(), present);
+    finish(deps, exchange, handler(), present);
   });
   const { server, port } = await listen(app, 0, 'PORT');
   servers.push(server);
@@ -35,7 +35,7 @@ async function ask(answering: () => Promise<Answer>, present?: Parameters<typeof
 
 async function* failingStream(): AsyncGenerator<string> {
   await Promise.resolve();
-  throw new PublicError('STORE_UNAVAILABLE', 'Away.', { retryAfterSeconds: 7 });
+  throw new PublicError('STORE_UNAVAILABLE', 'Unavailable.', { retryAfterSeconds: 7 });
   // oxlint-disable-next-line no-unreachable
   yield '';
 }
@@ -44,9 +44,9 @@ const headersOf = ({ headers }: Response, ...names: string[]) => names.map((name
 const rejected = (): Promise<Answer> =>
   Promise.reject(new PublicError('RATE_LIMITED', 'Slow down.', { retryAfterSeconds: 3 }));
 
-const ENDINGS: [string, () => Promise<Answer>, number][] = [
-  ['an object', () => Promise.resolve({ status: 202, body: { a: 1 } }), 202],
-  ['a text', () => Promise.resolve({ status: 200, text: '<p>', mediaType: 'text/html' }), 200],
+const RESULTS: [string, () => Promise<Answer>, number][] = [
+  ['a JSON object', () => Promise.resolve({ status: 202, body: { a: 1 } }), 202],
+  ['text', () => Promise.resolve({ status: 200, text: '<p>', mediaType: 'text/html' }), 200],
   [
     'a stream',
     () =>
@@ -63,31 +63,31 @@ const ENDINGS: [string, () => Promise<Answer>, number][] = [
 ];
 
 describe('finish', () => {
-  it.each(ENDINGS)('%s carries the request id and the headers of the exchange', async (_what, answering, status) => {
-    const answer = await ask(answering);
-    expect(answer.status).toBe(status);
-    expect(headersOf(answer, 'x-request-id', 'ratelimit', 'cache-control', 'x-content-type-options')).toEqual([
+  it.each(RESULTS)("sends %s with the request ID and the exchange's headers", async (_what, handler, status) => {
+    const response = await send(handler);
+    expect(response.status).toBe(status);
+    expect(headersOf(response, 'x-request-id', 'ratelimit', 'cache-control', 'x-content-type-options')).toEqual([
       'request-1',
       '"requests";r=1;t=1',
       'no-store',
       'nosniff',
     ]);
-    await answer.text();
+    await response.text();
   });
 
-  it.each(ENDINGS)('%s ends its connection while the process drains, asked when it ends', async (_what, answering) => {
-    const answer = await ask(async () => {
+  it.each(RESULTS)('closes the connection after %s if draining begins during the request', async (_what, handler) => {
+    const response = await send(async () => {
       draining.now = true;
-      return answering();
+      return handler();
     }).finally(() => (draining.now = false));
-    expect(answer.headers.get('connection')).toBe('close');
-    await answer.text();
+    expect(response.headers.get('connection')).toBe('close');
+    await response.text();
   });
 
-  it('a problem is problem+json whose type leads to its code', async () => {
-    const answer = await ask(rejected);
-    expect(headersOf(answer, 'content-type', 'retry-after')).toEqual(['application/problem+json', '3']);
-    expect(await answer.json()).toEqual({
+  it('sends a problem as application/problem+json with a type URL that ends with its code', async () => {
+    const response = await send(rejected);
+    expect(headersOf(response, 'content-type', 'retry-after')).toEqual(['application/problem+json', '3']);
+    expect(await response.json()).toEqual({
       type: 'https://mir.example/errors/RATE_LIMITED',
       title: 'Too many requests',
       status: 429,
@@ -97,41 +97,43 @@ describe('finish', () => {
     });
   });
 
-  it('headers of an answer win over those of the exchange', async () => {
-    const answer = await ask(() =>
+  it("lets a response's own headers override those of the exchange", async () => {
+    const response = await send(() =>
       Promise.resolve({ status: 200, body: {}, headers: { RateLimit: 'x', 'Cache-Control': 'public' } }),
     );
-    expect(headersOf(answer, 'ratelimit', 'cache-control')).toEqual(['x', 'public']);
+    expect(headersOf(response, 'ratelimit', 'cache-control')).toEqual(['x', 'public']);
   });
 
-  it('a body that cannot be written as JSON is 500', async () => {
-    const answer = await ask(() => Promise.resolve({ status: 200, body: 1n }));
-    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([500, 'INTERNAL']);
+  it('returns 500 if the body cannot be serialized as JSON', async () => {
+    const response = await send(() => Promise.resolve({ status: 200, body: 1n }));
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([500, 'INTERNAL']);
   });
 
-  it('a stream that fails before its first piece is a problem', async () => {
-    const answer = await ask(() => Promise.resolve({ status: 200, mediaType: 'text/plain', stream: failingStream() }));
-    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '7']);
+  it('sends a problem if a stream fails before it yields anything', async () => {
+    const response = await send(() =>
+      Promise.resolve({ status: 200, mediaType: 'text/plain', stream: failingStream() }),
+    );
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '7']);
   });
 
-  it('a problem is worded by whoever serves people', async () => {
-    const answer = await ask(rejected, ({ status, detail, headers }) => ({
+  it('renders a problem with the given presenter', async () => {
+    const response = await send(rejected, ({ status, detail, headers }) => ({
       status,
       headers,
       text: `<p>${detail}</p>`,
       mediaType: 'text/html',
     }));
-    expect([answer.status, answer.headers.get('retry-after'), await answer.text()]).toEqual([
+    expect([response.status, response.headers.get('retry-after'), await response.text()]).toEqual([
       429,
       '3',
       '<p>Slow down.</p>',
     ]);
   });
 
-  it('the connection is cut when not even the problem can be worded', async () => {
-    const asked = ask(rejected, () => {
-      throw new Error('no words');
+  it('aborts the connection if the presenter throws', async () => {
+    const sent = send(rejected, () => {
+      throw new Error('rendering failed');
     });
-    await expect(asked).rejects.toThrow('fetch failed');
+    await expect(sent).rejects.toThrow('fetch failed');
   });
 });

@@ -7,24 +7,24 @@ import { PublicError } from '../../../../api/http/public-error';
 import { blocked, scopeMissing } from '../../../../shared/authz/rejections';
 import { MirError, overloaded, storeUnavailable } from '../../../../shared/errors';
 
-/** What a response shows of an error, and the lines that it leaves in the log. */
-function shown(thrown: unknown) {
+/** Converts an error into a problem, and returns it with what was logged. */
+function convert(error: unknown) {
   const lines: string[] = [];
-  const problem = problemOf(thrown, 'request-1', pino({ base: null }, { write: (line: string) => lines.push(line) }));
+  const problem = problemOf(error, 'request-1', pino({ base: null }, { write: (line: string) => lines.push(line) }));
   return { problem, log: lines.join('') };
 }
 
 describe('problemOf', () => {
   it.each([
     ['a primary that stepped down', 10_107],
-    ['a server that shuts down', 11_600],
-  ])('%s is 503, though its code is a number', (_what, code) => {
-    const { problem } = shown(new mongo.MongoServerError({ message: 'not primary', code }));
+    ['a server that is shutting down', 11_600],
+  ])('returns 503 for %s', (_what, code) => {
+    const { problem } = convert(new mongo.MongoServerError({ message: 'not primary', code }));
     expect([problem.status, problem.code]).toEqual([503, 'STORE_UNAVAILABLE']);
   });
 
-  it('a server error that is no outage is 500 and shows nothing of its message', () => {
-    const { problem, log } = shown(
+  it('returns 500 for any other server error, and logs its message instead of showing it', () => {
+    const { problem, log } = convert(
       new mongo.MongoServerError({ message: 'E11000 dup key: ann@private.example', code: 11_000 }),
     );
     expect([problem.status, problem.code]).toEqual([500, 'INTERNAL']);
@@ -32,13 +32,13 @@ describe('problemOf', () => {
     expect(log).toContain('E11000');
   });
 
-  it('a zlib error is 400', () => {
+  it('returns 400 for a zlib error', () => {
     const zlib = Object.assign(new Error('incorrect header check'), { code: 'Z_DATA_ERROR' });
-    expect(shown(zlib).problem).toMatchObject({ status: 400, code: 'INVALID_ENCODING' });
+    expect(convert(zlib).problem).toMatchObject({ status: 400, code: 'INVALID_ENCODING' });
   });
 
-  it('an error of shared code shows a public text; its message and cause go to the log only', () => {
-    const { problem, log } = shown(overloaded('ENQUEUE_UNCONFIRMED', 3, new Error('EVALSHA 10.0.0.7:6379')));
+  it('shows a public text for an error from shared code, and only logs its message and cause', () => {
+    const { problem, log } = convert(overloaded('ENQUEUE_UNCONFIRMED', 3, new Error('EVALSHA 10.0.0.7:6379')));
     expect(problem).toMatchObject({
       status: 503,
       code: 'OVERLOADED',
@@ -49,8 +49,8 @@ describe('problemOf', () => {
     expect(log).toMatch(/did not confirm that it queued the events; caused by: EVALSHA 10\.0\.0\.7/);
   });
 
-  it('a rejection of the authorizer carries the caller’s budget', () => {
-    const { problem } = shown(
+  it("sends the caller's rate-limit budget with an authorizer rejection", () => {
+    const { problem } = convert(
       scopeMissing('links:write', { policy: 'requests', capacity: 60, left: 30, smallest: 60 }),
     );
     expect(problem).toMatchObject({
@@ -58,21 +58,21 @@ describe('problemOf', () => {
       detail: 'This API key does not have the links:write scope.',
       headers: { RateLimit: '"requests";r=30;t=30', 'RateLimit-Policy': '"requests";q=60;w=60' },
     });
-    expect(shown(blocked('AGENT_SUSPENDED')).problem.headers).toEqual({});
+    expect(convert(blocked('AGENT_SUSPENDED')).problem.headers).toEqual({});
   });
 
-  it('headers of an error that words itself stay', () => {
-    const { problem } = shown(new PublicError('METHOD_NOT_ALLOWED', 'Not this.', { headers: { Allow: 'GET' } }));
+  it('keeps the detail and headers of a PublicError', () => {
+    const { problem } = convert(new PublicError('METHOD_NOT_ALLOWED', 'Not this.', { headers: { Allow: 'GET' } }));
     expect(problem).toMatchObject({ status: 405, detail: 'Not this.', headers: { Allow: 'GET' } });
   });
 });
 
 describe('publicDetail', () => {
-  it('a code without a text of its own is worded by its title', () => {
+  it('uses the title of a code that has no text of its own', () => {
     expect(publicDetail(new MirError('NOT_FOUND', 'row 7 is missing'))).toBe('Not found.');
   });
 
-  it('a code with a text of its own is worded by it', () => {
+  it('uses the text of a code that has one', () => {
     expect(publicDetail(storeUnavailable(new Error('10.0.0.7')))).toBe('The database did not respond. Try again soon.');
   });
 });

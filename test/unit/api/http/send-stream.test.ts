@@ -6,10 +6,10 @@ import { listen } from '../../../../shared/process/listen';
 import { waitUntil } from '../../../support/wait-until';
 
 const PIECE = 'x'.repeat(64 * 1024);
-/** More than the buffers of both ends of a loopback connection hold. */
+/** More pieces than fit into the socket buffers of both ends of a loopback connection. */
 const MORE_THAN_BUFFERS = 2_000;
-/** So many looks at a source that is not read any more tell that it rests. */
-const LOOKS_AT_REST = 30;
+/** The source is considered paused after this many polls without progress. */
+const IDLE_POLLS = 30;
 
 const servers: { close(): unknown; closeAllConnections(): void }[] = [];
 afterAll(() => {
@@ -19,30 +19,30 @@ afterAll(() => {
   }
 });
 
-/** Begins to read an answer and reads no further. */
-function begin(url: string): Promise<IncomingMessage> {
+/** Requests a URL and returns the response with its body unread. */
+function openResponse(url: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     get(url, { agent: false }, resolve).on('error', reject);
   });
 }
 
-/** A server that streams what the source makes, and rejects nothing: what `sendStream` throws is told. */
+/** Serves a source through `sendStream`, and captures what `sendStream` throws. */
 async function serve(source: () => AsyncGenerator<string>): Promise<{ url: string; thrown: () => unknown }> {
   let thrown: unknown = null;
-  const answer: RequestListener = (_req, res) => {
+  const listener: RequestListener = (_req, res) => {
     const streamed = { status: 200, mediaType: 'text/plain', stream: source() };
     sendStream(res, streamed, {}, { log: createLog('silent', 'test'), requestId: 'r' }).catch((error: unknown) => {
       thrown = error;
       res.writeHead(500).end();
     });
   };
-  const { server, port } = await listen(answer, 0, 'PORT');
+  const { server, port } = await listen(listener, 0, 'PORT');
   servers.push(server);
   return { url: `http://127.0.0.1:${port}`, thrown: () => thrown };
 }
 
 describe('sendStream', () => {
-  it('a stream is made no faster than it is read, and its source ends when the reader goes away', async () => {
+  it('reads the source no faster than the client reads, and ends it when the client disconnects', async () => {
     const source = { made: 0, ended: false };
     const { url } = await serve(async function* () {
       try {
@@ -51,40 +51,40 @@ describe('sendStream', () => {
         source.ended = true;
       }
     });
-    const answer = await begin(url);
-    let [seen, rested] = [-1, 0];
-    await waitUntil('the source rests', () => {
-      rested = source.made === seen ? rested + 1 : 0;
-      seen = source.made;
-      return rested === LOOKS_AT_REST;
+    const response = await openResponse(url);
+    let [lastSeen, idlePolls] = [-1, 0];
+    await waitUntil('the source pauses', () => {
+      idlePolls = source.made === lastSeen ? idlePolls + 1 : 0;
+      lastSeen = source.made;
+      return idlePolls === IDLE_POLLS;
     });
-    expect(source).toEqual({ made: seen, ended: false });
-    expect(seen).toBeLessThan(MORE_THAN_BUFFERS);
-    answer.destroy();
+    expect(source).toEqual({ made: lastSeen, ended: false });
+    expect(lastSeen).toBeLessThan(MORE_THAN_BUFFERS);
+    response.destroy();
     await waitUntil('the source ends', () => source.ended);
   });
 
-  it('a source that fails on the way cuts the answer: nobody takes a part for the whole', async () => {
+  it('aborts the response if the source fails midway, so that it cannot pass for complete', async () => {
     const { url, thrown } = await serve(async function* () {
       yield PIECE;
-      throw new Error('the store went away');
+      throw new Error('the database went away');
     });
-    const answer = await begin(url);
-    expect(answer.statusCode).toBe(200);
-    answer.resume();
+    const response = await openResponse(url);
+    expect(response.statusCode).toBe(200);
+    response.resume();
     const ended = await new Promise((resolve) => {
-      answer.once('end', () => resolve('in good order')).once('error', () => resolve('cut'));
+      response.once('end', () => resolve('complete')).once('error', () => resolve('aborted'));
     });
-    expect(ended).toBe('cut');
+    expect(ended).toBe('aborted');
     expect(thrown()).toBeNull();
   });
 
-  it('a source that fails before its first piece is an error like any other', async () => {
-    // oxlint-disable-next-line require-yield -- it fails before it can
+  it('throws if the source fails before it yields anything', async () => {
+    // oxlint-disable-next-line require-yield -- it fails before it can yield
     const { url, thrown } = await serve(async function* () {
-      throw new Error('the store is away');
+      throw new Error('the database is unreachable');
     });
-    expect((await begin(url)).statusCode).toBe(500);
-    expect(thrown()).toMatchObject({ message: 'the store is away' });
+    expect((await openResponse(url)).statusCode).toBe(500);
+    expect(thrown()).toMatchObject({ message: 'the database is unreachable' });
   });
 });

@@ -7,7 +7,7 @@ const STYLES = join(__dirname, '../../../../api/web/design/styles');
 const read = (file: string): string => readFileSync(join(STYLES, file), 'utf8');
 const [light, dark] = read('tokens.css').split('@media (prefers-color-scheme: dark)');
 
-/** Relative luminance and contrast ratio of WCAG 2. */
+/** Returns the relative luminance of a color as defined by WCAG 2. */
 function luminance(color: string): number {
   const [r, g, b] = [1, 3, 5]
     .map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255)
@@ -20,39 +20,39 @@ function contrast(one: string, other: string): number {
   return (lighter! + 0.05) / (darker! + 0.05);
 }
 
-describe('the design of the pages', () => {
+describe('page design', () => {
   describe.each([
     ['light', light!],
     ['dark', dark!],
-  ])('the %s colors', (_name, css) => {
+  ])('%s colors', (_name, css) => {
     const color = (name: string): string => new RegExp(`--${name}: (#[0-9a-f]{6});`).exec(css)![1]!;
     const backgrounds = [color('paper'), color('sheet')];
     const series = [1, 2, 3, 4].map((n) => color(`series-${n}`));
 
-    it.each(['ink', 'quiet', 'accent', 'warn'])('%s is text: at least 7:1 on paper and sheet', (name) => {
+    it.each(['ink', 'quiet', 'accent', 'warn'])('%s text has a contrast of at least 7:1 on paper and sheet', (name) => {
       for (const background of backgrounds) expect(contrast(color(name), background)).toBeGreaterThanOrEqual(7);
     });
 
-    it('edges of fields have at least 4.5:1, and the primary button 7:1', () => {
+    it('field borders have a contrast of at least 4.5:1, and buttons of at least 7:1', () => {
       for (const background of backgrounds) expect(contrast(color('edge'), background)).toBeGreaterThanOrEqual(4.5);
       expect(contrast(color('accent-ink'), color('accent'))).toBeGreaterThanOrEqual(7);
       expect(contrast(color('paper'), color('warn'))).toBeGreaterThanOrEqual(7);
     });
 
-    it("a chart's fills are distinguishable from the background and from their neighbors", () => {
+    it('chart fills contrast with the background and with their neighbors', () => {
       for (const fill of series) expect(contrast(fill, color('paper'))).toBeGreaterThanOrEqual(2.9);
       const ratios = series.slice(1).map((fill, index) => contrast(fill, series[index]!));
       for (const ratio of ratios) expect(ratio).toBeGreaterThanOrEqual(1.8);
     });
   });
 
-  it('the stylesheet has every file in styles/, and loads nothing from elsewhere', () => {
+  it('the stylesheet includes every file in styles/, and loads no other resources', () => {
     const files = readdirSync(STYLES);
     expect(files.filter((file) => !stylesheet.content.includes(read(file)))).toEqual([]);
     expect(stylesheet.content).not.toMatch(/url\(|@import|https?:/);
   });
 
-  it('colors are in tokens.css only, and every token that is used is defined there', () => {
+  it('only tokens.css contains colors, and it defines every token in use', () => {
     const others = readdirSync(STYLES).filter((file) => file !== 'tokens.css');
     expect(others.filter((file) => /#[0-9a-f]{3,8}\b|rgb|hsl/i.test(read(file)))).toEqual([]);
     const used = [...stylesheet.content.matchAll(/var\((--[\w-]+)\)/g)].map(([, name]) => name!);

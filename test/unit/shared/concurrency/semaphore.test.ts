@@ -4,7 +4,7 @@ import { createTimeSlices } from '../../../../shared/concurrency/time-slices';
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-/** A task that ends when it is told to. */
+/** A task that runs until `end` is called. */
 function heldTask() {
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => (end = resolve));
@@ -14,7 +14,7 @@ function heldTask() {
 describe('createSemaphore', () => {
   const semaphore = (maxWaiting = 1) => createSemaphore({ maxAtOnce: 2, maxWaiting, onFull: () => new Error('full') });
 
-  it('runs the bounded number of tasks at once, then the others in order', async () => {
+  it('runs tasks up to the limit at once, and the others in order', async () => {
     const limited = semaphore(3);
     const started: number[] = [];
     const held = [0, 1, 2, 3, 4].map(heldTask);
@@ -34,7 +34,7 @@ describe('createSemaphore', () => {
     }
   });
 
-  it('does not let one key wait for another', async () => {
+  it('lets a task run although another key has reached its limit', async () => {
     const limited = semaphore();
     const [first, second] = [heldTask(), heldTask()];
     const running = [limited.run(first.task, 'a'), limited.run(second.task, 'a')];
@@ -44,7 +44,7 @@ describe('createSemaphore', () => {
     await Promise.all(running);
   });
 
-  it('rejects a key with too many waiting tasks, and lets it in again later', async () => {
+  it('rejects a key with too many waiting tasks, and accepts it again once they have finished', async () => {
     const limited = semaphore();
     const [first, second] = [heldTask(), heldTask()];
     const running = [
@@ -58,10 +58,8 @@ describe('createSemaphore', () => {
     await Promise.all(running);
     await expect(limited.run(async () => 'ran', 'a')).resolves.toBe('ran');
   });
-});
 
-describe('a permit', () => {
-  it('is free again after its release and after a failed task', async () => {
+  it('frees a permit when it is released and when a task fails', async () => {
     const limited = createSemaphore({ maxAtOnce: 1, maxWaiting: 0, onFull: () => new Error('full') });
     const release = await limited.acquire();
     await expect(limited.run(async () => 'ran')).rejects.toThrow('full');
@@ -71,8 +69,8 @@ describe('a permit', () => {
   });
 });
 
-describe('time slices', () => {
-  it('grant one slice per turn of the event loop, to the owners in rotation', async () => {
+describe('createTimeSlices', () => {
+  it('grants one slice per turn of the event loop, rotating among the owners', async () => {
     const next = createTimeSlices();
     const order: string[] = [];
     const take = (owner: string): Promise<void> => next(owner).then(() => void order.push(owner));

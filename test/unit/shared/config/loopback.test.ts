@@ -15,7 +15,7 @@ describe('isLoopback', () => {
     ['::', false],
     ['not an address', false],
     [undefined, false],
-  ])('returns whether %s is a loopback address: %s', (address, expected) => {
+  ])('for %s returns %s', (address, expected) => {
     expect(isLoopback(address)).toBe(expected);
   });
 });

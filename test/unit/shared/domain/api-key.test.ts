@@ -11,7 +11,7 @@ const anyKey = fc.tuple(fc.constantFrom('live' as const, 'test' as const), fc.bo
 });
 
 describe('API keys', () => {
-  it('a new key reads back as what it was made for; its hash is that of the whole key', () => {
+  it('parses a new key into its parts and the hash of the whole key', () => {
     fc.assert(
       fc.property(anyKey, ({ env, agent, tag, key, hash, prefix }) => {
         expect(key).toMatch(/^mir_(live|test)_(agent_)?[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
@@ -23,7 +23,7 @@ describe('API keys', () => {
     );
   });
 
-  it('a key with any one character changed is refused', () => {
+  it('rejects a key with one changed character', () => {
     fc.assert(
       fc.property(anyKey, fc.nat(), fc.constantFrom(...CHARACTERS.split('')), ({ key }, place, character) => {
         const at = place % key.length;
@@ -34,7 +34,7 @@ describe('API keys', () => {
     );
   });
 
-  it('a key with two neighbours swapped, one character lost or one more is refused', () => {
+  it('rejects a key with two adjacent characters swapped, one missing or one added', () => {
     fc.assert(
       fc.property(anyKey, fc.nat(), ({ key }, place) => {
         const at = place % (key.length - 1);
@@ -46,12 +46,12 @@ describe('API keys', () => {
     );
   });
 
-  it('no text that merely looks like a key gets past its checksum', () => {
+  it('rejects text that has the form of a key but a wrong checksum', () => {
     const body = fc.stringMatching(/^mir_live_[a-z0-9]{12}_[0-9A-Za-z]{49}$/);
     fc.assert(fc.property(body, (text) => parseApiKey(text) === null));
   });
 
-  it('keys are different every time', () => {
+  it('creates a different key every time', () => {
     const tag = newPartnerTag();
     expect(new Set(Array.from({ length: 1_000 }, () => newApiKey('live', tag).key)).size).toBe(1_000);
   });

@@ -30,7 +30,7 @@ const anyMetadata = fc.dictionary(
 );
 const ref = 'usr_AAAAAAAAAAAAAAAAAAAAAA' as UserRef;
 
-/** The same JSON with the keys of every object in the opposite order. */
+/** Returns the JSON with the keys of every object in reverse order. */
 function reversed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reversed);
   if (typeof value !== 'object' || value === null) return value;
@@ -42,7 +42,7 @@ function reversed(value: unknown): unknown {
 }
 
 describe('tenants, subjects and event ids', () => {
-  it('a tenant tells its partner and environment', () => {
+  it('a tenant contains its partner and environment', () => {
     fc.assert(
       fc.property(anyTag, fc.constantFrom('live' as const, 'test' as const), (tag, env) => {
         const tenant = tenantOf(partnerIdOf(tag), env);
@@ -51,7 +51,7 @@ describe('tenants, subjects and event ids', () => {
     );
   });
 
-  it('the keyed hash is HMAC-SHA-256, whatever the text and however long, call after call', () => {
+  it('keyedHash computes HMAC-SHA-256 for texts of any length, also when reused', () => {
     const anyKey = fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -65,11 +65,11 @@ describe('tenants, subjects and event ids', () => {
     );
   });
 
-  it('a key longer than a block is refused, not hashed in another way', () => {
+  it('keyedHash rejects a key that is longer than a hash block', () => {
     expect(() => keyedHash(Buffer.from(hkdfSync('sha256', 'k', '', '', 65)))).toThrow(RangeError);
   });
 
-  it('the same user id is another reference, and the same key another event, at every tenant', () => {
+  it('the same user ID or idempotency key yields a different reference or event ID for every tenant', () => {
     fc.assert(
       fc.property(anyTenant, anyTenant, anyId, (one, other, id) => {
         fc.pre(one !== other);
@@ -83,7 +83,7 @@ describe('tenants, subjects and event ids', () => {
     );
   });
 
-  it('an idempotency key makes another id for the partner and for each of its agents', () => {
+  it('the same idempotency key yields different event IDs for the partner and each of its agents', () => {
     fc.assert(
       fc.property(anyTenant, anyId, fc.uniqueArray(anyTag, { minLength: 2, maxLength: 4 }), (tenant, key, tags) => {
         const callers = [null, ...tags.map((tag) => `agt_${tag}`)];
@@ -92,14 +92,14 @@ describe('tenants, subjects and event ids', () => {
     );
   });
 
-  it('without the pepper nobody can compute the id of an event from its key', () => {
+  it('the event ID depends on the secret pepper', () => {
     const { eventId: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
-    const [here, there] = [eventId, other].map((hmac) => keyedEventId(hmac, tenant, null, 'ada@shop.example'));
-    expect(there).not.toBe(here);
+    const [first, second] = [eventId, other].map((hmac) => keyedEventId(hmac, tenant, null, 'ada@shop.example'));
+    expect(second).not.toBe(first);
   });
 
-  it('an id tells whether an earlier version derived it', () => {
+  it('isFormerId recognizes event IDs from an earlier version', () => {
     fc.assert(
       fc.property(anyTenant, anyId, (tenant, key) => {
         const former = formerEventId(tenant, key);
@@ -109,13 +109,13 @@ describe('tenants, subjects and event ids', () => {
     );
   });
 
-  it('without the pepper nobody can compute a reference', () => {
+  it('the user reference depends on the secret pepper', () => {
     const { subject: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     expect(userRefOf(other, tenant, 'u-1')).not.toBe(userRefOf(subject, tenant, 'u-1'));
   });
 
-  it('different ids of one tenant are different references', () => {
+  it('different user IDs of one tenant have different references', () => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     fc.assert(
       fc.property(fc.uniqueArray(anyId, { minLength: 2, maxLength: 20 }), (ids) => {
@@ -131,14 +131,11 @@ describe('tenants, subjects and event ids', () => {
     ['usr_AAAAAAAAAAAAAAAAAAAAAQ', 0],
     ['usr_AAAAAAAAAAAAAAAAAAAAA0', 4],
     ['usr_AAAAAAAAAAAAAAAAAAAAA_', 15],
-  ])(
-    'the partition of %s is %i in every version, because workers of two versions share its lock',
-    (userRef, partition) => {
-      expect(partitionOf(userRef as UserRef)).toBe(partition);
-    },
-  );
+  ])('the partition of %s is always %i, because workers of two versions share its lock', (userRef, partition) => {
+    expect(partitionOf(userRef as UserRef)).toBe(partition);
+  });
 
-  it('users spread evenly over all partitions', () => {
+  it('users are spread evenly over all partitions', () => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     const users = 16_000;
     const counts = Array.from({ length: PARTITIONS }, () => 0);
@@ -150,16 +147,16 @@ describe('tenants, subjects and event ids', () => {
     }
   });
 
-  it('the fingerprint does not depend on the order of keys, at any depth', () => {
+  it('the fingerprint does not depend on the order of keys at any depth', () => {
     fc.assert(
       fc.property(anyMetadata, (metadata) => {
-        const turned = reversed(metadata) as Record<string, unknown>;
-        expect(fingerprintOf(ref, anEvent({ metadata: turned }))).toBe(fingerprintOf(ref, anEvent({ metadata })));
+        const reordered = reversed(metadata) as Record<string, unknown>;
+        expect(fingerprintOf(ref, anEvent({ metadata: reordered }))).toBe(fingerprintOf(ref, anEvent({ metadata })));
       }),
     );
   });
 
-  it('the fingerprint of other metadata is another one', () => {
+  it('different metadata yields a different fingerprint', () => {
     fc.assert(
       fc.property(anyMetadata, anyMetadata, (one, other) => {
         const [a, b] = [one, other].map((metadata) => JSON.stringify(metadata));
@@ -181,21 +178,21 @@ describe('tenants, subjects and event ids', () => {
   }
 
   it.each<[string, Partial<SubmittedEvent>]>([
-    ['a type', { eventType: 'mir.review.posted' }],
-    ['a time', { occurredAt: '2026-01-31T12:00:00.000Z' }],
-    ['a default spelt out', { weight: 1 }],
+    ['a different type', { eventType: 'mir.review.posted' }],
+    ['an explicit time', { occurredAt: '2026-01-31T12:00:00.000Z' }],
+    ['an explicit default weight', { weight: 1 }],
     ['empty metadata', { metadata: {} }],
-  ])('the fingerprint tells %s', (_what, change) => {
+  ])('the fingerprint differs with %s', (_what, change) => {
     expect(fingerprintOf(ref, anEvent(change))).not.toBe(fingerprintOf(ref, anEvent()));
   });
 
-  it('the fingerprint tells the user, and not the key', () => {
+  it('the fingerprint depends on the user but not on the idempotency key', () => {
     const other = 'usr_BBBBBBBBBBBBBBBBBBBBBB' as UserRef;
     expect(fingerprintOf(other, anEvent())).not.toBe(fingerprintOf(ref, anEvent()));
     expect(fingerprintOf(ref, anEvent({ idempotencyKey: 'k' }))).toBe(fingerprintOf(ref, anEvent()));
   });
 
-  it('the fingerprint takes an instant as the same in every time zone', () => {
+  it('the fingerprint of an instant is the same in every time zone', () => {
     const anyTime = fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true });
     const anyOffset = fc.integer({ min: -14 * 60, max: 14 * 60 });
     fc.assert(
@@ -203,13 +200,13 @@ describe('tenants, subjects and event ids', () => {
         const shifted = new Date(time.getTime() + offset * 60_000).toISOString().slice(0, -1);
         const two = (n: number): string => String(Math.floor(n)).padStart(2, '0');
         const zone = `${offset < 0 ? '-' : '+'}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
-        const there = fingerprintOf(ref, anEvent({ occurredAt: shifted + zone }));
-        expect(there).toBe(fingerprintOf(ref, anEvent({ occurredAt: time.toISOString() })));
+        const inZone = fingerprintOf(ref, anEvent({ occurredAt: shifted + zone }));
+        expect(inZone).toBe(fingerprintOf(ref, anEvent({ occurredAt: time.toISOString() })));
       }),
     );
   });
 
-  it('chunk ids are fit to be BullMQ job ids, differ, and sort by time', () => {
+  it('chunk IDs are valid BullMQ job IDs, unique, and sorted by time', () => {
     const ids = Array.from({ length: 1_000 }, () => newChunkId(Date.UTC(2026, 0)));
     expect(new Set(ids).size).toBe(1_000);
     for (const id of ids) expect(id).toMatch(/^c[0-9a-z]+$/);

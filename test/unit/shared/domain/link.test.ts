@@ -3,32 +3,32 @@ import * as fc from 'fast-check';
 import { newCode, normalCode } from '../../../../shared/domain/link';
 
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-/** What people make of a digit by hand: the letter in either case, or a look-alike. */
-const LOOKS: Record<string, string[]> = { '0': ['0', 'O', 'o'], '1': ['1', 'I', 'i', 'L', 'l'] };
-const BETWEEN = ['', '', '', ' ', '-', '–', '—', '\u2011', '\t', '\u00a0', ' - '];
+/** How people may type these digits: the digit itself or a similar letter. */
+const LOOK_ALIKES: Record<string, string[]> = { '0': ['0', 'O', 'o'], '1': ['1', 'I', 'i', 'L', 'l'] };
+const SEPARATORS = ['', '', '', ' ', '-', '–', '—', '\u2011', '\t', '\u00a0', ' - '];
 
 const anyCode = fc.array(fc.constantFrom(...DIGITS.split('')), { minLength: 8, maxLength: 8 });
-const typedBy = (digits: readonly string[]) => {
-  const looks = digits.map((digit) => fc.constantFrom(...(LOOKS[digit] ?? [digit, digit.toLowerCase()])));
-  const between = fc.array(fc.constantFrom(...BETWEEN), { minLength: 9, maxLength: 9 });
+const typedForms = (digits: readonly string[]) => {
+  const forms = digits.map((digit) => fc.constantFrom(...(LOOK_ALIKES[digit] ?? [digit, digit.toLowerCase()])));
+  const separators = fc.array(fc.constantFrom(...SEPARATORS), { minLength: 9, maxLength: 9 });
   return fc
-    .tuple(fc.tuple(...looks), between)
-    .map(([signs, gaps]) => gaps.map((gap, n) => gap + (signs[n] ?? '')).join(''));
+    .tuple(fc.tuple(...forms), separators)
+    .map(([characters, gaps]) => gaps.map((gap, n) => gap + (characters[n] ?? '')).join(''));
 };
 
 describe('link codes', () => {
-  it('a code is found however it is typed: any case, dashes, blanks, O for 0, I and L for 1', () => {
-    const typed = anyCode.chain((digits) => fc.tuple(fc.constant(digits.join('')), typedBy(digits)));
+  it('accepts a code in any case, with dashes or spaces, O for 0, and I or L for 1', () => {
+    const typed = anyCode.chain((digits) => fc.tuple(fc.constant(digits.join('')), typedForms(digits)));
     fc.assert(fc.property(typed, ([digits, text]) => expect(normalCode(text)).toBe(digits)));
   });
 
-  it('two different codes are never taken for one another', () => {
+  it('never normalizes two different codes to the same one', () => {
     const pair = fc.tuple(anyCode, anyCode).filter(([one, other]) => one.join('') !== other.join(''));
-    const typed = pair.chain(([one, other]) => fc.tuple(typedBy(one), typedBy(other)));
+    const typed = pair.chain(([one, other]) => fc.tuple(typedForms(one), typedForms(other)));
     fc.assert(fc.property(typed, ([one, other]) => expect(normalCode(one)).not.toBe(normalCode(other))));
   });
 
-  it('whatever else is typed is no code: nothing throws, and only eight digits of the alphabet come out', () => {
+  it('returns null or eight digits of the alphabet for any other text, and never throws', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string()), (text) => {
         const code = normalCode(text);
@@ -43,7 +43,7 @@ describe('link codes', () => {
     for (const text of ['', 'ABCDEFGU', 'ABCD_EFGH', 'ABCD.EFGH', '{"$ne":1}']) expect(normalCode(text)).toBeNull();
   });
 
-  it('a new code is shown as two groups of four and normal as it is', () => {
+  it('creates a code as two groups of four, which normalizes to its digits', () => {
     for (let n = 0; n < 1_000; n += 1) {
       const code = newCode();
       expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);

@@ -11,7 +11,7 @@ const anyMember = fc.record({
   userRef: fc.integer({ min: 0, max: 30 }).map((n) => `usr_${n}` as UserRef),
   tenant: fc.constantFrom(...TENANTS),
 });
-/** A person's side: each account once, as the store keeps it. */
+/** The accounts in a person's membership row, each at most once, as in the database. */
 const anyMembers = fc.uniqueArray(anyMember, { maxLength: 20, selector: ({ userRef }) => userRef });
 const anyRow: fc.Arbitrary<SignalsRow> = fc
   .record({
@@ -26,13 +26,13 @@ const anyRow: fc.Arbitrary<SignalsRow> = fc
     firstEventAtMs: eventCount === 0 ? null : Math.min(...times),
     lastEventAtMs: eventCount === 0 ? null : Math.max(...times),
   }));
-/** The users' side: rows of some of the users, and of none of the others. */
+/** A lookup of signals rows, which only some users have. */
 const anyRows = fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), anyRow), { maxLength: 31 }).map((pairs) => {
   const rows = new Map(pairs.map(([n, row]) => [`usr_${n}` as UserRef, row]));
   return (ref: UserRef): SignalsRow => rows.get(ref) ?? EMPTY_ROW;
 });
 
-/** The whole rule in one place, written down as it is said. */
+/** A direct implementation of the rule, to compare with. */
 function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref: UserRef) => SignalsRow) {
   const counted = members
     .map((member) => ({ ...member, row: rowOf(member.userRef) }))
@@ -48,7 +48,7 @@ function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref
 }
 
 describe('signals of linked accounts', () => {
-  it('the sum of a person is that of the accounts which both sides name, for any links and rows', () => {
+  it('sums exactly the accounts that both the person and the account list, for any links and rows', () => {
     fc.assert(
       fc.property(anyPerson, anyMembers, anyRows, (identity, members, rowOf) => {
         const linked = linkedMembers(identity, members, rowOf);
@@ -57,26 +57,26 @@ describe('signals of linked accounts', () => {
     );
   });
 
-  it('an account that only one side names never counts, whatever it holds', () => {
+  it('never counts an account that only one side lists', () => {
     fc.assert(
       fc.property(anyPerson, anyMembers, anyRows, anyRow, anyMember, (identity, members, rowOf, row, one) => {
         const others = members.filter(({ userRef }) => userRef !== one.userRef);
         const without = sumOf(linkedMembers(identity, others, rowOf), rowOf);
 
-        // The person's row names it, its own row names nobody or somebody else.
+        // The person's row lists the account, but the account's row lists no one or another person.
         const named = [...others, one];
         for (const other of [null, ...PEOPLE.filter((person) => person !== identity)]) {
           const rowOfOther = (ref: UserRef) => (ref === one.userRef ? { ...row, identity: other } : rowOf(ref));
           expect(sumOf(linkedMembers(identity, named, rowOfOther), rowOfOther)).toEqual(without);
         }
-        // Its own row names the person, the person's row does not name it.
+        // The account's row lists the person, but the person's row does not list the account.
         const rowOfOne = (ref: UserRef) => (ref === one.userRef ? { ...row, identity } : rowOf(ref));
         expect(sumOf(linkedMembers(identity, others, rowOfOne), rowOfOne)).toEqual(without);
       }),
     );
   });
 
-  it('the order of the links does not matter', () => {
+  it('does not depend on the order of the links', () => {
     const shuffled = anyMembers.chain((members) =>
       fc.tuple(fc.constant(members), fc.shuffledSubarray(members, { minLength: members.length })),
     );
@@ -88,7 +88,7 @@ describe('signals of linked accounts', () => {
     );
   });
 
-  it('an account belongs to one person at most: no event is counted for two', () => {
+  it('counts an account for at most one person', () => {
     fc.assert(
       fc.property(anyMembers, anyRows, (members, rowOf) => {
         const counted = PEOPLE.flatMap((identity) => linkedMembers(identity, members, rowOf));

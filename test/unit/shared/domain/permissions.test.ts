@@ -28,15 +28,15 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   rateLimitPerMinute: limit,
 });
 
-/** What a path's agent may do in the end: what the authorizer requires of every node above it. */
-const mayDo = (path: readonly Grant[]) => ({
+/** The permissions of the last agent on a path: those that every agent on the path has. */
+const permissionsOf = (path: readonly Grant[]) => ({
   scopes: new Set(path.map(({ preset }) => PRESET_SCOPES[preset]).reduce((a, b) => a.filter((one) => b.includes(one)))),
   types: typesOfAll(path.map(({ allowedEventTypes }) => allowedEventTypes)),
   limit: tightestLimit(path) ?? Infinity,
 });
 
-describe('patterns', () => {
-  it('match what they say, and cover another exactly when they match all that it matches, now and later', () => {
+describe('event type patterns', () => {
+  it('a pattern covers another exactly if it matches all of its event types, including future ones', () => {
     const all = [...TYPES, ...CATEGORIES, '*', 'mir.*'];
     for (const outer of all) {
       const matched = typesOf([outer]);
@@ -48,7 +48,7 @@ describe('patterns', () => {
     }
   });
 
-  it('match nothing beyond their category, however alike the names', () => {
+  it('a pattern does not match a category with a similar name', () => {
     for (const type of ['mir.transactions.completed', 'mir.transaction_x.completed', 'xmir.transaction.completed']) {
       expect(allows(['mir.transaction.*', 'mir.transaction.completed'], type)).toBe(false);
     }
@@ -66,20 +66,20 @@ describe('patterns', () => {
     'mir.a.b.c',
     'mir.a.b*',
     ' *',
-  ])('are not %j', (text) => expect(isAllowPattern(text)).toBe(false));
+  ])('%j is not a pattern', (text) => expect(isAllowPattern(text)).toBe(false));
 
-  it('name at least the category when they are narrow', () => {
+  it('a narrow pattern contains at least the category', () => {
     expect(['*', 'mir.*'].map(isNarrowPattern)).toEqual([false, false]);
     expect([...TYPES, ...CATEGORIES].every(isNarrowPattern)).toBe(true);
   });
 });
 
 describe('attenuation', () => {
-  it('never lets a child hold a scope, event type or limit that its parents do not', () => {
+  it('never gives a child a scope, event type or limit that one of its ancestors lacks', () => {
     fc.assert(
       fc.property(fc.array(grant, { minLength: 1, maxLength: 6 }), grant, (path, child) => {
         fc.pre(escalations(path, child).length === 0);
-        const [held, got] = [mayDo(path), mayDo([child])];
+        const [held, got] = [permissionsOf(path), permissionsOf([child])];
         expect(isWithin(got.scopes, held.scopes)).toBe(true);
         expect(isWithin(got.types, held.types)).toBe(true);
         if (child.rateLimitPerMinute !== null) expect(got.limit).toBeLessThanOrEqual(held.limit);
@@ -89,10 +89,10 @@ describe('attenuation', () => {
     );
   });
 
-  it('names each field that goes beyond, and no other', () => {
+  it('reports exactly the fields that exceed the parent', () => {
     fc.assert(
       fc.property(grant, grant, (parent, child) => {
-        const [held, got] = [mayDo([parent]), mayDo([child])];
+        const [held, got] = [permissionsOf([parent]), permissionsOf([child])];
         const named = escalations([parent], child).map(({ path }) => path);
         expect(named.includes('preset')).toBe(!isWithin(got.scopes, held.scopes));
         expect(named.includes('rateLimitPerMinute')).toBe(
@@ -106,19 +106,19 @@ describe('attenuation', () => {
     );
   });
 
-  it('lets a child inherit exactly what its path allows, which is never an escalation', () => {
+  it('lets a child inherit exactly what its path allows, without an escalation', () => {
     fc.assert(
       fc.property(fc.array(grant, { minLength: 1, maxLength: 6 }), (path) => {
         const inherited = effectiveAllowlist(path);
         const child = { ...path.at(-1)!, allowedEventTypes: inherited, rateLimitPerMinute: null };
-        expect(typesOf(inherited)).toEqual(mayDo(path).types);
+        expect(typesOf(inherited)).toEqual(permissionsOf(path).types);
         expect(escalations(path, child).filter(({ path: field }) => field !== 'preset')).toEqual([]);
       }),
       { numRuns: 2_000 },
     );
   });
 
-  it('calls a change widening only where it adds something that its parents do not hold', () => {
+  it('reports a change as widening only if it adds something that an ancestor lacks', () => {
     fc.assert(
       fc.property(
         fc.array(grant, { minLength: 1, maxLength: 4 }),
@@ -128,7 +128,7 @@ describe('attenuation', () => {
         (path, before, list, rate) => {
           const after = { ...before, allowedEventTypes: list, rateLimitPerMinute: rate };
           const named = wideningsBeyond(path, before, after).map(({ path: field }) => field);
-          const [was, is, held] = [mayDo([before]), mayDo([after]), mayDo(path)];
+          const [was, is, held] = [permissionsOf([before]), permissionsOf([after]), permissionsOf(path)];
           const added = [...is.types].filter((type) => !was.types.has(type));
           if (added.some((type) => !held.types.has(type))) expect(named).toContain('allowedEventTypes');
           if (list.every((one) => before.allowedEventTypes.some((outer) => covers(outer, one)))) {
@@ -143,7 +143,7 @@ describe('attenuation', () => {
   });
 });
 
-describe('the status that counts', () => {
+describe('effectiveStatus', () => {
   const killed = { killedAt: new Date(0), subtreeSuspendedAt: null };
   const suspended = { killedAt: null, subtreeSuspendedAt: new Date(0) };
 
@@ -156,5 +156,7 @@ describe('the status that counts', () => {
     ['PENDING_APPROVAL', [killed], 'REVOKED'],
     ['REJECTED', [killed], 'REJECTED'],
     ['REVOKED', [suspended], 'REVOKED'],
-  ] as const)('of %s under %j is %s', (own, marks, status) => expect(effectiveStatus(own, [...marks])).toBe(status));
+  ] as const)('of %s under ancestor marks %j is %s', (own, marks, status) =>
+    expect(effectiveStatus(own, [...marks])).toBe(status),
+  );
 });

@@ -21,7 +21,7 @@ const anyFacts: fc.Arbitrary<ReceiptFacts> = fc
   .map((facts) => ({ ...facts, base: newChunkId(facts.receivedAtMs) }));
 
 describe('receipt ids', () => {
-  it('a receipt reads back as the facts it was signed with', () => {
+  it('returns the facts that the receipt was signed with', () => {
     fc.assert(
       fc.property(anyTenant, anyFacts, (tenant, facts) => {
         const receiptId = signReceipt(secret, tenant, facts);
@@ -32,7 +32,7 @@ describe('receipt ids', () => {
     );
   });
 
-  it('a receipt with any one character changed is refused', () => {
+  it('rejects a receipt ID with one changed character', () => {
     const characters = '0123456789abcdefghijklmnopqrstuvwxyzABCXYZ._-';
     fc.assert(
       fc.property(
@@ -52,7 +52,7 @@ describe('receipt ids', () => {
     );
   });
 
-  it('a receipt is one for its tenant and secret only', () => {
+  it('rejects a receipt ID of another tenant or with another secret', () => {
     fc.assert(
       fc.property(anyTenant, anyTenant, anyFacts, (tenant, stranger, facts) => {
         fc.pre(tenant !== stranger);
@@ -63,11 +63,11 @@ describe('receipt ids', () => {
     );
   });
 
-  it('no text is a receipt, and none throws', () => {
+  it('rejects any other text without throwing', () => {
     fc.assert(fc.property(anyTenant, fc.string(), (tenant, text) => readReceipt(secret, tenant, text) === null));
   });
 
-  it('a receipt waits for each of its chunks once; one with a slot for the shared chunk alone', () => {
+  it('lists each chunk of a receipt once, and only the shared chunk if it has a slot', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
         const ids = chunkIdsOf(facts);

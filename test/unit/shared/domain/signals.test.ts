@@ -33,16 +33,16 @@ describe('signals', () => {
     [100, 179, 2],
     [100, 180, 3],
     [1_000_000, 0, 1],
-  ])('%i events over %i days are tier %i', (events, days, tier) => {
+  ])('%i events over %i days result in tier %i', (events, days, tier) => {
     expect(tierOf(RULES, events, days)).toBe(tier);
   });
 
-  it('a day is whole only at its last millisecond', () => {
+  it('counts a day only once it is complete to the millisecond', () => {
     expect(present(rowOf(20, 30 * DAY_MS), NOW_MS)).toMatchObject({ tier: 2, history: { days: 30 } });
     expect(present(rowOf(20, 30 * DAY_MS - 1), NOW_MS)).toMatchObject({ tier: 1, history: { days: 29 } });
   });
 
-  it('more events or a longer history never lower the tier', () => {
+  it('never lowers the tier for more events or a longer history', () => {
     const count = fc.integer({ min: 0, max: 300 });
     fc.assert(
       fc.property(count, count, count, count, (events, days, moreEvents, moreDays) => {
@@ -51,7 +51,7 @@ describe('signals', () => {
     );
   });
 
-  it('the basis says the rule that was met and the next one, for every tier', () => {
+  it('states the rule that was met and the next rule for every tier', () => {
     const basisOf = (row: SignalsRow): unknown => present(row, NOW_MS).basis;
     expect([
       basisOf(EMPTY_ROW),
@@ -70,12 +70,12 @@ describe('signals', () => {
     ]);
   });
 
-  it('an event that lies minutes ahead counts as today, never as negative days', () => {
+  it('counts an event a few minutes in the future as today, never as negative days', () => {
     const signals = present(rowOf(1, -4 * 60_000, -4 * 60_000), NOW_MS);
     expect([signals.history.days, signals.recency.daysSinceLastEvent]).toEqual([0, 0]);
   });
 
-  it('signals have the fields of the contract and no other, so none is a score or advice', () => {
+  it('returns only the fields of the contract, none of which is a score or advice', () => {
     const paths = (value: unknown, prefix = ''): string[] =>
       typeof value === 'object' && value !== null
         ? Object.entries(value).flatMap(([key, inner]) => paths(inner, `${prefix}${key}.`))

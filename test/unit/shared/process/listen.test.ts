@@ -53,10 +53,10 @@ describe('listenOnEach', () => {
   });
 
   it('rejects a port that is in use on one address, and listens on none of the others', async () => {
-    const taken = createServer();
-    opened.push(taken);
-    await new Promise<void>((resolve) => void taken.listen(0, '127.0.0.1', resolve));
-    const { port } = taken.address() as { port: number };
+    const blocker = createServer();
+    opened.push(blocker);
+    await new Promise<void>((resolve) => void blocker.listen(0, '127.0.0.1', resolve));
+    const { port } = blocker.address() as { port: number };
     const addresses = process.platform === 'linux' ? ['127.0.0.2', '127.0.0.1'] : ['::1', '127.0.0.1'];
     await expect(open(addresses, port)).rejects.toThrow(
       `Port ${port} is in use by another process. Choose another with PORT.`,

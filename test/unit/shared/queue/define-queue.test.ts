@@ -16,14 +16,14 @@ const second = defineQueue({
 });
 
 describe('defineQueue', () => {
-  it('gives workers what producers put in', () => {
+  it('gives workers the payload that producers queued', () => {
     const payload = { to: { name: 'Ana', city: 'Porto' } };
     const { name, data, opts } = second.job(payload, { jobId: 'one' });
     expect({ name, opts }).toEqual({ name: 'letters', opts: { ...options, jobId: 'one' } });
     expect(second.parse({ data })).toMatchObject(payload);
   });
 
-  it('rejects a payload that breaks the contract, on both sides', () => {
+  it('rejects a payload that violates the schema, in producers and workers', () => {
     const payload = { to: { name: 'Ana' } } as { to: { name: string; city: string } };
     expect(() => second.encode(payload)).toThrow(z.ZodError);
     expect(() => second.parse({ data: { v: 2, ...payload } })).toThrow(z.ZodError);
@@ -36,26 +36,26 @@ describe('defineQueue', () => {
     expect(second.safeParse({ v: 1, name: 7 }).success).toBe(false);
   });
 
-  it('rejects jobs of a newer version, of none and of one that has the name of a built-in', () => {
+  it('rejects jobs whose version is newer, missing or not a number', () => {
     for (const v of [3, 0, undefined, 'toString', '1']) {
       expect({ v, read: second.safeParse({ v, name: 'Ana' }).success }).toEqual({ v, read: false });
     }
   });
 
-  it('cannot declare a version without saying how to read jobs of each older one', () => {
+  it('throws if the schema of an older version is missing', () => {
     const older = { 2: z.object({ to: schema.shape.to }) };
     expect(() => defineQueue({ name: 'letters', version: 3, schema, options, older })).toThrow(
       /no schema for version 1/,
     );
   });
 
-  it('knows the field names of a payload and of its objects', () => {
+  it('lists the field names of the payload and of its nested objects', () => {
     expect([...second.fields]).toEqual(['v', 'to', 'name', 'city']);
   });
 });
 
-describe('the queues', () => {
-  it('have distinct names, and read jobs that carry version 1', () => {
+describe('QUEUES', () => {
+  it('every queue has a unique name and reads jobs of version 1', () => {
     expect(new Set(QUEUES.map(({ name }) => name)).size).toBe(QUEUES.length);
     for (const queue of QUEUES) {
       const read = queue.safeParse({ v: 1 });
@@ -63,7 +63,7 @@ describe('the queues', () => {
     }
   });
 
-  it('check everything around the rows of a chunk before it is queued, and workers also the rows', () => {
+  it('producers validate a chunk without its rows, and workers validate it with its rows', () => {
     const chunk: EventChunkPayload = {
       chunkId: 'c1',
       tenant: 'prt_a:live',
@@ -76,8 +76,8 @@ describe('the queues', () => {
     for (const broken of [{ events: [] }, { receivedAtMs: 0 }, { tenant: '' }]) {
       expect(() => eventsQueue.encode({ ...chunk, ...broken })).toThrow(z.ZodError);
     }
-    const spoiled = { ...chunk, events: [[0, null, '']] } as unknown as EventChunkPayload;
+    const invalid = { ...chunk, events: [[0, null, '']] } as unknown as EventChunkPayload;
     expect(eventsQueue.safeParse(eventsQueue.encode(chunk)).success).toBe(true);
-    expect(eventsQueue.safeParse(eventsQueue.encode(spoiled)).success).toBe(false);
+    expect(eventsQueue.safeParse(eventsQueue.encode(invalid)).success).toBe(false);
   });
 });
