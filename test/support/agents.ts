@@ -4,7 +4,7 @@ import type { TestPartner } from './harness';
 
 export { auditOf, startSecondApi, statusWith } from './partners';
 
-/** A registration as a partner sends it. */
+/** Returns the body of a valid agent registration. */
 export function anAgent(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     name: 'Order bot',
@@ -21,11 +21,11 @@ export interface TestAgent {
 }
 
 const agentOf = ({ status, body }: TestAnswer): TestAgent => {
-  if (status !== 201 && status !== 200) throw new Error(`no agent: ${status} ${JSON.stringify(body)}`);
+  if (status !== 201 && status !== 200) throw new Error(`expected an agent, got ${status}: ${JSON.stringify(body)}`);
   return { id: body.agentId, key: body.apiKey };
 };
 
-/** Registers an agent with the partner's own key. */
+/** Registers an agent with a partner key. */
 export async function register(
   client: ApiClient,
   key: string,
@@ -34,7 +34,7 @@ export async function register(
   return agentOf(await client.post('/v1/agents', key, anAgent(changes)));
 }
 
-/** Spawns a child; fails unless it is there at once. */
+/** Spawns a child. Throws if the spawn needs approval or is rejected. */
 export async function spawn(
   client: ApiClient,
   key: string,
@@ -44,7 +44,7 @@ export async function spawn(
   return agentOf(await client.post(`/v1/agents/${parentId}/spawn`, key, { name: 'Child', ...changes }));
 }
 
-/** Sets the spawn policy. */
+/** Enables spawning with high limits, unless `changes` sets others. */
 export async function allowSpawning(
   client: ApiClient,
   { liveKey }: TestPartner,
@@ -58,13 +58,13 @@ export async function allowSpawning(
     ...changes,
   };
   const { status } = await client.request('PUT', '/v1/agents/policy', { key: liveKey, body });
-  if (status !== 200) throw new Error(`no policy: ${status}`);
+  if (status !== 200) throw new Error(`expected 200 for the spawn policy, got ${status}`);
 }
 
-/** An event that any agent with `mir.*` may send. */
+/** An event that every agent with `mir.*` may submit. */
 export const AN_EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
 
-/** The status of a harmless event with a key. */
+/** Submits an event with a key, and returns the status. */
 export async function eventStatus(
   client: ApiClient,
   key: string,

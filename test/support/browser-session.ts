@@ -1,38 +1,38 @@
 import { type HTMLElement, parse } from 'node-html-parser';
 
-/** A page as a browser without scripts has it. */
+/** A page as a browser without JavaScript sees it. */
 export interface VisitedPage {
   status: number;
   headers: Headers;
-  /** Where it was found after redirects: path and query. */
+  /** Path and query after redirects. */
   path: string;
   html: string;
   root: HTMLElement;
-  /** All words of the main part. */
+  /** Text of `<main>`, with whitespace collapsed. */
   text: string;
 }
 
 interface FormOptions {
-  /** The form by its action; default: the page's only form in its main part. */
+  /** The action of the form; by default, the first form in `<main>`. */
   action?: string;
-  /** Headers instead of those a browser sends with its own form. */
+  /** Replaces the headers that a browser sends with a form of the same origin. */
   headers?: Record<string, string>;
 }
 
-/** A person's browser: keeps cookies, follows redirects within the origin, sends what a browser sends. */
+/** A browser without JavaScript, which stores cookies and follows redirects within the origin. */
 export interface BrowserSession {
   cookies: Map<string, string>;
-  /** `headers`: those of the first request, beyond what every request has. */
+  /** Loads a page. The `headers` are sent only with the first request, not after a redirect. */
   get(path: string, headers?: Record<string, string>): Promise<VisitedPage>;
-  /** Fills a form of a page by field names and sends it with its hidden fields. */
+  /** Fills in the named fields of a form, and submits it with its hidden fields. */
   submit(page: VisitedPage, fields: Record<string, string>, options?: FormOptions): Promise<VisitedPage>;
-  /** Posts as it is, and follows nothing. */
+  /** Posts exactly these fields, without following redirects. */
   post(path: string, fields: Record<string, string>, headers?: Record<string, string>): Promise<VisitedPage>;
 }
 
 const MAX_REDIRECTS = 5;
 
-/** `publicUrl`: where the browser believes to be, when a proxy stands before `url`. */
+/** Creates a browser session. Set `publicUrl` if the browser uses another URL because of a proxy in front of `url`. */
 export function newBrowserSession(
   url: string,
   { ip, publicUrl = url }: { ip?: string; publicUrl?: string } = {},
@@ -40,12 +40,12 @@ export function newBrowserSession(
   const cookies = new Map<string, string>();
   const { origin } = new URL(publicUrl);
 
-  const keep = (headers: Headers): void => {
+  const storeCookies = (headers: Headers): void => {
     for (const line of headers.getSetCookie()) {
       const [pair, ...attributes] = line.split(';');
       const at = pair!.indexOf('=');
-      const gone = attributes.some((attribute) => /^\s*max-age=0$/i.test(attribute));
-      if (gone) cookies.delete(pair!.slice(0, at));
+      const expired = attributes.some((attribute) => /^\s*max-age=0$/i.test(attribute));
+      if (expired) cookies.delete(pair!.slice(0, at));
       else cookies.set(pair!.slice(0, at), pair!.slice(at + 1));
     }
   };
@@ -56,7 +56,7 @@ export function newBrowserSession(
     sent: { method?: 'POST'; body?: string } = {},
   ): Promise<VisitedPage> {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await fetch(new URL(url).origin + path, {
+    const response = await fetch(new URL(url).origin + path, {
       ...sent,
       redirect: 'manual',
       headers: {
@@ -66,11 +66,11 @@ export function newBrowserSession(
         ...own,
       },
     });
-    keep(answer.headers);
-    const html = await answer.text();
+    storeCookies(response.headers);
+    const html = await response.text();
     const root = parse(html);
     const text = (root.querySelector('main')?.structuredText ?? '').replace(/\s+/g, ' ').trim();
-    return { status: answer.status, headers: answer.headers, path, html, root, text };
+    return { status: response.status, headers: response.headers, path, html, root, text };
   }
 
   async function follow(first: VisitedPage): Promise<VisitedPage> {
@@ -101,7 +101,7 @@ export function newBrowserSession(
         form.querySelectorAll('input, select, textarea, button').map((input) => input.getAttribute('name')),
       );
       const unknown = Object.keys(fields).filter((name) => !names.has(name));
-      if (unknown.length > 0) throw new Error(`the form has no field ${unknown.join(', ')}`);
+      if (unknown.length > 0) throw new Error(`the form on ${page.path} has no field ${unknown.join(', ')}`);
       const filled = form
         .querySelectorAll('input')
         .map((input) => [input.getAttribute('name')!, input.getAttribute('value') ?? ''] as const);

@@ -4,7 +4,7 @@ import { afterAll, describe } from '@jest/globals';
 import { type Browser, launch, type Page } from 'puppeteer-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-/** Evaluated by the debugger's protocol, which neither the page's policy nor scripts being off hinders. */
+/** Evaluated through the DevTools protocol, to which the page's Content-Security-Policy does not apply. */
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 function isProgram(path: string): boolean {
@@ -16,23 +16,23 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** A browser on this machine: CHROMIUM_PATH, or one of the usual names on PATH; null when there is none. */
+/** Returns CHROMIUM_PATH, or the first common Chromium name on PATH, or null. */
 function findChromium(): string | null {
-  const given = process.env['CHROMIUM_PATH'];
-  if (given) return given;
+  const configured = process.env['CHROMIUM_PATH'];
+  if (configured) return configured;
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(isProgram) ?? null;
 }
 
-/** Tests that need a browser: skipped with one line where there is none, except in CI. */
+/** `describe` for tests that need a browser. Without a browser, skips them with a message, except in CI. */
 export const describeInBrowser: typeof describe | typeof describe.skip = (() => {
   if (findChromium() !== null || process.env['CI'] === 'true') return describe;
-  process.stderr.write('No Chromium here: tests in a browser are skipped. Install one or set CHROMIUM_PATH.\n');
+  process.stderr.write('Skipping browser tests: found no Chromium. Install it or set CHROMIUM_PATH.\n');
   return describe.skip;
 })();
 
 let browser: Promise<Browser> | undefined;
-// Runs after the last file of a suite, or after the only file: see the import order in suites.js.
+// Runs after the last file of the suite, because suite.js loads this module first.
 afterAll(async () => {
   await (await browser)?.close();
 });
@@ -40,7 +40,7 @@ afterAll(async () => {
 /** Opens a tab with its own cookies, in a browser that all files of a suite share. */
 export async function openTab({ scripts = true, ip }: { scripts?: boolean; ip?: string } = {}): Promise<Page> {
   const executablePath = findChromium();
-  if (executablePath === null) throw new Error('No Chromium found: install one or set CHROMIUM_PATH.');
+  if (executablePath === null) throw new Error('Found no Chromium. Install it or set CHROMIUM_PATH.');
   browser ??= launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   const page = await (await (await browser).createBrowserContext()).newPage();
   await page.setJavaScriptEnabled(scripts);
@@ -131,14 +131,14 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await show(page, FIRST_VIEW);
 }
 
-/** Clicks a button or link by its words, with the mouse and without any script, and waits for the page behind it. */
-export async function press(page: Page, words: string): Promise<void> {
+/** Clicks the first button or link that contains the text, with the mouse, and waits for the navigation. */
+export async function press(page: Page, text: string): Promise<void> {
   const at = await page.evaluate((wanted) => {
     const target = [...document.querySelectorAll('button, a')].find(({ textContent }) => textContent?.includes(wanted));
     target?.scrollIntoView({ block: 'center' });
     const box = target?.getClientRects()[0];
     return box && { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-  }, words);
-  if (!at) throw new Error(`${page.url()} has nothing to press that says "${words}"`);
+  }, text);
+  if (!at) throw new Error(`${page.url()} has no button or link with the text "${text}"`);
   await Promise.all([page.waitForNavigation(), page.mouse.click(at.x, at.y)]);
 }

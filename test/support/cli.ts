@@ -1,33 +1,33 @@
 import type { Terminal } from '../../deploy/cli/shell';
 import { runCli } from '../../deploy/cli/run';
 
-/** What a command line answered. */
-export interface CliAnswer {
+/** The result of a command. */
+export interface CliResult {
   code: number;
   out: string;
   err: string;
-  /** `out` as JSON. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests read answers as their users do: without our types
+  /** Parses `out` as JSON. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read output as scripts do, without our types
   json(): any;
 }
 
-/** Runs the CLI in process with the given environment, as a script does. */
-export async function cli(env: Record<string, string | undefined>, ...args: string[]): Promise<CliAnswer> {
+/** Runs the CLI in this process, without a terminal. */
+export async function cli(env: Record<string, string | undefined>, ...args: string[]): Promise<CliResult> {
   return cliAt(null, env, ...args);
 }
 
-/** The same with somebody at a terminal. */
+/** Runs the CLI in this process, at a terminal if it is not null. */
 export async function cliAt(
   terminal: Terminal | null,
   env: Record<string, string | undefined>,
   ...args: string[]
-): Promise<CliAnswer> {
-  const said = { out: '', err: '' };
+): Promise<CliResult> {
+  const output = { out: '', err: '' };
   const code = await runCli(args, {
     env,
-    out: (text) => void (said.out += text),
-    err: (text) => void (said.err += text),
+    out: (text) => void (output.out += text),
+    err: (text) => void (output.err += text),
     terminal,
   });
-  return { code, ...said, json: () => JSON.parse(said.out) as unknown };
+  return { code, ...output, json: () => JSON.parse(output.out) as unknown };
 }

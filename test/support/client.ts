@@ -1,11 +1,11 @@
 export interface TestAnswer {
   status: number;
   headers: Headers;
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests read answers as their users do: without our types
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read bodies as clients do, without our types
   body: any;
 }
 
-/** A partner's HTTP client: JSON in, JSON out, every status an answer. */
+/** An HTTP client as partners use it. It sends and parses JSON, and never throws because of a status. */
 export interface ApiClient {
   request(
     method: string,

@@ -22,10 +22,10 @@ interface OtlpBody {
   }[];
 }
 
-/** SpanKind as OTLP writes it. */
+/** OTLP span kinds. */
 export const KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
 
-/** A span as it was delivered. */
+/** A received span, with its attributes as an object. */
 export interface Span extends Omit<OtlpSpan, 'attributes' | 'links'> {
   service: string;
   attributes: Record<string, string | number | undefined>;
@@ -35,7 +35,7 @@ export interface Span extends Omit<OtlpSpan, 'attributes' | 'links'> {
 export interface Collector {
   url: string;
   spans: Span[];
-  /** All that came, as it came. */
+  /** Returns all received bodies. */
   text(): string;
 }
 
@@ -48,7 +48,7 @@ function attributesOf(list: OtlpSpan['attributes'] = []): Span['attributes'] {
   );
 }
 
-/** A starter of OTLP/HTTP receivers, which are to us what an operator's collector is; they end with the test file. */
+/** Returns a function that starts an OTLP/HTTP collector. The collectors stop after the last test. */
 export function testCollectors(): () => Promise<Collector> {
   const ends: (() => void)[] = [];
   afterAll(() => ends.forEach((end) => end()));
@@ -58,7 +58,7 @@ export function testCollectors(): () => Promise<Collector> {
 async function startCollector(ends: (() => void)[]): Promise<Collector> {
   const spans: Span[] = [];
   const texts: string[] = [];
-  const take: RequestListener = (req, res) => {
+  const receive: RequestListener = (req, res) => {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
@@ -74,7 +74,7 @@ async function startCollector(ends: (() => void)[]): Promise<Collector> {
       res.writeHead(req.url === '/v1/traces' ? 200 : 404, { 'Content-Type': 'application/json' }).end('{}');
     });
   };
-  const { server, port } = await listen(take, 0, 'the collector');
+  const { server, port } = await listen(receive, 0, 'the collector');
   ends.push(() => {
     server.close();
     server.closeAllConnections();

@@ -3,8 +3,8 @@ import { createCatalog } from '../../shared/domain/catalog';
 const { entries } = createCatalog();
 
 /**
- * The catalog's event types, and some that it may have one day: one in each category, one of a new category, and one
- * outside of `mir`. A list of all types of today is not `mir.transaction.*`, and these tell the difference.
+ * The catalog's event types, and possible future ones: one in each category, one in a new category, and one outside of
+ * `mir`. With the future ones, `mir.transaction.*` differs from a list of all its current types.
  */
 const EVENT_TYPES_NOW_AND_LATER: readonly string[] = [
   ...entries.map(({ eventType }) => eventType),
@@ -13,20 +13,20 @@ const EVENT_TYPES_NOW_AND_LATER: readonly string[] = [
   'other.category.of_tomorrow',
 ];
 
-/** What a pattern means, told another way than the product does. */
+/** Matches a pattern independently of the product's implementation. */
 function matches(pattern: string, eventType: string): boolean {
-  const [wanted, given] = [pattern.split('.'), eventType.split('.')];
-  const isOpen = wanted.at(-1) === '*';
-  const fixed = isOpen ? wanted.slice(0, -1) : wanted;
-  return fixed.every((part, n) => part === given[n]) && (isOpen || wanted.length === given.length);
+  const [expected, actual] = [pattern.split('.'), eventType.split('.')];
+  const isOpen = expected.at(-1) === '*';
+  const fixed = isOpen ? expected.slice(0, -1) : expected;
+  return fixed.every((part, n) => part === actual[n]) && (isOpen || expected.length === actual.length);
 }
 
-/** Those event types, now and later, that one of the patterns matches. */
+/** Returns the current and future event types that at least one of the patterns matches. */
 export function typesOf(patterns: readonly string[]): Set<string> {
   return new Set(EVENT_TYPES_NOW_AND_LATER.filter((type) => patterns.some((pattern) => matches(pattern, type))));
 }
 
-/** Those that every one of the lists allows. */
+/** Returns the current and future event types that all of the lists allow. */
 export function typesOfAll(lists: readonly (readonly string[])[]): Set<string> {
   const all = lists.map(typesOf);
   return new Set(EVENT_TYPES_NOW_AND_LATER.filter((type) => all.every((types) => types.has(type))));

@@ -9,17 +9,17 @@ export type StoreRole = 'queue' | 'cache' | 'store';
 
 /** A request that succeeds while all stores are up. */
 export interface RouteCall {
-  /** `METHOD path`, as the tables of routes name it. */
+  /** `METHOD path`, as in the route tables. */
   route: string;
   method: string;
   path: string;
   headers: Record<string, string>;
   body?: string;
-  /** The stores without which the contract says 503. Without any other store it succeeds all the same. */
+  /** The stores without which the contract requires a 503. The request succeeds without the others. */
   needs: readonly StoreRole[];
 }
 
-interface Asked {
+interface CallOptions {
   params?: Record<string, string>;
   query?: string;
   body?: unknown;
@@ -35,32 +35,32 @@ const NONE = [] as const;
 const EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
 
 let addresses = 0;
-/** Another client address for each call, so that no throttle of addresses rejects it. */
-const fromElsewhere = (): Record<string, string> => {
+/** Returns headers with a new client address, so that throttles per address do not reject the call. */
+const newClientAddress = (): Record<string, string> => {
   addresses += 1;
   return { 'x-forwarded-for': `10.99.${addresses >> 8}.${addresses & 255}` };
 };
 
-function callOf(route: string, needs: readonly StoreRole[], prefix: string, asked: Asked): RouteCall {
+function callOf(route: string, needs: readonly StoreRole[], prefix: string, options: CallOptions): RouteCall {
   const [method, template] = route.split(' ') as [string, string];
-  const path = template.replaceAll(/:(\w+)/g, (_all, name: string) => encodeURIComponent(asked.params![name]!));
-  const { body, key, query = '', headers = {} } = asked;
+  const path = template.replaceAll(/:(\w+)/g, (_all, name: string) => encodeURIComponent(options.params![name]!));
+  const { body, key, query = '', headers = {} } = options;
   const json = body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' };
   return {
     route,
     method,
     path: prefix + path + query,
     needs,
-    headers: { ...fromElsewhere(), ...json, ...(key === undefined ? {} : { 'x-api-key': key }), ...headers },
+    headers: { ...newClientAddress(), ...json, ...(key === undefined ? {} : { 'x-api-key': key }), ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   };
 }
 
 function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
-  const call = (route: string, needs: readonly StoreRole[], asked: Asked = {}): RouteCall =>
-    callOf(route, needs, '/v1', { key: partner.liveKey, ...asked });
-  const submit = (asked: Asked): RouteCall => call('POST /events', QUEUE, asked);
-  const of = (id: string): Asked => ({ params: { id } });
+  const call = (route: string, needs: readonly StoreRole[], options: CallOptions = {}): RouteCall =>
+    callOf(route, needs, '/v1', { key: partner.liveKey, ...options });
+  const submit = (options: CallOptions): RouteCall => call('POST /events', QUEUE, options);
+  const of = (id: string): CallOptions => ({ params: { id } });
   return [
     submit({ body: EVENT }),
     submit({ body: { ...EVENT, idempotencyKey: 'order-1' }, key: agents.bot.apiKey }),
@@ -112,9 +112,9 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
 }
 
 function adminCalls({ other, ids }: Prepared): RouteCall[] {
-  const call = (route: string, needs: readonly StoreRole[], asked: Asked = {}): RouteCall =>
-    callOf(route, needs, '', { ...asked, headers: { 'x-admin-token': ADMIN_TOKEN } });
-  const of = (id: string): Asked => ({ params: { id } });
+  const call = (route: string, needs: readonly StoreRole[], options: CallOptions = {}): RouteCall =>
+    callOf(route, needs, '', { ...options, headers: { 'x-admin-token': ADMIN_TOKEN } });
+  const of = (id: string): CallOptions => ({ params: { id } });
   const [shown, replayed, dropped] = ids.deadLetters as [string, string, string];
   return [
     call('GET /admin/applications', STORE),
@@ -137,10 +137,10 @@ function pageCalls(
 ): RouteCall[] {
   const cookieOf = (session: string | null): string =>
     [`mir_visitor=${webSession}`, ...(session === null ? [] : [session])].join('; ');
-  const open = (route: string, needs: readonly StoreRole[], asked: Asked = {}, session: string | null = null) =>
+  const open = (route: string, needs: readonly StoreRole[], options: CallOptions = {}, session: string | null = null) =>
     callOf(route, needs, '', {
-      ...asked,
-      headers: { accept: 'text/html', cookie: cookieOf(session), ...asked.headers },
+      ...options,
+      headers: { accept: 'text/html', cookie: cookieOf(session), ...options.headers },
     });
   const post = (
     route: string,
@@ -197,7 +197,7 @@ function pageCalls(
   ];
 }
 
-/** Paths of the queues page that read. */
+/** Returns the read requests of the queues page. */
 function boardCalls({ ctx }: Harness, { ids }: Prepared): RouteCall[] {
   const cookie = openOperatorSession(ctx, Date.now()).split(';')[0]!;
   return [
@@ -219,7 +219,7 @@ function otherCalls(): RouteCall[] {
   return ['/healthz', '/metrics', '/docs', '/openapi.json'].map((path) => callOf(`GET ${path}`, NONE, '', {}));
 }
 
-/** Returns requests of every route that succeed while all stores are up, each with rows of its own to change. */
+/** Returns requests for every route that succeed while all stores are up. No request changes the rows of another. */
 export async function everyRoute(h: Harness, provider: OidcServer): Promise<RouteCall[]> {
   const prepared = await prepareRoutes(h, provider);
   return [

@@ -14,17 +14,24 @@ import { waitUntil } from './wait-until';
 
 const RESOLVE_MAX = 100;
 const READS_AT_ONCE = 50;
-/** A dead worker's jobs go to another after at most about 20 s. */
+/** Long, because the jobs of a dead worker wait up to 20 s before another worker takes them over. */
 const DRAIN_TIMEOUT_MS = 90_000;
 
-/** What a partner was promised: every accepted event, and whose it is. */
+/** The fields of a receipt that tests compare. */
+interface ReceiptBody {
+  status: string;
+  failed: number;
+  items?: { index: number; outcome: string }[];
+}
+
+/** What MIR has promised a partner so far. */
 export interface ExpectedState {
   partner: TestPartner;
   tenant: Tenant;
-  /** Every event id that got a 202, with its user. */
+  /** The user of every accepted event, by event ID. */
   events: Map<string, string>;
   receiptIds: string[];
-  /** Answered 503, which leaves open whether they were stored: none, unless the machine is very busy. */
+  /** Submissions that got a 503, some of which may have been stored. Zero, unless the machine is overloaded. */
   rejected: { batches: number; unkeyedEvents: number };
 }
 
@@ -38,17 +45,17 @@ export function newExpectedState(partner: TestPartner): ExpectedState {
   };
 }
 
-/** `count` events without keys, spread over `users` users named `<name>-<n>`. */
+/** Returns `count` events without idempotency keys, of the users `<name>-0` to `<name>-<users - 1>` in rotation. */
 export function someEvents(count: number, users: number, name = 'u'): SubmittedEvent[] {
   return Array.from({ length: count }, (_, n) => anEvent({ userExternalId: `${name}-${n % users}` }));
 }
 
-/** The same with a key each, so that a refused submission can be sent again. */
+/** Like `someEvents`, with idempotency keys, so that a rejected submission can be retried. */
 export function someKeyedEvents(count: number, users: number, name = 'u'): SubmittedEvent[] {
   return someEvents(count, users, name).map((event) => ({ ...event, idempotencyKey: randomUUID() }));
 }
 
-/** Submits a batch and enters it into the books when it is accepted. Answers the status. */
+/** Submits a batch, records it as expected if it is accepted, and returns the status. */
 export async function submit(
   client: ApiClient,
   expectedState: ExpectedState,
@@ -62,21 +69,21 @@ async function trySubmit(
   expectedState: ExpectedState,
   events: SubmittedEvent[],
 ): Promise<TestAnswer> {
-  const answer = await client.post('/v1/events', expectedState.partner.liveKey, { events });
-  const { status, body } = answer;
+  const response = await client.post('/v1/events', expectedState.partner.liveKey, { events });
+  const { status, body } = response;
   if (status !== 202) {
     expectedState.rejected.batches += 1;
     expectedState.rejected.unkeyedEvents += events.filter(({ idempotencyKey }) => idempotencyKey === undefined).length;
-    return answer;
+    return response;
   }
   events.forEach(({ userExternalId }, n) => expectedState.events.set(body.eventIds[n], userExternalId));
   expectedState.receiptIds.push(body.receiptId);
-  return answer;
+  return response;
 }
 
 /**
- * Submits until it is accepted, as the contract asks of a client: OVERLOADED says "send it again" (on a busy machine
- * even without a fault), anything else fails the test.
+ * Retries a batch until it is accepted, as the contract requires of clients. Retries only OVERLOADED, which can occur on
+ * a busy machine even without a fault.
  */
 export async function accepted(
   client: ApiClient,
@@ -91,7 +98,7 @@ export async function accepted(
   });
 }
 
-/** Jobs of the events queue that wait or are at work. */
+/** Returns the number of waiting and active jobs in the events queue. */
 async function unfinishedJobs(mir: Harness): Promise<number> {
   const counts = await viewQueue(mir).queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -101,7 +108,7 @@ export async function drainedAtLast(mir: Harness): Promise<void> {
   await waitUntil('the queue is drained', async () => (await unfinishedJobs(mir)) === 0, DRAIN_TIMEOUT_MS);
 }
 
-/** What is left in the queue store of chunks that are done: nothing, if all is well. */
+/** Returns what Redis still contains about chunks: `NO_MARKS` once all of them are finalized. */
 export async function leftMarks(mir: Harness, tenant: Tenant): Promise<unknown> {
   const { redis } = viewQueue(mir);
   const { keys } = mir.ctx;
@@ -113,7 +120,7 @@ export async function leftMarks(mir: Harness, tenant: Tenant): Promise<unknown> 
 }
 export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null };
 
-/** What the sweeps do a minute later: ends the marks of submissions that were cut off before their job was added. */
+/** Runs the sweeps with a later clock, so that they remove the marks of submissions that never added their job. */
 export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise<void> {
   const { keys } = mir.ctx;
   const link = patientLink(mir);
@@ -122,7 +129,7 @@ export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise
   await sweepReservations(link, keys, later);
 }
 
-/** The product's link, but over the observer's connection. */
+/** Returns the API's Redis link over the connection of the queue view, which waits out an outage. */
 export function patientLink(mir: Harness): RedisLink {
   return { ...mir.ctx.queueLink, client: viewQueue(mir).redis };
 }
@@ -139,7 +146,7 @@ export async function resolvedCounts(client: ApiClient, expectedState: ExpectedS
   return counts;
 }
 
-/** How often each user stands in a list that names one an event. */
+/** Counts events by user. Expects one user per event. */
 function countByUser(users: Iterable<string>): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const user of users) counts[user] = (counts[user] ?? 0) + 1;
@@ -150,22 +157,21 @@ export function expectedCounts({ events }: ExpectedState): Record<string, number
   return countByUser(events.values());
 }
 
-/** Reads receipts; each must be there. */
-// oxlint-disable-next-line typescript/no-explicit-any -- tests read answers as their users do: without our types
-export async function receiptsOf(client: ApiClient, { partner, receiptIds }: ExpectedState): Promise<any[]> {
+/** Reads all receipts. Fails the test if one does not exist. */
+export async function receiptsOf(client: ApiClient, { partner, receiptIds }: ExpectedState): Promise<ReceiptBody[]> {
   const receipts: TestAnswer[] = [];
   for (let at = 0; at < receiptIds.length; at += READS_AT_ONCE) {
     const ids = receiptIds.slice(at, at + READS_AT_ONCE);
     receipts.push(...(await Promise.all(ids.map((id) => client.get(`/v1/events/receipts/${id}`, partner.liveKey)))));
   }
   expect(receipts.filter(({ status }) => status !== 200)).toEqual([]);
-  return receipts.map(({ body }) => body);
+  return receipts.map(({ body }) => body as ReceiptBody);
 }
 
 /**
- * Waits until the queue is drained; then everything that was accepted, and nothing else, is stored exactly once,
- * counted, resolved and settled, no job failed and no mark is left. (Of what was refused without a key, some may be
- * stored too; then it is counted once as well.)
+ * Waits until the queue is drained. Then expects that every accepted event, and no other, is stored exactly once,
+ * counted, resolved and finalized, that no job failed, and that no marks are left. Events without a key from rejected
+ * submissions may be stored too, and are then counted once.
  */
 export async function expectBalanced(
   mir: Harness,
@@ -191,7 +197,7 @@ export async function expectBalanced(
   ]);
   expect(Object.fromEntries(resolved)).toEqual(counts);
 
-  const statuses = (await receiptsOf(client, expectedState)).map(({ status }) => status as string);
+  const statuses = (await receiptsOf(client, expectedState)).map(({ status }) => status);
   expect(statuses).toEqual(expectedState.receiptIds.map(() => 'DONE'));
   expect(await viewQueue(mir).queue.getFailedCount()).toBe(0);
   expect(await leftMarks(mir, tenant)).toEqual(NO_MARKS);

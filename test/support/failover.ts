@@ -3,10 +3,10 @@ import type { OwnStore } from './own-stores';
 import type { TcpProxy } from './tcp-proxy';
 import { waitUntil } from './wait-until';
 
-/** Without it a full sync waits 5 s for more replicas. */
+/** Starts a full sync immediately. By default, Redis waits 5 s for more replicas. */
 export const SYNC_AT_ONCE = ['--repl-diskless-sync-delay', '0'];
 
-/** What becomes of the former primary in a failover. */
+/** What can happen to the former primary in a failover. */
 export const FORMER_PRIMARIES = [
   'follows the new primary',
   'is demoted but cannot sync',
@@ -14,7 +14,7 @@ export const FORMER_PRIMARIES = [
 ] as const;
 export type FormerPrimary = (typeof FORMER_PRIMARIES)[number];
 
-/** Runs commands on one server, whatever it is. */
+/** Runs commands on one server through a temporary connection. */
 export async function onServer<T>({ url }: Pick<OwnStore, 'url'>, work: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis(url);
   try {
@@ -24,7 +24,7 @@ export async function onServer<T>({ url }: Pick<OwnStore, 'url'>, work: (redis: 
   }
 }
 
-/** Makes a server a replica of another and waits until it has its data. */
+/** Makes a server a replica of another, and waits until it has synced. */
 export async function follow(replica: OwnStore, primary: OwnStore): Promise<void> {
   const { hostname, port } = new URL(primary.url);
   await onServer(replica, async (redis) => {
@@ -35,18 +35,18 @@ export async function follow(replica: OwnStore, primary: OwnStore): Promise<void
   });
 }
 
-/** Makes `next` the primary, moves the name to it, and lets `former` become what it becomes. */
-export async function failOver(name: TcpProxy, former: OwnStore, next: OwnStore, fate: FormerPrimary): Promise<void> {
+/** Promotes `next`, points the proxy to it, and handles the former primary according to `fate`. */
+export async function failOver(proxy: TcpProxy, former: OwnStore, next: OwnStore, fate: FormerPrimary): Promise<void> {
   await onServer(next, (redis) => redis.call('REPLICAOF', 'NO', 'ONE'));
-  name.moveTo(next.url);
+  proxy.moveTo(next.url);
   if (fate === 'follows the new primary') await follow(former, next);
-  // Nothing listens on port 1.
+  // No server listens on port 1.
   else if (fate === 'is demoted but cannot sync') {
     await onServer(former, (redis) => redis.call('REPLICAOF', '127.0.0.1', '1'));
-  } else name.cut();
+  } else proxy.cut();
 }
 
-/** The run id of a server, as a link shows it. */
+/** Returns the first 12 characters of a server's run ID, as `RedisLink` shows it. */
 export async function runIdOf(server: OwnStore): Promise<string> {
   const info = await onServer(server, (redis) => redis.info('server'));
   return /run_id:(\w{12})/.exec(info)![1]!;

@@ -4,8 +4,8 @@ import { ownStores } from './own-stores';
 import { testProcesses } from './processes';
 
 /**
- * What a test of faults stands on: `serve` an app, `start` real processes, stores of its own. All of it ends with the
- * test file, whatever becomes of its tests, in the one order that works: the app first, the stores last.
+ * Tools of a fault test: its own stores, served apps and real processes. All of them stop after the last test, in the
+ * only order that works: first the apps, last the stores.
  */
 export function faultEnvironment() {
   const served: Harness[] = [];

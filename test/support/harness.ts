@@ -16,7 +16,7 @@ const DROP_TIMEOUT_MS = 10_000;
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789abcdef0123456789';
 
-/** A partner made straight in the store, with its keys in the clear. */
+/** A partner with its keys in plaintext. */
 export interface TestPartner {
   partnerId: PartnerId;
   liveKey: string;
@@ -24,7 +24,7 @@ export interface TestPartner {
   key: ParsedApiKey;
 }
 
-/** App and workers in process, on the run's real servers, in a database and keyspace of their own. */
+/** API and workers in the test process, with their own database and keyspace on the run's stores. */
 export interface Harness {
   env: Record<string, string>;
   ctx: ApiContext;
@@ -33,14 +33,14 @@ export interface Harness {
   partner(changes?: Partial<PartnerDoc>): Promise<TestPartner>;
   startWorkers(): Promise<RunningWorkers>;
   stopWorkers(): Promise<void>;
-  /** Settles when the events queue holds no job that is not failed. */
+  /** Resolves when the events queue contains no unfinished job. */
   drained(): Promise<void>;
-  /** Runs `end` when the harness is closed, before its own parts end. */
+  /** Runs `end` when the harness closes, before the workers and the API stop. */
   atClose(end: () => void): void;
   close(): Promise<void>;
 }
 
-/** A database name and keyspace that no other test uses. */
+/** Returns settings with a new database and keyspace. */
 export function freshEnv(overrides: Record<string, string> = {}): Record<string, string> {
   const name = `t${randomBytes(6).toString('hex')}`;
   const mongo = new URL(overrides['MONGO_URL'] ?? testStores().mongoUrl);
@@ -52,14 +52,14 @@ export function freshEnv(overrides: Record<string, string> = {}): Record<string,
     SUBJECT_PEPPER: 'test-pepper-0123456789abcdef0123456789',
     ADMIN_TOKEN,
     LOG_LEVEL: 'silent',
-    // Where the second in which overload is told is not the matter, a starved test machine must not decide.
+    // Above the default, so that a busy test machine does not cause timeouts.
     REDIS_TIMEOUT_MS: '5000',
     ...overrides,
     MONGO_URL: mongo.href,
   };
 }
 
-/** Writes a partner with known keys into the store. */
+/** Inserts a partner into the database. */
 export async function insertPartner(store: Runtime['store'], changes: Partial<PartnerDoc> = {}): Promise<TestPartner> {
   const tag = newPartnerTag();
   const live = newApiKey('live', tag);
@@ -86,7 +86,7 @@ export async function insertPartner(store: Runtime['store'], changes: Partial<Pa
   return { partnerId, liveKey: live.key, testKey: test.key, key: parseApiKey(live.key)! };
 }
 
-/** Starts app and, unless told not to, one worker. Settings may be overridden by their environment names. */
+/** Starts the API and, by default, all workers. `env` overrides settings. */
 export async function startHarness({
   workers = true,
   env: overrides = {},
@@ -125,9 +125,11 @@ export async function startHarness({
     close: async () => {
       ends.forEach((end) => end());
       await harness.stopWorkers();
-      // Tidiness only: a transaction that an outage orphaned may hold its rows for a minute.
+      // Best effort, because a transaction orphaned by an outage may lock its rows for a minute.
       const dropped = ctx.store.connection.dropDatabase();
-      await withDeadline(dropped, DROP_TIMEOUT_MS, () => new Error('not dropped in time')).catch(() => undefined);
+      await withDeadline(dropped, DROP_TIMEOUT_MS, () => new Error('the database was not dropped in time')).catch(
+        () => undefined,
+      );
       await api.close();
     },
   };

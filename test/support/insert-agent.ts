@@ -7,14 +7,14 @@ import type { TestPartner } from './harness';
 export interface TestAgent {
   agentId: string;
   tenant: Tenant;
-  /** In the clear. */
+  /** In plaintext. */
   apiKey: string;
   doc: AgentDoc;
 }
 
 const AI: Partial<AgentDoc> = { name: 'Order bot', type: 'AI_AGENT', allowedEventTypes: ['mir.transaction.*'] };
 
-/** Writes an AI agent with a known key straight into the store: of the partner's live environment, unless told. */
+/** Inserts an AI agent into the database, by default in the partner's live environment. */
 export async function insertAgent(
   { agents }: Pick<Store, 'agents'>,
   { partnerId }: Pick<TestPartner, 'partnerId'>,

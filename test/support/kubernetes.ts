@@ -9,28 +9,30 @@ const TOOLS = join(projectRoot(), '.cache', 'tools');
 const SCHEMAS = join(TOOLS, 'schemas');
 const VERSION = '1.37.0';
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-/** kubeconform's way to a schema; ours for what is not Kubernetes' own stand in the second folder. */
+/** Schema paths for kubeconform: the Kubernetes schemas, and ours for custom resources. */
 const LOCATIONS = [SCHEMAS, join(__dirname, '..', 'system', 'deploy', 'schemas')].map(
   (folder) => `${folder}/v${VERSION}{{ .StrictSuffix }}/{{ .ResourceKind }}{{ .KindSuffix }}.json`,
 );
 
-const isThere = ['bin/kustomize', 'bin/kubeconform', `schemas/v${VERSION}-strict`].every((path) =>
+const isInstalled = ['bin/kustomize', 'bin/kubeconform', `schemas/v${VERSION}-strict`].every((path) =>
   existsSync(join(TOOLS, path)),
 );
-const isSkipped = !isThere && process.env['CI'] !== 'true';
+const isSkipped = !isInstalled && process.env['CI'] !== 'true';
 if (isSkipped)
-  process.stderr.write('Skipped: run deploy/k8s/install-tools.sh (Go, Python) for kustomize and kubeconform.\n');
+  process.stderr.write(
+    'Skipping Kubernetes tests. Install their tools with deploy/k8s/install-tools.sh (needs Go and Python).\n',
+  );
 
-/** Tests that need kustomize and kubeconform: skipped, with one line, where they are not; in CI they must be there. */
+/** `describe` for tests that need kustomize and kubeconform. Without them, skips the tests, except in CI. */
 export const describeWithKubernetesTools = isSkipped ? describe.skip : describe;
 
-/** What `kustomize build` makes of a folder. Rejects with its message. */
+/** Returns the output of `kustomize build`. Rejects with its error message. */
 export async function kustomize(folder: string): Promise<string> {
   const run = promisify(execFile);
   return (await run(join(TOOLS, 'bin/kustomize'), ['build', folder], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;
 }
 
-/** Checks manifests strictly against the API's schemas; answers what is wrong, empty when nothing is. */
+/** Validates manifests strictly against the schemas. Returns the errors, or an empty string. */
 export async function kubeconform(manifests: string): Promise<string> {
   const args = ['-strict', '-kubernetes-version', VERSION, ...LOCATIONS.flatMap((path) => ['-schema-location', path])];
   const running = promisify(execFile)(join(TOOLS, 'bin/kubeconform'), args, { maxBuffer: MAX_OUTPUT_BYTES });

@@ -8,7 +8,7 @@ import { type IdentityId, newId } from '../../shared/domain/ids';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import type { Harness, TestPartner } from './harness';
 
-/** A person with a MIR account, made straight in the store. */
+/** Inserts a MIR account into the database. */
 export async function newPerson({ ctx }: Harness): Promise<IdentityId> {
   const identityId = newId('idn') as IdentityId;
   const now = new Date();
@@ -18,14 +18,14 @@ export async function newPerson({ ctx }: Harness): Promise<IdentityId> {
   return identityId;
 }
 
-/** What a person does through a page. */
+/** The audit context of a person's action on a page. */
 export const auditContextForPerson = (): AuditContext => ({
   actor: { kind: 'IDENTITY' },
   requestId: randomUUID(),
   at: new Date(),
 });
 
-/** An invite of a user, as its person will find it. */
+/** Creates an invitation for a user, and reads it as the invited person does. */
 export async function invite(
   mir: Harness,
   partner: TestPartner,
@@ -33,16 +33,17 @@ export async function invite(
   more: Record<string, unknown> = {},
   key = partner.liveKey,
 ): Promise<{ request: LinkRequestDoc; token: string; inviteId: string; userRef: string }> {
-  const answer = await mir.client.post('/partners/link/invite', key, { userExternalId, ...more });
-  if (answer.status !== 201) throw new Error(`the invite answered ${answer.status}: ${JSON.stringify(answer.body)}`);
-  const { url, inviteId, userRef } = answer.body as { url: string; inviteId: string; userRef: string };
+  const response = await mir.client.post('/partners/link/invite', key, { userExternalId, ...more });
+  if (response.status !== 201)
+    throw new Error(`the invitation returned ${response.status}: ${JSON.stringify(response.body)}`);
+  const { url, inviteId, userRef } = response.body as { url: string; inviteId: string; userRef: string };
   const token = url.slice(url.lastIndexOf('/') + 1);
   const found = await findRequest(mir.ctx, hashOfToken(token), null, new Date());
-  if (found.kind !== 'OPEN') throw new Error('the invite is not open');
+  if (found.kind !== 'OPEN') throw new Error('the invitation is not open');
   return { request: found.request, token, inviteId, userRef };
 }
 
-/** A person confirms an invite of a user, made this moment. */
+/** Creates an invitation for a user, and confirms it as this person. */
 export async function linkUser(
   mir: Harness,
   partner: TestPartner,
@@ -54,10 +55,10 @@ export async function linkUser(
   return confirmLink(mir.ctx, request, identityId, auditContextForPerson());
 }
 
-/** A person ends the link of an account. */
+/** Removes the link between a person and an account, as the person does. */
 export async function unlinkUser(mir: Harness, identityId: IdentityId, userRef: string): Promise<string> {
   const docs = await mir.ctx.store.memberships.ofIdentity(identityId);
   const account = docs.flatMap(({ members }) => members).find((member) => member.userRef === userRef);
-  if (!account) throw new Error('there is no such link');
+  if (!account) throw new Error('the link does not exist');
   return (await removeLink(mir.ctx, identityId, account.linkId, auditContextForPerson())) ?? 'none';
 }

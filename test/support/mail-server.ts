@@ -5,23 +5,23 @@ import { SMTPServer } from 'smtp-server';
 interface TakenMail {
   from: string;
   to: string[];
-  /** Headers and body as they came. */
+  /** Headers and body, unparsed. */
   source: string;
 }
 
-/** A mail server of a test's own. */
+/** An SMTP server whose behavior the test controls. */
 export interface MailServer {
   url: string;
   taken: TakenMail[];
-  /** What it answers to a recipient: null takes the mail, else an SMTP reply such as "451 later". */
+  /** The reply to a recipient: null to accept the email, or an SMTP reply such as "451 later". */
   answer: (to: string) => string | null;
-  /** The same to the sender. */
+  /** The reply to a sender, in the same form. */
   answerSender: () => string | null;
-  /** Whether it lets a sender in who logs in with a password. */
+  /** Returns whether a login with this password succeeds. */
   logIn: (password: string) => boolean;
 }
 
-/** Starts mail servers that end with the test file. */
+/** Returns a function that starts an SMTP server. The servers stop after the last test. */
 export function mailServers(): () => Promise<MailServer> {
   const ends: (() => Promise<void>)[] = [];
   afterAll(async () => {

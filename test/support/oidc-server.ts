@@ -4,25 +4,25 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll } from '@jest/globals';
 
-/** Whom the provider knows the browser as. */
-interface ProvidersPerson {
+/** An account at the provider. */
+interface ProviderAccount {
   sub: string;
   email: string;
   email_verified: boolean;
 }
 
-/** An OpenID Connect provider of a test's own: a code, PKCE, and signed id tokens. */
+/** An OpenID Connect provider whose behavior the test controls: authorization codes, PKCE, and signed ID tokens. */
 export interface OidcServer {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  /** Who is logged in there; null: the person breaks off. */
-  person: ProvidersPerson | null;
-  /** Changes what an id token says. */
+  /** The account that is logged in at the provider; null if the person cancels. */
+  person: ProviderAccount | null;
+  /** Changes the claims of an ID token. */
   claims: (honest: Record<string, unknown>) => Record<string, unknown>;
-  /** Signs with a key that is not among the published ones. */
+  /** Whether it signs ID tokens with an unpublished key. */
   forges: boolean;
-  /** Sends an access token alone. */
+  /** Whether it returns an access token without an ID token. */
   withholds: boolean;
 }
 
@@ -35,7 +35,7 @@ function idToken(claims: Record<string, unknown>, key: ReturnType<typeof newKey>
   return `${signed}.${b64(sign('sha256', Buffer.from(signed), key))}`;
 }
 
-/** Starts providers that end with the test file. */
+/** Returns a function that starts a provider. The providers stop after the last test. */
 export function oidcServers(): () => Promise<OidcServer> {
   const ends: (() => Promise<void>)[] = [];
   afterAll(async () => {
@@ -43,7 +43,7 @@ export function oidcServers(): () => Promise<OidcServer> {
   });
   return async () => {
     const keys = { published: newKey(), secret: newKey() };
-    const issued = new Map<string, { person: ProvidersPerson; asked: URLSearchParams }>();
+    const issued = new Map<string, { person: ProviderAccount; request: URLSearchParams }>();
     const provider: OidcServer = {
       issuer: '',
       clientId: 'mir',
@@ -57,13 +57,13 @@ export function oidcServers(): () => Promise<OidcServer> {
       res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
 
-    function authorize(asked: URLSearchParams, res: ServerResponse): void {
-      const back = new URL(asked.get('redirect_uri')!);
-      back.searchParams.set('state', asked.get('state')!);
+    function authorize(request: URLSearchParams, res: ServerResponse): void {
+      const back = new URL(request.get('redirect_uri')!);
+      back.searchParams.set('state', request.get('state')!);
       if (provider.person === null) back.searchParams.set('error', 'access_denied');
       else {
         const code = randomBytes(16).toString('hex');
-        issued.set(code, { person: provider.person, asked });
+        issued.set(code, { person: provider.person, request });
         back.searchParams.set('code', code);
       }
       res.writeHead(302, { location: back.href }).end();
@@ -79,18 +79,18 @@ export function oidcServers(): () => Promise<OidcServer> {
       const basic = Buffer.from([provider.clientId, provider.clientSecret].map(formEncoded).join(':')).toString(
         'base64',
       );
-      const isGood =
+      const isValid =
         req.headers.authorization === `Basic ${basic}` &&
-        grant?.asked.get('redirect_uri') === body.get('redirect_uri') &&
-        grant?.asked.get('code_challenge') === challenge;
-      if (!grant || !isGood) return json(res, 400, { error: 'invalid_grant' });
+        grant?.request.get('redirect_uri') === body.get('redirect_uri') &&
+        grant?.request.get('code_challenge') === challenge;
+      if (!grant || !isValid) return json(res, 400, { error: 'invalid_grant' });
       const now = Math.floor(Date.now() / 1000);
       const honest = {
         iss: provider.issuer,
         aud: provider.clientId,
         iat: now,
         exp: now + 300,
-        nonce: grant.asked.get('nonce'),
+        nonce: grant.request.get('nonce'),
         ...grant.person,
       };
       const key = provider.forges ? keys.secret : keys.published;

@@ -23,36 +23,36 @@ export interface OpenApiDocument {
   };
 }
 
-/** The document that an API serves, as it is, and as the same object with shared responses and examples in place. */
+/** The OpenAPI document of an API: as served, and with references to responses and examples resolved. */
 export interface ReadDocument {
   text: string;
   raw: OpenApiDocument;
   document: OpenApiDocument;
 }
 
-/** What a JSON pointer leads to. */
+/** Returns the value at a JSON pointer. */
 export function valueAt(document: object, reference: string): unknown {
   const names = reference.replace('#/', '').split('/');
   return names.reduce<unknown>((at, name) => (at as Json | undefined)?.[name], document);
 }
 
-function inPlace(value: unknown, document: object): unknown {
-  if (Array.isArray(value)) return value.map((item) => inPlace(item, document));
+function resolveReferences(value: unknown, document: object): unknown {
+  if (Array.isArray(value)) return value.map((item) => resolveReferences(item, document));
   if (typeof value !== 'object' || value === null) return value;
   const { $ref } = value as { $ref?: string };
   if (typeof $ref === 'string' && /^#\/components\/(responses|examples)\//.test($ref)) {
-    return inPlace(valueAt(document, $ref), document);
+    return resolveReferences(valueAt(document, $ref), document);
   }
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, inPlace(item, document)]));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, resolveReferences(item, document)]));
 }
 
-/** Reads `/openapi.json`. References to schemas, headers and parameters stay in both forms. */
+/** Reads `/openapi.json`. References to schemas, headers and parameters stay unresolved in both forms. */
 export async function readOpenApi(client: Pick<ApiClient, 'get'>): Promise<ReadDocument> {
   const raw = (await client.get('/openapi.json')).body as OpenApiDocument;
-  return { text: JSON.stringify(raw), raw, document: inPlace(raw, raw) as OpenApiDocument };
+  return { text: JSON.stringify(raw), raw, document: resolveReferences(raw, raw) as OpenApiDocument };
 }
 
-/** The examples of a body: those beside it, or those of the schemas that it is. */
+/** Returns the examples of a body: its own, or those of the schemas that it refers to. */
 export function examplesOf({ schema, examples }: Media, { components }: OpenApiDocument): [string, unknown][] {
   if (examples) return Object.entries(examples).map(([name, { value }]) => [name, value]);
   const references = (schema.$ref ? [schema] : (schema.anyOf ?? [])).map(({ $ref }) => $ref!);

@@ -5,21 +5,21 @@ import { afterAll } from '@jest/globals';
 import { startMongo, startRedis } from '../../deploy/local/stores';
 import type { StoreServer } from '../../deploy/local/store-server';
 
-/** A store server of a test's own, which it may stop, kill and freeze. */
+/** A store server that only one test uses, so that it may stop, kill and freeze it. */
 export interface OwnStore {
   url: string;
-  /** Ends in good order. */
+  /** Shuts down gracefully. */
   stop(): Promise<void>;
   /** kill -9. */
   kill(): Promise<void>;
-  /** Starts it again on its port and files. */
+  /** Restarts it with the same port and files. */
   startAgain(): Promise<void>;
-  /** Keeps its connections but answers nothing. */
+  /** Sends SIGSTOP: connections stay open, but nothing responds. */
   freeze(): void;
   thaw(): void;
 }
 
-/** Starters of stores that end with the test file, whatever becomes of its tests. */
+/** Returns functions that start a store. The stores stop after the last test, even if tests fail. */
 export function ownStores(): {
   ownRedis: (args?: readonly string[]) => Promise<OwnStore>;
   ownMongo: () => Promise<OwnStore>;
@@ -33,10 +33,10 @@ export function ownStores(): {
     const dataDir = mkdtempSync(join(tmpdir(), 'mir-fault-'));
     let server = await start(dataDir);
     const { url, port } = server;
-    let runs = true;
+    let running = true;
     const end = async (way: 'stop' | 'kill'): Promise<void> => {
-      if (!runs) return;
-      runs = false;
+      if (!running) return;
+      running = false;
       if (way === 'stop') process.kill(server.pid, 'SIGCONT');
       await server[way]();
     };
@@ -50,7 +50,7 @@ export function ownStores(): {
       kill: () => end('kill'),
       startAgain: async () => {
         server = await start(dataDir, port);
-        runs = true;
+        running = true;
       },
       freeze: () => void process.kill(server.pid, 'SIGSTOP'),
       thaw: () => void process.kill(server.pid, 'SIGCONT'),

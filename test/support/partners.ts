@@ -5,7 +5,7 @@ import type { ApiClient, TestAnswer } from './client';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import { type ServedApi, serveApi } from './serve-api';
 
-/** An application as somebody sends it. */
+/** Returns a valid application of a partner. */
 export function anApplication(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     name: 'Harbour Market',
@@ -22,17 +22,17 @@ export function asAdmin(client: ApiClient, method: string, path: string, body?: 
   return client.request(method, `/admin${path}`, body === undefined ? { headers } : { headers, body });
 }
 
-/** The status of a harmless call with a key. */
+/** Makes a harmless call with a key, and returns the status. */
 export async function statusWith(client: ApiClient, key: string): Promise<number> {
   return (await client.get('/events', key)).status;
 }
 
-/** All audit entries about a target, oldest first. */
+/** Returns all audit entries about a target, oldest first. */
 export function auditOf({ store }: Pick<ApiContext, 'store'>, target: string): Promise<AuditDoc[]> {
   return store.audit.model.find({ target }).sort({ at: 1 }).lean<AuditDoc[]>();
 }
 
-/** A second API over the same stores, as another process would be. */
+/** Starts a second API on the same stores, like another process. */
 export function startSecondApi({ env }: Harness): Promise<ServedApi> {
   return serveApi(readConfig(env));
 }

@@ -7,7 +7,7 @@ import { waitUntil } from './wait-until';
 
 export const PASSWORD = 'correct horse battery';
 
-/** A harness whose PUBLIC_URL is where it serves, as pages need it; mails go to the outbox. */
+/** Starts a harness for pages: PUBLIC_URL is its own URL, and emails go to the outbox. */
 export async function startHarnessForPeople({
   env = {},
   workers = true,
@@ -20,10 +20,10 @@ export async function startHarnessForPeople({
   return { ...harness, url: `http://localhost:${port}` };
 }
 
-/** The link in the newest mail to an address whose subject matches: path and query. */
+/** Waits for an email with this recipient and subject, and returns the path and query of its first link. */
 export async function mailedLink({ ctx }: Harness, to: string, subject: RegExp): Promise<string> {
   let link: string | undefined;
-  await waitUntil(`a mail to ${to} is in the outbox`, async () => {
+  await waitUntil(`an email to ${to} is in the outbox`, async () => {
     const mails = await ctx.store.outboxMails.newest(100);
     const mail = mails.find((one) => one.to === to && subject.test(one.subject));
     link = /https?:\/\/\S+/.exec(mail?.text ?? '')?.[0];
@@ -34,13 +34,13 @@ export async function mailedLink({ ctx }: Harness, to: string, subject: RegExp):
 }
 
 let addresses = 0;
-/** A browser at an address of its own, so that throttles of one person do not meet another. */
+/** Creates a browser session with its own client address, so that sessions do not share a throttle. */
 export function anonymousSession({ url }: Pick<Harness, 'url'>): BrowserSession {
   addresses += 1;
   return newBrowserSession(url, { ip: `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}` });
 }
 
-/** Signs up, confirms the address and sets the password; not logged in afterwards. Returns the page after the button. */
+/** Signs up, confirms the email address and sets the password, without logging in. Returns the last page. */
 export async function signUpAndConfirm(
   harness: Harness,
   webSession: BrowserSession,
@@ -51,14 +51,14 @@ export async function signUpAndConfirm(
   return webSession.submit(await webSession.get(link), { password: PASSWORD });
 }
 
-/** Creates a confirmed account without sending its mail. */
+/** Creates a confirmed account without sending an email. */
 export async function confirmedAccount({ ctx }: Pick<Harness, 'ctx'>, email: string): Promise<void> {
   const mail = await ctx.auth.signUp(email);
-  if (mail?.kind !== 'VERIFY') throw new Error(`${email} has an account already`);
+  if (mail?.kind !== 'VERIFY') throw new Error(`${email} already has an account`);
   await ctx.auth.reset(mail.token, PASSWORD);
 }
 
-/** A sign-up as earlier versions stored it: not confirmed, with the password that was typed into its form. */
+/** Stores a sign-up as earlier versions did: unconfirmed, but with the password from the form. */
 export async function earlierSignUp({ ctx }: Pick<Harness, 'ctx'>, email: string, password: string): Promise<void> {
   const { hashPassword } = await import('better-auth/crypto');
   const { _id: userId } = await ctx.store.identities.signUp(email, new Date());
@@ -74,7 +74,7 @@ export async function logIn(webSession: BrowserSession, email: string, password 
   return webSession.submit(await webSession.get('/login'), { email, password });
 }
 
-/** A person with a confirmed address, logged in. */
+/** Signs up, confirms and logs in, and returns the session. */
 export async function loggedIn(harness: Harness, email: string): Promise<BrowserSession> {
   const webSession = anonymousSession(harness);
   await signUpAndConfirm(harness, webSession, email);
@@ -82,8 +82,8 @@ export async function loggedIn(harness: Harness, email: string): Promise<Browser
   return webSession;
 }
 
-/** The address that a page's header names; null when nobody is signed in. */
+/** Returns the email address in the page header, or null if the session is not signed in. */
 export function signedInAs({ root }: Pick<VisitedPage, 'root'>): string | null {
-  const words = root.querySelector('header .who a')?.text;
-  return words === undefined ? null : words.replace(/^Signed in as /, '');
+  const text = root.querySelector('header .who a')?.text;
+  return text === undefined ? null : text.replace(/^Signed in as /, '');
 }

@@ -2,16 +2,20 @@ import { expect } from '@jest/globals';
 import type { ProblemCode } from '../../shared/errors';
 import type { TestAnswer } from './client';
 
-/** One entry of a problem's `errors`. */
-interface NamedError {
+/** An entry in a problem's `errors`. */
+interface FieldError {
   path: string;
   code: string;
   message: string;
 }
 
-/** Expects an RFC 9457 answer, whole: media type, type, title, detail, and the request id of the header. */
-export function expectProblem(answer: TestAnswer, status: number, code: ProblemCode): void {
-  expect({ status: answer.status, mediaType: answer.headers.get('content-type'), body: answer.body }).toMatchObject({
+/** Expects a complete RFC 9457 response: media type, type, title, detail, and the request ID from the header. */
+export function expectProblem(response: TestAnswer, status: number, code: ProblemCode): void {
+  expect({
+    status: response.status,
+    mediaType: response.headers.get('content-type'),
+    body: response.body,
+  }).toMatchObject({
     status,
     mediaType: 'application/problem+json',
     body: {
@@ -20,13 +24,13 @@ export function expectProblem(answer: TestAnswer, status: number, code: ProblemC
       detail: expect.stringMatching(/\S/),
       status,
       code,
-      requestId: answer.headers.get('x-request-id'),
+      requestId: response.headers.get('x-request-id'),
     },
   });
-  expect(answer.body.requestId).toMatch(/^[\w.:-]{1,128}$/);
+  expect(response.body.requestId).toMatch(/^[\w.:-]{1,128}$/);
 }
 
-/** `path code` of every named error, in order. */
-export function errorsOf(answer: TestAnswer): string[] {
-  return ((answer.body.errors ?? []) as NamedError[]).map(({ path, code }) => `${path} ${code}`);
+/** Returns `path code` for each entry in `errors`, in order. */
+export function errorsOf(response: TestAnswer): string[] {
+  return ((response.body.errors ?? []) as FieldError[]).map(({ path, code }) => `${path} ${code}`);
 }

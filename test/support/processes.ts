@@ -12,19 +12,19 @@ interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** A real process of the compiled product. */
+/** A process of the compiled product. */
 export interface TestProcess {
   pid: number;
   port: number;
   client: ApiClient;
-  /** Resolves when it is gone. */
+  /** Resolves when the process has exited. */
   exit: Promise<Exit>;
-  /** Its log, JSON lines. */
+  /** The log, as JSON lines. */
   stdout(): string;
   stderr(): string;
-  /** kill -9, and waits for the end. */
+  /** Sends SIGKILL and waits for the exit. */
   kill9(): Promise<void>;
-  /** SIGTERM, and waits for the end. */
+  /** Sends SIGTERM and waits for the exit. */
   stop(): Promise<Exit>;
 }
 
@@ -48,7 +48,7 @@ function launch(program: Program, env: Record<string, string>) {
   return { child, exit, ready, stdout: () => stdout, stderr: () => stderr };
 }
 
-/** A starter of processes that end with the test file, whatever becomes of its tests. */
+/** Returns a function that starts a process. The processes are killed after the last test, even if tests fail. */
 export function testProcesses(): (program: Program, env: Record<string, string>) => Promise<TestProcess> {
   const started: TestProcess[] = [];
   afterAll(async () => {
@@ -57,7 +57,7 @@ export function testProcesses(): (program: Program, env: Record<string, string>)
   return async (program, env) => {
     const { child, exit, ready, stdout, stderr } = launch(program, env);
     const failed = exit.then(({ code, signal }) => {
-      throw new Error(`the ${program} process ended before it was ready (${code ?? signal}): ${stderr()}`);
+      throw new Error(`the ${program} process exited before it was ready (${code ?? signal}): ${stderr()}`);
     });
     const port = await Promise.race([ready, failed]);
     failed.catch(() => undefined);
@@ -80,12 +80,12 @@ export function testProcesses(): (program: Program, env: Record<string, string>)
   };
 }
 
-/** Starts a process that must refuse to start; answers how it ended and what it said. */
+/** Starts a process that must fail to start, and returns its exit and stderr. */
 export async function failedStart(program: Program, env: Record<string, string>): Promise<Exit & { stderr: string }> {
   const { child, exit, ready, stderr } = launch(program, env);
   const outcome = await Promise.race([exit, ready.then(() => null)]);
   if (outcome !== null) return { ...outcome, stderr: stderr() };
   child.kill('SIGKILL');
   await exit;
-  throw new Error(`the ${program} process started, though it should have refused`);
+  throw new Error(`the ${program} process started, but should have failed`);
 }

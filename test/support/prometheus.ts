@@ -9,13 +9,15 @@ const PROGRAMS = ['prometheus', 'promtool'];
 const missing = PROGRAMS.filter((program) => findOnPath(program, process.env) === null);
 const skipped = missing.length > 0 && process.env['CI'] !== 'true';
 if (skipped) {
-  process.stderr.write(`Skipped: ${missing.join(' and ')} not on PATH (Debian: apt-get install prometheus).\n`);
+  process.stderr.write(
+    `Skipping Prometheus tests: ${missing.join(' and ')} not found on PATH (Debian: apt-get install prometheus).\n`,
+  );
 }
 
-/** Tests that need Prometheus's own programs: skipped, with one line, where they are not; in CI they must be there. */
+/** `describe` for tests that need `prometheus` and `promtool`. Without them, skips the tests, except in CI. */
 export const describeWithPrometheus = skipped ? describe.skip : describe;
 
-/** Runs promtool, with a text as its input if given; answers its exit code and all that it printed. */
+/** Runs promtool, and returns its exit code and its output on stdout and stderr. */
 export async function promtool(args: string[], cwd: string, input = ''): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn('promtool', args, { cwd });
@@ -29,18 +31,18 @@ export async function promtool(args: string[], cwd: string, input = ''): Promise
 }
 
 export interface RunningPrometheus {
-  /** Series of an instant query. Throws on what Prometheus refuses. */
+  /** Returns the series of an instant query. Throws if Prometheus rejects the query. */
   query(expr: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]>;
   stop(): Promise<void>;
 }
 
-interface QueryAnswer {
+interface QueryResponse {
   status: string;
   error?: string;
   data: { result: { metric: Record<string, string>; value: [number, string] }[] };
 }
 
-/** Starts a real Prometheus over a configuration file, on data of its own; resolves when it serves. */
+/** Starts Prometheus with a configuration file and an empty data folder. Resolves when it is ready. */
 export async function startPrometheus(configFile: string, dataDir: string): Promise<RunningPrometheus> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -52,11 +54,11 @@ export async function startPrometheus(configFile: string, dataDir: string): Prom
   const child = spawn('prometheus', [...flags, '--log.level=warn'], { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const ended = new Promise<void>((resolve) => {
+  const exited = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
   });
-  await waitUntil('Prometheus serves', async () => {
-    if (child.exitCode !== null) throw new Error(`Prometheus ended: ${stderr}`);
+  await waitUntil('Prometheus is ready', async () => {
+    if (child.exitCode !== null) throw new Error(`Prometheus exited: ${stderr}`);
     return fetch(`${url}/-/ready`).then(
       ({ ok }) => ok,
       () => false,
@@ -65,13 +67,13 @@ export async function startPrometheus(configFile: string, dataDir: string): Prom
   return {
     async query(expr) {
       const res = await fetch(`${url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query: expr }) });
-      const answer = (await res.json()) as QueryAnswer;
-      if (answer.status !== 'success') throw new Error(`${expr}: ${answer.error}`);
-      return answer.data.result;
+      const response = (await res.json()) as QueryResponse;
+      if (response.status !== 'success') throw new Error(`${expr}: ${response.error}`);
+      return response.data.result;
     },
     stop: async () => {
       child.kill('SIGTERM');
-      await ended;
+      await exited;
     },
   };
 }

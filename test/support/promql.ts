@@ -20,7 +20,7 @@ interface Dashboard {
   }[];
 }
 
-/** Every dashboard that Grafana is provisioned with, by its file name without `.json`. */
+/** The provisioned Grafana dashboards, by file name without `.json`. */
 export const DASHBOARDS = new Map(
   readdirSync(DASHBOARDS_DIR).map((file) => [
     basename(file, '.json'),
@@ -28,7 +28,7 @@ export const DASHBOARDS = new Map(
   ]),
 );
 
-/** Every expression of a dashboard or rule, by where it stands. */
+/** Returns every expression of the dashboards and rules, with its location. */
 export function allExpressions(): [where: string, expr: string][] {
   const panels = [...DASHBOARDS.values()].flatMap(({ title, panels: all }) =>
     all.flatMap((panel) => panel.targets.map(({ expr }): [string, string] => [`${title}: ${panel.title}`, expr])),
@@ -44,7 +44,7 @@ export function allExpressions(): [where: string, expr: string][] {
   return [...panels, ...rules].map(([where, expr]) => [where, expr.replaceAll('$__rate_interval', '1m')]);
 }
 
-/** The selectors of an expression, by Prometheus's own grammar. Throws where it is not PromQL. */
+/** Returns the selectors of an expression, parsed with Prometheus's grammar. Throws if it is not PromQL. */
 export function selectorsOf(expr: string): string[] {
   const selectors: string[] = [];
   parser.parse(expr).iterate({

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { Harness } from './harness';
 
-/** Reads the queue over a connection of its own, which waits out an outage where the product's connections give up. */
+/** Reads the queue over its own connection, which waits out an outage, while the product's connections give up. */
 export interface QueueView {
   redis: Redis;
   queue: Queue;
@@ -13,8 +13,8 @@ const views = new WeakMap<Harness, QueueView>();
 
 /** Returns the queue view of a harness. It closes with the harness. */
 export function viewQueue(mir: Harness): QueueView {
-  const known = views.get(mir);
-  if (known) return known;
+  const existing = views.get(mir);
+  if (existing) return existing;
   const redis = new Redis(mir.env['REDIS_URL']!, { maxRetriesPerRequest: null });
   redis.on('error', () => undefined);
   const { keys, log } = mir.ctx;

@@ -3,13 +3,13 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
-export interface RawAnswer {
+export interface RawResponse {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
 }
 
-/** A request as no well-mannered client sends it: path unchanged, repeated headers, a stream as chunked body. */
+/** Sends a request that `fetch` cannot send: with an unnormalized path, repeated headers, or a chunked body. */
 export async function rawRequest(
   url: string,
   {
@@ -23,10 +23,10 @@ export async function rawRequest(
     path: string;
     headers?: Record<string, string | string[]>;
     body?: string | Buffer | Readable;
-    /** The address of this machine that the request comes from. */
+    /** The local address to send the request from. */
     localAddress?: string;
   },
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const req = request(url, { method, path, headers, agent: false, ...(localAddress && { localAddress }) }, (res) => {
       text(res).then((all) => resolve({ status: res.statusCode!, headers: res.headers, text: all }), reject);
@@ -38,16 +38,15 @@ export async function rawRequest(
 }
 
 /**
- * Posts JSON bodies in one write on one connection, so that the server meets them all in the same turn of its loop.
- * Answers in order.
+ * Posts JSON bodies in one write on one connection, so that the server reads them in the same turn of its event loop.
+ * Returns the responses in order.
  */
 export async function pipelinedPosts(
   url: string,
   path: string,
   key: string,
   bodies: unknown[],
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests read answers as their users do: without our types
-): Promise<{ status: number; body: any }[]> {
+): Promise<{ status: number; body: Record<string, unknown> }[]> {
   const requests = bodies.map((body, n) => {
     const json = JSON.stringify(body);
     const last = n === bodies.length - 1 ? 'Connection: close\r\n' : '';
@@ -57,12 +56,12 @@ export async function pipelinedPosts(
   const { port, hostname } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.write(requests.join(''));
-  const answers = await text(socket);
-  return answers
+  const responses = await text(socket);
+  return responses
     .split(/HTTP\/1\.1 (?=\d{3} )/)
     .slice(1)
-    .map((answer) => {
-      const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as unknown;
-      return { status: Number(answer.slice(0, 3)), body };
+    .map((response) => {
+      const body = JSON.parse(response.slice(response.indexOf('\r\n\r\n'))) as Record<string, unknown>;
+      return { status: Number(response.slice(0, 3)), body };
     });
 }

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1']);
 
-/** Whether something on this machine accepts TCP connections at the address and port. */
+/** Returns whether the address accepts TCP connections on this port. */
 export function isReached(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
@@ -16,20 +16,20 @@ export function isReached(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** The addresses that accept TCP connections at the port. */
+/** Returns the addresses that accept TCP connections on this port. */
 export async function reachedOf(hosts: readonly string[], port: number): Promise<string[]> {
   const reached = await Promise.all(hosts.map((host) => isReached(host, port)));
   return hosts.filter((_, index) => reached[index]);
 }
 
-/** `127.0.0.1`, and `::1` where this machine has IPv6. */
+/** Returns `127.0.0.1`, and `::1` if this machine has IPv6. */
 export function loopbackAddresses(): string[] {
   return addresses().filter((address) => LOOPBACK.has(address));
 }
 
 /**
- * Every other address of this machine. A server bound to 127.0.0.1 does not answer at them, one bound to all interfaces
- * does. Linux serves all of 127.0.0.0/8, so there is at least one even without a network.
+ * Returns the other addresses of this machine, at which only a server bound to all interfaces is reachable. On Linux
+ * there is at least one, even without a network, because all of 127.0.0.0/8 is local.
  */
 export function otherAddresses(): string[] {
   const own = addresses().filter((address) => !LOOPBACK.has(address));

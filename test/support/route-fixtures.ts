@@ -15,7 +15,7 @@ import type { OidcServer } from './oidc-server';
 import { confirmedAccount, PASSWORD } from './people';
 import { waitUntil } from './wait-until';
 
-/** What a driver says when its store is away: as workers of older versions left it in stored rows. */
+/** A driver's error text in stored rows, as workers of older versions left it. */
 const STORED_DRIVER_TEXT = 'connect ECONNREFUSED 127.0.0.1:6379';
 
 interface Session {
@@ -31,7 +31,7 @@ interface Person {
 
 const AGENTS = ['parent', 'killed', 'patched', 'active', 'suspended', 'revoked', 'rotated', 'bot'] as const;
 
-/** Rows for one request of every route. What a request changes or ends is for that request alone. */
+/** Rows for one request of every route. Each request that changes or deletes a row has its own. */
 export interface Prepared {
   partner: TestPartner;
   other: TestPartner;
@@ -40,8 +40,9 @@ export interface Prepared {
   ana: Person;
   bea: Person;
   links: Record<'code' | 'shown' | 'confirmed' | 'kept' | 'removed', string>;
-  /** Addresses that signed up. Of mailed links, one is only opened and the other is used. */
+  /** `unknown` has no account, and `unconfirmed` has only signed up. */
   emails: Record<'unknown' | 'unconfirmed', string>;
+  /** Tokens of emailed links. Requests open the `…Shown` links, and submit the forms of the `…Used` links. */
   tokens: Record<'verifyShown' | 'verifyUsed' | 'resetShown' | 'resetUsed', string>;
   oidc: { query: string; cookie: string };
   ids: {
@@ -59,22 +60,22 @@ export interface Prepared {
 
 const newEmail = (): string => `${randomUUID()}@example.org`;
 
-function granted(answer: TestAnswer): TestAnswer['body'] {
-  if (answer.status >= 300) throw new Error(`a fixture got ${answer.status}: ${JSON.stringify(answer.body)}`);
-  return answer.body;
+function bodyOf({ status, body }: TestAnswer): TestAnswer['body'] {
+  if (status >= 300) throw new Error(`a fixture request returned ${status}: ${JSON.stringify(body)}`);
+  return body;
 }
 
-/** Signs up an address of its own; returns the token of its mailed link, which confirms it or sets its password. */
+/** Signs up a new email address, and returns the token for confirming it and setting a password. */
 async function mailedToken({ ctx }: Harness): Promise<string> {
   const mail = await ctx.auth.signUp(newEmail());
-  if (mail === null || !('token' in mail)) throw new Error('no mail with a token was asked for');
+  if (mail === null || !('token' in mail)) throw new Error('the sign-up sent no token');
   return mail.token;
 }
 
 async function logIn({ ctx }: Harness, email: string): Promise<Session> {
-  const answer = await ctx.auth.logIn(email, PASSWORD);
-  if (typeof answer === 'string') throw new Error(`the log-in ended as ${answer}`);
-  const cookie = answer.cookies.map((one) => one.split(';')[0]).join('; ');
+  const result = await ctx.auth.logIn(email, PASSWORD);
+  if (typeof result === 'string') throw new Error(`the login failed: ${result}`);
+  const cookie = result.cookies.map((one) => one.split(';')[0]).join('; ');
   const { session } = await ctx.auth.readSession(cookie);
   return { id: session!.sessionId, cookie };
 }
@@ -91,7 +92,7 @@ async function linksOf(h: Harness, partner: TestPartner, { email }: Person): Pro
   const identityId = (await store.identities.byEmail(email))!._id as IdentityId;
   for (const user of ['kept', 'removed']) await linkUser(h, partner, user, identityId);
   const members = (await store.memberships.ofIdentity(identityId)).flatMap((one) => one.members);
-  const { code } = granted(
+  const { code } = bodyOf(
     await h.client.post('/v1/partners/link/code', partner.liveKey, { userExternalId: 'by-code' }),
   );
   return {
@@ -103,25 +104,25 @@ async function linksOf(h: Harness, partner: TestPartner, { email }: Person): Pro
   };
 }
 
-/** Where the provider sends a browser back to, with the cookies that it has then. */
-async function atProvider(h: Harness, provider: OidcServer): Promise<Prepared['oidc']> {
+/** Logs in at the provider, and returns the query and cookies with which the browser comes back. */
+async function logInAtProvider(h: Harness, provider: OidcServer): Promise<Prepared['oidc']> {
   provider.person = { sub: randomUUID(), email: newEmail(), email_verified: true };
   const headers = { accept: 'text/html', 'x-forwarded-for': '10.98.0.1' };
   const sent = await fetch(`${h.url}/login/oidc`, { headers, redirect: 'manual' });
-  const back = await fetch(sent.headers.get('location')!, { redirect: 'manual' });
+  const returned = await fetch(sent.headers.get('location')!, { redirect: 'manual' });
   const cookies = sent.headers.getSetCookie().map((one) => one.split(';')[0]);
-  return { query: new URL(back.headers.get('location')!).search, cookie: cookies.join('; ') };
+  return { query: new URL(returned.headers.get('location')!).search, cookie: cookies.join('; ') };
 }
 
-/** Jobs that a worker gave up, with a driver's words as the reason. */
+/** Creates jobs that a worker gave up, with a driver's error text as the reason. */
 async function deadLetters({ ctx, env }: Harness, count: number): Promise<string[]> {
   const queue = ctx.queues.events;
   const ids = Array.from({ length: count }, () => `dead-${randomUUID()}`);
   await queue.addBulk(ids.map((jobId) => ({ name: eventsQueue.name, data: {}, opts: { jobId } })));
   const connection = new Redis(env['REDIS_URL']!, { maxRetriesPerRequest: null });
-  const refuse = (): Promise<never> => Promise.reject(new UnrecoverableError(STORED_DRIVER_TEXT));
-  const worker = new Worker(eventsQueue.name, refuse, { connection, prefix: ctx.keys.queuePrefix(eventsQueue.name) });
-  await waitUntil('the jobs are given up', async () => {
+  const fail = (): Promise<never> => Promise.reject(new UnrecoverableError(STORED_DRIVER_TEXT));
+  const worker = new Worker(eventsQueue.name, fail, { connection, prefix: ctx.keys.queuePrefix(eventsQueue.name) });
+  await waitUntil('the jobs have failed', async () => {
     const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
     return states.every((state) => state === 'failed');
   });
@@ -130,11 +131,11 @@ async function deadLetters({ ctx, env }: Harness, count: number): Promise<string
   return ids;
 }
 
-/** An event in the store, whose receipt says FAILED with a driver's words as older workers wrote them. */
+/** Stores an event whose receipt is FAILED with a driver's error text, as older workers wrote it. */
 async function eventAndReceipt({ ctx, client }: Harness, { liveKey, partnerId }: TestPartner) {
   const tenant = tenantOf(partnerId, 'live');
   const event = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
-  const { eventId, receiptId } = granted(await client.post('/v1/events', liveKey, event));
+  const { eventId, receiptId } = bodyOf(await client.post('/v1/events', liveKey, event));
   const chunkId = chunkIdsOf(readReceipt(ctx.secrets.receipt, tenant, receiptId)!)[0]!;
   const item = { index: 0, eventId, outcome: 'FAILED' as const, code: 'STORE_REFUSED', message: STORED_DRIVER_TEXT };
   const now = new Date();
@@ -159,22 +160,22 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
   const { ctx, client } = h;
   const [partner, other, changed] = await Promise.all([h.partner(), h.partner(), h.partner()]);
   const post = async (path: string, body: unknown, key: string | undefined = partner.liveKey) =>
-    granted(await client.post(`/v1${path}`, key, body, { 'x-forwarded-for': `10.97.${randomBytes(2).join('.')}` }));
+    bodyOf(await client.post(`/v1${path}`, key, body, { 'x-forwarded-for': `10.97.${randomBytes(2).join('.')}` }));
   const put = async (path: string, body: unknown, key: string) =>
-    granted(await client.request('PUT', `/v1${path}`, { key, body }));
+    bodyOf(await client.request('PUT', `/v1${path}`, { key, body }));
 
   const policy = { spawnEnabled: true, approval: { fromDepth: 1 } };
   await put('/agents/policy', policy, partner.liveKey);
   for (const { liveKey } of [partner, other])
     await put('/partners/webhook', { url: 'https://a.example/hook' }, liveKey);
-  const made = await Promise.all(
+  const inserted = await Promise.all(
     AGENTS.map(async (name) => {
       const changes: Partial<AgentDoc> = { status: name === 'suspended' ? 'SUSPENDED' : 'ACTIVE' };
       if (name !== 'bot') Object.assign(changes, { type: 'SERVICE_ACCOUNT', allowedEventTypes: ['*'] });
       return [name, await insertAgent(ctx.store, partner, changes)] as const;
     }),
   );
-  const agents = Object.fromEntries(made) as Prepared['agents'];
+  const agents = Object.fromEntries(inserted) as Prepared['agents'];
   const spawned = [0, 1].map(() => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' }));
   const killed = await insertAgent(ctx.store, partner);
   const [ana, bea] = await Promise.all([newPerson(h), newPerson(h)]);
@@ -182,7 +183,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
   await ctx.auth.signUp(emails.unconfirmed);
   const applied = [0, 1].map(() => post('/partners/applications', anApplication({ contactEmail: newEmail() }), ''));
   const { eventId: event, receiptId: receipt } = await eventAndReceipt(h, partner);
-  // The keys are known to the queue store from here on.
+  // Caches the keys, so that calls with them need no MongoDB.
   for (const key of [agents.bot.apiKey, other.liveKey]) await client.post('/v1/resolve', key, { userExternalId: 'u' });
   return {
     partner,
@@ -199,7 +200,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       resetShown: await mailedToken(h),
       resetUsed: await mailedToken(h),
     },
-    oidc: await atProvider(h, provider),
+    oidc: await logInAtProvider(h, provider),
     ids: {
       event,
       receipt,

@@ -3,8 +3,8 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 const { SUITE_FILE, suiteFolderOf, testFilesOf } = require('./suites');
 
 /**
- * Runs a suite in place of its files where all of them are to run; a single file runs by itself. The slowest tests of
- * the last run come first, and suites come first where nothing is known yet.
+ * Runs a suite instead of its files if all of them are selected, and single files otherwise. The slowest tests of the
+ * last run come first. Suites without a known duration come before them.
  */
 module.exports = class SuiteSequencer extends Sequencer {
   sort(tests) {

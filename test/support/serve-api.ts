@@ -5,7 +5,7 @@ import type { Config } from '../../shared/config/config';
 import { listen } from '../../shared/process/listen';
 import { type ApiClient, createClient } from './client';
 
-/** An API in this process, as one of its own would be. */
+/** An API that runs in the test process. */
 export interface ServedApi {
   ctx: ApiContext;
   url: string;
@@ -13,7 +13,7 @@ export interface ServedApi {
   close(): Promise<void>;
 }
 
-/** Serves the API over its settings' stores; on any free port unless told. */
+/** Serves the API with these settings, by default on any free port. */
 export async function serveApi(config: Config, onPort = 0): Promise<ServedApi> {
   const ctx = await createApiContext(await openRuntime(config, 'api'));
   const { server, port } = await listen(createApp(ctx), onPort, 'PORT');

@@ -3,7 +3,7 @@ import { type Harness, startHarness } from './harness';
 
 const shared = new Map<boolean, Promise<Harness>>();
 
-// In a suite, the file is loaded before the first test file; so this runs after the last one.
+// In a suite, this module is loaded before the first test file, so this hook runs after the last one.
 afterAll(async () => {
   const harnesses = await Promise.all(shared.values());
   shared.clear();
@@ -11,9 +11,9 @@ afterAll(async () => {
 });
 
 /**
- * Returns the suite's harness with default settings, and starts it for the first file that asks. Its database and
- * queues hold what other tests left: a test that looks further than its own partner's data, changes the workers or
- * takes a store away starts a harness of its own. Closing it is left to the suite.
+ * Returns the suite's harness with default settings, and starts it on the first call. Its database and queues contain
+ * data of other tests. A test that reads more than its own partner's data, changes the workers or stops a store must
+ * start its own harness. `close` does nothing, because the suite closes the harness.
  */
 export async function sharedHarness({ workers = true }: { workers?: boolean } = {}): Promise<Harness> {
   const started = shared.get(workers) ?? startHarness({ workers });

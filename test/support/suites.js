@@ -1,7 +1,7 @@
 const { existsSync, readdirSync } = require('node:fs');
 const path = require('node:path');
 
-/** A folder with this file is a suite: its test files run as one, and load the product's modules once for all. */
+/** A folder with this file is a suite: its test files run as one, so that they load the product's modules only once. */
 const SUITE_FILE = 'suite.js';
 
 /** Returns the nearest folder above a test file that is a suite, or null. */
@@ -15,7 +15,7 @@ function suiteFolderOf(file) {
   return folder;
 }
 
-/** Returns the test files of a suite: those below its folder, without those of suites within. */
+/** Returns the test files of a suite: all files below its folder, except those of nested suites. */
 function testFilesOf(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
@@ -24,10 +24,10 @@ function testFilesOf(folder) {
     .sort();
 }
 
-/** Declares the tests of a suite, each file as a block of its own; the files may share a harness. */
+/** Declares the tests of a suite, with a `describe` block for each file. */
 function describeSuite(folder) {
   const { describe } = require('@jest/globals');
-  // oxlint-disable-next-line import/no-unassigned-import -- loaded before the files, it ends after the last of them
+  // oxlint-disable-next-line import/no-unassigned-import -- loaded before the test files, so that its afterAll runs after the last of them
   require('./shared-harness');
   for (const file of testFilesOf(folder)) {
     describe(path.relative(folder, file), () => {

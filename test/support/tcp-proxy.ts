@@ -1,18 +1,18 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll } from '@jest/globals';
 
-/** What stands between a process and its store: a name that a failover moves, and a network that may go dead. */
+/** A TCP proxy in front of a store. It simulates a DNS name that a failover moves, and network failures. */
 export interface TcpProxy {
   url: string;
-  /** New connections go to another server; those that are open stay where they are. */
+  /** Sends new connections to another server. Open connections stay with theirs. */
   moveTo(url: string): void;
-  /** The open connections stay open, and nothing passes through them any more. */
+  /** Drops all traffic on the open connections, without closing them. */
   deaden(): void;
-  /** Ends the open connections. */
+  /** Closes the open connections. */
   cut(): void;
 }
 
-/** A starter of relays, which end with the test file. */
+/** Returns a function that starts a proxy. The proxies stop after the last test. */
 export function tcpProxies(): (url: string) => Promise<TcpProxy> {
   const ends: (() => void)[] = [];
   afterAll(() => ends.forEach((end) => end()));

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
 
-/** A maker of folders that are deleted after the test that made them, once `cleanUps` (the last first) have run. */
+/**
+ * Returns `tempDir`, which creates a folder, and `afterTest`, which registers a cleanup. After each test, the cleanups
+ * run in reverse order, and the folders are deleted.
+ */
 export function tempDirs(): { tempDir: () => string; afterTest: (cleanUp: () => unknown) => void } {
   const cleanUps: (() => unknown)[] = [];
   afterEach(async () => {
@@ -18,7 +21,7 @@ export function tempDirs(): { tempDir: () => string; afterTest: (cleanUp: () => 
   return { tempDir, afterTest };
 }
 
-/** The environment without stores of the run's own, so that each test starts its own. */
+/** Returns the environment without store URLs, so that the tested program starts its own stores. */
 export function envWithoutStores(): NodeJS.ProcessEnv {
   const { MONGO_URL: _mongo, REDIS_URL: _redis, ...env } = process.env;
   return env;

@@ -1,20 +1,20 @@
-/** Variable in which the run's stores are handed to the jest workers. */
+/** The environment variable that passes the run's stores to the Jest workers. */
 export const TEST_STORES = 'MIR_TEST_STORES';
 
 interface TestStores {
   mongoUrl: string;
   redisUrl: string;
-  /** Which server serves MongoDB's protocol. */
+  /** Name and version of the server that speaks the MongoDB protocol. */
   mongo: string;
 }
 
-/** The stores of this jest worker. */
+/** Returns the stores of this Jest worker. */
 export function testStores(): TestStores {
   const all = JSON.parse(process.env[TEST_STORES]!) as TestStores[];
   return all[(Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % all.length]!;
 }
 
-/** True on the stand-in from PyPI, which needs a second for what others do in a tenth. */
+/** Returns whether MongoDB is the substitute from PyPI, which is about ten times slower. */
 export function isSlowMongo(): boolean {
   return testStores().mongo.startsWith('secantusd-py');
 }

@@ -5,32 +5,32 @@ import type { ApiClient } from './client';
 import { insertPartner } from './harness';
 import { waitUntil } from './wait-until';
 
-/** One address may send five an hour. */
+/** One more than an address may send per hour. */
 const APPLICATIONS = 6;
 
 async function waitForFinalized(client: ApiClient, key: string, receiptId: string): Promise<void> {
-  await waitUntil('the events are settled', async () => {
+  await waitUntil('the events are finalized', async () => {
     const { body } = await client.get(`/v1/events/receipts/${receiptId}`, key);
     return body.status !== 'QUEUED';
   });
 }
 
 async function sendEvents(client: ApiClient, key: string): Promise<string[]> {
-  const single = anEvent({ userExternalId: 'somebody', idempotencyKey: 'order-1' });
+  const single = anEvent({ userExternalId: 'customer-1', idempotencyKey: 'order-1' });
   const first = await client.post('/v1/events', key, single);
   await client.post('/v1/events', key, { events: someEvents(30) });
   await client.post('/events', key, { events: [{ nothing: true }, anEvent(), single] });
   await waitForFinalized(client, key, first.body.receiptId);
-  const other = anEvent({ userExternalId: 'another', idempotencyKey: 'order-1' });
+  const other = anEvent({ userExternalId: 'customer-2', idempotencyKey: 'order-1' });
   const last = await client.post('/v1/events', key, { events: [other] });
   await client.post('/v1/events', key, {});
   await client.post('/v1/events', key, '{');
   await waitForFinalized(client, key, last.body.receiptId);
-  for (const userExternalId of ['somebody', 'nobody', 'nobody else'])
+  for (const userExternalId of ['customer-1', 'unknown-1', 'unknown-2'])
     await client.post('/v1/resolve', key, { userExternalId });
-  await client.get('/v1/events?userExternalId=somebody', key);
+  await client.get('/v1/events?userExternalId=customer-1', key);
   await client.get(`/v1/events/${first.body.eventId}`, key);
-  return [first.body.eventId, first.body.receiptId, last.body.receiptId, 'somebody', 'order-1'];
+  return [first.body.eventId, first.body.receiptId, last.body.receiptId, 'customer-1', 'order-1'];
 }
 
 async function killTree(client: ApiClient, key: string): Promise<string[]> {
@@ -46,8 +46,8 @@ async function killTree(client: ApiClient, key: string): Promise<string[]> {
 }
 
 /**
- * Plays traffic of every kind over HTTP, good and bad, and waits until workers are through with it. Answers names
- * that it used (ids, keys, users), none of which may show anywhere but in answers.
+ * Sends valid and invalid requests of every kind, and waits until the workers have processed them. Returns the IDs,
+ * keys and users that it used, which must not appear anywhere except in responses.
  */
 export async function playTraffic(client: ApiClient, store: Runtime['store'], adminToken: string): Promise<string[]> {
   const partner = await insertPartner(store);

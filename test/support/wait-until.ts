@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 10;
-/** What takes longer than a second is asked for less often: asking takes the time of those who work on it. */
+/** Polls less often after a second, because polling slows down the work that it waits for. */
 const LATER_POLL_MS = 50;
 const LATER_AFTER_MS = 1_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Polls until `isTrue` answers true. Fails with what was waited for; the time decides nothing but giving up. */
+/** Polls until `isTrue` returns true. Throws after the timeout, with `what` in the message. */
 export async function waitUntil(
   what: string,
   isTrue: () => Promise<boolean> | boolean,

@@ -24,7 +24,7 @@ beforeAll(async () => {
   const event = anEvent({ userExternalId: 'u-7', eventType: 'mir.review.posted' });
   const otherEvent = anEvent({ userExternalId: 'u-other' });
   const [one] = await pipelinedPosts(mir.url, '/v1/events', partner.liveKey, [event, otherEvent]);
-  single = one!.body;
+  single = one!.body as typeof single;
   await mir.drained();
   const tenant = `${partner.partnerId}:live` as Tenant;
   const [stored] = await mir.ctx.store.events.model.find({ tenant }).limit(1).lean<EventDoc[]>();

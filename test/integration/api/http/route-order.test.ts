@@ -42,9 +42,9 @@ describe('route order', () => {
     app.post('/agents/import', handle);
     app.get('/agents/:id/lineage', handle);
     expect(shadowedRoutes(app).shadowed).toEqual([
-      'GET /agents/find: taken by /agents/:id, /v1/agents/:id',
-      'GET /v1/agents/find: taken by /agents/:id, /v1/agents/:id',
-      'POST /agents/import: taken by /agents/:id, /v1/agents/:id',
+      'GET /agents/find: shadowed by /agents/:id, /v1/agents/:id',
+      'GET /v1/agents/find: shadowed by /agents/:id, /v1/agents/:id',
+      'POST /agents/import: shadowed by /agents/:id, /v1/agents/:id',
     ]);
   });
 });

@@ -96,7 +96,7 @@ describe('the same idempotency keys in several processes', () => {
       const told = new Map<string, Told[]>();
       sent.forEach(({ events, eventIds }, n) => {
         const items = new Map<number, string>(
-          (receipts[n].items ?? []).map((item: { index: number; outcome: string }) => [item.index, item.outcome]),
+          (receipts[n]!.items ?? []).map((item: { index: number; outcome: string }) => [item.index, item.outcome]),
         );
         events.forEach(({ userExternalId }, index) => {
           const one = { userExternalId, outcome: items.get(index) ?? 'PERSISTED' };
