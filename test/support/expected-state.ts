@@ -146,7 +146,7 @@ export async function resolvedCounts(client: ApiClient, expectedState: ExpectedS
   return counts;
 }
 
-/** Counts events by user. Expects one user per event. */
+/** Counts how often each user occurs. */
 function countByUser(users: Iterable<string>): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const user of users) counts[user] = (counts[user] ?? 0) + 1;

@@ -18,7 +18,7 @@ export const keyed = (idempotencyKey: string, changes: Partial<SubmittedEvent> =
 });
 export const liveTenant = ({ partnerId }: TestPartner): Tenant => tenantOf(partnerId, 'live');
 
-/** The times from which a database of the previous version uses keyed IDs. Null: an hour after the next API starts. */
+/** Phases of the rollout of keyed IDs, and the time from which they are used. Null: an hour after an API starts. */
 export const PHASES: [string, Date | null][] = [
   ['while processes of the previous version may run', null],
   ['after the rollout', new Date(1)],
@@ -81,7 +81,7 @@ export function formerStore() {
     return chunkId;
   };
 
-  /** Starts an API on a database of the previous version that uses keyed IDs from a time on; null: not decided yet. */
+  /** Starts an API on a database of the previous version. Null lets the API set the time from which it uses keyed IDs. */
   const serveUpgraded = async (keyedIdsFrom: Date | null): Promise<ServedApi> => {
     const change = keyedIdsFrom ? { $set: { keyedIdsFrom } } : { $unset: { keyedIdsFrom: 1 as const } };
     await mir.ctx.store.connection

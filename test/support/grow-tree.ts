@@ -16,7 +16,7 @@ export interface GrownAgent {
 
 const INSERT_BATCH = 5_000;
 const MAX_DEPTH = 8;
-/** Numbers of children, used in rotation, for chains as well as wide levels. */
+/** Child counts, used in rotation to create both chains and wide levels. */
 const FAN_OUTS = [3, 1, 9, 1, 2, 0, 3];
 
 /** Returns a valid active agent with its key. `changes` override any field. */

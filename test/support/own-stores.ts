@@ -10,7 +10,7 @@ export interface OwnStore {
   url: string;
   /** Shuts down gracefully. */
   stop(): Promise<void>;
-  /** kill -9. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
   /** Restarts it with the same port and files. */
   startAgain(): Promise<void>;

@@ -92,7 +92,7 @@ describe('npm run build', () => {
     expect(existsSync(join(root, 'dist', file))).toBe(false);
   });
 
-  it('copies no other files', () => {
+  it('does not copy documentation', () => {
     const { root, run } = project();
     write(root, 'deploy/docs/runbook.md', '# Runbook');
     run();

@@ -60,7 +60,7 @@ function entrySources(text: string): string[] {
 }
 
 describe('docker-compose.yml', () => {
-  it('passes only variables that are settings', () => {
+  it('sets only environment variables that are MIR settings', () => {
     const names = mirs.flatMap(({ environment = {} }) => Object.keys(environment));
     expect(names.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
     expect(names.length).toBeGreaterThan(0);
@@ -114,7 +114,7 @@ describe('docker-compose.yml', () => {
     expect(services.mongo.healthcheck?.test.join(' ')).toContain(`rs.initiate({ _id: '${set}'`);
   });
 
-  it('publishes only the API port and keeps persistent data on named volumes', () => {
+  it('publishes only the API port, and stores persistent data on named volumes', () => {
     const published = Object.entries(services).filter(([, { ports, profiles }]) => ports && !profiles);
     expect(published.map(([name]) => name)).toEqual(['api']);
     expect(services.api.ports?.map((port) => port.split(':').at(-1))).toEqual([

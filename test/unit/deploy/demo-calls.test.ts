@@ -61,7 +61,14 @@ describe('inParallel', () => {
     });
     expect(most).toBe(3);
     expect(done.sort((a, b) => a - b)).toEqual(items);
-    await expect(inParallel(items, 3, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    let attempts = 0;
+    const fail = (): Promise<never> => {
+      attempts += 1;
+      return Promise.reject(new Error('failed'));
+    };
+    await expect(inParallel(items, 3, fail)).rejects.toThrow('failed');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(attempts).toBe(3);
   });
 });
 

@@ -27,7 +27,7 @@ const DOCUMENTS = [
 ].flatMap(markdownIn);
 
 describe('README.md', () => {
-  it(`has at most ${MAX_README_WORDS} words`, () => {
+  it(`README.md has at most ${MAX_README_WORDS} words`, () => {
     expect(read('README.md').split(/\s+/).length).toBeLessThanOrEqual(MAX_README_WORDS);
   });
 });

@@ -6,7 +6,7 @@ import { projectRoot } from '../../../shared/project';
 import { RETIRED_IDENTIFIERS, RETIRED_PHRASES } from '../../structure/retired';
 
 const root = projectRoot();
-/** The lists of retired names, historical documents, and generated files. */
+/** Files that are not scanned: the lists of retired names, historical documents, and generated files. */
 const EXEMPT =
   /^(CHANGELOG\.md|package-lock\.json|\.github\/(STYLE_GUIDE\.md|decisions\/.*)|test\/structure\/retired\.ts)$/;
 const TEXT = /\.(ts|tsx|js|json|md|ya?ml|toml|sh|py|css|lua|example)$|Dockerfile$|^\.ci\/run$/;

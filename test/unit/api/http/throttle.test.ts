@@ -2,12 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { throttledAddress } from '../../../../api/http/throttle';
 
 describe('throttledAddress', () => {
-  it('returns one address for a whole IPv6 /64 subnet', () => {
+  it('returns the same address for a whole IPv6 /64 subnet', () => {
     expect(throttledAddress('2001:db8:1:2::1')).toBe(throttledAddress('2001:db8:1:2:ffff:ffff:ffff:ffff'));
     expect(throttledAddress('2001:db8:1:2::1')).not.toBe(throttledAddress('2001:db8:1:3::1'));
   });
 
-  it('returns one address for all notations of it', () => {
+  it('returns the same address for all notations of an IP address', () => {
     expect(throttledAddress('::1')).toBe(throttledAddress('0:0:0:0:0:0:0:1'));
     expect(throttledAddress('::ffff:192.0.2.1')).toBe(throttledAddress('192.0.2.1'));
   });

@@ -34,7 +34,7 @@ describe('createSemaphore', () => {
     }
   });
 
-  it('lets a task run although another key has reached its limit', async () => {
+  it('runs a task even if another key has reached its limit', async () => {
     const limited = semaphore();
     const [first, second] = [heldTask(), heldTask()];
     const running = [limited.run(first.task, 'a'), limited.run(second.task, 'a')];

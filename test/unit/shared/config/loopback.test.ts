@@ -15,7 +15,7 @@ describe('isLoopback', () => {
     ['::', false],
     ['not an address', false],
     [undefined, false],
-  ])('for %s returns %s', (address, expected) => {
+  ])('isLoopback(%j) returns %s', (address, expected) => {
     expect(isLoopback(address)).toBe(expected);
   });
 });

@@ -36,7 +36,7 @@ describe('audit chain', () => {
     expect(breakAfter(second, content(3), third)).toBeNull();
   });
 
-  it('does not depend on the order in which the fields of an entry are stored', () => {
+  it('ignores the order in which the fields of an entry are stored', () => {
     const [first] = chainOfThree();
     const reordered = Object.fromEntries(Object.entries(content(1)).reverse());
     expect(breakAfter(CHAIN_START, reordered, first)).toBeNull();

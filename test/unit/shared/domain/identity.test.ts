@@ -41,7 +41,7 @@ function reversed(value: unknown): unknown {
   );
 }
 
-describe('tenants, subjects and event ids', () => {
+describe('tenants, subjects and event IDs', () => {
   it('a tenant contains its partner and environment', () => {
     fc.assert(
       fc.property(anyTag, fc.constantFrom('live' as const, 'test' as const), (tag, env) => {

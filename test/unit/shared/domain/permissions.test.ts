@@ -156,7 +156,7 @@ describe('effectiveStatus', () => {
     ['PENDING_APPROVAL', [killed], 'REVOKED'],
     ['REJECTED', [killed], 'REJECTED'],
     ['REVOKED', [suspended], 'REVOKED'],
-  ] as const)('of %s under ancestor marks %j is %s', (own, marks, status) =>
+  ] as const)('%s under ancestors with %j is effectively %s', (own, marks, status) =>
     expect(effectiveStatus(own, [...marks])).toBe(status),
   );
 });

@@ -20,8 +20,8 @@ const anyFacts: fc.Arbitrary<ReceiptFacts> = fc
   })
   .map((facts) => ({ ...facts, base: newChunkId(facts.receivedAtMs) }));
 
-describe('receipt ids', () => {
-  it('returns the facts that the receipt was signed with', () => {
+describe('receipt IDs', () => {
+  it('readReceipt returns the facts that were signed', () => {
     fc.assert(
       fc.property(anyTenant, anyFacts, (tenant, facts) => {
         const receiptId = signReceipt(secret, tenant, facts);
@@ -63,7 +63,7 @@ describe('receipt ids', () => {
     );
   });
 
-  it('rejects any other text without throwing', () => {
+  it('rejects text that is not a receipt ID, without throwing', () => {
     fc.assert(fc.property(anyTenant, fc.string(), (tenant, text) => readReceipt(secret, tenant, text) === null));
   });
 

@@ -51,7 +51,7 @@ describe('signals', () => {
     );
   });
 
-  it('states the rule that was met and the next rule for every tier', () => {
+  it('the basis states the rule that was met and the next rule, for every tier', () => {
     const basisOf = (row: SignalsRow): unknown => present(row, NOW_MS).basis;
     expect([
       basisOf(EMPTY_ROW),
@@ -75,7 +75,7 @@ describe('signals', () => {
     expect([signals.history.days, signals.recency.daysSinceLastEvent]).toEqual([0, 0]);
   });
 
-  it('returns only the fields of the contract, none of which is a score or advice', () => {
+  it('signals have exactly the fields of the contract, none of which is a score or advice', () => {
     const paths = (value: unknown, prefix = ''): string[] =>
       typeof value === 'object' && value !== null
         ? Object.entries(value).flatMap(([key, inner]) => paths(inner, `${prefix}${key}.`))

@@ -26,11 +26,11 @@ const reachable: [bindAddress: string | null, addresses: string[]][] = [
 if (loopbackAddresses().includes('::1')) reachable.push(['::1', ['::1']], ['::', all]);
 
 describe('listenOnEach', () => {
-  it('is tested on a machine with addresses beyond loopback', () => {
+  it('otherAddresses() finds an address on this machine, which the next tests need', () => {
     expect(otherAddresses()).not.toEqual([]);
   });
 
-  it.each(reachable)('with BIND_ADDRESS %s, is reachable only at %j', async (bindAddress, addresses) => {
+  it.each(reachable)('a server with BIND_ADDRESS %s is reachable only at %j', async (bindAddress, addresses) => {
     const { port } = await open(addressesOf(bindAddress));
     expect(await reachedOf(all, port)).toEqual(addresses);
   });
