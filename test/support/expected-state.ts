@@ -82,8 +82,8 @@ async function trySubmit(
 }
 
 /**
- * Retries a batch until it is accepted, as the contract requires of clients. Retries only OVERLOADED, which can occur on
- * a busy machine even without a fault.
+ * Retries a batch until it is accepted, as the contract requires of clients. Retries only OVERLOADED, which can occur
+ * on a busy machine even without a fault.
  */
 export async function accepted(
   client: ApiClient,

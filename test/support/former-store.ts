@@ -81,7 +81,7 @@ export function formerStore() {
     return chunkId;
   };
 
-  /** Starts an API on a database of the previous version. Null lets the API set the time from which it uses keyed IDs. */
+  /** Starts an API on a database of the previous version. Null lets the API choose when keyed IDs start. */
   const serveUpgraded = async (keyedIdsFrom: Date | null): Promise<ServedApi> => {
     const change = keyedIdsFrom ? { $set: { keyedIdsFrom } } : { $unset: { keyedIdsFrom: 1 as const } };
     await mir.ctx.store.connection
