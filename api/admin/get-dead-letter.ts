@@ -19,7 +19,7 @@ export const getDeadLetterRoute = route({
           shape: z.unknown(),
           problems: z.array(z.object({ path: z.string(), message: z.string() }).meta({ id: 'PayloadProblem' })),
         })
-        .meta({ id: 'InspectedDeadLetter' }),
+        .meta({ id: 'DeadLetterDetail' }),
     },
   },
   problems: ['NOT_FOUND', 'OVERLOADED'],

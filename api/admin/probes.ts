@@ -4,7 +4,7 @@ import { type Route, route } from '../http/route';
 const CHECK_TIMEOUT_MS = 1_500;
 const RETRY_AFTER_SECONDS = '2';
 
-const state = z.enum(['up', 'down']).meta({ id: 'StoreState' });
+const state = z.enum(['up', 'down']).meta({ id: 'DependencyState' });
 const checksSchema = z.object({ queue: state, cache: state, store: state }).meta({ id: 'ReadinessChecks' });
 const readiness = <Status extends string>(id: string, statuses: readonly [Status, ...Status[]]) =>
   z.object({ status: z.enum(statuses), checks: checksSchema }).meta({ id });

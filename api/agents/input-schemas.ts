@@ -19,7 +19,7 @@ export const allowPatternSchema = z
     message: 'Must have the form mir.<category>.<action>, mir.<category>.*, mir.* or *.',
     params: { code: 'INVALID_PATTERN' },
   })
-  .meta({ id: 'AllowPattern' });
+  .meta({ id: 'EventTypePattern' });
 
 const allowlist = z
   .array(allowPatternSchema)

@@ -34,6 +34,20 @@ function allowPatternsOf(eventTypes: readonly string[]): string[] {
   return ['*', 'mir.*', ...new Set(categories), ...eventTypes];
 }
 
+/**
+ * Adds names for the values of an enum, from which client generators derive constants: `EVENTS_WRITE` for
+ * `events:write`, `TIER_1` for 1. Without them, `*` or a number becomes `VALUE_0`.
+ */
+function withEnumNames(name: string, schema: Json): Json {
+  const { enum: values } = schema;
+  if (!Array.isArray(values) || values.every((value) => typeof value === 'string' && /^\w+$/.test(value)))
+    return schema;
+  const names = values.map((value) =>
+    typeof value === 'number' ? `${name}_${value}` : String(value).replace('*', 'all').replaceAll(/\W+/g, '_'),
+  );
+  return { ...schema, 'x-enum-varnames': names.map((valueName) => valueName.toUpperCase()) };
+}
+
 function sortedByName(components: Map<string, Json>): Json {
   return Object.fromEntries([...components].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -97,7 +111,9 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
     schemaOf,
     exampleOf: example,
     toJson: () => ({
-      schemas: sortedByName(new Map([...components.schemas].map(([name, schema]) => [name, withExample(schema)]))),
+      schemas: sortedByName(
+        new Map([...components.schemas].map(([name, schema]) => [name, withEnumNames(name, withExample(schema))])),
+      ),
       responses: sortedByName(components.responses),
       parameters: sortedByName(components.parameters),
       examples: sortedByName(components.examples),

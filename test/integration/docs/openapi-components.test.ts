@@ -52,6 +52,15 @@ describe('OpenAPI components', () => {
     expect(bodies.flat()).toEqual([]);
   });
 
+  it('gives enum values that are not identifiers distinct names for generated constants', () => {
+    const { Scope, Tier, EventTypePattern } = raw.components.schemas as Record<string, Json>;
+    expect(Scope!['x-enum-varnames']).toContain('EVENTS_WRITE');
+    expect(Tier!['x-enum-varnames']).toEqual(['TIER_0', 'TIER_1', 'TIER_2', 'TIER_3']);
+    const patterns = EventTypePattern!['x-enum-varnames'] as string[];
+    expect(patterns.slice(0, 2)).toEqual(['ALL', 'MIR_ALL']);
+    expect(new Set(patterns).size).toBe((EventTypePattern!['enum'] as string[]).length);
+  });
+
   it('defines nested objects as named schemas', () => {
     const nested = Object.entries(raw.components.schemas).flatMap(([name, schema]) =>
       unnamedObjectsIn({ ...schema, type: undefined }, name),
