@@ -8,7 +8,7 @@ import { testProcesses } from './processes';
  * only order that works: first the apps, last the stores.
  */
 export function faultEnvironment() {
-  const served: Harness[] = [];
+  const served: Pick<Harness, 'close'>[] = [];
   afterAll(async () => {
     await Promise.all(served.map((harness) => harness.close()));
   });
@@ -17,7 +17,7 @@ export function faultEnvironment() {
     start,
     ...ownStores(),
     /** Closes an app that the test served in another way. */
-    keep: (harness: Harness): void => void served.push(harness),
+    keep: (app: Pick<Harness, 'close'>): void => void served.push(app),
     serve: async (options: Parameters<typeof startHarness>[0] = {}): Promise<Harness> => {
       const harness = await startHarness(options);
       served.push(harness);

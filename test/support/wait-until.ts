@@ -19,3 +19,11 @@ export async function waitUntil(
     await delay(waitedMs < LATER_AFTER_MS ? POLL_MS : LATER_POLL_MS);
   }
 }
+
+/** Returns whether the promise is fulfilled. Never rejects. */
+export function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}

@@ -7,7 +7,7 @@ import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import type { TestProcess } from '../../../support/processes';
 import { waitUntil } from '../../../support/wait-until';
 
-/** So many that one of them is nearly always in its transaction. */
+/** Enough clients for a transaction to be open at nearly any time. */
 const CLIENTS = 8;
 const WRITE_CONFLICT = 112;
 
@@ -17,8 +17,8 @@ beforeAll(async () => {
   mir = await serve({ workers: false });
 });
 
-/** True while somebody's open transaction has written the tree's root: in a transaction a second write conflicts at once. */
-async function isHeld({ agentId }: TestAgent): Promise<boolean> {
+/** Returns whether an open transaction has written the tree's root. A write in another transaction then fails. */
+async function isWritten({ agentId }: TestAgent): Promise<boolean> {
   const { agents, connection } = mir.ctx.store;
   const session = await connection.startSession();
   session.startTransaction();
@@ -34,47 +34,44 @@ async function isHeld({ agentId }: TestAgent): Promise<boolean> {
   }
 }
 
-/** Kills a process with -9 right in a transaction that has written the tree's root. */
+/** Kills the API process with -9 while an open transaction of it has written the tree's root. */
 async function killInTransaction(api: TestProcess, partner: TestPartner, root: TestAgent): Promise<void> {
-  const seen = { answers: 0, over: false };
+  const progress = { changes: 0, stopped: false };
   const patch = async (client: number): Promise<void> => {
-    for (let n = 0; !seen.over; n += 1) {
+    for (let n = 0; !progress.stopped; n += 1) {
       const options = { key: partner.liveKey, body: { name: `Name ${client}-${n}` } };
-      const answer = await api.client.request('PATCH', `/v1/agents/${root.agentId}`, options).catch(() => null);
-      if (answer?.status === 200) seen.answers += 1;
+      const response = await api.client.request('PATCH', `/v1/agents/${root.agentId}`, options).catch(() => null);
+      if (response?.status === 200) progress.changes += 1;
     }
   };
   const clients = Array.from({ length: CLIENTS }, (_, client) => patch(client));
-  let caught = false;
+  let inTransaction = false;
   try {
-    while (!caught) {
-      const before = seen.answers;
-      await waitUntil('the process is at work', () => seen.answers > before);
+    while (!inTransaction) {
+      const before = progress.changes;
+      await waitUntil('the process has committed a change', () => progress.changes > before);
       process.kill(api.pid, 'SIGSTOP');
-      caught = await isHeld(root);
-      if (!caught) process.kill(api.pid, 'SIGCONT');
+      inTransaction = await isWritten(root);
+      if (!inTransaction) process.kill(api.pid, 'SIGCONT');
     }
   } finally {
-    seen.over = true;
+    progress.stopped = true;
     await api.kill9();
     await Promise.all(clients);
   }
 }
 
-describe('an API process killed with SIGKILL', () => {
+describe('an API process killed during a change', () => {
   it.each<[string, number, (root: TestAgent, key: string) => Promise<TestAnswer>]>([
-    ['a change', 200, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/suspend`, key, {})],
+    ['a suspension', 200, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/suspend`, key, {})],
     ['a kill', 202, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, key, {})],
-  ])(
-    'an API process killed in the middle of a change of a tree does not keep %s of that tree waiting until the store gives up on it',
-    async (_what, status, ask) => {
-      const partner = await mir.partner();
-      const root = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT' });
-      const api = await start('api', mir.env);
-      await killInTransaction(api, partner, root);
-      expect(await isHeld(root)).toBe(true);
-      expect((await ask(root, partner.liveKey)).status).toBe(status);
-      expect(await isHeld(root)).toBe(false);
-    },
-  );
+  ])('does not block %s in the same tree until MongoDB aborts the open transaction', async (_what, status, request) => {
+    const partner = await mir.partner();
+    const root = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT' });
+    const api = await start('api', mir.env);
+    await killInTransaction(api, partner, root);
+    expect(await isWritten(root)).toBe(true);
+    expect((await request(root, partner.liveKey)).status).toBe(status);
+    expect(await isWritten(root)).toBe(false);
+  });
 });

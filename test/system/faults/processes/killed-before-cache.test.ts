@@ -12,7 +12,8 @@ import type { Harness } from '../../../support/harness';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-const FOR_THE_WHOLE_TEST_MS = 600_000;
+/** Longer than the test. */
+const PAUSE_MS = 600_000;
 const TIMEOUT_MS = 90_000;
 
 const { start, ownRedis, serve } = faultEnvironment();
@@ -25,7 +26,7 @@ beforeAll(async () => {
 
 describe('a worker killed between commit and cache', () => {
   it(
-    'a job whose worker died between commit and cache refreshes every user that it names, stored again or not',
+    'has its job refresh the cached signals of every user, including those of duplicate events',
     async () => {
       const { store, cacheLink } = mir.ctx;
       const expectedState = newExpectedState(await mir.partner());
@@ -37,29 +38,29 @@ describe('a worker killed between commit and cache', () => {
       expect(await first.stop()).toEqual({ code: 0, signal: null });
       await cacheLink.client.flushdb();
 
-      // The cache remembers u-0 and u-1 as they were before the commit; of the others it knows nothing.
+      // The cache has rows of u-0 and u-1 from before the commit, and none of the others.
       const events = someEvents(40, 4);
-      const unknown = { userExternalIds: ['u-0', 'u-1'] };
-      await mir.client.post('/v1/resolve', liveKey, unknown);
-      // Two rows, and the token of the epoch, which the second worker cannot set while writes are paused.
+      const cachedUsers = { userExternalIds: ['u-0', 'u-1'] };
+      await mir.client.post('/v1/resolve', liveKey, cachedUsers);
+      // Two rows and the epoch token, which the second worker cannot set while writes are paused.
       await waitUntil('the cache is filled', async () => (await cacheLink.client.dbsize()) === 3);
-      await cacheLink.client.call('CLIENT', 'PAUSE', FOR_THE_WHOLE_TEST_MS, 'WRITE');
+      await cacheLink.client.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
       await accepted(mir.client, expectedState, [...events, repeated]);
       const second = await start('worker', mir.env);
-      await waitUntil('all is committed', async () => (await store.events.model.countDocuments()) === 41);
+      await waitUntil('all events are committed', async () => (await store.events.model.countDocuments()) === 41);
       await second.kill9();
 
-      const stale = await mir.client.post('/v1/resolve', liveKey, unknown);
+      const stale = await mir.client.post('/v1/resolve', liveKey, cachedUsers);
       expect(stale.headers.get('x-signals-source')).toBe('cache');
       expect(stale.body.results).toMatchObject([{ eventCount: 0 }, { eventCount: 0 }]);
       const stored = await store.events.model.findOne({ chunkId: /./ }).sort({ receivedAt: -1 }).lean();
-      // The answer is old, and it says so.
+      // The response is stale, and its watermark says so.
       expect(Date.parse(stale.body.results[0].includesEventsThrough)).toBeLessThanOrEqual(stored!.receivedAt.getTime());
 
       await cacheLink.client.call('CLIENT', 'UNPAUSE');
       await start('worker', mir.env);
       await waitUntil(
-        'the cache is right',
+        'the cache is up to date',
         async () => (await resolvedCounts(mir.client, expectedState))['u-0'] === 10,
         TIMEOUT_MS,
       );

@@ -31,17 +31,17 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** A chunk of events as the API makes them, entered with its marks; the test spoils it and queues it. */
-async function enteredChunk({ partner, tenant }: ExpectedState): Promise<{ chunk: EventChunk; receiptId: string }> {
+/** Creates a chunk and its open marker like the API. The test corrupts the chunk and adds it to the queue. */
+async function openChunk({ partner, tenant }: ExpectedState): Promise<{ chunk: EventChunk; receiptId: string }> {
   const base = newChunkId(Date.now());
   const chunkId = chunkIdAt(base, 0);
   const entry = { cost: EVENTS, grant: 'whole' as const, chunkIds: [chunkId] };
   const admission = await mir.ctx.authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
   const receivedAtMs = admission.nowMs!;
   const events = someEvents(EVENTS, 5).map((event, index): AcceptedEvent => {
-    const checked = validateEvent(mir.ctx, tenant, event, receivedAtMs);
-    if (Array.isArray(checked)) throw new Error('the event is not good');
-    return assignEventId(checked, chunkId, index);
+    const validated = validateEvent(mir.ctx, tenant, event, receivedAtMs);
+    if (Array.isArray(validated)) throw new Error('the event is invalid');
+    return assignEventId(validated, chunkId, index);
   });
   const facts = { base, chunks: 1, slot: null, accepted: EVENTS, receivedAtMs };
   const receiptId = signReceipt(mir.ctx.secrets.receipt, tenant, facts);
@@ -49,7 +49,7 @@ async function enteredChunk({ partner, tenant }: ExpectedState): Promise<{ chunk
   return { chunk, receiptId };
 }
 
-async function queued(chunkId: ChunkId, data: unknown): Promise<void> {
+async function enqueue(chunkId: ChunkId, data: unknown): Promise<void> {
   await viewQueue(mir).queue.add(eventsQueue.name, data, { ...eventsQueue.options, jobId: chunkId });
 }
 
@@ -62,17 +62,20 @@ async function retryAll(): Promise<void> {
   const jobs = await viewQueue(mir).queue.getFailed();
   await Promise.all(jobs.map((job) => job.retry()));
   await drainedAtLast(mir);
-  await waitUntil('all have failed again', async () => (await viewQueue(mir).queue.getFailedCount()) === jobs.length);
+  await waitUntil(
+    'all jobs have failed again',
+    async () => (await viewQueue(mir).queue.getFailedCount()) === jobs.length,
+  );
 }
 
-describe('an event that cannot be stored', () => {
-  it('an item that the store refuses is FAILED alone; all beside it is PERSISTED, and a retry doubles nothing', async () => {
+describe('events and jobs that cannot be processed', () => {
+  it('fails only the event that MongoDB rejects, persists the others, and stores none twice on a retry', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    // All that follows is taken up at once, so that good and bad share a group.
+    // Pauses the queue so that valid and invalid events share a commit group.
     await viewQueue(mir).queue.pause();
     await accepted(mir.client, expectedState, someEvents(100, 5));
-    const { chunk, receiptId } = await enteredChunk(expectedState);
-    // No name of a BSON field may hold a NUL.
+    const { chunk, receiptId } = await openChunk(expectedState);
+    // BSON field names must not contain NUL.
     chunk.events[BAD]!.metadata = { 'ann@private\0.example': 1 };
     await mir.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
     await accepted(mir.client, expectedState, someEvents(100, 5));
@@ -116,10 +119,10 @@ describe('an event that cannot be stored', () => {
     await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
-  it('a job whose payload is no chunk settles as FAILED, is kept with its reason, and ends its marks', async () => {
+  it('finalizes a job with an unknown payload version as FAILED and keeps it with the reason', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    const { chunk, receiptId } = await enteredChunk(expectedState);
-    await queued(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });
+    const { chunk, receiptId } = await openChunk(expectedState);
+    await enqueue(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });
     await drainedAtLast(mir);
     const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, expectedState.partner.liveKey);
     expect(receipt.body).toMatchObject({ status: 'DONE_WITH_FAILURES', persisted: 0, failed: EVENTS });
@@ -135,13 +138,13 @@ describe('an event that cannot be stored', () => {
     await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
-  it('a job of whose payload nothing can be read settles all the same: receipts say that their events failed', async () => {
+  it('finalizes receipts with failed events even if the payload of a job is garbage', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { queue } = viewQueue(mir);
     await queue.pause();
     const { liveKey } = expectedState.partner;
     const single = await mir.client.post('/v1/events', liveKey, anEvent());
-    // Two chunks, of which one stays whole.
+    // Two chunks, of which the second stays readable.
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(700, 5) });
     const jobs = await queue.getJobs(['waiting', 'prioritized']);
     expect(jobs).toHaveLength(3);
@@ -152,20 +155,19 @@ describe('an event that cannot be stored', () => {
     await drainedAtLast(mir);
     const receiptOf = async ({ body }: { body: { receiptId: string } }) =>
       (await mir.client.get(`/v1/events/receipts/${body.receiptId}`, liveKey)).body;
-    const nothing = { duplicates: 0, conflicts: 0, settledAt: expect.any(String) };
-    const failed = { status: 'DONE_WITH_FAILURES', ...nothing };
+    const failed = { status: 'DONE_WITH_FAILURES', duplicates: 0, conflicts: 0, settledAt: expect.any(String) };
     expect(await receiptOf(single)).toMatchObject({ ...failed, accepted: 1, persisted: 0, failed: 1 });
     expect(await receiptOf(batch)).toMatchObject({ ...failed, accepted: 700, persisted: 200, failed: 500 });
-    // At once, without waiting for a sweep.
+    // Removed by the worker, without a sweep.
     expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     expect(await mir.ctx.store.events.model.countDocuments({ tenant: expectedState.tenant })).toBe(200);
     await queue.clean(0, 0, 'failed');
   });
 
-  it('a job of whose payload nothing can be read, and of which nothing was noted, holds the watermark no longer than an abandoned marker', async () => {
+  it('leaves the open marker of a garbage job without reserved bytes to the sweep', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    const { chunk } = await enteredChunk(expectedState);
-    await queued(chunk.chunkId, 'garbage');
+    const { chunk } = await openChunk(expectedState);
+    await enqueue(chunk.chunkId, 'garbage');
     await drainedAtLast(mir);
     expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
     await sweepNow(mir, expectedState);

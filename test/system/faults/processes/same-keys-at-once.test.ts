@@ -34,86 +34,92 @@ beforeAll(async () => {
   await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
 });
 
-/** Every third key is claimed for two users: by even clients for the one, by odd ones for the other. */
-function claim(key: number, client: number): SubmittedEvent {
+/** Returns the event of a key. For every third key, even and odd clients submit different users. */
+function eventOf(key: number, client: number): SubmittedEvent {
   const user = key % 3 === 0 && client % 2 === 1 ? `other-${key % USERS}` : `u-${key % USERS}`;
   return anEvent({ userExternalId: user, idempotencyKey: `k-${key}` });
 }
 
-interface Sent {
+interface Submission {
   receiptId: string;
   events: SubmittedEvent[];
   eventIds: string[];
 }
 
-/** One client: all keys, in batches from another place on, one batch sent twice, and some as single events. */
-async function runClient({ partner, rejected }: ExpectedState, n: number): Promise<Sent[]> {
+/**
+ * Submits every key in batches, starting at a different batch for each client. Submits one batch twice, and some keys
+ * again as single events.
+ */
+async function runClient({ partner, rejected }: ExpectedState, n: number): Promise<Submission[]> {
   const { client } = apis[n % APIS]!;
-  // A machine that is too busy refuses; what was refused may be stored all the same, without a receipt to tell.
-  const overloaded = (status: number, body: { code?: string }): boolean => {
+  // A busy machine may reject a submission. Its events may still be stored, but without a receipt.
+  const isOverloaded = (status: number, body: { code?: string }): boolean => {
     if (status !== 503 || body.code !== 'OVERLOADED') return false;
     rejected.batches += 1;
     return true;
   };
-  const sent: Sent[] = [];
+  const submissions: Submission[] = [];
   const send = async (events: SubmittedEvent[]): Promise<void> => {
     const { status, body } = await client.post('/v1/events', partner.liveKey, { events });
-    if (overloaded(status, body)) return send(events);
+    if (isOverloaded(status, body)) return send(events);
     expect(status).toBe(202);
-    sent.push({ receiptId: body.receiptId, events, eventIds: body.eventIds });
+    submissions.push({ receiptId: body.receiptId, events, eventIds: body.eventIds });
   };
   const batches = Array.from({ length: KEYS / KEYS_PER_BATCH }, (_, b) => {
     const from = ((b + n) * KEYS_PER_BATCH) % KEYS;
-    return Array.from({ length: KEYS_PER_BATCH }, (_, k) => claim(from + k, n));
+    return Array.from({ length: KEYS_PER_BATCH }, (_, k) => eventOf(from + k, n));
   });
   await Promise.all([...batches, batches[0]!].map(send));
   for (let key = n; key < KEYS; key += CLIENTS) {
-    const event = claim(key, n);
+    const event = eventOf(key, n);
     const { status, body } = await client.post('/v1/events', partner.liveKey, event);
-    // A key that this API accepted for other content may be rejected on submission; never is it dropped.
-    if (overloaded(status, body)) continue;
-    if (status === 202) sent.push({ receiptId: body.receiptId, events: [event], eventIds: [body.eventId] });
+    // An API process that has accepted the key with different content may reject the event, but never drops it.
+    if (isOverloaded(status, body)) continue;
+    if (status === 202) submissions.push({ receiptId: body.receiptId, events: [event], eventIds: [body.eventId] });
     else expect([status, body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
   }
-  return sent;
+  return submissions;
 }
 
-interface Told {
+interface ItemOutcome {
   userExternalId: string;
   outcome: string;
 }
 
-describe('the same idempotency keys in several processes', () => {
+describe('concurrent submissions of the same idempotency keys', () => {
   it(
-    'of the same keys sent at once by many clients one submission each is PERSISTED, the others are told what they are',
+    'persists one submission of each key, and reports the others as DUPLICATE or CONFLICT',
     async () => {
       const expectedState = newExpectedState(await mir.partner());
-      const sent = (await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(expectedState, n)))).flat();
+      const submissions = (
+        await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(expectedState, n)))
+      ).flat();
       await drainedAtLast(mir);
-      expectedState.receiptIds = sent.map(({ receiptId }) => receiptId);
+      expectedState.receiptIds = submissions.map(({ receiptId }) => receiptId);
       const receipts = await receiptsOf(apis[0]!.client, expectedState);
 
-      const told = new Map<string, Told[]>();
-      sent.forEach(({ events, eventIds }, n) => {
+      const outcomesById = new Map<string, ItemOutcome[]>();
+      submissions.forEach(({ events, eventIds }, n) => {
         const items = new Map<number, string>(
           (receipts[n]!.items ?? []).map((item: { index: number; outcome: string }) => [item.index, item.outcome]),
         );
         events.forEach(({ userExternalId }, index) => {
-          const one = { userExternalId, outcome: items.get(index) ?? 'PERSISTED' };
-          told.set(eventIds[index]!, [...(told.get(eventIds[index]!) ?? []), one]);
+          const eventId = eventIds[index]!;
+          const outcome = { userExternalId, outcome: items.get(index) ?? 'PERSISTED' };
+          outcomesById.set(eventId, [...(outcomesById.get(eventId) ?? []), outcome]);
         });
       });
-      expect(told.size).toBe(KEYS);
+      expect(outcomesById.size).toBe(KEYS);
       const stored = new Map(
         (await mir.ctx.store.events.model.find({ tenant: expectedState.tenant }).lean()).map((doc) => [
           doc._id as string,
           doc,
         ]),
       );
-      expect([...stored.keys()].sort()).toEqual([...told.keys()].sort());
+      expect([...stored.keys()].sort()).toEqual([...outcomesById.keys()].sort());
 
       const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, expectedState.tenant, user);
-      for (const [eventId, outcomes] of told) {
+      for (const [eventId, outcomes] of outcomesById) {
         const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
         if (winners.length !== 1) expect([winners.length, expectedState.rejected.batches > 0]).toEqual([0, true]);
         const { userRef } = stored.get(eventId)!;
@@ -129,7 +135,7 @@ describe('the same idempotency keys in several processes', () => {
       expect(conflicts.length).toBeGreaterThan(0);
       expect(receipts.every(({ status, failed }) => status !== 'QUEUED' && failed === 0)).toBe(true);
 
-      // Counted once each, for the winner; a user who won nothing has nothing.
+      // Each event counts once, and only for the user whose submission was persisted.
       const counts: Record<string, number> = {};
       for (const user of expectedState.events.values()) counts[user] = (counts[user] ?? 0) + 1;
       expect(await resolvedCounts(apis[1]!.client, expectedState)).toEqual(counts);

@@ -27,7 +27,7 @@ beforeAll(async () => {
   mir = await serve({ workers: false });
 });
 
-/** The watermark as a partner sees it, in ms. */
+/** Returns the watermark in epoch milliseconds as a partner sees it. */
 async function includedThrough({ partner }: ExpectedState): Promise<number> {
   const { body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
   return Date.parse(body.includesEventsThrough);
@@ -38,9 +38,9 @@ async function redisNow(): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
 }
 
-describe('includesEventsThrough', () => {
+describe('the watermark', () => {
   describe('includesEventsThrough', () => {
-    it('never passes a chunk that is still queued, and is the present when none is', async () => {
+    it('is the time of the oldest queued chunk, or the current time if the queue is empty', async () => {
       const expectedState = newExpectedState(await mir.partner());
       const before = await redisNow();
       expect(await includedThrough(expectedState)).toBeGreaterThanOrEqual(before);
@@ -66,7 +66,7 @@ describe('includesEventsThrough', () => {
       await mir.stopWorkers();
     });
 
-    it('is one of its own for every partner and environment', async () => {
+    it('does not depend on other partners and environments', async () => {
       const busy = newExpectedState(await mir.partner());
       const idle = newExpectedState(await mir.partner());
       await accepted(mir.client, busy, someEvents(1, 1));
@@ -84,25 +84,29 @@ describe('includesEventsThrough', () => {
   const RESOLVERS = 3;
   const WORKERS = 3;
 
-  interface Known {
+  interface AcceptedBatch {
     receivedAtMs: number;
     perUser: Map<string, number>;
   }
-  interface Seen {
+  interface Observation {
     user: string;
     eventCount: number;
     throughMs: number;
   }
 
-  /** Submits batches of random sizes for random users, and notes when each was received. */
-  async function submitter(client: ApiClient, expectedState: ExpectedState, known: Known[]): Promise<void> {
+  /** Submits batches of random sizes for random users, and records when each was received. */
+  async function submitBatches(
+    client: ApiClient,
+    expectedState: ExpectedState,
+    batches: AcceptedBatch[],
+  ): Promise<void> {
     for (let n = 0; n < SUBMISSIONS; n += 1) {
       const events = Array.from({ length: randomInt(1, 25) }, () =>
         anEvent({ userExternalId: `u-${randomInt(USERS)}` }),
       );
       const { status, body } = await client.post('/v1/events', expectedState.partner.liveKey, { events });
       if (status !== 202) {
-        // Overloaded: what became of it is not known, so nothing is claimed of it.
+        // The outcome is unknown, so the test expects nothing of these events.
         expect(body).toMatchObject({ code: 'OVERLOADED' });
         expectedState.rejected.batches += 1;
         expectedState.rejected.unkeyedEvents += events.length;
@@ -114,72 +118,70 @@ describe('includesEventsThrough', () => {
         expectedState.events.set(body.eventIds[index], user);
       });
       expectedState.receiptIds.push(body.receiptId);
-      known.push({ receivedAtMs: Date.parse(body.receivedAt), perUser });
+      batches.push({ receivedAtMs: Date.parse(body.receivedAt), perUser });
     }
   }
 
-  async function resolver(
+  async function resolveWhile(
+    condition: () => boolean,
     client: ApiClient,
     expectedState: ExpectedState,
-    seen: Seen[],
-    goesOn: () => boolean,
+    observations: Observation[],
   ): Promise<void> {
     const users = Array.from({ length: USERS }, (_, n) => `u-${n}`);
-    while (goesOn()) {
+    while (condition()) {
       const body = { userExternalIds: users.slice(0, randomInt(1, USERS + 1)) };
-      const answer = await client.post('/v1/resolve', expectedState.partner.liveKey, body);
-      if (answer.status !== 200) continue;
-      for (const { userExternalId, eventCount, includesEventsThrough } of answer.body.results) {
+      const response = await client.post('/v1/resolve', expectedState.partner.liveKey, body);
+      if (response.status !== 200) continue;
+      for (const { userExternalId, eventCount, includesEventsThrough } of response.body.results) {
         if (includesEventsThrough === null) continue;
-        seen.push({ user: userExternalId, eventCount, throughMs: Date.parse(includesEventsThrough) });
+        observations.push({ user: userExternalId, eventCount, throughMs: Date.parse(includesEventsThrough) });
       }
     }
   }
 
-  it('every answer has all events of the user that were received before its includesEventsThrough', async () => {
+  it('returns signals that include every event received before includesEventsThrough', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    const [one, other] = await Promise.all([start('api', mir.env), start('api', mir.env)]);
+    const apis = await Promise.all([start('api', mir.env), start('api', mir.env)]);
     await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
-    const known: Known[] = [];
-    const seen: Seen[] = [];
+    const batches: AcceptedBatch[] = [];
+    const observations: Observation[] = [];
     let submitting = true;
     const resolving = Array.from({ length: RESOLVERS }, (_, n) =>
-      resolver(n % 2 === 0 ? one.client : other.client, expectedState, seen, () => submitting),
+      resolveWhile(() => submitting, apis[n % 2]!.client, expectedState, observations),
     );
     await Promise.all(
-      Array.from({ length: SUBMITTERS }, (_, n) =>
-        submitter(n % 2 === 0 ? one.client : other.client, expectedState, known),
-      ),
+      Array.from({ length: SUBMITTERS }, (_, n) => submitBatches(apis[n % 2]!.client, expectedState, batches)),
     ).finally(() => {
       submitting = false;
     });
     await Promise.all(resolving);
 
-    const broken = seen.filter(({ user, eventCount, throughMs }) => {
-      const due = known.filter(({ receivedAtMs }) => receivedAtMs < throughMs);
-      return eventCount < due.reduce((sum, { perUser }) => sum + (perUser.get(user) ?? 0), 0);
+    const violations = observations.filter(({ user, eventCount, throughMs }) => {
+      const covered = batches.filter(({ receivedAtMs }) => receivedAtMs < throughMs);
+      return eventCount < covered.reduce((sum, { perUser }) => sum + (perUser.get(user) ?? 0), 0);
     });
-    expect(broken).toEqual([]);
-    expect(seen.length).toBeGreaterThan(SUBMISSIONS);
+    expect(violations).toEqual([]);
+    expect(observations.length).toBeGreaterThan(SUBMISSIONS);
     await expectBalanced(mir, expectedState);
   });
 
-  describe('a marker whose submission died before its job was added', () => {
-    /** Enters a chunk as the API does, and dies. */
-    async function enterAndDie({ partner, tenant }: ExpectedState, reservationsToo: boolean): Promise<number> {
+  describe('the open marker of a chunk whose API process died before it added the job', () => {
+    /** Marks a chunk as open like the API, but adds no job. Returns the time of the marker. */
+    async function abandonChunk({ partner, tenant }: ExpectedState, withReservation: boolean): Promise<number> {
       const { authorizer, keys } = mir.ctx;
       const chunkId = newChunkId(Date.now());
       const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
       const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
-      if (reservationsToo)
+      if (withReservation)
         await reserveBytes(viewQueue(mir).redis, keys, eventsQueue.name, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
       return nowMs!;
     }
 
     it.each([
-      { sweep: 'sweepOpenChunks', reservationsToo: false },
-      { sweep: 'sweepReservations', reservationsToo: true },
-    ])('holds the watermark until $sweep finds it abandoned; then it moves on', async ({ sweep, reservationsToo }) => {
+      { sweep: 'sweepOpenChunks', withReservation: false },
+      { sweep: 'sweepReservations', withReservation: true },
+    ])('holds back the watermark until $sweep removes the marker', async ({ sweep, withReservation }) => {
       const { keys } = mir.ctx;
       const link = patientLink(mir);
       const expectedState = newExpectedState(await mir.partner());
@@ -187,7 +189,7 @@ describe('includesEventsThrough', () => {
         sweep === 'sweepReservations'
           ? sweepReservations(link, keys, nowMs)
           : sweepOpenChunks(link, keys, expectedState.tenant, nowMs);
-      const authorizedAt = await enterAndDie(expectedState, reservationsToo);
+      const authorizedAt = await abandonChunk(expectedState, withReservation);
       expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS - 1)).toBe(0);
       expect(await includedThrough(expectedState)).toBe(authorizedAt);
       expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS + 1)).toBe(1);
@@ -197,7 +199,7 @@ describe('includesEventsThrough', () => {
     });
   });
 
-  it('the sweeps leave the marks of a chunk that has waited for long', async () => {
+  it('never sweeps the markers of a chunk that is still queued', async () => {
     const { keys } = mir.ctx;
     const link = patientLink(mir);
     const { queue } = viewQueue(mir);

@@ -26,42 +26,42 @@ beforeAll(async () => {
   mir = await serve({ workers: false, env: { EVENT_WORKER_CONCURRENCY: '4' } });
 });
 
-/** Moments of a worker's life at which it is killed. */
-async function moments({ tenant }: ExpectedState): Promise<(() => Promise<boolean>)[]> {
+/** Returns the conditions under which a worker is killed: a job is active, events are stored, or a receipt is stored. */
+async function killConditions({ tenant }: ExpectedState): Promise<(() => Promise<boolean>)[]> {
   const { store } = mir.ctx;
   const { queue } = viewQueue(mir);
-  const atStart = {
+  const before = {
     events: await store.events.model.countDocuments({ tenant }),
-    parts: await store.receipts.model.countDocuments({ tenant }),
+    receipts: await store.receipts.model.countDocuments({ tenant }),
   };
   return [
     async () => (await queue.getActiveCount()) > 0,
-    async () => (await store.events.model.countDocuments({ tenant })) > atStart.events,
-    async () => (await store.receipts.model.countDocuments({ tenant })) > atStart.parts,
+    async () => (await store.events.model.countDocuments({ tenant })) > before.events,
+    async () => (await store.receipts.model.countDocuments({ tenant })) > before.receipts,
   ];
 }
 
-describe('a worker process killed with SIGKILL', () => {
+describe('killed worker processes', () => {
   it(
-    'kill -9 of workers in mid-burst loses nothing and doubles nothing',
+    'loses no event and stores none twice when workers are killed with -9 during a burst',
     async () => {
       const expectedState = newExpectedState(await mir.partner());
       const { queue } = viewQueue(mir);
       let killedAtWork = 0;
-      let activeOfTheDead = 0;
+      let abandonedJobs = 0;
       for (let round = 0; killedAtWork < KILLS && round < MAX_ROUNDS; round += 1) {
         const batches = Array.from({ length: BATCHES_PER_ROUND }, (_, n) =>
           n % 2 === 0 ? someEvents(EVENTS_PER_BATCH, USERS) : someKeyedEvents(EVENTS_PER_BATCH, USERS),
         );
         await Promise.all(batches.map((events) => accepted(mir.client, expectedState, events)));
-        const comes = (await moments(expectedState))[round % 3]!;
+        const condition = (await killConditions(expectedState))[round % 3]!;
         const worker = await start('worker', mir.env);
-        await waitUntil('the moment comes', comes);
+        await waitUntil('the worker meets the kill condition', condition);
         await worker.kill9();
-        // Whatever is active now belonged to a worker that is dead.
+        // The remaining active jobs belong to killed workers.
         const active = await queue.getActiveCount();
-        if (active > activeOfTheDead) killedAtWork += 1;
-        activeOfTheDead = active;
+        if (active > abandonedJobs) killedAtWork += 1;
+        abandonedJobs = active;
       }
       expect(killedAtWork).toBe(KILLS);
 

@@ -14,6 +14,7 @@ import {
 } from '../../../support/expected-state';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
+import { expectFromCache, resolveUser } from '../../../support/resolve-user';
 import { viewQueue } from '../../../support/queue-view';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
@@ -26,52 +27,42 @@ beforeAll(async () => {
   mir = await serve({ env: { CACHE_REDIS_URL: cache.url, DRAIN_TIMEOUT_MS: '300' } });
 });
 
-async function resolveFirst({ partner }: ExpectedState): Promise<{ source: string | null; eventCount: number }> {
-  const { status, headers, body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
-  expect(status).toBe(200);
-  return { source: headers.get('x-signals-source'), eventCount: body.eventCount };
-}
+const resolveFirst = ({ partner }: ExpectedState) => resolveUser(mir, partner, 'u-0');
+const expectCached = ({ partner }: ExpectedState, eventCount: number) =>
+  expectFromCache(mir, partner, 'u-0', { eventCount });
 
-async function expectFromCache(expectedState: ExpectedState, eventCount: number): Promise<void> {
-  await waitUntil('signals come from the cache', async () => {
-    const resolved = await resolveFirst(expectedState);
-    expect(resolved.eventCount).toBe(eventCount);
-    return resolved.source === 'cache';
-  });
-}
-
-describe('a lost cache', () => {
-  it('after a flush signals are right from the store, then from the cache again', async () => {
+describe('loss of the cache', () => {
+  it('returns correct signals from MongoDB after a flush, then from the cache again', async () => {
     const expectedState = newExpectedState(await mir.partner());
     await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
-    await expectFromCache(expectedState, 10);
+    await expectCached(expectedState, 10);
     await mir.ctx.cacheLink.client.flushdb();
-    expect(await resolveFirst(expectedState)).toEqual({ source: 'store', eventCount: 10 });
-    await expectFromCache(expectedState, 10);
+    expect(await resolveFirst(expectedState)).toMatchObject({ source: 'store', eventCount: 10 });
+    await expectCached(expectedState, 10);
     await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
-    await expectFromCache(expectedState, 20);
+    await expectCached(expectedState, 20);
     await expectBalanced(mir, expectedState);
   });
 
-  it('with the cache away signals come from the store; workers go on when it is back', async () => {
+  it('returns signals from MongoDB while the cache is down, and finishes open jobs once it is back', async () => {
     const expectedState = newExpectedState(await mir.partner());
     await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
     await cache.stop();
-    expect(await resolveFirst(expectedState)).toEqual({ source: 'store', eventCount: 10 });
+    expect(await resolveFirst(expectedState)).toMatchObject({ source: 'store', eventCount: 10 });
     await accepted(mir.client, expectedState, someEvents(30, 3));
     await waitUntil('the events are stored', async () => (await resolveFirst(expectedState)).eventCount === 20);
-    // Stored but not yet visible through a cache: its chunk stays open, so no answer claims it.
+    // The cache is not up to date yet, so the chunk stays open and no watermark includes it.
     expect(await viewQueue(mir).queue.getActiveCount()).toBeGreaterThan(0);
     await cache.startAgain();
     await drainedAtLast(mir);
-    await expectFromCache(expectedState, 20);
+    await expectCached(expectedState, 20);
     await expectBalanced(mir, expectedState);
   });
 
-  it('a cache server that comes back with the rows of its last life does not serve them', async () => {
+  it('does not return rows that the cache server has kept from before a restart', async () => {
     const expectedState = newExpectedState(await mir.partner());
     await accepted(mir.client, expectedState, someEvents(30, 3));
     await drainedAtLast(mir);
@@ -82,14 +73,16 @@ describe('a lost cache', () => {
     await cache.startAgain();
     const { cacheLink } = mir.ctx;
     await cacheLink.whenReady(10_000);
-    const lastLife = (await cacheLink.client.keys('*:signals:*')).filter((key) => !key.includes(cacheLink.runId()!));
-    expect(lastLife.length).toBeGreaterThanOrEqual(3);
-    expect(await resolveFirst(expectedState)).toEqual({ source: 'store', eventCount: 20 });
+    const keptKeys = (await cacheLink.client.keys('*:signals:*')).filter((key) => !key.includes(cacheLink.runId()!));
+    expect(keptKeys.length).toBeGreaterThanOrEqual(3);
+    expect(await resolveFirst(expectedState)).toMatchObject({ source: 'store', eventCount: 20 });
     await mir.startWorkers();
-    await expectFromCache(expectedState, 20);
+    await expectCached(expectedState, 20);
     await expectBalanced(mir, expectedState);
   });
+});
 
+describe('the signals cache', () => {
   const row = (revision: number): SignalsRow => ({
     revision,
     eventCount: revision,
@@ -104,7 +97,7 @@ describe('a lost cache', () => {
     return lease;
   }
 
-  it("a reader's refill fills the slot that it missed", async () => {
+  it("fills an empty slot with the refill of the lease's holder", async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
     expect(await signalsCache.get(ref)).toBeNull();
@@ -114,7 +107,7 @@ describe('a lost cache', () => {
     expect(await signalsCache.lease(ref)).toEqual(row(3));
   });
 
-  it('an old read never lands in the slot after a newer put', async () => {
+  it('ignores a refill whose lease was taken before a newer put', async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
     const lease = await leaseOf(ref);
@@ -123,7 +116,7 @@ describe('a lost cache', () => {
     expect(await signalsCache.get(ref)).toEqual(row(2));
   });
 
-  it('an old read never lands in a slot that was filled and emptied after it', async () => {
+  it('ignores a refill whose lease was taken before the slot was evicted or flushed', async () => {
     const { signalsCache, cacheLink } = mir.ctx;
     const evicted = newRef();
     const lease = await leaseOf(evicted);
@@ -141,7 +134,7 @@ describe('a lost cache', () => {
     expect(await signalsCache.get(flushed)).toBeNull();
   });
 
-  it('of two readers that missed only the one that read last may fill the slot', async () => {
+  it('accepts a refill only from the holder of the latest lease', async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
     const first = await leaseOf(ref);
@@ -152,7 +145,7 @@ describe('a lost cache', () => {
     expect(await signalsCache.get(ref)).toEqual(row(2));
   });
 
-  it('a put of an older revision leaves a newer row', async () => {
+  it('keeps the newer row when an older revision is put', async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
     await signalsCache.putNewer([[ref, row(10)]]);
@@ -160,23 +153,23 @@ describe('a lost cache', () => {
     expect(await signalsCache.get(ref)).toEqual(row(10));
   });
 
-  /** The cache as a process sees it that has not noticed a new epoch yet, or has before the others. */
+  /** Creates the cache of a process that uses this epoch. Processes notice a new epoch at different times. */
   const cacheIn = (epoch: string): SignalsCache =>
     createSignalsCache({ link: { ...mir.ctx.cacheLink, epoch: () => epoch }, keys: mir.ctx.keys, ttlSeconds: 600 });
 
-  it('a row of another epoch is a miss', async () => {
+  it('treats a row of another epoch as a miss', async () => {
     const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
     const ref = newRef();
     await before.putNewer([[ref, row(3)]]);
     expect(await before.get(ref)).toEqual(row(3));
     expect(await after.get(ref)).toBeNull();
     const lease = await after.lease(ref);
-    if ('revision' in lease) throw new Error('a row of another epoch was read');
+    if ('revision' in lease) throw new Error('the cache returned a row of another epoch');
     await after.refill(lease, row(4));
     expect(await after.get(ref)).toEqual(row(4));
   });
 
-  it('a put of a process that has not noticed the new epoch still hides what others read before it', async () => {
+  it('hides older rows of the new epoch when a process still in the old epoch puts a newer one', async () => {
     const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
     const [filled, leased] = [newRef(), newRef()];
     await after.putNewer([[filled, row(1)]]);

@@ -10,12 +10,13 @@ import { faultEnvironment } from '../../../support/fault-environment';
 import { ADMIN_TOKEN, type Harness, type TestPartner } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
 import { type OidcServer, oidcServers } from '../../../support/oidc-server';
+import { outagesOf } from '../../../support/outages-of';
 import type { OwnStore } from '../../../support/own-stores';
 import { startHarnessForPeople } from '../../../support/people';
 import { waitUntil } from '../../../support/wait-until';
 
 const REDIS_TIMEOUT_MS = 450;
-/** The driver finds out soon that its server hangs; by default it takes half a minute. */
+/** Lets the driver detect a frozen server quickly. The default is half a minute. */
 const MONGO_WATCH = { connectTimeoutMS: '400', heartbeatFrequencyMS: '500' };
 
 const { ownMongo, ownRedis, keep, start } = faultEnvironment();
@@ -24,7 +25,7 @@ let mir: Harness;
 let provider: OidcServer;
 let stores: Record<StoreRole, OwnStore>;
 let calls: RouteCall[];
-let granted: Answer[];
+let healthyResponses: RouteResponse[];
 
 beforeAll(async () => {
   const [queue, cache, store] = await Promise.all([ownRedis(), ownRedis(), ownMongo()]);
@@ -45,7 +46,7 @@ beforeAll(async () => {
   });
   keep(mir);
   calls = await everyRoute(mir, provider);
-  granted = await Promise.all(calls.map(ask));
+  healthyResponses = await Promise.all(calls.map(send));
 });
 
 function withOptions(url: string, options: Record<string, string>): string {
@@ -54,39 +55,39 @@ function withOptions(url: string, options: Record<string, string>): string {
   return changed.href;
 }
 
-interface Answer {
+interface RouteResponse {
   status: number;
   headers: Headers;
   body: string;
 }
 
-async function ask({ method, path, headers, body }: RouteCall): Promise<Answer> {
-  const sent = { method, headers, redirect: 'manual' as const, ...(body === undefined ? {} : { body }) };
-  const res = await fetch(mir.url + path, sent);
+async function send({ method, path, headers, body }: RouteCall): Promise<RouteResponse> {
+  const init = { method, headers, redirect: 'manual' as const, ...(body === undefined ? {} : { body }) };
+  const res = await fetch(mir.url + path, init);
   return { status: res.status, headers: res.headers, body: await res.text() };
 }
 
-/** What a response says that it must not, as `route: text`. */
-function leaks({ route }: RouteCall, { headers, body }: Answer): string[] {
+/** Returns the driver messages in a response, as `route: text`. */
+function leaksIn({ route }: RouteCall, { headers, body }: RouteResponse): string[] {
   const head = [...headers].map(([name, value]) => `${name}: ${value}`).join('\n');
   return driverTextIn(`${head}\n\n${body}`, Object.values(stores)).map((text) => `${route}: ${text}`);
 }
 
 const CODES = new Set(['OVERLOADED', 'STORE_UNAVAILABLE']);
 
-/** How a response without one of the stores breaks the contract. */
-function breaches(call: RouteCall, away: StoreRole, { status, headers, body }: Answer): string[] {
-  const what = `${call.route} without ${away}`;
-  if (!call.needs.includes(away)) return status < 400 ? [] : [`${what}: ${status}, though it is not needed`];
+/** Returns how a response breaks the API contract while one server is down. */
+function violationsIn(call: RouteCall, down: StoreRole, { status, headers, body }: RouteResponse): string[] {
+  const what = `${call.route} without ${down}`;
+  if (!call.needs.includes(down)) return status < 400 ? [] : [`${what}: ${status}, but the route does not need it`];
   if (status !== 503) return [`${what}: ${status} instead of 503`];
   const found: string[] = [];
   if (!(Number(headers.get('retry-after')) > 0)) found.push(`${what}: no Retry-After`);
   const isProblem = headers.get('content-type') === 'application/problem+json';
-  if (isProblem && !CODES.has((JSON.parse(body) as { code: string }).code)) found.push(`${what}: another code`);
+  if (isProblem && !CODES.has((JSON.parse(body) as { code: string }).code)) found.push(`${what}: wrong code`);
   return found;
 }
 
-async function allAreUp(): Promise<boolean> {
+async function areAllUp(): Promise<boolean> {
   const { queueLink, cacheLink } = mir.ctx;
   if (queueLink.runId() === null || cacheLink.runId() === null) return false;
   const { body } = await mir.client.get('/readyz');
@@ -94,98 +95,85 @@ async function allAreUp(): Promise<boolean> {
 }
 
 describe('driver messages in responses', () => {
-  it('the walk covers every route of the tables', () => {
-    const tables = [...PARTNER_ROUTES, ...ADMIN_ROUTES, ...PAGES].map(({ method, path }) => `${method} ${path}`);
-    const walked = new Set(calls.map(({ route }) => route));
-    expect(tables.filter((route) => !walked.has(route))).toEqual([]);
-    expect(walked).toContain('POST /events');
+  it('covers every route', () => {
+    const routes = [...PARTNER_ROUTES, ...ADMIN_ROUTES, ...PAGES].map(({ method, path }) => `${method} ${path}`);
+    const called = new Set(calls.map(({ route }) => route));
+    expect(routes.filter((route) => !called.has(route))).toEqual([]);
+    expect(called).toContain('POST /events');
   });
 
-  it('every request of the walk succeeds while all stores are up', () => {
-    const rejected = calls.filter((_, n) => granted[n]!.status >= 400).map(({ route }) => route);
+  it('responds to every request without an error while all servers are up', () => {
+    const rejected = calls.filter((_, n) => healthyResponses[n]!.status >= 400).map(({ route }) => route);
     expect(rejected).toEqual([]);
   });
 
-  it('no response repeats driver messages that earlier versions stored', () => {
-    expect(calls.flatMap((call, n) => leaks(call, granted[n]!))).toEqual([]);
+  it('never returns driver messages that earlier versions stored', () => {
+    expect(calls.flatMap((call, n) => leaksIn(call, healthyResponses[n]!))).toEqual([]);
   });
 
-  describe.each<{ what: string; role: StoreRole; away: () => Promise<void> | void; back: () => Promise<void> | void }>([
-    {
-      what: 'the queue store stopped',
-      role: 'queue',
-      away: () => stores.queue.stop(),
-      back: () => stores.queue.startAgain(),
-    },
-    {
-      what: 'the queue store frozen',
-      role: 'queue',
-      away: () => stores.queue.freeze(),
-      back: () => stores.queue.thaw(),
-    },
-    {
-      what: 'the cache stopped',
-      role: 'cache',
-      away: () => stores.cache.stop(),
-      back: () => stores.cache.startAgain(),
-    },
-    { what: 'MongoDB killed', role: 'store', away: () => stores.store.kill(), back: () => stores.store.startAgain() },
-    { what: 'MongoDB frozen', role: 'store', away: () => stores.store.freeze(), back: () => stores.store.thaw() },
-  ])('with $what', ({ role, away, back }) => {
-    it('every route responds as the contract says, without driver text', async () => {
-      const own = await everyRoute(mir, provider);
-      let found: Answer[];
-      await away();
+  it.each<{ role: StoreRole; what: string; outage: 'stopped' | 'killed' | 'frozen' }>([
+    { role: 'queue', what: 'the queue Redis', outage: 'stopped' },
+    { role: 'queue', what: 'the queue Redis', outage: 'frozen' },
+    { role: 'cache', what: 'the cache', outage: 'stopped' },
+    { role: 'store', what: 'MongoDB', outage: 'killed' },
+    { role: 'store', what: 'MongoDB', outage: 'frozen' },
+  ])(
+    'returns contract-conforming responses without driver messages while $what is $outage',
+    async ({ role, outage }) => {
+      const ownCalls = await everyRoute(mir, provider);
+      const { begin, end } = outagesOf(() => stores[role]).find((candidate) => candidate.outage === outage)!;
+      let responses: RouteResponse[];
+      await begin();
       try {
-        found = await Promise.all(own.map(ask));
+        responses = await Promise.all(ownCalls.map(send));
       } finally {
-        await back();
-        await waitUntil('all stores are up again', allAreUp);
+        await end();
+        await waitUntil('all servers are up again', areAllUp);
       }
-      const leaked = own.flatMap((call, n) => leaks(call, found[n]!));
-      const wrong = own.flatMap((call, n) => breaches(call, role, found[n]!));
-      expect({ leaked, wrong }).toEqual({ leaked: [], wrong: [] });
-    });
-  });
+      const leaks = ownCalls.flatMap((call, n) => leaksIn(call, responses[n]!));
+      const violations = ownCalls.flatMap((call, n) => violationsIn(call, role, responses[n]!));
+      expect({ leaks, violations }).toEqual({ leaks: [], violations: [] });
+    },
+  );
 
-  /** Puts a value of another type where a script expects its own, for as long as `work` takes. */
+  /** Replaces a key with a value of the wrong type while `work` runs. */
   async function withWrongType<T>(key: string, work: () => Promise<T>): Promise<T> {
     const { client } = mir.ctx.queueLink;
-    const kept = (await client.exists(key)) === 1;
-    if (kept) await client.rename(key, `${key}:kept`);
-    await client.hset(key, 'of', 'another type');
+    const existed = (await client.exists(key)) === 1;
+    if (existed) await client.rename(key, `${key}:saved`);
+    await client.hset(key, 'wrong', 'type');
     try {
       return await work();
     } finally {
       await client.del(key);
-      if (kept) await client.rename(`${key}:kept`, key);
+      if (existed) await client.rename(`${key}:saved`, key);
     }
   }
 
   it.each<[string, (partner: TestPartner) => string, (key: string) => Promise<TestAnswer>]>([
     [
-      'that authorizes',
+      'authorization',
       ({ partnerId, key }) => mir.ctx.keys.budget(key.tag, 'live', 'events') + partnerId,
       (key) => mir.client.post('/v1/events', key, anEvent()),
     ],
     [
-      'that enqueues',
+      'adding a job',
       () => queueKeys(mir.ctx.keys, mir.ctx.queues.events.name).waiting,
       (key) => mir.client.post('/v1/events', key, anEvent()),
     ],
     [
-      'that lists dead letters',
+      'listing dead letters',
       () => queueKeys(mir.ctx.keys, mir.ctx.queues.events.name).failed,
       () => mir.client.request('GET', '/admin/dead-letters', { headers: { 'x-admin-token': ADMIN_TOKEN } }),
     ],
-  ])('returns 503 without the message of Redis when the command %s fails', async (_what, keyOf, send) => {
+  ])("returns 503 without Redis's message when %s fails", async (_what, keyOf, request) => {
     const partner = await mir.partner();
-    const { status, headers, body } = await withWrongType(keyOf(partner), () => send(partner.liveKey));
+    const { status, headers, body } = await withWrongType(keyOf(partner), () => request(partner.liveKey));
     expect([status, body.code, Number(headers.get('retry-after')) > 0]).toEqual([503, 'OVERLOADED', true]);
     expect(driverTextIn(JSON.stringify(body), Object.values(stores))).toEqual([]);
   });
 
-  it('the log has every cause of a rejection, with the request id of the response', async () => {
+  it('logs every cause of an error with the request ID of the response', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const { agentId } = await insertAgent(mir.ctx.store, { partnerId });
     const api = await start('api', { ...mir.env, PORT: '0', LOG_LEVEL: 'warn' });
@@ -197,11 +185,11 @@ describe('driver messages in responses', () => {
     expect([kill.status, kill.body.code]).toEqual([503, 'OVERLOADED']);
     expect(driverTextIn(JSON.stringify(kill.body), Object.values(stores))).toEqual([]);
     const { requestId } = kill.body;
-    await waitUntil('the rejection is logged', () => api.stdout().includes(requestId));
+    await waitUntil('the error is logged', () => api.stdout().includes(requestId));
     const line = api
       .stdout()
       .split('\n')
-      .find((one) => one.includes(requestId))!;
+      .find((text) => text.includes(requestId))!;
     expect(JSON.parse(line)).toMatchObject({
       code: 'OVERLOADED',
       err: expect.stringMatching(

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { connectRedis } from '../../../../shared/redis/connect';
 import { createFsyncGuard } from '../../../../shared/redis/with-fsync';
@@ -16,7 +16,7 @@ import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import type { OwnStore } from '../../../support/own-stores';
 import { failedStart } from '../../../support/processes';
-import { waitUntil } from '../../../support/wait-until';
+import { succeeds, waitUntil } from '../../../support/wait-until';
 
 const CLIENTS = 4;
 const ROUNDS = 3;
@@ -30,8 +30,8 @@ beforeAll(async () => {
   mir = await serve({ workers: false, env: { REDIS_URL: redis.url, QUEUE_DURABILITY: 'fsync' } });
 });
 
-describe('waiting for fsync', () => {
-  it('with QUEUE_DURABILITY=fsync a kill -9 of Redis right after a 202 loses nothing', async () => {
+describe('QUEUE_DURABILITY=fsync', () => {
+  it('loses no accepted event when Redis is killed with -9 right after a 202', async () => {
     const expectedState = newExpectedState(await mir.partner());
     for (let round = 1; round <= ROUNDS; round += 1) {
       const before = expectedState.receiptIds.length;
@@ -45,37 +45,37 @@ describe('waiting for fsync', () => {
           await accepted(mir.client, expectedState, events);
         }
       });
-      await waitUntil('something is accepted', () => expectedState.receiptIds.length > before);
+      await waitUntil('an event is accepted', () => expectedState.receiptIds.length > before);
       await redis.kill();
       killed.abort();
       await redis.startAgain();
       await Promise.all(clients);
     }
-    // Nobody worked so far: all that was promised has lain in the file through every kill.
+    // No worker has run so far, so every accepted event survived all kills in the append-only file.
     await start('worker', mir.env);
     await drainedAtLast(mir);
     await sweepNow(mir, expectedState);
     await expectBalanced(mir, expectedState);
   });
 
-  it('with QUEUE_DURABILITY=fsync writes that come while an fsync is awaited share the next one', async () => {
+  it('shares the next fsync among all writes that arrive during the current one', async () => {
     const { withFsync, queueLink } = mir.ctx;
-    const waits = async (): Promise<number> =>
+    const countWaits = async (): Promise<number> =>
       Number(/cmdstat_waitaof:calls=(\d+)/.exec(await queueLink.client.info('commandstats'))?.[1] ?? 0);
-    const before = await waits();
-    // The first wait has no end yet while the others come, one a turn.
+    const before = await countWaits();
+    // Keeps the first wait open while the other writes arrive, one per turn of the event loop.
     redis.freeze();
     const written: Promise<unknown>[] = [];
     for (let n = 0; n < TURNS; n += 1) {
       written.push(withFsync(() => Promise.resolve()));
-      await turn();
+      await nextTurn();
     }
     redis.thaw();
     await Promise.all(written);
-    expect((await waits()) - before).toBe(2);
+    expect((await countWaits()) - before).toBe(2);
   });
 
-  it('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that restarted since', async () => {
+  it('does not confirm a write if the server has restarted since', async () => {
     const { withFsync, queueLink } = mir.ctx;
     const restarted = withFsync(async () => {
       await queueLink.client.set('written', '1');
@@ -85,14 +85,11 @@ describe('waiting for fsync', () => {
     });
     await expect(restarted).rejects.toMatchObject({ code: 'OVERLOADED' });
     await waitUntil('writes are confirmed again', () =>
-      withFsync(() => queueLink.client.set('written', '2')).then(
-        () => true,
-        () => false,
-      ),
+      succeeds(withFsync(() => queueLink.client.set('written', '2'))),
     );
   });
 
-  it('with QUEUE_DURABILITY=fsync a write is not confirmed by a server that was a replica since', async () => {
+  it('does not confirm a write if the server has been a replica since', async () => {
     const { withFsync, queueLink } = mir.ctx;
     const failedOver = withFsync(async () => {
       await queueLink.client.set('written', '3');
@@ -102,14 +99,11 @@ describe('waiting for fsync', () => {
     });
     await expect(failedOver).rejects.toMatchObject({ code: 'OVERLOADED' });
     await waitUntil('writes are confirmed again', () =>
-      withFsync(() => queueLink.client.set('written', '4')).then(
-        () => true,
-        () => false,
-      ),
+      succeeds(withFsync(() => queueLink.client.set('written', '4'))),
     );
   });
 
-  it('a server that forbids CONFIG, as managed ones do, gives the asked durability all the same', async () => {
+  it('works on a server that disables CONFIG, as managed services do', async () => {
     const managed = await ownRedis(['--rename-command', 'CONFIG', '']);
     const link = connectRedis(managed.url, { kind: 'request', timeoutMs: 5_000 }, mir.ctx.log);
     try {
@@ -124,17 +118,19 @@ describe('waiting for fsync', () => {
     }
   });
 
-  it('a server that cannot give the asked durability refuses the start with one readable message', async () => {
-    const forgetful = await ownRedis(['--appendonly', 'no']);
-    const env = { ...mir.env, REDIS_URL: forgetful.url };
+  it('exits with a one-line message if the queue Redis has no append-only file', async () => {
+    const withoutAof = await ownRedis(['--appendonly', 'no']);
+    const env = { ...mir.env, REDIS_URL: withoutAof.url };
     const { code, stderr } = await failedStart('api', env);
     expect(code).toBe(1);
     expect(stderr).toBe(
       'MIR api cannot start: QUEUE_DURABILITY=fsync requires `appendonly yes` on the server at REDIS_URL. Turn it on there.\n',
     );
   });
+});
 
-  it('a server that would throw accepted events away once it is full refuses the start with one readable message', async () => {
+describe('startup checks', () => {
+  it('exits with a one-line message if the queue Redis would evict accepted events', async () => {
     const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru']);
     const { code, stderr } = await failedStart('api', { ...mir.env, REDIS_URL: evicting.url });
     expect(code).toBe(1);
@@ -144,7 +140,7 @@ describe('waiting for fsync', () => {
   });
 
   it.each(['api', 'worker'] as const)(
-    'the %s refuses to start on a store of another SUBJECT_PEPPER',
+    'exits the %s process with a one-line message if SUBJECT_PEPPER does not match the database',
     async (program) => {
       const other = { ...mir.env, SUBJECT_PEPPER: 'another-pepper-0123456789abcdef0123456789' };
       const { code, stderr } = await failedStart(program, other);

@@ -9,11 +9,12 @@ import {
 } from '../../../support/expected-state';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
+import { outagesOf } from '../../../support/outages-of';
 import { viewQueue } from '../../../support/queue-view';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** How long the store is away; FAULT_OUTAGE_SECONDS=30 is the outage that the issue names. */
+/** Set FAULT_OUTAGE_SECONDS for longer outages. */
 const OUTAGE_MS = Number(process.env['FAULT_OUTAGE_SECONDS'] ?? 3) * 1_000;
 const WORKERS = 2;
 const BATCH = 10;
@@ -29,17 +30,16 @@ beforeAll(async () => {
   for (let n = 0; n < WORKERS; n += 1) await start('worker', mir.env);
 });
 
-/** Pings of the API process to MongoDB that had no answer. */
-async function pingFailures(): Promise<number> {
+async function countPingFailures(): Promise<number> {
   return (await mir.ctx.metrics.mongoPingFailures.get()).values[0]!.value;
 }
 
-/** Submits, one batch after the other, as long as `goesOn`. */
-async function submitWhile(expectedState: ExpectedState, goesOn: () => Promise<boolean> | boolean): Promise<void> {
+/** Submits batches one after another while the condition holds. */
+async function submitWhile(expectedState: ExpectedState, condition: () => Promise<boolean> | boolean): Promise<void> {
   await waitUntil(
-    'enough is submitted',
+    'enough events are submitted',
     async () => {
-      if (!(await goesOn())) return true;
+      if (!(await condition())) return true;
       await accepted(mir.client, expectedState, someEvents(BATCH, USERS));
       await accepted(mir.client, expectedState, someKeyedEvents(BATCH, USERS));
       return false;
@@ -48,14 +48,10 @@ async function submitWhile(expectedState: ExpectedState, goesOn: () => Promise<b
   );
 }
 
-describe('an outage of MongoDB', () => {
-  describe.each([
-    { what: 'stopped', away: () => mongo.stop(), back: () => mongo.startAgain() },
-    { what: 'killed in mid-burst', away: () => mongo.kill(), back: () => mongo.startAgain() },
-    { what: 'frozen', away: async () => mongo.freeze(), back: async () => mongo.thaw() },
-  ])('with MongoDB $what', ({ away, back }) => {
+describe('a MongoDB outage', () => {
+  describe.each(outagesOf(() => mongo))('with MongoDB $outage', ({ begin, end }) => {
     it(
-      'events are accepted all the time, and land afterwards: none lost, none doubled, no attempt spent',
+      'accepts events during the outage, and stores each of them once afterwards without a failed attempt',
       async () => {
         const expectedState = newExpectedState(await mir.partner());
         const { queue } = viewQueue(mir);
@@ -65,20 +61,20 @@ describe('an outage of MongoDB', () => {
           async () => (await receipts.model.countDocuments({ tenant: expectedState.tenant })) < 2,
         );
 
-        const failuresBefore = await pingFailures();
-        await away();
+        const failuresBefore = await countPingFailures();
+        await begin();
         const endsAt = Date.now() + OUTAGE_MS;
         await submitWhile(expectedState, async () => {
           await expectServed(expectedState);
           return Date.now() < endsAt;
         });
-        await waitUntil('it is told that MongoDB is away', async () => (await pingFailures()) > failuresBefore);
+        await waitUntil('a ping fails', async () => (await countPingFailures()) > failuresBefore);
         const jobs = await queue.getJobs(['active', 'waiting', 'prioritized']);
         expect(jobs.length).toBeGreaterThan(0);
         expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));
 
-        const finished = expectBack(expectedState);
-        await back();
+        const finished = expectRecovery(expectedState);
+        await end();
         await finished;
         await expectBalanced(mir, expectedState);
       },
@@ -86,17 +82,17 @@ describe('an outage of MongoDB', () => {
     );
   });
 
-  /** What the cache knows is resolved all the time, and no job is put back or failed. */
+  /** Expects signals from the cache, and no delayed or failed jobs. */
   async function expectServed({ partner }: ExpectedState): Promise<void> {
-    await waitUntil('signals come from the cache', async () => {
+    await waitUntil('the signals come from the cache', async () => {
       const resolved = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
       return resolved.status === 200 && resolved.headers.get('x-signals-source') === 'cache';
     });
     expect(await viewQueue(mir).queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
   }
 
-  /** While the store comes back, no job is ever put back or failed; ends when all are done. */
-  async function expectBack({ receiptIds }: ExpectedState): Promise<void> {
+  /** Waits until all jobs are done. Expects that none of them is delayed or fails until then. */
+  async function expectRecovery({ receiptIds }: ExpectedState): Promise<void> {
     const { queue } = viewQueue(mir);
     expect(receiptIds.length).toBeGreaterThan(0);
     await waitUntil(
@@ -111,15 +107,15 @@ describe('an outage of MongoDB', () => {
   }
 
   it(
-    'whatever reads the store says that it is away, and never that it is our fault',
+    'returns 503 STORE_UNAVAILABLE from every read while MongoDB is down',
     async () => {
       const { liveKey } = await mir.partner();
-      const reads = ['/v1/events', '/v1/events/evt_live_x', '/v1/audit', '/v1/agents', '/v1/partners/webhook'];
-      expect((await mir.client.get(reads[0]!, liveKey)).status).toBe(200);
+      const paths = ['/v1/events', '/v1/events/evt_live_x', '/v1/audit', '/v1/agents', '/v1/partners/webhook'];
+      expect((await mir.client.get(paths[0]!, liveKey)).status).toBe(200);
       await mongo.stop();
       try {
-        const answers = await Promise.all(reads.map((path) => mir.client.get(path, liveKey)));
-        for (const { status, body, headers } of answers) {
+        const responses = await Promise.all(paths.map((path) => mir.client.get(path, liveKey)));
+        for (const { status, body, headers } of responses) {
           expect([status, body.code, headers.get('retry-after')]).toEqual([
             503,
             'STORE_UNAVAILABLE',

@@ -1,28 +1,24 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { storeUnavailable } from '../../../../shared/errors';
+import { faultEnvironment } from '../../../support/fault-environment';
 import { startSecondApi, statusWith } from '../../../support/partners';
-import { type Harness, startHarness } from '../../../support/harness';
+import type { Harness } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
-import { ownStores } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Longer than marks stand, with time to spare. */
-const VOIDED_WITHIN_MS = 30_000;
+/** Longer than a fence lasts (10 s). When it expires, rows cached from the old state are removed. */
+const IN_FORCE_WITHIN_MS = 30_000;
 
+const { keep, ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 let agent: TestAgent;
 let tag: string;
-// First of all ends, before the stores.
-afterAll(async () => {
-  await other.close();
-  await mir.close();
-});
-const { ownRedis } = ownStores();
 beforeAll(async () => {
   const { url } = await ownRedis();
-  mir = await startHarness({ workers: false, env: { REDIS_URL: url } });
+  mir = await serve({ workers: false, env: { REDIS_URL: url } });
   other = await startSecondApi(mir);
+  keep(other);
 });
 beforeEach(async () => {
   const partner = await mir.partner();
@@ -30,37 +26,37 @@ beforeEach(async () => {
   agent = await insertAgent(mir.ctx.store, partner);
 });
 
-/** The queue store forgets the marks, as at a failover, and another process reads the state before the change. */
-async function loseMarksAndReadOldState(): Promise<void> {
+/** Deletes the fences, as a failover may, and lets another process cache the state before the change. */
+async function loseFencesAndCacheOldState(): Promise<void> {
   await other.ctx.queueLink.client.flushall();
   expect(await statusWith(other.client, agent.apiKey)).toBe(200);
 }
 
-async function suspendInStore(): Promise<void> {
+async function suspendAgent(): Promise<void> {
   await mir.ctx.store.agents.model.updateOne({ _id: agent.agentId }, { $set: { status: 'SUSPENDED' } });
 }
 
 const isRejected = async (): Promise<boolean> => (await statusWith(other.client, agent.apiKey)) === 403;
 
-describe('a fence that is not removed', () => {
-  it('a change that is stored, and whose end the queue store did not hear, is in force once that answers again', async () => {
+describe('a change whose fence is not removed', () => {
+  it('takes effect once Redis responds again if the change was committed', async () => {
     const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
-      await loseMarksAndReadOldState();
-      await suspendInStore();
+      await loseFencesAndCacheOldState();
+      await suspendAgent();
       mir.ctx.queueLink.client.disconnect(true);
     });
     await expect(changed).rejects.toMatchObject({ code: 'OVERLOADED' });
     await waitUntil('the change is in force', isRejected);
   }, 60_000);
 
-  it('a change whose outcome nobody knew is in force soon after it comes, also where the old state was read meanwhile', async () => {
+  it('takes effect after its change commits late, even if another process has cached the old state', async () => {
     const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
-      await loseMarksAndReadOldState();
+      await loseFencesAndCacheOldState();
       throw storeUnavailable();
     });
     await expect(changed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(await isRejected()).toBe(false);
-    await suspendInStore();
-    await waitUntil('the change is in force', isRejected, VOIDED_WITHIN_MS);
+    await suspendAgent();
+    await waitUntil('the change is in force', isRejected, IN_FORCE_WITHIN_MS);
   }, 60_000);
 });

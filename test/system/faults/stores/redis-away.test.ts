@@ -11,12 +11,13 @@ import {
 } from '../../../support/expected-state';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
+import { outagesOf } from '../../../support/outages-of';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** The contract's bound for the refusal; the client gives up then. */
+/** The API contract's limit for a rejection. Clients give up after this time. */
 const REJECTED_WITHIN_MS = 1_000;
-/** After so long without an answer a connection is given up. */
+/** A connection with an overdue response is closed after this time. */
 const SOCKET_TIMEOUT_MS = 10_000;
 const CLIENTS = 20;
 const USERS = 10;
@@ -39,19 +40,19 @@ async function post(expectedState: ExpectedState, body: SubmittedEvent): Promise
   });
 }
 
-/** Many clients at once, single events and batches: each is refused, in time, and told when to come again. */
+/** Submits each event in its own concurrent request, and expects rejections in time with a `Retry-After` header. */
 async function expectRejectedInTime(expectedState: ExpectedState, events: SubmittedEvent[]): Promise<void> {
-  const answers = await Promise.all(
+  const outcomes = await Promise.all(
     events.map(async (event) => {
-      const answer = await post(expectedState, event);
-      const { code } = (await answer.json()) as { code: string };
-      return { status: answer.status, code, retryAfter: Number(answer.headers.get('retry-after')) > 0 };
+      const response = await post(expectedState, event);
+      const { code } = (await response.json()) as { code: string };
+      return { status: response.status, code, retryAfter: Number(response.headers.get('retry-after')) > 0 };
     }),
   );
-  expect(answers).toEqual(events.map(() => ({ status: 503, code: 'OVERLOADED', retryAfter: true })));
+  expect(outcomes).toEqual(events.map(() => ({ status: 503, code: 'OVERLOADED', retryAfter: true })));
 }
 
-/** Reading goes on from the store, and does not claim to know what is queued. */
+/** Expects reads from MongoDB to succeed, and the watermark to be unknown. */
 async function expectReadable({ partner: { liveKey } }: ExpectedState, eventId: string): Promise<void> {
   const resolved = await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-0' });
   expect(resolved).toMatchObject({ status: 200, body: { eventCount: 1, includesEventsThrough: null } });
@@ -60,13 +61,9 @@ async function expectReadable({ partner: { liveKey } }: ExpectedState, eventId: 
   expect((await mir.client.get('/v1/events', liveKey)).body.data).toHaveLength(USERS);
 }
 
-describe('an outage of Redis', () => {
-  describe.each([
-    { what: 'stopped', away: () => redis.stop(), back: () => redis.startAgain() },
-    { what: 'killed', away: () => redis.kill(), back: () => redis.startAgain() },
-    { what: 'frozen', away: async () => redis.freeze(), back: async () => redis.thaw() },
-  ])('with Redis $what', ({ away, back }) => {
-    it('POST /events answers 503 within a second, reading goes on, and all goes on when it is back', async () => {
+describe('a Redis outage', () => {
+  describe.each(outagesOf(() => redis))('with Redis $outage', ({ begin, end }) => {
+    it('returns 503 from POST /events within a second, keeps serving reads, and recovers afterwards', async () => {
       const expectedState = newExpectedState(await mir.partner());
       await accepted(mir.client, expectedState, someKeyedEvents(USERS, USERS));
       const [eventId] = expectedState.events.keys();
@@ -76,25 +73,25 @@ describe('an outage of Redis', () => {
       );
 
       const rejected = someKeyedEvents(CLIENTS, USERS);
-      await away();
+      await begin();
       await expectRejectedInTime(expectedState, rejected);
       await expectReadable(expectedState, eventId!);
       await expectRejectedInTime(expectedState, rejected);
 
-      await back();
+      await end();
       await accepted(mir.client, expectedState, rejected);
       await accepted(mir.client, expectedState, someKeyedEvents(CLIENTS, USERS));
       await drainedAtLast(mir);
-      // Commands that a frozen server read too late may have left marks without a job.
+      // A frozen server may run commands after their timeout, which leaves open chunks without a job.
       await sweepNow(mir, expectedState);
       await expectBalanced(mir, expectedState);
     });
   });
 
-  it('once Redis is back after a crash, its connections stay', async () => {
+  it('keeps its connections open once Redis is back after a crash', async () => {
     const expectedState = newExpectedState(await mir.partner());
     await accepted(mir.client, expectedState, someKeyedEvents(1, 1));
-    // The connection owes answers when it ends; what watches over such debts must not outlive it.
+    // The connection ends with responses pending. The timer that watches for them must not close a later connection.
     redis.freeze();
     const rejected = someKeyedEvents(1, 1);
     await expectRejectedInTime(expectedState, rejected);
@@ -102,7 +99,7 @@ describe('an outage of Redis', () => {
     await redis.startAgain();
     await accepted(mir.client, expectedState, rejected);
     const until = Date.now() + SOCKET_TIMEOUT_MS + REJECTED_WITHIN_MS;
-    await waitUntil('the old connection would have been given up', async () => {
+    await waitUntil('the old connection would have timed out', async () => {
       const resolved = await mir.client.post('/v1/resolve', expectedState.partner.liveKey, { userExternalId: 'u-0' });
       expect(resolved).toMatchObject({ status: 200, body: { includesEventsThrough: expect.any(String) } });
       return Date.now() > until;

@@ -29,15 +29,15 @@ function bigEvents(): SubmittedEvent[] {
   return someKeyedEvents(100, 20).map((event) => ({ ...event, metadata: METADATA }));
 }
 
-/** Commands that the server refused because it is full. */
-async function rejectedByFull(): Promise<number> {
+/** Returns how many commands the server has rejected because it was full. */
+async function outOfMemoryErrors(): Promise<number> {
   const stats = await viewQueue(mir).redis.info('errorstats');
   return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
 describe('Redis at its memory limit', () => {
   it(
-    'rejects events before Redis is full, and accepts them again when workers have made room',
+    'rejects events before Redis is full and accepts them again once workers have freed memory',
     async () => {
       const expectedState = newExpectedState(await mir.partner());
       let rejected: SubmittedEvent[] | null = null;
@@ -45,39 +45,39 @@ describe('Redis at its memory limit', () => {
         const events = bigEvents();
         if ((await submit(mir.client, expectedState, events)) !== 202) rejected = events;
       }
-      const answer = await mir.client.post('/v1/events', expectedState.partner.liveKey, { events: rejected });
-      expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
-      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-      expect(await rejectedByFull()).toBe(0);
+      const response = await mir.client.post('/v1/events', expectedState.partner.liveKey, { events: rejected });
+      expect(response).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await outOfMemoryErrors()).toBe(0);
       expect(expectedState.receiptIds.length).toBeGreaterThan(10);
 
       const worker = await start('worker', mir.env);
       await accepted(mir.client, expectedState, rejected!);
       await expectBalanced(mir, expectedState);
-      expect(await rejectedByFull()).toBe(0);
+      expect(await outOfMemoryErrors()).toBe(0);
       expect(await worker.stop()).toEqual({ code: 0, signal: null });
     },
     TIMEOUT_MS,
   );
 
   it(
-    'workers outlive a Redis that others have filled: when there is room again everything drains by itself',
+    'drains the queue after other data filled Redis, once there is free memory again',
     async () => {
       const { redis: client } = viewQueue(mir);
       const expectedState = newExpectedState(await mir.partner());
       const worker = await start('worker', mir.env);
       await accepted(mir.client, expectedState, someKeyedEvents(10, 10));
-      // Held for a moment, so that its jobs are there when Redis is full.
+      // Paused so that its jobs are unfinished when Redis is full.
       process.kill(worker.pid, 'SIGSTOP');
       for (let n = 0; n < 20; n += 1) await accepted(mir.client, expectedState, someKeyedEvents(10, 10));
       const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
       await client.setrange('foreign-1', MAX_MEMORY_BYTES - used - MIB, 'x');
-      // Taken because there is a little room left; now it is full for good.
+      // Redis accepts this write because some memory is left, and then exceeds its limit.
       await client.setrange('foreign-2', 4 * MIB, 'x');
       await expect(client.set('foreign-3', 'x')).rejects.toThrow('OOM');
-      const before = await rejectedByFull();
+      const before = await outOfMemoryErrors();
       process.kill(worker.pid, 'SIGCONT');
-      await waitUntil('the worker has met it', async () => (await rejectedByFull()) > before + 3);
+      await waitUntil('the worker has run into the limit', async () => (await outOfMemoryErrors()) > before + 3);
       const late = someKeyedEvents(10, 10);
       expect(await submit(mir.client, expectedState, late)).toBe(503);
 

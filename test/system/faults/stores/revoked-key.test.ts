@@ -12,7 +12,7 @@ import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 import { isSlowMongo } from '../../../support/test-stores';
 
-/** More than one page of a cascade. The stand-in from PyPI takes seconds for each. */
+/** More than one page of a cascade. The PyPI stand-in for MongoDB takes seconds per page. */
 const TREE_SIZE = isSlowMongo() ? 1_100 : 1_500;
 const CLOSED_WITHIN_MS = 120_000;
 const ONE_HOUR_MS = 3_600_000;
@@ -27,30 +27,30 @@ beforeAll(async () => {
   mir = await serve({ workers: false, env: { REDIS_URL: redis.url } });
 });
 
-/** Status and code of a harmless call with a key. */
+/** Returns the status of a read request with the key, and the code if it is rejected. */
 async function outcome(key: string, client: ApiClient = mir.client): Promise<string> {
   const { status, body } = await client.get('/v1/events', key);
   return status === 200 ? '200' : `${status} ${body.code}`;
 }
 
-/** The distinct outcomes of one call with each key. */
+/** Returns the distinct outcomes of one request with each key. */
 async function outcomes(keys: readonly string[], client?: ApiClient): Promise<string[]> {
   return [...new Set(await Promise.all(keys.map((key) => outcome(key, client))))];
 }
 
 const flush = (): Promise<unknown> => mir.ctx.queueLink.client.flushall();
 
-async function whileRedisIsAway(check: () => Promise<void>): Promise<void> {
+async function whileRedisIsDown(check: () => Promise<void>): Promise<void> {
   await redis.stop();
   try {
     await check();
   } finally {
     await redis.startAgain();
-    await waitUntil('the API has Redis back', () => mir.ctx.queueLink.runId() !== null);
+    await waitUntil('the API has reconnected to Redis', () => mir.ctx.queueLink.runId() !== null);
   }
 }
 
-/** Expects the keys to be refused as revoked with warm and cold caches, by a new API process, and without Redis. */
+/** Expects AGENT_KEY_REVOKED with warm and cold caches, from a new API process, and while Redis is down. */
 async function expectRevokedEverywhere(keys: readonly string[]): Promise<void> {
   expect(await outcomes(keys)).toEqual([REVOKED]);
   await flush();
@@ -63,7 +63,7 @@ async function expectRevokedEverywhere(keys: readonly string[]): Promise<void> {
   } finally {
     await second.close();
   }
-  await whileRedisIsAway(async () => expect(await outcomes(keys)).toEqual([REVOKED]));
+  await whileRedisIsDown(async () => expect(await outcomes(keys)).toEqual([REVOKED]));
   expect(await outcomes(keys)).toEqual([REVOKED]);
 }
 
@@ -74,8 +74,8 @@ async function readAgent({ agentId }: Pick<GrownAgent, 'agentId'>): Promise<Agen
   return (await mir.ctx.store.agents.model.findById(agentId).lean<AgentDoc>())!;
 }
 
-/** An agent that was revoked alone, with its child. */
-async function revokedAgent(): Promise<{ partner: TestPartner; agent: TestAgent; child: TestAgent }> {
+/** Creates an agent and its child, and revokes only the agent. */
+async function createRevokedAgent(): Promise<{ partner: TestPartner; agent: TestAgent; child: TestAgent }> {
   const partner = await mir.partner();
   const agent = await insertAgent(mir.ctx.store, partner);
   const child = await insertAgent(mir.ctx.store, partner, {}, agent);
@@ -85,8 +85,8 @@ async function revokedAgent(): Promise<{ partner: TestPartner; agent: TestAgent;
 
 const parsed = (key: string): ParsedApiKey => parseApiKey(key)!;
 
-describe('revoked keys across failures', () => {
-  it('a killed tree answers AGENT_KEY_REVOKED during the cascade, after it, and whatever becomes of the caches', async () => {
+describe('revoked keys', () => {
+  it('rejects the keys of a killed tree with AGENT_KEY_REVOKED during and after the cascade, cached or not', async () => {
     const partner = await mir.partner();
     const pending: Partial<AgentDoc> = { status: 'PENDING_APPROVAL', key: null };
     const changesOf = (n: number): Partial<AgentDoc> =>
@@ -94,8 +94,8 @@ describe('revoked keys across failures', () => {
     const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), TREE_SIZE, changesOf);
     const issued = tree.filter((_, n) => changesOf(n) !== pending);
     const deepest = Math.max(...issued.map(({ depth }) => depth));
-    const ofDepth = (depth: number): string[] => issued.filter((agent) => agent.depth === depth).map(({ key }) => key);
-    const [root, middle, leaves] = [ofDepth(0), ofDepth(2), ofDepth(deepest)];
+    const keysAt = (depth: number): string[] => issued.filter((agent) => agent.depth === depth).map(({ key }) => key);
+    const [root, middle, leaves] = [keysAt(0), keysAt(2), keysAt(deepest)];
     const [warm, cold] = [
       [...root, ...middle.slice(0, 2), ...leaves.slice(0, 2)],
       [...middle.slice(-2), ...leaves.slice(-2)],
@@ -110,9 +110,9 @@ describe('revoked keys across failures', () => {
     await waitUntil(
       'the cascade is closed',
       async () => {
-        for (const one of await outcomes([...warm, ...cold])) seen.add(one);
+        for (const result of await outcomes([...warm, ...cold])) seen.add(result);
         await flush();
-        for (const one of await outcomes([...warm, ...cold])) seen.add(one);
+        for (const result of await outcomes([...warm, ...cold])) seen.add(result);
         return (await cascades.byId(body.cascadeId))?.status === 'CLOSED';
       },
       CLOSED_WITHIN_MS,
@@ -126,7 +126,7 @@ describe('revoked keys across failures', () => {
     await expectRevokedEverywhere([...warm, ...cold]);
   }, 240_000);
 
-  it('a key that was cached before the kill is refused from Redis once it was looked up after the cascade', async () => {
+  it('rejects a killed key from Redis after one lookup, even if the key was cached before the kill', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const child = await insertAgent(mir.ctx.store, partner, {}, root);
@@ -141,32 +141,32 @@ describe('revoked keys across failures', () => {
     );
     await mir.stopWorkers();
     expect(await outcome(child.apiKey)).toBe(REVOKED);
-    // A look-up in the store does not find it any more.
+    // MongoDB would report the key as unknown from here on.
     await agents.model.deleteOne({ _id: child.agentId });
     expect(await outcome(child.apiKey)).toBe(REVOKED);
   }, 180_000);
 
-  describe('an agent that was revoked alone', () => {
-    it('answers AGENT_KEY_REVOKED everywhere, and its child goes on', async () => {
-      const { agent, child } = await revokedAgent();
+  describe('a single revoked agent', () => {
+    it('rejects the key of the agent everywhere and accepts the key of its child', async () => {
+      const { agent, child } = await createRevokedAgent();
       await expectRevokedEverywhere([agent.apiKey]);
       expect(await outcome(child.apiKey)).toBe('200');
     }, 60_000);
 
-    it('is refused from Redis once it was looked up, for a bounded time', async () => {
-      const { partner, agent } = await revokedAgent();
+    it('rejects a revoked key from Redis for a limited time after one lookup in MongoDB', async () => {
+      const { partner, agent } = await createRevokedAgent();
       expect(await outcome(agent.apiKey)).toBe(REVOKED);
       const row = mir.ctx.keys.credential(tagOf(partner.partnerId), parsed(agent.apiKey).hash);
       const ttlMs = await mir.ctx.queueLink.client.pttl(row);
       expect(ttlMs).toBeGreaterThan(0);
       expect(ttlMs).toBeLessThanOrEqual(ONE_HOUR_MS);
-      // A look-up in the store does not find it any more.
+      // MongoDB would report the key as unknown from here on.
       await mir.ctx.store.agents.model.deleteOne({ _id: agent.agentId });
       expect(await outcome(agent.apiKey)).toBe(REVOKED);
     });
 
-    it('leaves a reference that authenticates nothing, as key or as hash', async () => {
-      const { agent } = await revokedAgent();
+    it('stores a reference to the revoked key that is valid neither as a key nor as a key hash', async () => {
+      const { agent } = await createRevokedAgent();
       const { revokedKeyRef: ref } = await readAgent(agent);
       expect(ref).toMatch(/^[\w-]{43}$/);
       expect(ref).not.toContain(parsed(agent.apiKey).hash);
@@ -180,15 +180,15 @@ describe('revoked keys across failures', () => {
       });
     });
 
-    it('is looked for among revoked agents only by a key of agent form', async () => {
-      const { agent } = await revokedAgent();
-      const ofPartnerForm = { ...parsed(agent.apiKey), agent: false };
-      await expect(mir.ctx.authorizer.authorizeFromStore(ofPartnerForm, null)).rejects.toMatchObject({
+    it('searches the revoked agents only for keys in the agent format', async () => {
+      const { agent } = await createRevokedAgent();
+      const inPartnerFormat = { ...parsed(agent.apiKey), agent: false };
+      await expect(mir.ctx.authorizer.authorizeFromStore(inPartnerFormat, null)).rejects.toMatchObject({
         code: 'API_KEY_INVALID',
       });
     });
 
-    it('is never refused as unknown by calls that race with the revocation', async () => {
+    it('never reports a revoked key as unknown to requests that race with the revocation', async () => {
       const partner = await mir.partner();
       const agent = await insertAgent(mir.ctx.store, partner);
       const seen = new Set<string>();
@@ -201,11 +201,11 @@ describe('revoked keys across failures', () => {
       done.now = true;
       await caller;
       expect(after).toEqual([REVOKED]);
-      expect([...seen].filter((one) => one !== '200' && one !== REVOKED)).toEqual([]);
+      expect([...seen].filter((result) => result !== '200' && result !== REVOKED)).toEqual([]);
     });
   });
 
-  it('a killed agent below a suspended one answers AGENT_KEY_REVOKED without Redis, too', async () => {
+  it('rejects killed agents below a suspended one with AGENT_KEY_REVOKED, with and without Redis', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const killed = await insertAgent(mir.ctx.store, partner, {}, root);
@@ -214,13 +214,13 @@ describe('revoked keys across failures', () => {
     await post(partner, killed, 'revoke-descendants');
     const keys = [killed.apiKey, below.apiKey];
     expect(await outcomes(keys)).toEqual([REVOKED]);
-    await whileRedisIsAway(async () => {
+    await whileRedisIsDown(async () => {
       expect(await outcomes(keys)).toEqual([REVOKED]);
       expect(await outcome(root.apiKey)).toBe('403 AGENT_SUSPENDED');
     });
   });
 
-  it('a rotated key is unknown, not revoked, also after its agent was revoked with a later key', async () => {
+  it('reports a rotated key as unknown, even after its agent was revoked', async () => {
     const partner = await mir.partner();
     const agent = await insertAgent(mir.ctx.store, partner);
     const { body } = await post(partner, agent, 'key/rotate');
@@ -230,8 +230,8 @@ describe('revoked keys across failures', () => {
     expect(await outcome(body.apiKey)).toBe(REVOKED);
   });
 
-  it('no response to a dead key suggests another key', async () => {
-    const { partner, agent } = await revokedAgent();
+  it('does not suggest another key in the response to a revoked or rotated key', async () => {
+    const { partner, agent } = await createRevokedAgent();
     const rotated = await insertAgent(mir.ctx.store, partner);
     await post(partner, rotated, 'key/rotate');
     for (const key of [agent.apiKey, rotated.apiKey]) {
