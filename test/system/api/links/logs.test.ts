@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 describe('logs of the linking flow', () => {
-  it('no log line, at the finest level, names a user, an account, an invite or a code that is linked, unlinked and erased', async () => {
+  it('reveal no user, account, invitation or link code, even at trace level', async () => {
     const port = String(await freePort());
     const url = `http://localhost:${port}`;
     const env = freshEnv({ PORT: port, PUBLIC_URL: url, LOG_LEVEL: 'trace' });
@@ -26,46 +26,49 @@ describe('logs of the linking flow', () => {
     const [api, worker] = [await start('api', env), await start('worker', env)];
     const partner = await insertPartner(store, { allowedReturnOrigins: ['https://harbour.example'] });
     const post = async (path: string, body: unknown) => {
-      const answer = await api.client.post(path, partner.liveKey, body);
-      expect([200, 201, 202]).toContain(answer.status);
-      return answer.body;
+      const response = await api.client.post(path, partner.liveKey, body);
+      expect([200, 201, 202]).toContain(response.status);
+      return response.body;
     };
     const userExternalId = 'raw-id-of-ana-4711';
-    // Nothing is connected to: the worker refuses the address, and says so.
-    const hook = { url: 'https://127.0.0.1:1/hooks-of-harbour' };
-    const set = await api.client.request('PUT', '/v1/partners/webhook', { key: partner.liveKey, body: hook });
+    // The worker rejects the private address without connecting, and logs the rejection.
+    const webhook = await api.client.request('PUT', '/v1/partners/webhook', {
+      key: partner.liveKey,
+      body: { url: 'https://127.0.0.1:1/hooks-of-harbour' },
+    });
     await post('/v1/events', { events: [anEvent({ userExternalId, metadata: { note: 'metadata-of-ana' } })] });
 
     const email = 'ana.linked@example.org';
     const ana = newBrowserSession(url);
     await signUpAndConfirm({ ctx: runtime } as unknown as Harness, ana, email);
     await logIn(ana, email);
-    const wish = { userExternalId, accountLabel: 'label-of-ana', state: 'state-of-ana' };
-    const invited = await post('/v1/partners/link/invite', {
-      ...wish,
+    const invitation = await post('/v1/partners/link/invite', {
+      userExternalId,
+      accountLabel: 'label-of-ana',
+      state: 'state-of-ana',
       returnUrl: 'https://harbour.example/return-of-ana',
     });
-    const path = new URL(invited.url).pathname;
+    const path = new URL(invitation.url).pathname;
     expect((await ana.submit(await ana.get(path), { decision: 'connect' })).status).toBe(303);
     const linkPath = (await ana.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
     expect((await ana.submit(await ana.get(linkPath), {})).text).toContain('The account is disconnected');
     const { code } = await post('/v1/partners/link/code', { userExternalId });
     const consent = await ana.submit(await ana.get('/link'), { code });
     expect((await ana.submit(consent, { decision: 'connect' })).text).toContain('Connected to');
-    await waitUntil('a message was refused and logged', () => worker.stdout().includes('webhook delivery failed'));
+    await waitUntil('the failed delivery is logged', () => worker.stdout().includes('webhook delivery failed'));
     const { receiptId } = await post('/v1/users/erase', { userExternalId });
     await waitUntil('the user is erased', async () => (await store.erasures.byId(receiptId))?.status === 'DONE');
-    const gone = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
-    expect(gone.text).toContain('Your MIR account is deleted');
+    const deleted = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
+    expect(deleted.text).toContain('Your MIR account is deleted');
 
     await api.stop();
     await worker.stop();
-    const logs = [api, worker].map((one) => one.stdout() + one.stderr()).join('\n');
+    const logs = [api, worker].map((program) => program.stdout() + program.stderr()).join('\n');
     expect(logs).toContain('api started');
     const token = path.slice('/link/'.length);
     const linkId = linkPath.split('/').at(-1)!;
     const ofAna = [userExternalId, 'of-ana', email, PASSWORD, token, code, code.replace('-', ''), linkId];
-    const secrets: string[] = [...ofAna, 'of-harbour', partner.liveKey, set.body.secret];
+    const secrets: string[] = [...ofAna, 'of-harbour', partner.liveKey, webhook.body.secret];
     for (const secret of secrets) expect(logs).not.toContain(secret);
   }, 90_000);
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { confirmLink } from '../../../../api/links/confirm-link';
 import { createApiContext } from '../../../../api/context';
 import { removeAllLinks } from '../../../../api/links/remove-links';
@@ -6,35 +6,34 @@ import { type IdentityRef, identityRefOf, tenantOf, type UserRef } from '../../.
 import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { Harness, TestPartner } from '../../../support/harness';
 import { invite, linkUser, newPerson, auditContextForPerson, unlinkUser } from '../../../support/link';
-import { type OwnStore, ownStores } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-stores';
+import { resolveUser } from '../../../support/resolve-user';
 import { waitUntil } from '../../../support/wait-until';
 
+const { ownRedis, serve } = faultEnvironment();
 let mir: Harness;
-// First of all ends, before its cache.
-afterAll(() => mir.close());
-const { ownRedis } = ownStores();
 let cache: OwnStore;
 let a: TestPartner;
 let b: TestPartner;
 beforeAll(async () => {
   cache = await ownRedis();
-  mir = await startHarness({ env: { CACHE_REDIS_URL: cache.url, REDIS_TIMEOUT_MS: '450' } });
+  mir = await serve({ env: { CACHE_REDIS_URL: cache.url, REDIS_TIMEOUT_MS: '450' } });
   [a, b] = [await mir.partner(), await mir.partner()];
   for (const { liveKey } of [a, b]) await mir.client.post('/v1/events', liveKey, anEvent());
   await mir.drained();
 });
 
-const linked = async (
-  partner: TestPartner,
-): Promise<{ linked: boolean; eventCount: number; source: string | null }> => {
-  const { body, headers } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-1' });
-  return { linked: body.linked, eventCount: body.eventCount, source: headers.get('x-signals-source') };
-};
+const resolve = (partner: TestPartner) => resolveUser(mir, partner, 'u-1');
+const waitForSweep = (): Promise<void> =>
+  waitUntil('the sweep has updated the cache', async () => {
+    return (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0;
+  });
 
 describe('linking while the cache is down', () => {
-  it('while the cache is away a change of links says pending, and is in force for whoever reads the store', async () => {
+  it('reports a change of links as pending, and applies it to signals read from MongoDB', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, a, 'u-1', person);
     const { request, userRef } = await invite(mir, b, 'u-1');
@@ -45,54 +44,48 @@ describe('linking while the cache is down', () => {
     } finally {
       cache.thaw();
     }
-    await waitUntil(
-      'the sweep has told the cache',
-      async () => (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0,
-    );
-    expect(await linked(b)).toEqual({ linked: true, eventCount: 2, source: 'cache' });
+    await waitForSweep();
+    expect(await resolve(b)).toEqual({ linked: true, eventCount: 2, source: 'cache' });
 
     await cache.stop();
     expect(await unlinkUser(mir, person, userRef)).toBe('pending');
-    expect(await linked(b)).toEqual({ linked: false, eventCount: 1, source: 'store' });
+    expect(await resolve(b)).toEqual({ linked: false, eventCount: 1, source: 'store' });
     await cache.startAgain();
-    await waitUntil(
-      'the sweep has told the cache',
-      async () => (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0,
-    );
-    expect(await linked(b)).toMatchObject({ linked: false, eventCount: 1 });
-    expect(await linked(a)).toMatchObject({ linked: true, eventCount: 1 });
+    await waitForSweep();
+    expect(await resolve(b)).toMatchObject({ linked: false, eventCount: 1 });
+    expect(await resolve(a)).toMatchObject({ linked: true, eventCount: 1 });
   });
 
-  it('a process that dies between the commit and the cache leaves a note that another one follows', async () => {
+  it('updates the cache from the outbox if a process dies after it has committed a change of links', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, a, 'u-1', await newPerson(mir));
     const { store } = mir.ctx;
     const userRef = (await invite(mir, b, 'u-1')).userRef as UserRef;
     await linkUser(mir, b, 'u-1', person);
-    expect((await linked(b)).linked).toBe(true);
-    // What a commit leaves behind when nothing after it was done.
+    expect((await resolve(b)).linked).toBe(true);
+    // The state after the commit, before the cache is updated.
     await store.transaction(async (session) => {
       const tenant = tenantOf(b.partnerId, 'live');
       await store.users.change(tenant, userRef, { unset: ['identity', 'linkedAt'] }, session);
       await store.memberships.remove(identityRefOf(person, 'live'), userRef, session);
-      const note = {
-        _id: 'rfs_left',
+      const outboxEntry = {
+        _id: 'rfs_1',
         userRefs: [userRef],
         identities: [identityRefOf(person, 'live')],
         dueAt: new Date(),
       };
-      await store.cacheOutbox.insert(note, session);
+      await store.cacheOutbox.insert(outboxEntry, session);
     }, 5_000);
-    await waitUntil('the note is followed', async () => (await store.cacheOutbox.model.countDocuments()) === 0);
-    expect(await linked(b)).toEqual({ linked: false, eventCount: 1, source: 'cache' });
+    await waitForSweep();
+    expect(await resolve(b)).toEqual({ linked: false, eventCount: 1, source: 'cache' });
   });
 
-  it('a partner is told of a link only when every reader sees it', async () => {
+  it('does not send a webhook for a link before every reader sees the link', async () => {
     const queue = mir.ctx.queues.webhooks;
     const person = await newPerson(mir);
     const url = 'https://127.0.0.1:1/never-connected-to';
     await mir.client.request('PUT', '/v1/partners/webhook', { key: b.liveKey, body: { url } });
-    const { request, userRef } = await invite(mir, b, 'u-told');
+    const { request, userRef } = await invite(mir, b, 'u-webhook');
     await mir.stopWorkers();
     try {
       cache.freeze();
@@ -105,30 +98,30 @@ describe('linking while the cache is down', () => {
       } finally {
         cache.thaw();
       }
-      // What waits for the sweep is there all the same.
+      // The delivery exists, but the sweep has not queued it yet.
       expect(await mir.ctx.store.deliveries.model.countDocuments({ status: 'OPEN', type: 'link.confirmed' })).toBe(1);
       await waitUntil('the cache is back', () => mir.ctx.cacheLink.runId() !== null);
       expect(await unlinkUser(mir, person, userRef)).toBe('done');
-      await waitUntil('the worker is told', async () => (await queue.getWaitingCount()) === 1);
+      await waitUntil('the delivery is queued', async () => (await queue.getWaitingCount()) === 1);
     } finally {
       await mir.startWorkers();
     }
   });
 
-  it('of a deleted identity no row stays in the cache, also where the deletion could not reach it', async () => {
+  it('removes the cached row of a deleted identity, even if the cache was unreachable during the deletion', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, a, 'u-gone', person);
     await linkUser(mir, b, 'u-gone', person);
-    const apart = await openRuntime(readConfig(mir.env), 'api');
+    const otherRuntime = await openRuntime(readConfig(mir.env), 'api');
     try {
-      const ctx = await createApiContext(apart);
+      const ctx = await createApiContext(otherRuntime);
       expect(await mir.ctx.identityCache.get(`${person}:live` as IdentityRef)).not.toBeNull();
-      apart.cacheLink.client.disconnect();
+      otherRuntime.cacheLink.client.disconnect();
       expect(await removeAllLinks(ctx, person, auditContextForPerson(), () => Promise.resolve())).toBe('pending');
-      await waitUntil('the note is followed', async () => (await ctx.store.cacheOutbox.model.countDocuments()) === 0);
+      await waitForSweep();
       expect(await mir.ctx.identityCache.get(`${person}:live` as IdentityRef)).toBeNull();
     } finally {
-      await apart.close();
+      await otherRuntime.close();
     }
   });
 });

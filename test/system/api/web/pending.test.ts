@@ -1,18 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness, TestPartner } from '../../../support/harness';
-import { type OwnStore, ownStores } from '../../../support/own-stores';
+import type { OwnStore } from '../../../support/own-stores';
 import { loggedIn, PASSWORD, startHarnessForPeople } from '../../../support/people';
 import { waitUntil } from '../../../support/wait-until';
 
+const { keep, ownRedis } = faultEnvironment();
 let mir: Harness;
-// First of all ends, before its cache.
-afterAll(() => mir.close());
-const { ownRedis } = ownStores();
 let cache: OwnStore;
 let partner: TestPartner;
 beforeAll(async () => {
   cache = await ownRedis();
   mir = await startHarnessForPeople({ env: { CACHE_REDIS_URL: cache.url } });
+  keep(mir);
   partner = await mir.partner();
 });
 
@@ -20,30 +20,30 @@ async function invite(userExternalId: string): Promise<string> {
   const { body } = await mir.client.post('/v1/partners/link/invite', partner.liveKey, { userExternalId });
   return new URL(body.url).pathname;
 }
-const swept = (): Promise<void> =>
-  waitUntil('the sweep has told the cache', async () => {
+const waitForSweep = (): Promise<void> =>
+  waitUntil('the sweep has updated the cache', async () => {
     return (await mir.ctx.store.cacheOutbox.model.countDocuments()) === 0;
   });
 
 describe('account pages while the cache is down', () => {
-  it('while the cache is away neither the press nor the page opened again says that it is connected', async () => {
+  it('shows an unfinished connection until the cache is updated', async () => {
     const webSession = await loggedIn(mir, 'waiting@example.org');
     const path = await invite('waiting');
     const consent = await webSession.get(path);
     await cache.stop();
     try {
-      const pressed = await webSession.submit(consent, { decision: 'connect' });
-      expect([pressed.status, pressed.text.startsWith('Not finished yet')]).toEqual([202, true]);
-      const again = await webSession.get(path);
-      expect([again.status, again.text.startsWith('Not finished yet')]).toEqual([202, true]);
+      const submitted = await webSession.submit(consent, { decision: 'connect' });
+      expect([submitted.status, submitted.text.startsWith('Not finished yet')]).toEqual([202, true]);
+      const reopened = await webSession.get(path);
+      expect([reopened.status, reopened.text.startsWith('Not finished yet')]).toEqual([202, true]);
     } finally {
       await cache.startAgain();
     }
-    await swept();
+    await waitForSweep();
     expect((await webSession.get(path)).text).toContain('Connected to');
   });
 
-  it('while the cache is away a deleted identity is told that platforms may see its history for a moment', async () => {
+  it('warns a person who deletes their account that platforms may still see the history for a short time', async () => {
     const webSession = await loggedIn(mir, 'leaving@example.org');
     await webSession.submit(await webSession.get(await invite('leaving')), { decision: 'connect' });
     const page = await webSession.get('/account/delete');
@@ -54,6 +54,6 @@ describe('account pages while the cache is down', () => {
     } finally {
       await cache.startAgain();
     }
-    await swept();
+    await waitForSweep();
   });
 });
