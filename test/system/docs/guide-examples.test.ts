@@ -30,7 +30,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The examples of one language, in the order of the page, exactly as they stand there. */
+/** Returns the examples in one language, in page order and unchanged. */
 function examplesOf(language: string): string[] {
   const blocks = parse(html, { blockTextElements: {} }).querySelectorAll(`pre[data-language="${language}"] code`);
   expect(blocks.length).toBeGreaterThan(8);
@@ -39,7 +39,7 @@ function examplesOf(language: string): string[] {
 
 const programOf = (language: string): string => examplesOf(language).join('\n');
 
-/** Types are taken away, nothing else is changed. */
+/** Strips the types and changes nothing else. */
 function asJavaScript(source: string): string {
   return transformSync(source, {
     jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
@@ -47,8 +47,8 @@ function asJavaScript(source: string): string {
   }).code;
 }
 
-/** Runs a program with no other variables than these; answers what it printed. */
-async function transcript(file: string, args: string[], env: Record<string, string>): Promise<string> {
+/** Runs a program with no other environment variables and returns its output. */
+async function outputOf(file: string, args: string[], env: Record<string, string>): Promise<string> {
   const { stdout } = await run(file, args, {
     cwd: projectRoot(),
     env: { PATH: process.env['PATH']!, HOME: folder, ...env },
@@ -57,12 +57,12 @@ async function transcript(file: string, args: string[], env: Record<string, stri
   return stdout;
 }
 
-async function ownKey(): Promise<Record<string, string>> {
+async function newPartnerEnv(): Promise<Record<string, string>> {
   const partner = await mir.partner({ allowedReturnOrigins: ['https://harbour.example'] });
   return { MIR_URL: mir.url, MIR_KEY: partner.testKey };
 }
 
-/** A message as workers sign them, with its secret. */
+/** Creates a webhook message, signed as workers sign it. */
 function signedMessage(): { headers: Record<string, string>; body: string; secret: string } {
   const secret = `whsec_${randomBytes(24).toString('base64')}`;
   const [id, at, body] = ['msg_1', new Date(), JSON.stringify({ type: 'link.confirmed', data: { userRef: 'idn_1' } })];
@@ -76,34 +76,51 @@ function signedMessage(): { headers: Record<string, string>; body: string; secre
 
 const codesIn = (text: string): string[] => [...new Set([...text.matchAll(/\/errors\/(\w+)/g)].map((m) => m[1]!))];
 
+/** Expects the output of all examples of one language. */
+function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
+  expect(output).toContain('tier 1, events: 1');
+  expect(output).toContain('item 1, eventType: mir.review.writen is not in the catalog');
+  expect(output).toContain(`same event: ${sameEvent}`);
+  expect(output).toMatch(/enter [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
+  expect(output).toContain('not connected, open: CODE');
+  expect(output).toMatch(/erased events: 1/);
+  expect(output).toContain('received link.confirmed');
+  expect(output).toContain('forged: invalid signature');
+  expect(output).toContain('DONE: 1 of 1 stored');
+  expect(output).toContain('events of u-3: 1');
+  expect(output).toContain('wieght: UNKNOWN_FIELD');
+  expect(output).toContain('the agent now gets 401');
+  expect(output).toContain('revoked 2, audited 2');
+}
+
 describe('examples of the Partner Guide', () => {
   it(
-    'the curl examples lead from an application, approved by the command line, to the killed agent',
+    'runs the curl examples, from the application to the killed agent',
     async () => {
-      // What the operator runs needs to find the stores; nothing else is added.
-      const stores = {
+      // The operator's commands connect to the databases.
+      const databases = {
         MONGO_URL: mir.env['MONGO_URL']!,
         REDIS_URL: mir.env['REDIS_URL']!,
         KEYSPACE: mir.env['KEYSPACE']!,
       };
-      const operator = { ...stores, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']! };
-      const said = await transcript('bash', ['-euo', 'pipefail', '-c', programOf('sh')], operator);
-      expect(said).toContain('"status":"PENDING"');
-      expect(said).toContain('"eventCount":1');
-      expect(said).toContain('"code":"UNKNOWN_EVENT_TYPE"');
-      expect(said).toContain('"status":"DONE"');
-      expect(said).toMatch(/RateLimit: "requests";r=\d+/);
-      expect(said).toMatch(/"url":"[^"]*\/link\/[\w-]{43}"/);
-      expect(said).toMatch(/"linked":false.*"kind":"CODE"/);
-      expect(said).toContain('"secret":"whsec_');
-      expect(said).toMatch(/"affected":2.*"status":"CLOSED"/s);
-      expect(codesIn(said)).toEqual(['VALIDATION_FAILED']);
+      const env = { ...databases, SUBJECT_PEPPER: mir.env['SUBJECT_PEPPER']! };
+      const output = await outputOf('bash', ['-euo', 'pipefail', '-c', programOf('sh')], env);
+      expect(output).toContain('"status":"PENDING"');
+      expect(output).toContain('"eventCount":1');
+      expect(output).toContain('"code":"UNKNOWN_EVENT_TYPE"');
+      expect(output).toContain('"status":"DONE"');
+      expect(output).toMatch(/RateLimit: "requests";r=\d+/);
+      expect(output).toMatch(/"url":"[^"]*\/link\/[\w-]{43}"/);
+      expect(output).toMatch(/"linked":false.*"kind":"CODE"/);
+      expect(output).toContain('"secret":"whsec_');
+      expect(output).toMatch(/"affected":2.*"status":"CLOSED"/s);
+      expect(codesIn(output)).toEqual(['VALIDATION_FAILED']);
     },
     EXAMPLE_TIMEOUT_MS,
   );
 
   it(
-    'the TypeScript examples are valid under strict rules and do what they say',
+    'compiles the TypeScript examples in strict mode and runs them',
     async () => {
       const source = path.join(folder, 'example.mts');
       writeFileSync(source, programOf('ts'));
@@ -125,74 +142,43 @@ describe('examples of the Partner Guide', () => {
         ...types,
         source,
       ]);
-      const complaints = await tsc.then(
+      const errors = await tsc.then(
         () => '',
         ({ stdout }: { stdout: string }) => stdout,
       );
-      expect(complaints).toBe('');
+      expect(errors).toBe('');
       const program = path.join(folder, 'example.mjs');
-      const told = signedMessage();
       const check = `
-      const told = ${JSON.stringify(told)};
-      console.log('told of', parseMessage(new Headers(told.headers), told.body, told.secret).type);
-      try { parseMessage(new Headers(told.headers), told.body.replace('idn', 'idx'), told.secret); }
+      const message = ${JSON.stringify(signedMessage())};
+      console.log('received', parseMessage(new Headers(message.headers), message.body, message.secret).type);
+      try { parseMessage(new Headers(message.headers), message.body.replace('idn', 'idx'), message.secret); }
       catch (error) { console.log('forged:', error.message); }`;
       writeFileSync(program, asJavaScript(programOf('ts')) + check);
-      const said = await transcript(process.execPath, [program], await ownKey());
-      expect(said).toContain('tier 1, events: 1');
-      expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
-      expect(said).toContain('same event: true');
-      expect(said).toMatch(/enter [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
-      expect(said).toContain('not connected, open: CODE');
-      expect(said).toMatch(/erased events: 1/);
-      expect(said).toContain('told of link.confirmed');
-      expect(said).toContain('forged: invalid signature');
-      expect(said).toContain('DONE: 1 of 1 stored');
-      expect(said).toContain('events of u-3: 1');
-      expect(said).toContain('wieght: UNKNOWN_FIELD');
-      expect(said).toContain('the agent now gets 401');
-      expect(said).toContain('revoked 2, audited 2');
+      expectExampleOutput(await outputOf(process.execPath, [program], await newPartnerEnv()), 'true');
     },
     EXAMPLE_TIMEOUT_MS,
   );
 
   it(
-    'the Python examples run with the standard library alone and do what they say',
+    'runs the Python examples with only the standard library',
     async () => {
       const program = path.join(folder, 'example.py');
-      const told = signedMessage();
       const check = `
-told = json.loads(r'''${JSON.stringify(told)}''')
-print("told of", parse_message(told["headers"], told["body"].encode(), told["secret"])["type"])
+message = json.loads(r'''${JSON.stringify(signedMessage())}''')
+print("received", parse_message(message["headers"], message["body"].encode(), message["secret"])["type"])
 try:
-    parse_message(told["headers"], told["body"].replace("idn", "idx").encode(), told["secret"])
+    parse_message(message["headers"], message["body"].replace("idn", "idx").encode(), message["secret"])
 except ValueError as error:
     print("forged:", error)
 `;
       writeFileSync(program, programOf('python') + check);
-      const said = await transcript('python3', [program], await ownKey());
-      expect(said).toContain('tier 1, events: 1');
-      expect(said).toContain('item 1, eventType: mir.review.writen is not in the catalog');
-      expect(said).toContain('same event: True');
-      expect(said).toMatch(/enter [0-9A-Z]{4}-[0-9A-Z]{4} at http/);
-      expect(said).toContain('not connected, open: CODE');
-      expect(said).toMatch(/erased events: 1/);
-      expect(said).toContain('told of link.confirmed');
-      expect(said).toContain('forged: invalid signature');
-      expect(said).toContain('DONE: 1 of 1 stored');
-      expect(said).toContain('events of u-3: 1');
-      expect(said).toContain('wieght: UNKNOWN_FIELD');
-      expect(said).toContain('the agent now gets 401');
-      expect(said).toContain('revoked 2, audited 2');
+      expectExampleOutput(await outputOf('python3', [program], await newPartnerEnv()), 'True');
     },
     EXAMPLE_TIMEOUT_MS,
   );
 
-  /**
-   * Takes an event like MIR, but breaks the second connection before its answer, and has the fourth call answered by
-   * something in between that knows no JSON.
-   */
-  async function unreliable(): Promise<{ url: string; calls: () => number; close: () => void }> {
+  /** Accepts events like MIR, but drops the second connection and returns a proxy's HTML error for the fourth request. */
+  async function startUnreliableServer(): Promise<{ url: string; calls: () => number; close: () => void }> {
     let calls = 0;
     const server = createServer((req, res) => {
       calls += 1;
@@ -206,21 +192,21 @@ except ValueError as error:
   }
 
   it.each([
-    ['TypeScript', 'ts', process.execPath, 'repeats.mjs', 'true'],
-    ['Python', 'python', 'python3', 'repeats.py', 'True'],
+    ['TypeScript', 'ts', process.execPath, 'retry.mjs', 'true'],
+    ['Python', 'python', 'python3', 'retry.py', 'True'],
   ])(
-    'the repeats in %s go on when a connection breaks or a proxy answers in place of MIR',
-    async (_name, language, runner, file, yes) => {
+    'retries in the %s example after a dropped connection and after an error page of a proxy',
+    async (_name, language, runner, file, sameEvent) => {
       const examples = examplesOf(language);
-      const repeats = examples.find((example) => /submitWithRetry|submit_with_retry/.test(example))!;
-      const source = `${examples[0]}\n${repeats}`;
+      const retryExample = examples.find((example) => /submitWithRetry|submit_with_retry/.test(example))!;
+      const source = `${examples[0]}\n${retryExample}`;
       const program = path.join(folder, file);
       writeFileSync(program, language === 'ts' ? asJavaScript(source) : source);
-      const between = await unreliable();
-      const said = await transcript(runner, [program], { MIR_URL: between.url, MIR_KEY: 'any' });
-      between.close();
-      expect(said).toContain(`same event: ${yes}`);
-      expect(between.calls()).toBe(5);
+      const server = await startUnreliableServer();
+      const output = await outputOf(runner, [program], { MIR_URL: server.url, MIR_KEY: 'any' });
+      server.close();
+      expect(output).toContain(`same event: ${sameEvent}`);
+      expect(server.calls()).toBe(5);
     },
     EXAMPLE_TIMEOUT_MS,
   );

@@ -17,7 +17,7 @@ let partner: TestPartner;
 let collector: Collector;
 let api: TestProcess;
 beforeAll(async () => {
-  // Only its store is used: all traffic goes to the processes.
+  // Provides only the databases. All traffic goes to the processes.
   mir = await startHarness({ workers: false });
   partner = await mir.partner();
   collector = await startCollector();
@@ -27,21 +27,21 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Waits for a span that fits. */
-async function spanOf(what: string, fits: (span: Span) => boolean): Promise<Span> {
-  await waitUntil(what, () => collector.spans.some(fits));
-  return collector.spans.find(fits)!;
+/** Waits for a matching span. */
+async function findSpan(what: string, matches: (span: Span) => boolean): Promise<Span> {
+  await waitUntil(`${what} is exported`, () => collector.spans.some(matches));
+  return collector.spans.find(matches)!;
 }
 
 const childOf = (parent: Span, name: string): Promise<Span> =>
-  spanOf(`${name} below ${parent.name}`, (span) => span.parentSpanId === parent.spanId && span.name === name);
+  findSpan(`${name} in ${parent.name}`, (span) => span.parentSpanId === parent.spanId && span.name === name);
 
 describe('tracing', () => {
-  it('one trace leads from the request over its job to the commit', async () => {
-    const headers = { 'x-request-id': 'the-one' };
+  it('covers a request, its job and the commit with one trace', async () => {
+    const headers = { 'x-request-id': 'traced-request' };
     const { status } = await api.client.post('/v1/events', partner.liveKey, anEvent(), headers);
     expect(status).toBe(202);
-    const request = await spanOf('the request', ({ name }) => name === 'POST /events');
+    const request = await findSpan('the request', ({ name }) => name === 'POST /events');
     expect(request).toMatchObject({
       service: 'mir-api',
       kind: KINDS.server,
@@ -57,45 +57,45 @@ describe('tracing', () => {
     expect([...traces]).toEqual([request.traceId]);
   });
 
-  it('spans name the version of MIR that made them', () => {
+  it('records the version of MIR as service.version', () => {
     expect(collector.text()).toContain(`{"key":"service.version","value":{"stringValue":"${VERSION}"}}`);
   });
 
-  it('requests that share a job are all tied to it: one above, the others linked', async () => {
+  it('makes one of the requests that share a job its parent and links the others', async () => {
     const before = new Set(collector.spans);
     const fresh = (name: string): Span[] => collector.spans.filter((span) => !before.has(span) && span.name === name);
     await Promise.all(Array.from({ length: 20 }, () => api.client.post('/v1/events', partner.liveKey, anEvent())));
-    await waitUntil('all requests are delivered', () => fresh('POST /events').length === 20);
-    const tied = (): Set<string> =>
+    await waitUntil('all requests are exported', () => fresh('POST /events').length === 20);
+    const parentsAndLinks = (): Set<string> =>
       new Set(
         fresh('enqueue').flatMap(({ parentSpanId, links }) => [parentSpanId!, ...links.map(({ spanId }) => spanId)]),
       );
     const requests = fresh('POST /events').map(({ spanId }) => spanId);
-    await waitUntil('each is tied to a job', () => requests.every((spanId) => tied().has(spanId)));
+    await waitUntil('every request is a parent or linked', () => requests.every((id) => parentsAndLinks().has(id)));
   });
 
-  it('a kill and the cascade that clears it away are one trace', async () => {
+  it('covers a kill and its cascade with one trace', async () => {
     const root = await register(api.client, partner.liveKey);
     const { status } = await api.client.post(`/v1/agents/${root.id}/revoke-descendants`, partner.liveKey, {});
     expect(status).toBe(202);
-    const kill = await spanOf('the kill', ({ name }) => name === 'POST /agents/:id/revoke-descendants');
-    await spanOf('its cascade', ({ name, traceId }) => name === 'process cascades' && traceId === kill.traceId);
+    const kill = await findSpan('the kill', ({ name }) => name === 'POST /agents/:id/revoke-descendants');
+    await findSpan('its cascade', ({ name, traceId }) => name === 'process cascades' && traceId === kill.traceId);
   });
 
-  it('a trace that the caller names is linked, not continued: strangers do not decide what is recorded', async () => {
+  it("links the caller's trace instead of continuing it, so that callers cannot control sampling", async () => {
     const traceId = 'ab'.repeat(16);
     const traceparent = `00-${traceId}-${'cd'.repeat(8)}-00`;
     await api.client.request('GET', '/v1/event-types', { key: partner.liveKey, headers: { traceparent } });
-    const span = await spanOf('the request', ({ name }) => name === 'GET /event-types');
+    const span = await findSpan('the request', ({ name }) => name === 'GET /event-types');
     expect(span.traceId).not.toBe(traceId);
     expect(span.parentSpanId ?? '').toBe('');
     expect(span.links).toMatchObject([{ traceId, spanId: 'cd'.repeat(8) }]);
   });
 
-  it('a failed answer marks its request; probes and housekeeping begin no traces', async () => {
+  it('records the status of unmatched requests, and no traces for probes and background work', async () => {
     await api.client.get('/healthz');
     await api.client.get('/nowhere');
-    const unmatched = await spanOf('the unmatched one', ({ name }) => name === 'other unmatched');
+    const unmatched = await findSpan('the unmatched request', ({ name }) => name === 'other unmatched');
     expect(unmatched.attributes).toMatchObject({ 'http.response.status_code': 404 });
     const roots = collector.spans.filter(({ parentSpanId }) => !parentSpanId);
     expect(roots.length).toBeGreaterThan(20);
@@ -103,11 +103,11 @@ describe('tracing', () => {
     expect(collector.spans.filter(({ name }) => name.includes('/healthz'))).toEqual([]);
   });
 
-  it('no span holds a key, a user or anything else that a caller sent', async () => {
+  it('records no key, user ID or other content of a request', async () => {
     const commits = (): number => collector.spans.filter(({ name }) => name === 'commit').length;
     const before = commits();
     const event = anEvent({
-      userExternalId: 'somebody-special',
+      userExternalId: 'raw-user-id',
       idempotencyKey: 'order-4711',
       metadata: { note: 'mine' },
     });
@@ -116,30 +116,28 @@ describe('tracing', () => {
     });
     const child = await register(api.client, partner.liveKey, { name: 'Very private name' });
     await spawn(api.client, partner.liveKey, child.id).catch(() => undefined);
-    await waitUntil('it is delivered', () => commits() > before);
-    await spanOf('the last request', ({ name }) => name === 'POST /agents/:id/spawn');
+    await waitUntil('the commit is exported', () => commits() > before);
+    await findSpan('the last request', ({ name }) => name === 'POST /agents/:id/spawn');
     const text = collector.text();
-    const secrets = ['somebody-special', 'order-4711', 'mine', 'query-text', 'Very private name'];
+    const secrets = ['raw-user-id', 'order-4711', 'mine', 'query-text', 'Very private name'];
     for (const secret of [...secrets, partner.liveKey, child.key, partner.key.tag, sent.body.eventId]) {
       expect(text).not.toContain(secret);
     }
   });
 
-  describe('a collector that is not there', () => {
-    it('costs no request and holds no process up', async () => {
-      const endpoint = `http://127.0.0.1:${await freePort()}`;
-      const away = await start('api', { ...freshEnv(), OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
-      expect((await away.client.get('/readyz')).status).toBe(200);
-      expect((await away.client.get('/nowhere')).status).toBe(404);
-      expect(await away.stop()).toEqual({ code: 0, signal: null });
-    });
+  it('serves requests and exits normally while the collector is unreachable', async () => {
+    const endpoint = `http://127.0.0.1:${await freePort()}`;
+    const untraced = await start('api', { ...freshEnv(), OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+    expect((await untraced.client.get('/readyz')).status).toBe(200);
+    expect((await untraced.client.get('/nowhere')).status).toBe(404);
+    expect(await untraced.stop()).toEqual({ code: 0, signal: null });
   });
 
-  it('without an endpoint nothing that makes or sends spans is loaded', () => {
+  it('loads no tracing packages if no endpoint is configured', () => {
     const program = `
     for (const part of ['api/app', 'api/context', 'workers/start-workers', 'shared/runtime']) require('./dist/' + part + '.js');
     const { createTracing } = require('./dist/shared/tracing/create-tracing.js');
-    // prom-client loads the bare API, which does nothing by itself.
+    // prom-client loads the OpenTelemetry API, which records nothing without an SDK.
     const ours = /@opentelemetry.(?!api\\b)|bullmq-otel|open-tracing/;
     const found = () => Object.keys(require.cache).filter((file) => ours.test(file)).length;
     const before = [createTracing(null, 'api').telemetry === undefined, found()];

@@ -4,14 +4,14 @@ import { cascadesQueue } from '../../../../shared/queue/cascade-queue';
 import { connectRedis } from '../../../../shared/redis/connect';
 import { redisKeys } from '../../../../shared/redis/keys';
 import { ownStores } from '../../../support/own-stores';
-import { waitUntil } from '../../../support/wait-until';
+import { succeeds, waitUntil } from '../../../support/wait-until';
 
 const COMMAND_TIMEOUT_MS = 200;
 const READY_TIMEOUT_MS = 10_000;
 
 const { ownRedis } = ownStores();
 
-describe('a queue that is opened while Redis is slow', () => {
+describe('a queue opened while Redis is unresponsive', () => {
   it('accepts jobs as soon as Redis responds again', async () => {
     const redis = await ownRedis();
     const log = createLog('silent', 'api');
@@ -20,15 +20,10 @@ describe('a queue that is opened while Redis is slow', () => {
     redis.freeze();
     const producer = cascadesQueue.open({ link, keys: redisKeys('slow-start'), log });
     await expect(link.client.ping()).rejects.toThrow('Command timed out');
-    // Sent after everything that opening sends, so that has timed out by the end of this one.
+    // Sent after all commands of `open`, so that they have timed out when this one does.
     await expect(link.client.ping()).rejects.toThrow('Command timed out');
     redis.thaw();
-    await waitUntil('Redis responds', () =>
-      link.client.ping().then(
-        () => true,
-        () => false,
-      ),
-    );
+    await waitUntil('Redis responds', () => succeeds(link.client.ping()));
 
     await producer.add({ cascadeId: 'csc_1' }, { jobId: 'csc_1' });
     expect(await producer.queue.getJobCounts('waiting', 'prioritized')).toMatchObject({ waiting: 1 });

@@ -1,49 +1,50 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { connectStore } from '../../../../shared/store/connect';
 import { classifyStoreError } from '../../../../shared/store/errors';
 import { createStore, type Store } from '../../../../shared/store/store';
-import { type OwnStore, ownStores } from '../../../support/own-stores';
+import { faultEnvironment } from '../../../support/fault-environment';
+import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 import { rawCollection } from '../../../support/raw-collection';
 
+const { keep, ownMongo } = faultEnvironment();
 let store: Store;
-afterAll(() => store.close());
-const { ownMongo } = ownStores();
 let mongo: OwnStore;
 beforeAll(async () => {
   mongo = await ownMongo();
   store = createStore(await connectStore(mongo.url));
+  keep(store);
 });
 
-const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
     () => 'done',
     (error: unknown) => classifyStoreError(error),
   );
 
 describe('time limits of MongoDB operations', () => {
-  it('a transaction that others keep from its rows is given up after its time, as in an outage, and changes nothing', async () => {
+  it('aborts a transaction that cannot write a locked document in time, and reports it as transient', async () => {
     const partners = rawCollection(store.partners.model);
-    await partners.insertOne({ _id: 'prt_held', name: 'as it was' });
+    await partners.insertOne({ _id: 'prt_locked', name: 'original' });
     const rename = (name: string, session: Parameters<Parameters<Store['transaction']>[0]>[0]) =>
-      partners.updateOne({ _id: 'prt_held' }, { $set: { name } }, { session });
+      partners.updateOne({ _id: 'prt_locked' }, { $set: { name } }, { session });
     const { session: holder } = await store.openSession();
     holder.startTransaction();
-    await rename('held', holder);
-    expect(await failureOf(store.transaction((session) => rename('late', session), 300))).toBe('transient');
+    await rename('locked', holder);
+    expect(await outcomeOf(store.transaction((session) => rename('late', session), 300))).toBe('transient');
     await holder.abortTransaction();
     await holder.endSession();
-    expect(await partners.findOne({ _id: 'prt_held' })).toMatchObject({ name: 'as it was' });
-    expect(await failureOf(store.transaction((session) => rename('free', session), 5_000))).toBe('done');
+    expect(await partners.findOne({ _id: 'prt_locked' })).toMatchObject({ name: 'original' });
+    expect(await outcomeOf(store.transaction((session) => rename('free', session), 5_000))).toBe('done');
   });
 
-  it('a store that keeps its connections and answers nothing fails its ping in time', async () => {
+  it('fails a ping in time if the server is frozen', async () => {
     await store.ping(5_000);
     mongo.freeze();
     try {
-      // A signal may reach a busy processor a moment after it was sent.
-      const fails = async (): Promise<boolean> => (await failureOf(store.ping(200))) === 'transient';
-      await waitUntil('the frozen store answers no more', fails);
+      // On a busy machine, the server may still respond shortly after the signal.
+      const fails = async (): Promise<boolean> => (await outcomeOf(store.ping(200))) === 'transient';
+      await waitUntil('a ping fails', fails);
     } finally {
       mongo.thaw();
     }
