@@ -41,3 +41,6 @@ function addresses(): string[] {
     infos.map(({ address, scopeid }) => (scopeid ? `${address}%${name}` : address)),
   );
 }
+
+/** An address of no machine: RFC 5737 reserves it for documentation. */
+export const FOREIGN_ADDRESS = '198.51.100.7';

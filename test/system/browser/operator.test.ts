@@ -6,7 +6,7 @@ import { startHarnessForPeople } from '../../support/people';
 
 let h: Harness;
 
-describeInBrowser('the operator in a browser', () => {
+describeInBrowser('the operator console in a browser', () => {
   beforeAll(async () => {
     h = await startHarnessForPeople();
     await h.stopWorkers();
@@ -15,11 +15,11 @@ describeInBrowser('the operator in a browser', () => {
   });
   afterAll(() => h.close());
 
-  it('logs in, sees the queues and a job without its content, and logs out', async () => {
+  it('lets the operator log in, see queues and jobs without event content, and log out', async () => {
     const page = await openTab();
-    const foreign: string[] = [];
+    const foreignUrls: string[] = [];
     page.on('request', (request) => {
-      if (new URL(request.url()).origin !== h.url) foreign.push(request.url());
+      if (new URL(request.url()).origin !== h.url) foreignUrls.push(request.url());
     });
     await page.goto(`${h.url}/admin/queues`);
     expect(page.url()).toBe(`${h.url}/admin/login`);
@@ -36,7 +36,7 @@ describeInBrowser('the operator in a browser', () => {
     await shoot(page, 'operator-job');
     const text = await page.evaluate(() => document.body.textContent);
     expect(text).not.toMatch(/private|Retry|Remove|Promote|Clean/);
-    expect(foreign).toEqual([]);
+    expect(foreignUrls).toEqual([]);
 
     await page.goto(`${h.url}/admin/logout`);
     expect(await faultsOf(page, 'operator-logout')).toEqual([]);

@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Harness, startHarness } from '../../support/harness';
 import { failedStart, testProcesses } from '../../support/processes';
-import { loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
+import { FOREIGN_ADDRESS, loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
 import { waitUntil } from '../../support/wait-until';
 
-/** Reserved for documentation (RFC 5737), so that no machine has it. */
-const FOREIGN_ADDRESS = '198.51.100.7';
 const start = testProcesses();
 let mir: Harness;
 beforeAll(async () => {
@@ -26,7 +24,7 @@ describe('BIND_ADDRESS', () => {
   it.each([
     { setting: '127.0.0.1', reached: ['127.0.0.1'] },
     { setting: '', reached: all },
-  ])('BIND_ADDRESS=$setting makes API, metrics and worker reachable only at $reached', async ({ setting, reached }) => {
+  ])('serves API, metrics and worker only at $reached with BIND_ADDRESS=$setting', async ({ setting, reached }) => {
     const env = { ...mir.env, BIND_ADDRESS: setting };
     const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
     const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
@@ -36,7 +34,7 @@ describe('BIND_ADDRESS', () => {
   });
 
   it.each(['api', 'worker'] as const)(
-    'prevents the start of the %s process if it is an address of another machine',
+    'prevents the start of the %s process if BIND_ADDRESS belongs to another machine',
     async (program) => {
       const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
       expect(code).toBe(1);
@@ -48,7 +46,7 @@ describe('BIND_ADDRESS', () => {
   );
 
   it.each(['api', 'worker'] as const)(
-    'prevents the start of the %s process if it is not an address',
+    'prevents the start of the %s process if BIND_ADDRESS is not an address',
     async (program) => {
       const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
       expect(code).toBe(1);

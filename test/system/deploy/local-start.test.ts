@@ -10,7 +10,7 @@ import { projectRoot } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { awaitExit, identify, type ProcessIdentity } from '../../../shared/process/process-identity';
 import { readStackFile } from '../../../deploy/local/stack-file';
-import { loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
+import { FOREIGN_ADDRESS, loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
 import { envWithoutStores, tempDirs } from '../../support/temp-dirs';
 
 const EXIT_TIMEOUT_MS = 15_000;
@@ -19,26 +19,24 @@ const PERMISSIONS = 0o777;
 const OWNER_ONLY = 0o600;
 const { tempDir, afterTest } = tempDirs();
 
-// Programs with the contract of API and workers: they send `ready`, and drain on SIGTERM or when the parent exits.
+// Stand-ins for API and workers: they send `ready`, and drain on SIGTERM or when the parent exits.
 const SERVE = `
   console.log('serving', process.env.ROLE ?? 'api', process.pid);
   const server = require('http').createServer((_, response) => response.end('{}'));
-  server.listen(Number(process.env.PORT_OF_MINE), () => process.send({ type: 'ready', port: server.address().port }));
+  server.listen(Number(process.env.LISTEN_PORT), () => process.send({ type: 'ready', port: server.address().port }));
   for (const event of ['SIGTERM', 'disconnect'])
     process.on(event, () => { console.log('drained', process.pid); process.exit(0); });`;
-const API = `process.env.PORT_OF_MINE = process.env.PORT; ${SERVE}`;
-const WORKER = `process.env.ROLE = 'worker'; process.env.PORT_OF_MINE = process.env.WORKER_PORT; ${SERVE}`;
+const API = `process.env.LISTEN_PORT = process.env.PORT; ${SERVE}`;
+const WORKER = `process.env.ROLE = 'worker'; process.env.LISTEN_PORT = process.env.WORKER_PORT; ${SERVE}`;
 const CLI = `console.log(JSON.stringify({ partnerId: 'p', liveApiKey: 'live-key', testApiKey: 'test-key' }));`;
 
-/** The real programs that `npm start` runs. */
+/** The programs that `npm start` runs. */
 const REAL = Object.fromEntries(
   Object.entries({ api: 'api/main.js', worker: 'workers/main.js', cli: 'deploy/cli/main.js' }).map(([name, file]) => [
     name,
     join(projectRoot(), 'dist', file),
   ]),
 );
-/** Reserved for documentation (RFC 5737), so that no machine has it. */
-const FOREIGN_ADDRESS = '198.51.100.7';
 
 interface Started {
   process: ChildProcess;
@@ -127,7 +125,7 @@ describe('npm start', () => {
     expect(readFileSync(join(dataDir, 'secrets.json'), 'utf8')).toBe(secrets);
   });
 
-  it('rejects a second start on the same data folder with its pid, URL and path', async () => {
+  it('rejects a second start on the same data folder, and reports pid, URL and path of the first', async () => {
     const dataDir = tempDir();
     const first = start(dataDir);
     await first.printed(/Press Ctrl-C to stop/);
@@ -175,26 +173,26 @@ describe('npm start', () => {
 
   it('switches to another port if the chosen one is taken before the API listens', async () => {
     const dataDir = tempDir();
-    const pidFile = join(dataDir, 'thief.pid');
-    // The first time, another process takes the port before the API does.
-    const robbed = `
+    const pidFile = join(dataDir, 'blocker.pid');
+    // On the first start, another process takes the port before the API listens.
+    const blockedApi = `
       const { existsSync, writeFileSync } = require('fs');
       const pidFile = ${JSON.stringify(pidFile)};
       if (existsSync(pidFile)) { ${API} } else {
         const listen = 'require("http").createServer().listen(' + process.env.PORT + ', () => console.log("up"))';
         const stdio = ['ignore', 'pipe', 'ignore'];
-        const thief = require('child_process').spawn(process.execPath, ['-e', listen], { detached: true, stdio });
-        thief.stdout.once('data', () => {
-          writeFileSync(pidFile, thief.pid + ' ' + process.env.PORT);
+        const blocker = require('child_process').spawn(process.execPath, ['-e', listen], { detached: true, stdio });
+        blocker.stdout.once('data', () => {
+          writeFileSync(pidFile, blocker.pid + ' ' + process.env.PORT);
           process.exit(1);
         });
       }`;
     afterTest(() => process.kill(Number(readFileSync(pidFile, 'utf8').split(' ')[0]), 'SIGKILL'));
-    const started = start(dataDir, { api: robbed });
+    const started = start(dataDir, { api: blockedApi });
     await started.printed(/Press Ctrl-C to stop/);
-    const [, stolen] = readFileSync(pidFile, 'utf8').split(' ');
+    const [, blockedPort] = readFileSync(pidFile, 'utf8').split(' ');
     const stack = readStackFile(dataDir)!;
-    expect(new URL(stack.url).port).not.toBe(stolen);
+    expect(new URL(stack.url).port).not.toBe(blockedPort);
     expect((await fetch(stack.url)).status).toBe(200);
     expect(started.output()).toContain(`curl -s ${stack.url}/v1/events`);
   });
@@ -203,23 +201,23 @@ describe('npm start', () => {
     const port = String(await freePort());
     const first = start(tempDir(), {}, { PORT: port });
     await first.printed(/Press Ctrl-C to stop/);
-    const taken = start(tempDir(), {}, { PORT: port });
-    const wrong = start(tempDir(), {}, { WORKERS: '99' });
-    expect([await taken.exitCode, await wrong.exitCode]).toEqual([1, 1]);
-    expect(taken.output()).toContain(`port ${port} (PORT) is in use`);
-    expect(wrong.output()).toContain('WORKERS');
-    expect(taken.output() + wrong.output()).not.toContain('serving');
+    const samePort = start(tempDir(), {}, { PORT: port });
+    const tooManyWorkers = start(tempDir(), {}, { WORKERS: '99' });
+    expect([await samePort.exitCode, await tooManyWorkers.exitCode]).toEqual([1, 1]);
+    expect(samePort.output()).toContain(`port ${port} (PORT) is in use`);
+    expect(tooManyWorkers.output()).toContain('WORKERS');
+    expect(samePort.output() + tooManyWorkers.output()).not.toContain('serving');
   });
 });
 
 /** Returns the port of every URL of the stack. */
 function portsOf(dataDir: string): number[] {
   const { url, metricsUrl, workerUrls, mongoUrl, redisUrl } = readStackFile(dataDir)!;
-  return [url, metricsUrl, ...workerUrls, mongoUrl, redisUrl].map((one) => Number(new URL(one).port));
+  return [url, metricsUrl, ...workerUrls, mongoUrl, redisUrl].map((text) => Number(new URL(text).port));
 }
 
 describe('npm start on a network', () => {
-  it('is reachable only from its own machine, and prints a working URL and curl command', async () => {
+  it('accepts connections only from the same machine, and prints a working URL and curl command', async () => {
     const dataDir = tempDir();
     const started = start(dataDir, {}, {}, true);
     await started.printed(/Press Ctrl-C to stop/);
@@ -236,7 +234,7 @@ describe('npm start on a network', () => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 'ACCEPTED' });
   });
 
-  it('prints a working URL when BIND_ADDRESS is one loopback address, IPv6 where there is any', async () => {
+  it('prints a working URL when BIND_ADDRESS is a loopback address (IPv6 if available)', async () => {
     const address = loopbackAddresses().at(-1)!;
     const dataDir = tempDir();
     const started = start(dataDir, {}, { BIND_ADDRESS: address }, true);
@@ -247,7 +245,7 @@ describe('npm start on a network', () => {
     expect(await reachedOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
   });
 
-  it('exposes API, metrics and workers, but not its stores, when BIND_ADDRESS is ::', async () => {
+  it('exposes API, metrics and workers, but not the databases, when BIND_ADDRESS is ::', async () => {
     const dataDir = tempDir();
     const started = start(dataDir, {}, { BIND_ADDRESS: loopbackAddresses().includes('::1') ? '::' : '0.0.0.0' }, true);
     await started.printed(/Press Ctrl-C to stop/);
@@ -272,8 +270,8 @@ describe('npm start on a network', () => {
   });
 });
 
-describe('the lock of a data folder', () => {
-  it('can be acquired again after release', () => {
+describe('data folder lock', () => {
+  it('grants the lock again after its release', () => {
     const file = join(tempDir(), 'lock');
     const first = tryLock(file);
     expect(tryLock(file)).toEqual({ outcome: 'busy', pid: process.pid });
@@ -281,11 +279,11 @@ describe('the lock of a data folder', () => {
     expect(tryLock(file).outcome).toBe('held');
   });
 
-  it('is taken over from a dead process, even if its pid has been reused', async () => {
+  it('replaces the lock of a process that has exited, even if its pid has been reused', async () => {
     const file = join(tempDir(), 'lock');
-    const dead = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' });
-    const identity = dead.pid === undefined ? null : identify(dead.pid);
-    await once(dead, 'exit');
+    const exited = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' });
+    const identity = exited.pid === undefined ? null : identify(exited.pid);
+    await once(exited, 'exit');
     for (const holder of [identity, { pid: process.pid, born: 'earlier' }]) {
       writeFileSync(file, JSON.stringify(holder));
       const lock = tryLock(file);

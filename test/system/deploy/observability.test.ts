@@ -14,99 +14,96 @@ const DIR = join(__dirname, '../../../deploy/prometheus');
 const SCRAPES_TIMEOUT_MS = 60_000;
 
 describe('metrics and dashboards', () => {
-  describeWithPrometheus(
-    'a real Prometheus that scrapes an API process and a worker after all kinds of traffic',
-    () => {
-      const start = testProcesses();
-      let mir: Harness;
-      let processes: Record<'mir-api' | 'mir-worker', TestProcess>;
-      let prometheus: RunningPrometheus | undefined;
-      const dir = mkdtempSync(join(tmpdir(), 'mir-prometheus-'));
+  describeWithPrometheus('a Prometheus server that scrapes an API process and a worker', () => {
+    const start = testProcesses();
+    let mir: Harness;
+    let processes: Record<'mir-api' | 'mir-worker', TestProcess>;
+    let prometheus: RunningPrometheus | undefined;
+    const dir = mkdtempSync(join(tmpdir(), 'mir-prometheus-'));
 
-      /** Returns the repository's configuration with these processes as targets and short intervals. */
-      function configFor(ports: Record<string, number>): string {
-        const config = parse(readFileSync(join(DIR, 'prometheus.yml'), 'utf8')) as {
-          global: Record<string, string>;
-          rule_files: string[];
-          scrape_configs: { job_name: string; dns_sd_configs?: unknown; static_configs?: unknown }[];
-        };
-        config.global = { scrape_interval: '1s', evaluation_interval: '1s' };
-        config.rule_files = RULE_FILES;
-        for (const job of config.scrape_configs) {
-          delete job.dns_sd_configs;
-          job.static_configs = [{ targets: [`127.0.0.1:${ports[job.job_name]}`] }];
-        }
-        return stringify(config);
+    /** Returns the repository's configuration with these processes as targets and short intervals. */
+    function configFor(ports: Record<string, number>): string {
+      const config = parse(readFileSync(join(DIR, 'prometheus.yml'), 'utf8')) as {
+        global: Record<string, string>;
+        rule_files: string[];
+        scrape_configs: { job_name: string; dns_sd_configs?: unknown; static_configs?: unknown }[];
+      };
+      config.global = { scrape_interval: '1s', evaluation_interval: '1s' };
+      config.rule_files = RULE_FILES;
+      for (const job of config.scrape_configs) {
+        delete job.dns_sd_configs;
+        job.static_configs = [{ targets: [`127.0.0.1:${ports[job.job_name]}`] }];
       }
+      return stringify(config);
+    }
 
-      beforeAll(async () => {
-        // Provides only the stores. All traffic goes to the processes.
-        mir = await startHarness({ workers: false });
-        const env = { ...mir.env, METRICS_ON_PUBLIC_PORT: 'true' };
-        processes = { 'mir-api': await start('api', env), 'mir-worker': await start('worker', env) };
-        const ports = Object.fromEntries(Object.entries(processes).map(([job, { port }]) => [job, port]));
-        const config = join(dir, 'prometheus.yml');
-        writeFileSync(config, configFor(ports));
-        prometheus = await startPrometheus(config, join(dir, 'data'));
-        await playTraffic(processes['mir-api'].client, mir.ctx.store, ADMIN_TOKEN);
-      });
-      afterAll(async () => {
-        await prometheus?.stop();
-        rmSync(dir, { recursive: true, force: true });
-        await mir.close();
-      });
+    beforeAll(async () => {
+      // Provides only the stores. All traffic goes to the processes.
+      mir = await startHarness({ workers: false });
+      const env = { ...mir.env, METRICS_ON_PUBLIC_PORT: 'true' };
+      processes = { 'mir-api': await start('api', env), 'mir-worker': await start('worker', env) };
+      const ports = Object.fromEntries(Object.entries(processes).map(([job, { port }]) => [job, port]));
+      const config = join(dir, 'prometheus.yml');
+      writeFileSync(config, configFor(ports));
+      prometheus = await startPrometheus(config, join(dir, 'data'));
+      await playTraffic(processes['mir-api'].client, mir.ctx.store, ADMIN_TOKEN);
+    });
+    afterAll(async () => {
+      await prometheus?.stop();
+      rmSync(dir, { recursive: true, force: true });
+      await mir.close();
+    });
 
-      it(
-        'finds every series used in a dashboard or rule',
-        async () => {
-          const wanted = new Map(
-            allExpressions().flatMap(([where, expr]) => selectorsOf(expr).map((selector) => [selector, where])),
-          );
-          expect(wanted.size).toBeGreaterThan(50);
-          const missing = new Map(wanted);
-          await waitUntil(
-            'every series has a sample',
-            async () => {
-              for (const selector of missing.keys()) {
-                if ((await prometheus!.query(selector)).length > 0) missing.delete(selector);
-              }
-              return missing.size === 0;
-            },
-            SCRAPES_TIMEOUT_MS,
-          ).catch(() => undefined);
-          expect([...missing].map(([selector, where]) => `${where}: ${selector}`)).toEqual([]);
-        },
-        2 * SCRAPES_TIMEOUT_MS,
-      );
+    it(
+      'finds every series that a dashboard or rule uses',
+      async () => {
+        const wanted = new Map(
+          allExpressions().flatMap(([where, expr]) => selectorsOf(expr).map((selector) => [selector, where])),
+        );
+        expect(wanted.size).toBeGreaterThan(50);
+        const missing = new Map(wanted);
+        await waitUntil(
+          'every series has a sample',
+          async () => {
+            for (const selector of missing.keys()) {
+              if ((await prometheus!.query(selector)).length > 0) missing.delete(selector);
+            }
+            return missing.size === 0;
+          },
+          SCRAPES_TIMEOUT_MS,
+        ).catch(() => undefined);
+        expect([...missing].map(([selector, where]) => `${where}: ${selector}`)).toEqual([]);
+      },
+      2 * SCRAPES_TIMEOUT_MS,
+    );
 
-      it('accepts every expression', async () => {
-        for (const [, expr] of allExpressions())
-          await expect(prometheus!.query(expr)).resolves.toEqual(expect.any(Array));
-      });
+    it('accepts every expression in dashboards and rules', async () => {
+      for (const [, expr] of allExpressions())
+        await expect(prometheus!.query(expr)).resolves.toEqual(expect.any(Array));
+    });
 
-      it('has both jobs with their targets up', async () => {
-        const up = await prometheus!.query('up');
-        expect(Object.fromEntries(up.map(({ metric, value }) => [metric['job'], value[1]]))).toEqual({
-          'mir-api': '1',
-          'mir-worker': '1',
-        });
+    it('reports the targets of both jobs as up', async () => {
+      const up = await prometheus!.query('up');
+      expect(Object.fromEntries(up.map(({ metric, value }) => [metric['job'], value[1]]))).toEqual({
+        'mir-api': '1',
+        'mir-worker': '1',
       });
+    });
 
-      it('fires no alert on a healthy system', async () => {
-        const alerts = await prometheus!.query('ALERTS{alertstate="firing"}');
-        expect(alerts.map(({ metric }) => metric['alertname'])).toEqual([]);
-      });
+    it('fires no alert on a healthy system', async () => {
+      const alerts = await prometheus!.query('ALERTS{alertstate="firing"}');
+      expect(alerts.map(({ metric }) => metric['alertname'])).toEqual([]);
+    });
 
-      it('exports metrics that pass promtool linting', async () => {
-        const faulty = await promtool(['check', 'metrics'], dir, '# TYPE mir_things counter\nmir_things 1\n');
-        expect(faulty.output).toContain('mir_things ');
-        for (const { port } of Object.values(processes)) {
-          const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-          const { output } = await promtool(['check', 'metrics'], dir, text);
-          expect(output.split('\n').filter((line) => line.startsWith('mir_'))).toEqual([]);
-          expect(output).not.toContain('error while linting');
-        }
-      });
-    },
-  );
+    it('scrapes metrics that pass promtool linting', async () => {
+      const undocumented = await promtool(['check', 'metrics'], dir, '# TYPE mir_things counter\nmir_things 1\n');
+      expect(undocumented.output).toContain('mir_things ');
+      for (const { port } of Object.values(processes)) {
+        const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        const { output } = await promtool(['check', 'metrics'], dir, text);
+        expect(output.split('\n').filter((line) => line.startsWith('mir_'))).toEqual([]);
+        expect(output).not.toContain('error while linting');
+      }
+    });
+  });
 });

@@ -11,7 +11,7 @@ const start = testProcesses();
 const mailServer = mailServers();
 
 describe('logs of the account pages', () => {
-  it('reveal no email address, password or emailed token, even at trace level', async () => {
+  it('logs no email address, password or emailed token, even at trace level', async () => {
     const server = await mailServer();
     const rejected = 'rejected@example.org';
     server.answer = (to) => (to === rejected ? `550 no such person ${to}` : null);

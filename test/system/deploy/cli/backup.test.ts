@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createBackup, restoreBackup, verifyBackup } from '../../../../deploy/cli/backup/run-backup';
 import { readConfig } from '../../../../shared/config/config';
@@ -15,12 +13,12 @@ import {
   someKeyedEvents,
 } from '../../../support/expected-state';
 import { freshEnv, type Harness, startHarness } from '../../../support/harness';
+import { runMir } from '../../../support/mir-process';
 import { viewQueue } from '../../../support/queue-view';
 import { testProcesses } from '../../../support/processes';
 import { waitUntil } from '../../../support/wait-until';
 import { register } from '../../../support/agents';
 
-const MAIN = join(__dirname, '..', '..', '..', '..', 'dist', 'deploy', 'cli', 'main.js');
 const EVENTS = 400;
 const USERS = 25;
 
@@ -70,9 +68,7 @@ afterAll(async () => {
   await mir.close();
 });
 
-const emptyStores = (changes: Record<string, string> = {}) => freshEnv(changes);
-
-async function dropped(env: Record<string, string>): Promise<void> {
+async function dropDatabase(env: Record<string, string>): Promise<void> {
   const connection = await connectStore(env['MONGO_URL']!);
   await connection.dropDatabase();
   await connection.close();
@@ -80,8 +76,8 @@ async function dropped(env: Record<string, string>): Promise<void> {
 
 describe('backup and restore', () => {
   describe('a backup created while MIR is running', () => {
-    it('restores every event accepted before the backup once, and the restored system works', async () => {
-      const env = emptyStores();
+    it('restores every event accepted before the backup exactly once, into a working system', async () => {
+      const env = freshEnv();
       const restored = await restoreBackup(readConfig(env), whole, ignore);
       expect(restored.problems).toEqual([]);
       expect(restored).toMatchObject({ chains: expect.any(Number), unreadable: 1 });
@@ -110,8 +106,8 @@ describe('backup and restore', () => {
       await connection.close();
     });
 
-    it('restores queued events, which no response claims to include before they are stored', async () => {
-      const env = emptyStores();
+    it('restores queued events, and excludes them from the watermark until they are stored', async () => {
+      const env = freshEnv();
       expect((await restoreBackup(readConfig(env), waiting, ignore)).queued).toBeGreaterThan(0);
       const api = await start('api', env);
       const { liveKey } = expectedState.partner;
@@ -130,11 +126,11 @@ describe('backup and restore', () => {
       await waitUntil('the restored events are stored', async () => (await resolve()).eventCount === 10);
       await Promise.all([api.stop(), worker.stop()]);
       expect((await verifyBackup(readConfig(env), null)).problems).toEqual([]);
-      await dropped(env);
+      await dropDatabase(env);
     });
 
-    it('restores byte-identical documents: a second backup has the same content', async () => {
-      const env = emptyStores();
+    it('restores byte-identical documents, so that a second backup has the same content', async () => {
+      const env = freshEnv();
       const config = readConfig(env);
       await restoreBackup(config, whole, ignore);
       expect(await verifyBackup(config, whole)).toMatchObject({ problems: [] });
@@ -145,7 +141,7 @@ describe('backup and restore', () => {
           JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { collections: { name: string }[] }
         ).collections.filter(({ name }) => name !== 'migrations');
       expect(partsOf(second)).toEqual(partsOf(whole));
-      await dropped(env);
+      await dropDatabase(env);
     });
 
     it('is readable only by its owner and does not contain the pepper', () => {
@@ -157,35 +153,35 @@ describe('backup and restore', () => {
   });
 
   describe('a rejected restore or backup', () => {
-    const rejected = async (env: Record<string, string>, folder: string, why: RegExp): Promise<void> => {
-      await expect(restoreBackup(readConfig(env), folder, ignore)).rejects.toThrow(why);
+    const expectRejection = async (env: Record<string, string>, folder: string, reason: RegExp): Promise<void> => {
+      await expect(restoreBackup(readConfig(env), folder, ignore)).rejects.toThrow(reason);
     };
 
-    it('writes nothing to stores that are not empty', async () => {
-      await rejected(mir.env, whole, /database is not empty/);
-      const env = emptyStores({ KEYSPACE: mir.env['KEYSPACE']! });
-      await rejected(env, whole, /already contains keys of this KEYSPACE/);
+    it('writes nothing to databases that are not empty', async () => {
+      await expectRejection(mir.env, whole, /database is not empty/);
+      const env = freshEnv({ KEYSPACE: mir.env['KEYSPACE']! });
+      await expectRejection(env, whole, /already contains keys of this KEYSPACE/);
     });
 
     it('writes nothing if the pepper differs, or if the backup is incomplete or damaged', async () => {
-      await rejected(emptyStores({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /different SUBJECT_PEPPER/);
-      await rejected(emptyStores(), dir, /does not contain a complete backup/);
+      await expectRejection(freshEnv({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /different SUBJECT_PEPPER/);
+      await expectRejection(freshEnv(), dir, /does not contain a complete backup/);
       const damaged = join(dir, 'damaged');
       cpSync(whole, damaged, { recursive: true });
       const file = join(damaged, 'users.bson.gz');
       const bytes = readFileSync(file);
       bytes[Math.floor(bytes.length / 2)]! ^= 1;
       writeFileSync(file, bytes);
-      const env = emptyStores();
-      await rejected(env, damaged, /users\.bson\.gz/);
+      const env = freshEnv();
+      await expectRejection(env, damaged, /users\.bson\.gz/);
       rmSync(file);
-      await rejected(env, damaged, /users\.bson\.gz/);
+      await expectRejection(env, damaged, /users\.bson\.gz/);
       const connection = await connectStore(env['MONGO_URL']!);
       expect(await connection.db!.listCollections().toArray()).toEqual([]);
       await connection.close();
     });
 
-    it('never overwrites another backup', async () => {
+    it('does not overwrite an existing backup', async () => {
       await expect(createBackup(readConfig(mir.env), whole, ignore)).rejects.toThrow('is not empty');
     });
 
@@ -202,26 +198,20 @@ describe('backup and restore', () => {
     });
   });
 
-  it('verify detects a wrong event count, a missing user row and a changed audit entry', async () => {
+  it('detects a wrong event count, a missing user row and a changed audit entry with `mir backup verify`', async () => {
     await drainedAtLast(mir);
     await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
     const config = readConfig(mir.env);
     expect((await verifyBackup(config, null)).problems).toEqual([]);
     const { users, audit } = mir.ctx.store;
-    const [one, other] = await users.model
+    const [changed, deleted] = await users.model
       .find({ eventCount: { $gt: 0 } })
       .limit(2)
       .lean();
-    await users.model.updateOne({ _id: one!._id }, { $inc: { eventCount: 1 } });
-    await users.model.deleteOne({ _id: other!._id });
+    await users.model.updateOne({ _id: changed!._id }, { $inc: { eventCount: 1 } });
+    await users.model.deleteOne({ _id: deleted!._id });
     await audit.model.updateOne({ action: 'agent.subtree.killed' }, { $set: { reason: 'changed' } });
-    const run = promisify(execFile)(process.execPath, [MAIN, 'backup', 'verify'], {
-      env: { ...process.env, ...mir.env },
-    });
-    const { stdout, code } = await run.then(
-      (done) => ({ ...done, code: 0 }),
-      (error: { stdout: string; code: number }) => error,
-    );
+    const { stdout, code } = await runMir(mir.env, 'backup', 'verify');
     expect(code).toBe(1);
     expect(stdout).toMatch(/PROBLEM: audit chain .*: ENTRY_CHANGED/);
     expect(stdout).toContain('the counts of 2 users do not match their events');

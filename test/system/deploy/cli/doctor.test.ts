@@ -36,9 +36,9 @@ async function doctor(env: Record<string, string> = {}): Promise<{ code: number;
 }
 
 const notOk = (checks: Check[]): Check[] => checks.filter(({ verdict }) => verdict !== 'OK');
-const write = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
-/** A process that no longer exists. */
-const GONE = { pid: 2 ** 22 - 1, born: 'before' };
+const writeJson = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
+/** A process that does not exist. */
+const EXITED = { pid: 2 ** 22 - 1, born: 'before' };
 
 describe('mir doctor', () => {
   it('reports every check as OK on a healthy system', async () => {
@@ -64,22 +64,18 @@ describe('mir doctor', () => {
   it('reports settings that prevent a start or are unsafe on a public deployment', async () => {
     const settings = async (env: Record<string, string>) =>
       notOk((await doctor(env)).checks).filter(({ check }) => check === 'settings');
-    write('catalog.json', { 'not.a.type': 'x' });
+    writeJson('catalog.json', { 'not.a.type': 'x' });
     const catalog = await settings({ CATALOG_FILE: join(dataDir, 'catalog.json') });
     expect(catalog).toMatchObject([{ verdict: 'FAIL', found: expect.stringContaining('is not a valid catalog') }]);
     const production = { NODE_ENV: 'production', WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
-    const found = (await settings({ ...production, PUBLIC_URL: 'https://mir.example' }))
-      .map((one) => one.found)
-      .join('\n');
-    expect(found).toMatch(/TRUST_PROXY_HOPS is 0[^]*WEBHOOKS_TO_PRIVATE_ADDRESSES is on/);
-    const plain = (await settings({ ...production, PUBLIC_URL: 'http://mir.example' }))
-      .map((one) => one.found)
-      .join('\n');
-    expect(plain).toMatch(/without TLS/);
-    expect(plain).not.toMatch(/TRUST_PROXY_HOPS/);
+    const findings = async (env: Record<string, string>) => (await settings(env)).map(({ found }) => found);
+    const withTls = await findings({ ...production, PUBLIC_URL: 'https://mir.example' });
+    expect(withTls.join('\n')).toMatch(/TRUST_PROXY_HOPS is 0[^]*WEBHOOKS_TO_PRIVATE_ADDRESSES is on/);
+    const withoutTls = (await findings({ ...production, PUBLIC_URL: 'http://mir.example' })).join('\n');
+    expect(withoutTls).toMatch(/without TLS/);
+    expect(withoutTls).not.toMatch(/TRUST_PROXY_HOPS/);
     const webhooks = { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
-    const remote = await settings({ ...webhooks, PUBLIC_URL: 'https://mir.example' });
-    expect(remote.map((one) => one.found)).toContainEqual(
+    expect(await findings({ ...webhooks, PUBLIC_URL: 'https://mir.example' })).toContainEqual(
       expect.stringContaining('WEBHOOKS_TO_PRIVATE_ADDRESSES is on'),
     );
     expect(await settings({ ...webhooks, PUBLIC_URL: 'http://localhost:3000' })).toEqual([]);
@@ -105,9 +101,9 @@ describe('mir doctor', () => {
     expect(second.code).toBe(0);
   });
 
-  it('names each unreachable store and still checks the others', async () => {
-    const away = { MONGO_URL: 'mongodb://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' };
-    const { code, checks } = await doctor({ ...away, CACHE_REDIS_URL: `${h.env['REDIS_URL']}/0` });
+  it('reports each unreachable server and still checks the others', async () => {
+    const unreachable = { MONGO_URL: 'mongodb://127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' };
+    const { code, checks } = await doctor({ ...unreachable, CACHE_REDIS_URL: `${h.env['REDIS_URL']}/0` });
     expect(code).toBe(1);
     expect(notOk(checks).map(({ check, verdict }) => [check, verdict])).toEqual([
       ['mongo', 'FAIL'],
@@ -137,12 +133,12 @@ describe('mir doctor', () => {
     expect((await doctor()).code).toBe(0);
   });
 
-  it('reports missing, different and foreign indexes', async () => {
+  it('reports missing, changed and unknown indexes', async () => {
     const { events, partners, users } = h.ctx.store;
     await events.model.collection.dropIndex('tenant_1_userRef_1_receivedAt_-1__id_-1');
     await partners.model.collection.dropIndex('keys.hash_1');
     await partners.model.collection.createIndex({ 'keys.hash': 1 });
-    await users.model.collection.createIndex({ mine: 1 });
+    await users.model.collection.createIndex({ extra: 1 });
     const { code, checks } = await doctor();
     expect(code).toBe(1);
     const [pending, extra, ...more] = notOk(checks);
@@ -153,14 +149,18 @@ describe('mir doctor', () => {
     });
     expect(pending!.found).toContain('build index events(tenant:1 userRef:1 receivedAt:-1 _id:-1)');
     expect(pending!.found).toContain('drop and rebuild index partners(keys.hash:1)');
-    expect(extra).toMatchObject({ check: 'indexes', verdict: 'WARN', found: expect.stringContaining('users(mine:1)') });
+    expect(extra).toMatchObject({
+      check: 'indexes',
+      verdict: 'WARN',
+      found: expect.stringContaining('users(extra:1)'),
+    });
     expect(more).toEqual([]);
     expect((await cli(h.env, 'migrate', 'apply')).code).toBe(0);
-    await users.model.collection.dropIndex('mine_1');
+    await users.model.collection.dropIndex('extra_1');
     expect(notOk((await doctor()).checks)).toEqual([]);
   });
 
-  it('reports dead letters, jobs that wait too long and unfinished kills', async () => {
+  it('reports dead letters, overdue jobs and unfinished kills', async () => {
     await h.stopWorkers();
     const queue = h.ctx.queues.events;
     const longAgo = Date.now() - 120_000;
@@ -179,14 +179,14 @@ describe('mir doctor', () => {
     const { code, checks } = await doctor();
     expect(code).toBe(0);
     const texts = notOk(checks).map(({ check, found }) => `${check}: ${found}`);
-    for (const text of [
+    for (const pattern of [
       /^cascades: 1 kills are in force, but workers could not delete some keys/,
       /^cascades: 1 kills are open, the oldest for 3\d\d\d s/,
       /^queue events: no worker is connected/,
       /^queue events: 1 jobs are waiting, the oldest for 12\d s/,
       /^dead letters: 1 jobs failed permanently/,
     ]) {
-      expect(texts).toContainEqual(expect.stringMatching(text));
+      expect(texts).toContainEqual(expect.stringMatching(pattern));
     }
     await h.ctx.store.cascades.model.deleteOne({ _id: 'csc_doctor' });
     await queue.obliterate({ force: true });
@@ -197,20 +197,20 @@ describe('mir doctor', () => {
     const orphan = spawn('sleep', ['600'], { stdio: 'ignore' });
     const exited = new Promise((resolve) => orphan.once('exit', resolve));
     try {
-      write('lock', { ...GONE, token: 't' });
-      write('stack.json', { pid: GONE.pid, url: 'http://localhost:1' });
-      write('redis.process.json', identify(orphan.pid!));
-      write('mongo.process.json', GONE);
-      write('secrets.json.1.tmp', {});
+      writeJson('lock', { ...EXITED, token: 't' });
+      writeJson('stack.json', { pid: EXITED.pid, url: 'http://localhost:1' });
+      writeJson('redis.process.json', identify(orphan.pid!));
+      writeJson('mongo.process.json', EXITED);
+      writeJson('secrets.json.1.tmp', {});
       const { code, checks } = await doctor();
       expect(code).toBe(1);
       expect(notOk(checks)).toMatchObject([
-        { verdict: 'WARN', found: expect.stringContaining(`process ${GONE.pid}, which no longer runs`) },
+        { verdict: 'WARN', found: expect.stringContaining(`process ${EXITED.pid}, which no longer runs`) },
         { verdict: 'FAIL', remedy: expect.stringContaining(`kill ${orphan.pid}`) },
         { verdict: 'WARN', found: expect.stringContaining('stack.json is left over from a stack that no longer runs') },
         { verdict: 'WARN', found: expect.stringContaining('secrets.json.1.tmp') },
       ]);
-      write('lock', { ...identify(process.pid), token: 't' });
+      writeJson('lock', { ...identify(process.pid), token: 't' });
       expect(notOk((await doctor()).checks)).toEqual([]);
     } finally {
       orphan.kill();
@@ -218,7 +218,7 @@ describe('mir doctor', () => {
     }
   });
 
-  it('explains how to start when it finds no deployment', async () => {
+  it('explains how to start MIR if it finds no deployment', async () => {
     const empty = mkdtempSync(join(tmpdir(), 'mir-doctor-empty-'));
     const result = await cli({ DATA_DIR: empty }, 'doctor', '--json');
     rmSync(empty, { recursive: true });

@@ -18,7 +18,6 @@ afterAll(async () => {
   }
 });
 
-/** Opens the store of a database as another process would. */
 async function openStore(env: Record<string, string>, migrations?: readonly DataMigration[]): Promise<Store> {
   const store = createStore(await connectStore(readConfig(env).mongoUrl), migrations);
   stores.push(store);
@@ -35,7 +34,7 @@ describe('mir migrate', () => {
     });
     const mir = (...args: string[]) => cli(env, 'migrate', ...args);
 
-    it('API and worker build nothing and refuse to start until the operator migrates', async () => {
+    it('prevents API and worker from starting until the operator migrates, and changes nothing', async () => {
       for (const program of ['api', 'worker'] as const) {
         const { code, stderr } = await failedStart(program, env);
         expect(code).not.toBe(0);
@@ -47,7 +46,7 @@ describe('mir migrate', () => {
       expect(created.map(({ name }) => name)).toEqual(['meta']);
     });
 
-    it('plan changes nothing, and apply runs and records every step of it', async () => {
+    it('changes nothing with `plan`, then runs and records every planned step with `apply`', async () => {
       const plan = (await mir('plan', '--json')).json();
       expect(plan.pending).toBeGreaterThan(20);
       expect((await mir('plan')).out).toContain('build index partners(keys.hash:1)');
@@ -66,7 +65,7 @@ describe('mir migrate', () => {
       expect((await mir('status')).out).toContain('No pending migrations.');
     });
 
-    it('API and worker start after apply, and refuse again when an index is missing', async () => {
+    it('lets API and worker start after `apply`, until an index is missing', async () => {
       const api = await start('api', env);
       const worker = await start('worker', env);
       expect((await api.client.get('/readyz')).status).toBe(200);
@@ -82,7 +81,7 @@ describe('mir migrate', () => {
     });
   });
 
-  it('plan warns that agents revoked under an earlier version look like unknown keys', async () => {
+  it('warns in the plan that keys of agents revoked by earlier versions look unknown', async () => {
     const env = production();
     expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build index agents\(revokedKeyRef:1\)$/m);
     await cli(env, 'migrate', 'apply');
@@ -101,27 +100,27 @@ describe('mir migrate', () => {
     const rows = (connection: Connection) =>
       connection.collection<{ _id: number; doubled?: boolean; n: number }>('numbers');
 
-    /** Doubles each number once, and throws after `diesAfter` of them. */
-    const doubling = (diesAfter: number, log: string[] = []): DataMigration => ({
+    /** Creates a migration that doubles each number once, and fails after `failsAfter` of them. */
+    const doubling = (failsAfter: number, log: string[] = []): DataMigration => ({
       id: '2026-01-01-doubled',
-      about: 'numbers are doubled',
+      about: 'doubles the numbers',
       run: async (connection, onProgress) => {
         log.push('runs');
-        const left = await rows(connection)
+        const pending = await rows(connection)
           .find({ doubled: { $exists: false } })
           .toArray();
-        for (const [n, { _id, n: number }] of left.entries()) {
-          if (n === diesAfter) throw new Error('cut off');
+        for (const [n, { _id, n: number }] of pending.entries()) {
+          if (n === failsAfter) throw new Error('interrupted');
           await rows(connection).updateOne(
             { _id, doubled: { $exists: false } },
             { $set: { n: number * 2, doubled: true } },
           );
-          onProgress(n + 1, left.length);
+          onProgress(n + 1, pending.length);
         }
       },
     });
 
-    it('run data migrations once and in order, resuming after a crash', async () => {
+    it('runs data migrations once and in order, and resumes after a failure', async () => {
       const env = freshEnv();
       const log: string[] = [];
       const second: DataMigration = {
@@ -129,10 +128,10 @@ describe('mir migrate', () => {
         about: 'x',
         run: () => Promise.resolve(void log.push('after')),
       };
-      const dying = await openStore(env, [doubling(4, log), second]);
-      await rows(dying.connection).insertMany(Array.from({ length: 10 }, (_, n) => ({ _id: n, n })));
-      await expect(dying.migrations.apply(() => undefined)).rejects.toThrow('cut off');
-      expect((await dying.migrations.plan()).data.map(({ id }) => id)).toEqual([doubling(0).id, second.id]);
+      const interrupted = await openStore(env, [doubling(4, log), second]);
+      await rows(interrupted.connection).insertMany(Array.from({ length: 10 }, (_, n) => ({ _id: n, n })));
+      await expect(interrupted.migrations.apply(() => undefined)).rejects.toThrow('interrupted');
+      expect((await interrupted.migrations.plan()).data.map(({ id }) => id)).toEqual([doubling(0).id, second.id]);
 
       const reported: string[] = [];
       const { migrations, connection } = await openStore(env, [doubling(100, log), second]);
@@ -147,39 +146,39 @@ describe('mir migrate', () => {
       expect(log).toEqual(['runs', 'runs', 'after']);
     });
 
-    it('run in only one of several concurrent processes, and the others name it in their error', async () => {
+    it('runs migrations in only one of several processes, which the errors of the others name', async () => {
       const env = freshEnv();
       const log: string[] = [];
-      const racers = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));
-      await rows(racers[0]!.connection).insertMany([{ _id: 1, n: 1 }]);
-      const ends = await Promise.allSettled(racers.map(({ migrations }) => migrations.apply(() => undefined)));
-      const rejected = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
-      expect(rejected.length).toBeGreaterThan(0);
-      for (const reason of rejected) expect(reason).toMatch(/being applied by .*process \d+/);
+      const processes = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));
+      await rows(processes[0]!.connection).insertMany([{ _id: 1, n: 1 }]);
+      const results = await Promise.allSettled(processes.map(({ migrations }) => migrations.apply(() => undefined)));
+      const errors = results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []));
+      expect(errors.length).toBeGreaterThan(0);
+      for (const error of errors) expect(error).toMatch(/being applied by .*process \d+/);
       expect(log).toEqual(['runs']);
-      expect((await rows(racers[0]!.connection).findOne())?.n).toBe(2);
+      expect((await rows(processes[0]!.connection).findOne())?.n).toBe(2);
     });
 
-    it('take over the lock only after its holder has died', async () => {
+    it('takes over the lock of another process only after it has expired', async () => {
       const env = freshEnv();
       const { migrations } = await openStore(env);
-      const held = { kind: 'LOCK', about: 'x', by: 'a dead machine', startedAt: new Date() } as const;
-      await migrations.model.create({ _id: 'lock', ...held, until: new Date(Date.now() + 30_000) });
-      await expect(migrations.apply(() => undefined)).rejects.toThrow('a dead machine');
-      expect(await migrations.holder()).toBe('a dead machine');
+      const lock = { kind: 'LOCK', about: 'x', by: 'a crashed host', startedAt: new Date() } as const;
+      await migrations.model.create({ _id: 'lock', ...lock, until: new Date(Date.now() + 30_000) });
+      await expect(migrations.apply(() => undefined)).rejects.toThrow('a crashed host');
+      expect(await migrations.holder()).toBe('a crashed host');
       await migrations.model.updateOne({ _id: 'lock' }, { $set: { until: new Date(Date.now() - 1) } });
       expect((await migrations.apply(() => undefined)).applied.length).toBeGreaterThan(0);
       expect(await migrations.holder()).toBeNull();
     });
 
-    it('run automatically outside production, in one of many processes', async () => {
+    it('runs migrations automatically outside production, in only one of several processes', async () => {
       const env = freshEnv();
       const log: string[] = [];
-      const racers = await Promise.all(Array.from({ length: 3 }, () => openStore(env, [doubling(100, log)])));
+      const processes = await Promise.all(Array.from({ length: 3 }, () => openStore(env, [doubling(100, log)])));
       const { fingerprint } = deriveSecrets(env['SUBJECT_PEPPER']!);
-      await Promise.all(racers.map((store) => store.prepare(fingerprint)));
+      await Promise.all(processes.map((store) => store.prepare(fingerprint)));
       expect(log).toEqual(['runs']);
-      expect((await racers[0]!.migrations.plan()).data).toEqual([]);
+      expect((await processes[0]!.migrations.plan()).data).toEqual([]);
     });
   });
 });

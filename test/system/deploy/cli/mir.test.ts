@@ -23,7 +23,7 @@ function packagesLoadedBy(...args: string[]): string[] {
   return [...new Set(names)].toSorted();
 }
 
-describe('the built mir', () => {
+describe('the built `mir` command', () => {
   it.each([[['--version']], [['--help']], [[]], [['help']], [['no-such-command']]])(
     'loads only its parser for %j',
     (args) => {
@@ -43,7 +43,7 @@ describe('the built mir', () => {
     expect([stdout, stderr]).toEqual([`${VERSION}\n`, '']);
   });
 
-  it('is on PATH in the image, which has no sources', async () => {
+  it('runs from PATH in the image, which contains no source files', async () => {
     const dockerfile = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
     const [, target, link] = /^RUN ln -s \/app\/(\S+) \/usr\/local\/bin\/(\S+)$/m.exec(dockerfile)!;
     expect(dockerfile).toContain(`chmod +x ${target}`);
