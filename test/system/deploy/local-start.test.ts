@@ -125,7 +125,7 @@ describe('npm start', () => {
     expect(readFileSync(join(dataDir, 'secrets.json'), 'utf8')).toBe(secrets);
   });
 
-  it('rejects a second start on the same data folder, and reports pid, URL and path of the first', async () => {
+  it('rejects a second start on the same data folder and reports the pid, URL and path of the first', async () => {
     const dataDir = tempDir();
     const first = start(dataDir);
     await first.printed(/Press Ctrl-C to stop/);
@@ -164,7 +164,7 @@ describe('npm start', () => {
     expect(next).not.toBe(pid);
   });
 
-  it('stops everything and exits 1 when a program exits 5 times before it is ready', async () => {
+  it('stops everything and exits with 1 when a program exits 5 times before it is ready', async () => {
     const started = start(tempDir(), { worker: `process.exit(2)` });
     expect(await started.exitCode).toBe(1);
     expect(started.output()).toContain('worker 1 exited 5 times before it was ready (last: exit code 2)');
@@ -216,7 +216,7 @@ function portsOf(dataDir: string): number[] {
   return [url, metricsUrl, ...workerUrls, mongoUrl, redisUrl].map((text) => Number(new URL(text).port));
 }
 
-describe('npm start on a network', () => {
+describe('network exposure of npm start', () => {
   it('accepts connections only from the same machine, and prints a working URL and curl command', async () => {
     const dataDir = tempDir();
     const started = start(dataDir, {}, {}, true);

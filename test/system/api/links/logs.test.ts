@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 describe('logs of the linking flow', () => {
-  it('logs no user, account, invitation or link code, even at trace level', async () => {
+  it('does not log users, accounts, invitations or link codes, even at trace level', async () => {
     const port = String(await freePort());
     const url = `http://localhost:${port}`;
     const env = freshEnv({ PORT: port, PUBLIC_URL: url, LOG_LEVEL: 'trace' });

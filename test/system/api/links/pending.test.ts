@@ -33,7 +33,7 @@ const waitForSweep = (): Promise<void> =>
   });
 
 describe('linking while the cache is down', () => {
-  it('reports a change of links as pending, and applies it to signals read from MongoDB', async () => {
+  it('reports a link change as pending while the cache is down, but applies it to signals from MongoDB', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, a, 'u-1', person);
     const { request, userRef } = await invite(mir, b, 'u-1');
@@ -56,7 +56,7 @@ describe('linking while the cache is down', () => {
     expect(await resolve(a)).toMatchObject({ linked: true, eventCount: 1 });
   });
 
-  it('updates the cache from the outbox if a process dies after it has committed a change of links', async () => {
+  it('updates the cache from the outbox if a process dies right after it commits a link change', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, a, 'u-1', await newPerson(mir));
     const { store } = mir.ctx;
@@ -80,7 +80,7 @@ describe('linking while the cache is down', () => {
     expect(await resolve(b)).toEqual({ linked: false, eventCount: 1, source: 'cache' });
   });
 
-  it('does not send a webhook for a link before every reader sees the link', async () => {
+  it('does not send a webhook for a link before every reader can see the link', async () => {
     const queue = mir.ctx.queues.webhooks;
     const person = await newPerson(mir);
     const url = 'https://127.0.0.1:1/never-connected-to';

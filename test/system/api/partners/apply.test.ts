@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 describe('POST /partners/applications', () => {
-  it('accepts an application without an API key as PENDING', async () => {
+  it('accepts an application without an API key and stores it as PENDING', async () => {
     const response = await fromNewAddress(anApplication());
     expect(response).toMatchObject({ status: 202, body: { status: 'PENDING' } });
     const { applicationId } = response.body;

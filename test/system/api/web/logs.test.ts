@@ -11,7 +11,7 @@ const start = testProcesses();
 const mailServer = mailServers();
 
 describe('logs of the account pages', () => {
-  it('logs no email address, password or emailed token, even at trace level', async () => {
+  it('does not log email addresses, passwords or emailed tokens, even at trace level', async () => {
     const server = await mailServer();
     const rejected = 'rejected@example.org';
     server.answer = (to) => (to === rejected ? `550 no such person ${to}` : null);

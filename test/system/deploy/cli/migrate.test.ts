@@ -65,7 +65,7 @@ describe('mir migrate', () => {
       expect((await mir('status')).out).toContain('No pending migrations.');
     });
 
-    it('lets API and worker start after `apply`, until an index is missing', async () => {
+    it('lets API and worker start after `apply`, but not while an index is missing', async () => {
       const api = await start('api', env);
       const worker = await start('worker', env);
       expect((await api.client.get('/readyz')).status).toBe(200);
@@ -81,7 +81,7 @@ describe('mir migrate', () => {
     });
   });
 
-  it('warns in the plan that keys of agents revoked by earlier versions look unknown', async () => {
+  it('warns in the plan that keys of agents revoked by earlier versions will be reported as unknown', async () => {
     const env = production();
     expect((await cli(env, 'migrate', 'plan')).out).toMatch(/build index agents\(revokedKeyRef:1\)$/m);
     await cli(env, 'migrate', 'apply');

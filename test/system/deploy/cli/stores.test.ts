@@ -24,14 +24,14 @@ afterAll(async () => {
 
 const writeJson = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
 
-describe('databases of the CLI', () => {
+describe('database connections of the CLI', () => {
   it('fails with instructions if there are no databases', async () => {
     const result = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
     expect(result).toMatchObject({ code: 1, out: '' });
     expect(JSON.parse(result.err).detail).toMatch(/npm start[^]*MONGO_URL, REDIS_URL and SUBJECT_PEPPER/);
   });
 
-  it('connects to the databases of the running `npm start` if the environment has no URLs', async () => {
+  it('uses the databases of the running `npm start` if the environment contains no URLs', async () => {
     const { partnerId } = await h.partner();
     const { MONGO_URL: mongoUrl, REDIS_URL: redisUrl, SUBJECT_PEPPER, KEYSPACE } = h.env;
     writeJson('stack.json', { pid: process.pid, url: h.url, mongoUrl, redisUrl, keyspace: KEYSPACE });

@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 describe('a worker killed between commit and cache', () => {
   it(
-    'has its job refresh the cached signals of every user, including those of duplicate events',
+    'leaves a job that refreshes the cached signals of all its users, even if their events were stored before',
     async () => {
       const { store, cacheLink } = mir.ctx;
       const expectedState = newExpectedState(await mir.partner());

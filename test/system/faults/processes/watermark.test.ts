@@ -40,7 +40,7 @@ async function redisNow(): Promise<number> {
 
 describe('the watermark', () => {
   describe('includesEventsThrough', () => {
-    it('is the time of the oldest queued chunk, or the current time if the queue is empty', async () => {
+    it('reports the time of the oldest queued chunk, or the current time if no chunk is queued', async () => {
       const expectedState = newExpectedState(await mir.partner());
       const before = await redisNow();
       expect(await includedThrough(expectedState)).toBeGreaterThanOrEqual(before);
@@ -66,7 +66,7 @@ describe('the watermark', () => {
       await mir.stopWorkers();
     });
 
-    it('does not depend on other partners and environments', async () => {
+    it('reports a separate watermark for each partner and environment', async () => {
       const busy = newExpectedState(await mir.partner());
       const idle = newExpectedState(await mir.partner());
       await accepted(mir.client, busy, someEvents(1, 1));

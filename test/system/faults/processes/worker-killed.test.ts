@@ -12,7 +12,7 @@ import type { Harness } from '../../../support/harness';
 import { viewQueue } from '../../../support/queue-view';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Each of the three moments once, unless a worker was too quick for its kill. */
+/** One kill per condition. A kill counts only if the worker still had active jobs. */
 const KILLS = 3;
 const MAX_ROUNDS = 30;
 const BATCHES_PER_ROUND = 6;

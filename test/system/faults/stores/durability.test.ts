@@ -118,7 +118,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
     }
   });
 
-  it('exits with a one-line message if the queue Redis has no append-only file', async () => {
+  it('prevents the start of the API with a one-line message if the queue Redis has no append-only file', async () => {
     const withoutAof = await ownRedis(['--appendonly', 'no']);
     const env = { ...mir.env, REDIS_URL: withoutAof.url };
     const { code, stderr } = await failedStart('api', env);
@@ -129,8 +129,8 @@ describe('QUEUE_DURABILITY=fsync', () => {
   });
 });
 
-describe('startup checks', () => {
-  it('exits with a one-line message if the queue Redis would evict accepted events', async () => {
+describe('startup check', () => {
+  it('prevents the start of the API with a one-line message if the queue Redis would evict keys', async () => {
     const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru']);
     const { code, stderr } = await failedStart('api', { ...mir.env, REDIS_URL: evicting.url });
     expect(code).toBe(1);
@@ -140,7 +140,7 @@ describe('startup checks', () => {
   });
 
   it.each(['api', 'worker'] as const)(
-    'exits the %s process with a one-line message if SUBJECT_PEPPER does not match the database',
+    'prevents the start of the %s process with a one-line message if SUBJECT_PEPPER does not match the database',
     async (program) => {
       const other = { ...mir.env, SUBJECT_PEPPER: 'another-pepper-0123456789abcdef0123456789' };
       const { code, stderr } = await failedStart(program, other);

@@ -39,7 +39,7 @@ async function suspendAgent(): Promise<void> {
 const isRejected = async (): Promise<boolean> => (await statusWith(other.client, agent.apiKey)) === 403;
 
 describe('a change whose fence is not removed', () => {
-  it('takes effect once Redis responds again if the change was committed', async () => {
+  it('enforces a committed change once Redis responds again', async () => {
     const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
       await loseFencesAndCacheOldState();
       await suspendAgent();
@@ -49,7 +49,7 @@ describe('a change whose fence is not removed', () => {
     await waitUntil('the change is in force', isRejected);
   }, 60_000);
 
-  it('takes effect after its change commits late, even if another process has cached the old state', async () => {
+  it('enforces a change that commits late, even if another process has cached the old state', async () => {
     const changed = mir.ctx.authorizer.withInvalidation(tag, { nodes: [agent.agentId] }, async () => {
       await loseFencesAndCacheOldState();
       throw storeUnavailable();

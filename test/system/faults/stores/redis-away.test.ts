@@ -88,7 +88,7 @@ describe('a Redis outage', () => {
     });
   });
 
-  it('keeps its connections open once Redis is back after a crash', async () => {
+  it('keeps new connections open after a crash and restart of Redis', async () => {
     const expectedState = newExpectedState(await mir.partner());
     await accepted(mir.client, expectedState, someKeyedEvents(1, 1));
     // The connection ends with responses pending. The timer that watches for them must not close a later connection.

@@ -61,7 +61,7 @@ describe('Redis at its memory limit', () => {
   );
 
   it(
-    'drains the queue after other data filled Redis, once there is free memory again',
+    'drains the queue once other data that filled Redis is deleted',
     async () => {
       const { redis: client } = viewQueue(mir);
       const expectedState = newExpectedState(await mir.partner());

@@ -149,7 +149,7 @@ describe('connecting to Redis', () => {
     expect((await linkTo(primary.url, role)).epoch()).toBe(before);
   });
 
-  it('repeats a worker command over a new connection when the network goes silent', async () => {
+  it('resends a worker command over a new connection when the network goes silent', async () => {
     const name = await proxy(primary.url);
     const link = await linkTo(name.url, WORKER);
     const blocking = link.client.duplicate();

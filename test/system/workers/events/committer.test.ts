@@ -57,7 +57,7 @@ function createChunk(): { chunk: EventChunk; userRef: UserRef } {
 const countOf = (chunk: EventChunk) => h.ctx.store.events.model.countDocuments({ chunkId: chunk.chunkId });
 
 describe('the committer', () => {
-  it('reads signals again before it puts them after an outage of the cache', async () => {
+  it('rereads signals before it puts them into a cache that was down', async () => {
     const { chunk, userRef } = createChunk();
     await cacheServer.stop();
     const committed = committer.commit(chunk, false);
