@@ -35,7 +35,7 @@ describe('pages during an outage', () => {
     expect(before).toBeGreaterThan(0);
     const response = await logIn(anonymousSession(h), 'ana@example.org');
     expect(response.status).toBe(503);
-    expect(response.text).toContain('This does not work at the moment');
+    expect(response.text).toContain('This isn’t available right now');
     expect(response.headers.get('retry-after')).not.toBeNull();
     expect(await countPasswordHashes()).toBe(before);
     expect(signedInAs(await ana.get('/outbox'))).toBe('ana@example.org');
