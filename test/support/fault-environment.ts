@@ -8,19 +8,19 @@ import { testProcesses } from './processes';
  * only order that works: first the apps, last the stores.
  */
 export function faultEnvironment() {
-  const served: Pick<Harness, 'close'>[] = [];
+  const closeables: Pick<Harness, 'close'>[] = [];
   afterAll(async () => {
-    await Promise.all(served.map((harness) => harness.close()));
+    await Promise.all(closeables.map((closeable) => closeable.close()));
   });
   const start = testProcesses();
   return {
     start,
     ...ownStores(),
-    /** Closes an app that the test served in another way. */
-    keep: (app: Pick<Harness, 'close'>): void => void served.push(app),
+    /** Closes an app or connection that the test has opened itself. */
+    closeAtEnd: (closeable: Pick<Harness, 'close'>): void => void closeables.push(closeable),
     serve: async (options: Parameters<typeof startHarness>[0] = {}): Promise<Harness> => {
       const harness = await startHarness(options);
-      served.push(harness);
+      closeables.push(harness);
       return harness;
     },
   };

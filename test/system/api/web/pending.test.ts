@@ -5,14 +5,14 @@ import type { OwnStore } from '../../../support/own-stores';
 import { loggedIn, PASSWORD, startHarnessForPeople } from '../../../support/people';
 import { waitUntil } from '../../../support/wait-until';
 
-const { keep, ownRedis } = faultEnvironment();
+const { closeAtEnd, ownRedis } = faultEnvironment();
 let mir: Harness;
 let cache: OwnStore;
 let partner: TestPartner;
 beforeAll(async () => {
   cache = await ownRedis();
   mir = await startHarnessForPeople({ env: { CACHE_REDIS_URL: cache.url } });
-  keep(mir);
+  closeAtEnd(mir);
   partner = await mir.partner();
 });
 

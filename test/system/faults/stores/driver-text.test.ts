@@ -19,7 +19,7 @@ const REDIS_TIMEOUT_MS = 450;
 /** Lets the driver detect a frozen server quickly. The default is half a minute. */
 const MONGO_WATCH = { connectTimeoutMS: '400', heartbeatFrequencyMS: '500' };
 
-const { ownMongo, ownRedis, keep, start } = faultEnvironment();
+const { ownMongo, ownRedis, closeAtEnd, start } = faultEnvironment();
 const oidcServer = oidcServers();
 let mir: Harness;
 let provider: OidcServer;
@@ -44,7 +44,7 @@ beforeAll(async () => {
       OIDC_CLIENT_SECRET: provider.clientSecret,
     },
   });
-  keep(mir);
+  closeAtEnd(mir);
   calls = await everyRoute(mir, provider);
   healthyResponses = await Promise.all(calls.map(send));
 });

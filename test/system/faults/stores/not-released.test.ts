@@ -9,7 +9,7 @@ import { waitUntil } from '../../../support/wait-until';
 /** Longer than a fence lasts (10 s). When it expires, rows cached from the old state are removed. */
 const IN_FORCE_WITHIN_MS = 30_000;
 
-const { keep, ownRedis, serve } = faultEnvironment();
+const { closeAtEnd, ownRedis, serve } = faultEnvironment();
 let mir: Harness;
 let other: Awaited<ReturnType<typeof startSecondApi>>;
 let agent: TestAgent;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   const { url } = await ownRedis();
   mir = await serve({ workers: false, env: { REDIS_URL: url } });
   other = await startSecondApi(mir);
-  keep(other);
+  closeAtEnd(other);
 });
 beforeEach(async () => {
   const partner = await mir.partner();

@@ -6,7 +6,7 @@ import { confirmedAccount, logIn, signedInAs, anonymousSession, startHarnessForP
 import type { BrowserSession } from '../../../support/browser-session';
 import { succeeds, waitUntil } from '../../../support/wait-until';
 
-const { keep, ownMongo, ownRedis } = faultEnvironment();
+const { closeAtEnd, ownMongo, ownRedis } = faultEnvironment();
 let h: Harness;
 let mongo: OwnStore;
 let redis: OwnStore;
@@ -14,7 +14,7 @@ let redis: OwnStore;
 beforeAll(async () => {
   [mongo, redis] = await Promise.all([ownMongo(), ownRedis()]);
   h = await startHarnessForPeople({ workers: false, env: { MONGO_URL: mongo.url, REDIS_URL: redis.url } });
-  keep(h);
+  closeAtEnd(h);
 });
 
 async function logInWithNewAccount(email: string): Promise<BrowserSession> {

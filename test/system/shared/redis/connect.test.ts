@@ -14,7 +14,7 @@ const WORKER: LinkRole = { kind: 'worker' };
 /** Returns a role whose links share an epoch. Each test uses its own key. */
 const newSharedRole = () => ({ kind: 'request', timeoutMs: 1_000, epochKey: `epoch-${randomUUID()}` }) as const;
 
-const { keep, ownRedis } = faultEnvironment();
+const { closeAtEnd, ownRedis } = faultEnvironment();
 const proxy = tcpProxies();
 let primary: OwnStore;
 let next: OwnStore;
@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 async function linkTo(url: string, role: LinkRole): Promise<RedisLink> {
   const link = connectRedis(url, role, createLog('silent', 'test'));
-  keep(link);
+  closeAtEnd(link);
   await link.whenReady(READY_TIMEOUT_MS);
   return link;
 }

@@ -7,13 +7,13 @@ import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 import { rawCollection } from '../../../support/raw-collection';
 
-const { keep, ownMongo } = faultEnvironment();
+const { closeAtEnd, ownMongo } = faultEnvironment();
 let store: Store;
 let mongo: OwnStore;
 beforeAll(async () => {
   mongo = await ownMongo();
   store = createStore(await connectStore(mongo.url));
-  keep(store);
+  closeAtEnd(store);
 });
 
 const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>

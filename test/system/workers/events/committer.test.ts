@@ -12,7 +12,7 @@ import type { Harness } from '../../../support/harness';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-const { keep, ownRedis, serve } = faultEnvironment();
+const { closeAtEnd, ownRedis, serve } = faultEnvironment();
 let h: Harness;
 let cacheServer: OwnStore;
 let cache: SignalsCache;
@@ -23,7 +23,7 @@ beforeAll(async () => {
   cacheServer = await ownRedis();
   h = await serve({ workers: false });
   const cacheLink = connectRedis(cacheServer.url, { kind: 'request', timeoutMs: 5_000 }, h.ctx.log);
-  keep(cacheLink);
+  closeAtEnd(cacheLink);
   await cacheLink.whenReady(10_000);
   cache = createSignalsCache({ link: cacheLink, keys: h.ctx.keys, ttlSeconds: 600 });
 });
