@@ -83,7 +83,6 @@ export const RETIRED_PHRASES: readonly RegExp[] = [
   /\bbears?\b/,
   /\bthe door\b/i,
   /\blook into your mail\b/i,
-  /\bbe told\b/i,
   /\blook before you repeat\b/i,
   /\btoo many changes of the same\b/i,
   /\b(?:is|are|was|were) asked for\b/i,
@@ -100,6 +99,12 @@ export const RETIRED_PHRASES: readonly RegExp[] = [
   /\bfrom the root on\b/i,
   /\bin the clear\b/i,
   /\bin good order\b/i,
+  /\b(?:whoever|somebody)\b/i,
+  /\bhears?\b/i,
+  /\bgoes on\b/i,
+  /\bso many\b/i,
+  /\btold\b/i,
+  /\banswers? (?:with )?\d{3}\b/i,
   // A genitive in front, at the beginning of a comment.
   /(?:\/\*\*|\/\/|^\s*\*) Of (?:an?|each|every)\b/,
   // British spelling, and the spelling of "email".

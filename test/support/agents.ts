@@ -1,4 +1,4 @@
-import type { TestAnswer } from './client';
+import type { TestResponse } from './client';
 import { type ApiClient } from './client';
 import type { TestPartner } from './harness';
 
@@ -20,7 +20,7 @@ export interface TestAgent {
   key: string;
 }
 
-const agentOf = ({ status, body }: TestAnswer): TestAgent => {
+const agentOf = ({ status, body }: TestResponse): TestAgent => {
   if (status !== 201 && status !== 200) throw new Error(`expected an agent, got ${status}: ${JSON.stringify(body)}`);
   return { id: body.agentId, key: body.apiKey };
 };

@@ -1,4 +1,4 @@
-export interface TestAnswer {
+export interface TestResponse {
   status: number;
   headers: Headers;
   // oxlint-disable-next-line typescript/no-explicit-any -- tests read bodies as clients do, without our types
@@ -11,9 +11,9 @@ export interface ApiClient {
     method: string,
     path: string,
     options?: { key?: string; body?: unknown; headers?: Record<string, string> },
-  ): Promise<TestAnswer>;
-  get(path: string, key?: string): Promise<TestAnswer>;
-  post(path: string, key: string | undefined, body: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
+  ): Promise<TestResponse>;
+  get(path: string, key?: string): Promise<TestResponse>;
+  post(path: string, key: string | undefined, body: unknown, headers?: Record<string, string>): Promise<TestResponse>;
 }
 
 export function createClient(url: string): ApiClient {

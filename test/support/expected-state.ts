@@ -7,7 +7,7 @@ import type { RedisLink } from '../../shared/redis/connect';
 import { eventsQueue } from '../../shared/queue/event-chunk';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
 import { anEvent } from './builders';
-import type { ApiClient, TestAnswer } from './client';
+import type { ApiClient, TestResponse } from './client';
 import type { Harness, TestPartner } from './harness';
 import { viewQueue } from './queue-view';
 import { waitUntil } from './wait-until';
@@ -68,7 +68,7 @@ async function trySubmit(
   client: ApiClient,
   expectedState: ExpectedState,
   events: SubmittedEvent[],
-): Promise<TestAnswer> {
+): Promise<TestResponse> {
   const response = await client.post('/v1/events', expectedState.partner.liveKey, { events });
   const { status, body } = response;
   if (status !== 202) {
@@ -85,7 +85,7 @@ async function trySubmit(
  * Retries a batch until it is accepted, as the contract requires of clients. Retries only OVERLOADED, which can occur
  * on a busy machine even without a fault.
  */
-export async function accepted(
+export async function submitUntilAccepted(
   client: ApiClient,
   expectedState: ExpectedState,
   events: SubmittedEvent[],
@@ -104,12 +104,12 @@ async function unfinishedJobs(mir: Harness): Promise<number> {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-export async function drainedAtLast(mir: Harness): Promise<void> {
+export async function waitUntilDrained(mir: Harness): Promise<void> {
   await waitUntil('the queue is drained', async () => (await unfinishedJobs(mir)) === 0, DRAIN_TIMEOUT_MS);
 }
 
 /** Returns what Redis still contains about chunks: `NO_MARKS` once all of them are finalized. */
-export async function leftMarks(mir: Harness, tenant: Tenant): Promise<unknown> {
+export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unknown> {
   const { redis } = viewQueue(mir);
   const { keys } = mir.ctx;
   return {
@@ -123,14 +123,14 @@ export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null 
 /** Runs the sweeps with a later clock, so that they remove the marks of submissions that never added their job. */
 export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise<void> {
   const { keys } = mir.ctx;
-  const link = patientLink(mir);
+  const link = queueViewLink(mir);
   const later = Date.now() + 2 * ABANDONED_AFTER_MS;
   await sweepOpenChunks(link, keys, tenant, later);
   await sweepReservations(link, keys, later);
 }
 
 /** Returns the API's Redis link over the connection of the queue view, which waits out an outage. */
-export function patientLink(mir: Harness): RedisLink {
+export function queueViewLink(mir: Harness): RedisLink {
   return { ...mir.ctx.queueLink, client: viewQueue(mir).redis };
 }
 
@@ -159,7 +159,7 @@ export function expectedCounts({ events }: ExpectedState): Record<string, number
 
 /** Reads all receipts. Fails the test if one does not exist. */
 export async function receiptsOf(client: ApiClient, { partner, receiptIds }: ExpectedState): Promise<ReceiptBody[]> {
-  const receipts: TestAnswer[] = [];
+  const receipts: TestResponse[] = [];
   for (let at = 0; at < receiptIds.length; at += READS_AT_ONCE) {
     const ids = receiptIds.slice(at, at + READS_AT_ONCE);
     receipts.push(...(await Promise.all(ids.map((id) => client.get(`/v1/events/receipts/${id}`, partner.liveKey)))));
@@ -180,7 +180,7 @@ export async function expectBalanced(
 ): Promise<void> {
   const { tenant, events, rejected } = expectedState;
   const { store, secrets } = mir.ctx;
-  await drainedAtLast(mir);
+  await waitUntilDrained(mir);
   if (rejected.batches > 0) await sweepNow(mir, expectedState);
   const stored = await store.events.model.find({ tenant }, { _id: 1, userRef: 1 }).lean();
   const ids = stored.map(({ _id }) => _id as string);
@@ -200,5 +200,5 @@ export async function expectBalanced(
   const statuses = (await receiptsOf(client, expectedState)).map(({ status }) => status);
   expect(statuses).toEqual(expectedState.receiptIds.map(() => 'DONE'));
   expect(await viewQueue(mir).queue.getFailedCount()).toBe(0);
-  expect(await leftMarks(mir, tenant)).toEqual(NO_MARKS);
+  expect(await remainingMarks(mir, tenant)).toEqual(NO_MARKS);
 }

@@ -7,7 +7,7 @@ import { readConfig } from '../../shared/config/config';
 import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { EventDoc } from '../../shared/store/events';
 import { anEvent } from './builders';
-import type { TestAnswer } from './client';
+import type { TestResponse } from './client';
 import { type Harness, startHarness, type TestPartner } from './harness';
 import { type ServedApi, serveApi } from './serve-api';
 
@@ -41,7 +41,7 @@ export function formerStore() {
     userRefOf(mir.ctx.secrets.subject, tenant, userExternalId);
 
   /** Stores an event as a worker of the previous version did. */
-  const storeFormerly = async (tenant: Tenant, event: Keyed, agentId?: string): Promise<EventId> => {
+  const storeAsFormerVersion = async (tenant: Tenant, event: Keyed, agentId?: string): Promise<EventId> => {
     const at = new Date('2026-01-31T12:00:00Z');
     const userRef = refOf(tenant, event);
     const doc: EventDoc = {
@@ -67,7 +67,11 @@ export function formerStore() {
   };
 
   /** Queues a job as an API of the previous version did. */
-  const queueFormerly = async (tenant: Tenant, events: Keyed[], agentId: string | null = null): Promise<ChunkId> => {
+  const queueAsFormerVersion = async (
+    tenant: Tenant,
+    events: Keyed[],
+    agentId: string | null = null,
+  ): Promise<ChunkId> => {
     const receivedAtMs = Date.now();
     const chunkId = newChunkId(receivedAtMs);
     const rows = events.map((event, index) => {
@@ -92,15 +96,15 @@ export function formerStore() {
 
   return {
     harness: () => mir,
-    storeFormerly,
-    queueFormerly,
+    storeAsFormerVersion,
+    queueAsFormerVersion,
     serveUpgraded,
     storedIds: async (tenant: Tenant): Promise<EventId[]> =>
       (await mir.ctx.store.events.model.find({ tenant }, { _id: 1 }).lean()).map(({ _id }) => _id),
     /** Returns the event count of the user `u-1`. */
     countOf: async ({ liveKey }: TestPartner): Promise<number> =>
       (await mir.client.post('/v1/resolve', liveKey, { userExternalId: 'u-1' })).body.eventCount,
-    receiptOf: async ({ liveKey }: TestPartner, { body }: TestAnswer): Promise<TestAnswer['body']> => {
+    receiptOf: async ({ liveKey }: TestPartner, { body }: TestResponse): Promise<TestResponse['body']> => {
       await mir.drained();
       return (await mir.client.get(`/v1/events/receipts/${body.receiptId}`, liveKey)).body;
     },

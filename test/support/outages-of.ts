@@ -3,8 +3,8 @@ import type { OwnStore } from './own-stores';
 /** Returns the ways in which a server becomes unavailable, as rows for `describe.each`. */
 export function outagesOf(server: () => OwnStore) {
   return [
-    { outage: 'stopped', begin: () => server().stop(), end: () => server().startAgain() },
-    { outage: 'killed', begin: () => server().kill(), end: () => server().startAgain() },
+    { outage: 'stopped', begin: () => server().stop(), end: () => server().restart() },
+    { outage: 'killed', begin: () => server().kill(), end: () => server().restart() },
     { outage: 'frozen', begin: async () => server().freeze(), end: async () => server().thaw() },
   ];
 }

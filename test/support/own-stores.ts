@@ -13,7 +13,7 @@ export interface OwnStore {
   /** Sends SIGKILL. */
   kill(): Promise<void>;
   /** Restarts it with the same port and files. */
-  startAgain(): Promise<void>;
+  restart(): Promise<void>;
   /** Sends SIGSTOP: connections stay open, but nothing responds. */
   freeze(): void;
   thaw(): void;
@@ -48,7 +48,7 @@ export function ownStores(): {
       url,
       stop: () => end('stop'),
       kill: () => end('kill'),
-      startAgain: async () => {
+      restart: async () => {
         server = await start(dataDir, port);
         running = true;
       },

@@ -1,7 +1,7 @@
 import type { ApiContext } from '../../api/context';
 import { readConfig } from '../../shared/config/config';
 import type { AuditDoc } from '../../shared/store/audit';
-import type { ApiClient, TestAnswer } from './client';
+import type { ApiClient, TestResponse } from './client';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import { type ServedApi, serveApi } from './serve-api';
 
@@ -17,7 +17,7 @@ export function anApplication(changes: Record<string, unknown> = {}): Record<str
 }
 
 /** Calls an admin route with the operator's token. */
-export function asAdmin(client: ApiClient, method: string, path: string, body?: unknown): Promise<TestAnswer> {
+export function asAdmin(client: ApiClient, method: string, path: string, body?: unknown): Promise<TestResponse> {
   const headers = { 'x-admin-token': ADMIN_TOKEN };
   return client.request(method, `/admin${path}`, body === undefined ? { headers } : { headers, body });
 }

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import type { ProblemCode } from '../../shared/errors';
-import type { TestAnswer } from './client';
+import type { TestResponse } from './client';
 
 /** An entry in a problem's `errors`. */
 interface FieldError {
@@ -10,7 +10,7 @@ interface FieldError {
 }
 
 /** Expects a complete RFC 9457 response: media type, type, title, detail, and the request ID from the header. */
-export function expectProblem(response: TestAnswer, status: number, code: ProblemCode): void {
+export function expectProblem(response: TestResponse, status: number, code: ProblemCode): void {
   expect({
     status: response.status,
     mediaType: response.headers.get('content-type'),
@@ -31,6 +31,6 @@ export function expectProblem(response: TestAnswer, status: number, code: Proble
 }
 
 /** Returns `path code` for each entry in `errors`, in order. */
-export function errorsOf(response: TestAnswer): string[] {
+export function errorsOf(response: TestResponse): string[] {
   return ((response.body.errors ?? []) as FieldError[]).map(({ path, code }) => `${path} ${code}`);
 }

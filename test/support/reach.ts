@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 const LOOPBACK = new Set(['127.0.0.1', '::1']);
 
 /** Returns whether the address accepts TCP connections on this port. */
-export function isReached(host: string, port: number): Promise<boolean> {
+export function isReachable(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const end = (reached: boolean): void => {
@@ -17,8 +17,8 @@ export function isReached(host: string, port: number): Promise<boolean> {
 }
 
 /** Returns the addresses that accept TCP connections on this port. */
-export async function reachedOf(hosts: readonly string[], port: number): Promise<string[]> {
-  const reached = await Promise.all(hosts.map((host) => isReached(host, port)));
+export async function reachableOf(hosts: readonly string[], port: number): Promise<string[]> {
+  const reached = await Promise.all(hosts.map((host) => isReachable(host, port)));
   return hosts.filter((_, index) => reached[index]);
 }
 

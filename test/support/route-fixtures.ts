@@ -7,7 +7,7 @@ import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
 import { userRefOf } from '../../shared/domain/subject';
 import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { AgentDoc } from '../../shared/store/agents';
-import type { TestAnswer } from './client';
+import type { TestResponse } from './client';
 import type { Harness, TestPartner } from './harness';
 import { insertAgent, type TestAgent } from './insert-agent';
 import { invite, linkUser } from './link';
@@ -60,7 +60,7 @@ export interface Prepared {
 
 const newEmail = (): string => `${randomUUID()}@example.org`;
 
-function bodyOf({ status, body }: TestAnswer): TestAnswer['body'] {
+function bodyOf({ status, body }: TestResponse): TestResponse['body'] {
   if (status >= 300) throw new Error(`a fixture request returned ${status}: ${JSON.stringify(body)}`);
   return body;
 }

@@ -7,7 +7,7 @@ export interface TcpProxy {
   /** Sends new connections to another server. Open connections stay with theirs. */
   moveTo(url: string): void;
   /** Drops all traffic on the open connections, without closing them. */
-  deaden(): void;
+  dropTraffic(): void;
   /** Closes the open connections. */
   cut(): void;
 }
@@ -44,7 +44,7 @@ export function tcpProxies(): (url: string) => Promise<TcpProxy> {
       moveTo: (next) => {
         target = new URL(next);
       },
-      deaden: () => open.forEach((socket) => dead.add(socket)),
+      dropTraffic: () => open.forEach((socket) => dead.add(socket)),
       cut: () => open.forEach((socket) => socket.destroy()),
     };
   };

@@ -1,6 +1,6 @@
 import { choosePassword } from './choose-password';
 
-/** The page behind the emailed link of a sign-up. Only the reader of the email sets a password, whoever signed up. */
+/** The page behind the emailed link of a sign-up. Only the reader of the email can set a password, even if someone else signed up. */
 export const [verifyPage, verify] = choosePassword({
   path: '/verify',
   title: 'Choose your password',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Harness, startHarness } from '../../support/harness';
 import { failedStart, testProcesses } from '../../support/processes';
-import { FOREIGN_ADDRESS, loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
+import { FOREIGN_ADDRESS, loopbackAddresses, otherAddresses, reachableOf } from '../../support/reach';
 import { waitUntil } from '../../support/wait-until';
 
 const start = testProcesses();
@@ -29,7 +29,7 @@ describe('BIND_ADDRESS', () => {
     const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
     const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
     for (const [name, port] of Object.entries(ports)) {
-      expect([name, await reachedOf(all, port)]).toEqual([name, reached]);
+      expect([name, await reachableOf(all, port)]).toEqual([name, reached]);
     }
   });
 

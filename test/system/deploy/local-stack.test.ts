@@ -17,7 +17,7 @@ import { projectRoot } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { awaitExit, identify } from '../../../shared/process/process-identity';
 import { startMongo, startRedis, startStores } from '../../../deploy/local/stores';
-import { otherAddresses, reachedOf } from '../../support/reach';
+import { otherAddresses, reachableOf } from '../../support/reach';
 import { envWithoutStores, tempDirs } from '../../support/temp-dirs';
 
 const EXIT_TIMEOUT_MS = 15_000;
@@ -111,7 +111,7 @@ describe('embedded stores', () => {
     afterTest(() => stores.stop());
     for (const url of [stores.mongoUrl, stores.redisUrl]) {
       const port = Number(new URL(url).port);
-      expect([url, await reachedOf(['127.0.0.1', ...otherAddresses()], port)]).toEqual([url, ['127.0.0.1']]);
+      expect([url, await reachableOf(['127.0.0.1', ...otherAddresses()], port)]).toEqual([url, ['127.0.0.1']]);
     }
   });
 

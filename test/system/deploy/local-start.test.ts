@@ -10,7 +10,7 @@ import { projectRoot } from '../../../shared/project';
 import { freePort } from '../../../deploy/local/ports';
 import { awaitExit, identify, type ProcessIdentity } from '../../../shared/process/process-identity';
 import { readStackFile } from '../../../deploy/local/stack-file';
-import { FOREIGN_ADDRESS, loopbackAddresses, otherAddresses, reachedOf } from '../../support/reach';
+import { FOREIGN_ADDRESS, loopbackAddresses, otherAddresses, reachableOf } from '../../support/reach';
 import { envWithoutStores, tempDirs } from '../../support/temp-dirs';
 
 const EXIT_TIMEOUT_MS = 15_000;
@@ -223,10 +223,10 @@ describe('network exposure of npm start', () => {
     await started.printed(/Press Ctrl-C to stop/);
     const [api = 0, metrics = 0, worker = 0, ...stores] = portsOf(dataDir);
     for (const port of [api, metrics, worker, ...stores]) {
-      expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, []]);
+      expect([port, await reachableOf(otherAddresses(), port)]).toEqual([port, []]);
     }
     for (const port of [api, metrics, worker]) {
-      expect([port, await reachedOf(loopbackAddresses(), port)]).toEqual([port, loopbackAddresses()]);
+      expect([port, await reachableOf(loopbackAddresses(), port)]).toEqual([port, loopbackAddresses()]);
     }
     expect((await fetch(`${readStackFile(dataDir)?.url}/readyz`)).status).toBe(200);
     const curl = /^curl -s .*\/v1\/events .*$/m.exec(started.output())?.[0] ?? '';
@@ -242,7 +242,7 @@ describe('network exposure of npm start', () => {
     const { url } = readStackFile(dataDir)!;
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     expect(started.output()).toContain(`curl -s ${url}/v1/events`);
-    expect(await reachedOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
+    expect(await reachableOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
   });
 
   it('exposes API, metrics and workers, but not the databases, when BIND_ADDRESS is ::', async () => {
@@ -251,9 +251,9 @@ describe('network exposure of npm start', () => {
     await started.printed(/Press Ctrl-C to stop/);
     const [api = 0, metrics = 0, worker = 0, ...stores] = portsOf(dataDir);
     for (const port of [api, metrics, worker]) {
-      expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, otherAddresses()]);
+      expect([port, await reachableOf(otherAddresses(), port)]).toEqual([port, otherAddresses()]);
     }
-    for (const port of stores) expect([port, await reachedOf(otherAddresses(), port)]).toEqual([port, []]);
+    for (const port of stores) expect([port, await reachableOf(otherAddresses(), port)]).toEqual([port, []]);
   });
 
   it('rejects an unusable BIND_ADDRESS with one message before it starts anything', async () => {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
-  drainedAtLast,
+  waitUntilDrained,
   expectBalanced,
   newExpectedState,
   someEvents,
@@ -14,7 +14,7 @@ import { faultEnvironment } from '../../support/fault-environment';
 import type { Harness } from '../../support/harness';
 import { viewQueue } from '../../support/queue-view';
 import type { OwnStore } from '../../support/own-stores';
-import { isReached } from '../../support/reach';
+import { isReachable } from '../../support/reach';
 import { waitUntil } from '../../support/wait-until';
 
 const CLEAN_EXIT = { code: 0, signal: null };
@@ -29,16 +29,18 @@ beforeAll(async () => {
 
 /** Submits enough events to keep a worker busy for a while. */
 async function submitBacklog(expectedState: ExpectedState): Promise<void> {
-  await Promise.all(Array.from({ length: 30 }, () => accepted(mir.client, expectedState, someEvents(100, 80))));
+  await Promise.all(
+    Array.from({ length: 30 }, () => submitUntilAccepted(mir.client, expectedState, someEvents(100, 80))),
+  );
 }
 
 describe('SIGTERM', () => {
   it('lets a worker finish its active jobs, start no others and exit with 0', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { queue } = viewQueue(mir);
-    await accepted(mir.client, expectedState, someEvents(1, 1));
+    await submitUntilAccepted(mir.client, expectedState, someEvents(1, 1));
     const first = await start('worker', mir.env);
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     // Keeps some jobs active while others wait.
     mongo.freeze();
     await submitBacklog(expectedState);
@@ -59,9 +61,9 @@ describe('SIGTERM', () => {
   it('makes a worker return its jobs without using an attempt during a MongoDB outage', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { queue } = viewQueue(mir);
-    await accepted(mir.client, expectedState, someEvents(1, 1));
+    await submitUntilAccepted(mir.client, expectedState, someEvents(1, 1));
     const worker = await start('worker', { ...mir.env, DRAIN_TIMEOUT_MS: '300' });
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     await mongo.stop();
     const before = expectedState.receiptIds.length;
     await submitBacklog(expectedState);
@@ -70,12 +72,12 @@ describe('SIGTERM', () => {
     const jobs = await queue.getJobs(['active', 'waiting', 'prioritized', 'delayed', 'failed']);
     expect(jobs.length).toBe(expectedState.receiptIds.length - before);
     expect(new Set(jobs.map(({ attemptsMade }) => attemptsMade))).toEqual(new Set([0]));
-    await mongo.startAgain();
+    await mongo.restart();
     await start('worker', mir.env);
     await expectBalanced(mir, expectedState);
   });
 
-  const refusesConnections = async (port: number): Promise<boolean> => !(await isReached('127.0.0.1', port));
+  const refusesConnections = async (port: number): Promise<boolean> => !(await isReachable('127.0.0.1', port));
 
   it('lets the API respond to open requests before it exits with 0', async () => {
     const expectedState = newExpectedState(await mir.partner());
@@ -167,7 +169,7 @@ describe('SIGTERM', () => {
       for (;;) {
         // A refused connection ends the client. A response other than 202 or OVERLOADED fails the test.
         try {
-          await accepted(api.client, expectedState, someEvents(5, 20));
+          await submitUntilAccepted(api.client, expectedState, someEvents(5, 20));
         } catch (error) {
           if ((error as Error).name === 'TypeError') return;
           throw error;

@@ -3,7 +3,7 @@ import express from 'express';
 import { route } from '../../../../api/http/route';
 import { createAdmit, runRoute } from '../../../../api/http/run-route';
 import { listen } from '../../../../shared/process/listen';
-import { createClient, type TestAnswer } from '../../../support/client';
+import { createClient, type TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-type Call = (key: string) => Promise<TestAnswer>;
+type Call = (key: string) => Promise<TestResponse>;
 const post =
   (path: () => string, body: unknown = {}): Call =>
   (key) =>

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { killSubtree } from '../../../../api/agents/kill-subtree';
-import { type ApiClient, type TestAnswer } from '../../../support/client';
+import { type ApiClient, type TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
 import { eventStatus, register, spawn, statusWith, type TestAgent } from '../../../support/agents';
@@ -51,7 +51,7 @@ async function createTree(): Promise<Tree> {
   return { root, killed, children, spared, approvals };
 }
 
-type Action = (client: ApiClient, tree: Tree, n: number) => Promise<TestAnswer>;
+type Action = (client: ApiClient, tree: Tree, n: number) => Promise<TestResponse>;
 
 /** Every action that could leave a live agent or key below the killed agent, with partner and agent keys. */
 const ACTIONS: Record<string, Action> = {

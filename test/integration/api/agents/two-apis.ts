@@ -1,5 +1,5 @@
 import { allowSpawning, startSecondApi, statusWith } from '../../../support/agents';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 
@@ -9,9 +9,9 @@ export interface TwoApis {
   secondApi: Awaited<ReturnType<typeof startSecondApi>>;
   partner: TestPartner;
   /** Posts to `/v1/agents/:id/<action>`, with the partner's key by default. */
-  postAction(id: string, action: string, body?: unknown, key?: string): Promise<TestAnswer>;
+  postAction(id: string, action: string, body?: unknown, key?: string): Promise<TestResponse>;
   /** Gets one agent, with the partner's key by default. */
-  getAgent(id: string, key?: string): Promise<TestAnswer>;
+  getAgent(id: string, key?: string): Promise<TestResponse>;
   /** Sends a GET with the key to both APIs and returns the two statuses. */
   statusesWith(key: string): Promise<number[]>;
   close(): Promise<void>;

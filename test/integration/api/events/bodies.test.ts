@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { createGzip, brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 const json = JSON.stringify(anEvent());
-const post = (body: string | Buffer, headers: Record<string, string> = {}, apiKey = key): Promise<TestAnswer> =>
+const post = (body: string | Buffer, headers: Record<string, string> = {}, apiKey = key): Promise<TestResponse> =>
   mir.client.post('/v1/events', apiKey, body, headers);
 const queued = (): Promise<number> => mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized');
 

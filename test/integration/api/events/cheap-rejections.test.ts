@@ -5,7 +5,7 @@ import { newPartnerTag, tenantOf } from '../../../../shared/domain/ids';
 import { checkBatch } from '../../../../api/events/submit-batch';
 import { MAX_LISTED_ERRORS } from '../../../../shared/errors';
 import { anEvent, someEvents } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent } from '../../../support/insert-agent';
@@ -27,10 +27,10 @@ const unknownKey = (): string => newApiKey('live', newPartnerTag()).key;
 const junkFields = (fields: number) => Object.fromEntries(Array.from({ length: fields }, (_, n) => [`f${n}`, 1]));
 const junkBatch = (items: number, fields: number): string =>
   JSON.stringify({ events: Array.from({ length: items }, () => junkFields(fields)) });
-const gzipped = (key: string, body: string): Promise<TestAnswer> =>
+const gzipped = (key: string, body: string): Promise<TestResponse> =>
   mir.client.post('/v1/events', key, gzipSync(body), { 'content-encoding': 'gzip' });
 /** Units spent so far, computed from the rate-limit header of a new partner's response. */
-const spent = ({ headers }: TestAnswer): number => {
+const spent = ({ headers }: TestResponse): number => {
   const [, policy, left] = /^"(\w+)";r=(\d+);/.exec(headers.get('ratelimit') ?? '') ?? [];
   expect(policy).toBe('events');
   return EVENTS_PER_MINUTE - Number(left);

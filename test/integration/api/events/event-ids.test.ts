@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Tenant, tenantOf } from '../../../../shared/domain/ids';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
 
@@ -14,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const post = (key: string, body: unknown): Promise<TestAnswer> => mir.client.post('/v1/events', key, body);
-const receiptOf = async (key: string, sent: TestAnswer): Promise<TestAnswer['body']> => {
+const post = (key: string, body: unknown): Promise<TestResponse> => mir.client.post('/v1/events', key, body);
+const receiptOf = async (key: string, sent: TestResponse): Promise<TestResponse['body']> => {
   await mir.drained();
   return (await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, key)).body;
 };
@@ -68,7 +68,7 @@ describe('event IDs', () => {
     const [one, two] = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
     const senders = [one.apiKey, two.apiKey, partner.liveKey];
     const event = (weight: number) => anEvent({ idempotencyKey: 'order-1', weight });
-    const sent: TestAnswer[] = [];
+    const sent: TestResponse[] = [];
     for (const [n, key] of senders.entries()) sent.push(await post(key, event(n)));
     expect(sent.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(new Set(sent.map(({ body }) => body.eventId)).size).toBe(3);

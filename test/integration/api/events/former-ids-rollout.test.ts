@@ -6,7 +6,7 @@ import { createCommitter } from '../../../../workers/events/committer';
 import { withDerivedIds } from '../../../../workers/events/derive-event-ids';
 import { createPartitionLocks } from '../../../../workers/events/partition-locks';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { insertAgent } from '../../../support/insert-agent';
 import { serveApi } from '../../../support/serve-api';
@@ -17,7 +17,7 @@ import { describeUpgradedApi } from './upgraded-api';
 const HOUR_MS = 3_600_000;
 
 const former = formerStore();
-const { countOf, queueFormerly, receiptOf, serveUpgraded, storedIds, storeFormerly } = former;
+const { countOf, queueAsFormerVersion, receiptOf, serveUpgraded, storedIds, storeAsFormerVersion } = former;
 
 let mir: Harness;
 beforeAll(() => {
@@ -66,7 +66,7 @@ describe('rollout of keyed event IDs', () => {
       const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
       const queue = mir.ctx.queues.events;
       await queue.pause();
-      const sent: TestAnswer[] = [];
+      const sent: TestResponse[] = [];
       for (const key of [partner.liveKey, ...agents.map(({ apiKey }) => apiKey)])
         sent.push(await post(key, keyed('k')));
       const chunks = (await queue.getJobs()).map((job) => chunkOf(job));
@@ -110,12 +110,12 @@ describe('rollout of keyed event IDs', () => {
         ] as const) {
           const event = keyed(`order-${agentId ?? 'own'}`);
           if (order === 'both in one group') await queue.pause();
-          let sent: TestAnswer | undefined;
+          let sent: TestResponse | undefined;
           if (order === 'the resend first') {
             sent = await post(key, event);
             await mir.drained();
           }
-          const old = await queueFormerly(tenant, [event], agentId);
+          const old = await queueAsFormerVersion(tenant, [event], agentId);
           if (order === 'the old job first') await mir.drained();
           sent ??= await post(key, event);
           await queue.resume();
@@ -136,11 +136,15 @@ describe('rollout of keyed event IDs', () => {
       const tenant = liveTenant(partner);
       const events = Array.from({ length: 200 }, (_, n) => keyed(`k-${n}`, { userExternalId: `u-${n % 5}` }));
       await mir.startWorkers();
-      const sent: TestAnswer[] = [];
+      const sent: TestResponse[] = [];
       for (let at = 0; at < events.length; at += 20) {
         const batch = events.slice(at, at + 20);
         const resend = post(partner.liveKey, { events: batch }).then((response) => sent.push(response));
-        await Promise.all([queueFormerly(tenant, batch), resend, queueFormerly(tenant, batch.toReversed())]);
+        await Promise.all([
+          queueAsFormerVersion(tenant, batch),
+          resend,
+          queueAsFormerVersion(tenant, batch.toReversed()),
+        ]);
       }
       for (const response of sent)
         expect(await receiptOf(partner, response)).toMatchObject({ conflicts: 0, failed: 0 });
@@ -152,7 +156,7 @@ describe('rollout of keyed event IDs', () => {
     it('stores no event twice when a job runs again', async () => {
       const partner = await mir.partner();
       const tenant = liveTenant(partner);
-      await storeFormerly(tenant, keyed('stored'));
+      await storeAsFormerVersion(tenant, keyed('stored'));
       const queue = mir.ctx.queues.events;
       await queue.pause();
       const sent = await post(partner.liveKey, { events: [keyed('stored'), keyed('new')] });

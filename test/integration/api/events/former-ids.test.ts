@@ -5,7 +5,7 @@ import { formerId, formerStore, keyed, liveTenant } from '../../../support/forme
 import { describeUpgradedApi } from './upgraded-api';
 
 const former = formerStore();
-const { countOf, receiptOf, storedIds, storeFormerly } = former;
+const { countOf, receiptOf, storedIds, storeAsFormerVersion } = former;
 
 let mir: Harness;
 beforeAll(() => {
@@ -19,7 +19,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     const agent = await insertAgent(mir.ctx.store, partner);
     for (const [key, agentId] of [[partner.liveKey], [agent.apiKey, agent.agentId]] as const) {
       const event = keyed(`order-${agentId ?? 'own'}`, { weight: 2 });
-      const eventId = await storeFormerly(tenant, event, agentId);
+      const eventId = await storeAsFormerVersion(tenant, event, agentId);
       const single = await post(key, event);
       const batch = await post(key, { events: [event, { ...event, idempotencyKey: `${event.idempotencyKey}-new` }] });
       const [first] = batch.body.eventIds;
@@ -47,7 +47,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     const agent = await insertAgent(mir.ctx.store, partner);
     for (const [key, agentId] of [[partner.liveKey], [agent.apiKey, agent.agentId]] as const) {
       const event = keyed(`order-${agentId ?? 'own'}`, { weight: 2 });
-      const eventId = await storeFormerly(tenant, event, agentId);
+      const eventId = await storeAsFormerVersion(tenant, event, agentId);
       const sent = [
         await post(key, { ...event, weight: 3 }),
         await post(key, { events: [{ ...event, userExternalId: 'u-2' }] }),
@@ -69,8 +69,8 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     const tenant = liveTenant(partner);
     const [one, two] = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
     const [partnerEvent, agentEvent] = [keyed('of-partner'), keyed('of-agent')];
-    await storeFormerly(tenant, partnerEvent);
-    await storeFormerly(tenant, agentEvent, one.agentId);
+    await storeAsFormerVersion(tenant, partnerEvent);
+    await storeAsFormerVersion(tenant, agentEvent, one.agentId);
     const submissions = [
       [one.apiKey, partnerEvent],
       [two.apiKey, partnerEvent],
@@ -98,7 +98,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
 
   it('accepts the key of an erased event for a new event', async () => {
     const partner = await mir.partner();
-    await storeFormerly(liveTenant(partner), keyed('k'));
+    await storeAsFormerVersion(liveTenant(partner), keyed('k'));
     const erased = await client().post('/v1/users/erase', partner.liveKey, { userExternalId: 'u-1' });
     expect(erased.status).toBe(202);
     expect(await receiptOf(partner, await post(partner.liveKey, keyed('k')))).toMatchObject({ persisted: 1 });

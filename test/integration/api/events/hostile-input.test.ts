@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { errorsOf, expectProblem } from '../../../support/problems';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 /** Posts an event with one field as raw JSON, so that no serializer alters it. */
-const postField = (field: string, json: string): Promise<TestAnswer> => {
+const postField = (field: string, json: string): Promise<TestResponse> => {
   const { [field as 'userExternalId']: _, ...others } = anEvent() as Record<string, unknown>;
   return mir.client.post('/v1/events', key, `${JSON.stringify(others).slice(0, -1)},${JSON.stringify(field)}:${json}}`);
 };

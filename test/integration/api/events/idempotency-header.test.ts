@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { errorsOf, expectProblem } from '../../../support/problems';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const post = (header: string, body: unknown = anEvent(), headers: Record<string, string> = {}): Promise<TestAnswer> =>
+const post = (header: string, body: unknown = anEvent(), headers: Record<string, string> = {}): Promise<TestResponse> =>
   mir.client.post('/v1/events', key, body, { 'idempotency-key': header, ...headers });
 
 describe('Idempotency-Key header of POST /v1/events', () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../../shared/domain/event';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
@@ -12,8 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const post = (key: string, body: unknown): Promise<TestAnswer> => mir.client.post('/v1/events', key, body);
-const receiptOf = async (key: string, sent: TestAnswer): Promise<TestAnswer['body']> => {
+const post = (key: string, body: unknown): Promise<TestResponse> => mir.client.post('/v1/events', key, body);
+const receiptOf = async (key: string, sent: TestResponse): Promise<TestResponse['body']> => {
   await mir.drained();
   return (await mir.client.get(`/v1/events/receipts/${sent.body.receiptId}`, key)).body;
 };

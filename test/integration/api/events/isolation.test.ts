@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../../../shared/domain/api-key';
 import { anEvent, someEvents } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { expectProblem } from '../../../support/problems';
 
@@ -37,7 +37,7 @@ afterAll(() => mir.close());
 /** Keys of other tenants: the partner's other environment, and both of another partner. */
 const otherKeys = (): string[] => [owner.liveKey, foreign.testKey, foreign.liveKey];
 /** Status and body without the request ID, the only part in which equal responses differ. */
-const comparable = ({ status, body }: TestAnswer): string => {
+const comparable = ({ status, body }: TestResponse): string => {
   const { requestId: _, ...others } = body;
   return JSON.stringify([status, others]);
 };

@@ -5,7 +5,7 @@ import { newPartnerTag } from '../../../../shared/domain/ids';
 import type { BatchItem } from '../../../../api/events/read-batch';
 import { submitBatch } from '../../../../api/events/submit-batch';
 import { anEvent, someEvents } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent } from '../../../support/insert-agent';
@@ -23,9 +23,9 @@ afterAll(() => mir.close());
 
 const partnerKey = async (eventsPerMinute = EVENTS_PER_MINUTE): Promise<string> =>
   (await mir.partner({ limits: { eventsPerMinute, requestsPerMinute: 6_000 } })).liveKey;
-const gzipped = (key: string, body: string): Promise<TestAnswer> =>
+const gzipped = (key: string, body: string): Promise<TestResponse> =>
   mir.client.post('/v1/events', key, gzipSync(body), { 'content-encoding': 'gzip' });
-const left = ({ headers }: TestAnswer): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
+const left = ({ headers }: TestResponse): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
 
 /** Returns batch items that count how often their values are read. */
 function countedItems(count: number): { items: BatchItem[]; reads: () => number } {

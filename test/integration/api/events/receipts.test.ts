@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newChunkId, tenantOf } from '../../../../shared/domain/ids';
 import { RECEIPT_RETENTION_MS, signReceipt } from '../../../../shared/domain/receipt';
 import { anEvent, someEvents } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { expectProblem } from '../../../support/problems';
 import { pipelinedPosts } from '../../../support/raw-request';
@@ -15,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const post = (key: string, body: unknown): Promise<TestAnswer> => mir.client.post('/v1/events', key, body);
-const read = (key: string, receiptId: string): Promise<TestAnswer> =>
+const post = (key: string, body: unknown): Promise<TestResponse> => mir.client.post('/v1/events', key, body);
+const read = (key: string, receiptId: string): Promise<TestResponse> =>
   mir.client.get(`/v1/events/receipts/${receiptId}`, key);
 const processQueue = async (): Promise<void> => {
   await mir.startWorkers();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
-import type { ApiClient, TestAnswer } from '../../../support/client';
+import type { ApiClient, TestResponse } from '../../../support/client';
 import { type formerStore, PHASES } from '../../../support/former-store';
 import type { ServedApi } from '../../../support/serve-api';
 
@@ -8,7 +8,7 @@ interface UpgradedApi {
   isKeyed: boolean;
   client: () => ApiClient;
   /** Submits one event or a batch. */
-  post: (key: string, body: unknown) => Promise<TestAnswer>;
+  post: (key: string, body: unknown) => Promise<TestResponse>;
 }
 
 /** Declares tests of an API on a store of the previous version, for each phase of the rollout of keyed event IDs. */

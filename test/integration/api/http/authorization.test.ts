@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../../../shared/domain/api-key';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { expectProblem } from '../../../support/problems';
@@ -52,7 +52,7 @@ describe('API key authentication', () => {
   });
 
   /** Invalid requests, each with the status that a valid key gets. */
-  const INVALID_REQUESTS: [string, number, (key: string) => Promise<TestAnswer>][] = [
+  const INVALID_REQUESTS: [string, number, (key: string) => Promise<TestResponse>][] = [
     ['an invalid event', 422, (key) => mir.client.post('/v1/events', key, { weight: 99 })],
     ['an empty batch', 422, (key) => mir.client.post('/v1/events', key, { events: [] })],
     ['malformed JSON', 400, (key) => mir.client.post('/v1/events', key, '{')],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent, someEvents } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { insertAgent } from '../../../support/insert-agent';
@@ -16,10 +16,10 @@ afterAll(() => mir.close());
 const createLimitedPartner = (eventsPerMinute: number, requestsPerMinute: number): Promise<TestPartner> =>
   mir.partner({ limits: { eventsPerMinute, requestsPerMinute } });
 /** Returns the remaining budget from the `RateLimit` header. */
-const remaining = ({ headers }: TestAnswer): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
+const remaining = ({ headers }: TestResponse): number => Number(/;r=(\d+);/.exec(headers.get('ratelimit') ?? '')?.[1]);
 
 describe('rate limits', () => {
-  it.each<[string, number, 'events' | 'requests', (key: string) => Promise<TestAnswer>]>([
+  it.each<[string, number, 'events' | 'requests', (key: string) => Promise<TestResponse>]>([
     ['one event', 202, 'events', (key) => mir.client.post('/v1/events', key, anEvent())],
     ['a batch', 202, 'events', (key) => mir.client.post('/v1/events', key, { events: someEvents(2) })],
     ['a list request', 200, 'requests', (key) => mir.client.get('/v1/events', key)],

@@ -3,7 +3,7 @@ import { identityRefOf, tenantOf } from '../../../../shared/domain/ids';
 import { userRefOf } from '../../../../shared/domain/subject';
 import { someEvents } from '../../../support/expected-state';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { linkUser, newPerson, unlinkUser } from '../../../support/link';
 import { waitUntil } from '../../../support/wait-until';
@@ -16,7 +16,7 @@ afterAll(() => mir.close());
 
 const refOf = (partner: TestPartner, id: string, env: 'live' | 'test' = 'live'): string =>
   userRefOf(mir.ctx.secrets.subject, tenantOf(partner.partnerId, env), id);
-const resolve = (key: string, userExternalId: string): Promise<TestAnswer> =>
+const resolve = (key: string, userExternalId: string): Promise<TestResponse> =>
   mir.client.post('/v1/resolve', key, { userExternalId });
 async function submit(key: string, userExternalId: string, count: number, occurredAt?: string): Promise<void> {
   const one = anEvent({ userExternalId, ...(occurredAt === undefined ? {} : { occurredAt }) });
@@ -145,7 +145,7 @@ describe('POST /v1/resolve for linked users', () => {
     await mir.ctx.cacheLink.client.flushdb();
     const stored = await resolve(liveKey, 'many-0');
     expect(stored.headers.get('x-signals-source')).toBe('store');
-    const facts = ({ body }: TestAnswer): unknown => ({ ...body, asOf: null, includesEventsThrough: null });
+    const facts = ({ body }: TestResponse): unknown => ({ ...body, asOf: null, includesEventsThrough: null });
     expect(facts(stored)).toEqual(facts(cached));
     await waitUntil('the cache is refilled', async () => {
       return (await resolve(liveKey, 'many-0')).headers.get('x-signals-source') === 'cache';

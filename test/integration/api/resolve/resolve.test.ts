@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent, someEvents } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import { type Harness, startHarness } from '../../../support/harness';
 import { errorsOf, expectProblem } from '../../../support/problems';
 
@@ -14,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-const resolve = (body: unknown, apiKey = key): Promise<TestAnswer> => mir.client.post('/v1/resolve', apiKey, body);
-const submit = async (events: unknown[], apiKey = key): Promise<TestAnswer> => {
+const resolve = (body: unknown, apiKey = key): Promise<TestResponse> => mir.client.post('/v1/resolve', apiKey, body);
+const submit = async (events: unknown[], apiKey = key): Promise<TestResponse> => {
   const sent = await mir.client.post('/v1/events', apiKey, { events });
   expect(sent).toMatchObject({ status: 202, body: { rejected: 0 } });
   return sent;
@@ -151,7 +151,7 @@ describe('POST /v1/resolve', () => {
     await mir.ctx.queueLink.client.del(...keys);
     const cold = await resolve({ userExternalId: 'cached' });
     expect(cold.headers.get('x-signals-source')).toBe('store');
-    const facts = ({ body }: TestAnswer): unknown => ({ ...body, asOf: 0, includesEventsThrough: 0 });
+    const facts = ({ body }: TestResponse): unknown => ({ ...body, asOf: 0, includesEventsThrough: 0 });
     expect(facts(cold)).toEqual(facts(warm));
     const refilled = await resolve({ userExternalId: 'cached' });
     expect(refilled.headers.get('x-signals-source')).toBe('cache');

@@ -50,7 +50,7 @@ describe('linking while the cache is down', () => {
     await cache.stop();
     expect(await unlinkUser(mir, person, userRef)).toBe('pending');
     expect(await resolve(b)).toEqual({ linked: false, eventCount: 1, source: 'store' });
-    await cache.startAgain();
+    await cache.restart();
     await waitForSweep();
     expect(await resolve(b)).toMatchObject({ linked: false, eventCount: 1 });
     expect(await resolve(a)).toMatchObject({ linked: true, eventCount: 1 });

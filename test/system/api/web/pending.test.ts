@@ -37,7 +37,7 @@ describe('account pages while the cache is down', () => {
       const reopened = await webSession.get(path);
       expect([reopened.status, reopened.text.startsWith('Not finished yet')]).toEqual([202, true]);
     } finally {
-      await cache.startAgain();
+      await cache.restart();
     }
     await waitForSweep();
     expect((await webSession.get(path)).text).toContain('Connected to');
@@ -52,7 +52,7 @@ describe('account pages while the cache is down', () => {
       const done = await webSession.submit(page, { password: PASSWORD });
       expect(done.text).toContain('Your MIR account is deleted. Part of our system is unavailable');
     } finally {
-      await cache.startAgain();
+      await cache.restart();
     }
     await waitForSweep();
   });

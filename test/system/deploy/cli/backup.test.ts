@@ -6,9 +6,9 @@ import { createBackup, restoreBackup, verifyBackup } from '../../../../deploy/cl
 import { readConfig } from '../../../../shared/config/config';
 import { connectStore } from '../../../../shared/store/connect';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
-  drainedAtLast,
+  waitUntilDrained,
   newExpectedState,
   someKeyedEvents,
 } from '../../../support/expected-state';
@@ -38,7 +38,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'mir-backup-'));
   mir = await startHarness();
   expectedState = newExpectedState(await mir.partner());
-  await accepted(mir.client, expectedState, someKeyedEvents(EVENTS, USERS));
+  await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(EVENTS, USERS));
   const { liveKey } = expectedState.partner;
   const { id } = await register(mir.client, liveKey);
   expect((await mir.client.post(`/v1/agents/${id}/revoke-descendants`, liveKey, {})).status).toBe(202);
@@ -47,7 +47,7 @@ beforeAll(async () => {
 
   const traffic = { running: true };
   const submitting = (async () => {
-    while (traffic.running) await accepted(mir.client, expectedState, someKeyedEvents(2, USERS));
+    while (traffic.running) await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(2, USERS));
   })();
   acceptedBefore = [...expectedState.events.keys()];
   whole = join(dir, 'whole');
@@ -55,10 +55,10 @@ beforeAll(async () => {
   traffic.running = false;
   await submitting;
 
-  await drainedAtLast(mir);
+  await waitUntilDrained(mir);
   await viewQueue(mir).queue.pause();
   waitingState = newExpectedState(expectedState.partner);
-  await accepted(mir.client, waitingState, someKeyedEvents(30, 3, 'waiting'));
+  await submitUntilAccepted(mir.client, waitingState, someKeyedEvents(30, 3, 'waiting'));
   waiting = join(dir, 'waiting');
   await createBackup(readConfig(mir.env), waiting, ignore);
   await viewQueue(mir).queue.resume();
@@ -199,7 +199,7 @@ describe('backup and restore', () => {
   });
 
   it('detects a wrong event count, a missing user row and a changed audit entry with `mir backup verify`', async () => {
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     await waitUntil('the audit is sealed', async () => (await mir.ctx.store.audit.countUnsealed()) === 0);
     const config = readConfig(mir.env);
     expect((await verifyBackup(config, null)).problems).toEqual([]);

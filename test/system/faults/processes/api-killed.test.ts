@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { mongo } from 'mongoose';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
@@ -45,14 +45,14 @@ async function killInTransaction(api: TestProcess, partner: TestPartner, root: T
     }
   };
   const clients = Array.from({ length: CLIENTS }, (_, client) => patch(client));
-  let inTransaction = false;
+  let isInTransaction = false;
   try {
-    while (!inTransaction) {
+    while (!isInTransaction) {
       const before = progress.changes;
       await waitUntil('the process has committed a change', () => progress.changes > before);
       process.kill(api.pid, 'SIGSTOP');
-      inTransaction = await isWritten(root);
-      if (!inTransaction) process.kill(api.pid, 'SIGCONT');
+      isInTransaction = await isWritten(root);
+      if (!isInTransaction) process.kill(api.pid, 'SIGCONT');
     }
   } finally {
     progress.stopped = true;
@@ -62,7 +62,7 @@ async function killInTransaction(api: TestProcess, partner: TestPartner, root: T
 }
 
 describe('an API process killed during a change', () => {
-  it.each<[string, number, (root: TestAgent, key: string) => Promise<TestAnswer>]>([
+  it.each<[string, number, (root: TestAgent, key: string) => Promise<TestResponse>]>([
     ['a suspension', 200, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/suspend`, key, {})],
     ['a kill', 202, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, key, {})],
   ])(

@@ -74,7 +74,7 @@ describe('the kill switch during faults', () => {
     await redis.stop();
     for (const key of keys) expect(await statusWith(mir.client, key)).toBe(401);
     expect(await statusWith(mir.client, bystander.liveKey)).toBe(200);
-    await redis.startAgain();
+    await redis.restart();
     await waitUntil('the API has reconnected to Redis', () => mir.ctx.queueLink.runId() !== null);
     for (const key of keys) expect(await statusWith(mir.client, key)).toBe(401);
   }, 60_000);
@@ -91,7 +91,7 @@ describe('the kill switch during faults', () => {
     expect(repeated).toMatchObject({ status: 503, body: { detail: first.body.detail } });
     expect(await countKills(root.agentId)).toEqual({ cascades: 1, entries: 1 });
     expect(await statusWith(mir.client, leaf.key)).toBe(401);
-    await redis.startAgain();
+    await redis.restart();
     await waitUntil('the API has reconnected to Redis', () => mir.ctx.queueLink.runId() !== null);
     await mir.startWorkers();
     await waitUntil('the cascade is closed', async () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  accepted,
+  submitUntilAccepted,
   expectBalanced,
   newExpectedState,
   resolvedCounts,
@@ -32,7 +32,7 @@ describe('a worker killed between commit and cache', () => {
       const expectedState = newExpectedState(await mir.partner());
       const { liveKey } = expectedState.partner;
       const repeated = anEvent({ userExternalId: 'repeated', idempotencyKey: 'k-1' });
-      await accepted(mir.client, expectedState, [repeated]);
+      await submitUntilAccepted(mir.client, expectedState, [repeated]);
       const first = await start('worker', mir.env);
       await waitUntil('the first event is stored', async () => (await store.events.model.countDocuments()) === 1);
       expect(await first.stop()).toEqual({ code: 0, signal: null });
@@ -45,7 +45,7 @@ describe('a worker killed between commit and cache', () => {
       // Two rows and the epoch token, which the second worker cannot set while writes are paused.
       await waitUntil('the cache is filled', async () => (await cacheLink.client.dbsize()) === 3);
       await cacheLink.client.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
-      await accepted(mir.client, expectedState, [...events, repeated]);
+      await submitUntilAccepted(mir.client, expectedState, [...events, repeated]);
       const second = await start('worker', mir.env);
       await waitUntil('all events are committed', async () => (await store.events.model.countDocuments()) === 41);
       await second.kill9();

@@ -5,11 +5,11 @@ import { chunkIdAt, signReceipt, STORE_REFUSED_MESSAGE } from '../../../../share
 import { encodeChunk, type EventChunk, eventsQueue } from '../../../../shared/queue/event-chunk';
 import { validateEvent, assignEventId } from '../../../../api/events/validate-event';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
-  drainedAtLast,
+  waitUntilDrained,
   expectedCounts,
-  leftMarks,
+  remainingMarks,
   newExpectedState,
   NO_MARKS,
   receiptsOf,
@@ -61,7 +61,7 @@ async function failedReasons(): Promise<Record<string, string>> {
 async function retryAll(): Promise<void> {
   const jobs = await viewQueue(mir).queue.getFailed();
   await Promise.all(jobs.map((job) => job.retry()));
-  await drainedAtLast(mir);
+  await waitUntilDrained(mir);
   await waitUntil(
     'all jobs have failed again',
     async () => (await viewQueue(mir).queue.getFailedCount()) === jobs.length,
@@ -73,18 +73,18 @@ describe('events and jobs that cannot be processed', () => {
     const expectedState = newExpectedState(await mir.partner());
     // Pauses the queue so that valid and invalid events share a commit group.
     await viewQueue(mir).queue.pause();
-    await accepted(mir.client, expectedState, someEvents(100, 5));
+    await submitUntilAccepted(mir.client, expectedState, someEvents(100, 5));
     const { chunk, receiptId } = await openChunk(expectedState);
     // BSON field names must not contain NUL.
     chunk.events[BAD]!.metadata = { 'ann@private\0.example': 1 };
     await mir.ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: 100, authorizedAt: performance.now() });
-    await accepted(mir.client, expectedState, someEvents(100, 5));
+    await submitUntilAccepted(mir.client, expectedState, someEvents(100, 5));
     chunk.events.forEach(({ eventId }, n) => {
       if (n !== BAD) expectedState.events.set(eventId, `u-${n % 5}`);
     });
 
     await viewQueue(mir).queue.resume();
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     const expectFinalized = async (): Promise<void> => {
       const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, expectedState.partner.liveKey);
       expect(receipt.body).toMatchObject({
@@ -111,7 +111,7 @@ describe('events and jobs that cannot be processed', () => {
       expect(await failedReasons()).toEqual({
         [chunk.chunkId]: `STORE_REFUSED: 1 of 20 events; first: ${STORE_REFUSED_MESSAGE}`,
       });
-      expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
+      expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     };
     await expectFinalized();
     await retryAll();
@@ -123,17 +123,17 @@ describe('events and jobs that cannot be processed', () => {
     const expectedState = newExpectedState(await mir.partner());
     const { chunk, receiptId } = await openChunk(expectedState);
     await enqueue(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     const receipt = await mir.client.get(`/v1/events/receipts/${receiptId}`, expectedState.partner.liveKey);
     expect(receipt.body).toMatchObject({ status: 'DONE_WITH_FAILURES', persisted: 0, failed: EVENTS });
     expect(receipt.body.items[0]).toMatchObject({ index: 0, outcome: 'FAILED', code: 'PAYLOAD_UNREADABLE' });
     expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
-    expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
+    expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
 
     await retryAll();
     expect(await mir.ctx.store.events.model.countDocuments({ tenant: expectedState.tenant })).toBe(0);
-    await accepted(mir.client, expectedState, [anEvent({ userExternalId: 'u-0' })]);
-    await drainedAtLast(mir);
+    await submitUntilAccepted(mir.client, expectedState, [anEvent({ userExternalId: 'u-0' })]);
+    await waitUntilDrained(mir);
     expect(await resolvedCounts(mir.client, expectedState)).toEqual({ 'u-0': 1 });
     await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
@@ -152,14 +152,14 @@ describe('events and jobs that cannot be processed', () => {
       if (!(job.data as { chunkId: string }).chunkId.endsWith('x1')) await job.updateData('garbage');
     }
     await queue.resume();
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     const receiptOf = async ({ body }: { body: { receiptId: string } }) =>
       (await mir.client.get(`/v1/events/receipts/${body.receiptId}`, liveKey)).body;
     const failed = { status: 'DONE_WITH_FAILURES', duplicates: 0, conflicts: 0, settledAt: expect.any(String) };
     expect(await receiptOf(single)).toMatchObject({ ...failed, accepted: 1, persisted: 0, failed: 1 });
     expect(await receiptOf(batch)).toMatchObject({ ...failed, accepted: 700, persisted: 200, failed: 500 });
     // Removed by the worker, without a sweep.
-    expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
+    expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     expect(await mir.ctx.store.events.model.countDocuments({ tenant: expectedState.tenant })).toBe(200);
     await queue.clean(0, 0, 'failed');
   });
@@ -168,9 +168,9 @@ describe('events and jobs that cannot be processed', () => {
     const expectedState = newExpectedState(await mir.partner());
     const { chunk } = await openChunk(expectedState);
     await enqueue(chunk.chunkId, 'garbage');
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     expect(await failedReasons()).toEqual({ [chunk.chunkId]: expect.stringMatching(/^PAYLOAD_UNREADABLE: /) });
     await sweepNow(mir, expectedState);
-    expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
+    expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
   });
 });

@@ -3,8 +3,8 @@ import type { SubmittedEvent } from '../../../../shared/domain/event';
 import { userRefOf } from '../../../../shared/domain/subject';
 import {
   type ExpectedState,
-  drainedAtLast,
-  leftMarks,
+  waitUntilDrained,
+  remainingMarks,
   newExpectedState,
   NO_MARKS,
   sweepNow,
@@ -94,7 +94,7 @@ describe('concurrent submissions of the same idempotency keys', () => {
       const submissions = (
         await Promise.all(Array.from({ length: CLIENTS }, (_, n) => runClient(expectedState, n)))
       ).flat();
-      await drainedAtLast(mir);
+      await waitUntilDrained(mir);
       expectedState.receiptIds = submissions.map(({ receiptId }) => receiptId);
       const receipts = await receiptsOf(apis[0]!.client, expectedState);
 
@@ -143,7 +143,7 @@ describe('concurrent submissions of the same idempotency keys', () => {
       expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(KEYS);
       expect(await viewQueue(mir).queue.getFailedCount()).toBe(0);
       if (expectedState.rejected.batches > 0) await sweepNow(mir, expectedState);
-      expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
+      expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     },
     TIMEOUT_MS,
   );

@@ -5,14 +5,14 @@ import { eventsQueue } from '../../../../shared/queue/event-chunk';
 import { reserveBytes } from '../../../../shared/queue/queued-bytes';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../../shared/queue/sweep-open-chunks';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
-  drainedAtLast,
+  waitUntilDrained,
   expectBalanced,
-  leftMarks,
+  remainingMarks,
   newExpectedState,
   NO_MARKS,
-  patientLink,
+  queueViewLink,
   someEvents,
 } from '../../../support/expected-state';
 import { anEvent } from '../../../support/builders';
@@ -54,12 +54,12 @@ describe('the watermark', () => {
       expectedState.events.set(first.body.eventId, 'u-0');
       expectedState.receiptIds.push(first.body.receiptId);
       for (let n = 0; n < 5; n += 1) {
-        await accepted(mir.client, expectedState, someEvents(3, 3));
+        await submitUntilAccepted(mir.client, expectedState, someEvents(3, 3));
         expect(await includedThrough(expectedState)).toBe(firstAt);
       }
 
       await mir.startWorkers();
-      await drainedAtLast(mir);
+      await waitUntilDrained(mir);
       const after = await redisNow();
       expect(await includedThrough(expectedState)).toBeGreaterThanOrEqual(after);
       await expectBalanced(mir, expectedState);
@@ -69,7 +69,7 @@ describe('the watermark', () => {
     it('reports a separate watermark for each partner and environment', async () => {
       const busy = newExpectedState(await mir.partner());
       const idle = newExpectedState(await mir.partner());
-      await accepted(mir.client, busy, someEvents(1, 1));
+      await submitUntilAccepted(mir.client, busy, someEvents(1, 1));
       const now = await redisNow();
       expect(await includedThrough(busy)).toBeLessThanOrEqual(now);
       expect(await includedThrough(idle)).toBeGreaterThanOrEqual(now);
@@ -183,7 +183,7 @@ describe('the watermark', () => {
       { sweep: 'sweepReservations', withReservation: true },
     ])('holds back the watermark until $sweep removes the marker', async ({ sweep, withReservation }) => {
       const { keys } = mir.ctx;
-      const link = patientLink(mir);
+      const link = queueViewLink(mir);
       const expectedState = newExpectedState(await mir.partner());
       const sweepAt = (nowMs: number): Promise<number> =>
         sweep === 'sweepReservations'
@@ -193,7 +193,7 @@ describe('the watermark', () => {
       expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS - 1)).toBe(0);
       expect(await includedThrough(expectedState)).toBe(authorizedAt);
       expect(await sweepAt(authorizedAt + ABANDONED_AFTER_MS + 1)).toBe(1);
-      expect(await leftMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
+      expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
       const now = await redisNow();
       expect(await includedThrough(expectedState)).toBeGreaterThanOrEqual(now);
     });
@@ -201,16 +201,16 @@ describe('the watermark', () => {
 
   it('never sweeps the markers of a chunk that is still queued', async () => {
     const { keys } = mir.ctx;
-    const link = patientLink(mir);
+    const link = queueViewLink(mir);
     const { queue } = viewQueue(mir);
     const expectedState = newExpectedState(await mir.partner());
     await queue.pause();
-    await accepted(mir.client, expectedState, someEvents(3, 3));
-    const marks = await leftMarks(mir, expectedState.tenant);
+    await submitUntilAccepted(mir.client, expectedState, someEvents(3, 3));
+    const marks = await remainingMarks(mir, expectedState.tenant);
     const later = Date.now() + 10 * ABANDONED_AFTER_MS;
     expect(await sweepOpenChunks(link, keys, expectedState.tenant, later)).toBe(0);
     expect(await sweepReservations(link, keys, later)).toBe(0);
-    expect(await leftMarks(mir, expectedState.tenant)).toEqual(marks);
+    expect(await remainingMarks(mir, expectedState.tenant)).toEqual(marks);
     await queue.resume();
     await expectBalanced(mir, expectedState);
   });

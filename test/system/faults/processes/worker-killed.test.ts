@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
   expectBalanced,
   newExpectedState,
@@ -53,7 +53,7 @@ describe('killed worker processes', () => {
         const batches = Array.from({ length: BATCHES_PER_ROUND }, (_, n) =>
           n % 2 === 0 ? someEvents(EVENTS_PER_BATCH, USERS) : someKeyedEvents(EVENTS_PER_BATCH, USERS),
         );
-        await Promise.all(batches.map((events) => accepted(mir.client, expectedState, events)));
+        await Promise.all(batches.map((events) => submitUntilAccepted(mir.client, expectedState, events)));
         const condition = (await killConditions(expectedState))[round % 3]!;
         const worker = await start('worker', mir.env);
         await waitUntil('the worker meets the kill condition', condition);

@@ -5,9 +5,9 @@ import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/
 import type { UserRef } from '../../../../shared/domain/ids';
 import type { SignalsRow } from '../../../../shared/domain/signals';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
-  drainedAtLast,
+  waitUntilDrained,
   expectBalanced,
   newExpectedState,
   someEvents,
@@ -34,43 +34,43 @@ const expectCached = ({ partner }: ExpectedState, eventCount: number) =>
 describe('loss of the cache', () => {
   it('returns correct signals from MongoDB after a flush, then from the cache again', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    await accepted(mir.client, expectedState, someEvents(30, 3));
-    await drainedAtLast(mir);
+    await submitUntilAccepted(mir.client, expectedState, someEvents(30, 3));
+    await waitUntilDrained(mir);
     await expectCached(expectedState, 10);
     await mir.ctx.cacheLink.client.flushdb();
     expect(await resolveFirst(expectedState)).toMatchObject({ source: 'store', eventCount: 10 });
     await expectCached(expectedState, 10);
-    await accepted(mir.client, expectedState, someEvents(30, 3));
-    await drainedAtLast(mir);
+    await submitUntilAccepted(mir.client, expectedState, someEvents(30, 3));
+    await waitUntilDrained(mir);
     await expectCached(expectedState, 20);
     await expectBalanced(mir, expectedState);
   });
 
   it('returns signals from MongoDB while the cache is down, and finishes open jobs once it is back', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    await accepted(mir.client, expectedState, someEvents(30, 3));
-    await drainedAtLast(mir);
+    await submitUntilAccepted(mir.client, expectedState, someEvents(30, 3));
+    await waitUntilDrained(mir);
     await cache.stop();
     expect(await resolveFirst(expectedState)).toMatchObject({ source: 'store', eventCount: 10 });
-    await accepted(mir.client, expectedState, someEvents(30, 3));
+    await submitUntilAccepted(mir.client, expectedState, someEvents(30, 3));
     await waitUntil('the events are stored', async () => (await resolveFirst(expectedState)).eventCount === 20);
     // The cache is not up to date yet, so the chunk stays open and no watermark includes it.
     expect(await viewQueue(mir).queue.getActiveCount()).toBeGreaterThan(0);
-    await cache.startAgain();
-    await drainedAtLast(mir);
+    await cache.restart();
+    await waitUntilDrained(mir);
     await expectCached(expectedState, 20);
     await expectBalanced(mir, expectedState);
   });
 
   it('does not return rows that the cache server has kept from before a restart', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    await accepted(mir.client, expectedState, someEvents(30, 3));
-    await drainedAtLast(mir);
+    await submitUntilAccepted(mir.client, expectedState, someEvents(30, 3));
+    await waitUntilDrained(mir);
     await cache.stop();
-    await accepted(mir.client, expectedState, someEvents(30, 3));
+    await submitUntilAccepted(mir.client, expectedState, someEvents(30, 3));
     await waitUntil('the events are stored', async () => (await resolveFirst(expectedState)).eventCount === 20);
     await mir.stopWorkers();
-    await cache.startAgain();
+    await cache.restart();
     const { cacheLink } = mir.ctx;
     await cacheLink.whenReady(10_000);
     const keptKeys = (await cacheLink.client.keys('*:signals:*')).filter((key) => !key.includes(cacheLink.runId()!));

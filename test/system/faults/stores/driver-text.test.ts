@@ -3,7 +3,7 @@ import { PAGES } from '../../../../api/web/routes';
 import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../../api/routes';
 import { queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { anEvent } from '../../../support/builders';
-import type { TestAnswer } from '../../../support/client';
+import type { TestResponse } from '../../../support/client';
 import { driverTextIn } from '../../../support/driver-text';
 import { everyRoute, type RouteCall, type StoreRole } from '../../../support/every-route';
 import { faultEnvironment } from '../../../support/fault-environment';
@@ -150,7 +150,7 @@ describe('driver messages in responses', () => {
     }
   }
 
-  it.each<[string, (partner: TestPartner) => string, (key: string) => Promise<TestAnswer>]>([
+  it.each<[string, (partner: TestPartner) => string, (key: string) => Promise<TestResponse>]>([
     [
       'authorization',
       ({ partnerId, key }) => mir.ctx.keys.budget(key.tag, 'live', 'events') + partnerId,

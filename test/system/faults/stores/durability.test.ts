@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { connectRedis } from '../../../../shared/redis/connect';
 import { createFsyncGuard } from '../../../../shared/redis/with-fsync';
 import {
-  accepted,
-  drainedAtLast,
+  submitUntilAccepted,
+  waitUntilDrained,
   expectBalanced,
   newExpectedState,
   someKeyedEvents,
@@ -42,18 +42,18 @@ describe('QUEUE_DURABILITY=fsync', () => {
           const status = await submit(mir.client, expectedState, events);
           if (status === 202) continue;
           expect(status).toBe(503);
-          await accepted(mir.client, expectedState, events);
+          await submitUntilAccepted(mir.client, expectedState, events);
         }
       });
       await waitUntil('an event is accepted', () => expectedState.receiptIds.length > before);
       await redis.kill();
       killed.abort();
-      await redis.startAgain();
+      await redis.restart();
       await Promise.all(clients);
     }
     // No worker has run so far, so every accepted event survived all kills in the append-only file.
     await start('worker', mir.env);
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     await sweepNow(mir, expectedState);
     await expectBalanced(mir, expectedState);
   });
@@ -80,7 +80,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
     const restarted = withFsync(async () => {
       await queueLink.client.set('written', '1');
       await redis.kill();
-      await redis.startAgain();
+      await redis.restart();
       await waitUntil('the server is back', () => queueLink.runId() !== null);
     });
     await expect(restarted).rejects.toMatchObject({ code: 'OVERLOADED' });

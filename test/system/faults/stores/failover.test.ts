@@ -3,7 +3,7 @@ import { connectRedis, type RedisLink } from '../../../../shared/redis/connect';
 import { createLog } from '../../../../shared/log';
 import { register } from '../../../support/agents';
 import { asAdmin, statusWith } from '../../../support/partners';
-import { accepted, drainedAtLast, newExpectedState, someEvents } from '../../../support/expected-state';
+import { submitUntilAccepted, waitUntilDrained, newExpectedState, someEvents } from '../../../support/expected-state';
 import { expectFromCache } from '../../../support/resolve-user';
 import {
   failOver,
@@ -48,8 +48,8 @@ describe('a Redis failover', () => {
       const { cacheLink } = mir.ctx;
       const expectedState = newExpectedState(await mir.partner());
       const addTen = async (): Promise<void> => {
-        await accepted(mir.client, expectedState, someEvents(10, 1));
-        await drainedAtLast(mir);
+        await submitUntilAccepted(mir.client, expectedState, someEvents(10, 1));
+        await waitUntilDrained(mir);
       };
       await addTen();
       await expectFromCache(mir, expectedState.partner, 'u-0', { linked: false, eventCount: 10 });
@@ -72,8 +72,8 @@ describe('a Redis failover', () => {
       const { cacheLink } = mir.ctx;
       const [partnerA, partnerB] = [await mir.partner(), await mir.partner()];
       for (const partner of [partnerA, partnerB])
-        await accepted(mir.client, newExpectedState(partner), someEvents(5, 1));
-      await drainedAtLast(mir);
+        await submitUntilAccepted(mir.client, newExpectedState(partner), someEvents(5, 1));
+      await waitUntilDrained(mir);
       const person = await newPerson(mir);
       const { userRef } = await invite(mir, partnerB, 'u-0');
       for (const partner of [partnerA, partnerB]) await linkUser(mir, partner, 'u-0', person);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
   expectBalanced,
   newExpectedState,
@@ -40,8 +40,8 @@ async function submitWhile(expectedState: ExpectedState, condition: () => Promis
     'enough events are submitted',
     async () => {
       if (!(await condition())) return true;
-      await accepted(mir.client, expectedState, someEvents(BATCH, USERS));
-      await accepted(mir.client, expectedState, someKeyedEvents(BATCH, USERS));
+      await submitUntilAccepted(mir.client, expectedState, someEvents(BATCH, USERS));
+      await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(BATCH, USERS));
       return false;
     },
     TIMEOUT_MS,
@@ -123,7 +123,7 @@ describe('a MongoDB outage', () => {
           ]);
         }
       } finally {
-        await mongo.startAgain();
+        await mongo.restart();
       }
     },
     TIMEOUT_MS,

@@ -39,7 +39,7 @@ describe('pages during an outage', () => {
     expect(response.headers.get('retry-after')).not.toBeNull();
     expect(await countPasswordHashes()).toBe(before);
     expect(signedInAs(await ana.get('/outbox'))).toBe('ana@example.org');
-    await redis.startAgain();
+    await redis.restart();
     await waitUntil('Redis responds', () => succeeds(h.ctx.queueLink.client.ping()));
   });
 
@@ -52,7 +52,7 @@ describe('pages during an outage', () => {
     expect(page.status).toBe(503);
     expect(page.text).toContain('The database did not respond');
     expect((await visitor.submit(form, { email: 'new@example.org' })).status).toBe(503);
-    await mongo.startAgain();
+    await mongo.restart();
     await waitUntil('MongoDB responds', () => succeeds(h.ctx.store.ping(1_000)));
     expect(await h.ctx.store.identities.byEmail('new@example.org')).toBeNull();
     expect(signedInAs(await bea.get('/outbox'))).toBe('bea@example.org');

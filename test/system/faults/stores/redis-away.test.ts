@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../../shared/domain/event';
 import {
-  accepted,
+  submitUntilAccepted,
   type ExpectedState,
-  drainedAtLast,
+  waitUntilDrained,
   expectBalanced,
   newExpectedState,
   someKeyedEvents,
@@ -65,7 +65,7 @@ describe('a Redis outage', () => {
   describe.each(outagesOf(() => redis))('with Redis $outage', ({ begin, end }) => {
     it('returns 503 from POST /events within a second, keeps serving reads, and recovers afterwards', async () => {
       const expectedState = newExpectedState(await mir.partner());
-      await accepted(mir.client, expectedState, someKeyedEvents(USERS, USERS));
+      await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(USERS, USERS));
       const [eventId] = expectedState.events.keys();
       await waitUntil(
         'the first batch is stored',
@@ -79,9 +79,9 @@ describe('a Redis outage', () => {
       await expectRejectedInTime(expectedState, rejected);
 
       await end();
-      await accepted(mir.client, expectedState, rejected);
-      await accepted(mir.client, expectedState, someKeyedEvents(CLIENTS, USERS));
-      await drainedAtLast(mir);
+      await submitUntilAccepted(mir.client, expectedState, rejected);
+      await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(CLIENTS, USERS));
+      await waitUntilDrained(mir);
       // A frozen server may run commands after their timeout, which leaves open chunks without a job.
       await sweepNow(mir, expectedState);
       await expectBalanced(mir, expectedState);
@@ -90,21 +90,21 @@ describe('a Redis outage', () => {
 
   it('keeps new connections open after a crash and restart of Redis', async () => {
     const expectedState = newExpectedState(await mir.partner());
-    await accepted(mir.client, expectedState, someKeyedEvents(1, 1));
+    await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(1, 1));
     // The connection ends with responses pending. The timer that watches for them must not close a later connection.
     redis.freeze();
     const rejected = someKeyedEvents(1, 1);
     await expectRejectedInTime(expectedState, rejected);
     await redis.kill();
-    await redis.startAgain();
-    await accepted(mir.client, expectedState, rejected);
+    await redis.restart();
+    await submitUntilAccepted(mir.client, expectedState, rejected);
     const until = Date.now() + SOCKET_TIMEOUT_MS + REJECTED_WITHIN_MS;
     await waitUntil('the old connection would have timed out', async () => {
       const resolved = await mir.client.post('/v1/resolve', expectedState.partner.liveKey, { userExternalId: 'u-0' });
       expect(resolved).toMatchObject({ status: 200, body: { includesEventsThrough: expect.any(String) } });
       return Date.now() > until;
     });
-    await drainedAtLast(mir);
+    await waitUntilDrained(mir);
     await sweepNow(mir, expectedState);
     await expectBalanced(mir, expectedState);
   });

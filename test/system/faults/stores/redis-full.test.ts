@@ -1,6 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../../shared/domain/event';
-import { accepted, expectBalanced, newExpectedState, someKeyedEvents, submit } from '../../../support/expected-state';
+import {
+  submitUntilAccepted,
+  expectBalanced,
+  newExpectedState,
+  someKeyedEvents,
+  submit,
+} from '../../../support/expected-state';
 import { faultEnvironment } from '../../../support/fault-environment';
 import type { Harness } from '../../../support/harness';
 import { viewQueue } from '../../../support/queue-view';
@@ -52,7 +58,7 @@ describe('Redis at its memory limit', () => {
       expect(expectedState.receiptIds.length).toBeGreaterThan(10);
 
       const worker = await start('worker', mir.env);
-      await accepted(mir.client, expectedState, rejected!);
+      await submitUntilAccepted(mir.client, expectedState, rejected!);
       await expectBalanced(mir, expectedState);
       expect(await outOfMemoryErrors()).toBe(0);
       expect(await worker.stop()).toEqual({ code: 0, signal: null });
@@ -66,10 +72,10 @@ describe('Redis at its memory limit', () => {
       const { redis: client } = viewQueue(mir);
       const expectedState = newExpectedState(await mir.partner());
       const worker = await start('worker', mir.env);
-      await accepted(mir.client, expectedState, someKeyedEvents(10, 10));
+      await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(10, 10));
       // Paused so that its jobs are unfinished when Redis is full.
       process.kill(worker.pid, 'SIGSTOP');
-      for (let n = 0; n < 20; n += 1) await accepted(mir.client, expectedState, someKeyedEvents(10, 10));
+      for (let n = 0; n < 20; n += 1) await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(10, 10));
       const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
       await client.setrange('foreign-1', MAX_MEMORY_BYTES - used - MIB, 'x');
       // Redis accepts this write because some memory is left, and then exceeds its limit.
@@ -82,7 +88,7 @@ describe('Redis at its memory limit', () => {
       expect(await submit(mir.client, expectedState, late)).toBe(503);
 
       await client.del('foreign-1', 'foreign-2');
-      await accepted(mir.client, expectedState, late);
+      await submitUntilAccepted(mir.client, expectedState, late);
       await expectBalanced(mir, expectedState);
       expect(await worker.stop()).toEqual({ code: 0, signal: null });
     },

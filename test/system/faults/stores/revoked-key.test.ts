@@ -45,7 +45,7 @@ async function whileRedisIsDown(check: () => Promise<void>): Promise<void> {
   try {
     await check();
   } finally {
-    await redis.startAgain();
+    await redis.restart();
     await waitUntil('the API has reconnected to Redis', () => mir.ctx.queueLink.runId() !== null);
   }
 }

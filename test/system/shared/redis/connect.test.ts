@@ -154,7 +154,7 @@ describe('connecting to Redis', () => {
     const link = await linkTo(name.url, WORKER);
     const blocking = link.client.duplicate();
     await blocking.set('blocking', 'yes');
-    name.deaden();
+    name.dropTraffic();
     expect(await link.client.set('written', 'after')).toBe('OK');
     // BullMQ watches its blocking connection itself.
     expect(blocking.options.socketTimeout).toBeUndefined();

@@ -64,7 +64,7 @@ describe('the committer', () => {
     await waitUntil('the event is stored', async () => (await countOf(chunk)) === 1);
     // The state after a commit by another worker whose put was lost with the cache.
     await h.ctx.store.users.model.updateOne({ _id: userRef }, { $set: { eventCount: 9, revision: 9 } });
-    await cacheServer.startAgain();
+    await cacheServer.restart();
     expect(await committed).toEqual([]);
     expect(await cache.get(userRef)).toMatchObject({ eventCount: 9, revision: 9 });
   });

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { isIPv4 } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { addressesOf, listenOnEach } from '../../../../shared/process/listen';
-import { isReached, loopbackAddresses, otherAddresses, reachedOf } from '../../../support/reach';
+import { isReachable, loopbackAddresses, otherAddresses, reachableOf } from '../../../support/reach';
 
 /** Reserved for documentation (RFC 5737), so that no machine has it. */
 const FOREIGN_ADDRESS = '198.51.100.7';
@@ -32,12 +32,12 @@ describe('listenOnEach', () => {
 
   it.each(reachable)('a server with BIND_ADDRESS %s is reachable only at %j', async (bindAddress, addresses) => {
     const { port } = await open(addressesOf(bindAddress));
-    expect(await reachedOf(all, port)).toEqual(addresses);
+    expect(await reachableOf(all, port)).toEqual(addresses);
   });
 
   it('serves localhost on the same port of both loopback addresses', async () => {
     const { port } = await open(addressesOf('localhost'));
-    expect(await reachedOf(loopbackAddresses(), port)).toEqual(loopbackAddresses());
+    expect(await reachableOf(loopbackAddresses(), port)).toEqual(loopbackAddresses());
     for (const address of loopbackAddresses()) {
       const host = address.includes(':') ? `[${address}]` : address;
       expect(await (await fetch(`http://${host}:${port}`)).text()).toBe('here');
@@ -46,7 +46,7 @@ describe('listenOnEach', () => {
 
   it('skips addresses that this machine lacks, and rejects if it lacks all of them', async () => {
     const { port } = await open([FOREIGN_ADDRESS, '127.0.0.1']);
-    expect(await isReached('127.0.0.1', port)).toBe(true);
+    expect(await isReachable('127.0.0.1', port)).toBe(true);
     await expect(open([FOREIGN_ADDRESS])).rejects.toThrow(
       `This machine cannot listen on ${FOREIGN_ADDRESS} (EADDRNOTAVAIL). Set BIND_ADDRESS to one of its own addresses`,
     );
@@ -61,6 +61,6 @@ describe('listenOnEach', () => {
     await expect(open(addresses, port)).rejects.toThrow(
       `Port ${port} is in use by another process. Choose another with PORT.`,
     );
-    expect(await isReached(addresses[0]!, port)).toBe(false);
+    expect(await isReachable(addresses[0]!, port)).toBe(false);
   });
 });
