@@ -72,7 +72,7 @@ describe('mir doctor', () => {
     const withTls = await findings({ ...production, PUBLIC_URL: 'https://mir.example' });
     expect(withTls.join('\n')).toMatch(/TRUST_PROXY_HOPS is 0[^]*WEBHOOKS_TO_PRIVATE_ADDRESSES is on/);
     const withoutTls = (await findings({ ...production, PUBLIC_URL: 'http://mir.example' })).join('\n');
-    expect(withoutTls).toMatch(/without TLS/);
+    expect(withoutTls).toMatch(/do not use TLS/);
     expect(withoutTls).not.toMatch(/TRUST_PROXY_HOPS/);
     const webhooks = { WEBHOOKS_TO_PRIVATE_ADDRESSES: 'true' };
     expect(await findings({ ...webhooks, PUBLIC_URL: 'https://mir.example' })).toContainEqual(
