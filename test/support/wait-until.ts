@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 10;
-/** Polls less often after a second, because polling slows down the work that it waits for. */
-const LATER_POLL_MS = 50;
-const LATER_AFTER_MS = 1_000;
+/** Polls less often after a while, because polling slows down the work that it waits for. */
+const LATER_POLL_MS = 100;
+const LATER_AFTER_MS = 500;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Polls until `isTrue` returns true. Throws after the timeout, with `what` in the message. */
