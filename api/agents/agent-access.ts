@@ -3,7 +3,6 @@ import { PublicError } from '../http/public-error';
 import type { AgentDoc } from '../../shared/store/agents';
 import { type AuditContext, auditContextForCaller } from '../db/audit-context';
 import { readIdempotencyKey } from '../http/idempotency-key';
-import { requireHuman } from '../http/require-caller';
 import type { Call } from '../http/route';
 
 /** The caller of an agent route and what it may access. */
@@ -16,31 +15,16 @@ export interface AgentAccess {
   idempotencyKey: string | null;
 }
 
-export interface AccessNeeds {
-  /** `ANY` for reading, suspending and revoking, which must keep working after a downgrade. */
-  plan: 'ENTERPRISE' | 'ANY';
-  /** Requires the partner's own key, which only people hold. */
-  human?: boolean;
-  write: boolean;
-}
-
 /**
- * Checks the caller's plan, kind of key and idempotency key, and returns its access. Throws 400 or 403. Does not check
- * the scope, because the authorizer already has.
+ * Checks the caller's idempotency key and returns its access. Throws 400. The route table declares, and the pipeline has
+ * checked, which plan and kind of key a route requires.
  */
 export function agentAccess(
   call: Pick<Call<unknown, unknown, unknown>, 'caller' | 'headers' | 'requestId'>,
-  { plan, human = false, write }: AccessNeeds,
+  { write }: { write: boolean },
 ): AgentAccess {
   const { tenant, admission } = call.caller;
   const { credential } = admission;
-  if (plan === 'ENTERPRISE' && credential.plan !== 'ENTERPRISE') {
-    throw new PublicError(
-      'ENTERPRISE_REQUIRED',
-      'Agents require the ENTERPRISE plan. Ask the operator to change your plan.',
-    );
-  }
-  if (human) requireHuman(call.caller);
   const idempotencyKey = write ? readIdempotencyKey(call) : null;
   if (write && credential.agent?.type === 'AI_AGENT' && idempotencyKey === null) {
     throw new PublicError(

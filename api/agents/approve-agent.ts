@@ -54,7 +54,7 @@ export const approveAgentRoute = route({
   operationId: 'approveAgent',
   method: 'POST',
   path: '/agents/approvals/:id/approve',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, partnerOnly: true, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Approve a spawned agent and issue its key',
   description: 'Checks the agent’s ancestors, the spawn policy and its permissions again',
@@ -64,8 +64,6 @@ export const approveAgentRoute = route({
   idempotencyKey: true,
   answers: { 200: { description: 'The agent and its key', schema: issuedAgentSchema } },
   problems: [
-    'ENTERPRISE_REQUIRED',
-    'HUMAN_REQUIRED',
     'SPAWN_DISABLED',
     'ESCALATION_DENIED',
     'NOT_FOUND',
@@ -76,7 +74,7 @@ export const approveAgentRoute = route({
   ],
   handle: async (call) => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ENTERPRISE', human: true, write: true });
+    const access = agentAccess(call, { write: true });
     const { agent, ancestors, apiKey } = await approveSpawn(ctx, access, params.id, body.reason);
     return { status: 200, body: { ...presentAgent(agent, ancestors), apiKey } };
   },

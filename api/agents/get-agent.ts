@@ -16,7 +16,7 @@ export const getAgentRoute = route({
   problems: ['NOT_YOUR_DESCENDANT', 'NOT_FOUND'],
   handle: async (call) => {
     const { agents } = call.ctx.store;
-    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const access = agentAccess(call, { write: false });
     const agent = requireSelfOrDescendant(access, await agents.get(access.tenant, call.params.id));
     const above = await agents.marksOf(agent.ancestors);
     return { status: 200, body: presentAgent(agent, [...above.values()]) };

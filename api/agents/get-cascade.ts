@@ -89,7 +89,7 @@ export const getCascadeRoute = route({
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],
   handle: async (call) => {
     const { ctx, params } = call;
-    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const access = agentAccess(call, { write: false });
     const cascade = await readCascade(ctx, access.tenant, params.id);
     if (access.self !== null) requireDescendant(access, await ctx.store.agents.get(access.tenant, cascade.agentId));
     return { status: 200, body: cascade };

@@ -63,7 +63,7 @@ export const getLineageRoute = route({
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],
   handle: async (call) => {
     const { ctx, params, query } = call;
-    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const access = agentAccess(call, { write: false });
     const agent = requireSelfOrDescendant(access, await ctx.store.agents.get(access.tenant, params.id));
     return { status: 200, body: await readLineage(ctx, agent, query) };
   },

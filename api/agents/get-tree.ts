@@ -87,7 +87,7 @@ export const getTreeRoute = route({
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],
   handle: async (call) => {
     const { ctx, query, headers } = call;
-    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const access = agentAccess(call, { write: false });
     const { tenant, self } = access;
     const rootId = query.rootAgentId ?? self;
     const root = rootId === null ? null : requireSelfOrDescendant(access, await ctx.store.agents.get(tenant, rootId));

@@ -97,7 +97,7 @@ export const listAgentsRoute = route({
   },
   problems: [],
   handle: async (call) => {
-    const access = agentAccess(call, { plan: 'ANY', write: false });
+    const access = agentAccess(call, { write: false });
     const body = await pageOfAgents(call.ctx, access, call.query, ({ agent, above }) => presentAgent(agent, above));
     return { status: 200, body };
   },

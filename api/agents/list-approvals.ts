@@ -9,7 +9,7 @@ export const listApprovalsRoute = route({
   operationId: 'listApprovals',
   method: 'GET',
   path: '/agents/approvals',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, partnerOnly: true },
   tag: 'Agents',
   summary: 'List agents that need approval, newest first',
   query: z.strictObject(pageQuery),
@@ -19,9 +19,9 @@ export const listApprovalsRoute = route({
       schema: pageSchema('PendingAgentPage', pendingAgentSchema),
     },
   },
-  problems: ['HUMAN_REQUIRED'],
+  problems: [],
   handle: async (call) => {
-    const access = agentAccess(call, { plan: 'ANY', human: true, write: false });
+    const access = agentAccess(call, { write: false });
     const query = { ...call.query, status: 'PENDING_APPROVAL' as const };
     const body = await pageOfAgents(call.ctx, access, query, ({ agent, above }) => ({
       ...presentAgent(agent, above),

@@ -29,15 +29,15 @@ export const putPolicyRoute = route({
   operationId: 'setSpawnPolicy',
   method: 'PUT',
   path: '/agents/policy',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, partnerOnly: true, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Set the spawn policy',
   body: policyInput,
   idempotencyKey: true,
   answers: { 200: { description: 'The new policy', schema: policySchema } },
-  problems: ['ENTERPRISE_REQUIRED', 'HUMAN_REQUIRED'],
+  problems: [],
   handle: async (call) => {
-    const access = agentAccess(call, { plan: 'ENTERPRISE', human: true, write: true });
+    const access = agentAccess(call, { write: true });
     const { reason, ...policy } = call.body;
     return { status: 200, body: await replacePolicy(call.ctx, access, policy, reason) };
   },

@@ -12,7 +12,7 @@ export const reactivateAgentRoute = route({
   operationId: 'reactivateAgent',
   method: 'POST',
   path: '/agents/:id/reactivate',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Reactivate a suspended agent',
   description: 'If an ancestor suspended its whole subtree, the agent stays SUSPENDED until that suspension is lifted',
@@ -21,10 +21,10 @@ export const reactivateAgentRoute = route({
   bodyOptional: true,
   idempotencyKey: true,
   answers: { 200: { description: 'The agent with its effective status', schema: agentSchema } },
-  problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
+  problems: changeProblems,
   handle: async (call) => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const access = agentAccess(call, { write: true });
     const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path) => {
       requireStatus(path, ['ACTIVE', 'SUSPENDED']);
       const { status, subtreeSuspendedAt } = path.agent;

@@ -35,7 +35,7 @@ export const registerAgentRoute = route({
   operationId: 'registerAgent',
   method: 'POST',
   path: '/agents',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, partnerOnly: true, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Register an agent and issue its key',
   body: registerInput,
@@ -48,16 +48,9 @@ export const registerAgentRoute = route({
       schema: agentSchema,
     },
   },
-  problems: [
-    'IDEMPOTENCY_KEY_INVALID',
-    'ENTERPRISE_REQUIRED',
-    'HUMAN_REQUIRED',
-    'PRESET_NOT_ALLOWED',
-    'ALLOWLIST_REQUIRED',
-    'IDEMPOTENCY_KEY_REUSED',
-  ],
+  problems: ['IDEMPOTENCY_KEY_INVALID', 'PRESET_NOT_ALLOWED', 'ALLOWLIST_REQUIRED', 'IDEMPOTENCY_KEY_REUSED'],
   handle: async (call) => {
-    const access = agentAccess(call, { plan: 'ENTERPRISE', human: true, write: true });
+    const access = agentAccess(call, { write: true });
     const { agent, apiKey, replayed } = await registerAgent(call.ctx, access, call.body);
     if (replayed) return { status: 200, body: presentAgent(agent, []) };
     const headers = { Location: `/v1/agents/${agent._id}` };

@@ -11,7 +11,7 @@ export const rejectAgentRoute = route({
   operationId: 'rejectAgent',
   method: 'POST',
   path: '/agents/approvals/:id/reject',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, partnerOnly: true },
   tag: 'Agents',
   summary: 'Permanently reject a spawned agent',
   params: idParams,
@@ -25,10 +25,10 @@ export const rejectAgentRoute = route({
       exampleFields: { status: 'REJECTED', keyPrefix: null },
     },
   },
-  problems: ['HUMAN_REQUIRED', 'NOT_FOUND', 'AGENT_REVOKED', 'AGENT_STATE', 'CONFLICT'],
+  problems: ['NOT_FOUND', 'AGENT_REVOKED', 'AGENT_STATE', 'CONFLICT'],
   handle: async (call) => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ANY', human: true, write: true });
+    const access = agentAccess(call, { write: true });
     const { _id } = await agentOfApproval(ctx, access, params.id);
     const { agent, ancestors } = await changeAgent(ctx, access, _id, body.reason, (path) => {
       requireStatus(path, ['PENDING_APPROVAL']);

@@ -53,10 +53,10 @@ export const revokeAgentRoute = route({
       exampleFields: { status: 'REVOKED', keyPrefix: null },
     },
   },
-  problems: [...changeProblems],
+  problems: changeProblems,
   handle: async (call) => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ANY', write: true });
+    const access = agentAccess(call, { write: true });
     const { agent, ancestors } = body.includeDescendants
       ? await revokeSubtree(ctx, access, params.id, body.reason)
       : await changeAgent(ctx, access, params.id, body.reason, (path) => {

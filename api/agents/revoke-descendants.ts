@@ -46,7 +46,7 @@ export const revokeDescendantsRoute = route({
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT', 'IDEMPOTENCY_KEY_REQUIRED'],
   handle: async (call) => {
     const { ctx, params, body, requestId } = call;
-    const access = agentAccess(call, { plan: 'ANY', write: !body.dryRun });
+    const access = agentAccess(call, { write: !body.dryRun });
     const { tenant, auditContext } = access;
     const agent = requireDescendant(access, await ctx.store.agents.get(tenant, params.id));
     if (body.dryRun) {

@@ -35,7 +35,7 @@ export const rotateAgentKeyRoute = route({
   operationId: 'rotateAgentKey',
   method: 'POST',
   path: '/agents/:id/key/rotate',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Replace an agent’s key',
   params: idParams,
@@ -49,10 +49,10 @@ export const rotateAgentKeyRoute = route({
       schema: z.object({ agentId: z.string(), apiKey: z.string() }).meta({ id: 'RotatedAgentKey' }),
     },
   },
-  problems: ['ENTERPRISE_REQUIRED', ...changeProblems],
+  problems: changeProblems,
   handle: async (call) => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const access = agentAccess(call, { write: true });
     const apiKey = await rotateAgentKey(ctx, access, params.id, body.reason);
     return { status: 200, body: { agentId: params.id, apiKey } };
   },

@@ -107,7 +107,7 @@ export const spawnAgentRoute = route({
   operationId: 'spawnAgent',
   method: 'POST',
   path: '/agents/:id/spawn',
-  auth: { kind: 'key', scope: 'agents:spawn', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:spawn', availableWithoutRedis: false, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Spawn a child agent and issue its key',
   description:
@@ -127,7 +127,6 @@ export const spawnAgentRoute = route({
   problems: [
     'IDEMPOTENCY_KEY_INVALID',
     'IDEMPOTENCY_KEY_REQUIRED',
-    'ENTERPRISE_REQUIRED',
     'NOT_YOUR_DESCENDANT',
     'SPAWN_DISABLED',
     'ESCALATION_DENIED',
@@ -141,7 +140,7 @@ export const spawnAgentRoute = route({
   ],
   handle: async (call): Promise<Answer> => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const access = agentAccess(call, { write: true });
     const { agent, apiKey, replayed } = await spawnAgent(ctx, access, params.id, body);
     if (replayed) {
       const above = await ctx.store.agents.marksOf(agent.ancestors);

@@ -29,10 +29,10 @@ export const suspendAgentRoute = route({
   answers: {
     200: { description: 'The suspended agent', schema: agentSchema, exampleFields: { status: 'SUSPENDED' } },
   },
-  problems: [...changeProblems],
+  problems: changeProblems,
   handle: async (call) => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ANY', write: true });
+    const access = agentAccess(call, { write: true });
     const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path, at) => {
       requireStatus(path, SUSPENDABLE);
       const { status, subtreeSuspendedAt } = path.agent;

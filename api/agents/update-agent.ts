@@ -42,7 +42,7 @@ export const updateAgentRoute = route({
   operationId: 'updateAgent',
   method: 'PATCH',
   path: '/agents/:id',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Update an agent’s name, allowlist or rate limit',
   description: 'Restrictions apply to all descendants immediately. An agent cannot exceed its ancestors’ permissions',
@@ -51,10 +51,10 @@ export const updateAgentRoute = route({
   check: unknownTypes,
   idempotencyKey: true,
   answers: { 200: { description: 'The updated agent', schema: agentSchema } },
-  problems: ['ENTERPRISE_REQUIRED', 'ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
+  problems: ['ESCALATION_DENIED', 'ALLOWLIST_REQUIRED', ...changeProblems],
   handle: async (call) => {
     const { ctx, params, body } = call;
-    const access = agentAccess(call, { plan: 'ENTERPRISE', write: true });
+    const access = agentAccess(call, { write: true });
     const { agent, ancestors } = await changeAgent(ctx, access, params.id, body.reason, (path) => {
       requireStatus(path, ['ACTIVE', 'SUSPENDED']);
       const change = differences(path, body);

@@ -1,6 +1,6 @@
 import type { Credential } from '../../shared/authz/credential';
 import { PublicError } from './public-error';
-import type { Caller } from './route';
+import { type KeyAuth, WRITING_SCOPES } from './route';
 
 /** Throws 403 for an agent whose partner's plan no longer includes agents. Such agents keep read access. */
 export function requireAgentPlan({ agent, plan }: Credential): void {
@@ -11,9 +11,16 @@ export function requireAgentPlan({ agent, plan }: Credential): void {
   );
 }
 
-/** Throws 403 for an agent's key. Partner keys are held by people. */
-export function requireHuman({ admission }: Caller): void {
-  if (admission.credential.agent) {
+/** Throws 403 if the caller does not meet what the route declares. The authorizer has already checked the scope. */
+export function requireAccess(credential: Credential, { scope, partnerOnly, enterpriseOnly }: KeyAuth): void {
+  if (enterpriseOnly && credential.plan !== 'ENTERPRISE') {
+    throw new PublicError(
+      'ENTERPRISE_REQUIRED',
+      'Agents require the ENTERPRISE plan. Ask the operator to change your plan.',
+    );
+  }
+  if (WRITING_SCOPES.has(scope)) requireAgentPlan(credential);
+  if (partnerOnly && credential.agent) {
     throw new PublicError('HUMAN_REQUIRED', 'Agents cannot do this. Use the partner key.');
   }
 }

@@ -20,6 +20,10 @@ export interface KeyAuth {
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. Default: `requests`. Agents always draw on `requests`. */
   budget?: 'control';
+  /** Rejects agent keys with HUMAN_REQUIRED. Only people hold a partner's own keys. */
+  partnerOnly?: true;
+  /** Requires the ENTERPRISE plan. Routes that read, suspend or revoke agents must keep working after a downgrade. */
+  enterpriseOnly?: true;
 }
 
 /** Requires an API key. The handler authorizes and charges the request itself, by the content of the body. */
@@ -90,7 +94,7 @@ export interface RouteDoc {
   query?: z.ZodType;
   params?: z.ZodType;
   answers: Record<number, Documented>;
-  problems: ProblemCode[];
+  problems: readonly ProblemCode[];
   description?: string;
   /** Examples of the body by name. Default: one generated from the schema. */
   bodyExamples?: Record<string, unknown>;

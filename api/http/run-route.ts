@@ -5,14 +5,14 @@ import type { ParsedApiKey } from '../../shared/domain/api-key';
 import { tenantOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
-import { requireAgentPlan } from './require-caller';
+import { requireAccess } from './require-caller';
 import { requireAdmin } from './admin-token';
 import { type Answer, type Exchange, finish, openExchange } from './finish';
 import { rateHeaders, rateLimited } from './rate-headers';
 import { MAX_BODY_BYTES } from './body-limits';
 import { bodyKind, parseJson, readBody } from './read-body';
 import { readKey } from './read-api-key';
-import { type Call, type Caller, type KeyAuth, type ParsedRoute, type Route, WRITING_SCOPES } from './route';
+import { type Call, type Caller, type KeyAuth, type ParsedRoute, type Route } from './route';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import { validate } from './validate';
 
@@ -77,7 +77,7 @@ async function runParsed(
     const key = readKey(req);
     const admission = await admit(key, route.auth);
     Object.assign(headers, rateHeaders(admission));
-    if (WRITING_SCOPES.has(route.auth.scope)) requireAgentPlan(admission.credential);
+    requireAccess(admission.credential, route.auth);
     caller = { key, tenant: tenantOf(key.partnerId, key.env), admission };
   }
   let body: unknown;

@@ -3,7 +3,6 @@ import { partnerOf } from '../../shared/domain/ids';
 import { PublicError } from '../http/public-error';
 import { auditContextForCaller, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
-import { requireHuman } from '../http/require-caller';
 import { route } from '../http/route';
 import { webhookAuth } from './webhook-schema';
 
@@ -12,15 +11,14 @@ export const deleteWebhookRoute = route({
   operationId: 'deleteWebhook',
   method: 'DELETE',
   path: '/partners/webhook',
-  auth: webhookAuth,
+  auth: { ...webhookAuth, partnerOnly: true },
   tag: 'Linking',
   summary: 'Delete the webhook endpoint and its undelivered messages',
   answers: {
     200: { description: 'Deleted', schema: z.object({ removed: z.literal(true) }).meta({ id: 'DeletedWebhook' }) },
   },
-  problems: ['NOT_FOUND', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
+  problems: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store }, caller, requestId }) => {
-    requireHuman(caller);
     const { tenant } = caller;
     const facts = { partnerId: partnerOf(tenant), tenant, action: 'webhook.removed', target: tenant };
     await transaction({ store }, async (session) => {

@@ -4,7 +4,6 @@ import { encryptSecret } from '../../shared/domain/encrypted-secret';
 import { partnerOf, type Tenant } from '../../shared/domain/ids';
 import { PublicError } from '../http/public-error';
 import { type AuditContext, auditEntry, auditContextForCaller } from '../db/audit-context';
-import { requireHuman } from '../http/require-caller';
 import type { ApiContext } from '../context';
 import { route } from '../http/route';
 import { EXAMPLE_URL, webhookAuth, webhookSchema } from './webhook-schema';
@@ -61,7 +60,7 @@ export const putWebhookRoute = route({
   operationId: 'setWebhook',
   method: 'PUT',
   path: '/partners/webhook',
-  auth: webhookAuth,
+  auth: { ...webhookAuth, partnerOnly: true },
   tag: 'Linking',
   summary: 'Set the webhook endpoint',
   description:
@@ -84,9 +83,8 @@ export const putWebhookRoute = route({
       schema: webhookSchema.extend({ secret: z.string().describe('Shown only once.') }).meta({ id: 'IssuedWebhook' }),
     },
   },
-  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'WEBHOOK_URL_NOT_ALLOWED', 'HUMAN_REQUIRED', 'STORE_UNAVAILABLE'],
+  problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'WEBHOOK_URL_NOT_ALLOWED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller, requestId, body: { url } }) => {
-    requireHuman(caller);
     return {
       status: 200,
       body: await putWebhook(ctx, caller.tenant, url, auditContextForCaller({ caller, requestId })),

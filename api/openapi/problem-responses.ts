@@ -74,6 +74,8 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
     ...(doc.auth.kind === 'key' ? WITH_KEY : []),
     // Returned to agents after their partner has downgraded.
     ...(doc.auth.kind === 'key' && WRITING_SCOPES.has(doc.auth.scope) ? (['ENTERPRISE_REQUIRED'] as const) : []),
+    ...('partnerOnly' in doc.auth ? (['HUMAN_REQUIRED'] as const) : []),
+    ...('enterpriseOnly' in doc.auth ? (['ENTERPRISE_REQUIRED'] as const) : []),
     ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
     ...(doc.body ? WITH_BODY : []),
     ...(doc.idempotencyKey ? (['IDEMPOTENCY_KEY_INVALID'] as const) : []),

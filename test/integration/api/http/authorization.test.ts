@@ -1,40 +1,114 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ADMIN_ROUTES, PARTNER_ROUTES } from '../../../../api/routes';
+import { PRESET_SCOPES } from '../../../../shared/domain/agent';
 import { newApiKey } from '../../../../shared/domain/api-key';
+import type { AgentDoc } from '../../../../shared/store/agents';
 import { anEvent } from '../../../support/builders';
 import type { TestResponse } from '../../../support/client';
-import type { Harness, TestPartner } from '../../../support/harness';
-import { sharedHarness } from '../../../support/shared-harness';
+import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import { insertAgent } from '../../../support/insert-agent';
 import { expectProblem } from '../../../support/problems';
 
 let mir: Harness;
 let partner: TestPartner;
 let unknownKey: string;
 beforeAll(async () => {
-  mir = await sharedHarness({ workers: false });
+  mir = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
   partner = await mir.partner();
   unknownKey = newApiKey('live', partner.key.tag).key;
 });
 afterAll(() => mir.close());
 
-const ROUTES: [string, string, unknown][] = [
-  ['POST', '/v1/events', anEvent()],
-  ['POST', '/events', anEvent()],
-  ['GET', '/v1/events', undefined],
-  ['GET', '/v1/events/evt_live_x', undefined],
-  ['GET', '/v1/events/receipts/rcpt_live_x', undefined],
-  ['POST', '/v1/resolve', { userExternalId: 'u' }],
-];
+/** Every route of the table, with any value for its parameters: authorization comes before validation. */
+const ROUTES = [
+  ...PARTNER_ROUTES.map((one) => ({ ...one, prefix: '/v1' })),
+  ...ADMIN_ROUTES.map((one) => ({ ...one, prefix: '' })),
+].map(({ method, path, prefix, auth }) => ({ method, path: prefix + path.replaceAll(/:\w+/g, 'x'), auth }));
+const withAuth = (kind: 'public' | 'admin') => ROUTES.filter(({ auth }) => auth.kind === kind);
+const KEY_ROUTES = ROUTES.flatMap(({ auth, ...one }) => (auth.kind === 'key' ? [{ ...one, auth }] : []));
+const ENTERPRISE_ROUTES = KEY_ROUTES.filter(({ auth }) => 'enterpriseOnly' in auth);
+
+let addresses = 0;
+/** Sends a request from a new address, so that throttles per address do not reject it. */
+function send({ method, path }: { method: string; path: string }, key?: string): Promise<TestResponse> {
+  addresses += 1;
+  const headers = { 'x-forwarded-for': `10.1.${addresses >> 8}.${addresses & 255}` };
+  const body = method === 'GET' ? {} : { body: {} };
+  return mir.client.request(method, path, { headers, ...body, ...(key === undefined ? {} : { key }) });
+}
+
+describe('authorization matrix', () => {
+  /** Returns the key of an agent, which has the scopes of its preset. */
+  const agentKey = async (preset: AgentDoc['preset']): Promise<string> =>
+    (await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset })).apiKey;
+
+  it('reserves these routes for partner keys and for the ENTERPRISE plan', () => {
+    const names = (flag: 'partnerOnly' | 'enterpriseOnly') =>
+      KEY_ROUTES.filter(({ auth }) => flag in auth).map(({ method, path }) => `${method} ${path.slice('/v1/'.length)}`);
+    expect(names('partnerOnly').toSorted()).toEqual([
+      'DELETE partners/webhook',
+      'GET agents/approvals',
+      'GET agents/policy',
+      'POST agents',
+      'POST agents/approvals/x/approve',
+      'POST agents/approvals/x/reject',
+      'PUT agents/policy',
+      'PUT partners/webhook',
+    ]);
+    expect(names('enterpriseOnly').toSorted()).toEqual([
+      'PATCH agents/x',
+      'POST agents',
+      'POST agents/approvals/x/approve',
+      'POST agents/x/key/rotate',
+      'POST agents/x/reactivate',
+      'POST agents/x/spawn',
+      'PUT agents/policy',
+    ]);
+  });
+
+  it.each(withAuth('public'))('needs no key: $method $path', async (route) => {
+    expect([401, 403]).not.toContain((await send(route)).status);
+  });
+
+  it.each(withAuth('admin'))('returns 401 without the admin token, even to a partner: $method $path', async (route) => {
+    expectProblem(await send(route), 401, 'ADMIN_TOKEN_INVALID');
+    expectProblem(await send(route, partner.liveKey), 401, 'ADMIN_TOKEN_INVALID');
+  });
+
+  it.each(KEY_ROUTES)('returns 401 without a valid key: $method $path', async (route) => {
+    expectProblem(await send(route), 401, 'API_KEY_MISSING');
+    expectProblem(await send(route, ''), 401, 'API_KEY_MISSING');
+    expectProblem(await send(route, unknownKey), 401, 'API_KEY_INVALID');
+  });
+
+  it.each(KEY_ROUTES)('returns 403 to a suspended partner: $method $path', async (route) => {
+    const { liveKey, testKey } = await mir.partner({ suspended: true });
+    for (const key of [liveKey, liveKey, testKey]) expectProblem(await send(route, key), 403, 'PARTNER_SUSPENDED');
+  });
+
+  it.each(KEY_ROUTES)(
+    'returns 403 to an agent without the scope, and accepts one with it: $method $path',
+    async (route) => {
+      for (const preset of ['READ_ONLY', 'STANDARD', 'ORCHESTRATOR', 'ADMIN'] as const) {
+        const { status, body } = await send(route, await agentKey(preset));
+        const expected = !PRESET_SCOPES[preset].includes(route.auth.scope)
+          ? 'SCOPE_MISSING'
+          : 'partnerOnly' in route.auth
+            ? 'HUMAN_REQUIRED'
+            : null;
+        if (expected === null) expect([401, 403]).not.toContain(status);
+        else expect([status, body.code]).toEqual([403, expected]);
+      }
+    },
+  );
+
+  it.each(ENTERPRISE_ROUTES)('returns 403 to a partner on another plan: $method $path', async (route) => {
+    const { liveKey } = await mir.partner({ plan: 'STANDARD' });
+    expectProblem(await send(route, liveKey), 403, 'ENTERPRISE_REQUIRED');
+  });
+});
 
 describe('API key authentication', () => {
-  it.each(ROUTES)('returns 401 without a key: %s %s', async (method, path, body) => {
-    expectProblem(await mir.client.request(method, path, { body }), 401, 'API_KEY_MISSING');
-    expectProblem(await mir.client.request(method, path, { body, key: '' }), 401, 'API_KEY_MISSING');
-  });
-
-  it.each(ROUTES)('returns 401 for an unknown key: %s %s', async (method, path, body) => {
-    expectProblem(await mir.client.request(method, path, { body, key: unknownKey }), 401, 'API_KEY_INVALID');
-  });
-
   it.each<[string, (key: string) => string]>([
     ['an arbitrary word', () => 'secret'],
     ['a truncated key', (key) => key.slice(0, -1)],
@@ -102,13 +176,6 @@ describe('API key authentication', () => {
       }
     },
   );
-
-  it.each(ROUTES)('returns 403 to a suspended partner whether or not its key is cached: %s %s', async (...route) => {
-    const [method, path, body] = route;
-    const { liveKey: key } = await mir.partner({ suspended: true });
-    expectProblem(await mir.client.request(method, path, { body, key }), 403, 'PARTNER_SUSPENDED');
-    expectProblem(await mir.client.request(method, path, { body, key }), 403, 'PARTNER_SUSPENDED');
-  });
 
   it('never repeats the API key in a response', async () => {
     for (const key of [partner.liveKey, unknownKey, `${partner.liveKey}x`]) {
