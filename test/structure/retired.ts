@@ -3,7 +3,6 @@ export const RETIRED_IDENTIFIERS: readonly string[] = [
   'AcceptDeps',
   'ActivityNotes',
   'Birth',
-  'Books',
   'CheckedEvent',
   'Crowd',
   'Door',

@@ -5,14 +5,14 @@ import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { queueStats } from '../../shared/queue/queue-stats';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
-import type { Store } from '../../shared/store/store';
+import { OUTBOXES, type Store } from '../../shared/store/store';
 
 /** Older readings are removed: no value is better than one that looks current. */
 export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
 interface Deps {
-  store: Pick<Store, 'cascades' | 'audit' | 'cacheOutbox' | 'deliveries' | 'erasures'>;
+  store: Pick<Store, 'cascades' | 'audit' | (typeof OUTBOXES)[number]>;
   link: RedisLink;
   keys: RedisKeys;
   metrics: Metrics;
@@ -50,9 +50,8 @@ async function readCascades({ store, metrics }: Deps): Promise<void> {
 }
 
 async function readOutbox({ store, metrics }: Deps): Promise<void> {
-  const { cacheOutbox, deliveries, erasures } = store;
-  for (const [rows, collection] of Object.entries({ cacheOutbox, deliveries, erasures })) {
-    metrics.outboxOverdueSeconds.labels(rows).set(ageSeconds(await collection.nextDueAt()));
+  for (const rows of OUTBOXES) {
+    metrics.outboxOverdueSeconds.labels(rows).set(ageSeconds(await store[rows].nextDueAt()));
   }
 }
 

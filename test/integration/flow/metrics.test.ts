@@ -4,6 +4,7 @@ import type { Runtime } from '../../../shared/runtime';
 import { QUEUE_NAMES } from '../../../shared/queue/queues';
 import { openRuntime } from '../../../shared/runtime';
 import { readConfig } from '../../../shared/config/config';
+import { OUTBOXES } from '../../../shared/store/store';
 import { VERSION } from '../../../shared/project';
 import { startWorkers, type RunningWorkers } from '../../../workers/start-workers';
 import { createApp } from '../../../api/app';
@@ -75,7 +76,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
   what: ['queues', 'cascades', 'audit', 'outbox'],
-  rows: ['cacheOutbox', 'deliveries', 'erasures'],
+  rows: OUTBOXES,
 };
 
 describe('GET /metrics', () => {

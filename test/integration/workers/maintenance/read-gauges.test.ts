@@ -4,6 +4,7 @@ import { createMetrics } from '../../../../shared/metrics/metrics';
 import { JOB_FIELDS, queueKeys } from '../../../../shared/queue/bullmq-internals';
 import { eventsQueue } from '../../../../shared/queue/event-chunk';
 import { QUEUE_NAMES } from '../../../../shared/queue/queues';
+import { OUTBOXES } from '../../../../shared/store/store';
 import { tenantOf } from '../../../../shared/domain/ids';
 import { gaugeReadings, STALE_AFTER_MS } from '../../../../workers/maintenance/read-gauges';
 import { growTree } from '../../../support/grow-tree';
@@ -136,14 +137,14 @@ describe('gaugeReadings', () => {
         nextLookAt: at(ms),
       });
       const expected = ms > 0 ? 0 : 3_600;
-      for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) {
+      for (const rows of OUTBOXES) {
         expect([rows, Math.round((await overdue(rows)) / 10) * 10]).toEqual([rows, expected]);
       }
     }
     await deliveries.model.updateMany({}, { $set: { status: 'DELIVERED' } });
     await erasures.model.updateMany({}, { $set: { status: 'DONE' } });
     await cacheOutbox.model.deleteMany({});
-    for (const rows of ['cacheOutbox', 'deliveries', 'erasures']) expect(await overdue(rows)).toBe(0);
+    for (const rows of OUTBOXES) expect(await overdue(rows)).toBe(0);
   });
 
   it('shows the age of an open cascade and of an unsealed audit entry', async () => {

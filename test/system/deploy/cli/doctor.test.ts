@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { identify } from '../../../../shared/process/process-identity';
 import { queueKeys } from '../../../../shared/queue/bullmq-internals';
+import { QUEUE_NAMES } from '../../../../shared/queue/queues';
 import { type Harness, startHarness } from '../../../support/harness';
 import { ownStores } from '../../../support/own-stores';
 import { cli } from '../../../support/cli';
@@ -45,9 +46,10 @@ describe('mir doctor', () => {
     const { code, ok, checks } = await doctor();
     expect(notOk(checks)).toEqual([]);
     expect([code, ok]).toEqual([0, true]);
+    const queues = QUEUE_NAMES.map((queue) => `queue_${queue}`).join(' ');
     const expected =
       'node settings mongo replica_set transactions pepper indexes cascades audit redis queue_policy queue_memory ' +
-      'cache queue_events queue_cascades queue_webhooks queue_erasures queue_mails dead_letters clocks embedded_stack disk';
+      `cache ${queues} dead_letters clocks embedded_stack disk`;
     expect([...new Set(checks.map(({ check }) => check.replace(' ', '_')))].join(' ')).toBe(expected);
     const { out } = await cli({ ...h.env, DATA_DIR: dataDir }, 'doctor');
     expect(out).toMatch(/● OK\s+transactions/);
@@ -90,10 +92,7 @@ describe('mir doctor', () => {
       { check: 'queue policy', verdict: 'FAIL', remedy: expect.stringContaining('CONFIG SET appendonly yes') },
       { check: 'queue memory', verdict: 'WARN', found: expect.stringContaining('MAX_QUEUED_BYTES') },
       { check: 'queue events', verdict: 'WARN', found: 'no worker is connected' },
-      { check: 'queue cascades', verdict: 'WARN' },
-      { check: 'queue webhooks', verdict: 'WARN' },
-      { check: 'queue erasures', verdict: 'WARN' },
-      { check: 'queue mails', verdict: 'WARN' },
+      ...QUEUE_NAMES.slice(1).map((queue) => ({ check: `queue ${queue}`, verdict: 'WARN' })),
     ]);
     const unbounded = await ownRedis(['--maxmemory', '0']);
     const second = await doctor({ REDIS_URL: unbounded.url, QUEUE_DURABILITY: 'fsync' });

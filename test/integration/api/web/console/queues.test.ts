@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openOperatorSession, OPERATOR_SESSION_SECONDS } from '../../../../../api/web/console/session';
 import { queueKeys } from '../../../../../shared/queue/bullmq-internals';
+import { QUEUE_NAMES } from '../../../../../shared/queue/queues';
 import { anEvent } from '../../../../support/builders';
 import { ADMIN_TOKEN, type Harness, startHarness, type TestPartner } from '../../../../support/harness';
 
@@ -177,13 +178,7 @@ describe('queues page', () => {
     const [listed, shown] = texts.map((text) => JSON.parse(text));
     expect(
       listed.queues.map(({ name, readOnlyMode }: { name: string; readOnlyMode: boolean }) => [name, readOnlyMode]),
-    ).toEqual([
-      ['events', true],
-      ['cascades', true],
-      ['webhooks', true],
-      ['erasures', true],
-      ['mails', true],
-    ]);
+    ).toEqual(QUEUE_NAMES.map((name) => [name, true]));
     expect(listed.queues[0].counts.waiting).toBe(1);
     expect(shown.job.data).toMatchObject({ tenant: 'string(21)', events: { 'list(2) of': expect.anything() } });
     const refs = job!.data.events.map((row: unknown[]) => row[2] as string);
