@@ -36,7 +36,7 @@ describeInBrowser('guide and reference in a browser', () => {
     expect(browserErrors).toEqual([]);
   });
 
-  it('opens the API reference and requests nothing from another origin', async () => {
+  it('opens the API reference without sending requests to other origins', async () => {
     const { page, browserErrors, requestedUrls } = await openWatchedTab();
     await page.goto(`${h.url}/docs`, { waitUntil: 'networkidle0' });
     await page.waitForFunction(() => document.body.textContent?.includes('Participation history as neutral facts'));

@@ -24,14 +24,17 @@ describe('BIND_ADDRESS', () => {
   it.each([
     { setting: '127.0.0.1', reached: ['127.0.0.1'] },
     { setting: '', reached: all },
-  ])('serves API, metrics and worker only at $reached with BIND_ADDRESS=$setting', async ({ setting, reached }) => {
-    const env = { ...mir.env, BIND_ADDRESS: setting };
-    const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
-    const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
-    for (const [name, port] of Object.entries(ports)) {
-      expect([name, await reachableOf(all, port)]).toEqual([name, reached]);
-    }
-  });
+  ])(
+    'exposes the API, metrics and worker ports only on $reached with BIND_ADDRESS=$setting',
+    async ({ setting, reached }) => {
+      const env = { ...mir.env, BIND_ADDRESS: setting };
+      const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
+      const ports = { api: api.port, metrics: await metricsPortOf(api), worker: worker.port };
+      for (const [name, port] of Object.entries(ports)) {
+        expect([name, await reachableOf(all, port)]).toEqual([name, reached]);
+      }
+    },
+  );
 
   it.each(['api', 'worker'] as const)(
     'prevents the start of the %s process if BIND_ADDRESS belongs to another machine',

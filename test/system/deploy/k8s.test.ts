@@ -73,7 +73,7 @@ describeWithKubernetesTools('kustomize and kubeconform', () => {
     },
   );
 
-  it('builds an example with matching selectors, one autoscaler per deployment, existing secrets and one image', async () => {
+  it('builds an example with matching selectors, one autoscaler per deployment, secrets that exist and a single image', async () => {
     const all = documents(await kustomize(join(copy, 'overlays/example')));
     const ofKind = (wanted: string): Manifest[] => all.filter(({ kind }) => kind === wanted);
     const deployments = ofKind('Deployment');

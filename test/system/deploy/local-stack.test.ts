@@ -173,7 +173,7 @@ describe('embedded stores', () => {
     for (const part of [...parts, 'mongodb-memory-server', 'PyPI']) expect(message).toContain(part);
   });
 
-  it('starts no server if the environment contains database URLs', async () => {
+  it('does not start any server if the environment contains database URLs', async () => {
     const configured = { MONGO_URL: 'mongodb://user:secret@db.example/mir', REDIS_URL: 'redis://cache.example:6379' };
     const stores = await startStores({ dataDir: tempDir(), env: configured });
     await stores.stop();

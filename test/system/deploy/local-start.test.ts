@@ -245,7 +245,7 @@ describe('network exposure of npm start', () => {
     expect(await reachableOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
   });
 
-  it('exposes API, metrics and workers, but not the databases, when BIND_ADDRESS is ::', async () => {
+  it('exposes the API, metrics and worker ports, but not the databases, when BIND_ADDRESS is ::', async () => {
     const dataDir = tempDir();
     const started = start(dataDir, {}, { BIND_ADDRESS: loopbackAddresses().includes('::1') ? '::' : '0.0.0.0' }, true);
     await started.printed(/Press Ctrl-C to stop/);

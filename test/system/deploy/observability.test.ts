@@ -90,7 +90,7 @@ describe('metrics and dashboards', () => {
       });
     });
 
-    it('fires no alert on a healthy system', async () => {
+    it('does not fire any alert on a healthy system', async () => {
       const alerts = await prometheus!.query('ALERTS{alertstate="firing"}');
       expect(alerts.map(({ metric }) => metric['alertname'])).toEqual([]);
     });

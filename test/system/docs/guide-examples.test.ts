@@ -195,7 +195,7 @@ except ValueError as error:
     ['TypeScript', 'ts', process.execPath, 'retry.mjs', 'true'],
     ['Python', 'python', 'python3', 'retry.py', 'True'],
   ])(
-    'retries in the %s example after a dropped connection and after an error page of a proxy',
+    "retries in the %s example after a dropped connection and after a proxy's error page",
     async (_name, language, runner, file, sameEvent) => {
       const examples = examplesOf(language);
       const retryExample = examples.find((example) => /submitWithRetry|submit_with_retry/.test(example))!;

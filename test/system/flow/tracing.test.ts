@@ -92,7 +92,7 @@ describe('tracing', () => {
     expect(span.links).toMatchObject([{ traceId, spanId: 'cd'.repeat(8) }]);
   });
 
-  it('records the status of unmatched requests, and no traces for probes and background work', async () => {
+  it('records the status of unmatched requests, but does not trace probes or background work', async () => {
     await api.client.get('/healthz');
     await api.client.get('/nowhere');
     const unmatched = await findSpan('the unmatched request', ({ name }) => name === 'other unmatched');
@@ -103,7 +103,7 @@ describe('tracing', () => {
     expect(collector.spans.filter(({ name }) => name.includes('/healthz'))).toEqual([]);
   });
 
-  it('records no key, user ID or other content of a request', async () => {
+  it('does not record keys, user IDs or other request content', async () => {
     const commits = (): number => collector.spans.filter(({ name }) => name === 'commit').length;
     const before = commits();
     const event = anEvent({
@@ -133,7 +133,7 @@ describe('tracing', () => {
     expect(await untraced.stop()).toEqual({ code: 0, signal: null });
   });
 
-  it('loads no tracing packages if no endpoint is configured', () => {
+  it('does not load any tracing packages if no endpoint is configured', () => {
     const program = `
     for (const part of ['api/app', 'api/context', 'workers/start-workers', 'shared/runtime']) require('./dist/' + part + '.js');
     const { createTracing } = require('./dist/shared/tracing/create-tracing.js');

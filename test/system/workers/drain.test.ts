@@ -161,7 +161,7 @@ describe('SIGTERM', () => {
     expect((await polls[1]!).at(-1)).toBe('close');
   });
 
-  it('loses no event that the API accepts with 202 while it stops', async () => {
+  it('does not lose any event that the API accepts with 202 while it stops', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const api = await start('api', { ...mir.env, DRAIN_TIMEOUT_MS: '600000' });
     let acceptedBatches = 0;

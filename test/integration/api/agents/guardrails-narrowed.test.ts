@@ -74,7 +74,7 @@ describe('single events submitted in the same tick', () => {
     expect(receipt.body).toMatchObject({ status: 'DONE', persisted: 1 });
   });
 
-  it('leaves no job or open chunk behind when every single event is rejected', async () => {
+  it('leaves no job or open chunk behind when all events submitted individually are rejected', async () => {
     const agent = await createAgent();
     const results = await submitTogether(agent, [validated(agent, { eventType: OTHER_TYPE })]);
     expect(results).toMatchObject([{ reason: { code: 'EVENT_TYPE_NOT_ALLOWED' } }]);

@@ -26,7 +26,7 @@ beforeAll(async () => {
   self = await create('self', middle);
   children = [];
   const createdMs = Date.now();
-  // Three children at a time share a creation time.
+  // Each group of three children shares a creation time.
   for (let n = 0; n < CHILDREN; n += 1) {
     children.push(await create(`child ${n}`, self, new Date(createdMs + Math.floor(n / 3))));
   }

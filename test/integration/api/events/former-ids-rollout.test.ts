@@ -153,7 +153,7 @@ describe('rollout of keyed event IDs', () => {
       expect(rows.reduce((sum, { eventCount }) => sum + eventCount, 0)).toBe(events.length);
     });
 
-    it('stores no event twice when a job runs again', async () => {
+    it('does not store any event twice when a job runs again', async () => {
       const partner = await mir.partner();
       const tenant = liveTenant(partner);
       await storeAsFormerVersion(tenant, keyed('stored'));

@@ -52,7 +52,7 @@ describe('tenant isolation', () => {
     expect(signals.body.eventCount).toBe(2);
   });
 
-  it("returns the same 404 for another tenant's event as for a missing one", async () => {
+  it("returns the same 404 for another tenant's event as for one that does not exist", async () => {
     for (const key of otherKeys()) {
       const found = await mir.client.get(`/v1/events/${ids.eventId}`, key);
       const missing = await mir.client.get('/v1/events/evt_test_kdoesnotexist', key);
@@ -61,7 +61,7 @@ describe('tenant isolation', () => {
     }
   });
 
-  it("returns the same 404 for another tenant's receipt as for a missing one", async () => {
+  it("returns the same 404 for another tenant's receipt as for one that does not exist", async () => {
     for (const key of otherKeys()) {
       for (const receiptId of [ids.receiptId, ids.batchReceiptId]) {
         const found = await mir.client.get(`/v1/events/receipts/${receiptId}`, key);

@@ -157,7 +157,7 @@ describe('backup and restore', () => {
       await expect(restoreBackup(readConfig(env), folder, ignore)).rejects.toThrow(reason);
     };
 
-    it('writes nothing to databases that are not empty', async () => {
+    it('does not write to databases that are not empty', async () => {
       await expectRejection(mir.env, whole, /database is not empty/);
       const env = freshEnv({ KEYSPACE: mir.env['KEYSPACE']! });
       await expectRejection(env, whole, /already contains keys of this KEYSPACE/);
@@ -181,7 +181,7 @@ describe('backup and restore', () => {
       await connection.close();
     });
 
-    it('does not overwrite an existing backup', async () => {
+    it('does not overwrite a backup that already exists', async () => {
       await expect(createBackup(readConfig(mir.env), whole, ignore)).rejects.toThrow('is not empty');
     });
 

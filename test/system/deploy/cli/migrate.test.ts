@@ -34,7 +34,7 @@ describe('mir migrate', () => {
     });
     const mir = (...args: string[]) => cli(env, 'migrate', ...args);
 
-    it('prevents API and worker from starting until the operator migrates, and changes nothing', async () => {
+    it('prevents the API and the worker from starting until the operator runs the migration, and changes nothing itself', async () => {
       for (const program of ['api', 'worker'] as const) {
         const { code, stderr } = await failedStart(program, env);
         expect(code).not.toBe(0);
@@ -65,7 +65,7 @@ describe('mir migrate', () => {
       expect((await mir('status')).out).toContain('No pending migrations.');
     });
 
-    it('lets API and worker start after `apply`, but not while an index is missing', async () => {
+    it('lets the API and the worker start after `apply`, but not while an index is missing', async () => {
       const api = await start('api', env);
       const worker = await start('worker', env);
       expect((await api.client.get('/readyz')).status).toBe(200);
@@ -146,7 +146,7 @@ describe('mir migrate', () => {
       expect(log).toEqual(['runs', 'runs', 'after']);
     });
 
-    it('runs migrations in only one of several processes, which the errors of the others name', async () => {
+    it('runs migrations in only one of several processes, and names that process in the errors of the others', async () => {
       const env = freshEnv();
       const log: string[] = [];
       const processes = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));
@@ -159,7 +159,7 @@ describe('mir migrate', () => {
       expect((await rows(processes[0]!.connection).findOne())?.n).toBe(2);
     });
 
-    it('takes over the lock of another process only after it has expired', async () => {
+    it("takes over another process's lock only after the lock has expired", async () => {
       const env = freshEnv();
       const { migrations } = await openStore(env);
       const lock = { kind: 'LOCK', about: 'x', by: 'a crashed host', startedAt: new Date() } as const;

@@ -31,7 +31,7 @@ describe('the built `mir` command', () => {
     },
   );
 
-  it('loads what a command needs, but no packages of the web pages', () => {
+  it('loads what a command needs, but none of the packages for web pages', () => {
     const loaded = packagesLoadedBy('partners', 'list', '--help');
     expect(loaded).toEqual(expect.arrayContaining(['commander', 'mongoose']));
     expect(loaded.filter((name) => ['preact', 'markdown-it', 'better-auth'].includes(name))).toEqual([]);

@@ -34,7 +34,7 @@ async function isWritten({ agentId }: TestAgent): Promise<boolean> {
   }
 }
 
-/** Kills the API process with -9 while an open transaction of it has written the tree's root. */
+/** Kills the API process with -9 while one of its open transactions has written the tree's root. */
 async function killInTransaction(api: TestProcess, partner: TestPartner, root: TestAgent): Promise<void> {
   const progress = { changes: 0, stopped: false };
   const patch = async (client: number): Promise<void> => {

@@ -38,7 +38,7 @@ describe('a worker killed between commit and cache', () => {
       expect(await first.stop()).toEqual({ code: 0, signal: null });
       await cacheLink.client.flushdb();
 
-      // The cache has rows of u-0 and u-1 from before the commit, and none of the others.
+      // The cache has rows for u-0 and u-1 from before the commit, and none for the other users.
       const events = someEvents(40, 4);
       const cachedUsers = { userExternalIds: ['u-0', 'u-1'] };
       await mir.client.post('/v1/resolve', liveKey, cachedUsers);

@@ -69,7 +69,7 @@ async function retryAll(): Promise<void> {
 }
 
 describe('events and jobs that cannot be processed', () => {
-  it('fails only the event that MongoDB rejects, persists the others, and stores none twice on a retry', async () => {
+  it('fails only the event that MongoDB rejects, persists the others, and does not store any of them twice on a retry', async () => {
     const expectedState = newExpectedState(await mir.partner());
     // Pauses the queue so that valid and invalid events share a commit group.
     await viewQueue(mir).queue.pause();
@@ -119,7 +119,7 @@ describe('events and jobs that cannot be processed', () => {
     await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
-  it('finalizes a job with an unknown payload version as FAILED and keeps it with the reason', async () => {
+  it('finalizes a job with an unknown payload version as FAILED and keeps it along with the failure reason', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { chunk, receiptId } = await openChunk(expectedState);
     await enqueue(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });
@@ -144,7 +144,7 @@ describe('events and jobs that cannot be processed', () => {
     await queue.pause();
     const { liveKey } = expectedState.partner;
     const single = await mir.client.post('/v1/events', liveKey, anEvent());
-    // Two chunks, of which the second stays readable.
+    // Two chunks, the second of which stays readable.
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(700, 5) });
     const jobs = await queue.getJobs(['waiting', 'prioritized']);
     expect(jobs).toHaveLength(3);

@@ -97,7 +97,7 @@ async function areAllUp(): Promise<boolean> {
 }
 
 describe('driver messages in responses', () => {
-  it('covers every route of the table (add requests to support/every-route.ts)', () => {
+  it('covers every route in the table (add requests to support/every-route.ts)', () => {
     const routes = [...PARTNER_ROUTES, ...ADMIN_ROUTES, ...PAGES].map(({ method, path }) => `${method} ${path}`);
     const called = new Set(calls.map(({ route }) => route));
     expect(routes.filter((route) => !called.has(route))).toEqual([]);

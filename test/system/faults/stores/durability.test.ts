@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 describe('QUEUE_DURABILITY=fsync', () => {
-  it('loses no accepted event when Redis is killed with -9 right after a 202', async () => {
+  it('does not lose any accepted event when Redis is killed with -9 right after a 202', async () => {
     const expectedState = newExpectedState(await mir.partner());
     for (let round = 1; round <= ROUNDS; round += 1) {
       const before = expectedState.receiptIds.length;

@@ -51,7 +51,7 @@ async function submitWhile(expectedState: ExpectedState, condition: () => Promis
 describe('a MongoDB outage', () => {
   describe.each(outagesOf(() => mongo))('with MongoDB $outage', ({ begin, end }) => {
     it(
-      'accepts events during the outage, and stores each of them once afterwards without a failed attempt',
+      'accepts events during the outage, and stores each of them exactly once afterward, without a failed attempt',
       async () => {
         const expectedState = newExpectedState(await mir.partner());
         const { queue } = viewQueue(mir);

@@ -63,7 +63,7 @@ async function expectReadable({ partner: { liveKey } }: ExpectedState, eventId: 
 
 describe('a Redis outage', () => {
   describe.each(outagesOf(() => redis))('with Redis $outage', ({ begin, end }) => {
-    it('returns 503 from POST /events within a second, keeps serving reads, and recovers afterwards', async () => {
+    it('returns 503 from POST /events within a second, keeps serving reads, and recovers afterward', async () => {
       const expectedState = newExpectedState(await mir.partner());
       await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(USERS, USERS));
       const [eventId] = expectedState.events.keys();
