@@ -9,15 +9,16 @@ import type { Call } from '../http/route';
 export interface AgentAccess {
   tenant: Tenant;
   partnerId: PartnerId;
-  /** ID of the calling agent; null for the partner's own key. */
+  /** ID of the calling agent. Null for the partner's own key. */
   self: string | null;
   auditContext: AuditContext;
   idempotencyKey: string | null;
 }
 
 /**
- * Checks the caller's idempotency key and returns its access. Throws 400. The route table declares, and the pipeline has
- * checked, which plan and kind of key a route requires.
+ * Validates the idempotency key and returns what the caller may access. Throws 400 if the key is invalid, or missing
+ * when an AI agent writes. The request pipeline has already checked the plan and the kind of API key that the route
+ * requires.
  */
 export function agentAccess(
   call: Pick<Call<unknown, unknown, unknown>, 'caller' | 'headers' | 'requestId'>,

@@ -18,23 +18,26 @@ function revoked(detail: string): PublicError {
 export function requireStatus({ ancestors, agent }: AgentPath, allowed: readonly AgentStatus[]): void {
   const status = statusOf(agent, ancestors);
   if (allowed.includes(status)) return;
-  if (status === 'REVOKED') throw revoked('The agent was revoked permanently. Register or spawn a new one.');
+  if (status === 'REVOKED') throw revoked('The agent was permanently revoked. Register or spawn a new one.');
   throw new PublicError('AGENT_STATE', `The agent is ${status}, but this action requires ${allowed.join(' or ')}.`);
 }
 
-/** Throws 409 unless every agent on `path` (root … parent) is active, as required to spawn or approve below them. */
+/**
+ * Throws 409 unless every agent on `path` (root … parent) is active. Spawning or approving an agent below them requires
+ * it.
+ */
 export function requireAlivePath(path: readonly AgentDoc[]): void {
   for (const agent of path) {
     const status = effectiveStatus(agent.status, [agent]);
-    const consequence = 'No agent can be spawned or approved below it';
-    if (status === 'REVOKED') throw revoked(`Agent ${agent._id} was revoked permanently. ${consequence}.`);
+    const consequence = 'You cannot spawn or approve agents below it';
+    if (status === 'REVOKED') throw revoked(`Agent ${agent._id} was permanently revoked. ${consequence}.`);
     if (status !== 'ACTIVE') {
       throw new PublicError('AGENT_STATE', `Agent ${agent._id} is ${status}. ${consequence} until it is ACTIVE.`);
     }
   }
 }
 
-/** Throws what the authorizer would if the calling agent has been revoked or suspended since it was authorized. */
+/** Throws the authorizer's error if the calling agent has been revoked or suspended since it was authorized. */
 export function requireCallerAlive(self: string | null, path: readonly AgentDoc[]): void {
   if (self === null) return;
   const upToSelf = path.slice(0, path.findIndex(({ _id }) => _id === self) + 1);

@@ -14,7 +14,7 @@ import { checkSpawn, countPopulation } from './check-spawn';
 import { reasonInput } from './input-schemas';
 import { issuedAgentSchema, presentAgent } from './present-agent';
 
-/** Returns the agent that an approval refers to. Throws 404 if there is none. */
+/** Returns the agent that an approval refers to. Throws 404 if the approval does not exist. */
 export async function agentOfApproval(
   { store }: Pick<ApiContext, 'store'>,
   { tenant }: AgentAccess,
@@ -26,7 +26,7 @@ export async function agentOfApproval(
 }
 
 /**
- * Approves a pending agent and returns its key. Rechecks its ancestors, the policy and its permissions, because they
+ * Approves a pending agent and returns its key. Rechecks its ancestors, its permissions and the policy, because they
  * may have changed since the spawn.
  */
 async function approveSpawn(
@@ -57,7 +57,7 @@ export const approveAgentRoute = route({
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, partnerOnly: true, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Approve a spawned agent and issue its key',
-  description: 'Checks the agent’s ancestors, the spawn policy and its permissions again',
+  description: 'Rechecks the agent’s ancestors, its permissions and the spawn policy',
   params: idParams,
   body: reasonInput,
   bodyOptional: true,

@@ -14,7 +14,10 @@ interface Decision {
   action: string;
 }
 
-/** Decides on a change within the transaction. Throws a PublicError to reject it. May run again after a conflict. */
+/**
+ * Decides on a change within the transaction. Throws a PublicError to reject the change. Runs again if the transaction
+ * is retried after a conflict.
+ */
 export type Decide = (path: AgentPath, at: Date, session: StoreSession) => Decision | Promise<Decision>;
 
 /**
@@ -53,7 +56,7 @@ export async function changeAgent(
       await store.audit.append(auditEntry({ ...auditContext, at: after.updatedAt }, entry), session);
       agent = after;
     }
-    // Invalidated even if nothing changes, because an earlier attempt may have failed to do so.
+    // Invalidate the caches even if nothing changes, because an earlier attempt may have failed to invalidate them.
     const affected = { nodes: [agentId], keyHashes: before.key ? [before.key.hash] : [] };
     return { result: { ancestors, agent }, affected };
   };

@@ -8,8 +8,8 @@ import { requireAlivePath } from './agent-state';
 import { typeErrors } from './input-schemas';
 
 /**
- * Living agents besides the new child: children of its parent and agents in its tree. Upper bounds, but exact wherever
- * a policy limit depends on them.
+ * Number of living agents, excluding the new child: its parent's children and all agents in its tree. Each number is an
+ * upper bound, but exact whenever a policy limit depends on it.
  */
 export interface Population {
   children: number;
@@ -17,8 +17,9 @@ export interface Population {
 }
 
 /**
- * Returns `stored`, which is an upper bound, or an exact count if `stored` reaches `threshold`. Never counts past
- * `threshold`, so that a spawn does not read all of a large tree.
+ * Returns `stored`, an upper bound, if it is below `threshold`. Otherwise, counts the agents and returns the exact
+ * number if that is below `threshold`. Never counts past `threshold`, so that a spawn does not read an entire large
+ * tree.
  */
 async function countIfNeeded(
   stored: number,
@@ -30,7 +31,10 @@ async function countIfNeeded(
   return counted < threshold ? counted : stored;
 }
 
-/** Counts the living agents around a child. `isStored`: the child is already in the database, and left out. */
+/**
+ * Counts the living children of the parent and the living agents in the tree, excluding the child. `isStored` means
+ * that the child is already in the database.
+ */
 export async function countPopulation(
   { store }: { store: Pick<Store, 'agents'> },
   policy: SpawnPolicy,
@@ -72,13 +76,16 @@ function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: P
   return limits.filter(([, isMet]) => isMet).map(([path, , message]) => ({ path, code: 'POLICY_LIMIT', message }));
 }
 
-/** Throws if the child's type, its ancestors or the policy forbid it. `path`: root … parent. */
+/**
+ * Throws if the child's type, its ancestors or the policy forbid the spawn. `path` contains the ancestors, root …
+ * parent.
+ */
 export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: SpawnPolicy, population: Population): void {
   requireAlivePath(path);
   if (!policy.spawnEnabled) {
     throw new PublicError(
       'SPAWN_DISABLED',
-      'Spawning is disabled. Enable it with PUT /v1/agents/policy and the partner key.',
+      'Spawning is disabled. Use the partner key to enable it with PUT /v1/agents/policy.',
     );
   }
   const escalated = escalations(path, child);
@@ -98,7 +105,7 @@ export function checkSpawn(path: readonly AgentDoc[], child: Grant, policy: Spaw
   );
 }
 
-/** Returns whether the policy requires a person to approve the child before it gets a key. */
+/** Returns true if the policy requires a person to approve the child before it gets a key. */
 export function needsApproval({ approval }: SpawnPolicy, depth: number, { agents }: Population): boolean {
   const { fromDepth = Infinity, fromAgentsPerRoot = Infinity } = approval;
   return depth >= fromDepth || agents + 1 >= fromAgentsPerRoot;

@@ -7,7 +7,7 @@ import type { ApiContext } from '../context';
 import { type AgentAccess } from './agent-access';
 import { keyedAgentId, newAgentId } from '../../shared/domain/agent';
 
-/** A registered or spawned agent. `apiKey` is null on a replay, and while the agent awaits approval. */
+/** A registered or spawned agent. `apiKey` is null if the request is a retry or the agent awaits approval. */
 export interface CreatedAgent {
   agent: AgentDoc;
   apiKey: string | null;
@@ -30,8 +30,9 @@ async function findCreated(
 }
 
 /**
- * Creates an agent at most once per idempotency key, from which it derives the agent's ID. If a request is repeated,
- * returns the agent as it is now, without its API key. Throws 422 if the key was used for a different request.
+ * Creates at most one agent per idempotency key, because it derives the agent's ID from the key. If a request is
+ * repeated, returns the agent in its current state, without its API key. Throws 422 if the idempotency key was used for
+ * a different request.
  */
 export async function createOnce(
   deps: Pick<ApiContext, 'store'>,

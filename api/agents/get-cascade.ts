@@ -16,12 +16,12 @@ const cascadeSchema = z
     cascadeId: z.string(),
     agentId: z.string(),
     status: cascadeStatusSchema.describe(
-      'CLOSED: all keys are deleted and all revocations audited. PARTIAL: some agents failed and will be retried.',
+      'CLOSED: all keys are deleted, and all revocations are audited. PARTIAL: some agents could not be revoked yet and will be retried.',
     ),
     affected: z.int().nullable().describe('Number of agents to revoke. Null until counted.'),
     revoked: z.int(),
     audited: z.int(),
-    parked: z.int().describe('Agents whose keys could not be deleted yet. MIR rejects those keys anyway.'),
+    parked: z.int().describe('Number of agents whose keys could not be deleted yet. MIR already rejects those keys.'),
     effectiveAt: time.nullable().describe('When the kill took effect. Null until confirmed.'),
     createdAt: time,
     closedAt: time.nullable(),
@@ -29,7 +29,7 @@ const cascadeSchema = z
   .meta({ id: 'Cascade' });
 export type PresentedCascade = z.output<typeof cascadeSchema>;
 
-/** `audited`: number of audit entries that the cascade has written. */
+/** `audited` is the number of audit entries that the cascade has written. */
 function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade {
   const { _id, agentId, status, affected, revoked, parkedCount, effectiveAt, createdAt, closedAt } = cascade;
   return {
@@ -37,7 +37,7 @@ function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade 
     agentId,
     status,
     affected,
-    // Each revocation commits with its audit entry, whereas the cascade's own counter is updated only now and then.
+    // The cascade's own counter lags behind, but each revocation commits together with its audit entry.
     revoked: Math.max(revoked, audited),
     audited,
     parked: parkedCount,
@@ -47,7 +47,7 @@ function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade 
   };
 }
 
-/** Returns a cascade. Throws 404 if the tenant has no such cascade. */
+/** Returns a cascade. Throws 404 if it does not exist or belongs to another tenant. */
 export async function readCascade(
   { store }: Pick<ApiContext, 'store'>,
   tenant: Tenant,
@@ -58,7 +58,7 @@ export async function readCascade(
   return presentCascade(cascade, await store.audit.countOfCascade(cascadeId));
 }
 
-/** Returns the oldest open cascades of all partners, up to `limit`, and the total number of open ones. */
+/** Returns up to `limit` of the oldest open cascades across all partners, and the total number of open cascades. */
 export async function readOpenCascades(
   { store }: Pick<ApiContext, 'store'>,
   limit: number,

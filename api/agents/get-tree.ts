@@ -10,10 +10,13 @@ import { agentAccess, requireSelfOrDescendant } from './agent-access';
 import { agentStatusSchema } from './enum-schemas';
 import { type TreeNode, treeNodeSchema, type TreePart, walkTree } from './walk-tree';
 
-/** Maximum number of agents scanned for one page. A page filtered by status may therefore be short. */
+/**
+ * Maximum number of agents scanned per page. A page filtered by status may therefore contain fewer agents than its
+ * limit.
+ */
 const MAX_SCANNED = 5_000;
 
-/** A part of the trees, optionally filtered by effective status. */
+/** The part of a tenant's trees to list, optionally filtered by effective status. */
 export interface TreeQuery extends Omit<TreePart, 'after'> {
   status?: AgentStatus | undefined;
 }
@@ -36,7 +39,7 @@ async function pageOfTree(
   { status, ...part }: TreeQuery,
   { limit, cursor }: { limit: number; cursor?: string | undefined },
 ): Promise<{ data: TreeNode[]; nextCursor: string | null }> {
-  // Binds the cursor to this tree, because the walk resumes with the marks above the cursor's agent.
+  // Bind the cursor to this tree, because the walk resumes with the marks of the cursor agent's ancestors.
   const owner = `tree|${part.tenant}|${part.root?._id ?? ''}`;
   const position = readCursor(secrets.cursor, owner, cursor);
   const after = position && (await store.agents.get(part.tenant, position.id));
@@ -63,7 +66,7 @@ const querySchema = z.strictObject({
     .min(0)
     .max(MAX_AGENT_DEPTH)
     .optional()
-    .describe('Number of levels below the root. 0 returns only roots.'),
+    .describe('Number of levels to return below each root. 0 returns only roots.'),
   ...pageQuery,
 });
 
@@ -75,7 +78,7 @@ export const getTreeRoute = route({
   tag: 'Agents',
   summary: 'List agents depth-first',
   description:
-    'Returns each agent directly after its parent or after the subtree of its previous sibling. Siblings are sorted by ID. With `status`, pages can be short: continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails, MIR drops the connection instead of ending the response',
+    'Each agent follows its parent or its previous sibling’s subtree. Siblings are sorted by ID. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails, MIR drops the connection instead of ending the response',
   query: querySchema,
   answers: {
     200: {

@@ -11,7 +11,7 @@ import { agentTypeSchema, presetSchema } from './enum-schemas';
 const MAX_PER_MINUTE = 1_000_000_000;
 const MAX_PATTERN_LENGTH = 100;
 
-/** An allowlist entry. In the OpenAPI document, this is an enum of what the catalog allows. */
+/** An allowlist entry. In the OpenAPI document, this is an enum of the patterns that the catalog allows. */
 export const allowPatternSchema = z
   .string()
   .max(MAX_PATTERN_LENGTH)
@@ -31,14 +31,16 @@ const rateLimit = z
   .min(1)
   .max(MAX_PER_MINUTE)
   .nullable()
-  .describe('Events and requests per minute, shared with all descendants. Null for no budget of its own.');
+  .describe(
+    'Maximum events and requests per minute, shared with all descendants. Null if the agent has no limit of its own.',
+  );
 const name = lineSchema(120).meta({ examples: ['Restock bot'] });
 const type = agentTypeSchema;
 const preset = presetSchema;
 
 /**
- * The rules of `grantProblems` as JSON Schema: an AI agent cannot be ADMIN, and each entry of its allowlist must name a
- * category. Attach it next to a named schema's reference, for the reason given at `atLeastOne`.
+ * The rules of `grantProblems` as JSON Schema: an AI agent cannot be ADMIN, and each entry on its allowlist must
+ * specify a category. Attach it next to a named schema's reference, for the reason explained at `atLeastOne`.
  */
 const AI_AGENT_RULE = {
   anyOf: [
@@ -87,20 +89,20 @@ export const patchInput = z
   })
   .refine(
     (patch) => Object.entries(patch).some(([field, value]) => field !== 'reason' && value !== undefined),
-    'Must include at least one of name, allowedEventTypes and rateLimitPerMinute.',
+    'Must include at least one of name, allowedEventTypes or rateLimitPerMinute.',
   )
   .meta({ id: 'UpdateAgentRequest' })
   .meta(atLeastOne(['name', 'allowedEventTypes', 'rateLimitPerMinute']));
 export type PatchInput = z.output<typeof patchInput>;
 
-/** Body of actions with no input besides an optional reason. */
+/** Request body of actions whose only input is an optional reason. */
 export const reasonInput = z.strictObject({ reason: reasonSchema.optional() }).meta({ id: 'AgentActionRequest' });
 
-/** Body of actions that can apply to a whole subtree. */
+/** Request body of actions that can apply to an entire subtree. */
 export const subtreeInput = z
   .strictObject({
     reason: reasonSchema.optional(),
-    includeDescendants: z.boolean().default(false).describe('Include all descendants.'),
+    includeDescendants: z.boolean().default(false).describe('Whether to include all descendants.'),
   })
   .meta({ id: 'SubtreeActionRequest' });
 
@@ -111,11 +113,11 @@ const RULES = {
   },
   ALLOWLIST_REQUIRED: {
     path: 'allowedEventTypes',
-    message: 'An AI agent needs at least one entry, and patterns like mir.transaction.* are the broadest allowed.',
+    message: 'An AI agent needs at least one entry. The broadest patterns allowed have the form mir.<category>.*.',
   },
 } as const;
 
-/** Returns a field error for each permission that the agent's type rules out. */
+/** Returns a field error for each permission that the agent's type does not allow. */
 export function typeErrors(grant: Grant): FieldError[] {
   return grantProblems(grant).map((code) => ({ ...RULES[code], code }));
 }
@@ -150,7 +152,7 @@ export function unknownTypes({ catalog }: { catalog: Catalog }, body: unknown): 
 
 /**
  * Returns all errors of a registration that its schema cannot express: unknown event types, and permissions that the
- * agent's type rules out. `body` may have any shape.
+ * agent's type does not allow. `body` may have any shape.
  */
 export function registrationErrors(ctx: { catalog: Catalog }, body: unknown): FieldError[] {
   const input = Object(body) as Partial<Record<keyof Grant, unknown>>;

@@ -21,10 +21,13 @@ export interface KillOrder {
   requestId: string;
 }
 
-/** A kill that every process enforces. */
+/** A kill that is enforced by every process. */
 export type KillInForce = CascadeDoc & { effectiveAt: Date };
 
-/** Returns the agent's last kill if a new one would change nothing: it is still open, or no agent is left alive. */
+/**
+ * Returns the agent's latest kill if a new kill would change nothing: the latest is still open, or no living agents
+ * remain.
+ */
 async function existingOrder(
   { store }: Pick<KillDeps, 'store'>,
   agent: AgentDoc,
@@ -37,9 +40,9 @@ async function existingOrder(
 }
 
 /**
- * Writes the kill mark, the order and its audit entry, unless an existing order suffices. Returns the order. Conflicts
- * with every concurrent spawn and kill in the tree. Writes the root first, because otherwise a burst of spawns could
- * abort this transaction again and again.
+ * Writes the kill mark, the order and its audit entry, unless an existing order suffices. Returns the new or existing
+ * order. Conflicts with every concurrent spawn and kill in the tree. Writes the root first; otherwise, a burst of
+ * spawns could repeatedly abort this transaction.
  */
 async function writeOrder(
   { store }: Pick<KillDeps, 'store'>,
@@ -83,7 +86,7 @@ async function writeOrder(
   return cascade;
 }
 
-/** Records when the kill took effect and wakes a worker. If either fails, the sweep does it later. */
+/** Records when the kill took effect and wakes a worker. If either step fails, the sweep completes it later. */
 async function startCascade({ store, cascadeQueue, log }: KillDeps, { _id: cascadeId, effectiveAt }: KillInForce) {
   const warn = (message: string) => (error: unknown) => log.warn({ err: messageOf(error), cascadeId }, message);
   await store.cascades.inForceSince(cascadeId, effectiveAt).catch(warn('kill time not recorded, left to the sweep'));
@@ -95,7 +98,7 @@ const checkStatus = (cascadeId: string): string => `Check its status with GET /v
 function notConfirmed(cascadeId: string, cause: unknown): PublicError {
   return new PublicError(
     'OVERLOADED',
-    `The kill is recorded as ${cascadeId}, but may not be in force yet: it takes effect when the queue store responds. ${checkStatus(cascadeId)}`,
+    `The kill is recorded as ${cascadeId}, but it may not be in effect yet: it takes effect once the queue responds. ${checkStatus(cascadeId)}`,
     { retryAfterSeconds: 1, cause },
   );
 }
@@ -109,10 +112,10 @@ function maybeRecorded(cascadeId: string, cause: unknown): PublicError {
 }
 
 /**
- * The kill switch: revokes an agent and all its descendants. When this resolves, every process rejects them, whatever
- * the size of the tree, because the mark is on a node that is in every descendant's path. Workers then null each key.
- * While Redis is down, records the order and throws OVERLOADED; the kill takes effect once Redis is back. Returns the
- * existing order if a new one would change nothing.
+ * The kill switch: revokes an agent and all its descendants. When this resolves, every process rejects their keys,
+ * regardless of the size of the tree, because the mark is on a node in every descendant's path. Workers then delete
+ * each key. While Redis is down, records the order and throws OVERLOADED; the kill takes effect once Redis is back.
+ * Returns the existing order if a new one would change nothing.
  */
 export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<KillInForce> {
   const cascadeId = newId('csc');

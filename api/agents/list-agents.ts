@@ -9,9 +9,12 @@ import { type AgentAccess, agentAccess } from './agent-access';
 import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { agentSchema, presentAgent, statusOf } from './present-agent';
 
-/** Batch size with a status filter, which applies after the read because an effective status depends on ancestors. */
+/**
+ * Batch size when filtering by status. The filter runs after the read, because an effective status depends on
+ * ancestors.
+ */
 const FILTERED_BATCH_SIZE = 500;
-/** Batches read per page. After that, the page is returned even if it is short. */
+/** Maximum number of batches read per page. The page is then returned even if it is not full. */
 const MAX_BATCHES = 10;
 
 /** An agent and the marks of its ancestors. */
@@ -20,7 +23,7 @@ export interface FoundAgent {
   above: SubtreeMarks[];
 }
 
-/** The agents to list: an agent's subtree, or all of the tenant's if `self` is null. */
+/** The agents to list: the subtree of `self`, or all of the tenant's agents if `self` is null. */
 export type AgentScope = Pick<AgentAccess, 'tenant' | 'self'>;
 
 export interface AgentQuery {
@@ -32,14 +35,14 @@ export interface AgentQuery {
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
-/** Adds the marks of each agent's ancestors, in one query for all. */
+/** Adds the marks of each agent's ancestors, using one query for all agents. */
 async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgent[]> {
   const ids = new Set(agents.flatMap(({ ancestors }) => ancestors));
   const marks = ids.size === 0 ? new Map<string, SubtreeMarks>() : await store.agents.marksOf([...ids]);
   return agents.map((agent) => ({ agent, above: agent.ancestors.flatMap((id) => marks.get(id) ?? []) }));
 }
 
-/** Returns a page of agents, newest first. With `status`, a page may be short even if more pages follow. */
+/** Returns a page of agents, newest first. With `status`, a page may not be full even if more pages follow. */
 export async function pageOfAgents<Item>(
   deps: Deps,
   { tenant, self }: AgentScope,
@@ -83,7 +86,7 @@ export const listAgentsRoute = route({
   tag: 'Agents',
   summary: 'List agents, newest first',
   description:
-    'Agents see only themselves and their descendants. With `status`, pages can be short: continue until `nextCursor` is null',
+    'Agents see only themselves and their descendants. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null',
   query: z.strictObject({
     ...pageQuery,
     status: agentStatusSchema.optional(),

@@ -4,17 +4,17 @@ import type { Grant } from '../../shared/domain/permissions';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { AgentAccess } from './agent-access';
 
-/** The fields of a new agent that do not follow from its position in the tree. */
+/** The fields of a new agent that do not depend on its position in the tree. */
 export interface NewAgentSpec extends Grant {
   agentId: string;
   name: string;
   authorizer: string | null;
   fingerprint: string;
-  /** Set if a person must approve the agent first. It then has no key yet. */
+  /** Set if a person must approve the agent first. Until then, the agent has no key. */
   approvalId: string | null;
 }
 
-/** Builds an agent below `parent` (a root agent if null), and its key, of which the agent contains only a hash. */
+/** Builds an agent below `parent` (a root agent if null) and its key. The agent contains only a hash of the key. */
 export function newAgent(
   { tenant, partnerId }: Pick<AgentAccess, 'tenant' | 'partnerId'>,
   parent: AgentDoc | null,

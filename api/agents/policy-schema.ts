@@ -5,7 +5,7 @@ import { reasonSchema } from '../http/schemas';
 const MAX_AGENTS = 1_000_000;
 const count = (defaultTo: number) => z.int().min(1).max(MAX_AGENTS).default(defaultTo);
 
-/** The spawn policy of one environment of a partner. */
+/** A partner's spawn policy for one environment. */
 export const policySchema = z
   .strictObject({
     spawnEnabled: z.boolean().default(DEFAULT_POLICY.spawnEnabled),
@@ -15,9 +15,11 @@ export const policySchema = z
       .max(MAX_AGENT_DEPTH)
       .default(DEFAULT_POLICY.maxSpawnDepth)
       .describe('Maximum depth of an agent. Registered agents have depth 0.'),
-    maxChildrenPerAgent: count(DEFAULT_POLICY.maxChildrenPerAgent).describe('Maximum number of living children.'),
+    maxChildrenPerAgent: count(DEFAULT_POLICY.maxChildrenPerAgent).describe(
+      'Maximum number of children per agent. Revoked and rejected agents do not count.',
+    ),
     maxAgentsPerRoot: count(DEFAULT_POLICY.maxAgentsPerRoot).describe(
-      'Maximum number of living agents in a tree, including its root.',
+      'Maximum number of agents in a tree, including its root. Revoked and rejected agents do not count.',
     ),
     approval: z
       .strictObject({
@@ -26,13 +28,13 @@ export const policySchema = z
           .min(1)
           .max(MAX_AGENT_DEPTH)
           .optional()
-          .describe('Require approval for agents at this depth or deeper.'),
+          .describe('Requires approval for agents at this depth or deeper.'),
         fromAgentsPerRoot: z
           .int()
           .min(1)
           .max(MAX_AGENTS)
           .optional()
-          .describe('Require approval for an agent that would make its tree this large or larger.'),
+          .describe('Requires approval for an agent if its tree would reach or exceed this number of agents.'),
       })
       .meta({ id: 'ApprovalRule' })
       .default({})
@@ -40,7 +42,7 @@ export const policySchema = z
   })
   .meta({ id: 'SpawnPolicy' });
 
-/** Replaces the whole policy: an omitted field gets its default, not its current value. */
+/** Replaces the entire policy. Omitted fields are reset to their defaults. */
 export const policyInput = policySchema
   .extend({ reason: reasonSchema.optional() })
   .meta({ id: 'SetSpawnPolicyRequest' });

@@ -14,11 +14,11 @@ export const agentSchema = z
     type: agentTypeSchema,
     preset: presetSchema,
     scopes: z.array(z.enum(SCOPES).meta({ id: 'Scope' })),
-    allowedEventTypes: z.array(z.string()).describe('The agent’s own allowlist. Its ancestors’ allowlists apply, too.'),
+    allowedEventTypes: z.array(z.string()).describe('The agent’s own allowlist. Its ancestors’ allowlists also apply.'),
     rateLimitPerMinute: z.int().nullable(),
     status: agentStatusSchema.meta({
       examples: ['ACTIVE'],
-      description: 'Effective status, which reflects kills and suspensions of ancestors’ subtrees.',
+      description: 'Effective status, which reflects whether an ancestor’s subtree was killed or suspended.',
     }),
     authMode: z.literal('API_KEY'),
     parentId: z.string().nullable(),
@@ -33,7 +33,7 @@ export const agentSchema = z
   .meta({ id: 'Agent' });
 export type PresentedAgent = z.infer<typeof agentSchema>;
 
-/** An agent with its API key, which no later response contains. */
+/** An agent with its API key. No later response contains the key. */
 export const issuedAgentSchema = agentSchema
   .extend({ apiKey: z.string().describe('Shown only once.') })
   .meta({ id: 'IssuedAgent' });
@@ -55,7 +55,7 @@ export function statusOf(agent: AgentDoc, above: readonly SubtreeMarks[]): Agent
   return effectiveStatus(agent.status, [...above, agent]);
 }
 
-/** `above`: the ancestors' marks. Ancestors without marks may be left out. */
+/** `above` contains the ancestors' marks. Ancestors without marks may be omitted. */
 export function presentAgent(agent: AgentDoc, above: readonly SubtreeMarks[]): PresentedAgent {
   return {
     agentId: agent._id,

@@ -11,8 +11,8 @@ export const killPreviewSchema = z
     byStatus: z
       .partialRecord(agentStatusSchema, z.int())
       .meta({ id: 'StatusCounts' })
-      .describe('Affected agents by current status.'),
-    deepest: z.int().nullable().describe('Depth of the deepest affected agent. Null if none are affected.'),
+      .describe('Number of affected agents by current status.'),
+    deepest: z.int().nullable().describe('Depth of the deepest affected agent. Null if no agents would be affected.'),
   })
   .meta({ id: 'KillPreview' });
 export type KillPreview = z.output<typeof killPreviewSchema>;

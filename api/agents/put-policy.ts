@@ -7,7 +7,7 @@ import { transaction } from '../db/transaction';
 import { type AgentAccess, agentAccess } from './agent-access';
 import { policyInput, policySchema } from './policy-schema';
 
-/** Replaces the spawn policy. It applies to every spawn and approval that starts after this resolves. */
+/** Replaces the spawn policy. The new policy applies to every spawn and approval that starts after this resolves. */
 function replacePolicy(
   { store }: Pick<ApiContext, 'store'>,
   { tenant, partnerId, auditContext }: AgentAccess,

@@ -7,7 +7,7 @@ import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
-/** Lifts the suspensions of the agent itself and of its subtree, but none inherited from an ancestor. */
+/** Lifts the agent's own suspension and that of its subtree, but not a suspension inherited from an ancestor. */
 export const reactivateAgentRoute = route({
   operationId: 'reactivateAgent',
   method: 'POST',
@@ -15,7 +15,8 @@ export const reactivateAgentRoute = route({
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Reactivate a suspended agent',
-  description: 'If an ancestor suspended its whole subtree, the agent stays SUSPENDED until that suspension is lifted',
+  description:
+    'If an ancestor’s entire subtree was suspended, the agent stays SUSPENDED until that suspension is lifted',
   params: idParams,
   body: reasonInput,
   bodyOptional: true,

@@ -9,7 +9,7 @@ import { newAgent } from './new-agent';
 import { agentSchema, auditedAgent, issuedAgentSchema, presentAgent } from './present-agent';
 import { type CreatedAgent, createOnce } from './create-once';
 
-/** Registers a root agent and returns it with its key, of which only a hash is stored. */
+/** Registers a root agent and returns it with its key. Only a hash of the key is stored. */
 function registerAgent(
   { store }: Pick<ApiContext, 'store'>,
   access: AgentAccess,

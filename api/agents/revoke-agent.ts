@@ -13,7 +13,7 @@ import { subtreeInput } from './input-schemas';
 import { killSubtree } from './kill-subtree';
 import { agentSchema, presentAgent } from './present-agent';
 
-/** Kills the subtree, even if the agent itself was already revoked. Idempotent. Throws 409 for a rejected agent. */
+/** Kills the subtree, even if the agent itself is already revoked. Idempotent. Throws 409 for a rejected agent. */
 async function revokeSubtree(
   ctx: ApiContext,
   access: AgentAccess,
@@ -31,7 +31,7 @@ async function revokeSubtree(
   return { agent: path.pop()!, ancestors: path };
 }
 
-/** Works on every plan, because a downgrade must not keep agents alive. */
+/** Works on every plan: a downgraded partner must still be able to revoke its agents. */
 export const revokeAgentRoute = route({
   operationId: 'revokeAgent',
   method: 'POST',

@@ -9,7 +9,7 @@ import { cascadeStatusSchema } from './enum-schemas';
 import { killSubtree } from './kill-subtree';
 import { killPreviewSchema, previewKill } from './preview-kill';
 
-/** The kill switch. Works on every plan, because a downgrade must not keep agents alive. */
+/** The kill switch. Works on every plan: a downgraded partner must still be able to revoke its agents. */
 export const revokeDescendantsRoute = route({
   operationId: 'revokeDescendants',
   method: 'POST',
@@ -18,13 +18,13 @@ export const revokeDescendantsRoute = route({
   tag: 'Agents',
   summary: 'Permanently revoke an agent and all its descendants (kill switch)',
   description:
-    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes and audits each key; `GET /v1/agents/cascades/{id}` shows the progress. Works on revoked agents, too. A retry returns the existing kill. If a 503 `OVERLOADED` names a cascade, the kill is recorded but not confirmed yet',
+    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes each key and audits each revocation; `GET /v1/agents/cascades/{id}` shows the progress. Also works on revoked agents. A retry returns the existing kill. If the detail of a 503 `OVERLOADED` includes a cascade ID, the kill is recorded but not confirmed yet',
   params: idParams,
   query: noQuery,
   body: z
     .strictObject({
       reason: reasonSchema.optional(),
-      dryRun: z.boolean().default(false).describe('Only count the agents that would be affected.'),
+      dryRun: z.boolean().default(false).describe('Whether to only count the agents that would be affected.'),
     })
     .meta({ id: 'KillRequest' }),
   bodyOptional: true,
@@ -32,7 +32,7 @@ export const revokeDescendantsRoute = route({
   answers: {
     200: { description: 'With `dryRun`: the agents that would be affected', schema: killPreviewSchema },
     202: {
-      description: 'The kill, in effect',
+      description: 'The kill, which is in effect',
       headers: ['Location'],
       schema: z
         .object({

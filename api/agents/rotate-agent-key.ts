@@ -12,8 +12,8 @@ import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
 
 /**
- * Replaces an agent's key and returns the new one. When this resolves, every process rejects the old key. The last of
- * several concurrent rotations wins; the keys that the others returned are invalid.
+ * Replaces an agent's key and returns the new one. When this resolves, every process rejects the old key. If several
+ * rotations run concurrently, only the key returned by the last one to commit is valid.
  */
 export async function rotateAgentKey(
   deps: AuthorityDeps,

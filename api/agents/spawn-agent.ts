@@ -30,11 +30,14 @@ async function readParent({ store }: Deps, access: AgentAccess, parentId: string
   if (parent._id === self) return parent;
   throw new PublicError(
     'NOT_YOUR_DESCENDANT',
-    'An agent can spawn only under itself. Use its own ID in the path, or the partner key.',
+    'An agent can spawn only its own children. Use the calling agent’s ID in the path, or use the partner key.',
   );
 }
 
-/** Inserts the child with its audit entry, and updates the counters of its parent and root. `path`: root … parent. */
+/**
+ * Inserts the child with its audit entry, and updates the counters of its parent and root. `path` contains the
+ * ancestors, root … parent.
+ */
 async function insertChild(
   { store }: Deps,
   access: AgentAccess,
@@ -60,8 +63,9 @@ async function insertChild(
 }
 
 /**
- * Spawns a child and returns it with its key, of which only a hash is stored. One transaction reads all ancestors,
- * decides, and writes the child and the tree's root, so it cannot commit alongside a kill or suspension of an ancestor.
+ * Spawns a child and returns it with its key. Only a hash of the key is stored. A single transaction reads all
+ * ancestors, checks the spawn, and writes the child and the tree's root, so it conflicts with any concurrent kill or
+ * suspension of an ancestor.
  */
 export async function spawnAgent(
   deps: Deps,
@@ -74,7 +78,7 @@ export async function spawnAgent(
   const fingerprint = agentFingerprint(parentId, input);
 
   const attempt = async (agentId: string, session: StoreSession): Promise<CreatedAgent> => {
-    // Written first, so that the loser of a race conflicts before it reads anything.
+    // Write the root first, so that a transaction that loses a race conflicts before it reads anything.
     await store.agents.touchTree(rootId, 0, session);
     const path = await store.agents.byIds([...ancestors, parentId], session);
     requireCallerAlive(access.self, path);
@@ -118,7 +122,7 @@ export const spawnAgentRoute = route({
   idempotencyKey: true,
   answers: {
     201: { description: 'The child and its key', schema: issuedAgentSchema, headers: ['Location'] },
-    202: { description: 'The child needs approval, which issues its key', schema: pendingAgentSchema },
+    202: { description: 'The child, which gets its key once it is approved', schema: pendingAgentSchema },
     200: {
       description: 'A retry with the same idempotency key: the existing child, without its key',
       schema: agentSchema,

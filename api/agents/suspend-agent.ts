@@ -11,7 +11,7 @@ import { agentSchema, presentAgent } from './present-agent';
 
 const SUSPENDABLE: readonly AgentStatus[] = ['ACTIVE', 'SUSPENDED'];
 
-/** Works on every plan, so that a downgraded partner can still stop its agents. */
+/** Works on every plan: a downgraded partner must still be able to suspend its agents. */
 export const suspendAgentRoute = route({
   operationId: 'suspendAgent',
   method: 'POST',

@@ -25,9 +25,13 @@ function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange):
   const after = { ...agent, ...change };
   const errors = change.allowedEventTypes ? typeErrors(after) : [];
   if (errors.length > 0)
-    throw new PublicError('ALLOWLIST_REQUIRED', 'An AI agent’s allowlist must name event types or categories.', {
-      errors,
-    });
+    throw new PublicError(
+      'ALLOWLIST_REQUIRED',
+      'An AI agent’s allowlist needs at least one entry and cannot contain mir.* or *.',
+      {
+        errors,
+      },
+    );
   const escalated = wideningsBeyond(ancestors, agent, after);
   if (escalated.length === 0) return;
   throw new PublicError(
@@ -37,7 +41,9 @@ function rejectEscalation({ ancestors, agent }: AgentPath, change: AgentChange):
   );
 }
 
-/** Narrowed permissions apply to all descendants immediately. Widened ones may not exceed those of the ancestors. */
+/**
+ * Narrowed permissions apply to all descendants immediately. Widened permissions may not exceed those of the ancestors.
+ */
 export const updateAgentRoute = route({
   operationId: 'updateAgent',
   method: 'PATCH',

@@ -20,7 +20,7 @@ export const treeNodeSchema = z
     membershipSource: membershipSourceSchema,
     status: agentStatusSchema.meta({
       examples: ['ACTIVE'],
-      description: 'Effective status, which reflects kills and suspensions of ancestors’ subtrees.',
+      description: 'Effective status, which reflects whether an ancestor’s subtree was killed or suspended.',
     }),
     lastActivityAt: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),
@@ -43,20 +43,23 @@ export function presentNode(row: TreeRow, status: AgentStatus): TreeNode {
   };
 }
 
-/** Part of a tenant's trees: the subtree of `root`, or all trees if null, limited to `levels` below each root. */
+/**
+ * Part of a tenant's trees: the subtree of `root`, or all trees if `root` is null, limited to `levels` levels below
+ * each root.
+ */
 export interface TreePart {
   tenant: Tenant;
   root: AgentDoc | null;
   levels?: number | undefined;
-  /** The agent after which to start. */
+  /** Starts after this agent. */
   after?: AgentDoc | null;
 }
 
 type Deps = { store: Pick<ApiContext['store'], 'agents'> };
 
 /**
- * Yields agents depth-first with their effective statuses, siblings in the order of their IDs. Memory use does not grow
- * with the tree. The caller may stop at any agent.
+ * Yields agents depth-first with their effective statuses. Siblings are sorted by ID. Memory use does not grow with the
+ * tree. The caller may stop at any agent.
  */
 export async function* walkTree(
   { store }: Deps,

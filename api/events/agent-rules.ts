@@ -14,7 +14,7 @@ import type { ValidatedEvent } from './validate-event';
 const MAX_COALESCED_CALLS = 1_000;
 
 /**
- * An agent rule that an event breaks. In a batch, `code` is the error code of the item; for a single event, it is the
+ * An agent rule that an event violates. In a batch, `code` is the item's error code; for a single event, it is the
  * problem code.
  */
 export interface AgentRuleViolation extends FieldError {
@@ -22,7 +22,8 @@ export interface AgentRuleViolation extends FieldError {
 }
 
 /**
- * Allowlist decisions by credential and event type. Changed rights create a new credential, so entries never go stale.
+ * Allowlist decisions by credential and event type. Entries never go stale, because a change of rights creates a new
+ * credential.
  */
 const decisions = new WeakMap<Credential, Map<string, boolean>>();
 
@@ -32,15 +33,15 @@ function maySubmitType(credential: Credential, eventType: string): boolean {
   let isAllowed = known.get(eventType);
   if (isAllowed === undefined) {
     isAllowed = credential.allowlists.every((patterns) => allows(patterns, eventType));
-    // Only event types from the catalog get here, so the map stays small.
+    // Only event types from the catalog are checked, so the map stays small.
     known.set(eventType, isAllowed);
   }
   return isAllowed;
 }
 
 /**
- * Returns the rule that the event breaks, or null if the agent may submit it. The partner's own key may submit
- * anything.
+ * Returns the rule that the event violates, or null if the credential may submit it. The partner's own key may submit
+ * any event.
  */
 export function violationOf(credential: Credential, { keyedId, accepted }: ValidatedEvent): AgentRuleViolation | null {
   if (credential.agent === null) return null;
@@ -52,15 +53,15 @@ export function violationOf(credential: Credential, { keyedId, accepted }: Valid
     };
   }
   if (maySubmitType(credential, accepted.eventType)) return null;
-  const message = `${accepted.eventType} is not on the allowlist of this agent or of one of its ancestors.`;
+  const message = `${accepted.eventType} must be on the allowlists of this agent and all its ancestors.`;
   return { path: 'eventType', code: 'EVENT_TYPE_NOT_ALLOWED', message };
 }
 
 const VIOLATION_TEXTS: Record<AgentRuleViolation['code'], string> = {
   IDEMPOTENCY_KEY_REQUIRED:
-    'An AI agent must set an idempotency key on every event, so that a retry never stores it twice.',
+    'An AI agent must set an idempotency key on every event, so that a retry does not store the event twice.',
   EVENT_TYPE_NOT_ALLOWED:
-    'This event type is not on the allowlist of this agent or of an agent above it. Ask the person who manages the agent to add it.',
+    'This event type must be on the allowlists of this agent and all its ancestors. Ask the person who manages the agent to add it.',
 };
 
 /** Converts a violation to the error response for a single event. */
@@ -78,8 +79,8 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
 }
 
 /**
- * Returns a function that authorizes a key before its request body is read, without charging it. Calls with the same
- * key in one event-loop tick share a round trip.
+ * Returns a function that authorizes a key before the request body is read, without charging its budget. Calls with the
+ * same key in one event-loop tick share a round trip.
  */
 export function createAuthorizeFirst(deps: Pick<ApiContext, 'authorizer'>): (key: ParsedApiKey) => Promise<Admission> {
   const authorizeGroup = async (group: Coalesced<ParsedApiKey, Admission>[]): Promise<void> => {

@@ -4,7 +4,10 @@ import type { SelfChargingAuth } from '../http/route';
 
 const BYTES_PER_UNIT = 32 * 1024;
 
-/** Authorization and cost of a submission: one unit per item, even if rejected, or per 32 KiB if that is more. */
+/**
+ * Authorization and cost of a submission. It costs one unit per item, including rejected items, or one unit per 32 KiB,
+ * whichever is more.
+ */
 export const SUBMIT_AUTH = {
   kind: 'key',
   scope: 'events:write',
@@ -13,7 +16,7 @@ export const SUBMIT_AUTH = {
   unitsOf: (items: number, bytes: number): number => Math.max(1, items, Math.ceil(bytes / BYTES_PER_UNIT)),
 } as const satisfies SelfChargingAuth;
 
-/** Authorizes a key for submitting and charges all entries, in one round trip. */
+/** Authorizes a key to submit events and charges all entries in one round trip. */
 export function authorizeSubmission(
   { authorizer }: { authorizer: Authorizer },
   key: ParsedApiKey,
@@ -22,12 +25,12 @@ export function authorizeSubmission(
   return authorizer.authorize(key, SUBMIT_AUTH.budget, SUBMIT_AUTH.scope, entries);
 }
 
-/** Charges one unit for a small rejected submission. Charges and grants nothing if no unit is left. */
+/** Charges one unit for a small rejected submission. Charges and grants nothing if the budget is exhausted. */
 export function chargeOneUnit(deps: { authorizer: Authorizer }, key: ParsedApiKey): Promise<Admission> {
   return authorizeSubmission(deps, key, [{ cost: 1, grant: 'whole', chunkIds: [] }]);
 }
 
-/** Charges for work already done whose cost was not known in advance, even if it exceeds the remaining budget. */
+/** Charges for completed work whose cost was not known in advance, even if the cost exceeds the remaining budget. */
 export function chargeOnCredit(deps: { authorizer: Authorizer }, key: ParsedApiKey, units: number): Promise<Admission> {
   return authorizeSubmission(deps, key, [{ cost: units, grant: 'credit', chunkIds: [] }]);
 }

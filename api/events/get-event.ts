@@ -3,7 +3,9 @@ import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 
-/** Handles `GET /events/:eventId`. Another tenant's event gets the same 404 as one that does not exist. */
+/**
+ * Handles `GET /events/:eventId`. Returns the same 404 for another tenant's event as for an event that does not exist.
+ */
 export const getEventRoute = route({
   operationId: 'getEvent',
   method: 'GET',
@@ -16,7 +18,8 @@ export const getEventRoute = route({
   problems: ['NOT_FOUND'],
   handle: async ({ ctx: { store }, caller: { tenant }, params }) => {
     const event = await store.events.get(tenant, params.eventId);
-    if (!event) throw new PublicError('NOT_FOUND', 'No such event, or it has not been stored yet. Check its receipt.');
+    if (!event)
+      throw new PublicError('NOT_FOUND', 'The event does not exist or has not been stored yet. Check its receipt.');
     return { status: 200, body: presentEvent(event) };
   },
 });

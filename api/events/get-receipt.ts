@@ -19,7 +19,7 @@ const receiptSchema = z
     duplicates: z.int(),
     conflicts: z.int(),
     failed: z.int(),
-    erased: z.int().describe('Discarded because the user was erased after MIR received the event.'),
+    erased: z.int().describe('Number of events discarded because their user was erased after MIR received them.'),
     receivedAt: z.iso.datetime(),
     settledAt: z.iso.datetime().nullable(),
     items: z
@@ -35,9 +35,7 @@ const receiptSchema = z
           .meta({ id: 'ReceiptItem' }),
       )
       .optional()
-      .describe(
-        'Events with an outcome other than PERSISTED. Does not list failed events whose data could not be read.',
-      ),
+      .describe('Events with an outcome other than PERSISTED, except failed events whose data could not be read.'),
   })
   .meta({ id: 'Receipt' });
 
@@ -73,13 +71,13 @@ function presentReceipt(
     .flatMap((part) => part.items)
     .filter(({ index }) => slot === null || index === slot)
     .map((item) => (slot === null ? item : { ...item, index: 0 }))
-    // Earlier versions stored the database driver's message, which may quote event content.
+    // Earlier versions stored the database driver's error message, which may quote event content.
     .map((item) => (item.code === 'STORE_REFUSED' ? { ...item, message: STORE_REFUSED_MESSAGE } : item))
     .sort((a, b) => a.index - b.index);
   const isFinal = parts.length === chunkIdsOf(facts).length;
   const read = parts.filter(({ total }) => total !== null);
   const seen = slot === null ? read.reduce((sum, { total }) => sum + total!, 0) : read.length;
-  // Events in a payload that no worker could read count as failed, but their indexes are unknown.
+  // Events in an unreadable payload count as failed, but their indexes are unknown.
   const unread = isFinal && read.length < parts.length ? accepted - seen : 0;
   const count = (outcome: ReceiptItem['outcome']): number => items.filter((item) => item.outcome === outcome).length;
   const status = !isFinal
@@ -104,8 +102,8 @@ function presentReceipt(
 }
 
 /**
- * Handles `GET /events/receipts/:receiptId`. Combines the facts signed into the ID with the parts that workers wrote
- * when they finalized its chunks.
+ * Handles `GET /events/receipts/:receiptId`. Combines the facts signed into the receipt ID with the parts that workers
+ * wrote when they finalized the receipt's chunks.
  */
 export const getReceiptRoute = route({
   operationId: 'getReceipt',
@@ -127,7 +125,7 @@ export const getReceiptRoute = route({
     const facts = readReceipt(secrets.receipt, caller.tenant, receiptId);
     const nowMs = caller.admission.nowMs ?? Date.now();
     if (!facts || facts.receivedAtMs < nowMs - RECEIPT_RETENTION_MS) {
-      throw new PublicError('NOT_FOUND', 'No such receipt. Check the ID; receipts expire after 30 days.');
+      throw new PublicError('NOT_FOUND', 'Receipt not found. Check the ID. Receipts expire after 30 days.');
     }
     const parts = await store.receipts.parts(caller.tenant, chunkIdsOf(facts));
     return { status: 200, body: presentReceipt(receiptId, facts, parts) };

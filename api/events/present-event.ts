@@ -7,7 +7,7 @@ export const eventSchema = z
   .object({
     eventId: z.string(),
     userRef: z.string().describe('Keyed hash of your user ID. MIR never stores the ID itself.'),
-    userExternalId: z.string().optional().describe('Returned only if you filtered by it.'),
+    userExternalId: z.string().optional().describe('Your user ID. Returned only if you filtered by it.'),
     eventType: z.string(),
     occurredAt: z.iso.datetime(),
     receivedAt: z.iso.datetime(),

@@ -6,11 +6,11 @@ import { MAX_JSON_DEPTH, nestsDeeperThan, splitBatch } from '../http/json-scan';
 import { invalidJson, parseJson, textOf, tooDeep } from '../http/read-body';
 
 /**
- * Larger JSON bodies are split into items, which are parsed in time slices: V8 can need 1 ms for 32 KiB of distinct
- * keys. Parsing a body as a whole is a third faster, which matters for batches of ordinary size.
+ * Larger JSON bodies are split into items, which are parsed in time slices, because V8 can take 1 ms to parse 32 KiB of
+ * distinct keys. Parsing a body in one piece is a third faster, which matters for batches of ordinary size.
  */
 const MAX_WHOLE_PARSE_BYTES = 128 * 1024;
-/** Longer lines are checked for nesting depth before they are parsed. */
+/** Lines longer than this are checked for nesting depth before they are parsed. */
 const MAX_UNSCANNED_LINE_CHARS = 1024;
 const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 
@@ -20,7 +20,7 @@ export type BatchItem = { value: unknown } | { line: string } | { json: Buffer }
 /** The content of a `POST /events` body: one event, or the items of a batch. */
 export type Submission = { event: unknown } | { items: BatchItem[] };
 
-/** Reads a body without validating its events. Throws 400, 413 or 422 if it is neither an event nor a batch. */
+/** Parses a body without validating its events. Throws 400, 413 or 422 if the body is neither an event nor a batch. */
 export function readSubmission(kind: 'json' | 'ndjson', body: Buffer): Submission {
   if (kind === 'ndjson') return { items: itemsOfLines(textOf(body)) };
   if (body.length > MAX_WHOLE_PARSE_BYTES) return { items: itemsOfLargeBatch(body) };
@@ -42,7 +42,7 @@ function tooLargeForOne(): PublicError {
 /** Throws 422 when a batch has no items or too many. */
 export function requireBatchSize(items: number): void {
   if (items > MAX_EVENTS_PER_CALL) {
-    throw new PublicError('TOO_MANY_EVENTS', `A batch may have at most ${MAX_EVENTS_PER_CALL} events. Split it.`);
+    throw new PublicError('TOO_MANY_EVENTS', `A batch may contain at most ${MAX_EVENTS_PER_CALL} events. Split it.`);
   }
   if (items > 0) return;
   throw new PublicError('VALIDATION_FAILED', 'The batch is empty. Send at least one event.', {
@@ -50,7 +50,10 @@ export function requireBatchSize(items: number): void {
   });
 }
 
-/** Returns the items of NDJSON: one event per line, blank lines ignored. Stops at the first item over the limit. */
+/**
+ * Returns the items of an NDJSON body, which has one event per line. Ignores blank lines. Stops at the first item over
+ * the limit.
+ */
 function itemsOfLines(text: string): BatchItem[] {
   const items: BatchItem[] = [];
   for (const [line] of text.matchAll(/\S[^\n]*/g)) {
@@ -62,7 +65,7 @@ function itemsOfLines(text: string): BatchItem[] {
 
 /** Returns the items of a large batch, unparsed. */
 function itemsOfLargeBatch(body: Buffer): BatchItem[] {
-  // `textOf` throws. Decoding items one by one would silently insert replacement characters.
+  // `textOf` throws here. Decoding items one by one would silently insert replacement characters.
   if (!isUtf8(body)) textOf(body);
   const marked = body.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
   const items = splitBatch(marked ? body.subarray(BYTE_ORDER_MARK.length) : body);
@@ -75,9 +78,13 @@ function itemsOfLargeBatch(body: Buffer): BatchItem[] {
     case 'UNBALANCED':
       throw invalidJson(new Error('unbalanced bracket or quote'));
     case 'OTHER_FIELDS':
-      throw new PublicError('VALIDATION_FAILED', 'A batch may have no field other than "events". Remove the others.', {
-        errors: [{ path: '', code: 'UNKNOWN_FIELD', message: 'Must have no field other than events.' }],
-      });
+      throw new PublicError(
+        'VALIDATION_FAILED',
+        'A batch may contain only the "events" field. Remove all other fields.',
+        {
+          errors: [{ path: '', code: 'UNKNOWN_FIELD', message: 'Must contain only the events field.' }],
+        },
+      );
     default:
       return items.map((json) => ({ json }));
   }
@@ -90,7 +97,7 @@ function itemsOfBatch(body: unknown): BatchItem[] | null {
   const unknown = Object.keys(others).map((path) => ({
     path,
     code: 'UNKNOWN_FIELD',
-    message: 'Not allowed in a batch, whose only field is events.',
+    message: 'Not allowed in a batch, which may contain only the events field.',
   }));
   const shape = Array.isArray(events)
     ? []
@@ -109,15 +116,15 @@ const TOO_LARGE: FieldError = {
   message: `Must be at most ${MAX_EVENT_BYTES / 1024} KiB.`,
 };
 
-/** Returns the length of an item's text in bytes or characters, or 0 if it was parsed with the whole body. */
+/** Returns the length of an item's text in bytes or characters, or 0 if the item was parsed with the entire body. */
 export function sizeOf(item: BatchItem): number {
   if ('value' in item) return 0;
   return 'json' in item ? item.json.length : item.line.length;
 }
 
 /**
- * Returns an item's JSON value, or what is wrong with its text. Throws 400 if the item makes the whole body invalid
- * JSON.
+ * Returns an item's JSON value, or a field error if its text is invalid. Throws 400 if the item makes the entire body
+ * invalid JSON.
  */
 export function readItem(item: BatchItem, index: number): { value: unknown } | { problem: FieldError } {
   if ('value' in item) return item;
@@ -127,7 +134,7 @@ export function readItem(item: BatchItem, index: number): { value: unknown } | {
     if ('json' in item) return { value: JSON.parse(item.json.toString('utf8')) as unknown };
     const { line } = item;
     if (line.length > MAX_UNSCANNED_LINE_CHARS && nestsDeeperThan(Buffer.from(line), MAX_JSON_DEPTH)) {
-      return unreadable(`Must not be nested deeper than ${MAX_JSON_DEPTH} levels.`);
+      return unreadable(`Must not be nested more than ${MAX_JSON_DEPTH} levels deep.`);
     }
     return { value: JSON.parse(line) as unknown };
   } catch (error) {

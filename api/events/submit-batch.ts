@@ -17,11 +17,11 @@ import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
 import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
 
-/** More than the number of event fields. The limit keeps junk fields from inflating the response. */
+/** Keeps unknown fields from inflating the response. Exceeds the number of event fields. */
 const MAX_ERRORS_PER_ITEM = 20;
-/** How long a batch is validated before other requests get a turn. */
+/** Maximum time spent validating a batch before other requests get a turn. */
 const SLICE_MS = 4;
-/** Items, or KiB of items, validated between two clock reads. */
+/** Number of items, or KiB of items, validated between two clock reads. */
 const WORK_PER_CLOCK_READ = 32;
 
 /** A batch as read from the body, with its size in bytes. */
@@ -36,7 +36,7 @@ interface ItemError extends FieldError {
 export interface CheckedBatch {
   tenant: Tenant;
   good: { index: number; event: ValidatedEvent }[];
-  /** Event ID of each item by index, assigned when the batch is split into chunks; null for a rejected item. */
+  /** Event ID of each item, by index. Assigned when the batch is split into chunks. Null for rejected items. */
   eventIds: (EventId | null)[];
   errors: ItemError[];
   /** Average size of an item as sent, in bytes. */
@@ -45,7 +45,7 @@ export interface CheckedBatch {
 
 /**
  * Returns the validated item, or null after recording its errors. Records at most one error more than a response lists,
- * which shows that the list is truncated.
+ * so that truncation can be detected.
  */
 function checkItem(
   deps: ValidationDeps,
@@ -69,9 +69,9 @@ function checkItem(
 }
 
 /**
- * Validates every item in time slices, and returns the valid ones with the errors of the others. Rejects an item that
- * reuses an earlier item's idempotency key for different content, and one that the agent may not submit (`agent` is
- * null for the partner's own key). Throws 400 if an item makes the whole body invalid JSON.
+ * Validates every item in time slices, and returns the valid items and the errors of the invalid items. Rejects items
+ * that reuse an earlier item's idempotency key for different content, and items that the agent may not submit (`agent`
+ * is null for the partner's own key). Throws 400 if an item makes the entire body invalid JSON.
  */
 export async function checkBatch(
   deps: ValidationDeps,
@@ -111,7 +111,7 @@ export async function checkBatch(
             index,
             code: 'IDEMPOTENCY_KEY_REUSED',
             path: 'idempotencyKey',
-            message: 'Already used by an earlier event of this batch with different content.',
+            message: 'Already used by an earlier event in this batch with different content.',
           });
         }
         continue;
@@ -148,7 +148,7 @@ type Deps = Pick<
   | 'keyedIdsFromMs'
 >;
 
-/** Splits events into chunks and assigns their IDs. */
+/** Splits a batch's valid events into chunks and assigns the events' IDs. */
 function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: string, keyedIds: boolean): EventChunk[] {
   const chunks: EventChunk[] = [];
   for (let at = 0; at < good.length; at += MAX_EVENTS_PER_CHUNK) {
@@ -193,8 +193,8 @@ async function checkAdmitted(
 }
 
 /**
- * Submits a batch. One call authorizes it, charges it in full and marks its chunks as open before any item is
- * validated: only a valid key with enough budget can make this process validate thousands of items.
+ * Submits a batch. Before any item is validated, one call authorizes the batch, charges it in full and marks its chunks
+ * as open. As a result, only a valid key with enough budget can make this process validate thousands of items.
  */
 export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<BatchReceipt> {
   const { eventQueue, withFsync, overload, secrets, metrics, queueLink, keys } = deps;
@@ -214,7 +214,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
-    // The batch is rejected, but reading its large body still took work.
+    // Although the batch is rejected, reading its large body took work.
     if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, SUBMIT_AUTH.unitsOf(1, sentBytes));
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }

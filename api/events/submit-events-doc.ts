@@ -18,7 +18,9 @@ const batchReceipt = z
     receiptId: z.string(),
     accepted: z.int(),
     rejected: z.int(),
-    eventIds: z.array(z.string().nullable()).describe('In the order sent. Null for rejected events.'),
+    eventIds: z
+      .array(z.string().nullable())
+      .describe('Event IDs in the order in which the events were sent. Null for rejected events.'),
     errors: z
       .array(
         z
@@ -26,7 +28,7 @@ const batchReceipt = z
           .meta({ id: 'BatchError' }),
       )
       .describe(`At most ${MAX_LISTED_ERRORS}.`),
-    errorsTruncated: z.literal(true).optional().describe('Set when there are more errors than listed.'),
+    errorsTruncated: z.literal(true).optional().describe('Set if there are more errors than `errors` lists.'),
     receivedAt: z.iso.datetime(),
   })
   .meta({ id: 'BatchReceipt' });
@@ -51,9 +53,9 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
   tag: 'Events',
   summary: 'Submit one event or a batch',
   description:
-    `Accepts one event, \`{ "events": [ … ] }\`, or NDJSON (one event per line): at most ${MAX_EVENTS_PER_CALL} events and 5 MiB, optionally compressed with gzip, and at most ${MAX_EVENT_BYTES / 1024} KiB per event. ` +
-    'MIR accepts the valid events of a batch and lists the others in `errors`. 202 means that the events are queued. Costs one unit of the events budget per event, or one per 32 KiB of the body if that is more; rejected events count, too. ' +
-    `AI agents can send at most ${AI_MAX_EVENTS_PER_BATCH} events per batch, each with an idempotency key. Agents can submit only event types on their allowlists`,
+    `Accepts one event, \`{ "events": [ … ] }\`, or NDJSON (one event per line). A request may contain at most ${MAX_EVENTS_PER_CALL} events and 5 MiB after decompression. Each event may be up to ${MAX_EVENT_BYTES / 1024} KiB. You can compress the body with gzip. ` +
+    'MIR accepts the valid events of a batch and lists the others in `errors`. 202 means that the events are queued. Costs one unit of the events budget per event, or one unit per 32 KiB of the body, whichever is more. Rejected events also count. ' +
+    `AI agents can send at most ${AI_MAX_EVENTS_PER_BATCH} events per batch, and each event needs an idempotency key. Agents can submit only event types on their allowlists`,
   body: z.union([
     submittedEventSchema,
     z

@@ -36,9 +36,10 @@ interface Submitting {
 }
 
 /**
- * Creates the handler of `POST /events`. One script call checks the key and its budget, reads the clock and sets the
- * open markers. Single events are validated before that call and share it within a tick; a batch makes the call before
- * its items are validated. For agents and large bodies, an earlier call checks only that the key may submit.
+ * Creates the handler of `POST /events`. One script call checks the key and its budget, reads the clock and marks the
+ * chunks as open. Single events are validated before that call, and events in the same tick share it. For a batch, the
+ * call precedes the validation of its items. For agents and large bodies, an earlier call only checks that the key may
+ * submit events.
  */
 function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<Answer> {
   const submitSingle = createSubmitSingle(ctx);
@@ -52,8 +53,8 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
 
   /** Charges a rejected submission. Throws 429 if the budget is exhausted. */
   const chargeRejected = async (key: ParsedApiKey, units: number): Promise<Admission> => {
-    // Charge on credit only for real work: an agent over its limit must not drain its partner's budget with small
-    // requests.
+    // Charge on credit only for substantial work. Otherwise, an agent over its limit could drain its partner's budget
+    // with small requests.
     const admission = await (units > 1 ? chargeOnCredit(ctx, key, units) : chargeOneUnit(ctx, key));
     if (admission.granted[0] !== 0) return admission;
     throw tooManyEvents(admission, 1);
@@ -91,7 +92,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
     let wasRead = false;
 
     const submit = async (kind: BodyKind, known: Admission | null): Promise<unknown> => {
-      // Do not read a large body that the remaining budget cannot pay for.
+      // Do not read a large body if the budget is exhausted.
       if (known?.budget && known.budget.left < 1 && !small) throw tooManyEvents(known, 1);
       // Until the body is read, its Content-Length determines the cost.
       if (!small) units = SUBMIT_AUTH.unitsOf(1, Number(req.headers['content-length'] ?? 0));
@@ -123,7 +124,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       const kind = bodyKind(req, ['json', 'ndjson']);
       const known = key.agent || !small ? await authorizeFirst(key) : null;
       if (small || !isHeavyBody(req)) return { status: 202, body: await submit(kind, known) };
-      // Authorize again after waiting: earlier requests may have spent the budget.
+      // Authorize again after waiting, because other requests may have spent the budget.
       const receipt = await heavyBodies.run(async () => submit(kind, await authorizeFirst(key)), tenant);
       return { status: 202, body: receipt };
     } catch (error) {
@@ -146,7 +147,7 @@ export const submitEventsRoute: RawRoute = {
   createHandler: createSubmitEvents,
 };
 
-/** Input errors, which are charged like valid input. */
+/** Input errors. A submission rejected with one of these codes is charged like a valid one. */
 const INPUT_ERRORS: ReadonlySet<ProblemCode> = new Set([
   'UNSUPPORTED_MEDIA_TYPE',
   'INVALID_ENCODING',
@@ -170,7 +171,7 @@ function withHeaderKey(req: Request, body: unknown): unknown {
   if (own !== undefined && own !== header) {
     throw new PublicError(
       'IDEMPOTENCY_KEY_INVALID',
-      'The Idempotency-Key header and the idempotencyKey field differ. Send only one of them.',
+      'The Idempotency-Key header and the idempotencyKey field have different values. Send only one of them.',
     );
   }
   return { ...body, idempotencyKey: header };

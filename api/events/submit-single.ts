@@ -15,7 +15,10 @@ import { violationOf, violationError } from './agent-rules';
 import { authorizeSubmission } from './charge-units';
 import { requireAgentPlan } from '../http/require-caller';
 
-/** Idempotency keys of recent single events, kept to reject a reused key early. The workers make the final decision. */
+/**
+ * Number of recent single events whose idempotency keys are cached, so that a reused key can be rejected early. Workers
+ * make the final decision.
+ */
 const REMEMBERED_KEYS = 50_000;
 
 interface SingleReceipt {
@@ -47,7 +50,7 @@ export interface Single {
   key: ParsedApiKey;
   event: ValidatedEvent;
   requestId: string;
-  /** Size of the body as sent. */
+  /** Size of the body in bytes. */
   sentBytes: number;
 }
 
@@ -71,7 +74,9 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     );
   };
 
-  /** Returns the events that the agent may submit under its rights at admission, and rejects the others. */
+  /**
+   * Returns the events that the agent may submit under the rights it had at admission, and rejects all other events.
+   */
   const stillAllowed = ({ credential }: Admission, group: Waiting[]): Waiting[] => {
     if (credential.agent === null) return group;
     return group.filter(({ item: { event }, reject }) => {

@@ -14,19 +14,22 @@ import { fieldErrors, parseInput } from '../http/validate';
 
 export type ValidationDeps = Pick<ApiContext, 'catalog' | 'secrets' | 'keyedIdsFromMs'>;
 
-/** A validated event that is not in a chunk yet. It has an ID only if it has an idempotency key. */
+/** A validated event that has not been added to a chunk yet. It has an ID only if it has an idempotency key. */
 export interface ValidatedEvent {
   tenant: Tenant;
   keyedId: EventId | null;
-  /** ID that earlier versions gave the event; null if it has no key, or if the database contains no such IDs. */
+  /**
+   * ID that earlier versions would have assigned to the event. Null if the event has no idempotency key or the database
+   * does not contain any such IDs.
+   */
   formerId: EventId | null;
   accepted: Omit<AcceptedEvent, 'eventId' | 'index'>;
 }
 
 /**
- * Validates one submitted event. Returns the event, or its errors. `nowMs` limits how far in the future the event may
- * be. `agentId` is the submitting agent, or null for the partner's own key. `maxErrors` limits the number of errors; if
- * it is 0, a rejected event gets an empty list.
+ * Validates one submitted event. Returns the event, or a list of its errors. The event may be at most 5 minutes later
+ * than `nowMs`. `agentId` is the ID of the submitting agent, or null for the partner's own key. `maxErrors` limits the
+ * number of errors; if it is 0, the list of a rejected event is empty.
  */
 export function validateEvent(
   { catalog, secrets, keyedIdsFromMs }: ValidationDeps,
@@ -38,7 +41,7 @@ export function validateEvent(
 ): ValidatedEvent | FieldError[] {
   const parsed = parseInput(submittedEventSchema, input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
-  // The caller needs no error details, so skip the search for similar event types.
+  // The caller does not need error details, so skip the search for similar event types.
   if (maxErrors === 0 && !(parsed.success && catalog.has(parsed.data.eventType))) return [];
   const eventType = (input as SubmittedEvent | null)?.eventType;
   if (typeof eventType === 'string' && !catalog.has(eventType) && !errors.some(({ path }) => path === 'eventType')) {
@@ -69,8 +72,8 @@ export function validateEvent(
 }
 
 /**
- * Assigns a validated event its index in a chunk and its ID. If the database may contain former IDs, the event carries
- * both IDs, and `keyedIds` decides which of them is `eventId`.
+ * Assigns an ID and an index in a chunk to a validated event. If the database may contain IDs from earlier versions,
+ * the event carries both IDs, and `keyedIds` determines which one is `eventId`.
  */
 export function assignEventId(
   { tenant, keyedId, formerId, accepted }: ValidatedEvent,
@@ -92,7 +95,7 @@ function unknownType(eventType: string, nearest: string[]): FieldError {
 
 function problemOfTime(atMs: number, nowMs: number): FieldError | null {
   if (Number.isNaN(atMs) || atMs < 0) {
-    return { path: 'occurredAt', code: 'OUT_OF_RANGE', message: 'Must be a valid time in 1970 or later.' };
+    return { path: 'occurredAt', code: 'OUT_OF_RANGE', message: 'Must be a valid time no earlier than 1970.' };
   }
   if (atMs <= nowMs + MAX_FUTURE_MS) return null;
   return { path: 'occurredAt', code: 'IN_THE_FUTURE', message: 'Must not be more than 5 minutes in the future.' };

@@ -4,7 +4,7 @@ import { PublicError } from './public-error';
 import type { ApiContext } from '../context';
 import { memoryThrottle, throttledAddress } from './throttle';
 
-/** In memory, so that operators can authenticate while Redis is down. */
+/** Counts in memory, so that operators can authenticate while Redis is down. */
 const failedAttempts = memoryThrottle({
   name: 'admin-token',
   points: 10,
@@ -15,8 +15,8 @@ const failedAttempts = memoryThrottle({
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /**
- * Throws 401 unless `token` matches `ADMIN_TOKEN`, 404 when no token is configured, and 429 after ten incorrect tokens
- * from one address within a minute.
+ * Throws 401 unless `token` matches `ADMIN_TOKEN`, 404 if no admin token is configured, and 429 after ten incorrect
+ * tokens from one IP address within a minute.
  */
 export async function checkAdminToken(
   { config, log }: Pick<ApiContext, 'config' | 'log'>,
@@ -31,7 +31,10 @@ export async function checkAdminToken(
   if (typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken))) return;
   await failedAttempts.punish(address);
   log.warn('incorrect admin token');
-  throw new PublicError('ADMIN_TOKEN_INVALID', 'The admin token is missing or incorrect. Send it as x-admin-token.');
+  throw new PublicError(
+    'ADMIN_TOKEN_INVALID',
+    'The admin token is missing or incorrect. Send the token in the x-admin-token header.',
+  );
 }
 
 /** Throws unless the `x-admin-token` header contains the admin token. */

@@ -2,16 +2,18 @@ import type { MirError, OverloadReason } from '../../shared/errors';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
-/** Public details by OVERLOADED reason. They say whether the request may have taken effect if that matters to a retry. */
+/**
+ * Public details by OVERLOADED reason. They say whether the request may have taken effect, if that matters for a retry.
+ */
 const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   QUEUE_STORE_UNREACHABLE: 'The queue is unreachable. Nothing was stored. Retry the request.',
   QUEUE_STORE_SILENT: 'The queue did not respond. Retry the request.',
   AUTHORITY_CHANGING: 'The permissions of this API key are being changed. Retry the request.',
   FENCE_FAILED: 'The queue did not respond. Nothing was changed. Retry the request.',
   FENCE_NOT_REMOVED:
-    'Your change was saved, but it takes effect only once the queue responds again. Check its state before retrying.',
+    'Your change was saved, but it takes effect only once the queue responds again. Check the current state before retrying.',
   FSYNC_UNCONFIRMED:
-    'Your events are queued, but we could not confirm that they are on disk. Resend them with the same idempotency keys.',
+    'Your events are queued, but we could not confirm that they were written to disk. Resend them with the same idempotency keys.',
   ADMISSION_EXPIRED: 'The request took too long to process. Resend it with the same idempotency keys.',
   ENQUEUE_UNCONFIRMED:
     'The queue did not confirm your events, so they may or may not be stored. Resend them with the same idempotency keys.',
@@ -22,8 +24,8 @@ const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   LONG_WORK_FULL: 'Too many long-running requests are in progress. Retry when one of them has finished.',
   LOCK_QUEUE_FULL: 'Too many concurrent changes to this agent tree or partner. Retry in a few seconds.',
   LOCK_TIMEOUT: 'Earlier changes to this agent tree or partner took too long. Nothing was changed. Retry the request.',
-  LOG_INS_FULL: 'Too many people are logging in right now. Try again soon.',
-  PROVIDER_SILENT: 'Your login provider did not respond. Try again soon, or use a password.',
+  LOG_INS_FULL: 'Too many people are logging in right now. Try again in a few seconds.',
+  PROVIDER_SILENT: 'Your login provider did not respond. Try again in a few seconds, or log in with a password.',
 };
 
 /** Returns the public detail of an error: its own, or the text for its reason, scope or code. */

@@ -12,12 +12,15 @@ export function disableKeepAliveWhileDraining(server: Server, draining: { now: b
   });
 }
 
-/** Stops accepting connections, closes open ones as they become idle, and the rest after `deadlineMs`. */
+/**
+ * Stops accepting connections. Closes open connections as they become idle, and all remaining connections after
+ * `deadlineMs`.
+ */
 export async function closeServer(server: Server, deadlineMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  // Responses that started before the drain leave their connections open.
+  // Connections whose responses started before the drain stay open, so check for idle connections repeatedly.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
   server.closeIdleConnections();

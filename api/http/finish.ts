@@ -14,7 +14,7 @@ export type Answer = { status: number; headers?: ResponseHeaders } & (
   | { body: unknown; mediaType?: string }
   /** `mediaType` is null for an empty body. */
   | { text: string; mediaType: string | null }
-  /** Sent as it is produced, with backpressure. */
+  /** Sent with backpressure while it is being produced. */
   | Pick<Streamed, 'stream' | 'mediaType'>
 );
 
@@ -23,13 +23,13 @@ export interface Exchange {
   req: Request;
   res: Response;
   requestId: string;
-  /** Headers of the response, whether the request succeeds or fails: for example, the caller's rate limits. */
+  /** Response headers, such as the caller's rate limits, that are sent whether the request succeeds or fails. */
   headers: ResponseHeaders;
 }
 
 type Deps = Pick<ApiContext, 'config' | 'draining' | 'log'>;
 
-/** Renders a problem as a response. The default is problem+json; pages render HTML. */
+/** Renders a problem as a response. The API's default is problem+json; pages render HTML. */
 type PresentProblem = (problem: Problem) => Answer;
 
 export function openExchange(req: Request, res: Response): Exchange {
@@ -37,7 +37,7 @@ export function openExchange(req: Request, res: Response): Exchange {
   return { req, res, requestId, headers: { 'X-Request-Id': requestId } };
 }
 
-/** Returns a problem as an RFC 9457 response. */
+/** Returns the RFC 9457 response for a problem. */
 function problemAnswer(problem: Problem, requestId: string, publicUrl: string): Answer {
   const { code, status, title, detail, errors, headers } = problem;
   const body = {
@@ -54,8 +54,8 @@ function problemAnswer(problem: Problem, requestId: string, publicUrl: string): 
 }
 
 function write(deps: Deps, { res, requestId, headers }: Exchange, answer: Answer): Promise<void> | undefined {
-  // Checked here rather than on arrival: a request that was in flight when the drain began would otherwise keep its
-  // connection, and the process, alive until the drain deadline.
+  // Check now rather than when the request arrives. Otherwise, a request that was in flight when the drain began would
+  // keep its connection, and therefore the process, alive until the drain deadline.
   if (deps.draining.now) headers['Connection'] = 'close';
   const all = answer.headers ? { ...headers, ...answer.headers } : headers;
   if ('stream' in answer) return sendStream(res, answer, all, { log: deps.log, requestId });
@@ -64,7 +64,7 @@ function write(deps: Deps, { res, requestId, headers }: Exchange, answer: Answer
   return undefined;
 }
 
-/** Sends the problem response of a failed request. Destroys the connection if that fails, too. */
+/** Sends the problem response for a failed request. If sending also fails, destroys the connection. */
 export function finishWithProblem(deps: Deps, exchange: Exchange, error: unknown, present?: PresentProblem): void {
   const { requestId, res } = exchange;
   try {
@@ -76,7 +76,10 @@ export function finishWithProblem(deps: Deps, exchange: Exchange, error: unknown
   }
 }
 
-/** Sends the response of a handler, or a problem if the handler rejects. Every route and page ends here. */
+/**
+ * Sends a handler's response, or a problem if the handler rejects. Every route and page sends its response through this
+ * function.
+ */
 export function finish(deps: Deps, exchange: Exchange, answering: Promise<Answer>, present?: PresentProblem): void {
   const fail = (error: unknown): void => finishWithProblem(deps, exchange, error, present);
   answering.then((answer) => {

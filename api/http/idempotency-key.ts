@@ -5,12 +5,12 @@ import { PublicError } from './public-error';
 
 const INNER = `{1,${MAX_IDEMPOTENCY_KEY_LENGTH}}`;
 
-/** OpenAPI parameter of the header. */
+/** OpenAPI parameter for the header. */
 export const idempotencyKeyHeader = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: `A quoted string or bare token of up to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters. Retrying a single event, a registration or a spawn with the same key has no further effect. Other writes only validate the key. Required for AI agents. In a batch, set \`idempotencyKey\` on each event instead.`,
+  description: `A quoted string or bare token of up to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters. Retrying a single event, a registration or a spawn with the same key does not repeat it. For all other writes, MIR only validates the key. Required for AI agents. In a batch, set \`idempotencyKey\` on each event instead.`,
   schema: {
     type: 'string',
     // An RFC 9651 string, or a bare token.
@@ -22,8 +22,8 @@ export const idempotencyKeyHeader = {
 const BARE_TOKEN = /^[\x21-\x7e]+$/;
 
 /**
- * Returns the `Idempotency-Key` header, or null without one. Accepts an RFC 9651 string, as in the IETF draft, and a
- * bare token, which most clients send. Throws 400 for anything else.
+ * Returns the `Idempotency-Key` header, or null if it is absent. Accepts an RFC 9651 string, as defined in the IETF
+ * draft, or a bare token, which most clients send. Throws 400 for any other value.
  */
 export function readIdempotencyKey(req: Pick<IncomingMessage, 'headers'>): string | null {
   const header = req.headers['idempotency-key'];

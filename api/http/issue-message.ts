@@ -3,7 +3,7 @@ import type { z } from 'zod';
 type Code = z.core.$ZodIssue['code'];
 type RawIssue<C extends Code = Code> = Extract<z.core.$ZodRawIssue, { code: C }>;
 
-/** Noun phrases for the types that zod names. */
+/** Noun phrases for zod's type names. */
 const TYPES: Record<string, string> = {
   array: 'an array',
   boolean: 'true or false',
@@ -20,7 +20,7 @@ const FORMATS: Record<string, string> = {
   url: 'a complete URL that starts with https:// or http://',
 };
 
-/** The limits of zod's string and number schemas. An issue itself has only the limit that was exceeded. */
+/** The limits of zod's string and number schemas. An issue itself contains only the limit that the value exceeded. */
 interface Limits {
   minLength?: number | null;
   maxLength?: number | null;
@@ -54,14 +54,15 @@ function outOfRange(issue: RawIssue<'too_small' | 'too_big'>): string {
   return `Must be ${range(minValue, maxValue)}.`;
 }
 
-/** Returns true when a required field is missing. The parse must report inputs. */
+/** Returns true if the issue is a missing required field. The parse must set `reportInput`. */
 export function isMissing({ code, input }: { code?: string | undefined; input?: unknown }): boolean {
   return code === 'invalid_type' && input === undefined;
 }
 
 /**
- * Returns the public message of a zod issue: a sentence that says what to send. Every parse of public input uses it as
- * its error map, so that zod's own texts never reach a client. A message that a schema sets itself takes precedence.
+ * Returns the public message for a zod issue: a sentence that says what to send. Every parse of public input uses this
+ * function as its error map, so that clients never see zod's own messages. A message set by the schema itself takes
+ * precedence.
  */
 export function issueMessage(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {

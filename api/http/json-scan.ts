@@ -1,6 +1,6 @@
 import { MAX_EVENTS_PER_CALL } from '../../shared/domain/event';
 
-/** Maximum nesting depth of a JSON body. A valid batch needs at most 19 levels. */
+/** Maximum nesting depth of a JSON body. A valid batch has at most 19 levels. */
 export const MAX_JSON_DEPTH = 32;
 
 const QUOTE = 0x22;
@@ -11,11 +11,11 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Start of a batch. It must fit in the first `BATCH_HEAD_MAX_BYTES`, whitespace included. */
+/** Matches the start of a batch, which must fit in the first `BATCH_HEAD_MAX_BYTES`, including whitespace. */
 const BATCH_HEAD = /^[ \t\r\n]*\{[ \t\r\n]*"events"[ \t\r\n]*:[ \t\r\n]*\[/;
 const BATCH_HEAD_MAX_BYTES = 1_024;
 const BATCH_TAIL = /^[ \t\r\n]*\}[ \t\r\n]*$/;
-/** Nesting depth of a batch item: the object and its array. */
+/** Nesting depth of a batch item: one level for the batch object and one for its array. */
 const BATCH_DEPTH = 2;
 const BLANK = /^[ \t\r\n]*$/;
 const ANOTHER_FIELD = /^[ \t\r\n]*,/;
@@ -31,8 +31,8 @@ function endOfString(json: Uint8Array, at: number): number {
 }
 
 /**
- * Returns true when JSON text nests deeper than `maxDepth`. Runs in linear time and stops at the first excess level.
- * Guards against 5 MiB of opening brackets, which compress to 5 KB but take V8 half a second to parse.
+ * Returns true if JSON text is nested more than `maxDepth` levels deep. Runs in linear time and stops at the first
+ * excess level. Protects against 5 MiB of opening brackets, which compress to 5 KB but take V8 half a second to parse.
  */
 export function nestsDeeperThan(json: Uint8Array, maxDepth: number): boolean {
   let depth = 0;
@@ -53,8 +53,8 @@ export function nestsDeeperThan(json: Uint8Array, maxDepth: number): boolean {
 export type SplitProblem = 'NOT_A_BATCH' | 'OTHER_FIELDS' | 'TOO_DEEP' | 'UNBALANCED';
 
 /**
- * Splits `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in time slices. The
- * batch is valid JSON if every item is. Stops after `MAX_EVENTS_PER_CALL` + 1 items, or at the first excess level.
+ * Splits `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in time slices. If
+ * every item is valid JSON, so is the batch. Stops after `MAX_EVENTS_PER_CALL` + 1 items, or at the first excess level.
  */
 export function splitBatch(json: Buffer): Buffer[] | SplitProblem {
   const head = BATCH_HEAD.exec(json.toString('latin1', 0, BATCH_HEAD_MAX_BYTES));

@@ -2,23 +2,32 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { PublicError } from './public-error';
 
 export const NDJSON = 'application/x-ndjson';
-/** Approximate length of a write, in characters. Writing lines one by one would cost more than serializing them. */
+/** Approximate length of a write, in characters. Writing lines one by one would take longer than serializing them. */
 const WRITE_CHARS = 32 * 1024;
 
-/** Returns true when the client accepts NDJSON. */
+/** Returns true if the client accepts NDJSON. */
 export function wantsNdjson({ accept }: IncomingHttpHeaders): boolean {
   return (accept ?? '').split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === NDJSON);
 }
 
-/** Throws 422 when a request for a stream has a cursor. The client could mistake the rest of the list for all of it. */
+/**
+ * Throws 422 if a request for a stream contains a cursor, because the client could mistake the rest of the list for the
+ * entire list.
+ */
 export function rejectCursor({ cursor }: { cursor?: string | undefined }): void {
   if (cursor === undefined) return;
   throw new PublicError('VALIDATION_FAILED', 'NDJSON responses are not paginated, so they do not accept a cursor.', {
-    errors: [{ path: 'cursor', code: 'INVALID_CURSOR', message: 'Remove the cursor, or request JSON pages instead.' }],
+    errors: [
+      {
+        path: 'cursor',
+        code: 'INVALID_CURSOR',
+        message: 'Must be omitted for NDJSON. To use a cursor, request JSON pages.',
+      },
+    ],
   });
 }
 
-/** Serializes rows as NDJSON while they are read. */
+/** Serializes rows as NDJSON while they are being read. */
 export async function* ndjsonOf<Row>(rows: AsyncIterable<Row>, present: (row: Row) => unknown): AsyncGenerator<string> {
   let lines = '';
   for await (const row of rows) {

@@ -7,7 +7,7 @@ export const MAX_PAGE_SIZE = 500;
 const MAC_LENGTH = 16;
 const MAX_CURSOR_LENGTH = 512;
 
-/** Query parameters of every list. */
+/** Query parameters that every list accepts. */
 export const pageQuery = {
   limit: z.coerce
     .number()
@@ -29,13 +29,16 @@ function macOf(key: KeyObject, owner: string, body: string): string {
   return createHmac('sha256', key).update(`${owner}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
 }
 
-/** Returns a signed cursor. Only its owner (a tenant or `admin`) can use it, and it cannot be forged. */
+/** Returns a signed cursor, which cannot be forged. Only its owner (a tenant or `admin`) can use it. */
 export function signCursor(key: KeyObject, owner: string, position: readonly [atMs: number, id: string]): string {
   const body = Buffer.from(JSON.stringify(position)).toString('base64url');
   return `${body}.${macOf(key, owner, body)}`;
 }
 
-/** Returns the position in a cursor, or null without one. Throws 422 unless it was signed for this owner. */
+/**
+ * Returns the position encoded in a cursor, or null if there is no cursor. Throws 422 unless the cursor was signed for
+ * this owner.
+ */
 export function readCursor(
   key: KeyObject,
   owner: string,
@@ -56,11 +59,14 @@ export function readCursor(
   return { atMs, id };
 }
 
-/** Returns the schema of a page. `id` is its name in the OpenAPI document. */
+/** Returns the schema of a page. `id` is the schema's name in the OpenAPI document. */
 export const pageSchema = <Item extends z.ZodType>(id: string, item: Item) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() }).meta({ id });
 
-/** Returns a page as every list returns it. Pass up to `limit + 1` rows: the extra one shows that there are more. */
+/**
+ * Returns a page in the format that all lists share. Pass up to `limit + 1` rows: an extra row shows that another page
+ * follows.
+ */
 export function pageOf<Row, Item>(
   rows: Row[],
   limit: number,

@@ -6,32 +6,38 @@ import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 import { budgetHeaders } from './rate-headers';
 
-/** Minimum time between log lines per code. An outage rejects every request; the metrics count them all. */
+/**
+ * Minimum time between two log lines with the same code, because an outage rejects every request. The metrics count
+ * every rejection.
+ */
 const REJECTION_LOG_INTERVAL_MS = 1_000;
 const rejectionLoggedAt = new Map<ProblemCode, number>();
 
-/** Maps an error of the body reader (body-parser) by its `type` or zlib code. Returns null for any other error. */
+/**
+ * Converts an error from the body reader (body-parser), identified by its `type` or zlib code. Returns null for any
+ * other error.
+ */
 function fromBodyReader(error: Error & { type?: string; code?: unknown; status?: number }): MirError | null {
   switch (error.type) {
     case 'entity.too.large':
       return new PublicError(
         'BODY_TOO_LARGE',
-        'The request body is larger than this route accepts, measured after decompression.',
+        'After decompression, the request body is larger than this route accepts.',
       );
     case 'encoding.unsupported':
-      return new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip, or absent.');
+      return new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
     case 'request.size.invalid':
     case 'request.aborted':
       return new PublicError('INVALID_REQUEST', 'The request body is incomplete. Send the request again.');
     default:
-      // The type check excludes MongoDB server errors, whose codes are numbers.
+      // Check the type to exclude MongoDB server errors, whose codes are numbers.
       return (typeof error.code === 'string' && error.code.startsWith('Z_')) || error.status === 400
         ? new PublicError('INVALID_ENCODING', 'The request body is not valid gzip.')
         : null;
   }
 }
 
-/** Converts anything thrown to a `MirError`. Any database outage becomes `STORE_UNAVAILABLE` (503). */
+/** Converts any thrown value to a `MirError`. Database outages become `STORE_UNAVAILABLE` (503). */
 export function toMirError(error: unknown): MirError {
   if (error instanceof MirError) return error;
   if (error instanceof URIError)
@@ -54,7 +60,7 @@ export interface Problem {
   headers: Record<string, string>;
 }
 
-/** Converts anything thrown to its public facts. Logs server errors (5xx) with their causes. */
+/** Converts any thrown value to its public facts. Logs server errors (5xx) with their causes. */
 export function problemOf(thrown: unknown, requestId: string, log: Log): Problem {
   const error = toMirError(thrown);
   const { code } = error;
@@ -76,7 +82,7 @@ export function problemOf(thrown: unknown, requestId: string, log: Log): Problem
   };
 }
 
-/** Logs an error with its causes. Limits codes other than INTERNAL to one log line per second each. */
+/** Logs an error with its causes. Logs each code other than INTERNAL at most once per second. */
 function logFailure(error: MirError, requestId: string, log: Log): void {
   const line = { requestId, code: error.code, err: messageWithCauses(error) };
   if (error.code === 'INTERNAL') log.error({ ...line, stack: (error.cause as Error)?.stack }, 'request failed');

@@ -7,12 +7,12 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const EVENTS_PER_CALL = MAX_EVENTS_PER_CALL.toLocaleString('en-US');
 
-/** Public texts of a problem code. */
+/** HTTP status and public texts of a problem code. */
 interface ProblemText {
   status: number;
-  /** Fixed for the code. */
+  /** Identical for every error with this code. */
   title: string;
-  /** Detail of errors that do not set their own. Defaults to the title. */
+  /** Detail for errors that do not set their own. Defaults to the title. */
   detail?: string;
   /** How to fix the problem. Shown in the Partner Guide and in the OpenAPI document. */
   remedy: string;
@@ -23,28 +23,29 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   INVALID_JSON: {
     status: 400,
     title: 'The request body is not valid JSON',
-    remedy: 'Send valid JSON, nested at most 32 levels deep. `detail` says where parsing failed.',
+    remedy: 'Send valid JSON that is nested at most 32 levels deep. `detail` describes the problem.',
   },
   INVALID_ENCODING: {
     status: 400,
     title: 'The request body could not be decoded',
-    remedy: 'Send the body as UTF-8. With `Content-Encoding: gzip`, it must be valid gzip.',
+    remedy: 'Encode the body as UTF-8. If you set `Content-Encoding: gzip`, the body must be valid gzip.',
   },
   IDEMPOTENCY_KEY_INVALID: {
     status: 400,
     title: 'The idempotency key is not valid',
-    remedy: `Use 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters, bare or in double quotes. The header is for single writes; in a batch, set \`idempotencyKey\` on each item. If you send both, they must match.`,
+    remedy: `Use 1–${MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters, bare or in double quotes. Use the header only for single writes; in a batch, set \`idempotencyKey\` on each event. If you send both the header and the field, they must match.`,
   },
   IDEMPOTENCY_KEY_REQUIRED: {
     status: 400,
     title: 'An idempotency key is required',
     remedy:
-      'AI agents must send an idempotency key with every write, as the `Idempotency-Key` header or as `idempotencyKey` in each event.',
+      'AI agents must send an idempotency key with every write, either in the `Idempotency-Key` header or as `idempotencyKey` in each event.',
   },
   INVALID_REQUEST: {
     status: 400,
     title: 'The request could not be read',
-    remedy: 'Either the path is not percent-encoded correctly or the body is incomplete. Fix the path, then retry.',
+    remedy:
+      'Either the path is not percent-encoded correctly or the body is incomplete. Fix the path or resend the complete body.',
   },
   API_KEY_MISSING: {
     status: 401,
@@ -54,7 +55,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   API_KEY_INVALID: {
     status: 401,
     title: 'The API key is not valid',
-    detail: 'This API key is not valid. Check that you copied all of it; if you did, retrying will not help.',
+    detail: 'This API key is not valid. Check that you copied the whole key. If you did, retrying will not help.',
     remedy:
       'Check that you copied the whole key. If you did, retrying will not help: ask the person who manages your API keys.',
   },
@@ -66,7 +67,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   FORM_REFUSED: {
     status: 403,
     title: 'The form was not accepted',
-    remedy: 'Only web pages return this code. Reload the page, then submit its form again.',
+    remedy: 'Only web pages return this code. Reload the page, then submit the form again.',
   },
   SCOPE_MISSING: {
     status: 403,
@@ -83,7 +84,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   AGENT_SUSPENDED: {
     status: 403,
     title: 'The agent is suspended',
-    detail: 'This agent or one of its ancestors is suspended. The person who manages it can reactivate it.',
+    detail: 'This agent or one of its ancestors is suspended. The person who manages the agent can reactivate it.',
     remedy: 'Ask the person who manages the agent to reactivate it. Nothing was stored.',
   },
   EVENT_TYPE_NOT_ALLOWED: {
@@ -103,7 +104,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   NOT_YOUR_DESCENDANT: {
     status: 403,
-    title: 'An agent can act only on its own descendants',
+    title: 'An agent can access only its own descendants',
     remedy: 'Use your partner key, or the key of an ancestor of this agent.',
   },
   HUMAN_REQUIRED: {
@@ -125,7 +126,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   NOT_FOUND: {
     status: 404,
     title: 'Not found',
-    remedy: 'Check the path and the ID. Resources of other partners and environments return this code, too.',
+    remedy: 'Check the path and the ID. Resources that belong to other partners or environments also return this code.',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,
@@ -144,13 +145,13 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   POLICY_LIMIT: {
     status: 409,
-    title: 'The spawn policy’s limit has been reached',
-    remedy: 'Revoke agents that you no longer need, or raise the limit in the spawn policy with your partner key.',
+    title: 'A limit of the spawn policy has been reached',
+    remedy: 'Revoke agents that you no longer need, or use your partner key to raise the limit in the spawn policy.',
   },
   CONFLICT: {
     status: 409,
     title: 'The request conflicts with the resource’s current state',
-    remedy: 'The resource has changed since you last read it. Read it again, then decide whether to retry.',
+    remedy: 'Read the resource again, then decide whether to retry.',
   },
   TOO_MANY_LINK_REQUESTS: {
     status: 409,
@@ -160,12 +161,13 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   RETURN_URL_NOT_ALLOWED: {
     status: 422,
     title: 'The origin of the return URL is not registered',
-    remedy: 'Use a URL with a registered origin. The operator registers origins for you in `allowedReturnOrigins`.',
+    remedy:
+      'Use a URL with a registered origin. To register an origin, ask the operator to add it to `allowedReturnOrigins`.',
   },
   WEBHOOK_URL_NOT_ALLOWED: {
     status: 422,
     title: 'The webhook URL is not allowed',
-    remedy: 'Use an HTTPS URL without credentials and without a fragment.',
+    remedy: 'Use an HTTPS URL without credentials or a fragment.',
   },
   BODY_TOO_LARGE: {
     status: 413,
@@ -206,7 +208,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   BATCH_EXCEEDS_LIMIT: {
     status: 422,
     title: 'The batch is larger than your rate limit',
-    remedy: 'Split the batch. It exceeds your budget for a whole minute, so it can never be accepted.',
+    remedy: 'Split the batch. It costs more than your budget for a full minute, so it can never be accepted.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
@@ -222,7 +224,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
     status: 500,
     title: 'Something went wrong on our side',
     detail: 'An unexpected error occurred. We logged it under this request ID.',
-    remedy: 'Retry later with the same idempotency key. If the error persists, send the operator the `requestId`.',
+    remedy: 'Retry later with the same idempotency key. If the error persists, send the `requestId` to the operator.',
   },
   OVERLOADED: {
     status: 503,
@@ -234,12 +236,12 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
     status: 503,
     title: 'Linking is unavailable',
     remedy:
-      'Ask the operator to configure a mail server (`SMTP_URL`). Without one, people cannot sign up and confirm links. Retrying will not help.',
+      'Ask the operator to configure a mail server (`SMTP_URL`). Without a mail server, people cannot sign up or confirm links. Retrying will not help.',
   },
   STORE_UNAVAILABLE: {
     status: 503,
     title: 'The database is unavailable',
-    detail: 'The database did not respond. Try again soon.',
+    detail: 'The database did not respond. Try again in a few seconds.',
     remedy: 'Wait for the number of seconds in `Retry-After`, then retry.',
   },
 };

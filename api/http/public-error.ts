@@ -1,6 +1,6 @@
 import { type ErrorParams, type FieldError, MirError, type ProblemCode } from '../../shared/errors';
 
-/** An error with its own public text. Callers see `detail`, so write it for them. */
+/** An error with its own public text. API clients and users see `detail`. */
 export class PublicError extends MirError {
   readonly headers: Record<string, string> | undefined;
   constructor(

@@ -6,10 +6,13 @@ import { PublicError } from './public-error';
 const MEMO_SIZE = 10_000;
 const MAX_KEY_LENGTH = 128;
 
-/** Caches parsed keys, because checksums and hashes are costly. Every request still checks whether its key is valid. */
+/**
+ * Caches parsed keys, because computing checksums and hashes is expensive. Every request still checks whether its key
+ * is active.
+ */
 const memo = new LRUCache<string, ParsedApiKey>({ max: MEMO_SIZE });
 
-/** Returns the API key of a request. Throws 401, without any I/O, when it is missing, malformed or mistyped. */
+/** Returns a request's API key. Throws 401 if the key is missing, malformed or mistyped, without performing any I/O. */
 export function readKey(req: IncomingMessage): ParsedApiKey {
   const text = req.headers['x-api-key'];
   if (typeof text !== 'string' || text === '') {
@@ -19,10 +22,7 @@ export function readKey(req: IncomingMessage): ParsedApiKey {
   if (!key) {
     const parsed = text.length <= MAX_KEY_LENGTH ? parseApiKey(text) : null;
     if (!parsed) {
-      throw new PublicError(
-        'API_KEY_INVALID',
-        'The API key is incomplete or mistyped: its checksum does not match. Copy it again.',
-      );
+      throw new PublicError('API_KEY_INVALID', 'The API key is incomplete or mistyped. Copy the whole key again.');
     }
     memo.set(text, (key = parsed));
   }

@@ -4,10 +4,10 @@ import { MAX_BODY_BYTES, MAX_EVENTS_BODY_BYTES, MAX_FORM_BODY_BYTES } from './bo
 import { MAX_JSON_DEPTH, nestsDeeperThan } from './json-scan';
 import { toMirError } from './problem';
 
-/** Largest body that is read before the caller is authenticated. */
+/** Maximum size of a body that is read before the caller is authenticated. */
 const MAX_UNKNOWN_CALLER_BYTES = 4 * 1024;
 
-/** Uncompressed bodies up to this size are read concurrently. A batch of 500 ordinary events has 100 KiB. */
+/** Uncompressed bodies up to this size are read concurrently. A batch of 500 ordinary events is about 100 KiB. */
 const MAX_LIGHT_BYTES = 256 * 1024;
 
 export type BodyKind = 'json' | 'ndjson';
@@ -24,7 +24,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export function bodyKind(req: Request, allowed: readonly BodyKind[]): BodyKind {
   const encoding = req.headers['content-encoding'];
   if (encoding !== undefined && !/^(gzip|identity)$/i.test(encoding)) {
-    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip, or absent.');
+    throw new PublicError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding must be gzip or absent.');
   }
   const [type, ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
   const kind = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' }[type!.trim()] as BodyKind | undefined;
@@ -44,7 +44,9 @@ export function isSmallBody(req: Request): boolean {
   return req.headers['content-encoding'] === undefined && length <= MAX_UNKNOWN_CALLER_BYTES;
 }
 
-/** Returns true for a body that is compressed, large or of unknown size: reading it could delay other requests. */
+/**
+ * Returns true for a body that is compressed, large or of unknown size. Reading such a body could delay other requests.
+ */
 export function isHeavyBody(req: Request): boolean {
   const length = Number(req.headers['content-length']);
   return req.headers['content-encoding'] !== undefined || !(length <= MAX_LIGHT_BYTES);
@@ -55,8 +57,8 @@ function incompleteBody(): PublicError {
 }
 
 /**
- * Reads a small, uncompressed body of known length, at half the cost of the body reader. Needs no limit of its own, as
- * Node's parser enforces `Content-Length`.
+ * Reads a small, uncompressed body of known length in half the time that the body reader takes. Does not enforce a
+ * limit, because Node's parser enforces `Content-Length`.
  */
 function readSmall(req: Request): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -68,7 +70,7 @@ function readSmall(req: Request): Promise<Buffer> {
 }
 
 async function readLarge(req: Request, res: Response, limit: number): Promise<Buffer> {
-  // If the client disconnected while it waited to be authorized or for its turn, its body would never end.
+  // If the client disconnected while its request was waiting, reading the body would never finish.
   if (req.destroyed) throw incompleteBody();
   await new Promise<void>((resolve, reject) => {
     readers.get(limit)!(req, res, (error?: unknown) => (error ? reject(toMirError(error)) : resolve()));
@@ -78,7 +80,7 @@ async function readLarge(req: Request, res: Response, limit: number): Promise<Bu
 }
 
 /**
- * Returns the decompressed body. Throws 413 when it exceeds `limit` bytes, and 400 when it is empty, incomplete or not
+ * Returns the decompressed body. Throws 413 if it exceeds `limit` bytes, and 400 if it is empty, incomplete or not
  * valid gzip.
  */
 export async function readBody(req: Request, res: Response, limit: number): Promise<Buffer> {
@@ -87,7 +89,7 @@ export async function readBody(req: Request, res: Response, limit: number): Prom
   return body;
 }
 
-/** Decodes a body. Throws 400 unless it is valid UTF-8. */
+/** Decodes a body. Throws 400 if it is not valid UTF-8. */
 export function textOf(body: Buffer): string {
   try {
     return utf8.decode(body);
@@ -99,7 +101,7 @@ export function textOf(body: Buffer): string {
 export function tooDeep(): PublicError {
   return new PublicError(
     'INVALID_JSON',
-    `The request body is nested deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`,
+    `The request body is nested more than ${MAX_JSON_DEPTH} levels deep. Flatten it.`,
   );
 }
 
@@ -107,7 +109,7 @@ export function invalidJson(error: unknown): PublicError {
   return new PublicError('INVALID_JSON', `The request body is not valid JSON: ${(error as Error).message}.`);
 }
 
-/** Parses a JSON body. Throws 400 when it is not valid JSON or is nested deeper than `MAX_JSON_DEPTH`. */
+/** Parses a JSON body. Throws 400 if it is not valid JSON or is nested more than `MAX_JSON_DEPTH` levels deep. */
 export function parseJson(body: Buffer): unknown {
   if (nestsDeeperThan(body, MAX_JSON_DEPTH)) throw tooDeep();
   const text = textOf(body);

@@ -2,7 +2,7 @@ import type { Credential } from '../../shared/authz/credential';
 import { PublicError } from './public-error';
 import { type KeyAuth, WRITING_SCOPES } from './route';
 
-/** Throws 403 for an agent whose partner's plan no longer includes agents. Such agents keep read access. */
+/** Throws 403 for an agent whose partner's plan no longer includes agents. These agents keep read access. */
 export function requireAgentPlan({ agent, plan }: Credential): void {
   if (agent === null || plan === 'ENTERPRISE') return;
   throw new PublicError(
@@ -11,7 +11,10 @@ export function requireAgentPlan({ agent, plan }: Credential): void {
   );
 }
 
-/** Throws 403 if the caller does not meet what the route declares. The authorizer has already checked the scope. */
+/**
+ * Throws 403 if the caller does not meet the route's declared requirements. The authorizer has already checked the
+ * scope.
+ */
 export function requireAccess(credential: Credential, { scope, partnerOnly, enterpriseOnly }: KeyAuth): void {
   if (enterpriseOnly && credential.plan !== 'ENTERPRISE') {
     throw new PublicError(

@@ -8,7 +8,7 @@ interface HeaderDoc {
   pattern?: string;
 }
 
-/** Response headers, by component name. */
+/** Response headers by component name. */
 const HEADERS = {
   RequestId: {
     name: 'X-Request-Id',
@@ -38,7 +38,7 @@ const HEADERS = {
   },
   SignalsSource: {
     name: 'X-Signals-Source',
-    description: 'Where the signals were read: `cache`, or `store` (the database) on a cache miss.',
+    description: 'Where the signals were read from: `cache`, or `store` (the database) after a cache miss.',
     example: 'cache',
     required: true,
     pattern: '^(cache|store)$',
@@ -71,7 +71,7 @@ export function headerComponents(): Json {
   );
 }
 
-/** Returns the `headers` of a response: references to header components. */
+/** Returns the `headers` object of a response, which contains references to header components. */
 export function headerRefs(names: readonly HeaderName[]): Json {
   return Object.fromEntries(names.map((key) => [HEADERS[key].name, { $ref: `#/components/headers/${key}` }]));
 }

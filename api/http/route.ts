@@ -18,15 +18,17 @@ export interface KeyAuth {
   scope: Scope;
   /** Whether the route is authorized from MongoDB while Redis is down. */
   availableWithoutRedis: boolean;
-  /** The budget that a partner key draws on. Default: `requests`. Agents always draw on `requests`. */
+  /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
   budget?: 'control';
-  /** Rejects agent keys with HUMAN_REQUIRED. Only people hold a partner's own keys. */
+  /** Rejects agent keys with HUMAN_REQUIRED. Only people have a partner's own keys. */
   partnerOnly?: true;
   /** Requires the ENTERPRISE plan. Routes that read, suspend or revoke agents must keep working after a downgrade. */
   enterpriseOnly?: true;
 }
 
-/** Requires an API key. The handler authorizes and charges the request itself, by the content of the body. */
+/**
+ * Requires an API key. The handler itself authorizes the request and charges it according to the content of the body.
+ */
 export interface SelfChargingAuth {
   kind: 'key';
   scope: Scope;
@@ -40,12 +42,12 @@ export interface SelfChargingAuth {
 type RouteAuth = { kind: 'public' } | KeyAuth | SelfChargingAuth | { kind: 'admin' };
 
 /**
- * Scopes that agents lose when their partner's plan no longer includes agents. `agents:*` are missing because the agent
- * routes check the plan themselves: some stay available after a downgrade.
+ * Scopes that agents lose when their partner's plan no longer includes agents. `agents:*` scopes are not included,
+ * because the agent routes check the plan themselves: some routes remain available after a downgrade.
  */
 export const WRITING_SCOPES: ReadonlySet<Scope> = new Set(['events:write', 'links:write', 'users:erase']);
 
-/** Arguments of a handler. All input is validated. `caller` is set on routes that require an API key. */
+/** Arguments of a handler. All input has been validated. `caller` is set on routes that require an API key. */
 export interface Call<Body, Query, Params> {
   ctx: ApiContext;
   body: Body;
@@ -68,19 +70,19 @@ export interface Caller {
 export interface Documented {
   description: string;
   schema?: z.ZodType;
-  /** Line-delimited alternatives by media type, selected with `Accept`: the schema of one line. */
+  /** Schemas of one line by line-delimited media type. Clients select the media type with `Accept`. */
   otherMedia?: Record<string, z.ZodType>;
-  /** Headers in addition to those of every response. */
+  /** Headers in addition to those that every response has. */
   headers?: HeaderName[];
   /** Examples by name. Default: one generated from the schema. */
   examples?: Record<string, unknown>;
-  /** Fields that override those of the generated example. */
+  /** Fields that override fields of the generated example. */
   exampleFields?: Record<string, unknown>;
 }
 
 /** The documentation of a route. */
 export interface RouteDoc {
-  /** Unique; verb and object. Generated clients use it as the function name. */
+  /** Unique name that consists of a verb and an object. Generated clients use it as the function name. */
   operationId: string;
   method: Method;
   /** Express path. Partner routes are also served under `/v1`. */
@@ -98,7 +100,7 @@ export interface RouteDoc {
   description?: string;
   /** Examples of the body by name. Default: one generated from the schema. */
   bodyExamples?: Record<string, unknown>;
-  /** Set when the route also accepts NDJSON: the schema of one line, and an example of several lines. */
+  /** Set if the route also accepts NDJSON. Contains the schema of one line and an example of several lines. */
   lines?: { schema: z.ZodType; example: string };
   /** Whether the route reads the `Idempotency-Key` header. */
   idempotencyKey?: boolean;
@@ -108,16 +110,19 @@ export interface RouteDoc {
 export interface ParsedRoute extends RouteDoc {
   auth: Exclude<RouteAuth, SelfChargingAuth>;
   rawBody?: never;
-  /** Returns problems that the schema cannot express. Runs on unvalidated input, so that both are reported together. */
+  /**
+   * Returns problems that the schema cannot express. Runs on unvalidated input, so that these problems and schema
+   * errors are reported together.
+   */
   check?: (ctx: ApiContext, body: unknown) => FieldError[];
   handle: (call: Call<never, never, never>) => Promise<Answer> | Answer;
 }
 
-/** A route whose handler reads the body itself, because the caller's budget decides how much of it to read. */
+/** A route whose handler reads the body itself, because the caller's budget determines whether to read the body. */
 export interface RawRoute extends RouteDoc {
   auth: SelfChargingAuth;
   rawBody: true;
-  /** Creates the handler, once per context. The handler adds the caller's rate limits to `exchange.headers`. */
+  /** Creates the handler. Called once per context. The handler adds the caller's rate limits to `exchange.headers`. */
   createHandler: (ctx: ApiContext) => (exchange: Exchange) => Promise<Answer>;
 }
 

@@ -52,7 +52,8 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
   };
   const admit = coalesce(admitGroup, {
     maxItems: MAX_REQUESTS_PER_SCRIPT,
-    // Includes `availableWithoutRedis`, so that while Redis is down a kill is not rejected together with a write.
+    // The key includes `availableWithoutRedis`, so that while Redis is down, a kill is not rejected together with other
+    // writes.
     keyOf: ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
   });
   return (key, auth) => admit({ key, auth });

@@ -4,19 +4,20 @@ import { lineSchema } from '../../shared/domain/line';
 const MAX_REASON_LENGTH = 500;
 const MAX_ID_LENGTH = 100;
 
-export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Reason, recorded in the audit log.');
+export const reasonSchema = lineSchema(MAX_REASON_LENGTH).describe('Reason to record in the audit log.');
 
 export const environmentSchema = z.enum(['live', 'test']).meta({ id: 'Environment' });
 
 /**
- * Returns JSON Schema for "at least one of these fields is present". Add it to a schema that already has an `id`, so
- * that it ends up next to the reference: validators apply it there, and client generators do not turn it into a union.
+ * Returns a JSON Schema fragment that requires at least one of the fields. Add it to a schema that already has an `id`,
+ * so that it is emitted next to the reference. Validators apply it there, and client generators do not turn it into a
+ * union.
  */
 export function atLeastOne(fields: readonly string[]): { not: { properties: Record<string, false> } } {
   return { not: { properties: Object.fromEntries(fields.map((field): [string, false] => [field, false])) } };
 }
 
-/** The ID in a path. Its format is not validated: an ID that does not exist is a 404. */
+/** The ID in a path. Its format is not validated, because any ID that does not exist results in a 404. */
 export const idParams = z.strictObject({
   id: z.string().min(1).max(MAX_ID_LENGTH).meta({ parameter: 'Id' }),
 });

@@ -5,10 +5,13 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { ResponseHeaders } from './respond';
 
-/** A client that reads nothing for this long is disconnected, because its response holds a database cursor. */
+/**
+ * Clients that do not read any data for this long are disconnected, because their responses hold a database cursor
+ * open.
+ */
 const STALLED_AFTER_MS = 60_000;
 
-/** A response that is produced while it is sent. */
+/** A response that is produced while it is being sent. */
 export interface Streamed {
   status: number;
   stream: AsyncIterable<string>;
@@ -23,9 +26,9 @@ async function* resume(
 }
 
 /**
- * Streams a response with backpressure, and closes its source when the client disconnects. Rejects when the source
- * fails before its first chunk. After that, a failure destroys the connection, so that the client sees a truncated
- * response as an error.
+ * Streams a response with backpressure. Closes the source when the client disconnects. Rejects if the source fails
+ * before its first chunk. If it fails later, destroys the connection, so that the client does not mistake the truncated
+ * response for a complete one.
  */
 export async function sendStream(
   res: ServerResponse,
@@ -49,7 +52,7 @@ export async function sendStream(
     if (!res.headersSent) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
     log.error({ requestId, err: messageOf(error) }, 'streaming response failed');
-    // For the metrics: the client has already received a 200.
+    // Record the failure in the metrics. The client has already received a 200.
     res.statusCode = 500;
   } finally {
     await source.return?.();

@@ -9,24 +9,24 @@ export interface ThrottleRule {
   /** Attempts allowed within `seconds`. */
   points: number;
   seconds: number;
-  /** Detail of the 429. */
+  /** Detail of the 429 error. */
   rejection: string;
 }
 
 /**
- * Limits attempts per key (an IP address or a keyed hash). Methods throw 429 when the limit is exceeded, and 503 when
- * Redis is unavailable.
+ * Limits attempts per key (an IP address or a keyed hash). Methods throw 429 if the limit is exceeded, and 503 if Redis
+ * is unavailable.
  */
 export interface Throttle {
   /** Counts an attempt before it is made. */
   take(key: string): Promise<void>;
-  /** Throws if no attempts remain. Does not count one. */
+  /** Throws if no attempts remain. Does not count an attempt. */
   check(key: string): Promise<void>;
   /** Counts a failed attempt. Does not throw 429. */
   punish(key: string): Promise<void>;
-  /** Uncounts one attempt. */
+  /** Refunds one attempt. */
   giveBack(key: string): Promise<void>;
-  /** Resets the attempts of a key. */
+  /** Resets a key's attempts. */
   forgive(key: string): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ function throttleOver(
 ): Throttle {
   const toError = (error: unknown): never => {
     if (!(error instanceof RateLimiterRes))
-      throw new PublicError('OVERLOADED', 'We can’t process this right now. Try again soon.', {
+      throw new PublicError('OVERLOADED', 'We can’t process this request right now. Try again in a few seconds.', {
         retryAfterSeconds: 2,
         cause: error,
       });
@@ -58,14 +58,14 @@ function throttleOver(
   };
 }
 
-/** Returns a throttle that counts in this process only, for actions that must work while Redis is down. */
+/** Returns a throttle that counts attempts in this process only, for actions that must work while Redis is down. */
 export function memoryThrottle(rule: ThrottleRule): Throttle {
   return throttleOver(new RateLimiterMemory({ points: rule.points, duration: rule.seconds }), rule, () => undefined);
 }
 
 const throttles = new WeakMap<object, Map<string, Throttle>>();
 
-/** Returns a throttle that counts in Redis, for all processes. Rejects every attempt while Redis is down. */
+/** Returns a throttle that counts the attempts of all processes in Redis. Rejects every attempt while Redis is down. */
 export function throttle(
   { queueLink, keys, metrics }: Pick<ApiContext, 'queueLink' | 'keys' | 'metrics'>,
   rule: ThrottleRule,
@@ -94,7 +94,10 @@ export function throttle(
 const SUBNET_GROUPS = 4;
 const IPV6_GROUPS = 8;
 
-/** Returns the part of an IP address to throttle by. For IPv6 that is the /64, all of which one client usually owns. */
+/**
+ * Returns the part of an IP address to throttle by. For IPv6, it is the /64 prefix, because a client usually controls
+ * an entire /64.
+ */
 export function throttledAddress(ip: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
   if (mapped) return mapped;

@@ -4,22 +4,25 @@ import { isMissing, issueMessage } from './issue-message';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
-/** Maximum length of a path, which can contain field names that the client chose. */
+/** Maximum length of a path, which can contain arbitrary field names sent by the client. */
 const MAX_PATH_CHARS = 512;
-/** One more than a response lists, so that truncation can be detected. */
+/** One more than the number of errors that a response lists, so that truncation can be detected. */
 const MAX_FIELD_ERRORS = MAX_LISTED_ERRORS + 1;
 
-/** Parses public input. Its issues have our own messages, never zod's. */
+/** Parses public input. Issues contain our own messages, never zod's. */
 export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.ZodSafeParseResult<z.output<T>> {
   return schema.safeParse(input, { error: issueMessage, reportInput: true });
 }
 
-/** Counts missing and unknown fields. The variant of a union with the fewest is most likely the one that was meant. */
+/**
+ * Counts a variant's missing and unknown fields. The union variant with the fewest such fields is most likely the
+ * intended one.
+ */
 function misfits(variant: readonly z.core.$ZodIssue[]): number {
   return variant.filter((issue) => issue.code === 'unrecognized_keys' || isMissing(issue)).length;
 }
 
-/** Converts the issues of `parseInput` to field errors: about `max` of them, with dotted paths and upper-case codes. */
+/** Converts the issues from `parseInput` to about `max` field errors with dotted paths and uppercase codes. */
 export function fieldErrors(
   issues: readonly z.core.$ZodIssue[],
   max: number = MAX_FIELD_ERRORS,
@@ -46,8 +49,8 @@ export function fieldErrors(
 }
 
 /**
- * Returns the parsed input. Throws 422 with all its problems, including `more`, which the schema cannot express. Uses
- * the code of the first problem whose code is a problem code, or VALIDATION_FAILED.
+ * Returns the parsed input. Throws 422 with all its errors, including `more`, which lists errors that the schema cannot
+ * express. Uses the first error code that is a problem code, or VALIDATION_FAILED.
  */
 export function validate<T extends z.ZodType>(
   schema: T,

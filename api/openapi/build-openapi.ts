@@ -6,17 +6,17 @@ import { createComponents, type DocumentFacts } from './components';
 import { operationOf } from './operation';
 import { WEBHOOK_SECURITY, webhooksOf } from './webhooks';
 
-const DESCRIPTION = `Participation history as neutral facts: its depth, the number of events and partners, and how recent it is. MIR does not rate anyone.
+const DESCRIPTION = `MIR provides participation history as neutral facts: its depth, the number of events and partners, and how recent it is. MIR does not rate anyone.
 
 Partner routes start with \`/v1\`; operator and health routes do not. To get started, see the [Partner Guide](/guide).
 
 Unknown paths return 404 \`NOT_FOUND\`. Unsupported methods return 405 \`METHOD_NOT_ALLOWED\` with an \`Allow\` header.`;
 
 const TAGS: Record<string, string> = {
-  Events: 'Submit events, list them and check their receipts.',
-  Signals: 'Read the history of a user as facts.',
+  Events: 'Submit and list events, and check receipts.',
+  Signals: 'Read a user’s history as facts.',
   Partners: 'Apply to become a partner.',
-  Linking: 'Let people connect their account on your platform to their MIR account.',
+  Linking: 'Let people connect their accounts on your platform to their MIR accounts.',
   Users: 'Erase users.',
   Agents:
     'Manage AI agents and service accounts, their keys and trees, and the kill switch. Requires the ENTERPRISE plan.',
@@ -32,7 +32,10 @@ interface DocumentedRoutes {
   bare: readonly RouteDoc[];
 }
 
-/** Returns the server URL of the document. A loopback URL is useless to other hosts, so it becomes a relative one. */
+/**
+ * Returns the server URL for the document. Replaces a loopback URL, which does not work on other hosts, with a relative
+ * URL.
+ */
 function serverOf(publicUrl: string): string {
   return ['localhost', '127.0.0.1', '[::1]'].includes(new URL(publicUrl).hostname) ? '/' : publicUrl;
 }
@@ -58,7 +61,7 @@ export function buildOpenApi({ partner, bare }: DocumentedRoutes, facts: Documen
       version: VERSION,
       description: DESCRIPTION,
       contact: { name: 'The operator of this registry', url: facts.publicUrl },
-      // As in package.json.
+      // Matches the license in package.json.
       license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
     },
     externalDocs: { description: 'Partner Guide', url: `${facts.publicUrl}/guide` },

@@ -14,12 +14,18 @@ export interface DocumentFacts {
   eventTypes: readonly string[];
 }
 
-/** The components of a document. Operations add them as they are built, so it contains no unused ones. */
+/**
+ * The components of a document. Operations add components as they are built, so the document does not contain unused
+ * components.
+ */
 export interface Components {
   publicUrl: string;
-  /** Converts a zod schema to JSON Schema for requests (`input`) or responses (`output`). References named schemas. */
+  /**
+   * Converts a zod schema to JSON Schema for requests (`input`) or responses (`output`). Replaces named schemas with
+   * references.
+   */
   schemaOf: (schema: z.ZodType, io: 'input' | 'output') => Json;
-  /** Adds a component and returns a reference to it. Throws when a different component has the same name. */
+  /** Adds a component and returns a reference to it. Throws if a different component already has the same name. */
   refTo: (kind: Kind, name: string, component: Json) => Json;
   /** Returns an example value of a schema in this document. */
   exampleOf: (schema: Json) => unknown;
@@ -28,7 +34,7 @@ export interface Components {
 
 const REFERENCE = '#/components/';
 
-/** Returns every pattern that an allowlist can contain: `*`, `mir.*`, each category and each event type. */
+/** Returns every pattern that an allowlist can contain: `*`, `mir.*`, one pattern per category, and each event type. */
 function allowPatternsOf(eventTypes: readonly string[]): string[] {
   const categories = eventTypes.map((eventType) => eventType.replace(/[^.]+$/, '*'));
   return ['*', 'mir.*', ...new Set(categories), ...eventTypes];
@@ -36,7 +42,7 @@ function allowPatternsOf(eventTypes: readonly string[]): string[] {
 
 /**
  * Adds names for the values of an enum, from which client generators derive constants: `EVENTS_WRITE` for
- * `events:write`, `TIER_1` for 1. Without them, `*` or a number becomes `VALUE_0`.
+ * `events:write`, `TIER_1` for 1. Without these names, `*` or a number becomes `VALUE_0`.
  */
 function withEnumNames(name: string, schema: Json): Json {
   const { enum: values } = schema;
@@ -75,7 +81,7 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
       unrepresentable: 'any',
       target: 'draft-2020-12',
       override: ({ zodSchema, jsonSchema }) => {
-        // Clients can submit only types from the catalog; the pattern alone would promise more.
+        // Clients can submit only event types from the catalog. The pattern alone would also match other types.
         if (eventTypes.length === 0 || (zodSchema !== eventTypeSchema && zodSchema !== allowPatternSchema)) return;
         delete jsonSchema.pattern;
         jsonSchema.enum = zodSchema === eventTypeSchema ? [...eventTypes] : allowPatternsOf(eventTypes);
@@ -91,7 +97,8 @@ export function createComponents({ publicUrl, eventTypes }: DocumentFacts): Comp
     for (const [name, definition] of Object.entries($defs)) refTo('schemas', name, definition);
     return own;
   };
-  // Hundreds of responses share the problem schema, and conversion takes most of the build time.
+  // Cache conversions, because hundreds of responses share the problem schema and converting schemas takes most of the
+  // build time.
   const converted = { input: new Map<z.ZodType, Json>(), output: new Map<z.ZodType, Json>() };
   const schemaOf: Components['schemaOf'] = (schema, io) => {
     const json = converted[io].get(schema) ?? convert(schema, io);

@@ -1,6 +1,6 @@
 const CHUNK = 'c0miav3k7e5f0a1b2c3d4e5f60718';
 
-/** Example values by field name, for every schema that sets none of its own. */
+/** Example values by field name, for schemas that do not set their own. */
 export const FIELD_EXAMPLES: Record<string, unknown> = {
   userExternalId: 'u-1',
   userExternalIds: ['u-1', 'u-2'],

@@ -11,14 +11,17 @@ function securityOf({ auth }: RouteDoc): Json[] {
   return auth.kind === 'key' ? [{ apiKey: [] }] : [{ adminToken: [] }];
 }
 
-/** Returns the given examples, or one with `fields` overridden, or none: named schemas have their own. */
+/**
+ * Returns the given examples or, if `fields` is set, a generated example with those fields overridden. Otherwise,
+ * returns no examples, because named schemas have their own.
+ */
 function examplesOf(schema: Json, { exampleOf }: Components, given: Json | undefined, fields?: Json): Json {
   const values = given ?? (fields && { example: { ...(exampleOf(schema) as Json), ...fields } });
   if (!values) return {};
   return { examples: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }])) };
 }
 
-/** Describes NDJSON. To OpenAPI 3.1 it is a string whose lines each have a schema. */
+/** Describes an NDJSON response. In OpenAPI 3.1, it is a string, and a schema describes each line. */
 function linesOf(item: Json, { exampleOf }: Components): Json {
   return {
     schema: { type: 'string', contentMediaType: NDJSON, contentSchema: item, description: 'One JSON value per line.' },
@@ -27,8 +30,8 @@ function linesOf(item: Json, { exampleOf }: Components): Json {
 }
 
 /**
- * Describes NDJSON request bodies in words. OpenAPI 3.1 has no schema for them, and client generators reject the media
- * type.
+ * Describes NDJSON request bodies in prose, because OpenAPI 3.1 cannot express their schema and client generators
+ * reject the media type.
  */
 const linesNote = (example: string): string =>
   `Also accepts NDJSON with \`Content-Type: ${NDJSON}\`:\n\n\`\`\`\n${example}\`\`\``;

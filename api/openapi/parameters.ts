@@ -8,12 +8,16 @@ const REQUEST_ID = {
   name: 'X-Request-Id',
   in: 'header',
   required: false,
-  description: 'Your own request ID: 1–128 of the characters `A–Z a–z 0–9 _ . : -`. MIR replaces any other value.',
+  description:
+    'Your own request ID, which consists of 1–128 of the characters `A–Z a–z 0–9 _ . : -`. MIR replaces any other value with a generated ID.',
   schema: { type: 'string' },
   example: 'order-4711',
 };
 
-/** Returns the fields of a query or path as parameters. A schema that sets `parameter` becomes a component. */
+/**
+ * Returns the fields of a query or path schema as parameters. A field whose schema sets `parameter` becomes a
+ * component.
+ */
 function fieldsOf(schema: z.ZodType | undefined, where: 'query' | 'path', { schemaOf, refTo }: Components): Json[] {
   if (!schema) return [];
   const { properties = {}, required = [] } = schemaOf(schema, 'input') as {

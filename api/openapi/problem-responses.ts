@@ -27,20 +27,24 @@ const WITH_BODY: readonly ProblemCode[] = [
   'UNSUPPORTED_MEDIA_TYPE',
   'VALIDATION_FAILED',
 ];
-/** Codes that any valid key can get. */
+/** Codes that any request with a valid API key can receive. */
 const FORBIDDEN: readonly ProblemCode[] = ['SCOPE_MISSING', 'AGENT_SUSPENDED', 'PARTNER_SUSPENDED'];
-/** Example `errors` of the codes that have them. */
+/** Example `errors` for the codes that include them. */
 const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
   VALIDATION_FAILED: [{ path: 'userExternalId', code: 'REQUIRED', message: 'Required.' }],
   ESCALATION_DENIED: [
-    { path: 'preset', code: 'ESCALATION', message: 'ADMIN includes agents:manage, which the parent does not have.' },
+    {
+      path: 'preset',
+      code: 'ESCALATION',
+      message: 'ADMIN includes the agents:manage scope, which the parent does not have.',
+    },
   ],
   PRESET_NOT_ALLOWED: [{ path: 'preset', code: 'PRESET_NOT_ALLOWED', message: 'ADMIN is for service accounts.' }],
   ALLOWLIST_REQUIRED: [
     {
       path: 'allowedEventTypes',
       code: 'ALLOWLIST_REQUIRED',
-      message: 'Patterns like mir.transaction.* are the broadest that an AI agent can have.',
+      message: 'An AI agent needs at least one entry. The broadest patterns allowed have the form mir.<category>.*.',
     },
   ],
 };
@@ -52,7 +56,7 @@ const problemSchema = z
       .url()
       .describe('Link to the code’s entry in the Partner Guide.')
       .meta({ examples: ['https://mir.example/errors/INVALID_JSON'] }),
-    title: z.string().describe('Fixed for each code.'),
+    title: z.string().describe('Summary of the problem, which is identical for every error with this code.'),
     status: z.int(),
     detail: z.string().describe('What went wrong with this request.'),
     code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]).meta({ id: 'ProblemCode' }),
@@ -60,19 +64,19 @@ const problemSchema = z
     errors: z
       .array(z.object({ path: z.string(), code: z.string(), message: z.string() }).meta({ id: 'FieldError' }))
       .optional()
-      .describe(`The invalid fields, at most ${MAX_LISTED_ERRORS}.`),
-    errorsTruncated: z.literal(true).optional().describe('Set when there are more errors than listed.'),
+      .describe(`The invalid fields. Lists at most ${MAX_LISTED_ERRORS} errors.`),
+    errorsTruncated: z.literal(true).optional().describe('Set if there are more errors than `errors` lists.'),
   })
   .describe('RFC 9457 problem details.')
   .meta({ id: 'Problem' });
 
-/** Returns every code that a route can return, by status, in the order of `PROBLEMS`. */
+/** Returns all codes that a route can return, grouped by status, in the order of `PROBLEMS`. */
 function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
   const codes = new Set<ProblemCode>([
     ...ALWAYS,
     ...doc.problems,
     ...(doc.auth.kind === 'key' ? WITH_KEY : []),
-    // Returned to agents after their partner has downgraded.
+    // Returned to agents after their partner's plan was downgraded.
     ...(doc.auth.kind === 'key' && WRITING_SCOPES.has(doc.auth.scope) ? (['ENTERPRISE_REQUIRED'] as const) : []),
     ...('partnerOnly' in doc.auth ? (['HUMAN_REQUIRED'] as const) : []),
     ...('enterpriseOnly' in doc.auth ? (['ENTERPRISE_REQUIRED'] as const) : []),
@@ -90,7 +94,7 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
   return byStatus;
 }
 
-/** Sets of codes that several routes share, by component name. Any other set is documented inline. */
+/** Sets of codes shared by several routes, by component name. All other sets are documented inline. */
 const SHARED: Record<string, readonly ProblemCode[]> = {
   InvalidRequest: ['INVALID_REQUEST'],
   InvalidBody: ['INVALID_JSON', 'INVALID_ENCODING', 'INVALID_REQUEST'],
@@ -143,8 +147,8 @@ function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
 }
 
 /**
- * Returns a response for the codes of one status. Its schema refers to `Problem` and narrows `code` next to the
- * reference: validators apply both, and client generators use the named type.
+ * Returns a response for the codes with one status. Its schema refers to `Problem` and narrows `code` next to the
+ * reference. Validators apply both, and client generators use the named type.
  */
 function responseOf(
   status: number,
@@ -170,7 +174,10 @@ function responseOf(
   };
 }
 
-/** Returns the problem responses of a route: for each status its codes, each with an example and a remedy. */
+/**
+ * Returns a route's problem responses by status. Each response lists its codes, and each code has an example and a
+ * remedy.
+ */
 export function problemResponses(doc: RouteDoc, components: Components): Json {
   const responses = [...problemsOf(doc)].map(([status, codes]): [string, Json] => {
     const waits = status === 429 || status === 503;
@@ -183,7 +190,7 @@ export function problemResponses(doc: RouteDoc, components: Components): Json {
     const response = responseOf(status, codes, headers, components);
     const name = NAMES.get(keyOf(codes));
     if (name === undefined) return [String(status), response];
-    // Without an API key there are no rate limits to report.
+    // Without an API key, there are no rate limits to report.
     const variant = limited || status === 401 ? name : `${name}WithoutKey`;
     return [String(status), components.refTo('responses', variant, response)];
   });

@@ -8,7 +8,7 @@ const LINK = {
     .string()
     .meta({ examples: ['inv_0a1b2c3d4e5f60718293a4b5c6d7e8f9'] })
     .describe('The invitation or link code that created the link.'),
-  userRef: z.string().describe('The `userRef` returned with the invitation or link code.'),
+  userRef: z.string().describe('The `userRef` that MIR returned with the invitation or link code.'),
   linkedAt: z.iso.datetime(),
 };
 
@@ -48,7 +48,7 @@ const headerParameter = (name: string, description: string, example: string): Js
   example,
 });
 
-/** Headers of Standard Webhooks, by component name. */
+/** Headers defined by Standard Webhooks, by component name. */
 const HEADERS: Record<string, Json> = {
   WebhookId: headerParameter(
     'webhook-id',
@@ -58,7 +58,7 @@ const HEADERS: Record<string, Json> = {
   WebhookTimestamp: headerParameter('webhook-timestamp', 'Unix time of this attempt, in seconds.', '1769851800'),
   WebhookSignature: headerParameter(
     'webhook-signature',
-    '`v1,` followed by the base64-encoded HMAC-SHA256 under your secret. Multiple signatures are separated by spaces.',
+    '`v1,` followed by the base64-encoded HMAC-SHA256 signature created with your secret. Multiple signatures are separated by spaces.',
     'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
   ),
 };
@@ -69,11 +69,14 @@ export const WEBHOOK_SECURITY = {
     in: 'header',
     name: 'webhook-signature',
     description:
-      'MIR signs each message with the secret of your endpoint, as [Standard Webhooks](https://www.standardwebhooks.com) specifies. Verify the signature before you trust a message.',
+      'MIR signs each message with your endpoint’s secret, as specified by [Standard Webhooks](https://www.standardwebhooks.com). Verify the signature before you trust a message.',
   },
 } as const;
 
-/** Returns `webhooks` of the document: the messages that MIR sends to the URL set with `PUT /partners/webhook`. */
+/**
+ * Returns the `webhooks` object of the document, which describes the messages that MIR sends to the URL set with `PUT
+ * /partners/webhook`.
+ */
 export function webhooksOf({ schemaOf, refTo }: Components): Json {
   const entries = Object.entries(WEBHOOK_MESSAGES).map(([type, { operationId, summary, schema }]) => {
     const post = {
@@ -85,7 +88,9 @@ export function webhooksOf({ schemaOf, refTo }: Components): Json {
       security: [{ webhookSignature: [] }],
       parameters: Object.entries(HEADERS).map(([name, header]) => refTo('parameters', name, header)),
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(schema, 'output') } } },
-      responses: { '2XX': { description: 'Accepted. MIR retries after any other response, or none.' } },
+      responses: {
+        '2XX': { description: 'Accepted. MIR retries after any other response, or if it does not receive a response.' },
+      },
     };
     return [type, { post }];
   });
