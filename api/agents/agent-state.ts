@@ -23,8 +23,8 @@ export function requireStatus({ ancestors, agent }: AgentPath, allowed: readonly
 }
 
 /**
- * Throws 409 unless every agent on `path` (root … parent) is active. Spawning or approving an agent below them requires
- * it.
+ * Throws 409 unless every agent on `path` (root … parent) is active. Agents can be spawned or approved only below
+ * active ancestors.
  */
 export function requireAlivePath(path: readonly AgentDoc[]): void {
   for (const agent of path) {

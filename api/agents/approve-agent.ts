@@ -57,7 +57,7 @@ export const approveAgentRoute = route({
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, partnerOnly: true, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Approve a spawned agent and issue its key',
-  description: 'Rechecks the agent’s ancestors, its permissions and the spawn policy',
+  description: 'Rechecks the agent’s ancestors, its permissions and the spawn policy.',
   params: idParams,
   body: reasonInput,
   bodyOptional: true,

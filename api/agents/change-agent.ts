@@ -21,9 +21,9 @@ interface Decision {
 export type Decide = (path: AgentPath, at: Date, session: StoreSession) => Decision | Promise<Decision>;
 
 /**
- * Changes an agent. By the time this resolves, every process enforces the new state. The transaction reads the whole
- * path and writes the tree's root, so it conflicts with any other change to the tree: `decide` never acts on a state
- * that a concurrent kill, suspension or rotation has replaced. Throws 403, 404 or 409.
+ * Changes an agent. By the time this resolves, every process enforces the new state. The transaction reads the entire
+ * path and writes the tree's root, so it conflicts with any other change to the tree. As a result, `decide` never acts
+ * on a state that a concurrent kill, suspension or rotation has replaced. Throws 403, 404 or 409.
  */
 export async function changeAgent(
   deps: AuthorityDeps,

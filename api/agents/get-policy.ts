@@ -9,7 +9,7 @@ export const getPolicyRoute = route({
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, partnerOnly: true },
   tag: 'Agents',
   summary: 'Get the spawn policy',
-  answers: { 200: { description: 'The policy. By default, spawning is disabled', schema: policySchema } },
+  answers: { 200: { description: 'The policy, which disables spawning by default', schema: policySchema } },
   problems: [],
   handle: async ({ ctx, caller }) => ({ status: 200, body: await ctx.store.policies.get(caller.tenant) }),
 });

@@ -78,7 +78,7 @@ export const getTreeRoute = route({
   tag: 'Agents',
   summary: 'List agents depth-first',
   description:
-    'Each agent follows its parent or its previous sibling’s subtree. Siblings are sorted by ID. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails, MIR drops the connection instead of ending the response',
+    'Each agent follows its parent or its previous sibling’s subtree. Siblings are sorted by ID. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails, MIR drops the connection instead of ending the response.',
   query: querySchema,
   answers: {
     200: {

@@ -14,7 +14,7 @@ import { agentSchema, presentAgent, statusOf } from './present-agent';
  * ancestors.
  */
 const FILTERED_BATCH_SIZE = 500;
-/** Maximum number of batches read per page. The page is then returned even if it is not full. */
+/** Maximum number of batches read per page. After that, the page is returned even if it is not full. */
 const MAX_BATCHES = 10;
 
 /** An agent and the marks of its ancestors. */
@@ -86,7 +86,7 @@ export const listAgentsRoute = route({
   tag: 'Agents',
   summary: 'List agents, newest first',
   description:
-    'Agents see only themselves and their descendants. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null',
+    'Agents see only themselves and their descendants. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null.',
   query: z.strictObject({
     ...pageQuery,
     status: agentStatusSchema.optional(),

@@ -16,7 +16,7 @@ export const reactivateAgentRoute = route({
   tag: 'Agents',
   summary: 'Reactivate a suspended agent',
   description:
-    'If an ancestor’s entire subtree was suspended, the agent stays SUSPENDED until that suspension is lifted',
+    'If an ancestor’s entire subtree was suspended, the agent stays SUSPENDED until that suspension is lifted.',
   params: idParams,
   body: reasonInput,
   bodyOptional: true,

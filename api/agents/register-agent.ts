@@ -44,7 +44,7 @@ export const registerAgentRoute = route({
   answers: {
     201: { description: 'The new agent and its key', schema: issuedAgentSchema, headers: ['Location'] },
     200: {
-      description: 'A retry with the same idempotency key: the existing agent, without its key',
+      description: 'The existing agent, without its key. Returned for a retry with the same idempotency key.',
       schema: agentSchema,
     },
   },

@@ -40,7 +40,7 @@ export const revokeAgentRoute = route({
   tag: 'Agents',
   summary: 'Permanently revoke an agent',
   description:
-    'Takes effect in every process before the response is sent. Descendants keep working unless you set `includeDescendants`',
+    'Takes effect in every process before the response is sent. Descendants keep working unless you set `includeDescendants`.',
   params: idParams,
   query: noQuery,
   body: subtreeInput,

@@ -18,19 +18,22 @@ export const revokeDescendantsRoute = route({
   tag: 'Agents',
   summary: 'Permanently revoke an agent and all its descendants (kill switch)',
   description:
-    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes each key and audits each revocation; `GET /v1/agents/cascades/{id}` shows the progress. Also works on revoked agents. A retry returns the existing kill. If the detail of a 503 `OVERLOADED` includes a cascade ID, the kill is recorded but not confirmed yet',
+    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes each key and audits each revocation; `GET /v1/agents/cascades/{id}` shows the progress. Also works on revoked agents. A retry returns the existing kill. If the detail of a 503 `OVERLOADED` includes a cascade ID, the kill is recorded but not confirmed yet.',
   params: idParams,
   query: noQuery,
   body: z
     .strictObject({
       reason: reasonSchema.optional(),
-      dryRun: z.boolean().default(false).describe('Whether to only count the agents that would be affected.'),
+      dryRun: z
+        .boolean()
+        .default(false)
+        .describe('If true, counts the agents that would be revoked but does not revoke them.'),
     })
     .meta({ id: 'KillRequest' }),
   bodyOptional: true,
   idempotencyKey: true,
   answers: {
-    200: { description: 'With `dryRun`: the agents that would be affected', schema: killPreviewSchema },
+    200: { description: 'With `dryRun`, the number of agents that would be revoked', schema: killPreviewSchema },
     202: {
       description: 'The kill, which is in effect',
       headers: ['Location'],

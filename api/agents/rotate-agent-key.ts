@@ -45,7 +45,7 @@ export const rotateAgentKeyRoute = route({
   idempotencyKey: true,
   answers: {
     200: {
-      description: 'The new key, which is shown only once. The old key no longer works',
+      description: 'The new key, which is shown only once. The old key no longer works.',
       schema: z.object({ agentId: z.string(), apiKey: z.string() }).meta({ id: 'RotatedAgentKey' }),
     },
   },

@@ -22,7 +22,10 @@ import { throttleSpawns } from './throttle-spawns';
 
 type Deps = Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics' | 'log'>;
 
-/** Returns the agent to spawn under. Throws 404 if it does not exist, and 403 if the caller is a different agent. */
+/**
+ * Returns the agent under which to spawn. Throws 404 if the agent does not exist, and 403 if the caller is a different
+ * agent.
+ */
 async function readParent({ store }: Deps, access: AgentAccess, parentId: string): Promise<AgentDoc> {
   const { tenant, self } = access;
   const parent = await store.agents.get(tenant, parentId);
@@ -115,7 +118,7 @@ export const spawnAgentRoute = route({
   tag: 'Agents',
   summary: 'Spawn a child agent and issue its key',
   description:
-    'Omitted fields are inherited. An agent can spawn only its own children. The partner key can spawn children of any agent',
+    'Omitted fields are inherited. An agent can spawn only its own children. The partner key can spawn children of any agent.',
   params: idParams,
   body: spawnInput,
   check: unknownTypes,
@@ -124,7 +127,7 @@ export const spawnAgentRoute = route({
     201: { description: 'The child and its key', schema: issuedAgentSchema, headers: ['Location'] },
     202: { description: 'The child, which gets its key once it is approved', schema: pendingAgentSchema },
     200: {
-      description: 'A retry with the same idempotency key: the existing child, without its key',
+      description: 'The existing child, without its key. Returned for a retry with the same idempotency key.',
       schema: agentSchema,
     },
   },

@@ -20,7 +20,7 @@ export const suspendAgentRoute = route({
   tag: 'Agents',
   summary: 'Suspend an agent',
   description:
-    'Takes effect in every process before the response is sent. Descendants keep working unless you set `includeDescendants`',
+    'Takes effect in every process before the response is sent. Descendants keep working unless you set `includeDescendants`.',
   params: idParams,
   query: noQuery,
   body: subtreeInput,

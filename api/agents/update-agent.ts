@@ -51,7 +51,7 @@ export const updateAgentRoute = route({
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: false, enterpriseOnly: true },
   tag: 'Agents',
   summary: 'Update an agent’s name, allowlist or rate limit',
-  description: 'Restrictions apply to all descendants immediately. An agent cannot exceed its ancestors’ permissions',
+  description: 'Restrictions apply to all descendants immediately. An agent cannot exceed its ancestors’ permissions.',
   params: idParams,
   body: patchInput,
   check: unknownTypes,

@@ -64,17 +64,17 @@ const VIOLATION_TEXTS: Record<AgentRuleViolation['code'], string> = {
     'This event type must be on the allowlists of this agent and all its ancestors. Ask the person who manages the agent to add it.',
 };
 
-/** Converts a violation to the error response for a single event. */
+/** Converts a violation to the error for a single event. */
 export function violationError(violation: AgentRuleViolation): PublicError {
   return new PublicError(violation.code, VIOLATION_TEXTS[violation.code], { errors: [violation] });
 }
 
-/** Throws 422 when an AI agent submits more than `AI_MAX_EVENTS_PER_BATCH` events at once. */
+/** Throws 422 if an AI agent submits more than `AI_MAX_EVENTS_PER_BATCH` events at once. */
 export function requireSmallBatch({ agent }: Credential, events: number): void {
   if (agent?.type !== 'AI_AGENT' || events <= AI_MAX_EVENTS_PER_BATCH) return;
   throw new PublicError(
     'BULK_LIMIT_EXCEEDED',
-    `An AI agent may submit at most ${AI_MAX_EVENTS_PER_BATCH} events per batch. This batch has ${events}; split it.`,
+    `An AI agent may submit at most ${AI_MAX_EVENTS_PER_BATCH} events per batch. This batch contains ${events} events. Split it.`,
   );
 }
 

@@ -111,7 +111,7 @@ export const getReceiptRoute = route({
   path: '/events/receipts/:receiptId',
   auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
   tag: 'Events',
-  summary: 'Get the receipt of a submission',
+  summary: 'Get the receipt for a submission',
   params: z.object({ receiptId: z.string().max(200) }),
   answers: {
     200: {

@@ -16,7 +16,7 @@ export const heavyBodies = createSemaphore({
   maxAtOnce: MAX_HEAVY_BODIES,
   maxWaiting: MAX_HEAVY_BODIES_WAITING,
   onFull: () =>
-    new PublicError('OVERLOADED', 'Too many of your large requests are in progress. Send them one at a time.', {
+    new PublicError('OVERLOADED', 'You have too many large requests in progress. Send large requests one at a time.', {
       retryAfterSeconds: 2,
     }),
 });

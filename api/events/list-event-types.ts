@@ -3,7 +3,7 @@ import { route } from '../http/route';
 
 const CACHE_SECONDS = 300;
 
-/** Handles `GET /event-types`. Requires no API key. */
+/** Handles `GET /event-types`. Does not require an API key. */
 export const listEventTypesRoute = route({
   operationId: 'listEventTypes',
   method: 'GET',

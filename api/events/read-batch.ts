@@ -39,7 +39,7 @@ function tooLargeForOne(): PublicError {
   );
 }
 
-/** Throws 422 when a batch has no items or too many. */
+/** Throws 422 if a batch is empty or contains too many items. */
 export function requireBatchSize(items: number): void {
   if (items > MAX_EVENTS_PER_CALL) {
     throw new PublicError('TOO_MANY_EVENTS', `A batch may contain at most ${MAX_EVENTS_PER_CALL} events. Split it.`);
@@ -71,7 +71,7 @@ function itemsOfLargeBatch(body: Buffer): BatchItem[] {
   const items = splitBatch(marked ? body.subarray(BYTE_ORDER_MARK.length) : body);
   switch (items) {
     case 'NOT_A_BATCH':
-      // The body is rejected either way; its first bytes only decide which error it gets.
+      // The body is rejected in any case. Its first bytes only determine which error to throw.
       throw nestsDeeperThan(body.subarray(0, MAX_EVENT_BYTES), MAX_JSON_DEPTH) ? tooDeep() : tooLargeForOne();
     case 'TOO_DEEP':
       throw tooDeep();

@@ -17,7 +17,10 @@ import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
 import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units';
 
-/** Keeps unknown fields from inflating the response. Exceeds the number of event fields. */
+/**
+ * Maximum number of errors reported per item, so that unknown fields cannot inflate the response. Higher than the
+ * number of event fields.
+ */
 const MAX_ERRORS_PER_ITEM = 20;
 /** Maximum time spent validating a batch before other requests get a turn. */
 const SLICE_MS = 4;
@@ -214,7 +217,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   admitted(admission);
   if (admission.granted[0] === 0) {
     metrics.rateLimited.events.inc();
-    // Although the batch is rejected, reading its large body took work.
+    // The batch is rejected, but its large body has already been read, so charge for the work.
     if (sentBytes > MAX_EVENT_BYTES) await chargeOnCredit(deps, key, SUBMIT_AUTH.unitsOf(1, sentBytes));
     throw cost > admission.budget!.smallest ? exceedsLimit(cost, admission) : rateLimited(admission, cost);
   }

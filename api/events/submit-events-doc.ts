@@ -54,8 +54,8 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
   summary: 'Submit one event or a batch',
   description:
     `Accepts one event, \`{ "events": [ … ] }\`, or NDJSON (one event per line). A request may contain at most ${MAX_EVENTS_PER_CALL} events and 5 MiB after decompression. Each event may be up to ${MAX_EVENT_BYTES / 1024} KiB. You can compress the body with gzip. ` +
-    'MIR accepts the valid events of a batch and lists the others in `errors`. 202 means that the events are queued. Costs one unit of the events budget per event, or one unit per 32 KiB of the body, whichever is more. Rejected events also count. ' +
-    `AI agents can send at most ${AI_MAX_EVENTS_PER_BATCH} events per batch, and each event needs an idempotency key. Agents can submit only event types on their allowlists`,
+    'MIR accepts the valid events in a batch and lists the problems with the other events in `errors`. 202 means that the events are queued. Costs one unit of the events budget per event, or one unit per 32 KiB of the body, whichever is more. Rejected events also count. ' +
+    `AI agents can send at most ${AI_MAX_EVENTS_PER_BATCH} events per batch, and each event needs an idempotency key. Agents can submit only event types on their allowlists.`,
   body: z.union([
     submittedEventSchema,
     z
@@ -70,7 +70,7 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
   idempotencyKey: true,
   answers: {
     202: {
-      description: 'The receipt of a single event or of a batch',
+      description: 'The receipt for a single event or a batch',
       schema: z.union([singleReceipt, batchReceipt]),
       examples: {
         'One event': { eventId: EVENT_ID, receiptId: RECEIPT_ID, status: 'ACCEPTED', receivedAt: RECEIVED_AT },

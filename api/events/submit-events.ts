@@ -147,7 +147,7 @@ export const submitEventsRoute: RawRoute = {
   createHandler: createSubmitEvents,
 };
 
-/** Input errors. A submission rejected with one of these codes is charged like a valid one. */
+/** Input errors. A submission rejected with one of these codes is charged like a valid submission. */
 const INPUT_ERRORS: ReadonlySet<ProblemCode> = new Set([
   'UNSUPPORTED_MEDIA_TYPE',
   'INVALID_ENCODING',

@@ -71,7 +71,7 @@ export function finishWithProblem(deps: Deps, exchange: Exchange, error: unknown
     const problem = problemOf(error, requestId, deps.log);
     void write(deps, exchange, present?.(problem) ?? problemAnswer(problem, requestId, deps.config.publicUrl));
   } catch (failure) {
-    deps.log.error({ err: messageOf(failure), requestId }, 'sending error response failed');
+    deps.log.error({ err: messageOf(failure), requestId }, 'failed to send error response');
     res.destroy();
   }
 }

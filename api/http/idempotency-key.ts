@@ -10,10 +10,10 @@ export const idempotencyKeyHeader = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: `A quoted string or bare token of up to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters. Retrying a single event, a registration or a spawn with the same key does not repeat it. For all other writes, MIR only validates the key. Required for AI agents. In a batch, set \`idempotencyKey\` on each event instead.`,
+  description: `A quoted string or bare token of up to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters. Retrying a single event, a registration or a spawn with the same key does not create a duplicate. For all other writes, MIR only validates the key. Required for AI agents. In a batch, set \`idempotencyKey\` on each event instead.`,
   schema: {
     type: 'string',
-    // An RFC 9651 string, or a bare token.
+    // Matches an RFC 9651 string or a bare token.
     pattern: `^("([ !#-\\[\\]-~]|\\\\["\\\\])${INNER}"|[!#-~][!-~]{0,${MAX_IDEMPOTENCY_KEY_LENGTH - 1}})$`,
   },
   example: 'order-4711-completed',

@@ -27,7 +27,7 @@ export function observed(
   handle: RequestHandler,
 ): RequestHandler {
   const series = STATUS_CLASSES.map((status_class) => requestSeconds.labels({ route, method, status_class }));
-  // Initialize the counters to 0. `rate()` ignores the increment that creates a series, so it would miss the first
+  // Initialize the series to 0. `rate()` ignores the increment that creates a series, so it would miss the first
   // failure.
   for (const status_class of ['2xx', '5xx']) requestSeconds.zero({ route, method, status_class });
   return (req, res, next) => {

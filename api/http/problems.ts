@@ -104,7 +104,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   NOT_YOUR_DESCENDANT: {
     status: 403,
-    title: 'An agent can access only its own descendants',
+    title: 'An agent can act only on its own descendants',
     remedy: 'Use your partner key, or the key of an ancestor of this agent.',
   },
   HUMAN_REQUIRED: {

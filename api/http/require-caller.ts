@@ -7,7 +7,7 @@ export function requireAgentPlan({ agent, plan }: Credential): void {
   if (agent === null || plan === 'ENTERPRISE') return;
   throw new PublicError(
     'ENTERPRISE_REQUIRED',
-    'Agents need the ENTERPRISE plan to write. This agent can still read. Ask the operator to change the plan.',
+    'Agents need the ENTERPRISE plan to write data. This agent can still read data. Ask the operator to change your plan.',
   );
 }
 

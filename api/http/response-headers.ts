@@ -12,7 +12,7 @@ interface HeaderDoc {
 const HEADERS = {
   RequestId: {
     name: 'X-Request-Id',
-    description: 'The request ID: your `X-Request-Id`, or a generated one. It appears in logs and audit entries.',
+    description: 'The request ID: your `X-Request-Id` or a generated ID. It appears in logs and audit entries.',
     example: 'b8f6a0a4-6f0e-4f4c-9d3c-2a1b0c9d8e7f',
     required: true,
     pattern: '^[\\w.:-]{1,128}$',

@@ -16,7 +16,7 @@ type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 export interface KeyAuth {
   kind: 'key';
   scope: Scope;
-  /** Whether the route is authorized from MongoDB while Redis is down. */
+  /** Whether requests are authorized from MongoDB while Redis is down. */
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
   budget?: 'control';
@@ -70,11 +70,13 @@ export interface Caller {
 export interface Documented {
   description: string;
   schema?: z.ZodType;
-  /** Schemas of one line by line-delimited media type. Clients select the media type with `Accept`. */
+  /**
+   * Alternative line-delimited formats: the schema of one line, by media type. Clients select a format with `Accept`.
+   */
   otherMedia?: Record<string, z.ZodType>;
   /** Headers in addition to those that every response has. */
   headers?: HeaderName[];
-  /** Examples by name. Default: one generated from the schema. */
+  /** Examples by name. By default, one example is generated from the schema. */
   examples?: Record<string, unknown>;
   /** Fields that override fields of the generated example. */
   exampleFields?: Record<string, unknown>;
@@ -98,7 +100,7 @@ export interface RouteDoc {
   answers: Record<number, Documented>;
   problems: readonly ProblemCode[];
   description?: string;
-  /** Examples of the body by name. Default: one generated from the schema. */
+  /** Examples of the body by name. By default, one example is generated from the schema. */
   bodyExamples?: Record<string, unknown>;
   /** Set if the route also accepts NDJSON. Contains the schema of one line and an example of several lines. */
   lines?: { schema: z.ZodType; example: string };
@@ -118,7 +120,7 @@ export interface ParsedRoute extends RouteDoc {
   handle: (call: Call<never, never, never>) => Promise<Answer> | Answer;
 }
 
-/** A route whose handler reads the body itself, because the caller's budget determines whether to read the body. */
+/** A route whose handler reads the body itself, because the caller's budget determines whether the body is read. */
 export interface RawRoute extends RouteDoc {
   auth: SelfChargingAuth;
   rawBody: true;

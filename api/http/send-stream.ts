@@ -51,7 +51,7 @@ export async function sendStream(
   } catch (error) {
     if (!res.headersSent) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    log.error({ requestId, err: messageOf(error) }, 'streaming response failed');
+    log.error({ requestId, err: messageOf(error) }, 'response stream failed');
     // Record the failure in the metrics. The client has already received a 200.
     res.statusCode = 500;
   } finally {

@@ -21,7 +21,7 @@ function examplesOf(schema: Json, { exampleOf }: Components, given: Json | undef
   return { examples: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }])) };
 }
 
-/** Describes an NDJSON response. In OpenAPI 3.1, it is a string, and a schema describes each line. */
+/** Describes an NDJSON response, which OpenAPI 3.1 represents as a string with a schema for each line. */
 function linesOf(item: Json, { exampleOf }: Components): Json {
   return {
     schema: { type: 'string', contentMediaType: NDJSON, contentSchema: item, description: 'One JSON value per line.' },
@@ -70,7 +70,7 @@ function responseOf(
   return { description, headers: headerRefs(names), ...(Object.keys(content).length > 0 ? { content } : {}) };
 }
 
-/** Returns a route as an OpenAPI operation. Adds the components it refers to. */
+/** Returns a route as an OpenAPI operation. Adds the components that the operation references. */
 export function operationOf(doc: RouteDoc, components: Components): Json {
   const scope = doc.auth.kind === 'key' ? `\n\nRequires the \`${doc.auth.scope}\` scope.` : '';
   const responses = Object.entries(doc.answers).map(([status, answer]) => [

@@ -36,7 +36,7 @@ const WITH_FIELDS: Partial<Record<ProblemCode, Json[]>> = {
     {
       path: 'preset',
       code: 'ESCALATION',
-      message: 'ADMIN includes the agents:manage scope, which the parent does not have.',
+      message: 'ADMIN includes agents:manage, which the parent does not have.',
     },
   ],
   PRESET_NOT_ALLOWED: [{ path: 'preset', code: 'PRESET_NOT_ALLOWED', message: 'ADMIN is for service accounts.' }],
@@ -56,7 +56,7 @@ const problemSchema = z
       .url()
       .describe('Link to the code’s entry in the Partner Guide.')
       .meta({ examples: ['https://mir.example/errors/INVALID_JSON'] }),
-    title: z.string().describe('Summary of the problem, which is identical for every error with this code.'),
+    title: z.string().describe('Summary of the problem. Identical for every error with this code.'),
     status: z.int(),
     detail: z.string().describe('What went wrong with this request.'),
     code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]).meta({ id: 'ProblemCode' }),
@@ -147,7 +147,7 @@ function exampleOfProblem(code: ProblemCode, publicUrl: string): Json {
 }
 
 /**
- * Returns a response for the codes with one status. Its schema refers to `Problem` and narrows `code` next to the
+ * Returns a response for the codes that share a status. Its schema refers to `Problem` and narrows `code` next to the
  * reference. Validators apply both, and client generators use the named type.
  */
 function responseOf(

@@ -73,6 +73,8 @@ describe('publicDetail', () => {
   });
 
   it('uses the text of a code that has one', () => {
-    expect(publicDetail(storeUnavailable(new Error('10.0.0.7')))).toBe('The database did not respond. Try again soon.');
+    expect(publicDetail(storeUnavailable(new Error('10.0.0.7')))).toBe(
+      'The database did not respond. Try again in a few seconds.',
+    );
   });
 });
