@@ -10,8 +10,8 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
       <Heading>Your participation history</Heading>
       <p>
         Shops, forums and marketplaces report to MIR what happens on their platforms, such as a completed purchase or a
-        posted review. You decide which of your accounts to connect. Each platform you connect sees totals across all of
-        them.
+        posted review. You decide which of your accounts to connect. Each platform you connect sees totals across all
+        connected accounts.
       </p>
       <Actions>
         <ButtonLink href={signedIn ? '/account' : '/signup'}>{signedIn ? 'Go to your account' : 'Sign up'}</ButtonLink>
@@ -25,7 +25,7 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
           <Marks
             items={[
               'Each event a platform reports: its type, time, weight and metadata, stored under a code made from your user ID on that platform',
-              'If you sign up: your email address, a hash of your password, your logins, and which accounts you connected or declined',
+              'If you sign up: your email address, a hash of your password, your logins, and which accounts you connected or declined to connect',
             ]}
           />
         </section>
@@ -33,7 +33,7 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
           <h2>Who sees it</h2>
           <Marks
             items={[
-              'The platform that reported an event sees all of it',
+              'The platform that reported an event sees every detail of it',
               'A platform you connect sees your totals: how many events you have, on how many platforms, and how long and how recent your history is',
               'The operator of this MIR server can read everything it stores',
             ]}

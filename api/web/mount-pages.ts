@@ -11,7 +11,10 @@ interface Mounted {
   handle: RequestHandler;
 }
 
-/** Returns the routes of pages and assets. Omits people's pages when email is off, because no one can sign up then. */
+/**
+ * Returns the routes for pages and assets. Omits the pages for people when email is off, because no one can sign up
+ * then.
+ */
 export function pageRoutes(ctx: ApiContext): Mounted[] {
   const withPeople = ctx.config.mail.kind !== 'off';
   return [
@@ -24,12 +27,12 @@ export function pageRoutes(ctx: ApiContext): Mounted[] {
   ];
 }
 
-/** True for browsers, which list HTML in their Accept header. Programs usually accept anything. */
+/** Returns true for browsers, which list HTML in their Accept header. Other clients usually accept any media type. */
 function wantsPage(req: Request): boolean {
   return (req.headers.accept ?? '').includes('text/html') && req.accepts(['json', 'html']) === 'html';
 }
 
-/** Shows browsers an error page for errors outside of routes, such as an unknown path or a wrong method. */
+/** Shows browsers an error page for errors outside routes, such as an unknown path or an unsupported method. */
 export function errorPages(ctx: ApiContext): ErrorRequestHandler {
   return (error, req, res, next) => {
     if (wantsPage(req)) sendErrorPage(ctx, req, res, error);

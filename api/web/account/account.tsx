@@ -11,7 +11,7 @@ import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { readMonths } from './read-months';
 
-/** Notices for the values of the query parameter `done`. The page shows no other part of its URL. */
+/** Notices for the values of the query parameter `done`. The page does not show any other part of its URL. */
 const DONE: Record<string, string> = {
   disconnected: 'The account is disconnected. The platform now sees only the events it reported itself.',
   pending:
@@ -129,7 +129,7 @@ function Account({ live, test, chart, done }: AccountProps): VNode {
   );
 }
 
-/** The account page: connected platforms, history, and links to export or delete the data. */
+/** The account page: connected platforms, history, and links for exporting or deleting data. */
 export const accountPage = page({
   method: 'GET',
   path: '/account',

@@ -49,9 +49,10 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
       <ul>
         <li>
           The events that platforms reported stay in MIR, each with its type, time, weight and metadata. Each platform
-          still sees its own. Ask each platform to erase you, and MIR deletes the events that platform reported.
+          still sees the events it reported. If you ask a platform to erase you, MIR deletes the events that platform
+          reported.
         </li>
-        <li>Existing backups keep your data until the operator of this MIR server deletes them.</li>
+        <li>Existing backups keep your data until the operator of this MIR server deletes the backups.</li>
       </ul>
       <p>
         Want a copy first? <a href="/account/export">Export your data</a>.
@@ -61,7 +62,7 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
         <Field
           name="password"
           label="Your password"
-          hint="We ask for it in case someone else is using this browser."
+          hint="We ask for your password in case someone else is using this browser."
           type="password"
           autocomplete="current-password"
           errors={errors}
@@ -78,7 +79,7 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
   );
 }
 
-/** Offers a way to choose a password, because people who log in with a provider may have none. */
+/** Offers a way to choose a password, because people who log in with a provider may not have one. */
 function NoPassword(): VNode | null {
   const { provider } = usePageFacts();
   if (provider === null) return null;
@@ -95,7 +96,10 @@ async function countAccounts({ ctx }: Pick<PageCall, 'ctx'>, identityId: Identit
   return both.reduce((sum, { accounts }) => sum + accounts.length, 0);
 }
 
-const WRONG: FormError = { field: 'password', message: 'Wrong password. Nothing was deleted. Check it and try again.' };
+const WRONG: FormError = {
+  field: 'password',
+  message: 'Wrong password. Nothing was deleted. Check your password and try again.',
+};
 
 /** Explains what deleting the account does and asks for the password. */
 export const deletePage = page({
@@ -126,7 +130,7 @@ export const deleteIdentity = page({
     const cacheState = await removeAllLinks(ctx, identityId, auditContextForPerson(requestId), (tx) =>
       deleteIdentityDocs(ctx.store, identityId, email, tx),
     );
-    // Queued emails expire within an hour anyway, so an unreachable Redis must not fail the deletion.
+    // Queued emails expire within an hour anyway, so an unreachable Redis must not cause the deletion to fail.
     await ctx.mailQueue
       .forget(email)
       .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'queued emails not removed'));

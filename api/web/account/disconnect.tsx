@@ -14,7 +14,10 @@ import { page } from '../http/page';
 const pathOf = (linkId: string): string => `/account/links/${linkId}`;
 
 function notConnected(): PublicError {
-  return new PublicError('NOT_FOUND', 'This account is not connected to your MIR account, or no longer is.');
+  return new PublicError(
+    'NOT_FOUND',
+    'This account is not connected to your MIR account, or is no longer connected to it.',
+  );
 }
 
 async function findAccount(ctx: ApiContext, identityId: IdentityId, linkId: string): Promise<MyAccount> {
@@ -40,7 +43,7 @@ function Disconnect({ mine: { account, partner, row } }: { mine: MyAccount }): V
         ]}
       />
       <p>
-        After you disconnect, {name} sees only the events it reported itself, and your totals at other platforms no
+        After you disconnect, {name} sees only the events it reported itself, and the totals that other platforms see no
         longer include those events. We can’t take back what platforms have already seen. No events are deleted. To
         connect again, you need a new link or code from {name}.
       </p>

@@ -8,7 +8,7 @@ import { type MyAccount, readMyHistory } from '../links/read-history';
 import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 
-/** Limits exports, because each one reads all of a person's events. */
+/** Limits exports, because each export reads all of a person's events. */
 const EXPORTS: ThrottleRule = {
   name: 'account-export',
   points: 10,
@@ -32,7 +32,7 @@ function presentAccount({ account, partner, row }: MyAccount): Record<string, un
   };
 }
 
-/** Streams the data about a person as one JSON document while it reads them from the database. */
+/** Streams a person's data as one JSON document while reading it from the database. */
 async function* documentOf(
   ctx: Pick<ApiContext, 'store' | 'queueLink' | 'keys' | 'metrics'>,
   identityId: IdentityId,
@@ -40,7 +40,7 @@ async function* documentOf(
   accounts: readonly MyAccount[],
 ): AsyncGenerator<string> {
   const { store } = ctx;
-  // Counted only when the process has capacity for the export, so that a 503 does not use up an attempt.
+  // Count the export only when the process has capacity for it, so that a 503 does not use up an attempt.
   await throttle(ctx, EXPORTS).take(identityId);
   yield `${JSON.stringify(about, null, 1).slice(0, -2)},\n "accounts": [`;
   let firstAccount = true;
@@ -57,7 +57,9 @@ async function* documentOf(
   yield '\n ]\n}\n';
 }
 
-/** Returns a person's decisions on invitations and codes, including declined ones and connections that have ended. */
+/**
+ * Returns a person's decisions on invitations and codes, including declined requests and connections that have ended.
+ */
 async function answersOf({ store }: Pick<ApiContext, 'store'>, identityId: IdentityId) {
   const requests = await store.linkRequests.answeredBy(identityId);
   const partnerIds = [...new Set(requests.map(({ tenant }) => partnerOf(tenant)))];

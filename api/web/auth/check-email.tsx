@@ -5,7 +5,7 @@ import { Layout } from '../design/layout';
 import { Heading, Notice } from '../design/text';
 import { usePageFacts } from '../design/page-facts';
 
-/** Points to the outbox when this server sends no email. */
+/** Points to the outbox when this server does not send email. */
 export function OutboxHint(): VNode | null {
   if (usePageFacts().mails !== 'outbox') return null;
   return (
@@ -17,7 +17,7 @@ export function OutboxHint(): VNode | null {
   );
 }
 
-/** Shown after a sign-up or a resent email, whether or not the address is known. */
+/** Shown after a person signs up or requests another email, whether or not the address is known. */
 export function CheckEmail({
   email,
   next,

@@ -13,12 +13,12 @@ const GONE = 410;
 interface PasswordPage {
   path: string;
   title: string;
-  /** What setting the password does. */
+  /** Explains what setting the password does. */
   effect: (email: string) => VNode;
   label: string;
   /** Advice for a reader who did not request the email. */
   notRequested: string;
-  /** Key of the notice that the login page shows afterwards. */
+  /** Key of the notice that the login page shows afterward. */
   done: string;
   /** Why the link may not work, and where to get a new one. */
   invalid: { reasons: string; retry: string; button: string };
@@ -75,9 +75,9 @@ function InvalidLink({ definition: { invalid }, next }: { definition: PasswordPa
 }
 
 /**
- * Returns the page behind an emailed link and the handler of its form. Opening the page changes nothing, because mail
- * scanners open links too. Setting a password logs no one in: otherwise attackers could send people links that log them
- * in to the attacker's account.
+ * Returns the page behind an emailed link and its form handler. Opening the page changes nothing, because mail scanners
+ * open links too. Setting a password does not log anyone in; otherwise, an attacker could send people links that log
+ * those people in to the attacker's account.
  */
 export function choosePassword(definition: PasswordPage): [Page, Page] {
   const invalidLink = (next: string | null) => ({

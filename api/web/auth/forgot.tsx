@@ -28,7 +28,7 @@ export const [forgotPage, forgot] = requestEmailPages({
   button: 'Send link',
   below: (next) => (
     <p>
-      Remembered it? <a href={withNext('/login', next)}>Log in</a>
+      Remembered your password? <a href={withNext('/login', next)}>Log in</a>
     </p>
   ),
   createEmail: (auth, email) => auth.askReset(email),

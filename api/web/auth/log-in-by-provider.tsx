@@ -52,7 +52,7 @@ function NotLoggedIn({ why, provider, next }: NotLoggedInProps): VNode {
       <Heading>You are not logged in</Heading>
       <p>{TEXTS[why](provider)}</p>
       <Actions>
-        <ButtonLink href={withNext('/login', next)}>Go to login</ButtonLink>
+        <ButtonLink href={withNext('/login', next)}>Go to the login page</ButtonLink>
       </Actions>
     </Layout>
   );
@@ -69,8 +69,8 @@ function providerOf({ config }: Pick<ApiContext, 'config'>): string {
 }
 
 /**
- * Redirects the browser to the provider. This is a GET, because our `form-action` policy keeps forms on our origin.
- * Requests from other sites go to the login page, so that no account is created without a click on our page.
+ * Redirects the browser to the provider. Uses GET, because our `form-action` policy restricts forms to our origin.
+ * Redirects requests from other sites to the login page, so that no account is created without a click on our page.
  */
 export const startProviderLogIn = page({
   method: 'GET',
@@ -88,7 +88,7 @@ export const startProviderLogIn = page({
   },
 });
 
-/** Handles the provider's redirect back to us. Each login starts a new session, as with a password. */
+/** Handles the provider's redirect back to us. Each login starts a new session, just like a login with a password. */
 export const completeProviderLogIn = page({
   method: 'GET',
   path: OIDC_CALLBACK_PATH,

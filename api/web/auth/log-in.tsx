@@ -8,7 +8,7 @@ import { ProviderSection } from './log-in-by-provider';
 import { emailErrors, emailOf } from './form-fields';
 import { clearAttempts, countAttempt, rememberBrowser } from './throttles';
 
-/** Notices for the values of the query parameter `done`. The page shows no other part of its URL. */
+/** Notices for the values of the query parameter `done`. The page does not show any other part of its URL. */
 const DONE: Record<string, string> = {
   confirmed: 'Your email address is confirmed. Log in with the password you chose.',
   password: 'Your new password is set, and you’re logged out everywhere. Log in with the new password.',
@@ -47,7 +47,7 @@ function LogIn({ next, done, email = '', errors = [], unverified = false }: LogI
       </Form>
       {unverified ? (
         <p>
-          Need a new link? <a href={withNext('/verify/resend', next)}>Get a new link</a>
+          Can’t find the email? <a href={withNext('/verify/resend', next)}>Get a new link</a>
         </p>
       ) : (
         <p>
@@ -102,7 +102,8 @@ export const logIn = page({
     if (result === 'UNVERIFIED') {
       return { status: 422, html: <LogIn next={next} email={email} errors={[UNVERIFIED]} unverified /> };
     }
-    // Only for a confirmed address: in earlier versions, a stranger could sign up an address and choose its password.
+    // Remember the browser only for a confirmed address: in earlier versions, a stranger could sign up with someone
+    // else's address and choose the password.
     await rememberBrowser(call, email);
     if (session) await ctx.auth.logOut(cookie);
     return { redirect: nextOrHome(form['next']), cookies: result.cookies };
@@ -113,7 +114,7 @@ export const logIn = page({
 export const logOut = page({
   method: 'POST',
   path: '/logout',
-  // Pages that send no referrer have this form too, and browsers post it with the origin `null`.
+  // Pages that do not send a referrer contain this form, too, and browsers then post it with the origin `null`.
   tokenInUrl: true,
   handle: async ({ ctx, cookie }) => ({ redirect: '/login?done=out', cookies: await ctx.auth.logOut(cookie) }),
 });

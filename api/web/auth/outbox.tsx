@@ -13,7 +13,7 @@ const LINK_TEXT_LENGTH = 64;
 const shortened = (link: string): string =>
   link.length > LINK_TEXT_LENGTH ? `${link.slice(0, LINK_TEXT_LENGTH)}…` : link;
 
-/** An email's text, with clickable links. */
+/** Renders an email's text with clickable links. */
 function Text({ text }: { text: string }): VNode {
   return (
     <>
@@ -31,10 +31,10 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
     <Layout title="Outbox">
       <Heading>Outbox</Heading>
       <p class="quiet">
-        Emails this MIR server would have sent, newest first. They stay here because SMTP_URL is not set, and are
-        deleted after a day.
+        Emails this MIR server would have sent, newest first. They stay here because SMTP_URL is not set. We delete them
+        after a day.
       </p>
-      {mails.length === 0 && <p>No emails yet. Sign up, and the first one appears here.</p>}
+      {mails.length === 0 && <p>No emails yet. Sign up, and the first email will appear here.</p>}
       {mails.map(({ _id, to, subject, text, createdAt }) => (
         <article key={_id}>
           <h2>{subject}</h2>
@@ -56,7 +56,10 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
   );
 }
 
-/** Shows everyone's emails, for trying MIR on a laptop. Off when email is sent, and open only to the machine itself. */
+/**
+ * Shows everyone's emails, for trying out MIR on a laptop. Off when the server sends email, and accessible only from
+ * the machine itself.
+ */
 export const outboxPage = page({
   method: 'GET',
   path: '/outbox',

@@ -18,9 +18,9 @@ interface EmailRequestPage {
   intro: string;
   button: string;
   below?: (next: string | null) => ComponentChildren;
-  /** Creates the email, or returns null when none is due. The response must not reveal which. */
+  /** Creates the email, or returns null if no email is needed. The response must not reveal which. */
   createEmail: (auth: AccountAuth, email: string) => ReturnType<AccountAuth['askReset']>;
-  /** The page shown afterwards, whether or not the address is known. */
+  /** The page shown afterward, whether or not the address is known. */
   confirmation: (email: string, next: string | null) => VNode;
 }
 
@@ -51,7 +51,7 @@ function EmailForm({
   );
 }
 
-/** Returns the page and the handler of its form, which responds to every address alike. */
+/** Returns the page and its form handler, which responds to every address in the same way. */
 export function requestEmailPages(definition: EmailRequestPage): [Page, Page] {
   return [
     page({

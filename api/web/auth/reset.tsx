@@ -1,6 +1,6 @@
 import { choosePassword } from './choose-password';
 
-/** The page behind the emailed link to replace a forgotten password. */
+/** The page behind the emailed link for replacing a forgotten password. */
 export const [resetPage, reset] = choosePassword({
   path: '/reset',
   title: 'Choose a new password',

@@ -30,7 +30,9 @@ const TEXTS: Record<AuthMail['kind'], Omit<EmailText, 'link'> & { path: string }
     before: [
       'Someone tried to sign up for MIR with this email address. It already has an account, so nothing has changed. If it was you, log in:',
     ],
-    after: ['If you forgot your password, you can choose a new one there. If it was not you, ignore this email.'],
+    after: [
+      'If you forgot your password, you can choose a new one on the login page. If it was not you, ignore this email.',
+    ],
   },
   RESET: {
     path: '/reset',

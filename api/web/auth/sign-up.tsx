@@ -24,7 +24,7 @@ function SignUp({
     <Layout title={titleWith(errors, 'Sign up')}>
       <Heading>Sign up</Heading>
       <p>
-        With a MIR account you see the history of the accounts you connect, and you decide which platforms see your
+        With a MIR account, you can see the history of the accounts you connect and decide which platforms see your
         totals. Enter your email address, and we’ll send you a link to choose a password.
       </p>
       <ErrorSummary errors={errors} />
@@ -51,8 +51,8 @@ export const signUpPage = page({
 });
 
 /**
- * Responds to a known address as to a new one; only the email differs. Asks for no password, because the address may
- * belong to someone other than the person who signs it up.
+ * Responds to known and new addresses in the same way; only the email differs. Does not ask for a password, because the
+ * address may not belong to the person who signs up.
  */
 export const signUp = page({
   method: 'POST',

@@ -7,10 +7,14 @@ import type { PageCall } from '../http/page';
 const QUARTER_HOUR_SECONDS = 900;
 const HOUR_SECONDS = 3_600;
 
-/** Attempts per IP address and per email address. The second limit also stops attacks from many IP addresses. */
+/**
+ * Maximum attempts per IP address and per email address. The limit per email address also stops attacks from many IP
+ * addresses.
+ */
 const RULES = {
   'log-in': { byIp: 30, byEmail: 10, seconds: QUARTER_HOUR_SECONDS, rejection: 'There were too many login attempts.' },
-  // No password is checked here, and a large office may share one IP address. Each login counts twice.
+  // High limits, because no password is checked here and a large office may share one IP address. Each login counts
+  // twice.
   provider: {
     byIp: 600,
     byEmail: 600,
@@ -35,8 +39,8 @@ const browserOf = ({ ctx, visitor }: Caller, email: string): string =>
   ctx.secrets.throttle(`${email.toLowerCase()}|${visitor}`);
 
 /**
- * Returns the key under which attempts for an email address are counted. A browser in which its owner has logged in
- * before has a key of its own; otherwise ten wrong passwords from a stranger would lock the owner out.
+ * Returns the key under which attempts for an email address are counted. A browser in which the address's owner has
+ * logged in before has its own key; otherwise, ten wrong passwords from a stranger would lock the owner out.
  */
 async function addressKeyOf(caller: Caller, email: string): Promise<string> {
   const { queueLink, keys, secrets } = caller.ctx;
@@ -50,13 +54,16 @@ async function addressKeyOf(caller: Caller, email: string): Promise<string> {
   return isKnown === 1 ? browser : secrets.throttle(email.toLowerCase());
 }
 
-/** Counts an attempt before anything is looked up. Throws 429 above the limit and 503 when Redis cannot count it. */
+/**
+ * Counts an attempt before anything is looked up. Throws 429 above the limit and 503 when Redis cannot count the
+ * attempt.
+ */
 export async function countAttempt(caller: Caller, action: ThrottledAction, email: string | null): Promise<void> {
   await throttle(caller.ctx, ruleOf(action, 'ip')).take(throttledAddress(caller.ip));
   if (email !== null) await throttle(caller.ctx, ruleOf(action, 'email')).take(await addressKeyOf(caller, email));
 }
 
-/** Clears the attempts for an email address, once its owner has given the right password. */
+/** Clears the attempts for an email address once its owner has entered the right password. */
 export async function clearAttempts(caller: Caller, action: ThrottledAction, email: string): Promise<void> {
   await throttle(caller.ctx, ruleOf(action, 'email')).forgive(await addressKeyOf(caller, email));
 }

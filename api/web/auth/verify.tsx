@@ -1,6 +1,9 @@
 import { choosePassword } from './choose-password';
 
-/** The page behind the emailed link of a sign-up. Only the reader of the email can set a password, even if someone else signed up. */
+/**
+ * The page behind the link in a sign-up email. Only the recipient of the email can set a password, even if someone else
+ * signed up with the address.
+ */
 export const [verifyPage, verify] = choosePassword({
   path: '/verify',
   title: 'Choose your password',

@@ -32,7 +32,7 @@ const UI_DIR = join(dirname(require.resolve('@bull-board/ui/package.json')), 'di
 
 const DESCRIPTION = 'Read-only. To replay or drop dead letters, use mir dead-letters or /admin/dead-letters.';
 
-/** Adapts a queue for the board: read-only, and with the shape of each payload instead of its content. */
+/** Adapts a queue for the board, which is read-only and shows the shape of each payload instead of its content. */
 function readOnly(queue: Queue, fields: ReadonlySet<string>): BullMQAdapter {
   const adapter = new BullMQAdapter(queue, { readOnlyMode: true, allowRetries: false, description: DESCRIPTION });
   for (const field of ['data', 'returnValue', 'progress'] as const) {
@@ -43,12 +43,12 @@ function readOnly(queue: Queue, fields: ReadonlySet<string>): BullMQAdapter {
 
 const ADDRESS = /[^\s<>"'(),:;]+@[^\s<>"'(),:;]+/g;
 
-/** Fields of bull-board's responses that contain error messages of workers. */
+/** Fields in bull-board's responses that contain error messages from workers. */
 const FAILURE_FIELDS: ReadonlySet<string> = new Set(['failedReason', 'deferredFailure']);
 
 /**
- * Redacts text from drivers and other servers. Shows failures as `presentFailure` words them, and removes stack traces
- * (which begin with the message), the port of Redis and email addresses.
+ * Redacts text from drivers and other servers. Shows failures as worded by `presentFailure`, and removes stack traces
+ * (which begin with the error message), the Redis port and email addresses.
  */
 function redactBody(body: unknown, name = ''): unknown {
   if (typeof body === 'string') return (FAILURE_FIELDS.has(name) ? presentFailure(body) : body).replace(ADDRESS, '…@…');
@@ -58,7 +58,7 @@ function redactBody(body: unknown, name = ''): unknown {
   return Object.fromEntries(shown.map(([field, value]) => [field, redactBody(value, field)]));
 }
 
-/** Renders bull-board's page without inline styles and without resources from other origins. */
+/** Renders bull-board's page without inline styles or resources from other origins. */
 function pageHtml(template: string, values: Record<string, unknown>): string {
   const html = template
     .replace(/<link href="https:[^>]*>/, '')
@@ -68,11 +68,11 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
       return typeof value === 'string' ? value : '';
     });
   if (/<%|https?:|<style|style=/.test(html))
-    throw new Error('pageHtml does not support the page of this version of bull-board');
+    throw new Error('pageHtml does not support the page in this version of bull-board');
   return html;
 }
 
-/** Creates the board. Uses only bull-board's read routes, so that no one can change a queue. */
+/** Creates the board. Uses only bull-board's read routes, so no one can change a queue. */
 export function createBoard({ queues }: Pick<ApiContext, 'queues'>, basePath: string): Board {
   let known: BullBoardQueues = new Map();
   let uiConfig: UIConfig = {};

@@ -9,7 +9,7 @@ import { isOperator } from './session';
 const BASE = '/admin/queues';
 const STATIC_MAX_AGE = '1h';
 
-/** Allows scripts, but nothing from other origins. The page has a `<base>`, hence `base-uri`. */
+/** Allows scripts, but no resources from other origins. Sets `base-uri`, because the page has a `<base>` element. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -31,7 +31,7 @@ function requireLogIn(req: Request, res: Response): void {
   throw new PublicError('ADMIN_TOKEN_INVALID', 'Log in at /admin/login.');
 }
 
-/** Returns the route of bull-board, which shows the queues, read-only, to a logged-in operator. */
+/** Returns the route for bull-board, which shows logged-in operators a read-only view of the queues. */
 export function queuesPage(ctx: ApiContext): { method: string; path: string; handle: RequestHandler } {
   const { publicUrl } = ctx.config;
   const board = createBoard(ctx, BASE);
@@ -60,7 +60,7 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
       const exchange = openExchange(req, res);
       Object.assign(exchange.headers, headers);
       res.locals['exchange'] = exchange;
-      // For what Express sends itself: static files and the redirect to the login page.
+      // For the responses that Express itself sends: static files and the redirect to the login page.
       res.set(exchange.headers);
       const fail = (error: unknown): void =>
         finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'Page not found.'));

@@ -11,7 +11,7 @@ const TOKEN = /^(\d{13})\.([\w-]{22})\.([\w-]{43})$/;
 
 type Deps = Pick<ApiContext, 'config' | 'secrets' | 'keys' | 'queueLink'>;
 
-/** A session, as its cookie contains it. The server stores only sessions that were ended early. */
+/** A session as stored in its cookie. The server stores only sessions that were ended early. */
 interface OperatorSession {
   nonce: string;
   expiresAtMs: number;
@@ -31,7 +31,7 @@ function setCookie({ config }: Deps, value: string, maxAgeSeconds: number): stri
   return `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`;
 }
 
-/** Returns the Set-Cookie value of a new session. */
+/** Returns the Set-Cookie value for a new session. */
 export function openOperatorSession(deps: Deps, nowMs: number): string {
   const session = {
     nonce: randomBytes(NONCE_BYTES).toString('base64url'),
@@ -41,7 +41,10 @@ export function openOperatorSession(deps: Deps, nowMs: number): string {
   return setCookie(deps, value, OPERATOR_SESSION_SECONDS);
 }
 
-/** Returns the session in a Cookie header if it is genuine and not expired. Does not check whether it was ended. */
+/**
+ * Returns the session in a Cookie header if the session is genuine and has not expired. Does not check whether it was
+ * ended early.
+ */
 function readSession(deps: Deps, header: string | undefined, nowMs: number): OperatorSession | null {
   if (deps.config.adminToken === null) return null;
   const [, expires, nonce, mac] = TOKEN.exec(readCookie(header, cookieName(deps.config.publicUrl, COOKIE)) ?? '') ?? [];
@@ -62,7 +65,10 @@ async function fromQueueStore<T>(reply: Promise<T>): Promise<T> {
   }
 }
 
-/** Returns whether the browser is logged in as operator. Throws 503 when Redis cannot say whether it logged out. */
+/**
+ * Returns whether the browser is logged in as an operator. Throws 503 when Redis cannot report whether the session was
+ * ended.
+ */
 export async function isOperator(deps: Deps, header: string | undefined, nowMs: number): Promise<boolean> {
   const session = readSession(deps, header, nowMs);
   if (!session) return false;
@@ -70,7 +76,7 @@ export async function isOperator(deps: Deps, header: string | undefined, nowMs: 
   return (await fromQueueStore(client.exists(deps.keys.endedOperatorSession(session.nonce)))) === 0;
 }
 
-/** Ends the session, also for copies of its cookie. Returns the Set-Cookie value that deletes the cookie. */
+/** Ends the session, including for copies of its cookie. Returns the Set-Cookie value that deletes the cookie. */
 export async function endOperatorSession(deps: Deps, header: string | undefined, nowMs: number): Promise<string> {
   const session = readSession(deps, header, nowMs);
   if (session) {

@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { monthName, MonthTable, type Series } from './month-table';
 
 interface ChartProps {
-  /** Such as "Events by month". */
+  /** For example, "Events by month". */
   title: string;
   /** Months as YYYY-MM, oldest first. */
   months: readonly string[];
@@ -11,9 +11,12 @@ interface ChartProps {
   empty: string;
 }
 
-/** As many bars as are readable on a phone. The table below the chart has every month. */
+/** Maximum number of bars, which are still readable on a phone. The table below the chart lists every month. */
 const DRAWN_MONTHS = 12;
-/** As many fills as are easy to tell apart. The smallest series share the last one; the table lists each of them. */
+/**
+ * Maximum number of fills, which are still easy to tell apart. The smallest series share the last fill; the table lists
+ * each series.
+ */
 const DRAWN_SERIES = 4;
 const STEP = 30;
 const BAR = 20;
@@ -23,12 +26,14 @@ const FOOT = 22;
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 
-/** The largest count that fits above its bar. The chart abbreviates larger ones; the table shows them in full. */
+/** The largest count that fits above its bar. The chart abbreviates larger counts; the table shows them in full. */
 const MAX_UNABBREVIATED = 9_999;
 const compact = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumSignificantDigits: 3 });
 const labelOf = (count: number): string => (count > MAX_UNABBREVIATED ? compact.format(count) : String(count));
 
-/** Sorts series by size, largest first, and adds up those beyond `DRAWN_SERIES` as the last one. */
+/**
+ * Sorts series by size, largest first. If there are more than `DRAWN_SERIES`, combines the smallest series into one.
+ */
 function drawnSeries(series: readonly Series[]): Series[] {
   const sorted = [...series].sort((a, b) => sum(b.counts) - sum(a.counts));
   if (sorted.length <= DRAWN_SERIES) return sorted;
@@ -78,7 +83,7 @@ function Bars({ months, series }: { months: readonly string[]; series: readonly 
   );
 }
 
-/** Stacked bars of the last twelve months, with a legend and a table of the numbers. */
+/** Stacked bars for the last twelve months, with a legend and a table of the numbers. */
 export function Chart({ title, months, series, empty }: ChartProps): VNode {
   if (series.every(({ counts }) => sum(counts) === 0)) return <p class="quiet">{empty}</p>;
   const first = Math.max(0, months.length - DRAWN_MONTHS);

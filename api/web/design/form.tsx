@@ -1,7 +1,7 @@
 import type { ComponentChildren, InputHTMLAttributes, VNode } from 'preact';
 import { usePageFacts } from './page-facts';
 
-/** Name of the hidden field with the CSRF token. */
+/** Name of the hidden field that contains the CSRF token. */
 export const CSRF_TOKEN_FIELD = 'form_token';
 
 /** An error message for a field, or for the whole form when `field` is ''. */
@@ -18,7 +18,7 @@ export function titleWith(errors: readonly FormError[], title: string): string {
 interface FormProps {
   /** One of our own paths. */
   action: string;
-  /** Values of hidden fields. Null values are left out. */
+  /** Values of hidden fields. Null values are omitted. */
   hidden?: Record<string, string | null>;
   class?: string;
   children: ComponentChildren;
@@ -38,7 +38,7 @@ export function Form({ action, hidden = {}, class: name = 'fields', children }: 
   );
 }
 
-/** Lists all errors above the form, and takes the focus when the page opens. */
+/** Lists all errors above the form, and takes focus when the page opens. */
 export function ErrorSummary({ errors }: { errors: readonly FormError[] }): VNode | null {
   if (errors.length === 0) return null;
   return (

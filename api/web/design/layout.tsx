@@ -13,7 +13,7 @@ interface LayoutProps {
   children: ComponentChildren;
 }
 
-/** Shows who is logged in, with a button to log out. Empty before login. */
+/** Shows who is logged in, with a button to log out. Renders nothing before login. */
 function LoggedInAs(): VNode | null {
   const { signedInAs } = usePageFacts();
   if (signedInAs === null) return null;

@@ -13,7 +13,7 @@ export function monthName(month: string, form: 'short' | 'long'): string {
   return form === 'short' ? name : `${name} ${date.getUTCFullYear()}`;
 }
 
-/** Tables of up to this many lines start expanded. */
+/** Tables with up to this many lines start expanded. */
 const OPEN_LINES = 24;
 
 interface MonthTableProps {
@@ -34,7 +34,7 @@ function rowsOf(series: readonly Series[], at: number): MonthRow[] {
   return rows.length === 0 ? [{ name: 'none', count: 0 }] : rows.sort((a, b) => b.count - a.count);
 }
 
-/** One line per month and platform, so that any number of platforms and names of any length fit on a phone. */
+/** Shows one line per month and platform, so any number of platforms and names of any length fit on a phone. */
 export function MonthTable({ title, months, series }: MonthTableProps): VNode {
   const byMonth = months.map((month, at) => ({ month, rows: rowsOf(series, at) })).reverse();
   const named = series.length > 1;

@@ -5,7 +5,7 @@ const LABELS = ['no events yet', 'a short history', 'a longer history', 'a long 
 const LAYER_HEIGHT = 5;
 const LAYER_STEP = 8;
 
-/** A tier as three layers, filled from the bottom, with a text label. */
+/** Shows a tier as three layers, filled from the bottom, with a text label. */
 export function Strata({ tier }: { tier: 0 | 1 | 2 | 3 }): VNode {
   return (
     <span class="strata">

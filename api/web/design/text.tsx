@@ -5,7 +5,7 @@ export function Heading({ children }: { children: ComponentChildren }): VNode {
   return <h1>{children}</h1>;
 }
 
-/** A list of labeled facts. Null entries are left out. */
+/** A list of labeled facts. Null entries are omitted. */
 export function Facts({ facts }: { facts: readonly (readonly [string, ComponentChildren] | null)[] }): VNode {
   return (
     <dl class="facts">
@@ -40,7 +40,10 @@ export function Notice({
   );
 }
 
-/** A list with check marks, or dashes if `no`. Screen readers skip them, so the text must make sense without them. */
+/**
+ * A list with check marks, or with dashes if `no` is set. Screen readers skip the marks, so the text must make sense
+ * without them.
+ */
 export function Marks({ no = false, items }: { no?: boolean; items: readonly ComponentChildren[] }): VNode {
   return (
     <ul class={no ? 'marks no' : 'marks'}>

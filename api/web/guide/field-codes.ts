@@ -1,4 +1,4 @@
-/** Remedies by the code of an entry in `errors`, besides those of whole responses. */
+/** Remedies for the codes of entries in `errors`, except codes that whole responses have, too. */
 export const FIELD_CODES: Record<string, string> = {
   REQUIRED: 'Send this field.',
   UNKNOWN_FIELD: 'Remove this field, or correct its spelling.',
@@ -13,18 +13,18 @@ export const FIELD_CODES: Record<string, string> = {
   OUT_OF_RANGE: 'Use a valid time in 1970 or later.',
   IN_THE_FUTURE: 'Check your clock: the event is in the future. It was not stored.',
   INVALID_KEY:
-    'Rename this key in `metadata`. Keys must not be empty, start with `$`, or be one that `message` forbids.',
+    'Rename this key in `metadata`. Keys must not be empty, start with `$`, or be a name that `message` forbids.',
   INVALID_NUMBER: 'Use a finite number in `metadata`.',
   TOO_DEEP: 'Reduce the nesting of `metadata`.',
   TOO_LARGE: 'Reduce the size to the limit given in `message`.',
-  INVALID_PATTERN: 'Use `mir.<category>.<action>`, `mir.<category>.*`, `mir.*` or `*` in the allowlist.',
-  UNKNOWN_CATEGORY: 'Use a category from the catalog in the allowlist.',
-  ESCALATION: 'Request no more than the parent has.',
-  INVALID_CURSOR: 'Pass the unchanged `nextCursor` of the previous page of the same list.',
+  INVALID_PATTERN: 'In the allowlist, use `mir.<category>.<action>`, `mir.<category>.*`, `mir.*` or `*`.',
+  UNKNOWN_CATEGORY: 'In the allowlist, use a category from the catalog.',
+  ESCALATION: 'Do not request more permissions than the parent has.',
+  INVALID_CURSOR: 'Pass `nextCursor` unchanged from the previous page of the same list.',
   INVALID_ORIGIN: 'Use an origin: `https://` and a host name, without a path.',
 };
 
-/** Remedies by the code of a FAILED item in a receipt. */
+/** Remedies for the codes of FAILED items in a receipt. */
 export const RECEIPT_CODES: Record<string, string> = {
   STORE_REFUSED: 'Check the content of this event: the database rejected it. The rest of the batch is stored.',
   COMMIT_FAILED: 'Resend the event with its idempotency key, or wait for the operator to replay it.',

@@ -61,7 +61,7 @@ export const guidePage = page({
   handle: ({ ctx }) => ({ html: <GuidePage guide={guideOf(ctx)} /> }),
 });
 
-/** `/errors/:code`, the `type` of a problem. Redirects to the code's entry in the guide. */
+/** `/errors/:code`, the `type` URL of a problem. Redirects to the code's entry in the guide. */
 export const errorTypePage = page({
   method: 'GET',
   path: '/errors/:code',

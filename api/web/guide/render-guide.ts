@@ -43,8 +43,8 @@ const idOf = (text: string): string =>
     .replace(/^-|-$/g, '');
 
 /**
- * Returns a renderer that adds anchors to headings and table rows, makes wide blocks scrollable by keyboard, and appends
- * to `headings`.
+ * Returns a renderer that adds anchors to headings and table rows, makes wide blocks scrollable by keyboard, and
+ * appends each heading to `headings`.
  */
 function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
   const markdown = new MarkdownIt({ html: false, linkify: false });
@@ -75,7 +75,7 @@ function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
     return `<div class="table" tabindex="0" role="group" aria-label="Table: ${label}"><table role="table">`;
   };
   rules.table_close = () => '</table></div>\n';
-  // Narrow screens show rows as blocks. The roles keep them a table for screen readers.
+  // Narrow screens show rows as blocks. The roles preserve the table structure for screen readers.
   rules.thead_open = () => '<thead role="rowgroup">';
   rules.tbody_open = () => '<tbody role="rowgroup">';
   rules.th_open = () => '<th scope="col" role="columnheader">';

@@ -15,14 +15,15 @@ export function csrfTokenOf(
 function rejectForm(why: string): never {
   throw new PublicError(
     'FORM_REFUSED',
-    `${why} Nothing was changed. Go back, reload the page, and send the form again.`,
+    `${why} Nothing was changed. Go back, reload the page, and submit the form again.`,
   );
 }
 
 /**
- * Throws 403 when the browser reports that a POST comes from another site. Pages with a token in their URL send no
- * referrer, and browsers post their forms with the origin `null`. Most browsers also send `Sec-Fetch-Site`, which
- * tells our own pages from other sites; without it, the CSRF token alone protects the form.
+ * Throws 403 when the browser reports that a POST comes from another site. Pages with a token in their URL do not send
+ * a referrer, and browsers post forms from these pages with the origin `null`. Most browsers also send
+ * `Sec-Fetch-Site`, which distinguishes our own pages from other sites; without this header, the CSRF token alone
+ * protects the form.
  */
 export function checkOrigin(headers: IncomingHttpHeaders, publicUrl: string, tokenInUrl: boolean): void {
   const { origin } = headers;
@@ -39,5 +40,5 @@ export function checkCsrfToken(posted: string | undefined, expected: string): vo
   const actual = Buffer.from(posted ?? '');
   const wanted = Buffer.from(expected);
   if (actual.length === wanted.length && timingSafeEqual(actual, wanted)) return;
-  rejectForm('This form is out of date: you logged in or out after you opened it, or your browser blocks cookies.');
+  rejectForm('This form is no longer valid: you logged in or out after you opened it, or your browser blocks cookies.');
 }

@@ -2,7 +2,7 @@
 const ALLOWED = /^\/(?:account|link|link\/[\w-]{1,200})$/;
 const HOME = '/account';
 
-/** Returns the path to open after login, or null unless it is an allowed path of ours. Prevents open redirects. */
+/** Returns the path if it is one of ours and may be opened after login, otherwise null. Prevents open redirects. */
 export function nextPath(path: string | undefined): string | null {
   return path !== undefined && ALLOWED.test(path) ? path : null;
 }

@@ -3,7 +3,7 @@ import type { Log } from '../../../shared/log';
 import type { ApiContext } from '../../context';
 import type { Session } from '../../accounts/auth';
 
-/** Text fields by name, with the first value of each. The object has no prototype. */
+/** Text fields by name, with the first value for each name. The object has no prototype. */
 export type Fields = Readonly<Record<string, string | undefined>>;
 
 /** Input of a page's handler. */
@@ -13,13 +13,13 @@ export interface PageCall {
   log: Log;
   /** Host and port of the request. */
   host: string;
-  /** The browser reports that the request comes from another site. */
+  /** True if the browser reports that the request comes from another site. */
   crossSite: boolean;
-  /** Remote address of the socket, regardless of headers. Behind a proxy, it is the proxy's. */
+  /** Remote address of the socket, regardless of headers. Behind a proxy, this is the proxy's address. */
   peer: string | undefined;
   /** Client address. Throttle by `throttledAddress(ip)`. */
   ip: string;
-  /** The person who is logged in, with a confirmed email address, or null. */
+  /** Session of the person who is logged in and whose email address is confirmed, or null. */
   session: Session | null;
   /** Random ID of the browser, from an HttpOnly cookie. It does not change at login. */
   visitor: string;
@@ -42,7 +42,7 @@ export type PageResponse = { cookies?: readonly string[]; headers?: Record<strin
     }
   /** Redirects to one of our own paths, with 303 by default. */
   | { status?: number; redirect: string }
-  /** Redirects to another origin with 303. The handler has checked that the URL is allowed. */
+  /** Redirects to another origin with 303. The handler must have checked that the URL is allowed. */
   | { leaveTo: URL }
   /** A file, streamed while it is generated. */
   | { download: AsyncIterable<string>; filename: string; mediaType: string }
@@ -53,9 +53,15 @@ export interface Page {
   method: 'GET' | 'POST';
   /** Express path, and the `route` label in metrics. */
   path: string;
-  /** The URL can contain a token, also inside `next`. Responses then tell browsers to send no referrer. */
+  /**
+   * True if the URL can contain a token, directly or inside `next`. Responses then tell browsers not to send a
+   * referrer.
+   */
   tokenInUrl?: boolean;
-  /** Served even when email is off and people cannot sign up. For pages that partners and operators use. */
+  /**
+   * True if the page is served even when email is off and people cannot sign up. For pages that partners and operators
+   * use.
+   */
   always?: boolean;
   handle: (call: PageCall) => Promise<PageResponse> | PageResponse;
 }

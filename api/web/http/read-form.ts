@@ -6,7 +6,7 @@ import type { Fields } from './page';
 
 const MAX_FIELDS = 64;
 
-/** Returns the first value of each name. The object has no prototype, so names like `__proto__` are safe. */
+/** Returns the first value for each name. The object has no prototype, so names like `__proto__` are safe. */
 export function fieldsOf(pairs: Iterable<[string, string]>): Fields {
   const fields = Object.create(null) as Record<string, string>;
   let count = 0;

@@ -39,7 +39,7 @@ function locationOf(target: { redirect: string } | { leaveTo: URL }): string {
   return target.redirect;
 }
 
-/** Turns the result of a page's handler into an HTTP response with the headers of every page. */
+/** Turns the result of a page's handler into an HTTP response with the headers that every page has. */
 function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor, read }: RequestState): Answer {
   const { publicUrl, mail, oidc } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;
@@ -69,19 +69,19 @@ function presentErrorPage(ctx: ApiContext, problem: Problem, state: RequestState
   return presentPage(ctx, { status, html: errorPage(problem, state.requestId), headers }, state);
 }
 
-const NO_PAGE = new PublicError('NOT_FOUND', 'Check the address. If you followed a link, it may be incomplete.');
+const NO_PAGE = new PublicError('NOT_FOUND', 'Check the address. If you followed a link, the link may be incomplete.');
 
-/** Sends the error page for a request that matches no page. */
+/** Sends the error page for a request that does not match any page. */
 export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thrown: unknown): void {
   const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
   const visitor = { ...visitorOf(req.headers.cookie, ctx.config.publicUrl), cookie: null };
   const exchange = openExchange(req, res);
-  // The URL may be an incomplete or mistyped link from an email, with a token.
+  // The URL may be an incomplete or mistyped link from an email and contain a token.
   const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY };
   finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, state));
 }
 
-/** Returns the Express handler of a page: reads the session, checks the form of a POST, and renders the page. */
+/** Returns a page's Express handler, which reads the session, checks the form of a POST, and renders the page. */
 export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }: Page): RequestHandler {
   const run = async (req: Request, res: Response, state: RequestState): Promise<PageResponse> => {
     const cookie = req.headers.cookie ?? '';

@@ -12,7 +12,7 @@ import { describeAccount } from './read-history';
 
 type Shown = Pick<LinkRequestDoc, 'accountLabel' | 'tenant'>;
 
-/** Field name of the buttons, and its values. */
+/** Name of the form field that the decision buttons set, and its values. */
 export const DECISION_FIELD = 'decision';
 export const CONNECT = 'connect';
 export const DECLINE = 'decline';
@@ -59,7 +59,7 @@ interface ConsentProps {
   code?: string;
 }
 
-/** Asks for consent: which platform, which account, what the platform will see and what it won't. */
+/** Asks for consent. Shows which platform asks to connect which account, and what the platform will and won't see. */
 export function Consent({ request, partner, signals, action, code }: ConsentProps): VNode {
   const { eventCount, partnerCount, tier } = signals;
   return (

@@ -12,7 +12,7 @@ import { decide, outcomePage } from './decide';
 import { readHistoryWith } from './read-history';
 
 const WINDOW_SECONDS = 10 * 60;
-/** Too few to guess a 40-bit code that expires after one window. */
+/** Maximum wrong codes per window. Too few to guess a 40-bit code that expires after one window. */
 const MAX_WRONG_CODES = 5;
 const REJECTION = `There were ${MAX_WRONG_CODES} wrong codes. Ask the platform for a new code.`;
 const RULES = ['link-code-session', 'link-code-identity', 'link-code-address'].map((name): ThrottleRule => {
@@ -28,7 +28,9 @@ function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: st
   return (
     <Layout title={titleWith(errors, 'Enter your code')}>
       <Heading>Enter your code</Heading>
-      <p>The platform you want to connect shows you a code of eight letters and digits. It works for ten minutes.</p>
+      <p>
+        The platform you want to connect shows you a code with eight letters and digits. The code works for ten minutes.
+      </p>
       <ErrorSummary errors={errors} />
       <Form action="/link">
         <Field
@@ -50,14 +52,14 @@ function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: st
   );
 }
 
-/** True for an unknown code, which the form shows as an error of its field. */
+/** Returns true for an unknown code, which the form shows as a field error. */
 function isUnknown(found: FoundRequest): boolean {
   return found.kind === 'REJECTED' && found.rejection === 'UNKNOWN';
 }
 
 /**
- * Looks up a typed code. Counts the attempt first, by session, account and IP address, and takes it back when the code
- * is known. Concurrent attempts therefore cannot exceed the limit.
+ * Looks up a typed code. Counts the attempt first, by session, account and IP address, and gives the attempt back if
+ * the code is known. Concurrent attempts therefore cannot exceed the limit.
  */
 async function lookUpCode(
   { ctx, ip, form }: PageCall,

@@ -22,7 +22,7 @@ async function askForConsent(
   };
 }
 
-/** The page of an invitation: an introduction before login, the consent form after it. */
+/** The page for an invitation: an introduction before login, and the consent form after login. */
 export const invitePage = page({
   method: 'GET',
   path: '/link/:token',

@@ -15,7 +15,10 @@ export interface MyAccount {
   row: UserRow | undefined;
 }
 
-/** A person's linked accounts in one environment, with their combined signals. Read from MongoDB, so never outdated. */
+/**
+ * A person's linked accounts in one environment, with their combined signals. The data is read from MongoDB, so it is
+ * never outdated.
+ */
 export interface MyHistory {
   env: Env;
   accounts: MyAccount[];
@@ -43,7 +46,7 @@ export async function readMyHistory(
   return { env, accounts, signals: presentSignals(sumOf(linked, rowOf), 'LINKED', now.getTime()) };
 }
 
-/** Returns the signals that the partner of a request would see after the person confirms it. */
+/** Returns the signals that the partner who created a link request would see after the person confirms it. */
 export async function readHistoryWith(
   { store, presentSignals }: Deps,
   identityId: IdentityId,

@@ -16,7 +16,8 @@ const TEXTS: Record<LinkRejection, RejectionText> = {
   UNKNOWN: {
     status: 404,
     title: 'This link is not valid',
-    text: (partner) => `It may be incomplete. Open it again where you got it, or ask ${partner} for a new one.`,
+    text: (partner) =>
+      `The link may be incomplete. Open it again from where you got it, or ask ${partner} for a new link.`,
   },
   EXPIRED: {
     status: 410,
@@ -27,7 +28,7 @@ const TEXTS: Record<LinkRejection, RejectionText> = {
     status: 410,
     title: 'This link was already used',
     text: (partner) =>
-      `A link works only once. If you didn’t use it, contact ${partner}, because someone else may have.`,
+      `A link works only once. If you didn’t use it, contact ${partner}, because someone else may have used it.`,
   },
   DECLINED: {
     status: 410,
@@ -37,13 +38,14 @@ const TEXTS: Record<LinkRejection, RejectionText> = {
   PARTNER_UNAVAILABLE: {
     status: 403,
     title: 'This platform can’t be connected right now',
-    text: () => 'It isn’t taking part in MIR at the moment. Nothing was connected, and you don’t need to do anything.',
+    text: () =>
+      'The platform isn’t taking part in MIR at the moment. Nothing was connected, and you don’t need to do anything.',
   },
   LINKED_ELSEWHERE: {
     status: 409,
     title: 'This account is connected to another MIR account',
     text: () =>
-      'It can be connected to only one MIR account at a time. Log in to the other MIR account and disconnect it there, then open this link again.',
+      'An account can be connected to only one MIR account at a time. Log in to the other MIR account and disconnect it there, then open this link again.',
   },
   TOO_MANY_LINKS: {
     status: 409,

@@ -7,7 +7,7 @@ const compress = promisify(gzip);
 
 interface Asset {
   type: string;
-  /** Called on the first request. The process keeps the result. */
+  /** Called on the first request. The process caches the result. */
   load: () => Promise<Buffer | string> | Buffer | string;
   headers: Record<string, string>;
 }

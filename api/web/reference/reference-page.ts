@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { RequestHandler } from 'express';
 import { serveReferenceAsset } from './reference-asset';
 
-/** Scalar's package for Fastify contains the whole reference as one file. The Fastify plugin itself is not used. */
+/** Scalar's package for Fastify contains the entire reference UI in one file. The Fastify plugin itself is not used. */
 const SCALAR = require.resolve('@scalar/fastify-api-reference');
 const SCALAR_FILE = path.join(path.dirname(SCALAR), 'js/standalone.js');
 const SCALAR_PACKAGE = path.join(path.dirname(SCALAR), '../package.json');
@@ -27,8 +27,8 @@ const POLICY = [
 const HEADERS = { ...REVALIDATE, 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'no-referrer' };
 
 /**
- * Turns off Scalar's telemetry and everything that it would load from other origins. Test requests go to the origin of
- * the page. `customCss` replaces Scalar's grays, which have too little contrast.
+ * Turns off Scalar's telemetry and everything that it would load from other origins. Test requests go to the page's own
+ * origin. `customCss` replaces Scalar's grays, which have too little contrast.
  */
 const START = `Scalar.createApiReference('#reference', {
   url: '/openapi.json',
@@ -59,7 +59,7 @@ const page = (script: string): string => `<!doctype html>
 </head>
 <body>
 <div id="reference"></div>
-<noscript><p>This reference needs JavaScript. You can also read the <a href="/openapi.json">OpenAPI document</a> or the <a href="/guide">Partner Guide</a>.</p></noscript>
+<noscript><p>This reference requires JavaScript. You can also read the <a href="/openapi.json">OpenAPI document</a> or the <a href="/guide">Partner Guide</a>.</p></noscript>
 <script src="${script}"></script>
 <script src="/docs/start.js"></script>
 </body>
@@ -72,7 +72,7 @@ interface Served {
   handle: RequestHandler;
 }
 
-/** Returns the routes of `/openapi.json` and of `/docs`, which shows the document as a page. */
+/** Returns the routes for `/openapi.json` and for `/docs`, which shows the document as a page. */
 export function referencePage(openApi: object): Served[] {
   const { version } = JSON.parse(readFileSync(SCALAR_PACKAGE, 'utf8')) as { version: string };
   const script = `/docs/scalar-${version}.js`;

@@ -67,7 +67,7 @@ describe('statements about MIR', () => {
   it('explains on the home page what MIR stores of an event, who sees it and how to have it erased', async () => {
     const { text, html } = await anonymousSession(h).get('/');
     for (const part of ['its type', 'time', 'weight', 'metadata']) expect(text).toContain(part);
-    expect(text).toContain('The platform that reported an event sees all of it');
+    expect(text).toContain('The platform that reported an event sees every detail of it');
     expect(text).toContain('Ask a platform to erase you');
     expect(html).toContain('It stores the events that platforms report.');
   });
@@ -105,7 +105,7 @@ describe('statements about MIR', () => {
   it('keeps the events of a deleted identity, as the deletion page says', async () => {
     const page = await person.get('/account/delete');
     expect(page.text).toContain('The events that platforms reported stay in MIR');
-    expect(page.text).toContain('Ask each platform to erase you');
+    expect(page.text).toContain('If you ask a platform to erase you');
     expect((await person.submit(page, { password: PASSWORD })).text).toContain('Your MIR account is deleted');
     const { body } = await h.client.get('/v1/events?userExternalId=reader', shop.liveKey);
     expect(body.data).toHaveLength(2);
