@@ -9,7 +9,7 @@ import { startWorkers } from './start-workers';
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 const CHECK_TIMEOUT_MS = 1_500;
 
-/** Serves `/healthz`, `/readyz` and `/metrics` of a worker process. */
+/** Serves `/healthz`, `/readyz` and `/metrics` for a worker process. */
 function opsListener({ queueLink, store, metrics, log }: Runtime, isDraining: () => boolean): RequestListener {
   const metricsPage = metricsListener(metrics.registry, log);
   const respond = (res: Parameters<RequestListener>[1], status: number, body: unknown): void => {

@@ -8,7 +8,9 @@ import type { RedisLink } from '../shared/redis/connect';
 import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
 
-/** Redis errors while it accepts no writes: out of memory, failing persistence, not a primary, loading or busy. */
+/**
+ * Redis errors that mean it does not accept writes: out of memory, failing persistence, not a primary, loading or busy.
+ */
 const REJECTS_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;
 /** Effectively unlimited: a stall means a crashed or frozen worker, not a faulty job. Only failures use up attempts. */
 const MAX_STALLED_COUNT = 10_000;
@@ -16,16 +18,16 @@ const MAX_STALLED_COUNT = 10_000;
 const REST_MS = 1_000;
 
 interface QueueWorkerOptions {
-  /** Jobs that this process runs concurrently. */
+  /** Maximum jobs that this process runs concurrently. */
   concurrency: number;
-  /** Time after which other workers take over a dead worker's jobs. Locks are renewed at half of it. */
+  /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
   lockMs: number;
   stalledCheckMs: number;
-  /** Number of crashed workers after which a job fails. Default: effectively unlimited. */
+  /** Maximum worker crashes that a job survives. Default: effectively unlimited. */
   maxStalledCount?: number;
 }
 
-/** Starts a BullMQ worker that logs its errors and failed jobs, and pauses while Redis accepts no writes. */
+/** Starts a BullMQ worker that logs its errors and failed jobs, and pauses while Redis does not accept writes. */
 export type StartQueueWorker = (queue: (typeof QUEUES)[number], work: Processor, options: QueueWorkerOptions) => Worker;
 
 async function rest(worker: Worker): Promise<void> {

@@ -26,13 +26,15 @@ import { requeueLostJobs } from './maintenance/requeue-lost-jobs';
 import { queueWorkers } from './queue-worker';
 import { deleteUserEvents } from './users/delete-user-events';
 
-/** Time after which other workers take over a dead worker's jobs. Locks are renewed at half of it. */
+/** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
 const JOB_LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
-/** Short, so that cascades of a dead worker resume quickly. Running a cascade twice at once is harmless. */
+/**
+ * Short, so that a dead worker's cascades resume quickly. Running the same cascade twice at the same time is harmless.
+ */
 const CASCADE_LOCK_MS = 3_000;
 const CASCADE_STALLED_CHECK_MS = 1_000;
-/** Cascades that one process runs concurrently; each has at most two open transactions. */
+/** Maximum cascades that one process runs concurrently. Each cascade has at most two open transactions. */
 const CASCADE_CONCURRENCY = 2;
 /** High, because a delivery mostly waits for a partner's server. */
 const WEBHOOK_CONCURRENCY = 256;
@@ -41,7 +43,7 @@ const ERASURE_CONCURRENCY = 2;
 export interface RunningWorkers {
   events: Worker;
   cascades: Worker;
-  /** Stops taking jobs, waits for the active ones, then closes its own connections. */
+  /** Stops taking jobs, waits for the active jobs to finish, then closes its own connections. */
   stop(): Promise<void>;
 }
 
@@ -50,7 +52,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const { config, log, metrics, tracing, keys, secrets, store, queueLink, cacheLink } = runtime;
   const giveUp = new AbortController();
   const { signal } = giveUp;
-  // Every job that waits out an outage adds a listener; the concurrency limits their number.
+  // Every job that waits out an outage adds a listener. The concurrency settings limit the number of listeners.
   setMaxListeners(0, signal);
   const cache = createSignalsCache({ link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds });
   const locks = createPartitionLocks(queueLink, keys);

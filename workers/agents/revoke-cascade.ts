@@ -6,7 +6,7 @@ import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { revokeInPages, type RevokeDeps } from './revoke-in-pages';
 
-/** Concurrent transactions per cascade. */
+/** Maximum concurrent transactions per cascade. */
 const PAGES_IN_FLIGHT = 2;
 /** Minimum time between two progress updates. */
 const PROGRESS_EVERY_MS = 500;
@@ -20,7 +20,7 @@ export interface CascadeDeps extends RevokeDeps, SessionDeps {
   metrics: Pick<Metrics, 'agentsRevoked' | 'cascadeSeconds'>;
 }
 
-/** Puts a kill into force if that was never confirmed, because Redis was down or the process died. */
+/** Puts a kill into force if this was never confirmed, because Redis was down or the process died. */
 async function ensureInForce(
   { store, authorizer }: CascadeDeps,
   { _id, tenant, agentId, effectiveAt }: CascadeDoc,
@@ -32,7 +32,7 @@ async function ensureInForce(
   await store.cascades.inForceSince(_id, new Date(doneAtMs));
 }
 
-/** Returns a function that records progress from time to time, one write at a time. Nothing depends on these writes. */
+/** Returns a function that records progress periodically, one write at a time. Nothing depends on these writes. */
 function progressWriter({ store, log }: CascadeDeps, cascadeId: string): (revoked: number) => void {
   let busy = false;
   let writtenAt = 0;
@@ -49,7 +49,7 @@ function progressWriter({ store, log }: CascadeDeps, cascadeId: string): (revoke
   };
 }
 
-/** Closes the cascade if no agent is left alive. Otherwise marks it as partial and schedules a retry. */
+/** Closes the cascade if no living agents are left. Otherwise marks it as partial and schedules a retry. */
 async function finish(
   { store, metrics, log }: CascadeDeps,
   { _id: cascadeId, createdAt, partialTries }: CascadeDoc,
@@ -76,8 +76,9 @@ async function finish(
 }
 
 /**
- * Carries out a kill: clears every key hash at and below the killed agent, in bounded pages, with one audit entry per
- * agent. Repeats until a pass finds nothing to revoke. Safe to interrupt at any point and to run concurrently.
+ * Carries out a kill: clears the key hashes of the killed agent and all its descendants, in bounded pages, with one
+ * audit entry per agent. Repeats until a pass finds nothing to revoke. Safe to interrupt at any point and to run
+ * concurrently.
  */
 export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promise<void> {
   const { store, metrics } = deps;
@@ -96,7 +97,8 @@ export async function revokeCascade(deps: CascadeDeps, cascadeId: string): Promi
     writeProgress((revoked += count));
   };
   const quarantined = new Set<string>();
-  // Opening a session ends those of a killed worker, whose open transactions would keep agents locked for a minute.
+  // Opening a session ends the sessions of a dead worker, whose open transactions would keep agents locked for a
+  // minute.
   const opening = Array.from({ length: PAGES_IN_FLIGHT }, () => openRegisteredSession(deps, cascadeId));
   const registered = await Promise.all(opening);
   const sessions = registered.map(({ session }) => session);

@@ -9,7 +9,7 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import { revokePage } from './revoke-page';
 
 const PAGE_SIZE = 1_000;
-/** Quarantined agents that a cascade lists; any others are only counted. */
+/** Maximum quarantined agents that a cascade lists. Any further agents are only counted. */
 const MAX_QUARANTINED_LISTED = 1_000;
 
 export interface RevokeDeps {
@@ -25,8 +25,8 @@ function isRejection(error: unknown): boolean {
 }
 
 /**
- * Revokes a page. If the database rejects it, splits it in half repeatedly to isolate the offending agents, and
- * quarantines them. Returns how many agents were revoked.
+ * Revokes a page. If the database rejects the page, splits it in half repeatedly to isolate the offending agents, and
+ * quarantines these agents. Returns how many agents were revoked.
  */
 async function revokeOrQuarantine(
   deps: RevokeDeps,
@@ -79,9 +79,10 @@ async function* pagesOf(
 }
 
 /**
- * Makes one pass over the living agents of the killed subtree. Each session takes the next page when it finishes one,
- * so there are as many concurrent transactions as sessions. Returns how many agents were revoked, and calls `onRevoked`
- * after each page. After an error, starts no new page, and throws the error once the running pages have ended.
+ * Makes one pass over the living agents in the killed subtree. Each session takes another page whenever it finishes
+ * one, so there are as many concurrent transactions as sessions. Returns how many agents were revoked, and calls
+ * `onRevoked` after each page. After an error, does not start any new pages, and throws the error once the pages in
+ * progress have finished.
  */
 export async function revokeInPages(
   deps: RevokeDeps,

@@ -12,7 +12,7 @@ interface Deps {
   secrets: Pick<Secrets, 'revokedKey'>;
 }
 
-/** Another writer changed one of the agents after they were read. */
+/** Thrown when another writer changed one of the agents after they were read. */
 class PageOvertakenError extends Error {}
 
 async function revokeAll(
@@ -51,7 +51,7 @@ async function revokeAll(
 
 /**
  * Revokes the given agents in one transaction, each with its audit entry. Returns how many were still alive. Relies on
- * the statuses read earlier, which saves a read per agent, and re-reads the agents only if one has changed.
+ * the statuses read earlier, which saves a read per agent, and re-reads the agents only if a status has changed.
  */
 export async function revokePage(
   deps: Deps,

@@ -5,7 +5,7 @@ import type { Store } from '../../shared/store/store';
 
 const SEAL_TIMEOUT_MS = 20_000;
 
-/** Another sealer advanced this chain after it was read; nothing was written. */
+/** Thrown when another sealer advanced the chain after its head was read. Nothing was written. */
 class ChainOvertakenError extends Error {}
 
 function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChain, last: ChainPosition): AuditHeadDoc {
@@ -14,9 +14,9 @@ function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChai
 }
 
 /**
- * Seals the entries in the given order in one transaction, all or none. Concurrent sealers cannot fork the chain: both
- * must advance its head from the position they read, an entry is sealed only once, and a unique index prevents reuse of
- * a sequence number. Entries never change, so it is safe to read them before the transaction.
+ * Seals either all of the entries, in the given order, or none of them, in one transaction. Concurrent sealers cannot
+ * fork the chain: both must advance its head from the position they read, an entry is sealed only once, and a unique
+ * index prevents reuse of a sequence number. Entries never change, so it is safe to read them before the transaction.
  */
 export async function sealPage(
   store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>,

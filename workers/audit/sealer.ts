@@ -36,7 +36,7 @@ export interface Sealer {
   stop(): Promise<void>;
 }
 
-/** Seals unsealed entries for as long as the process runs, chain after chain and page by page. */
+/** Seals unsealed entries for as long as the process runs, chain by chain and page by page. */
 export function startSealer(deps: SealerDeps): Sealer {
   const { store, link, keys, log, metrics } = deps;
   const stopping = new AbortController();

@@ -54,7 +54,9 @@ function ownRow(
   return rows.find((one) => one && (!isFormerId(one._id) || (one.agentId ?? null) === chunk.agentId));
 }
 
-/** Returns the ID to store a new event under: the one that the API returned, unless another caller's event has it. */
+/**
+ * Returns the ID to store a new event under: the one that the API returned, unless another caller's event has that ID.
+ */
 function freeId(byId: ReadonlyMap<EventId, StoredEvent>, { eventId, otherId }: AcceptedEvent): EventId {
   return otherId !== undefined && byId.has(eventId) ? otherId : eventId;
 }

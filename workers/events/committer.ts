@@ -14,9 +14,9 @@ import { putSignals } from './put-signals';
 import { LOCK_MS, type PartitionLocks } from './partition-locks';
 import type { EventDecision, GroupResult, PendingChunk, PendingEvent } from './pending';
 
-/** Events per transaction. */
+/** Maximum events per transaction. */
 const MAX_GROUP_EVENTS = 2_000;
-/** Half of the partitions, so that another group can be committed concurrently. */
+/** Limits a group to half of all partitions, so that another group can be committed concurrently. */
 const MAX_GROUP_PARTITIONS = PARTITIONS / 2;
 const MAX_COMMITS_IN_FLIGHT = 4;
 /** Delay before a retry when other processes hold all partitions that have work. */
@@ -24,7 +24,7 @@ const LOCK_RETRY_MS = 5;
 /** Delay before a retry when a commit could not start. */
 const START_RETRY_MS = 1_000;
 
-/** Subject under which the database sessions of commits are registered. */
+/** Subject under which commits register their database sessions. */
 const COMMIT_SESSIONS = 'commits';
 
 export interface Committer {
@@ -33,9 +33,9 @@ export interface Committer {
 }
 
 /**
- * Gathers the events of all active jobs, by the partition of their user, and commits them in groups: few transactions,
- * no two of which share a user. Unlike `coalesce`, it forms a group when a commit slot and partitions become free, not
- * at the end of a tick.
+ * Gathers the events of all active jobs by their users' partitions, and commits the events in groups. This requires few
+ * transactions, and no two concurrent transactions share a user. Unlike `coalesce`, it forms a group when a commit slot
+ * and partitions become free, not at the end of a tick.
  */
 export function createCommitter(
   deps: SessionDeps & {
@@ -63,7 +63,7 @@ export function createCommitter(
     });
   };
 
-  /** Returns the free partitions that have work, fullest first, up to the size of a group. */
+  /** Returns the free partitions that have work, fullest first, up to the maximum size of a group. */
   const choose = (): number[] => {
     const ready = waiting.flatMap((events, p) => (events.length > 0 && !busy.has(p) ? [p] : []));
     ready.sort((a, b) => waiting[b]!.length - waiting[a]!.length);
@@ -75,7 +75,7 @@ export function createCommitter(
     });
   };
 
-  /** Removes and returns the events that wait for the partitions, up to the size of a group. */
+  /** Removes and returns the events that are waiting for the partitions, up to the maximum size of a group. */
   const take = (partitions: number[]): PendingEvent[] => {
     const group: PendingEvent[] = [];
     for (const p of partitions) group.push(...waiting[p]!.splice(0, MAX_GROUP_EVENTS - group.length));
@@ -147,7 +147,7 @@ export function createCommitter(
     await finished;
   };
 
-  /** Makes the signals visible, then records the outcomes on their chunks. */
+  /** Makes the signals visible, then records each outcome on its chunk. */
   const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult): Promise<void> => {
     try {
       await putSignals(deps, rows);
@@ -168,8 +168,8 @@ export function createCommitter(
   };
 
   /**
-   * Fails the chunks whose events still wait for a partition. These events have not been started, so the next worker to
-   * get the job commits them.
+   * Fails the chunks whose events are still waiting for a partition. No commit of these events has started, so the next
+   * worker to get the job commits them.
    */
   const giveUp = (): void => {
     const left = waiting.flatMap((events) => events.splice(0));

@@ -6,7 +6,8 @@ import type { EventChunk } from '../../shared/queue/event-chunk';
 type Ids = { eventId: EventId; otherId?: EventId };
 
 /**
- * Returns the ID that the API returned for a queued event, and the other ID that the database may have the event under.
+ * Returns the ID that the API returned for a queued event, and the other ID under which the database may store the
+ * event.
  */
 export function idsOf(
   hmac: KeyedHash,

@@ -22,7 +22,7 @@ export interface FinalizedChunk {
 
 /**
  * Returns a function that finalizes a chunk: writes its part of the receipt, then removes its open marker and releases
- * its queued bytes. Chunks of one event-loop tick share the round trips.
+ * its queued bytes. Chunks that are finalized in the same event-loop tick share round trips.
  */
 export function createFinalizeChunk(deps: {
   store: Pick<Store, 'receipts'>;

@@ -10,7 +10,7 @@ import type { Store } from '../../shared/store/store';
 import type { Committer } from './committer';
 
 const REMEMBERED_AGENTS = 10_000;
-/** Chunks checked per query. */
+/** Maximum chunks checked per query. */
 const MAX_PATHS_PER_READ = 100;
 
 /** Immutable agent fields, safe to cache. */
@@ -23,14 +23,14 @@ interface Deps {
 }
 
 /**
- * Checks the chunks of agents again before they are committed: the agent belongs to the tenant, no kill of it or of an
- * agent above it was in force when the chunk was received, and every event of an AI agent has a key. Rights that were
- * narrowed later do not matter, because accepted events stay accepted. The authorizer already rejects all of these, so
- * a violation found here is a bug.
+ * Checks chunks from agents again before they are committed: the agent belongs to the tenant, no kill of the agent or
+ * any of its ancestors was in force when the chunk was received, and every event from an AI agent has a key.
+ * Permissions that were narrowed later do not matter, because accepted events stay accepted. The authorizer already
+ * rejects all of these, so a violation found here is a bug.
  *
  * The check stays because its cost is not measurable: the chunks of one tick share a query (147 single-event chunks per
- * second with it, 137 without, which is noise). One query per chunk halved the rate (94 instead of 182), because chunks
- * that arrived together reached the committer separately.
+ * second with the check and 137 without it; the difference is noise). Using one query per chunk halved the rate (94
+ * instead of 182 chunks per second), because chunks that arrived together reached the committer separately.
  */
 export function guardAgents(committer: Committer, { store, log, signal }: Deps): Committer {
   const killTimes = coalesce<readonly string[], Map<string, Date>>(

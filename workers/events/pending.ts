@@ -11,7 +11,7 @@ export interface PendingChunk {
   chunk: EventChunk;
   /** Trace span of its job. */
   span: SpanContext | null;
-  /** True if a worker started this job before, so that its events may already be stored. */
+  /** True if a worker started this job before, so its events may already be stored. */
   redelivered: boolean;
   open: number;
   items: ReceiptItem[];
@@ -28,7 +28,7 @@ export interface PendingEvent {
 export interface EventDecision {
   pending: PendingEvent;
   outcome: Outcome;
-  /** ID of the stored event: its own, or that of the event it duplicates or conflicts with. */
+  /** ID of the stored event: this event's own ID, or the ID of the event it duplicates or conflicts with. */
   storedId?: EventId;
   code?: string;
   message?: string;

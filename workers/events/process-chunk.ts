@@ -27,7 +27,7 @@ interface Deps {
   signal: AbortSignal;
 }
 
-/** Issues listed in the reason of a dead letter. `dead-letters show` prints all of them. */
+/** Maximum issues listed in a dead letter's reason. `dead-letters show` prints all issues. */
 const MAX_ISSUES_LISTED = 5;
 
 /** The readable part of an invalid payload: enough to write its receipt and remove its open marker. */
@@ -39,7 +39,7 @@ const partialChunkSchema = z.object({
   events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
 
-/** Describes in one line why a payload is invalid, without quoting any value of it. */
+/** Describes in one line why a payload is invalid, without quoting any of its values. */
 function whyUnreadable(error: unknown): string {
   if (!(error instanceof z.ZodError)) return 'decoding failed';
   const listed = error.issues.slice(0, MAX_ISSUES_LISTED).map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -89,7 +89,7 @@ async function redactErased({ store }: Deps, job: Job, { events, receivedAtMs }:
 
 /**
  * Processes an events job: commits the chunk, caches the signals and finalizes it. A job that cannot succeed is
- * finalized as FAILED, which its receipt shows, and becomes a dead letter. Replaying it is safe, because events that
+ * finalized as FAILED, which the receipt shows, and becomes a dead letter. Replaying it is safe, because events that
  * are already stored are not stored again.
  */
 export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
@@ -116,7 +116,8 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     );
   } catch (error) {
     if (error instanceof UnrecoverableError) throw error;
-    // The process is stopping during an outage, so return the job to the queue. If that fails, its lock expires.
+    // The process is stopping during an outage, so return the job to the queue. If that fails, the job becomes
+    // available again when its lock expires.
     if (signal.aborted) {
       await job.moveToWait(token).catch(() => undefined);
       throw new WaitingError();

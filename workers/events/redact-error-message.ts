@@ -1,4 +1,4 @@
-/** Shorter strings reveal nothing, and replacing them would make the message unreadable. */
+/** Shorter strings do not reveal anything, and replacing them would make the message unreadable. */
 const MIN_LENGTH = 3;
 const MAX_MESSAGE_LENGTH = 300;
 

@@ -3,12 +3,12 @@ import { mailsQueue } from '../../shared/queue/mail-queue';
 import type { StartQueueWorker } from '../queue-worker';
 import { createSendMail } from './send-mail';
 
-/** Emails sent in parallel. Each uses a connection to the mail server. */
+/** Maximum emails sent in parallel. Each email uses a connection to the mail server. */
 const CONCURRENCY = 5;
 /** Longer than a slow mail server needs. If the lock expired during a delivery, the email could be sent twice. */
 const LOCK_MS = 60_000;
 const STALLED_CHECK_MS = 30_000;
-/** Drops an email when its worker has crashed twice, so that the recipient does not get a copy per crash. */
+/** Drops an email when its worker has crashed twice, so that the recipient does not get a copy after each crash. */
 const MAX_STALLED_COUNT = 1;
 
 export interface MailsWorker {

@@ -5,15 +5,18 @@ import { forgottenAt, type Mail, mailsQueue } from '../../shared/queue/mail-queu
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 10_000;
-/** SMTP replies of 500 and above are permanent failures; a retry cannot succeed (RFC 5321, 4.2.1). */
+/** SMTP reply codes of 500 and above are permanent failures; a retry cannot succeed (RFC 5321, 4.2.1). */
 const FIRST_PERMANENT_REPLY = 500;
-/** Commands whose rejection concerns this email. A rejection of earlier commands points to wrong settings. */
+/**
+ * Commands whose rejection concerns only this email. If an earlier command is rejected, the settings are probably
+ * wrong.
+ */
 const PER_EMAIL_COMMANDS = new Set(['RCPT TO', 'DATA']);
 
 /** Prevents out-of-office replies (RFC 3834). */
 const HEADERS = { 'Auto-Submitted': 'auto-generated' };
 
-/** Delivers one email. Resolves when the next one may be sent. */
+/** Delivers one email. Resolves when the next email may be sent. */
 type Deliver = (mail: Mail, id: string) => Promise<void>;
 
 /** Returns an error without the mail server's message, which usually repeats the email address. */

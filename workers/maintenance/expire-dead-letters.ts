@@ -2,10 +2,10 @@ import type { Log } from '../../shared/log';
 import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/define-queue';
 import { DEAD_LETTER_QUEUES, type InspectedQueues } from '../../shared/queue/queues';
 
-/** Any beyond this number are deleted in later runs. */
+/** Maximum dead letters deleted per queue and run. Later runs delete the rest. */
 const MAX_PER_RUN = 1_000;
 
-/** Deletes expired dead letters, because BullMQ does so only when another job fails. Returns how many. */
+/** Deletes expired dead letters, because BullMQ does so only when another job fails. Returns how many were deleted. */
 export async function expireDeadLetters(queues: InspectedQueues, log: Log): Promise<number> {
   let expired = 0;
   for (const queue of DEAD_LETTER_QUEUES) {

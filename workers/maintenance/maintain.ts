@@ -16,7 +16,7 @@ const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
 const SIGN_UPS_EVERY_MS = 10 * 60_000;
 const CASCADES_EVERY_MS = 5_000;
-/** Open cascades requeued per run, those that have waited longest first. */
+/** Maximum open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
@@ -48,7 +48,7 @@ export function maintain(deps: {
       for (const { _id } of due) await cascadeQueue.add(_id);
     }),
   ];
-  // Read the gauges at once, so that the metrics of a new worker have no gap.
+  // Read the gauges immediately, so that a new worker's metrics do not start with a gap.
   gauges.forEach(({ run }) => run());
   return () => [...gauges, ...others].forEach(({ stop }) => stop());
 }

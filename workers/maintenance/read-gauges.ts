@@ -7,7 +7,7 @@ import { queueStats } from '../../shared/queue/queue-stats';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
 import { OUTBOXES, type Store } from '../../shared/store/store';
 
-/** Older readings are removed: no value is better than one that looks current. */
+/** Readings older than this are removed: no value is better than a stale value that looks current. */
 export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
@@ -22,8 +22,8 @@ interface Deps {
 export interface Reading {
   what: 'queues' | 'cascades' | 'audit' | 'outbox';
   /**
-   * Reads and sets the gauges. If they cannot be read, rejects, and removes values that have become stale. `nowMs` may
-   * count from any epoch.
+   * Reads and sets the gauges. If the gauges cannot be read, rejects, and removes values that have become stale.
+   * `nowMs` may count from any epoch.
    */
   read: (nowMs: number) => Promise<void>;
 }
@@ -61,8 +61,8 @@ async function readAudit({ store, metrics }: Deps): Promise<void> {
 }
 
 /**
- * Creates readings of the gauges that need a query to MongoDB or Redis. Queries are bounded. A gauge has no value until
- * it is first read.
+ * Creates readings for the gauges that require a query to MongoDB or Redis. Queries are bounded. A gauge has no value
+ * until it is first read.
  */
 export function gaugeReadings(deps: Deps): Reading[] {
   const { metrics } = deps;

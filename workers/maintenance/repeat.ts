@@ -7,7 +7,7 @@ interface Repeated {
   stop: () => void;
 }
 
-/** Runs `work` at an interval, one run at a time. Logs a failed run and continues with the next. */
+/** Runs `work` at an interval, one run at a time. Logs a failed run and continues with the next run. */
 export function repeat(everyMs: number, what: string, log: Log, work: () => Promise<unknown>): Repeated {
   let running = false;
   const run = (): void => {

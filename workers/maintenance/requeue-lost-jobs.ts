@@ -12,8 +12,8 @@ const MAX_ROWS_PER_RUN = 500;
 
 /**
  * Redoes or requeues work that is committed but not done: cached rows to refresh, webhooks to deliver, users to erase.
- * Jobs are only wake-ups, so a crash between a commit and its job loses nothing. Returns a function that stops the
- * sweeps.
+ * Jobs are only wake-ups, so a crash after a commit and before its job is queued does not lose any work. Returns a
+ * function that stops the sweeps.
  */
 export function requeueLostJobs(deps: {
   store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures'>;

@@ -23,8 +23,8 @@ interface Deps extends RedactDeps {
 }
 
 /**
- * Redacts dead letters one by one, because a thousand payloads may not fit in memory. Later dead letters do not contain
- * the events.
+ * Redacts dead letters one by one, because a thousand payloads may not fit in memory. Dead letters that are created
+ * later do not contain the events.
  */
 async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
   const { link, keys, events } = deps;
@@ -34,9 +34,9 @@ async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): 
 }
 
 /**
- * Carries out an erasure: deletes the events received up to the request, in bounded pages. The request itself has reset
- * the counters and removed the link, and the committer drops events that are still queued; while any are, the job is
- * delayed. Safe to interrupt and to run twice.
+ * Carries out an erasure: deletes the events received up to the request, in bounded pages. The request itself has
+ * already reset the counters and removed the link, and the committer drops events that are still queued. While any
+ * events are queued, the job is delayed. Safe to interrupt and to run twice.
  */
 export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
   const { store, link, keys, log, signal } = deps;
@@ -53,7 +53,7 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
   if (await isQueuedUpTo(link, keys, tenant, erasedAt.getTime(), nowMs)) {
     const ageMs = nowMs - erasedAt.getTime();
     const waitMs = Math.min(MAX_RECHECK_MS, Math.max(MIN_RECHECK_MS, ageMs / RECHECKS_PER_AGE));
-    // Delay this job instead of completing it, so that the sweep does not add another.
+    // Delay this job instead of completing it, so that the sweep does not add another job.
     await job.moveToDelayed(nowMs + waitMs, token);
     throw new DelayedError();
   }

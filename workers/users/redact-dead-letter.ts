@@ -19,7 +19,7 @@ const USER_REF = 2;
 
 /** Returns the chunk in a payload if the payload mentions the user and belongs to the tenant, otherwise null. */
 function chunkOfUser(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
-  // Skip parsing the dead letters that do not mention the user, which are most of them.
+  // Skip parsing dead letters that do not mention the user; most do not.
   if (!text?.includes(userRef)) return null;
   let data: unknown;
   try {

@@ -19,14 +19,16 @@ export const RETRY_AFTER_MS = [
   5 * HOUR_MS,
   10 * HOUR_MS,
 ];
-/** Concurrent deliveries per tenant and process, so that an unresponsive server cannot occupy all worker slots. */
+/**
+ * Limits concurrent deliveries per tenant and process, so that an unresponsive server cannot occupy all worker slots.
+ */
 export const MAX_IN_FLIGHT_PER_TENANT = 32;
-/** Delay before the sweep retries a message that got no permit. */
+/** Delay before the sweep retries a message that did not get a permit. */
 const PUT_OFF_MS = 5 * SECOND_MS;
-/** Grace period in which the sweep leaves a retry to its own delayed job. */
+/** Grace period during which the sweep leaves a retry to its own delayed job. */
 const SWEEP_SLACK_MS = MINUTE_MS;
 
-/** Thrown instead of waiting, because a waiting job would occupy a worker slot. */
+/** Thrown when no permit is free, because a job that waited for a permit would occupy a worker slot. */
 class NoPermitError extends Error {}
 
 /** Creates the permits that all deliveries of a process share, counted per tenant. */
@@ -62,9 +64,9 @@ function outcomeOf(error: unknown): string {
 }
 
 /**
- * Sends one message. A 2xx response completes it; otherwise it is retried for about a day. If the process dies midway,
- * the row stays OPEN and the message is sent again (at-least-once delivery). Without a free permit, the message is left
- * to the sweep.
+ * Sends one message. A 2xx response completes the delivery; otherwise, the message is retried for about a day. If the
+ * process dies midway, the row stays OPEN and the message is sent again (at-least-once delivery). If no permit is free,
+ * the message is left to the sweep.
  */
 export async function deliverWebhook(deps: Deps, deliveryId: string): Promise<void> {
   const { store, queue, log, signal, permits } = deps;

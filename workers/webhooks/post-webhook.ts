@@ -1,7 +1,9 @@
 import http from 'node:http';
 import https from 'node:https';
 
-/** From connecting to the first byte of the response. Receivers should acknowledge first and process later. */
+/**
+ * Time limit from connecting to the first byte of the response. Receivers should acknowledge first and process later.
+ */
 const RESPONSE_TIMEOUT_MS = 10_000;
 
 export interface WebhookMessage {
@@ -25,7 +27,7 @@ export async function postWebhook(
   { url, body, headers }: WebhookMessage,
   { allowPrivate, signal }: { allowPrivate: boolean; signal: AbortSignal },
 ): Promise<number> {
-  // The parsed protocol is lower case, so `HTTPS://…` is accepted, too.
+  // The parsed protocol is lowercase, so `HTTPS://…` is accepted, too.
   const target = new URL(url);
   const { protocol } = target;
   if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:')) {

@@ -11,11 +11,11 @@ interface ChartProps {
   empty: string;
 }
 
-/** Maximum number of bars, which are still readable on a phone. The table below the chart lists every month. */
+/** Maximum number of bars that are readable on a phone. The table below the chart lists every month. */
 const DRAWN_MONTHS = 12;
 /**
- * Maximum number of fills, which are still easy to tell apart. The smallest series share the last fill; the table lists
- * each series.
+ * Maximum number of fills that are easy to tell apart. The smallest series share the last fill; the table lists each
+ * series.
  */
 const DRAWN_SERIES = 4;
 const STEP = 30;
