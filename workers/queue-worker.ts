@@ -9,12 +9,13 @@ import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
 
 /**
- * Redis errors that mean it does not accept writes: out of memory, failing persistence, not a primary, loading or busy.
+ * Errors that mean that Redis does not accept writes: out of memory, failing persistence, not a primary, loading or
+ * busy.
  */
 const REJECTS_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;
 /** Effectively unlimited: a stall means a crashed or frozen worker, not a faulty job. Only failures use up attempts. */
 const MAX_STALLED_COUNT = 10_000;
-/** Pause after such an error, which would otherwise repeat in a tight loop. */
+/** Pause after an error that matches `REJECTS_WRITES`, which would otherwise repeat in a tight loop. */
 const REST_MS = 1_000;
 
 interface QueueWorkerOptions {

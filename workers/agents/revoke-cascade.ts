@@ -8,7 +8,7 @@ import { revokeInPages, type RevokeDeps } from './revoke-in-pages';
 
 /** Maximum concurrent transactions per cascade. */
 const PAGES_IN_FLIGHT = 2;
-/** Minimum time between two progress updates. */
+/** Minimum time between progress updates. */
 const PROGRESS_EVERY_MS = 500;
 /** Delay before a cascade with quarantined agents is retried. Doubles with each retry, up to `LAST_RETRY_MS`. */
 const FIRST_RETRY_MS = 5_000;

@@ -19,7 +19,7 @@ export interface RevokeDeps {
   signal: AbortSignal;
 }
 
-/** Returns true if the database rejects the content, so that no retry can succeed. */
+/** Returns true if the database rejects the content, so no retry can succeed. */
 function isRejection(error: unknown): boolean {
   return classifyStoreError(error) !== 'transient';
 }
@@ -62,7 +62,7 @@ async function revokeOrQuarantine(
   }
 }
 
-/** Yields the living agents of a subtree in pages, without those that are already quarantined. */
+/** Yields the living agents in a subtree in pages, excluding agents that are already quarantined. */
 async function* pagesOf(
   { store }: RevokeDeps,
   subtree: Subtree,
@@ -95,7 +95,7 @@ export async function revokeInPages(
   const pages = pagesOf(deps, subtree, quarantined);
   let revoked = 0;
   const revokePages = async (session: StoreSession): Promise<void> => {
-    // An error here ends the generator, so the other sessions get no further pages.
+    // An error here ends the generator, so the other sessions do not get any further pages.
     for await (const page of pages) {
       deps.signal.throwIfAborted();
       const count = await revokeOrQuarantine(deps, cascade, page, quarantined, session);

@@ -15,8 +15,9 @@ function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChai
 
 /**
  * Seals either all of the entries, in the given order, or none of them, in one transaction. Concurrent sealers cannot
- * fork the chain: both must advance its head from the position they read, an entry is sealed only once, and a unique
- * index prevents reuse of a sequence number. Entries never change, so it is safe to read them before the transaction.
+ * fork the chain: each sealer must advance the chain's head from the position that the sealer read, an entry is sealed
+ * only once, and a unique index prevents reuse of a sequence number. Entries never change, so it is safe to read them
+ * before the transaction.
  */
 export async function sealPage(
   store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>,

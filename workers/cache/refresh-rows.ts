@@ -3,7 +3,7 @@ import { EMPTY_ROW } from '../../shared/domain/signals';
 import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { Store } from '../../shared/store/store';
 
-/** Caches the rows that a link change could not cache itself, then deletes its outbox entry. */
+/** Caches the rows that a link change could not cache itself, then deletes the outbox entry. */
 export async function refreshRows(
   deps: {
     store: Pick<Store, 'users' | 'memberships' | 'cacheOutbox'>;

@@ -41,7 +41,7 @@ function submissionId({ eventId, otherId }: AcceptedEvent): EventId {
 }
 
 /**
- * Returns the stored event of the same submission. A row under a former ID may belong to another caller, because a
+ * Returns the stored event from the same submission. A row under a former ID may belong to another caller, because a
  * partner and its agents share former IDs.
  */
 function ownRow(
@@ -55,7 +55,8 @@ function ownRow(
 }
 
 /**
- * Returns the ID to store a new event under: the one that the API returned, unless another caller's event has that ID.
+ * Returns the ID under which to store a new event: the ID that the API returned, unless another caller's event has that
+ * ID.
  */
 function freeId(byId: ReadonlyMap<EventId, StoredEvent>, { eventId, otherId }: AcceptedEvent): EventId {
   return otherId !== undefined && byId.has(eventId) ? otherId : eventId;
@@ -84,8 +85,8 @@ function deltasOf(docs: EventDoc[]): UserDelta[] {
 }
 
 /**
- * Returns the stored events that still count. Deletes those whose user was erased after they were received, so that a
- * later submission with the same key starts a new history.
+ * Returns the stored events that still count. Deletes events whose user was erased after the events were received, so
+ * that a later submission with the same key starts a new history.
  */
 async function withoutErased(
   store: Pick<Store, 'events' | 'users'>,
@@ -104,10 +105,10 @@ async function withoutErased(
 }
 
 /**
- * Commits a group in one transaction: looks up stored events, inserts new ones and updates the users' counters.
- * Safe to repeat at any time. Drops events that were received before their user was erased.
+ * Commits a group in one transaction: looks up stored events, inserts new ones and updates the users' counters. Safe to
+ * repeat at any time. Drops events that were received before their user was erased.
  *
- * An event without a key cannot be stored yet on its first delivery, so it is looked up only on a redelivery, or
+ * An event without a key cannot already be stored on its first delivery, so it is looked up only on a redelivery, or
  * with `lookUpAll` (after a duplicate-key error). An event that may be stored under a former ID is looked up under both
  * IDs, in the same query.
  */

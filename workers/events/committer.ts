@@ -137,7 +137,7 @@ export function createCommitter(
     } catch (error) {
       failure = error;
     }
-    // `finish` sends the rows to the cache before another commit can write newer rows of these partitions.
+    // `finish` sends the rows to the cache before another commit can write newer rows for these partitions.
     const finished = result ? finish(group, result) : undefined;
     void locks.release(acquired, holder);
     own.close();

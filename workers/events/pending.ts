@@ -9,7 +9,7 @@ import type { ReceiptItem } from '../../shared/store/receipts';
 /** A chunk that is being committed. `done` is called when the outcome of its last event is known. */
 export interface PendingChunk {
   chunk: EventChunk;
-  /** Trace span of its job. */
+  /** Trace span of the chunk's job. */
   span: SpanContext | null;
   /** True if a worker started this job before, so its events may already be stored. */
   redelivered: boolean;

@@ -76,7 +76,7 @@ async function finalizeAsFailed(
 }
 
 /**
- * Redacts the events of erased users before a job becomes a dead letter, whatever the reason for its failure. Must run
+ * Redacts the events of erased users before a job becomes a dead letter, regardless of why the job failed. Must run
  * before the chunk is finalized, because an erasure waits only for chunks that are not finalized.
  */
 async function redactErased({ store }: Deps, job: Job, { events, receivedAtMs }: EventChunk): Promise<void> {

@@ -9,7 +9,7 @@ function textsOf(value: unknown): string[] {
 }
 
 /**
- * Redacts event content that a database error message may quote: replaces keys and strings of the metadata with `…`,
+ * Redacts event content that a database error message may quote: replaces keys and strings in the metadata with `…`,
  * and truncates the result.
  */
 export function redactErrorMessage(message: string, metadata: Record<string, unknown> | null): string {

@@ -8,7 +8,7 @@ const CONCURRENCY = 5;
 /** Longer than a slow mail server needs. If the lock expired during a delivery, the email could be sent twice. */
 const LOCK_MS = 60_000;
 const STALLED_CHECK_MS = 30_000;
-/** Drops an email when its worker has crashed twice, so that the recipient does not get a copy after each crash. */
+/** Drops an email after two worker crashes, so that the recipient does not get a copy after each crash. */
 const MAX_STALLED_COUNT = 1;
 
 export interface MailsWorker {

@@ -11,9 +11,9 @@ const REFRESH_EVERY_MS = 1_000;
 const MAX_ROWS_PER_RUN = 500;
 
 /**
- * Redoes or requeues work that is committed but not done: cached rows to refresh, webhooks to deliver, users to erase.
- * Jobs are only wake-ups, so a crash after a commit and before its job is queued does not lose any work. Returns a
- * function that stops the sweeps.
+ * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering webhooks and erasing
+ * users. Jobs are only wake-ups, so a crash after a commit and before its job is queued does not lose any work. Returns
+ * a function that stops the sweeps.
  */
 export function requeueLostJobs(deps: {
   store: Pick<Store, 'cacheOutbox' | 'deliveries' | 'erasures'>;

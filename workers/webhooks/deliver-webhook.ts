@@ -57,7 +57,7 @@ async function send({ store, secrets, config, signal }: Deps, delivery: Delivery
   return postWebhook(message, { allowPrivate: config.webhooksToPrivateAddresses, signal });
 }
 
-/** Returns the code or name of an error, neither of which reveals an address or content. */
+/** Returns an error's code or name, neither of which reveals an address or content. */
 function outcomeOf(error: unknown): string {
   const { code, name } = error as { code?: string; name?: string };
   return code ?? name ?? 'ERROR';

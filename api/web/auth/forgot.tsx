@@ -11,8 +11,8 @@ function Sent({ email }: { email: string }): VNode {
     <Layout title="Check your email">
       <Heading>Check your email</Heading>
       <p>
-        If <strong>{email}</strong> has a MIR account, you’ll get an email with a link. The link works once, within{' '}
-        {RESET_LINK_MINUTES} minutes.
+        If <strong>{email}</strong> has a MIR account, you’ll get an email with a link. The link works only once and
+        expires after {RESET_LINK_MINUTES} minutes.
       </p>
       <OutboxHint />
       <p class="quiet">No email? Check your spam folder, and make sure this is the address you signed up with.</p>

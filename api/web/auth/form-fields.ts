@@ -5,7 +5,7 @@ import type { FormError } from '../design/form';
 const MAX_EMAIL_LENGTH = 254;
 const emailSchema = z.email().max(MAX_EMAIL_LENGTH);
 
-/** Returns the typed email address without surrounding whitespace. */
+/** Returns the entered email address without surrounding whitespace. */
 export function emailOf(typed: string | undefined): string {
   return (typed ?? '').trim();
 }

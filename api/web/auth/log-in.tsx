@@ -110,7 +110,7 @@ export const logIn = page({
   },
 });
 
-/** Deletes the session from the database, not only the cookie. */
+/** Deletes the session from the database as well as the cookie. */
 export const logOut = page({
   method: 'POST',
   path: '/logout',

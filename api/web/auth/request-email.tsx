@@ -10,7 +10,7 @@ import { sendAuthMail } from './send-auth-mail';
 import { withMinimumDuration } from './with-minimum-duration';
 import { countAttempt, type ThrottledAction } from './throttles';
 
-/** A page that sends an email to the address typed into its form. */
+/** A page that sends an email to the address entered in its form. */
 interface EmailRequestPage {
   path: string;
   action: ThrottledAction;
@@ -18,7 +18,7 @@ interface EmailRequestPage {
   intro: string;
   button: string;
   below?: (next: string | null) => ComponentChildren;
-  /** Creates the email, or returns null if no email is needed. The response must not reveal which. */
+  /** Creates the email, or returns null if no email is needed. The response must not reveal which of these happened. */
   createEmail: (auth: AccountAuth, email: string) => ReturnType<AccountAuth['askReset']>;
   /** The page shown afterward, whether or not the address is known. */
   confirmation: (email: string, next: string | null) => VNode;

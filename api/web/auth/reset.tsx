@@ -14,7 +14,7 @@ export const [resetPage, reset] = choosePassword({
   notRequested: 'If you didn’t ask for a new password, close this page. Your password stays the same.',
   done: 'password',
   invalid: {
-    reasons: 'It has expired, was already used, or is incomplete. Your password hasn’t changed.',
+    reasons: 'The link has expired, was already used, or is incomplete. Your password hasn’t changed.',
     retry: '/forgot',
     button: 'Get a new link',
   },

@@ -22,7 +22,7 @@ const RULES = {
     rejection: 'There were too many login attempts.',
   },
   'sign-up': { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'There were too many sign-ups.' },
-  forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'There were too many requests for email.' },
+  forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'There were too many email requests.' },
   reset: { byIp: 20, byEmail: 20, seconds: HOUR_SECONDS, rejection: 'There were too many attempts to set a password.' },
 } as const;
 
@@ -39,8 +39,8 @@ const browserOf = ({ ctx, visitor }: Caller, email: string): string =>
   ctx.secrets.throttle(`${email.toLowerCase()}|${visitor}`);
 
 /**
- * Returns the key under which attempts for an email address are counted. A browser in which the address's owner has
- * logged in before has its own key; otherwise, ten wrong passwords from a stranger would lock the owner out.
+ * Returns the key under which attempts for an email address are counted. A browser in which the owner of the address
+ * has logged in before has its own key; otherwise, ten wrong passwords from a stranger would lock the owner out.
  */
 async function addressKeyOf(caller: Caller, email: string): Promise<string> {
   const { queueLink, keys, secrets } = caller.ctx;

@@ -16,7 +16,7 @@ export const [verifyPage, verify] = choosePassword({
   notRequested: 'If you didn’t sign up, or this isn’t your email address, close this page. No account is created.',
   done: 'confirmed',
   invalid: {
-    reasons: 'It has expired, was already used, or is incomplete. We can send you a new one.',
+    reasons: 'The link has expired, was already used, or is incomplete. We can send you a new link.',
     retry: '/verify/resend',
     button: 'Get a new link',
   },

@@ -64,7 +64,10 @@ const logIn = page({
         html: (
           <LogInPage
             errors={[
-              { field: 'token', message: 'This is not the ADMIN_TOKEN of this server. Check it and try again.' },
+              {
+                field: 'token',
+                message: 'This token doesn’t match ADMIN_TOKEN on this server. Check the token and try again.',
+              },
             ]}
           />
         ),

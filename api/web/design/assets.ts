@@ -20,7 +20,7 @@ function asset(name: string, extension: string, mediaType: string, content: stri
 
 const css = STYLES.map((name) => readFileSync(join(__dirname, 'styles', `${name}.css`), 'utf8')).join('\n');
 
-/** Returns a color of the light scheme. Icons cannot use the CSS variables of the page that shows them. */
+/** Returns a color from the light scheme. Icons cannot use the CSS variables of the page that shows them. */
 function lightColor(name: string): string {
   const [, value] = new RegExp(`--${name}: (#[0-9a-f]{6});`).exec(css) ?? [];
   if (value === undefined) throw new Error(`tokens.css does not define the color --${name}`);

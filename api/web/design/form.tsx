@@ -68,7 +68,7 @@ interface FieldProps {
   errors?: readonly FormError[];
 }
 
-/** A labeled field with its hint and its error. */
+/** A labeled field with its hint and error. */
 export function Field({ name, label, type = 'text', hint, errors = [], class: kind, ...input }: FieldProps): VNode {
   const error = errors.find(({ field }) => field === name)?.message;
   const describedBy = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(' ');

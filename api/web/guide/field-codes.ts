@@ -11,7 +11,7 @@ export const FIELD_CODES: Record<string, string> = {
   INVALID_TEXT: 'Remove control characters and, from labels, invisible and direction-changing characters.',
   UNKNOWN_EVENT_TYPE: 'Use an event type from the catalog. `message` suggests similar ones.',
   OUT_OF_RANGE: 'Use a valid time in 1970 or later.',
-  IN_THE_FUTURE: 'Check your clock: the event is in the future. It was not stored.',
+  IN_THE_FUTURE: 'Check your clock. The event was not stored, because its time is in the future.',
   INVALID_KEY:
     'Rename this key in `metadata`. Keys must not be empty, start with `$`, or be a name that `message` forbids.',
   INVALID_NUMBER: 'Use a finite number in `metadata`.',

@@ -65,7 +65,7 @@ function presetRows(): string {
 }
 
 /**
- * Returns the values of the `{{placeholders}}` in the chapters: limits from the code that enforces them, and generated
+ * Returns the values for the `{{placeholders}}` in the chapters: limits from the code that enforces them, and generated
  * tables.
  */
 export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, string> {

@@ -12,7 +12,7 @@ export function nextOrHome(path: string | undefined): string {
   return nextPath(path) ?? HOME;
 }
 
-/** Adds `next` to the query of a path, unless it is null. */
+/** Adds `next` to the query of a path, unless `next` is null. */
 export function withNext(path: string, next: string | null): string {
   return next === null ? path : `${path}${path.includes('?') ? '&' : '?'}next=${encodeURIComponent(next)}`;
 }

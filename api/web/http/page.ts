@@ -6,7 +6,7 @@ import type { Session } from '../../accounts/auth';
 /** Text fields by name, with the first value for each name. The object has no prototype. */
 export type Fields = Readonly<Record<string, string | undefined>>;
 
-/** Input of a page's handler. */
+/** Input to a page's handler. */
 export interface PageCall {
   ctx: ApiContext;
   requestId: string;
@@ -48,7 +48,7 @@ export type PageResponse = { cookies?: readonly string[]; headers?: Record<strin
   | { download: AsyncIterable<string>; filename: string; mediaType: string }
 );
 
-/** An HTML page. Pages are not under `/v1` and not in the OpenAPI document. */
+/** An HTML page. Pages are neither under `/v1` nor in the OpenAPI document. */
 export interface Page {
   method: 'GET' | 'POST';
   /** Express path, and the `route` label in metrics. */

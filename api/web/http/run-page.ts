@@ -18,7 +18,7 @@ import { securityHeaders } from './security-headers';
 const SEE_OTHER = 303;
 const OWN_PATH = /^\/(?![/\\])/;
 
-/** What is known about a request so far. The error page uses it too. */
+/** What is known about a request so far. The error page uses this state, too. */
 interface RequestState {
   requestId: string;
   tokenInUrl: boolean;

@@ -26,7 +26,7 @@ function TestData({ request }: { request: Shown }): VNode | null {
   );
 }
 
-/** Shown before login: which platform asks to connect which account. */
+/** Shown before login. Says which platform asks to connect which account. */
 export function Introduction({ request, partner, next }: { request: Shown; partner: PartnerDoc; next: string }): VNode {
   const title = `${partner.name} asks to connect an account`;
   return (

@@ -11,7 +11,7 @@ const SCALAR_PACKAGE = path.join(path.dirname(SCALAR), '../package.json');
 const IMMUTABLE = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 const REVALIDATE = { 'Cache-Control': 'no-cache' };
 
-/** Scalar adds inline styles, which need `unsafe-inline`. Scripts and requests are limited to this origin. */
+/** Scalar adds inline styles, which require `unsafe-inline`. Scripts and requests are limited to this origin. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -70,7 +70,7 @@ describe('operator login', () => {
   it('rejects a wrong admin token, a request without a CSRF token and a cross-site request', async () => {
     const wrong = await logIn('x'.repeat(40));
     expect(wrong.status).toBe(401);
-    expect(wrong.text).toContain('This is not the ADMIN_TOKEN');
+    expect(wrong.text).toContain('This token doesn’t match ADMIN_TOKEN');
     expect(wrong.cookies).not.toHaveProperty('mir_operator');
     const forged = await request('/admin/login', { form: { token: ADMIN_TOKEN } });
     expect([forged.status, forged.set.join()]).toEqual([403, expect.not.stringContaining('mir_operator')]);
