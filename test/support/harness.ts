@@ -7,6 +7,7 @@ import { readConfig } from '../../shared/config/config';
 import { withDeadline } from '../../shared/concurrency/deadline';
 import type { PartnerDoc } from '../../shared/store/partners';
 import { type RunningWorkers, startWorkers } from '../../workers/start-workers';
+import { lowerScryptCost } from './cheap-scrypt';
 import type { ApiClient } from './client';
 import { serveApi } from './serve-api';
 import { testStores } from './test-stores';
@@ -24,7 +25,7 @@ export interface TestPartner {
   key: ParsedApiKey;
 }
 
-/** API and workers in the test process, with their own database and keyspace on the run's stores. */
+/** API and workers in the test process, with cheap password hashes and their own database and keyspace. */
 export interface Harness {
   env: Record<string, string>;
   ctx: ApiContext;
@@ -93,6 +94,7 @@ export async function startHarness({
 }: { workers?: boolean; env?: Record<string, string> } = {}): Promise<Harness> {
   const env = freshEnv(overrides);
   const config = readConfig(env);
+  await lowerScryptCost();
   const api = await serveApi(config, Number(env['PORT'] ?? 0));
   const { ctx, url, client } = api;
   const running: { workers: RunningWorkers; runtime: Runtime }[] = [];

@@ -3,6 +3,7 @@ import { newId } from '../../shared/domain/ids';
 import { PASSWORD_ACCOUNT } from '../../shared/store/identities';
 import { type Harness, startHarness } from './harness';
 import { newBrowserSession, type VisitedPage, type BrowserSession } from './browser-session';
+import { shareHarness } from './shared-harness';
 import { waitUntil } from './wait-until';
 
 export const PASSWORD = 'correct horse battery';
@@ -18,6 +19,11 @@ export async function startHarnessForPeople({
     env: { PORT: port, PUBLIC_URL: `http://localhost:${port}`, TRUST_PROXY_HOPS: '1', ...env },
   });
   return { ...harness, url: `http://localhost:${port}` };
+}
+
+/** Returns the suite's harness for pages, with the same rules as `sharedHarness`. Use addresses of one test file only. */
+export function sharedHarnessForPeople(): Promise<Harness> {
+  return shareHarness('for people', startHarnessForPeople);
 }
 
 /** Waits for an email with this recipient and subject, and returns the path and query of its first link. */
@@ -74,10 +80,10 @@ export async function logIn(webSession: BrowserSession, email: string, password 
   return webSession.submit(await webSession.get('/login'), { email, password });
 }
 
-/** Signs up, confirms and logs in, and returns the session. */
-export async function loggedIn(harness: Harness, email: string): Promise<BrowserSession> {
+/** Creates a confirmed account without sending an email, logs in, and returns the session. */
+export async function loggedIn(harness: Pick<Harness, 'ctx' | 'url'>, email: string): Promise<BrowserSession> {
   const webSession = anonymousSession(harness);
-  await signUpAndConfirm(harness, webSession, email);
+  await confirmedAccount(harness, email);
   await logIn(webSession, email);
   return webSession;
 }

@@ -1,7 +1,7 @@
 import { afterAll } from '@jest/globals';
 import { type Harness, startHarness } from './harness';
 
-const shared = new Map<boolean, Promise<Harness>>();
+const shared = new Map<string, Promise<Harness>>();
 
 // In a suite, this module is loaded before the first test file, so this hook runs after the last one.
 afterAll(async () => {
@@ -15,8 +15,13 @@ afterAll(async () => {
  * data of other tests. A test that reads more than its own partner's data, changes the workers or stops a store must
  * start its own harness. `close` does nothing, because the suite closes the harness.
  */
-export async function sharedHarness({ workers = true }: { workers?: boolean } = {}): Promise<Harness> {
-  const started = shared.get(workers) ?? startHarness({ workers });
-  shared.set(workers, started);
+export function sharedHarness({ workers = true }: { workers?: boolean } = {}): Promise<Harness> {
+  return shareHarness(workers ? 'with workers' : 'without workers', () => startHarness({ workers }));
+}
+
+/** Returns the suite's harness with this name, and starts it with `start` on the first call. `close` does nothing. */
+export async function shareHarness(name: string, start: () => Promise<Harness>): Promise<Harness> {
+  const started = shared.get(name) ?? start();
+  shared.set(name, started);
   return { ...(await started), close: () => Promise.resolve() };
 }

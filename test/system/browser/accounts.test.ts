@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeInBrowser, faultsOf, openTab, press } from '../../support/chromium';
 import type { Harness } from '../../support/harness';
-import { mailedLink, PASSWORD, startHarnessForPeople } from '../../support/people';
+import { mailedLink, PASSWORD, sharedHarnessForPeople } from '../../support/people';
 
 let h: Harness;
 
 describeInBrowser('account pages in a browser without scripts', () => {
   beforeAll(async () => {
-    h = await startHarnessForPeople();
+    h = await sharedHarnessForPeople();
   });
   afterAll(() => h.close());
 

@@ -3,7 +3,7 @@ import type { Page } from 'puppeteer-core';
 import { anEvent } from '../../support/builders';
 import { describeInBrowser, faultsOf, FIRST_VIEW, openTab, press, show } from '../../support/chromium';
 import type { Harness, TestPartner } from '../../support/harness';
-import { loggedIn, mailedLink, PASSWORD, startHarnessForPeople } from '../../support/people';
+import { loggedIn, mailedLink, PASSWORD, sharedHarnessForPeople } from '../../support/people';
 
 /** Several months ago, so that charts have more than one bar. */
 const EARLIER = new Date(Date.now() - 100 * 24 * 3600 * 1000).toISOString();
@@ -14,7 +14,7 @@ let forum: TestPartner;
 
 describeInBrowser('linking in a browser without scripts', () => {
   beforeAll(async () => {
-    h = await startHarnessForPeople();
+    h = await sharedHarnessForPeople();
     shop = await h.partner({ name: 'Harbour Market' });
     forum = await h.partner({ name: 'Quiet Forum', website: 'https://forum.example' });
   });

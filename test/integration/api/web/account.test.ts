@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { anEvent } from '../../../support/builders';
 import type { Harness, TestPartner } from '../../../support/harness';
-import { loggedIn, PASSWORD, anonymousSession, logIn, startHarnessForPeople } from '../../../support/people';
+import { loggedIn, PASSWORD, anonymousSession, logIn, sharedHarnessForPeople } from '../../../support/people';
 import { redisText } from '../../../support/redis-text';
 import type { BrowserSession } from '../../../support/browser-session';
 
@@ -9,7 +9,7 @@ let mir: Harness;
 let shop: TestPartner;
 let forum: TestPartner;
 beforeAll(async () => {
-  mir = await startHarnessForPeople();
+  mir = await sharedHarnessForPeople();
   shop = await mir.partner({ name: 'Harbour Market' });
   forum = await mir.partner({ name: 'Quiet Forum', website: 'https://forum.example' });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../../support/harness';
 import {
+  confirmedAccount,
   logIn,
   loggedIn,
   mailedLink,
   PASSWORD,
   signedInAs,
-  signUpAndConfirm,
   anonymousSession,
 } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
@@ -108,7 +108,7 @@ describe('password reset', () => {
   });
 
   it('asks again when the new password is too short, and keeps the link valid', async () => {
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     await ana.submit(await ana.get('/forgot'), { email });
     const again = await ana.submit(await ana.get(await mailedLink(h, email, /new password/)), { password: 'short' });
     expect(again.status).toBe(422);
@@ -120,7 +120,7 @@ describe('protection against account enumeration', () => {
   const wordsOf = (text: string): string => text.replaceAll(/person-\d+@example.org/g, 'X');
 
   it('shows the same sign-up page for a known and a new address, and emails the owner of a known one', async () => {
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     const stranger = anonymousSession(h);
     const known = await stranger.submit(await stranger.get('/signup'), { email });
     const fresh = await stranger.submit(await stranger.get('/signup'), { email: `new-${email}` });
@@ -129,7 +129,7 @@ describe('protection against account enumeration', () => {
   });
 
   it('shows the same login page for a wrong password and an unknown address', async () => {
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     const wrong = await logIn(ana, email, 'not this password');
     const unknown = await logIn(ana, `un-${email}`, 'not this password');
     expect([wrong.status, wrong.text]).toEqual([unknown.status, unknown.text]);
@@ -138,7 +138,7 @@ describe('protection against account enumeration', () => {
   it.each(['/forgot', '/verify/resend'])(
     'shows the same page at %s for a known and an unknown address',
     async (path) => {
-      await signUpAndConfirm(h, ana, email);
+      await confirmedAccount(h, email);
       const known = await ana.submit(await ana.get(path), { email });
       const unknown = await ana.submit(await ana.get(path), { email: `un-${email}` });
       expect([known.status, wordsOf(known.text)]).toEqual([unknown.status, wordsOf(unknown.text.replace('un-', ''))]);

@@ -2,15 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CSRF_TOKEN_FIELD } from '../../../../api/web/design/form';
 import { PAGES } from '../../../../api/web/routes';
 import { type Harness, startHarness } from '../../../support/harness';
-import {
-  confirmedAccount,
-  logIn,
-  loggedIn,
-  PASSWORD,
-  signedInAs,
-  signUpAndConfirm,
-  anonymousSession,
-} from '../../../support/people';
+import { confirmedAccount, logIn, loggedIn, PASSWORD, signedInAs, anonymousSession } from '../../../support/people';
 import { newBrowserSession, type BrowserSession } from '../../../support/browser-session';
 import { beforeEachVisitor } from './visitors';
 
@@ -67,7 +59,7 @@ describe('CSRF protection', () => {
   });
 
   it('rejects a login form without a token, so that other sites cannot log a visitor in', async () => {
-    await signUpAndConfirm(h, anonymousSession(h), email);
+    await confirmedAccount(h, email);
     const response = await ana.post('/login', { email, password: PASSWORD }, { origin });
     expect(response.status).toBe(403);
     expect(response.headers.getSetCookie().join()).not.toContain('mir_session');
@@ -75,7 +67,7 @@ describe('CSRF protection', () => {
 
   it('issues a different CSRF token after login', async () => {
     const before = await tokenOf(ana, '/login');
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     expect(await tokenOf(ana, '/login')).toBe(before);
     await logIn(ana, email);
     expect(await tokenOf(ana)).not.toBe(before);
@@ -119,7 +111,7 @@ describe('forms with a null origin, which browsers send from pages without a ref
 
 describe('redirect after login', () => {
   const known = 'traveller@example.org';
-  beforeAll(async () => void (await signUpAndConfirm(h, anonymousSession(h), known)));
+  beforeAll(async () => void (await confirmedAccount(h, known)));
 
   it.each([
     'https://evil.example/',
@@ -150,7 +142,7 @@ describe('redirect after login', () => {
 
 describe('session cookie', () => {
   it('replaces a planted session cookie at login', async () => {
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     const form = await ana.get('/login');
     ana.cookies.set('mir_session', 'planted.cookie');
     expect((await ana.submit(form, { email, password: PASSWORD })).path).toBe('/account');
@@ -160,7 +152,7 @@ describe('session cookie', () => {
 
   it("rejects a login with a planted cookie of a stranger's session", async () => {
     const stranger = await loggedIn(h, `stranger-${email}`);
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     const form = await ana.get('/login');
     ana.cookies.set('mir_session', stranger.cookies.get('mir_session')!);
     expect((await ana.submit(form, { email, password: PASSWORD })).status).toBe(403);
@@ -168,7 +160,7 @@ describe('session cookie', () => {
   });
 
   it('sets a new session cookie at each login, hidden from scripts and other sites', async () => {
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     const values = new Set<string>();
     for (let n = 0; n < 3; n += 1) {
       const form = await ana.get('/login');

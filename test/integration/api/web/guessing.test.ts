@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../../support/harness';
-import { earlierSignUp, logIn, loggedIn, PASSWORD, signUpAndConfirm, anonymousSession } from '../../../support/people';
+import { confirmedAccount, earlierSignUp, logIn, loggedIn, PASSWORD, anonymousSession } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
 import { beforeEachVisitor } from './visitors';
 
@@ -16,7 +16,7 @@ describe('login throttling', () => {
     (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
   it('returns 429 after ten wrong passwords for an address and checks no further password', async () => {
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     const statuses: number[] = [];
     for (let n = 0; n < 10; n += 1)
       statuses.push((await logIn(anonymousSession(h), email, `wrong password ${n}`)).status);
@@ -64,7 +64,7 @@ describe('login throttling', () => {
   });
 
   it('resets the count of wrong passwords after a successful login', async () => {
-    await signUpAndConfirm(h, ana, email);
+    await confirmedAccount(h, email);
     for (let round = 0; round < 3; round += 1) {
       for (let n = 0; n < 4; n += 1)
         expect((await logIn(anonymousSession(h), email, 'wrong password')).status).toBe(422);

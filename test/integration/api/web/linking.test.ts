@@ -8,7 +8,7 @@ import {
   PASSWORD,
   signUpAndConfirm,
   anonymousSession,
-  startHarnessForPeople,
+  sharedHarnessForPeople,
 } from '../../../support/people';
 import type { VisitedPage, BrowserSession } from '../../../support/browser-session';
 
@@ -19,13 +19,13 @@ const CONCURRENT_TRIES = 100;
 let mir: Harness;
 let partner: TestPartner;
 beforeAll(async () => {
-  mir = await startHarnessForPeople();
+  mir = await sharedHarnessForPeople();
   partner = await mir.partner({ allowedReturnOrigins: ['https://harbour.example'] });
 });
 afterAll(() => mir.close());
 
 let people = 0;
-const newAddress = (): string => `person-${(people += 1)}@example.org`;
+const newAddress = (): string => `guest-${(people += 1)}@example.org`;
 async function invite(userExternalId: string, more: object = {}, key = partner.liveKey): Promise<string> {
   const { status, body } = await mir.client.post('/v1/partners/link/invite', key, { userExternalId, ...more });
   expect(status).toBe(201);

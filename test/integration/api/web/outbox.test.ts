@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Harness } from '../../../support/harness';
-import { startHarnessForPeople } from '../../../support/people';
+import { sharedHarnessForPeople } from '../../../support/people';
 import { rawRequest } from '../../../support/raw-request';
 
 /** Non-loopback IPv4 addresses of this machine; a sandbox may have none. */
@@ -12,7 +12,7 @@ const EXTERNAL_ADDRESSES = Object.values(networkInterfaces()).flatMap((addresses
 let h: Harness;
 let host: string;
 beforeAll(async () => {
-  h = await startHarnessForPeople({ workers: false });
+  h = await sharedHarnessForPeople();
   ({ host } = new URL(h.url));
 });
 afterAll(() => h.close());

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PAGES } from '../../../../api/web/routes';
 import { anEvent } from '../../../support/builders';
 import type { Harness, TestPartner } from '../../../support/harness';
-import { loggedIn, PASSWORD, anonymousSession, startHarnessForPeople } from '../../../support/people';
+import { loggedIn, PASSWORD, anonymousSession, sharedHarnessForPeople } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
 
 /** Untrue claims that pages and documents once made. */
@@ -41,7 +41,7 @@ let invite: string;
 let linkId: string;
 
 beforeAll(async () => {
-  h = await startHarnessForPeople();
+  h = await sharedHarnessForPeople();
   shop = await h.partner({ name: 'Harbour Market' });
   person = await loggedIn(h, 'reader@example.org');
   const metadata = { note: 'an order' };

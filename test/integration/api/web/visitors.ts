@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import type { BrowserSession } from '../../../support/browser-session';
 import type { Harness } from '../../../support/harness';
-import { anonymousSession, startHarnessForPeople } from '../../../support/people';
+import { anonymousSession, sharedHarnessForPeople } from '../../../support/people';
 
 interface Visitor {
   h: Harness;
@@ -11,17 +11,18 @@ interface Visitor {
   session: BrowserSession;
 }
 
-/** Starts a harness for a test file, and calls `use` with a new visitor after the start and before each test. */
+let count = 0;
+
+/** Starts the suite's harness for people, and calls `use` with a new visitor after the start and before each test. */
 export function beforeEachVisitor(use: (visitor: Visitor) => void): void {
   let h: Harness;
-  let count = 0;
   const useNext = (): void => {
     count += 1;
     use({ h, email: `person-${count}@example.org`, session: anonymousSession(h) });
   };
 
   beforeAll(async () => {
-    h = await startHarnessForPeople();
+    h = await sharedHarnessForPeople();
     useNext();
   });
   afterAll(() => h.close());
