@@ -41,7 +41,7 @@ afterAll(async () => {
 export async function openTab({ scripts = true, ip }: { scripts?: boolean; ip?: string } = {}): Promise<Page> {
   const executablePath = findChromium();
   if (executablePath === null) throw new Error('Found no Chromium. Install it or set CHROMIUM_PATH.');
-  browser ??= launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  browser ??= launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
   const page = await (await (await browser).createBrowserContext()).newPage();
   await page.setJavaScriptEnabled(scripts);
   if (ip !== undefined) await page.setExtraHTTPHeaders({ 'x-forwarded-for': ip });
