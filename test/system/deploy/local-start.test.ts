@@ -19,11 +19,11 @@ const PERMISSIONS = 0o777;
 const OWNER_ONLY = 0o600;
 const { tempDir, afterTest } = tempDirs();
 
-// Stand-ins for API and workers: they send `ready`, and drain on SIGTERM or when the parent exits.
+// Stand-ins for API and workers: they listen on BIND_ADDRESS, send `ready`, and drain on SIGTERM or when the parent exits.
 const SERVE = `
   console.log('serving', process.env.ROLE ?? 'api', process.pid);
   const server = require('http').createServer((_, response) => response.end('{}'));
-  server.listen(Number(process.env.LISTEN_PORT), () => process.send({ type: 'ready', port: server.address().port }));
+  server.listen(Number(process.env.LISTEN_PORT), process.env.BIND_ADDRESS, () => process.send({ type: 'ready', port: server.address().port }));
   for (const event of ['SIGTERM', 'disconnect'])
     process.on(event, () => { console.log('drained', process.pid); process.exit(0); });`;
 const API = `process.env.LISTEN_PORT = process.env.PORT; ${SERVE}`;
@@ -237,10 +237,10 @@ describe('network exposure of npm start', () => {
   it('prints a working URL when BIND_ADDRESS is a loopback address (IPv6 if available)', async () => {
     const address = loopbackAddresses().at(-1)!;
     const dataDir = tempDir();
-    const started = start(dataDir, {}, { BIND_ADDRESS: address }, true);
+    const started = start(dataDir, {}, { BIND_ADDRESS: address });
     await started.printed(/Press Ctrl-C to stop/);
     const { url } = readStackFile(dataDir)!;
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect((await fetch(url)).status).toBe(200);
     expect(started.output()).toContain(`curl -s ${url}/v1/events`);
     expect(await reachableOf(loopbackAddresses(), Number(new URL(url).port))).toEqual([address]);
   });

@@ -4,12 +4,13 @@ import { newId, tenantOf, type Tenant } from '../../../../shared/domain/ids';
 import { contentOf } from '../../../../shared/store/audit';
 import { anEntry, appendEntries, sealAll, sealedEntries } from '../../../support/audit-entries';
 import { insertAgent } from '../../../support/insert-agent';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { rawCollection } from '../../../support/raw-collection';
 
 let h: Harness;
 beforeAll(async () => {
-  h = await startHarness({ workers: false });
+  h = await sharedHarness({ workers: false });
 });
 afterAll(() => h.close());
 

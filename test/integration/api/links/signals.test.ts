@@ -4,13 +4,14 @@ import { userRefOf } from '../../../../shared/domain/subject';
 import { someEvents } from '../../../support/expected-state';
 import { anEvent } from '../../../support/builders';
 import type { TestResponse } from '../../../support/client';
-import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
+import type { Harness, TestPartner } from '../../../support/harness';
+import { sharedHarness } from '../../../support/shared-harness';
 import { linkUser, newPerson, unlinkUser } from '../../../support/link';
 import { waitUntil } from '../../../support/wait-until';
 
 let mir: Harness;
 beforeAll(async () => {
-  mir = await startHarness();
+  mir = await sharedHarness();
 });
 afterAll(() => mir.close());
 
