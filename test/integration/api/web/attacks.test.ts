@@ -111,7 +111,7 @@ describe('forms with a null origin, which browsers send from pages without a ref
 
 describe('redirect after login', () => {
   const known = 'traveller@example.org';
-  beforeAll(async () => void (await confirmedAccount(h, known)));
+  beforeAll(() => confirmedAccount(h, known));
 
   it.each([
     'https://evil.example/',
