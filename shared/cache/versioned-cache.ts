@@ -4,11 +4,11 @@ import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
 const LEASE_MS = 10_000;
-/** How long an empty row is cached, so that requests for unknown users do not all reach MongoDB. */
+/** Lifetime of a cached empty row. Caching empty rows keeps most requests for unknown users away from MongoDB. */
 const EMPTY_TTL_SECONDS = 60;
 const MAX_KEYS_PER_CALL = 500;
 
-/** Thrown while Redis is unreachable. Read MongoDB instead. */
+/** Thrown while Redis is unreachable. Callers read from MongoDB instead. */
 class CacheUnreachableError extends Error {
   constructor() {
     super('the signals cache is unreachable');
@@ -35,7 +35,8 @@ interface RowKind<Ref, Row> {
 /**
  * Creates a cache of one kind of row. Keys contain the server's run id, and the text of each row ends with the epoch in
  * which it was written, so rows that survive a restart or failover are never read. For up to a second, processes may
- * use two epochs of one server. They share slots and leases, so a put in one epoch also voids leases of the other.
+ * use two epochs of one server. Both epochs share slots and leases, so a put in one epoch also voids leases from the
+ * other.
  */
 export function createVersionedCache<Ref extends string, Row extends { revision: number }>(
   { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },
@@ -66,7 +67,7 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       return rowIn(epoch, await read(slotOf(runId, ref)));
     },
 
-    /** To be called after a miss. Returns a row written in the meantime, or a lease to fill the slot. */
+    /** Returns the row if it has been written since the caller's miss. Otherwise, returns a lease to fill the slot. */
     async lease(ref: Ref): Promise<Row | RowLease<Ref>> {
       const { runId, epoch } = currentServer();
       const token = randomUUID();
@@ -96,7 +97,7 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       await Promise.all(calls);
     },
 
-    /** Removes rows that MongoDB no longer has, and voids the leases of readers that may still refill them. */
+    /** Removes rows that MongoDB no longer has, and voids the leases of readers that could still refill the slots. */
     async drop(refs: readonly Ref[]): Promise<void> {
       const { runId } = currentServer();
       await Promise.all(refs.map((ref) => redis.del(slotOf(runId, ref), leaseOf(runId, ref))));

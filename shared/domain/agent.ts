@@ -30,7 +30,7 @@ export interface SubtreeMarks {
   subtreeSuspendedAt: Date | null;
 }
 
-/** Hexadecimal digits of the digest in an id that is derived from an idempotency key. */
+/** Number of hexadecimal digest digits in an id that is derived from an idempotency key. */
 const KEYED_ID_DIGITS = 40;
 
 export const MAX_AGENT_DEPTH = 32;
@@ -62,7 +62,7 @@ export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]
   return own;
 }
 
-/** Own statuses behind each effective status, by which a query can filter before it knows the ancestors. */
+/** Own statuses that can result in each effective status. Queries filter by them before they know the ancestors. */
 export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
   PENDING_APPROVAL: ['PENDING_APPROVAL'],
   ACTIVE: ['ACTIVE'],
@@ -75,14 +75,17 @@ function agentIdPrefix(tenant: Tenant): string {
   return `agt_${envOf(tenant)}_`;
 }
 
-/** Returns a random agent id. It is hexadecimal, so it never collides with keyed ids, which start with `k`. */
+/**
+ * Returns a random agent id. Its random part is hexadecimal, so it never equals the digest part of a keyed id, which
+ * starts with `k`.
+ */
 export function newAgentId(tenant: Tenant): string {
   return `${agentIdPrefix(tenant)}${randomUUID().replaceAll('-', '')}`;
 }
 
 /**
- * Returns the agent id that an idempotency key always maps to. `caller` is the partner or agent that sends the request,
- * so two agents that use the same key get different ids.
+ * Derives an agent id from an idempotency key, so a retry gets the same id. `caller` is the partner or agent that sends
+ * the request, so two agents that use the same key get different ids.
  */
 export function keyedAgentId(tenant: Tenant, caller: string, idempotencyKey: string): string {
   const digest = hash('sha256', `${tenant}|${caller}|${idempotencyKey}`);
@@ -91,7 +94,7 @@ export function keyedAgentId(tenant: Tenant, caller: string, idempotencyKey: str
 
 const stringify = configure({ deterministic: true });
 
-/** Hashes a request as sent, to distinguish a retry from another use of its idempotency key. */
+/** Hashes a request as sent, to distinguish a retry from a different request with the same idempotency key. */
 export function agentFingerprint(parentId: string | null, request: object): string {
   return hash('sha256', stringify({ parentId, asked: request })!);
 }

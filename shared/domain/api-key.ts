@@ -4,9 +4,9 @@ import { type Env, type PartnerId, partnerIdOf } from './ids';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const SECRET_BYTES = 32;
-/** Base62 digits of a 256-bit number. */
+/** Number of base62 digits in a 256-bit number. */
 const SECRET_LENGTH = 43;
-/** Base62 digits of a CRC-32. */
+/** Number of base62 digits in a CRC-32. */
 const CRC_LENGTH = 6;
 const PREFIX_SHOWN = 8;
 const FORMAT = new RegExp(`^mir_(live|test)_(agent_)?([a-z0-9]{12})_([0-9A-Za-z]{${SECRET_LENGTH + CRC_LENGTH}})$`);
@@ -35,7 +35,10 @@ function checksum(text: string): string {
   return toBase62(BigInt(crc32(text)), CRC_LENGTH);
 }
 
-/** Creates a key `mir_<env>_[agent_]<tag>_<secret><crc>`: 256 random bits in base62, then a CRC-32. */
+/**
+ * Creates a key of the form `mir_<env>_[agent_]<tag>_<secret><crc>`. The secret has 256 random bits in base62. The
+ * CRC-32 covers everything before it.
+ */
 export function newApiKey(env: Env, tag: string, agent = false): { key: string; hash: string; prefix: string } {
   const head = `mir_${env}_${agent ? 'agent_' : ''}${tag}_`;
   const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);
@@ -48,7 +51,7 @@ function hashApiKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** Parses a key. Returns null if its format or checksum is wrong, so that typos cost no lookup. */
+/** Parses a key. Returns null if its format or checksum is wrong, so mistyped keys do not cause lookups. */
 export function parseApiKey(key: string): ParsedApiKey | null {
   const match = FORMAT.exec(key);
   if (!match) return null;

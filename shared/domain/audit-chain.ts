@@ -4,10 +4,10 @@ import { configure } from 'safe-stable-stringify';
 /** `previousHash` of the first entry in every chain. */
 export const GENESIS_HASH = '0'.repeat(64);
 
-/** An entry as shown and exported: everything but its seal. */
+/** An audit entry as shown and exported, without its seal. */
 export type ChainContent = Readonly<Record<string, unknown>>;
 
-/** Number and hash of a chain's newest entry. */
+/** The number and hash of a chain's newest entry. */
 export interface ChainPosition {
   seq: number;
   hash: string;
@@ -20,22 +20,22 @@ export interface Seal extends ChainPosition {
 
 export const CHAIN_START: ChainPosition = { seq: 0, hash: GENESIS_HASH };
 
-/** Why an entry, or the chain's head, does not follow from what comes before it. */
+/** The reason why an entry or the chain's head fails verification. */
 export type ChainBreak =
-  /** Its content, number or hash has changed since it was sealed. */
+  /** The entry's content, number or hash has changed since the entry was sealed. */
   | 'ENTRY_CHANGED'
-  /** Entries are missing before it, or between the newest entry and the head. */
+  /** Entries are missing before this one, or between the newest entry and the head. */
   | 'ENTRY_MISSING'
-  /** Its number is already taken or invalid. */
+  /** The entry's number is invalid or already taken. */
   | 'ENTRY_INSERTED'
-  /** It is intact, but was sealed after a different entry than the one before it. */
+  /** The entry is intact, but its `previousHash` does not match the entry before it. */
   | 'LINK_BROKEN'
   /** The head does not match the newest entry. */
   | 'HEAD_CHANGED';
 
 const stable = configure({ deterministic: true });
 
-/** Returns the hex SHA-256 of the JSON of content, `seq` and `previousHash`, with sorted keys and no whitespace. */
+/** Returns the hex SHA-256 of the content, `seq` and `previousHash` as JSON with sorted keys and no whitespace. */
 function hashOf(content: ChainContent, seq: number, previousHash: string): string {
   return hash('sha256', stable({ ...content, seq, previousHash }) ?? '', 'hex');
 }

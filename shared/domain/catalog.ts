@@ -19,15 +19,15 @@ const BUILT_IN: Record<Exclude<EventGroup, 'custom'>, Record<string, Record<stri
   commerce: {
     transaction: {
       initiated: 'The user started a purchase or sale.',
-      completed: 'A purchase or sale was paid and concluded.',
+      completed: 'A purchase or sale was paid for and completed.',
       fulfilled: 'The goods or services of a transaction were delivered.',
-      cancelled: 'A transaction was canceled before it was concluded.',
+      cancelled: 'A transaction was canceled before it was completed.',
       refunded: 'The payment for a transaction was refunded.',
       disputed: 'A party to a transaction disputed it.',
       chargeback: "The payer's bank reversed the payment for a transaction.",
     },
     project: {
-      started: 'Work on an agreed project started.',
+      started: 'Work started on an agreed project.',
       completed: 'An agreed project was delivered and accepted.',
       cancelled: 'An agreed project was canceled before it was delivered.',
     },
@@ -83,17 +83,18 @@ const BUILT_IN: Record<Exclude<EventGroup, 'custom'>, Record<string, Record<stri
 
 /** Schema of an operator's catalog file: event type → meaning. */
 export const customCatalogSchema = z.record(z.string().regex(EVENT_TYPE_PATTERN), z.string().min(1).max(200), {
-  error: ({ code }) => (code === 'invalid_key' ? 'an event type must look like mir.category.action' : undefined),
+  error: ({ code }) =>
+    code === 'invalid_key' ? 'an event type must have the form mir.<category>.<action>' : undefined,
 });
 
 export interface Catalog {
   entries: readonly EventTypeEntry[];
   has(eventType: string): boolean;
-  /** Returns up to three known types with the most similar spelling, most similar first. */
+  /** Returns up to three known event types with similar spelling, most similar first. */
   nearest(eventType: string): string[];
 }
 
-/** Creates a catalog of the built-in types and the operator's own. */
+/** Creates a catalog of the built-in event types and the operator's custom types. */
 export function createCatalog(custom: Record<string, string> = {}): Catalog {
   const entries: EventTypeEntry[] = Object.entries(BUILT_IN).flatMap(([group, categories]) =>
     Object.entries(categories).flatMap(([category, actions]) =>

@@ -7,7 +7,7 @@ import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
-/** Above the largest valid event, which takes 28 KiB with every character escaped as \uXXXX. */
+/** Exceeds the largest valid event, which is 28 KiB long with every character escaped as \uXXXX. */
 export const MAX_EVENT_BYTES = 32 * 1024;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
@@ -27,11 +27,11 @@ const identifier = (max: number) =>
 
 /** A partner's own user id: 1–256 characters, no control characters. */
 export const userExternalIdSchema = identifier(256).describe(
-  'Your own ID of the user, 1–256 characters. MIR stores only a keyed hash.',
+  'Your own ID for the user, 1–256 characters. MIR stores only a keyed hash of it.',
 );
 
 export const idempotencyKeySchema = identifier(MAX_IDEMPOTENCY_KEY_LENGTH).describe(
-  'Prevents duplicates: the same key and content are stored only once. Keys of agents are separate from yours.',
+  "Prevents duplicates: MIR stores events with the same key and content only once. Your agents' keys are separate from yours.",
 );
 
 export const metadataSchema = z
@@ -50,7 +50,7 @@ export const metadataSchema = z
     type: 'object',
     propertyNames: METADATA_KEY_SCHEMA,
     additionalProperties: { $ref: '#/components/schemas/MetadataValue' },
-    description: 'Any JSON object up to 4 KiB. Keys must not start with $.',
+    description: 'Any JSON object of up to 4 KiB. Keys must not start with $.',
   });
 
 /** The format of an event type. The catalog is checked separately. */
@@ -67,8 +67,13 @@ export const submittedEventSchema = z
     occurredAt: z.iso
       .datetime({ offset: true, error: 'Must be an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z.' })
       .optional()
-      .describe('When it happened. Defaults to when MIR received it.'),
-    weight: z.number().min(0).max(MAX_WEIGHT).optional().describe('Significance to you, 0–10. Defaults to 1.'),
+      .describe('When the event happened. Defaults to the time when MIR received it.'),
+    weight: z
+      .number()
+      .min(0)
+      .max(MAX_WEIGHT)
+      .optional()
+      .describe('How significant the event is to you, 0–10. Defaults to 1.'),
     metadata: metadataSchema.optional(),
     idempotencyKey: idempotencyKeySchema.optional(),
   })
@@ -76,14 +81,16 @@ export const submittedEventSchema = z
 export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
 
 /**
- * An accepted event in the queue. `index` is its position in the submission. A null time or weight stands for the
- * default, which the worker fills in, so that repeats are compared as submitted.
+ * An accepted event in the queue. `index` is its position in the submission. A null time or weight means the default.
+ * The worker fills in the default, so that resubmitted events are compared as submitted.
  */
 export interface AcceptedEvent {
   index: number;
   /** The id that the API returned. */
   eventId: EventId;
-  /** The id by the other derivation, under which the event may already be stored. Absent if that is impossible. */
+  /**
+   * The id from the other derivation, under which the event may already be stored. Absent if it cannot be stored there.
+   */
   otherId?: EventId;
   userRef: UserRef;
   eventType: string;
@@ -97,7 +104,7 @@ export interface AcceptedEvent {
 const stable = configure({ deterministic: true });
 
 /**
- * Hashes an event as submitted, before defaults and independent of key order. Needs no pepper, because the hash is
+ * Hashes an event as submitted, without defaults and regardless of key order. Needs no pepper, because the hash is
  * stored only next to the content itself.
  */
 export function fingerprintOf(userRef: UserRef, event: SubmittedEvent): string {

@@ -6,7 +6,10 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 export type Env = 'live' | 'test';
 /** `prt_<tag>`. The tag is public and part of every API key, so a key identifies its partner without a lookup. */
 export type PartnerId = Branded<string, 'PartnerId'>;
-/** `<partnerId>:<env>`, the owner of data. Part of every row, cache key and budget, which isolates test from live. */
+/**
+ * `<partnerId>:<env>`, the owner of data. Every row, cache key and budget contains it, so test and live data are
+ * isolated.
+ */
 export type Tenant = Branded<string, 'Tenant'>;
 /** Keyed hash of (tenant, userExternalId), the only form in which MIR stores a partner's user id. */
 export type UserRef = Branded<string, 'UserRef'>;
@@ -15,7 +18,7 @@ export type IdentityId = Branded<string, 'IdentityId'>;
 /** `<identityId>:<env>`: a person's links in one environment. */
 export type IdentityRef = Branded<string, 'IdentityRef'>;
 export type EventId = Branded<string, 'EventId'>;
-/** Id of one tenant's events in one job. It is also the BullMQ job id, so it has no `:` and is never all digits. */
+/** Id of one tenant's events in one job. Also the BullMQ job id, so it contains no `:` and is never all digits. */
 export type ChunkId = Branded<string, 'ChunkId'>;
 export type ReceiptId = Branded<string, 'ReceiptId'>;
 
@@ -51,7 +54,10 @@ export function identityRefOf(identityId: IdentityId, env: Env): IdentityRef {
   return `${identityId}:${env}` as IdentityRef;
 }
 
-/** Returns `c`, the time in base 36 and 80 random bits. Ids that are created together are close in an index. */
+/**
+ * Returns a chunk id: `c`, the time in base 36, then 80 random bits. Ids created at about the same time are close
+ * together in an index.
+ */
 export function newChunkId(nowMs: number): ChunkId {
   const random = randomUUID();
   return `c${nowMs.toString(36).padStart(9, '0')}${random.slice(0, 8)}${random.slice(24)}` as ChunkId;

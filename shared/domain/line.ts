@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { identifierProblem, LABEL_PATTERN, labelProblem, LINE_PATTERN } from './text';
 
-/** Creates the schema of a label, name or reason: one line, not blank, at most `max` characters before trimming. */
+/** Creates a schema for a label, name or reason: one line, not blank, at most `max` characters before trimming. */
 export const lineSchema = (max: number) =>
   z
     .string()
@@ -14,7 +14,7 @@ export const lineSchema = (max: number) =>
     .min(1)
     .meta({ pattern: LINE_PATTERN });
 
-/** Creates the schema of a line shown next to MIR's own text: also rejects invisible and reordering characters. */
+/** Creates a schema for a line shown next to MIR's own text. Also rejects invisible and reordering characters. */
 export const labelSchema = (max: number) =>
   lineSchema(max)
     .superRefine((text, check) => {

@@ -9,14 +9,14 @@ export const DEFAULT_INVITE_SECONDS = 7 * 24 * 3600;
 export const MAX_INVITE_SECONDS = 30 * 24 * 3600;
 export const MIN_INVITE_SECONDS = 60;
 export const CODE_SECONDS = 10 * 60;
-/** 8 characters of 5 bits: 40 bits are short enough to type, and too many to guess at five attempts per window. */
+/** 8 characters of 5 bits each. 40 bits are few enough to type, and too many to guess at five attempts per window. */
 const CODE_LENGTH = 8;
-/** Linked accounts of one person in one environment. */
+/** Maximum linked accounts per person and environment. */
 export const MAX_LINKS_PER_IDENTITY = 200;
 export const MAX_LABEL_LENGTH = 80;
 export const MAX_STATE_LENGTH = 512;
 
-/** Crockford's base 32: no I, L, O or U, so that a code survives being read aloud or copied by hand. */
+/** Crockford's base 32. Omits I, L, O and U, so codes survive being read aloud or copied by hand. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const CODE_FORMAT = new RegExp(`^[${ALPHABET}]{${CODE_LENGTH}}$`);
 
@@ -27,7 +27,7 @@ export function newInviteToken(): string {
 
 const TOKEN_FORMAT = /^[\w-]{43}$/;
 
-/** Returns true for the format of an invitation token. Anything else needs no lookup. */
+/** Returns whether a text has the format of an invitation token. Other texts need no lookup. */
 export function isInviteToken(text: string): boolean {
   return TOKEN_FORMAT.test(text);
 }
@@ -43,7 +43,9 @@ export function newCode(): string {
   return `${digits.slice(0, CODE_LENGTH / 2)}-${digits.slice(CODE_LENGTH / 2)}`;
 }
 
-/** Normalizes a typed code: ignores dashes, spaces and case; reads O as 0, I and L as 1. Null if invalid. */
+/**
+ * Normalizes a typed code. Ignores dashes, spaces and case, and reads O as 0 and I and L as 1. Returns null if invalid.
+ */
 export function normalCode(typed: string): string | null {
   const digits = typed
     .toUpperCase()
@@ -53,7 +55,7 @@ export function normalCode(typed: string): string | null {
   return CODE_FORMAT.test(digits) ? digits : null;
 }
 
-/** Returns the stored form of a code. The hash is keyed, because an attacker could hash all 40-bit codes. */
+/** Returns the stored form of a code. The hash is keyed, because an attacker could hash every 40-bit code. */
 export function codeHash(keyed: KeyedHash, code: string): string {
   return keyed(code);
 }

@@ -7,7 +7,10 @@ export interface MetadataProblem {
   message: string;
 }
 
-/** Keys and values that `metadataProblem` accepts, as JSON Schema. It cannot express the size and depth limits. */
+/**
+ * JSON Schema for the keys and values that `metadataProblem` accepts. JSON Schema cannot express the size and depth
+ * limits.
+ */
 export const METADATA_KEY_SCHEMA = {
   type: 'string',
   pattern: '^[^$\\u0000][^\\u0000]*$',
@@ -28,22 +31,22 @@ function textProblem(text: string): string | null {
 
 function keyProblem(key: string): string | null {
   if (key === '__proto__') return 'The key __proto__ is not allowed.';
-  // The MongoDB driver takes an object with this key for one of its BSON types and rejects it.
+  // The MongoDB driver mistakes an object with this key for one of its BSON types and rejects it.
   if (key === '_bsontype') return 'The key _bsontype is not allowed.';
   if (key.startsWith('$')) return 'Keys must not start with $.';
   return key === '' ? 'Keys must not be empty.' : textProblem(key);
 }
 
-/** Returns an upper bound of a text's size as JSON: every character escaped as \uXXXX, plus quotes. */
+/** Returns an upper bound for a text's size as JSON, with quotes and every character escaped as \uXXXX. */
 const maxJsonBytes = (text: string): number => text.length * 6 + 2;
 
 interface Walk {
   problem: MetadataProblem | null;
-  /** Upper bound of the size as JSON, so that only large metadata is serialized to measure it. */
+  /** Upper bound for the size as JSON. Metadata is serialized and measured only if this bound exceeds the limit. */
   maxBytes: number;
 }
 
-/** Upper bound for a number, `true`, `false` or `null`, plus a separator. */
+/** Upper bound for the size of a number, `true`, `false` or `null`, plus a separator. */
 const SCALAR_BYTES = 26;
 
 function walk(value: unknown, path: string, depth: number, state: Walk): void {
@@ -74,7 +77,7 @@ function walk(value: unknown, path: string, depth: number, state: Walk): void {
   }
 }
 
-/** Returns the first reason why MIR cannot store `metadata`, which must be a JSON object, or null. */
+/** Returns the first reason why MIR cannot store `metadata` (a JSON object), or null if MIR can store it. */
 export function metadataProblem(metadata: object): MetadataProblem | null {
   const state: Walk = { problem: null, maxBytes: 0 };
   walk(metadata, 'metadata', 0, state);
@@ -84,6 +87,6 @@ export function metadataProblem(metadata: object): MetadataProblem | null {
   return {
     path: 'metadata',
     code: 'TOO_LARGE',
-    message: `Must be at most ${METADATA_MAX_BYTES} bytes as JSON, but has ${bytes}.`,
+    message: `Must be at most ${METADATA_MAX_BYTES} bytes as JSON, but is ${bytes} bytes.`,
   };
 }

@@ -8,7 +8,7 @@ export function isAllowPattern(pattern: string): boolean {
   return pattern === '*' || pattern === 'mir.*' || isNarrowPattern(pattern);
 }
 
-/** Returns true if a pattern specifies at least a category, which AI agents require. */
+/** Returns true if a pattern specifies at least a category, as required for AI agents. */
 export function isNarrowPattern(pattern: string): boolean {
   return CATEGORY_PATTERN.test(pattern) || EVENT_TYPE_PATTERN.test(pattern);
 }
@@ -25,7 +25,7 @@ export function allows(patterns: readonly string[], eventType: string): boolean 
   return patterns.some((pattern) => covers(pattern, eventType));
 }
 
-/** The rights that an agent has or requests. With `rateLimitPerMinute` null, only its ancestors' budgets apply. */
+/** The rights that an agent has or requests. If `rateLimitPerMinute` is null, only the ancestors' budgets apply. */
 export interface Grant {
   type: AgentType;
   preset: Preset;
@@ -33,7 +33,7 @@ export interface Grant {
   rateLimitPerMinute: number | null;
 }
 
-/** A right in a grant that exceeds the parent's. */
+/** A requested right that exceeds the parent's rights. */
 export interface Violation {
   path: 'type' | 'preset' | 'allowedEventTypes' | 'rateLimitPerMinute';
   code: 'ESCALATION';
@@ -41,8 +41,9 @@ export interface Violation {
 }
 
 /**
- * Returns every right that `child` would have beyond its parent's. `path` contains the grants from root to parent.
- * Their intersection counts, so restricting an ancestor also restricts new descendants.
+ * Returns every right that `child` would have beyond its parent's. `path` contains the grants from the root to the
+ * parent. The child may have only the rights that all of them include, so restricting an ancestor also restricts new
+ * descendants.
  */
 export function escalations(path: readonly Grant[], child: Grant): Violation[] {
   const parent = path.at(-1);
@@ -70,13 +71,13 @@ export function escalations(path: readonly Grant[], child: Grant): Violation[] {
   return found;
 }
 
-/** Returns the lowest rate limit on a path, or null if no agent has one. */
+/** Returns the lowest rate limit on a path, or null if no agent on the path has a limit. */
 export function tightestLimit(path: readonly Pick<Grant, 'rateLimitPerMinute'>[]): number | null {
   const limits = path.flatMap(({ rateLimitPerMinute }) => (rateLimitPerMinute === null ? [] : [rateLimitPerMinute]));
   return limits.length === 0 ? null : Math.min(...limits);
 }
 
-/** Returns the rules of its agent type that a grant violates, independently of its parent. */
+/** Returns the rules for its agent type that a grant violates, regardless of the parent's rights. */
 export function grantProblems({
   type,
   preset,
@@ -89,14 +90,17 @@ export function grantProblems({
   return problems;
 }
 
-/** Returns what both lists allow. Two patterns are either nested or disjoint. */
+/** Returns the patterns that both lists allow. Any two patterns are either nested or disjoint. */
 function intersect(some: readonly string[], others: readonly string[]): string[] {
   const within = (inner: readonly string[], outer: readonly string[]): string[] =>
     inner.filter((pattern) => outer.some((wide) => covers(wide, pattern)));
   return [...new Set([...within(some, others), ...within(others, some)])];
 }
 
-/** Returns the event types that every allowlist on a path allows. A child that specifies none inherits them. */
+/**
+ * Returns the event types that every allowlist on a path allows. A child that does not specify an allowlist inherits
+ * this one.
+ */
 export function effectiveAllowlist(path: readonly Pick<Grant, 'allowedEventTypes'>[]): string[] {
   const [first, ...rest] = path;
   return rest.reduce(
@@ -106,8 +110,8 @@ export function effectiveAllowlist(path: readonly Pick<Grant, 'allowedEventTypes
 }
 
 /**
- * Returns what a change widens beyond the parents' rights. Narrowing is always allowed, even if the parents have less
- * than `before` by now, so only rights that `before` does not cover are checked.
+ * Returns the rights that a change adds beyond the parents' rights. Narrowing is always allowed, even if the parents
+ * now have fewer rights than `before`, so only rights that `before` does not cover are checked.
  */
 export function wideningsBeyond(parents: readonly Grant[], before: Grant, after: Grant): Violation[] {
   const [was, is] = [before.rateLimitPerMinute, after.rateLimitPerMinute];

@@ -5,10 +5,10 @@ const MAC_LENGTH = 22;
 export const RECEIPT_RETENTION_DAYS = 30;
 export const RECEIPT_RETENTION_MS = RECEIPT_RETENTION_DAYS * 24 * 3600 * 1000;
 
-/** What happened to an accepted event. FAILED ones are in a dead letter. ERASED ones belong to an erased user. */
+/** The outcome of an accepted event. A FAILED event is in a dead letter. An ERASED event belongs to an erased user. */
 export type Outcome = 'PERSISTED' | 'DUPLICATE' | 'CONFLICT' | 'FAILED' | 'ERASED';
 
-/** Public message about an event that MongoDB rejects. The original error may quote content, so it is only logged. */
+/** Public message for an event that MongoDB rejects. The original error may quote content, so it is only logged. */
 export const STORE_REFUSED_MESSAGE = 'The database rejected the content of this event.';
 
 /** Everything needed to return a receipt before a worker has processed its chunks. */
@@ -16,7 +16,7 @@ export interface ReceiptFacts {
   base: ChunkId;
   /** The chunks are `<base>x0 … <base>x<chunks-1>`, or only `<base>` if `slot` is set. */
   chunks: number;
-  /** Index in a chunk that several single submissions share. Null if the chunks belong to this receipt alone. */
+  /** Index in a chunk that several single-event submissions share. Null if the chunks belong only to this receipt. */
   slot: number | null;
   accepted: number;
   receivedAtMs: number;
@@ -35,7 +35,10 @@ function macOf(key: KeyObject, tenant: Tenant, body: string): string {
   return createHmac('sha256', key).update(`${tenant}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
 }
 
-/** Returns `rcpt_<env>_<facts>.<mac>`. The id contains the facts, signed for the tenant, so MIR need not store them. */
+/**
+ * Returns `rcpt_<env>_<facts>.<mac>`. The id contains the facts, signed for the tenant, so MIR does not have to store
+ * them.
+ */
 export function signReceipt(key: KeyObject, tenant: Tenant, facts: ReceiptFacts): ReceiptId {
   const numbers = [facts.receivedAtMs, facts.chunks, facts.slot === null ? 0 : facts.slot + 1, facts.accepted];
   const body = `${facts.base}.${numbers.map((n) => n.toString(36)).join('.')}`;

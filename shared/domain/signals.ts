@@ -1,7 +1,7 @@
 import { type IdentityRef, partnerOf, type Tenant, type UserRef } from './ids';
 import { type Tier, type TierRules, tierOf } from './tier';
 
-/** Stored facts about one user of a partner. Times are in ms since epoch; every change increments `revision`. */
+/** Stored facts about one of a partner's users. Times are in ms since epoch; every change increments `revision`. */
 export interface SignalsRow {
   revision: number;
   eventCount: number;
@@ -65,7 +65,7 @@ export function sumOf(members: readonly Member[], rowOf: (ref: UserRef) => Signa
   return { ...sum, partnerCount: partners.size };
 }
 
-/** The neutral facts that `/resolve` returns: only depth, no score and no advice. */
+/** The neutral facts that `/resolve` returns. They describe the depth of a history, without a score or advice. */
 export interface Signals {
   linked: boolean;
   tier: Tier;
@@ -78,7 +78,7 @@ export interface Signals {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Returns whole days from `fromMs` to `nowMs`, never negative, because clocks may run ahead by minutes. */
+/** Returns the whole days from `fromMs` to `nowMs`. Returns at least 0, because clocks may run ahead by minutes. */
 function wholeDays(fromMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - fromMs) / DAY_MS));
 }
@@ -88,7 +88,7 @@ export function ownHistory({ eventCount, firstEventAtMs, lastEventAtMs }: Signal
   return { eventCount, partnerCount: eventCount > 0 ? 1 : 0, firstEventAtMs, lastEventAtMs };
 }
 
-/** Returns the start of the UTC day. */
+/** Returns the start of the UTC day that contains a time. */
 export function utcDayOf(ms: number): number {
   return Math.floor(ms / DAY_MS) * DAY_MS;
 }
@@ -101,7 +101,7 @@ function dayOf(ms: number | null): number | null {
 export type HistoryScope = Signals['basis']['scope'];
 export type PresentSignals = (history: History, scope: HistoryScope, nowMs: number) => Signals;
 
-/** Creates a function that presents histories. In scope LINKED, it truncates times to UTC days. */
+/** Creates a function that converts histories to signals. In scope LINKED, the function truncates times to UTC days. */
 export function signalsPresenter(rules: TierRules): PresentSignals {
   const text = (t: TierRules['tier2']): string => `≥ ${t.minEvents} events and ≥ ${t.minDays} days`;
   const ruleOf = ['no events', 'any event', text(rules.tier2), text(rules.tier3)] as const;

@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Tenant, UserRef } from './ids';
 
-/** Base64url characters kept of an HMAC: 132 bits. */
+/** Number of base64url characters kept from an HMAC (132 bits). */
 const REF_LENGTH = 22;
 
 /** Keys derived from the operator's pepper, one per purpose. */
@@ -24,7 +24,7 @@ export interface Secrets {
   operator: KeyObject;
   /** Hashes email addresses and similar values in throttle keys. */
   throttle: KeyedHash;
-  /** Hashes the key hash of a revoked agent, so that MIR still recognizes the key but can no longer accept it. */
+  /** Hashes a revoked agent's key hash, so that MIR still recognizes the key but can no longer accept it. */
   revokedKey: KeyedHash;
   /** Stored in the database to detect a different pepper. Reveals nothing else about the pepper. */
   fingerprint: string;
@@ -51,7 +51,7 @@ export function deriveSecrets(pepper: string): Secrets {
 /** Returns the HMAC-SHA-256 of a text in base64url. */
 export type KeyedHash = (text: string) => string;
 
-/** User hashes that a process caches, at about 200 bytes each. */
+/** Maximum user hashes cached per process, at about 200 bytes each. */
 const MAX_CACHED_HASHES = 50_000;
 const BLOCK_BYTES = 64;
 const INNER_PAD = 0x36;
@@ -59,8 +59,8 @@ const OUTER_PAD = 0x5c;
 
 /**
  * Creates an HMAC-SHA-256 function (RFC 2104) that pads its key once and uses the one-shot hash. It takes half the time
- * of `createHmac` and creates no native object per call, which matters because MIR hashes every event of a batch. A
- * test compares it with `createHmac`.
+ * of `createHmac` and creates no native object per call, which matters because MIR computes a hash for every event in a
+ * batch. A test compares the results with those of `createHmac`.
  */
 export function keyedHash(key: Buffer): KeyedHash {
   if (key.length > BLOCK_BYTES) throw new RangeError(`the key must be at most ${BLOCK_BYTES} bytes`);
@@ -80,7 +80,7 @@ export function keyedHash(key: Buffer): KeyedHash {
   };
 }
 
-/** Caches the latest results, because a busy partner submits the same users again and again. */
+/** Caches recent results, because a busy partner repeatedly submits events for the same users. */
 function memoize(keyed: KeyedHash): KeyedHash {
   const cache = new LRUCache<string, string>({ max: MAX_CACHED_HASHES });
   return (text) => {

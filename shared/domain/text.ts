@@ -2,10 +2,10 @@
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
-/** JSON Schema pattern, for the OpenAPI document, of texts that `identifierProblem` accepts. */
+/** JSON Schema pattern for texts that `identifierProblem` accepts. Used in the OpenAPI document. */
 export const IDENTIFIER_PATTERN = '^[^\\u0000-\\u001f\\u007f]*$';
 
-/** JSON Schema patterns of a line, and of a text with line breaks and tabs. Neither may be blank. */
+/** JSON Schema patterns for a line, and for a text with line breaks and tabs. Neither pattern matches blank text. */
 export const LINE_PATTERN = '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$';
 export const PARAGRAPHS_PATTERN =
   '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$';
@@ -16,10 +16,12 @@ export function identifierProblem(text: string): string | null {
   return text.isWellFormed() ? null : 'Must be well-formed Unicode, without lone surrogates.';
 }
 
-/** Invisible and reordering characters (Unicode TR36). In a label, they could disguise the words around it. */
+/**
+ * Invisible and reordering characters (Unicode TR36). In a label, such characters could disguise the surrounding text.
+ */
 const DISGUISE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
 
-/** JSON Schema pattern of a line without such characters. */
+/** JSON Schema pattern for a line without invisible or reordering characters. */
 export const LABEL_PATTERN = LINE_PATTERN.replaceAll(
   '\\u007f]',
   '\\u007f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]',

@@ -1,6 +1,6 @@
 import { type AgentStatus, effectiveStatus, type SubtreeMarks } from './agent';
 
-/** What an agent's effective status depends on, besides its ancestors' marks. */
+/** The fields that determine an agent's effective status, together with its ancestors' marks. */
 export interface MarkedNode extends SubtreeMarks {
   path: string;
   status: AgentStatus;

@@ -9,7 +9,8 @@ import { storeSeries } from './stores';
 
 /**
  * Creates every series of the service. Labels have few values, known in advance, and never identify a partner, user,
- * agent or event. Labels with a closed set of values get their series here, so that the hot path only increments.
+ * agent or event. For labels with a closed set of values, creates the series up front, so the hot path only increments
+ * them.
  */
 export function createMetrics(service: 'api' | 'worker') {
   const registry = new Registry();

@@ -1,7 +1,7 @@
 import { Gauge } from 'prom-client';
 import type { In } from './values';
 
-/** Creates the series behind the overload guard of `POST /events`. Each API process refreshes them every 0.5 s. */
+/** Creates the series for the overload guard on `POST /v1/events`. Each API process refreshes them every 0.5 s. */
 export function overloadSeries({ registers }: In) {
   return {
     queuedBytes: new Gauge({ name: 'mir_queued_bytes', help: 'Event payload bytes in the queue.', registers }),

@@ -1,9 +1,12 @@
 import { Counter, Gauge } from 'prom-client';
 import type { In } from './values';
 
-const READ = 'Every worker refreshes it every 5 s and stops exporting it after 30 s of failed reads.';
+const READ = 'Every worker refreshes this gauge every 5 s, and stops exporting it after 30 s of failed reads.';
 
-/** Creates the gauges that every worker reads from the stores. Aggregate them with `max`, because all workers agree. */
+/**
+ * Creates the series for jobs, cascades, the audit log and outboxes. Aggregate the gauges with `max`, because every
+ * worker reads the same values from the stores.
+ */
 export function queueSeries({ registers }: In) {
   return {
     queueJobs: new Gauge({
@@ -26,7 +29,7 @@ export function queueSeries({ registers }: In) {
     }),
     deadLetters: new Gauge({
       name: 'mir_dead_letters',
-      help: `Dead letters that wait for an operator. ${READ}`,
+      help: `Dead letters waiting for an operator. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),

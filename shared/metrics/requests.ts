@@ -7,13 +7,13 @@ const RESPONSE_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 export function requestSeries({ registers }: In) {
   const rateLimited = new Counter({
     name: 'mir_rate_limited_total',
-    help: 'Requests rejected because of their key budget, by policy.',
+    help: 'Requests rejected because a rate-limit budget was exhausted, by policy.',
     labelNames: ['policy'],
     registers,
   });
   const signalsReads = new Counter({
     name: 'mir_signals_reads_total',
-    help: 'Signals rows read by source: cache for a hit, store for a miss or an unreachable cache.',
+    help: 'Signals rows read, by source: cache for a hit, store for a miss or an unreachable cache.',
     labelNames: ['source'],
     registers,
   });

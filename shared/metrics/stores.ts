@@ -13,12 +13,12 @@ export function storeSeries({ registers }: In) {
   });
   const pingSeconds = new Histogram({
     name: 'mir_redis_ping_seconds',
-    help: 'Duration of a Redis ping by role. Every process pings once per second.',
+    help: 'Duration of a Redis ping, by role. Every process pings once per second.',
     labelNames: ['role'],
     buckets: PING_SECONDS,
     registers,
   });
-  // Starts at 0, so that a Redis that never responds has a series too.
+  // Starts each series at 0, so that a Redis server that never responds also has a series.
   for (const role of ['queue', 'cache']) pingSeconds.zero({ role });
   return {
     mongoPoolSize: new Gauge({ name: 'mir_mongo_pool_size', help: 'Connections in the MongoDB pool.', registers }),

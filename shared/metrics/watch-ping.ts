@@ -2,7 +2,10 @@ import type { Count } from './values';
 
 const PING_EVERY_MS = 1_000;
 
-/** Measures one ping per second, never two at once. `ping` must have its own timeout. Returns a function to stop it. */
+/**
+ * Measures one ping per second, never two at once. `ping` must have its own timeout. Returns a function that stops the
+ * measurements.
+ */
 export function watchPing(
   ping: () => Promise<unknown>,
   to: { seconds: { observe(seconds: number): void }; failures: Count },
