@@ -2,24 +2,26 @@ import type { Redis } from 'ioredis';
 import type { RedisKeys } from '../redis/keys';
 
 /**
- * BullMQ's key layout in the version that package.json pins. No other file uses BullMQ's keys or job fields. A contract
+ * BullMQ's key layout in the version pinned in package.json. No other file uses BullMQ's keys or job fields. A contract
  * test checks each assumption against the installed version.
  */
 
-/** Fields in the hash of a job. */
+/** Fields in a job's hash. */
 export const JOB_FIELDS = { payload: 'data', addedAtMs: 'timestamp', takenAtMs: 'processedOn' } as const;
 
-/** A prioritized job's score is its priority times this, plus a counter that keeps jobs of one priority in order. */
+/**
+ * A prioritized job's score is its priority times this step, plus a counter that orders jobs with the same priority.
+ */
 export const PRIORITY_STEP = 2 ** 32;
 
 /** The Redis keys of a queue. */
 export interface QueueKeys {
-  /** Key of a job without the job's id. */
+  /** A job's key without the job id. */
   jobPrefix: string;
   job: (id: string) => string;
   /** List. New jobs are pushed to its head; workers take jobs from its tail. */
   waiting: string;
-  /** Sorted set, scored as described at `PRIORITY_STEP`. */
+  /** Sorted set. See `PRIORITY_STEP` for the scores. */
   prioritized: string;
   /** List. A job is pushed to its head when a worker starts it. */
   active: string;
@@ -42,7 +44,7 @@ export function queueKeys(keys: RedisKeys, queue: string): QueueKeys {
   };
 }
 
-/** Returns the state of a job: `none` if it was not added yet or has succeeded. */
+/** Returns a job's state, which is `none` if the job has not been added yet or has succeeded. */
 export async function findJob(redis: Redis, queue: QueueKeys, id: string): Promise<'queued' | 'failed' | 'none'> {
   const [exists, failedAtMs] = await Promise.all([redis.exists(queue.job(id)), redis.zscore(queue.failed, id)]);
   if (failedAtMs !== null) return 'failed';
@@ -50,13 +52,14 @@ export async function findJob(redis: Redis, queue: QueueKeys, id: string): Promi
 }
 
 /**
- * Returns whether a job has failed permanently. Safe for untrusted ids, even one that matches another key of the queue.
+ * Returns whether a job has failed permanently. Safe for untrusted ids, even if one matches another of the queue's
+ * keys.
  */
 export async function isFailed(redis: Redis, queue: QueueKeys, id: string): Promise<boolean> {
   return (await redis.zscore(queue.failed, id)) !== null;
 }
 
-/** Returns the permanently failed jobs with their times of failure, newest first. */
+/** Returns the permanently failed jobs and when each failed, most recent first. */
 export async function failedJobs(redis: Redis, queue: QueueKeys): Promise<{ id: string; atMs: number }[]> {
   const flat = await redis.zrevrange(queue.failed, 0, -1, 'WITHSCORES');
   return Array.from({ length: flat.length / 2 }, (_, n) => ({ id: flat[2 * n]!, atMs: Number(flat[2 * n + 1]) }));

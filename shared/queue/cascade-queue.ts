@@ -4,12 +4,14 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
-/** Kills have their own queue, so that they never wait behind a burst of events. */
+/** Kills have their own queue, so they never wait behind a burst of events. */
 export const cascadesQueue = defineQueue({
   name: 'cascades',
   version: 1,
   schema: z.object({ cascadeId: z.string().min(1) }),
-  /** Finished jobs are not kept: MongoDB has the state of a cascade, and a sweep re-adds those that are still open. */
+  /**
+   * Finished jobs are not kept, because MongoDB stores each cascade's state and a sweep re-adds jobs for open cascades.
+   */
   options: {
     attempts: 5,
     backoff: { type: 'exponential', delay: 500 },

@@ -4,26 +4,27 @@ import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 
-/** Dead letters are kept as long as receipts, which report the outcome of their events. */
+/** Dead letters are kept as long as receipts, which report the outcomes of the events in the dead letters. */
 export const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
 
-/** `removeOnFail` for queues that keep failed jobs as dead letters, until an operator replays or drops them. */
+/** `removeOnFail` for queues that keep each failed job as a dead letter until an operator replays or drops it. */
 export const KEEP_DEAD_LETTERS = {
   age: DEAD_LETTER_AGE_SECONDS,
-  /** Beyond this number, the oldest dead letters are dropped. */
+  /** Maximum number of dead letters. Beyond it, the oldest ones are dropped. */
   count: 1_000,
 } as const;
 
 /**
- * When a new payload version is deployed, jobs of older versions are still queued, and their dead letters are kept for
- * weeks. A queue therefore has a schema for each older version, which transforms its payload into the current one.
- * Deploy the workers before the API, because a worker cannot read payloads of newer versions.
+ * When a new payload version is deployed, jobs with older versions are still queued, and dead letters with older
+ * versions are kept for weeks. A queue therefore has a schema for each older version, which transforms payloads of that
+ * version into the current one. Deploy the workers before the API, because a worker cannot read payloads of newer
+ * versions.
  */
 type Versions<Payload> = { version: 1 } | { version: number; older: Readonly<Record<number, z.ZodType<Payload>>> };
 
 type QueueSpec<Name, Shape extends z.ZodRawShape, Options> = {
   name: Name;
-  /** Schema of the payload. Jobs also contain the version, as `v`. */
+  /** Schema of the payload. Job data also contains the version as `v`. */
   schema: z.ZodObject<Shape>;
   /** Retries and retention. */
   options: Options;
@@ -37,7 +38,7 @@ interface QueueDeps {
   log: Log;
 }
 
-/** Adds jobs to a queue. */
+/** A queue that is open for adding jobs. */
 interface QueueProducer<Payload> {
   queue: Queue;
   /** Adds a job. Throws a ZodError, before sending anything, if the payload is invalid. */
@@ -98,8 +99,8 @@ export function defineQueue<const Name extends string, Shape extends z.ZodRawSha
       ...connection,
       prefix: keys.queuePrefix(name),
       skipMetasUpdate: true,
-      // Workers check the Redis version. A producer would check it only once, and if that command timed out, reject
-      // every job until the process restarts.
+      // Workers check the Redis version. A producer would check it only once and, if that command timed out, would
+      // reject every job until the process restarts.
       skipVersionCheck: true,
     });
     queue.on('error', (error) => log.warn({ err: error.message }, `${name} queue error`));

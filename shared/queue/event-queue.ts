@@ -7,20 +7,20 @@ import type { RedisKeys } from '../redis/keys';
 import { encodeChunk, type EventChunk, eventsQueue } from './event-chunk';
 import { reserveBytes, releaseBytes } from './queued-bytes';
 
-/** Each step of this many open chunks lowers a tenant's priority by one, so tenants with a smaller backlog go first. */
+/** Number of open chunks that lower a tenant's priority by one, so tenants with a smaller backlog go first. */
 const CHUNKS_PER_PRIORITY = 16;
 const MAX_PRIORITY = 1_000;
-/** Well below the age at which a sweep removes open markers without a job. */
+/** Maximum age of an authorization. Well below the age at which a sweep removes open markers without a job. */
 const MAX_ADMISSION_AGE_MS = 30_000;
 
-/** Bytes that an event takes in the queue in addition to its size in the request. */
+/** Bytes that an event takes up in the queue in addition to its size in the request. */
 const ROW_BYTES = 200;
 
 /** Facts about the chunks to add. */
 interface QueueLoad {
   /** The tenant's open chunks before this add. */
   openChunks: number;
-  /** Average size of an event in the request body. Costs nothing to compute, and is accurate enough for the limit. */
+  /** Average size of an event in the request body. Costs nothing to compute and is accurate enough for the limit. */
   sentBytes: number;
   /** When the chunks were marked as open, from `performance.now()`. */
   authorizedAt: number;
@@ -30,8 +30,9 @@ interface QueueLoad {
 
 export interface EventQueue {
   /**
-   * Adds chunks and resolves once Redis has all of them. Throws OVERLOADED if Redis does not confirm that, or if the
-   * authorization is so old that a sweep may remove the open markers first (for example, after the process was paused).
+   * Adds chunks. Resolves once Redis has confirmed all of them. Throws OVERLOADED if Redis does not confirm them, or if
+   * the authorization is so old that a sweep might remove the open markers before the jobs are added (for example,
+   * because the process was paused).
    */
   add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
   close(): Promise<void>;
@@ -77,7 +78,7 @@ export function createEventQueue(deps: {
   };
 }
 
-/** Removes the open markers of chunks, so that the watermark advances, and releases their queued bytes. */
+/** Removes the chunks' open markers, so that the watermark advances, and releases the chunks' queued bytes. */
 export async function finalizeChunks(
   link: RedisLink,
   keys: RedisKeys,

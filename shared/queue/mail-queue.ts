@@ -8,7 +8,7 @@ import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
 const mailSchema = z.object({
-  /** In lowercase. */
+  /** The recipient's email address, in lowercase. */
   to: z.string().min(3),
   subject: z.string().min(1),
   text: z.string().min(1),
@@ -22,8 +22,8 @@ export const mailsQueue = defineQueue({
   version: 1,
   schema: z.object({ mail: mailSchema }),
   /**
-   * Attempts after 0 s, 5 s, 15 s, 35 s and so on. After the last one, at 43 minutes, the person must request a new
-   * email. Jobs are removed in any case, so that no email address remains in Redis.
+   * Attempts after 0 s, 5 s, 15 s, 35 s and so on. After the last attempt, at 43 minutes, the person must request a new
+   * email. Jobs are removed whether they succeed or fail, so no email addresses remain in Redis.
    */
   options: {
     attempts: 10,
@@ -34,22 +34,25 @@ export const mailsQueue = defineQueue({
   },
 });
 
-/** Longer than the worker retries any email. */
+/** How long `forget` is remembered. Longer than the worker retries any email. */
 const FORGOTTEN_SECONDS = 2 * 3_600;
-/** More emails than this wait only while the mail server is down, and by the time it is back they are useless. */
+/**
+ * Maximum waiting emails. More accumulate only while the mail server is down, and they would be useless by the time it
+ * is back.
+ */
 const MAX_WAITING_MAILS = 10_000;
 const JOBS_PER_PAGE = 500;
 const WAITING = ['waiting', 'delayed', 'prioritized'] as const;
 
 export interface MailQueue {
-  /** Queues an email. Throws 503 if too many are waiting or Redis is down. */
+  /** Queues an email. Throws 503 if too many emails are waiting or Redis is down. */
   add(mail: Mail): Promise<void>;
-  /** Removes all queued emails to an address. An email that is being sent is not retried. */
+  /** Removes all queued emails to an address. If an email is already being sent, it is not retried. */
   forget(to: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Returns when `forget` was last called for an address, as a time in ms, or null if it was not. */
+/** Returns the time in ms at which `forget` was last called for an address, or null if it was not called recently. */
 export async function forgottenAt(link: RedisLink, keys: RedisKeys, addressHash: string): Promise<number | null> {
   const at = await link.client.get(keys.forgottenMails(addressHash));
   return at === null ? null : Number(at);

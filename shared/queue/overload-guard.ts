@@ -7,13 +7,13 @@ import type { RedisKeys } from '../redis/keys';
 import { queuedBytes } from './queued-bytes';
 
 const REFRESH_EVERY_MS = 500;
-/** Upper bound for queued bytes as a fraction of the Redis `maxmemory`, whatever MAX_QUEUED_BYTES allows. */
+/** Maximum queued bytes as a fraction of the Redis `maxmemory`, even if MAX_QUEUED_BYTES allows more. */
 const MAX_SHARE_OF_REDIS = 0.5;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Rejects events well before Redis reaches `maxmemory`, where BullMQ's own scripts fail and workers get stuck. The
- * limits are soft: between two refreshes, several processes together may exceed them.
+ * Rejects events well before Redis reaches `maxmemory`, because BullMQ's own scripts would then fail and workers would
+ * get stuck. The limits are soft: between two refreshes, several processes together may exceed them.
  */
 export interface OverloadGuard {
   /** Throws OVERLOADED while the queue or Redis is too full. */

@@ -3,10 +3,13 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import { JOB_FIELDS, PRIORITY_STEP, queueKeys } from './bullmq-internals';
 
-/** The number of priorities in use, see `MAX_PRIORITY` in event-queue.ts. */
+/** The number of priorities in use. See `MAX_PRIORITY` in event-queue.ts. */
 const MAX_PRIORITIES = 1_000;
 
-/** Maximum number of active jobs to inspect, oldest first. More than several workers process at once. */
+/**
+ * Maximum number of active jobs to inspect, oldest first. Exceeds the number of jobs that several workers process at
+ * once.
+ */
 const MAX_ACTIVE = 1_000;
 
 /** A snapshot of a queue. */
@@ -18,7 +21,7 @@ export interface QueueStats {
   longestActiveMs: number;
 }
 
-/** Reads a queue's statistics in one round trip, whatever its length. */
+/** Reads a queue's statistics in one round trip, regardless of the queue's length. */
 export async function queueStats(
   { client }: Pick<RedisLink, 'client'>,
   keys: RedisKeys,

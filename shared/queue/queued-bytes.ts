@@ -4,9 +4,9 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 
 /**
- * The payload bytes of a chunk that is queued or being processed. The API reserves them when it adds the job, and they
- * are released when the chunk is finalized, so that the API can reject events before Redis is full. Both operations are
- * idempotent.
+ * The payload bytes of a chunk that is queued or being processed. The API reserves the bytes when it adds the job, and
+ * they are released when the chunk is finalized. The API can therefore reject events before Redis is full. Reserving
+ * and releasing are idempotent.
  */
 export interface Reservation {
   chunkId: ChunkId;
@@ -14,7 +14,7 @@ export interface Reservation {
   bytes: number;
 }
 
-/** Reserves the bytes of chunks. Returns the total queued bytes of all tenants. */
+/** Reserves the chunks' bytes. Returns the total queued bytes of all tenants. */
 export async function reserveBytes(
   redis: Redis,
   keys: RedisKeys,
@@ -26,7 +26,7 @@ export async function reserveBytes(
   return Number(await scripts.reserveBytes(redis, [keys.reservations(queue), keys.reservedBytes(queue)], args));
 }
 
-/** Releases the bytes of chunks. Ignores chunks without a reservation. */
+/** Releases the chunks' bytes. Ignores chunks without a reservation. */
 export async function releaseBytes(redis: Redis, keys: RedisKeys, queue: string, chunkIds: ChunkId[]): Promise<void> {
   await scripts.releaseBytes(redis, [keys.reservations(queue), keys.reservedBytes(queue)], chunkIds);
 }

@@ -14,7 +14,7 @@ export type QueueName = Definition['name'];
 export const QUEUE_NAMES: readonly QueueName[] = QUEUES.map(({ name }) => name);
 
 type DeadLetterDefinition = Extract<Definition, { options: { removeOnFail: typeof KEEP_DEAD_LETTERS } }>;
-/** A queue that keeps dead letters. The jobs of the other queues are wake-ups or emails, which are not kept. */
+/** A queue that keeps dead letters. Jobs in the other queues are wake-ups or emails, which are not kept. */
 export type DeadLetterQueue = DeadLetterDefinition['name'];
 
 function keepsDeadLetters(queue: Definition): queue is DeadLetterDefinition {

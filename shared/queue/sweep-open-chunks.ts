@@ -22,8 +22,8 @@ async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Pr
 }
 
 /**
- * Returns whether any chunk received up to `throughMs` is still queued or being processed. A recent marker without a
- * job counts, because its job may still be added.
+ * Returns whether any chunk received up to `throughMs` is still queued or being processed. A chunk with a recent marker
+ * but no job counts as queued, because its job may still be added.
  */
 export async function isQueuedUpTo(
   link: RedisLink,
@@ -34,16 +34,16 @@ export async function isQueuedUpTo(
 ): Promise<boolean> {
   const flat = await link.client.zrangebyscore(keys.openChunks(tenant), 0, throughMs, 'WITHSCORES', 'LIMIT', 0, PAGE);
   const queue = queueKeys(keys, eventsQueue.name);
-  // One at a time, because in a backlog the first chunk is usually enough.
+  // Checks one chunk at a time, because in a backlog the first one is usually still queued.
   for (let at = 0; at < flat.length; at += 2) {
     const job = await findJob(link.client, queue, flat[at]!);
     if (job === 'queued' || (job === 'none' && Number(flat[at + 1]) > nowMs - ABANDONED_AFTER_MS)) return true;
   }
-  // A full page means that there may be more.
+  // A full page means that there may be more chunks.
   return flat.length === 2 * PAGE;
 }
 
-/** Finalizes a tenant's abandoned chunks, so that its watermark advances. Returns the number of chunks. */
+/** Finalizes a tenant's oldest abandoned chunks, so that its watermark advances. Returns the number of chunks. */
 export async function sweepOpenChunks(
   link: RedisLink,
   keys: RedisKeys,

@@ -4,11 +4,11 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
-/** A job that contains only the id of a row in MongoDB, which has the state. */
+/** A job that contains only the id of a MongoDB row. The row contains the state. */
 const WAKE_UP = {
   version: 1,
   schema: z.object({ id: z.string().min(1) }),
-  /** A sweep re-adds open rows, so a wake-up is attempted once and not kept. */
+  /** A sweep adds new wake-ups for open rows, so each wake-up is attempted once and is not kept. */
   options: { attempts: 1, removeOnComplete: true, removeOnFail: true },
 } as const;
 
@@ -23,7 +23,7 @@ export interface WakeUpQueue {
   close(): Promise<void>;
 }
 
-/** Creates a producer for a wake-up queue. A sweep of MongoDB finds rows whose wake-up was lost. */
+/** Creates a producer for a wake-up queue. A sweep of MongoDB finds rows whose wake-ups were lost. */
 export function createWakeUpQueue(
   definition: WakeUpDefinition,
   deps: { link: RedisLink; keys: RedisKeys; log: Log },

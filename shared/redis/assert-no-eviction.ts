@@ -1,6 +1,6 @@
 import type { RedisLink } from './connect';
 
-/** Throws if the server may evict keys without a TTL once it is full, because queued jobs are such keys. */
+/** Throws if the server may evict keys without a TTL when its memory is full, because queued jobs have no TTL. */
 export async function assertNoEviction({ client }: Pick<RedisLink, 'client'>): Promise<void> {
   const info = await client.info('memory');
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? '';

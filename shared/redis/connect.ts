@@ -12,15 +12,15 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const ERROR_LOG_EVERY_MS = 5_000;
-/** Errors of a server that accepts no writes, such as a former primary after a failover. */
+/** Errors from a server that does not accept writes, such as a former primary after a failover. */
 const NOT_PRIMARY = /READONLY|LOADING|MASTERDOWN/;
 
 /** How often to check the identity of the connected server. */
 const IDENTITY_WATCH_MS = 1_000;
 
 /**
- * Behavior of a connection. `timeoutMs` limits each command. `epochKey` is the key under which processes agree on the
- * server's epoch. Without it, the epoch is derived from the server's identity alone, and nothing is written.
+ * Behavior of a connection. `timeoutMs` limits each command. `epochKey` is the Redis key that processes use to agree on
+ * the server's epoch. Without it, the epoch is derived from the server's identity alone, and nothing is written.
  */
 export type LinkRole = { kind: 'request'; timeoutMs: number; epochKey?: string } | { kind: 'worker' };
 
@@ -29,15 +29,17 @@ export interface RedisLink {
   client: Redis;
   /** Options for BullMQ's queues and workers. */
   bullmq: { connection: Redis; telemetry?: Telemetry };
-  /** The server's run id. Null while disconnected, and until the server of a new connection has been identified. */
+  /**
+   * The server's run id. Null while disconnected, and while the server behind a new connection has not been identified.
+   */
   runId(): string | null;
   /** The server's `run_id` and `master_replid`. Null whenever `runId()` is. */
   serverId(): string | null;
   /**
    * The server's epoch. Null whenever `runId()` is. Cached rows are valid only in the epoch in which they were written.
-   * A new epoch begins after a restart, after a failover, and when a process reconnects from another server, where it
-   * may have changed data that is cached here. Other processes notice within a second, so rows must stay safe while two
-   * epochs are in use.
+   * A new epoch begins after a restart, after a failover, and when a process reconnects after using another server,
+   * because it may have changed data that is cached on this server. Other processes notice the new epoch within a
+   * second, so rows must be safe to use while two epochs are in use.
    */
   epoch(): string | null;
   /** Resolves once the server is identified. Rejects after `timeoutMs`. */
@@ -48,9 +50,9 @@ export interface RedisLink {
 const retryStrategy = (times: number): number => Math.min(RETRY_FIRST_MS * 2 ** Math.min(times, 10), RETRY_MAX_MS);
 
 /**
- * Returns ioredis options. A `request` connection fails fast: it has no offline queue and never resends a command,
- * which could then run twice. A `worker` connection waits for the server to return, as BullMQ workers require. Both
- * disconnect from a server that no longer accepts writes.
+ * Returns ioredis options. A `request` connection fails fast: it has no offline queue, and it never resends a command,
+ * because the command could then run twice. A `worker` connection waits for the server to return, as BullMQ workers
+ * require. Both disconnect from a server that no longer accepts writes.
  */
 function optionsFor(role: LinkRole): RedisOptions {
   const common: RedisOptions = {
@@ -74,7 +76,8 @@ function optionsFor(role: LinkRole): RedisOptions {
 /** Opens a connection that reconnects indefinitely and logs at most one error every 5 s. */
 export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: Telemetry): RedisLink {
   const client = new Redis(url, optionsFor(role));
-  // BullMQ sends blocking commands on a duplicate and monitors it itself, so a late reply there is not a fault.
+  // BullMQ sends blocking commands on a duplicate connection and monitors that connection itself, so a late reply there
+  // is not an error.
   client.duplicate = (override) => Redis.prototype.duplicate.call(client, { ...override, socketTimeout: undefined });
   const epochKey = role.kind === 'request' ? role.epochKey : undefined;
   let known: { runId: string; serverId: string; epoch: string; token: string } | null = null;
@@ -95,8 +98,8 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     forgetSocketTimeout(client);
   });
   /**
-   * Identifies the server. Reconnects if it changed during the connection, because other processes may use a new
-   * primary.
+   * Identifies the server. Reconnects if the server's identity changed while connected, because other processes may
+   * already use a new primary.
    */
   const identify = async (isNew: boolean): Promise<void> => {
     const current = connection;
@@ -122,7 +125,7 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     waiting.clear();
   };
   const watchIdentity = async (isNew: boolean): Promise<void> => {
-    // Compares connections, because the check of a lost connection may still be waiting for its timeout.
+    // Compares connections, because a check on a lost connection may still be waiting for its timeout.
     if (client.status !== 'ready' || identifying === connection) return;
     const current = (identifying = connection);
     try {

@@ -1,7 +1,7 @@
 import type { Env, IdentityRef, Tenant } from '../domain/ids';
 import { envOf, partnerOf, tagOf } from '../domain/ids';
 
-/** Builds every Redis key. The part in braces is the Redis Cluster hash tag, which all keys of a script share. */
+/** Builds every Redis key. The part in braces is the Redis Cluster hash tag. All keys that a script uses share one. */
 export function redisKeys(keyspace: string) {
   const p = keyspace;
   return {
@@ -27,9 +27,9 @@ export function redisKeys(keyspace: string) {
     lockSessions: (subject: string) => `${p}:{turn-${subject}}:names`,
     lockHeartbeat: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
-    /** Holds the token with which processes agree on the server's epoch. */
+    /** Contains the token that processes use to agree on the server's epoch. */
     epochToken: () => `${p}:{epoch}:token`,
-    /** Cached rows. The key contains the server's run id, so that rows from before a restart are never read. */
+    /** Cached rows. The key contains the server's run id, so rows from before a restart are never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,
     signalsLease: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:lease:${userRef}`,
     identity: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:identity`,

@@ -15,7 +15,7 @@ type Command = (keyCount: number, ...keysAndArgs: Argument[]) => Promise<unknown
 
 /**
  * Loads `scripts/<name>.lua` and defines it as a command on each connection that uses it. ioredis sends the script's
- * hash, and its text if the server does not have it cached.
+ * hash, and sends the full text only if the server has not cached the script.
  */
 function script<Keys extends readonly string[], Args extends readonly Argument[], Reply>(
   name: string,
@@ -31,7 +31,7 @@ function script<Keys extends readonly string[], Args extends readonly Argument[]
 
 type RowAndLease = [row: string, lease: string];
 
-/** The reply of authorize.lua, documented there. The numbers may be missing. */
+/** The reply of authorize.lua, which documents it. The numbers may be missing. */
 export type AuthorizeReply = [status: string, keyFacts: string, nodeFacts: string, ...numbers: number[]];
 
 type QueueStatsReply = [

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
 /**
- * A server that no process has used for this long gets a new epoch, because its former users may have written to
+ * A server that has been unused for this long gets a new epoch, because the processes that used it may have written to
  * another server in the meantime.
  */
 const TOKEN_TTL_MS = 60_000;
 /**
- * Renewals are rare, because a write blocks the connection's reads while the server pauses writes during a failover.
+ * Processes renew a token only below this remaining TTL. Renewals are rare, because a write blocks later reads on the
+ * connection while the server pauses writes during a failover.
  */
 const RENEW_BELOW_MS = 30_000;
 const RUN_ID_CHARS = 12;
@@ -36,8 +37,8 @@ export async function readServerIdentity(client: Redis): Promise<ServerIdentity>
 }
 
 /**
- * Returns the server's epoch token, on which all processes agree, and renews it. Sets it to `proposed` if there is
- * none, or if `replace` is true. Usually only reads.
+ * Returns the server's epoch token, on which all processes agree, and renews it. Sets the token to `proposed` if there
+ * is none, or if `replace` is true. Usually sends only reads.
  */
 export async function agreeOnToken(
   client: Redis,
@@ -48,7 +49,7 @@ export async function agreeOnToken(
   if (replace) await client.set(key, proposed, 'PX', TOKEN_TTL_MS);
   const [held, leftMs] = await Promise.all([client.get(key), client.pttl(key)]);
   if (held !== null) {
-    // If this fails, the next check or another process renews it.
+    // If this fails, the next check or another process renews the token.
     if (leftMs < RENEW_BELOW_MS) client.pexpire(key, TOKEN_TTL_MS).catch(() => undefined);
     return held;
   }

@@ -5,15 +5,18 @@ import { connectRedis, type RedisLink } from './connect';
 import type { RedisKeys } from './keys';
 import { readServerIdentity } from './server-identity';
 
-/** With `appendfsync everysec`, an fsync takes up to two seconds, and a late caller waits for two of them. */
+/**
+ * With `appendfsync everysec`, an fsync takes up to two seconds, and a caller that arrives during one fsync also waits
+ * for the next.
+ */
 const FSYNC_TIMEOUT_MS = 4_000;
-/** Minimum time to wait for an fsync, so that short waits do not repeat in a loop. */
+/** Minimum time to wait for an fsync, to avoid a tight loop of short waits. */
 const MIN_WAIT_MS = 100;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * Runs a write to the queue Redis and returns its result once the write is as durable as QUEUE_DURABILITY requires.
- * Throws OVERLOADED if Redis does not confirm that, and passes on errors from the write.
+ * Throws OVERLOADED if Redis does not confirm that. Rethrows errors from the write.
  */
 export type WithFsync = <T>(write: () => Promise<T>) => Promise<T>;
 
@@ -24,10 +27,10 @@ export interface FsyncGuard {
 
 const NO_WAIT: FsyncGuard = { withFsync: (write) => write(), close: () => Promise.resolve() };
 
-/** Reads whether the server's append-only file is on, and whether every reply follows an fsync. */
+/** Reads whether the server's append-only file is on, and whether the server runs an fsync before every reply. */
 async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlways: boolean }> {
   const isOn = /^aof_enabled:1/m.test(await redis.info('persistence'));
-  // Managed servers forbid CONFIG. Then MIR waits for an fsync even if the server always syncs.
+  // Managed servers may forbid CONFIG. MIR then waits for an fsync even if the server always syncs.
   const syncsAlways = await redis.config('GET', 'appendfsync').then(
     (reply) => (reply as string[])[1] === 'always',
     () => false,
@@ -36,10 +39,10 @@ async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlway
 }
 
 /**
- * Creates the fsync guard. With `everysec`, it does not wait. With `fsync`, it does not wait either if the server has
- * `appendfsync always`, because then each reply follows its fsync. Otherwise it sends WAITAOF (Redis 7.2+, Valkey)
- * after a newer write, on a connection of its own. The confirmation counts only if it comes from the server that
- * accepted the write: a server that restarted or was a replica in between may have lost it. Throws if the server
+ * Creates the fsync guard. In `everysec` mode, the guard does not wait. In `fsync` mode, it does not wait if the server
+ * has `appendfsync always`, because each reply then follows an fsync. Otherwise, it sends WAITAOF (Redis 7.2+, Valkey)
+ * after a newer write, on its own connection. The confirmation counts only if it comes from the server that accepted
+ * the write, because a server that restarted or was a replica in between may have lost the write. Throws if the server
  * supports neither.
  */
 export async function createFsyncGuard({
@@ -103,8 +106,8 @@ interface Waiter {
 
 /**
  * Returns a function that waits until a server has synced everything written so far. Callers that arrive during a wait
- * share the next one, because a connection processes its waits one after another. `coalesce` would not do: it would
- * start a wait in every turn of the event loop.
+ * share the next one, because a connection processes its waits one after another. `coalesce` is unsuitable, because it
+ * would start a wait in every turn of the event loop.
  */
 function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null) => Promise<void> {
   /** Returns the identity of the server that confirmed the fsync. Rejects if the connection is lost. */
@@ -113,7 +116,7 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null)
     const [, [syncedServers], { serverId }] = await Promise.all([
       own.client.set(keys.fsyncProbe(), '1'),
       own.client.call('WAITAOF', '1', '0', String(timeoutMs)) as Promise<[number, number]>,
-      // Runs after the fsync, so that it notices if the server was a replica since the write.
+      // Runs after the fsync, so that it detects whether the server has been a replica since the write.
       readServerIdentity(own.client),
     ]);
     if (syncedServers < 1) throw new FsyncLate();
@@ -130,7 +133,7 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null)
         else rejectWaiter(waiter, new Error('the queue Redis restarted or failed over after the write'));
       }
     } catch (error) {
-      // Only the oldest waiters have timed out. The others join the head of the next group.
+      // Only the oldest waiters have timed out. The others move to the head of the next group.
       const oldestMs = performance.now() - FSYNC_TIMEOUT_MS + MIN_WAIT_MS;
       const canWait = (waiter: Waiter): boolean => error instanceof FsyncLate && waiter.sinceMs > oldestMs;
       for (const waiter of waiters) if (!canWait(waiter)) rejectWaiter(waiter, error);

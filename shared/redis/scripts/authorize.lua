@@ -1,10 +1,10 @@
 -- Authorizes the requests that arrived with one API key in the same turn of the event loop. Checks the key, its agents
 -- and its scopes, charges the rate-limit budgets, marks accepted chunks as open, and reads the clock and the watermark.
--- The path of a key is its partner, then its agents from the root to the key's own. Each request is charged to every
--- budget on the path, so the budget with the fewest tokens left decides.
+-- A key's path consists of its partner and then the agents from the root to the key's own agent. Each request is
+-- charged to every budget on the path, so the budget with the fewest tokens left determines the result.
 --
--- KEYS[1]  credential row: hash of `run` (epoch), `path`, `scopes`, `body` (facts about the key)
--- KEYS[2]  open chunks of the tenant: sorted set of chunk ids by the time they were accepted
+-- KEYS[1]  credential row: hash with `run` (epoch), `path`, `scopes` and `body` (facts about the key)
+-- KEYS[2]  open chunks of the tenant: sorted set of chunk ids, scored by the time of acceptance
 --          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
 -- ARGV[1]  epoch of the server; rows of other epochs are ignored
 -- ARGV[2]  policy: `events`, `requests` or `control`
@@ -22,11 +22,11 @@
 --   MISS               a row is missing or from another epoch: load the rows and retry
 --   HOLD               a row is fenced: wait and retry
 --   AGENT_KEY_REVOKED  the key is permanently revoked. A tombstone has this status as its path. (A process of an
---                      earlier version mistakes it for the id of a node without a row, gets a MISS and reads MongoDB.)
+--                      earlier version mistakes it for a node id without a row, gets a MISS and reads MongoDB.)
 -- Returns the first seven of the following values if the key is rejected for another reason (`SCOPE`, or the code in a
 -- node's row), and all of them with the status OK:
 --   { status, facts about the key, facts about the nodes (one line each), now in ms, time of the oldest open chunk in
---     ms or -1, capacity of the tightest budget, its tokens left, number of open chunks, capacity of the smallest
+--     ms or -1, capacity of the tightest budget, tokens left in it, number of open chunks, capacity of the smallest
 --     budget, units granted to each request… }
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
 if c[1] ~= ARGV[1] then return {'MISS'} end

@@ -1,4 +1,4 @@
--- Fences authority rows before a change, and revokes their leases. Callers that find a fence wait for the change.
+-- Fences authority rows before a change and revokes their leases. Callers that find a fence wait until it is removed.
 --
 -- KEYS     pairs of row and lease
 -- ARGV[1]  epoch of the server

@@ -1,5 +1,5 @@
--- Takes the leases of missing authority rows, so that the reader that missed them can fill them from MongoDB. Ignores
--- rows of this epoch, including fenced ones.
+-- Takes leases on missing authority rows, so that the reader can fill these rows from MongoDB. Skips rows that belong
+-- to this epoch, including fenced rows.
 --
 -- KEYS     pairs of row and lease
 -- ARGV[1]  epoch of the server

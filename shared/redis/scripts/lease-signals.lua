@@ -1,10 +1,10 @@
--- Takes the lease of a signals row after a cache miss, unless the row has been written in the meantime.
+-- Takes the lease on a signals row after a cache miss, unless the row has been written in the meantime.
 --
 -- KEYS[1]  row
 -- KEYS[2]  its lease
 -- ARGV[1]  token of the reader
 -- ARGV[2]  lifetime of the lease in ms
--- ARGV[3]  epoch of the server; a valid row ends with it
+-- ARGV[3]  epoch of the server; every valid row ends with the epoch
 --
 -- Returns the row if it has been written, otherwise nil.
 local row = redis.call('GET', KEYS[1])

@@ -4,7 +4,7 @@
 -- ARGV[1]  token of the holder
 -- ARGV[2]  lifetime of a lock in ms
 --
--- Returns one value per partition: 1 if it is now locked, 0 if another holder has it.
+-- Returns one value per partition: 1 if it is now locked, 0 if another holder has the lock.
 local got = {}
 for i, key in ipairs(KEYS) do
   got[i] = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0

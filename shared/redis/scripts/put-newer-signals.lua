@@ -1,4 +1,4 @@
--- Writes signals rows unless the cache has newer revisions of any epoch, and revokes the leases of readers. A row is a
+-- Writes signals rows unless the cache has newer revisions from any epoch, and revokes the readers' leases. A row is a
 -- JSON array that begins with its revision.
 --
 -- KEYS     pairs of row and lease

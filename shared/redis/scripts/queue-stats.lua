@@ -6,12 +6,12 @@
 -- ARGV[1]  key prefix of jobs
 -- ARGV[2]  maximum number of priorities to read
 -- ARGV[3]  maximum number of active jobs to read, oldest first
--- ARGV[4]  factor of the priority in a job's score
--- ARGV[5]  field of a job that contains the time it was added
--- ARGV[6]  field of a job that contains the time it was started
+-- ARGV[4]  factor by which a job's score multiplies the priority
+-- ARGV[5]  job field that contains the time when the job was added
+-- ARGV[6]  job field that contains the time when the job was started
 --
 -- Returns { waiting, prioritized, active, delayed and failed jobs, age of the oldest waiting job in ms, run time of the
---   longest-running job in ms }. A time is 0 if there is no such job.
+--   longest-running job in ms }. An age or run time is 0 if there is no such job.
 local heads = { redis.call('LINDEX', KEYS[1], -1) }
 local from = '-inf'
 for n = 1, tonumber(ARGV[2]) do

@@ -1,11 +1,11 @@
--- Releases the bytes of chunks. Ignores chunks without a reservation. Deletes the sum with the last reservation, so
--- that an error in it does not persist.
+-- Releases the chunks' bytes. Ignores chunks without a reservation. Deletes the sum along with the last reservation, so
+-- an error in the sum does not persist.
 --
 -- KEYS[1]  reservations: hash of chunk id to `<bytes> <tenant> <time in ms>`
 -- KEYS[2]  sum of the reserved bytes
 -- ARGV     chunk ids
 --
--- Returns the bytes released.
+-- Returns the number of bytes released.
 local freed = 0
 for i = 1, #ARGV do
   local entry = redis.call('HGET', KEYS[1], ARGV[i])

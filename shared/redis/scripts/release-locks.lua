@@ -1,4 +1,4 @@
--- Releases locks, except those that have expired and belong to another holder now.
+-- Releases locks, except those that have expired and now belong to another holder.
 --
 -- KEYS     locks
 -- ARGV[1]  token of the holder

@@ -1,11 +1,11 @@
--- Removes the holder's fences after a change, and deletes rows and leases of the old state. Such a row exists if the
--- fence was lost (in a flush or restart), or replaced by the fence of another holder that finished first. Keeps the
--- fences of other holders.
+-- Removes the holder's fences after a change, and deletes rows and leases from the old state. An old row exists if the
+-- fence was lost (in a flush or restart), or if another holder replaced the fence and finished first. Keeps other
+-- holders' fences.
 --
 -- KEYS     pairs of row and lease
 -- ARGV[1]  token of the holder
 --
--- Returns the next whole millisecond on the server's clock. Every request authorized by the old rows is earlier.
+-- Returns the next whole millisecond on the server's clock. Every request that the old rows authorized is earlier.
 for i = 1, #KEYS, 2 do
   local row = redis.call('HMGET', KEYS[i], 'blocked', 'token')
   if row[1] ~= 'HOLD' or row[2] == ARGV[1] then redis.call('DEL', KEYS[i]) end

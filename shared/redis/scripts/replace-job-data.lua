@@ -1,7 +1,7 @@
 -- Replaces the payload of a job unless it has changed since it was read.
 --
 -- KEYS[1]  job: hash
--- ARGV[1]  field of the job with its payload
+-- ARGV[1]  job field that contains the payload
 -- ARGV[2]  payload as it was read
 -- ARGV[3]  new payload
 --
