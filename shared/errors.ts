@@ -1,4 +1,4 @@
-/** Maximum number of errors in one response, so that a body of junk does not get a much larger response. */
+/** Maximum number of errors in one response. Keeps an invalid request body from causing a much larger response. */
 export const MAX_LISTED_ERRORS = 1_000;
 
 /** An invalid input field: its JSON path, an error code, and how to fix it. */
@@ -101,7 +101,7 @@ export class MirError extends Error {
   }
 }
 
-/** Returns the error for a dependency that is down, slow or full. The reason implies whether anything was stored. */
+/** Returns the error for a dependency that is down, slow or full. The reason determines whether anything was stored. */
 export function overloaded(reason: OverloadReason, retryAfterSeconds = 2, cause?: unknown): MirError {
   return new MirError('OVERLOADED', OVERLOADS[reason], { params: { reason }, retryAfterSeconds, cause });
 }

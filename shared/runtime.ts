@@ -25,9 +25,9 @@ export interface Runtime {
   secrets: Secrets;
   catalog: Catalog;
   store: Store;
-  /** Redis with queues and security state. Commands fail fast. */
+  /** Redis for queues and security state. Commands fail fast. */
   queueLink: RedisLink;
-  /** Redis with cached signals. Commands fail fast. */
+  /** Redis for cached signals. Commands fail fast. */
   cacheLink: RedisLink;
   close(): Promise<void>;
 }
@@ -48,8 +48,8 @@ export function readCatalog(file: string | null): Catalog {
 }
 
 /**
- * Connects to MongoDB and Redis and verifies the pepper. Builds indexes, except in production: there, an unplanned
- * build could stall a large database, so pending migrations are an error and `mir migrate` applies them.
+ * Connects to MongoDB and Redis and verifies the pepper. Builds indexes, except in production, where an unplanned build
+ * could stall a large database. In production, throws if migrations are pending. Apply them with `mir migrate`.
  */
 export async function openRuntime(config: Config, service: 'api' | 'worker'): Promise<Runtime> {
   const log = createLog(config.logLevel, service);

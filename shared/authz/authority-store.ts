@@ -8,7 +8,7 @@ import type { AgentDoc } from '../store/agents';
 import type { PartnerDoc } from '../store/partners';
 import type { Store } from '../store/store';
 
-/** Partner keys have every scope on every plan. After a downgrade, existing agents stay readable and revocable. */
+/** Partner keys have every scope on every plan, so a partner can still read and revoke its agents after a downgrade. */
 const PARTNER_SCOPES = [...SCOPES];
 
 function partnerNode({ _id, suspended, limits, plan }: PartnerDoc): PathNode {

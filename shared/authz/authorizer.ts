@@ -23,21 +23,25 @@ import {
 import { blocked, isBlock, scopeMissing, unknownKey } from './rejections';
 import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
 
-/** How long a cached row lives before it is read from MongoDB again. */
+/** Lifetime of a cached row, after which it is read from MongoDB again. */
 const ROW_TTL_MS = 3600 * 1000;
 const LEASE_MS = 10_000;
-/** A caller that meets a fence retries after this long, up to `MAX_TRIES` times. */
+/** A request that encounters a fence is retried after this long, up to `MAX_TRIES` times. */
 const FENCE_RETRY_MS = 10;
 const MAX_TRIES = 40;
 const MEMO_SIZE = 10_000;
-/** Maximum characters in the memo. An entry can hold long allowlists, so limiting the entries is not enough. */
+/**
+ * Maximum characters in the memo. An entry can contain long allowlists, so limiting the number of entries is not
+ * enough.
+ */
 const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 
 interface Entry {
   cost: number;
   /**
-   * `whole`: all or nothing. `part`: as much as is left, for an entry that several requests share. `credit`: charges
-   * the full cost of work already done, and grants it if anything was left. The debt is capped at one minute's budget.
+   * `whole`: all or nothing. `part`: as many units as are left, for an entry that several requests share. `credit`:
+   * charges the full cost of work already done, and grants it if any units were left. The debt is capped at one
+   * minute's budget.
    */
   grant: 'whole' | 'part' | 'credit';
   /** Chunks to mark as open if anything is granted. */
@@ -49,7 +53,7 @@ export interface Admission {
   credential: Credential;
   /** Time on the Redis clock. Null while Redis is down. */
   nowMs: number | null;
-  /** The tenant's watermark: every event received before it is finalized. Null while Redis is down. */
+  /** The tenant's watermark. Every event received before this time is finalized. Null while Redis is down. */
   watermarkMs: number | null;
   openChunks: number;
   /** The tightest budget on the key's path. */
@@ -59,14 +63,15 @@ export interface Admission {
 }
 
 export interface Authorizer {
-  /** Authorizes all entries of one key in one round trip. Throws if the caller is rejected or Redis is unavailable. */
+  /** Authorizes all entries for one key in one round trip. Throws if the caller is rejected or Redis is unavailable. */
   authorize(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
-  /** Authorizes a read from MongoDB alone, without charging a budget, while Redis is down. */
+  /** Authorizes a read while Redis is down, using only MongoDB and without charging a budget. */
   authorizeFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
   /**
-   * Runs a change of authority. While it runs, no process admits a caller based on the cached rows that it affects.
-   * Afterwards, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock from which the change
-   * is in force everywhere. A change can also fence rows itself right before it commits, so that callers wait less.
+   * Runs a change that affects authorization. Meanwhile, no process admits a caller based on the cached rows that the change
+   * affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock from which
+   * the change is in effect everywhere. A change can also fence rows itself right before it commits, so that callers
+   * wait for less time.
    */
   withInvalidation: WithInvalidation;
 }
@@ -122,8 +127,8 @@ export function createAuthorizer(deps: {
   const nodeSlot = (tag: string, id: string): [string, string] => [keys.node(tag, id), keys.nodeLease(tag, id)];
 
   /**
-   * Replaces a revoked agent's credential row with a tombstone, so that its callers no longer cause reads of MongoDB.
-   * Needs no lease, because revocation is permanent. If the write fails, callers still get the same error.
+   * Replaces a revoked agent's credential row with a tombstone, so that requests with its key no longer cause MongoDB
+   * reads. Needs no lease, because revocation is permanent. If the write fails, callers still get the same error.
    */
   const writeTombstone = async (slot: [string, string], epoch: string): Promise<void> => {
     const tombstone = { run: epoch, path: 'AGENT_KEY_REVOKED' satisfies Block };
@@ -136,7 +141,7 @@ export function createAuthorizer(deps: {
   };
 
   const loading = new Map<string, Promise<void>>();
-  /** Reads a key and its path from MongoDB and caches them under leases. Concurrent misses of a key share one load. */
+  /** Reads a key and its path from MongoDB and caches them under leases. Concurrent misses for a key share one load. */
   const load = (key: ParsedApiKey): Promise<void> => {
     const running = loading.get(key.hash);
     if (running) return running;

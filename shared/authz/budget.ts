@@ -1,11 +1,11 @@
 import type { Policy } from './credential';
 
-/** The time in which an empty budget refills completely. */
+/** How long an empty budget takes to refill completely. */
 export const WINDOW_SECONDS = 60;
 
 /**
- * Requests per minute, partner and environment that suspend, revoke, kill or erase with the partner's own key. No other
- * traffic draws on this budget, so a runaway agent cannot keep its partner from stopping it.
+ * Budget per minute, partner and environment for requests that suspend, revoke, kill or erase with the partner's own
+ * key. No other traffic draws on this budget, so a runaway agent cannot prevent its partner from stopping it.
  */
 export const CONTROL_REQUESTS_PER_MINUTE = 120;
 
@@ -16,11 +16,11 @@ export interface Budget {
   capacity: number;
   /** Negative if the caller is in debt. */
   left: number;
-  /** Capacity of the smallest budget on the path. A request that costs more can never succeed. */
+  /** Capacity of the smallest budget on the path. A request that costs more than this can never succeed. */
   smallest: number;
 }
 
-/** Returns the seconds in which a budget regains this many units. */
+/** Returns how many seconds a budget takes to regain this many units. */
 export function secondsUntil(units: number, { capacity }: Pick<Budget, 'capacity'>): number {
   return Math.ceil((units * WINDOW_SECONDS) / capacity);
 }

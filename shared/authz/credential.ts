@@ -4,7 +4,7 @@ import { SCOPES, type Scope } from '../domain/scopes';
 
 export type { Scope };
 
-/** Reasons to reject every request of a key. */
+/** Reasons to reject every request made with a key. */
 export const BLOCKS = ['PARTNER_SUSPENDED', 'AGENT_SUSPENDED', 'AGENT_KEY_REVOKED'] as const;
 export type Block = (typeof BLOCKS)[number];
 
@@ -52,7 +52,7 @@ export interface Credential extends KeyFacts {
 
 /** The budget that a request draws on. */
 export type Policy = 'events' | 'requests' | 'control';
-/** Budgets in a node's row. `control` is not among them: its size is a constant, and agents have no such budget. */
+/** Budgets in a node's row. Excludes `control`, because its size is a constant and agents do not have such a budget. */
 type NodePolicy = Exclude<Policy, 'control'>;
 
 /** Combines the facts about a key with those about the nodes on its path. */

@@ -4,20 +4,23 @@ import type { Log } from '../log';
 import type { Store } from '../store/store';
 
 const FLUSH_EVERY_MS = 5_000;
-/** Maximum number of unsaved agents. Beyond it, an agent's activity is dropped until its next request. */
+/** Maximum number of agents with unsaved activity. Beyond it, the activity of further agents is not recorded. */
 const MAX_WAITING = 10_000;
 const MAX_PER_WRITE = 1_000;
 
 export interface ActivityRecorder {
   /** Records an agent's activity in memory. */
   record(agentId: string, atMs: number): void;
-  /** Saves the recorded activity. Keeps it for the next flush if the write fails. */
+  /** Saves the recorded activity. If the write fails, keeps the activity for the next flush. */
   flush(): Promise<void>;
-  /** Stops the periodic flush, then flushes one last time. */
+  /** Stops the periodic flushes, then flushes one last time. */
   close(): Promise<void>;
 }
 
-/** Collects the agents' last activity and saves it every 5 s, so that requests cost no write. */
+/**
+ * Collects the time of each agent's last activity and saves these times every 5 s, so that requests do not cause
+ * writes.
+ */
 export function createActivityRecorder({ store, log }: { store: Pick<Store, 'agents'>; log: Log }): ActivityRecorder {
   const waiting = new Map<string, number>();
   let writing: Promise<void> | null = null;

@@ -4,27 +4,29 @@ import { MirError, overloaded } from '../errors';
 import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
-/** Longer than any database write should take. If a process dies, its fences delay the partner's callers this long. */
+/**
+ * Longer than any database write should take. If a process dies, its fences delay the partner's callers for this long.
+ */
 const FENCE_MS = 10_000;
-/** A committed change that could not remove its fence retries this often, for up to a minute. */
+/** How often to retry when a committed change could not remove its fence. Retries continue for up to a minute. */
 const REMOVE_RETRY_MS = 250;
 const MAX_REMOVE_RETRIES = 240;
 /** Longer than MongoDB keeps an abandoned transaction open. */
 const OUTCOME_KNOWN_AFTER_MS = 70_000;
 
-/** The cached rows that a change of authority affects: nodes by partner or agent id, and keys by hash. */
+/** The cached rows that a change affects: nodes by partner or agent id, and keys by hash. */
 export interface AffectedRows {
   nodes?: readonly string[];
   keyHashes?: readonly string[];
 }
 
 /**
- * Fences rows. Throws OVERLOADED if Redis does not confirm the fence, unless `required` is false: then rows cached from
- * the old state stay valid until the fence is removed.
+ * Fences rows. Throws OVERLOADED if Redis does not confirm the fence, unless `required` is false. In that case, rows
+ * cached from the old state stay valid until the change removes its fences.
  */
 type Fence = (affected: AffectedRows, options?: { required?: boolean }) => Promise<void>;
 
-/** Runs a change of authority; see `Authorizer`. */
+/** Runs a change that affects authorization. See `Authorizer`. */
 export type WithInvalidation = <T>(
   tag: string,
   affected: AffectedRows,
@@ -52,7 +54,10 @@ export function createWithInvalidation(deps: {
     }
   };
 
-  /** Deletes rows cached from the old state after the fences expired, until the change has committed or aborted. */
+  /**
+   * Repeatedly deletes rows that were cached from the old state after the fences expired, until the change must have
+   * committed or aborted.
+   */
   const removeUntilKnown = async (removeFence: () => Promise<number>): Promise<void> => {
     for (let waitedMs = 0; waitedMs < OUTCOME_KNOWN_AFTER_MS; waitedMs += FENCE_MS) {
       await pause(FENCE_MS);
@@ -80,11 +85,11 @@ export function createWithInvalidation(deps: {
       result = await change(fence);
     } catch (error) {
       if (error instanceof MirError && error.code !== 'STORE_UNAVAILABLE') {
-        // A rejected change committed nothing.
+        // A rejected change did not commit anything.
         await removeFence().catch(() => undefined);
       } else {
-        // The outcome is unknown, and the change may still commit. Until it cannot, the fences and the repeated removal
-        // keep rows of the old state from staying cached.
+        // The outcome is unknown, and the change may still commit. Until it no longer can, the fences and the repeated
+        // deletions prevent rows from the old state from staying cached.
         if (fenced.length > 0) void removeUntilKnown(removeFence);
       }
       throw error;

@@ -12,7 +12,7 @@ const BREAKER_STATES = ['closed', 'half_open', 'open'] as const;
 type BreakerState = (typeof BREAKER_STATES)[number];
 
 export interface Breaker {
-  /** Runs a MongoDB read. Throws STORE_UNAVAILABLE if it fails or times out, or if the breaker is open. */
+  /** Runs a MongoDB read. Throws STORE_UNAVAILABLE if the read fails or times out, or if the breaker is open. */
   read<T>(work: () => Promise<T>): Promise<T>;
   shutdown(): void;
 }

@@ -2,15 +2,16 @@ import type { Tenant } from '../domain/ids';
 import { overloaded } from '../errors';
 import { createSemaphore } from './semaphore';
 
-/** Maximum concurrent long responses per process. Each one keeps a MongoDB cursor and a connection open. */
+/** Maximum concurrent long responses per process. Each one keeps a MongoDB cursor and an HTTP connection open. */
 export const MAX_CONCURRENT = 64;
-/** Maximum per partner environment or person, so that one owner's slow readers cannot use up all permits. */
+/**
+ * Maximum concurrent long responses per owner (a partner environment or a person). Keeps one owner's slow readers from
+ * using up all permits.
+ */
 export const MAX_PER_OWNER = 8;
 const RETRY_AFTER_SECONDS = 5;
 
-/**
- * Returns the owner of a request. A partner's agents count separately, so that they cannot block the partner's own key.
- */
+/** Returns the owner of a request. A partner's agents count separately, so they cannot block the partner's own key. */
 export function ownerOf(tenant: Tenant, agentId: string | null): string {
   return agentId === null ? tenant : `${tenant} agents`;
 }

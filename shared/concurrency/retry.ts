@@ -6,8 +6,8 @@ const FIRST_WAIT_MS = 50;
 const MAX_WAIT_MS = 2_000;
 
 /**
- * Retries `work` with exponential backoff until it succeeds, so that an outage costs time but no data. Rethrows an
- * error if `isFatal` returns true for it. Rejects with the signal's reason once the signal aborts.
+ * Retries `work` with exponential backoff until it succeeds, so an outage delays the work but does not lose data.
+ * Rethrows an error if `isFatal` returns true for it. Rejects with the signal's reason once the signal aborts.
  */
 export async function retryUntilAborted<T>(
   work: () => Promise<T>,

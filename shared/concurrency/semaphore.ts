@@ -1,8 +1,11 @@
 /** Limits the number of concurrent tasks per key. Tasks without a key share one limit. */
 export interface Semaphore {
-  /** Waits for a permit. Returns a function that releases it, to be called once. Throws `onFull()` if too many wait. */
+  /**
+   * Waits for a permit. Returns a function that releases the permit and must be called once. Throws `onFull()` if too
+   * many tasks are waiting.
+   */
   acquire(key?: string): Promise<() => void>;
-  /** Runs a task with a permit. Throws `onFull()` if too many wait. */
+  /** Runs a task with a permit. Throws `onFull()` if too many tasks are waiting. */
   run<T>(task: () => Promise<T>, key?: string): Promise<T>;
 }
 
@@ -21,11 +24,11 @@ export function createSemaphore({
   maxWaiting: number;
   onFull: () => Error;
 }): Semaphore {
-  // Contains only keys with running tasks, so that memory does not grow with the number of keys.
+  // Contains only keys with running tasks, so memory does not grow with the number of keys used.
   const permitsByKey = new Map<string, Permits>();
 
   const release = (key: string, permits: Permits): void => {
-    // The permit passes to the next task, so the count stays the same.
+    // The next task takes over the permit, so the count stays the same.
     const next = permits.waiting.shift();
     if (next) return next();
     permits.taken -= 1;

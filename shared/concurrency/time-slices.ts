@@ -3,7 +3,7 @@ export type NextSlice = (owner: string) => Promise<void>;
 
 /**
  * Shares the event loop among long computations. Each turn of the loop grants one slice, rotating among the owners.
- * Other requests wait for at most one slice per turn, however many computations are running.
+ * Other requests wait for at most one slice per turn, no matter how many computations are running.
  */
 export function createTimeSlices(): NextSlice {
   const waiting = new Map<string, (() => void)[]>();

@@ -19,7 +19,7 @@ export class SettingsError extends Error {
 /** Where MIR sends emails to people. With `off`, the pages for people are off too. */
 export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
 
-/** An OpenID Connect provider that people can log in with, besides email and password. */
+/** An OpenID Connect provider that people can log in with, in addition to email and password. */
 interface OidcConfig {
   issuer: string;
   clientId: string;
@@ -34,7 +34,7 @@ export interface Config {
   metricsPort: number;
   metricsOnPublicPort: boolean;
   workerPort: number;
-  /** An IP address or `localhost`. null means all interfaces. */
+  /** An IP address or `localhost`. Null means all interfaces. */
   bindAddress: string | null;
   publicUrl: string;
   mail: MailConfig;
@@ -57,7 +57,7 @@ export interface Config {
   signalsTtlSeconds: number;
   webhooksToPrivateAddresses: boolean;
   trustProxyHops: number;
-  /** null turns tracing off. */
+  /** Null turns tracing off. */
   tracing: TracingSettings | null;
   logLevel: string;
   drainTimeoutMs: number;
@@ -153,7 +153,7 @@ export function isLocalUrl(url: string): boolean {
   return LOCAL_HOSTS.has(new URL(url).hostname);
 }
 
-/** Enables the outbox only on a local deployment, because it shows every email to anyone on the machine. */
+/** Enables the outbox only on a local deployment, because the outbox shows every email to anyone on the machine. */
 function mailOf(s: {
   NODE_ENV: string;
   PUBLIC_URL: string;

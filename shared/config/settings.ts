@@ -29,7 +29,7 @@ export const SETTINGS = {
   METRICS_ON_PUBLIC_PORT: setting(flag.default(false), 'Also serves `/metrics` on `PORT`.'),
   WORKER_PORT: setting(
     port.default(3200),
-    "Port of a worker's `/healthz`, `/readyz` and `/metrics`. Under `npm start`, workers count up from `PORT` + 200 by default.",
+    "Port of a worker's `/healthz`, `/readyz` and `/metrics`. Under `npm start`, worker ports count up from `PORT` + 200 by default.",
   ),
   BIND_ADDRESS: setting(
     z
@@ -49,7 +49,7 @@ export const SETTINGS = {
       .string()
       .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
       .optional(),
-    'Mail server for emails to people, including user and password. If unset, a local deployment (local `PUBLIC_URL`, not `production`) shows emails on the `/outbox` page, which opens only on the same machine. On other deployments, the pages for people are off.',
+    'URL of the mail server for emails to people, including the user name and password. If unset, a local deployment (local `PUBLIC_URL`, not `production`) shows emails on the `/outbox` page, which opens only on the same machine. On other deployments, the pages for people are off.',
   ),
   MAIL_FROM: setting(
     z.string().regex(/@/, 'must be an email address').optional(),
@@ -84,11 +84,11 @@ export const SETTINGS = {
       .string()
       .regex(/^rediss?:\/\//, 'must start with redis:// or rediss://')
       .optional(),
-    'Redis for cached signals, which may evict. Defaults to `REDIS_URL`.',
+    'Redis for cached signals. May evict keys. Defaults to `REDIS_URL`.',
   ),
   REDIS_TIMEOUT_MS: setting(
     positive.max(10_000).default(450),
-    'Milliseconds that a request waits for one Redis reply. Two such waits fit into the second within which MIR reports overload.',
+    'Milliseconds that a request waits for one Redis reply. MIR reports overload within one second, which allows for two such waits.',
   ),
   KEYSPACE: setting(
     z
@@ -111,15 +111,15 @@ export const SETTINGS = {
   ),
   SUBJECT_PEPPER: setting(
     z.string().min(32, 'must have at least 32 characters').optional(),
-    'Secret key of the hash that hides user IDs (at least 32 characters). Never change it for an existing database. Required in production.',
+    'Secret key for the hash that hides user IDs (at least 32 characters). Never change it for an existing database. Required in production.',
   ),
   QUEUE_DURABILITY: setting(
     z.enum(['everysec', 'fsync']).default('everysec'),
-    'With `everysec`, MIR returns 202 once the queue has the events, and a power loss can lose about 1 s of them. With `fsync`, MIR waits for the fsync first.',
+    'With `everysec`, MIR returns 202 once the queue has the events, and a power loss can lose about 1 s of events. With `fsync`, MIR first waits for Redis to sync them to disk.',
   ),
   MAX_QUEUED_BYTES: setting(
     positive.default(256 * MIB),
-    'Maximum bytes of queued event payloads. Above this, or above half of the Redis `maxmemory`, `POST /v1/events` returns 503.',
+    'Maximum bytes of queued event payloads. Above this limit, or above half of the Redis `maxmemory`, `POST /v1/events` returns 503.',
   ),
   MAX_REDIS_MEMORY_PERCENT: setting(
     positive.max(95).default(75),
@@ -127,12 +127,15 @@ export const SETTINGS = {
   ),
   EVENT_WORKER_CONCURRENCY: setting(
     positive.max(512).default(64),
-    'Number of event jobs that one worker processes concurrently.',
+    'Maximum number of event jobs that one worker processes concurrently.',
   ),
-  DEFAULT_EVENTS_PER_MINUTE: setting(positive.default(60_000), 'Events per minute and environment for a new partner.'),
+  DEFAULT_EVENTS_PER_MINUTE: setting(
+    positive.default(60_000),
+    'Events that a new partner may submit per minute and environment.',
+  ),
   DEFAULT_REQUESTS_PER_MINUTE: setting(
     positive.default(6_000),
-    'Other requests per minute and environment for a new partner.',
+    'Other requests that a new partner may send per minute and environment.',
   ),
   TIER_2_MIN_EVENTS: setting(positive.default(20), 'Minimum number of events for tier 2.'),
   TIER_2_MIN_DAYS: setting(positive.default(30), 'Minimum days since the first event for tier 2.'),
@@ -144,11 +147,11 @@ export const SETTINGS = {
   ),
   SIGNALS_TTL_SECONDS: setting(
     positive.default(7 * 24 * 3600),
-    'Seconds until a cached signals row expires if no worker refreshes it.',
+    'Seconds after which a cached signals row expires if no worker refreshes it.',
   ),
   WEBHOOKS_TO_PRIVATE_ADDRESSES: setting(
     flag.default(false),
-    'Also sends webhooks to private, loopback and other reserved addresses, and over plain http. For development only: it opens your network to partners. `npm start` turns it on if `PUBLIC_URL` is local and `NODE_ENV` is not `production`.',
+    'Also sends webhooks to private, loopback and other reserved addresses, and over plain http. For development only, because it opens your network to partners. `npm start` turns it on if `PUBLIC_URL` is local and `NODE_ENV` is not `production`.',
   ),
   TRUST_PROXY_HOPS: setting(
     z.coerce.number().int().min(0).max(16).default(0),
@@ -164,7 +167,7 @@ export const SETTINGS = {
   ),
   LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-    'Minimum severity to log, as JSON lines on stdout.',
+    'Minimum severity to log. Logs are JSON lines on stdout.',
   ),
   DRAIN_TIMEOUT_MS: setting(
     positive.max(600_000).default(20_000),

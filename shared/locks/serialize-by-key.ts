@@ -3,7 +3,7 @@ import { overloaded } from '../errors';
 import type { StoreSession } from '../store/store';
 import { openRegisteredSession, type RegisteredSession, type SessionDeps } from './session-registry';
 
-/** Limits on the changes that wait for one key in this process. */
+/** Limits for changes in this process that are waiting for the same key. */
 const MAX_WAITING = 1_000;
 const MAX_WAIT_MS = 10_000;
 /** A lock holder that has not finished after this time is assumed to be dead or slow, and is skipped. */
@@ -17,12 +17,14 @@ interface Waiter {
 }
 
 /**
- * Waiters of this process by store and key. Tests open several runtimes in one process, which must not share queues.
+ * This process's waiters by store and key. Tests open several runtimes in one process, and the runtimes must not share
+ * queues.
  */
 const queuesByStore = new WeakMap<object, Map<string, Waiter[]>>();
 
 /**
- * Waits for earlier changes of this process, or goes first if urgent. Throws OVERLOADED if too many wait or on timeout.
+ * Waits for earlier changes in this process. An urgent change goes first. Throws OVERLOADED if too many changes are
+ * waiting or the wait times out.
  */
 function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
   if (!urgent && queue.length >= MAX_WAITING) {
@@ -46,10 +48,10 @@ function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
 }
 
 /**
- * Waits until no other process is ahead, but stops waiting if an urgent change arrives in this process. Measured with
- * four API contexts that change one tree concurrently: a kill needs 1 transaction attempt and 240 ms (median), compared
- * to 4 attempts and 760 ms without this queue. Other changes need 1.0 attempts instead of 3.3, with the same
- * throughput.
+ * Waits until no other process is ahead. Stops waiting if an urgent change arrives in this process. In a measurement
+ * with four API contexts that changed one tree concurrently, a kill needed 1 transaction attempt and 240 ms (median),
+ * compared with 4 attempts and 760 ms without this queue. Other changes needed 1.0 attempts instead of 3.3, with the
+ * same throughput.
  */
 async function waitAcrossProcesses(
   { queueLink, keys }: SessionDeps,
@@ -73,9 +75,9 @@ async function waitAcrossProcesses(
 
 /**
  * Runs the changes to one key (an agent tree or a partner) one after another, each in its own MongoDB session. Changes
- * queue in memory, urgent ones first, and the first change of each process queues in Redis, so that no process starves.
+ * queue in memory, urgent ones first, and each process's first change queues in Redis, so no process starves.
  * Correctness does not depend on the queues: all changes to a key write the same row, so MongoDB aborts concurrent
- * ones. Queueing avoids the retries that follow, above all for a kill during a burst of spawns.
+ * changes. Queueing avoids the retries that would follow, especially for a kill during a burst of spawns.
  */
 export async function serializeByKey<T>(
   deps: SessionDeps,
@@ -85,9 +87,10 @@ export async function serializeByKey<T>(
 ): Promise<T> {
   const { store, queueLink, keys } = deps;
   const [redis, lockQueue] = [queueLink.client, keys.lockQueue(key)];
-  // While Redis is down, changes of different processes run concurrently, and MongoDB's conflicts cause retries.
+  // While Redis is down, changes from different processes run concurrently, and write conflicts in MongoDB cause
+  // retries.
   const bestEffort = (command: Promise<unknown>): Promise<unknown> => command.catch(() => undefined);
-  // An urgent change moves ahead of other processes while it still waits in this one.
+  // An urgent change moves ahead of other processes while it is still waiting in this process.
   let own: RegisteredSession | null = urgent ? await openRegisteredSession(deps, key) : null;
   let queues = queuesByStore.get(store);
   if (!queues) queuesByStore.set(store, (queues = new Map()));

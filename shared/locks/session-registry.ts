@@ -4,7 +4,7 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import type { Store, StoreSession } from '../store/store';
 
-/** If a session's heartbeat is older than this, its process is assumed to be dead. */
+/** If a session's last heartbeat is older than this, its process is presumed dead. */
 const HEARTBEAT_TTL_MS = 1_000;
 const HEARTBEAT_EVERY_MS = 250;
 /** Longer than MongoDB keeps the transaction of a dead process open. */
@@ -26,9 +26,10 @@ export interface RegisteredSession {
 
 /**
  * Opens a MongoDB session, registers it in Redis under a subject (an agent tree, a partner, a cascade or commits), and
- * sends heartbeats until it is closed. Ends the subject's other sessions that have sent no heartbeat for `deadAfterMs`,
- * because the open transaction of a dead process would block the subject for up to a minute. If that process was only
- * slow, it retries its transaction. While Redis is down, no sessions are ended, and MongoDB's own time limit applies.
+ * sends heartbeats until it is closed. Ends the subject's other sessions that have not sent a heartbeat for
+ * `deadAfterMs`, because the open transaction of a dead process would block the subject for up to a minute. If that
+ * process was only slow, it retries its transaction. While Redis is down, sessions are not ended, and MongoDB's own
+ * time limit applies.
  */
 export async function openRegisteredSession(
   { store, queueLink, keys, log }: SessionDeps,

@@ -4,16 +4,19 @@ import { messageOf } from '../errors';
 /** A started process. */
 export interface Running {
   port: number;
-  /** Drains and closes. Must settle by itself. */
+  /** Drains and closes the process. Must settle on its own. */
   stop(): Promise<void>;
 }
 
-/** Longer than a call to an unreachable database takes to time out. With the default drain, below Kubernetes' 30 s. */
+/**
+ * Longer than a call to an unreachable database takes to time out. Together with the default drain timeout, below
+ * Kubernetes' grace period of 30 s.
+ */
 export const FORCED_EXIT_SLACK_MS = 8_000;
 
 /**
  * Runs a process: starts it, notifies the parent when it is ready, and drains and exits on SIGTERM, on SIGINT or when
- * the parent exits. If the start fails, prints one readable message and exits with 1.
+ * the parent exits. If the process fails to start, prints one readable message and exits with code 1.
  */
 export function runProcess(name: string, drainTimeoutMs: () => number, start: () => Promise<Running>): void {
   let running: Promise<Running> | null = null;

@@ -24,7 +24,7 @@ const LOOPBACK_ADDRESSES = ['127.0.0.1', '::1'];
 /** Errors for an address that no interface has, or a protocol that the system does not support. */
 const UNAVAILABLE_CODES = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
-/** This machine cannot listen on the address, whatever the port. */
+/** This machine cannot listen on the address, regardless of the port. */
 class AddressUnavailableError extends Error {
   constructor(address: string, code: string) {
     super(
@@ -35,9 +35,7 @@ class AddressUnavailableError extends Error {
   }
 }
 
-/**
- * Listens on a port of one address, or of all interfaces. Port 0 picks a free port. Rejects with a readable message.
- */
+/** Listens on a port at one address or on all interfaces. Port 0 picks a free port. Rejects with a readable message. */
 export async function listen(
   listener: RequestListener,
   port: number,
@@ -46,7 +44,7 @@ export async function listen(
 ): Promise<{ server: Server; port: number }> {
   const server = createServer(listener);
   await new Promise<void>((resolve, reject) => {
-    // Stays registered, so that a later failure to accept a connection does not crash the process.
+    // The listener stays registered, so that a later failure to accept a connection does not crash the process.
     server.on('error', (error: NodeJS.ErrnoException) => {
       if (address !== undefined && UNAVAILABLE_CODES.has(error.code ?? '')) {
         reject(new AddressUnavailableError(address, error.code ?? ''));
@@ -67,8 +65,8 @@ export function addressesOf(bindAddress: string | null): (string | undefined)[] 
 }
 
 /**
- * Listens on the same port of each address. Skips addresses that this machine lacks, such as ::1 without IPv6, unless
- * it lacks all of them. On failure, closes every server and rejects with a readable message.
+ * Listens on the same port of each address. Skips addresses that this machine does not have, such as ::1 without IPv6,
+ * unless it has none of them. On failure, closes every server and rejects with a readable message.
  */
 export async function listenOnEach(
   addresses: readonly (string | undefined)[],

@@ -49,7 +49,7 @@ function canSignal(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Not `instanceof`: under Jest, errors from Node's own modules come from another realm.
+    // Avoids `instanceof`, because under Jest, errors from Node's own modules come from another realm.
     return (error as { code?: unknown }).code === 'EPERM';
   }
 }

@@ -30,13 +30,16 @@ import type { RequestSpan, SpanFacts, Tracing, TracingSettings } from './tracing
 
 const TRACER = 'mir';
 const STOP_TIMEOUT_MS = 2_000;
-/** Below the SDK's limit per span. Hundreds of requests may share a job. */
+/** Maximum links per span, below the SDK's own limit. Hundreds of requests may share a job. */
 const MAX_LINKS = 100;
 const FIRST_SERVER_ERROR = 500;
 /** Minimum time between warnings about an unreachable collector. */
 const WARNING_INTERVAL_MS = 30_000;
 
-/** Starts a trace for each request, and for jobs that no request caused, but not for BullMQ's housekeeping. */
+/**
+ * Creates a sampler that starts traces for requests, and for jobs that no request caused, but not for BullMQ's
+ * housekeeping.
+ */
 function rootSampler(ratio: number): Sampler {
   const byRatio = new TraceIdRatioBasedSampler(ratio);
   return {
@@ -59,7 +62,7 @@ function logExportErrors(log: Log): void {
   diag.setLogger({ error: warn, warn, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN);
 }
 
-/** Returns links to distinct spans, at most as many as a span keeps. */
+/** Returns links to the distinct spans in `parents`, up to `MAX_LINKS`. */
 function linksTo(parents: readonly SpanContext[]): Link[] {
   const once = new Map(parents.map((span) => [span.spanId, span]));
   return [...once.values()].slice(0, MAX_LINKS).map((one) => ({ context: one }));
@@ -82,7 +85,7 @@ export function openTracing({ endpoint, ratio }: TracingSettings, service: 'api'
   const tracer = trace.getTracer(TRACER);
 
   const openRequest = (route: string, method: string, headers: Record<string, unknown>): RequestSpan => {
-    // Links the caller's trace instead of continuing it, so that untrusted callers cannot control sampling.
+    // Links to the caller's trace instead of continuing it, so that untrusted callers cannot control sampling.
     const theirs = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers));
     const attributes: Attributes = { 'http.route': route, 'http.request.method': method };
     const links = theirs ? linksTo([theirs]) : [];

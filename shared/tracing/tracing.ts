@@ -1,14 +1,14 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { Telemetry } from 'bullmq';
 
-/** A span that another span can have as its parent or link to. */
+/** A span that another span can use as its parent or link to. */
 export type { SpanContext };
 
 export type SpanFacts = Record<string, string | number>;
 
 /** The open span of a request. */
 export interface RequestSpan {
-  /** Runs `work` in the span's context. Everything that it starts, now or later, belongs to the trace. */
+  /** Runs `work` in the span's context. Everything that `work` starts, now or later, belongs to the trace. */
   run<T>(work: () => T): T;
   end(status: number): void;
 }
@@ -17,11 +17,14 @@ export interface RequestSpan {
 export interface Tracing {
   /** BullMQ's hook, which passes the trace on to a job. Absent if tracing is off. */
   telemetry?: Telemetry;
-  /** Starts a trace for a request. Links the caller's trace instead of continuing it. Absent if tracing is off. */
+  /** Starts a trace for a request. Links to the caller's trace instead of continuing it. Absent if tracing is off. */
   openRequest?(route: string, method: string, headers: Record<string, unknown>): RequestSpan;
   /** Returns the active span, or null if there is none. */
   activeSpan(): SpanContext | null;
-  /** Runs `work` in a child span of the first of `parents` (default: the active span) that links to the others. */
+  /**
+   * Runs `work` in a span whose parent is the first of `parents`, or the active span if `parents` is empty. The span
+   * links to the other `parents`.
+   */
   inSpan<T>(
     name: string,
     facts: SpanFacts,
