@@ -101,7 +101,7 @@ export class MirError extends Error {
   }
 }
 
-/** Returns the error for a dependency that is down, slow or full. The reason determines whether anything was stored. */
+/** Returns the error for a dependency that is down, slow or full. The reason indicates whether anything was stored. */
 export function overloaded(reason: OverloadReason, retryAfterSeconds = 2, cause?: unknown): MirError {
   return new MirError('OVERLOADED', OVERLOADS[reason], { params: { reason }, retryAfterSeconds, cause });
 }

@@ -104,7 +104,7 @@ export function createAuthorizer(deps: {
     return epoch;
   };
 
-  /** Memoizes parsing by its input, so entries never go stale. */
+  /** Caches parsed credentials by the text they were parsed from, so entries never go stale. */
   const memo = new LRUCache<string, Credential>({
     max: MEMO_SIZE,
     maxSize: MEMO_MAX_CHARS,

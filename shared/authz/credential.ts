@@ -24,7 +24,7 @@ export const keyFactsSchema = z.object({
 });
 export type KeyFacts = z.infer<typeof keyFactsSchema>;
 
-/** Current facts about a node on a key's path: the partner, then the agents from the root to the key's own. */
+/** Current facts about a node on a key's path: the partner, then the agents from the root to the key's own agent. */
 export const nodeFactsSchema = z.object({
   plan: z.enum(['STANDARD', 'ENTERPRISE']).optional(),
   allowedEventTypes: z.array(z.string()).optional(),

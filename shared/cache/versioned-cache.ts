@@ -4,7 +4,7 @@ import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
 const LEASE_MS = 10_000;
-/** Lifetime of a cached empty row. Caching empty rows keeps most requests for unknown users away from MongoDB. */
+/** Lifetime of a cached empty row. Caching empty rows keeps repeated requests for unknown users away from MongoDB. */
 const EMPTY_TTL_SECONDS = 60;
 const MAX_KEYS_PER_CALL = 500;
 

@@ -62,7 +62,9 @@ export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]
   return own;
 }
 
-/** Own statuses that can result in each effective status. Queries filter by them before they know the ancestors. */
+/**
+ * Own statuses that can result in each effective status. Queries filter by own status before the ancestors are known.
+ */
 export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
   PENDING_APPROVAL: ['PENDING_APPROVAL'],
   ACTIVE: ['ACTIVE'],
@@ -76,8 +78,8 @@ function agentIdPrefix(tenant: Tenant): string {
 }
 
 /**
- * Returns a random agent id. Its random part is hexadecimal, so it never equals the digest part of a keyed id, which
- * starts with `k`.
+ * Returns a random agent id. Its random part is hexadecimal, so it never collides with a keyed id, which has a `k` in
+ * that position.
  */
 export function newAgentId(tenant: Tenant): string {
   return `${agentIdPrefix(tenant)}${randomUUID().replaceAll('-', '')}`;

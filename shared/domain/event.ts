@@ -7,7 +7,7 @@ import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
-/** Exceeds the largest valid event, which is 28 KiB long with every character escaped as \uXXXX. */
+/** Larger than any valid event. The largest one is 28 KiB with every character escaped as \uXXXX. */
 export const MAX_EVENT_BYTES = 32 * 1024;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
@@ -89,7 +89,8 @@ export interface AcceptedEvent {
   /** The id that the API returned. */
   eventId: EventId;
   /**
-   * The id from the other derivation, under which the event may already be stored. Absent if it cannot be stored there.
+   * The id from the other derivation, under which the event may already be stored. Absent if the event cannot be stored
+   * under it.
    */
   otherId?: EventId;
   userRef: UserRef;

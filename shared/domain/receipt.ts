@@ -48,7 +48,7 @@ export function signReceipt(key: KeyObject, tenant: Tenant, facts: ReceiptFacts)
 const FORMAT =
   /^rcpt_(live|test)_((c[0-9a-z]{20,40})\.([0-9a-z]{1,9})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3}))\.([\w-]{22})$/;
 
-/** Returns the facts in a receipt id, or null unless it was signed for this tenant. */
+/** Returns the facts in a receipt id, or null if the id was not signed for this tenant. */
 export function readReceipt(key: KeyObject, tenant: Tenant, receiptId: string): ReceiptFacts | null {
   const match = FORMAT.exec(receiptId);
   if (!match || (match[1] as Env) !== envOf(tenant)) return null;

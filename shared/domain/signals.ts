@@ -1,7 +1,7 @@
 import { type IdentityRef, partnerOf, type Tenant, type UserRef } from './ids';
 import { type Tier, type TierRules, tierOf } from './tier';
 
-/** Stored facts about one of a partner's users. Times are in ms since epoch; every change increments `revision`. */
+/** Stored facts about one of a partner's users. Times are in ms since the epoch. Every change increments `revision`. */
 export interface SignalsRow {
   revision: number;
   eventCount: number;
@@ -42,7 +42,7 @@ export function linkedMembers<M extends Member>(
   return members.filter(({ userRef }) => rowOf(userRef).identity === identity);
 }
 
-/** Totals of a history, with exact times in ms since epoch. */
+/** Totals of a history, with exact times in ms since the epoch. */
 export interface History {
   eventCount: number;
   partnerCount: number;
@@ -50,7 +50,7 @@ export interface History {
   lastEventAtMs: number | null;
 }
 
-/** Adds up a person's linked accounts. Several accounts at one partner count as one partner. */
+/** Sums the histories of a person's linked accounts. Several accounts at one partner count as one partner. */
 export function sumOf(members: readonly Member[], rowOf: (ref: UserRef) => SignalsRow): History {
   const partners = new Set<string>();
   const sum: History = { eventCount: 0, partnerCount: 0, firstEventAtMs: null, lastEventAtMs: null };

@@ -8,7 +8,7 @@ import { requestSeries } from './requests';
 import { storeSeries } from './stores';
 
 /**
- * Creates every series of the service. Labels have few values, known in advance, and never identify a partner, user,
+ * Creates every series for a service. Labels have few values, known in advance, and never identify a partner, user,
  * agent or event. For labels with a closed set of values, creates the series up front, so the hot path only increments
  * them.
  */

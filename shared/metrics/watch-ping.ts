@@ -3,8 +3,8 @@ import type { Count } from './values';
 const PING_EVERY_MS = 1_000;
 
 /**
- * Measures one ping per second, never two at once. `ping` must have its own timeout. Returns a function that stops the
- * measurements.
+ * Pings once per second, never concurrently, and measures each ping. `ping` must have its own timeout. Returns a
+ * function that stops the pings.
  */
 export function watchPing(
   ping: () => Promise<unknown>,

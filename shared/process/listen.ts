@@ -51,7 +51,7 @@ export async function listen(
         return;
       }
       const why = error.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${error.message})`;
-      reject(new Error(`Port ${port} ${why}. Choose another with ${setting}.`));
+      reject(new Error(`Port ${port} ${why}. Choose another port with ${setting}.`));
     });
     server.listen({ port, ...(address === undefined ? {} : { host: address }) }, resolve);
   });
@@ -65,8 +65,8 @@ export function addressesOf(bindAddress: string | null): (string | undefined)[] 
 }
 
 /**
- * Listens on the same port of each address. Skips addresses that this machine does not have, such as ::1 without IPv6,
- * unless it has none of them. On failure, closes every server and rejects with a readable message.
+ * Listens on the same port at each address. Skips addresses that this machine does not have, such as ::1 without IPv6.
+ * If none are left, or on any other failure, closes every server and rejects with a readable message.
  */
 export async function listenOnEach(
   addresses: readonly (string | undefined)[],

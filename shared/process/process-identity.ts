@@ -25,7 +25,7 @@ export function identify(pid: number): ProcessIdentity | null {
   }
 }
 
-/** Returns whether exactly this process is still running. */
+/** Returns whether this exact process is still running. */
 export function isRunning({ pid, born }: ProcessIdentity): boolean {
   return identify(pid)?.born === born;
 }

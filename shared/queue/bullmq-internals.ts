@@ -14,7 +14,7 @@ export const JOB_FIELDS = { payload: 'data', addedAtMs: 'timestamp', takenAtMs: 
  */
 export const PRIORITY_STEP = 2 ** 32;
 
-/** The Redis keys of a queue. */
+/** A queue's Redis keys. */
 export interface QueueKeys {
   /** A job's key without the job id. */
   jobPrefix: string;

@@ -15,10 +15,10 @@ export const KEEP_DEAD_LETTERS = {
 } as const;
 
 /**
- * When a new payload version is deployed, jobs with older versions are still queued, and dead letters with older
- * versions are kept for weeks. A queue therefore has a schema for each older version, which transforms payloads of that
- * version into the current one. Deploy the workers before the API, because a worker cannot read payloads of newer
- * versions.
+ * When a new payload version is deployed, jobs with older payload versions are still queued, and dead letters with
+ * older versions are kept for weeks. A queue therefore has a schema for each older version, which transforms payloads
+ * of that version into the current one. Deploy the workers before the API, because a worker cannot read payloads of
+ * newer versions.
  */
 type Versions<Payload> = { version: 1 } | { version: number; older: Readonly<Record<number, z.ZodType<Payload>>> };
 

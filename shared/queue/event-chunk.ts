@@ -93,7 +93,7 @@ export interface EventChunk {
   events: AcceptedEvent[];
 }
 
-/** Returns the job payload for a chunk. */
+/** Encodes a chunk as a job payload. */
 export function encodeChunk(chunk: EventChunk): EventChunkPayload {
   return {
     ...chunk,
@@ -110,7 +110,7 @@ export function encodeChunk(chunk: EventChunk): EventChunkPayload {
   };
 }
 
-/** Returns the chunk in a job payload. */
+/** Decodes the chunk in a job payload. */
 export function decodeChunk(payload: EventChunkPayload): EventChunk {
   const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, events } = payload;
   return {

@@ -22,8 +22,8 @@ export const mailsQueue = defineQueue({
   version: 1,
   schema: z.object({ mail: mailSchema }),
   /**
-   * Attempts after 0 s, 5 s, 15 s, 35 s and so on. After the last attempt, at 43 minutes, the person must request a new
-   * email. Jobs are removed whether they succeed or fail, so no email addresses remain in Redis.
+   * Attempts take place after 0 s, 5 s, 15 s, 35 s and so on. After the last attempt, at 43 minutes, the person must
+   * request a new email. Jobs are removed whether they succeed or fail, so no email addresses remain in Redis.
    */
   options: {
     attempts: 10,

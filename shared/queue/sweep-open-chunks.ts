@@ -43,7 +43,9 @@ export async function isQueuedUpTo(
   return flat.length === 2 * PAGE;
 }
 
-/** Finalizes a tenant's oldest abandoned chunks, so that its watermark advances. Returns the number of chunks. */
+/**
+ * Finalizes a tenant's oldest abandoned chunks, so that its watermark advances. Returns the number of finalized chunks.
+ */
 export async function sweepOpenChunks(
   link: RedisLink,
   keys: RedisKeys,
@@ -61,7 +63,7 @@ export async function sweepOpenChunks(
   return lost.length;
 }
 
-/** Finalizes abandoned chunks that still reserve bytes. Returns the number of chunks. */
+/** Finalizes abandoned chunks that still reserve bytes. Returns the number of finalized chunks. */
 export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
   let cursor = '0';
   let swept = 0;

@@ -7,6 +7,6 @@ export async function assertNoEviction({ client }: Pick<RedisLink, 'client'>): P
   if (!policy.startsWith('allkeys-') || /^maxmemory:0\s/m.test(info)) return;
   throw new Error(
     `The server at REDIS_URL has maxmemory-policy ${policy}, which discards accepted events when memory is full. ` +
-      'Set the policy to noeviction. Only the cache (CACHE_REDIS_URL) may evict.',
+      'Set the policy to noeviction. Only the cache (CACHE_REDIS_URL) may evict keys.',
   );
 }

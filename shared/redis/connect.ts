@@ -30,7 +30,8 @@ export interface RedisLink {
   /** Options for BullMQ's queues and workers. */
   bullmq: { connection: Redis; telemetry?: Telemetry };
   /**
-   * The server's run id. Null while disconnected, and while the server behind a new connection has not been identified.
+   * The server's run id. Null while disconnected, and while the server behind a new connection has not yet been
+   * identified.
    */
   runId(): string | null;
   /** The server's `run_id` and `master_replid`. Null whenever `runId()` is. */
@@ -38,8 +39,8 @@ export interface RedisLink {
   /**
    * The server's epoch. Null whenever `runId()` is. Cached rows are valid only in the epoch in which they were written.
    * A new epoch begins after a restart, after a failover, and when a process reconnects after using another server,
-   * because it may have changed data that is cached on this server. Other processes notice the new epoch within a
-   * second, so rows must be safe to use while two epochs are in use.
+   * because the process may meanwhile have changed data that is cached on this server. Other processes notice the new
+   * epoch within a second, so rows must be safe to use while two epochs are in use.
    */
   epoch(): string | null;
   /** Resolves once the server is identified. Rejects after `timeoutMs`. */
@@ -52,7 +53,7 @@ const retryStrategy = (times: number): number => Math.min(RETRY_FIRST_MS * 2 ** 
 /**
  * Returns ioredis options. A `request` connection fails fast: it has no offline queue, and it never resends a command,
  * because the command could then run twice. A `worker` connection waits for the server to return, as BullMQ workers
- * require. Both disconnect from a server that no longer accepts writes.
+ * require. Both kinds disconnect from a server that no longer accepts writes.
  */
 function optionsFor(role: LinkRole): RedisOptions {
   const common: RedisOptions = {
@@ -107,7 +108,7 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     const { runId, serverId, isReplica } = identity;
     if (current !== connection) return;
     if (isReplica || (known !== null && known.serverId !== serverId)) {
-      // The host name may resolve to a replica until the failover ends. The identity watch retries every second.
+      // The host name may resolve to a replica until the failover completes. The identity watch retries every second.
       if (isNew) return;
       const reason = isReplica ? 'Redis server is a replica' : 'Redis replication id changed';
       log.warn({ role: role.kind }, `${reason}, reconnecting`);

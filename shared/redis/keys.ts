@@ -1,7 +1,10 @@
 import type { Env, IdentityRef, Tenant } from '../domain/ids';
 import { envOf, partnerOf, tagOf } from '../domain/ids';
 
-/** Builds every Redis key. The part in braces is the Redis Cluster hash tag. All keys that a script uses share one. */
+/**
+ * Builds every Redis key. The part in braces is the Redis Cluster hash tag. All keys used by one script have the same
+ * tag.
+ */
 export function redisKeys(keyspace: string) {
   const p = keyspace;
   return {

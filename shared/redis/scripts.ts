@@ -31,7 +31,7 @@ function script<Keys extends readonly string[], Args extends readonly Argument[]
 
 type RowAndLease = [row: string, lease: string];
 
-/** The reply of authorize.lua, which documents it. The numbers may be missing. */
+/** The reply from authorize.lua. The script's header documents the values. The numbers may be missing. */
 export type AuthorizeReply = [status: string, keyFacts: string, nodeFacts: string, ...numbers: number[]];
 
 type QueueStatsReply = [

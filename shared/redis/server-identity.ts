@@ -28,7 +28,7 @@ const fieldOf = (info: string, name: string): string => new RegExp(`^${name}:(\\
 
 /** Reads the server's identity in one round trip. Throws if the server does not report a run id. */
 export async function readServerIdentity(client: Redis): Promise<ServerIdentity> {
-  // Before Redis 7.0, INFO accepts only one section.
+  // Before Redis 7.0, INFO accepted only one section.
   const info = (await Promise.all([client.info('server'), client.info('replication')])).join('\n');
   const runId = fieldOf(info, 'run_id').slice(0, RUN_ID_CHARS);
   if (runId === '') throw new Error('the server does not report a run_id');

@@ -88,7 +88,7 @@ export async function createFsyncGuard({
   };
 }
 
-/** The server responded, but its disk was too slow. */
+/** Thrown when the server responds, but its disk is too slow. */
 class FsyncLate extends Error {
   constructor() {
     super('the fsync did not finish in time');

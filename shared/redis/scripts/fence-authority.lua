@@ -1,6 +1,6 @@
 -- Fences authority rows before a change and revokes their leases. Callers that find a fence wait until it is removed.
 --
--- KEYS     pairs of row and lease
+-- KEYS     pairs of a row and its lease
 -- ARGV[1]  epoch of the server
 -- ARGV[2]  lifetime of the fence in ms
 -- ARGV[3]  token of the holder

@@ -1,7 +1,7 @@
 -- Takes leases on missing authority rows, so that the reader can fill these rows from MongoDB. Skips rows that belong
 -- to this epoch, including fenced rows.
 --
--- KEYS     pairs of row and lease
+-- KEYS     pairs of a row and its lease
 -- ARGV[1]  epoch of the server
 -- ARGV[2]  token of the reader
 -- ARGV[3]  lifetime of a lease in ms

@@ -1,7 +1,7 @@
 -- Writes signals rows unless the cache has newer revisions from any epoch, and revokes the readers' leases. A row is a
 -- JSON array that begins with its revision.
 --
--- KEYS     pairs of row and lease
+-- KEYS     pairs of a row and its lease
 -- ARGV[1]  lifetime of a row in seconds
 -- ARGV[2…] one row per pair of keys
 --

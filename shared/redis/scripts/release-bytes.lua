@@ -1,7 +1,7 @@
 -- Releases the chunks' bytes. Ignores chunks without a reservation. Deletes the sum along with the last reservation, so
 -- an error in the sum does not persist.
 --
--- KEYS[1]  reservations: hash of chunk id to `<bytes> <tenant> <time in ms>`
+-- KEYS[1]  reservations: hash from chunk id to `<bytes> <tenant> <time in ms>`
 -- KEYS[2]  sum of the reserved bytes
 -- ARGV     chunk ids
 --

@@ -2,7 +2,7 @@
 -- fence was lost (in a flush or restart), or if another holder replaced the fence and finished first. Keeps other
 -- holders' fences.
 --
--- KEYS     pairs of row and lease
+-- KEYS     pairs of a row and its lease
 -- ARGV[1]  token of the holder
 --
 -- Returns the next whole millisecond on the server's clock. Every request that the old rows authorized is earlier.

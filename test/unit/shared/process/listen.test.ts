@@ -59,7 +59,7 @@ describe('listenOnEach', () => {
     const { port } = blocker.address() as { port: number };
     const addresses = process.platform === 'linux' ? ['127.0.0.2', '127.0.0.1'] : ['::1', '127.0.0.1'];
     await expect(open(addresses, port)).rejects.toThrow(
-      `Port ${port} is in use by another process. Choose another with PORT.`,
+      `Port ${port} is in use by another process. Choose another port with PORT.`,
     );
     expect(await isReachable(addresses[0]!, port)).toBe(false);
   });
