@@ -19,8 +19,9 @@ interface Mounted {
 }
 
 /**
- * Mounts routes under each prefix, and for each path a 405 response that lists its methods. Mounts them on the app
- * itself, busiest first, because a nested router costs a tenth of a small request. Metrics use the path without it.
+ * Mounts routes under each prefix and, for each path, a handler that returns 405 with the supported methods. Mounts the
+ * routes on the app itself, busiest first, because a nested router would take a tenth of the time of a small request.
+ * Metrics use the path without its prefix.
  */
 function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], routes: readonly Mounted[]): void {
   const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);
@@ -30,7 +31,7 @@ function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], route
       const name = method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete';
       app[name](under(path), observed(ctx, path, method, handle));
     }
-    // Mounted before later paths, or `PATCH /agents/policy` would match the route that changes an agent.
+    // Mounted before later paths. Otherwise, `PATCH /agents/policy` would match the route that changes an agent.
     const methods = routesOfPath.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
     const rejectMethod: RequestHandler = () => {
@@ -87,7 +88,7 @@ export function createApp(ctx: ApiContext): Express {
   app.use(observed(ctx, UNMATCHED, OTHER_METHOD, notFound));
   const observeOnly = observed(ctx, UNMATCHED, OTHER_METHOD, () => undefined);
   app.use(((error, req, res, next) => {
-    // Express fails on a path that it cannot decode before it runs any handler, so it has not been observed yet.
+    // If Express cannot decode a path, it fails before it runs any handler, so the request has not been observed yet.
     if (error instanceof URIError) void observeOnly(req, res, next);
     next(error);
   }) satisfies express.ErrorRequestHandler);

@@ -25,7 +25,7 @@ import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } fr
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
-/** Minimum time between two sweeps of a tenant's abandoned markers by this process. */
+/** Minimum time between two of this process's sweeps of a tenant's abandoned markers. */
 const SWEEP_TENANT_EVERY_MS = 10_000;
 const MAX_REMEMBERED_SWEEPS = 1_000;
 
@@ -45,13 +45,13 @@ export interface ApiContext extends Runtime {
   signalsCache: SignalsCache;
   /** Reads from MongoDB through a circuit breaker. */
   readRows: (refs: UserRef[]) => Promise<Map<UserRef, SignalsRow>>;
-  /** People's accounts. Loads its library on first use. */
+  /** Functions for people's accounts. Loads better-auth on first use. */
   auth: AccountAuth;
   identityCache: IdentityCache;
   readIdentityRows: (refs: IdentityRef[]) => Promise<Map<IdentityRef, IdentityRow>>;
   presentSignals: PresentSignals;
   longWork: LongWork;
-  /** True while the process drains: `/readyz` returns 503, and responses close their connection. */
+  /** True while the process drains: `/readyz` returns 503, and responses close their connections. */
   draining: { now: boolean };
   /** Time from which events get keyed IDs. 0 if the database has no events with older IDs. */
   keyedIdsFromMs: number;

@@ -66,7 +66,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   getErasureRoute,
   listAuditRoute,
   verifyAuditRoute,
-  // Literal paths come before those that have :id in the same place.
+  // Literal paths come before paths that have :id in the same position.
   getTreeRoute,
   getCascadeRoute,
   getLineageRoute,

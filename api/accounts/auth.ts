@@ -16,7 +16,7 @@ import {
   sessionCookieName,
 } from './better-auth';
 
-/** Longer than the slowest call: a password that waits to be hashed, plus a slow database. */
+/** Must exceed the duration of the slowest call, in which a password waits to be hashed and the database is slow. */
 const CALL_TIMEOUT_MS = 15_000;
 
 /** The session of a logged-in person. */
@@ -36,15 +36,17 @@ export interface ReadSession {
 
 export const NOBODY: ReadSession = { session: null, cookies: [] };
 
-/** People's accounts, as pages use them. Email addresses are case-insensitive and not normalized in any other way. */
+/** The account functions that pages use. Email addresses are case-insensitive but are not otherwise normalized. */
 export interface AccountAuth extends ProviderLogIn {
-  /** Returns the session of a Cookie header. Makes no database call if the session cookie is absent. */
+  /**
+   * Returns the session that a Cookie header identifies. Does not query the database if the session cookie is absent.
+   */
   readSession(cookie: string): Promise<ReadSession>;
-  /** Returns the session of a request, or null. */
+  /** Returns the session of a request, or null if there is none. */
   sessionOf(req: { headers: IncomingHttpHeaders }): Promise<Session | null>;
   /**
    * Signs up an address without a password and returns the email to send; the recipient chooses the password. Each
-   * repeat returns another email. Only the email reveals whether the address was already registered.
+   * repeated call returns another email. Only the email reveals whether the address was already registered.
    */
   signUp(email: string): Promise<AuthMail | null>;
   /** Starts a session with a new ID, which prevents session fixation. */
@@ -53,11 +55,11 @@ export interface AccountAuth extends ProviderLogIn {
   logOut(cookie: string): Promise<string[]>;
   /** Returns the email for choosing a new password, or null if the address is unknown. */
   askReset(email: string): Promise<AuthMail | null>;
-  /** Returns the address whose password an emailed link sets, or null if the link is no longer valid. */
+  /** Returns the address whose password an emailed link can set, or null if the link is no longer valid. */
   ownerOfLink(token: string): Promise<string | null>;
   /** Sets the password, which also verifies the address. Ends all sessions and all other emailed links. */
   reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
-  /** Loads the library ahead of the first call. */
+  /** Loads the library before the first call. */
   warmUp(): Promise<void>;
 }
 
@@ -78,7 +80,7 @@ function loggable(error: unknown): MirError {
   return isStoreError ? storeUnavailable(cause) : new MirError('INTERNAL', 'the accounts library failed', { cause });
 }
 
-/** Builds the library on the first call, and again after a failed build. */
+/** Builds the library on the first call. If the build fails, the next call tries again. */
 function buildOnFirstUse(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
   let building: Promise<BetterAuth> | null = null;
   return () => {
@@ -113,7 +115,7 @@ export function createAuth(runtime: Runtime): AccountAuth {
   const cookieName = sessionCookieName(config.publicUrl);
   const library = buildOnFirstUse(() => buildBetterAuth(runtime));
   const call = createCaller(library, storeUnavailable);
-  // A separate instance: it fetches the provider's endpoints first, and password logins must not wait for that.
+  // A separate instance, because it fetches the provider's endpoints first and password logins must not wait for that.
   const callWithProvider = createCaller(
     buildOnFirstUse(async () => buildBetterAuth(runtime, await oidcPlugins(runtime))),
     providerUnavailable,
@@ -143,7 +145,7 @@ export function createAuth(runtime: Runtime): AccountAuth {
   }
 
   /**
-   * Returns false if the password was reset while the login waited for its hash check. A reset must end such logins,
+   * Returns false if the password was reset while the login waited for its hash check. A reset must end such logins
    * too.
    */
   async function isCurrentPassword(identityId: string, hashes: readonly string[]): Promise<boolean> {

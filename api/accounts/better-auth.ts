@@ -26,13 +26,13 @@ export type AuthMail =
 export const MAILED_LINK_PREFIX = 'reset-password:';
 
 /**
- * Emails that better-auth requests during one call. We send them ourselves, because better-auth swallows send errors.
+ * Emails that better-auth requests during one call. MIR sends them itself, because better-auth swallows send errors.
  */
 export const requestedMails = new AsyncLocalStorage<AuthMail[]>();
 
 const PREFIXES: Record<string, string> = { user: 'idn', session: 'ses', account: 'acc', verification: 'ver' };
 
-/** Returns the name of the session cookie. Over https, only our own origin can set a cookie of this name. */
+/** Returns the name of the session cookie. Over HTTPS, only MIR's own origin can set a cookie with this name. */
 export function sessionCookieName(publicUrl: string): string {
   return cookieName(publicUrl, 'mir_session');
 }
@@ -43,7 +43,7 @@ interface MailedLink {
   expiresAt: Date;
 }
 
-/** Makes sign-up links valid for longer than password reset links. better-auth has one lifetime for both. */
+/** Makes sign-up links valid for longer than password reset links. better-auth supports only one lifetime for both. */
 function extendSignUpLink({ identities }: Pick<Store, 'identities'>) {
   return async <T extends MailedLink>(link: T): Promise<{ data: T } | undefined> => {
     const identity = await identities.get(link.value);
@@ -53,8 +53,8 @@ function extendSignUpLink({ identities }: Pick<Store, 'identities'>) {
 }
 
 /**
- * Builds better-auth on top of our database. No routes are mounted; pages call its functions. Its log messages may
- * contain email addresses, so only the fact that an error occurred is logged.
+ * Creates a better-auth instance on top of MIR's database. Its routes are not mounted; pages call its functions. Its
+ * log messages may contain email addresses, so only the fact that an error occurred is logged.
  */
 export async function buildBetterAuth(
   { config, log, metrics, secrets, store }: Runtime,
@@ -73,7 +73,7 @@ export async function buildBetterAuth(
     secrets: [{ version: 1, value: secrets.identity }],
     database: await identityDatabase(store.connection),
     telemetry: { enabled: false },
-    // Its spans would join our traces, with attributes that we do not control.
+    // Its spans would appear in MIR's traces, with attributes that MIR does not control.
     experimental: { instrumentation: { enabled: false } },
     logger: {
       level: 'error',
@@ -116,7 +116,7 @@ export async function buildBetterAuth(
       onPasswordReset: async ({ user }) => {
         // Ends sessions created during the reset. Logins still in progress check the password again.
         await store.identitySessions.endAll(user.id);
-        // Other emailed links could set the password again.
+        // Otherwise, other emailed links could set the password again.
         await store.identityVerifications.endAll(user.id);
         // The link was emailed, so the person has access to the address.
         await store.identities.recordVerified(user.id);

@@ -5,7 +5,10 @@ const VISITOR = /^[\w-]{22}$/;
 /** How long a browser keeps its visitor ID. */
 export const VISITOR_SECONDS = 30 * 24 * 3_600;
 
-/** Returns the full name of a cookie. Over https, its `__Host-` prefix ensures that only our own origin can set it. */
+/**
+ * Returns the full name of a cookie. Over HTTPS, the `__Host-` prefix ensures that only MIR's own origin can set the
+ * cookie.
+ */
 export function cookieName(publicUrl: string, name: string): string {
   return publicUrl.startsWith('https:') ? `__Host-${name}` : name;
 }
@@ -21,11 +24,11 @@ export function readCookie(header: string | undefined, name: string): string | u
 
 export interface Visitor {
   id: string;
-  /** `Set-Cookie` header of a new visitor; null for a known one. */
+  /** `Set-Cookie` header for a new visitor; null for a returning visitor. */
   cookie: string | null;
 }
 
-/** Returns the visitor ID of a browser. Replaces a missing or malformed one. */
+/** Returns the visitor ID of a browser. Creates a new ID if the cookie is missing or malformed. */
 export function visitorOf(header: string | undefined, publicUrl: string): Visitor {
   const name = cookieName(publicUrl, 'mir_visitor');
   const known = readCookie(header, name);

@@ -6,7 +6,7 @@ import type { Store } from '../../shared/store/store';
 
 export const OIDC_CALLBACK_PATH = '/login/oidc/callback';
 
-/** Overrides that clear all provider tokens: only the subject is stored. */
+/** Overrides that clear all provider tokens, so only the subject is stored. */
 const NO_TOKENS = {
   accessToken: null,
   refreshToken: null,
@@ -36,14 +36,14 @@ export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 's
     requireIdTokenVerification: true,
     clientId,
     clientSecret,
-    // The default for a client that has registered no other method (OpenID Connect Core 1.0, section 9).
+    // The default for a client that has not registered another method (OpenID Connect Core 1.0, section 9).
     authentication: 'basic' as const,
     redirectURI: config.publicUrl + OIDC_CALLBACK_PATH,
     scopes: ['openid', 'email'],
     accountSubject: ({ tokens, profile }: { tokens: { idToken?: string | undefined }; profile: { sub?: unknown } }) => {
       // Only the `sub` of a verified ID token identifies the account. The person may control the other claims.
       if (!tokens.idToken || typeof profile.sub !== 'string')
-        throw new Error('the provider sent no ID token with a subject');
+        throw new Error('the provider did not send an ID token with a subject');
       return profile.sub;
     },
     mapProfileToUser: async (claims: GenericOAuthUserInfo) => {

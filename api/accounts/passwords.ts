@@ -3,11 +3,14 @@ import { overloaded } from '../../shared/errors';
 import { createSemaphore } from '../../shared/concurrency/semaphore';
 import type { Metrics } from '../../shared/metrics/metrics';
 
-/** One hash takes about 32 MiB and 0.1 s of CPU time. More at once would starve partner requests. */
+/** One hash takes about 32 MiB and 0.1 s of CPU time. More concurrent hashes would starve partner requests. */
 const HASHES_AT_ONCE = 2;
 const HASHES_WAITING = 40;
 
-/** Hashes that matched the password during one call. If the hash is replaced meanwhile, the login is undone. */
+/**
+ * Stored hashes that matched the password during one call. If such a hash is replaced in the meantime, the login is
+ * undone.
+ */
 export const matchedHashes = new AsyncLocalStorage<string[]>();
 
 /** Wraps better-auth's scrypt functions to limit concurrency and count hashes. */

@@ -18,10 +18,10 @@ type ProviderLogInResult = { cookies: string[] } & (
 export interface ProviderLogIn {
   /**
    * Returns the URL of the provider's login page. After the login, the person continues to `next`; after a rejection,
-   * the query of `ifRejected` must contain `next`. Throws 503 if the provider is unavailable.
+   * to `ifRejected`, whose query must contain `next`. Throws 503 if the provider is unavailable.
    */
   startProviderLogIn(next: string, ifRejected: string): Promise<{ url: URL; cookies: string[] }>;
-  /** Handles the provider's callback. Returns a new session, or why there is none. */
+  /** Handles the provider's callback. Returns a new session, or the reason why the login failed. */
   completeProviderLogIn(query: CallbackQuery, cookie: string): Promise<ProviderLogInResult>;
 }
 

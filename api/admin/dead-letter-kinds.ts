@@ -43,7 +43,7 @@ const eventChunks: DeadLetterKind = {
     const read = factsSchema.safeParse(data);
     return read.success ? { ...read.data, events: read.data.events && read.data.events.length } : NO_FACTS;
   },
-  /** Counts the payload's bytes towards the queue's limit again. */
+  /** Counts the payload's bytes toward the queue's limit again. */
   async beforeReplay({ keys, queueLink }, { data }, nowMs) {
     const read = eventsQueue.safeParse(data);
     if (!read.success) return;

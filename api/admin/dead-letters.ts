@@ -17,7 +17,10 @@ const MAX_REASON_LENGTH = 500;
 
 export type DeadLetterDeps = Pick<ApiContext, 'store' | 'secrets' | 'keys' | 'queueLink' | 'queues'>;
 
-/** A job that failed permanently, without its payload. null means the payload is too malformed to read the fact. */
+/**
+ * A job that failed permanently, without its payload. A fact is null if the payload is too malformed for MIR to read
+ * it.
+ */
 export interface DeadLetter {
   id: string;
   queue: DeadLetterQueue;
@@ -26,15 +29,15 @@ export interface DeadLetter {
   events: number | null;
   receivedAt: string | null;
   failedAt: string;
-  /** When MIR may delete it because of its age. */
+  /** When MIR may delete the dead letter because of its age. */
   expiresAt: string;
   attempts: number;
   failedReason: string;
 }
 
 /**
- * A dead letter with `shape`, the payload's fields and types, and `problems`, the validation errors. Neither contains
- * values.
+ * A dead letter with its `shape` (the payload's fields and types) and its `problems` (the validation errors). Neither
+ * contains any values.
  */
 export interface DeadLetterDetail extends DeadLetter {
   shape: unknown;
@@ -117,7 +120,7 @@ async function find({ queues, keys, queueLink }: DeadLetterDeps, id: string): Pr
 function notFound(): PublicError {
   return new PublicError(
     'NOT_FOUND',
-    'Dead letter not found. It may have been replayed, dropped or deleted for its age.',
+    'Dead letter not found. It may have been replayed or dropped, or it may have expired.',
   );
 }
 
@@ -159,7 +162,7 @@ export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<
 }
 
 /**
- * Writes the audit entry of a replay or drop. Call it before changing the queue: a change must never lack its entry,
+ * Writes the audit entry of a replay or drop. Call this before changing the queue: every change must have its entry,
  * whereas a failed change can be repeated.
  */
 async function auditAction(
@@ -188,8 +191,8 @@ async function isQueued({ queues }: DeadLetterDeps, id: string): Promise<boolean
 }
 
 /**
- * Requeues a dead letter with a full set of attempts. Events that it already stored are not stored twice. Returns the
- * same result if the job is already queued. Throws 404 if the dead letter does not exist.
+ * Requeues a dead letter with a full set of attempts. Events that an earlier attempt stored are not stored again.
+ * Returns the same result if the job is already queued. Throws 404 if the dead letter does not exist.
  */
 export async function replayDeadLetter(
   deps: DeadLetterDeps,

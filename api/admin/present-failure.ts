@@ -1,6 +1,6 @@
 import { STORE_REFUSED_MESSAGE } from '../../shared/domain/receipt';
 
-/** Reasons that MIR wrote itself, including failures of a mail server, reduced to their codes. */
+/** Reasons that MIR wrote itself. Mail server failures are included because MIR reduces them to their codes. */
 const OWN_REASONS = [
   /^(?:PAYLOAD_UNREADABLE|AGENT_NOT_ALLOWED): /,
   /^email delivery failed: (?:no code|[A-Z]+)(?: \d{3})?$/,
@@ -11,7 +11,7 @@ const OTHER_REASON =
 
 /**
  * Returns a job's `failedReason` without sensitive content. BullMQ records the message of any error that a worker
- * threw, and a driver's message may contain a store's address or its data. Only MIR's own messages pass unchanged.
+ * threw, and a driver's message may contain a store's address or data. Only MIR's own messages pass unchanged.
  */
 export function presentFailure(reason: string): string {
   if (reason === '' || OWN_REASONS.some((own) => own.test(reason))) return reason;

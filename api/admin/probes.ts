@@ -33,9 +33,9 @@ async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
 }
 
 /**
- * Returns 503 while the process drains, or while the queue is unreachable and MIR cannot accept events.
- * Reports the database and the cache without failing on them: MIR accepts events without the database and resolves
- * without the cache.
+ * Returns 503 while the process drains, or while the queue is unreachable and MIR cannot accept events. Reports the
+ * state of the database and the cache without failing because of them: MIR accepts events without the database and
+ * resolves users without the cache.
  */
 const readyzRoute = route({
   ...shared,

@@ -24,7 +24,7 @@ export function shapeOf(value: unknown, known: ReadonlySet<string>, depth = 0): 
     return Object.fromEntries(Object.entries(value).map(([field, one], n) => [nameOf(field, n, known), inner(one)]));
   }
   if (value.length === 0) return 'list(0)';
-  // A short array with plain values is a tuple, whose positions differ in meaning.
+  // A short array of plain values is treated as a tuple, because each position has its own meaning.
   if (value.length <= MAX_TUPLE_LENGTH && value.some(isPlain)) return value.map(inner);
   const shapes = new Map(value.map((one) => [JSON.stringify(inner(one)), inner(one)]));
   const shown = [...shapes.values()].slice(0, MAX_SHAPES_SHOWN);

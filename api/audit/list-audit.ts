@@ -8,7 +8,7 @@ import { route } from '../http/route';
 
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
 
-/** Entries of a stream whose targets are read in one query, to filter out those that an agent may not see. */
+/** Number of streamed entries whose targets are read in one query, to filter out entries that an agent may not see. */
 const FILTER_BATCH_SIZE = 250;
 const time = z.iso.datetime({ offset: true });
 
@@ -49,7 +49,7 @@ async function visibleTo({ store }: Pick<Deps, 'store'>, self: string | null, ro
   return rows.filter(({ target }) => ids.has(target));
 }
 
-/** Returns a page of a chain's entries, newest first. For an agent, a page may be short. */
+/** Returns a page of a chain's entries, newest first. For an agent, a page may contain fewer entries than requested. */
 export async function pageOfAudit(
   { store, secrets }: Deps,
   chain: AuditChain,

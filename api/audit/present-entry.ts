@@ -13,7 +13,7 @@ const actorSchema = z
   .meta({ id: 'Actor' });
 export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'IDENTITY', 'SYSTEM'] as const;
 
-/** An audit entry as returned. Contains everything needed to verify an exported chain offline. */
+/** An audit entry as the API returns it. Contains everything needed to verify an exported chain offline. */
 export const auditEntrySchema = z
   .object({
     auditId: z.string(),
@@ -29,7 +29,7 @@ export const auditEntrySchema = z
     after: z.unknown(),
     at: z.iso.datetime(),
     seq: z.int().nullable().describe('Position in the chain, starting at 1. Null until sealed.'),
-    previousHash: z.string().nullable().describe('`hash` of the previous entry. 64 zeros for the first.'),
+    previousHash: z.string().nullable().describe('`hash` of the previous entry. 64 zeros for the first entry.'),
     hash: z
       .string()
       .nullable()

@@ -10,7 +10,7 @@ import { type CheckedChain, UNCHECKED, verifyChain } from './verify-chain';
 /** Maximum number of entries that one call verifies. A longer chain takes several calls. */
 const MAX_ENTRIES_PER_CALL = 100_000;
 const CALL_TIMEOUT_MS = 5_000;
-/** Per process, because hashing is CPU-bound and delays other requests. */
+/** Maximum number of concurrent calls per process. Hashing is CPU-bound and delays other requests. */
 const MAX_CONCURRENT_CALLS = 8;
 
 const verdictSchema = z.union([
@@ -26,7 +26,10 @@ const verdictSchema = z.union([
           'Hash of the last verified entry. Keep it: if anyone changes an earlier entry, the chain no longer leads to it.',
         ),
       unsealed: z.int().describe('Number of newer entries that are not sealed yet. Sealing usually takes a second.'),
-      nextCursor: z.string().nullable().describe('Cursor to continue. Null after the newest sealed entry.'),
+      nextCursor: z
+        .string()
+        .nullable()
+        .describe('Cursor for the next call. Null once the newest sealed entry is verified.'),
     })
     .meta({ id: 'IntactChain' }),
   z
@@ -53,7 +56,7 @@ function readPosition({ secrets }: Deps, owner: string, cursor: string | undefin
   return { seq: position.atMs, hash: hash!, throughMs: Number(throughMs) };
 }
 
-/** Verifies a chain from its start, or from where the call that returned `cursor` ended. */
+/** Verifies a chain from its start, or from the point where the call that returned `cursor` stopped. */
 export async function verdictOfAudit(
   deps: Deps,
   chain: AuditChain,

@@ -2,7 +2,7 @@ import { breakAfter, type ChainBreak, CHAIN_START, type ChainPosition } from '..
 import { type AuditChain, contentOf } from '../../shared/store/audit';
 import type { Store } from '../../shared/store/store';
 
-/** How far a chain was verified: the last verified entry, and the latest time up to there. */
+/** How far a chain was verified: the last verified entry, and the latest time of any verified entry. */
 export interface CheckedChain extends ChainPosition {
   throughMs: number;
 }
@@ -40,7 +40,7 @@ export async function verifyChain(
   let checked = from;
   let left = maxEntries;
   for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
-    // A date that was replaced by its ISO string would have the same hash, because their JSON is equal.
+    // A date that was replaced by its ISO string would produce the same hash, because both have the same JSON.
     const reason = doc.at instanceof Date ? breakAfter(checked, contentOf(doc), doc) : 'ENTRY_CHANGED';
     if (reason) return broken(reason, checked, doc);
     checked = { seq: doc.seq!, hash: doc.hash!, throughMs: Math.max(checked.throughMs, doc.at.getTime()) };
@@ -48,7 +48,7 @@ export async function verifyChain(
     if (performance.now() > deadline) left = 0;
     if (left === 0) return { intact: true, checked, complete: false };
   }
-  // Ranges after a number skip entries whose `seq` is not a number. Those sort last, so one query finds them.
+  // Range queries on numbers skip entries whose `seq` is not a number. Such entries sort last, so one query finds them.
   const last = await audit.lastSealed(chain);
   if (last && typeof last.seq !== 'number') return broken('ENTRY_INSERTED', checked, { _id: last._id });
   const head = await auditHeads.get(chain);
@@ -60,7 +60,10 @@ export async function verifyChain(
   return { intact: true, checked, complete: true };
 }
 
-/** Handles a head ahead of the entries read: more were sealed since, or the end of the chain was removed. */
+/**
+ * Handles a head that is ahead of the entries read: either more entries were sealed since, or the end of the chain was
+ * removed.
+ */
 async function verifyTail(audit: Store['audit'], chain: AuditChain, checked: CheckedChain): Promise<ChainVerdict> {
   for await (const _next of audit.sealedAfter(chain, checked.seq, 1)) {
     return { intact: true, checked, complete: false };

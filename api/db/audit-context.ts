@@ -23,7 +23,7 @@ export function auditContextForCaller({ caller, requestId }: { caller: Caller; r
 
 interface Facts {
   partnerId: PartnerId | null;
-  /** Tenant to whose chain the entry belongs. Default: the partner's live environment. */
+  /** Tenant whose chain contains the entry. Defaults to the partner's live environment. */
   tenant?: Tenant | null;
   action: string;
   target: string;

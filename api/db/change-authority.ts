@@ -33,8 +33,9 @@ interface Changed<T> {
  * 4. Commit.
  * 5. Remove the fence, so that every process reads the new state from MongoDB.
  *
- * Then resolves with the time from which the change is in force in every process. An error from `change` rolls
- * everything back. Creating an agent needs no fence, because nothing about it is cached yet: it only waits its turn.
+ * Then resolves with the time from which the change is in force in every process. An error thrown by `change` rolls
+ * everything back. Creating an agent needs no fence, because nothing about the agent is cached yet; the call only waits
+ * for earlier changes with the same key.
  */
 export async function changeAuthority<T>(
   deps: AuthorityDeps,

@@ -4,15 +4,15 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import type { WebhookEventType } from '../../shared/store/webhooks';
 
 const DELIVERY_RETENTION_MS = 30 * 24 * 3600 * 1000;
-/** Grace period in which the sweep leaves a new message to its own job. */
+/** Grace period during which the sweep leaves a new message to its own job. */
 const FIRST_SWEEP_AFTER_MS = 15_000;
 
 export type RemovalReason = 'UNLINKED' | 'IDENTITY_DELETED' | 'USER_ERASED';
 
 /**
- * Inserts a webhook message in the transaction of the link change, if the partner has an endpoint. Returns the IDs of
- * the inserted messages. The body follows Standard Webhooks (`type`, `timestamp`, `data`) and identifies the user by
- * the `userRef` that invites return.
+ * Inserts a webhook message in the link change's transaction, if the partner has an endpoint. Returns the IDs of the
+ * inserted messages. The body follows Standard Webhooks (`type`, `timestamp`, `data`) and identifies the user by the
+ * `userRef` that invite responses contain.
  */
 export async function announceLink(
   { store }: { store: Pick<Store, 'webhooks' | 'deliveries'> },

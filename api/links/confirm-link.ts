@@ -10,7 +10,7 @@ import { announceLink } from './announce-link';
 import { type LinkRejection, linkRejectionOf, rejected, type SettledLink } from './link-outcome';
 import { type Changed, commitLinkChange, type LinkDeps } from './link-transaction';
 
-/** Rolls back the transaction, so that the request stays open. */
+/** Rolls back the transaction, so the request stays open. */
 class LinkRejectedError extends Error {
   constructor(readonly rejection: LinkRejection) {
     super(rejection);
@@ -25,7 +25,7 @@ async function rejectionReason({ store }: LinkDeps, request: LinkRequestDoc, now
 }
 
 /**
- * Returns the rows of an existing link, so that they are cached again: the call that created the link may not have
+ * Returns the rows of an existing link, so that they are cached again. The call that created the link may not have
  * updated the cache yet, and no caller may report a link before every reader sees it.
  */
 async function alreadyLinked(

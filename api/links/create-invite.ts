@@ -35,7 +35,7 @@ export const createInviteRoute = route({
         .check(z.url({ protocol: /^https?$/ }))
         .optional()
         .describe(
-          'Where the user goes afterwards. Needs a registered origin. MIR adds `link` (linked, pending or declined) and `state`.',
+          'Where MIR sends the user afterward. The origin must be registered. MIR adds the query parameters `link` (linked, pending or declined) and `state`.',
         )
         .meta({ examples: ['https://harbour.example/settings'] }),
       state: z

@@ -80,7 +80,7 @@ async function checkReturnUrl({ store }: Deps, tenant: Tenant, returnUrl: string
   const registered = partner?.allowedReturnOrigins.join(', ') || 'none. Ask the operator to register one';
   throw new PublicError(
     'RETURN_URL_NOT_ALLOWED',
-    `The return URL must have a registered origin. Registered: ${registered}.`,
+    `The return URL must have a registered origin. Registered origins: ${registered}.`,
     {
       errors: [{ path: 'returnUrl', code: 'RETURN_URL_NOT_ALLOWED', message: 'Must have a registered origin.' }],
     },
@@ -95,7 +95,7 @@ export function isAllowedReturn(returnUrl: string, origins: readonly string[]): 
 }
 
 /**
- * Creates an invite. Only this call returns its token. Throws 422 if the return URL is not allowed, and 409 if the user
+ * Creates an invite. Only this call returns the token. Throws 422 if the return URL is not allowed, and 409 if the user
  * has too many open invites.
  */
 export async function createInvite(
@@ -119,7 +119,7 @@ export async function createInvite(
   return { request, token };
 }
 
-/** Creates a code that replaces the user's previous one. Only this call returns it. */
+/** Creates a code that replaces the user's previous code. Only this call returns the new code. */
 export async function createCode(
   deps: Deps,
   tenant: Tenant,

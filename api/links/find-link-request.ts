@@ -7,17 +7,17 @@ import { existingLinkOf } from './confirm-link';
 import { type LinkOutcome, linkRejectionOf, rejected } from './link-outcome';
 import type { LinkDeps } from './link-transaction';
 
-/** An outcome with its request and partner. Either may be null after a rejection. */
+/** An outcome with its request and partner. After a rejection, the request and the partner may be null. */
 export type FoundRequest =
   | (Exclude<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc; partner: PartnerDoc })
   | (Extract<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc | null; partner: PartnerDoc | null });
 
-/** Returns the hash to look up an invite token by, or null if the text cannot be a token. */
+/** Returns the hash that identifies an invite token in the database, or null if the text cannot be a token. */
 export function hashOfToken(token: string): string | null {
   return isInviteToken(token) ? inviteTokenHash(token) : null;
 }
 
-/** Returns the hash to look up a typed code by, or null if the text cannot be a code. */
+/** Returns the hash that identifies a typed code in the database, or null if the text cannot be a code. */
 export function hashOfCode({ secrets }: Pick<ApiContext, 'secrets'>, typed: string): string | null {
   const code = normalCode(typed);
   return code === null ? null : codeHash(secrets.linkCode, code);

@@ -13,7 +13,7 @@ export type LinkRejection =
 
 /**
  * State of a link request for the person who views or decides it. `ALREADY_LINKED`: the same person linked the account
- * before. `DECLINED`: this person has just declined; a request declined earlier is a rejection.
+ * before. `DECLINED`: this person has just declined. A request that was declined earlier is reported as a rejection.
  */
 export type LinkOutcome =
   | { kind: 'OPEN' }

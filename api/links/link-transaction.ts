@@ -12,7 +12,7 @@ import { storeWrite } from '../db/transaction';
 
 /** A duplicate key is retried, because a worker may insert a new user's row at the same time. */
 const MAX_ATTEMPTS = 5;
-/** Grace period in which the sweep leaves a cache update to the process that made the change. */
+/** Grace period during which the sweep leaves a cache update to the process that made the change. */
 const REFRESH_DUE_AFTER_MS = 5_000;
 /** Limits how long a person waits for the page. After that, the page reports the change as pending. */
 const CACHE_TIMEOUT_MS = 2_000;
@@ -53,14 +53,14 @@ async function putInCache(deps: LinkDeps, cacheOutboxId: string, { users, member
     log.warn({ err: messageOf(error) }, 'caching a link change failed, left to the sweep');
     return 'pending';
   }
-  // If this fails, the sweep puts the same rows again, which is harmless.
+  // If this fails, the sweep writes the same rows to the cache again, which is harmless.
   await store.cacheOutbox.done(cacheOutboxId).catch(() => undefined);
   return 'done';
 }
 
 /**
  * Runs a link change and inserts its cache outbox entry in one transaction, then updates the cache. On return, every
- * reader sees the change, unless `cacheState` is `pending`. Wakes up the webhook deliveries only afterwards. `work` may
+ * reader sees the change, unless `cacheState` is `pending`. Wakes up the webhook deliveries only afterward. `work` may
  * run more than once; if it throws, nothing is changed.
  */
 export async function commitLinkChange<T>(
@@ -78,7 +78,8 @@ export async function commitLinkChange<T>(
     }, timeoutMs);
   const { outcome, changed, cacheOutboxId } = await storeWrite(retryDuplicateKey(commit));
   const cacheState = cacheOutboxId === null ? 'done' : await putInCache(deps, cacheOutboxId, changed);
-  // A notified partner may query immediately and must not see the old state. The sweep delivers what stays pending.
+  // A notified partner may query immediately and must not see the old state. The sweep delivers messages that stay
+  // pending.
   if (cacheState === 'done') wakeUpDeliveries(deps, changed);
   return { outcome, cacheState };
 }

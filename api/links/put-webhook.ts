@@ -14,7 +14,7 @@ const SECRET_BYTES = 24;
 /** Standard Webhooks format of a symmetric secret: `whsec_`, then base64. */
 const SECRET_PREFIX = 'whsec_';
 
-/** Throws 422 for a URL that can never receive messages. Each delivery checks the resolved address itself. */
+/** Throws 422 for a URL that can never receive messages. The resolved IP address is checked at each delivery. */
 function checkUrl(text: string, allowHttp: boolean): void {
   const url = new URL(text);
   const secure = url.protocol === 'https:' || (allowHttp && url.protocol === 'http:');
@@ -65,7 +65,7 @@ export const putWebhookRoute = route({
   summary: 'Set the webhook endpoint',
   description:
     'MIR sends `link.confirmed` and `link.removed` messages to this endpoint, signed according to Standard Webhooks. ' +
-    'Verify them with one of its libraries and the secret. If your server does not respond with 2xx, MIR retries for ' +
+    'Verify them with a Standard Webhooks library and the secret. If your server does not respond with 2xx, MIR retries for ' +
     'about a day. Use `webhook-id` to detect duplicates. Setting the endpoint again creates a new secret.',
   body: z
     .strictObject({

@@ -112,7 +112,7 @@ export async function removeAllLinks(
           const context = separateContext(auditContext, account);
           const removed = await unlinkAccount(deps, identity, account, context, 'IDENTITY_DELETED', session);
           changed.users.push(...removed.users);
-          // Every removed link changes the same membership row; keep only its last version.
+          // Every removed link changes the same membership row, so only the row's last version is kept.
           if (removed.memberships.length > 0) {
             changed.memberships = [
               ...changed.memberships.filter(({ _id }) => _id !== identity),

@@ -7,7 +7,9 @@ import { type TermsInput, termsInput } from './input-schemas';
 import { idParams } from '../http/schemas';
 import { type IssuedKeys, issuedKeysSchema } from './present-partner';
 
-/** Returns the error for an application that cannot be decided: it does not exist or has already been decided. */
+/**
+ * Returns the error for an application that cannot be decided because it does not exist or has already been decided.
+ */
 export async function undecidableError(
   { store }: Pick<ApiContext, 'store'>,
   applicationId: string,

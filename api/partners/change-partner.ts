@@ -15,8 +15,8 @@ export interface PartnerChangeDecision {
 }
 
 /**
- * Changes a partner. By the time this resolves, every process enforces the new state. `decide` may run again after a
- * conflict, on the state that the other change left. Invalidates the cached credentials even if nothing changes,
+ * Changes a partner. By the time this resolves, every process enforces the new state. After a conflict, `decide` may
+ * run again with the state that the other change produced. Invalidates the cached credentials even if nothing changes,
  * because an earlier attempt may have failed to do so.
  */
 export async function changePartner(

@@ -51,12 +51,15 @@ const limitsInput = z
   .meta({ id: 'PartnerLimitsUpdate' })
   .meta({
     ...atLeastOne(['eventsPerMinute', 'requestsPerMinute']),
-    description: 'Limits per environment. Omitted ones keep their current or default values.',
+    description: 'Limits per environment. Omitted limits keep their current or default values.',
   });
 
 const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const PORT = '(:([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5]))?';
-/** JSON Schema pattern of what `originOf` accepts. URL parsers read a host that ends in a number as an IP address. */
+/**
+ * JSON Schema pattern for the origins that `originOf` accepts. URL parsers read a host that ends in a number as an IP
+ * address.
+ */
 const ORIGIN_PATTERN = `^(https://(${LABEL}\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))${PORT}/?$`;
 
 function originOf(text: string): string | null {
@@ -82,7 +85,7 @@ const originsInput = z
   .array(originSchema)
   .max(MAX_RETURN_ORIGINS)
   .overwrite((origins) => [...new Set(origins)])
-  .describe('Origins that `returnUrl` can have.');
+  .describe('Origins allowed in `returnUrl`.');
 
 export const termsInput = z
   .strictObject({

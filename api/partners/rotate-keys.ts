@@ -19,8 +19,8 @@ export interface RotatedKey {
 }
 
 /**
- * Replaces a partner's key of one environment and returns the new one. When this resolves, every process rejects the
- * old key. The last of several concurrent rotations wins; the keys that the others returned are invalid.
+ * Replaces a partner's key for one environment and returns the new key. When this resolves, every process rejects the
+ * old key. The last of several concurrent rotations wins; the keys returned by the other rotations are invalid.
  */
 export async function rotateKey(
   deps: AuthorityDeps,

@@ -9,7 +9,7 @@ import { type AuditContext, auditEntry } from '../db/audit-context';
 import { transaction } from '../db/transaction';
 import { type ApplicationInput, applicationInput } from './input-schemas';
 
-/** Caps a flood of applications. Concurrent submissions may exceed it by a few. */
+/** Maximum number of pending applications. Concurrent submissions may exceed this limit slightly. */
 export const MAX_PENDING_APPLICATIONS = 10_000;
 const FULL_RETRY_AFTER_SECONDS = 3_600;
 
@@ -17,7 +17,7 @@ const BY_ADDRESS: ThrottleRule = {
   name: 'applications',
   points: 5,
   seconds: 3_600,
-  rejection: 'Too many applications from your address. The limit is 5 per hour.',
+  rejection: 'Too many applications from your IP address. The limit is 5 per hour.',
 };
 
 /** Stores an application for operators to decide. Throws 503 if too many are pending. */

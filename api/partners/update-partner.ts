@@ -51,7 +51,9 @@ export const updatePartnerRoute = route({
   summary: 'Update a partner’s plan, limits, suspension or return origins',
   params: idParams,
   body: partnerPatch,
-  answers: { 200: { description: 'The updated partner. In effect in every process', schema: partnerSchema } },
+  answers: {
+    200: { description: 'The updated partner. The change is in effect in every process', schema: partnerSchema },
+  },
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'NOT_FOUND', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, params, body, requestId }) => ({
     status: 200,

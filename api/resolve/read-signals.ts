@@ -26,7 +26,10 @@ const usersOf = ({ signalsCache, readRows }: SignalsDeps): RowSource<UserRef, Si
   return { cache: signalsCache, readStore: readRows, empty: EMPTY_ROW };
 };
 
-/** Adds linked people's history at other partners: reads the rows of their identities, then of their other accounts. */
+/**
+ * Adds linked people's history at other partners: reads the rows of their identities, then the rows of their other
+ * accounts.
+ */
 async function combine(
   deps: SignalsDeps,
   refs: UserRef[],
@@ -63,7 +66,7 @@ async function combine(
 
 /**
  * Returns the users' histories in the order of `refs`: for a linked user, the whole history of the person; for any
- * other, only what this partner submitted.
+ * other user, only the events that this partner submitted.
  */
 export async function readSignals(
   deps: SignalsDeps,

@@ -11,7 +11,7 @@ export interface RowSource<Ref extends string, Row extends { revision: number }>
     refill(lease: RowLease<Ref>, row: Row): Promise<void>;
   };
   readStore: (refs: Ref[]) => Promise<Map<Ref, Row>>;
-  /** Stands in for rows that the database does not have. */
+  /** Row to use for a ref that has no row in the database. */
   empty: Row;
 }
 

@@ -18,7 +18,8 @@ const signalsSchema = z
     linked: z.boolean(),
     tier: tier.meta({
       examples: [2],
-      description: 'Depth: 0 for no events, 1 for any, 2 and 3 by the rules in `basis`.',
+      description:
+        'Depth of the history: 0 for no events, 1 for at least one event, 2 and 3 according to the rules in `basis`.',
     }),
     eventCount: z.int(),
     partnerCount: z.int(),
@@ -48,7 +49,7 @@ export const resolveRoute = route({
   path: '/resolve',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
   tag: 'Signals',
-  summary: 'Get the history of users',
+  summary: 'Get users’ histories',
   description:
     `Accepts one user, or up to ${MAX_USERS_PER_RESOLVE} at once (AI agents: ${AI_MAX_USERS_PER_RESOLVE}). ` +
     'For users who linked their account to a MIR account, returns their whole history with times rounded to UTC days. ' +

@@ -6,7 +6,7 @@ import type { ApiContext } from '../context';
 import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
 import { dropMembership } from '../links/remove-links';
 
-/** For this long, the sweep leaves a new erasure to its wake-up job. */
+/** Grace period during which the sweep leaves a new erasure to its wake-up job. */
 const FIRST_SWEEP_AFTER_MS = 15_000;
 
 function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
@@ -14,10 +14,10 @@ function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
 }
 
 /**
- * Orders the erasure of a user. Once this resolves, nothing about the user is counted or linked, and readers see that
- * unless `cacheState` is `pending`. A worker then deletes the events. Events received later start a new history.
- * `askedAt` is Redis time. Events committed after it but before this transaction are erased too, because they would
- * otherwise be stored but never counted.
+ * Orders the erasure of a user. Once this resolves, the user is no longer linked and their events no longer count.
+ * Readers see this immediately unless `cacheState` is `pending`. A worker then deletes the events. Events received
+ * later start a new history. `askedAt` is a time on the Redis clock. Events committed after `askedAt` but before this
+ * transaction are erased too, because they would otherwise be stored but never counted.
  */
 export async function orderErasure(
   deps: LinkDeps & Pick<ApiContext, 'erasureQueue'>,

@@ -22,7 +22,7 @@ const TREE_FIELDS = [
 const PROJECTION = Object.fromEntries(TREE_FIELDS.map((field) => [field, 1 as const]));
 export type TreeRow = Pick<AgentDoc, '_id' | (typeof TREE_FIELDS)[number]>;
 
-/** An agent and its descendants. They form one range of the path index, whatever their status. */
+/** An agent and its descendants. They form one range of the path index, regardless of their status. */
 export type Subtree = Pick<AgentDoc, 'tenant' | 'path'>;
 
 /** The part of a tenant's agent trees to walk. */
@@ -45,11 +45,11 @@ const AGENTS_PER_COMMAND = 250;
 /** The character after the slash: everything that starts with `<path>/` sorts between `<path>` and `<path>0`. */
 const NEXT_AFTER_SLASH = '0';
 
-/** Matches only an agent and its descendants, because every character of an id sorts after the slash. */
+/** Matches only an agent and its descendants, because every character of an ID sorts after the slash. */
 const within = (path: string) => ({ $gte: path, $lt: path + NEXT_AFTER_SLASH });
 const alive = ({ tenant, path }: Subtree) => ({ tenant, path: within(path), status: { $in: [...LIVING_STATUSES] } });
 
-/** Queries over whole subtrees of any size: streamed, counted, or in bounded lists of ids. */
+/** Queries over whole subtrees of any size: streamed, counted, or read in bounded lists of IDs. */
 export function agentTreeQueries(model: Model<AgentDoc>) {
   const collection = model.db.collection<AgentDoc>(model.collection.collectionName);
   return {
@@ -81,12 +81,12 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
       return (await model.findOne(alive(subtree), { _id: 1 }).session(session).lean()) !== null;
     },
 
-    /** Counts the living agents of a subtree, including its root, up to `limit` if set. */
+    /** Counts the living agents in a subtree, including its root, up to `limit` if set. */
     async countAlive(subtree: Subtree, options: { limit?: number; session?: ClientSession } = {}): Promise<number> {
       return model.countDocuments(alive(subtree), options).read('primary');
     },
 
-    /** Streams the living agents of a subtree. */
+    /** Streams the living agents in a subtree. */
     aliveIn(subtree: Subtree, batchSize: number): AsyncIterable<AliveRow> {
       return streamOf(model, alive(subtree), { projection: ALIVE_FIELDS, batchSize });
     },
@@ -101,8 +101,8 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
 
     /**
      * Revokes the agents whose status and key have not changed since they were read: sets the status, deletes the key
-     * and stores its reference. One command revokes many agents: the server picks each agent's reference from a list,
-     * at the position of the agent's key hash. Returns the number of revoked agents.
+     * and stores the key's reference. One command revokes many agents: the server picks each agent's reference from a
+     * list, at the position of the agent's key hash. Returns the number of revoked agents.
      */
     async revokeMany(
       rows: readonly AliveRow[],

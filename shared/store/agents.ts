@@ -24,7 +24,7 @@ export interface AgentDoc {
   rootId: string;
   ancestors: string[];
   depth: number;
-  /** The ids from the root to this agent, each preceded by a slash. Sorts in depth-first order. */
+  /** The IDs from the root to this agent, each preceded by a slash. Paths sort in depth-first order. */
   path: string;
   membershipSource: MembershipSource;
   /** Who is responsible for the agent, in the partner's own words. */
@@ -38,9 +38,9 @@ export interface AgentDoc {
   approvalId: string | null;
   /** Hash of the request, which distinguishes a replay from reuse of the idempotency key. */
   fingerprint: string | null;
-  /** Upper bound of living children. Revoked children are subtracted only when a limit is reached. */
+  /** Upper bound on the number of living children. Revoked children are subtracted only when a limit is reached. */
   childCount: number;
-  /** On roots: upper bound of living agents in the tree, including the root. */
+  /** On roots: upper bound on the number of living agents in the tree, including the root. */
   treeSize: number;
   /** On roots: incremented by every change to the tree, so that concurrent changes conflict. */
   treeRevision: number;
@@ -104,7 +104,8 @@ const schema = new Schema<AgentDoc>(
   },
   { collection: 'agents', versionKey: false, strict: 'throw' },
 );
-// Not unique: keys are 256 random bits, and one of the supported substitutes for mongod cannot use a partial index.
+// Not unique, because random 256-bit keys do not collide and one supported mongod substitute cannot use a partial
+// index.
 schema.index({ 'key.hash': 1 });
 schema.index({ revokedKeyRef: 1 }, { sparse: true });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
@@ -138,7 +139,7 @@ export function agentsStore(connection: Connection) {
         .lean<AgentDoc>();
     },
 
-    /** Returns agents in the order of `ids`, skipping missing ones. */
+    /** Returns agents in the order of `ids`. Skips IDs of agents that do not exist. */
     async byIds(ids: readonly string[], session?: ClientSession): Promise<AgentDoc[]> {
       const docs = await model
         .find({ _id: { $in: [...ids] } })
@@ -153,7 +154,7 @@ export function agentsStore(connection: Connection) {
       return model.findOne({ approvalId, tenant }).read('primary').lean<AgentDoc>();
     },
 
-    /** Returns subtree marks by agent id. Agents without marks have no entry. */
+    /** Returns subtree marks by agent ID. Agents without marks have no entry. */
     async marksOf(ids: readonly string[]): Promise<Map<string, SubtreeMarks>> {
       const marked = { $or: [{ killedAt: { $ne: null } }, { subtreeSuspendedAt: { $ne: null } }] };
       const docs = await model
@@ -178,7 +179,7 @@ export function agentsStore(connection: Connection) {
           .limit(limit)
           .lean<AgentDoc[]>();
       if (below === undefined) return page({});
-      // Each query has an index that provides the order. A combined query would have none.
+      // Each query has an index that provides the order. A combined query would have no such index.
       const found = await Promise.all([page({ _id: below }), page({ ancestors: below })]);
       return found.flat().sort(newestFirst).slice(0, limit);
     },
@@ -223,7 +224,7 @@ export function agentsStore(connection: Connection) {
       await model.updateOne({ _id: agentId, killedAt: null }, { $set: { killedAt: at } }, { session });
     },
 
-    /** Records when agents were last active. Never moves a time back. */
+    /** Records when agents were last active. Never moves a time backward. */
     async recordActivity(seen: readonly (readonly [agentId: string, at: Date])[]): Promise<void> {
       if (seen.length === 0) return;
       const writes = seen.map(([agentId, at]) => ({

@@ -51,7 +51,7 @@ export function applicationsStore(connection: Connection) {
       return model.countDocuments({ status: 'PENDING' });
     },
 
-    /** Decides a pending application. Returns null if it is unknown or already decided. */
+    /** Decides a pending application. Returns null if the application does not exist or has already been decided. */
     async decide(
       id: string,
       decision: Pick<ApplicationDoc, 'status' | 'decidedAt' | 'reason' | 'partnerId'>,

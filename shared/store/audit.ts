@@ -18,7 +18,7 @@ export type AuditChain = Tenant | 'registry';
 
 /** An append-only entry, written in the transaction of the change it records. Never contains a key or its hash. */
 export interface AuditDoc {
-  /** Deterministic where a retry could write the entry twice. */
+  /** Deterministic wherever a retry could otherwise write the entry twice. */
   _id: string;
   chain: AuditChain;
   /** Null if the entry concerns no partner, for example a pending application. */
@@ -32,7 +32,10 @@ export interface AuditDoc {
   before: unknown;
   after: unknown;
   at: Date;
-  /** The sealer sets this field and those below: the entry's position in its chain, and the hashes that protect it. */
+  /**
+   * The sealer sets this field and the ones below: the entry's position in its chain, and the hashes that protect the
+   * entry.
+   */
   sealed: boolean;
   seq?: number;
   previousHash?: string;
@@ -41,7 +44,7 @@ export interface AuditDoc {
 
 export type NewAuditEntry = Omit<AuditDoc, 'sealed' | 'seq' | 'previousHash' | 'hash'>;
 
-/** Returns an entry as it is shown and hashed: everything but its seal. */
+/** Returns an entry in the form that is shown and hashed, which omits the seal. */
 export function contentOf({ _id, sealed: _sealed, seq: _seq, previousHash: _p, hash: _h, ...rest }: AuditDoc) {
   return { auditId: _id, ...rest } satisfies ChainContent;
 }
@@ -94,13 +97,13 @@ const MAX_COUNTED = 100_000;
 const MAX_CHAINS_READ = 100;
 /** Sorts before every chain. */
 export const BEFORE_ALL_CHAINS = '' as AuditChain;
-/** Entries per fetch of a stream. Readers hash a whole batch without yielding to the event loop. */
+/** Number of entries that a stream fetches at a time. Readers hash a whole batch without yielding to the event loop. */
 const STREAM_BATCH = 250;
 
 export function auditStore(connection: Connection) {
   const model = connection.model<AuditDoc>('AuditEntry', schema);
   const collection = connection.collection<AuditDoc>(model.collection.collectionName);
-  /** Returns the oldest unsealed entry of the first chain after `chain` that has any. */
+  /** Returns the oldest unsealed entry in the first chain after `chain` that has unsealed entries. */
   const firstUnsealedAfter = (chain: AuditChain): Promise<Pick<AuditDoc, 'chain' | 'at'> | null> =>
     model
       .findOne({ sealed: false, chain: { $gt: chain } }, { chain: 1, at: 1 })
@@ -137,7 +140,7 @@ export function auditStore(connection: Connection) {
       return streamOf(model, { chain, sealed: false }, { ...order, limit, batchSize });
     },
 
-    /** Seals entries. Returns how many of them were still unsealed. */
+    /** Seals entries. Returns how many of these entries were still unsealed. */
     async seal(seals: (Seal & { _id: string })[], session: ClientSession): Promise<number> {
       const writes = seals.map(({ _id, ...seal }) => ({
         updateOne: { filter: { _id, sealed: false }, update: { $set: { sealed: true, ...seal } } },
@@ -145,7 +148,7 @@ export function auditStore(connection: Connection) {
       return (await collection.bulkWrite(writes, { session, ordered: true })).modifiedCount;
     },
 
-    /** Counts the unsealed entries of one chain or all chains, up to 100,000. */
+    /** Counts the unsealed entries in one chain or in all chains, up to 100,000. */
     async countUnsealed(chain?: AuditChain): Promise<number> {
       return model
         .countDocuments(
@@ -155,7 +158,10 @@ export function auditStore(connection: Connection) {
         .read('primary');
     },
 
-    /** Returns the time of the oldest unsealed entry in the first 100 chains that have any, or null if none has. */
+    /**
+     * Returns the time of the oldest unsealed entry in the first 100 chains that have unsealed entries, or null if
+     * there are no such chains.
+     */
     async oldestUnsealedAt(): Promise<Date | null> {
       let oldest: Date | null = null;
       let chain = BEFORE_ALL_CHAINS;

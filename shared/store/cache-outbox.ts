@@ -1,7 +1,10 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, UserRef } from '../domain/ids';
 
-/** Rows that a committed change must still update in the cache. Written with the change, deleted once cached. */
+/**
+ * Rows that a committed change must still update in the cache. Written in the transaction of the change, and deleted
+ * once the rows are cached.
+ */
 export interface CacheOutboxDoc {
   _id: string;
   userRefs: UserRef[];
@@ -33,7 +36,7 @@ export function cacheOutboxStore(connection: Connection) {
         .lean<CacheOutboxDoc[]>();
     },
 
-    /** Returns the earliest due time, which may be in the past, or null if there are no entries. */
+    /** Returns the earliest due time of an entry, which may be in the past, or null if there are no entries. */
     async nextDueAt(): Promise<Date | null> {
       const next = await model.findOne({}, { dueAt: 1 }).sort({ dueAt: 1 }).lean<Pick<CacheOutboxDoc, 'dueAt'>>();
       return next?.dueAt ?? null;

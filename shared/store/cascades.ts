@@ -17,7 +17,7 @@ export interface CascadeDoc {
   effectiveAt: Date | null;
   affected: number | null;
   revoked: number;
-  /** Agents that could not be revoked and were quarantined: their number, and some of their ids. */
+  /** Agents that could not be revoked and were quarantined: their number, and some of their IDs. */
   parkedCount: number;
   parked: string[];
   /** Attempts that ended with quarantined agents. */
@@ -52,7 +52,9 @@ const schema = new Schema<CascadeDoc>(
 schema.index({ nextLookAt: 1 }, { partialFilterExpression: { closedAt: null } });
 schema.index({ agentId: 1, createdAt: -1 });
 
-/** Matches open cascades through the partial index. Cascades are never deleted, so a scan would get ever slower. */
+/**
+ * Matches open cascades through the partial index. Cascades are never deleted, so a scan would become slower over time.
+ */
 const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
 
 /** Creates the store of cascades. An agent's cascades are created one at a time, and closed ones never change. */
@@ -102,7 +104,7 @@ export function cascadesStore(connection: Connection) {
       return model.find(OPEN).sort({ createdAt: 1 }).limit(limit).lean<CascadeDoc[]>();
     },
 
-    /** Records when a kill took effect. Keeps an earlier time that is already recorded. */
+    /** Records when a kill took effect. Does not overwrite an earlier time. */
     async inForceSince(cascadeId: string, effectiveAt: Date): Promise<void> {
       await model.updateOne(
         { _id: cascadeId, $or: [{ effectiveAt: null }, { effectiveAt: { $gt: effectiveAt } }] },
@@ -124,7 +126,7 @@ export function cascadesStore(connection: Connection) {
       await change(cascadeId, { $set: { affected } });
     },
 
-    /** Never lowers the number, because two workers may run the cascade for a while. */
+    /** Never lowers the number, because two workers may briefly run the same cascade. */
     async recordProgress(cascadeId: string, revoked: number): Promise<void> {
       await change(cascadeId, { $max: { revoked } });
     },

@@ -3,12 +3,14 @@ import type { Metrics } from '../metrics/metrics';
 import { redactUrl } from '../config/redact-url';
 import { watchPool } from './watch-pool';
 
-/** Writes are not retried after this time. On a hung server, the driver's heartbeat ends pending operations. */
+/** Writes are not retried after this time. If the server hangs, the driver's heartbeat ends pending operations. */
 export const STORE_TIMEOUT_MS = 5_000;
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 const MAX_POOL_SIZE = 50;
 
-/** Connects to MongoDB with journaled majority writes. Throws one readable error if the server cannot be reached. */
+/**
+ * Connects to MongoDB with journaled majority writes. Throws a single readable error if the server cannot be reached.
+ */
 export async function connectStore(
   url: string,
   {

@@ -4,7 +4,7 @@ import { mongo } from 'mongoose';
 export type StoreFailure =
   /** MongoDB is unavailable or busy. Wait and retry the same commit until it succeeds. */
   | 'transient'
-  /** Another writer came first. Read again before retrying. */
+  /** Another writer committed first. Read the data again before retrying. */
   | 'duplicate'
   /** MongoDB rejects the content. Only splitting the commit group helps. */
   | 'rejected';
@@ -19,13 +19,15 @@ export function storeTooSlow(operation: string, timeoutMs: number): Error {
 
 const DUPLICATE_KEY = 11_000;
 
-/** Codes of servers that are unavailable or reject MIR's credentials. An operator must act; no event is at fault. */
+/**
+ * Error codes of servers that are unavailable or reject MIR's credentials. An operator must act; no event is at fault.
+ */
 const OUTAGES = {
   HostUnreachable: 6,
   HostNotFound: 7,
   Unauthorized: 13,
   AuthenticationFailed: 18,
-  /** A standalone server returns it for every transaction. */
+  /** A standalone server returns this code for every transaction. */
   IllegalOperation: 20,
   LockTimeout: 24,
   CursorNotFound: 43,
@@ -46,7 +48,7 @@ const OUTAGES = {
   QueryPlanKilled: 175,
   PrimarySteppedDown: 189,
   NetworkInterfaceExceededTimeLimit: 202,
-  /** The cluster has not created the keys that sign its clock yet. */
+  /** The cluster has not yet created the keys that sign its clock. */
   KeyNotFound: 211,
   TransactionTooOld: 225,
   CursorKilled: 237,
@@ -65,7 +67,7 @@ const OUTAGES = {
   LegacyNotPrimary: 10_058,
   NotWritablePrimary: 10_107,
   InterruptedAtShutdown: 11_600,
-  /** Another process took this one for dead and killed its session. */
+  /** Another process presumed this one dead and killed its session. */
   Interrupted: 11_601,
   InterruptedDueToReplStateChange: 11_602,
   StaleConfig: 13_388,
@@ -92,7 +94,7 @@ function isLabeledTransient(error: mongo.MongoError): boolean {
 export function classifyStoreError(error: unknown): StoreFailure {
   if (error instanceof mongo.MongoBulkWriteError) {
     if (isLabeledTransient(error)) return 'transient';
-    // Without write errors, it wraps the error that failed the whole command.
+    // If it has no write errors, the bulk error wraps the error that failed the whole command.
     const writeErrors = [error.writeErrors].flat();
     const codes = writeErrors.length > 0 ? writeErrors.map(({ code }) => code) : [error.code];
     if (codes.every((code) => code === DUPLICATE_KEY) && !error.result.getWriteConcernError()) return 'duplicate';

@@ -2,14 +2,15 @@ import type { Connection } from 'mongoose';
 import type { MetaDoc } from './meta';
 
 /**
- * How long processes of the previous version may run alongside the first API process of this one. They do not know
- * keyed ids, so new events keep former ids until then, and workers of both versions recognize repeats.
+ * How long processes of the previous version may run alongside the first API process of this version. Older processes
+ * do not recognize keyed IDs. New events therefore keep former IDs during this time, and workers of both versions
+ * recognize repeated events.
  */
 const ROLLOUT_MS = 60 * 60 * 1000;
 
 /**
- * Returns when new events switch to keyed ids, in ms since epoch; 0 if the database never contained former ids. In a
- * database of an earlier version, the first call sets this time for all processes.
+ * Returns when new events switch to keyed IDs, in ms since the epoch; 0 if the database never contained former IDs. In
+ * a database created by an earlier version, the first call sets this time for all processes.
  */
 export async function keyedIdsFrom(connection: Connection): Promise<number> {
   const meta = connection.collection<MetaDoc>('meta');

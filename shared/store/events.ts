@@ -2,7 +2,9 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 import { streamOf } from './stream';
 
-/** A persisted event. `chunkId` and `index` identify its submission: a retry that finds its own pair is PERSISTED. */
+/**
+ * A persisted event. `chunkId` and `index` identify its submission: a retry that finds its own pair reports PERSISTED.
+ */
 export interface EventDoc {
   _id: EventId;
   tenant: Tenant;
@@ -23,18 +25,21 @@ export type ExistingEvent = Pick<
   '_id' | 'chunkId' | 'index' | 'fingerprint' | 'userRef' | 'receivedAt' | 'agentId'
 >;
 
-/** Events that the requested users of one tenant had in one month (YYYY-MM, UTC). */
+/** Number of events that the requested users of one tenant had in one month (YYYY-MM, UTC). */
 export interface MonthCount {
   tenant: Tenant;
   month: string;
   count: number;
 }
 
-/** A person waits for the page. If counting takes longer, the page omits the chart. */
+/**
+ * Limits how long counting can delay the page that a person waits for. If counting takes longer, the page omits the
+ * chart.
+ */
 const COUNT_TIMEOUT_MS = 3_000;
 const STREAM_BATCH = 500;
 
-/** The last item of a page: its `receivedAt` in ms, and its id. */
+/** The last item of a page: its `receivedAt` in ms, and its ID. */
 export interface EventsCursor {
   receivedAtMs: number;
   eventId: string;
@@ -44,7 +49,7 @@ export interface EventsFilter {
   userRef?: UserRef;
   eventType?: string;
   agentId?: string;
-  /** The receipt's chunks, its slot if it shares a chunk, and their common `receivedAt`, which is indexed. */
+  /** The receipt's chunks, its slot if it shares a chunk, and the chunks' common `receivedAt`, which is indexed. */
   receipt?: { chunkIds: ChunkId[]; slot: number | null; receivedAtMs: number };
   fromMs?: number;
   toMs?: number;
@@ -87,7 +92,7 @@ export function eventsStore(connection: Connection) {
       return collection.find<ExistingEvent>({ _id: { $in: ids } }, { session, projection }).toArray();
     },
 
-    /** Inserts events through the driver, because mongoose is slow in bulk. Throws on a duplicate id. */
+    /** Inserts events through the driver, because mongoose is slow at bulk inserts. Throws on a duplicate ID. */
     async insert(events: EventDoc[], session: ClientSession): Promise<void> {
       if (events.length > 0) await collection.insertMany(events, { session, ordered: true });
     },
@@ -98,8 +103,8 @@ export function eventsStore(connection: Connection) {
     },
 
     /**
-     * Deletes up to `limit` events of a user that were received no later than `through`. Returns how many it found and
-     * deleted. Keeps an event that a concurrent commit replaced under the same id.
+     * Deletes up to `limit` events of a user that were received no later than `through`. Returns the numbers of events
+     * found and deleted. Does not delete an event that a concurrent commit has just stored under the same ID.
      */
     async erasePage(
       tenant: Tenant,
@@ -129,7 +134,7 @@ export function eventsStore(connection: Connection) {
       return newest?.receivedAt ?? null;
     },
 
-    /** Returns a page, most recently received first. An index serves each filter on its own. */
+    /** Returns a page, most recently received first. Each filter has its own index. */
     async list(tenant: Tenant, filter: EventsFilter, after: EventsCursor | null, limit: number): Promise<EventDoc[]> {
       // Equality conditions stay at the top level: inside $and, some query planners miss the partial index.
       const equal: Record<string, unknown> = { tenant };

@@ -36,7 +36,7 @@ interface VerificationDoc {
   _id: string;
   /** SHA-256 of the emailed secret. */
   identifier: string;
-  /** The id of the identity. */
+  /** The ID of the identity. */
   value: string;
   expiresAt: Date;
 }
@@ -93,7 +93,7 @@ export function identitySessionsStore(connection: Connection) {
   };
 }
 
-/** better-auth's provider id for password accounts. */
+/** better-auth's provider ID for password accounts. */
 export const PASSWORD_ACCOUNT = 'credential';
 
 function accountModel(connection: Connection) {
@@ -105,7 +105,7 @@ export function identityAccountsStore(connection: Connection) {
   return {
     model,
 
-    /** Returns an identity's accounts at OIDC providers, without its password account. */
+    /** Returns an identity's accounts at OIDC providers, but not its password account. */
     async atProviders(identityId: string): Promise<{ provider: string; subject: string }[]> {
       const accounts = await model
         .find({ userId: identityId, providerId: { $ne: PASSWORD_ACCOUNT } }, { providerId: 1, accountId: 1 })
@@ -153,7 +153,7 @@ export function identitiesStore(connection: Connection) {
 
     /**
      * Returns the identity with this email address. Creates it unverified and without a password if needed. Renews an
-     * unverified sign-up, so that it does not expire before the link that is emailed next.
+     * unverified sign-up, so that the identity does not expire before the next emailed link.
      */
     async signUp(email: string, now: Date): Promise<IdentityDoc> {
       const created = { _id: newId('idn'), emailVerified: false, name: '', createdAt: now, updatedAt: now };
@@ -166,7 +166,7 @@ export function identitiesStore(connection: Connection) {
       return identity;
     },
 
-    /** Call it when an emailed secret comes back, which proves that the person owns the address. */
+    /** Call this when a person returns an emailed secret, which proves that they own the address. */
     async recordVerified(identityId: string): Promise<void> {
       await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });
     },

@@ -1,13 +1,13 @@
 import type { IndexOptions, Model, mongo } from 'mongoose';
 
-/** A difference between a database's indexes and those of the schemas. */
+/** A difference between a database's indexes and the indexes that the schemas define. */
 export interface IndexStep {
   collection: string;
-  /** The index's fields, such as `tenant:1 receivedAt:-1`. Empty for a collection. */
+  /** The index's fields, such as `tenant:1 receivedAt:-1`. Empty for a missing collection. */
   fields: string;
   /** EXTRA is an index that no schema defines, such as an operator's own. MIR reports it but never drops it. */
   kind: 'COLLECTION_MISSING' | 'MISSING' | 'DIFFERENT' | 'EXTRA';
-  /** What the step cannot do for existing documents. */
+  /** What the step cannot fix in existing documents. */
   note?: string;
 }
 

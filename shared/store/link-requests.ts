@@ -2,7 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityId, Tenant, UserRef } from '../domain/ids';
 import type { LinkRequestKind } from '../domain/link';
 
-/** An invitation or link code: a partner's request that a person connect one account. Can be used once. */
+/** An invitation or link code: a partner's request that a person connect one account. Can be used only once. */
 export interface LinkRequestDoc {
   _id: string;
   kind: LinkRequestKind;
@@ -64,7 +64,7 @@ export function linkRequestsStore(connection: Connection) {
         .lean<LinkRequestDoc>();
     },
 
-    /** Ends an open request. Returns the request before the change, or null if it has ended or expired. */
+    /** Ends an open request. Returns the request as it was before the change, or null if it has ended or expired. */
     async end(
       id: string,
       status: 'USED' | 'DECLINED',

@@ -5,7 +5,7 @@ import type { IdentityRow, Member } from '../domain/signals';
 /** A linked account, as its owner sees it. */
 export interface LinkedAccount extends Member {
   linkId: string;
-  /** Id of the invitation or link code that created the link. */
+  /** ID of the invitation or link code that created the link. */
   requestId: string;
   accountLabel?: string;
   linkedAt: Date;
@@ -80,7 +80,7 @@ export function membershipsStore(connection: Connection) {
         .orFail();
     },
 
-    /** Removes an account. Returns null if it was not linked. */
+    /** Removes an account. Returns null if the account was not linked. */
     async remove(identity: IdentityRef, userRef: UserRef, session: ClientSession): Promise<MembershipDoc | null> {
       return model
         .findOneAndUpdate(
@@ -103,7 +103,7 @@ export function accountOf(doc: MembershipDoc | null, userRef: UserRef): LinkedAc
   return doc?.members.find((member) => member.userRef === userRef) ?? null;
 }
 
-/** Returns the account with this link id, in either environment. */
+/** Returns the account with this link ID, in either environment. */
 export function accountByLinkId(
   docs: readonly MembershipDoc[],
   linkId: string,

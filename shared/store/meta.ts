@@ -3,6 +3,6 @@ export interface MetaDoc {
   _id: 'store';
   pepperFingerprint: string;
   createdAt: Date;
-  /** When new events switch to keyed ids. The epoch if the database never contained former ids. */
+  /** When new events switch to keyed IDs. Set to the epoch if the database never contained former IDs. */
   keyedIdsFrom?: Date;
 }

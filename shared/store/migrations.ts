@@ -10,7 +10,7 @@ import { type AnyModel, applyIndexStep, type IndexStep, pendingSteps, planIndexe
  * start, so it must detect what is left to do. It reports its progress through `onProgress`.
  */
 export interface DataMigration {
-  /** Never changes. Ids sort in the order in which migrations run, for example `2026-11-24-split-names`. */
+  /** Never changes. IDs sort in the order in which migrations run, for example `2026-11-24-split-names`. */
   id: string;
   about: string;
   run: (connection: Connection, onProgress: (done: number, total: number) => void) => Promise<void>;
@@ -24,7 +24,7 @@ export interface MigrationDoc {
   by: string;
   startedAt: Date;
   finishedAt: Date | null;
-  /** On the lock only: when another process may take it over. */
+  /** On the lock only: when another process may take the lock over. */
   until?: Date;
 }
 
@@ -42,7 +42,7 @@ class MigrationBusyError extends Error {
 }
 
 const LOCK_ID = 'lock';
-/** Longer than any pause of a live process. The holder renews the lock every quarter of this time. */
+/** Longer than any pause of a running process. The holder renews the lock every quarter of this time. */
 const LOCK_MS = 60_000;
 const CATCH_UP_PAUSE_MS = 500;
 const CATCH_UP_TRIES = 240;

@@ -65,7 +65,7 @@ export function partnersStore(connection: Connection) {
         .lean<PartnerDoc>();
     },
 
-    /** Returns partners by id. Missing ones have no entry. */
+    /** Returns partners by ID. Partners that do not exist have no entry. */
     async many(partnerIds: PartnerId[]): Promise<Map<PartnerId, PartnerDoc>> {
       const docs = await model.find({ _id: { $in: partnerIds } }).lean<PartnerDoc[]>();
       return new Map(docs.map((doc) => [doc._id, doc]));

@@ -1,7 +1,7 @@
 import type { Connection } from 'mongoose';
 import type { MetaDoc } from './meta';
 
-/** Records the first pepper's fingerprint. Throws on any other, because MIR would not recognize its users. */
+/** Records the first pepper's fingerprint. Throws for any other pepper, because MIR would not recognize its users. */
 export async function checkPepper(connection: Connection, fingerprint: string): Promise<void> {
   const meta = connection.collection<MetaDoc>('meta');
   await meta.updateOne(
@@ -17,7 +17,7 @@ export async function checkPepper(connection: Connection, fingerprint: string): 
   );
 }
 
-/** Compares a pepper with the recorded one; `new` means that none is recorded. Changes nothing. */
+/** Compares a pepper with the recorded one; `new` means that no pepper is recorded. Changes nothing. */
 export async function comparePepper(connection: Connection, fingerprint: string): Promise<'same' | 'other' | 'new'> {
   const row = await connection.collection<MetaDoc>('meta').findOne({ _id: 'store' });
   if (!row) return 'new';

@@ -12,7 +12,7 @@ export interface ServerFacts {
   isWritable: boolean;
   /** The server's clock, and this machine's clock just before and after reading it. */
   clock: { atMs: number; sentMs: number; receivedMs: number };
-  /** Null if the server does not report it. */
+  /** Null if the server does not report this setting. */
   transactionLifetimeSeconds: number | null;
 }
 
@@ -38,7 +38,7 @@ export async function serverFacts(connection: Connection): Promise<ServerFacts> 
   };
 }
 
-/** Throws unless an aborted transaction leaves nothing behind and a committed one is visible. Cleans up its rows. */
+/** Throws unless an aborted transaction leaves nothing behind and a committed one is visible. Deletes its test rows. */
 export async function tryTransactions(connection: Connection): Promise<void> {
   const rows = connection.collection<{ _id: string }>('meta');
   const [aborted, committed] = [`doctor-${randomUUID()}`, `doctor-${randomUUID()}`];

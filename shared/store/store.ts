@@ -32,7 +32,7 @@ import { deliveriesStore, webhooksStore } from './webhooks';
 export type StoreSession = ClientSession;
 
 const KILL_TIMEOUT_MS = 2_000;
-/** Pending steps that the startup error lists by name. It only counts the others. */
+/** Maximum number of pending steps that the startup error lists by name. The error only counts the others. */
 const MAX_LISTED_STEPS = 5;
 
 /** Creates the stores of all collections on one connection. */
@@ -81,7 +81,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       if (dataMigrations.length > 0) await migrations.catchUp();
     },
 
-    /** Throws one readable error if the pepper does not match or a migration is pending. Applies no migrations. */
+    /** Throws a single readable error if the pepper does not match or a migration is pending. Applies no migrations. */
     async assertMigrated(pepperFingerprint: string): Promise<void> {
       await checkPepper(connection, pepperFingerprint);
       const { data, indexes } = await migrations.plan();
@@ -95,10 +95,10 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       );
     },
 
-    /** Returns when new events switch to keyed ids, in ms since epoch; see `keyedIdsFrom`. */
+    /** Returns when new events switch to keyed IDs, in ms since the epoch; see `keyedIdsFrom`. */
     keyedIdsFromMs: (): Promise<number> => keyedIdsFrom(connection),
 
-    /** Compares a pepper with the one that this database was created with. */
+    /** Compares a pepper with the one used when this database was created. */
     pepper: (fingerprint: string): Promise<'same' | 'other' | 'new'> => comparePepper(connection, fingerprint),
 
     /**
@@ -134,7 +134,10 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       return { session, name: id.toString('hex') };
     },
 
-    /** Kills the sessions of dead processes, which aborts their transactions. MongoDB itself would take a minute. */
+    /**
+     * Kills the sessions of dead processes, which aborts their transactions. Without this, MongoDB would take a minute
+     * to abort them.
+     */
     async killSessions(names: string[]): Promise<void> {
       const ids = names.map((name) => ({ id: new mongo.Binary(Buffer.from(name, 'hex'), mongo.Binary.SUBTYPE_UUID) }));
       const killed = connection.getClient().db('admin').command({ killSessions: ids });

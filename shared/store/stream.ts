@@ -1,8 +1,8 @@
 import type { Model, mongo } from 'mongoose';
 
 /**
- * Streams rows from the primary. Uses the driver's cursor, because mongoose's stays open on the server when the reader
- * stops early.
+ * Streams rows from the primary. Uses the driver's cursor, because mongoose's cursor stays open on the server if the
+ * reader stops early.
  */
 export function streamOf<Row>(
   { collection }: Pick<Model<never>, 'collection'>,

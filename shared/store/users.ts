@@ -15,7 +15,7 @@ export interface UserDoc {
   /** The MIR account that this user is linked to. */
   identity?: IdentityRef;
   linkedAt?: Date;
-  /** Events received up to this time are erased. The committer drops those that are still queued. */
+  /** Events received up to this time are erased. The committer drops any that are still queued. */
   erasedAt?: Date;
 }
 
@@ -70,7 +70,7 @@ export function addDelta(row: UserRow, delta: UserDelta): UserRow {
   };
 }
 
-/** The row of a user about whom nothing is stored. */
+/** The row for a user about whom nothing is stored. */
 export const NEW_USER_ROW: UserRow = { ...EMPTY_ROW, erasedAtMs: null };
 
 export function usersStore(connection: Connection) {
@@ -79,7 +79,10 @@ export function usersStore(connection: Connection) {
   return {
     model,
 
-    /** Returns rows by ref. Users without a row have no entry. Needs no tenant, because each ref belongs to one. */
+    /**
+     * Returns rows by ref. Users without a row have no entry. Does not need a tenant, because each ref belongs to
+     * exactly one tenant.
+     */
     async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {
       const options = session ? { session } : {};
       const docs = await collection.find({ _id: { $in: refs } }, options).toArray();

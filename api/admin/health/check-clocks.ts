@@ -19,13 +19,16 @@ export async function redisClock({ client }: RedisLink): Promise<ClockReading> {
   return { atMs: Number(seconds) * 1_000 + Number(micros) / 1_000, sentMs, receivedMs: Date.now() };
 }
 
-/** Returns how far a clock is certainly ahead of this machine's, whatever the network delay. */
+/**
+ * Returns the smallest offset in ms between a clock and this machine's that the readings prove, whatever the network
+ * delay. Positive means ahead, and 0 means in sync.
+ */
 function aheadMs({ atMs, sentMs, receivedMs }: ClockReading): number {
   if (atMs > receivedMs) return atMs - receivedMs;
   return atMs < sentMs ? atMs - sentMs : 0;
 }
 
-/** Compares the stores' clocks with this machine's. */
+/** Compares the stores' clocks with this machine's clock. */
 export function compareClocks(clocks: readonly { of: string; reading: ClockReading }[]): Finding {
   const ahead = clocks.map(({ of, reading }) => ({ of, ms: Math.round(aheadMs(reading)) }));
   const worst = Math.max(0, ...ahead.map(({ ms }) => Math.abs(ms)));

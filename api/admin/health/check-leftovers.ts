@@ -49,7 +49,7 @@ export function checkLeftovers(dataDir: string): Finding[] {
   const lock = read(lockFile, identitySchema);
   const holder = holderOf(lock);
   if (lock !== null && holder === null) {
-    const state = lock === 'damaged' ? 'is damaged' : `belongs to process ${lock.pid}, which no longer runs`;
+    const state = lock === 'damaged' ? 'is damaged' : `belongs to process ${lock.pid}, which is no longer running`;
     findings.push(
       warn('embedded stack', `${lockFile} ${state}`, 'run `npm start` to take it over, or delete the file'),
     );
@@ -57,14 +57,18 @@ export function checkLeftovers(dataDir: string): Finding[] {
   for (const store of STORES) {
     const server = read(join(dataDir, `${store}.process.json`), identitySchema);
     if (holder || server === null || server === 'damaged' || !isRunning(server)) continue;
-    const found = `${store} (process ${server.pid}) still runs on ${dataDir}, but its \`npm start\` has exited`;
+    const found = `${store} (process ${server.pid}) is still running on ${dataDir}, but its \`npm start\` has exited`;
     findings.push(fail('embedded stack', found, `if it does not exit within 15 s, run: kill ${server.pid}`));
   }
   const stackFile = join(dataDir, 'stack.json');
   const stack = read(stackFile, stackSchema);
   if (stack !== null && holder === null) {
     findings.push(
-      warn('embedded stack', `${stackFile} is left over from a stack that no longer runs`, 'run `npm start` again'),
+      warn(
+        'embedded stack',
+        `${stackFile} is left over from a stack that is no longer running`,
+        'run `npm start` again',
+      ),
     );
   }
   const strays = names.filter((name) => /\.(tmp|stale)$/.test(name));
@@ -78,7 +82,7 @@ export function checkLeftovers(dataDir: string): Finding[] {
   ];
 }
 
-/** Checks the free space on the data folder's disk. Disks of external stores are not visible from here. */
+/** Checks the free space on the data folder's disk. The disks of external stores are not visible to this machine. */
 export async function checkDisk(dataDir: string): Promise<Finding[]> {
   if (namesIn(dataDir) === null) return [];
   const { bavail, bsize } = await statfs(dataDir);

@@ -6,7 +6,7 @@ import type { Store } from '../../../shared/store/store';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
 const MIN_MAJOR = 7;
-/** A killed process's transaction locks its rows until this limit. The server's default is 60. */
+/** A killed process's transaction locks its rows until this limit is reached. The server's default is 60 seconds. */
 const LONG_LIFETIME_SECONDS = 30;
 const MAX_LISTED = 5;
 
@@ -31,7 +31,7 @@ function checkServer(
     findings.push(fail('replica set', `the server is a member of ${replicaSet}, but not its primary`, remedy));
   } else findings.push(ok('replica set', `primary of ${replicaSet}`));
   if (production && (transactionLifetimeSeconds ?? 0) > LONG_LIFETIME_SECONDS) {
-    const found = `transactionLifetimeLimitSeconds is ${transactionLifetimeSeconds}, so the transaction of a killed process locks its rows that long`;
+    const found = `transactionLifetimeLimitSeconds is ${transactionLifetimeSeconds}, so the transaction of a killed process locks its rows for that long`;
     findings.push(warn('transactions', found, 'start mongod with --setParameter transactionLifetimeLimitSeconds=10'));
   }
   return findings;
@@ -74,7 +74,9 @@ async function checkMigrations(store: Store): Promise<Finding[]> {
   return findings;
 }
 
-/** Checks MongoDB's server, transactions, pepper, indexes and data. Also returns its clock for `compareClocks`. */
+/**
+ * Checks MongoDB's server, transactions, pepper, indexes and data. Also returns the server's clock for `compareClocks`.
+ */
 export async function checkMongo(
   store: Store,
   { mongoUrl, production }: Pick<Config, 'mongoUrl' | 'production'>,
@@ -89,7 +91,7 @@ export async function checkMongo(
   const findings = checkServer(facts, production);
   if (!hasDatabaseName(mongoUrl)) {
     findings.push(
-      warn('mongo', 'MONGO_URL names no database, so MIR uses `test`', 'add the name: mongodb://host:27017/mir'),
+      warn('mongo', 'MONGO_URL does not name a database, so MIR uses `test`', 'add the name: mongodb://host:27017/mir'),
     );
   }
   const server = 'MongoDB must be a replica set of version 7 or later; see the findings above';

@@ -96,7 +96,7 @@ export async function checkCacheStore(link: RedisLink, config: Config): Promise<
     const findings = [checkVersion('cache', info)];
     const isOwn = config.cacheRedisUrl !== config.redisUrl;
     if (isOwn && info('maxmemory_policy') === 'noeviction' && Number(info('maxmemory')) > 0) {
-      const found = 'maxmemory-policy is noeviction, so a full cache accepts no new rows';
+      const found = 'maxmemory-policy is noeviction, so a full cache does not accept new rows';
       findings.push(warn('cache', found, 'run CONFIG SET maxmemory-policy allkeys-lru'));
     }
     return findings;

@@ -32,7 +32,7 @@ function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivat
     findings.push(warn('settings', found, 'put a TLS proxy in front and set PUBLIC_URL to its https:// address'));
   } else if (production && trustProxyHops === 0) {
     const found =
-      "TRUST_PROXY_HOPS is 0, so every caller has the TLS proxy's address and one abusive caller locks out the others";
+      "TRUST_PROXY_HOPS is 0, so every caller appears under the TLS proxy's IP address and one abusive caller locks out the others";
     findings.push(warn('settings', found, 'set it to the exact number of proxies in front of the API'));
   }
   if (webhooksToPrivateAddresses && (production || !isLocalUrl(publicUrl))) {
@@ -42,7 +42,10 @@ function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivat
   return findings;
 }
 
-/** Checks the Node version and, in settings that parsed, values that do not work or are inadvisable. */
+/**
+ * Checks the Node version, and checks the settings that could be parsed for values that do not work or are not
+ * recommended.
+ */
 export function checkSettings(config: Config, given: { pepper: boolean }): Finding[] {
   const findings: Finding[] = [];
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

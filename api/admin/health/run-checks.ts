@@ -61,7 +61,7 @@ async function examineRedis(config: Config, clocks: Clock[]): Promise<Finding[]>
     if (config.cacheRedisUrl !== config.redisUrl) await readClock('the cache', cacheLink, clocks);
     if (queueLink.runId() === null) return findings;
     for (const definition of QUEUES) {
-      // Without a mail server, MIR queues no emails and runs no mail worker.
+      // Without a mail server, MIR does not queue emails or run a mail worker.
       if (definition === mailsQueue && config.mail.kind === 'off') continue;
       const queue = definition.inspect({ link: queueLink, keys, log });
       findings.push(...(await checked(`queue ${definition.name}`, RETRY, () => checkQueue(queue, queueLink, keys))));
@@ -88,7 +88,7 @@ function usable(readSettings: () => Settings): Settings | { problems: Finding[] 
 }
 
 /**
- * Checks a deployment from its settings to its disk without changing anything. If `readSettings` throws, reports the
+ * Checks a deployment, from its settings to its disk, without changing anything. If `readSettings` throws, reports the
  * invalid settings and skips the stores.
  */
 export async function examine(readSettings: () => Settings, dataDir: string): Promise<Finding[]> {

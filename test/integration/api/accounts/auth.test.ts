@@ -33,7 +33,7 @@ const countHashes = async (): Promise<number> =>
   (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
 describe('MIR accounts', () => {
-  it('stores no password until the emailed sign-up link sets one and confirms the address', async () => {
+  it('does not store a password until the emailed sign-up link sets one and confirms the address', async () => {
     const { auth, store } = h.ctx;
     const mail = await auth.signUp(email.toUpperCase());
     expect(mail).toMatchObject({ kind: 'VERIFY', to: email });
@@ -57,7 +57,7 @@ describe('MIR accounts', () => {
     expect(await h.ctx.auth.signUp(email)).toEqual({ kind: 'ALREADY_SIGNED_UP', to: email });
   });
 
-  it('accepts every link of repeated sign-ups until one is used', async () => {
+  it('accepts the links from all repeated sign-ups until one link is used', async () => {
     const { auth } = h.ctx;
     const [first, second] = [tokenOf(await auth.signUp(email)), tokenOf(await auth.signUp(email))];
     expect([await auth.ownerOfLink(first), await auth.ownerOfLink(second)]).toEqual([email, email]);
@@ -100,7 +100,7 @@ describe('MIR accounts', () => {
     expect(await auth.reset(token, PASSWORD)).toBe('INVALID');
   });
 
-  it('stores no password, session token or emailed token in plain text', async () => {
+  it('does not store passwords, session tokens or emailed tokens in plain text', async () => {
     const { auth, store } = h.ctx;
     await signUpAndVerify();
     const cookie = await logInCookie();
@@ -115,7 +115,7 @@ describe('MIR accounts', () => {
     for (const secret of [PASSWORD, token, reset, signUp]) expect(rows).not.toContain(secret);
   });
 
-  it('ends all sessions on a password reset, and accepts its link only once', async () => {
+  it('ends all sessions on a password reset and accepts the reset link only once', async () => {
     const { auth } = h.ctx;
     await signUpAndVerify();
     const cookie = await logInCookie();
@@ -127,21 +127,21 @@ describe('MIR accounts', () => {
     expect(await logInCookie('a new password, long')).toContain('mir_session=');
   });
 
-  it('leaves no session of a log-in with the old password that overlaps a password reset', async () => {
+  it('does not leave any session from a login with the old password that overlaps a password reset', async () => {
     const { auth, store } = h.ctx;
     await signUpAndVerify();
     const { _id: identityId } = (await store.identities.byEmail(email))!;
     const token = tokenOf(await auth.askReset(email));
     const before = await countHashes();
-    // These occupy the hashing slots, so that the later log-ins read the old password before the reset replaces it.
+    // These occupy the hashing slots, so that later logins read the old password before the reset replaces it.
     const earlier = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
-    await waitUntil('all log-ins wait for hashing', async () => (await countHashes()) === before + 8);
+    await waitUntil('all logins wait for hashing', async () => (await countHashes()) === before + 8);
     const reset = auth.reset(token, 'a new password, long');
     await waitUntil('the reset waits for hashing', async () => (await countHashes()) === before + 9);
     const later = Array.from({ length: 8 }, () => auth.logIn(email, PASSWORD));
     expect(await reset).toBe('DONE');
     await Promise.all(earlier);
-    // The first of them may succeed just before the reset, which then ends its session.
+    // The first of these logins may succeed just before the reset, which then ends the login's session.
     expect(await Promise.all(later)).toContain('WRONG');
     expect(await store.identitySessions.model.countDocuments({ userId: identityId })).toBe(0);
   });
@@ -154,7 +154,7 @@ describe('MIR accounts', () => {
     expect(await auth.reset(first, 'yet another password')).toBe('INVALID');
   });
 
-  it('deletes the session from the database on log-out', async () => {
+  it('deletes the session from the database on logout', async () => {
     const { auth, store } = h.ctx;
     await signUpAndVerify();
     const cookie = await logInCookie();
@@ -164,11 +164,11 @@ describe('MIR accounts', () => {
     expect((await auth.readSession(cookie)).session).toBeNull();
   });
 
-  it('sends no email when a reset is requested for an unknown address', async () => {
+  it('does not send an email when a reset is requested for an unknown address', async () => {
     expect(await h.ctx.auth.askReset(email)).toBeNull();
   });
 
-  it('creates no indexes beyond the declared ones', async () => {
+  it('does not create any indexes beyond the declared ones', async () => {
     await signUpAndVerify();
     const indexNames = async (collection: string) =>
       (await h.ctx.store.connection.collection(collection).indexes()).map(({ name }) => String(name)).sort();

@@ -12,17 +12,17 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('health checks and metrics', () => {
-  it('/healthz returns 200', async () => {
+  it('returns 200 from /healthz', async () => {
     const { status, body } = await mir.client.get('/healthz');
     expect([status, body]).toEqual([200, { status: 'ok' }]);
   });
 
-  it('/readyz reports every dependency', async () => {
+  it('reports every dependency in /readyz', async () => {
     const { status, body } = await mir.client.get('/readyz');
     expect([status, body]).toEqual([200, { status: 'ready', checks: { queue: 'up', cache: 'up', store: 'up' } }]);
   });
 
-  it('/readyz returns 503 while draining, but /healthz still returns 200', async () => {
+  it('returns 503 from /readyz while draining, but still returns 200 from /healthz', async () => {
     mir.ctx.draining.now = true;
     try {
       const { status, body, headers } = await mir.client.get('/readyz');
@@ -34,7 +34,7 @@ describe('health checks and metrics', () => {
     }
   });
 
-  it('/readyz returns 503 when the queue is unreachable', async () => {
+  it('returns 503 from /readyz when the queue is unreachable', async () => {
     const own = await startHarness({ workers: false });
     try {
       own.ctx.queueLink.client.disconnect();
@@ -49,11 +49,11 @@ describe('health checks and metrics', () => {
     }
   });
 
-  it('/metrics returns 404 on the public port', async () => {
+  it('returns 404 from /metrics on the public port', async () => {
     expectProblem(await mir.client.get('/metrics'), 404, 'NOT_FOUND');
   });
 
-  it('/metrics returns 200 on the public port with METRICS_ON_PUBLIC_PORT', async () => {
+  it('returns 200 from /metrics on the public port when METRICS_ON_PUBLIC_PORT is set', async () => {
     const own = await startHarness({ workers: false, env: { METRICS_ON_PUBLIC_PORT: 'true' } });
     try {
       const { status, headers, text } = await rawRequest(own.url, { path: '/metrics' });
@@ -64,7 +64,7 @@ describe('health checks and metrics', () => {
     }
   });
 
-  /** Returns the value of the first series of a metric that has these labels. */
+  /** Returns the value of a metric's first series that has these labels. */
   function valueOf(text: string, name: string, labels: Record<string, string>): number | undefined {
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
     const line = text
@@ -73,7 +73,7 @@ describe('health checks and metrics', () => {
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
 
-  it('/metrics counts requests on its own port without identifying any partner, user, event or key', async () => {
+  it('counts requests in /metrics on its own port without identifying any partner, user, event or key', async () => {
     const { liveKey, partnerId, key } = await mir.partner();
     const event = anEvent({ userExternalId: 'user-4711', idempotencyKey: 'order-1' });
     const sent = await mir.client.post('/v1/events', liveKey, event);

@@ -18,7 +18,7 @@ describe('admin routes', () => {
     expect(ADMIN_ROUTES.length).toBeGreaterThan(5);
     const own = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
     for (const [n, { method, path }] of ADMIN_ROUTES.entries()) {
-      // A new address for each request, because wrong tokens are counted by address.
+      // A new address for each request, because wrong tokens are counted per address.
       const headers = { 'x-forwarded-for': `192.0.2.${n}` };
       expectProblem(
         await own.client.request(method, path.replaceAll(/:\w+/g, 'x'), { headers }),
@@ -44,7 +44,7 @@ describe('admin routes', () => {
     await withoutToken.close();
   });
 
-  it('logs that a wrong admin token was sent, without the token or the address', async () => {
+  it('logs that a wrong admin token was sent, without the token or the IP address', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
     await expect(checkAdminToken({ ...h.ctx, log }, 'guessed', '192.0.2.7')).rejects.toThrow('ADMIN_TOKEN_INVALID');
@@ -54,7 +54,7 @@ describe('admin routes', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('throttles wrong admin tokens by address', async () => {
+  it('throttles wrong admin tokens by IP address', async () => {
     const withToken = (token: string, address = '192.0.2.8') =>
       h.client.request('GET', '/admin/partners', {
         headers: { 'x-admin-token': token, 'x-forwarded-for': address },

@@ -89,7 +89,7 @@ describe('POST /admin/partners/:id/keys/rotate', () => {
     expect(await auditOf(h.ctx, partnerId)).toHaveLength(8);
   });
 
-  it('returns 503 and keeps the key when it is rotated while Redis is down', async () => {
+  it('returns 503 and keeps the old key when a rotation is requested while Redis is down', async () => {
     const disconnected = await startSecondApi(h);
     const { partnerId, liveKey } = await h.partner();
     disconnected.ctx.queueLink.client.disconnect();
@@ -142,7 +142,7 @@ describe('PATCH /admin/partners/:id', () => {
     expect(body).toMatchObject({ plan: 'STANDARD', limits: { eventsPerMinute: 5 } });
   });
 
-  it('applies many concurrent changes from two processes one after another and rejects none', async () => {
+  it('applies many concurrent changes from two processes one after another without rejecting any', async () => {
     const { partnerId } = await h.partner();
     const patches = Array.from({ length: CHANGES }, (_, n) =>
       asAdmin((n % 2 ? h : secondApi).client, 'PATCH', `/partners/${partnerId}`, {
@@ -153,11 +153,11 @@ describe('PATCH /admin/partners/:id', () => {
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     const changes = (await auditOf(h.ctx, partnerId)).map(({ before, after }) => ({ before, after }));
     expect(changes).toHaveLength(CHANGES);
-    // Each change starts from the state that the previous one left.
+    // Each change starts from the state that the previous change produced.
     changes.slice(1).forEach(({ before }, n) => expect(before).toEqual(changes[n]!.after));
   });
 
-  it('audits the old and new values of a change, and writes no entry when nothing changes', async () => {
+  it('audits the old and new values of a change, and does not write an entry when nothing changes', async () => {
     const { partnerId } = await h.partner();
     await patch(partnerId, { plan: 'STANDARD', allowedReturnOrigins: ['https://shop.example/'] });
     await patch(partnerId, { plan: 'STANDARD', allowedReturnOrigins: ['https://shop.example'] });

@@ -67,7 +67,7 @@ describe('POST /admin/applications/:id/approve', () => {
     for (const { hash } of partner.keys) expect(JSON.stringify(entries)).not.toContain(hash);
   });
 
-  it('returns 409 for a repeated approval and creates no second partner', async () => {
+  it('returns 409 for a repeated approval and does not create a second partner', async () => {
     const applicationId = await createApplication();
     const first = await approve(applicationId);
     const before = await countPartners();
@@ -78,7 +78,7 @@ describe('POST /admin/applications/:id/approve', () => {
     expect(await countPartners()).toBe(before);
   });
 
-  it('creates one partner for concurrent approvals', async () => {
+  it('creates only one partner for concurrent approvals', async () => {
     const applicationId = await createApplication();
     const before = await countPartners();
     const responses = await Promise.all(Array.from({ length: 6 }, () => approve(applicationId)));
@@ -91,7 +91,7 @@ describe('POST /admin/applications/:id/approve', () => {
     expect(entries.filter(({ action }) => action === 'application.approved')).toHaveLength(1);
   });
 
-  it('uses another tag when the first is already in use', async () => {
+  it('uses another partner tag when the first one is already in use', async () => {
     const auditContext = auditContextForAdmin({ requestId: 'tags' });
     const first = await createPartner(h.ctx, input, { plan: 'STANDARD' }, auditContext);
     const tags = [tagOf(first.partnerId as PartnerId), 'freetag23456'];

@@ -40,7 +40,7 @@ describe('POST /v1/resolve', () => {
     });
   });
 
-  it('derives counts and history from the times when events occurred, not when they were submitted', async () => {
+  it('derives counts and history from when events occurred, not from when they were submitted', async () => {
     const [first, last] = [ago(112), ago(4)];
     await submit([
       anEvent({ userExternalId: 'h', occurredAt: last }),
@@ -172,7 +172,7 @@ describe('POST /v1/resolve', () => {
     expect(body.includesEventsThrough).toBe(body.asOf);
   });
 
-  it('sets includesEventsThrough to the oldest queued event until the queue is empty', async () => {
+  it('sets includesEventsThrough to the time of the oldest queued event until the queue is empty', async () => {
     const { liveKey } = await mir.partner();
     const settled = await submit([anEvent()], liveKey);
     await mir.drained();

@@ -44,7 +44,7 @@ const listed = async (userExternalId: string): Promise<unknown[]> =>
   (await mir.client.get(`/v1/events?userExternalId=${userExternalId}`, partner.liveKey)).body.data as unknown[];
 
 describe('POST /v1/users/erase', () => {
-  it("stops counting a user at once and then deletes all of the user's events", async () => {
+  it("stops counting a user immediately and then deletes all of the user's events", async () => {
     await submit(
       'gone',
       Array.from({ length: 2_500 }, () => undefined),
@@ -100,7 +100,7 @@ describe('POST /v1/users/erase', () => {
     expect(await countOf('reborn')).toBe(1);
   });
 
-  it('removes the link and the pending invitations of an erased user', async () => {
+  it("removes an erased user's link and pending invitations", async () => {
     const person = await newPerson(mir);
     const other = await mir.partner();
     await submit('linked', [undefined]);
@@ -128,7 +128,7 @@ describe('POST /v1/users/erase', () => {
     expect(await listed('forgotten')).toEqual([]);
   });
 
-  it('redacts the events of an erased user in dead letters and keeps the others', async () => {
+  it("redacts an erased user's events in dead letters and keeps other users' events", async () => {
     const queue = mir.ctx.queues.events;
     await mir.stopWorkers();
     await submit('in-dead-letter', [undefined]);
@@ -158,7 +158,7 @@ describe('POST /v1/users/erase', () => {
     expect([await countOf('in-dead-letter'), await countOf('other-user')]).toEqual([0, 1]);
   });
 
-  it('redacts the events of an erased user in a job that fails after the erasure', async () => {
+  it("redacts an erased user's events in a job that fails after the erasure", async () => {
     const queue = mir.ctx.queues.events;
     const metadata = { note: 'private words' };
     const events = ['erased-first', 'not-storable'].map((userExternalId) => anEvent({ userExternalId, metadata }));
@@ -176,7 +176,7 @@ describe('POST /v1/users/erase', () => {
     expect(JSON.stringify((await queue.getJob(job.id!))!.data)).not.toContain('private words');
   });
 
-  it('keeps an erasure RUNNING while events of the user are queued', async () => {
+  it("keeps an erasure RUNNING while the user's events are queued", async () => {
     const receiptId = await whilePaused(async () => {
       await submit('waits', [undefined]);
       const ordered = await erase('waits');
@@ -237,7 +237,7 @@ describe('POST /v1/users/erase', () => {
     expect([await listed('overtaken'), await countOf('overtaken')]).toEqual([[], 0]);
   });
 
-  it('keeps the later time of two erasure orders, whichever is written last', async () => {
+  it('keeps the later of two erasure times, regardless of which order is written last', async () => {
     const later = new Date();
     await order('ordered-twice', later);
     const { erasure } = await order('ordered-twice', new Date(later.getTime() - 60_000));
@@ -253,7 +253,7 @@ describe('POST /v1/users/erase', () => {
     const { model } = events;
     const old = (await model.findOne({ userRef: refOf('replaced') }).lean())!;
     const receivedAt = new Date(old.receivedAt.getTime() + 1);
-    // The transaction that replaces the event is open while the erasure reads and commits when the erasure deletes.
+    // The transaction that replaces the event is open while the erasure reads, and commits while the erasure deletes.
     const { session } = await store.openSession();
     session.startTransaction();
     await model.updateOne({ _id: old._id }, { $set: { receivedAt } }, { session });
@@ -288,7 +288,7 @@ describe('POST /v1/users/erase', () => {
     }
   });
 
-  it('returns the same 404 for the erasure of another partner as for a missing one', async () => {
+  it("returns the same 404 for another partner's erasure as for an erasure that does not exist", async () => {
     const receiptId = await erase('private');
     const other = await mir.partner();
     const foreign = await mir.client.get(`/v1/users/erase/${receiptId}`, other.liveKey);

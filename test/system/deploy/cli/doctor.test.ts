@@ -204,9 +204,12 @@ describe('mir doctor', () => {
       const { code, checks } = await doctor();
       expect(code).toBe(1);
       expect(notOk(checks)).toMatchObject([
-        { verdict: 'WARN', found: expect.stringContaining(`process ${EXITED.pid}, which no longer runs`) },
+        { verdict: 'WARN', found: expect.stringContaining(`process ${EXITED.pid}, which is no longer running`) },
         { verdict: 'FAIL', remedy: expect.stringContaining(`kill ${orphan.pid}`) },
-        { verdict: 'WARN', found: expect.stringContaining('stack.json is left over from a stack that no longer runs') },
+        {
+          verdict: 'WARN',
+          found: expect.stringContaining('stack.json is left over from a stack that is no longer running'),
+        },
         { verdict: 'WARN', found: expect.stringContaining('secrets.json.1.tmp') },
       ]);
       writeJson('lock', { ...identify(process.pid), token: 't' });
