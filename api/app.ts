@@ -41,7 +41,7 @@ function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], route
   }
 }
 
-/** Builds the Express app. Does no I/O. */
+/** Builds the Express app. Does not perform any I/O. */
 export function createApp(ctx: ApiContext): Express {
   const app = express();
   app.disable('x-powered-by');

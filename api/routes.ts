@@ -47,7 +47,9 @@ import { resolveRoute } from './resolve/resolve';
 import { eraseUserRoute } from './users/erase-user';
 import { getErasureRoute } from './users/get-erasure';
 
-/** Partner routes, each served bare and under /v1. Busiest first, because Express tries them in this order. */
+/**
+ * Partner routes, each served without a prefix and under /v1. Busiest first, because Express tries them in this order.
+ */
 export const PARTNER_ROUTES: readonly Route[] = [
   submitEventsRoute,
   resolveRoute,

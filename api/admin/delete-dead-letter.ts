@@ -16,7 +16,7 @@ export const deleteDeadLetterRoute = route({
   query: noQuery,
   answers: {
     200: {
-      description: 'Deleted. Its events stay FAILED in the receipt.',
+      description: 'The dead letter was deleted. Its events stay FAILED in the receipt.',
       schema: z.object({ id: z.string(), status: z.literal('DROPPED') }).meta({ id: 'DroppedDeadLetter' }),
     },
   },

@@ -39,7 +39,7 @@ type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
 /**
  * Returns the entries that the caller may see: for an agent (`self`), those about itself and its descendants; for the
- * partner's own key (null), all of them.
+ * partner's own key (null), all entries.
  */
 async function visibleTo({ store }: Pick<Deps, 'store'>, self: string | null, rows: AuditDoc[]): Promise<AuditDoc[]> {
   if (self === null || rows.length === 0) return rows;

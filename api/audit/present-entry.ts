@@ -17,7 +17,7 @@ export const ACTOR_KINDS = ['OPERATOR', 'APPLICANT', 'PARTNER', 'AGENT', 'IDENTI
 export const auditEntrySchema = z
   .object({
     auditId: z.string(),
-    chain: z.string().describe('The chain: your partner ID and environment.'),
+    chain: z.string().describe('The chain, identified by your partner ID and environment.'),
     partnerId: z.string().nullable(),
     action: z.string().meta({ examples: ['agent.suspended'] }),
     target: z.string(),

@@ -25,7 +25,9 @@ const verdictSchema = z.union([
         .describe(
           'Hash of the last verified entry. Keep it: if anyone changes an earlier entry, the chain no longer leads to it.',
         ),
-      unsealed: z.int().describe('Number of newer entries that are not sealed yet. Sealing usually takes a second.'),
+      unsealed: z
+        .int()
+        .describe('Number of newer entries that are not sealed yet. Sealing usually takes about a second.'),
       nextCursor: z
         .string()
         .nullable()

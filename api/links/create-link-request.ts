@@ -16,7 +16,7 @@ import type { ApiContext } from '../context';
 import { transaction } from '../db/transaction';
 
 export const MAX_OPEN_REQUESTS_PER_USER = 20;
-/** How long a used or expired request is kept, so that its page can explain why it no longer works. */
+/** How long a used or expired request is kept, so that its page can explain why the request no longer works. */
 const PURGE_AFTER_MS = 30 * 24 * 3600 * 1000;
 
 type Deps = Pick<ApiContext, 'store' | 'secrets' | 'config'>;

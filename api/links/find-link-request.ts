@@ -23,7 +23,10 @@ export function hashOfCode({ secrets }: Pick<ApiContext, 'secrets'>, typed: stri
   return code === null ? null : codeHash(secrets.linkCode, code);
 }
 
-/** Returns the state of the request behind a token or code. `identityId` is null if the person is not logged in. */
+/**
+ * Returns the state of the request that a token or code belongs to. `identityId` is null if the person is not logged
+ * in.
+ */
 export async function findRequest(
   deps: LinkDeps,
   tokenHash: string | null,

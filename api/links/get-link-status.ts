@@ -15,7 +15,7 @@ export const getLinkStatusRoute = route({
   path: '/partners/link/status',
   auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
   tag: 'Linking',
-  summary: 'Get the link status of a user',
+  summary: 'Get a user’s link status',
   query: z.strictObject({ userExternalId: userExternalIdSchema }),
   answers: {
     200: {

@@ -20,7 +20,7 @@ export type AdmitDeps = Pick<ApiContext, 'store' | 'config'> & { newTag?: () => 
 /**
  * Creates a partner from an application. One transaction stores the application (`approve`), the partner with one key
  * per environment, and the audit entries. Returns the keys, of which only hashes are stored. If the partner tag is in
- * use, retries with another one.
+ * use, retries with another tag.
  */
 export async function admitPartner(
   { store, config, newTag = newPartnerTag }: AdmitDeps,

@@ -16,7 +16,7 @@ export const eraseUserRoute = route({
   summary: 'Erase a user',
   description:
     'Deletes the user’s events, totals and link. Queued events get the outcome ERASED. Events that you submit later ' +
-    'start a new history. Keeps the keyed hash of the user ID with the time of the erasure, and an audit entry that ' +
+    'start a new history. MIR keeps a keyed hash of the user ID with the time of the erasure, and an audit entry that ' +
     'does not identify the user. Earlier backups still contain the events.',
   query: noQuery,
   body: z.strictObject({ userExternalId: userExternalIdSchema }).meta({ id: 'EraseUserRequest' }),

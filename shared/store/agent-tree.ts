@@ -5,7 +5,7 @@ import type { KeyedHash } from '../domain/subject';
 import type { AgentDoc } from './agents';
 import { streamOf } from './stream';
 
-/** Fields that a tree shows, or that effective statuses depend on. */
+/** Fields that a tree response shows, or that effective statuses depend on. */
 const TREE_FIELDS = [
   'name',
   'type',
@@ -39,7 +39,10 @@ export interface Walk {
 export type AliveRow = Pick<AgentDoc, '_id' | 'status'> & { key?: { hash: string } | null };
 const ALIVE_FIELDS = { status: 1, 'key.hash': 1 } as const;
 
-/** The server scans the command's list of hashes for each agent, so the cost of a command grows quadratically. */
+/**
+ * Maximum number of agents that one command revokes. The server scans the command's list of hashes for each agent, so
+ * the cost of a command grows quadratically.
+ */
 const AGENTS_PER_COMMAND = 250;
 
 /** The character after the slash: everything that starts with `<path>/` sorts between `<path>` and `<path>0`. */
@@ -91,7 +94,7 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
       return streamOf(model, alive(subtree), { projection: ALIVE_FIELDS, batchSize });
     },
 
-    /** Returns the current rows of those agents that have not been revoked or rejected. */
+    /** Returns the current rows of those agents in `ids` that have not been revoked or rejected. */
     async stillAlive(ids: readonly string[], session: ClientSession): Promise<AliveRow[]> {
       return model
         .find({ _id: { $in: [...ids] }, status: { $in: [...LIVING_STATUSES] } }, ALIVE_FIELDS)

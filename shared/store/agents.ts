@@ -32,7 +32,7 @@ export interface AgentDoc {
   key: { hash: string; prefix: string; createdAt: Date } | null;
   /** HMAC of the revoked key's hash. Absent until the agent is revoked, because the index is sparse. */
   revokedKeyRef?: string;
-  /** Both marks apply to the whole subtree, including this agent. */
+  /** `killedAt` and `subtreeSuspendedAt` apply to the whole subtree, including this agent. */
   killedAt: Date | null;
   subtreeSuspendedAt: Date | null;
   approvalId: string | null;
@@ -63,7 +63,7 @@ export type AgentChange = Partial<
   >
 >;
 
-/** Filters of an agent list. `below` selects an agent and its descendants. */
+/** Filters for an agent list. `below` selects an agent and its descendants. */
 export interface AgentFilter {
   statuses?: readonly AgentStatus[];
   type?: AgentType;
@@ -219,7 +219,7 @@ export function agentsStore(connection: Connection) {
       return model.countDocuments({ parentId, status: { $in: [...LIVING_STATUSES] } }, { limit, session });
     },
 
-    /** Sets the kill mark of a subtree, which is permanent. */
+    /** Marks a subtree as killed, permanently. */
     async markKilled(agentId: string, at: Date, session: ClientSession): Promise<void> {
       await model.updateOne({ _id: agentId, killedAt: null }, { $set: { killedAt: at } }, { session });
     },

@@ -3,10 +3,10 @@ import type { ChainPosition } from '../domain/audit-chain';
 import type { AuditChain } from './audit';
 import { classifyStoreError } from './errors';
 
-/** The newest sealed entry of a chain. Only the sealer writes it. */
+/** The newest sealed entry in a chain. Only the sealer writes it. */
 export interface AuditHeadDoc extends ChainPosition {
   _id: AuditChain;
-  /** The latest `at` of any sealed entry. */
+  /** The latest `at` of any sealed entry in the chain. */
   sealedThrough: Date;
 }
 

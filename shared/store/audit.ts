@@ -13,7 +13,10 @@ export type Actor =
   | { kind: 'IDENTITY' }
   | { kind: 'SYSTEM' };
 
-/** The chain of an entry: a tenant's, or the registry's. Entries about a partner itself are in its live chain. */
+/**
+ * The chain that an entry belongs to: a tenant's, or the registry's. Entries about a partner itself are in its live
+ * chain.
+ */
 export type AuditChain = Tenant | 'registry';
 
 /** An append-only entry, written in the transaction of the change it records. Never contains a key or its hash. */
@@ -21,7 +24,7 @@ export interface AuditDoc {
   /** Deterministic wherever a retry could otherwise write the entry twice. */
   _id: string;
   chain: AuditChain;
-  /** Null if the entry concerns no partner, for example a pending application. */
+  /** Null if the entry does not concern a partner, for example if it concerns a pending application. */
   partnerId: PartnerId | null;
   action: string;
   target: string;

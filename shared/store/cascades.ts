@@ -13,14 +13,17 @@ export interface CascadeDoc {
   actor: Actor;
   requestId: string;
   status: CascadeStatus;
-  /** When the subtree's keys stopped working, by the queue Redis's clock. Null until Redis confirms the kill. */
+  /**
+   * When the subtree's keys stopped working, according to the clock of the queue's Redis. Null until Redis confirms the
+   * kill.
+   */
   effectiveAt: Date | null;
   affected: number | null;
   revoked: number;
   /** Agents that could not be revoked and were quarantined: their number, and some of their IDs. */
   parkedCount: number;
   parked: string[];
-  /** Attempts that ended with quarantined agents. */
+  /** Number of attempts that ended with quarantined agents. */
   partialTries: number;
   /** When a sweep next resumes the cascade. */
   nextLookAt: Date;
@@ -57,7 +60,7 @@ schema.index({ agentId: 1, createdAt: -1 });
  */
 const OPEN = { closedAt: null, nextLookAt: { $gt: new Date(0) } };
 
-/** Creates the store of cascades. An agent's cascades are created one at a time, and closed ones never change. */
+/** Creates the cascade store. An agent's cascades are created one at a time, and closed cascades never change. */
 export function cascadesStore(connection: Connection) {
   const model = connection.model<CascadeDoc>('Cascade', schema);
   const change = async (cascadeId: string, update: UpdateQuery<CascadeDoc>): Promise<void> => {

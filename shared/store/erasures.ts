@@ -5,9 +5,9 @@ import type { Tenant, UserRef } from '../domain/ids';
 export interface ErasureDoc {
   _id: string;
   tenant: Tenant;
-  /** Removed when the erasure is done; only its status remains. */
+  /** Removed when the erasure is done, so only the erasure's status remains. */
   userRef?: UserRef;
-  /** Everything received up to this time, by the queue Redis's clock, is erased. */
+  /** Everything received up to this time, according to the clock of the queue's Redis, is erased. */
   erasedAt: Date;
   status: 'RUNNING' | 'DONE';
   eventsErased: number;

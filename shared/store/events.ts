@@ -97,7 +97,7 @@ export function eventsStore(connection: Connection) {
       if (events.length > 0) await collection.insertMany(events, { session, ordered: true });
     },
 
-    /** Deletes events that their user's erasure covers, which frees their idempotency keys. */
+    /** Deletes events covered by their user's erasure, which frees their idempotency keys. */
     async remove(ids: EventId[], session: ClientSession): Promise<void> {
       await collection.deleteMany({ _id: { $in: ids } }, { session });
     },

@@ -152,8 +152,8 @@ export function identitiesStore(connection: Connection) {
     },
 
     /**
-     * Returns the identity with this email address. Creates it unverified and without a password if needed. Renews an
-     * unverified sign-up, so that the identity does not expire before the next emailed link.
+     * Returns the identity with this email address. If there is none, creates an unverified identity without a
+     * password. Renews an unverified sign-up, so that the identity does not expire before the next emailed link.
      */
     async signUp(email: string, now: Date): Promise<IdentityDoc> {
       const created = { _id: newId('idn'), emailVerified: false, name: '', createdAt: now, updatedAt: now };
@@ -180,7 +180,10 @@ export function identitiesStore(connection: Connection) {
         .lean<Pick<IdentityDoc, 'email'>[]>();
     },
 
-    /** Deletes an unverified identity and its password. With `before`, only if it signed up before that time. */
+    /**
+     * Deletes an unverified identity and its password. If `before` is set, deletes the identity only if it signed up
+     * before that time.
+     */
     async dropUnverified(email: string, session: ClientSession, before?: Date): Promise<void> {
       const unverified = { email: email.toLowerCase(), emailVerified: false };
       const dropped = await model.findOneAndDelete(

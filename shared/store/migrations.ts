@@ -6,7 +6,7 @@ import { classifyStoreError } from './errors';
 import { type AnyModel, applyIndexStep, type IndexStep, pendingSteps, planIndexes, stepText } from './indexes';
 
 /**
- * A change to stored data that a new version needs. `run` can be interrupted anywhere and is then repeated from the
+ * A change to stored data that a new version needs. `run` can be interrupted at any point and is then repeated from the
  * start, so it must detect what is left to do. It reports its progress through `onProgress`.
  */
 export interface DataMigration {
@@ -24,7 +24,7 @@ export interface MigrationDoc {
   by: string;
   startedAt: Date;
   finishedAt: Date | null;
-  /** On the lock only: when another process may take the lock over. */
+  /** On the lock only: when another process may take over the lock. */
   until?: Date;
 }
 
@@ -60,7 +60,7 @@ const schema = new Schema<MigrationDoc>(
   { collection: 'migrations', versionKey: false, strict: 'throw' },
 );
 
-/** Creates the migrations of a database: indexes from the schemas of `models`, and the data migrations in `data`. */
+/** Creates the migrations for a database: indexes from the schemas of `models`, and the data migrations in `data`. */
 export function migrationsStore(
   connection: Connection,
   models: () => readonly AnyModel[],
@@ -136,8 +136,8 @@ export function migrationsStore(
     },
 
     /**
-     * Applies everything pending: collections and indexes first, then data in order. Can be interrupted anywhere and
-     * repeated. Throws MigrationBusyError while another process is applying migrations.
+     * Applies everything pending: collections and indexes first, then data in order. Can be interrupted at any point
+     * and repeated. Throws MigrationBusyError while another process is applying migrations.
      */
     async apply(onProgress: (step: string, done: number, total: number) => void): Promise<{ applied: string[] }> {
       const { release, lost } = await lock();
@@ -181,5 +181,5 @@ export function migrationsStore(
   };
 }
 
-/** Data migrations, oldest first. None so far, because every version reads what the first one wrote. */
+/** Data migrations, oldest first. None so far, because every version can read what the first version wrote. */
 export const DATA_MIGRATIONS: readonly DataMigration[] = [];

@@ -35,7 +35,7 @@ const KILL_TIMEOUT_MS = 2_000;
 /** Maximum number of pending steps that the startup error lists by name. The error only counts the others. */
 const MAX_LISTED_STEPS = 5;
 
-/** Creates the stores of all collections on one connection. */
+/** Creates the stores for all collections on one connection. */
 export function createStore(connection: Connection, dataMigrations: readonly DataMigration[] = DATA_MIGRATIONS) {
   const agents = agentsStore(connection);
   const collections = {
@@ -81,7 +81,9 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       if (dataMigrations.length > 0) await migrations.catchUp();
     },
 
-    /** Throws a single readable error if the pepper does not match or a migration is pending. Applies no migrations. */
+    /**
+     * Throws a single readable error if the pepper does not match or a migration is pending. Does not apply migrations.
+     */
     async assertMigrated(pepperFingerprint: string): Promise<void> {
       await checkPepper(connection, pepperFingerprint);
       const { data, indexes } = await migrations.plan();

@@ -17,7 +17,7 @@ export interface DeliveryDoc {
   tenant: Tenant;
   userRef: UserRef;
   type: WebhookEventType;
-  /** The JSON text that is signed and sent, identical in every attempt. */
+  /** The JSON text that is signed and sent, identical for every attempt. */
   body: string;
   status: 'OPEN' | 'DELIVERED' | 'FAILED';
   attempts: number;

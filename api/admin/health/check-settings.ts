@@ -24,12 +24,14 @@ function checkCatalog({ catalogFile }: Config): Finding[] {
   }
 }
 
-/** Checks for settings that are unsafe on a deployment reachable from outside. */
+/** Checks for settings that are unsafe for a deployment that is reachable from outside. */
 function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivateAddresses }: Config): Finding[] {
   const findings: Finding[] = [];
   if (production && publicUrl.startsWith('http://')) {
     const found = `PUBLIC_URL is ${publicUrl}, so pages and links do not use TLS`;
-    findings.push(warn('settings', found, 'put a TLS proxy in front and set PUBLIC_URL to its https:// address'));
+    findings.push(
+      warn('settings', found, 'put a TLS proxy in front of MIR and set PUBLIC_URL to its https:// address'),
+    );
   } else if (production && trustProxyHops === 0) {
     const found =
       "TRUST_PROXY_HOPS is 0, so every caller appears under the TLS proxy's IP address and one abusive caller locks out the others";
