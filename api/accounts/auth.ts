@@ -51,7 +51,7 @@ export interface AccountAuth extends ProviderLogIn {
   signUp(email: string): Promise<AuthMail | null>;
   /** Starts a session with a new ID, which prevents session fixation. */
   logIn(email: string, password: string): Promise<{ cookies: string[] } | 'WRONG' | 'UNVERIFIED'>;
-  /** Ends the session in the database. Returns the cookies that remove it from the browser. */
+  /** Ends the session in the database. Returns the cookies that remove the session from the browser. */
   logOut(cookie: string): Promise<string[]>;
   /** Returns the email for choosing a new password, or null if the address is unknown. */
   askReset(email: string): Promise<AuthMail | null>;

@@ -53,8 +53,8 @@ function extendSignUpLink({ identities }: Pick<Store, 'identities'>) {
 }
 
 /**
- * Creates a better-auth instance on top of MIR's database. Its routes are not mounted; pages call its functions. Its
- * log messages may contain email addresses, so only the fact that an error occurred is logged.
+ * Creates a better-auth instance on top of MIR's database. Its routes are not mounted; pages call its functions.
+ * better-auth's log messages may contain email addresses, so only the fact that an error occurred is logged.
  */
 export async function buildBetterAuth(
   { config, log, metrics, secrets, store }: Runtime,
@@ -73,7 +73,7 @@ export async function buildBetterAuth(
     secrets: [{ version: 1, value: secrets.identity }],
     database: await identityDatabase(store.connection),
     telemetry: { enabled: false },
-    // Its spans would appear in MIR's traces, with attributes that MIR does not control.
+    // better-auth's spans would appear in MIR's traces, with attributes that MIR does not control.
     experimental: { instrumentation: { enabled: false } },
     logger: {
       level: 'error',

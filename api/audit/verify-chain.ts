@@ -28,7 +28,8 @@ export interface Bounds {
 
 /**
  * Recomputes a chain from a given position, in one streaming pass with constant memory, until it reaches a bound. Reads
- * the head after the entries: entries sealed in the meantime may put the head ahead of them, but never behind.
+ * the head after the entries: entries sealed in the meantime may put the head ahead of the entries read, but never
+ * behind them.
  */
 export async function verifyChain(
   { audit, auditHeads }: Pick<Store, 'audit' | 'auditHeads'>,

@@ -55,7 +55,7 @@ export const createInviteRoute = route({
     .meta({ id: 'CreateInviteRequest' }),
   answers: {
     201: {
-      description: 'The invitation. Its URL is returned only once. Redirect the user to it, or send it to them',
+      description: 'The invitation. Its URL is returned only once. Redirect the user to this URL, or send it to them',
       schema: z
         .object({ inviteId: z.string(), url: inviteUrl, expiresAt: z.iso.datetime(), userRef: userRefSchema })
         .meta({ id: 'Invite' }),

@@ -2,7 +2,7 @@ import type { RedisLink } from '../../../shared/redis/connect';
 import { type Finding, fail, ok, warn } from './finding';
 
 const WARN_MS = 1_000;
-/** Well below the 5 minutes by which an event may be in the future, and the 1 minute for which locks are held. */
+/** Well below both the 5 minutes by which an event may be in the future and the 1 minute for which locks are held. */
 const FAIL_MS = 30_000;
 
 /** A server's time, and this machine's time just before and after reading it. */
@@ -20,8 +20,8 @@ export async function redisClock({ client }: RedisLink): Promise<ClockReading> {
 }
 
 /**
- * Returns the smallest offset in ms between a clock and this machine's that the readings prove, whatever the network
- * delay. Positive means ahead, and 0 means in sync.
+ * Returns the minimum offset, in ms, between a clock and this machine's clock, regardless of the network delay.
+ * Positive if the clock is ahead, negative if it is behind, and 0 if the reading shows no difference.
  */
 function aheadMs({ atMs, sentMs, receivedMs }: ClockReading): number {
   if (atMs > receivedMs) return atMs - receivedMs;
