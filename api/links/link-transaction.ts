@@ -10,7 +10,7 @@ import { messageOf } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { storeWrite } from '../db/transaction';
 
-/** A duplicate key is retried, because a worker may insert a new user's row at the same time. */
+/** Duplicate-key errors are retried, because a worker may insert a new user's row at the same time. */
 const MAX_ATTEMPTS = 5;
 /** Grace period during which the sweep leaves a cache update to the process that made the change. */
 const REFRESH_DUE_AFTER_MS = 5_000;
@@ -26,7 +26,10 @@ export interface Changed {
   deliveryIds: string[];
 }
 
-/** `done`: every reader sees the change. `pending`: it is stored, and readers see it once the cache is reachable. */
+/**
+ * `done`: every reader sees the change. `pending`: the change is stored, and readers see it once the cache is
+ * reachable.
+ */
 export type CacheState = 'done' | 'pending';
 
 const NOTHING: Changed = { users: [], memberships: [], deliveryIds: [] };

@@ -20,12 +20,12 @@ function checkUrl(text: string, allowHttp: boolean): void {
   const secure = url.protocol === 'https:' || (allowHttp && url.protocol === 'http:');
   const bare = url.username === '' && url.password === '' && url.hash === '';
   if (secure && bare) return;
-  throw new PublicError('WEBHOOK_URL_NOT_ALLOWED', 'The URL must use https and have no credentials or fragment.', {
+  throw new PublicError('WEBHOOK_URL_NOT_ALLOWED', 'The URL must use HTTPS and have no credentials or fragment.', {
     errors: [
       {
         path: 'url',
         code: 'WEBHOOK_URL_NOT_ALLOWED',
-        message: 'Must use https and have no credentials or fragment.',
+        message: 'Must use HTTPS and have no credentials or fragment.',
       },
     ],
   });

@@ -76,7 +76,7 @@ const originSchema = z
   .max(MAX_URL_LENGTH)
   .meta({ pattern: ORIGIN_PATTERN })
   .superRefine((text, check) => {
-    const problem = 'Must be an origin without a path, such as https://shop.example. Only localhost can use http.';
+    const problem = 'Must be an origin without a path, such as https://shop.example. Only localhost can use HTTP.';
     addIssue(check, 'INVALID_ORIGIN', originOf(text) === null ? problem : null);
   })
   .overwrite((text) => originOf(text) ?? text);

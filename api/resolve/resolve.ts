@@ -19,7 +19,7 @@ const signalsSchema = z
     tier: tier.meta({
       examples: [2],
       description:
-        'Depth of the history: 0 for no events, 1 for at least one event, 2 and 3 according to the rules in `basis`.',
+        'Depth of the history: 0 for no events, 1 for at least one event, and 2 or 3 according to the rules in `basis`.',
     }),
     eventCount: z.int(),
     partnerCount: z.int(),

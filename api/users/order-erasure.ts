@@ -59,7 +59,7 @@ export async function orderErasure(
     const memberships = dropped ? [dropped.membership] : [];
     return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
-  // Only a wake-up: the row is the outbox, and a sweep finds it.
+  // This is only a wake-up: the row is the outbox, and a sweep finds it.
   deps.erasureQueue.add(erasure._id).catch(() => undefined);
   return { erasure, cacheState };
 }

@@ -18,7 +18,7 @@ describe('admin routes', () => {
     expect(ADMIN_ROUTES.length).toBeGreaterThan(5);
     const own = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
     for (const [n, { method, path }] of ADMIN_ROUTES.entries()) {
-      // A new address for each request, because wrong tokens are counted per address.
+      // Uses a new address for each request, because wrong tokens are counted per address.
       const headers = { 'x-forwarded-for': `192.0.2.${n}` };
       expectProblem(
         await own.client.request(method, path.replaceAll(/:\w+/g, 'x'), { headers }),

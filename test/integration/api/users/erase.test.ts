@@ -84,7 +84,7 @@ describe('POST /v1/users/erase', () => {
   it('frees the idempotency key of an erased event even before the event is deleted', async () => {
     await submit('reborn', ['r-1', 'r-2']);
     await mir.drained();
-    // The paused erasure deletes nothing, so only the commit can replace the old event.
+    // The paused erasure does not delete anything, so only the commit can replace the old event.
     await mir.ctx.queues.erasures.pause();
     try {
       await erase('reborn');
