@@ -121,7 +121,11 @@ describe('mir doctor', () => {
     expect([code, checks.some(({ check }) => check === 'redis')]).toEqual([0, true]);
     const nameless = await doctor({ MONGO_URL: `mongodb://127.0.0.1:${port},localhost:${port}/?appName=mir` });
     expect(nameless.checks).toContainEqual(
-      expect.objectContaining({ check: 'mongo', verdict: 'WARN', found: expect.stringContaining('names no database') }),
+      expect.objectContaining({
+        check: 'mongo',
+        verdict: 'WARN',
+        found: expect.stringContaining('does not name a database'),
+      }),
     );
   });
 
