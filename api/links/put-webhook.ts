@@ -65,8 +65,8 @@ export const putWebhookRoute = route({
   summary: 'Set the webhook endpoint',
   description:
     'MIR sends `link.confirmed` and `link.removed` messages to this endpoint, signed according to Standard Webhooks. ' +
-    'Verify them with a Standard Webhooks library and the secret. If your server does not respond with 2xx, MIR retries for ' +
-    'about a day. Use `webhook-id` to detect duplicates. Setting the endpoint again creates a new secret.',
+    'Verify them with a Standard Webhooks library and the secret. If your server does not respond with 2xx, MIR ' +
+    'retries for about a day. Use `webhook-id` to detect duplicates. Setting the endpoint again creates a new secret.',
   body: z
     .strictObject({
       url: z
