@@ -8,10 +8,10 @@ const ROOT = path.resolve(__dirname, '..');
 const FOLDERS = ['api', 'workers', 'shared', 'deploy', 'test'];
 const FILES = ['tsconfig.json', 'package-lock.json'];
 const SOURCE = /\.tsx?$/;
-/** Files that programs read at run time: Lua scripts, the stylesheet and guide chapters. */
+/** Files that programs read at run time: Lua scripts, the stylesheet and the guide's chapters. */
 const ASSET = /\.(?:lua|css)$|\/chapters\/[^/]+\.md$/;
 
-/** Returns the paths below `root` that match the pattern, sorted. */
+/** Returns a sorted list of the paths below `root` that match the pattern. */
 function filesIn(root, pattern) {
   return FOLDERS.filter((folder) => existsSync(path.join(root, folder)))
     .flatMap((folder) =>
@@ -23,7 +23,10 @@ function filesIn(root, pattern) {
     .toSorted();
 }
 
-/** Returns a hash of everything that goes into dist/. Hashes content, because copies change modification times. */
+/**
+ * Returns a hash of every file that goes into dist/. Hashes the content, because copying a file changes its
+ * modification time.
+ */
 function fingerprint(root) {
   const hash = createHash('sha256');
   const inputs = [...FILES.filter((file) => existsSync(path.join(root, file))), ...filesIn(root, SOURCE)];
@@ -34,13 +37,16 @@ function fingerprint(root) {
   return hash.digest('hex');
 }
 
-/** Runs the compiler. Prints its messages to stderr, because stdout belongs to the program that runs afterwards. */
+/** Runs the compiler. Prints its messages to stderr, because stdout belongs to the program that runs afterward. */
 function tsc(root) {
   const compiler = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   return spawnSync(process.execPath, [compiler, '-p', root], { stdio: ['ignore', 2, 2] }).status === 0;
 }
 
-/** Deletes files in dist/ whose source no longer exists. The compiler leaves them, so they would still be used. */
+/**
+ * Deletes files in dist/ whose source no longer exists. The compiler does not delete these files, so Node would still
+ * load them.
+ */
 function removeOrphans(root) {
   const dist = path.join(root, 'dist');
   const exists = (file) => existsSync(path.join(root, file));
@@ -52,8 +58,8 @@ function removeOrphans(root) {
 }
 
 /**
- * Compiles the sources and copies the assets into dist/ unless dist/ is up to date. Returns false if compilation fails;
- * dist/ then counts as out of date until it succeeds.
+ * Compiles the sources and copies the assets into dist/ unless dist/ is up to date. Returns false if the compilation
+ * fails. In that case, dist/ counts as out of date until a later compilation succeeds.
  */
 function build({ root = ROOT, compile = tsc, log = (line) => process.stderr.write(`${line}\n`) } = {}) {
   const stamp = path.join(root, 'dist', '.built-from');
@@ -65,7 +71,7 @@ function build({ root = ROOT, compile = tsc, log = (line) => process.stderr.writ
     if (!compile(root)) return false;
     const compiled = wanted;
     wanted = fingerprint(root);
-    // A file that changed during the compilation may have been read in either state, so compile again.
+    // The compiler may have read either version of a file that changed during the compilation, so compile again.
     if (wanted === compiled) break;
   }
   removeOrphans(root);

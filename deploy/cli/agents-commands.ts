@@ -78,7 +78,7 @@ interface TreeOptions extends TenantOptions {
 
 function addReadingCommands(agents: Command, shell: Shell): void {
   withPartner(
-    agents.command('tree [agentId]').description('show an agent and its descendants, or every agent of a partner'),
+    agents.command('tree [agentId]').description("show an agent and its descendants, or all of a partner's agents"),
     {
       mandatory: false,
     },
@@ -86,7 +86,7 @@ function addReadingCommands(agents: Command, shell: Shell): void {
     .addOption(statusOption)
     .option(
       '--max-depth <n>',
-      'levels to show below the first; 0 shows only the first',
+      'levels to show below the top level; 0 shows only the top level',
       wholeNumberUpTo(MAX_AGENT_DEPTH),
     )
     .addHelpText(

@@ -51,7 +51,7 @@ export function addDecisionCommands(partners: Command, shell: Shell): void {
     .requiredOption('--name <name>', 'name of the service as its users know it')
     .requiredOption('--website <url>', 'website of the service')
     .requiredOption('--contact-email <email>', 'email address of the person responsible')
-    .requiredOption('--use-case <text>', 'which events it will submit, and how it will use signals')
+    .requiredOption('--use-case <text>', 'which events the service will submit, and how it will use signals')
     .action(async (options: Record<string, string>, command: Command) =>
       operate(
         shell,

@@ -25,7 +25,11 @@ function withChain(command: Command): Command {
     .addOption(
       new Option('--env <env>', "environment of the partner's chain").choices(['live', 'test']).default('live'),
     )
-    .addOption(new Option('--registry', "the operator's chain, for actions outside any partner").conflicts('partner'));
+    .addOption(
+      new Option('--registry', "use the operator's chain, for actions that do not belong to a partner").conflicts(
+        'partner',
+      ),
+    );
 }
 
 function withFilters(command: Command): Command {
@@ -33,7 +37,7 @@ function withFilters(command: Command): Command {
     .option('--action <action>', 'filter by action, for example agent.revoked')
     .option('--target <id>', 'filter by the ID of the changed agent, partner or other resource')
     .addOption(new Option('--actor <kind>', 'filter by kind of actor').choices(ACTOR_KINDS))
-    .option('--cascade-id <id>', 'filter by the kill that caused the change')
+    .option('--cascade-id <id>', 'filter by the cascade of the kill that caused the change')
     .option('--from <time>', 'earliest time, inclusive (RFC 3339)')
     .option('--to <time>', 'latest time, exclusive (RFC 3339)');
 }
@@ -128,7 +132,7 @@ export function addAuditCommands(audit: Command, shell: Shell): void {
     },
   );
 
-  withFilters(withChain(audit.command('export').description('print all entries as NDJSON, newest first')))
+  withFilters(withChain(audit.command('export').description('print all matching entries as NDJSON, newest first')))
     .addHelpText(
       'after',
       "\nEach entry's hash is the SHA-256 of the entry without `hash`, serialized as JSON with sorted keys and no whitespace." +

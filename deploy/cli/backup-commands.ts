@@ -42,7 +42,7 @@ export function addBackupCommands(backup: Command, shell: Shell): void {
 
   backup
     .command('restore <folder>')
-    .description('restore a backup into empty stores that no MIR process uses, then verify it')
+    .description('restore a backup into empty stores that no MIR process uses, then verify the result')
     .addHelpText('after', CODES)
     .action(async (folder: string, _options: object, command: Command) => {
       const restored = await restoreBackup(config(), resolve(folder), log);

@@ -6,7 +6,7 @@ import { type CliContext, auditContextForCli, openCliContext } from './open';
 import { readCliConfig } from './settings';
 import type { Shell } from './shell';
 
-/** Awaits a store connection. If it fails, the error message points to `mir doctor`. */
+/** Awaits a store connection. If the connection fails, throws an error whose message points to `mir doctor`. */
 export async function opened<T>(opening: Promise<T>): Promise<T> {
   try {
     return await opening;
@@ -19,7 +19,7 @@ export async function opened<T>(opening: Promise<T>): Promise<T> {
 
 /**
  * Runs one operation against the stores and prints its result: as JSON with `--json`, otherwise formatted by `show`.
- * Pass `null` for `show` if the operation prints its own output.
+ * Pass null as `show` if the operation prints its own output.
  */
 export async function operate<T>(
   shell: Shell,

@@ -45,7 +45,7 @@ export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void 
 
   deadLetters
     .command('show <id>')
-    .description('show a dead letter with the fields and types of its payload, but no values')
+    .description("show a dead letter with its payload's fields and types, but without values")
     .action(async (id: string, _options: object, command: Command) =>
       operate(
         shell,
@@ -89,7 +89,7 @@ export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void 
     .description('delete a dead letter permanently; its events stay FAILED in the receipt')
     .option('--yes', 'confirm the deletion')
     .action(async (id: string, { yes = false }: { yes?: boolean }, command: Command) => {
-      if (!yes) command.error('error: this permanently discards its events; add --yes to confirm');
+      if (!yes) command.error("error: this permanently discards the dead letter's events; add --yes to confirm");
       await operate(
         shell,
         command,

@@ -17,7 +17,7 @@ export function addDoctorCommand(doctor: Command, shell: Shell): void {
   doctor
     .addHelpText(
       'after',
-      '\nRead-only. ● OK, ◐ WARN: working but degraded, ○ FAIL: rejecting or losing data, or about to.' +
+      '\nRead-only. ● OK, ◐ WARN: working but degraded, ○ FAIL: rejecting or losing data, or about to do so.' +
         '\nExit codes: 0 no check failed, 1 at least one check failed, 2 usage error.' +
         '\nExamples:\n  mir doctor\n  mir doctor --json',
     )

@@ -21,7 +21,7 @@ const POLL_MS = 500;
 const DEFAULT_WAIT_SECONDS = 600;
 const MAX_WAIT_SECONDS = 86_400;
 const OPEN_SHOWN = 100;
-/** `--json` prints every quarantined agent on record. */
+/** Maximum quarantined agents to list. `--json` lists all that are on record. */
 const MAX_QUARANTINED_SHOWN = 20;
 
 interface KillOptions {
@@ -59,17 +59,19 @@ function openCascadesText({ data, open }: Awaited<ReturnType<typeof readOpenCasc
   return open > data.length ? `${shown}\nShowing the oldest ${data.length} of ${open}.` : shown;
 }
 
-/** Shows what the kill would affect and asks the operator to type the agent's ID. Throws if it does not match. */
+/**
+ * Shows what the kill would affect and asks the operator to type the agent's ID. Throws if the typed ID does not match.
+ */
 async function confirmKill(ctx: CliContext, shell: Shell, agent: AgentDoc): Promise<void> {
   shell.err(`${sheet({ agent: agent._id, name: agent.name, partner: partnerOf(agent.tenant) })}\n`);
   shell.err(`${previewText(await previewKill(ctx, agent))}\n`);
   const typed = await shell.terminal!.ask(
     'This is permanent. To kill this agent and all its descendants, type its ID: ',
   );
-  if (typed.trim() !== agent._id) throw new Error("the ID does not match the agent's; nothing was changed");
+  if (typed.trim() !== agent._id) throw new Error('the ID does not match the agent; nothing was changed');
 }
 
-/** Shows a cascade's progress until it is no longer running or the wait time is over. */
+/** Shows a cascade's progress until the cascade is no longer running or the wait time has elapsed. */
 async function followCascade(
   ctx: CliContext,
   shell: Shell,
@@ -88,7 +90,7 @@ async function followCascade(
   }
 }
 
-/** Kills a subtree and waits for its cascade. Prints status to stderr. */
+/** Kills a subtree and waits for its cascade. Prints the status to stderr. */
 async function kill(
   ctx: CliContext,
   shell: Shell,
@@ -114,7 +116,7 @@ async function kill(
   return followCascade(ctx, shell, { tenant, cascadeId, untilMs: Date.now() + waitSeconds * 1_000 });
 }
 
-/** Returns any partner's cascade, with the agents whose rows the database rejected and the operator has to fix. */
+/** Returns a cascade of any partner, with the agents whose rows the database rejected and the operator must fix. */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
   const cascade = await ctx.store.cascades.byId(cascadeId);
   if (!cascade) throw new PublicError('NOT_FOUND', 'Cascade not found.');
@@ -135,11 +137,11 @@ export function addKillCommands(agents: Command, shell: Shell): void {
     .description('permanently revoke an agent and all its descendants, effective immediately')
     .option('--preview', 'show what would be affected and change nothing')
     .option('--reason <text>', 'reason to record in the audit log')
-    .option('--confirm <agentId>', 'repeat the ID to confirm without a prompt')
+    .option('--confirm <agentId>', "repeat the agent's ID to confirm without a prompt")
     .option('--no-wait', 'exit as soon as the kill is in force')
     .option(
       '--wait-seconds <n>',
-      'how long to wait for every key to be deleted and audited',
+      'how long to wait until every key is deleted and every audit entry is written',
       wholeNumberUpTo(MAX_WAIT_SECONDS),
       DEFAULT_WAIT_SECONDS,
     )

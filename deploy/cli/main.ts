@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { runCli } from './run';
 import { ReaderGoneError, type Terminal } from './shell';
 
-/** Returns the terminal, or null unless prompts and input both go through one. */
+/** Returns the terminal, or null if stdin or stderr is not a terminal. */
 function terminal(): Terminal | null {
   const { stdin, stderr } = process;
   if (!stdin.isTTY || !stderr.isTTY) return null;
@@ -20,7 +20,7 @@ function terminal(): Terminal | null {
   };
 }
 
-// A reader that closes the pipe early, such as `| head -1`, is not an error.
+// It is not an error if a reader such as `| head -1` closes the pipe early.
 let readerGone = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -38,6 +38,6 @@ void runCli(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   terminal: terminal(),
 }).then((code) => {
-  // Writes to a pipe are asynchronous: wait for them before exiting.
+  // Writes to a pipe are asynchronous, so wait for them before exiting.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 });

@@ -12,7 +12,7 @@ import { readCliConfig } from './settings';
 const PENDING = 1;
 const APPLIED_SHOWN = 20;
 
-/** Runs one operation against MongoDB without building or checking anything first. */
+/** Runs one operation against MongoDB without first building or checking indexes. */
 async function withStore(shell: Shell, work: (store: Store) => Promise<void>): Promise<void> {
   const store = createStore(await opened(connectStore(readCliConfig(shell.env).mongoUrl)));
   try {
@@ -48,9 +48,9 @@ function planText({ pending, indexes, data, leftAlone }: ReturnType<typeof prese
 export function addMigrateCommands(migrate: Command, shell: Shell): void {
   migrate.addHelpText(
     'after',
-    '\nIn production, the API and workers refuse to start while a migration is pending. Run `apply` from the new' +
-      '\nversion before you start its processes. You can interrupt and repeat it; a concurrent second run is rejected.' +
-      '\nMIR never touches indexes it did not create.' +
+    '\nIn production, the API and workers do not start while a migration is pending. Run `apply` from the new' +
+      '\nversion before you start its processes. You can interrupt it and run it again; a concurrent second run is rejected.' +
+      '\nMIR never changes indexes that it did not create.' +
       '\nExamples:\n  mir migrate plan\n  mir migrate apply\n  mir migrate status --json',
   );
 
@@ -85,7 +85,7 @@ export function addMigrateCommands(migrate: Command, shell: Shell): void {
 
   migrate
     .command('status')
-    .description('show pending and applied migrations, and the process applying them now')
+    .description('show pending and applied migrations, and the process that is applying them')
     .addHelpText(
       'after',
       '\nExit codes: 0 nothing pending, 1 migrations pending, 2 usage error.\nExample:\n  mir migrate status',

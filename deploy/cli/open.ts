@@ -26,7 +26,7 @@ export interface CliContext extends Pick<
   close(): Promise<void>;
 }
 
-/** Connects to the stores of a deployment. */
+/** Connects to a deployment's stores. */
 export async function openCliContext(config: Config): Promise<CliContext> {
   const runtime = await openRuntime(config, 'api');
   const { keys, log, queueLink, secrets, store } = runtime;
@@ -48,7 +48,7 @@ export async function openCliContext(config: Config): Promise<CliContext> {
   };
 }
 
-/** Creates the audit context of an operator's action through the CLI. */
+/** Creates the audit context for an action that an operator takes through the CLI. */
 export function auditContextForCli(): AuditContext {
   return { actor: { kind: 'OPERATOR', via: 'CLI' }, requestId: `cli-${randomUUID()}`, at: new Date() };
 }

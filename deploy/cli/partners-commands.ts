@@ -76,7 +76,7 @@ function addCreateCommand(partners: Command, shell: Shell): void {
     .requiredOption('--name <name>', 'name of the service as its users know it')
     .requiredOption('--website <url>', 'website of the service')
     .requiredOption('--contact-email <email>', 'email address of the person responsible')
-    .option('--use-case <text>', 'how it uses MIR', DEFAULT_USE_CASE);
+    .option('--use-case <text>', 'how the service uses MIR', DEFAULT_USE_CASE);
   withTerms(create, { planRequired: true })
     .addHelpText(
       'after',

@@ -25,7 +25,7 @@ const plain = { head: [], border: [] };
 const TABLE_TEXT_COLUMNS = 48;
 const SHEET_TEXT_COLUMNS = 72;
 
-/** Wraps a value at spaces only, so that IDs and keys can be copied in one piece. */
+/** Wraps a value only at spaces, so IDs and keys can be copied in one piece. */
 function lines(value: Cell, columns: number): string {
   return cell(value).replaceAll(new RegExp(`(?![^\\n]{1,${columns}}$)([^\\n]{1,${columns}})[ ]`, 'gm'), '$1\n');
 }
@@ -44,7 +44,7 @@ export function sheet(pairs: Record<string, Cell>): string {
   return output.toString();
 }
 
-/** Formats a page of a list, with the option that shows the next page. */
+/** Formats a page of a list, followed by the option that shows the next page. */
 export function pageTable<Item>(
   { data, nextCursor }: { data: Item[]; nextCursor: string | null },
   head: string[],
@@ -62,7 +62,7 @@ export function secrets(pairs: Record<string, string>): string {
 
 /**
  * Formats an error for stderr: its code, detail, invalid fields and cause. The cause may contain a driver's message,
- * because the CLI writes no log to look it up in.
+ * because the CLI does not write a log that would contain it.
  */
 export function failure(error: unknown, json: boolean): string {
   const problem = isStoreOutage(error) ? storeUnavailable(error) : error;

@@ -7,7 +7,7 @@ export interface Progress {
   stop: () => void;
 }
 
-/** Shows a progress bar on a terminal, otherwise a line such as `3 of 7 <done>` on stderr after each change. */
+/** Shows a progress bar on a terminal. Otherwise, prints a line such as `3 of 7 <done>` to stderr after each change. */
 export function showProgress(shell: Shell, done: string): Progress {
   return shell.terminal ? bar(shell.terminal.screen) : lines(shell, done);
 }

@@ -18,7 +18,7 @@ const USAGE = 2;
 
 const HELP = `
 In the image, \`mir\` is on PATH. In a checkout, run \`npx mir\` or \`npm run --silent mir --\`.
-Connects to MONGO_URL and REDIS_URL if set, otherwise to the running \`npm start\` (DATA_DIR, default .data).
+Connects to MONGO_URL and REDIS_URL if they are set, and otherwise to the running \`npm start\` (DATA_DIR, default .data).
 Exit codes: 0 success, 1 rejected or failed (the error code is on stderr), 2 usage error.
 
 Examples:
@@ -92,13 +92,13 @@ function describeOption(option: Option): string {
 }
 
 /**
- * Creates the `mir` program. Groups that are not in `wanted` get a name and description, but no subcommands. Commands
+ * Creates the `mir` program. Groups that are not in `wanted` get a name and a description, but no subcommands. Commands
  * run the same code as the admin routes.
  */
 export function createProgram(shell: Shell, wanted: readonly string[] = GROUPS.map(({ name }) => name)): Command {
   const program = new Command('mir')
-    .description('Operate MIR: partners, keys, agents, dead letters, audit, migrations, backups, health.')
-    .option('--json', 'print machine-readable JSON only')
+    .description('Operate MIR: partners, keys, agents, dead letters, audit log, migrations, backups and health checks.')
+    .option('--json', 'print only machine-readable JSON')
     .version(VERSION, '--version', 'print the version of MIR')
     .addHelpText('after', HELP)
     .showHelpAfterError('(add --help for usage)')

@@ -31,19 +31,19 @@ function readFacts<T extends z.ZodType>(dataDir: string, name: string, schema: T
   }
 }
 
-/** Returns the data folder of `npm start` in this environment. */
+/** Returns the data folder that `npm start` uses in this environment. */
 export function cliDataDir(env: Environment): string {
   return resolve(env['DATA_DIR'] || join(projectRoot(), '.data'));
 }
 
-/** Returns whether the pepper was chosen, by the operator or by `npm start`, rather than left at its default. */
+/** Returns whether the operator or `npm start` has set the pepper, rather than leaving it at its default. */
 export function isPepperGiven(env: Environment): boolean {
   return Boolean(env['SUBJECT_PEPPER']) || !(env['MONGO_URL'] || env['REDIS_URL']);
 }
 
 /**
- * Reads the settings from the environment if it names a store, otherwise from the `npm start` that runs on DATA_DIR.
- * Turns logging off regardless of LOG_LEVEL, because stdout carries the command's output.
+ * Reads the settings from the environment if it sets a store's URL, and otherwise from the `npm start` that is running
+ * on DATA_DIR. Turns logging off regardless of LOG_LEVEL, because stdout carries the command's output.
  */
 export function readCliConfig(env: Environment): Config {
   const silent = { ...env, LOG_LEVEL: 'silent' };

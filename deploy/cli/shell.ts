@@ -3,11 +3,11 @@ export interface Shell {
   env: Record<string, string | undefined>;
   out: (text: string) => void;
   err: (text: string) => void;
-  /** null when a script runs the command. */
+  /** null if the command does not run in a terminal. */
   terminal: Terminal | null;
 }
 
-/** Ends the command with this exit code and prints nothing more. */
+/** Ends the command with this exit code and without further output. */
 export class ExitCode extends Error {
   constructor(readonly code: number) {
     super(`exit code ${code}`);
@@ -15,12 +15,12 @@ export class ExitCode extends Error {
   }
 }
 
-/** An interactive terminal on stdin and stderr, so that prompts never mix with output on stdout. */
+/** An interactive terminal on stdin and stderr. It leaves stdout alone, so prompts never mix with output. */
 export interface Terminal {
   /** Prompts and returns the line that was typed. */
   ask: (question: string) => Promise<string>;
   screen: NodeJS.WritableStream;
 }
 
-/** The reader of stdout closed the pipe, as `| head -1` does. */
+/** Thrown when the reader of stdout has closed the pipe, as `| head -1` does. */
 export class ReaderGoneError extends Error {}

@@ -14,9 +14,12 @@ export function withTerms(command: Command, { planRequired }: { planRequired: bo
   const plan = new Option('--plan <plan>', "the partner's plan").choices(['STANDARD', 'ENTERPRISE']);
   return command
     .addOption(planRequired ? plan.makeOptionMandatory() : plan)
-    .option('--events-per-minute <n>', 'event limit per environment', wholeNumber)
-    .option('--requests-per-minute <n>', 'limit for other requests per environment', wholeNumber)
-    .option('--origin <origins...>', 'origins that its links may return to, for example https://shop.example');
+    .option('--events-per-minute <n>', 'limit on events per environment', wholeNumber)
+    .option('--requests-per-minute <n>', 'limit on other requests per environment', wholeNumber)
+    .option(
+      '--origin <origins...>',
+      "origins that the partner's links may return to, for example https://shop.example",
+    );
 }
 
 /** Converts the options to the fields of the admin routes. */

@@ -41,7 +41,7 @@ interface CheckOptions {
   concurrency: number;
 }
 
-/** Compares every user's signals with the expectation. Users in `unknown` must have no history. */
+/** Compares every user's signals with the expected signals. Users in `unknown` must have no history. */
 export async function checkSignals(
   expected: ReadonlyMap<string, Expected>,
   unknown: readonly string[],
@@ -71,7 +71,10 @@ export async function checkSignals(
   return checked;
 }
 
-/** Polls until the response includes every event received up to `throughMs`. Returns the reason if it never does. */
+/**
+ * Polls until the response includes every event received up to `throughMs`. Returns the reason if that does not happen
+ * before the deadline.
+ */
 async function resolveThrough(
   userExternalIds: string[],
   { url, partner: { apiKey }, throughMs, deadlineMs }: CheckOptions,
@@ -84,7 +87,7 @@ async function resolveThrough(
       return `resolve returned ${response.status}: ${JSON.stringify(response.body).slice(0, 300)}`;
     }
     const through = parsed.data.results[0]?.includesEventsThrough ?? null;
-    // The watermark is exclusive: an event received in that very millisecond may still be missing.
+    // The watermark is exclusive: an event received in exactly that millisecond may still be missing.
     if (through !== null && Date.parse(through) > throughMs) {
       return { results: parsed.data.results, source: response.headers.get('x-signals-source') ?? 'unknown' };
     }

@@ -3,7 +3,7 @@ import type { PartnerDay } from './generate-day';
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** A user's expected signals, counted from the generated events and not from API responses. */
+/** A user's expected signals, computed from the generated events rather than from API responses. */
 export interface Expected {
   eventCount: number;
   firstAtMs: number;

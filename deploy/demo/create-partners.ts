@@ -7,13 +7,13 @@ import type { Profile } from './profiles';
 import type { SimulatedPartner } from './send';
 
 const CLI_TIMEOUT_MS = 60_000;
-// High enough that the demo measures the pipeline and not the limits.
+// High enough that the demo measures the pipeline rather than the limits.
 const EVENTS_PER_MINUTE = 10_000_000;
 const REQUESTS_PER_MINUTE = 1_000_000;
 
 const createdSchema = z.object({ partnerId: z.string(), liveApiKey: z.string(), testApiKey: z.string() });
 
-/** Creates a new partner through the CLI, so that earlier runs in the same database do not affect the counts. */
+/** Creates a new partner through the CLI, so earlier runs on the same database do not affect the counts. */
 export async function createPartner(cli: string, profile: Profile, env: 'live' | 'test'): Promise<SimulatedPartner> {
   const { name, website, contactEmail } = profile;
   const who = ['--name', name, '--website', website, '--contact-email', contactEmail, '--plan', 'ENTERPRISE'];

@@ -3,13 +3,13 @@ import { type Random, seededRandom, weighted, zipfWeights } from './random';
 
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
-// The day starts and ends 2 h away from a multiple of 24 h before its end, so that day counts stay constant during a run.
+// All events occur at least 2 h away from a multiple of 24 h before `endMs`, so day counts stay constant during a run.
 const DAY_STARTS_BEFORE_END_MS = 22 * HOUR_MS;
 const DAY_STOPS_BEFORE_END_MS = 2 * HOUR_MS;
 
 const ZIPF_EXPONENT = 0.9;
 const MIN_USERS = 5;
-/** One in five users has a history of years, one in five of months. The others are new today. */
+/** One in five users has years of history, and one in five has months. The others are new today. */
 const HISTORY_EVERY = 5;
 const YEARS_DAYS = [200, 1200] as const;
 const MONTHS_DAYS = [40, 170] as const;
@@ -23,7 +23,7 @@ const REPEAT_WITHIN = 2_000;
 const EVENING_EVENTS = 60;
 const CONFLICTS_PER_PARTNER = 5;
 
-/** A submitted event. Every event has an idempotency key, so that requests are safe to retry. */
+/** A submitted event. Every event has an idempotency key, so requests are safe to retry. */
 export interface DemoEvent {
   userExternalId: string;
   eventType: string;
@@ -33,7 +33,7 @@ export interface DemoEvent {
   idempotencyKey: string;
 }
 
-/** Kinds of faulty items, and the field that the response must report. */
+/** Kinds of faulty items, each with the field that the response must report. */
 export const FAULT_PATHS = { UNKNOWN_TYPE: 'eventType', DOLLAR_KEY: 'metadata', NO_USER: 'userExternalId' } as const;
 export type Fault = keyof typeof FAULT_PATHS;
 const FAULTS: readonly Fault[] = ['UNKNOWN_TYPE', 'UNKNOWN_TYPE', 'DOLLAR_KEY', 'NO_USER'];
@@ -56,12 +56,12 @@ export interface PartnerDay {
 
 export interface DayOptions {
   seed: number;
-  /** Counted events of all partners together, excluding repeats and faulty items. */
+  /** Total number of counted events across all partners, excluding repeats and faulty items. */
   events: number;
   endMs: number;
 }
 
-/** Generates a day of events for three platforms. Deterministic. */
+/** Generates a day of events for three platforms. The same options always yield the same events. */
 export function generateDay({ seed, events, endMs }: DayOptions): PartnerDay[] {
   let left = events;
   return PROFILES.map((profile, index) => {
@@ -127,14 +127,17 @@ function draft(
   };
 }
 
-/** Returns a user's days of history before this day. */
+/** Returns how many days of history a user has before this day. */
 function historyOf(random: Random, rank: number): number {
   const place = rank % HISTORY_EVERY;
   if (place === 0) return random.between(...YEARS_DAYS);
   return place === 1 ? random.between(...MONTHS_DAYS) : 0;
 }
 
-/** Returns a time of day, busiest around the middle. For users with a history, often on an earlier day. */
+/**
+ * Returns the time of an event, most likely around the middle of the day. For users with a history, the time is often
+ * on an earlier day.
+ */
 function timeOf(random: Random, historyDays: number, endMs: number): number {
   const span = DAY_STARTS_BEFORE_END_MS - DAY_STOPS_BEFORE_END_MS;
   const atMs = endMs - DAY_STARTS_BEFORE_END_MS + Math.floor(((random.next() + random.next()) / 2) * span);

@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/errors';
 
 const RESPONSE_TIMEOUT_MS = 30_000;
 const MAX_RETRY_AFTER_MS = 10_000;
-/** Delay after a response without Retry-After, or after no response. */
+/** Delay before a retry if there is no response or it has no Retry-After header. */
 const DEFAULT_RETRY_MS = 1_000;
 /** How long to retry a request before the run fails. */
 const RETRY_FOR_MS = 120_000;
@@ -21,9 +21,9 @@ export interface ApiResponse {
   status: number;
   headers: Headers;
   body: unknown;
-  /** Attempts that got 429, so stored nothing. */
+  /** Attempts that returned 429 and therefore did not store anything. */
   rejections: number;
-  /** Attempts that got 503 or no response, so may have stored their events. */
+  /** Attempts that returned 503 or got no response and may therefore have stored their events. */
   uncertain: number;
 }
 

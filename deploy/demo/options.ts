@@ -11,7 +11,7 @@ const MAX_CONCURRENCY = 256;
 const CONCURRENCY_PER_CORE = 8;
 
 const USAGE = `npm run demo -- [options]
-  --seed N             seed of the generated day (default 1)
+  --seed N             seed for the generated day (default 1)
   --events N           number of counted events (default 20000)
   --resend-percent P   percentage of requests to send twice (default 0)
   --url URL            URL of the API (default: the running npm start, otherwise http://localhost:$PORT)

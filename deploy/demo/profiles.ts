@@ -1,13 +1,13 @@
 import type { Random } from './random';
 
-/** A simulated platform: input for the generator. */
+/** A simulated platform, as input for the generator. */
 export interface Profile {
   name: string;
   website: string;
   contactEmail: string;
   /** Share of the day's events. */
   share: number;
-  /** Events per user on average. */
+  /** Average number of events per user. */
   eventsPerUser: number;
   /** Relative frequency of each event type. */
   mix: Record<string, number>;

@@ -61,7 +61,7 @@ export function hotUsersTable(results: readonly PartnerResult[], rules: TierRule
   return table.toString();
 }
 
-/** Formats the first differences and the number of further ones. */
+/** Formats the first differences and the number of remaining differences. */
 export function differencesText(differences: readonly string[]): string {
   const shown = differences.slice(0, DIFFERENCES_SHOWN).map((text) => `  - ${text}`);
   const more = differences.length - shown.length;

@@ -21,13 +21,16 @@ export interface DemoRequest {
   items: Item[];
 }
 
-/** All requests in order. The evening starts when every receipt of the day is final. */
+/** All requests in order. The evening's requests start when every receipt from the day is final. */
 export interface CallPlan {
   day: DemoRequest[];
   evening: DemoRequest[];
 }
 
-/** Splits the items into requests of all shapes, interleaves the partners and resends `resendPercent` of the requests. */
+/**
+ * Splits the items into requests of all shapes, interleaves the partners and resends `resendPercent` percent of the
+ * requests.
+ */
 export function planRequests(partners: PartnerDay[], options: { seed: number; resendPercent: number }): CallPlan {
   const random = seededRandom(options.seed);
   const resend = (requests: DemoRequest[]): DemoRequest[] => withResends(random, requests, options.resendPercent / 100);
@@ -36,7 +39,10 @@ export function planRequests(partners: PartnerDay[], options: { seed: number; re
   return { day: resend(day), evening: resend(evening) };
 }
 
-/** Returns a batch of new events and reused keys, then a reused key as a single event, which the API may reject. */
+/**
+ * Returns a batch of new events and events with reused keys, then a single event with a reused key, which the API may
+ * reject.
+ */
 function eveningOf(partner: number, items: Item[]): DemoRequest[] {
   if (items.length === 0) return [];
   const batch: DemoRequest = { partner, shape: partner % 2 === 0 ? 'batch' : 'ndjson', gzip: partner > 0, items };
@@ -65,7 +71,7 @@ function cut(random: Random, partner: number, items: Item[]): DemoRequest[] {
   return requests;
 }
 
-/** Interleaves the partners evenly, each in its own order. */
+/** Interleaves the partners' requests evenly and preserves each partner's order. */
 function mixed(lists: DemoRequest[][]): DemoRequest[] {
   return lists
     .flatMap((list) => list.map((request, n) => ({ request, place: (n + 0.5) / list.length })))

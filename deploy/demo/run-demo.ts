@@ -12,10 +12,10 @@ import { type DemoRequest, planRequests } from './requests';
 import { type SimulatedPartner, nothingSent, type Sent, sendRequests } from './send';
 import { type FinalReceipts, awaitReceipts } from './await-receipts';
 
-// Long enough for a slow machine with faults. A healthy system needs seconds.
+// Long enough for a slow machine with injected faults. A healthy system needs only seconds.
 const FINALIZE_BASE_MS = 120_000;
 const FINALIZE_PER_EVENT_MS = 5;
-/** Long enough for a system that is just starting, but much shorter than the retries of a request. */
+/** Long enough for a system that is just starting, but much shorter than the time for which requests are retried. */
 const REACH_TIMEOUT_MS = 5_000;
 const UNKNOWN_USERS = ['unknown-1', 'unknown-2'];
 
@@ -130,7 +130,9 @@ async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
   }));
 }
 
-/** Checks that receipts report every event as persisted once. Allows fewer if responses were lost. */
+/**
+ * Checks that the receipts report every event as persisted once. Allows fewer persisted events if responses were lost.
+ */
 function receiptDifferences({ sent }: Run, results: readonly PartnerResult[]): string[] {
   return results.flatMap(({ name, expected, final: { persisted } }) => {
     const wanted = totalOf(expected);

@@ -103,7 +103,7 @@ function record(sent: Sent, request: DemoRequest, response: ApiResponse, label: 
   sent.problems.push(...problems.map((problem) => `${label}: ${problem}`));
 }
 
-/** Checks that a request of only faulty items gets 422 with an error for each field. */
+/** Checks that a request that contains only faulty items returns 422 with an error for each faulty field. */
 function rejectionProblems(items: Item[], { status, body }: ApiResponse): string[] {
   const problem = problemSchema.safeParse(body);
   if (status !== UNPROCESSABLE || !problem.success) return [unexpected(UNPROCESSABLE, status, body)];

@@ -6,7 +6,7 @@ import { projectRoot } from '../../shared/project';
 const FILE = 'deploy/docs/settings.md';
 const TABLE = /(?<=<!-- settings -->\n)[^]*?(?=\n<!-- \/settings -->)/;
 
-/** Returns the settings as a Markdown table, in the order of the code. */
+/** Returns the settings as a Markdown table, in the order in which the code defines them. */
 export function settingsTable(): string {
   const rows = Object.entries(SETTINGS).map(([name, { schema, meaning }]) => {
     const parsed = schema.safeParse(undefined);

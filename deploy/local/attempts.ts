@@ -1,9 +1,9 @@
 import { messageOf } from '../../shared/errors';
 
-/** Label of a server that is a stand-in or that MIR installed itself. */
+/** Label for a server that is a stand-in or that MIR installed itself. */
 export const LAPTOP_ONLY = ', for development only';
 
-/** One way to get a server. `find` throws an error with the reason if it does not work here. */
+/** One way to get a server. If the way does not work on this machine, `find` throws an error with the reason. */
 export interface Way<T> {
   name: string;
   find: () => Promise<T>;
@@ -15,7 +15,7 @@ export interface Need {
   remedies: readonly string[];
 }
 
-/** Every attempt failed. The message lists remedies and the result of each attempt. */
+/** Thrown when every attempt failed. The message lists remedies and the result of each attempt. */
 class StoreNotFoundError extends Error {
   constructor({ store, remedies }: Need, attempts: readonly string[]) {
     super(

@@ -6,14 +6,17 @@ const READY_TIMEOUT_MS = 60_000;
 const MAX_EXITS_BEFORE_READY = 5;
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
-/** After serving for this long, a process counts as stable and the backoff starts over. */
+/** After serving for this long, a process counts as stable and its backoff resets. */
 const STABLE_MS = 30_000;
 
 export interface ChildSpec {
   name: string;
   /** A Node program that sends `{ type: 'ready', port }` when it is ready, and drains and exits on SIGTERM. */
   script: string;
-  /** Returns the environment. Called before each start until the program has been ready once, then reused. */
+  /**
+   * Returns the environment. Called before each start until the program has been ready once. Later starts reuse the
+   * last environment.
+   */
   env: () => Promise<NodeJS.ProcessEnv>;
   log: (line: string) => void;
 }
@@ -21,14 +24,14 @@ export interface ChildSpec {
 export interface SupervisedChild {
   /** Resolves when the program is ready for the first time. */
   ready: Promise<void>;
-  /** Resolves with the reason when supervision gives up. */
+  /** Resolves with the reason when the supervisor gives up. */
   gaveUp: Promise<string>;
-  /** Lets the program drain, and kills it after `graceMs`. */
+  /** Lets the program drain, and kills it if it is still running after `graceMs`. */
   stop(graceMs: number): Promise<void>;
   kill(): void;
 }
 
-/** Runs a program and restarts it with exponential backoff whenever it exits by itself. */
+/** Runs a program and restarts it with exponential backoff whenever it exits on its own. */
 export function supervise(spec: ChildSpec): SupervisedChild {
   const stopping = new AbortController();
   const { promise: ready, resolve: resolveReady } = deferred<void>();
@@ -74,8 +77,8 @@ export function supervise(spec: ChildSpec): SupervisedChild {
   };
 }
 
-// Detached, so that Ctrl-C reaches only this process, which then stops everything in order. If this process is killed,
-// the child's IPC channel closes and the child drains by itself.
+// Detaches the child, so Ctrl-C reaches only this process, which then stops everything in order. If this process is
+// killed, the child's IPC channel closes and the child drains on its own.
 function launch({ script }: ChildSpec, env: NodeJS.ProcessEnv): ChildProcess {
   return spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', script], {
     env,
@@ -85,7 +88,7 @@ function launch({ script }: ChildSpec, env: NodeJS.ProcessEnv): ChildProcess {
 }
 
 interface Life {
-  /** null if it was never ready. */
+  /** null if the program was never ready. */
   servedMs: number | null;
   ending: string;
 }

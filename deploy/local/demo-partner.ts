@@ -11,7 +11,7 @@ const CLI_TIMEOUT_MS = 60_000;
 const CHECK_TIMEOUT_MS = 10_000;
 const UNAUTHORIZED = 401;
 const CREATE = ['partners', 'create', '--name', 'Demo shop', '--website', 'https://demo.example'];
-// Includes the origin from the Partner Guide, so that its examples work with the demo key.
+// Includes the origin from the Partner Guide, so the guide's examples work with the demo key.
 const TERMS = [
   '--contact-email',
   'demo@demo.example',
@@ -33,11 +33,11 @@ interface Options {
   env: NodeJS.ProcessEnv;
 }
 
-/** Returns the demo partner. Creates it through the CLI if the database does not know it. */
+/** Returns the demo partner. Creates it through the CLI if it does not exist in the database. */
 export async function demoPartner(options: Options): Promise<DemoPartner> {
   const file = join(options.dataDir, 'demo-partner.json');
   const kept = readJson(file, DemoPartner);
-  // With a different MONGO_URL on the same data folder, the saved keys are unknown.
+  // If the same data folder is used with a different MONGO_URL, the API does not recognize the saved keys.
   if (kept !== null && (await isKnown(options.url, kept.liveApiKey))) return kept;
   const created = await create(options);
   writePrivateJson(file, created);

@@ -1,4 +1,4 @@
-// Not `instanceof`: under Jest, errors from Node's own modules come from another realm.
+// Does not use `instanceof`, because under Jest, errors from Node's own modules come from another realm.
 function fieldOf(error: unknown, name: string): unknown {
   return typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
 }

@@ -8,7 +8,7 @@ import { installedPypiStore, installPypiStore, SECANTUSDB, type PypiProgram } fr
 
 const VERSION_TIMEOUT_MS = 10_000;
 
-/** The servers cannot read each other's data files, so a data folder always uses the kind that created it. */
+/** The servers cannot read each other's data files, so a data folder always uses the kind of server that created it. */
 export type MongoKind = 'mongod' | 'secantusd-rs' | 'secantusd-py';
 
 export interface MongoProgram {
@@ -19,7 +19,7 @@ export interface MongoProgram {
   description: string;
 }
 
-/** Finds a MongoDB server on PATH, then among earlier downloads, then on the network. */
+/** Looks for a MongoDB server on PATH, then among earlier downloads, then on the network. */
 export function findMongo(options: FindOptions & { kind: MongoKind | null }): Promise<MongoProgram> {
   const { env, cacheDir, onProgress, kind } = options;
   const ways: (Way<MongoProgram> & { kind: MongoKind })[] = [
@@ -57,8 +57,8 @@ const ANY_MONGO: Need = {
   remedies: [
     'Set MONGO_URL to a running server.',
     'Install mongod 7 or later on PATH (or secantusd-rs, for development only).',
-    'Allow network access, so that mongodb-memory-server can download mongod, ' +
-      `or install python3, so that MIR can install ${SECANTUSDB.requirement} from PyPI into .cache/.`,
+    'Allow network access to let mongodb-memory-server download mongod, ' +
+      `or install python3 to let MIR install ${SECANTUSDB.requirement} from PyPI into .cache/.`,
   ],
 };
 
@@ -99,7 +99,7 @@ async function secantusPy({ python, program }: PypiProgram): Promise<MongoProgra
   const version = SECANTUSDB.requirement.split('==')[1] ?? '';
   return {
     kind: 'secantusd-py',
-    // Runs it through Python, because the program's shebang line points to the folder where the venv was built.
+    // Runs the program through Python, because its shebang line points to the folder where the venv was built.
     command: [python, program],
     version,
     description: `secantusd-py ${version} (from PyPI)${LAPTOP_ONLY}`,

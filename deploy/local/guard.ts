@@ -1,9 +1,9 @@
 const GRACE_TENTHS_OF_SECOND = 100;
 
 /**
- * First lines of every sh script that `exec`s a server. A watcher reads from stdin, a pipe that the parent keeps open.
- * When the parent dies, even by kill -9, the pipe closes and the watcher stops the server. `$$` remains the server's
- * pid across exec. The double fork means the server has no child to reap.
+ * The first lines of every sh script that `exec`s a server. A watcher reads from stdin, a pipe that the parent keeps
+ * open. When the parent dies, even by kill -9, the pipe closes and the watcher stops the server. `$$` remains the
+ * server's pid across exec. Because of the double fork, the server has no child to reap.
  */
 export const GUARD_SH = `exec 3<&0
 ( (
@@ -14,5 +14,5 @@ export const GUARD_SH = `exec 3<&0
   kill -KILL $$
 ) </dev/null >/dev/null 2>&1 & )`;
 
-/** Redirections for the server's `exec` line, so that the server neither reads nor inherits the guard's pipe. */
+/** Redirections for the server's `exec` line. They keep the server from reading or inheriting the guard's pipe. */
 export const GUARDED_STDIN_SH = '</dev/null 3<&-';

@@ -23,7 +23,7 @@ export function tryLock(file: string): LockOutcome {
   return { outcome: 'busy', pid: parseHolder(read(file) ?? '')?.pid ?? 0 };
 }
 
-// Creating a link is atomic, so no process ever reads a lock file without its holder.
+// Creating a link is atomic, so no process ever reads a lock file that does not identify its holder.
 function createWith(file: string, content: string): boolean {
   const temporary = `${file}.${randomUUID()}.tmp`;
   writeFileSync(temporary, content);
@@ -38,8 +38,8 @@ function createWith(file: string, content: string): boolean {
   }
 }
 
-// Moves the file away before checking it, so that only one of two processes that consider it stale can win. Restores a
-// fresh lock that was moved by mistake.
+// Moves the file away before checking it, so only one of two processes that consider it stale can win. Restores a fresh
+// lock that was moved by mistake.
 function removeStale(file: string, judged: string): void {
   const aside = `${file}.${randomUUID()}.stale`;
   try {

@@ -8,7 +8,7 @@ const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 25;
 const CACHE_SIZE = '512M';
 const EXECUTABLE = 0o755;
-/** Version that stand-ins report. mongodb-memory-server chooses its options by it. */
+/** Version that stand-ins report. mongodb-memory-server chooses its options based on this version. */
 export const STAND_IN_VERSION = '8.0.0';
 
 /** Writes the script that mongodb-memory-server runs instead of `mongod`, and returns its path. */

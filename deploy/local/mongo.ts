@@ -34,7 +34,7 @@ export async function startMongo(options: StartOptions): Promise<StoreServer> {
   const found = await findMongo({ env, cacheDir, onProgress, kind: home?.kind ?? null });
   const script = writeMongoScript(found, cacheDir);
   await awaitFormerServer(dataDir, 'mongo');
-  // A replica set identifies its members by port, so mongod keeps the port of its first start.
+  // A replica set identifies its members by port, so mongod keeps using the port of its first start.
   const port = options.port ?? (found.kind === 'mongod' ? home?.port : undefined);
   return startOnPort(port, async (port) => {
     // Written before the start, because an interrupted start may already have initiated the replica set.
@@ -55,7 +55,7 @@ async function launch({ found, script, dataDir, port }: Launch): Promise<StoreSe
     storageEngine: 'wiredTiger' as const,
     launchTimeout: START_TIMEOUT_MS,
   };
-  // Detached, so that Ctrl-C reaches only the parent, which stops the stores last.
+  // Detaches the server, so Ctrl-C reaches only the parent, which stops the stores last.
   const spawn = { detached: true };
   const memory = isReal
     ? new MongoMemoryReplSet({ binary, instanceOpts: [instance], replSet: { count: 1, name: REPLICA_SET, spawn } })

@@ -3,7 +3,7 @@ import { projectRoot } from '../../shared/project';
 
 const LOCATE_TIMEOUT_MS = 10_000;
 const DOWNLOAD_TIMEOUT_MS = 600_000;
-/** If no download has started by then, the network blocks it. */
+/** If no download has started within this time, the network is assumed to block it. */
 const FIRST_PROGRESS_TIMEOUT_MS = 15_000;
 const RESULT = 'mongod-path:';
 

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { addressesOf, listenOnEach } from '../../shared/process/listen';
 import { codeOf } from './error-facts';
 
-// Below every system's ephemeral port range, so that no outgoing connection can take, or connect to itself on, the port
-// of a server that is restarting.
+// This range is below every system's ephemeral port range. While a server restarts, no outgoing connection can take its
+// port or connect to itself on that port.
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_000;
 const PICKS_MAX = 100;
@@ -32,7 +32,7 @@ export async function tryToListen(bindAddress: string): Promise<void> {
   await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
 }
 
-/** Returns a random free port. Random, so that stacks running side by side rarely collide. */
+/** Returns a free port. Picks it at random, so stacks that run side by side rarely collide. */
 export async function freePort(): Promise<number> {
   for (let pick = 0; pick < PICKS_MAX; pick += 1) {
     const port = randomInt(PORT_MIN, PORT_MAX);
@@ -49,7 +49,10 @@ export async function nextFreePort(from: number, taken: readonly number[] = []):
   throw new Error(`no free port found between ${from} and ${from + SEARCH_SPAN_PORTS}`);
 }
 
-/** Starts on the given port, or on a random free one. Retries on another if the random port is taken in the meantime. */
+/**
+ * Starts a server on the given port, or on a random free port. Retries on another port if the random port is taken in
+ * the meantime.
+ */
 export async function startOnPort<T>(given: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
   if (given !== undefined) {
     if (!(await isPortFree(given)))

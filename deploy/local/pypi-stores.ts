@@ -51,7 +51,7 @@ interface Options {
   onProgress: (line: string) => void;
 }
 
-/** Returns the program of an earlier installation. Throws if there is none or it no longer works. */
+/** Returns the program of an earlier installation. Throws if the program is not installed or no longer works. */
 export function installedPypiStore(store: PypiStore, cacheDir: string): PypiProgram {
   const folder = folderOf(store, cacheDir);
   const marker = readJson(join(folder, COMPLETE), Marker);
@@ -75,7 +75,7 @@ export async function installPypiStore(store: PypiStore, options: Options): Prom
         lock.release();
       }
     }
-    if (Date.now() > deadline) throw new Error(`process ${lock.pid} has been installing it for too long`);
+    if (Date.now() > deadline) throw new Error(`process ${lock.pid} has been installing this server for too long`);
     await delay(LOCK_POLL_MS);
   }
 }

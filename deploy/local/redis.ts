@@ -33,7 +33,7 @@ async function launch(
   const logFile = join(dataDir, 'redis.log');
   const command = [found.program, ...serverArguments(dataDir, port, logFile), ...args];
   const script = `${GUARD_SH}\nexec "$@" ${GUARDED_STDIN_SH}`;
-  // Detached, so that Ctrl-C reaches only the parent, which stops the stores last.
+  // Detaches the server, so Ctrl-C reaches only the parent, which stops the stores last.
   const child = spawn('sh', ['-c', script, 'mir-redis', ...command], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],

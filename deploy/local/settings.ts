@@ -9,14 +9,14 @@ import { freePort, isPortFree, nextFreePort, tryToListen } from './ports';
 import { loadSecrets } from './secrets';
 
 const DRAIN_TIMEOUT_MS = '12000';
-// Default ports of the metrics and the first worker, relative to PORT: 3000, 3100, 3200.
+// Offsets from PORT to the default ports of the metrics and the first worker, for example from 3000 to 3100 and 3200.
 const METRICS_OFFSET = 100;
 const WORKER_OFFSET = 200;
 const MAX_PORT = 65_535;
 /** Bind addresses that clients can reach as `localhost`, which resolves to 127.0.0.1 and ::1. */
 const REACHED_AT_LOCALHOST = new Set(['localhost', '0.0.0.0', '::']);
 
-/** A port for a process. A port that the user did not choose may still change until its process has been ready. */
+/** A port for a process. A port that the user did not choose may change until its process is first ready. */
 interface LocalPort {
   number: number;
   isGiven: boolean;
@@ -60,7 +60,7 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     return { number, isGiven };
   };
   const api = await choose('PORT', config.port);
-  // Near the top of the port range, picks any free port instead.
+  // If PORT is near the top of the port range, picks any free port instead.
   const above = (offset: number): number => (api.number + WORKER_OFFSET + workers > MAX_PORT ? 0 : api.number + offset);
   const metrics = await choose('METRICS_PORT', base['METRICS_PORT'] ? config.metricsPort : above(METRICS_OFFSET));
   const firstWorker = base['WORKER_PORT'] ? config.workerPort : above(WORKER_OFFSET);
@@ -74,7 +74,8 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     (bindAddress === 'localhost' || isLoopback(bindAddress)) &&
     isLocalUrl(base['PUBLIC_URL'] ?? urlOf(bindAddress, api));
   return {
-    // Allows receivers on this machine during development. On a public deployment it would open the network to partners.
+    // Allows webhook receivers on this machine during development. On a public deployment, this would give partners
+    // access to the private network.
     env: { WEBHOOKS_TO_PRIVATE_ADDRESSES: String(isLocal && !config.production), ...base },
     bindAddress,
     ports: { api, metrics, workers: workerPorts },

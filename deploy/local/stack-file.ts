@@ -17,12 +17,12 @@ const Stack = z.object({
 /** Describes a running `npm start` for the CLI and the demo. */
 export type StackFile = z.infer<typeof Stack>;
 
-/** Publishes where to reach this stack. */
+/** Writes the file through which the CLI and the demo find this stack. */
 export function writeStackFile(dataDir: string, stack: StackFile): void {
   writePrivateJson(join(dataDir, 'stack.json'), stack);
 }
 
-/** Reads the stack file of a data folder, or null if there is none. The stack may have been killed since. */
+/** Reads a data folder's stack file, or returns null if it has none. The stack may have been killed in the meantime. */
 export function readStackFile(dataDir: string): StackFile | null {
   return readJson(join(dataDir, 'stack.json'), Stack);
 }

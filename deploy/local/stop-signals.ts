@@ -1,5 +1,8 @@
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** npm forwards a Ctrl-C that the terminal has already sent, so a repeat within this time is not a second one. */
+/**
+ * npm forwards a Ctrl-C that the terminal has already sent, so a repeat within this time does not count as a second
+ * signal.
+ */
 const SAME_SIGNAL_MS = 500;
 
 export interface StopSignals {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { readJson, writePrivateJson } from './private-file';
 import { awaitExit, identify } from '../../shared/process/process-identity';
 
-// Longer than the 10 s after which a guard kills a server that lost its parent.
+// Longer than the 10 s after which a guard kills a server whose parent has died.
 const FORMER_SERVER_TIMEOUT_MS = 15_000;
 const Identity = z.object({ pid: z.number(), born: z.string() });
 

@@ -25,7 +25,7 @@ export interface StoresOptions extends Omit<StartOptions, 'port'> {
   redisArgs?: readonly string[];
 }
 
-/** Starts both stores, except those that MONGO_URL or REDIS_URL already provides. */
+/** Starts MongoDB and Redis, except a store for which MONGO_URL or REDIS_URL is set. */
 export async function startStores(options: StoresOptions): Promise<Stores> {
   const { dataDir, env = process.env, onProgress = () => {}, redisArgs: args = [] } = options;
   mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY });

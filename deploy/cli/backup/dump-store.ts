@@ -14,7 +14,7 @@ interface Snapshot {
   end: () => Promise<void>;
 }
 
-/** Returns whether the session really reads from a snapshot: some servers accept the option and ignore it. */
+/** Returns whether the session really reads from a snapshot, because some servers accept the option but ignore it. */
 async function readsFromSnapshot(
   connection: Connection,
   session: Session,
@@ -35,9 +35,9 @@ async function readsFromSnapshot(
 }
 
 /**
- * Opens a consistent view of the whole database. Snapshot reads last for the server's
- * minSnapshotHistoryWindowInSeconds (300 s by default). On servers without them, falls back to one transaction, which
- * lasts for transactionLifetimeLimitSeconds.
+ * Opens a consistent view of the whole database. Snapshot reads last for the server's minSnapshotHistoryWindowInSeconds
+ * (300 s by default). On servers that do not support snapshot reads, falls back to a single transaction, which lasts
+ * for transactionLifetimeLimitSeconds.
  */
 async function openSnapshot(connection: Connection): Promise<Snapshot> {
   const client = connection.getClient();

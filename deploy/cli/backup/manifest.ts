@@ -17,7 +17,7 @@ export type Part = z.infer<typeof part>;
 const manifestSchema = z.object({
   format: z.literal(1),
   createdAt: z.iso.datetime(),
-  /** How the dump got a consistent view of the collections. */
+  /** How the dump obtained a consistent view of the collections. */
   consistency: z.enum(['SNAPSHOT_READS', 'TRANSACTION']),
   pepperFingerprint: z.string(),
   collections: z.array(part),

@@ -27,7 +27,7 @@ export async function pack(file: string, name: string, records: AsyncIterable<Bu
 
 /** Returns the content of a packed file in pieces of arbitrary size. */
 export function unpack(file: string): AsyncIterable<Buffer> {
-  // Errors end the iteration; the callback is only there because `pipeline` requires one.
+  // Errors end the iteration. The callback exists only because `pipeline` requires one.
   return join(createReadStream(file), createGunzip(), () => undefined) as AsyncIterable<Buffer>;
 }
 

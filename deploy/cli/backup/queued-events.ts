@@ -14,8 +14,8 @@ import { pack, unpack } from './packed-file';
 const FILE = 'queued-events.ndjson.gz';
 
 /**
- * Yields jobs whose events are accepted but not stored yet. A scan returns every job that exists throughout the scan.
- * A job that disappears in the meantime was committed, so the database dump, which runs afterwards, contains it.
+ * Yields jobs whose events are accepted but not stored yet. A scan returns every job that exists throughout the scan. A
+ * job that disappears during the scan was committed, so the database dump, which runs afterward, contains its events.
  */
 async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
   for await (const { id, data } of storedPayloads(client, queueKeys(keys, eventsQueue.name))) {
@@ -23,7 +23,7 @@ async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<B
   }
 }
 
-/** Dumps queued, active and dead-lettered events. Nothing else in the queue's Redis needs a backup. */
+/** Dumps events from queued, active and dead-lettered jobs. Nothing else in the queue's Redis needs a backup. */
 export async function dumpQueuedEvents(link: RedisLink, keys: RedisKeys, folder: string): Promise<Part> {
   return pack(join(folder, FILE), 'queued events', jobsOf(link, keys));
 }
@@ -41,9 +41,9 @@ function chunkOf(line: string): EventChunk | null {
 }
 
 /**
- * Requeues the events of a backup. Restores their open markers too, so that no response claims to include the events
- * before they are stored. Events that the database already holds are not stored twice. Returns how many jobs were
- * queued, and how many were skipped because their payload is unreadable.
+ * Requeues a backup's events. Also restores their open markers, so responses do not claim to include the events before
+ * they are stored. Does not store events twice if the database already contains them. Returns the number of queued jobs
+ * and the number of jobs that were skipped because their payload is unreadable.
  */
 export async function loadQueuedEvents(
   { link, keys, log }: { link: RedisLink; keys: RedisKeys; log: Log },

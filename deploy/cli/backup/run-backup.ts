@@ -26,7 +26,7 @@ interface Stores {
   cacheLink: RedisLink;
 }
 
-/** Opens the stores without building or checking anything. */
+/** Opens the stores without building or checking indexes. */
 async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
   const log = createLog('silent', 'api');
   const role = { kind: 'request', timeoutMs: REDIS_TIMEOUT_MS } as const;
@@ -62,10 +62,12 @@ async function fillBackup(config: Config, folder: string, log: LogLine): Promise
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   await withStores(config, async ({ store, queueLink }) => {
     if ((await store.pepper(fingerprint)) !== 'same') {
-      throw new Error('SUBJECT_PEPPER does not match this database. Set the pepper that it was created with.');
+      throw new Error(
+        'SUBJECT_PEPPER does not match this database. Set SUBJECT_PEPPER to the value that the database was created with.',
+      );
     }
     const createdAt = new Date().toISOString();
-    // The queue comes first: an event that leaves it in the meantime is in the database by the time of the dump.
+    // Dump the queue first. An event that leaves the queue in the meantime is in the database before its dump starts.
     const queue = await dumpQueuedEvents(queueLink, redisKeys(config.keyspace), folder);
     log(`queued events: ${queue.count} jobs`);
     const dumped = await dumpStore(store.connection, folder, log);
@@ -87,8 +89,8 @@ async function holdsKeys({ client }: RedisLink, keyspace: string): Promise<boole
 
 /**
  * Restores a backup into empty stores, builds the indexes and verifies the result. No MIR process may use the stores.
- * Throws before writing anything if the backup is damaged, if it was created with a different pepper, or if a store is
- * not empty.
+ * Throws before writing anything if the backup is damaged, if the backup was created with a different pepper, or if a
+ * store is not empty.
  */
 export async function restoreBackup(
   config: Config,
@@ -99,7 +101,7 @@ export async function restoreBackup(
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   if (manifest.pepperFingerprint !== fingerprint) {
     throw new Error(
-      'This backup was created with a different SUBJECT_PEPPER, so MIR could not recognize its users. Set that pepper.',
+      'This backup was created with a different SUBJECT_PEPPER, so MIR could not recognize its users. Set SUBJECT_PEPPER to the value that the backup was created with.',
     );
   }
   for (const part of manifest.collections) await checkPacked(join(folder, `${part.name}.bson.gz`), part);
@@ -115,7 +117,7 @@ export async function restoreBackup(
     ] as const) {
       if (!(await holdsKeys(link, config.keyspace))) continue;
       throw new Error(
-        `The Redis at ${name} already contains keys of this KEYSPACE, which would not match the restored data. Delete them first.`,
+        `The Redis server at ${name} already contains keys in this KEYSPACE, which would not match the restored data. Delete these keys first.`,
       );
     }
     await loadStore(store.connection, folder, manifest.collections, log);
@@ -129,7 +131,7 @@ export async function restoreBackup(
   });
 }
 
-/** Checks the database for consistency, and against a backup's document counts if a folder is given. Read-only. */
+/** Checks the database for consistency, and against a backup's document counts if a folder is specified. Read-only. */
 export async function verifyBackup(config: Config, folder: string | null): Promise<Verified> {
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   const manifest = folder === null ? null : readManifest(folder);

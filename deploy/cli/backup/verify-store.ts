@@ -43,7 +43,10 @@ async function verifyAudit(store: Store): Promise<Pick<Verified, 'chains' | 'aud
   return { chains: chains.length, auditEntries, problems };
 }
 
-/** Recomputes every user's counts from the stored events. Skips users whose erasure is in progress. */
+/**
+ * Recomputes every user's counts from the stored events and compares them with the user's row. Skips users whose
+ * erasure is in progress.
+ */
 async function verifySignals(connection: Connection): Promise<Pick<Verified, 'users' | 'problems'>> {
   const db = connection.db!;
   const running = await db.collection<{ userRef?: string }>('erasures').find({ status: 'RUNNING' }).toArray();
@@ -86,7 +89,7 @@ async function verifySignals(connection: Connection): Promise<Pick<Verified, 'us
   return { users, problems };
 }
 
-/** Verifies the audit chains, signals, pepper and indexes, and the document counts if a manifest is given. */
+/** Verifies the audit chains, signals, pepper and indexes, and the document counts if a manifest is specified. */
 export async function verifyStore(store: Store, fingerprint: string, manifest: Manifest | null): Promise<Verified> {
   const problems: string[] = [];
   for (const { name, count } of manifest?.collections ?? []) {

@@ -160,7 +160,7 @@ describe('backup and restore', () => {
     it('does not write to databases that are not empty', async () => {
       await expectRejection(mir.env, whole, /database is not empty/);
       const env = freshEnv({ KEYSPACE: mir.env['KEYSPACE']! });
-      await expectRejection(env, whole, /already contains keys of this KEYSPACE/);
+      await expectRejection(env, whole, /already contains keys in this KEYSPACE/);
     });
 
     it('writes nothing if the pepper differs, or if the backup is incomplete or damaged', async () => {
