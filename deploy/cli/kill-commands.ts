@@ -21,7 +21,7 @@ const POLL_MS = 500;
 const DEFAULT_WAIT_SECONDS = 600;
 const MAX_WAIT_SECONDS = 86_400;
 const OPEN_SHOWN = 100;
-/** Maximum quarantined agents to list. `--json` lists all that are on record. */
+/** Maximum number of quarantined agents to list. `--json` lists all agents that are on record. */
 const MAX_QUARANTINED_SHOWN = 20;
 
 interface KillOptions {
@@ -66,7 +66,7 @@ async function confirmKill(ctx: CliContext, shell: Shell, agent: AgentDoc): Prom
   shell.err(`${sheet({ agent: agent._id, name: agent.name, partner: partnerOf(agent.tenant) })}\n`);
   shell.err(`${previewText(await previewKill(ctx, agent))}\n`);
   const typed = await shell.terminal!.ask(
-    'This is permanent. To kill this agent and all its descendants, type its ID: ',
+    "This is permanent. To kill this agent and all its descendants, type the agent's ID: ",
   );
   if (typed.trim() !== agent._id) throw new Error('the ID does not match the agent; nothing was changed');
 }
@@ -141,7 +141,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
     .option('--no-wait', 'exit as soon as the kill is in force')
     .option(
       '--wait-seconds <n>',
-      'how long to wait until every key is deleted and every audit entry is written',
+      'maximum seconds to wait until all keys are deleted and all audit entries are written',
       wholeNumberUpTo(MAX_WAIT_SECONDS),
       DEFAULT_WAIT_SECONDS,
     )
@@ -159,7 +159,7 @@ export function addKillCommands(agents: Command, shell: Shell): void {
       }
       if (confirm !== undefined && confirm !== agentId) command.error('error: --confirm does not match the agent ID');
       if (confirm === undefined && !shell.terminal) {
-        command.error(`error: no terminal to confirm on; add --confirm ${agentId}`);
+        command.error(`error: cannot ask for confirmation without a terminal; add --confirm ${agentId}`);
       }
       let cascade: PresentedCascade | undefined;
       await operate(

@@ -61,8 +61,8 @@ export function secrets(pairs: Record<string, string>): string {
 }
 
 /**
- * Formats an error for stderr: its code, detail, invalid fields and cause. The cause may contain a driver's message,
- * because the CLI does not write a log that would contain it.
+ * Formats an error for stderr: its code, detail, invalid fields and cause. Includes the cause even if it contains a
+ * driver's message, because the CLI does not write a log.
  */
 export function failure(error: unknown, json: boolean): string {
   const problem = isStoreOutage(error) ? storeUnavailable(error) : error;

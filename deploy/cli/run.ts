@@ -41,7 +41,10 @@ interface CommandGroup {
   add: (command: Command, shell: Shell) => void;
 }
 
-/** Top-level commands. Each module is loaded only when its command runs, so `mir --help` loads no database driver. */
+/**
+ * Top-level commands. Each module is loaded only when its command runs, so `mir --help` does not load any database
+ * driver.
+ */
 const GROUPS: readonly CommandGroup[] = [
   {
     name: 'applications',

@@ -15,7 +15,7 @@ export class ExitCode extends Error {
   }
 }
 
-/** An interactive terminal on stdin and stderr. It leaves stdout alone, so prompts never mix with output. */
+/** An interactive terminal on stdin and stderr. It does not use stdout, so prompts never mix with output. */
 export interface Terminal {
   /** Prompts and returns the line that was typed. */
   ask: (question: string) => Promise<string>;

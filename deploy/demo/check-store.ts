@@ -10,7 +10,7 @@ interface Row {
   last: Date;
 }
 
-/** A tenant's totals, read from MongoDB directly. */
+/** A tenant's totals, read directly from MongoDB. */
 export interface StoreTotals {
   events: number;
   users: number;

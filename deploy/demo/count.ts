@@ -10,7 +10,7 @@ export interface Expected {
   lastAtMs: number;
 }
 
-/** Counts each user's events. Counts every idempotency key once, and skips faulty items and reused keys. */
+/** Counts each user's events. Counts every idempotency key once, and skips faulty items and items that reuse a key. */
 export function countUsers({ day, evening }: Pick<PartnerDay, 'day' | 'evening'>): Map<string, Expected> {
   const users = new Map<string, Expected>();
   const seen = new Set<string>();
@@ -35,7 +35,7 @@ export function totalOf(users: ReadonlyMap<string, Expected>): number {
   return [...users.values()].reduce((sum, { eventCount }) => sum + eventCount, 0);
 }
 
-/** Returns the whole days between a time and now. */
+/** Returns the number of whole days between a time and now. */
 export function daysSince(atMs: number, nowMs: number): number {
   return Math.floor((nowMs - atMs) / DAY_MS);
 }

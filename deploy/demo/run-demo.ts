@@ -162,7 +162,7 @@ function conclude(run: Run, results: PartnerResult[], print: (line: string) => v
   }
   const from = [...sources].map(([source, count]) => `${count} from ${source}`).join(', ');
   print(
-    `All counts match: generated events, receipts, signals of all ${users} users (responses: ${from}) and MongoDB.`,
+    `All counts match: generated events, receipts, signals for all ${users} users (responses: ${from}) and MongoDB.`,
   );
   return 0;
 }

@@ -22,7 +22,7 @@ export interface ChildSpec {
 }
 
 export interface SupervisedChild {
-  /** Resolves when the program is ready for the first time. */
+  /** Resolves when the program becomes ready for the first time. */
   ready: Promise<void>;
   /** Resolves with the reason when the supervisor gives up. */
   gaveUp: Promise<string>;

@@ -10,7 +10,7 @@ const PORT_MAX = 32_000;
 const PICKS_MAX = 100;
 const SEARCH_SPAN_PORTS = 200;
 const START_ATTEMPTS_MAX = 3;
-/** Errors for an address that this machine does not have. */
+/** Error codes for an address that this machine does not have. */
 const NO_SUCH_ADDRESS = new Set<unknown>(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 function canListen(port: number, host?: string): Promise<boolean> {

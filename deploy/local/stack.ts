@@ -23,8 +23,8 @@ export interface StackOptions {
 }
 
 /**
- * Runs the stores, the API and the workers until a stop signal arrives or one of them gives up. Returns the exit code.
- * Throws a readable error.
+ * Runs the stores, the API and the workers until a stop signal arrives or one of them fails permanently. Returns the
+ * exit code. Throws a readable error.
  */
 export async function runStack(options: StackOptions): Promise<number> {
   const { env, programs, print } = options;
@@ -44,7 +44,7 @@ export async function runStack(options: StackOptions): Promise<number> {
     const settings = await localSettings(env, dataDir);
     const starting = startStores({ dataDir, env: settings.env, onProgress: print });
     const stores = await Promise.race([starting, options.signals.stop.then(() => null)]);
-    // A signal interrupted the start. When this process exits, the guards stop the stores.
+    // A stop signal interrupted the start. When this process exits, the guards stop the stores.
     if (stores === null) return 0;
     try {
       return await serve(options, settings, stores);

@@ -9,7 +9,7 @@ const USERS_PER_QUERY = 1_000;
 const MAX_LISTED = 5;
 const CHAIN_BOUNDS = { maxEntries: 100_000, timeoutMs: 60_000 };
 
-/** How much was verified, and the problems found. */
+/** The numbers of verified items, and the problems found. */
 export interface Verified {
   chains: number;
   auditEntries: number;

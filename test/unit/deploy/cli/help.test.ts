@@ -54,9 +54,9 @@ describe('CLI help', () => {
     for (const line of lines) {
       // No store is configured, so a valid command line fails with exactly that error.
       const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...wordsOf(line));
-      const needsTerminal = err.includes('no terminal to confirm on');
+      const needsTerminal = err.includes('without a terminal');
       expect(`${line}: ${needsTerminal ? 1 : code} ${err}${out}`).toMatch(
-        /: [01] [^]*(Cannot find MIR's stores|Usage: mir|no terminal to confirm on)/,
+        /: [01] [^]*(Cannot find MIR's stores|Usage: mir|without a terminal)/,
       );
     }
   });
