@@ -11,13 +11,13 @@ const filesIn = (folder: string, names = /\.tsx?$/): string[] =>
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
 describe('source files', () => {
-  it('no source file casts to never, which would bypass type checking', () => {
+  it('contains no casts to never, which would bypass type checking', () => {
     const sources = ['api', 'deploy', 'shared', 'test', 'workers'].flatMap((folder) => filesIn(folder));
     expect(sources.length).toBeGreaterThan(300);
     expect(sources.filter((file) => /\bas\s+never\b/.test(read(file)))).toEqual([]);
   });
 
-  it("only bullmq-internals.ts and its contract test use BullMQ's Redis keys and job fields", () => {
+  it("uses BullMQ's Redis keys and job fields only in bullmq-internals.ts and its contract test", () => {
     const keys =
       /toKey\(|queuePrefix\([^)]*\)\}:|processedOn|4294967296|:(?:wait|prioritized|active|delayed|failed)['"`]|HGET[^)]*'data'/;
     const sources = ['api', 'deploy', 'shared', 'test', 'workers']
@@ -29,7 +29,7 @@ describe('source files', () => {
     ]);
   });
 
-  it('every test is inside a top-level describe', () => {
+  it('contains every test in a top-level describe', () => {
     const tests = filesIn('test').filter((file) => file.endsWith('.test.ts'));
     expect(tests.length).toBeGreaterThan(100);
     expect(tests.filter((file) => !/^describe/m.test(read(file)) || /^it\b/m.test(read(file)))).toEqual([]);

@@ -11,7 +11,7 @@ interface BuildOptions {
 const { build } = require('../../../deploy/build') as { build: (options: BuildOptions) => boolean };
 const { tempDir } = tempDirs();
 
-/** An asset that programs read at run time. */
+/** An asset that programs read at runtime. */
 const SCRIPT = 'shared/redis/scripts/authorize.lua';
 
 function write(root: string, file: string, content: string): void {
@@ -19,7 +19,7 @@ function write(root: string, file: string, content: string): void {
   writeFileSync(join(root, file), content);
 }
 
-/** Creates a folder with one source, and counts the compiler's runs. */
+/** Creates a folder with one source file, and counts the compiler runs. */
 function project(compile: (root: string) => boolean = () => true) {
   const root = tempDir();
   const counts = { compiled: 0 };
@@ -39,7 +39,7 @@ function project(compile: (root: string) => boolean = () => true) {
 }
 
 describe('npm run build', () => {
-  it('compiles unchanged sources once and prints a message when it does', () => {
+  it('compiles unchanged sources only once, and prints a message when it compiles', () => {
     const { root, counts, logged, run } = project();
     expect([run(), run()]).toEqual([true, true]);
     utimesSync(join(root, 'api', 'main.ts'), new Date(), new Date());
@@ -80,7 +80,7 @@ describe('npm run build', () => {
     [SCRIPT, 'return 2'],
     ['api/web/design/mir.css', 'a{}'],
     ['api/web/guide/chapters/01-quickstart.md', '# Quickstart'],
-  ])('copies %s when only it changes, and deletes the copy when the source is deleted', (file, content) => {
+  ])('copies %s when no other file changes, and deletes the copy when the original is deleted', (file, content) => {
     const { root, run } = project();
     write(root, file, 'old');
     run();

@@ -36,7 +36,7 @@ const { services } = compose;
 const own = [services.api, services.worker];
 const mirs = [services.migrate, ...own];
 
-/** Expands `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose does. Throws if a required one is missing. */
+/** Expands `${NAME}`, `${NAME:-default}` and `${NAME:?message}` like Compose. Throws if a required name is not set. */
 function interpolate(text: string, env: Record<string, string>): string {
   return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
     if (env[name]) return env[name];
@@ -54,7 +54,7 @@ function optionOf({ command = [] }: Service, name: string): string | undefined {
   return command[command.indexOf(name) + 1];
 }
 
-/** Returns the source file of every dist/….js in a text. */
+/** Returns the source file of every `dist/….js` path in a text. */
 function entrySources(text: string): string[] {
   return [...text.matchAll(/dist\/([\w/-]+)\.js/g)].map(([, path]) => `${path}.ts`);
 }
@@ -79,7 +79,7 @@ describe('docker-compose.yml', () => {
     for (const service of own) expect(() => environmentOf(service, { ADMIN_TOKEN: SECRET })).toThrow('SUBJECT_PEPPER');
   });
 
-  it('waits for every store in the URLs to be healthy', () => {
+  it('waits until every store named in the URLs is healthy', () => {
     for (const service of own) {
       const env = environmentOf(service, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET });
       const hosts = [env['MONGO_URL'], env['REDIS_URL'], env['CACHE_REDIS_URL']].map((url) => new URL(url!).hostname);
@@ -97,7 +97,7 @@ describe('docker-compose.yml', () => {
       expect(depends_on!['migrate']).toEqual({ condition: 'service_completed_successfully' });
   });
 
-  it('persists the queue without eviction, and lets the cache evict', () => {
+  it('persists the queue and never evicts its keys, but lets the cache evict keys', () => {
     expect(optionOf(services.queue, '--maxmemory-policy')).toBe('noeviction');
     expect(optionOf(services.queue, '--appendonly')).toBe('yes');
     expect(optionOf(services.queue, '--maxmemory')).toMatch(/^\d+[mg]b$/);
@@ -107,14 +107,14 @@ describe('docker-compose.yml', () => {
     expect(optionOf(services.cache, '--maxmemory')).toMatch(/^\d+[mg]b$/);
   });
 
-  it('initiates the replica set of the MongoDB URL in the health check', () => {
+  it('uses the MongoDB health check to initiate the replica set named in the URL', () => {
     const url = new URL(String(services.api.environment?.['MONGO_URL']));
     const set = url.searchParams.get('replicaSet');
     expect(optionOf(services.mongo, '--replSet')).toBe(set);
     expect(services.mongo.healthcheck?.test.join(' ')).toContain(`rs.initiate({ _id: '${set}'`);
   });
 
-  it('publishes only the API port, and stores persistent data on named volumes', () => {
+  it('publishes only the API port, and stores persistent data in named volumes', () => {
     const published = Object.entries(services).filter(([, { ports, profiles }]) => ports && !profiles);
     expect(published.map(([name]) => name)).toEqual(['api']);
     expect(services.api.ports?.map((port) => port.split(':').at(-1))).toEqual([
@@ -126,7 +126,7 @@ describe('docker-compose.yml', () => {
     expect(new Set(mounted)).toEqual(new Set(Object.keys(compose.volumes)));
   });
 
-  it('starts Prometheus and Grafana only with their profile, on loopback, from existing files', () => {
+  it('starts Prometheus and Grafana only with their profile, on loopback, from files that exist', () => {
     const profiled = Object.entries(services).filter(([, { profiles }]) => profiles);
     expect(profiled.map(([name, { profiles }]) => [name, profiles])).toEqual([
       ['prometheus', ['observability']],
@@ -178,7 +178,7 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
-  it('listens on all interfaces inside the container, whatever address the port is published on', () => {
+  it('listens on all interfaces inside the container, regardless of the address on which the port is published', () => {
     for (const service of own) {
       const env = { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET, BIND_ADDRESS: '127.0.0.1' };
       expect(service.environment).toHaveProperty('BIND_ADDRESS');
@@ -197,7 +197,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('allows more time to stop than a process needs to drain', () => {
+  it('allows a process more time to stop than it needs to drain', () => {
     for (const { stop_grace_period, environment, init } of own) {
       const { drainTimeoutMs } = readConfig(
         environmentOf({ environment: environment! }, { SUBJECT_PEPPER: SECRET, ADMIN_TOKEN: SECRET }),
@@ -207,7 +207,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('builds from an existing Dockerfile and starts existing entry files', () => {
+  it('builds from a Dockerfile and starts entry files that exist in the repository', () => {
     for (const { build } of mirs) expect(existsSync(join(ROOT, build!.dockerfile))).toBe(true);
     const entries = entrySources([...mirs.flatMap(({ command = [] }) => command), dockerfile].join(' '));
     expect(entries).toEqual(expect.arrayContaining(['workers/main.ts', 'api/main.ts', 'deploy/cli/main.ts']));
@@ -216,7 +216,7 @@ describe('docker-compose.yml', () => {
 });
 
 describe('deploy/Dockerfile', () => {
-  it('copies only existing files that are not ignored, and runs as a non-root user', () => {
+  it('copies only files that exist and are not ignored, and runs as a non-root user', () => {
     const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
     const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
     expect(copied.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
@@ -228,7 +228,7 @@ describe('deploy/Dockerfile', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
   });
 
-  it('pins a supported Node minor version in every stage', () => {
+  it('pins a supported minor version of Node.js in every stage', () => {
     const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     expect(new Set(bases).size).toBe(1);
     expect(bases[0]).toMatch(/^node:2[2-9]\.\d+-/);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createMetrics } from '../../../shared/metrics/metrics';
 import { allExpressions, DASHBOARDS, selectorsOf } from '../../support/promql';
 
-/** As set in provisioning/datasources. */
+/** The UID of the data source in provisioning/datasources. */
 const DATA_SOURCE = 'mir-prometheus';
 const COLUMNS = 24;
 
@@ -16,7 +16,7 @@ function exportedNames(): Set<string> {
 }
 
 describe('Grafana dashboards', () => {
-  it.each([...DASHBOARDS])('%s has a unique uid and non-overlapping panels', (file, { uid, panels }) => {
+  it.each([...DASHBOARDS])('%s has a unique UID and panels that do not overlap', (file, { uid, panels }) => {
     expect(uid).toBe(file);
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
@@ -32,7 +32,7 @@ describe('Grafana dashboards', () => {
     for (const source of sources) expect(source).toMatchObject({ datasource: { uid: DATA_SOURCE } });
   });
 
-  it('dashboards and rules contain only valid PromQL over existing series', () => {
+  it('uses only valid PromQL and exported series in dashboards and rules', () => {
     const expressions = allExpressions();
     const known = exportedNames();
     // A recording rule is listed under the name of the series that it records.

@@ -13,7 +13,7 @@ import { tempDirs } from '../../support/temp-dirs';
 const RULES = { tier2: { minEvents: 20, minDays: 30 }, tier3: { minEvents: 100, minDays: 180 } };
 const PARTNER = { name: 'Shop', partnerId: 'prt_x', apiKey: 'k' };
 const { tempDir, afterTest } = tempDirs();
-/** Long enough on any machine. */
+/** Long enough for every check, even on a slow machine. */
 const LONG_MS = 30_000;
 
 async function serve(listener: RequestListener): Promise<string> {
@@ -33,7 +33,7 @@ function respondInOrder(...responses: { status: number; body?: unknown }[]): Req
 }
 
 describe('callApi', () => {
-  it('retries 429 and 503 and counts them separately', async () => {
+  it('retries 429 and 503 responses, and counts the two separately', async () => {
     const url = await serve(
       respondInOrder({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }),
     );
@@ -157,7 +157,7 @@ describe('readOptions', () => {
     expect(readOptions(['--help'], env)).toBeNull();
   });
 
-  it('suggests npm start if no system is running', () => {
+  it('suggests npm start if MIR is not running', () => {
     expect(() => readOptions([], { DATA_DIR: tempDir() })).toThrow('npm start');
   });
 });

@@ -15,18 +15,18 @@ const partners = generateDay(DAY);
 const itemsOf = (of = partners): Item[] => of.flatMap(({ day, evening }) => [...day, ...evening]);
 
 describe('generateDay', () => {
-  it('is deterministic for a seed and differs between seeds', () => {
+  it('generates the same day for the same seed, and different days for different seeds', () => {
     expect(generateDay(DAY)).toEqual(partners);
     expect(generateDay({ ...DAY, seed: 2 })).not.toEqual(partners);
   });
 
-  it.each([1, 7, 500, 20_000, 30_001])('generates exactly %i counted events', (events) => {
+  it.each([1, 7, 500, 20_000, 30_001])('generates exactly %i events that count', (events) => {
     const day = generateDay({ ...DAY, events });
     expect(day.reduce((sum, partner) => sum + totalOf(countUsers(partner)), 0)).toBe(events);
     expect(itemsOf(day).filter(({ fate }) => fate === 'COUNTS')).toHaveLength(events);
   });
 
-  it('gives every partner hot users, all tiers, duplicates and reused keys', () => {
+  it('gives every partner hot users, users in all tiers, duplicate events and reused keys', () => {
     for (const partner of partners) {
       const users = [...countUsers(partner).values()];
       const counts = users.map(({ eventCount }) => eventCount).sort((a, b) => b - a);
@@ -44,7 +44,7 @@ describe('generateDay', () => {
     expect(Math.max(...hours)).toBeLessThanOrEqual(22);
   });
 
-  it('contains only faulty items that the API rejects for the intended field', () => {
+  it('generates only faulty items that the API rejects because of the intended field', () => {
     const deps = { catalog: createCatalog(), secrets: deriveSecrets('p'.repeat(32)), keyedIdsFromMs: 0 };
     const tenant = tenantOf(partnerIdOf('abcdefghijkm'), 'live');
     const surprises = itemsOf().filter(({ event, fate }) => {
@@ -68,7 +68,7 @@ describe('generateDay', () => {
 });
 
 describe('planRequests', () => {
-  it('sends every item once, in all shapes, and reused keys only in the evening', () => {
+  it('sends every item once, uses all request shapes, and sends reused keys only in the evening', () => {
     const plan = planRequests(partners, { seed: 1, resendPercent: 0 });
     const sent = plan.day.flatMap(({ items }) => items);
     const generated = partners.flatMap(({ day }) => day);
@@ -107,7 +107,7 @@ function keyed({ event }: Item): [string, Partial<DemoEvent>] {
   return [event.idempotencyKey!, event];
 }
 
-/** Compares objects in any order. `toEqual` on sets compares every pair, which is too slow for 20,000. */
+/** Compares lists in any order. `toEqual` on sets compares every pair, which is too slow for 20,000 objects. */
 function sameMembers<T>(a: readonly T[], b: readonly T[]): boolean {
   const [left, right] = [new Set(a), new Set(b)];
   return left.size === right.size && [...left].every((item) => right.has(item));

@@ -25,7 +25,7 @@ const pods: [string, Manifest][] = [api[0], worker[0], job].map((one) => [one.me
 pods.push([cronJob.metadata.name, cronJob.spec.jobTemplate.spec.template]);
 const containerOf = (template: Manifest): Manifest => template.spec.containers[0];
 
-/** Returns the `NAME=value` lines of the example secrets with values filled in. */
+/** Returns the `NAME=value` lines of the example secrets, with the missing values filled in. */
 function secretsOf(text: string): string {
   return text.replaceAll(/^(SUBJECT_PEPPER|ADMIN_TOKEN)=$/gm, `$1=${SECRET}`);
 }
@@ -36,7 +36,7 @@ const secretPairs = Object.fromEntries(
 
 describe('Kubernetes manifests', () => {
   it.each(pods)(
-    'runs %s as non-root with a read-only file system, no privileges or token, and limited memory',
+    'runs %s as a non-root user with a read-only file system, limited memory, and no privileges or token',
     (_name, template) => {
       expect(template.spec).toMatchObject({
         automountServiceAccountToken: false,
@@ -61,7 +61,7 @@ describe('Kubernetes manifests', () => {
     expect(envFrom).toEqual([{ configMapRef: { name: 'mir-config' } }, { secretRef: { name: 'mir-secrets' } }]);
   });
 
-  it('provides valid production settings through ConfigMap and Secret', () => {
+  it('provides valid production settings through a ConfigMap and a Secret', () => {
     const env = { ...config.data, ...secretPairs, MAIL_FROM: 'MIR <mir@example.org>' };
     expect(Object.keys(env).filter((name) => !(name in SETTINGS))).toEqual([]);
     const read = readConfig(env);
@@ -90,7 +90,7 @@ describe('Kubernetes manifests', () => {
     }
   });
 
-  it('lets Prometheus discover every process, ready or not, under the job names in rules and dashboards', () => {
+  it('lets Prometheus discover every process, ready or not, under the job names used in rules and dashboards', () => {
     const scrape = parse(readFileSync(join(ROOT, 'deploy/prometheus/kubernetes.yml'), 'utf8'));
     const scraped = scrape.scrape_configs.map(({ job_name, dns_sd_configs: [{ names, port }] }: Manifest) => [
       job_name,
@@ -125,7 +125,7 @@ describe('Kubernetes manifests', () => {
     }
   });
 
-  it('allows more time to stop than a process needs to drain', () => {
+  it('allows a process more time to stop than it needs to drain', () => {
     const drainSeconds = (Number(config.data.DRAIN_TIMEOUT_MS) + FORCED_EXIT_SLACK_MS) / 1_000;
     for (const [, { spec }] of pods.slice(0, 2)) {
       const before = Number(spec.containers[0].lifecycle?.preStop.exec.command[1] ?? 0);
@@ -133,7 +133,7 @@ describe('Kubernetes manifests', () => {
     }
   });
 
-  it('scales workers on an existing metric with a single autoscaler', () => {
+  it('scales workers with only one autoscaler, based on a metric that exists', () => {
     const [scaled] = file('keda/worker-scaledobject.yaml');
     const [trigger] = scaled.spec.triggers;
     const [, series] = /max\((mir_\w+)\{queue="events"\}\)/.exec(trigger.metadata.query) ?? [];

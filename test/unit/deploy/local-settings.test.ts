@@ -31,7 +31,7 @@ const explicit = [...OUTSIDE_PRODUCTION, 'production'].flatMap((nodeEnv) =>
 
 describe('localSettings', () => {
   it.each([...unset, ...explicit])(
-    'sets webhooksToPrivateAddresses to $expected for NODE_ENV=$nodeEnv, PUBLIC_URL=$publicUrl and setting "$given"',
+    'sets webhooksToPrivateAddresses to $expected for NODE_ENV=$nodeEnv, PUBLIC_URL=$publicUrl and the setting "$given"',
     async ({ nodeEnv, publicUrl, given, expected }) => {
       const { webhooksToPrivateAddresses } = await settingsUnder({
         NODE_ENV: nodeEnv,
@@ -42,9 +42,12 @@ describe('localSettings', () => {
     },
   );
 
-  it.each(['0.0.0.0', '::'])('keeps webhooks to private addresses off when BIND_ADDRESS is %s', async (wildcard) => {
-    expect(await settingsUnder({ BIND_ADDRESS: wildcard })).toMatchObject({ webhooksToPrivateAddresses: false });
-  });
+  it.each(['0.0.0.0', '::'])(
+    'keeps webhooks to private addresses disabled when BIND_ADDRESS is %s',
+    async (wildcard) => {
+      expect(await settingsUnder({ BIND_ADDRESS: wildcard })).toMatchObject({ webhooksToPrivateAddresses: false });
+    },
+  );
 
   it('treats only a loopback BIND_ADDRESS as local if PUBLIC_URL is unset', async () => {
     const narrow = await settingsUnder({ BIND_ADDRESS: '127.0.0.1' });
@@ -64,13 +67,13 @@ describe('localSettings', () => {
     await expect(settingsUnder({ PUBLIC_URL: 'mir.example' })).rejects.toThrow(/ {2}- PUBLIC_URL: /);
   });
 
-  /** Returns the ports that `npm start` chooses for the API, the metrics and the workers. */
+  /** Returns the ports that `npm start` chooses for the API, its metrics and the workers. */
   async function portsUnder(given: NodeJS.ProcessEnv): Promise<number[]> {
     const { ports } = await localSettings(given, tempDir());
     return [ports.api, ports.metrics, ...ports.workers].map(({ number }) => number);
   }
 
-  it('derives the other ports from PORT, so that a second instance only needs a different PORT', async () => {
+  it('derives the other ports from PORT, so that a second instance needs only a different PORT', async () => {
     const first = await freePort();
     const PORT = String(first);
     expect(await portsUnder({ PORT, WORKERS: '2' })).toEqual([first, first + 100, first + 200, first + 201]);
@@ -78,7 +81,7 @@ describe('localSettings', () => {
     expect(await portsUnder({ PORT, ...given })).toEqual([first, first + 50, first + 60]);
   });
 
-  it('picks random free ports if the derived ones exceed the port range', async () => {
+  it('picks random free ports if the derived ports exceed the port range', async () => {
     const ports = await portsUnder({ PORT: '65500', WORKERS: '2' });
     expect(ports[0]).toBe(65_500);
     expect(ports.every((port) => port <= 65_535)).toBe(true);

@@ -31,13 +31,13 @@ describe('Prometheus rules', () => {
       expect(await promtool(['check', 'rules', ...yamlIn('rules')], DIR)).toMatchObject({ code: 0 });
     });
 
-    it('runs every rule test successfully', async () => {
+    it('passes every rule test', async () => {
       const { code, output } = await promtool(['test', 'rules', ...yamlIn('tests')], DIR);
       expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('SUCCESS') });
     }, 180_000);
   });
 
-  it('every alert has a rule test, and each test file has a case without alerts', () => {
+  it('has a rule test for every alert, and a case without alerts in each test file', () => {
     const fired = new Set<string>();
     for (const file of yamlIn('tests')) {
       const { tests } = read(file) as {
@@ -55,7 +55,7 @@ describe('Prometheus rules', () => {
     expect(fired).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 
-  it('every alert has a summary, a severity and a link to its runbook section', () => {
+  it('gives every alert a summary, a severity and a link to its runbook section', () => {
     const headings = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8').match(/^## \S+$/gm) ?? [];
     const entries = headings.map((heading) => heading.slice('## '.length));
     for (const { alert, labels, annotations } of alerts) {
@@ -72,7 +72,7 @@ describe('Prometheus rules', () => {
     expect(new Set(entries)).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 
-  it('every runbook section states the severity, the impact and a fix, and has only valid links', () => {
+  it('documents the severity, the impact and a fix in every runbook section, which has only valid links', () => {
     const text = readFileSync(join(ROOT, 'deploy/docs/runbook.md'), 'utf8');
     const sections = text.split(/^## /m).slice(1);
     const severityOf = new Map(alerts.map(({ alert, labels }) => [alert, labels?.['severity']]));

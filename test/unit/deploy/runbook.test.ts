@@ -8,14 +8,14 @@ import { cli } from '../../support/cli';
 const runbook = readFileSync(join(__dirname, '../../../deploy/docs/runbook.md'), 'utf8');
 const quoted = [...runbook.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
 
-/** Problem codes, which have the form of setting names. */
+/** Problem codes, which look like setting names. */
 const NO_SETTINGS = new Set(['STORE_UNAVAILABLE']);
 
 describe('runbook.md', () => {
   const commands = quoted.flatMap((text) => /^mir (.+)$/.exec(text)?.[1] ?? []);
 
   it.each([...new Set(commands)])('contains the valid command `mir %s`', async (line) => {
-    // No store is configured, so a valid command line fails with exactly that error.
+    // No stores are configured, so a valid command line fails because the program cannot find the stores.
     const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...line.split(' '));
     expect({ code, text: err + out }).toEqual({
       code: 1,
@@ -27,7 +27,7 @@ describe('runbook.md', () => {
     expect(commands.length).toBeGreaterThan(5);
   });
 
-  it('mentions only existing settings and metrics', () => {
+  it('mentions only settings and metrics that exist', () => {
     const all = [createMetrics('api'), createMetrics('worker')];
     const series = quoted.filter((text) => text.startsWith('mir_'));
     expect(series.length).toBeGreaterThan(0);

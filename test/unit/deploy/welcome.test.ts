@@ -17,7 +17,7 @@ describe('welcome', () => {
   const lines = welcome({ ...facts, partner }).split('\n');
   const after = (start: string): string | undefined => lines[lines.findIndex((line) => line.startsWith(start)) + 1];
 
-  it('shows both keys of the demo partner with their purpose', () => {
+  it("shows both of the demo partner's keys and the purpose of each", () => {
     expect(lines).toContain('  test key mir_test_one');
     expect(after('  test key')).toBe('           for testing; its data never mixes with live data');
     expect(lines).toContain('  live key mir_live_one');

@@ -37,18 +37,18 @@ function expectSameVerdict(
 }
 
 const fields: [name: string, schema: z.ZodType][] = [
-  ['a user id', userExternalIdSchema],
+  ['a user ID', userExternalIdSchema],
   ['an idempotency key', idempotencyKeySchema],
   ['a name', applicationInput.shape.name],
   ['a use case', applicationInput.shape.useCase],
   ['a reason', reasonSchema],
 ];
 describe('patterns in the OpenAPI document', () => {
-  it.each(fields)('the documented pattern for %s matches exactly what the API accepts', (_, schema) => {
+  it.each(fields)('documents a pattern for %s that matches exactly what the API accepts', (_, schema) => {
     expectSameVerdict(createComponents(FACTS).schemaOf(schema, 'input'), (text) => schema.safeParse(text).success);
   });
 
-  it('the documented pattern for the Idempotency-Key header matches exactly what the API accepts', () => {
+  it('documents a pattern for the Idempotency-Key header that matches exactly what the API accepts', () => {
     const { schema } = idempotencyKeyHeader;
     const isAccepted = (text: string): boolean => {
       try {
@@ -75,11 +75,11 @@ describe('patterns in the OpenAPI document', () => {
     }
   });
 
-  it('the API accepts every return origin that matches the documented pattern', () => {
+  it('accepts every return origin that matches the documented pattern', () => {
     const origins = termsInput.shape.allowedReturnOrigins;
     const documented = createComponents(FACTS).schemaOf(origins.unwrap(), 'input') as { items: { pattern: string } };
     const { pattern } = documented.items;
-    // A pattern cannot say which labels with the prefix xn-- are valid Punycode, and versions of Node disagree.
+    // A pattern cannot express which labels starting with xn-- are valid Punycode, and Node.js versions disagree.
     assert(
       property(
         stringMatching(new RegExp(pattern)).filter((origin) => !/xn--/i.test(origin)),

@@ -39,7 +39,7 @@ describe('deploy/docs/settings.md', () => {
 });
 
 describe('Markdown documents', () => {
-  it('no document mentions an npm script that does not exist', () => {
+  it('mentions only npm scripts that exist', () => {
     // The changelog may mention removed scripts.
     const named = DOCUMENTS.filter((file) => file !== 'CHANGELOG.md').flatMap((file) =>
       [...read(file).matchAll(/npm run (?:--silent )?([a-z]+(?::[a-z]+)?)/g)].map(([, name]) => `${file}: ${name}`),
@@ -48,7 +48,7 @@ describe('Markdown documents', () => {
     expect(named.filter((one) => !Object.hasOwn(scripts, one.split(': ')[1]!))).toEqual([]);
   });
 
-  it('every relative link leads to an existing file', () => {
+  it('contains only relative links to files that exist', () => {
     const links = DOCUMENTS.flatMap((file) =>
       [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => [file, link!] as const),
     );

@@ -51,14 +51,14 @@ describe('partner routes', () => {
     expect(bareIn(text)).toEqual([]);
   });
 
-  it('the check finds partner routes without /v1, and nothing else', () => {
+  it('finds only partner routes without /v1', () => {
     expect(bareIn('`POST /events`, "$MIR_URL/partners/applications" and http://localhost:3000/resolve')).toHaveLength(
       3,
     );
     expect(bareIn('/v1/events, /admin/applications, api/events/submit-events.ts, /events-of-mine')).toEqual([]);
   });
 
-  it('the OpenAPI document has partner routes under /v1, and all others without it', () => {
+  it('documents partner routes under /v1, and all other routes without this prefix', () => {
     const { paths } = openApi as { paths: Record<string, unknown> };
     const inTemplate = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
     const expected = [

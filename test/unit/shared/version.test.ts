@@ -8,7 +8,7 @@ import { cli } from '../../support/cli';
 const { version } = JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8')) as { version: string };
 
 describe('VERSION', () => {
-  it('the version is the same in package.json, `mir --version`, the OpenAPI document and the metrics', async () => {
+  it('reports the same version in package.json, `mir --version`, the OpenAPI document and the metrics', async () => {
     expect(await cli({}, '--version')).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
     expect(buildOpenApi({ partner: [], bare: [] }, { publicUrl: 'https://mir.example', eventTypes: [] })).toMatchObject(
       {

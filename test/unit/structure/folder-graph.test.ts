@@ -21,7 +21,7 @@ function writeProduct(files: Record<string, string[]>): string {
 describe("the product's folder graph", () => {
   const graph = readFolderGraph(projectRoot());
 
-  it('every one of its more than 30 folders belongs to a layer', () => {
+  it('has more than 30 folders, each of which belongs to a layer', () => {
     expect(graph.nodes.length).toBeGreaterThan(30);
     expect(graph.nodes.filter((node) => layerOf(node) === -1)).toEqual([]);
   });
@@ -30,7 +30,7 @@ describe("the product's folder graph", () => {
     expect(findCycles(graph)).toEqual([]);
   });
 
-  it('has no import from a higher layer', () => {
+  it('has no imports from a higher layer', () => {
     expect(findForbiddenImports(graph)).toEqual([]);
   });
 });
@@ -46,7 +46,7 @@ describe('readFolderGraph', () => {
     expect(findCycles(readFolderGraph(root))).toEqual([['api/agents', 'api/audit', 'api/http', 'api/agents']]);
   });
 
-  it('finds imports from a higher layer, and imports of workers/ in api/', () => {
+  it('finds imports from a higher layer, and imports from workers/ in api/', () => {
     const root = writeProduct({
       'shared/domain/a.ts': ['../store/b'],
       'shared/store/b.ts': [],

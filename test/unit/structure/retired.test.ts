@@ -35,7 +35,7 @@ describe('the repository', () => {
     expect(texts.length).toBeGreaterThan(500);
   });
 
-  it('contains no retired identifier', () => {
+  it('contains no retired identifiers', () => {
     expect(linesWith(new RegExp(`\\b(?:${RETIRED_IDENTIFIERS.join('|')})\\b`))).toEqual([]);
   });
 

@@ -6,7 +6,7 @@ import { projectRoot } from '../../../shared/project';
 const LUA = /\bredis\.p?call\b|\bdefineCommand\b|\.eval(?:sha)?\(|\bscript\('LOAD'/i;
 
 describe('Lua scripts', () => {
-  it('only shared/redis/scripts.ts runs Lua, and no other TypeScript file contains any', () => {
+  it('runs Lua only in shared/redis/scripts.ts, and contains no Lua in other TypeScript files', () => {
     const sources = ['api', 'workers', 'shared', 'deploy'].flatMap((top) =>
       readdirSync(join(projectRoot(), top), { recursive: true, encoding: 'utf8' })
         .filter((file) => /\.tsx?$/.test(file))

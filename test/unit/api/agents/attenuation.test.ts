@@ -35,7 +35,7 @@ const policy: fc.Arbitrary<SpawnPolicy> = fc.record({
   ),
 });
 
-/** An action on a random agent: it spawns a child (which inherits if nothing is requested), or is changed or approved. */
+/** An action on a random agent: it spawns a child (which inherits permissions by default), is changed, or is approved. */
 const step = fc.oneof(
   {
     weight: 4,
@@ -125,7 +125,7 @@ class Tree {
     return true;
   }
 
-  /** Expects that an agent about to become active has no permission that one of its ancestors lacks at this moment. */
+  /** Expects that an agent that is about to become active has only permissions that all of its ancestors have. */
   private expectWithinAncestors(child: Grant, path: readonly AgentDoc[]): void {
     for (const outer of path) {
       expect(isWithin(PRESET_SCOPES[child.preset], new Set(PRESET_SCOPES[outer.preset]))).toBe(true);
@@ -176,7 +176,7 @@ describe('agent tree', () => {
       }),
       { numRuns: 500 },
     );
-    // Makes sure that the random actions grew large trees, and that enough of each kind were permitted.
+    // Makes sure that the random actions created large trees, and that enough actions of each kind were permitted.
     expect(largest).toBeGreaterThanOrEqual(4);
     expect(Math.min(...Object.values(granted))).toBeGreaterThan(20);
   });

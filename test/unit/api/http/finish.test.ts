@@ -84,7 +84,7 @@ describe('finish', () => {
     await response.text();
   });
 
-  it('sends a problem as application/problem+json with a type URL that ends with its code', async () => {
+  it('sends a problem as application/problem+json with a type URL that ends with the problem code', async () => {
     const response = await send(rejected);
     expect(headersOf(response, 'content-type', 'retry-after')).toEqual(['application/problem+json', '3']);
     expect(await response.json()).toEqual({
@@ -97,7 +97,7 @@ describe('finish', () => {
     });
   });
 
-  it("lets a response's own headers override those of the exchange", async () => {
+  it("lets a response's own headers override the exchange's headers", async () => {
     const response = await send(() =>
       Promise.resolve({ status: 200, body: {}, headers: { RateLimit: 'x', 'Cache-Control': 'public' } }),
     );

@@ -4,7 +4,7 @@ import { fieldErrors, parseInput } from '../../../../api/http/validate';
 import { BARE_ROUTES, PARTNER_ROUTES } from '../../../../api/routes';
 import type { FieldError } from '../../../../shared/errors';
 
-/** How zod's own messages start. */
+/** Matches the beginning of zod's own messages. */
 const ZOD_MESSAGE = /^(Invalid|Too (small|big)|Unrecognized|Expected)\b/i;
 const SENTENCE = /^[A-Z].*\.$/s;
 
@@ -103,7 +103,7 @@ const HOSTILE = [
   { '': 1 },
 ];
 
-/** Yields mostly invalid inputs for a schema: each hostile value as the whole input, and as every field within it. */
+/** Yields mostly invalid inputs for a schema, with each hostile value as the whole input and as every field in it. */
 function* hostileInputsOf(schema: z.ZodType): Generator {
   yield* HOSTILE;
   if (schema instanceof z.ZodObject) {
@@ -128,14 +128,14 @@ const schemas = [...PARTNER_ROUTES, ...BARE_ROUTES].flatMap(({ operationId, body
 );
 
 describe('issueMessage', () => {
-  it.each(Object.entries(CASES))('returns our own sentence for %s', (code, cases) => {
+  it.each(Object.entries(CASES))("returns MIR's own sentence for %s", (code, cases) => {
     for (const [schema, input, publicCode, message] of cases) {
       expect(schema.safeParse(input).error!.issues[0]!.code).toBe(code);
       expect(errorsOf(schema, input)).toEqual([{ path: expect.any(String), code: publicCode, message }]);
     }
   });
 
-  it.each(schemas)('hides the messages of zod for invalid input: %s', (_name, schema) => {
+  it.each(schemas)("hides zod's messages about invalid input: %s", (_name, schema) => {
     for (const input of hostileInputsOf(schema)) {
       for (const { message } of errorsOf(schema, input)) {
         expect(message).not.toMatch(ZOD_MESSAGE);
@@ -144,7 +144,7 @@ describe('issueMessage', () => {
     }
   });
 
-  it('covers every issue code that the route schemas can raise with a message of zod', () => {
+  it("covers every issue code for which the route schemas can produce one of zod's messages", () => {
     const issues = schemas.flatMap(([, schema]) =>
       [...hostileInputsOf(schema)].flatMap((input) => schema.safeParse(input).error?.issues ?? []),
     );

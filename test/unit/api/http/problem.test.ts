@@ -7,7 +7,7 @@ import { PublicError } from '../../../../api/http/public-error';
 import { blocked, scopeMissing } from '../../../../shared/authz/rejections';
 import { MirError, overloaded, storeUnavailable } from '../../../../shared/errors';
 
-/** Converts an error into a problem, and returns it with what was logged. */
+/** Converts an error into a problem, and returns the problem and the log output. */
 function convert(error: unknown) {
   const lines: string[] = [];
   const problem = problemOf(error, 'request-1', pino({ base: null }, { write: (line: string) => lines.push(line) }));
@@ -37,7 +37,7 @@ describe('problemOf', () => {
     expect(convert(zlib).problem).toMatchObject({ status: 400, code: 'INVALID_ENCODING' });
   });
 
-  it('shows a public text for an error from shared code, and only logs its message and cause', () => {
+  it('shows a public text for an error from shared code, and logs its message and cause without showing them', () => {
     const { problem, log } = convert(overloaded('ENQUEUE_UNCONFIRMED', 3, new Error('EVALSHA 10.0.0.7:6379')));
     expect(problem).toMatchObject({
       status: 503,
@@ -68,11 +68,11 @@ describe('problemOf', () => {
 });
 
 describe('publicDetail', () => {
-  it('uses the title of a code that has no text of its own', () => {
+  it('uses the title of a problem code that has no detail text', () => {
     expect(publicDetail(new MirError('NOT_FOUND', 'row 7 is missing'))).toBe('Not found.');
   });
 
-  it('uses the text of a code that has one', () => {
+  it('uses the detail text of a problem code that has one', () => {
     expect(publicDetail(storeUnavailable(new Error('10.0.0.7')))).toBe(
       'The database did not respond. Try again in a few seconds.',
     );

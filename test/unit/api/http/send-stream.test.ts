@@ -6,7 +6,7 @@ import { listen } from '../../../../shared/process/listen';
 import { waitUntil } from '../../../support/wait-until';
 
 const PIECE = 'x'.repeat(64 * 1024);
-/** More pieces than fit into the socket buffers of both ends of a loopback connection. */
+/** More pieces than the socket buffers at both ends of a loopback connection can hold. */
 const MORE_THAN_BUFFERS = 2_000;
 /** The source is considered paused after this many polls without progress. */
 const IDLE_POLLS = 30;
@@ -42,7 +42,7 @@ async function serve(source: () => AsyncGenerator<string>): Promise<{ url: strin
 }
 
 describe('sendStream', () => {
-  it('reads the source no faster than the client reads, and ends it when the client disconnects', async () => {
+  it('reads the source no faster than the client reads the response, and ends the source when the client disconnects', async () => {
     const source = { made: 0, ended: false };
     const { url } = await serve(async function* () {
       try {

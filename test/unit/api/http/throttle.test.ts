@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { throttledAddress } from '../../../../api/http/throttle';
 
 describe('throttledAddress', () => {
-  it('returns the same address for a whole IPv6 /64 subnet', () => {
+  it('returns the same address for all addresses in an IPv6 /64 subnet', () => {
     expect(throttledAddress('2001:db8:1:2::1')).toBe(throttledAddress('2001:db8:1:2:ffff:ffff:ffff:ffff'));
     expect(throttledAddress('2001:db8:1:2::1')).not.toBe(throttledAddress('2001:db8:1:3::1'));
   });

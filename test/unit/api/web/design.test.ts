@@ -29,30 +29,33 @@ describe('page design', () => {
     const backgrounds = [color('paper'), color('sheet')];
     const series = [1, 2, 3, 4].map((n) => color(`series-${n}`));
 
-    it.each(['ink', 'quiet', 'accent', 'warn'])('%s text has a contrast of at least 7:1 on paper and sheet', (name) => {
-      for (const background of backgrounds) expect(contrast(color(name), background)).toBeGreaterThanOrEqual(7);
-    });
+    it.each(['ink', 'quiet', 'accent', 'warn'])(
+      'gives %s text a contrast ratio of at least 7:1 on paper and sheet',
+      (name) => {
+        for (const background of backgrounds) expect(contrast(color(name), background)).toBeGreaterThanOrEqual(7);
+      },
+    );
 
-    it('field borders have a contrast of at least 4.5:1, and buttons of at least 7:1', () => {
+    it('gives field borders a contrast ratio of at least 4.5:1, and buttons a ratio of at least 7:1', () => {
       for (const background of backgrounds) expect(contrast(color('edge'), background)).toBeGreaterThanOrEqual(4.5);
       expect(contrast(color('accent-ink'), color('accent'))).toBeGreaterThanOrEqual(7);
       expect(contrast(color('paper'), color('warn'))).toBeGreaterThanOrEqual(7);
     });
 
-    it('chart fills contrast with the background and with their neighbors', () => {
+    it('makes chart fills contrast with the background and with their neighbors', () => {
       for (const fill of series) expect(contrast(fill, color('paper'))).toBeGreaterThanOrEqual(2.9);
       const ratios = series.slice(1).map((fill, index) => contrast(fill, series[index]!));
       for (const ratio of ratios) expect(ratio).toBeGreaterThanOrEqual(1.8);
     });
   });
 
-  it('the stylesheet includes every file in styles/, and loads no other resources', () => {
+  it('includes every file from styles/ in the stylesheet, which loads no other resources', () => {
     const files = readdirSync(STYLES);
     expect(files.filter((file) => !stylesheet.content.includes(read(file)))).toEqual([]);
     expect(stylesheet.content).not.toMatch(/url\(|@import|https?:/);
   });
 
-  it('only tokens.css contains colors, and it defines every token in use', () => {
+  it('defines colors only in tokens.css, along with every token in use', () => {
     const others = readdirSync(STYLES).filter((file) => file !== 'tokens.css');
     expect(others.filter((file) => /#[0-9a-f]{3,8}\b|rgb|hsl/i.test(read(file)))).toEqual([]);
     const used = [...stylesheet.content.matchAll(/var\((--[\w-]+)\)/g)].map(([, name]) => name!);

@@ -21,7 +21,7 @@ const wordsOf = (line: string): string[] =>
 
 describe('CLI help', () => {
   it.each(paths.map((path) => [path.join(' '), path] as const))(
-    'shows examples for `mir %s`, and exit codes if it is a leaf command',
+    'shows examples for `mir %s`, and exit codes if the command has no subcommands',
     async (_name, words) => {
       const { code, out, err } = await cli({}, ...words, '--help');
       expect([code, err]).toEqual([0, '']);
@@ -52,7 +52,7 @@ describe('CLI help', () => {
     const lines = new Set(helps.flatMap(({ out }) => examplesIn(out)));
     expect(lines.size).toBeGreaterThan(paths.length);
     for (const line of lines) {
-      // No store is configured, so a valid command line fails with exactly that error.
+      // No stores are configured, so a valid command line fails because the program cannot find the stores.
       const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...wordsOf(line));
       const needsTerminal = err.includes('without a terminal');
       expect(`${line}: ${needsTerminal ? 1 : code} ${err}${out}`).toMatch(

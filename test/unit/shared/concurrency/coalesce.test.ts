@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { coalesce, type Coalesced } from '../../../../shared/concurrency/coalesce';
 
-/** Coalesces calls, and resolves each with its item and the number of its batch. */
+/** Coalesces calls, and resolves each call with its item and the number of its batch. */
 function numberedBatches(options: { maxItems: number; keyOf?: (item: string) => string }) {
   const batches: string[][] = [];
   const call = coalesce(async (batch: Coalesced<string, string>[]): Promise<void> => {
@@ -32,7 +32,7 @@ describe('coalesce', () => {
     expect(batches).toEqual([['x1', 'x2'], ['y1']]);
   });
 
-  it('rejects the calls that a failed batch left unresolved, and accepts new ones', async () => {
+  it('rejects the calls that a failed batch left unresolved, and accepts new calls', async () => {
     const call = coalesce(
       async (batch: Coalesced<string, string>[]): Promise<void> => {
         batch[0]!.resolve('resolved');

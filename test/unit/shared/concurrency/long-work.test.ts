@@ -16,7 +16,7 @@ async function openStreams(work: LongWork, owner: string, count: number): Promis
 const REJECTED = { code: 'OVERLOADED', more: { retryAfterSeconds: expect.any(Number) } };
 
 describe('createLongWork', () => {
-  it('limits the concurrent long responses of one owner without affecting others', async () => {
+  it('limits the concurrent long responses of one owner without affecting other owners', async () => {
     const work = createLongWork();
     await openStreams(work, 'greedy', MAX_PER_OWNER);
     await expect(work.stream('greedy', pieces()).next()).rejects.toMatchObject(REJECTED);
@@ -24,7 +24,7 @@ describe('createLongWork', () => {
     expect(await work.run('modest', () => Promise.resolve(1))).toBe(1);
   });
 
-  it('limits the concurrent long responses of all owners together', async () => {
+  it('limits the total number of concurrent long responses across all owners', async () => {
     const work = createLongWork();
     for (let n = 0; n < MAX_CONCURRENT / MAX_PER_OWNER; n += 1) await openStreams(work, `owner ${n}`, MAX_PER_OWNER);
     await expect(work.stream('another', pieces()).next()).rejects.toMatchObject(REJECTED);

@@ -14,7 +14,7 @@ function heldTask() {
 describe('createSemaphore', () => {
   const semaphore = (maxWaiting = 1) => createSemaphore({ maxAtOnce: 2, maxWaiting, onFull: () => new Error('full') });
 
-  it('runs tasks up to the limit at once, and the others in order', async () => {
+  it('runs tasks concurrently up to the limit, and starts the others in order', async () => {
     const limited = semaphore(3);
     const started: number[] = [];
     const held = [0, 1, 2, 3, 4].map(heldTask);
@@ -44,7 +44,7 @@ describe('createSemaphore', () => {
     await Promise.all(running);
   });
 
-  it('rejects a key with too many waiting tasks, and accepts it again once they have finished', async () => {
+  it('rejects tasks for a key that has too many waiting tasks, until those have finished', async () => {
     const limited = semaphore();
     const [first, second] = [heldTask(), heldTask()];
     const running = [
@@ -70,7 +70,7 @@ describe('createSemaphore', () => {
 });
 
 describe('createTimeSlices', () => {
-  it('grants one slice per turn of the event loop, rotating among the owners', async () => {
+  it('grants one time slice per event-loop turn, rotating among the owners', async () => {
     const next = createTimeSlices();
     const order: string[] = [];
     const take = (owner: string): Promise<void> => next(owner).then(() => void order.push(owner));

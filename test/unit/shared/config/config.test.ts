@@ -16,7 +16,7 @@ function rejection(env: Record<string, string>): string {
 }
 
 describe('readConfig', () => {
-  it('requires only the two store URLs and has defaults for everything else', () => {
+  it('requires only the two store URLs, and has defaults for all other settings', () => {
     expect(readConfig(GOOD)).toMatchObject({
       production: false,
       port: 3000,
@@ -79,12 +79,12 @@ describe('readConfig', () => {
     });
   });
 
-  it('rejects an empty pepper in production, and a short one everywhere', () => {
+  it('rejects an empty pepper in production, and a short pepper in every environment', () => {
     expect(rejection({ ...GOOD, NODE_ENV: 'production', SUBJECT_PEPPER: '' })).toContain('SUBJECT_PEPPER: is required');
     expect(rejection({ ...GOOD, SUBJECT_PEPPER: 'x'.repeat(31) })).toContain('SUBJECT_PEPPER: must have at least 32');
   });
 
-  it('derives the development pepper from MONGO_URL, so that it survives a restart', () => {
+  it('derives the development pepper from MONGO_URL, so that the pepper survives a restart', () => {
     const one = readConfig(GOOD).subjectPepper;
     expect(readConfig(GOOD).subjectPepper).toBe(one);
     expect(readConfig({ ...GOOD, MONGO_URL: 'mongodb://127.0.0.1/other' }).subjectPepper).not.toBe(one);
@@ -120,7 +120,7 @@ describe('readConfig', () => {
       },
       { kind: 'smtp', url: 'smtps://u:p@mail.example', from: 'mir@mir.example' },
     ],
-  ])('enables the outbox only on a local deployment: %j', (env, mail) => {
+  ])('enables the outbox only in a local deployment: %j', (env, mail) => {
     expect(readConfig({ ...GOOD, ...env }).mail).toEqual(mail);
   });
 
@@ -160,7 +160,7 @@ describe('readConfig', () => {
     }
   });
 
-  it('requires https for the OIDC issuer, except on this machine', () => {
+  it('requires HTTPS for the OIDC issuer, unless the issuer is on this machine', () => {
     expect(rejection({ ...GOOD, ...OIDC, OIDC_ISSUER: 'http://login.example' })).toContain(
       'OIDC_ISSUER: must use https',
     );

@@ -6,7 +6,7 @@ describe('redactUrl', () => {
     ['redis://127.0.0.1:6379/2', 'redis://127.0.0.1:6379/2'],
     ['mongodb://ann:secret@db.example:27017/mir?w=1', 'mongodb://db.example:27017/mir?w=1'],
     ['redis://:p@ssword@cache.example:6379', 'redis://cache.example:6379'],
-  ])('removes user and password from %s', (url, redacted) => {
+  ])('removes the username and password from %s', (url, redacted) => {
     expect(redactUrl(url)).toBe(redacted);
   });
 });

@@ -34,7 +34,7 @@ describe('API keys', () => {
     );
   });
 
-  it('rejects a key with two adjacent characters swapped, one missing or one added', () => {
+  it('rejects a key with two adjacent characters swapped, a character missing or a character added', () => {
     fc.assert(
       fc.property(anyKey, fc.nat(), ({ key }, place) => {
         const at = place % (key.length - 1);

@@ -23,7 +23,7 @@ function chainOfThree() {
 }
 
 describe('audit chain', () => {
-  it('hashes the JSON of an entry with sorted keys, its number and the previous hash', () => {
+  it("hashes an entry's JSON with sorted keys, its sequence number and the previous hash", () => {
     const json = `{"at":"1970-01-01T00:00:00.001Z","auditId":"aud_1","before":null,"previousHash":"${GENESIS_HASH}","seq":1,"target":"agt_1"}`;
     const expected = createHash('sha256').update(json).digest('hex');
     expect(sealAfter(CHAIN_START, content(1))).toEqual({ seq: 1, previousHash: GENESIS_HASH, hash: expected });
@@ -68,8 +68,11 @@ describe('audit chain', () => {
     expect(breakAfter(forged, content(3), third)).toBe('LINK_BROKEN');
   });
 
-  it.each([undefined, null, 'two', 1, 1.5, 0])('detects an entry that has the number %j instead of 2', (seq) => {
-    const [first, second] = chainOfThree();
-    expect(breakAfter(first, content(2), { ...second, seq })).toBe('ENTRY_INSERTED');
-  });
+  it.each([undefined, null, 'two', 1, 1.5, 0])(
+    'detects an entry that has the sequence number %j instead of 2',
+    (seq) => {
+      const [first, second] = chainOfThree();
+      expect(breakAfter(first, content(2), { ...second, seq })).toBe('ENTRY_INSERTED');
+    },
+  );
 });

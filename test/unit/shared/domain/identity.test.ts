@@ -51,7 +51,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('keyedHash computes HMAC-SHA-256 for texts of any length, also when reused', () => {
+  it('computes HMAC-SHA-256 for texts of any length when a keyedHash function is reused', () => {
     const anyKey = fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -65,11 +65,11 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('keyedHash rejects a key that is longer than a hash block', () => {
+  it('throws in keyedHash if the key is longer than a hash block', () => {
     expect(() => keyedHash(Buffer.from(hkdfSync('sha256', 'k', '', '', 65)))).toThrow(RangeError);
   });
 
-  it('the same user ID or idempotency key yields a different reference or event ID for every tenant', () => {
+  it('derives a different reference or event ID for every tenant from the same user ID or idempotency key', () => {
     fc.assert(
       fc.property(anyTenant, anyTenant, anyId, (one, other, id) => {
         fc.pre(one !== other);
@@ -83,7 +83,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('the same idempotency key yields different event IDs for the partner and each of its agents', () => {
+  it('derives different event IDs for the partner and each of its agents from the same idempotency key', () => {
     fc.assert(
       fc.property(anyTenant, anyId, fc.uniqueArray(anyTag, { minLength: 2, maxLength: 4 }), (tenant, key, tags) => {
         const callers = [null, ...tags.map((tag) => `agt_${tag}`)];
@@ -99,7 +99,7 @@ describe('tenants, subjects and event IDs', () => {
     expect(second).not.toBe(first);
   });
 
-  it('isFormerId recognizes event IDs from an earlier version', () => {
+  it('recognizes event IDs from an earlier version', () => {
     fc.assert(
       fc.property(anyTenant, anyId, (tenant, key) => {
         const former = formerEventId(tenant, key);
@@ -115,7 +115,7 @@ describe('tenants, subjects and event IDs', () => {
     expect(userRefOf(other, tenant, 'u-1')).not.toBe(userRefOf(subject, tenant, 'u-1'));
   });
 
-  it('different user IDs of one tenant have different references', () => {
+  it('derives different references from different user IDs of one tenant', () => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     fc.assert(
       fc.property(fc.uniqueArray(anyId, { minLength: 2, maxLength: 20 }), (ids) => {
@@ -131,11 +131,14 @@ describe('tenants, subjects and event IDs', () => {
     ['usr_AAAAAAAAAAAAAAAAAAAAAQ', 0],
     ['usr_AAAAAAAAAAAAAAAAAAAAA0', 4],
     ['usr_AAAAAAAAAAAAAAAAAAAAA_', 15],
-  ])('the partition of %s is always %i, because workers of two versions share its lock', (userRef, partition) => {
-    expect(partitionOf(userRef as UserRef)).toBe(partition);
-  });
+  ])(
+    'always maps %s to partition %i, because workers of two versions share the partition lock',
+    (userRef, partition) => {
+      expect(partitionOf(userRef as UserRef)).toBe(partition);
+    },
+  );
 
-  it('users are spread evenly over all partitions', () => {
+  it('spreads users evenly across all partitions', () => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     const users = 16_000;
     const counts = Array.from({ length: PARTITIONS }, () => 0);
@@ -156,7 +159,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('different metadata yields a different fingerprint', () => {
+  it('computes different fingerprints for different metadata', () => {
     fc.assert(
       fc.property(anyMetadata, anyMetadata, (one, other) => {
         const [a, b] = [one, other].map((metadata) => JSON.stringify(metadata));
@@ -182,7 +185,7 @@ describe('tenants, subjects and event IDs', () => {
     ['an explicit time', { occurredAt: '2026-01-31T12:00:00.000Z' }],
     ['an explicit default weight', { weight: 1 }],
     ['empty metadata', { metadata: {} }],
-  ])('the fingerprint differs with %s', (_what, change) => {
+  ])('computes a different fingerprint for an event with %s', (_what, change) => {
     expect(fingerprintOf(ref, anEvent(change))).not.toBe(fingerprintOf(ref, anEvent()));
   });
 
@@ -192,7 +195,7 @@ describe('tenants, subjects and event IDs', () => {
     expect(fingerprintOf(ref, anEvent({ idempotencyKey: 'k' }))).toBe(fingerprintOf(ref, anEvent()));
   });
 
-  it('the fingerprint of an instant is the same in every time zone', () => {
+  it('computes the same fingerprint for an instant in every time zone', () => {
     const anyTime = fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true });
     const anyOffset = fc.integer({ min: -14 * 60, max: 14 * 60 });
     fc.assert(
@@ -206,7 +209,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('chunk IDs are valid BullMQ job IDs, unique, and sorted by time', () => {
+  it('creates unique chunk IDs that are valid BullMQ job IDs and sort by time', () => {
     const ids = Array.from({ length: 1_000 }, () => newChunkId(Date.UTC(2026, 0)));
     expect(new Set(ids).size).toBe(1_000);
     for (const id of ids) expect(id).toMatch(/^c[0-9a-z]+$/);

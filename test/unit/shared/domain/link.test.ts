@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { newCode, normalCode } from '../../../../shared/domain/link';
 
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-/** How people may type these digits: the digit itself or a similar letter. */
+/** The characters that people may type for these digits: the digit itself or a letter that looks similar. */
 const LOOK_ALIKES: Record<string, string[]> = { '0': ['0', 'O', 'o'], '1': ['1', 'I', 'i', 'L', 'l'] };
 const SEPARATORS = ['', '', '', ' ', '-', '–', '—', '\u2011', '\t', '\u00a0', ' - '];
 
@@ -22,7 +22,7 @@ describe('link codes', () => {
     fc.assert(fc.property(typed, ([digits, text]) => expect(normalCode(text)).toBe(digits)));
   });
 
-  it('never normalizes two different codes to the same one', () => {
+  it('never normalizes two different codes to the same code', () => {
     const pair = fc.tuple(anyCode, anyCode).filter(([one, other]) => one.join('') !== other.join(''));
     const typed = pair.chain(([one, other]) => fc.tuple(typedForms(one), typedForms(other)));
     fc.assert(fc.property(typed, ([one, other]) => expect(normalCode(one)).not.toBe(normalCode(other))));
@@ -43,7 +43,7 @@ describe('link codes', () => {
     for (const text of ['', 'ABCDEFGU', 'ABCD_EFGH', 'ABCD.EFGH', '{"$ne":1}']) expect(normalCode(text)).toBeNull();
   });
 
-  it('creates a code as two groups of four, which normalizes to its digits', () => {
+  it('creates a code of two groups of four digits, which normalizes to the digits alone', () => {
     for (let n = 0; n < 1_000; n += 1) {
       const code = newCode();
       expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);

@@ -32,7 +32,7 @@ const anyRows = fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), anyRow), { ma
   return (ref: UserRef): SignalsRow => rows.get(ref) ?? EMPTY_ROW;
 });
 
-/** A direct implementation of the rule, to compare with. */
+/** A direct implementation of the rule that computes the expected result. */
 function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref: UserRef) => SignalsRow) {
   const counted = members
     .map((member) => ({ ...member, row: rowOf(member.userRef) }))
@@ -48,7 +48,7 @@ function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref
 }
 
 describe('signals of linked accounts', () => {
-  it('sums exactly the accounts that both the person and the account list, for any links and rows', () => {
+  it("sums exactly the accounts whose link is in both the person's and the account's row", () => {
     fc.assert(
       fc.property(anyPerson, anyMembers, anyRows, (identity, members, rowOf) => {
         const linked = linkedMembers(identity, members, rowOf);
@@ -57,13 +57,13 @@ describe('signals of linked accounts', () => {
     );
   });
 
-  it('never counts an account that only one side lists', () => {
+  it('never counts an account whose link is in only one of the two rows', () => {
     fc.assert(
       fc.property(anyPerson, anyMembers, anyRows, anyRow, anyMember, (identity, members, rowOf, row, one) => {
         const others = members.filter(({ userRef }) => userRef !== one.userRef);
         const without = sumOf(linkedMembers(identity, others, rowOf), rowOf);
 
-        // The person's row lists the account, but the account's row lists no one or another person.
+        // The person's row lists the account, but the account's row lists no person or a different person.
         const named = [...others, one];
         for (const other of [null, ...PEOPLE.filter((person) => person !== identity)]) {
           const rowOfOther = (ref: UserRef) => (ref === one.userRef ? { ...row, identity: other } : rowOf(ref));

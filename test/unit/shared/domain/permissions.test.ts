@@ -36,7 +36,7 @@ const permissionsOf = (path: readonly Grant[]) => ({
 });
 
 describe('event type patterns', () => {
-  it('a pattern covers another exactly if it matches all of its event types, including future ones', () => {
+  it('covers another pattern if and only if it matches all event types of that pattern, including future ones', () => {
     const all = [...TYPES, ...CATEGORIES, '*', 'mir.*'];
     for (const outer of all) {
       const matched = typesOf([outer]);
@@ -48,7 +48,7 @@ describe('event type patterns', () => {
     }
   });
 
-  it('a pattern does not match a category with a similar name', () => {
+  it('does not match a category with a similar name', () => {
     for (const type of ['mir.transactions.completed', 'mir.transaction_x.completed', 'xmir.transaction.completed']) {
       expect(allows(['mir.transaction.*', 'mir.transaction.completed'], type)).toBe(false);
     }
@@ -66,9 +66,9 @@ describe('event type patterns', () => {
     'mir.a.b.c',
     'mir.a.b*',
     ' *',
-  ])('%j is not a pattern', (text) => expect(isAllowPattern(text)).toBe(false));
+  ])('does not accept %j as a pattern', (text) => expect(isAllowPattern(text)).toBe(false));
 
-  it('a narrow pattern contains at least the category', () => {
+  it('considers a pattern narrow only if it names at least the category', () => {
     expect(['*', 'mir.*'].map(isNarrowPattern)).toEqual([false, false]);
     expect([...TYPES, ...CATEGORIES].every(isNarrowPattern)).toBe(true);
   });
@@ -89,7 +89,7 @@ describe('attenuation', () => {
     );
   });
 
-  it('reports exactly the fields that exceed the parent', () => {
+  it("reports exactly the fields that exceed the parent's permissions", () => {
     fc.assert(
       fc.property(grant, grant, (parent, child) => {
         const [held, got] = [permissionsOf([parent]), permissionsOf([child])];
@@ -106,7 +106,7 @@ describe('attenuation', () => {
     );
   });
 
-  it('lets a child inherit exactly what its path allows, without an escalation', () => {
+  it('lets a child inherit exactly what its path allows, without any escalation', () => {
     fc.assert(
       fc.property(fc.array(grant, { minLength: 1, maxLength: 6 }), (path) => {
         const inherited = effectiveAllowlist(path);
@@ -118,7 +118,7 @@ describe('attenuation', () => {
     );
   });
 
-  it('reports a change as widening only if it adds something that an ancestor lacks', () => {
+  it('reports a change as widening only if it adds a permission that an ancestor lacks', () => {
     fc.assert(
       fc.property(
         fc.array(grant, { minLength: 1, maxLength: 4 }),

@@ -21,7 +21,7 @@ const anyFacts: fc.Arbitrary<ReceiptFacts> = fc
   .map((facts) => ({ ...facts, base: newChunkId(facts.receivedAtMs) }));
 
 describe('receipt IDs', () => {
-  it('readReceipt returns the facts that were signed', () => {
+  it('returns the facts that were signed', () => {
     fc.assert(
       fc.property(anyTenant, anyFacts, (tenant, facts) => {
         const receiptId = signReceipt(secret, tenant, facts);
@@ -52,7 +52,7 @@ describe('receipt IDs', () => {
     );
   });
 
-  it('rejects a receipt ID of another tenant or with another secret', () => {
+  it('rejects a receipt ID that belongs to another tenant or was signed with another secret', () => {
     fc.assert(
       fc.property(anyTenant, anyTenant, anyFacts, (tenant, stranger, facts) => {
         fc.pre(tenant !== stranger);
@@ -67,7 +67,7 @@ describe('receipt IDs', () => {
     fc.assert(fc.property(anyTenant, fc.string(), (tenant, text) => readReceipt(secret, tenant, text) === null));
   });
 
-  it('lists each chunk of a receipt once, and only the shared chunk if it has a slot', () => {
+  it('lists each chunk of a receipt once, and only the shared chunk if the receipt has a slot', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
         const ids = chunkIdsOf(facts);

@@ -51,7 +51,7 @@ describe('signals', () => {
     );
   });
 
-  it('the basis states the rule that was met and the next rule, for every tier', () => {
+  it('states the rule that was met and the next rule in the basis of every tier', () => {
     const basisOf = (row: SignalsRow): unknown => present(row, NOW_MS).basis;
     expect([
       basisOf(EMPTY_ROW),
@@ -70,12 +70,12 @@ describe('signals', () => {
     ]);
   });
 
-  it('counts an event a few minutes in the future as today, never as negative days', () => {
+  it('counts an event that is a few minutes in the future as today, never as a negative number of days', () => {
     const signals = present(rowOf(1, -4 * 60_000, -4 * 60_000), NOW_MS);
     expect([signals.history.days, signals.recency.daysSinceLastEvent]).toEqual([0, 0]);
   });
 
-  it('signals have exactly the fields of the contract, none of which is a score or advice', () => {
+  it('returns exactly the fields in the contract, none of which is a score or advice', () => {
     const paths = (value: unknown, prefix = ''): string[] =>
       typeof value === 'object' && value !== null
         ? Object.entries(value).flatMap(([key, inner]) => paths(inner, `${prefix}${key}.`))

@@ -11,7 +11,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Watches a ping and returns its counts. */
+/** Watches a ping, and returns functions that stop it and read its counters. */
 function watched(ping: () => Promise<unknown>) {
   const registers = [new Registry()];
   const seconds = new Histogram({ name: 'seconds', help: 'h', registers });
@@ -39,7 +39,7 @@ describe('watchPing', () => {
     expect(pings).toBe(5);
   });
 
-  it('sends no second ping before the first one has timed out', async () => {
+  it('does not send a second ping until the first one has timed out', async () => {
     const giveUp: (() => void)[] = [];
     const { counted, stop } = watched(
       () => new Promise((_resolve, reject) => giveUp.push(() => reject(new Error('timeout')))),

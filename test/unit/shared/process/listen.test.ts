@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { addressesOf, listenOnEach } from '../../../../shared/process/listen';
 import { isReachable, loopbackAddresses, otherAddresses, reachableOf } from '../../../support/reach';
 
-/** Reserved for documentation (RFC 5737), so that no machine has it. */
+/** An address that belongs to no machine: RFC 5737 reserves it for documentation. */
 const FOREIGN_ADDRESS = '198.51.100.7';
 const opened: Server[] = [];
 afterEach(async () => {
@@ -26,11 +26,11 @@ const reachable: [bindAddress: string | null, addresses: string[]][] = [
 if (loopbackAddresses().includes('::1')) reachable.push(['::1', ['::1']], ['::', all]);
 
 describe('listenOnEach', () => {
-  it('otherAddresses() finds an address on this machine, which the next tests need', () => {
+  it('finds an address of this machine with otherAddresses(), which the next tests need', () => {
     expect(otherAddresses()).not.toEqual([]);
   });
 
-  it.each(reachable)('a server with BIND_ADDRESS %s is reachable only at %j', async (bindAddress, addresses) => {
+  it.each(reachable)('makes a server with BIND_ADDRESS %s reachable only at %j', async (bindAddress, addresses) => {
     const { port } = await open(addressesOf(bindAddress));
     expect(await reachableOf(all, port)).toEqual(addresses);
   });
@@ -44,7 +44,7 @@ describe('listenOnEach', () => {
     }
   });
 
-  it('skips addresses that this machine lacks, and rejects if it lacks all of them', async () => {
+  it('skips addresses that this machine does not have, and rejects if it has none of the addresses', async () => {
     const { port } = await open([FOREIGN_ADDRESS, '127.0.0.1']);
     expect(await isReachable('127.0.0.1', port)).toBe(true);
     await expect(open([FOREIGN_ADDRESS])).rejects.toThrow(
@@ -52,7 +52,7 @@ describe('listenOnEach', () => {
     );
   });
 
-  it('rejects a port that is in use on one address, and listens on none of the others', async () => {
+  it('rejects a port that is in use on one of the addresses, and does not listen on the others', async () => {
     const blocker = createServer();
     opened.push(blocker);
     await new Promise<void>((resolve) => void blocker.listen(0, '127.0.0.1', resolve));

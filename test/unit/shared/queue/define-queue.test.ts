@@ -55,7 +55,7 @@ describe('defineQueue', () => {
 });
 
 describe('QUEUES', () => {
-  it('every queue has a unique name and reads jobs of version 1', () => {
+  it('gives every queue a unique name, and accepts jobs of version 1 in every queue', () => {
     expect(new Set(QUEUES.map(({ name }) => name)).size).toBe(QUEUES.length);
     for (const queue of QUEUES) {
       const read = queue.safeParse({ v: 1 });
@@ -63,7 +63,7 @@ describe('QUEUES', () => {
     }
   });
 
-  it('producers validate a chunk without its rows, and workers validate it with its rows', () => {
+  it('validates a chunk without its rows in producers, and with its rows in workers', () => {
     const chunk: EventChunkPayload = {
       chunkId: 'c1',
       tenant: 'prt_a:live',

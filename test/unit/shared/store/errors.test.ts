@@ -6,13 +6,13 @@ const fromServer = (code: number): Error => new mongo.MongoServerError({ message
 
 type BulkArguments = ConstructorParameters<typeof mongo.MongoBulkWriteError>;
 
-/** The driver's result class is not exported, so this is an object with the two fields that are read. */
+/** Creates the driver's bulk write error. Its result class is not exported, so the result is a plain object. */
 function bulkWriteError(error: unknown, writeErrors: unknown[]): Error {
   const result: unknown = { getWriteConcernError: () => undefined, writeErrors };
   return new mongo.MongoBulkWriteError(error as BulkArguments[0], result as BulkArguments[1]);
 }
 
-/** The error that the driver throws if the server rejects single documents of a bulk insert. */
+/** The error that the driver throws if the server rejects individual documents in a bulk insert. */
 function fromBulk(...codes: number[]): Error {
   const writeErrors = codes.map((code, index) => ({ index, code, errmsg: 'rejected' }));
   return bulkWriteError({ message: 'rejected', code: codes[0], writeErrors }, writeErrors);
@@ -65,7 +65,7 @@ describe('classifyStoreError', () => {
     expect(classifyStoreError(wrapped(new mongo.MongoNetworkError('connection closed')))).toBe('transient');
   });
 
-  it('returns duplicate only if every write error is a duplicate key', () => {
+  it('returns duplicate only if every write error is a duplicate key error', () => {
     expect(classifyStoreError(fromServer(11_000))).toBe('duplicate');
     expect(classifyStoreError(fromBulk(11_000, 11_000))).toBe('duplicate');
     expect(classifyStoreError(fromBulk(11_000, 121))).toBe('rejected');
@@ -73,7 +73,7 @@ describe('classifyStoreError', () => {
 });
 
 describe('isStoreOutage', () => {
-  /** Like the driver's error for an interrupted connection, whose class is not exported. */
+  /** Imitates the driver's error for an interrupted connection, whose class is not exported. */
   class InterruptedError extends mongo.MongoNetworkError {
     override get name(): string {
       return 'PoolClearedOnNetworkError';

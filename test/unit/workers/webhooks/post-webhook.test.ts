@@ -12,7 +12,7 @@ describe('postWebhook', () => {
     'https://0x7f000001/x',
     'HTTPS://127.0.0.1/x',
     'https://[64:ff9b::7f00:1]/x',
-  ])('sends nothing to the private or loopback address %s', async (target) => {
+  ])('does not send anything to the private or loopback address %s', async (target) => {
     const message = { url: target, body: '{}', headers: {} };
     const { signal } = new AbortController();
     await expect(postWebhook(message, { allowPrivate: false, signal })).rejects.toThrow(/is not allowed/);
