@@ -31,7 +31,7 @@ function plainEvents(chunks: EventChunk[]): Record<string, unknown>[] {
   );
 }
 
-/** Returns the events per second that a running worker commits, caches and finalizes from a full queue. */
+/** Returns how many events per second a running worker commits, caches and finalizes from a full queue. */
 export async function drainRate(environment: BenchEnvironment, count: number, users: number): Promise<number> {
   const { ctx, partner } = environment;
   const tenant: Tenant = tenantOf(partner.partnerId, 'live');
@@ -55,7 +55,7 @@ export async function drainRate(environment: BenchEnvironment, count: number, us
   return (count / ms) * 1000;
 }
 
-/** Returns the events per second that the driver-only loop stores. */
+/** Returns how many events per second the driver-only loop stores. */
 export async function loopRate(
   environment: BenchEnvironment,
   loop: BenchProcess,
@@ -72,7 +72,7 @@ export async function loopRate(
   return (count / ms) * 1000;
 }
 
-/** Returns the events per second that the conventional worker processes, with one job per event. */
+/** Returns how many events per second the conventional worker processes, with one job per event. */
 export async function usualRate(environment: BenchEnvironment, count: number, users: number): Promise<number> {
   const tenant = tenantOf(environment.partner.partnerId, 'live');
   const events = plainEvents(chunksOf(environment, tenant, Math.ceil(count / PER_CHUNK), PER_CHUNK, users)).slice(

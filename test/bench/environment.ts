@@ -9,7 +9,7 @@ import { insertPartner } from '../support/harness';
 
 const PARTNERS_LIMIT = 1_000_000_000;
 
-/** Starts the stores and creates a partner without practical limits. All benchmark processes share the settings. */
+/** Starts the stores and creates a partner without practical limits. All benchmark processes share `env`. */
 async function openEnvironment() {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
   const stores = await startStores({

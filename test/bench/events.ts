@@ -7,7 +7,7 @@ import type { BenchEnvironment } from './environment';
 
 const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];
 
-/** Returns the n-th event as a partner would send it, of realistic size, with a different user than the one before. */
+/** Returns the nth event as a partner would send it. It has a realistic size and a different user than the last event. */
 export function submitted(n: number, users: number): Record<string, unknown> {
   return {
     userExternalId: `user-${(n * 7_919) % users}`,

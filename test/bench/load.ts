@@ -2,7 +2,7 @@ import autocannon from 'autocannon';
 
 const CONNECTIONS = 64;
 
-/** Returns the requests per second that a route handles. Throws unless all responses are 2xx. */
+/** Returns how many requests per second a route handles. Throws unless all responses are 2xx. */
 export async function requestsPerSecond(options: {
   url: string;
   headers?: Record<string, string>;

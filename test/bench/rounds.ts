@@ -17,7 +17,7 @@ export function median(values: number[]): number {
   return s.length % 2 === 1 ? s[middle]! : (s[middle - 1]! + s[middle]!) / 2;
 }
 
-/** Alternates the two programs as A B B A A B …, so that changes in machine load affect both equally. */
+/** Runs the two programs in the order A B B A A B …, so that changes in machine load affect both equally. */
 export async function compare(
   name: string,
   unit: string,

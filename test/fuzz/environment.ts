@@ -17,11 +17,11 @@ export interface FuzzCaller {
   adminToken: string;
   /** Schemathesis options that select the operations. */
   operations: string[];
-  /** Phases that run with `--short`; all by default. */
+  /** The phases that run with `--short`. All phases run by default. */
   shortPhases?: string;
 }
 
-/** Starts stores, API and worker, and creates the callers: a partner, another partner's agent, and the operator. */
+/** Starts stores, an API and a worker. Creates the callers: a partner, another partner's agent, and the operator. */
 export async function openEnvironment(workDir: string) {
   const stores = await startStores({ dataDir: workDir, onProgress: (line) => console.log(line) });
   const env: Record<string, string> = {

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import schemathesis
 
-# The format of a cursor from a response. Cursors are signed, so a generated string is never a valid one.
+# The format of a cursor in a response. Cursors are signed, so a generated string is never a valid cursor.
 ISSUED_CURSOR = re.compile(r"^[\w-]+\.[\w-]{16}$")
 EARLIEST = datetime(1970, 1, 2, tzinfo=timezone.utc)
 NDJSON = "application/x-ndjson"
@@ -23,7 +23,7 @@ def digest(*parts):
 
 
 def past_time(text):
-    """Returns the time if it is between 1970 and now, and a recent time otherwise. MIR rejects all others."""
+    """Returns the time if it is between 1970 and now, and a recent time otherwise. MIR rejects all other times."""
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
         if moment.tzinfo and EARLIEST <= moment <= datetime.now(timezone.utc):
@@ -34,7 +34,7 @@ def past_time(text):
 
 
 def key_for_content(key, *content):
-    """Appends a content hash to an idempotency key, so that only repeats of the same content reuse a key."""
+    """Appends a content hash to an idempotency key, so that only requests with the same content share a key."""
     quoted = len(key) > 1 and key.endswith('"')
     start = key.rstrip('"')[: MAX_KEY_LENGTH - DIGEST_LENGTH - 2].rstrip("\\")
     return start + digest(*content) + ('"' if quoted else "")
@@ -65,7 +65,7 @@ def ndjson_line(text):
 
 
 def with_registered_origin(url):
-    """Moves a URL to an origin that the partner registered. The schema cannot list these origins."""
+    """Moves a URL to an origin that the partner has registered. The schema cannot list registered origins."""
     parts = urlsplit(url)
     return urlunsplit(("https", "harbour.example", parts.path, parts.query, ""))
 
@@ -81,7 +81,7 @@ def random_address():
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """Adds the NDJSON body, which the document describes only in prose, so that it is fuzzed too."""
+    """Adds the NDJSON body, which the document describes only in prose, so that schemathesis fuzzes this body too."""
     body = raw_schema["paths"]["/v1/events"]["post"]["requestBody"]
     example = re.search(r"```\n(.+)```", body["description"], re.DOTALL).group(1)
     body["content"][NDJSON] = {"schema": {"type": "string"}, "examples": {"lines": {"value": example}}}
@@ -110,7 +110,7 @@ def before_call(context, case, kwargs):
     if key is None:
         return
     if is_events and (body is None or "events" in body or "idempotencyKey" in body):
-        # MIR rejects the header on a batch, and next to a different key in the body.
+        # MIR rejects the header on a batch, and on an event whose body has a different key.
         case.headers = {name: value for name, value in case.headers.items() if name != key}
         return
     content = (case.method, case.path, case.path_parameters, case.body)
@@ -119,7 +119,7 @@ def before_call(context, case, kwargs):
 
 @schemathesis.serializer(NDJSON)
 def ndjson(context, value):
-    """Sends text unchanged, and anything else (in a request that is meant to be invalid) as one line of JSON."""
+    """Sends text unchanged, and any other value (in a request that is meant to be invalid) as one line of JSON."""
     if isinstance(value, bytes):
         return value
     return value.encode() if isinstance(value, str) else json.dumps(value).encode()

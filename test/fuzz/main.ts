@@ -11,12 +11,12 @@ const { values: options } = parseArgs({
   options: {
     /** Runs the same cases every time, in about two minutes, for CI. */
     short: { type: 'boolean', default: false },
-    /** The minimum number of cases. The run fails if there are fewer. */
+    /** The minimum number of cases. The run fails if it generates fewer cases. */
     cases: { type: 'string' },
     seed: { type: 'string' },
   },
 });
-/** Random cases per operation in each generating phase, in addition to the schema's examples and boundary values. */
+/** Random cases per operation in each phase that generates them, in addition to schema examples and boundary values. */
 const EXAMPLES = { short: 3, full: 60 };
 const REQUIRED_CASES = { short: 1_500, full: 5_000 };
 const SHORT_SEED = 20_261_124;

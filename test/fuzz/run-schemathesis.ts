@@ -23,12 +23,12 @@ export interface Outcome {
   cases: number;
   failures: number;
   errors: number;
-  /** Accepted requests, of those that were meant to be valid. */
+  /** The number of accepted requests among those that were meant to be valid. */
   accepted: number;
-  /** Operations that accepted at least one of them. */
+  /** The number of operations that accepted at least one such request. */
   acceptedBy: number;
   seconds: number;
-  /** The end of what schemathesis printed. */
+  /** The last lines that schemathesis printed. */
   report: string;
 }
 

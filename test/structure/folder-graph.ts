@@ -28,7 +28,7 @@ function sourceFiles(root: string): string[] {
   );
 }
 
-/** Builds the graph of the sources under `root`. Type imports count. */
+/** Builds the graph of the source files under `root`. Type imports count as imports. */
 export function readFolderGraph(root: string): FolderGraph {
   const files = new Set(sourceFiles(root));
   const folders = new Set([...files].map((file) => dirname(file)));

@@ -1,5 +1,5 @@
 /**
- * The product's layers, lowest first. A folder imports only from lower layers and, without cycles, from its own. `/*`
+ * The product's layers, lowest first. A folder imports only from lower layers and, without cycles, its own layer. `/*`
  * matches the direct subfolders, and `/**` matches everything below. ARCHITECTURE.md explains the order.
  */
 export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [

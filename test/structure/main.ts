@@ -2,7 +2,7 @@ import { projectRoot } from '../../shared/project';
 import { findCycles, findForbiddenImports, layerOf, readFolderGraph } from './folder-graph';
 import { LAYERS } from './layers';
 
-/** Prints the product's folders and their imports by layer, then all cycles and forbidden imports. */
+/** Prints the product's folders and their imports, grouped by layer, followed by all cycles and forbidden imports. */
 const graph = readFolderGraph(projectRoot());
 const cycles = findCycles(graph);
 const forbidden = findForbiddenImports(graph);
@@ -16,7 +16,5 @@ LAYERS.forEach(({ name }, layer) => {
 });
 for (const cycle of cycles) console.log(`cycle: ${cycle.join(' → ')}`);
 for (const { file, to } of forbidden) console.log(`forbidden: ${file} imports ${to}`);
-console.log(
-  `\n${graph.nodes.length} folders, ${cycles.length} cycles, ${forbidden.length} upward or forbidden imports`,
-);
+console.log(`\n${graph.nodes.length} folders, ${cycles.length} cycles, ${forbidden.length} forbidden imports`);
 process.exitCode = cycles.length + forbidden.length > 0 ? 1 : 0;

@@ -104,9 +104,9 @@ export const RETIRED_PHRASES: readonly RegExp[] = [
   /\bso many\b/i,
   /\btold\b/i,
   /\banswers? (?:with )?\d{3}\b/i,
-  // A genitive in front, at the beginning of a comment.
+  // A genitive at the beginning of a comment.
   /(?:\/\*\*|\/\/|^\s*\*) Of (?:an?|each|every)\b/,
-  // British spelling, and the spelling of "email".
+  // British spellings, and "email" with a hyphen.
   /\b(?:behaviour|colour|favour|honour|neighbour)/i,
   /\b(?:spelt|whilst)\b/i,
   /\be-mails?\b/i,

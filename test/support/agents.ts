@@ -44,7 +44,7 @@ export async function spawn(
   return agentOf(await client.post(`/v1/agents/${parentId}/spawn`, key, { name: 'Child', ...changes }));
 }
 
-/** Enables spawning with high limits, unless `changes` sets others. */
+/** Enables spawning with high limits, which `changes` overrides. */
 export async function allowSpawning(
   client: ApiClient,
   { liveKey }: TestPartner,
@@ -61,10 +61,10 @@ export async function allowSpawning(
   if (status !== 200) throw new Error(`expected 200 for the spawn policy, got ${status}`);
 }
 
-/** An event that every agent with `mir.*` may submit. */
+/** An event that every agent with `mir.*` in its allowlist may submit. */
 export const AN_EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
 
-/** Submits an event with a key, and returns the status. */
+/** Submits an event with an API key, and returns the response status. */
 export async function eventStatus(
   client: ApiClient,
   key: string,

@@ -3,7 +3,7 @@ import type { AuditChain, AuditDoc, NewAuditEntry } from '../../shared/store/aud
 import type { Store } from '../../shared/store/store';
 import { sealChain } from '../../workers/audit/seal-chain';
 
-/** Returns a new audit entry of a chain. */
+/** Returns a new audit entry for a chain. */
 export function anEntry(chain: AuditChain, changes: Partial<NewAuditEntry> = {}): NewAuditEntry {
   const partnerId = chain === 'registry' ? null : partnerOf(chain);
   return {
@@ -35,7 +35,7 @@ export async function appendEntries(
   await store.transaction((session) => store.audit.appendMany(entries, session), 20_000);
 }
 
-/** Seals every entry of a chain, as a worker does. */
+/** Seals every entry in a chain, as a worker does. */
 export async function sealAll(store: Store, chain: AuditChain): Promise<void> {
   const { signal } = new AbortController();
   while ((await store.audit.countUnsealed(chain)) > 0) {
@@ -43,7 +43,7 @@ export async function sealAll(store: Store, chain: AuditChain): Promise<void> {
   }
 }
 
-/** Returns the sealed entries of a chain in order. */
+/** Returns the sealed entries of a chain in sequence order. */
 export function sealedEntries(store: Store, chain: AuditChain): Promise<AuditDoc[]> {
   return store.audit.model.find({ chain, sealed: true }).sort({ seq: 1 }).lean<AuditDoc[]>();
 }

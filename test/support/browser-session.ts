@@ -4,22 +4,22 @@ import { type HTMLElement, parse } from 'node-html-parser';
 export interface VisitedPage {
   status: number;
   headers: Headers;
-  /** Path and query after redirects. */
+  /** The path and query after any redirects. */
   path: string;
   html: string;
   root: HTMLElement;
-  /** Text of `<main>`, with whitespace collapsed. */
+  /** The text of `<main>`, with whitespace collapsed. */
   text: string;
 }
 
 interface FormOptions {
-  /** The action of the form; by default, the first form in `<main>`. */
+  /** The form's `action` attribute. Without it, the first form in `<main>` is submitted. */
   action?: string;
-  /** Replaces the headers that a browser sends with a form of the same origin. */
+  /** Replaces the headers that a browser sends with a same-origin form. */
   headers?: Record<string, string>;
 }
 
-/** A browser without JavaScript, which stores cookies and follows redirects within the origin. */
+/** A browser without JavaScript. It stores cookies, and follows redirects within the origin. */
 export interface BrowserSession {
   cookies: Map<string, string>;
   /** Loads a page. The `headers` are sent only with the first request, not after a redirect. */

@@ -4,7 +4,7 @@ import { afterAll, describe } from '@jest/globals';
 import { type Browser, launch, type Page } from 'puppeteer-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-/** Evaluated through the DevTools protocol, to which the page's Content-Security-Policy does not apply. */
+/** Evaluated through the DevTools protocol, because the page's Content-Security-Policy does not apply to it. */
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 function isProgram(path: string): boolean {
@@ -24,7 +24,7 @@ function findChromium(): string | null {
   return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(isProgram) ?? null;
 }
 
-/** `describe` for tests that need a browser. Without a browser, skips them with a message, except in CI. */
+/** `describe` for tests that need a browser. If no browser is found outside CI, skips them with a message. */
 export const describeInBrowser: typeof describe | typeof describe.skip = (() => {
   if (findChromium() !== null || process.env['CI'] === 'true') return describe;
   process.stderr.write('Skipping browser tests: found no Chromium. Install it or set CHROMIUM_PATH.\n');
@@ -61,9 +61,9 @@ export const VIEWS: readonly View[] = [
   { width: 1280, scheme: 'light' },
   { width: 1280, scheme: 'dark' },
 ];
-/** The view in which a tab opens. */
+/** The view that a new tab starts with. */
 export const FIRST_VIEW: View = VIEWS[0]!;
-/** Each width and each color scheme once: contrast does not depend on the width, nor the layout on the scheme. */
+/** Views that cover every width and color scheme. Contrast is independent of width, and layout of the color scheme. */
 const CHECKED_VIEWS: readonly View[] = [FIRST_VIEW, { width: 1280, scheme: 'dark' }];
 
 const HEIGHT = 900;
@@ -131,7 +131,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await show(page, FIRST_VIEW);
 }
 
-/** Clicks the first button or link that contains the text, with the mouse, and waits for the navigation. */
+/** Clicks the first button or link that contains the text with the mouse, and waits for the navigation to finish. */
 export async function press(page: Page, text: string): Promise<void> {
   const at = await page.evaluate((wanted) => {
     const target = [...document.querySelectorAll('button, a')].find(({ textContent }) => textContent?.includes(wanted));

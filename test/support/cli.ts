@@ -16,7 +16,7 @@ export async function cli(env: Record<string, string | undefined>, ...args: stri
   return cliAt(null, env, ...args);
 }
 
-/** Runs the CLI in this process, at a terminal if it is not null. */
+/** Runs the CLI in this process, with the given terminal unless it is null. */
 export async function cliAt(
   terminal: Terminal | null,
   env: Record<string, string | undefined>,

@@ -5,7 +5,7 @@ export interface TestResponse {
   body: any;
 }
 
-/** An HTTP client as partners use it. It sends and parses JSON, and never throws because of a status. */
+/** An HTTP client like those that partners use. It sends and parses JSON, and does not throw on any status. */
 export interface ApiClient {
   request(
     method: string,

@@ -15,17 +15,17 @@ const DRIVER_TEXTS: readonly RegExp[] = [
   /\btopology\b|[Ss]erver selection|[Cc]onnection (?:pool|<monitor>|\d+ to)|server monitor/,
   // The circuit breaker around database reads.
   /Breaker is open|Semaphore locked|Timed out after \d+/,
-  // Script hashes, names of scripts, and stack traces.
+  // Script hashes, script names and stack traces.
   /(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])|\bmir(?:Enter|Fill|TakeLeases|Hold|Release)\b|node_modules|\.[jt]s:\d+/,
 ];
 
-/** Returns the address of a store in every form in which a text may contain it. */
+/** Returns a store's address in every form that may appear in a text. */
 function addressesOf({ url }: OwnStore): string[] {
   const { port } = new URL(url);
   return ['127.0.0.1', 'localhost', '[::1]', '0.0.0.0'].map((host) => `${host}:${port}`).concat(`"port":${port}`);
 }
 
-/** Returns the texts of drivers and the addresses of stores that a text contains. */
+/** Returns the driver texts and store addresses that a text contains. */
 export function driverTextIn(text: string, stores: readonly OwnStore[]): string[] {
   const found = DRIVER_TEXTS.flatMap((pattern) => pattern.exec(text)?.[0] ?? []);
   return [...found, ...stores.flatMap(addressesOf).filter((address) => text.includes(address))];

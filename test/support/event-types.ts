@@ -3,8 +3,8 @@ import { createCatalog } from '../../shared/domain/catalog';
 const { entries } = createCatalog();
 
 /**
- * The catalog's event types, and possible future ones: one in each category, one in a new category, and one outside of
- * `mir`. With the future ones, `mir.transaction.*` differs from a list of all its current types.
+ * The catalog's event types, and possible future types: one in each category, one in a new category, and one outside
+ * `mir`. Because of the future types, `mir.transaction.*` differs from a list of all its current types.
  */
 const EVENT_TYPES_NOW_AND_LATER: readonly string[] = [
   ...entries.map(({ eventType }) => eventType),
@@ -13,7 +13,7 @@ const EVENT_TYPES_NOW_AND_LATER: readonly string[] = [
   'other.category.of_tomorrow',
 ];
 
-/** Matches a pattern independently of the product's implementation. */
+/** Returns whether an event type matches a pattern, independently of the product's implementation. */
 function matches(pattern: string, eventType: string): boolean {
   const [expected, actual] = [pattern.split('.'), eventType.split('.')];
   const isOpen = expected.at(-1) === '*';

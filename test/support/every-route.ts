@@ -15,7 +15,7 @@ export interface RouteCall {
   path: string;
   headers: Record<string, string>;
   body?: string;
-  /** The stores without which the contract requires a 503. The request succeeds without the others. */
+  /** The stores without which the contract requires a 503. The request succeeds without the other stores. */
   needs: readonly StoreRole[];
 }
 
@@ -35,7 +35,7 @@ const NONE = [] as const;
 const EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
 
 let addresses = 0;
-/** Returns headers with a new client address, so that throttles per address do not reject the call. */
+/** Returns headers with a new client address, so that per-address throttles do not reject the call. */
 const newClientAddress = (): Record<string, string> => {
   addresses += 1;
   return { 'x-forwarded-for': `10.99.${addresses >> 8}.${addresses & 255}` };
@@ -197,7 +197,7 @@ function pageCalls(
   ];
 }
 
-/** Returns the read requests of the queues page. */
+/** Returns the read requests that the queues page makes. */
 function boardCalls({ ctx }: Harness, { ids }: Prepared): RouteCall[] {
   const cookie = openOperatorSession(ctx, Date.now()).split(';')[0]!;
   return [
@@ -219,7 +219,7 @@ function otherCalls(): RouteCall[] {
   return ['/healthz', '/metrics', '/docs', '/openapi.json'].map((path) => callOf(`GET ${path}`, NONE, '', {}));
 }
 
-/** Returns requests for every route that succeed while all stores are up. No request changes the rows of another. */
+/** Returns requests for every route that succeed while all stores are up. No request changes another request's rows. */
 export async function everyRoute(h: Harness, provider: OidcServer): Promise<RouteCall[]> {
   const prepared = await prepareRoutes(h, provider);
   return [

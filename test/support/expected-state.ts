@@ -14,7 +14,7 @@ import { waitUntil } from './wait-until';
 
 const RESOLVE_MAX = 100;
 const READS_AT_ONCE = 50;
-/** Long, because the jobs of a dead worker wait up to 20 s before another worker takes them over. */
+/** Long, because a dead worker's jobs wait up to 20 s before another worker takes them over. */
 const DRAIN_TIMEOUT_MS = 90_000;
 
 /** The fields of a receipt that tests compare. */
@@ -31,7 +31,7 @@ export interface ExpectedState {
   /** The user of every accepted event, by event ID. */
   events: Map<string, string>;
   receiptIds: string[];
-  /** Submissions that got a 503, some of which may have been stored. Zero, unless the machine is overloaded. */
+  /** Submissions that got a 503, some of which may have been stored. Zero unless the machine is overloaded. */
   rejected: { batches: number; unkeyedEvents: number };
 }
 
@@ -45,17 +45,17 @@ export function newExpectedState(partner: TestPartner): ExpectedState {
   };
 }
 
-/** Returns `count` events without idempotency keys, of the users `<name>-0` to `<name>-<users - 1>` in rotation. */
+/** Returns `count` events without idempotency keys, rotating among the users `<name>-0` to `<name>-<users - 1>`. */
 export function someEvents(count: number, users: number, name = 'u'): SubmittedEvent[] {
   return Array.from({ length: count }, (_, n) => anEvent({ userExternalId: `${name}-${n % users}` }));
 }
 
-/** Like `someEvents`, with idempotency keys, so that a rejected submission can be retried. */
+/** Like `someEvents`, but with idempotency keys, so that a rejected submission can be retried. */
 export function someKeyedEvents(count: number, users: number, name = 'u'): SubmittedEvent[] {
   return someEvents(count, users, name).map((event) => ({ ...event, idempotencyKey: randomUUID() }));
 }
 
-/** Submits a batch, records it as expected if it is accepted, and returns the status. */
+/** Submits a batch, records its events as expected if MIR accepts it, and returns the status. */
 export async function submit(
   client: ApiClient,
   expectedState: ExpectedState,
@@ -108,7 +108,7 @@ export async function waitUntilDrained(mir: Harness): Promise<void> {
   await waitUntil('the queue is drained', async () => (await unfinishedJobs(mir)) === 0, DRAIN_TIMEOUT_MS);
 }
 
-/** Returns what Redis still contains about chunks: `NO_MARKS` once all of them are finalized. */
+/** Returns what Redis still contains about a tenant's chunks: `NO_MARKS` once all chunks are finalized. */
 export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unknown> {
   const { redis } = viewQueue(mir);
   const { keys } = mir.ctx;
@@ -120,7 +120,7 @@ export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unkn
 }
 export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null };
 
-/** Runs the sweeps with a later clock, so that they remove the marks of submissions that never added their job. */
+/** Runs the sweeps as if it were later, so that they remove the marks of submissions that never added their job. */
 export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise<void> {
   const { keys } = mir.ctx;
   const link = queueViewLink(mir);
@@ -129,7 +129,7 @@ export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise
   await sweepReservations(link, keys, later);
 }
 
-/** Returns the API's Redis link over the connection of the queue view, which waits out an outage. */
+/** Returns the API's Redis link, but on the queue view's connection, which waits out an outage. */
 export function queueViewLink(mir: Harness): RedisLink {
   return { ...mir.ctx.queueLink, client: viewQueue(mir).redis };
 }
@@ -157,7 +157,7 @@ export function expectedCounts({ events }: ExpectedState): Record<string, number
   return countByUser(events.values());
 }
 
-/** Reads all receipts. Fails the test if one does not exist. */
+/** Reads all receipts. Fails the test if a receipt does not exist. */
 export async function receiptsOf(client: ApiClient, { partner, receiptIds }: ExpectedState): Promise<ReceiptBody[]> {
   const receipts: TestResponse[] = [];
   for (let at = 0; at < receiptIds.length; at += READS_AT_ONCE) {
@@ -171,7 +171,7 @@ export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Exp
 /**
  * Waits until the queue is drained. Then expects that every accepted event, and no other, is stored exactly once,
  * counted, resolved and finalized, that no job failed, and that no marks are left. Events without a key from rejected
- * submissions may be stored too, and are then counted once.
+ * submissions may be stored too. Each of those must be counted once.
  */
 export async function expectBalanced(
   mir: Harness,

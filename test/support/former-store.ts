@@ -18,7 +18,7 @@ export const keyed = (idempotencyKey: string, changes: Partial<SubmittedEvent> =
 });
 export const liveTenant = ({ partnerId }: TestPartner): Tenant => tenantOf(partnerId, 'live');
 
-/** Phases of the rollout of keyed IDs, and the time from which they are used. Null: an hour after an API starts. */
+/** The rollout phases of keyed IDs, and when MIR starts using them. Null means an hour after an API starts. */
 export const PHASES: [string, Date | null][] = [
   ['while processes of the previous version may run', null],
   ['after the rollout', new Date(1)],
@@ -30,7 +30,7 @@ export function formerId(tenant: Tenant, { idempotencyKey }: Keyed): EventId {
   return `evt_live_k${digest.slice(0, 24)}` as EventId;
 }
 
-/** A harness with tools to write data as the previous version did. */
+/** Starts a harness, and returns functions that write data as the previous version did. */
 export function formerStore() {
   let mir: Harness;
   beforeAll(async () => {
@@ -85,7 +85,7 @@ export function formerStore() {
     return chunkId;
   };
 
-  /** Starts an API on a database of the previous version. Null lets the API choose when keyed IDs start. */
+  /** Starts an API on the previous version's database. Null lets the API choose when to start using keyed IDs. */
   const serveUpgraded = async (keyedIdsFrom: Date | null): Promise<ServedApi> => {
     const change = keyedIdsFrom ? { $set: { keyedIdsFrom } } : { $unset: { keyedIdsFrom: 1 as const } };
     await mir.ctx.store.connection

@@ -10,7 +10,7 @@ interface StartedStores {
 }
 
 declare global {
-  // Jest loads setup and teardown separately, and they share only the global object.
+  // Jest loads setup and teardown separately, so they share only the global object.
   var mirTestStores: Promise<StartedStores> | undefined;
 }
 
@@ -39,8 +39,8 @@ async function stop({ pairs, dataDir }: StartedStores): Promise<void> {
 }
 
 /**
- * Starts one MongoDB and one Redis per Jest worker, because tests that share slow stores would time out. With MONGO_URL
- * and REDIS_URL, all workers use those. Starts nothing if another project's setup has already done so.
+ * Starts one MongoDB and one Redis per Jest worker, because tests that share slow stores would time out. If MONGO_URL
+ * and REDIS_URL are set, all workers use those stores. Does nothing if another project's setup already started stores.
  */
 export default async function globalSetup({ maxWorkers }: { maxWorkers: number }): Promise<void> {
   globalThis.mirTestStores ??= start(maxWorkers);

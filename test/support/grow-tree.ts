@@ -5,7 +5,7 @@ import type { AgentDoc } from '../../shared/store/agents';
 import type { Store } from '../../shared/store/store';
 import { rawCollection } from './raw-collection';
 
-/** An agent of a grown tree, with its key in plaintext. */
+/** An agent in a grown tree, with its key in plaintext. */
 export interface GrownAgent {
   agentId: string;
   key: string;
@@ -95,7 +95,7 @@ export async function growTree(
         next.push(agent);
       }
     }
-    // A tree of maximum depth continues to grow in width, starting at the root.
+    // At the maximum depth, the tree continues to grow in width, starting at the root.
     open = next.some(({ doc }) => doc.depth < MAX_DEPTH) ? next : grown.filter(({ doc }) => doc.depth < MAX_DEPTH);
   }
   await insertAll(

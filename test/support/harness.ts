@@ -34,14 +34,14 @@ export interface Harness {
   partner(changes?: Partial<PartnerDoc>): Promise<TestPartner>;
   startWorkers(): Promise<RunningWorkers>;
   stopWorkers(): Promise<void>;
-  /** Resolves when the events queue contains no unfinished job. */
+  /** Resolves when the events queue contains no unfinished jobs. */
   drained(): Promise<void>;
   /** Runs `end` when the harness closes, before the workers and the API stop. */
   atClose(end: () => void): void;
   close(): Promise<void>;
 }
 
-/** Returns settings with a new database and keyspace. */
+/** Returns settings for a new database and keyspace. */
 export function freshEnv(overrides: Record<string, string> = {}): Record<string, string> {
   const name = `t${randomBytes(6).toString('hex')}`;
   const mongo = new URL(overrides['MONGO_URL'] ?? testStores().mongoUrl);

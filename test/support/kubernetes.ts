@@ -9,7 +9,7 @@ const TOOLS = join(projectRoot(), '.cache', 'tools');
 const SCHEMAS = join(TOOLS, 'schemas');
 const VERSION = '1.37.0';
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-/** Schema paths for kubeconform: the Kubernetes schemas, and ours for custom resources. */
+/** Schema paths for kubeconform: the Kubernetes schemas, and our schemas for custom resources. */
 const LOCATIONS = [SCHEMAS, join(__dirname, '..', 'system', 'deploy', 'schemas')].map(
   (folder) => `${folder}/v${VERSION}{{ .StrictSuffix }}/{{ .ResourceKind }}{{ .KindSuffix }}.json`,
 );
@@ -20,13 +20,13 @@ const isInstalled = ['bin/kustomize', 'bin/kubeconform', `schemas/v${VERSION}-st
 const isSkipped = !isInstalled && process.env['CI'] !== 'true';
 if (isSkipped)
   process.stderr.write(
-    'Skipping Kubernetes tests. Install their tools with deploy/k8s/install-tools.sh (needs Go and Python).\n',
+    'Skipping Kubernetes tests. Install the required tools with deploy/k8s/install-tools.sh (needs Go and Python).\n',
   );
 
-/** `describe` for tests that need kustomize and kubeconform. Without them, skips the tests, except in CI. */
+/** `describe` for tests that need kustomize and kubeconform. If these are missing outside CI, skips the tests. */
 export const describeWithKubernetesTools = isSkipped ? describe.skip : describe;
 
-/** Returns the output of `kustomize build`. Rejects with its error message. */
+/** Returns the output of `kustomize build`. Rejects with the command's error message if it fails. */
 export async function kustomize(folder: string): Promise<string> {
   const run = promisify(execFile);
   return (await run(join(TOOLS, 'bin/kustomize'), ['build', folder], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;

@@ -18,14 +18,14 @@ export async function newPerson({ ctx }: Harness): Promise<IdentityId> {
   return identityId;
 }
 
-/** The audit context of a person's action on a page. */
+/** Returns the audit context for a person's action on a page. */
 export const auditContextForPerson = (): AuditContext => ({
   actor: { kind: 'IDENTITY' },
   requestId: randomUUID(),
   at: new Date(),
 });
 
-/** Creates an invitation for a user, and reads it as the invited person does. */
+/** Creates an invitation for a user, and reads it as the invited person would. */
 export async function invite(
   mir: Harness,
   partner: TestPartner,
@@ -43,7 +43,7 @@ export async function invite(
   return { request: found.request, token, inviteId, userRef };
 }
 
-/** Creates an invitation for a user, and confirms it as this person. */
+/** Creates an invitation for a user, and confirms it as the given person. */
 export async function linkUser(
   mir: Harness,
   partner: TestPartner,
@@ -55,7 +55,7 @@ export async function linkUser(
   return confirmLink(mir.ctx, request, identityId, auditContextForPerson());
 }
 
-/** Removes the link between a person and an account, as the person does. */
+/** Removes the link between a person and an account, as the person would. */
 export async function unlinkUser(mir: Harness, identityId: IdentityId, userRef: string): Promise<string> {
   const docs = await mir.ctx.store.memberships.ofIdentity(identityId);
   const account = docs.flatMap(({ members }) => members).find((member) => member.userRef === userRef);

@@ -5,7 +5,7 @@ import { SMTPServer } from 'smtp-server';
 interface TakenMail {
   from: string;
   to: string[];
-  /** Headers and body, unparsed. */
+  /** The unparsed headers and body. */
   source: string;
 }
 
@@ -13,9 +13,9 @@ interface TakenMail {
 export interface MailServer {
   url: string;
   taken: TakenMail[];
-  /** The reply to a recipient: null to accept the email, or an SMTP reply such as "451 later". */
+  /** Returns the SMTP reply for a recipient, such as "451 later", or null to accept the recipient. */
   answer: (to: string) => string | null;
-  /** The reply to a sender, in the same form. */
+  /** Returns the SMTP reply for a sender, or null to accept the sender. */
   answerSender: () => string | null;
   /** Returns whether a login with this password succeeds. */
   logIn: (password: string) => boolean;

@@ -6,7 +6,7 @@ import { projectRoot } from '../../shared/project';
 /** The compiled `mir` program. */
 export const MIR_PROGRAM = join(projectRoot(), 'dist/deploy/cli/main.js');
 
-/** Runs `mir` in its own process. Unlike `cli`, includes everything that Node.js and libraries print. */
+/** Runs `mir` in its own process. Unlike `cli`, it also returns everything that Node.js and libraries print. */
 export async function runMir(
   env: Record<string, string>,
   ...args: string[]

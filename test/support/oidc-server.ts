@@ -16,13 +16,13 @@ export interface OidcServer {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  /** The account that is logged in at the provider; null if the person cancels. */
+  /** The account that is logged in at the provider, or null if the person cancels. */
   person: ProviderAccount | null;
-  /** Changes the claims of an ID token. */
+  /** Changes the claims in an ID token. */
   claims: (honest: Record<string, unknown>) => Record<string, unknown>;
-  /** Whether it signs ID tokens with an unpublished key. */
+  /** Whether the provider signs ID tokens with an unpublished key. */
   forges: boolean;
-  /** Whether it returns an access token without an ID token. */
+  /** Whether the provider returns an access token without an ID token. */
   withholds: boolean;
 }
 

@@ -46,13 +46,13 @@ function resolveReferences(value: unknown, document: object): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, resolveReferences(item, document)]));
 }
 
-/** Reads `/openapi.json`. References to schemas, headers and parameters stay unresolved in both forms. */
+/** Reads `/openapi.json`. References to schemas, headers and parameters are not resolved in either form. */
 export async function readOpenApi(client: Pick<ApiClient, 'get'>): Promise<ReadDocument> {
   const raw = (await client.get('/openapi.json')).body as OpenApiDocument;
   return { text: JSON.stringify(raw), raw, document: resolveReferences(raw, raw) as OpenApiDocument };
 }
 
-/** Returns the examples of a body: its own, or those of the schemas that it refers to. */
+/** Returns a body's own examples, or the examples of the schemas that it refers to. */
 export function examplesOf({ schema, examples }: Media, { components }: OpenApiDocument): [string, unknown][] {
   if (examples) return Object.entries(examples).map(([name, { value }]) => [name, value]);
   const references = (schema.$ref ? [schema] : (schema.anyOf ?? [])).map(({ $ref }) => $ref!);

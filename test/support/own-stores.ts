@@ -5,16 +5,16 @@ import { afterAll } from '@jest/globals';
 import { startMongo, startRedis } from '../../deploy/local/stores';
 import type { StoreServer } from '../../deploy/local/store-server';
 
-/** A store server that only one test uses, so that it may stop, kill and freeze it. */
+/** A store server that only one test uses, so the test may stop, kill or freeze the server. */
 export interface OwnStore {
   url: string;
   /** Shuts down gracefully. */
   stop(): Promise<void>;
   /** Sends SIGKILL. */
   kill(): Promise<void>;
-  /** Restarts it with the same port and files. */
+  /** Restarts the server with the same port and files. */
   restart(): Promise<void>;
-  /** Sends SIGSTOP: connections stay open, but nothing responds. */
+  /** Sends SIGSTOP. Connections stay open, but the server does not respond. */
   freeze(): void;
   thaw(): void;
 }

@@ -5,7 +5,7 @@ import type { ApiClient, TestResponse } from './client';
 import { ADMIN_TOKEN, type Harness } from './harness';
 import { type ServedApi, serveApi } from './serve-api';
 
-/** Returns a valid application of a partner. */
+/** Returns a valid partner application. */
 export function anApplication(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     name: 'Harbour Market',
@@ -22,7 +22,7 @@ export function asAdmin(client: ApiClient, method: string, path: string, body?: 
   return client.request(method, `/admin${path}`, body === undefined ? { headers } : { headers, body });
 }
 
-/** Makes a harmless call with a key, and returns the status. */
+/** Makes a harmless call with an API key, and returns the response status. */
 export async function statusWith(client: ApiClient, key: string): Promise<number> {
   return (await client.get('/events', key)).status;
 }
@@ -32,7 +32,7 @@ export function auditOf({ store }: Pick<ApiContext, 'store'>, target: string): P
   return store.audit.model.find({ target }).sort({ at: 1 }).lean<AuditDoc[]>();
 }
 
-/** Starts a second API on the same stores, like another process. */
+/** Starts a second API on the same stores, as another process would. */
 export function startSecondApi({ env }: Harness): Promise<ServedApi> {
   return serveApi(readConfig(env));
 }

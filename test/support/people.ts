@@ -8,7 +8,7 @@ import { waitUntil } from './wait-until';
 
 export const PASSWORD = 'correct horse battery';
 
-/** Starts a harness for pages: PUBLIC_URL is its own URL, and emails go to the outbox. */
+/** Starts a harness for pages. PUBLIC_URL is the harness's own URL, and emails go to the outbox. */
 export async function startHarnessForPeople({
   env = {},
   workers = true,
@@ -88,7 +88,7 @@ export async function loggedIn(harness: Pick<Harness, 'ctx' | 'url'>, email: str
   return webSession;
 }
 
-/** Returns the email address in the page header, or null if the session is not signed in. */
+/** Returns the email address in the page header, or null if the session is not logged in. */
 export function signedInAs({ root }: Pick<VisitedPage, 'root'>): string | null {
   const text = root.querySelector('header .who a')?.text;
   return text === undefined ? null : text.replace(/^Signed in as /, '');

@@ -9,7 +9,7 @@ interface FieldError {
   message: string;
 }
 
-/** Expects a complete RFC 9457 response: media type, type, title, detail, and the request ID from the header. */
+/** Expects a complete RFC 9457 response: the media type, type, title, detail, and the request ID from the header. */
 export function expectProblem(response: TestResponse, status: number, code: ProblemCode): void {
   expect({
     status: response.status,

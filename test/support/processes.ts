@@ -19,12 +19,12 @@ export interface TestProcess {
   client: ApiClient;
   /** Resolves when the process has exited. */
   exit: Promise<Exit>;
-  /** The log, as JSON lines. */
+  /** Returns the log as JSON lines. */
   stdout(): string;
   stderr(): string;
-  /** Sends SIGKILL and waits for the exit. */
+  /** Sends SIGKILL and waits for the process to exit. */
   kill9(): Promise<void>;
-  /** Sends SIGTERM and waits for the exit. */
+  /** Sends SIGTERM and waits for the process to exit. */
   stop(): Promise<Exit>;
 }
 
@@ -80,7 +80,7 @@ export function testProcesses(): (program: Program, env: Record<string, string>)
   };
 }
 
-/** Starts a process that must fail to start, and returns its exit and stderr. */
+/** Starts a process that is expected to fail on startup, and returns its exit code, signal and stderr. */
 export async function failedStart(program: Program, env: Record<string, string>): Promise<Exit & { stderr: string }> {
   const { child, exit, ready, stderr } = launch(program, env);
   const outcome = await Promise.race([exit, ready.then(() => null)]);

@@ -14,10 +14,10 @@ if (skipped) {
   );
 }
 
-/** `describe` for tests that need `prometheus` and `promtool`. Without them, skips the tests, except in CI. */
+/** `describe` for tests that need `prometheus` and `promtool`. If these are missing outside CI, skips the tests. */
 export const describeWithPrometheus = skipped ? describe.skip : describe;
 
-/** Runs promtool, and returns its exit code and its output on stdout and stderr. */
+/** Runs promtool, and returns its exit code and everything it wrote to stdout and stderr. */
 export async function promtool(args: string[], cwd: string, input = ''): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     // Collects garbage less often, because promtool runs only for seconds.
@@ -32,7 +32,7 @@ export async function promtool(args: string[], cwd: string, input = ''): Promise
 }
 
 export interface RunningPrometheus {
-  /** Returns the series of an instant query. Throws if Prometheus rejects the query. */
+  /** Returns the series that match an instant query. Throws if Prometheus rejects the query. */
   query(expr: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]>;
   stop(): Promise<void>;
 }

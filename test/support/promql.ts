@@ -28,7 +28,7 @@ export const DASHBOARDS = new Map(
   ]),
 );
 
-/** Returns every expression of the dashboards and rules, with its location. */
+/** Returns every expression in the dashboards and rules, with its location. */
 export function allExpressions(): [where: string, expr: string][] {
   const panels = [...DASHBOARDS.values()].flatMap(({ title, panels: all }) =>
     all.flatMap((panel) => panel.targets.map(({ expr }): [string, string] => [`${title}: ${panel.title}`, expr])),
@@ -44,7 +44,7 @@ export function allExpressions(): [where: string, expr: string][] {
   return [...panels, ...rules].map(([where, expr]) => [where, expr.replaceAll('$__rate_interval', '1m')]);
 }
 
-/** Returns the selectors of an expression, parsed with Prometheus's grammar. Throws if it is not PromQL. */
+/** Returns the selectors in an expression, parsed with Prometheus's grammar. Throws if the expression is not PromQL. */
 export function selectorsOf(expr: string): string[] {
   const selectors: string[] = [];
   parser.parse(expr).iterate({

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { Harness } from './harness';
 
-/** Reads the queue over its own connection, which waits out an outage, while the product's connections give up. */
+/** Reads the queue over its own connection, which waits out an outage. The product's connections give up instead. */
 export interface QueueView {
   redis: Redis;
   queue: Queue;
@@ -11,7 +11,7 @@ export interface QueueView {
 
 const views = new WeakMap<Harness, QueueView>();
 
-/** Returns the queue view of a harness. It closes with the harness. */
+/** Returns a harness's queue view, which closes with the harness. */
 export function viewQueue(mir: Harness): QueueView {
   const existing = views.get(mir);
   if (existing) return existing;

@@ -6,7 +6,7 @@ export interface RawDoc {
   [field: string]: unknown;
 }
 
-/** Returns the untyped collection of a model, to write documents that MIR itself never writes. */
+/** Returns a model's untyped collection, for writing documents that MIR itself never writes. */
 export function rawCollection({ collection }: { collection: unknown }): mongo.Collection<RawDoc> {
   return collection as mongo.Collection<RawDoc>;
 }

@@ -9,7 +9,7 @@ export interface RawResponse {
   text: string;
 }
 
-/** Sends a request that `fetch` cannot send: with an unnormalized path, repeated headers, or a chunked body. */
+/** Sends a request that `fetch` cannot send: with an unnormalized path, with repeated headers or with a chunked body. */
 export async function rawRequest(
   url: string,
   {
@@ -23,7 +23,7 @@ export async function rawRequest(
     path: string;
     headers?: Record<string, string | string[]>;
     body?: string | Buffer | Readable;
-    /** The local address to send the request from. */
+    /** The local address from which to send the request. */
     localAddress?: string;
   },
 ): Promise<RawResponse> {
@@ -38,7 +38,7 @@ export async function rawRequest(
 }
 
 /**
- * Posts JSON bodies in one write on one connection, so that the server reads them in the same turn of its event loop.
+ * Posts JSON bodies in one write on one connection, so that the server reads all of them in the same event-loop turn.
  * Returns the responses in order.
  */
 export async function pipelinedPosts(

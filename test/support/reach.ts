@@ -28,8 +28,8 @@ export function loopbackAddresses(): string[] {
 }
 
 /**
- * Returns the other addresses of this machine, at which only a server bound to all interfaces is reachable. On Linux
- * there is at least one, even without a network, because all of 127.0.0.0/8 is local.
+ * Returns this machine's other addresses, at which only a server bound to all interfaces is reachable. On Linux, there
+ * is at least one such address even without a network, because all of 127.0.0.0/8 is local.
  */
 export function otherAddresses(): string[] {
   const own = addresses().filter((address) => !LOOPBACK.has(address));
@@ -42,5 +42,5 @@ function addresses(): string[] {
   );
 }
 
-/** An address of no machine: RFC 5737 reserves it for documentation. */
+/** An address that belongs to no machine: RFC 5737 reserves it for documentation. */
 export const FOREIGN_ADDRESS = '198.51.100.7';

@@ -7,7 +7,7 @@ interface Signals {
   eventCount: number;
 }
 
-/** Resolves a user. `source` is `cache` or `store`. */
+/** Resolves a user. The returned `source` is `cache` or `store`. */
 export async function resolveUser(
   { client }: Harness,
   { liveKey }: TestPartner,

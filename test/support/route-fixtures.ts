@@ -15,7 +15,7 @@ import type { OidcServer } from './oidc-server';
 import { confirmedAccount, PASSWORD } from './people';
 import { waitUntil } from './wait-until';
 
-/** A driver's error text in stored rows, as workers of older versions left it. */
+/** A driver's error text in stored rows, as workers of older versions wrote it. */
 const STORED_DRIVER_TEXT = 'connect ECONNREFUSED 127.0.0.1:6379';
 
 interface Session {
@@ -31,7 +31,7 @@ interface Person {
 
 const AGENTS = ['parent', 'killed', 'patched', 'active', 'suspended', 'revoked', 'rotated', 'bot'] as const;
 
-/** Rows for one request of every route. Each request that changes or deletes a row has its own. */
+/** Rows for one request to every route. Each request that changes or deletes a row has its own row. */
 export interface Prepared {
   partner: TestPartner;
   other: TestPartner;
@@ -42,7 +42,7 @@ export interface Prepared {
   links: Record<'code' | 'shown' | 'confirmed' | 'kept' | 'removed', string>;
   /** `unknown` has no account, and `unconfirmed` has only signed up. */
   emails: Record<'unknown' | 'unconfirmed', string>;
-  /** Tokens of emailed links. Requests open the `…Shown` links, and submit the forms of the `…Used` links. */
+  /** Tokens from emailed links. Requests open the `…Shown` links, and submit the forms on the `…Used` links' pages. */
   tokens: Record<'verifyShown' | 'verifyUsed' | 'resetShown' | 'resetUsed', string>;
   oidc: { query: string; cookie: string };
   ids: {
@@ -104,7 +104,7 @@ async function linksOf(h: Harness, partner: TestPartner, { email }: Person): Pro
   };
 }
 
-/** Logs in at the provider, and returns the query and cookies with which the browser comes back. */
+/** Logs in at the provider, and returns the query and cookies with which the browser returns to MIR. */
 async function logInAtProvider(h: Harness, provider: OidcServer): Promise<Prepared['oidc']> {
   provider.person = { sub: randomUUID(), email: newEmail(), email_verified: true };
   const headers = { accept: 'text/html', 'x-forwarded-for': '10.98.0.1' };
@@ -114,7 +114,7 @@ async function logInAtProvider(h: Harness, provider: OidcServer): Promise<Prepar
   return { query: new URL(returned.headers.get('location')!).search, cookie: cookies.join('; ') };
 }
 
-/** Creates jobs that a worker gave up, with a driver's error text as the reason. */
+/** Creates jobs that a worker gave up on, with a driver's error text as the reason. */
 async function deadLetters({ ctx, env }: Harness, count: number): Promise<string[]> {
   const queue = ctx.queues.events;
   const ids = Array.from({ length: count }, () => `dead-${randomUUID()}`);
@@ -155,7 +155,7 @@ async function eventAndReceipt({ ctx, client }: Harness, { liveKey, partnerId }:
   return { eventId, receiptId };
 }
 
-/** Prepares rows for one request of every route, while all stores are up. */
+/** Creates the rows for one request to every route. All stores must be up. */
 export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<Prepared> {
   const { ctx, client } = h;
   const [partner, other, changed] = await Promise.all([h.partner(), h.partner(), h.partner()]);
@@ -183,7 +183,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
   await ctx.auth.signUp(emails.unconfirmed);
   const applied = [0, 1].map(() => post('/partners/applications', anApplication({ contactEmail: newEmail() }), ''));
   const { eventId: event, receiptId: receipt } = await eventAndReceipt(h, partner);
-  // Caches the keys, so that calls with them need no MongoDB.
+  // Caches the keys, so that calls with these keys do not need MongoDB.
   for (const key of [agents.bot.apiKey, other.liveKey]) await client.post('/v1/resolve', key, { userExternalId: 'u' });
   return {
     partner,

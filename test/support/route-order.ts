@@ -1,18 +1,18 @@
 import type { Express } from 'express';
 
-/** A mounted route in Express. Requests go to the first route that matches. */
+/** A route mounted in Express. A request goes to the first route that matches. */
 interface Layer {
   match(path: string): boolean;
   route?: { path: string | string[]; methods: Record<string, boolean> };
 }
 
-/** A value that occurs in no static path. */
+/** A value that does not occur in any static path. */
 const ANY = 'zzz';
 
-/** Returns a request path for a route: with a value for each parameter, and without optional parts. */
+/** Returns a request path for a route, with a value for each parameter and without optional parts. */
 const requestPath = (template: string): string => template.replaceAll(/\{[^}]*\}/g, '').replaceAll(/:\w+/g, ANY);
 
-/** Returns the routes that never get a request because an earlier one matches: `GET /a/find: shadowed by /a/:id`. */
+/** Returns the routes that no request reaches, because an earlier route matches: `GET /a/find: shadowed by /a/:id`. */
 export function shadowedRoutes(app: Express): { checked: string[]; shadowed: string[] } {
   const layers = (app.router.stack as unknown as Layer[]).filter(({ route }) => route !== undefined);
   const pathsOf = ({ route }: Layer): string[] => [route!.path].flat();

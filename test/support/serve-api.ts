@@ -13,7 +13,7 @@ export interface ServedApi {
   close(): Promise<void>;
 }
 
-/** Serves the API with these settings, by default on any free port. */
+/** Serves the API with these settings, on any free port by default. */
 export async function serveApi(config: Config, onPort = 0): Promise<ServedApi> {
   const ctx = await createApiContext(await openRuntime(config, 'api'));
   const { server, port } = await listen(createApp(ctx), onPort, 'PORT');

@@ -12,7 +12,7 @@ afterAll(async () => {
 
 /**
  * Returns the suite's harness with default settings, and starts it on the first call. Its database and queues contain
- * data of other tests. A test that reads more than its own partner's data, changes the workers or stops a store must
+ * other tests' data. A test that reads more than its own partner's data, changes the workers or stops a store must
  * start its own harness. `close` does nothing, because the suite closes the harness.
  */
 export function sharedHarness({ workers = true }: { workers?: boolean } = {}): Promise<Harness> {

@@ -4,9 +4,9 @@ import { afterAll } from '@jest/globals';
 /** A TCP proxy in front of a store. It simulates a DNS name that a failover moves, and network failures. */
 export interface TcpProxy {
   url: string;
-  /** Sends new connections to another server. Open connections stay with theirs. */
+  /** Sends new connections to another server. Open connections stay with their current server. */
   moveTo(url: string): void;
-  /** Drops all traffic on the open connections, without closing them. */
+  /** Drops all traffic on the open connections without closing the connections. */
   dropTraffic(): void;
   /** Closes the open connections. */
   cut(): void;

@@ -5,7 +5,7 @@ import type { ApiClient } from './client';
 import { insertPartner } from './harness';
 import { waitUntil } from './wait-until';
 
-/** One more than an address may send per hour. */
+/** One more application than an IP address may send per hour. */
 const APPLICATIONS = 6;
 
 async function waitForFinalized(client: ApiClient, key: string, receiptId: string): Promise<void> {
@@ -47,7 +47,7 @@ async function killTree(client: ApiClient, key: string): Promise<string[]> {
 
 /**
  * Sends valid and invalid requests of every kind, and waits until the workers have processed them. Returns the IDs,
- * keys and users that it used, which must not appear anywhere except in responses.
+ * keys and users in these requests, which must not appear anywhere except in responses.
  */
 export async function playTraffic(client: ApiClient, store: Runtime['store'], adminToken: string): Promise<string[]> {
   const partner = await insertPartner(store);

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 10;
-/** Polls less often after a while, because polling slows down the work that it waits for. */
+/** The later polling interval. It is longer, because polling slows down the work that is being waited for. */
 const LATER_POLL_MS = 100;
 const LATER_AFTER_MS = 500;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Polls until `isTrue` returns true. Throws after the timeout, with `what` in the message. */
+/** Polls until `isTrue` returns true. After the timeout, throws an error with `what` in its message. */
 export async function waitUntil(
   what: string,
   isTrue: () => Promise<boolean> | boolean,

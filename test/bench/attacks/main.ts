@@ -31,7 +31,7 @@ interface Attack {
   name: string;
   headers: Record<string, string>;
   body: string | Buffer;
-  /** Creates a key for each request. By default, all use the key of a partner with default limits. */
+  /** Creates a key for each request. By default, all requests use the key of a partner with default limits. */
   keys?: () => string;
 }
 
@@ -42,7 +42,7 @@ const distinctFields = (item: number) =>
 const gzip = { 'content-encoding': 'gzip' };
 const oneUnknownKey = unknownKey();
 
-/** Requests that cost the API CPU time before it can reject them: the attacks from issue 10, and close variants. */
+/** Requests that cost the API CPU time before it can reject them: the attacks in issue 10 and close variants. */
 const ATTACKS: Attack[] = [
   {
     name: 'unknown key, 15 KB of {} lines',
@@ -83,7 +83,7 @@ interface Figures {
   perSecond: number;
 }
 
-/** Sends another partner's single events over a few connections during the attack. */
+/** Sends events, one per request, for another partner over a few connections during the attack. */
 async function bystander(port: number, key: string): Promise<Figures> {
   const result = await autocannon({
     url: `http://127.0.0.1:${port}/v1/events`,
@@ -130,8 +130,8 @@ async function round(
 }
 
 /**
- * Measures how an attack on the API's CPU affects other partners. An attack passes if none of their requests is
- * rejected and their p99 is at most 3 × idle + 20 ms.
+ * Measures how an attack on the API's CPU affects another partner. An attack passes if none of that partner's requests
+ * are rejected and their p99 latency is at most 3 times the idle p99 plus 20 ms.
  */
 inEnvironment(async (environment) => {
   console.log(

@@ -18,8 +18,8 @@ async function revive({ ctx, partner }: BenchEnvironment, root: GrownAgent): Pro
 }
 
 /**
- * Compares the latency of killing a large tree with that of killing a small one, on each API in turn and without a
- * worker. Every API has cached all sampled keys before each kill, and receives a call with each of them after it.
+ * Compares the latency of killing a large tree with the latency of killing a small tree, on each API in turn and without
+ * a worker. Every API caches all sampled keys before each kill, and receives a call with each of these keys after it.
  */
 export async function latency(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
   const trees = { big: await grow(environment, options.agents), small: await grow(environment, SMALL) };
@@ -27,7 +27,7 @@ export async function latency(environment: BenchEnvironment, apis: BenchProcess[
   let kills = 0;
   const one = async (tree: GrownAgent[], api: BenchProcess): Promise<number> => {
     const [root, keys] = [tree[0]!, keysOf(tree)];
-    // The keys of both trees, so that the APIs did the same work before either kind of kill.
+    // Warms the keys of both trees, so that the APIs do the same work before either kind of kill.
     await warm(apis, [...keysOf(trees.big), ...keysOf(trees.small)]);
     const { ms } = await kill(api, environment, root);
     for (const [status, n] of await statuses(apis, keys)) statusCounts.set(status, (statusCounts.get(status) ?? 0) + n);
@@ -35,7 +35,7 @@ export async function latency(environment: BenchEnvironment, apis: BenchProcess[
     return ms;
   };
   const next = (tree: GrownAgent[]) => (): Promise<number> => one(tree, apis[Math.floor(kills++ / 2) % apis.length]!);
-  // The first kills of a process are slower, because it compiles code and opens connections.
+  // A process's first kills are slower, because the process compiles code and opens connections.
   for (const api of apis) for (const tree of [trees.small, trees.big]) await one(tree, api);
   console.log(
     describe(

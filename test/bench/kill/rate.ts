@@ -7,7 +7,7 @@ import { options } from './options';
 
 const { agents, rounds } = options;
 
-/** Compares the agents per second of the cascade with those of the driver loop. */
+/** Compares how many agents per second the cascade and the driver loop revoke. */
 export async function rate(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
   const loop = await startProgram('test/bench/servers/kill-loop.js', environment.env);
   /** Prints each result immediately, because a round takes minutes if deleting its agents is slow. */
@@ -24,7 +24,7 @@ export async function rate(environment: BenchEnvironment, apis: BenchProcess[]):
     await waitUntil('the cascade is closed', () => isClosed(environment, cascadeId), CLOSED_WITHIN_MS);
     const ms = performance.now() - startedAt;
     await expectExact(environment, tree[0]!, cascadeId);
-    // Sealing must not slow down the deletion or the driver loop.
+    // Waits for sealing to finish, so that it does not slow down the deletion or the driver loop.
     await expectSealed(apis[0]!, environment);
     await worker.stop();
     await clearAgents(environment);

@@ -60,7 +60,7 @@ export async function isClosed({ ctx }: BenchEnvironment, cascadeId: string): Pr
   return (await ctx.store.cascades.byId(cascadeId))?.status === 'CLOSED';
 }
 
-/** Throws unless the cascade nulled exactly one key hash and wrote exactly one audit entry per agent. */
+/** Throws unless the cascade set exactly one key hash to null and wrote exactly one audit entry per agent. */
 export async function expectExact({ ctx }: BenchEnvironment, root: GrownAgent, cascadeId: string): Promise<void> {
   const subtree = { $or: [{ _id: root.agentId }, { ancestors: root.agentId }] };
   const nulled = await ctx.store.agents.model.countDocuments({ ...subtree, status: 'REVOKED', key: null });

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { submittedEventSchema } from '../../../shared/domain/event';
 
-/** The baselines for the HTTP benchmarks, each written in the simplest idiomatic way. */
+/** The baselines for the HTTP benchmarks, each implemented in the simplest idiomatic way. */
 const app = express();
 const redis = new Redis(process.env['REDIS_URL']!);
 const batchSchema = z.strictObject({ events: z.array(submittedEventSchema) });

@@ -35,7 +35,7 @@ const policy: fc.Arbitrary<SpawnPolicy> = fc.record({
   ),
 });
 
-/** An action on a random agent: it spawns a child (which inherits permissions by default), is changed, or is approved. */
+/** An action on a random agent: a spawn (the child inherits permissions by default), a change, or an approval. */
 const step = fc.oneof(
   {
     weight: 4,
