@@ -9,7 +9,7 @@ export interface RawResponse {
   text: string;
 }
 
-/** Sends a request that `fetch` cannot send: with an unnormalized path, with repeated headers or with a chunked body. */
+/** Sends a request that `fetch` cannot send, with an unnormalized path, repeated headers or a chunked body. */
 export async function rawRequest(
   url: string,
   {

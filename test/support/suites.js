@@ -27,7 +27,7 @@ function testFilesOf(folder) {
 /** Declares the tests of a suite, with a `describe` block for each file. */
 function describeSuite(folder) {
   const { describe } = require('@jest/globals');
-  // oxlint-disable-next-line import/no-unassigned-import -- loaded before the test files, so that its afterAll runs after the last of them
+  // oxlint-disable-next-line import/no-unassigned-import -- loaded before the test files, so that its afterAll runs after the last test file
   require('./shared-harness');
   for (const file of testFilesOf(folder)) {
     describe(path.relative(folder, file), () => {

@@ -18,8 +18,8 @@ async function revive({ ctx, partner }: BenchEnvironment, root: GrownAgent): Pro
 }
 
 /**
- * Compares the latency of killing a large tree with the latency of killing a small tree, on each API in turn and without
- * a worker. Every API caches all sampled keys before each kill, and receives a call with each of these keys after it.
+ * Compares the latency of killing a large tree with that of killing a small tree, on each API in turn and without a
+ * worker. Every API caches all sampled keys before each kill, and receives a call with each of these keys after it.
  */
 export async function latency(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
   const trees = { big: await grow(environment, options.agents), small: await grow(environment, SMALL) };

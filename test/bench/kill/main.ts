@@ -6,8 +6,8 @@ import { options } from './options';
 import { rate } from './rate';
 
 /**
- * Benchmarks the kill switch on a large tree: its latency relative to a small tree, the calls that succeed after the 202
- * (none may), its exactness when the worker is killed, and the cascade's rate relative to a driver-only loop.
+ * Benchmarks the kill switch on a large tree: its latency relative to a small tree, the number of calls that succeed
+ * after the 202 (must be 0), its exactness when the worker is killed, and its rate relative to a driver-only loop.
  */
 inEnvironment(async (environment) => {
   console.log(`stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${options.agents} agents`);

@@ -69,7 +69,7 @@ describe('Partner Guide', () => {
     expect(html).toContain('A &lt;boat&gt; was moored.');
   });
 
-  it('has an entry for every code of a field, an item or a receipt in the source code', () => {
+  it('has an entry for every field, item and receipt code in the source code', () => {
     const root = projectRoot();
     const sources = ['api', 'shared', 'workers'].flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -78,13 +78,13 @@ describe('Partner Guide', () => {
     );
     const assigned = /\bcode: '([A-Z_]+)'|finalizeAsFailed\(deps, job, '([A-Z_]+)'|addIssue\(check, '([A-Z_]+)'/g;
     const codes = sources.flatMap((text) => [...text.matchAll(assigned)].map(([, ...found]) => found.find(Boolean)!));
-    // One code for each alternative of the pattern.
+    // Contains one code for each alternative in the pattern.
     expect(codes).toEqual(expect.arrayContaining(['UNKNOWN_FIELD', 'COMMIT_FAILED', 'INVALID_ORIGIN']));
     const ids = new Set(idsOf(guide));
     expect([...new Set(codes)].filter((code) => !ids.has(code))).toEqual([]);
   });
 
-  it('uses the URL of this registry in the examples of the guide', () => {
+  it("uses this registry's URL in the guide's examples", () => {
     expect(guide.querySelector('pre[data-language="sh"]')!.textContent).toBe(
       `export MIR_URL=${mir.ctx.config.publicUrl}\n`,
     );
@@ -106,7 +106,7 @@ describe('Partner Guide', () => {
     expect(guide.textContent).not.toMatch(/\{\{|\[object/);
   });
 
-  it('redirects the home page to the guide when the pages for people are unavailable', async () => {
+  it('redirects the home page to the guide if the pages for people are unavailable', async () => {
     const own = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
     try {
       const home = await fetch(`${own.url}/`, { redirect: 'manual' });

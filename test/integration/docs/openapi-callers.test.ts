@@ -18,7 +18,7 @@ const documentedOf = ({ responses }: Operation): string[] =>
     Object.keys(content['application/problem+json']?.examples ?? {}).map((code) => `${status} ${code}`),
   );
 
-/** Calls every partner operation with a key. Returns the problems that the operation does not document. */
+/** Calls every partner operation with an API key. Returns the problems that the called operations do not document. */
 async function undocumented(key: string): Promise<string[]> {
   const found: string[] = [];
   let calls = 0;
@@ -46,7 +46,7 @@ async function agentKey(key: string, type: string, preset: string): Promise<stri
 }
 
 describe('OpenAPI problem responses', () => {
-  it('documents every problem that a partner and its agents meet, even when downgraded or suspended', async () => {
+  it('documents every problem that a partner and its agents encounter, even after a downgrade or suspension', async () => {
     const { partnerId, liveKey } = await mir.partner();
     const admin = await agentKey(liveKey, 'SERVICE_ACCOUNT', 'ADMIN');
     const bot = await agentKey(liveKey, 'AI_AGENT', 'ORCHESTRATOR');

@@ -16,7 +16,7 @@ afterAll(() => mir.close());
 
 type Json = Record<string, unknown>;
 
-/** Returns the paths at which a schema declares an object inline instead of referring to a named one. */
+/** Returns the paths at which a schema declares an object inline instead of referring to a named schema. */
 function unnamedObjectsIn(value: unknown, at: string): string[] {
   if (Array.isArray(value)) return value.flatMap((item, n) => unnamedObjectsIn(item, `${at}/${n}`));
   if (typeof value !== 'object' || value === null) return [];
@@ -40,11 +40,11 @@ const operations = (): [string, Operation][] =>
   );
 
 describe('OpenAPI components', () => {
-  it('keeps the document small', () => {
+  it('keeps the OpenAPI document small', () => {
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_BYTES);
   });
 
-  it('defines every object of requests and responses as a named schema', () => {
+  it('defines every object in requests and responses as a named schema', () => {
     const bodies = operations().map(([name, { requestBody, responses }]) =>
       unnamedObjectsIn({ requestBody, responses }, name),
     );
@@ -73,7 +73,7 @@ describe('OpenAPI components', () => {
     expect(unnamedObjectsIn({ schema }, 'get /x')).toEqual(['get /x/schema/anyOf/1']);
   });
 
-  it('does not repeat a type beside its reference', () => {
+  it('does not repeat a type next to a reference to it', () => {
     const beside: string[] = [];
     JSON.parse(text, (_key, value: Json | null) => {
       if (typeof value?.['$ref'] === 'string' && ('type' in value || 'enum' in value)) beside.push(value['$ref']);
@@ -91,7 +91,7 @@ describe('OpenAPI components', () => {
     expect(names.filter((name) => !/^[A-Z][A-Za-z]+$/.test(name))).toEqual([]);
   });
 
-  it('shares responses with the same status and codes', () => {
+  it('shares one definition among responses with the same status and codes', () => {
     const inline = operations().flatMap(([, { responses }]) =>
       Object.values(responses).filter(({ content }) => content?.['application/problem+json']),
     );

@@ -14,7 +14,7 @@ import { examplesOf, type Media, type OpenApiDocument, type Operation, readOpenA
 const routes: readonly RouteDoc[] = [...PARTNER_ROUTES, ...BARE_ROUTES];
 let mir: Harness;
 let document: OpenApiDocument;
-/** Validates a value against a schema, whose references point into the document. Returns the problems. */
+/** Validates a value against a schema whose references point into the document. Returns the problems. */
 let problemsOf: (schema: object, value: unknown) => unknown[];
 beforeAll(async () => {
   mir = await sharedHarness({ workers: false });
@@ -64,7 +64,7 @@ describe('OpenAPI examples', () => {
     expect(problemsOf({ $ref: '#/components/schemas/Problem' }, { code: 'NOT_A_CODE' })).not.toEqual([]);
   });
 
-  it('has request examples that pass the validation of requests', () => {
+  it('has request examples that pass request validation', () => {
     const examples = routes.flatMap((route) => {
       const json = operationOf(route).requestBody?.content['application/json'];
       return (json ? examplesOf(json, document) : []).map(([name, value]) => ({ route, name, value }));
@@ -86,7 +86,7 @@ describe('OpenAPI examples', () => {
     }
   });
 
-  it('has an event in every line of an NDJSON example', () => {
+  it('has one event on every line of an NDJSON example', () => {
     const { schema, example } = submitEventsRoute.lines!;
     const lines = example.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(1);
@@ -106,7 +106,7 @@ describe('OpenAPI examples', () => {
         }
       }
     }
-    // No API route returns these two: they belong to other methods of a path and to HTML forms.
+    // No API route returns these two codes, which are for unsupported methods and for HTML forms.
     expect([...seen, 'METHOD_NOT_ALLOWED', 'FORM_REFUSED'].toSorted()).toEqual(Object.keys(PROBLEMS).toSorted());
   });
 
@@ -117,7 +117,7 @@ describe('OpenAPI examples', () => {
     expect(problemsOf(schema, { ...problem, code: 'ADMIN_TOKEN_INVALID' })).not.toEqual([]);
   });
 
-  it('documents the headers that responses have, with valid examples', async () => {
+  it('documents the headers that responses include, with valid examples', async () => {
     const { liveKey } = await mir.partner({ limits: { eventsPerMinute: 1, requestsPerMinute: 2 } });
     const { headers: components } = document.components;
     const responses = [

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 async function problemsOf(source: string): Promise<string[]> {
-  // Tests are CommonJS and cannot require this ES module.
+  // Tests are CommonJS modules, which cannot require this ES module.
   const { createConfig, lintFromString } = await import('@redocly/openapi-core');
   const config = await createConfig({ ...CONFIG, extends: [...CONFIG.extends] });
   const problems = await lintFromString({ source, absoluteRef: 'openapi.json', config });
@@ -26,7 +26,7 @@ async function problemsOf(source: string): Promise<string[]> {
 }
 
 describe('Redocly linter', () => {
-  it('reports no problem in the OpenAPI document', async () => {
+  it('does not report any problems in the OpenAPI document', async () => {
     expect(await problemsOf(text)).toEqual([]);
   });
 

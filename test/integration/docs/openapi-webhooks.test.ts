@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('OpenAPI webhooks', () => {
-  it('sends webhook messages that match the documented schemas, as the examples do', async () => {
+  it('sends webhook messages that match the documented schemas, which the examples match too', async () => {
     const partner = await mir.partner();
     const webhook = { key: partner.liveKey, body: { url: 'https://harbour.example/hooks/mir' } };
     expect((await mir.client.request('PUT', '/v1/partners/webhook', webhook)).status).toBe(200);
@@ -37,7 +37,7 @@ describe('OpenAPI webhooks', () => {
     }
   });
 
-  it('documents the Standard Webhooks signature of every message', async () => {
+  it('documents the Standard Webhooks signature for every message', async () => {
     const { raw } = await readOpenApi(mir.client);
     expect(Object.keys(raw.webhooks)).toEqual(Object.keys(WEBHOOK_MESSAGES));
     for (const { post } of Object.values(raw.webhooks)) {

@@ -23,7 +23,7 @@ const operations = (): [string, string, Operation][] =>
   );
 
 describe('GET /openapi.json', () => {
-  it('documents exactly the existing routes', () => {
+  it('documents exactly the routes that exist', () => {
     const declared = routes.map((route) => {
       const prefix = (PARTNER_ROUTES as readonly RouteDoc[]).includes(route) ? '/v1' : '';
       return `${route.method} ${prefix}${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
@@ -45,7 +45,7 @@ describe('GET /openapi.json', () => {
     }
   });
 
-  it('returns 405 with the documented methods for every other method of a path', async () => {
+  it('returns 405 with the documented methods for every other method on a path', async () => {
     const known = ['get', 'post', 'put', 'patch', 'delete'];
     for (const [path, methods] of Object.entries(paths)) {
       const others = known.filter((method) => !(method in methods));
@@ -83,7 +83,7 @@ describe('GET /openapi.json', () => {
       expect(schema).toBeDefined();
       const parsed = schema!.safeParse(response.body);
       expect(parsed.error?.issues ?? []).toEqual([]);
-      // `data` lacks any field that the schema does not declare.
+      // `data` does not contain any fields that the schema does not declare.
       expect(parsed.data).toEqual(response.body);
       return response.body;
     };

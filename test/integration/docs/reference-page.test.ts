@@ -11,12 +11,12 @@ afterAll(() => mir.close());
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(mir.url + path, { headers });
 
-/** Returns the URLs that a page loads by itself, without links that the reader has to click. */
+/** Returns the URLs that a page loads automatically, excluding links that the reader has to click. */
 const loadsOf = (html: string): string[] =>
   [...html.matchAll(/<(?:script|link|img|iframe|source)[^>]*?(?:src|href)="([^"]+)"/g)].map(([, url]) => url!);
 
 describe('reference page at /docs', () => {
-  it('loads all resources of the reference page from this API, under a policy that allows no others', async () => {
+  it('loads all resources of the reference page from this API, with a policy that does not allow any other origins', async () => {
     const page = await get('/docs');
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -38,7 +38,7 @@ describe('reference page at /docs', () => {
     }
   });
 
-  it('configures no external origin, telemetry or fonts for the reference page', async () => {
+  it('does not configure any external origins, telemetry or fonts for the reference page', async () => {
     const start = await (await get('/docs/start.js')).text();
     expect(start).not.toMatch(/https?:\/\//);
     expect(start).toContain("url: '/openapi.json'");
@@ -55,7 +55,7 @@ describe('reference page at /docs', () => {
     expect(Number(zipped.headers.get('content-length'))).toBeLessThan(Number(plain.headers.get('content-length')) / 5);
   });
 
-  it('returns no body for HEAD and 405 for POST', async () => {
+  it('returns no body for HEAD requests, and 405 for POST requests', async () => {
     const head = await fetch(`${mir.url}/docs`, { method: 'HEAD' });
     expect(head.status).toBe(200);
     expect(await head.text()).toBe('');

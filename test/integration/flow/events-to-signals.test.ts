@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-describe('from POST /events to POST /resolve', () => {
+describe('the flow from POST /events to POST /resolve', () => {
   it('adds a submitted event to the cached signals and sets its receipt to DONE', async () => {
     const { liveKey } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, anEvent());

@@ -41,7 +41,7 @@ beforeAll(async () => {
   await waitUntil('the pings are measured and the closed cascade is no longer counted as open', async () => {
     const all = await samplesOf(runtime.metrics.registry);
     const pings = all.filter(({ metric, value }) => metric.endsWith('_ping_seconds_count') && value > 0);
-    // Gauges are read every 5 s; a reading during the traffic counts the cascade.
+    // Gauges are read every 5 s, so a reading during the traffic may have counted the cascade.
     const open = all.filter(({ metric, value }) => metric === 'mir_cascades_open' && value > 0);
     return pings.length === 3 && open.length === 0;
   });
@@ -53,13 +53,13 @@ afterAll(async () => {
   await mir.close();
 });
 
-/** Returns the paths of all routes of the app, without the /v1 prefix. */
+/** Returns the paths of all routes in the app, without the /v1 prefix. */
 function routesOf(): string[] {
   const paths = createApp(mir.ctx).router.stack.flatMap(({ route }) => (route ? [route.path].flat() : []));
   return [...new Set(paths.filter((path) => !paths.includes(path.replace(/^\/v1/, '')) || !path.startsWith('/v1')))];
 }
 
-/** The labels of MIR's own series with their allowed values. `rule`, the name of a throttle, is checked by pattern. */
+/** The labels of MIR's own series, with their allowed values. `rule`, a throttle's name, is matched by a pattern. */
 const ALLOWED: Record<string, readonly string[]> = {
   service: ['api', 'worker'],
   version: [VERSION],
@@ -94,7 +94,7 @@ describe('GET /metrics', () => {
     expect(own.length).toBeGreaterThan(100);
   });
 
-  it('exposes no ID of a partner, user, event or agent, and no key', async () => {
+  it('does not expose any partner, user, event or agent IDs, or any keys', async () => {
     const text = (await mir.ctx.metrics.registry.metrics()) + (await runtime.metrics.registry.metrics());
     expect(names.filter((name) => text.includes(name))).toEqual([]);
     expect(names.length).toBeGreaterThan(10);
@@ -113,7 +113,7 @@ describe('GET /metrics', () => {
       ['a probe', { route: '/healthz', method: 'GET', status_class: '2xx' }, 1],
       ['the OpenAPI document', { route: '/openapi.json', method: 'GET', status_class: '2xx' }, 1],
       ['a kill', { route: '/agents/:id/revoke-descendants', method: 'POST', status_class: '2xx' }, 1],
-      ['an event, bare and under /v1', { route: '/events', method: 'POST', status_class: '2xx' }, 5],
+      ['events, with and without /v1', { route: '/events', method: 'POST', status_class: '2xx' }, 5],
     ])('counts requests for %s', (_what, labels, expected) => {
       expect(total(count, labels)).toBe(expected);
     });
@@ -154,7 +154,7 @@ describe('GET /metrics', () => {
     });
   });
 
-  it('creates no new series for more traffic of the same kinds from another partner', async () => {
+  it('does not create any new series for more traffic of the same kinds from another partner', async () => {
     const registries = [mir.ctx.metrics.registry, runtime.metrics.registry];
     const seriesNow = async (): Promise<string[]> => {
       const all = (await Promise.all(registries.map(samplesOf))).flat();
@@ -166,7 +166,7 @@ describe('GET /metrics', () => {
     expect((await seriesNow()).filter((one) => !before.has(one))).toEqual([]);
   });
 
-  it('initializes the failure count of every route to 0', () => {
+  it('initializes the 5xx count for every route to 0', () => {
     const shown = samples.filter(
       ({ metric, labels }) => metric.endsWith('request_duration_seconds_count') && labels['status_class'] === '5xx',
     );

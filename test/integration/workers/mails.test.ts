@@ -25,7 +25,7 @@ beforeEach(() => {
 const deliveredTo = (address: string) => server.taken.filter((mail) => mail.to.includes(address));
 const mailTo = (address: string) => ({ to: address, subject: 'Hello', text: 'A text', html: '<p>A text</p>' });
 
-/** Returns all values of this test's keys in Redis as text. */
+/** Returns the values of all of this test's keys in Redis as text. */
 function allOfRedis({ ctx: { queueLink, keys, config } }: Harness): Promise<string> {
   const mailKeys = keys.queuePrefix('mails').replaceAll(/[{}]/g, '?');
   return redisText(queueLink.client, `${config.keyspace}:*`, `${mailKeys}:*`);
@@ -35,7 +35,7 @@ const queueIsEmpty = async ({ ctx }: Harness): Promise<boolean> =>
   Object.values(await ctx.queues.mails.getJobCounts()).every((count) => count === 0);
 
 describe('email delivery', () => {
-  it('sends an email with sender, subject, text and HTML, and leaves nothing in Redis', async () => {
+  it('sends an email with a sender, subject, text and HTML, and does not leave any data in Redis', async () => {
     const ana = anonymousSession(h);
     await ana.submit(await ana.get('/signup'), { email });
     await waitUntil('the email is delivered', () => deliveredTo(email).length === 1);
@@ -59,7 +59,7 @@ describe('email delivery', () => {
     expect(deliveredTo(email)).toHaveLength(1);
   });
 
-  it('retries after a rejected SMTP login, even though its status is permanent', async () => {
+  it('retries after a rejected SMTP login, even though the SMTP status is permanent', async () => {
     let tries = 0;
     server.logIn = () => (tries += 1) > 1;
     const env = { SMTP_URL: server.url.replace('//', '//mir:secret@'), MAIL_FROM: 'mir@mir.example' };
@@ -70,7 +70,7 @@ describe('email delivery', () => {
     await withLogIn.close();
   });
 
-  it('gives up after a permanent rejection and leaves nothing in Redis', async () => {
+  it('gives up after a permanent rejection, and does not leave any data in Redis', async () => {
     let tries = 0;
     server.answer = (address) => {
       tries += 1;
@@ -90,7 +90,7 @@ describe('email delivery', () => {
     expect(tries).toBe(2);
   });
 
-  it('drops the queued emails to a forgotten address and sends later ones', async () => {
+  it('drops the queued emails to a forgotten address, and sends later emails', async () => {
     await h.stopWorkers();
     await h.ctx.mailQueue.add(mailTo(email));
     await h.ctx.mailQueue.add(mailTo(`other-${email}`));
@@ -132,7 +132,7 @@ describe('email delivery', () => {
 });
 
 describe('email configuration', () => {
-  it('disables the pages for people, but not the API, when no email can be sent', async () => {
+  it('disables the pages for people, but not the API, if emails cannot be sent', async () => {
     const withoutMail = await startHarness({ workers: false, env: { PUBLIC_URL: 'https://mir.example' } });
     const partner = await withoutMail.partner();
     for (const path of ['/signup', '/login', '/outbox']) expect((await withoutMail.client.get(path)).status).toBe(404);
@@ -140,7 +140,7 @@ describe('email configuration', () => {
     await withoutMail.close();
   });
 
-  it('disables the outbox page when emails are sent by SMTP', async () => {
+  it('disables the outbox page if emails are sent by SMTP', async () => {
     expect((await anonymousSession(h).get('/outbox')).status).toBe(404);
   });
 });

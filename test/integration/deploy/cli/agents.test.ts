@@ -51,7 +51,7 @@ describe('mir agents', () => {
     expect(below.at(-1)).toBe('12 shown.');
   });
 
-  it('prints one agent per line with tree --json, matching the API for every filter', async () => {
+  it('prints one agent per line with tree --json, with the same results as the API for every filter', async () => {
     const tree = await createTree(40);
     await h.ctx.store.agents.model.updateOne({ _id: tree[3]!.agentId }, { $set: { status: 'SUSPENDED' } });
     for (const [args, query] of [
@@ -74,7 +74,7 @@ describe('mir agents', () => {
     expect(out).toMatch(/\n6 shown\.\n$/);
   });
 
-  it('lists agents page by page, filtered by status or type', async () => {
+  it('lists agents page by page, and filters them by status or type', async () => {
     const other = await h.partner();
     const tree = await growTree(h.ctx.store, tenantOf(other.partnerId, 'live'), 5);
     await h.ctx.store.agents.model.updateOne({ _id: tree[4]!.agentId }, { $set: { status: 'SUSPENDED' } });
@@ -113,7 +113,7 @@ describe('mir agents', () => {
 });
 
 describe('mir agents kill', () => {
-  it('prints the result of an API dry run with --preview, and changes nothing', async () => {
+  it('prints the result of an API dry run with --preview, without changing anything', async () => {
     const tree = await createTree(30);
     const preview = (await mir('kill', tree[0]!.agentId, '--preview', '--json')).json();
     const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
@@ -123,7 +123,7 @@ describe('mir agents kill', () => {
     expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(200);
   });
 
-  it('takes effect without a worker with --no-wait, and exits 1 when the wait times out', async () => {
+  it('kills agents without a worker with --no-wait, and exits with code 1 if the wait times out', async () => {
     const tree = await createTree(10);
     const started = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, '--no-wait', '--json');
     expect(started).toMatchObject({ code: 0, err: expect.stringContaining('In force since') });
@@ -133,7 +133,7 @@ describe('mir agents kill', () => {
     expect(waited).toMatchObject({ code: 1, err: expect.stringContaining('RUNNING') });
     const { cascadeId } = started.json();
     expect((await mir('cascade', cascadeId, '--json')).json()).toMatchObject({ cascadeId, status: 'RUNNING' });
-    // Without an ID, the command lists all open cascades, as the MirCascadeStuck runbook requires.
+    // Without an ID, the command lists all open cascades, as the MirCascadeStuck runbook section requires.
     const open = (await mir('cascade', '--json')).json();
     expect(open).toMatchObject({ open: 1, data: [{ cascadeId, partnerId: partner.partnerId, env: 'live' }] });
     expect((await mir('cascade')).out).toContain(cascadeId);
@@ -147,7 +147,7 @@ describe('mir agents kill', () => {
     expect(out).not.toContain('agt_live_parked20');
   });
 
-  it('asks for the agent ID and changes nothing if the input does not match', async () => {
+  it('asks for the agent ID, and does not change anything if the input does not match', async () => {
     const tree = await createTree(5);
     const other = tree[1]!.agentId;
     for (const typed of ['', 'yes', other, tree[0]!.agentId.toUpperCase()]) {
@@ -160,7 +160,7 @@ describe('mir agents kill', () => {
     expect(await auditOf(h.ctx, tree[0]!.agentId)).toEqual([]);
   });
 
-  it('shows a preview, follows the cascade after confirmation and exits when every key is deleted', async () => {
+  it('shows a preview, follows the cascade after confirmation, and exits once every key is deleted', async () => {
     await h.startWorkers();
     const tree = await createTree(60);
     const terminal = typing(`${tree[0]!.agentId}\n`);
@@ -177,7 +177,7 @@ describe('mir agents kill', () => {
     ]);
   });
 
-  it('prints progress on stderr and only JSON on stdout when run by a script', async () => {
+  it('prints progress on stderr and only JSON on stdout when a script runs the command', async () => {
     const tree = await createTree(25);
     const inner = tree.find(({ depth }) => depth === 1)!;
     const result = await mir('kill', inner.agentId, '--confirm', inner.agentId, '--json');
@@ -210,7 +210,7 @@ describe('mir agents kill', () => {
     [['kill', 'agt_live_none', '--confirm', 'agt_live_none'], 1, /^NOT_FOUND: /],
     [['kill', 'agt_live_none', '--preview'], 1, /^NOT_FOUND: /],
     [['cascade', 'csc_none'], 1, /^NOT_FOUND: /],
-  ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
+  ])('exits for %j with code %i, and prints the reason on stderr', async (args, code, why) => {
     const result = await mir(...args);
     expect(result).toMatchObject({ code, out: '' });
     expect(result.err).toMatch(why);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('mir audit verify with a progress bar', () => {
-  it('reports entries checked and the total after each step of a long chain', async () => {
+  it('reports the number of checked entries and the total after each step through a long chain', async () => {
     const chain = tenantOf((await mir.partner()).partnerId, 'live');
     await appendEntries(mir.ctx.store, chain, 5);
     await sealAll(mir.ctx.store, chain);

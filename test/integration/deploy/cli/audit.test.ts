@@ -31,7 +31,7 @@ describe('mir audit', () => {
     expect((await mir('list', '--partner', partnerId, '--actor', 'AGENT')).out).toBe('None.\n');
   });
 
-  it('reports an intact chain with the hash of its head', async () => {
+  it('reports an intact chain and the hash of its head', async () => {
     const { partnerId, chain } = await createChain(4);
     const { hash } = (await h.ctx.store.auditHeads.get(chain))!;
     const verdict = await mir('verify', '--partner', partnerId, '--json');
@@ -40,7 +40,7 @@ describe('mir audit', () => {
     expect((await mir('verify', '--partner', partnerId)).out).toContain(hash);
   });
 
-  it('exits 1 for a broken chain and reports where it breaks', async () => {
+  it('exits with code 1 for a broken chain, and reports where the chain breaks', async () => {
     const { partnerId, chain } = await createChain(4);
     await h.ctx.store.audit.model.deleteOne({ chain, seq: 2 });
     const verdict = await mir('verify', '--partner', partnerId, '--json');
@@ -49,7 +49,7 @@ describe('mir audit', () => {
     expect(verdict.err).toContain('broken');
   });
 
-  it('exports every entry as one line of JSON and prints nothing else', async () => {
+  it('exports every entry as one line of JSON, without any other output', async () => {
     const { partnerId } = await createChain(5);
     const { code, out, err } = await mir('export', '--partner', partnerId);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -68,13 +68,13 @@ describe('mir audit', () => {
     [['list', '--partner', 'prt_none'], 1, /^NOT_FOUND: /],
     [['list', '--partner', 'prt_none', '--registry'], 2, /cannot be used/],
     [['export', '--partner', 'prt_none', '--env', 'prod'], 2, /live, test/],
-  ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
+  ])('exits for %j with code %i, and prints the reason on stderr', async (args, code, why) => {
     const result = await mir(...args);
     expect(result).toMatchObject({ code, out: '' });
     expect(result.err).toMatch(why);
   });
 
-  it('reports an invalid filter by name', async () => {
+  it('names the invalid filter in the error message', async () => {
     const { partnerId } = await createChain(1);
     const result = await mir('list', '--partner', partnerId, '--from', 'yesterday');
     expect(result).toMatchObject({ code: 1, out: '' });

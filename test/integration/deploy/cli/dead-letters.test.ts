@@ -37,7 +37,7 @@ async function failAll(): Promise<void> {
   connection.disconnect();
 }
 
-/** Submits events that become a dead letter. Returns its ID. */
+/** Submits events that become a dead letter, and returns the dead letter's ID. */
 async function createDeadLetter(userExternalId: string = randomUUID(), events = 3): Promise<string> {
   const before = new Set((await h.ctx.queues.events.getFailed()).map(({ id }) => id));
   const metadata = { 'ann@private.example': 'private words' };
@@ -49,7 +49,7 @@ async function createDeadLetter(userExternalId: string = randomUUID(), events = 
 }
 
 describe('dead letters', () => {
-  it('lists and shows the same facts through the API and the CLI, without payload content', async () => {
+  it('lists and shows the same facts in the API and the CLI, without any payload content', async () => {
     const id = await createDeadLetter('u-private');
     const facts = {
       id,
@@ -81,7 +81,7 @@ describe('dead letters', () => {
     expect(await mir('list', '--queue', 'cascades')).toMatchObject({ code: 2, out: '' });
   });
 
-  it('returns 503 for the list while Redis rejects commands, and shows the cause only in the CLI', async () => {
+  it('returns 503 for the list while Redis rejects commands, and shows the cause only in the CLI output', async () => {
     const { client } = h.ctx.queueLink;
     const key = queueKeys(h.ctx.keys, eventsQueue.name).failed;
     await client.rename(key, `${key}:kept`);
@@ -124,7 +124,7 @@ describe('dead letters', () => {
     expect(JSON.stringify(body)).not.toContain('secret');
   });
 
-  it('returns 404 for IDs that name other keys of the queue', async () => {
+  it('returns 404 for IDs that are the names of other keys in the queue', async () => {
     for (const id of ['meta', 'failed', 'events', 'none']) {
       expect((await asAdmin(h.client, 'GET', `/dead-letters/${id}`)).status).toBe(404);
       expect((await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).status).toBe(404);
@@ -146,7 +146,7 @@ describe('dead letters', () => {
     ]);
   });
 
-  it('stores replayed events once and audits who replayed them', async () => {
+  it('stores replayed events once, and records in the audit log who replayed them', async () => {
     const user = randomUUID();
     const id = await createDeadLetter(user);
     expect(await mir('replay')).toMatchObject({ code: 2 });
@@ -154,7 +154,7 @@ describe('dead letters', () => {
       status: 202,
       body: { id, status: 'QUEUED' },
     });
-    // A retry after a lost response gets the same response and has no further effect.
+    // A retry after a lost response returns the same response and has no further effect.
     expect(await asAdmin(h.client, 'POST', `/dead-letters/${id}/replay`)).toMatchObject({
       status: 202,
       body: { id, status: 'QUEUED' },
@@ -176,7 +176,7 @@ describe('dead letters', () => {
     expect(left).toEqual(['broken-one']);
   });
 
-  it('queues a dead letter once when replays run concurrently', async () => {
+  it('queues a dead letter only once when replays run concurrently', async () => {
     await h.stopWorkers();
     const user = randomUUID();
     const id = await createDeadLetter(user);
@@ -191,14 +191,14 @@ describe('dead letters', () => {
     expect(stored.body.data).toHaveLength(3);
   });
 
-  it('deletes dead letters after the retention period and not before', async () => {
+  it('deletes dead letters after the retention period, but not before', async () => {
     const { client } = h.ctx.queueLink;
     const { failed, job } = queueKeys(h.ctx.keys, eventsQueue.name);
     await h.stopWorkers();
     const [old, young] = [await createDeadLetter(), await createDeadLetter()];
     const age = async (id: string, seconds: number): Promise<void> => {
       const failedAtMs = Date.now() - seconds * 1_000;
-      // BullMQ cleans by this field; lists sort by the score.
+      // BullMQ uses this field to clean up jobs, whereas lists are sorted by the score.
       await client.zadd(failed, failedAtMs, id);
       await client.hset(job(id), 'finishedOn', failedAtMs);
     };
@@ -209,7 +209,7 @@ describe('dead letters', () => {
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
   });
 
-  it('covers every queue that keeps failed jobs and no other queue', async () => {
+  it('covers exactly the queues that keep failed jobs', async () => {
     const { cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
     for (const wakeUps of [cascadeQueue, webhookQueue, erasureQueue]) await wakeUps.add('none');
     await mailQueue.add({ to: 'ann@example.org', subject: 's', text: 't', html: 'h' });

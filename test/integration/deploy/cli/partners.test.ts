@@ -27,7 +27,7 @@ describe('mir partners', () => {
     expect(entry).toMatchObject({ action: 'partner.created', actor: { kind: 'OPERATOR', via: 'CLI' } });
   });
 
-  it('approves an application once', async () => {
+  it('approves an application only once', async () => {
     const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
     const applied = await mir('partners', 'apply', ...about, '--use-case', 'orders', '--json');
     const { applicationId } = applied.json();
@@ -109,13 +109,13 @@ describe('mir partners', () => {
     [['partners', 'rotate', 'prt_none'], 2, /--env/],
     [['nonsense'], 2, /nonsense/],
     [['partners'], 2, /Usage/],
-  ])('exits %j with code %i and prints the reason on stderr', async (args, code, why) => {
+  ])('exits for %j with code %i, and prints the reason on stderr', async (args, code, why) => {
     const result = await mir(...args);
     expect(result).toMatchObject({ code, out: '' });
     expect(result.err).toMatch(why);
   });
 
-  it('shows examples in its help', async () => {
+  it('shows examples in the help text', async () => {
     const help = await mir('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     expect(help.out).toContain('mir partners rotate');

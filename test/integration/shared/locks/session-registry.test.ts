@@ -23,7 +23,7 @@ describe('openRegisteredSession', () => {
   it('ends the transaction that a dead process left open', async () => {
     const subject = newId('csc');
     const { queueLink, keys, store } = mir.ctx;
-    // A process that dies in a transaction leaves a session name without a heartbeat.
+    // A process that dies during a transaction leaves a session name without a heartbeat.
     const dead = await store.openSession();
     await queueLink.client.sadd(keys.lockSessions(subject), dead.name);
     dead.session.startTransaction();
@@ -44,14 +44,14 @@ describe('openRegisteredSession', () => {
     }
   });
 
-  it('leaves the sessions of live processes open', async () => {
+  it('leaves the sessions of running processes open', async () => {
     const subject = newId('csc');
     const first = await openRegisteredSession(mir.ctx, subject);
     first.session.startTransaction();
     await rename('by the first session', first.session);
     const second = await openRegisteredSession(mir.ctx, subject);
     try {
-      // Longer than the 1 s after which a session without a heartbeat counts as dead.
+      // Waits for longer than 1 s, after which a session without a heartbeat is presumed dead.
       const openedAt = Date.now();
       await waitUntil('several heartbeats have passed', () => Date.now() - openedAt > 1_500);
       await first.session.commitTransaction();
@@ -62,7 +62,7 @@ describe('openRegisteredSession', () => {
     }
   });
 
-  it('removes the session from the registry when it is closed', async () => {
+  it('removes a session from the registry when the session is closed', async () => {
     const subject = newId('csc');
     const { queueLink, keys } = mir.ctx;
     const own = await openRegisteredSession(mir.ctx, subject);

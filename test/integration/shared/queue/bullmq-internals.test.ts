@@ -60,7 +60,7 @@ async function failNext(): Promise<void> {
   await job.moveToFailed(new UnrecoverableError('failed by the test'), TOKEN);
 }
 
-/** Adds one job in each state. IDs have a prefix, because an ID such as `failed` would collide with a key of the queue. */
+/** Adds one job in each state. IDs have a prefix, because an ID such as `failed` would collide with a queue key. */
 async function addJobInEachState(): Promise<void> {
   for (const state of ['failed', 'active']) await queue.add(NAME, { state }, { jobId: `is-${state}` });
   await failNext();
@@ -73,12 +73,12 @@ async function addJobInEachState(): Promise<void> {
 const STATES = ['active', 'delayed', 'failed', 'prioritized', 'waiting'];
 
 describe('BullMQ key layout', () => {
-  it('runs against the BullMQ version that package.json pins', () => {
+  it('runs against the version of BullMQ that package.json pins', () => {
     const versionIn = (file: string) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
     expect(versionIn('package.json').dependencies.bullmq).toBe(versionIn('node_modules/bullmq/package.json').version);
   });
 
-  it('uses the key names of BullMQ', () => {
+  it("uses BullMQ's key names", () => {
     expect(of).toEqual({
       jobPrefix: queue.toKey(''),
       job: expect.any(Function),
@@ -91,7 +91,7 @@ describe('BullMQ key layout', () => {
     expect(of.job('some-id')).toBe(queue.toKey('some-id'));
   });
 
-  it('stores the job IDs of each state under the key of that state', async () => {
+  it("stores the IDs of the jobs in each state under that state's key", async () => {
     await addJobInEachState();
     expect({
       waiting: await redis.lrange(of.waiting, 0, -1),
@@ -109,7 +109,7 @@ describe('BullMQ key layout', () => {
     expect(await redis.lrange(of.waiting, 0, -1)).toEqual(['held']);
   });
 
-  it('pushes jobs to the head of their lists, so that the oldest is at the tail', async () => {
+  it('pushes jobs to the head of their lists, so that the oldest job is at the tail', async () => {
     for (const jobId of ['first', 'second', 'third']) await queue.add(NAME, {}, { jobId });
     expect(await redis.lindex(of.waiting, -1)).toBe('first');
     for (const jobId of ['first', 'second']) expect((await takeJob()).id).toBe(jobId);
@@ -133,7 +133,7 @@ describe('BullMQ key layout', () => {
     ]);
   });
 
-  it('stores the payload and the times of a job in its hash', async () => {
+  it("stores a job's payload and times in the job's hash", async () => {
     const addedAtMs = Date.now() - HOUR_MS;
     await queue.add(NAME, { text: 'original' }, { jobId: 'one', timestamp: addedAtMs });
     const { processedOn } = await takeJob();
@@ -147,7 +147,7 @@ describe('BullMQ key layout', () => {
     expect(await storedPayload(redis, of, 'none')).toBeNull();
   });
 
-  it('finds queued and failed jobs, but not completed or unknown ones', async () => {
+  it('finds queued and failed jobs, but not completed or unknown jobs', async () => {
     await addJobInEachState();
     await queue.add(NAME, {}, { jobId: 'is-done', removeOnComplete: true, lifo: true });
     await (await takeJob()).moveToCompleted(null, TOKEN, false);

@@ -18,7 +18,7 @@ describe('Lua scripts', () => {
     expect(names.map((name) => `${name}.lua`).toSorted()).toEqual(files.toSorted());
   });
 
-  it.each(files)('%s documents its keys, arguments and return value, and compiles', async (file) => {
+  it.each(files)('documents the keys, arguments and return value of %s, which compiles', async (file) => {
     const lua = readFileSync(join(FOLDER, file), 'utf8');
     const [header] = /^(?:--.*\n)+/.exec(lua) ?? [''];
     for (const part of [/^-- KEYS/m, /^-- ARGV/m, /^-- Returns /m]) expect(header).toMatch(part);
@@ -29,7 +29,7 @@ describe('Lua scripts', () => {
     await expect(redis.script('LOAD', 'return (')).rejects.toThrow(/compil/i);
   });
 
-  it('loads a script on a new connection and again after a SCRIPT FLUSH', async () => {
+  it('loads a script on a new connection, and loads it again after SCRIPT FLUSH', async () => {
     const run = () => scripts.releaseLocks(redis, ['scripts-test:lock'], ['holder']);
     await redis.set('scripts-test:lock', 'holder');
     await expect(run()).resolves.toBe(1);

@@ -6,7 +6,7 @@ import { type Harness, startHarness } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
 
 const SIZE = 150;
-/** Two sweep intervals and the delay before the retry. */
+/** Covers two sweep intervals and the delay before the retry. */
 const RETRIED_WITHIN_MS = 60_000;
 
 let mir: Harness;
@@ -22,7 +22,7 @@ async function failToRevoke(agentIds: string[]): Promise<void> {
 }
 
 describe('cascade with agents that cannot be revoked', () => {
-  it('quarantines agents that cannot be revoked, revokes all others and closes once they are fixed', async () => {
+  it('quarantines agents that cannot be revoked, revokes all others, and closes once the quarantined agents are revoked', async () => {
     const { agents, audit, cascades } = mir.ctx.store;
     const partner = await mir.partner();
     const tree = await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), SIZE);

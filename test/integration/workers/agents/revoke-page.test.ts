@@ -57,7 +57,7 @@ const stored = async ({ agentId }: TestAgent): Promise<AgentDoc> =>
 const refOf = ({ hash }: Pick<ParsedApiKey, 'hash'>): string => mir.ctx.secrets.revokedKey(hash);
 
 describe('revokePage', () => {
-  it('stores a reference to each revoked key, and none for an agent without a key', async () => {
+  it('stores a reference to each revoked key, but no reference for an agent without a key', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const suspended = await insertAgent(mir.ctx.store, partner, { status: 'SUSPENDED' }, root);
@@ -75,7 +75,7 @@ describe('revokePage', () => {
     expect('revokedKeyRef' in unissued).toBe(false);
   });
 
-  it('stores the reference to the current key when it was rotated or issued after the page was read', async () => {
+  it('stores a reference to the current key if it was rotated or issued after the page was read', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const pending = await insertAgent(mir.ctx.store, partner, { status: 'PENDING_APPROVAL', key: null }, root);

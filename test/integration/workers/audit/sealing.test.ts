@@ -32,7 +32,7 @@ const sealerOf = ({ store, queueLink, keys, log, metrics }: Runtime) =>
   startSealer({ store, link: queueLink, keys, log, metrics });
 
 describe('sealing an audit chain', () => {
-  it('numbers entries from 1 in order of time, then ID', async () => {
+  it('numbers entries from 1, ordered by time and then by ID', async () => {
     const chain = newChain();
     const at = (n: number): Date => new Date(1_000 + n);
     const entries = [
@@ -57,7 +57,7 @@ describe('sealing an audit chain', () => {
     });
   });
 
-  it('appends an entry that is committed late after the sealed ones and rewrites none', async () => {
+  it('appends an entry that was committed late to the sealed entries, without rewriting any of them', async () => {
     const chain = newChain();
     await appendEntries(runtime.store, chain, 3);
     await sealAll(runtime.store, chain);
@@ -70,7 +70,7 @@ describe('sealing an audit chain', () => {
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 4 } });
   });
 
-  it('lets exactly one of several sealers seal each page, without forks or gaps in the chain', async () => {
+  it('lets exactly one of several sealers seal each page, without creating forks or gaps in the chain', async () => {
     const chain = newChain();
     const { signal } = new AbortController();
     await appendEntries(runtime.store, chain, 600);
@@ -95,7 +95,7 @@ describe('sealing an audit chain', () => {
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 800 } });
   });
 
-  it('seals no entry of a page that another sealer has partly sealed', async () => {
+  it('does not seal any entries on a page that another sealer has partly sealed', async () => {
     const chain = newChain();
     await appendEntries(runtime.store, chain, 10);
     const page = await runtime.store.audit.model.find({ chain }).sort({ at: 1, _id: 1 }).lean<AuditDoc[]>();
@@ -120,7 +120,7 @@ describe('startSealer', () => {
     expect(total).toBe(150);
   });
 
-  it('stops after the current page, from which another sealer continues', async () => {
+  it('stops after the current page, after which another sealer continues', async () => {
     const chain = newChain();
     await appendEntries(runtime.store, chain, 5_000);
     const first = sealerOf(runtime);
@@ -134,7 +134,7 @@ describe('startSealer', () => {
     expect(await verify(chain)).toMatchObject({ intact: true, complete: true, checked: { seq: 5_000 } });
   });
 
-  it('continues with other chains when one cannot be sealed', async () => {
+  it('continues with the other chains if one chain cannot be sealed', async () => {
     const [broken, healthy] = [newChain(), newChain()].sort() as [AuditChain, AuditChain];
     await appendEntries(runtime.store, broken, 3);
     await sealAll(runtime.store, broken);

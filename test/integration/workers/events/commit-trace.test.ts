@@ -34,7 +34,7 @@ function newChunk(): EventChunk {
 }
 
 describe('trace of a commit group', () => {
-  it('records a group commit in the trace of the first job, with links to the others', async () => {
+  it('records a commit group in the trace of the first job, with links to the other jobs', async () => {
     const collector = await startCollector();
     const { store, queueLink, keys, log, metrics, signalsCache: cache } = h.ctx;
     const tracing = createTracing({ endpoint: collector.url, ratio: 1 }, 'worker', log);

@@ -11,11 +11,11 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Deletes a lock, as its expiry does. */
+/** Deletes a lock, as Redis does when the lock expires. */
 const expire = (partition: number): Promise<number> => h.ctx.queueLink.client.del(h.ctx.keys.partitionLock(partition));
 
 describe('createPartitionLocks', () => {
-  it('locks a partition for one holder until it is released', async () => {
+  it('locks a partition for one holder until that holder releases it', async () => {
     expect(await locks.acquire([1, 2], 'a')).toEqual([1, 2]);
     expect(await locks.acquire([2, 3], 'b')).toEqual([3]);
     await locks.release([1, 2], 'a');

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('forgetSignUps', () => {
-  it('deletes old unconfirmed sign-ups and keeps confirmed and new ones', async () => {
+  it('deletes old unconfirmed sign-ups, and keeps confirmed and new sign-ups', async () => {
     const { auth, store } = mir.ctx;
     await auth.signUp('never@example.org');
     await confirmedAccount(mir, 'confirmed@example.org');

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Queues a payload with one event of each user. */
+/** Queues a payload with one event for each user. */
 async function addPayload(chunkId: string, userRefs: string[]): Promise<string> {
   const payload = eventsQueue.encode({
     chunkId,
@@ -41,7 +41,7 @@ const erase = (id: string, userRef: string): Promise<void> => {
 };
 
 describe('redactDeadLetter', () => {
-  it('redacts both users when two erasures run concurrently on one dead letter', async () => {
+  it('redacts the data of both users when two erasures run concurrently on one dead letter', async () => {
     const id = await addPayload('shared', ['ana', 'ben', 'cem']);
     await Promise.all([erase(id, 'ana'), erase(id, 'ben')]);
     const text = await textOf(id);
