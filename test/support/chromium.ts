@@ -16,7 +16,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Returns CHROMIUM_PATH, or the first common Chromium name on PATH, or null. */
+/** Returns CHROMIUM_PATH, the first program on PATH with a common Chromium name, or null. */
 function findChromium(): string | null {
   const configured = process.env['CHROMIUM_PATH'];
   if (configured) return configured;
@@ -74,7 +74,7 @@ export async function show(page: Page, { width, scheme }: View): Promise<void> {
 }
 
 /**
- * Returns the faults of the loaded page in each width and color scheme: violations that axe finds (WCAG 2 A, AA, AAA
+ * Returns the faults on the loaded page for each width and color scheme: violations that axe finds (WCAG 2 A, AA, AAA
  * contrast, best practices), horizontal scrolling, and touch targets smaller than a fingertip. Runs scripts only for
  * the check. Takes a screenshot of every view.
  */

@@ -12,7 +12,7 @@ interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** A process of the compiled product. */
+/** A process that runs one of the product's compiled programs. */
 export interface TestProcess {
   pid: number;
   port: number;

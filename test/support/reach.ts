@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1']);
 
-/** Returns whether the address accepts TCP connections on this port. */
+/** Returns whether the host accepts TCP connections on this port. */
 export function isReachable(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
@@ -16,7 +16,7 @@ export function isReachable(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** Returns the addresses that accept TCP connections on this port. */
+/** Returns the hosts that accept TCP connections on this port. */
 export async function reachableOf(hosts: readonly string[], port: number): Promise<string[]> {
   const reached = await Promise.all(hosts.map((host) => isReachable(host, port)));
   return hosts.filter((_, index) => reached[index]);

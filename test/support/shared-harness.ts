@@ -3,7 +3,7 @@ import { type Harness, startHarness } from './harness';
 
 const shared = new Map<string, Promise<Harness>>();
 
-// In a suite, this module is loaded before the first test file, so this hook runs after the last one.
+// In a suite, this module is loaded before the first test file, so this hook runs after the last test file.
 afterAll(async () => {
   const harnesses = await Promise.all(shared.values());
   shared.clear();

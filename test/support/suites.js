@@ -1,7 +1,7 @@
 const { existsSync, readdirSync } = require('node:fs');
 const path = require('node:path');
 
-/** A folder with this file is a suite: its test files run as one, so that they load the product's modules only once. */
+/** A folder with this file is a suite: its test files run as one test file, which loads the product's modules once. */
 const SUITE_FILE = 'suite.js';
 
 /** Returns the nearest folder above a test file that is a suite, or null. */

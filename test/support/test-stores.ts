@@ -1,4 +1,4 @@
-/** The environment variable that passes the run's stores to the Jest workers. */
+/** The environment variable that passes the test run's stores to the Jest workers. */
 export const TEST_STORES = 'MIR_TEST_STORES';
 
 interface TestStores {

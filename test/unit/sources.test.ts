@@ -29,7 +29,7 @@ describe('source files', () => {
     ]);
   });
 
-  it('contains every test in a top-level describe', () => {
+  it('declares every test inside a top-level describe', () => {
     const tests = filesIn('test').filter((file) => file.endsWith('.test.ts'));
     expect(tests.length).toBeGreaterThan(100);
     expect(tests.filter((file) => !/^describe/m.test(read(file)) || /^it\b/m.test(read(file)))).toEqual([]);

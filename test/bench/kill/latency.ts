@@ -27,7 +27,7 @@ export async function latency(environment: BenchEnvironment, apis: BenchProcess[
   let kills = 0;
   const one = async (tree: GrownAgent[], api: BenchProcess): Promise<number> => {
     const [root, keys] = [tree[0]!, keysOf(tree)];
-    // Warms the keys of both trees, so that the APIs do the same work before either kind of kill.
+    // Caches the keys of both trees, so that the APIs do the same work before either kind of kill.
     await warm(apis, [...keysOf(trees.big), ...keysOf(trees.small)]);
     const { ms } = await kill(api, environment, root);
     for (const [status, n] of await statuses(apis, keys)) statusCounts.set(status, (statusCounts.get(status) ?? 0) + n);

@@ -12,7 +12,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Command-line options of `npm run bench:kill`. */
+/** The command-line options of `npm run bench:kill`. */
 export const options = {
   agents: Number(values.agents),
   rounds: Number(values.rounds),

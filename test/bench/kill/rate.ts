@@ -24,7 +24,7 @@ export async function rate(environment: BenchEnvironment, apis: BenchProcess[]):
     await waitUntil('the cascade is closed', () => isClosed(environment, cascadeId), CLOSED_WITHIN_MS);
     const ms = performance.now() - startedAt;
     await expectExact(environment, tree[0]!, cascadeId);
-    // Waits for sealing to finish, so that it does not slow down the deletion or the driver loop.
+    // Waits for sealing to finish, so that sealing does not slow down the deletion or the driver loop.
     await expectSealed(apis[0]!, environment);
     await worker.stop();
     await clearAgents(environment);

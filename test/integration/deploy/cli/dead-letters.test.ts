@@ -81,7 +81,7 @@ describe('dead letters', () => {
     expect(await mir('list', '--queue', 'cascades')).toMatchObject({ code: 2, out: '' });
   });
 
-  it('returns 503 for the list while Redis rejects commands, and shows the cause only in the CLI output', async () => {
+  it('returns 503 for the dead letter list while Redis rejects commands, and shows the cause only in the CLI output', async () => {
     const { client } = h.ctx.queueLink;
     const key = queueKeys(h.ctx.keys, eventsQueue.name).failed;
     await client.rename(key, `${key}:kept`);

@@ -109,7 +109,7 @@ describe('mir partners', () => {
     [['partners', 'rotate', 'prt_none'], 2, /--env/],
     [['nonsense'], 2, /nonsense/],
     [['partners'], 2, /Usage/],
-  ])('exits for %j with code %i, and prints the reason on stderr', async (args, code, why) => {
+  ])('rejects %j with exit code %i, and prints the reason on stderr', async (args, code, why) => {
     const result = await mir(...args);
     expect(result).toMatchObject({ code, out: '' });
     expect(result.err).toMatch(why);

@@ -18,7 +18,7 @@ describe('Lua scripts', () => {
     expect(names.map((name) => `${name}.lua`).toSorted()).toEqual(files.toSorted());
   });
 
-  it.each(files)('documents the keys, arguments and return value of %s, which compiles', async (file) => {
+  it.each(files)('compiles %s, whose header documents its keys, arguments and return value', async (file) => {
     const lua = readFileSync(join(FOLDER, file), 'utf8');
     const [header] = /^(?:--.*\n)+/.exec(lua) ?? [''];
     for (const part of [/^-- KEYS/m, /^-- ARGV/m, /^-- Returns /m]) expect(header).toMatch(part);

@@ -25,7 +25,7 @@ describe('presentFailure', () => {
     expect(presentFailure(reason)).toBe(reason);
   });
 
-  it('shows how many events the database rejected, but not its error message', () => {
+  it("shows how many events the database rejected, but not the database's error message", () => {
     const reason =
       'STORE_REFUSED: 3 of 20 events; first: BSONError: key ann@private.example must not contain null bytes';
     expect(presentFailure(reason)).toBe(

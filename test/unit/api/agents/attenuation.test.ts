@@ -53,7 +53,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** An agent tree in memory that applies the API's rules and counts the actions that they permit. */
+/** An in-memory agent tree that applies the API's rules and counts the actions that the rules permit. */
 class Tree {
   readonly nodes: AgentDoc[] = [];
   readonly granted = { spawn: 0, patch: 0, approve: 0 };

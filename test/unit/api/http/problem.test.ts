@@ -23,7 +23,7 @@ describe('problemOf', () => {
     expect([problem.status, problem.code]).toEqual([503, 'STORE_UNAVAILABLE']);
   });
 
-  it('returns 500 for any other server error, and logs its message instead of showing it', () => {
+  it('returns 500 for any other database server error, and logs the error message instead of showing it', () => {
     const { problem, log } = convert(
       new mongo.MongoServerError({ message: 'E11000 dup key: ann@private.example', code: 11_000 }),
     );

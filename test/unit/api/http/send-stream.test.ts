@@ -64,7 +64,7 @@ describe('sendStream', () => {
     await waitUntil('the source ends', () => source.ended);
   });
 
-  it('aborts the response if the source fails midway, so that it does not look complete', async () => {
+  it('aborts the response if the source fails midway, so that the response does not look complete', async () => {
     const { url, thrown } = await serve(async function* () {
       yield PIECE;
       throw new Error('the database went away');

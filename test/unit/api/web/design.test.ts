@@ -49,7 +49,7 @@ describe('page design', () => {
     });
   });
 
-  it('includes every file from styles/ in the stylesheet, which loads no other resources', () => {
+  it('includes every file from styles/ in the stylesheet, which does not load any other resources', () => {
     const files = readdirSync(STYLES);
     expect(files.filter((file) => !stylesheet.content.includes(read(file)))).toEqual([]);
     expect(stylesheet.content).not.toMatch(/url\(|@import|https?:/);

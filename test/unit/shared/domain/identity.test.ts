@@ -51,7 +51,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('computes HMAC-SHA-256 for texts of any length when a keyedHash function is reused', () => {
+  it('computes HMAC-SHA-256 for texts of any length, even if the hash function is reused', () => {
     const anyKey = fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -65,7 +65,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('throws in keyedHash if the key is longer than a hash block', () => {
+  it('throws if the HMAC key is longer than a hash block', () => {
     expect(() => keyedHash(Buffer.from(hkdfSync('sha256', 'k', '', '', 65)))).toThrow(RangeError);
   });
 

@@ -48,7 +48,7 @@ function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref
 }
 
 describe('signals of linked accounts', () => {
-  it("sums exactly the accounts whose link is in both the person's and the account's row", () => {
+  it("sums exactly the accounts that the person's row lists and whose own row lists the person", () => {
     fc.assert(
       fc.property(anyPerson, anyMembers, anyRows, (identity, members, rowOf) => {
         const linked = linkedMembers(identity, members, rowOf);
@@ -57,7 +57,7 @@ describe('signals of linked accounts', () => {
     );
   });
 
-  it('never counts an account whose link is in only one of the two rows', () => {
+  it('never counts an account if only one of the two rows lists the other', () => {
     fc.assert(
       fc.property(anyPerson, anyMembers, anyRows, anyRow, anyMember, (identity, members, rowOf, row, one) => {
         const others = members.filter(({ userRef }) => userRef !== one.userRef);

@@ -36,7 +36,7 @@ const permissionsOf = (path: readonly Grant[]) => ({
 });
 
 describe('event type patterns', () => {
-  it('covers another pattern if and only if it matches all event types of that pattern, including future ones', () => {
+  it('covers another pattern if and only if it matches all event types of that pattern, including future types', () => {
     const all = [...TYPES, ...CATEGORIES, '*', 'mir.*'];
     for (const outer of all) {
       const matched = typesOf([outer]);

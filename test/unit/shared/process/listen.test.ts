@@ -26,7 +26,7 @@ const reachable: [bindAddress: string | null, addresses: string[]][] = [
 if (loopbackAddresses().includes('::1')) reachable.push(['::1', ['::1']], ['::', all]);
 
 describe('listenOnEach', () => {
-  it('finds an address of this machine with otherAddresses(), which the next tests need', () => {
+  it('finds an additional address of this machine, which the next tests need', () => {
     expect(otherAddresses()).not.toEqual([]);
   });
 
