@@ -24,7 +24,7 @@ function findChromium(): string | null {
   return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(isProgram) ?? null;
 }
 
-/** `describe` for tests that need a browser. If no browser is found outside CI, skips them with a message. */
+/** `describe` for tests that need a browser. Outside CI, skips these tests with a message if no browser is found. */
 export const describeInBrowser: typeof describe | typeof describe.skip = (() => {
   if (findChromium() !== null || process.env['CI'] === 'true') return describe;
   process.stderr.write('Skipping browser tests: found no Chromium. Install it or set CHROMIUM_PATH.\n');
@@ -63,7 +63,7 @@ export const VIEWS: readonly View[] = [
 ];
 /** The view that a new tab starts with. */
 export const FIRST_VIEW: View = VIEWS[0]!;
-/** Views that cover every width and color scheme. Contrast is independent of width, and layout of the color scheme. */
+/** Covers each width and scheme once: contrast does not depend on width, and layout does not depend on the scheme. */
 const CHECKED_VIEWS: readonly View[] = [FIRST_VIEW, { width: 1280, scheme: 'dark' }];
 
 const HEIGHT = 900;
@@ -131,7 +131,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await show(page, FIRST_VIEW);
 }
 
-/** Clicks the first button or link that contains the text with the mouse, and waits for the navigation to finish. */
+/** Clicks the first button or link that contains the text, and waits for the navigation to finish. */
 export async function press(page: Page, text: string): Promise<void> {
   const at = await page.evaluate((wanted) => {
     const target = [...document.querySelectorAll('button, a')].find(({ textContent }) => textContent?.includes(wanted));

@@ -1,13 +1,13 @@
 import type { OwnStore } from './own-stores';
 
-/** Error texts of drivers, databases and the operating system, and names of internals. None may reach a client. */
+/** Error texts from drivers, databases and the operating system, and internal names. None may reach a client. */
 const DRIVER_TEXTS: readonly RegExp[] = [
   // Sockets and DNS lookups.
   /\bE(?:CONN[A-Z]+|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN)\b|getaddrinfo|socket hang up/,
   // ioredis, BullMQ and rate-limiter-flexible. An apostrophe may be escaped.
   /Stream isn.{1,6}t writeable|enableOfflineQueue|maxRetriesPerRequest|Connection is closed|Command (?:timed out|aborted)/,
   /Socket timeout|Redis connection is not ready|Missing (?:lock|key) for job|job stalled|ioredis|ReplyError/,
-  // Error replies of Redis and of its script engine.
+  // Error replies from Redis and its script engine.
   /\b(?:NOSCRIPT|EVALSHA|WRONGTYPE|OOM|MISCONF|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|EXECABORT|NOPERM)\b/,
   /\bERR [a-z]|user_script|redis\.call|wrong kind of value/,
   // The MongoDB driver and mongoose.

@@ -18,7 +18,7 @@ export const keyed = (idempotencyKey: string, changes: Partial<SubmittedEvent> =
 });
 export const liveTenant = ({ partnerId }: TestPartner): Tenant => tenantOf(partnerId, 'live');
 
-/** The rollout phases of keyed IDs, and when MIR starts using them. Null means an hour after an API starts. */
+/** The phases of the rollout, and when MIR starts using keyed IDs. Null means an hour after an API starts. */
 export const PHASES: [string, Date | null][] = [
   ['while processes of the previous version may run', null],
   ['after the rollout', new Date(1)],

@@ -23,7 +23,7 @@ if (isSkipped)
     'Skipping Kubernetes tests. Install the required tools with deploy/k8s/install-tools.sh (needs Go and Python).\n',
   );
 
-/** `describe` for tests that need kustomize and kubeconform. If these are missing outside CI, skips the tests. */
+/** `describe` for tests that need kustomize and kubeconform. Outside CI, skips them if a tool is missing. */
 export const describeWithKubernetesTools = isSkipped ? describe.skip : describe;
 
 /** Returns the output of `kustomize build`. Rejects with the command's error message if it fails. */

@@ -14,7 +14,7 @@ if (skipped) {
   );
 }
 
-/** `describe` for tests that need `prometheus` and `promtool`. If these are missing outside CI, skips the tests. */
+/** `describe` for tests that need `prometheus` and `promtool`. Outside CI, skips them if a program is missing. */
 export const describeWithPrometheus = skipped ? describe.skip : describe;
 
 /** Runs promtool, and returns its exit code and everything it wrote to stdout and stderr. */

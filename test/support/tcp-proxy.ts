@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll } from '@jest/globals';
 
-/** A TCP proxy in front of a store. It simulates network failures, and a DNS name whose address changes in a failover. */
+/** A TCP proxy in front of a store. Simulates network failures, and a DNS name whose address changes in a failover. */
 export interface TcpProxy {
   url: string;
   /** Sends new connections to another server. Open connections stay with their current server. */

@@ -221,7 +221,7 @@ describe('deploy/Dockerfile', () => {
     const copied = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
     expect(copied.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
     expect(copied.filter((file) => !ignore.includes(`!${file}`))).toEqual([]);
-    // Later lines win, so the exclusions must follow the line that includes their folder.
+    // Later lines take precedence, so the exclusions must follow the line that includes their folder.
     for (const secret of ['deploy/k8s', '**/*.env']) {
       expect(ignore.indexOf(secret)).toBeGreaterThan(ignore.indexOf('!deploy'));
     }

@@ -33,7 +33,7 @@ function respondInOrder(...responses: { status: number; body?: unknown }[]): Req
 }
 
 describe('callApi', () => {
-  it('retries 429 and 503 responses, and counts the two separately', async () => {
+  it('retries after 429 and 503 responses, and counts the two separately', async () => {
     const url = await serve(
       respondInOrder({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }),
     );
@@ -84,7 +84,7 @@ describe('demo checks', () => {
   const accepted = { receiptId: 'r', receivedAt: '2026-05-01T09:30:00.000Z', accepted: 1, rejected: 1 };
   const error = { index: 1, code: 'REQUIRED', path: 'userExternalId', message: 'm' };
 
-  it('reports nothing if only the faulty item was rejected', async () => {
+  it('does not report anything if only the faulty item was rejected', async () => {
     expect(await send({ ...accepted, errors: [error] })).toEqual([]);
   });
 

@@ -31,7 +31,7 @@ describe('welcome', () => {
       expect(call).toMatch(/^curl -s http:\/\/localhost:4000\/v1\/.* -H 'x-api-key: mir_test_one'/);
   });
 
-  it('shows neither keys nor calls without a demo partner', () => {
+  it('does not show any keys or calls if there is no demo partner', () => {
     expect(welcome({ ...facts, partner: null })).not.toMatch(/live key|test key|curl/);
   });
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => h.close());
 
 describe('sealing a burst of audit entries', () => {
-  it("seals every change exactly once in the partner's chain while two workers are sealing", async () => {
+  it("seals every entry exactly once in its partner's chain while two workers are sealing", async () => {
     const partners = await Promise.all([h.partner(), h.partner(), h.partner()]);
     const patch = (partnerId: string, n: number) =>
       asAdmin(h.client, 'PATCH', `/partners/${partnerId}`, { limits: { eventsPerMinute: 1_000 + n } });

@@ -57,7 +57,7 @@ describe('sealing an audit chain', () => {
     });
   });
 
-  it('appends an entry that was committed late to the sealed entries, without rewriting any of them', async () => {
+  it('appends a late entry after the sealed entries, without rewriting any sealed entries', async () => {
     const chain = newChain();
     await appendEntries(runtime.store, chain, 3);
     await sealAll(runtime.store, chain);
@@ -120,7 +120,7 @@ describe('startSealer', () => {
     expect(total).toBe(150);
   });
 
-  it('stops after the current page, after which another sealer continues', async () => {
+  it('stops after the current page, and lets another sealer continue from there', async () => {
     const chain = newChain();
     await appendEntries(runtime.store, chain, 5_000);
     const first = sealerOf(runtime);

@@ -13,7 +13,7 @@ function numberedBatches(options: { maxItems: number; keyOf?: (item: string) => 
 }
 
 describe('coalesce', () => {
-  it('batches the calls of one event-loop turn, and resolves each with its own result', async () => {
+  it('batches the calls made in one event-loop turn, and resolves each call with its own result', async () => {
     const { call, batches } = numberedBatches({ maxItems: 10 });
     expect(await Promise.all([call('a'), call('b')])).toEqual(['a1', 'b1']);
     expect(await call('c')).toBe('c2');

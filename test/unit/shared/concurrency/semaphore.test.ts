@@ -44,7 +44,7 @@ describe('createSemaphore', () => {
     await Promise.all(running);
   });
 
-  it('rejects tasks for a key that has too many waiting tasks, until those have finished', async () => {
+  it('rejects tasks for a key that has too many waiting tasks, until those tasks have finished', async () => {
     const limited = semaphore();
     const [first, second] = [heldTask(), heldTask()];
     const running = [
