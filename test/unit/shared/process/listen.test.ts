@@ -44,7 +44,7 @@ describe('listenOnEach', () => {
     }
   });
 
-  it('skips addresses that this machine does not have, and rejects if it has none of the addresses', async () => {
+  it('skips addresses that this machine does not have, and rejects if the machine has none of the addresses', async () => {
     const { port } = await open([FOREIGN_ADDRESS, '127.0.0.1']);
     expect(await isReachable('127.0.0.1', port)).toBe(true);
     await expect(open([FOREIGN_ADDRESS])).rejects.toThrow(
