@@ -39,7 +39,7 @@ describeInBrowser('guide and reference in a browser', () => {
   it('opens the API reference without sending requests to other origins', async () => {
     const { page, browserErrors, requestedUrls } = await openWatchedTab();
     await page.goto(`${h.url}/docs`, { waitUntil: 'networkidle0' });
-    await page.waitForFunction(() => document.body.textContent?.includes('Participation history as neutral facts'));
+    await page.waitForFunction(() => document.body.textContent?.includes('participation history as neutral facts'));
     await shoot(page, 'docs');
     for (const view of VIEWS) {
       await show(page, view);
