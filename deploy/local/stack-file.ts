@@ -22,7 +22,7 @@ export function writeStackFile(dataDir: string, stack: StackFile): void {
   writePrivateJson(join(dataDir, 'stack.json'), stack);
 }
 
-/** Reads a data folder's stack file, or returns null if it has none. The stack may have been killed in the meantime. */
+/** Reads a data folder's stack file, or returns null if the folder has no stack file. The stack may have been killed in the meantime. */
 export function readStackFile(dataDir: string): StackFile | null {
   return readJson(join(dataDir, 'stack.json'), Stack);
 }
