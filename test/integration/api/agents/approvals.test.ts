@@ -31,7 +31,7 @@ const postAction = (id: string, action: string, body: unknown = {}) =>
 const listPending = async () => (await h.client.get('/v1/agents/approvals', partner.liveKey)).body.data;
 
 describe('spawn approval', () => {
-  it('returns a pending agent without a key, and the key once a human approves it', async () => {
+  it('returns a pending agent without a key, and returns the key once a human approves the agent', async () => {
     const root = await register(h.client, partner.liveKey);
     const { status, body } = await h.client.post(`/v1/agents/${root.id}/spawn`, root.key, { name: 'Child' });
     expect(status).toBe(202);
@@ -76,7 +76,7 @@ describe('spawn approval', () => {
     expect(agent.status).toBe(keys.length === 1 ? 'ACTIVE' : 'REJECTED');
   });
 
-  it('rejects approval and every other action once an agent is rejected', async () => {
+  it('rejects approval and every other action after an agent is rejected', async () => {
     const root = await register(h.client, partner.liveKey);
     const { body } = await requestSpawn(root.id);
     expect((await decide(body.approvalId, 'reject', { reason: 'no' })).body.status).toBe('REJECTED');
@@ -87,7 +87,7 @@ describe('spawn approval', () => {
     }
   });
 
-  it('returns the same 404 for another partner’s approval as for an unknown one', async () => {
+  it('returns the same 404 for another partner’s approval as for an unknown approval', async () => {
     const root = await register(h.client, partner.liveKey);
     const { body } = await requestSpawn(root.id);
     const otherPartner = await h.partner();
@@ -104,7 +104,7 @@ describe('spawn approval', () => {
     expect((await requestSpawn(root.id)).status).toBe(202);
   });
 
-  it('counts only live agents toward the tree size that requires approval', async () => {
+  it('excludes revoked and rejected agents from the tree size that requires approval', async () => {
     await allowSpawning(h.client, partner, { approval: { fromAgentsPerRoot: 3 } });
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, partner.liveKey, root.id);
@@ -144,7 +144,7 @@ describe('spawn approval', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  it('replays a spawn request with the same pending agent, and without a key after approval', async () => {
+  it('replays a spawn request with the same pending agent, and does not return a key after approval', async () => {
     const root = await register(h.client, partner.liveKey);
     const headers = { 'idempotency-key': 'later' };
     const first = await requestSpawn(root.id, {}, headers);

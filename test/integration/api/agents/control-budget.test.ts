@@ -61,7 +61,7 @@ describe('control budget', () => {
     ['previewing a kill', 200, (agentId: string) => `/v1/agents/${agentId}/revoke-descendants`, { dryRun: true }],
     ['erasing a user', 202, () => '/v1/users/erase', { userExternalId: 'u-1' }],
   ] as const)(
-    'allows %s (%i) when the partner has exhausted its requests budget',
+    'allows %s (status %i) when the partner has exhausted its requests budget',
     async (_action, status, path, body) => {
       const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 1 } });
       const agent = await insertAgent(mir.ctx.store, partner);

@@ -26,7 +26,7 @@ beforeAll(async () => {
     const { body } = await h.client.post(`/v1/agents/${children[0]!.id}/spawn`, partner.liveKey, { name: 'Pending' });
     approvals.push(body.approvalId);
   }
-  // Cache the keys before the plan changes.
+  // Cache the agent keys before the plan changes.
   for (const { key } of [root, ...children]) await h.client.get('/v1/events', key);
   await h.client.request('PATCH', `/admin/partners/${partner.partnerId}`, {
     headers: { 'x-admin-token': h.env['ADMIN_TOKEN']! },
@@ -66,7 +66,7 @@ const REJECTED_FOR_AGENT: Record<string, Call> = {
   'reactivate a descendant': post(() => `${child(0)}/reactivate`),
 };
 
-/** Order matters: later calls change agents that earlier ones read. */
+/** Order matters because later calls change agents that earlier calls read. */
 const ALLOWED_FOR_BOTH: Record<string, Call> = {
   'read events': get(() => '/events'),
   'read signals': post(() => '/resolve', { userExternalId: 'u-1' }),
@@ -100,7 +100,7 @@ describe('agent routes after a downgrade to STANDARD', () => {
     },
   );
 
-  it('rejects an agent of a downgraded partner, but not the partner, on any route with a write scope', async () => {
+  it('rejects a downgraded partner’s agents, but not the partner, on any route with a write scope', async () => {
     const scope = 'links:write' as const;
     const probe = route({
       operationId: 'probe',

@@ -21,7 +21,7 @@ const lastActivityOf = async (agentId: string): Promise<Date | null> =>
   (await h.ctx.store.agents.model.findById(agentId).lean())!.lastActivityAt;
 
 describe('an agent’s lastActivityAt', () => {
-  it('records the activity of concurrent reads and writes at the next flush', async () => {
+  it('records activity from concurrent reads and writes at the next flush', async () => {
     const [reader, writer] = [await insertAgent(h.ctx.store, partner), await insertAgent(h.ctx.store, partner)];
     const before = Date.now() - 1_000;
     const requests = Array.from({ length: 5 }, () => h.client.get('/v1/events', reader.apiKey));
@@ -51,7 +51,7 @@ describe('an agent’s lastActivityAt', () => {
     expect(await lastActivityOf(agentId)).toEqual(new Date(2_000));
   });
 
-  it('keeps activity while MongoDB is down and writes it after the connection is restored', async () => {
+  it('keeps pending activity while MongoDB is down and writes it after the connection is restored', async () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
     const disconnected = await createApiContext(await openRuntime(readConfig(h.env), 'api'));
     await disconnected.store.connection.close();
@@ -64,7 +64,7 @@ describe('an agent’s lastActivityAt', () => {
     expect(await lastActivityOf(agentId)).toEqual(new Date(5_000));
   });
 
-  it('records the activity of more agents than fit in one write', async () => {
+  it('records activity for more agents than fit in one write', async () => {
     const recorder = createActivityRecorder(h.ctx);
     const agents = await Promise.all(Array.from({ length: 20 }, () => insertAgent(h.ctx.store, partner)));
     for (let n = 0; n < 2_500; n += 1) recorder.record(`agt_live_unknown_${n}`, 1);

@@ -37,7 +37,7 @@ async function createAgent(
 }
 type Agent = Awaited<ReturnType<typeof createAgent>>;
 
-/** Submits single events in the same tick, so that they share a chunk. */
+/** Submits events individually in the same tick so that they share a chunk. */
 function submitTogether({ key }: Agent, events: ValidatedEvent[]) {
   const submit = createSubmitSingle(h.ctx);
   const requestId = 'req-1';
@@ -45,7 +45,7 @@ function submitTogether({ key }: Agent, events: ValidatedEvent[]) {
 }
 
 describe('single events submitted in the same tick', () => {
-  it('stores allowed single events even when others in the same tick are rejected', async () => {
+  it('stores the allowed events among those submitted individually in the same tick', async () => {
     const agent = await createAgent();
     const results = await submitTogether(agent, [
       validated(agent, { eventType: OTHER_TYPE }),
@@ -74,7 +74,7 @@ describe('single events submitted in the same tick', () => {
     expect(receipt.body).toMatchObject({ status: 'DONE', persisted: 1 });
   });
 
-  it('leaves no job or open chunk behind when all events submitted individually are rejected', async () => {
+  it('does not leave a job or open chunk behind when all events submitted individually are rejected', async () => {
     const agent = await createAgent();
     const results = await submitTogether(agent, [validated(agent, { eventType: OTHER_TYPE })]);
     expect(results).toMatchObject([{ reason: { code: 'EVENT_TYPE_NOT_ALLOWED' } }]);
@@ -82,7 +82,7 @@ describe('single events submitted in the same tick', () => {
     expect(await openChunks(agent)).toBe(0);
   });
 
-  it('rejects an agent’s single events after its partner was downgraded', async () => {
+  it('rejects events that an agent submits individually after its partner is downgraded', async () => {
     const agent = await createAgent('STANDARD');
     expect(await submitTogether(agent, [validated(agent)])).toMatchObject([
       { reason: { code: 'ENTERPRISE_REQUIRED' } },
@@ -98,7 +98,7 @@ describe('a batch submitted after permissions were narrowed', () => {
     return submitBatch(h.ctx, submission);
   };
 
-  it('accepts the batch items that are still allowed and reports the others', async () => {
+  it('accepts the batch items that are still allowed and reports the rejected items', async () => {
     const agent = await createAgent();
     const receipt = await submit(agent, [keyedEvent({ eventType: OTHER_TYPE }), keyedEvent(), anEvent()]);
     expect(receipt).toMatchObject({ accepted: 1, rejected: 2, eventIds: [null, expect.any(String), null] });
@@ -123,7 +123,7 @@ describe('a batch submitted after permissions were narrowed', () => {
     expect(body).toMatchObject({ status: 'DONE', accepted: 600, persisted: 600 });
   });
 
-  it('rejects a batch and leaves nothing behind when none of its items is still allowed', async () => {
+  it('rejects a batch and leaves nothing behind when none of its items are allowed anymore', async () => {
     const agent = await createAgent();
     const rejected = submit(agent, [keyedEvent({ eventType: OTHER_TYPE })]);
     await expect(rejected).rejects.toMatchObject({

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Queues a chunk without authorization, which only a bug could do, and returns its part of the receipt. */
+/** Queues a chunk without authorization, as only a bug could, and returns the chunk's part of the receipt. */
 async function queue(
   { agentId, tenant }: Pick<TestAgent, 'agentId' | 'tenant'>,
   { receivedAtMs = Date.now(), fingerprints = ['f'] }: { receivedAtMs?: number; fingerprints?: (string | null)[] } = {},
@@ -50,7 +50,7 @@ const countStored = ({ _id }: ReceiptPartDoc) => h.ctx.store.events.model.countD
 const createAgent = (parent?: TestAgent, type: 'AI_AGENT' | 'SERVICE_ACCOUNT' = 'AI_AGENT'): Promise<TestAgent> =>
   insertAgent(h.ctx.store, partner, { type }, parent);
 
-/** Inserts a kill that took effect at `effectiveAt`; null means that it is recorded but not yet in effect. */
+/** Inserts a kill that took effect at `effectiveAt`. If it is null, the kill is recorded but not yet in effect. */
 async function kill({ agentId, tenant }: TestAgent, effectiveAt: Date | null): Promise<void> {
   await rawCollection(h.ctx.store.cascades.model).insertOne({
     _id: newId('csc'),
@@ -73,7 +73,7 @@ describe('event worker processing an agent’s chunk', () => {
     expect(await countStored(part)).toBe(1);
   });
 
-  it('marks events of an unknown agent FAILED and turns the job into a dead letter', async () => {
+  it('marks an unknown agent’s events FAILED and turns the job into a dead letter', async () => {
     const part = await queue({ agentId: 'agt_live_none', tenant: tenantOf(partner.partnerId, 'live') });
     expect(part.items).toMatchObject([{ index: 0, ...FAILED }]);
     expect(await countStored(part)).toBe(0);
@@ -95,7 +95,7 @@ describe('event worker processing an agent’s chunk', () => {
     expect((await queue(own)).items).toEqual([]);
   });
 
-  it('marks events FAILED when they were received after a kill of their agent or an ancestor took effect', async () => {
+  it('marks events FAILED when they were received after a kill of their agent or one of its ancestors took effect', async () => {
     const root = await createAgent();
     const middle = await createAgent(root);
     const leaf = await createAgent(middle);
@@ -112,7 +112,7 @@ describe('event worker processing an agent’s chunk', () => {
     expect((await queue(root, { receivedAtMs: effectiveAt.getTime() + 1_000 })).items).toEqual([]);
   });
 
-  it('stores authorized events while a recorded kill of their agent is not yet in effect', async () => {
+  it('stores authorized events when a kill of their agent is recorded but not yet in effect', async () => {
     const own = await createAgent();
     await kill(own, null);
     expect((await queue(own)).items).toEqual([]);
@@ -124,7 +124,7 @@ describe('event worker processing an agent’s chunk', () => {
     expect((await queue(own)).items).toEqual([]);
   });
 
-  it('marks an AI agent’s events without an idempotency key FAILED and stores the others', async () => {
+  it('marks an AI agent’s events FAILED if they have no idempotency key, and stores the other events', async () => {
     const part = await queue(await createAgent(), { fingerprints: ['a', null, 'b', null] });
     expect(part.total).toBe(4);
     expect(part.items).toMatchObject([

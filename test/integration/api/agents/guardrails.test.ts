@@ -26,7 +26,7 @@ let keys = 0;
 const keyedEvent = (changes = {}) => anEvent({ idempotencyKey: `k-${(keys += 1)}`, ...changes });
 const OTHER_TYPE = 'mir.review.posted';
 
-describe('limits of an AI agent', () => {
+describe('limits for an AI agent', () => {
   it('accepts an AI agent’s idempotency key in the body or in the header', async () => {
     const { apiKey } = await createAgent();
     expect(await submit(apiKey, keyedEvent())).toMatchObject({ status: 202, body: { status: 'ACCEPTED' } });
@@ -41,7 +41,7 @@ describe('limits of an AI agent', () => {
     expect(response.headers.get('ratelimit-policy')).toMatch(/^"events"/);
   });
 
-  it('accepts the valid items of an AI agent’s batch and reports the others', async () => {
+  it('accepts the valid items in an AI agent’s batch and reports the invalid items', async () => {
     const { apiKey } = await createAgent();
     const events = [keyedEvent(), anEvent(), keyedEvent({ eventType: OTHER_TYPE }), keyedEvent()];
     const { status, body } = await submit(apiKey, { events });
@@ -54,7 +54,7 @@ describe('limits of an AI agent', () => {
     expect(body.eventIds.map((id: string | null) => id === null)).toEqual([false, true, true, false]);
   });
 
-  it('returns 422 when no item of an AI agent’s batch is allowed', async () => {
+  it('returns 422 when no item in an AI agent’s batch is allowed', async () => {
     const { apiKey } = await createAgent();
     const response = await submit(apiKey, { events: [anEvent(), keyedEvent({ eventType: OTHER_TYPE })] });
     expect(response.status).toBe(422);
@@ -65,7 +65,7 @@ describe('limits of an AI agent', () => {
   });
 
   it.each(['application/json', 'application/x-ndjson'])(
-    'limits an AI agent’s batch to 100 events, sent as %s',
+    'limits an AI agent’s batch to 100 events when sent as %s',
     async (type) => {
       const { apiKey } = await createAgent();
       const send = (count: number) => {
@@ -90,7 +90,7 @@ describe('limits of an AI agent', () => {
 });
 
 describe('an agent’s event type allowlist', () => {
-  it('returns 403 for an event type outside the allowlist of an AI agent or a service account', async () => {
+  it('returns 403 for an event type that is not on the allowlist of an AI agent or a service account', async () => {
     for (const type of ['AI_AGENT', 'SERVICE_ACCOUNT'] as const) {
       const { apiKey } = await createAgent({ type, allowedEventTypes: ['mir.review.edited', 'mir.content.*'] });
       expect((await submit(apiKey, keyedEvent({ eventType: 'mir.review.edited' }))).status).toBe(202);
@@ -118,8 +118,8 @@ describe('an agent’s event type allowlist', () => {
   });
 });
 
-describe('limits of a service account', () => {
-  it('applies none of the AI agents’ limits to a service account', async () => {
+describe('limits for a service account', () => {
+  it('does not apply the limits for AI agents to a service account', async () => {
     const { apiKey } = await createServiceAccount();
     expect((await submit(apiKey, anEvent())).status).toBe(202);
     const events = Array.from({ length: 600 }, (_, n) => anEvent({ userExternalId: `u-${n}` }));
@@ -142,7 +142,7 @@ describe('agents of a partner on the STANDARD plan', () => {
 });
 
 describe('events submitted by an agent', () => {
-  it('stores events under the ID of their agent and lists them by it', async () => {
+  it('stores events with the ID of their agent and lists events by agent ID', async () => {
     const [one, two] = [await createAgent(), await createAgent()];
     const [first] = [await submit(one.apiKey, keyedEvent()), await submit(two.apiKey, keyedEvent())];
     const batch = await submit(one.apiKey, { events: [keyedEvent(), keyedEvent()] });
@@ -156,7 +156,7 @@ describe('events submitted by an agent', () => {
     expect(await openChunks()).toBe(0);
   });
 
-  it('checks an agent’s key and scope before it checks a batch or an event', async () => {
+  it('checks an agent’s key and scope before validating a batch or an event', async () => {
     const { apiKey } = await createAgent({ status: 'REVOKED' });
     const events = Array.from({ length: 3_000 }, () => keyedEvent());
     expect(await submit(apiKey, { events })).toMatchObject({ status: 401, body: { code: 'AGENT_KEY_REVOKED' } });
@@ -164,7 +164,7 @@ describe('events submitted by an agent', () => {
     expect(await submit(reader.apiKey, keyedEvent())).toMatchObject({ status: 403, body: { code: 'SCOPE_MISSING' } });
   });
 
-  it('charges one unit of the events budget for an event, whether accepted or rejected', async () => {
+  it('charges one unit of the events budget for each event, whether accepted or rejected', async () => {
     const { apiKey } = await createAgent({ rateLimitPerMinute: 2 });
     expect((await submit(apiKey, anEvent())).headers.get('ratelimit')).toMatch(/^"events";r=1/);
     expect((await submit(apiKey, keyedEvent())).headers.get('ratelimit')).toMatch(/^"events";r=0/);

@@ -7,12 +7,12 @@ import { waitUntil } from '../../../support/wait-until';
 import { allowSpawning, auditOf, startSecondApi, statusWith } from '../../../support/agents';
 import { isSlowMongo } from '../../../support/test-stores';
 
-/** More than one page of a cascade. The MongoDB stand-in from PyPI takes seconds per page, so it gets fewer agents. */
+/** More than one page of a cascade. Smaller for the PyPI stand-in for MongoDB, which takes seconds per page. */
 const DEFAULT_SIZE = isSlowMongo() ? 1_100 : 2_000;
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? DEFAULT_SIZE);
 const SAMPLES = 40;
 const CONCURRENT_KEYS = 4;
-/** The MongoDB stand-in from PyPI can take half a minute under load. */
+/** The PyPI stand-in for MongoDB can take half a minute under load. */
 const CLOSED_WITHIN_MS = 120_000;
 
 let mir: Harness;
@@ -46,7 +46,7 @@ async function waitUntilClosed(cascadeId: string, key: string): Promise<Record<s
   return body;
 }
 
-/** Returns the status of each key on each API, a few keys at a time because uncached keys cost database reads. */
+/** Returns the status of each key on each API. Checks a few keys at a time because uncached keys cost database reads. */
 async function statusesOf(agents: readonly GrownAgent[]): Promise<number[]> {
   const statuses: number[] = [];
   for (let at = 0; at < agents.length; at += CONCURRENT_KEYS) {
@@ -61,7 +61,7 @@ async function statusesOf(agents: readonly GrownAgent[]): Promise<number[]> {
 const below = (tree: GrownAgent[], { path }: GrownAgent) => tree.filter((agent) => agent.path.startsWith(path));
 
 describe('POST /v1/agents/:id/revoke-descendants', () => {
-  it('rejects every key of a killed subtree on all processes once the kill returns, even cached keys', async () => {
+  it('rejects every key in a killed subtree on all processes once the kill returns, even cached keys', async () => {
     const { partner, tree } = await createTree(SIZE);
     const step = Math.ceil(tree.length / SAMPLES);
     const sampled = tree.filter((_, n) => n % step === 0);
@@ -93,7 +93,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
   });
 
   it.each(['revoke-descendants?dryRun=true', 'revoke?includeDescendants=true', 'suspend?reason=x'])(
-    'rejects options in the query string instead of ignoring them: %s',
+    'rejects request options in the query string instead of ignoring them: %s',
     async (path) => {
       const { partner, tree } = await createTree(3);
       const response = await mir.client.post(`/v1/agents/${tree[0]!.agentId}/${path}`, partner.liveKey, {});
@@ -105,7 +105,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
     },
   );
 
-  it('leaves the ancestors and siblings of a killed agent alone', async () => {
+  it('does not affect the ancestors and siblings of a killed agent', async () => {
     const { partner, tree } = await createTree(120);
     const inner = tree.find(({ depth, path }) => depth === 2 && below(tree, { path } as GrownAgent).length > 3)!;
     const killed = new Set(below(tree, inner).map(({ agentId }) => agentId));
@@ -133,7 +133,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
 
   it('rejects spawning, key rotation and reactivation below a killed agent', async () => {
     const { partner, tree } = await createTree(30);
-    // The spawn would succeed without the kill.
+    // Without the kill, the spawn would succeed.
     await allowSpawning(mir.client, partner);
     const leaf = tree.at(-1)!;
     await kill(tree[0]!.agentId, partner.liveKey);
@@ -145,7 +145,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
     expect(spawned).toMatchObject({ status: 409, body: { code: 'AGENT_REVOKED' } });
   });
 
-  it('returns the same 404 for killing another partner’s agent as for an unknown one, and kills nothing', async () => {
+  it('returns the same 404 for killing another partner’s agent as for an unknown agent, and does not kill any agents', async () => {
     const { tree } = await createTree(5);
     const otherPartner = await mir.partner();
     const foreign = await kill(tree[0]!.agentId, otherPartner.liveKey);

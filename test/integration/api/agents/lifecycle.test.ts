@@ -24,7 +24,7 @@ describe('an agent’s requests in progress while it is revoked or suspended', (
     ['suspend', {}, 'AGENT_SUSPENDED'],
     ['suspend', { includeDescendants: true }, 'AGENT_SUSPENDED'],
   ])(
-    'rejects changes by an agent that was authorized before it was revoked or suspended (%s %j)',
+    'rejects changes by an agent that was authorized before its revocation or suspension (%s %j)',
     async (action, body, code) => {
       const root = await register(h.client, partner.liveKey);
       const child = await spawn(h.client, root.key, root.id);
@@ -49,7 +49,7 @@ describe('an agent’s requests in progress while it is revoked or suspended', (
 });
 
 describe('suspend and reactivate', () => {
-  it('suspends only the agent itself, on every process at once, until it is reactivated', async () => {
+  it('suspends only the agent itself, on every process immediately, until it is reactivated', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     expect([await apis.statusesWith(root.key), await apis.statusesWith(child.key)]).toEqual([
@@ -72,7 +72,7 @@ describe('suspend and reactivate', () => {
     expect(entries[1]).toMatchObject({ before: { status: 'ACTIVE' }, after: { status: 'SUSPENDED' } });
   });
 
-  it('suspends the whole subtree with includeDescendants, and lifts only that suspension on reactivation', async () => {
+  it('suspends the whole subtree with includeDescendants, and lifts only that suspension upon reactivation', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const leaf = await spawn(h.client, child.key, child.id);
@@ -88,7 +88,7 @@ describe('suspend and reactivate', () => {
     expect(await apis.statusesWith(leaf.key)).toEqual([200, 200]);
   });
 
-  it('writes no audit entry when suspend or reactivate changes nothing', async () => {
+  it('does not write an audit entry when suspend or reactivate has no effect', async () => {
     const { id } = await register(h.client, partner.liveKey);
     for (const action of ['reactivate', 'suspend', 'suspend', 'reactivate', 'reactivate']) {
       expect((await apis.postAction(id, action)).status).toBe(200);
@@ -119,7 +119,7 @@ describe('revoke', () => {
     expect(entry).toMatchObject({ action: 'agent.revoked', reason: 'stolen laptop', after: { status: 'REVOKED' } });
   });
 
-  it('revokes the subtree with includeDescendants, even when its root was already revoked alone', async () => {
+  it('revokes the subtree with includeDescendants, even when its root was already revoked separately', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const leaf = await spawn(h.client, child.key, child.id);
@@ -137,12 +137,12 @@ describe('revoke', () => {
 });
 
 describe('key rotation', () => {
-  it('rejects an agent’s old key and accepts the new one on every process once rotation returns', async () => {
+  it('rejects an agent’s old key and accepts the new key on every process once rotation returns', async () => {
     const { id, key } = await register(h.client, partner.liveKey);
     expect(await apis.statusesWith(key)).toEqual([200, 200]);
     const { body } = await apis.postAction(id, 'key/rotate');
     expect(body).toEqual({ agentId: id, apiKey: expect.stringMatching(/^mir_live_agent_/) });
-    // Try the new key first: caching it must not make the old one valid again.
+    // Try the new key first, because caching it must not make the old key valid again.
     expect(await apis.statusesWith(body.apiKey)).toEqual([200, 200]);
     expect(await apis.statusesWith(key)).toEqual([401, 401]);
     const entries = await auditOf(h.ctx, id);

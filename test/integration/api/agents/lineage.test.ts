@@ -9,7 +9,7 @@ const CHILDREN = 23;
 
 let h: Harness;
 let partner: TestPartner;
-/** root › middle › self › children; only the first child has a child of its own. */
+/** The tree is root › middle › self › children. Only the first child has a child of its own. */
 let root: TestAgent;
 let middle: TestAgent;
 let self: TestAgent;
@@ -53,13 +53,13 @@ describe('GET /v1/agents/:id/lineage', () => {
     expect(body.nextCursor).toBeNull();
   });
 
-  it('returns only the root as its own ancestry, and no children for a leaf', async () => {
+  it('returns only the root itself as the ancestry of a root, and no children for a leaf', async () => {
     const rootLineage = (await lineageOf(root.agentId)).body;
     expect([idsOf(rootLineage.ancestry), idsOf(rootLineage.children)]).toEqual([[root.agentId], [middle.agentId]]);
     expect((await lineageOf(grandchild.agentId)).body.children).toEqual([]);
   });
 
-  it.each([1, 2, 5, 22, 23])('returns each child exactly once over pages of %i', async (limit) => {
+  it.each([1, 2, 5, 22, 23])('returns each child exactly once across pages of %i', async (limit) => {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
@@ -72,7 +72,7 @@ describe('GET /v1/agents/:id/lineage', () => {
     expect(seen).toEqual(oldestFirst(children));
   });
 
-  it('keeps a revoked agent in the ancestry of its live descendants', async () => {
+  it('keeps a revoked agent in the ancestry of its active descendants', async () => {
     expect(await postAction(middle.agentId, 'revoke', { reason: 'left' })).toMatchObject({ status: 200 });
     const { ancestry } = (await lineageOf(self.agentId)).body as { ancestry: TreeNode[] };
     expect(ancestry.map(({ agentId, status }) => [agentId, status])).toEqual([
@@ -108,7 +108,7 @@ describe('GET /v1/agents/:id/lineage', () => {
     expectProblem(await lineageOf(self.agentId, grandchild.apiKey), 403, 'NOT_YOUR_DESCENDANT');
   });
 
-  it('returns the same 404 for agents of other partners and environments as for unknown ones', async () => {
+  it('returns the same 404 for agents of other partners and environments as for unknown agents', async () => {
     const otherPartner = await h.partner();
     const foreign = await lineageOf(self.agentId, otherPartner.liveKey);
     const missing = await lineageOf('agt_live_0', otherPartner.liveKey);

@@ -23,7 +23,7 @@ const limitsOf = ({ body }: { body: { code: string; errors: { path: string }[] }
 ];
 
 describe('spawn policy', () => {
-  it('disables spawning by default, separately for live and test', async () => {
+  it('disables spawning by default, and configures the live and test environments separately', async () => {
     const { body } = await h.client.get('/v1/agents/policy', partner.liveKey);
     expect(body).toEqual({
       spawnEnabled: false,
@@ -42,7 +42,7 @@ describe('spawn policy', () => {
     expect((await requestSpawn(id)).body.code).toBe('SPAWN_DISABLED');
   });
 
-  it('replaces the whole policy and writes one audit entry per change', async () => {
+  it('replaces the entire policy and writes one audit entry per change', async () => {
     const policy = {
       spawnEnabled: true,
       maxSpawnDepth: 3,
@@ -86,7 +86,7 @@ describe('spawn policy', () => {
     expect(limitsOf(await requestSpawn(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth', 'maxAgentsPerRoot']]);
   });
 
-  it('counts only live agents toward the limits', async () => {
+  it('excludes revoked agents from the limits', async () => {
     await allowSpawning(h.client, partner, { maxChildrenPerAgent: 2, maxAgentsPerRoot: 3 });
     const root = await register(h.client, partner.liveKey);
     for (let round = 0; round < 3; round += 1) {

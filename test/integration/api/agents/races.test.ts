@@ -26,7 +26,7 @@ interface Tree {
   root: TestAgent;
   /** The child of the root that is killed. */
   killed: TestAgent;
-  /** Three children of `killed`. The last one is suspended. */
+  /** Three children of `killed`. The last child is suspended. */
   children: TestAgent[];
   /** Another child of the root, which must survive. */
   spared: TestAgent;
@@ -39,7 +39,7 @@ async function createTree(): Promise<Tree> {
   const { liveKey } = partner;
   const root = await register(client, liveKey);
   const [killed, spared] = [await spawn(client, liveKey, root.id), await spawn(client, liveKey, root.id)];
-  // Depth 2 is the deepest level that needs no approval.
+  // Depth 2 is the deepest level that does not need approval.
   const children = [];
   for (let n = 0; n < 3; n += 1) children.push(await spawn(client, liveKey, killed.id));
   const approvals: string[] = [];
@@ -53,7 +53,7 @@ async function createTree(): Promise<Tree> {
 
 type Action = (client: ApiClient, tree: Tree, n: number) => Promise<TestResponse>;
 
-/** Every action that could leave a live agent or key below the killed agent, with partner and agent keys. */
+/** Every action that could leave an active agent or a valid key below the killed agent, with partner and agent keys. */
 const ACTIONS: Record<string, Action> = {
   spawn: (client, { killed }) => client.post(`/v1/agents/${killed.id}/spawn`, partner.liveKey, { name: 'Racer' }),
   spawnAsItself: (client, { killed }, n) =>
@@ -112,7 +112,7 @@ async function race(
   return { keys, results, cascadeId: kill.cascadeId };
 }
 
-/** Returns the status of each key. Checks 20 at a time to stay below the limit of concurrent MongoDB reads. */
+/** Returns the status of each key. Checks 20 at a time to stay below the limit on concurrent MongoDB reads. */
 async function statusesOf(client: ApiClient, keys: readonly string[]): Promise<number[]> {
   const statuses: number[] = [];
   for (let from = 0; from < keys.length; from += 20) {
@@ -124,7 +124,7 @@ async function statusesOf(client: ApiClient, keys: readonly string[]): Promise<n
 
 describe('the kill switch under concurrent changes', () => {
   it(
-    `leaves no valid key below the killed agent and returns no 5xx (${CLIENTS} clients, ${ROUNDS} rounds)`,
+    `leaves no valid keys below the killed agent and never returns a 5xx (${CLIENTS} clients, ${ROUNDS} rounds)`,
     async () => {
       const succeeded = new Map<string, number>();
       for (let round = 0; round < ROUNDS; round += 1) {
@@ -158,7 +158,7 @@ describe('the kill switch under concurrent changes', () => {
   );
 
   it(
-    'leaves one valid key after concurrent rotations, suspensions and reactivations on two processes',
+    'leaves exactly one valid key after concurrent rotations, suspensions and reactivations on two processes',
     async () => {
       const { id, key } = await register(h.client, partner.liveKey);
       const actions = ['key/rotate', 'suspend', 'reactivate'];

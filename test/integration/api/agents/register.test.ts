@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => apis.close());
 
 describe('POST /v1/agents', () => {
-  it('returns a new agent with a working key that is never shown again', async () => {
+  it('returns a new agent with a working key that is never returned again', async () => {
     const { status, body, headers } = await h.client.post(
       '/v1/agents',
       partner.liveKey,
@@ -62,7 +62,7 @@ describe('POST /v1/agents', () => {
     expect((await apis.getAgent(id, partner.testKey)).status).toBe(200);
   });
 
-  it('returns the same 404 for another partner’s agent as for an unknown one, on every action', async () => {
+  it('returns the same 404 for another partner’s agent as for an unknown agent, for every action', async () => {
     const otherPartner = await h.partner();
     const { id } = await register(h.client, partner.liveKey);
     for (const path of ['suspend', 'reactivate', 'revoke', 'key/rotate']) {
@@ -151,7 +151,7 @@ describe('access to agent routes', () => {
     expect(responses.map(({ body }) => body.code)).toEqual(responses.map(() => 'HUMAN_REQUIRED'));
   });
 
-  it('lets an ADMIN agent manage its descendants, but neither itself nor other agents', async () => {
+  it('lets an ADMIN agent manage its descendants, but not itself or other agents', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const unrelated = await register(h.client, partner.liveKey);
@@ -177,7 +177,7 @@ describe('access to agent routes', () => {
     expect((await apis.postAction(id, 'suspend', {}, key)).body.code).toBe('SCOPE_MISSING');
   });
 
-  it('allows only reading, suspending and revoking agents after a downgrade', async () => {
+  it('allows only reading, suspending and revoking agents after a downgrade to STANDARD', async () => {
     const ownPartner = await h.partner();
     await allowSpawning(h.client, ownPartner);
     const { id } = await register(h.client, ownPartner.liveKey);

@@ -29,7 +29,7 @@ const AI_AGENT = {
 };
 
 describe('POST /v1/agents/:id/spawn', () => {
-  it('gives a child the permissions of its ancestors by default, and no budget of its own', async () => {
+  it('gives a child its ancestors’ permissions by default, and no budget of its own', async () => {
     const root = await register(h.client, partner.liveKey, {
       rateLimitPerMinute: 600,
       allowedEventTypes: ['mir.transaction.*', 'mir.review.*'],
@@ -59,7 +59,7 @@ describe('POST /v1/agents/:id/spawn', () => {
     expect(leaf.body.allowedEventTypes).toEqual(['mir.transaction.completed']);
   });
 
-  it('returns 403 with each field that exceeds the permissions of the parent or another ancestor', async () => {
+  it('returns 403 and lists each field that exceeds the permissions of the parent or another ancestor', async () => {
     const root = await register(h.client, partner.liveKey, { ...AI_AGENT, rateLimitPerMinute: 60 });
     const key = { 'idempotency-key': 'greedy' };
     const excessive = {
@@ -100,7 +100,7 @@ describe('POST /v1/agents/:id/spawn', () => {
     expect((await requestSpawn(partner.liveKey, plain.id)).status).toBe(201);
   });
 
-  it('requires an idempotency key from an AI agent, and replays the same child without its API key', async () => {
+  it('requires an idempotency key from an AI agent, and replays the response without the child’s API key', async () => {
     const root = await register(h.client, partner.liveKey, AI_AGENT);
     const twin = await register(h.client, partner.liveKey, AI_AGENT);
     expect(await requestSpawn(root.key, root.id)).toMatchObject({
@@ -138,7 +138,7 @@ describe('POST /v1/agents/:id/spawn', () => {
     expect((await requestSpawn(partner.liveKey, child.id)).body.code).toBe('AGENT_REVOKED');
   });
 
-  it('returns 429 when a tree spawns too fast, and 503 while Redis is down', async () => {
+  it('returns 429 when a tree spawns agents too fast, and 503 while Redis is down', async () => {
     const root = await register(h.client, partner.liveKey);
     await h.ctx.queueLink.client.set(
       `${h.ctx.keys.throttle('spawns')}:${root.id}`,
@@ -159,7 +159,7 @@ describe('POST /v1/agents/:id/spawn', () => {
 });
 
 describe('PATCH /v1/agents/:id', () => {
-  it('applies narrowed permissions to all descendants at once, on every process', async () => {
+  it('applies narrowed permissions to all descendants immediately, on every process', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const leaf = await spawn(h.client, child.key, child.id);
@@ -174,7 +174,7 @@ describe('PATCH /v1/agents/:id', () => {
     expect(headers.get('ratelimit-policy')).toBe('"requests";q=7;w=60');
   });
 
-  it('rejects widening beyond an ancestor, but allows narrowing to event types the ancestor has lost', async () => {
+  it('rejects widening beyond an ancestor’s permissions, but allows narrowing to event types the ancestor has lost', async () => {
     const root = await register(h.client, partner.liveKey, {
       allowedEventTypes: ['mir.transaction.*'],
       rateLimitPerMinute: 60,
@@ -218,8 +218,8 @@ describe('PATCH /v1/agents/:id', () => {
   });
 });
 
-describe('rate limit of an agent tree', () => {
-  it('shares exactly the root’s budget among the whole tree', async () => {
+describe('rate limit for an agent tree', () => {
+  it('shares exactly the root’s budget across the whole tree', async () => {
     const perMinute = 40;
     const root = await register(h.client, partner.liveKey, { rateLimitPerMinute: perMinute });
     const children = await Promise.all([1, 2, 3].map(() => spawn(h.client, partner.liveKey, root.id)));

@@ -26,7 +26,7 @@ function changesOf(n: number): Partial<AgentDoc> {
   };
 }
 
-/** A grown agent with its effective status, derived from its whole path. */
+/** An agent in the tree with its effective status, derived from its whole path. */
 interface Expected extends GrownAgent {
   status: AgentStatus;
 }
@@ -62,7 +62,7 @@ afterAll(() => h.close());
 
 const getTree = (query: string, key = partner.liveKey) => h.client.get(`/v1/agents/tree?${query}`, key);
 
-/** Returns every page of a walk. */
+/** Returns every page of a tree listing. */
 async function allPages(query: string, key = partner.liveKey): Promise<TreeNode[][]> {
   const pages: TreeNode[][] = [];
   let cursor: string | null = null;
@@ -109,7 +109,7 @@ describe('GET /v1/agents/tree', () => {
     expect(new Set(tree.map(({ status }) => status))).toEqual(new Set(['ACTIVE', 'SUSPENDED', 'REVOKED']));
   });
 
-  it.each([1, 7, 50, 299, 300])('returns each agent exactly once over pages of %i', async (limit) => {
+  it.each([1, 7, 50, 299, 300])('returns each agent exactly once across pages of %i', async (limit) => {
     const pages = await allPages(`rootAgentId=${tree[0]!.agentId}&limit=${limit}`);
     expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
     expect(idsOf(pages.flat())).toEqual(depthFirst(tree, tree[0]!));
@@ -121,7 +121,7 @@ describe('GET /v1/agents/tree', () => {
     expect(nodes.map(({ status }) => status)).toEqual(nodes.map(({ agentId }) => statusById.get(agentId)));
   });
 
-  it('streams as NDJSON the same agents that paging returns', async () => {
+  it('streams exactly the agents that paging returns, as NDJSON', async () => {
     expect(await streamTree('')).toEqual((await allPages('limit=40')).flat());
     const filtered = `rootAgentId=${tree[0]!.agentId}&status=SUSPENDED&maxDepth=4`;
     const part = await streamTree(filtered);
@@ -129,7 +129,7 @@ describe('GET /v1/agents/tree', () => {
     expect(part).toEqual((await allPages(`${filtered}&limit=2`)).flat());
   });
 
-  it('returns all trees of the partner one after another when no root is given', async () => {
+  it('returns all of the partner’s trees, one after another, when no root is specified', async () => {
     const nodes = (await allPages('limit=500')).flat();
     const roots = [tree[0]!, otherTree[0]!].toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
     const both = [...tree, ...otherTree];
@@ -146,7 +146,7 @@ describe('GET /v1/agents/tree', () => {
     },
   );
 
-  it('counts maxDepth from the requested agent', async () => {
+  it('measures maxDepth from the requested agent', async () => {
     const inner = tree.find(({ depth, agentId }) => depth === 2 && tree.some(({ parentId }) => parentId === agentId))!;
     const below = depthFirst(tree, inner);
     const depthById = new Map(tree.map(({ agentId, depth }) => [agentId, depth]));
@@ -156,7 +156,7 @@ describe('GET /v1/agents/tree', () => {
     }
   });
 
-  it('applies an ancestor’s kill when an agent below it is requested', async () => {
+  it('reflects an ancestor’s kill when an agent below that ancestor is requested', async () => {
     const killed = tree[KILLED]!;
     const child = tree.find(({ parentId }) => parentId === killed.agentId)!;
     const nodes = (await allPages(`rootAgentId=${child.agentId}&limit=2`)).flat();
@@ -175,7 +175,7 @@ describe('GET /v1/agents/tree', () => {
     expectProblem(await getTree(`rootAgentId=${otherTree[0]!.agentId}`, self.key), 403, 'NOT_YOUR_DESCENDANT');
   });
 
-  it('returns the same 404 for another partner’s agent as for an unknown one, and never lists it', async () => {
+  it('returns the same 404 for another partner’s agent as for an unknown agent, and never lists that agent', async () => {
     const otherPartner = await h.partner();
     const foreign = await getTree(`rootAgentId=${tree[0]!.agentId}`, otherPartner.liveKey);
     const missing = await getTree(`rootAgentId=${tree[0]!.agentId.slice(0, -4)}zzzz`, otherPartner.liveKey);

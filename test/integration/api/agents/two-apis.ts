@@ -3,7 +3,7 @@ import type { TestResponse } from '../../../support/client';
 import type { Harness, TestPartner } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 
-/** Two APIs over the same stores, as two processes would be, and a partner that allows spawning. */
+/** Two APIs that share databases, as separate processes would, and a partner that allows spawning. */
 export interface TwoApis {
   harness: Harness;
   secondApi: Awaited<ReturnType<typeof startSecondApi>>;
@@ -12,12 +12,12 @@ export interface TwoApis {
   postAction(id: string, action: string, body?: unknown, key?: string): Promise<TestResponse>;
   /** Gets one agent, with the partner's key by default. */
   getAgent(id: string, key?: string): Promise<TestResponse>;
-  /** Sends a GET with the key to both APIs and returns the two statuses. */
+  /** Sends a GET request with the key to both APIs and returns the two statuses. */
   statusesWith(key: string): Promise<number[]>;
   close(): Promise<void>;
 }
 
-/** Starts a second API beside the shared harness. `policy` overrides fields of the partner's spawn policy. */
+/** Starts a second API alongside the shared harness. `policy` overrides fields of the partner's spawn policy. */
 export async function startTwoApis({
   workers = false,
   policy = {},

@@ -38,7 +38,7 @@ const fetchLines = async (key: string, query = '') => {
 };
 
 describe('GET /v1/audit', () => {
-  it('returns an entry as written, without a chain position until it is sealed', async () => {
+  it('returns an entry as it was written, without a chain position until the entry is sealed', async () => {
     const { liveKey, chain, partnerId } = await createPartner();
     const at = new Date();
     await append([anEntry(chain, { _id: `aud_${chain}`, reason: 'stolen', cascadeId: 'csc_1', at })]);
@@ -63,7 +63,7 @@ describe('GET /v1/audit', () => {
     expect((await list(liveKey)).body.data).toEqual([sealed]);
   });
 
-  it('pages newest first and returns each entry exactly once', async () => {
+  it('lists entries newest first and returns each entry exactly once across pages', async () => {
     const { liveKey, chain } = await createPartner();
     const at = new Date();
     await appendEntries(h.ctx.store, chain, 5);
@@ -101,7 +101,7 @@ describe('GET /v1/audit', () => {
     expect(await found('?target=agt_live_1&actor=PARTNER')).toEqual(['4', '1']);
   });
 
-  it('hides entries of other partners, other environments and the registry', async () => {
+  it('hides entries that belong to other partners, other environments or the registry', async () => {
     const [partner, otherPartner] = [await createPartner(), await createPartner()];
     await append([anEntry(partner.chain), anEntry(tenantOf(otherPartner.partnerId, 'test')), anEntry('registry')]);
     expect((await list(otherPartner.liveKey)).body.data).toEqual([]);
@@ -156,7 +156,7 @@ describe('GET /v1/audit', () => {
 describe('GET /v1/audit as NDJSON', () => {
   const stable = configure({ deterministic: true });
 
-  it('exports every entry with a hash that can be recomputed from its line alone', async () => {
+  it('exports every entry with a hash that can be recomputed from its own line', async () => {
     const { liveKey, chain } = await createPartner();
     await appendEntries(h.ctx.store, chain, 700);
     await sealAll(h.ctx.store, chain);
@@ -171,7 +171,7 @@ describe('GET /v1/audit as NDJSON', () => {
     });
   });
 
-  it('rejects a cursor, so that a partial export cannot pass for a complete one', async () => {
+  it('rejects a cursor on an export, so a partial export cannot be mistaken for a complete one', async () => {
     const { liveKey, chain } = await createPartner();
     await appendEntries(h.ctx.store, chain, 3);
     const { nextCursor } = (await list(liveKey, '?limit=1')).body;
@@ -183,7 +183,7 @@ describe('GET /v1/audit as NDJSON', () => {
     ]);
   });
 
-  it('applies the list filters to an export, which is empty when nothing matches', async () => {
+  it('applies the list filters to an export, and returns an empty export when no entries match', async () => {
     const { liveKey, chain } = await createPartner();
     await appendEntries(h.ctx.store, chain, 3, { target: 'agt_live_7' });
     await appendEntries(h.ctx.store, chain, 2);

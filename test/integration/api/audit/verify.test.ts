@@ -27,8 +27,8 @@ async function createSealedChain(
   return { ...partner, chain, audit: h.ctx.store.audit.model };
 }
 
-describe('GET /v1/audit/verify of an intact chain', () => {
-  it('verifies a chain through its last sealed entry and counts the unsealed ones', async () => {
+describe('GET /v1/audit/verify for an intact chain', () => {
+  it('verifies a chain through its last sealed entry and counts the unsealed entries', async () => {
     const { liveKey, chain } = await createSealedChain(5);
     await appendEntries(h.ctx.store, chain, 2);
     const last = (await sealedEntries(h.ctx.store, chain)).at(-1)!;
@@ -48,7 +48,7 @@ describe('GET /v1/audit/verify of an intact chain', () => {
     expect(await verify(liveKey)).toEqual({ intact: true, ...empty });
   });
 
-  it('returns the same result page by page as in one request', async () => {
+  it('returns the same result over several pages as in one request', async () => {
     const { liveKey } = await createSealedChain(7);
     const whole = await verify(liveKey);
     const first = await verify(liveKey, '?limit=3');
@@ -74,8 +74,8 @@ describe('GET /v1/audit/verify of an intact chain', () => {
   });
 });
 
-describe('the cursor of GET /v1/audit/verify', () => {
-  it('rejects a cursor from another chain or from the audit list', async () => {
+describe('cursors of GET /v1/audit/verify', () => {
+  it('rejects a verification cursor from another chain or from the audit list', async () => {
     const [partner, otherPartner] = [await createSealedChain(3), await createSealedChain(3)];
     const { nextCursor } = await verify(partner.liveKey, '?limit=2');
     expect(await verify(otherPartner.liveKey, `?cursor=${nextCursor}`)).toMatchObject({ code: 'VALIDATION_FAILED' });
@@ -84,7 +84,7 @@ describe('the cursor of GET /v1/audit/verify', () => {
   });
 });
 
-describe('GET /v1/audit/verify of a chain that was tampered with', () => {
+describe('GET /v1/audit/verify for a chain that was tampered with', () => {
   const broken = (seq: number, auditId: string | null, reason: string) => ({
     intact: false,
     firstBroken: { seq, auditId, reason },
@@ -98,14 +98,14 @@ describe('GET /v1/audit/verify of a chain that was tampered with', () => {
     ['reason', { reason: 'another' }],
     ['hash', { hash: 'f'.repeat(64) }],
     ['previous hash', { previousHash: 'f'.repeat(64) }],
-  ])('detects an entry with a changed %s', async (_field, change) => {
+  ])('detects that the %s of an entry was changed', async (_field, change) => {
     const { liveKey, chain, audit } = await createSealedChain(5);
     const entry = (await sealedEntries(h.ctx.store, chain))[2]!;
     await rawCollection(audit).updateOne({ _id: entry._id }, { $set: change });
     expect(await verify(liveKey)).toEqual(broken(3, entry._id, 'ENTRY_CHANGED'));
   });
 
-  it('detects a field that was added to an entry', async () => {
+  it('detects that a field was added to an entry', async () => {
     const { liveKey, chain, audit } = await createSealedChain(3);
     const entry = (await sealedEntries(h.ctx.store, chain))[1]!;
     await rawCollection(audit).updateOne({ _id: entry._id }, { $set: { note: 'x' } });
@@ -118,7 +118,7 @@ describe('GET /v1/audit/verify of a chain that was tampered with', () => {
     expect(await verify(liveKey)).toEqual(broken(seq, null, 'ENTRY_MISSING'));
   });
 
-  it('detects an entry that was unsealed and sealed again', async () => {
+  it('detects that an entry was unsealed and sealed again', async () => {
     const { liveKey, chain, audit } = await createSealedChain(5);
     const unseal = { $set: { sealed: false }, $unset: { seq: 1, previousHash: 1, hash: 1 } };
     await audit.collection.updateOne({ chain, seq: 2 }, unseal);
@@ -126,7 +126,7 @@ describe('GET /v1/audit/verify of a chain that was tampered with', () => {
     expect(await verify(liveKey)).toEqual(broken(2, null, 'ENTRY_MISSING'));
   });
 
-  it('detects an inserted entry at any position or without one', async () => {
+  it('detects an inserted entry, with or without a position', async () => {
     const { liveKey, chain, audit } = await createSealedChain(3);
     const entry = anEntry(chain);
     const insert = (seal: object) => rawCollection(audit).insertOne({ ...entry, sealed: true, ...seal });
@@ -151,14 +151,14 @@ describe('GET /v1/audit/verify of a chain that was tampered with', () => {
     }
   });
 
-  it('detects a timestamp that was replaced with its string form', async () => {
+  it('detects that a timestamp was replaced with its string form', async () => {
     const { liveKey, chain, audit } = await createSealedChain(3);
     const entry = (await sealedEntries(h.ctx.store, chain))[1]!;
     await rawCollection(audit).updateOne({ _id: entry._id }, { $set: { at: entry.at.toISOString() } });
     expect(await verify(liveKey)).toEqual(broken(2, entry._id, 'ENTRY_CHANGED'));
   });
 
-  it('detects two entries whose positions were swapped', async () => {
+  it('detects that the positions of two entries were swapped', async () => {
     const { liveKey, chain, audit } = await createSealedChain(5);
     const [, second, third] = await sealedEntries(h.ctx.store, chain);
     const move = (_id: string, seq: number) => rawCollection(audit).updateOne({ _id }, { $set: { seq } });
@@ -187,9 +187,9 @@ describe('GET /v1/audit/verify of a chain that was tampered with', () => {
 
   it.each([
     ['an earlier position', { seq: 3 }],
-    ['another hash', { hash: CHAIN_START.hash }],
-    ['another time', { sealedThrough: new Date(0) }],
-  ])('detects a chain head that was changed to %s', async (_change, change) => {
+    ['a different hash', { hash: CHAIN_START.hash }],
+    ['a different time', { sealedThrough: new Date(0) }],
+  ])('detects that the chain head was changed to %s', async (_change, change) => {
     const { liveKey, chain } = await createSealedChain(5);
     await h.ctx.store.auditHeads.model.updateOne({ _id: chain }, { $set: change });
     expect(await verify(liveKey)).toEqual(broken(5, null, 'HEAD_CHANGED'));

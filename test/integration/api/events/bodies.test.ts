@@ -12,7 +12,7 @@ import { rawRequest } from '../../../support/raw-request';
 const MIB = 1024 * 1024;
 const BOMB_BYTES = 200 * MIB;
 const BOMBS = 10;
-/** Above what ten 5 MiB buffers need, below the size of one inflated bomb. */
+/** More than ten 5 MiB buffers need, but less than the size of one inflated bomb. */
 const RSS_GROWTH_MAX_BYTES = 120 * MIB;
 
 let mir: Harness;
@@ -28,8 +28,8 @@ const post = (body: string | Buffer, headers: Record<string, string> = {}, apiKe
   mir.client.post('/v1/events', apiKey, body, headers);
 const queued = (): Promise<number> => mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized');
 
-describe('body of POST /v1/events', () => {
-  it('accepts a body of exactly 5 MiB and rejects one byte more with 413', async () => {
+describe('request body of POST /v1/events', () => {
+  it('accepts a body of exactly 5 MiB and rejects a body one byte larger with 413', async () => {
     const padded = (length: number): string => `{"events":[${json}]}`.padEnd(length, ' ');
     expect((await post(padded(5 * MIB))).status).toBe(202);
     expectProblem(await post(padded(5 * MIB + 1)), 413, 'BODY_TOO_LARGE');
@@ -51,7 +51,7 @@ describe('body of POST /v1/events', () => {
     expect([response.status, JSON.parse(response.text).code]).toEqual([413, 'BODY_TOO_LARGE']);
   });
 
-  it('returns a response smaller than the request for a batch of unknown fields', async () => {
+  it('returns a response smaller than the request for a batch whose items contain only unknown fields', async () => {
     const junk = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`f${n}`, 1]));
     const sent = JSON.stringify({ events: Array.from({ length: 1_000 }, () => junk) });
     const response = await post(sent);
@@ -59,7 +59,7 @@ describe('body of POST /v1/events', () => {
     expect(JSON.stringify(response.body).length).toBeLessThan(sent.length);
   });
 
-  it('measures size after decompression: rejects 6 MiB in a few KiB of gzip with 413', async () => {
+  it('measures body size after decompression, and rejects 6 MiB compressed to a few KiB with 413', async () => {
     const body = gzipSync(json.padEnd(6 * MIB, ' '));
     expect(body.length).toBeLessThan(16 * 1024);
     expectProblem(await post(body, { 'content-encoding': 'gzip' }), 413, 'BODY_TOO_LARGE');
@@ -85,8 +85,8 @@ describe('body of POST /v1/events', () => {
   });
 
   it.each([
-    ['not gzip', Buffer.from(json)],
-    ['truncated', gzipSync(json).subarray(0, 20)],
+    ['data that is not gzip', Buffer.from(json)],
+    ['a truncated body', gzipSync(json).subarray(0, 20)],
     ['a wrong checksum', Buffer.concat([gzipSync(json).subarray(0, -8), Buffer.alloc(8, 7)])],
   ])('rejects invalid gzip with 400: %s', async (_what, body) => {
     const response = await post(body, { 'content-encoding': 'gzip' });
@@ -125,7 +125,7 @@ describe('body of POST /v1/events', () => {
   });
 
   it.each([
-    ['truncated', json.slice(0, -1)],
+    ['a truncated document', json.slice(0, -1)],
     ['a trailing comma', '{"userExternalId":"u",}'],
     ['two documents', `${json}${json}`],
     ['NaN', '{"weight":NaN}'],
@@ -145,7 +145,7 @@ describe('body of POST /v1/events', () => {
     ['a lone continuation byte', Buffer.from([0x22, 0x80, 0x22])],
     ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
     ['an encoded surrogate', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
-  ])('rejects invalid UTF-8 with 400 instead of replacing characters: %s', async (_what, body) => {
+  ])('rejects invalid UTF-8 with 400 instead of substituting characters: %s', async (_what, body) => {
     expectProblem(await post(body), 400, 'INVALID_ENCODING');
   });
 
@@ -154,7 +154,7 @@ describe('body of POST /v1/events', () => {
     ['a number', '7'],
     ['null', 'null'],
     ['an array', JSON.stringify([anEvent()])],
-  ])('rejects JSON other than an object with 422: %s', async (_what, body) => {
+  ])('rejects JSON that is not an object with 422: %s', async (_what, body) => {
     expectProblem(await post(body), 422, 'VALIDATION_FAILED');
   });
 
@@ -167,7 +167,7 @@ describe('body of POST /v1/events', () => {
     for (const response of [root, id, metadata, events]) expectProblem(response, 400, 'INVALID_JSON');
   });
 
-  it('does not queue rejected submissions', async () => {
+  it('does not queue any rejected submissions', async () => {
     const before = await queued();
     await post('{"events":');
     await post(gzipSync('['), { 'content-encoding': 'gzip' });

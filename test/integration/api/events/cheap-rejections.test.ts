@@ -22,14 +22,14 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 const partner = () => mir.partner({ limits: { eventsPerMinute: EVENTS_PER_MINUTE, requestsPerMinute: 6_000 } });
-/** A key with a correct checksum that was never issued. */
+/** Returns a key that has a correct checksum but was never issued. */
 const unknownKey = (): string => newApiKey('live', newPartnerTag()).key;
 const junkFields = (fields: number) => Object.fromEntries(Array.from({ length: fields }, (_, n) => [`f${n}`, 1]));
 const junkBatch = (items: number, fields: number): string =>
   JSON.stringify({ events: Array.from({ length: items }, () => junkFields(fields)) });
 const gzipped = (key: string, body: string): Promise<TestResponse> =>
   mir.client.post('/v1/events', key, gzipSync(body), { 'content-encoding': 'gzip' });
-/** Units spent so far, computed from the rate-limit header of a new partner's response. */
+/** Returns the units spent so far, computed from the rate-limit header of a response to a new partner. */
 const spent = ({ headers }: TestResponse): number => {
   const [, policy, left] = /^"(\w+)";r=(\d+);/.exec(headers.get('ratelimit') ?? '') ?? [];
   expect(policy).toBe('events');
@@ -47,7 +47,7 @@ describe('event submissions with an unknown key', () => {
     ['a small batch', `{"events":[${'1,'.repeat(JUNK_ITEMS - 1)}1]}`, {}],
     ['small NDJSON', '{}\n'.repeat(JUNK_ITEMS), NDJSON],
     ['a large batch', junkBatch(JUNK_ITEMS, 10), {}],
-  ])('returns 401 for an unknown key and does not count the items of %s as rejected', async (_what, body, headers) => {
+  ])('returns 401 for an unknown key and does not count the items in %s as rejected', async (_what, body, headers) => {
     const before = await rejectedItems();
     expectProblem(await mir.client.post('/v1/events', unknownKey(), body, headers), 401, 'API_KEY_INVALID');
     expect(await rejectedItems()).toBe(before);
@@ -55,7 +55,7 @@ describe('event submissions with an unknown key', () => {
 });
 
 describe('cost of rejected submissions', () => {
-  it('charges one unit per item, including rejected items', async () => {
+  it('charges one unit per item, including each rejected item', async () => {
     const { liveKey } = await partner();
     const response = await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110));
     expectProblem(response, 422, 'VALIDATION_FAILED');
@@ -83,7 +83,7 @@ describe('cost of rejected submissions', () => {
     expect(spent(response)).toBeGreaterThan(JUNK_ITEMS);
   });
 
-  it('returns 429 for invalid submissions when the budget is used up', async () => {
+  it('returns 429 for invalid submissions when the budget is exhausted', async () => {
     const { liveKey } = await mir.partner({ limits: { eventsPerMinute: 5, requestsPerMinute: 6_000 } });
     expect((await mir.client.post('/v1/events', liveKey, { events: someEvents(5) })).status).toBe(202);
     expectProblem(await mir.client.post('/v1/events', liveKey, { events: [1] }), 429, 'RATE_LIMITED');
@@ -91,7 +91,7 @@ describe('cost of rejected submissions', () => {
     expectProblem(await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110)), 429, 'RATE_LIMITED');
   });
 
-  it('leaves no open chunk for a rejected batch, which would hold back the watermark', async () => {
+  it('does not leave an open chunk for a rejected batch, because the chunk would hold back the watermark', async () => {
     const { liveKey, partnerId } = await partner();
     expectProblem(await mir.client.post('/v1/events', liveKey, junkBatch(1_200, 2)), 422, 'VALIDATION_FAILED');
     expect(await openChunks(tenantOf(partnerId, 'live'))).toBe(0);
@@ -105,7 +105,7 @@ describe('cost of rejected submissions', () => {
     expect(await openChunks(tenantOf(partnerId, 'live'))).toBe(1);
   });
 
-  it('charges an AI agent that sends too many items and leaves no open chunk', async () => {
+  it('charges an AI agent that sends too many items, and does not leave an open chunk', async () => {
     const owner = await partner();
     const agent = await insertAgent(mir.ctx.store, owner);
     const response = await mir.client.post('/v1/events', agent.apiKey, { events: someEvents(101) });
@@ -115,8 +115,8 @@ describe('cost of rejected submissions', () => {
   });
 });
 
-describe('errors of an event submission', () => {
-  it(`lists at most ${MAX_LISTED_ERRORS} errors of a batch and sets errorsTruncated`, async () => {
+describe('errors for an event submission', () => {
+  it(`lists at most ${MAX_LISTED_ERRORS} errors for a batch and sets errorsTruncated`, async () => {
     const { liveKey } = await partner();
     const rejected = await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110));
     expect(rejected.body.errors).toHaveLength(MAX_LISTED_ERRORS);
@@ -127,7 +127,7 @@ describe('errors of an event submission', () => {
     expect(partly.body.errors).toHaveLength(MAX_LISTED_ERRORS);
   });
 
-  it('applies the same limit to the errors of a single event', async () => {
+  it('applies the same limit to the listed errors for an event submitted individually', async () => {
     const { liveKey } = await partner();
     const response = await mir.client.post('/v1/events', liveKey, junkFields(2_000));
     expectProblem(response, 422, 'VALIDATION_FAILED');
@@ -151,7 +151,7 @@ describe('JSON nesting limit', () => {
     ['a batch item', `{"events":[${JSON.stringify(anEvent())},${nested(100_000)}]}`],
     ['5 MiB of opening brackets', '['.repeat(5 * 1024 * 1024)],
     ['brackets after an escaped quote', `{"a":"\\"","b":${nested(40)}}`],
-  ])('rejects more than 32 levels with 400 INVALID_JSON: %s', async (_what, body) => {
+  ])('rejects more than 32 levels of nesting with 400 INVALID_JSON: %s', async (_what, body) => {
     const { liveKey } = await partner();
     const response = await gzipped(liveKey, body);
     expectProblem(response, 400, 'INVALID_JSON');
@@ -201,7 +201,7 @@ describe('a large batch of events', () => {
     expectProblem(await mir.client.post('/v1/events', liveKey, body), 400, 'INVALID_JSON');
   });
 
-  it('rejects a large batch with other fields and describes the expected format', async () => {
+  it('rejects a large batch with unexpected top-level fields and describes the expected format', async () => {
     const { liveKey } = await partner();
     const events = someEvents(3_000, { metadata: { text: 'x'.repeat(100) } });
     const after = await mir.client.post('/v1/events', liveKey, { events, source: 'import' });
@@ -226,7 +226,7 @@ describe('a large batch of events', () => {
     const batch = await checkBatch(mir.ctx, tenant, { items, sentBytes: 4_000_000 }, Date.now(), null);
     done = true;
     expect(batch.good).toEqual([]);
-    // About 60 ms of work in slices of a few milliseconds.
+    // The validation takes about 60 ms, in slices of a few milliseconds.
     expect(turns).toBeGreaterThan(3);
   });
 });

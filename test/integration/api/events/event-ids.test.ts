@@ -28,7 +28,7 @@ function guesses(values: string[]): string[] {
 }
 
 describe('event IDs', () => {
-  it('derives event IDs that reveal no idempotency key without the pepper', async () => {
+  it('derives event IDs that do not reveal idempotency keys to anyone without the pepper', async () => {
     const partner = await mir.partner();
     const agent = await insertAgent(mir.ctx.store, partner);
     const queue = mir.ctx.queues.events;
@@ -45,7 +45,7 @@ describe('event IDs', () => {
     }
   });
 
-  it('derives different event IDs for the same key in installations with different peppers', async () => {
+  it('derives different event IDs from the same key in installations with different peppers', async () => {
     const other = await startHarness({
       workers: false,
       env: { SUBJECT_PEPPER: 'another-pepper-0123456789abcdef012345' },
@@ -74,7 +74,7 @@ describe('event IDs', () => {
     expect(new Set(sent.map(({ body }) => body.eventId)).size).toBe(3);
     for (const [n, key] of senders.entries()) {
       expect(await receiptOf(partner.liveKey, sent[n]!)).toMatchObject({ status: 'DONE', persisted: 1 });
-      // A repeat has the ID of the original event, alone and in a batch.
+      // A repeat has the ID of the original event, whether sent alone or in a batch.
       const repeat = await post(key, event(n));
       const batch = await post(key, { events: [event(n)] });
       expect([repeat.body.eventId, batch.body.eventIds[0]]).toEqual([sent[n]!.body.eventId, sent[n]!.body.eventId]);

@@ -41,7 +41,7 @@ function fileOf(name: string, text: string): string {
 }
 
 describe('GET /v1/event-types', () => {
-  it('returns every event type with its meaning, without an API key', async () => {
+  it('returns every event type with its meaning, without requiring an API key', async () => {
     const { status, body } = await mir.client.get('/v1/event-types');
     expect(status).toBe(200);
     const types = new Map(body.data.map((entry: { eventType: string; meaning: string }) => [entry.eventType, entry]));
@@ -51,7 +51,7 @@ describe('GET /v1/event-types', () => {
     for (const { meaning } of types.values() as Iterable<{ meaning: string }>) expect(meaning).toMatch(/^[A-Z].+\.$/);
   });
 
-  it("returns only event types that POST /v1/events accepts, including the operator's own", async () => {
+  it("returns only event types that POST /v1/events accepts, including the operator's custom types", async () => {
     const { liveKey } = await mir.partner();
     const { body } = await mir.client.get('/v1/event-types');
     const events = body.data.map(({ eventType }: { eventType: string }) => anEvent({ eventType }));
@@ -74,7 +74,7 @@ describe('CATALOG_FILE', () => {
     ['an invalid event type', '{"delivery.late":"Text."}', /delivery\.late.*mir\.category\.action/],
     ['a meaning that is not a string', '{"mir.delivery.late":7}', /mir\.delivery\.late/],
     ['an empty meaning', '{"mir.delivery.late":""}', /mir\.delivery\.late/],
-  ])('prevents startup when the catalog file is invalid, and names the problem: %s', async (what, text, reason) => {
+  ])('prevents startup when the catalog file is invalid, and reports the problem: %s', async (what, text, reason) => {
     const file = fileOf(`${what}.json`, text);
     const opening = openRuntime(readConfig(freshEnv({ CATALOG_FILE: file })), 'api');
     const error = await opening.then(
@@ -85,7 +85,7 @@ describe('CATALOG_FILE', () => {
     expect(error.message).toContain(`CATALOG_FILE ${file}`);
   });
 
-  it('prevents startup when the catalog file does not exist, and names the file', async () => {
+  it('prevents startup when the catalog file does not exist, and reports its path', async () => {
     const file = join(folder, 'missing.json');
     await expect(openRuntime(readConfig(freshEnv({ CATALOG_FILE: file })), 'api')).rejects.toThrow(
       `Cannot read CATALOG_FILE ${file}`,

@@ -24,7 +24,7 @@ beforeAll(() => {
   mir = former.harness();
 });
 
-/** Commits groups of chunks as a worker does. Returns how many event IDs each query of the transactions looks up. */
+/** Commits groups of chunks as a worker would. Returns how many event IDs each query in the transactions looks up. */
 async function commitAndCountLookups(groups: readonly (readonly EventChunk[])[]): Promise<number[]> {
   const { store, queueLink, keys, log, metrics, tracing, signalsCache: cache } = mir.ctx;
   const locks = createPartitionLocks(queueLink, keys);
@@ -49,7 +49,7 @@ const chunkOf = (job: { data: unknown }): EventChunk =>
 const partOf = async (tenant: Tenant, chunkId: ChunkId) => (await mir.ctx.store.receipts.parts(tenant, [chunkId]))[0]!;
 
 describe('rollout of keyed event IDs', () => {
-  it('uses keyed IDs at once in a new store, and one hour after the first API start in an upgraded one', async () => {
+  it('uses keyed IDs immediately in a new store, and one hour after the first API start in an upgraded store', async () => {
     expect(mir.ctx.keyedIdsFromMs).toBe(0);
     const before = Date.now();
     const first = await serveUpgraded(null);
@@ -61,7 +61,7 @@ describe('rollout of keyed event IDs', () => {
   });
 
   describeUpgradedApi(former, ({ isKeyed, post }) => {
-    it('stores the events of several callers with the same key in one commit group', async () => {
+    it('stores events from several callers that use the same key in one commit group', async () => {
       const partner = await mir.partner();
       const agents = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
       const queue = mir.ctx.queues.events;
@@ -78,7 +78,7 @@ describe('rollout of keyed event IDs', () => {
       expect(new Set(sent.map(({ body }) => body.eventId)).size).toBe(isKeyed ? 3 : 1);
     });
 
-    it('queues events in the format that workers of the previous version read', async () => {
+    it('queues events in a format that workers running the previous version can read', async () => {
       const partner = await mir.partner();
       const queue = mir.ctx.queues.events;
       await queue.pause();
@@ -98,7 +98,7 @@ describe('rollout of keyed event IDs', () => {
     });
 
     it.each(['the old job first', 'the resend first', 'both in one group'])(
-      'stores one event for a job of the previous version and a resend: %s',
+      'stores one event for a job from the previous version and its resend: %s',
       async (order) => {
         const partner = await mir.partner();
         const tenant = liveTenant(partner);
@@ -184,7 +184,7 @@ describe('rollout of keyed event IDs', () => {
     });
   });
 
-  it('looks up each keyed event by one ID in a new store and by two in an upgraded store', async () => {
+  it('looks up each keyed event by one ID in a new store and by two IDs in an upgraded store', async () => {
     const chunks: EventChunk[] = [];
     const upgraded = await serveUpgraded(new Date(1));
     const queue = mir.ctx.queues.events;

@@ -13,7 +13,7 @@ beforeAll(() => {
 });
 
 describeUpgradedApi(former, ({ isKeyed, client, post }) => {
-  it('reports a repeat of a stored event as a DUPLICATE, from a partner or an agent, alone or in a batch', async () => {
+  it('reports a repeat of a stored event as a DUPLICATE, whether a partner or an agent sends it, alone or in a batch', async () => {
     const partner = await mir.partner();
     const tenant = liveTenant(partner);
     const agent = await insertAgent(mir.ctx.store, partner);
@@ -64,7 +64,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     expect(await countOf(partner)).toBe(2);
   });
 
-  it('stores an event whose key another caller has used, and reports its repeats as DUPLICATE', async () => {
+  it('stores an event whose key another caller has used, and reports repeats of the event as DUPLICATE', async () => {
     const partner = await mir.partner();
     const tenant = liveTenant(partner);
     const [one, two] = [await insertAgent(mir.ctx.store, partner), await insertAgent(mir.ctx.store, partner)];
@@ -85,7 +85,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     expect(await countOf(partner)).toBe(6);
   });
 
-  it('returns the IDs under which new events are stored', async () => {
+  it('returns the same event IDs that it stores for new events', async () => {
     const partner = await mir.partner();
     const event = keyed('new');
     const sent = await post(partner.liveKey, event);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Posts an event with one field as raw JSON, so that no serializer alters it. */
+/** Posts an event with one field as raw JSON so that no serializer alters the value. */
 const postField = (field: string, json: string): Promise<TestResponse> => {
   const { [field as 'userExternalId']: _, ...others } = anEvent() as Record<string, unknown>;
   return mir.client.post('/v1/events', key, `${JSON.stringify(others).slice(0, -1)},${JSON.stringify(field)}:${json}}`);
@@ -81,7 +81,7 @@ describe('POST /v1/events with hostile input', () => {
     ['constructor', '{"prototype":1}', 'constructor UNKNOWN_FIELD'],
     ['__proto__', '{"weight":3}', '__proto__ UNKNOWN_FIELD'],
     ['$where', '"1"', '$where UNKNOWN_FIELD'],
-  ])('rejects and reports %s = %s', async (field, json, error) => {
+  ])('rejects %s = %s and reports the error', async (field, json, error) => {
     const response = await postField(field, json);
     expectProblem(response, 422, 'VALIDATION_FAILED');
     expect(errorsOf(response)).toEqual([error]);
@@ -115,7 +115,7 @@ describe('POST /v1/events with hostile input', () => {
     ['metadata', '{"n":[1.5,-0.1,1e308,9007199254740991,2147483648]}'],
     ['metadata', '{"text":"Zoë 🦊\\t\\n\\u001b"}'],
     ['idempotencyKey', JSON.stringify('k'.repeat(255))],
-  ])('accepts and stores unchanged %s = %s', async (field, json) => {
+  ])('accepts %s = %s and stores the value unchanged', async (field, json) => {
     const sent = await postField(field, json);
     expect([sent.status, sent.body]).toEqual([202, expect.objectContaining({ status: 'ACCEPTED' })]);
     await mir.drained();
@@ -133,7 +133,7 @@ describe('POST /v1/events with hostile input', () => {
     }
   });
 
-  it('accepts an occurredAt four minutes in the future, but not six', async () => {
+  it('accepts an occurredAt four minutes in the future, but rejects one six minutes in the future', async () => {
     expect((await postField('occurredAt', inMinutes(4))).status).toBe(202);
     const response = await postField('occurredAt', inMinutes(6));
     expectProblem(response, 422, 'VALIDATION_FAILED');
@@ -145,7 +145,7 @@ describe('POST /v1/events with hostile input', () => {
     expect(errorsOf(response)).toEqual(['metadata TOO_LARGE']);
   });
 
-  it('prevents prototype pollution, in single events and batches', async () => {
+  it('prevents prototype pollution in single events and in batches', async () => {
     const event = JSON.stringify(anEvent());
     const responses = [
       await postField('__proto__', '{"polluted":1}'),
@@ -159,7 +159,7 @@ describe('POST /v1/events with hostile input', () => {
     expect('polluted' in {}).toBe(false);
   });
 
-  it('reports all problems of an event at once', async () => {
+  it('reports all problems with an event at once', async () => {
     const response = await mir.client.post('/v1/events', key, {
       eventType: 'x',
       weight: 99,

@@ -16,7 +16,7 @@ afterAll(() => mir.close());
 const post = (header: string, body: unknown = anEvent(), headers: Record<string, string> = {}): Promise<TestResponse> =>
   mir.client.post('/v1/events', key, body, { 'idempotency-key': header, ...headers });
 
-describe('Idempotency-Key header of POST /v1/events', () => {
+describe('Idempotency-Key header on POST /v1/events', () => {
   it('treats a quoted string, a bare token and the body field as the same key', async () => {
     const quoted = await post('"order-7"');
     const bare = await post('order-7');
@@ -25,21 +25,21 @@ describe('Idempotency-Key header of POST /v1/events', () => {
     expect(new Set([quoted, bare, field].map(({ body }) => body.eventId)).size).toBe(1);
   });
 
-  it('unescapes a quoted string', async () => {
+  it('unescapes a quoted string in the Idempotency-Key header', async () => {
     const header = await post(String.raw`"a\"b\\c"`);
     const field = await mir.client.post('/v1/events', key, anEvent({ idempotencyKey: String.raw`a"b\c` }));
     expect(field.body.eventId).toBe(header.body.eventId);
   });
 
-  it('accepts a header that equals the body field', async () => {
+  it('accepts an Idempotency-Key header that equals the body field', async () => {
     expect((await post('"same"', anEvent({ idempotencyKey: 'same' }))).status).toBe(202);
   });
 
-  it('rejects a header that differs from the body field with 400', async () => {
+  it('returns 400 when the Idempotency-Key header differs from the body field', async () => {
     expectProblem(await post('"one"', anEvent({ idempotencyKey: 'two' })), 400, 'IDEMPOTENCY_KEY_INVALID');
   });
 
-  it('accepts a key of 255 characters and rejects 256 with 400, quoted or bare', async () => {
+  it('accepts a key of 255 characters and rejects a key of 256 characters with 400, quoted or bare', async () => {
     expect((await post('k'.repeat(255))).status).toBe(202);
     expect((await post(`"${'q'.repeat(255)}"`)).status).toBe(202);
     expectProblem(await post('k'.repeat(256)), 400, 'IDEMPOTENCY_KEY_INVALID');
@@ -47,24 +47,24 @@ describe('Idempotency-Key header of POST /v1/events', () => {
   });
 
   it.each([
-    ['empty', ''],
+    ['an empty value', ''],
     ['an empty quoted string', '""'],
     ['an unclosed quote', '"abc'],
     ['spaces inside a token', 'a b'],
     ['text after the closing quote', '"a"b'],
     ['non-ASCII characters', 'caf\u00e9'],
-  ])('rejects an invalid header with 400: %s', async (_what, header) => {
+  ])('rejects an invalid Idempotency-Key header with 400: %s', async (_what, header) => {
     expectProblem(await post(header), 400, 'IDEMPOTENCY_KEY_INVALID');
   });
 
   it.each([
     ['a batch', { events: [anEvent()] }, {}],
     ['NDJSON', JSON.stringify(anEvent()), { 'content-type': 'application/x-ndjson' }],
-  ])('rejects the header on %s with 400, because each item has its own key', async (_what, body, headers) => {
+  ])('rejects the Idempotency-Key header on %s with 400, because each item has its own key', async (_what, body, headers) => {
     expectProblem(await post('"k"', body, headers), 400, 'IDEMPOTENCY_KEY_INVALID');
   });
 
-  it('validates the event when the header is valid', async () => {
+  it('validates the event even when the Idempotency-Key header is valid', async () => {
     const response = await post('"k-9"', { ...anEvent(), weight: 99 });
     expectProblem(response, 422, 'VALIDATION_FAILED');
     expect(errorsOf(response)).toEqual(['weight TOO_BIG']);

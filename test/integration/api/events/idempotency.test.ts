@@ -26,7 +26,7 @@ const storedEvents = async (key: string): Promise<unknown[]> => {
   return (await mir.client.get('/v1/events?limit=500', key)).body.data;
 };
 
-describe('idempotency keys of POST /v1/events', () => {
+describe('idempotency keys in POST /v1/events', () => {
   it('returns the same event ID and a new receipt for a repeat, and counts the event once', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({ idempotencyKey: 'order-1', metadata: { a: 1 } });
@@ -49,7 +49,7 @@ describe('idempotency keys of POST /v1/events', () => {
     expect(await storedEvents(liveKey)).toHaveLength(1);
   });
 
-  it('stores one event for twenty concurrent repeats', async () => {
+  it('stores only one event for twenty concurrent repeats', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({ idempotencyKey: 'race' });
     const responses = await Promise.all(Array.from({ length: 20 }, () => post(liveKey, event)));
@@ -78,7 +78,7 @@ describe('idempotency keys of POST /v1/events', () => {
     ['the time', { occurredAt: '2026-01-31T12:00:00.001Z' }],
     ['an explicit default', { weight: 1 }],
     ['the metadata', { metadata: { a: [2, 1] } }],
-  ])('rejects a single event that reuses a key but differs in %s', async (_what, change) => {
+  ])('rejects an event submitted individually that reuses a key but differs in %s', async (_what, change) => {
     const { liveKey } = await mir.partner();
     const base = { occurredAt: '2026-01-31T12:00:00Z', metadata: { a: [1, 2] }, idempotencyKey: 'k' };
     expect((await post(liveKey, anEvent(base))).status).toBe(202);
@@ -86,7 +86,7 @@ describe('idempotency keys of POST /v1/events', () => {
     expect(await storedEvents(liveKey)).toHaveLength(1);
   });
 
-  it('reports a key reused in a batch as a CONFLICT and keeps the stored event', async () => {
+  it('reports a batch event that reuses a key with different content as a CONFLICT, and keeps the stored event', async () => {
     const { liveKey } = await mir.partner();
     const first = await post(liveKey, anEvent({ idempotencyKey: 'k', weight: 1 }));
     await mir.drained();
@@ -106,7 +106,7 @@ describe('idempotency keys of POST /v1/events', () => {
     expect(await countOf(liveKey)).toBe(1);
   });
 
-  it('reports a key repeated within a batch as a DUPLICATE, or as an item error if the content differs', async () => {
+  it('reports an event that repeats a key within its batch as a DUPLICATE, or as an item error if the content differs', async () => {
     const { liveKey } = await mir.partner();
     const events = [
       anEvent({ idempotencyKey: 'k', weight: 3 }),
@@ -130,7 +130,7 @@ describe('idempotency keys of POST /v1/events', () => {
     expect(await countOf(liveKey)).toBe(2);
   });
 
-  it('reports every event of a resent batch as a DUPLICATE, even when the chunks split differently', async () => {
+  it('reports every event in a resent batch as a DUPLICATE, even when the batch is split into different chunks', async () => {
     const { liveKey } = await mir.partner();
     const events = Array.from({ length: 700 }, (_, n) => anEvent({ idempotencyKey: `k-${n}` }));
     const first = await post(liveKey, { events });
@@ -147,7 +147,7 @@ describe('idempotency keys of POST /v1/events', () => {
     expect(await countOf(liveKey)).toBe(2);
   });
 
-  it('keeps the keys of each partner and environment separate', async () => {
+  it('keeps the idempotency keys of each partner and environment separate', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const sent = [
       await post(a.liveKey, anEvent({ idempotencyKey: 'k', weight: 1 })),

@@ -34,9 +34,9 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Keys of other tenants: the partner's other environment, and both of another partner. */
+/** API keys of other tenants: the partner's other environment and both environments of another partner. */
 const otherKeys = (): string[] => [owner.liveKey, foreign.testKey, foreign.liveKey];
-/** Status and body without the request ID, the only part in which equal responses differ. */
+/** Returns the status and the body without the request ID, which is the only difference between equal responses. */
 const comparable = ({ status, body }: TestResponse): string => {
   const { requestId: _, ...others } = body;
   return JSON.stringify([status, others]);
@@ -72,7 +72,7 @@ describe('tenant isolation', () => {
     }
   });
 
-  it('returns 404 for a test receipt ID that was changed to live', async () => {
+  it('returns 404 for a test receipt ID that was changed to a live receipt ID', async () => {
     const forged = ids.receiptId.replace('rcpt_test_', 'rcpt_live_');
     expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.liveKey), 404, 'NOT_FOUND');
     expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.testKey), 404, 'NOT_FOUND');
@@ -96,7 +96,7 @@ describe('tenant isolation', () => {
     }
   });
 
-  it('leaves events of one tenant out of the lists and signals of all others', async () => {
+  it("excludes one tenant's events from the lists and signals of all other tenants", async () => {
     for (const key of otherKeys()) {
       expect((await mir.client.get('/v1/events', key)).body).toEqual({ data: [], nextCursor: null });
       expect((await mir.client.get('/v1/events?userExternalId=u-1', key)).body.data).toEqual([]);
@@ -132,7 +132,7 @@ describe('tenant isolation', () => {
     await mir.drained();
   });
 
-  it('rejects a live key relabeled as test, and a test key that was never issued', async () => {
+  it('rejects a live key relabeled as a test key, and a test key that was never issued', async () => {
     const { liveKey, key } = await mir.partner();
     const relabeled = liveKey.replace('mir_live_', 'mir_test_');
     expectProblem(await mir.client.get('/v1/events', relabeled), 401, 'API_KEY_INVALID');

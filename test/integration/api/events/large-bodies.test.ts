@@ -59,7 +59,7 @@ describe('POST /v1/events with a batch', () => {
   it.each([
     ['JSON', (item: string) => `{"events":[${JSON.stringify(anEvent())},${item}]}`, {}],
     ['NDJSON', (item: string) => `${JSON.stringify(anEvent())}\n${item}`, NDJSON],
-  ])('rejects an item over 32 KiB in %s without parsing it, and accepts the others', async (_form, body, headers) => {
+  ])('rejects an item over 32 KiB in %s without parsing it, and accepts the other items', async (_form, body, headers) => {
     const huge = JSON.stringify({ ...anEvent(), metadata: { text: 'x'.repeat(140 * KIB) } });
     const response = await mir.client.post('/v1/events', await partnerKey(), body(huge), headers);
     expect(response.body).toMatchObject({ accepted: 1, rejected: 1 });
@@ -76,7 +76,7 @@ describe('POST /v1/events with a batch', () => {
     expect(left(await mir.client.post('/v1/events', key, anEvent()))).toBeLessThan(960);
   });
 
-  it('accepts a batch with a byte order mark, small or large', async () => {
+  it('accepts a small or large batch that starts with a byte order mark', async () => {
     const key = await partnerKey();
     for (const events of [someEvents(2), someEvents(3_000, { metadata: { a: 'x'.repeat(100) } })]) {
       const response = await mir.client.post('/v1/events', key, `\uFEFF${JSON.stringify({ events })}`);
@@ -98,19 +98,19 @@ describe('POST /v1/events with a single event over 32 KiB', () => {
 });
 
 describe('cost of rejected submissions', () => {
-  it('charges a large rejected body in full, so that later bodies are rejected without being read', async () => {
+  it('charges for a large rejected body in full, so later bodies are rejected without being read', async () => {
     const key = await partnerKey(100);
     const junk = ' '.repeat(5 * 1024 * KIB);
     expectProblem(await gzipped(key, junk), 413, 'BODY_TOO_LARGE');
     const next = await gzipped(key, junk);
     expectProblem(next, 429, 'RATE_LIMITED');
     expect(next.headers.get('ratelimit')).toMatch(/^"events";r=0;t=\d+$/);
-    // The body costs 160 units at 100 per minute; debt is capped at one minute's budget.
+    // The body costs 160 units and the budget is 100 per minute, but debt is capped at one minute's budget.
     expect(Number(next.headers.get('retry-after'))).toBeGreaterThan(30);
     expect(Number(next.headers.get('retry-after'))).toBeLessThanOrEqual(61);
   });
 
-  it("does not charge the partner for submissions over an agent's own limit", async () => {
+  it("does not charge the partner for submissions that exceed an agent's own limit", async () => {
     const partner = await mir.partner({ limits: { eventsPerMinute: 600, requestsPerMinute: 6_000 } });
     const agent = await insertAgent(mir.ctx.store, partner, { rateLimitPerMinute: 1 });
     const responses = await Promise.all(
@@ -119,18 +119,18 @@ describe('cost of rejected submissions', () => {
     expect(responses.filter(({ status }) => status === 422)).toHaveLength(1);
     expect(responses.filter(({ status }) => status === 429)).toHaveLength(49);
     const own = await mir.client.post('/v1/events', partner.liveKey, anEvent());
-    // One unit for the agent and one for the partner; 49 more would take five seconds to refill.
+    // The agent and the partner each spent one unit. Refilling 49 more units would take five seconds.
     expect(left(own)).toBeGreaterThanOrEqual(598);
   });
 
-  it('charges invalid gzip by its compressed size', async () => {
+  it('charges for invalid gzip based on its compressed size', async () => {
     const key = await partnerKey();
     const response = await mir.client.post('/v1/events', key, 'xx', { 'content-encoding': 'gzip' });
     expectProblem(response, 400, 'INVALID_ENCODING');
     expect(left(response)).toBe(EVENTS_PER_MINUTE - 1);
   });
 
-  it('does not return long field names in errors', async () => {
+  it('does not include long field names in errors', async () => {
     const response = await mir.client.post('/v1/events', await partnerKey(), { ['k'.repeat(30 * KIB)]: 1 });
     expectProblem(response, 422, 'VALIDATION_FAILED');
     expect(JSON.stringify(response.body).length).toBeLessThan(2 * KIB);

@@ -57,7 +57,7 @@ describe('GET /v1/events', () => {
     expect(new Set(ids).size).toBe(EVENTS + 3);
   });
 
-  it('neither skips nor repeats events when others arrive between pages', async () => {
+  it('does not skip or repeat events when new events arrive between pages', async () => {
     const { liveKey } = await mir.partner();
     await mir.client.post('/v1/events', liveKey, { events: someEvents(10) });
     await mir.drained();
@@ -136,7 +136,7 @@ describe('GET /v1/events', () => {
     return indexes.filter(({ key }) => serves(key as Order)).map(({ name }) => name!);
   }
 
-  /** Returns the index that the server uses for a query and the number of keys that it examines. */
+  /** Returns the index that the server uses for a query, and the numbers of keys examined and documents found. */
   async function explain({ filter, sort, limit }: ListQuery): Promise<{ index: string; keys: number; found: number }> {
     const { collection } = mir.ctx.store.events.model;
     const plan = await collection.find(filter, { sort, limit }).explain('executionStats');
@@ -146,7 +146,7 @@ describe('GET /v1/events', () => {
     return { index: /"indexName":"([^"]+)"/.exec(text)![1]!, keys: totalKeysExamined, found: nReturned };
   }
 
-  /** Whether the server plans queries like mongod. One stand-in sorts in memory and scans for ranges within `$and`. */
+  /** Returns whether the server plans queries as mongod does. One stand-in sorts in memory and scans for ranges in `$and`. */
   async function serverPlansLikeMongod(): Promise<boolean> {
     const probe = mir.ctx.store.connection.collection<{ a: number; b: number }>('plan_probe');
     await probe.createIndex({ a: 1, b: -1 });
@@ -174,12 +174,12 @@ describe('GET /v1/events', () => {
   });
 
   it.each([
-    ['unsigned', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd'],
+    ['no signature', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd'],
     ['a wrong signature', 'WzE3OTU0Nzc3NjM4ODQsImV2dCJd.AAAAAAAAAAAAAAAA'],
     ['only a dot', '.'],
-    ['empty', ''],
-    ['too long', 'A'.repeat(513)],
-    ['sent twice', 'a&cursor=b'],
+    ['an empty value', ''],
+    ['more than 512 characters', 'A'.repeat(513)],
+    ['a repeated parameter', 'a&cursor=b'],
   ])('rejects an invalid cursor with 422: %s', async (_what, cursor) => {
     const response = await list(`cursor=${cursor}`);
     expectProblem(response, 422, 'VALIDATION_FAILED');

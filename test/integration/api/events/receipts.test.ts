@@ -62,7 +62,7 @@ describe('GET /v1/events/receipts/:receiptId', () => {
     expect((await read(liveKey, single.body.receiptId)).body.status).toBe('DONE');
   });
 
-  it('returns QUEUED for a receipt of several chunks until the last one is finalized', async () => {
+  it('returns QUEUED for a receipt with several chunks until the last chunk is finalized', async () => {
     const { liveKey } = await mir.partner();
     const sent = await post(liveKey, { events: someEvents(1_000) });
     await processQueue();
@@ -106,7 +106,7 @@ describe('GET /v1/events/receipts/:receiptId', () => {
     });
   });
 
-  it('reports events that the worker cannot read as FAILED, with a code and a message', async () => {
+  it('reports events that the worker cannot read as FAILED, including a code and a message', async () => {
     const { liveKey } = await mir.partner();
     const sent = await post(liveKey, { events: someEvents(2) });
     const [job] = await mir.ctx.queues.events.getJobs(['waiting', 'prioritized']);
@@ -127,7 +127,7 @@ describe('GET /v1/events/receipts/:receiptId', () => {
     });
   });
 
-  it('returns a receipt for 30 days and then 404', async () => {
+  it('returns a receipt for 30 days, and returns 404 after that', async () => {
     const partner = await mir.partner();
     const limitMs = Date.now() - RECEIPT_RETENTION_MS;
     const kept = await read(partner.liveKey, signed(partner, limitMs + MINUTE_MS));

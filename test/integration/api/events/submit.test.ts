@@ -18,7 +18,7 @@ const storedCount = async (partnerId: PartnerId): Promise<number> => {
 };
 
 describe('POST /v1/events', () => {
-  it('accepts one event with an ID, a receipt and a time, and stores it as submitted', async () => {
+  it('accepts one event, returns an ID, a receipt and a time, and stores the event as submitted', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({
       occurredAt: '2026-01-31T13:00:00.000+01:00',
@@ -63,7 +63,7 @@ describe('POST /v1/events', () => {
     expect(versioned.body.eventId).toBe(bare.body.eventId);
   });
 
-  it('stores the raw user ID neither in the queue nor in the database', async () => {
+  it('does not store the raw user ID in the queue or the database', async () => {
     const { liveKey, partnerId } = await mir.partner();
     await mir.stopWorkers();
     await mir.client.post('/events', liveKey, anEvent({ userExternalId: 'very-private-id' }));
@@ -78,7 +78,7 @@ describe('POST /v1/events', () => {
     expect(JSON.stringify([docs, users])).not.toContain('very-private-id');
   });
 
-  it("returns the ID of each event of a batch at the event's index", async () => {
+  it("returns the ID of each event in a batch at the event's index", async () => {
     const { liveKey, partnerId } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, { events: someEvents(3) });
     expect(sent.status).toBe(202);
@@ -90,7 +90,7 @@ describe('POST /v1/events', () => {
     expect(listed.body.data).toEqual([{ ...second.body, userExternalId: 'u-1' }]);
   });
 
-  it('accepts NDJSON with one event per line, and ignores empty lines and CRLF', async () => {
+  it('accepts NDJSON with one event per line, and tolerates empty lines and CRLF line endings', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const body = `${JSON.stringify(anEvent())}\r\n\r\n  \n${JSON.stringify(anEvent({ userExternalId: 'u-2' }))}\n`;
     const sent = await mir.client.post('/v1/events', liveKey, body, { 'content-type': 'application/x-ndjson' });
@@ -102,7 +102,7 @@ describe('POST /v1/events', () => {
     ['one event', 'application/json', JSON.stringify(anEvent()), 1],
     ['a batch', 'application/json; charset=UTF-8', JSON.stringify({ events: someEvents(600) }), 600],
     ['NDJSON', 'application/x-ndjson', lines(...someEvents(7)), 7],
-  ])('accepts gzip: %s', async (_what, type, body, count) => {
+  ])('accepts a gzip-compressed body: %s', async (_what, type, body, count) => {
     const { liveKey, partnerId } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, gzipSync(body), {
       'content-type': type,
@@ -112,7 +112,7 @@ describe('POST /v1/events', () => {
     expect(await storedCount(partnerId)).toBe(count);
   });
 
-  it('reports invalid events of a batch by index, path and code, and accepts the others', async () => {
+  it('reports invalid events in a batch by index, path and code, and accepts the valid events', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const events = [
       anEvent({ userExternalId: 'u-a' }),
@@ -157,7 +157,7 @@ describe('POST /v1/events', () => {
     expect(await storedCount(partnerId)).toBe(2);
   });
 
-  it('rejects a batch without a valid event with 422 and reports every problem by index', async () => {
+  it('returns 422 for a batch without any valid events and reports every problem by index', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const events = [{ ...anEvent(), weight: -1 }, {}];
     const sent = await mir.client.post('/v1/events', liveKey, { events });
@@ -170,7 +170,7 @@ describe('POST /v1/events', () => {
     expect(await storedCount(partnerId)).toBe(0);
   });
 
-  it('stores and counts all 5,000 events of one call and adds up their ten chunks in the receipt', async () => {
+  it('stores and counts all 5,000 events from one request, and adds up their ten chunks in the receipt', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const events = someEvents(5_000, { weight: 1 }).map((event, n) => ({ ...event, userExternalId: `u-${n % 100}` }));
     const sent = await mir.client.post('/v1/events', liveKey, { events });
@@ -186,7 +186,7 @@ describe('POST /v1/events', () => {
   it.each([
     ['a batch', 'application/json', JSON.stringify({ events: someEvents(5_001) })],
     ['NDJSON', 'application/x-ndjson', lines(...someEvents(5_001))],
-  ])('rejects all of 5,001 events in one call: %s', async (_what, type, body) => {
+  ])('rejects every event in a request with 5,001 events: %s', async (_what, type, body) => {
     const { liveKey, partnerId } = await mir.partner();
     const sent = await mir.client.post('/v1/events', liveKey, body, { 'content-type': type });
     expectProblem(sent, 422, 'TOO_MANY_EVENTS');

@@ -4,16 +4,16 @@ import { type formerStore, PHASES } from '../../../support/former-store';
 import type { ServedApi } from '../../../support/serve-api';
 
 interface UpgradedApi {
-  /** Whether the API uses keyed event IDs already. */
+  /** Whether the API already uses keyed event IDs. */
   isKeyed: boolean;
   client: () => ApiClient;
-  /** Submits one event or a batch. */
+  /** Submits an event or a batch. */
   post: (key: string, body: unknown) => Promise<TestResponse>;
 }
 
-/** Declares tests of an API on a store of the previous version, for each phase of the rollout of keyed event IDs. */
+/** Declares API tests that run on a store from the previous version in each phase of the keyed event ID rollout. */
 export function describeUpgradedApi(former: ReturnType<typeof formerStore>, tests: (api: UpgradedApi) => void): void {
-  describe.each(PHASES)('on a store of the previous version, %s', (_phase, keyedIdsFrom) => {
+  describe.each(PHASES)('on a store from the previous version, %s', (_phase, keyedIdsFrom) => {
     let api: ServedApi;
     beforeAll(async () => {
       api = await former.serveUpgraded(keyedIdsFrom);

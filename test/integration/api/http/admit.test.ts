@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('createAdmit', () => {
-  it('admits a request that works without Redis even when writes in the same tick are rejected', async () => {
+  it('admits a request that does not need Redis even when writes in the same tick are rejected', async () => {
     const { key } = await mir.partner();
     const disconnected = await startSecondApi(mir);
     disconnected.ctx.queueLink.client.disconnect();

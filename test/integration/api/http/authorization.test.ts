@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Every route of the table, with any value for its parameters: authorization comes before validation. */
+/** Every route in the table, with arbitrary parameter values, because authorization comes before validation. */
 const ROUTES = [
   ...PARTNER_ROUTES.map((one) => ({ ...one, prefix: '/v1' })),
   ...ADMIN_ROUTES.map((one) => ({ ...one, prefix: '' })),
@@ -29,7 +29,7 @@ const KEY_ROUTES = ROUTES.flatMap(({ auth, ...one }) => (auth.kind === 'key' ? [
 const ENTERPRISE_ROUTES = KEY_ROUTES.filter(({ auth }) => 'enterpriseOnly' in auth);
 
 let addresses = 0;
-/** Sends a request from a new address, so that throttles per address do not reject it. */
+/** Sends a request from a new IP address, so per-address throttles do not reject the request. */
 function send({ method, path }: { method: string; path: string }, key?: string): Promise<TestResponse> {
   addresses += 1;
   const headers = { 'x-forwarded-for': `10.1.${addresses >> 8}.${addresses & 255}` };
@@ -38,11 +38,11 @@ function send({ method, path }: { method: string; path: string }, key?: string):
 }
 
 describe('authorization matrix', () => {
-  /** Returns the key of an agent, which has the scopes of its preset. */
+  /** Returns the key of a new agent whose scopes come from its preset. */
   const agentKey = async (preset: AgentDoc['preset']): Promise<string> =>
     (await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset })).apiKey;
 
-  it('reserves these routes for partner keys and for the ENTERPRISE plan', () => {
+  it('reserves the listed routes for partner keys and for the ENTERPRISE plan', () => {
     const names = (flag: 'partnerOnly' | 'enterpriseOnly') =>
       KEY_ROUTES.filter(({ auth }) => flag in auth).map(({ method, path }) => `${method} ${path.slice('/v1/'.length)}`);
     expect(names('partnerOnly').toSorted()).toEqual([
@@ -66,14 +66,17 @@ describe('authorization matrix', () => {
     ]);
   });
 
-  it.each(withAuth('public'))('needs no key: $method $path', async (route) => {
+  it.each(withAuth('public'))('requires no key: $method $path', async (route) => {
     expect([401, 403]).not.toContain((await send(route)).status);
   });
 
-  it.each(withAuth('admin'))('returns 401 without the admin token, even to a partner: $method $path', async (route) => {
-    expectProblem(await send(route), 401, 'ADMIN_TOKEN_INVALID');
-    expectProblem(await send(route, partner.liveKey), 401, 'ADMIN_TOKEN_INVALID');
-  });
+  it.each(withAuth('admin'))(
+    'returns 401 without the admin token, even with a partner key: $method $path',
+    async (route) => {
+      expectProblem(await send(route), 401, 'ADMIN_TOKEN_INVALID');
+      expectProblem(await send(route, partner.liveKey), 401, 'ADMIN_TOKEN_INVALID');
+    },
+  );
 
   it.each(KEY_ROUTES)('returns 401 without a valid key: $method $path', async (route) => {
     expectProblem(await send(route), 401, 'API_KEY_MISSING');
@@ -87,7 +90,7 @@ describe('authorization matrix', () => {
   });
 
   it.each(KEY_ROUTES)(
-    'returns 403 to an agent without the scope, and accepts one with it: $method $path',
+    'returns 403 to an agent without the required scope, and accepts an agent that has it: $method $path',
     async (route) => {
       for (const preset of ['READ_ONLY', 'STANDARD', 'ORCHESTRATOR', 'ADMIN'] as const) {
         const { status, body } = await send(route, await agentKey(preset));
@@ -102,10 +105,13 @@ describe('authorization matrix', () => {
     },
   );
 
-  it.each(ENTERPRISE_ROUTES)('returns 403 to a partner on another plan: $method $path', async (route) => {
-    const { liveKey } = await mir.partner({ plan: 'STANDARD' });
-    expectProblem(await send(route, liveKey), 403, 'ENTERPRISE_REQUIRED');
-  });
+  it.each(ENTERPRISE_ROUTES)(
+    'returns 403 to a partner that is not on the ENTERPRISE plan: $method $path',
+    async (route) => {
+      const { liveKey } = await mir.partner({ plan: 'STANDARD' });
+      expectProblem(await send(route, liveKey), 403, 'ENTERPRISE_REQUIRED');
+    },
+  );
 });
 
 describe('API key authentication', () => {
@@ -125,7 +131,7 @@ describe('API key authentication', () => {
     expectProblem(await mir.client.get('/v1/events', change(partner.liveKey)), 401, 'API_KEY_INVALID');
   });
 
-  /** Invalid requests, each with the status that a valid key gets. */
+  /** Invalid requests, each with the status returned when the key is valid. */
   const INVALID_REQUESTS: [string, number, (key: string) => Promise<TestResponse>][] = [
     ['an invalid event', 422, (key) => mir.client.post('/v1/events', key, { weight: 99 })],
     ['an empty batch', 422, (key) => mir.client.post('/v1/events', key, { events: [] })],
@@ -149,7 +155,7 @@ describe('API key authentication', () => {
   ];
 
   it.each(INVALID_REQUESTS)(
-    'returns 401 for a bad key before checking the request: %s',
+    'returns 401 for an invalid key before validating the request: %s',
     async (_request, status, send) => {
       expect((await send(partner.liveKey)).status).toBe(status);
       for (const [key, code] of [
@@ -166,7 +172,7 @@ describe('API key authentication', () => {
   );
 
   it.each(INVALID_REQUESTS)(
-    'returns 403 to a suspended partner without checking the request: %s',
+    'returns 403 to a suspended partner without validating the request: %s',
     async (_request, _status, send) => {
       const suspended = await mir.partner({ suspended: true });
       for (const key of [suspended.liveKey, suspended.testKey]) {
@@ -177,7 +183,7 @@ describe('API key authentication', () => {
     },
   );
 
-  it('never repeats the API key in a response', async () => {
+  it('never includes the API key in a response', async () => {
     for (const key of [partner.liveKey, unknownKey, `${partner.liveKey}x`]) {
       const responses = await Promise.all(INVALID_REQUESTS.map(([, , send]) => send(key)));
       expect(JSON.stringify(responses.map(({ body, headers }) => [body, [...headers]]))).not.toContain(key.slice(25));

@@ -72,7 +72,7 @@ describe('HTTP conventions', () => {
     },
   );
 
-  it('requires a key for HEAD where GET requires one', async () => {
+  it('requires a key for HEAD if GET requires a key', async () => {
     const head = await rawRequest(mir.url, { method: 'HEAD', path: '/v1/events' });
     expect([head.status, head.headers['content-type'], head.text]).toEqual([401, 'application/problem+json', '']);
   });
@@ -89,7 +89,7 @@ describe('HTTP conventions', () => {
     ['GET', '/openapi.json', undefined, 200],
   ];
 
-  it.each(ROUTES)('returns a valid X-Request-Id unchanged: %s %s %j', async (method, path, body, status) => {
+  it.each(ROUTES)('returns a valid X-Request-Id header unchanged: %s %s %j', async (method, path, body, status) => {
     const id = 'req-7.Trace:id_0';
     const response = await mir.client.request(method, path, { key, body, headers: { 'x-request-id': id } });
     expect([response.status, response.headers.get('x-request-id')]).toEqual([status, id]);
@@ -97,7 +97,7 @@ describe('HTTP conventions', () => {
   });
 
   it.each(ROUTES)(
-    'generates a new request ID for each request without X-Request-Id: %s %s %j',
+    'generates a new request ID for each request without an X-Request-Id header: %s %s %j',
     async (method, path, body, status) => {
       const responses = [
         await mir.client.request(method, path, { key, body }),
@@ -117,7 +117,7 @@ describe('HTTP conventions', () => {
     ['more than 128 characters', 'x'.repeat(129)],
     ['quotes', '"x"'],
     ['non-ASCII characters', 'caf\u00e9'],
-  ])('replaces an X-Request-Id with %s', async (_content, id) => {
+  ])('replaces an X-Request-Id header that contains %s', async (_content, id) => {
     const response = await mir.client.request('GET', '/v1/events', { key, headers: { 'x-request-id': id } });
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
@@ -129,7 +129,7 @@ describe('HTTP conventions', () => {
     expect(jobs.filter(({ data }) => data.requestIds.includes('trace-4711'))).toHaveLength(1);
   });
 
-  it('forbids caching and MIME sniffing, and hides the server software', async () => {
+  it('forbids caching and MIME sniffing, and does not reveal the server software', async () => {
     const { headers } = await mir.client.get('/v1/events', key);
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('x-content-type-options')).toBe('nosniff');

@@ -34,7 +34,7 @@ describe('rate limits', () => {
       (key) => mir.client.post('/v1/events', key, 'x', { 'content-type': 'a/b' }),
     ],
     ['a forged cursor', 422, 'requests', (key) => mir.client.get('/v1/events?cursor=a.b', key)],
-  ])('responds to %s with %i and the %s budget', async (request, status, policy, send) => {
+  ])('responds to %s with status %i and reports the %s budget', async (request, status, policy, send) => {
     const { liveKey } = await createLimitedPartner(600, 300);
     const response = await send(liveKey);
     expect(response.status).toBe(status);
@@ -90,7 +90,7 @@ describe('rate limits', () => {
     expect(await mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(before);
   });
 
-  it('charges requests, including invalid ones, to a budget separate from events', async () => {
+  it('charges requests, including invalid requests, to a budget separate from the events budget', async () => {
     const { liveKey } = await createLimitedPartner(100, 3);
     expect((await mir.client.get('/v1/events', liveKey)).status).toBe(200);
     expect((await mir.client.post('/v1/resolve', liveKey, '{')).status).toBe(400);
@@ -121,7 +121,7 @@ describe('rate limits', () => {
     expect(remaining(lines) - remaining(mixed)).toBeGreaterThan(90);
   });
 
-  it('returns 422 instead of a permanent 429 for a batch larger than the budget', async () => {
+  it('returns 422 for a batch larger than the budget, because a 429 would never clear', async () => {
     const { liveKey } = await createLimitedPartner(10, 100);
     const response = await mir.client.post('/v1/events', liveKey, { events: someEvents(11) });
     expectProblem(response, 422, 'BATCH_EXCEEDS_LIMIT');
@@ -130,7 +130,7 @@ describe('rate limits', () => {
     expect(fits.status).toBe(202);
   });
 
-  it('returns 422 for a batch larger than a child’s budget even when the root’s budget is exhausted', async () => {
+  it('returns 422 for a batch larger than a child agent’s budget even when the root’s budget is exhausted', async () => {
     const partner = await createLimitedPartner(10_000, 100);
     const service = { type: 'SERVICE_ACCOUNT' as const, allowedEventTypes: ['*'] };
     const root = await insertAgent(mir.ctx.store, partner, { ...service, rateLimitPerMinute: 300 });
@@ -144,7 +144,7 @@ describe('rate limits', () => {
     expectProblem(await mir.client.post('/v1/events', child.apiKey, { events: someEvents(5) }), 429, 'RATE_LIMITED');
   });
 
-  it('grants exactly the budget to concurrent single events', async () => {
+  it('accepts exactly as many concurrent single events as the budget allows', async () => {
     const { liveKey } = await createLimitedPartner(7, 100);
     const responses = await Promise.all(
       Array.from({ length: 40 }, () => mir.client.post('/v1/events', liveKey, anEvent())),
@@ -154,13 +154,13 @@ describe('rate limits', () => {
     expect(statuses.filter((status) => status === 429)).toHaveLength(33);
   });
 
-  it('grants exactly the budget to single events that arrive in the same tick', async () => {
+  it('accepts exactly as many single events in the same tick as the budget allows', async () => {
     const { liveKey } = await createLimitedPartner(5, 100);
     const responses = await pipelinedPosts(mir.url, '/v1/events', liveKey, someEvents(12));
     expect(responses.map(({ status }) => status)).toEqual([...Array(5).fill(202), ...Array(7).fill(429)]);
   });
 
-  it('grants exactly the budget to requests that arrive in the same tick', async () => {
+  it('accepts exactly as many requests in the same tick as the budget allows', async () => {
     const { liveKey } = await createLimitedPartner(100, 4);
     const body = { userExternalId: 'u' };
     const responses = await pipelinedPosts(
@@ -172,7 +172,7 @@ describe('rate limits', () => {
     expect(responses.map(({ status }) => status)).toEqual([...Array(4).fill(200), ...Array(5).fill(429)]);
   });
 
-  it('keeps separate budgets for live and test and for each partner', async () => {
+  it('keeps separate budgets for each partner and for the live and test environments', async () => {
     const [a, b] = [await createLimitedPartner(3, 3), await createLimitedPartner(3, 3)];
     await mir.client.post('/v1/events', a.testKey, { events: someEvents(3) });
     expect((await mir.client.post('/v1/events', a.testKey, anEvent())).status).toBe(429);

@@ -16,11 +16,11 @@ afterAll(() => mir.close());
 const handle: RequestHandler = (_req, res) => void res.end();
 
 describe('route order', () => {
-  it('mounts no route behind one that shadows it', () => {
+  it('does not mount any route behind another route that shadows it', () => {
     expect(shadowedRoutes(createApp(mir.ctx)).shadowed).toEqual([]);
   });
 
-  it('mounts every listed route, partner routes under both prefixes', () => {
+  it('mounts every listed route, and mounts partner routes with and without the /v1 prefix', () => {
     const { checked } = shadowedRoutes(createApp(mir.ctx));
     const prefixed = (prefix: string, routes: readonly { method: string; path: string }[]): string[] =>
       routes.map(({ method, path }) => `${method} ${prefix}${path}`);

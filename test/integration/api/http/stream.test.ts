@@ -9,7 +9,7 @@ import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Several batches of the MongoDB cursor. */
+/** Large enough to span several batches of the MongoDB cursor. */
 const TREE_SIZE = 2_000;
 /** The row at which the cursor pauses: some rows have been sent, and more batches remain. */
 const PAUSE_AT = 700;
@@ -34,7 +34,7 @@ function openResponse(url: string, headers: Record<string, string> = {}): Promis
   });
 }
 
-describe('GET /v1/agents/tree as a stream', () => {
+describe('streamed GET /v1/agents/tree', () => {
   it('closes the MongoDB cursor of a streamed tree when the client disconnects', async () => {
     const partner = await mir.partner();
     await growTree(mir.ctx.store, tenantOf(partner.partnerId, 'live'), TREE_SIZE);

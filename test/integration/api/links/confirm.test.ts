@@ -25,7 +25,7 @@ const auditOf = async (action: string, { liveKey } = partner) => {
 };
 
 describe('link confirmation', () => {
-  it('links exactly one of many people who confirm an invitation at the same time', async () => {
+  it('links the account to exactly one of many people who confirm an invitation at the same time', async () => {
     const { request } = await invite(mir, partner, 'popular');
     const people = await Promise.all(Array.from({ length: CONCURRENT }, () => newPerson(mir)));
     const outcomes = await Promise.all(
@@ -57,14 +57,14 @@ describe('link confirmation', () => {
     expect(stranger).toMatchObject({ kind: 'REJECTED', rejection: 'USED' });
   });
 
-  it('reports a second invitation to the same account as ALREADY_LINKED and changes nothing', async () => {
+  it('reports a second invitation for the same account as ALREADY_LINKED and changes nothing', async () => {
     const person = await newPerson(mir);
     await linkUser(mir, partner, 'twice', person);
     expect(await linkUser(mir, partner, 'twice', person)).toEqual({ kind: 'ALREADY_LINKED', cacheState: 'done' });
     expect((await mir.ctx.store.memberships.get(identityRefOf(person, 'live')))?.members).toHaveLength(1);
   });
 
-  it('rejects an account that is linked to another person and leaves the invitation open', async () => {
+  it('rejects a confirmation for an account that is linked to another person and leaves the invitation open', async () => {
     await linkUser(mir, partner, 'taken', await newPerson(mir));
     const { request, token } = await invite(mir, partner, 'taken');
     const rejected = await confirmLink(mir.ctx, request, await newPerson(mir), auditContextForPerson());
@@ -90,7 +90,7 @@ describe('link confirmation', () => {
     });
   });
 
-  it('rejects the invitation of a suspended partner and accepts it once the partner is active again', async () => {
+  it('rejects an invitation from a suspended partner and accepts it once the partner is active again', async () => {
     const suspended = await mir.partner();
     const { request, token } = await invite(mir, suspended, 'u');
     await mir.ctx.store.partners.model.updateOne({ _id: suspended.partnerId }, { $set: { suspended: true } });
@@ -127,7 +127,7 @@ describe('link confirmation', () => {
     for (const secret of [person, 'private-id', 'usr_']) expect(all).not.toContain(secret);
   });
 
-  it('does not let two partners match the accounts of a deleted identity by their audit entries', async () => {
+  it("prevents two partners from matching a deleted identity's accounts by comparing audit entries", async () => {
     const partners = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     for (const one of partners) await linkUser(mir, one, 'u', person);
@@ -136,11 +136,11 @@ describe('link confirmation', () => {
     const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
     const ids = entries.flat().map(({ requestId }) => requestId);
     expect(new Set([...ids, auditContext.requestId]).size).toBe(3);
-    // An entry has the day of the deletion, or the time of the link if that is later.
+    // Each entry has the start of the deletion day as its time, or the time of the link if that is later.
     expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
   });
 
-  it('rounds the removal times of a deleted identity down to the day, but not below the time of the link', async () => {
+  it('rounds link removal times down to the day when an identity is deleted, but never to before the link', async () => {
     const other = await mir.partner();
     await mir.client.request('PUT', '/v1/partners/webhook', {
       key: other.liveKey,

@@ -24,7 +24,7 @@ const resolved = async (userExternalId: string) =>
   (await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId })).body;
 
 describe('concurrent link changes', () => {
-  it('rejects either the confirmation or the decline when both are sent at the same time', async () => {
+  it('accepts only one of a confirmation and a decline that are sent at the same time', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { request, userRef } = await invite(mir, partner, `decided-${round}`);
       const person = await newPerson(mir);
@@ -58,7 +58,7 @@ describe('concurrent link changes', () => {
     }
   });
 
-  it('links an account to one of two people who confirm separate invitations at the same time', async () => {
+  it('links an account to exactly one of two people who confirm separate invitations at the same time', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const id = `claimed-${round}`;
       const people = [await newPerson(mir), await newPerson(mir)];
@@ -74,7 +74,7 @@ describe('concurrent link changes', () => {
     }
   });
 
-  it('loses no event and no link when links are created and removed during commits', async () => {
+  it('does not lose any events or links when links are created and removed during commits', async () => {
     const other = await mir.partner();
     const person = await newPerson(mir);
     await linkUser(mir, other, 'steady', person);
@@ -108,7 +108,7 @@ describe('concurrent link changes', () => {
     expect([...rows.values()].map(({ eventCount }) => eventCount).sort((a, b) => a - b)).toEqual([0, sent]);
   });
 
-  it('leaves either a complete link or none when a partner is suspended during a confirmation', async () => {
+  it('leaves either a complete link or no link when a partner is suspended during a confirmation', async () => {
     for (let round = 0; round < ROUNDS / 4; round += 1) {
       const suspended = await mir.partner();
       const { request } = await invite(mir, suspended, 'u');

@@ -36,7 +36,7 @@ describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
     expect(JSON.stringify(row)).not.toContain('u-1');
   });
 
-  it('issues a 40-bit link code that is valid for ten minutes, in any case and spacing', async () => {
+  it('issues a 40-bit link code that is valid for ten minutes, regardless of case and spacing', async () => {
     const { status: created, body } = await post('/v1/partners/link/code', { userExternalId: 'u-2' });
     expect(created).toBe(201);
     expect(body.code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
@@ -52,7 +52,7 @@ describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
     expect(JSON.stringify(row)).not.toContain(plain);
   });
 
-  it('replaces the previous link code of a user with the new one', async () => {
+  it("replaces a user's previous link code with the new code", async () => {
     const first = (await post('/v1/partners/link/code', { userExternalId: 'u-3' })).body.code;
     const second = (await post('/v1/partners/link/code', { userExternalId: 'u-3' })).body.code;
     const kindOf = async (code: string) =>
@@ -76,7 +76,7 @@ describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
     expect((await inviteTo('javascript:alert(1)')).body.code).toBe('VALIDATION_FAILED');
   });
 
-  it('limits the open invitations of a user', async () => {
+  it('limits the number of open invitations per user', async () => {
     const invitation = { userExternalId: 'u-5' };
     for (let n = 0; n < MAX_OPEN_REQUESTS_PER_USER; n += 1) {
       expect((await post('/v1/partners/link/invite', invitation)).status).toBe(201);
@@ -85,7 +85,7 @@ describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
     expect([code, body.code]).toEqual([409, 'TOO_MANY_LINK_REQUESTS']);
   });
 
-  it('returns the pending request and, after the confirmation, the time of the link as status', async () => {
+  it('returns the pending request as the link status and, after confirmation, the time of the link', async () => {
     expect((await status('u-6')).body).toEqual({ linked: false, linkedAt: null, pending: null });
     const { body } = await post('/v1/partners/link/code', { userExternalId: 'u-6' });
     expect((await status('u-6')).body.pending).toEqual({ kind: 'CODE', expiresAt: body.expiresAt });
@@ -104,7 +104,7 @@ describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
   });
 
   it.each(['\u202e', '\u200b', '\u2066'])(
-    'rejects a label with %j, which could disguise the text around it',
+    'rejects a label with %j, which could disguise the surrounding text',
     async (mark) => {
       const invitation = { userExternalId: 'u-8', accountLabel: `ana${mark}k` };
       expect((await post('/v1/partners/link/invite', invitation)).status).toBe(422);

@@ -27,7 +27,7 @@ async function submit(key: string, userExternalId: string, count: number, occurr
 }
 
 describe('POST /v1/resolve for linked users', () => {
-  it("returns the whole history while a user is linked, and the partner's own events before and after", async () => {
+  it("returns the whole history while a user is linked, and only the partner's own events before and after", async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await submit(a.liveKey, 'ana-at-a', 5);
@@ -63,7 +63,7 @@ describe('POST /v1/resolve for linked users', () => {
     expect((await resolve(a.liveKey, 'ana-at-a')).body).toMatchObject({ linked: true, eventCount: 6, partnerCount: 1 });
   });
 
-  it('counts several accounts of a person at one partner as one partner and returns the sum for each', async () => {
+  it("counts a person's accounts at the same partner as one partner, and returns the total for each account", async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     for (const id of ['old', 'new', 'shop']) await submit(a.liveKey, id, 2);
@@ -76,7 +76,7 @@ describe('POST /v1/resolve for linked users', () => {
     expect(body.results).toMatchObject([sum, sum, sum, { linked: false, eventCount: 0, partnerCount: 0 }]);
   });
 
-  it('counts the first event of a user who was linked without events', async () => {
+  it('counts the first event of a user who had no events when the link was created', async () => {
     const [a, b] = [await mir.partner(), await mir.partner()];
     const person = await newPerson(mir);
     await linkUser(mir, a, 'empty', person);
@@ -91,7 +91,7 @@ describe('POST /v1/resolve for linked users', () => {
     });
   });
 
-  it("returns UTC days for linked histories and exact times for a partner's own", async () => {
+  it("returns UTC days for linked histories and exact times for a partner's own events", async () => {
     const a = await mir.partner();
     await submit(a.liveKey, 'timed', 1, '2026-03-01T10:20:30.456Z');
     expect((await resolve(a.liveKey, 'timed')).body.recency.lastEventAt).toBe('2026-03-01T10:20:30.456Z');
@@ -132,7 +132,7 @@ describe('POST /v1/resolve for linked users', () => {
     expect((await resolve(b.liveKey, 'whole')).body).toMatchObject({ linked: true, eventCount: 4, partnerCount: 1 });
   });
 
-  it('returns the same signals from the database as from the cache for a person with many links', async () => {
+  it('returns the same signals from the database and from the cache for a person with many links', async () => {
     const partners = await Promise.all(Array.from({ length: 6 }, () => mir.partner()));
     const person = await newPerson(mir);
     for (const [n, { liveKey }] of partners.entries()) {

@@ -21,7 +21,7 @@ let partner: TestPartner;
 let server: http.Server;
 let url: string;
 let received: Received[] = [];
-/** Status codes of the next responses; 204 when there are no more. */
+/** Status codes of the next responses. When the list is empty, the server responds with 204. */
 let nextStatuses: number[] = [];
 /** Requests to this path get no response until the test releases them. */
 const SILENT = '/silent';
@@ -66,7 +66,7 @@ const delivered = (count: number): Promise<void> =>
   waitUntil(`${count} messages are delivered`, async () => {
     return (await deliveries()).filter(({ status }) => status === 'DELIVERED').length === count;
   });
-/** Makes delayed retries due now. */
+/** Makes delayed retries due immediately. */
 const promoteRetries = async (): Promise<void> => {
   for (const job of await mir.ctx.queues.webhooks.getDelayed()) await job.promote();
 };
@@ -122,7 +122,7 @@ describe('link webhooks', () => {
     expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
   });
 
-  it('delivers to other partners while one server does not respond, and to that server once it does', async () => {
+  it('delivers to other partners while one server does not respond, and to that server once it responds', async () => {
     const MESSAGES = 40;
     unanswered = [];
     const silent = partner;
@@ -161,7 +161,7 @@ describe('link webhooks', () => {
     partner = silent;
     await mir.client.request('PUT', '/v1/partners/webhook', { key: silent.liveKey, body: { url } });
     for (const res of unanswered.splice(0)) res.writeHead(204).end();
-    // Makes the messages due, so that the sweep finds them.
+    // Makes the messages due so that the sweep finds them.
     await mir.ctx.store.deliveries.model.updateMany({ tenant, status: 'OPEN' }, { $set: { nextLookAt: at } });
     await delivered(MESSAGES);
   });

@@ -46,7 +46,7 @@ describe('account pages', () => {
     }
   });
 
-  it("shows a person's own platforms, totals and monthly chart, and nothing of other people", async () => {
+  it("shows a person's own platforms, totals and monthly chart, and no data about other people", async () => {
     const webSession = await loggedIn(mir, newAddress());
     expect((await webSession.get('/account')).text).toContain('Nothing is connected yet');
     await submit(shop, 'me-at-shop', 3);
@@ -72,7 +72,7 @@ describe('account pages', () => {
     expect((await stranger.get('/account')).text).not.toContain('Harbour Market');
   });
 
-  it('explains what disconnecting means, then ends that link at once and keeps the others', async () => {
+  it('explains what disconnecting means, then removes that link immediately and keeps the others', async () => {
     const webSession = await loggedIn(mir, newAddress());
     await submit(shop, 'leaver', 3);
     await submit(forum, 'leaver', 2);
@@ -115,7 +115,7 @@ describe('account pages', () => {
     expect(accounts[0].events[0]).toMatchObject({ eventType: 'mir.transaction.completed', weight: 1 });
   });
 
-  it('exports sessions and every decision about an invitation, including declined and ended ones', async () => {
+  it('exports sessions and every invitation decision, including declines and connections that were later removed', async () => {
     const webSession = await loggedIn(mir, newAddress());
     await connect(webSession, shop, 'answering', 'a label');
     const disconnectPath = (await webSession.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
@@ -138,7 +138,7 @@ describe('account pages', () => {
     expect(JSON.parse((await webSession.get('/account/export')).html).accounts).toEqual([]);
   });
 
-  /** Returns all data of this run in MongoDB and Redis as text. */
+  /** Returns all data that this test run stored in MongoDB and Redis, as text. */
   async function rawStores(): Promise<string> {
     const { store, queueLink, cacheLink, config } = mir.ctx;
     const parts: string[] = [];
@@ -150,7 +150,7 @@ describe('account pages', () => {
     return parts.join('\n');
   }
 
-  it('deletes the identity only with the password, and leaves no trace of the email address or raw IDs', async () => {
+  it('deletes the identity only when the password is correct, and leaves no trace of the email address or raw IDs', async () => {
     const email = 'very.unusual.address@example.org';
     const rawId = 'very-unusual-raw-id-8841';
     const webSession = await loggedIn(mir, email);

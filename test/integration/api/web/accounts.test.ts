@@ -22,7 +22,7 @@ beforeEachVisitor((visitor) => {
 const SESSION = 'mir_session';
 
 describe('sign-up, login and logout', () => {
-  it('creates a session through sign-up, emailed link and login, and ends it on logout', async () => {
+  it('starts a session after sign-up, email confirmation and login, and ends it on logout', async () => {
     const sent = await ana.submit(await ana.get('/signup'), { email });
     expect(sent.text).toContain(`We sent an email to ${email}`);
     const form = await ana.get(await mailedLink(h, email, /Confirm/));
@@ -42,7 +42,7 @@ describe('sign-up, login and logout', () => {
     expect(signedInAs(await ana.get('/outbox'))).toBeNull();
   });
 
-  it('confirms nothing when an email scanner opens the link, which still works afterwards', async () => {
+  it('does not confirm an account when an email scanner opens the link, which still works afterward', async () => {
     await ana.submit(await ana.get('/signup'), { email });
     const link = await mailedLink(h, email, /Confirm/);
     expect((await anonymousSession(h).get(link)).status).toBe(200);
@@ -50,7 +50,7 @@ describe('sign-up, login and logout', () => {
     expect((await ana.submit(await ana.get(link), { password: PASSWORD })).path).toBe('/login?done=confirmed');
   });
 
-  it('redirects to the requested page after sign-up, confirmation and login, even on another device', async () => {
+  it('redirects to the requested page after sign-up, email confirmation and login, even on another device', async () => {
     const next = '/link/abcdefghijklmnopqrstuvwx';
     await ana.submit(await ana.get(`/signup?next=${encodeURIComponent(next)}`), { email });
     const link = await mailedLink(h, email, /Confirm/);
@@ -60,7 +60,7 @@ describe('sign-up, login and logout', () => {
     expect((await phone.submit(confirmed, { email, password: PASSWORD })).path).toBe(next);
   });
 
-  it('shows an invalid form again with its errors in a summary and at each field, and keeps the email', async () => {
+  it('shows an invalid form again with errors in a summary and next to each field, and keeps the email address', async () => {
     const page = await ana.submit(await ana.get('/login'), { email: 'ana', password: '' });
     expect(page.status).toBe(422);
     expect(page.root.querySelectorAll('[role=alert] li')).toHaveLength(2);
@@ -107,7 +107,7 @@ describe('password reset', () => {
     expect((await logIn(ana, email, 'a new password, long')).path).toBe('/account');
   });
 
-  it('asks again when the new password is too short, and keeps the link valid', async () => {
+  it('asks for another password when the new one is too short, and keeps the link valid', async () => {
     await confirmedAccount(h, email);
     await ana.submit(await ana.get('/forgot'), { email });
     const again = await ana.submit(await ana.get(await mailedLink(h, email, /new password/)), { password: 'short' });
@@ -119,7 +119,7 @@ describe('password reset', () => {
 describe('protection against account enumeration', () => {
   const wordsOf = (text: string): string => text.replaceAll(/person-\d+@example.org/g, 'X');
 
-  it('shows the same sign-up page for a known and a new address, and emails the owner of a known one', async () => {
+  it('shows the same sign-up page for known and new addresses, and emails the owner of a known address', async () => {
     await confirmedAccount(h, email);
     const stranger = anonymousSession(h);
     const known = await stranger.submit(await stranger.get('/signup'), { email });
@@ -128,7 +128,7 @@ describe('protection against account enumeration', () => {
     await mailedLink(h, email, /already have/);
   });
 
-  it('shows the same login page for a wrong password and an unknown address', async () => {
+  it('shows the same login page for a wrong password as for an unknown address', async () => {
     await confirmedAccount(h, email);
     const wrong = await logIn(ana, email, 'not this password');
     const unknown = await logIn(ana, `un-${email}`, 'not this password');
@@ -136,7 +136,7 @@ describe('protection against account enumeration', () => {
   });
 
   it.each(['/forgot', '/verify/resend'])(
-    'shows the same page at %s for a known and an unknown address',
+    'shows the same page at %s for both known and unknown addresses',
     async (path) => {
       await confirmedAccount(h, email);
       const known = await ana.submit(await ana.get(path), { email });

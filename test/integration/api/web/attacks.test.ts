@@ -6,7 +6,7 @@ import { confirmedAccount, logIn, loggedIn, PASSWORD, signedInAs, anonymousSessi
 import { newBrowserSession, type BrowserSession } from '../../../support/browser-session';
 import { beforeEachVisitor } from './visitors';
 
-/** Pages whose URL can contain a token: of an emailed link, an invitation (also in `next`) or a provider's callback. */
+/** Pages whose URL can contain a token from an emailed link, invitation (also in `next`) or provider callback. */
 const TOKEN_PAGES = new Set([
   '/signup',
   '/verify',
@@ -58,7 +58,7 @@ describe('CSRF protection', () => {
     expect(await isLoggedIn(webSession)).toBe(true);
   });
 
-  it('rejects a login form without a token, so that other sites cannot log a visitor in', async () => {
+  it('rejects a login form without a CSRF token, so other sites cannot log a visitor in', async () => {
     await confirmedAccount(h, email);
     const response = await ana.post('/login', { email, password: PASSWORD }, { origin });
     expect(response.status).toBe(403);
@@ -97,13 +97,13 @@ describe('forms with a null origin, which browsers send from pages without a ref
     ['rejects a cross-site form', '/forgot', { 'sec-fetch-site': 'cross-site' }, 403],
     ['rejects a same-site form', '/forgot', { 'sec-fetch-site': 'same-site' }, 403],
     ['accepts a same-origin form to another page', '/logout', { 'sec-fetch-site': 'same-origin' }, 303],
-    ['accepts the logout form, which such pages also have, without Sec-Fetch-Site', '/logout', {}, 303],
+    ['accepts a logout form without Sec-Fetch-Site', '/logout', {}, 303],
     ['rejects a form to another page without Sec-Fetch-Site', '/link', {}, 403],
   ] as const)('%s: %s %j', async (_name, path, headers, status) => {
     expect((await send(path, headers)).status).toBe(status);
   });
 
-  it('rejects a form with a null origin and no token', async () => {
+  it('rejects a form with a null origin and no CSRF token', async () => {
     const response = await ana.post('/forgot', { email }, { origin: 'null', 'sec-fetch-site': 'same-origin' });
     expect(response.status).toBe(403);
   });
@@ -126,7 +126,7 @@ describe('redirect after login', () => {
     '/login',
     '\t/account',
     '/account\r\nset-cookie: a=b',
-  ])('ignores the destination %j', async (next) => {
+  ])('does not redirect to %j after login', async (next) => {
     const page = await ana.get(`/login?next=${encodeURIComponent(next)}`);
     expect(page.root.querySelector('input[name=next]')).toBeNull();
     const token = page.root.querySelector(`input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
@@ -150,7 +150,7 @@ describe('session cookie', () => {
     expect(signedInAs(await ana.get('/outbox'))).toBe(email);
   });
 
-  it("rejects a login with a planted cookie of a stranger's session", async () => {
+  it("rejects a login from a browser with a planted cookie for a stranger's session", async () => {
     const stranger = await loggedIn(h, `stranger-${email}`);
     await confirmedAccount(h, email);
     const form = await ana.get('/login');
@@ -180,7 +180,7 @@ describe('session cookie', () => {
 
 describe('pages', () => {
   it.each(PAGES.filter(({ method }) => method === 'GET').map(({ path }) => path))(
-    '%s forbids framing, scripts and caching',
+    'forbids framing, scripts and caching on %s',
     async (path) => {
       const { headers } = await ana.get(path.replace(/:\w+/, 'x'));
       expect(headers.get('content-security-policy')).toBe(
@@ -196,7 +196,7 @@ describe('pages', () => {
     },
   );
 
-  it('sends no referrer from pages whose URL can contain a token, valid or not', async () => {
+  it('sends no referrer from pages whose URL can contain a token, whether valid or not', async () => {
     const partner = await h.partner();
     const { body } = await h.client.post('/v1/partners/link/invite', partner.liveKey, { userExternalId: 'ana' });
     const invite = new URL(body.url).pathname.slice('/link/'.length);
@@ -226,7 +226,7 @@ describe('pages', () => {
     }
   });
 
-  it('escapes the text that a visitor typed', async () => {
+  it('escapes text entered by a visitor', async () => {
     const evil = '"><script>alert(1)</script>';
     const page = await ana.submit(await ana.get('/login'), { email: evil, password: 'x' });
     expect(page.html).not.toContain('<script');
@@ -241,7 +241,7 @@ describe('pages', () => {
     expect(problem).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
   });
 
-  it('counts page requests in the metrics under their route', async () => {
+  it('counts page requests by route in the metrics', async () => {
     await ana.get('/login');
     const { values } = await h.ctx.metrics.requestSeconds.get();
     expect(values.map(({ labels }) => labels)).toContainEqual(

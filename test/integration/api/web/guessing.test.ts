@@ -15,7 +15,7 @@ describe('login throttling', () => {
   const hashes = async (): Promise<number> =>
     (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-  it('returns 429 after ten wrong passwords for an address and checks no further password', async () => {
+  it('returns 429 after ten wrong passwords for an address, without checking any more passwords', async () => {
     await confirmedAccount(h, email);
     const statuses: number[] = [];
     for (let n = 0; n < 10; n += 1)
@@ -44,7 +44,7 @@ describe('login throttling', () => {
     expect((await logIn(own, email)).status).toBe(429);
   });
 
-  it('does not treat a browser as known when the account it tried was never confirmed', async () => {
+  it('does not treat a browser as known after a login to an account that was never confirmed', async () => {
     const stranger = anonymousSession(h);
     await earlierSignUp(h, email, PASSWORD);
     expect((await logIn(stranger, email)).text).toContain('not confirmed yet');
@@ -52,7 +52,7 @@ describe('login throttling', () => {
     expect((await logIn(stranger, email)).status).toBe(429);
   });
 
-  it('limits concurrent guesses by one client as strictly as sequential ones', async () => {
+  it("limits a client's concurrent guesses as strictly as its sequential guesses", async () => {
     const form = await ana.get('/login');
     const before = await hashes();
     const responses = await Promise.all(
@@ -73,7 +73,7 @@ describe('login throttling', () => {
   });
 
   it.each(['/signup', '/forgot', '/verify/resend'])(
-    '%s sends at most five emails per hour to an address',
+    'sends at most five emails per hour to an address from %s',
     async (path) => {
       const send = async () => {
         const webSession = anonymousSession(h);

@@ -12,7 +12,7 @@ import {
 } from '../../../support/people';
 import type { VisitedPage, BrowserSession } from '../../../support/browser-session';
 
-/** The requirement is 10,000 tries; fewer are enough to exceed the limit. */
+/** The requirement is 10,000 tries, but the default of 500 is enough to exceed the limit. */
 const CODE_TRIES = Number(process.env['CODE_TRIES'] ?? 500);
 const CONCURRENT_TRIES = 100;
 
@@ -68,7 +68,7 @@ describe('linking pages', () => {
     expect((await webSession.get(path)).text).toContain('Connected to Harbour Market');
   });
 
-  it('redirects to the partner with its state and the decision', async () => {
+  it("redirects to the partner with the partner's state and the person's decision", async () => {
     const webSession = await loggedIn(mir, newAddress());
     const returnUrl = 'https://harbour.example/settings?tab=mir';
     for (const [decision, outcome] of [
@@ -97,7 +97,7 @@ describe('linking pages', () => {
     expect([done.status, done.text.startsWith('Connected')]).toEqual([200, true]);
   });
 
-  it('shows a page with a suitable status for each reason why an invitation is invalid', async () => {
+  it('shows a page with an appropriate status code for each reason that an invitation is invalid', async () => {
     const webSession = await loggedIn(mir, newAddress());
     const used = await invite('used');
     await decide(webSession, await webSession.get(used), 'connect');
@@ -129,7 +129,7 @@ describe('linking pages', () => {
     }
   });
 
-  it('accepts a link code once, in any case and without its hyphen, and connects after a confirmation', async () => {
+  it('accepts a link code once, in either case and without its hyphen, and connects after confirmation', async () => {
     const email = newAddress();
     const webSession = anonymousSession(mir);
     await signUpAndConfirm(mir, webSession, email);
@@ -153,7 +153,7 @@ describe('linking pages', () => {
     }
   });
 
-  it('returns 429 for all but five of many concurrent wrong codes, and then for the right code as well', async () => {
+  it('returns 429 for all but five of many concurrent wrong codes, and then for the correct code', async () => {
     const webSession = await loggedIn(mir, newAddress());
     const page = await webSession.get('/link');
     const right = await code('guarded');
@@ -173,7 +173,7 @@ describe('linking pages', () => {
     expect(await isLinked('guarded')).toBe(false);
   });
 
-  it('shows the account as connected in both tabs when an invitation is confirmed in two', async () => {
+  it('shows the account as connected in both tabs when an invitation is confirmed in both', async () => {
     const webSession = await loggedIn(mir, newAddress());
     const path = await invite('tabs');
     const tabs = [await webSession.get(path), await webSession.get(path)];
@@ -222,7 +222,7 @@ describe('linking pages', () => {
     expect(await isLinked('logged-out')).toBe(false);
   });
 
-  it('redirects a decision to the invitation when the visitor is not logged in, and connects nothing', async () => {
+  it('redirects a visitor who decides without being logged in to the invitation, and does not connect the account', async () => {
     const webSession = anonymousSession(mir);
     const path = await invite('stranger');
     const form = (await webSession.get('/login')).root.querySelector('main form input[name=form_token]')!;
@@ -233,7 +233,7 @@ describe('linking pages', () => {
     expect(await isLinked('stranger')).toBe(false);
   });
 
-  it('marks an invitation in the test environment as a test and shows no live data', async () => {
+  it('marks a test-environment invitation as a test and does not show any live data', async () => {
     const webSession = await loggedIn(mir, newAddress());
     await decide(webSession, await webSession.get(await invite('both')), 'connect');
     const consent = await webSession.get(await invite('both', {}, partner.testKey));

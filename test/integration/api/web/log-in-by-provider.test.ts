@@ -62,7 +62,7 @@ const logInByProvider = async (webSession: BrowserSession, next?: string): Promi
 
 describe('login through an OpenID Connect provider', () => {
   describe('accepted login', () => {
-    it('creates an identity with a confirmed address at the first login and reuses it later', async () => {
+    it('creates an identity with a confirmed address at the first login, and reuses the identity later', async () => {
       const first = await logInByProvider(ana, '/link');
       expect([first.path, signedInAs(first)]).toEqual(['/link', email]);
       const identity = await h.ctx.store.identities.byEmail(email);
@@ -82,7 +82,7 @@ describe('login through an OpenID Connect provider', () => {
       expect(logIns).toEqual([{ provider: provider.issuer, subject: `sub-${people}` }]);
     });
 
-    it('opens the identity that has the same address, whose password keeps working', async () => {
+    it('logs in to the existing identity with the same address, and its password keeps working', async () => {
       await signUpAndConfirm(h, anonymousSession(h), email);
       const { _id: before } = (await h.ctx.store.identities.byEmail(email))!;
       await logInByProvider(ana);
@@ -90,7 +90,7 @@ describe('login through an OpenID Connect provider', () => {
       expect((await logIn(anonymousSession(h), email)).path).toBe('/account');
     });
 
-    it('invalidates the password and link of an unconfirmed sign-up with the same address', async () => {
+    it('invalidates the password and the emailed link of an unconfirmed sign-up with the same address', async () => {
       const stranger = anonymousSession(h);
       await earlierSignUp(h, email, "a stranger's password");
       await stranger.submit(await stranger.get('/signup'), { email });
@@ -100,7 +100,7 @@ describe('login through an OpenID Connect provider', () => {
       expect((await logIn(stranger, email, "a stranger's password")).status).toBe(422);
     });
 
-    it('marks the browser as known, so that wrong passwords of strangers do not block the deletion form', async () => {
+    it('marks the browser as known, so wrong passwords from strangers do not block the deletion form', async () => {
       await logInByProvider(ana);
       for (let n = 0; n < 10; n += 1) await logIn(anonymousSession(h), email, `wrong password ${n}`);
       expect((await logIn(anonymousSession(h), email)).status).toBe(429);
@@ -134,7 +134,7 @@ describe('login through an OpenID Connect provider', () => {
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
-    it('ignores claims other than email_verified about the verification of an address', async () => {
+    it('accepts only the email_verified claim as proof that an address is verified', async () => {
       provider.claims = (honest) => ({ ...honest, email_verified: false, emailVerified: true });
       await rejected(await logInByProvider(ana));
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
@@ -146,7 +146,7 @@ describe('login through an OpenID Connect provider', () => {
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
-    it('rejects a second subject with the address of the first', async () => {
+    it('rejects a second provider account with the same address', async () => {
       await logInByProvider(anonymousSession(h));
       provider.person!.sub = `second-${email}`;
       const page = await logInByProvider(ana);
@@ -155,7 +155,7 @@ describe('login through an OpenID Connect provider', () => {
       expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `second-${email}` })).toBe(0);
     });
 
-    it('shows the login page with the requested destination after a canceled login', async () => {
+    it('shows the login page and keeps the requested destination after a canceled login', async () => {
       provider.person = null;
       const page = await logInByProvider(ana, '/link');
       expect(page.html).toContain('href="/login?next=%2Flink"');
@@ -164,13 +164,13 @@ describe('login through an OpenID Connect provider', () => {
     });
 
     it.each([
-      ['is signed with another key', () => (provider.forges = true)],
-      ['is issued to another client', () => (provider.claims = (honest) => ({ ...honest, aud: 'other' }))],
+      ['is signed with a different key', () => (provider.forges = true)],
+      ['is issued to a different client', () => (provider.claims = (honest) => ({ ...honest, aud: 'other' }))],
       [
-        'is issued by another issuer',
+        'comes from a different issuer',
         () => (provider.claims = (honest) => ({ ...honest, iss: 'https://evil.example' })),
       ],
-      ['has another nonce', () => (provider.claims = (honest) => ({ ...honest, nonce: 'another' }))],
+      ['has a different nonce', () => (provider.claims = (honest) => ({ ...honest, nonce: 'another' }))],
       ['has expired', () => (provider.claims = (honest) => ({ ...honest, exp: 1_000_000 }))],
     ])('rejects an ID token that %s', async (_name, change) => {
       change();
@@ -182,34 +182,37 @@ describe('login through an OpenID Connect provider', () => {
       await rejected(await victim.get(await callbackFor(ana)), victim);
     });
 
-    it('shows the login page instead of starting a login from a link on another site', async () => {
+    it('shows the login page instead of starting a login when the link is on another site', async () => {
       const page = await ana.get('/login/oidc?next=%2Flink', { 'sec-fetch-site': 'cross-site' });
       expect([page.status, page.path]).toEqual([200, '/login?next=%2Flink']);
     });
 
-    it('redirects to the account when a logged-in browser repeats a callback', async () => {
+    it('redirects to the account page when a logged-in browser repeats a callback', async () => {
       const callback = await callbackFor(ana);
       await ana.get(callback);
       const page = await ana.get(callback);
       expect([page.path, signedInAs(page)]).toEqual(['/account', email]);
     });
 
-    it('rejects a callback that was used before', async () => {
+    it('rejects a callback that was already used', async () => {
       const callback = await callbackFor(ana);
       await ana.get(callback);
       ana.cookies.delete('mir_session');
       await rejected(await ana.get(callback));
     });
 
-    it.each(['https://evil.example/', '//evil.example', '/outbox'])('ignores the destination %j', async (next) => {
-      const page = await ana.get(`/login/oidc?next=${encodeURIComponent(next)}`);
-      const callback = (await fetch(page.headers.get('location')!, { redirect: 'manual' })).headers.get('location')!;
-      expect((await ana.get(new URL(callback).pathname + new URL(callback).search)).path).toBe('/account');
-    });
+    it.each(['https://evil.example/', '//evil.example', '/outbox'])(
+      'does not redirect to %j after login',
+      async (next) => {
+        const page = await ana.get(`/login/oidc?next=${encodeURIComponent(next)}`);
+        const callback = (await fetch(page.headers.get('location')!, { redirect: 'manual' })).headers.get('location')!;
+        expect((await ana.get(new URL(callback).pathname + new URL(callback).search)).path).toBe('/account');
+      },
+    );
   });
 
   describe('identity without a password', () => {
-    it('deletes an identity after the person sets a password by email', async () => {
+    it('lets a person delete an identity after setting a password through an emailed link', async () => {
       await logInByProvider(ana);
       const page = await ana.get('/account/delete');
       expect(page.text).toContain('Do you log in with Harbour ID and have no password?');

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Requests the outbox from a local address, with headers that claim a loopback client. */
+/** Requests the outbox from a local address, with headers that claim that the client is on a loopback address. */
 const outboxFrom = (localAddress: string) =>
   rawRequest(`http://127.0.0.1:${new URL(h.url).port}`, {
     path: '/outbox',
@@ -32,7 +32,7 @@ describe('outbox page', () => {
   });
 
   (EXTERNAL_ADDRESSES.length > 0 ? it : it.skip)(
-    'hides the outbox from clients on other addresses of this machine (skipped if there are none)',
+    'hides the outbox from clients on non-loopback addresses of this machine (skipped if it has none)',
     async () => {
       for (const address of EXTERNAL_ADDRESSES) {
         const { status, text } = await outboxFrom(address);
@@ -41,7 +41,7 @@ describe('outbox page', () => {
     },
   );
 
-  it('hides the outbox under other host names, to prevent DNS rebinding', async () => {
+  it('hides the outbox from requests for other host names, to prevent DNS rebinding', async () => {
     const { port } = new URL(h.url);
     for (const name of [`evil.example:${port}`, `127.0.0.1:${port}`, 'localhost']) {
       const { status } = await rawRequest(h.url, { path: '/outbox', headers: { host: name } });

@@ -25,7 +25,7 @@ beforeEachVisitor((visitor) => {
   attacker = anonymousSession(h);
 });
 
-/** Waits until this many emails to the owner are in the outbox. Returns their links, newest first. */
+/** Waits until the outbox contains this many emails to the owner. Returns their links, newest first. */
 async function mailedLinks(count: number): Promise<string[]> {
   const { outboxMails } = h.ctx.store;
   await waitUntil(`${count} emails are in the outbox`, async () => {
@@ -38,7 +38,7 @@ async function mailedLinks(count: number): Promise<string[]> {
   });
 }
 
-/** Posts the sign-up form with a password, although the form has no such field. */
+/** Posts the sign-up form with a password, although the form has no password field. */
 async function signUpWithPassword(webSession: BrowserSession): Promise<void> {
   const form = await webSession.get('/signup');
   const token = form.root.querySelector(`main input[name=${CSRF_TOKEN_FIELD}]`)!.getAttribute('value')!;
@@ -50,7 +50,7 @@ const setPassword = async (link: string) => owner.submit(await owner.get(link), 
 
 describe("sign-up with another person's email address", () => {
   describe('by an attacker', () => {
-    it("does not set the attacker's password when the owner signed up first", async () => {
+    it("does not accept the attacker's password when the owner signed up first", async () => {
       await owner.submit(await owner.get('/signup'), { email });
       await mailedLinks(1);
       await signUpWithPassword(attacker);
@@ -61,7 +61,7 @@ describe("sign-up with another person's email address", () => {
       expect((await logIn(owner, email)).path).toBe('/account');
     });
 
-    it('keeps every emailed link valid until one is used when the attacker signed up first', async () => {
+    it('keeps every emailed link valid until one of them is used when the attacker signed up first', async () => {
       await signUpWithPassword(attacker);
       await mailedLinks(1);
       await owner.submit(await owner.get('/signup'), { email });
@@ -73,7 +73,7 @@ describe("sign-up with another person's email address", () => {
       expect((await logIn(attacker, email, ATTACKERS_PASSWORD)).status).toBe(422);
     });
 
-    it("gives the attacker's browser no session when the owner sets a password", async () => {
+    it("does not log in the attacker's browser when the owner sets a password", async () => {
       await signUpWithPassword(attacker);
       await setPassword((await mailedLinks(1))[0]!);
       expect((await attacker.get('/account')).path).toMatch(/^\/login/);
@@ -88,7 +88,7 @@ describe("sign-up with another person's email address", () => {
       expect((await logIn(owner, email)).path).toBe('/account');
     });
 
-    it('rejects a link that an earlier version emailed, and offers a new one', async () => {
+    it('rejects a link that an earlier version emailed, and offers a new link', async () => {
       await earlierSignUp(h, email, ATTACKERS_PASSWORD);
       const { createEmailVerificationToken } = await import('better-auth/api');
       const link = `/verify?token=${await createEmailVerificationToken(h.ctx.secrets.identity, email)}`;
@@ -115,7 +115,7 @@ describe("sign-up with another person's email address", () => {
     });
   });
 
-  it("shows the account's address on the page of an emailed link, so that readers can check it", async () => {
+  it("shows the account's address on the page behind an emailed link, so people can check the address", async () => {
     await signUpAndConfirm(h, attacker, email);
     await attacker.submit(await attacker.get('/forgot'), { email });
     const page = await owner.get(await mailedLink(h, email, /new password/));

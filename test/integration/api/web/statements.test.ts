@@ -7,7 +7,7 @@ import type { Harness, TestPartner } from '../../../support/harness';
 import { loggedIn, PASSWORD, anonymousSession, sharedHarnessForPeople } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
 
-/** Untrue claims that pages and documents once made. */
+/** False claims that pages and documents made in the past. */
 const UNTRUE = [
   /how recent\.? Nothing else/,
   /What is kept/,
@@ -64,7 +64,7 @@ const words = (html: string): string => html.replaceAll(/\s+/g, ' ');
 const untrueIn = (text: string): string[] => UNTRUE.filter((claim) => claim.test(words(text))).map(String);
 
 describe('statements about MIR', () => {
-  it('explains on the home page what MIR stores of an event, who sees it and how to have it erased', async () => {
+  it('explains on the home page what event data MIR stores, who can see it and how to have it erased', async () => {
     const { text, html } = await anonymousSession(h).get('/');
     for (const part of ['its type', 'time', 'weight', 'metadata']) expect(text).toContain(part);
     expect(text).toContain('The platform that reported an event sees every detail of it');
@@ -72,7 +72,7 @@ describe('statements about MIR', () => {
     expect(html).toContain('It stores the events that platforms report.');
   });
 
-  it('repeats none of the untrue claims on any page, with or without a login', async () => {
+  it('does not repeat any of the false claims on any page, with or without a login', async () => {
     const opened: string[] = [];
     for (const { method, path: pattern } of PAGES) {
       if (method !== 'GET' || pattern === '/account/export' || pattern.startsWith('/login/oidc')) continue;
@@ -90,19 +90,19 @@ describe('statements about MIR', () => {
     }
   });
 
-  it('mentions after a declined invitation that the platform can see the decision', async () => {
+  it('states after a declined invitation that the platform can see the decision', async () => {
     const declined = await person.submit(await person.get(await newInvite('declined')), { decision: 'decline' });
     expect(untrueIn(declined.html)).toEqual([]);
     expect(declined.text).toContain('Harbour Market can see that you declined');
   });
 
-  it('repeats none of the untrue claims in the README and the OpenAPI document', async () => {
+  it('does not repeat any of the false claims in the README or the OpenAPI document', async () => {
     const readme = readFileSync(path.join(__dirname, '../../../../README.md'), 'utf8');
     const openApi = await (await fetch(`${h.url}/openapi.json`)).text();
     expect([untrueIn(readme), untrueIn(openApi)]).toEqual([[], []]);
   });
 
-  it('keeps the events of a deleted identity, as the deletion page says', async () => {
+  it("keeps a deleted identity's events, as the deletion page says", async () => {
     const page = await person.get('/account/delete');
     expect(page.text).toContain('The events that platforms reported stay in MIR');
     expect(page.text).toContain('If you ask a platform to erase you');

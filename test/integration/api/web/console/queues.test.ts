@@ -22,7 +22,7 @@ interface RequestOptions {
   url?: string;
 }
 
-/** Sends a request as a browser does. Returns the response and the cookies that the browser has afterwards. */
+/** Sends a request as a browser would. Returns the response and the cookies that the browser then has. */
 async function request(
   path: string,
   { method, cookies = {}, accept = 'text/html', form, headers, url = h.url }: RequestOptions = {},
@@ -78,7 +78,7 @@ describe('operator login', () => {
     expect((await request('/admin/login', { form: { token: ADMIN_TOKEN }, headers: foreign })).status).toBe(403);
   });
 
-  it('returns 429 even for the right token after ten wrong ones in a minute, including those in the header', async () => {
+  it('returns 429 even for the correct token after ten wrong tokens in a minute, in the form or the header', async () => {
     const own = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
     const headers = { 'x-forwarded-for': '2001:db8::77', 'x-admin-token': 'wrong' };
     for (let n = 0; n < 10; n += 1) {
@@ -119,7 +119,7 @@ describe('operator login', () => {
     expect(await statusOf(cookieOf(openOperatorSession({ ...h.ctx, config }, Date.now())))).toBe(303);
   });
 
-  it('disables the operator login without ADMIN_TOKEN, and uses a __Host- cookie over HTTPS', async () => {
+  it('disables the operator login when ADMIN_TOKEN is not set, and uses a __Host- cookie over HTTPS', async () => {
     const disabled = await startHarness({ workers: false, env: { ADMIN_TOKEN: '' } });
     expect((await request('/admin/login', { url: disabled.url })).status).toBe(404);
     expect((await request('/admin/queues', { url: disabled.url })).status).toBe(303);
@@ -130,7 +130,7 @@ describe('operator login', () => {
 });
 
 describe('queues page', () => {
-  it('redirects pages to the login and returns 401 for other paths without an operator session', async () => {
+  it('redirects pages to the login page and returns 401 for other paths when there is no operator session', async () => {
     for (const path of ['/admin/queues', '/admin/queues/queue/events']) {
       expect(await request(path)).toMatchObject({ status: 303, text: expect.not.stringContaining('root') });
     }
@@ -140,7 +140,7 @@ describe('queues page', () => {
     }
   });
 
-  it('loads no resources from other origins and forbids them', async () => {
+  it('does not load any resources from other origins, and forbids them in its policy', async () => {
     const cookies = await operator();
     const { status, text, headers } = await request('/admin/queues', { cookies });
     expect(status).toBe(200);
@@ -185,7 +185,7 @@ describe('queues page', () => {
     for (const secret of ['private', 'mir.transaction', ...refs]) expect(texts.join()).not.toContain(secret);
   });
 
-  it('shows neither the address and links of an email nor the reply of the mail server', async () => {
+  it("does not show the address or links in an email or the mail server's reply", async () => {
     const { mailQueue, queues, keys } = h.ctx;
     const url = 'https://mir.example/verify/secret-token';
     await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
@@ -223,7 +223,7 @@ describe('queues page', () => {
     expect(await h.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
   });
 
-  it('returns 404 for unknown paths and for files outside its folder', async () => {
+  it('returns 404 for unknown paths and for files outside the static folder', async () => {
     const cookies = await operator();
     expect((await request('/admin/queues/api/queues/events/none', { cookies, accept: '*/*' })).status).toBe(404);
     expect((await request('/admin/queues/nothing/here', { cookies })).status).toBe(404);
