@@ -91,7 +91,7 @@ describe('agent routes after a downgrade to STANDARD', () => {
   );
 
   it.each(Object.keys(REJECTED_FOR_AGENT))(
-    'returns 403 ENTERPRISE_REQUIRED when an agent of a downgraded partner tries to %s',
+    'returns 403 ENTERPRISE_REQUIRED when a downgraded partner’s agent tries to %s',
     async (name) => {
       expect(await REJECTED_FOR_AGENT[name]!(root.key)).toMatchObject({
         status: 403,

@@ -97,7 +97,7 @@ describe('cost of rejected submissions', () => {
     expect(await openChunks(tenantOf(partnerId, 'live'))).toBe(0);
   });
 
-  it('opens only the chunks that the accepted items of a batch need', async () => {
+  it('opens only the chunks that the accepted items in a batch need', async () => {
     const { liveKey, partnerId } = await partner();
     const events = [...someEvents(10), ...Array.from({ length: 1_200 }, () => 1)];
     const response = await mir.client.post('/v1/events', liveKey, { events });

@@ -41,7 +41,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     expect(await countOf(partner)).toBe(4);
   });
 
-  it('reports a CONFLICT when the key of a stored event is reused with different content', async () => {
+  it("reports a CONFLICT when a stored event's key is reused with different content", async () => {
     const partner = await mir.partner();
     const tenant = liveTenant(partner);
     const agent = await insertAgent(mir.ctx.store, partner);
@@ -96,7 +96,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     expect(sent.body.eventId === formerId(liveTenant(partner), event)).toBe(!isKeyed);
   });
 
-  it('accepts the key of an erased event for a new event', async () => {
+  it("accepts an erased event's key for a new event", async () => {
     const partner = await mir.partner();
     await storeAsFormerVersion(liveTenant(partner), keyed('k'));
     const erased = await client().post('/v1/users/erase', partner.liveKey, { userExternalId: 'u-1' });

@@ -51,7 +51,7 @@ async function listAll(query: string): Promise<string[]> {
 }
 
 describe('GET /v1/events', () => {
-  it.each([500, 137])('lists every event of a large batch exactly once, in pages of %i', async (limit) => {
+  it.each([500, 137])('lists every event in a large batch exactly once, in pages of %i', async (limit) => {
     const ids = await listAll(`limit=${limit}`);
     expect(ids).toHaveLength(EVENTS + 3);
     expect(new Set(ids).size).toBe(EVENTS + 3);
@@ -146,7 +146,7 @@ describe('GET /v1/events', () => {
     return { index: /"indexName":"([^"]+)"/.exec(text)![1]!, keys: totalKeysExamined, found: nReturned };
   }
 
-  /** Returns whether the server plans queries as mongod does. One stand-in sorts in memory and scans for ranges in `$and`. */
+  /** Returns whether the server plans queries like mongod. One stand-in sorts in memory and scans for ranges in `$and`. */
   async function serverPlansLikeMongod(): Promise<boolean> {
     const probe = mir.ctx.store.connection.collection<{ a: number; b: number }>('plan_probe');
     await probe.createIndex({ a: 1, b: -1 });

@@ -24,7 +24,7 @@ const resolved = async (userExternalId: string) =>
   (await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId })).body;
 
 describe('concurrent link changes', () => {
-  it('accepts only one of a confirmation and a decline that are sent at the same time', async () => {
+  it('accepts either the confirmation or the decline, but not both, when they are sent at the same time', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { request, userRef } = await invite(mir, partner, `decided-${round}`);
       const person = await newPerson(mir);

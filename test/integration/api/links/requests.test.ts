@@ -19,7 +19,7 @@ const status = (id: string, key = partner.liveKey) =>
   mir.client.get(`/v1/partners/link/status?userExternalId=${id}`, key);
 
 describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
-  it('returns the URL of an invitation and stores only the hash of its token', async () => {
+  it('returns an invitation URL and stores only the hash of its token', async () => {
     const response = await post('/v1/partners/link/invite', {
       userExternalId: 'u-1',
       accountLabel: 'a•••',

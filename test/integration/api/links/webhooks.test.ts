@@ -72,7 +72,7 @@ const promoteRetries = async (): Promise<void> => {
 };
 
 describe('link webhooks', () => {
-  it('announces the creation and removal of a link in signed Standard Webhooks messages', async () => {
+  it('announces link creation and removal in signed Standard Webhooks messages', async () => {
     const secret = await setWebhook();
     const person = await newPerson(mir);
     const { request, userRef } = await invite(mir, partner, 'raw-user-id');
