@@ -60,7 +60,7 @@ describe('Idempotency-Key header on POST /v1/events', () => {
   it.each([
     ['a batch', { events: [anEvent()] }, {}],
     ['NDJSON', JSON.stringify(anEvent()), { 'content-type': 'application/x-ndjson' }],
-  ])('rejects the Idempotency-Key header on %s with 400, because each item has its own key', async (_what, body, headers) => {
+  ])('rejects an Idempotency-Key header on %s, whose items have their own keys', async (_what, body, headers) => {
     expectProblem(await post('"k"', body, headers), 400, 'IDEMPOTENCY_KEY_INVALID');
   });
 

@@ -59,7 +59,7 @@ describe('POST /v1/events with a batch', () => {
   it.each([
     ['JSON', (item: string) => `{"events":[${JSON.stringify(anEvent())},${item}]}`, {}],
     ['NDJSON', (item: string) => `${JSON.stringify(anEvent())}\n${item}`, NDJSON],
-  ])('rejects an item over 32 KiB in %s without parsing it, and accepts the other items', async (_form, body, headers) => {
+  ])('rejects an item over 32 KiB in %s without parsing it, and accepts the rest', async (_form, body, headers) => {
     const huge = JSON.stringify({ ...anEvent(), metadata: { text: 'x'.repeat(140 * KIB) } });
     const response = await mir.client.post('/v1/events', await partnerKey(), body(huge), headers);
     expect(response.body).toMatchObject({ accepted: 1, rejected: 1 });
