@@ -129,7 +129,7 @@ describe('agent routes after a downgrade to STANDARD', () => {
     expect(await ALLOWED_FOR_BOTH[name]!(root.key)).toMatchObject({ status: 200 });
   });
 
-  it('lets a downgraded partner reject approvals, revoke and kill, and its agents revoke and kill', async () => {
+  it('lets a downgraded partner reject approvals, and lets the partner and its agents revoke and kill agents', async () => {
     const { liveKey } = partner;
     expect((await h.client.get('/v1/agents/policy', liveKey)).status).toBe(200);
     expect((await h.client.get('/v1/agents/approvals', liveKey)).body.data).toHaveLength(2);

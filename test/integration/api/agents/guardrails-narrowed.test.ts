@@ -45,7 +45,7 @@ function submitTogether({ key }: Agent, events: ValidatedEvent[]) {
 }
 
 describe('single events submitted in the same tick', () => {
-  it('stores the allowed events among those submitted individually in the same tick', async () => {
+  it('stores the allowed events when other events submitted in the same tick are rejected', async () => {
     const agent = await createAgent();
     const results = await submitTogether(agent, [
       validated(agent, { eventType: OTHER_TYPE }),
@@ -109,7 +109,7 @@ describe('a batch submitted after permissions were narrowed', () => {
     expect(await queued(agent)).toHaveLength(1);
   });
 
-  it('closes the chunks that a partly rejected batch no longer needs, and finalizes its receipt', async () => {
+  it('closes the chunks that a partly rejected batch no longer needs, and finalizes the batch’s receipt', async () => {
     const agent = await createAgent('ENTERPRISE', 'SERVICE_ACCOUNT');
     const values = Array.from({ length: 1_200 }, (_, n) => keyedEvent(n < 600 ? {} : { eventType: OTHER_TYPE }));
     const receipt = await submit(agent, values);
@@ -123,7 +123,7 @@ describe('a batch submitted after permissions were narrowed', () => {
     expect(body).toMatchObject({ status: 'DONE', accepted: 600, persisted: 600 });
   });
 
-  it('rejects a batch and leaves nothing behind when none of its items are allowed anymore', async () => {
+  it('rejects a batch and leaves nothing behind when none of its items are still allowed', async () => {
     const agent = await createAgent();
     const rejected = submit(agent, [keyedEvent({ eventType: OTHER_TYPE })]);
     await expect(rejected).rejects.toMatchObject({

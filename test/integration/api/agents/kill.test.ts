@@ -79,7 +79,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
     expect((await audit.model.distinct('target', { cascadeId: response.body.cascadeId })).length).toBe(SIZE);
   }, 180_000);
 
-  it('previews a kill with dryRun and changes nothing', async () => {
+  it('previews a kill with dryRun without changing anything', async () => {
     const { partner, tree } = await createTree(50);
     const inner = tree.find(({ depth }) => depth === 2)!;
     const subtree = below(tree, inner);
@@ -155,7 +155,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
     expect(await statusWith(mir.client, tree[0]!.key)).toBe(200);
   });
 
-  it('accepts a repeated kill of a revoked subtree without revoking any agent again', async () => {
+  it('accepts a repeated kill of a revoked subtree without revoking any agents again', async () => {
     const { partner, tree } = await createTree(20);
     const first = await kill(tree[0]!.agentId, partner.liveKey);
     await waitUntilClosed(first.body.cascadeId, partner.liveKey);

@@ -181,7 +181,7 @@ describe('key rotation', () => {
     expect(new Set(after.flat())).toEqual(new Set([401]));
   });
 
-  it('keeps a suspended agent suspended under its new key', async () => {
+  it('keeps a suspended agent suspended after its key is rotated', async () => {
     const { id } = await register(h.client, partner.liveKey);
     await apis.postAction(id, 'suspend');
     const { body } = await apis.postAction(id, 'key/rotate');

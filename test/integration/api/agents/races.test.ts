@@ -24,13 +24,13 @@ afterAll(() => apis.close());
 
 interface Tree {
   root: TestAgent;
-  /** The child of the root that is killed. */
+  /** The child of the root whose subtree is killed. */
   killed: TestAgent;
   /** Three children of `killed`. The last child is suspended. */
   children: TestAgent[];
   /** Another child of the root, which must survive. */
   spared: TestAgent;
-  /** Approval IDs of pending spawns below the children. */
+  /** Approval IDs for pending spawns below the children. */
   approvals: string[];
 }
 
@@ -135,7 +135,7 @@ describe('the kill switch under concurrent changes', () => {
           if (status < 300) succeeded.set(name, (succeeded.get(name) ?? 0) + 1);
         }
         const late = results.filter(({ afterKill, status }) => afterKill && status < 300);
-        // A replayed spawn may return the child it created before the kill.
+        // A replayed spawn may return the child that the original request created before the kill.
         expect(late.filter(({ name, status }) => name !== 'spawnAsItself' || status !== 200)).toEqual([]);
         for (const { client } of [h, secondApi]) {
           expect(new Set(await statusesOf(client, keys))).toEqual(new Set([401]));

@@ -171,7 +171,7 @@ describe('access to agent routes', () => {
     expect(body.data.map(({ agentId }: { agentId: string }) => agentId).sort()).toEqual([root.id, child.id].sort());
   });
 
-  it('returns SCOPE_MISSING for an agent without agents:manage', async () => {
+  it('returns SCOPE_MISSING for an agent without the agents:manage scope', async () => {
     const { id } = await register(h.client, partner.liveKey);
     const { key } = await register(h.client, partner.liveKey, { preset: 'ORCHESTRATOR' });
     expect((await apis.postAction(id, 'suspend', {}, key)).body.code).toBe('SCOPE_MISSING');

@@ -204,7 +204,7 @@ describe('PATCH /v1/agents/:id', () => {
     }
   });
 
-  it('applies both of two concurrent changes from two processes and writes an audit entry for each', async () => {
+  it('applies two concurrent changes from two processes and writes an audit entry for each change', async () => {
     const { id } = await register(h.client, partner.liveKey);
     const path = `/v1/agents/${id}`;
     await Promise.all([

@@ -185,7 +185,7 @@ describe('GET /v1/agents/tree', () => {
     expect((await getTree('', partner.testKey)).body).toEqual({ data: [], nextCursor: null });
   });
 
-  it('rejects a cursor from another tree, and any cursor on a stream', async () => {
+  it('rejects a cursor from another tree, and any cursor when streaming', async () => {
     const { nextCursor } = (await getTree(`rootAgentId=${otherTree[0]!.agentId}&limit=2`)).body;
     const child = tree.find(({ parentId }) => parentId === tree[KILLED]!.agentId)!;
     for (const query of ['', `rootAgentId=${child.agentId}&`]) {

@@ -10,7 +10,7 @@ export interface TwoApis {
   partner: TestPartner;
   /** Posts to `/v1/agents/:id/<action>`, with the partner's key by default. */
   postAction(id: string, action: string, body?: unknown, key?: string): Promise<TestResponse>;
-  /** Gets one agent, with the partner's key by default. */
+  /** Gets an agent, with the partner's key by default. */
   getAgent(id: string, key?: string): Promise<TestResponse>;
   /** Sends a GET request with the key to both APIs and returns the two statuses. */
   statusesWith(key: string): Promise<number[]>;

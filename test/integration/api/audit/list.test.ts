@@ -113,7 +113,7 @@ describe('GET /v1/audit', () => {
     expect((await list(otherPartner.liveKey, `?cursor=${cursor}`)).status).toBe(422);
   });
 
-  it('requires the scope agents:manage to list audit entries', async () => {
+  it('requires the agents:manage scope to list audit entries', async () => {
     const partner = await createPartner();
     const bot = await insertAgent(h.ctx.store, partner);
     const admin = await insertAgent(h.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset: 'ADMIN' });
@@ -121,7 +121,7 @@ describe('GET /v1/audit', () => {
     expect((await list(admin.apiKey)).status).toBe(200);
   });
 
-  it('shows an agent only entries about itself and its descendants, in lists and exports', async () => {
+  it('shows an agent only the entries about itself and its descendants, in lists and exports', async () => {
     const partner = await createPartner();
     const permissions = { type: 'SERVICE_ACCOUNT', preset: 'ADMIN' } as const;
     const root = await insertAgent(h.ctx.store, partner, permissions);

@@ -58,7 +58,7 @@ describe('GET /v1/audit/verify for an intact chain', () => {
     expect(await verify(liveKey, `?limit=3&cursor=${second.nextCursor}`)).toEqual(whole);
   });
 
-  it('continues with entries that were sealed after the first page', async () => {
+  it('continues with entries that were sealed after the first page was returned', async () => {
     const { liveKey, chain } = await createSealedChain(3);
     const { nextCursor } = await verify(liveKey, '?limit=3');
     await appendEntries(h.ctx.store, chain, 2);
@@ -67,7 +67,7 @@ describe('GET /v1/audit/verify for an intact chain', () => {
     expect(rest).toMatchObject({ intact: true, entries: 5, nextCursor: null });
   });
 
-  it('verifies the chain of each environment separately', async () => {
+  it("verifies each environment's chain separately", async () => {
     const { liveKey, testKey } = await createSealedChain(3);
     expect((await verify(liveKey)).entries).toBe(3);
     expect((await verify(testKey)).entries).toBe(0);
@@ -203,14 +203,14 @@ describe('GET /v1/audit/verify for a chain that was tampered with', () => {
 });
 
 describe('access to GET /v1/audit/verify', () => {
-  it('requires the scope agents:manage to verify a chain', async () => {
+  it('requires the agents:manage scope to verify a chain', async () => {
     const partner = await h.partner();
     const { apiKey } = await insertAgent(h.ctx.store, partner);
     const response = await h.client.get('/v1/audit/verify', apiKey);
     expect(response).toMatchObject({ status: 403, body: { code: 'SCOPE_MISSING' } });
   });
 
-  it('rejects an invalid limit or cursor and an unknown field', async () => {
+  it('rejects an invalid limit, an invalid cursor and an unknown field', async () => {
     const { liveKey } = await h.partner();
     for (const query of ['?limit=0', '?limit=100001', '?from=1', `?cursor=${newId('x')}`]) {
       expect(await verify(liveKey, query)).toMatchObject({ code: 'VALIDATION_FAILED' });

@@ -7,7 +7,7 @@ import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
 import { freshEnv, type Harness, startHarness } from '../../../support/harness';
 
-/** Event types of the public contract, by category. */
+/** Event types in the public contract, by category. */
 const CATALOG = {
   transaction: ['initiated', 'completed', 'fulfilled', 'cancelled', 'refunded', 'disputed', 'chargeback'],
   project: ['started', 'completed', 'cancelled'],

@@ -87,7 +87,7 @@ describe('POST /v1/events with hostile input', () => {
     expect(errorsOf(response)).toEqual([error]);
   });
 
-  it.each([64, 100_000])('rejects metadata nested %i levels deep before parsing it', async (depth) => {
+  it.each([64, 100_000])('rejects metadata nested %i levels deep before parsing the body', async (depth) => {
     expectProblem(await postField('metadata', nested(depth)), 400, 'INVALID_JSON');
   });
 
@@ -187,7 +187,7 @@ describe('POST /v1/events with hostile input', () => {
     expect(response.body.errors[0].message).toContain(`Did you mean ${nearest}`);
   });
 
-  it('refers to the catalog when no known event type is similar', async () => {
+  it('refers to the catalog when no known event type is similar to the submitted type', async () => {
     const response = await mir.client.post('/v1/events', key, anEvent({ eventType: 'mir.zzzzzzzzzzzz.qqqqqqqqqqqq' }));
     expect(response.body.errors[0].message).toContain('GET /v1/event-types');
   });

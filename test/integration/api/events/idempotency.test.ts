@@ -140,7 +140,7 @@ describe('idempotency keys in POST /v1/events', () => {
     expect(await countOf(liveKey)).toBe(701);
   });
 
-  it('never deduplicates events without a key', async () => {
+  it('never deduplicates events without an idempotency key', async () => {
     const { liveKey } = await mir.partner();
     const [one, two] = await Promise.all([post(liveKey, anEvent()), post(liveKey, anEvent())]);
     expect(one.body.eventId).not.toBe(two.body.eventId);

@@ -52,7 +52,7 @@ describe('tenant isolation', () => {
     expect(signals.body.eventCount).toBe(2);
   });
 
-  it("returns the same 404 for another tenant's event as for one that does not exist", async () => {
+  it("returns the same 404 for another tenant's event as for a nonexistent event", async () => {
     for (const key of otherKeys()) {
       const found = await mir.client.get(`/v1/events/${ids.eventId}`, key);
       const missing = await mir.client.get('/v1/events/evt_test_kdoesnotexist', key);
@@ -61,7 +61,7 @@ describe('tenant isolation', () => {
     }
   });
 
-  it("returns the same 404 for another tenant's receipt as for one that does not exist", async () => {
+  it("returns the same 404 for another tenant's receipt as for a nonexistent receipt", async () => {
     for (const key of otherKeys()) {
       for (const receiptId of [ids.receiptId, ids.batchReceiptId]) {
         const found = await mir.client.get(`/v1/events/receipts/${receiptId}`, key);
@@ -78,7 +78,7 @@ describe('tenant isolation', () => {
     expectProblem(await mir.client.get(`/v1/events/receipts/${forged}`, owner.testKey), 404, 'NOT_FOUND');
   });
 
-  it("returns the same 422 for another tenant's cursor as for a forged one", async () => {
+  it("returns the same 422 for another tenant's cursor as for a forged cursor", async () => {
     for (const key of otherKeys()) {
       const found = await mir.client.get(`/v1/events?cursor=${ids.cursor}`, key);
       const forged = await mir.client.get('/v1/events?cursor=AAAA.BBBB', key);
@@ -87,7 +87,7 @@ describe('tenant isolation', () => {
     }
   });
 
-  it("lists no events when the filter is another tenant's receipt", async () => {
+  it("returns an empty list when the filter is another tenant's receipt", async () => {
     for (const key of otherKeys()) {
       for (const receiptId of [ids.receiptId, ids.batchReceiptId, 'rcpt_test_nothing']) {
         const page = await mir.client.get(`/v1/events?receiptId=${receiptId}`, key);

@@ -51,7 +51,7 @@ describe('POST /v1/events with a batch', () => {
     expect(reads()).toBe(0);
   });
 
-  it('rejects a batch of millions of items with 422 TOO_MANY_EVENTS', async () => {
+  it('rejects a batch with millions of items with 422 TOO_MANY_EVENTS', async () => {
     const response = await gzipped(await partnerKey(), `{"events":[${'1,'.repeat(2_500_000)}1]}`);
     expectProblem(response, 422, 'TOO_MANY_EVENTS');
   });

@@ -75,7 +75,7 @@ describe('GET /v1/events', () => {
     expect(page.body.nextCursor).toBeNull();
   });
 
-  it('lists the newest events first and returns userExternalId only when it is a filter', async () => {
+  it('lists the newest events first and returns userExternalId only when it is used as a filter', async () => {
     const newest = await list('limit=2');
     expect(newest.body.data[0].receivedAt >= newest.body.data[1].receivedAt).toBe(true);
     expect(idsOf(newest)).toContain(single.eventId);
@@ -106,7 +106,7 @@ describe('GET /v1/events', () => {
     limit: number;
   }
 
-  /** Returns the single database query that a request runs. */
+  /** Returns the database query that a request runs. Fails unless there is exactly one. */
   async function queryOf(query: string): Promise<ListQuery> {
     const { store } = mir.ctx;
     const queries: [filter: Record<string, unknown>, options: Pick<ListQuery, 'sort' | 'limit'>][] = [];

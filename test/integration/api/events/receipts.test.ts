@@ -72,7 +72,7 @@ describe('GET /v1/events/receipts/:receiptId', () => {
     expect((await read(liveKey, sent.body.receiptId)).body).toMatchObject({ status: 'QUEUED', persisted: 500 });
   });
 
-  it("returns each single event's own outcome when several events share a chunk", async () => {
+  it("returns each event's own outcome when events submitted individually share a chunk", async () => {
     const { liveKey } = await mir.partner();
     await post(liveKey, { events: [anEvent({ idempotencyKey: 'seen', weight: 1 })] });
     await processQueue();

@@ -47,7 +47,7 @@ describe('POST /v1/events', () => {
     });
   });
 
-  it('sets occurredAt to the time of receipt and weight to 1 when an event omits them', async () => {
+  it('sets occurredAt to the time of receipt and weight to 1 when an event omits these fields', async () => {
     const { liveKey } = await mir.partner();
     const sent = await mir.client.post('/events', liveKey, anEvent());
     await mir.drained();

@@ -61,7 +61,7 @@ describe('HTTP conventions', () => {
   });
 
   it.each(['/v1/events', '/v1/event-types', '/healthz'])(
-    'returns the headers of GET without a body for HEAD %s',
+    'returns the headers of a GET response without the body for HEAD %s',
     async (path) => {
       const get = await rawRequest(mir.url, { path, headers: { 'x-api-key': key } });
       const head = await rawRequest(mir.url, { method: 'HEAD', path, headers: { 'x-api-key': key } });

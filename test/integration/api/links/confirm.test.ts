@@ -42,7 +42,7 @@ describe('link confirmation', () => {
     expect((await auditOf('link.confirmed')).length).toBe(1);
   });
 
-  it('creates one link when a person confirms an invitation many times at the same time', async () => {
+  it('creates only one link when a person confirms an invitation many times at the same time', async () => {
     const { request, token } = await invite(mir, partner, 'eager');
     const person = await newPerson(mir);
     const outcomes = await Promise.all(

@@ -95,7 +95,7 @@ describe('account pages', () => {
     expect((await webSession.get(path)).status).toBe(404);
   });
 
-  it('exports the identity, the accounts and all their events as one JSON document', async () => {
+  it('exports the identity, its accounts and all of their events as one JSON document', async () => {
     const email = newAddress();
     const webSession = await loggedIn(mir, email);
     await submit(shop, 'exporter', 1_200);

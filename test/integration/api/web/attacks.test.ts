@@ -159,7 +159,7 @@ describe('session cookie', () => {
     expect(signedInAs(await stranger.get('/outbox'))).toBe(`stranger-${email}`);
   });
 
-  it('sets a new session cookie at each login, hidden from scripts and other sites', async () => {
+  it('sets a new session cookie at each login, and hides the cookie from scripts and other sites', async () => {
     await confirmedAccount(h, email);
     const values = new Set<string>();
     for (let n = 0; n < 3; n += 1) {

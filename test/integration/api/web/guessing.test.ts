@@ -28,7 +28,7 @@ describe('login throttling', () => {
     expect(await hashes()).toBe(before);
   });
 
-  it('lets a person log in from a known browser while strangers guess the password', async () => {
+  it('lets a person log in from a known browser while strangers guess passwords for the account', async () => {
     const own = await loggedIn(h, email);
     await own.submit(await own.get('/account'), {}, { action: '/logout' });
     for (let n = 0; n < 10; n += 1) await logIn(anonymousSession(h), email, `wrong password ${n}`);
@@ -37,7 +37,7 @@ describe('login throttling', () => {
     expect((await logIn(anonymousSession(h), email)).status).toBe(429);
   });
 
-  it('returns 429 after ten wrong passwords in a known browser as well', async () => {
+  it('returns 429 after ten wrong passwords from a known browser, too', async () => {
     const own = await loggedIn(h, email);
     await own.submit(await own.get('/account'), {}, { action: '/logout' });
     for (let n = 0; n < 10; n += 1) expect((await logIn(own, email, `wrong password ${n}`)).status).toBe(422);

@@ -107,7 +107,7 @@ describe('login through an OpenID Connect provider', () => {
       expect((await ana.submit(await ana.get('/account/delete'), { password: 'wrong' })).status).toBe(422);
     });
 
-    it('ends the session that the browser had before', async () => {
+    it("ends the browser's previous session", async () => {
       await logInByProvider(ana);
       const before = ana.cookies.get('mir_session')!;
       const browser = anonymousSession(h);
@@ -140,7 +140,7 @@ describe('login through an OpenID Connect provider', () => {
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
-    it('rejects a response without an ID token, even with an access token', async () => {
+    it('rejects a provider response without an ID token, even if it contains an access token', async () => {
       provider.withholds = true;
       await rejected(await logInByProvider(ana));
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
@@ -226,7 +226,7 @@ describe('login through an OpenID Connect provider', () => {
     });
   });
 
-  it('offers no provider login when none is configured', async () => {
+  it('does not offer provider login when no provider is configured', async () => {
     const plain = await startHarness({ workers: false, env: {} });
     const webSession = anonymousSession(plain);
     for (const path of ['/login/oidc', '/login/oidc/callback']) expect((await webSession.get(path)).status).toBe(404);

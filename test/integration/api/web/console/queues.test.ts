@@ -94,7 +94,7 @@ describe('operator login', () => {
     await own.close();
   });
 
-  it('invalidates the operator cookie on logout, including copies of it', async () => {
+  it('invalidates the operator cookie on logout, including any copies of the cookie', async () => {
     const cookies = await operator();
     expect((await request('/admin/queues', { cookies })).status).toBe(200);
     const page = await request('/admin/logout', { cookies });
