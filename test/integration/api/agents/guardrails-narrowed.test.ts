@@ -44,7 +44,7 @@ function submitTogether({ key }: Agent, events: ValidatedEvent[]) {
   return Promise.allSettled(events.map((event) => submit({ key, event, requestId, sentBytes: 100 })));
 }
 
-describe('single events submitted in the same tick', () => {
+describe('events submitted individually in the same tick', () => {
   it('stores the allowed events when other events submitted in the same tick are rejected', async () => {
     const agent = await createAgent();
     const results = await submitTogether(agent, [
