@@ -32,7 +32,7 @@ describe('outbox page', () => {
   });
 
   (EXTERNAL_ADDRESSES.length > 0 ? it : it.skip)(
-    'hides the outbox from clients on non-loopback addresses of this machine (skipped if it has none)',
+    'hides the outbox from clients on non-loopback addresses of this machine (skipped if there are none)',
     async () => {
       for (const address of EXTERNAL_ADDRESSES) {
         const { status, text } = await outboxFrom(address);
