@@ -33,7 +33,7 @@ async function startApi(config: Config): Promise<Running> {
     const { bindAddress } = config;
     ctx.log.info({ version: VERSION, port, metricsPort: metrics.port, bindAddress }, 'api started');
     if (config.mail.kind === 'off') {
-      ctx.log.warn('pages for people are off, set SMTP_URL and MAIL_FROM to enable them');
+      ctx.log.warn('pages for people are off; set SMTP_URL and MAIL_FROM to enable them');
     }
     // Preloads the library, so that the first visitor does not wait for it. If this fails, the error recurs when the
     // library is first used.

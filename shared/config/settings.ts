@@ -131,11 +131,11 @@ export const SETTINGS = {
   ),
   DEFAULT_EVENTS_PER_MINUTE: setting(
     positive.default(60_000),
-    'Events that a new partner may submit per minute and environment.',
+    'Events that a new partner may submit per minute in each environment.',
   ),
   DEFAULT_REQUESTS_PER_MINUTE: setting(
     positive.default(6_000),
-    'Other requests that a new partner may send per minute and environment.',
+    'Other requests that a new partner may send per minute in each environment.',
   ),
   TIER_2_MIN_EVENTS: setting(positive.default(20), 'Minimum number of events for tier 2.'),
   TIER_2_MIN_DAYS: setting(positive.default(30), 'Minimum days since the first event for tier 2.'),

@@ -126,7 +126,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'chunk commit failed');
     if (last) {
       await redactErased(deps, job, chunk).catch((reason: unknown) =>
-        log.error({ chunkId, err: messageOf(reason) }, 'redacting a dead letter failed, erased content may remain'),
+        log.error({ chunkId, err: messageOf(reason) }, 'redacting a dead letter failed; erased content may remain'),
       );
       await finalizeAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
     }
