@@ -71,7 +71,7 @@ describe('CATALOG_FILE', () => {
   it.each([
     ['not JSON', '{"mir.a.b":', /Cannot read CATALOG_FILE .* as JSON/],
     ['an array', '["mir.a.b"]', /is not a valid catalog/],
-    ['an invalid event type', '{"delivery.late":"Text."}', /delivery\.late.*mir\.category\.action/],
+    ['an invalid event type', '{"delivery.late":"Text."}', /delivery\.late.*mir\.<category>\.<action>/],
     ['a meaning that is not a string', '{"mir.delivery.late":7}', /mir\.delivery\.late/],
     ['an empty meaning', '{"mir.delivery.late":""}', /mir\.delivery\.late/],
   ])('prevents startup when the catalog file is invalid, and reports the problem: %s', async (what, text, reason) => {
