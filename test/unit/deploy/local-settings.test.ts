@@ -9,7 +9,7 @@ import { tempDirs } from '../../support/temp-dirs';
 const { tempDir } = tempDirs();
 const STORES = { MONGO_URL: 'mongodb://127.0.0.1/mir', REDIS_URL: 'redis://127.0.0.1' };
 
-/** Returns the settings that the processes of `npm start` read in this environment. */
+/** Returns the settings that the processes started by `npm start` read in this environment. */
 async function settingsUnder(given: NodeJS.ProcessEnv) {
   const { env } = await localSettings(given, tempDir());
   return readConfig({ ...env, ...STORES });
@@ -73,7 +73,7 @@ describe('localSettings', () => {
     return [ports.api, ports.metrics, ...ports.workers].map(({ number }) => number);
   }
 
-  it('derives the other ports from PORT, so that a second instance needs only a different PORT', async () => {
+  it('derives the other ports from PORT, so a second instance needs only a different PORT', async () => {
     const first = await freePort();
     const PORT = String(first);
     expect(await portsUnder({ PORT, WORKERS: '2' })).toEqual([first, first + 100, first + 200, first + 201]);

@@ -15,7 +15,7 @@ describe('runbook.md', () => {
   const commands = quoted.flatMap((text) => /^mir (.+)$/.exec(text)?.[1] ?? []);
 
   it.each([...new Set(commands)])('contains the valid command `mir %s`', async (line) => {
-    // No stores are configured, so a valid command line fails because the program cannot find the stores.
+    // No stores are configured, so even a valid command fails, but only because the program cannot find its stores.
     const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...line.split(' '));
     expect({ code, text: err + out }).toEqual({
       code: 1,

@@ -73,7 +73,7 @@ describe('health checks and metrics', () => {
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
 
-  it('counts requests in /metrics on its own port without identifying any partner, user, event or key', async () => {
+  it('counts requests on the metrics port without identifying any partner, user, event or key', async () => {
     const { liveKey, partnerId, key } = await mir.partner();
     const event = anEvent({ userExternalId: 'user-4711', idempotencyKey: 'order-1' });
     const sent = await mir.client.post('/v1/events', liveKey, event);

@@ -76,7 +76,7 @@ describe('spawn approval', () => {
     expect(agent.status).toBe(keys.length === 1 ? 'ACTIVE' : 'REJECTED');
   });
 
-  it('rejects approval and every other action after an agent is rejected', async () => {
+  it('does not allow approval or any other action for an agent that was rejected', async () => {
     const root = await register(h.client, partner.liveKey);
     const { body } = await requestSpawn(root.id);
     expect((await decide(body.approvalId, 'reject', { reason: 'no' })).body.status).toBe('REJECTED');
@@ -121,7 +121,7 @@ describe('spawn approval', () => {
     expect((await requestSpawn(secondRoot.id)).status).toBe(202);
   });
 
-  it('checks ancestors, policy, permissions and limits again when a spawn is approved', async () => {
+  it('checks the ancestors, policy, permissions and limits again when a spawn is approved', async () => {
     const root = await register(h.client, partner.liveKey, { rateLimitPerMinute: 60 });
     const { body } = await requestSpawn(root.id, { rateLimitPerMinute: 50 });
     const approvalCode = async () => (await decide(body.approvalId, 'approve')).body.code;
@@ -144,7 +144,7 @@ describe('spawn approval', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  it('replays a spawn request with the same pending agent, and does not return a key after approval', async () => {
+  it('replays a spawn request with the same agent and without a key, even after approval', async () => {
     const root = await register(h.client, partner.liveKey);
     const headers = { 'idempotency-key': 'later' };
     const first = await requestSpawn(root.id, {}, headers);

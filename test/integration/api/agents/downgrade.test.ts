@@ -66,7 +66,7 @@ const REJECTED_FOR_AGENT: Record<string, Call> = {
   'reactivate a descendant': post(() => `${child(0)}/reactivate`),
 };
 
-/** Order matters because later calls change agents that earlier calls read. */
+/** The order matters because later calls change agents that earlier calls read. */
 const ALLOWED_FOR_BOTH: Record<string, Call> = {
   'read events': get(() => '/events'),
   'read signals': post(() => '/resolve', { userExternalId: 'u-1' }),

@@ -50,7 +50,7 @@ const countStored = ({ _id }: ReceiptPartDoc) => h.ctx.store.events.model.countD
 const createAgent = (parent?: TestAgent, type: 'AI_AGENT' | 'SERVICE_ACCOUNT' = 'AI_AGENT'): Promise<TestAgent> =>
   insertAgent(h.ctx.store, partner, { type }, parent);
 
-/** Inserts a kill that took effect at `effectiveAt`. If it is null, the kill is recorded but not yet in effect. */
+/** Inserts a kill that took effect at `effectiveAt`, or a kill that is not yet in effect if `effectiveAt` is null. */
 async function kill({ agentId, tenant }: TestAgent, effectiveAt: Date | null): Promise<void> {
   await rawCollection(h.ctx.store.cascades.model).insertOne({
     _id: newId('csc'),

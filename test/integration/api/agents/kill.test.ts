@@ -7,7 +7,7 @@ import { waitUntil } from '../../../support/wait-until';
 import { allowSpawning, auditOf, startSecondApi, statusWith } from '../../../support/agents';
 import { isSlowMongo } from '../../../support/test-stores';
 
-/** More than one page of a cascade. Smaller for the PyPI stand-in for MongoDB, which takes seconds per page. */
+/** More agents than fit in one cascade page. Fewer for the PyPI stand-in for MongoDB, which takes seconds per page. */
 const DEFAULT_SIZE = isSlowMongo() ? 1_100 : 2_000;
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? DEFAULT_SIZE);
 const SAMPLES = 40;
@@ -46,7 +46,7 @@ async function waitUntilClosed(cascadeId: string, key: string): Promise<Record<s
   return body;
 }
 
-/** Returns the status of each key on each API. Checks a few at a time because uncached keys cost database reads. */
+/** Returns the status of each key on each API. Checks a few keys at a time because uncached keys cost database reads. */
 async function statusesOf(agents: readonly GrownAgent[]): Promise<number[]> {
   const statuses: number[] = [];
   for (let at = 0; at < agents.length; at += CONCURRENT_KEYS) {

@@ -72,7 +72,7 @@ describe('suspend and reactivate', () => {
     expect(entries[1]).toMatchObject({ before: { status: 'ACTIVE' }, after: { status: 'SUSPENDED' } });
   });
 
-  it('suspends the whole subtree with includeDescendants, and lifts only that suspension upon reactivation', async () => {
+  it('suspends the whole subtree with includeDescendants, and lifts only that suspension on reactivation', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const leaf = await spawn(h.client, child.key, child.id);
@@ -102,7 +102,7 @@ describe('suspend and reactivate', () => {
 });
 
 describe('revoke', () => {
-  it('rejects a revoked agent’s key on every process and any attempt to restore the agent', async () => {
+  it('rejects a revoked agent’s key on every process, and rejects any attempt to restore the agent', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     const { body } = await apis.postAction(root.id, 'revoke', { reason: 'stolen laptop' });

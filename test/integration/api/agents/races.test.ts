@@ -24,11 +24,11 @@ afterAll(() => apis.close());
 
 interface Tree {
   root: TestAgent;
-  /** The child of the root whose subtree is killed. */
+  /** The root's child whose subtree is killed. */
   killed: TestAgent;
   /** Three children of `killed`. The last child is suspended. */
   children: TestAgent[];
-  /** Another child of the root, which must survive. */
+  /** Another child of the root. It must survive the kill. */
   spared: TestAgent;
   /** Approval IDs for pending spawns below the children. */
   approvals: string[];
@@ -112,7 +112,7 @@ async function race(
   return { keys, results, cascadeId: kill.cascadeId };
 }
 
-/** Returns the status of each key. Checks 20 at a time to stay below the limit on concurrent MongoDB reads. */
+/** Returns the status of each key. Checks 20 keys at a time to stay below the limit on concurrent MongoDB reads. */
 async function statusesOf(client: ApiClient, keys: readonly string[]): Promise<number[]> {
   const statuses: number[] = [];
   for (let from = 0; from < keys.length; from += 20) {

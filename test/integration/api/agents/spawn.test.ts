@@ -138,7 +138,7 @@ describe('POST /v1/agents/:id/spawn', () => {
     expect((await requestSpawn(partner.liveKey, child.id)).body.code).toBe('AGENT_REVOKED');
   });
 
-  it('returns 429 when a tree spawns agents too fast, and 503 while Redis is down', async () => {
+  it('returns 429 when a tree spawns agents too quickly, and 503 while Redis is down', async () => {
     const root = await register(h.client, partner.liveKey);
     await h.ctx.queueLink.client.set(
       `${h.ctx.keys.throttle('spawns')}:${root.id}`,
@@ -219,7 +219,7 @@ describe('PATCH /v1/agents/:id', () => {
 });
 
 describe('rate limit for an agent tree', () => {
-  it('shares exactly the root’s budget across the whole tree', async () => {
+  it('lets the whole tree spend the root’s budget, but no more', async () => {
     const perMinute = 40;
     const root = await register(h.client, partner.liveKey, { rateLimitPerMinute: perMinute });
     const children = await Promise.all([1, 2, 3].map(() => spawn(h.client, partner.liveKey, root.id)));

@@ -10,12 +10,12 @@ import { expectProblem } from '../../../support/problems';
 
 const SIZE = 300;
 const OTHER_SIZE = 60;
-/** Indexes of two agents with many descendants: one is killed, the other is suspended with its subtree. */
+/** Indexes of two agents with many descendants: one is killed, and the other is suspended with its subtree. */
 const [KILLED, SUSPENDED_BELOW] = [2, 5];
 
 const MARKED_AT = new Date('2026-11-01T00:00:00.000Z');
 
-/** Returns the stored state of the n-th agent in the first tree. */
+/** Returns the stored state of the nth agent in the first tree. */
 function changesOf(n: number): Partial<AgentDoc> {
   const own: AgentStatus = n % 11 === 10 ? 'SUSPENDED' : n % 17 === 16 ? 'REVOKED' : 'ACTIVE';
   return {

@@ -12,7 +12,7 @@ import { rawRequest } from '../../../support/raw-request';
 const MIB = 1024 * 1024;
 const BOMB_BYTES = 200 * MIB;
 const BOMBS = 10;
-/** More than ten 5 MiB buffers need, but less than the size of one inflated bomb. */
+/** More memory than ten 5 MiB buffers need, but less than one inflated bomb needs. */
 const RSS_GROWTH_MAX_BYTES = 120 * MIB;
 
 let mir: Harness;

@@ -62,7 +62,7 @@ describe('cost of rejected submissions', () => {
     expect(spent(response)).toBe(JUNK_ITEMS);
   });
 
-  it('charges one unit per 32 KiB when that exceeds the number of items', async () => {
+  it('charges one unit per 32 KiB when that costs more than one unit per item', async () => {
     const { liveKey } = await partner();
     const response = await mir.client.post('/v1/events', liveKey, `{"events":[${' '.repeat(100 * 1024)}]}`);
     expectProblem(response, 422, 'VALIDATION_FAILED');
@@ -226,7 +226,7 @@ describe('a large batch of events', () => {
     const batch = await checkBatch(mir.ctx, tenant, { items, sentBytes: 4_000_000 }, Date.now(), null);
     done = true;
     expect(batch.good).toEqual([]);
-    // The validation takes about 60 ms, in slices of a few milliseconds.
+    // Validation takes about 60 ms, in slices of a few milliseconds.
     expect(turns).toBeGreaterThan(3);
   });
 });

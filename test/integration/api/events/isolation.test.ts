@@ -34,9 +34,9 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** API keys of other tenants: the partner's other environment and both environments of another partner. */
+/** Returns API keys of other tenants: one for the partner's other environment and two for another partner. */
 const otherKeys = (): string[] => [owner.liveKey, foreign.testKey, foreign.liveKey];
-/** Returns the status and the body without the request ID, which is the only difference between equal responses. */
+/** Returns the status and the body without the request ID, which differs even between otherwise equal responses. */
 const comparable = ({ status, body }: TestResponse): string => {
   const { requestId: _, ...others } = body;
   return JSON.stringify([status, others]);

@@ -119,7 +119,7 @@ describe('cost of rejected submissions', () => {
     expect(responses.filter(({ status }) => status === 422)).toHaveLength(1);
     expect(responses.filter(({ status }) => status === 429)).toHaveLength(49);
     const own = await mir.client.post('/v1/events', partner.liveKey, anEvent());
-    // The agent and the partner each spent one unit. Refilling 49 more units would take five seconds.
+    // The agent and the partner have each spent one unit. Refilling 49 more units would take five seconds.
     expect(left(own)).toBeGreaterThanOrEqual(598);
   });
 

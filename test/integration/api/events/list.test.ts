@@ -106,7 +106,7 @@ describe('GET /v1/events', () => {
     limit: number;
   }
 
-  /** Returns the database query that a request runs. Fails unless there is exactly one. */
+  /** Returns the database query that a request runs. Fails unless there is exactly one query. */
   async function queryOf(query: string): Promise<ListQuery> {
     const { store } = mir.ctx;
     const queries: [filter: Record<string, unknown>, options: Pick<ListQuery, 'sort' | 'limit'>][] = [];
@@ -146,7 +146,10 @@ describe('GET /v1/events', () => {
     return { index: /"indexName":"([^"]+)"/.exec(text)![1]!, keys: totalKeysExamined, found: nReturned };
   }
 
-  /** Returns whether the server plans queries like mongod. One stand-in sorts in memory and scans for ranges in `$and`. */
+  /**
+   * Returns whether the server plans queries the way mongod does. One stand-in sorts in memory, and scans the whole
+   * collection for ranges in `$and`.
+   */
   async function serverPlansLikeMongod(): Promise<boolean> {
     const probe = mir.ctx.store.connection.collection<{ a: number; b: number }>('plan_probe');
     await probe.createIndex({ a: 1, b: -1 });

@@ -121,7 +121,7 @@ describe('rate limits', () => {
     expect(remaining(lines) - remaining(mixed)).toBeGreaterThan(90);
   });
 
-  it('returns 422 for a batch larger than the budget, because a 429 would never clear', async () => {
+  it('returns 422 for a batch larger than the budget, because retrying after a 429 would never succeed', async () => {
     const { liveKey } = await createLimitedPartner(10, 100);
     const response = await mir.client.post('/v1/events', liveKey, { events: someEvents(11) });
     expectProblem(response, 422, 'BATCH_EXCEEDS_LIMIT');
@@ -172,7 +172,7 @@ describe('rate limits', () => {
     expect(responses.map(({ status }) => status)).toEqual([...Array(4).fill(200), ...Array(5).fill(429)]);
   });
 
-  it('keeps separate budgets for each partner and for the live and test environments', async () => {
+  it('keeps a separate budget for each partner in each environment', async () => {
     const [a, b] = [await createLimitedPartner(3, 3), await createLimitedPartner(3, 3)];
     await mir.client.post('/v1/events', a.testKey, { events: someEvents(3) });
     expect((await mir.client.post('/v1/events', a.testKey, anEvent())).status).toBe(429);

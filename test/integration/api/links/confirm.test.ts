@@ -136,11 +136,11 @@ describe('link confirmation', () => {
     const entries = await Promise.all(partners.map((one) => auditOf('link.removed', one)));
     const ids = entries.flat().map(({ requestId }) => requestId);
     expect(new Set([...ids, auditContext.requestId]).size).toBe(3);
-    // Each entry has the start of the deletion day as its time, or the time of the link if that is later.
+    // The time of each entry is the start of the deletion day, or the time of the link if that is later.
     expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
   });
 
-  it('rounds link removal times down to the day when an identity is deleted, but never to before the link', async () => {
+  it("rounds a deleted identity's link removal times down to the day, but never to before the link's creation", async () => {
     const other = await mir.partner();
     await mir.client.request('PUT', '/v1/partners/webhook', {
       key: other.liveKey,

@@ -134,7 +134,7 @@ describe('login through an OpenID Connect provider', () => {
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();
     });
 
-    it('accepts only the email_verified claim as proof that an address is verified', async () => {
+    it('accepts only the email_verified claim as proof that an address was verified', async () => {
       provider.claims = (honest) => ({ ...honest, email_verified: false, emailVerified: true });
       await rejected(await logInByProvider(ana));
       expect(await h.ctx.store.identities.byEmail(email)).toBeNull();

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Requests the outbox from a local address, with headers that claim that the client is on a loopback address. */
+/** Requests the outbox from a local address, with headers claiming that the client is on a loopback address. */
 const outboxFrom = (localAddress: string) =>
   rawRequest(`http://127.0.0.1:${new URL(h.url).port}`, {
     path: '/outbox',

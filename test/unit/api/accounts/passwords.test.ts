@@ -4,7 +4,7 @@ import { countedPasswords } from '../../../../api/accounts/passwords';
 import { createMetrics } from '../../../../shared/metrics/metrics';
 
 describe('countedPasswords', () => {
-  it('hashes with scrypt at the usual cost (N = 16384, r = 16, p = 1), which other tests lower', async () => {
+  it('hashes with scrypt at the production cost (N = 16384, r = 16, p = 1), which other tests lower', async () => {
     const { hash, verify } = await countedPasswords(createMetrics('api'));
     const stored = await hash('correct horse battery');
     const [salt, key] = stored.split(':') as [string, string];

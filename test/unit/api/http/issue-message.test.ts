@@ -103,7 +103,7 @@ const HOSTILE = [
   { '': 1 },
 ];
 
-/** Yields mostly invalid inputs for a schema, with each hostile value as the whole input and as every field in it. */
+/** Yields mostly invalid inputs for a schema, with each hostile value as the whole input and as each of its fields. */
 function* hostileInputsOf(schema: z.ZodType): Generator {
   yield* HOSTILE;
   if (schema instanceof z.ZodObject) {

@@ -55,7 +55,7 @@ describe('page design', () => {
     expect(stylesheet.content).not.toMatch(/url\(|@import|https?:/);
   });
 
-  it('defines colors only in tokens.css, along with every token in use', () => {
+  it('defines colors only in tokens.css, which also defines every token in use', () => {
     const others = readdirSync(STYLES).filter((file) => file !== 'tokens.css');
     expect(others.filter((file) => /#[0-9a-f]{3,8}\b|rgb|hsl/i.test(read(file)))).toEqual([]);
     const used = [...stylesheet.content.matchAll(/var\((--[\w-]+)\)/g)].map(([, name]) => name!);

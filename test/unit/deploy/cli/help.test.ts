@@ -52,7 +52,7 @@ describe('CLI help', () => {
     const lines = new Set(helps.flatMap(({ out }) => examplesIn(out)));
     expect(lines.size).toBeGreaterThan(paths.length);
     for (const line of lines) {
-      // No stores are configured, so a valid command line fails because the program cannot find the stores.
+      // No stores are configured, so even a valid command fails, but only because the program cannot find its stores.
       const { code, out, err } = await cli({ DATA_DIR: '/nonexistent' }, ...wordsOf(line));
       const needsTerminal = err.includes('without a terminal');
       expect(`${line}: ${needsTerminal ? 1 : code} ${err}${out}`).toMatch(

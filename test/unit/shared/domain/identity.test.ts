@@ -51,7 +51,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('computes HMAC-SHA-256 for texts of any length, even if the hash function is reused', () => {
+  it('computes HMAC-SHA-256 for text of any length, even if the hash function is reused', () => {
     const anyKey = fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -132,7 +132,7 @@ describe('tenants, subjects and event IDs', () => {
     ['usr_AAAAAAAAAAAAAAAAAAAAA0', 4],
     ['usr_AAAAAAAAAAAAAAAAAAAAA_', 15],
   ])(
-    'always maps %s to partition %i, because workers of two versions share the partition lock',
+    'always maps %s to partition %i, because workers running different versions share the partition locks',
     (userRef, partition) => {
       expect(partitionOf(userRef as UserRef)).toBe(partition);
     },

@@ -32,7 +32,7 @@ const anyRows = fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), anyRow), { ma
   return (ref: UserRef): SignalsRow => rows.get(ref) ?? EMPTY_ROW;
 });
 
-/** A direct implementation of the rule that computes the expected result. */
+/** Computes the expected result by applying the rule directly. */
 function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref: UserRef) => SignalsRow) {
   const counted = members
     .map((member) => ({ ...member, row: rowOf(member.userRef) }))

@@ -28,7 +28,7 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   rateLimitPerMinute: limit,
 });
 
-/** The permissions of the last agent on a path: those that every agent on the path has. */
+/** Returns the permissions of the last agent on a path, which are those that every agent on the path has. */
 const permissionsOf = (path: readonly Grant[]) => ({
   scopes: new Set(path.map(({ preset }) => PRESET_SCOPES[preset]).reduce((a, b) => a.filter((one) => b.includes(one)))),
   types: typesOfAll(path.map(({ allowedEventTypes }) => allowedEventTypes)),

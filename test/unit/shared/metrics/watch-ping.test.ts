@@ -11,7 +11,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Watches a ping function, and returns functions that stop watching and return the counts. */
+/** Watches a ping function, and returns one function that stops watching and another that returns the counts. */
 function watched(ping: () => Promise<unknown>) {
   const registers = [new Registry()];
   const seconds = new Histogram({ name: 'seconds', help: 'h', registers });

@@ -55,7 +55,7 @@ describe('defineQueue', () => {
 });
 
 describe('QUEUES', () => {
-  it('gives every queue a unique name and support for jobs of version 1', () => {
+  it('gives every queue a unique name and support for version 1 jobs', () => {
     expect(new Set(QUEUES.map(({ name }) => name)).size).toBe(QUEUES.length);
     for (const queue of QUEUES) {
       const read = queue.safeParse({ v: 1 });

@@ -73,7 +73,7 @@ describe('classifyStoreError', () => {
 });
 
 describe('isStoreOutage', () => {
-  /** Imitates the driver's error for an interrupted connection, whose class is not exported. */
+  /** Imitates the error that the driver throws if a connection is interrupted, because its class is not exported. */
   class InterruptedError extends mongo.MongoNetworkError {
     override get name(): string {
       return 'PoolClearedOnNetworkError';

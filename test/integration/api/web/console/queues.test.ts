@@ -185,7 +185,7 @@ describe('queues page', () => {
     for (const secret of ['private', 'mir.transaction', ...refs]) expect(texts.join()).not.toContain(secret);
   });
 
-  it("does not show the address or links in an email or the mail server's reply", async () => {
+  it("does not show an email's recipient or links, or the mail server's reply", async () => {
     const { mailQueue, queues, keys } = h.ctx;
     const url = 'https://mir.example/verify/secret-token';
     await mailQueue.add({ to: 'ann@private.example', subject: `Ann, ${url}`, text: url, html: url });
