@@ -20,7 +20,7 @@ describe('generateDay', () => {
     expect(generateDay({ ...DAY, seed: 2 })).not.toEqual(partners);
   });
 
-  it.each([1, 7, 500, 20_000, 30_001])('generates exactly %i events that count', (events) => {
+  it.each([1, 7, 500, 20_000, 30_001])('generates exactly %i events that are counted', (events) => {
     const day = generateDay({ ...DAY, events });
     expect(day.reduce((sum, partner) => sum + totalOf(countUsers(partner)), 0)).toBe(events);
     expect(itemsOf(day).filter(({ fate }) => fate === 'COUNTS')).toHaveLength(events);
@@ -44,7 +44,7 @@ describe('generateDay', () => {
     expect(Math.max(...hours)).toBeLessThanOrEqual(22);
   });
 
-  it('generates only faulty items that the API rejects because of the intended field', () => {
+  it('generates faulty items that the API rejects only because of the intended field', () => {
     const deps = { catalog: createCatalog(), secrets: deriveSecrets('p'.repeat(32)), keyedIdsFromMs: 0 };
     const tenant = tenantOf(partnerIdOf('abcdefghijkm'), 'live');
     const surprises = itemsOf().filter(({ event, fate }) => {

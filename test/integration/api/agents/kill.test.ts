@@ -46,7 +46,7 @@ async function waitUntilClosed(cascadeId: string, key: string): Promise<Record<s
   return body;
 }
 
-/** Returns the status of each key on each API. Checks a few keys at a time because uncached keys cost database reads. */
+/** Returns each key's status on each API. Checks a few keys at a time because uncached keys cost database reads. */
 async function statusesOf(agents: readonly GrownAgent[]): Promise<number[]> {
   const statuses: number[] = [];
   for (let at = 0; at < agents.length; at += CONCURRENT_KEYS) {

@@ -36,7 +36,7 @@ describe('POST /v1/partners/link/invite and /v1/partners/link/code', () => {
     expect(JSON.stringify(row)).not.toContain('u-1');
   });
 
-  it('issues a 40-bit link code that is valid for ten minutes and is accepted in any case and spacing', async () => {
+  it('issues a 40-bit link code that is valid for ten minutes, and ignores case and spacing in the code', async () => {
     const { status: created, body } = await post('/v1/partners/link/code', { userExternalId: 'u-2' });
     expect(created).toBe(201);
     expect(body.code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { newCode, normalCode } from '../../../../shared/domain/link';
 
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-/** The characters that people may type for these digits: the digit itself or a letter that looks similar. */
+/** The characters that people may type for each of these digits: the digit itself or a letter that looks similar. */
 const LOOK_ALIKES: Record<string, string[]> = { '0': ['0', 'O', 'o'], '1': ['1', 'I', 'i', 'L', 'l'] };
 const SEPARATORS = ['', '', '', ' ', '-', '–', '—', '\u2011', '\t', '\u00a0', ' - '];
 
@@ -17,7 +17,7 @@ const typedForms = (digits: readonly string[]) => {
 };
 
 describe('link codes', () => {
-  it('accepts a code in any case, with dashes or spaces, O for 0, and I or L for 1', () => {
+  it('accepts a code in uppercase or lowercase, with dashes or spaces, O for 0, and I or L for 1', () => {
     const typed = anyCode.chain((digits) => fc.tuple(fc.constant(digits.join('')), typedForms(digits)));
     fc.assert(fc.property(typed, ([digits, text]) => expect(normalCode(text)).toBe(digits)));
   });
@@ -28,7 +28,7 @@ describe('link codes', () => {
     fc.assert(fc.property(typed, ([one, other]) => expect(normalCode(one)).not.toBe(normalCode(other))));
   });
 
-  it('returns null or eight digits of the alphabet for any other text, and never throws', () => {
+  it('returns null or eight valid digits for any text, and never throws', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string()), (text) => {
         const code = normalCode(text);
@@ -43,7 +43,7 @@ describe('link codes', () => {
     for (const text of ['', 'ABCDEFGU', 'ABCD_EFGH', 'ABCD.EFGH', '{"$ne":1}']) expect(normalCode(text)).toBeNull();
   });
 
-  it('creates a code of two groups of four digits, which normalizes to the digits alone', () => {
+  it('creates a code with two groups of four digits, and normalizes the code to its digits', () => {
     for (let n = 0; n < 1_000; n += 1) {
       const code = newCode();
       expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
