@@ -61,7 +61,7 @@ describe("sign-up with another person's email address", () => {
       expect((await logIn(owner, email)).path).toBe('/account');
     });
 
-    it('keeps every emailed link valid until one of them is used when the attacker signed up first', async () => {
+    it('keeps every emailed link valid until one is used, even when the attacker signed up first', async () => {
       await signUpWithPassword(attacker);
       await mailedLinks(1);
       await owner.submit(await owner.get('/signup'), { email });
