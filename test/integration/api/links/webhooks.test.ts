@@ -122,7 +122,7 @@ describe('link webhooks', () => {
     expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
   });
 
-  it('delivers to other partners while one server does not respond, and to that server once it responds again', async () => {
+  it('delivers to other partners while one server does not respond, and to that server once it responds', async () => {
     const MESSAGES = 40;
     unanswered = [];
     const silent = partner;
