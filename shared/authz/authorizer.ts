@@ -68,10 +68,10 @@ export interface Authorizer {
   /** Authorizes a read while Redis is down, using only MongoDB and without charging a budget. */
   authorizeFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
   /**
-   * Runs a change that affects authorization. Meanwhile, no process admits a caller based on the cached rows that the change
-   * affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock from which
-   * the change is in effect everywhere. A change can also fence rows itself right before it commits, so that callers
-   * wait for less time.
+   * Runs a change that affects authorization. While it runs, no process admits a caller based on the cached rows that
+   * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock
+   * from which the change is in effect everywhere. A change can also fence rows itself right before it commits, so that
+   * callers wait for less time.
    */
   withInvalidation: WithInvalidation;
 }

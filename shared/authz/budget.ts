@@ -4,12 +4,12 @@ import type { Policy } from './credential';
 export const WINDOW_SECONDS = 60;
 
 /**
- * Budget per minute, partner and environment for requests that suspend, revoke, kill or erase with the partner's own
- * key. No other traffic draws on this budget, so a runaway agent cannot prevent its partner from stopping it.
+ * Budget of each partner environment for requests that suspend, revoke, kill or erase with the partner's own key. No
+ * other traffic draws on this budget, so a runaway agent cannot prevent its partner from stopping it.
  */
 export const CONTROL_REQUESTS_PER_MINUTE = 120;
 
-/** The budget that limits a caller most. */
+/** The budget that limits a caller the most. */
 export interface Budget {
   policy: Policy;
   /** Units per minute. */

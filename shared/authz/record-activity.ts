@@ -4,7 +4,9 @@ import type { Log } from '../log';
 import type { Store } from '../store/store';
 
 const FLUSH_EVERY_MS = 5_000;
-/** Maximum number of agents with unsaved activity. Beyond it, the activity of further agents is not recorded. */
+/**
+ * Maximum number of agents with unsaved activity. Above this number, the activity of additional agents is not recorded.
+ */
 const MAX_WAITING = 10_000;
 const MAX_PER_WRITE = 1_000;
 

@@ -5,7 +5,8 @@ import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
 /**
- * Longer than any database write should take. If a process dies, its fences delay the partner's callers for this long.
+ * Lifetime of a fence, longer than any database write should take. If a process dies, its fences delay the partner's
+ * callers for up to this long.
  */
 const FENCE_MS = 10_000;
 /** How often to retry when a committed change could not remove its fence. Retries continue for up to a minute. */
@@ -14,15 +15,16 @@ const MAX_REMOVE_RETRIES = 240;
 /** Longer than MongoDB keeps an abandoned transaction open. */
 const OUTCOME_KNOWN_AFTER_MS = 70_000;
 
-/** The cached rows that a change affects: nodes by partner or agent id, and keys by hash. */
+/** The cached rows that a change affects: nodes by partner or agent ID, and keys by hash. */
 export interface AffectedRows {
   nodes?: readonly string[];
   keyHashes?: readonly string[];
 }
 
 /**
- * Fences rows. Throws OVERLOADED if Redis does not confirm the fence, unless `required` is false. In that case, rows
- * cached from the old state stay valid until the change removes its fences.
+ * Fences rows. Throws OVERLOADED if Redis does not confirm the fence, unless `required` is false. If `required` is
+ * false and Redis does not confirm the fence, rows cached from the old state stay valid until the change removes its
+ * fences.
  */
 type Fence = (affected: AffectedRows, options?: { required?: boolean }) => Promise<void>;
 
@@ -88,8 +90,8 @@ export function createWithInvalidation(deps: {
         // A rejected change did not commit anything.
         await removeFence().catch(() => undefined);
       } else {
-        // The outcome is unknown, and the change may still commit. Until it no longer can, the fences and the repeated
-        // deletions prevent rows from the old state from staying cached.
+        // The outcome is unknown, and the change may still commit. Until that is impossible, the fences and the
+        // repeated deletions prevent rows from the old state from staying cached.
         if (fenced.length > 0) void removeUntilKnown(removeFence);
       }
       throw error;

@@ -6,7 +6,7 @@ const FIRST_WAIT_MS = 50;
 const MAX_WAIT_MS = 2_000;
 
 /**
- * Retries `work` with exponential backoff until it succeeds, so an outage delays the work but does not lose data.
+ * Retries `work` with exponential backoff until it succeeds, so an outage delays the work but does not cause data loss.
  * Rethrows an error if `isFatal` returns true for it. Rejects with the signal's reason once the signal aborts.
  */
 export async function retryUntilAborted<T>(

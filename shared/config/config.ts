@@ -68,7 +68,7 @@ function developmentPepper(mongoUrl: string): string {
   return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');
 }
 
-/** Reads and validates the settings. Throws a SettingsError that lists every problem and its fix. */
+/** Reads and validates the settings. Throws a SettingsError that lists every problem and how to fix it. */
 export function readConfig(env: Record<string, string | undefined> = process.env): Config {
   const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {
     [Name in SettingName]: (typeof SETTINGS)[Name]['schema'];

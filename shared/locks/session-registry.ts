@@ -7,7 +7,7 @@ import type { Store, StoreSession } from '../store/store';
 /** If a session's last heartbeat is older than this, its process is presumed dead. */
 const HEARTBEAT_TTL_MS = 1_000;
 const HEARTBEAT_EVERY_MS = 250;
-/** Longer than MongoDB keeps the transaction of a dead process open. */
+/** Longer than MongoDB keeps a dead process's transaction open. */
 const SESSIONS_TTL_MS = 180_000;
 
 export interface SessionDeps {

@@ -9,8 +9,8 @@ export interface Running {
 }
 
 /**
- * Longer than a call to an unreachable database takes to time out. Together with the default drain timeout, below
- * Kubernetes' grace period of 30 s.
+ * Longer than a call to an unreachable database takes to time out. The sum of this time and the default drain timeout
+ * is below Kubernetes' grace period of 30 s.
  */
 export const FORCED_EXIT_SLACK_MS = 8_000;
 

@@ -35,7 +35,10 @@ class AddressUnavailableError extends Error {
   }
 }
 
-/** Listens on a port at one address or on all interfaces. Port 0 picks a free port. Rejects with a readable message. */
+/**
+ * Listens on a port at one address or on all interfaces. Port 0 picks a free port. If listening fails, rejects with a
+ * readable message.
+ */
 export async function listen(
   listener: RequestListener,
   port: number,

@@ -5,7 +5,7 @@ const POLL_MS = 25;
 const STATE_FIELD = 0;
 const START_TIME_FIELD = 19;
 
-/** Identifies a process even if its pid is reused later. */
+/** Identifies a process even if its PID is reused later. */
 export interface ProcessIdentity {
   pid: number;
   /** Start time on Linux, or "alive" on systems that do not report it. */

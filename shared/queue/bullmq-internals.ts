@@ -16,7 +16,7 @@ export const PRIORITY_STEP = 2 ** 32;
 
 /** A queue's Redis keys. */
 export interface QueueKeys {
-  /** A job's key without the job id. */
+  /** A job's key without the job ID. */
   jobPrefix: string;
   job: (id: string) => string;
   /** List. New jobs are pushed to its head; workers take jobs from its tail. */
@@ -52,14 +52,14 @@ export async function findJob(redis: Redis, queue: QueueKeys, id: string): Promi
 }
 
 /**
- * Returns whether a job has failed permanently. Safe for untrusted ids, even if one matches another of the queue's
+ * Returns whether a job has failed permanently. Safe for untrusted IDs, even if an ID matches another of the queue's
  * keys.
  */
 export async function isFailed(redis: Redis, queue: QueueKeys, id: string): Promise<boolean> {
   return (await redis.zscore(queue.failed, id)) !== null;
 }
 
-/** Returns the permanently failed jobs and when each failed, most recent first. */
+/** Returns the permanently failed jobs and the time when each one failed, most recent first. */
 export async function failedJobs(redis: Redis, queue: QueueKeys): Promise<{ id: string; atMs: number }[]> {
   const flat = await redis.zrevrange(queue.failed, 0, -1, 'WITHSCORES');
   return Array.from({ length: flat.length / 2 }, (_, n) => ({ id: flat[2 * n]!, atMs: Number(flat[2 * n + 1]) }));

@@ -4,13 +4,13 @@ import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 
-/** Dead letters are kept as long as receipts, which report the outcomes of the events in the dead letters. */
+/** Dead letters are kept as long as the receipts that report the outcomes of their events. */
 export const DEAD_LETTER_AGE_SECONDS = 30 * 24 * 3600;
 
 /** `removeOnFail` for queues that keep each failed job as a dead letter until an operator replays or drops it. */
 export const KEEP_DEAD_LETTERS = {
   age: DEAD_LETTER_AGE_SECONDS,
-  /** Maximum number of dead letters. Beyond it, the oldest ones are dropped. */
+  /** Maximum number of dead letters. Above this number, the oldest are dropped. */
   count: 1_000,
 } as const;
 
@@ -41,7 +41,7 @@ interface QueueDeps {
 /** A queue that is open for adding jobs. */
 interface QueueProducer<Payload> {
   queue: Queue;
-  /** Adds a job. Throws a ZodError, before sending anything, if the payload is invalid. */
+  /** Adds a job. If the payload is invalid, throws a ZodError before sending anything. */
   add(payload: Payload, options: JobsOptions): Promise<void>;
   close(): Promise<void>;
 }
@@ -58,7 +58,7 @@ export interface QueueDefinition<Name extends string, Payload, Options extends J
   job(payload: Payload, options: BulkJobOptions): { name: string; data: object; opts: BulkJobOptions };
   /** Parses job data of the current or an older version. */
   safeParse(data: unknown): z.ZodSafeParseResult<Payload>;
-  /** Parses the data of a job. Throws a ZodError if it is invalid. */
+  /** Parses a job's data. Throws a ZodError if the data is invalid. */
   parse(job: Pick<Job, 'data'>): Payload;
   /** Opens the queue for adding jobs. */
   open(deps: QueueDeps): QueueProducer<Payload>;

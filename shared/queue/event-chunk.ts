@@ -12,7 +12,7 @@ const nullableInt = z.number().int().nullable();
 /** The fields of an AcceptedEvent as a tuple, which takes half the bytes of an object. */
 const eventRowSchema = z.tuple([
   z.number().int().min(0),
-  // Null if the id can be derived from the chunk id and index, which saves a third of an event's bytes.
+  // Null if the ID can be derived from the chunk ID and index, which saves a third of an event's bytes.
   z.string().min(1).nullable(),
   z.string().min(1),
   z.string().min(1),
@@ -33,8 +33,8 @@ const eventChunkSchema = z.object({
   /** True if several single-event submissions share the chunk. Each receipt then covers only its own slot. */
   shared: z.boolean(),
   /**
-   * True if the API returned keyed ids. If an event may be stored under its former id, its row still contains that id,
-   * because a worker can derive the keyed id from the former id but not vice versa.
+   * True if the API returned keyed IDs. If an event may already be stored under its former ID, its row still contains
+   * the former ID, because a worker can derive the keyed ID from the former ID but not vice versa.
    */
   keyedIds: z.boolean().optional(),
   events: z.array(eventRowSchema).min(1).max(MAX_EVENTS_PER_CHUNK),
@@ -63,7 +63,7 @@ export const eventsQueue = defineQueue({
 const REDACTED = 'erased';
 
 /**
- * Returns whether a row was redacted. A redacted row keeps only the event's id, its user and its position in the
+ * Returns whether a row was redacted. A redacted row keeps only the event's ID, its user and its position in the
  * receipt.
  */
 export function isRedacted(row: EventRow): boolean {

@@ -7,7 +7,7 @@ import type { RedisKeys } from '../redis/keys';
 import { encodeChunk, type EventChunk, eventsQueue } from './event-chunk';
 import { reserveBytes, releaseBytes } from './queued-bytes';
 
-/** Number of open chunks that lower a tenant's priority by one, so tenants with a smaller backlog go first. */
+/** Number of open chunks that lowers a tenant's priority by one. Tenants with a smaller backlog therefore go first. */
 const CHUNKS_PER_PRIORITY = 16;
 const MAX_PRIORITY = 1_000;
 /** Maximum age of an authorization. Well below the age at which a sweep removes open markers without a job. */
@@ -22,7 +22,7 @@ interface QueueLoad {
   openChunks: number;
   /** Average size of an event in the request body. Costs nothing to compute and is accurate enough for the limit. */
   sentBytes: number;
-  /** When the chunks were marked as open, from `performance.now()`. */
+  /** The time when the chunks were marked as open, from `performance.now()`. */
   authorizedAt: number;
   /** Spans of the requests that submitted the events. Defaults to the active span. */
   spans?: readonly (SpanContext | null)[];

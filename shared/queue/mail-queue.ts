@@ -22,8 +22,8 @@ export const mailsQueue = defineQueue({
   version: 1,
   schema: z.object({ mail: mailSchema }),
   /**
-   * Attempts take place after 0 s, 5 s, 15 s, 35 s and so on. After the last attempt, at 43 minutes, the person must
-   * request a new email. Jobs are removed whether they succeed or fail, so no email addresses remain in Redis.
+   * Attempts take place after 0 s, 5 s, 15 s, 35 s and so on. After the last attempt, at about 43 minutes, the person
+   * must request a new email. Jobs are removed whether they succeed or fail, so no email addresses remain in Redis.
    */
   options: {
     attempts: 10,
@@ -34,11 +34,11 @@ export const mailsQueue = defineQueue({
   },
 });
 
-/** How long `forget` is remembered. Longer than the worker retries any email. */
+/** How long a call to `forget` is remembered. Must exceed the time for which the worker retries an email. */
 const FORGOTTEN_SECONDS = 2 * 3_600;
 /**
- * Maximum waiting emails. More accumulate only while the mail server is down, and they would be useless by the time it
- * is back.
+ * Maximum number of waiting emails. More emails accumulate only while the mail server is down, and they would be
+ * useless by the time the server is back.
  */
 const MAX_WAITING_MAILS = 10_000;
 const JOBS_PER_PAGE = 500;
@@ -47,7 +47,7 @@ const WAITING = ['waiting', 'delayed', 'prioritized'] as const;
 export interface MailQueue {
   /** Queues an email. Throws 503 if too many emails are waiting or Redis is down. */
   add(mail: Mail): Promise<void>;
-  /** Removes all queued emails to an address. If an email is already being sent, it is not retried. */
+  /** Removes all queued emails to an address. An email that is already being sent is not retried. */
   forget(to: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -6,7 +6,9 @@ import { eventsQueue } from './event-chunk';
 import type { RedisKeys } from '../redis/keys';
 import { parseReservation } from './queued-bytes';
 
-/** After this time, an open marker without a job is abandoned: the submission failed before it was queued. */
+/**
+ * An open marker that has no job after this time is considered abandoned: its submission failed before it was queued.
+ */
 export const ABANDONED_AFTER_MS = 60_000;
 const PAGE = 200;
 

@@ -4,7 +4,7 @@ import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { defineQueue } from './define-queue';
 
-/** A job that contains only the id of a MongoDB row. The row contains the state. */
+/** A job that contains only the ID of a MongoDB row. The row contains the state. */
 const WAKE_UP = {
   version: 1,
   schema: z.object({ id: z.string().min(1) }),

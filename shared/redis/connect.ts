@@ -30,17 +30,17 @@ export interface RedisLink {
   /** Options for BullMQ's queues and workers. */
   bullmq: { connection: Redis; telemetry?: Telemetry };
   /**
-   * The server's run id. Null while disconnected, and while the server behind a new connection has not yet been
+   * The server's run ID. Null while disconnected, and while the server behind a new connection has not yet been
    * identified.
    */
   runId(): string | null;
-  /** The server's `run_id` and `master_replid`. Null whenever `runId()` is. */
+  /** The server's `run_id` and `master_replid`. Null whenever `runId()` is null. */
   serverId(): string | null;
   /**
-   * The server's epoch. Null whenever `runId()` is. Cached rows are valid only in the epoch in which they were written.
-   * A new epoch begins after a restart, after a failover, and when a process reconnects after using another server,
-   * because the process may meanwhile have changed data that is cached on this server. Other processes notice the new
-   * epoch within a second, so rows must be safe to use while two epochs are in use.
+   * The server's epoch. Null whenever `runId()` is null. Cached rows are valid only in the epoch in which they were
+   * written. A new epoch begins after a restart, after a failover, and when a process reconnects after using another
+   * server, because in the meantime, that process may have changed data that is cached on this server. Other processes
+   * notice the new epoch within a second, so rows must be safe to use while two epochs are in use.
    */
   epoch(): string | null;
   /** Resolves once the server is identified. Rejects after `timeoutMs`. */
@@ -99,8 +99,8 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     forgetSocketTimeout(client);
   });
   /**
-   * Identifies the server. Reconnects if the server's identity changed while connected, because other processes may
-   * already use a new primary.
+   * Identifies the server. Reconnects if the identity has changed since the connection was opened, because other
+   * processes may already use a new primary.
    */
   const identify = async (isNew: boolean): Promise<void> => {
     const current = connection;

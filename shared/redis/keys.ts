@@ -12,10 +12,10 @@ export function redisKeys(keyspace: string) {
     queuePrefix: (queue: string) => `{${p}-${queue}}`,
     credential: (tag: string, keyHash: string) => `${p}:{${tag}}:credential:${keyHash}`,
     credentialLease: (tag: string, keyHash: string) => `${p}:{${tag}}:credential-lease:${keyHash}`,
-    /** With an empty `id`, the prefix to which authorize.lua appends node ids. */
+    /** With an empty `id`, the prefix to which authorize.lua appends node IDs. */
     node: (tag: string, id: string) => `${p}:{${tag}}:node:${id}`,
     nodeLease: (tag: string, id: string) => `${p}:{${tag}}:node-lease:${id}`,
-    /** Prefix to which authorize.lua appends node ids. */
+    /** Prefix to which authorize.lua appends node IDs. */
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
     reservations: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
@@ -32,7 +32,7 @@ export function redisKeys(keyspace: string) {
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Contains the token that processes use to agree on the server's epoch. */
     epochToken: () => `${p}:{epoch}:token`,
-    /** Cached rows. The key contains the server's run id, so rows from before a restart are never read. */
+    /** Cached rows. The key contains the server's run ID, so rows from before a restart are never read. */
     signals: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:signals:${userRef}`,
     signalsLease: (partition: number, run: string, userRef: string) => `${p}:{s${partition}}:${run}:lease:${userRef}`,
     identity: (run: string, ref: IdentityRef) => `${p}:{${ref}}:${run}:identity`,

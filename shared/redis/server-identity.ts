@@ -7,8 +7,8 @@ import type { Redis } from 'ioredis';
  */
 const TOKEN_TTL_MS = 60_000;
 /**
- * Processes renew a token only below this remaining TTL. Renewals are rare, because a write blocks later reads on the
- * connection while the server pauses writes during a failover.
+ * A process renews a token only if its remaining TTL is below this. Renewals must be rare, because a write blocks later
+ * reads on the connection while the server pauses writes during a failover.
  */
 const RENEW_BELOW_MS = 30_000;
 const RUN_ID_CHARS = 12;
@@ -26,7 +26,7 @@ export interface ServerIdentity {
 
 const fieldOf = (info: string, name: string): string => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
 
-/** Reads the server's identity in one round trip. Throws if the server does not report a run id. */
+/** Reads the server's identity in one round trip. Throws if the server does not report a run ID. */
 export async function readServerIdentity(client: Redis): Promise<ServerIdentity> {
   // Before Redis 7.0, INFO accepted only one section.
   const info = (await Promise.all([client.info('server'), client.info('replication')])).join('\n');
@@ -37,8 +37,8 @@ export async function readServerIdentity(client: Redis): Promise<ServerIdentity>
 }
 
 /**
- * Returns the server's epoch token, on which all processes agree, and renews it. Sets the token to `proposed` if there
- * is none, or if `replace` is true. Usually sends only reads.
+ * Returns the server's epoch token, on which all processes agree, and renews it if it expires soon. Sets the token to
+ * `proposed` if there is none or if `replace` is true. Usually sends only reads.
  */
 export async function agreeOnToken(
   client: Redis,
@@ -59,7 +59,7 @@ export async function agreeOnToken(
   return token;
 }
 
-/** Returns the id of an epoch, which is part of each cached row. */
+/** Returns the ID of an epoch, which is part of each cached row. */
 export function epochOf({ serverId }: ServerIdentity, token: string): string {
   return createHash('sha256').update(`${serverId}:${token}`).digest('base64url').slice(0, EPOCH_CHARS);
 }

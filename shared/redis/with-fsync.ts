@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * Runs a write to the queue Redis and returns its result once the write is as durable as QUEUE_DURABILITY requires.
- * Throws OVERLOADED if Redis does not confirm that. Rethrows errors from the write.
+ * Throws OVERLOADED if Redis does not confirm this durability. Rethrows errors from the write.
  */
 export type WithFsync = <T>(write: () => Promise<T>) => Promise<T>;
 
@@ -43,7 +43,7 @@ async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlway
  * has `appendfsync always`, because each reply then follows an fsync. Otherwise, it sends WAITAOF (Redis 7.2+, Valkey)
  * after a newer write, on its own connection. The confirmation counts only if it comes from the server that accepted
  * the write, because a server that restarted or was a replica in between may have lost the write. Throws if the server
- * supports neither.
+ * has neither WAITAOF nor `appendfsync always`.
  */
 export async function createFsyncGuard({
   link,

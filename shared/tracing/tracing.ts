@@ -31,7 +31,7 @@ export interface Tracing {
     parents: readonly (SpanContext | null)[],
     work: () => Promise<T>,
   ): Promise<T>;
-  /** Exports remaining spans. Gives up after 2 s, so that an unreachable collector cannot block shutdown. */
+  /** Exports the remaining spans. Gives up after 2 s, so that an unreachable collector cannot block shutdown. */
   stop(): Promise<void>;
 }
 

@@ -38,7 +38,7 @@ async function openEnvironment() {
     ctx,
     partner,
     stores,
-    /** Empties the queue and removes its open-chunk marks and reservations, so that every round starts the same way. */
+    /** Empties the queue and removes its open markers and reservations, so that every round starts the same way. */
     async clearQueue(): Promise<void> {
       await ctx.queues.events.obliterate({ force: true });
       const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations('events').split(':ledger')[0]}*`);

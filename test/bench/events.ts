@@ -7,7 +7,9 @@ import type { BenchEnvironment } from './environment';
 
 const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];
 
-/** Returns the nth event as a partner would send it: realistic in size, with a different user than the last event. */
+/**
+ * Returns the nth event as a partner would send it: realistic in size, with a different user than the previous event.
+ */
 export function submitted(n: number, users: number): Record<string, unknown> {
   return {
     userExternalId: `user-${(n * 7_919) % users}`,

@@ -17,7 +17,7 @@ export interface FuzzCaller {
   adminToken: string;
   /** Schemathesis options that select the operations. */
   operations: string[];
-  /** The phases that run with `--short`. All phases run by default. */
+  /** The phases that run with `--short`. If absent, all phases run. */
   shortPhases?: string;
 }
 

@@ -16,7 +16,10 @@ const { values: options } = parseArgs({
     seed: { type: 'string' },
   },
 });
-/** Random cases per operation in each phase that generates them, in addition to schema examples and boundary values. */
+/**
+ * Number of random cases per operation in each phase that generates random cases, in addition to schema examples and
+ * boundary values.
+ */
 const EXAMPLES = { short: 3, full: 60 };
 const REQUIRED_CASES = { short: 1_500, full: 5_000 };
 const SHORT_SEED = 20_261_124;

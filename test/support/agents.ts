@@ -44,7 +44,7 @@ export async function spawn(
   return agentOf(await client.post(`/v1/agents/${parentId}/spawn`, key, { name: 'Child', ...changes }));
 }
 
-/** Enables spawning with high limits, which `changes` overrides. */
+/** Enables spawning with high limits, which `changes` can override. */
 export async function allowSpawning(
   client: ApiClient,
   { liveKey }: TestPartner,
@@ -64,7 +64,7 @@ export async function allowSpawning(
 /** An event that every agent with `mir.*` in its allowlist may submit. */
 export const AN_EVENT = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };
 
-/** Submits an event with an API key, and returns the response status. */
+/** Submits an event with an API key and returns the response status. */
 export async function eventStatus(
   client: ApiClient,
   key: string,

@@ -19,12 +19,12 @@ interface FormOptions {
   headers?: Record<string, string>;
 }
 
-/** A browser without JavaScript. It stores cookies, and follows redirects within the origin. */
+/** A browser without JavaScript. It stores cookies and follows redirects within the origin. */
 export interface BrowserSession {
   cookies: Map<string, string>;
   /** Loads a page. The `headers` are sent only with the first request, not after a redirect. */
   get(path: string, headers?: Record<string, string>): Promise<VisitedPage>;
-  /** Fills in the named fields of a form, and submits it with its hidden fields. */
+  /** Fills in the named fields of a form and submits it with its hidden fields. */
   submit(page: VisitedPage, fields: Record<string, string>, options?: FormOptions): Promise<VisitedPage>;
   /** Posts exactly these fields, without following redirects. */
   post(path: string, fields: Record<string, string>, headers?: Record<string, string>): Promise<VisitedPage>;

@@ -4,7 +4,10 @@ import { afterAll, describe } from '@jest/globals';
 import { type Browser, launch, type Page } from 'puppeteer-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-/** Evaluated through the DevTools protocol, because the page's Content-Security-Policy does not apply to it. */
+/**
+ * The source of axe. Evaluated through the DevTools protocol, to which the page's Content-Security-Policy does not
+ * apply.
+ */
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 function isProgram(path: string): boolean {
@@ -16,7 +19,10 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Returns CHROMIUM_PATH, the first program on PATH with a common Chromium name, or null. */
+/**
+ * Returns CHROMIUM_PATH if set, otherwise the first program on PATH with a common Chromium name, or null if none
+ * exists.
+ */
 function findChromium(): string | null {
   const configured = process.env['CHROMIUM_PATH'];
   if (configured) return configured;
@@ -75,8 +81,8 @@ export async function show(page: Page, { width, scheme }: View): Promise<void> {
 
 /**
  * Returns the faults on the loaded page for each width and color scheme: violations that axe finds (WCAG 2 A, AA, AAA
- * contrast, best practices), horizontal scrolling, and touch targets smaller than a fingertip. Runs scripts only for
- * the check. Takes a screenshot of every view.
+ * contrast, best practices), horizontal scrolling, and touch targets smaller than a fingertip. Enables JavaScript
+ * during the check. Takes a screenshot of every view.
  */
 export async function faultsOf(page: Page, name: string): Promise<string[]> {
   const withScripts = page.isJavaScriptEnabled();

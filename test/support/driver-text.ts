@@ -1,6 +1,8 @@
 import type { OwnStore } from './own-stores';
 
-/** Error texts from drivers, databases and the operating system, and internal names. None may reach a client. */
+/**
+ * Error texts from drivers, databases and the operating system, and internal names. None of these may reach a client.
+ */
 const DRIVER_TEXTS: readonly RegExp[] = [
   // Sockets and DNS lookups.
   /\bE(?:CONN[A-Z]+|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN)\b|getaddrinfo|socket hang up/,

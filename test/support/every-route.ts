@@ -15,7 +15,10 @@ export interface RouteCall {
   path: string;
   headers: Record<string, string>;
   body?: string;
-  /** The stores without which the contract requires a 503. The request succeeds without the other stores. */
+  /**
+   * The stores that the request needs. The contract requires a 503 if one of them is down. Otherwise, the request
+   * succeeds.
+   */
   needs: readonly StoreRole[];
 }
 

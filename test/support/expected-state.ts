@@ -120,7 +120,9 @@ export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unkn
 }
 export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null };
 
-/** Runs the sweeps as if it were later, so that they remove the marks of submissions that never added their job. */
+/**
+ * Runs the sweeps with a time in the future, so that they remove the marks of submissions whose job was never added.
+ */
 export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise<void> {
   const { keys } = mir.ctx;
   const link = queueViewLink(mir);
@@ -129,7 +131,7 @@ export async function sweepNow(mir: Harness, { tenant }: ExpectedState): Promise
   await sweepReservations(link, keys, later);
 }
 
-/** Returns the API's Redis link, but on the queue view's connection, which waits out an outage. */
+/** Returns the API's Redis link with its client replaced by the queue view's client, which waits out an outage. */
 export function queueViewLink(mir: Harness): RedisLink {
   return { ...mir.ctx.queueLink, client: viewQueue(mir).redis };
 }
@@ -170,8 +172,8 @@ export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Exp
 
 /**
  * Waits until the queue is drained. Then expects that every accepted event, and no other, is stored exactly once,
- * counted, resolved and finalized, that no job failed, and that no marks are left. Events without a key from rejected
- * submissions may be stored too. Each of those must be counted once.
+ * counted, resolved and finalized, that no job failed, and that no marks are left. Events without idempotency keys from
+ * rejected submissions may also be stored. If so, each one must be counted once.
  */
 export async function expectBalanced(
   mir: Harness,

@@ -3,7 +3,7 @@ import type { OwnStore } from './own-stores';
 import type { TcpProxy } from './tcp-proxy';
 import { waitUntil } from './wait-until';
 
-/** Starts a full sync immediately. By default, Redis waits 5 s for more replicas. */
+/** Server options that make a full sync start immediately. By default, Redis waits 5 s for more replicas. */
 export const SYNC_AT_ONCE = ['--repl-diskless-sync-delay', '0'];
 
 /** What can happen to the former primary in a failover. */
@@ -24,7 +24,7 @@ export async function onServer<T>({ url }: Pick<OwnStore, 'url'>, work: (redis: 
   }
 }
 
-/** Makes a server a replica of another, and waits until it has synced. */
+/** Makes a server a replica of another and waits until it has synced. */
 export async function follow(replica: OwnStore, primary: OwnStore): Promise<void> {
   const { hostname, port } = new URL(primary.url);
   await onServer(replica, async (redis) => {

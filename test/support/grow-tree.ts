@@ -19,7 +19,7 @@ const MAX_DEPTH = 8;
 /** Child counts, used in rotation to create both chains and wide levels. */
 const FAN_OUTS = [3, 1, 9, 1, 2, 0, 3];
 
-/** Returns a valid active agent with its key. `changes` override any field. */
+/** Returns a valid active agent with its key. `changes` can override any field. */
 export function anAgent(
   tenant: Tenant,
   parent: AgentDoc | null,

@@ -25,7 +25,7 @@ export const auditContextForPerson = (): AuditContext => ({
   at: new Date(),
 });
 
-/** Creates an invitation for a user, and reads it as the invited person would. */
+/** Creates an invitation for a user and reads it as the invited person would. */
 export async function invite(
   mir: Harness,
   partner: TestPartner,
@@ -43,7 +43,7 @@ export async function invite(
   return { request: found.request, token, inviteId, userRef };
 }
 
-/** Creates an invitation for a user, and confirms it as the given person. */
+/** Creates an invitation for a user and confirms it as the given person. */
 export async function linkUser(
   mir: Harness,
   partner: TestPartner,

@@ -1,6 +1,6 @@
 import type { OwnStore } from './own-stores';
 
-/** Returns the ways in which a server becomes unavailable, as rows for `describe.each`. */
+/** Returns the ways in which a server can become unavailable, as rows for `describe.each`. */
 export function outagesOf(server: () => OwnStore) {
   return [
     { outage: 'stopped', begin: () => server().stop(), end: () => server().restart() },

@@ -22,7 +22,7 @@ export function asAdmin(client: ApiClient, method: string, path: string, body?: 
   return client.request(method, `/admin${path}`, body === undefined ? { headers } : { headers, body });
 }
 
-/** Makes a harmless call with an API key, and returns the response status. */
+/** Makes a harmless call with an API key and returns the response status. */
 export async function statusWith(client: ApiClient, key: string): Promise<number> {
   return (await client.get('/events', key)).status;
 }

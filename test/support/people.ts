@@ -21,7 +21,10 @@ export async function startHarnessForPeople({
   return { ...harness, url: `http://localhost:${port}` };
 }
 
-/** Returns the suite's harness for pages, with the same rules as `sharedHarness`. Use addresses of one test file only. */
+/**
+ * Returns the suite's harness for pages. The rules of `sharedHarness` apply. Use only email addresses that no other
+ * test file uses.
+ */
 export function sharedHarnessForPeople(): Promise<Harness> {
   return shareHarness('for people', startHarnessForPeople);
 }

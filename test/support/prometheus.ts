@@ -17,7 +17,7 @@ if (skipped) {
 /** `describe` for tests that need `prometheus` and `promtool`. Outside CI, skips them if a program is missing. */
 export const describeWithPrometheus = skipped ? describe.skip : describe;
 
-/** Runs promtool, and returns its exit code and everything it wrote to stdout and stderr. */
+/** Runs promtool and returns its exit code and everything it wrote to stdout and stderr. */
 export async function promtool(args: string[], cwd: string, input = ''): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     // Collects garbage less often, because promtool runs only for seconds.

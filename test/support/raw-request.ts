@@ -9,7 +9,9 @@ export interface RawResponse {
   text: string;
 }
 
-/** Sends a request that `fetch` cannot send, with an unnormalized path, repeated headers or a chunked body. */
+/**
+ * Sends a request that `fetch` cannot send, such as one with an unnormalized path, repeated headers or a chunked body.
+ */
 export async function rawRequest(
   url: string,
   {

@@ -15,7 +15,7 @@ import type { OidcServer } from './oidc-server';
 import { confirmedAccount, PASSWORD } from './people';
 import { waitUntil } from './wait-until';
 
-/** A driver's error text in stored rows, as workers of older versions wrote it. */
+/** A driver's error text, as workers of earlier versions stored it. */
 const STORED_DRIVER_TEXT = 'connect ECONNREFUSED 127.0.0.1:6379';
 
 interface Session {
@@ -42,7 +42,9 @@ export interface Prepared {
   links: Record<'code' | 'shown' | 'confirmed' | 'kept' | 'removed', string>;
   /** `unknown` has no account, and `unconfirmed` has only signed up. */
   emails: Record<'unknown' | 'unconfirmed', string>;
-  /** Tokens from emailed links. Requests open the `…Shown` links, and submit the forms on the `…Used` links' pages. */
+  /**
+   * Tokens from emailed links. Requests open the `…Shown` links and submit the forms on the pages of the `…Used` links.
+   */
   tokens: Record<'verifyShown' | 'verifyUsed' | 'resetShown' | 'resetUsed', string>;
   oidc: { query: string; cookie: string };
   ids: {
@@ -65,7 +67,7 @@ function bodyOf({ status, body }: TestResponse): TestResponse['body'] {
   return body;
 }
 
-/** Signs up a new email address, and returns the token for confirming it and setting a password. */
+/** Signs up a new email address and returns the token for confirming it and setting a password. */
 async function mailedToken({ ctx }: Harness): Promise<string> {
   const mail = await ctx.auth.signUp(newEmail());
   if (mail === null || !('token' in mail)) throw new Error('the sign-up sent no token');
@@ -104,7 +106,7 @@ async function linksOf(h: Harness, partner: TestPartner, { email }: Person): Pro
   };
 }
 
-/** Logs in at the provider, and returns the query and cookies with which the browser returns to MIR. */
+/** Logs in at the provider and returns the query and cookies with which the browser returns to MIR. */
 async function logInAtProvider(h: Harness, provider: OidcServer): Promise<Prepared['oidc']> {
   provider.person = { sub: randomUUID(), email: newEmail(), email_verified: true };
   const headers = { accept: 'text/html', 'x-forwarded-for': '10.98.0.1' };
@@ -131,7 +133,9 @@ async function deadLetters({ ctx, env }: Harness, count: number): Promise<string
   return ids;
 }
 
-/** Stores an event whose receipt is FAILED with a driver's error text, as older workers wrote it. */
+/**
+ * Stores an event whose receipt is FAILED and contains a driver's error text, as workers of earlier versions wrote it.
+ */
 async function eventAndReceipt({ ctx, client }: Harness, { liveKey, partnerId }: TestPartner) {
   const tenant = tenantOf(partnerId, 'live');
   const event = { userExternalId: 'u-1', eventType: 'mir.transaction.completed' };

@@ -11,7 +11,7 @@ afterAll(async () => {
 });
 
 /**
- * Returns the suite's harness with default settings, and starts it on the first call. Its database and queues contain
+ * Returns the suite's harness with default settings, starting it on the first call. Its database and queues contain
  * other tests' data. A test that reads more than its own partner's data, changes the workers or stops a store must
  * start its own harness. `close` does nothing, because the suite closes the harness.
  */
@@ -19,7 +19,7 @@ export function sharedHarness({ workers = true }: { workers?: boolean } = {}): P
   return shareHarness(workers ? 'with workers' : 'without workers', () => startHarness({ workers }));
 }
 
-/** Returns the suite's harness with this name, and starts it with `start` on the first call. `close` does nothing. */
+/** Returns the suite's harness with this name, starting it with `start` on the first call. `close` does nothing. */
 export async function shareHarness(name: string, start: () => Promise<Harness>): Promise<Harness> {
   const started = shared.get(name) ?? start();
   shared.set(name, started);

@@ -4,7 +4,7 @@ const path = require('node:path');
 /** A folder with this file is a suite: its test files run as one test file, which loads the product's modules once. */
 const SUITE_FILE = 'suite.js';
 
-/** Returns the nearest folder above a test file that is a suite, or null. */
+/** Returns the nearest suite folder above a test file, or null if the file does not belong to a suite. */
 function suiteFolderOf(file) {
   let folder = path.dirname(file);
   while (!existsSync(path.join(folder, SUITE_FILE))) {

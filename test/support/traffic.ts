@@ -46,8 +46,8 @@ async function killTree(client: ApiClient, key: string): Promise<string[]> {
 }
 
 /**
- * Sends valid and invalid requests of every kind, and waits until the workers have processed them. Returns the IDs,
- * keys and users in these requests, which must not appear anywhere except in responses.
+ * Sends valid and invalid requests of every kind and waits until the workers have processed them. Returns the IDs, keys
+ * and users in these requests, which must not appear anywhere except in responses.
  */
 export async function playTraffic(client: ApiClient, store: Runtime['store'], adminToken: string): Promise<string[]> {
   const partner = await insertPartner(store);

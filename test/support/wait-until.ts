@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 10;
-/** The later polling interval. It is longer, because polling slows down the work that is being waited for. */
+/** The polling interval after `LATER_AFTER_MS`. Longer, because polling slows down the work that the test waits for. */
 const LATER_POLL_MS = 100;
 const LATER_AFTER_MS = 500;
 const DEFAULT_TIMEOUT_MS = 30_000;

@@ -4,7 +4,7 @@
 -- charged to every budget on the path, so the budget with the fewest tokens left determines the result.
 --
 -- KEYS[1]  credential row: hash with `run` (epoch), `path`, `scopes` and `body` (facts about the key)
--- KEYS[2]  open chunks of the tenant: sorted set of chunk ids, scored by the time of acceptance
+-- KEYS[2]  open chunks of the tenant: sorted set of chunk IDs, scored by the time of acceptance
 --          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
 -- ARGV[1]  epoch of the server; rows from other epochs are ignored
 -- ARGV[2]  policy: `events`, `requests` or `control`
@@ -16,13 +16,13 @@
 --            cost
 --            grant: `whole` (all or nothing), `part` (as many units as are left) or `credit` (for work already done:
 --              charged in full, granted if a token was left)
---            ids of its chunks, separated by spaces
+--            IDs of its chunks, separated by spaces
 --
 -- Returns only { status } for:
 --   MISS               a row is missing or from another epoch: load the rows and retry
 --   HOLD               a row is fenced: wait and retry
 --   AGENT_KEY_REVOKED  the key is permanently revoked. A tombstone has this status as its path. (A process running an
---                      earlier version mistakes it for a node id without a row, gets a MISS and reads MongoDB.)
+--                      earlier version mistakes it for a node ID without a row, gets a MISS and reads MongoDB.)
 -- Returns the first seven of the following values if the key is rejected for another reason (`SCOPE`, or the code in a
 -- node's row), and all of them with the status OK:
 --   { status, facts about the key, facts about the nodes (one line each), now in ms, time of the oldest open chunk in

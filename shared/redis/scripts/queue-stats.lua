@@ -6,7 +6,7 @@
 -- ARGV[1]  key prefix of jobs
 -- ARGV[2]  maximum number of priorities to read
 -- ARGV[3]  maximum number of active jobs to read, oldest first
--- ARGV[4]  factor by which a job's score multiplies the priority
+-- ARGV[4]  factor by which the priority is multiplied in a job's score
 -- ARGV[5]  job field that contains the time when the job was added
 -- ARGV[6]  job field that contains the time when the job was started
 --

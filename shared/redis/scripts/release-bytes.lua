@@ -1,9 +1,9 @@
 -- Releases the chunks' bytes. Ignores chunks without a reservation. Deletes the sum along with the last reservation, so
 -- an error in the sum does not persist.
 --
--- KEYS[1]  reservations: hash from chunk id to `<bytes> <tenant> <time in ms>`
+-- KEYS[1]  reservations: hash from chunk ID to `<bytes> <tenant> <time in ms>`
 -- KEYS[2]  sum of the reserved bytes
--- ARGV     chunk ids
+-- ARGV     chunk IDs
 --
 -- Returns the number of bytes released.
 local freed = 0

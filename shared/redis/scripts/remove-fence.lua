@@ -5,7 +5,8 @@
 -- KEYS     pairs of a row and its lease
 -- ARGV[1]  token of the holder
 --
--- Returns the next whole millisecond on the server's clock. Every request that the old rows authorized is earlier.
+-- Returns the next whole millisecond on the server's clock. Every request that the old rows authorized came before this
+-- time.
 for i = 1, #KEYS, 2 do
   local row = redis.call('HMGET', KEYS[i], 'blocked', 'token')
   if row[1] ~= 'HOLD' or row[2] == ARGV[1] then redis.call('DEL', KEYS[i]) end

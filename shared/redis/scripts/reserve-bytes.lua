@@ -1,8 +1,8 @@
 -- Reserves the bytes of queued chunks. Ignores chunks that already have a reservation.
 --
--- KEYS[1]  reservations: hash from chunk id to `<bytes> <tenant> <time in ms>`
+-- KEYS[1]  reservations: hash from chunk ID to `<bytes> <tenant> <time in ms>`
 -- KEYS[2]  sum of the reserved bytes
--- ARGV     triples of a chunk id, its reservation and its bytes
+-- ARGV     triples of a chunk ID, its reservation and its bytes
 --
 -- Returns the sum of all reserved bytes, or nil if none are reserved.
 local total = false

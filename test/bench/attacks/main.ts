@@ -31,7 +31,7 @@ interface Attack {
   name: string;
   headers: Record<string, string>;
   body: string | Buffer;
-  /** Creates a key for each request. By default, all requests use the key of a partner with default limits. */
+  /** Returns the key for a request. If absent, all requests use the key of a partner with default limits. */
   keys?: () => string;
 }
 
@@ -42,7 +42,9 @@ const distinctFields = (item: number) =>
 const gzip = { 'content-encoding': 'gzip' };
 const oneUnknownKey = unknownKey();
 
-/** Requests that cost the API CPU time before it can reject them: the attacks in issue 10 and close variants. */
+/**
+ * Requests that cost the API CPU time before it can reject them: the attacks described in issue 10 and close variants.
+ */
 const ATTACKS: Attack[] = [
   {
     name: 'unknown key, 15 KB of {} lines',

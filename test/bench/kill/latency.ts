@@ -19,7 +19,8 @@ async function revive({ ctx, partner }: BenchEnvironment, root: GrownAgent): Pro
 
 /**
  * Compares the latency of killing a large tree with that of killing a small tree, on each API in turn and without a
- * worker. Every API caches all sampled keys before each kill, and receives a call with each of these keys after it.
+ * worker. Every API caches all sampled keys before each kill, and receives a call with each of these keys after the
+ * kill.
  */
 export async function latency(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
   const trees = { big: await grow(environment, options.agents), small: await grow(environment, SMALL) };

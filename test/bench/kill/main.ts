@@ -7,7 +7,7 @@ import { rate } from './rate';
 
 /**
  * Benchmarks the kill switch on a large tree: its latency relative to a small tree, the number of calls that succeed
- * after the 202 (must be 0), its exactness when the worker is killed, and its rate relative to a driver-only loop.
+ * after the 202 (must be 0), its correctness when the worker is killed, and its rate relative to a driver-only loop.
  */
 inEnvironment(async (environment) => {
   console.log(`stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${options.agents} agents`);

@@ -14,7 +14,7 @@ export interface KillResult {
   ms: number;
 }
 
-/** Makes a harmless call with each key on each API, and counts the responses by status. */
+/** Makes a harmless call with each key on each API and counts the responses by status. */
 export async function statuses(apis: BenchProcess[], keys: string[]): Promise<Map<number, number>> {
   const calls = keys.flatMap((key) => apis.map(({ port }) => ({ key, port })));
   const found = new Map<number, number>();
@@ -60,7 +60,7 @@ export async function isClosed({ ctx }: BenchEnvironment, cascadeId: string): Pr
   return (await ctx.store.cascades.byId(cascadeId))?.status === 'CLOSED';
 }
 
-/** Throws unless the cascade set exactly one key hash to null and wrote exactly one audit entry per agent. */
+/** Throws unless, for each agent, the cascade set one key hash to null and wrote exactly one audit entry. */
 export async function expectExact({ ctx }: BenchEnvironment, root: GrownAgent, cascadeId: string): Promise<void> {
   const subtree = { $or: [{ _id: root.agentId }, { ancestors: root.agentId }] };
   const nulled = await ctx.store.agents.model.countDocuments({ ...subtree, status: 'REVOKED', key: null });
