@@ -20,8 +20,8 @@ interface Mounted {
 
 /**
  * Mounts routes under each prefix and, for each path, a handler that returns 405 with the supported methods. Mounts the
- * routes on the app itself, busiest first, because a nested router would take a tenth of the time of a small request.
- * Metrics use the path without its prefix.
+ * routes on the app itself, busiest first, because a nested router would account for a tenth of the time of a small
+ * request. Metrics use the path without its prefix.
  */
 function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], routes: readonly Mounted[]): void {
   const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);

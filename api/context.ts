@@ -53,7 +53,7 @@ export interface ApiContext extends Runtime {
   longWork: LongWork;
   /** True while the process drains: `/readyz` returns 503, and responses close their connections. */
   draining: { now: boolean };
-  /** Time from which events get keyed IDs. 0 if the database has no events with older IDs. */
+  /** Time from which events get keyed IDs. 0 if the database has no events with IDs from earlier versions. */
   keyedIdsFromMs: number;
 }
 

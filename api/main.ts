@@ -12,7 +12,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than the usual idle timeout of load balancers (60 s), so that they close idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-/** Metrics are served until the drain ends. A scrape that is in progress then has this long to finish. */
+/** Metrics are served until the drain ends. A scrape in progress at that point has this long to finish. */
 const METRICS_CLOSE_MS = 1_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 

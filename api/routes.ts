@@ -48,7 +48,8 @@ import { eraseUserRoute } from './users/erase-user';
 import { getErasureRoute } from './users/get-erasure';
 
 /**
- * Partner routes, each served without a prefix and under /v1. Busiest first, because Express tries them in this order.
+ * Partner routes, each served both without a prefix and under `/v1`. Busiest first, because Express tries them in this
+ * order.
  */
 export const PARTNER_ROUTES: readonly Route[] = [
   submitEventsRoute,
@@ -68,7 +69,7 @@ export const PARTNER_ROUTES: readonly Route[] = [
   getErasureRoute,
   listAuditRoute,
   verifyAuditRoute,
-  // Literal paths come before paths that have :id in the same position.
+  // Literal paths come before paths that have `:id` in the same position.
   getTreeRoute,
   getCascadeRoute,
   getLineageRoute,

@@ -16,7 +16,7 @@ import {
   sessionCookieName,
 } from './better-auth';
 
-/** Must exceed the duration of the slowest call, in which a password waits to be hashed and the database is slow. */
+/** Must exceed the duration of the slowest call, which waits to hash a password and then for a slow database. */
 const CALL_TIMEOUT_MS = 15_000;
 
 /** The session of a logged-in person. */
@@ -42,7 +42,7 @@ export interface AccountAuth extends ProviderLogIn {
    * Returns the session that a Cookie header identifies. Does not query the database if the session cookie is absent.
    */
   readSession(cookie: string): Promise<ReadSession>;
-  /** Returns the session of a request, or null if there is none. */
+  /** Returns the session of a request, or null if the request has no session. */
   sessionOf(req: { headers: IncomingHttpHeaders }): Promise<Session | null>;
   /**
    * Signs up an address without a password and returns the email to send; the recipient chooses the password. Each
@@ -59,7 +59,7 @@ export interface AccountAuth extends ProviderLogIn {
   ownerOfLink(token: string): Promise<string | null>;
   /** Sets the password, which also verifies the address. Ends all sessions and all other emailed links. */
   reset(token: string, password: string): Promise<'DONE' | 'INVALID'>;
-  /** Loads the library before the first call. */
+  /** Preloads the library, so that the first call does not have to wait for it. */
   warmUp(): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ function loggable(error: unknown): MirError {
   return isStoreError ? storeUnavailable(cause) : new MirError('INTERNAL', 'the accounts library failed', { cause });
 }
 
-/** Builds the library on the first call. If the build fails, the next call tries again. */
+/** Returns a function that creates the better-auth instance on its first call. If that fails, the next call retries. */
 function buildOnFirstUse(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
   let building: Promise<BetterAuth> | null = null;
   return () => {
@@ -115,7 +115,8 @@ export function createAuth(runtime: Runtime): AccountAuth {
   const cookieName = sessionCookieName(config.publicUrl);
   const library = buildOnFirstUse(() => buildBetterAuth(runtime));
   const call = createCaller(library, storeUnavailable);
-  // A separate instance, because it fetches the provider's endpoints first and password logins must not wait for that.
+  // A separate instance, because it must fetch the provider's endpoints first, and password logins must not wait for
+  // that.
   const callWithProvider = createCaller(
     buildOnFirstUse(async () => buildBetterAuth(runtime, await oidcPlugins(runtime))),
     providerUnavailable,
@@ -145,8 +146,8 @@ export function createAuth(runtime: Runtime): AccountAuth {
   }
 
   /**
-   * Returns false if the password was reset while the login waited for its hash check. A reset must end such logins
-   * too.
+   * Returns false if the password was reset while the login waited for its hash check. A reset must also end logins
+   * that are still in progress.
    */
   async function isCurrentPassword(identityId: string, hashes: readonly string[]): Promise<boolean> {
     const [hash] = hashes;

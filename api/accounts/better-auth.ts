@@ -92,7 +92,7 @@ export async function buildBetterAuth(
       modelName: 'identity_accounts',
       storeStateStrategy: 'cookie',
       updateAccountOnSignIn: false,
-      // Both the provider and MIR have verified the address.
+      // Links accounts only if both the provider and MIR have verified the address.
       accountLinking: { enabled: plugins.length > 0, trustedProviders: [], requireLocalEmailVerified: true },
     },
     databaseHooks: {

@@ -22,9 +22,9 @@ interface OidcClaims {
 }
 
 /**
- * Returns the better-auth plugins for the configured provider: authorization code flow with PKCE, with the signature
- * and nonce of the ID token verified. Accounts use the issuer as their provider ID, because a subject is unique only
- * within its issuer (OpenID Connect Core 1.0, section 5.7).
+ * Returns the better-auth plugins for the configured provider. They use the authorization code flow with PKCE, and
+ * verify the signature and nonce of the ID token. Accounts use the issuer as their provider ID, because a subject is
+ * unique only within its issuer (OpenID Connect Core 1.0, section 5.7).
  */
 export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 'store'>) {
   if (config.oidc === null) return [];
@@ -73,7 +73,8 @@ interface UserInfoCheck {
 
 /**
  * Returns a check that rejects a provider login if the provider has not verified the address, or if the identity with
- * this address already belongs to another account at the provider, which may have reassigned the address.
+ * this address already belongs to another account at the provider. In the latter case, the provider may have reassigned
+ * the address.
  */
 export function addressOwnershipCheck({ identityAccounts }: Pick<Store, 'identityAccounts'>) {
   return async ({ user, source: { method, action, oauth } }: UserInfoCheck): Promise<{ error: string } | undefined> => {

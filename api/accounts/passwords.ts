@@ -8,12 +8,12 @@ const HASHES_AT_ONCE = 2;
 const HASHES_WAITING = 40;
 
 /**
- * Stored hashes that matched the password during one call. If such a hash is replaced in the meantime, the login is
- * undone.
+ * Stored hashes that matched the password during one call. If one of these hashes is replaced in the meantime, the
+ * login is undone.
  */
 export const matchedHashes = new AsyncLocalStorage<string[]>();
 
-/** Wraps better-auth's scrypt functions to limit concurrency and count hashes. */
+/** Wraps better-auth's scrypt functions to limit concurrency, count hash operations and record matching hashes. */
 export async function countedPasswords(metrics: Pick<Metrics, 'passwordHashes'>) {
   const { hashPassword, verifyPassword } = await import('better-auth/crypto');
   const hashes = createSemaphore({

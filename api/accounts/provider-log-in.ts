@@ -10,7 +10,7 @@ export type ProviderRejection = 'CANCELLED' | 'UNVERIFIED' | 'KNOWN_AS_ANOTHER' 
 
 type ProviderLogInResult = { cookies: string[] } & (
   | { kind: 'LOGGED_IN'; next: string }
-  /** `next`: where the person wanted to go, not validated yet; null if this browser did not start the login. */
+  /** `next` is the requested path, which has not been validated. It is null if this browser did not start the login. */
   | { kind: 'REJECTED'; why: ProviderRejection; next: string | null }
 );
 

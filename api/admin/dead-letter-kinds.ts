@@ -9,7 +9,7 @@ import type { ApiContext } from '../context';
 
 type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
 
-/** Facts read from a possibly malformed payload. null means unknown. */
+/** Facts read from a possibly malformed payload. Null means unknown. */
 interface PayloadFacts {
   tenant: Tenant | null;
   events: number | null;

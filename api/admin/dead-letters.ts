@@ -211,7 +211,7 @@ export async function replayDeadLetter(
     // Keeps `attemptsStarted`, so that the worker refreshes users whose events an earlier attempt may have committed.
     await found.job.retry('failed', { resetAttemptsMade: true });
   } catch (error) {
-    // A concurrent replay or drop may have removed it.
+    // A concurrent replay or drop may have removed the dead letter.
     if (await isQueued(deps, id)) return queued;
     await read(deps, id);
     throw queueUnavailable(error);

@@ -8,8 +8,8 @@ import { requireAlivePath } from './agent-state';
 import { typeErrors } from './input-schemas';
 
 /**
- * Number of living agents, excluding the new child: its parent's children and all agents in its tree. Each number is an
- * upper bound, but exact whenever a policy limit depends on it.
+ * Number of living children of the parent, and of living agents in the tree. Neither includes the new child. Each
+ * number is an upper bound, but is exact whenever a policy limit depends on it.
  */
 export interface Population {
   children: number;

@@ -25,8 +25,8 @@ export interface KillOrder {
 export type KillInForce = CascadeDoc & { effectiveAt: Date };
 
 /**
- * Returns the agent's latest kill if a new kill would change nothing: the latest is still open, or no living agents
- * remain.
+ * Returns the agent's latest kill if a new kill would change nothing, because the latest kill is still open or no
+ * living agents remain. Otherwise, returns null.
  */
 async function existingOrder(
   { store }: Pick<KillDeps, 'store'>,

@@ -2,7 +2,7 @@ import { breakAfter, type ChainBreak, CHAIN_START, type ChainPosition } from '..
 import { type AuditChain, contentOf } from '../../shared/store/audit';
 import type { Store } from '../../shared/store/store';
 
-/** How far a chain was verified: the last verified entry, and the latest time of any verified entry. */
+/** How far a chain has been verified: the last verified entry, and the latest time of any verified entry. */
 export interface CheckedChain extends ChainPosition {
   throughMs: number;
 }
@@ -11,7 +11,7 @@ export const UNCHECKED: CheckedChain = { ...CHAIN_START, throughMs: 0 };
 
 interface Broken {
   seq: number;
-  /** null if the entry is missing, or if the chain head is at fault. */
+  /** Null if the entry is missing, or if the chain head is at fault. */
   auditId: string | null;
   reason: ChainBreak;
 }
@@ -41,7 +41,7 @@ export async function verifyChain(
   let checked = from;
   let left = maxEntries;
   for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
-    // A date that was replaced by its ISO string would produce the same hash, because both have the same JSON.
+    // A date that was replaced by its ISO string would produce the same hash, because both serialize to the same JSON.
     const reason = doc.at instanceof Date ? breakAfter(checked, contentOf(doc), doc) : 'ENTRY_CHANGED';
     if (reason) return broken(reason, checked, doc);
     checked = { seq: doc.seq!, hash: doc.hash!, throughMs: Math.max(checked.throughMs, doc.at.getTime()) };
@@ -49,7 +49,8 @@ export async function verifyChain(
     if (performance.now() > deadline) left = 0;
     if (left === 0) return { intact: true, checked, complete: false };
   }
-  // Range queries on numbers skip entries whose `seq` is not a number. Such entries sort last, so one query finds them.
+  // Range queries on numbers skip entries whose `seq` is not a number. These entries sort last, so a single query finds
+  // them.
   const last = await audit.lastSealed(chain);
   if (last && typeof last.seq !== 'number') return broken('ENTRY_INSERTED', checked, { _id: last._id });
   const head = await auditHeads.get(chain);

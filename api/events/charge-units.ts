@@ -5,8 +5,8 @@ import type { SelfChargingAuth } from '../http/route';
 const BYTES_PER_UNIT = 32 * 1024;
 
 /**
- * Authorization and cost of a submission. It costs one unit per item, including rejected items, or one unit per 32 KiB,
- * whichever is more.
+ * Authorization and cost of a submission. A submission costs one unit per item, including rejected items, or one unit
+ * per 32 KiB, whichever is more.
  */
 export const SUBMIT_AUTH = {
   kind: 'key',
@@ -25,7 +25,7 @@ export function authorizeSubmission(
   return authorizer.authorize(key, SUBMIT_AUTH.budget, SUBMIT_AUTH.scope, entries);
 }
 
-/** Charges one unit for a small rejected submission. Charges and grants nothing if the budget is exhausted. */
+/** Charges one unit for a small rejected submission. Does not charge or grant anything if the budget is exhausted. */
 export function chargeOneUnit(deps: { authorizer: Authorizer }, key: ParsedApiKey): Promise<Admission> {
   return authorizeSubmission(deps, key, [{ cost: 1, grant: 'whole', chunkIds: [] }]);
 }

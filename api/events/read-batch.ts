@@ -14,7 +14,7 @@ const MAX_WHOLE_PARSE_BYTES = 128 * 1024;
 const MAX_UNSCANNED_LINE_CHARS = 1024;
 const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 
-/** An item of a batch: its JSON value, its NDJSON line, or its JSON text cut from a large body. */
+/** An item of a batch: its JSON value, its NDJSON line, or its JSON text, extracted from a large body. */
 export type BatchItem = { value: unknown } | { line: string } | { json: Buffer };
 
 /** The content of a `POST /events` body: one event, or the items of a batch. */
@@ -65,7 +65,8 @@ function itemsOfLines(text: string): BatchItem[] {
 
 /** Returns the items of a large batch, unparsed. */
 function itemsOfLargeBatch(body: Buffer): BatchItem[] {
-  // `textOf` throws here. Decoding items one by one would silently insert replacement characters.
+  // `textOf` throws because the body is not valid UTF-8. Decoding items one by one would silently insert replacement
+  // characters.
   if (!isUtf8(body)) textOf(body);
   const marked = body.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
   const items = splitBatch(marked ? body.subarray(BYTE_ORDER_MARK.length) : body);

@@ -36,10 +36,10 @@ interface Submitting {
 }
 
 /**
- * Creates the handler of `POST /events`. One script call checks the key and its budget, reads the clock and marks the
- * chunks as open. Single events are validated before that call, and events in the same tick share it. For a batch, the
- * call precedes the validation of its items. For agents and large bodies, an earlier call only checks that the key may
- * submit events.
+ * Creates the handler for `POST /events`. One script call checks the key and its budget, reads the clock and marks the
+ * chunks as open. Single events are validated before that call, and those that arrive in the same tick share one call.
+ * The items of a batch are validated after the call. For agents and large bodies, an earlier call only checks that the
+ * key may submit events.
  */
 function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<Answer> {
   const submitSingle = createSubmitSingle(ctx);

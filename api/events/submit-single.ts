@@ -74,9 +74,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     );
   };
 
-  /**
-   * Returns the events that the agent may submit under the rights it had at admission, and rejects all other events.
-   */
+  /** Returns the events that the agent may submit under the rights it had at admission, rejecting all other events. */
   const stillAllowed = ({ credential }: Admission, group: Waiting[]): Waiting[] => {
     if (credential.agent === null) return group;
     return group.filter(({ item: { event }, reject }) => {

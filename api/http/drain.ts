@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 const IDLE_CHECK_MS = 100;
 
 /**
- * Disables keep-alive for every request that arrives while the process drains. Otherwise a client that polls `/readyz`
+ * Disables keep-alive for every request that arrives while the process drains. Otherwise, a client that polls `/readyz`
  * over one connection would keep the process alive until the drain deadline.
  */
 export function disableKeepAliveWhileDraining(server: Server, draining: { now: boolean }): void {

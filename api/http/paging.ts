@@ -29,7 +29,7 @@ function macOf(key: KeyObject, owner: string, body: string): string {
   return createHmac('sha256', key).update(`${owner}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
 }
 
-/** Returns a signed cursor, which cannot be forged. Only its owner (a tenant or `admin`) can use it. */
+/** Returns a signed cursor, which cannot be forged. Only the owner of the cursor (a tenant or `admin`) can use it. */
 export function signCursor(key: KeyObject, owner: string, position: readonly [atMs: number, id: string]): string {
   const body = Buffer.from(JSON.stringify(position)).toString('base64url');
   return `${body}.${macOf(key, owner, body)}`;

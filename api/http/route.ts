@@ -16,7 +16,7 @@ type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 export interface KeyAuth {
   kind: 'key';
   scope: Scope;
-  /** Whether requests are authorized from MongoDB while Redis is down. */
+  /** Whether requests are authorized against MongoDB while Redis is down. */
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
   budget?: 'control';

@@ -26,7 +26,7 @@ export interface Throttle {
   punish(key: string): Promise<void>;
   /** Refunds one attempt. */
   giveBack(key: string): Promise<void>;
-  /** Resets a key's attempts. */
+  /** Resets a key's attempt count. */
   forgive(key: string): Promise<void>;
 }
 
@@ -95,7 +95,7 @@ const SUBNET_GROUPS = 4;
 const IPV6_GROUPS = 8;
 
 /**
- * Returns the part of an IP address to throttle by. For IPv6, it is the /64 prefix, because a client usually controls
+ * Returns the part of an IP address to throttle by. For IPv6, this is the /64 prefix, because a client usually controls
  * an entire /64.
  */
 export function throttledAddress(ip: string): string {

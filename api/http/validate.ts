@@ -4,7 +4,7 @@ import { isMissing, issueMessage } from './issue-message';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
-/** Maximum length of a path, which can contain arbitrary field names sent by the client. */
+/** Maximum length of an error's path, which can contain arbitrary field names sent by the client. */
 const MAX_PATH_CHARS = 512;
 /** One more than the number of errors that a response lists, so that truncation can be detected. */
 const MAX_FIELD_ERRORS = MAX_LISTED_ERRORS + 1;
@@ -15,8 +15,8 @@ export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.Zo
 }
 
 /**
- * Counts a variant's missing and unknown fields. The union variant with the fewest such fields is most likely the
- * intended one.
+ * Counts a variant's missing and unknown fields. In a union, the variant with the fewest is most likely the intended
+ * one.
  */
 function misfits(variant: readonly z.core.$ZodIssue[]): number {
   return variant.filter((issue) => issue.code === 'unrecognized_keys' || isMissing(issue)).length;
@@ -49,7 +49,7 @@ export function fieldErrors(
 }
 
 /**
- * Returns the parsed input. Throws 422 with all its errors, including `more`, which lists errors that the schema cannot
+ * Returns the parsed input. Throws 422 with all errors in the input, including those in `more`, which the schema cannot
  * express. Uses the first error code that is a problem code, or VALIDATION_FAILED.
  */
 export function validate<T extends z.ZodType>(

@@ -12,7 +12,7 @@ export type RemovalReason = 'UNLINKED' | 'IDENTITY_DELETED' | 'USER_ERASED';
 /**
  * Inserts a webhook message in the link change's transaction, if the partner has an endpoint. Returns the IDs of the
  * inserted messages. The body follows Standard Webhooks (`type`, `timestamp`, `data`) and identifies the user by the
- * `userRef` that invite responses contain.
+ * `userRef` that invitation responses contain.
  */
 export async function announceLink(
   { store }: { store: Pick<Store, 'webhooks' | 'deliveries'> },

@@ -131,7 +131,7 @@ export async function existingLinkOf(
   return outcome === null ? null : { kind: outcome, cacheState };
 }
 
-/** Declines a request permanently. Returns `DECLINED`, or why the request was no longer open. */
+/** Declines a request permanently. Returns `DECLINED`, or the reason why the request was no longer open. */
 export async function declineLink(
   deps: LinkDeps,
   request: LinkRequestDoc,

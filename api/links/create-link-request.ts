@@ -22,7 +22,7 @@ const PURGE_AFTER_MS = 30 * 24 * 3600 * 1000;
 type Deps = Pick<ApiContext, 'store' | 'secrets' | 'config'>;
 type LinkRequestInput = Pick<LinkRequestDoc, 'accountLabel' | 'returnUrl' | 'state'> & { userExternalId: string };
 
-/** Throws 503 if no mail server is configured: people could not sign up, so an invite would lead nowhere. */
+/** Throws 503 if no mail server is configured: people could not sign up, so an invitation would lead nowhere. */
 function requirePages({ config }: Deps): void {
   if (config.mail.kind !== 'off') return;
   throw new PublicError(
@@ -95,8 +95,8 @@ export function isAllowedReturn(returnUrl: string, origins: readonly string[]): 
 }
 
 /**
- * Creates an invite. Only this call returns the token. Throws 422 if the return URL is not allowed, and 409 if the user
- * has too many open invites.
+ * Creates an invitation. Only this call returns the token. Throws 422 if the return URL is not allowed, and 409 if the
+ * user has too many open invitations.
  */
 export async function createInvite(
   deps: Deps,

@@ -12,7 +12,7 @@ export type FoundRequest =
   | (Exclude<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc; partner: PartnerDoc })
   | (Extract<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc | null; partner: PartnerDoc | null });
 
-/** Returns the hash that identifies an invite token in the database, or null if the text cannot be a token. */
+/** Returns the hash that identifies an invitation token in the database, or null if the text cannot be a token. */
 export function hashOfToken(token: string): string | null {
   return isInviteToken(token) ? inviteTokenHash(token) : null;
 }

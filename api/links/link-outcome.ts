@@ -12,8 +12,9 @@ export type LinkRejection =
   | 'TOO_MANY_LINKS';
 
 /**
- * State of a link request for the person who views or decides it. `ALREADY_LINKED`: the same person linked the account
- * before. `DECLINED`: this person has just declined. A request that was declined earlier is reported as a rejection.
+ * State of a link request, as seen by the person who views it or decides on it. `ALREADY_LINKED`: the same person
+ * linked the account before. `DECLINED`: this person has just declined. A request that was declined earlier is reported
+ * as a rejection.
  */
 export type LinkOutcome =
   | { kind: 'OPEN' }

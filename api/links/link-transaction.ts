@@ -14,7 +14,7 @@ import { storeWrite } from '../db/transaction';
 const MAX_ATTEMPTS = 5;
 /** Grace period during which the sweep leaves a cache update to the process that made the change. */
 const REFRESH_DUE_AFTER_MS = 5_000;
-/** Limits how long a person waits for the page. After that, the page reports the change as pending. */
+/** Limits how long a person waits for the page. After this time, the page reports the change as pending. */
 const CACHE_TIMEOUT_MS = 2_000;
 
 export type LinkDeps = Pick<ApiContext, 'store' | 'signalsCache' | 'identityCache' | 'log' | 'webhookQueue'>;
@@ -62,9 +62,9 @@ async function putInCache(deps: LinkDeps, cacheOutboxId: string, { users, member
 }
 
 /**
- * Runs a link change and inserts its cache outbox entry in one transaction, then updates the cache. On return, every
- * reader sees the change, unless `cacheState` is `pending`. Wakes up the webhook deliveries only afterward. `work` may
- * run more than once; if it throws, nothing is changed.
+ * Runs a link change and inserts its cache outbox entry in one transaction, then updates the cache, and only then wakes
+ * up the webhook workers. On return, every reader sees the change, unless `cacheState` is `pending`. `work` may run
+ * more than once; if it throws, nothing is changed.
  */
 export async function commitLinkChange<T>(
   deps: LinkDeps,

@@ -28,7 +28,7 @@ const TAGS: Record<string, string> = {
 interface DocumentedRoutes {
   /** Partner routes, documented under `/v1`. */
   partner: readonly RouteDoc[];
-  /** Operator and health routes, served without `/v1`. */
+  /** Operator and health routes, documented without `/v1`. */
   bare: readonly RouteDoc[];
 }
 

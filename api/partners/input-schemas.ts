@@ -112,7 +112,7 @@ export const partnerPatch = z
   .meta(atLeastOne(['plan', 'limits', 'suspended', 'allowedReturnOrigins']));
 export type PartnerPatch = z.output<typeof partnerPatch>;
 
-/** Returns `base` with the limits in `changes` replaced. */
+/** Returns the limits in `base`, overridden by those in `changes`. */
 export function mergeLimits(base: PartnerLimits, changes: z.output<typeof limitsInput> | undefined): PartnerLimits {
   return {
     eventsPerMinute: changes?.eventsPerMinute ?? base.eventsPerMinute,

@@ -7,7 +7,9 @@ import { transaction } from '../db/transaction';
 import { idParams, reasonSchema } from '../http/schemas';
 import { applicationSchema, presentApplication, type PresentedApplication } from './present-application';
 
-/** Permanently rejects a pending application. Throws 404, or 409 if it has already been decided. */
+/**
+ * Permanently rejects a pending application. Throws 404 if it does not exist, and 409 if it has already been decided.
+ */
 export function rejectPendingApplication(
   { store }: Pick<ApiContext, 'store'>,
   applicationId: string,

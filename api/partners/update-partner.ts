@@ -27,7 +27,10 @@ function actionOf(change: PartnerChange): string {
   return change.suspended ? 'partner.suspended' : 'partner.unsuspended';
 }
 
-/** Changes plan, limits, suspension or return origins. When this resolves, every process enforces the change. */
+/**
+ * Changes a partner's plan, limits, suspension or return origins. When this resolves, every process enforces the
+ * change.
+ */
 export async function applyPartnerPatch(
   deps: AuthorityDeps,
   partnerId: string,

@@ -16,7 +16,7 @@ function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
 /**
  * Orders the erasure of a user. Once this resolves, the user is no longer linked and their events no longer count.
  * Readers see this immediately unless `cacheState` is `pending`. A worker then deletes the events. Events received
- * later start a new history. `askedAt` is a time on the Redis clock. Events committed after `askedAt` but before this
+ * later start a new history. `askedAt` is a Redis server time. Events committed after `askedAt` but before this
  * transaction are erased too, because they would otherwise be stored but never counted.
  */
 export async function orderErasure(
@@ -59,7 +59,7 @@ export async function orderErasure(
     const memberships = dropped ? [dropped.membership] : [];
     return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
-  // This is only a wake-up: the row is the outbox, and a sweep finds it.
+  // The job is only a wake-up. If it is lost, a sweep finds the row, which serves as the outbox entry.
   deps.erasureQueue.add(erasure._id).catch(() => undefined);
   return { erasure, cacheState };
 }

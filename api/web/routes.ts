@@ -17,7 +17,7 @@ import { codePage, submitCode } from './links/link-by-code';
 import { decideInvite, invitePage } from './links/link-by-invite';
 import type { Page } from './http/page';
 
-/** All pages. Pages are neither under `/v1` nor in the OpenAPI document. */
+/** All pages. Pages are not served under `/v1` and do not appear in the OpenAPI document. */
 export const PAGES: readonly Page[] = [
   homePage,
   signUpPage,

@@ -20,8 +20,8 @@ export async function redisClock({ client }: RedisLink): Promise<ClockReading> {
 }
 
 /**
- * Returns the minimum offset, in ms, between a clock and this machine's clock, regardless of the network delay.
- * Positive if the clock is ahead, negative if it is behind, and 0 if the reading shows no difference.
+ * Returns the minimum offset, in ms, between a clock and this machine's clock, regardless of the network delay. The
+ * offset is positive if the clock is ahead, negative if it is behind, and 0 if the reading shows no difference.
  */
 function aheadMs({ atMs, sentMs, receivedMs }: ClockReading): number {
   if (atMs > receivedMs) return atMs - receivedMs;

@@ -45,8 +45,8 @@ function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivat
 }
 
 /**
- * Checks the Node version, and checks the settings that could be parsed for values that do not work or are not
- * recommended.
+ * Checks the Node version. Also checks whether any setting that could be parsed has a value that does not work or is
+ * not recommended.
  */
 export function checkSettings(config: Config, given: { pepper: boolean }): Finding[] {
   const findings: Finding[] = [];

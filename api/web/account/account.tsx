@@ -11,7 +11,7 @@ import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { readMonths } from './read-months';
 
-/** Notices for the values of the query parameter `done`. The page does not show any other part of its URL. */
+/** Notices for the values of the `done` query parameter. The page does not show any other part of its URL. */
 const DONE: Record<string, string> = {
   disconnected: 'The account is disconnected. The platform now sees only the events it reported itself.',
   pending:

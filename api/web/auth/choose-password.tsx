@@ -76,7 +76,7 @@ function InvalidLink({ definition: { invalid }, next }: { definition: PasswordPa
 
 /**
  * Returns the page behind an emailed link and its form handler. Opening the page changes nothing, because email
- * scanners open links, too. Setting a password does not log anyone in; otherwise, an attacker could send people links
+ * scanners also open links. Setting a password does not log anyone in; otherwise, an attacker could send people links
  * that log those people in to the attacker's account.
  */
 export function choosePassword(definition: PasswordPage): [Page, Page] {

@@ -8,7 +8,7 @@ import { ProviderSection } from './log-in-by-provider';
 import { emailErrors, emailOf } from './form-fields';
 import { clearAttempts, countAttempt, rememberBrowser } from './throttles';
 
-/** Notices for the values of the query parameter `done`. The page does not show any other part of its URL. */
+/** Notices for the values of the `done` query parameter. The page does not show any other part of its URL. */
 const DONE: Record<string, string> = {
   confirmed: 'Your email address is confirmed. Log in with the password you chose.',
   password: 'Your new password is set, and you’re logged out everywhere. Log in with the new password.',
@@ -110,11 +110,12 @@ export const logIn = page({
   },
 });
 
-/** Deletes the session from the database as well as the cookie. */
+/** Deletes the session from the database and the cookie from the browser. */
 export const logOut = page({
   method: 'POST',
   path: '/logout',
-  // Pages that do not send a referrer contain this form, too, and browsers then post it with the origin `null`.
+  // This form also appears on pages that do not send a referrer. From these pages, browsers post it with the origin
+  // `null`.
   tokenInUrl: true,
   handle: async ({ ctx, cookie }) => ({ redirect: '/login?done=out', cookies: await ctx.auth.logOut(cookie) }),
 });

@@ -18,7 +18,9 @@ interface EmailRequestPage {
   intro: string;
   button: string;
   below?: (next: string | null) => ComponentChildren;
-  /** Creates the email, or returns null if no email is needed. The response must not reveal which of these happened. */
+  /**
+   * Creates the email, or returns null if no email is needed. The response must not reveal which of the two happened.
+   */
   createEmail: (auth: AccountAuth, email: string) => ReturnType<AccountAuth['askReset']>;
   /** The page shown afterward, whether or not the address is known. */
   confirmation: (email: string, next: string | null) => VNode;
@@ -51,7 +53,7 @@ function EmailForm({
   );
 }
 
-/** Returns the page and its form handler, which responds to every address in the same way. */
+/** Returns the page and its form handler, which responds to every address the same way. */
 export function requestEmailPages(definition: EmailRequestPage): [Page, Page] {
   return [
     page({

@@ -51,7 +51,7 @@ export const signUpPage = page({
 });
 
 /**
- * Responds to known and new addresses in the same way; only the email differs. Does not ask for a password, because the
+ * Responds to known and new addresses the same way; only the email differs. Does not ask for a password, because the
  * address may not belong to the person who signs up.
  */
 export const signUp = page({

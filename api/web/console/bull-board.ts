@@ -17,7 +17,7 @@ import type { ApiContext } from '../../context';
 import { presentFailure } from '../../admin/present-failure';
 import { shapeOf } from '../../admin/shape-of';
 
-/** bull-board's read routes, the paths that open its page, and the page itself. */
+/** bull-board's read routes, its page, and the paths that open the page. */
 export interface Board {
   routes: {
     paths: string[];

@@ -76,7 +76,9 @@ export async function isOperator(deps: Deps, header: string | undefined, nowMs: 
   return (await fromQueueStore(client.exists(deps.keys.endedOperatorSession(session.nonce)))) === 0;
 }
 
-/** Ends the session, including for copies of its cookie. Returns the Set-Cookie value that deletes the cookie. */
+/**
+ * Ends the session, which also invalidates copies of its cookie. Returns the Set-Cookie value that deletes the cookie.
+ */
 export async function endOperatorSession(deps: Deps, header: string | undefined, nowMs: number): Promise<string> {
   const session = readSession(deps, header, nowMs);
   if (session) {

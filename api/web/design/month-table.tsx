@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 
-/** One platform's events; `counts` has one number per month in the chart. */
+/** One platform's events. `counts` has one number for each month in the chart. */
 export interface Series {
   name: string;
   counts: readonly number[];

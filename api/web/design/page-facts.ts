@@ -8,7 +8,7 @@ export interface PageFacts {
   signedInAs: string | null;
   /** CSRF token for the forms on this page. */
   csrfToken: string;
-  /** Where emails go. `outbox`: the page `/outbox` on this machine. */
+  /** Where emails go. `outbox` means the `/outbox` page on this machine. */
   mails: MailConfig['kind'];
   /** Name of the OpenID Connect provider that people can log in with, or null. */
   provider: string | null;

@@ -37,7 +37,7 @@ export type PageResponse = { cookies?: readonly string[]; headers?: Record<strin
       /** Default: 200. Use 422 for a form with errors. */
       status?: number;
       html: VNode;
-      /** Another origin that our response to a form may redirect to, such as that of a partner's return URL. */
+      /** Another origin that our response to a form may redirect to, such as the origin of a partner's return URL. */
       formAction?: string;
     }
   /** Redirects to one of our own paths, with 303 by default. */
@@ -48,7 +48,7 @@ export type PageResponse = { cookies?: readonly string[]; headers?: Record<strin
   | { download: AsyncIterable<string>; filename: string; mediaType: string }
 );
 
-/** An HTML page. Pages are neither under `/v1` nor in the OpenAPI document. */
+/** An HTML page. Pages are not served under `/v1` and do not appear in the OpenAPI document. */
 export interface Page {
   method: 'GET' | 'POST';
   /** Express path, and the `route` label in metrics. */

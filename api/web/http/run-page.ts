@@ -18,7 +18,7 @@ import { securityHeaders } from './security-headers';
 const SEE_OTHER = 303;
 const OWN_PATH = /^\/(?![/\\])/;
 
-/** What is known about a request so far. The error page uses this state, too. */
+/** What is known about a request so far. The error page also uses this state. */
 interface RequestState {
   requestId: string;
   tokenInUrl: boolean;
@@ -39,7 +39,7 @@ function locationOf(target: { redirect: string } | { leaveTo: URL }): string {
   return target.redirect;
 }
 
-/** Turns the result of a page's handler into an HTTP response with the headers that every page has. */
+/** Turns the result of a page's handler into an HTTP response with the headers common to all pages. */
 function presentPage(ctx: ApiContext, page: PageResponse, { tokenInUrl, visitor, read }: RequestState): Answer {
   const { publicUrl, mail, oidc } = ctx.config;
   const formAction = 'formAction' in page ? page.formAction : undefined;

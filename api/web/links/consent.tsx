@@ -26,7 +26,7 @@ function TestData({ request }: { request: Shown }): VNode | null {
   );
 }
 
-/** Shown before login. Says which platform asks to connect which account. */
+/** Shown before login. Identifies the account and the platform that asks to connect it. */
 export function Introduction({ request, partner, next }: { request: Shown; partner: PartnerDoc; next: string }): VNode {
   const title = `${partner.name} asks to connect an account`;
   return (
@@ -59,7 +59,9 @@ interface ConsentProps {
   code?: string;
 }
 
-/** Asks for consent. Shows which platform asks to connect which account, and what the platform will and won't see. */
+/**
+ * Asks for consent. Shows the account, the platform that asks to connect it, and what the platform will and won't see.
+ */
 export function Consent({ request, partner, signals, action, code }: ConsentProps): VNode {
   const { eventCount, partnerCount, tier } = signals;
   return (

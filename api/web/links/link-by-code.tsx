@@ -58,8 +58,8 @@ function isUnknown(found: FoundRequest): boolean {
 }
 
 /**
- * Looks up a typed code. Counts the attempt first, by session, account and IP address, and gives the attempt back if
- * the code is known. Concurrent attempts therefore cannot exceed the limit.
+ * Looks up a typed code. Counts the attempt first, by session, account and IP address, and refunds it if the code is
+ * known. Concurrent attempts therefore cannot exceed the limit.
  */
 async function lookUpCode(
   { ctx, ip, form }: PageCall,

@@ -62,7 +62,7 @@ export async function readHistoryWith(
   return presentSignals(sumOf(counted, rowOf), 'LINKED', now.getTime());
 }
 
-/** Describes an account by its host and label. The label is in quotation marks, because the partner chose it. */
+/** Describes an account by its host and label. Puts the label in quotation marks, because the partner chose it. */
 export function describeAccount(label: string | undefined, partner: Pick<PartnerDoc, 'website' | 'name'>): string {
   const { host } = new URL(partner.website);
   return label === undefined ? `your account at ${host}` : `“${label}” at ${host}`;
