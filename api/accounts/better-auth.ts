@@ -53,8 +53,8 @@ function extendSignUpLink({ identities }: Pick<Store, 'identities'>) {
 }
 
 /**
- * Creates a better-auth instance on top of MIR's database. Its routes are not mounted; pages call its functions.
- * better-auth's log messages may contain email addresses, so only the fact that an error occurred is logged.
+ * Creates a better-auth instance that uses MIR's database. The instance's routes are not mounted; pages call its
+ * functions. better-auth's log messages may contain email addresses, so MIR logs only that an error occurred.
  */
 export async function buildBetterAuth(
   { config, log, metrics, secrets, store }: Runtime,

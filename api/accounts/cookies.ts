@@ -24,7 +24,7 @@ export function readCookie(header: string | undefined, name: string): string | u
 
 export interface Visitor {
   id: string;
-  /** `Set-Cookie` header for a new visitor; null for a returning visitor. */
+  /** `Set-Cookie` header for a new visitor. Null for a returning visitor. */
   cookie: string | null;
 }
 

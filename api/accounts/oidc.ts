@@ -59,7 +59,7 @@ export async function oidcPlugins({ config, store }: Pick<Runtime, 'config' | 's
   return [genericOAuth({ config: [provider] })];
 }
 
-/** Clears the tokens of a provider account before it is stored. Leaves password accounts unchanged. */
+/** Clears the tokens of a provider account before the account is stored. Leaves password accounts unchanged. */
 export async function withoutTokens<T extends { providerId: string }>(
   account: T,
 ): Promise<{ data: T & typeof NO_TOKENS } | undefined> {

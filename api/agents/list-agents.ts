@@ -14,7 +14,7 @@ import { agentSchema, presentAgent, statusOf } from './present-agent';
  * ancestors.
  */
 const FILTERED_BATCH_SIZE = 500;
-/** Maximum number of batches read per page. After that, the page is returned even if it is not full. */
+/** Maximum number of batches read per page. After the last batch, the page is returned even if it is not full. */
 const MAX_BATCHES = 10;
 
 /** An agent and the marks of its ancestors. */

@@ -7,7 +7,7 @@ import { changeAgent } from './change-agent';
 import { reasonInput } from './input-schemas';
 import { agentSchema, presentAgent } from './present-agent';
 
-/** Lifts the agent's own suspension and that of its subtree, but not a suspension inherited from an ancestor. */
+/** Lifts a suspension of the agent itself or of its entire subtree, but not one inherited from an ancestor. */
 export const reactivateAgentRoute = route({
   operationId: 'reactivateAgent',
   method: 'POST',

@@ -18,7 +18,7 @@ interface Subject {
   urgent?: boolean;
 }
 
-/** The result of a change, and the cached rows that it makes stale. */
+/** The result of a change, and the cached rows that the change makes stale. */
 interface Changed<T> {
   result: T;
   affected: AffectedRows;

@@ -47,7 +47,7 @@ export interface CheckedBatch {
 }
 
 /**
- * Returns the validated item, or null after recording its errors. Records at most one error more than a response lists,
+ * Returns the validated item, or null after recording its errors. Records at most one more error than a response lists,
  * so that truncation can be detected.
  */
 function checkItem(

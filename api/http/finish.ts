@@ -14,7 +14,7 @@ export type Answer = { status: number; headers?: ResponseHeaders } & (
   | { body: unknown; mediaType?: string }
   /** `mediaType` is null for an empty body. */
   | { text: string; mediaType: string | null }
-  /** The stream is sent with backpressure while it is being produced. */
+  /** The stream is sent with backpressure while it is being generated. */
   | Pick<Streamed, 'stream' | 'mediaType'>
 );
 

@@ -20,7 +20,7 @@ const FORMATS: Record<string, string> = {
   url: 'a complete URL that starts with https:// or http://',
 };
 
-/** The limits of zod's string and number schemas. An issue itself contains only the limit that the value exceeded. */
+/** The limits of zod's string and number schemas. An issue contains only the limit that the value violates. */
 interface Limits {
   minLength?: number | null;
   maxLength?: number | null;

@@ -54,7 +54,8 @@ export type SplitProblem = 'NOT_A_BATCH' | 'OTHER_FIELDS' | 'TOO_DEEP' | 'UNBALA
 
 /**
  * Splits `{"events":[…]}` into the JSON texts of its items, so that a large batch can be parsed in time slices. If
- * every item is valid JSON, so is the batch. Stops after `MAX_EVENTS_PER_CALL` + 1 items, or at the first excess level.
+ * every item is valid JSON, so is the batch. Stops after `MAX_EVENTS_PER_CALL` + 1 items, or at the first item that is
+ * nested too deeply.
  */
 export function splitBatch(json: Buffer): Buffer[] | SplitProblem {
   const head = BATCH_HEAD.exec(json.toString('latin1', 0, BATCH_HEAD_MAX_BYTES));

@@ -11,7 +11,7 @@ import type { ResponseHeaders } from './respond';
  */
 const STALLED_AFTER_MS = 60_000;
 
-/** A response that is produced while it is being sent. */
+/** A response that is generated while it is being sent. */
 export interface Streamed {
   status: number;
   stream: AsyncIterable<string>;

@@ -22,7 +22,9 @@ const PURGE_AFTER_MS = 30 * 24 * 3600 * 1000;
 type Deps = Pick<ApiContext, 'store' | 'secrets' | 'config'>;
 type LinkRequestInput = Pick<LinkRequestDoc, 'accountLabel' | 'returnUrl' | 'state'> & { userExternalId: string };
 
-/** Throws 503 if no mail server is configured: people could not sign up, so an invitation would lead nowhere. */
+/**
+ * Throws 503 if no mail server is configured, because people could not sign up and an invitation would lead nowhere.
+ */
 function requirePages({ config }: Deps): void {
   if (config.mail.kind !== 'off') return;
   throw new PublicError(

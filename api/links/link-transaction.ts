@@ -14,7 +14,7 @@ import { storeWrite } from '../db/transaction';
 const MAX_ATTEMPTS = 5;
 /** Grace period during which the sweep leaves a cache update to the process that made the change. */
 const REFRESH_DUE_AFTER_MS = 5_000;
-/** Limits how long a person waits for the page. After this time, the page reports the change as pending. */
+/** Maximum time that a person waits for the page. After this time, the page reports the change as pending. */
 const CACHE_TIMEOUT_MS = 2_000;
 
 export type LinkDeps = Pick<ApiContext, 'store' | 'signalsCache' | 'identityCache' | 'log' | 'webhookQueue'>;

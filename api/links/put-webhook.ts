@@ -11,7 +11,7 @@ import { transaction } from '../db/transaction';
 
 const MAX_URL_LENGTH = 2_048;
 const SECRET_BYTES = 24;
-/** Standard Webhooks format for a symmetric secret: `whsec_`, then base64. */
+/** Standard Webhooks format for a symmetric secret: `whsec_` followed by base64. */
 const SECRET_PREFIX = 'whsec_';
 
 /** Throws 422 for a URL that can never receive messages. The resolved IP address is checked at each delivery. */

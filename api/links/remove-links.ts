@@ -83,7 +83,7 @@ export async function removeLink(
 /**
  * Returns the audit context for one account of a deleted identity. A shared request ID or timestamp would permanently
  * reveal which accounts belonged together. Each account therefore gets its own request ID, and a time rounded down to
- * the day (but not earlier than the time when it was linked).
+ * the day (but not earlier than the time when the account was linked).
  */
 function separateContext(auditContext: AuditContext, { linkedAt }: LinkedAccount): AuditContext {
   const dayMs = utcDayOf(auditContext.at.getTime());

@@ -67,7 +67,7 @@ function Home({ signedIn }: { signedIn: boolean }): VNode {
   );
 }
 
-/** The home page. Redirects to the Partner Guide when email is off, because people cannot sign up then. */
+/** The home page. Redirects to the Partner Guide when email is off, because no one can sign up without email. */
 export const homePage = page({
   method: 'GET',
   path: '/',

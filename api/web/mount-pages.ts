@@ -13,7 +13,7 @@ interface Mounted {
 
 /**
  * Returns the routes for pages and assets. Omits the pages for people when email is off, because no one can sign up
- * then.
+ * without email.
  */
 export function pageRoutes(ctx: ApiContext): Mounted[] {
   const withPeople = ctx.config.mail.kind !== 'off';

@@ -35,7 +35,7 @@ function namesIn(dataDir: string): string[] | null {
   }
 }
 
-/** Returns the running `npm start` process that holds the data folder's lock, or null if the lock is free. */
+/** Returns the `npm start` process that holds the data folder's lock, or null if no running process holds it. */
 function holderOf(lock: ProcessIdentity | 'damaged' | null): ProcessIdentity | null {
   return lock !== null && lock !== 'damaged' && isRunning(lock) ? lock : null;
 }

@@ -32,7 +32,9 @@ function seriesOf(accounts: readonly MyAccount[], months: readonly string[], cou
   }));
 }
 
-/** Counts the events of connected accounts by month and partner. Returns null on failure, so the page still loads. */
+/**
+ * Counts the events of connected accounts by month and partner. Returns null on failure, so that the page still loads.
+ */
 export async function readMonths(
   { store, log }: Pick<ApiContext, 'store' | 'log'>,
   accounts: readonly MyAccount[],

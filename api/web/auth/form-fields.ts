@@ -16,7 +16,10 @@ export function emailErrors(email: string): FormError[] {
   return [{ field: 'email', message: 'Enter a full email address, like ana@example.org.' }];
 }
 
-/** Checks a new password by length only: required character types do not make passwords stronger (NIST SP 800-63B). */
+/**
+ * Checks only the length of a new password, because requiring character types does not make passwords stronger (NIST SP
+ * 800-63B).
+ */
 export function passwordErrors(password: string): FormError[] {
   const error = (message: string): FormError[] => [{ field: 'password', message }];
   if (password === '') return error('Choose a password.');

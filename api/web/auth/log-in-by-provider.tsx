@@ -88,7 +88,7 @@ export const startProviderLogIn = page({
   },
 });
 
-/** Handles the provider's redirect back to us. Each login starts a new session, just like a login with a password. */
+/** Handles the provider's redirect back to us. Each login starts a new session, as a login with a password does. */
 export const completeProviderLogIn = page({
   method: 'GET',
   path: OIDC_CALLBACK_PATH,

@@ -55,8 +55,8 @@ async function addressKeyOf(caller: Caller, email: string): Promise<string> {
 }
 
 /**
- * Counts an attempt before anything is looked up. Throws 429 if the limit is exceeded, and 503 if Redis cannot count
- * the attempt.
+ * Counts an attempt. Call this before looking anything up. Throws 429 if the limit is exceeded, and 503 if Redis cannot
+ * count the attempt.
  */
 export async function countAttempt(caller: Caller, action: ThrottledAction, email: string | null): Promise<void> {
   await throttle(caller.ctx, ruleOf(action, 'ip')).take(throttledAddress(caller.ip));

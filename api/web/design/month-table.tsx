@@ -34,7 +34,9 @@ function rowsOf(series: readonly Series[], at: number): MonthRow[] {
   return rows.length === 0 ? [{ name: 'none', count: 0 }] : rows.sort((a, b) => b.count - a.count);
 }
 
-/** Shows one line per month and platform, so any number of platforms and names of any length fit on a phone. */
+/**
+ * Shows one line for each platform in each month, so any number of platforms and names of any length fit on a phone.
+ */
 export function MonthTable({ title, months, series }: MonthTableProps): VNode {
   const byMonth = months.map((month, at) => ({ month, rows: rowsOf(series, at) })).reverse();
   const named = series.length > 1;

@@ -4,13 +4,13 @@ import type { MailConfig } from '../../../shared/config/config';
 
 /** Facts about the request that any component may need. */
 export interface PageFacts {
-  /** Email address of the person who is logged in, or null. */
+  /** Email address of the person who is logged in. Null if no one is. */
   signedInAs: string | null;
   /** CSRF token for the forms on this page. */
   csrfToken: string;
   /** Where emails go. `outbox` means the `/outbox` page on this machine. */
   mails: MailConfig['kind'];
-  /** Name of the OpenID Connect provider that people can log in with, or null. */
+  /** Name of the OpenID Connect provider that people can log in with. Null if no provider is configured. */
   provider: string | null;
 }
 

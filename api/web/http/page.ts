@@ -19,7 +19,7 @@ export interface PageCall {
   peer: string | undefined;
   /** Client address. Throttle by `throttledAddress(ip)`. */
   ip: string;
-  /** Session of the person who is logged in and whose email address is confirmed, or null. */
+  /** Session of the logged-in person. Null if no one is logged in or the email address is not confirmed. */
   session: Session | null;
   /** Random ID of the browser, from an HttpOnly cookie. It does not change at login. */
   visitor: string;

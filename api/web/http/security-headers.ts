@@ -11,9 +11,9 @@ const POLICY = [
 const FEATURES = ['camera', 'geolocation', 'microphone', 'payment', 'usb', 'browsing-topics'] as const;
 
 /**
- * Returns the headers for every page. They allow our own stylesheet and images, but no scripts or frames, and restrict
- * the referrer to our origin. If the URL can contain a token, they disable the referrer entirely, although browsers
- * then post our own forms with the origin `null`.
+ * Returns the headers for every page. These headers allow our own stylesheet and images, but no scripts or frames, and
+ * restrict the referrer to our origin. If the URL can contain a token, they disable the referrer entirely, although
+ * browsers then post our own forms with the origin `null`.
  */
 export function securityHeaders(
   publicUrl: string,

@@ -12,7 +12,9 @@ import { decide, outcomePage } from './decide';
 import { readHistoryWith } from './read-history';
 
 const WINDOW_SECONDS = 10 * 60;
-/** Maximum wrong codes per window. Too few to guess a 40-bit code that expires after one window. */
+/**
+ * Maximum number of wrong codes per window. Too few attempts to guess a 40-bit code, which expires after one window.
+ */
 const MAX_WRONG_CODES = 5;
 const REJECTION = `There were ${MAX_WRONG_CODES} wrong codes. Ask the platform for a new code.`;
 const RULES = ['link-code-session', 'link-code-identity', 'link-code-address'].map((name): ThrottleRule => {
