@@ -16,7 +16,7 @@ import {
   sessionCookieName,
 } from './better-auth';
 
-/** Must exceed the duration of the slowest call, which waits to hash a password and then for a slow database. */
+/** Must exceed the duration of the slowest call: one that waits to hash a password while the database is slow. */
 const CALL_TIMEOUT_MS = 15_000;
 
 /** The session of a logged-in person. */
@@ -80,7 +80,9 @@ function loggable(error: unknown): MirError {
   return isStoreError ? storeUnavailable(cause) : new MirError('INTERNAL', 'the accounts library failed', { cause });
 }
 
-/** Returns a function that creates the better-auth instance on its first call. If that fails, the next call retries. */
+/**
+ * Returns a function that creates the better-auth instance on its first call. If creation fails, the next call retries.
+ */
 function buildOnFirstUse(build: () => Promise<BetterAuth>): () => Promise<BetterAuth> {
   let building: Promise<BetterAuth> | null = null;
   return () => {

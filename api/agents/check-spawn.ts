@@ -8,8 +8,8 @@ import { requireAlivePath } from './agent-state';
 import { typeErrors } from './input-schemas';
 
 /**
- * Number of living children of the parent, and of living agents in the tree. Neither includes the new child. Each
- * number is an upper bound, but is exact whenever a policy limit depends on it.
+ * Numbers of living agents: the parent's children, and all agents in the tree. Neither number includes the new child.
+ * Each number is an upper bound, but is exact whenever a policy limit depends on it.
  */
 export interface Population {
   children: number;

@@ -22,8 +22,8 @@ export interface AgentRuleViolation extends FieldError {
 }
 
 /**
- * Allowlist decisions by credential and event type. Entries never go stale, because a change of rights creates a new
- * credential.
+ * Allowlist decisions by credential and event type. Entries never go stale, because changing an agent's rights creates
+ * a new credential.
  */
 const decisions = new WeakMap<Credential, Map<string, boolean>>();
 

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { PublicError } from './public-error';
 
 export const NDJSON = 'application/x-ndjson';
-/** Approximate length of a write, in characters. Writing lines one by one would take longer than serializing them. */
+/** Approximate length of a write, in characters. Writing each line separately would take longer than serializing it. */
 const WRITE_CHARS = 32 * 1024;
 
 /** Returns true if the client accepts NDJSON. */

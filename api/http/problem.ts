@@ -7,8 +7,8 @@ import { PublicError } from './public-error';
 import { budgetHeaders } from './rate-headers';
 
 /**
- * Minimum time between two log lines with the same code. Limits logging during an outage, when every request fails. The
- * metrics still count every rejection.
+ * Minimum time between two log lines with the same code. Limits logging during an outage, when every request is
+ * rejected. The metrics still count every rejection.
  */
 const REJECTION_LOG_INTERVAL_MS = 1_000;
 const rejectionLoggedAt = new Map<ProblemCode, number>();

@@ -57,8 +57,8 @@ function incompleteBody(): PublicError {
 }
 
 /**
- * Reads a small, uncompressed body of known length in half the time that the body reader takes. Does not enforce a
- * limit, because Node's parser enforces `Content-Length`.
+ * Reads a small, uncompressed body of known length in half the time that body-parser takes. Does not enforce a limit,
+ * because Node's parser enforces `Content-Length`.
  */
 function readSmall(req: Request): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -15,8 +15,8 @@ export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.Zo
 }
 
 /**
- * Counts a variant's missing and unknown fields. In a union, the variant with the fewest is most likely the intended
- * one.
+ * Counts a variant's missing and unknown fields. In a union, the variant with the lowest count is most likely the
+ * intended one.
  */
 function misfits(variant: readonly z.core.$ZodIssue[]): number {
   return variant.filter((issue) => issue.code === 'unrecognized_keys' || isMissing(issue)).length;

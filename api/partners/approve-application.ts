@@ -26,8 +26,8 @@ export async function undecidableError(
 }
 
 /**
- * Approves a pending application and creates its partner. Throws 404 if it does not exist, and 409 if it has already
- * been decided.
+ * Approves a pending application and creates its partner. Throws 404 if the application does not exist, and 409 if it
+ * has already been decided.
  */
 export function approvePendingApplication(
   deps: AdmitDeps,

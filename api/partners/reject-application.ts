@@ -8,7 +8,8 @@ import { idParams, reasonSchema } from '../http/schemas';
 import { applicationSchema, presentApplication, type PresentedApplication } from './present-application';
 
 /**
- * Permanently rejects a pending application. Throws 404 if it does not exist, and 409 if it has already been decided.
+ * Permanently rejects a pending application. Throws 404 if the application does not exist, and 409 if it has already
+ * been decided.
  */
 export function rejectPendingApplication(
   { store }: Pick<ApiContext, 'store'>,

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../shared/errors';
 
-/** WARN: MIR works but is degraded. FAIL: MIR cannot start, or is rejecting or losing data or about to do so. */
+/** WARN: MIR works but is degraded. FAIL: MIR cannot start, or it is rejecting or losing data or is about to do so. */
 export type CheckStatus = 'OK' | 'WARN' | 'FAIL';
 
 /** The result of one check. `remedy` is null when there is nothing to fix. */

@@ -63,7 +63,7 @@ export async function countAttempt(caller: Caller, action: ThrottledAction, emai
   if (email !== null) await throttle(caller.ctx, ruleOf(action, 'email')).take(await addressKeyOf(caller, email));
 }
 
-/** Clears the attempts for an email address once its owner has entered the right password. */
+/** Resets the attempt count for an email address once its owner has entered the right password. */
 export async function clearAttempts(caller: Caller, action: ThrottledAction, email: string): Promise<void> {
   await throttle(caller.ctx, ruleOf(action, 'email')).forgive(await addressKeyOf(caller, email));
 }

@@ -4,7 +4,7 @@ import type { MailConfig } from '../../../shared/config/config';
 
 /** Facts about the request that any component may need. */
 export interface PageFacts {
-  /** Email address of the person who is logged in. Null if no one is. */
+  /** Email address of the person who is logged in. Null if no one is logged in. */
   signedInAs: string | null;
   /** CSRF token for the forms on this page. */
   csrfToken: string;
