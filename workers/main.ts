@@ -33,7 +33,7 @@ function opsListener({ queueLink, store, metrics, log }: Runtime, isDraining: ()
   };
 }
 
-/** Starts one worker process: stores, queue workers and the operations port. */
+/** Starts one worker process with its stores, queue workers and operations port. */
 async function startWorker(config: Config): Promise<Running> {
   const runtime = await openRuntime(config, 'worker');
   try {

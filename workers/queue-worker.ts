@@ -9,7 +9,7 @@ import { QUEUE_NAMES, type QUEUES } from '../shared/queue/queues';
 import type { RedisKeys } from '../shared/redis/keys';
 
 /**
- * Errors that mean that Redis does not accept writes: out of memory, failing persistence, not a primary, loading or
+ * Errors indicating that Redis does not accept writes: out of memory, failing persistence, not a primary, loading or
  * busy.
  */
 const REJECTS_WRITES = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM)\b/;

@@ -4,7 +4,9 @@ import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
 
 const LEASE_MS = 10_000;
-/** Lifetime of a cached empty row. Caching empty rows keeps repeated requests for unknown users away from MongoDB. */
+/**
+ * Lifetime of a cached empty row. Caching empty rows keeps repeated requests for unknown users from reaching MongoDB.
+ */
 const EMPTY_TTL_SECONDS = 60;
 const MAX_KEYS_PER_CALL = 500;
 
@@ -33,10 +35,10 @@ interface RowKind<Ref, Row> {
 }
 
 /**
- * Creates a cache of one kind of row. Keys contain the server's run id, and the text of each row ends with the epoch in
- * which it was written, so rows that survive a restart or failover are never read. For up to a second, processes may
- * use two epochs of one server. Both epochs share slots and leases, so a put in one epoch also voids leases from the
- * other.
+ * Creates a cache of one kind of row. Keys contain the server's run ID, and the text of each row ends with the epoch in
+ * which it was written, so rows that survive a restart or failover are never read. When the epoch of a server changes,
+ * processes may use both the old and the new epoch for up to a second. Both epochs share slots and leases, so a put in
+ * one epoch also voids leases from the other.
  */
 export function createVersionedCache<Ref extends string, Row extends { revision: number }>(
   { link, ttlSeconds }: { link: RedisLink; ttlSeconds: number },

@@ -30,7 +30,7 @@ export interface SubtreeMarks {
   subtreeSuspendedAt: Date | null;
 }
 
-/** Number of hexadecimal digest digits in an id that is derived from an idempotency key. */
+/** Number of hexadecimal digest digits in an ID derived from an idempotency key. */
 const KEYED_ID_DIGITS = 40;
 
 export const MAX_AGENT_DEPTH = 32;
@@ -54,7 +54,7 @@ export const DEFAULT_POLICY: SpawnPolicy = {
   approval: {},
 };
 
-/** Returns REVOKED below a kill mark, SUSPENDED in a suspended subtree, and otherwise the agent's own status. */
+/** Returns REVOKED in a killed subtree, SUSPENDED in a suspended subtree, and otherwise the agent's own status. */
 export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]): AgentStatus {
   if (own === 'REVOKED' || own === 'REJECTED') return own;
   if (marks.some(({ killedAt }) => killedAt !== null)) return 'REVOKED';
@@ -78,7 +78,7 @@ function agentIdPrefix(tenant: Tenant): string {
 }
 
 /**
- * Returns a random agent id. Its random part is hexadecimal, so it never collides with a keyed id, which has a `k` in
+ * Returns a random agent ID. Its random part is hexadecimal, so it never collides with a keyed ID, which has a `k` in
  * that position.
  */
 export function newAgentId(tenant: Tenant): string {
@@ -86,8 +86,8 @@ export function newAgentId(tenant: Tenant): string {
 }
 
 /**
- * Derives an agent id from an idempotency key, so a retry gets the same id. `caller` is the partner or agent that sends
- * the request, so two agents that use the same key get different ids.
+ * Derives an agent ID from an idempotency key, so a retry gets the same ID. `caller` is the partner or agent that sends
+ * the request, so two agents that use the same key get different IDs.
  */
 export function keyedAgentId(tenant: Tenant, caller: string, idempotencyKey: string): string {
   const digest = hash('sha256', `${tenant}|${caller}|${idempotencyKey}`);

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { type ChunkId, envOf, type EventId, type Tenant } from './ids';
 import type { KeyedHash } from './subject';
 
-/** Returns the id of an event without an idempotency key. The chunk id and the index make it unique. */
+/** Returns the ID of an event without an idempotency key. The chunk ID and the index make it unique. */
 export function serverEventId(tenant: Tenant, chunkId: ChunkId, index: number): EventId {
   return `evt_${envOf(tenant)}_${chunkId}.${index.toString(36)}` as EventId;
 }
@@ -12,9 +12,9 @@ const DERIVATION_AT = 'evt_live_'.length;
 const DIGEST_LENGTH = 24;
 
 /**
- * Derives an event's id from its idempotency key, so a resubmitted event gets the same id. The id is an HMAC, so a copy
+ * Derives an event's ID from its idempotency key, so a resubmitted event gets the same ID. The ID is an HMAC, so a copy
  * of the database is not enough to confirm a guessed key. Each agent's keys have their own namespace. In a database
- * from an earlier version, pass the former id as `key`, because that version's jobs do not contain the key.
+ * from an earlier version, pass the former ID as `key`, because that version's jobs do not contain the key.
  */
 export function keyedEventId(hmac: KeyedHash, tenant: Tenant, agentId: string | null, key: string | EventId): EventId {
   const digest = hmac(`${tenant}|${agentId ?? ''}|${key}`).slice(0, DIGEST_LENGTH);
@@ -22,15 +22,15 @@ export function keyedEventId(hmac: KeyedHash, tenant: Tenant, agentId: string | 
 }
 
 /**
- * Returns the id that earlier versions assigned to an event with an idempotency key. Anyone can compute it from the
- * key, and a partner and its agents get the same id for the same key.
+ * Returns the ID that earlier versions assigned to an event with an idempotency key. Anyone can compute it from the
+ * key, and a partner and its agents get the same ID for the same key.
  */
 export function formerEventId(tenant: Tenant, idempotencyKey: string): EventId {
   const digest = hash('sha256', `${tenant}|${idempotencyKey}`, 'base64url').slice(0, DIGEST_LENGTH);
   return `evt_${envOf(tenant)}_k${digest}` as EventId;
 }
 
-/** Returns whether an id was created by `formerEventId`. */
+/** Returns whether an ID was created by `formerEventId`. */
 export function isFormerId(eventId: EventId): boolean {
   return eventId[DERIVATION_AT] === 'k';
 }

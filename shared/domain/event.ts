@@ -7,7 +7,7 @@ import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
-/** Larger than any valid event. The largest one is 28 KiB with every character escaped as \uXXXX. */
+/** Larger than any valid event. The largest valid event is 28 KiB, with every character escaped as \uXXXX. */
 export const MAX_EVENT_BYTES = 32 * 1024;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
@@ -25,7 +25,7 @@ const identifier = (max: number) =>
       if (message) check.addIssue({ code: 'custom', message, params: { code: 'INVALID_TEXT' } });
     });
 
-/** A partner's own user id: 1–256 characters, no control characters. */
+/** A partner's own user ID: 1–256 characters, no control characters. */
 export const userExternalIdSchema = identifier(256).describe(
   'Your own ID for the user, 1–256 characters. MIR stores only a keyed hash of it.',
 );
@@ -81,16 +81,16 @@ export const submittedEventSchema = z
 export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
 
 /**
- * An accepted event in the queue. `index` is its position in the submission. A null time or weight means the default.
- * The worker fills in the default, so that resubmitted events are compared as submitted.
+ * An accepted event in the queue. `index` is its position in the submission. If the time or weight is null, the worker
+ * fills in the default, so that resubmitted events are compared as submitted.
  */
 export interface AcceptedEvent {
   index: number;
-  /** The id that the API returned. */
+  /** The ID that the API returned. */
   eventId: EventId;
   /**
-   * The id from the other derivation, under which the event may already be stored. Absent if the event cannot be stored
-   * under it.
+   * The event's ID under the other scheme, keyed or former (see `event-id.ts`). The event may already be stored under
+   * this ID. Absent if it cannot be.
    */
   otherId?: EventId;
   userRef: UserRef;

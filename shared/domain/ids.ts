@@ -11,14 +11,14 @@ export type PartnerId = Branded<string, 'PartnerId'>;
  * isolated.
  */
 export type Tenant = Branded<string, 'Tenant'>;
-/** Keyed hash of (tenant, userExternalId), the only form in which MIR stores a partner's user id. */
+/** Keyed hash of (tenant, userExternalId), the only form in which MIR stores a partner's user ID. */
 export type UserRef = Branded<string, 'UserRef'>;
 /** A person's MIR account. */
 export type IdentityId = Branded<string, 'IdentityId'>;
 /** `<identityId>:<env>`: a person's links in one environment. */
 export type IdentityRef = Branded<string, 'IdentityRef'>;
 export type EventId = Branded<string, 'EventId'>;
-/** Id of one tenant's events in one job. Also the BullMQ job id, so it contains no `:` and is never all digits. */
+/** ID of one tenant's events in one job. Also the BullMQ job ID, so it contains no `:` and is never all digits. */
 export type ChunkId = Branded<string, 'ChunkId'>;
 export type ReceiptId = Branded<string, 'ReceiptId'>;
 
@@ -55,7 +55,7 @@ export function identityRefOf(identityId: IdentityId, env: Env): IdentityRef {
 }
 
 /**
- * Returns a chunk id: `c`, the time in base 36, then 80 random bits. Ids created at about the same time are close
+ * Returns a chunk ID: `c`, the time in base 36, then 80 random bits. IDs created at about the same time are close
  * together in an index.
  */
 export function newChunkId(nowMs: number): ChunkId {
@@ -63,7 +63,7 @@ export function newChunkId(nowMs: number): ChunkId {
   return `c${nowMs.toString(36).padStart(9, '0')}${random.slice(0, 8)}${random.slice(24)}` as ChunkId;
 }
 
-/** Returns a random prefixed id with 120 random bits, such as `app_…`. */
+/** Returns a random prefixed ID with 120 random bits, such as `app_…`. */
 export function newId(prefix: string): string {
   return `${prefix}_${randomUUID().replaceAll('-', '')}`;
 }

@@ -9,9 +9,12 @@ export const DEFAULT_INVITE_SECONDS = 7 * 24 * 3600;
 export const MAX_INVITE_SECONDS = 30 * 24 * 3600;
 export const MIN_INVITE_SECONDS = 60;
 export const CODE_SECONDS = 10 * 60;
-/** 8 characters of 5 bits each. 40 bits are few enough to type, and too many to guess at five attempts per window. */
+/**
+ * 8 characters of 5 bits each. 40 bits are few enough to type, and too many to guess at five attempts per throttle
+ * window.
+ */
 const CODE_LENGTH = 8;
-/** Maximum linked accounts per person and environment. */
+/** Maximum number of linked accounts per person in each environment. */
 export const MAX_LINKS_PER_IDENTITY = 200;
 export const MAX_LABEL_LENGTH = 80;
 export const MAX_STATE_LENGTH = 512;

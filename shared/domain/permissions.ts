@@ -41,7 +41,7 @@ export interface Violation {
 }
 
 /**
- * Returns every right that `child` would have beyond its parent's. `path` contains the grants from the root to the
+ * Returns every right of `child` that exceeds its parent's rights. `path` contains the grants from the root to the
  * parent. The child may have only the rights that all of them include, so restricting an ancestor also restricts new
  * descendants.
  */
@@ -77,7 +77,7 @@ export function tightestLimit(path: readonly Pick<Grant, 'rateLimitPerMinute'>[]
   return limits.length === 0 ? null : Math.min(...limits);
 }
 
-/** Returns the rules for its agent type that a grant violates, regardless of the parent's rights. */
+/** Returns the agent-type rules that a grant violates, regardless of the parent's rights. */
 export function grantProblems({
   type,
   preset,

@@ -26,7 +26,7 @@ export function chunkIdsOf({ base, chunks, slot }: ReceiptFacts): ChunkId[] {
   return slot === null ? Array.from({ length: chunks }, (_, n) => chunkIdAt(base, n)) : [base];
 }
 
-/** Returns the id of a batch's n-th chunk. */
+/** Returns the ID of a batch's n-th chunk. */
 export function chunkIdAt(base: ChunkId, n: number): ChunkId {
   return `${base}x${n.toString(36)}` as ChunkId;
 }
@@ -36,7 +36,7 @@ function macOf(key: KeyObject, tenant: Tenant, body: string): string {
 }
 
 /**
- * Returns `rcpt_<env>_<facts>.<mac>`. The id contains the facts, signed for the tenant, so MIR does not have to store
+ * Returns `rcpt_<env>_<facts>.<mac>`. The ID contains the facts, signed for the tenant, so MIR does not have to store
  * them.
  */
 export function signReceipt(key: KeyObject, tenant: Tenant, facts: ReceiptFacts): ReceiptId {
@@ -48,7 +48,7 @@ export function signReceipt(key: KeyObject, tenant: Tenant, facts: ReceiptFacts)
 const FORMAT =
   /^rcpt_(live|test)_((c[0-9a-z]{20,40})\.([0-9a-z]{1,9})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3}))\.([\w-]{22})$/;
 
-/** Returns the facts in a receipt id, or null if the id was not signed for this tenant. */
+/** Returns the facts in a receipt ID, or null if the ID was not signed for this tenant. */
 export function readReceipt(key: KeyObject, tenant: Tenant, receiptId: string): ReceiptFacts | null {
   const match = FORMAT.exec(receiptId);
   if (!match || (match[1] as Env) !== envOf(tenant)) return null;

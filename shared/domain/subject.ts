@@ -8,7 +8,7 @@ const REF_LENGTH = 22;
 /** Keys derived from the operator's pepper, one per purpose. */
 export interface Secrets {
   subject: KeyedHash;
-  /** Derives event ids from idempotency keys. */
+  /** Derives event IDs from idempotency keys. */
   eventId: KeyedHash;
   receipt: KeyObject;
   /** Hashes the link codes that people type. */
@@ -51,7 +51,7 @@ export function deriveSecrets(pepper: string): Secrets {
 /** Returns the HMAC-SHA-256 of a text in base64url. */
 export type KeyedHash = (text: string) => string;
 
-/** Maximum user hashes cached per process, at about 200 bytes each. */
+/** Maximum number of user hashes cached per process, at about 200 bytes each. */
 const MAX_CACHED_HASHES = 50_000;
 const BLOCK_BYTES = 64;
 const INNER_PAD = 0x36;

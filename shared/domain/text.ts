@@ -1,4 +1,4 @@
-/** ASCII control characters, including NUL. They never belong in an id and are dangerous in logs and terminals. */
+/** ASCII control characters, including NUL. They never belong in an ID and are dangerous in logs and terminals. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
@@ -10,7 +10,7 @@ export const LINE_PATTERN = '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u0
 export const PARAGRAPHS_PATTERN =
   '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$';
 
-/** Returns what is wrong with an identifier or label, or null. */
+/** Returns what is wrong with an identifier or label, or null if it is valid. */
 export function identifierProblem(text: string): string | null {
   if (CONTROL.test(text)) return 'Must not contain control characters, such as line breaks.';
   return text.isWellFormed() ? null : 'Must be well-formed Unicode, without lone surrogates.';
@@ -27,7 +27,7 @@ export const LABEL_PATTERN = LINE_PATTERN.replaceAll(
   '\\u007f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]',
 );
 
-/** Returns what is wrong with a line that is shown next to MIR's own text, or null. */
+/** Returns what is wrong with a line that is shown next to MIR's own text, or null if it is valid. */
 export function labelProblem(text: string): string | null {
   return DISGUISE.test(text) ? 'Must not contain invisible or direction-changing characters.' : null;
 }

@@ -8,9 +8,8 @@ import { requestSeries } from './requests';
 import { storeSeries } from './stores';
 
 /**
- * Creates every series for a service. Labels have few values, known in advance, and never identify a partner, user,
- * agent or event. For labels with a closed set of values, creates the series up front, so the hot path only increments
- * them.
+ * Creates every series for a service. Labels have few possible values and never identify a partner, user, agent or
+ * event. For labels with a closed set of values, creates the series up front, so the hot path only increments them.
  */
 export function createMetrics(service: 'api' | 'worker') {
   const registry = new Registry();

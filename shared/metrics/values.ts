@@ -1,6 +1,9 @@
 import type { Counter, Gauge, Registry } from 'prom-client';
 
-/** Registries for a series. Empty in services that never set the series, so they do not export a meaningless 0. */
+/**
+ * Registries for a series. Empty in services that never set the series, so that these services do not export a
+ * meaningless 0.
+ */
 export interface In {
   registers: Registry[];
 }

@@ -193,7 +193,7 @@ export function agentsStore(connection: Connection) {
       return (await model.exists({ revokedKeyRef: ref }).read('primary').lean()) !== null;
     },
 
-    /** Applies a change, or returns null if the agent has changed since `before` was read. */
+    /** Applies a change. Returns null if the agent has changed since `before` was read. */
     async change(before: AgentDoc, change: AgentChange, at: Date, session: ClientSession): Promise<AgentDoc | null> {
       const updatedAt = new Date(Math.max(at.getTime(), before.updatedAt.getTime() + 1));
       return model

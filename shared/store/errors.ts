@@ -94,7 +94,7 @@ function isLabeledTransient(error: mongo.MongoError): boolean {
 export function classifyStoreError(error: unknown): StoreFailure {
   if (error instanceof mongo.MongoBulkWriteError) {
     if (isLabeledTransient(error)) return 'transient';
-    // If it has no write errors, the bulk error wraps the error that failed the whole command.
+    // A bulk error without write errors wraps the error that failed the whole command.
     const writeErrors = [error.writeErrors].flat();
     const codes = writeErrors.length > 0 ? writeErrors.map(({ code }) => code) : [error.code];
     if (codes.every((code) => code === DUPLICATE_KEY) && !error.result.getWriteConcernError()) return 'duplicate';

@@ -49,7 +49,7 @@ export interface EventsFilter {
   userRef?: UserRef;
   eventType?: string;
   agentId?: string;
-  /** The receipt's chunks, its slot if it shares a chunk, and the chunks' common `receivedAt`, which is indexed. */
+  /** The receipt's chunks, their common `receivedAt` (indexed), and the receipt's slot if it shares a chunk. */
   receipt?: { chunkIds: ChunkId[]; slot: number | null; receivedAtMs: number };
   fromMs?: number;
   toMs?: number;

@@ -1,7 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import { newId } from '../domain/ids';
 
-/** A person's MIR account. better-auth writes it and determines the field names. */
+/** A person's MIR account. better-auth writes the rows and determines the field names. */
 export interface IdentityDoc {
   _id: string;
   /** Lowercase. */

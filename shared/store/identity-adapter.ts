@@ -43,7 +43,10 @@ function withHashedToken<T extends Record<string, unknown> | undefined>(row: T):
   return row && typeof row['token'] === 'string' ? { ...row, token: hashOf(row['token']) } : row;
 }
 
-/** Returns the token that the caller passed in plain text. The returned row contains this token instead of its hash. */
+/**
+ * Returns the plain-text token that the caller passed. The row returned to the caller contains this token, not its
+ * hash.
+ */
 function knownToken({ where = [], data }: Call): unknown {
   return data?.['token'] ?? where.find(({ field }) => field === 'token')?.value;
 }

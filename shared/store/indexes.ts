@@ -7,11 +7,11 @@ export interface IndexStep {
   fields: string;
   /** EXTRA is an index that no schema defines, such as an operator's own. MIR reports it but never drops it. */
   kind: 'COLLECTION_MISSING' | 'MISSING' | 'DIFFERENT' | 'EXTRA';
-  /** What the step cannot fix in existing documents. */
+  /** A problem in existing documents that the step cannot fix. */
   note?: string;
 }
 
-/** Notes on indexes that a later version added, by collection and fields. */
+/** Notes on indexes that later versions added, by collection and fields. */
 const NOTES: Readonly<Record<string, string>> = {
   'agents(revokedKeyRef:1)':
     'the key hashes of agents that earlier versions revoked cannot be recovered, ' +

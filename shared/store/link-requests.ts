@@ -18,7 +18,7 @@ export interface LinkRequestDoc {
   usedBy?: IdentityId;
   createdAt: Date;
   expiresAt: Date;
-  /** When MongoDB deletes the row. Until then, its page can explain why the request no longer works. */
+  /** When MongoDB deletes the row. Until then, the page of the request can explain why the request no longer works. */
   purgeAt: Date;
 }
 
@@ -64,7 +64,10 @@ export function linkRequestsStore(connection: Connection) {
         .lean<LinkRequestDoc>();
     },
 
-    /** Ends an open request. Returns the request as it was before the change, or null if it has ended or expired. */
+    /**
+     * Ends an open request. Returns the request as it was before the change, or null if it had already ended or
+     * expired.
+     */
     async end(
       id: string,
       status: 'USED' | 'DECLINED',

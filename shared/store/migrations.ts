@@ -129,7 +129,7 @@ export function migrationsStore(
         .lean<MigrationDoc[]>();
     },
 
-    /** Returns the process that is applying migrations, if any. */
+    /** Returns the process that is applying migrations, or null if there is none. */
     async holder(): Promise<string | null> {
       const row = await model.findOne({ _id: LOCK_ID, until: { $gte: new Date() } }).lean<MigrationDoc>();
       return row?.by ?? null;

@@ -75,7 +75,7 @@ export function partnersStore(connection: Connection) {
       await model.create([partner], { session });
     },
 
-    /** Applies a change, or returns null if the partner was changed or deleted since `before` was read. */
+    /** Applies a change. Returns null if the partner was changed or deleted since `before` was read. */
     async change(
       before: PartnerDoc,
       change: PartnerChange,

@@ -32,7 +32,7 @@ import { deliveriesStore, webhooksStore } from './webhooks';
 export type StoreSession = ClientSession;
 
 const KILL_TIMEOUT_MS = 2_000;
-/** Maximum number of pending steps that the startup error lists by name. The error only counts the others. */
+/** Maximum number of pending steps that the startup error lists by name. The error only counts the remaining steps. */
 const MAX_LISTED_STEPS = 5;
 
 /** Creates the stores for all collections on one connection. */

@@ -11,7 +11,7 @@ export interface WebhookDoc {
 
 export type WebhookEventType = 'link.confirmed' | 'link.removed';
 
-/** A webhook message. The row is the outbox: a sweep retries it while it is OPEN. */
+/** A webhook message. The row is the outbox: a sweep retries the delivery while the row is OPEN. */
 export interface DeliveryDoc {
   _id: string;
   tenant: Tenant;

@@ -9,7 +9,7 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import { revokePage } from './revoke-page';
 
 const PAGE_SIZE = 1_000;
-/** Maximum quarantined agents that a cascade lists. Any further agents are only counted. */
+/** Maximum number of quarantined agents that a cascade lists. Any further agents are only counted. */
 const MAX_QUARANTINED_LISTED = 1_000;
 
 export interface RevokeDeps {

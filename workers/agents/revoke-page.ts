@@ -50,8 +50,9 @@ async function revokeAll(
 }
 
 /**
- * Revokes the given agents in one transaction, each with its audit entry. Returns how many were still alive. Relies on
- * the statuses read earlier, which saves a read per agent, and re-reads the agents only if a status has changed.
+ * Revokes the given agents in one transaction, each with its audit entry. Returns how many of them had not been revoked
+ * yet. Relies on the statuses read earlier, which saves a read per agent, and re-reads the agents only if a status has
+ * changed.
  */
 export async function revokePage(
   deps: Deps,

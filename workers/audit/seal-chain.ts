@@ -2,9 +2,9 @@ import type { AuditChain, AuditDoc } from '../../shared/store/audit';
 import type { Store } from '../../shared/store/store';
 import { sealPage } from './seal-page';
 
-/** Maximum entries sealed per transaction. */
+/** Maximum number of entries sealed per transaction. */
 const MAX_ENTRIES_PER_PAGE = 1_000;
-/** Limits the entries sealed per visit, so that a burst in one chain does not delay the others. */
+/** Limits the number of entries sealed per visit, so that a burst in one chain does not delay the others. */
 const MAX_ENTRIES_PER_VISIT = 20_000;
 
 /**

@@ -62,7 +62,9 @@ function freeId(byId: ReadonlyMap<EventId, StoredEvent>, { eventId, otherId }: A
   return otherId !== undefined && byId.has(eventId) ? otherId : eventId;
 }
 
-/** Compares an event with the one stored under its ID: the same event, a duplicate, or a conflict. */
+/**
+ * Compares an event with the one stored under its ID. Returns whether it is the same event, a duplicate or a conflict.
+ */
 function compare({ event, of }: PendingEvent, stored: StoredEvent): Exclude<Outcome, 'FAILED' | 'ERASED'> {
   if (stored.chunkId === of.chunk.chunkId && stored.index === event.index) return 'PERSISTED';
   return stored.fingerprint === event.fingerprint ? 'DUPLICATE' : 'CONFLICT';

@@ -14,9 +14,9 @@ import { putSignals } from './put-signals';
 import { LOCK_MS, type PartitionLocks } from './partition-locks';
 import type { EventDecision, GroupResult, PendingChunk, PendingEvent } from './pending';
 
-/** Maximum events per transaction. */
+/** Maximum number of events per transaction. */
 const MAX_GROUP_EVENTS = 2_000;
-/** Limits a group to half of all partitions, so that another group can be committed concurrently. */
+/** Limits a group to half of the partitions, so that another group can be committed concurrently. */
 const MAX_GROUP_PARTITIONS = PARTITIONS / 2;
 const MAX_COMMITS_IN_FLIGHT = 4;
 /** Delay before a retry when other processes hold all partitions that have work. */

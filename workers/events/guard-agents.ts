@@ -10,7 +10,7 @@ import type { Store } from '../../shared/store/store';
 import type { Committer } from './committer';
 
 const REMEMBERED_AGENTS = 10_000;
-/** Maximum chunks checked per query. */
+/** Maximum number of chunks checked per query. */
 const MAX_PATHS_PER_READ = 100;
 
 /** Immutable agent fields, safe to cache. */

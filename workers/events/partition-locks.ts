@@ -13,7 +13,7 @@ export const LOCK_MS = 5_000;
  */
 export function createPartitionLocks({ client }: RedisLink, keys: RedisKeys) {
   return {
-    /** Returns the partitions that `holder` now owns. Returns all the partitions if Redis fails. */
+    /** Returns the partitions that `holder` now owns. Returns all requested partitions if Redis fails. */
     async acquire(partitions: number[], holder: string): Promise<number[]> {
       try {
         const replies = await scripts.lockPartitions(client, partitions.map(keys.partitionLock), [holder, LOCK_MS]);

@@ -2,7 +2,7 @@ import type { Log } from '../../shared/log';
 import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/define-queue';
 import { DEAD_LETTER_QUEUES, type InspectedQueues } from '../../shared/queue/queues';
 
-/** Maximum dead letters deleted per queue and run. Later runs delete the rest. */
+/** Maximum number of dead letters that one run deletes from each queue. Later runs delete the rest. */
 const MAX_PER_RUN = 1_000;
 
 /** Deletes expired dead letters, because BullMQ does so only when another job fails. Returns how many were deleted. */

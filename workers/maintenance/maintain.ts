@@ -16,12 +16,12 @@ const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
 const SIGN_UPS_EVERY_MS = 10 * 60_000;
 const CASCADES_EVERY_MS = 5_000;
-/** Maximum open cascades requeued per run, starting with those that have waited longest. */
+/** Maximum number of open cascades requeued per run, starting with those that have waited longest. */
 const MAX_CASCADES_PER_RUN = 1_000;
 
 /**
  * Starts a worker's housekeeping: sweeps abandoned chunks, deletes old dead letters and sign-ups, requeues open
- * cascades and reads the gauges. Returns a function that stops it.
+ * cascades and updates the gauges. Returns a function that stops it.
  */
 export function maintain(deps: {
   queues: InspectedQueues;
@@ -48,7 +48,7 @@ export function maintain(deps: {
       for (const { _id } of due) await cascadeQueue.add(_id);
     }),
   ];
-  // Read the gauges immediately, so that a new worker's metrics do not start with a gap.
+  // Update the gauges immediately, so that a new worker's metrics do not start with a gap.
   gauges.forEach(({ run }) => run());
   return () => [...gauges, ...others].forEach(({ stop }) => stop());
 }

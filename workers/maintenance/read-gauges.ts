@@ -18,12 +18,12 @@ interface Deps {
   metrics: Metrics;
 }
 
-/** Gauges that are read together. */
+/** A group of gauges that are updated together. */
 export interface Reading {
   what: 'queues' | 'cascades' | 'audit' | 'outbox';
   /**
-   * Reads and sets the gauges. If the gauges cannot be read, rejects, and removes values that have become stale.
-   * `nowMs` may count from any epoch.
+   * Updates the gauges. If a query fails, removes values that have become stale, and rejects. `nowMs` may count from
+   * any epoch.
    */
   read: (nowMs: number) => Promise<void>;
 }
@@ -62,7 +62,7 @@ async function readAudit({ store, metrics }: Deps): Promise<void> {
 
 /**
  * Creates readings for the gauges that require a query to MongoDB or Redis. Queries are bounded. A gauge has no value
- * until it is first read.
+ * until its first reading.
  */
 export function gaugeReadings(deps: Deps): Reading[] {
   const { metrics } = deps;

@@ -6,13 +6,13 @@ import type { Store } from '../../shared/store/store';
 import { repeat } from './repeat';
 
 const SWEEP_EVERY_MS = 5_000;
-/** Shorter, because a person may be waiting for these rows. */
+/** Shorter than the other interval, because a person may be waiting for these rows. */
 const REFRESH_EVERY_MS = 1_000;
 const MAX_ROWS_PER_RUN = 500;
 
 /**
  * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering webhooks and erasing
- * users. Jobs are only wake-ups, so a crash after a commit and before its job is queued does not lose any work. Returns
+ * users. Jobs are only wake-ups, so a crash after a commit but before its job is queued does not lose any work. Returns
  * a function that stops the sweeps.
  */
 export function requeueLostJobs(deps: {

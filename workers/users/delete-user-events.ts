@@ -63,7 +63,8 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
     log.warn({ receiptId, err: messageOf(error) }, 'redacting dead letters failed, retrying');
     throw error;
   }
-  // The API process may have died before it updated the cache. DONE means that no reader sees the events anymore.
+  // The API process may have died before it updated the cache. Update it here, because DONE promises that no reader
+  // sees the events anymore.
   await putSignals(deps, await store.users.rows([userRef]));
   await store.erasures.close(receiptId, new Date());
 }

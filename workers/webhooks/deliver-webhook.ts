@@ -20,7 +20,8 @@ export const RETRY_AFTER_MS = [
   10 * HOUR_MS,
 ];
 /**
- * Limits concurrent deliveries per tenant and process, so that an unresponsive server cannot occupy all worker slots.
+ * Limits concurrent deliveries per tenant in each process, so that an unresponsive server cannot occupy all worker
+ * slots.
  */
 export const MAX_IN_FLIGHT_PER_TENANT = 32;
 /** Delay before the sweep retries a message that did not get a permit. */

@@ -31,7 +31,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** Returns a table of all problem codes. The renderer turns each code into an anchor. */
+/** Returns a table of all problem codes. The renderer gives each code an anchor. */
 function problemTable(): string {
   return table(
     ['code', 'status', 'meaning', 'what to do'],

@@ -88,7 +88,7 @@ function createRenderer(headings: Heading[]): InstanceType<typeof MarkdownIt> {
   return markdown;
 }
 
-/** Renders the guide for a catalog and a public URL. Throws when a chapter has an unknown placeholder. */
+/** Renders the guide for a catalog and a public URL. Throws if a chapter contains an unknown placeholder. */
 export function renderGuide(catalog: Catalog, publicUrl: string): Guide {
   const headings: Heading[] = [];
   const html = createRenderer(headings).render(fill(readChapters(), guideFacts(catalog, publicUrl)));
