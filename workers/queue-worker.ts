@@ -19,12 +19,12 @@ const MAX_STALLED_COUNT = 10_000;
 const REST_MS = 1_000;
 
 interface QueueWorkerOptions {
-  /** Maximum jobs that this process runs concurrently. */
+  /** Maximum number of jobs that this process runs concurrently. */
   concurrency: number;
   /** Time after which other workers take over a dead worker's jobs. Locks are renewed after half this time. */
   lockMs: number;
   stalledCheckMs: number;
-  /** Maximum worker crashes that a job survives. Default: effectively unlimited. */
+  /** Maximum number of worker crashes that a job survives. Default: effectively unlimited. */
   maxStalledCount?: number;
 }
 

@@ -34,7 +34,7 @@ const STALLED_CHECK_MS = 5_000;
  */
 const CASCADE_LOCK_MS = 3_000;
 const CASCADE_STALLED_CHECK_MS = 1_000;
-/** Maximum cascades that one process runs concurrently. Each cascade has at most two open transactions. */
+/** Maximum number of cascades that one process runs concurrently. Each cascade has at most two open transactions. */
 const CASCADE_CONCURRENCY = 2;
 /** High, because a delivery mostly waits for a partner's server. */
 const WEBHOOK_CONCURRENCY = 256;

@@ -89,8 +89,8 @@ export interface AcceptedEvent {
   /** The ID that the API returned. */
   eventId: EventId;
   /**
-   * The event's ID under the other scheme, keyed or former (see `event-id.ts`). The event may already be stored under
-   * this ID. Absent if it cannot be.
+   * The event's ID under the other scheme, keyed or former (see `event-id.ts`). Absent unless the event may already be
+   * stored under that ID.
    */
   otherId?: EventId;
   userRef: UserRef;

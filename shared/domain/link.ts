@@ -47,7 +47,8 @@ export function newCode(): string {
 }
 
 /**
- * Normalizes a typed code. Ignores dashes, spaces and case, and reads O as 0 and I and L as 1. Returns null if invalid.
+ * Normalizes a typed code. Ignores dashes, spaces and case, and reads O as 0 and I and L as 1. Returns null if the code
+ * is invalid.
  */
 export function normalCode(typed: string): string | null {
   const digits = typed

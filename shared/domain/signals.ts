@@ -78,7 +78,10 @@ export interface Signals {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Returns the whole days from `fromMs` to `nowMs`. Returns at least 0, because clocks may run ahead by minutes. */
+/**
+ * Returns the number of whole days from `fromMs` to `nowMs`. Returns at least 0, because clocks may run ahead by
+ * minutes.
+ */
 function wholeDays(fromMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - fromMs) / DAY_MS));
 }

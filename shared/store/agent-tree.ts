@@ -45,14 +45,17 @@ const ALIVE_FIELDS = { status: 1, 'key.hash': 1 } as const;
  */
 const AGENTS_PER_COMMAND = 250;
 
-/** The character after the slash: everything that starts with `<path>/` sorts between `<path>` and `<path>0`. */
+/**
+ * The character that follows the slash in ASCII. Everything that starts with `<path>/` sorts between `<path>` and
+ * `<path>0`.
+ */
 const NEXT_AFTER_SLASH = '0';
 
 /** Matches only an agent and its descendants, because every character of an ID sorts after the slash. */
 const within = (path: string) => ({ $gte: path, $lt: path + NEXT_AFTER_SLASH });
 const alive = ({ tenant, path }: Subtree) => ({ tenant, path: within(path), status: { $in: [...LIVING_STATUSES] } });
 
-/** Queries over whole subtrees of any size: streamed, counted, or read in bounded lists of IDs. */
+/** Queries over whole subtrees of any size. They stream agents, count them, or read them by bounded lists of IDs. */
 export function agentTreeQueries(model: Model<AgentDoc>) {
   const collection = model.db.collection<AgentDoc>(model.collection.collectionName);
   return {

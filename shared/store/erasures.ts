@@ -1,7 +1,10 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Tenant, UserRef } from '../domain/ids';
 
-/** A partner's request to erase a user, and its status. The row is the outbox: a sweep resumes it until it is DONE. */
+/**
+ * A partner's request to erase a user, and its status. The row is the outbox: a sweep resumes the erasure until it is
+ * DONE.
+ */
 export interface ErasureDoc {
   _id: string;
   tenant: Tenant;

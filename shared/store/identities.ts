@@ -171,7 +171,7 @@ export function identitiesStore(connection: Connection) {
       await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });
     },
 
-    /** Returns addresses that signed up before `before` and are still unverified, oldest first. */
+    /** Returns addresses that were used to sign up before `before` and are still unverified, oldest first. */
     async unverifiedBefore(before: Date, limit: number): Promise<Pick<IdentityDoc, 'email'>[]> {
       return model
         .find({ emailVerified: false, createdAt: { $lt: before } }, { email: 1 })
@@ -181,7 +181,7 @@ export function identitiesStore(connection: Connection) {
     },
 
     /**
-     * Deletes an unverified identity and its password. If `before` is set, deletes the identity only if it signed up
+     * Deletes an unverified identity and its password. If `before` is set, deletes the identity only if the sign-up was
      * before that time.
      */
     async dropUnverified(email: string, session: ClientSession, before?: Date): Promise<void> {

@@ -11,7 +11,10 @@ export interface ReceiptItem {
   message?: string;
 }
 
-/** The outcome of one chunk. A receipt combines the parts of its chunks, or reads one slot of a shared chunk. */
+/**
+ * The outcome of one chunk, which is one part of a receipt. A receipt combines the parts of its chunks, or reads one
+ * slot of a shared chunk.
+ */
 export interface ReceiptPartDoc {
   _id: ChunkId;
   tenant: Tenant;

@@ -129,7 +129,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       }
     },
 
-    /** Opens a session, and returns the name by which other processes can kill it. The caller ends the session. */
+    /** Opens a session and returns the name by which other processes can kill it. The caller ends the session. */
     async openSession(): Promise<{ session: ClientSession; name: string }> {
       const session = await connection.startSession();
       const { id } = session.id as { id: { toString(encoding: 'hex'): string } };

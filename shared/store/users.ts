@@ -127,7 +127,7 @@ export function usersStore(connection: Connection) {
     },
 
     /**
-     * Locks users for a transaction and creates missing ones. Call it before the first read, so that commits of these
+     * Locks users for a transaction and creates missing ones. Call this before the first read, so that commits of these
      * users' events wait. A transaction that reads first conflicts with every such commit, for as long as events
      * arrive.
      */

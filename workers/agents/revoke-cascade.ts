@@ -6,7 +6,7 @@ import type { Subtree } from '../../shared/store/agent-tree';
 import type { CascadeDoc } from '../../shared/store/cascades';
 import { revokeInPages, type RevokeDeps } from './revoke-in-pages';
 
-/** Maximum concurrent transactions per cascade. */
+/** Maximum number of concurrent transactions per cascade. */
 const PAGES_IN_FLIGHT = 2;
 /** Minimum time between progress updates. */
 const PROGRESS_EVERY_MS = 500;

@@ -19,7 +19,7 @@ export interface RevokeDeps {
   signal: AbortSignal;
 }
 
-/** Returns true if the database rejects the content, so no retry can succeed. */
+/** Returns true if the database rejects the content, in which case no retry can succeed. */
 function isRejection(error: unknown): boolean {
   return classifyStoreError(error) !== 'transient';
 }

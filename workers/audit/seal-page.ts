@@ -14,10 +14,10 @@ function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChai
 }
 
 /**
- * Seals either all of the entries, in the given order, or none of them, in one transaction. Concurrent sealers cannot
- * fork the chain: each sealer must advance the chain's head from the position that the sealer read, an entry is sealed
- * only once, and a unique index prevents reuse of a sequence number. Entries never change, so it is safe to read them
- * before the transaction.
+ * Seals the entries in the given order. Uses one transaction, so either all or none of them are sealed. Concurrent
+ * sealers cannot fork the chain: each sealer must advance the chain's head from the position that the sealer read, an
+ * entry is sealed only once, and a unique index prevents reuse of a sequence number. Entries never change, so it is
+ * safe to read them before the transaction.
  */
 export async function sealPage(
   store: Pick<Store, 'transaction' | 'audit' | 'auditHeads'>,

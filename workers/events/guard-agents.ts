@@ -23,12 +23,12 @@ interface Deps {
 }
 
 /**
- * Checks chunks from agents again before they are committed: the agent belongs to the tenant, no kill of the agent or
- * any of its ancestors was in force when the chunk was received, and every event from an AI agent has a key.
- * Permissions that were narrowed later do not matter, because accepted events stay accepted. The authorizer already
- * rejects such events, so a violation found here is a bug.
+ * Checks chunks from agents again before they are committed. Verifies that the agent belongs to the tenant, that no
+ * kill of the agent or any of its ancestors was in force when the chunk was received, and that every event from an AI
+ * agent has a key. Permissions that were narrowed later do not matter, because accepted events stay accepted. The
+ * authorizer already rejects events that violate these rules, so a violation found here is a bug.
  *
- * The check stays because its cost is not measurable: the chunks of one tick share a query (147 single-event chunks per
+ * The check stays because it has no measurable cost: the chunks of one tick share a query (147 single-event chunks per
  * second with the check and 137 without it; the difference is noise). Using one query per chunk halved the rate (94
  * instead of 182 chunks per second), because chunks that arrived together reached the committer separately.
  */

@@ -27,7 +27,7 @@ interface Deps {
   signal: AbortSignal;
 }
 
-/** Maximum issues listed in a dead letter's reason. `dead-letters show` prints all issues. */
+/** Maximum number of issues listed in a dead letter's reason. `dead-letters show` prints all issues. */
 const MAX_ISSUES_LISTED = 5;
 
 /** The readable part of an invalid payload: enough to write its receipt and remove its open marker. */

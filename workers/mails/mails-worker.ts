@@ -3,9 +3,12 @@ import { mailsQueue } from '../../shared/queue/mail-queue';
 import type { StartQueueWorker } from '../queue-worker';
 import { createSendMail } from './send-mail';
 
-/** Maximum emails sent in parallel. Each email uses a connection to the mail server. */
+/** Maximum number of emails sent in parallel. Each email uses a connection to the mail server. */
 const CONCURRENCY = 5;
-/** Longer than a slow mail server needs. If the lock expired during a delivery, the email could be sent twice. */
+/**
+ * Longer than a delivery through a slow mail server takes. If the lock expired during a delivery, the email could be
+ * sent twice.
+ */
 const LOCK_MS = 60_000;
 const STALLED_CHECK_MS = 30_000;
 /** Drops an email after two worker crashes, so that the recipient does not get a copy after each crash. */

@@ -7,7 +7,7 @@ import { queueStats } from '../../shared/queue/queue-stats';
 import { QUEUE_NAMES } from '../../shared/queue/queues';
 import { OUTBOXES, type Store } from '../../shared/store/store';
 
-/** Readings older than this are removed: no value is better than a stale value that looks current. */
+/** Readings older than this are removed, because a missing value is better than a stale one that looks current. */
 export const STALE_AFTER_MS = 30_000;
 const MS_PER_SECOND = 1_000;
 
