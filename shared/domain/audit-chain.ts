@@ -24,7 +24,7 @@ export const CHAIN_START: ChainPosition = { seq: 0, hash: GENESIS_HASH };
 export type ChainBreak =
   /** The entry's content, number or hash has changed since the entry was sealed. */
   | 'ENTRY_CHANGED'
-  /** Entries are missing before this one, or between the newest entry and the head. */
+  /** Entries are missing before this entry, or between the newest entry and the head. */
   | 'ENTRY_MISSING'
   /** The entry's number is invalid or already taken. */
   | 'ENTRY_INSERTED'

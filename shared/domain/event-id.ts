@@ -7,7 +7,9 @@ export function serverEventId(tenant: Tenant, chunkId: ChunkId, index: number): 
   return `evt_${envOf(tenant)}_${chunkId}.${index.toString(36)}` as EventId;
 }
 
-/** Position of the letter that identifies the derivation, after `evt_live_` or `evt_test_`. */
+/**
+ * Position of the letter after `evt_live_` or `evt_test_`, which distinguishes keyed IDs (`h`) from former IDs (`k`).
+ */
 const DERIVATION_AT = 'evt_live_'.length;
 const DIGEST_LENGTH = 24;
 

@@ -42,8 +42,8 @@ export interface Violation {
 
 /**
  * Returns every right of `child` that exceeds its parent's rights. `path` contains the grants from the root to the
- * parent. The child may have only the rights that all of them include, so restricting an ancestor also restricts new
- * descendants.
+ * parent. The child may have only the rights that all of these grants include, so restricting an ancestor also
+ * restricts new descendants.
  */
 export function escalations(path: readonly Grant[], child: Grant): Violation[] {
   const parent = path.at(-1);

@@ -35,7 +35,7 @@ export interface Walk {
   maxDepth: number | null;
 }
 
-/** An agent that a kill has not revoked yet. It has no `key` while it waits for approval. */
+/** An agent that a kill has not revoked yet. An agent that is waiting for approval has no `key`. */
 export type AliveRow = Pick<AgentDoc, '_id' | 'status'> & { key?: { hash: string } | null };
 const ALIVE_FIELDS = { status: 1, 'key.hash': 1 } as const;
 

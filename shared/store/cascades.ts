@@ -4,7 +4,10 @@ import type { Actor } from './audit';
 
 export type CascadeStatus = 'RUNNING' | 'CLOSED' | 'PARTIAL';
 
-/** A kill and its progress. Written before any agent is revoked; a sweep resumes it until it is CLOSED. */
+/**
+ * A kill and its progress. The row is written before any agent is revoked. A sweep resumes the cascade until it is
+ * CLOSED.
+ */
 export interface CascadeDoc {
   _id: string;
   tenant: Tenant;

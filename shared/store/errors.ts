@@ -90,7 +90,10 @@ function isLabeledTransient(error: mongo.MongoError): boolean {
   return TRANSIENT_LABELS.some((label) => error.hasErrorLabel(label));
 }
 
-/** Classifies an error from the driver. Unknown errors count as transient unless the content caused them. */
+/**
+ * Classifies an error from the driver. An error counts as transient unless it is a duplicate key or the content caused
+ * it.
+ */
 export function classifyStoreError(error: unknown): StoreFailure {
   if (error instanceof mongo.MongoBulkWriteError) {
     if (isLabeledTransient(error)) return 'transient';

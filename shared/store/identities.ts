@@ -47,7 +47,7 @@ const identitySchema = new Schema<IdentityDoc>(
   { _id: String, email: String, emailVerified: Boolean, name: String, createdAt: Date, updatedAt: Date, links: Number },
   { ...options, collection: 'identities' },
 );
-// The names match those of better-auth's adapter, so that it does not create duplicate indexes.
+// The names match those of better-auth's adapter, so that better-auth does not create duplicate indexes.
 identitySchema.index({ email: 1 }, { name: 'identities_email_uidx', unique: true });
 identitySchema.index({ emailVerified: 1, createdAt: 1 });
 
@@ -142,7 +142,7 @@ export function identitiesStore(connection: Connection) {
       return model.findById(identityId).lean<IdentityDoc>();
     },
 
-    /** Prevents deletion of an identity until the transaction ends. Returns false if it no longer exists. */
+    /** Prevents deletion of an identity until the transaction ends. Returns false if the identity no longer exists. */
     async lock(identityId: string, session: ClientSession): Promise<boolean> {
       return (await model.updateOne({ _id: identityId }, { $inc: { links: 1 } }, { session })).matchedCount === 1;
     },

@@ -14,7 +14,7 @@ export interface LinkRequestDoc {
   returnUrl?: string;
   state?: string;
   status: 'OPEN' | 'USED' | 'DECLINED';
-  /** The person who confirmed or declined the request, so that MIR can show them the result when they return. */
+  /** The person who confirmed or declined the request, so that MIR can show the result when the person returns. */
   usedBy?: IdentityId;
   createdAt: Date;
   expiresAt: Date;

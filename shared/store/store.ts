@@ -158,5 +158,5 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
 
 export type Store = ReturnType<typeof createStore>;
 
-/** The collections whose rows say what remains to be done: outboxes of jobs that a sweep requeues. */
+/** Collections that serve as outboxes: their rows record unfinished work, which a sweep redoes or requeues. */
 export const OUTBOXES = ['cacheOutbox', 'deliveries', 'erasures'] as const satisfies readonly (keyof Store)[];

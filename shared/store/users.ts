@@ -127,9 +127,9 @@ export function usersStore(connection: Connection) {
     },
 
     /**
-     * Locks users for a transaction and creates missing ones. Call this before the first read, so that commits of these
-     * users' events wait. A transaction that reads first conflicts with every such commit, for as long as events
-     * arrive.
+     * Locks users for a transaction, creating those that do not exist yet. Call this before the first read, so that
+     * commits of these users' events wait. A transaction that reads first conflicts with every such commit, for as long
+     * as events arrive.
      */
     async lock(users: readonly { tenant: Tenant; userRef: UserRef }[], session: ClientSession): Promise<void> {
       if (users.length === 0) return;

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Metrics } from '../metrics/metrics';
 
-/** Updates the connection pool's gauges from driver events. Call it before the client connects. */
+/** Updates the connection pool's gauges from driver events. Call this before the client connects. */
 export function watchPool(
   client: mongo.MongoClient,
   metrics: Pick<Metrics, 'mongoPoolSize' | 'mongoPoolCheckedOut' | 'mongoPoolWaiting' | 'mongoCheckoutFailures'>,

@@ -65,7 +65,10 @@ export function startSealer(deps: SealerDeps): Sealer {
     }
   };
 
-  /** Seals one chain. Logs a failing chain only once, and lets the others continue. Throws only transient errors. */
+  /**
+   * Seals one chain. If sealing fails for a permanent reason, logs this once and returns, so that the other chains can
+   * continue. Throws only transient errors.
+   */
   const visit = async (chain: AuditChain, onSealed: OnSealed): Promise<void> => {
     try {
       await withChainLock(chain, () => sealChain(store, chain, { signal, onSealed }));

@@ -16,7 +16,8 @@ export async function refreshRows(
   const [users, people] = await Promise.all([store.users.rows(userRefs), store.memberships.rows(identities)]);
   await signalsCache.putNewer(userRefs.map((ref) => [ref, users.get(ref) ?? EMPTY_ROW]));
   await identityCache.putNewer([...people]);
-  // Delete the cached rows of people without links: an empty row has a lower revision and would not replace them.
+  // Delete the cached rows of people without links. An empty row has a lower revision, so it would not replace a cached
+  // row.
   await identityCache.drop(identities.filter((ref) => !people.has(ref)));
   await store.cacheOutbox.done(_id);
 }

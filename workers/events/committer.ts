@@ -34,8 +34,8 @@ export interface Committer {
 
 /**
  * Gathers the events of all active jobs by their users' partitions, and commits the events in groups. This requires few
- * transactions, and no two concurrent transactions share a user. Unlike `coalesce`, it forms a group when a commit slot
- * and partitions become free, not at the end of a tick.
+ * transactions, and no two concurrent transactions share a user. Unlike `coalesce`, the committer forms a group when a
+ * commit slot and partitions become free, not at the end of a tick.
  */
 export function createCommitter(
   deps: SessionDeps & {

@@ -17,7 +17,7 @@ export interface RedactDeps {
 
 const USER_REF = 2;
 
-/** Returns the chunk in a payload if the payload mentions the user and belongs to the tenant, otherwise null. */
+/** Returns the chunk in a payload, or null if the payload does not mention the user or belongs to another tenant. */
 function chunkOfUser(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
   // Skip parsing dead letters that do not mention the user; most do not.
   if (!text?.includes(userRef)) return null;
