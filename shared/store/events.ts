@@ -33,7 +33,7 @@ export interface MonthCount {
 }
 
 /**
- * Limits how long counting can delay the page that a person waits for. If counting takes longer, the page omits the
+ * Limits how long counting can delay a page that a person is waiting for. If counting takes longer, the page omits the
  * chart.
  */
 const COUNT_TIMEOUT_MS = 3_000;
@@ -124,7 +124,7 @@ export function eventsStore(connection: Connection) {
       return { found: page.length, erased };
     },
 
-    /** Returns when the user's newest event was received, or null if there are no events. */
+    /** Returns when the user's newest event was received, or null if the user has no events. */
     async newestReceivedAt(tenant: Tenant, userRef: UserRef, session: ClientSession): Promise<Date | null> {
       const newest = await model
         .findOne({ tenant, userRef }, { receivedAt: 1 })

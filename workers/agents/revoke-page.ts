@@ -12,7 +12,7 @@ interface Deps {
   secrets: Pick<Secrets, 'revokedKey'>;
 }
 
-/** Thrown when another writer changed one of the agents after they were read. */
+/** Thrown when another writer has changed one of the agents since it was read. */
 class PageOvertakenError extends Error {}
 
 async function revokeAll(

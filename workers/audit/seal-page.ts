@@ -5,7 +5,7 @@ import type { Store } from '../../shared/store/store';
 
 const SEAL_TIMEOUT_MS = 20_000;
 
-/** Thrown when another sealer advanced the chain after its head was read. Nothing was written. */
+/** Thrown when another sealer has advanced the chain since its head was read. Nothing has been written. */
 class ChainOvertakenError extends Error {}
 
 function headAfter(head: AuditHeadDoc | null, page: AuditDoc[], chain: AuditChain, last: ChainPosition): AuditHeadDoc {

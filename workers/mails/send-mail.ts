@@ -53,7 +53,7 @@ function bySmtp(url: string, from: string): { deliver: Deliver; close: () => voi
   };
 }
 
-/** Creates the function that sends emails: over SMTP, or to the outbox page. */
+/** Creates the function that sends emails over SMTP or to the outbox page. */
 export function createSendMail({
   config,
   keys,

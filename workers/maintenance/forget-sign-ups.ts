@@ -6,7 +6,7 @@ export const FORGOTTEN_AFTER_MS = 48 * 3_600_000;
 const FORGOTTEN_PER_RUN = 500;
 
 /**
- * Deletes unconfirmed sign-ups, because the address may belong to a person who never signed up. Returns how many were
+ * Deletes unconfirmed sign-ups, because an address may belong to a person who never signed up. Returns how many were
  * deleted.
  */
 export async function forgetSignUps(store: Pick<Store, 'identities' | 'transaction'>, nowMs: number): Promise<number> {
