@@ -24,8 +24,8 @@ function filesIn(root, pattern) {
 }
 
 /**
- * Returns a hash of every file that goes into dist/. Hashes the content, because copying a file changes its
- * modification time.
+ * Returns a single hash of all inputs of dist/. Hashes file content rather than modification times, because copying a
+ * file changes its modification time.
  */
 function fingerprint(root) {
   const hash = createHash('sha256');
@@ -37,14 +37,17 @@ function fingerprint(root) {
   return hash.digest('hex');
 }
 
-/** Runs the compiler. Prints its messages to stderr, because stdout belongs to the program that runs afterward. */
+/**
+ * Runs the compiler and returns whether it succeeded. Prints the compiler's messages to stderr, because stdout belongs
+ * to the program that runs afterward.
+ */
 function tsc(root) {
   const compiler = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   return spawnSync(process.execPath, [compiler, '-p', root], { stdio: ['ignore', 2, 2] }).status === 0;
 }
 
 /**
- * Deletes files in dist/ whose source no longer exists. The compiler does not delete these files, so Node would still
+ * Deletes files in dist/ whose sources no longer exist. The compiler leaves these files in place, so Node would still
  * load them.
  */
 function removeOrphans(root) {
@@ -58,7 +61,7 @@ function removeOrphans(root) {
 }
 
 /**
- * Compiles the sources and copies the assets into dist/ unless dist/ is up to date. Returns false if the compilation
+ * Compiles the sources and copies the assets into dist/, unless dist/ is up to date. Returns false if the compilation
  * fails. In that case, dist/ counts as out of date until a later compilation succeeds.
  */
 function build({ root = ROOT, compile = tsc, log = (line) => process.stderr.write(`${line}\n`) } = {}) {
@@ -71,7 +74,7 @@ function build({ root = ROOT, compile = tsc, log = (line) => process.stderr.writ
     if (!compile(root)) return false;
     const compiled = wanted;
     wanted = fingerprint(root);
-    // The compiler may have read either version of a file that changed during the compilation, so compile again.
+    // If a file changed during the compilation, the compiler may have read either version, so compile again.
     if (wanted === compiled) break;
   }
   removeOrphans(root);

@@ -40,7 +40,7 @@ function treeLine({ name, status, depth, lastActivityAt, agentId }: TreeNode, ro
   return `${indent}${shownName}  ${status}  depth ${depth}  last active ${lastActivityAt ?? 'never'}  ${agentId}\n`;
 }
 
-/** Prints each node as it is read, because a tree may not fit in memory. */
+/** Prints each node as it is read, because the whole tree may not fit in memory. */
 async function printTree(shell: Shell, nodes: AsyncIterable<TreeNode>, rootDepth: number, json: boolean) {
   let count = 0;
   for await (const node of nodes) {

@@ -61,7 +61,7 @@ function actorText({ actor }: PresentedEntry): string {
 }
 
 /**
- * Verifies a chain up to its head in steps of at most `limit` entries. Reports progress after each step except the
+ * Verifies a chain up to its head, in steps of at most `limit` entries. Reports progress after each step except the
  * last.
  */
 export async function verifyWhole(

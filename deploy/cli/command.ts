@@ -18,8 +18,8 @@ export async function opened<T>(opening: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs one operation against the stores and prints its result: as JSON with `--json`, otherwise formatted by `show`.
- * Pass null as `show` if the operation prints its own output.
+ * Runs one operation against the stores and prints its result, as JSON with `--json` and otherwise as formatted by
+ * `show`. Pass null as `show` if the operation prints its own output.
  */
 export async function operate<T>(
   shell: Shell,
@@ -38,13 +38,13 @@ export async function operate<T>(
   }
 }
 
-/** Parses a non-negative integer option. The operation checks the range. */
+/** Parses a non-negative integer option. Leaves the range check to the operation. */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Must be a whole number.');
   return Number(text);
 }
 
-/** Returns a parser for an integer option from 0 to `max`. */
+/** Returns a parser for an integer option whose value must be from 0 to `max`. */
 export function wholeNumberUpTo(max: number): (text: string) => number {
   return (text) => {
     const value = wholeNumber(text);

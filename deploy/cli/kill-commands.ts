@@ -21,7 +21,9 @@ const POLL_MS = 500;
 const DEFAULT_WAIT_SECONDS = 600;
 const MAX_WAIT_SECONDS = 86_400;
 const OPEN_SHOWN = 100;
-/** Maximum number of quarantined agents to list. `--json` lists all agents that are on record. */
+/**
+ * Maximum number of quarantined agents to list. `--json` lists every quarantined agent that the cascade has on record.
+ */
 const MAX_QUARANTINED_SHOWN = 20;
 
 interface KillOptions {
@@ -90,7 +92,7 @@ async function followCascade(
   }
 }
 
-/** Kills a subtree and waits for its cascade. Prints the status to stderr. */
+/** Kills a subtree and, unless `wait` is false, waits for its cascade. Prints the status to stderr. */
 async function kill(
   ctx: CliContext,
   shell: Shell,
@@ -116,7 +118,10 @@ async function kill(
   return followCascade(ctx, shell, { tenant, cascadeId, untilMs: Date.now() + waitSeconds * 1_000 });
 }
 
-/** Returns a cascade of any partner, with the agents whose rows the database rejected and the operator must fix. */
+/**
+ * Returns any partner's cascade with its quarantined agents, whose rows the database rejects until the operator fixes
+ * them.
+ */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
   const cascade = await ctx.store.cascades.byId(cascadeId);
   if (!cascade) throw new PublicError('NOT_FOUND', 'Cascade not found.');

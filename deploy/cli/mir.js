@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 'use strict';
-// Runs `mir` in a checkout, rebuilding an outdated dist/ first. The image has no sources and links main.js directly.
+// Runs `mir` in a checkout, after rebuilding dist/ if it is out of date. The image contains no sources and links
+// directly to main.js.
 const { build } = require('../build');
 
 if (!build()) process.exit(1);

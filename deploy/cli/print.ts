@@ -44,7 +44,7 @@ export function sheet(pairs: Record<string, Cell>): string {
   return output.toString();
 }
 
-/** Formats a page of a list, followed by the option that shows the next page. */
+/** Formats a page of a list, followed by the option that shows the next page, if there is one. */
 export function pageTable<Item>(
   { data, nextCursor }: { data: Item[]; nextCursor: string | null },
   head: string[],

@@ -43,7 +43,7 @@ interface CommandGroup {
 
 /**
  * Top-level commands. Each module is loaded only when its command runs, so `mir --help` does not load any database
- * driver.
+ * drivers.
  */
 const GROUPS: readonly CommandGroup[] = [
   {

@@ -36,14 +36,15 @@ export function cliDataDir(env: Environment): string {
   return resolve(env['DATA_DIR'] || join(projectRoot(), '.data'));
 }
 
-/** Returns whether the operator or `npm start` has set the pepper, rather than leaving it at its default. */
+/** Returns whether the pepper was set by the operator or `npm start` rather than left at its default. */
 export function isPepperGiven(env: Environment): boolean {
   return Boolean(env['SUBJECT_PEPPER']) || !(env['MONGO_URL'] || env['REDIS_URL']);
 }
 
 /**
- * Reads the settings from the environment if it sets a store's URL, and otherwise from the `npm start` that is running
- * on DATA_DIR. Turns logging off regardless of LOG_LEVEL, because stdout carries the command's output.
+ * Reads the settings from the environment if the environment sets a store's URL, and otherwise from the files that a
+ * running `npm start` wrote to DATA_DIR. Turns logging off regardless of LOG_LEVEL, because stdout carries the
+ * command's output.
  */
 export function readCliConfig(env: Environment): Config {
   const silent = { ...env, LOG_LEVEL: 'silent' };

@@ -7,7 +7,7 @@ export interface Shell {
   terminal: Terminal | null;
 }
 
-/** Ends the command with this exit code and without further output. */
+/** Thrown to end the command with this exit code and no further output. */
 export class ExitCode extends Error {
   constructor(readonly code: number) {
     super(`exit code ${code}`);

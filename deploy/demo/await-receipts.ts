@@ -15,7 +15,7 @@ const receiptSchema = z.object({
   items: z.array(z.unknown()).default([]),
 });
 
-/** Totals of all final receipts by partner, and the problems found. */
+/** Totals of the final receipts for each partner, and the problems found. */
 export interface FinalReceipts {
   totals: { persisted: number; duplicates: number; conflicts: number; failed: number }[];
   problems: string[];

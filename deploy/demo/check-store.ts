@@ -17,8 +17,8 @@ export interface StoreTotals {
 }
 
 /**
- * Compares MongoDB's events, grouped by user, and its user rows with the expected counts and with each other. MongoDB
- * contains only keyed hashes of user IDs, so users are matched by their event counts and times.
+ * Compares the events in MongoDB, grouped by user, and the user rows with the expected counts and with each other.
+ * MongoDB contains only keyed hashes of user IDs, so users are matched by their event counts and times.
  */
 export async function checkStore(
   mongoUrl: string,

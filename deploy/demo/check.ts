@@ -23,7 +23,7 @@ const signalsSchema = z.object({
 type Signals = z.infer<typeof signalsSchema>;
 const resultsSchema = z.object({ results: z.array(signalsSchema) });
 
-/** Results of `POST /v1/resolve` for one partner's users. */
+/** Results of checking the `POST /v1/resolve` responses for one partner's users. */
 export interface CheckResult {
   users: number;
   tiers: Record<Tier, number>;
@@ -35,7 +35,7 @@ interface CheckOptions {
   url: string;
   partner: SimulatedPartner;
   rules: TierRules;
-  /** The partner's latest receivedAt. Responses must include everything up to it. */
+  /** The partner's latest receivedAt. Responses must include every event received up to this time. */
   throughMs: number;
   deadlineMs: number;
   concurrency: number;
@@ -72,8 +72,8 @@ export async function checkSignals(
 }
 
 /**
- * Polls until the response includes every event received up to `throughMs`. Returns the reason if that does not happen
- * before the deadline.
+ * Polls until the response includes every event received up to `throughMs`, and returns the response's results. Returns
+ * an error message instead if a request fails or the deadline passes first.
  */
 async function resolveThrough(
   userExternalIds: string[],

@@ -10,7 +10,10 @@ export interface Expected {
   lastAtMs: number;
 }
 
-/** Counts each user's events. Counts every idempotency key once, and skips faulty items and items that reuse a key. */
+/**
+ * Counts each user's events. Counts every idempotency key once, and skips faulty items and items that reuse a key with
+ * different content.
+ */
 export function countUsers({ day, evening }: Pick<PartnerDay, 'day' | 'evening'>): Map<string, Expected> {
   const users = new Map<string, Expected>();
   const seen = new Set<string>();

@@ -7,7 +7,7 @@ import type { Profile } from './profiles';
 import type { SimulatedPartner } from './send';
 
 const CLI_TIMEOUT_MS = 60_000;
-// High enough that the demo measures the pipeline rather than the limits.
+// High enough for the demo to measure the pipeline rather than the limits.
 const EVENTS_PER_MINUTE = 10_000_000;
 const REQUESTS_PER_MINUTE = 1_000_000;
 

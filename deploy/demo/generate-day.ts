@@ -9,7 +9,9 @@ const DAY_STOPS_BEFORE_END_MS = 2 * HOUR_MS;
 
 const ZIPF_EXPONENT = 0.9;
 const MIN_USERS = 5;
-/** One in five users has years of history, and one in five has months. The others are new today. */
+/**
+ * One in five users has years of history, and another one in five has months of history. The others are new that day.
+ */
 const HISTORY_EVERY = 5;
 const YEARS_DAYS = [200, 1200] as const;
 const MONTHS_DAYS = [40, 170] as const;
@@ -38,7 +40,9 @@ export const FAULT_PATHS = { UNKNOWN_TYPE: 'eventType', DOLLAR_KEY: 'metadata', 
 export type Fault = keyof typeof FAULT_PATHS;
 const FAULTS: readonly Fault[] = ['UNKNOWN_TYPE', 'UNKNOWN_TYPE', 'DOLLAR_KEY', 'NO_USER'];
 
-/** The expected outcome of an item: stored, a duplicate, a conflict in the receipt, or rejected on submission. */
+/**
+ * The expected outcome of an item: counted, recognized as a repeat, reported as a conflict, or rejected on submission.
+ */
 type Fate = 'COUNTS' | 'REPEAT' | 'CONFLICT' | Fault;
 
 export interface Item {
@@ -50,7 +54,9 @@ export interface PartnerDay {
   profile: Profile;
   /** Events in order of occurrence, mixed with repeats and faulty items. */
   day: Item[];
-  /** Submitted after every receipt of the day is final, because it reuses the day's keys with different content. */
+  /**
+   * Submitted once every receipt from the day is final, because some items reuse the day's keys with different content.
+   */
   evening: Item[];
 }
 
@@ -145,7 +151,7 @@ function timeOf(random: Random, historyDays: number, endMs: number): number {
   return atMs - daysAgo * DAY_MS;
 }
 
-/** Repeats some events with the same key and content, like a client that lost the response. */
+/** Repeats some events with the same key and content, as a client that lost the response would. */
 function withRepeats(random: Random, items: Item[]): Item[] {
   const due = new Map<number, Item[]>();
   items.forEach(({ event }, n) => {

@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/errors';
 
 const RESPONSE_TIMEOUT_MS = 30_000;
 const MAX_RETRY_AFTER_MS = 10_000;
-/** Delay before a retry if there is no response or it has no Retry-After header. */
+/** Delay before a retry if there is no response or the response has no Retry-After header. */
 const DEFAULT_RETRY_MS = 1_000;
 /** How long to retry a request before the run fails. */
 const RETRY_FOR_MS = 120_000;
@@ -21,13 +21,13 @@ export interface ApiResponse {
   status: number;
   headers: Headers;
   body: unknown;
-  /** Attempts that returned 429 and therefore did not store anything. */
+  /** Number of attempts that returned 429 and therefore did not store anything. */
   rejections: number;
-  /** Attempts that returned 503 or got no response and may therefore have stored their events. */
+  /** Number of attempts that returned 503 or got no response and may therefore have stored their events. */
   uncertain: number;
 }
 
-/** Calls the API. Retries 429, 503 and lost connections, honoring Retry-After. */
+/** Calls the API. Retries on 429, 503 and lost connections, honoring Retry-After. */
 export async function callApi(url: string, call: ApiCall, retryForMs = RETRY_FOR_MS): Promise<ApiResponse> {
   const giveUpAtMs = Date.now() + retryForMs;
   let rejections = 0;
@@ -77,7 +77,7 @@ function retryAfterMs(headers: Headers): number {
   return Number.isFinite(seconds) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, seconds * 1000)) : DEFAULT_RETRY_MS;
 }
 
-/** Runs `work` on every item in order, at most `concurrency` at once. Stops at the first failure. */
+/** Runs `work` on every item in order, processing at most `concurrency` items at once. Stops at the first failure. */
 export async function inParallel<T>(
   items: readonly T[],
   concurrency: number,

@@ -39,7 +39,10 @@ export interface DemoOptions {
   rules: TierRules;
 }
 
-/** Parses the arguments. Returns null for `--help`. Throws a readable error. */
+/**
+ * Parses the arguments. Returns null for `--help`. Throws a readable error if an option is invalid or no running system
+ * is found.
+ */
 export function readOptions(args: string[], environment: NodeJS.ProcessEnv): DemoOptions | null {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({

@@ -11,7 +11,7 @@ export interface Random {
 
 const UINT32_RANGE = 2 ** 32;
 
-/** Creates a generator with the mulberry32 algorithm. */
+/** Creates a generator that uses the mulberry32 algorithm. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {
@@ -46,7 +46,7 @@ export function weighted(random: Random, weights: readonly number[]): () => numb
   };
 }
 
-/** Returns Zipf's law weights for `count` ranks. */
+/** Returns the weights of `count` ranks according to Zipf's law. */
 export function zipfWeights(count: number, exponent: number): number[] {
   return Array.from({ length: count }, (_, rank) => 1 / (rank + 1) ** exponent);
 }

@@ -6,7 +6,9 @@ const BATCH_SIZES = [50, 500] as const;
 const SHARE_OF_SINGLE_RUNS = 0.5;
 const NDJSON_SHARE = 0.4;
 const GZIP_SHARE = 0.4;
-/** Share of resends that are concurrent with the original. The others follow up to RESEND_WITHIN requests later. */
+/**
+ * Share of resends that are concurrent with the original request. The others follow up to RESEND_WITHIN requests later.
+ */
 const CONCURRENT_RESEND_SHARE = 0.5;
 const RESEND_WITHIN = 200;
 
@@ -40,8 +42,8 @@ export function planRequests(partners: PartnerDay[], options: { seed: number; re
 }
 
 /**
- * Returns a batch of new events and events with reused keys, then a single event with a reused key, which the API may
- * reject.
+ * Returns a batch of new events and events with reused keys, followed by a single event with a reused key. The API may
+ * reject the single event.
  */
 function eveningOf(partner: number, items: Item[]): DemoRequest[] {
   if (items.length === 0) return [];

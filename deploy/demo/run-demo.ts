@@ -131,7 +131,8 @@ async function check(run: Run, days: PartnerDay[]): Promise<PartnerResult[]> {
 }
 
 /**
- * Checks that the receipts report every event as persisted once. Allows fewer persisted events if responses were lost.
+ * Checks that the receipts report every event as persisted exactly once. Allows fewer persisted events if responses
+ * were lost.
  */
 function receiptDifferences({ sent }: Run, results: readonly PartnerResult[]): string[] {
   return results.flatMap(({ name, expected, final: { persisted } }) => {

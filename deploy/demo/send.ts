@@ -35,7 +35,7 @@ export interface PendingReceipt {
 /** Results of sending the requests. */
 export interface Sent {
   receipts: PendingReceipt[];
-  /** Latest receivedAt by partner. */
+  /** Latest receivedAt of each partner. */
   lastReceivedMs: number[];
   submitted: number;
   requests: number;

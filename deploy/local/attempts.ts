@@ -15,7 +15,7 @@ export interface Need {
   remedies: readonly string[];
 }
 
-/** Thrown when every attempt failed. The message lists remedies and the result of each attempt. */
+/** Thrown when every attempt has failed. The message lists remedies and the reason why each attempt failed. */
 class StoreNotFoundError extends Error {
   constructor({ store, remedies }: Need, attempts: readonly string[]) {
     super(
@@ -27,7 +27,7 @@ class StoreNotFoundError extends Error {
   }
 }
 
-/** Tries the ways in order and returns the first result. Throws if all of them fail. */
+/** Tries each of `ways` in order and returns the first result. Throws if all of them fail. */
 export async function firstThatWorks<T>(ways: readonly Way<T>[], need: Need): Promise<T> {
   const attempts: string[] = [];
   for (const way of ways) {

@@ -11,7 +11,7 @@ const STABLE_MS = 30_000;
 
 export interface ChildSpec {
   name: string;
-  /** A Node program that sends `{ type: 'ready', port }` when it is ready, and drains and exits on SIGTERM. */
+  /** Path of a Node program that sends `{ type: 'ready', port }` when it is ready, and drains and exits on SIGTERM. */
   script: string;
   /**
    * Returns the environment. Called before each start until the program has been ready once. Later starts reuse the

@@ -33,7 +33,7 @@ interface Options {
   env: NodeJS.ProcessEnv;
 }
 
-/** Returns the demo partner. Creates it through the CLI if it does not exist in the database. */
+/** Returns the demo partner, creating it through the CLI if it does not exist in the database. */
 export async function demoPartner(options: Options): Promise<DemoPartner> {
   const file = join(options.dataDir, 'demo-partner.json');
   const kept = readJson(file, DemoPartner);

@@ -8,7 +8,7 @@ export function codeOf(error: unknown): unknown {
   return fieldOf(error, 'code');
 }
 
-/** Returns whether a failed child process timed out, and its stderr. */
+/** Returns a failed child process's stderr and whether the process timed out. */
 export function failureOf(error: unknown): { timedOut: boolean; stderr: string } {
   const stderr = fieldOf(error, 'stderr');
   return { timedOut: fieldOf(error, 'killed') === true, stderr: typeof stderr === 'string' ? stderr.trim() : '' };

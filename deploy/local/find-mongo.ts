@@ -8,7 +8,10 @@ import { installedPypiStore, installPypiStore, SECANTUSDB, type PypiProgram } fr
 
 const VERSION_TIMEOUT_MS = 10_000;
 
-/** The servers cannot read each other's data files, so a data folder always uses the kind of server that created it. */
+/**
+ * Different kinds of server cannot read each other's data files, so a data folder always uses the kind of server that
+ * created it.
+ */
 export type MongoKind = 'mongod' | 'secantusd-rs' | 'secantusd-py';
 
 export interface MongoProgram {

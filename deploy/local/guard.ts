@@ -2,7 +2,7 @@ const GRACE_TENTHS_OF_SECOND = 100;
 
 /**
  * The first lines of every sh script that `exec`s a server. A watcher reads from stdin, a pipe that the parent keeps
- * open. When the parent dies, even by kill -9, the pipe closes and the watcher stops the server. `$$` remains the
+ * open. When the parent dies, even from SIGKILL, the pipe closes and the watcher stops the server. `$$` remains the
  * server's pid across exec. Because of the double fork, the server has no child to reap.
  */
 export const GUARD_SH = `exec 3<&0

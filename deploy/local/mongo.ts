@@ -37,7 +37,8 @@ export async function startMongo(options: StartOptions): Promise<StoreServer> {
   // A replica set identifies its members by port, so mongod keeps using the port of its first start.
   const port = options.port ?? (found.kind === 'mongod' ? home?.port : undefined);
   return startOnPort(port, async (port) => {
-    // Writes the file before the start, because an interrupted start may already have initiated the replica set.
+    // Writes the file before starting the server, because an interrupted start may already have initiated the replica
+    // set.
     writePrivateJson(homeFile, { kind: found.kind, port });
     return launch({ found, script, dataDir, port });
   }).catch((error: unknown) => {

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { addressesOf, listenOnEach } from '../../shared/process/listen';
 import { codeOf } from './error-facts';
 
-// This range is below every system's ephemeral port range. While a server restarts, no outgoing connection can take its
-// port or connect to itself on that port.
+// This range is below every system's ephemeral port range, so while a server restarts, no outgoing connection can take
+// its port or connect to itself on that port.
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_000;
 const PICKS_MAX = 100;
@@ -50,8 +50,8 @@ export async function nextFreePort(from: number, taken: readonly number[] = []):
 }
 
 /**
- * Starts a server on the given port, or on a random free port. Retries on another port if the random port is taken in
- * the meantime.
+ * Starts a server on the given port, or on a random free port. If another process takes the random port in the
+ * meantime, retries with a different one.
  */
 export async function startOnPort<T>(given: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
   if (given !== undefined) {

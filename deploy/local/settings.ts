@@ -9,7 +9,8 @@ import { freePort, isPortFree, nextFreePort, tryToListen } from './ports';
 import { loadSecrets } from './secrets';
 
 const DRAIN_TIMEOUT_MS = '12000';
-// Offsets from PORT to the default ports of the metrics and the first worker, for example from 3000 to 3100 and 3200.
+// Offsets from PORT to the default ports of the metrics server and the first worker, for example from 3000 to 3100 and
+// 3200.
 const METRICS_OFFSET = 100;
 const WORKER_OFFSET = 200;
 const MAX_PORT = 65_535;
@@ -36,7 +37,10 @@ export function dataDirOf(env: NodeJS.ProcessEnv): string {
   return resolve(env['DATA_DIR'] || join(projectRoot(), '.data'));
 }
 
-/** Validates the environment, adds development defaults and chooses ports. Throws a readable error. */
+/**
+ * Validates the environment, adds development defaults and chooses ports. Throws a readable error if a setting is
+ * invalid or MIR cannot listen on a port or address.
+ */
 export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): Promise<LocalSettings> {
   const defaults = { LOG_LEVEL: 'warn', DRAIN_TIMEOUT_MS, BIND_ADDRESS: 'localhost' };
   const base: Record<string, string> & { BIND_ADDRESS: string; DATA_DIR: string } = {

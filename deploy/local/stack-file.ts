@@ -22,7 +22,10 @@ export function writeStackFile(dataDir: string, stack: StackFile): void {
   writePrivateJson(join(dataDir, 'stack.json'), stack);
 }
 
-/** Reads a data folder's stack file, or returns null if the folder has no stack file. The stack may have been killed in the meantime. */
+/**
+ * Returns the contents of a data folder's stack file, or null if the folder does not have one. The stack may no longer
+ * be running.
+ */
 export function readStackFile(dataDir: string): StackFile | null {
   return readJson(join(dataDir, 'stack.json'), Stack);
 }

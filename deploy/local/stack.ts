@@ -23,8 +23,8 @@ export interface StackOptions {
 }
 
 /**
- * Runs the stores, the API and the workers until a stop signal arrives or one of them fails permanently. Returns the
- * exit code. Throws a readable error.
+ * Runs the stores, the API and the workers until a stop signal arrives or one of these components fails permanently.
+ * Returns the exit code. Throws a readable error if a component cannot start.
  */
 export async function runStack(options: StackOptions): Promise<number> {
   const { env, programs, print } = options;

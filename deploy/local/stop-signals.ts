@@ -1,7 +1,7 @@
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /**
- * npm forwards a Ctrl-C that the terminal has already sent, so a repeat within this time does not count as a second
- * signal.
+ * npm forwards a Ctrl-C that the terminal has already sent, so a repeated signal within this time does not count as a
+ * second signal.
  */
 const SAME_SIGNAL_MS = 500;
 

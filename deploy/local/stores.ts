@@ -16,7 +16,7 @@ export interface Stores {
   /** Description of the server, with its version and origin. */
   mongo: string;
   redis: string;
-  /** Resolves with the reason when a store has died too often to restart it. */
+  /** Resolves with the reason when a store has died too often to be restarted. */
   gaveUp: Promise<string>;
   stop(): Promise<void>;
 }
@@ -25,7 +25,7 @@ export interface StoresOptions extends Omit<StartOptions, 'port'> {
   redisArgs?: readonly string[];
 }
 
-/** Starts MongoDB and Redis, except a store for which MONGO_URL or REDIS_URL is set. */
+/** Starts MongoDB unless MONGO_URL is set, and Redis unless REDIS_URL is set. */
 export async function startStores(options: StoresOptions): Promise<Stores> {
   const { dataDir, env = process.env, onProgress = () => {}, redisArgs: args = [] } = options;
   mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY });

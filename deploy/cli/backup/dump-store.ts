@@ -14,7 +14,7 @@ interface Snapshot {
   end: () => Promise<void>;
 }
 
-/** Returns whether the session really reads from a snapshot, because some servers accept the option but ignore it. */
+/** Returns whether the session really reads from a snapshot. Some servers accept the option but ignore it. */
 async function readsFromSnapshot(
   connection: Connection,
   session: Session,
@@ -35,9 +35,9 @@ async function readsFromSnapshot(
 }
 
 /**
- * Opens a consistent view of the whole database. Snapshot reads last for the server's minSnapshotHistoryWindowInSeconds
- * (300 s by default). On servers that do not support snapshot reads, falls back to a single transaction, which lasts
- * for transactionLifetimeLimitSeconds.
+ * Opens a consistent view of the whole database. With snapshot reads, the view is available for the server's
+ * minSnapshotHistoryWindowInSeconds (300 s by default). On servers that do not support snapshot reads, falls back to a
+ * single transaction, which the server aborts after transactionLifetimeLimitSeconds.
  */
 async function openSnapshot(connection: Connection): Promise<Snapshot> {
   const client = connection.getClient();
@@ -55,7 +55,7 @@ async function openSnapshot(connection: Connection): Promise<Snapshot> {
   return { session: own, consistency: 'TRANSACTION', options: {}, end };
 }
 
-/** Dumps every collection from one consistent snapshot, as BSON that `mongorestore --gzip` can also read. */
+/** Dumps every collection from one consistent snapshot as BSON, which `mongorestore --gzip` can also read. */
 export async function dumpStore(
   connection: Connection,
   folder: string,

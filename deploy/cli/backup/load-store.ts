@@ -6,7 +6,7 @@ import { unpack } from './packed-file';
 const MAX_BATCH = 1_000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const LENGTH_BYTES = 4;
-/** Keeps every BSON type instead of converting values to the nearest JavaScript type. */
+/** Preserves every BSON type instead of converting values to the nearest JavaScript type. */
 const EXACT = { promoteValues: false, promoteLongs: false, promoteBuffers: false, bsonRegExp: true } as const;
 
 /** Splits a dump into documents. Each document starts with its length. */
@@ -33,7 +33,7 @@ export async function filledCollections(connection: Connection): Promise<string[
   return filled;
 }
 
-/** Writes the collections of a backup to an empty database. Does not build indexes. */
+/** Writes a backup's collections to an empty database. Does not build indexes. */
 export async function loadStore(
   connection: Connection,
   folder: string,

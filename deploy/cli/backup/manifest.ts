@@ -25,7 +25,7 @@ const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Writes the manifest. Call it last: a folder without a manifest is an incomplete backup. */
+/** Writes the manifest. Call this last, because a folder without a manifest counts as an incomplete backup. */
 export function writeManifest(folder: string, manifest: Manifest): void {
   const file = join(folder, FILE);
   writeFileSync(`${file}.tmp`, `${JSON.stringify(manifest, null, 2)}\n`, { mode: OWNER_ONLY });

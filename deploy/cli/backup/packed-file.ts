@@ -7,7 +7,7 @@ import type { Part } from './manifest';
 
 const OWNER_ONLY = 0o600;
 
-/** Compresses records into a new file. Returns their count, size in bytes and hash. */
+/** Compresses records into a new file. Returns their count, uncompressed size in bytes and hash. */
 export async function pack(file: string, name: string, records: AsyncIterable<Buffer>): Promise<Part> {
   const hash = createHash('sha256');
   let count = 0;
@@ -25,7 +25,7 @@ export async function pack(file: string, name: string, records: AsyncIterable<Bu
   return { name, count, bytes, sha256: hash.digest('hex') };
 }
 
-/** Returns the content of a packed file in pieces of arbitrary size. */
+/** Returns the uncompressed content of a packed file in pieces of arbitrary size. */
 export function unpack(file: string): AsyncIterable<Buffer> {
   // Errors end the iteration. The callback exists only because `pipeline` requires one.
   return join(createReadStream(file), createGunzip(), () => undefined) as AsyncIterable<Buffer>;

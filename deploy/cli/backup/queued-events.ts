@@ -14,8 +14,9 @@ import { pack, unpack } from './packed-file';
 const FILE = 'queued-events.ndjson.gz';
 
 /**
- * Yields jobs whose events are accepted but not stored yet. A scan returns every job that exists throughout the scan. A
- * job that disappears during the scan was committed, so the database dump, which runs afterward, contains its events.
+ * Yields the jobs whose events have been accepted but not stored yet. The scan returns every job that exists throughout
+ * the scan. If a job disappears during the scan, its events have been committed, so the database dump, which runs
+ * afterward, contains them.
  */
 async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
   for await (const { id, data } of storedPayloads(client, queueKeys(keys, eventsQueue.name))) {
@@ -42,7 +43,7 @@ function chunkOf(line: string): EventChunk | null {
 
 /**
  * Requeues a backup's events. Also restores their open markers, so responses do not claim to include the events before
- * they are stored. Does not store events twice if the database already contains them. Returns the number of queued jobs
+ * they are stored. Events that the database already contains are not stored twice. Returns the number of requeued jobs
  * and the number of jobs that were skipped because their payload is unreadable.
  */
 export async function loadQueuedEvents(

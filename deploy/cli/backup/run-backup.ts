@@ -52,7 +52,7 @@ export async function createBackup(config: Config, folder: string, log: LogLine)
   try {
     await fillBackup(config, folder, log);
   } catch (error) {
-    // Partial backups would otherwise fill the disk until no backup can succeed.
+    // Otherwise, partial backups would fill the disk until no backup could succeed.
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
     throw error;
   }
@@ -67,7 +67,8 @@ async function fillBackup(config: Config, folder: string, log: LogLine): Promise
       );
     }
     const createdAt = new Date().toISOString();
-    // Dump the queue first. An event that leaves the queue in the meantime is in the database before its dump starts.
+    // Dump the queue first. An event that leaves the queue in the meantime is in the database before the database dump
+    // starts.
     const queue = await dumpQueuedEvents(queueLink, redisKeys(config.keyspace), folder);
     log(`queued events: ${queue.count} jobs`);
     const dumped = await dumpStore(store.connection, folder, log);
@@ -88,9 +89,9 @@ async function holdsKeys({ client }: RedisLink, keyspace: string): Promise<boole
 }
 
 /**
- * Restores a backup into empty stores, builds the indexes and verifies the result. No MIR process may use the stores.
- * Throws before writing anything if the backup is damaged, if the backup was created with a different pepper, or if a
- * store is not empty.
+ * Restores a backup into empty stores, builds the indexes and verifies the result. No MIR process may use the stores
+ * during the restore. Throws before writing anything if the backup is damaged, if the backup was created with a
+ * different pepper, or if a store is not empty.
  */
 export async function restoreBackup(
   config: Config,
@@ -131,7 +132,10 @@ export async function restoreBackup(
   });
 }
 
-/** Checks the database for consistency, and against a backup's document counts if a folder is specified. Read-only. */
+/**
+ * Checks the database for consistency. If a folder is specified, also compares the document counts with those of the
+ * backup. Read-only.
+ */
 export async function verifyBackup(config: Config, folder: string | null): Promise<Verified> {
   const { fingerprint } = deriveSecrets(config.subjectPepper);
   const manifest = folder === null ? null : readManifest(folder);

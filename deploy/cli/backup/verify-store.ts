@@ -9,7 +9,7 @@ const USERS_PER_QUERY = 1_000;
 const MAX_LISTED = 5;
 const CHAIN_BOUNDS = { maxEntries: 100_000, timeoutMs: 60_000 };
 
-/** The numbers of verified items, and the problems found. */
+/** Counts of the verified items, and the problems found. */
 export interface Verified {
   chains: number;
   auditEntries: number;
@@ -89,7 +89,10 @@ async function verifySignals(connection: Connection): Promise<Pick<Verified, 'us
   return { users, problems };
 }
 
-/** Verifies the audit chains, signals, pepper and indexes, and the document counts if a manifest is specified. */
+/**
+ * Verifies the audit chains, signals, pepper and indexes. If a manifest is specified, also verifies the document
+ * counts.
+ */
 export async function verifyStore(store: Store, fingerprint: string, manifest: Manifest | null): Promise<Verified> {
   const problems: string[] = [];
   for (const { name, count } of manifest?.collections ?? []) {
