@@ -133,7 +133,7 @@ function draft(
   };
 }
 
-/** Returns how many days of history a user has before this day. */
+/** Returns how many days of history a user has before the generated day. */
 function historyOf(random: Random, rank: number): number {
   const place = rank % HISTORY_EVERY;
   if (place === 0) return random.between(...YEARS_DAYS);

@@ -8,7 +8,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** Shows a progress bar on a terminal, or prints a line every 20% to a file or pipe. */
+/** Shows a progress bar on a terminal. If the output is a file or pipe, prints a line for every 20% instead. */
 export function showProgress(label: string, total: number, out: NodeJS.WriteStream = process.stdout): Progress {
   return out.isTTY ? bar(label, total, out) : lines(label, total, out);
 }

@@ -29,7 +29,7 @@ export async function dumpQueuedEvents(link: RedisLink, keys: RedisKeys, folder:
   return pack(join(folder, FILE), 'queued events', jobsOf(link, keys));
 }
 
-/** Returns the path of the queued events in a backup. */
+/** Returns the path of the file that contains a backup's queued events. */
 export const queuedEventsFile = (folder: string): string => join(folder, FILE);
 
 function chunkOf(line: string): EventChunk | null {
