@@ -56,7 +56,7 @@ describe('Partner Guide', () => {
     }
   });
 
-  it("lists every event type with its meaning, including the operator's own", () => {
+  it("lists every event type with its meaning, including the operator's own event types", () => {
     for (const { eventType, meaning } of createCatalog().entries) {
       expect(guide.querySelectorAll(`tr[id="${eventType}"] td`).map((cell) => cell.textContent)).toEqual([
         eventType,
@@ -69,7 +69,7 @@ describe('Partner Guide', () => {
     expect(html).toContain('A &lt;boat&gt; was moored.');
   });
 
-  it('has an entry for every field, item and receipt code in the source code', () => {
+  it('has an entry for every field, item and receipt code that appears in the source code', () => {
     const root = projectRoot();
     const sources = ['api', 'shared', 'workers'].flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -78,7 +78,7 @@ describe('Partner Guide', () => {
     );
     const assigned = /\bcode: '([A-Z_]+)'|finalizeAsFailed\(deps, job, '([A-Z_]+)'|addIssue\(check, '([A-Z_]+)'/g;
     const codes = sources.flatMap((text) => [...text.matchAll(assigned)].map(([, ...found]) => found.find(Boolean)!));
-    // Contains one code for each alternative in the pattern.
+    // Each alternative in the pattern matches at least one of these codes.
     expect(codes).toEqual(expect.arrayContaining(['UNKNOWN_FIELD', 'COMMIT_FAILED', 'INVALID_ORIGIN']));
     const ids = new Set(idsOf(guide));
     expect([...new Set(codes)].filter((code) => !ids.has(code))).toEqual([]);

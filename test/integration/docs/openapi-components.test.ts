@@ -40,7 +40,7 @@ const operations = (): [string, Operation][] =>
   );
 
 describe('OpenAPI components', () => {
-  it('keeps the OpenAPI document small', () => {
+  it('keeps the OpenAPI document within its size limit', () => {
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_BYTES);
   });
 

@@ -14,7 +14,7 @@ import { examplesOf, type Media, type OpenApiDocument, type Operation, readOpenA
 const routes: readonly RouteDoc[] = [...PARTNER_ROUTES, ...BARE_ROUTES];
 let mir: Harness;
 let document: OpenApiDocument;
-/** Validates a value against a schema whose references point into the document. Returns the problems. */
+/** Validates a value against a schema whose references point into the OpenAPI document. Returns the problems found. */
 let problemsOf: (schema: object, value: unknown) => unknown[];
 beforeAll(async () => {
   mir = await sharedHarness({ workers: false });

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 describe('OpenAPI webhooks', () => {
-  it('sends webhook messages that match the documented schemas, which the examples match too', async () => {
+  it('sends webhook messages and documents examples that match the schemas', async () => {
     const partner = await mir.partner();
     const webhook = { key: partner.liveKey, body: { url: 'https://harbour.example/hooks/mir' } };
     expect((await mir.client.request('PUT', '/v1/partners/webhook', webhook)).status).toBe(200);

@@ -41,7 +41,7 @@ beforeAll(async () => {
   await waitUntil('the pings are measured and the closed cascade is no longer counted as open', async () => {
     const all = await samplesOf(runtime.metrics.registry);
     const pings = all.filter(({ metric, value }) => metric.endsWith('_ping_seconds_count') && value > 0);
-    // Gauges are read every 5 s, so a reading during the traffic may have counted the cascade.
+    // Gauges are updated every 5 s, so an update during the traffic may have counted the cascade.
     const open = all.filter(({ metric, value }) => metric === 'mir_cascades_open' && value > 0);
     return pings.length === 3 && open.length === 0;
   });
@@ -59,7 +59,7 @@ function routesOf(): string[] {
   return [...new Set(paths.filter((path) => !paths.includes(path.replace(/^\/v1/, '')) || !path.startsWith('/v1')))];
 }
 
-/** The labels of MIR's own series, with their allowed values. `rule`, a throttle's name, is matched by a pattern. */
+/** The labels of MIR's own series, with their allowed values. The test matches `rule` against a pattern instead. */
 const ALLOWED: Record<string, readonly string[]> = {
   service: ['api', 'worker'],
   version: [VERSION],
@@ -80,7 +80,7 @@ const ALLOWED: Record<string, readonly string[]> = {
 };
 
 describe('GET /metrics', () => {
-  it('uses only known label values after traffic of every kind', () => {
+  it('uses only allowed label values after every kind of traffic', () => {
     const own = samples.filter(({ metric }) => metric.startsWith('mir_'));
     const allowed: typeof ALLOWED = { ...ALLOWED, route: [...routesOf(), 'unmatched'] };
     const isKnown = (label: string, value: string): boolean =>
@@ -154,7 +154,7 @@ describe('GET /metrics', () => {
     });
   });
 
-  it('does not create any new series for more traffic of the same kinds from another partner', async () => {
+  it('does not create any new series for the same kinds of traffic from another partner', async () => {
     const registries = [mir.ctx.metrics.registry, runtime.metrics.registry];
     const seriesNow = async (): Promise<string[]> => {
       const all = (await Promise.all(registries.map(samplesOf))).flat();

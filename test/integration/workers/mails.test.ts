@@ -50,7 +50,7 @@ describe('email delivery', () => {
     expect(await h.ctx.store.outboxMails.model.countDocuments()).toBe(0);
   });
 
-  it('retries after a temporary rejection', async () => {
+  it('retries an email after a temporary rejection', async () => {
     let tries = 0;
     server.answer = () => ((tries += 1) === 1 ? '451 later' : null);
     await h.ctx.mailQueue.add(mailTo(email));
@@ -90,7 +90,7 @@ describe('email delivery', () => {
     expect(tries).toBe(2);
   });
 
-  it('drops the queued emails to a forgotten address, and sends later emails', async () => {
+  it('drops the queued emails to a forgotten address, and sends later emails to that address', async () => {
     await h.stopWorkers();
     await h.ctx.mailQueue.add(mailTo(email));
     await h.ctx.mailQueue.add(mailTo(`other-${email}`));

@@ -11,7 +11,7 @@ describeInBrowser('account pages in a browser without scripts', () => {
   });
   afterAll(() => h.close());
 
-  it('leads through accessible pages from sign-up to a password reset', async () => {
+  it('offers accessible pages for every step from sign-up to a password reset', async () => {
     const page = await openTab({ scripts: false, ip: '10.1.0.1' });
     const browserErrors: string[] = [];
     page.on('console', (message) => browserErrors.push(message.text()));

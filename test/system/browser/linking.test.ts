@@ -5,7 +5,7 @@ import { describeInBrowser, faultsOf, FIRST_VIEW, openTab, press, show } from '.
 import type { Harness, TestPartner } from '../../support/harness';
 import { loggedIn, mailedLink, PASSWORD, sharedHarnessForPeople } from '../../support/people';
 
-/** Several months ago, so that charts have more than one bar. */
+/** A time several months ago, which gives charts more than one bar. */
 const EARLIER = new Date(Date.now() - 100 * 24 * 3600 * 1000).toISOString();
 
 let h: Harness;
@@ -44,7 +44,7 @@ describeInBrowser('linking in a browser without scripts', () => {
     await h.drained();
   }
 
-  it('leads from an invitation through sign-up and email confirmation to the connection', async () => {
+  it('leads an invited person through sign-up and email confirmation to a connected account', async () => {
     const page = await openNewPersonTab();
     const email = 'eva@example.org';
     const user = 'eva';
@@ -103,7 +103,7 @@ describeInBrowser('linking in a browser without scripts', () => {
     await page.browserContext().close();
   });
 
-  it('fits long names, labels and addresses on a phone, and lists the events of every platform', async () => {
+  it('fits long names, labels and addresses on a phone screen, and lists the events of every platform', async () => {
     const email = 'anastasia.konstantinopoulou-fitzgerald@students.mail.university-of-somewhere.example.org';
     await loggedIn(h, email);
     const page = await openNewPersonTab();
@@ -156,7 +156,7 @@ describeInBrowser('linking in a browser without scripts', () => {
     await page.browserContext().close();
   });
 
-  it('shows success in two tabs that confirm at the same time, and rejects a used invitation for another person', async () => {
+  it('shows success in two tabs that confirm at the same time, and rejects a used invitation', async () => {
     const email = 'lou@example.org';
     await loggedIn(h, email);
     const first = await openNewPersonTab();

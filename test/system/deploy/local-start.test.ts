@@ -19,7 +19,7 @@ const PERMISSIONS = 0o777;
 const OWNER_ONLY = 0o600;
 const { tempDir, afterTest } = tempDirs();
 
-// Stand-ins for API and workers: they listen on BIND_ADDRESS, send `ready`, and drain on SIGTERM or when the parent exits.
+// Stand-ins for the API and workers. They listen on BIND_ADDRESS, send `ready`, and drain on SIGTERM or parent exit.
 const SERVE = `
   console.log('serving', process.env.ROLE ?? 'api', process.pid);
   const server = require('http').createServer((_, response) => response.end('{}'));
@@ -97,7 +97,7 @@ function runningProcess(pid: string | undefined): ProcessIdentity {
 }
 
 describe('npm start', () => {
-  it('serves on free ports, prints its URLs, keeps its secrets private and cleans up on Ctrl-C', async () => {
+  it('listens on free ports, prints its URLs, keeps its secrets private and cleans up on Ctrl-C', async () => {
     const dataDir = tempDir();
     const first = start(dataDir, {}, { WORKERS: '2', KEYSPACE: 'elsewhere' });
     await first.printed(/Press Ctrl-C to stop/);
@@ -125,7 +125,7 @@ describe('npm start', () => {
     expect(readFileSync(join(dataDir, 'secrets.json'), 'utf8')).toBe(secrets);
   });
 
-  it('rejects a second start on the same data folder and reports the pid, URL and path of the first', async () => {
+  it('rejects a second start with the same data folder and reports the PID, URL and path of the first one', async () => {
     const dataDir = tempDir();
     const first = start(dataDir);
     await first.printed(/Press Ctrl-C to stop/);
@@ -138,7 +138,7 @@ describe('npm start', () => {
     );
   });
 
-  it('leaves no process running after kill -9 and can restart on the same data immediately', async () => {
+  it('leaves no process running after kill -9 and can restart with the same data immediately', async () => {
     const dataDir = tempDir();
     const first = start(dataDir);
     await first.printed(/Press Ctrl-C to stop/);
@@ -164,7 +164,7 @@ describe('npm start', () => {
     expect(next).not.toBe(pid);
   });
 
-  it('stops everything and exits with 1 when a program exits 5 times before it is ready', async () => {
+  it('stops everything and exits with code 1 when a program exits 5 times before it is ready', async () => {
     const started = start(tempDir(), { worker: `process.exit(2)` });
     expect(await started.exitCode).toBe(1);
     expect(started.output()).toContain('worker 1 exited 5 times before it was ready (last: exit code 2)');
@@ -210,7 +210,7 @@ describe('npm start', () => {
   });
 });
 
-/** Returns the port of every URL of the stack. */
+/** Returns the port of every URL in the stack file. */
 function portsOf(dataDir: string): number[] {
   const { url, metricsUrl, workerUrls, mongoUrl, redisUrl } = readStackFile(dataDir)!;
   return [url, metricsUrl, ...workerUrls, mongoUrl, redisUrl].map((text) => Number(new URL(text).port));
@@ -279,7 +279,7 @@ describe('data folder lock', () => {
     expect(tryLock(file).outcome).toBe('held');
   });
 
-  it('replaces the lock of a process that has exited, even if its pid has been reused', async () => {
+  it('replaces the lock of a process that has exited, even if its PID has been reused', async () => {
     const file = join(tempDir(), 'lock');
     const exited = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' });
     const identity = exited.pid === undefined ? null : identify(exited.pid);

@@ -21,7 +21,7 @@ describe('metrics and dashboards', () => {
     let prometheus: RunningPrometheus | undefined;
     const dir = mkdtempSync(join(tmpdir(), 'mir-prometheus-'));
 
-    /** Returns the repository's configuration with these processes as targets and short intervals. */
+    /** Returns the repository's configuration, but with short intervals and these processes as targets. */
     function configFor(ports: Record<string, number>): string {
       const config = parse(readFileSync(join(DIR, 'prometheus.yml'), 'utf8')) as {
         global: Record<string, string>;
@@ -38,7 +38,7 @@ describe('metrics and dashboards', () => {
     }
 
     beforeAll(async () => {
-      // Provides only the databases. All traffic goes to the processes.
+      // Provides only the databases. All requests go to the processes started below.
       mir = await startHarness({ workers: false });
       const env = { ...mir.env, METRICS_ON_PUBLIC_PORT: 'true' };
       processes = { 'mir-api': await start('api', env), 'mir-worker': await start('worker', env) };
@@ -77,7 +77,7 @@ describe('metrics and dashboards', () => {
       2 * SCRAPES_TIMEOUT_MS,
     );
 
-    it('accepts every expression in dashboards and rules', async () => {
+    it('runs every expression in dashboards and rules without an error', async () => {
       for (const [, expr] of allExpressions())
         await expect(prometheus!.query(expr)).resolves.toEqual(expect.any(Array));
     });
@@ -90,7 +90,7 @@ describe('metrics and dashboards', () => {
       });
     });
 
-    it('does not fire any alert on a healthy system', async () => {
+    it('does not fire any alerts on a healthy system', async () => {
       const alerts = await prometheus!.query('ALERTS{alertstate="firing"}');
       expect(alerts.map(({ metric }) => metric['alertname'])).toEqual([]);
     });

@@ -47,7 +47,7 @@ function asJavaScript(source: string): string {
   }).code;
 }
 
-/** Runs a program with no other environment variables and returns its output. */
+/** Runs a program with only PATH, HOME and the given environment variables. Returns its output. */
 async function outputOf(file: string, args: string[], env: Record<string, string>): Promise<string> {
   const { stdout } = await run(file, args, {
     cwd: projectRoot(),
@@ -62,7 +62,7 @@ async function newPartnerEnv(): Promise<Record<string, string>> {
   return { MIR_URL: mir.url, MIR_KEY: partner.testKey };
 }
 
-/** Creates a webhook message, signed as workers sign it. */
+/** Creates a webhook message with a signature like the one that workers add. */
 function signedMessage(): { headers: Record<string, string>; body: string; secret: string } {
   const secret = `whsec_${randomBytes(24).toString('base64')}`;
   const [id, at, body] = ['msg_1', new Date(), JSON.stringify({ type: 'link.confirmed', data: { userRef: 'idn_1' } })];
@@ -76,7 +76,7 @@ function signedMessage(): { headers: Record<string, string>; body: string; secre
 
 const codesIn = (text: string): string[] => [...new Set([...text.matchAll(/\/errors\/(\w+)/g)].map((m) => m[1]!))];
 
-/** Expects the output of all examples of one language. */
+/** Expects the output to include the results of all examples in one language. */
 function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
   expect(output).toContain('tier 1, events: 1');
   expect(output).toContain('item 1, eventType: mir.review.writen is not in the catalog');

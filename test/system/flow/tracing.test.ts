@@ -17,7 +17,7 @@ let partner: TestPartner;
 let collector: Collector;
 let api: TestProcess;
 beforeAll(async () => {
-  // Provides only the databases. All traffic goes to the processes.
+  // Provides only the databases. All requests go to the processes started below.
   mir = await startHarness({ workers: false });
   partner = await mir.partner();
   collector = await startCollector();
@@ -61,7 +61,7 @@ describe('tracing', () => {
     expect(collector.text()).toContain(`{"key":"service.version","value":{"stringValue":"${VERSION}"}}`);
   });
 
-  it('makes one of the requests that share a job its parent and links the others', async () => {
+  it('makes one of the requests that share a job the parent of the enqueue span, and links the others', async () => {
     const before = new Set(collector.spans);
     const fresh = (name: string): Span[] => collector.spans.filter((span) => !before.has(span) && span.name === name);
     await Promise.all(Array.from({ length: 20 }, () => api.client.post('/v1/events', partner.liveKey, anEvent())));

@@ -20,7 +20,7 @@ const createTree = (size: number, env: 'live' | 'test' = 'live') =>
   growTree(h.ctx.store, tenantOf(partner.partnerId, env), size, () => ({ name: 'Order bot' }));
 const linesOf = (text: string): string[] => text.trimEnd().split('\n');
 
-/** A terminal into which the operator types one line. */
+/** Returns a terminal in which the operator types one line. */
 function typing(line: string): Terminal & { questions: string[] } {
   const questions: string[] = [];
   return {
@@ -51,7 +51,7 @@ describe('mir agents', () => {
     expect(below.at(-1)).toBe('12 shown.');
   });
 
-  it('prints one agent per line for tree --json, with the same results as the API for every filter', async () => {
+  it('prints one agent per line for `tree --json`, matching the API for every filter', async () => {
     const tree = await createTree(40);
     await h.ctx.store.agents.model.updateOne({ _id: tree[3]!.agentId }, { $set: { status: 'SUSPENDED' } });
     for (const [args, query] of [
@@ -123,7 +123,7 @@ describe('mir agents kill', () => {
     expect(await statusWith(h.client, tree.at(-1)!.key)).toBe(200);
   });
 
-  it('kills agents without a running worker if --no-wait is set, and exits with code 1 if waiting times out', async () => {
+  it('kills agents with --no-wait even if no worker is running, and exits with code 1 if a wait times out', async () => {
     const tree = await createTree(10);
     const started = await mir('kill', tree[0]!.agentId, '--confirm', tree[0]!.agentId, '--no-wait', '--json');
     expect(started).toMatchObject({ code: 0, err: expect.stringContaining('In force since') });
@@ -177,7 +177,7 @@ describe('mir agents kill', () => {
     ]);
   });
 
-  it('prints progress on stderr and only JSON on stdout when a script runs the command', async () => {
+  it('prints progress to stderr and only JSON to stdout when a script runs the command', async () => {
     const tree = await createTree(25);
     const inner = tree.find(({ depth }) => depth === 1)!;
     const result = await mir('kill', inner.agentId, '--confirm', inner.agentId, '--json');
@@ -210,7 +210,7 @@ describe('mir agents kill', () => {
     [['kill', 'agt_live_none', '--confirm', 'agt_live_none'], 1, /^NOT_FOUND: /],
     [['kill', 'agt_live_none', '--preview'], 1, /^NOT_FOUND: /],
     [['cascade', 'csc_none'], 1, /^NOT_FOUND: /],
-  ])('rejects %j with exit code %i, and prints the reason on stderr', async (args, code, why) => {
+  ])('rejects %j with exit code %i, and prints the reason to stderr', async (args, code, why) => {
     const result = await mir(...args);
     expect(result).toMatchObject({ code, out: '' });
     expect(result.err).toMatch(why);

@@ -68,7 +68,7 @@ describe('mir audit', () => {
     [['list', '--partner', 'prt_none'], 1, /^NOT_FOUND: /],
     [['list', '--partner', 'prt_none', '--registry'], 2, /cannot be used/],
     [['export', '--partner', 'prt_none', '--env', 'prod'], 2, /live, test/],
-  ])('rejects %j with exit code %i, and prints the reason on stderr', async (args, code, why) => {
+  ])('rejects %j with exit code %i, and prints the reason to stderr', async (args, code, why) => {
     const result = await mir(...args);
     expect(result).toMatchObject({ code, out: '' });
     expect(result.err).toMatch(why);

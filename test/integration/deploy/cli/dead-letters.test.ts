@@ -49,7 +49,7 @@ async function createDeadLetter(userExternalId: string = randomUUID(), events = 
 }
 
 describe('dead letters', () => {
-  it('lists and shows the same facts in the API and the CLI, without any payload content', async () => {
+  it('shows the same information in the API and the CLI, without any payload content', async () => {
     const id = await createDeadLetter('u-private');
     const facts = {
       id,
@@ -146,7 +146,7 @@ describe('dead letters', () => {
     ]);
   });
 
-  it('stores replayed events once, and records in the audit log who replayed them', async () => {
+  it('stores replayed events only once, and records in the audit log who replayed them', async () => {
     const user = randomUUID();
     const id = await createDeadLetter(user);
     expect(await mir('replay')).toMatchObject({ code: 2 });
@@ -198,7 +198,7 @@ describe('dead letters', () => {
     const [old, young] = [await createDeadLetter(), await createDeadLetter()];
     const age = async (id: string, seconds: number): Promise<void> => {
       const failedAtMs = Date.now() - seconds * 1_000;
-      // BullMQ uses this field to clean up jobs, whereas lists are sorted by the score.
+      // BullMQ sorts lists by the score, but uses `finishedOn` to decide which jobs to clean up.
       await client.zadd(failed, failedAtMs, id);
       await client.hset(job(id), 'finishedOn', failedAtMs);
     };
@@ -209,7 +209,7 @@ describe('dead letters', () => {
     expect((await asAdmin(h.client, 'GET', `/dead-letters/${young}`)).status).toBe(200);
   });
 
-  it('covers exactly the queues that keep failed jobs', async () => {
+  it('includes in DEAD_LETTER_QUEUES exactly the queues that keep failed jobs', async () => {
     const { cascadeQueue, webhookQueue, erasureQueue, mailQueue } = h.ctx;
     for (const wakeUps of [cascadeQueue, webhookQueue, erasureQueue]) await wakeUps.add('none');
     await mailQueue.add({ to: 'ann@example.org', subject: 's', text: 't', html: 'h' });

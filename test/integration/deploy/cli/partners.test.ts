@@ -61,7 +61,7 @@ describe('mir partners', () => {
     expect(await statusWith(h.client, apiKey)).toBe(200);
   });
 
-  it('updates only the given fields', async () => {
+  it('updates only the specified fields', async () => {
     const { partnerId } = await h.partner({ allowedReturnOrigins: ['https://old.example'] });
     const update = (...args: string[]) => mir('partners', 'update', partnerId, '--json', ...args);
     const updated = (await update('--requests-per-minute', '9')).json();
@@ -75,7 +75,7 @@ describe('mir partners', () => {
     expect(confirmed.out).toBe(`Updated ${partnerId}.\n`);
   });
 
-  it('wraps long texts only at spaces, so that IDs can be copied', async () => {
+  it('wraps long text only at spaces, so that IDs can be copied', async () => {
     const about = ['--name', 'Shop', '--website', 'https://shop.example', '--contact-email', 'a@shop.example'];
     const [word, id] = ['a few words of a long use case ', 'x'.repeat(200)];
     const applied = await mir('partners', 'apply', ...about, '--use-case', word.repeat(40) + id, '--json');
@@ -109,7 +109,7 @@ describe('mir partners', () => {
     [['partners', 'rotate', 'prt_none'], 2, /--env/],
     [['nonsense'], 2, /nonsense/],
     [['partners'], 2, /Usage/],
-  ])('rejects %j with exit code %i, and prints the reason on stderr', async (args, code, why) => {
+  ])('rejects %j with exit code %i, and prints the reason to stderr', async (args, code, why) => {
     const result = await mir(...args);
     expect(result).toMatchObject({ code, out: '' });
     expect(result.err).toMatch(why);

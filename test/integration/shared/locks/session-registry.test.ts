@@ -23,7 +23,7 @@ describe('openRegisteredSession', () => {
   it('ends the transaction that a dead process left open', async () => {
     const subject = newId('csc');
     const { queueLink, keys, store } = mir.ctx;
-    // A process that dies during a transaction leaves a session name without a heartbeat.
+    // A process that dies during a transaction leaves a session name without a heartbeat in the registry.
     const dead = await store.openSession();
     await queueLink.client.sadd(keys.lockSessions(subject), dead.name);
     dead.session.startTransaction();

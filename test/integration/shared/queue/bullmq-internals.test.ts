@@ -193,7 +193,7 @@ describe('BullMQ key layout', () => {
     expect(ids.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(STATES.map((state) => `is-${state}`));
   });
 
-  it('contains the counts and ages that queueStats reads', async () => {
+  it('lets queueStats read job counts and ages', async () => {
     await addJobInEachState();
     await queue.add(NAME, {}, { priority: 9, timestamp: Date.now() - 2 * HOUR_MS });
     await redis.hset(of.job('is-active'), JOB_FIELDS.takenAtMs, Date.now() - HOUR_MS);

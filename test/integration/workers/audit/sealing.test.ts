@@ -32,7 +32,7 @@ const sealerOf = ({ store, queueLink, keys, log, metrics }: Runtime) =>
   startSealer({ store, link: queueLink, keys, log, metrics });
 
 describe('sealing an audit chain', () => {
-  it('numbers entries from 1, ordered by time and then by ID', async () => {
+  it('numbers entries from 1, sorting them by time and then by ID', async () => {
     const chain = newChain();
     const at = (n: number): Date => new Date(1_000 + n);
     const entries = [
@@ -57,7 +57,7 @@ describe('sealing an audit chain', () => {
     });
   });
 
-  it('appends a late entry after the sealed entries, without rewriting any sealed entries', async () => {
+  it('appends a late entry after the sealed entries, without rewriting any of them', async () => {
     const chain = newChain();
     await appendEntries(runtime.store, chain, 3);
     await sealAll(runtime.store, chain);
@@ -108,7 +108,7 @@ describe('sealing an audit chain', () => {
 });
 
 describe('startSealer', () => {
-  it('seals every chain with unsealed entries alongside another worker, and counts the entries', async () => {
+  it('seals every chain with unsealed entries alongside another worker, and counts each entry once', async () => {
     const chains = Array.from({ length: 5 }, newChain);
     for (const chain of chains) await appendEntries(runtime.store, chain, 30);
     const sealers = [sealerOf(runtime), sealerOf(other)];

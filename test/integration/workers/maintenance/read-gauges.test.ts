@@ -80,7 +80,7 @@ describe('gaugeReadings', () => {
     }
   });
 
-  it('shows how long the longest-active job has been active, regardless of queue order', async () => {
+  it('shows how long the longest-running job has been active, regardless of queue order', async () => {
     const { queueLink, keys } = mir.ctx;
     const connection = queueLink.client;
     const prefix = keys.queuePrefix(eventsQueue.name);

@@ -35,7 +35,7 @@ describe('POST /partners/applications', () => {
     expect(entries[0]!.requestId).toBe(response.headers.get('x-request-id'));
   });
 
-  it('accepts applications under /v1', async () => {
+  it('also accepts applications under /v1', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.250' };
     expect((await h.client.post('/v1/partners/applications', undefined, anApplication(), headers)).status).toBe(202);
   });
@@ -70,7 +70,7 @@ describe('POST /partners/applications', () => {
     expect(body.errors[0].path).toBe(field);
   });
 
-  it('returns 429 for the sixth application from an address within an hour', async () => {
+  it('returns 429 for the sixth application from an IP address within an hour', async () => {
     for (let n = 0; n < 5; n += 1) expect((await fromAddress('198.51.100.1', anApplication())).status).toBe(202);
     const sixth = await fromAddress('198.51.100.1', anApplication());
     expect(sixth).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
@@ -89,7 +89,7 @@ describe('POST /partners/applications', () => {
     expect((await fromNewAddress(anApplication())).status).toBe(202);
   });
 
-  it('returns 503 while Redis is down, because it cannot enforce the limit', async () => {
+  it('returns 503 while Redis is down, because the rate limit cannot be enforced', async () => {
     const redis = await ownRedis();
     const { client, ctx } = await serve({ workers: false, env: { REDIS_URL: redis.url } });
     await redis.stop();

@@ -26,7 +26,7 @@ const waitForSweep = (): Promise<void> =>
   });
 
 describe('account pages while the cache is down', () => {
-  it('does not show a new connection as finished before the cache is updated', async () => {
+  it('does not show a new connection as complete before the cache is updated', async () => {
     const webSession = await loggedIn(mir, 'waiting@example.org');
     const path = await invite('waiting');
     const consent = await webSession.get(path);

@@ -76,7 +76,7 @@ async function dropDatabase(env: Record<string, string>): Promise<void> {
 
 describe('backup and restore', () => {
   describe('a backup created while MIR is running', () => {
-    it('restores every event accepted before the backup exactly once, into a working system', async () => {
+    it('restores a working system that contains every event accepted before the backup exactly once', async () => {
       const env = freshEnv();
       const restored = await restoreBackup(readConfig(env), whole, ignore);
       expect(restored.problems).toEqual([]);
@@ -144,7 +144,7 @@ describe('backup and restore', () => {
       await dropDatabase(env);
     });
 
-    it('is readable only by its owner and does not contain the pepper', () => {
+    it('creates a backup that only its owner can read and that does not contain the pepper', () => {
       expect(statSync(whole).mode & 0o777).toBe(0o700);
       for (const file of readdirSync(whole))
         expect([file, statSync(join(whole, file)).mode & 0o777]).toEqual([file, 0o600]);
@@ -157,13 +157,13 @@ describe('backup and restore', () => {
       await expect(restoreBackup(readConfig(env), folder, ignore)).rejects.toThrow(reason);
     };
 
-    it('does not write to databases that are not empty', async () => {
+    it('does not restore a backup into databases that are not empty', async () => {
       await expectRejection(mir.env, whole, /database is not empty/);
       const env = freshEnv({ KEYSPACE: mir.env['KEYSPACE']! });
       await expectRejection(env, whole, /already contains keys in this KEYSPACE/);
     });
 
-    it('writes nothing if the pepper differs, or if the backup is incomplete or damaged', async () => {
+    it('restores nothing if the pepper differs, or if the backup is incomplete or damaged', async () => {
       await expectRejection(freshEnv({ SUBJECT_PEPPER: 'z'.repeat(40) }), whole, /different SUBJECT_PEPPER/);
       await expectRejection(freshEnv(), dir, /does not contain a complete backup/);
       const damaged = join(dir, 'damaged');

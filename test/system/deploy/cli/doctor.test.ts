@@ -38,7 +38,7 @@ async function doctor(env: Record<string, string> = {}): Promise<{ code: number;
 
 const notOk = (checks: Check[]): Check[] => checks.filter(({ verdict }) => verdict !== 'OK');
 const writeJson = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
-/** A process that does not exist. */
+/** Identifies a process that does not exist. */
 const EXITED = { pid: 2 ** 22 - 1, born: 'before' };
 
 describe('mir doctor', () => {
@@ -129,7 +129,7 @@ describe('mir doctor', () => {
     );
   });
 
-  it('reports a different pepper', async () => {
+  it('reports a pepper that does not match the database', async () => {
     const { code, checks } = await doctor({ SUBJECT_PEPPER: 'y'.repeat(40) });
     expect(code).toBe(1);
     expect(notOk(checks)).toMatchObject([{ check: 'pepper', verdict: 'FAIL' }]);
@@ -196,7 +196,7 @@ describe('mir doctor', () => {
     await h.startWorkers();
   });
 
-  it('reports leftovers of a crashed embedded stack, and ignores a running one', async () => {
+  it('reports leftovers of a crashed embedded stack, and ignores a running stack', async () => {
     const orphan = spawn('sleep', ['600'], { stdio: 'ignore' });
     const exited = new Promise((resolve) => orphan.once('exit', resolve));
     try {

@@ -34,7 +34,7 @@ describe('mir migrate', () => {
     });
     const mir = (...args: string[]) => cli(env, 'migrate', ...args);
 
-    it('prevents the API and the worker from starting until the operator runs the migration, and changes nothing itself', async () => {
+    it('keeps the API and the worker from starting or changing data until the operator migrates', async () => {
       for (const program of ['api', 'worker'] as const) {
         const { code, stderr } = await failedStart(program, env);
         expect(code).not.toBe(0);
@@ -100,7 +100,7 @@ describe('mir migrate', () => {
     const rows = (connection: Connection) =>
       connection.collection<{ _id: number; doubled?: boolean; n: number }>('numbers');
 
-    /** Creates a migration that doubles each number once, and fails after `failsAfter` of them. */
+    /** Creates a migration that doubles each number once, but fails after it has doubled `failsAfter` numbers. */
     const doubling = (failsAfter: number, log: string[] = []): DataMigration => ({
       id: '2026-01-01-doubled',
       about: 'doubles the numbers',
@@ -146,7 +146,7 @@ describe('mir migrate', () => {
       expect(log).toEqual(['runs', 'runs', 'after']);
     });
 
-    it('runs migrations in only one of several processes, and names that process in the errors of the others', async () => {
+    it('runs migrations in only one of several processes, and names it in the errors of the others', async () => {
       const env = freshEnv();
       const log: string[] = [];
       const processes = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));

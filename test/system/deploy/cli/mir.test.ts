@@ -10,7 +10,7 @@ const root = projectRoot();
 const run = promisify(execFile);
 const { tempDir } = tempDirs();
 
-/** Returns the packages that a command line loads. */
+/** Returns the packages that the CLI loads when it runs with these arguments. */
 function packagesLoadedBy(...args: string[]): string[] {
   const program = `
     const { runCli } = require('./dist/deploy/cli/run.js');
@@ -25,13 +25,13 @@ function packagesLoadedBy(...args: string[]): string[] {
 
 describe('the built `mir` command', () => {
   it.each([[['--version']], [['--help']], [[]], [['help']], [['no-such-command']]])(
-    'loads only its parser for %j',
+    'loads no packages except its argument parser for %j',
     (args) => {
       expect(packagesLoadedBy(...args)).toEqual(['commander']);
     },
   );
 
-  it('loads what a command needs, but none of the packages for web pages', () => {
+  it('loads the packages that a command needs, but not the packages for web pages', () => {
     const loaded = packagesLoadedBy('partners', 'list', '--help');
     expect(loaded).toEqual(expect.arrayContaining(['commander', 'mongoose']));
     expect(loaded.filter((name) => ['preact', 'markdown-it', 'better-auth'].includes(name))).toEqual([]);

@@ -47,7 +47,7 @@ describe('database connections of the CLI', () => {
     expect(await statusWith(h.client, liveKey)).toBe(403);
   });
 
-  it('rejects a different pepper', async () => {
+  it('rejects a pepper that does not match the database', async () => {
     const result = await cli({ ...h.env, SUBJECT_PEPPER: 'x'.repeat(40) }, 'partners', 'list');
     expect(result).toMatchObject({ code: 1, out: '' });
     expect(result.err).toContain('SUBJECT_PEPPER does not match this database');
@@ -75,7 +75,7 @@ describe('the CLI process', () => {
     ['an error', ['partners', 'show', 'prt_none'], 1],
   ])('exits silently if the reader of its output closes the pipe during %s', async (_what, args, code) => {
     const { partnerId } = await h.partner();
-    // More output than a pipe can buffer.
+    // Makes the command print more than a pipe can buffer.
     if (args[1] === 'tree') await growTree(h.ctx.store, tenantOf(partnerId, 'live'), 2_000);
     const fullArgs = args[1] === 'tree' ? [...args, partnerId] : args;
     const child = spawn(process.execPath, [MIR_PROGRAM, ...fullArgs], {

@@ -7,7 +7,7 @@ import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import type { TestProcess } from '../../../support/processes';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Enough clients for a transaction to be open at nearly any time. */
+/** Enough clients for a transaction to be open almost all the time. */
 const CLIENTS = 8;
 const WRITE_CONFLICT = 112;
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
   mir = await serve({ workers: false });
 });
 
-/** Returns whether an open transaction has written the tree's root. A write in another transaction then fails. */
+/** Returns whether an open transaction has written the tree's root, which makes writes in other transactions fail. */
 async function isWritten({ agentId }: TestAgent): Promise<boolean> {
   const { agents, connection } = mir.ctx.store;
   const session = await connection.startSession();
@@ -34,7 +34,7 @@ async function isWritten({ agentId }: TestAgent): Promise<boolean> {
   }
 }
 
-/** Kills the API process with -9 while one of its open transactions has written the tree's root. */
+/** Kills the API process with SIGKILL while one of its open transactions has written the tree's root. */
 async function killInTransaction(api: TestProcess, partner: TestPartner, root: TestAgent): Promise<void> {
   const progress = { changes: 0, stopped: false };
   const patch = async (client: number): Promise<void> => {

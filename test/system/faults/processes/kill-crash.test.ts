@@ -8,7 +8,7 @@ import type { Harness } from '../../../support/harness';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** More cascade pages than worker kills. Set `KILL_TREE_SIZE` for a longer run. */
+/** Enough agents for more cascade pages than worker kills. Set `KILL_TREE_SIZE` for a longer run. */
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? 3_500);
 const KILLS = 2;
 
@@ -42,7 +42,7 @@ async function countKills(agentId: string): Promise<{ cascades: number; entries:
 const kill = (agentId: string, key: string) => mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, key, {});
 
 describe('the kill switch during faults', () => {
-  it('completes a cascade with the same result when its workers are killed with -9', async () => {
+  it('completes a cascade with the same result when its workers are killed with SIGKILL', async () => {
     const { partner, tree } = await createTree(SIZE);
     const { audit, agents, cascades } = mir.ctx.store;
     const { body } = await kill(tree[0]!.agentId, partner.liveKey);
@@ -55,7 +55,7 @@ describe('the kill switch during faults', () => {
     }
     const last = await start('worker', mir.env);
     await waitUntil('the cascade is closed', async () => (await cascades.byId(cascadeId))?.status === 'CLOSED', 90_000);
-    // Otherwise it would seal thousands of audit entries during the next tests.
+    // Otherwise, the worker would seal thousands of audit entries during the next tests.
     await last.stop();
     const ids = tree.map(({ agentId }) => agentId);
     expect(await agents.model.countDocuments({ _id: { $in: ids }, key: null, status: 'REVOKED' })).toBe(SIZE);
@@ -79,7 +79,7 @@ describe('the kill switch during faults', () => {
     for (const key of keys) expect(await statusWith(mir.client, key)).toBe(401);
   }, 60_000);
 
-  it('records a kill once while the queue Redis is down, and completes it when Redis is back', async () => {
+  it('records a kill once while the queue Redis is down, and completes it once Redis is back', async () => {
     const { partner, tree } = await createTree(10);
     const [root, leaf] = [tree[0]!, tree.at(-1)!];
     expect(await statusWith(mir.client, leaf.key)).toBe(200);

@@ -12,7 +12,7 @@ import type { Harness } from '../../../support/harness';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Longer than the test. */
+/** Outlasts the test. */
 const PAUSE_MS = 600_000;
 const TIMEOUT_MS = 90_000;
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 describe('a worker killed between commit and cache', () => {
   it(
-    'leaves a job that refreshes the cached signals of all its users, even if their events were stored before',
+    'leaves a job that refreshes the cached signals of all its users, even if their events are already stored',
     async () => {
       const { store, cacheLink } = mir.ctx;
       const expectedState = newExpectedState(await mir.partner());
@@ -42,7 +42,7 @@ describe('a worker killed between commit and cache', () => {
       const events = someEvents(40, 4);
       const cachedUsers = { userExternalIds: ['u-0', 'u-1'] };
       await mir.client.post('/v1/resolve', liveKey, cachedUsers);
-      // Two rows and the epoch token, which the second worker cannot set while writes are paused.
+      // The cache holds two rows and the epoch token, which the second worker cannot set while writes are paused.
       await waitUntil('the cache is filled', async () => (await cacheLink.client.dbsize()) === 3);
       await cacheLink.client.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
       await submitUntilAccepted(mir.client, expectedState, [...events, repeated]);
@@ -54,7 +54,7 @@ describe('a worker killed between commit and cache', () => {
       expect(stale.headers.get('x-signals-source')).toBe('cache');
       expect(stale.body.results).toMatchObject([{ eventCount: 0 }, { eventCount: 0 }]);
       const stored = await store.events.model.findOne({ chunkId: /./ }).sort({ receivedAt: -1 }).lean();
-      // The response is stale, and its watermark says so.
+      // The response is stale, as its watermark shows.
       expect(Date.parse(stale.body.results[0].includesEventsThrough)).toBeLessThanOrEqual(stored!.receivedAt.getTime());
 
       await cacheLink.client.call('CLIENT', 'UNPAUSE');

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Creates a chunk and its open marker like the API. The test corrupts the chunk and adds it to the queue. */
+/** Creates a chunk and its open marker, as the API does. The test corrupts the chunk and adds it to the queue. */
 async function openChunk({ partner, tenant }: ExpectedState): Promise<{ chunk: EventChunk; receiptId: string }> {
   const base = newChunkId(Date.now());
   const chunkId = chunkIdAt(base, 0);
@@ -138,13 +138,13 @@ describe('events and jobs that cannot be processed', () => {
     await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
-  it('finalizes receipts with failed events even if the payload of a job is garbage', async () => {
+  it('finalizes receipts as DONE_WITH_FAILURES if the payload of a job is garbage', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { queue } = viewQueue(mir);
     await queue.pause();
     const { liveKey } = expectedState.partner;
     const single = await mir.client.post('/v1/events', liveKey, anEvent());
-    // Two chunks, the second of which stays readable.
+    // Creates two chunks, the second of which stays readable.
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(700, 5) });
     const jobs = await queue.getJobs(['waiting', 'prioritized']);
     expect(jobs).toHaveLength(3);
@@ -158,13 +158,13 @@ describe('events and jobs that cannot be processed', () => {
     const failed = { status: 'DONE_WITH_FAILURES', duplicates: 0, conflicts: 0, settledAt: expect.any(String) };
     expect(await receiptOf(single)).toMatchObject({ ...failed, accepted: 1, persisted: 0, failed: 1 });
     expect(await receiptOf(batch)).toMatchObject({ ...failed, accepted: 700, persisted: 200, failed: 500 });
-    // Removed by the worker, without a sweep.
+    // The worker has removed the marks without a sweep.
     expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     expect(await mir.ctx.store.events.model.countDocuments({ tenant: expectedState.tenant })).toBe(200);
     await queue.clean(0, 0, 'failed');
   });
 
-  it('leaves the open marker of a garbage job without reserved bytes to the sweep', async () => {
+  it('lets the sweep remove the open marker of a garbage job that has no reserved bytes', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { chunk } = await openChunk(expectedState);
     await enqueue(chunk.chunkId, 'garbage');

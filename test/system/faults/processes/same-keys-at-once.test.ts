@@ -34,7 +34,7 @@ beforeAll(async () => {
   await Promise.all(Array.from({ length: WORKERS }, () => start('worker', mir.env)));
 });
 
-/** Returns the event for a key. For every third key, even and odd clients submit different users. */
+/** Returns a client's event for a key. For every third key, even and odd clients submit events for different users. */
 function eventOf(key: number, client: number): SubmittedEvent {
   const user = key % 3 === 0 && client % 2 === 1 ? `other-${key % USERS}` : `u-${key % USERS}`;
   return anEvent({ userExternalId: user, idempotencyKey: `k-${key}` });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   mir = await serve({ workers: false });
 });
 
-/** Returns the watermark in epoch milliseconds as a partner sees it. */
+/** Returns the watermark that a partner sees, in epoch milliseconds. */
 async function includedThrough({ partner }: ExpectedState): Promise<number> {
   const { body } = await mir.client.post('/v1/resolve', partner.liveKey, { userExternalId: 'u-0' });
   return Date.parse(body.includesEventsThrough);
@@ -106,7 +106,7 @@ describe('the watermark', () => {
       );
       const { status, body } = await client.post('/v1/events', expectedState.partner.liveKey, { events });
       if (status !== 202) {
-        // The outcome is unknown, so the test expects nothing of these events.
+        // The outcome is unknown, so the test does not check these events.
         expect(body).toMatchObject({ code: 'OVERLOADED' });
         expectedState.rejected.batches += 1;
         expectedState.rejected.unkeyedEvents += events.length;
@@ -167,7 +167,7 @@ describe('the watermark', () => {
   });
 
   describe('the open marker of a chunk whose API process died before it added the job', () => {
-    /** Marks a chunk as open like the API, but adds no job. Returns the time of the marker. */
+    /** Marks a chunk as open, as the API does, but does not add a job. Returns the time of the marker. */
     async function abandonChunk({ partner, tenant }: ExpectedState, withReservation: boolean): Promise<number> {
       const { authorizer, keys } = mir.ctx;
       const chunkId = newChunkId(Date.now());

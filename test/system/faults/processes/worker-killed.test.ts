@@ -43,7 +43,7 @@ async function killConditions({ tenant }: ExpectedState): Promise<(() => Promise
 
 describe('killed worker processes', () => {
   it(
-    'does not lose or duplicate any event when workers are killed with -9 during a burst',
+    'does not lose or duplicate any events when workers are killed with SIGKILL during a burst',
     async () => {
       const expectedState = newExpectedState(await mir.partner());
       const { queue } = viewQueue(mir);

@@ -157,7 +157,7 @@ describe('the signals cache', () => {
   const cacheIn = (epoch: string): SignalsCache =>
     createSignalsCache({ link: { ...mir.ctx.cacheLink, epoch: () => epoch }, keys: mir.ctx.keys, ttlSeconds: 600 });
 
-  it('treats a row of another epoch as a miss', async () => {
+  it('treats a row from another epoch as a miss', async () => {
     const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
     const ref = newRef();
     await before.putNewer([[ref, row(3)]]);
@@ -169,7 +169,7 @@ describe('the signals cache', () => {
     expect(await after.get(ref)).toEqual(row(4));
   });
 
-  it('hides older rows of the new epoch when a process still in the old epoch puts a newer one', async () => {
+  it('hides a row of the new epoch once a process still in the old epoch puts a newer row', async () => {
     const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
     const [filled, leased] = [newRef(), newRef()];
     await after.putNewer([[filled, row(1)]]);

@@ -46,7 +46,7 @@ beforeAll(async () => {
   });
   closeAtEnd(mir);
   calls = await everyRoute(mir, provider);
-  // One at a time, because the short timeouts would fail requests on a busy machine.
+  // Sends the requests one at a time, because the short timeouts would fail requests on a busy machine.
   healthyResponses = [];
   for (const call of calls) healthyResponses.push(await send(call));
 });
@@ -97,7 +97,7 @@ async function areAllUp(): Promise<boolean> {
 }
 
 describe('driver messages in responses', () => {
-  it('covers every route in the table (add requests to support/every-route.ts)', () => {
+  it('covers every route with a request in support/every-route.ts', () => {
     const routes = [...PARTNER_ROUTES, ...ADMIN_ROUTES, ...PAGES].map(({ method, path }) => `${method} ${path}`);
     const called = new Set(calls.map(({ route }) => route));
     expect(routes.filter((route) => !called.has(route))).toEqual([]);

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 describe('QUEUE_DURABILITY=fsync', () => {
-  it('does not lose any accepted event when Redis is killed with -9 right after a 202', async () => {
+  it('does not lose any accepted events when Redis is killed with SIGKILL right after a 202 response', async () => {
     const expectedState = newExpectedState(await mir.partner());
     for (let round = 1; round <= ROUNDS; round += 1) {
       const before = expectedState.receiptIds.length;
@@ -51,7 +51,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
       await redis.restart();
       await Promise.all(clients);
     }
-    // No worker has run so far, so every accepted event survived all kills in the append-only file.
+    // No worker has run yet, so every accepted event survived all kills in the append-only file.
     await start('worker', mir.env);
     await waitUntilDrained(mir);
     await sweepNow(mir, expectedState);
@@ -118,7 +118,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
     }
   });
 
-  it('prevents the start of the API with a one-line message if the queue Redis has no append-only file', async () => {
+  it('fails API startup with a one-line message if the queue Redis has no append-only file', async () => {
     const withoutAof = await ownRedis(['--appendonly', 'no']);
     const env = { ...mir.env, REDIS_URL: withoutAof.url };
     const { code, stderr } = await failedStart('api', env);
@@ -130,7 +130,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
 });
 
 describe('startup check', () => {
-  it('prevents the start of the API with a one-line message if the queue Redis would evict keys', async () => {
+  it('fails API startup with a one-line message if the queue Redis would evict keys', async () => {
     const evicting = await ownRedis(['--maxmemory-policy', 'allkeys-lru']);
     const { code, stderr } = await failedStart('api', { ...mir.env, REDIS_URL: evicting.url });
     expect(code).toBe(1);
@@ -140,7 +140,7 @@ describe('startup check', () => {
   });
 
   it.each(['api', 'worker'] as const)(
-    'prevents the start of the %s process with a one-line message if SUBJECT_PEPPER does not match the database',
+    'fails startup of the %s process with a one-line message if SUBJECT_PEPPER does not match the database',
     async (program) => {
       const other = { ...mir.env, SUBJECT_PEPPER: 'another-pepper-0123456789abcdef0123456789' };
       const { code, stderr } = await failedStart(program, other);

@@ -91,7 +91,7 @@ describe('a MongoDB outage', () => {
     expect(await viewQueue(mir).queue.getJobCounts('failed', 'delayed')).toEqual({ failed: 0, delayed: 0 });
   }
 
-  /** Waits until all jobs are done. Expects that none of them is delayed or fails until then. */
+  /** Waits until all jobs are done, and expects that none of them fails or is delayed in the meantime. */
   async function expectRecovery({ receiptIds }: ExpectedState): Promise<void> {
     const { queue } = viewQueue(mir);
     expect(receiptIds.length).toBeGreaterThan(0);

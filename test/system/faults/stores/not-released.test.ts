@@ -6,7 +6,7 @@ import type { Harness } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Longer than a fence lasts (10 s). When it expires, rows cached from the old state are removed. */
+/** Longer than a fence lasts (10 s). When a fence expires, rows cached from the old state are removed. */
 const IN_FORCE_WITHIN_MS = 30_000;
 
 const { closeAtEnd, ownRedis, serve } = faultEnvironment();

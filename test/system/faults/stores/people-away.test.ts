@@ -43,7 +43,7 @@ describe('pages during an outage', () => {
     await waitUntil('Redis responds', () => succeeds(h.ctx.queueLink.client.ping()));
   });
 
-  it('shows that the database is down, and leaves no partial sign-up', async () => {
+  it('shows that the database is down, and does not leave a partial sign-up', async () => {
     const bea = await logInWithNewAccount('bea@example.org');
     const visitor = anonymousSession(h);
     const form = await visitor.get('/signup');

@@ -15,7 +15,7 @@ import { outagesOf } from '../../../support/outages-of';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** The API contract's limit for a rejection. Clients give up after this time. */
+/** The API contract's time limit for a rejection. Clients give up after this time. */
 const REJECTED_WITHIN_MS = 1_000;
 /** A connection with an overdue response is closed after this time. */
 const SOCKET_TIMEOUT_MS = 10_000;
@@ -40,7 +40,7 @@ async function post(expectedState: ExpectedState, body: SubmittedEvent): Promise
   });
 }
 
-/** Submits each event in its own concurrent request, and expects rejections in time with a `Retry-After` header. */
+/** Submits each event in its own concurrent request, and expects timely rejections with a `Retry-After` header. */
 async function expectRejectedInTime(expectedState: ExpectedState, events: SubmittedEvent[]): Promise<void> {
   const outcomes = await Promise.all(
     events.map(async (event) => {

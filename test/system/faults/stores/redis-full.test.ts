@@ -35,7 +35,7 @@ function bigEvents(): SubmittedEvent[] {
   return someKeyedEvents(100, 20).map((event) => ({ ...event, metadata: METADATA }));
 }
 
-/** Returns how many commands the server has rejected because it was full. */
+/** Returns how many commands the server has rejected because its memory was full. */
 async function outOfMemoryErrors(): Promise<number> {
   const stats = await viewQueue(mir).redis.info('errorstats');
   return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
@@ -73,7 +73,7 @@ describe('Redis at its memory limit', () => {
       const expectedState = newExpectedState(await mir.partner());
       const worker = await start('worker', mir.env);
       await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(10, 10));
-      // Paused so that its jobs are unfinished when Redis is full.
+      // Pauses the worker so that its jobs are unfinished when Redis is full.
       process.kill(worker.pid, 'SIGSTOP');
       for (let n = 0; n < 20; n += 1) await submitUntilAccepted(mir.client, expectedState, someKeyedEvents(10, 10));
       const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);

@@ -12,7 +12,7 @@ import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 import { isSlowMongo } from '../../../support/test-stores';
 
-/** More than one page of a cascade. The PyPI stand-in for MongoDB takes seconds per page. */
+/** Enough agents for more than one cascade page. The PyPI stand-in for MongoDB takes seconds per page. */
 const TREE_SIZE = isSlowMongo() ? 1_100 : 1_500;
 const CLOSED_WITHIN_MS = 120_000;
 const ONE_HOUR_MS = 3_600_000;
@@ -126,7 +126,7 @@ describe('revoked keys', () => {
     await expectRevokedEverywhere([...warm, ...cold]);
   }, 240_000);
 
-  it('rejects a killed key from Redis after one lookup, even if the key was cached before the kill', async () => {
+  it('rejects a killed key without MongoDB after one lookup, even if the key was cached before the kill', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const child = await insertAgent(mir.ctx.store, partner, {}, root);
@@ -147,13 +147,13 @@ describe('revoked keys', () => {
   }, 180_000);
 
   describe('a single revoked agent', () => {
-    it('rejects the key of the agent everywhere and accepts the key of its child', async () => {
+    it('rejects a revoked agent's key everywhere, but accepts its child's key', async () => {
       const { agent, child } = await createRevokedAgent();
       await expectRevokedEverywhere([agent.apiKey]);
       expect(await outcome(child.apiKey)).toBe('200');
     }, 60_000);
 
-    it('rejects a revoked key from Redis for a limited time after one lookup in MongoDB', async () => {
+    it('rejects a revoked key without MongoDB for a limited time after one lookup there', async () => {
       const { partner, agent } = await createRevokedAgent();
       expect(await outcome(agent.apiKey)).toBe(REVOKED);
       const row = mir.ctx.keys.credential(tagOf(partner.partnerId), parsed(agent.apiKey).hash);
@@ -205,7 +205,7 @@ describe('revoked keys', () => {
     });
   });
 
-  it('rejects killed agents below a suspended one with AGENT_KEY_REVOKED, with and without Redis', async () => {
+  it('rejects killed agents below a suspended agent with AGENT_KEY_REVOKED, with and without Redis', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const killed = await insertAgent(mir.ctx.store, partner, {}, root);

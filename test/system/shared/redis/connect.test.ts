@@ -29,7 +29,7 @@ async function linkTo(url: string, role: LinkRole): Promise<RedisLink> {
   return link;
 }
 
-/** Makes the former primary a replica of the new one. Returns a function that reverts this. */
+/** Makes the former primary a replica of the new one. Returns a function that undoes the change. */
 async function demotePrimary(): Promise<() => Promise<unknown>> {
   const { hostname, port } = new URL(next.url);
   await onServer(primary, (redis) => redis.call('REPLICAOF', hostname, port));
@@ -53,7 +53,7 @@ describe('connecting to Redis', () => {
     },
   );
 
-  it('moves a link that only reads away from a server that has become a replica', async () => {
+  it('moves a read-only link away from a server that has become a replica', async () => {
     const name = await proxy(primary.url);
     const link = await linkTo(name.url, REQUEST);
     const before = link.runId();

@@ -20,7 +20,7 @@ describe('a queue opened while Redis is unresponsive', () => {
     redis.freeze();
     const producer = cascadesQueue.open({ link, keys: redisKeys('slow-start'), log });
     await expect(link.client.ping()).rejects.toThrow('Command timed out');
-    // Sent after all commands of `open`, so that they have timed out when this one does.
+    // Sent last, so all commands that `open` sent have timed out by the time this one does.
     await expect(link.client.ping()).rejects.toThrow('Command timed out');
     redis.thaw();
     await waitUntil('Redis responds', () => succeeds(link.client.ping()));

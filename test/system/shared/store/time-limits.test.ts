@@ -23,7 +23,7 @@ const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('time limits of MongoDB operations', () => {
-  it('aborts a transaction that cannot write a locked document in time, and reports it as transient', async () => {
+  it('aborts a transaction whose write is blocked beyond its time limit, and reports a transient error', async () => {
     const partners = rawCollection(store.partners.model);
     await partners.insertOne({ _id: 'prt_locked', name: 'original' });
     const rename = (name: string, session: Parameters<Parameters<Store['transaction']>[0]>[0]) =>
@@ -38,7 +38,7 @@ describe('time limits of MongoDB operations', () => {
     expect(await outcomeOf(store.transaction((session) => rename('free', session), 5_000))).toBe('done');
   });
 
-  it('fails a ping in time if the server is frozen', async () => {
+  it('fails a ping within its time limit if the server is frozen', async () => {
     await store.ping(5_000);
     mongo.freeze();
     try {

@@ -35,7 +35,7 @@ beforeEach(() => {
   committer = createCommitter(deps);
 });
 
-/** Creates a chunk with one event of a new user. */
+/** Creates a chunk with one event for a new user. */
 function createChunk(): { chunk: EventChunk; userRef: UserRef } {
   const tenant = tenantOf(partnerIdOf(newPartnerTag()), 'live');
   const chunkId = newChunkId(Date.now());
@@ -62,7 +62,7 @@ describe('the committer', () => {
     await cacheServer.stop();
     const committed = committer.commit(chunk, false);
     await waitUntil('the event is stored', async () => (await countOf(chunk)) === 1);
-    // The state after a commit by another worker whose put was lost with the cache.
+    // Creates the state after a commit by another worker whose put was lost with the cache.
     await h.ctx.store.users.model.updateOne({ _id: userRef }, { $set: { eventCount: 9, revision: 9 } });
     await cacheServer.restart();
     expect(await committed).toEqual([]);
