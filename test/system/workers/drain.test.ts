@@ -35,7 +35,7 @@ async function submitBacklog(expectedState: ExpectedState): Promise<void> {
 }
 
 describe('SIGTERM', () => {
-  it('lets a worker finish its active jobs, start no others and exit with code 0', async () => {
+  it('lets a worker finish its active jobs on SIGTERM, start no others and exit with code 0', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { queue } = viewQueue(mir);
     await submitUntilAccepted(mir.client, expectedState, someEvents(1, 1));
@@ -79,7 +79,7 @@ describe('SIGTERM', () => {
 
   const refusesConnections = async (port: number): Promise<boolean> => !(await isReachable('127.0.0.1', port));
 
-  it('lets the API respond to open requests before it exits with code 0', async () => {
+  it('lets the API respond to open requests on SIGTERM before it exits with code 0', async () => {
     const expectedState = newExpectedState(await mir.partner());
     // The process must exit on its own. A forced exit at this deadline has a different exit code.
     const api = await start('api', { ...mir.env, DRAIN_TIMEOUT_MS: '600000' });
@@ -117,7 +117,7 @@ describe('SIGTERM', () => {
     await expectBalanced(mir, expectedState);
   });
 
-  /** Polls a path on a keep-alive connection until a request fails. Returns the `Connection` header of each response. */
+  /** Polls a path on a keep-alive connection until a request fails. Returns each response's `Connection` header. */
   async function poll(port: number, path: string, onRequest: () => void): Promise<string[]> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const connectionHeaders: string[] = [];

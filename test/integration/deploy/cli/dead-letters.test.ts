@@ -198,7 +198,7 @@ describe('dead letters', () => {
     const [old, young] = [await createDeadLetter(), await createDeadLetter()];
     const age = async (id: string, seconds: number): Promise<void> => {
       const failedAtMs = Date.now() - seconds * 1_000;
-      // BullMQ sorts lists by the score, but uses `finishedOn` to decide which jobs to clean up.
+      // BullMQ lists failed jobs by score, but uses `finishedOn` to decide which jobs to clean up.
       await client.zadd(failed, failedAtMs, id);
       await client.hset(job(id), 'finishedOn', failedAtMs);
     };

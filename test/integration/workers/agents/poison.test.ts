@@ -6,7 +6,7 @@ import { type Harness, startHarness } from '../../../support/harness';
 import { waitUntil } from '../../../support/wait-until';
 
 const SIZE = 150;
-/** Covers two sweep intervals and the delay before the retry. */
+/** Long enough for two sweep intervals and the delay before the retry. */
 const RETRIED_WITHIN_MS = 60_000;
 
 let mir: Harness;

@@ -146,7 +146,7 @@ describe('mir migrate', () => {
       expect(log).toEqual(['runs', 'runs', 'after']);
     });
 
-    it('runs migrations in only one of several processes, and names it in the errors of the others', async () => {
+    it('runs migrations in only one of several processes, and names that process in the errors of the others', async () => {
       const env = freshEnv();
       const log: string[] = [];
       const processes = await Promise.all(Array.from({ length: 5 }, () => openStore(env, [doubling(100, log)])));

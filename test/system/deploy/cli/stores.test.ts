@@ -25,7 +25,7 @@ afterAll(async () => {
 const writeJson = (name: string, facts: unknown): void => writeFileSync(join(dataDir, name), JSON.stringify(facts));
 
 describe('database connections of the CLI', () => {
-  it('fails with instructions if there are no databases', async () => {
+  it('fails with instructions if it finds no databases', async () => {
     const result = await cli({ DATA_DIR: dataDir }, 'partners', 'list', '--json');
     expect(result).toMatchObject({ code: 1, out: '' });
     expect(JSON.parse(result.err).detail).toMatch(/npm start[^]*MONGO_URL, REDIS_URL and SUBJECT_PEPPER/);

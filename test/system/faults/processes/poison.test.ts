@@ -119,7 +119,7 @@ describe('events and jobs that cannot be processed', () => {
     await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
-  it('finalizes a job with an unknown payload version as FAILED and keeps it along with the failure reason', async () => {
+  it('finalizes a job with an unknown payload version as FAILED and keeps the job and its failure reason', async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { chunk, receiptId } = await openChunk(expectedState);
     await enqueue(chunk.chunkId, { ...encodeChunk(chunk), v: 99 });

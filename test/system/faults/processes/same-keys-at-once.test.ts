@@ -47,8 +47,8 @@ interface Submission {
 }
 
 /**
- * Submits every key in batches, starting at a different batch for each client. Submits one batch twice, and some keys
- * again as single events.
+ * Submits every key in batches, starting at a different batch for each client. Submits one batch twice, and resubmits
+ * some keys as single events.
  */
 async function runClient({ partner, rejected }: ExpectedState, n: number): Promise<Submission[]> {
   const { client } = apis[n % APIS]!;

@@ -181,7 +181,7 @@ describe('the watermark', () => {
     it.each([
       { sweep: 'sweepOpenChunks', withReservation: false },
       { sweep: 'sweepReservations', withReservation: true },
-    ])('holds back the watermark until $sweep removes the marker', async ({ sweep, withReservation }) => {
+    ])('holds back the watermark until $sweep removes the open marker', async ({ sweep, withReservation }) => {
       const { keys } = mir.ctx;
       const link = queueViewLink(mir);
       const expectedState = newExpectedState(await mir.partner());

@@ -107,7 +107,7 @@ describe('the signals cache', () => {
     expect(await signalsCache.lease(ref)).toEqual(row(3));
   });
 
-  it('ignores a refill whose lease was taken before a newer put', async () => {
+  it('ignores a refill whose lease was acquired before a newer row was put', async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
     const lease = await leaseOf(ref);
@@ -116,7 +116,7 @@ describe('the signals cache', () => {
     expect(await signalsCache.get(ref)).toEqual(row(2));
   });
 
-  it('ignores a refill whose lease was taken before the slot was evicted or flushed', async () => {
+  it('ignores a refill whose lease was acquired before the slot was evicted or flushed', async () => {
     const { signalsCache, cacheLink } = mir.ctx;
     const evicted = newRef();
     const lease = await leaseOf(evicted);

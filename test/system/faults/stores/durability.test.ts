@@ -75,7 +75,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
     expect((await countWaits()) - before).toBe(2);
   });
 
-  it('does not confirm a write if the server has restarted since', async () => {
+  it('does not confirm a write if the server has restarted since the write', async () => {
     const { withFsync, queueLink } = mir.ctx;
     const restarted = withFsync(async () => {
       await queueLink.client.set('written', '1');
@@ -89,7 +89,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
     );
   });
 
-  it('does not confirm a write if the server has been a replica since', async () => {
+  it('does not confirm a write if the server has been a replica since the write', async () => {
     const { withFsync, queueLink } = mir.ctx;
     const failedOver = withFsync(async () => {
       await queueLink.client.set('written', '3');

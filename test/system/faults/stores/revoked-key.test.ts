@@ -147,7 +147,7 @@ describe('revoked keys', () => {
   }, 180_000);
 
   describe('a single revoked agent', () => {
-    it('rejects a revoked agent's key everywhere, but accepts its child's key', async () => {
+    it("rejects a revoked agent's key everywhere, but accepts its child's key", async () => {
       const { agent, child } = await createRevokedAgent();
       await expectRevokedEverywhere([agent.apiKey]);
       expect(await outcome(child.apiKey)).toBe('200');
