@@ -8,7 +8,7 @@ import { loopbackAddresses, otherAddresses } from '../../support/reach';
 
 const dockerfile = readFileSync(join(__dirname, '../../../deploy/Dockerfile'), 'utf8');
 
-describe('HEALTHCHECK of deploy/Dockerfile', () => {
+describe('HEALTHCHECK in deploy/Dockerfile', () => {
   it.each(['', '0.0.0.0', 'localhost', ...loopbackAddresses(), ...otherAddresses().slice(0, 1)])(
     'passes the health check while an API with BIND_ADDRESS=%s is running, and fails it afterward',
     async (bindAddress) => {

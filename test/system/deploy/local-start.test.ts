@@ -125,7 +125,7 @@ describe('npm start', () => {
     expect(readFileSync(join(dataDir, 'secrets.json'), 'utf8')).toBe(secrets);
   });
 
-  it('rejects a second start with the same data folder and reports the PID, URL and path of the first one', async () => {
+  it('rejects a second start with the same data folder and reports the PID, URL and path of the first', async () => {
     const dataDir = tempDir();
     const first = start(dataDir);
     await first.printed(/Press Ctrl-C to stop/);

@@ -93,7 +93,7 @@ function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
   expect(output).toContain('revoked 2, audited 2');
 }
 
-describe('examples of the Partner Guide', () => {
+describe('examples in the Partner Guide', () => {
   it(
     'runs the curl examples, from the application to the killed agent',
     async () => {

@@ -64,7 +64,7 @@ describe('POST /partners/applications', () => {
     ['website', 'https://harbour\n.example'],
     ['useCase', 'x'.repeat(2001)],
     ['useCase', 'lone surrogate \ud800'],
-  ])('rejects %s %j', async (field, value) => {
+  ])('rejects an application whose %s is %j', async (field, value) => {
     const { status, body } = await fromNewAddress(anApplication({ [field]: value }));
     expect(status).toBe(422);
     expect(body.errors[0].path).toBe(field);
