@@ -24,7 +24,7 @@ export const createInviteRoute = route({
   tag: 'Linking',
   summary: 'Create an invitation',
   description:
-    'The user opens the URL, logs in to MIR, sees who is asking and what you will see, and connects or declines. The URL works only once.',
+    'The user opens the URL, logs in to MIR, sees which platform is asking and what it will see, and then connects or declines. The URL works only once.',
   body: z
     .strictObject({
       userExternalId: userExternalIdSchema,

@@ -51,7 +51,7 @@ const limitsInput = z
   .meta({ id: 'PartnerLimitsUpdate' })
   .meta({
     ...atLeastOne(['eventsPerMinute', 'requestsPerMinute']),
-    description: 'Limits per environment. Omitted limits keep their current or default values.',
+    description: 'Limits for each environment. Omitted limits keep their current or default values.',
   });
 
 const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';

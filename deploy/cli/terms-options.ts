@@ -14,8 +14,8 @@ export function withTerms(command: Command, { planRequired }: { planRequired: bo
   const plan = new Option('--plan <plan>', "the partner's plan").choices(['STANDARD', 'ENTERPRISE']);
   return command
     .addOption(planRequired ? plan.makeOptionMandatory() : plan)
-    .option('--events-per-minute <n>', 'limit on events per environment', wholeNumber)
-    .option('--requests-per-minute <n>', 'limit on other requests per environment', wholeNumber)
+    .option('--events-per-minute <n>', 'maximum events per minute in each environment', wholeNumber)
+    .option('--requests-per-minute <n>', 'maximum other requests per minute in each environment', wholeNumber)
     .option(
       '--origin <origins...>',
       "origins that the partner's links may return to, for example https://shop.example",

@@ -34,7 +34,7 @@ export async function runDemo(options: DemoOptions, cli: string, print: (line: s
   const days = generateDay({ seed: options.seed, events: options.events, endMs: Date.now() });
   const plan = planRequests(days, options);
   const partners = await Promise.all(days.map(({ profile }) => createPartner(cli, profile, options.env)));
-  print(`Simulating a day of three partners at ${options.url} (${options.env}, seed ${options.seed}).`);
+  print(`Simulating one day for three partners at ${options.url} (${options.env}, seed ${options.seed}).`);
   const run: Run = {
     options,
     partners,

@@ -17,13 +17,13 @@ export function queueSeries({ registers }: In) {
     }),
     queueOldestSeconds: new Gauge({
       name: 'mir_queue_oldest_waiting_seconds',
-      help: `Age of the oldest waiting job, 0 if none is waiting. ${READ}`,
+      help: `Age of the oldest waiting job, or 0 if none is waiting. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),
     queueLongestActiveSeconds: new Gauge({
       name: 'mir_queue_longest_active_seconds',
-      help: `How long the longest-running job has been active, 0 if none is active. ${READ}`,
+      help: `How long the longest-running job has been active, or 0 if none is active. ${READ}`,
       labelNames: ['queue'],
       registers,
     }),
@@ -53,7 +53,7 @@ export function queueSeries({ registers }: In) {
     }),
     cascadeOldestSeconds: new Gauge({
       name: 'mir_cascade_oldest_open_seconds',
-      help: `Age of the oldest open cascade, 0 if none is open. ${READ}`,
+      help: `Age of the oldest open cascade, or 0 if none is open. ${READ}`,
       registers,
     }),
     auditUnsealed: new Gauge({
@@ -63,12 +63,12 @@ export function queueSeries({ registers }: In) {
     }),
     auditLagSeconds: new Gauge({
       name: 'mir_audit_seal_lag_seconds',
-      help: `Age of the oldest unsealed audit entry in up to 100 chains, 0 if there is none. ${READ}`,
+      help: `Age of the oldest unsealed audit entry in up to 100 chains, or 0 if there is none. ${READ}`,
       registers,
     }),
     outboxOverdueSeconds: new Gauge({
       name: 'mir_outbox_overdue_seconds',
-      help: `How long the oldest due outbox row has been overdue, 0 if none is due. ${READ}`,
+      help: `How long the oldest due outbox row has been overdue, or 0 if none is due. ${READ}`,
       labelNames: ['rows'],
       registers,
     }),

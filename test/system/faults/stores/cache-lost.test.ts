@@ -164,7 +164,7 @@ describe('the signals cache', () => {
     expect(await before.get(ref)).toEqual(row(3));
     expect(await after.get(ref)).toBeNull();
     const lease = await after.lease(ref);
-    if ('revision' in lease) throw new Error('the cache returned a row of another epoch');
+    if ('revision' in lease) throw new Error('the cache returned a row from another epoch');
     await after.refill(lease, row(4));
     expect(await after.get(ref)).toEqual(row(4));
   });

@@ -79,7 +79,7 @@ describe('the committer', () => {
       () => 'committed',
       (error: unknown) => error,
     );
-    const reason = new Error('the worker stops');
+    const reason = new Error('the worker is stopping');
     stopping.abort(reason);
     expect(await outcome).toBe(reason);
     await queueLink.client.del(lock);
