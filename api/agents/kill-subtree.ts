@@ -89,8 +89,8 @@ async function writeOrder(
 /** Records when the kill took effect and wakes a worker. If either step fails, the sweep completes it later. */
 async function startCascade({ store, cascadeQueue, log }: KillDeps, { _id: cascadeId, effectiveAt }: KillInForce) {
   const warn = (message: string) => (error: unknown) => log.warn({ err: messageOf(error), cascadeId }, message);
-  await store.cascades.inForceSince(cascadeId, effectiveAt).catch(warn('kill time not recorded, left to the sweep'));
-  await cascadeQueue.add(cascadeId).catch(warn('cascade wake-up failed, left to the sweep'));
+  await store.cascades.inForceSince(cascadeId, effectiveAt).catch(warn('kill time not recorded; the sweep will retry'));
+  await cascadeQueue.add(cascadeId).catch(warn('cascade wake-up failed; the sweep will retry'));
 }
 
 const checkStatus = (cascadeId: string): string => `Check its status with GET /v1/agents/cascades/${cascadeId}.`;

@@ -39,7 +39,8 @@ export function validateEvent(
   agentId: string | null = null,
   maxErrors?: number,
 ): ValidatedEvent | FieldError[] {
-  const parsed = parseInput(submittedEventSchema, input);
+  // Without error details, the event need not be parsed again for our own messages.
+  const parsed = maxErrors === 0 ? submittedEventSchema.safeParse(input) : parseInput(submittedEventSchema, input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
   // The caller does not need error details, so skip the search for similar event types.
   if (maxErrors === 0 && !(parsed.success && catalog.has(parsed.data.eventType))) return [];

@@ -53,7 +53,7 @@ async function putInCache(deps: LinkDeps, cacheOutboxId: string, { users, member
     const puts = Promise.all([signalsCache.putNewer(userRows), identityCache.putNewer(identityRows)]);
     await withDeadline(puts, CACHE_TIMEOUT_MS, () => new Error('the cache did not respond in time'));
   } catch (error) {
-    log.warn({ err: messageOf(error) }, 'caching a link change failed, left to the sweep');
+    log.warn({ err: messageOf(error) }, 'caching a link change failed; the sweep will retry');
     return 'pending';
   }
   // If this fails, the sweep writes the same rows to the cache again, which is harmless.

@@ -163,7 +163,7 @@ function conclude(run: Run, results: PartnerResult[], print: (line: string) => v
   }
   const from = [...sources].map(([source, count]) => `${count} from ${source}`).join(', ');
   print(
-    `All counts match: generated events, receipts, signals for all ${users} users (responses: ${from}) and MongoDB.`,
+    `All counts match: generated events, receipts, stored events in MongoDB, and signals for all ${users} users (${from}).`,
   );
   return 0;
 }

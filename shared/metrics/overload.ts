@@ -12,7 +12,7 @@ export function overloadSeries({ registers }: In) {
     }),
     queueMemoryBytes: new Gauge({
       name: 'mir_queue_redis_memory_bytes',
-      help: "Memory that the queue's Redis uses (used_memory).",
+      help: 'Memory that the queue Redis uses (used_memory).',
       registers,
     }),
     queueMemoryLimit: new Gauge({

@@ -17,7 +17,7 @@ export interface CascadeDoc {
   requestId: string;
   status: CascadeStatus;
   /**
-   * When the subtree's keys stopped working, according to the clock of the queue's Redis. Null until Redis confirms the
+   * When the subtree's keys stopped working, according to the clock of the queue Redis. Null until Redis confirms the
    * kill.
    */
   effectiveAt: Date | null;

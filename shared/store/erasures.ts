@@ -10,7 +10,7 @@ export interface ErasureDoc {
   tenant: Tenant;
   /** Removed when the erasure is done, so only the erasure's status remains. */
   userRef?: UserRef;
-  /** Everything received up to this time, according to the clock of the queue's Redis, is erased. */
+  /** Everything received up to this time, according to the clock of the queue Redis, is erased. */
   erasedAt: Date;
   status: 'RUNNING' | 'DONE';
   eventsErased: number;

@@ -42,7 +42,7 @@ class MigrationBusyError extends Error {
 }
 
 const LOCK_ID = 'lock';
-/** Longer than any pause in a running process. The holder renews the lock every quarter of this time. */
+/** Longer than any pause in a running process. The holder renews the lock four times within this time. */
 const LOCK_MS = 60_000;
 const CATCH_UP_PAUSE_MS = 500;
 const CATCH_UP_TRIES = 240;

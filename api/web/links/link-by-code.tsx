@@ -16,7 +16,7 @@ const WINDOW_SECONDS = 10 * 60;
  * Maximum number of wrong codes per window. Too few attempts to guess a 40-bit code, which expires after one window.
  */
 const MAX_WRONG_CODES = 5;
-const REJECTION = `There were ${MAX_WRONG_CODES} wrong codes. Ask the platform for a new code.`;
+const REJECTION = `A wrong code was entered ${MAX_WRONG_CODES} times. Ask the platform for a new code.`;
 const RULES = ['link-code-session', 'link-code-identity', 'link-code-address'].map((name): ThrottleRule => {
   return { name, points: MAX_WRONG_CODES, seconds: WINDOW_SECONDS, rejection: REJECTION };
 });

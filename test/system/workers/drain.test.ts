@@ -149,7 +149,7 @@ describe('SIGTERM', () => {
     const paths = ['/healthz', '/readyz', '/openapi.json', '/metrics', '/v1/event-types', '/nowhere'];
     const polls = paths.map((path) => poll(api.port, path, () => (requests[path] = (requests[path] ?? 0) + 1)));
     await waitUntil('every path has responded', () => paths.every((path) => (requests[path] ?? 0) > 3));
-    // Keeps the response of /readyz pending.
+    // Keeps the /readyz response pending.
     redis.freeze();
     const before = requests['/healthz']!;
     await waitUntil('/readyz is pending', () => requests['/healthz']! > before + 100);

@@ -75,7 +75,7 @@ describe('event type patterns', () => {
 });
 
 describe('attenuation', () => {
-  it('never gives a child a scope, event type or limit that one of its ancestors lacks', () => {
+  it('never gives a child a scope or event type that one of its ancestors lacks, or a higher limit', () => {
     fc.assert(
       fc.property(fc.array(grant, { minLength: 1, maxLength: 6 }), grant, (path, child) => {
         fc.pre(escalations(path, child).length === 0);
