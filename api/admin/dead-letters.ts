@@ -162,8 +162,8 @@ export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<
 }
 
 /**
- * Writes the audit entry of a replay or drop. Call this before changing the queue: every change must have its entry,
- * whereas a failed change can be repeated.
+ * Writes the audit entry for a replay or drop. Call this before changing the queue: no change may lack its entry, while
+ * an entry whose change failed does no harm, because the change can be retried.
  */
 async function auditAction(
   { store }: DeadLetterDeps,

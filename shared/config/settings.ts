@@ -24,12 +24,12 @@ export const SETTINGS = {
   PORT: setting(port.default(3000), 'Public port of the API.'),
   METRICS_PORT: setting(
     port.default(3100),
-    "Port of the API's `/metrics`. Defaults to `PORT` + 100 under `npm start`.",
+    "Port for the API's `/metrics` endpoint. Defaults to `PORT` + 100 under `npm start`.",
   ),
   METRICS_ON_PUBLIC_PORT: setting(flag.default(false), 'Also serves `/metrics` on `PORT`.'),
   WORKER_PORT: setting(
     port.default(3200),
-    "Port of a worker's `/healthz`, `/readyz` and `/metrics`. Under `npm start`, worker ports count up from `PORT` + 200 by default.",
+    "Port for a worker's `/healthz`, `/readyz` and `/metrics` endpoints. Under `npm start`, worker ports count up from `PORT` + 200 by default.",
   ),
   BIND_ADDRESS: setting(
     z

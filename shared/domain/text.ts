@@ -2,10 +2,10 @@
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
-/** JSON Schema pattern for texts that `identifierProblem` accepts. Used in the OpenAPI document. */
+/** JSON Schema pattern for text that `identifierProblem` accepts. Used in the OpenAPI document. */
 export const IDENTIFIER_PATTERN = '^[^\\u0000-\\u001f\\u007f]*$';
 
-/** JSON Schema patterns for a line, and for a text with line breaks and tabs. Neither pattern matches blank text. */
+/** JSON Schema patterns for a single line, and for text that may contain line breaks and tabs. Neither pattern matches blank text. */
 export const LINE_PATTERN = '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$';
 export const PARAGRAPHS_PATTERN =
   '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$';

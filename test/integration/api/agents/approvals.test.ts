@@ -96,7 +96,7 @@ describe('spawn approval', () => {
     expect([foreign.status, foreign.body.detail]).toEqual([404, missing.body.detail]);
   });
 
-  it('requires approval from the configured depth or tree size', async () => {
+  it('requires approval at or above the configured depth or tree size', async () => {
     await allowSpawning(h.client, partner, { approval: { fromDepth: 2, fromAgentsPerRoot: 4 } });
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, partner.liveKey, root.id);
