@@ -14,7 +14,7 @@ import { countAttempt, rememberBrowser } from './throttles';
 const PATH = '/login/oidc';
 const FORBIDDEN = 403;
 
-/** Offers to log in with the OpenID Connect provider, if one is configured. */
+/** Offers login through an OpenID Connect provider, if one is configured. */
 export function ProviderSection({ next }: { next: string | null }): VNode | null {
   const { provider } = usePageFacts();
   if (provider === null) return null;

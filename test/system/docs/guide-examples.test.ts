@@ -95,7 +95,7 @@ function expectExampleOutput(output: string, sameEvent: 'true' | 'True'): void {
 
 describe('examples in the Partner Guide', () => {
   it(
-    'runs the curl examples, from the application to the killed agent',
+    'runs the curl examples, from applying as a partner to killing an agent',
     async () => {
       // The operator's commands connect to the databases.
       const databases = {

@@ -24,7 +24,7 @@ describe('an agent’s requests in progress while it is revoked or suspended', (
     ['suspend', {}, 'AGENT_SUSPENDED'],
     ['suspend', { includeDescendants: true }, 'AGENT_SUSPENDED'],
   ])(
-    'rejects changes by an agent that was authorized before its revocation or suspension (%s %j)',
+    "rejects an agent's changes even if its request was authorized before the revocation or suspension (%s %j)",
     async (action, body, code) => {
       const root = await register(h.client, partner.liveKey);
       const child = await spawn(h.client, root.key, root.id);

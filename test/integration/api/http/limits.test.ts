@@ -102,7 +102,7 @@ describe('rate limits', () => {
     expect((await mir.client.post('/v1/events', liveKey, anEvent())).status).toBe(202);
   });
 
-  it('charges one unit per event in every format, including rejected events', async () => {
+  it('charges one unit for every event, accepted or rejected, in every format', async () => {
     const { liveKey } = await createLimitedPartner(600, 600);
     expect(remaining(await mir.client.post('/v1/events', liveKey, anEvent()))).toBe(599);
     const batch = await mir.client.post('/v1/events', liveKey, { events: someEvents(100) });

@@ -63,7 +63,7 @@ describe('mir doctor', () => {
     expect(checks.at(-1)!.check).toBe('disk');
   });
 
-  it('reports settings that prevent a start or are unsafe on a public deployment', async () => {
+  it('reports settings that prevent startup or are unsafe in a public deployment', async () => {
     const settings = async (env: Record<string, string>) =>
       notOk((await doctor(env)).checks).filter(({ check }) => check === 'settings');
     writeJson('catalog.json', { 'not.a.type': 'x' });
