@@ -1,11 +1,11 @@
 import mongoose from 'mongoose';
 
-/** The baseline for draining: one process, only the driver, and sequential transactions of 500 events each. */
 interface StartMessage {
   events: Record<string, unknown>[];
 }
 const GROUP = 500;
 
+/** The baseline for draining: one process, only the driver, and sequential transactions of 500 events each. */
 async function main(): Promise<void> {
   const client = await mongoose.mongo.MongoClient.connect(process.env['MONGO_URL']!, {
     writeConcern: { w: 'majority', journal: true },
