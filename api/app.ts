@@ -51,8 +51,11 @@ export function createApp(ctx: ApiContext): Express {
   app.set('trust proxy', ctx.config.trustProxyHops);
 
   const admit = createAdmit(ctx);
-  const handlerOf = (route: Route) => ({ method: route.method, path: route.path, handle: runRoute(ctx, route, admit) });
-  mount(app, ctx, ['', '/v1'], PARTNER_ROUTES.map(handlerOf));
+  const handlersOf = (route: Route): Mounted[] => {
+    const handle = runRoute(ctx, route, admit);
+    return [route.path, ...(route.aliases ?? [])].map((path) => ({ method: route.method, path, handle }));
+  };
+  mount(app, ctx, ['', '/v1'], PARTNER_ROUTES.flatMap(handlersOf));
   const documented = { partner: PARTNER_ROUTES, bare: BARE_ROUTES };
   const openApi = buildOpenApi(documented, {
     publicUrl: ctx.config.publicUrl,
@@ -63,7 +66,7 @@ export function createApp(ctx: ApiContext): Express {
     ctx,
     [''],
     [
-      ...BARE_ROUTES.map(handlerOf),
+      ...BARE_ROUTES.flatMap(handlersOf),
       ...referencePage(openApi),
       ...(ctx.config.metricsOnPublicPort
         ? [

@@ -80,7 +80,9 @@ export async function readOpenCascades(
 export const getCascadeRoute = route({
   operationId: 'getCascade',
   method: 'GET',
-  path: '/agents/cascades/:id',
+  path: '/cascades/:id',
+  // Not documented, because `/agents/cascades/{id}` and `/agents/{id}/lineage` are ambiguous to OpenAPI tools.
+  aliases: ['/agents/cascades/:id'],
   auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
   tag: 'Agents',
   summary: 'Get the progress of a kill',

@@ -93,7 +93,7 @@ async function startCascade({ store, cascadeQueue, log }: KillDeps, { _id: casca
   await cascadeQueue.add(cascadeId).catch(warn('cascade wake-up failed; the sweep will retry'));
 }
 
-const checkStatus = (cascadeId: string): string => `Check its status with GET /v1/agents/cascades/${cascadeId}.`;
+const checkStatus = (cascadeId: string): string => `Check its status with GET /v1/cascades/${cascadeId}.`;
 
 function notConfirmed(cascadeId: string, cause: unknown): PublicError {
   return new PublicError(

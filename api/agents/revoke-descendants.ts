@@ -18,7 +18,7 @@ export const revokeDescendantsRoute = route({
   tag: 'Agents',
   summary: 'Permanently revoke an agent and all its descendants (kill switch)',
   description:
-    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes each key and audits each revocation; `GET /v1/agents/cascades/{id}` shows the progress. Also works on revoked agents. A retry returns the existing kill. If the detail of a 503 `OVERLOADED` includes a cascade ID, the kill is recorded but not confirmed yet.',
+    'From `effectiveAt`, every process rejects the agent and all its descendants, regardless of the size of the tree. MIR then deletes each key and audits each revocation; `GET /v1/cascades/{id}` shows the progress. Also works on revoked agents. A retry returns the existing kill. If the detail of a 503 `OVERLOADED` includes a cascade ID, the kill is recorded but not confirmed yet.',
   params: idParams,
   query: noQuery,
   body: z
@@ -61,7 +61,7 @@ export const revokeDescendantsRoute = route({
     return {
       status: 202,
       body: { cascadeId, status, effectiveAt: effectiveAt.toISOString() },
-      headers: { Location: `/v1/agents/cascades/${cascadeId}` },
+      headers: { Location: `/v1/cascades/${cascadeId}` },
     };
   },
 });

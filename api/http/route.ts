@@ -89,6 +89,8 @@ export interface RouteDoc {
   method: Method;
   /** Express path. Partner routes are also served under `/v1`. */
   path: string;
+  /** Earlier paths of the endpoint. They are served in the same way, but not documented. */
+  aliases?: readonly string[];
   auth: RouteAuth;
   tag: string;
   summary: string;

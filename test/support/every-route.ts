@@ -91,7 +91,7 @@ function partnerCalls({ partner, other, agents, ids }: Prepared): RouteCall[] {
     call('GET /audit/verify', STORE),
     call('GET /agents/tree', STORE),
     call('GET /agents/tree', STORE, { headers: { accept: 'application/x-ndjson' } }),
-    call('GET /agents/cascades/:id', STORE, of(ids.cascade)),
+    call('GET /cascades/:id', STORE, of(ids.cascade)),
     call('GET /agents/:id/lineage', STORE, of(agents.parent.agentId)),
     call('POST /agents/:id/revoke-descendants', STORE, { ...of(agents.parent.agentId), body: { dryRun: true } }),
     call('POST /agents/:id/revoke-descendants', BOTH, { ...of(agents.killed.agentId), body: {} }),

@@ -38,7 +38,7 @@ async function killTree(client: ApiClient, key: string): Promise<string[]> {
   const child = await spawn(client, key, root.id);
   const kill = await client.post(`/v1/agents/${root.id}/revoke-descendants`, key, {});
   await waitUntil('the cascade is closed', async () => {
-    const { body } = await client.get(`/v1/agents/cascades/${kill.body.cascadeId}`, key);
+    const { body } = await client.get(`/v1/cascades/${kill.body.cascadeId}`, key);
     return body.status === 'CLOSED';
   });
   await client.get('/v1/audit', key);

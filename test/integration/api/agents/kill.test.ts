@@ -39,7 +39,7 @@ const kill = (agentId: string, key: string, body: Record<string, unknown> = {}) 
 async function waitUntilClosed(cascadeId: string, key: string): Promise<Record<string, unknown>> {
   let body: Record<string, unknown> = {};
   const isClosed = async (): Promise<boolean> => {
-    ({ body } = await mir.client.get(`/v1/agents/cascades/${cascadeId}`, key));
+    ({ body } = await mir.client.get(`/v1/cascades/${cascadeId}`, key));
     return body['status'] === 'CLOSED';
   };
   await waitUntil('the cascade is closed', isClosed, CLOSED_WITHIN_MS);
@@ -78,6 +78,17 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
     expect(await audit.model.countDocuments({ cascadeId: response.body.cascadeId })).toBe(SIZE);
     expect((await audit.model.distinct('target', { cascadeId: response.body.cascadeId })).length).toBe(SIZE);
   }, 180_000);
+
+  it('returns the location of the cascade, which is also served at its earlier path', async () => {
+    const { partner, tree } = await createTree(2);
+    const response = await kill(tree[0]!.agentId, partner.liveKey);
+    const { cascadeId } = response.body;
+    expect(response.headers.get('location')).toBe(`/v1/cascades/${cascadeId}`);
+    const cascade = await waitUntilClosed(cascadeId, partner.liveKey);
+    for (const path of [`/v1/agents/cascades/${cascadeId}`, `/agents/cascades/${cascadeId}`]) {
+      expect(await mir.client.get(path, partner.liveKey)).toMatchObject({ status: 200, body: cascade });
+    }
+  });
 
   it('previews a kill with dryRun without changing anything', async () => {
     const { partner, tree } = await createTree(50);

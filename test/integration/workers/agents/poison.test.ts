@@ -32,7 +32,7 @@ describe('cascade with agents that cannot be revoked', () => {
 
     const path = `/v1/agents/${tree[0]!.agentId}/revoke-descendants`;
     const { cascadeId } = (await mir.client.post(path, partner.liveKey, {})).body;
-    const read = async () => (await mir.client.get(`/v1/agents/cascades/${cascadeId}`, partner.liveKey)).body;
+    const read = async () => (await mir.client.get(`/v1/cascades/${cascadeId}`, partner.liveKey)).body;
     await waitUntil('the cascade is partial', async () => (await read()).status === 'PARTIAL');
 
     const rest = SIZE - poison.length;
