@@ -9,14 +9,17 @@ import type { ApiContext } from '../context';
 
 type KindDeps = Pick<ApiContext, 'keys' | 'queueLink'>;
 
-/** Facts read from a possibly malformed payload. Null means unknown. */
+/** Facts extracted from a payload. If the payload is malformed, facts that cannot be read are null. */
 interface PayloadFacts {
   tenant: Tenant | null;
   events: number | null;
   receivedAtMs: number | null;
 }
 
-/** How to read the payloads of a queue's dead letters, and what a replay or drop does besides moving the job. */
+/**
+ * Queue-specific handling of dead letters: how to read their payloads, and what a replay or drop does in addition to
+ * requeuing or removing the job.
+ */
 interface DeadLetterKind {
   definition: Pick<(typeof QUEUES)[number], 'fields' | 'safeParse'>;
   facts(data: unknown): PayloadFacts;

@@ -17,10 +17,7 @@ const MAX_REASON_LENGTH = 500;
 
 export type DeadLetterDeps = Pick<ApiContext, 'store' | 'secrets' | 'keys' | 'queueLink' | 'queues'>;
 
-/**
- * A job that failed permanently, without its payload. A fact is null if the payload is too malformed for MIR to read
- * it.
- */
+/** A job that failed permanently, without its payload. Facts that cannot be read from a malformed payload are null. */
 export interface DeadLetter {
   id: string;
   queue: DeadLetterQueue;
@@ -109,7 +106,7 @@ async function findDeadLetters(
 
 async function find({ queues, keys, queueLink }: DeadLetterDeps, id: string): Promise<Found | null> {
   for (const name of DEAD_LETTER_QUEUES) {
-    // Checks the failed set first, because an arbitrary ID could name one of the queue's internal keys.
+    // Check the failed set first, because an arbitrary ID could name one of the queue's internal keys.
     if (!(await fromQueue(isFailed(queueLink.client, queueKeys(keys, name), id)))) continue;
     const job = await fromQueue(queues[name].getJob(id));
     if (job) return { queue: name, job: job as Job };
@@ -162,8 +159,8 @@ export async function showDeadLetter(deps: DeadLetterDeps, id: string): Promise<
 }
 
 /**
- * Writes the audit entry for a replay or drop. Call this before changing the queue: no change may lack its entry, while
- * an entry whose change failed does no harm, because the change can be retried.
+ * Writes the audit entry for a replay or drop. Call this before changing the queue: every change must have an audit
+ * entry, and an entry for a change that then fails is harmless, because the change can be retried.
  */
 async function auditAction(
   { store }: DeadLetterDeps,
@@ -191,8 +188,8 @@ async function isQueued({ queues }: DeadLetterDeps, id: string): Promise<boolean
 }
 
 /**
- * Requeues a dead letter with a full set of attempts. Events that an earlier attempt stored are not stored again.
- * Returns the same result if the job is already queued. Throws 404 if the dead letter does not exist.
+ * Requeues a dead letter and resets its attempt count. Events that an earlier attempt stored are not stored again. Also
+ * returns `QUEUED` if the job is already queued. Throws 404 if the dead letter does not exist.
  */
 export async function replayDeadLetter(
   deps: DeadLetterDeps,
@@ -208,7 +205,8 @@ export async function replayDeadLetter(
   await auditAction(deps, found, 'dead-letter.replayed', auditContext);
   await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, auditContext.at.getTime()));
   try {
-    // Keeps `attemptsStarted`, so that the worker refreshes users whose events an earlier attempt may have committed.
+    // This keeps `attemptsStarted`, so that the worker refreshes users whose events an earlier attempt may have
+    // committed.
     await found.job.retry('failed', { resetAttemptsMade: true });
   } catch (error) {
     // A concurrent replay or drop may have removed the dead letter.
@@ -219,7 +217,7 @@ export async function replayDeadLetter(
   return queued;
 }
 
-/** Replays all current dead letters, oldest first. Skips those that are replayed or dropped in the meantime. */
+/** Replays all current dead letters, oldest first. Skips any that are replayed or dropped in the meantime. */
 export async function replayAllDeadLetters(
   deps: DeadLetterDeps,
   auditContext: AuditContext,

@@ -9,7 +9,7 @@ export const getDeadLetterRoute = route({
   path: '/admin/dead-letters/:id',
   auth: { kind: 'admin' },
   tag: 'Operator',
-  summary: 'Get a dead letter with the fields and types of its payload, but not their values',
+  summary: 'Get a dead letter with its payload’s field names and types, but without any values',
   params: deadLetterParams,
   answers: {
     200: {

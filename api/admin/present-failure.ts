@@ -1,6 +1,9 @@
 import { STORE_REFUSED_MESSAGE } from '../../shared/domain/receipt';
 
-/** Reasons that MIR wrote itself. Mail server failures are included because MIR reduces them to their codes. */
+/**
+ * Failure reasons that MIR wrote itself. Email delivery failures are included, because MIR records only their error
+ * codes.
+ */
 const OWN_REASONS = [
   /^(?:PAYLOAD_UNREADABLE|AGENT_NOT_ALLOWED): /,
   /^email delivery failed: (?:no code|[A-Z]+)(?: \d{3})?$/,

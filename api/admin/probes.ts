@@ -33,18 +33,17 @@ async function isUp(check: Promise<unknown>): Promise<'up' | 'down'> {
 }
 
 /**
- * Returns 503 while the process drains, or while the queue is unreachable and MIR cannot accept events. Reports the
- * state of the database and the cache without failing because of them: MIR accepts events without the database and
- * resolves users without the cache.
+ * Returns 503 while the process drains or while the queue is unreachable. Reports the state of the database and the
+ * cache, but does not require them: MIR accepts events without the database and resolves users without the cache.
  */
 const readyzRoute = route({
   ...shared,
   operationId: 'getReadiness',
   problems: [],
   path: '/readyz',
-  summary: 'Check that the process is ready for requests',
+  summary: 'Check that the process is ready to serve requests',
   description:
-    'Reports the state of the database and the cache without requiring them: MIR accepts events without the database and reads signals without the cache.',
+    'Reports the state of the database and the cache, but does not require them: MIR accepts events without the database and reads signals without the cache.',
   answers: {
     200: { description: 'Ready', schema: readiness('Ready', ['ready']) },
     503: {

@@ -49,7 +49,7 @@ export async function changeAgent(
       if (!after)
         throw new PublicError(
           'CONFLICT',
-          'Another request changed this agent first. Your change was not saved. Read the agent, then retry.',
+          'Another request changed this agent first. Your change was not saved. Retrieve the agent, then retry.',
         );
       const facts = { before: auditedAgent(before), after: auditedAgent(after) };
       const entry = { partnerId, tenant, action: decision.action, target: agentId, reason, ...facts };

@@ -8,8 +8,8 @@ import { requireAlivePath } from './agent-state';
 import { typeErrors } from './input-schemas';
 
 /**
- * Numbers of living agents: the parent's children, and all agents in the tree. Neither number includes the new child.
- * Each number is an upper bound, but is exact whenever a policy limit depends on it.
+ * Numbers of living agents among the parent's children and in the entire tree, excluding the new child. Each number is
+ * an upper bound, but it is exact whenever a policy limit depends on it.
  */
 export interface Population {
   children: number;
@@ -17,9 +17,9 @@ export interface Population {
 }
 
 /**
- * Returns `stored`, an upper bound, if it is below `threshold`. Otherwise, counts the agents and returns the exact
- * number if that is below `threshold`. Never counts past `threshold`, so that a spawn does not read an entire large
- * tree.
+ * Returns `stored`, an upper bound, if it is below `threshold`. Otherwise, counts the agents: returns the exact number
+ * if it is below `threshold`, and `stored` if it is not. Counts only up to `threshold`, so that a spawn does not read
+ * an entire large tree.
  */
 async function countIfNeeded(
   stored: number,

@@ -37,7 +37,8 @@ function presentCascade(cascade: CascadeDoc, audited: number): PresentedCascade 
     agentId,
     status,
     affected,
-    // The cascade's own counter lags behind, but each revocation commits together with its audit entry.
+    // The cascade's own counter can lag behind. The audit count does not, because each revocation commits together with
+    // its audit entry.
     revoked: Math.max(revoked, audited),
     audited,
     parked: parkedCount,

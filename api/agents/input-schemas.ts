@@ -39,8 +39,8 @@ const type = agentTypeSchema;
 const preset = presetSchema;
 
 /**
- * The rules of `grantProblems` as JSON Schema: an AI agent cannot be ADMIN, and each entry on its allowlist must
- * specify a category. Attach it next to a named schema's reference, for the reason explained at `atLeastOne`.
+ * Expresses the rules of `grantProblems` in JSON Schema: an AI agent cannot have the ADMIN preset, and each entry on
+ * its allowlist must specify a category. Add it next to the reference to a named schema; `atLeastOne` explains why.
  */
 const AI_AGENT_RULE = {
   anyOf: [

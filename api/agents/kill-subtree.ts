@@ -21,7 +21,7 @@ export interface KillOrder {
   requestId: string;
 }
 
-/** A kill that is enforced by every process. */
+/** A kill that every process enforces. */
 export type KillInForce = CascadeDoc & { effectiveAt: Date };
 
 /**

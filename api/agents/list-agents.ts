@@ -10,8 +10,8 @@ import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { agentSchema, presentAgent, statusOf } from './present-agent';
 
 /**
- * Batch size when filtering by status. The filter runs after the read, because an effective status depends on
- * ancestors.
+ * Batch size when filtering by status. The filter runs after each read, because an agent's effective status depends on
+ * its ancestors.
  */
 const FILTERED_BATCH_SIZE = 500;
 /** Maximum number of batches read per page. After the last batch, the page is returned even if it is not full. */
@@ -42,7 +42,10 @@ async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgen
   return agents.map((agent) => ({ agent, above: agent.ancestors.flatMap((id) => marks.get(id) ?? []) }));
 }
 
-/** Returns a page of agents, newest first. With `status`, a page may not be full even if more pages follow. */
+/**
+ * Returns a page of agents, newest first. With `status`, a page may contain fewer than `limit` agents even if more
+ * pages follow.
+ */
 export async function pageOfAgents<Item>(
   deps: Deps,
   { tenant, self }: AgentScope,

@@ -14,7 +14,10 @@ export interface NewAgentSpec extends Grant {
   approvalId: string | null;
 }
 
-/** Builds an agent below `parent` (a root agent if null) and its key. The agent contains only a hash of the key. */
+/**
+ * Builds an agent and its key. The agent is a child of `parent`, or a root agent if `parent` is null, and contains only
+ * a hash of the key.
+ */
 export function newAgent(
   { tenant, partnerId }: Pick<AgentAccess, 'tenant' | 'partnerId'>,
   parent: AgentDoc | null,

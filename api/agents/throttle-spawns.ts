@@ -2,7 +2,7 @@ import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { PublicError } from '../http/public-error';
 import type { ApiContext } from '../context';
 
-/** Stops runaway spawning. Legitimate trees are not expected to grow faster. */
+/** Limit that stops runaway spawning. Legitimate trees are not expected to grow faster. */
 export const SPAWNS_PER_ROOT_PER_MINUTE = 600;
 const MINUTE_SECONDS = 60;
 

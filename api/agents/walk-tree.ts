@@ -51,7 +51,7 @@ export interface TreePart {
   tenant: Tenant;
   root: AgentDoc | null;
   levels?: number | undefined;
-  /** Starts after this agent. */
+  /** If set, the walk starts after this agent. */
   after?: AgentDoc | null;
 }
 
@@ -65,7 +65,7 @@ export async function* walkTree(
   { store }: Deps,
   { tenant, root, levels, after = null }: TreePart,
 ): AsyncGenerator<TreeNode, void> {
-  // Every ancestor of a later agent is an ancestor of `after`, `after` itself, or an agent that the walk has passed.
+  // Every ancestor of a later agent is `after`, one of its ancestors, or an agent that the walk has already visited.
   const above = after ? [...after.ancestors, after._id] : (root?.ancestors ?? []);
   const statusOf = statusesInPathOrder(await store.agents.byIds(above));
   const rows = store.agents.walk(

@@ -8,7 +8,10 @@ import { route } from '../http/route';
 
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
 
-/** Number of streamed entries whose targets are read in one query, to filter out entries that an agent may not see. */
+/**
+ * Number of entries per batch when streaming to an agent. One query per batch determines which entries the agent may
+ * see.
+ */
 const FILTER_BATCH_SIZE = 250;
 const time = z.iso.datetime({ offset: true });
 

@@ -23,7 +23,7 @@ const verdictSchema = z.union([
         .string()
         .nullable()
         .describe(
-          'Hash of the last verified entry. Keep it: if anyone changes an earlier entry, the chain no longer leads to it.',
+          'Hash of the last verified entry. Store it: if anyone changes this or an earlier entry, the chain no longer produces this hash.',
         ),
       unsealed: z
         .int()
@@ -93,7 +93,12 @@ export const verifyAuditRoute = route({
     cursor: pageQuery.cursor,
     limit: z.coerce.number().int().min(1).max(MAX_ENTRIES_PER_CALL).default(MAX_ENTRIES_PER_CALL),
   }),
-  answers: { 200: { description: 'Whether the verified part is intact, or the first problem', schema: verdictSchema } },
+  answers: {
+    200: {
+      description: 'Whether the verified entries are intact and, if not, the first problem',
+      schema: verdictSchema,
+    },
+  },
   problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant }, query }) => {
     if (running >= MAX_CONCURRENT_CALLS) {

@@ -11,7 +11,7 @@ export const UNCHECKED: CheckedChain = { ...CHAIN_START, throughMs: 0 };
 
 interface Broken {
   seq: number;
-  /** Null if the entry is missing, or if the chain head is at fault. */
+  /** ID of the broken entry. Null if the entry is missing, or if the problem is in the chain head. */
   auditId: string | null;
   reason: ChainBreak;
 }
@@ -27,9 +27,9 @@ export interface Bounds {
 }
 
 /**
- * Recomputes a chain from a given position, in one streaming pass with constant memory, until it reaches a bound. Reads
- * the head after the entries: entries sealed in the meantime may put the head ahead of the entries read, but never
- * behind them.
+ * Recomputes a chain from a given position, in one streaming pass with constant memory, and stops at the end of the
+ * chain or at a bound. Reads the head after the entries: entries sealed in the meantime can put the head ahead of the
+ * entries read, but never behind them.
  */
 export async function verifyChain(
   { audit, auditHeads }: Pick<Store, 'audit' | 'auditHeads'>,
@@ -63,8 +63,8 @@ export async function verifyChain(
 }
 
 /**
- * Handles a head that is ahead of the entries read: either more entries were sealed since, or the end of the chain was
- * removed.
+ * Handles a head that is ahead of the entries read: either more entries have been sealed in the meantime, or the end of
+ * the chain was removed.
  */
 async function verifyTail(audit: Store['audit'], chain: AuditChain, checked: CheckedChain): Promise<ChainVerdict> {
   for await (const _next of audit.sealedAfter(chain, checked.seq, 1)) {

@@ -25,7 +25,7 @@ interface Changed<T> {
 }
 
 /**
- * Changes what API keys may do. Every change of authority runs through here, in this order:
+ * Changes what API keys may do. Every such change goes through these steps:
  *
  * 1. Wait for earlier changes with the same key.
  * 2. Run `change` in a transaction, which may repeat it after a conflict.
@@ -33,7 +33,7 @@ interface Changed<T> {
  * 4. Commit.
  * 5. Remove the fence, so that every process reads the new state from MongoDB.
  *
- * Then resolves with the time from which the change is in force in every process. An error thrown by `change` rolls
+ * Resolves with the time from which the change is in force in every process. An error thrown by `change` rolls
  * everything back. Creating an agent needs no fence, because nothing about the agent is cached yet; the call only waits
  * for earlier changes with the same key.
  */

@@ -7,7 +7,7 @@ const RETRY_AFTER_SECONDS = 2;
 
 /**
  * Awaits a write. If an outage leaves the outcome unknown, throws STORE_UNAVAILABLE with a detail that says so. Reads
- * need no wrapper: the HTTP layer returns the same code for their outages.
+ * do not need this wrapper, because the HTTP layer converts their outage errors to the same code.
  */
 export async function storeWrite<T>(write: Promise<T>): Promise<T> {
   try {

@@ -7,7 +7,7 @@ import { invalidJson, parseJson, textOf, tooDeep } from '../http/read-body';
 
 /**
  * Larger JSON bodies are split into items, which are parsed in time slices, because V8 can take 1 ms to parse 32 KiB of
- * distinct keys. Parsing a body in one piece is a third faster, which matters for batches of ordinary size.
+ * distinct keys. Smaller bodies are parsed in one piece, which is a third faster.
  */
 const MAX_WHOLE_PARSE_BYTES = 128 * 1024;
 /** Lines longer than this are checked for nesting depth before they are parsed. */
@@ -117,7 +117,10 @@ const TOO_LARGE: FieldError = {
   message: `Must be at most ${MAX_EVENT_BYTES / 1024} KiB.`,
 };
 
-/** Returns the length of an item's text in bytes or characters, or 0 if the item was parsed with the entire body. */
+/**
+ * Returns the length of an item's text, in bytes for JSON and in characters for NDJSON. Returns 0 if the item was
+ * parsed with the entire body.
+ */
 export function sizeOf(item: BatchItem): number {
   if ('value' in item) return 0;
   return 'json' in item ? item.json.length : item.line.length;

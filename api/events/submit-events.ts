@@ -36,10 +36,10 @@ interface Submitting {
 }
 
 /**
- * Creates the handler for `POST /events`. One script call checks the key and its budget, reads the clock and marks the
- * chunks as open. Single events are validated before that call, and those that arrive in the same tick share one call.
- * The items of a batch are validated after the call. For agents and large bodies, an earlier call only checks that the
- * key may submit events.
+ * Creates the handler for `POST /events`. One Redis script call checks the key and its budget, reads the clock and
+ * marks the chunks as open. Single events are validated before that call, and events with the same key that arrive in
+ * the same event-loop tick share one call. The items of a batch are validated after the call. For agents and large
+ * bodies, an earlier call only checks that the key may submit events.
  */
 function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<Answer> {
   const submitSingle = createSubmitSingle(ctx);
@@ -53,8 +53,8 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
 
   /** Charges a rejected submission. Throws 429 if the budget is exhausted. */
   const chargeRejected = async (key: ParsedApiKey, units: number): Promise<Admission> => {
-    // Charge on credit only for substantial work. Otherwise, an agent over its limit could drain its partner's budget
-    // with small requests.
+    // Charge more than the remaining budget only for substantial work. Otherwise, an agent over its limit could drain
+    // its partner's budget with small requests.
     const admission = await (units > 1 ? chargeOnCredit(ctx, key, units) : chargeOneUnit(ctx, key));
     if (admission.granted[0] !== 0) return admission;
     throw tooManyEvents(admission, 1);
@@ -130,7 +130,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
     } catch (error) {
       const isInputError = !charged && error instanceof MirError && INPUT_ERRORS.has(error.code);
       if (isInputError) {
-        // An oversized body was read and decompressed up to the limit.
+        // An oversized body was read and decompressed only up to the limit, so charge for that much.
         const isCutOff = error.code === 'BODY_TOO_LARGE' && !wasRead;
         admitted(await chargeRejected(key, isCutOff ? SUBMIT_AUTH.unitsOf(1, MAX_EVENTS_BODY_BYTES) : units));
       }

@@ -27,9 +27,9 @@ export interface ValidatedEvent {
 }
 
 /**
- * Validates one submitted event. Returns the event, or a list of its errors. The event may be at most 5 minutes later
- * than `nowMs`. `agentId` is the ID of the submitting agent, or null for the partner's own key. `maxErrors` limits the
- * number of errors; if it is 0, the list of a rejected event is empty.
+ * Validates one submitted event. Returns the event, or a list of its errors. `occurredAt` may be at most 5 minutes
+ * after `nowMs`. `agentId` is the ID of the submitting agent, or null for the partner's own key. `maxErrors` limits the
+ * number of errors; if it is 0, a rejected event produces an empty list.
  */
 export function validateEvent(
   { catalog, secrets, keyedIdsFromMs }: ValidationDeps,
@@ -39,7 +39,7 @@ export function validateEvent(
   agentId: string | null = null,
   maxErrors?: number,
 ): ValidatedEvent | FieldError[] {
-  // Without error details, the event need not be parsed again for our own messages.
+  // If no error details are needed, parse once: `parseInput` parses an invalid event again to produce our own messages.
   const parsed = maxErrors === 0 ? submittedEventSchema.safeParse(input) : parseInput(submittedEventSchema, input);
   const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
   // The caller does not need error details, so skip the search for similar event types.

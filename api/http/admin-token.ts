@@ -4,7 +4,7 @@ import { PublicError } from './public-error';
 import type { ApiContext } from '../context';
 import { memoryThrottle, throttledAddress } from './throttle';
 
-/** Counts in memory, so that operators can authenticate while Redis is down. */
+/** Counts attempts in memory, so that operators can authenticate while Redis is down. */
 const failedAttempts = memoryThrottle({
   name: 'admin-token',
   points: 10,

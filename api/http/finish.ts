@@ -9,7 +9,7 @@ import { sendStream, type Streamed } from './send-stream';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBLEM_TYPE = 'application/problem+json';
 
-/** The response of a handler. */
+/** The response that a handler returns. */
 export type Answer = { status: number; headers?: ResponseHeaders } & (
   | { body: unknown; mediaType?: string }
   /** `mediaType` is null for an empty body. */

@@ -3,8 +3,8 @@ import type { ServerResponse } from 'node:http';
 export type ResponseHeaders = Record<string, string | string[]>;
 
 /**
- * Sends a complete response. Replaces Express's `res.json`, which accounts for a fifth of the time of a small request.
- * Does nothing if headers were already sent or the client has disconnected. `headers` override the defaults.
+ * Sends a complete response. Replaces Express's `res.json`, which takes up a fifth of the processing time of a small
+ * request. Does nothing if headers were already sent or the client has disconnected. `headers` override the defaults.
  */
 export function sendText(
   res: ServerResponse,

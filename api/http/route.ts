@@ -20,7 +20,7 @@ export interface KeyAuth {
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
   budget?: 'control';
-  /** Rejects agent keys with HUMAN_REQUIRED. Only people have a partner's own keys. */
+  /** Rejects agent keys with HUMAN_REQUIRED, because only people hold partner keys. */
   partnerOnly?: true;
   /** Requires the ENTERPRISE plan. Routes that read, suspend or revoke agents must keep working after a downgrade. */
   enterpriseOnly?: true;
@@ -78,7 +78,7 @@ export interface Documented {
   headers?: HeaderName[];
   /** Examples by name. By default, one example is generated from the schema. */
   examples?: Record<string, unknown>;
-  /** Fields that override fields of the generated example. */
+  /** Values that override fields of the generated example. */
   exampleFields?: Record<string, unknown>;
 }
 

@@ -30,7 +30,7 @@ function policyOf(key: ParsedApiKey, { budget }: KeyAuth): Policy {
 
 /**
  * Returns a function that authorizes and charges requests. Requests with the same key, scope and budget that arrive in
- * the same tick share one script call.
+ * the same event-loop tick share one Redis script call.
  */
 export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth) => Promise<Admission> {
   const admitGroup = async (group: Coalesced<AdmitRequest, Admission>[]): Promise<void> => {

@@ -10,8 +10,8 @@ export const environmentSchema = z.enum(['live', 'test']).meta({ id: 'Environmen
 
 /**
  * Returns a JSON Schema fragment that requires at least one of the fields. Add it to a schema that already has an `id`,
- * so that it is emitted next to the reference. Validators apply it there, and client generators do not turn it into a
- * union.
+ * so that the fragment is emitted next to the `$ref`. Validators still apply it there, but client generators do not
+ * turn the schema into a union.
  */
 export function atLeastOne(fields: readonly string[]): { not: { properties: Record<string, false> } } {
   return { not: { properties: Object.fromEntries(fields.map((field): [string, false] => [field, false])) } };

@@ -4,7 +4,7 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import type { WebhookEventType } from '../../shared/store/webhooks';
 
 const DELIVERY_RETENTION_MS = 30 * 24 * 3600 * 1000;
-/** Grace period during which the sweep leaves a new message to its own job. */
+/** Delay before the sweep picks up a new message, so that the message's own job can deliver it first. */
 const FIRST_SWEEP_AFTER_MS = 15_000;
 
 export type RemovalReason = 'UNLINKED' | 'IDENTITY_DELETED' | 'USER_ERASED';

@@ -10,7 +10,7 @@ import { announceLink } from './announce-link';
 import { type LinkRejection, linkRejectionOf, rejected, type SettledLink } from './link-outcome';
 import { type Changed, commitLinkChange, type LinkDeps } from './link-transaction';
 
-/** Rolls back the transaction, so the request stays open. */
+/** Thrown to roll back the transaction, so that the request stays open. */
 class LinkRejectedError extends Error {
   constructor(readonly rejection: LinkRejection) {
     super(rejection);
@@ -59,7 +59,7 @@ async function link(
   await store.users.lock([request], session);
   const before = await store.linkRequests.end(requestId, 'USED', identityId, auditContext.at, session);
   if (!before) throw new LinkRejectedError(await rejectionReason(deps, request, auditContext.at));
-  // The person may have deleted the account in another tab since opening this page.
+  // The person may have deleted their MIR account in another tab since opening this page.
   if (!(await store.identities.lock(identityId, session))) throw identityDeleted();
   const partner = await store.partners.get(partnerOf(tenant));
   if (!partner || partner.suspended) throw new LinkRejectedError('PARTNER_UNAVAILABLE');
@@ -88,8 +88,8 @@ async function link(
 }
 
 /**
- * Confirms a request: marks it as used and links the account, in one transaction. Of concurrent calls, exactly one
- * succeeds. On return, every reader sees the new signals, unless `cacheState` is `pending`.
+ * Confirms a request: marks it as used and links the account, in one transaction. If several calls run concurrently,
+ * exactly one succeeds. On return, every reader sees the new signals, unless `cacheState` is `pending`.
  */
 export async function confirmLink(
   deps: LinkDeps,

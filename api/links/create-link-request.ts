@@ -65,7 +65,7 @@ async function insertRequest(
     if (kind === 'CODE') await store.linkRequests.dropCodes(tenant, userRef, session);
     const open = await store.linkRequests.countOpen(tenant, userRef, auditContext.at, session);
     if (open >= MAX_OPEN_REQUESTS_PER_USER) {
-      const text = `This user already has ${open} open invites. Use one of them, or wait until they expire.`;
+      const text = `This user already has ${open} open invitations. Use one of them, or wait until one expires.`;
       throw new PublicError('TOO_MANY_LINK_REQUESTS', text);
     }
     await store.linkRequests.insert(request, session);

@@ -7,7 +7,7 @@ import { existingLinkOf } from './confirm-link';
 import { type LinkOutcome, linkRejectionOf, rejected } from './link-outcome';
 import type { LinkDeps } from './link-transaction';
 
-/** An outcome with its request and partner. After a rejection, the request and the partner may be null. */
+/** An outcome with its request and partner. If the outcome is a rejection, the request and the partner may be null. */
 export type FoundRequest =
   | (Exclude<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc; partner: PartnerDoc })
   | (Extract<LinkOutcome, { kind: 'REJECTED' }> & { request: LinkRequestDoc | null; partner: PartnerDoc | null });

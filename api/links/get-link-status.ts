@@ -19,7 +19,7 @@ export const getLinkStatusRoute = route({
   query: z.strictObject({ userExternalId: userExternalIdSchema }),
   answers: {
     200: {
-      description: 'The current status. Unknown users are not linked',
+      description: 'The current status. Unknown users are reported as not linked',
       schema: z
         .object({
           linked: z.boolean(),

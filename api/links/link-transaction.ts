@@ -10,11 +10,16 @@ import { messageOf } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { storeWrite } from '../db/transaction';
 
-/** Duplicate-key errors are retried, because a worker may insert a new user's row at the same time. */
+/**
+ * Maximum number of attempts. Duplicate-key errors are retried, because a worker may insert a new user's row at the
+ * same time.
+ */
 const MAX_ATTEMPTS = 5;
-/** Grace period during which the sweep leaves a cache update to the process that made the change. */
+/**
+ * Delay before the sweep repeats a cache update, so that the process that made the change can update the cache first.
+ */
 const REFRESH_DUE_AFTER_MS = 5_000;
-/** Maximum time that a person waits for the page. After this time, the page reports the change as pending. */
+/** Maximum time that a page waits for the cache. After this time, the page reports the change as pending. */
 const CACHE_TIMEOUT_MS = 2_000;
 
 export type LinkDeps = Pick<ApiContext, 'store' | 'signalsCache' | 'identityCache' | 'log' | 'webhookQueue'>;
@@ -81,13 +86,13 @@ export async function commitLinkChange<T>(
     }, timeoutMs);
   const { outcome, changed, cacheOutboxId } = await storeWrite(retryDuplicateKey(commit));
   const cacheState = cacheOutboxId === null ? 'done' : await putInCache(deps, cacheOutboxId, changed);
-  // A notified partner may query immediately and must not see the old state. The sweep delivers messages that stay
-  // pending.
+  // A notified partner may query immediately and must not see the old state. If the cache update is pending, the sweep
+  // delivers the messages later.
   if (cacheState === 'done') wakeUpDeliveries(deps, changed);
   return { outcome, cacheState };
 }
 
-/** Wakes up the workers. The rows are the outbox, so a lost wake-up only delays the message. */
+/** Wakes up the webhook workers. The delivery rows serve as the outbox, so a lost wake-up only delays the message. */
 function wakeUpDeliveries({ webhookQueue }: LinkDeps, { deliveryIds }: Changed): void {
   for (const id of deliveryIds) webhookQueue.add(id).catch(() => undefined);
 }

@@ -21,7 +21,7 @@ export async function undecidableError(
     'CONFLICT',
     partnerId === undefined
       ? `The application is already ${status}.`
-      : `The application is already ${status} as partner ${partnerId}. If its keys were lost, rotate them.`,
+      : `The application is already ${status} as partner ${partnerId}. If the partner’s keys were lost, rotate them.`,
   );
 }
 

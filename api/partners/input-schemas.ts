@@ -57,8 +57,8 @@ const limitsInput = z
 const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const PORT = '(:([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5]))?';
 /**
- * JSON Schema pattern for the origins that `originOf` accepts. URL parsers read a host that ends in a number as an IP
- * address.
+ * JSON Schema pattern for the origins that `originOf` accepts. The last label must start with a letter, because URL
+ * parsers read a host that ends in a number as an IP address.
  */
 const ORIGIN_PATTERN = `^(https://(${LABEL}\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))${PORT}/?$`;
 

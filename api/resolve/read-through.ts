@@ -3,7 +3,7 @@ import type { ApiContext } from '../context';
 
 type Deps = Pick<ApiContext, 'metrics' | 'log'>;
 
-/** Where rows of one kind come from: the cache, and the database behind a circuit breaker. */
+/** The sources of one kind of row: the cache, and the database behind a circuit breaker. */
 export interface RowSource<Ref extends string, Row extends { revision: number }> {
   cache: {
     get(ref: Ref): Promise<Row | null>;

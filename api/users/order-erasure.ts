@@ -6,7 +6,7 @@ import type { ApiContext } from '../context';
 import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
 import { dropMembership } from '../links/remove-links';
 
-/** Grace period during which the sweep leaves a new erasure to its wake-up job. */
+/** Delay before the sweep picks up a new erasure, so that the erasure's wake-up job can start it first. */
 const FIRST_SWEEP_AFTER_MS = 15_000;
 
 function latest(first: Date, ...others: (Date | null | undefined)[]): Date {

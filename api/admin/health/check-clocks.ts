@@ -2,7 +2,10 @@ import type { RedisLink } from '../../../shared/redis/connect';
 import { type Finding, fail, ok, warn } from './finding';
 
 const WARN_MS = 1_000;
-/** Well below both the 5 minutes by which an event may be in the future and the 1 minute for which locks are held. */
+/**
+ * Well below the two limits that depend on clocks: events may be at most 5 minutes in the future, and locks are held
+ * for 1 minute.
+ */
 const FAIL_MS = 30_000;
 
 /** A server's time, and this machine's time just before and after reading it. */
@@ -20,8 +23,8 @@ export async function redisClock({ client }: RedisLink): Promise<ClockReading> {
 }
 
 /**
- * Returns the minimum offset, in ms, between a clock and this machine's clock, regardless of the network delay. The
- * offset is positive if the clock is ahead, negative if it is behind, and 0 if the reading shows no difference.
+ * Returns the smallest offset, in ms, between a clock and this machine's clock that explains the reading. The offset is
+ * positive if the clock is ahead, negative if it is behind, and 0 if network delay alone explains the difference.
  */
 function aheadMs({ atMs, sentMs, receivedMs }: ClockReading): number {
   if (atMs > receivedMs) return atMs - receivedMs;

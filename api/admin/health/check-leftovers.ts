@@ -82,7 +82,9 @@ export function checkLeftovers(dataDir: string): Finding[] {
   ];
 }
 
-/** Checks the free space on the data folder's disk. The disks of external stores are not visible to this machine. */
+/**
+ * Checks the free space on the data folder's disk. The disks of external stores cannot be checked from this machine.
+ */
 export async function checkDisk(dataDir: string): Promise<Finding[]> {
   if (namesIn(dataDir) === null) return [];
   const { bavail, bsize } = await statfs(dataDir);

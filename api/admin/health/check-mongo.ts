@@ -6,7 +6,10 @@ import type { Store } from '../../../shared/store/store';
 import { checked, type Finding, fail, ok, warn } from './finding';
 
 const MIN_MAJOR = 7;
-/** A killed process's transaction locks its rows until this limit is reached. The server's default is 60 seconds. */
+/**
+ * A transaction left open by a killed process locks its rows until this limit is reached. The server's default is 60
+ * seconds.
+ */
 const LONG_LIFETIME_SECONDS = 30;
 const MAX_LISTED = 5;
 

@@ -10,7 +10,7 @@ const MIN_MAJOR = 7;
 const READY_TIMEOUT_MS = 5_000;
 const MIB = 1024 * 1024;
 
-/** Reads a field of `INFO`, which includes the policies even on servers that forbid CONFIG. */
+/** Reads a field from the output of `INFO`, which includes the policies even on servers that forbid CONFIG. */
 type Info = (field: string) => string;
 
 async function infoOf({ client }: RedisLink): Promise<Info> {
@@ -53,7 +53,7 @@ function checkMemory(info: Info, config: Config): Finding[] {
     return [warn('queue memory', found, 'run CONFIG SET maxmemory 1gb (at least twice MAX_QUEUED_BYTES)')];
   }
   const percent = Math.round((used / max) * 100);
-  const text = `${Math.round(used / MIB)} of ${Math.round(max / MIB)} MiB (${percent} %) in use`;
+  const text = `${Math.round(used / MIB)} of ${Math.round(max / MIB)} MiB (${percent}%) in use`;
   const findings: Finding[] = [];
   if (percent >= config.maxRedisMemoryPercent) {
     const remedy = 'start more workers, check for dead letters, or raise maxmemory';

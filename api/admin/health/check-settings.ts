@@ -24,7 +24,7 @@ function checkCatalog({ catalogFile }: Config): Finding[] {
   }
 }
 
-/** Checks for settings that are unsafe for a deployment that is reachable from outside. */
+/** Checks for settings that are unsafe if the deployment is reachable from outside. */
 function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivateAddresses }: Config): Finding[] {
   const findings: Finding[] = [];
   if (production && publicUrl.startsWith('http://')) {
@@ -34,7 +34,7 @@ function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivat
     );
   } else if (production && trustProxyHops === 0) {
     const found =
-      "TRUST_PROXY_HOPS is 0, so every caller appears under the TLS proxy's IP address and one abusive caller locks out the others";
+      "TRUST_PROXY_HOPS is 0, so every caller appears to have the TLS proxy's IP address, and one abusive caller locks out all others";
     findings.push(warn('settings', found, 'set it to the exact number of proxies in front of the API'));
   }
   if (webhooksToPrivateAddresses && (production || !isLocalUrl(publicUrl))) {
@@ -44,10 +44,7 @@ function checkExposure({ production, publicUrl, trustProxyHops, webhooksToPrivat
   return findings;
 }
 
-/**
- * Checks the Node version. Also checks whether any setting that could be parsed has a value that does not work or is
- * not recommended.
- */
+/** Checks the Node version, and checks the parsed settings for values that do not work or are not recommended. */
 export function checkSettings(config: Config, given: { pepper: boolean }): Finding[] {
   const findings: Finding[] = [];
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

@@ -6,7 +6,7 @@ import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Store } from '../../../shared/store/store';
 import { type Finding, ok, warn } from './finding';
 
-/** A job that has been waiting or active for longer than this is stuck. */
+/** A job that has been waiting or active for longer than this is reported as stuck. */
 const STUCK_MS = 60_000;
 const LONG_CASCADE_MS = 5 * 60_000;
 const MANY_UNSEALED = 10_000;
@@ -50,7 +50,7 @@ export async function checkDeadLetters(link: RedisLink, keys: RedisKeys): Promis
   return [warn('dead letters', `${total} jobs failed permanently`, remedy)];
 }
 
-/** Checks for kills whose cascade is unfinished and for unsealed audit entries. */
+/** Checks for kills with unfinished cascades and for unsealed audit entries. */
 export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): Promise<Finding[]> {
   const [running, partial, oldest, unsealed] = await Promise.all([
     cascades.countOpen('RUNNING'),
