@@ -205,7 +205,7 @@ export async function replayDeadLetter(
   await auditAction(deps, found, 'dead-letter.replayed', auditContext);
   await fromQueue(DEAD_LETTER_KINDS[found.queue].beforeReplay(deps, found.job, auditContext.at.getTime()));
   try {
-    // This keeps `attemptsStarted`, so that the worker refreshes users whose events an earlier attempt may have
+    // `attemptsStarted` is not reset, so the worker also refreshes users whose events an earlier attempt may have
     // committed.
     await found.job.retry('failed', { resetAttemptsMade: true });
   } catch (error) {

@@ -30,9 +30,9 @@ async function findCreated(
 }
 
 /**
- * Creates at most one agent per idempotency key, because it derives the agent's ID from the key. If a request is
- * repeated, returns the agent in its current state, without its API key. Throws 422 if the idempotency key was used for
- * a different request.
+ * Creates at most one agent per idempotency key by deriving the agent's ID from the key. If a request is repeated,
+ * returns the agent in its current state, without its API key. Throws 422 if the idempotency key was used for a
+ * different request.
  */
 export async function createOnce(
   deps: Pick<ApiContext, 'store'>,

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '../../shared/errors';
 
-/** Problems that any change to an agent may return. */
+/** Problems that every route that changes an agent may return. */
 export const changeProblems: readonly ProblemCode[] = [
   'IDEMPOTENCY_KEY_REQUIRED',
   'NOT_YOUR_DESCENDANT',

@@ -7,7 +7,7 @@ import { route } from '../http/route';
 
 import { type CheckedChain, UNCHECKED, verifyChain } from './verify-chain';
 
-/** Maximum number of entries that one call verifies. A longer chain takes several calls. */
+/** Maximum number of entries that one call verifies. Longer chains require several calls. */
 const MAX_ENTRIES_PER_CALL = 100_000;
 const CALL_TIMEOUT_MS = 5_000;
 /** Maximum number of concurrent calls per process. Hashing is CPU-bound and delays other requests. */

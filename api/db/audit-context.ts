@@ -32,7 +32,7 @@ interface Facts {
   after?: unknown;
 }
 
-/** Builds the audit entry of an action. `before` and `after` must not contain a key, a hash or contact data. */
+/** Builds the audit entry for an action. `before` and `after` must not contain a key, a hash or contact data. */
 export function auditEntry(
   { actor, requestId, at }: AuditContext,
   { partnerId, tenant, action, target, reason, before, after }: Facts,

@@ -65,14 +65,14 @@ function itemsOfLines(text: string): BatchItem[] {
 
 /** Returns the items of a large batch, unparsed. */
 function itemsOfLargeBatch(body: Buffer): BatchItem[] {
-  // Throws (in `textOf`) if the body is not valid UTF-8. Otherwise, decoding items one by one would silently insert
-  // replacement characters.
+  // `textOf` throws, because the body is not valid UTF-8. Without this check, decoding items one by one would silently
+  // insert replacement characters.
   if (!isUtf8(body)) textOf(body);
   const marked = body.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
   const items = splitBatch(marked ? body.subarray(BYTE_ORDER_MARK.length) : body);
   switch (items) {
     case 'NOT_A_BATCH':
-      // The body is rejected in any case. Its first bytes only determine which error to throw.
+      // The body is rejected either way. Its first bytes only determine which error to throw.
       throw nestsDeeperThan(body.subarray(0, MAX_EVENT_BYTES), MAX_JSON_DEPTH) ? tooDeep() : tooLargeForOne();
     case 'TOO_DEEP':
       throw tooDeep();

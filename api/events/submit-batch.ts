@@ -24,7 +24,7 @@ import { authorizeSubmission, chargeOnCredit, SUBMIT_AUTH } from './charge-units
 const MAX_ERRORS_PER_ITEM = 20;
 /** Maximum time spent validating a batch before other requests get a turn. */
 const SLICE_MS = 4;
-/** Number of items, or KiB of items, validated between two clock reads. */
+/** Amount of work between two clock reads. Each item counts as 1, plus 1 per KiB of unparsed text. */
 const WORK_PER_CLOCK_READ = 32;
 
 /** A batch as read from the body, with its size in bytes. */

@@ -58,7 +58,7 @@ type Waiting = Coalesced<Single & { span: SpanContext | null }, SubmittedSingle>
 
 /**
  * Returns a function that submits single events. Events with the same API key that arrive in one event-loop tick share
- * a script call, a chunk and a job.
+ * a Redis script call, a chunk and a job.
  */
 export function createSubmitSingle(deps: Deps): (single: Single) => Promise<SubmittedSingle> {
   const { eventQueue, withFsync, overload, secrets, metrics, tracing, queueLink, keys, keyedIdsFromMs } = deps;
@@ -74,7 +74,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     );
   };
 
-  /** Returns the events that the agent may submit under the rights it had at admission, rejecting all other events. */
+  /** Rejects the events that the agent was not allowed to submit at admission, and returns the others. */
   const stillAllowed = ({ credential }: Admission, group: Waiting[]): Waiting[] => {
     if (credential.agent === null) return group;
     return group.filter(({ item: { event }, reject }) => {

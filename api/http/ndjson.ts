@@ -11,7 +11,7 @@ export function wantsNdjson({ accept }: IncomingHttpHeaders): boolean {
 }
 
 /**
- * Throws 422 if a request for a stream contains a cursor, because the client could mistake the rest of the list for the
+ * Throws 422 if an NDJSON request contains a cursor, because the client could mistake the rest of the list for the
  * entire list.
  */
 export function rejectCursor({ cursor }: { cursor?: string | undefined }): void {

@@ -49,7 +49,7 @@ export function toMirError(error: unknown): MirError {
     : new MirError('INTERNAL', 'an unexpected error was thrown', { cause: error });
 }
 
-/** The public facts of an error. */
+/** An error as clients may see it. */
 export interface Problem {
   code: ProblemCode;
   status: number;
@@ -60,7 +60,7 @@ export interface Problem {
   headers: Record<string, string>;
 }
 
-/** Converts any thrown value to its public facts. Logs server errors (5xx) with their causes. */
+/** Converts any thrown value to a `Problem`. Logs server errors (5xx) with their causes. */
 export function problemOf(thrown: unknown, requestId: string, log: Log): Problem {
   const error = toMirError(thrown);
   const { code } = error;

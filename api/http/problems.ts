@@ -140,7 +140,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   AGENT_STATE: {
     status: 409,
-    title: 'The agent’s status does not allow this',
+    title: 'The agent’s status does not allow this action',
     remedy: 'Retrieve the agent, then take an action that its `status` allows.',
   },
   POLICY_LIMIT: {
@@ -151,7 +151,7 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   CONFLICT: {
     status: 409,
     title: 'The request conflicts with the resource’s current state',
-    remedy: 'Read the resource again, then decide whether to retry.',
+    remedy: 'Retrieve the resource again, then decide whether to retry.',
   },
   TOO_MANY_LINK_REQUESTS: {
     status: 409,

@@ -2,7 +2,7 @@ import type { Credential } from '../../shared/authz/credential';
 import { PublicError } from './public-error';
 import { type KeyAuth, WRITING_SCOPES } from './route';
 
-/** Throws 403 for an agent whose partner's plan no longer includes agents. These agents keep read access. */
+/** Throws 403 for an agent whose partner's plan no longer includes agents. Such agents can still read data. */
 export function requireAgentPlan({ agent, plan }: Credential): void {
   if (agent === null || plan === 'ENTERPRISE') return;
   throw new PublicError(

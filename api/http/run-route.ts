@@ -52,8 +52,8 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
   };
   const admit = coalesce(admitGroup, {
     maxItems: MAX_REQUESTS_PER_SCRIPT,
-    // The key includes `availableWithoutRedis`, so that while Redis is down, a kill is not rejected together with other
-    // writes.
+    // The key includes `availableWithoutRedis`. Otherwise, while Redis is down, a kill could be rejected together with
+    // requests that need Redis.
     keyOf: ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
   });
   return (key, auth) => admit({ key, auth });

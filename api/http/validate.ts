@@ -11,7 +11,7 @@ const MAX_FIELD_ERRORS = MAX_LISTED_ERRORS + 1;
 
 /** Parses public input. Issues contain our own messages, never zod's. */
 export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.ZodSafeParseResult<z.output<T>> {
-  // Parse without options first: they make a successful parse take 2.8 instead of 1.0 µs per event.
+  // Parse without options first, because options slow down a successful parse from 1.0 to 2.8 µs per event.
   const parsed = schema.safeParse(input);
   return parsed.success ? parsed : schema.safeParse(input, { error: issueMessage, reportInput: true });
 }

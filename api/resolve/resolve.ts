@@ -76,7 +76,7 @@ export const resolveRoute = route({
     const ids = 'userExternalId' in body ? [body.userExternalId] : body.userExternalIds;
     if (admission.credential.agent?.type === 'AI_AGENT' && ids.length > AI_MAX_USERS_PER_RESOLVE) {
       const limit = `AI agents can resolve at most ${AI_MAX_USERS_PER_RESOLVE} users per request`;
-      throw new PublicError('BULK_LIMIT_EXCEEDED', `${limit}, but this one has ${ids.length}. Split the request.`);
+      throw new PublicError('BULK_LIMIT_EXCEEDED', `${limit}, but this request contains ${ids.length}. Split it.`);
     }
     const refs = ids.map((id) => userRefOf(ctx.secrets.subject, tenant, id));
     const { found, source } = await readSignals(ctx, refs);

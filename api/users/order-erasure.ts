@@ -16,7 +16,7 @@ function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
 /**
  * Orders the erasure of a user. Once this resolves, the user is no longer linked and their events no longer count.
  * Readers see this immediately unless `cacheState` is `pending`. A worker then deletes the events. Events received
- * later start a new history. `askedAt` is measured by the Redis clock. Events committed after `askedAt` but before this
+ * later start a new history. `askedAt` is a time from the Redis clock. Events committed after `askedAt` but before this
  * transaction are erased too, because they would otherwise be stored but never counted.
  */
 export async function orderErasure(

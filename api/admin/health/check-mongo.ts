@@ -53,7 +53,10 @@ async function checkPepper(store: Store, fingerprint: string): Promise<Finding[]
   return [fail('pepper', found, 'restore the original SUBJECT_PEPPER, or set MONGO_URL to the right database')];
 }
 
-/** Uses a regex, because a URL with several replica set members is not a valid WHATWG URL. */
+/**
+ * Returns true if the URL names a database. Uses a regex, because a URL with several replica set members is not a valid
+ * WHATWG URL.
+ */
 function hasDatabaseName(mongoUrl: string): boolean {
   return /^[^/]*\/\/[^/]*\/[^?]/.test(mongoUrl);
 }

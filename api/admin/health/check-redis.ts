@@ -60,7 +60,7 @@ function checkMemory(info: Info, config: Config): Finding[] {
     findings.push(fail('queue memory', `${text}, so POST /v1/events returns 503`, remedy));
   } else findings.push(ok('queue memory', text));
   if (config.maxQueuedBytes > max / 2) {
-    const found = `MAX_QUEUED_BYTES is more than half of maxmemory, so MIR rejects events above ${Math.round(max / 2 / MIB)} MiB`;
+    const found = `MAX_QUEUED_BYTES is more than half of maxmemory, so MIR rejects events once ${Math.round(max / 2 / MIB)} MiB are queued`;
     findings.push(warn('queue memory', found, 'raise maxmemory to twice MAX_QUEUED_BYTES, or lower MAX_QUEUED_BYTES'));
   }
   return findings;
