@@ -16,9 +16,9 @@ export interface AgentAccess {
 }
 
 /**
- * Validates the idempotency key and returns what the caller may access. Throws 400 if the key is invalid, or missing
- * when an AI agent writes. The request pipeline has already checked the plan and the kind of API key that the route
- * requires.
+ * Validates the idempotency key and returns what the caller may access. Throws 400 if the key is invalid, or if an AI
+ * agent sends a write without a key. The request pipeline has already checked the plan and the kind of API key that the
+ * route requires.
  */
 export function agentAccess(
   call: Pick<Call<unknown, unknown, unknown>, 'caller' | 'headers' | 'requestId'>,

@@ -26,8 +26,8 @@ export async function agentOfApproval(
 }
 
 /**
- * Approves a pending agent and returns its key. Rechecks its ancestors, its permissions and the policy, because they
- * may have changed since the spawn.
+ * Approves a pending agent and returns its key. Rechecks the agent's ancestors, its permissions and the policy, because
+ * they may have changed since the spawn.
  */
 async function approveSpawn(
   deps: AuthorityDeps,

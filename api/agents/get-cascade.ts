@@ -16,7 +16,7 @@ const cascadeSchema = z
     cascadeId: z.string(),
     agentId: z.string(),
     status: cascadeStatusSchema.describe(
-      'CLOSED: all keys are deleted, and all revocations are audited. PARTIAL: some agents could not be revoked yet and will be retried.',
+      'CLOSED: all keys are deleted, and all revocations are audited. PARTIAL: some agents could not be revoked yet, and MIR keeps retrying.',
     ),
     affected: z.int().nullable().describe('Number of agents to revoke. Null until counted.'),
     revoked: z.int(),

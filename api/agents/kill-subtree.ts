@@ -113,9 +113,9 @@ function maybeRecorded(cascadeId: string, cause: unknown): PublicError {
 
 /**
  * The kill switch: revokes an agent and all its descendants. When this resolves, every process rejects their keys,
- * regardless of the size of the tree, because the mark is on a node in every descendant's path. Workers then delete
- * each key. While Redis is down, records the order and throws OVERLOADED; the kill takes effect once Redis is back.
- * Returns the existing order if a new one would change nothing.
+ * regardless of the size of the tree, because the kill mark is on a node in every descendant's path. Workers then
+ * delete each key. While Redis is down, records the order and throws OVERLOADED; the kill takes effect once Redis is
+ * back. Returns the existing order if a new one would change nothing.
  */
 export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<KillInForce> {
   const cascadeId = newId('csc');

@@ -41,7 +41,8 @@ export async function verifyChain(
   let checked = from;
   let left = maxEntries;
   for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
-    // A date that was replaced by its ISO string would produce the same hash, because both serialize to the same JSON.
+    // Check the type, because a date that was replaced by its ISO string would produce the same hash: both serialize to
+    // the same JSON.
     const reason = doc.at instanceof Date ? breakAfter(checked, contentOf(doc), doc) : 'ENTRY_CHANGED';
     if (reason) return broken(reason, checked, doc);
     checked = { seq: doc.seq!, hash: doc.hash!, throughMs: Math.max(checked.throughMs, doc.at.getTime()) };

@@ -65,8 +65,8 @@ function itemsOfLines(text: string): BatchItem[] {
 
 /** Returns the items of a large batch, unparsed. */
 function itemsOfLargeBatch(body: Buffer): BatchItem[] {
-  // `textOf` throws, because the body is not valid UTF-8. Without this check, decoding items one by one would silently
-  // insert replacement characters.
+  // Let `textOf` throw for invalid UTF-8. Otherwise, decoding items one by one would silently insert replacement
+  // characters.
   if (!isUtf8(body)) textOf(body);
   const marked = body.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
   const items = splitBatch(marked ? body.subarray(BYTE_ORDER_MARK.length) : body);

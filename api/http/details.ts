@@ -3,8 +3,8 @@ import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
 
 /**
- * Public details by OVERLOADED reason. Each detail says whether the request may have taken effect, if that matters for
- * a retry.
+ * Public error detail for each OVERLOADED reason. Each detail says whether the request may have taken effect, if that
+ * matters for a retry.
  */
 const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   QUEUE_STORE_UNREACHABLE: 'The queue is unreachable. Nothing was stored. Retry the request.',

@@ -52,7 +52,8 @@ export function fieldErrors(
 
 /**
  * Returns the parsed input. Throws 422 with all errors in the input, including those in `more`, which the schema cannot
- * express. Uses the first error code that is a problem code, or VALIDATION_FAILED.
+ * express. The code of the thrown error is the first error code that is also a problem code, or VALIDATION_FAILED if
+ * there is none.
  */
 export function validate<T extends z.ZodType>(
   schema: T,

@@ -13,8 +13,8 @@ export type LinkRejection =
 
 /**
  * State of a link request, as seen by the person who views it or decides on it. `ALREADY_LINKED`: the same person
- * linked the account before. `DECLINED`: this person has just declined the request. A request that was declined earlier
- * is reported as a rejection.
+ * linked the account earlier. `DECLINED`: this person has just declined the request. A request that was declined
+ * earlier is reported as a rejection.
  */
 export type LinkOutcome =
   | { kind: 'OPEN' }

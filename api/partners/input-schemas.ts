@@ -66,7 +66,7 @@ function originOf(text: string): string | null {
   if (identifierProblem(text) !== null || !URL.canParse(text)) return null;
   const url = new URL(text);
   const secure = url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname));
-  // Reducing a longer URL to its origin would silently allow more than the caller wrote.
+  // Reducing a longer URL to its origin would silently allow more than the caller specified.
   const bare = url.href === `${url.origin}/` && !/[?#]/.test(text);
   return secure && bare ? url.origin : null;
 }

@@ -1,6 +1,9 @@
 import { messageOf } from '../../../shared/errors';
 
-/** WARN: MIR works but is degraded. FAIL: MIR cannot start, or it is rejecting or losing data or is about to do so. */
+/**
+ * WARN: MIR works but is degraded. FAIL: MIR cannot start, is rejecting or losing data, or is about to reject or lose
+ * data.
+ */
 export type CheckStatus = 'OK' | 'WARN' | 'FAIL';
 
 /** The result of one check. `remedy` is null when there is nothing to fix. */
