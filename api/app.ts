@@ -19,9 +19,9 @@ interface Mounted {
 }
 
 /**
- * Mounts routes under each prefix and, for each path, a handler that returns 405 with the supported methods. Mounts the
- * routes on the app itself, busiest first, because a nested router would account for a tenth of the time of a small
- * request. Metrics use the path without its prefix.
+ * Mounts routes under each prefix in the given order. For each path, also mounts a handler that returns 405 with the
+ * supported methods. Does not use a nested router, which would take a tenth of the time that a small request needs.
+ * Metrics use the path without its prefix.
  */
 function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], routes: readonly Mounted[]): void {
   const under = (path: string): string[] => prefixes.map((prefix) => prefix + path);
@@ -31,7 +31,8 @@ function mount(app: Express, ctx: ApiContext, prefixes: readonly string[], route
       const name = method.toLowerCase() as 'get' | 'post' | 'patch' | 'put' | 'delete';
       app[name](under(path), observed(ctx, path, method, handle));
     }
-    // Mounted before later paths. Otherwise, `PATCH /agents/policy` would match the route that changes an agent.
+    // Mount this handler before later paths; otherwise, `PATCH /agents/policy` would match the route that changes an
+    // agent.
     const methods = routesOfPath.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
     const rejectMethod: RequestHandler = () => {
@@ -91,7 +92,7 @@ export function createApp(ctx: ApiContext): Express {
   app.use(observed(ctx, UNMATCHED, OTHER_METHOD, notFound));
   const observeOnly = observed(ctx, UNMATCHED, OTHER_METHOD, () => undefined);
   app.use(((error, req, res, next) => {
-    // If Express cannot decode a path, it fails before it runs any handler, so the request has not been observed yet.
+    // Express decodes the path before it runs any handler. If decoding fails, the request is not in the metrics yet.
     if (error instanceof URIError) void observeOnly(req, res, next);
     next(error);
   }) satisfies express.ErrorRequestHandler);

@@ -25,7 +25,7 @@ import { type ActivityRecorder, createActivityRecorder, recordingAuthorizer } fr
 import { createLongWork, type LongWork } from '../shared/concurrency/long-work';
 import { createOverloadGuard, type OverloadGuard } from '../shared/queue/overload-guard';
 
-/** Minimum time between two of this process's sweeps of a tenant's abandoned markers. */
+/** Minimum time between sweeps in which this process removes a tenant's abandoned chunk markers. */
 const SWEEP_TENANT_EVERY_MS = 10_000;
 const MAX_REMEMBERED_SWEEPS = 1_000;
 
@@ -53,7 +53,7 @@ export interface ApiContext extends Runtime {
   longWork: LongWork;
   /** True while the process drains: `/readyz` returns 503, and responses close their connections. */
   draining: { now: boolean };
-  /** Time from which events get keyed IDs. 0 if the database has no events with IDs from earlier versions. */
+  /** Time from which events get keyed IDs; 0 if no stored event has an ID from an earlier version. */
   keyedIdsFromMs: number;
 }
 

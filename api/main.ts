@@ -35,8 +35,8 @@ async function startApi(config: Config): Promise<Running> {
     if (config.mail.kind === 'off') {
       ctx.log.warn('pages for people are off; set SMTP_URL and MAIL_FROM to enable them');
     }
-    // Preloads the library, so that the first visitor does not wait for it. If this fails, the error recurs when the
-    // library is first used.
+    // Preload the library, so that the first visitor does not have to wait for it. Only log a failure here, because any
+    // error recurs when the library is first used.
     ctx.auth
       .warmUp()
       .catch((error: unknown) => ctx.log.warn({ err: messageOf(error) }, 'account library warm-up failed'));

@@ -20,7 +20,7 @@ export interface CascadeDeps extends RevokeDeps, SessionDeps {
   metrics: Pick<Metrics, 'agentsRevoked' | 'cascadeSeconds'>;
 }
 
-/** Puts a kill into force if Redis has not confirmed it, because Redis was down or the process died. */
+/** Puts a kill into force if Redis has not confirmed it yet, which happens if Redis was down or the process died. */
 async function ensureInForce(
   { store, authorizer }: CascadeDeps,
   { _id, tenant, agentId, effectiveAt }: CascadeDoc,

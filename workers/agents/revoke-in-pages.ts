@@ -80,9 +80,9 @@ async function* pagesOf(
 
 /**
  * Makes one pass over the living agents in the killed subtree. Each session takes another page whenever it finishes
- * one, so there are as many concurrent transactions as sessions. Returns how many agents were revoked, and calls
- * `onRevoked` after each page. After an error, does not start any new pages, and throws the error once the pages in
- * progress have finished.
+ * one, so there are as many concurrent transactions as sessions. Calls `onRevoked` after each page and returns how many
+ * agents were revoked. After an error, does not start any new pages and throws the error once the pages in progress
+ * have finished.
  */
 export async function revokeInPages(
   deps: RevokeDeps,

@@ -50,7 +50,7 @@ async function revokeAll(
 }
 
 /**
- * Revokes the given agents in one transaction, each with its audit entry. Returns how many of them had not been revoked
+ * Revokes the given agents in one transaction, each with its audit entry. Returns how many agents had not been revoked
  * yet. Relies on the statuses read earlier, which saves a read per agent, and re-reads the agents only if a status has
  * changed.
  */

@@ -15,7 +15,7 @@ import { sealChain } from './seal-chain';
 
 /** How often an idle sealer checks for unsealed entries. */
 const POLL_EVERY_MS = 1_000;
-/** Roughly the duration of one visit. A crashed holder delays its chain by no more than this. */
+/** Roughly the duration of one visit. A crashed sealer blocks its chain for at most this long. */
 const LOCK_MS = 20_000;
 
 /** While other jobs are active, the sealer rests for this multiple of the time that a page took. */
@@ -66,7 +66,7 @@ export function startSealer(deps: SealerDeps): Sealer {
   };
 
   /**
-   * Seals one chain. If sealing fails for a permanent reason, logs this once and returns, so that the other chains can
+   * Seals one chain. If sealing fails permanently, logs the error once and returns, so that the other chains can
    * continue. Throws only transient errors.
    */
   const visit = async (chain: AuditChain, onSealed: OnSealed): Promise<void> => {
@@ -80,7 +80,7 @@ export function startSealer(deps: SealerDeps): Sealer {
     }
   };
 
-  /** Visits every chain that has unsealed entries, in order of chain name. Returns how many entries were sealed. */
+  /** Visits every chain that has unsealed entries, in order of name. Returns how many entries were sealed. */
   const pass = async (): Promise<number> => {
     let sealed = 0;
     const onSealed: OnSealed = async (entries, tookMs) => {

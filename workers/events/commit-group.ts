@@ -29,7 +29,7 @@ function docOf({ event, of: { chunk } }: PendingEvent, eventId: EventId): EventD
   };
 }
 
-/** Returns true if the user was erased at or after the time of receipt. */
+/** Returns true if the user was erased at or after the time when the event was received. */
 export function isErased(rows: ReadonlyMap<UserRef, UserRow>, userRef: UserRef, receivedAtMs: number): boolean {
   const erasedAtMs = rows.get(userRef)?.erasedAtMs;
   return erasedAtMs !== null && erasedAtMs !== undefined && receivedAtMs <= erasedAtMs;
@@ -63,7 +63,8 @@ function freeId(byId: ReadonlyMap<EventId, StoredEvent>, { eventId, otherId }: A
 }
 
 /**
- * Compares an event with the one stored under its ID. Returns whether it is the same event, a duplicate or a conflict.
+ * Compares an event with the one stored under its ID. Returns PERSISTED if both are the same event, DUPLICATE if
+ * another submission has the same content, and CONFLICT otherwise.
  */
 function compare({ event, of }: PendingEvent, stored: StoredEvent): Exclude<Outcome, 'FAILED' | 'ERASED'> {
   if (stored.chunkId === of.chunk.chunkId && stored.index === event.index) return 'PERSISTED';

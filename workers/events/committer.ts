@@ -24,7 +24,7 @@ const LOCK_RETRY_MS = 5;
 /** Delay before a retry when a commit could not start. */
 const START_RETRY_MS = 1_000;
 
-/** Subject under which commits register their database sessions. */
+/** Subject under which all commits register their database sessions. */
 const COMMIT_SESSIONS = 'commits';
 
 export interface Committer {
@@ -33,9 +33,9 @@ export interface Committer {
 }
 
 /**
- * Gathers the events of all active jobs by their users' partitions, and commits the events in groups. This requires few
- * transactions, and no two concurrent transactions share a user. Unlike `coalesce`, the committer forms a group when a
- * commit slot and partitions become free, not at the end of a tick.
+ * Gathers the events of all active jobs by their users' partitions, and commits the events in groups. This keeps the
+ * number of transactions low, and no two concurrent transactions share a user. Unlike `coalesce`, the committer forms a
+ * group when a commit slot and partitions become free, not at the end of a tick.
  */
 export function createCommitter(
   deps: SessionDeps & {
@@ -122,7 +122,7 @@ export function createCommitter(
       setTimeout(planPump, LOCK_RETRY_MS);
       return;
     }
-    // A dead holder's session is ended at about the time its locks expire.
+    // With this limit, a dead process's session is ended at about the time its locks expire.
     const own = await openRegisteredSession(deps, COMMIT_SESSIONS, { deadAfterMs: LOCK_MS }).catch(
       async (error: unknown) => {
         await locks.release(acquired, holder);

@@ -2,7 +2,7 @@ import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
 
-/** Longer than a commit takes. A crashed holder delays its partitions by no more than this. */
+/** Longer than a commit takes. A crashed holder blocks its partitions for at most this long. */
 export const LOCK_MS = 5_000;
 
 /**

@@ -23,14 +23,14 @@ interface Deps {
   tenantOfChunk: (chunkId: ChunkId) => Promise<Tenant | null>;
   log: Log;
   metrics: Metrics;
-  /** Aborted when a stopping process no longer waits for its jobs. */
+  /** Aborted when a stopping process gives up waiting for its jobs. */
   signal: AbortSignal;
 }
 
 /** Maximum number of issues listed in a dead letter's reason. `dead-letters show` prints all issues. */
 const MAX_ISSUES_LISTED = 5;
 
-/** The readable part of an invalid payload: enough to write its receipt and remove its open marker. */
+/** The fields of an invalid payload that are needed to write its receipt and remove its open marker. */
 const partialChunkSchema = z.object({
   chunkId: z.string(),
   tenant: z.string(),

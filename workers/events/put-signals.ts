@@ -16,8 +16,8 @@ export async function putSignals({ store, cache, log, signal }: Deps, rows: Grou
   let entries = [...rows];
   let failed = false;
   const put = async (): Promise<void> => {
-    // On a retry, read the rows again. The partitions are free by now, so other commits may have cached newer rows,
-    // which the cache may have lost during the outage.
+    // Before a retry, read the rows again. The partitions are free by then, so other commits may have cached newer rows
+    // that the cache lost during the outage.
     if (failed) entries = [...(await store.users.rows([...rows.keys()]))];
     failed = true;
     await cache.putNewer(entries);

@@ -22,8 +22,8 @@ interface Deps {
 export interface Reading {
   what: 'queues' | 'cascades' | 'audit' | 'outbox';
   /**
-   * Updates the gauges. If a query fails, removes values that have become stale, and rejects. `nowMs` may count from
-   * any epoch.
+   * Updates the gauges. If a query fails, removes values that have become stale, and rejects. `nowMs` may come from any
+   * clock, because only differences matter.
    */
   read: (nowMs: number) => Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { Store } from '../../shared/store/store';
 import { repeat } from './repeat';
 
 const SWEEP_EVERY_MS = 5_000;
-/** Shorter than the other interval, because a person may be waiting for these rows. */
+/** Shorter than `SWEEP_EVERY_MS`, because a person may be waiting for the refreshed rows. */
 const REFRESH_EVERY_MS = 1_000;
 const MAX_ROWS_PER_RUN = 500;
 

@@ -34,9 +34,9 @@ async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): 
 }
 
 /**
- * Carries out an erasure: deletes the events received up to the request, in bounded pages. The request itself has
- * already reset the counters and removed the link, and the committer drops events that are still queued. While any
- * events are queued, the job is delayed. Safe to interrupt and to run twice.
+ * Carries out an erasure: deletes the events received up to the time of the request, in bounded pages. The request
+ * itself has already reset the counters and removed the link, and the committer drops events that are still queued.
+ * While any events are queued, the job is delayed. Safe to interrupt and to run twice.
  */
 export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
   const { store, link, keys, log, signal } = deps;

@@ -29,7 +29,7 @@ const PUT_OFF_MS = 5 * SECOND_MS;
 /** Grace period during which the sweep leaves a retry to its own delayed job. */
 const SWEEP_SLACK_MS = MINUTE_MS;
 
-/** Thrown when no permit is free, because a job that waited for a permit would occupy a worker slot. */
+/** Thrown when no permit is free. Waiting for a permit would occupy a worker slot. */
 class NoPermitError extends Error {}
 
 /** Creates the permits that all deliveries of a process share, counted per tenant. */

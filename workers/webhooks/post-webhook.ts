@@ -12,7 +12,7 @@ export interface WebhookMessage {
   headers: Record<string, string>;
 }
 
-/** Returns an agent that refuses to connect to non-public addresses, or a plain agent if `allowPrivate` is set. */
+/** Returns an HTTP agent that refuses to connect to non-public addresses, or a plain agent if `allowPrivate` is set. */
 async function agentFor({ protocol, href }: URL, allowPrivate: boolean): Promise<http.Agent> {
   if (allowPrivate) return new (protocol === 'https:' ? https : http).Agent();
   const { useAgent } = await import('request-filtering-agent');

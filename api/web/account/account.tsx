@@ -11,7 +11,7 @@ import { withNext } from '../http/next-path';
 import { page } from '../http/page';
 import { readMonths } from './read-months';
 
-/** Notices for the values of the `done` query parameter. The page does not show any other part of its URL. */
+/** Maps values of the `done` query parameter to notices, so that the page never displays text from its URL. */
 const DONE: Record<string, string> = {
   disconnected: 'The account is disconnected. The platform now sees only the events it reported itself.',
   pending:

@@ -16,7 +16,7 @@ const pathOf = (linkId: string): string => `/account/links/${linkId}`;
 function notConnected(): PublicError {
   return new PublicError(
     'NOT_FOUND',
-    'This account is not connected to your MIR account, or is no longer connected to it.',
+    'This account is not connected to your MIR account. It may already have been disconnected.',
   );
 }
 

@@ -40,7 +40,7 @@ async function* documentOf(
   accounts: readonly MyAccount[],
 ): AsyncGenerator<string> {
   const { store } = ctx;
-  // Count the export only when the process has capacity for it, so that a 503 does not use up an attempt.
+  // Count the attempt only after the process has accepted the export, so that a 503 does not use up an attempt.
   await throttle(ctx, EXPORTS).take(identityId);
   yield `${JSON.stringify(about, null, 1).slice(0, -2)},\n "accounts": [`;
   let firstAccount = true;

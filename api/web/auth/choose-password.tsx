@@ -9,7 +9,7 @@ import { countAttempt } from './throttles';
 
 const GONE = 410;
 
-/** A page behind an emailed link where the owner of the address chooses a password. */
+/** A page where the recipient of an emailed link chooses a password. */
 interface PasswordPage {
   path: string;
   title: string;
@@ -75,9 +75,9 @@ function InvalidLink({ definition: { invalid }, next }: { definition: PasswordPa
 }
 
 /**
- * Returns the page behind an emailed link and its form handler. Opening the page changes nothing, because email
- * scanners also open links. Setting a password does not log anyone in; otherwise, an attacker could send people links
- * that log those people in to the attacker's account.
+ * Returns the page for an emailed link, along with its form handler. Opening the page does not change anything, because
+ * email scanners also open links. Setting a password does not log the person in; otherwise, an attacker could send out
+ * links that log people in to the attacker's account.
  */
 export function choosePassword(definition: PasswordPage): [Page, Page] {
   const invalidLink = (next: string | null) => ({

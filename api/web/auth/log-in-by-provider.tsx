@@ -102,7 +102,7 @@ export const completeProviderLogIn = page({
     const { cookies } = result;
     if (result.kind === 'REJECTED') {
       const next = nextPath(result.next ?? undefined);
-      // The Back button repeats a callback that was already used.
+      // The browser's Back button can repeat a callback that was already used.
       if (session) return { redirect: next ?? nextOrHome(undefined), cookies };
       return { status: FORBIDDEN, html: <NotLoggedIn why={result.why} provider={provider} next={next} />, cookies };
     }

@@ -8,7 +8,7 @@ import { ProviderSection } from './log-in-by-provider';
 import { emailErrors, emailOf } from './form-fields';
 import { clearAttempts, countAttempt, rememberBrowser } from './throttles';
 
-/** Notices for the values of the `done` query parameter. The page does not show any other part of its URL. */
+/** Maps values of the `done` query parameter to notices, so that the page never displays text from its URL. */
 const DONE: Record<string, string> = {
   confirmed: 'Your email address is confirmed. Log in with the password you chose.',
   password: 'Your new password is set, and you’re logged out everywhere. Log in with the new password.',
@@ -23,7 +23,7 @@ interface LogInProps {
   done?: string | undefined;
   email?: string;
   errors?: FormError[];
-  /** The password was right, but the email address is not confirmed. */
+  /** True if the password was right but the email address is not confirmed. */
   unverified?: boolean;
 }
 
@@ -102,8 +102,8 @@ export const logIn = page({
     if (result === 'UNVERIFIED') {
       return { status: 422, html: <LogIn next={next} email={email} errors={[UNVERIFIED]} unverified /> };
     }
-    // Remember the browser only for a confirmed address: in earlier versions, a stranger could sign up with someone
-    // else's address and choose the password.
+    // Remember the browser only if the address is confirmed. In earlier versions, a stranger could sign up with someone
+    // else's address and choose the password, so logging in did not prove who owns the address.
     await rememberBrowser(call, email);
     if (session) await ctx.auth.logOut(cookie);
     return { redirect: nextOrHome(form['next']), cookies: result.cookies };

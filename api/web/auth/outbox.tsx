@@ -57,8 +57,8 @@ function Outbox({ mails }: { mails: OutboxMailDoc[] }): VNode {
 }
 
 /**
- * Shows everyone's emails, for trying out MIR on a laptop. Off when the server sends email, and accessible only from
- * the machine itself.
+ * Shows the emails for all recipients, for trying out MIR on a laptop. Unavailable when the server sends email, and
+ * accessible only from the machine itself.
  */
 export const outboxPage = page({
   method: 'GET',

@@ -19,7 +19,8 @@ interface EmailRequestPage {
   button: string;
   below?: (next: string | null) => ComponentChildren;
   /**
-   * Creates the email, or returns null if no email is needed. The response must not reveal which of the two happened.
+   * Creates the email, or returns null if no email is needed. The response must not reveal whether an email was
+   * created.
    */
   createEmail: (auth: AccountAuth, email: string) => ReturnType<AccountAuth['askReset']>;
   /** The page shown afterward, whether or not the address is known. */
@@ -53,7 +54,7 @@ function EmailForm({
   );
 }
 
-/** Returns the page and its form handler, which responds to every address the same way. */
+/** Returns the page and its form handler, which responds the same way to every address. */
 export function requestEmailPages(definition: EmailRequestPage): [Page, Page] {
   return [
     page({

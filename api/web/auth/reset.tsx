@@ -1,6 +1,6 @@
 import { choosePassword } from './choose-password';
 
-/** The page behind the emailed link for replacing a forgotten password. */
+/** The page that an emailed link opens when someone has forgotten their password. */
 export const [resetPage, reset] = choosePassword({
   path: '/reset',
   title: 'Choose a new password',

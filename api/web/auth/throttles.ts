@@ -8,22 +8,22 @@ const QUARTER_HOUR_SECONDS = 900;
 const HOUR_SECONDS = 3_600;
 
 /**
- * Maximum attempts per IP address and per email address. The limit per email address also stops attacks from many IP
- * addresses.
+ * Maximum number of attempts per IP address and per email address. The limit per email address also stops attacks from
+ * many IP addresses.
  */
 const RULES = {
-  'log-in': { byIp: 30, byEmail: 10, seconds: QUARTER_HOUR_SECONDS, rejection: 'There were too many login attempts.' },
+  'log-in': { byIp: 30, byEmail: 10, seconds: QUARTER_HOUR_SECONDS, rejection: 'Too many login attempts.' },
   // High limits, because no password is checked here and a large office may share one IP address. Each login counts
-  // twice.
+  // twice: when it starts and when the provider redirects back.
   provider: {
     byIp: 600,
     byEmail: 600,
     seconds: QUARTER_HOUR_SECONDS,
-    rejection: 'There were too many login attempts.',
+    rejection: 'Too many login attempts.',
   },
-  'sign-up': { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'There were too many sign-ups.' },
-  forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'There were too many email requests.' },
-  reset: { byIp: 20, byEmail: 20, seconds: HOUR_SECONDS, rejection: 'There were too many attempts to set a password.' },
+  'sign-up': { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'Too many sign-ups.' },
+  forgot: { byIp: 10, byEmail: 5, seconds: HOUR_SECONDS, rejection: 'Too many email requests.' },
+  reset: { byIp: 20, byEmail: 20, seconds: HOUR_SECONDS, rejection: 'Too many attempts to set a password.' },
 } as const;
 
 export type ThrottledAction = keyof typeof RULES;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Longer than the extra work for a known address takes: one password hash and one write. */
+/** Longer than the extra work for a known address, which is one password hash and one write. */
 const MIN_DURATION_MS = 500;
 
 /**

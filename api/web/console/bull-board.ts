@@ -17,7 +17,7 @@ import type { ApiContext } from '../../context';
 import { presentFailure } from '../../admin/present-failure';
 import { shapeOf } from '../../admin/shape-of';
 
-/** bull-board's read routes, its page, and the paths that open the page. */
+/** bull-board's read routes, its page, and the paths that serve the page. */
 export interface Board {
   routes: {
     paths: string[];
@@ -47,8 +47,8 @@ const ADDRESS = /[^\s<>"'(),:;]+@[^\s<>"'(),:;]+/g;
 const FAILURE_FIELDS: ReadonlySet<string> = new Set(['failedReason', 'deferredFailure']);
 
 /**
- * Redacts text from drivers and other servers. Shows failures as worded by `presentFailure`, and removes stack traces
- * (which begin with the error message), the Redis port and email addresses.
+ * Redacts text from drivers and other servers: rewords failures with `presentFailure`, replaces email addresses, and
+ * removes the Redis port and all stack traces, which begin with the original error message.
  */
 function redactBody(body: unknown, name = ''): unknown {
   if (typeof body === 'string') return (FAILURE_FIELDS.has(name) ? presentFailure(body) : body).replace(ADDRESS, '…@…');

@@ -60,7 +60,7 @@ export function queuesPage(ctx: ApiContext): { method: string; path: string; han
       const exchange = openExchange(req, res);
       Object.assign(exchange.headers, headers);
       res.locals['exchange'] = exchange;
-      // Sets the headers of responses that Express itself sends: static files and the redirect to the login page.
+      // Express itself sends static files and the redirect to the login page, so set the headers on its response, too.
       res.set(exchange.headers);
       const fail = (error: unknown): void =>
         finishWithProblem(ctx, exchange, error ?? new PublicError('NOT_FOUND', 'Page not found.'));

@@ -17,7 +17,7 @@ interface OperatorSession {
   expiresAtMs: number;
 }
 
-/** Signs a session. The signature covers the admin token, so a new token ends all sessions. */
+/** Signs a session. The signature covers the admin token, so changing the token ends all sessions. */
 function macOf({ config, secrets }: Deps, { nonce, expiresAtMs }: OperatorSession): string {
   const token = createHash('sha256')
     .update(config.adminToken ?? '')

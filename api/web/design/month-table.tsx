@@ -28,7 +28,7 @@ interface MonthRow {
   count: number;
 }
 
-/** Returns the platforms with events in a month, most events first. A month without events gets one row. */
+/** Returns the platforms with events in a month, most events first, or a single "none" row if there are no events. */
 function rowsOf(series: readonly Series[], at: number): MonthRow[] {
   const rows = series.map(({ name, counts }) => ({ name, count: counts[at] ?? 0 })).filter(({ count }) => count > 0);
   return rows.length === 0 ? [{ name: 'none', count: 0 }] : rows.sort((a, b) => b.count - a.count);

@@ -1,4 +1,4 @@
-/** Remedies for the codes of entries in `errors`, except codes that a whole response can also have. */
+/** Remedies for the codes of entries in `errors`. Codes that a whole response can also have are in `PROBLEMS`. */
 export const FIELD_CODES: Record<string, string> = {
   REQUIRED: 'Send this field.',
   UNKNOWN_FIELD: 'Remove this field, or correct its spelling.',

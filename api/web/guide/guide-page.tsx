@@ -11,7 +11,7 @@ import { type Guide, renderGuide } from './render-guide';
 const CHAPTER_LEVEL = 2;
 const FOUND = 302;
 
-/** Rendered guides by catalog. A process has one catalog for its lifetime. */
+/** Caches rendered guides by catalog. A process uses a single catalog for its lifetime. */
 const rendered = new WeakMap<Catalog, Guide>();
 
 function guideOf({ catalog, config }: Pick<ApiContext, 'catalog' | 'config'>): Guide {
@@ -53,7 +53,7 @@ function GuidePage({ guide: { html, headings } }: { guide: Guide }): VNode {
   );
 }
 
-/** `/guide`, the Partner Guide. A test runs its examples unchanged. */
+/** Serves the Partner Guide at `/guide`. A test runs its examples unchanged. */
 export const guidePage = page({
   method: 'GET',
   path: '/guide',
@@ -61,7 +61,7 @@ export const guidePage = page({
   handle: ({ ctx }) => ({ html: <GuidePage guide={guideOf(ctx)} /> }),
 });
 
-/** `/errors/:code`, the `type` URL of a problem. Redirects to the code's entry in the guide. */
+/** Redirects `/errors/:code`, the `type` URL of a problem, to the code's entry in the guide. */
 export const errorTypePage = page({
   method: 'GET',
   path: '/errors/:code',

@@ -5,7 +5,7 @@ import type { Catalog } from '../../../shared/domain/catalog';
 import { guideFacts } from './guide-facts';
 
 const CHAPTERS = path.join(__dirname, 'chapters');
-/** Headings of first columns whose cells get anchors, such as `/guide#RATE_LIMITED`. */
+/** First-column headings of the tables whose rows get anchors, such as `/guide#RATE_LIMITED`. */
 const ANCHORED = new Set(['code', 'type']);
 const LANGUAGES: Record<string, string> = { sh: 'curl', ts: 'TypeScript', python: 'Python' };
 

@@ -33,7 +33,7 @@ function HomeButton(): VNode {
   );
 }
 
-/** Renders an error as a page that says what happened and what to do, and shows the request ID. */
+/** Renders a page that says what went wrong and what to do, and shows the request ID. */
 export function errorPage(problem: Problem, requestId: string): VNode {
   const title = TITLES[problem.status] ?? problem.title;
   const { detail, retryAfterSeconds } = problem;

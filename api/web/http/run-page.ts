@@ -18,7 +18,7 @@ import { securityHeaders } from './security-headers';
 const SEE_OTHER = 303;
 const OWN_PATH = /^\/(?![/\\])/;
 
-/** What is known about a request so far. The error page also uses this state. */
+/** Request state that both pages and error pages need. */
 interface RequestState {
   requestId: string;
   tokenInUrl: boolean;
@@ -76,12 +76,12 @@ export function sendErrorPage(ctx: ApiContext, req: Request, res: Response, thro
   const error = thrown instanceof MirError && thrown.code === 'NOT_FOUND' ? NO_PAGE : thrown;
   const visitor = { ...visitorOf(req.headers.cookie, ctx.config.publicUrl), cookie: null };
   const exchange = openExchange(req, res);
-  // The URL may be an incomplete or mistyped link from an email and contain a token.
+  // The URL may be an incomplete or mistyped copy of an emailed link that contains a token.
   const state = { requestId: exchange.requestId, tokenInUrl: true, visitor, read: NOBODY };
   finishWithProblem(ctx, exchange, error, (problem) => presentErrorPage(ctx, problem, state));
 }
 
-/** Returns a page's Express handler, which reads the session, checks the form of a POST, and renders the page. */
+/** Returns a page's Express handler, which reads the session, validates posted forms and renders the page. */
 export function runPage(ctx: ApiContext, { method, tokenInUrl = false, handle }: Page): RequestHandler {
   const run = async (req: Request, res: Response, state: RequestState): Promise<PageResponse> => {
     const cookie = req.headers.cookie ?? '';

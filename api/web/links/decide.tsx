@@ -29,7 +29,7 @@ function returnTo(request: LinkRequestDoc, partner: PartnerDoc, link: LinkParam)
   return url;
 }
 
-/** Returns the origin that the consent form may redirect to. */
+/** Returns the origin that the consent form may redirect to, or `{}` if there is no allowed return URL. */
 export function returnOrigin(request: LinkRequestDoc, partner: PartnerDoc): { formAction?: string } {
   const url = returnTo(request, partner, 'linked');
   return url === null ? {} : { formAction: url.origin };

@@ -13,10 +13,11 @@ import { readHistoryWith } from './read-history';
 
 const WINDOW_SECONDS = 10 * 60;
 /**
- * Maximum number of wrong codes per window. Too few attempts to guess a 40-bit code, which expires after one window.
+ * Maximum number of wrong codes per window, low enough to make guessing a 40-bit code infeasible. A code expires after
+ * one window.
  */
 const MAX_WRONG_CODES = 5;
-const REJECTION = `A wrong code was entered ${MAX_WRONG_CODES} times. Ask the platform for a new code.`;
+const REJECTION = 'Too many wrong codes were entered. Ask the platform for a new code.';
 const RULES = ['link-code-session', 'link-code-identity', 'link-code-address'].map((name): ThrottleRule => {
   return { name, points: MAX_WRONG_CODES, seconds: WINDOW_SECONDS, rejection: REJECTION };
 });
@@ -54,7 +55,7 @@ function EnterCode({ errors = [], code = '' }: { errors?: FormError[]; code?: st
   );
 }
 
-/** Returns true for an unknown code, which the form shows as a field error. */
+/** Returns true if the code is unknown, which the form shows as a field error. */
 function isUnknown(found: FoundRequest): boolean {
   return found.kind === 'REJECTED' && found.rejection === 'UNKNOWN';
 }

@@ -16,8 +16,8 @@ export interface MyAccount {
 }
 
 /**
- * A person's linked accounts in one environment, with their combined signals. The data is read from MongoDB, so it is
- * never outdated.
+ * A person's linked accounts in one environment, with their combined signals. Read from MongoDB instead of the cache,
+ * so the data is always current.
  */
 export interface MyHistory {
   env: Env;
