@@ -80,7 +80,7 @@ async function* pagesOf(
 
 /**
  * Makes one pass over the living agents in the killed subtree. Each session takes another page whenever it finishes
- * one, so there are as many concurrent transactions as sessions. Calls `onRevoked` after each page and returns how many
+ * one, so each session has one open transaction at a time. Calls `onRevoked` after each page and returns how many
  * agents were revoked. After an error, does not start any new pages and throws the error once the pages in progress
  * have finished.
  */

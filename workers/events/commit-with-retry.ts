@@ -17,9 +17,9 @@ interface Deps {
 }
 
 /**
- * Commits a group, retrying for as long as it takes: waits out outages, and re-reads after a concurrent commit of the
- * same events. If the database rejects the content, splits the group until only the offending event is FAILED and all
- * others are committed.
+ * Commits a group, retrying until it succeeds or `signal` is aborted: waits out outages, and looks up all events after
+ * a failed attempt. If the database rejects the content, splits the group in half repeatedly, so that only the
+ * offending events are FAILED and all others are committed.
  */
 export async function commitWithRetry(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
   const { store, log, metrics, signal } = deps;

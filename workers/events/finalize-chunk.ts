@@ -15,7 +15,7 @@ const MAX_PARTS_PER_WRITE = 500;
 export interface FinalizedChunk {
   chunkId: ChunkId;
   tenant: Tenant;
-  /** Null if the payload could not be read. */
+  /** Number of events in the chunk. Null if the payload could not be read. */
   total: number | null;
   items: ReceiptItem[];
 }

@@ -19,7 +19,7 @@ interface Deps {
   secrets: Pick<Secrets, 'eventId'>;
   committer: Committer;
   finalize: (finalized: FinalizedChunk) => Promise<void>;
-  /** Returns the tenant recorded for a chunk when it was queued, or null if there is none. */
+  /** Returns the tenant that was recorded when the chunk was queued, or null if no tenant was recorded. */
   tenantOfChunk: (chunkId: ChunkId) => Promise<Tenant | null>;
   log: Log;
   metrics: Metrics;

@@ -11,7 +11,7 @@ interface Deps {
   signal: AbortSignal;
 }
 
-/** Puts the committed rows into the cache, retrying until the cache is reachable. */
+/** Puts the committed rows into the cache. Retries until it succeeds or `signal` is aborted. */
 export async function putSignals({ store, cache, log, signal }: Deps, rows: GroupResult['rows']): Promise<void> {
   let entries = [...rows];
   let failed = false;

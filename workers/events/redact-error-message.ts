@@ -1,4 +1,7 @@
-/** Shorter strings do not reveal anything, and replacing them would make the message unreadable. */
+/**
+ * Minimum length of the strings to redact. Shorter strings reveal little, and replacing them would make the message
+ * unreadable.
+ */
 const MIN_LENGTH = 3;
 const MAX_MESSAGE_LENGTH = 300;
 

@@ -53,7 +53,7 @@ function bySmtp(url: string, from: string): { deliver: Deliver; close: () => voi
   };
 }
 
-/** Creates the function that sends emails over SMTP or to the outbox page. */
+/** Creates the mailer, which sends emails over SMTP or stores them for the outbox page. */
 export function createSendMail({
   config,
   keys,
@@ -67,7 +67,7 @@ export function createSendMail({
     (({ to, subject, text }, id) => store.outboxMails.put({ _id: id, to, subject, text, createdAt: new Date() }));
 
   return {
-    /** Sends the email of a job, unless its address was deleted after the job was queued. */
+    /** Sends a job's email, unless the address was deleted after the job was queued. */
     send: async (job: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> => {
       const { mail } = mailsQueue.parse(job);
       const forgotten = await forgottenAt(queueLink, keys, secrets.throttle(mail.to));

@@ -13,9 +13,9 @@ import { readMonths } from './read-months';
 
 /** Maps values of the `done` query parameter to notices, so that the page never displays text from its URL. */
 const DONE: Record<string, string> = {
-  disconnected: 'The account is disconnected. The platform now sees only the events it reported itself.',
+  disconnected: 'The account has been disconnected. The platform now sees only the events it reported itself.',
   pending:
-    'The account is disconnected. Part of our system is unavailable, so the platform may still see your history for a while. You don’t need to do anything.',
+    'The account has been disconnected. Part of our system is unavailable, so the platform may still see your history for a while. You don’t need to do anything.',
 };
 
 const descriptionOf = ({ account, partner }: MyAccount): string =>

@@ -30,20 +30,21 @@ function Delete({ email, platforms, errors = [] }: DeleteProps): VNode {
         {platforms > 0 && (
           <li>
             {platforms === 1 ? (
-              'Your connected account is disconnected.'
+              'Your connected account will be disconnected.'
             ) : (
               <>
-                Your <Num>{platforms}</Num> connected accounts are disconnected.
+                Your <Num>{platforms}</Num> connected accounts will be disconnected.
               </>
             )}{' '}
-            Each platform then sees only the events it reported itself, and can see that you deleted your MIR account.
+            Each platform will then see only the events it reported itself. It can also see that you deleted your MIR
+            account.
           </li>
         )}
         <li>
           Your email address {email}, your password
-          {provider !== null && `, your login with ${provider}`} and all your sessions are deleted.
+          {provider !== null && `, your login with ${provider}`} and all your sessions will be deleted.
         </li>
-        <li>MIR no longer stores which accounts belong to the same person.</li>
+        <li>MIR will no longer store which accounts belong to the same person.</li>
       </ul>
       <h2>What stays</h2>
       <ul>

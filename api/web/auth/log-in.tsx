@@ -13,9 +13,9 @@ const DONE: Record<string, string> = {
   confirmed: 'Your email address is confirmed. Log in with the password you chose.',
   password: 'Your new password is set, and you’re logged out everywhere. Log in with the new password.',
   out: 'You’re logged out.',
-  deleted: 'Your MIR account is deleted.',
+  deleted: 'Your MIR account has been deleted.',
   'deleted-pending':
-    'Your MIR account is deleted. Part of our system is unavailable, so platforms may still see your history for a while. You don’t need to do anything.',
+    'Your MIR account has been deleted. Part of our system is unavailable, so platforms may still see your history for a while. You don’t need to do anything.',
 };
 
 interface LogInProps {

@@ -11,7 +11,7 @@ export const [resetPage, reset] = choosePassword({
     </p>
   ),
   label: 'New password',
-  notRequested: 'If you didn’t ask for a new password, close this page. Your password stays the same.',
+  notRequested: 'If you didn’t request a new password, close this page. Your password stays the same.',
   done: 'password',
   invalid: {
     reasons: 'The link has expired, was already used, or is incomplete. Your password hasn’t changed.',

@@ -17,30 +17,30 @@ const TEXTS: Record<AuthMail['kind'], Omit<EmailText, 'link'> & { path: string }
     path: '/verify',
     subject: 'Confirm your email address for MIR',
     before: [
-      'Someone signed up for MIR with this email address. If it was you, open this page to confirm the address and choose your password:',
+      'Someone signed up for MIR with this email address. If this was you, open this page to confirm the address and choose your password:',
     ],
     after: [
       `The link works only once and expires after ${VERIFY_LINK_HOURS} hours.`,
-      'If it was not you, ignore this email. No account is created, and we delete the sign-up after two days.',
+      'If this wasn’t you, ignore this email. No account is created, and we delete the sign-up after two days.',
     ],
   },
   ALREADY_SIGNED_UP: {
     path: '/login',
     subject: 'You already have a MIR account',
     before: [
-      'Someone tried to sign up for MIR with this email address. The address already has an account, so nothing has changed. If it was you, log in:',
+      'Someone tried to sign up for MIR with this email address. The address already has an account, so nothing has changed. If this was you, log in:',
     ],
     after: [
-      'If you forgot your password, you can choose a new one on the login page. If it was not you, ignore this email.',
+      'If you forgot your password, you can choose a new one on the login page. If this wasn’t you, ignore this email.',
     ],
   },
   RESET: {
     path: '/reset',
     subject: 'Choose a new password for MIR',
-    before: ['Someone asked for a new password for your MIR account. If it was you, open this page to choose one:'],
+    before: ['Someone requested a new password for your MIR account. If this was you, open this page to choose one:'],
     after: [
       `The link works only once and expires after ${RESET_LINK_MINUTES} minutes. A new password logs you out on every device.`,
-      'If it was not you, ignore this email. Your password stays the same.',
+      'If this wasn’t you, ignore this email. Your password stays the same.',
     ],
   },
 };

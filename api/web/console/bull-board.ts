@@ -68,7 +68,7 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
       return typeof value === 'string' ? value : '';
     });
   if (/<%|https?:|<style|style=/.test(html))
-    throw new Error('pageHtml does not support the page in this version of bull-board');
+    throw new Error('pageHtml does not support this version of bull-board');
   return html;
 }
 

@@ -35,7 +35,7 @@ function textOf(pairs: Record<string, unknown>): [string, string][] {
 
 function locationOf(target: { redirect: string } | { leaveTo: URL }): string {
   if ('leaveTo' in target) return target.leaveTo.href;
-  if (!OWN_PATH.test(target.redirect)) throw new Error('the redirect of a page is not one of our own paths');
+  if (!OWN_PATH.test(target.redirect)) throw new Error("the page's redirect is not one of our own paths");
   return target.redirect;
 }
 

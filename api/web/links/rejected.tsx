@@ -17,7 +17,7 @@ const TEXTS: Record<LinkRejection, RejectionText> = {
     status: 404,
     title: 'This link is not valid',
     text: (partner) =>
-      `The link may be incomplete. Open it again from where you got it, or ask ${partner} for a new link.`,
+      `The link may be incomplete. Go back to where you got it and open it again, or ask ${partner} for a new link.`,
   },
   EXPIRED: {
     status: 410,

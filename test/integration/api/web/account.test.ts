@@ -89,7 +89,7 @@ describe('account pages', () => {
     expect(page.text).toContain('Disconnect from Quiet Forum?');
     expect(await resolve(forum, 'leaver')).toMatchObject({ linked: true });
     const done = await webSession.submit(page, {});
-    expect(done.text).toContain('The account is disconnected');
+    expect(done.text).toContain('The account has been disconnected');
     expect(await resolve(forum, 'leaver')).toMatchObject({ linked: false, eventCount: 2, partnerCount: 1 });
     expect(await resolve(shop, 'leaver')).toMatchObject({ linked: true, eventCount: 3, partnerCount: 1 });
     expect((await webSession.get(path)).status).toBe(404);
@@ -166,7 +166,7 @@ describe('account pages', () => {
     expect([rejected.status, rejected.text.includes('Nothing was deleted')]).toEqual([422, true]);
     expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: true, eventCount: 6 });
     const done = await webSession.submit(page, { password: PASSWORD });
-    expect(done.text).toContain('Your MIR account is deleted');
+    expect(done.text).toContain('Your MIR account has been deleted');
 
     expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: false, eventCount: 4 });
     expect((await webSession.get('/account')).path).toMatch(/^\/login/);

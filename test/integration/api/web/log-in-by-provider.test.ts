@@ -221,7 +221,7 @@ describe('login through an OpenID Connect provider', () => {
       await ana.submit(await ana.get(await mailedLink(h, email, /new password/)), { password: PASSWORD });
       await logInByProvider(ana);
       const done = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
-      expect(done.text).toContain('Your MIR account is deleted');
+      expect(done.text).toContain('Your MIR account has been deleted');
       expect(await h.ctx.store.identityAccounts.model.countDocuments({ accountId: `sub-${people}` })).toBe(0);
     });
   });

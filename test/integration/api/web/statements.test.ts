@@ -106,7 +106,7 @@ describe('statements about MIR', () => {
     const page = await person.get('/account/delete');
     expect(page.text).toContain('The events that platforms reported stay in MIR');
     expect(page.text).toContain('If you ask a platform to erase you');
-    expect((await person.submit(page, { password: PASSWORD })).text).toContain('Your MIR account is deleted');
+    expect((await person.submit(page, { password: PASSWORD })).text).toContain('Your MIR account has been deleted');
     const { body } = await h.client.get('/v1/events?userExternalId=reader', shop.liveKey);
     expect(body.data).toHaveLength(2);
     expect(body.data.map(({ metadata }: { metadata: unknown }) => metadata)).toContainEqual({ note: 'an order' });

@@ -51,7 +51,7 @@ describe('logs of the linking flow', () => {
     const path = new URL(invitation.url).pathname;
     expect((await ana.submit(await ana.get(path), { decision: 'connect' })).status).toBe(303);
     const linkPath = (await ana.get('/account')).root.querySelector('ul.records a')!.getAttribute('href')!;
-    expect((await ana.submit(await ana.get(linkPath), {})).text).toContain('The account is disconnected');
+    expect((await ana.submit(await ana.get(linkPath), {})).text).toContain('The account has been disconnected');
     const { code } = await post('/v1/partners/link/code', { userExternalId });
     const consent = await ana.submit(await ana.get('/link'), { code });
     expect((await ana.submit(consent, { decision: 'connect' })).text).toContain('Connected to');
@@ -59,7 +59,7 @@ describe('logs of the linking flow', () => {
     const { receiptId } = await post('/v1/users/erase', { userExternalId });
     await waitUntil('the user is erased', async () => (await store.erasures.byId(receiptId))?.status === 'DONE');
     const deleted = await ana.submit(await ana.get('/account/delete'), { password: PASSWORD });
-    expect(deleted.text).toContain('Your MIR account is deleted');
+    expect(deleted.text).toContain('Your MIR account has been deleted');
 
     await api.stop();
     await worker.stop();

@@ -50,7 +50,7 @@ describe('account pages while the cache is down', () => {
     await cache.stop();
     try {
       const done = await webSession.submit(page, { password: PASSWORD });
-      expect(done.text).toContain('Your MIR account is deleted. Part of our system is unavailable');
+      expect(done.text).toContain('Your MIR account has been deleted. Part of our system is unavailable');
     } finally {
       await cache.restart();
     }
