@@ -161,7 +161,7 @@ describe('account pages', () => {
     expect(await rawStores()).toContain(email);
 
     const page = await webSession.get('/account/delete');
-    expect(page.text).toContain('2 connected accounts are disconnected');
+    expect(page.text).toContain('2 connected accounts will be disconnected');
     const rejected = await webSession.submit(page, { password: 'not the password' });
     expect([rejected.status, rejected.text.includes('Nothing was deleted')]).toEqual([422, true]);
     expect(await resolve(forum, 'del-at-forum')).toMatchObject({ linked: true, eventCount: 6 });
