@@ -24,8 +24,8 @@ function filesIn(root, pattern) {
 }
 
 /**
- * Returns a single hash of all inputs of dist/. Hashes file content rather than modification times, because copying a
- * file changes its modification time.
+ * Returns a single hash of all files that dist/ is built from. Hashes file content rather than modification times,
+ * because copying a file changes its modification time.
  */
 function fingerprint(root) {
   const hash = createHash('sha256');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** Examples by command path, for commands that do not define their own. */
+/** Examples, keyed by command path, for commands that do not define their own. */
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   applications: ['applications list --status PENDING', 'applications show app_0123'],
   'applications show': ['applications show app_0123'],

@@ -33,7 +33,7 @@ async function requireTenant(ctx: CliContext, partnerId: string, env: Env): Prom
   return tenantOf((await readPartner(ctx, partnerId))._id, env);
 }
 
-/** Formats an agent as one line, indented by its depth below the first agent shown. */
+/** Formats an agent as one line, indented by its depth relative to the first agent shown. */
 function treeLine({ name, status, depth, lastActivityAt, agentId }: TreeNode, rootDepth: number): string {
   const indent = '  '.repeat(depth - rootDepth);
   const shownName = printable(name).replaceAll('\n', '�');

@@ -26,9 +26,10 @@ function withChain(command: Command): Command {
       new Option('--env <env>', "environment of the partner's chain").choices(['live', 'test']).default('live'),
     )
     .addOption(
-      new Option('--registry', "use the operator's chain, for actions that do not belong to a partner").conflicts(
-        'partner',
-      ),
+      new Option(
+        '--registry',
+        "use the operator's chain, which records actions that do not belong to a partner",
+      ).conflicts('partner'),
     );
 }
 
@@ -37,7 +38,7 @@ function withFilters(command: Command): Command {
     .option('--action <action>', 'filter by action, for example agent.revoked')
     .option('--target <id>', 'filter by the ID of the changed agent, partner or other resource')
     .addOption(new Option('--actor <kind>', 'filter by kind of actor').choices(ACTOR_KINDS))
-    .option('--cascade-id <id>', 'filter by the cascade of the kill that caused the change')
+    .option('--cascade-id <id>', 'filter by the ID of the cascade that caused the change')
     .option('--from <time>', 'earliest time, inclusive (RFC 3339)')
     .option('--to <time>', 'latest time, exclusive (RFC 3339)');
 }

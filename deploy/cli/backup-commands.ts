@@ -13,7 +13,7 @@ function verdictText({ problems, chains, auditEntries, users }: Verified): strin
   if (problems.length > 0) return problems.map((problem) => `PROBLEM: ${problem}`).join('\n');
   return (
     `Verified: ${chains} audit chains are intact (${auditEntries} entries), ` +
-    `and the event counts of ${users} users match their events.`
+    `and the event counts of ${users} users match the stored events.`
   );
 }
 
@@ -55,7 +55,7 @@ export function addBackupCommands(backup: Command, shell: Shell): void {
 
   backup
     .command('verify [folder]')
-    .description('verify the audit chains and event counts of the database, and compare it with a backup')
+    .description("verify the database's audit chains and event counts; with a folder, also compare document counts")
     .addHelpText('after', CODES)
     .action(async (folder: string | undefined, _options: object, command: Command) => {
       const verified = await verifyBackup(config(), folder === undefined ? null : resolve(folder));

@@ -53,12 +53,12 @@ export function wholeNumberUpTo(max: number): (text: string) => number {
   };
 }
 
-/** Returns a copy without the fields that are undefined. */
+/** Returns a copy of `fields` without the undefined values. */
 export function given<T extends object>(fields: T): Partial<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
-/** Adds `--limit` and `--cursor`. */
+/** Adds the `--limit` and `--cursor` options. */
 export function paged(command: Command): Command {
   return command
     .addOption(

@@ -16,8 +16,8 @@ import { showProgress } from './progress';
 export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void {
   deadLetters.addHelpText(
     'after',
-    '\nFix the cause before you replay. Replaying never stores an event twice. `show` prints the reason as a code;' +
-      "\nsearch the worker's log for the dead letter's ID to find the cause." +
+    '\nFix the cause before you replay a job. Replaying a job never stores an event twice.' +
+      "\n`show` prints the reason as a code. To find the cause, search the workers' logs for the dead letter's ID." +
       '\nExamples:\n  mir dead-letters list\n  mir dead-letters replay --all\n  mir dead-letters drop c0123 --yes',
   );
 
@@ -45,7 +45,7 @@ export function addDeadLetterCommands(deadLetters: Command, shell: Shell): void 
 
   deadLetters
     .command('show <id>')
-    .description("show a dead letter with its payload's fields and types, but without values")
+    .description("show a dead letter with its payload's fields and types, but not their values")
     .action(async (id: string, _options: object, command: Command) =>
       operate(
         shell,

@@ -119,8 +119,8 @@ async function kill(
 }
 
 /**
- * Returns any partner's cascade with its quarantined agents, whose rows the database rejects until the operator fixes
- * them.
+ * Returns a cascade, which may belong to any partner, and the IDs of its quarantined agents. The database rejects
+ * changes to these agents until an operator fixes their rows.
  */
 async function cascadeOfAny(ctx: CliContext, cascadeId: string) {
   const cascade = await ctx.store.cascades.byId(cascadeId);

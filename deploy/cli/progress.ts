@@ -1,7 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Shell } from './shell';
 
-/** A progress display. */
 export interface Progress {
   at: (done: number, total: number) => void;
   stop: () => void;

@@ -42,9 +42,9 @@ export function isPepperGiven(env: Environment): boolean {
 }
 
 /**
- * Reads the settings from the environment if the environment sets a store's URL, and otherwise from the files that a
- * running `npm start` wrote to DATA_DIR. Turns logging off regardless of LOG_LEVEL, because stdout carries the
- * command's output.
+ * Reads the settings from the environment if MONGO_URL or REDIS_URL is set. Otherwise, reads them from the files that a
+ * running `npm start` wrote to DATA_DIR. Turns logging off regardless of LOG_LEVEL, because the command prints its
+ * output to stdout.
  */
 export function readCliConfig(env: Environment): Config {
   const silent = { ...env, LOG_LEVEL: 'silent' };

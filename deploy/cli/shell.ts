@@ -17,7 +17,7 @@ export class ExitCode extends Error {
 
 /** An interactive terminal on stdin and stderr. It does not use stdout, so prompts never mix with output. */
 export interface Terminal {
-  /** Prompts and returns the line that was typed. */
+  /** Prints a prompt and returns the line that the user types. */
   ask: (question: string) => Promise<string>;
   screen: NodeJS.WritableStream;
 }

@@ -22,7 +22,7 @@ export function withTerms(command: Command, { planRequired }: { planRequired: bo
     );
 }
 
-/** Converts the options to the fields of the admin routes. */
+/** Converts the options to the fields that the admin routes accept. */
 export function termsOf(options: TermsOptions): Record<string, unknown> {
   const { plan, eventsPerMinute, requestsPerMinute, origin } = options;
   const limits = given({ eventsPerMinute, requestsPerMinute });

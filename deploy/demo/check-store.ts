@@ -17,8 +17,8 @@ export interface StoreTotals {
 }
 
 /**
- * Compares the events in MongoDB, grouped by user, and the user rows with the expected counts and with each other.
- * MongoDB contains only keyed hashes of user IDs, so users are matched by their event counts and times.
+ * Checks that each user's events and row in MongoDB match the expected counts and each other. MongoDB contains only
+ * keyed hashes of user IDs, so the expected users are matched by their event counts and times.
  */
 export async function checkStore(
   mongoUrl: string,

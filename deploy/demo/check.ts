@@ -72,8 +72,8 @@ export async function checkSignals(
 }
 
 /**
- * Polls until the response includes every event received up to `throughMs`, and returns the response's results. Returns
- * an error message instead if a request fails or the deadline passes first.
+ * Polls until the response includes every event received up to `throughMs`, then returns its results. Returns an error
+ * message instead if a request fails or the deadline passes first.
  */
 async function resolveThrough(
   userExternalIds: string[],

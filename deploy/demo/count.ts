@@ -33,12 +33,12 @@ export function countUsers({ day, evening }: Pick<PartnerDay, 'day' | 'evening'>
   return users;
 }
 
-/** Returns the total number of events. */
+/** Returns the total number of events across all users. */
 export function totalOf(users: ReadonlyMap<string, Expected>): number {
   return [...users.values()].reduce((sum, { eventCount }) => sum + eventCount, 0);
 }
 
-/** Returns the number of whole days between a time and now. */
+/** Returns the number of whole days from `atMs` to `nowMs`. */
 export function daysSince(atMs: number, nowMs: number): number {
   return Math.floor((nowMs - atMs) / DAY_MS);
 }

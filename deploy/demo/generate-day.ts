@@ -9,9 +9,7 @@ const DAY_STOPS_BEFORE_END_MS = 2 * HOUR_MS;
 
 const ZIPF_EXPONENT = 0.9;
 const MIN_USERS = 5;
-/**
- * One in five users has years of history, and another one in five has months of history. The others are new that day.
- */
+/** One in five users has years of history, and one in five has months. The others are new on the generated day. */
 const HISTORY_EVERY = 5;
 const YEARS_DAYS = [200, 1200] as const;
 const MONTHS_DAYS = [40, 170] as const;
@@ -93,7 +91,7 @@ function counts(event: DemoEvent): Item {
   return { event, fate: 'COUNTS' };
 }
 
-/** Returns a corrected version of the event that reuses its key. */
+/** Returns a corrected version of the event with the same idempotency key. */
 function corrected(event: DemoEvent): Item {
   return { event: { ...event, metadata: { ...event.metadata, correctedBy: 'support' } }, fate: 'CONFLICT' };
 }
@@ -151,7 +149,7 @@ function timeOf(random: Random, historyDays: number, endMs: number): number {
   return atMs - daysAgo * DAY_MS;
 }
 
-/** Repeats some events with the same key and content, as a client that lost the response would. */
+/** Repeats some events with the same key and content, as a client that did not receive the response would. */
 function withRepeats(random: Random, items: Item[]): Item[] {
   const due = new Map<number, Item[]>();
   items.forEach(({ event }, n) => {

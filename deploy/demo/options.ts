@@ -27,7 +27,7 @@ const optionsSchema = z.object({
   concurrency: z.coerce.number().int().min(1).max(MAX_CONCURRENCY).optional(),
 });
 
-/** Parsed options, and where the system is running. */
+/** Parsed options, and the URLs of the running system. */
 export interface DemoOptions {
   seed: number;
   events: number;

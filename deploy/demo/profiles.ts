@@ -23,7 +23,7 @@ const MAX_ORDER_CENTS = 25_000;
 const MAX_PROJECT_HOURS = 60;
 const MAX_WORDS = 900;
 
-/** The three partners of the demo. */
+/** The demo's three partners. */
 export const PROFILES: readonly Profile[] = [
   {
     name: 'Kornblume Shop',

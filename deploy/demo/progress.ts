@@ -2,7 +2,6 @@ import { Presets, SingleBar } from 'cli-progress';
 
 const PLAIN_LINE_EVERY_PERCENT = 20;
 
-/** A progress display. */
 export interface Progress {
   add(count: number): void;
   stop(): void;

@@ -17,7 +17,7 @@ export interface PartnerResult {
   store: StoreTotals;
 }
 
-/** Formats each partner's expected and stored counts and its users by tier. */
+/** Formats a table of each partner's expected and stored event counts, and its users by tier. */
 export function partnersTable(results: readonly PartnerResult[]): string {
   const table = new Table({
     head: [
@@ -43,7 +43,7 @@ export function partnersTable(results: readonly PartnerResult[]): string {
   return table.toString();
 }
 
-/** Formats each partner's users with the most events. */
+/** Formats a table of the users with the most events for each partner. */
 export function hotUsersTable(results: readonly PartnerResult[], rules: TierRules, nowMs: number): string {
   const table = new Table({
     head: ['partner', 'user', 'events', 'first event', 'days', 'tier'],

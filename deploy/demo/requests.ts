@@ -30,8 +30,8 @@ export interface CallPlan {
 }
 
 /**
- * Splits the items into requests of all shapes, interleaves the partners and resends `resendPercent` percent of the
- * requests.
+ * Splits the items into requests of all shapes, interleaves the partners' requests and repeats `resendPercent` percent
+ * of them.
  */
 export function planRequests(partners: PartnerDay[], options: { seed: number; resendPercent: number }): CallPlan {
   const random = seededRandom(options.seed);

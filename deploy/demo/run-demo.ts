@@ -15,7 +15,7 @@ import { type FinalReceipts, awaitReceipts } from './await-receipts';
 // Long enough for a slow machine with injected faults. A healthy system needs only seconds.
 const FINALIZE_BASE_MS = 120_000;
 const FINALIZE_PER_EVENT_MS = 5;
-/** Long enough for a system that is just starting, but much shorter than the time for which requests are retried. */
+/** Long enough for a system that is just starting, but much shorter than the retry period of other requests. */
 const REACH_TIMEOUT_MS = 5_000;
 const UNKNOWN_USERS = ['unknown-1', 'unknown-2'];
 
@@ -163,7 +163,7 @@ function conclude(run: Run, results: PartnerResult[], print: (line: string) => v
   }
   const from = [...sources].map(([source, count]) => `${count} from ${source}`).join(', ');
   print(
-    `All counts match: generated events, receipts, stored events in MongoDB, and signals for all ${users} users (${from}).`,
+    `The receipts, the events in MongoDB and the signals of all ${users} users match the generated events (${from}).`,
   );
   return 0;
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/errors';
 /** Label for a server that is a stand-in or that MIR installed itself. */
 export const LAPTOP_ONLY = ', for development only';
 
-/** One way to get a server. If the way does not work on this machine, `find` throws an error with the reason. */
+/** A way to obtain a server. `find` throws an error with the reason if this way does not work on this machine. */
 export interface Way<T> {
   name: string;
   find: () => Promise<T>;
@@ -15,7 +15,7 @@ export interface Need {
   remedies: readonly string[];
 }
 
-/** Thrown when every attempt has failed. The message lists remedies and the reason why each attempt failed. */
+/** Thrown when every attempt has failed. The message lists remedies and explains why each attempt failed. */
 class StoreNotFoundError extends Error {
   constructor({ store, remedies }: Need, attempts: readonly string[]) {
     super(

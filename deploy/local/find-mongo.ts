@@ -30,22 +30,22 @@ export function findMongo(options: FindOptions & { kind: MongoKind | null }): Pr
     { kind: 'secantusd-rs', name: 'secantusd-rs on PATH', find: () => secantusRs(env) },
     {
       kind: 'mongod',
-      name: 'mongodb-memory-server, downloaded',
+      name: 'existing mongodb-memory-server download',
       find: async () => mongod(await downloadedMongod(env), 'from mongodb-memory-server'),
     },
     {
       kind: 'secantusd-py',
-      name: 'PyPI, installed',
+      name: 'existing PyPI installation',
       find: async () => secantusPy(installedPypiStore(SECANTUSDB, cacheDir)),
     },
     {
       kind: 'mongod',
-      name: 'mongodb-memory-server, download',
+      name: 'new mongodb-memory-server download',
       find: async () => mongod(await downloadMongod(env, onProgress), 'from mongodb-memory-server'),
     },
     {
       kind: 'secantusd-py',
-      name: 'PyPI, install',
+      name: 'new PyPI installation',
       find: async () => secantusPy(await installPypiStore(SECANTUSDB, options)),
     },
   ];

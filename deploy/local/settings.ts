@@ -49,7 +49,7 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     ...loadSecrets(dataDir, given),
     DATA_DIR: dataDir,
   };
-  // The stores' URLs are not known yet; everything else is validated before anything starts.
+  // Uses placeholders for the stores' URLs, which are not known until the stores have started.
   const config = readConfig({ MONGO_URL: 'mongodb://to.come/mir', REDIS_URL: 'redis://to.come', ...base });
   const bindAddress = base.BIND_ADDRESS;
   await tryToListen(bindAddress).catch((error: unknown) => {
@@ -73,7 +73,7 @@ export async function localSettings(given: NodeJS.ProcessEnv, dataDir: string): 
     workerPorts.push(await choose('WORKER_PORT', firstWorker === 0 ? 0 : firstWorker + index));
   }
   const { drainTimeoutMs, keyspace } = config;
-  // A wildcard address is reachable as localhost, but also from other machines.
+  // A wildcard address does not count as local, because other machines can reach it.
   const isLocal =
     (bindAddress === 'localhost' || isLoopback(bindAddress)) &&
     isLocalUrl(base['PUBLIC_URL'] ?? urlOf(bindAddress, api));

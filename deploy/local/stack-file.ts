@@ -17,7 +17,7 @@ const Stack = z.object({
 /** Describes a running `npm start` for the CLI and the demo. */
 export type StackFile = z.infer<typeof Stack>;
 
-/** Writes the file through which the CLI and the demo find this stack. */
+/** Writes the file that the CLI and the demo use to find this stack. */
 export function writeStackFile(dataDir: string, stack: StackFile): void {
   writePrivateJson(join(dataDir, 'stack.json'), stack);
 }

@@ -44,7 +44,7 @@ export async function runStack(options: StackOptions): Promise<number> {
     const settings = await localSettings(env, dataDir);
     const starting = startStores({ dataDir, env: settings.env, onProgress: print });
     const stores = await Promise.race([starting, options.signals.stop.then(() => null)]);
-    // A stop signal interrupted the start. When this process exits, the guards stop the stores.
+    // A stop signal interrupted startup. When this process exits, the guards stop the stores.
     if (stores === null) return 0;
     try {
       return await serve(options, settings, stores);

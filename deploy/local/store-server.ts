@@ -32,14 +32,14 @@ export interface StartOptions {
   onProgress?: (line: string) => void;
 }
 
-/** Waits for a previous server to release its files, in case its parent has just been killed. */
+/** Waits for a previous server to exit, in case its parent has just been killed. Throws if it keeps running. */
 export async function awaitFormerServer(dataDir: string, store: string): Promise<void> {
   const former = readJson(recordFile(dataDir, store), Identity);
   if (former === null || (await awaitExit(former, FORMER_SERVER_TIMEOUT_MS))) return;
   throw new Error(`${join(dataDir, store)} is in use by a running server (process ${former.pid})`);
 }
 
-/** Records which process uses the files. */
+/** Records which process uses a store's files. */
 export function recordServer(dataDir: string, store: string, pid: number): void {
   const identity = identify(pid);
   if (identity !== null) writePrivateJson(recordFile(dataDir, store), identity);

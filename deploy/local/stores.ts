@@ -16,7 +16,7 @@ export interface Stores {
   /** Description of the server, with its version and origin. */
   mongo: string;
   redis: string;
-  /** Resolves with the reason when a store has died too often to be restarted. */
+  /** Resolves with the reason when a store has died too many times or cannot be restarted. */
   gaveUp: Promise<string>;
   stop(): Promise<void>;
 }

@@ -52,7 +52,7 @@ export async function createBackup(config: Config, folder: string, log: LogLine)
   try {
     await fillBackup(config, folder, log);
   } catch (error) {
-    // Otherwise, partial backups would fill the disk until no backup could succeed.
+    // Partial backups would otherwise accumulate until the disk is full.
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
     throw error;
   }
@@ -133,8 +133,8 @@ export async function restoreBackup(
 }
 
 /**
- * Checks the database for consistency. If a folder is specified, also compares the document counts with those of the
- * backup. Read-only.
+ * Checks the database for consistency. If a folder is specified, also compares the document counts with those in
+ * the backup. Read-only.
  */
 export async function verifyBackup(config: Config, folder: string | null): Promise<Verified> {
   const { fingerprint } = deriveSecrets(config.subjectPepper);
