@@ -73,7 +73,7 @@ describe('OpenAPI components', () => {
     expect(unnamedObjectsIn({ schema }, 'get /x')).toEqual(['get /x/schema/anyOf/1']);
   });
 
-  it('does not repeat a type next to a reference to it', () => {
+  it('does not declare a type or an enum next to a $ref', () => {
     const beside: string[] = [];
     JSON.parse(text, (_key, value: Json | null) => {
       if (typeof value?.['$ref'] === 'string' && ('type' in value || 'enum' in value)) beside.push(value['$ref']);

@@ -83,7 +83,7 @@ describe('GET /openapi.json', () => {
       expect(schema).toBeDefined();
       const parsed = schema!.safeParse(response.body);
       expect(parsed.error?.issues ?? []).toEqual([]);
-      // `data` does not contain any fields that the schema does not declare.
+      // `data` contains only the fields that the schema declares.
       expect(parsed.data).toEqual(response.body);
       return response.body;
     };

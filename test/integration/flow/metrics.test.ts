@@ -59,7 +59,7 @@ function routesOf(): string[] {
   return [...new Set(paths.filter((path) => !paths.includes(path.replace(/^\/v1/, '')) || !path.startsWith('/v1')))];
 }
 
-/** The labels of MIR's own series, with their allowed values. The test matches `rule` against a pattern instead. */
+/** The allowed values of each label in MIR's own series, except `rule`, which the test matches against a pattern. */
 const ALLOWED: Record<string, readonly string[]> = {
   service: ['api', 'worker'],
   version: [VERSION],

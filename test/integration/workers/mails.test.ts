@@ -59,7 +59,7 @@ describe('email delivery', () => {
     expect(deliveredTo(email)).toHaveLength(1);
   });
 
-  it('retries after a rejected SMTP login, even though the SMTP status is permanent', async () => {
+  it('retries after a rejected SMTP login, even though the SMTP status code is permanent', async () => {
     let tries = 0;
     server.logIn = () => (tries += 1) > 1;
     const env = { SMTP_URL: server.url.replace('//', '//mir:secret@'), MAIL_FROM: 'mir@mir.example' };

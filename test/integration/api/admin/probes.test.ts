@@ -64,7 +64,7 @@ describe('health checks and metrics', () => {
     }
   });
 
-  /** Returns the value of a metric's first series that has these labels. */
+  /** Returns the value of the first series of a metric that has these labels, or undefined if no series matches. */
   function valueOf(text: string, name: string, labels: Record<string, string>): number | undefined {
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
     const line = text
@@ -73,7 +73,7 @@ describe('health checks and metrics', () => {
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
 
-  it('counts requests on the metrics port without identifying any partner, user, event or key', async () => {
+  it('exposes request counts on the metrics port without identifying any partner, user, event or key', async () => {
     const { liveKey, partnerId, key } = await mir.partner();
     const event = anEvent({ userExternalId: 'user-4711', idempotencyKey: 'order-1' });
     const sent = await mir.client.post('/v1/events', liveKey, event);

@@ -76,7 +76,7 @@ describe('spawn approval', () => {
     expect(agent.status).toBe(keys.length === 1 ? 'ACTIVE' : 'REJECTED');
   });
 
-  it('does not allow approval or any other action for an agent that was rejected', async () => {
+  it('rejects every action on a rejected agent, including approval', async () => {
     const root = await register(h.client, partner.liveKey);
     const { body } = await requestSpawn(root.id);
     expect((await decide(body.approvalId, 'reject', { reason: 'no' })).body.status).toBe('REJECTED');
@@ -104,7 +104,7 @@ describe('spawn approval', () => {
     expect((await requestSpawn(root.id)).status).toBe(202);
   });
 
-  it('excludes revoked and rejected agents from the tree size that requires approval', async () => {
+  it('does not count revoked and rejected agents toward the tree size that requires approval', async () => {
     await allowSpawning(h.client, partner, { approval: { fromAgentsPerRoot: 3 } });
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, partner.liveKey, root.id);
@@ -121,7 +121,7 @@ describe('spawn approval', () => {
     expect((await requestSpawn(secondRoot.id)).status).toBe(202);
   });
 
-  it('checks the ancestors, policy, permissions and limits again when a spawn is approved', async () => {
+  it('rechecks the ancestors, policy, permissions and limits when a spawn is approved', async () => {
     const root = await register(h.client, partner.liveKey, { rateLimitPerMinute: 60 });
     const { body } = await requestSpawn(root.id, { rateLimitPerMinute: 50 });
     const approvalCode = async () => (await decide(body.approvalId, 'approve')).body.code;
@@ -144,7 +144,7 @@ describe('spawn approval', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  it('replays a spawn request with the same agent and without a key, even after approval', async () => {
+  it('returns the same agent without a key when a spawn request is repeated, even after approval', async () => {
     const root = await register(h.client, partner.liveKey);
     const headers = { 'idempotency-key': 'later' };
     const first = await requestSpawn(root.id, {}, headers);

@@ -40,7 +40,7 @@ describe('an agent’s lastActivityAt', () => {
     expect(await lastActivityOf(agentId)).not.toBeNull();
   });
 
-  it('never moves an agent’s last activity back in time', async () => {
+  it('never moves an agent’s lastActivityAt backward', async () => {
     const { agentId } = await insertAgent(h.ctx.store, partner);
     const recorder = createActivityRecorder(h.ctx);
     recorder.record(agentId, 2_000);

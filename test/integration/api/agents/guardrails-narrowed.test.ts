@@ -8,8 +8,8 @@ import { type Harness, startHarness } from '../../../support/harness';
 import { insertAgent, type TestAgent } from '../../../support/insert-agent';
 
 /**
- * These tests validate with the agent's original permissions and call the submit functions directly, as if its
- * permissions had been narrowed between validation and authorization.
+ * These tests validate events with the agent's original permissions and then call the submit functions directly, as if
+ * the permissions had been narrowed between validation and authorization.
  */
 let h: Harness;
 beforeAll(async () => {
@@ -74,7 +74,7 @@ describe('events submitted individually in the same tick', () => {
     expect(receipt.body).toMatchObject({ status: 'DONE', persisted: 1 });
   });
 
-  it('does not leave a job or open chunk behind when all events submitted individually are rejected', async () => {
+  it('does not leave a job or an open chunk behind when every individually submitted event is rejected', async () => {
     const agent = await createAgent();
     const results = await submitTogether(agent, [validated(agent, { eventType: OTHER_TYPE })]);
     expect(results).toMatchObject([{ reason: { code: 'EVENT_TYPE_NOT_ALLOWED' } }]);

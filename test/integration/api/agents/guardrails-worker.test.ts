@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.close());
 
-/** Queues a chunk without authorization, as only a bug could, and returns the chunk's part of the receipt. */
+/** Queues a chunk without authorizing it, as if the API had a bug. Returns the chunk's part of the receipt. */
 async function queue(
   { agentId, tenant }: Pick<TestAgent, 'agentId' | 'tenant'>,
   { receivedAtMs = Date.now(), fingerprints = ['f'] }: { receivedAtMs?: number; fingerprints?: (string | null)[] } = {},

@@ -7,12 +7,12 @@ import { waitUntil } from '../../../support/wait-until';
 import { allowSpawning, auditOf, startSecondApi, statusWith } from '../../../support/agents';
 import { isSlowMongo } from '../../../support/test-stores';
 
-/** More agents than fit in one cascade page. Fewer for the PyPI stand-in for MongoDB, which takes seconds per page. */
+/** More agents than fit in one cascade page. The number is smaller for the PyPI stand-in for MongoDB, which is slow. */
 const DEFAULT_SIZE = isSlowMongo() ? 1_100 : 2_000;
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? DEFAULT_SIZE);
 const SAMPLES = 40;
 const CONCURRENT_KEYS = 4;
-/** The PyPI stand-in for MongoDB can take half a minute under load. */
+/** Under load, closing a cascade can take half a minute with the PyPI stand-in for MongoDB. */
 const CLOSED_WITHIN_MS = 120_000;
 
 let mir: Harness;
@@ -116,7 +116,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
     },
   );
 
-  it('does not affect the ancestors and siblings of a killed agent', async () => {
+  it('does not affect the ancestors or siblings of a killed agent', async () => {
     const { partner, tree } = await createTree(120);
     const inner = tree.find(({ depth, path }) => depth === 2 && below(tree, { path } as GrownAgent).length > 3)!;
     const killed = new Set(below(tree, inner).map(({ agentId }) => agentId));
@@ -144,7 +144,7 @@ describe('POST /v1/agents/:id/revoke-descendants', () => {
 
   it('rejects spawning, key rotation and reactivation below a killed agent', async () => {
     const { partner, tree } = await createTree(30);
-    // Without the kill, the spawn would succeed.
+    // Allow spawning so that only the kill can make the spawn fail.
     await allowSpawning(mir.client, partner);
     const leaf = tree.at(-1)!;
     await kill(tree[0]!.agentId, partner.liveKey);

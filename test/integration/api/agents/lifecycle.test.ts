@@ -17,14 +17,14 @@ beforeAll(async () => {
 });
 afterAll(() => apis.close());
 
-describe('an agent’s requests in progress while it is revoked or suspended', () => {
+describe('requests in progress when their agent is revoked or suspended', () => {
   it.each([
     ['revoke', {}, 'AGENT_KEY_REVOKED'],
     ['revoke', { includeDescendants: true }, 'AGENT_KEY_REVOKED'],
     ['suspend', {}, 'AGENT_SUSPENDED'],
     ['suspend', { includeDescendants: true }, 'AGENT_SUSPENDED'],
   ])(
-    "rejects an agent's changes even if its request was authorized before the revocation or suspension (%s %j)",
+    "rejects an agent's changes even if they were authorized before the revocation or suspension (%s %j)",
     async (action, body, code) => {
       const root = await register(h.client, partner.liveKey);
       const child = await spawn(h.client, root.key, root.id);

@@ -86,7 +86,7 @@ describe('spawn policy', () => {
     expect(limitsOf(await requestSpawn(leaf.id))).toEqual(['POLICY_LIMIT', ['maxSpawnDepth', 'maxAgentsPerRoot']]);
   });
 
-  it('excludes revoked agents from the limits', async () => {
+  it('does not count revoked agents toward the limits', async () => {
     await allowSpawning(h.client, partner, { maxChildrenPerAgent: 2, maxAgentsPerRoot: 3 });
     const root = await register(h.client, partner.liveKey);
     for (let round = 0; round < 3; round += 1) {

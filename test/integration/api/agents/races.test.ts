@@ -53,7 +53,7 @@ async function createTree(): Promise<Tree> {
 
 type Action = (client: ApiClient, tree: Tree, n: number) => Promise<TestResponse>;
 
-/** Every action that could leave an active agent or a valid key below the killed agent, with partner and agent keys. */
+/** Actions that could leave an active agent or a valid key below the killed agent if they race with the kill. */
 const ACTIONS: Record<string, Action> = {
   spawn: (client, { killed }) => client.post(`/v1/agents/${killed.id}/spawn`, partner.liveKey, { name: 'Racer' }),
   spawnAsItself: (client, { killed }, n) =>

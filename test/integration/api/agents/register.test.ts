@@ -75,7 +75,7 @@ describe('POST /v1/agents', () => {
     expect((await apis.getAgent(id, otherPartner.liveKey)).body.code).toBe('NOT_FOUND');
   });
 
-  it('replays a registration without its API key, and rejects its idempotency key with a different body', async () => {
+  it('omits the API key from a replayed registration, and rejects its idempotency key with a different body', async () => {
     const headers = { 'idempotency-key': 'reg-1' };
     const post = (body: unknown) => h.client.post('/v1/agents', partner.liveKey, body, headers);
     const responses = await Promise.all([1, 2, 3].map(() => post(anAgent({ name: 'Once' }))));
@@ -138,7 +138,7 @@ describe('POST /v1/agents', () => {
 });
 
 describe('access to agent routes', () => {
-  it('rejects agent keys for registration, the spawn policy and approvals', async () => {
+  it('rejects agent keys on the routes for registration, the spawn policy and approvals', async () => {
     const { key } = await register(h.client, partner.liveKey);
     const responses = [
       await h.client.post('/v1/agents', key, anAgent()),

@@ -174,7 +174,7 @@ describe('PATCH /v1/agents/:id', () => {
     expect(headers.get('ratelimit-policy')).toBe('"requests";q=7;w=60');
   });
 
-  it('rejects widening beyond an ancestor’s permissions, but allows narrowing to event types the ancestor has lost', async () => {
+  it('rejects permissions wider than an ancestor’s, but allows narrowing to event types the ancestor no longer has', async () => {
     const root = await register(h.client, partner.liveKey, {
       allowedEventTypes: ['mir.transaction.*'],
       rateLimitPerMinute: 60,

@@ -121,7 +121,7 @@ describe('GET /v1/agents/tree', () => {
     expect(nodes.map(({ status }) => status)).toEqual(nodes.map(({ agentId }) => statusById.get(agentId)));
   });
 
-  it('streams exactly the agents that paging returns, as NDJSON', async () => {
+  it('streams as NDJSON exactly the agents that paging returns', async () => {
     expect(await streamTree('')).toEqual((await allPages('limit=40')).flat());
     const filtered = `rootAgentId=${tree[0]!.agentId}&status=SUSPENDED&maxDepth=4`;
     const part = await streamTree(filtered);
@@ -156,7 +156,7 @@ describe('GET /v1/agents/tree', () => {
     }
   });
 
-  it('reflects an ancestor’s kill when an agent below that ancestor is requested', async () => {
+  it('returns a killed agent’s descendants as REVOKED when only their subtree is requested', async () => {
     const killed = tree[KILLED]!;
     const child = tree.find(({ parentId }) => parentId === killed.agentId)!;
     const nodes = (await allPages(`rootAgentId=${child.agentId}&limit=2`)).flat();

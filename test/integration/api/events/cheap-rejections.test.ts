@@ -29,7 +29,7 @@ const junkBatch = (items: number, fields: number): string =>
   JSON.stringify({ events: Array.from({ length: items }, () => junkFields(fields)) });
 const gzipped = (key: string, body: string): Promise<TestResponse> =>
   mir.client.post('/v1/events', key, gzipSync(body), { 'content-encoding': 'gzip' });
-/** Returns the units spent so far, computed from the rate-limit header of a response to a new partner. */
+/** Returns how many units a new partner has spent, computed from the rate-limit header of its latest response. */
 const spent = ({ headers }: TestResponse): number => {
   const [, policy, left] = /^"(\w+)";r=(\d+);/.exec(headers.get('ratelimit') ?? '') ?? [];
   expect(policy).toBe('events');
@@ -91,7 +91,7 @@ describe('cost of rejected submissions', () => {
     expectProblem(await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110)), 429, 'RATE_LIMITED');
   });
 
-  it('does not leave an open chunk for a rejected batch, because the chunk would hold back the watermark', async () => {
+  it('does not leave an open chunk for a rejected batch, which would hold back the watermark', async () => {
     const { liveKey, partnerId } = await partner();
     expectProblem(await mir.client.post('/v1/events', liveKey, junkBatch(1_200, 2)), 422, 'VALIDATION_FAILED');
     expect(await openChunks(tenantOf(partnerId, 'live'))).toBe(0);
@@ -127,7 +127,7 @@ describe('errors for an event submission', () => {
     expect(partly.body.errors).toHaveLength(MAX_LISTED_ERRORS);
   });
 
-  it('applies the same limit to the listed errors for an event submitted individually', async () => {
+  it('applies the same limit to the errors listed for an individually submitted event', async () => {
     const { liveKey } = await partner();
     const response = await mir.client.post('/v1/events', liveKey, junkFields(2_000));
     expectProblem(response, 422, 'VALIDATION_FAILED');
@@ -175,7 +175,7 @@ describe('JSON nesting limit', () => {
     expect(response.body.errors).toMatchObject([{ index: 1, code: 'INVALID_JSON' }]);
   });
 
-  it('rejects deep nesting on routes with small bodies as well', async () => {
+  it('also rejects deep nesting on routes that accept only small bodies', async () => {
     const { liveKey } = await partner();
     expectProblem(await mir.client.post('/v1/resolve', liveKey, nested(33)), 400, 'INVALID_JSON');
   });

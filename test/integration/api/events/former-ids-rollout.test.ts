@@ -98,7 +98,7 @@ describe('rollout of keyed event IDs', () => {
     });
 
     it.each(['the old job first', 'the resend first', 'both in one group'])(
-      'stores one event for a job from the previous version and its resend: %s',
+      'stores only one event for a job from the previous version and its resend: %s',
       async (order) => {
         const partner = await mir.partner();
         const tenant = liveTenant(partner);
@@ -131,7 +131,7 @@ describe('rollout of keyed event IDs', () => {
       },
     );
 
-    it('stores one event per key while two workers process old jobs and resends concurrently', async () => {
+    it('stores only one event per key while two workers process old jobs and resends concurrently', async () => {
       const partner = await mir.partner();
       const tenant = liveTenant(partner);
       const events = Array.from({ length: 200 }, (_, n) => keyed(`k-${n}`, { userExternalId: `u-${n % 5}` }));
@@ -170,7 +170,7 @@ describe('rollout of keyed event IDs', () => {
       expect(await countOf(partner)).toBe(2);
     });
 
-    it('lists the returned event IDs in the receipt of a job that cannot be read', async () => {
+    it('lists the event IDs returned at submission in the receipt for a job that cannot be read', async () => {
       const partner = await mir.partner();
       const queue = mir.ctx.queues.events;
       await queue.pause();

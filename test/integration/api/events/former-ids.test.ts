@@ -28,7 +28,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
         [single, 0],
         [batch, 1],
       ] as const) {
-        // The receipt has the ID under which the event is stored.
+        // The receipt contains the ID under which the event is stored.
         expect(await receiptOf(partner, sent)).toMatchObject({
           status: 'DONE',
           persisted,
@@ -85,7 +85,7 @@ describeUpgradedApi(former, ({ isKeyed, client, post }) => {
     expect(await countOf(partner)).toBe(6);
   });
 
-  it('returns the same event IDs that it stores for new events', async () => {
+  it('returns the IDs under which it stores new events', async () => {
     const partner = await mir.partner();
     const event = keyed('new');
     const sent = await post(partner.liveKey, event);

@@ -78,7 +78,7 @@ describe('idempotency keys in POST /v1/events', () => {
     ['the time', { occurredAt: '2026-01-31T12:00:00.001Z' }],
     ['an explicit default', { weight: 1 }],
     ['the metadata', { metadata: { a: [2, 1] } }],
-  ])('rejects an event submitted individually that reuses a key but differs in %s', async (_what, change) => {
+  ])('rejects an individually submitted event that reuses a key but differs in %s', async (_what, change) => {
     const { liveKey } = await mir.partner();
     const base = { occurredAt: '2026-01-31T12:00:00Z', metadata: { a: [1, 2] }, idempotencyKey: 'k' };
     expect((await post(liveKey, anEvent(base))).status).toBe(202);

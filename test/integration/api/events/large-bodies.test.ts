@@ -98,7 +98,7 @@ describe('POST /v1/events with a single event over 32 KiB', () => {
 });
 
 describe('cost of rejected submissions', () => {
-  it('charges for a large rejected body in full, so later bodies are rejected without being read', async () => {
+  it('charges the full cost of a large rejected body, so the next body is rejected without being read', async () => {
     const key = await partnerKey(100);
     const junk = ' '.repeat(5 * 1024 * KIB);
     expectProblem(await gzipped(key, junk), 413, 'BODY_TOO_LARGE');
@@ -119,7 +119,8 @@ describe('cost of rejected submissions', () => {
     expect(responses.filter(({ status }) => status === 422)).toHaveLength(1);
     expect(responses.filter(({ status }) => status === 429)).toHaveLength(49);
     const own = await mir.client.post('/v1/events', partner.liveKey, anEvent());
-    // The agent and the partner have each spent one unit. Refilling 49 more units would take five seconds.
+    // The agent and the partner have each spent one unit. If the 49 rejected submissions had been charged too, refilling
+    // those units would take five seconds.
     expect(left(own)).toBeGreaterThanOrEqual(598);
   });
 

@@ -106,7 +106,7 @@ describe('GET /v1/events', () => {
     limit: number;
   }
 
-  /** Returns the database query that a request runs. Fails unless there is exactly one query. */
+  /** Returns the database query that a request runs. Fails unless the request runs exactly one query. */
   async function queryOf(query: string): Promise<ListQuery> {
     const { store } = mir.ctx;
     const queries: [filter: Record<string, unknown>, options: Pick<ListQuery, 'sort' | 'limit'>][] = [];

@@ -106,7 +106,7 @@ describe('GET /v1/events/receipts/:receiptId', () => {
     });
   });
 
-  it('reports events that the worker cannot read as FAILED, including a code and a message', async () => {
+  it('reports events that the worker cannot read as FAILED, with a code and a message', async () => {
     const { liveKey } = await mir.partner();
     const sent = await post(liveKey, { events: someEvents(2) });
     const [job] = await mir.ctx.queues.events.getJobs(['waiting', 'prioritized']);

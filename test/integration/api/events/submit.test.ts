@@ -18,7 +18,7 @@ const storedCount = async (partnerId: PartnerId): Promise<number> => {
 };
 
 describe('POST /v1/events', () => {
-  it('accepts one event, returns an ID, a receipt and a time, and stores the event as submitted', async () => {
+  it('accepts one event, returns its ID, receipt ID and time of receipt, and stores the event as submitted', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({
       occurredAt: '2026-01-31T13:00:00.000+01:00',
@@ -170,7 +170,7 @@ describe('POST /v1/events', () => {
     expect(await storedCount(partnerId)).toBe(0);
   });
 
-  it('stores and counts all 5,000 events from one request, and adds up their ten chunks in the receipt', async () => {
+  it('stores and counts all 5,000 events from one request, and combines their ten chunks in one receipt', async () => {
     const { liveKey, partnerId } = await mir.partner();
     const events = someEvents(5_000, { weight: 1 }).map((event, n) => ({ ...event, userExternalId: `u-${n % 100}` }));
     const sent = await mir.client.post('/v1/events', liveKey, { events });

@@ -29,7 +29,7 @@ const KEY_ROUTES = ROUTES.flatMap(({ auth, ...one }) => (auth.kind === 'key' ? [
 const ENTERPRISE_ROUTES = KEY_ROUTES.filter(({ auth }) => 'enterpriseOnly' in auth);
 
 let addresses = 0;
-/** Sends a request from a new IP address, so per-address throttles do not reject the request. */
+/** Sends a request from a new IP address so that per-address throttles do not reject it. */
 function send({ method, path }: { method: string; path: string }, key?: string): Promise<TestResponse> {
   addresses += 1;
   const headers = { 'x-forwarded-for': `10.1.${addresses >> 8}.${addresses & 255}` };
@@ -38,11 +38,11 @@ function send({ method, path }: { method: string; path: string }, key?: string):
 }
 
 describe('authorization matrix', () => {
-  /** Returns the key of a new agent whose scopes come from its preset. */
+  /** Returns the key of a new service account with this preset. */
   const agentKey = async (preset: AgentDoc['preset']): Promise<string> =>
     (await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT', preset })).apiKey;
 
-  it('reserves the listed routes for partner keys and for the ENTERPRISE plan', () => {
+  it('restricts only the expected routes to partner keys or to the ENTERPRISE plan', () => {
     const names = (flag: 'partnerOnly' | 'enterpriseOnly') =>
       KEY_ROUTES.filter(({ auth }) => flag in auth).map(({ method, path }) => `${method} ${path.slice('/v1/'.length)}`);
     expect(names('partnerOnly').toSorted()).toEqual([

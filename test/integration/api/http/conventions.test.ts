@@ -72,7 +72,7 @@ describe('HTTP conventions', () => {
     },
   );
 
-  it('requires a key for HEAD if GET requires a key', async () => {
+  it('requires a key for HEAD requests on routes that require one for GET', async () => {
     const head = await rawRequest(mir.url, { method: 'HEAD', path: '/v1/events' });
     expect([head.status, head.headers['content-type'], head.text]).toEqual([401, 'application/problem+json', '']);
   });

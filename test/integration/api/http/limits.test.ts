@@ -49,7 +49,7 @@ describe('rate limits', () => {
     ['suspended partner', 'PARTNER_SUSPENDED'],
     ['suspended agent', 'AGENT_SUSPENDED'],
     ['missing scope', 'SCOPE_MISSING'],
-  ] as const)('reports the budget without charging requests rejected for a %s (403 %s)', async (reason, code) => {
+  ] as const)('reports the budget, but does not charge requests rejected because of a %s (403 %s)', async (reason, code) => {
     const partner = await mir.partner({
       limits: { eventsPerMinute: 600, requestsPerMinute: 300 },
       suspended: reason === 'suspended partner',

@@ -11,7 +11,7 @@ import { waitUntil } from '../../../support/wait-until';
 
 /** Large enough to span several batches of the MongoDB cursor. */
 const TREE_SIZE = 2_000;
-/** The row at which the cursor pauses: some rows have been sent, and more batches remain. */
+/** The row at which the cursor pauses, after some rows have been sent and while more batches remain. */
 const PAUSE_AT = 700;
 
 let mir: Harness;

@@ -140,7 +140,7 @@ describe('link confirmation', () => {
     expect(entries.flat().map(({ at }) => at)).not.toContain(auditContext.at.toISOString());
   });
 
-  it("rounds a deleted identity's link removal times down to the day, but never to before the link", async () => {
+  it("rounds a deleted identity's link removal times down to the day, but never to a time before the link", async () => {
     const other = await mir.partner();
     await mir.client.request('PUT', '/v1/partners/webhook', {
       key: other.liveKey,

@@ -99,7 +99,7 @@ describe('link webhooks', () => {
     await linkUser(mir, partner, 'again', await newPerson(mir));
     for (const attempts of [1, 2]) {
       await waitUntil(`attempt ${attempts} is recorded`, async () => (await deliveries())[0]!.attempts === attempts);
-      await waitUntil('its retry is scheduled', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
+      await waitUntil('the retry is scheduled', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
       await promoteRetries();
     }
     await delivered(1);
@@ -115,7 +115,7 @@ describe('link webhooks', () => {
     for (let attempts = 1; attempts <= RETRY_AFTER_MS.length; attempts += 1) {
       await waitUntil(`attempt ${attempts} is recorded`, async () => (await deliveries())[0]!.attempts === attempts);
       expect((await deliveries())[0]!.status).toBe('OPEN');
-      await waitUntil('its retry is scheduled', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
+      await waitUntil('the retry is scheduled', async () => (await mir.ctx.queues.webhooks.getDelayedCount()) === 1);
       await promoteRetries();
     }
     await waitUntil('the message has failed', async () => (await deliveries())[0]!.status === 'FAILED');
@@ -149,7 +149,7 @@ describe('link webhooks', () => {
     }));
     await mir.ctx.store.transaction((session) => mir.ctx.store.deliveries.insert(rows, session), 5_000);
     for (const { _id } of rows) await mir.ctx.webhookQueue.add(_id);
-    await waitUntil('the limit of requests in flight is reached', () => unanswered.length === MAX_IN_FLIGHT_PER_TENANT);
+    await waitUntil('the limit on requests in flight is reached', () => unanswered.length === MAX_IN_FLIGHT_PER_TENANT);
 
     partner = await mir.partner();
     await setWebhook();

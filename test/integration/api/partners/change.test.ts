@@ -108,7 +108,7 @@ describe('POST /admin/partners/:id/keys/rotate', () => {
 });
 
 describe('PATCH /admin/partners/:id', () => {
-  it('rejects a suspended partner’s next request on every process until the suspension is lifted', async () => {
+  it('rejects a suspended partner’s requests immediately on every process until the suspension is lifted', async () => {
     const { partnerId, liveKey, testKey } = await h.partner();
     for (const { client } of [h, secondApi]) expect(await statusWith(client, liveKey)).toBe(200);
     expect((await patch(partnerId, { suspended: true, reason: 'stolen' })).body.suspended).toBe(true);

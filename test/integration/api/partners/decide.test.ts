@@ -32,7 +32,7 @@ describe('POST /admin/applications/:id/approve', () => {
     expect(await statusWith(h.client, body.testApiKey)).toBe(200);
   });
 
-  it('applies the approved terms, and default limits where none are specified', async () => {
+  it('applies the approved terms, and uses the defaults for limits that are not specified', async () => {
     const terms = {
       plan: 'ENTERPRISE',
       limits: { eventsPerMinute: 77 },
@@ -91,7 +91,7 @@ describe('POST /admin/applications/:id/approve', () => {
     expect(entries.filter(({ action }) => action === 'application.approved')).toHaveLength(1);
   });
 
-  it('uses another partner tag when the first one is already in use', async () => {
+  it('generates another partner tag when the first one is already in use', async () => {
     const auditContext = auditContextForAdmin({ requestId: 'tags' });
     const first = await createPartner(h.ctx, input, { plan: 'STANDARD' }, auditContext);
     const tags = [tagOf(first.partnerId as PartnerId), 'freetag23456'];

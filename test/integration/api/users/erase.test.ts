@@ -227,7 +227,7 @@ describe('POST /v1/users/erase', () => {
   const order = (userExternalId: string, erasedAt: Date, ctx = mir.ctx) =>
     orderErasure(ctx, liveTenant(), refOf(userExternalId), erasedAt, auditContext());
 
-  it('also erases events that were committed while the erasure was being ordered', async () => {
+  it('also erases events that were committed while the erasure request was being processed', async () => {
     await submit('overtaken', [undefined, undefined]);
     await mir.drained();
     const [{ receivedAt }] = (await listed('overtaken')) as [{ receivedAt: string }];
@@ -237,7 +237,7 @@ describe('POST /v1/users/erase', () => {
     expect([await listed('overtaken'), await countOf('overtaken')]).toEqual([[], 0]);
   });
 
-  it('keeps the later of two erasure times, regardless of which erasure order is written last', async () => {
+  it('keeps the later of two erasure times, even if the earlier time is written last', async () => {
     const later = new Date();
     await order('ordered-twice', later);
     const { erasure } = await order('ordered-twice', new Date(later.getTime() - 60_000));
@@ -271,7 +271,7 @@ describe('POST /v1/users/erase', () => {
     expect(await model.countDocuments({ _id: old._id })).toBe(1);
   });
 
-  it('reports DONE only when no reader sees the user, even if the cache was unreachable at first', async () => {
+  it('reports DONE only when reads no longer count the user’s events, even if the cache was unreachable at first', async () => {
     await submit('cached', [undefined]);
     await mir.drained();
     expect(await countOf('cached')).toBe(1);

@@ -60,7 +60,7 @@ describe('sign-up, login and logout', () => {
     expect((await phone.submit(confirmed, { email, password: PASSWORD })).path).toBe(next);
   });
 
-  it('shows an invalid form again with errors in a summary and next to each field, and keeps the email address', async () => {
+  it('redisplays an invalid form with errors in a summary and next to each field, and keeps the email address', async () => {
     const page = await ana.submit(await ana.get('/login'), { email: 'ana', password: '' });
     expect(page.status).toBe(422);
     expect(page.root.querySelectorAll('[role=alert] li')).toHaveLength(2);

@@ -97,7 +97,7 @@ describe('linking pages', () => {
     expect([done.status, done.text.startsWith('Connected')]).toEqual([200, true]);
   });
 
-  it('shows a page with an appropriate status code for each reason that an invitation is invalid', async () => {
+  it('shows a page with an appropriate status code for each reason that an invitation can be invalid', async () => {
     const webSession = await loggedIn(mir, newAddress());
     const used = await invite('used');
     await decide(webSession, await webSession.get(used), 'connect');
@@ -153,7 +153,7 @@ describe('linking pages', () => {
     }
   });
 
-  it('returns 429 for all but five of many concurrent wrong codes, and then for the correct code', async () => {
+  it('returns 429 for all but five of many concurrent wrong codes, and then even for the correct code', async () => {
     const webSession = await loggedIn(mir, newAddress());
     const page = await webSession.get('/link');
     const right = await code('guarded');
@@ -222,7 +222,7 @@ describe('linking pages', () => {
     expect(await isLinked('logged-out')).toBe(false);
   });
 
-  it('redirects a visitor who decides without being logged in to the invitation, and does not connect the account', async () => {
+  it('redirects to the invitation when a visitor decides without being logged in, and does not connect the account', async () => {
     const webSession = anonymousSession(mir);
     const path = await invite('stranger');
     const form = (await webSession.get('/login')).root.querySelector('main form input[name=form_token]')!;

@@ -7,7 +7,7 @@ import type { Harness, TestPartner } from '../../../support/harness';
 import { loggedIn, PASSWORD, anonymousSession, sharedHarnessForPeople } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
 
-/** False claims that pages and documents made in the past. */
+/** False claims that earlier versions of the pages and documents made. */
 const UNTRUE = [
   /how recent\.? Nothing else/,
   /What is kept/,
@@ -72,7 +72,7 @@ describe('statements about MIR', () => {
     expect(html).toContain('It stores the events that platforms report.');
   });
 
-  it('does not repeat any of the false claims on any page, with or without a login', async () => {
+  it('does not repeat any of the false claims on any page, whether or not the visitor is logged in', async () => {
     const opened: string[] = [];
     for (const { method, path: pattern } of PAGES) {
       if (method !== 'GET' || pattern === '/account/export' || pattern.startsWith('/login/oidc')) continue;

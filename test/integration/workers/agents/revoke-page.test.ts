@@ -57,7 +57,7 @@ const stored = async ({ agentId }: TestAgent): Promise<AgentDoc> =>
 const refOf = ({ hash }: Pick<ParsedApiKey, 'hash'>): string => mir.ctx.secrets.revokedKey(hash);
 
 describe('revokePage', () => {
-  it('stores a reference to each revoked key, but does not store one for an agent without a key', async () => {
+  it('stores a reference to each revoked key, but no reference for an agent without a key', async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const suspended = await insertAgent(mir.ctx.store, partner, { status: 'SUSPENDED' }, root);

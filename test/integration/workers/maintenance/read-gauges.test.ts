@@ -34,7 +34,7 @@ function createReader() {
 }
 
 describe('gaugeReadings', () => {
-  it('does not show any values before the first reading, because 0 would look healthy', async () => {
+  it('does not report any values before the first reading, because 0 would look healthy', async () => {
     const { shown } = createReader();
     const names = ['mir_queue_jobs', 'mir_queue_longest_active_seconds', 'mir_outbox_overdue_seconds'];
     for (const name of [...names, 'mir_audit_seal_lag_seconds', 'mir_cascade_oldest_open_seconds']) {
@@ -42,14 +42,14 @@ describe('gaugeReadings', () => {
     }
   });
 
-  it('shows 0 as the time of a reading that has never succeeded, so that the reading counts as overdue', async () => {
+  it('reports 0 as the time of a reading that has never succeeded, so the reading counts as overdue', async () => {
     const { shown } = createReader();
     for (const what of ['queues', 'cascades', 'audit', 'outbox']) {
       expect(await shown('mir_gauges_read_timestamp_seconds', { what })).toBe(0);
     }
   });
 
-  it('shows the depth of every queue and the age of its oldest waiting job, across all priorities', async () => {
+  it('reports the depth of every queue and the age of its oldest waiting job, across all priorities', async () => {
     const ageOf = async (queue: string): Promise<number> => {
       const { readAll, shown } = createReader();
       await readAll();
@@ -80,7 +80,7 @@ describe('gaugeReadings', () => {
     }
   });
 
-  it('shows how long the longest-running job has been active, regardless of queue order', async () => {
+  it('reports how long the longest-running job has been active, regardless of queue order', async () => {
     const { queueLink, keys } = mir.ctx;
     const connection = queueLink.client;
     const prefix = keys.queuePrefix(eventsQueue.name);
@@ -112,7 +112,7 @@ describe('gaugeReadings', () => {
     }
   });
 
-  it('shows how long outbox rows have been overdue, ignoring rows that are not due yet', async () => {
+  it('reports how long outbox rows have been overdue, ignoring rows that are not due yet', async () => {
     const { cacheOutbox, deliveries, erasures } = mir.ctx.store;
     const overdue = async (rows: string): Promise<number> => {
       const { readAll, shown } = createReader();
@@ -147,7 +147,7 @@ describe('gaugeReadings', () => {
     for (const rows of OUTBOXES) expect(await overdue(rows)).toBe(0);
   });
 
-  it('shows the age of an open cascade and the age of an unsealed audit entry', async () => {
+  it('reports the age of an open cascade and the age of an unsealed audit entry', async () => {
     const { partnerId, liveKey } = await mir.partner();
     const [root] = await growTree(mir.ctx.store, tenantOf(partnerId, 'live'), 3);
     await mir.client.post(`/v1/agents/${root!.agentId}/revoke-descendants`, liveKey, {});
