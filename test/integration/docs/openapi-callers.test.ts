@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Returns the problems that an operation documents, each formatted as `status code`. */
+/** Returns the problems that an operation documents, each as its status and code separated by a space. */
 const documentedOf = ({ responses }: Operation): string[] =>
   Object.entries(responses).flatMap(([status, { content = {} }]) =>
     Object.keys(content['application/problem+json']?.examples ?? {}).map((code) => `${status} ${code}`),

@@ -52,7 +52,7 @@ describe('OpenAPI components', () => {
     expect(bodies.flat()).toEqual([]);
   });
 
-  it('gives enum values that are not identifiers distinct names for generated constants', () => {
+  it('provides distinct constant names for enum values that are not valid identifiers', () => {
     const { Scope, Tier, EventTypePattern } = raw.components.schemas as Record<string, Json>;
     expect(Scope!['x-enum-varnames']).toContain('EVENTS_WRITE');
     expect(Tier!['x-enum-varnames']).toEqual(['TIER_0', 'TIER_1', 'TIER_2', 'TIER_3']);

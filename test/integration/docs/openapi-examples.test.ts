@@ -86,7 +86,7 @@ describe('OpenAPI examples', () => {
     }
   });
 
-  it('has one event on every line of an NDJSON example', () => {
+  it('has one event per line in NDJSON examples', () => {
     const { schema, example } = submitEventsRoute.lines!;
     const lines = example.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(1);

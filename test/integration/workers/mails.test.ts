@@ -90,7 +90,7 @@ describe('email delivery', () => {
     expect(tries).toBe(2);
   });
 
-  it('drops the queued emails to a forgotten address, and sends later emails to that address', async () => {
+  it('drops the queued emails to a forgotten address, but sends later emails to that address', async () => {
     await h.stopWorkers();
     await h.ctx.mailQueue.add(mailTo(email));
     await h.ctx.mailQueue.add(mailTo(`other-${email}`));
@@ -140,7 +140,7 @@ describe('email configuration', () => {
     await withoutMail.close();
   });
 
-  it('disables the outbox page if emails are sent by SMTP', async () => {
+  it('disables the outbox page if emails are sent over SMTP', async () => {
     expect((await anonymousSession(h).get('/outbox')).status).toBe(404);
   });
 });

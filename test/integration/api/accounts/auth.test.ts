@@ -54,7 +54,7 @@ describe('MIR accounts', () => {
     expect(await h.ctx.auth.signUp(email)).toEqual({ kind: 'ALREADY_SIGNED_UP', to: email });
   });
 
-  it('accepts the link from each repeated sign-up until one of the links is used', async () => {
+  it('accepts the links from repeated sign-ups until one of them is used', async () => {
     const { auth } = h.ctx;
     const [first, second] = [tokenOf(await auth.signUp(email)), tokenOf(await auth.signUp(email))];
     expect([await auth.ownerOfLink(first), await auth.ownerOfLink(second)]).toEqual([email, email]);
@@ -124,7 +124,7 @@ describe('MIR accounts', () => {
     expect(await logInCookie('a new password, long')).toContain('mir_session=');
   });
 
-  it('does not leave a session when a login with the old password overlaps a password reset', async () => {
+  it('does not leave a session behind when a login with the old password overlaps a password reset', async () => {
     const { auth, store } = h.ctx;
     await signUpAndVerify();
     const { _id: identityId } = (await store.identities.byEmail(email))!;

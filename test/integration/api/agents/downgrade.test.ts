@@ -100,7 +100,7 @@ describe('agent routes after a downgrade to STANDARD', () => {
     },
   );
 
-  it('rejects a downgraded partner’s agents, but not the partner, on any route with a write scope', async () => {
+  it('rejects a downgraded partner’s agents, but not the partner itself, on routes that require a write scope', async () => {
     const scope = 'links:write' as const;
     const probe = route({
       operationId: 'probe',

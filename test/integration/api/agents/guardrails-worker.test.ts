@@ -83,7 +83,7 @@ describe('event worker processing an agent’s chunk', () => {
     });
   });
 
-  it('marks events FAILED when their agent, even if cached, belongs to another partner or environment', async () => {
+  it('marks events FAILED when their agent belongs to another partner or environment, even if it is cached', async () => {
     const own = await createAgent();
     await queue(own);
     const foreignTenant = tenantOf((await h.partner()).partnerId, 'live');
@@ -95,7 +95,7 @@ describe('event worker processing an agent’s chunk', () => {
     expect((await queue(own)).items).toEqual([]);
   });
 
-  it('marks events FAILED when they were received after a kill of their agent or one of its ancestors took effect', async () => {
+  it('marks events FAILED when they were received after their agent or one of its ancestors was killed', async () => {
     const root = await createAgent();
     const middle = await createAgent(root);
     const leaf = await createAgent(middle);

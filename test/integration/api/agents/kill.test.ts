@@ -61,7 +61,7 @@ async function statusesOf(agents: readonly GrownAgent[]): Promise<number[]> {
 const below = (tree: GrownAgent[], { path }: GrownAgent) => tree.filter((agent) => agent.path.startsWith(path));
 
 describe('POST /v1/agents/:id/revoke-descendants', () => {
-  it('rejects every key in a killed subtree on all processes once the kill returns, even cached keys', async () => {
+  it('rejects every key in a killed subtree, even cached keys, on all processes once the kill returns', async () => {
     const { partner, tree } = await createTree(SIZE);
     const step = Math.ceil(tree.length / SAMPLES);
     const sampled = tree.filter((_, n) => n % step === 0);

@@ -49,7 +49,7 @@ describe('requests in progress when their agent is revoked or suspended', () => 
 });
 
 describe('suspend and reactivate', () => {
-  it('suspends only the agent itself, on every process immediately, until it is reactivated', async () => {
+  it('suspends only the agent itself, immediately and on every process, until it is reactivated', async () => {
     const root = await register(h.client, partner.liveKey);
     const child = await spawn(h.client, root.key, root.id);
     expect([await apis.statusesWith(root.key), await apis.statusesWith(child.key)]).toEqual([

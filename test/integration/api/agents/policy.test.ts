@@ -74,7 +74,7 @@ describe('spawn policy', () => {
     { unknown: 1 },
   ])('returns 422 for the policy %j', async (body) => expect((await putPolicy(body)).status).toBe(422));
 
-  it('limits depth, children per agent and agents per tree, and lists each limit that is reached', async () => {
+  it('limits depth, children per agent and agents per tree, and lists every limit that a spawn would exceed', async () => {
     await allowSpawning(h.client, partner, { maxSpawnDepth: 2, maxChildrenPerAgent: 2, maxAgentsPerRoot: 5 });
     const root = await register(h.client, partner.liveKey);
     const [a, b] = [await spawn(h.client, partner.liveKey, root.id), await spawn(h.client, partner.liveKey, root.id)];

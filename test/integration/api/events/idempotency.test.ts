@@ -27,7 +27,7 @@ const storedEvents = async (key: string): Promise<unknown[]> => {
 };
 
 describe('idempotency keys in POST /v1/events', () => {
-  it('returns the same event ID and a new receipt for a repeat, and counts the event once', async () => {
+  it('returns the same event ID and a new receipt for a repeat, and counts the event only once', async () => {
     const { liveKey } = await mir.partner();
     const event = anEvent({ idempotencyKey: 'order-1', metadata: { a: 1 } });
     const first = await post(liveKey, event);

@@ -119,8 +119,8 @@ describe('cost of rejected submissions', () => {
     expect(responses.filter(({ status }) => status === 422)).toHaveLength(1);
     expect(responses.filter(({ status }) => status === 429)).toHaveLength(49);
     const own = await mir.client.post('/v1/events', partner.liveKey, anEvent());
-    // The agent and the partner have each spent one unit. If the 49 rejected submissions had been charged too, refilling
-    // those units would take five seconds.
+    // The agent and the partner have each spent one unit. If the 49 rejected submissions had been charged too, those
+    // units would take five seconds to refill.
     expect(left(own)).toBeGreaterThanOrEqual(598);
   });
 

@@ -69,7 +69,7 @@ describe('GET /v1/events', () => {
     expect(rest.body.nextCursor).toBeNull();
   });
 
-  it('returns no next cursor when a page ends at the last event', async () => {
+  it('returns a null nextCursor when a page ends with the last event', async () => {
     const page = await list('userExternalId=u-7&limit=2');
     expect(page.body.data).toHaveLength(2);
     expect(page.body.nextCursor).toBeNull();

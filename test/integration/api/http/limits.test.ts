@@ -49,7 +49,7 @@ describe('rate limits', () => {
     ['suspended partner', 'PARTNER_SUSPENDED'],
     ['suspended agent', 'AGENT_SUSPENDED'],
     ['missing scope', 'SCOPE_MISSING'],
-  ] as const)('reports the budget, but does not charge requests rejected because of a %s (403 %s)', async (reason, code) => {
+  ] as const)('reports the budget without charging requests rejected due to a %s (403 %s)', async (reason, code) => {
     const partner = await mir.partner({
       limits: { eventsPerMinute: 600, requestsPerMinute: 300 },
       suspended: reason === 'suspended partner',
@@ -90,7 +90,7 @@ describe('rate limits', () => {
     expect(await mir.ctx.queues.events.getJobCountByTypes('waiting', 'prioritized')).toBe(before);
   });
 
-  it('charges requests, including invalid requests, to a budget separate from the events budget', async () => {
+  it('charges requests, including invalid ones, to a budget that is separate from the events budget', async () => {
     const { liveKey } = await createLimitedPartner(100, 3);
     expect((await mir.client.get('/v1/events', liveKey)).status).toBe(200);
     expect((await mir.client.post('/v1/resolve', liveKey, '{')).status).toBe(400);

@@ -122,7 +122,7 @@ describe('link webhooks', () => {
     expect((await deliveries())[0]).toMatchObject({ attempts: RETRY_AFTER_MS.length + 1, lastOutcome: '410' });
   });
 
-  it('delivers to other partners while one server does not respond, and to that server once it responds', async () => {
+  it('delivers to other partners while one server does not respond, and to that server once it responds again', async () => {
     const MESSAGES = 40;
     unanswered = [];
     const silent = partner;
@@ -161,7 +161,7 @@ describe('link webhooks', () => {
     partner = silent;
     await mir.client.request('PUT', '/v1/partners/webhook', { key: silent.liveKey, body: { url } });
     for (const res of unanswered.splice(0)) res.writeHead(204).end();
-    // Makes the messages due so that the sweep finds them.
+    // Make the messages due so that the sweep finds them.
     await mir.ctx.store.deliveries.model.updateMany({ tenant, status: 'OPEN' }, { $set: { nextLookAt: at } });
     await delivered(MESSAGES);
   });

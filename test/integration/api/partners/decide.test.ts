@@ -107,7 +107,7 @@ describe('POST /admin/applications/:id/approve', () => {
     expect(await auditOf(h.ctx, first.partnerId)).toHaveLength(1);
   });
 
-  it('returns 422 listing every invalid term', async () => {
+  it('returns 422 and lists every invalid term', async () => {
     const applicationId = await createApplication();
     const { status, body } = await approve(applicationId, {
       plan: 'GOLD',

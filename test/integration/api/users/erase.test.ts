@@ -44,7 +44,7 @@ const listed = async (userExternalId: string): Promise<unknown[]> =>
   (await mir.client.get(`/v1/events?userExternalId=${userExternalId}`, partner.liveKey)).body.data as unknown[];
 
 describe('POST /v1/users/erase', () => {
-  it("stops counting a user immediately and then deletes all of the user's events", async () => {
+  it("stops counting a user's events immediately and then deletes them", async () => {
     await submit(
       'gone',
       Array.from({ length: 2_500 }, () => undefined),

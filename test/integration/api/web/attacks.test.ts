@@ -6,7 +6,7 @@ import { confirmedAccount, logIn, loggedIn, PASSWORD, signedInAs, anonymousSessi
 import { newBrowserSession, type BrowserSession } from '../../../support/browser-session';
 import { beforeEachVisitor } from './visitors';
 
-/** Pages whose URL can contain a token from an emailed link, invitation (also in `next`) or provider callback. */
+/** Pages whose URL can contain a token from an emailed link, an invitation (also in `next`) or a provider callback. */
 const TOKEN_PAGES = new Set([
   '/signup',
   '/verify',
@@ -196,7 +196,7 @@ describe('pages', () => {
     },
   );
 
-  it('sends no referrer from pages whose URL can contain a token, whether valid or not', async () => {
+  it('sends no referrer from pages whose URL can contain a token, whether or not the token is valid', async () => {
     const partner = await h.partner();
     const { body } = await h.client.post('/v1/partners/link/invite', partner.liveKey, { userExternalId: 'ana' });
     const invite = new URL(body.url).pathname.slice('/link/'.length);
@@ -233,7 +233,7 @@ describe('pages', () => {
     expect(page.root.querySelector('#email')!.getAttribute('value')).toBe(evil);
   });
 
-  it('returns 404 for an unknown path, as HTML to browsers and as a problem to API clients', async () => {
+  it('returns 404 for an unknown path, as HTML to browsers and as a problem document to API clients', async () => {
     const page = await ana.get('/nowhere');
     expect(page.status).toBe(404);
     expect(page.text).toContain('Page not found');

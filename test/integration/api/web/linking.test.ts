@@ -129,7 +129,7 @@ describe('linking pages', () => {
     }
   });
 
-  it('accepts a link code once, in either case and without its hyphen, and connects after confirmation', async () => {
+  it('accepts a link code once, in upper or lower case and without its hyphen, and connects after confirmation', async () => {
     const email = newAddress();
     const webSession = anonymousSession(mir);
     await signUpAndConfirm(mir, webSession, email);

@@ -51,7 +51,7 @@ describe('mir agents', () => {
     expect(below.at(-1)).toBe('12 shown.');
   });
 
-  it('prints one agent per line for `tree --json`, matching the API for every filter', async () => {
+  it('prints the same agents as the API, one per line, for `tree --json` with each filter', async () => {
     const tree = await createTree(40);
     await h.ctx.store.agents.model.updateOne({ _id: tree[3]!.agentId }, { $set: { status: 'SUSPENDED' } });
     for (const [args, query] of [

@@ -44,7 +44,7 @@ describe('mir partners', () => {
     expect(JSON.parse(late.err)).toMatchObject({ code: 'CONFLICT' });
   });
 
-  it('applies changes to the running API before it exits', async () => {
+  it('applies changes to the running API before the command exits', async () => {
     const { partnerId, liveKey } = await h.partner();
     expect(await statusWith(h.client, liveKey)).toBe(200);
     const suspended = await mir('partners', 'suspend', partnerId, '--reason', 'stolen');

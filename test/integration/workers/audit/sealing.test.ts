@@ -32,7 +32,7 @@ const sealerOf = ({ store, queueLink, keys, log, metrics }: Runtime) =>
   startSealer({ store, link: queueLink, keys, log, metrics });
 
 describe('sealing an audit chain', () => {
-  it('numbers entries from 1, sorting them by time and then by ID', async () => {
+  it('numbers entries from 1 in order of time and then ID', async () => {
     const chain = newChain();
     const at = (n: number): Date => new Date(1_000 + n);
     const entries = [
