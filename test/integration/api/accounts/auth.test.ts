@@ -30,7 +30,7 @@ async function logInCookie(password = PASSWORD): Promise<string> {
 }
 
 describe('MIR accounts', () => {
-  it('does not store a password until the emailed sign-up link sets one and confirms the address', async () => {
+  it('stores a password only when it is set through the emailed sign-up link, which also confirms the address', async () => {
     const { auth, store } = h.ctx;
     const mail = await auth.signUp(email.toUpperCase());
     expect(mail).toMatchObject({ kind: 'VERIFY', to: email });

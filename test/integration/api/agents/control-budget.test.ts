@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => mir.close());
 
-/** Creates a partner and an agent that exhausts the requests budget and sends requests until `stop()` is called. */
+/** Creates a partner whose agent has exhausted the requests budget and sends requests until `stop()` is called. */
 async function partnerWithBusyAgent() {
   const partner = await mir.partner({
     limits: { eventsPerMinute: 600, requestsPerMinute: REQUESTS_PER_MINUTE },

@@ -83,7 +83,7 @@ describe('event worker processing an agent’s chunk', () => {
     });
   });
 
-  it('marks events FAILED when their agent belongs to another partner or environment, even if it is cached', async () => {
+  it('marks events FAILED when their agent, even a cached one, belongs to another partner or environment', async () => {
     const own = await createAgent();
     await queue(own);
     const foreignTenant = tenantOf((await h.partner()).partnerId, 'live');

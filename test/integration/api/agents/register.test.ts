@@ -75,7 +75,7 @@ describe('POST /v1/agents', () => {
     expect((await apis.getAgent(id, otherPartner.liveKey)).body.code).toBe('NOT_FOUND');
   });
 
-  it('omits the API key from a replayed registration, and rejects its idempotency key with a different body', async () => {
+  it('omits the API key when replaying a registration, and rejects a reused idempotency key with a different body', async () => {
     const headers = { 'idempotency-key': 'reg-1' };
     const post = (body: unknown) => h.client.post('/v1/agents', partner.liveKey, body, headers);
     const responses = await Promise.all([1, 2, 3].map(() => post(anAgent({ name: 'Once' }))));

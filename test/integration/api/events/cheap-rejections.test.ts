@@ -91,7 +91,7 @@ describe('cost of rejected submissions', () => {
     expectProblem(await gzipped(liveKey, junkBatch(JUNK_ITEMS, 110)), 429, 'RATE_LIMITED');
   });
 
-  it('does not leave an open chunk for a rejected batch, which would hold back the watermark', async () => {
+  it('leaves no open chunk to hold back the watermark when a batch is rejected', async () => {
     const { liveKey, partnerId } = await partner();
     expectProblem(await mir.client.post('/v1/events', liveKey, junkBatch(1_200, 2)), 422, 'VALIDATION_FAILED');
     expect(await openChunks(tenantOf(partnerId, 'live'))).toBe(0);

@@ -8,7 +8,7 @@ import { expectProblem } from '../../../support/problems';
 
 let h: Harness;
 beforeAll(async () => {
-  // Tests in one process share the throttle, so wrong tokens are sent from addresses that no other test uses.
+  // All tests in a process share the throttle. TRUST_PROXY_HOPS lets wrong tokens come from unused IP addresses.
   h = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
 });
 afterAll(() => h.close());
@@ -18,7 +18,7 @@ describe('admin routes', () => {
     expect(ADMIN_ROUTES.length).toBeGreaterThan(5);
     const own = await startHarness({ workers: false, env: { TRUST_PROXY_HOPS: '1' } });
     for (const [n, { method, path }] of ADMIN_ROUTES.entries()) {
-      // Uses a new address for each request, because wrong tokens are counted per address.
+      // Use a new IP address for each request, because wrong tokens are counted per IP address.
       const headers = { 'x-forwarded-for': `192.0.2.${n}` };
       expectProblem(
         await own.client.request(method, path.replaceAll(/:\w+/g, 'x'), { headers }),
@@ -44,7 +44,7 @@ describe('admin routes', () => {
     await withoutToken.close();
   });
 
-  it('logs that a wrong admin token was sent, without the token or the IP address', async () => {
+  it('logs each attempt with a wrong admin token, but not the token or the IP address', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
     await expect(checkAdminToken({ ...h.ctx, log }, 'guessed', '192.0.2.7')).rejects.toThrow('ADMIN_TOKEN_INVALID');

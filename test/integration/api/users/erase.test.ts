@@ -271,7 +271,7 @@ describe('POST /v1/users/erase', () => {
     expect(await model.countDocuments({ _id: old._id })).toBe(1);
   });
 
-  it('reports DONE only when reads no longer count the user’s events, even if the cache was unreachable at first', async () => {
+  it("reports DONE only when reads no longer count the user's events, even if the cache was unreachable at first", async () => {
     await submit('cached', [undefined]);
     await mir.drained();
     expect(await countOf('cached')).toBe(1);

@@ -72,7 +72,7 @@ describe('account pages', () => {
     expect((await stranger.get('/account')).text).not.toContain('Harbour Market');
   });
 
-  it('explains the effects of disconnecting, and then immediately removes only that link', async () => {
+  it('explains the effects of disconnecting an account, and then immediately removes only that account’s link', async () => {
     const webSession = await loggedIn(mir, newAddress());
     await submit(shop, 'leaver', 3);
     await submit(forum, 'leaver', 2);

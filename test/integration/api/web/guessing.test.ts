@@ -15,7 +15,7 @@ describe('login throttling', () => {
   const hashes = async (): Promise<number> =>
     (await h.ctx.metrics.passwordHashes.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-  it('returns 429 after ten wrong passwords for an address, and does not check any more passwords', async () => {
+  it('returns 429 after ten wrong passwords for an email address, and does not check any more passwords', async () => {
     await confirmedAccount(h, email);
     const statuses: number[] = [];
     for (let n = 0; n < 10; n += 1)

@@ -5,7 +5,7 @@ import { anonymousSession, sharedHarnessForPeople } from '../../../support/peopl
 
 interface Visitor {
   h: Harness;
-  /** An address without an account. */
+  /** An email address without an account. */
   email: string;
   /** A browser that is not logged in. */
   session: BrowserSession;

@@ -51,7 +51,7 @@ describe('openRegisteredSession', () => {
     await rename('by the first session', first.session);
     const second = await openRegisteredSession(mir.ctx, subject);
     try {
-      // Waits longer than 1 s, after which a session without a heartbeat is presumed dead.
+      // Wait longer than 1 s, after which a session without a heartbeat is presumed dead.
       const openedAt = Date.now();
       await waitUntil('several heartbeats have passed', () => Date.now() - openedAt > 1_500);
       await first.session.commitTransaction();
