@@ -147,8 +147,8 @@ describe('GET /v1/events', () => {
   }
 
   /**
-   * Returns whether the server plans queries the way mongod does. One stand-in sorts in memory, and scans the whole
-   * collection for ranges in `$and`.
+   * Returns whether the server plans queries the way mongod does. One MongoDB stand-in sorts in memory, and scans the
+   * whole collection for ranges in `$and`.
    */
   async function serverPlansLikeMongod(): Promise<boolean> {
     const probe = mir.ctx.store.connection.collection<{ a: number; b: number }>('plan_probe');

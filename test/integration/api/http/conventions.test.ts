@@ -56,7 +56,7 @@ describe('HTTP conventions', () => {
     const unknown = await mir.client.get('/v1/events/evt_live_x', key);
     const response = await mir.client.get(`/v1/events/${segment}`, key);
     expectProblem(response, 404, 'NOT_FOUND');
-    // The receipt route and unknown paths return a different detail.
+    // The receipt route and unknown paths would return a different `detail`.
     expect(response.body.detail).toBe(unknown.body.detail);
   });
 

@@ -62,7 +62,7 @@ const logInByProvider = async (webSession: BrowserSession, next?: string): Promi
 
 describe('login through an OpenID Connect provider', () => {
   describe('accepted login', () => {
-    it('creates an identity with a confirmed address at the first login, and reuses the identity later', async () => {
+    it('creates an identity with a confirmed address at the first login, and reuses it at later logins', async () => {
       const first = await logInByProvider(ana, '/link');
       expect([first.path, signedInAs(first)]).toEqual(['/link', email]);
       const identity = await h.ctx.store.identities.byEmail(email);

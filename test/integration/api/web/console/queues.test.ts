@@ -140,7 +140,7 @@ describe('queues page', () => {
     }
   });
 
-  it('does not load any resources from other origins, and forbids them in its policy', async () => {
+  it('does not load any resources from other origins, and forbids them in its Content-Security-Policy', async () => {
     const cookies = await operator();
     const { status, text, headers } = await request('/admin/queues', { cookies });
     expect(status).toBe(200);
