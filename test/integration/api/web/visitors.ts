@@ -13,7 +13,10 @@ interface Visitor {
 
 let count = 0;
 
-/** Starts the shared harness with the pages for people. Calls `use` with a new visitor at startup and before each test. */
+/**
+ * Starts the shared harness with the pages for people, and calls `use` with a new visitor after startup and before each
+ * test.
+ */
 export function beforeEachVisitor(use: (visitor: Visitor) => void): void {
   let h: Harness;
   const useNext = (): void => {
