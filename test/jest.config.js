@@ -33,8 +33,8 @@ module.exports = {
   rootDir: root,
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/sequencer.js',
-  // System tests mostly wait, so more workers than the 2 cores of a small machine save time. In CI, where the databases
-  // are slower, they would make tests time out.
+  // System tests spend most of their time waiting, so running more workers than a small machine has cores (2) saves
+  // time. In CI, where the databases are slower, more workers would make tests time out.
   maxWorkers: process.env.CI ? 2 : 4,
   workerIdleMemoryLimit: '1GB',
   projects: [project('unit'), project('integration', withStores), project('system', withStores)],

@@ -9,7 +9,10 @@ import { insertPartner } from '../support/harness';
 
 const PARTNERS_LIMIT = 1_000_000_000;
 
-/** Starts the stores and creates a partner without practical limits. All benchmark processes share `env`. */
+/**
+ * Starts the stores and creates a partner whose rate limits are too high to matter. All benchmark processes share
+ * `env`.
+ */
 async function openEnvironment() {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
   const stores = await startStores({
@@ -38,7 +41,9 @@ async function openEnvironment() {
     ctx,
     partner,
     stores,
-    /** Empties the queue and removes its open markers and reservations, so that every round starts the same way. */
+    /**
+     * Empties the queue and removes its open markers and reservations, so that every round starts in the same state.
+     */
     async clearQueue(): Promise<void> {
       await ctx.queues.events.obliterate({ force: true });
       const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations('events').split(':ledger')[0]}*`);

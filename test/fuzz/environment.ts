@@ -10,7 +10,7 @@ const NO_LIMITS = { eventsPerMinute: 1_000_000_000, requestsPerMinute: 1_000_000
 const ADMIN_TOKEN = 'fuzz-admin-token-0123456789abcdef0123456789';
 const ORIGINS = ['https://harbour.example'];
 
-/** Credentials and the operations that they are used for. */
+/** Credentials, and the operations to test with them. */
 export interface FuzzCaller {
   name: string;
   key: string;
@@ -31,7 +31,7 @@ export async function openEnvironment(workDir: string) {
     SUBJECT_PEPPER: 'fuzz-pepper-0123456789abcdef0123456789',
     ADMIN_TOKEN,
     LOG_LEVEL: 'error',
-    // fuzz_hooks.py sends each request from a different address.
+    // fuzz_hooks.py sets a random client address in the X-Forwarded-For header of each request.
     TRUST_PROXY_HOPS: '1',
     PORT: '0',
     METRICS_PORT: '0',
@@ -60,7 +60,7 @@ export async function openEnvironment(workDir: string) {
       operations: asPartner,
       shortPhases: 'fuzzing,stateful',
     },
-    // Runs last, because an operator suspends partners and rotates their keys.
+    // Runs last, because its requests suspend partners and rotate their keys.
     { name: 'admin token', key: partner.liveKey, adminToken: ADMIN_TOKEN, operations: ['--include-tag', 'Operator'] },
   ];
   return {

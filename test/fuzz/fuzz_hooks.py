@@ -1,4 +1,4 @@
-"""Makes generated requests meet rules that the OpenAPI document cannot express, and serializes NDJSON."""
+"""Adapts generated requests to rules that the OpenAPI document cannot express, and serializes NDJSON."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ DIGEST_LENGTH = 24
 
 
 def digest(*parts):
-    """Returns a hash that is equal only for equal parts."""
+    """Returns a hash that identifies these parts."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:DIGEST_LENGTH]
 
 
@@ -110,7 +110,7 @@ def before_call(context, case, kwargs):
     if key is None:
         return
     if is_events and (body is None or "events" in body or "idempotencyKey" in body):
-        # MIR rejects the header on a batch, and on an event whose body has a different key.
+        # MIR rejects this header if the body is a batch or contains a different key.
         case.headers = {name: value for name, value in case.headers.items() if name != key}
         return
     content = (case.method, case.path, case.path_parameters, case.body)

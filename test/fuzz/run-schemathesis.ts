@@ -23,7 +23,7 @@ export interface Outcome {
   cases: number;
   failures: number;
   errors: number;
-  /** The number of accepted requests among those that were meant to be valid. */
+  /** The number of requests that were meant to be valid and were accepted. */
   accepted: number;
   /** The number of operations that accepted at least one such request. */
   acceptedBy: number;
@@ -79,7 +79,7 @@ export async function fuzz({ python, workDir, url, seed, maxExamples, short, cal
   const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
   const report = (await readFile(log, 'utf8')).split('\n').slice(-SHOWN_LINES).join('\n');
   const parsed = reportSchema.safeParse(JSON.parse(await readFile(json, 'utf8').catch(() => 'null')));
-  // A missing report counts as an error, and so does a failure that the report does not contain.
+  // A missing report counts as an error. So does a nonzero exit code if the report lists no failures or errors.
   if (!parsed.success)
     return { name: caller.name, cases: 0, failures: 0, errors: 1, accepted: 0, acceptedBy: 0, seconds, report };
   const { test_cases, errors, valid_rates } = parsed.data;

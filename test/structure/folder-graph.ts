@@ -13,7 +13,7 @@ export interface FolderImport {
 
 /**
  * The product's folders and their imports. Each folder is one node. If a folder has subfolders, each file directly in
- * it is its own node, because such files combine lower layers or support them.
+ * the folder is a separate node, because these files can belong to different layers.
  */
 export interface FolderGraph {
   nodes: string[];
@@ -28,7 +28,7 @@ function sourceFiles(root: string): string[] {
   );
 }
 
-/** Builds the graph of the source files under `root`. Type imports count as imports. */
+/** Builds the graph of the source files under `root`. Type-only imports count as imports. */
 export function readFolderGraph(root: string): FolderGraph {
   const files = new Set(sourceFiles(root));
   const folders = new Set([...files].map((file) => dirname(file)));

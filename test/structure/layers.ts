@@ -1,6 +1,6 @@
 /**
- * The product's layers, lowest first. A folder imports only from lower layers and, without cycles, its own layer. `/*`
- * matches the direct subfolders, and `/**` matches everything below. ARCHITECTURE.md explains the order.
+ * The product's layers, lowest first. A folder may import from lower layers and, if this causes no cycle, from its own
+ * layer. `/*` matches the direct subfolders, and `/**` matches everything below. ARCHITECTURE.md explains the order.
  */
 export const LAYERS: readonly { name: string; folders: readonly string[] }[] = [
   { name: 'domain', folders: ['shared/domain'] },

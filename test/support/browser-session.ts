@@ -1,6 +1,6 @@
 import { type HTMLElement, parse } from 'node-html-parser';
 
-/** A page as a browser without JavaScript sees it. */
+/** A page as loaded by a browser without JavaScript. */
 export interface VisitedPage {
   status: number;
   headers: Headers;
@@ -13,7 +13,7 @@ export interface VisitedPage {
 }
 
 interface FormOptions {
-  /** The form's `action` attribute. Without it, the first form in `<main>` is submitted. */
+  /** The form's `action` attribute. If absent, `submit` uses the first form in `<main>`. */
   action?: string;
   /** Replaces the headers that a browser sends with a same-origin form. */
   headers?: Record<string, string>;
@@ -32,7 +32,7 @@ export interface BrowserSession {
 
 const MAX_REDIRECTS = 5;
 
-/** Creates a browser session. Set `publicUrl` if the browser uses another URL because of a proxy in front of `url`. */
+/** Creates a browser session. Set `publicUrl` if the browser reaches `url` through a proxy that has a different URL. */
 export function newBrowserSession(
   url: string,
   { ip, publicUrl = url }: { ip?: string; publicUrl?: string } = {},

@@ -22,7 +22,7 @@ async function loadWithCheapScrypt(): Promise<void> {
   ): void => scrypt(password, salt, keyLength, { ...options, N: CHEAP_COST }, done);
   Object.assign(crypto, { scrypt: cheapScrypt });
   try {
-    // better-auth keeps the function that it finds when it is loaded.
+    // better-auth keeps a reference to the `scrypt` function that exists when better-auth is loaded.
     await import('better-auth/crypto');
   } finally {
     Object.assign(crypto, { scrypt });

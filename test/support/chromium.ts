@@ -5,8 +5,8 @@ import { type Browser, launch, type Page } from 'puppeteer-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 /**
- * The source of axe. Evaluated through the DevTools protocol, to which the page's Content-Security-Policy does not
- * apply.
+ * The axe source code. Evaluated through the DevTools protocol, so the page's Content-Security-Policy does not block
+ * it.
  */
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -33,7 +33,7 @@ function findChromium(): string | null {
 /** `describe` for tests that need a browser. Outside CI, skips these tests with a message if no browser is found. */
 export const describeInBrowser: typeof describe | typeof describe.skip = (() => {
   if (findChromium() !== null || process.env['CI'] === 'true') return describe;
-  process.stderr.write('Skipping browser tests: found no Chromium. Install it or set CHROMIUM_PATH.\n');
+  process.stderr.write('Skipping browser tests: Chromium was not found. Install it or set CHROMIUM_PATH.\n');
   return describe.skip;
 })();
 
@@ -46,7 +46,7 @@ afterAll(async () => {
 /** Opens a tab with its own cookies, in a browser that all files of a suite share. */
 export async function openTab({ scripts = true, ip }: { scripts?: boolean; ip?: string } = {}): Promise<Page> {
   const executablePath = findChromium();
-  if (executablePath === null) throw new Error('Found no Chromium. Install it or set CHROMIUM_PATH.');
+  if (executablePath === null) throw new Error('Chromium was not found. Install it or set CHROMIUM_PATH.');
   browser ??= launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
   const page = await (await (await browser).createBrowserContext()).newPage();
   await page.setJavaScriptEnabled(scripts);
@@ -80,9 +80,9 @@ export async function show(page: Page, { width, scheme }: View): Promise<void> {
 }
 
 /**
- * Returns the faults on the loaded page for each width and color scheme: violations that axe finds (WCAG 2 A, AA, AAA
- * contrast, best practices), horizontal scrolling, and touch targets smaller than a fingertip. Enables JavaScript
- * during the check. Takes a screenshot of every view.
+ * Returns the accessibility and layout problems on the loaded page: violations that axe finds (WCAG 2 A, AA, AAA
+ * contrast, best practices), horizontal scrolling, and touch targets smaller than 44 px. Checks each width and each
+ * color scheme, with JavaScript enabled. If SHOTS_DIR is set, saves a screenshot of every view.
  */
 export async function faultsOf(page: Page, name: string): Promise<string[]> {
   const withScripts = page.isJavaScriptEnabled();

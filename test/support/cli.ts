@@ -16,7 +16,7 @@ export async function cli(env: Record<string, string | undefined>, ...args: stri
   return cliAt(null, env, ...args);
 }
 
-/** Runs the CLI in this process, with the given terminal unless it is null. */
+/** Runs the CLI in this process, either on the given terminal or without one. */
 export async function cliAt(
   terminal: Terminal | null,
   env: Record<string, string | undefined>,

@@ -5,7 +5,10 @@ export interface TestResponse {
   body: any;
 }
 
-/** An HTTP client like those that partners use. It sends and parses JSON, and does not throw on any status. */
+/**
+ * An HTTP client like those that partners use. It sends and parses JSON, and returns error responses instead of
+ * throwing.
+ */
 export interface ApiClient {
   request(
     method: string,

@@ -12,7 +12,7 @@ const DRIVER_TEXTS: readonly RegExp[] = [
   // Error replies from Redis and its script engine.
   /\b(?:NOSCRIPT|EVALSHA|WRONGTYPE|OOM|MISCONF|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|EXECABORT|NOPERM)\b/,
   /\bERR [a-z]|user_script|redis\.call|wrong kind of value/,
-  // The MongoDB driver and mongoose.
+  // The MongoDB driver and Mongoose.
   /Mongo(?:Server|Network|Bulk|Write|Runtime|Pool|DBError|Error|ose)|PoolCleared|mongoose|E11000|Transient\w+Error/,
   /\btopology\b|[Ss]erver selection|[Cc]onnection (?:pool|<monitor>|\d+ to)|server monitor/,
   // The circuit breaker around database reads.

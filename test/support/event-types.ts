@@ -4,7 +4,7 @@ const { entries } = createCatalog();
 
 /**
  * The catalog's event types, and possible future types: one in each category, one in a new category, and one outside
- * `mir`. Because of the future types, `mir.transaction.*` matches more types than a list of the current ones.
+ * `mir`. Because of the future types, `mir.transaction.*` allows more than a list of the current transaction types.
  */
 const EVENT_TYPES_NOW_AND_LATER: readonly string[] = [
   ...entries.map(({ eventType }) => eventType),

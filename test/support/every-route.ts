@@ -16,8 +16,8 @@ export interface RouteCall {
   headers: Record<string, string>;
   body?: string;
   /**
-   * The stores that the request needs. The contract requires a 503 if one of them is down. Otherwise, the request
-   * succeeds.
+   * The stores that the request needs. If one of them is down, the contract requires a 503. If only other stores are
+   * down, the request must succeed.
    */
   needs: readonly StoreRole[];
 }
@@ -222,7 +222,10 @@ function otherCalls(): RouteCall[] {
   return ['/healthz', '/metrics', '/docs', '/openapi.json'].map((path) => callOf(`GET ${path}`, NONE, '', {}));
 }
 
-/** Returns requests for every route that succeed while all stores are up. No request changes another request's rows. */
+/**
+ * Returns requests that cover every route. While all stores are up, all of them succeed. No request changes another
+ * request's rows.
+ */
 export async function everyRoute(h: Harness, provider: OidcServer): Promise<RouteCall[]> {
   const prepared = await prepareRoutes(h, provider);
   return [

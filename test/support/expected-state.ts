@@ -24,14 +24,17 @@ interface ReceiptBody {
   items?: { index: number; outcome: string }[];
 }
 
-/** What MIR has promised a partner so far. */
+/** The events that MIR has accepted from a partner so far, and their receipts. */
 export interface ExpectedState {
   partner: TestPartner;
   tenant: Tenant;
   /** The user of every accepted event, by event ID. */
   events: Map<string, string>;
   receiptIds: string[];
-  /** Submissions that got a 503, some of which may have been stored. Zero unless the machine is overloaded. */
+  /**
+   * The number of rejected batches, and the number of events without idempotency keys in these batches. MIR may have
+   * stored these events anyway.
+   */
   rejected: { batches: number; unkeyedEvents: number };
 }
 
@@ -82,8 +85,8 @@ async function trySubmit(
 }
 
 /**
- * Retries a batch until it is accepted, as the contract requires of clients. Retries only OVERLOADED, which can occur
- * on a busy machine even without a fault.
+ * Retries a batch until it is accepted, as the contract requires of clients. Retries only after OVERLOADED, which can
+ * occur on a busy machine even without a fault.
  */
 export async function submitUntilAccepted(
   client: ApiClient,
@@ -108,7 +111,7 @@ export async function waitUntilDrained(mir: Harness): Promise<void> {
   await waitUntil('the queue is drained', async () => (await unfinishedJobs(mir)) === 0, DRAIN_TIMEOUT_MS);
 }
 
-/** Returns what Redis still contains about a tenant's chunks: `NO_MARKS` once all chunks are finalized. */
+/** Returns the marks of a tenant's chunks that remain in Redis. Equal to `NO_MARKS` once all chunks are finalized. */
 export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unknown> {
   const { redis } = viewQueue(mir);
   const { keys } = mir.ctx;
@@ -171,9 +174,9 @@ export async function receiptsOf(client: ApiClient, { partner, receiptIds }: Exp
 }
 
 /**
- * Waits until the queue is drained. Then expects that every accepted event, and no other, is stored exactly once,
- * counted, resolved and finalized, that no job failed, and that no marks are left. Events without idempotency keys from
- * rejected submissions may also be stored. If so, each one must be counted once.
+ * Waits until the queue is drained. Then expects that every accepted event is stored and counted exactly once, that all
+ * receipts are finalized, that no job failed, and that no marks are left. The only other events that may be stored are
+ * those without idempotency keys from rejected submissions. If stored, they must be counted.
  */
 export async function expectBalanced(
   mir: Harness,

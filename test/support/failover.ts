@@ -46,7 +46,7 @@ export async function failOver(proxy: TcpProxy, former: OwnStore, next: OwnStore
   } else proxy.cut();
 }
 
-/** Returns the first 12 characters of a server's run ID, which is how `RedisLink` shows it. */
+/** Returns the first 12 characters of a server's run ID, the form in which `RedisLink` reports it. */
 export async function runIdOf(server: OwnStore): Promise<string> {
   const info = await onServer(server, (redis) => redis.info('server'));
   return /run_id:(\w{12})/.exec(info)![1]!;

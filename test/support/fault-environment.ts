@@ -4,8 +4,8 @@ import { ownStores } from './own-stores';
 import { testProcesses } from './processes';
 
 /**
- * Tools for a fault test: its own stores, served apps and real processes. They stop after the last test in the only
- * order that works: apps first, stores last.
+ * Returns functions that start stores, apps and processes for one fault test. After the last test, everything stops in
+ * the only order that works: apps first, stores last.
  */
 export function faultEnvironment() {
   const closeables: Pick<Harness, 'close'>[] = [];
@@ -16,7 +16,7 @@ export function faultEnvironment() {
   return {
     start,
     ...ownStores(),
-    /** Closes an app or connection that the test itself opened. */
+    /** Registers an app or connection that the test opened, and closes it after the last test. */
     closeAtEnd: (closeable: Pick<Harness, 'close'>): void => void closeables.push(closeable),
     serve: async (options: Parameters<typeof startHarness>[0] = {}): Promise<Harness> => {
       const harness = await startHarness(options);

@@ -18,7 +18,10 @@ export const keyed = (idempotencyKey: string, changes: Partial<SubmittedEvent> =
 });
 export const liveTenant = ({ partnerId }: TestPartner): Tenant => tenantOf(partnerId, 'live');
 
-/** The phases of the rollout, and when MIR starts using keyed IDs. Null means an hour after an API starts. */
+/**
+ * The phases of the rollout, each with the time when MIR starts using keyed IDs. Null means an hour after an API
+ * starts.
+ */
 export const PHASES: [string, Date | null][] = [
   ['while processes of the previous version may run', null],
   ['after the rollout', new Date(1)],
@@ -85,7 +88,7 @@ export function formerStore() {
     return chunkId;
   };
 
-  /** Starts an API on the previous version's database. Null lets the API choose when to start using keyed IDs. */
+  /** Starts an API on the previous version's database. If `keyedIdsFrom` is null, the API sets the time itself. */
   const serveUpgraded = async (keyedIdsFrom: Date | null): Promise<ServedApi> => {
     const change = keyedIdsFrom ? { $set: { keyedIdsFrom } } : { $unset: { keyedIdsFrom: 1 as const } };
     await mir.ctx.store.connection

@@ -95,7 +95,8 @@ export async function growTree(
         next.push(agent);
       }
     }
-    // At the maximum depth, the tree continues to grow in width, starting at the root.
+    // Once the newest agents are at the maximum depth, adds more children to the agents above them, starting at the
+    // root.
     open = next.some(({ doc }) => doc.depth < MAX_DEPTH) ? next : grown.filter(({ doc }) => doc.depth < MAX_DEPTH);
   }
   await insertAll(

@@ -25,7 +25,7 @@ export interface TestPartner {
   key: ParsedApiKey;
 }
 
-/** API and workers in the test process, with cheap password hashes and their own database and keyspace. */
+/** An API and workers that run in the test process, with cheap password hashes and their own database and keyspace. */
 export interface Harness {
   env: Record<string, string>;
   ctx: ApiContext;

@@ -32,7 +32,9 @@ export async function kustomize(folder: string): Promise<string> {
   return (await run(join(TOOLS, 'bin/kustomize'), ['build', folder], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;
 }
 
-/** Validates manifests strictly against the schemas. Returns the errors, or an empty string. */
+/**
+ * Validates manifests strictly against the schemas. Returns the errors, or an empty string if all manifests are valid.
+ */
 export async function kubeconform(manifests: string): Promise<string> {
   const args = ['-strict', '-kubernetes-version', VERSION, ...LOCATIONS.flatMap((path) => ['-schema-location', path])];
   const running = promisify(execFile)(join(TOOLS, 'bin/kubeconform'), args, { maxBuffer: MAX_OUTPUT_BYTES });

@@ -11,7 +11,9 @@ interface ProviderAccount {
   email_verified: boolean;
 }
 
-/** An OpenID Connect provider whose behavior the test controls: authorization codes, PKCE, and signed ID tokens. */
+/**
+ * An OpenID Connect provider whose behavior the test controls. Supports authorization codes, PKCE and signed ID tokens.
+ */
 export interface OidcServer {
   issuer: string;
   clientId: string;

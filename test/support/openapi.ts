@@ -23,7 +23,7 @@ export interface OpenApiDocument {
   };
 }
 
-/** The OpenAPI document of an API: as served, and with references to responses and examples resolved. */
+/** An API's OpenAPI document, both as served (`raw`) and with references to responses and examples resolved. */
 export interface ReadDocument {
   text: string;
   raw: OpenApiDocument;

@@ -31,7 +31,7 @@ interface Person {
 
 const AGENTS = ['parent', 'killed', 'patched', 'active', 'suspended', 'revoked', 'rotated', 'bot'] as const;
 
-/** Rows for one request to every route. Each request that changes or deletes a row has its own row. */
+/** The rows needed to send one request to every route. Each request that changes or deletes a row has its own row. */
 export interface Prepared {
   partner: TestPartner;
   other: TestPartner;
@@ -159,7 +159,7 @@ async function eventAndReceipt({ ctx, client }: Harness, { liveKey, partnerId }:
   return { eventId, receiptId };
 }
 
-/** Creates the rows for one request to every route. All stores must be up. */
+/** Creates the rows needed to send one request to every route. All stores must be up. */
 export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<Prepared> {
   const { ctx, client } = h;
   const [partner, other, changed] = await Promise.all([h.partner(), h.partner(), h.partner()]);

@@ -3,8 +3,8 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 const { SUITE_FILE, suiteFolderOf, testFilesOf } = require('./suites');
 
 /**
- * Runs a suite instead of its files if all of its files are selected, and individual files otherwise. The suites and
- * files that were slowest in the last run come first, preceded only by suites without a known duration.
+ * Runs a suite instead of its files if all of its files are selected, and individual files otherwise. Suites without a
+ * known duration run first, followed by the suites and files that were slowest in the last run.
  */
 module.exports = class SuiteSequencer extends Sequencer {
   sort(tests) {

@@ -4,7 +4,7 @@ export const TEST_STORES = 'MIR_TEST_STORES';
 interface TestStores {
   mongoUrl: string;
   redisUrl: string;
-  /** The name and version of the server that speaks the MongoDB protocol. */
+  /** The name and version of MongoDB or its stand-in. */
   mongo: string;
 }
 
@@ -14,7 +14,7 @@ export function testStores(): TestStores {
   return all[(Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % all.length]!;
 }
 
-/** Returns whether MongoDB is replaced by the substitute from PyPI, which is about ten times slower. */
+/** Returns whether the tests use the stand-in for MongoDB from PyPI, which is about ten times slower. */
 export function isSlowMongo(): boolean {
   return testStores().mongo.startsWith('secantusd-py');
 }

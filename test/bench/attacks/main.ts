@@ -85,7 +85,7 @@ interface Figures {
   perSecond: number;
 }
 
-/** Sends events, one per request, for another partner over a few connections during the attack. */
+/** Sends one event per request as another partner, over a few connections, while the attack runs. */
 async function bystander(port: number, key: string): Promise<Figures> {
   const result = await autocannon({
     url: `http://127.0.0.1:${port}/v1/events`,
@@ -132,8 +132,8 @@ async function round(
 }
 
 /**
- * Measures how an attack on the API's CPU affects another partner. An attack passes if none of that partner's requests
- * are rejected and their p99 latency is at most 3 times the idle p99 plus 20 ms.
+ * Measures how an attack on the API's CPU affects another partner. The API passes if it rejects none of that partner's
+ * requests and their p99 latency is at most 3 times the idle p99 plus 20 ms.
  */
 inEnvironment(async (environment) => {
   console.log(

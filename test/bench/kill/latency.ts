@@ -18,9 +18,9 @@ async function revive({ ctx, partner }: BenchEnvironment, root: GrownAgent): Pro
 }
 
 /**
- * Compares the latency of killing a large tree with that of killing a small tree, on each API in turn and without a
- * worker. Every API caches all sampled keys before each kill, and receives a call with each of these keys after the
- * kill.
+ * Compares the latencies of killing a large tree and a small tree, on each API in turn and without a worker. Before
+ * each kill, caches all sampled keys on every API. After each kill, calls every API with each sampled key of the killed
+ * tree.
  */
 export async function latency(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
   const trees = { big: await grow(environment, options.agents), small: await grow(environment, SMALL) };
@@ -28,7 +28,7 @@ export async function latency(environment: BenchEnvironment, apis: BenchProcess[
   let kills = 0;
   const one = async (tree: GrownAgent[], api: BenchProcess): Promise<number> => {
     const [root, keys] = [tree[0]!, keysOf(tree)];
-    // Caches the keys of both trees, so that the APIs do the same work before either kind of kill.
+    // Caches the keys of both trees, so that the APIs do the same work before every kill.
     await warm(apis, [...keysOf(trees.big), ...keysOf(trees.small)]);
     const { ms } = await kill(api, environment, root);
     for (const [status, n] of await statuses(apis, keys)) statusCounts.set(status, (statusCounts.get(status) ?? 0) + n);
@@ -36,7 +36,8 @@ export async function latency(environment: BenchEnvironment, apis: BenchProcess[
     return ms;
   };
   const next = (tree: GrownAgent[]) => (): Promise<number> => one(tree, apis[Math.floor(kills++ / 2) % apis.length]!);
-  // A process's first kills are slower, because the process compiles code and opens connections.
+  // Does not measure the first kills in each process: they are slower, because the process still compiles code and
+  // opens connections.
   for (const api of apis) for (const tree of [trees.small, trees.big]) await one(tree, api);
   console.log(
     describe(

@@ -5,7 +5,10 @@ interface StartMessage {
 }
 const GROUP = 500;
 
-/** The baseline for draining: one process, only the driver, and sequential transactions of 500 events each. */
+/**
+ * The baseline for the drain benchmark: one process that uses only the driver and stores 500 events per transaction,
+ * one transaction at a time.
+ */
 async function main(): Promise<void> {
   const client = await mongoose.mongo.MongoClient.connect(process.env['MONGO_URL']!, {
     writeConcern: { w: 'majority', journal: true },

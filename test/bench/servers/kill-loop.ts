@@ -1,11 +1,14 @@
 import mongoose from 'mongoose';
 
-/** The baseline for cascades: one process, only the driver, and sequential transactions of 1,000 agents each. */
 interface StartMessage {
   rootId: string;
 }
 const PAGE = 1_000;
 
+/**
+ * The baseline for the cascade benchmark: one process that uses only the driver and revokes 1,000 agents per
+ * transaction, one transaction at a time.
+ */
 async function main(): Promise<void> {
   const client = await mongoose.mongo.MongoClient.connect(process.env['MONGO_URL']!, {
     writeConcern: { w: 'majority', journal: true },

@@ -2,7 +2,7 @@ import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 
-/** A worker like those in tutorials: one job, one mongoose document, one counter and one cache entry per event. */
+/** A worker as shown in tutorials, with one job, one Mongoose document, one counter and one cache entry per event. */
 const CONCURRENCY = 32;
 const usual = new mongoose.Schema({
   _id: String,

@@ -5,7 +5,7 @@ import { describeInBrowser, faultsOf, FIRST_VIEW, openTab, press, show } from '.
 import type { Harness, TestPartner } from '../../support/harness';
 import { loggedIn, mailedLink, PASSWORD, sharedHarnessForPeople } from '../../support/people';
 
-/** A time several months ago, which gives charts more than one bar. */
+/** A time about three months ago, so that charts have more than one bar. */
 const EARLIER = new Date(Date.now() - 100 * 24 * 3600 * 1000).toISOString();
 
 let h: Harness;

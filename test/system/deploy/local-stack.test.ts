@@ -161,7 +161,7 @@ describe('embedded stores', () => {
     expect(gone).toEqual([true, true]);
   });
 
-  it('reports failed attempts and remedies if it finds no server', async () => {
+  it('reports failed attempts and possible fixes if it finds no server', async () => {
     const empty = tempDir();
     const emptyPath = { PATH: empty, MONGOMS_RUNTIME_DOWNLOAD: 'false', MONGOMS_DOWNLOAD_DIR: empty };
     const failing = startStores({ dataDir: tempDir(), env: emptyPath, cacheDir: tempDir() });

@@ -21,7 +21,7 @@ describe('metrics and dashboards', () => {
     let prometheus: RunningPrometheus | undefined;
     const dir = mkdtempSync(join(tmpdir(), 'mir-prometheus-'));
 
-    /** Returns the repository's configuration, but with short intervals and these processes as targets. */
+    /** Returns the repository's Prometheus configuration with short intervals and with these processes as targets. */
     function configFor(ports: Record<string, number>): string {
       const config = parse(readFileSync(join(DIR, 'prometheus.yml'), 'utf8')) as {
         global: Record<string, string>;

@@ -39,7 +39,7 @@ function examplesOf(language: string): string[] {
 
 const programOf = (language: string): string => examplesOf(language).join('\n');
 
-/** Strips the types and changes nothing else. */
+/** Strips the types from the source without changing anything else. */
 function asJavaScript(source: string): string {
   return transformSync(source, {
     jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
@@ -97,7 +97,7 @@ describe('examples in the Partner Guide', () => {
   it(
     'runs the curl examples, from applying as a partner to killing an agent',
     async () => {
-      // The operator's commands connect to the databases.
+      // The examples include operator commands, which connect to the databases.
       const databases = {
         MONGO_URL: mir.env['MONGO_URL']!,
         REDIS_URL: mir.env['REDIS_URL']!,
@@ -177,7 +177,10 @@ except ValueError as error:
     EXAMPLE_TIMEOUT_MS,
   );
 
-  /** Accepts events like MIR, but drops the second connection and returns a proxy's HTML error for the fourth request. */
+  /**
+   * Starts a server that accepts events as MIR does, but drops the second connection and returns a proxy's HTML error
+   * page for the fourth request.
+   */
   async function startUnreliableServer(): Promise<{ url: string; calls: () => number; close: () => void }> {
     let calls = 0;
     const server = createServer((req, res) => {

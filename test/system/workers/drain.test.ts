@@ -88,7 +88,7 @@ describe('SIGTERM', () => {
       'x-api-key': expectedState.partner.liveKey,
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
-      // The server's `100 Continue` shows that it has the request.
+      // The `100 Continue` response shows that the server has received the headers.
       expect: '100-continue',
     };
     const open = request({ port: api.port, method: 'POST', path: '/v1/events', headers });

@@ -36,7 +36,10 @@ const { services } = compose;
 const own = [services.api, services.worker];
 const mirs = [services.migrate, ...own];
 
-/** Expands `${NAME}`, `${NAME:-default}` and `${NAME:?message}` like Compose. Throws if a required name is not set. */
+/**
+ * Expands `${NAME}`, `${NAME:-default}` and `${NAME:?message}` the way Compose does. Throws if a required name is not
+ * set.
+ */
 function interpolate(text: string, env: Record<string, string>): string {
   return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
     if (env[name]) return env[name];

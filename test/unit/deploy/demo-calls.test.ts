@@ -33,7 +33,7 @@ function respondInOrder(...responses: { status: number; body?: unknown }[]): Req
 }
 
 describe('callApi', () => {
-  it('retries after 429 and 503 responses, and counts the two separately', async () => {
+  it('retries after 429 and 503 responses, and counts each kind separately', async () => {
     const url = await serve(
       respondInOrder({ status: 503 }, { status: 429 }, { status: 503 }, { status: 202, body: { a: 1 } }),
     );

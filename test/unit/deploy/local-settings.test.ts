@@ -63,7 +63,7 @@ describe('localSettings', () => {
     expect((await settingsUnder({ BIND_ADDRESS: '0.0.0.0' })).bindAddress).toBe('0.0.0.0');
   });
 
-  it('reports an invalid PUBLIC_URL like any other setting', async () => {
+  it('reports an invalid PUBLIC_URL like any other invalid setting', async () => {
     await expect(settingsUnder({ PUBLIC_URL: 'mir.example' })).rejects.toThrow(/ {2}- PUBLIC_URL: /);
   });
 

@@ -10,7 +10,7 @@ import { projectRoot } from '../../../shared/project';
 const root = projectRoot();
 const CHAPTERS = 'api/web/guide/chapters';
 
-/** The beginnings of all partner routes, such as `/events` for `/events/receipts/:id`. */
+/** The prefixes of all partner routes, such as `/events` for `/events/receipts/:id`. */
 const beginnings = new Set(PARTNER_ROUTES.map(({ path }) => /^\/partners\/\w+|^\/[\w-]+/.exec(path)![0]));
 /** Matches a partner route without /v1, but not admin routes or source folders. */
 const BARE = new RegExp(

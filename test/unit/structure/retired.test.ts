@@ -19,7 +19,7 @@ const texts = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
     try {
       return [{ file, lines: readFileSync(join(root, file), 'utf8').split('\n') }];
     } catch {
-      // Git lists the file, but it is deleted in the working tree.
+      // Git still lists this file, but the working tree no longer contains it.
       return [];
     }
   });

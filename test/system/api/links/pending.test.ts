@@ -63,7 +63,7 @@ describe('linking while the cache is down', () => {
     const userRef = (await invite(mir, b, 'u-1')).userRef as UserRef;
     await linkUser(mir, b, 'u-1', person);
     expect((await resolve(b)).linked).toBe(true);
-    // Creates the state after the commit but before the cache update.
+    // Recreates the state between the commit and the cache update.
     await store.transaction(async (session) => {
       const tenant = tenantOf(b.partnerId, 'live');
       await store.users.change(tenant, userRef, { unset: ['identity', 'linkedAt'] }, session);

@@ -25,7 +25,7 @@ function packagesLoadedBy(...args: string[]): string[] {
 
 describe('the built `mir` command', () => {
   it.each([[['--version']], [['--help']], [[]], [['help']], [['no-such-command']]])(
-    'loads no packages except its argument parser for %j',
+    'loads only its argument parser for %j',
     (args) => {
       expect(packagesLoadedBy(...args)).toEqual(['commander']);
     },

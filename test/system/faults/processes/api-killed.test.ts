@@ -66,7 +66,7 @@ describe('an API process killed during a change', () => {
     ['a suspension', 200, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/suspend`, key, {})],
     ['a kill', 202, ({ agentId }, key) => mir.client.post(`/v1/agents/${agentId}/revoke-descendants`, key, {})],
   ])(
-    'does not block %s in the same tree for as long as MongoDB keeps its transaction open',
+    'does not block %s in the same tree until MongoDB aborts the transaction of the killed process',
     async (_what, status, request) => {
       const partner = await mir.partner();
       const root = await insertAgent(mir.ctx.store, partner, { type: 'SERVICE_ACCOUNT' });

@@ -63,7 +63,7 @@ describe('the kill switch during faults', () => {
     expect(await cascades.byId(cascadeId)).toMatchObject({ affected: SIZE, revoked: SIZE, parkedCount: 0 });
   }, 180_000);
 
-  it('rejects killed keys after the queue Redis is flushed, while it is down and after it restarts', async () => {
+  it('rejects the keys of killed agents after the queue Redis is flushed, while it is down and after it restarts', async () => {
     const { partner, tree } = await createTree(40);
     const bystander = await mir.partner();
     const keys = [tree[0]!, tree[5]!, tree.at(-1)!].map(({ key }) => key);
@@ -79,7 +79,7 @@ describe('the kill switch during faults', () => {
     for (const key of keys) expect(await statusWith(mir.client, key)).toBe(401);
   }, 60_000);
 
-  it('records a kill once while the queue Redis is down, and completes it once Redis is back', async () => {
+  it('records a kill only once while the queue Redis is down, and completes the kill when Redis is back', async () => {
     const { partner, tree } = await createTree(10);
     const [root, leaf] = [tree[0]!, tree.at(-1)!];
     expect(await statusWith(mir.client, leaf.key)).toBe(200);
@@ -101,7 +101,7 @@ describe('the kill switch during faults', () => {
     expect(await statusWith(mir.client, leaf.key)).toBe(401);
   }, 60_000);
 
-  it('records a kill once while the queue Redis hangs, and enforces it when Redis responds again', async () => {
+  it('records a kill only once while the queue Redis hangs, and enforces the kill when Redis responds again', async () => {
     const { partner, tree } = await createTree(10);
     const [root, leaf] = [tree[0]!, tree.at(-1)!];
     expect(await statusWith(mir.client, leaf.key)).toBe(200);

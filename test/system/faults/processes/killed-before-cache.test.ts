@@ -12,7 +12,7 @@ import type { Harness } from '../../../support/harness';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Outlasts the test. */
+/** Longer than the test takes. */
 const PAUSE_MS = 600_000;
 const TIMEOUT_MS = 90_000;
 
@@ -54,7 +54,7 @@ describe('a worker killed between commit and cache', () => {
       expect(stale.headers.get('x-signals-source')).toBe('cache');
       expect(stale.body.results).toMatchObject([{ eventCount: 0 }, { eventCount: 0 }]);
       const stored = await store.events.model.findOne({ chunkId: /./ }).sort({ receivedAt: -1 }).lean();
-      // The response is stale, as its watermark shows.
+      // The watermark shows that the response is stale.
       expect(Date.parse(stale.body.results[0].includesEventsThrough)).toBeLessThanOrEqual(stored!.receivedAt.getTime());
 
       await cacheLink.client.call('CLIENT', 'UNPAUSE');

@@ -138,7 +138,7 @@ describe('events and jobs that cannot be processed', () => {
     await viewQueue(mir).queue.clean(0, 0, 'failed');
   });
 
-  it('finalizes receipts as DONE_WITH_FAILURES if the payload of a job is garbage', async () => {
+  it("finalizes receipts as DONE_WITH_FAILURES if a job's payload is garbage", async () => {
     const expectedState = newExpectedState(await mir.partner());
     const { queue } = viewQueue(mir);
     await queue.pause();

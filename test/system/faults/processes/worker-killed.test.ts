@@ -26,7 +26,10 @@ beforeAll(async () => {
   mir = await serve({ workers: false, env: { EVENT_WORKER_CONCURRENCY: '4' } });
 });
 
-/** Returns the conditions under which a worker is killed: a job is active, events are stored, or a receipt is stored. */
+/**
+ * Returns the conditions under which a worker is killed: a job is active, a new event is stored, or a new receipt is
+ * stored.
+ */
 async function killConditions({ tenant }: ExpectedState): Promise<(() => Promise<boolean>)[]> {
   const { store } = mir.ctx;
   const { queue } = viewQueue(mir);

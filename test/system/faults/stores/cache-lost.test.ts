@@ -62,7 +62,7 @@ describe('loss of the cache', () => {
     await expectBalanced(mir, expectedState);
   });
 
-  it('does not return rows that the cache server has kept from before a restart', async () => {
+  it('does not return rows that the cache server kept across a restart', async () => {
     const expectedState = newExpectedState(await mir.partner());
     await submitUntilAccepted(mir.client, expectedState, someEvents(30, 3));
     await waitUntilDrained(mir);
@@ -97,7 +97,7 @@ describe('the signals cache', () => {
     return lease;
   }
 
-  it("fills an empty slot with the refill of the lease's holder", async () => {
+  it('fills an empty slot when the lease holder refills it', async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
     expect(await signalsCache.get(ref)).toBeNull();
@@ -169,7 +169,7 @@ describe('the signals cache', () => {
     expect(await after.get(ref)).toEqual(row(4));
   });
 
-  it('hides a row of the new epoch once a process still in the old epoch puts a newer row', async () => {
+  it('hides a row of the new epoch once a process that still uses the old epoch puts a newer row', async () => {
     const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
     const [filled, leased] = [newRef(), newRef()];
     await after.putNewer([[filled, row(1)]]);

@@ -46,7 +46,7 @@ beforeAll(async () => {
   });
   closeAtEnd(mir);
   calls = await everyRoute(mir, provider);
-  // Sends the requests one at a time, because the short timeouts would fail requests on a busy machine.
+  // Sends the requests one at a time, because concurrent requests could exceed the short timeouts on a busy machine.
   healthyResponses = [];
   for (const call of calls) healthyResponses.push(await send(call));
 });
@@ -168,7 +168,7 @@ describe('driver messages in responses', () => {
       () => queueKeys(mir.ctx.keys, mir.ctx.queues.events.name).failed,
       () => mir.client.request('GET', '/admin/dead-letters', { headers: { 'x-admin-token': ADMIN_TOKEN } }),
     ],
-  ])("returns 503 without Redis's message when %s fails", async (_what, keyOf, request) => {
+  ])("returns 503 without Redis's error message when %s fails", async (_what, keyOf, request) => {
     const partner = await mir.partner();
     const { status, headers, body } = await withWrongType(keyOf(partner), () => request(partner.liveKey));
     expect([status, body.code, Number(headers.get('retry-after')) > 0]).toEqual([503, 'OVERLOADED', true]);

@@ -63,7 +63,7 @@ describe('QUEUE_DURABILITY=fsync', () => {
     const countWaits = async (): Promise<number> =>
       Number(/cmdstat_waitaof:calls=(\d+)/.exec(await queueLink.client.info('commandstats'))?.[1] ?? 0);
     const before = await countWaits();
-    // Keeps the first wait open while the other writes arrive, one per turn of the event loop.
+    // Keeps the first wait pending while the other writes arrive, one per event-loop turn.
     redis.freeze();
     const written: Promise<unknown>[] = [];
     for (let n = 0; n < TURNS; n += 1) {

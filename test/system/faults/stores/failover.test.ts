@@ -22,7 +22,7 @@ import { waitUntil } from '../../../support/wait-until';
 const { ownRedis, serve } = faultEnvironment();
 const proxy = tcpProxies();
 
-/** Starts two servers behind one proxy. A failover or failback ends when the link, if any, has reconnected. */
+/** Starts two servers behind one proxy. `failOver` and `failBack` resolve once the link, if any, has reconnected. */
 async function startPair(formerPrimary: FormerPrimary) {
   const [first, second] = await Promise.all([ownRedis(SYNC_AT_ONCE), ownRedis(SYNC_AT_ONCE)]);
   if (formerPrimary === 'follows the new primary') await follow(second, first);

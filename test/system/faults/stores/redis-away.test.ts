@@ -15,9 +15,9 @@ import { outagesOf } from '../../../support/outages-of';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** The API contract's time limit for a rejection. Clients give up after this time. */
+/** The API contract's time limit for rejecting a request. The tests' client gives up after this time. */
 const REJECTED_WITHIN_MS = 1_000;
-/** A connection with an overdue response is closed after this time. */
+/** A connection is closed if a response does not arrive within this time. */
 const SOCKET_TIMEOUT_MS = 10_000;
 const CLIENTS = 20;
 const USERS = 10;

@@ -27,7 +27,7 @@ beforeAll(async () => {
   mir = await serve({ workers: false, env: { REDIS_URL: redis.url } });
 });
 
-/** Returns the status of a read request with the key, and the code if it is rejected. */
+/** Returns the status of a read request with the key, followed by the problem code if the request is rejected. */
 async function outcome(key: string, client: ApiClient = mir.client): Promise<string> {
   const { status, body } = await client.get('/v1/events', key);
   return status === 200 ? '200' : `${status} ${body.code}`;
@@ -126,7 +126,7 @@ describe('revoked keys', () => {
     await expectRevokedEverywhere([...warm, ...cold]);
   }, 240_000);
 
-  it('rejects a killed key without MongoDB after one lookup, even if the key was cached before the kill', async () => {
+  it("rejects a killed agent's key without MongoDB after one lookup, even if the key was cached before the kill", async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const child = await insertAgent(mir.ctx.store, partner, {}, root);
@@ -141,7 +141,7 @@ describe('revoked keys', () => {
     );
     await mir.stopWorkers();
     expect(await outcome(child.apiKey)).toBe(REVOKED);
-    // MongoDB would report the key as unknown from here on.
+    // From here on, a lookup in MongoDB would not find the key.
     await agents.model.deleteOne({ _id: child.agentId });
     expect(await outcome(child.apiKey)).toBe(REVOKED);
   }, 180_000);
@@ -153,14 +153,14 @@ describe('revoked keys', () => {
       expect(await outcome(child.apiKey)).toBe('200');
     }, 60_000);
 
-    it('rejects a revoked key without MongoDB for a limited time after one lookup there', async () => {
+    it('rejects a revoked key from Redis alone for a limited time after one lookup in MongoDB', async () => {
       const { partner, agent } = await createRevokedAgent();
       expect(await outcome(agent.apiKey)).toBe(REVOKED);
       const row = mir.ctx.keys.credential(tagOf(partner.partnerId), parsed(agent.apiKey).hash);
       const ttlMs = await mir.ctx.queueLink.client.pttl(row);
       expect(ttlMs).toBeGreaterThan(0);
       expect(ttlMs).toBeLessThanOrEqual(ONE_HOUR_MS);
-      // MongoDB would report the key as unknown from here on.
+      // From here on, a lookup in MongoDB would not find the key.
       await mir.ctx.store.agents.model.deleteOne({ _id: agent.agentId });
       expect(await outcome(agent.apiKey)).toBe(REVOKED);
     });

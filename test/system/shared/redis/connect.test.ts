@@ -156,7 +156,7 @@ describe('connecting to Redis', () => {
     await blocking.set('blocking', 'yes');
     name.dropTraffic();
     expect(await link.client.set('written', 'after')).toBe('OK');
-    // BullMQ watches its blocking connection itself.
+    // BullMQ monitors its blocking connection itself.
     expect(blocking.options.socketTimeout).toBeUndefined();
     blocking.disconnect();
   });

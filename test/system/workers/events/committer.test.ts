@@ -62,7 +62,7 @@ describe('the committer', () => {
     await cacheServer.stop();
     const committed = committer.commit(chunk, false);
     await waitUntil('the event is stored', async () => (await countOf(chunk)) === 1);
-    // Creates the state after a commit by another worker whose put was lost with the cache.
+    // Simulates a commit by another worker whose update of the cache was lost.
     await h.ctx.store.users.model.updateOne({ _id: userRef }, { $set: { eventCount: 9, revision: 9 } });
     await cacheServer.restart();
     expect(await committed).toEqual([]);

@@ -125,7 +125,7 @@ class Tree {
     return true;
   }
 
-  /** Expects that an agent that is about to become active has only permissions that all of its ancestors have. */
+  /** Expects that an agent that is being created or approved has only permissions that all of its ancestors have. */
   private expectWithinAncestors(child: Grant, path: readonly AgentDoc[]): void {
     for (const outer of path) {
       expect(isWithin(PRESET_SCOPES[child.preset], new Set(PRESET_SCOPES[outer.preset]))).toBe(true);

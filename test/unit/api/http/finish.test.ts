@@ -20,7 +20,7 @@ afterAll(() => {
   }
 });
 
-/** Starts a server that finishes every request with this result, and sends a request to the server. */
+/** Starts a server that calls `finish` with this result, sends it a request and returns the response. */
 async function send(handler: () => Promise<Answer>, present?: Parameters<typeof finish>[3]): Promise<Response> {
   const app = express();
   app.get('/', (req, res) => {

@@ -128,7 +128,7 @@ const schemas = [...PARTNER_ROUTES, ...BARE_ROUTES].flatMap(({ operationId, body
 );
 
 describe('issueMessage', () => {
-  it.each(Object.entries(CASES))("returns MIR's own sentence for %s", (code, cases) => {
+  it.each(Object.entries(CASES))("returns MIR's own message for %s", (code, cases) => {
     for (const [schema, input, publicCode, message] of cases) {
       expect(schema.safeParse(input).error!.issues[0]!.code).toBe(code);
       expect(errorsOf(schema, input)).toEqual([{ path: expect.any(String), code: publicCode, message }]);

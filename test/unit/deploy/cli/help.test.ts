@@ -31,7 +31,7 @@ describe('CLI help', () => {
   );
 
   it.each(paths.map((path) => [path.join(' '), path] as const))(
-    'marks exactly the required options of `mir %s`',
+    'marks exactly the required options of `mir %s` as required',
     async (_name, words) => {
       const { out } = await cli({}, ...words, '--help');
       const command = words.reduce<Command>(

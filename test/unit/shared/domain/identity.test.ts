@@ -42,7 +42,7 @@ function reversed(value: unknown): unknown {
 }
 
 describe('tenants, subjects and event IDs', () => {
-  it('a tenant contains its partner and environment', () => {
+  it('encodes the partner and the environment in a tenant', () => {
     fc.assert(
       fc.property(anyTag, fc.constantFrom('live' as const, 'test' as const), (tag, env) => {
         const tenant = tenantOf(partnerIdOf(tag), env);
@@ -69,7 +69,7 @@ describe('tenants, subjects and event IDs', () => {
     expect(() => keyedHash(Buffer.from(hkdfSync('sha256', 'k', '', '', 65)))).toThrow(RangeError);
   });
 
-  it('derives a different reference or event ID for every tenant from the same user ID or idempotency key', () => {
+  it('derives a different user reference and event ID for each tenant from the same user ID and idempotency key', () => {
     fc.assert(
       fc.property(anyTenant, anyTenant, anyId, (one, other, id) => {
         fc.pre(one !== other);
@@ -92,7 +92,7 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('the event ID depends on the secret pepper', () => {
+  it('derives different event IDs from different peppers', () => {
     const { eventId: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     const [first, second] = [eventId, other].map((hmac) => keyedEventId(hmac, tenant, null, 'ada@shop.example'));
@@ -109,13 +109,13 @@ describe('tenants, subjects and event IDs', () => {
     );
   });
 
-  it('the user reference depends on the secret pepper', () => {
+  it('derives different user references from different peppers', () => {
     const { subject: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     expect(userRefOf(other, tenant, 'u-1')).not.toBe(userRefOf(subject, tenant, 'u-1'));
   });
 
-  it('derives different references from different user IDs of one tenant', () => {
+  it('derives different user references from different user IDs in one tenant', () => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     fc.assert(
       fc.property(fc.uniqueArray(anyId, { minLength: 2, maxLength: 20 }), (ids) => {
@@ -150,7 +150,7 @@ describe('tenants, subjects and event IDs', () => {
     }
   });
 
-  it('the fingerprint does not depend on the order of keys at any depth', () => {
+  it('computes the same fingerprint for any order of the keys, at any depth', () => {
     fc.assert(
       fc.property(anyMetadata, (metadata) => {
         const reordered = reversed(metadata) as Record<string, unknown>;
@@ -189,7 +189,7 @@ describe('tenants, subjects and event IDs', () => {
     expect(fingerprintOf(ref, anEvent(change))).not.toBe(fingerprintOf(ref, anEvent()));
   });
 
-  it('the fingerprint depends on the user but not on the idempotency key', () => {
+  it('includes the user but not the idempotency key in the fingerprint', () => {
     const other = 'usr_BBBBBBBBBBBBBBBBBBBBBB' as UserRef;
     expect(fingerprintOf(other, anEvent())).not.toBe(fingerprintOf(ref, anEvent()));
     expect(fingerprintOf(ref, anEvent({ idempotencyKey: 'k' }))).toBe(fingerprintOf(ref, anEvent()));

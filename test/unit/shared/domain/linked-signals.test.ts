@@ -26,7 +26,7 @@ const anyRow: fc.Arbitrary<SignalsRow> = fc
     firstEventAtMs: eventCount === 0 ? null : Math.min(...times),
     lastEventAtMs: eventCount === 0 ? null : Math.max(...times),
   }));
-/** A lookup of signals rows, which only some users have. */
+/** A lookup function for signals rows. Only some users have a row. */
 const anyRows = fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), anyRow), { maxLength: 31 }).map((pairs) => {
   const rows = new Map(pairs.map(([n, row]) => [`usr_${n}` as UserRef, row]));
   return (ref: UserRef): SignalsRow => rows.get(ref) ?? EMPTY_ROW;
@@ -48,7 +48,7 @@ function naiveSum(identity: IdentityRef, members: readonly Member[], rowOf: (ref
 }
 
 describe('signals of linked accounts', () => {
-  it("sums exactly the accounts that the person's row lists and whose own row lists the person", () => {
+  it("sums exactly the accounts that the person's row lists and that list the person in their own rows", () => {
     fc.assert(
       fc.property(anyPerson, anyMembers, anyRows, (identity, members, rowOf) => {
         const linked = linkedMembers(identity, members, rowOf);

@@ -28,7 +28,7 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   rateLimitPerMinute: limit,
 });
 
-/** Returns the permissions of the last agent on a path, which are those that every agent on the path has. */
+/** Returns the effective permissions of the last agent on a path: those that every agent on the path has. */
 const permissionsOf = (path: readonly Grant[]) => ({
   scopes: new Set(path.map(({ preset }) => PRESET_SCOPES[preset]).reduce((a, b) => a.filter((one) => b.includes(one)))),
   types: typesOfAll(path.map(({ allowedEventTypes }) => allowedEventTypes)),
@@ -75,7 +75,7 @@ describe('event type patterns', () => {
 });
 
 describe('attenuation', () => {
-  it('never gives a child a scope or event type that one of its ancestors lacks, or a higher limit', () => {
+  it('never gives a child a scope or event type that an ancestor lacks, or a limit above that of an ancestor', () => {
     fc.assert(
       fc.property(fc.array(grant, { minLength: 1, maxLength: 6 }), grant, (path, child) => {
         fc.pre(escalations(path, child).length === 0);
@@ -156,7 +156,7 @@ describe('effectiveStatus', () => {
     ['PENDING_APPROVAL', [killed], 'REVOKED'],
     ['REJECTED', [killed], 'REJECTED'],
     ['REVOKED', [suspended], 'REVOKED'],
-  ] as const)('%s under ancestors with %j is effectively %s', (own, marks, status) =>
+  ] as const)('resolves %s under ancestors with %j to %s', (own, marks, status) =>
     expect(effectiveStatus(own, [...marks])).toBe(status),
   );
 });

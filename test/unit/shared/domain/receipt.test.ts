@@ -21,7 +21,7 @@ const anyFacts: fc.Arbitrary<ReceiptFacts> = fc
   .map((facts) => ({ ...facts, base: newChunkId(facts.receivedAtMs) }));
 
 describe('receipt IDs', () => {
-  it('returns the facts that were signed into a receipt ID', () => {
+  it('returns the data that was signed into a receipt ID', () => {
     fc.assert(
       fc.property(anyTenant, anyFacts, (tenant, facts) => {
         const receiptId = signReceipt(secret, tenant, facts);

@@ -33,7 +33,7 @@ describe('signals', () => {
     [100, 179, 2],
     [100, 180, 3],
     [1_000_000, 0, 1],
-  ])('%i events over %i days result in tier %i', (events, days, tier) => {
+  ])('assigns %i events over %i days to tier %i', (events, days, tier) => {
     expect(tierOf(RULES, events, days)).toBe(tier);
   });
 
