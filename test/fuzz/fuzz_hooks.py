@@ -81,7 +81,7 @@ def random_address():
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """Adds the NDJSON body, which the document describes only in prose, so that schemathesis fuzzes this body too."""
+    """Adds the NDJSON body, which the document describes only in prose, so that Schemathesis fuzzes this body too."""
     body = raw_schema["paths"]["/v1/events"]["post"]["requestBody"]
     example = re.search(r"```\n(.+)```", body["description"], re.DOTALL).group(1)
     body["content"][NDJSON] = {"schema": {"type": "string"}, "examples": {"lines": {"value": example}}}

@@ -32,7 +32,7 @@ function line({ name, cases, failures, errors, accepted, acceptedBy, seconds }: 
 async function main(): Promise<number> {
   const length = options.short ? 'short' : 'full';
   const python = await installSchemathesis().catch((error: unknown) => {
-    console.log(`Fuzzing did not run, because schemathesis could not be installed: ${messageOf(error)}`);
+    console.log(`Fuzzing did not run, because Schemathesis could not be installed: ${messageOf(error)}`);
     return null;
   });
   if (python === null) return process.env['CI'] ? 1 : 0;

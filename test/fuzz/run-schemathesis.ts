@@ -28,7 +28,7 @@ export interface Outcome {
   /** The number of operations that accepted at least one such request. */
   acceptedBy: number;
   seconds: number;
-  /** The last lines that schemathesis printed. */
+  /** The last lines that Schemathesis printed. */
   report: string;
 }
 
@@ -42,7 +42,7 @@ interface FuzzOptions {
   caller: FuzzCaller;
 }
 
-/** Runs schemathesis with all checks against one caller's operations. */
+/** Runs Schemathesis with all checks against one caller's operations. */
 export async function fuzz({ python, workDir, url, seed, maxExamples, short, caller }: FuzzOptions): Promise<Outcome> {
   const folder = path.join(projectRoot(), 'test', 'fuzz');
   const name = caller.name.replaceAll(' ', '-');

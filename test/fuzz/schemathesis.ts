@@ -7,7 +7,7 @@ const SCHEMATHESIS = {
   locate: 'import os, sys; print(os.path.join(os.path.dirname(sys.executable), "schemathesis"))',
 };
 
-/** Installs schemathesis into `.cache/fuzz` once and returns its Python path. Rejects if the installation fails. */
+/** Installs Schemathesis into `.cache/fuzz` once and returns its Python path. Rejects if the installation fails. */
 export async function installSchemathesis(): Promise<string> {
   const { python } = await installPypiStore(SCHEMATHESIS, {
     cacheDir: path.join(projectRoot(), '.cache', 'fuzz'),

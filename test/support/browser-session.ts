@@ -15,7 +15,7 @@ export interface VisitedPage {
 interface FormOptions {
   /** The form's `action` attribute. If absent, `submit` uses the first form in `<main>`. */
   action?: string;
-  /** Replaces the headers that a browser sends with a same-origin form. */
+  /** Overrides the headers that a browser sends when it submits a same-origin form. */
   headers?: Record<string, string>;
 }
 

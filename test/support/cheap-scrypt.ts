@@ -4,7 +4,7 @@ const CHEAP_COST = 16;
 let loaded: Promise<void> | undefined;
 
 /**
- * Makes better-auth hash passwords with a low scrypt cost in this test file, because a hash otherwise takes 0.1 s of
+ * Makes better-auth hash passwords with a low scrypt cost in this test file, because each hash otherwise takes 0.1 s of
  * CPU time. Has no effect if better-auth is already loaded, and does not affect processes that a test starts.
  */
 export function lowerScryptCost(): Promise<void> {

@@ -24,7 +24,7 @@ export async function onServer<T>({ url }: Pick<OwnStore, 'url'>, work: (redis: 
   }
 }
 
-/** Makes a server a replica of another and waits until it has synced. */
+/** Turns a server into a replica of another server, and waits until the replica has synced. */
 export async function follow(replica: OwnStore, primary: OwnStore): Promise<void> {
   const { hostname, port } = new URL(primary.url);
   await onServer(replica, async (redis) => {

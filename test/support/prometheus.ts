@@ -20,7 +20,7 @@ export const describeWithPrometheus = skipped ? describe.skip : describe;
 /** Runs promtool and returns its exit code and everything it wrote to stdout and stderr. */
 export async function promtool(args: string[], cwd: string, input = ''): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    // Collects garbage less often, because promtool runs only for seconds.
+    // Collects garbage less often, because promtool runs for only a few seconds.
     const child = spawn('promtool', args, { cwd, env: { ...process.env, GOGC: '800' } });
     let output = '';
     for (const stream of [child.stdout, child.stderr])

@@ -21,7 +21,10 @@ async function valueOf(client: Client, key: string): Promise<unknown> {
   }
 }
 
-/** Returns the names and values of all keys that match a pattern. Avoids DUMP, because it compresses long values. */
+/**
+ * Returns the names and values of all keys that match a pattern. Does not use DUMP, because DUMP compresses long
+ * values.
+ */
 export async function redisText(client: Client, ...patterns: string[]): Promise<string> {
   const keys = (await Promise.all(patterns.map((pattern) => client.keys(pattern)))).flat();
   const values = await Promise.all(keys.map((key) => valueOf(client, key)));

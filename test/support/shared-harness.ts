@@ -13,7 +13,7 @@ afterAll(async () => {
 /**
  * Returns the suite's harness with default settings, starting it on the first call. Its database and queues contain
  * other tests' data. A test that reads more than its own partner's data, changes the workers or stops a store must
- * start its own harness. `close` does nothing, because the suite closes the harness.
+ * start its own harness. Its `close` does nothing, because the suite closes the harness.
  */
 export function sharedHarness({ workers = true }: { workers?: boolean } = {}): Promise<Harness> {
   return shareHarness(workers ? 'with workers' : 'without workers', () => startHarness({ workers }));

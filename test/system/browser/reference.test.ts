@@ -3,7 +3,10 @@ import type { Page } from 'puppeteer-core';
 import { describeInBrowser, faultsOf, openTab, shoot, show, VIEWS } from '../../support/chromium';
 import { type Harness, startHarness } from '../../support/harness';
 
-/** Scalar logs these messages for schemas without `type`, which OpenAPI 3.1 allows and Scalar renders. */
+/**
+ * Scalar logs these messages for schemas without `type`. OpenAPI 3.1 allows such schemas, and Scalar renders them
+ * correctly.
+ */
 const SCALAR_FALSE_ALARMS = new Set(['document validation errors: ', '[array Array]']);
 
 let h: Harness;

@@ -38,7 +38,7 @@ describe('metrics and dashboards', () => {
     }
 
     beforeAll(async () => {
-      // Provides only the databases. All requests go to the processes started below.
+      // The harness provides only the databases. All requests go to the processes started below.
       mir = await startHarness({ workers: false });
       const env = { ...mir.env, METRICS_ON_PUBLIC_PORT: 'true' };
       processes = { 'mir-api': await start('api', env), 'mir-worker': await start('worker', env) };

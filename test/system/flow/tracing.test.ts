@@ -17,7 +17,7 @@ let partner: TestPartner;
 let collector: Collector;
 let api: TestProcess;
 beforeAll(async () => {
-  // Provides only the databases. All requests go to the processes started below.
+  // The harness provides only the databases. All requests go to the processes started below.
   mir = await startHarness({ workers: false });
   partner = await mir.partner();
   collector = await startCollector();

@@ -20,7 +20,7 @@ describe('generateDay', () => {
     expect(generateDay({ ...DAY, seed: 2 })).not.toEqual(partners);
   });
 
-  it.each([1, 7, 500, 20_000, 30_001])('generates exactly %i events that are counted', (events) => {
+  it.each([1, 7, 500, 20_000, 30_001])('generates exactly %i events that MIR counts', (events) => {
     const day = generateDay({ ...DAY, events });
     expect(day.reduce((sum, partner) => sum + totalOf(countUsers(partner)), 0)).toBe(events);
     expect(itemsOf(day).filter(({ fate }) => fate === 'COUNTS')).toHaveLength(events);

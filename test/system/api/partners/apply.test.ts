@@ -35,7 +35,7 @@ describe('POST /partners/applications', () => {
     expect(entries[0]!.requestId).toBe(response.headers.get('x-request-id'));
   });
 
-  it('also accepts applications under /v1', async () => {
+  it('accepts applications at /v1/partners/applications too', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.250' };
     expect((await h.client.post('/v1/partners/applications', undefined, anApplication(), headers)).status).toBe(202);
   });

@@ -34,7 +34,7 @@ describe('mir migrate', () => {
     });
     const mir = (...args: string[]) => cli(env, 'migrate', ...args);
 
-    it('prevents the API and the worker from starting or changing data until the operator runs the migrations', async () => {
+    it('prevents the API and the worker from starting or changing data before the migrations run', async () => {
       for (const program of ['api', 'worker'] as const) {
         const { code, stderr } = await failedStart(program, env);
         expect(code).not.toBe(0);

@@ -126,7 +126,7 @@ describe('revoked keys', () => {
     await expectRevokedEverywhere([...warm, ...cold]);
   }, 240_000);
 
-  it("rejects a killed agent's key without MongoDB after one lookup, even if the key was cached before the kill", async () => {
+  it("rejects a killed agent's key without MongoDB after one lookup, even if it was cached before the kill", async () => {
     const partner = await mir.partner();
     const root = await insertAgent(mir.ctx.store, partner);
     const child = await insertAgent(mir.ctx.store, partner, {}, root);

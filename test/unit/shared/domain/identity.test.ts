@@ -69,7 +69,7 @@ describe('tenants, subjects and event IDs', () => {
     expect(() => keyedHash(Buffer.from(hkdfSync('sha256', 'k', '', '', 65)))).toThrow(RangeError);
   });
 
-  it('derives a different user reference and event ID for each tenant from the same user ID and idempotency key', () => {
+  it('derives a different user reference and event ID per tenant from the same user ID and idempotency key', () => {
     fc.assert(
       fc.property(anyTenant, anyTenant, anyId, (one, other, id) => {
         fc.pre(one !== other);
