@@ -67,8 +67,7 @@ function pageHtml(template: string, values: Record<string, unknown>): string {
       const value = values[name];
       return typeof value === 'string' ? value : '';
     });
-  if (/<%|https?:|<style|style=/.test(html))
-    throw new Error('pageHtml does not support this version of bull-board');
+  if (/<%|https?:|<style|style=/.test(html)) throw new Error('pageHtml does not support this version of bull-board');
   return html;
 }
 
