@@ -76,7 +76,7 @@ const OVERLOADS = {
 
 export type OverloadReason = keyof typeof OVERLOADS;
 
-/** Facts that `api/http` puts into an error's text and headers. */
+/** Facts that `api/http` includes in an error's text and headers. */
 export interface ErrorParams {
   reason?: OverloadReason;
   /** The missing scope. */

@@ -49,7 +49,7 @@ export function readCatalog(file: string | null): Catalog {
 
 /**
  * Connects to MongoDB and Redis and verifies the pepper. Builds indexes, except in production, where an unplanned build
- * could stall a large database. In production, throws if migrations are pending. Apply them with `mir migrate`.
+ * could stall a large database. In production, throws if migrations are pending. `mir migrate apply` applies them.
  */
 export async function openRuntime(config: Config, service: 'api' | 'worker'): Promise<Runtime> {
   const log = createLog(config.logLevel, service);
@@ -106,7 +106,7 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
   } catch (error) {
     await closeLinks();
     await tracing.stop();
-    // If only Redis failed, an open MongoDB connection would keep the process alive.
+    // If only Redis failed, the open MongoDB connection would otherwise keep the process alive.
     await connecting.then((connection) => connection.close()).catch(() => undefined);
     throw error;
   }

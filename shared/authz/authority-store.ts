@@ -38,8 +38,8 @@ function agentNode(agent: AgentDoc): PathNode {
 }
 
 /**
- * Reads keys by hash, and the nodes on their paths, from the MongoDB primary. If an agent's key is not found, a second
- * read checks whether it was revoked.
+ * Reads keys by hash, and the nodes on their paths, from the MongoDB primary. If no agent has the key, a second read
+ * checks whether the key belonged to an agent that was revoked.
  */
 export function authorityStore(
   { partners, agents }: Pick<Store, 'partners' | 'agents'>,

@@ -23,25 +23,25 @@ import {
 import { blocked, isBlock, scopeMissing, unknownKey } from './rejections';
 import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
 
-/** Lifetime of a cached row, after which it is read from MongoDB again. */
+/** Lifetime of a cached row. After it expires, the row is read from MongoDB again. */
 const ROW_TTL_MS = 3600 * 1000;
 const LEASE_MS = 10_000;
-/** A request that encounters a fence is retried after this long, up to `MAX_TRIES` times. */
+/** Delay before a retry when a row is fenced. `MAX_TRIES` limits the number of attempts. */
 const FENCE_RETRY_MS = 10;
 const MAX_TRIES = 40;
 const MEMO_SIZE = 10_000;
 /**
- * Maximum characters in the memo. An entry can contain long allowlists, so limiting the number of entries is not
- * enough.
+ * Maximum number of characters in the memo. An entry can contain long allowlists, so a limit on the number of entries
+ * is not enough.
  */
 const MEMO_MAX_CHARS = 16 * 1024 * 1024;
 
 interface Entry {
   cost: number;
   /**
-   * `whole`: all or nothing. `part`: as many units as are left, for an entry that several requests share. `credit`:
-   * charges the full cost of work already done, and grants it if any units were left. The debt is capped at one
-   * minute's budget.
+   * `whole` grants the full cost or nothing. `part` grants as many units as are left, for an entry that several
+   * requests share. `credit` always charges the full cost, because the work is already done, and grants it if at least
+   * one unit was left. The resulting debt is capped at one minute's budget.
    */
   grant: 'whole' | 'part' | 'credit';
   /** Chunks to mark as open if anything is granted. */
@@ -70,8 +70,8 @@ export interface Authorizer {
   /**
    * Runs a change that affects authorization. While it runs, no process admits a caller based on the cached rows that
    * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock
-   * from which the change is in effect everywhere. A change can also fence rows itself right before it commits, so that
-   * callers wait for less time.
+   * from which the change is in effect everywhere. To shorten the time that callers wait, a change can also fence rows
+   * itself right before it commits.
    */
   withInvalidation: WithInvalidation;
 }
@@ -128,7 +128,8 @@ export function createAuthorizer(deps: {
 
   /**
    * Replaces a revoked agent's credential row with a tombstone, so that requests with its key no longer cause MongoDB
-   * reads. Needs no lease, because revocation is permanent. If the write fails, callers still get the same error.
+   * reads. Does not need a lease, because revocation is permanent. If the write fails, callers still get the same
+   * error.
    */
   const writeTombstone = async (slot: [string, string], epoch: string): Promise<void> => {
     const tombstone = { run: epoch, path: 'AGENT_KEY_REVOKED' satisfies Block };

@@ -9,7 +9,7 @@ export const WINDOW_SECONDS = 60;
  */
 export const CONTROL_REQUESTS_PER_MINUTE = 120;
 
-/** The budget that limits a caller the most. */
+/** The most restrictive budget on a caller's path. */
 export interface Budget {
   policy: Policy;
   /** Units per minute. */
@@ -20,7 +20,7 @@ export interface Budget {
   smallest: number;
 }
 
-/** Returns how many seconds a budget takes to regain this many units. */
+/** Returns the number of seconds that a budget takes to regain `units`. */
 export function secondsUntil(units: number, { capacity }: Pick<Budget, 'capacity'>): number {
   return Math.ceil((units * WINDOW_SECONDS) / capacity);
 }

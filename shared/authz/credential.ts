@@ -52,7 +52,10 @@ export interface Credential extends KeyFacts {
 
 /** The budget that a request draws on. */
 export type Policy = 'events' | 'requests' | 'control';
-/** Budgets in a node's row. Excludes `control`, because its size is a constant and agents do not have such a budget. */
+/**
+ * Budgets in a node's row. Excludes `control`, because a partner's control budget has a fixed capacity and agents do
+ * not have one.
+ */
 type NodePolicy = Exclude<Policy, 'control'>;
 
 /** Combines the facts about a key with those about the nodes on its path. */

@@ -4,9 +4,7 @@ import type { Log } from '../log';
 import type { Store } from '../store/store';
 
 const FLUSH_EVERY_MS = 5_000;
-/**
- * Maximum number of agents with unsaved activity. Above this number, the activity of additional agents is not recorded.
- */
+/** Maximum number of agents with unsaved activity. At this limit, the activity of additional agents is not recorded. */
 const MAX_WAITING = 10_000;
 const MAX_PER_WRITE = 1_000;
 
@@ -65,7 +63,7 @@ export function createActivityRecorder({ store, log }: { store: Pick<Store, 'age
   };
 }
 
-/** Wraps an authorizer so that it records the activity of each authorized agent. */
+/** Wraps an authorizer to record the activity of each authorized agent. */
 export function recordingAuthorizer(authorizer: Authorizer, { record }: Pick<ActivityRecorder, 'record'>): Authorizer {
   const recorded = (admission: Admission): Admission => {
     const { agent } = admission.credential;

@@ -9,7 +9,7 @@ import { scripts } from '../redis/scripts';
  * callers for up to this long.
  */
 const FENCE_MS = 10_000;
-/** How often to retry when a committed change could not remove its fence. Retries continue for up to a minute. */
+/** Retry interval if a committed change could not remove its fence. Retries continue for up to a minute. */
 const REMOVE_RETRY_MS = 250;
 const MAX_REMOVE_RETRIES = 240;
 /** Longer than MongoDB keeps an abandoned transaction open. */
@@ -22,9 +22,8 @@ export interface AffectedRows {
 }
 
 /**
- * Fences rows. Throws OVERLOADED if Redis does not confirm the fence, unless `required` is false. If `required` is
- * false and Redis does not confirm the fence, rows cached from the old state stay valid until the change removes its
- * fences.
+ * Fences rows. Throws OVERLOADED if Redis does not confirm the fence. With `required: false`, ignores this error, and
+ * rows cached from the old state stay valid until the change removes its fences.
  */
 type Fence = (affected: AffectedRows, options?: { required?: boolean }) => Promise<void>;
 
@@ -57,8 +56,8 @@ export function createWithInvalidation(deps: {
   };
 
   /**
-   * Repeatedly deletes rows that were cached from the old state after the fences expired, until the change must have
-   * committed or aborted.
+   * After the fences expire, repeatedly deletes rows that were cached from the old state. Stops once the change must
+   * have committed or aborted.
    */
   const removeUntilKnown = async (removeFence: () => Promise<number>): Promise<void> => {
     for (let waitedMs = 0; waitedMs < OUTCOME_KNOWN_AFTER_MS; waitedMs += FENCE_MS) {
@@ -90,7 +89,7 @@ export function createWithInvalidation(deps: {
         // A rejected change did not commit anything.
         await removeFence().catch(() => undefined);
       } else {
-        // The outcome is unknown, and the change may still commit. Until that is impossible, the fences and the
+        // The outcome is unknown, and the change may still commit. Until it can no longer commit, the fences and the
         // repeated deletions prevent rows from the old state from staying cached.
         if (fenced.length > 0) void removeUntilKnown(removeFence);
       }

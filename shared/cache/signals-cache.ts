@@ -27,7 +27,7 @@ function decodeRow(text: string): SignalsRow {
   return { revision, eventCount, firstEventAtMs, lastEventAtMs, identity };
 }
 
-/** Creates the cache of users' rows, which `/resolve` reads first. */
+/** Creates the cache of signals rows, which `/resolve` reads first. */
 export function createSignalsCache({ link, keys, ttlSeconds }: Options) {
   return createVersionedCache<UserRef, SignalsRow>(
     { link, ttlSeconds },
@@ -40,7 +40,7 @@ export function createSignalsCache({ link, keys, ttlSeconds }: Options) {
   );
 }
 
-/** Creates the cache of people's links, which is read only for users whose own row has an identity. */
+/** Creates the cache of people's links, which is read only for users whose signals row contains an identity. */
 export function createIdentityCache({ link, keys, ttlSeconds }: Options) {
   return createVersionedCache<IdentityRef, IdentityRow>(
     { link, ttlSeconds },

@@ -18,7 +18,7 @@ class CacheUnreachableError extends Error {
   }
 }
 
-/** A reader's right to fill an empty slot. It ends when another process writes to the slot. */
+/** A reader's right to fill an empty slot. The lease ends when another process writes to the slot. */
 export interface RowLease<Ref> {
   ref: Ref;
   token: string;
@@ -99,7 +99,9 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       await Promise.all(calls);
     },
 
-    /** Removes rows that MongoDB no longer has, and voids the leases of readers that could still refill the slots. */
+    /**
+     * Removes rows that no longer exist in MongoDB, and voids the leases of readers that could still refill the slots.
+     */
     async drop(refs: readonly Ref[]): Promise<void> {
       const { runId } = currentServer();
       await Promise.all(refs.map((ref) => redis.del(slotOf(runId, ref), leaseOf(runId, ref))));

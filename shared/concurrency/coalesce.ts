@@ -7,9 +7,9 @@ export interface Coalesced<Item, Result> {
 
 /**
  * Collects the items of one turn of the event loop and passes them to `flush` at the end of the turn, so that
- * concurrent calls share a round trip. Adds no delay when idle. Splits batches longer than `maxItems`. With `keyOf`,
- * each batch contains only items with the same key. `flush` settles each caller's promise. If `flush` rejects, the
- * promises that are still pending reject with the same error.
+ * concurrent calls share a round trip. Does not add a delay when idle. Splits batches longer than `maxItems`. With
+ * `keyOf`, each batch contains only items with the same key. `flush` settles each caller's promise. If `flush` rejects,
+ * the promises that are still pending reject with the same error.
  */
 export function coalesce<Item, Result>(
   flush: (batch: Coalesced<Item, Result>[]) => Promise<void>,

@@ -16,7 +16,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** Where MIR sends emails to people. With `off`, the pages for people are off too. */
+/** How MIR delivers emails to people. If `off`, the pages for people are also off. */
 export type MailConfig = { kind: 'smtp'; url: string; from: string } | { kind: 'outbox' } | { kind: 'off' };
 
 /** An OpenID Connect provider that people can log in with, in addition to email and password. */
@@ -63,7 +63,7 @@ export interface Config {
   drainTimeoutMs: number;
 }
 
-/** Derives a pepper from the database URL, so that development needs no settings. */
+/** Derives a pepper from the database URL, so that development works without any settings. */
 function developmentPepper(mongoUrl: string): string {
   return createHash('sha256').update(`mir development pepper for ${mongoUrl}`).digest('hex');
 }

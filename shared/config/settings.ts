@@ -115,11 +115,11 @@ export const SETTINGS = {
   ),
   QUEUE_DURABILITY: setting(
     z.enum(['everysec', 'fsync']).default('everysec'),
-    'With `everysec`, MIR returns 202 once the queue has the events, and a power loss can lose about 1 s of events. With `fsync`, MIR first waits for Redis to sync them to disk.',
+    'With `everysec`, MIR returns 202 once the events are queued, and a power failure can lose about 1 s of events. With `fsync`, MIR first waits until Redis has synced the events to disk.',
   ),
   MAX_QUEUED_BYTES: setting(
     positive.default(256 * MIB),
-    'Maximum bytes of queued event payloads. Above this limit, or above half of the Redis `maxmemory`, `POST /v1/events` returns 503.',
+    'Maximum total size of queued event payloads in bytes. Above this limit, or above half of the Redis `maxmemory`, `POST /v1/events` returns 503.',
   ),
   MAX_REDIS_MEMORY_PERCENT: setting(
     positive.max(95).default(75),
@@ -151,7 +151,7 @@ export const SETTINGS = {
   ),
   WEBHOOKS_TO_PRIVATE_ADDRESSES: setting(
     flag.default(false),
-    'Also sends webhooks to private, loopback and other reserved addresses, and over plain http. For development only, because it opens your network to partners. `npm start` turns it on if `PUBLIC_URL` is local and `NODE_ENV` is not `production`.',
+    'Also sends webhooks to private, loopback and other reserved addresses, and over plain http. For development only, because it gives partners access to your internal network. `npm start` turns it on if `PUBLIC_URL` is local and `NODE_ENV` is not `production`.',
   ),
   TRUST_PROXY_HOPS: setting(
     z.coerce.number().int().min(0).max(16).default(0),
@@ -159,11 +159,11 @@ export const SETTINGS = {
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting(
     z.url({ protocol: /^https?$/ }).optional(),
-    "URL of an OpenTelemetry collector that accepts OTLP over HTTP, for example `http://collector:4318`. If unset, tracing is off. The SDK's other variables (headers, batches) also apply.",
+    "URL of an OpenTelemetry collector that accepts OTLP over HTTP, for example `http://collector:4318`. If unset, tracing is off. The other environment variables of the OpenTelemetry SDK, such as `OTEL_EXPORTER_OTLP_HEADERS`, also apply.",
   ),
   OTEL_TRACES_SAMPLER_ARG: setting(
     z.coerce.number().min(0).max(1).default(1),
-    'Fraction of requests to trace, from 0 to 1, including the jobs and commits they cause.',
+    'Fraction of requests to trace, from 0 to 1. The traces include the jobs and commits that the requests cause.',
   ),
   LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),

@@ -63,7 +63,8 @@ export function effectiveStatus(own: AgentStatus, marks: readonly SubtreeMarks[]
 }
 
 /**
- * Own statuses that can result in each effective status. Queries filter by own status before the ancestors are known.
+ * For each effective status, the own statuses that can result in it. Queries first filter by own status, because the
+ * ancestors' marks are not known yet.
  */
 export const OWN_STATUSES_OF: Record<AgentStatus, readonly AgentStatus[]> = {
   PENDING_APPROVAL: ['PENDING_APPROVAL'],
@@ -78,8 +79,8 @@ function agentIdPrefix(tenant: Tenant): string {
 }
 
 /**
- * Returns a random agent ID. Its random part is hexadecimal, so it never collides with a keyed ID, which has a `k` in
- * that position.
+ * Returns a random agent ID. The random part is hexadecimal, so the ID never collides with a keyed ID, which has a `k`
+ * in that position.
  */
 export function newAgentId(tenant: Tenant): string {
   return `${agentIdPrefix(tenant)}${randomUUID().replaceAll('-', '')}`;
@@ -87,7 +88,7 @@ export function newAgentId(tenant: Tenant): string {
 
 /**
  * Derives an agent ID from an idempotency key, so a retry gets the same ID. `caller` is the partner or agent that sends
- * the request, so two agents that use the same key get different IDs.
+ * the request. Two callers that use the same key get different IDs.
  */
 export function keyedAgentId(tenant: Tenant, caller: string, idempotencyKey: string): string {
   const digest = hash('sha256', `${tenant}|${caller}|${idempotencyKey}`);

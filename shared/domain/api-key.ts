@@ -17,7 +17,7 @@ export interface ParsedApiKey {
   agent: boolean;
   tag: string;
   partnerId: PartnerId;
-  /** SHA-256 of the whole key in hex, the only form in which MIR stores it. */
+  /** SHA-256 of the whole key in hex. MIR stores keys only in this form. */
   hash: string;
 }
 

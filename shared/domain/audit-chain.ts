@@ -20,7 +20,7 @@ export interface Seal extends ChainPosition {
 
 export const CHAIN_START: ChainPosition = { seq: 0, hash: GENESIS_HASH };
 
-/** The reason why an entry or the chain's head fails verification. */
+/** Why an entry or the chain's head fails verification. */
 export type ChainBreak =
   /** The entry's content, number or hash has changed since the entry was sealed. */
   | 'ENTRY_CHANGED'

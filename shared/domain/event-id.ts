@@ -15,8 +15,8 @@ const DIGEST_LENGTH = 24;
 
 /**
  * Derives an event's ID from its idempotency key, so a resubmitted event gets the same ID. The ID is an HMAC, so a copy
- * of the database is not enough to confirm a guessed key. Each agent's keys have their own namespace. In a database
- * from an earlier version, pass the former ID as `key`, because that version's jobs do not contain the key.
+ * of the database is not enough to confirm a guessed key. Each agent has its own key namespace. If an earlier version
+ * created the database, pass the former ID as `key`, because jobs from that version do not contain the key.
  */
 export function keyedEventId(hmac: KeyedHash, tenant: Tenant, agentId: string | null, key: string | EventId): EventId {
   const digest = hmac(`${tenant}|${agentId ?? ''}|${key}`).slice(0, DIGEST_LENGTH);

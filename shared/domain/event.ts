@@ -7,7 +7,7 @@ import { METADATA_KEY_SCHEMA, metadataProblem } from './metadata';
 import { IDENTIFIER_PATTERN, identifierProblem } from './text';
 
 export const MAX_EVENTS_PER_CALL = 5_000;
-/** Larger than any valid event. The largest valid event is 28 KiB, with every character escaped as \uXXXX. */
+/** Larger than any valid event, which is at most 28 KiB even if every character is escaped as \uXXXX. */
 export const MAX_EVENT_BYTES = 32 * 1024;
 export const MAX_FUTURE_MS = 5 * 60 * 1000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
@@ -81,8 +81,8 @@ export const submittedEventSchema = z
 export type SubmittedEvent = z.infer<typeof submittedEventSchema>;
 
 /**
- * An accepted event in the queue. `index` is its position in the submission. If the time or weight is null, the worker
- * fills in the default, so that resubmitted events are compared as submitted.
+ * An accepted event in the queue. `index` is its position in the submission. The time and weight are null if the
+ * submitted event omitted them; the worker fills in the defaults.
  */
 export interface AcceptedEvent {
   index: number;
@@ -105,8 +105,8 @@ export interface AcceptedEvent {
 const stable = configure({ deterministic: true });
 
 /**
- * Hashes an event as submitted, without defaults and regardless of key order. Needs no pepper, because the hash is
- * stored only next to the content itself.
+ * Hashes an event as submitted, without defaults and regardless of key order. Does not need a pepper, because the hash
+ * is stored only next to the content itself.
  */
 export function fingerprintOf(userRef: UserRef, event: SubmittedEvent): string {
   const { eventType, occurredAt, weight, metadata } = event;

@@ -18,7 +18,10 @@ export type IdentityId = Branded<string, 'IdentityId'>;
 /** `<identityId>:<env>`: a person's links in one environment. */
 export type IdentityRef = Branded<string, 'IdentityRef'>;
 export type EventId = Branded<string, 'EventId'>;
-/** ID of one tenant's events in one job. Also the BullMQ job ID, so it contains no `:` and is never all digits. */
+/**
+ * ID of a chunk: one tenant's events in one job. Also the BullMQ job ID, so it never contains a `:` and is never all
+ * digits.
+ */
 export type ChunkId = Branded<string, 'ChunkId'>;
 export type ReceiptId = Branded<string, 'ReceiptId'>;
 

@@ -10,8 +10,8 @@ export const MAX_INVITE_SECONDS = 30 * 24 * 3600;
 export const MIN_INVITE_SECONDS = 60;
 export const CODE_SECONDS = 10 * 60;
 /**
- * 8 characters of 5 bits each. 40 bits are few enough to type, and too many to guess at five attempts per throttle
- * window.
+ * 8 characters of 5 bits each. A 40-bit code is short enough to type, but cannot be guessed with five attempts per
+ * throttle window.
  */
 const CODE_LENGTH = 8;
 /** Maximum number of linked accounts per person in each environment. */
@@ -30,7 +30,9 @@ export function newInviteToken(): string {
 
 const TOKEN_FORMAT = /^[\w-]{43}$/;
 
-/** Returns whether a text has the format of an invitation token. Other texts need no lookup. */
+/**
+ * Returns whether a text has the format of an invitation token, so that callers can skip the lookup for other texts.
+ */
 export function isInviteToken(text: string): boolean {
   return TOKEN_FORMAT.test(text);
 }

@@ -37,16 +37,16 @@ function keyProblem(key: string): string | null {
   return key === '' ? 'Keys must not be empty.' : textProblem(key);
 }
 
-/** Returns an upper bound for a text's size as JSON, with quotes and every character escaped as \uXXXX. */
+/** Returns an upper bound on a text's size as JSON, including quotes and with every character escaped as \uXXXX. */
 const maxJsonBytes = (text: string): number => text.length * 6 + 2;
 
 interface Walk {
   problem: MetadataProblem | null;
-  /** Upper bound for the size as JSON. Metadata is serialized and measured only if this bound exceeds the limit. */
+  /** Upper bound on the size as JSON. Metadata is serialized and measured only if this bound exceeds the limit. */
   maxBytes: number;
 }
 
-/** Upper bound for the size of a number, `true`, `false` or `null`, plus a separator. */
+/** Upper bound on the size of a number, `true`, `false` or `null`, plus a separator. */
 const SCALAR_BYTES = 26;
 
 function walk(value: unknown, path: string, depth: number, state: Walk): void {

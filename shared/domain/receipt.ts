@@ -8,7 +8,10 @@ export const RECEIPT_RETENTION_MS = RECEIPT_RETENTION_DAYS * 24 * 3600 * 1000;
 /** The outcome of an accepted event. A FAILED event is in a dead letter. An ERASED event belongs to an erased user. */
 export type Outcome = 'PERSISTED' | 'DUPLICATE' | 'CONFLICT' | 'FAILED' | 'ERASED';
 
-/** Public message for an event that MongoDB rejects. The original error may quote content, so it is only logged. */
+/**
+ * Public message for an event that MongoDB rejects. The original error may quote the event's content, so it is only
+ * logged.
+ */
 export const STORE_REFUSED_MESSAGE = 'The database rejected the content of this event.';
 
 /** Everything needed to return a receipt before a worker has processed its chunks. */

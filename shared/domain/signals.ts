@@ -78,15 +78,12 @@ export interface Signals {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/**
- * Returns the number of whole days from `fromMs` to `nowMs`. Returns at least 0, because clocks may run ahead by
- * minutes.
- */
+/** Returns the number of whole days from `fromMs` to `nowMs`, or 0 if `fromMs` is later because a clock was ahead. */
 function wholeDays(fromMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - fromMs) / DAY_MS));
 }
 
-/** Returns a user's history at its own partner. */
+/** Returns a user's history at the partner that submitted the user's events. */
 export function ownHistory({ eventCount, firstEventAtMs, lastEventAtMs }: SignalsRow): History {
   return { eventCount, partnerCount: eventCount > 0 ? 1 : 0, firstEventAtMs, lastEventAtMs };
 }
@@ -104,7 +101,10 @@ function dayOf(ms: number | null): number | null {
 export type HistoryScope = Signals['basis']['scope'];
 export type PresentSignals = (history: History, scope: HistoryScope, nowMs: number) => Signals;
 
-/** Creates a function that converts histories to signals. In scope LINKED, the function truncates times to UTC days. */
+/**
+ * Creates a function that converts histories to signals. For the LINKED scope, the function truncates times to UTC
+ * days.
+ */
 export function signalsPresenter(rules: TierRules): PresentSignals {
   const text = (t: TierRules['tier2']): string => `≥ ${t.minEvents} events and ≥ ${t.minDays} days`;
   const ruleOf = ['no events', 'any event', text(rules.tier2), text(rules.tier3)] as const;

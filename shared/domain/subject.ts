@@ -59,8 +59,8 @@ const OUTER_PAD = 0x5c;
 
 /**
  * Creates an HMAC-SHA-256 function (RFC 2104) that pads its key once and uses the one-shot hash. The function takes
- * half as long as `createHmac` and creates no native object per call, which matters because MIR computes a hash for
- * every event in a batch. A test compares the results with those of `createHmac`.
+ * half as long as `createHmac` and does not create a native object on each call, which matters because MIR computes a
+ * hash for every event in a batch. A test compares the results with those of `createHmac`.
  */
 export function keyedHash(key: Buffer): KeyedHash {
   if (key.length > BLOCK_BYTES) throw new RangeError(`the key must be at most ${BLOCK_BYTES} bytes`);

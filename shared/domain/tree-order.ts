@@ -1,6 +1,6 @@
 import { type AgentStatus, effectiveStatus, type SubtreeMarks } from './agent';
 
-/** The fields that determine an agent's effective status, together with its ancestors' marks. */
+/** The fields that, together with its ancestors' marks, determine an agent's effective status. */
 export interface MarkedNode extends SubtreeMarks {
   path: string;
   status: AgentStatus;

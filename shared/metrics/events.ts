@@ -15,7 +15,7 @@ export function eventSeries({ registers }: In) {
   });
   const retries = new Counter({
     name: 'mir_commit_retries_total',
-    help: 'Retried commits by error type.',
+    help: 'Commit retries by error type.',
     labelNames: ['reason'],
     registers,
   });

@@ -9,7 +9,7 @@ import { storeSeries } from './stores';
 
 /**
  * Creates every series for a service. Labels have few possible values and never identify a partner, user, agent or
- * event. For labels with a closed set of values, creates the series up front, so the hot path only increments them.
+ * event. Creates the series of labels with a fixed set of values up front, so the hot path only increments them.
  */
 export function createMetrics(service: 'api' | 'worker') {
   const registry = new Registry();

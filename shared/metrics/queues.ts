@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { In } from './values';
 
-const READ = 'Every worker refreshes this gauge every 5 s, and stops exporting it after 30 s of failed reads.';
+const READ = 'Each worker refreshes this gauge every 5 s and stops exporting it after 30 s of failed reads.';
 
 /**
  * Creates the series for jobs, cascades, the audit log and outboxes. Aggregate the gauges with `max`, because every

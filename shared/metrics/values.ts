@@ -1,7 +1,7 @@
 import type { Counter, Gauge, Registry } from 'prom-client';
 
 /**
- * Registries for a series. Empty in services that never set the series, so that these services do not export a
+ * Registries that export a series. Empty in services that never set the series, so that they do not export a
  * meaningless 0.
  */
 export interface In {
@@ -32,6 +32,6 @@ export function countsOf<Label extends string, Value extends string>(
 /** Stops exporting a gauge until it is set again. */
 export function forget(gauge: Gauge): void {
   gauge.reset();
-  // `reset` leaves a gauge without labels at 0.
+  // If the gauge has no labels, `reset` sets it to 0 instead of removing it.
   gauge.remove({});
 }

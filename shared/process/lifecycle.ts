@@ -4,13 +4,13 @@ import { messageOf } from '../errors';
 /** A started process. */
 export interface Running {
   port: number;
-  /** Drains and closes the process. Must settle on its own. */
+  /** Drains the process within the drain timeout, then closes its connections. */
   stop(): Promise<void>;
 }
 
 /**
- * Longer than a call to an unreachable database takes to time out. The sum of this time and the default drain timeout
- * is below Kubernetes' grace period of 30 s.
+ * Longer than a call to an unreachable database takes to time out. Together with the default drain timeout, it stays
+ * below Kubernetes' default grace period of 30 s.
  */
 export const FORCED_EXIT_SLACK_MS = 8_000;
 

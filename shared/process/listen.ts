@@ -21,10 +21,10 @@ export function metricsListener(registry: Registry, log: Log): RequestListener {
 }
 
 const LOOPBACK_ADDRESSES = ['127.0.0.1', '::1'];
-/** Errors for an address that no interface has, or a protocol that the system does not support. */
+/** Errors for addresses that no interface has and for protocols that the system does not support. */
 const UNAVAILABLE_CODES = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
-/** This machine cannot listen on the address, regardless of the port. */
+/** Thrown if this machine cannot listen on an address, regardless of the port. */
 class AddressUnavailableError extends Error {
   constructor(address: string, code: string) {
     super(

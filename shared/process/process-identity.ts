@@ -12,7 +12,7 @@ export interface ProcessIdentity {
   born: string;
 }
 
-/** Returns the identity of a running process, or null if it does not exist or is a zombie. */
+/** Returns a process's identity, or null if the process does not exist or is a zombie. */
 export function identify(pid: number): ProcessIdentity | null {
   if (process.platform !== 'linux') return canSignal(pid) ? { pid, born: 'alive' } : null;
   try {

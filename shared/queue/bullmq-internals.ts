@@ -16,7 +16,7 @@ export const PRIORITY_STEP = 2 ** 32;
 
 /** A queue's Redis keys. */
 export interface QueueKeys {
-  /** A job's key without the job ID. */
+  /** Prefix of a job's key. The job ID follows it. */
   jobPrefix: string;
   job: (id: string) => string;
   /** List. New jobs are pushed to its head; workers take jobs from its tail. */
@@ -90,7 +90,7 @@ export async function* storedPayloads(redis: Redis, queue: QueueKeys): AsyncGene
       seen.add(key);
       const id = key.slice(queue.jobPrefix.length);
       const data = await storedPayload(redis, queue, id);
-      // The queue's own hashes have no payload.
+      // Hashes that belong to the queue itself do not have a payload.
       if (data !== null) yield { id, data };
     }
   } while (cursor !== '0');

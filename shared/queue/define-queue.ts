@@ -28,7 +28,7 @@ type QueueSpec<Name, Shape extends z.ZodRawShape, Options> = {
   schema: z.ZodObject<Shape>;
   /** Retries and retention. */
   options: Options;
-  /** Replaces `schema` when adding jobs, if validating everything is too slow. */
+  /** Used instead of `schema` when adding jobs, if full validation is too slow. */
   checkOnAdd?: z.ZodType;
 } & Versions<z.output<z.ZodObject<Shape>>>;
 

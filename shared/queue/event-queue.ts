@@ -7,10 +7,13 @@ import type { RedisKeys } from '../redis/keys';
 import { encodeChunk, type EventChunk, eventsQueue } from './event-chunk';
 import { reserveBytes, releaseBytes } from './queued-bytes';
 
-/** Number of open chunks that lowers a tenant's priority by one. Tenants with a smaller backlog therefore go first. */
+/** Number of open chunks that lowers a tenant's priority by one, so that tenants with smaller backlogs go first. */
 const CHUNKS_PER_PRIORITY = 16;
 const MAX_PRIORITY = 1_000;
-/** Maximum age of an authorization. Well below the age at which a sweep removes open markers without a job. */
+/**
+ * Maximum age of an authorization. Well below `ABANDONED_AFTER_MS`, the age at which a sweep removes open markers
+ * without a job.
+ */
 const MAX_ADMISSION_AGE_MS = 30_000;
 
 /** Bytes that an event takes up in the queue in addition to its size in the request. */

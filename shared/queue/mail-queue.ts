@@ -22,8 +22,9 @@ export const mailsQueue = defineQueue({
   version: 1,
   schema: z.object({ mail: mailSchema }),
   /**
-   * Attempts take place after 0 s, 5 s, 15 s, 35 s and so on. After the last attempt, at about 43 minutes, the person
-   * must request a new email. Jobs are removed whether they succeed or fail, so no email addresses remain in Redis.
+   * Attempts take place after 0 s, 5 s, 15 s, 35 s and so on. The last attempt takes place after about 43 minutes. If
+   * it fails, the person must request a new email. Jobs are removed whether they succeed or fail, so no email addresses
+   * remain in Redis.
    */
   options: {
     attempts: 10,
@@ -37,15 +38,15 @@ export const mailsQueue = defineQueue({
 /** How long a call to `forget` is remembered. Must exceed the time for which the worker retries an email. */
 const FORGOTTEN_SECONDS = 2 * 3_600;
 /**
- * Maximum number of waiting emails. More emails accumulate only while the mail server is down, and they would be
- * useless by the time the server is back.
+ * Maximum number of waiting emails. The queue reaches this limit only while the mail server is down, and additional
+ * emails would be outdated by the time the server is back.
  */
 const MAX_WAITING_MAILS = 10_000;
 const JOBS_PER_PAGE = 500;
 const WAITING = ['waiting', 'delayed', 'prioritized'] as const;
 
 export interface MailQueue {
-  /** Queues an email. Throws 503 if too many emails are waiting or Redis is down. */
+  /** Queues an email. Throws OVERLOADED if too many emails are waiting or Redis is down. */
   add(mail: Mail): Promise<void>;
   /** Removes all queued emails to an address. An email that is already being sent is not retried. */
   forget(to: string): Promise<void>;

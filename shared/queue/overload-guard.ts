@@ -12,8 +12,8 @@ const MAX_SHARE_OF_REDIS = 0.5;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Rejects events well before Redis reaches `maxmemory`, because at that point, BullMQ's own scripts would fail and
- * workers would get stuck. The limits are soft: between two refreshes, several processes together may exceed them.
+ * Rejects events well before Redis reaches `maxmemory`, because at `maxmemory`, BullMQ's own scripts fail and workers
+ * get stuck. The limits are soft: between two refreshes, several processes together may exceed them.
  */
 export interface OverloadGuard {
   /** Throws OVERLOADED while the queue or Redis is too full. */

@@ -4,9 +4,9 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 
 /**
- * The payload bytes of a chunk that is queued or being processed. The API reserves the bytes when it adds the job, and
- * they are released when the chunk is finalized. The API can therefore reject events before Redis is full. Reserving
- * and releasing are idempotent.
+ * The payload bytes of a chunk that is queued or being processed. The API reserves the bytes when it adds the job, so
+ * that it can reject events before Redis is full. The bytes are released when the chunk is finalized. Reserving and
+ * releasing are both idempotent.
  */
 export interface Reservation {
   chunkId: ChunkId;

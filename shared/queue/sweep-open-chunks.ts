@@ -7,7 +7,8 @@ import type { RedisKeys } from '../redis/keys';
 import { parseReservation } from './queued-bytes';
 
 /**
- * An open marker that has no job after this time is considered abandoned: its submission failed before it was queued.
+ * After this time, an open marker without a job is considered abandoned, because its submission must have failed before
+ * the job was queued.
  */
 export const ABANDONED_AFTER_MS = 60_000;
 const PAGE = 200;
@@ -65,7 +66,7 @@ export async function sweepOpenChunks(
   return lost.length;
 }
 
-/** Finalizes abandoned chunks that still reserve bytes. Returns the number of finalized chunks. */
+/** Finalizes abandoned chunks that still have a reservation. Returns the number of finalized chunks. */
 export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
   let cursor = '0';
   let swept = 0;

@@ -18,7 +18,7 @@ export const erasuresQueue = defineQueue({ name: 'erasures', ...WAKE_UP });
 export type WakeUpDefinition = typeof webhooksQueue | typeof erasuresQueue;
 
 export interface WakeUpQueue {
-  /** Wakes up a worker for a row, now or after `delayMs`. Idempotent per attempt. */
+  /** Wakes up a worker for a row, now or after `delayMs`. Adding the same attempt again has no effect. */
   add(id: string, later?: { attempt: number; delayMs: number }): Promise<void>;
   close(): Promise<void>;
 }

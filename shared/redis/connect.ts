@@ -126,7 +126,8 @@ export function connectRedis(url: string, role: LinkRole, log: Log, telemetry?: 
     waiting.clear();
   };
   const watchIdentity = async (isNew: boolean): Promise<void> => {
-    // Compares connections, because a check on a lost connection may still be waiting for its timeout.
+    // Compares connection numbers instead of using a flag, because a check on a lost connection may still be waiting
+    // for its timeout.
     if (client.status !== 'ready' || identifying === connection) return;
     const current = (identifying = connection);
     try {

@@ -12,7 +12,7 @@ export function redisKeys(keyspace: string) {
     queuePrefix: (queue: string) => `{${p}-${queue}}`,
     credential: (tag: string, keyHash: string) => `${p}:{${tag}}:credential:${keyHash}`,
     credentialLease: (tag: string, keyHash: string) => `${p}:{${tag}}:credential-lease:${keyHash}`,
-    /** With an empty `id`, the prefix to which authorize.lua appends node IDs. */
+    /** With an empty `id`, returns the prefix to which authorize.lua appends node IDs. */
     node: (tag: string, id: string) => `${p}:{${tag}}:node:${id}`,
     nodeLease: (tag: string, id: string) => `${p}:{${tag}}:node-lease:${id}`,
     /** Prefix to which authorize.lua appends node IDs. */

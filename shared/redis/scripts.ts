@@ -31,7 +31,10 @@ function script<Keys extends readonly string[], Args extends readonly Argument[]
 
 type RowAndLease = [row: string, lease: string];
 
-/** The reply from authorize.lua. The script's header documents the values. The numbers may be missing. */
+/**
+ * The reply from authorize.lua. The script's header documents the values. Some statuses are returned without the
+ * numbers.
+ */
 export type AuthorizeReply = [status: string, keyFacts: string, nodeFacts: string, ...numbers: number[]];
 
 type QueueStatsReply = [

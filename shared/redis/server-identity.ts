@@ -7,8 +7,8 @@ import type { Redis } from 'ioredis';
  */
 const TOKEN_TTL_MS = 60_000;
 /**
- * A process renews a token only if its remaining TTL is below this. Renewals must be rare, because a write blocks later
- * reads on the connection while the server pauses writes during a failover.
+ * Remaining TTL below which a process renews the token. Renewals must be rare, because a write blocks later reads on
+ * the connection while the server pauses writes during a failover.
  */
 const RENEW_BELOW_MS = 30_000;
 const RUN_ID_CHARS = 12;
@@ -37,8 +37,8 @@ export async function readServerIdentity(client: Redis): Promise<ServerIdentity>
 }
 
 /**
- * Returns the server's epoch token, on which all processes agree, and renews it if it expires soon. Sets the token to
- * `proposed` if there is none or if `replace` is true. Usually sends only reads.
+ * Returns the server's epoch token, which all processes share, and renews it if it is about to expire. Sets the token
+ * to `proposed` if there is none or if `replace` is true. Usually performs only reads.
  */
 export async function agreeOnToken(
   client: Redis,

@@ -27,7 +27,7 @@ export interface FsyncGuard {
 
 const NO_WAIT: FsyncGuard = { withFsync: (write) => write(), close: () => Promise.resolve() };
 
-/** Reads whether the server's append-only file is on, and whether the server runs an fsync before every reply. */
+/** Returns whether the server's append-only file is on, and whether the server runs an fsync before every reply. */
 async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlways: boolean }> {
   const isOn = /^aof_enabled:1/m.test(await redis.info('persistence'));
   // Managed servers may forbid CONFIG. MIR then waits for an fsync even if the server always syncs.
@@ -40,10 +40,10 @@ async function appendOnlyMode(redis: Redis): Promise<{ isOn: boolean; syncsAlway
 
 /**
  * Creates the fsync guard. In `everysec` mode, the guard does not wait. In `fsync` mode, it does not wait if the server
- * has `appendfsync always`, because each reply then follows an fsync. Otherwise, it sends WAITAOF (Redis 7.2+, Valkey)
- * after a newer write, on its own connection. The confirmation counts only if it comes from the server that accepted
- * the write, because a server that restarted or was a replica in between may have lost the write. Throws if the server
- * has neither WAITAOF nor `appendfsync always`.
+ * has `appendfsync always`, because each reply then follows an fsync. Otherwise, after the caller's write, it writes a
+ * probe key on its own connection and sends WAITAOF (Redis 7.2+, Valkey). The confirmation counts only if it comes from
+ * the server that accepted the write, because a server that restarted or was a replica in between may have lost the
+ * write. Throws if the server has neither WAITAOF nor `appendfsync always`.
  */
 export async function createFsyncGuard({
   link,
@@ -116,7 +116,7 @@ function fsyncWaiter(own: RedisLink, keys: RedisKeys): (serverId: string | null)
     const [, [syncedServers], { serverId }] = await Promise.all([
       own.client.set(keys.fsyncProbe(), '1'),
       own.client.call('WAITAOF', '1', '0', String(timeoutMs)) as Promise<[number, number]>,
-      // Runs after the fsync, so that it detects whether the server has been a replica since the write.
+      // Redis runs this after the fsync, so the result shows whether the server has been a replica since the write.
       readServerIdentity(own.client),
     ]);
     if (syncedServers < 1) throw new FsyncLate();

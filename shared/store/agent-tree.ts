@@ -5,7 +5,7 @@ import type { KeyedHash } from '../domain/subject';
 import type { AgentDoc } from './agents';
 import { streamOf } from './stream';
 
-/** Fields that a tree response shows, or that effective statuses depend on. */
+/** Fields that a tree response contains or that determine effective statuses. */
 const TREE_FIELDS = [
   'name',
   'type',
@@ -55,7 +55,10 @@ const NEXT_AFTER_SLASH = '0';
 const within = (path: string) => ({ $gte: path, $lt: path + NEXT_AFTER_SLASH });
 const alive = ({ tenant, path }: Subtree) => ({ tenant, path: within(path), status: { $in: [...LIVING_STATUSES] } });
 
-/** Queries over whole subtrees of any size. They stream agents, count them, or read them by bounded lists of IDs. */
+/**
+ * Creates the queries on subtrees of any size. To limit memory use, they stream agents, count them, or read them by
+ * bounded lists of IDs.
+ */
 export function agentTreeQueries(model: Model<AgentDoc>) {
   const collection = model.db.collection<AgentDoc>(model.collection.collectionName);
   return {
@@ -106,9 +109,9 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
     },
 
     /**
-     * Revokes the agents whose status and key have not changed since they were read: sets the status, deletes the key
-     * and stores the key's reference. One command revokes many agents: the server picks each agent's reference from a
-     * list, at the position of the agent's key hash. Returns the number of revoked agents.
+     * Revokes the agents whose status and key have not changed since they were read. Sets each agent's status, deletes
+     * its key and stores the key's reference. One command revokes many agents, because the server looks up each agent's
+     * reference at the position of its key hash in a list. Returns the number of revoked agents.
      */
     async revokeMany(
       rows: readonly AliveRow[],

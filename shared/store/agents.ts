@@ -36,7 +36,7 @@ export interface AgentDoc {
   killedAt: Date | null;
   subtreeSuspendedAt: Date | null;
   approvalId: string | null;
-  /** Hash of the request, which distinguishes a replay from reuse of the idempotency key. */
+  /** Hash of the request. Distinguishes a retry from a different request with the same idempotency key. */
   fingerprint: string | null;
   /** Upper bound on the number of living children. Revoked children are subtracted only when a limit is reached. */
   childCount: number;
@@ -104,8 +104,8 @@ const schema = new Schema<AgentDoc>(
   },
   { collection: 'agents', versionKey: false, strict: 'throw' },
 );
-// Not unique, because random 256-bit keys do not collide and one supported mongod substitute cannot use a partial
-// index.
+// Not unique, because random 256-bit keys do not collide. A unique index would have to be partial, and one of the
+// supported MongoDB-compatible servers cannot use such an index here.
 schema.index({ 'key.hash': 1 });
 schema.index({ revokedKeyRef: 1 }, { sparse: true });
 schema.index({ tenant: 1, createdAt: -1, _id: -1 });
@@ -130,7 +130,7 @@ export function agentsStore(connection: Connection) {
       await model.create([agent], { session });
     },
 
-    /** Returns null if the agent does not exist or belongs to another tenant. */
+    /** Returns an agent, or null if it does not exist or belongs to another tenant. */
     async get(tenant: Tenant, agentId: string, session?: ClientSession): Promise<AgentDoc | null> {
       return model
         .findOne({ _id: agentId, tenant })
@@ -163,7 +163,7 @@ export function agentsStore(connection: Connection) {
       return new Map(docs.map((doc) => [doc._id, doc]));
     },
 
-    /** Returns a page, newest first, starting after the cursor `after`. */
+    /** Returns a page of agents, newest first, starting after the cursor `after`. */
     async list(
       tenant: Tenant,
       { statuses, type, below }: AgentFilter,
@@ -179,7 +179,7 @@ export function agentsStore(connection: Connection) {
           .limit(limit)
           .lean<AgentDoc[]>();
       if (below === undefined) return page({});
-      // Each query has an index that provides the order. A combined query would have no such index.
+      // Each of the two queries can use an index for sorting. A combined query could not.
       const found = await Promise.all([page({ _id: below }), page({ ancestors: below })]);
       return found.flat().sort(newestFirst).slice(0, limit);
     },
@@ -193,7 +193,7 @@ export function agentsStore(connection: Connection) {
       return (await model.exists({ revokedKeyRef: ref }).read('primary').lean()) !== null;
     },
 
-    /** Applies a change. Returns null if the agent has changed since `before` was read. */
+    /** Applies a change to an agent. Returns null if the agent has changed since `before` was read. */
     async change(before: AgentDoc, change: AgentChange, at: Date, session: ClientSession): Promise<AgentDoc | null> {
       const updatedAt = new Date(Math.max(at.getTime(), before.updatedAt.getTime() + 1));
       return model

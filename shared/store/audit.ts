@@ -36,8 +36,8 @@ export interface AuditDoc {
   after: unknown;
   at: Date;
   /**
-   * The sealer sets this field and the ones below: the entry's position in its chain, and the hashes that protect the
-   * entry.
+   * The sealer sets this field and the fields below, which contain the entry's position in its chain and the hashes
+   * that protect it.
    */
   sealed: boolean;
   seq?: number;
@@ -47,7 +47,7 @@ export interface AuditDoc {
 
 export type NewAuditEntry = Omit<AuditDoc, 'sealed' | 'seq' | 'previousHash' | 'hash'>;
 
-/** Returns an entry in the form that is shown and hashed, which omits the seal. */
+/** Returns an entry without its seal, in the form that is shown and hashed. */
 export function contentOf({ _id, sealed: _sealed, seq: _seq, previousHash: _p, hash: _h, ...rest }: AuditDoc) {
   return { auditId: _id, ...rest } satisfies ChainContent;
 }
@@ -94,9 +94,9 @@ schema.index({ chain: 1, seq: 1 }, { unique: true, partialFilterExpression: { se
 schema.index(BY_UNSEALED, { partialFilterExpression: { sealed: false } });
 schema.index(BY_CASCADE, { partialFilterExpression: { cascadeId: { $type: 'string' } } });
 
-/** Bounds the cost of counting for a gauge. */
+/** Limits the cost of counting unsealed entries for a gauge. */
 const MAX_COUNTED = 100_000;
-/** Bounds the cost of reading the sealing lag. */
+/** Limits the cost of finding the oldest unsealed entry for a gauge. */
 const MAX_CHAINS_READ = 100;
 /** Sorts before every chain. */
 export const BEFORE_ALL_CHAINS = '' as AuditChain;
@@ -188,7 +188,10 @@ export function auditStore(connection: Connection) {
       return model.findOne({ chain, sealed: true }).sort({ seq: -1 }).read('primary').lean<AuditDoc>();
     },
 
-    /** Returns a page, newest first, starting after the cursor `after`. Indexes cover `target` and `cascadeId`. */
+    /**
+     * Returns a page of entries, newest first, starting after the cursor `after`. Indexes cover `target` and
+     * `cascadeId`.
+     */
     async list(
       chain: AuditChain,
       filter: AuditFilter,

@@ -2,8 +2,8 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, UserRef } from '../domain/ids';
 
 /**
- * Rows that a committed change must still update in the cache. Written in the transaction of the change, and deleted
- * once the rows are cached.
+ * Rows that a committed change must still update in the cache. An entry is written in the transaction of the change and
+ * deleted once the rows are cached.
  */
 export interface CacheOutboxDoc {
   _id: string;

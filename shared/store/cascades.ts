@@ -23,7 +23,7 @@ export interface CascadeDoc {
   effectiveAt: Date | null;
   affected: number | null;
   revoked: number;
-  /** Agents that could not be revoked and were quarantined: their number, and some of their IDs. */
+  /** Number of agents that could not be revoked and were quarantined. `parked` lists some of their IDs. */
   parkedCount: number;
   parked: string[];
   /** Number of attempts that ended with quarantined agents. */
@@ -132,12 +132,12 @@ export function cascadesStore(connection: Connection) {
       await change(cascadeId, { $set: { affected } });
     },
 
-    /** Never lowers the number, because two workers may briefly run the same cascade. */
+    /** Records the number of revoked agents. Never lowers it, because two workers may briefly run the same cascade. */
     async recordProgress(cascadeId: string, revoked: number): Promise<void> {
       await change(cascadeId, { $max: { revoked } });
     },
 
-    /** Ends an attempt that quarantined some agents. */
+    /** Records the result of an attempt that quarantined some agents. */
     async partial(
       cascadeId: string,
       result: Pick<CascadeDoc, 'affected' | 'revoked' | 'parked' | 'parkedCount' | 'nextLookAt'>,

@@ -6,12 +6,12 @@ export type StoreFailure =
   | 'transient'
   /** Another writer committed first. Read the data again before retrying. */
   | 'duplicate'
-  /** MongoDB rejects the content. Only splitting the commit group helps. */
+  /** MongoDB rejected an event's content. Split the commit group to isolate the event. */
   | 'rejected';
 
 /**
- * Creates the error for an operation that exceeded its time limit, which counts as an outage. MIR enforces these limits
- * itself, because the driver has ignored `timeoutMS` since version 7.
+ * Creates the error for an operation that exceeded its time limit. MIR treats this error as an outage. It enforces time
+ * limits itself, because the driver has ignored `timeoutMS` since version 7.
  */
 export function storeTooSlow(operation: string, timeoutMs: number): Error {
   return new mongo.MongoRuntimeError(`${operation} timed out after ${timeoutMs} ms`);
@@ -20,7 +20,8 @@ export function storeTooSlow(operation: string, timeoutMs: number): Error {
 const DUPLICATE_KEY = 11_000;
 
 /**
- * Error codes of servers that are unavailable or reject MIR's credentials. An operator must act; no event is at fault.
+ * Error codes from servers that are unavailable or reject MIR's credentials. An event's content never causes these
+ * errors.
  */
 const OUTAGES = {
   HostUnreachable: 6,
@@ -91,8 +92,8 @@ function isLabeledTransient(error: mongo.MongoError): boolean {
 }
 
 /**
- * Classifies an error from the driver. An error counts as transient unless it is a duplicate key or the content caused
- * it.
+ * Classifies an error from the driver. An error counts as transient unless it reports a duplicate key or was caused by
+ * an event's content.
  */
 export function classifyStoreError(error: unknown): StoreFailure {
   if (error instanceof mongo.MongoBulkWriteError) {
@@ -118,7 +119,8 @@ export function classifyStoreError(error: unknown): StoreFailure {
 
 /**
  * Returns true if an error from the driver or mongoose means that MongoDB is unavailable or busy. Checks the class as
- * well as the name: the driver throws `PoolClearedOnNetworkError` when the server stops responding.
+ * well as the name, because the names of some driver errors do not start with `Mongo`, such as
+ * `PoolClearedOnNetworkError`.
  */
 export function isStoreOutage(error: unknown): boolean {
   const fromDriver = error instanceof mongo.MongoError || (error instanceof Error && error.name.startsWith('Mongo'));

@@ -3,7 +3,8 @@ import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 import { streamOf } from './stream';
 
 /**
- * A persisted event. `chunkId` and `index` identify its submission: a retry that finds its own pair reports PERSISTED.
+ * A persisted event. `chunkId` and `index` identify its submission, so a retried job recognizes the events that it has
+ * already stored and reports them as PERSISTED.
  */
 export interface EventDoc {
   _id: EventId;
@@ -39,7 +40,7 @@ export interface MonthCount {
 const COUNT_TIMEOUT_MS = 3_000;
 const STREAM_BATCH = 500;
 
-/** The last item of a page: its `receivedAt` in ms, and its ID. */
+/** The `receivedAt` (in ms) and the ID of the last item on a page. */
 export interface EventsCursor {
   receivedAtMs: number;
   eventId: string;
@@ -97,7 +98,7 @@ export function eventsStore(connection: Connection) {
       if (events.length > 0) await collection.insertMany(events, { session, ordered: true });
     },
 
-    /** Deletes events covered by their user's erasure, which frees their idempotency keys. */
+    /** Deletes events that are covered by their user's erasure, so that their idempotency keys can be reused. */
     async remove(ids: EventId[], session: ClientSession): Promise<void> {
       await collection.deleteMany({ _id: { $in: ids } }, { session });
     },
@@ -134,7 +135,7 @@ export function eventsStore(connection: Connection) {
       return newest?.receivedAt ?? null;
     },
 
-    /** Returns a page, most recently received first. Each filter has its own index. */
+    /** Returns a page of events, most recently received first. Each filter has its own index. */
     async list(tenant: Tenant, filter: EventsFilter, after: EventsCursor | null, limit: number): Promise<EventDoc[]> {
       // Equality conditions stay at the top level: inside $and, some query planners miss the partial index.
       const equal: Record<string, unknown> = { tenant };

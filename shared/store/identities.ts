@@ -10,7 +10,9 @@ export interface IdentityDoc {
   name: string;
   createdAt: Date;
   updatedAt: Date;
-  /** Incremented by every new link, so that linking and deleting the identity conflict. */
+  /**
+   * Incremented for every new link, so that linking an account conflicts with a concurrent deletion of the identity.
+   */
   links?: number;
 }
 
@@ -36,7 +38,7 @@ interface VerificationDoc {
   _id: string;
   /** SHA-256 of the emailed secret. */
   identifier: string;
-  /** The ID of the identity. */
+  /** ID of the identity that the secret was sent to. */
   value: string;
   expiresAt: Date;
 }
@@ -166,7 +168,10 @@ export function identitiesStore(connection: Connection) {
       return identity;
     },
 
-    /** Call this when a person returns an emailed secret, which proves that they own the address. */
+    /**
+     * Marks the email address as verified. Call this when a person returns an emailed secret, which proves that they
+     * own the address.
+     */
     async recordVerified(identityId: string): Promise<void> {
       await model.updateOne({ _id: identityId }, { $set: { emailVerified: true, updatedAt: new Date() } });
     },

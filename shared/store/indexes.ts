@@ -62,7 +62,7 @@ async function stepsOf(model: AnyModel): Promise<IndexStep[]> {
   ];
 }
 
-/** Returns the differences between the database and the schemas. Changes nothing. */
+/** Returns the differences between the database and the schemas. Does not change anything. */
 export async function planIndexes(models: readonly AnyModel[]): Promise<IndexStep[]> {
   const steps: IndexStep[] = [];
   for (const model of models) steps.push(...(await stepsOf(model)));

@@ -18,7 +18,7 @@ export interface LinkRequestDoc {
   usedBy?: IdentityId;
   createdAt: Date;
   expiresAt: Date;
-  /** When MongoDB deletes the row. Until then, the page of the request can explain why the request no longer works. */
+  /** When MongoDB deletes the row. Until then, the request's page can explain why the request no longer works. */
   purgeAt: Date;
 }
 

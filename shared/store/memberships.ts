@@ -11,7 +11,7 @@ export interface LinkedAccount extends Member {
   linkedAt: Date;
 }
 
-/** All links of one person in one environment: the counterpart of `identity` in the users' rows. */
+/** All links of one person in one environment. The rows of linked users refer to the person in `identity`. */
 export interface MembershipDoc {
   _id: IdentityRef;
   revision: number;
@@ -63,7 +63,7 @@ export function membershipsStore(connection: Connection) {
         .lean<MembershipDoc[]>();
     },
 
-    /** Returns rows by ref. People without links have no entry. */
+    /** Returns memberships by ref. People without links have no entry. */
     async rows(identities: IdentityRef[]): Promise<Map<IdentityRef, IdentityRow>> {
       const docs = await model.find({ _id: { $in: identities } }).lean<MembershipDoc[]>();
       return new Map(docs.map((doc) => [doc._id, identityRowOf(doc)]));
@@ -80,7 +80,7 @@ export function membershipsStore(connection: Connection) {
         .orFail();
     },
 
-    /** Removes an account. Returns null if the account was not linked. */
+    /** Removes an account from a person's links. Returns null if the account was not linked. */
     async remove(identity: IdentityRef, userRef: UserRef, session: ClientSession): Promise<MembershipDoc | null> {
       return model
         .findOneAndUpdate(

@@ -10,7 +10,7 @@ import { type AnyModel, applyIndexStep, type IndexStep, pendingSteps, planIndexe
  * start, so it must detect what is left to do. It reports its progress through `onProgress`.
  */
 export interface DataMigration {
-  /** Never changes. IDs sort in the order in which migrations run, for example `2026-11-24-split-names`. */
+  /** Must never change. Starts with a date, so that IDs sort in execution order. Example: `2026-11-24-split-names`. */
   id: string;
   about: string;
   run: (connection: Connection, onProgress: (done: number, total: number) => void) => Promise<void>;
@@ -33,7 +33,7 @@ export interface MigrationPlan {
   indexes: IndexStep[];
 }
 
-/** Another process is applying migrations. */
+/** Thrown while another process is applying migrations. */
 class MigrationBusyError extends Error {
   constructor(by: string) {
     super(`Migrations are already being applied by ${by}. Wait until they finish, then run \`mir migrate status\`.`);
@@ -60,7 +60,9 @@ const schema = new Schema<MigrationDoc>(
   { collection: 'migrations', versionKey: false, strict: 'throw' },
 );
 
-/** Creates the migrations for a database: indexes from the schemas of `models`, and the data migrations in `data`. */
+/**
+ * Creates the migrations store. The schemas of `models` define the indexes, and `data` contains the data migrations.
+ */
 export function migrationsStore(
   connection: Connection,
   models: () => readonly AnyModel[],

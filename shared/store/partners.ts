@@ -75,7 +75,7 @@ export function partnersStore(connection: Connection) {
       await model.create([partner], { session });
     },
 
-    /** Applies a change. Returns null if the partner was changed or deleted since `before` was read. */
+    /** Applies a change to a partner. Returns null if the partner was changed or deleted since `before` was read. */
     async change(
       before: PartnerDoc,
       change: PartnerChange,
@@ -91,14 +91,14 @@ export function partnersStore(connection: Connection) {
         .lean<PartnerDoc>();
     },
 
-    /** Returns a page, newest first, starting after the cursor `after`. */
+    /** Returns a page of partners, newest first, starting after the cursor `after`. */
     async list(after: { atMs: number; id: string } | null, limit: number): Promise<PartnerDoc[]> {
       return model.find(afterCreated(after)).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<PartnerDoc[]>();
     },
   };
 }
 
-/** Returns the filter for a page, newest first, starting after the cursor `after`. */
+/** Returns the filter for a page that starts after the cursor `after`, newest first. */
 export function afterCreated(after: { atMs: number; id: string } | null): Record<string, unknown> {
   if (!after) return {};
   const at = new Date(after.atMs);

@@ -1,7 +1,10 @@
 import type { Connection } from 'mongoose';
 import type { MetaDoc } from './meta';
 
-/** Records the first pepper's fingerprint. Throws for any other pepper, because MIR would not recognize its users. */
+/**
+ * Records the fingerprint of a new database's pepper. Throws if an existing database was created with a different
+ * pepper, because MIR would not recognize its users.
+ */
 export async function checkPepper(connection: Connection, fingerprint: string): Promise<void> {
   const meta = connection.collection<MetaDoc>('meta');
   await meta.updateOne(
@@ -17,7 +20,9 @@ export async function checkPepper(connection: Connection, fingerprint: string): 
   );
 }
 
-/** Compares a pepper with the recorded one; `new` means that no pepper is recorded. Changes nothing. */
+/**
+ * Compares a pepper's fingerprint with the recorded one. Returns `new` if none is recorded. Does not change anything.
+ */
 export async function comparePepper(connection: Connection, fingerprint: string): Promise<'same' | 'other' | 'new'> {
   const row = await connection.collection<MetaDoc>('meta').findOne({ _id: 'store' });
   if (!row) return 'new';

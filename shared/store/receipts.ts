@@ -44,7 +44,7 @@ export function receiptsStore(connection: Connection) {
   return {
     model,
 
-    /** Writes parts. A retry replaces a part with an identical one. */
+    /** Writes parts of receipts. A retry replaces a part with an identical one. */
     async put(parts: ReceiptPartDoc[]): Promise<void> {
       const writes = parts.map((part) => ({
         replaceOne: { filter: { _id: part._id }, replacement: part, upsert: true },

@@ -38,7 +38,10 @@ export async function serverFacts(connection: Connection): Promise<ServerFacts> 
   };
 }
 
-/** Throws unless an aborted transaction leaves nothing behind and a committed one is visible. Deletes its test rows. */
+/**
+ * Throws unless the writes of an aborted transaction are discarded and the writes of a committed transaction are
+ * visible. Deletes its test rows.
+ */
 export async function tryTransactions(connection: Connection): Promise<void> {
   const rows = connection.collection<{ _id: string }>('meta');
   const [aborted, committed] = [`doctor-${randomUUID()}`, `doctor-${randomUUID()}`];

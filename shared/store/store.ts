@@ -97,7 +97,7 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
       );
     },
 
-    /** Returns when new events switch to keyed IDs, in ms since the epoch; see `keyedIdsFrom`. */
+    /** Returns the time when new events switch to keyed IDs, in ms since the epoch. See `keyedIdsFrom`. */
     keyedIdsFromMs: (): Promise<number> => keyedIdsFrom(connection),
 
     /** Compares a pepper with the one used when this database was created. */
@@ -158,5 +158,5 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
 
 export type Store = ReturnType<typeof createStore>;
 
-/** Collections that serve as outboxes: their rows record unfinished work, which a sweep redoes or requeues. */
+/** Collections that serve as outboxes. Their rows record unfinished work, which a sweep completes or requeues. */
 export const OUTBOXES = ['cacheOutbox', 'deliveries', 'erasures'] as const satisfies readonly (keyof Store)[];

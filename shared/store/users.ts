@@ -2,7 +2,7 @@ import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import { EMPTY_ROW, type SignalsRow } from '../domain/signals';
 
-/** One user of one tenant. The source of the cached signals row. */
+/** One user of one tenant. The cached signals row is built from this row. */
 export interface UserDoc {
   _id: UserRef;
   tenant: Tenant;
@@ -59,7 +59,7 @@ export function userRowOf(doc: UserDoc): UserRow {
   };
 }
 
-/** Returns the row that $inc, $min and $max produce in the same transaction. */
+/** Returns `row` with `delta` added. Must match the result of the $inc, $min and $max operators in `add`. */
 export function addDelta(row: UserRow, delta: UserDelta): UserRow {
   return {
     ...row,
@@ -70,7 +70,7 @@ export function addDelta(row: UserRow, delta: UserDelta): UserRow {
   };
 }
 
-/** The row for a user about whom nothing is stored. */
+/** Initial row of a user who is not stored yet. */
 export const NEW_USER_ROW: UserRow = { ...EMPTY_ROW, erasedAtMs: null };
 
 export function usersStore(connection: Connection) {
@@ -80,7 +80,7 @@ export function usersStore(connection: Connection) {
     model,
 
     /**
-     * Returns rows by ref. Users without a row have no entry. Does not need a tenant, because each ref belongs to
+     * Returns user rows by ref. Users without a row have no entry. Does not need a tenant, because each ref belongs to
      * exactly one tenant.
      */
     async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {

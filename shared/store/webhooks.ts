@@ -99,7 +99,7 @@ export function deliveriesStore(connection: Connection) {
         .lean<Pick<DeliveryDoc, '_id' | 'attempts'>[]>();
     },
 
-    /** Leaves an open message for the sweep without counting an attempt. */
+    /** Postpones an open message to a later sweep without counting an attempt. */
     async putOff(id: string, nextLookAt: Date): Promise<void> {
       await model.updateOne({ _id: id, status: 'OPEN' }, { $set: { nextLookAt } });
     },

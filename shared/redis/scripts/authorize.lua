@@ -1,33 +1,34 @@
--- Authorizes the requests that arrived with one API key in the same turn of the event loop. Checks the key, its agents
--- and its scopes, charges the rate-limit budgets, marks accepted chunks as open, and reads the clock and the watermark.
--- A key's path consists of its partner and then the agents from the root to the key's own agent. Each request is
--- charged to every budget on the path, so the budget with the fewest tokens left determines the result.
+-- Authorizes the requests that arrived with one API key in the same turn of the event loop.
+-- Checks the key, its agents and its scopes, charges the rate-limit budgets, and marks accepted chunks as open.
+-- Also reads the clock and the watermark.
+-- A key's path consists of its partner and then the agents from the root to the key's own agent.
+-- Every budget on the path is charged for each request, so the budget with the fewest tokens left limits the grant.
 --
 -- KEYS[1]  credential row: hash with `run` (epoch), `path`, `scopes` and `body` (facts about the key)
 -- KEYS[2]  open chunks of the tenant: sorted set of chunk IDs, scored by the time of acceptance
 --          The script derives the keys of nodes and budgets from the path. All keys share the partner's hash tag.
--- ARGV[1]  epoch of the server; rows from other epochs are ignored
+-- ARGV[1]  server's epoch; rows from other epochs are ignored
 -- ARGV[2]  policy: `events`, `requests` or `control`
 -- ARGV[3]  required scope, or ''
 -- ARGV[4]  key prefix of node rows
 -- ARGV[5]  key prefix of budgets
 -- ARGV[6]  capacity of the partner's budget, or '' to use the one in the partner's row
--- ARGV[7…] one triple per request:
+-- ARGV[7…] three values for each request:
 --            cost
---            grant: `whole` (all or nothing), `part` (as many units as are left) or `credit` (for work already done:
---              charged in full, granted if a token was left)
---            IDs of its chunks, separated by spaces
+--            grant: `whole` (the full cost or nothing), `part` (as many units as are left) or
+--              `credit` (always charges the full cost, and grants it if a token was left)
+--            IDs of the request's chunks, separated by spaces
 --
 -- Returns only { status } for:
 --   MISS               a row is missing or from another epoch: load the rows and retry
 --   HOLD               a row is fenced: wait and retry
---   AGENT_KEY_REVOKED  the key is permanently revoked. A tombstone has this status as its path. (A process running an
---                      earlier version mistakes it for a node ID without a row, gets a MISS and reads MongoDB.)
--- Returns the first seven of the following values if the key is rejected for another reason (`SCOPE`, or the code in a
--- node's row), and all of them with the status OK:
---   { status, facts about the key, facts about the nodes (one line each), now in ms, time of the oldest open chunk in
---     ms or -1, capacity of the tightest budget, tokens left in it, number of open chunks, capacity of the smallest
---     budget, units granted to each request… }
+--   AGENT_KEY_REVOKED  the key is permanently revoked. The `path` of a tombstone contains this status.
+--                      Earlier versions treat the status as a node ID without a row, so they return MISS.
+-- If the key is rejected for another reason, the status is `SCOPE` or the code in a node's row.
+-- The script then returns only the first seven of the following values. If the status is OK, it returns all of them:
+--   { status, facts about the key, facts about the nodes (one line each), current time in ms,
+--     time of the oldest open chunk in ms or -1, capacity of the tightest budget, tokens left in the tightest budget,
+--     number of open chunks, capacity of the smallest budget, units granted to each request… }
 local c = redis.call('HMGET', KEYS[1], 'run', 'path', 'scopes', 'body')
 if c[1] ~= ARGV[1] then return {'MISS'} end
 if c[2] == '' then return {'HOLD'} end

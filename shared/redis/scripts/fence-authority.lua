@@ -1,9 +1,9 @@
 -- Fences authority rows before a change and revokes their leases. Callers that find a fence wait until it is removed.
 --
--- KEYS     pairs of a row and its lease
--- ARGV[1]  epoch of the server
+-- KEYS     (row, lease) pairs
+-- ARGV[1]  server's epoch
 -- ARGV[2]  lifetime of the fence in ms
--- ARGV[3]  token of the holder
+-- ARGV[3]  holder's token
 --
 -- Returns 1.
 for i = 1, #KEYS, 2 do

@@ -1,9 +1,9 @@
--- Takes leases on missing authority rows, so that the reader can fill these rows from MongoDB. Skips rows that belong
--- to this epoch, including fenced rows.
+-- Takes leases on missing authority rows, so that the reader can fill these rows from MongoDB.
+-- Skips rows that belong to this epoch, including fenced rows.
 --
--- KEYS     pairs of a row and its lease
--- ARGV[1]  epoch of the server
--- ARGV[2]  token of the reader
+-- KEYS     (row, lease) pairs
+-- ARGV[1]  server's epoch
+-- ARGV[2]  reader's token
 -- ARGV[3]  lifetime of a lease in ms
 --
 -- Returns 1.

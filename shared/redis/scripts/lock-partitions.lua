@@ -1,7 +1,7 @@
 -- Locks the partitions that are free.
 --
 -- KEYS     one lock per partition
--- ARGV[1]  token of the holder
+-- ARGV[1]  holder's token
 -- ARGV[2]  lifetime of a lock in ms
 --
 -- Returns one value per partition: 1 if it is now locked, 0 if another holder has the lock.

@@ -1,9 +1,9 @@
--- Writes signals rows unless the cache has newer revisions from any epoch, and revokes the readers' leases. A row is a
--- JSON array that begins with its revision.
+-- Writes signals rows unless the cache has newer revisions from any epoch, and revokes the readers' leases.
+-- A row is a JSON array that begins with its revision.
 --
--- KEYS     pairs of a row and its lease
+-- KEYS     (row, lease) pairs
 -- ARGV[1]  lifetime of a row in seconds
--- ARGV[2…] one row per pair of keys
+-- ARGV[2…] rows, one for each pair of keys
 --
 -- Returns 1.
 for i = 1, #KEYS, 2 do

@@ -1,6 +1,7 @@
--- Counts the jobs of a BullMQ queue, and finds the age of its oldest waiting job and the run time of its
--- longest-running job. Waiting jobs are sorted by the time they were added. Prioritized jobs are sorted that way only
--- within a priority, so the script reads the first job of each priority.
+-- Counts a BullMQ queue's jobs.
+-- Also finds the age of the oldest waiting job and the run time of the longest-running job.
+-- Waiting jobs are sorted by the time when they were added.
+-- Prioritized jobs are sorted by that time only within a priority, so the script reads the first job of each priority.
 --
 -- KEYS     the queue's waiting, prioritized, active, delayed and failed jobs
 -- ARGV[1]  key prefix of jobs
@@ -10,8 +11,9 @@
 -- ARGV[5]  job field that contains the time when the job was added
 -- ARGV[6]  job field that contains the time when the job was started
 --
--- Returns { waiting, prioritized, active, delayed and failed jobs, age of the oldest waiting job in ms, run time of the
---   longest-running job in ms }. An age or run time is 0 if there is no such job.
+-- Returns { waiting, prioritized, active, delayed and failed jobs, age of the oldest waiting job in ms,
+--   run time of the longest-running job in ms }.
+-- An age or run time is 0 if there is no such job.
 local heads = { redis.call('LINDEX', KEYS[1], -1) }
 local from = '-inf'
 for n = 1, tonumber(ARGV[2]) do

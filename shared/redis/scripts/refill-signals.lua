@@ -1,9 +1,9 @@
--- Writes a signals row that was read from MongoDB. Does nothing if the lease was lost, because the row may have changed
--- since it was read.
+-- Writes a signals row that was read from MongoDB.
+-- Does nothing if the lease was lost, because the row may have changed since it was read.
 --
 -- KEYS[1]  row
--- KEYS[2]  its lease
--- ARGV[1]  token of the reader
+-- KEYS[2]  lease on the row
+-- ARGV[1]  reader's token
 -- ARGV[2]  new row
 -- ARGV[3]  lifetime of the row in seconds
 --

@@ -1,8 +1,8 @@
--- Releases the chunks' bytes. Ignores chunks without a reservation. Deletes the sum along with the last reservation, so
--- an error in the sum does not persist.
+-- Releases the chunks' bytes. Ignores chunks without a reservation.
+-- Deletes the total along with the last reservation, so an error in the total does not persist.
 --
--- KEYS[1]  reservations: hash from chunk ID to `<bytes> <tenant> <time in ms>`
--- KEYS[2]  sum of the reserved bytes
+-- KEYS[1]  reservations: hash that maps chunk IDs to `<bytes> <tenant> <time in ms>`
+-- KEYS[2]  total reserved bytes
 -- ARGV     chunk IDs
 --
 -- Returns the number of bytes released.

@@ -1,7 +1,7 @@
--- Releases locks, except those that have expired and now belong to another holder.
+-- Releases the holder's locks. Ignores locks that have expired or now belong to another holder.
 --
 -- KEYS     locks
--- ARGV[1]  token of the holder
+-- ARGV[1]  holder's token
 --
 -- Returns the number of locks released.
 local released = 0

@@ -1,12 +1,12 @@
--- Removes the holder's fences after a change, and deletes rows and leases from the old state. An old row exists if the
--- fence was lost (in a flush or restart), or if another holder replaced the fence and finished first. Keeps other
--- holders' fences.
+-- Removes the holder's fences after a change, and deletes rows and leases from the old state.
+-- Does not remove other holders' fences.
+-- An old row can exist if Redis lost the fence (flush or restart) or if another holder replaced it and finished first.
 --
--- KEYS     pairs of a row and its lease
--- ARGV[1]  token of the holder
+-- KEYS     (row, lease) pairs
+-- ARGV[1]  holder's token
 --
--- Returns the next whole millisecond on the server's clock. Every request that the old rows authorized came before this
--- time.
+-- Returns the next whole millisecond on the server's clock.
+-- Every request that was authorized by the old rows arrived before this time.
 for i = 1, #KEYS, 2 do
   local row = redis.call('HMGET', KEYS[i], 'blocked', 'token')
   if row[1] ~= 'HOLD' or row[2] == ARGV[1] then redis.call('DEL', KEYS[i]) end

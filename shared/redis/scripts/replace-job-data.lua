@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  job: hash
 -- ARGV[1]  job field that contains the payload
--- ARGV[2]  payload as it was read
+-- ARGV[2]  payload at the time it was read
 -- ARGV[3]  new payload
 --
 -- Returns 1 if the payload was replaced, otherwise 0.

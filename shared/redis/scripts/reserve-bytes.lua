@@ -1,10 +1,10 @@
 -- Reserves the bytes of queued chunks. Ignores chunks that already have a reservation.
 --
--- KEYS[1]  reservations: hash from chunk ID to `<bytes> <tenant> <time in ms>`
--- KEYS[2]  sum of the reserved bytes
--- ARGV     triples of a chunk ID, its reservation and its bytes
+-- KEYS[1]  reservations: hash that maps chunk IDs to `<bytes> <tenant> <time in ms>`
+-- KEYS[2]  total reserved bytes
+-- ARGV     (chunk ID, reservation, bytes) triples
 --
--- Returns the sum of all reserved bytes, or nil if none are reserved.
+-- Returns the total reserved bytes, or nil if none are reserved.
 local total = false
 for i = 1, #ARGV, 3 do
   if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 then
