@@ -159,7 +159,7 @@ export const SETTINGS = {
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting(
     z.url({ protocol: /^https?$/ }).optional(),
-    "URL of an OpenTelemetry collector that accepts OTLP over HTTP, for example `http://collector:4318`. If unset, tracing is off. The other environment variables of the OpenTelemetry SDK, such as `OTEL_EXPORTER_OTLP_HEADERS`, also apply.",
+    'URL of an OpenTelemetry collector that accepts OTLP over HTTP, for example `http://collector:4318`. If unset, tracing is off. The other environment variables of the OpenTelemetry SDK, such as `OTEL_EXPORTER_OTLP_HEADERS`, also apply.',
   ),
   OTEL_TRACES_SAMPLER_ARG: setting(
     z.coerce.number().min(0).max(1).default(1),
