@@ -180,7 +180,9 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
     }),
   );
   const agents = Object.fromEntries(inserted) as Prepared['agents'];
-  const spawned = [0, 1].map(() => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' }));
+  // One at a time, because fault tests set short timeouts, which concurrent requests could exceed on a busy machine.
+  const spawn = () => post(`/agents/${agents.parent.agentId}/spawn`, { name: 'Child' });
+  const spawned = [await spawn(), await spawn()];
   const killed = await insertAgent(ctx.store, partner);
   const [ana, bea] = await Promise.all([newPerson(h), newPerson(h)]);
   const emails = { unknown: newEmail(), unconfirmed: newEmail() };
@@ -210,7 +212,7 @@ export async function prepareRoutes(h: Harness, provider: OidcServer): Promise<P
       receipt,
       erasure: (await post('/users/erase', { userExternalId: 'erased' })).receiptId,
       cascade: (await post(`/agents/${killed.agentId}/revoke-descendants`, {})).cascadeId,
-      approvals: (await Promise.all(spawned)).map(({ approvalId }) => approvalId as string),
+      approvals: spawned.map(({ approvalId }) => approvalId as string),
       applications: (await Promise.all(applied)).map(({ applicationId }) => applicationId as string),
       application: anApplication({ contactEmail: newEmail() }),
       changedPartner: changed.partnerId,
