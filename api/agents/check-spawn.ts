@@ -70,8 +70,16 @@ function limitErrors(policy: SpawnPolicy, depth: number, { children, agents }: P
       depth > maxSpawnDepth,
       `The child would be at depth ${depth}, but the maximum is ${maxSpawnDepth}.`,
     ],
-    ['maxChildrenPerAgent', children >= maxChildrenPerAgent, `The parent already has ${maxChildrenPerAgent} children.`],
-    ['maxAgentsPerRoot', agents >= maxAgentsPerRoot, `The tree already has ${maxAgentsPerRoot} agents.`],
+    [
+      'maxChildrenPerAgent',
+      children >= maxChildrenPerAgent,
+      `The parent already has the maximum number of children (${maxChildrenPerAgent}).`,
+    ],
+    [
+      'maxAgentsPerRoot',
+      agents >= maxAgentsPerRoot,
+      `The tree already has the maximum number of agents (${maxAgentsPerRoot}).`,
+    ],
   ];
   return limits.filter(([, isMet]) => isMet).map(([path, , message]) => ({ path, code: 'POLICY_LIMIT', message }));
 }

@@ -9,7 +9,7 @@ export interface Way<T> {
   find: () => Promise<T>;
 }
 
-/** The missing store and how the user can provide it. */
+/** The missing store, such as `a Redis server`, and how the user can provide it. */
 export interface Need {
   store: string;
   remedies: readonly string[];
@@ -19,7 +19,7 @@ export interface Need {
 class StoreNotFoundError extends Error {
   constructor({ store, remedies }: Need, attempts: readonly string[]) {
     super(
-      `Cannot start a ${store} server. To fix this, do one of the following:\n` +
+      `Cannot start ${store}. To fix this, do one of the following:\n` +
         remedies.map((remedy, index) => `  ${index + 1}. ${remedy}\n`).join('') +
         `Attempts:\n${attempts.map((attempt) => `  - ${attempt}`).join('\n')}`,
     );

@@ -56,7 +56,7 @@ export function findMongo(options: FindOptions & { kind: MongoKind | null }): Pr
 }
 
 const ANY_MONGO: Need = {
-  store: 'MongoDB',
+  store: 'a MongoDB server',
   remedies: [
     'Set MONGO_URL to a running server.',
     'Install mongod 7 or later on PATH (or secantusd-rs, for development only).',
@@ -67,7 +67,7 @@ const ANY_MONGO: Need = {
 
 function sameMongo(kind: MongoKind): Need {
   return {
-    store: `${kind} (which created this data folder)`,
+    store: `${kind}, which created this data folder`,
     remedies: [
       kind === 'secantusd-py' ? 'Allow access to PyPI and install python3 on PATH.' : `Put ${kind} back on PATH.`,
       'Set DATA_DIR to another data folder.',

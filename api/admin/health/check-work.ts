@@ -27,7 +27,7 @@ export async function checkQueue(queue: Queue, link: RedisLink, keys: RedisKeys)
   const findings: Finding[] = [];
   if (workers === 0) findings.push(warn(check, 'no worker is connected', 'start one: npm run start:worker'));
   if (oldestWaitingMs > STUCK_MS) {
-    const found = `${waiting} jobs are waiting, the oldest for ${seconds(oldestWaitingMs)}`;
+    const found = `waiting jobs: ${waiting}, the oldest for ${seconds(oldestWaitingMs)}`;
     findings.push(warn(check, found, 'start more workers; check their logs and MongoDB'));
   }
   if (longestActiveMs > STUCK_MS) {
@@ -47,7 +47,7 @@ export async function checkDeadLetters(link: RedisLink, keys: RedisKeys): Promis
   const total = stats.reduce((sum, { jobs }) => sum + jobs.failed, 0);
   if (total === 0) return [ok('dead letters', 'none')];
   const remedy = 'run `mir dead-letters list` for the reasons, fix the cause, then run `mir dead-letters replay --all`';
-  return [warn('dead letters', `${total} jobs failed permanently`, remedy)];
+  return [warn('dead letters', `jobs that failed permanently: ${total}`, remedy)];
 }
 
 /** Checks for kills with unfinished cascades and for unsealed audit entries. */
@@ -83,8 +83,8 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
   if (findings.length === 0) findings.push(ok('cascades', `${running} open`));
   findings.push(
     unsealed >= MANY_UNSEALED
-      ? warn('audit', `${unsealed} entries are not sealed yet`, 'check that workers are running: they seal the entries')
-      : ok('audit', `${unsealed} entries are not sealed yet`),
+      ? warn('audit', `entries not sealed yet: ${unsealed}`, 'check that workers are running: they seal the entries')
+      : ok('audit', `entries not sealed yet: ${unsealed}`),
   );
   return findings;
 }

@@ -28,7 +28,7 @@ function TestData({ request }: { request: Shown }): VNode | null {
 
 /** Shown before login. Identifies the account and the platform that asks to connect it. */
 export function Introduction({ request, partner, next }: { request: Shown; partner: PartnerDoc; next: string }): VNode {
-  const title = `${partner.name} asks to connect an account`;
+  const title = `${partner.name} wants to connect an account`;
   return (
     <Layout title={title}>
       <Heading>{title}</Heading>

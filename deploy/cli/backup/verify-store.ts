@@ -82,7 +82,7 @@ async function verifySignals(connection: Connection): Promise<Pick<Verified, 'us
   const problems: string[] = [];
   if (wrong.length > 0) {
     problems.push(
-      `the counts of ${wrong.length} users do not match their events: ${wrong.slice(0, MAX_LISTED).join(', ')}`,
+      `users whose counts do not match their events: ${wrong.length}, including ${wrong.slice(0, MAX_LISTED).join(', ')}`,
     );
   }
   if (counted !== users) problems.push(`${counted} users have a nonzero event count, but ${users} users have events`);

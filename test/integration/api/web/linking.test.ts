@@ -47,7 +47,7 @@ describe('linking pages', () => {
     const path = await invite('ana', { accountLabel: 'ana_k' });
     const before = await webSession.get(path);
     expect(before.status).toBe(200);
-    expect(before.text).toContain('Harbour Market asks to connect an account');
+    expect(before.text).toContain('Harbour Market wants to connect an account');
     expect(before.text).toContain('“ana_k” at harbour.example');
     const signUp = before.root.querySelectorAll('main a').find((a) => a.textContent === 'Sign up')!;
     const email = newAddress();
@@ -229,7 +229,7 @@ describe('linking pages', () => {
     const sent = { decision: 'connect', form_token: form.getAttribute('value')! };
     const response = await webSession.post(path, sent, { origin: mir.url, 'sec-fetch-site': 'same-origin' });
     expect([response.status, response.headers.get('location')]).toEqual([303, path]);
-    expect((await webSession.get(path)).text).toContain('Harbour Market asks to connect an account');
+    expect((await webSession.get(path)).text).toContain('Harbour Market wants to connect an account');
     expect(await isLinked('stranger')).toBe(false);
   });
 

@@ -214,7 +214,7 @@ describe('backup and restore', () => {
     const { stdout, code } = await runMir(mir.env, 'backup', 'verify');
     expect(code).toBe(1);
     expect(stdout).toMatch(/PROBLEM: audit chain .*: ENTRY_CHANGED/);
-    expect(stdout).toContain('the counts of 2 users do not match their events');
+    expect(stdout).toContain('users whose counts do not match their events: 2');
     expect(stdout).toContain('users have a nonzero event count, but');
   });
 });

@@ -186,8 +186,8 @@ describe('mir doctor', () => {
       /^cascades: 1 kills are in force, but workers could not delete some keys/,
       /^cascades: 1 kills are open, the oldest for 3\d\d\d s/,
       /^queue events: no worker is connected/,
-      /^queue events: 1 jobs are waiting, the oldest for 12\d s/,
-      /^dead letters: 1 jobs failed permanently/,
+      /^queue events: waiting jobs: 1, the oldest for 12\d s/,
+      /^dead letters: jobs that failed permanently: 1/,
     ]) {
       expect(texts).toContainEqual(expect.stringMatching(pattern));
     }
