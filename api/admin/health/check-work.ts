@@ -61,7 +61,7 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
   const findings: Finding[] = [];
   const openMs = oldest === null ? 0 : nowMs - oldest.createdAt.getTime();
   if (partial > 0) {
-    const found = `${partial} kills are in force, but workers could not delete some keys`;
+    const found = `kills in force with keys that workers could not delete: ${partial}`;
     findings.push(
       warn(
         'cascades',
@@ -71,7 +71,7 @@ export async function checkOpenWork({ cascades, audit }: Store, nowMs: number): 
     );
   }
   if (openMs > LONG_CASCADE_MS) {
-    const found = `${running + partial} kills are open, the oldest for ${seconds(openMs)} (${oldest?._id})`;
+    const found = `open kills: ${running + partial}, the oldest for ${seconds(openMs)} (${oldest?._id})`;
     findings.push(
       warn(
         'cascades',

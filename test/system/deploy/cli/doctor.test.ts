@@ -183,8 +183,8 @@ describe('mir doctor', () => {
     expect(code).toBe(0);
     const texts = notOk(checks).map(({ check, found }) => `${check}: ${found}`);
     for (const pattern of [
-      /^cascades: 1 kills are in force, but workers could not delete some keys/,
-      /^cascades: 1 kills are open, the oldest for 3\d\d\d s/,
+      /^cascades: kills in force with keys that workers could not delete: 1/,
+      /^cascades: open kills: 1, the oldest for 3\d\d\d s/,
       /^queue events: no worker is connected/,
       /^queue events: waiting jobs: 1, the oldest for 12\d s/,
       /^dead letters: jobs that failed permanently: 1/,
