@@ -20,6 +20,11 @@ export function submitted(n: number, users: number): Record<string, unknown> {
   };
 }
 
+/** Returns the body of a batch with the events from the nth on. */
+export function batchBody(from: number, count: number, users: number): string {
+  return JSON.stringify({ events: Array.from({ length: count }, (_, n) => submitted(from + n, users)) });
+}
+
 /** Creates chunks as the API would queue them. */
 export function chunksOf(
   environment: BenchEnvironment,
