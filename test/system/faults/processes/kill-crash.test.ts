@@ -8,7 +8,10 @@ import type { Harness } from '../../../support/harness';
 import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 
-/** Enough agents that the cascade has more pages than the number of times the test kills a worker. Set `KILL_TREE_SIZE` for a longer run. */
+/**
+ * Enough agents that the cascade has more pages than the number of times the test kills a worker. Set `KILL_TREE_SIZE`
+ * for a longer run.
+ */
 const SIZE = Number(process.env['KILL_TREE_SIZE'] ?? 3_500);
 const KILLS = 2;
 
