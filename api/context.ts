@@ -81,7 +81,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     link: queueLink,
     keys,
     log,
-    onQueuedBytes: overload.setQueuedBytes,
+    guard: overload,
     tracing: runtime.tracing,
   });
   const authority = authorityStore(store, runtime.secrets);

@@ -6,7 +6,7 @@ import { createIdentityCache, createSignalsCache } from '../shared/cache/signals
 import type { Runtime } from '../shared/runtime';
 import { cascadesQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
 import { connectRedis } from '../shared/redis/connect';
-import { eventsQueue } from '../shared/queue/event-chunk';
+import { EVENT_QUEUES, type EventLane } from '../shared/queue/event-chunk';
 import { tenantOfChunk } from '../shared/queue/queued-bytes';
 import { closeQueues, inspectQueues } from '../shared/queue/queues';
 import { createWakeUpQueue, erasuresQueue, type WakeUpDefinition, webhooksQueue } from '../shared/queue/wake-up-queue';
@@ -34,6 +34,8 @@ const STALLED_CHECK_MS = 5_000;
  */
 const CASCADE_LOCK_MS = 3_000;
 const CASCADE_STALLED_CHECK_MS = 1_000;
+/** Maximum number of interactive chunks that one process has in hand. Each contains few events. */
+const INTERACTIVE_CONCURRENCY = 64;
 /** Maximum number of cascades that one process runs concurrently. Each cascade has at most two open transactions. */
 const CASCADE_CONCURRENCY = 2;
 /** High, because a delivery mostly waits for a partner's server. */
@@ -61,8 +63,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const committer = guardAgents(createCommitter(committerDeps), guardDeps);
   const finalize = createFinalizeChunk({ store, link: queueLink, keys, log, metrics, signal });
 
-  const tenantOf = (chunkId: ChunkId): Promise<Tenant | null> =>
-    tenantOfChunk(queueLink.client, keys, eventsQueue.name, chunkId);
+  const tenantOf = (chunkId: ChunkId): Promise<Tenant | null> => tenantOfChunk(queueLink.client, keys, chunkId);
 
   const link = connectRedis(config.redisUrl, { kind: 'worker' }, log, tracing.telemetry);
   const start = queueWorkers({ link, keys, log, metrics });
@@ -83,10 +84,13 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     metrics,
     signal,
   };
-  const events = start(eventsQueue, (job, token) => processChunk(chunkDeps, job, token), {
-    concurrency: config.eventWorkerConcurrency,
-    ...lockOptions,
-  });
+  const startEvents = (lane: EventLane, concurrency: number): Worker =>
+    start(EVENT_QUEUES[lane], (job, token) => processChunk({ ...chunkDeps, lane }, job, token), {
+      concurrency,
+      ...lockOptions,
+    });
+  const events = startEvents('interactive', INTERACTIVE_CONCURRENCY);
+  const bulkEvents = startEvents('bulk', config.eventWorkerConcurrency);
   const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
   const cascadeDeps = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
   const cascades = start(cascadesQueue, (job) => revokeCascade(cascadeDeps, cascadesQueue.parse(job).cascadeId), {
@@ -100,12 +104,13 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(deliveryDeps, id));
   const queues = inspectQueues({ link: queueLink, keys, log });
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
-  const erasureDeps = { store, cache, link: queueLink, keys, events: queues.events, log, signal };
+  const eventQueues = Object.values(EVENT_QUEUES).map(({ name }) => queues[name]);
+  const erasureDeps = { store, cache, link: queueLink, keys, eventQueues, log, signal };
   const erasures = startOnWakeUps(erasuresQueue, ERASURE_CONCURRENCY, (id, job, token) =>
     deleteUserEvents(erasureDeps, id, job, token),
   );
   const mails = startMailsWorker(runtime, start);
-  const all = [events, cascades, webhooks, erasures];
+  const all = [events, bulkEvents, cascades, webhooks, erasures];
   await Promise.all([...all.map((worker) => worker.waitUntilReady()), mails.ready()]);
 
   const cascadeQueue = createCascadeQueue({ link: queueLink, keys, log });

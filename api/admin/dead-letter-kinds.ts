@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import { z } from 'zod';
 import type { ChunkId, Tenant } from '../../shared/domain/ids';
 import { finalizeChunks } from '../../shared/queue/event-queue';
-import { eventsQueue } from '../../shared/queue/event-chunk';
+import { bulkEventsQueue, eventsQueue } from '../../shared/queue/event-chunk';
 import { reserveBytes } from '../../shared/queue/queued-bytes';
 import type { DeadLetterQueue, QUEUES } from '../../shared/queue/queues';
 import type { ApiContext } from '../context';
@@ -52,8 +52,9 @@ const eventChunks: DeadLetterKind = {
     if (!read.success) return;
     const chunkId = read.data.chunkId as ChunkId;
     const tenant = read.data.tenant as Tenant;
-    const entry = { chunkId, tenant, bytes: Buffer.byteLength(JSON.stringify(data)) };
-    await reserveBytes(queueLink.client, keys, eventsQueue.name, [entry], nowMs);
+    // The job keeps its lane and priority, so the reservation needs no cost.
+    const entry = { chunkId, bytes: Buffer.byteLength(JSON.stringify(data)), cost: 0 };
+    await reserveBytes(queueLink.client, keys, { lane: 'interactive', tenant, nowMs, limits: null }, [entry]);
   },
   async afterDrop({ keys, queueLink }, { id, data }) {
     const { tenant } = eventChunks.facts(data);
@@ -63,4 +64,5 @@ const eventChunks: DeadLetterKind = {
 
 export const DEAD_LETTER_KINDS: Readonly<Record<DeadLetterQueue, DeadLetterKind>> = {
   [eventsQueue.name]: eventChunks,
+  [bulkEventsQueue.name]: eventChunks,
 };

@@ -203,7 +203,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   const { eventQueue, withFsync, overload, secrets, metrics, queueLink, keys } = deps;
   const { key, items, sentBytes, requestId, admitted } = sent;
   const tenant = tenantOf(key.partnerId, key.env);
-  overload.check();
+  overload.check(tenant);
   const nowMs = Date.now();
   const base = newChunkId(nowMs);
   const marked = Array.from({ length: Math.ceil(items.length / MAX_EVENTS_PER_CHUNK) }, (_, n) => ({
@@ -237,7 +237,9 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
     chunk.agentId = admission.credential.agent?.agentId ?? null;
     for (const { index, eventId } of chunk.events) eventIds[index] = eventId;
   }
-  const load = { openChunks: admission.openChunks, sentBytes: batch.sentBytes, authorizedAt };
+  const { openChunks, credential } = admission;
+  const sharePercent = credential.queueSharePercent;
+  const load = { openChunks, sentBytes: batch.sentBytes, authorizedAt, sharePercent };
   await Promise.all([withFsync(() => eventQueue.add(chunks, load)), unmark(marked.slice(chunks.length))]);
   metrics.eventsSubmitted.accepted.inc(accepted);
   const facts = { base, chunks: chunks.length, slot: null, accepted, receivedAtMs };

@@ -93,6 +93,7 @@ export const submitEventsDoc: Omit<RouteDoc, 'auth'> = {
     },
   },
   problems: [
+    'QUEUE_SHARE_EXCEEDED',
     'TOO_MANY_EVENTS',
     'BATCH_EXCEEDS_LIMIT',
     'BULK_LIMIT_EXCEEDED',

@@ -93,7 +93,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
   const submitGroup = async (group: Waiting[]): Promise<void> => {
     const { key, event } = group[0]!.item;
     const { tenant } = event;
-    overload.check();
+    overload.check(tenant);
     const chunkId = newChunkId(Date.now());
     // No single event is large enough to cost more than one unit.
     const entry = { cost: group.length, grant: 'part' as const, chunkIds: [chunkId] };
@@ -114,9 +114,10 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     const agentId = admission.credential.agent?.agentId ?? null;
     const chunk = { chunkId, tenant, agentId, receivedAtMs, requestIds, shared: true, keyedIds, events };
     const sentBytes = granted.reduce((sum, { item }) => sum + item.sentBytes, 0) / granted.length;
-    const { openChunks } = admission;
+    const { openChunks, credential } = admission;
+    const { queueSharePercent: sharePercent } = credential;
     const spans = granted.map(({ item }) => item.span);
-    await withFsync(() => eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, spans }));
+    await withFsync(() => eventQueue.add([chunk], { openChunks, sentBytes, authorizedAt, sharePercent, spans }));
     accepted.inc(granted.length);
     const receivedAt = new Date(receivedAtMs).toISOString();
     granted.forEach(({ resolve, item }, index) => {

@@ -220,6 +220,13 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
     title: 'Too many requests',
     remedy: 'Wait for the number of seconds in `Retry-After`, then retry with the same idempotency key.',
   },
+  QUEUE_SHARE_EXCEEDED: {
+    status: 429,
+    title: 'Your share of the queue is full',
+    detail: 'Too many of your events are still waiting to be stored. Nothing was stored. Retry later.',
+    remedy:
+      'Wait for the number of seconds in `Retry-After`, then retry. Send events only as fast as they are stored: `includesEventsThrough` in signals shows the progress.',
+  },
   INTERNAL: {
     status: 500,
     title: 'Something went wrong on our side',

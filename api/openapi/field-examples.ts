@@ -43,6 +43,7 @@ export const FIELD_EXAMPLES: Record<string, unknown> = {
   allowedReturnOrigins: ['https://harbour.example'],
   eventsPerMinute: 60_000,
   requestsPerMinute: 6_000,
+  queueSharePercent: 25,
   prefix: 'mir_live_k7m2q9x4w3zn_8hQ2mZ4r',
   keyPrefix: 'mir_live_agent_k7m2q9x4w3zn_3vN8xK1t',
   apiKey: 'mir_live_agent_k7m2q9x4w3zn_<secret, shown once>',

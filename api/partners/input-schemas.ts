@@ -46,11 +46,18 @@ const limitsInput = z
   .strictObject({
     eventsPerMinute: perMinute.optional(),
     requestsPerMinute: perMinute.optional(),
+    queueSharePercent: z
+      .number()
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Maximum share of the queue that events waiting to be stored may take up.'),
   })
   .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'Must include at least one limit.')
   .meta({ id: 'PartnerLimitsUpdate' })
   .meta({
-    ...atLeastOne(['eventsPerMinute', 'requestsPerMinute']),
+    ...atLeastOne(['eventsPerMinute', 'requestsPerMinute', 'queueSharePercent']),
     description: 'Limits for each environment. Omitted limits keep their current or default values.',
   });
 
@@ -114,8 +121,10 @@ export type PartnerPatch = z.output<typeof partnerPatch>;
 
 /** Returns the limits in `base`, overridden by those in `changes`. */
 export function mergeLimits(base: PartnerLimits, changes: z.output<typeof limitsInput> | undefined): PartnerLimits {
+  const queueSharePercent = changes?.queueSharePercent ?? base.queueSharePercent;
   return {
     eventsPerMinute: changes?.eventsPerMinute ?? base.eventsPerMinute,
     requestsPerMinute: changes?.requestsPerMinute ?? base.requestsPerMinute,
+    ...(queueSharePercent === undefined ? {} : { queueSharePercent }),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../shared/queue/overload-guard';
 import type { PartnerDoc } from '../../shared/store/partners';
 import { environmentSchema } from '../http/schemas';
 import { planSchema } from './input-schemas';
@@ -13,7 +14,9 @@ export const partnerSchema = z
     website: z.string(),
     contactEmail: z.string(),
     plan: planSchema,
-    limits: z.object({ eventsPerMinute: z.int(), requestsPerMinute: z.int() }).meta({ id: 'PartnerLimits' }),
+    limits: z
+      .object({ eventsPerMinute: z.int(), requestsPerMinute: z.int(), queueSharePercent: z.int() })
+      .meta({ id: 'PartnerLimits' }),
     suspended: z.boolean(),
     allowedReturnOrigins: z.array(z.string()),
     keys: z.array(z.object({ env: environmentSchema, prefix: z.string(), createdAt: time }).meta({ id: 'PartnerKey' })),
@@ -31,7 +34,11 @@ export function presentPartner(partner: PartnerDoc): PresentedPartner {
     website,
     contactEmail,
     plan,
-    limits: { eventsPerMinute: limits.eventsPerMinute, requestsPerMinute: limits.requestsPerMinute },
+    limits: {
+      eventsPerMinute: limits.eventsPerMinute,
+      requestsPerMinute: limits.requestsPerMinute,
+      queueSharePercent: limits.queueSharePercent ?? DEFAULT_QUEUE_SHARE_PERCENT,
+    },
     suspended,
     allowedReturnOrigins,
     keys: partner.keys.map(({ env, prefix, createdAt }) => ({ env, prefix, createdAt: createdAt.toISOString() })),

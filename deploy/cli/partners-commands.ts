@@ -22,6 +22,7 @@ function partnerSheet(partner: PresentedPartner): string {
     ...facts,
     'events per minute': limits.eventsPerMinute,
     'requests per minute': limits.requestsPerMinute,
+    'queue share': `${limits.queueSharePercent}%`,
     'return origins': allowedReturnOrigins.join('\n') || null,
     ...(Object.fromEntries(keyPairs) as Record<string, string>),
   });

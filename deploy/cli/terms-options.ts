@@ -6,6 +6,7 @@ export interface TermsOptions {
   plan?: string;
   eventsPerMinute?: number;
   requestsPerMinute?: number;
+  queueSharePercent?: number;
   origin?: string[];
 }
 
@@ -16,6 +17,7 @@ export function withTerms(command: Command, { planRequired }: { planRequired: bo
     .addOption(planRequired ? plan.makeOptionMandatory() : plan)
     .option('--events-per-minute <n>', 'maximum events per minute in each environment', wholeNumber)
     .option('--requests-per-minute <n>', 'maximum other requests per minute in each environment', wholeNumber)
+    .option('--queue-share-percent <n>', 'maximum share of the queue for events waiting to be stored', wholeNumber)
     .option(
       '--origin <origins...>',
       "origins that the partner's links may return to, for example https://shop.example",
@@ -24,8 +26,8 @@ export function withTerms(command: Command, { planRequired }: { planRequired: bo
 
 /** Converts the options to the fields that the admin routes accept. */
 export function termsOf(options: TermsOptions): Record<string, unknown> {
-  const { plan, eventsPerMinute, requestsPerMinute, origin } = options;
-  const limits = given({ eventsPerMinute, requestsPerMinute });
+  const { plan, eventsPerMinute, requestsPerMinute, queueSharePercent, origin } = options;
+  const limits = given({ eventsPerMinute, requestsPerMinute, queueSharePercent });
   return given({
     plan,
     limits: Object.keys(limits).length > 0 ? limits : undefined,

@@ -17,7 +17,7 @@ function partnerNode({ _id, suspended, limits, plan }: PartnerDoc): PathNode {
     blocked: suspended ? 'PARTNER_SUSPENDED' : null,
     selfBlocked: null,
     budgets: { events: limits.eventsPerMinute, requests: limits.requestsPerMinute },
-    facts: { plan },
+    facts: { plan, ...(limits.queueSharePercent ? { queueSharePercent: limits.queueSharePercent } : {}) },
   };
 }
 

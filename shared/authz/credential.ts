@@ -28,6 +28,8 @@ export type KeyFacts = z.infer<typeof keyFactsSchema>;
 export const nodeFactsSchema = z.object({
   plan: z.enum(['STANDARD', 'ENTERPRISE']).optional(),
   allowedEventTypes: z.array(z.string()).optional(),
+  /** The partner's maximum share of the events queue, unless it is the default. */
+  queueSharePercent: z.number().optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 
@@ -46,6 +48,7 @@ export interface PathNode {
 /** The owner of a key and what the key may do. */
 export interface Credential extends KeyFacts {
   plan: 'STANDARD' | 'ENTERPRISE';
+  queueSharePercent: number | undefined;
   /** One list per agent on the path. An event type must be on all of them. */
   allowlists: string[][];
 }
@@ -63,6 +66,7 @@ export function credentialOf(key: KeyFacts, path: NodeFacts[]): Credential {
   return {
     ...key,
     plan: path[0]?.plan ?? 'STANDARD',
+    queueSharePercent: path[0]?.queueSharePercent,
     allowlists: path.flatMap(({ allowedEventTypes }) => (allowedEventTypes ? [allowedEventTypes] : [])),
   };
 }

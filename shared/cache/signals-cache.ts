@@ -1,6 +1,6 @@
 import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import type { IdentityRow, SignalsRow } from '../domain/signals';
-import { partitionOf } from '../domain/partition';
+import { cacheSlotOf } from '../domain/partition';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { createVersionedCache } from './versioned-cache';
@@ -32,8 +32,8 @@ export function createSignalsCache({ link, keys, ttlSeconds }: Options) {
   return createVersionedCache<UserRef, SignalsRow>(
     { link, ttlSeconds },
     {
-      slotOf: (run, ref) => keys.signals(partitionOf(ref), run, ref),
-      leaseOf: (run, ref) => keys.signalsLease(partitionOf(ref), run, ref),
+      slotOf: (run, ref) => keys.signals(cacheSlotOf(ref), run, ref),
+      leaseOf: (run, ref) => keys.signalsLease(cacheSlotOf(ref), run, ref),
       encode: encodeRow,
       decode: decodeRow,
     },

@@ -126,8 +126,8 @@ export const SETTINGS = {
     'Percentage of the Redis `maxmemory` above which `POST /v1/events` returns 503.',
   ),
   EVENT_WORKER_CONCURRENCY: setting(
-    positive.max(512).default(64),
-    'Maximum number of event jobs that one worker processes concurrently.',
+    positive.max(512).default(16),
+    'Maximum number of bulk jobs, each with up to 500 events, that one worker processes concurrently.',
   ),
   DEFAULT_EVENTS_PER_MINUTE: setting(
     positive.default(60_000),

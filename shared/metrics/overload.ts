@@ -1,9 +1,14 @@
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import type { In } from './values';
 
 /** Creates the series for the overload guard on `POST /v1/events`. Each API process refreshes them every 0.5 s. */
 export function overloadSeries({ registers }: In) {
   return {
+    queueShareExceeded: new Counter({
+      name: 'mir_queue_share_exceeded_total',
+      help: 'Submissions rejected because the partner had reached its share of the queue.',
+      registers,
+    }),
     queuedBytes: new Gauge({ name: 'mir_queued_bytes', help: 'Event payload bytes in the queue.', registers }),
     queuedBytesLimit: new Gauge({
       name: 'mir_queued_bytes_limit',

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { RedisKeys } from '../redis/keys';
+import { scripts } from '../redis/scripts';
 
 /**
  * BullMQ's key layout in the version pinned in package.json. No other file uses BullMQ's keys or job fields. A contract
@@ -44,11 +45,15 @@ export function queueKeys(keys: RedisKeys, queue: string): QueueKeys {
   };
 }
 
-/** Returns a job's state, which is `none` if the job has not been added yet or has succeeded. */
-export async function findJob(redis: Redis, queue: QueueKeys, id: string): Promise<'queued' | 'failed' | 'none'> {
-  const [exists, failedAtMs] = await Promise.all([redis.exists(queue.job(id)), redis.zscore(queue.failed, id)]);
-  if (failedAtMs !== null) return 'failed';
-  return exists === 0 ? 'none' : 'queued';
+/** A job's state, which is `none` if the job has not been added yet or has succeeded. */
+export type JobState = 'none' | 'queued' | 'failed';
+
+const JOB_STATES: readonly JobState[] = ['none', 'queued', 'failed'];
+
+/** Returns the state of each job in one round trip. */
+export async function findJobs(redis: Redis, queue: QueueKeys, ids: readonly string[]): Promise<JobState[]> {
+  const found = await scripts.findJobs(redis, [queue.failed], [queue.jobPrefix, ...ids]);
+  return found.map((state) => JOB_STATES[state]!);
 }
 
 /**

@@ -41,8 +41,7 @@ const eventChunkSchema = z.object({
 });
 export type EventChunkPayload = z.infer<typeof eventChunkSchema>;
 
-export const eventsQueue = defineQueue({
-  name: 'events',
+const EVENT_JOBS = {
   version: 1,
   schema: eventChunkSchema,
   /**
@@ -57,7 +56,16 @@ export const eventsQueue = defineQueue({
     removeOnComplete: true,
     removeOnFail: KEEP_DEAD_LETTERS,
   },
-});
+} as const;
+
+/** Events of tenants that have few open chunks. Never waits behind bulk work. */
+export const eventsQueue = defineQueue({ name: 'events', ...EVENT_JOBS });
+/** Events of tenants with a backlog. The priority of a job is its place in the order of the tenants. */
+export const bulkEventsQueue = defineQueue({ name: 'bulk-events', ...EVENT_JOBS });
+
+/** The queue of each lane. Both contain the same payloads, so a definition can read the jobs of either queue. */
+export const EVENT_QUEUES = { interactive: eventsQueue, bulk: bulkEventsQueue } as const;
+export type EventLane = keyof typeof EVENT_QUEUES;
 
 /** Replaces required strings in a redacted row. */
 const REDACTED = 'erased';

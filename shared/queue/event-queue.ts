@@ -1,19 +1,21 @@
 import type { ChunkId, Tenant } from '../domain/ids';
-import { overloaded } from '../errors';
+import { MirError, overloaded } from '../errors';
 import type { Log } from '../log';
 import { NO_TRACING, type SpanContext, type Tracing } from '../tracing/tracing';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
-import { encodeChunk, type EventChunk, eventsQueue } from './event-chunk';
-import { reserveBytes, releaseBytes } from './queued-bytes';
+import { encodeChunk, EVENT_QUEUES, type EventChunk, type EventLane } from './event-chunk';
+import type { OverloadGuard } from './overload-guard';
+import { queueFull, releaseBytes, type Reserved, reserveBytes, shareExceeded } from './queued-bytes';
 
-/** Number of open chunks that lowers a tenant's priority by one, so that tenants with smaller backlogs go first. */
-const CHUNKS_PER_PRIORITY = 16;
-const MAX_PRIORITY = 1_000;
-/**
- * Maximum age of an authorization. Well below `ABANDONED_AFTER_MS`, the age at which a sweep removes open markers
- * without a job.
- */
+/** A tenant uses the interactive lane up to this number of open chunks. */
+const MAX_INTERACTIVE_CHUNKS = 4;
+/** For chunks of at most `SMALL_CHUNK_EVENTS`, the limit is higher, because they add little work. */
+const MAX_SMALL_INTERACTIVE_CHUNKS = 16;
+const SMALL_CHUNK_EVENTS = 25;
+/** Number of events that cost one unit of virtual time. A full chunk costs five. */
+const EVENTS_PER_COST_UNIT = 100;
+/** Maximum age of an authorization. Well below the age at which a sweep removes open markers without a job. */
 const MAX_ADMISSION_AGE_MS = 30_000;
 
 /** Bytes that an event takes up in the queue in addition to its size in the request. */
@@ -27,57 +29,98 @@ interface QueueLoad {
   sentBytes: number;
   /** The time when the chunks were marked as open, from `performance.now()`. */
   authorizedAt: number;
+  /** The partner's maximum share of the queue in percent. Defaults to `DEFAULT_QUEUE_SHARE_PERCENT`. */
+  sharePercent?: number | undefined;
   /** Spans of the requests that submitted the events. Defaults to the active span. */
   spans?: readonly (SpanContext | null)[];
 }
 
 export interface EventQueue {
   /**
-   * Adds chunks. Resolves once Redis has confirmed all of them. Throws OVERLOADED if Redis does not confirm them, or if
-   * the authorization is so old that a sweep might remove the open markers before the jobs are added (for example,
-   * because the process was paused).
+   * Adds the chunks of one tenant. Resolves once Redis has confirmed all of them. Throws OVERLOADED if Redis does not
+   * confirm them, if the queue is full, or if the authorization is so old that a sweep might remove the open markers
+   * before the jobs are added (for example, because the process was paused). Throws QUEUE_SHARE_EXCEEDED if the tenant
+   * has reached its share of the queue.
    */
   add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Creates a producer for the events queue. Calls `onQueuedBytes` with the total queued bytes after each add. */
+/**
+ * Returns the lane for a tenant's new chunks. Tenants with few open chunks use the interactive lane. All others use the
+ * bulk lane, where tenants take turns.
+ */
+export function laneOf(openChunks: number, chunks: readonly { events: readonly unknown[] }[]): EventLane {
+  const areSmall = chunks.every(({ events }) => events.length <= SMALL_CHUNK_EVENTS);
+  const limit = areSmall ? MAX_SMALL_INTERACTIVE_CHUNKS : MAX_INTERACTIVE_CHUNKS;
+  return openChunks + chunks.length <= limit ? 'interactive' : 'bulk';
+}
+
+/** Creates a producer for the event queues. Without a guard, the size of the queue is not limited. */
 export function createEventQueue(deps: {
   link: RedisLink;
   keys: RedisKeys;
   log: Log;
-  onQueuedBytes?: (bytes: number) => void;
+  guard?: Pick<OverloadGuard, 'limits' | 'setQueuedBytes' | 'noteRefusal'>;
   tracing?: Tracing;
 }): EventQueue {
-  const { link, keys, log, onQueuedBytes, tracing = NO_TRACING } = deps;
-  const producer = eventsQueue.open({ link, keys, log });
-  const { queue } = producer;
+  const { link, keys, log, guard, tracing = NO_TRACING } = deps;
+  const producers = {
+    interactive: EVENT_QUEUES.interactive.open({ link, keys, log }),
+    bulk: EVENT_QUEUES.bulk.open({ link, keys, log }),
+  };
+
+  const push = async (lane: EventLane, chunks: EventChunk[], starts: readonly number[]): Promise<void> => {
+    const { queue } = producers[lane];
+    const jobs = chunks.map((chunk, n) => {
+      const start = starts[n];
+      // BullMQ processes jobs without a priority before all others.
+      const priority = start === undefined ? {} : { priority: start + 1 };
+      return EVENT_QUEUES[lane].job(encodeChunk(chunk), { jobId: chunk.chunkId, ...priority });
+    });
+    const [only] = jobs;
+    await (jobs.length === 1 ? queue.add(only!.name, only!.data, only!.opts) : queue.addBulk(jobs));
+  };
+
+  /** Throws if the chunks were refused. Nothing was stored then, so their markers can be removed at once. */
+  const requireReserved = async ({ status }: Reserved, chunks: EventChunk[]): Promise<void> => {
+    if (status === 'OK') return;
+    const { tenant } = chunks[0]!;
+    guard?.noteRefusal(tenant, status);
+    await finalizeChunks(link, keys, chunks).catch(() => undefined);
+    throw status === 'FULL' ? queueFull() : shareExceeded();
+  };
 
   return {
-    async add(chunks, { openChunks, sentBytes, authorizedAt, spans = [] }) {
+    async add(chunks, { openChunks, sentBytes, authorizedAt, sharePercent, spans = [] }) {
       if (performance.now() - authorizedAt > MAX_ADMISSION_AGE_MS) throw overloaded('ADMISSION_EXPIRED');
-      const entries = chunks.map((chunk) => ({
-        chunkId: chunk.chunkId,
-        tenant: chunk.tenant,
-        bytes: Math.ceil(chunk.events.length * (sentBytes + ROW_BYTES)),
+      const lane = laneOf(openChunks, chunks);
+      const { tenant, receivedAtMs } = chunks[0]!;
+      const limits = guard?.limits(sharePercent) ?? null;
+      const entries = chunks.map(({ chunkId, events }) => ({
+        chunkId,
+        bytes: Math.ceil(events.length * (sentBytes + ROW_BYTES)),
+        cost: Math.ceil(events.length / EVENTS_PER_COST_UNIT),
       }));
-      const priority = Math.min(Math.floor(openChunks / CHUNKS_PER_PRIORITY), MAX_PRIORITY);
-      const jobs = chunks.map((chunk) =>
-        eventsQueue.job(encodeChunk(chunk), { jobId: chunk.chunkId, ...(priority > 0 ? { priority } : {}) }),
-      );
       try {
-        await tracing.inSpan('enqueue', { 'mir.jobs': jobs.length }, spans, async () => {
-          const reserved = reserveBytes(link.client, keys, eventsQueue.name, entries, chunks[0]!.receivedAtMs);
-          const [only] = jobs;
-          const added = jobs.length === 1 ? queue.add(only!.name, only!.data, only!.opts) : queue.addBulk(jobs);
-          const [bytes] = await Promise.all([reserved, added]);
-          onQueuedBytes?.(bytes);
+        await tracing.inSpan('enqueue', { 'mir.jobs': chunks.length, 'mir.lane': lane }, spans, async () => {
+          const reserving = reserveBytes(link.client, keys, { lane, tenant, nowMs: receivedAtMs, limits }, entries);
+          // In the interactive lane, nothing depends on the reservation, so both commands share a round trip.
+          const pushed = lane === 'interactive' ? push(lane, chunks, []) : Promise.resolve();
+          const [reserved] = await Promise.all([reserving, pushed]);
+          guard?.setQueuedBytes(reserved.totalBytes);
+          if (lane === 'interactive') return;
+          await requireReserved(reserved, chunks);
+          await push(lane, chunks, reserved.starts);
         });
       } catch (error) {
+        if (error instanceof MirError) throw error;
         throw overloaded('ENQUEUE_UNCONFIRMED', 2, error);
       }
     },
-    close: () => producer.close(),
+    close: async () => {
+      await Promise.all(Object.values(producers).map((producer) => producer.close()));
+    },
   };
 }
 
@@ -95,5 +138,5 @@ export async function finalizeChunks(
   }
   const removals = [...byTenant].map(([tenant, own]) => link.client.zrem(keys.openChunks(tenant), ...own));
   const ids = chunks.map(({ chunkId }) => chunkId);
-  await Promise.all([...removals, releaseBytes(link.client, keys, eventsQueue.name, ids)]);
+  await Promise.all([...removals, releaseBytes(link.client, keys, ids)]);
 }

@@ -1,25 +1,43 @@
+import { LRUCache } from 'lru-cache';
+import type { Tenant } from '../domain/ids';
 import { overloaded, messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Metrics } from '../metrics/metrics';
 import type { RedisLink } from '../redis/connect';
-import { eventsQueue } from './event-chunk';
 import type { RedisKeys } from '../redis/keys';
-import { queuedBytes } from './queued-bytes';
+import {
+  QUEUE_RETRY_AFTER_SECONDS,
+  queuedBytes,
+  queueFull,
+  type QueueLimits,
+  type Reserved,
+  shareExceeded,
+} from './queued-bytes';
 
 const REFRESH_EVERY_MS = 500;
 /** Maximum queued bytes as a fraction of the Redis `maxmemory`, even if MAX_QUEUED_BYTES allows more. */
 const MAX_SHARE_OF_REDIS = 0.5;
-const RETRY_AFTER_SECONDS = 5;
+/** Part of the queue that only small tenants can use, in percent. */
+const RESERVED_PERCENT = 15;
+/** A partner's maximum share of the queue, unless its limits contain another one. */
+export const DEFAULT_QUEUE_SHARE_PERCENT = 25;
+/** Time for which a refused tenant is refused again without asking Redis. */
+const REFUSAL_MS = 250;
+const MAX_REFUSED_TENANTS = 1_000;
 
 /**
- * Rejects events well before Redis reaches `maxmemory`, because at `maxmemory`, BullMQ's own scripts fail and workers
- * get stuck. The limits are soft: between two refreshes, several processes together may exceed them.
+ * Rejects events well before Redis reaches `maxmemory`, because at that point, BullMQ's own scripts would fail and
+ * workers would get stuck. The total is read twice per second, so several processes together may exceed it slightly.
+ * The share of a tenant is exact.
  */
 export interface OverloadGuard {
-  /** Throws OVERLOADED while the queue or Redis is too full. */
-  check: () => void;
+  /** Throws OVERLOADED while the queue or Redis is too full, and QUEUE_SHARE_EXCEEDED while the tenant's share is. */
+  check: (tenant: Tenant) => void;
+  limits: (sharePercent?: number) => QueueLimits;
   /** Updates the queued bytes after an add, before the next refresh. */
   setQueuedBytes: (bytes: number) => void;
+  /** Records that Redis refused a tenant's events. */
+  noteRefusal: (tenant: Tenant, status: Reserved['status']) => void;
   stop: () => void;
 }
 
@@ -36,6 +54,7 @@ export function createOverloadGuard(deps: {
   let bound = maxQueuedBytes;
   let memoryPercent = 0;
   let lastWarning = '';
+  const refused = new LRUCache<Tenant, Reserved['status']>({ max: MAX_REFUSED_TENANTS, ttl: REFUSAL_MS });
 
   const setQueuedBytes = (bytes: number): void => {
     queued = bytes;
@@ -43,10 +62,7 @@ export function createOverloadGuard(deps: {
   };
   const refresh = async (): Promise<void> => {
     if (link.runId() === null) return;
-    const [memory, bytes] = await Promise.all([
-      link.client.info('memory'),
-      queuedBytes(link.client, keys, eventsQueue.name),
-    ]);
+    const [memory, bytes] = await Promise.all([link.client.info('memory'), queuedBytes(link.client, keys)]);
     const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
     const max = field('maxmemory');
     bound = max > 0 ? Math.min(maxQueuedBytes, max * MAX_SHARE_OF_REDIS) : maxQueuedBytes;
@@ -66,9 +82,24 @@ export function createOverloadGuard(deps: {
 
   return {
     setQueuedBytes,
-    check() {
-      if (queued >= bound) throw overloaded('QUEUE_FULL', RETRY_AFTER_SECONDS);
-      if (memoryPercent >= maxRedisMemoryPercent) throw overloaded('QUEUE_STORE_FULL', RETRY_AFTER_SECONDS);
+    check(tenant) {
+      if (queued >= bound) throw queueFull();
+      if (memoryPercent >= maxRedisMemoryPercent) throw overloaded('QUEUE_STORE_FULL', QUEUE_RETRY_AFTER_SECONDS);
+      const status = refused.get(tenant);
+      if (status === 'SHARE') {
+        metrics.queueShareExceeded.inc();
+        throw shareExceeded();
+      }
+      if (status === 'FULL') throw queueFull();
+    },
+    limits: (sharePercent = DEFAULT_QUEUE_SHARE_PERCENT) => ({
+      tenantBytes: (bound * sharePercent) / 100,
+      totalBytes: bound,
+      sharedBytes: (bound * (100 - RESERVED_PERCENT)) / 100,
+    }),
+    noteRefusal(tenant, status) {
+      refused.set(tenant, status);
+      if (status === 'SHARE') metrics.queueShareExceeded.inc();
     },
     stop: () => clearInterval(timer),
   };

@@ -1,7 +1,14 @@
 import type { Redis } from 'ioredis';
 import type { ChunkId, Tenant } from '../domain/ids';
+import { MirError, overloaded } from '../errors';
 import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
+import type { EventLane } from './event-chunk';
+
+/** Bytes below which a tenant may also use the part of the queue that is reserved for small tenants. */
+const SMALL_TENANT_BYTES = 1024 * 1024;
+/** Maximum virtual time. Used as a job's priority, so at most BullMQ's maximum of 2^21, minus one. */
+const MAX_VIRTUAL_TIME = 2 ** 21 - 1;
 
 /**
  * The payload bytes of a chunk that is queued or being processed. The API reserves the bytes when it adds the job, so
@@ -10,49 +17,86 @@ import { scripts } from '../redis/scripts';
  */
 export interface Reservation {
   chunkId: ChunkId;
-  tenant: Tenant;
   bytes: number;
+  /** Cost of processing the chunk, in virtual time. Determines the order of the tenants in the bulk lane. */
+  cost: number;
 }
 
-/** Reserves the chunks' bytes. Returns the total queued bytes of all tenants. */
+/** Maximum queued bytes. */
+export interface QueueLimits {
+  /** Of one tenant. */
+  tenantBytes: number;
+  /** Of all tenants together. */
+  totalBytes: number;
+  /** Of all tenants together, when a tenant that is not small adds more. */
+  sharedBytes: number;
+}
+
+export interface Reserved {
+  /** `SHARE`: the tenant has reached its limit. `FULL`: the queue is full. In both cases, nothing was reserved. */
+  status: 'OK' | 'SHARE' | 'FULL';
+  /** Queued bytes of all tenants. */
+  totalBytes: number;
+  /** In the bulk lane, the virtual time at which each chunk starts. Earlier starts are processed first. */
+  starts: number[];
+}
+
+export const QUEUE_RETRY_AFTER_SECONDS = 5;
+
+/** Returns the error for a full queue. */
+export function queueFull(): MirError {
+  return overloaded('QUEUE_FULL', QUEUE_RETRY_AFTER_SECONDS);
+}
+
+/** Returns the error for a tenant that has reached its share of the queue. */
+export function shareExceeded(): MirError {
+  return new MirError('QUEUE_SHARE_EXCEEDED', 'the tenant has reached its share of the events queue', {
+    retryAfterSeconds: QUEUE_RETRY_AFTER_SECONDS,
+  });
+}
+
+function ledger(keys: RedisKeys): [string, string, string, string, string] {
+  return [keys.reservations(), keys.reservedBytes(), keys.tenantBytes(), keys.bulkFinishes(), keys.bulkClock()];
+}
+
+/** Reserves the bytes of a tenant's chunks. Enforces the limits only in the bulk lane. */
 export async function reserveBytes(
   redis: Redis,
   keys: RedisKeys,
-  queue: string,
-  entries: Reservation[],
-  nowMs: number,
-): Promise<number> {
-  const args = entries.flatMap(({ chunkId, tenant, bytes }) => [chunkId, `${bytes} ${tenant} ${nowMs}`, bytes]);
-  return Number(await scripts.reserveBytes(redis, [keys.reservations(queue), keys.reservedBytes(queue)], args));
+  { lane, tenant, nowMs, limits }: { lane: EventLane; tenant: Tenant; nowMs: number; limits: QueueLimits | null },
+  chunks: readonly Reservation[],
+): Promise<Reserved> {
+  const [status, totalBytes, , ...starts] = await scripts.reserveBytes(redis, ledger(keys), [
+    tenant,
+    nowMs,
+    lane,
+    limits?.tenantBytes ?? '',
+    limits?.totalBytes ?? '',
+    limits?.sharedBytes ?? '',
+    SMALL_TENANT_BYTES,
+    MAX_VIRTUAL_TIME - 1,
+    ...chunks.flatMap(({ chunkId, bytes, cost }) => [chunkId, bytes, cost]),
+  ]);
+  return { status, totalBytes, starts };
 }
 
 /** Releases the chunks' bytes. Ignores chunks without a reservation. */
-export async function releaseBytes(redis: Redis, keys: RedisKeys, queue: string, chunkIds: ChunkId[]): Promise<void> {
-  await scripts.releaseBytes(redis, [keys.reservations(queue), keys.reservedBytes(queue)], chunkIds);
+export async function releaseBytes(redis: Redis, keys: RedisKeys, chunkIds: ChunkId[]): Promise<void> {
+  await scripts.releaseBytes(redis, ledger(keys), chunkIds);
 }
 
 /** Returns the total queued bytes of all tenants. */
-export async function queuedBytes(redis: Redis, keys: RedisKeys, queue: string): Promise<number> {
-  return Number((await redis.get(keys.reservedBytes(queue))) ?? 0);
+export async function queuedBytes(redis: Redis, keys: RedisKeys): Promise<number> {
+  return Number((await redis.get(keys.reservedBytes())) ?? 0);
 }
 
 /** Returns the tenant of a chunk, or null if the chunk has no reservation. */
-export async function tenantOfChunk(
-  redis: Redis,
-  keys: RedisKeys,
-  queue: string,
-  chunkId: ChunkId,
-): Promise<Tenant | null> {
-  const value = await redis.hget(keys.reservations(queue), chunkId);
-  return value === null ? null : parseReservation(chunkId, value).tenant;
+export async function tenantOfChunk(redis: Redis, keys: RedisKeys, chunkId: ChunkId): Promise<Tenant | null> {
+  const value = await redis.hget(keys.reservations(), chunkId);
+  return value === null ? null : parseReservation(value).tenant;
 }
 
-export function parseReservation(chunkId: string, value: string): Reservation & { reservedAtMs: number } {
+export function parseReservation(value: string): { tenant: Tenant; bytes: number; reservedAtMs: number } {
   const [bytes, tenant, reservedAtMs] = value.split(' ');
-  return {
-    chunkId: chunkId as ChunkId,
-    tenant: tenant as Tenant,
-    bytes: Number(bytes),
-    reservedAtMs: Number(reservedAtMs),
-  };
+  return { tenant: tenant as Tenant, bytes: Number(bytes), reservedAtMs: Number(reservedAtMs) };
 }

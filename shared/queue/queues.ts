@@ -1,12 +1,12 @@
 import type { Queue } from 'bullmq';
 import { cascadesQueue } from './cascade-queue';
 import { KEEP_DEAD_LETTERS } from './define-queue';
-import { eventsQueue } from './event-chunk';
+import { bulkEventsQueue, eventsQueue } from './event-chunk';
 import { mailsQueue } from './mail-queue';
 import { erasuresQueue, webhooksQueue } from './wake-up-queue';
 
 /** Every queue. Metrics, the console, `mir doctor` and the dead-letter commands use this list. */
-export const QUEUES = [eventsQueue, cascadesQueue, webhooksQueue, erasuresQueue, mailsQueue] as const;
+export const QUEUES = [eventsQueue, bulkEventsQueue, cascadesQueue, webhooksQueue, erasuresQueue, mailsQueue] as const;
 
 type Definition = (typeof QUEUES)[number];
 export type QueueName = Definition['name'];

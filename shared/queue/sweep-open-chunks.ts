@@ -1,26 +1,37 @@
 import type { ChunkId, Tenant } from '../domain/ids';
 import type { RedisLink } from '../redis/connect';
-import { findJob, queueKeys } from './bullmq-internals';
+import { findJobs, type JobState, queueKeys } from './bullmq-internals';
 import { finalizeChunks } from './event-queue';
-import { eventsQueue } from './event-chunk';
+import { EVENT_QUEUES } from './event-chunk';
 import type { RedisKeys } from '../redis/keys';
 import { parseReservation } from './queued-bytes';
 
 /**
- * After this time, an open marker without a job is considered abandoned, because its submission must have failed before
- * the job was queued.
+ * An open marker that has no job after this time is considered abandoned: its submission failed before it was queued.
  */
 export const ABANDONED_AFTER_MS = 60_000;
 const PAGE = 200;
+/** Maximum number of pages per sweep of the reservations. The next sweep continues after them. */
+const MAX_PAGES_PER_SWEEP = 50;
+const CURSOR_SECONDS = 3_600;
 
 type Chunk = { chunkId: ChunkId; tenant: Tenant };
+
+/** Returns the state of each chunk's job. A chunk has a job in at most one of the event queues. */
+async function jobStates(link: RedisLink, keys: RedisKeys, chunkIds: readonly string[]): Promise<JobState[]> {
+  const perQueue = await Promise.all(
+    Object.values(EVENT_QUEUES).map(({ name }) => findJobs(link.client, queueKeys(keys, name), chunkIds)),
+  );
+  return chunkIds.map((_, n) => perQueue.map((states) => states[n]!).find((state) => state !== 'none') ?? 'none');
+}
 
 /**
  * Returns the chunks that no job will finalize, because the job is missing or has failed with an unreadable payload.
  */
 async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
-  const queue = queueKeys(keys, eventsQueue.name);
-  const jobs = await Promise.all(chunks.map(({ chunkId }) => findJob(link.client, queue, chunkId)));
+  if (chunks.length === 0) return [];
+  const chunkIds = chunks.map(({ chunkId }) => chunkId);
+  const jobs = await jobStates(link, keys, chunkIds);
   return chunks.filter((_, n) => jobs[n] !== 'queued');
 }
 
@@ -36,14 +47,14 @@ export async function isQueuedUpTo(
   nowMs: number,
 ): Promise<boolean> {
   const flat = await link.client.zrangebyscore(keys.openChunks(tenant), 0, throughMs, 'WITHSCORES', 'LIMIT', 0, PAGE);
-  const queue = queueKeys(keys, eventsQueue.name);
-  // Checks one chunk at a time, because in a backlog the first one is usually still queued.
-  for (let at = 0; at < flat.length; at += 2) {
-    const job = await findJob(link.client, queue, flat[at]!);
-    if (job === 'queued' || (job === 'none' && Number(flat[at + 1]) > nowMs - ABANDONED_AFTER_MS)) return true;
-  }
+  if (flat.length === 0) return false;
   // A full page means that there may be more chunks.
-  return flat.length === 2 * PAGE;
+  if (flat.length === 2 * PAGE) return true;
+  const ids = flat.filter((_, n) => n % 2 === 0);
+  const jobs = await jobStates(link, keys, ids);
+  return jobs.some(
+    (job, n) => job === 'queued' || (job === 'none' && Number(flat[2 * n + 1]) > nowMs - ABANDONED_AFTER_MS),
+  );
 }
 
 /**
@@ -66,21 +77,27 @@ export async function sweepOpenChunks(
   return lost.length;
 }
 
-/** Finalizes abandoned chunks that still have a reservation. Returns the number of finalized chunks. */
+/**
+ * Finalizes abandoned chunks that still reserve bytes. A sweep is bounded: the next one continues where it stopped.
+ * Returns the number of finalized chunks.
+ */
 export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
-  let cursor = '0';
+  const { client } = link;
+  let cursor = (await client.get(keys.reservationCursor())) ?? '0';
   let swept = 0;
-  do {
-    const [next, fields] = await link.client.hscan(keys.reservations(eventsQueue.name), cursor, 'COUNT', PAGE);
+  for (let page = 0; page < MAX_PAGES_PER_SWEEP; page += 1) {
+    const [next, fields] = await client.hscan(keys.reservations(), cursor, 'COUNT', PAGE);
     cursor = next;
     const old: Chunk[] = [];
     for (let at = 0; at < fields.length; at += 2) {
-      const entry = parseReservation(fields[at]!, fields[at + 1]!);
-      if (entry.reservedAtMs < nowMs - ABANDONED_AFTER_MS) old.push(entry);
+      const { tenant, reservedAtMs } = parseReservation(fields[at + 1]!);
+      if (reservedAtMs < nowMs - ABANDONED_AFTER_MS) old.push({ chunkId: fields[at] as ChunkId, tenant });
     }
     const lost = await withoutJob(link, keys, old);
     if (lost.length > 0) await finalizeChunks(link, keys, lost);
     swept += lost.length;
-  } while (cursor !== '0');
+    if (cursor === '0') break;
+  }
+  await client.set(keys.reservationCursor(), cursor, 'EX', CURSOR_SECONDS);
   return swept;
 }

@@ -18,9 +18,15 @@ export function redisKeys(keyspace: string) {
     /** Prefix to which authorize.lua appends node IDs. */
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
-    reservations: (queue: string) => `${p}:{${p}-${queue}}:ledger`,
-    reservedBytes: (queue: string) => `${p}:{${p}-${queue}}:ledger-bytes`,
-    partitionLock: (partition: number) => `${p}:{partitions}:lock:${partition}`,
+    /** The bytes of queued events. reserve-bytes.lua documents these keys. */
+    reservations: () => `${p}:{${p}-events}:ledger`,
+    reservedBytes: () => `${p}:{${p}-events}:ledger-bytes`,
+    tenantBytes: () => `${p}:{${p}-events}:ledger-tenants`,
+    bulkFinishes: () => `${p}:{${p}-events}:ledger-finishes`,
+    bulkClock: () => `${p}:{${p}-events}:ledger-clock`,
+    reservationSweep: () => `${p}:{${p}-events}:ledger-sweep`,
+    reservationCursor: () => `${p}:{${p}-events}:ledger-cursor`,
+    partitionLock: (partition: string) => `${p}:{partitions}:lock:${partition}`,
     sealerLock: (chain: string) => `${p}:{audit}:sealer:${chain}`,
     /**
      * Orders the changes to one subject, such as an agent tree or a partner. The key names date from an earlier

@@ -47,6 +47,9 @@ type QueueStatsReply = [
   longestActiveMs: number,
 ];
 
+type Ledger = [reservations: string, sum: string, tenantBytes: string, finishes: string, clock: string];
+type ReserveReply = [status: 'OK' | 'SHARE' | 'FULL', totalBytes: number, tenantBytes: number, ...starts: number[]];
+
 /** Every Lua script with the types of its keys, arguments and reply. Each file's header documents them. */
 export const scripts = {
   authorize: script<
@@ -73,8 +76,9 @@ export const scripts = {
   leaseSignals: script<RowAndLease, [token: string, leaseMs: number, epoch: string], string | null>('lease-signals'),
   refillSignals: script<RowAndLease, [token: string, row: string, ttlSeconds: number], number>('refill-signals'),
 
-  reserveBytes: script<[reservations: string, sum: string], Argument[], string | number | null>('reserve-bytes'),
-  releaseBytes: script<[reservations: string, sum: string], string[], number>('release-bytes'),
+  reserveBytes: script<Ledger, Argument[], ReserveReply>('reserve-bytes'),
+  releaseBytes: script<Ledger, string[], number>('release-bytes'),
+  findJobs: script<[failed: string], [jobPrefix: string, ...jobIds: string[]], (0 | 1 | 2)[]>('find-jobs'),
   queueStats: script<
     [waiting: string, prioritized: string, active: string, delayed: string, failed: string],
     [
@@ -91,6 +95,9 @@ export const scripts = {
     'replace-job-data',
   ),
 
-  lockPartitions: script<string[], [holder: string, lockMs: number], number[]>('lock-partitions'),
+  lockPartitions: script<string[], [holder: string, lockMs: number, enough: number, ...events: number[]], number[]>(
+    'lock-partitions',
+  ),
+  renewLocks: script<string[], [holder: string, lockMs: number], number>('renew-locks'),
   releaseLocks: script<string[], [holder: string], number>('release-locks'),
 };

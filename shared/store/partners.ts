@@ -5,6 +5,8 @@ type PartnerPlan = 'STANDARD' | 'ENTERPRISE';
 export interface PartnerLimits {
   eventsPerMinute: number;
   requestsPerMinute: number;
+  /** Maximum share of the events queue. Absent for the default. */
+  queueSharePercent?: number;
 }
 /** A partner's API key: its hash, and a prefix that identifies it in lists. */
 interface PartnerKey {
@@ -37,7 +39,7 @@ const schema = new Schema<PartnerDoc>(
     website: { type: String, required: true },
     contactEmail: { type: String, required: true },
     plan: { type: String, enum: ['STANDARD', 'ENTERPRISE'], required: true },
-    limits: { _id: false, eventsPerMinute: Number, requestsPerMinute: Number },
+    limits: { _id: false, eventsPerMinute: Number, requestsPerMinute: Number, queueSharePercent: Number },
     suspended: { type: Boolean, required: true },
     allowedReturnOrigins: [String],
     keys: [{ _id: false, env: String, hash: String, prefix: String, createdAt: Date }],

@@ -37,13 +37,14 @@ export async function drainRate(environment: BenchEnvironment, count: number, us
   const tenant: Tenant = tenantOf(partner.partnerId, 'live');
   const open = ctx.keys.openChunks(tenant);
   const chunks = chunksOf(environment, tenant, count / PER_CHUNK, PER_CHUNK, users);
-  await ctx.queues.events.pause();
-  for (const chunk of chunks) {
+  const queues = [ctx.queues.events, ctx.queues['bulk-events']];
+  await Promise.all(queues.map((queue) => queue.pause()));
+  for (const [n, chunk] of chunks.entries()) {
     await ctx.queueLink.client.zadd(open, chunk.receivedAtMs, chunk.chunkId);
-    await ctx.eventQueue.add([chunk], { openChunks: 0, sentBytes: SENT_BYTES, authorizedAt: performance.now() });
+    await ctx.eventQueue.add([chunk], { openChunks: n, sentBytes: SENT_BYTES, authorizedAt: performance.now() });
   }
   const startedAt = performance.now();
-  await ctx.queues.events.resume();
+  await Promise.all(queues.map((queue) => queue.resume()));
   await waitUntil(
     'every chunk is finalized',
     async () => (await ctx.queueLink.client.zcard(open)) === 0,

@@ -46,7 +46,8 @@ async function openEnvironment() {
      */
     async clearQueue(): Promise<void> {
       await ctx.queues.events.obliterate({ force: true });
-      const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations('events').split(':ledger')[0]}*`);
+      await ctx.queues['bulk-events'].obliterate({ force: true });
+      const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations()}*`);
       const open = await ctx.queueLink.client.keys('*:open-chunks');
       if (stale.length + open.length > 0) await ctx.queueLink.client.del(...stale, ...open);
     },

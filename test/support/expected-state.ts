@@ -4,7 +4,6 @@ import type { SubmittedEvent } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
 import { userRefOf } from '../../shared/domain/subject';
 import type { RedisLink } from '../../shared/redis/connect';
-import { eventsQueue } from '../../shared/queue/event-chunk';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
 import { anEvent } from './builders';
 import type { ApiClient, TestResponse } from './client';
@@ -117,11 +116,13 @@ export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unkn
   const { keys } = mir.ctx;
   return {
     openChunks: await redis.zrange(keys.openChunks(tenant), 0, -1),
-    reservations: await redis.hgetall(keys.reservations(eventsQueue.name)),
-    reservedBytes: await redis.get(keys.reservedBytes(eventsQueue.name)),
+    reservations: await redis.hgetall(keys.reservations()),
+    reservedBytes: await redis.get(keys.reservedBytes()),
+    tenantBytes: await redis.hgetall(keys.tenantBytes()),
+    bulkClock: await redis.hgetall(keys.bulkClock()),
   };
 }
-export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null };
+export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null, tenantBytes: {}, bulkClock: {} };
 
 /**
  * Runs the sweeps with a time in the future, so that they remove the marks of submissions whose job was never added.

@@ -11,6 +11,7 @@ import { lowerScryptCost } from './cheap-scrypt';
 import type { ApiClient } from './client';
 import { serveApi } from './serve-api';
 import { testStores } from './test-stores';
+import { eventJobsOf } from './event-jobs';
 import { waitUntil } from './wait-until';
 
 const DROP_TIMEOUT_MS = 10_000;
@@ -120,7 +121,7 @@ export async function startHarness({
     },
     drained: () =>
       waitUntil('the queue is drained', async () => {
-        const counts = await ctx.queues.events.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+        const counts = await eventJobsOf(ctx.queues).getJobCounts('waiting', 'prioritized', 'active', 'delayed');
         return Object.values(counts).every((count) => count === 0);
       }),
     atClose: (end) => void ends.push(end),

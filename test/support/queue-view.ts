@@ -1,12 +1,12 @@
-import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { eventsQueue } from '../../shared/queue/event-chunk';
+import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
+import { type EventJobs, eventJobs } from './event-jobs';
 import type { Harness } from './harness';
 
-/** Reads the queue over its own connection, which waits out an outage. The product's connections give up instead. */
+/** Reads the queues over their own connection, which waits out an outage. The product's connections give up instead. */
 export interface QueueView {
   redis: Redis;
-  queue: Queue;
+  queue: EventJobs;
 }
 
 const views = new WeakMap<Harness, QueueView>();
@@ -18,7 +18,8 @@ export function viewQueue(mir: Harness): QueueView {
   const redis = new Redis(mir.env['REDIS_URL']!, { maxRetriesPerRequest: null });
   redis.on('error', () => undefined);
   const { keys, log } = mir.ctx;
-  const queue = eventsQueue.inspect({ link: { bullmq: { connection: redis } }, keys, log });
+  const deps = { link: { bullmq: { connection: redis } }, keys, log };
+  const queue = eventJobs(Object.values(EVENT_QUEUES).map((definition) => definition.inspect(deps)));
   mir.atClose(() => redis.disconnect());
   const view = { redis, queue };
   views.set(mir, view);

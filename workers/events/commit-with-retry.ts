@@ -14,6 +14,8 @@ interface Deps {
   log: Log;
   metrics: Metrics;
   signal: AbortSignal;
+  /** Called for each attempt that failed. */
+  onAborted: () => void;
 }
 
 /**
@@ -32,6 +34,7 @@ export async function commitWithRetry(deps: Deps, group: PendingEvent[], session
         } catch (error) {
           const failure = classifyStoreError(error);
           metrics.commitRetries[failure].inc();
+          deps.onAborted();
           lookUpAll ||= failure !== 'rejected';
           throw error;
         }

@@ -1,24 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import type { SignalsCache } from '../../shared/cache/signals-cache';
-import { PARTITIONS, partitionOf } from '../../shared/domain/partition';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { Tracing } from '../../shared/tracing/tracing';
-import type { EventChunk } from '../../shared/queue/event-chunk';
+import type { EventChunk, EventLane } from '../../shared/queue/event-chunk';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { openRegisteredSession, type SessionDeps } from '../../shared/locks/session-registry';
 import { commitWithRetry } from './commit-with-retry';
+import { createGroupSize, type GroupSize } from './group-size';
 import { putSignals } from './put-signals';
 import { LOCK_MS, type PartitionLocks } from './partition-locks';
 import type { EventDecision, GroupResult, PendingChunk, PendingEvent } from './pending';
+import { createWaitingEvents, type Partition, type WaitingEvents } from './waiting-events';
 
-/** Maximum number of events per transaction. */
-const MAX_GROUP_EVENTS = 2_000;
-/** Limits a group to half of the partitions, so that another group can be committed concurrently. */
-const MAX_GROUP_PARTITIONS = PARTITIONS / 2;
-const MAX_COMMITS_IN_FLIGHT = 4;
+/**
+ * Limits per lane: concurrent commits of this process, events per transaction, and partitions considered for a group.
+ * The interactive lane has its own commits, so it never waits for a bulk commit. Fewer and smaller bulk commits cost no
+ * throughput and shorten the time for which the database is busy with them.
+ */
+const LANES = {
+  interactive: { maxCommits: 1, maxEvents: 500, maxPartitions: 512 },
+  bulk: { maxCommits: 2, maxEvents: 1_000, maxPartitions: 256 },
+} as const satisfies Record<EventLane, { maxCommits: number; maxEvents: number; maxPartitions: number }>;
+
 /** Delay before a retry when other processes hold all partitions that have work. */
 const LOCK_RETRY_MS = 5;
 /** Delay before a retry when a commit could not start. */
@@ -27,15 +33,29 @@ const START_RETRY_MS = 1_000;
 /** Subject under which all commits register their database sessions. */
 const COMMIT_SESSIONS = 'commits';
 
+/** How a chunk reached the committer. */
+export interface ChunkSource {
+  lane: EventLane;
+  /** True if a worker started this job before, so its events may already be stored. */
+  redelivered: boolean;
+}
+
 export interface Committer {
   /** Resolves with the items that are not PERSISTED, once all events are stored and their signals are visible. */
-  commit(chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]>;
+  commit(chunk: EventChunk, source: ChunkSource): Promise<ReceiptItem[]>;
+}
+
+interface Lane {
+  name: EventLane;
+  waiting: WaitingEvents;
+  size: GroupSize;
+  inFlight: number;
 }
 
 /**
- * Gathers the events of all active jobs by their users' partitions, and commits the events in groups. This keeps the
- * number of transactions low, and no two concurrent transactions share a user. Unlike `coalesce`, the committer forms a
- * group when a commit slot and partitions become free, not at the end of a tick.
+ * Gathers the events of all active jobs by their users' partitions, and commits the events of each lane in groups. This
+ * requires few transactions, and no two concurrent transactions share a user, even across lanes. Unlike `coalesce`, the
+ * committer forms a group when a commit slot and partitions become free, not at the end of a tick.
  */
 export function createCommitter(
   deps: SessionDeps & {
@@ -49,9 +69,15 @@ export function createCommitter(
   },
 ): Committer {
   const { locks, log, metrics, tracing, signal } = deps;
-  const waiting: PendingEvent[][] = Array.from({ length: PARTITIONS }, () => []);
-  const busy = new Set<number>();
-  let inFlight = 0;
+  const laneNamed = (name: EventLane): Lane => ({
+    name,
+    waiting: createWaitingEvents(),
+    size: createGroupSize(LANES[name].maxEvents),
+    inFlight: 0,
+  });
+  const lanes = { interactive: laneNamed('interactive'), bulk: laneNamed('bulk') };
+  const busy = new Set<Partition>();
+  let arrived = 0;
   let pumpPlanned = false;
 
   const planPump = (): void => {
@@ -63,88 +89,97 @@ export function createCommitter(
     });
   };
 
-  /** Returns the free partitions that have work, fullest first, up to the maximum size of a group. */
-  const choose = (): number[] => {
-    const ready = waiting.flatMap((events, p) => (events.length > 0 && !busy.has(p) ? [p] : []));
-    ready.sort((a, b) => waiting[b]!.length - waiting[a]!.length);
-    let events = 0;
-    return ready.slice(0, MAX_GROUP_PARTITIONS).filter((p, n) => {
-      const fits = n === 0 || events + waiting[p]!.length <= MAX_GROUP_EVENTS;
-      if (fits) events += waiting[p]!.length;
-      return fits;
-    });
-  };
-
-  /** Removes and returns the events that are waiting for the partitions, up to the maximum size of a group. */
-  const take = (partitions: number[]): PendingEvent[] => {
-    const group: PendingEvent[] = [];
-    for (const p of partitions) group.push(...waiting[p]!.splice(0, MAX_GROUP_EVENTS - group.length));
-    return group;
-  };
-
   const pump = (): void => {
     if (signal.aborted) return giveUp();
-    while (inFlight < MAX_COMMITS_IN_FLIGHT) {
-      const partitions = choose();
-      if (partitions.length === 0) return;
-      for (const p of partitions) busy.add(p);
-      inFlight += 1;
-      runGroup(partitions).catch((error: unknown) => {
-        log.error({ err: messageOf(error) }, 'commit could not start, retrying');
-        free(partitions);
-        setTimeout(planPump, START_RETRY_MS);
-      });
+    pumpLane(lanes.interactive);
+    pumpLane(lanes.bulk);
+  };
+
+  const pumpLane = (lane: Lane): void => {
+    const { maxCommits, maxPartitions } = LANES[lane.name];
+    while (lane.inFlight < maxCommits) {
+      const candidates = lane.waiting.ready((partition) => busy.has(partition), maxPartitions);
+      if (candidates.length === 0) return;
+      for (const { partition } of candidates) busy.add(partition);
+      lane.inFlight += 1;
+      void runGroup(lane, candidates);
     }
   };
 
-  const commit = async (group: PendingEvent[], session: StoreSession): Promise<GroupResult> => {
+  const commit = async (lane: Lane, group: PendingEvent[], session: StoreSession): Promise<GroupResult> => {
     const stopTimer = metrics.commitSeconds.startTimer();
+    const startedAt = performance.now();
     metrics.commitEvents.observe(group.length);
     const chunks = [...new Set(group.map(({ of }) => of))];
-    const facts = { 'mir.events': group.length, 'mir.jobs': chunks.length };
+    chunks.forEach((of) => noteStart(lane, of));
+    const facts = { 'mir.events': group.length, 'mir.jobs': chunks.length, 'mir.lane': lane.name };
     const spans = chunks.map(({ span }) => span);
-    const result = await tracing.inSpan('commit', facts, spans, () => commitWithRetry(deps, group, session));
-    stopTimer();
-    return result;
-  };
-
-  const free = (partitions: number[]): void => {
-    for (const p of partitions) busy.delete(p);
-    inFlight -= 1;
-  };
-
-  /** Rejects only if no commit was started. */
-  const runGroup = async (partitions: number[]): Promise<void> => {
-    const holder = randomUUID();
-    const acquired = await locks.acquire(partitions, holder);
-    if (acquired.length === 0) {
-      free(partitions);
-      setTimeout(planPump, LOCK_RETRY_MS);
-      return;
-    }
-    // With this limit, a dead process's session is ended at about the time its locks expire.
-    const own = await openRegisteredSession(deps, COMMIT_SESSIONS, { deadAfterMs: LOCK_MS }).catch(
-      async (error: unknown) => {
-        await locks.release(acquired, holder);
-        throw error;
-      },
-    );
-    const group = take(acquired);
-    let result: GroupResult | null = null;
-    let failure: unknown;
+    let aborted = false;
+    const onAborted = (): void => {
+      aborted = true;
+    };
     try {
-      if (group.length > 0) result = await commit(group, own.session);
-    } catch (error) {
-      failure = error;
+      return await tracing.inSpan('commit', facts, spans, () =>
+        commitWithRetry({ ...deps, onAborted }, group, session),
+      );
+    } finally {
+      stopTimer();
+      lane.size.record({ ms: performance.now() - startedAt, aborted });
     }
-    // `finish` sends the rows to the cache before another commit can write newer rows for these partitions.
-    const finished = result ? finish(group, result) : undefined;
-    void locks.release(acquired, holder);
-    own.close();
-    free(partitions);
+  };
+
+  const noteStart = ({ name }: Lane, of: PendingChunk): void => {
+    if (of.started) return;
+    of.started = true;
+    metrics.commitWaitSeconds.labels(name).observe(Math.max(0, Date.now() - of.chunk.receivedAtMs) / 1_000);
+  };
+
+  const end = (lane: Lane, partitions: Iterable<Partition>, pumpInMs: number): void => {
+    for (const partition of partitions) busy.delete(partition);
+    lane.inFlight -= 1;
+    if (pumpInMs === 0) planPump();
+    else setTimeout(planPump, pumpInMs);
+  };
+
+  /** Locks as many of the partitions as one group needs, and commits their events. Never rejects. */
+  const runGroup = async (lane: Lane, candidates: { partition: Partition; events: number }[]): Promise<void> => {
+    const max = lane.size.events();
+    const held = await locks.acquire(candidates, max, randomUUID());
+    const own = new Set(held.partitions);
+    for (const { partition } of candidates) if (!own.has(partition)) busy.delete(partition);
+    if (own.size === 0) return end(lane, [], LOCK_RETRY_MS);
+    // The other partitions may form another group.
     planPump();
-    if (!result) for (const { of } of group) of.failed(failure);
-    await finished;
+    try {
+      // A dead holder's session is ended at about the time its locks expire.
+      const registered = await openRegisteredSession(deps, COMMIT_SESSIONS, { deadAfterMs: LOCK_MS });
+      await commitPartitions(lane, held.partitions, max, registered.session);
+      registered.close();
+      end(lane, own, 0);
+    } catch (error) {
+      log.error({ err: messageOf(error) }, 'commit could not start, retrying');
+      end(lane, own, START_RETRY_MS);
+    } finally {
+      void held.release();
+    }
+  };
+
+  /** Never rejects. A failed commit fails the chunks of its events. */
+  const commitPartitions = async (
+    lane: Lane,
+    partitions: readonly Partition[],
+    max: number,
+    session: StoreSession,
+  ): Promise<void> => {
+    const group = lane.waiting.take(partitions, max);
+    if (group.length === 0) return;
+    try {
+      const result = await commit(lane, group, session);
+      // `finish` sends the rows to the cache before another commit can write newer rows for these partitions.
+      void finish(group, result);
+    } catch (error) {
+      for (const { of } of group) of.failed(error);
+    }
   };
 
   /** Makes the signals visible, then records each outcome on its chunk. */
@@ -172,24 +207,26 @@ export function createCommitter(
    * worker to get the job commits them.
    */
   const giveUp = (): void => {
-    const left = waiting.flatMap((events) => events.splice(0));
+    const left = Object.values(lanes).flatMap(({ waiting }) => waiting.takeAll());
     for (const { of } of left) of.failed(signal.reason);
   };
   signal.addEventListener('abort', giveUp, { once: true });
 
   return {
-    commit: (chunk, redelivered) =>
+    commit: (chunk, { lane, redelivered }) =>
       new Promise((resolve, reject) => {
         const of: PendingChunk = {
           chunk,
           span: tracing.activeSpan(),
           redelivered,
+          sequence: (arrived += 1),
+          started: false,
           open: chunk.events.length,
           items: [],
           done: () => resolve(of.items),
           failed: reject,
         };
-        for (const event of chunk.events) waiting[partitionOf(event.userRef)]!.push({ event, of });
+        for (const event of chunk.events) lanes[lane].waiting.add({ event, of });
         planPump();
       }),
   };

@@ -7,7 +7,7 @@ import type { EventChunk } from '../../shared/queue/event-chunk';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ReceiptItem } from '../../shared/store/receipts';
 import type { Store } from '../../shared/store/store';
-import type { Committer } from './committer';
+import type { ChunkSource, Committer } from './committer';
 
 const REMEMBERED_AGENTS = 10_000;
 /** Maximum number of chunks checked per query. */
@@ -68,13 +68,13 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
     return { why: 'An AI agent must set an idempotency key on every event.', indexes: new Set(keyless) };
   };
 
-  const commitGuarded = async (agentId: string, chunk: EventChunk, redelivered: boolean): Promise<ReceiptItem[]> => {
+  const commitGuarded = async (agentId: string, chunk: EventChunk, source: ChunkSource): Promise<ReceiptItem[]> => {
     const { why, indexes } = await retryUntilAborted(() => rejectedOf(agentId, chunk), {
       what: 'agent check',
       log,
       signal,
     });
-    if (indexes.size === 0) return committer.commit(chunk, redelivered);
+    if (indexes.size === 0) return committer.commit(chunk, source);
     const { chunkId, tenant, requestIds } = chunk;
     log.error({ chunkId, tenant, agentId, requestIds, rejected: indexes.size, why }, 'agent events rejected');
     const items = chunk.events
@@ -87,11 +87,11 @@ export function guardAgents(committer: Committer, { store, log, signal }: Deps):
         message: why,
       }));
     const events = chunk.events.filter(({ index }) => !indexes.has(index));
-    return events.length === 0 ? items : [...items, ...(await committer.commit({ ...chunk, events }, redelivered))];
+    return events.length === 0 ? items : [...items, ...(await committer.commit({ ...chunk, events }, source))];
   };
 
   return {
-    commit: (chunk, redelivered) =>
-      chunk.agentId === null ? committer.commit(chunk, redelivered) : commitGuarded(chunk.agentId, chunk, redelivered),
+    commit: (chunk, source) =>
+      chunk.agentId === null ? committer.commit(chunk, source) : commitGuarded(chunk.agentId, chunk, source),
   };
 }

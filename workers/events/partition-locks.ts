@@ -1,9 +1,17 @@
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { scripts } from '../../shared/redis/scripts';
+import type { Partition } from './waiting-events';
 
-/** Longer than a commit takes. A crashed holder blocks its partitions for at most this long. */
+/** A crashed holder delays its partitions by no more than this. */
 export const LOCK_MS = 5_000;
+const RENEW_EVERY_MS = LOCK_MS / 3;
+
+/** Partitions that are locked until `release` is called. */
+export interface HeldPartitions {
+  partitions: Partition[];
+  release(): Promise<void>;
+}
 
 /**
  * Creates short-lived locks that keep worker processes off each other's partitions, so that their transactions do not
@@ -12,19 +20,38 @@ export const LOCK_MS = 5_000;
  * them.
  */
 export function createPartitionLocks({ client }: RedisLink, keys: RedisKeys) {
+  const locksOf = (partitions: readonly Partition[]): string[] => partitions.map(keys.partitionLock);
+
   return {
-    /** Returns the partitions that `holder` now owns. Returns all requested partitions if Redis fails. */
-    async acquire(partitions: number[], holder: string): Promise<number[]> {
-      try {
-        const replies = await scripts.lockPartitions(client, partitions.map(keys.partitionLock), [holder, LOCK_MS]);
-        return partitions.filter((_, n) => replies[n] === 1);
-      } catch {
-        return partitions;
-      }
-    },
-    async release(partitions: number[], holder: string): Promise<void> {
-      if (partitions.length === 0) return;
-      await scripts.releaseLocks(client, partitions.map(keys.partitionLock), [holder]).catch(() => undefined);
+    /**
+     * Locks partitions that are free, in order, until they have `maxEvents` waiting events. Renews the locks until they
+     * are released. Returns all partitions if Redis fails.
+     */
+    async acquire(
+      candidates: readonly { partition: Partition; events: number }[],
+      maxEvents: number,
+      holder: string,
+    ): Promise<HeldPartitions> {
+      const all = candidates.map(({ partition }) => partition);
+      const weights = candidates.map(({ events }) => events);
+      const partitions = await scripts
+        .lockPartitions(client, locksOf(all), [holder, LOCK_MS, maxEvents, ...weights])
+        .then(
+          (replies) => all.filter((_, n) => replies[n] === 1),
+          () => all,
+        );
+      if (partitions.length === 0) return { partitions, release: () => Promise.resolve() };
+      const locks = locksOf(partitions);
+      const renewal = setInterval(() => {
+        scripts.renewLocks(client, locks, [holder, LOCK_MS]).catch(() => undefined);
+      }, RENEW_EVERY_MS);
+      return {
+        partitions,
+        release: async () => {
+          clearInterval(renewal);
+          await scripts.releaseLocks(client, locks, [holder]).catch(() => undefined);
+        },
+      };
     },
   };
 }

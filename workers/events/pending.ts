@@ -13,6 +13,10 @@ export interface PendingChunk {
   span: SpanContext | null;
   /** True if a worker started this job before, so its events may already be stored. */
   redelivered: boolean;
+  /** Order of arrival at the committer. */
+  sequence: number;
+  /** True once a commit of any of the chunk's events has started. */
+  started: boolean;
   open: number;
   items: ReceiptItem[];
   done: () => void;

@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { orAborted } from '../../shared/concurrency/retry';
-import { decodeChunk, type EventChunk, eventsQueue, redactRows } from '../../shared/queue/event-chunk';
+import { decodeChunk, type EventChunk, type EventLane, eventsQueue, redactRows } from '../../shared/queue/event-chunk';
 import type { Store } from '../../shared/store/store';
 import { isErased } from './commit-group';
 import type { Committer } from './committer';
@@ -25,6 +25,7 @@ interface Deps {
   metrics: Metrics;
   /** Aborted when a stopping process gives up waiting for its jobs. */
   signal: AbortSignal;
+  lane: EventLane;
 }
 
 /** Maximum number of issues listed in a dead letter's reason. `dead-letters show` prints all issues. */
@@ -93,7 +94,7 @@ async function redactErased({ store }: Deps, job: Job, { events, receivedAtMs }:
  * are already stored are not stored again.
  */
 export async function processChunk(deps: Deps, job: Job, token?: string): Promise<void> {
-  const { committer, finalize, log, metrics, signal } = deps;
+  const { committer, finalize, log, metrics, signal, lane } = deps;
   let chunk: EventChunk;
   try {
     chunk = withDerivedIds(deps.secrets.eventId, decodeChunk(eventsQueue.parse(job)));
@@ -104,8 +105,9 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     throw new UnrecoverableError(`PAYLOAD_UNREADABLE: ${why}`);
   }
   const { chunkId, tenant, events, receivedAtMs, requestIds } = chunk;
+  const redelivered = job.attemptsStarted > 1 || job.stalledCounter > 0;
   try {
-    const items = await orAborted(committer.commit(chunk, job.attemptsStarted > 1 || job.stalledCounter > 0), signal);
+    const items = await orAborted(committer.commit(chunk, { lane, redelivered }), signal);
     const failed = items.filter(({ outcome }) => outcome === 'FAILED');
     if (failed.length > 0) await redactErased(deps, job, chunk);
     await finalize({ chunkId, tenant, total: events.length, items });

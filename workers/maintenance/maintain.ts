@@ -12,6 +12,8 @@ import { gaugeReadings } from './read-gauges';
 import { repeat } from './repeat';
 
 const SWEEP_EVERY_MS = 30_000;
+/** Less than `SWEEP_EVERY_MS`, so that in each interval, only the first worker sweeps. */
+const SWEEP_LOCK_MS = 25_000;
 const GAUGES_EVERY_MS = 5_000;
 const DEAD_LETTERS_EVERY_MS = 60_000;
 const SIGN_UPS_EVERY_MS = 10 * 60_000;
@@ -38,6 +40,8 @@ export function maintain(deps: {
   );
   const others = [
     repeat(SWEEP_EVERY_MS, 'abandoned chunk sweep', log, async () => {
+      const isFirst = await link.client.set(keys.reservationSweep(), '1', 'PX', SWEEP_LOCK_MS, 'NX');
+      if (isFirst === null) return;
       const swept = await sweepReservations(link, keys, Date.now());
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),

@@ -1,4 +1,4 @@
-import { DelayedError, type Job } from 'bullmq';
+import { DelayedError, type Job, type Queue } from 'bullmq';
 import type { SignalsCache } from '../../shared/cache/signals-cache';
 import type { Tenant, UserRef } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/errors';
@@ -17,6 +17,8 @@ const MAX_RECHECK_MS = 10_000;
 const RECHECKS_PER_AGE = 10;
 
 interface Deps extends RedactDeps {
+  /** The event queues, whose dead letters contain event payloads. */
+  eventQueues: readonly Queue[];
   store: Pick<Store, 'events' | 'erasures' | 'users'>;
   cache: Pick<SignalsCache, 'putNewer'>;
   log: Log;
@@ -27,9 +29,11 @@ interface Deps extends RedactDeps {
  * later do not contain the events.
  */
 async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
-  const { link, keys, events } = deps;
-  for (const { id } of await failedJobs(link.client, queueKeys(keys, events.name))) {
-    await redactDeadLetter(deps, id, tenant, userRef);
+  const { link, keys, eventQueues } = deps;
+  for (const queue of eventQueues) {
+    for (const { id } of await failedJobs(link.client, queueKeys(keys, queue.name))) {
+      await redactDeadLetter(deps, queue, id, tenant, userRef);
+    }
   }
 }
 

@@ -10,8 +10,6 @@ import { scripts } from '../../shared/redis/scripts';
 export interface RedactDeps {
   link: RedisLink;
   keys: RedisKeys;
-  /** The events queue, whose dead letters contain event payloads. */
-  events: Queue;
   signal: AbortSignal;
 }
 
@@ -36,7 +34,8 @@ function chunkOfUser(text: string | null, tenant: Tenant, userRef: UserRef): Eve
  * payload only if it is unchanged, so that concurrent erasures cannot undo each other.
  */
 export async function redactDeadLetter(
-  { events, link, keys, signal }: RedactDeps,
+  { link, keys, signal }: RedactDeps,
+  events: Queue,
   id: string,
   tenant: Tenant,
   userRef: UserRef,

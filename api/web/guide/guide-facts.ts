@@ -11,6 +11,7 @@ import {
 import { CODE_SECONDS } from '../../../shared/domain/link';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from '../../../shared/domain/metadata';
 import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
+import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
 import { MAX_PAGE_SIZE } from '../../http/paging';
 import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
 import { MAX_USERS_PER_RESOLVE } from '../../resolve/resolve';
@@ -83,6 +84,7 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
     MAX_EVENT_KIB: number(MAX_EVENT_BYTES / 1024),
     CONTROL_REQUESTS_PER_MINUTE: number(CONTROL_REQUESTS_PER_MINUTE),
+    DEFAULT_QUEUE_SHARE_PERCENT: number(DEFAULT_QUEUE_SHARE_PERCENT),
     CODE_MINUTES: number(CODE_SECONDS / 60),
     AI_MAX_EVENTS_PER_BATCH: number(AI_MAX_EVENTS_PER_BATCH),
     AI_MAX_USERS_PER_RESOLVE: number(AI_MAX_USERS_PER_RESOLVE),

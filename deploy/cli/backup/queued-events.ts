@@ -5,7 +5,7 @@ import { messageOf } from '../../../shared/errors';
 import type { Log } from '../../../shared/log';
 import type { RedisLink } from '../../../shared/redis/connect';
 import { queueKeys, storedPayloads } from '../../../shared/queue/bullmq-internals';
-import { decodeChunk, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
+import { decodeChunk, EVENT_QUEUES, type EventChunk, eventsQueue } from '../../../shared/queue/event-chunk';
 import { createEventQueue } from '../../../shared/queue/event-queue';
 import type { RedisKeys } from '../../../shared/redis/keys';
 import type { Part } from './manifest';
@@ -19,8 +19,10 @@ const FILE = 'queued-events.ndjson.gz';
  * afterward, contains them.
  */
 async function* jobsOf({ client }: RedisLink, keys: RedisKeys): AsyncGenerator<Buffer> {
-  for await (const { id, data } of storedPayloads(client, queueKeys(keys, eventsQueue.name))) {
-    yield Buffer.from(`${JSON.stringify({ id, data })}\n`);
+  for (const { name } of Object.values(EVENT_QUEUES)) {
+    for await (const { id, data } of storedPayloads(client, queueKeys(keys, name))) {
+      yield Buffer.from(`${JSON.stringify({ id, data })}\n`);
+    }
   }
 }
 
@@ -62,7 +64,11 @@ export async function loadQueuedEvents(
       }
       const { chunkId, tenant, receivedAtMs, events } = chunk;
       await link.client.zadd(keys.openChunks(tenant), receivedAtMs, chunkId);
-      const load = { openChunks: 0, sentBytes: line.length / events.length, authorizedAt: performance.now() };
+      const load = {
+        openChunks: Number.POSITIVE_INFINITY,
+        sentBytes: line.length / events.length,
+        authorizedAt: performance.now(),
+      };
       await queue.add([chunk], load);
       queued += 1;
     }

@@ -1,12 +1,18 @@
--- Locks the partitions that are free.
+-- Locks free partitions, in order, until they have enough waiting events.
 --
 -- KEYS     one lock per partition
--- ARGV[1]  holder's token
+-- ARGV[1]  token of the holder
 -- ARGV[2]  lifetime of a lock in ms
+-- ARGV[3]  number of waiting events that is enough
+-- ARGV[4…] number of waiting events per partition
 --
--- Returns one value per partition: 1 if it is now locked, 0 if another holder has the lock.
-local got = {}
+-- Returns one value per partition: 1 if it is now locked, otherwise 0.
+local got, events = {}, 0
 for i, key in ipairs(KEYS) do
-  got[i] = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+  got[i] = 0
+  if events < tonumber(ARGV[3]) and redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then
+    got[i] = 1
+    events = events + tonumber(ARGV[3 + i])
+  end
 end
 return got

@@ -36,7 +36,9 @@ async function commitAndCountLookups(groups: readonly (readonly EventChunk[])[])
   });
   try {
     for (const group of groups) {
-      const items = await Promise.all(group.map((chunk) => committer.commit(chunk, false)));
+      const items = await Promise.all(
+        group.map((chunk) => committer.commit(chunk, { lane: 'interactive', redelivered: false })),
+      );
       expect(items).toEqual(group.map(() => []));
     }
   } finally {

@@ -130,7 +130,7 @@ describe('PATCH /admin/partners/:id', () => {
     const { partnerId, liveKey } = await h.partner();
     await statusWith(secondApi.client, liveKey);
     const { body } = await patch(partnerId, { limits: { requestsPerMinute: 3 } });
-    expect(body.limits).toEqual({ eventsPerMinute: 10_000_000, requestsPerMinute: 3 });
+    expect(body.limits).toEqual({ eventsPerMinute: 10_000_000, requestsPerMinute: 3, queueSharePercent: 25 });
     const response = await secondApi.client.get('/events', liveKey);
     expect(response.headers.get('ratelimit-policy')).toBe('"requests";q=3;w=60');
   });

@@ -65,7 +65,7 @@ describe('mir partners', () => {
     const { partnerId } = await h.partner({ allowedReturnOrigins: ['https://old.example'] });
     const update = (...args: string[]) => mir('partners', 'update', partnerId, '--json', ...args);
     const updated = (await update('--requests-per-minute', '9')).json();
-    expect(updated.limits).toEqual({ eventsPerMinute: 10_000_000, requestsPerMinute: 9 });
+    expect(updated.limits).toEqual({ eventsPerMinute: 10_000_000, requestsPerMinute: 9, queueSharePercent: 25 });
     expect(updated.allowedReturnOrigins).toEqual(['https://old.example']);
     const moved = (await update('--origin', 'https://a.example', 'https://b.example')).json();
     expect(moved.allowedReturnOrigins).toEqual(['https://a.example', 'https://b.example']);

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import {
   countActive,
   failedJobs,
-  findJob,
+  findJobs,
   isFailed,
   JOB_FIELDS,
   PRIORITY_STEP,
@@ -151,9 +151,13 @@ describe('BullMQ key layout', () => {
     await addJobInEachState();
     await queue.add(NAME, {}, { jobId: 'is-done', removeOnComplete: true, lifo: true });
     await (await takeJob()).moveToCompleted(null, TOKEN, false);
-    const found = Object.fromEntries(
-      await Promise.all([...STATES, 'done', 'never'].map(async (id) => [id, await findJob(redis, of, `is-${id}`)])),
+    const ids = [...STATES, 'done', 'never'];
+    const states = await findJobs(
+      redis,
+      of,
+      ids.map((id) => `is-${id}`),
     );
+    const found = Object.fromEntries(ids.map((id, n) => [id, states[n]]));
     expect(found).toEqual({
       active: 'queued',
       delayed: 'queued',

@@ -43,7 +43,9 @@ describe('trace of a commit group', () => {
     const committer = createCommitter({ store, queueLink, keys, cache, locks, log, metrics, tracing, signal });
     const jobs = ['one', 'two', 'three'].map((name) => {
       const job = tracing.openRequest!(name, 'JOB', {});
-      return job.run(() => committer.commit(newChunk(), false)).then(() => job.end(200));
+      return job
+        .run(() => committer.commit(newChunk(), { lane: 'interactive', redelivered: false }))
+        .then(() => job.end(200));
     });
     await Promise.all(jobs);
     await tracing.stop();

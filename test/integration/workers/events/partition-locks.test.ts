@@ -1,38 +1,65 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createPartitionLocks, type PartitionLocks } from '../../../../workers/events/partition-locks';
+import { createPartitionLocks, type HeldPartitions, LOCK_MS } from '../../../../workers/events/partition-locks';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
+import { waitUntil } from '../../../support/wait-until';
 
 let h: Harness;
-let locks: PartitionLocks;
+const held: HeldPartitions[] = [];
 beforeAll(async () => {
   h = await sharedHarness({ workers: false });
-  locks = createPartitionLocks(h.ctx.queueLink, h.ctx.keys);
 });
-afterAll(() => h.close());
+afterAll(async () => {
+  await Promise.all(held.map((one) => one.release()));
+  await h.close();
+});
+
+async function acquire(partitions: string[], holder: string, enough = 1_000): Promise<HeldPartitions> {
+  const candidates = partitions.map((partition) => ({ partition, events: 10 }));
+  const acquired = await createPartitionLocks(h.ctx.queueLink, h.ctx.keys).acquire(candidates, enough, holder);
+  held.push(acquired);
+  return acquired;
+}
 
 /** Deletes a lock, as Redis does when the lock expires. */
-const expire = (partition: number): Promise<number> => h.ctx.queueLink.client.del(h.ctx.keys.partitionLock(partition));
+const expire = (partition: string): Promise<number> => h.ctx.queueLink.client.del(h.ctx.keys.partitionLock(partition));
 
 describe('createPartitionLocks', () => {
   it('locks a partition for one holder until that holder releases it', async () => {
-    expect(await locks.acquire([1, 2], 'a')).toEqual([1, 2]);
-    expect(await locks.acquire([2, 3], 'b')).toEqual([3]);
-    await locks.release([1, 2], 'a');
-    expect(await locks.acquire([1, 2], 'b')).toEqual([1, 2]);
+    const first = await acquire(['p:1', 'p:2'], 'a');
+    expect(first.partitions).toEqual(['p:1', 'p:2']);
+    expect((await acquire(['p:2', 'p:3'], 'b')).partitions).toEqual(['p:3']);
+    await first.release();
+    expect((await acquire(['p:1', 'p:2'], 'b')).partitions).toEqual(['p:1', 'p:2']);
+  });
+
+  it('locks only as many free partitions as have enough waiting events', async () => {
+    expect((await acquire(['q:1'], 'a')).partitions).toEqual(['q:1']);
+    expect((await acquire(['q:1', 'q:2', 'q:3', 'q:4'], 'b', 15)).partitions).toEqual(['q:2', 'q:3']);
+    expect((await acquire(['q:4'], 'c')).partitions).toEqual(['q:4']);
   });
 
   it('lets the next holder acquire a partition once the lock has expired', async () => {
-    await locks.acquire([4, 5], 'dead');
-    await expire(4);
-    expect(await locks.acquire([4, 5], 'next')).toEqual([4]);
+    await acquire(['r:4', 'r:5'], 'dead');
+    await expire('r:4');
+    expect((await acquire(['r:4', 'r:5'], 'next')).partitions).toEqual(['r:4']);
   });
 
   it('does not let a slow holder release a lock that another holder has acquired', async () => {
-    await locks.acquire([7], 'slow');
-    await expire(7);
-    await locks.acquire([7], 'next');
-    await locks.release([7], 'slow');
-    expect(await locks.acquire([7], 'third')).toEqual([]);
+    const slow = await acquire(['s:7'], 'slow');
+    await expire('s:7');
+    await acquire(['s:7'], 'next');
+    await slow.release();
+    expect((await acquire(['s:7'], 'third')).partitions).toEqual([]);
+  });
+
+  it('renews a lock while its holder has not released it', async () => {
+    const { client } = h.ctx.queueLink;
+    const lock = h.ctx.keys.partitionLock('t:1');
+    const busy = await acquire(['t:1'], 'busy');
+    await client.pexpire(lock, LOCK_MS / 2);
+    await waitUntil('the lock is renewed', async () => (await client.pttl(lock)) > LOCK_MS / 2);
+    await busy.release();
+    expect(await client.exists(lock)).toBe(0);
   });
 });

@@ -36,8 +36,8 @@ async function textOf(id: string): Promise<string | null> {
 
 const erase = (id: string, userRef: string): Promise<void> => {
   const { queueLink: link, keys, queues } = mir.ctx;
-  const deps = { link, keys, events: queues.events, signal: new AbortController().signal };
-  return redactDeadLetter(deps, id, TENANT, userRef as UserRef);
+  const deps = { link, keys, signal: new AbortController().signal };
+  return redactDeadLetter(deps, queues.events, id, TENANT, userRef as UserRef);
 };
 
 describe('redactDeadLetter', () => {

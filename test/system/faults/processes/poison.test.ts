@@ -116,7 +116,7 @@ describe('events and jobs that cannot be processed', () => {
     await expectFinalized();
     await retryAll();
     await expectFinalized();
-    await viewQueue(mir).queue.clean(0, 0, 'failed');
+    await viewQueue(mir).queue.deleteFailed();
   });
 
   it('finalizes a job with an unknown payload version as FAILED and keeps the job and its failure reason', async () => {
@@ -135,7 +135,7 @@ describe('events and jobs that cannot be processed', () => {
     await submitUntilAccepted(mir.client, expectedState, [anEvent({ userExternalId: 'u-0' })]);
     await waitUntilDrained(mir);
     expect(await resolvedCounts(mir.client, expectedState)).toEqual({ 'u-0': 1 });
-    await viewQueue(mir).queue.clean(0, 0, 'failed');
+    await viewQueue(mir).queue.deleteFailed();
   });
 
   it("finalizes receipts as DONE_WITH_FAILURES if a job's payload is garbage", async () => {
@@ -161,7 +161,7 @@ describe('events and jobs that cannot be processed', () => {
     // The worker has removed the marks without a sweep.
     expect(await remainingMarks(mir, expectedState.tenant)).toEqual(NO_MARKS);
     expect(await mir.ctx.store.events.model.countDocuments({ tenant: expectedState.tenant })).toBe(200);
-    await queue.clean(0, 0, 'failed');
+    await queue.deleteFailed();
   });
 
   it('lets the sweep remove the open marker of a garbage job that has no reserved bytes', async () => {

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { newChunkId } from '../../../../shared/domain/ids';
-import { eventsQueue } from '../../../../shared/queue/event-chunk';
 import { reserveBytes } from '../../../../shared/queue/queued-bytes';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../../../shared/queue/sweep-open-chunks';
 import {
@@ -174,7 +173,9 @@ describe('the watermark', () => {
       const entry = { cost: 1, grant: 'part' as const, chunkIds: [chunkId] };
       const { nowMs } = await authorizer.authorize(partner.key, 'events', 'events:write', [entry]);
       if (withReservation)
-        await reserveBytes(viewQueue(mir).redis, keys, eventsQueue.name, [{ chunkId, tenant, bytes: 1_000 }], nowMs!);
+        await reserveBytes(viewQueue(mir).redis, keys, { lane: 'bulk', tenant, nowMs: nowMs!, limits: null }, [
+          { chunkId, bytes: 1_000, cost: 1 },
+        ]);
       return nowMs!;
     }
 

@@ -45,7 +45,8 @@ describe('Redis at its memory limit', () => {
   it(
     'rejects events before Redis is full and accepts them again once workers have freed memory',
     async () => {
-      const expectedState = newExpectedState(await mir.partner());
+      const limits = { eventsPerMinute: 10_000_000, requestsPerMinute: 1_000_000, queueSharePercent: 100 };
+      const expectedState = newExpectedState(await mir.partner({ limits }));
       let rejected: SubmittedEvent[] | null = null;
       for (let n = 0; rejected === null && n < MAX_BATCHES; n += 1) {
         const events = bigEvents();

@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals-cache';
 import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
-import { partitionOf } from '../../../../shared/domain/partition';
+import { commitPartitionOf } from '../../../../shared/domain/partition';
 import { connectRedis } from '../../../../shared/redis/connect';
 import type { EventChunk } from '../../../../shared/queue/event-chunk';
 import { type Committer, createCommitter } from '../../../../workers/events/committer';
@@ -35,9 +35,8 @@ beforeEach(() => {
   committer = createCommitter(deps);
 });
 
-/** Creates a chunk with one event for a new user. */
-function createChunk(): { chunk: EventChunk; userRef: UserRef } {
-  const tenant = tenantOf(partnerIdOf(newPartnerTag()), 'live');
+/** Creates a chunk with one event for a new user of the tenant. */
+function createChunk(tenant = tenantOf(partnerIdOf(newPartnerTag()), 'live')): { chunk: EventChunk; userRef: UserRef } {
   const chunkId = newChunkId(Date.now());
   const userRef = `u_${chunkId}` as UserRef;
   const event = {
@@ -60,7 +59,7 @@ describe('the committer', () => {
   it('rereads signals before it puts them into a cache that was down', async () => {
     const { chunk, userRef } = createChunk();
     await cacheServer.stop();
-    const committed = committer.commit(chunk, false);
+    const committed = committer.commit(chunk, { lane: 'interactive', redelivered: false });
     await waitUntil('the event is stored', async () => (await countOf(chunk)) === 1);
     // Simulates a commit by another worker whose update of the cache was lost.
     await h.ctx.store.users.model.updateOne({ _id: userRef }, { $set: { eventCount: 9, revision: 9 } });
@@ -72,9 +71,9 @@ describe('the committer', () => {
   it('rejects events that wait for a locked partition when the worker stops, and never stores them', async () => {
     const { chunk, userRef } = createChunk();
     const { queueLink, keys } = h.ctx;
-    const lock = keys.partitionLock(partitionOf(userRef));
+    const lock = keys.partitionLock(`${chunk.tenant}:${commitPartitionOf(userRef)}`);
     await queueLink.client.set(lock, 'another', 'EX', 600);
-    const committed = committer.commit(chunk, false);
+    const committed = committer.commit(chunk, { lane: 'interactive', redelivered: false });
     const outcome = committed.then(
       () => 'committed',
       (error: unknown) => error,
@@ -83,7 +82,9 @@ describe('the committer', () => {
     stopping.abort(reason);
     expect(await outcome).toBe(reason);
     await queueLink.client.del(lock);
-    await expect(committer.commit(createChunk().chunk, false)).rejects.toBe(reason);
+    await expect(committer.commit(createChunk().chunk, { lane: 'interactive', redelivered: false })).rejects.toBe(
+      reason,
+    );
     expect(await countOf(chunk)).toBe(0);
   });
 
@@ -99,14 +100,19 @@ describe('the committer', () => {
         },
       },
       locks: {
-        ...locks,
-        release: (...args) => {
-          order.push('release');
-          return locks.release(...args);
+        acquire: async (...args) => {
+          const held = await locks.acquire(...args);
+          return {
+            ...held,
+            release: () => {
+              order.push('release');
+              return held.release();
+            },
+          };
         },
       },
     });
-    expect(await recording.commit(createChunk().chunk, false)).toEqual([]);
+    expect(await recording.commit(createChunk().chunk, { lane: 'interactive', redelivered: false })).toEqual([]);
     expect(order).toEqual(['put', 'release']);
   });
 
@@ -119,7 +125,85 @@ describe('the committer', () => {
     };
     const { chunk } = createChunk();
     const retrying = createCommitter({ ...deps, store: { ...store, openSession } });
-    expect(await retrying.commit(chunk, false)).toEqual([]);
+    expect(await retrying.commit(chunk, { lane: 'interactive', redelivered: false })).toEqual([]);
     expect(await countOf(chunk)).toBe(1);
+  });
+
+  describe('with two lanes', () => {
+    const INTERACTIVE = { lane: 'interactive', redelivered: false } as const;
+    const BULK = { lane: 'bulk', redelivered: false } as const;
+
+    /** A committer whose transactions wait for `open` while `isHeld` matches their number. */
+    function gatedCommitter(isHeld: (transaction: number) => boolean) {
+      const { store } = h.ctx;
+      let open = (): void => undefined;
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      let started = 0;
+      let concurrent = 0;
+      let mostConcurrent = 0;
+      const transaction: typeof store.transaction = async (...args) => {
+        started += 1;
+        concurrent += 1;
+        mostConcurrent = Math.max(mostConcurrent, concurrent);
+        if (isHeld(started)) await opened;
+        return store.transaction(...args).finally(() => (concurrent -= 1));
+      };
+      return {
+        committer: createCommitter({ ...deps, store: { ...store, transaction } }),
+        open,
+        started: () => started,
+        mostConcurrent: () => mostConcurrent,
+      };
+    }
+
+    it('commits interactive events while all bulk commits are busy', async () => {
+      const gated = gatedCommitter((transaction) => transaction <= 2);
+      const bulk: Promise<unknown>[] = [];
+      for (let n = 1; n <= 2; n += 1) {
+        bulk.push(gated.committer.commit(createChunk().chunk, BULK));
+        await waitUntil('the bulk commit has started', () => gated.started() === n);
+      }
+      bulk.push(gated.committer.commit(createChunk().chunk, BULK));
+      expect(await gated.committer.commit(createChunk().chunk, INTERACTIVE)).toEqual([]);
+      expect(gated.started()).toBe(3);
+      gated.open();
+      expect(await Promise.all(bulk)).toEqual([[], [], []]);
+      expect(gated.mostConcurrent()).toBe(3);
+    });
+
+    it("never commits a user's events from both lanes at the same time", async () => {
+      const gated = gatedCommitter((transaction) => transaction === 1);
+      const { chunk, userRef } = createChunk();
+      const bulk = gated.committer.commit(chunk, BULK);
+      await waitUntil('the bulk commit has started', () => gated.started() === 1);
+      const next = createChunk(chunk.tenant).chunk;
+      const ofSameUser = { ...next, events: next.events.map((event) => ({ ...event, userRef })) };
+      const interactive = gated.committer.commit(ofSameUser, INTERACTIVE);
+      // A commit of another tenant shows that the committer has had the chance to start one for the same user.
+      expect(await gated.committer.commit(createChunk().chunk, INTERACTIVE)).toEqual([]);
+      expect(gated.started()).toBe(2);
+      gated.open();
+      expect(await Promise.all([bulk, interactive])).toEqual([[], []]);
+      expect(await h.ctx.store.users.model.findById(userRef).lean()).toMatchObject({ eventCount: 2, revision: 2 });
+    });
+
+    it('commits at most 1,000 bulk events per transaction', async () => {
+      const sizes: number[] = [];
+      const { store } = h.ctx;
+      const events = {
+        ...store.events,
+        insert: ((docs, session) => {
+          sizes.push(docs.length);
+          return store.events.insert(docs, session);
+        }) as typeof store.events.insert,
+      };
+      const recording = createCommitter({ ...deps, store: { ...store, events } });
+      const chunks = Array.from({ length: 2_500 }, () => createChunk().chunk);
+      await Promise.all(chunks.map((chunk) => recording.commit(chunk, BULK)));
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
+      expect(sizes.reduce((total, size) => total + size, 0)).toBe(2_500);
+    });
   });
 });

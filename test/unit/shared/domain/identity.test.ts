@@ -13,7 +13,7 @@ import {
   tenantOf,
   type UserRef,
 } from '../../../../shared/domain/ids';
-import { PARTITIONS, partitionOf } from '../../../../shared/domain/partition';
+import { CACHE_SLOTS, cacheSlotOf, COMMIT_PARTITIONS, commitPartitionOf } from '../../../../shared/domain/partition';
 import { deriveSecrets, keyedHash, userRefOf } from '../../../../shared/domain/subject';
 import { anEvent } from '../../../support/builders';
 
@@ -132,18 +132,21 @@ describe('tenants, subjects and event IDs', () => {
     ['usr_AAAAAAAAAAAAAAAAAAAAA0', 4],
     ['usr_AAAAAAAAAAAAAAAAAAAAA_', 15],
   ])(
-    'always maps %s to partition %i, because workers running different versions share the partition locks',
-    (userRef, partition) => {
-      expect(partitionOf(userRef as UserRef)).toBe(partition);
+    'always maps %s to cache slot %i, because processes running different versions share the cache',
+    (userRef, slot) => {
+      expect(cacheSlotOf(userRef as UserRef)).toBe(slot);
     },
   );
 
-  it('spreads users evenly across all partitions', () => {
+  it.each([
+    ['cache slots', CACHE_SLOTS, cacheSlotOf],
+    ['partitions for commits', COMMIT_PARTITIONS, commitPartitionOf],
+  ])('spreads users evenly across all %s', (_name, slots, slotOf) => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
-    const users = 16_000;
-    const counts = Array.from({ length: PARTITIONS }, () => 0);
-    for (let n = 0; n < users; n += 1) counts[partitionOf(userRefOf(subject, tenant, `user-${n}`))]! += 1;
-    const expected = users / PARTITIONS;
+    const users = 64_000;
+    const counts = Array.from({ length: slots }, () => 0);
+    for (let n = 0; n < users; n += 1) counts[slotOf(userRefOf(subject, tenant, `user-${n}`))]! += 1;
+    const expected = users / slots;
     for (const count of counts) {
       expect(count).toBeGreaterThan(expected * 0.85);
       expect(count).toBeLessThan(expected * 1.15);
