@@ -2,19 +2,30 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { startStores } from '../../deploy/local/stores';
-import { createApiContext } from '../../api/context';
+import { type ApiContext, createApiContext } from '../../api/context';
 import { openRuntime } from '../../shared/runtime';
+import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
 import { readConfig } from '../../shared/config/config';
 import { insertPartner } from '../support/harness';
+import { benchReport, createReporter, type Reporter, reportTable } from './report';
 
-const PARTNERS_LIMIT = 1_000_000_000;
+/** Limits that no benchmark reaches. */
+export const UNLIMITED = { limits: { eventsPerMinute: 1_000_000_000, requestsPerMinute: 1_000_000_000 } };
+
+/** Empties the queue and removes its open markers and reservations, so that every round starts in the same state. */
+export async function clearQueue({ queues, queueLink, keys }: ApiContext): Promise<void> {
+  for (const { name } of Object.values(EVENT_QUEUES)) await queues[name].obliterate({ force: true });
+  const stale = await queueLink.client.keys(`${keys.reservations()}*`);
+  const open = await queueLink.client.keys('*:open-chunks');
+  if (stale.length + open.length > 0) await queueLink.client.del(...stale, ...open);
+}
 
 /**
  * Starts the stores and creates a partner whose rate limits are too high to matter. All benchmark processes share
- * `env`.
+ * `env`. Deletes the data at the end unless it is in a folder chosen by the caller.
  */
-async function openEnvironment() {
-  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'mir-bench-'));
+async function openEnvironment(chosenDir: string | null) {
+  const dataDir = chosenDir ?? (await mkdtemp(path.join(os.tmpdir(), 'mir-bench-')));
   const stores = await startStores({
     dataDir,
     redisArgs: ['--maxmemory', '8gb'],
@@ -33,46 +44,57 @@ async function openEnvironment() {
     WORKER_PORT: '0',
   };
   const ctx = await createApiContext(await openRuntime(readConfig(env), 'api'));
-  const partner = await insertPartner(ctx.store, {
-    limits: { eventsPerMinute: PARTNERS_LIMIT, requestsPerMinute: PARTNERS_LIMIT },
-  });
+  const partner = await insertPartner(ctx.store, UNLIMITED);
   return {
     env,
     ctx,
     partner,
     stores,
-    /**
-     * Empties the queue and removes its open markers and reservations, so that every round starts in the same state.
-     */
-    async clearQueue(): Promise<void> {
-      await ctx.queues.events.obliterate({ force: true });
-      await ctx.queues['bulk-events'].obliterate({ force: true });
-      const stale = await ctx.queueLink.client.keys(`${ctx.keys.reservations()}*`);
-      const open = await ctx.queueLink.client.keys('*:open-chunks');
-      if (stale.length + open.length > 0) await ctx.queueLink.client.del(...stale, ...open);
-    },
+    clearQueue: () => clearQueue(ctx),
     async close(): Promise<void> {
       await ctx.close();
       await stores.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      if (chosenDir === null) await rm(dataDir, { recursive: true, force: true });
     },
   };
 }
 
 export type BenchEnvironment = Awaited<ReturnType<typeof openEnvironment>>;
 
-/** Runs a benchmark in its own environment, then exits the process. */
-export function inEnvironment(bench: (environment: BenchEnvironment) => Promise<void>): void {
-  const run = async (): Promise<void> => {
-    const environment = await openEnvironment();
+interface Run {
+  /** Name of the npm script. */
+  name: string;
+  options: { selected: ReadonlySet<string>; json: boolean; [setting: string]: unknown };
+  /** Folder of the stores. Defaults to a temporary folder. */
+  dataDir?: string;
+}
+
+/**
+ * Runs a benchmark in its own environment, prints its results as a table or as JSON, and exits the process: with status
+ * 1 if a figure missed its limit.
+ */
+export function runBench(
+  { name, options, dataDir }: Run,
+  bench: (environment: BenchEnvironment, reporter: Reporter) => Promise<void>,
+): void {
+  const reporter = createReporter();
+  const run = async (): Promise<boolean> => {
+    const environment = await openEnvironment(dataDir ?? null);
+    const { mongo, redis } = environment.stores;
     try {
-      await bench(environment);
+      await bench(environment, reporter);
     } finally {
       await environment.close();
     }
+    const { selected, json, ...settings } = options;
+    const results = reporter.results();
+    const shown = selected.size > 0 ? { ...settings, only: [...selected].join(',') } : settings;
+    const report = benchReport({ bench: name, stores: { mongo, redis }, options: shown, results });
+    process.stdout.write(`${json ? JSON.stringify(report, null, 2) : reportTable(report)}\n`);
+    return results.every(({ pass }) => pass !== false);
   };
   run().then(
-    () => process.exit(0),
+    (passed) => process.exit(passed ? 0 : 1),
     (error: unknown) => {
       console.error(error);
       process.exit(1);

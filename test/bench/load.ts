@@ -2,14 +2,14 @@ import autocannon from 'autocannon';
 
 const CONNECTIONS = 64;
 
-/** Returns how many requests per second a route handles. Throws unless all responses are 2xx. */
-export async function requestsPerSecond(options: {
+/** Measures how many requests a route handles. Throws unless all responses are 2xx. */
+export async function loadRoute(options: {
   url: string;
   headers?: Record<string, string>;
   bodies: string[];
   seconds: number;
   connections?: number;
-}): Promise<number> {
+}): Promise<{ perSecond: number; total: number }> {
   const { url, headers = {}, bodies, seconds, connections = CONNECTIONS } = options;
   const result = await autocannon({
     url,
@@ -24,5 +24,5 @@ export async function requestsPerSecond(options: {
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${url}: ${result.non2xx} responses were not 2xx, and ${result.errors} requests failed`);
   }
-  return result.requests.average;
+  return { perSecond: result.requests.average, total: result.requests.total };
 }

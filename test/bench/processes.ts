@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { freePort } from '../../deploy/local/ports';
 
 export interface BenchProcess {
   port: number;
@@ -29,4 +30,10 @@ export async function startProgram(program: string, env: Record<string, string>)
       await exited;
     },
   };
+}
+
+/** Starts an API process whose metrics port is known. A worker serves its metrics on its only port. */
+export async function startApi(env: Record<string, string>): Promise<BenchProcess & { metricsPort: number }> {
+  const metricsPort = await freePort();
+  return { ...(await startProgram('api/main.js', { ...env, METRICS_PORT: String(metricsPort) })), metricsPort };
 }

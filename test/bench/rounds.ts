@@ -1,46 +1,47 @@
-/** The results of two programs, with one result per round. */
-export interface Comparison {
-  name: string;
-  unit: string;
-  ours: number[];
-  other: number[];
-  target: number | null;
-}
-
-function sorted(values: number[]): number[] {
-  return [...values].sort((a, b) => a - b);
-}
-
-export function median(values: number[]): number {
-  const s = sorted(values);
-  const middle = Math.floor(s.length / 2);
-  return s.length % 2 === 1 ? s[middle]! : (s[middle - 1]! + s[middle]!) / 2;
-}
+import type { Figure, Limit } from './result';
 
 /** Runs the two programs in the order A B B A A B …, so that changes in machine load affect both equally. */
-export async function compare(
-  name: string,
-  unit: string,
-  target: number | null,
+export async function alternate(
   rounds: number,
-  ours: () => Promise<number>,
-  other: () => Promise<number>,
-): Promise<Comparison> {
-  const result: Comparison = { name, unit, ours: [], other: [], target };
+  first: () => Promise<number>,
+  second: () => Promise<number>,
+): Promise<{ first: number[]; second: number[] }> {
+  const values = { first: [] as number[], second: [] as number[] };
+  const measure = { first, second };
   for (let round = 0; round < rounds; round += 1) {
-    const sides: ('ours' | 'other')[] = round % 2 === 0 ? ['ours', 'other'] : ['other', 'ours'];
-    for (const side of sides) result[side].push(await (side === 'ours' ? ours() : other()));
+    const order = round % 2 === 0 ? (['first', 'second'] as const) : (['second', 'first'] as const);
+    for (const side of order) values[side].push(await measure[side]());
   }
-  return result;
+  return values;
 }
 
-/** Formats a comparison: the median ratio, its range, and both medians. */
-export function describe({ name, unit, ours, other, target }: Comparison): string {
-  const ratios = sorted(ours.map((figure, n) => figure / other[n]!));
-  const text = (value: number): string => Math.round(value).toLocaleString('en');
-  const goal = target === null ? '' : `  (target ${target})`;
-  return (
-    `${name}\n    ratio ${median(ratios).toFixed(2)} [${ratios[0]!.toFixed(2)}–${ratios.at(-1)!.toFixed(2)}]${goal}` +
-    `   ours ${text(median(ours))} ${unit}, other ${text(median(other))} ${unit}, ${ours.length} rounds`
-  );
+/** What a comparison measures: its unit is that of both programs, whose ratio is the figure. */
+export interface Comparison {
+  id: string;
+  name: string;
+  unit: string;
+  limit: Limit;
+  rounds: number;
+  /** Names of the two programs. Defaults to `MIR` and `baseline`. */
+  sides?: [string, string];
+}
+
+/** Compares MIR with a baseline in alternating rounds. Each value of the figure is the ratio of one round. */
+export async function compare(
+  { id, name, unit, limit, rounds, sides = ['MIR', 'baseline'] }: Comparison,
+  ours: () => Promise<number>,
+  baseline: () => Promise<number>,
+): Promise<Figure> {
+  const { first, second } = await alternate(rounds, ours, baseline);
+  return {
+    id,
+    name,
+    unit: 'ratio',
+    values: first.map((value, round) => value / second[round]!),
+    limit,
+    sides: [
+      { name: sides[0], unit, values: first },
+      { name: sides[1], unit, values: second },
+    ],
+  };
 }

@@ -1,25 +1,14 @@
 import { gzipSync } from 'node:zlib';
-import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import { newApiKey } from '../../../shared/domain/api-key';
 import { newPartnerTag } from '../../../shared/domain/ids';
 import { insertPartner } from '../../support/harness';
 import { submitted } from '../events';
 import { startProgram } from '../processes';
-import { median } from '../rounds';
-import { inEnvironment, type BenchEnvironment } from '../environment';
+import { type BenchEnvironment, runBench } from '../environment';
+import { readOptions } from '../options';
+import { atMost, median } from '../result';
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '8' },
-    connections: { type: 'string', default: '40' },
-    only: { type: 'string', default: '' },
-  },
-});
-const rounds = Number(options.rounds);
-const seconds = Number(options.seconds);
-const connections = Number(options.connections);
 const BYSTANDER_CONNECTIONS = 4;
 const BYSTANDER_USERS = 1_000;
 const DEFAULT_LIMITS = { eventsPerMinute: 60_000, requestsPerMinute: 6_000 };
@@ -28,6 +17,7 @@ const JUNK_FIELDS = 110;
 const MIB = 1024 * 1024;
 
 interface Attack {
+  id: string;
   name: string;
   headers: Record<string, string>;
   body: string | Buffer;
@@ -47,36 +37,55 @@ const oneUnknownKey = unknownKey();
  */
 const ATTACKS: Attack[] = [
   {
+    id: 'unknown-key-lines',
     name: 'unknown key, 15 KB of {} lines',
     headers: { 'content-type': 'application/x-ndjson' },
     body: '{}\n'.repeat(5_000),
     keys: () => oneUnknownKey,
   },
   {
+    id: 'unknown-key-numbers',
     name: 'unknown key, batch of 5,000 numbers',
     headers: {},
     body: `{"events":[${'1,'.repeat(4_999)}1]}`,
     keys: () => oneUnknownKey,
   },
   {
+    id: 'new-keys',
     name: 'a new unknown key per request, {} lines',
     headers: { 'content-type': 'application/x-ndjson' },
     body: '{}\n'.repeat(5_000),
     keys: unknownKey,
   },
   {
+    id: 'unknown-fields',
     name: 'gzip of 5,000 items with 110 unknown fields',
     headers: gzip,
     body: gzipSync(JSON.stringify({ events: Array.from({ length: JUNK_ITEMS }, () => junkFields) })),
   },
-  { name: 'gzip of 5 MiB of [', headers: gzip, body: gzipSync('['.repeat(5 * MIB)) },
+  { id: 'nesting', name: 'gzip of 5 MiB of [', headers: gzip, body: gzipSync('['.repeat(5 * MIB)) },
   {
+    id: 'distinct-fields',
     name: 'gzip of 5,000 items with 60 distinct fields',
     headers: gzip,
     body: gzipSync(JSON.stringify({ events: Array.from({ length: JUNK_ITEMS }, (_, n) => distinctFields(n)) })),
   },
-  { name: 'gzip of 5 MiB of spaces', headers: gzip, body: gzipSync(' '.repeat(5 * MIB)) },
+  { id: 'spaces', name: 'gzip of 5 MiB of spaces', headers: gzip, body: gzipSync(' '.repeat(5 * MIB)) },
 ];
+
+const options = readOptions(
+  {
+    name: 'bench:attacks',
+    summary: "Measures how attacks on the API's CPU affect another partner.",
+    figures: ATTACKS.map(({ id }) => id),
+  },
+  {
+    rounds: { default: 3, meaning: 'rounds per attack' },
+    seconds: { default: 8, meaning: 'seconds per round' },
+    connections: { default: 40, meaning: 'connections of the attacker' },
+  },
+);
+const { rounds, seconds, connections, selected } = options;
 
 interface Figures {
   p50: number;
@@ -135,29 +144,36 @@ async function round(
  * Measures how an attack on the API's CPU affects another partner. The API passes if it rejects none of that partner's
  * requests and their p99 latency is at most 3 times the idle p99 plus 20 ms.
  */
-inEnvironment(async (environment) => {
-  console.log(
-    `stores: ${environment.stores.mongo}; ${environment.stores.redis}; ${connections} connections, ${seconds} s`,
-  );
+runBench({ name: 'bench:attacks', options }, async (environment, reporter) => {
   const api = await startProgram('api/main.js', environment.env);
   await round(environment, api.port, null);
-  const selected = ATTACKS.filter(({ name }) => name.includes(options.only));
-  for (const one of selected) {
+  for (const one of ATTACKS.filter(({ id }) => selected.has(id))) {
     const idle: Figures[] = [];
     const under: (Figures & { attacksPerSecond: number })[] = [];
     for (let n = 0; n < rounds; n += 1) {
       idle.push(await round(environment, api.port, null));
       under.push(await round(environment, api.port, one));
     }
-    const of = (all: Figures[], field: keyof Figures): number => median(all.map((figures) => figures[field]));
-    const bound = 3 * of(idle, 'p99') + 20;
-    const rejected = under.reduce((sum, figures) => sum + figures.rejected, 0);
-    const pass = rejected === 0 && of(under, 'p99') <= bound;
-    console.log(
-      `${one.name}\n    ${pass ? 'pass' : 'FAIL'}   idle p50 / p99 ${of(idle, 'p50')} / ${of(idle, 'p99')} ms` +
-        `   under attack ${of(under, 'p50')} / ${of(under, 'p99')} ms (at most ${bound})   rejected ${rejected}` +
-        `   ${Math.round(median(under.map(({ attacksPerSecond }) => attacksPerSecond)))} attacks/s`,
-    );
+    const p99 = (all: Figures[]): number[] => all.map((figures) => figures.p99);
+    reporter.add({
+      id: one.id,
+      name: `another partner's POST /events during ${one.name}, p99`,
+      unit: 'ms',
+      values: p99(under),
+      limit: atMost(3 * median(p99(idle)) + 20),
+      sides: [
+        { name: 'idle', unit: 'ms', values: p99(idle) },
+        { name: 'attacks', unit: '/s', values: under.map(({ attacksPerSecond }) => attacksPerSecond) },
+      ],
+    });
+    reporter.add({
+      id: `${one.id}-rejected`,
+      name: `another partner's rejected requests during ${one.name}`,
+      unit: 'requests',
+      values: under.map(({ rejected }) => rejected),
+      limit: atMost(0),
+      sides: [],
+    });
   }
   await api.stop();
 });

@@ -1,24 +1,18 @@
-import { parseArgs } from 'node:util';
-
-const { values } = parseArgs({
-  options: {
-    agents: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '3' },
-    'kill-pairs': { type: 'string', default: '9' },
-    samples: { type: 'string', default: '1000' },
-    apis: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'latency,crash,rate' },
-    'kill-every-seconds': { type: 'string', default: '5' },
-  },
-});
+import { readOptions } from '../options';
 
 /** The command-line options of `npm run bench:kill`. */
-export const options = {
-  agents: Number(values.agents),
-  rounds: Number(values.rounds),
-  killPairs: Number(values['kill-pairs']),
-  samples: Number(values.samples),
-  apis: Number(values.apis),
-  killEveryMs: Number(values['kill-every-seconds']) * 1_000,
-  selected: new Set(values.only.split(',')),
-};
+export const options = readOptions(
+  {
+    name: 'bench:kill',
+    summary: 'Measures the kill switch on a large tree of agents.',
+    figures: ['latency', 'crash', 'rate'],
+  },
+  {
+    agents: { default: 100_000, meaning: 'agents in the large tree' },
+    rounds: { default: 3, meaning: 'rounds of the cascade rate' },
+    killPairs: { default: 9, meaning: 'kills of each tree, for the latency' },
+    samples: { default: 1_000, meaning: 'keys that are called after each kill' },
+    apis: { default: 3, meaning: 'API processes' },
+    killEverySeconds: { default: 5, meaning: 'interval of the worker kills' },
+  },
+);

@@ -1,6 +1,8 @@
 import { waitUntil } from '../../support/wait-until';
 import { type BenchProcess, startProgram } from '../processes';
-import { compare, describe } from '../rounds';
+import type { Reporter } from '../report';
+import { atLeast } from '../result';
+import { compare } from '../rounds';
 import type { BenchEnvironment } from '../environment';
 import { clearAgents, CLOSED_WITHIN_MS, expectExact, expectSealed, grow, isClosed, kill } from './scenarios';
 import { options } from './options';
@@ -8,12 +10,12 @@ import { options } from './options';
 const { agents, rounds } = options;
 
 /** Compares how many agents per second the cascade and the driver loop revoke. */
-export async function rate(environment: BenchEnvironment, apis: BenchProcess[]): Promise<void> {
+export async function rate(environment: BenchEnvironment, apis: BenchProcess[], reporter: Reporter): Promise<void> {
   const loop = await startProgram('test/bench/servers/kill-loop.js', environment.env);
   /** Prints each result immediately, because a round takes minutes if deleting its agents is slow. */
-  const report = (side: string, ms: number): number => {
+  const progress = (side: string, ms: number): number => {
     const perSecond = (agents / ms) * 1000;
-    console.log(`    ${side}: ${Math.round(perSecond).toLocaleString('en')} agents/s`);
+    reporter.progress(`    ${side}: ${Math.round(perSecond).toLocaleString('en')} agents/s`);
     return perSecond;
   };
   const ours = async (): Promise<number> => {
@@ -28,7 +30,7 @@ export async function rate(environment: BenchEnvironment, apis: BenchProcess[]):
     await expectSealed(apis[0]!, environment);
     await worker.stop();
     await clearAgents(environment);
-    return report('ours', ms);
+    return progress('ours', ms);
   };
   const other = async (): Promise<number> => {
     const tree = await grow(environment, agents);
@@ -38,18 +40,19 @@ export async function rate(environment: BenchEnvironment, apis: BenchProcess[]):
       loop.child.send({ rootId: tree[0]!.agentId });
     });
     await clearAgents(environment);
-    return report('driver loop', ms);
+    return progress('driver loop', ms);
   };
-  console.log(
-    describe(
-      await compare(
-        `cascade of ${agents} / driver-only loop with 1,000 agents per transaction`,
-        'agents/s',
-        0.8,
+  reporter.add(
+    await compare(
+      {
+        id: 'rate',
+        name: `cascade of ${agents.toLocaleString('en')} agents / driver-only loop with 1,000 agents per transaction`,
+        unit: 'agents/s',
+        limit: atLeast(0.8),
         rounds,
-        ours,
-        other,
-      ),
+      },
+      ours,
+      other,
     ),
   );
   await loop.stop();

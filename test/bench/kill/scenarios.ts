@@ -70,7 +70,7 @@ export async function expectExact({ ctx }: BenchEnvironment, root: GrownAgent, c
   if ([nulled, entries, cascade?.affected, cascade?.revoked].some((count) => count !== options.agents)) {
     throw new Error(`expected ${options.agents} of each: ${facts}`);
   }
-  console.log(`    CLOSED: ${facts}`);
+  console.error(`    CLOSED: ${facts}`);
 }
 
 /** Waits until every audit entry is sealed, then verifies the partner's whole chain through the API. */
@@ -89,7 +89,7 @@ export async function expectSealed(api: BenchProcess, { ctx, partner }: BenchEnv
   }
   if (!verdict.intact || verdict.entries < options.agents)
     throw new Error(`the audit chain is broken or incomplete: ${JSON.stringify(verdict)}`);
-  console.log(`    audit chain: intact, ${verdict.entries} entries, all sealed ${seconds} s after CLOSED`);
+  console.error(`    audit chain: intact, ${verdict.entries} entries, all sealed ${seconds} s after CLOSED`);
 }
 
 export const keysOf = (tree: GrownAgent[]): string[] => {

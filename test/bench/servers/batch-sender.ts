@@ -11,6 +11,12 @@ export interface SendMessage {
   /** Events per second per partner. Null sends as fast as the API accepts. */
   rate: number | null;
 }
+/** Sent when the last batch of one partner is accepted. */
+export interface DumpSentMessage {
+  type: 'dump sent';
+  /** Position in `dumps`. */
+  dump: number;
+}
 export interface SentMessage {
   type: 'sent';
   /** Accepted events and rejected requests per partner. */
@@ -51,6 +57,7 @@ async function send({ port, dumps, connections, rate }: SendMessage): Promise<Se
     };
     await Promise.all(Array.from({ length: connections }, sender));
     client.close();
+    process.send?.({ type: 'dump sent', dump: n } satisfies DumpSentMessage);
   };
   await Promise.all(dumps.map((_, n) => dump(n)));
   return { type: 'sent', accepted, rejected, ms: performance.now() - startedAt };

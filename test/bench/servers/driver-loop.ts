@@ -1,7 +1,9 @@
 import mongoose from 'mongoose';
 
-interface StartMessage {
-  events: Record<string, unknown>[];
+/** Events that the parent process asks the loop to store. Times are in ms. */
+export interface LoopMessage {
+  events: { _id: string; tenant: string; occurredAt: number; receivedAt: number; [field: string]: unknown }[];
+  keepUsers: boolean;
 }
 const GROUP = 500;
 
@@ -56,18 +58,20 @@ async function main(): Promise<void> {
   };
 
   process.on('message', (message) => {
-    const all = (message as StartMessage).events.map((event) => ({
+    const { events: sent, keepUsers } = message as LoopMessage;
+    const all = sent.map((event) => ({
       ...event,
-      _id: event['_id'] as string,
-      occurredAt: new Date(event['occurredAt'] as number),
-      receivedAt: new Date(event['receivedAt'] as number),
+      occurredAt: new Date(event.occurredAt),
+      receivedAt: new Date(event.receivedAt),
     }));
+    const tenants = [...new Set(sent.map(({ tenant }) => tenant))];
+    const firstMs = sent.reduce((first, { receivedAt }) => Math.min(first, receivedAt), Infinity);
     void (async () => {
       const startedAt = performance.now();
       for (let at = 0; at < all.length; at += GROUP) await commit(all.slice(at, at + GROUP));
       const ms = performance.now() - startedAt;
-      await events.deleteMany({});
-      await users.deleteMany({});
+      await events.deleteMany({ tenant: { $in: tenants }, receivedAt: { $gte: new Date(firstMs) } });
+      if (!keepUsers) await users.deleteMany({});
       process.send?.({ type: 'done', ms });
     })();
   });
