@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startStores } from '../../deploy/local/stores';
 import { type ApiContext, createApiContext } from '../../api/context';
+import { partnerIdOf, tenantOf } from '../../shared/domain/ids';
 import { openRuntime } from '../../shared/runtime';
 import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
 import { readConfig } from '../../shared/config/config';
@@ -12,11 +13,20 @@ import { benchReport, createReporter, type Reporter, reportTable } from './repor
 /** Limits that no benchmark reaches. */
 export const UNLIMITED = { limits: { eventsPerMinute: 1_000_000_000, requestsPerMinute: 1_000_000_000 } };
 
+/** A database and keyspace of their own, so that benchmarks on external servers do not touch other data. */
+const DATABASE = 'mir_bench';
+const KEYSPACE = 'bench';
+
+/** Returns a MongoDB URL with another database. Accepts URLs with several hosts. */
+export function withDatabase(mongoUrl: string, database: string): string {
+  return mongoUrl.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
+}
+
 /** Empties the queue and removes its open markers and reservations, so that every round starts in the same state. */
 export async function clearQueue({ queues, queueLink, keys }: ApiContext): Promise<void> {
   for (const { name } of Object.values(EVENT_QUEUES)) await queues[name].obliterate({ force: true });
   const stale = await queueLink.client.keys(`${keys.reservations()}*`);
-  const open = await queueLink.client.keys('*:open-chunks');
+  const open = await queueLink.client.keys(keys.openChunks(tenantOf(partnerIdOf('*'), 'live')));
   if (stale.length + open.length > 0) await queueLink.client.del(...stale, ...open);
 }
 
@@ -33,8 +43,9 @@ async function openEnvironment(chosenDir: string | null) {
   });
   const env: Record<string, string> = {
     NODE_ENV: 'test',
-    MONGO_URL: stores.mongoUrl,
+    MONGO_URL: withDatabase(stores.mongoUrl, DATABASE),
     REDIS_URL: stores.redisUrl,
+    KEYSPACE,
     SUBJECT_PEPPER: 'bench-pepper-0123456789abcdef0123456789',
     LOG_LEVEL: 'error',
     // High, because no worker empties the queue while submission is measured.

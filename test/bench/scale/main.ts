@@ -4,7 +4,7 @@ import { readConfig } from '../../../shared/config/config';
 import { projectRoot } from '../../../shared/project';
 import { openRuntime } from '../../../shared/runtime';
 import { type DrainLoad, drainRate, loopRate } from '../drain';
-import { type BenchEnvironment, clearQueue, runBench } from '../environment';
+import { type BenchEnvironment, clearQueue, runBench, withDatabase } from '../environment';
 import { readOptions } from '../options';
 import { type BenchProcess, startProgram } from '../processes';
 import type { Reporter } from '../report';
@@ -45,9 +45,7 @@ interface Site {
 }
 
 async function openSite({ env }: BenchEnvironment, size: number, { progress }: Reporter): Promise<Site> {
-  const mongo = new URL(env['MONGO_URL']!);
-  mongo.pathname = `/scale${size}`;
-  const own = { ...env, MONGO_URL: mongo.href, KEYSPACE: `scale${size}` };
+  const own = { ...env, MONGO_URL: withDatabase(env['MONGO_URL']!, `mir_bench_${size}`), KEYSPACE: `bench-${size}` };
   const ctx = await createApiContext(await openRuntime(readConfig(own), 'api'));
   await clearQueue(ctx);
   // The loop creates its indexes when it starts, so both programs' indexes grow with the rows.
