@@ -33,6 +33,9 @@ if (sizes.some((size) => !Number.isInteger(size) || size <= 0)) {
   throw new Error('--sizes must be a comma-separated list of positive numbers, such as 30000,3000000');
 }
 
+/** Rounds that are not measured, in which the processes compile their hot code and the databases fill their caches. */
+const WARM_UP_ROUNDS = 2;
+
 /** A database with a fixed number of stored events, and the processes that use it. */
 interface Site {
   size: number;
@@ -69,9 +72,11 @@ runBench({ name: 'bench:scale', options, dataDir: options.dataDir }, async (envi
   const load: DrainLoad = { count: options.events, users: MEASURED_USERS, tenants: TENANTS, keepUsers: true };
   const sites: Site[] = [];
   for (const size of sizes) sites.push(await openSite(environment, size, reporter));
-  for (const { ctx, loop } of sites) {
-    await drainRate({ ctx, partner }, load);
-    await loopRate({ ctx, partner }, loop, load);
+  for (let round = 0; round < WARM_UP_ROUNDS; round += 1) {
+    for (const { ctx, loop } of sites) {
+      await drainRate({ ctx, partner }, load);
+      await loopRate({ ctx, partner }, loop, load);
+    }
   }
   for (let round = 0; round < options.rounds; round += 1) {
     for (const site of round % 2 === 0 ? sites : sites.toReversed()) {
