@@ -77,7 +77,7 @@ const number = (value: number): string => {
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 };
 
-export function formatValue(value: number, unit: string): string {
+function formatValue(value: number, unit: string): string {
   return unit === 'ratio' ? value.toFixed(2) : `${number(value)} ${unit}`;
 }
 
@@ -94,7 +94,7 @@ const formatVerdict = ({ pass, goalMet }: Result): string =>
 const formatSides = ({ sides }: Result): string =>
   sides.map(({ name, unit, values }) => `${name} ${number(median(values))} ${unit}`).join(', ');
 
-export const COLUMNS = ['figure', 'median', 'spread', 'limit', 'goal', 'pass'] as const;
+const COLUMNS = ['figure', 'median', 'spread', 'limit', 'goal', 'pass'] as const;
 
 /** Returns a result's cells in the order of `COLUMNS`. The sides of a ratio follow its name after `separator`. */
 function cellsOf(result: Result, separator: string): string[] {

@@ -6,7 +6,7 @@ export interface Limit {
 }
 
 /** One of the two programs that a ratio compares. */
-export interface Side {
+interface Side {
   name: string;
   unit: string;
   values: number[];
