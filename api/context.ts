@@ -97,11 +97,14 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
   const mailQueue = createMailQueue({ link: queueLink, keys, log, hashOf: runtime.secrets.throttle });
   const queues = inspectQueues({ link: queueLink, keys, log });
   const cacheOptions = { link: cacheLink, keys, ttlSeconds: config.signalsTtlSeconds };
+  const unknownKeysLimited = metrics.throttled.labels('unknown-keys');
+  unknownKeysLimited.inc(0);
   const recentlySwept = new LRUCache<Tenant, true>({ max: MAX_REMEMBERED_SWEEPS, ttl: SWEEP_TENANT_EVERY_MS });
   const authorizer = createAuthorizer({
     link: queueLink,
     keys,
     store: guardedAuthority,
+    onLookupLimited: () => unknownKeysLimited.inc(),
     onOldMarker: (tenant, nowMs) => {
       if (recentlySwept.has(tenant)) return;
       recentlySwept.set(tenant, true);

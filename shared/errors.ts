@@ -68,6 +68,7 @@ const OVERLOADS = {
   QUEUE_STORE_FULL: 'the queue Redis is close to its memory limit',
   MAILS_UNAVAILABLE: 'the mails queue did not respond',
   MAILS_FULL: 'too many emails are waiting in the mails queue',
+  KEY_LOOKUPS_FULL: 'too many API keys from one address are waiting to be looked up',
   LONG_WORK_FULL: 'too many long responses are in progress',
   LOCK_QUEUE_FULL: 'too many changes to one subject are waiting in this process',
   LOCK_TIMEOUT: 'timed out waiting for earlier changes to the same subject',
@@ -82,6 +83,8 @@ export interface ErrorParams {
   reason?: OverloadReason;
   /** The missing scope. */
   scope?: string;
+  /** True if the client address sent too many unknown API keys. */
+  unknownKeys?: true;
   budget?: { policy: string; capacity: number; left: number } | null;
 }
 

@@ -1,7 +1,7 @@
 import type { Credential } from '../../shared/authz/credential';
 import type { Admission } from '../../shared/authz/authorizer';
 import { AI_MAX_EVENTS_PER_BATCH } from '../../shared/domain/agent';
-import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { allows } from '../../shared/domain/permissions';
 import type { FieldError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
@@ -82,8 +82,8 @@ export function requireSmallBatch({ agent }: Credential, events: number): void {
  * Returns a function that authorizes a key before the request body is read, without charging its budget. Calls with the
  * same key in one event-loop tick share a round trip.
  */
-export function createAuthorizeFirst(deps: Pick<ApiContext, 'authorizer'>): (key: ParsedApiKey) => Promise<Admission> {
-  const authorizeGroup = async (group: Coalesced<ParsedApiKey, Admission>[]): Promise<void> => {
+export function createAuthorizeFirst(deps: Pick<ApiContext, 'authorizer'>): (key: PresentedKey) => Promise<Admission> {
+  const authorizeGroup = async (group: Coalesced<PresentedKey, Admission>[]): Promise<void> => {
     const admission = await authorizeSubmission(deps, group[0]!.item, []);
     requireAgentPlan(admission.credential);
     group.forEach(({ resolve }) => resolve(admission));

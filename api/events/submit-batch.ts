@@ -1,6 +1,6 @@
 import type { Credential } from '../../shared/authz/credential';
 import type { Admission } from '../../shared/authz/authorizer';
-import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
@@ -167,7 +167,7 @@ function cutChunks(base: ChunkId, { good, tenant }: CheckedBatch, requestId: str
 
 /** A batch and its submitter. `admitted` is called as soon as the batch is charged. */
 export interface BatchSubmission extends Batch {
-  key: ParsedApiKey;
+  key: PresentedKey;
   requestId: string;
   admitted: (admission: Admission) => void;
 }

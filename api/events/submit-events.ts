@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import type { Credential } from '../../shared/authz/credential';
 import type { Admission } from '../../shared/authz/authorizer';
-import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { MAX_EVENT_BYTES } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
 import { MirError, type ProblemCode } from '../../shared/errors';
@@ -26,7 +26,7 @@ import { submitEventsDoc } from './submit-events-doc';
 /** A submission whose body has been read. */
 interface Submitting {
   req: Request;
-  key: ParsedApiKey;
+  key: PresentedKey;
   tenant: Tenant;
   /** Null for the partner's own key. */
   agent: Credential | null;
@@ -52,7 +52,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
   };
 
   /** Charges a rejected submission. Throws 429 if the budget is exhausted. */
-  const chargeRejected = async (key: ParsedApiKey, units: number): Promise<Admission> => {
+  const chargeRejected = async (key: PresentedKey, units: number): Promise<Admission> => {
     // Charge more than the remaining budget only for substantial work. Otherwise, an agent over its limit could drain
     // its partner's budget with small requests.
     const admission = await (units > 1 ? chargeOnCredit(ctx, key, units) : chargeOneUnit(ctx, key));

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Admission } from '../../shared/authz/authorizer';
-import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { newChunkId, type EventId } from '../../shared/domain/ids';
 import { signReceipt } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
@@ -47,7 +47,7 @@ type Deps = Pick<
 >;
 
 export interface Single {
-  key: ParsedApiKey;
+  key: PresentedKey;
   event: ValidatedEvent;
   requestId: string;
   /** Size of the body in bytes. */

@@ -22,6 +22,7 @@ const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   QUEUE_STORE_FULL: 'The queue is almost out of memory. Nothing was stored. Retry later.',
   MAILS_UNAVAILABLE: 'We can’t send email right now. Try again soon.',
   MAILS_FULL: 'We can’t send email right now because too many messages are waiting. Try again later.',
+  KEY_LOOKUPS_FULL: 'Too many API keys from your IP address are being checked. Retry in a few seconds.',
   LONG_WORK_FULL: 'Too many long-running requests are in progress. Retry when one of them has finished.',
   LOCK_QUEUE_FULL: 'Too many concurrent changes to this agent tree or partner. Retry in a few seconds.',
   LOCK_TIMEOUT: 'Earlier changes to this agent tree or partner took too long. Nothing was changed. Retry the request.',
@@ -29,12 +30,16 @@ const OVERLOAD_DETAILS: Record<OverloadReason, string> = {
   PROVIDER_SILENT: 'Your login provider did not respond. Try again in a few seconds, or log in with a password.',
 };
 
+const TOO_MANY_UNKNOWN_KEYS =
+  'Too many unknown API keys from your IP address. Check the key, wait for the number of seconds in Retry-After, then retry.';
+
 /** Returns the public detail of an error: its own, or the text for its reason, scope or code. */
 export function publicDetail(error: MirError): string {
   if (error instanceof PublicError) return error.detail;
-  const { reason, scope } = error.more.params ?? {};
+  const { reason, scope, unknownKeys } = error.more.params ?? {};
   if (reason !== undefined) return OVERLOAD_DETAILS[reason];
   if (scope !== undefined) return `This API key does not have the ${scope} scope.`;
+  if (unknownKeys) return TOO_MANY_UNKNOWN_KEYS;
   const { detail, title } = PROBLEMS[error.code];
   return detail ?? `${title}.`;
 }

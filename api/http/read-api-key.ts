@@ -1,7 +1,9 @@
-import type { IncomingMessage } from 'node:http';
+import type { Request } from 'express';
 import { LRUCache } from 'lru-cache';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { type ParsedApiKey, parseApiKey } from '../../shared/domain/api-key';
 import { PublicError } from './public-error';
+import { throttledAddress } from './throttle';
 
 const MEMO_SIZE = 10_000;
 const MAX_KEY_LENGTH = 128;
@@ -13,7 +15,7 @@ const MAX_KEY_LENGTH = 128;
 const memo = new LRUCache<string, ParsedApiKey>({ max: MEMO_SIZE });
 
 /** Returns a request's API key. Throws 401 if the key is missing, malformed or mistyped, without performing any I/O. */
-export function readKey(req: IncomingMessage): ParsedApiKey {
+export function readKey(req: Request): PresentedKey {
   const text = req.headers['x-api-key'];
   if (typeof text !== 'string' || text === '') {
     throw new PublicError('API_KEY_MISSING', 'The API key is missing. Send it in the x-api-key header.');
@@ -26,5 +28,5 @@ export function readKey(req: IncomingMessage): ParsedApiKey {
     }
     memo.set(text, (key = parsed));
   }
-  return key;
+  return { ...key, address: () => throttledAddress(req.ip ?? 'unknown') };
 }

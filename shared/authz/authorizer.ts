@@ -20,7 +20,8 @@ import {
   type Policy,
   type Scope,
 } from './credential';
-import { blocked, isBlock, scopeMissing, unknownKey } from './rejections';
+import { createKeyLookups, type PresentedKey } from './key-lookups';
+import { blocked, budgetExhausted, isBlock, scopeMissing, unknownKey } from './rejections';
 import { createWithInvalidation, type WithInvalidation } from './with-invalidation';
 
 /** Lifetime of a cached row. After it expires, the row is read from MongoDB again. */
@@ -63,10 +64,14 @@ export interface Admission {
 }
 
 export interface Authorizer {
-  /** Authorizes all entries for one key in one round trip. Throws if the caller is rejected or Redis is unavailable. */
-  authorize(key: ParsedApiKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
+  /**
+   * Authorizes all entries for one key in one round trip. Throws if the caller is rejected or Redis is unavailable. A
+   * rejected caller is charged, too: for its entries or, without entries, one unit. Once its budget is exhausted, throws
+   * RATE_LIMITED.
+   */
+  authorize(key: PresentedKey, policy: Policy, scope: Scope | null, entries: Entry[]): Promise<Admission>;
   /** Authorizes a read while Redis is down, using only MongoDB and without charging a budget. */
-  authorizeFromStore(key: ParsedApiKey, scope: Scope | null): Promise<Admission>;
+  authorizeFromStore(key: PresentedKey, scope: Scope | null): Promise<Admission>;
   /**
    * Runs a change that affects authorization. While it runs, no process admits a caller based on the cached rows that
    * the change affects. Afterward, these rows are read from MongoDB again. `doneAtMs` is the time on the Redis clock
@@ -88,15 +93,20 @@ export interface AuthorityStore {
   nodes(ids: string[]): Promise<PathNode[]>;
 }
 
-/** Creates the authorizer. Calls `onOldMarker` with each tenant whose oldest open chunk may be abandoned. */
+/**
+ * Creates the authorizer. Calls `onOldMarker` with each tenant whose oldest open chunk may be abandoned, and
+ * `onLookupLimited` when a client address exceeds the limit on unknown keys.
+ */
 export function createAuthorizer(deps: {
   link: RedisLink;
   keys: RedisKeys;
   store: AuthorityStore;
   onOldMarker?: (tenant: Tenant, nowMs: number) => void;
+  onLookupLimited?: () => void;
 }): Authorizer {
   const { link, keys, store, onOldMarker } = deps;
   const redis = link.client;
+  const lookups = createKeyLookups(deps.onLookupLimited);
 
   const epochNow = (): string => {
     const epoch = link.epoch();
@@ -143,20 +153,21 @@ export function createAuthorizer(deps: {
 
   const loading = new Map<string, Promise<void>>();
   /** Reads a key and its path from MongoDB and caches them under leases. Concurrent misses for a key share one load. */
-  const load = (key: ParsedApiKey): Promise<void> => {
+  const load = (key: PresentedKey): Promise<void> => {
     const running = loading.get(key.hash);
     if (running) return running;
     const work = (async () => {
       const epoch = epochNow();
       const token = randomUUID();
       const own = keySlot(key.tag, key.hash);
-      await scripts.leaseAuthority(redis, own, [epoch, token, LEASE_MS]);
-      const stored = await store.key(key.hash, key.agent);
+      const stored = await lookups.lookUp(key, async () => {
+        await scripts.leaseAuthority(redis, own, [epoch, token, LEASE_MS]);
+        return store.key(key.hash, key.agent);
+      });
       if (stored === 'AGENT_KEY_REVOKED') {
         await writeTombstone(own, epoch);
         throw blocked(stored);
       }
-      if (!stored) throw unknownKey();
       const slots = stored.path.map((id) => nodeSlot(key.tag, id));
       await scripts.leaseAuthority(redis, slots.flat(), [epoch, token, LEASE_MS]);
       const nodes = await store.nodes(stored.path);
@@ -198,17 +209,21 @@ export function createAuthorizer(deps: {
 
   /** Retries until the rows are cached and not fenced. */
   const callWithRetry = async (
-    key: ParsedApiKey,
+    key: PresentedKey,
     policy: Policy,
     scope: Scope | null,
     entries: Entry[],
   ): Promise<AuthorizeReply> => {
+    lookups.requireNotUnknown(key);
     try {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
         const reply = await call(key, policy, scope, entries);
         if (reply[0] === 'MISS') await load(key);
         else if (reply[0] === 'HOLD') await delay(FENCE_RETRY_MS);
-        else return reply;
+        else {
+          lookups.admitted(key);
+          return reply;
+        }
       }
     } catch (error) {
       if (error instanceof MirError) throw error;
@@ -222,6 +237,8 @@ export function createAuthorizer(deps: {
       const [status, body, nodes, nowMs, lowestOpenMs, capacity, left, openChunks, smallest, ...granted] =
         await callWithRetry(key, policy, scope, entries);
       const budget = capacity === undefined ? null : { policy, capacity, left: left!, smallest: smallest ?? capacity };
+      if (status !== 'OK' && granted.length > 0 && granted.every((units) => units === 0))
+        throw budgetExhausted(budget!);
       if (status === 'SCOPE') throw scopeMissing(scope, budget);
       if (isBlock(status)) throw blocked(status, budget);
       if (status !== 'OK')
@@ -240,9 +257,10 @@ export function createAuthorizer(deps: {
     },
 
     async authorizeFromStore(key, scope) {
-      const stored = await store.key(key.hash, key.agent);
+      lookups.requireNotUnknown(key);
+      const stored = await lookups.lookUp(key, () => store.key(key.hash, key.agent));
+      lookups.admitted(key);
       if (stored === 'AGENT_KEY_REVOKED') throw blocked(stored);
-      if (!stored) throw unknownKey();
       const nodes = await store.nodes(stored.path);
       if (nodes.length !== stored.path.length) throw unknownKey();
       const blocks = [...nodes.map((node) => node.blocked), nodes.at(-1)!.selfBlocked].filter(
@@ -260,6 +278,7 @@ export function createAuthorizer(deps: {
     },
 
     withInvalidation: createWithInvalidation({
+      onChanged: () => lookups.forgetUnknown(),
       redis,
       epochNow,
       slotsOf: (tag, { nodes = [], keyHashes = [] }) => [

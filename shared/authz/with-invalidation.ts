@@ -34,13 +34,17 @@ export type WithInvalidation = <T>(
   change: (fence: Fence) => Promise<T>,
 ) => Promise<{ result: T; doneAtMs: number }>;
 
-/** Creates `withInvalidation`. `slotsOf` returns the Redis keys of the affected rows and their leases. */
+/**
+ * Creates `withInvalidation`. `slotsOf` returns the Redis keys of the affected rows and their leases. `onChanged` is
+ * called after each change that was or may have been committed.
+ */
 export function createWithInvalidation(deps: {
   redis: RedisLink['client'];
   epochNow: () => string;
   slotsOf: (tag: string, affected: AffectedRows) => [row: string, lease: string][];
+  onChanged: () => void;
 }): WithInvalidation {
-  const { redis, epochNow, slotsOf } = deps;
+  const { redis, epochNow, slotsOf, onChanged } = deps;
   const pause = (ms: number): Promise<void> => delay(ms, undefined, { ref: false });
 
   const removeUntilDone = async (removeFence: () => Promise<number>): Promise<void> => {
@@ -92,9 +96,11 @@ export function createWithInvalidation(deps: {
         // The outcome is unknown, and the change may still commit. Until it can no longer commit, the fences and the
         // repeated deletions prevent rows from the old state from staying cached.
         if (fenced.length > 0) void removeUntilKnown(removeFence);
+        onChanged();
       }
       throw error;
     }
+    onChanged();
     try {
       return { result, doneAtMs: await removeFence() };
     } catch (error) {

@@ -24,8 +24,9 @@
 --   HOLD               a row is fenced: wait and retry
 --   AGENT_KEY_REVOKED  the key is permanently revoked. The `path` of a tombstone contains this status.
 --                      Earlier versions treat the status as a node ID without a row, so they return MISS.
--- If the key is rejected for another reason, the status is `SCOPE` or the code in a node's row.
--- The script then returns only the first seven of the following values. If the status is OK, it returns all of them:
+-- Otherwise, the script charges the requests and returns all of the following values. If the key is rejected, the status
+-- is `SCOPE` or the code in a node's row. Its requests are charged as if they were `part`, one unit is charged if there
+-- are no requests, and no chunk is marked as open.
 --   { status, facts about the key, facts about the nodes (one line each), current time in ms,
 --     time of the oldest open chunk in ms or -1, capacity of the tightest budget, tokens left in the tightest budget,
 --     number of open chunks, capacity of the smallest budget, units granted to each request… }
@@ -67,21 +68,22 @@ for i, cap in pairs(caps) do
   if not tightest or tokens[i] < tokens[tightest] then tightest = i end
   if not smallest or cap < smallest then smallest = cap end
 end
-if rejection then return {rejection, '', '', now, -1, caps[tightest], math.floor(tokens[tightest])} end
-local low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-local open = 0
+local low, open = {}, 0
+if not rejection then low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES') end
 if low[2] then open = redis.call('ZCARD', KEYS[2]) end
-local reply = {'OK', c[4], table.concat(facts, '\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open, smallest}
+local reply = {rejection or 'OK', c[4], table.concat(facts, '\n'), now, low[2] and tonumber(low[2]) or -1, caps[tightest], 0, open, smallest}
 local left, spent = tokens[tightest], 0
-for i = 7, #ARGV, 3 do
+local requests = #ARGV
+if rejection and requests < 7 then ARGV[7], ARGV[8], ARGV[9], requests = '1', 'part', '', 9 end
+for i = 7, requests, 3 do
   local cost = tonumber(ARGV[i])
   local granted = 0
   if cost <= left or (ARGV[i + 1] == 'credit' and left >= 1) then granted = cost
-  elseif ARGV[i + 1] == 'part' then granted = math.max(0, math.floor(left)) end
+  elseif rejection or ARGV[i + 1] == 'part' then granted = math.max(0, math.floor(left)) end
   local charged = ARGV[i + 1] == 'credit' and cost or granted
   left = left - charged
   spent = spent + charged
-  if granted > 0 then
+  if granted > 0 and not rejection then
     for chunk in string.gmatch(ARGV[i + 2], '%S+') do redis.call('ZADD', KEYS[2], now, chunk) end
   end
   reply[#reply + 1] = granted

@@ -49,9 +49,9 @@ describe('rate limits', () => {
     ['suspended partner', 'PARTNER_SUSPENDED'],
     ['suspended agent', 'AGENT_SUSPENDED'],
     ['missing scope', 'SCOPE_MISSING'],
-  ] as const)('reports the budget without charging requests rejected due to a %s (403 %s)', async (reason, code) => {
+  ] as const)('charges requests rejected due to a %s (403 %s) like any other', async (reason, code) => {
     const partner = await mir.partner({
-      limits: { eventsPerMinute: 600, requestsPerMinute: 300 },
+      limits: { eventsPerMinute: 60, requestsPerMinute: 30 },
       suspended: reason === 'suspended partner',
     });
     const agent = await insertAgent(mir.ctx.store, partner, {
@@ -59,16 +59,32 @@ describe('rate limits', () => {
       status: reason === 'suspended agent' ? 'SUSPENDED' : 'ACTIVE',
     });
     const key = reason === 'suspended partner' ? partner.liveKey : agent.apiKey;
-    for (let n = 0; n < 2; n += 1) {
+    for (const left of [29, 28]) {
       const response = await mir.client.get('/v1/events', key);
       expectProblem(response, 403, code);
-      expect(response.headers.get('ratelimit-policy')).toBe('"requests";q=300;w=60');
-      expect(remaining(response)).toBe(300);
+      expect(response.headers.get('ratelimit-policy')).toBe('"requests";q=30;w=60');
+      expect(remaining(response)).toBe(left);
     }
     const event = await mir.client.post('/v1/events', key, anEvent({ idempotencyKey: 'k' }));
     if (reason === 'missing scope') return expect(event.status).toBe(202);
     expectProblem(event, 403, code);
-    expect(event.headers.get('ratelimit-policy')).toBe('"events";q=600;w=60');
+    expect(event.headers.get('ratelimit-policy')).toBe('"events";q=60;w=60');
+    expect(remaining(event)).toBe(59);
+    const compressed = await mir.client.post('/v1/events', key, 'x', { 'content-encoding': 'gzip' });
+    expectProblem(compressed, 403, code);
+    expect(remaining(compressed)).toBe(58);
+  });
+
+  it('returns 429 to a suspended partner that has exhausted its budget', async () => {
+    const { liveKey } = await mir.partner({ suspended: true, limits: { eventsPerMinute: 3, requestsPerMinute: 1 } });
+    expectProblem(await mir.client.get('/v1/events', liveKey), 403, 'PARTNER_SUSPENDED');
+    const list = await mir.client.get('/v1/events', liveKey);
+    expectProblem(list, 429, 'RATE_LIMITED');
+    expect(remaining(list)).toBe(0);
+    expect(Number(list.headers.get('retry-after'))).toBeGreaterThan(0);
+    const batch = { events: someEvents(3) };
+    expectProblem(await mir.client.post('/v1/events', liveKey, batch), 403, 'PARTNER_SUSPENDED');
+    expectProblem(await mir.client.post('/v1/events', liveKey, batch), 429, 'RATE_LIMITED');
   });
 
   it('returns 429 with Retry-After and queues nothing when the events budget is exhausted', async () => {
