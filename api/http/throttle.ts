@@ -65,10 +65,13 @@ export function memoryThrottle(rule: ThrottleRule): Throttle {
 
 const throttles = new WeakMap<object, Map<string, Throttle>>();
 
-/** Returns a throttle that counts the attempts of all processes in Redis. Rejects every attempt while Redis is down. */
-export function throttle(
-  { queueLink, keys, metrics }: Pick<ApiContext, 'queueLink' | 'keys' | 'metrics'>,
+type Deps = Pick<ApiContext, 'queueLink' | 'keys' | 'metrics'>;
+
+/** Returns the context's throttle for this rule, creating it on the first call. */
+function throttleOf(
+  { queueLink, metrics }: Deps,
   rule: ThrottleRule,
+  createLimiter: () => RateLimiterAbstract,
 ): Throttle {
   const ofLink = throttles.get(queueLink) ?? new Map<string, Throttle>();
   throttles.set(queueLink, ofLink);
@@ -76,19 +79,27 @@ export function throttle(
   if (existing) return existing;
   const rejected = metrics.throttled.labels(rule.name);
   rejected.inc(0);
-  const created = throttleOver(
+  const created = throttleOver(createLimiter(), rule, () => rejected.inc());
+  ofLink.set(rule.name, created);
+  return created;
+}
+
+/** Returns a throttle that counts the attempts of all processes in Redis. Rejects every attempt while Redis is down. */
+export function throttle(deps: Deps, rule: ThrottleRule): Throttle {
+  const createLimiter = (): RateLimiterAbstract =>
     new RateLimiterRedis({
-      storeClient: queueLink.client,
-      keyPrefix: keys.throttle(rule.name),
+      storeClient: deps.queueLink.client,
+      keyPrefix: deps.keys.throttle(rule.name),
       points: rule.points,
       duration: rule.seconds,
       rejectIfRedisNotReady: true,
-    }),
-    rule,
-    () => rejected.inc(),
-  );
-  ofLink.set(rule.name, created);
-  return created;
+    });
+  return throttleOf(deps, rule, createLimiter);
+}
+
+/** Returns a throttle that counts the attempts in this process only, for pages that must work while Redis is down. */
+export function processThrottle(deps: Deps, rule: ThrottleRule): Throttle {
+  return throttleOf(deps, rule, () => new RateLimiterMemory({ points: rule.points, duration: rule.seconds }));
 }
 
 const SUBNET_GROUPS = 4;

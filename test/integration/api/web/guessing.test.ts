@@ -1,7 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it, jest } from '@jest/globals';
+import { UNKNOWN_INVITES } from '../../../../api/web/links/link-by-invite';
 import type { Harness } from '../../../support/harness';
 import { confirmedAccount, earlierSignUp, logIn, loggedIn, PASSWORD, anonymousSession } from '../../../support/people';
 import type { BrowserSession } from '../../../support/browser-session';
+import { invite } from '../../../support/link';
 import { beforeEachVisitor } from './visitors';
 
 let h: Harness;
@@ -84,4 +87,31 @@ describe('login throttling', () => {
       expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
     },
   );
+});
+
+describe('invitation throttling', () => {
+  const openUnknown = (session: BrowserSession) => session.get(`/link/${randomBytes(32).toString('base64url')}`);
+
+  it(`looks up at most ${UNKNOWN_INVITES.points} unknown tokens per minute from one address`, async () => {
+    const lookups = jest.spyOn(h.ctx.store.linkRequests, 'byTokenHash');
+    const pages = await Promise.all(Array.from({ length: UNKNOWN_INVITES.points + 20 }, () => openUnknown(ana)));
+    const looked = lookups.mock.calls.length;
+    lookups.mockRestore();
+    expect(looked).toBe(UNKNOWN_INVITES.points);
+    expect(pages.filter(({ status }) => status === 404)).toHaveLength(UNKNOWN_INVITES.points);
+    const rejected = pages.filter(({ status }) => status === 429);
+    expect(rejected).toHaveLength(20);
+    expect(Number(rejected[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await openUnknown(anonymousSession(h))).status).toBe(404);
+  });
+
+  it('does not count invitations that exist, or texts that cannot be tokens', async () => {
+    const partner = await h.partner();
+    const { token } = await invite(h, partner, 'often-opened');
+    for (let n = 0; n <= UNKNOWN_INVITES.points; n += 1) {
+      expect((await ana.get(`/link/${token}`)).status).toBe(200);
+      expect((await ana.get('/link/not-a-token')).status).toBe(404);
+    }
+    expect((await openUnknown(ana)).status).toBe(404);
+  });
 });
