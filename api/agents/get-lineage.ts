@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { statusesInPathOrder } from '../../shared/domain/tree-order';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
-import { pageQuery, readCursor, signCursor } from '../http/paging';
+import { pageQuery, readCursor, requestedRows, signCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import { idParams } from '../http/schemas';
@@ -43,7 +43,7 @@ export const getLineageRoute = route({
   operationId: 'getAgentLineage',
   method: 'GET',
   path: '/agents/:id/lineage',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, price: { rows: requestedRows } },
   tag: 'Agents',
   summary: 'Get an agent’s ancestors and children',
   params: idParams,

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type AgentStatus, MAX_AGENT_DEPTH } from '../../shared/domain/agent';
 import type { ApiContext } from '../context';
-import { NDJSON, ndjsonOf, rejectCursor, wantsNdjson } from '../http/ndjson';
+import { NDJSON, ndjsonOf, rejectCursor, requestedLines, wantsNdjson } from '../http/ndjson';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
+import { type Charge, chargeRows, FREE, isPaid, ROWS_PER_UNIT, unitsOf } from '../http/price';
 import { route } from '../http/route';
 
 import { agentAccess, requireSelfOrDescendant } from './agent-access';
@@ -23,21 +24,26 @@ export interface TreeQuery extends Omit<TreePart, 'after'> {
 
 type Deps = Pick<ApiContext, 'store' | 'secrets'>;
 
-/** Yields the matching nodes, depth-first. */
+/** Yields the matching nodes, depth-first. Charges for every node that it reads. */
 export async function* nodesOf(
   { store }: Pick<Deps, 'store'>,
   { status, ...part }: TreeQuery,
+  charge: Charge = FREE,
 ): AsyncGenerator<TreeNode> {
-  for await (const node of walkTree({ store }, part)) {
+  for await (const node of chargeRows(walkTree({ store }, part), charge)) {
     if (status === undefined || node.status === status) yield node;
   }
 }
 
-/** Returns a page of matching nodes, depth-first. */
+/**
+ * Returns a page of matching nodes, depth-first. Charges for the nodes that it reads beyond `limit`. Once the budget is
+ * exhausted, returns the page even if it is not full.
+ */
 async function pageOfTree(
   { store, secrets }: Deps,
   { status, ...part }: TreeQuery,
   { limit, cursor }: { limit: number; cursor?: string | undefined },
+  charge: Charge,
 ): Promise<{ data: TreeNode[]; nextCursor: string | null }> {
   // Bind the cursor to this tree, because the walk resumes with the marks of the cursor agent's ancestors.
   const owner = `tree|${part.tenant}|${part.root?._id ?? ''}`;
@@ -45,11 +51,14 @@ async function pageOfTree(
   const after = position && (await store.agents.get(part.tenant, position.id));
   const data: TreeNode[] = [];
   let scanned = 0;
+  let paid = unitsOf({ rows: limit }) * ROWS_PER_UNIT;
   let last = position?.id ?? '';
   for await (const node of walkTree({ store }, { ...part, after })) {
-    if (data.length === limit || scanned === MAX_SCANNED) {
+    const isFull = data.length === limit || scanned === MAX_SCANNED;
+    if (isFull || (scanned === paid && !(await isPaid(charge(1))))) {
       return { data, nextCursor: signCursor(secrets.cursor, owner, [0, last]) };
     }
+    if (scanned === paid) paid += ROWS_PER_UNIT;
     scanned += 1;
     last = node.agentId;
     if (status === undefined || node.status === status) data.push(node);
@@ -74,11 +83,16 @@ export const getTreeRoute = route({
   operationId: 'getAgentTree',
   method: 'GET',
   path: '/agents/tree',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: {
+    kind: 'key',
+    scope: 'agents:manage',
+    availableWithoutRedis: true,
+    price: { rows: requestedLines, asRead: true },
+  },
   tag: 'Agents',
   summary: 'List agents depth-first',
   description:
-    'Each agent follows its parent or its previous sibling’s subtree. Siblings are sorted by ID. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails, MIR drops the connection instead of ending the response.',
+    'Each agent follows its parent or its previous sibling’s subtree. Siblings are sorted by ID. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails or the budget is used up, MIR drops the connection instead of ending the response.',
   query: querySchema,
   answers: {
     200: {
@@ -90,14 +104,15 @@ export const getTreeRoute = route({
   problems: ['NOT_FOUND', 'NOT_YOUR_DESCENDANT'],
   handle: async (call) => {
     const { ctx, query, headers } = call;
+    const { charge } = call.caller;
     const access = agentAccess(call, { write: false });
     const { tenant, self } = access;
     const rootId = query.rootAgentId ?? self;
     const root = rootId === null ? null : requireSelfOrDescendant(access, await ctx.store.agents.get(tenant, rootId));
     const treeQuery: TreeQuery = { tenant, root, levels: query.maxDepth, status: query.status };
-    if (!wantsNdjson(headers)) return { status: 200, body: await pageOfTree(ctx, treeQuery, query) };
+    if (!wantsNdjson(headers)) return { status: 200, body: await pageOfTree(ctx, treeQuery, query, charge) };
     rejectCursor(query);
-    const nodes = ndjsonOf(nodesOf(ctx, treeQuery), (node) => node);
+    const nodes = ndjsonOf(nodesOf(ctx, treeQuery, charge), (node) => node);
     return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), nodes) };
   },
 });

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { type AgentStatus, OWN_STATUSES_OF, type SubtreeMarks } from '../../shared/domain/agent';
 import type { AgentDoc, AgentFilter } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
-import { pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
+import { pageQuery, pageSchema, readCursor, requestedRows, signCursor } from '../http/paging';
+import { type Charge, FREE, isPaid, unitsOf } from '../http/price';
 import { route } from '../http/route';
 
 import { type AgentAccess, agentAccess } from './agent-access';
@@ -10,8 +11,8 @@ import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { agentSchema, presentAgent, statusOf } from './present-agent';
 
 /**
- * Batch size when filtering by status. The filter runs after each read, because an agent's effective status depends on
- * its ancestors.
+ * Size of further batches when filtering by status. The filter runs after each read, because an agent's effective status
+ * depends on its ancestors.
  */
 const FILTERED_BATCH_SIZE = 500;
 /** Maximum number of batches read per page. After the last batch, the page is returned even if it is not full. */
@@ -44,13 +45,14 @@ async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgen
 
 /**
  * Returns a page of agents, newest first. With `status`, a page may contain fewer than `limit` agents even if more
- * pages follow.
+ * pages follow. Charges for the batches after the first. Once the budget is exhausted, returns the page.
  */
 export async function pageOfAgents<Item>(
   deps: Deps,
   { tenant, self }: AgentScope,
   { limit, cursor, status, type }: AgentQuery,
   present: (found: FoundAgent) => Item,
+  charge: Charge = FREE,
 ): Promise<{ data: Item[]; nextCursor: string | null }> {
   const { store, secrets } = deps;
   const owner = `${tenant}|agents`;
@@ -59,11 +61,12 @@ export async function pageOfAgents<Item>(
     ...(type === undefined ? {} : { type }),
     ...(self === null ? {} : { below: self }),
   };
-  const batchSize = status === undefined ? limit + 1 : Math.max(limit + 1, FILTERED_BATCH_SIZE);
   const found: FoundAgent[] = [];
   let last = readCursor(secrets.cursor, owner, cursor);
   let more = true;
   for (let batch = 1; batch <= MAX_BATCHES && more && found.length <= limit; batch += 1) {
+    if (batch > 1 && !(await isPaid(charge(unitsOf({ rows: FILTERED_BATCH_SIZE }))))) break;
+    const batchSize = batch === 1 ? limit + 1 : FILTERED_BATCH_SIZE;
     const rows = await store.agents.list(tenant, filter, last, batchSize);
     const all = await withMarks(deps, rows);
     found.push(...all.filter(({ agent, above }) => status === undefined || statusOf(agent, above) === status));
@@ -85,7 +88,12 @@ export const listAgentsRoute = route({
   operationId: 'listAgents',
   method: 'GET',
   path: '/agents',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: {
+    kind: 'key',
+    scope: 'agents:manage',
+    availableWithoutRedis: true,
+    price: { rows: requestedRows, asRead: true },
+  },
   tag: 'Agents',
   summary: 'List agents, newest first',
   description:
@@ -104,7 +112,9 @@ export const listAgentsRoute = route({
   problems: [],
   handle: async (call) => {
     const access = agentAccess(call, { write: false });
-    const body = await pageOfAgents(call.ctx, access, call.query, ({ agent, above }) => presentAgent(agent, above));
+    const { ctx, query, caller } = call;
+    const present = ({ agent, above }: FoundAgent) => presentAgent(agent, above);
+    const body = await pageOfAgents(ctx, access, query, present, caller.charge);
     return { status: 200, body };
   },
 });

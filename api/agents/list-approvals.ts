@@ -1,15 +1,21 @@
 import { z } from 'zod';
-import { pageQuery, pageSchema } from '../http/paging';
+import { pageQuery, pageSchema, requestedRows } from '../http/paging';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
-import { pageOfAgents } from './list-agents';
+import { type FoundAgent, pageOfAgents } from './list-agents';
 import { pendingAgentSchema, presentAgent } from './present-agent';
 
 export const listApprovalsRoute = route({
   operationId: 'listApprovals',
   method: 'GET',
   path: '/agents/approvals',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, partnerOnly: true },
+  auth: {
+    kind: 'key',
+    scope: 'agents:manage',
+    availableWithoutRedis: true,
+    partnerOnly: true,
+    price: { rows: requestedRows, asRead: true },
+  },
   tag: 'Agents',
   summary: 'List agents that need approval, newest first',
   query: z.strictObject(pageQuery),
@@ -23,10 +29,11 @@ export const listApprovalsRoute = route({
   handle: async (call) => {
     const access = agentAccess(call, { write: false });
     const query = { ...call.query, status: 'PENDING_APPROVAL' as const };
-    const body = await pageOfAgents(call.ctx, access, query, ({ agent, above }) => ({
+    const present = ({ agent, above }: FoundAgent) => ({
       ...presentAgent(agent, above),
       approvalId: agent.approvalId,
-    }));
+    });
+    const body = await pageOfAgents(call.ctx, access, query, present, call.caller.charge);
     return { status: 200, body };
   },
 });

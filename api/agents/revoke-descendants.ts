@@ -14,7 +14,13 @@ export const revokeDescendantsRoute = route({
   operationId: 'revokeDescendants',
   method: 'POST',
   path: '/agents/:id/revoke-descendants',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, budget: 'control' },
+  auth: {
+    kind: 'key',
+    scope: 'agents:manage',
+    availableWithoutRedis: true,
+    budget: 'control',
+    price: { asRead: true },
+  },
   tag: 'Agents',
   summary: 'Permanently revoke an agent and all its descendants (kill switch)',
   description:
@@ -53,7 +59,8 @@ export const revokeDescendantsRoute = route({
     const { tenant, auditContext } = access;
     const agent = requireDescendant(access, await ctx.store.agents.get(tenant, params.id));
     if (body.dryRun) {
-      return { status: 200, body: await ctx.longWork.run(ownerOf(tenant, access.self), () => previewKill(ctx, agent)) };
+      const preview = () => previewKill(ctx, agent, call.caller.charge);
+      return { status: 200, body: await ctx.longWork.run(ownerOf(tenant, access.self), preview) };
     }
     const { _id: agentId, rootId } = agent;
     const order = { tenant, agentId, rootId, actor: auditContext.actor, reason: body.reason ?? null, requestId };

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
 import { ownerOf } from '../../shared/concurrency/long-work';
-import { NDJSON, ndjsonOf, rejectCursor, wantsNdjson } from '../http/ndjson';
+import { NDJSON, ndjsonOf, rejectCursor, requestedLines, wantsNdjson } from '../http/ndjson';
 import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
+import { type Charge, chargeRows, FREE } from '../http/price';
 import { route } from '../http/route';
 
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
@@ -77,14 +78,15 @@ async function* streamVisibleTo(deps: Pick<Deps, 'store'>, self: string, rows: A
   yield* await visibleTo(deps, self, batch);
 }
 
-/** Returns all matching entries of a chain as NDJSON lines, newest first. */
+/** Returns all matching entries of a chain as NDJSON lines, newest first. Charges for every entry that it reads. */
 export function exportOfAudit(
   { store }: Pick<Deps, 'store'>,
   chain: AuditChain,
   query: AuditQuery,
   self: string | null = null,
+  charge: Charge = FREE,
 ): AsyncIterable<string> {
-  const rows = store.audit.stream(chain, filterOf(query));
+  const rows = chargeRows(store.audit.stream(chain, filterOf(query)), charge);
   return ndjsonOf(self === null ? rows : streamVisibleTo({ store }, self, rows), presentEntry);
 }
 
@@ -92,7 +94,12 @@ export const listAuditRoute = route({
   operationId: 'listAuditEntries',
   method: 'GET',
   path: '/audit',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: {
+    kind: 'key',
+    scope: 'agents:manage',
+    availableWithoutRedis: true,
+    price: { rows: requestedLines, asRead: true },
+  },
   tag: 'Audit',
   summary: 'List audit entries, newest first',
   description:
@@ -106,11 +113,11 @@ export const listAuditRoute = route({
     },
   },
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, caller: { tenant, admission }, query, headers }) => {
+  handle: async ({ ctx, caller: { tenant, admission, charge }, query, headers }) => {
     const self = admission.credential.agent?.agentId ?? null;
     if (!wantsNdjson(headers)) return { status: 200, body: await pageOfAudit(ctx, tenant, query, self) };
     rejectCursor(query);
-    const entries = exportOfAudit(ctx, tenant, query, self);
+    const entries = exportOfAudit(ctx, tenant, query, self, charge);
     return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), entries) };
   },
 });

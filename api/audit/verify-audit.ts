@@ -3,6 +3,7 @@ import { PublicError } from '../http/public-error';
 import type { AuditChain } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
 import { pageQuery, readCursor, signCursor } from '../http/paging';
+import { type Charge, FREE, isPaid } from '../http/price';
 import { route } from '../http/route';
 
 import { type CheckedChain, UNCHECKED, verifyChain } from './verify-chain';
@@ -58,16 +59,22 @@ function readPosition({ secrets }: Deps, owner: string, cursor: string | undefin
   return { seq: position.atMs, hash: hash!, throughMs: Number(throughMs) };
 }
 
-/** Verifies a chain from its start, or from the point where the call that returned `cursor` stopped. */
+/**
+ * Verifies a chain from its start, or from the point where the call that returned `cursor` stopped. Charges for every
+ * entry that it reads, and stops once the budget is exhausted.
+ */
 export async function verdictOfAudit(
   deps: Deps,
   chain: AuditChain,
   { limit = MAX_ENTRIES_PER_CALL, cursor }: { limit?: number; cursor?: string | undefined },
+  charge: Charge = FREE,
 ): Promise<PresentedVerdict> {
   const { store, secrets } = deps;
   const owner = `verify|${chain}`;
   const from = readPosition(deps, owner, cursor);
-  const verdict = await verifyChain(store, chain, from, { maxEntries: limit, timeoutMs: CALL_TIMEOUT_MS });
+  const mayReadMore = () => isPaid(charge(1));
+  const bounds = { maxEntries: limit, timeoutMs: CALL_TIMEOUT_MS, mayReadMore };
+  const verdict = await verifyChain(store, chain, from, bounds);
   if (!verdict.intact) return verdict;
   const { seq, hash, throughMs } = verdict.checked;
   return {
@@ -86,7 +93,7 @@ export const verifyAuditRoute = route({
   operationId: 'verifyAuditChain',
   method: 'GET',
   path: '/audit/verify',
-  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'agents:manage', availableWithoutRedis: true, price: { asRead: true } },
   tag: 'Audit',
   summary: 'Verify the hash chain',
   query: z.strictObject({
@@ -100,7 +107,7 @@ export const verifyAuditRoute = route({
     },
   },
   problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
-  handle: async ({ ctx, caller: { tenant }, query }) => {
+  handle: async ({ ctx, caller: { tenant, charge }, query }) => {
     if (running >= MAX_CONCURRENT_CALLS) {
       throw new PublicError('OVERLOADED', 'Too many audit chains are being verified. Retry in a second.', {
         retryAfterSeconds: 1,
@@ -108,7 +115,7 @@ export const verifyAuditRoute = route({
     }
     running += 1;
     try {
-      return { status: 200, body: await verdictOfAudit(ctx, tenant, query) };
+      return { status: 200, body: await verdictOfAudit(ctx, tenant, query, charge) };
     } finally {
       running -= 1;
     }

@@ -1,5 +1,6 @@
 import { breakAfter, type ChainBreak, CHAIN_START, type ChainPosition } from '../../shared/domain/audit-chain';
 import { type AuditChain, contentOf } from '../../shared/store/audit';
+import { ROWS_PER_UNIT } from '../http/price';
 import type { Store } from '../../shared/store/store';
 
 /** How far a chain has been verified: the last verified entry, and the latest time of any verified entry. */
@@ -24,6 +25,8 @@ export type ChainVerdict =
 export interface Bounds {
   maxEntries: number;
   timeoutMs: number;
+  /** Called before each further `ROWS_PER_UNIT` entries. Verification stops if it resolves to false. */
+  mayReadMore?: () => Promise<boolean>;
 }
 
 /**
@@ -35,12 +38,16 @@ export async function verifyChain(
   { audit, auditHeads }: Pick<Store, 'audit' | 'auditHeads'>,
   chain: AuditChain,
   from: CheckedChain,
-  { maxEntries, timeoutMs }: Bounds,
+  { maxEntries, timeoutMs, mayReadMore }: Bounds,
 ): Promise<ChainVerdict> {
   const deadline = performance.now() + timeoutMs;
   let checked = from;
   let left = maxEntries;
   for await (const doc of audit.sealedAfter(chain, from.seq, maxEntries)) {
+    const read = maxEntries - left;
+    if (mayReadMore && read > 0 && read % ROWS_PER_UNIT === 0 && !(await mayReadMore())) {
+      return { intact: true, checked, complete: false };
+    }
     // Check the type, because a date that was replaced by its ISO string would produce the same hash: both serialize to
     // the same JSON.
     const reason = doc.at instanceof Date ? breakAfter(checked, contentOf(doc), doc) : 'ENTRY_CHANGED';

@@ -1,8 +1,7 @@
 import type { Admission, Authorizer } from '../../shared/authz/authorizer';
-import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
+import { BYTES_PER_UNIT } from '../http/price';
 import type { SelfChargingAuth } from '../http/route';
-
-const BYTES_PER_UNIT = 32 * 1024;
 
 /**
  * Authorization and cost of a submission. A submission costs one unit per item, including rejected items, or one unit
@@ -19,18 +18,18 @@ export const SUBMIT_AUTH = {
 /** Authorizes a key to submit events and charges all entries in one round trip. */
 export function authorizeSubmission(
   { authorizer }: { authorizer: Authorizer },
-  key: ParsedApiKey,
+  key: PresentedKey,
   entries: Parameters<Authorizer['authorize']>[3],
 ): Promise<Admission> {
   return authorizer.authorize(key, SUBMIT_AUTH.budget, SUBMIT_AUTH.scope, entries);
 }
 
 /** Charges one unit for a small rejected submission. Does not charge or grant anything if the budget is exhausted. */
-export function chargeOneUnit(deps: { authorizer: Authorizer }, key: ParsedApiKey): Promise<Admission> {
+export function chargeOneUnit(deps: { authorizer: Authorizer }, key: PresentedKey): Promise<Admission> {
   return authorizeSubmission(deps, key, [{ cost: 1, grant: 'whole', chunkIds: [] }]);
 }
 
 /** Charges for completed work whose cost was not known in advance, even if the cost exceeds the remaining budget. */
-export function chargeOnCredit(deps: { authorizer: Authorizer }, key: ParsedApiKey, units: number): Promise<Admission> {
+export function chargeOnCredit(deps: { authorizer: Authorizer }, key: PresentedKey, units: number): Promise<Admission> {
   return authorizeSubmission(deps, key, [{ cost: units, grant: 'credit', chunkIds: [] }]);
 }

@@ -8,6 +8,7 @@ import {
 } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
+import { unitsOf } from '../http/price';
 import { route } from '../http/route';
 
 const receiptSchema = z
@@ -109,7 +110,7 @@ export const getReceiptRoute = route({
   operationId: 'getReceipt',
   method: 'GET',
   path: '/events/receipts/:receiptId',
-  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true, price: { asRead: true } },
   tag: 'Events',
   summary: 'Get the receipt for a submission',
   params: z.object({ receiptId: z.string().max(200) }),
@@ -128,6 +129,10 @@ export const getReceiptRoute = route({
       throw new PublicError('NOT_FOUND', 'Receipt not found. Check the ID. Receipts expire after 30 days.');
     }
     const parts = await store.receipts.parts(caller.tenant, chunkIdsOf(facts));
-    return { status: 200, body: presentReceipt(receiptId, facts, parts) };
+    const receipt = presentReceipt(receiptId, facts, parts);
+    const units = unitsOf({ rows: receipt.items?.length ?? 0 });
+    // The request has paid for the first unit.
+    if (units > 1) await caller.charge(units - 1);
+    return { status: 200, body: receipt };
   },
 });

@@ -3,7 +3,7 @@ import { userExternalIdSchema } from '../../shared/domain/event';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
 import { userRefOf } from '../../shared/domain/subject';
 import type { EventsFilter } from '../../shared/store/events';
-import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
+import { pageOf, pageQuery, pageSchema, readCursor, requestedRows, signCursor } from '../http/paging';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 
@@ -14,7 +14,7 @@ export const listEventsRoute = route({
   operationId: 'listEvents',
   method: 'GET',
   path: '/events',
-  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true, price: { rows: requestedRows } },
   tag: 'Events',
   summary: 'List events, most recently received first',
   query: z.strictObject({

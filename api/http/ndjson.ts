@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { requestedRows } from './paging';
 import { PublicError } from './public-error';
 
 export const NDJSON = 'application/x-ndjson';
@@ -8,6 +9,11 @@ const WRITE_CHARS = 32 * 1024;
 /** Returns true if the client accepts NDJSON. */
 export function wantsNdjson({ accept }: IncomingHttpHeaders): boolean {
   return (accept ?? '').split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === NDJSON);
+}
+
+/** As `requestedRows`, for routes that also stream NDJSON, whose lines are charged as they are read. */
+export function requestedLines(query: Record<string, unknown>, headers: IncomingHttpHeaders): number {
+  return wantsNdjson(headers) ? 0 : requestedRows(query);
 }
 
 /**

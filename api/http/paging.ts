@@ -25,6 +25,15 @@ export const pageQuery = {
     .meta({ parameter: 'Cursor' }),
 };
 
+/**
+ * Returns the number of items that a list request asks for, before the request is validated. Counts an invalid limit as
+ * the default.
+ */
+export function requestedRows({ limit }: Record<string, unknown>): number {
+  const asked = Number(limit ?? DEFAULT_PAGE_SIZE);
+  return asked >= 1 && asked <= MAX_PAGE_SIZE ? asked : DEFAULT_PAGE_SIZE;
+}
+
 function macOf(key: KeyObject, owner: string, body: string): string {
   return createHmac('sha256', key).update(`${owner}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
 }

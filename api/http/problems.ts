@@ -207,8 +207,9 @@ export const PROBLEMS: Record<ProblemCode, ProblemText> = {
   },
   BATCH_EXCEEDS_LIMIT: {
     status: 422,
-    title: 'The batch is larger than your rate limit',
-    remedy: 'Split the batch. It costs more than your budget for a full minute, so it can never be accepted.',
+    title: 'The request costs more than your rate limit',
+    remedy:
+      'Split the batch, or ask for fewer users or rows. The request costs more than your budget for a full minute, so it can never be accepted.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,

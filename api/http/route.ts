@@ -2,17 +2,18 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { Admission } from '../../shared/authz/authorizer';
 import type { Scope } from '../../shared/authz/credential';
-import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
 import type { Tenant } from '../../shared/domain/ids';
 import type { FieldError, ProblemCode } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { ApiContext } from '../context';
 import type { Answer, Exchange } from './finish';
+import type { Charge, Price } from './price';
 import type { HeaderName } from './response-headers';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
-/** Requires an API key and charges one unit per request. */
+/** Requires an API key and charges each request before it is validated. */
 export interface KeyAuth {
   kind: 'key';
   scope: Scope;
@@ -20,6 +21,8 @@ export interface KeyAuth {
   availableWithoutRedis: boolean;
   /** The budget that a partner key draws on. The default is `requests`. Agents always draw on `requests`. */
   budget?: 'control';
+  /** What the request costs in addition to the size of its body. By default, one unit. */
+  price?: Price;
   /** Rejects agent keys with HUMAN_REQUIRED, because only people hold partner keys. */
   partnerOnly?: true;
   /** Requires the ENTERPRISE plan. Routes that read, suspend or revoke agents must keep working after a downgrade. */
@@ -61,9 +64,11 @@ export interface Call<Body, Query, Params> {
 }
 
 export interface Caller {
-  key: ParsedApiKey;
+  key: PresentedKey;
   tenant: Tenant;
   admission: Admission;
+  /** Charges for further work. The route's `price` declares `asRead`. */
+  charge: Charge;
 }
 
 /** A response in the OpenAPI document. */

@@ -1,16 +1,18 @@
 import type { Request, RequestHandler } from 'express';
 import type { Policy } from '../../shared/authz/credential';
 import type { Admission } from '../../shared/authz/authorizer';
-import type { ParsedApiKey } from '../../shared/domain/api-key';
+import type { PresentedKey } from '../../shared/authz/key-lookups';
 import { tenantOf } from '../../shared/domain/ids';
 import { MirError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { requireAccess } from './require-caller';
 import { requireAdmin } from './admin-token';
 import { type Answer, type Exchange, finish, openExchange } from './finish';
+import { unitsOf } from './price';
+import { PublicError } from './public-error';
 import { rateHeaders, rateLimited } from './rate-headers';
 import { MAX_BODY_BYTES } from './body-limits';
-import { bodyKind, parseJson, readBody } from './read-body';
+import { bodyKind, isSmallBody, parseJson, readBody } from './read-body';
 import { readKey } from './read-api-key';
 import { type Call, type Caller, type KeyAuth, type ParsedRoute, type Route } from './route';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
@@ -19,36 +21,66 @@ import { validate } from './validate';
 const MAX_REQUESTS_PER_SCRIPT = 1_000;
 
 interface AdmitRequest {
-  key: ParsedApiKey;
+  key: PresentedKey;
   auth: KeyAuth;
+  units: number;
+  /** See `Entry` in the authorizer. */
+  grant: 'whole' | 'credit';
 }
 
+type Admit = (
+  key: PresentedKey,
+  auth: KeyAuth,
+  cost?: { units: number; grant?: AdmitRequest['grant'] },
+) => Promise<Admission>;
+
 /** Returns the budget that a request draws on. Agents never draw on their partner's control budget. */
-function policyOf(key: ParsedApiKey, { budget }: KeyAuth): Policy {
+function policyOf(key: PresentedKey, { budget }: KeyAuth): Policy {
   return key.agent ? 'requests' : (budget ?? 'requests');
+}
+
+function costsTooMuch(units: number, { budget }: Admission): PublicError {
+  return new PublicError(
+    'BATCH_EXCEEDS_LIMIT',
+    `The request costs ${units} units, more than your limit of ${budget!.smallest} per minute. Ask for less at once.`,
+    { params: { budget } },
+  );
 }
 
 /**
  * Returns a function that authorizes and charges requests. Requests with the same key, scope and budget that arrive in
  * the same event-loop tick share one Redis script call.
  */
-export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth) => Promise<Admission> {
+export function createAdmit(ctx: ApiContext): Admit {
   const admitGroup = async (group: Coalesced<AdmitRequest, Admission>[]): Promise<void> => {
     const { key, auth } = group[0]!.item;
     const policy = policyOf(key, auth);
+    // Requests that cost one unit share an entry.
+    const isOne = ({ item }: Coalesced<AdmitRequest, Admission>): boolean => item.units === 1;
+    const ones = group.filter(isOne);
+    const others = group.filter((request) => !isOne(request));
     const admission = await ctx.authorizer
-      .authorize(key, policy, auth.scope, [{ cost: group.length, grant: 'part', chunkIds: [] }])
+      .authorize(key, policy, auth.scope, [
+        ...(ones.length > 0 ? [{ cost: ones.length, grant: 'part' as const, chunkIds: [] }] : []),
+        ...others.map(({ item: { units, grant } }) => ({ cost: units, grant, chunkIds: [] })),
+      ])
       .catch((error: unknown) => {
         const isRedisDown = error instanceof MirError && error.code === 'OVERLOADED';
         if (!auth.availableWithoutRedis || !isRedisDown) throw error;
         return ctx.authorizer.authorizeFromStore(key, auth.scope);
       });
-    const granted = admission.granted[0] ?? group.length;
-    group.forEach(({ resolve, reject }, n) => {
-      if (n < granted) return resolve(admission);
+    const settle = ({ item, resolve, reject }: Coalesced<AdmitRequest, Admission>, granted: boolean): void => {
+      if (granted) return resolve(admission);
+      // On credit, a single unit suffices.
+      const units = item.grant === 'credit' ? 1 : item.units;
+      if (units > admission.budget!.smallest) return reject(costsTooMuch(units, admission));
       ctx.metrics.rateLimited[policy].inc();
-      reject(rateLimited(admission, 1));
-    });
+      reject(rateLimited(admission, units));
+    };
+    const units = [...admission.granted];
+    const grantedOnes = ones.length > 0 ? (units.shift() ?? ones.length) : 0;
+    ones.forEach((request, n) => settle(request, n < grantedOnes));
+    others.forEach((request, n) => settle(request, units[n] !== 0));
   };
   const admit = coalesce(admitGroup, {
     maxItems: MAX_REQUESTS_PER_SCRIPT,
@@ -56,42 +88,87 @@ export function createAdmit(ctx: ApiContext): (key: ParsedApiKey, auth: KeyAuth)
     // requests that need Redis.
     keyOf: ({ key, auth }) => `${key.hash} ${auth.scope} ${auth.availableWithoutRedis} ${policyOf(key, auth)}`,
   });
-  return (key, auth) => admit({ key, auth });
+  return (key, auth, { units, grant = 'whole' } = { units: 1 }) => admit({ key, auth, units, grant });
 }
 
 function hasNoBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 
+/** A body that was read: its JSON value, or the error to throw once the request is charged. */
+type ReadJson = { bytes: number } & ({ json: unknown } | { error: unknown });
+
+async function readJson({ bodyOptional }: ParsedRoute, { req, res }: Exchange): Promise<ReadJson> {
+  let bytes = 0;
+  try {
+    if (bodyOptional && hasNoBody(req)) return { bytes, json: {} };
+    bodyKind(req, ['json']);
+    const body = await readBody(req, res, MAX_BODY_BYTES);
+    bytes = body.length;
+    return { bytes, json: parseJson(body) };
+  } catch (error) {
+    // An oversized body was read and decompressed only up to the limit.
+    if (error instanceof MirError && error.code === 'BODY_TOO_LARGE') bytes = MAX_BODY_BYTES;
+    return { bytes, error };
+  }
+}
+
+/**
+ * Authorizes and charges a request, and reads its body. A small body is read first, so that one script call charges for
+ * everything. A larger body is read only after the caller has paid for its declared size; what it costs beyond that is
+ * charged before it is validated.
+ */
+async function admitCaller(
+  route: ParsedRoute,
+  auth: KeyAuth,
+  admit: Admit,
+  exchange: Exchange,
+): Promise<{ caller: Caller; body: ReadJson | null }> {
+  const { req, headers } = exchange;
+  const key = readKey(req);
+  const rows = auth.price?.rows?.({ ...req.query }, req.headers) ?? 0;
+  const costOf = (body: ReadJson | null, bytes: number): number =>
+    unitsOf({ rows, bytes, ids: body && 'json' in body ? (auth.price?.ids?.(body.json) ?? 0) : 0 });
+  const charge = async (units: number, grant: 'whole' | 'credit', from: KeyAuth): Promise<Admission> => {
+    const admission = await admit(key, from, { units, grant });
+    if (policyOf(key, from) === policyOf(key, auth)) Object.assign(headers, rateHeaders(admission));
+    return admission;
+  };
+
+  let body = route.body && isSmallBody(req) ? await readJson(route, exchange) : null;
+  const declaredBytes = route.body ? Math.min(Number(req.headers['content-length'] ?? 0), MAX_BODY_BYTES) : 0;
+  const paid = costOf(body, declaredBytes);
+  let admission = await charge(paid, 'whole', auth);
+  requireAccess(admission.credential, auth);
+  if (route.body && !body) {
+    body = await readJson(route, exchange);
+    const cost = costOf(body, body.bytes);
+    if (admission.budget && cost > admission.budget.smallest) throw costsTooMuch(cost, admission);
+    if (cost > paid) admission = await charge(cost - paid, 'whole', auth);
+  }
+  // Other work than control requests does not draw on the control budget.
+  const { budget: _control, ...rest } = auth;
+  const chargeMore = async (units: number): Promise<void> => void (await charge(units, 'credit', rest));
+  const tenant = tenantOf(key.partnerId, key.env);
+  return { caller: { key, tenant, admission, charge: chargeMore }, body };
+}
+
 const NO_CALLER = undefined as unknown as Caller;
 
 /** Authorizes and charges a request, validates its input, and calls the handler. */
-async function runParsed(
-  ctx: ApiContext,
-  route: ParsedRoute,
-  admit: ReturnType<typeof createAdmit>,
-  { req, res, requestId, headers }: Exchange,
-): Promise<Answer> {
-  let caller = NO_CALLER;
-  if (route.auth.kind === 'admin') await requireAdmin(ctx, req);
-  if (route.auth.kind === 'key') {
-    const key = readKey(req);
-    const admission = await admit(key, route.auth);
-    Object.assign(headers, rateHeaders(admission));
-    requireAccess(admission.credential, route.auth);
-    caller = { key, tenant: tenantOf(key.partnerId, key.env), admission };
-  }
-  let body: unknown;
-  if (route.body) {
-    const isMissing = route.bodyOptional && hasNoBody(req);
-    if (!isMissing) bodyKind(req, ['json']);
-    const json = isMissing ? {} : parseJson(await readBody(req, res, MAX_BODY_BYTES));
-    body = validate(route.body, json, 'body', route.check?.(ctx, json));
-  }
+async function runParsed(ctx: ApiContext, route: ParsedRoute, admit: Admit, exchange: Exchange): Promise<Answer> {
+  const { req, requestId } = exchange;
+  const { auth } = route;
+  if (auth.kind === 'admin') await requireAdmin(ctx, req);
+  const { caller, body: read } =
+    auth.kind === 'key'
+      ? await admitCaller(route, auth, admit, exchange)
+      : { caller: NO_CALLER, body: route.body ? await readJson(route, exchange) : null };
+  if (read && 'error' in read) throw read.error;
   const call = {
     ctx,
     caller,
-    body,
+    body: route.body && read && validate(route.body, read.json, 'body', route.check?.(ctx, read.json)),
     query: route.query && validate(route.query, { ...req.query }, 'query'),
     params: route.params && validate(route.params, { ...req.params }, 'path'),
     requestId,
@@ -103,7 +180,7 @@ async function runParsed(
 }
 
 /** Returns the Express handler of a route. */
-export function runRoute(ctx: ApiContext, route: Route, admit: ReturnType<typeof createAdmit>): RequestHandler {
+export function runRoute(ctx: ApiContext, route: Route, admit: Admit): RequestHandler {
   const handle = route.rawBody
     ? route.createHandler(ctx)
     : (exchange: Exchange): Promise<Answer> => runParsed(ctx, route, admit, exchange);

@@ -3,6 +3,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
+import { toMirError } from './problem';
+import { PROBLEMS } from './problems';
 import type { ResponseHeaders } from './respond';
 
 /**
@@ -51,9 +53,10 @@ export async function sendStream(
   } catch (error) {
     if (!res.headersSent) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    log.error({ requestId, err: messageOf(error) }, 'response stream failed');
+    const { status: failed } = PROBLEMS[toMirError(error).code];
     // Record the failure in the metrics. The client has already received a 200.
-    res.statusCode = 500;
+    res.statusCode = failed;
+    if (failed >= 500) log.error({ requestId, err: messageOf(error) }, 'response stream failed');
   } finally {
     await source.return?.();
   }

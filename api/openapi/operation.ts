@@ -1,4 +1,5 @@
 import { NDJSON } from '../http/ndjson';
+import { IDS_PER_UNIT, ROWS_PER_UNIT } from '../http/price';
 import { type HeaderName, headerRefs } from '../http/response-headers';
 import type { Documented, RouteDoc } from '../http/route';
 import type { Components } from './components';
@@ -70,6 +71,16 @@ function responseOf(
   return { description, headers: headerRefs(names), ...(Object.keys(content).length > 0 ? { content } : {}) };
 }
 
+/** Describes what a request costs if it can cost more than one unit. */
+function costOf({ auth }: RouteDoc): string {
+  if (auth.kind !== 'key' || !('price' in auth) || !auth.price) return '';
+  const { ids, rows, asRead } = auth.price;
+  if (ids) return ` Costs one unit per ${IDS_PER_UNIT} users.`;
+  if (!rows) return ` Costs one unit per ${ROWS_PER_UNIT} rows that MIR reads.`;
+  const further = asRead ? `, and one per ${ROWS_PER_UNIT} further rows that MIR reads` : '';
+  return ` Costs one unit per ${ROWS_PER_UNIT} rows that \`limit\` allows${further}.`;
+}
+
 /** Returns a route as an OpenAPI operation. Adds the components that the operation references. */
 export function operationOf(doc: RouteDoc, components: Components): Json {
   const scope = doc.auth.kind === 'key' ? `\n\nRequires the \`${doc.auth.scope}\` scope.` : '';
@@ -80,7 +91,7 @@ export function operationOf(doc: RouteDoc, components: Components): Json {
   return {
     operationId: doc.operationId,
     summary: doc.summary,
-    description: `${doc.description ?? doc.summary}.${scope}`.replace('..', '.'),
+    description: `${doc.description ?? doc.summary}.`.replace('..', '.') + costOf(doc) + scope,
     tags: [doc.tag],
     security: securityOf(doc),
     parameters: parametersOf(doc, components),

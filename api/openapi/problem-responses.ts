@@ -82,6 +82,7 @@ function problemsOf(doc: RouteDoc): Map<number, ProblemCode[]> {
     ...('enterpriseOnly' in doc.auth ? (['ENTERPRISE_REQUIRED'] as const) : []),
     ...(doc.auth.kind === 'admin' ? WITH_ADMIN : []),
     ...(doc.body ? WITH_BODY : []),
+    ...(doc.auth.kind === 'key' && (doc.body || 'price' in doc.auth) ? (['BATCH_EXCEEDS_LIMIT'] as const) : []),
     ...(doc.idempotencyKey ? (['IDEMPOTENCY_KEY_INVALID'] as const) : []),
     ...(doc.query || doc.params ? (['VALIDATION_FAILED'] as const) : []),
   ]);
@@ -121,7 +122,14 @@ const SHARED: Record<string, readonly ProblemCode[]> = {
   BodyTooLarge: ['BODY_TOO_LARGE'],
   UnsupportedMediaType: ['UNSUPPORTED_MEDIA_TYPE'],
   ValidationFailed: ['VALIDATION_FAILED'],
-  InvalidAgent: ['VALIDATION_FAILED', 'PRESET_NOT_ALLOWED', 'ALLOWLIST_REQUIRED', 'IDEMPOTENCY_KEY_REUSED'],
+  InvalidOrTooCostly: ['VALIDATION_FAILED', 'BATCH_EXCEEDS_LIMIT'],
+  InvalidAgent: [
+    'VALIDATION_FAILED',
+    'BATCH_EXCEEDS_LIMIT',
+    'PRESET_NOT_ALLOWED',
+    'ALLOWLIST_REQUIRED',
+    'IDEMPOTENCY_KEY_REUSED',
+  ],
   RateLimited: ['RATE_LIMITED'],
   InternalError: ['INTERNAL'],
   Overloaded: ['OVERLOADED'],

@@ -13,11 +13,14 @@ import { type ApplicationInput, applicationInput } from './input-schemas';
 export const MAX_PENDING_APPLICATIONS = 10_000;
 const FULL_RETRY_AFTER_SECONDS = 3_600;
 
+/** Maximum number of applications per IP address. */
+export const MAX_APPLICATIONS_PER_HOUR = 5;
+
 const BY_ADDRESS: ThrottleRule = {
   name: 'applications',
-  points: 5,
+  points: MAX_APPLICATIONS_PER_HOUR,
   seconds: 3_600,
-  rejection: 'Too many applications from your IP address. The limit is 5 per hour.',
+  rejection: `Too many applications from your IP address. The limit is ${MAX_APPLICATIONS_PER_HOUR} per hour.`,
 };
 
 /** Stores an application for operators to decide. Throws 503 if too many are pending. */

@@ -43,11 +43,17 @@ const signalsSchema = z
   })
   .meta({ id: 'Signals' });
 
+/** Returns the number of users that an unvalidated body names. */
+function namedUsers(body: unknown): number {
+  const ids = (body as { userExternalIds?: unknown } | null)?.userExternalIds;
+  return Array.isArray(ids) ? ids.length : 1;
+}
+
 export const resolveRoute = route({
   operationId: 'resolve',
   method: 'POST',
   path: '/resolve',
-  auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true },
+  auth: { kind: 'key', scope: 'resolve:read', availableWithoutRedis: true, price: { ids: namedUsers } },
   tag: 'Signals',
   summary: 'Get users’ histories',
   description:

@@ -1,4 +1,5 @@
 import { CONTROL_REQUESTS_PER_MINUTE } from '../../../shared/authz/budget';
+import { MAX_UNKNOWN_KEYS_PER_ADDRESS } from '../../../shared/authz/key-lookups';
 import { AI_MAX_EVENTS_PER_BATCH, AI_MAX_USERS_PER_RESOLVE, PRESET_SCOPES } from '../../../shared/domain/agent';
 import type { Catalog, EventGroup } from '../../../shared/domain/catalog';
 import {
@@ -14,7 +15,10 @@ import { RECEIPT_RETENTION_DAYS } from '../../../shared/domain/receipt';
 import { DEFAULT_QUEUE_SHARE_PERCENT } from '../../../shared/queue/overload-guard';
 import { MAX_PAGE_SIZE } from '../../http/paging';
 import { MAX_EVENTS_BODY_BYTES } from '../../http/body-limits';
+import { BYTES_PER_UNIT, IDS_PER_UNIT, ROWS_PER_UNIT } from '../../http/price';
+import { MAX_APPLICATIONS_PER_HOUR } from '../../partners/submit-application';
 import { MAX_USERS_PER_RESOLVE } from '../../resolve/resolve';
+import { UNKNOWN_INVITES } from '../links/link-by-invite';
 import { FIELD_CODES, RECEIPT_CODES } from './field-codes';
 import { PROBLEMS } from '../../http/problems';
 
@@ -83,6 +87,12 @@ export function guideFacts(catalog: Catalog, publicUrl: string): Record<string, 
     MAX_USERS_PER_RESOLVE: number(MAX_USERS_PER_RESOLVE),
     RECEIPT_RETENTION_DAYS: number(RECEIPT_RETENTION_DAYS),
     MAX_EVENT_KIB: number(MAX_EVENT_BYTES / 1024),
+    KIB_PER_UNIT: number(BYTES_PER_UNIT / 1024),
+    IDS_PER_UNIT: number(IDS_PER_UNIT),
+    ROWS_PER_UNIT: number(ROWS_PER_UNIT),
+    MAX_UNKNOWN_KEYS: number(MAX_UNKNOWN_KEYS_PER_ADDRESS),
+    MAX_UNKNOWN_INVITES: number(UNKNOWN_INVITES.points),
+    MAX_APPLICATIONS: number(MAX_APPLICATIONS_PER_HOUR),
     CONTROL_REQUESTS_PER_MINUTE: number(CONTROL_REQUESTS_PER_MINUTE),
     DEFAULT_QUEUE_SHARE_PERCENT: number(DEFAULT_QUEUE_SHARE_PERCENT),
     CODE_MINUTES: number(CODE_SECONDS / 60),
