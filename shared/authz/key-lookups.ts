@@ -7,7 +7,7 @@ import { tooManyUnknownKeys, unknownKey } from './rejections';
 
 /** Unknown keys that each process looks up per client address within `UNKNOWN_KEYS_WINDOW_SECONDS`. */
 export const MAX_UNKNOWN_KEYS_PER_ADDRESS = 100;
-export const UNKNOWN_KEYS_WINDOW_SECONDS = 60;
+const UNKNOWN_KEYS_WINDOW_SECONDS = 60;
 /** Concurrent lookups per client address, and how many more wait. Not for keys that the process has admitted. */
 const MAX_CONCURRENT_LOOKUPS = 16;
 const MAX_WAITING_LOOKUPS = 10_000;
