@@ -8,11 +8,10 @@ import { encodeChunk, EVENT_QUEUES, type EventChunk, type EventLane } from './ev
 import type { OverloadGuard } from './overload-guard';
 import { queueFull, releaseBytes, type Reserved, reserveBytes, shareExceeded } from './queued-bytes';
 
-/** A tenant uses the interactive lane up to this number of open chunks. */
-const MAX_INTERACTIVE_CHUNKS = 4;
-/** For chunks of at most `SMALL_CHUNK_EVENTS`, the limit is higher, because they add little work. */
-const MAX_SMALL_INTERACTIVE_CHUNKS = 16;
-const SMALL_CHUNK_EVENTS = 25;
+/** Maximum number of open chunks of a tenant that uses the interactive lane. */
+const MAX_INTERACTIVE_CHUNKS = 16;
+/** Maximum number of events in an interactive chunk, so that nobody waits for a large commit there. */
+const MAX_INTERACTIVE_EVENTS = 100;
 /** Number of events that cost one unit of virtual time. A full chunk costs five. */
 const EVENTS_PER_COST_UNIT = 100;
 /** Maximum age of an authorization. Well below the age at which a sweep removes open markers without a job. */
@@ -47,13 +46,12 @@ export interface EventQueue {
 }
 
 /**
- * Returns the lane for a tenant's new chunks. Tenants with few open chunks use the interactive lane. All others use the
- * bulk lane, where tenants take turns.
+ * Returns the lane for a tenant's new chunks. Small chunks of tenants with few open chunks use the interactive lane. All
+ * others use the bulk lane, where tenants take turns.
  */
 export function laneOf(openChunks: number, chunks: readonly { events: readonly unknown[] }[]): EventLane {
-  const areSmall = chunks.every(({ events }) => events.length <= SMALL_CHUNK_EVENTS);
-  const limit = areSmall ? MAX_SMALL_INTERACTIVE_CHUNKS : MAX_INTERACTIVE_CHUNKS;
-  return openChunks + chunks.length <= limit ? 'interactive' : 'bulk';
+  const areSmall = chunks.every(({ events }) => events.length <= MAX_INTERACTIVE_EVENTS);
+  return areSmall && openChunks + chunks.length <= MAX_INTERACTIVE_CHUNKS ? 'interactive' : 'bulk';
 }
 
 /** Creates a producer for the event queues. Without a guard, the size of the queue is not limited. */

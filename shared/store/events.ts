@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
+import { pagesOf } from './pages-of';
 import { streamOf } from './stream';
 
 /**
@@ -93,9 +94,13 @@ export function eventsStore(connection: Connection) {
       return collection.find<ExistingEvent>({ _id: { $in: ids } }, { session, projection }).toArray();
     },
 
-    /** Inserts events through the driver, because mongoose is slow at bulk inserts. Throws on a duplicate ID. */
-    async insert(events: EventDoc[], session: ClientSession): Promise<void> {
-      if (events.length > 0) await collection.insertMany(events, { session, ordered: true });
+    /**
+     * Inserts events in operations of at most `docsPerOperation`, through the driver, because mongoose is slow at bulk
+     * inserts. Throws on a duplicate ID.
+     */
+    async insert(events: EventDoc[], session: ClientSession, docsPerOperation: number): Promise<void> {
+      for (const page of pagesOf(events, docsPerOperation))
+        await collection.insertMany(page, { session, ordered: true });
     },
 
     /** Deletes events that are covered by their user's erasure, so that their idempotency keys can be reused. */

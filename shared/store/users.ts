@@ -1,6 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import { EMPTY_ROW, type SignalsRow } from '../domain/signals';
+import { pagesOf } from './pages-of';
 
 /** One user of one tenant. The cached signals row is built from this row. */
 export interface UserDoc {
@@ -89,34 +90,36 @@ export function usersStore(connection: Connection) {
       return new Map(docs.map((doc) => [doc._id, userRowOf(doc)]));
     },
 
-    /** Applies deltas: updates the users in `known` and inserts the others. */
-    async add(deltas: UserDelta[], known: ReadonlyMap<UserRef, SignalsRow>, session: ClientSession): Promise<void> {
+    /** Applies deltas in operations of at most `docsPerOperation`: updates the users in `known`, inserts the others. */
+    async add(
+      deltas: UserDelta[],
+      known: ReadonlyMap<UserRef, SignalsRow>,
+      session: ClientSession,
+      docsPerOperation: number,
+    ): Promise<void> {
       const fresh = deltas.filter(({ userRef }) => !known.has(userRef));
       const touched = deltas.filter(({ userRef }) => known.has(userRef));
-      if (fresh.length > 0) {
-        const docs = fresh.map((delta) => ({
-          _id: delta.userRef,
-          tenant: delta.tenant,
-          eventCount: delta.eventCount,
-          firstEventAt: new Date(delta.firstEventAtMs),
-          lastEventAt: new Date(delta.lastEventAtMs),
-          revision: EMPTY_ROW.revision + 1,
-        }));
-        await collection.insertMany(docs, { session, ordered: true });
-      }
-      if (touched.length > 0) {
-        const updates = touched.map((delta) => ({
-          updateOne: {
-            filter: { _id: delta.userRef },
-            update: {
-              $inc: { eventCount: delta.eventCount, revision: 1 },
-              $min: { firstEventAt: new Date(delta.firstEventAtMs) },
-              $max: { lastEventAt: new Date(delta.lastEventAtMs) },
-            },
+      const docs = fresh.map((delta) => ({
+        _id: delta.userRef,
+        tenant: delta.tenant,
+        eventCount: delta.eventCount,
+        firstEventAt: new Date(delta.firstEventAtMs),
+        lastEventAt: new Date(delta.lastEventAtMs),
+        revision: EMPTY_ROW.revision + 1,
+      }));
+      for (const page of pagesOf(docs, docsPerOperation)) await collection.insertMany(page, { session, ordered: true });
+      const updates = touched.map((delta) => ({
+        updateOne: {
+          filter: { _id: delta.userRef },
+          update: {
+            $inc: { eventCount: delta.eventCount, revision: 1 },
+            $min: { firstEventAt: new Date(delta.firstEventAtMs) },
+            $max: { lastEventAt: new Date(delta.lastEventAtMs) },
           },
-        }));
-        await collection.bulkWrite(updates, { session, ordered: true });
-      }
+        },
+      }));
+      for (const page of pagesOf(updates, docsPerOperation))
+        await collection.bulkWrite(page, { session, ordered: true });
     },
 
     async get(tenant: Tenant, userRef: UserRef, session?: ClientSession): Promise<UserDoc | null> {

@@ -118,7 +118,7 @@ async function withoutErased(
 export async function commitGroup(
   store: Pick<Store, 'transaction' | 'events' | 'users'>,
   group: PendingEvent[],
-  lookUpAll: boolean,
+  { lookUpAll, docsPerOperation }: { lookUpAll: boolean; docsPerOperation: number },
   session: StoreSession,
 ): Promise<GroupResult> {
   const refs = [...new Set(group.map(({ event }) => event.userRef))];
@@ -156,8 +156,8 @@ export async function commitGroup(
         if (pending.event.otherId !== undefined) byId.set(doc._id, doc);
       }
       const deltas = deltasOf(docs);
-      await store.events.insert(docs, session);
-      await store.users.add(deltas, rows, session);
+      await store.events.insert(docs, session, docsPerOperation);
+      await store.users.add(deltas, rows, session, docsPerOperation);
       for (const delta of deltas) rows.set(delta.userRef, addDelta(rows.get(delta.userRef) ?? NEW_USER_ROW, delta));
       const decisions = group.map((pending): EventDecision => {
         if (erased.has(pending)) return { pending, outcome: 'ERASED' };

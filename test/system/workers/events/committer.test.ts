@@ -194,9 +194,9 @@ describe('the committer', () => {
       const { store } = h.ctx;
       const events = {
         ...store.events,
-        insert: ((docs, session) => {
+        insert: ((docs, session, docsPerOperation) => {
           sizes.push(docs.length);
-          return store.events.insert(docs, session);
+          return store.events.insert(docs, session, docsPerOperation);
         }) as typeof store.events.insert,
       };
       const recording = createCommitter({ ...deps, store: { ...store, events } });
