@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { ownerOf } from '../../shared/concurrency/long-work';
 import { statusesInPathOrder } from '../../shared/domain/tree-order';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { ApiContext } from '../context';
-import { pageQuery, readCursor, requestedRows, signCursor } from '../http/paging';
+import { pageQuery, presentPage, readCursor, requestedRows } from '../http/paging';
 import { route } from '../http/route';
 
 import { idParams } from '../http/schemas';
@@ -23,20 +24,16 @@ export async function readLineage(
 ): Promise<Lineage> {
   const owner = `children|${agent._id}`;
   const after = readCursor(secrets.cursor, owner, cursor);
-  const [above, rows] = await Promise.all([
+  const [above, page] = await Promise.all([
     store.agents.byIds(agent.ancestors),
-    store.agents.children(agent._id, after, limit + 1),
+    store.agents.children(agent._id, after, limit),
   ]);
   const statusOf = statusesInPathOrder();
   const ancestry = [...above, agent].map((one) => presentNode(one, statusOf(one)));
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    ancestry,
-    children: shown.map((row) => presentNode(row, statusOf(row))),
-    nextCursor:
-      rows.length > limit && last ? signCursor(secrets.cursor, owner, [last.createdAt.getTime(), last._id]) : null,
-  };
+  const { data: children, nextCursor } = presentPage(secrets.cursor, owner, page, (row) =>
+    presentNode(row, statusOf(row)),
+  );
+  return { ancestry, children, nextCursor };
 }
 
 export const getLineageRoute = route({
@@ -65,6 +62,7 @@ export const getLineageRoute = route({
     const { ctx, params, query } = call;
     const access = agentAccess(call, { write: false });
     const agent = requireSelfOrDescendant(access, await ctx.store.agents.get(access.tenant, params.id));
-    return { status: 200, body: await readLineage(ctx, agent, query) };
+    const owner = ownerOf(access.tenant, access.self);
+    return { status: 200, body: await ctx.longWork.list(owner, () => readLineage(ctx, agent, query)) };
   },
 });

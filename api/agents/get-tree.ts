@@ -1,24 +1,19 @@
 import { z } from 'zod';
 import { type AgentStatus, MAX_AGENT_DEPTH } from '../../shared/domain/agent';
+import { MAX_ROWS_EXAMINED } from '../../shared/store/list-page';
 import type { ApiContext } from '../context';
 import { NDJSON, ndjsonOf, rejectCursor, requestedLines, wantsNdjson } from '../http/ndjson';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
-import { type Charge, chargeRows, FREE, isPaid, ROWS_PER_UNIT, unitsOf } from '../http/price';
+import { type Charge, chargeRows, FREE, payForRows } from '../http/price';
 import { route } from '../http/route';
 
 import { agentAccess, requireSelfOrDescendant } from './agent-access';
 import { agentStatusSchema } from './enum-schemas';
 import { type TreeNode, treeNodeSchema, type TreePart, walkTree } from './walk-tree';
 
-/**
- * Maximum number of agents scanned per page. A page filtered by status may therefore contain fewer agents than its
- * limit.
- */
-const MAX_SCANNED = 5_000;
-
 /** The part of a tenant's trees to list, optionally filtered by effective status. */
-export interface TreeQuery extends Omit<TreePart, 'after'> {
+export interface TreeQuery extends Omit<TreePart, 'after' | 'maxRows'> {
   status?: AgentStatus | undefined;
 }
 
@@ -36,12 +31,13 @@ export async function* nodesOf(
 }
 
 /**
- * Returns a page of matching nodes, depth-first. Charges for the nodes that it reads beyond `limit`. Once the budget is
- * exhausted, returns the page even if it is not full.
+ * Returns a page of matching nodes, depth-first. Filters the nodes after reading them, so that the number of agents
+ * read is bounded. A page may therefore contain fewer than `limit` nodes even if more pages follow. Charges for the
+ * nodes that it reads beyond `limit`. Once the budget is exhausted, returns the page even if it is not full.
  */
 async function pageOfTree(
   { store, secrets }: Deps,
-  { status, ...part }: TreeQuery,
+  { status, levels, ...part }: TreeQuery,
   { limit, cursor }: { limit: number; cursor?: string | undefined },
   charge: Charge,
 ): Promise<{ data: TreeNode[]; nextCursor: string | null }> {
@@ -49,21 +45,20 @@ async function pageOfTree(
   const owner = `tree|${part.tenant}|${part.root?._id ?? ''}`;
   const position = readCursor(secrets.cursor, owner, cursor);
   const after = position && (await store.agents.get(part.tenant, position.id));
+  const maxDepth = levels === undefined ? Infinity : (part.root?.depth ?? 0) + levels;
   const data: TreeNode[] = [];
-  let scanned = 0;
-  let paid = unitsOf({ rows: limit }) * ROWS_PER_UNIT;
+  const pay = payForRows(limit, charge);
+  let examined = 0;
   let last = position?.id ?? '';
-  for await (const node of walkTree({ store }, { ...part, after })) {
-    const isFull = data.length === limit || scanned === MAX_SCANNED;
-    if (isFull || (scanned === paid && !(await isPaid(charge(1))))) {
+  for await (const node of walkTree({ store }, { ...part, after, maxRows: MAX_ROWS_EXAMINED })) {
+    if (data.length === limit || !(await pay(1))) {
       return { data, nextCursor: signCursor(secrets.cursor, owner, [0, last]) };
     }
-    if (scanned === paid) paid += ROWS_PER_UNIT;
-    scanned += 1;
+    examined += 1;
     last = node.agentId;
-    if (status === undefined || node.status === status) data.push(node);
+    if (node.depth <= maxDepth && (status === undefined || node.status === status)) data.push(node);
   }
-  return { data, nextCursor: null };
+  return { data, nextCursor: examined < MAX_ROWS_EXAMINED ? null : signCursor(secrets.cursor, owner, [0, last]) };
 }
 
 const querySchema = z.strictObject({
@@ -92,7 +87,7 @@ export const getTreeRoute = route({
   tag: 'Agents',
   summary: 'List agents depth-first',
   description:
-    'Each agent follows its parent or its previous sibling’s subtree. Siblings are sorted by ID. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails or the budget is used up, MIR drops the connection instead of ending the response.',
+    'Each agent follows its parent or its previous sibling’s subtree. Siblings are sorted by ID. If you set `status` or `maxDepth`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all agents, one per line. If the stream fails or the budget is used up, MIR drops the connection instead of ending the response.',
   query: querySchema,
   answers: {
     200: {
@@ -110,9 +105,12 @@ export const getTreeRoute = route({
     const rootId = query.rootAgentId ?? self;
     const root = rootId === null ? null : requireSelfOrDescendant(access, await ctx.store.agents.get(tenant, rootId));
     const treeQuery: TreeQuery = { tenant, root, levels: query.maxDepth, status: query.status };
-    if (!wantsNdjson(headers)) return { status: 200, body: await pageOfTree(ctx, treeQuery, query, charge) };
+    const owner = ownerOf(tenant, self);
+    if (!wantsNdjson(headers)) {
+      return { status: 200, body: await ctx.longWork.list(owner, () => pageOfTree(ctx, treeQuery, query, charge)) };
+    }
     rejectCursor(query);
     const nodes = ndjsonOf(nodesOf(ctx, treeQuery, charge), (node) => node);
-    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), nodes) };
+    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(owner, nodes) };
   },
 });

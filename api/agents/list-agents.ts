@@ -1,22 +1,16 @@
 import { z } from 'zod';
 import { type AgentStatus, OWN_STATUSES_OF, type SubtreeMarks } from '../../shared/domain/agent';
 import type { AgentDoc, AgentFilter } from '../../shared/store/agents';
+import { ownerOf } from '../../shared/concurrency/long-work';
+import { MAX_ROWS_EXAMINED } from '../../shared/store/list-page';
 import type { ApiContext } from '../context';
-import { pageQuery, pageSchema, readCursor, requestedRows, signCursor } from '../http/paging';
-import { type Charge, FREE, isPaid, unitsOf } from '../http/price';
+import { pageQuery, pageSchema, presentPage, readCursor, requestedRows } from '../http/paging';
+import { type Charge, FREE, payForRows } from '../http/price';
 import { route } from '../http/route';
 
 import { type AgentAccess, agentAccess } from './agent-access';
 import { agentStatusSchema, agentTypeSchema } from './enum-schemas';
 import { agentSchema, presentAgent, statusOf } from './present-agent';
-
-/**
- * Size of further batches when filtering by status. The filter runs after each read, because an agent's effective status
- * depends on its ancestors.
- */
-const FILTERED_BATCH_SIZE = 500;
-/** Maximum number of batches read per page. After the last batch, the page is returned even if it is not full. */
-const MAX_BATCHES = 10;
 
 /** An agent and the marks of its ancestors. */
 export interface FoundAgent {
@@ -44,8 +38,8 @@ async function withMarks({ store }: Deps, agents: AgentDoc[]): Promise<FoundAgen
 }
 
 /**
- * Returns a page of agents, newest first. With `status`, a page may contain fewer than `limit` agents even if more
- * pages follow. Charges for the batches after the first. Once the budget is exhausted, returns the page.
+ * Returns a page of agents, newest first. A filtered page may contain fewer than `limit` agents even if more pages
+ * follow. Charges for the agents that it reads beyond `limit`. Once the budget is exhausted, returns the page.
  */
 export async function pageOfAgents<Item>(
   deps: Deps,
@@ -61,27 +55,23 @@ export async function pageOfAgents<Item>(
     ...(type === undefined ? {} : { type }),
     ...(self === null ? {} : { below: self }),
   };
+  const pay = payForRows(limit, charge);
   const found: FoundAgent[] = [];
-  let last = readCursor(secrets.cursor, owner, cursor);
-  let more = true;
-  for (let batch = 1; batch <= MAX_BATCHES && more && found.length <= limit; batch += 1) {
-    if (batch > 1 && !(await isPaid(charge(unitsOf({ rows: FILTERED_BATCH_SIZE }))))) break;
-    const batchSize = batch === 1 ? limit + 1 : FILTERED_BATCH_SIZE;
-    const rows = await store.agents.list(tenant, filter, last, batchSize);
-    const all = await withMarks(deps, rows);
+  let next = readCursor(secrets.cursor, owner, cursor);
+  let left = MAX_ROWS_EXAMINED;
+  // An agent's effective status depends on its ancestors, so agents are filtered by it after each read.
+  for (let batchSize = limit, more = true; more; batchSize *= 2) {
+    const page = await store.agents.list(tenant, filter, next, batchSize, { maxExamined: left, pay });
+    const all = await withMarks(deps, page.rows);
     found.push(...all.filter(({ agent, above }) => status === undefined || statusOf(agent, above) === status));
-    const end = rows.at(-1);
-    if (end) last = { atMs: end.createdAt.getTime(), id: end._id };
-    more = rows.length === batchSize;
+    next = page.next;
+    left -= page.examined;
+    more = next !== null && left > 0 && found.length < limit && (await pay(0));
   }
-  const shown = found.slice(0, limit);
-  const lastShown = shown.at(-1)?.agent;
-  if (found.length > limit && lastShown) last = { atMs: lastShown.createdAt.getTime(), id: lastShown._id };
-  const hasNext = last !== null && (more || found.length > limit);
-  return {
-    data: shown.map(present),
-    nextCursor: hasNext ? signCursor(secrets.cursor, owner, [last!.atMs, last!.id]) : null,
-  };
+  const rows = found.slice(0, limit);
+  const last = rows.at(-1)?.agent;
+  if (found.length > limit && last) next = { atMs: last.createdAt.getTime(), id: last._id };
+  return presentPage(secrets.cursor, owner, { rows, next }, present);
 }
 
 export const listAgentsRoute = route({
@@ -97,7 +87,7 @@ export const listAgentsRoute = route({
   tag: 'Agents',
   summary: 'List agents, newest first',
   description:
-    'Agents see only themselves and their descendants. If you filter by `status`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null.',
+    'Agents see only themselves and their descendants. If you filter by `status` or `type`, a page may contain fewer than `limit` agents; continue until `nextCursor` is null.',
   query: z.strictObject({
     ...pageQuery,
     status: agentStatusSchema.optional(),
@@ -114,7 +104,7 @@ export const listAgentsRoute = route({
     const access = agentAccess(call, { write: false });
     const { ctx, query, caller } = call;
     const present = ({ agent, above }: FoundAgent) => presentAgent(agent, above);
-    const body = await pageOfAgents(ctx, access, query, present, caller.charge);
-    return { status: 200, body };
+    const page = () => pageOfAgents(ctx, access, query, present, caller.charge);
+    return { status: 200, body: await ctx.longWork.list(ownerOf(access.tenant, access.self), page) };
   },
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ownerOf } from '../../shared/concurrency/long-work';
 import { pageQuery, pageSchema, requestedRows } from '../http/paging';
 import { route } from '../http/route';
 import { agentAccess } from './agent-access';
@@ -33,7 +34,7 @@ export const listApprovalsRoute = route({
       ...presentAgent(agent, above),
       approvalId: agent.approvalId,
     });
-    const body = await pageOfAgents(call.ctx, access, query, present, call.caller.charge);
-    return { status: 200, body };
+    const page = () => pageOfAgents(call.ctx, access, query, present, call.caller.charge);
+    return { status: 200, body: await call.ctx.longWork.list(ownerOf(access.tenant, access.self), page) };
   },
 });

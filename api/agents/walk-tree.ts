@@ -53,6 +53,8 @@ export interface TreePart {
   levels?: number | undefined;
   /** If set, the walk starts after this agent. */
   after?: AgentDoc | null;
+  /** If set, the walk ends after this many agents. */
+  maxRows?: number;
 }
 
 type Deps = { store: Pick<ApiContext['store'], 'agents'> };
@@ -63,7 +65,7 @@ type Deps = { store: Pick<ApiContext['store'], 'agents'> };
  */
 export async function* walkTree(
   { store }: Deps,
-  { tenant, root, levels, after = null }: TreePart,
+  { tenant, root, levels, after = null, maxRows }: TreePart,
 ): AsyncGenerator<TreeNode, void> {
   // Every ancestor of a later agent is `after`, one of its ancestors, or an agent that the walk has already visited.
   const above = after ? [...after.ancestors, after._id] : (root?.ancestors ?? []);
@@ -74,6 +76,7 @@ export async function* walkTree(
       rootPath: root?.path ?? null,
       afterPath: after?.path ?? null,
       maxDepth: levels === undefined ? null : (root?.depth ?? 0) + levels,
+      maxRows: maxRows ?? null,
     },
     WALK_BATCH,
   );

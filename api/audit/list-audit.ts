@@ -3,8 +3,8 @@ import type { AuditChain, AuditDoc, AuditFilter } from '../../shared/store/audit
 import type { ApiContext } from '../context';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { NDJSON, ndjsonOf, rejectCursor, requestedLines, wantsNdjson } from '../http/ndjson';
-import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
-import { type Charge, chargeRows, FREE } from '../http/price';
+import { pageQuery, pageSchema, presentPage, readCursor } from '../http/paging';
+import { type Charge, chargeRows, FREE, payForRows } from '../http/price';
 import { route } from '../http/route';
 
 import { ACTOR_KINDS, auditEntrySchema, presentEntry, type PresentedEntry } from './present-entry';
@@ -53,19 +53,22 @@ async function visibleTo({ store }: Pick<Deps, 'store'>, self: string | null, ro
   return rows.filter(({ target }) => ids.has(target));
 }
 
-/** Returns a page of a chain's entries, newest first. For an agent, a page may contain fewer entries than requested. */
+/**
+ * Returns a page of a chain's entries, newest first. If it is filtered or for an agent, the page may contain fewer
+ * entries than requested. Charges for the entries that it reads beyond `limit`. Once the budget is exhausted, returns
+ * the page.
+ */
 export async function pageOfAudit(
   { store, secrets }: Deps,
   chain: AuditChain,
   { limit, cursor, ...query }: AuditQuery & { limit: number; cursor?: string | undefined },
   self: string | null = null,
+  charge: Charge = FREE,
 ): Promise<{ data: PresentedEntry[]; nextCursor: string | null }> {
   const owner = `audit|${chain}`;
   const after = readCursor(secrets.cursor, owner, cursor);
-  const rows = await store.audit.list(chain, filterOf(query), after, limit + 1);
-  const cursorOf = (row: AuditDoc): string => signCursor(secrets.cursor, owner, [row.at.getTime(), row._id]);
-  const { data, nextCursor } = pageOf(rows, limit, (row) => row, cursorOf);
-  return { data: (await visibleTo({ store }, self, data)).map(presentEntry), nextCursor };
+  const { rows, next } = await store.audit.list(chain, filterOf(query), after, limit, payForRows(limit, charge));
+  return presentPage(secrets.cursor, owner, { rows: await visibleTo({ store }, self, rows), next }, presentEntry);
 }
 
 async function* streamVisibleTo(deps: Pick<Deps, 'store'>, self: string, rows: AsyncIterable<AuditDoc>) {
@@ -103,7 +106,7 @@ export const listAuditRoute = route({
   tag: 'Audit',
   summary: 'List audit entries, newest first',
   description:
-    'Lists changes to your agents, keys and terms. Each environment has its own chain; changes to the partner as a whole are in the live chain. Agents see only entries about themselves and their descendants, so their pages can be short: continue until `nextCursor` is null. With `Accept: application/x-ndjson`, streams all matching entries, one per line',
+    'Lists changes to your agents, keys and terms. Each environment has its own chain; changes to the partner as a whole are in the live chain. If you filter by `actor` or by several fields, or if the caller is an agent, a page may contain fewer than `limit` entries; continue until `nextCursor` is null. Agents see only entries about themselves and their descendants. With `Accept: application/x-ndjson`, streams all matching entries, one per line',
   query: z.strictObject({ ...pageQuery, ...auditFilterSchema.shape }),
   answers: {
     200: {
@@ -115,9 +118,12 @@ export const listAuditRoute = route({
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant, admission, charge }, query, headers }) => {
     const self = admission.credential.agent?.agentId ?? null;
-    if (!wantsNdjson(headers)) return { status: 200, body: await pageOfAudit(ctx, tenant, query, self) };
+    const owner = ownerOf(tenant, self);
+    if (!wantsNdjson(headers)) {
+      return { status: 200, body: await ctx.longWork.list(owner, () => pageOfAudit(ctx, tenant, query, self, charge)) };
+    }
     rejectCursor(query);
     const entries = exportOfAudit(ctx, tenant, query, self, charge);
-    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(ownerOf(tenant, self), entries) };
+    return { status: 200, mediaType: NDJSON, stream: ctx.longWork.stream(owner, entries) };
   },
 });

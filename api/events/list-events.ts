@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { ownerOf } from '../../shared/concurrency/long-work';
 import { userExternalIdSchema } from '../../shared/domain/event';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
 import { userRefOf } from '../../shared/domain/subject';
 import type { EventsFilter } from '../../shared/store/events';
-import { pageOf, pageQuery, pageSchema, readCursor, requestedRows, signCursor } from '../http/paging';
+import { pageQuery, pageSchema, presentPage, readCursor, requestedRows } from '../http/paging';
+import { payForRows } from '../http/price';
 import { route } from '../http/route';
 import { eventSchema, presentEvent } from './present-event';
 
@@ -14,9 +16,16 @@ export const listEventsRoute = route({
   operationId: 'listEvents',
   method: 'GET',
   path: '/events',
-  auth: { kind: 'key', scope: 'events:read', availableWithoutRedis: true, price: { rows: requestedRows } },
+  auth: {
+    kind: 'key',
+    scope: 'events:read',
+    availableWithoutRedis: true,
+    price: { rows: requestedRows, asRead: true },
+  },
   tag: 'Events',
   summary: 'List events, most recently received first',
+  description:
+    'If you combine filters, a page may contain fewer than `limit` events; continue until `nextCursor` is null.',
   query: z.strictObject({
     ...pageQuery,
     userExternalId: userExternalIdSchema.optional(),
@@ -33,7 +42,7 @@ export const listEventsRoute = route({
     },
   },
   problems: ['VALIDATION_FAILED'],
-  handle: async ({ ctx: { store, secrets }, caller: { tenant }, query }) => {
+  handle: async ({ ctx: { store, secrets, longWork }, caller: { tenant, admission, charge }, query }) => {
     const filter: EventsFilter = {};
     if (query.userExternalId !== undefined) filter.userRef = userRefOf(secrets.subject, tenant, query.userExternalId);
     if (query.eventType !== undefined) filter.eventType = query.eventType;
@@ -45,19 +54,11 @@ export const listEventsRoute = route({
       if (!facts) return { status: 200, body: { data: [], nextCursor: null } };
       filter.receipt = { chunkIds: chunkIdsOf(facts), slot: facts.slot, receivedAtMs: facts.receivedAtMs };
     }
+    const owner = ownerOf(tenant, admission.credential.agent?.agentId ?? null);
     const after = readCursor(secrets.cursor, tenant, query.cursor);
-    const rows = await store.events.list(
-      tenant,
-      filter,
-      after && { receivedAtMs: after.atMs, eventId: after.id },
-      query.limit + 1,
-    );
-    const body = pageOf(
-      rows,
-      query.limit,
-      (row) => presentEvent(row, query.userExternalId),
-      (row) => signCursor(secrets.cursor, tenant, [row.receivedAt.getTime(), row._id]),
-    );
+    const pay = payForRows(query.limit, charge);
+    const page = await longWork.list(owner, () => store.events.list(tenant, filter, after, query.limit, pay));
+    const body = presentPage(secrets.cursor, tenant, page, (row) => presentEvent(row, query.userExternalId));
     return { status: 200, body };
   },
 });

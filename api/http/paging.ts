@@ -1,5 +1,6 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import type { ListPage, Position } from '../../shared/store/list-page';
 import { PublicError } from './public-error';
 
 export const DEFAULT_PAGE_SIZE = 50;
@@ -48,11 +49,7 @@ export function signCursor(key: KeyObject, owner: string, position: readonly [at
  * Returns the position encoded in a cursor, or null if there is no cursor. Throws 422 unless the cursor was signed for
  * this owner.
  */
-export function readCursor(
-  key: KeyObject,
-  owner: string,
-  cursor: string | undefined,
-): { atMs: number; id: string } | null {
+export function readCursor(key: KeyObject, owner: string, cursor: string | undefined): Position | null {
   if (cursor === undefined) return null;
   const [body, mac, ...more] = cursor.split('.');
   const expected = Buffer.from(macOf(key, owner, body ?? ''));
@@ -70,22 +67,24 @@ export function readCursor(
 
 /** Returns the schema of a page. `id` is the schema's name in the OpenAPI document. */
 export const pageSchema = <Item extends z.ZodType>(id: string, item: Item) =>
-  z.object({ data: z.array(item), nextCursor: z.string().nullable() }).meta({ id });
+  z
+    .object({
+      data: z
+        .array(item)
+        .describe('Up to `limit` items. A filtered page can contain fewer items, or none, even if more pages follow.'),
+      nextCursor: z
+        .string()
+        .nullable()
+        .describe('Pass it as `cursor` to get the next page. Null only on the last page.'),
+    })
+    .meta({ id });
 
-/**
- * Returns a page in the format that all lists share. Pass up to `limit + 1` rows: an extra row shows that another page
- * follows.
- */
-export function pageOf<Row, Item>(
-  rows: Row[],
-  limit: number,
+/** Returns a page in the format that all lists share. `owner` is the owner of the cursor, as in `signCursor`. */
+export function presentPage<Row, Item>(
+  key: KeyObject,
+  owner: string,
+  { rows, next }: Pick<ListPage<Row>, 'rows' | 'next'>,
   present: (row: Row) => Item,
-  cursorOf: (row: Row) => string,
 ): { data: Item[]; nextCursor: string | null } {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    data: shown.map(present),
-    nextCursor: rows.length > limit && last ? cursorOf(last) : null,
-  };
+  return { data: rows.map(present), nextCursor: next && signCursor(key, owner, [next.atMs, next.id]) };
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { MirError } from '../../shared/errors';
+import type { PayForRows } from '../../shared/store/list-page';
 
 /** Bytes of a body that one unit pays for. */
 export const BYTES_PER_UNIT = 32 * 1024;
@@ -57,4 +58,22 @@ export async function isPaid(charging: Promise<void>): Promise<boolean> {
     if (error instanceof MirError && error.code === 'RATE_LIMITED') return false;
     throw error;
   }
+}
+
+/** The row that shows whether another page follows. Lists read it in addition to `limit` rows. */
+const ROWS_AFTER_PAGE = 1;
+
+/** Returns a function that charges for the rows that a list reads beyond those that its request has paid for. */
+export function payForRows(limit: number, charge: Charge): PayForRows {
+  let left = unitsOf({ rows: limit }) * ROWS_PER_UNIT + ROWS_AFTER_PAGE;
+  let paid = true;
+  return async (rows) => {
+    left -= rows;
+    if (left < 0) {
+      const units = unitsOf({ rows: -left });
+      left += units * ROWS_PER_UNIT;
+      paid = await isPaid(charge(units));
+    }
+    return paid;
+  };
 }

@@ -1,6 +1,6 @@
 import { type FieldError, MirError, messageWithCauses, type ProblemCode, storeUnavailable } from '../../shared/errors';
 import type { Log } from '../../shared/log';
-import { isStoreOutage } from '../../shared/store/errors';
+import { isStoreOutage, isTimeLimitExceeded } from '../../shared/store/errors';
 import { publicDetail } from './details';
 import { PROBLEMS } from './problems';
 import { PublicError } from './public-error';
@@ -11,6 +11,8 @@ import { budgetHeaders } from './rate-headers';
  * rejected. The metrics still count every rejection.
  */
 const REJECTION_LOG_INTERVAL_MS = 1_000;
+/** Delay before a client retries a query that exceeded its time limit. */
+const TIME_LIMIT_RETRY_SECONDS = 2;
 const rejectionLoggedAt = new Map<ProblemCode, number>();
 
 /**
@@ -44,6 +46,13 @@ export function toMirError(error: unknown): MirError {
     return new PublicError('INVALID_REQUEST', 'The path is not percent-encoded correctly.');
   const bodyError = error instanceof Error ? fromBodyReader(error) : null;
   if (bodyError) return bodyError;
+  if (isTimeLimitExceeded(error)) {
+    return new PublicError(
+      'STORE_UNAVAILABLE',
+      'The database took too long to read this data. Retry in a few seconds. If this happens again, use a lower `limit` or fewer filters.',
+      { retryAfterSeconds: TIME_LIMIT_RETRY_SECONDS, cause: error },
+    );
+  }
   return isStoreOutage(error)
     ? storeUnavailable(error)
     : new MirError('INTERNAL', 'an unexpected error was thrown', { cause: error });

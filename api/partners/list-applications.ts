@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { PublicError } from '../http/public-error';
 import type { ApplicationStatus } from '../../shared/store/applications';
 import type { ApiContext } from '../context';
-import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
+import { pageQuery, pageSchema, presentPage, readCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import {
@@ -18,10 +18,8 @@ export async function pageOfApplications(
   query: { status?: ApplicationStatus | undefined; limit: number; cursor?: string | undefined },
 ): Promise<{ data: PresentedApplication[]; nextCursor: string | null }> {
   const after = readCursor(secrets.cursor, 'admin', query.cursor);
-  const rows = await store.applications.list(query.status ?? null, after, query.limit + 1);
-  return pageOf(rows, query.limit, presentApplication, (row) =>
-    signCursor(secrets.cursor, 'admin', [row.createdAt.getTime(), row._id]),
-  );
+  const page = await store.applications.list(query.status ?? null, after, query.limit);
+  return presentPage(secrets.cursor, 'admin', page, presentApplication);
 }
 
 /** Returns an application. Throws 404 if it does not exist. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiContext } from '../context';
-import { pageOf, pageQuery, pageSchema, readCursor, signCursor } from '../http/paging';
+import { pageQuery, pageSchema, presentPage, readCursor } from '../http/paging';
 import { route } from '../http/route';
 
 import { partnerSchema, presentPartner, type PresentedPartner } from './present-partner';
@@ -11,10 +11,8 @@ export async function pageOfPartners(
   query: { limit: number; cursor?: string | undefined },
 ): Promise<{ data: PresentedPartner[]; nextCursor: string | null }> {
   const after = readCursor(secrets.cursor, 'admin', query.cursor);
-  const rows = await store.partners.list(after, query.limit + 1);
-  return pageOf(rows, query.limit, presentPartner, (row) =>
-    signCursor(secrets.cursor, 'admin', [row.createdAt.getTime(), row._id]),
-  );
+  const page = await store.partners.list(after, query.limit);
+  return presentPage(secrets.cursor, 'admin', page, presentPartner);
 }
 
 export const listPartnersRoute = route({

@@ -3,6 +3,7 @@ import { type AgentStatus, LIVING_STATUSES } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
 import type { KeyedHash } from '../domain/subject';
 import type { AgentDoc } from './agents';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, type Position } from './list-page';
 import { streamOf } from './stream';
 
 /** Fields that a tree response contains or that determine effective statuses. */
@@ -32,7 +33,10 @@ export interface Walk {
   rootPath: string | null;
   /** Path after which the walk starts; null for the beginning. */
   afterPath: string | null;
+  /** The server examines deeper agents but skips them, so this does not bound a query. */
   maxDepth: number | null;
+  /** Maximum number of agents to read. Null for a stream, which has no time limit either. */
+  maxRows: number | null;
 }
 
 /** An agent that a kill has not revoked yet. An agent that is waiting for approval has no `key`. */
@@ -63,7 +67,7 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
   const collection = model.db.collection<AgentDoc>(model.collection.collectionName);
   return {
     /** Streams agents in depth-first order. */
-    walk({ tenant, rootPath, afterPath, maxDepth }: Walk, batchSize: number): AsyncIterable<TreeRow> {
+    walk({ tenant, rootPath, afterPath, maxDepth, maxRows }: Walk, batchSize: number): AsyncIterable<TreeRow> {
       const after = afterPath === null ? {} : { $gt: afterPath };
       const path = rootPath === null ? after : { ...within(rootPath), ...after };
       const filter = {
@@ -71,19 +75,14 @@ export function agentTreeQueries(model: Model<AgentDoc>) {
         ...(Object.keys(path).length === 0 ? {} : { path }),
         ...(maxDepth === null ? {} : { depth: { $lte: maxDepth } }),
       };
-      return streamOf(model, filter, { projection: PROJECTION, sort: { path: 1 }, batchSize });
+      const bounds = maxRows === null ? {} : { limit: maxRows, maxTimeMS: LIST_TIMEOUT_MS };
+      return streamOf(model, filter, { projection: PROJECTION, sort: { path: 1 }, batchSize, ...bounds });
     },
 
-    /** Returns a page of an agent's children, oldest first, starting after the cursor `after`. */
-    async children(agentId: string, after: { atMs: number; id: string } | null, limit: number): Promise<TreeRow[]> {
-      const at = after && new Date(after.atMs);
-      const later = at ? { $or: [{ createdAt: { $gt: at } }, { createdAt: at, _id: { $gt: after.id } }] } : {};
-      return model
-        .find({ parentId: agentId, ...later }, PROJECTION)
-        .sort({ createdAt: 1, _id: 1 })
-        .limit(limit)
-        .read('primary')
-        .lean<TreeRow[]>();
+    /** Returns a page of an agent's children, oldest first. */
+    async children(agentId: string, after: Position | null, limit: number): Promise<ListPage<TreeRow>> {
+      const order = { time: 'createdAt', direction: 1, indexed: { parentId: agentId } } as const;
+      return listPage<TreeRow>(model, { ...order, projection: PROJECTION, after, limit });
     },
 
     async anyAlive(subtree: Subtree, session: ClientSession): Promise<boolean> {

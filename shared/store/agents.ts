@@ -8,7 +8,7 @@ import {
   type SubtreeMarks,
 } from '../domain/agent';
 import type { Tenant } from '../domain/ids';
-import { afterCreated } from './partners';
+import { LIST_TIMEOUT_MS, type ListPage, listPage, type PayForRows, type Position } from './list-page';
 
 /** An agent. `ancestors` (root … parent) and `path` never change, so a subtree is one range of the path index. */
 export interface AgentDoc {
@@ -116,8 +116,17 @@ schema.index({ parentId: 1, createdAt: 1, _id: 1 });
 schema.index({ parentId: 1, status: 1 });
 schema.index({ approvalId: 1 }, { partialFilterExpression: { approvalId: { $type: 'string' } } });
 
-function newestFirst(a: AgentDoc, b: AgentDoc): number {
-  return b.createdAt.getTime() - a.createdAt.getTime() || (a._id < b._id ? 1 : -1);
+const positionOf = ({ createdAt, _id }: AgentDoc): Position => ({ atMs: createdAt.getTime(), id: _id });
+
+function newestFirst(a: Position, b: Position): number {
+  return b.atMs - a.atMs || (a.id === b.id ? 0 : a.id < b.id ? 1 : -1);
+}
+
+/** Inserts an agent into a page. Keeps at most `limit` agents on the page. */
+function withRow({ rows, next, examined }: ListPage<AgentDoc>, row: AgentDoc, limit: number): ListPage<AgentDoc> {
+  const all = [...rows, row].sort((a, b) => newestFirst(positionOf(a), positionOf(b)));
+  const shown = all.slice(0, limit);
+  return { rows: shown, next: all.length > limit ? positionOf(shown.at(-1)!) : next, examined };
 }
 
 export function agentsStore(connection: Connection) {
@@ -163,25 +172,36 @@ export function agentsStore(connection: Connection) {
       return new Map(docs.map((doc) => [doc._id, doc]));
     },
 
-    /** Returns a page of agents, newest first, starting after the cursor `after`. */
+    /**
+     * Returns a page of agents, newest first. If a filter is set that the index does not cover, the page can be short.
+     */
     async list(
       tenant: Tenant,
       { statuses, type, below }: AgentFilter,
-      after: { atMs: number; id: string } | null,
+      after: Position | null,
       limit: number,
-    ): Promise<AgentDoc[]> {
+      bounds: { maxExamined?: number; pay?: PayForRows } = {},
+    ): Promise<ListPage<AgentDoc>> {
       const status = statuses ? { status: { $in: [...statuses] } } : {};
-      const shared = { tenant, ...status, ...(type ? { type } : {}) };
-      const page = async (which: Record<string, unknown>): Promise<AgentDoc[]> =>
+      const ofType = type ? { type } : {};
+      const query = { time: 'createdAt', after, limit, ...bounds };
+      if (below === undefined) {
+        const filter = type ? { filter: ofType } : {};
+        return listPage<AgentDoc>(model, { ...query, indexed: { tenant, ...status }, ...filter });
+      }
+      const matching = { tenant, ...status, ...ofType };
+      const [page, own] = await Promise.all([
+        listPage<AgentDoc>(model, { ...query, indexed: { ancestors: below }, filter: matching }),
         model
-          .find({ $and: [{ ...shared, ...which }, afterCreated(after)] })
-          .sort({ createdAt: -1, _id: -1 })
-          .limit(limit)
-          .lean<AgentDoc[]>();
-      if (below === undefined) return page({});
-      // Each of the two queries can use an index for sorting. A combined query could not.
-      const found = await Promise.all([page({ _id: below }), page({ ancestors: below })]);
-      return found.flat().sort(newestFirst).slice(0, limit);
+          .findOne({ _id: below, ...matching })
+          .hint({ _id: 1 })
+          .maxTimeMS(LIST_TIMEOUT_MS)
+          .lean<AgentDoc>(),
+      ]);
+      const isOnPage = (position: Position): boolean =>
+        (after === null || newestFirst(after, position) < 0) &&
+        (page.next === null || newestFirst(position, page.next) < 0);
+      return own && isOnPage(positionOf(own)) ? withRow(page, own, limit) : page;
     },
 
     async byKeyHash(hash: string): Promise<AgentDoc | null> {

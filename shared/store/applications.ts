@@ -1,6 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { PartnerId } from '../domain/ids';
-import { afterCreated } from './partners';
+import { type ListPage, listPage, type Position } from './list-page';
 
 export type ApplicationStatus = 'PENDING' | 'APPROVED' | 'REJECTED';
 export interface ApplicationDoc {
@@ -62,16 +62,13 @@ export function applicationsStore(connection: Connection) {
         .lean<ApplicationDoc>();
     },
 
+    /** Returns a page of applications, newest first. */
     async list(
       status: ApplicationStatus | null,
-      after: { atMs: number; id: string } | null,
+      after: Position | null,
       limit: number,
-    ): Promise<ApplicationDoc[]> {
-      return model
-        .find({ ...(status ? { status } : {}), ...afterCreated(after) })
-        .sort({ createdAt: -1, _id: -1 })
-        .limit(limit)
-        .lean<ApplicationDoc[]>();
+    ): Promise<ListPage<ApplicationDoc>> {
+      return listPage<ApplicationDoc>(model, { time: 'createdAt', indexed: status ? { status } : {}, after, limit });
     },
   };
 }

@@ -1,6 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChainContent, Seal } from '../domain/audit-chain';
 import type { PartnerId, Tenant } from '../domain/ids';
+import { boundsOf, indexKeyOf, type ListPage, listPage, type PayForRows, type Position } from './list-page';
 import { streamOf } from './stream';
 
 /** Who performed an action. */
@@ -61,11 +62,9 @@ export interface AuditFilter {
   toMs?: number;
 }
 
-/** Indexes for query hints. Without a hint, a planner may follow the chain's order and scan all sealed entries. */
+/** Index for query hints. Without a hint, a planner may follow the chain's order and scan all sealed entries. */
 const BY_UNSEALED = { chain: 1, at: 1, _id: 1 } as const;
-const BY_TARGET = { chain: 1, target: 1, at: -1, _id: -1 } as const;
 const NEWEST_FIRST = { at: -1, _id: -1 } as const;
-const BY_CASCADE = { cascadeId: 1, at: -1, _id: -1 } as const;
 
 const schema = new Schema<AuditDoc>(
   {
@@ -89,10 +88,11 @@ const schema = new Schema<AuditDoc>(
   { collection: 'audit', versionKey: false, strict: 'throw', minimize: false },
 );
 schema.index({ chain: 1, at: -1, _id: -1 });
-schema.index(BY_TARGET);
+schema.index({ chain: 1, target: 1, at: -1, _id: -1 });
+schema.index({ chain: 1, action: 1, at: -1, _id: -1 });
 schema.index({ chain: 1, seq: 1 }, { unique: true, partialFilterExpression: { sealed: true } });
 schema.index(BY_UNSEALED, { partialFilterExpression: { sealed: false } });
-schema.index(BY_CASCADE, { partialFilterExpression: { cascadeId: { $type: 'string' } } });
+schema.index({ cascadeId: 1, at: -1, _id: -1 }, { partialFilterExpression: { cascadeId: { $type: 'string' } } });
 
 /** Limits the cost of counting unsealed entries for a gauge. */
 const MAX_COUNTED = 100_000;
@@ -189,54 +189,51 @@ export function auditStore(connection: Connection) {
     },
 
     /**
-     * Returns a page of entries, newest first, starting after the cursor `after`. Indexes cover `target` and
-     * `cascadeId`.
+     * Returns a page of entries, newest first. Indexes cover `cascadeId`, `target` and `action`. With any other filter,
+     * or with several filters, the page can be short.
      */
     async list(
       chain: AuditChain,
-      filter: AuditFilter,
-      after: { atMs: number; id: string } | null,
+      { fromMs, toMs, ...conditions }: AuditFilter,
+      after: Position | null,
       limit: number,
-    ): Promise<AuditDoc[]> {
-      return model
-        .find(conditionsOf(chain, filter, after), null, indexFor(filter))
-        .sort(NEWEST_FIRST)
-        .limit(limit)
-        .lean<AuditDoc[]>();
+      pay?: PayForRows,
+    ): Promise<ListPage<AuditDoc>> {
+      return listPage<AuditDoc>(model, {
+        time: 'at',
+        ...splitConditions(chain, conditions),
+        fromMs,
+        toMs,
+        after,
+        limit,
+        pay,
+      });
     },
 
     /** Streams all entries that match the filter, newest first. */
-    stream(chain: AuditChain, filter: AuditFilter): AsyncIterable<AuditDoc> {
-      const options = { sort: NEWEST_FIRST, batchSize: STREAM_BATCH, ...indexFor(filter) };
-      return streamOf(model, conditionsOf(chain, filter, null), options);
+    stream(chain: AuditChain, { fromMs, toMs, ...conditions }: AuditFilter): AsyncIterable<AuditDoc> {
+      const { indexed, filter } = splitConditions(chain, conditions);
+      const time = 'at';
+      return streamOf(
+        model,
+        { ...indexed, ...filter, ...boundsOf({ time, fromMs, toMs }) },
+        { sort: NEWEST_FIRST, batchSize: STREAM_BATCH, hint: indexKeyOf({ time, indexed }) },
+      );
     },
   };
 }
 
-function indexFor({ target, cascadeId }: AuditFilter): { hint?: typeof BY_CASCADE | typeof BY_TARGET } {
-  if (cascadeId !== undefined) return { hint: BY_CASCADE };
-  return target === undefined ? {} : { hint: BY_TARGET };
-}
-
-function conditionsOf(
+/** Splits a filter into the conditions that an index covers and the others. */
+function splitConditions(
   chain: AuditChain,
-  { action, target, actorKind, cascadeId, fromMs, toMs }: AuditFilter,
-  after: { atMs: number; id: string } | null,
-): Record<string, unknown> {
-  const bounds: Record<string, unknown>[] = [];
-  if (fromMs !== undefined) bounds.push({ at: { $gte: new Date(fromMs) } });
-  if (toMs !== undefined) bounds.push({ at: { $lt: new Date(toMs) } });
-  if (after) {
-    const at = new Date(after.atMs);
-    bounds.push({ at: { $lte: at }, $or: [{ at: { $lt: at } }, { at, _id: { $lt: after.id } }] });
-  }
-  // Equality conditions stay at the top level: inside $and, some query planners miss the index.
-  return {
-    chain,
-    ...(action === undefined ? {} : { action }),
-    ...(target === undefined ? {} : { target }),
-    ...(actorKind === undefined ? {} : { 'actor.kind': actorKind }),
-    ...(cascadeId === undefined ? {} : { cascadeId }),
-    ...(bounds.length === 0 ? {} : { $and: bounds }),
-  };
+  { action, target, actorKind, cascadeId }: Omit<AuditFilter, 'fromMs' | 'toMs'>,
+): { indexed: Record<string, unknown>; filter?: Record<string, unknown> } {
+  const actor = actorKind === undefined ? {} : { 'actor.kind': actorKind };
+  const byAction = action === undefined ? {} : { action };
+  const byTarget = target === undefined ? {} : { target };
+  const split = (indexed: Record<string, unknown>, filter: Record<string, unknown>) =>
+    Object.keys(filter).length > 0 ? { indexed, filter } : { indexed };
+  if (cascadeId !== undefined) return split({ cascadeId }, { chain, ...byTarget, ...byAction, ...actor });
+  if (target !== undefined) return split({ chain, target }, { ...byAction, ...actor });
+  return split({ chain, ...byAction }, actor);
 }

@@ -117,6 +117,11 @@ export function classifyStoreError(error: unknown): StoreFailure {
     : 'transient';
 }
 
+/** Returns true if the server ended a query because it exceeded the query's `maxTimeMS`. */
+export function isTimeLimitExceeded(error: unknown): boolean {
+  return error instanceof mongo.MongoServerError && error.code === OUTAGES.MaxTimeMSExpired;
+}
+
 /**
  * Returns true if an error from the driver or mongoose means that MongoDB is unavailable or busy. Checks the class as
  * well as the name, because the names of some driver errors do not start with `Mongo`, such as

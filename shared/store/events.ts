@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
+import { type ListPage, listPage, type PayForRows, type Position } from './list-page';
 import { pagesOf } from './pages-of';
 import { streamOf } from './stream';
 
@@ -40,12 +41,6 @@ export interface MonthCount {
  */
 const COUNT_TIMEOUT_MS = 3_000;
 const STREAM_BATCH = 500;
-
-/** The `receivedAt` (in ms) and the ID of the last item on a page. */
-export interface EventsCursor {
-  receivedAtMs: number;
-  eventId: string;
-}
 
 export interface EventsFilter {
   userRef?: UserRef;
@@ -140,33 +135,35 @@ export function eventsStore(connection: Connection) {
       return newest?.receivedAt ?? null;
     },
 
-    /** Returns a page of events, most recently received first. Each filter has its own index. */
-    async list(tenant: Tenant, filter: EventsFilter, after: EventsCursor | null, limit: number): Promise<EventDoc[]> {
-      // Equality conditions stay at the top level: inside $and, some query planners miss the partial index.
-      const equal: Record<string, unknown> = { tenant };
-      const conditions: Record<string, unknown>[] = [];
-      const { receipt } = filter;
-      if (filter.userRef) equal['userRef'] = filter.userRef;
-      if (filter.eventType) equal['eventType'] = filter.eventType;
-      if (filter.agentId) equal['agentId'] = filter.agentId;
-      if (receipt) {
-        conditions.push({ receivedAt: new Date(receipt.receivedAtMs), chunkId: { $in: receipt.chunkIds } });
-        if (receipt.slot !== null) conditions.push({ index: receipt.slot });
-      }
-      if (filter.fromMs !== undefined) conditions.push({ receivedAt: { $gte: new Date(filter.fromMs) } });
-      if (filter.toMs !== undefined) conditions.push({ receivedAt: { $lt: new Date(filter.toMs) } });
-      if (after) {
-        const at = new Date(after.receivedAtMs);
-        conditions.push({
-          receivedAt: { $lte: at },
-          $or: [{ receivedAt: { $lt: at } }, { receivedAt: at, _id: { $lt: after.eventId } }],
-        });
-      }
-      return model
-        .find({ ...equal, ...(conditions.length > 0 ? { $and: conditions } : {}) })
-        .sort({ receivedAt: -1, _id: -1 })
-        .limit(limit)
-        .lean<EventDoc[]>();
+    /**
+     * Returns a page of events, most recently received first. Each filter has its own index. If several filters are
+     * set, the most selective one determines the index, and the page can be short.
+     */
+    async list(
+      tenant: Tenant,
+      { userRef, eventType, agentId, receipt, fromMs, toMs }: EventsFilter,
+      after: Position | null,
+      limit: number,
+      pay?: PayForRows,
+    ): Promise<ListPage<EventDoc>> {
+      const equal = { ...(userRef && { userRef }), ...(agentId && { agentId }), ...(eventType && { eventType }) };
+      const chunk = receipt && {
+        chunkId: { $in: receipt.chunkIds },
+        ...(receipt.slot === null ? {} : { index: receipt.slot }),
+      };
+      const [first, ...others] = Object.entries({ ...equal, ...chunk });
+      const isIndexed = first !== undefined && !receipt;
+      const filter = Object.fromEntries(isIndexed ? others : Object.entries({ ...equal, ...chunk }));
+      return listPage<EventDoc>(model, {
+        time: 'receivedAt',
+        indexed: { tenant, ...(isIndexed ? Object.fromEntries([first]) : {}) },
+        ...(Object.keys(filter).length > 0 ? { filter } : {}),
+        fromMs: receipt ? Math.max(receipt.receivedAtMs, fromMs ?? 0) : fromMs,
+        toMs: receipt ? Math.min(receipt.receivedAtMs + 1, toMs ?? Infinity) : toMs,
+        after,
+        limit,
+        pay,
+      });
     },
 
     /** Counts users' events by month of `occurredAt`, starting at `from`. Scans every event of these users. */

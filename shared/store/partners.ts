@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { Env, PartnerId } from '../domain/ids';
+import { type ListPage, listPage, type Position } from './list-page';
 
 type PartnerPlan = 'STANDARD' | 'ENTERPRISE';
 export interface PartnerLimits {
@@ -93,16 +94,9 @@ export function partnersStore(connection: Connection) {
         .lean<PartnerDoc>();
     },
 
-    /** Returns a page of partners, newest first, starting after the cursor `after`. */
-    async list(after: { atMs: number; id: string } | null, limit: number): Promise<PartnerDoc[]> {
-      return model.find(afterCreated(after)).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<PartnerDoc[]>();
+    /** Returns a page of partners, newest first. */
+    async list(after: Position | null, limit: number): Promise<ListPage<PartnerDoc>> {
+      return listPage<PartnerDoc>(model, { time: 'createdAt', indexed: {}, after, limit });
     },
   };
-}
-
-/** Returns the filter for a page that starts after the cursor `after`, newest first. */
-export function afterCreated(after: { atMs: number; id: string } | null): Record<string, unknown> {
-  if (!after) return {};
-  const at = new Date(after.atMs);
-  return { $or: [{ createdAt: { $lt: at } }, { createdAt: at, _id: { $lt: after.id } }] };
 }

@@ -12,6 +12,7 @@ export function streamOf<Row>(
     sort?: Record<string, 1 | -1>;
     hint?: Record<string, 1 | -1>;
     limit?: number;
+    maxTimeMS?: number;
     batchSize: number;
   },
 ): AsyncIterable<Row> {

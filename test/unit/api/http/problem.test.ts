@@ -23,6 +23,16 @@ describe('problemOf', () => {
     expect([problem.status, problem.code]).toEqual([503, 'STORE_UNAVAILABLE']);
   });
 
+  it('returns 503 with advice for a query that exceeded its time limit', () => {
+    const { problem } = convert(new mongo.MongoServerError({ message: 'operation exceeded time limit', code: 50 }));
+    expect(problem).toMatchObject({
+      status: 503,
+      code: 'STORE_UNAVAILABLE',
+      detail: expect.stringMatching(/took too long.*use a lower `limit`/),
+      headers: { 'Retry-After': expect.any(String) },
+    });
+  });
+
   it('returns 500 for any other database server error, and logs the error message instead of showing it', () => {
     const { problem, log } = convert(
       new mongo.MongoServerError({ message: 'E11000 dup key: ann@private.example', code: 11_000 }),

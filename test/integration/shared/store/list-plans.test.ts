@@ -1,0 +1,259 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newAgentId } from '../../../../shared/domain/agent';
+import { newPartnerTag, partnerIdOf, type Tenant, tenantOf, type UserRef } from '../../../../shared/domain/ids';
+import { connectStore } from '../../../../shared/store/connect';
+import { LIST_TIMEOUT_MS, type ListPage, MAX_ROWS_EXAMINED, type Position } from '../../../../shared/store/list-page';
+import { createStore, type Store } from '../../../../shared/store/store';
+import { anEntry } from '../../../support/audit-entries';
+import { anAgent, growTree } from '../../../support/grow-tree';
+import { freshEnv, insertPartner } from '../../../support/harness';
+import { rawCollection } from '../../../support/raw-collection';
+
+const TENANTS = 3;
+/** More than one page examines, for each tenant. */
+const ROWS = 2_500;
+const PAGE_SIZE = 20;
+/** Keys that a query may examine in addition to twice the number of rows found. */
+const EXTRA_KEYS = 5;
+/** Rows that have the same time, as the events of one batch do. */
+const ROWS_PER_TIME = 500;
+
+const tenants: Tenant[] = Array.from({ length: TENANTS }, () => tenantOf(partnerIdOf(newPartnerTag()), 'live'));
+const [tenant] = tenants as [Tenant];
+const at = (n: number): Date => new Date(Date.UTC(2026, 0, 1) + Math.floor(n / ROWS_PER_TIME) * 1_000);
+const numbers = Array.from({ length: ROWS }, (_, n) => n);
+const idOf = (kind: string, owner: string, n: number): string => `${kind}_${owner}_${String(n).padStart(5, '0')}`;
+
+let store: Store;
+let root: { agentId: string; path: string };
+let wide: string;
+beforeAll(async () => {
+  store = createStore(await connectStore(freshEnv()['MONGO_URL']!));
+  await store.prepare('fingerprint');
+  for (const own of tenants) await insertRows(own);
+}, 120_000);
+afterAll(async () => {
+  await store.connection.dropDatabase();
+  await store.close();
+});
+
+async function insertRows(own: Tenant): Promise<void> {
+  const insert = (model: { collection: unknown }, docs: { _id: string }[]) =>
+    rawCollection(model).insertMany(docs, { ordered: false });
+  await insert(
+    store.events.model,
+    numbers.map((n) => ({
+      _id: idOf('evt', own, n),
+      tenant: own,
+      userRef: `user-${n % 2}`,
+      eventType: n % 1_000 === 0 ? 'mir.review.posted' : 'mir.transaction.completed',
+      ...(n % 3 === 0 ? { agentId: 'agt_1' } : {}),
+      receivedAt: at(n),
+      chunkId: `chunk-${n % 4}`,
+      index: n,
+    })),
+  );
+  await insert(
+    store.audit.model,
+    numbers.map((n) => ({
+      ...anEntry(own, {
+        _id: idOf('aud', own, n),
+        at: at(n),
+        action: n % 3 === 0 ? 'agent.killed' : 'agent.suspended',
+        target: n % 2 === 0 ? 'agt_1' : 'agt_2',
+        cascadeId: n % 5 === 0 ? 'csc_1' : null,
+        ...(n % 1_000 === 0 ? { actor: { kind: 'SYSTEM' } } : {}),
+      }),
+      sealed: n % 2 === 0,
+      ...(n % 2 === 0 ? { seq: n / 2 + 1 } : {}),
+    })),
+  );
+  const changesOf = (n: number) => ({
+    createdAt: at(n),
+    type: n % 500 === 0 ? ('AI_AGENT' as const) : ('SERVICE_ACCOUNT' as const),
+    status: n % 4 === 0 ? ('SUSPENDED' as const) : ('ACTIVE' as const),
+  });
+  const tree = await growTree(store, own, ROWS, changesOf);
+  const parent = anAgent(own, null).doc;
+  const children = numbers.map((n) => anAgent(own, parent, { _id: newAgentId(own), createdAt: at(n) }).doc);
+  await insert(store.agents.model, [parent, ...children]);
+  if (own === tenant) {
+    root = tree[0]!;
+    wide = parent._id;
+  }
+  await insert(
+    store.applications.model,
+    numbers.map((n) => ({ _id: idOf('app', own, n), status: n % 2 ? 'PENDING' : 'REJECTED', createdAt: at(n) })),
+  );
+  for (let n = 0; n < 3 * PAGE_SIZE; n += 1) await insertPartner(store, { createdAt: at(n * 20) });
+  const outbox = (kind: string, status: string) =>
+    numbers.map((n) => ({ _id: idOf(kind, own, n), tenant: own, status, nextLookAt: at(n), dueAt: at(n) }));
+  await insert(store.erasures.model, outbox('ers', 'RUNNING'));
+  await insert(store.deliveries.model, outbox('dlv', 'OPEN'));
+  await insert(store.cacheOutbox.model, outbox('ref', 'OPEN'));
+  await insert(
+    store.cascades.model,
+    outbox('csc', 'RUNNING').map((row) => ({ ...row, closedAt: null })),
+  );
+}
+
+/** A query that the store sends, as the driver receives it. */
+interface Sent {
+  collection: string;
+  method: string;
+  query: never;
+  options: { maxTimeMS?: number };
+}
+
+/** Runs `work` and returns the queries that it sends. */
+async function queriesOf(work: () => Promise<unknown>): Promise<Sent[]> {
+  const sent: Sent[] = [];
+  store.connection.set('debug', (collection: string, method: string, query: never, options: never) => {
+    sent.push({ collection, method, query, options });
+  });
+  try {
+    await work();
+  } finally {
+    store.connection.set('debug', false);
+  }
+  return sent;
+}
+
+interface Plan {
+  text: string;
+  keys: number;
+  found: number;
+}
+
+async function explain({ collection: name, method, query, options }: Sent): Promise<Plan> {
+  const collection = store.connection.collection(name);
+  const cursor = method === 'aggregate' ? collection.aggregate(query, options) : collection.find(query, options);
+  const plan = await cursor.explain('executionStats');
+  const stats = (plan['stages']?.[0]?.$cursor ?? plan) as {
+    queryPlanner: { winningPlan: unknown };
+    executionStats: { totalKeysExamined: number; nReturned: number };
+  };
+  const { totalKeysExamined: keys, nReturned: found } = stats.executionStats;
+  return { text: JSON.stringify(stats.queryPlanner.winningPlan), keys, found };
+}
+
+/** Returns whether the server reports examined keys. One MongoDB stand-in does not plan queries the way mongod does. */
+async function serverPlansLikeMongod(): Promise<boolean> {
+  const { events } = store;
+  const first = events.model.collection.find({ tenant }, { sort: { receivedAt: -1, _id: -1 }, limit: 1 });
+  return (await first.explain('executionStats'))['executionStats']?.totalKeysExamined < EXTRA_KEYS;
+}
+
+async function expectServedByIndex(sent: Sent): Promise<void> {
+  const plan = await explain(sent);
+  expect(plan.text).not.toMatch(/"COLLSCAN"|"SORT"/);
+  expect(plan.keys).toBeLessThanOrEqual(2 * plan.found + EXTRA_KEYS);
+}
+
+type ReadPage = (after: Position | null) => Promise<ListPage<unknown>>;
+const events = (filter: Parameters<Store['events']['list']>[1]): ReadPage => {
+  return (after) => store.events.list(tenant, filter, after, PAGE_SIZE);
+};
+const audit = (filter: Parameters<Store['audit']['list']>[1]): ReadPage => {
+  return (after) => store.audit.list(tenant, filter, after, PAGE_SIZE);
+};
+const agents = (filter: () => Parameters<Store['agents']['list']>[1]): ReadPage => {
+  return (after) => store.agents.list(tenant, filter(), after, PAGE_SIZE);
+};
+const fromMs = at(ROWS / 4).getTime();
+const toMs = at(ROWS / 2).getTime();
+const userRef = 'user-1' as UserRef;
+
+const PAGES: [what: string, read: ReadPage][] = [
+  ['events', events({})],
+  ['events in a time range', events({ fromMs, toMs })],
+  ['events by user', events({ userRef })],
+  ['events by type', events({ eventType: 'mir.transaction.completed' })],
+  ['events by agent', events({ agentId: 'agt_1' })],
+  ['events by user and type', events({ userRef, eventType: 'mir.review.posted' })],
+  ['events by type and agent', events({ eventType: 'mir.review.posted', agentId: 'agt_1' })],
+  ['events by receipt', events({ receipt: { chunkIds: ['chunk-0' as never], slot: null, receivedAtMs: toMs } })],
+  ['audit entries', audit({})],
+  ['audit entries in a time range', audit({ fromMs, toMs })],
+  ['audit entries by action', audit({ action: 'agent.killed' })],
+  ['audit entries by target', audit({ target: 'agt_1' })],
+  ['audit entries by kill', audit({ cascadeId: 'csc_1' })],
+  ['audit entries by actor', audit({ actorKind: 'SYSTEM' })],
+  ['audit entries by action and actor', audit({ action: 'agent.killed', actorKind: 'SYSTEM' })],
+  ['agents', agents(() => ({}))],
+  ['agents by status', agents(() => ({ statuses: ['SUSPENDED'] }))],
+  ['agents by two statuses', agents(() => ({ statuses: ['ACTIVE', 'SUSPENDED'] }))],
+  ['agents by type', agents(() => ({ type: 'AI_AGENT' }))],
+  ['agents by type and status', agents(() => ({ type: 'AI_AGENT', statuses: ['SUSPENDED'] }))],
+  ['descendants', agents(() => ({ below: root.agentId }))],
+  ['descendants by type', agents(() => ({ below: root.agentId, type: 'AI_AGENT' }))],
+  ['children', (after) => store.agents.children(wide, after, PAGE_SIZE)],
+  ['applications', (after) => store.applications.list(null, after, PAGE_SIZE)],
+  ['applications by status', (after) => store.applications.list('PENDING', after, PAGE_SIZE)],
+  ['partners', (after) => store.partners.list(after, PAGE_SIZE)],
+];
+
+async function firstOf(rows: AsyncIterable<unknown>): Promise<void> {
+  for await (const _row of rows) return;
+}
+
+const walk = (changes: { rootPath?: string; afterPath?: string }) => {
+  const whole = { tenant, rootPath: null, afterPath: null, maxDepth: null, maxRows: MAX_ROWS_EXAMINED };
+  return firstOf(store.agents.walk({ ...whole, ...changes }, PAGE_SIZE));
+};
+
+const OTHERS: [what: string, read: () => Promise<unknown>][] = [
+  ["a tenant's agents, depth-first", () => walk({})],
+  ['an agent tree, depth-first', () => walk({ rootPath: root.path })],
+  ['the rest of an agent tree', () => walk({ rootPath: root.path, afterPath: `${root.path}/agt_live_m` })],
+  ['audit entries to export', () => firstOf(store.audit.stream(tenant, { action: 'agent.killed' }))],
+  ['unsealed audit entries', () => firstOf(store.audit.unsealed(tenant, PAGE_SIZE, PAGE_SIZE))],
+  ['sealed audit entries', () => firstOf(store.audit.sealedAfter(tenant, 50, PAGE_SIZE))],
+  ['the last sealed audit entry', () => store.audit.lastSealed(tenant)],
+  ["a user's events to export", () => firstOf(store.events.ofUser(tenant, userRef))],
+  ['due erasures', () => store.erasures.due(at(0), at(ROWS), PAGE_SIZE)],
+  ['due deliveries', () => store.deliveries.due(at(0), at(ROWS), PAGE_SIZE)],
+  ['due cache outbox entries', () => store.cacheOutbox.due(at(ROWS), PAGE_SIZE)],
+  ['due cascades', () => store.cascades.due(at(ROWS), PAGE_SIZE)],
+];
+
+describe('query plans of lists', () => {
+  it.each(PAGES)(
+    'reads %s from one index with a time limit, on the first page and on later pages',
+    async (_what, read) => {
+      let after: Position | null = null;
+      for (let page = 0; page < 3; page += 1) {
+        let next: Position | null = null;
+        const sent = await queriesOf(async () => ({ next } = await read(after)));
+        expect(sent.length).toBeGreaterThan(0);
+        for (const { options } of sent) expect(options.maxTimeMS).toBe(LIST_TIMEOUT_MS);
+        if (await serverPlansLikeMongod()) for (const query of sent) await expectServedByIndex(query);
+        if (next === null) break;
+        after = next;
+      }
+    },
+  );
+
+  it.each(PAGES)('examines at most the maximum number of rows for a page of %s', async (_what, read) => {
+    let after: Position | null = null;
+    for (let page = 0; page < 2 * (ROWS / MAX_ROWS_EXAMINED); page += 1) {
+      const result: ListPage<unknown> = await read(after);
+      expect(result.examined).toBeLessThanOrEqual(MAX_ROWS_EXAMINED);
+      if (result.next === null) break;
+      after = result.next;
+    }
+  });
+
+  it.each(OTHERS)('reads %s from one index', async (_what, read) => {
+    const sent = await queriesOf(read);
+    expect(sent).toHaveLength(1);
+    if (await serverPlansLikeMongod()) await expectServedByIndex(sent[0]!);
+  });
+
+  it('includes every paginated list of the store', () => {
+    const names = Object.entries(store).flatMap(([name, part]) =>
+      typeof part === 'object' && part !== null && 'list' in part ? [name] : [],
+    );
+    expect(names.sort()).toEqual(['agents', 'applications', 'audit', 'events', 'partners']);
+  });
+});
