@@ -84,7 +84,7 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     guard: overload,
     tracing: runtime.tracing,
   });
-  const authority = authorityStore(store, runtime.secrets);
+  const authority = authorityStore(store.urgent, runtime.secrets);
   const authorityReads = createBreaker('authority-read', metrics);
   const guardedAuthority: AuthorityStore = {
     key: (hash, isAgent) => authorityReads.read(() => authority.key(hash, isAgent)),
@@ -127,9 +127,9 @@ export async function createApiContext(runtime: Runtime): Promise<ApiContext> {
     erasureQueue,
     overload,
     signalsCache: createSignalsCache(cacheOptions),
-    readRows: (refs) => signalsReads.read(() => store.users.rows(refs)),
+    readRows: (refs) => signalsReads.read(() => store.urgent.users.rows(refs)),
     identityCache: createIdentityCache(cacheOptions),
-    readIdentityRows: (refs) => signalsReads.read(() => store.memberships.rows(refs)),
+    readIdentityRows: (refs) => signalsReads.read(() => store.urgent.memberships.rows(refs)),
     presentSignals: signalsPresenter(config.tierRules),
     auth: createAuth(runtime),
     longWork: createLongWork(),

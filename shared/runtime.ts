@@ -4,6 +4,7 @@ import { deriveSecrets, type Secrets } from './domain/subject';
 import { connectRedis, type RedisLink } from './redis/connect';
 import { type RedisKeys, redisKeys } from './redis/keys';
 import { connectStore } from './store/connect';
+import { DATA_MIGRATIONS } from './store/migrations';
 import { createStore, type Store } from './store/store';
 import type { Config } from './config/config';
 import { createLog, type Log } from './log';
@@ -71,13 +72,15 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
     return Promise.all([queueLink.close(), cacheLink.close()]);
   };
   const connecting = connectStore(config.mongoUrl, { metrics });
+  const connectingUrgent = service === 'api' ? connectStore(config.mongoUrl, { metrics, urgent: true }) : null;
   try {
-    const [connection] = await Promise.all([
+    const [connection, urgentConnection] = await Promise.all([
       connecting,
+      connectingUrgent,
       queueLink.whenReady(REDIS_READY_TIMEOUT_MS),
       cacheLink.whenReady(REDIS_READY_TIMEOUT_MS),
     ]);
-    const store = createStore(connection);
+    const store = createStore(connection, DATA_MIGRATIONS, urgentConnection);
     try {
       await (config.production ? store.assertMigrated(secrets.fingerprint) : store.prepare(secrets.fingerprint));
     } catch (error) {
@@ -106,8 +109,10 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
   } catch (error) {
     await closeLinks();
     await tracing.stop();
-    // If only Redis failed, the open MongoDB connection would otherwise keep the process alive.
-    await connecting.then((connection) => connection.close()).catch(() => undefined);
+    // Any connection that is open would otherwise keep the process alive.
+    for (const opened of [connecting, connectingUrgent]) {
+      await opened?.then((connection) => connection.close()).catch(() => undefined);
+    }
     throw error;
   }
 }

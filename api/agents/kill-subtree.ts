@@ -117,7 +117,8 @@ function maybeRecorded(cascadeId: string, cause: unknown): PublicError {
  * delete each key. While Redis is down, records the order and throws OVERLOADED; the kill takes effect once Redis is
  * back. Returns the existing order if a new one would change nothing.
  */
-export async function killSubtree(deps: KillDeps, order: KillOrder): Promise<KillInForce> {
+export async function killSubtree({ store, ...others }: KillDeps, order: KillOrder): Promise<KillInForce> {
+  const deps = { store: store.urgent, ...others };
   const cascadeId = newId('csc');
   const partnerId = partnerOf(order.tenant);
   let written: CascadeDoc | null = null;

@@ -57,7 +57,7 @@ export const revokeDescendantsRoute = route({
     const { ctx, params, body, requestId } = call;
     const access = agentAccess(call, { write: !body.dryRun });
     const { tenant, auditContext } = access;
-    const agent = requireDescendant(access, await ctx.store.agents.get(tenant, params.id));
+    const agent = requireDescendant(access, await ctx.store.urgent.agents.get(tenant, params.id));
     if (body.dryRun) {
       const preview = () => previewKill(ctx, agent, call.caller.charge);
       return { status: 200, body: await ctx.longWork.run(ownerOf(tenant, access.self), preview) };

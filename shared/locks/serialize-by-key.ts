@@ -17,16 +17,17 @@ interface Waiter {
 }
 
 /**
- * This process's waiters by store and key. Tests open several runtimes in one process, and the runtimes must not share
- * queues.
+ * This process's waiters by Redis connection and key. Tests open several runtimes in one process, and the runtimes must
+ * not share queues. Does not distinguish stores, because a kill uses a different one than the changes that it overtakes.
  */
-const queuesByStore = new WeakMap<object, Map<string, Waiter[]>>();
+const queuesByLink = new WeakMap<object, Map<string, Waiter[]>>();
 
 /**
- * Waits for earlier changes in this process. An urgent change goes first. Throws OVERLOADED if too many changes are
- * waiting or the wait times out.
+ * Waits for earlier changes in this process. An urgent change goes first. Returns whether it is this change's turn; an
+ * urgent change does not wait longer for a slow one, which may be waiting for a connection. Throws OVERLOADED if too
+ * many changes are waiting or the wait times out.
  */
-function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
+function waitInProcess(queue: Waiter[], urgent: boolean): Promise<boolean> {
   if (!urgent && queue.length >= MAX_WAITING) {
     throw overloaded('LOCK_QUEUE_FULL', 1);
   }
@@ -35,13 +36,15 @@ function waitInProcess(queue: Waiter[], urgent: boolean): Promise<void> {
       urgent,
       start: () => {
         clearTimeout(timer);
-        resolve();
+        resolve(true);
       },
     };
-    const timer = setTimeout(() => {
+    const giveUp = (): void => {
       queue.splice(queue.indexOf(waiter), 1);
-      reject(overloaded('LOCK_TIMEOUT', 1));
-    }, MAX_WAIT_MS);
+      if (urgent) resolve(false);
+      else reject(overloaded('LOCK_TIMEOUT', 1));
+    };
+    const timer = setTimeout(giveUp, urgent ? SKIP_HOLDER_AFTER_MS : MAX_WAIT_MS);
     if (urgent) queue.unshift(waiter);
     else queue.push(waiter);
   });
@@ -85,29 +88,30 @@ export async function serializeByKey<T>(
   work: (session: StoreSession) => Promise<T>,
   { urgent = false }: { urgent?: boolean } = {},
 ): Promise<T> {
-  const { store, queueLink, keys } = deps;
+  const { queueLink, keys } = deps;
   const [redis, lockQueue] = [queueLink.client, keys.lockQueue(key)];
   // While Redis is down, changes from different processes run concurrently, and write conflicts in MongoDB cause
   // retries.
   const bestEffort = (command: Promise<unknown>): Promise<unknown> => command.catch(() => undefined);
   // An urgent change joins the front of the Redis queue while it is still waiting in this process.
   let own: RegisteredSession | null = urgent ? await openRegisteredSession(deps, key) : null;
-  let queues = queuesByStore.get(store);
-  if (!queues) queuesByStore.set(store, (queues = new Map()));
+  let queues = queuesByLink.get(queueLink);
+  if (!queues) queuesByLink.set(queueLink, (queues = new Map()));
   let queue = queues.get(key);
   try {
     const ahead =
       own && bestEffort(redis.multi().lpush(lockQueue, own.name).pexpire(lockQueue, LOCK_QUEUE_TTL_MS).exec());
-    if (queue) await waitInProcess(queue, urgent);
+    let isTurn = true;
+    if (queue) isTurn = await waitInProcess(queue, urgent);
     else queues.set(key, (queue = []));
     try {
       own ??= await openRegisteredSession(deps, key);
       await (ahead ?? bestEffort(waitAcrossProcesses(deps, key, own.name, queue)));
       return await work(own.session);
     } finally {
-      const next = queue.shift();
+      const next = isTurn ? queue.shift() : undefined;
       if (next) next.start();
-      else queues.delete(key);
+      else if (isTurn) queues.delete(key);
     }
   } finally {
     if (own) {

@@ -6,23 +6,35 @@ import { watchPool } from './watch-pool';
 /** Writes are not retried after this time. If the server hangs, the driver's heartbeat ends pending operations. */
 export const STORE_TIMEOUT_MS = 5_000;
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
+/** Default size of the connection pool. `maxPoolSize` in MONGO_URL overrides it. */
 const MAX_POOL_SIZE = 50;
+/**
+ * Size of the pool for kills, authorization and signals that are not cached. Slow lists and exports cannot exhaust this
+ * pool, because they use the other one.
+ */
+const MAX_URGENT_POOL_SIZE = 16;
+/** How long an operation waits for a free connection, in ms. Afterward, it fails as if MongoDB were down. */
+const POOL_WAIT_TIMEOUT_MS = STORE_TIMEOUT_MS;
 
 /**
  * Connects to MongoDB with journaled majority writes. Throws a single readable error if the server cannot be reached.
+ * With `urgent`, opens the small pool for urgent operations.
  */
 export async function connectStore(
   url: string,
   {
     serverSelectionTimeoutMs = SERVER_SELECTION_TIMEOUT_MS,
     metrics,
-  }: { serverSelectionTimeoutMs?: number; metrics?: Metrics } = {},
+    urgent = false,
+  }: { serverSelectionTimeoutMs?: number; metrics?: Metrics; urgent?: boolean } = {},
 ): Promise<Connection> {
+  const poolSize = urgent ? MAX_URGENT_POOL_SIZE : /[?&]maxPoolSize=/i.test(url) ? undefined : MAX_POOL_SIZE;
   const connection = mongoose.createConnection(url, {
     autoIndex: false,
     autoCreate: false,
     bufferCommands: false,
-    maxPoolSize: MAX_POOL_SIZE,
+    ...(poolSize === undefined ? {} : { maxPoolSize: poolSize }),
+    waitQueueTimeoutMS: POOL_WAIT_TIMEOUT_MS,
     serverSelectionTimeoutMS: serverSelectionTimeoutMs,
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },

@@ -35,8 +35,7 @@ const KILL_TIMEOUT_MS = 2_000;
 /** Maximum number of pending steps that the startup error lists by name. The error only counts the remaining steps. */
 const MAX_LISTED_STEPS = 5;
 
-/** Creates the stores for all collections on one connection. */
-export function createStore(connection: Connection, dataMigrations: readonly DataMigration[] = DATA_MIGRATIONS) {
+function storeOn(connection: Connection, dataMigrations: readonly DataMigration[]) {
   const agents = agentsStore(connection);
   const collections = {
     events: eventsStore(connection),
@@ -156,7 +155,38 @@ export function createStore(connection: Connection, dataMigrations: readonly Dat
   };
 }
 
-export type Store = ReturnType<typeof createStore>;
+export interface Store extends ReturnType<typeof storeOn> {
+  /**
+   * The same collections on a connection pool of their own, for kills, authorization and signals that are not cached.
+   * In processes without this pool, the same store.
+   */
+  urgent: Store;
+}
+
+function selfUrgent(store: ReturnType<typeof storeOn>): Store {
+  const self: Store = {
+    ...store,
+    get urgent() {
+      return self;
+    },
+  };
+  return self;
+}
+
+/** Creates the stores for all collections. Closing the store closes both connections. */
+export function createStore(
+  connection: Connection,
+  dataMigrations: readonly DataMigration[] = DATA_MIGRATIONS,
+  urgentConnection: Connection | null = null,
+): Store {
+  const store = storeOn(connection, dataMigrations);
+  if (!urgentConnection) return selfUrgent(store);
+  const urgent = selfUrgent(storeOn(urgentConnection, dataMigrations));
+  const close = async (): Promise<void> => {
+    await Promise.all([store.close(), urgent.close()]);
+  };
+  return { ...store, urgent, close };
+}
 
 /** Collections that serve as outboxes. Their rows record unfinished work, which a sweep completes or requeues. */
 export const OUTBOXES = ['cacheOutbox', 'deliveries', 'erasures'] as const satisfies readonly (keyof Store)[];
