@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createSemaphore } from '../../shared/concurrency/semaphore';
 import { PublicError } from '../http/public-error';
 import type { AuditChain } from '../../shared/store/audit';
 import type { ApiContext } from '../context';
@@ -12,7 +13,9 @@ import { type CheckedChain, UNCHECKED, verifyChain } from './verify-chain';
 const MAX_ENTRIES_PER_CALL = 100_000;
 const CALL_TIMEOUT_MS = 5_000;
 /** Maximum number of concurrent calls per process. Hashing is CPU-bound and delays other requests. */
-const MAX_CONCURRENT_CALLS = 8;
+export const MAX_CONCURRENT_CALLS = 8;
+/** Maximum number of concurrent calls per chain, so that one tenant cannot use up the process's calls. */
+export const MAX_CONCURRENT_CALLS_PER_CHAIN = 2;
 
 const verdictSchema = z.union([
   z
@@ -87,7 +90,12 @@ export async function verdictOfAudit(
   };
 }
 
-let running = 0;
+const onFull = (): Error =>
+  new PublicError('OVERLOADED', 'Too many audit chains are being verified. Retry in a second.', {
+    retryAfterSeconds: 1,
+  });
+const perProcess = createSemaphore({ maxAtOnce: MAX_CONCURRENT_CALLS, maxWaiting: 0, onFull });
+const perChain = createSemaphore({ maxAtOnce: MAX_CONCURRENT_CALLS_PER_CHAIN, maxWaiting: 0, onFull });
 
 export const verifyAuditRoute = route({
   operationId: 'verifyAuditChain',
@@ -108,16 +116,7 @@ export const verifyAuditRoute = route({
   },
   problems: ['VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller: { tenant, charge }, query }) => {
-    if (running >= MAX_CONCURRENT_CALLS) {
-      throw new PublicError('OVERLOADED', 'Too many audit chains are being verified. Retry in a second.', {
-        retryAfterSeconds: 1,
-      });
-    }
-    running += 1;
-    try {
-      return { status: 200, body: await verdictOfAudit(ctx, tenant, query, charge) };
-    } finally {
-      running -= 1;
-    }
+    const verify = (): Promise<PresentedVerdict> => verdictOfAudit(ctx, tenant, query, charge);
+    return { status: 200, body: await perChain.run(() => perProcess.run(verify), tenant) };
   },
 });

@@ -1,10 +1,13 @@
 import { envOf, newId, partnerOf, type Tenant, type UserRef } from '../../shared/domain/ids';
 import { RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
+import { MAX_WAKE_UP_PRIORITY } from '../../shared/queue/wake-up-queue';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import { type AuditContext, auditEntry } from '../db/audit-context';
 import type { ApiContext } from '../context';
 import { commitLinkChange, type LinkDeps, type CacheState } from '../links/link-transaction';
 import { dropMembership } from '../links/remove-links';
+
+type ErasureDeps = LinkDeps & Pick<ApiContext, 'erasureQueue'>;
 
 /** Delay before the sweep picks up a new erasure, so that the erasure's wake-up job can start it first. */
 const FIRST_SWEEP_AFTER_MS = 15_000;
@@ -14,13 +17,22 @@ function latest(first: Date, ...others: (Date | null | undefined)[]): Date {
 }
 
 /**
+ * Queues an erasure behind those of tenants with fewer running erasures, so that one tenant's many erasures do not delay
+ * another tenant's.
+ */
+async function wakeWorker({ store, erasureQueue }: ErasureDeps, { _id, tenant }: ErasureDoc): Promise<void> {
+  const priority = await store.erasures.countRunning(tenant, MAX_WAKE_UP_PRIORITY);
+  await erasureQueue.add(_id, { priority });
+}
+
+/**
  * Orders the erasure of a user. Once this resolves, the user is no longer linked and their events no longer count.
  * Readers see this immediately unless `cacheState` is `pending`. A worker then deletes the events. Events received
  * later start a new history. `askedAt` is a time from the Redis clock. Events committed after `askedAt` but before this
  * transaction are erased too, because they would otherwise be stored but never counted.
  */
 export async function orderErasure(
-  deps: LinkDeps & Pick<ApiContext, 'erasureQueue'>,
+  deps: ErasureDeps,
   tenant: Tenant,
   userRef: UserRef,
   askedAt: Date,
@@ -60,6 +72,6 @@ export async function orderErasure(
     return { outcome: ordered, changed: { users: [user], memberships, deliveryIds: dropped?.deliveryIds ?? [] } };
   });
   // The job is only a wake-up. If it is lost, a sweep finds the row, which serves as the outbox entry.
-  deps.erasureQueue.add(erasure._id).catch(() => undefined);
+  wakeWorker(deps, erasure).catch(() => undefined);
   return { erasure, cacheState };
 }

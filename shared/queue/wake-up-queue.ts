@@ -15,11 +15,20 @@ const WAKE_UP = {
 export const webhooksQueue = defineQueue({ name: 'webhooks', ...WAKE_UP });
 export const erasuresQueue = defineQueue({ name: 'erasures', ...WAKE_UP });
 
+/**
+ * The lowest priority of a wake-up. BullMQ takes jobs with lower numbers first. Does not exceed the number of priorities
+ * that queue-stats.ts reads.
+ */
+export const MAX_WAKE_UP_PRIORITY = 1_000;
+
 export type WakeUpDefinition = typeof webhooksQueue | typeof erasuresQueue;
 
 export interface WakeUpQueue {
-  /** Wakes up a worker for a row, now or after `delayMs`. Adding the same attempt again has no effect. */
-  add(id: string, later?: { attempt: number; delayMs: number }): Promise<void>;
+  /**
+   * Wakes up a worker for a row, now or after `delayMs`. Adding the same attempt again has no effect. Wake-ups with a
+   * lower `priority` come first; those without one come before all others.
+   */
+  add(id: string, options?: { attempt?: number; delayMs?: number; priority?: number }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -30,8 +39,8 @@ export function createWakeUpQueue(
 ): WakeUpQueue {
   const wakeUps = definition.open(deps);
   return {
-    add: async (id, { attempt, delayMs } = { attempt: 0, delayMs: 0 }) =>
-      wakeUps.add({ id }, { jobId: `${id}-${attempt}`, delay: delayMs }),
+    add: async (id, { attempt = 0, delayMs = 0, priority = 0 } = {}) =>
+      wakeUps.add({ id }, { jobId: `${id}-${attempt}`, delay: delayMs, priority }),
     close: () => wakeUps.close(),
   };
 }

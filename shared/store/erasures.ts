@@ -20,6 +20,8 @@ export interface ErasureDoc {
   expireAt: Date;
 }
 
+export type DueErasure = Pick<ErasureDoc, '_id' | 'tenant' | 'nextLookAt'>;
+
 const schema = new Schema<ErasureDoc>(
   {
     _id: String,
@@ -35,6 +37,7 @@ const schema = new Schema<ErasureDoc>(
   { collection: 'erasures', versionKey: false, strict: 'throw' },
 );
 schema.index({ status: 1, nextLookAt: 1 });
+schema.index({ tenant: 1, status: 1 });
 schema.index({ expireAt: 1 }, { expireAfterSeconds: 0, partialFilterExpression: { status: 'DONE' } });
 
 export function erasuresStore(connection: Connection) {
@@ -54,13 +57,18 @@ export function erasuresStore(connection: Connection) {
       return model.findById(receiptId).lean<ErasureDoc>();
     },
 
-    /** Returns running erasures that are due, longest overdue first. */
-    async due(now: Date, limit: number): Promise<Pick<ErasureDoc, '_id'>[]> {
+    /** Returns running erasures that became due after `after`, longest overdue first. */
+    async due(after: Date, now: Date, limit: number): Promise<DueErasure[]> {
       return model
-        .find({ status: 'RUNNING', nextLookAt: { $lte: now } }, { _id: 1 })
+        .find({ status: 'RUNNING', nextLookAt: { $gt: after, $lte: now } }, { tenant: 1, nextLookAt: 1 })
         .sort({ nextLookAt: 1 })
         .limit(limit)
-        .lean<Pick<ErasureDoc, '_id'>[]>();
+        .lean<DueErasure[]>();
+    },
+
+    /** Counts a tenant's running erasures, up to `limit`. */
+    async countRunning(tenant: Tenant, limit: number): Promise<number> {
+      return model.countDocuments({ tenant, status: 'RUNNING' }, { limit });
     },
 
     /** Returns the earliest due time of a running erasure, which may be in the past, or null if none is running. */

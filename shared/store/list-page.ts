@@ -78,13 +78,13 @@ function rangesAfter(query: ListQuery, after: Position | null): Record<string, u
   if (!after) return [boundsOf(query)];
   const { time, direction = -1, fromMs = -Infinity, toMs = Infinity } = query;
   const at = new Date(after.atMs);
-  const beyond = direction === -1 ? '$lt' : '$gt';
-  const sameTime = { [time]: at, _id: { [beyond]: after.id } };
+  const operator = direction === -1 ? '$lt' : '$gt';
+  const tied = { [time]: at, _id: { [operator]: after.id } };
   const rest =
     direction === -1
       ? boundsOf({ ...query, toMs: Math.min(toMs, after.atMs) })
       : { [time]: { ...(boundsOf(query)[time] as object | undefined), $gt: at } };
-  return after.atMs >= fromMs && after.atMs < toMs ? [sameTime, rest] : [rest];
+  return after.atMs >= fromMs && after.atMs < toMs ? [tied, rest] : [rest];
 }
 
 interface Scanned<Row> {

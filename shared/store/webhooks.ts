@@ -28,6 +28,8 @@ export interface DeliveryDoc {
   expireAt: Date;
 }
 
+export type DueDelivery = Pick<DeliveryDoc, '_id' | 'attempts' | 'nextLookAt'>;
+
 const webhookSchema = new Schema<WebhookDoc>(
   { _id: String, url: String, sealedSecret: String, createdAt: Date },
   { collection: 'webhooks', versionKey: false, strict: 'throw' },
@@ -90,13 +92,13 @@ export function deliveriesStore(connection: Connection) {
       return model.findById(id).lean<DeliveryDoc>();
     },
 
-    /** Returns open messages that are due, longest overdue first. */
-    async due(now: Date, limit: number): Promise<Pick<DeliveryDoc, '_id' | 'attempts'>[]> {
+    /** Returns open messages that became due after `after`, longest overdue first. */
+    async due(after: Date, now: Date, limit: number): Promise<DueDelivery[]> {
       return model
-        .find({ status: 'OPEN', nextLookAt: { $lte: now } }, { _id: 1, attempts: 1 })
+        .find({ status: 'OPEN', nextLookAt: { $gt: after, $lte: now } }, { attempts: 1, nextLookAt: 1 })
         .sort({ nextLookAt: 1 })
         .limit(limit)
-        .lean<Pick<DeliveryDoc, '_id' | 'attempts'>[]>();
+        .lean<DueDelivery[]>();
     },
 
     /** Postpones an open message to a later sweep without counting an attempt. */

@@ -1,3 +1,4 @@
+import type { Tenant } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { WakeUpQueue } from '../../shared/queue/wake-up-queue';
@@ -8,7 +9,24 @@ import { repeat } from './repeat';
 const SWEEP_EVERY_MS = 5_000;
 /** Shorter than `SWEEP_EVERY_MS`, because a person may be waiting for the refreshed rows. */
 const REFRESH_EVERY_MS = 1_000;
-const MAX_ROWS_PER_RUN = 500;
+export const MAX_ROWS_PER_RUN = 500;
+const BEFORE_ALL = new Date(-1);
+
+/**
+ * Returns a function that reads the next due rows on each call, and starts over after the last one. Rows whose jobs are
+ * still queued stay due. If each call read the longest overdue rows, a tenant with many of them would keep the sweep
+ * from finding other tenants' lost jobs.
+ */
+export function inTurns<Row extends { nextLookAt: Date }>(
+  due: (after: Date, now: Date, limit: number) => Promise<Row[]>,
+): () => Promise<Row[]> {
+  let after = BEFORE_ALL;
+  return async () => {
+    const rows = await due(after, new Date(), MAX_ROWS_PER_RUN);
+    after = rows.length < MAX_ROWS_PER_RUN ? BEFORE_ALL : rows.at(-1)!.nextLookAt;
+    return rows;
+  };
+}
 
 /**
  * Redoes or requeues work that was committed but not completed: refreshing cached rows, delivering webhooks and erasing
@@ -23,6 +41,8 @@ export function requeueLostJobs(deps: {
   log: Log;
 }): () => void {
   const { store, webhookQueue, erasureQueue, refresh, log } = deps;
+  const dueDeliveries = inTurns((after, now, limit) => store.deliveries.due(after, now, limit));
+  const dueErasures = inTurns((after, now, limit) => store.erasures.due(after, now, limit));
   const stops = [
     repeat(REFRESH_EVERY_MS, 'cache outbox sweep', log, async () => {
       for (const entry of await store.cacheOutbox.due(new Date(), MAX_ROWS_PER_RUN)) {
@@ -31,12 +51,17 @@ export function requeueLostJobs(deps: {
       }
     }),
     repeat(SWEEP_EVERY_MS, 'webhook sweep', log, async () => {
-      for (const { _id, attempts } of await store.deliveries.due(new Date(), MAX_ROWS_PER_RUN)) {
+      for (const { _id, attempts } of await dueDeliveries()) {
         await webhookQueue.add(_id, { attempt: attempts, delayMs: 0 });
       }
     }),
     repeat(SWEEP_EVERY_MS, 'erasure sweep', log, async () => {
-      for (const { _id } of await store.erasures.due(new Date(), MAX_ROWS_PER_RUN)) await erasureQueue.add(_id);
+      const seen = new Map<Tenant, number>();
+      for (const { _id, tenant } of await dueErasures()) {
+        const priority = (seen.get(tenant) ?? 0) + 1;
+        seen.set(tenant, priority);
+        await erasureQueue.add(_id, { priority });
+      }
     }),
   ];
   return () => stops.forEach(({ stop }) => stop());

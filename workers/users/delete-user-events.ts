@@ -10,7 +10,12 @@ import type { Store } from '../../shared/store/store';
 import { putSignals } from '../events/put-signals';
 import { redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
-const PAGE_EVENTS = 1_000;
+export const PAGE_EVENTS = 1_000;
+/**
+ * Number of pages that an erasure deletes before other waiting erasures get a turn. Bounds how long a tenant with large
+ * erasures delays the others.
+ */
+export const PAGES_PER_TURN = 20;
 /** Delay before rechecking whether queued chunks are finalized: a tenth of the erasure's age, within these limits. */
 const MIN_RECHECK_MS = 500;
 const MAX_RECHECK_MS = 10_000;
@@ -40,15 +45,19 @@ async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): 
 /**
  * Carries out an erasure: deletes the events received up to the time of the request, in bounded pages. The request
  * itself has already reset the counters and removed the link, and the committer drops events that are still queued.
- * While any events are queued, the job is delayed. Safe to interrupt and to run twice.
+ * While any events are queued, and after each turn, the job is delayed. Safe to interrupt and to run twice.
  */
 export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
   const { store, link, keys, log, signal } = deps;
   const erasure: ErasureDoc | null = await store.erasures.byId(receiptId);
   if (erasure?.status !== 'RUNNING' || erasure.userRef === undefined) return;
   const { tenant, userRef, erasedAt } = erasure;
-  for (;;) {
+  for (let pages = 0; ; pages += 1) {
     signal.throwIfAborted();
+    if (pages === PAGES_PER_TURN) {
+      await job.moveToDelayed(Date.now(), token);
+      throw new DelayedError();
+    }
     const { found, erased } = await store.events.erasePage(tenant, userRef, erasedAt, PAGE_EVENTS);
     if (found === 0) break;
     await store.erasures.recordErased(receiptId, erased);

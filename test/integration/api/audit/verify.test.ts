@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MAX_CONCURRENT_CALLS, MAX_CONCURRENT_CALLS_PER_CHAIN } from '../../../../api/audit/verify-audit';
 import { CHAIN_START, sealAfter } from '../../../../shared/domain/audit-chain';
 import { newId, tenantOf, type Tenant } from '../../../../shared/domain/ids';
 import { contentOf } from '../../../../shared/store/audit';
@@ -203,6 +204,20 @@ describe('GET /v1/audit/verify for a chain that was tampered with', () => {
 });
 
 describe('access to GET /v1/audit/verify', () => {
+  it("rejects a chain's excess concurrent verifications without affecting other chains", async () => {
+    const [busy, other] = [await createSealedChain(2_000), await createSealedChain(1)];
+    // As many as one process verifies at once, so only the limit per chain can reject one of them.
+    const calls = Array.from({ length: MAX_CONCURRENT_CALLS }, () => h.client.get('/v1/audit/verify', busy.liveKey));
+    const otherCall = h.client.get('/v1/audit/verify', other.liveKey);
+    const responses = await Promise.all(calls);
+    const succeeded = responses.filter(({ status }) => status === 200);
+    expect(succeeded.length).toBeGreaterThanOrEqual(MAX_CONCURRENT_CALLS_PER_CHAIN);
+    const rejected = responses.filter(({ status }) => status !== 200);
+    expect(rejected.length).toBeGreaterThan(0);
+    for (const { status, body } of rejected) expect([status, body.code]).toEqual([503, 'OVERLOADED']);
+    expect((await otherCall).body).toMatchObject({ intact: true, entries: 1 });
+  });
+
   it('requires the agents:manage scope to verify a chain', async () => {
     const partner = await h.partner();
     const { apiKey } = await insertAgent(h.ctx.store, partner);

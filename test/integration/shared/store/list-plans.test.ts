@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newAgentId } from '../../../../shared/domain/agent';
-import { newPartnerTag, partnerIdOf, type Tenant, tenantOf, type UserRef } from '../../../../shared/domain/ids';
+import {
+  type ChunkId,
+  newPartnerTag,
+  partnerIdOf,
+  type Tenant,
+  tenantOf,
+  type UserRef,
+} from '../../../../shared/domain/ids';
 import { connectStore } from '../../../../shared/store/connect';
 import { LIST_TIMEOUT_MS, type ListPage, MAX_ROWS_EXAMINED, type Position } from '../../../../shared/store/list-page';
 import { createStore, type Store } from '../../../../shared/store/store';
@@ -172,7 +179,7 @@ const PAGES: [what: string, read: ReadPage][] = [
   ['events by agent', events({ agentId: 'agt_1' })],
   ['events by user and type', events({ userRef, eventType: 'mir.review.posted' })],
   ['events by type and agent', events({ eventType: 'mir.review.posted', agentId: 'agt_1' })],
-  ['events by receipt', events({ receipt: { chunkIds: ['chunk-0' as never], slot: null, receivedAtMs: toMs } })],
+  ['events by receipt', events({ receipt: { chunkIds: ['chunk-0' as ChunkId], slot: null, receivedAtMs: toMs } })],
   ['audit entries', audit({})],
   ['audit entries in a time range', audit({ fromMs, toMs })],
   ['audit entries by action', audit({ action: 'agent.killed' })],

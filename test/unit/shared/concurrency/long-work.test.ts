@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { createLongWork, type LongWork, MAX_CONCURRENT, MAX_PER_OWNER } from '../../../../shared/concurrency/long-work';
+import {
+  createLongWork,
+  type LongWork,
+  MAX_CONCURRENT,
+  MAX_LISTS_PER_OWNER,
+  MAX_PER_OWNER,
+  MAX_WAITING_LISTS_PER_OWNER,
+} from '../../../../shared/concurrency/long-work';
 
 async function* pieces(): AsyncGenerator<string> {
   yield 'first';
@@ -40,5 +47,24 @@ describe('createLongWork', () => {
     await expect(work.stream('owner', pieces()).next()).rejects.toMatchObject(REJECTED);
     for await (const piece of read!) expect(piece).toBe('second');
     await openStreams(work, 'owner', 1);
+  });
+
+  it("makes an owner's excess lists wait, rejects them beyond a limit, and serves other owners meanwhile", async () => {
+    const work = createLongWork();
+    let running = 0;
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const list = (owner: string) =>
+      work.list(owner, async () => {
+        running += 1;
+        await ended;
+      });
+    const accepted = Array.from({ length: MAX_LISTS_PER_OWNER + MAX_WAITING_LISTS_PER_OWNER }, () => list('greedy'));
+    await expect(list('greedy')).rejects.toMatchObject(REJECTED);
+    expect(running).toBe(MAX_LISTS_PER_OWNER);
+    expect(await work.list('modest', () => Promise.resolve('page'))).toBe('page');
+    end();
+    await Promise.all(accepted);
+    expect(running).toBe(accepted.length);
   });
 });
