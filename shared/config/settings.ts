@@ -73,7 +73,7 @@ export const SETTINGS = {
   ),
   MONGO_URL: setting(
     z.string().regex(/^mongodb(\+srv)?:\/\//, 'must start with mongodb:// or mongodb+srv://'),
-    'MongoDB 7 or later, as a replica set. Include the database name in the path.',
+    'MongoDB 7 or later, as a replica set. Include the database name in the path. `maxPoolSize` limits the connections of a process (default: 50, plus 16 for urgent operations of an API process).',
   ),
   REDIS_URL: setting(
     z.string().regex(/^rediss?:\/\//, 'must start with redis:// or rediss://'),
