@@ -28,8 +28,9 @@ const list = (key: string, address: string, api: Pick<ServedApi, 'client'> = mir
 /** Returns the Redis scripts and MongoDB lookups that `work` causes in this API. */
 async function costOf(work: () => Promise<unknown>): Promise<{ scripts: number; lookups: number }> {
   const { queueLink, store } = mir.ctx;
+  const { partners, agents } = store.urgent;
   const commands = jest.spyOn(queueLink.client, 'sendCommand');
-  const lookups = [jest.spyOn(store.partners, 'byKeyHash'), jest.spyOn(store.agents, 'byKeyHash')];
+  const lookups = [jest.spyOn(partners, 'byKeyHash'), jest.spyOn(agents, 'byKeyHash')];
   try {
     await work();
     return {
