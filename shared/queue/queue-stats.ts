@@ -3,7 +3,10 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import { JOB_FIELDS, PRIORITY_STEP, queueKeys } from './bullmq-internals';
 
-/** The number of priorities in use. See `MAX_PRIORITY` in event-queue.ts. */
+/**
+ * Maximum number of priorities to inspect, lowest first. If more are in use, as in a long backlog of the bulk lane, the
+ * age of the oldest waiting job may be understated.
+ */
 const MAX_PRIORITIES = 1_000;
 
 /**
