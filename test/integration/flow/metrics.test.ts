@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Registry } from 'prom-client';
 import type { Runtime } from '../../../shared/runtime';
+import { EVENT_QUEUES } from '../../../shared/queue/event-chunk';
 import { QUEUE_NAMES } from '../../../shared/queue/queues';
 import { openRuntime } from '../../../shared/runtime';
 import { readConfig } from '../../../shared/config/config';
@@ -73,6 +74,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   breaker: ['authority-read', 'signals-read'],
   state: ['closed', 'half_open', 'open', 'waiting', 'prioritized', 'active', 'delayed', 'failed'],
   queue: QUEUE_NAMES,
+  lane: Object.keys(EVENT_QUEUES),
   status: ['RUNNING', 'PARTIAL'],
   role: ['queue', 'cache'],
   what: ['queues', 'cascades', 'audit', 'outbox'],
