@@ -9,21 +9,26 @@ export const MAX_EVENTS_PER_CHUNK = 500;
 
 const nullableInt = z.number().int().nullable();
 
-/** The fields of an AcceptedEvent as a tuple, which takes half the bytes of an object. */
-const eventRowSchema = z.tuple([
-  z.number().int().min(0),
-  // Null if the ID can be derived from the chunk ID and index. Omitting it reduces the size of an event by a third.
-  z.string().min(1).nullable(),
-  z.string().min(1),
-  z.string().min(1),
-  nullableInt,
-  z.number().nullable(),
-  z.record(z.string(), z.unknown()).nullable(),
-  z.string().nullable(),
-]);
+/** Marks a row whose content is erased, instead of the index of an event type. */
+const REDACTED = -1;
+
+const index = z.number().int().min(0);
+// Null if the ID can be derived from the chunk ID and index. Omitting it reduces the size of an event by a third.
+const eventId = z.string().min(1).nullable();
+const weight = z.number().nullable();
+const metadata = z.record(z.string(), z.unknown()).nullable();
+
+/**
+ * The fields of an AcceptedEvent as a tuple, which takes half the bytes of an object. The type is an index into the
+ * chunk's `types`, the time counts from the chunk's `baseMs`, and a missing fingerprint is omitted.
+ */
+const eventRowSchema = z.tuple(
+  [index, eventId, z.string().min(1), z.number().int().min(REDACTED), nullableInt, weight, metadata],
+  z.string(),
+);
 export type EventRow = z.infer<typeof eventRowSchema>;
 
-const eventChunkSchema = z.object({
+const chunkFacts = {
   chunkId: z.string().min(1),
   tenant: z.string().min(1),
   agentId: z.string().nullable(),
@@ -37,12 +42,67 @@ const eventChunkSchema = z.object({
    * the former ID, because a worker can derive the keyed ID from the former ID but not vice versa.
    */
   keyedIds: z.boolean().optional(),
+};
+
+const eventChunkSchema = z.object({
+  ...chunkFacts,
+  /** The distinct event types in the chunk. */
+  types: z.array(z.string().min(1)).max(MAX_EVENTS_PER_CHUNK),
+  /** Time from which the times in the rows count. */
+  baseMs: z.number().int(),
   events: z.array(eventRowSchema).min(1).max(MAX_EVENTS_PER_CHUNK),
 });
 export type EventChunkPayload = z.infer<typeof eventChunkSchema>;
 
+/** The event type of a redacted row once it is decoded. In version 1, rows contained it. */
+const REDACTED_TYPE = 'erased';
+
+/** Version 1 repeated the type in every row, and did not shorten times. */
+const eventChunkV1Schema = z
+  .object({
+    ...chunkFacts,
+    events: z
+      .array(
+        z.tuple([
+          index,
+          eventId,
+          z.string().min(1),
+          z.string().min(1),
+          nullableInt,
+          weight,
+          metadata,
+          z.string().nullable(),
+        ]),
+      )
+      .min(1)
+      .max(MAX_EVENTS_PER_CHUNK),
+  })
+  .transform(({ events, ...facts }): EventChunkPayload => {
+    const typeIndexOf = createTypeIndex();
+    const rows = events.map((row): EventRow => {
+      const [at, id, userRef, type, occurredAtMs, ownWeight, content, fingerprint] = row;
+      const typeIndex = type === REDACTED_TYPE ? REDACTED : typeIndexOf(type);
+      return [at, id, userRef, typeIndex, occurredAtMs, ownWeight, content, ...(fingerprint ? [fingerprint] : [])];
+    });
+    return { ...facts, types: typeIndexOf.types, baseMs: 0, events: rows };
+  });
+
+/** Assigns consecutive numbers to event types. */
+function createTypeIndex(): ((type: string) => number) & { types: string[] } {
+  const types: string[] = [];
+  const indexes = new Map<string, number>();
+  const indexOf = (type: string): number => {
+    const known = indexes.get(type);
+    if (known !== undefined) return known;
+    indexes.set(type, types.length);
+    return types.push(type) - 1;
+  };
+  return Object.assign(indexOf, { types });
+}
+
 const EVENT_JOBS = {
-  version: 1,
+  version: 2,
+  older: { 1: eventChunkV1Schema as unknown as z.ZodType<EventChunkPayload> },
   schema: eventChunkSchema,
   /**
    * Does not validate the rows, because the API has just built them from validated events. Validating 500 rows again
@@ -67,8 +127,8 @@ export const bulkEventsQueue = defineQueue({ name: 'bulk-events', ...EVENT_JOBS 
 export const EVENT_QUEUES = { interactive: eventsQueue, bulk: bulkEventsQueue } as const;
 export type EventLane = keyof typeof EVENT_QUEUES;
 
-/** Replaces required strings in a redacted row. */
-const REDACTED = 'erased';
+/** Replaces the fingerprint in a redacted row. */
+const REDACTED_FINGERPRINT = 'erased';
 
 /**
  * Returns whether a row was redacted. A redacted row keeps only the event's ID, its user and its position in the
@@ -83,8 +143,8 @@ export function isRedacted(row: EventRow): boolean {
  * events as ERASED and the counts in the receipt still add up.
  */
 export function redactRows(payload: EventChunkPayload, isErased: (row: EventRow) => boolean): EventChunkPayload {
-  const redact = ([index, eventId, userRef, , , , , fingerprint]: EventRow): EventRow => {
-    return [index, eventId, userRef, REDACTED, null, null, null, fingerprint && REDACTED];
+  const redact = ([at, id, userRef, , , , , fingerprint]: EventRow): EventRow => {
+    return [at, id, userRef, REDACTED, null, null, null, ...(fingerprint ? [REDACTED_FINGERPRINT] : [])];
   };
   return { ...payload, events: payload.events.map((row) => (isErased(row) ? redact(row) : row)) };
 }
@@ -103,24 +163,27 @@ export interface EventChunk {
 
 /** Encodes a chunk as a job payload. */
 export function encodeChunk(chunk: EventChunk): EventChunkPayload {
-  return {
-    ...chunk,
-    events: chunk.events.map((e) => [
-      e.index,
-      e.fingerprint === null ? null : chunk.keyedIds ? (e.otherId ?? e.eventId) : e.eventId,
-      e.userRef,
-      e.eventType,
-      e.occurredAtMs,
-      e.weight,
-      e.metadata,
-      e.fingerprint,
-    ]),
-  };
+  const typeIndexOf = createTypeIndex();
+  const baseMs = chunk.events.find(({ occurredAtMs }) => occurredAtMs !== null)?.occurredAtMs ?? 0;
+  const events = chunk.events.map((e): EventRow => {
+    const at = e.occurredAtMs === null ? null : e.occurredAtMs - baseMs;
+    const type = typeIndexOf(e.eventType);
+    if (e.fingerprint === null) return [e.index, null, e.userRef, type, at, e.weight, e.metadata];
+    const id = chunk.keyedIds ? (e.otherId ?? e.eventId) : e.eventId;
+    return [e.index, id, e.userRef, type, at, e.weight, e.metadata, e.fingerprint];
+  });
+  return { ...chunk, types: typeIndexOf.types, baseMs, events };
 }
 
-/** Decodes the chunk in a job payload. */
+function typeAt(types: readonly string[], at: number): string {
+  const type = at === REDACTED ? REDACTED_TYPE : types[at];
+  if (type === undefined) throw new Error(`the chunk has no event type ${at}`);
+  return type;
+}
+
+/** Decodes the chunk in a job payload. Throws if a row refers to an event type that the chunk does not contain. */
 export function decodeChunk(payload: EventChunkPayload): EventChunk {
-  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, events } = payload;
+  const { chunkId, tenant, agentId, receivedAtMs, requestIds, shared, keyedIds, types, baseMs, events } = payload;
   return {
     chunkId: chunkId as ChunkId,
     tenant: tenant as Tenant,
@@ -129,15 +192,15 @@ export function decodeChunk(payload: EventChunkPayload): EventChunk {
     requestIds,
     shared,
     keyedIds,
-    events: events.map(([index, eventId, userRef, eventType, occurredAtMs, weight, metadata, fingerprint]) => ({
-      index,
-      eventId: (eventId as EventId | null) ?? serverEventId(tenant as Tenant, chunkId as ChunkId, index),
+    events: events.map(([at, id, userRef, typeIndex, offsetMs, ownWeight, content, fingerprint]) => ({
+      index: at,
+      eventId: (id as EventId | null) ?? serverEventId(tenant as Tenant, chunkId as ChunkId, at),
       userRef: userRef as UserRef,
-      eventType,
-      occurredAtMs,
-      weight,
-      metadata,
-      fingerprint,
+      eventType: typeAt(types, typeIndex),
+      occurredAtMs: offsetMs === null ? null : baseMs + offsetMs,
+      weight: ownWeight,
+      metadata: content,
+      fingerprint: fingerprint ?? null,
     })),
   };
 }

@@ -23,7 +23,9 @@ async function addPayload(chunkId: string, userRefs: string[]): Promise<string> 
     receivedAtMs: 1,
     requestIds: [],
     shared: false,
-    events: userRefs.map((userRef, n) => [n, null, userRef, 'mir.review.posted', null, null, { of: userRef }, null]),
+    types: ['mir.review.posted'],
+    baseMs: 0,
+    events: userRefs.map((userRef, n) => [n, null, userRef, 0, null, null, { of: userRef }]),
   });
   await mir.ctx.queues.events.add('events', payload, { jobId: chunkId });
   return chunkId;

@@ -71,7 +71,9 @@ describe('QUEUES', () => {
       receivedAtMs: 1,
       requestIds: [],
       shared: false,
-      events: [[0, null, 'user', 'mir.review.posted', null, null, null, null]],
+      types: ['mir.review.posted'],
+      baseMs: 0,
+      events: [[0, null, 'user', 0, null, null, null]],
     };
     for (const broken of [{ events: [] }, { receivedAtMs: 0 }, { tenant: '' }]) {
       expect(() => eventsQueue.encode({ ...chunk, ...broken })).toThrow(z.ZodError);
