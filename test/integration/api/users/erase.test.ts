@@ -4,6 +4,7 @@ import { createApiContext } from '../../../../api/context';
 import { orderErasure } from '../../../../api/users/order-erasure';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
 import { userRefOf } from '../../../../shared/domain/subject';
+import { decodeChunk, eventsQueue } from '../../../../shared/queue/event-chunk';
 import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
 import { anEvent } from '../../../support/builders';
@@ -143,8 +144,8 @@ describe('POST /v1/users/erase', () => {
     await done(await erase('in-dead-letter'));
     const deadLetters = await queue.getFailed();
     expect(deadLetters).toHaveLength(1);
-    const rows = deadLetters[0]!.data.events as unknown[][];
-    const contents = rows.map(([, , userRef, eventType]) => [userRef === refOf('in-dead-letter'), eventType]);
+    const { events } = decodeChunk(eventsQueue.parse(deadLetters[0]!));
+    const contents = events.map(({ userRef, eventType }) => [userRef === refOf('in-dead-letter'), eventType]);
     expect(contents).toEqual([
       [true, 'erased'],
       [false, 'mir.transaction.completed'],
