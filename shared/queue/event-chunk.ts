@@ -118,9 +118,9 @@ const EVENT_JOBS = {
   },
 } as const;
 
-/** Events of tenants that have few open chunks. Never waits behind bulk work. */
+/** Small chunks of tenants that have few open chunks. They never wait behind bulk work. */
 export const eventsQueue = defineQueue({ name: 'events', ...EVENT_JOBS });
-/** Events of tenants with a backlog. The priority of a job is its place in the order of the tenants. */
+/** All other chunks. The priority of a job is its place in the order of the tenants. */
 export const bulkEventsQueue = defineQueue({ name: 'bulk-events', ...EVENT_JOBS });
 
 /** The queue of each lane. Both contain the same payloads, so a definition can read the jobs of either queue. */

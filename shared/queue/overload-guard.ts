@@ -28,10 +28,13 @@ const MAX_REFUSED_TENANTS = 1_000;
 /**
  * Rejects events well before Redis reaches `maxmemory`, because at that point, BullMQ's own scripts would fail and
  * workers would get stuck. The total is read twice per second, so several processes together may exceed it slightly.
- * The share of a tenant is exact.
+ * The shares of tenants are exact in the bulk lane; the interactive lane limits a tenant's chunks instead.
  */
 export interface OverloadGuard {
-  /** Throws OVERLOADED while the queue or Redis is too full, and QUEUE_SHARE_EXCEEDED while the tenant's share is. */
+  /**
+   * Throws OVERLOADED while the queue or Redis is too full. Throws QUEUE_SHARE_EXCEEDED for `REFUSAL_MS` after Redis
+   * refused the tenant's events because its share was full.
+   */
   check: (tenant: Tenant) => void;
   limits: (sharePercent?: number) => QueueLimits;
   /** Updates the queued bytes after an add, before the next refresh. */

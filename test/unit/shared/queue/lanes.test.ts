@@ -6,12 +6,12 @@ const chunks = (count: number, events: number) =>
 
 describe('laneOf', () => {
   it.each([
-    ['the first small chunk of a tenant', 0, chunks(1, 1), 'interactive'],
-    ['the sixteenth open chunk of a tenant', 15, chunks(1, 100), 'interactive'],
-    ['the seventeenth open chunk', 16, chunks(1, 1), 'bulk'],
-    ['two chunks, one of which is the seventeenth', 15, chunks(2, 1), 'bulk'],
-    ['a large chunk of a tenant without open chunks', 0, chunks(1, 101), 'bulk'],
-  ])('puts %s into the right lane', (_what, openChunks, added, lane) => {
+    ['the first small chunk of a tenant', 'interactive', 0, chunks(1, 1)],
+    ['the sixteenth open chunk of a tenant', 'interactive', 15, chunks(1, 100)],
+    ['the seventeenth open chunk', 'bulk', 16, chunks(1, 1)],
+    ['two chunks, one of which is the seventeenth', 'bulk', 15, chunks(2, 1)],
+    ['a large chunk of a tenant without open chunks', 'bulk', 0, chunks(1, 101)],
+  ] as const)('puts %s into the %s lane', (_what, lane, openChunks, added) => {
     expect(laneOf(openChunks, added)).toBe(lane);
   });
 });
