@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { ownerOf } from '../../shared/concurrency/long-work';
 import { userExternalIdSchema } from '../../shared/domain/event';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
-import { userRefOf } from '../../shared/domain/subject';
 import type { EventsFilter } from '../../shared/store/events';
 import { pageQuery, pageSchema, presentPage, readCursor, requestedRows } from '../http/paging';
 import { payForRows } from '../http/price';
@@ -44,7 +43,7 @@ export const listEventsRoute = route({
   problems: ['VALIDATION_FAILED'],
   handle: async ({ ctx: { store, secrets, longWork }, caller: { tenant, admission, charge }, query }) => {
     const filter: EventsFilter = {};
-    if (query.userExternalId !== undefined) filter.userRef = userRefOf(secrets.subject, tenant, query.userExternalId);
+    if (query.userExternalId !== undefined) filter.userRef = secrets.userRef(tenant, query.userExternalId);
     if (query.eventType !== undefined) filter.eventType = query.eventType;
     if (query.agentId !== undefined) filter.agentId = query.agentId;
     if (query.from !== undefined) filter.fromMs = Date.parse(query.from);

@@ -3,7 +3,7 @@ import { MAX_EVENT_BYTES, MAX_EVENTS_PER_CALL } from '../../shared/domain/event'
 import type { FieldError } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
 import { MAX_JSON_DEPTH, nestsDeeperThan, splitBatch } from '../http/json-scan';
-import { invalidJson, parseJson, textOf, tooDeep } from '../http/read-body';
+import { invalidJson, parseText, requireShallow, textOf, tooDeep } from '../http/read-body';
 
 /**
  * Larger JSON bodies are split into items, which are parsed in time slices, because V8 can take 1 ms to parse 32 KiB of
@@ -17,16 +17,20 @@ const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 /** An item of a batch: its JSON value, its NDJSON line, or its JSON text, extracted from a large body. */
 export type BatchItem = { value: unknown } | { line: string } | { json: Buffer };
 
-/** The content of a `POST /events` body: one event, or the items of a batch. */
-export type Submission = { event: unknown } | { items: BatchItem[] };
+/**
+ * The content of a `POST /events` body: one event, or the items of a batch. If an item is invalid, `unscanned` must be
+ * passed to `requireShallow`. Valid items are not nested too deeply, so ordinary batches are never scanned.
+ */
+export type Submission = { event: unknown } | { items: BatchItem[]; unscanned?: Buffer };
 
 /** Parses a body without validating its events. Throws 400, 413 or 422 if the body is neither an event nor a batch. */
 export function readSubmission(kind: 'json' | 'ndjson', body: Buffer): Submission {
   if (kind === 'ndjson') return { items: itemsOfLines(textOf(body)) };
   if (body.length > MAX_WHOLE_PARSE_BYTES) return { items: itemsOfLargeBatch(body) };
-  const value = parseJson(body);
-  const items = itemsOfBatch(value);
-  if (items) return { items };
+  const value = parseText(textOf(body));
+  if (isBatch(value)) return { items: value.events.map((item) => ({ value: item })), unscanned: body };
+  requireShallow(body);
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'events')) throw malformedBatch(value);
   if (body.length > MAX_EVENT_BYTES) throw tooLargeForOne();
   return { event: value };
 }
@@ -91,9 +95,13 @@ function itemsOfLargeBatch(body: Buffer): BatchItem[] {
   }
 }
 
-/** Returns the items of `{ "events": [ … ] }`, or null if the body is not a batch. Throws 422 for a malformed batch. */
-function itemsOfBatch(body: unknown): BatchItem[] | null {
-  if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'events')) return null;
+/** Returns whether a JSON value is `{ "events": [ … ] }`. */
+function isBatch(body: unknown): body is { events: unknown[] } {
+  if (typeof body !== 'object' || body === null || Object.keys(body).length !== 1) return false;
+  return Object.hasOwn(body, 'events') && Array.isArray((body as { events: unknown }).events);
+}
+
+function malformedBatch(body: object): PublicError {
   const { events, ...others } = body as Record<string, unknown>;
   const unknown = Object.keys(others).map((path) => ({
     path,
@@ -103,12 +111,9 @@ function itemsOfBatch(body: unknown): BatchItem[] | null {
   const shape = Array.isArray(events)
     ? []
     : [{ path: 'events', code: 'INVALID_TYPE', message: 'Must be an array of events.' }];
-  if (unknown.length + shape.length > 0) {
-    throw new PublicError('VALIDATION_FAILED', 'The batch is not valid. Fix the problems listed in `errors`.', {
-      errors: [...shape, ...unknown],
-    });
-  }
-  return (events as unknown[]).map((value) => ({ value }));
+  return new PublicError('VALIDATION_FAILED', 'The batch is not valid. Fix the problems listed in `errors`.', {
+    errors: [...shape, ...unknown],
+  });
 }
 
 const TOO_LARGE: FieldError = {

@@ -12,6 +12,7 @@ import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
 import { type ValidationDeps, validateEvent, type ValidatedEvent, assignEventId } from './validate-event';
 import { violationOf } from './agent-rules';
+import { requireShallow } from '../http/read-body';
 import { requireAgentPlan } from '../http/require-caller';
 import { type BatchItem, readItem, sizeOf } from './read-batch';
 import { nextSlice } from './heavy-bodies';
@@ -31,6 +32,8 @@ const WORK_PER_CLOCK_READ = 32;
 export interface Batch {
   items: BatchItem[];
   sentBytes: number;
+  /** See `Submission`. */
+  unscanned?: Buffer | undefined;
 }
 
 interface ItemError extends FieldError {
@@ -74,12 +77,12 @@ function checkItem(
 /**
  * Validates every item in time slices, and returns the valid items and the errors of the invalid items. Rejects items
  * that reuse an earlier item's idempotency key for different content, and items that the agent may not submit (`agent`
- * is null for the partner's own key). Throws 400 if an item makes the entire body invalid JSON.
+ * is null for the partner's own key). Throws 400 if an item makes the entire body invalid JSON or too deeply nested.
  */
 export async function checkBatch(
   deps: ValidationDeps,
   tenant: Tenant,
-  { items, sentBytes }: Batch,
+  { items, sentBytes, unscanned }: Batch,
   nowMs: number,
   agent: Credential | null,
 ): Promise<CheckedBatch> {
@@ -123,6 +126,7 @@ export async function checkBatch(
     }
     batch.good.push({ index, event });
   }
+  if (unscanned && batch.good.length < items.length) requireShallow(unscanned);
   return batch;
 }
 

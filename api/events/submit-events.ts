@@ -107,7 +107,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       const agent = known?.credential.agent ? known.credential : null;
       const submitting = { req, key, tenant, agent, requestId, sentBytes, admitted };
       if ('event' in submission) return single(submitting, submission.event);
-      const { items } = submission;
+      const { items, unscanned } = submission;
       units = SUBMIT_AUTH.unitsOf(items.length, sentBytes);
       if (req.headers['idempotency-key'] !== undefined) {
         throw new PublicError(
@@ -117,7 +117,7 @@ function createSubmitEvents(ctx: ApiContext): (exchange: Exchange) => Promise<An
       }
       requireBatchSize(items.length);
       if (agent) requireSmallBatch(agent, items.length);
-      return submitBatch(ctx, { items, ...submitting });
+      return submitBatch(ctx, { items, unscanned, ...submitting });
     };
 
     try {

@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+import type { Catalog } from '../../shared/domain/catalog';
 import {
   type AcceptedEvent,
   fingerprintOf,
@@ -7,7 +9,6 @@ import {
 } from '../../shared/domain/event';
 import { formerEventId, keyedEventId, serverEventId } from '../../shared/domain/event-id';
 import type { ChunkId, EventId, Tenant } from '../../shared/domain/ids';
-import { userRefOf } from '../../shared/domain/subject';
 import type { FieldError } from '../../shared/errors';
 import type { ApiContext } from '../context';
 import { fieldErrors, parseInput } from '../http/validate';
@@ -41,20 +42,13 @@ export function validateEvent(
 ): ValidatedEvent | FieldError[] {
   // If no error details are needed, parse once: `parseInput` parses an invalid event again to produce our own messages.
   const parsed = maxErrors === 0 ? submittedEventSchema.safeParse(input) : parseInput(submittedEventSchema, input);
-  const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
-  // The caller does not need error details, so skip the search for similar event types.
-  if (maxErrors === 0 && !(parsed.success && catalog.has(parsed.data.eventType))) return [];
-  const eventType = (input as SubmittedEvent | null)?.eventType;
-  if (typeof eventType === 'string' && !catalog.has(eventType) && !errors.some(({ path }) => path === 'eventType')) {
-    errors.push(unknownType(eventType, catalog.nearest(eventType)));
-  }
-  if (!parsed.success) return errors;
+  if (!parsed.success || !catalog.has(parsed.data.eventType))
+    return problemsOf(catalog, parsed, input, nowMs, maxErrors);
   const event = parsed.data;
   const occurredAtMs = event.occurredAt === undefined ? null : Date.parse(event.occurredAt);
   const timeProblem = occurredAtMs === null ? null : problemOfTime(occurredAtMs, nowMs);
-  if (timeProblem) errors.push(timeProblem);
-  if (errors.length > 0) return errors;
-  const userRef = userRefOf(secrets.subject, tenant, event.userExternalId);
+  if (timeProblem) return [timeProblem];
+  const userRef = secrets.userRef(tenant, event.userExternalId);
   const key = event.idempotencyKey;
   const formerId = key === undefined || keyedIdsFromMs === 0 ? null : formerEventId(tenant, key);
   return {
@@ -86,6 +80,27 @@ export function assignEventId(
   if (formerId === null) return { index, eventId: keyedId, ...accepted };
   const [eventId, otherId] = keyedIds ? [keyedId, formerId] : [formerId, keyedId];
   return { index, eventId, otherId, ...accepted };
+}
+
+/** Returns the errors of an event that does not match the schema, or whose type is not in the catalog. */
+function problemsOf(
+  catalog: Catalog,
+  parsed: z.ZodSafeParseResult<SubmittedEvent>,
+  input: unknown,
+  nowMs: number,
+  maxErrors?: number,
+): FieldError[] {
+  // The caller does not need error details, so skip the search for similar event types.
+  if (maxErrors === 0) return [];
+  const errors = parsed.success ? [] : fieldErrors(parsed.error.issues, maxErrors);
+  const eventType = (input as SubmittedEvent | null)?.eventType;
+  if (typeof eventType === 'string' && !catalog.has(eventType) && !errors.some(({ path }) => path === 'eventType')) {
+    errors.push(unknownType(eventType, catalog.nearest(eventType)));
+  }
+  const occurredAt = parsed.data?.occurredAt;
+  const timeProblem = occurredAt === undefined ? null : problemOfTime(Date.parse(occurredAt), nowMs);
+  if (timeProblem) errors.push(timeProblem);
+  return errors;
 }
 
 function unknownType(eventType: string, nearest: string[]): FieldError {

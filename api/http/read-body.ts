@@ -109,13 +109,22 @@ export function invalidJson(error: unknown): PublicError {
   return new PublicError('INVALID_JSON', `The request body is not valid JSON: ${(error as Error).message}.`);
 }
 
-/** Parses a JSON body. Throws 400 if it is not valid JSON or is nested more than `MAX_JSON_DEPTH` levels deep. */
-export function parseJson(body: Buffer): unknown {
+/** Throws 400 if a JSON body is nested more than `MAX_JSON_DEPTH` levels deep. */
+export function requireShallow(body: Buffer): void {
   if (nestsDeeperThan(body, MAX_JSON_DEPTH)) throw tooDeep();
-  const text = textOf(body);
+}
+
+/** Parses JSON. Throws 400 if it is invalid. */
+export function parseText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
     throw invalidJson(error);
   }
+}
+
+/** Parses a JSON body. Throws 400 if it is not valid JSON or is nested more than `MAX_JSON_DEPTH` levels deep. */
+export function parseJson(body: Buffer): unknown {
+  requireShallow(body);
+  return parseText(textOf(body));
 }

@@ -8,7 +8,6 @@ import {
   newInviteToken,
   normalCode,
 } from '../../shared/domain/link';
-import { userRefOf } from '../../shared/domain/subject';
 import { PublicError } from '../http/public-error';
 import type { LinkRequestDoc } from '../../shared/store/link-requests';
 import { type AuditContext, auditEntry } from '../db/audit-context';
@@ -44,7 +43,7 @@ async function insertRequest(
 ): Promise<LinkRequestDoc> {
   requirePages(deps);
   const { store, secrets } = deps;
-  const userRef = userRefOf(secrets.subject, tenant, userExternalId);
+  const userRef = secrets.userRef(tenant, userExternalId);
   const expiresAt = new Date(auditContext.at.getTime() + lifeMs);
   const request: LinkRequestDoc = {
     _id: newId(kind === 'INVITE' ? 'inv' : 'cod'),

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { userExternalIdSchema } from '../../shared/domain/event';
-import { userRefOf } from '../../shared/domain/subject';
 import { route } from '../http/route';
 
 const nullableTime = z.iso.datetime().nullable();
@@ -35,7 +34,7 @@ export const getLinkStatusRoute = route({
   },
   problems: ['VALIDATION_FAILED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx: { store, secrets }, caller: { tenant }, query: { userExternalId } }) => {
-    const userRef = userRefOf(secrets.subject, tenant, userExternalId);
+    const userRef = secrets.userRef(tenant, userExternalId);
     const [user, open] = await Promise.all([
       store.users.get(tenant, userRef),
       store.linkRequests.open(tenant, userRef, new Date()),

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { AI_MAX_USERS_PER_RESOLVE } from '../../shared/domain/agent';
 import { userExternalIdSchema } from '../../shared/domain/event';
-import { userRefOf } from '../../shared/domain/subject';
 import { PublicError } from '../http/public-error';
 import { route } from '../http/route';
 import { readSignals } from './read-signals';
@@ -84,7 +83,7 @@ export const resolveRoute = route({
       const limit = `AI agents can resolve at most ${AI_MAX_USERS_PER_RESOLVE} users per request`;
       throw new PublicError('BULK_LIMIT_EXCEEDED', `${limit}, but this request contains ${ids.length}. Split it.`);
     }
-    const refs = ids.map((id) => userRefOf(ctx.secrets.subject, tenant, id));
+    const refs = ids.map((id) => ctx.secrets.userRef(tenant, id));
     const { found, source } = await readSignals(ctx, refs);
     const nowMs = admission.nowMs ?? Date.now();
     const shared = {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { userExternalIdSchema } from '../../shared/domain/event';
-import { userRefOf } from '../../shared/domain/subject';
 import { auditContextForCaller } from '../db/audit-context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
@@ -30,7 +29,7 @@ export const eraseUserRoute = route({
   problems: ['INVALID_JSON', 'VALIDATION_FAILED', 'OVERLOADED', 'STORE_UNAVAILABLE'],
   handle: async ({ ctx, caller, requestId, body: { userExternalId } }) => {
     const { tenant, admission } = caller;
-    const userRef = userRefOf(ctx.secrets.subject, tenant, userExternalId);
+    const userRef = ctx.secrets.userRef(tenant, userExternalId);
     const askedAt = new Date(admission.nowMs ?? Date.now());
     const auditContext = auditContextForCaller({ caller, requestId });
     const { erasure } = await orderErasure(ctx, tenant, userRef, askedAt, auditContext);

@@ -1,5 +1,6 @@
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { type ChunkId, type Env, envOf, type ReceiptId, type Tenant } from './ids';
+import type { KeyedHash } from './subject';
 
 const MAC_LENGTH = 22;
 export const RECEIPT_RETENTION_DAYS = 30;
@@ -34,28 +35,28 @@ export function chunkIdAt(base: ChunkId, n: number): ChunkId {
   return `${base}x${n.toString(36)}` as ChunkId;
 }
 
-function macOf(key: KeyObject, tenant: Tenant, body: string): string {
-  return createHmac('sha256', key).update(`${tenant}|${body}`).digest('base64url').slice(0, MAC_LENGTH);
+function macOf(hmac: KeyedHash, tenant: Tenant, body: string): string {
+  return hmac(`${tenant}|${body}`).slice(0, MAC_LENGTH);
 }
 
 /**
  * Returns `rcpt_<env>_<facts>.<mac>`. The ID contains the facts, signed for the tenant, so MIR does not have to store
  * them.
  */
-export function signReceipt(key: KeyObject, tenant: Tenant, facts: ReceiptFacts): ReceiptId {
+export function signReceipt(hmac: KeyedHash, tenant: Tenant, facts: ReceiptFacts): ReceiptId {
   const numbers = [facts.receivedAtMs, facts.chunks, facts.slot === null ? 0 : facts.slot + 1, facts.accepted];
   const body = `${facts.base}.${numbers.map((n) => n.toString(36)).join('.')}`;
-  return `rcpt_${envOf(tenant)}_${body}.${macOf(key, tenant, body)}` as ReceiptId;
+  return `rcpt_${envOf(tenant)}_${body}.${macOf(hmac, tenant, body)}` as ReceiptId;
 }
 
 const FORMAT =
   /^rcpt_(live|test)_((c[0-9a-z]{20,40})\.([0-9a-z]{1,9})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3})\.([0-9a-z]{1,3}))\.([\w-]{22})$/;
 
 /** Returns the facts in a receipt ID, or null if the ID was not signed for this tenant. */
-export function readReceipt(key: KeyObject, tenant: Tenant, receiptId: string): ReceiptFacts | null {
+export function readReceipt(hmac: KeyedHash, tenant: Tenant, receiptId: string): ReceiptFacts | null {
   const match = FORMAT.exec(receiptId);
   if (!match || (match[1] as Env) !== envOf(tenant)) return null;
-  if (!timingSafeEqual(Buffer.from(macOf(key, tenant, match[2]!)), Buffer.from(match[8]!))) return null;
+  if (!timingSafeEqual(Buffer.from(macOf(hmac, tenant, match[2]!)), Buffer.from(match[8]!))) return null;
   const [receivedAtMs, chunks, slot, accepted] = match.slice(4, 8).map((text) => Number.parseInt(text, 36));
   return {
     base: match[3] as ChunkId,

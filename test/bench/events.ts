@@ -1,7 +1,7 @@
 import type { AcceptedEvent } from '../../shared/domain/event';
 import { serverEventId } from '../../shared/domain/event-id';
 import { newChunkId, type Tenant } from '../../shared/domain/ids';
-import { type Secrets, userRefOf } from '../../shared/domain/subject';
+import { type Secrets } from '../../shared/domain/subject';
 import type { EventChunk } from '../../shared/queue/event-chunk';
 
 export const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];
@@ -54,7 +54,7 @@ export function chunksOf(
       return {
         index,
         eventId: serverEventId(tenant, chunkId, index),
-        userRef: userRefOf(secrets.subject, tenant, String(event['userExternalId'])),
+        userRef: secrets.userRef(tenant, String(event['userExternalId'])),
         eventType: String(event['eventType']),
         occurredAtMs: Date.parse(String(event['occurredAt'])),
         weight: Number(event['weight']),

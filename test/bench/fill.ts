@@ -1,7 +1,6 @@
 import type { ApiContext } from '../../api/context';
 import { serverEventId } from '../../shared/domain/event-id';
 import { type ChunkId, newChunkId, type Tenant } from '../../shared/domain/ids';
-import { userRefOf } from '../../shared/domain/subject';
 import type { EventDoc } from '../../shared/store/events';
 import { submitted } from './events';
 
@@ -21,7 +20,7 @@ export function storedEvent(
   return {
     _id: serverEventId(tenant, chunkId, index),
     tenant,
-    userRef: userRefOf(secrets.subject, tenant, String(event['userExternalId'])),
+    userRef: secrets.userRef(tenant, String(event['userExternalId'])),
     eventType: String(event['eventType']),
     occurredAt: new Date(String(event['occurredAt'])),
     receivedAt: new Date(FIRST_RECEIVED_AT_MS + n),

@@ -1,5 +1,4 @@
 import { tenantOf } from '../../shared/domain/ids';
-import { userRefOf } from '../../shared/domain/subject';
 import type { BenchEnvironment } from './environment';
 import { batchBody, submitted } from './events';
 import { loadRoute } from './load';
@@ -19,7 +18,7 @@ async function seedSignals({ ctx, partner }: BenchEnvironment, userIds: string[]
   const tenant = tenantOf(partner.partnerId, 'live');
   const times = { firstEventAtMs: 1_780_000_000_000, lastEventAtMs: 1_790_000_000_000 };
   const row = { revision: 3, eventCount: 43, ...times, identity: null };
-  const refs = new Set(userIds.map((id) => userRefOf(ctx.secrets.subject, tenant, id)));
+  const refs = new Set(userIds.map((id) => ctx.secrets.userRef(tenant, id)));
   await ctx.signalsCache.putNewer([...refs].map((ref) => [ref, row]));
   // The baseline reads a value of a similar size under the plain user ID.
   const text = JSON.stringify({ tier: 1, eventCount: 1, partnerCount: 1, recency: { lastEventAt: new Date() } });

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { SubmittedEvent } from '../../shared/domain/event';
 import { type Tenant, tenantOf } from '../../shared/domain/ids';
-import { userRefOf } from '../../shared/domain/subject';
 import type { RedisLink } from '../../shared/redis/connect';
 import { ABANDONED_AFTER_MS, sweepReservations, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
 import { anEvent } from './builders';
@@ -198,7 +197,7 @@ export async function expectBalanced(
   const users = await store.users.model.find({ tenant }).lean();
   expect(Object.fromEntries(users.map(({ _id, eventCount }) => [_id, eventCount]))).toEqual(counts);
   const resolved = Object.entries(await resolvedCounts(client, expectedState)).map(([user, count]) => [
-    userRefOf(secrets.subject, tenant, user),
+    secrets.userRef(tenant, user),
     count,
   ]);
   expect(Object.fromEntries(resolved)).toEqual(counts);

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll } from '@jest/globals';
 import { fingerprintOf, type SubmittedEvent } from '../../shared/domain/event';
 import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '../../shared/domain/ids';
-import { userRefOf } from '../../shared/domain/subject';
 import { readConfig } from '../../shared/config/config';
 import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { EventDoc } from '../../shared/store/events';
@@ -40,8 +39,7 @@ export function formerStore() {
     mir = await startHarness();
   });
   afterAll(() => mir.close());
-  const refOf = (tenant: Tenant, { userExternalId }: SubmittedEvent) =>
-    userRefOf(mir.ctx.secrets.subject, tenant, userExternalId);
+  const refOf = (tenant: Tenant, { userExternalId }: SubmittedEvent) => mir.ctx.secrets.userRef(tenant, userExternalId);
 
   /** Stores an event as a worker of the previous version did. */
   const storeAsFormerVersion = async (tenant: Tenant, event: Keyed, agentId?: string): Promise<EventId> => {

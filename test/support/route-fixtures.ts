@@ -4,7 +4,6 @@ import { Redis } from 'ioredis';
 import { anApplication } from './partners';
 import { type IdentityId, tenantOf } from '../../shared/domain/ids';
 import { chunkIdsOf, readReceipt } from '../../shared/domain/receipt';
-import { userRefOf } from '../../shared/domain/subject';
 import { eventsQueue } from '../../shared/queue/event-chunk';
 import type { AgentDoc } from '../../shared/store/agents';
 import type { TestResponse } from './client';
@@ -148,7 +147,7 @@ async function eventAndReceipt({ ctx, client }: Harness, { liveKey, partnerId }:
   await ctx.store.events.model.create({
     _id: eventId,
     tenant,
-    userRef: userRefOf(ctx.secrets.subject, tenant, event.userExternalId),
+    userRef: ctx.secrets.userRef(tenant, event.userExternalId),
     eventType: event.eventType,
     occurredAt: now,
     receivedAt: now,

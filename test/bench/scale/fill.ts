@@ -1,6 +1,5 @@
 import type { ApiContext } from '../../../api/context';
 import { type ChunkId, partnerIdOf, type Tenant, tenantOf } from '../../../shared/domain/ids';
-import { userRefOf } from '../../../shared/domain/subject';
 import type { EventDoc } from '../../../shared/store/events';
 import { FIRST_OCCURRED_AT_MS, submitted } from '../events';
 import { FILLED_BEFORE_MS, PER_CHUNK, storedEvent } from '../fill';
@@ -60,7 +59,7 @@ async function fillUsers(ctx: ApiContext, usersPerTenant: number): Promise<void>
   for (const tenant of TENANTS) {
     for (let from = 0; from < usersPerTenant; from += PER_INSERT) {
       const writes = Array.from({ length: Math.min(PER_INSERT, usersPerTenant - from) }, (_, n) => {
-        const _id: string = userRefOf(ctx.secrets.subject, tenant, `user-${from + n}`);
+        const _id: string = ctx.secrets.userRef(tenant, `user-${from + n}`);
         return { updateOne: { filter: { _id }, update: { $setOnInsert: { tenant, ...row } }, upsert: true } };
       });
       await Promise.all(users.map((collection) => collection.bulkWrite(writes, { ordered: false, ...FAST })));

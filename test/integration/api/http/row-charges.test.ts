@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type EventId, newChunkId, tenantOf } from '../../../../shared/domain/ids';
 import { chunkIdAt, signReceipt } from '../../../../shared/domain/receipt';
-import { userRefOf } from '../../../../shared/domain/subject';
 import { appendEntries, sealAll } from '../../../support/audit-entries';
 import { growTree } from '../../../support/grow-tree';
 import type { Harness, TestPartner } from '../../../support/harness';
@@ -84,7 +83,7 @@ describe('charges for rows that a request reads', () => {
     const events = Array.from({ length: SKIPPED }, (_, n) => ({
       _id: `evt_${tenant}_${n}`,
       tenant,
-      userRef: userRefOf(secrets.subject, tenant, 'u'),
+      userRef: secrets.userRef(tenant, 'u'),
       eventType: 'mir.transaction.completed',
       receivedAt: new Date(1_700_000_000_000 + n),
     }));

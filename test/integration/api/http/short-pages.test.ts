@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Tenant, tenantOf } from '../../../../shared/domain/ids';
-import { userRefOf } from '../../../../shared/domain/subject';
 import { MAX_ROWS_EXAMINED } from '../../../../shared/store/list-page';
 import { anEntry } from '../../../support/audit-entries';
 import { anAgent } from '../../../support/grow-tree';
@@ -31,7 +30,7 @@ beforeAll(async () => {
     numbers.map((n) => ({
       _id: `evt_live_${tenant}_${n}`,
       tenant,
-      userRef: userRefOf(secrets.subject, tenant, 'busy'),
+      userRef: secrets.userRef(tenant, 'busy'),
       eventType: isMatch(n) ? 'mir.review.posted' : 'mir.transaction.completed',
       occurredAt: at(n),
       receivedAt: at(n),

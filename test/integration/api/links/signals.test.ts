@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { identityRefOf, tenantOf } from '../../../../shared/domain/ids';
-import { userRefOf } from '../../../../shared/domain/subject';
 import { someEvents } from '../../../support/expected-state';
 import { anEvent } from '../../../support/builders';
 import type { TestResponse } from '../../../support/client';
@@ -16,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => mir.close());
 
 const refOf = (partner: TestPartner, id: string, env: 'live' | 'test' = 'live'): string =>
-  userRefOf(mir.ctx.secrets.subject, tenantOf(partner.partnerId, env), id);
+  mir.ctx.secrets.userRef(tenantOf(partner.partnerId, env), id);
 const resolve = (key: string, userExternalId: string): Promise<TestResponse> =>
   mir.client.post('/v1/resolve', key, { userExternalId });
 async function submit(key: string, userExternalId: string, count: number, occurredAt?: string): Promise<void> {

@@ -3,7 +3,6 @@ import type { AuditContext } from '../../../../api/db/audit-context';
 import { createApiContext } from '../../../../api/context';
 import { orderErasure } from '../../../../api/users/order-erasure';
 import type { Tenant, UserRef } from '../../../../shared/domain/ids';
-import { userRefOf } from '../../../../shared/domain/subject';
 import { decodeChunk, eventsQueue } from '../../../../shared/queue/event-chunk';
 import { openRuntime } from '../../../../shared/runtime';
 import { readConfig } from '../../../../shared/config/config';
@@ -219,7 +218,7 @@ describe('POST /v1/users/erase', () => {
   }
 
   const liveTenant = (): Tenant => `${partner.partnerId}:live` as Tenant;
-  const refOf = (userExternalId: string): UserRef => userRefOf(mir.ctx.secrets.subject, liveTenant(), userExternalId);
+  const refOf = (userExternalId: string): UserRef => mir.ctx.secrets.userRef(liveTenant(), userExternalId);
   const auditContext = (): AuditContext => ({
     actor: { kind: 'PARTNER', partnerId: partner.partnerId },
     requestId: 'r',

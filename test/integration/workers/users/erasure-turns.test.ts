@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { QueueEvents } from 'bullmq';
 import { type Tenant, tenantOf } from '../../../../shared/domain/ids';
-import { userRefOf } from '../../../../shared/domain/subject';
 import type { ErasureDoc } from '../../../../shared/store/erasures';
 import { type Harness, startHarness, type TestPartner } from '../../../support/harness';
 import { rawCollection } from '../../../support/raw-collection';
@@ -78,7 +77,7 @@ describe('erasures of several tenants', () => {
   it('deletes the events of a large erasure in several turns', async () => {
     const turns = 2;
     const tenant = tenantOf(busy.partnerId, 'live');
-    const userRef = userRefOf(mir.ctx.secrets.subject, tenant, 'large');
+    const userRef = mir.ctx.secrets.userRef(tenant, 'large');
     const events = Array.from({ length: turns * PAGES_PER_TURN * PAGE_EVENTS + 1 }, (_, n) => ({
       _id: `evt_live_turns_${n}`,
       tenant,

@@ -1,6 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SubmittedEvent } from '../../../../shared/domain/event';
-import { userRefOf } from '../../../../shared/domain/subject';
 import {
   type ExpectedState,
   waitUntilDrained,
@@ -118,7 +117,7 @@ describe('concurrent submissions of the same idempotency keys', () => {
       );
       expect([...stored.keys()].sort()).toEqual([...outcomesById.keys()].sort());
 
-      const refOf = (user: string): string => userRefOf(mir.ctx.secrets.subject, expectedState.tenant, user);
+      const refOf = (user: string): string => mir.ctx.secrets.userRef(expectedState.tenant, user);
       for (const [eventId, outcomes] of outcomesById) {
         const winners = outcomes.filter(({ outcome }) => outcome === 'PERSISTED');
         if (winners.length !== 1) expect([winners.length, expectedState.rejected.batches > 0]).toEqual([0, true]);

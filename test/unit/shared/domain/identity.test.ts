@@ -14,10 +14,10 @@ import {
   type UserRef,
 } from '../../../../shared/domain/ids';
 import { CACHE_SLOTS, cacheSlotOf, COMMIT_PARTITIONS, commitPartitionOf } from '../../../../shared/domain/partition';
-import { deriveSecrets, keyedHash, userRefOf } from '../../../../shared/domain/subject';
+import { deriveSecrets, keyedHash } from '../../../../shared/domain/subject';
 import { anEvent } from '../../../support/builders';
 
-const { subject, eventId } = deriveSecrets('a-pepper-of-at-least-32-characters');
+const { userRef, eventId } = deriveSecrets('a-pepper-of-at-least-32-characters');
 const idOf = (tenant: Tenant, agentId: string | null, key: string) => keyedEventId(eventId, tenant, agentId, key);
 const anyTag = fc.stringMatching(/^[a-z0-9]{12}$/);
 const anyTenant = fc
@@ -73,9 +73,9 @@ describe('tenants, subjects and event IDs', () => {
     fc.assert(
       fc.property(anyTenant, anyTenant, anyId, (one, other, id) => {
         fc.pre(one !== other);
-        expect(userRefOf(subject, one, id)).toMatch(/^usr_[\w-]{22}$/);
-        expect(userRefOf(subject, one, id)).toBe(userRefOf(subject, one, id));
-        expect(userRefOf(subject, one, id)).not.toBe(userRefOf(subject, other, id));
+        expect(userRef(one, id)).toMatch(/^usr_[\w-]{22}$/);
+        expect(userRef(one, id)).toBe(userRef(one, id));
+        expect(userRef(one, id)).not.toBe(userRef(other, id));
         expect(idOf(one, null, id)).toMatch(new RegExp(`^evt_${envOf(one)}_h[\\w-]{24}$`));
         expect(idOf(one, null, id)).toBe(idOf(one, null, id));
         expect(idOf(one, null, id)).not.toBe(idOf(other, null, id));
@@ -110,9 +110,22 @@ describe('tenants, subjects and event IDs', () => {
   });
 
   it('derives different user references from different peppers', () => {
-    const { subject: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
+    const { userRef: other } = deriveSecrets('b-pepper-of-at-least-32-characters');
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
-    expect(userRefOf(other, tenant, 'u-1')).not.toBe(userRefOf(subject, tenant, 'u-1'));
+    expect(other(tenant, 'u-1')).not.toBe(userRef(tenant, 'u-1'));
+  });
+
+  it('returns the same reference for a user whether it is cached or not', () => {
+    const { userRef: uncached } = deriveSecrets('a-pepper-of-at-least-32-characters');
+    const tenants = ['abcdefgh2345', 'bcdefgh23456'].map((tag) => tenantOf(partnerIdOf(tag), 'live'));
+    const refs = new Map<string, string>();
+    // Enough users to replace every cached reference twice.
+    for (let n = 0; n < 60_000; n += 1) refs.set(`u-${n}`, userRef(tenants[n % 2]!, `u-${n}`));
+    for (const [n, [user, ref]] of [...refs].entries()) {
+      if (n % 500 === 0) expect(uncached(tenants[n % 2]!, user)).toBe(ref);
+      if (n % 500 === 0) expect(userRef(tenants[n % 2]!, user)).toBe(ref);
+    }
+    expect(new Set(refs.values()).size).toBe(refs.size);
   });
 
   it('derives different user references from different user IDs in one tenant', () => {
@@ -120,7 +133,7 @@ describe('tenants, subjects and event IDs', () => {
     fc.assert(
       fc.property(fc.uniqueArray(anyId, { minLength: 2, maxLength: 20 }), (ids) => {
         const wellFormed = ids.filter((id) => id.isWellFormed());
-        expect(new Set(wellFormed.map((id) => userRefOf(subject, tenant, id))).size).toBe(wellFormed.length);
+        expect(new Set(wellFormed.map((id) => userRef(tenant, id))).size).toBe(wellFormed.length);
       }),
     );
   });
@@ -145,7 +158,7 @@ describe('tenants, subjects and event IDs', () => {
     const tenant = tenantOf(partnerIdOf('abcdefgh2345'), 'live');
     const users = 64_000;
     const counts = Array.from({ length: slots }, () => 0);
-    for (let n = 0; n < users; n += 1) counts[slotOf(userRefOf(subject, tenant, `user-${n}`))]! += 1;
+    for (let n = 0; n < users; n += 1) counts[slotOf(userRef(tenant, `user-${n}`))]! += 1;
     const expected = users / slots;
     for (const count of counts) {
       expect(count).toBeGreaterThan(expected * 0.85);
