@@ -64,9 +64,10 @@ export async function openRegisteredSession(
     await redis.srem(sessions, ...dead);
   };
 
-  const others = await beat().catch(warn);
-  endDead(others ?? []).catch(warn);
-  const timer = setInterval(() => void beat().then(endDead).catch(warn), HEARTBEAT_EVERY_MS);
+  const register = (): void => void beat().then(endDead).catch(warn);
+  // Do not wait for Redis: the caller's transaction should not take longer because it can be ended by others.
+  register();
+  const timer = setInterval(register, HEARTBEAT_EVERY_MS);
   return {
     session,
     name,

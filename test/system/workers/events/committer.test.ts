@@ -173,6 +173,30 @@ describe('the committer', () => {
       expect(gated.mostConcurrent()).toBe(3);
     });
 
+    it('commits interactive events while another interactive commit waits', async () => {
+      const gated = gatedCommitter((transaction) => transaction === 1);
+      const waiting = gated.committer.commit(createChunk().chunk, INTERACTIVE);
+      await waitUntil('the first commit has started', () => gated.started() === 1);
+      expect(await gated.committer.commit(createChunk().chunk, INTERACTIVE)).toEqual([]);
+      gated.open();
+      expect(await waiting).toEqual([]);
+    });
+
+    it('runs only one bulk commit at a time beside interactive commits', async () => {
+      const gated = gatedCommitter((transaction) => transaction === 2);
+      await gated.committer.commit(createChunk().chunk, INTERACTIVE);
+      const first = gated.committer.commit(createChunk().chunk, BULK);
+      await waitUntil('the first bulk commit has started', () => gated.started() === 2);
+      await gated.committer.commit(createChunk().chunk, INTERACTIVE);
+      const second = gated.committer.commit(createChunk().chunk, BULK);
+      // Another interactive commit shows that the committer has had the chance to start the second bulk commit.
+      await gated.committer.commit(createChunk().chunk, INTERACTIVE);
+      expect(gated.started()).toBe(4);
+      gated.open();
+      expect(await Promise.all([first, second])).toEqual([[], []]);
+      expect(gated.started()).toBe(5);
+    });
+
     it("never commits a user's events from both lanes at the same time", async () => {
       const gated = gatedCommitter((transaction) => transaction === 1);
       const { chunk, userRef } = createChunk();
