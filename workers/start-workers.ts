@@ -16,7 +16,8 @@ import { startSealer } from './audit/sealer';
 import { createCommitter } from './events/committer';
 import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
-import { processChunk } from './events/process-chunk';
+import { createJobsInHand } from './events/jobs-in-hand';
+import { eventsIn, processChunk } from './events/process-chunk';
 import { createFinalizeChunk } from './events/finalize-chunk';
 import { createDeliveryPermits, deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
@@ -84,13 +85,18 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     metrics,
     signal,
   };
-  const startEvents = (lane: EventLane, concurrency: number): Worker =>
-    start(EVENT_QUEUES[lane], (job, token) => processChunk({ ...chunkDeps, lane }, job, token), {
-      concurrency,
-      ...lockOptions,
-    });
+  const startEvents = (lane: EventLane, concurrency: number, onJob: (job: Job) => void = () => undefined): Worker => {
+    const process = (job: Job, token?: string): Promise<void> => {
+      onJob(job);
+      return processChunk({ ...chunkDeps, lane }, job, token);
+    };
+    return start(EVENT_QUEUES[lane], process, { concurrency, ...lockOptions });
+  };
   const events = startEvents('interactive', INTERACTIVE_CONCURRENCY);
-  const bulkEvents = startEvents('bulk', config.eventWorkerConcurrency);
+  const jobsInHand = createJobsInHand(config.eventWorkerConcurrency);
+  const bulkEvents = startEvents('bulk', config.eventWorkerConcurrency, (job) => {
+    bulkEvents.concurrency = jobsInHand.limitAfter(eventsIn(job));
+  });
   const authorizer = createAuthorizer({ link: queueLink, keys, store: authorityStore(store, secrets) });
   const cascadeDeps = { store, queueLink, keys, secrets, authorizer, log, metrics, signal };
   const cascades = start(cascadesQueue, (job) => revokeCascade(cascadeDeps, cascadesQueue.parse(job).cascadeId), {

@@ -127,7 +127,7 @@ export const SETTINGS = {
   ),
   EVENT_WORKER_CONCURRENCY: setting(
     positive.max(512).default(16),
-    'Maximum number of bulk jobs, each with up to 500 events, that one worker processes concurrently.',
+    'Maximum number of full bulk jobs, each with 500 events, that one worker processes concurrently. Of smaller jobs, up to four times as many.',
   ),
   DEFAULT_EVENTS_PER_MINUTE: setting(
     positive.default(60_000),

@@ -40,6 +40,12 @@ const partialChunkSchema = z.object({
   events: z.array(z.tuple([z.number(), z.string().nullable()], z.unknown())),
 });
 
+/** Returns the number of events in a job, or 0 if its payload is invalid. */
+export function eventsIn({ data }: Pick<Job, 'data'>): number {
+  const events = (data as { events?: unknown } | null)?.events;
+  return Array.isArray(events) ? events.length : 0;
+}
+
 /** Describes in one line why a payload is invalid, without quoting any of its values. */
 function whyUnreadable(error: unknown): string {
   if (!(error instanceof z.ZodError)) return 'decoding failed';
