@@ -21,11 +21,22 @@ interface Deps {
 }
 
 /**
+ * Number of times that the database must reject an event on its own before the event is FAILED. Some servers also reject
+ * a commit, with an error code that says nothing about the cause, because its transaction was aborted meanwhile.
+ */
+const REJECTIONS_UNTIL_FAILED = 3;
+
+/**
  * Commits a group, retrying until it succeeds or `signal` is aborted: waits out outages, and looks up all events after
  * a failed attempt. If the database rejects the content, splits the group in half repeatedly, so that only the
  * offending events are FAILED and all others are committed.
  */
-export async function commitWithRetry(deps: Deps, group: PendingEvent[], session: StoreSession): Promise<GroupResult> {
+export async function commitWithRetry(
+  deps: Deps,
+  group: PendingEvent[],
+  session: StoreSession,
+  rejections = 1,
+): Promise<GroupResult> {
   const { store, log, metrics, signal, docsPerOperation } = deps;
   let lookUpAll = false;
   try {
@@ -46,6 +57,7 @@ export async function commitWithRetry(deps: Deps, group: PendingEvent[], session
   } catch (error) {
     if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
     if (group.length > 1) return commitHalves(deps, group, session);
+    if (rejections < REJECTIONS_UNTIL_FAILED) return commitWithRetry(deps, group, session, rejections + 1);
     const pending = group[0]!;
     const err = redactErrorMessage(messageOf(error), pending.event.metadata);
     const { event, of } = pending;

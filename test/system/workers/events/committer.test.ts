@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { mongo } from 'mongoose';
 import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals-cache';
 import { serverEventId } from '../../../../shared/domain/event-id';
 import { newChunkId, newPartnerTag, partnerIdOf, tenantOf, type UserRef } from '../../../../shared/domain/ids';
@@ -127,6 +128,35 @@ describe('the committer', () => {
     const retrying = createCommitter({ ...deps, store: { ...store, openSession } });
     expect(await retrying.commit(chunk, { lane: 'interactive', redelivered: false })).toEqual([]);
     expect(await countOf(chunk)).toBe(1);
+  });
+
+  describe('when the database rejects an event', () => {
+    /** A committer whose first `count` transactions are rejected with an error that says nothing about the cause. */
+    function rejectedCommitter(count: number): Committer {
+      const { store } = h.ctx;
+      let left = count;
+      const transaction: typeof store.transaction = (...args) => {
+        if (left === 0) return store.transaction(...args);
+        left -= 1;
+        return Promise.reject(
+          new mongo.MongoServerError({ code: 1, errmsg: 'Internal("transaction already closed")' }),
+        );
+      };
+      return createCommitter({ ...deps, store: { ...store, transaction } });
+    }
+
+    it('stores the event if another attempt succeeds', async () => {
+      const { chunk } = createChunk();
+      expect(await rejectedCommitter(2).commit(chunk, { lane: 'interactive', redelivered: false })).toEqual([]);
+      expect(await countOf(chunk)).toBe(1);
+    });
+
+    it('gives up after three attempts, and reports the event as FAILED', async () => {
+      const { chunk } = createChunk();
+      const items = await rejectedCommitter(3).commit(chunk, { lane: 'interactive', redelivered: false });
+      expect(items).toMatchObject([{ index: 0, outcome: 'FAILED', code: 'STORE_REFUSED' }]);
+      expect(await countOf(chunk)).toBe(0);
+    });
   });
 
   describe('with two lanes', () => {
