@@ -13,6 +13,7 @@ import { createWakeUpQueue, erasuresQueue, type WakeUpDefinition, webhooksQueue 
 import { authorityStore } from '../shared/authz/authority-store';
 import { revokeCascade } from './agents/revoke-cascade';
 import { startSealer } from './audit/sealer';
+import { createBoundDeadLetters } from './events/bound-dead-letters';
 import { createCommitter } from './events/committer';
 import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
@@ -85,12 +86,18 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     metrics,
     signal,
   };
+  const queues = inspectQueues({ link: queueLink, keys, log });
+  const boundDeadLetters = createBoundDeadLetters({ link: queueLink, keys, queues, log });
   const startEvents = (lane: EventLane, concurrency: number, onJob: (job: Job) => void = () => undefined): Worker => {
     const process = (job: Job, token?: string): Promise<void> => {
       onJob(job);
       return processChunk({ ...chunkDeps, lane }, job, token);
     };
-    return start(EVENT_QUEUES[lane], process, { concurrency, ...lockOptions });
+    const worker = start(EVENT_QUEUES[lane], process, { concurrency, ...lockOptions });
+    worker.on('failed', (job) => {
+      if (job?.finishedOn !== undefined) void boundDeadLetters(EVENT_QUEUES[lane].name, job);
+    });
+    return worker;
   };
   const events = startEvents('interactive', INTERACTIVE_CONCURRENCY);
   const jobsInHand = createJobsInHand(config.eventWorkerConcurrency);
@@ -108,7 +115,6 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const permits = createDeliveryPermits();
   const deliveryDeps = { store, secrets, config, log, queue: webhookQueue, signal, permits };
   const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(deliveryDeps, id));
-  const queues = inspectQueues({ link: queueLink, keys, log });
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
   const eventQueues = Object.values(EVENT_QUEUES).map(({ name }) => queues[name]);
   const erasureDeps = { store, cache, link: queueLink, keys, eventQueues, log, signal };

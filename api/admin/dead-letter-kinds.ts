@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq';
 import { z } from 'zod';
-import type { ChunkId, Tenant } from '../../shared/domain/ids';
+import { type ChunkId, isTenant, type Tenant } from '../../shared/domain/ids';
 import { finalizeChunks } from '../../shared/queue/event-queue';
 import { bulkEventsQueue, eventsQueue } from '../../shared/queue/event-chunk';
 import { reserveBytes } from '../../shared/queue/queued-bytes';
@@ -28,12 +28,7 @@ interface DeadLetterKind {
 }
 
 const factsSchema = z.object({
-  tenant: z
-    .string()
-    .regex(/^prt_[a-z0-9]+:(live|test)$/)
-    .transform((tenant) => tenant as Tenant)
-    .nullable()
-    .catch(null),
+  tenant: z.custom<Tenant>(isTenant).nullable().catch(null),
   events: z.array(z.unknown()).nullable().catch(null),
   receivedAtMs: z.number().int().min(0).max(8.64e15).nullable().catch(null),
 });

@@ -45,6 +45,13 @@ export function tenantOf(partnerId: PartnerId, env: Env): Tenant {
   return `${partnerId}:${env}` as Tenant;
 }
 
+const TENANT_PATTERN = /^prt_[a-z0-9]+:(live|test)$/;
+
+/** Returns whether a value from an unvalidated payload is a tenant. */
+export function isTenant(value: unknown): value is Tenant {
+  return typeof value === 'string' && TENANT_PATTERN.test(value);
+}
+
 export function envOf(tenant: Tenant): Env {
   return tenant.endsWith(':test') ? 'test' : 'live';
 }

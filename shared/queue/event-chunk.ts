@@ -120,7 +120,7 @@ const EVENT_JOBS = {
 
 /** Small chunks of tenants that have few open chunks. They never wait behind bulk work. */
 export const eventsQueue = defineQueue({ name: 'events', ...EVENT_JOBS });
-/** All other chunks. The priority of a job is its place in the order of the tenants. */
+/** All other chunks. The priority of a job is its place in the order of the partners. */
 export const bulkEventsQueue = defineQueue({ name: 'bulk-events', ...EVENT_JOBS });
 
 /** The queue of each lane. Both contain the same payloads, so a definition can read the jobs of either queue. */

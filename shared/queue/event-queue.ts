@@ -38,8 +38,8 @@ export interface EventQueue {
   /**
    * Adds the chunks of one tenant. Resolves once Redis has confirmed all of them. Throws OVERLOADED if Redis does not
    * confirm them, if the queue is full, or if the authorization is so old that a sweep might remove the open markers
-   * before the jobs are added (for example, because the process was paused). Throws QUEUE_SHARE_EXCEEDED if the tenant
-   * has reached its share of the queue.
+   * before the jobs are added (for example, because the process was paused). Throws QUEUE_SHARE_EXCEEDED if the
+   * partner has reached its share of the queue.
    */
   add(chunks: EventChunk[], load: QueueLoad): Promise<void>;
   close(): Promise<void>;
@@ -47,7 +47,7 @@ export interface EventQueue {
 
 /**
  * Returns the lane for a tenant's new chunks. Small chunks of tenants with few open chunks use the interactive lane. All
- * others use the bulk lane, where tenants take turns.
+ * others use the bulk lane, where partners take turns.
  */
 export function laneOf(openChunks: number, chunks: readonly { events: readonly unknown[] }[]): EventLane {
   const areSmall = chunks.every(({ events }) => events.length <= MAX_INTERACTIVE_EVENTS);

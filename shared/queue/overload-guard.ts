@@ -17,7 +17,7 @@ import {
 const REFRESH_EVERY_MS = 500;
 /** Maximum queued bytes as a fraction of the Redis `maxmemory`, even if MAX_QUEUED_BYTES allows more. */
 const MAX_SHARE_OF_REDIS = 0.5;
-/** Part of the queue that only small tenants can use, in percent. */
+/** Part of the queue that only small partners can use, in percent. */
 const RESERVED_PERCENT = 15;
 /** A partner's maximum share of the queue, unless its limits contain another one. */
 export const DEFAULT_QUEUE_SHARE_PERCENT = 25;
@@ -28,12 +28,12 @@ const MAX_REFUSED_TENANTS = 1_000;
 /**
  * Rejects events well before Redis reaches `maxmemory`, because at that point, BullMQ's own scripts would fail and
  * workers would get stuck. The total is read twice per second, so several processes together may exceed it slightly.
- * The shares of tenants are exact in the bulk lane; the interactive lane limits a tenant's chunks instead.
+ * The shares of partners are exact in the bulk lane; the interactive lane limits a tenant's chunks instead.
  */
 export interface OverloadGuard {
   /**
    * Throws OVERLOADED while the queue or Redis is too full. Throws QUEUE_SHARE_EXCEEDED for `REFUSAL_MS` after Redis
-   * refused the tenant's events because its share was full.
+   * refused the tenant's events because its partner's share was full.
    */
   check: (tenant: Tenant) => void;
   limits: (sharePercent?: number) => QueueLimits;
@@ -96,7 +96,7 @@ export function createOverloadGuard(deps: {
       if (status === 'FULL') throw queueFull();
     },
     limits: (sharePercent = DEFAULT_QUEUE_SHARE_PERCENT) => ({
-      tenantBytes: (bound * sharePercent) / 100,
+      partnerBytes: (bound * sharePercent) / 100,
       totalBytes: bound,
       sharedBytes: (bound * (100 - RESERVED_PERCENT)) / 100,
     }),

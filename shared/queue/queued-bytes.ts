@@ -5,8 +5,8 @@ import type { RedisKeys } from '../redis/keys';
 import { scripts } from '../redis/scripts';
 import type { EventLane } from './event-chunk';
 
-/** Bytes below which a tenant may also use the part of the queue that is reserved for small tenants. */
-const SMALL_TENANT_BYTES = 1024 * 1024;
+/** Bytes below which a partner may also use the part of the queue that is reserved for small partners. */
+const SMALL_PARTNER_BYTES = 1024 * 1024;
 /** Maximum virtual time. Used as a job's priority, so at most BullMQ's maximum of 2^21, minus one. */
 const MAX_VIRTUAL_TIME = 2 ** 21 - 1;
 
@@ -18,24 +18,24 @@ const MAX_VIRTUAL_TIME = 2 ** 21 - 1;
 export interface Reservation {
   chunkId: ChunkId;
   bytes: number;
-  /** Cost of processing the chunk, in virtual time. Determines the order of the tenants in the bulk lane. */
+  /** Cost of processing the chunk, in virtual time. Determines the order of the partners in the bulk lane. */
   cost: number;
 }
 
 /** Maximum queued bytes. */
 export interface QueueLimits {
-  /** Of one tenant. */
-  tenantBytes: number;
-  /** Of all tenants together. */
+  /** Of one partner, in both environments together. */
+  partnerBytes: number;
+  /** Of all partners together. */
   totalBytes: number;
-  /** Of all tenants together, when a tenant that is not small adds more. */
+  /** Of all partners together, when a partner that is not small adds more. */
   sharedBytes: number;
 }
 
 export interface Reserved {
-  /** `SHARE`: the tenant has reached its limit. `FULL`: the queue is full. In both cases, nothing was reserved. */
+  /** `SHARE`: the partner has reached its limit. `FULL`: the queue is full. In both cases, nothing was reserved. */
   status: 'OK' | 'SHARE' | 'FULL';
-  /** Queued bytes of all tenants. */
+  /** Queued bytes of all partners. */
   totalBytes: number;
   /** In the bulk lane, the virtual time at which each chunk starts. Earlier starts are processed first. */
   starts: number[];
@@ -48,15 +48,15 @@ export function queueFull(): MirError {
   return overloaded('QUEUE_FULL', QUEUE_RETRY_AFTER_SECONDS);
 }
 
-/** Returns the error for a tenant that has reached its share of the queue. */
+/** Returns the error for a partner that has reached its share of the queue. */
 export function shareExceeded(): MirError {
-  return new MirError('QUEUE_SHARE_EXCEEDED', 'the tenant has reached its share of the events queue', {
+  return new MirError('QUEUE_SHARE_EXCEEDED', 'the partner has reached its share of the events queue', {
     retryAfterSeconds: QUEUE_RETRY_AFTER_SECONDS,
   });
 }
 
 function ledger(keys: RedisKeys): [string, string, string, string, string] {
-  return [keys.reservations(), keys.reservedBytes(), keys.tenantBytes(), keys.bulkFinishes(), keys.bulkClock()];
+  return [keys.reservations(), keys.reservedBytes(), keys.partnerBytes(), keys.bulkFinishes(), keys.bulkClock()];
 }
 
 /** Reserves the bytes of a tenant's chunks. Enforces the limits only in the bulk lane. */
@@ -70,10 +70,10 @@ export async function reserveBytes(
     tenant,
     nowMs,
     lane,
-    limits?.tenantBytes ?? '',
+    limits?.partnerBytes ?? '',
     limits?.totalBytes ?? '',
     limits?.sharedBytes ?? '',
-    SMALL_TENANT_BYTES,
+    SMALL_PARTNER_BYTES,
     MAX_VIRTUAL_TIME - 1,
     ...chunks.flatMap(({ chunkId, bytes, cost }) => [chunkId, bytes, cost]),
   ]);
@@ -85,7 +85,7 @@ export async function releaseBytes(redis: Redis, keys: RedisKeys, chunkIds: Chun
   await scripts.releaseBytes(redis, ledger(keys), chunkIds);
 }
 
-/** Returns the total queued bytes of all tenants. */
+/** Returns the total queued bytes of all partners. */
 export async function queuedBytes(redis: Redis, keys: RedisKeys): Promise<number> {
   return Number((await redis.get(keys.reservedBytes())) ?? 0);
 }

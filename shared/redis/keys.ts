@@ -18,10 +18,13 @@ export function redisKeys(keyspace: string) {
     /** Prefix to which authorize.lua appends node IDs. */
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
+    /** The IDs of a tenant's dead letters in a queue, by time of failure. */
+    deadLetters: (tenant: Tenant, queue: string) =>
+      `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:dead-letters:${queue}`,
     /** The bytes of queued events. reserve-bytes.lua documents these keys. */
     reservations: () => `${p}:{${p}-events}:ledger`,
     reservedBytes: () => `${p}:{${p}-events}:ledger-bytes`,
-    tenantBytes: () => `${p}:{${p}-events}:ledger-tenants`,
+    partnerBytes: () => `${p}:{${p}-events}:ledger-partners`,
     bulkFinishes: () => `${p}:{${p}-events}:ledger-finishes`,
     bulkClock: () => `${p}:{${p}-events}:ledger-clock`,
     reservationSweep: () => `${p}:{${p}-events}:ledger-sweep`,

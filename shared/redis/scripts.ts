@@ -47,8 +47,8 @@ type QueueStatsReply = [
   longestActiveMs: number,
 ];
 
-type Ledger = [reservations: string, sum: string, tenantBytes: string, finishes: string, clock: string];
-type ReserveReply = [status: 'OK' | 'SHARE' | 'FULL', totalBytes: number, tenantBytes: number, ...starts: number[]];
+type Ledger = [reservations: string, sum: string, partnerBytes: string, finishes: string, clock: string];
+type ReserveReply = [status: 'OK' | 'SHARE' | 'FULL', totalBytes: number, partnerBytes: number, ...starts: number[]];
 
 /** Every Lua script with the types of its keys, arguments and reply. Each file's header documents them. */
 export const scripts = {

@@ -117,11 +117,11 @@ export async function remainingMarks(mir: Harness, tenant: Tenant): Promise<unkn
     openChunks: await redis.zrange(keys.openChunks(tenant), 0, -1),
     reservations: await redis.hgetall(keys.reservations()),
     reservedBytes: await redis.get(keys.reservedBytes()),
-    tenantBytes: await redis.hgetall(keys.tenantBytes()),
+    partnerBytes: await redis.hgetall(keys.partnerBytes()),
     bulkClock: await redis.hgetall(keys.bulkClock()),
   };
 }
-export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null, tenantBytes: {}, bulkClock: {} };
+export const NO_MARKS = { openChunks: [], reservations: {}, reservedBytes: null, partnerBytes: {}, bulkClock: {} };
 
 /**
  * Runs the sweeps with a time in the future, so that they remove the marks of submissions whose job was never added.

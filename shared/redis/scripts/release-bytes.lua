@@ -11,11 +11,11 @@ for i = 1, #ARGV do
   local entry = redis.call('HGET', KEYS[1], ARGV[i])
   if entry then
     redis.call('HDEL', KEYS[1], ARGV[i])
-    local bytes, tenant, start = string.match(entry, '^(%d+) (%S+) %d+ ?(%d*)$')
+    local bytes, partner, start = string.match(entry, '^(%d+) ([^: ]+)%S* %d+ ?(%d*)$')
     freed = freed + tonumber(bytes)
-    if redis.call('HINCRBY', KEYS[3], tenant, -tonumber(bytes)) <= 0 then
-      redis.call('HDEL', KEYS[3], tenant)
-      redis.call('HDEL', KEYS[4], tenant)
+    if redis.call('HINCRBY', KEYS[3], partner, -tonumber(bytes)) <= 0 then
+      redis.call('HDEL', KEYS[3], partner)
+      redis.call('HDEL', KEYS[4], partner)
     end
     if start ~= '' then
       bulk = bulk + 1

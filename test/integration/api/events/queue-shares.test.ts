@@ -19,7 +19,7 @@ beforeEach(async () => {
   const { queueLink, keys, queues } = mir.ctx;
   await queues.events.obliterate({ force: true });
   await queues['bulk-events'].obliterate({ force: true });
-  await queueLink.client.del(keys.reservations(), keys.reservedBytes(), keys.tenantBytes());
+  await queueLink.client.del(keys.reservations(), keys.reservedBytes(), keys.partnerBytes());
   await queueLink.client.del(keys.bulkFinishes(), keys.bulkClock());
   partner = await mir.partner();
 });

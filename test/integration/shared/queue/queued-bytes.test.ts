@@ -1,12 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type ChunkId, newPartnerTag, partnerIdOf, type Tenant, tenantOf } from '../../../../shared/domain/ids';
+import {
+  type ChunkId,
+  newPartnerTag,
+  partnerIdOf,
+  partnerOf,
+  type Tenant,
+  tenantOf,
+} from '../../../../shared/domain/ids';
 import type { EventLane } from '../../../../shared/queue/event-chunk';
 import { queuedBytes, type Reserved, releaseBytes, reserveBytes } from '../../../../shared/queue/queued-bytes';
 import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 
 const MIB = 1024 * 1024;
-const LIMITS = { tenantBytes: 25 * MIB, totalBytes: 100 * MIB, sharedBytes: 85 * MIB };
+const LIMITS = { partnerBytes: 25 * MIB, totalBytes: 100 * MIB, sharedBytes: 85 * MIB };
 
 let h: Harness;
 let a: Tenant;
@@ -20,10 +27,11 @@ beforeEach(async () => {
 });
 afterAll(() => h.close());
 
+const testTenantOf = (tenant: Tenant): Tenant => tenantOf(partnerOf(tenant), 'test');
 const newTenant = (): Tenant => tenantOf(partnerIdOf(newPartnerTag()), 'live');
 const ledger = (): string[] => {
   const { keys } = h.ctx;
-  return [keys.reservations(), keys.reservedBytes(), keys.tenantBytes(), keys.bulkFinishes(), keys.bulkClock()];
+  return [keys.reservations(), keys.reservedBytes(), keys.partnerBytes(), keys.bulkFinishes(), keys.bulkClock()];
 };
 const idsOf = (prefix: string, count: number): ChunkId[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}` as ChunkId);
@@ -41,7 +49,7 @@ const release = (...chunkIds: ChunkId[]): Promise<void> => releaseBytes(h.ctx.qu
 const queued = (): Promise<number> => queuedBytes(h.ctx.queueLink.client, h.ctx.keys);
 
 describe('limits', () => {
-  it('refuses a tenant above its share, reserves nothing for it, and still serves others', async () => {
+  it('refuses a partner above its share, reserves nothing for it, and still serves others', async () => {
     expect(await reserve(a, idsOf('a', 2), { bytes: 12 * MIB })).toMatchObject({ status: 'OK' });
     expect(await reserve(a, idsOf('x', 1), { bytes: 2 * MIB })).toMatchObject({ status: 'SHARE', starts: [] });
     expect(await queued()).toBe(24 * MIB);
@@ -50,18 +58,23 @@ describe('limits', () => {
     expect(await reserve(a, idsOf('x', 1), { bytes: 2 * MIB })).toMatchObject({ status: 'OK' });
   });
 
-  it('accepts a chunk larger than the share from a tenant with nothing queued', async () => {
+  it('accepts a chunk larger than the share from a partner with nothing queued', async () => {
     expect(await reserve(a, idsOf('a', 1), { bytes: 30 * MIB })).toMatchObject({ status: 'OK' });
     expect(await reserve(a, idsOf('x', 1), { bytes: 1 })).toMatchObject({ status: 'SHARE' });
   });
 
-  it('keeps a part of the queue for tenants with little queued', async () => {
+  it("counts both of a partner's environments toward its share", async () => {
+    await reserve(a, idsOf('a', 2), { bytes: 12 * MIB });
+    expect(await reserve(testTenantOf(a), idsOf('t', 1), { bytes: 2 * MIB })).toMatchObject({ status: 'SHARE' });
+  });
+
+  it('keeps a part of the queue for partners with little queued', async () => {
     for (let n = 0; n < 4; n += 1) await reserve(newTenant(), idsOf(`full${n}-`, 1), { bytes: 21 * MIB });
     expect(await reserve(a, idsOf('a', 1), { bytes: 2 * MIB })).toMatchObject({ status: 'FULL' });
     expect(await reserve(b, idsOf('b', 1), { bytes: MIB / 2 })).toMatchObject({ status: 'OK' });
   });
 
-  it('refuses even small tenants when the whole queue is full', async () => {
+  it('refuses even small partners when the whole queue is full', async () => {
     for (let n = 0; n < 4; n += 1) {
       await reserve(newTenant(), idsOf(`full${n}-`, 1), { bytes: 25 * MIB, lane: 'interactive' });
     }
@@ -69,10 +82,15 @@ describe('limits', () => {
   });
 });
 
-describe('order of tenants in the bulk lane', () => {
-  it('gives tenants that add chunks at the same time the same turns', async () => {
+describe('order of partners in the bulk lane', () => {
+  it('gives partners that add chunks at the same time the same turns', async () => {
     expect((await reserve(a, idsOf('a', 3))).starts).toEqual([0, 5, 10]);
     expect((await reserve(b, idsOf('b', 3))).starts).toEqual([0, 5, 10]);
+  });
+
+  it("counts the turns of a partner's environments together", async () => {
+    await reserve(a, idsOf('a', 2));
+    expect((await reserve(testTenantOf(a), idsOf('t', 1))).starts).toEqual([10]);
   });
 
   it('charges a chunk according to its cost', async () => {
@@ -80,7 +98,7 @@ describe('order of tenants in the bulk lane', () => {
     expect((await reserve(a, idsOf('x', 2))).starts).toEqual([3, 8]);
   });
 
-  it('places a tenant that arrives late at the current turn, ahead of the backlog of others', async () => {
+  it('places a partner that arrives late at the current turn, ahead of the backlog of others', async () => {
     await reserve(a, idsOf('a', 10));
     await release(...idsOf('a', 4));
     expect((await reserve(b, idsOf('b', 2))).starts).toEqual([15, 20]);

@@ -1,0 +1,54 @@
+import type { Job } from 'bullmq';
+import { isTenant } from '../../shared/domain/ids';
+import { messageOf } from '../../shared/errors';
+import type { Log } from '../../shared/log';
+import { isFailed, queueKeys } from '../../shared/queue/bullmq-internals';
+import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/define-queue';
+import type { DeadLetterQueue, InspectedQueues } from '../../shared/queue/queues';
+import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisKeys } from '../../shared/redis/keys';
+
+/**
+ * Maximum number of dead letters of one tenant in a queue, which keeps 1,000 in all. Without it, one tenant's failures
+ * would push out the dead letters of all others.
+ */
+export const MAX_DEAD_LETTERS_PER_TENANT = 200;
+
+/**
+ * Returns a function that deletes the tenant's oldest dead letters above the maximum. Call it for each job that has
+ * failed permanently. Never rejects: if Redis fails, the tenant's next dead letter makes up for it.
+ */
+export function createBoundDeadLetters(deps: {
+  link: RedisLink;
+  keys: RedisKeys;
+  queues: InspectedQueues;
+  log: Log;
+}): (queue: DeadLetterQueue, job: Job) => Promise<void> {
+  const { link, keys, queues, log } = deps;
+  const redis = link.client;
+
+  const bound = async (queue: DeadLetterQueue, { id, data, finishedOn }: Job): Promise<void> => {
+    const tenant: unknown = (data as { tenant?: unknown } | null)?.tenant;
+    if (!isTenant(tenant)) return;
+    const key = keys.deadLetters(tenant, queue);
+    const replies = await redis
+      .multi()
+      .zadd(key, finishedOn ?? Date.now(), id!)
+      .expire(key, DEAD_LETTER_AGE_SECONDS)
+      .zrange(key, 0, -MAX_DEAD_LETTERS_PER_TENANT - 1)
+      .exec();
+    const excess = (replies?.at(-1)?.[1] ?? []) as string[];
+    if (excess.length === 0) return;
+    // Jobs that were replayed or dropped may still be listed.
+    for (const old of excess) {
+      if (await isFailed(redis, queueKeys(keys, queue), old)) await queues[queue].remove(old);
+    }
+    await redis.zrem(key, ...excess);
+    log.warn({ queue, tenant, jobIds: excess }, 'oldest dead letters of a tenant deleted');
+  };
+
+  return (queue, job) =>
+    bound(queue, job).catch((error: unknown) =>
+      log.warn({ queue, jobId: job.id, err: messageOf(error) }, 'bounding dead letters failed'),
+    );
+}
