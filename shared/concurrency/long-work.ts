@@ -13,7 +13,7 @@ export const MAX_PER_OWNER = 8;
  * Maximum concurrent list requests per owner. Other requests of the owner wait, so that one owner's slow queries cannot
  * use up the connection pool.
  */
-export const MAX_LISTS_PER_OWNER = 8;
+export const MAX_LISTS_PER_OWNER = 4;
 /** Maximum number of an owner's list requests that wait. */
 export const MAX_WAITING_LISTS_PER_OWNER = 100;
 const RETRY_AFTER_SECONDS = 5;

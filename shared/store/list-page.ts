@@ -9,9 +9,10 @@ export const MAX_ROWS_EXAMINED = 2_000;
 export const LIST_TIMEOUT_MS = 5_000;
 /**
  * Growth of the queries of a filtered page. The first query examines as many rows as the page can contain, in case all
- * of them match. If too few do, each further query examines more rows.
+ * of them match. If too few do, each further query examines more rows. A page with the default limit takes at most three
+ * queries.
  */
-const WINDOW_GROWTH = 2;
+const WINDOW_GROWTH = 10;
 
 /** The time (in ms) and the ID of a row. Lists are sorted by time, then by ID. */
 export interface Position {

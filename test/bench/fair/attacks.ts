@@ -1,6 +1,7 @@
 import type { TestPartner } from '../../support/harness';
-import { anEntry, sealAll } from '../../support/audit-entries';
+import { anEntry } from '../../support/audit-entries';
 import { insertPartner } from '../../support/harness';
+import { waitUntil } from '../../support/wait-until';
 import { tenantOf } from '../../../shared/domain/ids';
 import type { BenchEnvironment } from '../environment';
 import { UNLIMITED } from '../environment';
@@ -25,6 +26,7 @@ const ERASE_CONNECTIONS = 64;
 const EVENTS_PER_ERASED_USER = 20;
 const AUDIT_PAGE = 1_000;
 const WRITE_TIMEOUT_MS = 20_000;
+const SEAL_TIMEOUT_MS = 120_000;
 
 /** Traffic of one partner that competes with other partners for the API, the queue or the database. */
 export interface Attack {
@@ -72,7 +74,12 @@ async function verifyLoops({ ctx }: BenchEnvironment): Promise<Attack> {
     const entries = Array.from({ length: AUDIT_PAGE }, () => anEntry(chain));
     await ctx.store.transaction((session) => ctx.store.audit.appendMany(entries, session), WRITE_TIMEOUT_MS);
   }
-  await sealAll(ctx.store, chain);
+  // The worker seals the entries. A second sealer would only compete with it.
+  await waitUntil(
+    'the entries are sealed',
+    async () => (await ctx.store.audit.countUnsealed(chain)) === 0,
+    SEAL_TIMEOUT_MS,
+  );
   const requests = [{ path: '/v1/audit/verify', key: partner.liveKey, body: null }];
   const name = `${VERIFY_LOOPS} loops of /audit/verify`;
   return { id: 'verify', name, untilRejected: false, partner, connections: VERIFY_LOOPS, requests };
