@@ -1,10 +1,25 @@
 import { z } from 'zod';
+import { CONTROL_REQUESTS_PER_MINUTE } from '../../shared/authz/budget';
+import { createSemaphore } from '../../shared/concurrency/semaphore';
 import { userExternalIdSchema } from '../../shared/domain/event';
+import { overloaded } from '../../shared/errors';
 import { auditContextForCaller } from '../db/audit-context';
 import { noQuery } from '../http/no-query';
 import { route } from '../http/route';
 import { orderErasure } from './order-erasure';
 import { erasureSchema, presentErasure } from './present-erasure';
+
+/** Maximum number of a tenant's erasures that this process orders concurrently. Each one takes a long transaction. */
+const MAX_CONCURRENT_ERASURES = 4;
+/** Maximum number of a tenant's requests that wait. As many as the control budget allows per minute. */
+const MAX_WAITING_ERASURES = CONTROL_REQUESTS_PER_MINUTE;
+const RETRY_AFTER_SECONDS = 5;
+
+const perTenant = createSemaphore({
+  maxAtOnce: MAX_CONCURRENT_ERASURES,
+  maxWaiting: MAX_WAITING_ERASURES,
+  onFull: () => overloaded('LONG_WORK_FULL', RETRY_AFTER_SECONDS),
+});
 
 export const eraseUserRoute = route({
   operationId: 'eraseUser',
@@ -32,7 +47,8 @@ export const eraseUserRoute = route({
     const userRef = ctx.secrets.userRef(tenant, userExternalId);
     const askedAt = new Date(admission.nowMs ?? Date.now());
     const auditContext = auditContextForCaller({ caller, requestId });
-    const { erasure } = await orderErasure(ctx, tenant, userRef, askedAt, auditContext);
+    const order = () => orderErasure(ctx, tenant, userRef, askedAt, auditContext);
+    const { erasure } = await perTenant.run(order, tenant);
     return { status: 202, body: presentErasure(erasure) };
   },
 });
