@@ -2,6 +2,7 @@ import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
+import { scripts } from '../redis/scripts';
 import type { Store, StoreSession } from '../store/store';
 
 /** If a session's last heartbeat is older than this, its process is presumed dead. */
@@ -39,32 +40,24 @@ export async function openRegisteredSession(
   const redis = queueLink.client;
   const { session, name } = await store.openSession();
   const sessions = keys.lockSessions(subject);
-  const heartbeatOf = (session: string): string => keys.lockHeartbeat(subject, session);
+  const heartbeat = keys.lockHeartbeat(subject, name);
   const warn = (error: unknown): void => log.debug({ subject, err: messageOf(error) }, 'session heartbeat failed');
 
-  /** Sends a heartbeat. Returns the names of the subject's other sessions. */
-  const beat = async (): Promise<string[]> => {
-    const replies = await redis
-      .multi()
-      .set(heartbeatOf(name), '1', 'PX', deadAfterMs)
-      .sadd(sessions, name)
-      .pexpire(sessions, SESSIONS_TTL_MS)
-      .smembers(sessions)
-      .exec();
-    const all = (replies?.at(-1)?.[1] ?? []) as string[];
-    return all.filter((other) => other !== name);
-  };
-  const endDead = async (others: string[]): Promise<void> => {
-    if (others.length === 0) return;
-    const alive = await redis.mget(others.map(heartbeatOf));
-    const dead = others.filter((_, n) => alive[n] === null);
+  /** Sends a heartbeat, and ends the sessions that have stopped sending theirs. */
+  const beat = async (): Promise<void> => {
+    const prefix = keys.lockHeartbeat(subject, '');
+    const dead = await scripts.registerSession(
+      redis,
+      [sessions, heartbeat],
+      [name, deadAfterMs, SESSIONS_TTL_MS, prefix],
+    );
     if (dead.length === 0) return;
     log.warn({ subject, sessions: dead.length }, 'ending MongoDB sessions of dead processes');
     await store.killSessions(dead);
     await redis.srem(sessions, ...dead);
   };
 
-  const register = (): void => void beat().then(endDead).catch(warn);
+  const register = (): void => void beat().catch(warn);
   // Do not wait for Redis: the caller's transaction should not take longer because it can be ended by others.
   register();
   const timer = setInterval(register, HEARTBEAT_EVERY_MS);
@@ -73,8 +66,16 @@ export async function openRegisteredSession(
     name,
     close: () => {
       clearInterval(timer);
-      redis.multi().srem(sessions, name).del(heartbeatOf(name)).exec().catch(warn);
-      session.endSession().catch(warn);
+      const removed = redis.multi().srem(sessions, name).del(heartbeat).exec();
+      removed
+        .catch((error: unknown) => {
+          warn(error);
+          // The driver reuses sessions, unless they are marked as dirty. Under its registered name, this one would be
+          // ended for dead while it is in use.
+          if (session.serverSession) session.serverSession.isDirty = true;
+        })
+        .then(() => session.endSession())
+        .catch(warn);
     },
   };
 }

@@ -37,6 +37,7 @@ export function redisKeys(keyspace: string) {
      */
     lockQueue: (subject: string) => `${p}:{turn-${subject}}:line`,
     lockSessions: (subject: string) => `${p}:{turn-${subject}}:names`,
+    /** With an empty `name`, returns the prefix to which register-session.lua appends session names. */
     lockHeartbeat: (subject: string, name: string) => `${p}:{turn-${subject}}:alive:${name}`,
     fsyncProbe: () => `${p}:{fsync}:probe`,
     /** Contains the token that processes use to agree on the server's epoch. */

@@ -98,6 +98,11 @@ export const scripts = {
   lockPartitions: script<string[], [holder: string, lockMs: number, enough: number, ...events: number[]], number[]>(
     'lock-partitions',
   ),
+  registerSession: script<
+    [sessions: string, heartbeat: string],
+    [name: string, deadAfterMs: number, registryTtlMs: number, heartbeatPrefix: string],
+    string[]
+  >('register-session'),
   renewLocks: script<string[], [holder: string, lockMs: number], number>('renew-locks'),
   releaseLocks: script<string[], [holder: string], number>('release-locks'),
 };

@@ -288,35 +288,6 @@ describe('POST /v1/users/erase', () => {
     }
   });
 
-  it('orders at most four erasures of a tenant at the same time', async () => {
-    const { store } = mir.ctx;
-    const { lock } = store.users;
-    const busy = await mir.partner();
-    let running = 0;
-    let most = 0;
-    // Every erasure locks its user in its transaction.
-    store.users.lock = async (...args) => {
-      running += 1;
-      most = Math.max(most, running);
-      try {
-        await lock(...args);
-      } finally {
-        running -= 1;
-      }
-    };
-    try {
-      const requests = Array.from({ length: 24 }, (_, n) =>
-        post('/v1/users/erase', { userExternalId: `many-${n}` }, busy.liveKey),
-      );
-      const statuses = (await Promise.all(requests)).map(({ status }) => status);
-      expect(new Set(statuses)).toEqual(new Set([202]));
-      expect(most).toBeLessThanOrEqual(4);
-      expect(most).toBeGreaterThan(1);
-    } finally {
-      store.users.lock = lock;
-    }
-  });
-
   it("returns the same 404 for another partner's erasure as for an erasure that does not exist", async () => {
     const receiptId = await erase('private');
     const other = await mir.partner();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { newId } from '../../../../shared/domain/ids';
 import { openRegisteredSession } from '../../../../shared/locks/session-registry';
 import type { StoreSession } from '../../../../shared/store/store';
@@ -60,6 +61,39 @@ describe('openRegisteredSession', () => {
       first.close();
       second.close();
     }
+  });
+
+  it('never ends a session of a running process while sessions are opened and closed', async () => {
+    const subject = newId('csc');
+    const killed: string[] = [];
+    const store = {
+      openSession: () => mir.ctx.store.openSession(),
+      killSessions: (names: string[]) => {
+        killed.push(...names);
+        return Promise.resolve();
+      },
+    };
+    const openAndClose = async (): Promise<void> => {
+      for (let n = 0; n < 200; n += 1) {
+        const own = await openRegisteredSession({ ...mir.ctx, store }, subject);
+        await mir.ctx.queueLink.client.ping();
+        own.close();
+      }
+    };
+    await Promise.all([openAndClose(), openAndClose(), openAndClose()]);
+    expect(killed).toEqual([]);
+  });
+
+  it('does not use a session again if it could not be removed from the registry', async () => {
+    const client = new Redis({ lazyConnect: true, maxRetriesPerRequest: 0 });
+    client.disconnect();
+    const queueLink = { ...mir.ctx.queueLink, client };
+    const own = await openRegisteredSession({ ...mir.ctx, queueLink }, newId('csc'));
+    own.close();
+    await waitUntil('the session has ended', () => own.session.hasEnded);
+    const next = await Promise.all(Array.from({ length: 50 }, () => mir.ctx.store.openSession()));
+    expect(next.map(({ name }) => name)).not.toContain(own.name);
+    await Promise.all(next.map(({ session }) => session.endSession()));
   });
 
   it('removes a session from the registry when the session is closed', async () => {
