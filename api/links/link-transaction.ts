@@ -1,6 +1,7 @@
 import { newId, type IdentityRef, type UserRef } from '../../shared/domain/ids';
 import { STORE_TIMEOUT_MS } from '../../shared/store/connect';
 import { classifyStoreError } from '../../shared/store/errors';
+import { type Fence, NO_FENCE } from '../../shared/cache/versioned-cache';
 import { identityRowOf, type MembershipDoc } from '../../shared/store/memberships';
 import type { CacheOutboxDoc } from '../../shared/store/cache-outbox';
 import type { StoreSession } from '../../shared/store/store';
@@ -21,6 +22,8 @@ const MAX_ATTEMPTS = 5;
 const REFRESH_DUE_AFTER_MS = 5_000;
 /** Maximum time that a page waits for the cache. After this time, the page reports the change as pending. */
 const CACHE_TIMEOUT_MS = 2_000;
+/** Maximum time that a transaction waits for the cache before it commits. */
+const FENCE_TIMEOUT_MS = 500;
 
 export type LinkDeps = Pick<ApiContext, 'store' | 'signalsCache' | 'identityCache' | 'log' | 'webhookQueue'>;
 
@@ -37,6 +40,13 @@ export interface Changed {
  */
 export type CacheState = 'done' | 'pending';
 
+/** The fences of the slots that a change writes. */
+interface Fences {
+  users: Fence;
+  identities: Fence;
+}
+const NO_FENCES: Fences = { users: NO_FENCE, identities: NO_FENCE };
+
 const NOTHING: Changed = { users: [], memberships: [], deliveryIds: [] };
 
 function cacheOutboxDocOf({ users, memberships }: Changed): CacheOutboxDoc {
@@ -48,14 +58,32 @@ function cacheOutboxDocOf({ users, memberships }: Changed): CacheOutboxDoc {
   };
 }
 
-async function putInCache(deps: LinkDeps, cacheOutboxId: string, { users, memberships }: Changed): Promise<CacheState> {
+/** Fences the cache slots of a change. Never rejects: if the cache does not respond, empty slots are left to the readers. */
+async function fenceSlots({ signalsCache, identityCache }: LinkDeps, { users, memberships }: Changed): Promise<Fences> {
+  const fencing = Promise.all([
+    signalsCache.fence(users.map(({ _id }) => _id)),
+    identityCache.fence(memberships.map(({ _id }) => _id)),
+  ]);
+  return withDeadline(fencing, FENCE_TIMEOUT_MS, () => new Error('the cache did not respond in time')).then(
+    ([ofUsers, ofIdentities]) => ({ users: ofUsers, identities: ofIdentities }),
+    () => NO_FENCES,
+  );
+}
+
+async function putInCache(
+  deps: LinkDeps,
+  { cacheOutboxId, changed: { users, memberships }, fence }: { cacheOutboxId: string; changed: Changed; fence: Fences },
+): Promise<CacheState> {
   const { signalsCache, identityCache, store, log } = deps;
   const userRows = users.map((doc): [UserRef, ReturnType<typeof userRowOf>] => [doc._id, userRowOf(doc)]);
   const identityRows = memberships.map((doc): [IdentityRef, ReturnType<typeof identityRowOf>] => {
     return [doc._id, identityRowOf(doc)];
   });
   try {
-    const puts = Promise.all([signalsCache.putNewer(userRows), identityCache.putNewer(identityRows)]);
+    const puts = Promise.all([
+      signalsCache.putNewer(userRows, fence.users),
+      identityCache.putNewer(identityRows, fence.identities),
+    ]);
     await withDeadline(puts, CACHE_TIMEOUT_MS, () => new Error('the cache did not respond in time'));
   } catch (error) {
     log.warn({ err: messageOf(error) }, 'caching a link change failed; the sweep will retry');
@@ -81,11 +109,13 @@ export async function commitLinkChange<T>(
       const { outcome, changed = NOTHING } = await work(session);
       const refresh = cacheOutboxDocOf(changed);
       const touched = changed.users.length + changed.memberships.length > 0;
-      if (touched) await deps.store.cacheOutbox.insert(refresh, session);
-      return { outcome, changed, cacheOutboxId: touched ? refresh._id : null };
+      if (!touched) return { outcome, changed, write: null };
+      await deps.store.cacheOutbox.insert(refresh, session);
+      const fence = await fenceSlots(deps, changed);
+      return { outcome, changed, write: { cacheOutboxId: refresh._id, changed, fence } };
     }, timeoutMs);
-  const { outcome, changed, cacheOutboxId } = await storeWrite(retryDuplicateKey(commit));
-  const cacheState = cacheOutboxId === null ? 'done' : await putInCache(deps, cacheOutboxId, changed);
+  const { outcome, changed, write } = await storeWrite(retryDuplicateKey(commit));
+  const cacheState = write === null ? 'done' : await putInCache(deps, write);
   // A notified partner may query immediately and must not see the old state. If the cache update is pending, the sweep
   // delivers the messages later.
   if (cacheState === 'done') wakeUpDeliveries(deps, changed);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { coalesce } from '../concurrency/coalesce';
 import type { RedisLink } from '../redis/connect';
 import { scripts } from '../redis/scripts';
+import { pagesOf } from '../store/pages-of';
 
 const LEASE_MS = 10_000;
 /**
@@ -25,6 +26,14 @@ export interface RowLease<Ref> {
   runId: string;
   epoch: string;
 }
+
+/**
+ * A writer's right to fill empty slots. Take it before the transaction that produces the rows commits. A writer without
+ * it still replaces older rows, and voids the leases of readers that may have read them.
+ */
+export type Fence = string;
+/** The fence of a writer that could not take one. It leaves empty slots to the readers. */
+export const NO_FENCE: Fence = '';
 
 /** Keys and encoding of one kind of row. The encoded text is a JSON array that starts with the revision. */
 interface RowKind<Ref, Row> {
@@ -51,6 +60,8 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
     if (runId === null || epoch === null) throw new CacheUnreachableError();
     return { runId, epoch };
   };
+  const namesOf = (run: string, refs: readonly Ref[]): string[] =>
+    refs.flatMap((ref) => [slotOf(run, ref), leaseOf(run, ref)]);
   const rowIn = (epoch: string, text: string | null): Row | null =>
     text?.endsWith(epoch) ? decode(text.slice(0, -epoch.length)) : null;
 
@@ -87,15 +98,28 @@ export function createVersionedCache<Ref extends string, Row extends { revision:
       await scripts.refillSignals(redis, [slotOf(runId, ref), leaseOf(runId, ref)], [token, encode(row) + epoch, ttl]);
     },
 
-    /** Writes rows unless the cache has newer ones. */
-    async putNewer(rows: [Ref, Row][]): Promise<void> {
+    /** Takes the right to fill those of the slots that are empty. It expires after 10 s. */
+    async fence(refs: readonly Ref[]): Promise<Fence> {
+      const { runId } = currentServer();
+      const token = randomUUID();
+      const calls = [...pagesOf(refs, MAX_KEYS_PER_CALL)].map((part) =>
+        scripts.fenceSignals(redis, namesOf(runId, part), [token, LEASE_MS]),
+      );
+      await Promise.all(calls);
+      return token;
+    },
+
+    /** Writes rows unless the cache has newer ones, or the slot is empty and the fence is no longer valid. */
+    async putNewer(rows: readonly [Ref, Row][], fence: Fence): Promise<void> {
       const { runId, epoch } = currentServer();
-      const calls: Promise<number>[] = [];
-      for (let at = 0; at < rows.length; at += MAX_KEYS_PER_CALL) {
-        const part = rows.slice(at, at + MAX_KEYS_PER_CALL);
-        const names = part.flatMap(([ref]) => [slotOf(runId, ref), leaseOf(runId, ref)]);
-        calls.push(scripts.putNewerSignals(redis, names, [ttlSeconds, ...part.map(([, row]) => encode(row) + epoch)]));
-      }
+      const calls = [...pagesOf(rows, MAX_KEYS_PER_CALL)].map((part) => {
+        const names = namesOf(
+          runId,
+          part.map(([ref]) => ref),
+        );
+        const texts = part.map(([, row]) => encode(row) + epoch);
+        return scripts.putNewerSignals(redis, names, [ttlSeconds, fence, ...texts]);
+      });
       await Promise.all(calls);
     },
 

@@ -72,7 +72,10 @@ export const scripts = {
   fenceAuthority: script<string[], [epoch: string, ttlMs: number, token: string], number>('fence-authority'),
   removeFence: script<string[], [token: string], number>('remove-fence'),
 
-  putNewerSignals: script<string[], [ttlSeconds: number, ...rows: string[]], number>('put-newer-signals'),
+  fenceSignals: script<string[], [token: string, leaseMs: number], number>('fence-signals'),
+  putNewerSignals: script<string[], [ttlSeconds: number, token: string, ...rows: string[]], number>(
+    'put-newer-signals',
+  ),
   leaseSignals: script<RowAndLease, [token: string, leaseMs: number, epoch: string], string | null>('lease-signals'),
   refillSignals: script<RowAndLease, [token: string, row: string, ttlSeconds: number], number>('refill-signals'),
 

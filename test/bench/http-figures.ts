@@ -19,7 +19,11 @@ async function seedSignals({ ctx, partner }: BenchEnvironment, userIds: string[]
   const times = { firstEventAtMs: 1_780_000_000_000, lastEventAtMs: 1_790_000_000_000 };
   const row = { revision: 3, eventCount: 43, ...times, identity: null };
   const refs = new Set(userIds.map((id) => ctx.secrets.userRef(tenant, id)));
-  await ctx.signalsCache.putNewer([...refs].map((ref) => [ref, row]));
+  const fence = await ctx.signalsCache.fence([...refs]);
+  await ctx.signalsCache.putNewer(
+    [...refs].map((ref) => [ref, row]),
+    fence,
+  );
   // The baseline reads a value of a similar size under the plain user ID.
   const text = JSON.stringify({ tier: 1, eventCount: 1, partnerCount: 1, recency: { lastEventAt: new Date() } });
   await ctx.queueLink.client.mset(...userIds.flatMap((id) => [id, text]));

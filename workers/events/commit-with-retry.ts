@@ -16,6 +16,8 @@ interface Deps {
   signal: AbortSignal;
   /** Maximum number of documents per operation of the transaction. */
   docsPerOperation: number;
+  /** The users' cache slots must be fenced before the transaction commits. */
+  fencing: Promise<unknown>;
   /** Called for each attempt that failed. */
   onAborted: () => void;
 }
@@ -37,13 +39,13 @@ export async function commitWithRetry(
   session: StoreSession,
   rejections = 1,
 ): Promise<GroupResult> {
-  const { store, log, metrics, signal, docsPerOperation } = deps;
+  const { store, log, metrics, signal, docsPerOperation, fencing } = deps;
   let lookUpAll = false;
   try {
     return await retryUntilAborted(
       async () => {
         try {
-          return await commitGroup(store, group, { lookUpAll, docsPerOperation }, session);
+          return await commitGroup(store, group, { lookUpAll, docsPerOperation, fencing }, session);
         } catch (error) {
           const failure = classifyStoreError(error);
           metrics.commitRetries[failure].inc();

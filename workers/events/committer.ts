@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SignalsCache } from '../../shared/cache/signals-cache';
+import { type Fence, NO_FENCE } from '../../shared/cache/versioned-cache';
+import { withDeadline } from '../../shared/concurrency/deadline';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
@@ -45,6 +47,9 @@ const LOCK_RETRY_MS = 5;
 /** Delay before a retry when a commit could not start. */
 const START_RETRY_MS = 1_000;
 
+/** Maximum time that a commit waits for the cache. */
+const FENCE_TIMEOUT_MS = 500;
+
 /** Subject under which all commits register their database sessions. */
 const COMMIT_SESSIONS = 'commits';
 
@@ -75,7 +80,7 @@ interface Lane {
 export function createCommitter(
   deps: SessionDeps & {
     store: Pick<Store, 'transaction' | 'openSession' | 'killSessions' | 'events' | 'users'>;
-    cache: Pick<SignalsCache, 'putNewer'>;
+    cache: Pick<SignalsCache, 'fence' | 'putNewer'>;
     locks: PartitionLocks;
     log: Log;
     metrics: Metrics;
@@ -127,7 +132,12 @@ export function createCommitter(
     }
   };
 
-  const commit = async (lane: Lane, group: PendingEvent[], session: StoreSession): Promise<GroupResult> => {
+  const commit = async (
+    lane: Lane,
+    group: PendingEvent[],
+    session: StoreSession,
+    fencing: Promise<Fence>,
+  ): Promise<GroupResult> => {
     const stopTimer = metrics.commitSeconds.startTimer();
     const startedAt = performance.now();
     metrics.commitEvents.observe(group.length);
@@ -143,7 +153,7 @@ export function createCommitter(
     };
     try {
       return await tracing.inSpan('commit', facts, spans, () =>
-        commitWithRetry({ ...deps, docsPerOperation, onAborted }, group, session),
+        commitWithRetry({ ...deps, docsPerOperation, fencing, onAborted }, group, session),
       );
     } finally {
       stopTimer();
@@ -197,18 +207,28 @@ export function createCommitter(
     const group = lane.waiting.take(partitions, max);
     if (group.length === 0) return;
     try {
-      const result = await commit(lane, group, session);
+      const fencing = fenceSlots(group);
+      const result = await commit(lane, group, session, fencing);
       // `finish` sends the rows to the cache before another commit can write newer rows for these partitions.
-      void finish(group, result);
+      void finish(group, result, await fencing);
     } catch (error) {
       for (const { of } of group) of.failed(error);
     }
   };
 
+  /** Fences the users' cache slots. Never rejects: if the cache does not respond, empty slots are left to the readers. */
+  const fenceSlots = (group: readonly PendingEvent[]): Promise<Fence> => {
+    const refs = new Set(group.map(({ event }) => event.userRef));
+    const fencing = deps.cache.fence([...refs]);
+    return withDeadline(fencing, FENCE_TIMEOUT_MS, () => new Error('the cache did not respond in time')).catch(
+      () => NO_FENCE,
+    );
+  };
+
   /** Makes the signals visible, then records each outcome on its chunk. */
-  const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult): Promise<void> => {
+  const finish = async (group: PendingEvent[], { decisions, rows }: GroupResult, fence: Fence): Promise<void> => {
     try {
-      await putSignals(deps, rows);
+      await putSignals(deps, rows, fence);
       decisions.forEach(recordDecision);
     } catch (error) {
       for (const { of } of group) of.failed(error);

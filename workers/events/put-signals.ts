@@ -1,4 +1,6 @@
 import type { SignalsCache } from '../../shared/cache/signals-cache';
+import type { Fence } from '../../shared/cache/versioned-cache';
+import type { UserRef } from '../../shared/domain/ids';
 import type { Log } from '../../shared/log';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
 import type { Store } from '../../shared/store/store';
@@ -6,21 +8,33 @@ import type { GroupResult } from './pending';
 
 interface Deps {
   store: Pick<Store, 'users'>;
-  cache: Pick<SignalsCache, 'putNewer'>;
+  cache: Pick<SignalsCache, 'fence' | 'putNewer'>;
   log: Log;
   signal: AbortSignal;
 }
 
+/** Reads the users' rows and puts them into the cache. */
+async function refresh({ store, cache }: Deps, refs: UserRef[]): Promise<void> {
+  const fence = await cache.fence(refs);
+  await cache.putNewer([...(await store.users.rows(refs))], fence);
+}
+
+/** Reads the users' rows and puts them into the cache. Retries until it succeeds or `signal` is aborted. */
+export async function refreshSignals(deps: Deps, refs: UserRef[]): Promise<void> {
+  const { log, signal } = deps;
+  await retryUntilAborted(() => refresh(deps, refs), { what: 'signals', log, signal });
+}
+
 /** Puts the committed rows into the cache. Retries until it succeeds or `signal` is aborted. */
-export async function putSignals({ store, cache, log, signal }: Deps, rows: GroupResult['rows']): Promise<void> {
-  let entries = [...rows];
+export async function putSignals(deps: Deps, rows: GroupResult['rows'], fence: Fence): Promise<void> {
+  const { cache, log, signal } = deps;
   let failed = false;
   const put = async (): Promise<void> => {
-    // Before a retry, read the rows again. The partitions are free by then, so other commits may have cached newer rows
+    // For a retry, read the rows again. The partitions are free by then, so other commits may have cached newer rows
     // that the cache lost during the outage.
-    if (failed) entries = [...(await store.users.rows([...rows.keys()]))];
+    if (failed) return refresh(deps, [...rows.keys()]);
     failed = true;
-    await cache.putNewer(entries);
+    await cache.putNewer([...rows], fence);
   };
   await retryUntilAborted(put, { what: 'signals', log, signal });
 }

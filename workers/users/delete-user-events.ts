@@ -7,7 +7,7 @@ import { failedJobs, queueKeys } from '../../shared/queue/bullmq-internals';
 import { isQueuedUpTo } from '../../shared/queue/sweep-open-chunks';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
-import { putSignals } from '../events/put-signals';
+import { refreshSignals } from '../events/put-signals';
 import { redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
 export const PAGE_EVENTS = 1_000;
@@ -25,7 +25,7 @@ interface Deps extends RedactDeps {
   /** The event queues, whose dead letters contain event payloads. */
   eventQueues: readonly Queue[];
   store: Pick<Store, 'events' | 'erasures' | 'users'>;
-  cache: Pick<SignalsCache, 'putNewer'>;
+  cache: Pick<SignalsCache, 'fence' | 'putNewer'>;
   log: Log;
 }
 
@@ -78,6 +78,6 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
   }
   // The API process may have died before it updated the cache. Update it here, because DONE promises that no reader
   // sees the events anymore.
-  await putSignals(deps, await store.users.rows([userRef]));
+  await refreshSignals(deps, [userRef]);
   await store.erasures.close(receiptId, new Date());
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { RowLease } from '../../../../shared/cache/versioned-cache';
+import { NO_FENCE, type RowLease } from '../../../../shared/cache/versioned-cache';
 import { createSignalsCache, type SignalsCache } from '../../../../shared/cache/signals-cache';
 import type { UserRef } from '../../../../shared/domain/ids';
 import type { SignalsRow } from '../../../../shared/domain/signals';
@@ -97,6 +97,10 @@ describe('the signals cache', () => {
     return lease;
   }
 
+  /** Puts a row as a commit does that takes no time. */
+  const put = async (cache: SignalsCache, ref: UserRef, newRow: SignalsRow): Promise<void> =>
+    cache.putNewer([[ref, newRow]], await cache.fence([ref]));
+
   it('fills an empty slot when the lease holder refills it', async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
@@ -111,7 +115,7 @@ describe('the signals cache', () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
     const lease = await leaseOf(ref);
-    await signalsCache.putNewer([[ref, row(2)]]);
+    await put(signalsCache, ref, row(2));
     await signalsCache.refill(lease, row(1));
     expect(await signalsCache.get(ref)).toEqual(row(2));
   });
@@ -120,7 +124,7 @@ describe('the signals cache', () => {
     const { signalsCache, cacheLink } = mir.ctx;
     const evicted = newRef();
     const lease = await leaseOf(evicted);
-    await signalsCache.putNewer([[evicted, row(2)]]);
+    await put(signalsCache, evicted, row(2));
     const slots = await cacheLink.client.keys(`*signals:${evicted}`);
     expect(slots).toHaveLength(1);
     await cacheLink.client.del(...slots);
@@ -145,11 +149,48 @@ describe('the signals cache', () => {
     expect(await signalsCache.get(ref)).toEqual(row(2));
   });
 
+  it('does not fill an empty slot with an older row that a paused worker puts late', async () => {
+    const { signalsCache, cacheLink } = mir.ctx;
+    const ref = newRef();
+    const late = await signalsCache.fence([ref]);
+    await put(signalsCache, ref, row(2));
+    await cacheLink.client.del(...(await cacheLink.client.keys(`*signals:${ref}`)));
+    await signalsCache.putNewer([[ref, row(1)]], late);
+    expect(await signalsCache.get(ref)).toBeNull();
+  });
+
+  it('does not fill an empty slot without a fence, but voids the leases of readers and replaces older rows', async () => {
+    const { signalsCache } = mir.ctx;
+    const [empty, filled] = [newRef(), newRef()];
+    const lease = await leaseOf(empty);
+    await put(signalsCache, filled, row(1));
+    await signalsCache.putNewer(
+      [
+        [empty, row(2)],
+        [filled, row(2)],
+      ],
+      NO_FENCE,
+    );
+    await signalsCache.refill(lease, row(1));
+    expect(await signalsCache.get(empty)).toBeNull();
+    expect(await signalsCache.get(filled)).toEqual(row(2));
+  });
+
+  it('leaves an empty slot to the reader whose lease is newer than the fence', async () => {
+    const { signalsCache } = mir.ctx;
+    const ref = newRef();
+    const fence = await signalsCache.fence([ref]);
+    const lease = await leaseOf(ref);
+    await signalsCache.putNewer([[ref, row(2)]], fence);
+    await signalsCache.refill(lease, row(1));
+    expect(await signalsCache.get(ref)).toBeNull();
+  });
+
   it('keeps the newer row when an older revision is put', async () => {
     const { signalsCache } = mir.ctx;
     const ref = newRef();
-    await signalsCache.putNewer([[ref, row(10)]]);
-    await signalsCache.putNewer([[ref, row(9)]]);
+    await put(signalsCache, ref, row(10));
+    await put(signalsCache, ref, row(9));
     expect(await signalsCache.get(ref)).toEqual(row(10));
   });
 
@@ -160,7 +201,7 @@ describe('the signals cache', () => {
   it('treats a row from another epoch as a miss', async () => {
     const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
     const ref = newRef();
-    await before.putNewer([[ref, row(3)]]);
+    await put(before, ref, row(3));
     expect(await before.get(ref)).toEqual(row(3));
     expect(await after.get(ref)).toBeNull();
     const lease = await after.lease(ref);
@@ -172,13 +213,11 @@ describe('the signals cache', () => {
   it('hides a row of the new epoch once a process that still uses the old epoch puts a newer row', async () => {
     const [before, after] = [cacheIn('epoch-before'), cacheIn('epoch-after-')];
     const [filled, leased] = [newRef(), newRef()];
-    await after.putNewer([[filled, row(1)]]);
+    await put(after, filled, row(1));
     const lease = await after.lease(leased);
     if ('revision' in lease) throw new Error('the slot is filled');
-    await before.putNewer([
-      [filled, row(2)],
-      [leased, row(2)],
-    ]);
+    await put(before, filled, row(2));
+    await put(before, leased, row(2));
     await after.refill(lease, row(1));
     for (const ref of [filled, leased]) expect(await after.get(ref)).toBeNull();
   });

@@ -95,9 +95,10 @@ describe('the committer', () => {
     const recording = createCommitter({
       ...deps,
       cache: {
-        putNewer: (rows) => {
+        fence: (refs) => cache.fence(refs),
+        putNewer: (rows, fence) => {
           order.push('put');
-          return cache.putNewer(rows);
+          return cache.putNewer(rows, fence);
         },
       },
       locks: {
