@@ -17,6 +17,17 @@ export function storeTooSlow(operation: string, timeoutMs: number): Error {
   return new mongo.MongoRuntimeError(`${operation} timed out after ${timeoutMs} ms`);
 }
 
+/** The error for a transaction whose attempts exceeded the time limit. Also treated as an outage. */
+export class TransactionTooSlowError extends mongo.MongoRuntimeError {
+  constructor(timeoutMs: number) {
+    super(`transaction timed out after ${timeoutMs} ms`);
+  }
+
+  override get name(): string {
+    return 'MongoTransactionTooSlowError';
+  }
+}
+
 const DUPLICATE_KEY = 11_000;
 
 /**
@@ -115,6 +126,15 @@ export function classifyStoreError(error: unknown): StoreFailure {
   return error instanceof mongo.BSON.BSONError || error instanceof RangeError || error instanceof TypeError
     ? 'rejected'
     : 'transient';
+}
+
+/**
+ * Returns true if a transaction took longer than MIR or the server allows. Repeating it unchanged would take as long
+ * again.
+ */
+export function isTransactionTooSlow(error: unknown): boolean {
+  if (error instanceof TransactionTooSlowError) return true;
+  return error instanceof mongo.MongoServerError && error.code === OUTAGES.TransactionExceededLifetimeLimit;
 }
 
 /** Returns true if the server ended a query because it exceeded the query's `maxTimeMS`. */

@@ -7,7 +7,7 @@ import { auditStore } from './audit';
 import { auditHeadsStore } from './audit-heads';
 import { cascadesStore } from './cascades';
 import { erasuresStore } from './erasures';
-import { storeTooSlow } from './errors';
+import { storeTooSlow, TransactionTooSlowError } from './errors';
 import { eventsStore } from './events';
 import {
   identitiesStore,
@@ -115,7 +115,7 @@ function storeOn(connection: Connection, dataMigrations: readonly DataMigration[
       try {
         const deadline = performance.now() + timeoutMs;
         const attempt = async (current: ClientSession): Promise<T> => {
-          if (performance.now() > deadline) throw storeTooSlow('transaction', timeoutMs);
+          if (performance.now() > deadline) throw new TransactionTooSlowError(timeoutMs);
           return work(current);
         };
         return await session.withTransaction(attempt, {

@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
-import { classifyStoreError } from '../../shared/store/errors';
+import { classifyStoreError, isTransactionTooSlow } from '../../shared/store/errors';
 import type { Store, StoreSession } from '../../shared/store/store';
 import { commitGroup } from './commit-group';
 import type { GroupResult, PendingEvent } from './pending';
@@ -31,7 +31,7 @@ const REJECTIONS_UNTIL_FAILED = 3;
 /**
  * Commits a group, retrying until it succeeds or `signal` is aborted: waits out outages, and looks up all events after
  * a failed attempt. If the database rejects the content, splits the group in half repeatedly, so that only the
- * offending events are FAILED and all others are committed.
+ * offending events are FAILED and all others are committed. Also splits a group whose transaction takes too long.
  */
 export async function commitWithRetry(
   deps: Deps,
@@ -41,6 +41,8 @@ export async function commitWithRetry(
 ): Promise<GroupResult> {
   const { store, log, metrics, signal, docsPerOperation, fencing } = deps;
   let lookUpAll = false;
+  const mustSplit = (error: unknown): boolean =>
+    group.length > 1 && (classifyStoreError(error) === 'rejected' || isTransactionTooSlow(error));
   try {
     return await retryUntilAborted(
       async () => {
@@ -54,11 +56,17 @@ export async function commitWithRetry(
           throw error;
         }
       },
-      { what: 'commit', log, signal, isFatal: (error) => classifyStoreError(error) === 'rejected' },
+      {
+        what: 'commit',
+        log,
+        signal,
+        isFatal: (error) => mustSplit(error) || classifyStoreError(error) === 'rejected',
+      },
     );
   } catch (error) {
-    if (signal.aborted || classifyStoreError(error) !== 'rejected') throw error;
-    if (group.length > 1) return commitHalves(deps, group, session);
+    if (signal.aborted) throw error;
+    if (mustSplit(error)) return commitHalves(deps, group, session);
+    if (classifyStoreError(error) !== 'rejected') throw error;
     if (rejections < REJECTIONS_UNTIL_FAILED) return commitWithRetry(deps, group, session, rejections + 1);
     const pending = group[0]!;
     const err = redactErrorMessage(messageOf(error), pending.event.metadata);

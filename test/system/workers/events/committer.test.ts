@@ -160,6 +160,27 @@ describe('the committer', () => {
     });
   });
 
+  it('splits a group whose transaction takes longer than the database allows, until its parts are fast enough', async () => {
+    const { store } = h.ctx;
+    const sizes: number[] = [];
+    const events = {
+      ...store.events,
+      insert: ((docs, session, docsPerOperation) => {
+        sizes.push(docs.length);
+        if (docs.length > 10) {
+          const expired = { code: 290, codeName: 'TransactionExceededLifetimeLimit', errmsg: 'too slow' };
+          return Promise.reject(new mongo.MongoServerError(expired));
+        }
+        return store.events.insert(docs, session, docsPerOperation);
+      }) as typeof store.events.insert,
+    };
+    const slow = createCommitter({ ...deps, store: { ...store, events } });
+    const chunks = Array.from({ length: 40 }, () => createChunk().chunk);
+    const committed = chunks.map((chunk) => slow.commit(chunk, { lane: 'bulk', redelivered: false }));
+    expect(await Promise.all(committed)).toEqual(chunks.map(() => []));
+    expect(sizes).toEqual([40, 20, 10, 10, 20, 10, 10]);
+  });
+
   describe('with two lanes', () => {
     const INTERACTIVE = { lane: 'interactive', redelivered: false } as const;
     const BULK = { lane: 'bulk', redelivered: false } as const;
