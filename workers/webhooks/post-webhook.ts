@@ -6,6 +6,9 @@ import https from 'node:https';
  */
 const RESPONSE_TIMEOUT_MS = 10_000;
 
+/** IPv6 addresses that embed an IPv4 address, deprecated by RFC 4291. The agent considers them public. */
+const IPV4_COMPATIBLE = '::/96';
+
 export interface WebhookMessage {
   url: string;
   body: string;
@@ -16,7 +19,7 @@ export interface WebhookMessage {
 async function agentFor({ protocol, href }: URL, allowPrivate: boolean): Promise<http.Agent> {
   if (allowPrivate) return new (protocol === 'https:' ? https : http).Agent();
   const { useAgent } = await import('request-filtering-agent');
-  return useAgent(href);
+  return useAgent(href, { denyIPAddressList: [IPV4_COMPATIBLE] });
 }
 
 /**

@@ -12,6 +12,8 @@ describe('postWebhook', () => {
     'https://0x7f000001/x',
     'HTTPS://127.0.0.1/x',
     'https://[64:ff9b::7f00:1]/x',
+    'https://[::7f00:1]/x',
+    'https://[::a9fe:a9fe]/x',
   ])('does not send anything to the private or loopback address %s', async (target) => {
     const message = { url: target, body: '{}', headers: {} };
     const { signal } = new AbortController();
