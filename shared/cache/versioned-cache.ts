@@ -28,8 +28,8 @@ export interface RowLease<Ref> {
 }
 
 /**
- * A writer's right to fill empty slots. Take it before the transaction that produces the rows commits. A writer without
- * it still replaces older rows, and voids the leases of readers that may have read them.
+ * A writer's right to fill empty slots. Take it before reading the rows; for rows that a transaction writes, it is enough
+ * to take it before the commit. A writer without it still replaces older rows, and ends the leases of readers.
  */
 export type Fence = string;
 /** The fence of a writer that could not take one. It leaves empty slots to the readers. */

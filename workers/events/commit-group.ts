@@ -114,20 +114,18 @@ async function withoutErased(
  * An event without a key cannot already be stored on its first delivery, so it is looked up only on a redelivery, or
  * with `lookUpAll` (after a duplicate-key error). An event that may be stored under a former ID is looked up under both
  * IDs, in the same query.
- *
- * Waits for `fencing`, which must not reject, before it writes.
  */
 export async function commitGroup(
   store: Pick<Store, 'transaction' | 'events' | 'users'>,
   group: PendingEvent[],
-  { lookUpAll, docsPerOperation, fencing }: { lookUpAll: boolean; docsPerOperation: number; fencing: Promise<unknown> },
+  { lookUpAll, docsPerOperation }: { lookUpAll: boolean; docsPerOperation: number },
   session: StoreSession,
 ): Promise<GroupResult> {
   const refs = [...new Set(group.map(({ event }) => event.userRef))];
 
   return store.transaction(
     async () => {
-      const [rows] = await Promise.all([store.users.rows(refs, session), fencing]);
+      const rows = await store.users.rows(refs, session);
       const first = new Map<EventId, PendingEvent>();
       const erased = new Set<PendingEvent>();
       for (const pending of group) {

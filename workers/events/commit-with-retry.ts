@@ -16,8 +16,6 @@ interface Deps {
   signal: AbortSignal;
   /** Maximum number of documents per operation of the transaction. */
   docsPerOperation: number;
-  /** The users' cache slots must be fenced before the transaction commits. */
-  fencing: Promise<unknown>;
   /** Called for each attempt that failed. */
   onAborted: () => void;
 }
@@ -39,7 +37,7 @@ export async function commitWithRetry(
   session: StoreSession,
   rejections = 1,
 ): Promise<GroupResult> {
-  const { store, log, metrics, signal, docsPerOperation, fencing } = deps;
+  const { store, log, metrics, signal, docsPerOperation } = deps;
   let lookUpAll = false;
   const mustSplit = (error: unknown): boolean =>
     group.length > 1 && (classifyStoreError(error) === 'rejected' || isTransactionTooSlow(error));
@@ -47,7 +45,7 @@ export async function commitWithRetry(
     return await retryUntilAborted(
       async () => {
         try {
-          return await commitGroup(store, group, { lookUpAll, docsPerOperation, fencing }, session);
+          return await commitGroup(store, group, { lookUpAll, docsPerOperation }, session);
         } catch (error) {
           const failure = classifyStoreError(error);
           metrics.commitRetries[failure].inc();

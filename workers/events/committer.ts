@@ -132,12 +132,7 @@ export function createCommitter(
     }
   };
 
-  const commit = async (
-    lane: Lane,
-    group: PendingEvent[],
-    session: StoreSession,
-    fencing: Promise<Fence>,
-  ): Promise<GroupResult> => {
+  const commit = async (lane: Lane, group: PendingEvent[], session: StoreSession): Promise<GroupResult> => {
     const stopTimer = metrics.commitSeconds.startTimer();
     const startedAt = performance.now();
     metrics.commitEvents.observe(group.length);
@@ -153,7 +148,7 @@ export function createCommitter(
     };
     try {
       return await tracing.inSpan('commit', facts, spans, () =>
-        commitWithRetry({ ...deps, docsPerOperation, fencing, onAborted }, group, session),
+        commitWithRetry({ ...deps, docsPerOperation, onAborted }, group, session),
       );
     } finally {
       stopTimer();
@@ -207,10 +202,11 @@ export function createCommitter(
     const group = lane.waiting.take(partitions, max);
     if (group.length === 0) return;
     try {
-      const fencing = fenceSlots(group);
-      const result = await commit(lane, group, session, fencing);
+      // Before the transaction reads the users: a row that was read earlier than the fence could already be outdated.
+      const fence = await fenceSlots(group);
+      const result = await commit(lane, group, session);
       // `finish` sends the rows to the cache before another commit can write newer rows for these partitions.
-      void finish(group, result, await fencing);
+      void finish(group, result, fence);
     } catch (error) {
       for (const { of } of group) of.failed(error);
     }

@@ -1,5 +1,5 @@
 -- Gives a writer the right to fill the empty slots among these, until another process takes a lease on a slot or writes
--- to it. A writer takes it before its transaction commits, so a row that is written later voids it.
+-- to it. A writer takes it before it reads the rows, so a newer row in the slot ends the right.
 --
 -- KEYS     (row, lease) pairs
 -- ARGV[1]  writer's token

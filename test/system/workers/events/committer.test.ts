@@ -89,13 +89,25 @@ describe('the committer', () => {
     expect(await countOf(chunk)).toBe(0);
   });
 
-  it('puts rows into the cache before it releases the locks of their partitions', async () => {
+  it('fences cache slots before it reads rows, and puts rows before it releases the locks of their partitions', async () => {
     const order: string[] = [];
-    const { locks } = deps;
+    const { locks, store } = deps;
+    const users: typeof store.users = {
+      ...store.users,
+      rows: (refs, session) => {
+        order.push('read');
+        return store.users.rows(refs, session);
+      },
+    };
     const recording = createCommitter({
       ...deps,
+      store: { ...store, users },
       cache: {
-        fence: (refs) => cache.fence(refs),
+        fence: async (refs) => {
+          const fence = await cache.fence(refs);
+          order.push('fence');
+          return fence;
+        },
         putNewer: (rows, fence) => {
           order.push('put');
           return cache.putNewer(rows, fence);
@@ -115,7 +127,7 @@ describe('the committer', () => {
       },
     });
     expect(await recording.commit(createChunk().chunk, { lane: 'interactive', redelivered: false })).toEqual([]);
-    expect(order).toEqual(['put', 'release']);
+    expect(order).toEqual(['fence', 'read', 'put', 'release']);
   });
 
   it('retries a commit for which it cannot open a session', async () => {
