@@ -58,7 +58,7 @@ export async function openRegisteredSession(
   };
 
   const register = (): void => void beat().catch(warn);
-  // Do not wait for Redis: the caller's transaction should not take longer because it can be ended by others.
+  // Do not wait for Redis, so that registering a session does not delay its transaction.
   register();
   const timer = setInterval(register, HEARTBEAT_EVERY_MS);
   return {

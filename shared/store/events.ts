@@ -1,7 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { ChunkId, EventId, Tenant, UserRef } from '../domain/ids';
 import { type ListPage, listPage, type PayForRows, type Position } from './list-page';
-import { pagesOf, replyOf } from './pages-of';
+import { pagesOf, batchSizeFor } from './pages-of';
 import { streamOf } from './stream';
 
 /**
@@ -86,7 +86,7 @@ export function eventsStore(connection: Connection) {
     /** Returns the events that are already stored under any of `ids`. */
     async existing(ids: EventId[], session: ClientSession): Promise<ExistingEvent[]> {
       const projection = { chunkId: 1, index: 1, fingerprint: 1, userRef: 1, receivedAt: 1, agentId: 1 };
-      const options = { session, projection, batchSize: replyOf(ids) };
+      const options = { session, projection, batchSize: batchSizeFor(ids) };
       return collection.find<ExistingEvent>({ _id: { $in: ids } }, options).toArray();
     },
 

@@ -7,6 +7,6 @@ export function* pagesOf<T>(items: readonly T[], size: number): Generator<T[]> {
  * Returns the `batchSize` with which a query by ID gets all its documents in one reply. By default, MongoDB returns only
  * the first 101, and one more makes the server close the cursor at once.
  */
-export function replyOf(ids: readonly string[]): number {
+export function batchSizeFor(ids: readonly string[]): number {
   return ids.length + 1;
 }

@@ -1,7 +1,7 @@
 import { type ClientSession, type Connection, Schema } from 'mongoose';
 import type { IdentityRef, Tenant, UserRef } from '../domain/ids';
 import { EMPTY_ROW, type SignalsRow } from '../domain/signals';
-import { pagesOf, replyOf } from './pages-of';
+import { pagesOf, batchSizeFor } from './pages-of';
 
 /** One user of one tenant. The cached signals row is built from this row. */
 export interface UserDoc {
@@ -85,7 +85,7 @@ export function usersStore(connection: Connection) {
      * exactly one tenant.
      */
     async rows(refs: UserRef[], session?: ClientSession): Promise<Map<UserRef, UserRow>> {
-      const options = { batchSize: replyOf(refs), ...(session ? { session } : {}) };
+      const options = { batchSize: batchSizeFor(refs), ...(session ? { session } : {}) };
       const docs = await collection.find({ _id: { $in: refs } }, options).toArray();
       return new Map(docs.map((doc) => [doc._id, userRowOf(doc)]));
     },

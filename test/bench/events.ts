@@ -1,7 +1,7 @@
 import type { AcceptedEvent } from '../../shared/domain/event';
 import { serverEventId } from '../../shared/domain/event-id';
 import { newChunkId, type Tenant } from '../../shared/domain/ids';
-import { type Secrets } from '../../shared/domain/subject';
+import type { Secrets } from '../../shared/domain/subject';
 import type { EventChunk } from '../../shared/queue/event-chunk';
 
 export const TYPES = ['mir.transaction.completed', 'mir.review.posted', 'mir.content.posted', 'mir.session.started'];

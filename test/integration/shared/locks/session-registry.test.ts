@@ -70,7 +70,7 @@ describe('openRegisteredSession', () => {
       openSession: () => mir.ctx.store.openSession(),
       killSessions: (names: string[]) => {
         killed.push(...names);
-        return Promise.resolve();
+        return mir.ctx.store.killSessions(names);
       },
     };
     const openAndClose = async (): Promise<void> => {
