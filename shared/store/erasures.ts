@@ -80,8 +80,8 @@ export function erasuresStore(connection: Connection) {
       return next?.nextLookAt ?? null;
     },
 
-    async recordErased(receiptId: string, count: number): Promise<void> {
-      await model.updateOne({ _id: receiptId, status: 'RUNNING' }, { $inc: { eventsErased: count } });
+    async recordErased(receiptId: string, count: number, session: ClientSession): Promise<void> {
+      await model.updateOne({ _id: receiptId, status: 'RUNNING' }, { $inc: { eventsErased: count } }, { session });
     },
 
     async close(receiptId: string, settledAt: Date): Promise<void> {

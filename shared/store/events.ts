@@ -105,25 +105,25 @@ export function eventsStore(connection: Connection) {
     },
 
     /**
-     * Deletes up to `limit` events of a user that were received no later than `through`. Returns the numbers of events
-     * found and deleted. Does not delete an event that a concurrent commit has just stored under the same ID.
+     * Deletes up to `limit` events of a user that were received no later than `through`, in a transaction. Returns the
+     * number of deleted events.
      */
     async erasePage(
       tenant: Tenant,
       userRef: UserRef,
       through: Date,
       limit: number,
-    ): Promise<{ found: number; erased: number }> {
-      const receivedAt = { $lte: through };
+      session: ClientSession,
+    ): Promise<number> {
       const page = await model
-        .find({ tenant, userRef, receivedAt }, { _id: 1 })
+        .find({ tenant, userRef, receivedAt: { $lte: through } }, { _id: 1 })
         .sort({ receivedAt: -1, _id: -1 })
         .limit(limit)
+        .session(session)
         .lean<Pick<EventDoc, '_id'>[]>();
-      if (page.length === 0) return { found: 0, erased: 0 };
+      if (page.length === 0) return 0;
       const ids = page.map(({ _id }) => _id);
-      const { deletedCount: erased } = await model.deleteMany({ _id: { $in: ids }, userRef, receivedAt });
-      return { found: page.length, erased };
+      return (await model.deleteMany({ _id: { $in: ids } }, { session })).deletedCount;
     },
 
     /** Returns when the user's newest event was received, or null if the user has no events. */

@@ -11,6 +11,7 @@ import { refreshSignals } from '../events/put-signals';
 import { redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
 export const PAGE_EVENTS = 1_000;
+const PAGE_TIMEOUT_MS = 30_000;
 /**
  * Number of pages that an erasure deletes before other waiting erasures get a turn. Bounds how long a tenant with large
  * erasures delays the others.
@@ -24,7 +25,7 @@ const RECHECKS_PER_AGE = 10;
 interface Deps extends RedactDeps {
   /** The event queues, whose dead letters contain event payloads. */
   eventQueues: readonly Queue[];
-  store: Pick<Store, 'events' | 'erasures' | 'users'>;
+  store: Pick<Store, 'transaction' | 'events' | 'erasures' | 'users'>;
   cache: Pick<SignalsCache, 'fence' | 'putNewer'>;
   log: Log;
 }
@@ -43,6 +44,18 @@ async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): 
 }
 
 /**
+ * Deletes a page of the user's events and counts them in one transaction, so the count survives a crash, and events that
+ * a concurrent commit stores under the same IDs are not deleted. Returns the number of deleted events.
+ */
+function erasePage({ store }: Deps, { _id, tenant, erasedAt }: ErasureDoc, userRef: UserRef): Promise<number> {
+  return store.transaction(async (session) => {
+    const erased = await store.events.erasePage(tenant, userRef, erasedAt, PAGE_EVENTS, session);
+    if (erased > 0) await store.erasures.recordErased(_id, erased, session);
+    return erased;
+  }, PAGE_TIMEOUT_MS);
+}
+
+/**
  * Carries out an erasure: deletes the events received up to the time of the request, in bounded pages. The request
  * itself has already reset the counters and removed the link, and the committer drops events that are still queued.
  * While any events are queued, and after each turn, the job is delayed. Safe to interrupt and to run twice.
@@ -58,9 +71,7 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
       await job.moveToDelayed(Date.now(), token);
       throw new DelayedError();
     }
-    const { found, erased } = await store.events.erasePage(tenant, userRef, erasedAt, PAGE_EVENTS);
-    if (found === 0) break;
-    await store.erasures.recordErased(receiptId, erased);
+    if ((await erasePage(deps, erasure, userRef)) === 0) break;
   }
   const nowMs = Date.now();
   if (await isQueuedUpTo(link, keys, tenant, erasedAt.getTime(), nowMs)) {
