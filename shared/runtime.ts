@@ -3,7 +3,7 @@ import { type Catalog, createCatalog, customCatalogSchema } from './domain/catal
 import { deriveSecrets, type Secrets } from './domain/subject';
 import { connectRedis, type RedisLink } from './redis/connect';
 import { type RedisKeys, redisKeys } from './redis/keys';
-import { connectStore } from './store/connect';
+import { connectStore, REPLY_TIMEOUT_MS } from './store/connect';
 import { DATA_MIGRATIONS } from './store/migrations';
 import { createStore, type Store } from './store/store';
 import type { Config } from './config/config';
@@ -71,8 +71,9 @@ export async function openRuntime(config: Config, service: 'api' | 'worker'): Pr
     stopWatching.forEach((stop) => stop());
     return Promise.all([queueLink.close(), cacheLink.close()]);
   };
-  const connecting = connectStore(config.mongoUrl, { metrics });
-  const connectingUrgent = service === 'api' ? connectStore(config.mongoUrl, { metrics, urgent: true }) : null;
+  const storeOptions = { metrics, replyTimeoutMs: REPLY_TIMEOUT_MS[service] };
+  const connecting = connectStore(config.mongoUrl, storeOptions);
+  const connectingUrgent = service === 'api' ? connectStore(config.mongoUrl, { ...storeOptions, urgent: true }) : null;
   try {
     const [connection, urgentConnection] = await Promise.all([
       connecting,

@@ -3,8 +3,14 @@ import type { Metrics } from '../metrics/metrics';
 import { redactUrl } from '../config/redact-url';
 import { watchPool } from './watch-pool';
 
-/** Writes are not retried after this time. If the server hangs, the driver's heartbeat ends pending operations. */
+/** Writes are not retried after this time. */
 export const STORE_TIMEOUT_MS = 5_000;
+/**
+ * How long an operation waits for the reply of a server that hangs or of a connection that is half-open. The driver then
+ * closes the connection, and repeats a retryable operation once. Much longer than any operation takes: lists have a
+ * `maxTimeMS`, and large jobs work in pages. The workers may wait longer, because nobody waits for them.
+ */
+export const REPLY_TIMEOUT_MS = { api: 10_000, worker: 30_000 } as const;
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 /** Default size of the connection pool. `maxPoolSize` in MONGO_URL overrides it. */
 const MAX_POOL_SIZE = 50;
@@ -18,7 +24,8 @@ const POOL_WAIT_TIMEOUT_MS = STORE_TIMEOUT_MS;
 
 /**
  * Connects to MongoDB with journaled majority writes. Throws a single readable error if the server cannot be reached.
- * With `urgent`, opens the small pool for urgent operations.
+ * With `urgent`, opens the small pool for urgent operations. Without `replyTimeoutMs`, operations
+ * such as index builds may take any time, as long as the server responds to heartbeats.
  */
 export async function connectStore(
   url: string,
@@ -26,7 +33,8 @@ export async function connectStore(
     serverSelectionTimeoutMs = SERVER_SELECTION_TIMEOUT_MS,
     metrics,
     urgent = false,
-  }: { serverSelectionTimeoutMs?: number; metrics?: Metrics; urgent?: boolean } = {},
+    replyTimeoutMs,
+  }: { serverSelectionTimeoutMs?: number; metrics?: Metrics; urgent?: boolean; replyTimeoutMs?: number } = {},
 ): Promise<Connection> {
   const poolSize = urgent ? MAX_URGENT_POOL_SIZE : /[?&]maxPoolSize=/i.test(url) ? undefined : MAX_POOL_SIZE;
   const connection = mongoose.createConnection(url, {
@@ -36,6 +44,7 @@ export async function connectStore(
     ...(poolSize === undefined ? {} : { maxPoolSize: poolSize }),
     waitQueueTimeoutMS: POOL_WAIT_TIMEOUT_MS,
     serverSelectionTimeoutMS: serverSelectionTimeoutMs,
+    ...(replyTimeoutMs === undefined ? {} : { socketTimeoutMS: replyTimeoutMs }),
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
     readPreference: 'primary',

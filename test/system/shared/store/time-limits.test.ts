@@ -7,13 +7,18 @@ import type { OwnStore } from '../../../support/own-stores';
 import { waitUntil } from '../../../support/wait-until';
 import { rawCollection } from '../../../support/raw-collection';
 
+const REPLY_TIMEOUT_MS = 300;
+
 const { closeAtEnd, ownMongo } = faultEnvironment();
 let store: Store;
+let impatient: Store;
 let mongo: OwnStore;
 beforeAll(async () => {
   mongo = await ownMongo();
   store = createStore(await connectStore(mongo.url));
+  impatient = createStore(await connectStore(mongo.url, { replyTimeoutMs: REPLY_TIMEOUT_MS }));
   closeAtEnd(store);
+  closeAtEnd(impatient);
 });
 
 const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -36,6 +41,29 @@ describe('time limits of MongoDB operations', () => {
     await holder.endSession();
     expect(await partners.findOne({ _id: 'prt_locked' })).toMatchObject({ name: 'original' });
     expect(await outcomeOf(store.transaction((session) => rename('free', session), 5_000))).toBe('done');
+  });
+
+  it('fails a read, a write and a transaction if the server does not reply in time, and works again afterward', async () => {
+    const partners = rawCollection(impatient.partners.model);
+    const rename = (session?: Parameters<Parameters<Store['transaction']>[0]>[0]) =>
+      partners.updateOne({ _id: 'prt_frozen' }, { $set: { name: 'renamed' } }, session ? { session } : {});
+    await partners.insertOne({ _id: 'prt_frozen', name: 'original' });
+    mongo.freeze();
+    try {
+      const outcomes = await Promise.all([
+        outcomeOf(partners.findOne({ _id: 'prt_frozen' })),
+        outcomeOf(rename()),
+        outcomeOf(impatient.transaction(rename, REPLY_TIMEOUT_MS)),
+      ]);
+      expect(outcomes).toEqual(['transient', 'transient', 'transient']);
+    } finally {
+      mongo.thaw();
+    }
+    await waitUntil(
+      'a transaction is committed',
+      async () => (await outcomeOf(impatient.transaction(rename, 5_000))) === 'done',
+    );
+    expect(await partners.findOne({ _id: 'prt_frozen' })).toMatchObject({ name: 'renamed' });
   });
 
   it('fails a ping within its time limit if the server is frozen', async () => {
