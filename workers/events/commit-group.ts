@@ -7,7 +7,11 @@ import type { Store, StoreSession } from '../../shared/store/store';
 import { addDelta, NEW_USER_ROW, type UserDelta, type UserRow } from '../../shared/store/users';
 import type { EventDecision, GroupResult, PendingEvent } from './pending';
 
-const COMMIT_TIMEOUT_MS = 30_000;
+/**
+ * After this time, a failed attempt is not repeated at the same size. A first attempt may take longer, unless the server
+ * ends it.
+ */
+const COMMIT_TIMEOUT_MS = 10_000;
 
 type StoredEvent = Pick<ExistingEvent, '_id' | 'chunkId' | 'index' | 'fingerprint' | 'agentId'>;
 
