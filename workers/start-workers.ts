@@ -5,6 +5,7 @@ import type { ChunkId, Tenant } from '../shared/domain/ids';
 import { createIdentityCache, createSignalsCache } from '../shared/cache/signals-cache';
 import type { Runtime } from '../shared/runtime';
 import { cascadesQueue, createCascadeQueue } from '../shared/queue/cascade-queue';
+import { retryUntilAborted } from '../shared/concurrency/retry';
 import { connectRedis } from '../shared/redis/connect';
 import { EVENT_QUEUES, type EventLane } from '../shared/queue/event-chunk';
 import { tenantOfChunk } from '../shared/queue/queued-bytes';
@@ -15,11 +16,12 @@ import { revokeCascade } from './agents/revoke-cascade';
 import { startSealer } from './audit/sealer';
 import { createBoundDeadLetters } from './events/bound-dead-letters';
 import { createCommitter } from './events/committer';
+import { createRegisterDeadLetters } from './events/register-dead-letters';
 import { guardAgents } from './events/guard-agents';
 import { createPartitionLocks } from './events/partition-locks';
 import { createJobsInHand } from './events/jobs-in-hand';
 import { eventsIn, processChunk } from './events/process-chunk';
-import { createFinalizeChunk } from './events/finalize-chunk';
+import { createFinalizeChunk, createForgetChunk } from './events/finalize-chunk';
 import { createDeliveryPermits, deliverWebhook } from './webhooks/deliver-webhook';
 import { refreshRows } from './cache/refresh-rows';
 import { startMailsWorker } from './mails/mails-worker';
@@ -78,6 +80,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
 
   const chunkDeps = {
     store,
+    link: queueLink,
+    keys,
     secrets: runtime.secrets,
     committer,
     finalize,
@@ -87,6 +91,7 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     signal,
   };
   const queues = inspectQueues({ link: queueLink, keys, log });
+  const forgetChunk = createForgetChunk({ link: queueLink, keys, log });
   const boundDeadLetters = createBoundDeadLetters({ link: queueLink, keys, queues, log });
   const startEvents = (lane: EventLane, concurrency: number, onJob: (job: Job) => void = () => undefined): Worker => {
     const process = (job: Job, token?: string): Promise<void> => {
@@ -96,6 +101,9 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     const worker = start(EVENT_QUEUES[lane], process, { concurrency, ...lockOptions });
     worker.on('failed', (job) => {
       if (job?.finishedOn !== undefined) void boundDeadLetters(EVENT_QUEUES[lane].name, job);
+    });
+    worker.on('completed', ({ id, data }) => {
+      void forgetChunk({ chunkId: id as ChunkId, tenant: (data as { tenant: Tenant }).tenant });
     });
     return worker;
   };
@@ -116,8 +124,10 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
   const deliveryDeps = { store, secrets, config, log, queue: webhookQueue, signal, permits };
   const webhooks = startOnWakeUps(webhooksQueue, WEBHOOK_CONCURRENCY, (id) => deliverWebhook(deliveryDeps, id));
   const erasureQueue = createWakeUpQueue(erasuresQueue, { link: queueLink, keys, log });
-  const eventQueues = Object.values(EVENT_QUEUES).map(({ name }) => queues[name]);
-  const erasureDeps = { store, cache, link: queueLink, keys, eventQueues, log, signal };
+  const erasureDeps = { store, cache, link: queueLink, keys, queues, log, signal };
+  const registerDeadLetters = createRegisterDeadLetters({ link: queueLink, keys });
+  // Before the first erasure, which looks only for registered dead letters.
+  await retryUntilAborted(registerDeadLetters, { what: 'dead letter registration', log, signal });
   const erasures = startOnWakeUps(erasuresQueue, ERASURE_CONCURRENCY, (id, job, token) =>
     deleteUserEvents(erasureDeps, id, job, token),
   );
@@ -136,7 +146,8 @@ export async function startWorkers(runtime: Runtime): Promise<RunningWorkers> {
     log,
   });
   const sealer = startSealer({ store, link: queueLink, keys, log, metrics });
-  const stopMaintenance = maintain({ queues, cascadeQueue, store, link: queueLink, keys, log, metrics });
+  const maintenanceDeps = { queues, cascadeQueue, store, link: queueLink, keys, log, metrics, registerDeadLetters };
+  const stopMaintenance = maintain(maintenanceDeps);
 
   return {
     events,

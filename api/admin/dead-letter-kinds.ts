@@ -1,8 +1,8 @@
 import type { Job } from 'bullmq';
 import { z } from 'zod';
 import { type ChunkId, isTenant, type Tenant } from '../../shared/domain/ids';
-import { finalizeChunks } from '../../shared/queue/event-queue';
 import { bulkEventsQueue, eventsQueue } from '../../shared/queue/event-chunk';
+import { discardChunks, recordFinalized } from '../../shared/queue/finalize-chunks';
 import { reserveBytes } from '../../shared/queue/queued-bytes';
 import type { DeadLetterQueue, QUEUES } from '../../shared/queue/queues';
 import type { ApiContext } from '../context';
@@ -41,19 +41,20 @@ const eventChunks: DeadLetterKind = {
     const read = factsSchema.safeParse(data);
     return read.success ? { ...read.data, events: read.data.events && read.data.events.length } : NO_FACTS;
   },
-  /** Counts the payload's bytes toward the queue's limit again. */
-  async beforeReplay({ keys, queueLink }, { data }, nowMs) {
-    const read = eventsQueue.safeParse(data);
-    if (!read.success) return;
-    const chunkId = read.data.chunkId as ChunkId;
-    const tenant = read.data.tenant as Tenant;
+  /** Makes sure that erasures wait for the job, and counts the payload's bytes toward the queue's limit again. */
+  async beforeReplay({ keys, queueLink }, { id, data }, nowMs) {
+    const { tenant } = eventChunks.facts(data);
+    if (!tenant) return;
+    const chunkId = id as ChunkId;
+    await recordFinalized(queueLink, keys, [{ chunkId, tenant }]);
+    if (!eventsQueue.safeParse(data).success) return;
     // The job keeps its lane and priority, so the reservation needs no cost.
     const entry = { chunkId, bytes: Buffer.byteLength(JSON.stringify(data)), cost: 0 };
     await reserveBytes(queueLink.client, keys, { lane: 'interactive', tenant, nowMs, limits: null }, [entry]);
   },
   async afterDrop({ keys, queueLink }, { id, data }) {
     const { tenant } = eventChunks.facts(data);
-    if (tenant) await finalizeChunks(queueLink, keys, [{ chunkId: id as ChunkId, tenant }]);
+    if (tenant) await discardChunks(queueLink, keys, [{ chunkId: id as ChunkId, tenant }]);
   },
 };
 

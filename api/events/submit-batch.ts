@@ -6,7 +6,7 @@ import { type ChunkId, type EventId, newChunkId, type Tenant, tenantOf } from '.
 import { chunkIdAt, signReceipt } from '../../shared/domain/receipt';
 import { type FieldError, MAX_LISTED_ERRORS } from '../../shared/errors';
 import { PublicError } from '../http/public-error';
-import { finalizeChunks } from '../../shared/queue/event-queue';
+import { discardChunks } from '../../shared/queue/finalize-chunks';
 import { type EventChunk, MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
@@ -227,7 +227,7 @@ export async function submitBatch(deps: Deps, sent: BatchSubmission): Promise<Ba
   }
   // If Redis does not respond, the markers remain until the sweep removes them.
   const unmark = (chunks: typeof marked): Promise<void> =>
-    chunks.length > 0 ? finalizeChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
+    chunks.length > 0 ? discardChunks(queueLink, keys, chunks).catch(() => undefined) : Promise.resolve();
   const batch = await checkAdmitted(deps, sent, admission, nowMs).catch(async (error: unknown) => {
     await unmark(marked);
     throw error;

@@ -6,7 +6,7 @@ import { signReceipt } from '../../shared/domain/receipt';
 import { PublicError } from '../http/public-error';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { SpanContext } from '../../shared/tracing/tracing';
-import { finalizeChunks } from '../../shared/queue/event-queue';
+import { discardChunks } from '../../shared/queue/finalize-chunks';
 import { MAX_EVENTS_PER_CHUNK } from '../../shared/queue/event-chunk';
 import type { ApiContext } from '../context';
 import { rateLimited } from '../http/rate-headers';
@@ -106,7 +106,7 @@ export function createSubmitSingle(deps: Deps): (single: Single) => Promise<Subm
     }
     if (admitted.length === 0) return;
     const granted = stillAllowed(admission, admitted);
-    if (granted.length === 0) return await finalizeChunks(queueLink, keys, [{ chunkId, tenant }]);
+    if (granted.length === 0) return await discardChunks(queueLink, keys, [{ chunkId, tenant }]);
     const receivedAtMs = admission.nowMs!;
     const keyedIds = receivedAtMs >= keyedIdsFromMs;
     const events = granted.map(({ item }, index) => assignEventId(item.event, chunkId, index, keyedIds));

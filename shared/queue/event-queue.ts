@@ -1,12 +1,12 @@
-import type { ChunkId, Tenant } from '../domain/ids';
 import { MirError, overloaded } from '../errors';
 import type { Log } from '../log';
 import { NO_TRACING, type SpanContext, type Tracing } from '../tracing/tracing';
 import type { RedisLink } from '../redis/connect';
 import type { RedisKeys } from '../redis/keys';
 import { encodeChunk, EVENT_QUEUES, type EventChunk, type EventLane } from './event-chunk';
+import { discardChunks } from './finalize-chunks';
 import type { OverloadGuard } from './overload-guard';
-import { queueFull, releaseBytes, type Reserved, reserveBytes, shareExceeded } from './queued-bytes';
+import { queueFull, type Reserved, reserveBytes, shareExceeded } from './queued-bytes';
 
 /** Maximum number of open chunks of a tenant that uses the interactive lane. */
 const MAX_INTERACTIVE_CHUNKS = 16;
@@ -85,7 +85,7 @@ export function createEventQueue(deps: {
     if (status === 'OK') return;
     const { tenant } = chunks[0]!;
     guard?.noteRefusal(tenant, status);
-    await finalizeChunks(link, keys, chunks).catch(() => undefined);
+    await discardChunks(link, keys, chunks).catch(() => undefined);
     throw status === 'FULL' ? queueFull() : shareExceeded();
   };
 
@@ -120,21 +120,4 @@ export function createEventQueue(deps: {
       await Promise.all(Object.values(producers).map((producer) => producer.close()));
     },
   };
-}
-
-/** Removes the chunks' open markers, so that the watermark advances, and releases the chunks' queued bytes. */
-export async function finalizeChunks(
-  link: RedisLink,
-  keys: RedisKeys,
-  chunks: { chunkId: ChunkId; tenant: Tenant }[],
-): Promise<void> {
-  const byTenant = new Map<Tenant, ChunkId[]>();
-  for (const { chunkId, tenant } of chunks) {
-    const own = byTenant.get(tenant);
-    if (own) own.push(chunkId);
-    else byTenant.set(tenant, [chunkId]);
-  }
-  const removals = [...byTenant].map(([tenant, own]) => link.client.zrem(keys.openChunks(tenant), ...own));
-  const ids = chunks.map(({ chunkId }) => chunkId);
-  await Promise.all([...removals, releaseBytes(link.client, keys, ids)]);
 }

@@ -1,8 +1,8 @@
 import type { ChunkId, Tenant } from '../domain/ids';
 import type { RedisLink } from '../redis/connect';
 import { findJobs, type JobState, queueKeys } from './bullmq-internals';
-import { finalizeChunks } from './event-queue';
-import { EVENT_QUEUES } from './event-chunk';
+import { EVENT_QUEUES, type EventLane } from './event-chunk';
+import { discardChunks, finalizeChunks, type TenantChunk } from './finalize-chunks';
 import type { RedisKeys } from '../redis/keys';
 import { parseReservation } from './queued-bytes';
 
@@ -15,50 +15,59 @@ const PAGE = 200;
 const MAX_PAGES_PER_SWEEP = 50;
 const CURSOR_SECONDS = 3_600;
 
-type Chunk = { chunkId: ChunkId; tenant: Tenant };
+/** A chunk and the time when it was accepted. */
+type AcceptedChunk = TenantChunk & { atMs: number };
 
-/** Returns the state of each chunk's job. A chunk has a job in at most one of the event queues. */
-async function jobStates(link: RedisLink, keys: RedisKeys, chunkIds: readonly string[]): Promise<JobState[]> {
-  const perQueue = await Promise.all(
-    Object.values(EVENT_QUEUES).map(({ name }) => findJobs(link.client, queueKeys(keys, name), chunkIds)),
-  );
-  return chunkIds.map((_, n) => perQueue.map((states) => states[n]!).find((state) => state !== 'none') ?? 'none');
-}
+/** The state of a chunk's job, and the name of its queue. */
+type ChunkJob =
+  | { state: 'none' }
+  | { state: Exclude<JobState, 'none'>; queue: (typeof EVENT_QUEUES)[EventLane]['name'] };
 
-/**
- * Returns the chunks that no job will finalize, because the job is missing or has failed with an unreadable payload.
- */
-async function withoutJob(link: RedisLink, keys: RedisKeys, chunks: Chunk[]): Promise<Chunk[]> {
-  if (chunks.length === 0) return [];
-  const chunkIds = chunks.map(({ chunkId }) => chunkId);
-  const jobs = await jobStates(link, keys, chunkIds);
-  return chunks.filter((_, n) => jobs[n] !== 'queued');
-}
-
-/**
- * Returns whether any chunk received up to `throughMs` is still queued or being processed. A chunk with a recent marker
- * but no job counts as queued, because its job may still be added.
- */
-export async function isQueuedUpTo(
+/** Finds the chunks' jobs. A chunk has a job in at most one of the event queues. */
+export async function findChunkJobs(
   link: RedisLink,
+  keys: RedisKeys,
+  chunkIds: readonly string[],
+): Promise<ChunkJob[]> {
+  const names = Object.values(EVENT_QUEUES).map(({ name }) => name);
+  const perQueue = await Promise.all(names.map((name) => findJobs(link.client, queueKeys(keys, name), chunkIds)));
+  return chunkIds.map((_, n) => {
+    const found = perQueue.map((states, at) => ({ state: states[n]!, queue: names[at]! }));
+    return found.find((job): job is Exclude<ChunkJob, { state: 'none' }> => job.state !== 'none') ?? { state: 'none' };
+  });
+}
+
+/**
+ * Finalizes the chunks whose jobs have failed without a worker finalizing them, and discards those that still have no
+ * job after `ABANDONED_AFTER_MS`. Returns the number of these chunks.
+ */
+async function sweepChunks(link: RedisLink, keys: RedisKeys, chunks: AcceptedChunk[], nowMs: number): Promise<number> {
+  if (chunks.length === 0) return 0;
+  const jobs = await findChunkJobs(
+    link,
+    keys,
+    chunks.map(({ chunkId }) => chunkId),
+  );
+  const failed = chunks.filter((_, n) => jobs[n]!.state === 'failed');
+  const lost = chunks.filter(({ atMs }, n) => jobs[n]!.state === 'none' && atMs <= nowMs - ABANDONED_AFTER_MS);
+  if (failed.length > 0) await finalizeChunks(link, keys, failed);
+  if (lost.length > 0) await discardChunks(link, keys, lost);
+  return failed.length + lost.length;
+}
+
+/** Returns whether any chunk received up to `throughMs` is open. */
+export async function hasOpenChunks(
+  { client }: RedisLink,
   keys: RedisKeys,
   tenant: Tenant,
   throughMs: number,
-  nowMs: number,
 ): Promise<boolean> {
-  const flat = await link.client.zrangebyscore(keys.openChunks(tenant), 0, throughMs, 'WITHSCORES', 'LIMIT', 0, PAGE);
-  if (flat.length === 0) return false;
-  // A full page means that there may be more chunks.
-  if (flat.length === 2 * PAGE) return true;
-  const ids = flat.filter((_, n) => n % 2 === 0);
-  const jobs = await jobStates(link, keys, ids);
-  return jobs.some(
-    (job, n) => job === 'queued' || (job === 'none' && Number(flat[2 * n + 1]) > nowMs - ABANDONED_AFTER_MS),
-  );
+  return (await client.zcount(keys.openChunks(tenant), 0, throughMs)) > 0;
 }
 
 /**
- * Finalizes a tenant's oldest abandoned chunks, so that its watermark advances. Returns the number of finalized chunks.
+ * Sweeps a tenant's oldest open chunks, so that its watermark advances. `nowMs` is a time from the Redis clock. Returns
+ * the number of chunks that are no longer open.
  */
 export async function sweepOpenChunks(
   link: RedisLink,
@@ -66,20 +75,18 @@ export async function sweepOpenChunks(
   tenant: Tenant,
   nowMs: number,
 ): Promise<number> {
-  const before = nowMs - ABANDONED_AFTER_MS;
-  const ids = await link.client.zrangebyscore(keys.openChunks(tenant), 0, before, 'LIMIT', 0, PAGE);
-  const lost = await withoutJob(
-    link,
-    keys,
-    ids.map((chunkId) => ({ chunkId: chunkId as ChunkId, tenant })),
-  );
-  if (lost.length > 0) await finalizeChunks(link, keys, lost);
-  return lost.length;
+  const flat = await link.client.zrange(keys.openChunks(tenant), 0, PAGE - 1, 'WITHSCORES');
+  const oldest = Array.from({ length: flat.length / 2 }, (_, n) => ({
+    chunkId: flat[2 * n] as ChunkId,
+    tenant,
+    atMs: Number(flat[2 * n + 1]),
+  }));
+  return sweepChunks(link, keys, oldest, nowMs);
 }
 
 /**
- * Finalizes abandoned chunks that still reserve bytes. A sweep is bounded: the next one continues where it stopped.
- * Returns the number of finalized chunks.
+ * Sweeps chunks that have reserved bytes for longer than `ABANDONED_AFTER_MS`. `nowMs` is a time from the Redis clock. A
+ * sweep is bounded: the next one continues where it stopped. Returns the number of chunks whose bytes were released.
  */
 export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs: number): Promise<number> {
   const { client } = link;
@@ -88,14 +95,12 @@ export async function sweepReservations(link: RedisLink, keys: RedisKeys, nowMs:
   for (let page = 0; page < MAX_PAGES_PER_SWEEP; page += 1) {
     const [next, fields] = await client.hscan(keys.reservations(), cursor, 'COUNT', PAGE);
     cursor = next;
-    const old: Chunk[] = [];
+    const old: AcceptedChunk[] = [];
     for (let at = 0; at < fields.length; at += 2) {
-      const { tenant, reservedAtMs } = parseReservation(fields[at + 1]!);
-      if (reservedAtMs < nowMs - ABANDONED_AFTER_MS) old.push({ chunkId: fields[at] as ChunkId, tenant });
+      const { tenant, reservedAtMs: atMs } = parseReservation(fields[at + 1]!);
+      if (atMs <= nowMs - ABANDONED_AFTER_MS) old.push({ chunkId: fields[at] as ChunkId, tenant, atMs });
     }
-    const lost = await withoutJob(link, keys, old);
-    if (lost.length > 0) await finalizeChunks(link, keys, lost);
-    swept += lost.length;
+    swept += await sweepChunks(link, keys, old, nowMs);
     if (cursor === '0') break;
   }
   await client.set(keys.reservationCursor(), cursor, 'EX', CURSOR_SECONDS);

@@ -18,9 +18,8 @@ export function redisKeys(keyspace: string) {
     /** Prefix to which authorize.lua appends node IDs. */
     budget: (tag: string, env: Env, policy: string) => `${p}:{${tag}}:${env}:budget:${policy}:`,
     openChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:open-chunks`,
-    /** The IDs of a tenant's dead letters in a queue, by time of failure. */
-    deadLetters: (tenant: Tenant, queue: string) =>
-      `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:dead-letters:${queue}`,
+    /** A tenant's finalized chunks whose jobs may still exist, by the time when they were finalized. */
+    finalizedChunks: (tenant: Tenant) => `${p}:{${tagOf(partnerOf(tenant))}}:${envOf(tenant)}:finalized-chunks`,
     /** The bytes of queued events. reserve-bytes.lua documents these keys. */
     reservations: () => `${p}:{${p}-events}:ledger`,
     reservedBytes: () => `${p}:{${p}-events}:ledger-bytes`,

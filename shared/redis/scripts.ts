@@ -81,6 +81,11 @@ export const scripts = {
 
   reserveBytes: script<Ledger, Argument[], ReserveReply>('reserve-bytes'),
   releaseBytes: script<Ledger, string[], number>('release-bytes'),
+  finalizeChunks: script<
+    [openChunks: string, finalizedChunks: string],
+    [maxAgeMs: number, ...chunkIds: string[]],
+    number
+  >('finalize-chunks'),
   findJobs: script<[failed: string], [jobPrefix: string, ...jobIds: string[]], (0 | 1 | 2)[]>('find-jobs'),
   queueStats: script<
     [waiting: string, prioritized: string, active: string, delayed: string, failed: string],

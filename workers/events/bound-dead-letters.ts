@@ -1,9 +1,9 @@
 import type { Job } from 'bullmq';
-import { isTenant } from '../../shared/domain/ids';
+import { type ChunkId, isTenant } from '../../shared/domain/ids';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
-import { isFailed, queueKeys } from '../../shared/queue/bullmq-internals';
-import { DEAD_LETTER_AGE_SECONDS } from '../../shared/queue/define-queue';
+import { findJobs, queueKeys } from '../../shared/queue/bullmq-internals';
+import { recordFinalized } from '../../shared/queue/finalize-chunks';
 import type { DeadLetterQueue, InspectedQueues } from '../../shared/queue/queues';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
@@ -27,22 +27,18 @@ export function createBoundDeadLetters(deps: {
   const { link, keys, queues, log } = deps;
   const redis = link.client;
 
-  const bound = async (queue: DeadLetterQueue, { id, data, finishedOn }: Job): Promise<void> => {
+  const bound = async (queue: DeadLetterQueue, { id, data }: Job): Promise<void> => {
     const tenant: unknown = (data as { tenant?: unknown } | null)?.tenant;
     if (!isTenant(tenant)) return;
-    const key = keys.deadLetters(tenant, queue);
-    const replies = await redis
-      .multi()
-      .zadd(key, finishedOn ?? Date.now(), id!)
-      .expire(key, DEAD_LETTER_AGE_SECONDS)
-      .zrange(key, 0, -MAX_DEAD_LETTERS_PER_TENANT - 1)
-      .exec();
-    const excess = (replies?.at(-1)?.[1] ?? []) as string[];
+    // The worker could not finalize the chunk if its payload is unreadable.
+    await recordFinalized(link, keys, [{ chunkId: id as ChunkId, tenant }]);
+    const key = keys.finalizedChunks(tenant);
+    if ((await redis.zcard(key)) <= MAX_DEAD_LETTERS_PER_TENANT) return;
+    const ids = await redis.zrange(key, 0, -1);
+    const states = await findJobs(redis, queueKeys(keys, queue), ids);
+    const excess = ids.filter((_, n) => states[n] === 'failed').slice(0, -MAX_DEAD_LETTERS_PER_TENANT);
     if (excess.length === 0) return;
-    // Jobs that were replayed or dropped may still be listed.
-    for (const old of excess) {
-      if (await isFailed(redis, queueKeys(keys, queue), old)) await queues[queue].remove(old);
-    }
+    for (const old of excess) await queues[queue].remove(old);
     await redis.zrem(key, ...excess);
     log.warn({ queue, tenant, jobIds: excess }, 'oldest dead letters of a tenant deleted');
   };

@@ -1,16 +1,18 @@
 import { RECEIPT_RETENTION_MS } from '../../shared/domain/receipt';
+import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { retryUntilAborted } from '../../shared/concurrency/retry';
 import { coalesce, type Coalesced } from '../../shared/concurrency/coalesce';
 import type { RedisLink } from '../../shared/redis/connect';
-import { finalizeChunks } from '../../shared/queue/event-queue';
+import { finalizeChunks, removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
 import type { RedisKeys } from '../../shared/redis/keys';
 import type { ReceiptItem, ReceiptPartDoc } from '../../shared/store/receipts';
 import type { Store } from '../../shared/store/store';
 import type { ChunkId, Tenant } from '../../shared/domain/ids';
 
 const MAX_PARTS_PER_WRITE = 500;
+const MAX_CHUNKS_PER_REMOVAL = 500;
 
 export interface FinalizedChunk {
   chunkId: ChunkId;
@@ -22,7 +24,7 @@ export interface FinalizedChunk {
 
 /**
  * Returns a function that finalizes a chunk: writes its part of the receipt, then removes its open marker and releases
- * its queued bytes. Chunks that are finalized in the same event-loop tick share round trips.
+ * its queued bytes. Its job may still exist, so the chunk stays among the tenant's finalized chunks. Chunks that are finalized in the same event-loop tick share round trips.
  */
 export function createFinalizeChunk(deps: {
   store: Pick<Store, 'receipts'>;
@@ -55,4 +57,24 @@ export function createFinalizeChunk(deps: {
     batch.forEach(({ resolve }) => resolve());
   };
   return coalesce(flush, { maxItems: MAX_PARTS_PER_WRITE });
+}
+
+/**
+ * Returns a function that removes a chunk from the finalized ones. Call it once the chunk's job has completed. Never
+ * rejects: an erasure, or a later finalization after a month, removes a chunk that was left behind.
+ */
+export function createForgetChunk(deps: {
+  link: RedisLink;
+  keys: RedisKeys;
+  log: Log;
+}): (chunk: TenantChunk) => Promise<void> {
+  const { link, keys, log } = deps;
+  const flush = async (batch: Coalesced<TenantChunk, void>[]): Promise<void> => {
+    const chunks = batch.map(({ item }) => item);
+    await removeFinalized(link, keys, chunks).catch((error: unknown) =>
+      log.warn({ err: messageOf(error) }, 'removing completed chunks failed'),
+    );
+    batch.forEach(({ resolve }) => resolve());
+  };
+  return coalesce(flush, { maxItems: MAX_CHUNKS_PER_REMOVAL });
 }

@@ -7,7 +7,16 @@ import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import { orAborted } from '../../shared/concurrency/retry';
-import { decodeChunk, type EventChunk, type EventLane, eventsQueue, redactRows } from '../../shared/queue/event-chunk';
+import {
+  decodeChunk,
+  EVENT_QUEUES,
+  type EventChunk,
+  type EventLane,
+  eventsQueue,
+} from '../../shared/queue/event-chunk';
+import { redactStoredChunk } from '../../shared/queue/stored-chunk';
+import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisKeys } from '../../shared/redis/keys';
 import type { Store } from '../../shared/store/store';
 import { isErased } from './commit-group';
 import type { Committer } from './committer';
@@ -16,6 +25,8 @@ import type { FinalizedChunk } from './finalize-chunk';
 
 interface Deps {
   store: Pick<Store, 'users'>;
+  link: RedisLink;
+  keys: RedisKeys;
   secrets: Pick<Secrets, 'eventId'>;
   committer: Committer;
   finalize: (finalized: FinalizedChunk) => Promise<void>;
@@ -83,15 +94,15 @@ async function finalizeAsFailed(
 }
 
 /**
- * Redacts the events of erased users before a job becomes a dead letter, regardless of why the job failed. Must run
- * before the chunk is finalized, because an erasure waits only for chunks that are not finalized.
+ * Redacts the events of erased users before a job becomes a dead letter, regardless of why the job failed. Erasures that
+ * are still running redact the dead letter, too.
  */
-async function redactErased({ store }: Deps, job: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
-  const rows = await store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
+async function redactErased(deps: Deps, { id }: Job, { events, receivedAtMs }: EventChunk): Promise<void> {
+  const rows = await deps.store.users.rows([...new Set(events.map(({ userRef }) => userRef))]);
   const isGone = (userRef: UserRef): boolean => isErased(rows, userRef, receivedAtMs);
   if (!events.some(({ userRef }) => isGone(userRef))) return;
-  const redacted = redactRows(eventsQueue.parse(job), ([, , userRef]) => isGone(userRef as UserRef));
-  await job.updateData(eventsQueue.encode(redacted));
+  const job = { queue: EVENT_QUEUES[deps.lane].name, id: id! };
+  await redactStoredChunk(deps, job, ([, , userRef]) => isGone(userRef as UserRef));
 }
 
 /**
@@ -134,7 +145,7 @@ export async function processChunk(deps: Deps, job: Job, token?: string): Promis
     log.warn({ chunkId, requestIds, err: messageOf(error), last }, 'chunk commit failed');
     if (last) {
       await redactErased(deps, job, chunk).catch((reason: unknown) =>
-        log.error({ chunkId, err: messageOf(reason) }, 'redacting a dead letter failed; erased content may remain'),
+        log.error({ chunkId, err: messageOf(reason) }, 'redacting a dead letter failed, left to the erasures'),
       );
       await finalizeAsFailed(deps, job, 'COMMIT_FAILED', 'The events could not be committed.');
     }

@@ -2,6 +2,7 @@ import type { Log } from '../../shared/log';
 import type { Metrics } from '../../shared/metrics/metrics';
 import type { CascadeQueue } from '../../shared/queue/cascade-queue';
 import type { InspectedQueues } from '../../shared/queue/queues';
+import { redisNowMs } from '../../shared/redis/clock';
 import type { RedisLink } from '../../shared/redis/connect';
 import type { RedisKeys } from '../../shared/redis/keys';
 import { sweepReservations } from '../../shared/queue/sweep-open-chunks';
@@ -33,8 +34,9 @@ export function maintain(deps: {
   keys: RedisKeys;
   log: Log;
   metrics: Metrics;
+  registerDeadLetters: () => Promise<void>;
 }): () => void {
-  const { queues, cascadeQueue, store, link, keys, log, metrics } = deps;
+  const { queues, cascadeQueue, store, link, keys, log, metrics, registerDeadLetters } = deps;
   const gauges = gaugeReadings({ store, link, keys, metrics }).map(({ what, read }) =>
     repeat(GAUGES_EVERY_MS, `reading gauges (${what})`, log, () => read(performance.now())),
   );
@@ -42,9 +44,10 @@ export function maintain(deps: {
     repeat(SWEEP_EVERY_MS, 'abandoned chunk sweep', log, async () => {
       const isFirst = await link.client.set(keys.reservationSweep(), '1', 'PX', SWEEP_LOCK_MS, 'NX');
       if (isFirst === null) return;
-      const swept = await sweepReservations(link, keys, Date.now());
+      const swept = await sweepReservations(link, keys, await redisNowMs(link.client));
       if (swept > 0) log.info({ swept }, 'abandoned chunks swept');
     }),
+    repeat(DEAD_LETTERS_EVERY_MS, 'dead letter registration', log, registerDeadLetters),
     repeat(DEAD_LETTERS_EVERY_MS, 'dead letter expiry', log, () => expireDeadLetters(queues, log)),
     repeat(SIGN_UPS_EVERY_MS, 'sign-up cleanup', log, () => forgetSignUps(store, Date.now())),
     repeat(CASCADES_EVERY_MS, 'cascade requeue', log, async () => {

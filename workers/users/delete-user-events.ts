@@ -1,14 +1,15 @@
-import { DelayedError, type Job, type Queue } from 'bullmq';
+import { DelayedError, type Job } from 'bullmq';
 import type { SignalsCache } from '../../shared/cache/signals-cache';
-import type { Tenant, UserRef } from '../../shared/domain/ids';
-import { messageOf } from '../../shared/errors';
+import type { ChunkId, UserRef } from '../../shared/domain/ids';
 import type { Log } from '../../shared/log';
-import { failedJobs, queueKeys } from '../../shared/queue/bullmq-internals';
-import { isQueuedUpTo } from '../../shared/queue/sweep-open-chunks';
+import { removeFinalized, type TenantChunk } from '../../shared/queue/finalize-chunks';
+import type { InspectedQueues } from '../../shared/queue/queues';
+import { findChunkJobs, hasOpenChunks, sweepOpenChunks } from '../../shared/queue/sweep-open-chunks';
+import { redisNowMs } from '../../shared/redis/clock';
 import type { ErasureDoc } from '../../shared/store/erasures';
 import type { Store } from '../../shared/store/store';
 import { refreshSignals } from '../events/put-signals';
-import { redactDeadLetter, type RedactDeps } from './redact-dead-letter';
+import { type ErasedEvents, holdsContent, redactDeadLetter, type RedactDeps } from './redact-dead-letter';
 
 export const PAGE_EVENTS = 1_000;
 const PAGE_TIMEOUT_MS = 30_000;
@@ -23,24 +24,32 @@ const MAX_RECHECK_MS = 10_000;
 const RECHECKS_PER_AGE = 10;
 
 interface Deps extends RedactDeps {
-  /** The event queues, whose dead letters contain event payloads. */
-  eventQueues: readonly Queue[];
+  queues: InspectedQueues;
   store: Pick<Store, 'transaction' | 'events' | 'erasures' | 'users'>;
   cache: Pick<SignalsCache, 'fence' | 'putNewer'>;
   log: Log;
 }
 
 /**
- * Redacts dead letters one by one, because a thousand payloads may not fit in memory. Dead letters that are created
- * later do not contain the events.
+ * Redacts the events in the tenant's dead letters, one by one, because a thousand payloads may not fit in memory.
+ * Returns whether any of the tenant's finalized chunks is still queued with these events, so that it may yet become a
+ * dead letter. Chunks without a job are removed.
  */
-async function redactDeadLetters(deps: Deps, tenant: Tenant, userRef: UserRef): Promise<void> {
-  const { link, keys, eventQueues } = deps;
-  for (const queue of eventQueues) {
-    for (const { id } of await failedJobs(link.client, queueKeys(keys, queue.name))) {
-      await redactDeadLetter(deps, queue, id, tenant, userRef);
-    }
+async function redactFinalized(deps: Deps, erased: ErasedEvents): Promise<boolean> {
+  const { link, keys, queues } = deps;
+  const { tenant } = erased;
+  const ids = await link.client.zrange(keys.finalizedChunks(tenant), 0, -1);
+  const jobs = await findChunkJobs(link, keys, ids);
+  let isQueued = false;
+  const gone: TenantChunk[] = [];
+  for (const [n, id] of ids.entries()) {
+    const job = jobs[n]!;
+    if (job.state === 'none') gone.push({ chunkId: id as ChunkId, tenant });
+    else if (job.state === 'failed') await redactDeadLetter(deps, queues[job.queue], id, erased);
+    else isQueued ||= await holdsContent(deps, job.queue, id, erased);
   }
+  await removeFinalized(link, keys, gone);
+  return isQueued;
 }
 
 /**
@@ -61,7 +70,7 @@ function erasePage({ store }: Deps, { _id, tenant, erasedAt }: ErasureDoc, userR
  * While any events are queued, and after each turn, the job is delayed. Safe to interrupt and to run twice.
  */
 export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, token?: string): Promise<void> {
-  const { store, link, keys, log, signal } = deps;
+  const { store, link, keys, signal } = deps;
   const erasure: ErasureDoc | null = await store.erasures.byId(receiptId);
   if (erasure?.status !== 'RUNNING' || erasure.userRef === undefined) return;
   const { tenant, userRef, erasedAt } = erasure;
@@ -73,19 +82,18 @@ export async function deleteUserEvents(deps: Deps, receiptId: string, job: Job, 
     }
     if ((await erasePage(deps, erasure, userRef)) === 0) break;
   }
-  const nowMs = Date.now();
-  if (await isQueuedUpTo(link, keys, tenant, erasedAt.getTime(), nowMs)) {
+  const nowMs = await redisNowMs(link.client);
+  await sweepOpenChunks(link, keys, tenant, nowMs);
+  // A chunk that is open is not finalized yet, so the finalized chunks are read only once no chunk is open.
+  const isQueued =
+    (await hasOpenChunks(link, keys, tenant, erasedAt.getTime())) ||
+    (await redactFinalized(deps, { tenant, userRef, erasedAt }));
+  if (isQueued) {
     const ageMs = nowMs - erasedAt.getTime();
     const waitMs = Math.min(MAX_RECHECK_MS, Math.max(MIN_RECHECK_MS, ageMs / RECHECKS_PER_AGE));
     // Delay this job instead of completing it, so that the sweep does not add another job.
-    await job.moveToDelayed(nowMs + waitMs, token);
+    await job.moveToDelayed(Date.now() + waitMs, token);
     throw new DelayedError();
-  }
-  try {
-    await redactDeadLetters(deps, tenant, userRef);
-  } catch (error) {
-    log.warn({ receiptId, err: messageOf(error) }, 'redacting dead letters failed, retrying');
-    throw error;
   }
   // The API process may have died before it updated the cache. Update it here, because DONE promises that no reader
   // sees the events anymore.

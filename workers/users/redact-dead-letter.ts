@@ -1,11 +1,11 @@
 import type { Queue } from 'bullmq';
-import type { ChunkId, Tenant, UserRef } from '../../shared/domain/ids';
+import type { ChunkId } from '../../shared/domain/ids';
+import { type EventChunkPayload, type EventRow, isRedacted } from '../../shared/queue/event-chunk';
+import { discardChunks } from '../../shared/queue/finalize-chunks';
+import { readStoredChunk, redactStoredChunk } from '../../shared/queue/stored-chunk';
 import type { RedisLink } from '../../shared/redis/connect';
-import { JOB_FIELDS, queueKeys, storedPayload } from '../../shared/queue/bullmq-internals';
-import { type EventChunkPayload, eventsQueue, isRedacted, redactRows } from '../../shared/queue/event-chunk';
-import { finalizeChunks } from '../../shared/queue/event-queue';
 import type { RedisKeys } from '../../shared/redis/keys';
-import { scripts } from '../../shared/redis/scripts';
+import type { ErasureDoc } from '../../shared/store/erasures';
 
 export interface RedactDeps {
   link: RedisLink;
@@ -13,47 +13,42 @@ export interface RedactDeps {
   signal: AbortSignal;
 }
 
+/** The events to erase: those of the user that were received up to `erasedAt`. */
+export type ErasedEvents = Required<Pick<ErasureDoc, 'tenant' | 'userRef' | 'erasedAt'>>;
+
 const USER_REF = 2;
 
-/** Returns the chunk in a payload, or null if the payload does not mention the user or belongs to another tenant. */
-function chunkOfUser(text: string | null, tenant: Tenant, userRef: UserRef): EventChunkPayload | null {
-  // Skip parsing dead letters that do not mention the user; most do not.
-  if (!text?.includes(userRef)) return null;
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const chunk = eventsQueue.safeParse(data);
-  return chunk.success && chunk.data.tenant === tenant ? chunk.data : null;
+function isToErase(
+  row: EventRow,
+  { tenant, receivedAtMs }: EventChunkPayload,
+  { tenant: owner, userRef, erasedAt }: ErasedEvents,
+): boolean {
+  return row[USER_REF] === userRef && tenant === owner && receivedAtMs <= erasedAt.getTime();
 }
 
-/**
- * Redacts a user's events in one dead letter, or removes the dead letter if no other content is left. Replaces the
- * payload only if it is unchanged, so that concurrent erasures cannot undo each other.
- */
+/** Returns whether a job's payload contains content of these events. */
+export async function holdsContent(
+  deps: RedactDeps,
+  queue: string,
+  id: string,
+  erased: ErasedEvents,
+): Promise<boolean> {
+  const stored = await readStoredChunk(deps, { queue, id }, erased.userRef);
+  return stored?.chunk.events.some((row) => !isRedacted(row) && isToErase(row, stored.chunk, erased)) ?? false;
+}
+
+/** Redacts these events in one dead letter, or removes the dead letter if no other content is left. */
 export async function redactDeadLetter(
-  { link, keys, signal }: RedactDeps,
+  deps: RedactDeps,
   events: Queue,
   id: string,
-  tenant: Tenant,
-  userRef: UserRef,
+  erased: ErasedEvents,
 ): Promise<void> {
-  const isTheirs = (row: EventChunkPayload['events'][number]): boolean => row[USER_REF] === userRef;
-  const queue = queueKeys(keys, events.name);
-  for (;;) {
-    signal.throwIfAborted();
-    const text = await storedPayload(link.client, queue, id);
-    const chunk = chunkOfUser(text, tenant, userRef);
-    if (!chunk?.events.some(isTheirs)) return;
-    const left = redactRows(chunk, isTheirs);
-    if (left.events.every(isRedacted)) {
-      await events.remove(id);
-      await finalizeChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
-      return;
-    }
-    const swap = [JOB_FIELDS.payload, text!, JSON.stringify(eventsQueue.encode(left))] as const;
-    if (await scripts.replaceJobData(link.client, [queue.job(id)], swap)) return;
-  }
+  const { link, keys } = deps;
+  const { tenant, userRef } = erased;
+  const isErased = (row: EventRow, chunk: EventChunkPayload): boolean => isToErase(row, chunk, erased);
+  const left = await redactStoredChunk(deps, { queue: events.name, id }, isErased, userRef);
+  if (!left?.events.some((row) => isErased(row, left)) || !left.events.every(isRedacted)) return;
+  await events.remove(id);
+  await discardChunks(link, keys, [{ chunkId: id as ChunkId, tenant }]);
 }

@@ -7,6 +7,7 @@ import type { Harness } from '../../../support/harness';
 import { sharedHarness } from '../../../support/shared-harness';
 
 const TENANT = 'prt_redact:live' as Tenant;
+const RECEIVED_AT_MS = 1_700_000_000_000;
 
 let mir: Harness;
 beforeAll(async () => {
@@ -20,7 +21,7 @@ async function addPayload(chunkId: string, userRefs: string[]): Promise<string> 
     chunkId,
     tenant: TENANT,
     agentId: null,
-    receivedAtMs: 1,
+    receivedAtMs: RECEIVED_AT_MS,
     requestIds: [],
     shared: false,
     types: ['mir.review.posted'],
@@ -36,10 +37,11 @@ async function textOf(id: string): Promise<string | null> {
   return storedPayload(queueLink.client, queueKeys(keys, eventsQueue.name), id);
 }
 
-const erase = (id: string, userRef: string): Promise<void> => {
+const erase = (id: string, userRef: string, erasedAtMs = RECEIVED_AT_MS): Promise<void> => {
   const { queueLink: link, keys, queues } = mir.ctx;
   const deps = { link, keys, signal: new AbortController().signal };
-  return redactDeadLetter(deps, queues.events, id, TENANT, userRef as UserRef);
+  const erased = { tenant: TENANT, userRef: userRef as UserRef, erasedAt: new Date(erasedAtMs) };
+  return redactDeadLetter(deps, queues.events, id, erased);
 };
 
 describe('redactDeadLetter', () => {
@@ -54,6 +56,12 @@ describe('redactDeadLetter', () => {
     ]);
     await erase(id, 'cem');
     expect(await textOf(id)).toBeNull();
+  });
+
+  it('keeps events that were received after the erasure', async () => {
+    const id = await addPayload('later', ['ana', 'ben']);
+    await erase(id, 'ana', RECEIVED_AT_MS - 1);
+    expect(await textOf(id)).toContain('"of":"ana"');
   });
 
   it('leaves a payload that is not a chunk unchanged, even if it names the user', async () => {

@@ -1,0 +1,72 @@
+import type { ChunkId, Tenant } from '../domain/ids';
+import type { RedisLink } from '../redis/connect';
+import type { RedisKeys } from '../redis/keys';
+import { scripts } from '../redis/scripts';
+import { DEAD_LETTER_AGE_SECONDS } from './define-queue';
+import { releaseBytes } from './queued-bytes';
+
+/**
+ * Maximum time for which the job of a finalized chunk exists: as long as dead letters are kept, plus a day for clocks
+ * that differ.
+ */
+const FINALIZED_MAX_AGE_MS = (DEAD_LETTER_AGE_SECONDS + 24 * 3_600) * 1_000;
+
+/**
+ * A chunk that a tenant submitted. From the time it is accepted until its job no longer exists, it is in one of two sets
+ * of the tenant: the open chunks, which hold back the watermark, or the finalized chunks. A finalized chunk's job is
+ * about to complete, was redelivered because its completion was lost, or is a dead letter that may be replayed.
+ */
+export interface TenantChunk {
+  chunkId: ChunkId;
+  tenant: Tenant;
+}
+
+function byTenant(chunks: readonly TenantChunk[]): [Tenant, ChunkId[]][] {
+  const ids = new Map<Tenant, ChunkId[]>();
+  for (const { chunkId, tenant } of chunks) {
+    const own = ids.get(tenant);
+    if (own) own.push(chunkId);
+    else ids.set(tenant, [chunkId]);
+  }
+  return [...ids];
+}
+
+/** Moves the chunks to the finalized ones. Chunks that are there already count as finalized now. */
+export async function recordFinalized(
+  { client }: RedisLink,
+  keys: RedisKeys,
+  chunks: readonly TenantChunk[],
+): Promise<void> {
+  const moves = byTenant(chunks).map(([tenant, ids]) =>
+    scripts.finalizeChunks(
+      client,
+      [keys.openChunks(tenant), keys.finalizedChunks(tenant)],
+      [FINALIZED_MAX_AGE_MS, ...ids],
+    ),
+  );
+  await Promise.all(moves);
+}
+
+/** Moves the chunks to the finalized ones, so that the watermark advances, and releases the chunks' queued bytes. */
+export async function finalizeChunks(link: RedisLink, keys: RedisKeys, chunks: readonly TenantChunk[]): Promise<void> {
+  const ids = chunks.map(({ chunkId }) => chunkId);
+  await Promise.all([recordFinalized(link, keys, chunks), releaseBytes(link.client, keys, ids)]);
+}
+
+/** Removes finalized chunks whose jobs no longer exist. */
+export async function removeFinalized(
+  { client }: RedisLink,
+  keys: RedisKeys,
+  chunks: readonly TenantChunk[],
+): Promise<void> {
+  await Promise.all(byTenant(chunks).map(([tenant, ids]) => client.zrem(keys.finalizedChunks(tenant), ...ids)));
+}
+
+/**
+ * Removes chunks that have no job from both sets, so that the watermark advances, and releases the chunks' queued bytes.
+ */
+export async function discardChunks(link: RedisLink, keys: RedisKeys, chunks: readonly TenantChunk[]): Promise<void> {
+  const ids = chunks.map(({ chunkId }) => chunkId);
+  const unmarked = byTenant(chunks).map(([tenant, own]) => link.client.zrem(keys.openChunks(tenant), ...own));
+  await Promise.all([...unmarked, removeFinalized(link, keys, chunks), releaseBytes(link.client, keys, ids)]);
+}

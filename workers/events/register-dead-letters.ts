@@ -1,0 +1,29 @@
+import { type ChunkId, isTenant } from '../../shared/domain/ids';
+import { failedJobs, queueKeys } from '../../shared/queue/bullmq-internals';
+import { EVENT_QUEUES } from '../../shared/queue/event-chunk';
+import { recordFinalized } from '../../shared/queue/finalize-chunks';
+import { readStoredChunk } from '../../shared/queue/stored-chunk';
+import type { RedisLink } from '../../shared/redis/connect';
+import type { RedisKeys } from '../../shared/redis/keys';
+
+/**
+ * Returns a function that adds the dead letters of earlier versions to their tenants' finalized chunks, where erasures
+ * look for them. Each call reads only dead letters that earlier calls have not read.
+ */
+export function createRegisterDeadLetters(deps: { link: RedisLink; keys: RedisKeys }): () => Promise<void> {
+  const { link, keys } = deps;
+  let known = new Set<string>();
+  return async () => {
+    const current = new Set<string>();
+    for (const { name } of Object.values(EVENT_QUEUES)) {
+      const oldestFirst = (await failedJobs(link.client, queueKeys(keys, name))).reverse();
+      for (const { id } of oldestFirst) {
+        current.add(id);
+        if (known.has(id)) continue;
+        const tenant = (await readStoredChunk(deps, { queue: name, id }))?.chunk.tenant;
+        if (isTenant(tenant)) await recordFinalized(link, keys, [{ chunkId: id as ChunkId, tenant }]);
+      }
+    }
+    known = current;
+  };
+}
