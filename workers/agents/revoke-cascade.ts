@@ -20,16 +20,19 @@ export interface CascadeDeps extends RevokeDeps, SessionDeps {
   metrics: Pick<Metrics, 'agentsRevoked' | 'cascadeSeconds'>;
 }
 
-/** Puts a kill into force if Redis has not confirmed it yet, which happens if Redis was down or the process died. */
+/**
+ * Puts a kill into force on the Redis server that this worker uses: fences the killed agent's row, which is on the path
+ * of every key in the tree. The process that ordered the kill may have used another server, if both servers act as
+ * primary, or none, if Redis was down or the process died. Then the kill has no effective time yet, and this records it.
+ */
 async function ensureInForce(
   { store, authorizer }: CascadeDeps,
   { _id, tenant, agentId, effectiveAt }: CascadeDoc,
 ): Promise<void> {
-  if (effectiveAt) return;
   const { doneAtMs } = await authorizer.withInvalidation(tagOf(partnerOf(tenant)), { nodes: [agentId] }, () =>
     Promise.resolve(),
   );
-  await store.cascades.inForceSince(_id, new Date(doneAtMs));
+  if (!effectiveAt) await store.cascades.inForceSince(_id, new Date(doneAtMs));
 }
 
 /** Returns a function that records progress periodically, one write at a time. Nothing depends on these writes. */
