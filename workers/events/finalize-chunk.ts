@@ -23,8 +23,9 @@ export interface FinalizedChunk {
 }
 
 /**
- * Returns a function that finalizes a chunk: writes its part of the receipt, then removes its open marker and releases
- * its queued bytes. Its job may still exist, so the chunk stays among the tenant's finalized chunks. Chunks that are finalized in the same event-loop tick share round trips.
+ * Returns a function that finalizes a chunk: writes its part of the receipt, then moves it from the tenant's open to its
+ * finalized chunks, because its job still exists, and releases its queued bytes. Chunks that are finalized in the same
+ * event-loop tick share round trips.
  */
 export function createFinalizeChunk(deps: {
   store: Pick<Store, 'receipts'>;
