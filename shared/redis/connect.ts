@@ -12,8 +12,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const ERROR_LOG_EVERY_MS = 5_000;
-/** Errors from a server that does not accept writes, such as a former primary after a failover. */
-const NOT_PRIMARY = /READONLY|LOADING|MASTERDOWN/;
+/**
+ * Errors from a server that does not accept writes, such as a former primary after a failover or one whose replicas have
+ * left it (NOREPLICAS, with `min-replicas-to-write`).
+ */
+const NOT_PRIMARY = /READONLY|LOADING|MASTERDOWN|NOREPLICAS/;
 
 /** How often to check the identity of the connected server. */
 const IDENTITY_WATCH_MS = 1_000;

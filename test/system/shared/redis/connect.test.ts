@@ -53,6 +53,19 @@ describe('connecting to Redis', () => {
     },
   );
 
+  it.each([REQUEST, WORKER])(
+    'moves a $kind link away from a former primary that rejects writes because its replicas have left it',
+    async (role) => {
+      const name = await proxy(primary.url);
+      const link = await linkTo(name.url, role);
+      name.moveTo(next.url);
+      await onServer(primary, (redis) => redis.config('SET', 'min-replicas-to-write', '1'));
+      await waitUntil('a write succeeds', () => succeeds(link.client.set('written', `isolated ${role.kind}`)));
+      expect(await onServer(next, (redis) => redis.get('written'))).toBe(`isolated ${role.kind}`);
+      await onServer(primary, (redis) => redis.config('SET', 'min-replicas-to-write', '0'));
+    },
+  );
+
   it('moves a read-only link away from a server that has become a replica', async () => {
     const name = await proxy(primary.url);
     const link = await linkTo(name.url, REQUEST);
